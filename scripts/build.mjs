@@ -1,0 +1,28 @@
+// Bundles src/ into dist/: one quick entry chunk, everything costly (AWS clients, prompts, sandbox) in chunks loaded on demand.
+import { build } from 'esbuild';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
+
+const packageJson = JSON.parse(await readFile('package.json', 'utf8'));
+await rm('dist', { recursive: true, force: true });
+const result = await build({
+  entryPoints: { main: 'src/main.ts' },
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'none',
+  metafile: true,
+  // Native code and WebAssembly stay packages: they load files that lie beside them.
+  external: ['@electric-sql/pglite', '@electric-sql/pglite-socket', '@lydell/node-pty'],
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+  define: { 'process.env.FARGATE_CONNECT_VERSION': JSON.stringify(packageJson.version) },
+  logLevel: 'warning',
+});
+await writeFile('dist/meta.json', JSON.stringify(result.metafile));
+await chmod('dist/main.js', 0o755);

@@ -1,0 +1,21 @@
+import type { DatabasesPort, EcsPort, KmsPort, SsmPort, UpgradeSigner } from '../connect/ports.ts';
+import type { Ec2Port, IamPort, IdentityPort, ImagesPort, NodesPort } from '../provision/ports.ts';
+
+/** One set of credentials and one region; each port loads its SDK client on first use. */
+export interface AwsAccount {
+  readonly region: string;
+  /** For the plugin transport: where SSM answers. */
+  ssmEndpoint(): Promise<string>;
+  /** Credentials as environment variables for child processes (the official plugin). Never logged. */
+  credentialEnv(): Promise<Readonly<Record<string, string>>>;
+  ecs(): Promise<EcsPort>;
+  ssm(): Promise<SsmPort>;
+  databases(): Promise<DatabasesPort>;
+  kms(): Promise<KmsPort>;
+  signer(): Promise<UpgradeSigner>;
+  ec2(): Promise<Ec2Port>;
+  iam(): Promise<IamPort>;
+  identity(): Promise<IdentityPort>;
+  images(): Promise<ImagesPort>;
+  nodes(): Promise<NodesPort>;
+}

@@ -1,0 +1,164 @@
+/** What connect/ needs from AWS, in our words. Implemented by aws/; every error thrown is a ToolError (aws/errors.ts). */
+
+export interface Cluster {
+  readonly arn: string;
+  readonly name: string;
+  readonly status: string;
+  readonly runningTasks: number;
+  readonly activeServices: number;
+}
+
+export interface Service {
+  readonly arn: string;
+  readonly name: string;
+  readonly clusterArn: string;
+  readonly status: string;
+  readonly desiredCount: number;
+  readonly runningCount: number;
+  readonly pendingCount: number;
+  readonly launchType: string;
+  /** `enableExecuteCommand` of the service; what a task has was copied when that task started. */
+  readonly execEnabled: boolean;
+  readonly taskDefinitionArn: string;
+  readonly subnets: readonly string[];
+  readonly securityGroups: readonly string[];
+  readonly publicIp: boolean;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number | undefined;
+}
+
+export interface Container {
+  readonly name: string;
+  readonly image: string;
+  readonly lastStatus: string;
+  readonly healthStatus: string;
+  /** Absent until the container has started. */
+  readonly runtimeId: string | undefined;
+  /** The managed ExecuteCommandAgent of this container; undefined when exec was off at the task's start. */
+  readonly execAgent:
+    | {
+        readonly status: 'PENDING' | 'RUNNING' | 'STOPPED';
+        readonly reason: string | undefined;
+        readonly startedAt: number | undefined;
+      }
+    | undefined;
+}
+
+export interface Task {
+  readonly arn: string;
+  /** Last segment of the ARN. */
+  readonly id: string;
+  readonly clusterArn: string;
+  /** From `group` "service:<name>"; undefined for a stand-alone task. */
+  readonly serviceName: string | undefined;
+  readonly lastStatus: string;
+  readonly desiredStatus: string;
+  readonly healthStatus: string;
+  readonly execEnabled: boolean;
+  readonly createdAt: number | undefined;
+  readonly startedAt: number | undefined;
+  readonly stoppedReason: string | undefined;
+  readonly taskDefinitionArn: string;
+  readonly launchType: string;
+  readonly platformVersion: string | undefined;
+  readonly platformFamily: string | undefined;
+  readonly privateIp: string | undefined;
+  readonly subnetId: string | undefined;
+  readonly containers: readonly Container[];
+}
+
+/** What StartSession, ResumeSession and ExecuteCommand return. The token is a secret: never log it, never put it in argv. */
+export interface SessionStart {
+  readonly sessionId: string;
+  readonly streamUrl: string;
+  readonly tokenValue: string;
+}
+
+export interface EcsPort {
+  /** Pages of ListClusters, as names. */
+  clusterNames(signal?: AbortSignal): AsyncIterable<readonly string[]>;
+  describeClusters(names: readonly string[]): Promise<readonly Cluster[]>;
+  /** Pages of ListServices (100 each), as names. Throws `cluster-not-found`. */
+  serviceNames(cluster: string, signal?: AbortSignal): AsyncIterable<readonly string[]>;
+  /** Chunks of 10, the API's limit. Names that do not exist are absent from the result. */
+  describeServices(cluster: string, names: readonly string[]): Promise<readonly Service[]>;
+  /** Pages of ListTasks (100 each), as ARNs. Throws `cluster-not-found`, `service-not-found`. */
+  taskArns(
+    cluster: string,
+    filter: { readonly service?: string; readonly desiredStatus?: 'RUNNING' | 'STOPPED' },
+    signal?: AbortSignal,
+  ): AsyncIterable<readonly string[]>;
+  /** Chunks of 100. ARNs or ids; those that do not exist are absent from the result. */
+  describeTasks(cluster: string, tasks: readonly string[]): Promise<readonly Task[]>;
+  /** Always names the container: side-cars count. Throws `target-not-connected`, `exec-not-enabled`. */
+  executeCommand(request: {
+    readonly cluster: string;
+    readonly task: string;
+    readonly container: string;
+    readonly command: string;
+  }): Promise<SessionStart>;
+}
+
+export interface StartSessionRequest {
+  /** `i-…` or `ecs:<cluster>_<taskId>_<runtimeId>`. */
+  readonly target: string;
+  /** Absent = the account's default shell document. */
+  readonly documentName?: string;
+  readonly parameters?: Readonly<Record<string, readonly string[]>>;
+  readonly reason?: string;
+}
+
+export interface ActiveSession {
+  readonly sessionId: string;
+  readonly target: string;
+  /** ARN of who started it. */
+  readonly owner: string;
+  readonly startedAt: number | undefined;
+  readonly documentName: string | undefined;
+}
+
+export interface SsmPort {
+  startSession(request: StartSessionRequest): Promise<SessionStart>;
+  /** Undefined means that the session is over (the answer held no token). */
+  resumeSession(sessionId: string): Promise<SessionStart | undefined>;
+  terminateSession(sessionId: string): Promise<void>;
+  activeSessions(target: string): Promise<readonly ActiveSession[]>;
+}
+
+export interface Database {
+  readonly id: string;
+  readonly kind: 'instance' | 'cluster';
+  /** RDS engine name, e.g. `postgres`, `aurora-mysql`. */
+  readonly engine: string;
+  readonly status: string;
+  readonly endpoints: readonly {
+    readonly role: 'instance' | 'writer' | 'reader' | 'custom';
+    readonly host: string;
+    readonly port: number;
+  }[];
+  readonly databaseName: string | undefined;
+  readonly masterUsername: string | undefined;
+  readonly vpcId: string | undefined;
+  readonly securityGroups: readonly string[];
+  readonly iamAuthentication: boolean;
+  readonly publiclyAccessible: boolean;
+}
+
+export interface DatabasesPort {
+  databases(): Promise<readonly Database[]>;
+}
+
+export interface DataKey {
+  /** 64 bytes: 0–31 agent→client, 32–63 client→agent (ssm-data-channel §5.6). */
+  readonly plaintext: Uint8Array;
+  readonly ciphertextBlob: Uint8Array;
+}
+
+export interface KmsPort {
+  generateDataKey(keyId: string, encryptionContext: Readonly<Record<string, string>>): Promise<DataKey>;
+}
+
+/** SigV4 (service `ssmmessages`) for the WebSocket upgrade; empty for presigned URLs or without credentials. */
+export interface UpgradeSigner {
+  headers(url: URL): Promise<Readonly<Record<string, string>>>;
+}

@@ -1,0 +1,83 @@
+/**
+ * Every error a person may see, by role. The role decides the exit status (`exitStatusOf`); the code is stable,
+ * has a heading in docs/errors.md, and is what `--json` reports. Subject detail goes into `details`, never into new classes.
+ */
+
+/** What kind of trouble it is; one exit status each. */
+export type ErrorRole =
+  | 'failed' // 1: it was tried and did not work
+  | 'usage' // 2: the command line is wrong, or a question has no answer without a TTY
+  | 'no-match' // 3: nothing matched what was asked for
+  | 'access' // 4: credentials or permission
+  | 'leftovers' // 5: teardown left something
+  | 'interrupted' // 130: the person stopped it
+  | 'transport'; // 1, or 255 for a command whose remote status would be ours
+
+/** Exit status of each role; `transport` becomes 255 where a remote exit status would otherwise be returned. */
+export const EXIT_STATUS: Readonly<Record<ErrorRole, number>> = {
+  failed: 1,
+  usage: 2,
+  'no-match': 3,
+  access: 4,
+  leftovers: 5,
+  interrupted: 130,
+  transport: 1,
+};
+
+/** Facts for programs; printed with `--json`. Must never hold a token, key or password. */
+export type ErrorDetails = Readonly<
+  Record<string, string | number | boolean | readonly string[] | null | undefined>
+>;
+
+export interface ErrorOptions {
+  /** What to type or change next, one line each. */
+  readonly hints?: readonly string[];
+  readonly details?: ErrorDetails;
+  readonly cause?: unknown;
+}
+
+/** The only error class that reaches the process edge on purpose; anything else is a defect and is reported as `internal`. */
+export class ToolError extends Error {
+  readonly role: ErrorRole;
+  /** Stable kebab-case code, a heading in docs/errors.md. */
+  readonly code: string;
+  readonly hints: readonly string[];
+  readonly details: ErrorDetails;
+
+  constructor(role: ErrorRole, code: string, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = 'ToolError';
+    this.role = role;
+    this.code = code;
+    this.hints = options.hints ?? [];
+    this.details = options.details ?? {};
+  }
+}
+
+type Maker = (code: string, message: string, options?: ErrorOptions) => ToolError;
+
+export const failed: Maker = (code, message, options) => new ToolError('failed', code, message, options);
+export const usage: Maker = (code, message, options) => new ToolError('usage', code, message, options);
+export const noMatch: Maker = (code, message, options) => new ToolError('no-match', code, message, options);
+export const access: Maker = (code, message, options) => new ToolError('access', code, message, options);
+export const leftovers: Maker = (code, message, options) =>
+  new ToolError('leftovers', code, message, options);
+export const transport: Maker = (code, message, options) =>
+  new ToolError('transport', code, message, options);
+
+/** The person pressed Ctrl-C, or answered no: exit 130, one line, no advice. */
+export const interrupted = (message = 'interrupted'): ToolError =>
+  new ToolError('interrupted', 'interrupted', message);
+
+/** A peer broke the wire protocol, or a limit of ours was hit; `code` names which (docs/errors.md). Always fatal to its channel. */
+export class ProtocolError extends ToolError {
+  constructor(code: string, message: string, details: ErrorDetails = {}) {
+    super('transport', code, message, { details });
+    this.name = 'ProtocolError';
+  }
+}
+
+/** Exit status for anything thrown; unknown errors are 1. */
+export function exitStatusOf(error: unknown): number {
+  return error instanceof ToolError ? EXIT_STATUS[error.role] : 1;
+}

@@ -1,0 +1,20 @@
+/** A bastion as the account's tags and states describe it; there is no local record of it (design §3.1). */
+export interface Bastion {
+  /** Value of the tag `fargate-connect:bastion`. */
+  readonly name: string;
+  readonly instanceId: string;
+  readonly state: 'pending' | 'running' | 'shutting-down' | 'terminated' | 'stopping' | 'stopped';
+  readonly instanceType: string;
+  readonly market: 'spot' | 'on-demand';
+  readonly vpcId: string;
+  readonly subnetId: string;
+  readonly privateIp: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly launchedAt: number;
+  /** Absolute end of the lease. */
+  readonly expiresAt: number | undefined;
+  /** ARN of who ran `up`. */
+  readonly owner: string | undefined;
+  /** Cluster whose services `ecs_connect.sh` may reach; undefined with `--tunnel-only`. */
+  readonly cluster: string | undefined;
+}

@@ -1,0 +1,294 @@
+import type { Socket } from 'node:net';
+
+/** The seams between the sandbox's parts: front (HTTP, signatures, IAM), services, machines, gateway. See BEHAVIOUR.md. */
+
+export type ServiceName = 'ec2' | 'iam' | 'sts' | 'rds' | 'ecs' | 'ssm' | 'kms' | 'ssmmessages';
+
+/** Who signed a request. */
+export interface Principal {
+  /** `arn:aws:iam::ACCOUNT:user/NAME` or `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`. */
+  readonly arn: string;
+  /** `aws:userid`: `AIDA…` or `AROA…:SESSION`. */
+  readonly userId: string;
+  readonly accountId: string;
+  /** The role behind an assumed-role principal. */
+  readonly roleName?: string;
+}
+
+/** One question to IAM; every check of an operation must be allowed. */
+export interface AuthorizationCheck {
+  /** `service:Action`. */
+  readonly action: string;
+  readonly resource: string;
+  /** Condition keys of the request and of the resource, e.g. `aws:ResourceTag/…`, `ecs:cluster`. */
+  readonly context?: Readonly<Record<string, string | readonly string[]>>;
+}
+
+export interface ApiCall {
+  readonly service: ServiceName;
+  readonly action: string;
+  readonly principal: Principal;
+  readonly region: string;
+  readonly requestId: string;
+}
+
+/** One API operation. Input and output are the shapes of the AWS model as plain objects (dates as Date). */
+export interface Operation {
+  /** Run before `run`; may look at state, must not change it. Throws AwsError for input that AWS refuses before authorizing. */
+  authorize(input: Record<string, unknown>, call: ApiCall): readonly AuthorizationCheck[];
+  run(input: Record<string, unknown>, call: ApiCall): unknown;
+}
+
+export type Operations = Readonly<Record<string, Operation>>;
+
+/** An answer with an AWS error code; `status` is the HTTP status (400 unless told). */
+export class AwsError extends Error {
+  readonly code: string;
+  readonly status: number;
+  constructor(code: string, message: string, status = 400) {
+    super(message);
+    this.name = 'AwsError';
+    this.code = code;
+    this.status = status;
+  }
+}
+
+/** A machine on which an SSM agent runs: a container of a task, or a bastion. Its commands are real processes. */
+export interface Machine {
+  readonly kind: 'instance' | 'container';
+  /** `i-…` or `ecs:<cluster>_<taskId>_<runtimeId>`. */
+  readonly target: string;
+  /** A program on a real pty. `command` is a shell command line; absent = login shell. Throws MachineError `not-found`. */
+  terminal(options: {
+    readonly command?: string;
+    readonly columns: number;
+    readonly rows: number;
+  }): Promise<MachineTerminal>;
+  /** A program without a pty, streams apart, stdin closed. */
+  process(command: string): Promise<MachineProcess>;
+  /** A TCP connection from this machine's place in the VPC: its resolver, its security groups. Throws MachineError. */
+  connect(host: string, port: number): Promise<Socket>;
+  /** Addresses as the machine's resolver sees them. Throws MachineError `name-not-found`. */
+  resolve(host: string): Promise<readonly string[]>;
+}
+
+export interface MachineTerminal {
+  onData(listener: (bytes: Uint8Array) => void): void;
+  onExit(listener: (exit: { readonly code: number; readonly signal: number | undefined }) => void): void;
+  write(bytes: Uint8Array): void;
+  resize(columns: number, rows: number): void;
+  pause(): void;
+  resume(): void;
+  kill(): void;
+}
+
+export interface MachineProcess {
+  onStdout(listener: (bytes: Uint8Array) => void): void;
+  onStderr(listener: (bytes: Uint8Array) => void): void;
+  onExit(listener: (exit: { readonly code: number; readonly signal: number | undefined }) => void): void;
+  /** SIGINT, SIGQUIT … to the whole process group. */
+  kill(signal: NodeJS.Signals): void;
+}
+
+export class MachineError extends Error {
+  readonly kind: 'not-found' | 'refused' | 'timed-out' | 'name-not-found' | 'forbidden';
+  constructor(kind: MachineError['kind'], message: string) {
+    super(message);
+    this.name = 'MachineError';
+    this.kind = kind;
+  }
+}
+
+/** What EC2 knows of an instance when it starts. */
+export interface InstanceLaunch {
+  readonly instanceId: string;
+  readonly architecture: 'arm64' | 'x86_64';
+  readonly instanceType: string;
+  readonly privateIp: string;
+  readonly subnetId: string;
+  readonly securityGroupIds: readonly string[];
+  /** Decoded; undefined = none. */
+  readonly userData: string | undefined;
+  readonly region: string;
+  /** Credentials of the instance profile's role, endpoint and region, for programs on the machine; asked for anew at each use. */
+  roleEnv(): Readonly<Record<string, string>>;
+  /** The operating system was shut down from inside. */
+  onShutdown(): void;
+}
+
+export interface BootedInstance {
+  /** Undefined when the user data failed: the agent never comes online. */
+  readonly machine: Machine | undefined;
+  readonly userDataExitCode: number | undefined;
+  stop(): Promise<void>;
+}
+
+/** Boots instances by executing their real user data. */
+export interface InstanceHost {
+  boot(launch: InstanceLaunch): Promise<BootedInstance>;
+  /** What GetConsoleOutput returns; grows while the boot runs. */
+  consoleOutput(instanceId: string): string;
+}
+
+/** Reachability between places in the VPC, answered by EC2's security groups. */
+export interface NetworkPolicy {
+  /** True if a group in `from` (or the address) may reach a group in `to` on the TCP port: egress and ingress rules. */
+  allows(
+    from: { readonly securityGroupIds: readonly string[]; readonly privateIp: string },
+    to: { readonly securityGroupIds: readonly string[]; readonly privateIp: string },
+    port: number,
+  ): boolean;
+}
+
+// ---- The world at start: plain data, from which each service builds its own state. ----
+
+export interface SeedTag {
+  readonly key: string;
+  readonly value: string;
+}
+
+export interface SeedSubnet {
+  readonly id: string;
+  readonly vpcId: string;
+  readonly zone: string;
+  readonly cidr: string;
+  readonly tags: readonly SeedTag[];
+  /** Default route; `none` = isolated. */
+  readonly route: 'internet-gateway' | 'nat-gateway' | 'none';
+  readonly mapPublicIp: boolean;
+}
+
+export interface SeedSecurityGroup {
+  readonly id: string;
+  readonly vpcId: string;
+  readonly name: string;
+  readonly description: string;
+  readonly tags: readonly SeedTag[];
+  readonly ingress: readonly SeedRule[];
+  readonly egress: readonly SeedRule[];
+}
+
+export interface SeedRule {
+  /** `-1` = all. */
+  readonly protocol: 'tcp' | 'udp' | '-1';
+  readonly fromPort: number;
+  readonly toPort: number;
+  readonly cidr?: string;
+  readonly groupId?: string;
+  readonly description?: string;
+}
+
+export interface SeedEndpoint {
+  readonly id: string;
+  readonly vpcId: string;
+  /** e.g. `ssm`, `ssmmessages`, `ecs`, `s3`. */
+  readonly service: string;
+  readonly type: 'Interface' | 'Gateway';
+  readonly subnetIds: readonly string[];
+  readonly securityGroupIds: readonly string[];
+  readonly privateDns: boolean;
+}
+
+export interface SeedVpc {
+  readonly id: string;
+  readonly cidr: string;
+  readonly isDefault: boolean;
+  readonly tags: readonly SeedTag[];
+}
+
+export interface SeedContainerDefinition {
+  readonly name: string;
+  readonly image: string;
+  readonly essential: boolean;
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly secretNames: readonly string[];
+  readonly ports: readonly number[];
+  readonly initProcess: boolean;
+  readonly readonlyRoot: boolean;
+  readonly logGroup?: string;
+}
+
+export interface SeedTaskDefinition {
+  readonly family: string;
+  readonly revision: number;
+  readonly cpu: string;
+  readonly memory: string;
+  readonly taskRoleArn: string | undefined;
+  readonly executionRoleArn: string | undefined;
+  readonly containers: readonly SeedContainerDefinition[];
+}
+
+export interface SeedTask {
+  readonly id: string;
+  /** Agent state of each container; undefined = no managed agent (exec was off). */
+  readonly containers: readonly {
+    readonly name: string;
+    readonly runtimeId: string | undefined;
+    readonly lastStatus: 'PENDING' | 'RUNNING' | 'STOPPED';
+    readonly health: 'HEALTHY' | 'UNHEALTHY' | 'UNKNOWN';
+    readonly agent: 'PENDING' | 'RUNNING' | 'STOPPED' | undefined;
+  }[];
+  readonly lastStatus: 'PENDING' | 'RUNNING' | 'STOPPED';
+  readonly execEnabled: boolean;
+  readonly startedSecondsAgo: number;
+  readonly privateIp: string;
+  readonly subnetId: string;
+}
+
+export interface SeedService {
+  readonly name: string;
+  readonly cluster: string;
+  readonly taskDefinition: string;
+  readonly desiredCount: number;
+  readonly execEnabled: boolean;
+  readonly subnets: readonly string[];
+  readonly securityGroups: readonly string[];
+  readonly publicIp: boolean;
+  readonly tasks: readonly SeedTask[];
+  readonly tags: readonly SeedTag[];
+}
+
+export interface SeedCluster {
+  readonly name: string;
+  readonly kmsKeyId?: string;
+  readonly tags: readonly SeedTag[];
+}
+
+export interface SeedDatabase {
+  readonly id: string;
+  readonly engine: string;
+  readonly engineVersion: string;
+  readonly host: string;
+  readonly port: number;
+  readonly privateIp: string;
+  readonly databaseName: string;
+  readonly masterUsername: string;
+  readonly vpcId: string;
+  readonly subnetIds: readonly string[];
+  readonly securityGroupIds: readonly string[];
+  readonly iamAuthentication: boolean;
+  /** SQL that fills it at first use. */
+  readonly sql: string;
+}
+
+export interface SeedRole {
+  readonly name: string;
+  readonly path: string;
+  readonly trust: unknown;
+  readonly inlinePolicies: Readonly<Record<string, unknown>>;
+}
+
+export interface Seed {
+  readonly accountId: string;
+  readonly region: string;
+  readonly vpcs: readonly SeedVpc[];
+  readonly subnets: readonly SeedSubnet[];
+  readonly securityGroups: readonly SeedSecurityGroup[];
+  readonly endpoints: readonly SeedEndpoint[];
+  readonly roles: readonly SeedRole[];
+  readonly clusters: readonly SeedCluster[];
+  readonly taskDefinitions: readonly SeedTaskDefinition[];
+  readonly services: readonly SeedService[];
+  readonly databases: readonly SeedDatabase[];
+}

@@ -1,0 +1,33 @@
+/** Questions to the person. Every question has a flag; without a TTY the answer is a UsageError (exit 2) that names it. */
+export interface Choice<T> {
+  readonly value: T;
+  readonly name: string;
+  /** Shown beside the name, dimmed. */
+  readonly description?: string;
+  /** A reason, shown instead of being selectable. */
+  readonly disabled?: string;
+}
+
+/** Returned by `select` when the person went back (first entry, or Escape on an empty filter). */
+export const BACK: unique symbol = Symbol('back');
+
+export interface Question {
+  readonly message: string;
+  /** The flag that answers it without a prompt, e.g. `--cluster`. */
+  readonly flag: string;
+}
+
+export interface Prompter {
+  /** Type-to-filter list. Throws `input-needed` (usage, with flag and candidates) when nothing may prompt, `interrupted` on Ctrl-C. */
+  select<T>(
+    question: Question & { readonly choices: readonly Choice<T>[]; readonly back?: boolean },
+  ): Promise<T | typeof BACK>;
+  /** Unattended: true with `--yes`, else throws `input-needed` naming `--yes`. */
+  confirm(question: Question & { readonly defaultAnswer?: boolean }): Promise<boolean>;
+  text(
+    question: Question & {
+      readonly defaultAnswer?: string;
+      readonly validate?: (answer: string) => string | undefined;
+    },
+  ): Promise<string>;
+}

@@ -1,0 +1,53 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * Projects by what they cost: `unit` is pure and quick; `contract` drives the real SDK against the sandbox;
+ * `e2e` drives the built CLI (`npm test` builds first) and runs serially, because its processes compete for cores.
+ * `soak` is only run by `npm run test:soak`.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/contract/**', 'test/e2e/**', 'test/soak/**', 'test/sandbox/**'],
+          pool: 'threads',
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'contract',
+          include: ['test/contract/**/*.test.ts', 'test/sandbox/**/*.test.ts'],
+          pool: 'forks',
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      ...(process.env['SOAK'] === undefined
+        ? []
+        : [
+            {
+              test: {
+                name: 'soak',
+                include: ['test/soak/**/*.test.ts'],
+                pool: 'forks' as const,
+                testTimeout: 1_800_000,
+              },
+            },
+          ]),
+    ],
+  },
+});
