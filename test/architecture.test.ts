@@ -1,0 +1,179 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const SRC = join(ROOT, 'src');
+
+/** Who may import whom, statically (docs/architecture.md). A value is a folder or a single module without its ending. */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  main: ['cli', 'config', 'ui', 'core', 'aws'],
+  cli: ['provision', 'connect', 'config', 'ui', 'aws', 'doctor', 'core'],
+  provision: ['core'],
+  connect: ['core', 'protocol'],
+  doctor: ['core', 'connect/ports', 'provision/ports'],
+  ui: ['core', 'connect/ports'],
+  config: ['core'],
+  aws: ['core', 'provision/ports', 'connect/ports'],
+  protocol: ['core/bytes', 'core/errors'],
+  sandbox: ['core', 'protocol'],
+  core: [],
+};
+
+/** The only doors to the sandbox; dynamic imports, so that no other run loads it. */
+const SANDBOX_DOORS = ['cli/commands/sandbox', 'cli/commands/demo'];
+
+interface Import {
+  readonly from: string;
+  readonly target: string;
+  readonly specifier: string;
+  readonly dynamic: boolean;
+}
+
+const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => ({
+    module: name.replaceAll('\\', '/').replace(/\.ts$/, ''),
+    text: readFileSync(join(SRC, name), 'utf8'),
+  }));
+
+/** Comments and template text would otherwise count as code. */
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|[^:'"`])\/\/.*$/gm, '$1');
+}
+
+function importsOf(source: { readonly module: string; readonly text: string }): Import[] {
+  const text = withoutComments(source.text);
+  const found: Import[] = [];
+  const add = (specifier: string, dynamic: boolean): void => {
+    const target = specifier.startsWith('.')
+      ? relative(SRC, resolve(dirname(join(SRC, source.module)), specifier)).replace(/\.ts$/, '')
+      : specifier;
+    found.push({ from: source.module, target, specifier, dynamic });
+  };
+  for (const match of text.matchAll(/^\s*(?:import|export)\b[^'"`;]*?from\s*['"]([^'"]+)['"]/gm))
+    add(match[1] ?? '', false);
+  for (const match of text.matchAll(/^\s*import\s*['"]([^'"]+)['"]/gm)) add(match[1] ?? '', false);
+  for (const match of text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]\s*\)/g)) add(match[1] ?? '', true);
+  return found;
+}
+
+const imports = sources.flatMap(importsOf);
+const wingOf = (module: string): string => module.split('/')[0] ?? module;
+
+describe('the import table', () => {
+  it('has a row for every folder', () => {
+    const wings = new Set(sources.map((source) => wingOf(source.module)));
+    expect([...wings].filter((wing) => ALLOWED[wing] === undefined)).toEqual([]);
+  });
+
+  it('holds for imports between our folders', () => {
+    const broken = imports
+      .filter((item) => item.specifier.startsWith('.') && !item.target.startsWith('..'))
+      .filter((item) => wingOf(item.from) !== wingOf(item.target))
+      .filter(
+        (item) => !(item.dynamic && wingOf(item.target) === 'sandbox' && SANDBOX_DOORS.includes(item.from)),
+      )
+      .filter(
+        (item) =>
+          !(ALLOWED[wingOf(item.from)] ?? []).some(
+            (allowed) => item.target === allowed || item.target.startsWith(`${allowed}/`),
+          ),
+      )
+      .map((item) => `${item.from} → ${item.target}`);
+    expect(broken).toEqual([]);
+  });
+
+  it('lets only aws/ import the SDK', () => {
+    const broken = imports
+      .filter((item) => /^@(aws-sdk|smithy|aws-crypto)\//.test(item.specifier) && wingOf(item.from) !== 'aws')
+      .map((item) => `${item.from} → ${item.specifier}`);
+    expect(broken).toEqual([]);
+  });
+
+  it('keeps the named and heavy packages in their rooms', () => {
+    const rooms: Readonly<Record<string, readonly string[]>> = {
+      inquirer: ['ui'],
+      commander: ['cli'],
+      execa: ['connect'],
+      ws: ['connect', 'sandbox'],
+      yaml: ['config'],
+      picocolors: ['ui'],
+      '@lydell/node-pty': ['sandbox'],
+      '@electric-sql/pglite': ['sandbox'],
+      '@electric-sql/pglite-socket': ['sandbox'],
+    };
+    const broken = imports
+      .filter((item) => rooms[item.specifier]?.includes(wingOf(item.from)) === false)
+      .map((item) => `${item.from} → ${item.specifier}`);
+    expect(broken).toEqual([]);
+  });
+
+  it('has no barrels', () => {
+    expect(
+      sources.filter((source) => /(^|\/)index$/.test(source.module)).map((source) => source.module),
+    ).toEqual([]);
+  });
+});
+
+describe('purity', () => {
+  const offenders = (wings: readonly string[], pattern: RegExp, except: readonly string[] = []): string[] =>
+    sources
+      .filter((source) => wings.includes(wingOf(source.module)) && !except.includes(source.module))
+      .filter((source) => pattern.test(withoutComments(source.text)))
+      .map((source) => source.module);
+  const everywhere = Object.keys(ALLOWED);
+
+  it('keeps protocol/ free of sockets, timers, processes, dates and randomness', () => {
+    expect(
+      offenders(
+        ['protocol'],
+        /\b(Date\b|Math\.random|setTimeout|setInterval|setImmediate|process\.|node:(?!buffer))/,
+      ),
+    ).toEqual([]);
+  });
+
+  it('takes clock and randomness from outside in business code', () => {
+    expect(
+      offenders(
+        ['provision', 'connect', 'doctor', 'config', 'core'],
+        /\b(Date\.now\(|Math\.random\(|new Date\(\))/,
+        ['core/clock'],
+      ),
+    ).toEqual([]);
+  });
+
+  it('ends the process and reads its environment only at the edge', () => {
+    expect(offenders(everywhere, /\bprocess\.exit\(/, ['main'])).toEqual([]);
+    expect(
+      offenders(
+        ['cli', 'provision', 'connect', 'doctor', 'aws', 'core', 'protocol', 'config'],
+        /\bprocess\.env\b/,
+      ),
+    ).toEqual([]);
+  });
+
+  it('prints only from ui/', () => {
+    expect(offenders(everywhere, /\bconsole\./, ['main'])).toEqual([]);
+  });
+});
+
+describe('the built entry chunk', () => {
+  it('contains neither the sandbox nor an AWS client nor a prompt library', () => {
+    const meta = JSON.parse(readFileSync(join(ROOT, 'dist', 'meta.json'), 'utf8')) as {
+      outputs: Record<string, { imports: { path: string; kind: string }[]; inputs: Record<string, unknown> }>;
+    };
+    const reached = new Set<string>();
+    const visit = (output: string): void => {
+      if (reached.has(output)) return;
+      reached.add(output);
+      for (const item of meta.outputs[output]?.imports ?? [])
+        if (item.kind === 'import-statement' && meta.outputs[item.path] !== undefined) visit(item.path);
+    };
+    visit('dist/main.js');
+    const inputs = [...reached].flatMap((output) => Object.keys(meta.outputs[output]?.inputs ?? {}));
+    expect(inputs.length).toBeGreaterThan(5);
+    const heavy = /^src\/sandbox\/|node_modules\/(@aws-sdk|@smithy|inquirer|execa|ws|yaml)\//;
+    expect(inputs.filter((input) => heavy.test(input))).toEqual([]);
+  });
+});
