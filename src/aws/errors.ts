@@ -1,0 +1,178 @@
+import { access, failed, ToolError, transport } from '../core/errors.ts';
+
+/** SDK errors become ToolErrors here, by name and never by text: texts differ between services and change without notice. */
+
+const DENIED = new Set([
+  'AccessDenied',
+  'AccessDeniedException',
+  'UnauthorizedOperation',
+  'UnauthorizedException',
+  'AuthorizationError',
+  'KMSAccessDeniedException',
+]);
+const EXPIRED = new Set(['ExpiredToken', 'ExpiredTokenException', 'RequestExpired', 'TokenRefreshRequired']);
+const REFUSED = new Set([
+  'AuthFailure',
+  'InvalidClientTokenId',
+  'InvalidAccessKeyId',
+  'UnrecognizedClientException',
+  'SignatureDoesNotMatch',
+  'InvalidSignatureException',
+  'IncompleteSignature',
+  'MissingAuthenticationToken',
+  'OptInRequired',
+]);
+const UNREACHABLE = new Set([
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'EPIPE',
+]);
+
+/** `fargate-connect policy KIND` that grants an action; undefined = no shipped document does. */
+function policyKind(action: string): string | undefined {
+  if (action === 'ecs:ExecuteCommand') return 'exec';
+  if (action === 'ssm:StartSession' || action === 'ssm:ResumeSession' || action === 'ssm:TerminateSession')
+    return 'forward';
+  if (action.startsWith('rds:')) return 'db';
+  if (action.startsWith('ecs:')) return 'exec';
+  if (action.startsWith('ec2:') || action.startsWith('iam:')) return 'operator';
+  return undefined;
+}
+
+const propertyOf = (error: unknown, key: string): unknown =>
+  typeof error === 'object' && error !== null ? Reflect.get(error, key) : undefined;
+
+const stringOf = (error: unknown, key: string): string | undefined => {
+  const value = propertyOf(error, key);
+  return typeof value === 'string' && value !== '' ? value : undefined;
+};
+
+/** Name of a system error (`ECONNREFUSED`) anywhere in the chain of causes. */
+function systemCode(error: unknown): string | undefined {
+  for (let link: unknown = error, depth = 0; link !== undefined && depth < 5; depth++) {
+    const code = stringOf(link, 'code') ?? stringOf(link, 'errno');
+    if (code !== undefined && UNREACHABLE.has(code)) return code;
+    const parts = propertyOf(link, 'errors');
+    link = propertyOf(link, 'cause') ?? (Array.isArray(parts) ? (parts[0] as unknown) : undefined);
+  }
+  return undefined;
+}
+
+/**
+ * Runs one AWS call. `action` is the IAM action it needs (`ecs:ListTasks`); it is named when AWS denies it.
+ * Throws `access-denied`, `credentials-missing`, `credentials-expired`, `credentials-refused` (exit 4),
+ * `aws-unreachable`, or `aws-error` with details `{ awsError, action, requestId }`.
+ * ToolErrors pass unchanged.
+ */
+export async function mapped<T>(action: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toToolError(action, error);
+  }
+}
+
+/**
+ * The SDK's name of what AWS answered, e.g. `ClusterNotFoundException` or `InvalidGroup.NotFound`: of an error
+ * that `mapped` threw, or of a raw SDK error. Services with modelled errors keep the suffix `Exception`.
+ */
+export function awsErrorName(error: unknown): string | undefined {
+  if (error instanceof ToolError) {
+    const name = error.details['awsError'];
+    return typeof name === 'string' ? name : undefined;
+  }
+  return propertyOf(error, '$metadata') === undefined ? undefined : stringOf(error, 'name');
+}
+
+function toToolError(action: string, error: unknown): ToolError {
+  if (error instanceof ToolError) return error;
+  const name = stringOf(error, 'name') ?? 'Error';
+  const code = stringOf(error, 'Code') ?? name;
+  const message = stringOf(error, 'message') ?? name;
+  const requestId = stringOf(propertyOf(error, '$metadata'), 'requestId');
+  const details = { awsError: name, action, requestId };
+  const is = (names: ReadonlySet<string>): boolean => names.has(name) || names.has(code);
+
+  if (is(DENIED)) {
+    const kind = policyKind(action);
+    return access('access-denied', `not allowed to call ${action}: ${message}`, {
+      hints: [
+        ...(kind === undefined
+          ? []
+          : [`fargate-connect policy ${kind}   # the least-privilege document that grants it`]),
+        'aws sts get-caller-identity   # who is asking',
+      ],
+      details,
+      cause: error,
+    });
+  }
+  if (name === 'CredentialsProviderError' || name === 'TokenProviderError') {
+    return credentialsProblem(message, error);
+  }
+  if (is(EXPIRED)) return expiredCredentials(undefined, details, error);
+  if (is(REFUSED)) {
+    return access('credentials-refused', `AWS refused the credentials for ${action}: ${message}`, {
+      hints: [
+        'aws sts get-caller-identity   # are they complete, and of the right account',
+        'date -u   # a clock that is off by more than five minutes invalidates every signature',
+      ],
+      details,
+      cause: error,
+    });
+  }
+  const system = systemCode(error);
+  if (system !== undefined || name === 'TimeoutError') {
+    return transport('aws-unreachable', `no answer from AWS to ${action}: ${message}`, {
+      hints: ['check the network, HTTPS_PROXY and the region (--region)'],
+      details: { ...details, systemError: system },
+      cause: error,
+    });
+  }
+  return failed('aws-error', `${action} failed: ${code === 'Error' ? '' : `${code}: `}${message}`, {
+    details,
+    cause: error,
+  });
+}
+
+/**
+ * Credential providers tell an expired sign-in apart from a missing one only by their message; it is looked at for
+ * the remedy alone, both are exit 4.
+ */
+function credentialsProblem(message: string, error: unknown): ToolError {
+  const expired = /expired|refresh|re-?authenticate|sso session/i.test(message);
+  if (expired) return expiredCredentials(message, {}, error);
+  return access('credentials-missing', `no AWS credentials: ${firstSentence(message)}`, {
+    hints: [
+      'aws sso login --profile NAME   # then give --profile NAME',
+      'or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+      'fargate-connect demo   # needs no account',
+    ],
+    cause: error,
+  });
+}
+
+function expiredCredentials(
+  message: string | undefined,
+  details: ToolError['details'],
+  error: unknown,
+): ToolError {
+  return access(
+    'credentials-expired',
+    `the AWS credentials have expired${message === undefined ? '' : `: ${firstSentence(message)}`}`,
+    {
+      hints: [
+        'aws sso login --profile NAME   # with single sign-on',
+        'otherwise export fresh AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN',
+      ],
+      details,
+      cause: error,
+    },
+  );
+}
+
+const firstSentence = (message: string): string => message.split('\n')[0]?.replace(/\.$/, '') ?? message;
