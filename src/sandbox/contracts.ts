@@ -32,7 +32,10 @@ export interface ApiCall {
   readonly requestId: string;
 }
 
-/** One API operation. Input and output are the shapes of the AWS model as plain objects (dates as Date). */
+/**
+ * One API operation. Input and output are plain objects with the member names of the wire (for JSON services those of the model;
+ * for EC2 and the AWS query services the element names of the API reference, inputs all text). Dates are Date, blobs Uint8Array.
+ */
 export interface Operation {
   /** Run before `run`; may look at state, must not change it. Throws AwsError for input that AWS refuses before authorizing. */
   authorize(input: Record<string, unknown>, call: ApiCall): readonly AuthorizationCheck[];
@@ -51,6 +54,63 @@ export class AwsError extends Error {
     this.code = code;
     this.status = status;
   }
+}
+
+/** What a service's factory returns; the front composes them. */
+export interface SandboxService {
+  readonly operations: Operations;
+  /** What of this service lives or bills, as JSON data in a stable order; part of `Sandbox.snapshot()`. */
+  snapshot(): unknown;
+  close?(): Promise<void>;
+}
+
+/** Temporary credentials of a role session. */
+export interface RoleCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string;
+}
+
+/** IAM's answers to the rest of the sandbox. Unknown roles are denied. */
+export interface AccessControl {
+  authorizeRole(
+    roleName: string,
+    action: string,
+    resource: string,
+    context?: Readonly<Record<string, string | readonly string[]>>,
+  ): boolean;
+  /** New credentials of a session of the role; throws AwsError `NoSuchEntity`. */
+  credentialsForRole(roleName: string, sessionName?: string): RoleCredentials;
+  /** Throws AwsError `AccessDeniedException` (naming principal, action, resource) for the first check that is refused. */
+  demand(principal: Principal, region: string, checks: readonly AuthorizationCheck[]): void;
+}
+
+/** Which instances have an agent online: SSM's half of what EC2 boots. */
+export interface ManagedInstances {
+  registerInstance(instance: {
+    readonly instanceId: string;
+    readonly machine: Machine;
+    readonly privateIp: string;
+    readonly roleName: string;
+    /** Tags as they are now, for `ssm:resourceTag/…` conditions. */
+    tags(): Readonly<Record<string, string>>;
+  }): void;
+  /** Ends its sessions with channel_closed. Unknown ids are ignored. */
+  deregisterInstance(instanceId: string): void;
+}
+
+/** Real durations in ms of what takes time in AWS. */
+export interface Timing {
+  /** RunInstances/CreateFleet until `running`. */
+  readonly instancePendingMs: number;
+  /** `shutting-down` until `terminated`; network interface and volumes go at its end. */
+  readonly instanceShutdownMs: number;
+  /** A new instance profile, or a role put into one, until EC2 accepts it. */
+  readonly profilePropagationMs: number;
+  /** From the interruption notice of a spot instance to its end (AWS: two minutes). */
+  readonly spotNoticeMs: number;
+  /** Every HTTP request must be answered within this. */
+  readonly requestDeadlineMs: number;
 }
 
 /** A machine on which an SSM agent runs: a container of a task, or a bastion. Its commands are real processes. */

@@ -1,0 +1,10 @@
+import type { Timing } from './contracts.ts';
+
+/** Fast enough for a test suite, slow enough that a client which does not wait is caught. */
+export const defaultTiming: Timing = {
+  instancePendingMs: 40,
+  instanceShutdownMs: 60,
+  profilePropagationMs: 50,
+  spotNoticeMs: 1000,
+  requestDeadlineMs: 30_000,
+};
