@@ -111,6 +111,18 @@ export interface Timing {
   readonly spotNoticeMs: number;
   /** Every HTTP request must be answered within this. */
   readonly requestDeadlineMs: number;
+  /** A new task of a service until RUNNING. */
+  readonly taskPendingMs: number;
+  /** StopTask, or a replaced task, until STOPPED. */
+  readonly taskStoppingMs: number;
+  /** A RUNNING container until its ExecuteCommandAgent is RUNNING. */
+  readonly execAgentStartMs: number;
+  /** A session without stream data until it is ended (AWS: 20 minutes). */
+  readonly sessionIdleMs: number;
+  /** Longest life of a session (AWS: set by preferences; none unless told). */
+  readonly sessionMaxMs: number;
+  /** WebSocket upgrade until OpenDataChannelInput must have arrived. */
+  readonly openDataChannelMs: number;
 }
 
 /** A machine on which an SSM agent runs: a container of a task, or a bastion. Its commands are real processes. */
@@ -131,6 +143,25 @@ export interface Machine {
   /** Addresses as the machine's resolver sees them. Throws MachineError `name-not-found`. */
   resolve(host: string): Promise<readonly string[]>;
 }
+
+/** What ECS tells the machine host about a container that starts. */
+export interface ContainerLaunch {
+  /** `ecs:<cluster>_<taskId>_<runtimeId>`. */
+  readonly target: string;
+  readonly region: string;
+  readonly accountId: string;
+  readonly cluster: string;
+  readonly service: string | undefined;
+  readonly taskArn: string;
+  readonly taskDefinition: SeedTaskDefinition;
+  readonly container: SeedContainerDefinition;
+  readonly privateIp: string;
+  readonly subnetId: string;
+  readonly securityGroupIds: readonly string[];
+}
+
+/** Makes the machine of a container: called once per runtimeId, when its first session starts. */
+export type ContainerHost = (launch: ContainerLaunch) => Machine;
 
 export interface MachineTerminal {
   onData(listener: (bytes: Uint8Array) => void): void;

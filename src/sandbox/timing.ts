@@ -7,4 +7,10 @@ export const defaultTiming: Timing = {
   profilePropagationMs: 50,
   spotNoticeMs: 1000,
   requestDeadlineMs: 30_000,
+  taskPendingMs: 300,
+  taskStoppingMs: 100,
+  execAgentStartMs: 100,
+  sessionIdleMs: 20 * 60_000,
+  sessionMaxMs: Number.POSITIVE_INFINITY,
+  openDataChannelMs: 10_000,
 };

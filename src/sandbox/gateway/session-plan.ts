@@ -1,0 +1,66 @@
+import type { Machine, Principal } from '../contracts.ts';
+
+/** What the agent is to do in one session: the session document with its parameters substituted (ssm-data-channel §5.1, §7.1). */
+export type SessionPlan =
+  | { readonly type: 'Standard_Stream' }
+  | { readonly type: 'InteractiveCommands'; readonly command: string }
+  | {
+      readonly type: 'NonInteractiveCommands';
+      readonly command: string;
+      readonly separateOutput: boolean;
+      readonly stdOutPrefix: string;
+      readonly stdErrPrefix: string;
+    }
+  | { readonly type: 'Port'; readonly properties: Readonly<Record<string, string>> };
+
+/** What the gateway needs to open a session. */
+export interface SessionRequest {
+  readonly sessionId: string;
+  /** `i-…` or `ecs:<cluster>_<taskId>_<runtimeId>`; the agent's own id, and part of the KMS encryption context. */
+  readonly target: string;
+  readonly machine: Machine;
+  readonly plan: SessionPlan;
+  /** Encrypts everything but Port sessions. */
+  readonly kmsKeyId: string | undefined;
+  /** Role of the machine, which must be allowed `kms:Decrypt` for encrypted sessions. */
+  readonly roleName: string | undefined;
+  readonly documentName: string | undefined;
+  readonly reason: string | undefined;
+  readonly owner: Principal;
+}
+
+/** Answer of StartSession, ResumeSession and ExecuteCommand. */
+export interface SessionAccess {
+  readonly sessionId: string;
+  readonly streamUrl: string;
+  readonly tokenValue: string;
+}
+
+export type SessionStatus = 'Connecting' | 'Connected' | 'Disconnected' | 'Terminated' | 'Failed';
+
+/** What DescribeSessions tells of a session; ended ones stay as history. */
+export interface SessionRecord {
+  readonly sessionId: string;
+  readonly target: string;
+  readonly documentName: string | undefined;
+  readonly reason: string | undefined;
+  readonly owner: Principal;
+  readonly status: SessionStatus;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  readonly endedAt: number | undefined;
+}
+
+/** The sessions of the account, as the SSM and ECS services see them. */
+export interface Sessions {
+  open(request: SessionRequest): SessionAccess;
+  /** A new token and StreamUrl; earlier tokens stop working. `over` for a session that has ended, undefined for one that never was. */
+  resume(sessionId: string): SessionAccess | 'over' | undefined;
+  /** Sends channel_closed to both sides. False if there never was such a session; ending an ended one is fine. */
+  terminate(sessionId: string): boolean;
+  /** Ends every session of a machine that goes away. */
+  endTarget(target: string, output: string): void;
+  find(sessionId: string): SessionRecord | undefined;
+  /** Newest first. */
+  records(): readonly SessionRecord[];
+}
