@@ -14,8 +14,32 @@ export interface Settings {
   readonly input: boolean;
   readonly quiet: boolean;
   readonly debug: boolean;
+  /** Colours in what goes to stdout; ui/ decides for stderr by itself. */
   readonly color: boolean;
   readonly transport: 'native' | 'plugin';
   /** `AWS_ENDPOINT_URL`; undefined = AWS. */
   readonly endpointUrl: string | undefined;
 }
+
+/** Shared flags as typed; absent = not typed. */
+export interface Flags {
+  readonly profile?: string;
+  readonly region?: string;
+  readonly cluster?: string;
+  readonly service?: string;
+  readonly task?: string;
+  readonly container?: string;
+  readonly output?: 'table' | 'json';
+  readonly json?: boolean;
+  readonly yes?: boolean;
+  /** False for `--no-input`. */
+  readonly input?: boolean;
+  readonly quiet?: boolean;
+  readonly debug?: boolean;
+  /** False for `--no-color`. */
+  readonly color?: boolean;
+  readonly transport?: 'native' | 'plugin';
+}
+
+/** Where each setting came from, for `--debug`: a flag, an environment variable, a file with its line, or the default. */
+export type Provenance = Readonly<Record<keyof Settings, string>>;

@@ -1,0 +1,14 @@
+import type { Command } from 'commander';
+import type { CommandContext } from './context.ts';
+
+/** What a command does. A returned number is the exit status (a remote one, say); nothing returned means 0. */
+export type Run<O> = (options: O, context: CommandContext) => Promise<number | void>;
+
+/**
+ * Runs a command's behaviour inside a context: shared flags become `context.settings`, the scope is closed on every
+ * path, the exit status is kept. program.ts supplies it; a parse-only test supplies its own.
+ */
+export type Invoke = <O>(run: Run<O>, options: O, command: Command) => Promise<void>;
+
+/** Parsing only: `xCommand(invoke, run = runX)`. Shared flags are added by program.ts, never here. */
+export type CommandFactory = (invoke: Invoke) => Command;

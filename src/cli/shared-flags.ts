@@ -1,0 +1,58 @@
+import { Option, type Command } from 'commander';
+import type { Flags } from '../config/settings.ts';
+
+const GROUP = 'Shared flags:';
+
+/** Flags that every command understands, before or after its name. Each has an environment variable (docs/configuration.md). */
+function sharedOptions(): readonly Option[] {
+  return [
+    new Option('--profile <name>', 'AWS profile'),
+    new Option('--region <region>', 'AWS region'),
+    new Option('--cluster <name>', 'ECS cluster, name or ARN'),
+    new Option('--service <name>', 'ECS service, name or ARN'),
+    new Option('--task <id>', 'ECS task: ARN, id, or the start of an id'),
+    new Option('--container <name>', 'container of the task'),
+    new Option('-o, --output <format>', 'what stdout carries').choices(['table', 'json']),
+    new Option('--json', 'same as --output json'),
+    new Option('-y, --yes', 'answer yes to every confirmation'),
+    new Option('--no-input', 'never ask; list what is missing and exit 2'),
+    new Option('-q, --quiet', 'only warnings and errors on stderr'),
+    new Option('--debug', 'say more: settings and where they come from, stack traces'),
+    new Option('--no-color', 'no colours'),
+    new Option('--transport <kind>', 'data channel: our own, or the official plugin').choices([
+      'native',
+      'plugin',
+    ]),
+  ].map((option) => option.helpGroup(GROUP));
+}
+
+/** Adds the shared flags to a command and all its subcommands. */
+export function addSharedFlags(command: Command): void {
+  for (const option of sharedOptions()) command.addOption(option);
+  for (const child of command.commands) addSharedFlags(child);
+}
+
+/** The shared flags as they were typed, those nearest to the command's name winning over those before it. */
+export function typedFlags(command: Command): Flags {
+  const names = new Set(sharedOptions().map((option) => option.attributeName()));
+  const flags: Record<string, unknown> = {};
+  for (let at: Command | null = command; at !== null; at = at.parent) {
+    for (const [name, value] of Object.entries(at.opts())) {
+      if (!names.has(name) || name in flags || at.getOptionValueSource(name) !== 'cli') continue;
+      flags[name] = value;
+    }
+  }
+  return flags as Flags;
+}
+
+/** `--json` or `--output json` in a command line that could not be parsed, so that even that error is JSON. */
+export function asksForJson(argv: readonly string[]): boolean {
+  const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+  return own.some(
+    (word, index) =>
+      word === '--json' ||
+      word === '--output=json' ||
+      word === '-ojson' ||
+      ((word === '--output' || word === '-o') && own[index + 1] === 'json'),
+  );
+}
