@@ -13,3 +13,74 @@ export interface Terminal {
   /** Switches raw mode; the returned function restores what was before and is safe to call twice. No-op without a TTY. */
   raw(): () => void;
 }
+
+export interface TerminalStreams {
+  readonly stdin: Readable & {
+    readonly isTTY?: boolean;
+    readonly isRaw?: boolean;
+    setRawMode?: (raw: boolean) => unknown;
+  };
+  readonly stdout: Writable & Screen;
+  readonly stderr: Writable & Screen;
+}
+
+interface Screen {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
+export function createTerminal(streams: TerminalStreams): Terminal {
+  const { stdin, stdout, stderr } = streams;
+  return {
+    stdin,
+    stdout,
+    stderr,
+    stdinIsTty: stdin.isTTY === true,
+    stdoutIsTty: stdout.isTTY === true,
+    stderrIsTty: stderr.isTTY === true,
+    size() {
+      const screen = [stdout, stderr].find((stream) => stream.isTTY === true);
+      // A pty that was never sized reports 0 × 0.
+      return { columns: screen?.columns || 80, rows: screen?.rows || 24 };
+    },
+    raw() {
+      if (stdin.isTTY !== true || stdin.setRawMode === undefined) return () => undefined;
+      const before = stdin.isRaw === true;
+      stdin.setRawMode(true);
+      let restored = false;
+      return () => {
+        if (restored) return;
+        restored = true;
+        stdin.setRawMode?.(before);
+      };
+    },
+  };
+}
+
+/** A terminal that knows what must be undone: whatever a command leaves raw, `restore` puts back, synchronously. */
+export interface GuardedTerminal extends Terminal {
+  restore(): void;
+}
+
+/** `onRaw` runs when raw mode begins and returns what runs when it ends: live output must keep out of a session. */
+export function guardTerminal(terminal: Terminal, onRaw: () => () => void): GuardedTerminal {
+  const open = new Set<() => void>();
+  return {
+    ...terminal,
+    raw() {
+      const resume = onRaw();
+      const undo = terminal.raw();
+      const restore = (): void => {
+        if (!open.delete(restore)) return;
+        undo();
+        resume();
+      };
+      open.add(restore);
+      return restore;
+    },
+    restore() {
+      for (const undo of open) undo();
+    },
+  };
+}

@@ -1,0 +1,150 @@
+import { usage } from '../core/errors.ts';
+import { type ConfigFile, type ConfigKey, projectConfig, userConfig } from './config-file.ts';
+import type { Flags, Provenance, Settings } from './settings.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+export interface Resolved {
+  readonly settings: Settings;
+  readonly provenance: Provenance;
+  /** Colours on stderr; `settings.color` is about stdout. */
+  readonly stderrColor: boolean;
+}
+
+export interface ResolveOptions {
+  readonly flags: Flags;
+  readonly env: Env;
+  readonly cwd: string;
+  readonly stdinIsTty: boolean;
+  readonly stdoutIsTty: boolean;
+  readonly stderrIsTty: boolean;
+}
+
+/** A value and where it came from, or nothing. */
+type Found<T> = { readonly value: T; readonly from: string } | undefined;
+
+/**
+ * Flags before environment before the project's file before the person's file. Throws `environment-value` and the
+ * errors of config-file.ts.
+ */
+export async function resolveSettings(options: ResolveOptions): Promise<Resolved> {
+  const { flags, env } = options;
+  const files = [await projectConfig(options.cwd), await userConfig(env)].filter((file) => file !== undefined);
+  const text = (key: ConfigKey | 'task', ...variables: readonly string[]): Found<string> =>
+    given(flags[key], `--${key}`) ??
+    fromEnv(env, [`FARGATE_CONNECT_${key.toUpperCase()}`, ...variables]) ??
+    (key === 'task' || (key === 'profile' && hasKeys(env)) ? undefined : fromFiles(files, key));
+
+  const profile = text('profile', 'AWS_PROFILE');
+  const region = text('region', 'AWS_REGION', 'AWS_DEFAULT_REGION');
+  const cluster = text('cluster', 'ECS_CLUSTER');
+  const service = text('service');
+  const task = text('task');
+  const container = text('container');
+  const transport = oneOf(text('transport'), ['native', 'plugin']);
+  const output =
+    (flags.json === true ? given('json' as const, '--json') : undefined) ??
+    oneOf(given(flags.output, '--output') ?? fromEnv(env, ['FARGATE_CONNECT_OUTPUT']), ['table', 'json']);
+  const yes = given(flags.yes, '--yes') ?? switchOf(env, 'FARGATE_CONNECT_YES');
+  const quiet = given(flags.quiet, '--quiet') ?? switchOf(env, 'FARGATE_CONNECT_QUIET');
+  const debug = given(flags.debug, '--debug') ?? switchOf(env, 'FARGATE_CONNECT_DEBUG');
+  const input = inputOf(options);
+  const color = colorOf(options);
+
+  const settings: Settings = {
+    profile: profile?.value,
+    region: region?.value,
+    cluster: cluster?.value,
+    service: service?.value,
+    task: task?.value,
+    container: container?.value,
+    output: output?.value ?? 'table',
+    yes: yes?.value ?? false,
+    input: input.value,
+    quiet: quiet?.value ?? false,
+    debug: debug?.value ?? false,
+    color: color.value && options.stdoutIsTty,
+    transport: transport?.value ?? 'native',
+    endpointUrl: env['AWS_ENDPOINT_URL'] || undefined,
+  };
+  const from = (found: Found<unknown>): string => found?.from ?? 'default';
+  return {
+    settings,
+    stderrColor: color.value && options.stderrIsTty,
+    provenance: {
+      profile: from(profile),
+      region: from(region),
+      cluster: from(cluster),
+      service: from(service),
+      task: from(task),
+      container: from(container),
+      output: from(output),
+      yes: from(yes),
+      input: input.from,
+      quiet: from(quiet),
+      debug: from(debug),
+      color: color.from,
+      transport: from(transport),
+      endpointUrl: env['AWS_ENDPOINT_URL'] ? 'AWS_ENDPOINT_URL' : 'default',
+    },
+  };
+}
+
+const given = <T>(value: T | undefined, from: string): Found<T> =>
+  value === undefined ? undefined : { value, from };
+
+/** An empty variable counts as absent: `CLUSTER= fargate-connect` is how a shell unsets it for one command. */
+function fromEnv(env: Env, names: readonly string[]): Found<string> {
+  const name = names.find((candidate) => Boolean(env[candidate]));
+  return name === undefined ? undefined : given(env[name], name);
+}
+
+function fromFiles(files: readonly ConfigFile[], key: ConfigKey): Found<string> {
+  for (const file of files) {
+    const entry = file.values[key];
+    if (entry !== undefined) return { value: entry.value, from: `${file.path}:${entry.line}` };
+  }
+  return undefined;
+}
+
+/** Keys in the environment are more specific than a profile named in a file: the environment stands above files. */
+const hasKeys = (env: Env): boolean => Boolean(env['AWS_ACCESS_KEY_ID'] && env['AWS_SECRET_ACCESS_KEY']);
+
+function oneOf<T extends string>(found: Found<string>, values: readonly T[]): Found<T> {
+  if (found === undefined) return undefined;
+  const value = values.find((candidate) => candidate === found.value);
+  if (value === undefined)
+    throw usage('environment-value', `${found.from} is '${found.value}'`, {
+      hints: [`${found.from} takes ${values.join(' or ')}`],
+    });
+  return { value, from: found.from };
+}
+
+function switchOf(env: Env, name: string): Found<boolean> {
+  const value = env[name];
+  if (value === undefined || value === '') return undefined;
+  if (['1', 'true', 'yes'].includes(value.toLowerCase())) return { value: true, from: name };
+  if (['0', 'false', 'no'].includes(value.toLowerCase())) return { value: false, from: name };
+  throw usage('environment-value', `${name} is '${value}'`, { hints: [`${name} takes 1 or 0`] });
+}
+
+function inputOf(options: ResolveOptions): { readonly value: boolean; readonly from: string } {
+  if (options.flags.input === false) return { value: false, from: '--no-input' };
+  const refused = switchOf(options.env, 'FARGATE_CONNECT_NO_INPUT');
+  if (refused?.value === true) return { value: false, from: refused.from };
+  const ci = options.env['CI'];
+  if (ci !== undefined && ci !== '' && ci !== 'false' && ci !== '0') return { value: false, from: 'CI' };
+  if (!options.stdinIsTty) return { value: false, from: 'stdin is not a terminal' };
+  if (!options.stderrIsTty) return { value: false, from: 'stderr is not a terminal' };
+  return { value: true, from: 'default' };
+}
+
+/** NO_COLOR counts when present and not empty, whatever its value (no-color.org). */
+function colorOf(options: ResolveOptions): { readonly value: boolean; readonly from: string } {
+  if (options.flags.color === false) return { value: false, from: '--no-color' };
+  if (switchOf(options.env, 'FARGATE_CONNECT_NO_COLOR')?.value === true)
+    return { value: false, from: 'FARGATE_CONNECT_NO_COLOR' };
+  if (options.env['NO_COLOR']) return { value: false, from: 'NO_COLOR' };
+  if (options.env['TERM'] === 'dumb') return { value: false, from: 'TERM' };
+  return { value: true, from: 'default' };
+}

@@ -1,0 +1,35 @@
+/** The candidates most like `word`, best first: those that contain it, then those at most a third of their letters away. */
+export function nearest(word: string, candidates: Iterable<string>, limit = 3): readonly string[] {
+  const wanted = word.toLowerCase();
+  const scored: { readonly candidate: string; readonly distance: number }[] = [];
+  for (const candidate of candidates) {
+    const name = candidate.toLowerCase();
+    const allowed = Math.max(1, Math.floor(Math.max(name.length, wanted.length) / 3));
+    const contained = wanted.length >= 2 && (name.includes(wanted) || wanted.includes(name));
+    const distance = contained ? 0.5 : editDistance(wanted, name);
+    if (distance <= allowed) scored.push({ candidate, distance });
+  }
+  return scored
+    .sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))
+    .slice(0, limit)
+    .map((entry) => entry.candidate);
+}
+
+/** Insertions, deletions, replacements and swaps of neighbours, each counted once (optimal string alignment). */
+export function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1];
+      let best = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + (same ? 0 : 1));
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        best = Math.min(best, (beforeLast[j - 2] ?? 0) + 1);
+      row.push(best);
+    }
+    beforeLast = last;
+    last = row;
+  }
+  return last[b.length] ?? 0;
+}

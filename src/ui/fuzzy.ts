@@ -1,0 +1,84 @@
+/** Type-to-filter: a query matches when its characters occur in order; where they occur decides the rank. */
+
+const START_OF_TEXT = 12;
+const START_OF_WORD = 8;
+const ADJACENT = 6;
+const MATCH = 1;
+const GAP_PENALTY = 1;
+/** Positions after this one are all equally far from the start. */
+const FAR = 4;
+
+/**
+ * How well `query` fits `text`, undefined if it does not. Case is ignored; blanks separate queries that must all match,
+ * in any order. Higher is better; an empty query fits everything with 0.
+ */
+export function fuzzyScore(query: string, text: string): number | undefined {
+  let sum = 0;
+  for (const part of query.toLowerCase().split(/\s+/)) {
+    if (part === '') continue;
+    const score = subsequenceScore(part, text);
+    if (score === undefined) return undefined;
+    sum += score;
+  }
+  return sum;
+}
+
+/**
+ * The best alignment of all, not the first: `web` in `worker-web` must find the word. One row per query character:
+ * `best[i]` is the best score of an alignment whose last character sits at text position `i`.
+ */
+function subsequenceScore(query: string, text: string): number | undefined {
+  const lower = text.toLowerCase();
+  if (query.length > lower.length) return undefined;
+  const bonus = Array.from({ length: lower.length }, (_, index) => positionBonus(text, index));
+  let best: (number | undefined)[] = [];
+  for (let q = 0; q < query.length; q++) {
+    const row: (number | undefined)[] = Array.from({ length: lower.length });
+    // The best earlier alignment that has at least one character between; it pays for the gap.
+    let distant: number | undefined;
+    for (let i = 0; i < lower.length; i++) {
+      const before = i >= 2 ? best[i - 2] : undefined;
+      distant = maximum(
+        distant === undefined ? undefined : distant - GAP_PENALTY / lower.length,
+        before === undefined ? undefined : before - GAP_PENALTY,
+      );
+      if (lower[i] !== query[q]) continue;
+      const here = MATCH + (bonus[i] ?? 0);
+      if (q === 0) {
+        row[i] = here - Math.min(FAR, i) / (FAR * 4);
+        continue;
+      }
+      const adjacent = i >= 1 ? best[i - 1] : undefined;
+      const from = maximum(adjacent === undefined ? undefined : adjacent + ADJACENT, distant);
+      if (from !== undefined) row[i] = from + here;
+    }
+    best = row;
+  }
+  let result: number | undefined;
+  for (const score of best) result = maximum(result, score);
+  // Of two equal fits the shorter text is the closer one.
+  return result === undefined ? undefined : result - lower.length / 1000;
+}
+
+const maximum = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined ? b : b === undefined ? a : Math.max(a, b);
+
+function positionBonus(text: string, index: number): number {
+  if (index === 0) return START_OF_TEXT;
+  const before = text[index - 1] ?? '';
+  const here = text[index] ?? '';
+  if (/[^\p{L}\p{N}]/u.test(before)) return START_OF_WORD;
+  if (/\p{Ll}/u.test(before) && /\p{Lu}/u.test(here)) return START_OF_WORD;
+  if (/\p{N}/u.test(here) && !/\p{N}/u.test(before)) return START_OF_WORD / 2;
+  return 0;
+}
+
+/** The items that match, best first; equally good ones keep their order. */
+export function fuzzyFilter<T>(query: string, items: readonly T[], textOf: (item: T) => string): readonly T[] {
+  if (query.trim() === '') return items;
+  return items
+    .map((item, order) => ({ item, order, score: fuzzyScore(query, textOf(item)) }))
+    .filter((entry) => entry.score !== undefined)
+    .sort((a, b) => (b.score ?? 0) - (a.score ?? 0) || a.order - b.order)
+    .map((entry) => entry.item);
+}

@@ -1,0 +1,88 @@
+import { createColors, paint, type Tone } from './colors.ts';
+import { printable, shortened } from './printable.ts';
+
+export interface Column {
+  readonly title: string;
+  readonly align?: 'left' | 'right';
+  /** Gives way when the table is wider than the terminal; without any such column the widest ones do. */
+  readonly shrink?: boolean;
+}
+
+export type Cell = string | number | undefined | { readonly text: string; readonly tone: Tone };
+
+export interface TableOptions {
+  readonly color: boolean;
+  /** Columns of the terminal; absent = nothing is shortened (stdout is not a terminal). */
+  readonly width?: number | undefined;
+}
+
+const GAP = '  ';
+const NARROWEST = 6;
+
+/** A table for people: upper-case titles, two spaces between columns, `-` for what is absent, one line per row, newline at the end. */
+export function renderTable(
+  columns: readonly (Column | string)[],
+  rows: readonly (readonly Cell[])[],
+  options: TableOptions,
+): string {
+  const colors = createColors(options.color);
+  const heads: readonly Column[] = columns.map((column) =>
+    typeof column === 'string' ? { title: column } : column,
+  );
+  const texts = rows.map((row) => heads.map((_, index) => textOf(row[index])));
+  const natural = heads.map((head, index) =>
+    Math.max(head.title.length, ...texts.map((row) => Array.from(row[index] ?? '').length)),
+  );
+  const widths = fit(heads, natural, options.width);
+  const line = (cells: readonly string[], tones: readonly (Tone | undefined)[], title: boolean): string =>
+    cells
+      .map((cell, index) => {
+        const width = widths[index] ?? 0;
+        const short = shortened(cell, width);
+        const space = ' '.repeat(Math.max(0, width - Array.from(short).length));
+        const tone = tones[index];
+        const shown = title ? colors.bold(short) : tone === undefined ? short : paint(colors, tone, short);
+        if (heads[index]?.align === 'right') return space + shown;
+        return index === cells.length - 1 ? shown : shown + space;
+      })
+      .join(GAP)
+      .trimEnd();
+  const titles = heads.map((head) => head.title.toUpperCase());
+  const lines = [
+    line(titles, [], true),
+    ...texts.map((row, at) =>
+      line(
+        row,
+        heads.map((_, index) => toneOf(rows[at]?.[index])),
+        false,
+      ),
+    ),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function textOf(cell: Cell): string {
+  if (cell === undefined || cell === '') return '-';
+  if (typeof cell === 'number') return String(cell);
+  return printable(typeof cell === 'string' ? cell : cell.text);
+}
+
+const toneOf = (cell: Cell): Tone | undefined => (typeof cell === 'object' ? cell.tone : undefined);
+
+/** Takes single characters from the widest column that may give way until the table fits, or nothing more can. */
+function fit(heads: readonly Column[], natural: readonly number[], width: number | undefined): readonly number[] {
+  const widths = [...natural];
+  if (width === undefined) return widths;
+  const some = heads.some((head) => head.shrink === true);
+  const total = (): number => widths.reduce((sum, one) => sum + one, 0) + GAP.length * (widths.length - 1);
+  while (total() > width) {
+    let widest = -1;
+    for (const [index, one] of widths.entries()) {
+      if (some && heads[index]?.shrink !== true) continue;
+      if (one > NARROWEST && (widest === -1 || one > (widths[widest] ?? 0))) widest = index;
+    }
+    if (widest === -1) break;
+    widths[widest] = (widths[widest] ?? 0) - 1;
+  }
+  return widths;
+}
