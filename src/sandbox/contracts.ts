@@ -177,6 +177,9 @@ export interface MachineProcess {
   onStdout(listener: (bytes: Uint8Array) => void): void;
   onStderr(listener: (bytes: Uint8Array) => void): void;
   onExit(listener: (exit: { readonly code: number; readonly signal: number | undefined }) => void): void;
+  /** Stops reading both streams: back-pressure on the program. */
+  pause(): void;
+  resume(): void;
   /** SIGINT, SIGQUIT … to the whole process group. */
   kill(signal: NodeJS.Signals): void;
 }
