@@ -63,17 +63,27 @@ function systemCode(error: unknown): string | undefined {
   return undefined;
 }
 
+/** What an adapter knows better than the general table: SDK error name → the ToolError it means in this call. */
+export type Translations = Readonly<Record<string, (message: string, error: unknown) => ToolError>>;
+
 /**
  * Runs one AWS call. `action` is the IAM action it needs (`ecs:ListTasks`); it is named when AWS denies it.
  * Throws `access-denied`, `credentials-missing`, `credentials-expired`, `credentials-refused` (exit 4),
  * `aws-unreachable`, or `aws-error` with details `{ awsError, action, requestId }`.
- * ToolErrors pass unchanged.
+ * `translations` are asked first; ToolErrors pass unchanged.
  */
-export async function mapped<T>(action: string, work: () => Promise<T>): Promise<T> {
+export async function mapped<T>(
+  action: string,
+  work: () => Promise<T>,
+  translations: Translations = {},
+): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw toToolError(action, error);
+    const translate = translations[stringOf(error, 'name') ?? ''];
+    throw translate === undefined
+      ? toToolError(action, error)
+      : translate(stringOf(error, 'message') ?? action, error);
   }
 }
 

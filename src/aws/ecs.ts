@@ -1,0 +1,298 @@
+import {
+  DescribeClustersCommand,
+  DescribeServicesCommand,
+  DescribeTasksCommand,
+  ECSClient,
+  ExecuteCommandCommand,
+  ListClustersCommand,
+  ListServicesCommand,
+  ListTasksCommand,
+  type Cluster as EcsCluster,
+  type Container as EcsContainer,
+  type Service as EcsService,
+  type Task as EcsTask,
+} from '@aws-sdk/client-ecs';
+
+import type { Cluster, Container, EcsPort, Service, SessionStart, Task } from '../connect/ports.ts';
+import { failed, noMatch, type ToolError } from '../core/errors.ts';
+import type { ClientConfig } from './client-config.ts';
+import { mapped, type Translations } from './errors.ts';
+
+/** Largest page and batch that ECS takes (aws-facts §8). */
+const PAGE_SIZE = 100;
+const SERVICES_PER_DESCRIBE = 10;
+const TASKS_PER_DESCRIBE = 100;
+const CLUSTERS_PER_DESCRIBE = 100;
+
+/** ECS behind the words of connect/. Pages are fetched one by one, as the caller asks for them. */
+export function createEcsPort(config: ClientConfig): EcsPort {
+  const client = new ECSClient(config);
+  const options = (signal: AbortSignal | undefined): { abortSignal?: AbortSignal } =>
+    signal === undefined ? {} : { abortSignal: signal };
+
+  return {
+    clusterNames: (signal) =>
+      pages('ecs:ListClusters', {}, async (nextToken) => {
+        const page = await client.send(
+          new ListClustersCommand({ maxResults: PAGE_SIZE, nextToken }),
+          options(signal),
+        );
+        return { items: (page.clusterArns ?? []).map(lastSegment), nextToken: page.nextToken };
+      }),
+
+    async describeClusters(names) {
+      const found = await inBatches(names, CLUSTERS_PER_DESCRIBE, (batch) =>
+        mapped('ecs:DescribeClusters', async () => {
+          const answer = await client.send(new DescribeClustersCommand({ clusters: [...batch] }));
+          return answer.clusters ?? [];
+        }),
+      );
+      return found.filter((cluster) => cluster.status !== 'INACTIVE').map(toCluster);
+    },
+
+    serviceNames: (cluster, signal) =>
+      pages('ecs:ListServices', inCluster(cluster), async (nextToken) => {
+        const page = await client.send(
+          new ListServicesCommand({ cluster, maxResults: PAGE_SIZE, nextToken }),
+          options(signal),
+        );
+        return { items: (page.serviceArns ?? []).map(lastSegment), nextToken: page.nextToken };
+      }),
+
+    async describeServices(cluster, names) {
+      const found = await inBatches(names, SERVICES_PER_DESCRIBE, (batch) =>
+        mapped(
+          'ecs:DescribeServices',
+          async () => {
+            const answer = await client.send(new DescribeServicesCommand({ cluster, services: [...batch] }));
+            return answer.services ?? [];
+          },
+          inCluster(cluster),
+        ),
+      );
+      return found.filter((service) => service.status !== 'INACTIVE').map(toService);
+    },
+
+    taskArns: (cluster, filter, signal) =>
+      pages(
+        'ecs:ListTasks',
+        { ...inCluster(cluster), ServiceNotFoundException: () => serviceNotFound(cluster, filter.service) },
+        async (nextToken) => {
+          const page = await client.send(
+            new ListTasksCommand({
+              cluster,
+              serviceName: filter.service,
+              desiredStatus: filter.desiredStatus,
+              maxResults: PAGE_SIZE,
+              nextToken,
+            }),
+            options(signal),
+          );
+          return { items: page.taskArns ?? [], nextToken: page.nextToken };
+        },
+      ),
+
+    async describeTasks(cluster, tasks) {
+      const found = await inBatches(tasks, TASKS_PER_DESCRIBE, (batch) =>
+        mapped(
+          'ecs:DescribeTasks',
+          async () => {
+            const answer = await client.send(new DescribeTasksCommand({ cluster, tasks: [...batch] }));
+            return answer.tasks ?? [];
+          },
+          inCluster(cluster),
+        ),
+      );
+      return found.map(toTask);
+    },
+
+    executeCommand: ({ cluster, task, container, command }) =>
+      mapped(
+        'ecs:ExecuteCommand',
+        async () => {
+          const answer = await client.send(
+            new ExecuteCommandCommand({ cluster, task, container, command, interactive: true }),
+          );
+          return toSessionStart(answer.session ?? {});
+        },
+        {
+          ...inCluster(cluster),
+          InvalidParameterException: (message, cause) =>
+            failed(
+              'exec-not-enabled',
+              `container ${container} of task ${lastSegment(task)} takes no command: ${oneLine(message)}`,
+              {
+                hints: [`fargate-connect doctor --cluster ${cluster} --task ${lastSegment(task)}`],
+                details: { cluster, task, container, awsError: 'InvalidParameterException' },
+                cause,
+              },
+            ),
+          TargetNotConnectedException: (message, cause) =>
+            targetNotConnected(`container ${container} of task ${lastSegment(task)}`, message, cause, [
+              'a task that just started may need another minute',
+              'the task role lacks the four ssmmessages actions: fargate-connect policy task-role',
+              'no way from the subnet to ssmmessages on port 443 (NAT, public IP or interface endpoint)',
+              `fargate-connect doctor --cluster ${cluster} --task ${lastSegment(task)}`,
+            ]),
+        },
+      ),
+  };
+}
+
+/** The error of a target whose agent has no open control channel; ECS and SSM report it alike (aws-facts §1.8). */
+export function targetNotConnected(
+  target: string,
+  message: string,
+  cause: unknown,
+  hints: readonly string[],
+): ToolError {
+  return failed('target-not-connected', `the agent of ${target} is not connected: ${oneLine(message)}`, {
+    hints,
+    details: { target },
+    cause,
+  });
+}
+
+/** Throws `session-incomplete` when a member is missing: a session without a token cannot be opened. */
+export function toSessionStart(session: {
+  readonly sessionId?: string | undefined;
+  readonly streamUrl?: string | undefined;
+  readonly tokenValue?: string | undefined;
+}): SessionStart {
+  const { sessionId, streamUrl, tokenValue } = session;
+  if (!sessionId || !streamUrl || !tokenValue) {
+    throw failed('session-incomplete', 'AWS answered without session id, stream address or token');
+  }
+  return { sessionId, streamUrl, tokenValue };
+}
+
+const oneLine = (message: string): string => message.replace(/\s+/g, ' ').replace(/\.$/, '');
+
+const lastSegment = (arn: string): string => arn.slice(arn.lastIndexOf('/') + 1);
+
+const milliseconds = (date: Date | undefined): number | undefined => date?.getTime();
+
+const inCluster = (cluster: string): Translations => ({
+  ClusterNotFoundException: () =>
+    noMatch('cluster-not-found', `no cluster ${cluster}`, {
+      hints: ['fargate-connect ls clusters', 'is it in another region or account? --region, --profile'],
+      details: { cluster },
+    }),
+});
+
+const serviceNotFound = (cluster: string, service: string | undefined): ToolError =>
+  noMatch('service-not-found', `no service ${service ?? ''} in cluster ${cluster}`, {
+    hints: [`fargate-connect ls services --cluster ${cluster}`],
+    details: { cluster, service },
+  });
+
+interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextToken: string | undefined;
+}
+
+async function* pages<T>(
+  action: string,
+  translations: Translations,
+  fetchPage: (nextToken: string | undefined) => Promise<Page<T>>,
+): AsyncGenerator<readonly T[]> {
+  let nextToken: string | undefined;
+  do {
+    const token = nextToken;
+    const page = await mapped(action, () => fetchPage(token), translations);
+    yield page.items;
+    nextToken = page.nextToken === '' ? undefined : page.nextToken;
+  } while (nextToken !== undefined);
+}
+
+/** Batches run one after the other: callers that want several at a time split the names themselves. */
+async function inBatches<In, Out>(
+  items: readonly In[],
+  size: number,
+  describe: (batch: readonly In[]) => Promise<readonly Out[]>,
+): Promise<readonly Out[]> {
+  const found: Out[] = [];
+  for (let start = 0; start < items.length; start += size) {
+    found.push(...(await describe(items.slice(start, start + size))));
+  }
+  return found;
+}
+
+function toCluster(cluster: EcsCluster): Cluster {
+  return {
+    arn: cluster.clusterArn ?? '',
+    name: cluster.clusterName ?? '',
+    status: cluster.status ?? 'UNKNOWN',
+    runningTasks: cluster.runningTasksCount ?? 0,
+    activeServices: cluster.activeServicesCount ?? 0,
+  };
+}
+
+function toService(service: EcsService): Service {
+  const network = service.networkConfiguration?.awsvpcConfiguration;
+  return {
+    arn: service.serviceArn ?? '',
+    name: service.serviceName ?? '',
+    clusterArn: service.clusterArn ?? '',
+    status: service.status ?? 'UNKNOWN',
+    desiredCount: service.desiredCount ?? 0,
+    runningCount: service.runningCount ?? 0,
+    pendingCount: service.pendingCount ?? 0,
+    // A service on a capacity provider strategy has no launch type of its own.
+    launchType: service.launchType ?? service.capacityProviderStrategy?.[0]?.capacityProvider ?? 'UNKNOWN',
+    execEnabled: service.enableExecuteCommand ?? false,
+    taskDefinitionArn: service.taskDefinition ?? '',
+    subnets: network?.subnets ?? [],
+    securityGroups: network?.securityGroups ?? [],
+    publicIp: network?.assignPublicIp === 'ENABLED',
+    createdAt: milliseconds(service.createdAt),
+  };
+}
+
+function toTask(task: EcsTask): Task {
+  const arn = task.taskArn ?? '';
+  const group = task.group ?? '';
+  const interfaceDetails = task.attachments?.find((each) => each.type === 'ElasticNetworkInterface')?.details;
+  const detail = (name: string): string | undefined =>
+    interfaceDetails?.find((each) => each.name === name)?.value;
+  return {
+    arn,
+    id: lastSegment(arn),
+    clusterArn: task.clusterArn ?? '',
+    serviceName: group.startsWith('service:') ? group.slice('service:'.length) : undefined,
+    lastStatus: task.lastStatus ?? 'UNKNOWN',
+    desiredStatus: task.desiredStatus ?? 'UNKNOWN',
+    healthStatus: task.healthStatus ?? 'UNKNOWN',
+    execEnabled: task.enableExecuteCommand ?? false,
+    createdAt: milliseconds(task.createdAt),
+    startedAt: milliseconds(task.startedAt),
+    stoppedReason: task.stoppedReason,
+    taskDefinitionArn: task.taskDefinitionArn ?? '',
+    launchType: task.launchType ?? 'UNKNOWN',
+    platformVersion: task.platformVersion,
+    platformFamily: task.platformFamily,
+    privateIp: detail('privateIPv4Address'),
+    subnetId: detail('subnetId'),
+    containers: (task.containers ?? []).map(toContainer),
+  };
+}
+
+function toContainer(container: EcsContainer): Container {
+  const agent = container.managedAgents?.find((each) => each.name === 'ExecuteCommandAgent');
+  const status = agent?.lastStatus;
+  return {
+    name: container.name ?? '',
+    image: container.image ?? '',
+    lastStatus: container.lastStatus ?? 'UNKNOWN',
+    healthStatus: container.healthStatus ?? 'UNKNOWN',
+    runtimeId: container.runtimeId,
+    execAgent:
+      agent === undefined
+        ? undefined
+        : {
+            status: status === 'RUNNING' || status === 'STOPPED' ? status : 'PENDING',
+            reason: agent.reason,
+            startedAt: milliseconds(agent.lastStartedAt),
+          },
+  };
+}

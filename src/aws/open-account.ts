@@ -1,0 +1,45 @@
+import type { Clock } from '../core/clock.ts';
+import type { AwsAccount } from './account.ts';
+import { type AccountSettings, clientConfig, type Env } from './client-config.ts';
+import { mapped } from './errors.ts';
+
+/** Throws `region-missing`. Each port loads its SDK client when it is first asked for, and is the same object from then on. */
+export async function openAwsAccount(settings: AccountSettings, env: Env, clock: Clock): Promise<AwsAccount> {
+  const config = await clientConfig(settings, env);
+  return {
+    region: config.region,
+
+    ssmEndpoint: once(async () => {
+      if (config.endpoint !== undefined) return config.endpoint;
+      const { ssmEndpoint } = await import('./ssm.ts');
+      return ssmEndpoint(config);
+    }),
+
+    async credentialEnv() {
+      const identity = await mapped('sts:GetCallerIdentity', () => config.credentials());
+      return {
+        AWS_ACCESS_KEY_ID: identity.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: identity.secretAccessKey,
+        ...(identity.sessionToken === undefined ? {} : { AWS_SESSION_TOKEN: identity.sessionToken }),
+        AWS_REGION: config.region,
+        AWS_DEFAULT_REGION: config.region,
+      };
+    },
+
+    ecs: once(async () => (await import('./ecs.ts')).createEcsPort(config)),
+    ssm: once(async () => (await import('./ssm.ts')).createSsmPort(config)),
+    databases: once(async () => (await import('./rds.ts')).createDatabasesPort(config)),
+    kms: once(async () => (await import('./kms.ts')).createKmsPort(config)),
+    signer: once(async () => (await import('./signer.ts')).createUpgradeSigner(config, clock)),
+    ec2: once(async () => (await import('./ec2.ts')).createEc2Port(config)),
+    iam: once(async () => (await import('./iam.ts')).createIamPort(config)),
+    identity: once(async () => (await import('./identity.ts')).createIdentityPort(config)),
+    images: once(async () => (await import('./images.ts')).createImagesPort(config)),
+    nodes: once(async () => (await import('./nodes.ts')).createNodesPort(config)),
+  };
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}

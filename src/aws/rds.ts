@@ -1,0 +1,125 @@
+import {
+  DescribeDBClustersCommand,
+  DescribeDBInstancesCommand,
+  RDSClient,
+  type DBCluster,
+  type DBInstance,
+} from '@aws-sdk/client-rds';
+
+import type { Database, DatabasesPort } from '../connect/ports.ts';
+import type { ClientConfig } from './client-config.ts';
+import { mapped } from './errors.ts';
+
+const RECORDS_PER_PAGE = 100;
+
+/** RDS and Aurora. Neptune and DocumentDB come through the same API and are left out (aws-facts §8). */
+export function createDatabasesPort(config: ClientConfig): DatabasesPort {
+  const client = new RDSClient(config);
+
+  async function instances(): Promise<readonly DBInstance[]> {
+    const found: DBInstance[] = [];
+    let marker: string | undefined;
+    do {
+      const from = marker;
+      const page = await mapped('rds:DescribeDBInstances', () =>
+        client.send(new DescribeDBInstancesCommand({ MaxRecords: RECORDS_PER_PAGE, Marker: from })),
+      );
+      found.push(...(page.DBInstances ?? []));
+      marker = page.Marker;
+    } while (marker);
+    return found;
+  }
+
+  async function clusters(): Promise<readonly DBCluster[]> {
+    const found: DBCluster[] = [];
+    let marker: string | undefined;
+    do {
+      const from = marker;
+      const page = await mapped('rds:DescribeDBClusters', () =>
+        client.send(new DescribeDBClustersCommand({ MaxRecords: RECORDS_PER_PAGE, Marker: from })),
+      );
+      found.push(...(page.DBClusters ?? []));
+      marker = page.Marker;
+    } while (marker);
+    return found;
+  }
+
+  return {
+    async databases() {
+      const [allInstances, allClusters] = await Promise.all([instances(), clusters()]);
+      return [
+        ...allClusters
+          .filter((cluster) => isSql(cluster.Engine))
+          .map((cluster) =>
+            clusterToDatabase(
+              cluster,
+              allInstances.filter((each) => each.DBClusterIdentifier === cluster.DBClusterIdentifier),
+            ),
+          ),
+        ...allInstances
+          .filter((instance) => isSql(instance.Engine) && !instance.DBClusterIdentifier)
+          .map(instanceToDatabase),
+      ].toSorted((a, b) => a.id.localeCompare(b.id));
+    },
+  };
+}
+
+const isSql = (engine: string | undefined): boolean =>
+  engine !== undefined && !engine.startsWith('neptune') && !engine.startsWith('docdb');
+
+type Endpoint = Database['endpoints'][number];
+
+function clusterToDatabase(cluster: DBCluster, members: readonly DBInstance[]): Database {
+  const port = cluster.Port ?? 0;
+  const at = (role: Endpoint['role'], host: string | undefined): readonly Endpoint[] =>
+    host === undefined || host === '' ? [] : [{ role, host, port }];
+  return {
+    id: cluster.DBClusterIdentifier ?? '',
+    kind: 'cluster',
+    engine: cluster.Engine ?? 'unknown',
+    status: cluster.Status ?? 'unknown',
+    endpoints: [
+      ...at('writer', cluster.Endpoint),
+      ...at('reader', cluster.ReaderEndpoint),
+      ...(cluster.CustomEndpoints ?? []).flatMap((host) => at('custom', host)),
+      ...members.flatMap(instanceEndpoints),
+    ],
+    databaseName: cluster.DatabaseName,
+    masterUsername: cluster.MasterUsername,
+    // Only the members' subnet group names the VPC.
+    vpcId: members[0]?.DBSubnetGroup?.VpcId,
+    securityGroups: groupIds(cluster.VpcSecurityGroups),
+    iamAuthentication: cluster.IAMDatabaseAuthenticationEnabled ?? false,
+    publiclyAccessible:
+      cluster.PubliclyAccessible ?? members.some((each) => each.PubliclyAccessible === true),
+  };
+}
+
+function instanceToDatabase(instance: DBInstance): Database {
+  return {
+    id: instance.DBInstanceIdentifier ?? '',
+    kind: 'instance',
+    engine: instance.Engine ?? 'unknown',
+    status: instance.DBInstanceStatus ?? 'unknown',
+    endpoints: instanceEndpoints(instance),
+    databaseName: instance.DBName,
+    masterUsername: instance.MasterUsername,
+    vpcId: instance.DBSubnetGroup?.VpcId,
+    securityGroups: groupIds(instance.VpcSecurityGroups),
+    iamAuthentication: instance.IAMDatabaseAuthenticationEnabled ?? false,
+    publiclyAccessible: instance.PubliclyAccessible ?? false,
+  };
+}
+
+/** Empty while the instance is being created: it has no address yet. */
+const instanceEndpoints = (instance: DBInstance): readonly Endpoint[] =>
+  instance.Endpoint?.Address === undefined
+    ? []
+    : [{ role: 'instance', host: instance.Endpoint.Address, port: instance.Endpoint.Port ?? 0 }];
+
+const groupIds = (
+  groups: readonly { readonly VpcSecurityGroupId?: string | undefined }[] | undefined,
+): readonly string[] =>
+  (groups ?? []).flatMap((group) =>
+    group.VpcSecurityGroupId === undefined ? [] : [group.VpcSecurityGroupId],
+  );

@@ -1,0 +1,117 @@
+import {
+  DescribeSessionsCommand,
+  ResumeSessionCommand,
+  SSMClient,
+  StartSessionCommand,
+  TerminateSessionCommand,
+} from '@aws-sdk/client-ssm';
+
+import type { ActiveSession, SsmPort } from '../connect/ports.ts';
+import { failed } from '../core/errors.ts';
+import type { ClientConfig } from './client-config.ts';
+import { targetNotConnected, toSessionStart } from './ecs.ts';
+import { awsErrorName, mapped } from './errors.ts';
+
+const SESSIONS_PER_PAGE = 200;
+
+/** Session Manager behind the words of connect/. */
+export function createSsmPort(config: ClientConfig): SsmPort {
+  const client = new SSMClient(config);
+  return {
+    startSession: ({ target, documentName, parameters, reason }) =>
+      mapped(
+        'ssm:StartSession',
+        async () => {
+          const answer = await client.send(
+            new StartSessionCommand({
+              Target: target,
+              DocumentName: documentName,
+              Parameters: parameters === undefined ? undefined : mutable(parameters),
+              Reason: reason,
+            }),
+          );
+          return toSessionStart({
+            sessionId: answer.SessionId,
+            streamUrl: answer.StreamUrl,
+            tokenValue: answer.TokenValue,
+          });
+        },
+        {
+          TargetNotConnected: (message, cause) =>
+            targetNotConnected(target, message, cause, [
+              target.startsWith('ecs:')
+                ? 'fargate-connect doctor   # walks the known causes in order'
+                : 'fargate-connect status   # is the bastion running, and its agent online',
+            ]),
+          InvalidDocument: (message, cause) =>
+            failed('session-document-missing', `no session document ${documentName ?? ''} here: ${message}`, {
+              hints: ['young regions lack some AWS- documents; use another region, or --via bastion'],
+              details: { documentName },
+              cause,
+            }),
+        },
+      ),
+
+    async resumeSession(sessionId) {
+      const answer = await mapped('ssm:ResumeSession', () =>
+        client.send(new ResumeSessionCommand({ SessionId: sessionId })),
+      ).catch((error: unknown) => {
+        // The service forgets a session some time after its end.
+        if (awsErrorName(error) === 'DoesNotExistException') return undefined;
+        throw error;
+      });
+      if (!answer?.TokenValue) return undefined;
+      return toSessionStart({
+        sessionId: answer.SessionId ?? sessionId,
+        streamUrl: answer.StreamUrl,
+        tokenValue: answer.TokenValue,
+      });
+    },
+
+    async terminateSession(sessionId) {
+      await mapped('ssm:TerminateSession', () =>
+        client.send(new TerminateSessionCommand({ SessionId: sessionId })),
+      ).catch((error: unknown) => {
+        if (awsErrorName(error) !== 'DoesNotExistException') throw error;
+      });
+    },
+
+    async activeSessions(target) {
+      const found: ActiveSession[] = [];
+      let nextToken: string | undefined;
+      do {
+        const token = nextToken;
+        const page = await mapped('ssm:DescribeSessions', () =>
+          client.send(
+            new DescribeSessionsCommand({
+              State: 'Active',
+              Filters: [{ key: 'Target', value: target }],
+              MaxResults: SESSIONS_PER_PAGE,
+              NextToken: token,
+            }),
+          ),
+        );
+        for (const session of page.Sessions ?? []) {
+          found.push({
+            sessionId: session.SessionId ?? '',
+            target: session.Target ?? target,
+            owner: session.Owner ?? '',
+            startedAt: session.StartDate?.getTime(),
+            documentName: session.DocumentName,
+          });
+        }
+        nextToken = page.NextToken === '' ? undefined : page.NextToken;
+      } while (nextToken !== undefined);
+      return found;
+    },
+  };
+}
+
+const mutable = (parameters: Readonly<Record<string, readonly string[]>>): Record<string, string[]> =>
+  Object.fromEntries(Object.entries(parameters).map(([name, values]) => [name, [...values]]));
+
+/** Where SSM answers in the configured region, for programs that take an endpoint as an argument. */
+export async function ssmEndpoint(config: ClientConfig): Promise<string> {
+  const { endpointProvider } = new SSMClient(config).config;
+  return endpointProvider({ Region: config.region }).url.origin;
+}
