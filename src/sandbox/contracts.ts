@@ -358,6 +358,8 @@ export interface SeedDatabase {
   readonly privateIp: string;
   readonly databaseName: string;
   readonly masterUsername: string;
+  /** Undefined = any password is accepted. */
+  readonly masterPassword?: string;
   readonly vpcId: string;
   readonly subnetIds: readonly string[];
   readonly securityGroupIds: readonly string[];

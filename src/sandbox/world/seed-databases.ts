@@ -1,0 +1,104 @@
+import type { SeedDatabase } from '../contracts.ts';
+import { GROUP, SUBNET, VPC } from './seed-network.ts';
+
+const ZONE = 'c1x2y3z4abcd.eu-west-1.rds.amazonaws.com';
+const ORDERS_HOST = `orders-db.${ZONE}`;
+const BILLING_HOST = `billing-db.${ZONE}`;
+const ORDERS_PASSWORD = 'orders-sandbox-only';
+const BILLING_PASSWORD = 'billing-sandbox-only';
+
+/** As the containers of `orders-api` see it in their environment. */
+export const ORDERS_DATABASE_URL = `postgresql://orders:${ORDERS_PASSWORD}@${ORDERS_HOST}:5432/orders`;
+export const BILLING_DATABASE_URL = `postgresql://billing:${BILLING_PASSWORD}@${BILLING_HOST}:5432/billing`;
+
+const ORDERS_SQL = `
+CREATE TABLE customers (
+  id integer PRIMARY KEY,
+  name text NOT NULL,
+  email text NOT NULL UNIQUE,
+  city text NOT NULL,
+  created_at timestamptz NOT NULL
+);
+CREATE TABLE orders (
+  id integer PRIMARY KEY,
+  customer_id integer NOT NULL REFERENCES customers,
+  status text NOT NULL CHECK (status IN ('new', 'paid', 'shipped', 'stuck')),
+  total_cents integer NOT NULL CHECK (total_cents > 0),
+  placed_at timestamptz NOT NULL
+);
+CREATE INDEX orders_by_status ON orders (status);
+INSERT INTO customers VALUES
+  (1, 'Ada Lovelace', 'ada@example.com', 'London', '2026-01-03T09:12:00Z'),
+  (2, 'Grace Hopper', 'grace@example.com', 'New York', '2026-02-11T14:30:00Z'),
+  (3, 'Edsger Dijkstra', 'edsger@example.com', 'Rotterdam', '2026-03-05T08:00:00Z'),
+  (4, 'Barbara Liskov', 'barbara@example.com', 'Boston', '2026-04-21T16:45:00Z'),
+  (5, 'Tony Hoare', 'tony@example.com', 'Oxford', '2026-05-30T11:05:00Z');
+INSERT INTO orders
+  SELECT n,
+         1 + (n * 7) % 5,
+         (ARRAY['paid', 'shipped', 'shipped', 'new', 'paid', 'shipped', 'stuck'])[1 + n % 7],
+         990 + (n * 7919) % 24000,
+         '2026-11-01T00:00:00Z'::timestamptz + n * interval '37 minutes'
+  FROM generate_series(1, 420) AS n;
+`;
+
+const BILLING_SQL = `
+CREATE TABLE invoices (
+  id integer PRIMARY KEY,
+  order_id integer NOT NULL,
+  amount_cents integer NOT NULL,
+  state text NOT NULL CHECK (state IN ('open', 'sent', 'settled', 'failed')),
+  due_on date NOT NULL
+);
+CREATE TABLE jobs (
+  id bigint PRIMARY KEY,
+  queue text NOT NULL,
+  attempts integer NOT NULL DEFAULT 0,
+  last_error text,
+  locked_by text
+);
+INSERT INTO invoices
+  SELECT n, n, 990 + (n * 7919) % 24000,
+         (ARRAY['settled', 'settled', 'sent', 'open', 'failed'])[1 + n % 5],
+         '2026-11-15'::date + n % 30
+  FROM generate_series(1, 120) AS n;
+INSERT INTO jobs VALUES
+  (9001, 'invoices', 0, NULL, NULL),
+  (9002, 'invoices', 5, 'smtp: connection timed out', 'billing-worker-1'),
+  (9003, 'dunning', 1, NULL, NULL);
+`;
+
+export const SEED_DATABASES: readonly SeedDatabase[] = [
+  {
+    id: 'orders-db',
+    engine: 'postgres',
+    engineVersion: '18.6',
+    host: ORDERS_HOST,
+    port: 5432,
+    privateIp: '10.0.201.10',
+    databaseName: 'orders',
+    masterUsername: 'orders',
+    masterPassword: ORDERS_PASSWORD,
+    vpcId: VPC.main,
+    subnetIds: [SUBNET.mainDataA, SUBNET.mainDataB],
+    securityGroupIds: [GROUP.ordersDb],
+    iamAuthentication: true,
+    sql: ORDERS_SQL,
+  },
+  {
+    id: 'billing-db',
+    engine: 'postgres',
+    engineVersion: '18.6',
+    host: BILLING_HOST,
+    port: 5432,
+    privateIp: '10.0.202.20',
+    databaseName: 'billing',
+    masterUsername: 'billing',
+    masterPassword: BILLING_PASSWORD,
+    vpcId: VPC.main,
+    subnetIds: [SUBNET.mainDataA, SUBNET.mainDataB],
+    securityGroupIds: [GROUP.billingDb],
+    iamAuthentication: false,
+    sql: BILLING_SQL,
+  },
+];

@@ -1,0 +1,27 @@
+import type { Seed } from '../contracts.ts';
+import { SEED_DATABASES } from './seed-databases.ts';
+import { SEED_ENDPOINTS, SEED_SECURITY_GROUPS, SEED_SUBNETS, SEED_VPCS } from './seed-network.ts';
+import { ACCOUNT, REGION, SEED_ROLES } from './seed-roles.ts';
+import { SEED_CLUSTERS, SEED_SERVICES } from './seed-services.ts';
+import { SEED_TASK_DEFINITIONS } from './seed-task-definitions.ts';
+
+/**
+ * The account that a sandbox starts with. Cluster `demo` is healthy but for the services that show one state each
+ * (`legacy-admin`: exec off, `search-indexer`: agent stopped, `nightly-reports`: no task, `payments-api`: pending);
+ * the other clusters have the shape, and the faults, of the five documents in the seeds folder.
+ */
+export function defaultSeed(): Seed {
+  return {
+    accountId: ACCOUNT,
+    region: REGION,
+    vpcs: SEED_VPCS,
+    subnets: SEED_SUBNETS,
+    securityGroups: SEED_SECURITY_GROUPS,
+    endpoints: SEED_ENDPOINTS,
+    roles: SEED_ROLES,
+    clusters: SEED_CLUSTERS,
+    taskDefinitions: SEED_TASK_DEFINITIONS,
+    services: SEED_SERVICES,
+    databases: SEED_DATABASES,
+  };
+}
