@@ -78,7 +78,9 @@ export async function parseConfig(path: string, text: string): Promise<ConfigFil
     if (key === undefined) throw unknownKey(place(offset), path, name);
     const value: unknown = isScalar(pair.value) ? pair.value.value : undefined;
     if (typeof value !== 'string' || value === '')
-      throw usage('config-value', `${place(offset)}: ${key} must be a string`, { details: { file: path, key } });
+      throw usage('config-value', `${place(offset)}: ${key} must be a string`, {
+        details: { file: path, key },
+      });
     if (key === 'transport' && value !== 'native' && value !== 'plugin')
       throw usage('config-value', `${place(offset)}: transport '${value}' is neither native nor plugin`, {
         details: { file: path, key },

@@ -29,7 +29,9 @@ type Found<T> = { readonly value: T; readonly from: string } | undefined;
  */
 export async function resolveSettings(options: ResolveOptions): Promise<Resolved> {
   const { flags, env } = options;
-  const files = [await projectConfig(options.cwd), await userConfig(env)].filter((file) => file !== undefined);
+  const files = [await projectConfig(options.cwd), await userConfig(env)].filter(
+    (file) => file !== undefined,
+  );
   const text = (key: ConfigKey | 'task', ...variables: readonly string[]): Found<string> =>
     given(flags[key], `--${key}`) ??
     fromEnv(env, [`FARGATE_CONNECT_${key.toUpperCase()}`, ...variables]) ??

@@ -74,7 +74,11 @@ function positionBonus(text: string, index: number): number {
 }
 
 /** The items that match, best first; equally good ones keep their order. */
-export function fuzzyFilter<T>(query: string, items: readonly T[], textOf: (item: T) => string): readonly T[] {
+export function fuzzyFilter<T>(
+  query: string,
+  items: readonly T[],
+  textOf: (item: T) => string,
+): readonly T[] {
   if (query.trim() === '') return items;
   return items
     .map((item, order) => ({ item, order, score: fuzzyScore(query, textOf(item)) }))

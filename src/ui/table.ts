@@ -70,7 +70,11 @@ function textOf(cell: Cell): string {
 const toneOf = (cell: Cell): Tone | undefined => (typeof cell === 'object' ? cell.tone : undefined);
 
 /** Takes single characters from the widest column that may give way until the table fits, or nothing more can. */
-function fit(heads: readonly Column[], natural: readonly number[], width: number | undefined): readonly number[] {
+function fit(
+  heads: readonly Column[],
+  natural: readonly number[],
+  width: number | undefined,
+): readonly number[] {
   const widths = [...natural];
   if (width === undefined) return widths;
   const some = heads.some((head) => head.shrink === true);

@@ -1,0 +1,62 @@
+import type { ToolEvent } from '../core/events.ts';
+import type { Colors } from './colors.ts';
+import { duration, printable } from './printable.ts';
+
+/** The marks before a line; words say the same, so that nothing is lost without colour or Unicode. */
+export function doneLine(
+  colors: Colors,
+  title: string,
+  detail: string | undefined,
+  elapsedMs: number,
+): string {
+  const about = detail === undefined || detail === '' ? '' : `: ${printable(detail)}`;
+  return `${colors.green('✓')} ${printable(title)}${about} ${colors.dim(`(${duration(elapsedMs)})`)}`;
+}
+
+export function failedLine(colors: Colors, title: string, detail: string): string {
+  return `${colors.red('✗')} ${printable(title)}: ${printable(detail)}`;
+}
+
+/** One line for events that are not steps; undefined = not worth a line at this level of detail. */
+export function talkLine(
+  event: Exclude<ToolEvent, { type: `step-${string}` }>,
+  colors: Colors,
+  debug: boolean,
+): string | undefined {
+  switch (event.type) {
+    case 'note': {
+      const code = debug ? colors.dim(` [${event.code}]`) : '';
+      const mark = event.level === 'warning' ? `${colors.yellow('warning:')} ` : '';
+      return `${mark}${printable(event.message)}${code}`;
+    }
+    case 'forward-ready': {
+      const local = `${event.local.host}:${event.local.port}`;
+      const remote = `${event.remote.host}:${event.remote.port}`;
+      return `${colors.green('listening')} on ${colors.bold(local)} → ${printable(remote)} via ${event.via} ${colors.dim(printable(event.target))}`;
+    }
+    case 'forward-connection':
+      return debug ? colors.dim(`port ${event.localPort}: ${event.open} open`) : undefined;
+    case 'session-state': {
+      const tone = event.state === 'interrupted' ? colors.yellow : colors.dim;
+      return tone(`session ${event.state}: ${printable(event.reason)}`);
+    }
+  }
+}
+
+/** What `--quiet` still lets through. */
+export function isImportant(event: ToolEvent): boolean {
+  switch (event.type) {
+    case 'step-failed':
+      return true;
+    case 'note':
+      return event.level === 'warning';
+    case 'session-state':
+      return event.state === 'interrupted';
+    case 'step-started':
+    case 'step-progress':
+    case 'step-done':
+    case 'forward-ready':
+    case 'forward-connection':
+      return false;
+  }
+}

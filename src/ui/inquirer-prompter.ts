@@ -1,0 +1,213 @@
+import { interrupted, usage } from '../core/errors.ts';
+import type { Colors } from './colors.ts';
+import { fuzzyFilter } from './fuzzy.ts';
+import { printable } from './printable.ts';
+import { BACK, type Choice, type Prompter, type Question } from './prompter.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface PrompterOptions {
+  readonly terminal: Terminal;
+  readonly colors: Colors;
+  /** `settings.input`: false = every question is answered by its flag or not at all. */
+  readonly input: boolean;
+  /** `settings.yes`. */
+  readonly yes: boolean;
+  readonly signal: AbortSignal;
+  /** Takes live output off the screen while a question is on it. */
+  readonly suspend: () => () => void;
+}
+
+/** Candidates named in `input-needed`; a long list would bury the flag. */
+const MAX_CANDIDATES = 20;
+const BACK_INDEX = -1;
+const PAGE_SIZE = 12;
+
+/** Questions on stderr through inquirer, which is loaded by the first question that is really asked. */
+export function createPrompter(options: PrompterOptions): Prompter {
+  return {
+    async select<T>(
+      question: Question & { readonly choices: readonly Choice<T>[]; readonly back?: boolean },
+    ): Promise<T | typeof BACK> {
+      const { choices } = question;
+      if (!options.input) throw inputNeeded(question, choices);
+      const back = question.back === true;
+      const texts = choices.map((choice) => ({
+        name: printable(choice.name),
+        about: printable(choice.description ?? ''),
+      }));
+      const width = Math.max(0, ...texts.map((text) => text.name.length));
+      let filter = '';
+      const source = (term: string | undefined): readonly object[] => {
+        filter = term ?? '';
+        const indexes = fuzzyFilter(filter, [...choices.keys()], (index) => textAt(texts, index));
+        const entries = indexes.map((index) => {
+          const disabled = choices[index]?.disabled;
+          return {
+            value: index,
+            name: row(texts[index] ?? { name: '', about: '' }, width, options.colors),
+            short: texts[index]?.name ?? '',
+            ...(disabled === undefined ? {} : { disabled: `(${printable(disabled)})` }),
+          };
+        });
+        return back && filter === ''
+          ? [{ value: BACK_INDEX, name: '← back', short: 'back' }, ...entries]
+          : entries;
+      };
+      const first = choices.findIndex((choice) => choice.disabled === undefined);
+      const answer = await ask(
+        options,
+        { type: 'search', message: question.message, source, pageSize: PAGE_SIZE, default: first },
+        (escape) => {
+          if (filter !== '') escape.clearLine();
+          else escape.settle(back ? BACK_INDEX : undefined);
+        },
+      );
+      if (answer === BACK_INDEX) return BACK;
+      const chosen = choices[Number(answer)];
+      if (chosen === undefined) throw interrupted();
+      return chosen.value;
+    },
+
+    async confirm(question) {
+      if (options.yes) return true;
+      if (!options.input) throw inputNeeded(question, []);
+      const message = question.message;
+      return (
+        (await ask(options, { type: 'confirm', message, default: question.defaultAnswer ?? false })) === true
+      );
+    },
+
+    async text(question) {
+      if (!options.input) throw inputNeeded(question, []);
+      const answer = await ask(options, {
+        type: 'input',
+        message: question.message,
+        ...(question.defaultAnswer === undefined ? {} : { default: question.defaultAnswer }),
+        validate: (text: string) => question.validate?.(text) ?? true,
+      });
+      return String(answer);
+    },
+  };
+}
+
+const textAt = (texts: readonly { readonly name: string; readonly about: string }[], index: number): string =>
+  `${texts[index]?.name ?? ''} ${texts[index]?.about ?? ''}`;
+
+const row = (
+  text: { readonly name: string; readonly about: string },
+  width: number,
+  colors: Colors,
+): string => (text.about === '' ? text.name : `${text.name.padEnd(width)}  ${colors.dim(text.about)}`);
+
+function inputNeeded(question: Question, choices: readonly Choice<unknown>[]): Error {
+  const names = choices
+    .filter((choice) => choice.disabled === undefined)
+    .map((choice) => printable(choice.name));
+  const shown = names.slice(0, MAX_CANDIDATES);
+  const more = names.length - shown.length;
+  const hints = [`give ${question.flag}`];
+  if (shown.length > 0) hints.push(`one of: ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`);
+  return usage('input-needed', `cannot ask without a terminal: ${question.message}`, {
+    hints,
+    details: { flag: question.flag, candidates: shown },
+  });
+}
+
+interface Escape {
+  clearLine(): void;
+  /** Ends the question with this answer; undefined = interrupted. */
+  settle(answer: number | undefined): void;
+}
+
+/**
+ * One question. Ctrl-C, Ctrl-D and the end of stdin all end it as `interrupted`: inquirer itself only knows the first,
+ * and would wait for ever after the others.
+ */
+async function ask(
+  options: PrompterOptions,
+  question: Readonly<Record<string, unknown>>,
+  onEscape?: (escape: Escape) => void,
+): Promise<unknown> {
+  const { terminal, signal } = options;
+  const { createPromptModule } = await loadInquirer();
+  const resume = options.suspend();
+  const stop = new AbortController();
+  let settled: { readonly answer: number | undefined } | undefined;
+  const settle = (answer: number | undefined): void => {
+    settled = { answer };
+    stop.abort();
+  };
+  const onKey = (
+    _text: string | undefined,
+    key: { readonly name?: string; readonly ctrl?: boolean } = {},
+  ): void => {
+    if (key.ctrl === true && key.name === 'd') settle(undefined);
+    if (key.name !== 'escape' || onEscape === undefined) return;
+    onEscape({
+      settle,
+      clearLine: () =>
+        terminal.stdin.emit('keypress', '\u0015', { name: 'u', ctrl: true, sequence: '\u0015' }),
+    });
+  };
+  const onEnd = (): void => settle(undefined);
+  const onAbort = (): void => settle(undefined);
+  terminal.stdin.on('keypress', onKey);
+  terminal.stdin.once('end', onEnd);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    if (signal.aborted) throw interrupted();
+    const prompt = createPromptModule({
+      input: terminal.stdin as NodeJS.ReadStream,
+      output: terminal.stderr as NodeJS.WriteStream,
+      signal: stop.signal,
+    });
+    const theme = themeOf(options.colors);
+    const answers = await prompt({ name: 'answer', theme, ...question } as unknown as Parameters<
+      typeof prompt
+    >[0]);
+    return (answers as { readonly answer: unknown }).answer;
+  } catch (error) {
+    if (settled?.answer !== undefined) return settled.answer;
+    if (settled !== undefined || isEndOfPrompt(error)) throw interrupted();
+    throw error;
+  } finally {
+    terminal.stdin.removeListener('keypress', onKey);
+    terminal.stdin.removeListener('end', onEnd);
+    signal.removeEventListener('abort', onAbort);
+    resume();
+  }
+}
+
+/** By name: the classes live in a package that is not ours to import. */
+const isEndOfPrompt = (error: unknown): boolean =>
+  error instanceof Error && ['ExitPromptError', 'AbortPromptError', 'CancelPromptError'].includes(error.name);
+
+async function loadInquirer(): Promise<typeof import('inquirer').default> {
+  return (await import('inquirer')).default;
+}
+
+/** inquirer colours by what stdout is; ours are decided for stderr, by flag and environment. */
+function themeOf(colors: Colors): object {
+  const plain = (text: string): string => text;
+  return {
+    prefix: { idle: colors.blue('?'), done: colors.green('✓') },
+    style: {
+      answer: colors.cyan,
+      message: colors.bold,
+      error: (text: string) => colors.red(`> ${text}`),
+      defaultAnswer: (text: string) => colors.dim(`(${text})`),
+      help: colors.dim,
+      highlight: colors.cyan,
+      key: (text: string) => colors.cyan(colors.bold(`<${text}>`)),
+      disabled: (text: string) => colors.dim(`- ${text}`),
+      searchTerm: colors.cyan,
+      description: plain,
+      keysHelpTip: (keys: readonly (readonly [string, string])[]) =>
+        colors.dim(
+          [...keys, ['type', 'filter'], ['esc', 'back'], ['ctrl-c', 'quit']]
+            .map(([key, action]) => `${key} ${action}`)
+            .join(' · '),
+        ),
+    },
+  };
+}
