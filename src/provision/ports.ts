@@ -148,9 +148,11 @@ export interface LaunchTemplateSpec {
   readonly userData: string;
   readonly rootDevice: string;
   readonly volumeGiB: number;
+  /** Only a spot launch makes a spot request that can be tagged; EC2 refuses the tag for others. */
+  readonly market: Market;
   /** Of the template itself. */
   readonly tags: Tags;
-  /** Of instance, volume, network interface and spot request. */
+  /** Of network interface and spot request; instance and volume get theirs from the fleet. */
   readonly instanceTags: Tags;
 }
 
@@ -246,7 +248,10 @@ export interface Ec2Port {
   createLaunchTemplate(spec: LaunchTemplateSpec): Promise<string>;
   /** DeleteLaunchTemplate; one that is gone is fine. */
   deleteLaunchTemplate(id: string): Promise<void>;
-  /** CreateFleet `instant`. Throws `not-settled` while EC2 does not yet see the profile, template or group. */
+  /**
+   * CreateFleet `instant`. Refusals that EC2 throws instead of listing (quota, missing profile) come back in `errors` too.
+   * Throws `already-exists` when the client token was used for a different request.
+   */
   createFleet(spec: FleetSpec): Promise<FleetResult>;
   /** DeleteFleets with TerminateInstances; fleets that are gone are fine. */
   deleteFleets(ids: readonly string[]): Promise<void>;

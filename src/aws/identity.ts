@@ -1,0 +1,23 @@
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import type { ClientConfig } from './client-config.ts';
+
+import type { IdentityPort } from '../provision/ports.ts';
+import { mapped } from './errors.ts';
+
+export function createIdentityPort(config: ClientConfig): IdentityPort {
+  const client = new STSClient(config);
+  return {
+    async caller() {
+      const answer = await mapped('sts:GetCallerIdentity', () =>
+        client.send(new GetCallerIdentityCommand({})),
+      );
+      const arn = answer.Arn ?? '';
+      return {
+        accountId: answer.Account ?? '',
+        arn,
+        userId: answer.UserId ?? '',
+        partition: arn.split(':')[1] ?? 'aws',
+      };
+    },
+  };
+}

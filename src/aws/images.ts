@@ -1,0 +1,62 @@
+import { DescribeImagesCommand, EC2Client, paginateDescribeSpotPriceHistory } from '@aws-sdk/client-ec2';
+import type { _InstanceType } from '@aws-sdk/client-ec2';
+import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import type { ClientConfig } from './client-config.ts';
+
+import { failed } from '../core/errors.ts';
+import type { Architecture, ImagesPort, SpotPrice } from '../provision/ports.ts';
+import { mapped } from './errors.ts';
+
+/** The standard image: the minimal one has no SSM agent (aws-facts §5.4). */
+const parameterName = (architecture: Architecture): string =>
+  `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${architecture}`;
+
+/** Images and prices of what is launched. */
+export function createImagesPort(config: ClientConfig): ImagesPort {
+  const ec2 = new EC2Client(config);
+  const ssm = new SSMClient(config);
+  return {
+    async latest(architecture) {
+      const Name = parameterName(architecture);
+      const answer = await mapped('ssm:GetParameter', () => ssm.send(new GetParameterCommand({ Name })));
+      const id = answer.Parameter?.Value ?? '';
+      const described = await mapped('ec2:DescribeImages', () =>
+        ec2.send(new DescribeImagesCommand({ ImageIds: [id] })),
+      );
+      const image = described.Images?.[0];
+      if (image === undefined) {
+        throw failed('image-missing', `image ${id} of parameter ${Name} does not exist in this region`, {
+          details: { parameter: Name, image: id },
+        });
+      }
+      const rootDevice = image.RootDeviceName ?? '/dev/xvda';
+      const root = (image.BlockDeviceMappings ?? []).find((mapping) => mapping.DeviceName === rootDevice);
+      return { id, architecture, rootDevice, volumeGiB: root?.Ebs?.VolumeSize ?? 8 };
+    },
+    async spotPrices(types, since) {
+      if (types.length === 0) return [];
+      return mapped('ec2:DescribeSpotPriceHistory', async () => {
+        const prices: SpotPrice[] = [];
+        const pages = paginateDescribeSpotPriceHistory(
+          { client: ec2 },
+          {
+            InstanceTypes: types.map((type) => type as _InstanceType),
+            ProductDescriptions: ['Linux/UNIX'],
+            StartTime: new Date(since),
+          },
+        );
+        for await (const page of pages) {
+          for (const entry of page.SpotPriceHistory ?? []) {
+            prices.push({
+              instanceType: entry.InstanceType ?? '',
+              zone: entry.AvailabilityZone ?? '',
+              dollarsPerHour: Number(entry.SpotPrice ?? 'NaN'),
+              at: entry.Timestamp?.getTime() ?? 0,
+            });
+          }
+        }
+        return prices;
+      });
+    },
+  };
+}

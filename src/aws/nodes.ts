@@ -1,0 +1,38 @@
+import { paginateDescribeInstanceInformation, SSMClient } from '@aws-sdk/client-ssm';
+import type { ClientConfig } from './client-config.ts';
+
+import type { Node, NodesPort } from '../provision/ports.ts';
+import { mapped } from './errors.ts';
+
+const PING: Readonly<Record<string, Node['pingStatus']>> = {
+  Online: 'Online',
+  ConnectionLost: 'ConnectionLost',
+};
+
+/** What Systems Manager knows of our instances. */
+export function createNodesPort(config: ClientConfig): NodesPort {
+  const client = new SSMClient(config);
+  return {
+    async nodes(instanceIds) {
+      if (instanceIds.length === 0) return [];
+      return mapped('ssm:DescribeInstanceInformation', async () => {
+        const nodes: Node[] = [];
+        const pages = paginateDescribeInstanceInformation(
+          { client },
+          { Filters: [{ Key: 'InstanceIds', Values: [...instanceIds] }] },
+        );
+        for await (const page of pages) {
+          for (const item of page.InstanceInformationList ?? []) {
+            nodes.push({
+              instanceId: item.InstanceId ?? '',
+              pingStatus: PING[item.PingStatus ?? ''] ?? 'Inactive',
+              agentVersion: item.AgentVersion ?? '',
+              lastPingAt: item.LastPingDateTime?.getTime(),
+            });
+          }
+        }
+        return nodes;
+      });
+    },
+  };
+}
