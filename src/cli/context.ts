@@ -20,6 +20,8 @@ export interface CliDeps {
     uuid(): string;
   };
   readonly signals: Signals;
+  /** Errors that nothing caught; the returned function removes the listener. Absent in tests, whose runner watches. */
+  readonly uncaught?: (listener: (error: unknown) => void) => () => void;
   /** Opens the account lazily; the SDK is loaded by the first port that is asked for. */
   readonly openAccount: (settings: Settings) => Promise<AwsAccount>;
   readonly version: string;

@@ -30,8 +30,10 @@ interface Screen {
   readonly rows?: number;
 }
 
+/** The streams get an error listener for good: an EPIPE after the run is over must not become an uncaught error. */
 export function createTerminal(streams: TerminalStreams): Terminal {
   const { stdin, stdout, stderr } = streams;
+  for (const stream of [stdin, stdout, stderr]) stream.on('error', () => undefined);
   return {
     stdin,
     stdout,

@@ -1,0 +1,86 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Invoke, Run } from '../command.ts';
+import type { CommandContext } from '../context.ts';
+
+export interface SandboxCommandOptions {
+  /** 0 = any free port. */
+  readonly port: number;
+  readonly faults: readonly string[];
+  readonly agentPace: 'fast' | 'official';
+}
+
+export function sandboxCommand(invoke: Invoke, run: Run<SandboxCommandOptions> = runSandbox): Command {
+  return new Command('sandbox')
+    .description('run the embedded AWS on 127.0.0.1 until Ctrl-C')
+    .option('--port <number>', 'port to listen on, 0 for any free one', portNumber, 0)
+    .option(
+      '--fault <spec>',
+      'inject a fault; repeatable',
+      (spec: string, all: readonly string[]) => [...all, spec],
+      [],
+    )
+    .addOption(
+      new Option('--agent-pace <pace>', 'how the SSM agent behaves in time')
+        .choices(['fast', 'official'])
+        .default('fast'),
+    )
+    .addHelpText(
+      'after',
+      `
+Prints the environment that points AWS clients at the sandbox; with --json, one line {"endpoint":…,"env":{…}}.
+
+Examples:
+  $ fargate-connect sandbox --port 4566 > sandbox.env &
+  $ source sandbox.env
+  $ fargate-connect ls services --cluster demo`,
+    )
+    .action(
+      (flags: { port: number; fault: readonly string[]; agentPace: 'fast' | 'official' }, command: Command) =>
+        invoke(run, { port: flags.port, faults: flags.fault, agentPace: flags.agentPace }, command),
+    );
+}
+
+function portNumber(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port <= 65_535)) throw new InvalidArgumentError('A port is a number from 0 to 65535.');
+  return port;
+}
+
+async function runSandbox(options: SandboxCommandOptions, context: CommandContext): Promise<number> {
+  const { startSandbox } = await import('../../sandbox/sandbox.ts');
+  const sandbox = await startSandbox({
+    port: options.port,
+    faults: options.faults,
+    agentPace: options.agentPace,
+    assets: { userdata: context.assets('userdata') },
+  });
+  context.scope.add(() => sandbox.close());
+  const { stdout } = context.terminal;
+  if (context.settings.output === 'json') {
+    stdout.write(`${JSON.stringify({ endpoint: sandbox.endpoint, env: sandbox.env })}\n`);
+  } else {
+    stdout.write(exportLines(sandbox.env));
+    context.report({
+      type: 'note',
+      level: 'info',
+      code: 'sandbox-ready',
+      message: `sandbox on ${sandbox.endpoint}; paste the lines above into another shell; Ctrl-C ends it`,
+    });
+  }
+  await untilAborted(context.signal);
+  return 0;
+}
+
+/** For `eval` and `source`. A profile or session token left over from real work would win over the sandbox's keys. */
+export function exportLines(env: Readonly<Record<string, string>>): string {
+  const quoted = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;
+  const lines = Object.entries(env).map(([name, value]) => `export ${name}=${quoted(value)}`);
+  return `${[...lines, 'unset AWS_PROFILE AWS_SESSION_TOKEN'].join('\n')}\n`;
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,86 @@
+import { CommanderError } from 'commander';
+import { ToolError, exitStatusOf, usage } from '../core/errors.ts';
+import { createColors } from '../ui/colors.ts';
+import { printable } from '../ui/printable.ts';
+
+export interface ErrorStyle {
+  readonly json: boolean;
+  /** Adds causes and stack traces. */
+  readonly debug: boolean;
+  readonly color: boolean;
+}
+
+export interface ErrorReport {
+  /** For stderr, newline at the end; empty when there is nothing to say. */
+  readonly text: string;
+  readonly exitStatus: number;
+}
+
+/** The one place where an error becomes text and an exit status. */
+export function reportOf(thrown: unknown, style: ErrorStyle): ErrorReport {
+  const error = thrown instanceof CommanderError ? fromCommander(thrown) : thrown;
+  if (error === undefined) return { text: '', exitStatus: 0 };
+  const known = error instanceof ToolError ? error : defect(error);
+  const text = style.json ? asJson(known, error, style.debug) : asText(known, error, style);
+  return { text, exitStatus: exitStatusOf(known) };
+}
+
+/** Anything that is not a ToolError is a defect of ours, and says so. */
+function defect(error: unknown): ToolError {
+  const message = error instanceof Error ? error.message : String(error);
+  return new ToolError('failed', 'internal', `this is a defect of fargate-connect: ${oneLine(message)}`, {
+    hints: ['please report it, with what the same command prints with --debug'],
+    cause: error,
+  });
+}
+
+function asText(error: ToolError, thrown: unknown, style: ErrorStyle): string {
+  // The person knows what they pressed.
+  if (error.role === 'interrupted' && !style.debug) return `${printable(error.message)}\n`;
+  const colors = createColors(style.color);
+  const code = style.debug ? colors.dim(` [${error.code}]`) : '';
+  const lines = [
+    `${colors.red('error:')} ${printable(error.message)}${code}`,
+    ...error.hints.map((hint) => `  ${printable(hint)}`),
+  ];
+  if (style.debug) lines.push(colors.dim(stackOf(thrown)));
+  return `${lines.join('\n')}\n`;
+}
+
+function asJson(error: ToolError, thrown: unknown, debug: boolean): string {
+  const { code, message, role, hints, details } = error;
+  const stack = debug ? { stack: stackOf(thrown) } : {};
+  return `${JSON.stringify({ error: { code, message, role, hints, details, ...stack } })}\n`;
+}
+
+/** The stack with all causes; an error that holds itself as a cause ends the walk. */
+function stackOf(thrown: unknown): string {
+  const parts: string[] = [];
+  const seen = new Set<unknown>();
+  for (let at: unknown = thrown; at !== undefined && !seen.has(at);) {
+    seen.add(at);
+    const text = at instanceof Error ? (at.stack ?? at.message) : String(at);
+    parts.push(parts.length === 0 ? text : `caused by ${text}`);
+    if (at instanceof AggregateError) parts.push(...at.errors.map((each) => `with ${String(each)}`));
+    at = at instanceof Error ? at.cause : undefined;
+  }
+  return parts.join('\n');
+}
+
+/** Undefined for what commander throws after it has printed a help page or the version. */
+function fromCommander(error: CommanderError): ToolError | undefined {
+  if (error.exitCode === 0) return undefined;
+  const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
+  const hints = rest
+    .map((line) => line.trim().replace(/^\((.*)\)$/, '$1'))
+    .filter((line) => line !== '')
+    .map((line) => line.replace(/^Did you mean/, 'did you mean'));
+  return usage(codeOf(error.code), oneLine(first).replace(/\.$/, ''), { hints });
+}
+
+/** `commander.unknownOption` → `unknown-option`; the codes are in docs/errors.md. */
+function codeOf(commanderCode: string): string {
+  return commanderCode.replace(/^commander\./, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, ' ').trim();

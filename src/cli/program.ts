@@ -1,0 +1,82 @@
+import { Command } from 'commander';
+import type { CommandFactory, Invoke } from './command.ts';
+import { completionCommand } from './commands/completion.ts';
+import { demoCommand } from './commands/demo.ts';
+import { sandboxCommand } from './commands/sandbox.ts';
+import { addSharedFlags } from './shared-flags.ts';
+
+interface CommandGroup {
+  readonly heading: string;
+  readonly factories: readonly CommandFactory[];
+}
+
+/** In the order of the help page. */
+const GROUPS: readonly CommandGroup[] = [
+  { heading: 'Try it:', factories: [demoCommand, sandboxCommand] },
+  { heading: 'Shell:', factories: [completionCommand] },
+];
+
+/** The command that runs when none is named. */
+const DEFAULT_COMMAND = 'connect';
+
+export interface ProgramOptions {
+  readonly invoke: Invoke;
+  readonly version: string;
+  readonly write: (text: string) => void;
+  /** Width of the help pages. */
+  readonly columns: number;
+}
+
+/** The whole command tree. It throws CommanderError instead of printing errors or ending the process. */
+export function createProgram(options: ProgramOptions): Command {
+  const program = new Command('fargate-connect')
+    .description(
+      'From a misbehaving Fargate service in a private subnet to a shell in its container or psql on its database.',
+    )
+    .usage('[command] [flags]')
+    .version(options.version, '-V, --version', 'the version')
+    .helpOption('-h, --help', 'this help')
+    .helpCommand('help [command]', 'help for a command')
+    .enablePositionalOptions()
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: false })
+    .configureOutput({
+      writeOut: options.write,
+      // Errors are rendered by error-report.ts, from the CommanderError.
+      writeErr: () => undefined,
+      outputError: () => undefined,
+      getOutHelpWidth: () => options.columns,
+      getErrHelpWidth: () => options.columns,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+  addSharedFlags(program);
+  for (const group of GROUPS) {
+    program.commandsGroup(group.heading);
+    for (const factory of group.factories) {
+      const command = factory(options.invoke);
+      addSharedFlags(command);
+      program.addCommand(inherit(command, program), { isDefault: command.name() === DEFAULT_COMMAND });
+    }
+  }
+  program.addHelpText('after', ROOT_EXAMPLES);
+  return program;
+}
+
+const ROOT_EXAMPLES = `
+Without a command: connect, the picker.
+
+Examples:
+  $ fargate-connect demo                    the whole tour, no AWS account needed
+  $ fargate-connect up --cluster prod       a bastion that ends itself
+  $ fargate-connect                         pick a container, get a shell
+  $ fargate-connect forward -L 5432:db:5432 --service web
+  $ fargate-connect down                    everything gone, verified`;
+
+/** `addCommand` does not hand settings down, unlike commander's own `command()`. */
+function inherit(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent);
+  for (const child of command.commands) inherit(child, command);
+  return command;
+}

@@ -1,0 +1,237 @@
+import type { EventEmitter } from 'node:events';
+import type { Command } from 'commander';
+import type { AwsAccount } from '../aws/account.ts';
+import { resolveSettings, type Resolved } from '../config/resolve.ts';
+import { CleanupScope } from '../core/cleanup.ts';
+import { withDeadline } from '../core/clock.ts';
+import { EXIT_STATUS, ToolError, failed, interrupted, usage } from '../core/errors.ts';
+import type { Report } from '../core/events.ts';
+import { nearest } from '../core/nearest.ts';
+import { createColors } from '../ui/colors.ts';
+import { createPrompter } from '../ui/inquirer-prompter.ts';
+import { createReporter } from '../ui/reporter.ts';
+import { guardTerminal, type GuardedTerminal } from '../ui/terminal.ts';
+import { assetFolder } from './assets.ts';
+import type { Invoke, Run } from './command.ts';
+import type { CliDeps, CommandContext } from './context.ts';
+import { reportOf } from './error-report.ts';
+import { createProgram } from './program.ts';
+import { asksForJson, typedFlags } from './shared-flags.ts';
+import { SignalRouter } from './signal-router.ts';
+
+/** How long clean-up may take before the run ends without it. */
+const CLEANUP_DEADLINE_MS = 20_000;
+/** How long a command may go on after the first Ctrl-C before clean-up starts under its feet. */
+const GRACE_MS = 10_000;
+
+/** Runs one command line to its end and returns the exit status; never throws, never ends the process. */
+export async function runCli(argv: readonly string[], deps: CliDeps): Promise<number> {
+  return new CliRun(deps, asksForJson(argv)).finish(argv);
+}
+
+/** How a run ended: the command returned, something threw, or nobody is left to talk to. */
+type Ending =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'error'; readonly error: unknown }
+  | { readonly kind: 'hangup'; readonly exitStatus: number };
+
+const errorOf = (error: unknown): Ending => ({ kind: 'error', error });
+
+class CliRun {
+  readonly #deps: CliDeps;
+  readonly #scope = new CleanupScope();
+  readonly #abort = new AbortController();
+  readonly #router: SignalRouter;
+  readonly #ended: Promise<Ending>;
+  readonly #forced: Promise<'forced'>;
+  #end: (ending: Ending) => void = () => undefined;
+  #force: () => void = () => undefined;
+  #style: { json: boolean; debug: boolean; color: boolean };
+  #terminal: GuardedTerminal | undefined;
+  #closeReporter: () => void = () => undefined;
+  #status = 0;
+  #commandRuns = false;
+
+  constructor(deps: CliDeps, json: boolean) {
+    this.#deps = deps;
+    this.#style = { json, debug: false, color: false };
+    this.#ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    this.#forced = new Promise((resolve) => {
+      this.#force = () => resolve('forced');
+    });
+    this.#router = new SignalRouter(deps.signals, () => this.#onSignal());
+  }
+
+  async finish(argv: readonly string[]): Promise<number> {
+    const unwatch = this.#watchEdges();
+    try {
+      const work = this.#parseAndRun(argv).then((): Ending => ({ kind: 'done' }), errorOf);
+      const ending = await Promise.race([work, this.#ended, this.#forced]);
+      if (ending === 'forced') return EXIT_STATUS.interrupted;
+      if (ending.kind === 'hangup') this.#abort.abort(interrupted());
+      const cleanup = await Promise.race([this.#cleanUp(), this.#forced]);
+      this.#restoreScreen();
+      if (cleanup === 'forced') return EXIT_STATUS.interrupted;
+      switch (ending.kind) {
+        case 'hangup':
+          return ending.exitStatus;
+        case 'error':
+          return this.#say(ending.error);
+        case 'done':
+          return cleanup.kind === 'error' ? this.#say(cleanup.error) : this.#status;
+      }
+    } finally {
+      unwatch();
+      this.#router.close();
+      this.#restoreScreen();
+    }
+  }
+
+  #cleanUp(): Promise<Ending> {
+    return withDeadline(this.#deps.clock, CLEANUP_DEADLINE_MS, this.#scope.close(), () =>
+      failed('cleanup-timeout', `clean-up did not finish within ${CLEANUP_DEADLINE_MS / 1000} seconds`),
+    ).then((): Ending => ({ kind: 'done' }), errorOf);
+  }
+
+  #restoreScreen(): void {
+    this.#closeReporter();
+    this.#terminal?.restore();
+  }
+
+  /** Prints the error and returns its exit status. */
+  #say(error: unknown): number {
+    // After Ctrl-C, whatever an aborted library call throws is only the echo of it.
+    const echo = this.#abort.signal.aborted && !(error instanceof ToolError);
+    const report = reportOf(echo ? interrupted() : error, this.#style);
+    this.#deps.terminal.stderr.write(report.text);
+    return report.exitStatus;
+  }
+
+  /** The first signal asks the command to stop, the second does not ask. */
+  #onSignal(): void {
+    if (this.#abort.signal.aborted || !this.#commandRuns) {
+      this.#force();
+      return;
+    }
+    this.#abort.abort(interrupted());
+    this.#scope.add(this.#deps.clock.timer(GRACE_MS, () => this.#end(errorOf(interrupted()))));
+  }
+
+  /** Uncaught errors and broken streams end the run like errors of the command: with clean-up and at most one message. */
+  #watchEdges(): () => void {
+    const { terminal, uncaught } = this.#deps;
+    const watch = (stream: EventEmitter, exitStatus: number): (() => void) => {
+      const onError = (error: NodeJS.ErrnoException): void =>
+        this.#end(isHangup(error) ? { kind: 'hangup', exitStatus } : errorOf(error));
+      stream.on('error', onError);
+      return () => stream.removeListener('error', onError);
+    };
+    const removers = [
+      // `fargate-connect ls | head -1` is no failure.
+      watch(terminal.stdout, 0),
+      watch(terminal.stderr, EXIT_STATUS.interrupted),
+      watch(terminal.stdin, EXIT_STATUS.interrupted),
+      uncaught?.((error) => this.#end(errorOf(error))),
+    ];
+    return () => {
+      for (const remove of removers) remove?.();
+    };
+  }
+
+  async #parseAndRun(argv: readonly string[]): Promise<void> {
+    const { terminal, version } = this.#deps;
+    const invoke: Invoke = (run, options, command) => this.#invoke(run, options, command);
+    const program = createProgram({
+      invoke,
+      version,
+      write: (text) => terminal.stdout.write(text),
+      columns: terminal.stdoutIsTty ? Math.min(terminal.size().columns, 100) : 100,
+    });
+    refuseUnknownCommand(argv, program);
+    await program.parseAsync([...argv], { from: 'user' });
+  }
+
+  async #invoke<O>(run: Run<O>, options: O, command: Command): Promise<void> {
+    const { terminal, env, cwd, clock } = this.#deps;
+    const resolved = await resolveSettings({
+      flags: typedFlags(command),
+      env,
+      cwd,
+      stdinIsTty: terminal.stdinIsTty,
+      stdoutIsTty: terminal.stdoutIsTty,
+      stderrIsTty: terminal.stderrIsTty,
+    });
+    const { settings, stderrColor } = resolved;
+    this.#style = { json: settings.output === 'json', debug: settings.debug, color: stderrColor };
+    const reporter = createReporter({
+      terminal,
+      clock,
+      output: settings.output,
+      quiet: settings.quiet,
+      debug: settings.debug,
+      color: stderrColor,
+    });
+    this.#closeReporter = () => reporter.close();
+    const guarded = guardTerminal(terminal, () => reporter.suspend());
+    this.#terminal = guarded;
+    if (settings.debug) reportProvenance(resolved, reporter.report);
+    let account: Promise<AwsAccount> | undefined;
+    const context: CommandContext = {
+      ...this.#deps,
+      terminal: guarded,
+      signals: this.#router,
+      settings,
+      report: reporter.report,
+      prompter: createPrompter({
+        terminal,
+        colors: createColors(stderrColor),
+        input: settings.input,
+        yes: settings.yes,
+        signal: this.#abort.signal,
+        suspend: () => reporter.suspend(),
+      }),
+      account: () => (account ??= this.#deps.openAccount(settings)),
+      signal: this.#abort.signal,
+      scope: this.#scope,
+      assets: assetFolder,
+    };
+    this.#commandRuns = true;
+    const status = await run(options, context);
+    this.#status = typeof status === 'number' ? status : 0;
+  }
+}
+
+const isHangup = (error: NodeJS.ErrnoException): boolean =>
+  error.code === 'EPIPE' ||
+  error.code === 'EIO' ||
+  error.code === 'ECONNRESET' ||
+  error.code === 'ERR_STREAM_DESTROYED';
+
+function reportProvenance({ settings, provenance }: Resolved, report: Report): void {
+  for (const [name, from] of Object.entries(provenance)) {
+    const value = settings[name as keyof typeof settings];
+    if (from === 'default' || value === undefined) continue;
+    report({ type: 'note', level: 'info', code: 'setting', message: `${name} = ${String(value)} (${from})` });
+  }
+}
+
+/**
+ * With a default command commander would hand an unknown word to it as an argument, and `fargate-connect donw` would
+ * look for a service of that name.
+ */
+function refuseUnknownCommand(argv: readonly string[], program: Command): void {
+  const word = argv[0];
+  if (word === undefined || word.startsWith('-')) return;
+  const names = program.commands.flatMap((command) => [command.name(), ...command.aliases()]);
+  if (word === 'help' || names.includes(word)) return;
+  const close = nearest(word, names);
+  throw usage('unknown-command', `unknown command '${word}'`, {
+    hints:
+      close.length > 0
+        ? [`did you mean ${close.join(' or ')}?`]
+        : ['fargate-connect --help lists the commands'],
+    details: { candidates: close },
+  });
+}

@@ -1,0 +1,42 @@
+import type { Signals } from './context.ts';
+
+type SignalName = Parameters<Signals['on']>[0];
+
+/** Signals that end a run unless a session has claimed them. */
+const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Gives each signal to whoever listens inside the command, else ends the run. A remote command that handles Ctrl-C by
+ * itself claims SIGINT by listening for it; when it stops listening, Ctrl-C is the run's again.
+ */
+export class SignalRouter implements Signals {
+  readonly #source: Signals;
+  readonly #claims = new Map<SignalName, Set<() => void>>();
+  readonly #removers: (() => void)[] = [];
+
+  constructor(source: Signals, onEnd: (signal: (typeof ENDING)[number]) => void) {
+    this.#source = source;
+    for (const name of ENDING)
+      this.#removers.push(
+        source.on(name, () => {
+          const claims = this.#claims.get(name);
+          if (claims === undefined || claims.size === 0) onEnd(name);
+          else for (const listener of claims) listener();
+        }),
+      );
+  }
+
+  on(name: SignalName, listener: () => void): () => void {
+    if (!ENDING.some((ending) => ending === name)) return this.#source.on(name, listener);
+    const claims = this.#claims.get(name) ?? new Set();
+    this.#claims.set(name, claims);
+    // A wrapper, so that the same function registered twice is two claims.
+    const claim = (): void => listener();
+    claims.add(claim);
+    return () => claims.delete(claim);
+  }
+
+  close(): void {
+    for (const remove of this.#removers.splice(0)) remove();
+  }
+}

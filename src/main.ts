@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+import { processDeps } from './cli/process-deps.ts';
+import { runCli } from './cli/run-cli.ts';
+
+const version = process.env.FARGATE_CONNECT_VERSION ?? '0.0.0-source';
+process.exitCode = await runCli(process.argv.slice(2), processDeps(process, version));
+
+/** Whatever still holds the event loop after clean-up (a second Ctrl-C, a stuck socket) must not hold the person's shell. */
+const LINGER_MS = 100;
+setTimeout(() => process.exit(), LINGER_MS).unref();
