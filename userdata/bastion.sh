@@ -1,0 +1,166 @@
+#!/bin/bash
+# What a bastion runs once, as root, at its first boot (Amazon Linux 2023, arm64 and x86_64).
+# src/provision/user-data.ts fills in the parameters and the embedded files; what it fills in is quoted for the shell.
+# Verdict on the console, which `up` reads: "fargate-connect: ready" or "fargate-connect: FAILED <reason>".
+# Security updates come by rebirth: the newest image at every `up`, a lease of hours. dnf would need memory and a route to S3.
+set -euo pipefail
+umask 022
+
+FC_BASTION='default'
+FC_REGION=''
+FC_CLUSTER=''
+FC_EXPIRES_AT='0'
+FC_IDLE_MINUTES='30'
+#@parameters
+
+# Prefix of every file written; empty in real life.
+FC_ROOT=${FC_ROOT:-}
+readonly BIN="$FC_ROOT/usr/local/bin"
+readonly LIBEXEC="$FC_ROOT/usr/local/libexec/fargate-connect"
+readonly ETC="$FC_ROOT/etc/fargate-connect"
+readonly UNITS="$FC_ROOT/etc/systemd/system"
+readonly CONSOLE="$FC_ROOT/dev/console"
+# The whole script gives up after this many seconds: `up` waits five minutes.
+readonly DEADLINE=240
+
+say() {
+  printf 'fargate-connect: %s\n' "$*"
+  printf 'fargate-connect: %s\r\n' "$*" >>"$CONSOLE" 2>/dev/null || true
+}
+
+fail() {
+  trap - ERR
+  say "FAILED $*"
+  exit 1
+}
+
+# Runs a command until it succeeds: retry TRIES COMMAND...
+retry() {
+  local tries=$1 try
+  shift
+  for ((try = 1; try <= tries; try++)); do
+    ((SECONDS < DEADLINE)) || fail "no time left for: $1"
+    if timeout 90 "$@"; then return 0; fi
+    ((try == tries)) || sleep "$((try * ${FC_RETRY_SECONDS:-3}))"
+  done
+  return 1
+}
+
+# The lease comes first: the instance must end itself even if everything after this line fails.
+install_lease() {
+  mkdir -p "$BIN" "$LIBEXEC" "$ETC" "$UNITS"
+  printf 'FC_EXPIRES_AT=%q\nFC_IDLE_MINUTES=%q\n' "$FC_EXPIRES_AT" "$FC_IDLE_MINUTES" >"$ETC/lease.conf"
+  cat >"$LIBEXEC/lease.sh" <<'END_OF_LEASE'
+#@embed lease.sh
+END_OF_LEASE
+  cat >"$LIBEXEC/interruption.sh" <<'END_OF_INTERRUPTION'
+#@embed interruption.sh
+END_OF_INTERRUPTION
+  chmod 755 "$LIBEXEC/lease.sh" "$LIBEXEC/interruption.sh"
+  cat >"$UNITS/fargate-connect-lease.service" <<END_OF_UNIT
+[Unit]
+Description=fargate-connect: end this bastion at its time, or when idle
+[Service]
+Type=oneshot
+TimeoutStartSec=45
+ExecStart=$LIBEXEC/lease.sh
+END_OF_UNIT
+  cat >"$UNITS/fargate-connect-lease.timer" <<'END_OF_UNIT'
+[Unit]
+Description=fargate-connect: look at the lease every minute
+[Timer]
+OnBootSec=60
+OnUnitActiveSec=60
+AccuracySec=5
+[Install]
+WantedBy=timers.target
+END_OF_UNIT
+  cat >"$UNITS/fargate-connect-interruption.service" <<END_OF_UNIT
+[Unit]
+Description=fargate-connect: pass on the two-minute notice of a spot interruption
+[Service]
+ExecStart=$LIBEXEC/interruption.sh
+Restart=always
+RestartSec=5
+[Install]
+WantedBy=multi-user.target
+END_OF_UNIT
+  systemctl daemon-reload
+  systemctl enable --now fargate-connect-lease.timer fargate-connect-interruption.service
+}
+
+start_agent() {
+  retry 3 systemctl enable --now amazon-ssm-agent.service || fail "amazon-ssm-agent does not start (is this a minimal image?)"
+}
+
+#@if install
+readonly PLUGIN_VERSION=1.2.896.0
+readonly SIGNER=7959637124CE093AD501D47A2C4D4AFF6F6757EE
+
+download() {
+  curl --fail --silent --show-error --location --proto '=https' --tlsv1.2 \
+    --connect-timeout 10 --max-time 60 --output "$2" "$1"
+}
+
+install_cli() {
+  if command -v aws >/dev/null; then return; fi
+  say "installing the AWS CLI"
+  retry 3 dnf --assumeyes --quiet install awscli-2 || fail "the AWS CLI could not be installed with dnf"
+}
+
+install_plugin() {
+  if command -v session-manager-plugin >/dev/null; then return; fi
+  local folder base work
+  case $(uname -m) in
+    aarch64 | arm64) folder=linux_arm64 ;;
+    x86_64) folder=linux_64bit ;;
+    *) fail "no session-manager-plugin for $(uname -m)" ;;
+  esac
+  base=https://s3.amazonaws.com/session-manager-downloads/plugin/$PLUGIN_VERSION/$folder/session-manager-plugin.rpm
+  work=$(mktemp -d)
+  say "installing session-manager-plugin $PLUGIN_VERSION ($folder)"
+  retry 4 download "$base" "$work/plugin.rpm" || fail "download of $base failed: no way to S3?"
+  retry 4 download "$base.sig" "$work/plugin.rpm.sig" || fail "download of $base.sig failed"
+  verify_plugin "$work" || fail "the signature of $base is not good: not installed"
+  retry 2 rpm --upgrade --quiet "$work/plugin.rpm" || fail "rpm refused session-manager-plugin"
+  rm -rf "$work"
+  command -v session-manager-plugin >/dev/null || fail "session-manager-plugin is not on PATH after its installation"
+}
+
+# The key is pinned twice, by content and by fingerprint; a good signature of any other key does not count.
+verify_plugin() {
+  local work=$1
+  install -d -m 700 "$work/gnupg"
+  cat >"$work/key.asc" <<'END_OF_KEY'
+#@embed session-manager-plugin-signing-key.asc
+END_OF_KEY
+  timeout 30 gpg --homedir "$work/gnupg" --batch --quiet --import "$work/key.asc" || return 1
+  timeout 30 gpg --homedir "$work/gnupg" --batch --status-fd 1 \
+    --verify "$work/plugin.rpm.sig" "$work/plugin.rpm" >"$work/status" || return 1
+  grep -q "^\[GNUPG:\] VALIDSIG $SIGNER " "$work/status"
+}
+
+install_ecs_connect() {
+  {
+    printf '#!/bin/bash\nFC_CLUSTER=%q\nexport AWS_REGION=%q\n' "$FC_CLUSTER" "$FC_REGION"
+    cat <<'END_OF_ECS_CONNECT'
+#@embed ecs_connect.sh
+END_OF_ECS_CONNECT
+  } >"$BIN/ecs_connect.sh"
+  chmod 755 "$BIN/ecs_connect.sh"
+  mkdir -p "$FC_ROOT/home"
+  ln -sfn ../usr/local/bin/ecs_connect.sh "$FC_ROOT/home/ecs_connect.sh"
+}
+
+#@end
+mkdir -p "$FC_ROOT/dev"
+trap 'fail "line $LINENO: $BASH_COMMAND"' ERR
+say "preparing bastion $FC_BASTION"
+install_lease
+start_agent
+#@if install
+install_cli
+install_plugin
+install_ecs_connect
+#@end
+say "ready"

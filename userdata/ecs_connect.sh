@@ -1,0 +1,94 @@
+#!/bin/bash
+# ecs_connect.sh SERVICE [CONTAINER] [COMMAND...]: a shell, or a command, in a container of a running task of the service.
+# FC_CLUSTER and AWS_REGION are set above this line when it is installed.
+set -euo pipefail
+readonly SHELL_COMMAND=/bin/sh
+
+problem() {
+  local status=$1
+  shift
+  printf 'ecs_connect.sh: %s\n' "$@" >&2
+  exit "$status"
+}
+
+if (($# < 1)) || [[ $1 == -* ]]; then
+  problem 2 'usage: ecs_connect.sh SERVICE [CONTAINER] [COMMAND...]'
+fi
+service=$1
+wanted=${2:-}
+shift
+(($# == 0)) || shift
+# ECS takes the command as one string.
+command=${*:-$SHELL_COMMAND}
+cluster=${FC_CLUSTER:-}
+[[ -n $cluster ]] || problem 2 'no cluster: this bastion was made without one'
+for program in aws session-manager-plugin; do
+  command -v "$program" >/dev/null || problem 1 "$program is not installed here"
+done
+
+ecs() { aws ecs "$@" --cluster "$cluster" --output text; }
+
+# `--output text` prints None where there is nothing.
+words() { tr '\t' '\n' | { grep -vx -e None -e '' || true; }; }
+
+if ! listed=$(ecs list-tasks --service-name "$service" --desired-status RUNNING --query 'taskArns[]'); then
+  services=$(ecs list-services --query 'serviceArns[]' | words | sed 's|.*/||' | sort | tr '\n' ' ') || services=''
+  problem 3 "service $service cannot be read in cluster $cluster" "services there: ${services:-none that may be listed}"
+fi
+mapfile -t tasks < <(words <<<"$listed")
+((${#tasks[@]} > 0)) || problem 3 "service $service in cluster $cluster has no running task"
+
+# One row for each container: name, its status, the status of its exec agent.
+containers_of() {
+  ecs describe-tasks --tasks "$1" \
+    --query "tasks[0].containers[].[name,lastStatus,managedAgents[?name=='ExecuteCommandAgent']|[0].lastStatus]"
+}
+
+# Asks only when somebody is there to answer and there is something to choose.
+choose() {
+  local names=("$@") answer
+  if ((${#names[@]} == 1)); then
+    printf '%s\n' "${names[0]}"
+    return
+  fi
+  if [[ ! -t 0 || ! -t 2 ]]; then
+    problem 2 "service $service has several containers: ${names[*]}" "say which: ecs_connect.sh $service CONTAINER"
+  fi
+  PS3='container: '
+  select answer in "${names[@]}"; do
+    if [[ -n $answer ]]; then break; fi
+  done
+  [[ -n ${answer:-} ]] || problem 130 'nothing chosen'
+  printf '%s\n' "$answer"
+}
+
+seen=()
+why=()
+for task in "${tasks[@]}"; do
+  names=()
+  states=()
+  agents=()
+  rows=$(containers_of "$task") || problem 1 "task ${task##*/} cannot be read"
+  while IFS=$'\t' read -r name state agent; do
+    if [[ -z $name || $name == None ]]; then continue; fi
+    names+=("$name")
+    states+=("$state")
+    agents+=("$agent")
+  done <<<"$rows"
+  if ((${#names[@]} == 0)); then continue; fi
+  seen=("${names[@]}")
+  if [[ -z $wanted ]]; then wanted=$(choose "${names[@]}") || exit; fi
+  for i in "${!names[@]}"; do
+    # Equality, not a pattern: app is not my-app.
+    if [[ ${names[i]} != "$wanted" ]]; then continue; fi
+    if [[ ${states[i]} == RUNNING && ${agents[i]} == RUNNING ]]; then
+      printf 'ecs_connect.sh: task %s, container %s\n' "${task##*/}" "$wanted" >&2
+      exec aws ecs execute-command --cluster "$cluster" --task "$task" --container "$wanted" \
+        --interactive --command "$command"
+    fi
+    why+=("task ${task##*/}: container ${states[i]}, exec agent ${agents[i]/None/absent (exec is off for this task)}")
+  done
+done
+
+((${#why[@]} > 0)) || problem 3 "no container $wanted in service $service" "containers there: ${seen[*]:-none}"
+problem 1 "no exec agent runs in container $wanted of service $service" "${why[@]}"
