@@ -1,0 +1,106 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { MachineError, type ContainerLaunch, type Machine } from '../contracts.ts';
+import type { NetworkPlace, VpcNetwork } from '../world/vpc-network.ts';
+import { privateDnsName } from '../world/vpc-network.ts';
+import { createMachineRoot, findProgram, SYSTEM_PATH } from './machine-root.ts';
+import { startProcess } from './process.ts';
+import { splitCommand } from './split-command.ts';
+import { startTerminal, type Program } from './terminal.ts';
+
+export interface ContainerMachine extends Machine {
+  /** Kills its processes and removes its files. */
+  stop(): Promise<void>;
+}
+
+/**
+ * A container: real processes in a directory of their own. As in Fargate the agent starts a command without a shell
+ * (split into words); without a command it starts `/bin/sh`.
+ */
+export function createContainerMachine(launch: ContainerLaunch, network: VpcNetwork): ContainerMachine {
+  const root = createMachineRoot('container');
+  const app = join(root.path, 'app');
+  const home = join(root.path, 'root');
+  for (const directory of [app, home, join(root.path, 'tmp')]) mkdirSync(directory, { recursive: true });
+  for (const [name, content, mode] of filesOf(launch)) root.write(name, content, mode);
+  const env = root.environment(environmentOf(launch, home));
+  const place: NetworkPlace = { privateIp: launch.privateIp, securityGroupIds: launch.securityGroupIds };
+
+  const programOf = (words: readonly string[]): Program => {
+    const [name = '', ...args] = words;
+    const file = findProgram(name, SYSTEM_PATH, app);
+    if (file === undefined) throw new MachineError('not-found', notStarted(name));
+    return { file, args, cwd: app, env };
+  };
+
+  return {
+    kind: 'container',
+    target: launch.target,
+    async terminal({ command, columns, rows }) {
+      return startTerminal(programOf(splitCommand(command ?? '/bin/sh')), { columns, rows });
+    },
+    async process(command) {
+      return startProcess(programOf(splitCommand(command)));
+    },
+    connect: (host, port) => network.connect(host, port, place),
+    resolve: async (host) => network.resolve(host, place),
+    stop: () => root.remove(),
+  };
+}
+
+/** The agent's words (transcript b4) for a program that cannot be started; what a person reads after `Unable to start command: `. */
+export function notStarted(name: string): string {
+  return name.includes('/')
+    ? `Failed to start pty: fork/exec ${name}: no such file or directory`
+    : `Failed to start pty: exec: "${name}": executable file not found in $PATH`;
+}
+
+/** What the container agent and the task definition put into a container. Secrets have values that say what they are. */
+function environmentOf(launch: ContainerLaunch, home: string): Record<string, string> {
+  const runtimeId = launch.target.slice(launch.target.lastIndexOf('_') + 1);
+  const secrets = launch.container.secretNames.map((name) => [name, `sandbox-secret-${name.toLowerCase()}`]);
+  return {
+    PATH: SYSTEM_PATH.join(':'),
+    HOME: home,
+    HOSTNAME: privateDnsName(launch.privateIp, launch.region),
+    PS1: `${launch.container.name}:$ `,
+    AWS_EXECUTION_ENV: 'AWS_ECS_FARGATE',
+    AWS_REGION: launch.region,
+    AWS_DEFAULT_REGION: launch.region,
+    AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: `/v2/credentials/${runtimeId.slice(0, 8)}-0000-4000-8000-${runtimeId.slice(8, 20)}`,
+    ECS_CONTAINER_METADATA_URI: `http://169.254.170.2/v3/${runtimeId}`,
+    ECS_CONTAINER_METADATA_URI_V4: `http://169.254.170.2/v4/${runtimeId}`,
+    ECS_AGENT_URI: `http://169.254.170.2/api/${runtimeId}`,
+    ...launch.container.environment,
+    ...Object.fromEntries(secrets),
+  };
+}
+
+type File = readonly [name: string, content: string, mode?: number];
+
+function filesOf(launch: ContainerLaunch): readonly File[] {
+  const { container, taskDefinition } = launch;
+  const task = launch.taskArn.slice(launch.taskArn.lastIndexOf('/') + 1);
+  return [
+    // Distributions reset PS1 for interactive bash; the one in the home directory has the last word.
+    ['root/.bashrc', `PS1='${container.name}:\\$ '\n`],
+    [
+      'app/config.json',
+      `${JSON.stringify({ service: launch.service, container: container.name, ports: container.ports, feature: { newCheckout: false } }, undefined, 2)}\n`,
+    ],
+    ['app/VERSION', `${container.image}\n`],
+    ['app/start.sh', `#!/bin/sh\nexec ${container.command.join(' ') || 'sleep infinity'}\n`, 0o755],
+    [
+      'app/log/app.log',
+      [
+        `INFO  ${taskDefinition.family}:${taskDefinition.revision} container ${container.name} starting`,
+        ...container.ports.map((port) => `INFO  listening on 0.0.0.0:${port}`),
+        'WARN  connection pool: 9 of 10 busy',
+        'ERROR order 7 stuck: payment provider timed out after 30000 ms',
+        '',
+      ].join('\n'),
+    ],
+    ['etc/hostname', `${privateDnsName(launch.privateIp, launch.region)}\n`],
+    ['etc/ecs-task', `${launch.cluster}/${task}\n`],
+  ];
+}

@@ -1,0 +1,48 @@
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { MachineError, type MachineProcess } from '../contracts.ts';
+import { killGroup, type Program } from './terminal.ts';
+
+/** Starts a program without a pty, as leader of a process group, its input closed. Throws MachineError `not-found`. */
+export function startProcess(program: Program): Promise<MachineProcess> {
+  const child = spawn(program.file, [...program.args], {
+    cwd: program.cwd,
+    env: { ...program.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  let exit: { readonly code: number; readonly signal: number | undefined } | undefined;
+  let exitListener:
+    | ((exit: { readonly code: number; readonly signal: number | undefined }) => void)
+    | undefined;
+  // `close` comes after both streams have ended, so the exit is told after the last output.
+  child.once('close', (code, signal) => {
+    exit = { code: code ?? 0, signal: signal === null ? undefined : constants.signals[signal] };
+    exitListener?.(exit);
+  });
+  const handle: MachineProcess = {
+    onStdout: (listener) => void child.stdout.on('data', listener),
+    onStderr: (listener) => void child.stderr.on('data', listener),
+    onExit(listener) {
+      exitListener = listener;
+      if (exit !== undefined) listener(exit);
+    },
+    pause() {
+      child.stdout.pause();
+      child.stderr.pause();
+    },
+    resume() {
+      child.stdout.resume();
+      child.stderr.resume();
+    },
+    kill(signal) {
+      if (exit === undefined && child.pid !== undefined) killGroup(child.pid, signal);
+    },
+  };
+  return new Promise((resolve, reject) => {
+    child.once('spawn', () => resolve(handle));
+    child.once('error', (error) =>
+      reject(new MachineError('not-found', `fork/exec ${program.file}: ${error.message}`)),
+    );
+  });
+}

@@ -1,0 +1,54 @@
+import { createServer } from 'node:http';
+import type { Listener } from './vpc-network.ts';
+
+/** Who answers: a container of a task. */
+export interface ServiceIdentity {
+  readonly cluster: string;
+  readonly service: string | undefined;
+  readonly task: string;
+  readonly container: string;
+  readonly port: number;
+}
+
+/**
+ * A small HTTP service, so that a forward to a task's port has something to talk to: any request is answered with the
+ * identity of the container as one line of JSON. It starts at the first connection.
+ */
+export function createContainerService(identity: ServiceIdentity): {
+  readonly listener: Listener;
+  close(): Promise<void>;
+} {
+  const server = createServer((request, response) => {
+    // A body that nobody reads would keep a slow client waiting.
+    request.resume();
+    const body = `${JSON.stringify({ ...identity, method: request.method, path: request.url })}\n`;
+    response.writeHead(200, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      server: identity.container,
+    });
+    response.end(request.method === 'HEAD' ? undefined : body);
+  });
+  let started: Promise<number> | undefined;
+  return {
+    listener: () => {
+      started ??= new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(0, '127.0.0.1', () => {
+          const address = server.address();
+          resolve(typeof address === 'object' && address !== null ? address.port : 0);
+        });
+      });
+      return started;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        if (started === undefined) {
+          resolve();
+          return;
+        }
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -1,0 +1,193 @@
+import { connect as connectSocket, isIP, type Socket } from 'node:net';
+import type { Clock } from '../../core/clock.ts';
+import { MachineError, type NetworkPolicy, type SeedVpc } from '../contracts.ts';
+
+/** Where a connection starts: the network interface of a task or an instance. */
+export interface NetworkPlace {
+  readonly privateIp: string;
+  readonly securityGroupIds: readonly string[];
+}
+
+/** What an address of the VPC answers on one port: the loopback port behind it, started when first asked for. */
+export type Listener = () => Promise<number>;
+
+/** A network interface with the names that the VPC's resolver knows for it. */
+export interface NetworkInterface extends NetworkPlace {
+  readonly names: readonly string[];
+  readonly listeners: ReadonlyMap<number, Listener>;
+}
+
+export interface VpcNetworkOptions {
+  readonly vpcs: readonly SeedVpc[];
+  readonly region: string;
+  readonly policy: NetworkPolicy;
+  readonly clock: Clock;
+  /** How long a connection that a security group drops stays silent before it fails; a real kernel gives up after two minutes. */
+  readonly blockedTimeoutMs: number;
+}
+
+/** Addresses that the agent refuses to forward to wherever it runs (ssm-data-channel.md, port sessions). */
+const RESERVED_EVERYWHERE: readonly string[] = [
+  '169.254.169.254',
+  '169.254.169.253',
+  '169.254.169.123',
+  '169.254.169.250',
+  '169.254.169.251',
+  'fd00:ec2::254',
+  'fd00:ec2::253',
+  'fd00:ec2::123',
+  'fd00:ec2::240',
+];
+
+/**
+ * The network between the machines: one resolver, one table of interfaces, and EC2's security groups in between.
+ * Every listener really is a port of 127.0.0.1, which nothing outside the sandbox knows by name.
+ */
+export class VpcNetwork {
+  readonly #options: VpcNetworkOptions;
+  readonly #interfaces = new Map<string, NetworkInterface>();
+  readonly #addresses = new Map<string, Set<string>>();
+  readonly #extra = new Map<string, Listener>();
+  readonly #waiting = new Set<() => void>();
+
+  constructor(options: VpcNetworkOptions) {
+    this.#options = options;
+  }
+
+  /** Adds an interface; the returned function takes it away. An address that is taken already keeps its first owner. */
+  attach(item: NetworkInterface): () => void {
+    if (this.#interfaces.has(item.privateIp)) return () => undefined;
+    this.#interfaces.set(item.privateIp, item);
+    const names = [...item.names, privateDnsName(item.privateIp, this.#options.region)].map((name) =>
+      name.toLowerCase(),
+    );
+    for (const name of names) {
+      const known = this.#addresses.get(name) ?? new Set();
+      this.#addresses.set(name, known.add(item.privateIp));
+    }
+    return () => {
+      if (this.#interfaces.get(item.privateIp) !== item) return;
+      this.#interfaces.delete(item.privateIp);
+      for (const name of names) {
+        this.#addresses.get(name)?.delete(item.privateIp);
+        if (this.#addresses.get(name)?.size === 0) this.#addresses.delete(name);
+      }
+    };
+  }
+
+  /** Lets a program that listens on 127.0.0.1:`loopbackPort` answer for `privateIp`:`port`; the returned function ends it. */
+  listen(privateIp: string, port: number, loopbackPort: number): () => void {
+    const key = `${privateIp} ${port}`;
+    const listener: Listener = () => Promise.resolve(loopbackPort);
+    this.#extra.set(key, listener);
+    return () => {
+      if (this.#extra.get(key) === listener) this.#extra.delete(key);
+    };
+  }
+
+  /**
+   * What the VPC's resolver answers. Throws MachineError: `name-not-found` for an unknown name, `forbidden` for an
+   * address that no session may be forwarded to.
+   */
+  resolve(host: string, from: NetworkPlace): readonly string[] {
+    const name = host.toLowerCase().replace(/\.$/, '');
+    if (name === 'localhost') return ['127.0.0.1'];
+    const addresses =
+      isIP(name) === 0 ? [...(this.#addresses.get(name) ?? [])] : [name.replace(/^::ffff:/, '')];
+    if (addresses.length === 0)
+      throw new MachineError('name-not-found', `lookup ${host} on ${resolverOf(from)}:53: no such host`);
+    if (addresses.some((address) => this.#isReserved(address)))
+      throw new MachineError('forbidden', `Forwarding to IP address ${host} is forbidden.`);
+    return addresses;
+  }
+
+  /** Tries each address in order and fails as the last one did. Throws MachineError. */
+  async connect(host: string, port: number, from: NetworkPlace): Promise<Socket> {
+    let failure: unknown = new MachineError('name-not-found', `no address of ${host}`);
+    for (const address of this.resolve(host, from)) {
+      try {
+        return await this.#dial(address, port, from);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  /** Ends every connection attempt that still waits in silence. */
+  close(): void {
+    for (const end of [...this.#waiting]) end();
+  }
+
+  async #dial(address: string, port: number, from: NetworkPlace): Promise<Socket> {
+    const own = address === from.privateIp || isLoopback(address);
+    const target = this.#interfaces.get(own ? from.privateIp : address);
+    const where = `dial tcp ${address}:${port}: connect`;
+    if (!own) {
+      // Nobody answers an address that no interface has, and security groups drop without a word: both are silence.
+      const reachable = target !== undefined && this.#options.policy.allows(from, target, port);
+      if (!reachable) return this.#silence(`${where}: connection timed out`);
+    }
+    const ip = own ? from.privateIp : address;
+    const listener = this.#extra.get(`${ip} ${port}`) ?? target?.listeners.get(port);
+    if (listener === undefined) throw new MachineError('refused', `${where}: connection refused`);
+    return openLoopback(await listener(), where);
+  }
+
+  #silence(message: string): Promise<never> {
+    return new Promise((_, reject) => {
+      const end = (): void => {
+        cancel();
+        this.#waiting.delete(end);
+        reject(new MachineError('timed-out', message));
+      };
+      const cancel = this.#options.clock.timer(this.#options.blockedTimeoutMs, end);
+      this.#waiting.add(end);
+    });
+  }
+
+  #isReserved(address: string): boolean {
+    if (RESERVED_EVERYWHERE.includes(address)) return true;
+    const value = ipv4Value(address);
+    if (value === undefined) return false;
+    return this.#options.vpcs.some((vpc) => {
+      const [base, bits] = vpc.cidr.split('/');
+      const first = ipv4Value(base ?? '');
+      if (first === undefined) return false;
+      const last = first + 2 ** (32 - Number(bits)) - 1;
+      return (value >= first && value < first + 4) || value === last;
+    });
+  }
+}
+
+/** `ip-10-0-1-21.eu-west-1.compute.internal`. */
+export function privateDnsName(privateIp: string, region: string): string {
+  return `ip-${privateIp.replaceAll('.', '-')}.${region}.compute.internal`;
+}
+
+/** The resolver of a VPC with a /16 block, which all of the sandbox's are: base address plus two. */
+function resolverOf(from: NetworkPlace): string {
+  const [a, b] = from.privateIp.split('.');
+  return `${a ?? '10'}.${b ?? '0'}.0.2`;
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1';
+}
+
+function ipv4Value(address: string): number | undefined {
+  if (isIP(address) !== 4) return undefined;
+  return address.split('.').reduce((value, part) => value * 256 + Number(part), 0);
+}
+
+function openLoopback(port: number, where: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connectSocket({ host: '127.0.0.1', port, noDelay: true, allowHalfOpen: true });
+    const onError = (): void => reject(new MachineError('refused', `${where}: connection refused`));
+    socket.once('error', onError);
+    socket.once('connect', () => {
+      socket.off('error', onError);
+      resolve(socket);
+    });
+  });
+}

@@ -1,0 +1,218 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../src/core/clock.ts';
+import type { ContainerLaunch, MachineProcess, MachineTerminal } from '../../../src/sandbox/contracts.ts';
+import { createContainerMachine } from '../../../src/sandbox/machines/container-machine.ts';
+import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
+import { VpcNetwork } from '../../../src/sandbox/world/vpc-network.ts';
+
+const seed = defaultSeed();
+const service = seed.services.find((item) => item.name === 'orders-api')!;
+const task = service.tasks[0]!;
+const definition = seed.taskDefinitions.find((item) => item.family === 'orders-api')!;
+const launch: ContainerLaunch = {
+  target: `ecs:demo_${task.id}_${task.containers[0]!.runtimeId!}`,
+  region: seed.region,
+  accountId: seed.accountId,
+  cluster: 'demo',
+  service: 'orders-api',
+  taskArn: `arn:aws:ecs:eu-west-1:111122223333:task/demo/${task.id}`,
+  taskDefinition: definition,
+  container: definition.containers[0]!,
+  privateIp: task.privateIp,
+  subnetId: task.subnetId,
+  securityGroupIds: service.securityGroups,
+};
+const network = new VpcNetwork({
+  vpcs: seed.vpcs,
+  region: seed.region,
+  policy: { allows: () => true },
+  clock: systemClock,
+  blockedTimeoutMs: 5,
+});
+
+const started: ReturnType<typeof createContainerMachine>[] = [];
+const start = (): ReturnType<typeof createContainerMachine> => {
+  const machine = createContainerMachine(launch, network);
+  started.push(machine);
+  return machine;
+};
+afterEach(async () => {
+  for (const machine of started.splice(0)) await machine.stop();
+});
+
+interface Ended {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly code: number;
+  readonly signal: number | undefined;
+}
+const finish = (process: MachineProcess): Promise<Ended> =>
+  new Promise((resolve) => {
+    let stdout = '';
+    let stderr = '';
+    process.onStdout((bytes) => (stdout += Buffer.from(bytes).toString()));
+    process.onStderr((bytes) => (stderr += Buffer.from(bytes).toString()));
+    process.onExit((exit) => resolve({ stdout, stderr, ...exit }));
+  });
+
+/** Collects what a terminal shows and lets a test wait for a text in it. */
+class Screen {
+  text = '';
+  readonly exit: Promise<{ readonly code: number; readonly signal: number | undefined }>;
+  #watchers: (() => void)[] = [];
+  readonly #terminal: MachineTerminal;
+  constructor(terminal: MachineTerminal) {
+    this.#terminal = terminal;
+    this.exit = new Promise((resolve) => terminal.onExit(resolve));
+    terminal.onData((bytes) => {
+      this.text += Buffer.from(bytes).toString();
+      for (const watcher of this.#watchers) watcher();
+    });
+  }
+  type(text: string): void {
+    this.#terminal.write(Buffer.from(text));
+  }
+  until(pattern: RegExp): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (pattern.test(this.text)) resolve();
+      };
+      this.#watchers.push(look);
+      look();
+    });
+  }
+}
+
+describe('a command in a container', () => {
+  it('runs without a shell, streams apart, and tells its exit code', async () => {
+    const machine = start();
+    const result = await finish(await machine.process(`sh -c 'echo "$0 out"; echo err >&2; exit 7' it`));
+    expect(result).toEqual({ stdout: 'it out\n', stderr: 'err\n', code: 7, signal: undefined });
+    expect((await finish(await machine.process('echo $HOME && exit'))).stdout).toBe('$HOME && exit\n');
+  });
+
+  it('sees the task definition’s environment and nothing of ours', async () => {
+    const { stdout } = await finish(await start().process('env'));
+    const names = stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => line.slice(0, line.indexOf('=')));
+    expect(stdout).toContain('PORT=8080');
+    expect(stdout).toContain('PAYMENT_PROVIDER_KEY=sandbox-secret-payment_provider_key');
+    expect(stdout).toMatch(
+      /ECS_CONTAINER_METADATA_URI_V4=http:\/\/169\.254\.170\.2\/v4\/[0-9a-f]{32}-\d{10}/,
+    );
+    expect(names.filter((name) => /VITEST|npm_|NODE_OPTIONS|SSH_|USER/.test(name))).toEqual([]);
+  });
+
+  it('finds realistic files where it starts', async () => {
+    const { stdout } = await finish(await start().process('cat VERSION log/app.log'));
+    expect(stdout).toContain('orders-api:2.14.0');
+    expect(stdout).toContain('listening on 0.0.0.0:8080');
+  });
+
+  it('refuses an unknown program in the agent’s words', async () => {
+    const machine = start();
+    await expect(
+      machine.terminal({ command: '/bin/nosuch --x', columns: 80, rows: 24 }),
+    ).rejects.toMatchObject({
+      kind: 'not-found',
+      message: 'Failed to start pty: fork/exec /bin/nosuch: no such file or directory',
+    });
+    await expect(machine.process('nosuch')).rejects.toMatchObject({
+      kind: 'not-found',
+      message: 'Failed to start pty: exec: "nosuch": executable file not found in $PATH',
+    });
+  });
+
+  it('can be signalled as a group', async () => {
+    const process = await start().process(`sh -c 'sleep 1000 & echo ready; wait'`);
+    const ended = finish(process);
+    process.onStdout(() => process.kill('SIGTERM'));
+    expect(await ended).toMatchObject({ stdout: 'ready\n', signal: 15 });
+  });
+});
+
+describe('a terminal in a container', () => {
+  it('is a real pty: prompt, size, resize, interrupt, exit code', async () => {
+    const terminal = await start().terminal({ columns: 101, rows: 31 });
+    const screen = new Screen(terminal);
+    await screen.until(/app:\$ /);
+    screen.type('stty size\r');
+    await screen.until(/31 101/);
+    terminal.resize(120, 40);
+    screen.type('stty size\r');
+    await screen.until(/40 120/);
+    screen.type('echo begun; sleep 1000; echo not reached\r');
+    await screen.until(/^begun/m);
+    screen.type('\u0003');
+    // The interrupt discards what is typed before it is handled.
+    await screen.until(/\^C[\s\S]*app:\$ $/);
+    screen.type('echo "after $?"\r');
+    await screen.until(/after 130/);
+    screen.type('exit 5\r');
+    expect(await screen.exit).toEqual({ code: 5, signal: undefined });
+    expect(screen.text).not.toMatch(/^not reached/m);
+  });
+
+  it('passes bytes through unchanged', async () => {
+    const screen = new Screen(
+      await start().terminal({ command: `printf 'h\\303\\251\\377.'`, columns: 80, rows: 24 }),
+    );
+    await screen.exit;
+    expect(screen.text).toBe('hé\ufffd.');
+  });
+
+  it('holds the program back while paused', async () => {
+    const terminal = await start().terminal({
+      command: `sh -c 'i=0; while [ $i -lt 40000 ]; do echo line-$i; i=$((i+1)); done; echo done'`,
+      columns: 80,
+      rows: 24,
+    });
+    let bytes = 0;
+    let text = '';
+    let paused = false;
+    await new Promise<void>((resolve) => {
+      terminal.onExit(() => resolve());
+      terminal.onData((data) => {
+        expect(paused).toBe(false);
+        bytes += data.length;
+        text = (text + Buffer.from(data).toString()).slice(-20);
+        if (bytes % 7 !== 0) return;
+        terminal.pause();
+        paused = true;
+        setImmediate(() => {
+          paused = false;
+          terminal.resume();
+        });
+      });
+    });
+    expect(text).toMatch(/done\r\n$/);
+  });
+
+  it('ends with its processes when killed', async () => {
+    const terminal = await start().terminal({ command: 'sleep 1000', columns: 80, rows: 24 });
+    const screen = new Screen(terminal);
+    terminal.kill();
+    expect((await screen.exit).signal).toBeGreaterThan(0);
+  });
+});
+
+describe('a container that stops', () => {
+  it('leaves neither files nor processes, not even detached ones', async () => {
+    const machine = start();
+    const before = readdirSync(tmpdir()).filter((name) => name.startsWith('fargate-connect-container-'));
+    const { stdout } = await finish(
+      await machine.process(`sh -c 'setsid sleep 1000 >/dev/null 2>&1 </dev/null & echo $!; pwd'`),
+    );
+    const [pid = '', directory = ''] = stdout.trim().split('\n');
+    await machine.stop();
+    expect(existsSync(directory)).toBe(false);
+    const state = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, 'utf8') : 'gone';
+    expect(state === 'gone' || / Z /.test(state)).toBe(true);
+    const after = readdirSync(tmpdir()).filter((name) => name.startsWith('fargate-connect-container-'));
+    expect(after.length).toBeLessThan(before.length);
+  });
+});
