@@ -27,7 +27,7 @@ export function reportOf(thrown: unknown, style: ErrorStyle): ErrorReport {
 
 /** Anything that is not a ToolError is a defect of ours, and says so. */
 function defect(error: unknown): ToolError {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : JSON.stringify(error);
   return new ToolError('failed', 'internal', `this is a defect of fargate-connect: ${oneLine(message)}`, {
     hints: ['please report it, with what the same command prints with --debug'],
     cause: error,
@@ -57,9 +57,9 @@ function asJson(error: ToolError, thrown: unknown, debug: boolean): string {
 function stackOf(thrown: unknown): string {
   const parts: string[] = [];
   const seen = new Set<unknown>();
-  for (let at: unknown = thrown; at !== undefined && !seen.has(at);) {
+  for (let at = thrown; at !== undefined && !seen.has(at);) {
     seen.add(at);
-    const text = at instanceof Error ? (at.stack ?? at.message) : String(at);
+    const text = at instanceof Error ? (at.stack ?? at.message) : JSON.stringify(at);
     parts.push(parts.length === 0 ? text : `caused by ${text}`);
     if (at instanceof AggregateError) parts.push(...at.errors.map((each) => `with ${String(each)}`));
     at = at instanceof Error ? at.cause : undefined;

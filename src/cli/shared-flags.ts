@@ -42,7 +42,7 @@ export function typedFlags(command: Command): Flags {
       flags[name] = value;
     }
   }
-  return flags as Flags;
+  return flags;
 }
 
 /** `--json` or `--output json` in a command line that could not be parsed, so that even that error is JSON. */

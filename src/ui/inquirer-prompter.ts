@@ -129,7 +129,9 @@ async function ask(
   onEscape?: (escape: Escape) => void,
 ): Promise<unknown> {
   const { terminal, signal } = options;
-  const { createPromptModule } = await loadInquirer();
+  const {
+    default: { createPromptModule },
+  } = await import('inquirer');
   const resume = options.suspend();
   const stop = new AbortController();
   let settled: { readonly answer: number | undefined } | undefined;
@@ -181,10 +183,6 @@ async function ask(
 /** By name: the classes live in a package that is not ours to import. */
 const isEndOfPrompt = (error: unknown): boolean =>
   error instanceof Error && ['ExitPromptError', 'AbortPromptError', 'CancelPromptError'].includes(error.name);
-
-async function loadInquirer(): Promise<typeof import('inquirer').default> {
-  return (await import('inquirer')).default;
-}
 
 /** inquirer colours by what stdout is; ours are decided for stderr, by flag and environment. */
 function themeOf(colors: Colors): object {

@@ -1,0 +1,40 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import type { Invoke, Run } from '../command.ts';
+import type { CommandContext } from '../context.ts';
+
+/** The demo takes no options of its own: a terminal decides between the guided and the scripted tour. */
+export type DemoOptions = Readonly<Record<string, never>>;
+
+export function demoCommand(invoke: Invoke, run: Run<DemoOptions> = runDemo): Command {
+  return new Command('demo')
+    .description('the whole job on the embedded AWS: no account, no network, nothing to clean up')
+    .addHelpText(
+      'after',
+      `
+On a terminal you pick and type yourself; without one it is a scripted tour that ends with "0 resources left".
+
+Examples:
+  $ fargate-connect demo
+  $ fargate-connect demo </dev/null`,
+    )
+    .action((_flags: unknown, command: Command) => invoke(run, {}, command));
+}
+
+async function runDemo(_options: DemoOptions, context: CommandContext): Promise<void> {
+  const [{ startSandbox }, { guidedTour, scriptedTour }, { createStage }] = await Promise.all([
+    import('../../sandbox/sandbox.ts'),
+    import('../demo-tour.ts'),
+    import('../demo-stage.ts'),
+  ]);
+  // An empty folder of its own: a project file or a personal config must not point the tour at real names.
+  const folder = await mkdtemp(join(tmpdir(), 'fargate-connect-demo-'));
+  context.scope.add(() => rm(folder, { recursive: true, force: true }));
+  const sandbox = await startSandbox({ assets: { userdata: context.assets('userdata') } });
+  context.scope.add(() => sandbox.close());
+  const stage = createStage(context, { env: sandbox.env, folder });
+  const tour = context.settings.input ? guidedTour : scriptedTour;
+  await tour(stage, { snapshot: () => sandbox.snapshot() });
+}
