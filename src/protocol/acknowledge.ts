@@ -1,0 +1,28 @@
+import { text, utf8 } from '../core/bytes.ts';
+import { type AgentMessage, encodeAgentMessage, MESSAGE_TYPE, PAYLOAD_TYPE } from './agent-message.ts';
+import { numberMember, parseObject } from './json-payload.ts';
+
+/** Acknowledges exactly one stream message; never acknowledged itself (SPEC.md §3). */
+export function encodeAcknowledge(
+  acknowledged: AgentMessage,
+  header: { readonly messageId: string; readonly createdDate: number },
+): Uint8Array {
+  // Written by hand in the order of the official serialisers: one is built for every message received.
+  const payload =
+    `{"AcknowledgedMessageType":"${acknowledged.messageType}","AcknowledgedMessageId":"${acknowledged.messageId}",` +
+    `"AcknowledgedMessageSequenceNumber":${acknowledged.sequenceNumber},"IsSequentialMessage":true}`;
+  return encodeAgentMessage({
+    messageType: MESSAGE_TYPE.acknowledge,
+    messageId: header.messageId,
+    createdDate: header.createdDate,
+    sequenceNumber: 0,
+    flags: 3,
+    payloadType: PAYLOAD_TYPE.none,
+    payload: utf8(payload),
+  });
+}
+
+/** The only member an official receiver looks at; undefined if the payload cannot be read. */
+export function acknowledgedSequenceNumber(payload: Uint8Array): number | undefined {
+  return numberMember(parseObject(text(payload)), 'AcknowledgedMessageSequenceNumber');
+}

@@ -1,0 +1,216 @@
+import { sha256, view } from '../core/bytes.ts';
+import { ProtocolError } from '../core/errors.ts';
+
+/*
+ * AgentMessage, one per WebSocket message (SPEC.md §1). All integers are big-endian.
+ *
+ *   offset size
+ *        0    4  HeaderLength     bytes before PayloadLength: 116, or 112 from the gateway (no PayloadType)
+ *        4   32  MessageType      ASCII, padded with spaces (client, agent) or NULs (gateway), on either side
+ *       36    4  SchemaVersion    1
+ *       40    8  CreatedDate      ms since the epoch, never 0
+ *       48    8  SequenceNumber
+ *       56    8  Flags            bit 0 first of stream, bit 1 last of stream
+ *       64   16  MessageId        UUID, its two 8-byte halves swapped
+ *       80   32  PayloadDigest    SHA-256 of the payload as sent
+ *      112    4  PayloadType      absent when HeaderLength is 112
+ *      116    4  PayloadLength    at HeaderLength
+ *      120    n  Payload          from HeaderLength + 4 to the end of the frame
+ */
+const TYPE_AT = 4;
+const TYPE_LENGTH = 32;
+const SCHEMA_VERSION_AT = 36;
+const CREATED_DATE_AT = 40;
+const SEQUENCE_NUMBER_AT = 48;
+const FLAGS_AT = 56;
+const MESSAGE_ID_AT = 64;
+const DIGEST_AT = 80;
+const PAYLOAD_TYPE_AT = 112;
+const FULL_HEADER = 116;
+const GATEWAY_HEADER = 112;
+/** A longer header may come one day; an absurd one is a broken frame. */
+const MAX_HEADER = 1024;
+const LENGTH_FIELD = 4;
+
+/** Payload bytes accepted from a peer unless told otherwise; official peers send 1 KiB. */
+export const DEFAULT_MAX_PAYLOAD = 1_048_576;
+
+export const MESSAGE_TYPE = {
+  input: 'input_stream_data',
+  output: 'output_stream_data',
+  acknowledge: 'acknowledge',
+  channelClosed: 'channel_closed',
+  startPublication: 'start_publication',
+  pausePublication: 'pause_publication',
+  agentSessionState: 'agent_session_state',
+} as const;
+
+export const PAYLOAD_TYPE = {
+  none: 0,
+  output: 1,
+  size: 3,
+  handshakeRequest: 5,
+  handshakeResponse: 6,
+  handshakeComplete: 7,
+  encChallengeRequest: 8,
+  encChallengeResponse: 9,
+  flag: 10,
+  stdErr: 11,
+  exitCode: 12,
+} as const;
+
+export interface AgentMessage {
+  /** Padding removed; not checked against the known types. */
+  readonly messageType: string;
+  /** Lower-case hyphenated UUID. */
+  readonly messageId: string;
+  /** Milliseconds since the epoch. */
+  readonly createdDate: number;
+  readonly sequenceNumber: number;
+  /** Low 32 bits; receivers ignore them. */
+  readonly flags: number;
+  /** 0 where the header has no such field. */
+  readonly payloadType: number;
+  /** A view of the frame, not a copy. */
+  readonly payload: Uint8Array;
+}
+
+export interface EncodeOptions {
+  /** `gateway` has the 112-byte header and NUL padding. */
+  readonly layout?: 'full' | 'gateway';
+}
+
+export interface DecodeOptions {
+  readonly maxPayloadBytes?: number;
+  /** The official agent does not check digests, some clients send wrong ones (SPEC.md §1). */
+  readonly verifyDigest?: boolean;
+}
+
+/** One whole WebSocket message. Throws `payload-empty`: no official serialiser emits one, the agent drops them. */
+export function encodeAgentMessage(message: AgentMessage, options: EncodeOptions = {}): Uint8Array {
+  const { messageType, payload } = message;
+  if (payload.byteLength === 0)
+    throw new ProtocolError('payload-empty', `${messageType} message without payload`);
+  if (messageType.length > TYPE_LENGTH || messageType.length === 0)
+    throw new ProtocolError(
+      'message-type-invalid',
+      `message type "${messageType}" is not 1 to 32 characters`,
+    );
+  const gateway = options.layout === 'gateway';
+  const headerLength = gateway ? GATEWAY_HEADER : FULL_HEADER;
+  const frame = Buffer.allocUnsafe(headerLength + LENGTH_FIELD + payload.byteLength);
+  frame.writeUInt32BE(headerLength, 0);
+  frame.fill(gateway ? 0 : 0x20, TYPE_AT, TYPE_AT + TYPE_LENGTH);
+  frame.write(messageType, TYPE_AT, 'latin1');
+  frame.writeUInt32BE(1, SCHEMA_VERSION_AT);
+  writeUint64(frame, message.createdDate, CREATED_DATE_AT);
+  writeUint64(frame, message.sequenceNumber, SEQUENCE_NUMBER_AT);
+  writeUint64(frame, message.flags, FLAGS_AT);
+  writeMessageId(frame, message.messageId);
+  frame.set(sha256(payload), DIGEST_AT);
+  if (!gateway) frame.writeUInt32BE(message.payloadType, PAYLOAD_TYPE_AT);
+  frame.writeUInt32BE(payload.byteLength, headerLength);
+  frame.set(payload, headerLength + LENGTH_FIELD);
+  return frame;
+}
+
+/**
+ * Reads one WebSocket message. Throws ProtocolError: `message-truncated`, `message-header-length`, `payload-too-large`,
+ * `message-type-invalid`, `message-date-missing`, `message-sequence-range`, `message-digest-mismatch`.
+ * Lengths are checked before anything is hashed or kept.
+ */
+export function decodeAgentMessage(bytes: Uint8Array, options: DecodeOptions = {}): AgentMessage {
+  const frame = view(bytes);
+  if (frame.length < GATEWAY_HEADER + LENGTH_FIELD)
+    throw new ProtocolError(
+      'message-truncated',
+      `message of ${frame.length} bytes is shorter than its header`,
+    );
+  const headerLength = frame.readUInt32BE(0);
+  if (headerLength < GATEWAY_HEADER || headerLength > MAX_HEADER)
+    throw new ProtocolError(
+      'message-header-length',
+      `header length ${headerLength} is not 112 to ${MAX_HEADER}`,
+    );
+  const payloadAt = headerLength + LENGTH_FIELD;
+  if (frame.length < payloadAt)
+    throw new ProtocolError(
+      'message-truncated',
+      `message of ${frame.length} bytes is shorter than its header of ${headerLength}`,
+    );
+  const maxPayload = options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD;
+  const length = Math.max(frame.readUInt32BE(headerLength), frame.length - payloadAt);
+  if (length > maxPayload)
+    throw new ProtocolError('payload-too-large', `payload of ${length} bytes exceeds ${maxPayload}`, {
+      length,
+      limit: maxPayload,
+    });
+
+  const messageType = readMessageType(frame);
+  const payload = bytes.subarray(payloadAt);
+  const createdDate = readUint64(frame, CREATED_DATE_AT);
+  if (!isPublication(messageType)) {
+    if (messageType === '') throw new ProtocolError('message-type-invalid', 'message without type');
+    if (createdDate === 0)
+      throw new ProtocolError('message-date-missing', `${messageType} message without date`);
+    if (options.verifyDigest !== false && payload.byteLength > 0 && !digestMatches(frame, payload))
+      throw new ProtocolError('message-digest-mismatch', `${messageType} message with a wrong digest`);
+  }
+  const sequenceNumber = readUint64(frame, SEQUENCE_NUMBER_AT);
+  if (!Number.isSafeInteger(sequenceNumber))
+    throw new ProtocolError(
+      'message-sequence-range',
+      `sequence number ${frame.readBigInt64BE(SEQUENCE_NUMBER_AT)} is out of range`,
+    );
+  return {
+    messageType,
+    messageId: readMessageId(frame),
+    createdDate,
+    sequenceNumber,
+    flags: frame.readUInt32BE(FLAGS_AT + 4),
+    payloadType: headerLength >= FULL_HEADER ? frame.readUInt32BE(PAYLOAD_TYPE_AT) : PAYLOAD_TYPE.none,
+    payload,
+  };
+}
+
+/** Their header is never validated by official clients, not even the date (SPEC.md §1). */
+const isPublication = (messageType: string): boolean =>
+  messageType === MESSAGE_TYPE.startPublication || messageType === MESSAGE_TYPE.pausePublication;
+
+const digestMatches = (frame: Buffer, payload: Uint8Array): boolean =>
+  frame.compare(sha256(payload), 0, 32, DIGEST_AT, DIGEST_AT + 32) === 0;
+
+/** NULs go first, then whitespace, at both ends. */
+function readMessageType(frame: Buffer): string {
+  let from = TYPE_AT;
+  let to = TYPE_AT + TYPE_LENGTH;
+  while (from < to && frame[from] === 0) from++;
+  while (to > from && frame[to - 1] === 0) to--;
+  return frame.toString('latin1', from, to).trim();
+}
+
+function writeUint64(frame: Buffer, value: number, at: number): void {
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new ProtocolError('number-out-of-range', `${value} does not fit a 64-bit field`);
+  frame.writeUInt32BE(Math.floor(value / 0x1_0000_0000), at);
+  frame.writeUInt32BE(value % 0x1_0000_0000, at + 4);
+}
+
+/** Exact up to 2^53; above that the result is no safe integer, which callers check where it matters. */
+const readUint64 = (frame: Buffer, at: number): number =>
+  frame.readUInt32BE(at) * 0x1_0000_0000 + frame.readUInt32BE(at + 4);
+
+function writeMessageId(frame: Buffer, messageId: string): void {
+  const digits = messageId.replaceAll('-', '');
+  const written =
+    frame.write(digits.slice(16, 32), MESSAGE_ID_AT, 8, 'hex') +
+    frame.write(digits.slice(0, 16), MESSAGE_ID_AT + 8, 8, 'hex');
+  if (digits.length !== 32 || written !== 16)
+    throw new ProtocolError('message-id-invalid', `message id "${messageId}" is not a UUID`);
+}
+
+function readMessageId(frame: Buffer): string {
+  const low = frame.toString('hex', MESSAGE_ID_AT, MESSAGE_ID_AT + 8);
+  const high = frame.toString('hex', MESSAGE_ID_AT + 8, MESSAGE_ID_AT + 16);
+  return `${high.slice(0, 8)}-${high.slice(8, 12)}-${high.slice(12)}-${low.slice(0, 4)}-${low.slice(4)}`;
+}

@@ -1,0 +1,156 @@
+import { DEFAULT_MAX_PAYLOAD } from './agent-message.ts';
+
+/** `sessionType` of the session document; the first three are shells to the client. */
+export type SessionType = 'Standard_Stream' | 'InteractiveCommands' | 'NonInteractiveCommands' | 'Port';
+
+export interface DataChannelOptions {
+  readonly role: 'client' | 'agent';
+  readonly randomUuid: () => string;
+  /** KMS nonces and challenges; must be cryptographically strong outside tests. */
+  readonly randomBytes: (length: number) => Uint8Array;
+  /** ClientVersion or AgentVersion, four integers; it switches the peer's features (SPEC.md §4). */
+  readonly version?: string;
+  /** Named in agent_session_state; agent only. */
+  readonly sessionId?: string;
+  /** Bytes of data per message; 1024 unless the far side is known to take more. */
+  readonly payloadSize?: number;
+  readonly limits?: Partial<DataChannelLimits>;
+  /** Agent only; absent: no handshake, as in plain shells and ECS exec. */
+  readonly handshake?: AgentHandshake;
+}
+
+/** What the agent asks for in its HandshakeRequest. */
+export interface AgentHandshake {
+  readonly sessionType: SessionType;
+  /** The session document's `properties`; all values are strings in AWS's own documents. */
+  readonly properties?: unknown;
+  /** Asks for KMS encryption with this key. */
+  readonly kmsKeyId?: string;
+  /** Base64 of random bytes that the client may bind into the KMS encryption context. */
+  readonly challenge?: string;
+  readonly customerMessage?: string;
+  /** For the response, and once more for the answer to the encryption challenge; 15 s like the official agent. */
+  readonly timeoutMs?: number;
+}
+
+/** Each is a bound on what the peer can make us hold or wait; the code it raises is in SPEC.md §7. */
+export interface DataChannelLimits {
+  /** Payload of one received message. */
+  readonly maxPayloadBytes: number;
+  readonly maxOutOfOrderMessages: number;
+  readonly maxOutOfOrderBytes: number;
+  /** Hard limit of unacknowledged bytes; `room` keeps a polite sender below half of it. */
+  readonly maxUnackedBytes: number;
+  /** How long the oldest message may stay unacknowledged while neither paused nor disconnected. */
+  readonly maxUnackedMs: number;
+  /** Client: from HandshakeRequest to HandshakeComplete, KMS call included. */
+  readonly handshakeTimeoutMs: number;
+  /** Unreadable messages in a row. */
+  readonly maxMalformedMessages: number;
+}
+
+export const DEFAULT_LIMITS: DataChannelLimits = {
+  maxPayloadBytes: DEFAULT_MAX_PAYLOAD,
+  maxOutOfOrderMessages: 10_000,
+  maxOutOfOrderBytes: 16 * 1024 * 1024,
+  maxUnackedBytes: 4 * 1024 * 1024,
+  maxUnackedMs: 300_000,
+  handshakeTimeoutMs: 60_000,
+  maxMalformedMessages: 1_000,
+};
+
+export interface WindowSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export type SessionFlag = 'DisconnectToPort' | 'TerminateSession' | 'ConnectToPortError';
+
+export interface DataKey {
+  /** 64 bytes from KMS. */
+  readonly plaintext: Uint8Array;
+  readonly ciphertextBlob: Uint8Array;
+  /** Client: the challenge was part of the encryption context, and the agent is told so. */
+  readonly acknowledgeChallenge?: boolean;
+}
+
+/** What a client's channel reports. */
+export type ClientEvent =
+  /** After HandshakeComplete, or at the first output without a handshake (then `sessionType` is undefined, the version empty). */
+  | {
+      readonly type: 'opened';
+      readonly sessionType: SessionType | undefined;
+      readonly agentVersion: string;
+      readonly properties: unknown;
+      readonly customerMessage: string;
+      readonly mux: boolean;
+      readonly keepAlive: boolean;
+    }
+  /** The driver calls GenerateDataKey and answers with `provideDataKey` or `refuseDataKey`. */
+  | {
+      readonly type: 'data-key-needed';
+      readonly kmsKeyId: string;
+      readonly challenge: string | undefined;
+    }
+  | { readonly type: 'output'; readonly stream: 'stdout' | 'stderr'; readonly bytes: Uint8Array }
+  | { readonly type: 'exit-code'; readonly code: number }
+  /** The agent could not dial; it names no connection. */
+  | { readonly type: 'connect-to-port-error' };
+
+/** What an agent's channel reports. */
+export type AgentEvent =
+  | { readonly type: 'input'; readonly bytes: Uint8Array }
+  | { readonly type: 'size'; readonly columns: number; readonly rows: number }
+  | { readonly type: 'flag'; readonly flag: 'DisconnectToPort' | 'TerminateSession' }
+  /** The session may start; `clientVersion` is empty without a handshake. */
+  | {
+      readonly type: 'agent-opened';
+      readonly clientVersion: string;
+      readonly mux: boolean;
+      readonly keepAlive: boolean;
+    }
+  /** The driver decrypts with KMS and answers with `provideDataKey` or `refuseDataKey`. */
+  | {
+      readonly type: 'data-key-offered';
+      readonly ciphertextBlob: Uint8Array;
+      readonly challengeAcknowledged: boolean;
+    };
+
+export type DataChannelEvent =
+  | ClientEvent
+  | AgentEvent
+  /** The gateway says that the peer cannot hear us, or can again. New data is held meanwhile. */
+  | { readonly type: 'paused' }
+  | { readonly type: 'resumed' }
+  /** channel_closed: the session is over; `output` says why, empty for a regular end. */
+  | { readonly type: 'closed'; readonly output: string }
+  /** A message that was dropped or had no effect; for `--debug`. */
+  | { readonly type: 'ignored'; readonly reason: string };
+
+/** The half of a channel that differs between the two ends: what a stream message means, and the handshake. */
+export interface ChannelRole {
+  /** Stream data may flow. */
+  readonly isOpen: boolean;
+  /** The peer began a handshake, or was asked to. */
+  readonly isShaking: boolean;
+  start(now: number): void;
+  /** False: the message must neither be acknowledged nor counted; the peer sends it again. */
+  accepts(payloadType: number, payload: Uint8Array): boolean;
+  /** Called in sequence order, after the acknowledgement was queued. */
+  process(payloadType: number, payload: Uint8Array, now: number): readonly DataChannelEvent[];
+  /** Encrypts if the session is encrypted. */
+  seal(payload: Uint8Array): Uint8Array;
+  provideDataKey(key: DataKey, now: number): void;
+  refuseDataKey(reason: string, now: number): void;
+  nextTimeout(): number | undefined;
+  /** Throws when the handshake's time is up. */
+  tick(now: number): readonly DataChannelEvent[];
+}
+
+/** What a role may do to its channel. */
+export interface RoleLink {
+  sendStream(payloadType: number, payload: Uint8Array, now: number): void;
+  sendSessionState(state: 'Connected' | 'Terminating', now: number): void;
+  /** For calls that return no events: the next `receive` or `tick` hands it over. */
+  emit(event: DataChannelEvent): void;
+}

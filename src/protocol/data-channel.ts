@@ -1,0 +1,405 @@
+import { utf8 } from '../core/bytes.ts';
+import { ProtocolError } from '../core/errors.ts';
+import { acknowledgedSequenceNumber, encodeAcknowledge } from './acknowledge.ts';
+import {
+  type AgentMessage,
+  decodeAgentMessage,
+  encodeAgentMessage,
+  MESSAGE_TYPE,
+  PAYLOAD_TYPE,
+} from './agent-message.ts';
+import { AgentRole } from './agent-role.ts';
+import { channelClosedOutput } from './channel-closed.ts';
+import { ClientRole } from './client-role.ts';
+import {
+  type ChannelRole,
+  type DataChannelEvent,
+  type DataChannelLimits,
+  type DataChannelOptions,
+  type DataKey,
+  DEFAULT_LIMITS,
+  type SessionFlag,
+  type WindowSize,
+} from './data-channel-types.ts';
+import { IncomingMessages } from './incoming-messages.ts';
+import { OutgoingMessages } from './outgoing-messages.ts';
+import { encodeExitCode, encodeFlag, encodeSize } from './stream-payloads.ts';
+
+export type {
+  AgentHandshake,
+  DataChannelEvent,
+  DataChannelLimits,
+  DataChannelOptions,
+  SessionType,
+} from './data-channel-types.ts';
+
+const DEFAULT_PAYLOAD_SIZE = 1024;
+const DEFAULT_CLIENT_VERSION = '1.2.707.0';
+const DEFAULT_AGENT_VERSION = '3.3.987.0';
+/** SYN: set by the agent, and only by the agent, on its first stream message. */
+const FIRST_OF_STREAM = 1;
+
+interface Queued {
+  readonly message: Uint8Array;
+  /** Kept elsewhere until acknowledged, so it may be dropped here. */
+  readonly isStream: boolean;
+}
+
+/**
+ * One end of an SSM data channel: WebSocket messages and `now` (ms since the epoch) in, WebSocket messages and events out.
+ * Whatever call it is, the driver then sends `takeOutput()` and arms a timer for `nextTimeout()`.
+ *
+ * `receive` and `tick` throw ProtocolError when the peer broke the protocol or a limit was hit (SPEC.md §7); the channel is
+ * closed from then on. Messages that official peers survive are dropped and reported as `ignored` instead.
+ */
+export class DataChannel {
+  readonly #options: DataChannelOptions;
+  readonly #limits: DataChannelLimits;
+  readonly #payloadSize: number;
+  readonly #role: ChannelRole;
+  readonly #incoming: IncomingMessages;
+  readonly #outgoing: OutgoingMessages;
+  #output: Queued[] = [];
+  /** Size and flags asked for before the agent would listen to them. */
+  #beforeOpen: { readonly payloadType: number; readonly payload: Uint8Array }[] = [];
+  #pending: DataChannelEvent[] = [];
+  #isClosed = false;
+  #isPaused = false;
+  #isConnected = true;
+  #malformed = 0;
+  #lastNow = 0;
+
+  constructor(options: DataChannelOptions) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#payloadSize = options.payloadSize ?? DEFAULT_PAYLOAD_SIZE;
+    this.#incoming = new IncomingMessages(this.#limits);
+    this.#outgoing = new OutgoingMessages(this.#limits);
+    const link = {
+      sendStream: this.#sendStream.bind(this),
+      sendSessionState: this.#sendSessionState.bind(this),
+      emit: (event: DataChannelEvent): void => void this.#pending.push(event),
+    };
+    const { randomBytes } = options;
+    this.#role =
+      options.role === 'client'
+        ? new ClientRole(
+            {
+              version: options.version ?? DEFAULT_CLIENT_VERSION,
+              handshakeTimeoutMs: this.#limits.handshakeTimeoutMs,
+              randomBytes,
+            },
+            link,
+          )
+        : new AgentRole(
+            { version: options.version ?? DEFAULT_AGENT_VERSION, handshake: options.handshake, randomBytes },
+            link,
+          );
+  }
+
+  get phase(): 'awaiting-handshake' | 'handshaking' | 'open' | 'closed' {
+    if (this.#isClosed) return 'closed';
+    if (this.#role.isOpen) return 'open';
+    return this.#role.isShaking ? 'handshaking' : 'awaiting-handshake';
+  }
+
+  get unackedBytes(): number {
+    return this.#outgoing.unackedBytes;
+  }
+
+  /** Bytes that `send` should be given now; 0 until the channel is open. */
+  get room(): number {
+    return this.phase === 'open' ? this.#outgoing.room : 0;
+  }
+
+  /** Agent: queues the session state and the HandshakeRequest. Client: nothing, the agent speaks first. */
+  start(now: number): void {
+    this.#lastNow = now;
+    this.#role.start(now);
+  }
+
+  /** Takes one WebSocket message, text or binary alike. The bytes must not change afterwards: events are views of them. */
+  receive(message: Uint8Array, now: number): readonly DataChannelEvent[] {
+    const events = this.#takePending();
+    if (this.#isClosed) return events;
+    this.#lastNow = now;
+    this.#closingOnError(() => this.#dispatch(message, now, events));
+    return events;
+  }
+
+  /**
+   * Splits `payload` into messages of the payload size. `room` may be exceeded, the hard limit may not: throws
+   * `window-exceeded`, `channel-not-open`, `channel-closed`; nothing was taken then. `stream` is for NonInteractiveCommands.
+   */
+  send(payload: Uint8Array, now: number, stream: 'stdout' | 'stderr' = 'stdout'): void {
+    if (this.#isClosed) throw new ProtocolError('channel-closed', 'the session is over');
+    if (!this.#role.isOpen) throw new ProtocolError('channel-not-open', 'the session has not started yet');
+    if (!this.#outgoing.fits(payload.byteLength))
+      throw new ProtocolError(
+        'window-exceeded',
+        `${this.unackedBytes + payload.byteLength} bytes would be unacknowledged, at most ${this.#limits.maxUnackedBytes}`,
+      );
+    // Sessions without a handshake have one stream only, and official clients need its first message to be Output.
+    const separate = stream === 'stderr' && this.#options.handshake !== undefined;
+    const payloadType = separate ? PAYLOAD_TYPE.stdErr : PAYLOAD_TYPE.output;
+    for (let at = 0; at < payload.byteLength; at += this.#payloadSize)
+      this.#sendStream(payloadType, this.#role.seal(payload.subarray(at, at + this.#payloadSize)), now);
+  }
+
+  /** Before the channel is open only the last size is kept, and sent when it opens. */
+  sendSize(size: WindowSize, now: number): void {
+    this.#sendControl(PAYLOAD_TYPE.size, encodeSize(size), now);
+  }
+
+  sendFlag(flag: SessionFlag, now: number): void {
+    this.#sendControl(PAYLOAD_TYPE.flag, encodeFlag(flag), now);
+  }
+
+  /** Agent, NonInteractiveCommands: the last stream message. */
+  sendExitCode(code: number, now: number): void {
+    this.#sendControl(PAYLOAD_TYPE.exitCode, this.#role.seal(encodeExitCode(code)), now);
+  }
+
+  /** Agent: tells the gateway that the session ends; send it once everything is acknowledged, or after 2 s. */
+  terminating(now: number): void {
+    if (!this.#isClosed) this.#sendSessionState('Terminating', now);
+  }
+
+  /** Answers `data-key-needed` or `data-key-offered`. Throws `data-key-length` unless `plaintext` has 64 bytes. */
+  provideDataKey(key: DataKey, now: number): void {
+    if (!this.#isClosed) this.#role.provideDataKey(key, now);
+  }
+
+  /** The client answers the agent with `reason`; the agent fails its session with it. */
+  refuseDataKey(reason: string, now: number): void {
+    if (!this.#isClosed) this.#role.refuseDataKey(reason, now);
+  }
+
+  /** Whole WebSocket messages to send, in order; all binary. */
+  takeOutput(): readonly Uint8Array[] {
+    const output = this.#output;
+    this.#output = [];
+    return output.map((queued) => queued.message);
+  }
+
+  /** When `tick` wants to be called, in the past if at once; undefined if only a message can change anything. */
+  nextTimeout(): number | undefined {
+    if (this.#pending.length > 0) return this.#lastNow;
+    if (this.#isClosed) return undefined;
+    return earliest(this.#role.nextTimeout(), this.#isConnected ? this.#outgoing.nextTimeout() : undefined);
+  }
+
+  tick(now: number): readonly DataChannelEvent[] {
+    const events = this.#takePending();
+    if (this.#isClosed) return events;
+    this.#lastNow = now;
+    this.#closingOnError(() => {
+      events.push(...this.#role.tick(now));
+      if (this.#isConnected) this.#queueStream(this.#outgoing.tick(now));
+    });
+    return events;
+  }
+
+  /** The socket is gone: nothing is repeated and no limit runs until `reconnected`. Optional, but without it retries pile up. */
+  disconnected(now: number): void {
+    this.#isConnected = false;
+    this.#lastNow = now;
+    this.#outgoing.freeze(now);
+    this.#output = this.#output.filter((queued) => !queued.isStream);
+  }
+
+  /** A new socket is open: everything unacknowledged goes out again, in order; numbers continue, no handshake is repeated. */
+  reconnected(now: number): void {
+    if (this.#isClosed) return;
+    this.#isConnected = true;
+    this.#lastNow = now;
+    this.#output = this.#output.filter((queued) => !queued.isStream);
+    this.#queueStream(this.#outgoing.restart(now));
+    if (this.#isPaused) {
+      this.#isPaused = false;
+      this.#pending.push({ type: 'resumed' });
+    }
+  }
+
+  #dispatch(bytes: Uint8Array, now: number, events: DataChannelEvent[]): void {
+    const message = this.#decode(bytes, events);
+    if (message === undefined) return;
+    const isClient = this.#options.role === 'client';
+    switch (message.messageType) {
+      case MESSAGE_TYPE.acknowledge:
+        this.#receiveAcknowledge(message, now, events);
+        return;
+      case isClient ? MESSAGE_TYPE.output : MESSAGE_TYPE.input:
+        this.#resume(now, events);
+        this.#receiveStream(message, now, events);
+        return;
+      case MESSAGE_TYPE.channelClosed:
+        this.#isClosed = true;
+        events.push({ type: 'closed', output: channelClosedOutput(message.payload) });
+        return;
+      case MESSAGE_TYPE.pausePublication:
+        if (!this.#isPaused) events.push({ type: 'paused' });
+        this.#isPaused = true;
+        this.#outgoing.freeze(now);
+        return;
+      case MESSAGE_TYPE.startPublication:
+        this.#resume(now, events);
+        return;
+      default:
+        events.push({ type: 'ignored', reason: `message type ${printable(message.messageType)}` });
+    }
+  }
+
+  /** Undefined for a message that official peers drop and survive; too many in a row, or one too large, is fatal. */
+  #decode(bytes: Uint8Array, events: DataChannelEvent[]): AgentMessage | undefined {
+    try {
+      const message = decodeAgentMessage(bytes, {
+        maxPayloadBytes: this.#limits.maxPayloadBytes,
+        verifyDigest: this.#options.role === 'client',
+      });
+      this.#malformed = 0;
+      return message;
+    } catch (error) {
+      if (!(error instanceof ProtocolError) || error.code === 'payload-too-large') throw error;
+      if (++this.#malformed > this.#limits.maxMalformedMessages)
+        throw new ProtocolError('malformed-messages', `${this.#malformed} unreadable messages in a row`, {
+          last: error.code,
+        });
+      events.push({ type: 'ignored', reason: `${error.code}: ${error.message}` });
+      return undefined;
+    }
+  }
+
+  #receiveAcknowledge(message: AgentMessage, now: number, events: DataChannelEvent[]): void {
+    const sequenceNumber = acknowledgedSequenceNumber(message.payload);
+    if (sequenceNumber === undefined) {
+      events.push({ type: 'ignored', reason: 'acknowledge that cannot be read' });
+      return;
+    }
+    this.#outgoing.acknowledge(sequenceNumber, now);
+    this.#resume(now, events);
+  }
+
+  #receiveStream(message: AgentMessage, now: number, events: DataChannelEvent[]): void {
+    const place = this.#incoming.place(message);
+    switch (place) {
+      case 'early':
+      case 'duplicate':
+        // Official clients stay silent on duplicates; then a lost acknowledgement makes the agent repeat forever.
+        this.#acknowledge(message, now);
+        return;
+      case 'no-room':
+        events.push({
+          type: 'ignored',
+          reason: `out-of-order-limit: no room for message ${message.sequenceNumber}`,
+        });
+        return;
+      case 'expected':
+        if (!this.#role.accepts(message.payloadType, message.payload)) {
+          events.push({
+            type: 'ignored',
+            reason: `payload type ${message.payloadType} is not taken now, the peer repeats it`,
+          });
+          return;
+        }
+        this.#acknowledge(message, now);
+        this.#deliver(message, now, events);
+        this.#drain(now, events);
+        return;
+    }
+  }
+
+  #drain(now: number, events: DataChannelEvent[]): void {
+    for (;;) {
+      const next = this.#incoming.peek();
+      if (next === undefined || !this.#role.accepts(next.payloadType, next.payload)) return;
+      this.#deliver(next, now, events);
+    }
+  }
+
+  #deliver(message: AgentMessage, now: number, events: DataChannelEvent[]): void {
+    const wasOpen = this.#role.isOpen;
+    this.#incoming.advance();
+    events.push(...this.#role.process(message.payloadType, message.payload, now));
+    if (wasOpen || !this.#role.isOpen) return;
+    for (const { payloadType, payload } of this.#beforeOpen.splice(0))
+      this.#sendStream(payloadType, payload, now);
+  }
+
+  #acknowledge(message: AgentMessage, now: number): void {
+    const header = { messageId: this.#options.randomUuid(), createdDate: now };
+    this.#output.push({ message: encodeAcknowledge(message, header), isStream: false });
+  }
+
+  #resume(now: number, events: DataChannelEvent[]): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#queueStream(this.#outgoing.resume(now));
+    events.push({ type: 'resumed' });
+  }
+
+  #sendControl(payloadType: number, payload: Uint8Array, now: number): void {
+    if (this.#isClosed) return;
+    if (this.#role.isOpen) {
+      this.#sendStream(payloadType, payload, now);
+      return;
+    }
+    if (payloadType === PAYLOAD_TYPE.size)
+      this.#beforeOpen = this.#beforeOpen.filter((held) => held.payloadType !== payloadType);
+    this.#beforeOpen.push({ payloadType, payload });
+  }
+
+  #sendStream(payloadType: number, payload: Uint8Array, now: number): void {
+    const sequenceNumber = this.#outgoing.nextSequenceNumber;
+    const isAgent = this.#options.role === 'agent';
+    const message = encodeAgentMessage({
+      messageType: isAgent ? MESSAGE_TYPE.output : MESSAGE_TYPE.input,
+      messageId: this.#options.randomUuid(),
+      createdDate: now,
+      sequenceNumber,
+      flags: isAgent && sequenceNumber === 0 ? FIRST_OF_STREAM : 0,
+      payloadType,
+      payload,
+    });
+    if (this.#outgoing.add(message, payload.byteLength, now)) this.#output.push({ message, isStream: true });
+  }
+
+  #sendSessionState(state: 'Connected' | 'Terminating', now: number): void {
+    const payload = { SchemaVersion: 1, SessionState: state, SessionId: this.#options.sessionId ?? '' };
+    const message = encodeAgentMessage({
+      messageType: MESSAGE_TYPE.agentSessionState,
+      messageId: this.#options.randomUuid(),
+      createdDate: now,
+      sequenceNumber: 0,
+      flags: 3,
+      payloadType: PAYLOAD_TYPE.none,
+      payload: utf8(JSON.stringify(payload)),
+    });
+    this.#output.push({ message, isStream: false });
+  }
+
+  #queueStream(messages: readonly Uint8Array[]): void {
+    for (const message of messages) this.#output.push({ message, isStream: true });
+  }
+
+  #takePending(): DataChannelEvent[] {
+    return this.#pending.splice(0);
+  }
+
+  #closingOnError(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#isClosed = true;
+      throw error;
+    }
+  }
+}
+
+function earliest(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined) return b;
+  return b === undefined ? a : Math.min(a, b);
+}
+
+/** A type name from the peer, fit for a log line. */
+const printable = (name: string): string => JSON.stringify(name);

@@ -1,0 +1,63 @@
+import type { AgentMessage } from './agent-message.ts';
+import { ProtocolError } from '../core/errors.ts';
+
+/** Where a stream message belongs: deliver it, keep it, it was here already, or there is no room to keep it. */
+export type Place = 'expected' | 'early' | 'duplicate' | 'no-room';
+
+export interface IncomingLimits {
+  readonly maxOutOfOrderMessages: number;
+  readonly maxOutOfOrderBytes: number;
+}
+
+/** No peer can be this far ahead of what it has seen acknowledged; official buffers hold 100 000 messages. */
+const MAX_AHEAD = 1_000_000;
+
+/** The receiving half of one direction: the next sequence number and what arrived ahead of it (SPEC.md §3). */
+export class IncomingMessages {
+  readonly #limits: IncomingLimits;
+  readonly #early = new Map<number, AgentMessage>();
+  #expected = 0;
+  #bytes = 0;
+
+  constructor(limits: IncomingLimits) {
+    this.#limits = limits;
+  }
+
+  get expected(): number {
+    return this.#expected;
+  }
+
+  /** Keeps the message if it is early and there is room. Throws `sequence-too-far` for a number no honest sender reaches. */
+  place(message: AgentMessage): Place {
+    const { sequenceNumber, payload } = message;
+    if (sequenceNumber === this.#expected) return 'expected';
+    if (sequenceNumber < this.#expected || this.#early.has(sequenceNumber)) return 'duplicate';
+    if (sequenceNumber > this.#expected + MAX_AHEAD)
+      throw new ProtocolError(
+        'sequence-too-far',
+        `message ${sequenceNumber} arrived while ${this.#expected} was expected`,
+      );
+    const full =
+      this.#early.size >= this.#limits.maxOutOfOrderMessages ||
+      this.#bytes + payload.byteLength > this.#limits.maxOutOfOrderBytes;
+    if (full) return 'no-room';
+    this.#early.set(sequenceNumber, message);
+    this.#bytes += payload.byteLength;
+    return 'early';
+  }
+
+  /** The expected message was delivered. */
+  advance(): void {
+    const delivered = this.#early.get(this.#expected);
+    if (delivered !== undefined) {
+      this.#early.delete(this.#expected);
+      this.#bytes -= delivered.payload.byteLength;
+    }
+    this.#expected++;
+  }
+
+  /** The expected message, if it arrived early. */
+  peek(): AgentMessage | undefined {
+    return this.#early.get(this.#expected);
+  }
+}

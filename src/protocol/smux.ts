@@ -1,0 +1,249 @@
+import { ProtocolError } from '../core/errors.ts';
+import {
+  decodeFrameHeader,
+  encodeFrame,
+  FRAME_COMMAND,
+  FRAME_HEADER_LENGTH,
+  type FrameHeader,
+} from './smux-frame.ts';
+
+/** Where senders split; receivers take up to 65535. */
+const MAX_DATA_SENT = 32_768;
+const FIRST_CLIENT_ID = 3;
+const FIRST_SERVER_ID = 2;
+const MAX_ID = 0xffff_ffff;
+const KEEPALIVE_INTERVAL = 10_000;
+const KEEPALIVE_TIMEOUT = 30_000;
+
+export type MuxEvent =
+  | { readonly type: 'stream-opened'; readonly id: number }
+  /** In order, in pieces of any size: a frame is handed on as it arrives, never collected. */
+  | { readonly type: 'data'; readonly id: number; readonly bytes: Uint8Array }
+  /** The peer sends nothing more on it; we still may. */
+  | { readonly type: 'stream-finished'; readonly id: number };
+
+export interface MuxLimits {
+  /** `mux-streams` beyond it. */
+  readonly maxStreams: number;
+  /** Data of one received frame; `mux-frame-length` beyond it. */
+  readonly maxFrameBytes: number;
+  /** Written but not taken yet; `mux-buffer` beyond it. */
+  readonly maxBufferedBytes: number;
+}
+
+const DEFAULT_MUX_LIMITS: MuxLimits = {
+  maxStreams: 1024,
+  maxFrameBytes: 65_535,
+  maxBufferedBytes: 4 * 1024 * 1024,
+};
+
+export interface MuxOptions {
+  /** The client opens streams; the agent's end is the server. */
+  readonly role: 'client' | 'server';
+  /** Of this side, from the `opened` or `agent-opened` event. */
+  readonly keepAlive: boolean;
+  /** Milliseconds, on the same scale as the `now` of `tick`. */
+  readonly now: number;
+  readonly limits?: Partial<MuxLimits>;
+}
+
+interface Stream {
+  weFinished: boolean;
+  peerFinished: boolean;
+}
+
+/**
+ * smux version 1 over the byte stream of a mux port session (SPEC.md §6). Message boundaries mean nothing to it.
+ * `receive` and `tick` throw ProtocolError when the session is beyond use; there is no way to resynchronise.
+ */
+export class MuxSession {
+  readonly #role: 'client' | 'server';
+  readonly #keepAlive: boolean;
+  readonly #limits: MuxLimits;
+  readonly #streams = new Map<number, Stream>();
+  readonly #header = Buffer.alloc(FRAME_HEADER_LENGTH);
+  #headerBytes = 0;
+  #frame: FrameHeader | undefined;
+  #remaining = 0;
+  #nextId: number;
+  #output: Uint8Array[] = [];
+  #buffered = 0;
+  #nextNop: number;
+  #nextCheck: number;
+  #heard = false;
+  #lastTick: number;
+
+  constructor(options: MuxOptions) {
+    this.#role = options.role;
+    this.#keepAlive = options.keepAlive;
+    this.#limits = { ...DEFAULT_MUX_LIMITS, ...options.limits };
+    this.#nextId = options.role === 'client' ? FIRST_CLIENT_ID : FIRST_SERVER_ID;
+    this.#lastTick = options.now;
+    this.#nextNop = options.now + KEEPALIVE_INTERVAL;
+    this.#nextCheck = options.now + KEEPALIVE_TIMEOUT;
+  }
+
+  get streamCount(): number {
+    return this.#streams.size;
+  }
+
+  /** Bytes written and not yet taken by `takeOutput`. */
+  get bufferedBytes(): number {
+    return this.#buffered;
+  }
+
+  /** The next stretch of the peer's byte stream, cut anywhere. Events hold views of `bytes`. */
+  receive(bytes: Uint8Array): readonly MuxEvent[] {
+    const events: MuxEvent[] = [];
+    let at = 0;
+    while (at < bytes.byteLength) {
+      if (this.#remaining > 0) {
+        const piece = bytes.subarray(at, at + this.#remaining);
+        at += piece.byteLength;
+        this.#remaining -= piece.byteLength;
+        this.#receiveData(piece, events);
+        continue;
+      }
+      const part = bytes.subarray(at, at + FRAME_HEADER_LENGTH - this.#headerBytes);
+      this.#header.set(part, this.#headerBytes);
+      this.#headerBytes += part.byteLength;
+      at += part.byteLength;
+      if (this.#headerBytes < FRAME_HEADER_LENGTH) break;
+      this.#headerBytes = 0;
+      this.#receiveHeader(decodeFrameHeader(this.#header), events);
+    }
+    return events;
+  }
+
+  /** Opens a stream; its SYN goes out with the next output, and nothing answers it. Throws `mux-streams`. */
+  open(): number {
+    this.#checkStreamLimit();
+    const id = this.#nextId;
+    if (id > MAX_ID) throw new ProtocolError('mux-streams', 'all stream ids of this session are used up');
+    this.#nextId += 2;
+    this.#streams.set(id, { weFinished: false, peerFinished: false });
+    this.#queue(encodeFrame(FRAME_COMMAND.syn, id));
+    return id;
+  }
+
+  /** Throws `mux-stream-finished` after our own `finish` or on a forgotten stream, `mux-buffer` if the output is not taken. */
+  write(id: number, bytes: Uint8Array): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined || stream.weFinished)
+      throw new ProtocolError('mux-stream-finished', `stream ${id} takes no more data`);
+    if (this.#buffered + bytes.byteLength > this.#limits.maxBufferedBytes)
+      throw new ProtocolError(
+        'mux-buffer',
+        `${this.#buffered + bytes.byteLength} bytes would be waiting, at most ${this.#limits.maxBufferedBytes}`,
+      );
+    for (let at = 0; at < bytes.byteLength; at += MAX_DATA_SENT)
+      this.#queue(encodeFrame(FRAME_COMMAND.psh, id, bytes.subarray(at, at + MAX_DATA_SENT)));
+  }
+
+  /** Sends our FIN, once. The stream is forgotten when the peer has finished too. */
+  finish(id: number): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined || stream.weFinished) return;
+    stream.weFinished = true;
+    this.#queue(encodeFrame(FRAME_COMMAND.fin, id));
+    if (stream.peerFinished) this.#streams.delete(id);
+  }
+
+  /** Frames in order; to be sent as one byte stream, joined and cut as it suits the sender. */
+  takeOutput(): readonly Uint8Array[] {
+    const output = this.#output;
+    this.#output = [];
+    this.#buffered = 0;
+    return output;
+  }
+
+  nextTimeout(): number | undefined {
+    if (!this.#keepAlive) return undefined;
+    return this.#judgesSilence ? Math.min(this.#nextNop, this.#nextCheck) : this.#nextNop;
+  }
+
+  /** Sends the keepalive. Throws `mux-peer-silent` (client only) if not one frame arrived in a whole period of 30 s. */
+  tick(now: number): readonly MuxEvent[] {
+    if (!this.#keepAlive) return [];
+    // A process that slept has no right to call its peer silent.
+    const slept = now - this.#lastTick > 2 * KEEPALIVE_INTERVAL;
+    this.#lastTick = now;
+    if (now >= this.#nextNop) {
+      this.#nextNop = now + KEEPALIVE_INTERVAL;
+      this.#queue(encodeFrame(FRAME_COMMAND.nop, 0));
+    }
+    if (now >= this.#nextCheck) {
+      if (this.#judgesSilence && !this.#heard && !slept)
+        throw new ProtocolError('mux-peer-silent', 'no multiplexer frame arrived within 30 s');
+      this.#nextCheck = now + KEEPALIVE_TIMEOUT;
+      this.#heard = false;
+    }
+    return [];
+  }
+
+  /** Clients decide by the agent's version alone whether they send NOPs, so a server must do without. */
+  get #judgesSilence(): boolean {
+    return this.#role === 'client';
+  }
+
+  #receiveHeader(frame: FrameHeader, events: MuxEvent[]): void {
+    this.#heard = true;
+    const { streamId, length } = frame;
+    switch (frame.command) {
+      case FRAME_COMMAND.syn:
+        this.#acceptStream(streamId, events);
+        return;
+      case FRAME_COMMAND.fin:
+        this.#receiveFinish(streamId, events);
+        return;
+      case FRAME_COMMAND.psh:
+        if (length > this.#limits.maxFrameBytes)
+          throw new ProtocolError(
+            'mux-frame-length',
+            `frame of ${length} bytes, at most ${this.#limits.maxFrameBytes}`,
+          );
+        this.#frame = frame;
+        this.#remaining = length;
+        return;
+      case FRAME_COMMAND.nop:
+        return;
+    }
+  }
+
+  #acceptStream(id: number, events: MuxEvent[]): void {
+    if (this.#streams.has(id)) return;
+    if (this.#role === 'client')
+      throw new ProtocolError(
+        'mux-unexpected-stream',
+        `the agent opened stream ${id}, which only clients do`,
+      );
+    this.#checkStreamLimit();
+    this.#streams.set(id, { weFinished: false, peerFinished: false });
+    events.push({ type: 'stream-opened', id });
+  }
+
+  /** Data and FIN of unknown streams are dropped: they crossed our forgetting of it. */
+  #receiveData(bytes: Uint8Array, events: MuxEvent[]): void {
+    const id = this.#frame?.streamId;
+    if (id === undefined || this.#streams.get(id)?.peerFinished !== false) return;
+    events.push({ type: 'data', id, bytes });
+  }
+
+  #receiveFinish(id: number, events: MuxEvent[]): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined || stream.peerFinished) return;
+    stream.peerFinished = true;
+    events.push({ type: 'stream-finished', id });
+    if (stream.weFinished) this.#streams.delete(id);
+  }
+
+  #checkStreamLimit(): void {
+    if (this.#streams.size >= this.#limits.maxStreams)
+      throw new ProtocolError('mux-streams', `more than ${this.#limits.maxStreams} streams`);
+  }
+
+  #queue(frame: Uint8Array): void {
+    this.#output.push(frame);
+    this.#buffered += frame.byteLength;
+  }
+}
