@@ -160,8 +160,8 @@ export interface ContainerLaunch {
   readonly securityGroupIds: readonly string[];
 }
 
-/** Makes the machine of a container: called once per runtimeId, when its first session starts. */
-export type ContainerHost = (launch: ContainerLaunch) => Machine;
+/** Makes the machine of a container: called once per runtimeId, when its first session starts; stopped with its task. */
+export type ContainerHost = (launch: ContainerLaunch) => Machine & { stop(): Promise<void> };
 
 export interface MachineTerminal {
   onData(listener: (bytes: Uint8Array) => void): void;

@@ -64,3 +64,16 @@ export interface Sessions {
   /** Newest first. */
   records(): readonly SessionRecord[];
 }
+
+/** Tags that the service puts on a session, as condition keys: who started it, and on what (aws-facts §2.4). */
+export function sessionTags(session: {
+  readonly owner: Principal;
+  readonly target: string;
+}): Readonly<Record<string, string>> {
+  return {
+    'ssm:resourceTag/aws:ssmmessages:session-id': session.owner.userId,
+    'ssm:resourceTag/aws:ssmmessages:target-id': session.target,
+    'aws:ResourceTag/aws:ssmmessages:session-id': session.owner.userId,
+    'aws:ResourceTag/aws:ssmmessages:target-id': session.target,
+  };
+}

@@ -1,0 +1,238 @@
+import { base64 } from '../../core/bytes.ts';
+import type { Clock } from '../../core/clock.ts';
+import { ProtocolError } from '../../core/errors.ts';
+import { type AgentHandshake, DataChannel, type DataChannelEvent } from '../../protocol/data-channel.ts';
+import type { AccessControl } from '../contracts.ts';
+import type { AgentEnd, AgentUplink, TaskResult } from '../gateway/gateway-session.ts';
+import { type RandomBytes, uuid } from '../gateway/identifiers.ts';
+import type { SessionRequest } from '../gateway/session-plan.ts';
+import type { KmsService } from '../services/kms.ts';
+import { AgentChannel } from './agent-channel.ts';
+import { runBasicPort } from './basic-port-runner.ts';
+import { runCommand } from './command-runner.ts';
+import { runMuxPort } from './mux-port-runner.ts';
+import { Outlet } from './outlet.ts';
+import type { AgentPace, RunnerContext, SessionRunner } from './runner.ts';
+import { failedTask } from './start-error.ts';
+import { runTerminal } from './terminal-runner.ts';
+
+export type { AgentPace } from './runner.ts';
+
+export interface AgentDeps {
+  readonly clock: Clock;
+  readonly randomBytes: RandomBytes;
+  readonly access: AccessControl;
+  readonly kms: KmsService;
+  readonly pace: AgentPace;
+  /** Undefined = 1024, as the official agent. */
+  readonly payloadSize: number | undefined;
+  readonly connect: (end: AgentEnd) => AgentUplink | undefined;
+  readonly complete: (result: TaskResult) => void;
+}
+
+export interface RunningAgent {
+  /** The session is over; programs are killed and connections closed. */
+  cancel(): void;
+  /** Settles when nothing of the session runs any more; never rejects. */
+  readonly done: Promise<void>;
+}
+
+const DEFAULT_PAYLOAD_SIZE = 1024;
+const OFFICIAL_PAUSE_MS = 1;
+/** How long the agent waits for the acknowledgements of its last messages. */
+const DRAIN_MS = 2000;
+
+/** `ssm-session-worker` for one session: does what the plan says on the machine, speaking frames. */
+export function startAgent(request: SessionRequest, deps: AgentDeps): RunningAgent {
+  return new Agent(request, deps);
+}
+
+class Agent implements RunningAgent {
+  readonly done: Promise<void>;
+  readonly #request: SessionRequest;
+  readonly #deps: AgentDeps;
+  readonly #handshake: AgentHandshake | undefined;
+  readonly #channel: AgentChannel;
+  readonly #outlet: Outlet;
+  #runner: SessionRunner | undefined;
+  #finishing = false;
+  #over = false;
+  #settle: () => void = () => undefined;
+
+  constructor(request: SessionRequest, deps: AgentDeps) {
+    this.#request = request;
+    this.#deps = deps;
+    this.done = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    const payloadSize = deps.payloadSize ?? DEFAULT_PAYLOAD_SIZE;
+    this.#handshake = handshakeOf(request, deps.randomBytes);
+    const channel = new DataChannel({
+      role: 'agent',
+      randomUuid: () => uuid(deps.randomBytes),
+      randomBytes: deps.randomBytes,
+      sessionId: request.sessionId,
+      payloadSize,
+      ...(this.#handshake === undefined ? {} : { handshake: this.#handshake }),
+    });
+    this.#channel = new AgentChannel({
+      clock: deps.clock,
+      channel,
+      connect: deps.connect,
+      onEvents: (events) => {
+        for (const event of events) this.#handle(event);
+      },
+      onRoom: () => this.#outlet.flush(),
+      onError: (error) => this.#fail(channelFailure(error)),
+    });
+    this.#outlet = new Outlet({
+      clock: deps.clock,
+      channel: this.#channel,
+      payloadSize,
+      pauseMs: deps.pace === 'official' ? OFFICIAL_PAUSE_MS : 0,
+    });
+    this.#channel.start();
+  }
+
+  cancel(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#runner?.stop();
+    this.#outlet.close();
+    this.#channel.close();
+    this.#settle();
+  }
+
+  #handle(event: DataChannelEvent): void {
+    switch (event.type) {
+      case 'agent-opened':
+        this.#start(event.mux, event.keepAlive);
+        return;
+      case 'data-key-offered':
+        this.#openDataKey(event.ciphertextBlob, event.challengeAcknowledged);
+        return;
+      case 'input':
+        this.#runner?.input(event.bytes);
+        return;
+      case 'size':
+        this.#runner?.size(event.columns, event.rows);
+        return;
+      case 'flag':
+        if (event.flag === 'TerminateSession') void this.#succeed();
+        else this.#runner?.flag(event.flag);
+        return;
+      case 'closed':
+        this.cancel();
+        return;
+      case 'paused':
+      case 'resumed':
+      case 'ignored':
+      case 'opened':
+      case 'data-key-needed':
+      case 'output':
+      case 'exit-code':
+      case 'connect-to-port-error':
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+
+  #start(mux: boolean, keepAlive: boolean): void {
+    const { plan, machine } = this.#request;
+    const context: RunnerContext = {
+      machine,
+      clock: this.#deps.clock,
+      pace: this.#deps.pace,
+      outlet: this.#outlet,
+      channel: this.#channel,
+      succeed: () => void this.#succeed(),
+      fail: (output) => this.#fail(output),
+    };
+    switch (plan.type) {
+      case 'Standard_Stream':
+        this.#runner = runTerminal(context, undefined);
+        return;
+      case 'InteractiveCommands':
+        this.#runner = runTerminal(context, plan.command);
+        return;
+      case 'NonInteractiveCommands':
+        this.#runner = runCommand(context, plan);
+        return;
+      case 'Port':
+        this.#runner = mux
+          ? runMuxPort(context, plan.properties, keepAlive)
+          : runBasicPort(context, plan.properties);
+        return;
+      default:
+        plan satisfies never;
+    }
+  }
+
+  /** Sends what is left, waits up to 2 s for its acknowledgements, says Terminating, and reports the end. */
+  async #succeed(): Promise<void> {
+    if (this.#finishing || this.#over) return;
+    this.#finishing = true;
+    const deadline = this.#deps.clock.now() + DRAIN_MS;
+    await this.#outlet.emptied(DRAIN_MS);
+    await this.#channel.drained(Math.max(0, deadline - this.#deps.clock.now()));
+    if (this.#over) return;
+    this.#channel.terminating();
+    this.#end({ status: 'Success', output: '' });
+  }
+
+  /** The agent leaves without a word to the client; the text travels through the control channel (transcript e2). */
+  #fail(output: string): void {
+    if (this.#over) return;
+    this.#channel.close();
+    this.#end({ status: 'Failed', output });
+  }
+
+  #end(result: TaskResult): void {
+    this.cancel();
+    this.#deps.complete(result);
+  }
+
+  #openDataKey(ciphertextBlob: Uint8Array, challengeAcknowledged: boolean): void {
+    const { sessionId, target, roleName } = this.#request;
+    const challenge = this.#handshake?.challenge;
+    const context = {
+      'aws:ssm:SessionId': sessionId,
+      'aws:ssm:TargetId': target,
+      ...(challengeAcknowledged && challenge !== undefined ? { 'aws:ssm:RandomChallenge': challenge } : {}),
+    };
+    try {
+      const { plaintext, keyArn } = this.#deps.kms.decrypt(ciphertextBlob, context);
+      if (roleName === undefined || !this.#deps.access.authorizeRole(roleName, 'kms:Decrypt', keyArn))
+        throw new Error(`AccessDeniedException: role ${roleName ?? '(none)'} may not kms:Decrypt with ${keyArn}`);
+      this.#channel.provideDataKey(plaintext, ciphertextBlob);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#channel.refuseDataKey(
+        `Fetching data key failed: Unable to retrieve data key, Error when decrypting data key ${reason}`,
+      );
+    }
+  }
+}
+
+/** Which session types shake hands is fixed (ssm-data-channel §5.1); Port is never encrypted. */
+function handshakeOf(request: SessionRequest, randomBytes: RandomBytes): AgentHandshake | undefined {
+  const { plan } = request;
+  const kmsKeyId = plan.type === 'Port' ? undefined : request.kmsKeyId;
+  const shakesHands = plan.type === 'Port' || plan.type === 'NonInteractiveCommands';
+  if (kmsKeyId === undefined && !shakesHands) return undefined;
+  return {
+    sessionType: plan.type,
+    ...(plan.type === 'Port' ? { properties: plan.properties } : {}),
+    ...(kmsKeyId === undefined ? {} : { kmsKeyId, challenge: base64(randomBytes(16)) }),
+  };
+}
+
+const HANDSHAKE = 'Encountered error while initiating handshake.';
+
+function channelFailure(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const isHandshake = error instanceof ProtocolError && error.code.startsWith('handshake-');
+  if (!isHandshake) return message;
+  return failedTask(message.startsWith(HANDSHAKE) ? message : `${HANDSHAKE} ${message}`);
+}

@@ -1,0 +1,185 @@
+import type { Socket } from 'node:net';
+import { concat } from '../../core/bytes.ts';
+import { ProtocolError } from '../../core/errors.ts';
+import { type MuxEvent, MuxSession } from '../../protocol/smux.ts';
+import { openPortTarget, type PortTarget } from './port-target.ts';
+import type { RunnerContext, SessionRunner } from './runner.ts';
+
+/** smux v1 has one budget for all streams; a full one stalls them all (ssm-data-channel §7.4.2). */
+const RECEIVE_BUDGET = 4 * 1024 * 1024;
+/** The largest piece that goes into the channel at once; bounds what a stalled client leaves waiting. */
+const READ_SIZE = 64 * 1024;
+
+interface Connection {
+  socket: Socket | undefined;
+  /** Data that came before the dial was done. */
+  waiting: Uint8Array[];
+  waitingBytes: number;
+  /** The client sent its FIN before the dial was done. */
+  finished: boolean;
+}
+
+/** Port forwarding in mux mode: one TCP connection per smux stream, closed as a whole by either end's EOF (transcripts d4, d5). */
+export function runMuxPort(
+  context: RunnerContext,
+  properties: Readonly<Record<string, string>>,
+  keepAlive: boolean,
+): SessionRunner {
+  const { clock, outlet, channel } = context;
+  const mux = new MuxSession({ role: 'server', keepAlive, now: clock.now() });
+  const connections = new Map<number, Connection>();
+  let target: PortTarget | undefined;
+  let beforeTarget: number[] = [];
+  let cancelTimer: (() => void) | undefined;
+  let stopped = false;
+
+  const guarded = (work: () => readonly MuxEvent[]): void => {
+    try {
+      for (const event of work()) handle(event);
+    } catch (error) {
+      context.fail(error instanceof ProtocolError ? error.message : String(error));
+      return;
+    }
+    pump();
+  };
+
+  const pump = (): void => {
+    if (stopped) return;
+    const frames = mux.takeOutput();
+    if (frames.length > 0) outlet.write(concat(frames));
+    const full = outlet.isFull;
+    for (const { socket } of connections.values()) if (full) socket?.pause();
+    const at = mux.nextTimeout();
+    cancelTimer?.();
+    cancelTimer =
+      at === undefined
+        ? undefined
+        : clock.timer(Math.max(0, at - clock.now()), () => guarded(() => mux.tick(clock.now())));
+  };
+
+  const regulate = (): void => {
+    let buffered = 0;
+    for (const { socket, waitingBytes } of connections.values())
+      buffered += waitingBytes + (socket?.writableLength ?? 0);
+    channel.hold(buffered > RECEIVE_BUDGET);
+  };
+
+  const handle = (event: MuxEvent): void => {
+    switch (event.type) {
+      case 'stream-opened':
+        connections.set(event.id, { socket: undefined, waiting: [], waitingBytes: 0, finished: false });
+        if (target === undefined) beforeTarget.push(event.id);
+        else void dial(event.id, target);
+        return;
+      case 'data': {
+        const connection = connections.get(event.id);
+        if (connection === undefined) return;
+        if (connection.socket === undefined) {
+          connection.waiting.push(event.bytes);
+          connection.waitingBytes += event.bytes.byteLength;
+        } else {
+          connection.socket.write(event.bytes);
+        }
+        regulate();
+        return;
+      }
+      case 'stream-finished':
+        finish(event.id);
+        return;
+      default:
+        event satisfies never;
+    }
+  };
+
+  /** The client's FIN: what it sent is delivered, then the connection is closed completely and our FIN goes back. */
+  const finish = (id: number): void => {
+    const connection = connections.get(id);
+    if (connection === undefined) return;
+    connection.finished = true;
+    if (connection.socket === undefined) return;
+    connections.delete(id);
+    connection.socket.destroySoon();
+    mux.finish(id);
+  };
+
+  const dial = async (id: number, to: PortTarget): Promise<void> => {
+    let socket: Socket;
+    try {
+      socket = await to.dial();
+    } catch {
+      if (stopped || !connections.delete(id)) return;
+      // The flag carries no stream id; the FIN behind it tells which stream it was (transcript d6).
+      channel.sendConnectToPortError();
+      mux.finish(id);
+      pump();
+      regulate();
+      return;
+    }
+    const connection = connections.get(id);
+    if (stopped || connection === undefined) {
+      socket.destroy();
+      return;
+    }
+    attach(id, connection, socket);
+  };
+
+  const attach = (id: number, connection: Connection, socket: Socket): void => {
+    connection.socket = socket;
+    socket.on('data', (bytes: Buffer) => {
+      if (!connections.has(id)) return;
+      for (let at = 0; at < bytes.byteLength; at += READ_SIZE) mux.write(id, bytes.subarray(at, at + READ_SIZE));
+      pump();
+    });
+    const closed = (): void => {
+      if (connections.get(id) === connection) {
+        connections.delete(id);
+        mux.finish(id);
+        pump();
+      }
+      socket.destroySoon();
+      if (!stopped) regulate();
+    };
+    socket.on('end', closed);
+    // A reset looks to the client like any other end (transcript d7r); 'close' follows it.
+    socket.on('error', () => undefined);
+    socket.on('close', closed);
+    socket.on('drain', regulate);
+    for (const bytes of connection.waiting) socket.write(bytes);
+    connection.waiting = [];
+    connection.waitingBytes = 0;
+    if (outlet.isFull) socket.pause();
+    if (connection.finished) {
+      finish(id);
+      pump();
+    }
+    regulate();
+  };
+
+  outlet.onDrain(() => {
+    for (const { socket } of connections.values()) socket?.resume();
+  });
+
+  openPortTarget(context.machine, properties).then(
+    (opened) => {
+      if (stopped) return;
+      target = opened;
+      for (const id of beforeTarget) void dial(id, opened);
+      beforeTarget = [];
+    },
+    (error: unknown) => context.fail(error instanceof Error ? error.message : String(error)),
+  );
+  // Arms the keepalive timer; nothing is sent before the first stream opens, or old clients would lose it (§7.4.6).
+  pump();
+
+  return {
+    input: (bytes) => guarded(() => mux.receive(bytes)),
+    size() {},
+    flag() {},
+    stop() {
+      stopped = true;
+      cancelTimer?.();
+      for (const { socket } of connections.values()) socket?.destroy();
+      connections.clear();
+    },
+  };
+}

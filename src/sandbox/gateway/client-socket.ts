@@ -1,0 +1,103 @@
+import type { WebSocket } from 'ws';
+import type { Clock } from '../../core/clock.ts';
+
+/** What the client says of itself in OpenDataChannelInput (ssm-data-channel §2.2). */
+export interface DataChannelOpening {
+  readonly tokenValue: string;
+  /** Third-party clients leave it out. */
+  readonly clientId: string | undefined;
+  readonly clientVersion: string | undefined;
+}
+
+export interface ClientSocketHandlers {
+  /** The first frame arrived and is well-formed; false refuses it. */
+  opening(opening: DataChannelOpening): boolean;
+  frame(frame: Uint8Array): void;
+  closed(): void;
+  /** While true no ping is answered. */
+  silent(): boolean;
+}
+
+const MAX_OPENING_BYTES = 16 * 1024;
+/** Unsent bytes to a client that does not read; beyond them messages are lost, and the agent retransmits them. */
+const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
+const POLICY_VIOLATION = 1008;
+const UNSUPPORTED_DATA = 1003;
+
+/** The client's WebSocket: one text frame that opens the data channel within the deadline, then one binary frame per message. */
+export class ClientSocket {
+  readonly #ws: WebSocket;
+  #open = false;
+
+  constructor(ws: WebSocket, clock: Clock, openDeadlineMs: number, handlers: ClientSocketHandlers) {
+    this.#ws = ws;
+    const cancelDeadline = clock.timer(openDeadlineMs, () =>
+      ws.close(POLICY_VIOLATION, 'OpenDataChannelInput is missing'),
+    );
+    ws.on('message', (data, isBinary) => {
+      const bytes = asBytes(data);
+      if (this.#open) {
+        if (isBinary) handlers.frame(bytes);
+        else ws.close(UNSUPPORTED_DATA, 'messages are binary frames');
+        return;
+      }
+      cancelDeadline();
+      const opening = isBinary ? undefined : readOpening(bytes);
+      if (opening === undefined || !handlers.opening(opening)) {
+        ws.close(POLICY_VIOLATION, 'OpenDataChannelInput is not valid');
+        return;
+      }
+      this.#open = true;
+    });
+    ws.on('ping', (data) => {
+      if (!handlers.silent() && ws.readyState === ws.OPEN) ws.pong(data);
+    });
+    // An abrupt end is normal for this protocol (§2.5); 'close' always follows.
+    ws.on('error', () => undefined);
+    ws.on('close', () => {
+      cancelDeadline();
+      handlers.closed();
+    });
+  }
+
+  send(frame: Uint8Array): void {
+    if (this.#ws.readyState === this.#ws.OPEN && this.#ws.bufferedAmount < MAX_BACKLOG_BYTES)
+      this.#ws.send(frame, { binary: true });
+  }
+
+  close(code: number, reason: string): void {
+    this.#ws.close(code, reason);
+  }
+
+  /** Ends the TCP connection without a close frame. */
+  cut(): void {
+    this.#ws.terminate();
+  }
+}
+
+function asBytes(data: Buffer | ArrayBuffer | readonly Buffer[]): Uint8Array {
+  if (Buffer.isBuffer(data)) return data;
+  return data instanceof ArrayBuffer ? new Uint8Array(data) : Buffer.concat([...data]);
+}
+
+function readOpening(bytes: Uint8Array): DataChannelOpening | undefined {
+  if (bytes.byteLength > MAX_OPENING_BYTES) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { MessageSchemaVersion, RequestId, TokenValue, ClientId, ClientVersion } = value as Record<
+    string,
+    unknown
+  >;
+  if (MessageSchemaVersion !== '1.0' || typeof RequestId !== 'string' || RequestId === '') return undefined;
+  if (typeof TokenValue !== 'string' || TokenValue === '') return undefined;
+  return {
+    tokenValue: TokenValue,
+    clientId: typeof ClientId === 'string' ? ClientId : undefined,
+    clientVersion: typeof ClientVersion === 'string' ? ClientVersion : undefined,
+  };
+}

@@ -1,0 +1,273 @@
+import type { Clock } from '../../core/clock.ts';
+import { encodeChannelClosed, encodePublication } from '../../protocol/channel-closed.ts';
+import type { Timing } from '../contracts.ts';
+import type { ClientSocket, DataChannelOpening } from './client-socket.ts';
+import { CutSchedule } from './cut-schedule.ts';
+import type { GatewayFaults } from './faults.ts';
+import { type RandomBytes, uuid } from './identifiers.ts';
+import { isStreamMessage, messageTypeOf } from './message-type.ts';
+import { RelayLane } from './relay-lane.ts';
+import type { SessionAccess, SessionRecord, SessionRequest, SessionStatus } from './session-plan.ts';
+
+/** The agent's end of a data channel. It lives in this process, but what crosses it are the frames of the wire. */
+export interface AgentEnd {
+  receive(frame: Uint8Array): void;
+  /** The agent's connection was cut. */
+  disconnected(): void;
+}
+
+/** What the agent can do with its connection. */
+export interface AgentUplink {
+  send(frame: Uint8Array): void;
+  close(): void;
+}
+
+/** agent_task_complete on the control channel: the session's work is over; `output` is the error text of a failed one. */
+export interface TaskResult {
+  readonly status: 'Success' | 'Failed';
+  readonly output: string;
+}
+
+export interface GatewaySessionOptions {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly randomBytes: RandomBytes;
+  readonly faults: GatewayFaults;
+  readonly timing: Timing;
+  /** `ws://127.0.0.1:PORT` */
+  readonly streamBase: () => string;
+  readonly onEnd: () => void;
+}
+
+const NORMAL_CLOSURE = 1000;
+const IDLE_OUTPUT = 'Session timed out because it was idle.';
+const MAX_DURATION_OUTPUT = 'Session reached its maximum duration.';
+/** The longest a timer of the platform can run. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** One session at the gateway: its tokens, the two ends, what is relayed between them, and how it ends. */
+export class GatewaySession {
+  readonly request: SessionRequest;
+  readonly #options: GatewaySessionOptions;
+  readonly #startedAt: number;
+  readonly #toClient: RelayLane;
+  readonly #toAgent: RelayLane;
+  readonly #cuts: {
+    readonly client: CutSchedule;
+    readonly agent: CutSchedule;
+    readonly close1000: CutSchedule;
+  };
+  readonly #cancels: (() => void)[] = [];
+  #client: ClientSocket | undefined;
+  #agent: AgentEnd | undefined;
+  #token = '';
+  #wasConnected = false;
+  #ended: { readonly at: number; readonly status: 'Terminated' | 'Failed' } | undefined;
+  #lastTraffic: number;
+  #cancelIdle: (() => void) | undefined;
+
+  constructor(request: SessionRequest, options: GatewaySessionOptions) {
+    this.request = request;
+    this.#options = options;
+    this.#startedAt = options.clock.now();
+    this.#lastTraffic = this.#startedAt;
+    const { clock, random, faults } = options;
+    this.#toClient = new RelayLane({
+      clock,
+      random,
+      faults,
+      paceMs: () => 0,
+      deliver: (frame) => this.#client?.send(frame),
+    });
+    this.#toAgent = new RelayLane({
+      clock,
+      random,
+      faults,
+      paceMs: () => faults.plan.slowAgentMs,
+      deliver: (frame) => this.#agent?.receive(frame),
+    });
+    this.#cuts = {
+      client: new CutSchedule(clock, () => this.cutClient()),
+      agent: new CutSchedule(clock, () => this.cutAgent()),
+      close1000: new CutSchedule(clock, () => this.#client?.close(NORMAL_CLOSURE, 'Bye')),
+    };
+    this.#followFaults();
+    this.#cancels.push(faults.onChange(() => this.#followFaults()));
+    if (options.timing.sessionMaxMs <= MAX_TIMER_MS)
+      this.#cancels.push(
+        clock.timer(options.timing.sessionMaxMs, () => this.end('Terminated', MAX_DURATION_OUTPUT)),
+      );
+    this.#armIdle();
+  }
+
+  get status(): SessionStatus {
+    if (this.#ended !== undefined) return this.#ended.status;
+    if (this.#client !== undefined) return 'Connected';
+    return this.#wasConnected ? 'Disconnected' : 'Connecting';
+  }
+
+  get record(): SessionRecord {
+    const { sessionId, target, documentName, reason, owner } = this.request;
+    return {
+      sessionId,
+      target,
+      documentName,
+      reason,
+      owner,
+      status: this.status,
+      startedAt: this.#startedAt,
+      endedAt: this.#ended?.at,
+    };
+  }
+
+  get isOver(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  /** A new token, which replaces the one before, and a StreamUrl through another cell of the gateway. */
+  grantAccess(): SessionAccess {
+    const { randomBytes, streamBase } = this.#options;
+    this.#token = Buffer.from(randomBytes(48)).toString('base64');
+    const cell = Buffer.from(randomBytes(24)).toString('base64url');
+    const { sessionId } = this.request;
+    return {
+      sessionId,
+      streamUrl: `${streamBase()}/v1/data-channel/${encodeURIComponent(sessionId)}?role=publish_subscribe&cell-number=${cell}`,
+      tokenValue: this.#token,
+    };
+  }
+
+  /** False refuses the channel: wrong token, or the session is over. */
+  attachClient(socket: ClientSocket, opening: DataChannelOpening): boolean {
+    if (this.isOver || opening.tokenValue !== this.#token) return false;
+    this.#client?.cut();
+    this.#toClient.clear();
+    this.#client = socket;
+    this.#wasConnected = true;
+    for (const cut of Object.values(this.#cuts)) cut.start();
+    if (this.#agent === undefined) {
+      this.#publish('pause_publication', 'client');
+    } else {
+      this.#publish('start_publication', 'agent');
+      this.#publish('start_publication', 'client');
+    }
+    return true;
+  }
+
+  clientClosed(socket: ClientSocket): void {
+    if (this.#client !== socket) return;
+    this.#client = undefined;
+    this.#toClient.clear();
+    this.#publish('pause_publication', 'agent');
+  }
+
+  fromClient(socket: ClientSocket, frame: Uint8Array): void {
+    const type = messageTypeOf(frame);
+    if (this.#client !== socket || this.isOver || isGatewayMessage(type)) return;
+    // A message to an absent peer is lost; the sender retransmits it when the peer is back.
+    if (this.#agent !== undefined) this.#toAgent.push(frame);
+    this.#count(type, frame);
+  }
+
+  /** Undefined if the session is over: the agent must stop. */
+  connectAgent(end: AgentEnd): AgentUplink | undefined {
+    if (this.isOver) return undefined;
+    this.#agent = end;
+    this.#toAgent.clear();
+    this.#publish('start_publication', 'client');
+    this.#publish(this.#client === undefined ? 'pause_publication' : 'start_publication', 'agent');
+    return {
+      send: (frame) => this.#fromAgent(end, frame),
+      close: () => this.#agentClosed(end),
+    };
+  }
+
+  cutClient(): void {
+    this.#client?.cut();
+  }
+
+  cutAgent(): void {
+    const agent = this.#agent;
+    if (agent === undefined) return;
+    this.#agentClosed(agent);
+    agent.disconnected();
+  }
+
+  /** Sends channel_closed to both sides. Only the first call counts. */
+  end(status: 'Terminated' | 'Failed', output: string): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = { at: this.#options.clock.now(), status };
+    this.#cancelIdle?.();
+    for (const cancel of this.#cancels) cancel();
+    for (const cut of Object.values(this.#cuts)) cut.stop();
+    this.#toClient.clear();
+    this.#toAgent.clear();
+    const closed = encodeChannelClosed({
+      messageId: uuid(this.#options.randomBytes),
+      createdDate: this.#options.clock.now(),
+      destinationId: this.request.target,
+      sessionId: this.request.sessionId,
+      output,
+    });
+    const [agent, client] = [this.#agent, this.#client];
+    this.#agent = undefined;
+    agent?.receive(closed);
+    if (!this.#options.faults.plan.silent) {
+      client?.send(closed);
+      client?.close(NORMAL_CLOSURE, 'Bye');
+    }
+    this.#options.onEnd();
+  }
+
+  #fromAgent(end: AgentEnd, frame: Uint8Array): void {
+    if (this.#agent !== end || this.isOver) return;
+    const type = messageTypeOf(frame);
+    // The agent's state is for the gateway; clients never see it (§3.4).
+    if (type === 'agent_session_state') return;
+    if (this.#client !== undefined) this.#toClient.push(frame);
+    this.#count(type, frame);
+  }
+
+  #agentClosed(end: AgentEnd): void {
+    if (this.#agent !== end) return;
+    this.#agent = undefined;
+    this.#toAgent.clear();
+    this.#publish('pause_publication', 'client');
+  }
+
+  #count(type: string, frame: Uint8Array): void {
+    if (isStreamMessage(type)) this.#lastTraffic = this.#options.clock.now();
+    for (const cut of Object.values(this.#cuts)) cut.relayed(frame.byteLength);
+  }
+
+  #publish(kind: 'start_publication' | 'pause_publication', to: 'client' | 'agent'): void {
+    if (this.isOver) return;
+    const frame = encodePublication(kind, {
+      messageId: uuid(this.#options.randomBytes),
+      createdDate: this.#options.clock.now(),
+    });
+    if (to === 'agent') this.#agent?.receive(frame);
+    else if (!this.#options.faults.plan.silent) this.#client?.send(frame);
+  }
+
+  #followFaults(): void {
+    const { cutClient, cutAgent, close1000 } = this.#options.faults.plan;
+    this.#cuts.client.follow(cutClient);
+    this.#cuts.agent.follow(cutAgent);
+    this.#cuts.close1000.follow(close1000);
+  }
+
+  #armIdle(): void {
+    const { clock, timing } = this.#options;
+    const left = this.#lastTraffic + timing.sessionIdleMs - clock.now();
+    if (left > MAX_TIMER_MS) return;
+    this.#cancelIdle = clock.timer(Math.max(0, left), () => {
+      if (clock.now() - this.#lastTraffic >= timing.sessionIdleMs) this.end('Terminated', IDLE_OUTPUT);
+      else this.#armIdle();
+    });
+  }
+}
+
+/** Only the gateway may say these; a peer that sends them is not believed. Empty means too short to be a message. */
+const isGatewayMessage = (type: string): boolean =>
+  type === '' || type === 'channel_closed' || type === 'start_publication' || type === 'pause_publication';

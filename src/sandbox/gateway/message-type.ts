@@ -1,0 +1,19 @@
+import { view } from '../../core/bytes.ts';
+
+const TYPE_OFFSET = 4;
+const TYPE_LENGTH = 32;
+/** The shortest frame that the relay passes on: a whole header (ssm-data-channel §3). */
+const HEADER_BYTES = 116;
+
+/** MessageType of a frame, without decoding the rest; empty for a frame that is too short to be a message. */
+export function messageTypeOf(frame: Uint8Array): string {
+  if (frame.byteLength < HEADER_BYTES) return '';
+  return view(frame)
+    .toString('latin1', TYPE_OFFSET, TYPE_OFFSET + TYPE_LENGTH)
+    .replaceAll('\0', '')
+    .trim();
+}
+
+/** True for the two types that carry a session's data; acknowledgements and control messages are neither. */
+export const isStreamMessage = (type: string): boolean =>
+  type === 'input_stream_data' || type === 'output_stream_data';
