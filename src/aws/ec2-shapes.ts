@@ -45,7 +45,13 @@ export const vpcOf = (vpc: sdk.Vpc): Vpc => ({
   id: vpc.VpcId ?? '',
   isDefault: vpc.IsDefault ?? false,
   tags: tagsOf(vpc.Tags),
-  hasIpv6: (vpc.Ipv6CidrBlockAssociationSet ?? []).length > 0,
+  cidrs: [
+    ...new Set(
+      [vpc.CidrBlock, ...(vpc.CidrBlockAssociationSet ?? []).map((range) => range.CidrBlock)].flatMap(
+        (cidr) => cidr ?? [],
+      ),
+    ),
+  ],
 });
 
 export const subnetOf = (subnet: sdk.Subnet): Subnet => ({
@@ -53,7 +59,7 @@ export const subnetOf = (subnet: sdk.Subnet): Subnet => ({
   vpcId: subnet.VpcId ?? '',
   zone: subnet.AvailabilityZone ?? '',
   freeAddresses: subnet.AvailableIpAddressCount ?? 0,
-  ipv4: subnet.CidrBlock !== undefined && subnet.CidrBlock !== '',
+  cidr: subnet.CidrBlock === '' ? undefined : subnet.CidrBlock,
   ipv6: (subnet.Ipv6CidrBlockAssociationSet ?? []).length > 0,
   tags: tagsOf(subnet.Tags),
 });

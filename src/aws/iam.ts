@@ -67,7 +67,6 @@ function roleCalls(
   | 'putRolePolicy'
   | 'deleteRolePolicy'
   | 'deleteRole'
-  | 'createSpotServiceLinkedRole'
 > {
   return {
     async role(RoleName) {
@@ -132,16 +131,6 @@ function roleCalls(
     },
     async deleteRole(RoleName) {
       await deletion('iam:DeleteRole', () => client.send(new sdk.DeleteRoleCommand({ RoleName })));
-    },
-    async createSpotServiceLinkedRole() {
-      try {
-        await mapped('iam:CreateServiceLinkedRole', () =>
-          client.send(new sdk.CreateServiceLinkedRoleCommand({ AWSServiceName: 'spot.amazonaws.com' })),
-        );
-      } catch (error) {
-        // IAM answers InvalidInput when the role has been taken.
-        if (!isNamed(error, 'InvalidInput')) throw error;
-      }
     },
   };
 }

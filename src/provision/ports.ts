@@ -17,7 +17,8 @@ export interface Vpc {
   readonly id: string;
   readonly isDefault: boolean;
   readonly tags: Tags;
-  readonly hasIpv6: boolean;
+  /** IPv4 ranges. */
+  readonly cidrs: readonly string[];
 }
 
 export interface Subnet {
@@ -25,8 +26,8 @@ export interface Subnet {
   readonly vpcId: string;
   readonly zone: string;
   readonly freeAddresses: number;
-  /** Has an IPv4 range; false for IPv6-only subnets. */
-  readonly ipv4: boolean;
+  /** IPv4 range; undefined for IPv6-only subnets. */
+  readonly cidr: string | undefined;
   readonly ipv6: boolean;
   readonly tags: Tags;
 }
@@ -341,9 +342,6 @@ export interface IamPort {
   }): Promise<string>;
   /** DeletePolicy; one that is gone is fine. Throws `still-in-use` (DeleteConflict). */
   deletePolicy(arn: string): Promise<void>;
-
-  /** CreateServiceLinkedRole for spot.amazonaws.com, once per account; one that exists is fine. */
-  createSpotServiceLinkedRole(): Promise<void>;
 }
 
 export interface Identity {

@@ -1,0 +1,99 @@
+import { usage } from '../core/errors.ts';
+import type { Tags } from './ports.ts';
+
+/** Names and tags of everything a bastion is made of. They are derived, so that nothing has to be remembered locally. */
+
+export const TAG = {
+  /** Value = name of the bastion. The tag by which everything is found. */
+  bastion: 'fargate-connect:bastion',
+  owner: 'fargate-connect:owner',
+  /** ISO 8601, UTC. */
+  expiresAt: 'fargate-connect:expires-at',
+  /** Minutes without a session after which the bastion ends itself. */
+  idle: 'fargate-connect:idle-minutes',
+  /** Cluster that ecs_connect.sh may reach; absent with --tunnel-only. */
+  cluster: 'fargate-connect:cluster',
+  /** `own`, or `given` when an administrator made role and profile (--role). */
+  role: 'fargate-connect:role',
+  /** Digest of what a launch template was made from. */
+  digest: 'fargate-connect:digest',
+  version: 'fargate-connect:version',
+  name: 'Name',
+} as const;
+
+/** Path of all IAM resources: policies are scoped to it. */
+export const IAM_PATH = '/fargate-connect/';
+
+/** A boundary that an administrator made once for all bastions of the account. */
+export const SHARED_BOUNDARY = 'fargate-connect-bastion-boundary';
+
+/** Name of the one inline policy of the role. */
+export const ROLE_POLICY = 'bastion';
+
+export interface ResourceNames {
+  /** Value of the tag `Name` on all of them, and name of group and launch template. */
+  readonly common: string;
+  /** IAM is global, so the region is part of the name. */
+  readonly role: string;
+  readonly profile: string;
+  readonly boundary: string;
+}
+
+export function resourceNames(bastion: string, region: string): ResourceNames {
+  const common = `fargate-connect-${bastion}`;
+  const global = `${common}-${region}`;
+  return { common, role: global, profile: global, boundary: `${global}-boundary` };
+}
+
+/** Bastion of an IAM name of ours in this region; undefined if the name does not fit. */
+export function bastionOfIamName(iamName: string, region: string): string | undefined {
+  const match = /^fargate-connect-(.+)$/.exec(iamName.replace(/-boundary$/, ''));
+  const suffix = `-${region}`;
+  const rest = match?.[1];
+  if (rest === undefined || !rest.endsWith(suffix)) return undefined;
+  return rest.slice(0, -suffix.length);
+}
+
+/** So that the role name stays within 64 characters in every region. */
+const LONGEST_NAME = 32;
+
+/** Throws `bastion-name` (usage). */
+export function checkBastionName(name: string): string {
+  if (name.length <= LONGEST_NAME && /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name)) return name;
+  throw usage('bastion-name', `${JSON.stringify(name)} is no bastion name`, {
+    hints: [`use 1 to ${LONGEST_NAME} lower-case letters, digits and dashes, e.g. --name orders`],
+    details: { name },
+  });
+}
+
+export interface TagInput {
+  readonly name: string;
+  readonly owner: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+  readonly idleMinutes: number;
+  readonly cluster: string | undefined;
+  readonly roleIsGiven: boolean;
+  readonly version: string;
+}
+
+/** Tags of every resource, given in the call that creates it. */
+export function resourceTags(input: TagInput): Tags {
+  return {
+    [TAG.name]: `fargate-connect-${input.name}`,
+    [TAG.bastion]: input.name,
+    [TAG.owner]: input.owner,
+    [TAG.expiresAt]: new Date(input.expiresAt).toISOString(),
+    [TAG.idle]: String(input.idleMinutes),
+    ...(input.cluster === undefined ? {} : { [TAG.cluster]: input.cluster }),
+    [TAG.role]: input.roleIsGiven ? 'given' : 'own',
+    [TAG.version]: input.version,
+  };
+}
+
+/** IAM tags say whose it is; the lease belongs to the instance, and IAM tags would only go stale. */
+export function iamTags(tags: Tags): Tags {
+  return Object.fromEntries(
+    Object.entries(tags).filter(([key]) => key !== TAG.expiresAt && key !== TAG.idle),
+  );
+}

@@ -1,0 +1,103 @@
+import { failed } from '../core/errors.ts';
+
+/** Renders userdata/bastion.sh: parameters quoted, files embedded, parts left out. */
+
+/** EC2's limit, before base64. */
+export const USER_DATA_LIMIT = 16 * 1024;
+
+/** Contents of the files in userdata/ by name. `bastion.sh` is the one that is rendered. */
+export type UserDataFiles = Readonly<Record<string, string>>;
+
+/** Which files `renderUserData` may ask for. */
+export const USER_DATA_FILES = [
+  'bastion.sh',
+  'ecs_connect.sh',
+  'lease.sh',
+  'interruption.sh',
+  'session-manager-plugin-signing-key.asc',
+] as const;
+
+export interface UserDataParameters {
+  readonly bastion: string;
+  readonly region: string;
+  /** Undefined renders the variant that installs nothing but the lease. */
+  readonly cluster: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+  /** 0 = never. */
+  readonly idleMinutes: number;
+}
+
+/** Single quotes for bash: nothing in the value is interpreted. Throws `user-data-parameter` on control characters. */
+export function shellQuote(value: string): string {
+  if (/[\x00-\x1f\x7f]/.test(value)) {
+    throw failed('user-data-parameter', `${JSON.stringify(value)} holds a control character`, {
+      details: { value: JSON.stringify(value) },
+    });
+  }
+  return `'${value.replaceAll("'", "'\\''")}'`;
+}
+
+/** Throws `user-data-file`, `user-data-too-large`, `user-data-parameter`. */
+export function renderUserData(files: UserDataFiles, parameters: UserDataParameters): string {
+  const installs = parameters.cluster !== undefined;
+  const values: Readonly<Record<string, string>> = {
+    FC_BASTION: parameters.bastion,
+    FC_REGION: parameters.region,
+    FC_CLUSTER: parameters.cluster ?? '',
+    FC_EXPIRES_AT: String(Math.ceil(parameters.expiresAt / 1000)),
+    FC_IDLE_MINUTES: String(parameters.idleMinutes),
+  };
+  const lines = withoutParts(fileOf(files, 'bastion.sh').split('\n'), installs);
+  const rendered = lines
+    .flatMap((line) => {
+      if (line === '#@parameters')
+        return Object.entries(values).map(([name, value]) => `${name}=${shellQuote(value)}`);
+      const embedded = /^#@embed (\S+)$/.exec(line)?.[1];
+      return embedded === undefined ? [line] : embeddedLines(files, embedded);
+    })
+    .join('\n');
+  const size = Buffer.byteLength(rendered);
+  if (size > USER_DATA_LIMIT) {
+    throw failed('user-data-too-large', `the user data is ${size} bytes, EC2 takes ${USER_DATA_LIMIT}`, {
+      details: { size, limit: USER_DATA_LIMIT },
+    });
+  }
+  return rendered;
+}
+
+/** Drops what stands between `#@if install` and `#@end` unless it is wanted, and the marks themselves. */
+function withoutParts(lines: readonly string[], installs: boolean): readonly string[] {
+  let inside = false;
+  return lines.filter((line) => {
+    if (line === '#@if install') {
+      inside = true;
+      return false;
+    }
+    if (line === '#@end') {
+      inside = false;
+      return false;
+    }
+    return !inside || installs;
+  });
+}
+
+function embeddedLines(files: UserDataFiles, name: string): readonly string[] {
+  const text = fileOf(files, name);
+  // A line like a here-document's delimiter would end it early.
+  if (/^END_OF_[A-Z_]+$/m.test(text)) {
+    throw failed('user-data-file', `userdata/${name} holds a line that ends a here-document`, {
+      details: { file: name },
+    });
+  }
+  return text.replace(/\n$/, '').split('\n');
+}
+
+function fileOf(files: UserDataFiles, name: string): string {
+  const text = files[name];
+  if (text !== undefined) return text;
+  throw failed('user-data-file', `userdata/${name} is missing from this installation`, {
+    hints: ['npm install --global fargate-connect   # a package that is complete'],
+    details: { file: name },
+  });
+}
