@@ -1,0 +1,50 @@
+import type { ServiceName } from './contracts.ts';
+
+/** One question the front put to IAM for a call, with the answer. */
+export interface LoggedCheck {
+  readonly action: string;
+  readonly resource: string;
+  /** Condition keys of the request and the resource that were known. */
+  readonly context: Readonly<Record<string, string | readonly string[]>>;
+  readonly allowed: boolean;
+  /** `policy#statement` that allowed or denied it; undefined for an implicit deny. */
+  readonly by: string | undefined;
+}
+
+/** One API call that reached the sandbox with an acceptable signature. */
+export interface LoggedCall {
+  /** From 1, in order of arrival. */
+  readonly index: number;
+  readonly requestId: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly service: ServiceName;
+  readonly action: string;
+  readonly region: string;
+  readonly principal: string;
+  readonly checks: readonly LoggedCheck[];
+  /** `ok`, an AWS error code, or `dropped` (by an injected fault); `pending` until it is answered. */
+  readonly outcome: string;
+  /** Message of an error answer; with `InternalFailure` the defect's stack. */
+  readonly detail: string | undefined;
+}
+
+/** The log while it is written. Input is never logged: it may hold user data and secrets. */
+export class CallLog {
+  readonly #calls: LoggedCall[] = [];
+
+  get calls(): readonly LoggedCall[] {
+    return this.#calls;
+  }
+
+  begin(call: Omit<LoggedCall, 'index' | 'checks' | 'outcome' | 'detail'>): number {
+    const index = this.#calls.length + 1;
+    this.#calls.push({ ...call, index, checks: [], outcome: 'pending', detail: undefined });
+    return index;
+  }
+
+  update(index: number, change: Partial<Pick<LoggedCall, 'checks' | 'outcome' | 'detail'>>): void {
+    const call = this.#calls[index - 1];
+    if (call !== undefined) this.#calls[index - 1] = { ...call, ...change };
+  }
+}

@@ -1,0 +1,184 @@
+import { compilePattern, type ContextValues, matchesArn, matchesPattern } from './pattern.ts';
+
+/** One `operator: { key: values }` entry of a statement's Condition block. */
+export interface Condition {
+  readonly operator: ConditionOperator;
+  readonly key: string;
+  readonly values: readonly string[];
+}
+
+export interface ConditionOperator {
+  readonly base: BaseOperator;
+  readonly ifExists: boolean;
+  readonly set: 'any' | 'all' | undefined;
+}
+
+const BASE_OPERATORS = [
+  'StringEquals',
+  'StringNotEquals',
+  'StringEqualsIgnoreCase',
+  'StringNotEqualsIgnoreCase',
+  'StringLike',
+  'StringNotLike',
+  'ArnEquals',
+  'ArnLike',
+  'ArnNotEquals',
+  'ArnNotLike',
+  'NumericEquals',
+  'NumericNotEquals',
+  'NumericLessThan',
+  'NumericLessThanEquals',
+  'NumericGreaterThan',
+  'NumericGreaterThanEquals',
+  'DateEquals',
+  'DateNotEquals',
+  'DateLessThan',
+  'DateLessThanEquals',
+  'DateGreaterThan',
+  'DateGreaterThanEquals',
+  'Bool',
+  'IpAddress',
+  'NotIpAddress',
+  'Null',
+] as const;
+
+export type BaseOperator = (typeof BASE_OPERATORS)[number];
+
+/** Undefined if IAM knows no such operator. */
+export function parseOperator(text: string): ConditionOperator | undefined {
+  const match = /^(?:(ForAnyValue|ForAllValues):)?([A-Za-z]+?)(IfExists)?$/.exec(text);
+  if (match === null) return undefined;
+  const base = BASE_OPERATORS.find((name) => name.toLowerCase() === (match[2] ?? '').toLowerCase());
+  if (base === undefined || (base === 'Null' && match[3] !== undefined)) return undefined;
+  return {
+    base,
+    ifExists: match[3] !== undefined,
+    set: match[1] === undefined ? undefined : match[1] === 'ForAnyValue' ? 'any' : 'all',
+  };
+}
+
+/**
+ * Whether the request fulfils the condition. A missing key fails a positive operator and fulfils a negated one;
+ * `…IfExists` and `ForAllValues` are fulfilled by a missing key, `ForAnyValue` never is.
+ */
+export function isFulfilled(
+  condition: Condition,
+  context: ContextValues,
+  variables: ContextValues | undefined,
+): boolean {
+  const { base, ifExists, set } = condition.operator;
+  const actual = context.get(condition.key.toLowerCase());
+  if (base === 'Null') {
+    return condition.values.some((value) => (value.toLowerCase() === 'true') === (actual === undefined));
+  }
+  const negated = isNegated(base);
+  const holds = (value: string): boolean => {
+    const some = condition.values.some((wanted) => compare(base, wanted, value, variables));
+    return negated ? !some : some;
+  };
+  if (actual === undefined) {
+    if (set === 'any') return false;
+    return ifExists || negated || set === 'all';
+  }
+  if (set === 'any') return actual.some(holds);
+  if (set === 'all') return actual.every(holds);
+  // Without a set operator a negated operator means: none of the values; a positive one: at least one.
+  return negated ? actual.every(holds) : actual.some(holds);
+}
+
+const isNegated = (base: BaseOperator): boolean => base.includes('Not');
+
+/** True if the policy's value and the request's are related as the positive form of the operator says. */
+function compare(
+  base: BaseOperator,
+  wanted: string,
+  value: string,
+  variables: ContextValues | undefined,
+): boolean {
+  switch (base) {
+    case 'StringEquals':
+    case 'StringNotEquals':
+      return matchesText(wanted, value, variables, false);
+    case 'StringEqualsIgnoreCase':
+    case 'StringNotEqualsIgnoreCase':
+      return matchesTextIgnoringCase(wanted, value, variables);
+    case 'StringLike':
+    case 'StringNotLike':
+      return matchesText(wanted, value, variables, true);
+    case 'ArnEquals':
+    case 'ArnNotEquals':
+    case 'ArnLike':
+    case 'ArnNotLike':
+      return matchesArn(wanted, value, variables);
+    case 'Bool':
+      return wanted.toLowerCase() === value.toLowerCase();
+    case 'NumericEquals':
+    case 'NumericNotEquals':
+      return Number(value) === Number(wanted);
+    case 'NumericLessThan':
+      return Number(value) < Number(wanted);
+    case 'NumericLessThanEquals':
+      return Number(value) <= Number(wanted);
+    case 'NumericGreaterThan':
+      return Number(value) > Number(wanted);
+    case 'NumericGreaterThanEquals':
+      return Number(value) >= Number(wanted);
+    case 'DateEquals':
+    case 'DateNotEquals':
+      return dateOf(value) === dateOf(wanted);
+    case 'DateLessThan':
+      return dateOf(value) < dateOf(wanted);
+    case 'DateLessThanEquals':
+      return dateOf(value) <= dateOf(wanted);
+    case 'DateGreaterThan':
+      return dateOf(value) > dateOf(wanted);
+    case 'DateGreaterThanEquals':
+      return dateOf(value) >= dateOf(wanted);
+    case 'IpAddress':
+    case 'NotIpAddress':
+      return isInRange(value, wanted);
+    case 'Null':
+      return false;
+  }
+}
+
+function matchesText(
+  wanted: string,
+  value: string,
+  variables: ContextValues | undefined,
+  wildcards: boolean,
+): boolean {
+  const pattern = compilePattern(wanted, { variables, wildcards });
+  return pattern !== undefined && matchesPattern(pattern, value);
+}
+
+function matchesTextIgnoringCase(
+  wanted: string,
+  value: string,
+  variables: ContextValues | undefined,
+): boolean {
+  const pattern = compilePattern(wanted, { variables, wildcards: false });
+  if (pattern === undefined) return false;
+  const folded = pattern.map((token) => (typeof token === 'string' ? token.toLowerCase() : token));
+  return matchesPattern(folded, value.toLowerCase());
+}
+
+/** Epoch seconds or ISO 8601; NaN (which no comparison fulfils) for anything else. */
+const dateOf = (text: string): number => (/^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text));
+
+/** IPv4 only: the sandbox listens on 127.0.0.1. */
+function isInRange(address: string, range: string): boolean {
+  const [base = '', prefix = '32'] = range.split('/');
+  const bits = Number(prefix);
+  const a = ipv4(address);
+  const b = ipv4(base);
+  if (a === undefined || b === undefined || !Number.isInteger(bits) || bits < 0 || bits > 32) return false;
+  const size = 2 ** (32 - bits);
+  return Math.floor(a / size) === Math.floor(b / size);
+}
+
+function ipv4(text: string): number | undefined {
+  const parts = text.split('.').map((part) => (/^\d{1,3}$/.test(part) ? Number(part) : Number.NaN));
+  if (parts.length !== 4 || parts.some((part) => !(part <= 255))) return undefined;
+  return parts.reduce((sum, part) => sum * 256 + part, 0);
+}

@@ -1,0 +1,212 @@
+import { AwsError, type ServiceName } from '../contracts.ts';
+import { decodeJson, encodeJson } from './json.ts';
+import { decodeQueryForm } from './query-form.ts';
+import { escapeXml, xmlContent } from './xml.ts';
+
+/** The three AWS wire protocols the front speaks: which service and action a request means, and how answers and errors look. */
+
+export type SignatureFailure = 'missing' | 'unknown-key' | 'mismatch' | 'expired-token' | 'skewed';
+
+/** An HTTP answer, complete. */
+export interface WireAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface WireProtocol {
+  readonly service: ServiceName;
+  /** Throws AwsError for a body that cannot be read. */
+  decode(): { readonly action: string; readonly input: Record<string, unknown> };
+  answer(action: string, output: unknown, requestId: string): WireAnswer;
+  error(error: AwsError, requestId: string): WireAnswer;
+  /** The code this service answers for a request whose signature cannot be accepted. */
+  signatureError(failure: SignatureFailure): AwsError;
+  /** The code this service answers when IAM refuses. */
+  accessDenied(message: string): AwsError;
+}
+
+export interface WireRequest {
+  readonly method: string;
+  readonly query: URLSearchParams;
+  readonly target: string | undefined;
+  readonly body: Uint8Array;
+  /** Service of the credential scope, if the request is signed. */
+  readonly scopeService: string | undefined;
+}
+
+const TARGETS: Readonly<Record<string, ServiceName>> = {
+  AmazonEC2ContainerServiceV20141113: 'ecs',
+  AmazonSSM: 'ssm',
+  TrentService: 'kms',
+};
+
+/** Version parameter of the query services; names the service of an unsigned request. */
+const VERSIONS: Readonly<Record<string, 'ec2' | 'iam' | 'sts' | 'rds'>> = {
+  '2016-11-15': 'ec2',
+  '2010-05-08': 'iam',
+  '2011-06-15': 'sts',
+  '2014-10-31': 'rds',
+};
+
+const NAMESPACES = {
+  ec2: 'http://ec2.amazonaws.com/doc/2016-11-15/',
+  iam: 'https://iam.amazonaws.com/doc/2010-05-08/',
+  sts: 'https://sts.amazonaws.com/doc/2011-06-15/',
+  rds: 'http://rds.amazonaws.com/doc/2014-10-31/',
+} as const;
+
+/** Undefined if the request belongs to no service of the sandbox. */
+export function protocolOf(request: WireRequest): WireProtocol | undefined {
+  if (request.target !== undefined) {
+    const dot = request.target.lastIndexOf('.');
+    const service = TARGETS[request.target.slice(0, dot)];
+    return service === undefined
+      ? undefined
+      : jsonProtocol(service, request.target.slice(dot + 1), request.body);
+  }
+  const parameters = queryParameters(request);
+  const service = VERSIONS[parameters.get('Version') ?? ''];
+  if (service === undefined) return undefined;
+  if (request.scopeService !== undefined && request.scopeService !== service) return undefined;
+  return service === 'ec2' ? ec2Protocol(parameters) : queryProtocol(service, parameters);
+}
+
+function queryParameters(request: WireRequest): URLSearchParams {
+  const parameters = new URLSearchParams(
+    request.method === 'POST' ? Buffer.from(request.body).toString('utf8') : '',
+  );
+  for (const [name, value] of request.query) {
+    if (!name.startsWith('X-Amz-')) parameters.append(name, value);
+  }
+  return parameters;
+}
+
+const SIGNATURE_MESSAGES: Readonly<Record<SignatureFailure, string>> = {
+  missing: 'Request is missing Authentication Token',
+  'unknown-key': 'The security token included in the request is invalid.',
+  mismatch:
+    'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.',
+  'expired-token': 'The security token included in the request is expired',
+  skewed: 'Signature expired: the time of the request is too far from the time of the service',
+};
+
+function jsonProtocol(service: ServiceName, action: string, body: Uint8Array): WireProtocol {
+  const headers = (requestId: string): Record<string, string> => ({
+    'content-type': 'application/x-amz-json-1.1',
+    'x-amzn-requestid': requestId,
+  });
+  const codes: Readonly<Record<SignatureFailure, string>> = {
+    missing: 'MissingAuthenticationTokenException',
+    'unknown-key': 'UnrecognizedClientException',
+    mismatch: 'InvalidSignatureException',
+    'expired-token': 'ExpiredTokenException',
+    skewed: 'InvalidSignatureException',
+  };
+  return {
+    service,
+    decode: () => ({ action, input: decodeJson(body) }),
+    answer: (_action, output, requestId) => ({
+      status: 200,
+      headers: headers(requestId),
+      body: encodeJson(output),
+    }),
+    error: (error, requestId) => ({
+      status: error.status,
+      headers: headers(requestId),
+      body: encodeJson({ __type: error.code, message: error.message }),
+    }),
+    signatureError: (failure) => new AwsError(codes[failure], SIGNATURE_MESSAGES[failure], 400),
+    accessDenied: (message) => new AwsError('AccessDeniedException', message, 400),
+  };
+}
+
+const xmlHeaders = (requestId: string): Record<string, string> => ({
+  'content-type': 'text/xml;charset=UTF-8',
+  'x-amzn-requestid': requestId,
+});
+
+const XML = '<?xml version="1.0" encoding="UTF-8"?>\n';
+
+function decodeAction(parameters: URLSearchParams): { action: string; input: Record<string, unknown> } {
+  const { Action: action, Version: _version, ...input } = decodeQueryForm(parameters);
+  if (typeof action !== 'string' || action === '') {
+    throw new AwsError('MissingAction', 'The request must contain the parameter Action');
+  }
+  return { action, input };
+}
+
+function ec2Protocol(parameters: URLSearchParams): WireProtocol {
+  const codes: Readonly<Record<SignatureFailure, readonly [string, number]>> = {
+    missing: ['AuthFailure', 401],
+    'unknown-key': ['AuthFailure', 401],
+    mismatch: ['SignatureDoesNotMatch', 403],
+    'expired-token': ['RequestExpired', 400],
+    skewed: ['RequestExpired', 400],
+  };
+  return {
+    service: 'ec2',
+    decode: () => decodeAction(parameters),
+    answer: (action, output, requestId) => ({
+      status: 200,
+      headers: xmlHeaders(requestId),
+      body:
+        `${XML}<${action}Response xmlns="${NAMESPACES.ec2}"><requestId>${requestId}</requestId>` +
+        `${xmlContent(output ?? {}, 'item')}</${action}Response>`,
+    }),
+    error: (error, requestId) => ({
+      status: error.status,
+      headers: xmlHeaders(requestId),
+      body:
+        `${XML}<Response><Errors><Error><Code>${escapeXml(error.code)}</Code><Message>${escapeXml(error.message)}</Message>` +
+        `</Error></Errors><RequestID>${requestId}</RequestID></Response>`,
+    }),
+    signatureError: (failure) => {
+      const [code, status] = codes[failure];
+      const message =
+        code === 'AuthFailure'
+          ? 'AWS was not able to validate the provided access credentials'
+          : SIGNATURE_MESSAGES[failure];
+      return new AwsError(code, message, status);
+    },
+    accessDenied: (message) =>
+      new AwsError(
+        'UnauthorizedOperation',
+        `You are not authorized to perform this operation. ${message}`,
+        403,
+      ),
+  };
+}
+
+function queryProtocol(service: 'iam' | 'sts' | 'rds', parameters: URLSearchParams): WireProtocol {
+  const codes: Readonly<Record<SignatureFailure, string>> = {
+    missing: 'MissingAuthenticationToken',
+    'unknown-key': 'InvalidClientTokenId',
+    mismatch: 'SignatureDoesNotMatch',
+    'expired-token': 'ExpiredToken',
+    skewed: 'SignatureDoesNotMatch',
+  };
+  const namespace = NAMESPACES[service];
+  return {
+    service,
+    decode: () => decodeAction(parameters),
+    answer: (action, output, requestId) => ({
+      status: 200,
+      headers: xmlHeaders(requestId),
+      body:
+        `${XML}<${action}Response xmlns="${namespace}">` +
+        (output === undefined ? '' : `<${action}Result>${xmlContent(output, 'member')}</${action}Result>`) +
+        `<ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata></${action}Response>`,
+    }),
+    error: (error, requestId) => ({
+      status: error.status,
+      headers: xmlHeaders(requestId),
+      body:
+        `${XML}<ErrorResponse xmlns="${namespace}"><Error><Type>${error.status >= 500 ? 'Receiver' : 'Sender'}</Type>` +
+        `<Code>${escapeXml(error.code)}</Code><Message>${escapeXml(error.message)}</Message></Error>` +
+        `<RequestId>${requestId}</RequestId></ErrorResponse>`,
+    }),
+    signatureError: (failure) => new AwsError(codes[failure], SIGNATURE_MESSAGES[failure], 403),
+    accessDenied: (message) => new AwsError('AccessDenied', message, 403),
+  };
+}
