@@ -1,17 +1,17 @@
-import { Command } from 'commander';
+import { type Argument, Command } from 'commander';
 import type { CommandFactory, Invoke } from './command.ts';
 import { completionCommand } from './commands/completion.ts';
 import { demoCommand } from './commands/demo.ts';
 import { sandboxCommand } from './commands/sandbox.ts';
 import { addSharedFlags } from './shared-flags.ts';
 
-interface CommandGroup {
+export interface CommandGroup {
   readonly heading: string;
   readonly factories: readonly CommandFactory[];
 }
 
-/** In the order of the help page. */
-const GROUPS: readonly CommandGroup[] = [
+/** All commands, in the order of the help page. */
+export const COMMANDS: readonly CommandGroup[] = [
   { heading: 'Try it:', factories: [demoCommand, sandboxCommand] },
   { heading: 'Shell:', factories: [completionCommand] },
 ];
@@ -21,6 +21,7 @@ const DEFAULT_COMMAND = 'connect';
 
 export interface ProgramOptions {
   readonly invoke: Invoke;
+  readonly commands: readonly CommandGroup[];
   readonly version: string;
   readonly write: (text: string) => void;
   /** Width of the help pages. */
@@ -36,11 +37,13 @@ export function createProgram(options: ProgramOptions): Command {
     .usage('[command] [flags]')
     .version(options.version, '-V, --version', 'the version')
     .helpOption('-h, --help', 'this help')
-    .helpCommand('help [command]', 'help for a command')
     .enablePositionalOptions()
     .showSuggestionAfterError()
     .exitOverride()
-    .configureHelp({ showGlobalOptions: false })
+    .configureHelp({
+      subcommandTerm: (command) =>
+        [command.name(), ...command.registeredArguments.map((argument) => argumentTerm(argument))].join(' '),
+    })
     .configureOutput({
       writeOut: options.write,
       // Errors are rendered by error-report.ts, from the CommanderError.
@@ -51,8 +54,9 @@ export function createProgram(options: ProgramOptions): Command {
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });
-  addSharedFlags(program);
-  for (const group of GROUPS) {
+  // Understood before the command's name too, but the list of commands is what this page is for.
+  addSharedFlags(program, { hidden: true });
+  for (const group of options.commands) {
     program.commandsGroup(group.heading);
     for (const factory of group.factories) {
       const command = factory(options.invoke);
@@ -60,12 +64,13 @@ export function createProgram(options: ProgramOptions): Command {
       program.addCommand(inherit(command, program), { isDefault: command.name() === DEFAULT_COMMAND });
     }
   }
+  program.helpCommand('help [command]', 'help for a command');
   program.addHelpText('after', ROOT_EXAMPLES);
   return program;
 }
 
 const ROOT_EXAMPLES = `
-Without a command: connect, the picker.
+Without a command: connect, the picker. Every command understands the shared flags that its own --help lists.
 
 Examples:
   $ fargate-connect demo                    the whole tour, no AWS account needed
@@ -73,6 +78,11 @@ Examples:
   $ fargate-connect                         pick a container, get a shell
   $ fargate-connect forward -L 5432:db:5432 --service web
   $ fargate-connect down                    everything gone, verified`;
+
+const argumentTerm = (argument: Argument): string => {
+  const name = `${argument.name()}${argument.variadic ? '…' : ''}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+};
 
 /** `addCommand` does not hand settings down, unlike commander's own `command()`. */
 function inherit(command: Command, parent: Command): Command {

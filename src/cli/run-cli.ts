@@ -15,7 +15,7 @@ import { assetFolder } from './assets.ts';
 import type { Invoke, Run } from './command.ts';
 import type { CliDeps, CommandContext } from './context.ts';
 import { reportOf } from './error-report.ts';
-import { createProgram } from './program.ts';
+import { COMMANDS, type CommandGroup, createProgram } from './program.ts';
 import { asksForJson, typedFlags } from './shared-flags.ts';
 import { SignalRouter } from './signal-router.ts';
 
@@ -25,8 +25,12 @@ const CLEANUP_DEADLINE_MS = 20_000;
 const GRACE_MS = 10_000;
 
 /** Runs one command line to its end and returns the exit status; never throws, never ends the process. */
-export async function runCli(argv: readonly string[], deps: CliDeps): Promise<number> {
-  return new CliRun(deps, asksForJson(argv)).finish(argv);
+export async function runCli(
+  argv: readonly string[],
+  deps: CliDeps,
+  commands: readonly CommandGroup[] = COMMANDS,
+): Promise<number> {
+  return new CliRun(deps, commands, asksForJson(argv)).finish(argv);
 }
 
 /** How a run ended: the command returned, something threw, or nobody is left to talk to. */
@@ -39,6 +43,7 @@ const errorOf = (error: unknown): Ending => ({ kind: 'error', error });
 
 class CliRun {
   readonly #deps: CliDeps;
+  readonly #commands: readonly CommandGroup[];
   readonly #scope = new CleanupScope();
   readonly #abort = new AbortController();
   readonly #router: SignalRouter;
@@ -52,8 +57,9 @@ class CliRun {
   #status = 0;
   #commandRuns = false;
 
-  constructor(deps: CliDeps, json: boolean) {
+  constructor(deps: CliDeps, commands: readonly CommandGroup[], json: boolean) {
     this.#deps = deps;
+    this.#commands = commands;
     this.#style = { json, debug: false, color: false };
     this.#ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -145,6 +151,7 @@ class CliRun {
     const invoke: Invoke = (run, options, command) => this.#invoke(run, options, command);
     const program = createProgram({
       invoke,
+      commands: this.#commands,
       version,
       write: (text) => terminal.stdout.write(text),
       columns: terminal.stdoutIsTty ? Math.min(terminal.size().columns, 100) : 100,

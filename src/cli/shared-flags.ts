@@ -27,9 +27,9 @@ function sharedOptions(): readonly Option[] {
 }
 
 /** Adds the shared flags to a command and all its subcommands. */
-export function addSharedFlags(command: Command): void {
-  for (const option of sharedOptions()) command.addOption(option);
-  for (const child of command.commands) addSharedFlags(child);
+export function addSharedFlags(command: Command, { hidden = false } = {}): void {
+  for (const option of sharedOptions()) command.addOption(option.hideHelp(hidden));
+  for (const child of command.commands) addSharedFlags(child, { hidden });
 }
 
 /** The shared flags as they were typed, those nearest to the command's name winning over those before it. */

@@ -13,12 +13,10 @@ export function sandboxCommand(invoke: Invoke, run: Run<SandboxCommandOptions> =
   return new Command('sandbox')
     .description('run the embedded AWS on 127.0.0.1 until Ctrl-C')
     .option('--port <number>', 'port to listen on, 0 for any free one', portNumber, 0)
-    .option(
-      '--fault <spec>',
-      'inject a fault; repeatable',
-      (spec: string, all: readonly string[]) => [...all, spec],
-      [],
-    )
+    .option('--fault <spec>', 'inject a fault; repeatable', (spec: string, all: readonly string[] = []) => [
+      ...all,
+      spec,
+    ])
     .addOption(
       new Option('--agent-pace <pace>', 'how the SSM agent behaves in time')
         .choices(['fast', 'official'])
@@ -35,8 +33,10 @@ Examples:
   $ fargate-connect ls services --cluster demo`,
     )
     .action(
-      (flags: { port: number; fault: readonly string[]; agentPace: 'fast' | 'official' }, command: Command) =>
-        invoke(run, { port: flags.port, faults: flags.fault, agentPace: flags.agentPace }, command),
+      (
+        flags: { port: number; fault?: readonly string[]; agentPace: 'fast' | 'official' },
+        command: Command,
+      ) => invoke(run, { port: flags.port, faults: flags.fault ?? [], agentPace: flags.agentPace }, command),
     );
 }
 

@@ -1,0 +1,331 @@
+import { Command } from 'commander';
+import { describe, expect, it } from 'vitest';
+import type { CommandFactory, Run } from '../../src/cli/command.ts';
+import type { CommandContext } from '../../src/cli/context.ts';
+import { runCli } from '../../src/cli/run-cli.ts';
+import { sleep } from '../../src/core/clock.ts';
+import { access, EXIT_STATUS, failed, noMatch, ToolError, type ErrorRole } from '../../src/core/errors.ts';
+import { type FakeDeps, fakeDeps } from '../support/fake-deps.ts';
+import { ALL_TTY, fakeTerminal } from '../support/fake-terminal.ts';
+
+/** A tree with one command `work`, and `connect` as what runs when none is named. */
+function run(argv: readonly string[], work: Run<unknown>, deps: FakeDeps = fakeDeps()): Promise<number> {
+  const named =
+    (name: string): CommandFactory =>
+    (invoke) =>
+      new Command(name)
+        .argument('[name]')
+        .option('--count <n>')
+        .action((_name: unknown, _flags: unknown, self: Command) => invoke(work, {}, self));
+  return runCli(argv, deps, [{ heading: 'Test:', factories: [named('work'), named('connect')] }]);
+}
+
+describe('exit status', () => {
+  it('is 0 when the command returns nothing, and what it returns otherwise', async () => {
+    expect(await run(['work'], async () => undefined)).toBe(0);
+    expect(await run(['work'], async () => 42)).toBe(42);
+  });
+
+  it('is frozen per role', async () => {
+    const seen: Record<string, number> = {};
+    for (const role of Object.keys(EXIT_STATUS) as ErrorRole[])
+      seen[role] = await run(['work'], () =>
+        Promise.reject(new ToolError(role, 'some-code', 'some message')),
+      );
+    expect(seen).toEqual({
+      failed: 1,
+      usage: 2,
+      'no-match': 3,
+      access: 4,
+      leftovers: 5,
+      interrupted: 130,
+      transport: 1,
+    });
+  });
+
+  it('is 0 for help and version, both on stdout', async () => {
+    for (const argv of [['--help'], ['work', '--help'], ['help', 'work'], ['--version']]) {
+      const deps = fakeDeps();
+      expect(await run(argv, async () => 9, deps)).toBe(0);
+      expect(deps.terminal.stdout.text).not.toBe('');
+      expect(deps.terminal.stderr.text).toBe('');
+    }
+  });
+});
+
+describe('the command line', () => {
+  it('runs connect when no command is named', async () => {
+    let cluster: string | undefined;
+    await run(['--cluster', 'prod'], async (_options, context) => {
+      cluster = context.settings.cluster;
+    });
+    expect(cluster).toBe('prod');
+  });
+
+  it('takes shared flags before and after the command, the later one winning', async () => {
+    let settings: CommandContext['settings'] | undefined;
+    await run(
+      ['--region', 'eu-west-1', '--cluster', 'a', 'work', '--cluster', 'b', '-y', '--no-input'],
+      async (_options, context) => {
+        settings = context.settings;
+      },
+    );
+    expect(settings).toMatchObject({ region: 'eu-west-1', cluster: 'b', yes: true, input: false });
+  });
+
+  it.each([
+    [['wrok'], "error: unknown command 'wrok'\n  did you mean work?\n"],
+    [['work', '--conut', '3'], "error: unknown option '--conut'\n  did you mean --count?\n"],
+    [['work', '--clutser', 'x'], "error: unknown option '--clutser'\n  did you mean --cluster?\n"],
+    [['work', '--count'], "error: option '--count <n>' argument missing\n"],
+    [
+      ['work', '--output', 'xml'],
+      "error: option '-o, --output <format>' argument 'xml' is invalid. Allowed choices are table, json\n",
+    ],
+    [['work', 'a', 'b'], "error: too many arguments for 'work'. Expected 1 argument but got 2\n"],
+  ])('answers %j with what is wrong and status 2', async (argv, text) => {
+    const deps = fakeDeps();
+    expect(await run(argv, async () => 0, deps)).toBe(2);
+    expect(deps.terminal.stderr.text).toBe(text);
+    expect(deps.terminal.stdout.text).toBe('');
+  });
+});
+
+describe('errors', () => {
+  const denied = () =>
+    Promise.reject(
+      access('access-denied', 'not allowed: ecs:ListTasks', {
+        hints: ['fargate-connect policy operator', 'then attach it'],
+        details: { action: 'ecs:ListTasks' },
+      }),
+    );
+
+  it('are one message with each hint on its own line', async () => {
+    const deps = fakeDeps();
+    expect(await run(['work'], denied, deps)).toBe(4);
+    expect(deps.terminal.stderr.text).toBe(
+      'error: not allowed: ecs:ListTasks\n  fargate-connect policy operator\n  then attach it\n',
+    );
+  });
+
+  it.each([[['work', '--json']], [['work', '-o', 'json']], [['--output=json', 'work']]])(
+    'are one JSON object on stderr with %j',
+    async (argv) => {
+      const deps = fakeDeps();
+      expect(await run(argv, denied, deps)).toBe(4);
+      expect(JSON.parse(deps.terminal.stderr.text)).toEqual({
+        error: {
+          code: 'access-denied',
+          message: 'not allowed: ecs:ListTasks',
+          role: 'access',
+          hints: ['fargate-connect policy operator', 'then attach it'],
+          details: { action: 'ecs:ListTasks' },
+        },
+      });
+    },
+  );
+
+  it('are JSON even when the command line could not be parsed, but not for what follows --', async () => {
+    const wrong = fakeDeps();
+    expect(await run(['work', '--nope', '--json'], async () => 0, wrong)).toBe(2);
+    expect(JSON.parse(wrong.terminal.stderr.text)).toMatchObject({
+      error: { code: 'unknown-option', role: 'usage' },
+    });
+    const remote = fakeDeps();
+    await run(['work', '--nope', '--', '--json'], async () => 0, remote);
+    expect(remote.terminal.stderr.text).toMatch(/^error: unknown option/);
+  });
+
+  it('that are defects say so, without a stack unless --debug asks for it', async () => {
+    const defect = () => Promise.reject(new TypeError('x is not a function'));
+    const plain = fakeDeps();
+    expect(await run(['work'], defect, plain)).toBe(1);
+    expect(plain.terminal.stderr.text).toBe(
+      'error: this is a defect of fargate-connect: x is not a function\n  please report it, with what the same command prints with --debug\n',
+    );
+    const debug = fakeDeps();
+    await run(['work', '--debug'], defect, debug);
+    expect(debug.terminal.stderr.text).toContain('[internal]');
+    expect(debug.terminal.stderr.text).toMatch(/TypeError: x is not a function\n\s+at /);
+  });
+
+  it('cannot drive the terminal', async () => {
+    const deps = fakeDeps();
+    await run(['work'], () => Promise.reject(noMatch('x', 'no service \u001b[2Jevil')), deps);
+    expect(deps.terminal.stderr.text).toBe('error: no service \\x1b[2Jevil\n');
+  });
+
+  it('of clean-up are told when the command itself succeeded', async () => {
+    const deps = fakeDeps();
+    const status = await run(
+      ['work'],
+      async (_options, context) => {
+        context.scope.add(() => Promise.reject(failed('undo-failed', 'could not undo')));
+      },
+      deps,
+    );
+    expect(status).toBe(1);
+    expect(deps.terminal.stderr.text).toBe('error: could not undo\n');
+  });
+
+  it('that nothing caught end the run like any other, after clean-up', async () => {
+    const deps = fakeDeps();
+    let cleaned = false;
+    const done = run(
+      ['work'],
+      (_options, context) => {
+        context.scope.add(() => {
+          cleaned = true;
+        });
+        setImmediate(() => deps.crash(new Error('boom')));
+        return new Promise(() => undefined);
+      },
+      deps,
+    );
+    expect(await done).toBe(1);
+    expect(cleaned).toBe(true);
+    expect(deps.terminal.stderr.text).toMatch(/^error: this is a defect of fargate-connect: boom\n/);
+  });
+});
+
+describe('signals', () => {
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    '%s aborts the command: clean-up, one line, 130',
+    async (name) => {
+      const deps = fakeDeps();
+      let cleaned = false;
+      const done = run(
+        ['work'],
+        async (_options, context) => {
+          context.scope.add(() => {
+            cleaned = true;
+          });
+          setImmediate(() => deps.signals.raise(name));
+          await sleep(context.clock, 1e9, context.signal);
+        },
+        deps,
+      );
+      expect(await done).toBe(130);
+      expect(cleaned).toBe(true);
+      expect(deps.terminal.stderr.text).toBe('interrupted\n');
+      expect(deps.signals.count).toBe(0);
+      expect(deps.clock.pendingTimers).toBe(0);
+    },
+  );
+
+  it('a second SIGINT ends a run whose clean-up hangs', async () => {
+    const deps = fakeDeps();
+    const done = run(
+      ['work'],
+      async (_options, context) => {
+        context.scope.add(() => {
+          setImmediate(() => deps.signals.raise('SIGINT'));
+          return new Promise(() => undefined);
+        });
+        setImmediate(() => deps.signals.raise('SIGINT'));
+        await sleep(context.clock, 1e9, context.signal);
+      },
+      deps,
+    );
+    expect(await done).toBe(130);
+  });
+
+  it('clean-up that hangs by itself ends at its deadline', async () => {
+    const deps = fakeDeps();
+    const done = run(
+      ['work'],
+      async (_options, context) => {
+        context.scope.add(() => new Promise(() => undefined));
+      },
+      deps,
+    );
+    expect(await deps.clock.run(done)).toBe(1);
+    expect(deps.terminal.stderr.text).toBe('error: clean-up did not finish within 20 seconds\n');
+  });
+
+  it('a command that ignores the abort is left behind after a grace period', async () => {
+    const deps = fakeDeps();
+    const done = run(
+      ['work'],
+      () => {
+        setImmediate(() => deps.signals.raise('SIGTERM'));
+        return new Promise(() => undefined);
+      },
+      deps,
+    );
+    expect(await deps.clock.run(done)).toBe(130);
+  });
+
+  it('a session that listens for SIGINT gets it instead, until it stops listening', async () => {
+    const deps = fakeDeps();
+    let heard = 0;
+    const status = await run(
+      ['work'],
+      async (_options, context) => {
+        const release = context.signals.on('SIGINT', () => heard++);
+        deps.signals.raise('SIGINT');
+        release();
+        expect(context.signal.aborted).toBe(false);
+        deps.signals.raise('SIGINT');
+        expect(context.signal.aborted).toBe(true);
+        return 7;
+      },
+      deps,
+    );
+    expect(heard).toBe(1);
+    expect(status).toBe(7);
+  });
+
+  it('what an aborted library call throws is not reported as a defect', async () => {
+    const deps = fakeDeps();
+    const status = await run(
+      ['work'],
+      async () => {
+        deps.signals.raise('SIGINT');
+        throw new Error('Request aborted');
+      },
+      deps,
+    );
+    expect(status).toBe(130);
+    expect(deps.terminal.stderr.text).toBe('interrupted\n');
+  });
+});
+
+describe('streams', () => {
+  it('a closed stdout ends the run quietly', async () => {
+    const deps = fakeDeps();
+    const status = await run(
+      ['work'],
+      (_options, context) => {
+        setImmediate(() =>
+          context.terminal.stdout.emit('error', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })),
+        );
+        return new Promise(() => undefined);
+      },
+      deps,
+    );
+    expect(status).toBe(0);
+    expect(deps.terminal.stderr.text).toBe('');
+  });
+
+  it('raw mode that a command left behind is undone', async () => {
+    const deps = fakeDeps({ terminal: fakeTerminal(ALL_TTY) });
+    await run(
+      ['work'],
+      async (_options, context) => {
+        context.terminal.raw();
+        expect(deps.terminal.rawDepth()).toBe(1);
+        throw new Error('in the middle of a session');
+      },
+      deps,
+    );
+    expect(deps.terminal.rawDepth()).toBe(0);
+  });
+
+  it('tells with --debug which settings are in force and why', async () => {
+    const deps = fakeDeps({ env: { AWS_REGION: 'eu-west-1' } });
+    await run(['work', '--debug', '--cluster', 'prod'], async () => 0, deps);
+    expect(deps.terminal.stderr.text).toContain('region = eu-west-1 (AWS_REGION)');
+    expect(deps.terminal.stderr.text).toContain('cluster = prod (--cluster)');
+  });
+});

@@ -1,0 +1,46 @@
+import { PassThrough, Writable } from 'node:stream';
+import type { Terminal } from '../../src/ui/terminal.ts';
+
+class Collector extends Writable {
+  text = '';
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.text += chunk.toString('utf8');
+    done();
+  }
+}
+
+export interface FakeTerminal extends Terminal {
+  readonly stdin: PassThrough;
+  readonly stdout: Collector;
+  readonly stderr: Collector;
+  /** How many `raw()` are not undone yet. */
+  readonly rawDepth: () => number;
+}
+
+/** Streams in memory; what they are connected to is a choice of the test. */
+export function fakeTerminal(
+  tty: { stdin?: boolean; stdout?: boolean; stderr?: boolean; columns?: number } = {},
+): FakeTerminal {
+  let depth = 0;
+  return {
+    stdin: new PassThrough(),
+    stdout: new Collector(),
+    stderr: new Collector(),
+    stdinIsTty: tty.stdin ?? false,
+    stdoutIsTty: tty.stdout ?? false,
+    stderrIsTty: tty.stderr ?? false,
+    size: () => ({ columns: tty.columns ?? 80, rows: 24 }),
+    raw() {
+      depth++;
+      let undone = false;
+      return () => {
+        if (!undone) depth--;
+        undone = true;
+      };
+    },
+    rawDepth: () => depth,
+  };
+}
+
+export const ALL_TTY = { stdin: true, stdout: true, stderr: true } as const;
