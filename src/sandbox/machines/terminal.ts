@@ -1,4 +1,4 @@
-import type { IPty } from '@lydell/node-pty';
+import type * as nodePty from '@lydell/node-pty';
 import { failed } from '../../core/errors.ts';
 import type { MachineTerminal } from '../contracts.ts';
 
@@ -26,7 +26,7 @@ export async function startTerminal(
   return new PtyTerminal(pty);
 }
 
-async function loadPty(): Promise<typeof import('@lydell/node-pty')> {
+async function loadPty(): Promise<typeof nodePty> {
   try {
     return await import('@lydell/node-pty');
   } catch (cause) {
@@ -40,13 +40,13 @@ async function loadPty(): Promise<typeof import('@lydell/node-pty')> {
 
 /** Output that comes before anybody listens is kept; the exit is told after the last output. */
 class PtyTerminal implements MachineTerminal {
-  readonly #pty: IPty;
+  readonly #pty: nodePty.IPty;
   #early: Uint8Array[] = [];
   #dataListener: ((bytes: Uint8Array) => void) | undefined;
   #exit: { readonly code: number; readonly signal: number | undefined } | undefined;
   #exitListener: ((exit: { readonly code: number; readonly signal: number | undefined }) => void) | undefined;
 
-  constructor(pty: IPty) {
+  constructor(pty: nodePty.IPty) {
     this.#pty = pty;
     // With encoding null the package delivers Buffers although its types say text.
     const onBytes = (data: unknown): void => {

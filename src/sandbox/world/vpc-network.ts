@@ -116,7 +116,7 @@ export class VpcNetwork {
 
   /** Ends every connection attempt that still waits in silence. */
   close(): void {
-    for (const end of [...this.#waiting]) end();
+    for (const end of this.#waiting) end();
   }
 
   async #dial(address: string, port: number, from: NetworkPlace): Promise<Socket> {

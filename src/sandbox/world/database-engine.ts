@@ -1,0 +1,146 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { failed } from '../../core/errors.ts';
+
+/** One PostgreSQL, single-session: a call at a time. */
+export interface DatabaseEngine {
+  /** Runs whole protocol messages and answers with what the engine says. Rejects when the engine has ended. */
+  run(messages: Buffer): Promise<Buffer>;
+  /** Called once, when the engine ends without being told to. */
+  onCrash(listener: (error: Error) => void): void;
+  stop(): Promise<void>;
+}
+
+export interface DatabaseSetup {
+  readonly directory: string;
+  readonly databaseName: string;
+  readonly username: string;
+  readonly sql: string;
+}
+
+/**
+ * What runs in the worker thread: an engine that boots, or a query that sleeps, would otherwise stop the whole sandbox.
+ * Plain source text, because a bundle of one file has no second file that a worker could be started from.
+ * The role and the database exist only after a first start as `postgres`; the second start, as the owner, takes 0.2 s.
+ */
+const WORKER_SOURCE = `
+const { parentPort, workerData } = require('node:worker_threads');
+const { PGlite } = require(workerData.module);
+const quote = (name) => '"' + name.replaceAll('"', '""') + '"';
+async function start() {
+  const { directory, username, databaseName, sql } = workerData;
+  const first = new PGlite(directory);
+  await first.waitReady;
+  if (username !== 'postgres') await first.exec('CREATE ROLE ' + quote(username) + ' LOGIN CREATEDB CREATEROLE SUPERUSER');
+  await first.exec('CREATE DATABASE ' + quote(databaseName) + ' OWNER ' + quote(username));
+  await first.close();
+  const engine = new PGlite(directory, { username, database: databaseName });
+  await engine.waitReady;
+  await engine.exec(sql);
+  return engine;
+}
+const started = start();
+started.then(() => parentPort.postMessage({ ready: true }), (error) => { throw error; });
+parentPort.on('message', async ({ id, messages }) => {
+  const engine = await started;
+  try {
+    const answer = await engine.runExclusive(() => engine.execProtocolRaw(messages));
+    parentPort.postMessage({ id, answer });
+  } catch (error) {
+    parentPort.postMessage({ id, error: String(error) });
+  }
+});
+`;
+
+interface Answer {
+  readonly ready?: true;
+  readonly id?: number;
+  readonly answer?: Uint8Array;
+  readonly error?: string;
+}
+
+/**
+ * Starts PGlite in a thread of its own and fills it. Throws ToolError `sandbox-part-missing` where the package is not
+ * installed, `sandbox-database-failed` when it does not start.
+ */
+export async function startDatabaseEngine(setup: DatabaseSetup): Promise<DatabaseEngine> {
+  const worker = new Worker(WORKER_SOURCE, {
+    eval: true,
+    workerData: {
+      module: enginePackage(),
+      directory: join(setup.directory, 'data'),
+      databaseName: setup.databaseName,
+      username: setup.username,
+      sql: setup.sql,
+    },
+  });
+  const pending = new Map<number, { resolve(answer: Buffer): void; reject(error: Error): void }>();
+  let nextId = 0;
+  let ended: Error | undefined;
+  let stopping = false;
+  let crashListener: ((error: Error) => void) | undefined;
+
+  const end = (error: Error): void => {
+    if (ended !== undefined) return;
+    ended = error;
+    for (const call of pending.values()) call.reject(error);
+    pending.clear();
+    if (!stopping) crashListener?.(error);
+  };
+  const ready = new Promise<void>((resolve, reject) => {
+    worker.on('message', (message: Answer) => {
+      if (message.ready === true) resolve();
+      if (message.id === undefined) return;
+      const call = pending.get(message.id);
+      pending.delete(message.id);
+      if (message.answer !== undefined) call?.resolve(Buffer.from(message.answer));
+      else call?.reject(new Error(message.error ?? 'no answer'));
+    });
+    worker.on('error', (cause) => {
+      const error = failed('sandbox-database-failed', `database ${setup.databaseName} of the sandbox ended`, {
+        cause,
+      });
+      end(error);
+      reject(error);
+    });
+    worker.on('exit', (code) => {
+      const error = failed(
+        'sandbox-database-failed',
+        `database ${setup.databaseName} of the sandbox ended with status ${code}`,
+      );
+      end(error);
+      reject(error);
+    });
+  });
+  await ready;
+  return {
+    run(messages) {
+      if (ended !== undefined) return Promise.reject(ended);
+      const id = nextId++;
+      return new Promise((resolve, reject) => {
+        pending.set(id, { resolve, reject });
+        worker.postMessage({ id, messages: new Uint8Array(messages) });
+      });
+    },
+    onCrash(listener) {
+      crashListener = listener;
+    },
+    async stop() {
+      stopping = true;
+      await worker.terminate();
+    },
+  };
+}
+
+function enginePackage(): string {
+  try {
+    return createRequire(import.meta.url).resolve('@electric-sql/pglite');
+  } catch (cause) {
+    throw failed('sandbox-part-missing', 'the sandbox needs the optional package @electric-sql/pglite', {
+      cause,
+      hints: ['npm install @electric-sql/pglite'],
+      details: { package: '@electric-sql/pglite' },
+    });
+  }
+}

@@ -1,0 +1,277 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../../core/clock.ts';
+import type { SeedDatabase } from '../contracts.ts';
+import type { DatabaseEngine } from './database-engine.ts';
+import { DatabaseSession, type SessionHost, type Unit } from './database-session.ts';
+import { encodeQuery, encodeStartup, messagesOf } from './postgres-wire.ts';
+
+export interface DatabaseServerOptions {
+  readonly database: SeedDatabase;
+  readonly clock: Clock;
+  /** Starts a freshly filled engine; called again after a crash. */
+  startEngine(): Promise<DatabaseEngine>;
+  /** A batch that runs longer ends the engine: nothing else can stop it. */
+  readonly statementTimeoutMs: number;
+  /** An open transaction may keep others waiting this long. */
+  readonly idleInTransactionMs: number;
+  readonly maxConnections: number;
+  /** Checks an IAM token given as password; absent = tokens are refused. */
+  verifyToken?(token: string, username: string): boolean;
+}
+
+interface Waiting {
+  readonly session: DatabaseSession;
+  readonly unit: Unit;
+}
+
+/**
+ * Serves many clients from an engine that has one session: batches run one after another, and whoever is inside a
+ * transaction keeps the engine until its end. Settings (`SET`) and temporary tables are therefore common to all
+ * connections, as behind a pooler in transaction mode; prepared statements are not.
+ */
+export class DatabaseServer {
+  readonly #options: DatabaseServerOptions;
+  readonly #server: Server;
+  readonly #sessions = new Set<DatabaseSession>();
+  readonly #sockets = new Set<Socket>();
+  #engine: Promise<DatabaseEngine> | undefined;
+  #parameterStatus: Promise<Buffer> | undefined;
+  #queue: Waiting[] = [];
+  #departed: DatabaseSession[] = [];
+  #holder: DatabaseSession | undefined;
+  #busy = false;
+  #cancelIdle: (() => void) | undefined;
+  #nextSession = 1;
+  #listening: Promise<number> | undefined;
+
+  constructor(options: DatabaseServerOptions) {
+    this.#options = options;
+    this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  /** The port of 127.0.0.1 that it listens on; opened at the first call. The engine starts at the first login. */
+  port(): Promise<number> {
+    this.#listening ??= new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(0, '127.0.0.1', () => {
+        const address = this.#server.address();
+        resolve(typeof address === 'object' && address !== null ? address.port : 0);
+      });
+    });
+    return this.#listening;
+  }
+
+  /** Starts the engine ahead of the first login. */
+  async warmUp(): Promise<void> {
+    await this.#startedEngine();
+  }
+
+  async close(): Promise<void> {
+    this.#cancelIdle?.();
+    for (const session of this.#sessions)
+      session.fail('57P01', 'terminating connection due to administrator command');
+    for (const socket of this.#sockets) socket.destroySoon();
+    if (this.#listening !== undefined) await new Promise((resolve) => this.#server.close(resolve));
+    const engine = await this.#engine?.catch(() => undefined);
+    await engine?.stop();
+  }
+
+  #accept(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    const session = new DatabaseSession(this.#nextSession++, socket, this.#hostOfSessions);
+    if (this.#sessions.size >= this.#options.maxConnections)
+      session.fail('53300', 'sorry, too many clients already');
+    else this.#sessions.add(session);
+  }
+
+  readonly #hostOfSessions: SessionHost = {
+    asksPassword: true,
+    refuse: (parameters, password) => this.#refuse(parameters, password),
+    parameterStatus: () => this.#parameters(),
+    submit: (session, unit) => {
+      if (session === this.#holder) this.#stopIdle();
+      this.#queue.push({ session, unit });
+      void this.#work();
+    },
+    ended: (session) => this.#ended(session),
+  };
+
+  #refuse(
+    parameters: ReadonlyMap<string, string>,
+    password: string | undefined,
+  ): { readonly code: string; readonly message: string } | undefined {
+    const { database } = this.#options;
+    const user = parameters.get('user') ?? '';
+    const name = parameters.get('database') ?? user;
+    const wrong = { code: '28P01', message: `password authentication failed for user "${user}"` };
+    const isToken = /\/\?Action=connect&/.test(password ?? '');
+    if (isToken) {
+      const verified =
+        database.iamAuthentication && this.#options.verifyToken?.(password ?? '', user) === true;
+      if (!verified) return { code: '28000', message: `PAM authentication failed for user "${user}"` };
+    } else {
+      if (user !== database.masterUsername) return wrong;
+      if (database.masterPassword !== undefined && !sameText(database.masterPassword, password ?? ''))
+        return wrong;
+    }
+    if (name !== database.databaseName)
+      return { code: '3D000', message: `database "${name}" does not exist` };
+    return undefined;
+  }
+
+  #startedEngine(): Promise<DatabaseEngine> {
+    if (this.#engine === undefined) {
+      const starting = this.#options.startEngine();
+      this.#engine = starting;
+      starting.then(
+        (engine) => engine.onCrash(() => this.#crashed(starting)),
+        () => this.#crashed(starting),
+      );
+    }
+    return this.#engine;
+  }
+
+  #parameters(): Promise<Buffer> {
+    this.#parameterStatus ??= (async () => {
+      const { database } = this.#options;
+      const engine = await this.#startedEngine();
+      const answer = await engine.run(
+        encodeStartup({ user: database.masterUsername, database: database.databaseName }),
+      );
+      return Buffer.concat(
+        messagesOf(answer)
+          .filter((message) => message.type === 'S')
+          .map((message) => message.bytes),
+      );
+    })();
+    return this.#parameterStatus;
+  }
+
+  /** Everything is lost with the engine; the next login gets a new one, filled as at the start. */
+  #crashed(engine: Promise<DatabaseEngine>): void {
+    if (this.#engine !== engine) return;
+    this.#engine = undefined;
+    this.#parameterStatus = undefined;
+    this.#queue = [];
+    this.#release();
+    for (const session of this.#sessions)
+      session.fail('57P02', 'terminating connection because of crash of another server process');
+  }
+
+  async #work(): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      for (;;) {
+        const departed = this.#departed.shift();
+        if (departed !== undefined) {
+          await this.#cleanUpAfter(departed);
+          continue;
+        }
+        const next = this.#next();
+        if (next === undefined) break;
+        await this.#runUnit(next);
+      }
+    } finally {
+      this.#busy = false;
+    }
+    if (this.#queue.length > 0) this.#startIdle();
+  }
+
+  #next(): Waiting | undefined {
+    const index = this.#queue.findIndex(
+      (item) => this.#holder === undefined || item.session === this.#holder,
+    );
+    return index === -1 ? undefined : this.#queue.splice(index, 1)[0];
+  }
+
+  async #runUnit({ session, unit }: Waiting): Promise<void> {
+    let answer: Buffer;
+    try {
+      answer = await this.#runWithDeadline(unit.messages);
+    } catch (error) {
+      session.reject('XX000', error instanceof Error ? error.message : 'the engine failed');
+      return;
+    }
+    const status = statusOf(answer);
+    if (unit.holds || status === 'T' || status === 'E') this.#holder = session;
+    else this.#release();
+    session.answer(unit, answer);
+  }
+
+  async #runWithDeadline(messages: Buffer): Promise<Buffer> {
+    const starting = this.#startedEngine();
+    const engine = await starting;
+    const cancel = this.#options.clock.timer(this.#options.statementTimeoutMs, () => {
+      void engine.stop();
+      this.#crashed(starting);
+    });
+    try {
+      return await engine.run(messages);
+    } finally {
+      cancel();
+    }
+  }
+
+  #release(): void {
+    this.#holder = undefined;
+    this.#stopIdle();
+  }
+
+  /** Runs only while the holder does nothing and others wait. */
+  #startIdle(): void {
+    const holder = this.#holder;
+    if (holder === undefined || this.#cancelIdle !== undefined) return;
+    this.#cancelIdle = this.#options.clock.timer(this.#options.idleInTransactionMs, () => {
+      this.#cancelIdle = undefined;
+      holder.fail('25P03', 'terminating connection due to idle-in-transaction timeout');
+    });
+  }
+
+  #stopIdle(): void {
+    this.#cancelIdle?.();
+    this.#cancelIdle = undefined;
+  }
+
+  #ended(session: DatabaseSession): void {
+    if (!this.#sessions.delete(session)) return;
+    this.#queue = this.#queue.filter((item) => item.session !== session);
+    this.#departed.push(session);
+    void this.#work();
+  }
+
+  /** Undoes what a session that has ended leaves in the one that all share. */
+  async #cleanUpAfter(session: DatabaseSession): Promise<void> {
+    if (this.#engine === undefined) return;
+    const held = this.#holder === session;
+    if (held) this.#release();
+    try {
+      if (held) await this.#runWithDeadline(encodeQuery('ROLLBACK'));
+      if (this.#holder !== undefined) return;
+      if (this.#sessions.size === 0) await this.#runWithDeadline(encodeQuery(FORGET_EVERYTHING));
+      else if (session.hasStatements) await this.#runWithDeadline(session.forgetStatements());
+    } catch {
+      // The engine ended: nothing is left to undo.
+    }
+  }
+}
+
+/** DISCARD ALL, but it must not give back the engine's own superuser. */
+const FORGET_EVERYTHING =
+  'CLOSE ALL; RESET ALL; DEALLOCATE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES';
+
+function sameText(expected: string, given: string): boolean {
+  const a = Buffer.from(expected);
+  const b = Buffer.from(given);
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/** Status byte of the last ReadyForQuery: idle, in a transaction, in a failed one. */
+function statusOf(answer: Buffer): string | undefined {
+  const last = answer.subarray(-6);
+  return last.length === 6 && last[0] === 0x5a && last.readInt32BE(1) === 5
+    ? String.fromCharCode(last[5] ?? 0)
+    : undefined;
+}

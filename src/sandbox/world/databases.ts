@@ -1,0 +1,69 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock, type Clock } from '../../core/clock.ts';
+import type { Seed, SeedDatabase } from '../contracts.ts';
+import { startDatabaseEngine } from './database-engine.ts';
+import { DatabaseServer } from './database-server.ts';
+
+export interface DatabasesOptions {
+  readonly clock?: Clock;
+  readonly statementTimeoutMs?: number;
+  readonly idleInTransactionMs?: number;
+  readonly maxConnections?: number;
+  /** Whether an IAM token opens this database for this user. */
+  verifyToken?(database: SeedDatabase, token: string, username: string): boolean;
+}
+
+export interface Databases {
+  /** Loopback port of the database; its server opens now, its engine starts at the first login. */
+  port(id: string): Promise<number>;
+  /** Starts the engine ahead of time: the first start of PostgreSQL takes seconds. */
+  warmUp(id: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Real PostgreSQL engines for the databases of the seed, nothing of them started yet. */
+export function createDatabases(seed: Pick<Seed, 'databases'>, options: DatabasesOptions = {}): Databases {
+  const directories = new Set<string>();
+  const servers = new Map(
+    seed.databases.map((database) => [
+      database.id,
+      new DatabaseServer({
+        database,
+        clock: options.clock ?? systemClock,
+        statementTimeoutMs: options.statementTimeoutMs ?? 60_000,
+        idleInTransactionMs: options.idleInTransactionMs ?? 30_000,
+        maxConnections: options.maxConnections ?? 100,
+        ...(options.verifyToken === undefined
+          ? {}
+          : {
+              verifyToken: (token, username) => options.verifyToken?.(database, token, username) === true,
+            }),
+        startEngine: async () => {
+          const directory = await mkdtemp(join(tmpdir(), 'fargate-connect-database-'));
+          directories.add(directory);
+          return startDatabaseEngine({
+            directory,
+            databaseName: database.databaseName,
+            username: database.masterUsername,
+            sql: database.sql,
+          });
+        },
+      }),
+    ]),
+  );
+  const serverOf = (id: string): DatabaseServer => {
+    const server = servers.get(id);
+    if (server === undefined) throw new Error(`no database ${id} in the seed`);
+    return server;
+  };
+  return {
+    port: (id) => serverOf(id).port(),
+    warmUp: (id) => serverOf(id).warmUp(),
+    async close() {
+      await Promise.all([...servers.values()].map((server) => server.close()));
+      for (const directory of directories) await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
