@@ -26,17 +26,14 @@ export interface ChannelDeps {
 export interface ChannelTiming {
   /** From the open WebSocket to the first message of the agent; it waits 1 s itself before it reads its pty. */
   readonly firstMessageMs: number;
-  /** Unacknowledged bytes and not a word for so long: said to the person. */
+  /** Unacknowledged bytes and not a word for so long: said to the person. The channel itself gives up after five minutes. */
   readonly silenceMs: number;
-  /** The same for so long: the session ends. */
-  readonly maxSilenceMs: number;
   readonly terminateMs: number;
 }
 
 export const CHANNEL_TIMING: ChannelTiming = {
   firstMessageMs: 30_000,
   silenceMs: 10_000,
-  maxSilenceMs: 20 * 60_000,
   terminateMs: 3_000,
 };
 
@@ -62,7 +59,7 @@ export interface ChannelEnd {
  * turn of the event loop, so acknowledgements and data share packets and sequence numbers never race.
  */
 export class ChannelDriver {
-  /** Resolves with channel_closed; rejects with the ToolError that ended the session otherwise. */
+  /** Resolves with channel_closed, or after `terminate`; rejects with the ToolError that ended the session otherwise. */
   readonly ended: Promise<ChannelEnd>;
   readonly #session: SessionStart;
   readonly #target: string;
@@ -110,6 +107,7 @@ export class ChannelDriver {
     });
     this.#link = new SessionLink(session, deps, {
       message: (bytes) => this.#receive(bytes),
+      interrupted: () => this.#interrupted(),
       resumed: () => this.#resumed(),
       lost: (error) => this.#fail(error),
     });
@@ -312,12 +310,17 @@ export class ChannelDriver {
     this.#scheduleFlush();
   }
 
+  #interrupted(): void {
+    if (this.#isOver) return;
+    this.#cancelTick?.();
+    this.#tickAt = Number.POSITIVE_INFINITY;
+    this.#channel.disconnected(this.#deps.clock.now());
+  }
+
   #resumed(): void {
     if (this.#isOver) return;
     const now = this.#deps.clock.now();
     this.#heardAt = now;
-    // Queued messages that never left are among the unacknowledged ones, which `reconnected` queues anew.
-    this.#channel.takeOutput();
     this.#channel.reconnected(now);
     this.#pump();
     this.#scheduleFlush();
@@ -396,12 +399,6 @@ export class ChannelDriver {
       if (this.#isOver || this.#channel.unackedBytes === 0) return;
       const silence = clock.now() - this.#heardAt;
       const listening = this.#link.isOpen && this.#link.isReading;
-      if (listening && silence >= this.#timing.maxSilenceMs) {
-        this.#fail(
-          transport('agent-silent', `the agent has not answered for ${Math.round(silence / 1000)} s`),
-        );
-        return;
-      }
       if (listening && silence >= this.#timing.silenceMs && !this.#saidSilence) {
         this.#saidSilence = true;
         report({

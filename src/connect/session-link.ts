@@ -46,6 +46,8 @@ export interface LinkDeps {
 
 export interface LinkEvents {
   message(bytes: Uint8Array): void;
+  /** The connection is gone; `resumed` or `lost` follows. */
+  interrupted(): void;
   /** A new connection stands; everything unacknowledged must go out again. */
   resumed(): void;
   /** No connection will come any more. Not called after `close()`. */
@@ -219,6 +221,7 @@ export class SessionLink {
       return;
     }
     if (clock.now() - this.#openedAt >= this.#timing.stableMs) this.#trouble = undefined;
+    this.#events.interrupted();
     report({ type: 'session-state', state: 'interrupted', reason });
     void this.#resume();
   }

@@ -1,0 +1,31 @@
+import type { StartSessionRequest } from './ports.ts';
+
+/** AWS's own session documents and what they take; every value is a list of one string (aws-facts §2.1). */
+
+const PORT_DOCUMENT = 'AWS-StartPortForwardingSession';
+const REMOTE_HOST_DOCUMENT = 'AWS-StartPortForwardingSessionToRemoteHost';
+const REASON = 'fargate-connect';
+
+/** A port of the target itself, or of a host behind it. `localPort` matters to the official plugin only, which does its own listening. */
+export function forwardRequest(
+  target: string,
+  remote: { readonly host: string | undefined; readonly port: number },
+  localPort = 0,
+): StartSessionRequest {
+  const ports = { portNumber: [String(remote.port)], localPortNumber: [String(localPort)] };
+  return remote.host === undefined
+    ? { target, documentName: PORT_DOCUMENT, parameters: ports, reason: REASON }
+    : {
+        target,
+        documentName: REMOTE_HOST_DOCUMENT,
+        parameters: { host: [remote.host], ...ports },
+        reason: REASON,
+      };
+}
+
+/** The account's default shell document. */
+export const shellRequest = (target: string): StartSessionRequest => ({ target, reason: REASON });
+
+/** SSM target of a container (aws-facts §1.3); the cluster's name, not its ARN. */
+export const containerTarget = (cluster: string, taskId: string, runtimeId: string): string =>
+  `ecs:${cluster.slice(cluster.lastIndexOf('/') + 1)}_${taskId}_${runtimeId}`;

@@ -1,0 +1,107 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** What a session needs of the terminal; ui/terminal.ts is one. */
+export interface SessionTerminal {
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stdinIsTty: boolean;
+  readonly stdoutIsTty: boolean;
+  size(): { readonly columns: number; readonly rows: number };
+  /** Raw mode; the returned function restores what was before and is safe to call twice. */
+  raw(): () => void;
+}
+
+export interface SizeSignals {
+  on(name: 'SIGWINCH', listener: () => void): () => void;
+}
+
+/** Where a session's own input and output meet the streams of the process, with back-pressure both ways. */
+export interface ByteSink {
+  /** False: stop until `room` is called. */
+  send(bytes: Uint8Array): boolean;
+}
+
+/**
+ * Reads `stdin` into `sink`. Returns the two ends of it: `room` continues after a false answer, `stop` ends the reading
+ * and leaves the stream paused, so that it does not keep the process alive.
+ */
+export function readInput(
+  stdin: Readable,
+  handlers: { readonly data: (bytes: Uint8Array) => boolean; readonly end: () => void },
+): { room(): void; stop(): void } {
+  let stopped = false;
+  const onData = (bytes: Uint8Array): void => {
+    if (!handlers.data(bytes) && !stopped) stdin.pause();
+  };
+  // A reading error (a terminal that went away) ends input just as its end does.
+  const onEnd = (): void => {
+    if (stopped) return;
+    stop();
+    handlers.end();
+  };
+  const stop = (): void => {
+    stopped = true;
+    stdin.off('data', onData);
+    stdin.off('end', onEnd);
+    stdin.off('error', onEnd);
+    stdin.pause();
+  };
+  stdin.on('data', onData);
+  stdin.on('end', onEnd);
+  stdin.on('error', onEnd);
+  if (stdin.readableEnded || stdin.destroyed) queueMicrotask(onEnd);
+  return {
+    room: () => {
+      if (!stopped) stdin.resume();
+    },
+    stop,
+  };
+}
+
+/** Writes output and reports when the consumer cannot keep up. A closed pipe (`| head`) is reported once through `broken`. */
+export class OutputWriter {
+  readonly #stream: Writable;
+  readonly #onFull: () => void;
+  readonly #onDrain: () => void;
+  readonly #onError: () => void;
+  #isBroken = false;
+
+  constructor(
+    stream: Writable,
+    handlers: { readonly full: () => void; readonly drained: () => void; readonly broken: () => void },
+  ) {
+    this.#stream = stream;
+    this.#onFull = handlers.full;
+    this.#onDrain = handlers.drained;
+    this.#onError = () => {
+      if (this.#isBroken) return;
+      this.#isBroken = true;
+      handlers.broken();
+    };
+    stream.on('drain', this.#onDrain);
+    stream.on('error', this.#onError);
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#isBroken || bytes.byteLength === 0) return;
+    if (!this.#stream.write(bytes)) this.#onFull();
+  }
+
+  /** Resolves when everything written so far has left, or cannot leave any more. The error listener stays: a late EPIPE must not crash. */
+  async finish(): Promise<void> {
+    this.#stream.off('drain', this.#onDrain);
+    if (this.#isBroken || this.#stream.writableLength === 0) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.#stream.off('drain', done);
+        this.#stream.off('error', done);
+        this.#stream.off('close', done);
+        resolve();
+      };
+      this.#stream.on('drain', done);
+      this.#stream.on('error', done);
+      this.#stream.on('close', done);
+      if (this.#stream.writableLength === 0) done();
+    });
+  }
+}
