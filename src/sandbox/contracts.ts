@@ -206,6 +206,11 @@ export interface InstanceLaunch {
   readonly region: string;
   /** Credentials of the instance profile's role, endpoint and region, for programs on the machine; asked for anew at each use. */
   roleEnv(): Readonly<Record<string, string>>;
+  /** What the metadata service answers besides: the tags as they are now, and the notice of a spot interruption. */
+  metadata(): {
+    readonly tags: Readonly<Record<string, string>>;
+    readonly interruption: { readonly action: 'terminate'; readonly time: Date } | undefined;
+  };
   /** The operating system was shut down from inside. */
   onShutdown(): void;
 }

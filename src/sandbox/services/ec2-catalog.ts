@@ -1,0 +1,91 @@
+/** What EC2 offers in a region: instance types with prices, and Amazon's images. */
+
+export type Architecture = 'arm64' | 'x86_64';
+
+export interface InstanceType {
+  readonly name: string;
+  readonly architecture: Architecture;
+  readonly vcpus: number;
+  readonly memoryMiB: number;
+  /** Dollars per hour in eu-west-1. */
+  readonly onDemandPrice: number;
+  readonly spotPrice: number;
+}
+
+const type = (
+  name: string,
+  architecture: Architecture,
+  memoryMiB: number,
+  onDemandPrice: number,
+  spotPrice: number,
+): InstanceType => ({ name, architecture, vcpus: 2, memoryMiB, onDemandPrice, spotPrice });
+
+export const INSTANCE_TYPES: readonly InstanceType[] = [
+  type('t4g.nano', 'arm64', 512, 0.0046, 0.0015),
+  type('t4g.micro', 'arm64', 1024, 0.0092, 0.0031),
+  type('t4g.small', 'arm64', 2048, 0.0184, 0.0062),
+  type('t4g.medium', 'arm64', 4096, 0.0368, 0.0125),
+  type('t3a.nano', 'x86_64', 512, 0.0051, 0.0017),
+  type('t3a.micro', 'x86_64', 1024, 0.0102, 0.0034),
+  type('t3a.small', 'x86_64', 2048, 0.0204, 0.0069),
+  type('t3.nano', 'x86_64', 512, 0.0057, 0.0019),
+  type('t3.micro', 'x86_64', 1024, 0.0114, 0.0038),
+  type('t3.small', 'x86_64', 2048, 0.0228, 0.0077),
+  type('m7g.medium', 'arm64', 4096, 0.0455, 0.0172),
+  type('m5.large', 'x86_64', 8192, 0.107, 0.0421),
+];
+
+export const instanceType = (name: string): InstanceType | undefined =>
+  INSTANCE_TYPES.find((candidate) => candidate.name === name);
+
+export interface Image {
+  readonly id: string;
+  readonly name: string;
+  readonly architecture: Architecture;
+  readonly snapshotId: string;
+  readonly volumeGiB: number;
+  /** The minimal image has no SSM agent. */
+  readonly hasAgent: boolean;
+  /** Last segment of its public parameters. */
+  readonly parameters: readonly string[];
+}
+
+const image = (
+  suffix: string,
+  architecture: Architecture,
+  kernels: readonly string[],
+  minimal: boolean,
+): Image => {
+  const family = minimal ? 'al2023-ami-minimal' : 'al2023-ami';
+  return {
+    id: `ami-0${suffix.padStart(16, '0')}`,
+    name: `${family}-2023.12.20260831.0-kernel-${kernels.at(-1) ?? ''}-${architecture}`,
+    architecture,
+    snapshotId: `snap-0${suffix.padStart(16, '0')}`,
+    volumeGiB: minimal ? 2 : 8,
+    hasAgent: !minimal,
+    parameters: kernels.map((kernel) => `${family}-kernel-${kernel}-${architecture}`),
+  };
+};
+
+export const IMAGES: readonly Image[] = [
+  image('a12023a64', 'arm64', ['default', '6.1'], false),
+  image('a12023b86', 'x86_64', ['default', '6.1'], false),
+  image('a12023c64', 'arm64', ['6.12'], false),
+  image('a12023d86', 'x86_64', ['6.12'], false),
+  image('a12023e64', 'arm64', ['default', '6.1'], true),
+  image('a12023f86', 'x86_64', ['default', '6.1'], true),
+];
+
+/** Amazon's account, as image owner. */
+export const AMAZON = '137112412989';
+
+/** Value of a public SSM parameter, e.g. `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64`. */
+export function imageParameter(name: string): string | undefined {
+  const prefix = '/aws/service/ami-amazon-linux-latest/';
+  if (!name.startsWith(prefix)) return undefined;
+  return IMAGES.find((candidate) => candidate.parameters.includes(name.slice(prefix.length)))?.id;
+}
+
+/** Regions that exist; the seed's network is in one of them, the others are empty. */
+export const REGIONS = ['eu-central-1', 'eu-north-1', 'eu-west-1', 'eu-west-2', 'us-east-1', 'us-east-2', 'us-west-2'];
