@@ -1,0 +1,119 @@
+import { backoffDelay } from '../core/backoff.ts';
+import { sleep } from '../core/clock.ts';
+import { ToolError } from '../core/errors.ts';
+import { type ChannelDeps, endMessage } from './channel-driver.ts';
+import type { LocalListener } from './local-listener.ts';
+import { PortSession } from './port-session.ts';
+import type { SessionStart } from './ports.ts';
+
+/** A way that was just opened to a target; asked for anew whenever the old way is lost. */
+export interface ForwardRoute {
+  readonly target: string;
+  readonly via: 'task' | 'bastion';
+  readonly session: SessionStart;
+}
+
+export interface ForwardOptions {
+  readonly listener: LocalListener;
+  /** For the ready event: what the route leads to. */
+  readonly remote: { readonly host: string; readonly port: number };
+  /** Finds the target (perhaps another than last time) and starts a session to it. */
+  readonly openRoute: () => Promise<ForwardRoute>;
+  readonly deps: ChannelDeps;
+  /** How long a lost way is looked for anew before the forward gives up. */
+  readonly maxOutageMs?: number;
+}
+
+const MAX_OUTAGE_MS = 10 * 60_000;
+/** A session that lived this long was good; the next loss starts with a full budget. */
+const STABLE_MS = 30_000;
+
+/**
+ * One `-L` from its bound port to its end. When a session is lost for good another one takes its place; the listener
+ * stays, new connections wait, those that were open are reset.
+ */
+export class Forward {
+  readonly #options: ForwardOptions;
+  readonly #ending = new AbortController();
+  #session: PortSession | undefined;
+
+  constructor(options: ForwardOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when connections go through; throws what keeps the first session from starting. */
+  async start(): Promise<void> {
+    const { route, session } = await this.#openSession();
+    const { listener, remote, deps } = this.#options;
+    deps.report({
+      type: 'forward-ready',
+      local: { host: listener.host, port: listener.port },
+      remote,
+      via: route.via,
+      target: route.target,
+    });
+    this.#session = session;
+  }
+
+  /** Resolves after `close`; rejects when the way is lost and cannot be found again. Call it after `start`. */
+  async run(): Promise<void> {
+    const { deps, listener } = this.#options;
+    for (;;) {
+      const session = this.#session;
+      if (session === undefined) return;
+      const startedAt = deps.clock.now();
+      const reason = await session.ended().then(endMessage, (error: unknown) => {
+        if (error instanceof ToolError) return error.message;
+        throw error;
+      });
+      if (this.#ending.signal.aborted) return;
+      listener.hold();
+      deps.report({ type: 'session-state', state: 'interrupted', reason });
+      const since = deps.clock.now();
+      this.#session = await this.#replace(since, since - startedAt >= STABLE_MS ? 0 : 1);
+      if (this.#session === undefined) return;
+      deps.report({ type: 'session-state', state: 'replaced', reason: 'a new session carries the forward' });
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort(new Error('the forward was closed'));
+    await Promise.all([this.#options.listener.close(), this.#session?.close()]);
+  }
+
+  async #replace(since: number, firstAttempt: number): Promise<PortSession | undefined> {
+    const { deps, maxOutageMs = MAX_OUTAGE_MS } = this.#options;
+    const backoff = { baseMs: 500, capMs: 15_000, random: () => deps.random.number() };
+    for (let attempt = firstAttempt; ; attempt++) {
+      try {
+        if (attempt > 0) await sleep(deps.clock, backoffDelay(attempt - 1, backoff), this.#ending.signal);
+        return (await this.#openSession()).session;
+      } catch (error) {
+        if (this.#ending.signal.aborted) return undefined;
+        const hopeless = error instanceof ToolError && error.role === 'usage';
+        if (hopeless || deps.clock.now() - since >= maxOutageMs) throw error;
+        deps.debug?.(`no new session yet: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+  }
+
+  async #openSession(): Promise<{ readonly route: ForwardRoute; readonly session: PortSession }> {
+    const { deps, listener, openRoute } = this.#options;
+    const route = await openRoute();
+    const session = new PortSession(route.session, route.target, deps, {
+      connections: (open) => deps.report({ type: 'forward-connection', localPort: listener.port, open }),
+    });
+    try {
+      await session.start();
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+    if (this.#ending.signal.aborted) {
+      await session.close();
+      throw this.#ending.signal.reason;
+    }
+    listener.open((socket) => session.accept(socket));
+    return { route, session };
+  }
+}
