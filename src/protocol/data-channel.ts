@@ -327,7 +327,7 @@ export class DataChannel {
   }
 
   #acknowledge(message: AgentMessage, now: number): void {
-    const header = { messageId: this.#options.randomUuid(), createdDate: now };
+    const header = { messageId: this.#options.randomUuid(), createdDate: createdDate(now) };
     this.#output.push({ message: encodeAcknowledge(message, header), isStream: false });
   }
 
@@ -355,7 +355,7 @@ export class DataChannel {
     const message = encodeAgentMessage({
       messageType: isAgent ? MESSAGE_TYPE.output : MESSAGE_TYPE.input,
       messageId: this.#options.randomUuid(),
-      createdDate: now,
+      createdDate: createdDate(now),
       sequenceNumber,
       flags: isAgent && sequenceNumber === 0 ? FIRST_OF_STREAM : 0,
       payloadType,
@@ -369,7 +369,7 @@ export class DataChannel {
     const message = encodeAgentMessage({
       messageType: MESSAGE_TYPE.agentSessionState,
       messageId: this.#options.randomUuid(),
-      createdDate: now,
+      createdDate: createdDate(now),
       sequenceNumber: 0,
       flags: 3,
       payloadType: PAYLOAD_TYPE.none,
@@ -400,6 +400,9 @@ function earliest(a: number | undefined, b: number | undefined): number | undefi
   if (a === undefined) return b;
   return b === undefined ? a : Math.min(a, b);
 }
+
+/** Clocks may have fractions; the field has none, and receivers refuse 0. */
+const createdDate = (now: number): number => Math.max(1, Math.floor(now));
 
 /** A type name from the peer, fit for a log line. */
 const printable = (name: string): string => JSON.stringify(name);

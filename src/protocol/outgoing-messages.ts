@@ -184,8 +184,9 @@ export class OutgoingMessages {
     return due.map((entry) => entry.message);
   }
 
+  /** Whole ms: added to a time since the epoch, a fraction would be rounded and `tick` come too early for ever. */
   get #resendDelay(): number {
-    return Math.max(MIN_RESEND_DELAY, this.#timeout.value);
+    return Math.max(MIN_RESEND_DELAY, Math.ceil(this.#timeout.value));
   }
 
   #probe(now: number): readonly Uint8Array[] {

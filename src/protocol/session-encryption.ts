@@ -16,8 +16,8 @@ export class SessionEncryption {
   constructor(role: 'client' | 'agent', dataKey: Uint8Array, randomBytes: (length: number) => Uint8Array) {
     if (dataKey.byteLength !== DATA_KEY_LENGTH)
       throw new ProtocolError('data-key-length', `data key of ${dataKey.byteLength} bytes instead of 64`);
-    const agentToClient = dataKey.slice(0, KEY_LENGTH);
-    const clientToAgent = dataKey.slice(KEY_LENGTH);
+    const agentToClient = Uint8Array.from(dataKey.subarray(0, KEY_LENGTH));
+    const clientToAgent = Uint8Array.from(dataKey.subarray(KEY_LENGTH));
     this.#sealKey = role === 'client' ? clientToAgent : agentToClient;
     this.#openKey = role === 'client' ? agentToClient : clientToAgent;
     this.#nextNonce =
@@ -37,9 +37,10 @@ export class SessionEncryption {
 
 /** The agent's nonces: a random start, counted up as a little-endian number. */
 function countingNonces(start: Uint8Array): () => Uint8Array {
-  const next = start.slice();
+  // Not slice(): on a Buffer that is a view, and the nonce handed out would change with the counter.
+  const next = Uint8Array.from(start);
   return () => {
-    const nonce = next.slice();
+    const nonce = Uint8Array.from(next);
     for (let i = 0; i < next.length; i++) {
       const value = ((next[i] ?? 0) + 1) & 0xff;
       next[i] = value;

@@ -1,0 +1,69 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { schedules } from '../support/schedules.ts';
+import { runSchedule, type Schedule } from '../support/two-ends.ts';
+
+/** The bytes delivered equal the bytes sent, in order, or both ends know that the session ended. 10 000 more in test/soak. */
+describe('two ends over a bad link', () => {
+  test('500 seeded schedules', () => {
+    fc.assert(
+      fc.property(schedules({ fates: 60, steps: 10 }), (schedule) => {
+        expect(runSchedule(schedule).violation).toBeUndefined();
+      }),
+      { numRuns: 500, seed: 20_261_121 },
+    );
+  });
+
+  const quiet: Schedule = { session: 'plain', payloadSize: 1024, fates: [], steps: [] };
+
+  test('a perfect link needs no repetition', () => {
+    const outcome = runSchedule({ ...quiet, steps: [{ type: 'send', from: 'client', bytes: 6000 }] });
+    expect(outcome).toEqual({ result: 'delivered', violation: undefined, elapsed: expect.any(Number) });
+    expect(outcome.elapsed).toBeLessThan(100);
+  });
+
+  test('a burst that is lost whole comes back within one timeout, not one message per 100 ms', () => {
+    const outcome = runSchedule({
+      ...quiet,
+      payloadSize: 64,
+      fates: [{ type: 'pass' }, { type: 'pass' }, ...Array<{ type: 'drop' }>(60).fill({ type: 'drop' })],
+      steps: [
+        { type: 'wait', ms: 50 },
+        { type: 'send', from: 'client', bytes: 3800 },
+      ],
+    });
+    expect(outcome.violation).toBeUndefined();
+    expect(outcome.elapsed).toBeLessThan(500);
+  });
+
+  test('a lost start_publication does not silence a session for good', () => {
+    const outcome = runSchedule({
+      ...quiet,
+      // Passed: session state, first output, its acknowledgement, pause_publication. Dropped: start_publication.
+      fates: [...Array<{ type: 'pass' }>(4).fill({ type: 'pass' }), { type: 'drop' }],
+      steps: [
+        { type: 'wait', ms: 50 },
+        { type: 'pause', leg: 'client', ms: 10 },
+        { type: 'wait', ms: 50 },
+        { type: 'send', from: 'client', bytes: 100 },
+      ],
+    });
+    expect(outcome.violation).toBeUndefined();
+    expect(outcome.elapsed).toBeGreaterThan(4_000);
+    expect(outcome.elapsed).toBeLessThan(6_000);
+  });
+
+  test('an hour of suspension is survived', () => {
+    const outcome = runSchedule({
+      ...quiet,
+      fates: [{ type: 'pass' }, { type: 'pass' }, { type: 'pass' }, { type: 'drop' }],
+      steps: [
+        { type: 'wait', ms: 50 },
+        { type: 'send', from: 'client', bytes: 10 },
+        { type: 'jump' },
+        { type: 'cut', leg: 'client', ms: 20, noticed: true },
+      ],
+    });
+    expect(outcome.violation).toBeUndefined();
+  });
+});

@@ -1,0 +1,26 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { schedules } from '../support/schedules.ts';
+import { runSchedule } from '../support/two-ends.ts';
+
+/**
+ * The simulation of test/protocol at length: loss, duplication, reordering, delay, damage, cuts of either socket, pauses and
+ * suspended clocks. Another seed each day, printed by fast-check when it fails; SOAK_SEED repeats one.
+ */
+const RUNS = 20_000;
+const seed = Number(process.env['SOAK_SEED'] ?? Math.floor(Date.now() / 86_400_000));
+
+test(`${RUNS} schedules, seed ${seed}`, () => {
+  let results = { delivered: 0, closed: 0 };
+  fc.assert(
+    fc.property(schedules({ fates: 300, steps: 25 }), (schedule) => {
+      const outcome = runSchedule(schedule);
+      expect(outcome.violation).toBeUndefined();
+      results = { ...results, [outcome.result]: results[outcome.result] + 1 };
+    }),
+    { numRuns: RUNS, seed },
+  );
+  // A generator that only ever closed its sessions would prove little.
+  expect(results.delivered).toBeGreaterThan(RUNS / 2);
+  expect(results.closed).toBeGreaterThan(0);
+});
