@@ -140,8 +140,10 @@ export interface Machine {
   process(command: string): Promise<MachineProcess>;
   /** A TCP connection from this machine's place in the VPC: its resolver, its security groups. Throws MachineError. */
   connect(host: string, port: number): Promise<Socket>;
-  /** Addresses as the machine's resolver sees them. Throws MachineError `name-not-found`. */
+  /** Addresses as the machine's resolver sees them. Throws MachineError `name-not-found`, `forbidden` (the agent's deny list). */
   resolve(host: string): Promise<readonly string[]>;
+  /** A session worker runs from now until the returned function is called; what the machine's own idle watch counts. */
+  beginSession?(sessionId: string): () => void;
 }
 
 /** What ECS tells the machine host about a container that starts. */
@@ -219,6 +221,8 @@ export interface BootedInstance {
   /** Undefined when the user data failed: the agent never comes online. */
   readonly machine: Machine | undefined;
   readonly userDataExitCode: number | undefined;
+  /** From now on the metadata service answers `spot/instance-action` with this notice. */
+  interrupt(notice: { readonly action: 'terminate' | 'stop' | 'hibernate'; readonly time: Date }): void;
   stop(): Promise<void>;
 }
 
