@@ -239,13 +239,13 @@ function groupCalls(
     },
     async revokeEgress(GroupId, rules) {
       if (rules.length === 0) return;
-      await deletion('ec2:RevokeSecurityGroupEgress', () =>
+      await tolerating('InvalidPermission.NotFound', 'ec2:RevokeSecurityGroupEgress', () =>
         client.send(new sdk.RevokeSecurityGroupEgressCommand({ GroupId, IpPermissions: permissions(rules) })),
       );
     },
     async authorizeEgress(GroupId, rules, tags) {
       if (rules.length === 0) return;
-      await existingIsFine('ec2:AuthorizeSecurityGroupEgress', () =>
+      await tolerating('InvalidPermission.Duplicate', 'ec2:AuthorizeSecurityGroupEgress', () =>
         client.send(
           new sdk.AuthorizeSecurityGroupEgressCommand({
             GroupId,
@@ -257,7 +257,7 @@ function groupCalls(
     },
     async authorizeIngress({ groupId, sourceGroupId, port, description, tags }) {
       const rule = { protocol: 'tcp', fromPort: port, toPort: port, groupId: sourceGroupId };
-      await existingIsFine('ec2:AuthorizeSecurityGroupIngress', () =>
+      await tolerating('InvalidPermission.Duplicate', 'ec2:AuthorizeSecurityGroupIngress', () =>
         client.send(
           new sdk.AuthorizeSecurityGroupIngressCommand({
             GroupId: groupId,
@@ -280,11 +280,11 @@ function groupCalls(
   };
 }
 
-async function existingIsFine(action: string, work: () => Promise<unknown>): Promise<void> {
+async function tolerating(name: string, action: string, work: () => Promise<unknown>): Promise<void> {
   try {
     await mapped(action, work);
   } catch (error) {
-    if (awsErrorName(error) !== 'InvalidPermission.Duplicate') throw error;
+    if (awsErrorName(error) !== name) throw error;
   }
 }
 

@@ -1,0 +1,275 @@
+import { ToolError } from '../core/errors.ts';
+import type { Bastion } from './bastion.ts';
+import { bastionOfIamName, IAM_PATH, resourceNames, ROLE_POLICY, TAG } from './names.ts';
+import type {
+  Ec2Port,
+  Fleet,
+  IamPort,
+  Instance,
+  InstanceProfile,
+  InstanceState,
+  LaunchTemplate,
+  ManagedPolicy,
+  Role,
+  SecurityGroup,
+  SecurityGroupRule,
+  Tags,
+} from './ports.ts';
+
+/** What exists of bastions, read from tags and derived names; there is no local record. */
+
+export interface OwnRole extends Role {
+  /** Names of its inline policies. */
+  readonly policyNames: readonly string[];
+  /** Our inline policy as JSON; undefined if it is not there. */
+  readonly policy: string | undefined;
+}
+
+/** Something whose tag or name says it is ours while the other does not: never touched. */
+export interface Foreign {
+  readonly kind: string;
+  readonly id: string;
+  readonly why: string;
+}
+
+export interface Inventory {
+  readonly name: string;
+  readonly role: OwnRole | undefined;
+  readonly profile: InstanceProfile | undefined;
+  /** The boundary made for this bastion alone; the shared one is not part of it. */
+  readonly boundary: ManagedPolicy | undefined;
+  readonly groups: readonly SecurityGroup[];
+  readonly templates: readonly LaunchTemplate[];
+  /** Without deleted ones. */
+  readonly fleets: readonly Fleet[];
+  /** Without terminated ones. */
+  readonly instances: readonly Instance[];
+  /** Ingress rules that we added to groups of others. */
+  readonly databaseRules: readonly SecurityGroupRule[];
+  readonly foreign: readonly Foreign[];
+}
+
+/** Every state but `terminated`. */
+export const LIVING: readonly InstanceState[] = [
+  'pending',
+  'running',
+  'shutting-down',
+  'stopping',
+  'stopped',
+];
+
+export interface InventoryPorts {
+  readonly ec2: Ec2Port;
+  readonly iam: IamPort;
+}
+
+export interface InventoryScope {
+  readonly name: string;
+  readonly region: string;
+  readonly accountId: string;
+  readonly partition: string;
+}
+
+/** Reads everything of one bastion. About ten API calls, in parallel. */
+export async function readInventory(ports: InventoryPorts, scope: InventoryScope): Promise<Inventory> {
+  const [compute, identity] = await Promise.all([readCompute(ports.ec2, scope), readIam(ports.iam, scope)]);
+  return {
+    name: scope.name,
+    ...compute.own,
+    ...identity.own,
+    foreign: [...compute.foreign, ...identity.foreign],
+  };
+}
+
+type ComputePart = Pick<Inventory, 'groups' | 'templates' | 'fleets' | 'instances' | 'databaseRules'>;
+type IamPart = Pick<Inventory, 'role' | 'profile' | 'boundary'>;
+
+async function readCompute(
+  ec2: Ec2Port,
+  scope: InventoryScope,
+): Promise<{ readonly own: ComputePart; readonly foreign: readonly Foreign[] }> {
+  const tag = { key: TAG.bastion, values: [scope.name] };
+  const names = resourceNames(scope.name, scope.region);
+  const [groups, templates, fleets, instances, rules, namesakes] = await Promise.all([
+    ec2.securityGroups({ tag }),
+    ec2.launchTemplates({ tag }),
+    ec2.fleets({ tag }),
+    ec2.instances({ tag, states: LIVING }),
+    ec2.securityGroupRules({ tag }),
+    ec2.launchTemplates({ names: [names.common] }),
+  ]);
+  const foreign: Foreign[] = [];
+  const sift = <T extends { readonly id: string }>(
+    kind: string,
+    found: readonly T[],
+    fits: (item: T) => boolean,
+    what: string,
+  ): T[] =>
+    found.filter((item) => {
+      if (fits(item)) return true;
+      foreign.push({ kind, id: item.id, why: `has our tag, but its ${what} is not ${names.common}` });
+      return false;
+    });
+  const named = (item: { readonly tags: Tags }): boolean => item.tags[TAG.name] === names.common;
+  for (const template of namesakes) {
+    if (template.tags[TAG.bastion] === scope.name) continue;
+    foreign.push({
+      kind: 'launch template',
+      id: template.id,
+      why: `is called ${template.name}, but has not our tag`,
+    });
+  }
+  return {
+    own: {
+      groups: sift('security group', groups, (group) => group.name === names.common, 'name'),
+      templates: sift('launch template', templates, (template) => template.name === names.common, 'name'),
+      fleets: sift(
+        'fleet',
+        fleets.filter((fleet) => !fleet.state.startsWith('deleted')),
+        named,
+        'tag Name',
+      ),
+      instances: sift('instance', instances, named, 'tag Name'),
+      databaseRules: sift(
+        'security group rule',
+        // Egress rules of our own group go with the group.
+        rules.filter((rule) => !rule.egress),
+        named,
+        'tag Name',
+      ),
+    },
+    foreign,
+  };
+}
+
+async function readIam(
+  iam: IamPort,
+  scope: InventoryScope,
+): Promise<{ readonly own: IamPart; readonly foreign: readonly Foreign[] }> {
+  const names = resourceNames(scope.name, scope.region);
+  const [role, profile, boundary] = await Promise.all([
+    iam.role(names.role),
+    iam.instanceProfile(names.profile),
+    iam.policy(boundaryArn(scope)),
+  ]);
+  const foreign: Foreign[] = [];
+  const ours = (item: { readonly tags: Tags; readonly path: string }): boolean =>
+    item.tags[TAG.bastion] === scope.name && item.path === IAM_PATH;
+  const sift = <T extends { readonly tags: Tags; readonly path: string; readonly name: string }>(
+    kind: string,
+    item: T | undefined,
+  ): T | undefined => {
+    if (item === undefined || ours(item)) return item;
+    foreign.push({ kind, id: item.name, why: 'has the name we would use, but not our tag and path' });
+    return undefined;
+  };
+  const ownRole = sift('role', role);
+  const [policyNames, policy] =
+    ownRole === undefined
+      ? [[], undefined]
+      : await Promise.all([iam.rolePolicyNames(names.role), iam.rolePolicy(names.role, ROLE_POLICY)]);
+  return {
+    own: {
+      role: ownRole === undefined ? undefined : { ...ownRole, policyNames, policy },
+      profile: sift('instance profile', profile),
+      boundary: sift('policy', boundary),
+    },
+    foreign,
+  };
+}
+
+/** ARN of the boundary that we make for one bastion when the account has no shared one. */
+export function boundaryArn(scope: InventoryScope): string {
+  const { boundary } = resourceNames(scope.name, scope.region);
+  return `arn:${scope.partition}:iam::${scope.accountId}:policy${IAM_PATH}${boundary}`;
+}
+
+/** Nothing left that we made; what is shutting down does not count as gone. */
+export function isEmpty(inventory: Inventory): boolean {
+  return (
+    inventory.role === undefined &&
+    inventory.profile === undefined &&
+    inventory.boundary === undefined &&
+    inventory.groups.length === 0 &&
+    inventory.templates.length === 0 &&
+    inventory.fleets.length === 0 &&
+    inventory.instances.length === 0 &&
+    inventory.databaseRules.length === 0
+  );
+}
+
+/** Bastions that run or start, newest first. */
+export async function findBastions(
+  ec2: Ec2Port,
+  filter: { readonly name?: string },
+): Promise<readonly Bastion[]> {
+  const tag = filter.name === undefined ? { key: TAG.bastion } : { key: TAG.bastion, values: [filter.name] };
+  const instances = await ec2.instances({ tag, states: ['pending', 'running'] });
+  return instances.map(bastionOf).sort((a, b) => b.launchedAt - a.launchedAt);
+}
+
+/** An instance, seen through its tags. */
+export function bastionOf(instance: Instance): Bastion {
+  const expiresAt = Date.parse(instance.tags[TAG.expiresAt] ?? '');
+  return {
+    name: instance.tags[TAG.bastion] ?? '',
+    instanceId: instance.id,
+    state: instance.state,
+    instanceType: instance.type,
+    market: instance.market,
+    vpcId: instance.vpcId,
+    subnetId: instance.subnetId,
+    privateIp: instance.privateIp,
+    launchedAt: instance.launchedAt,
+    expiresAt: Number.isNaN(expiresAt) ? undefined : expiresAt,
+    owner: instance.tags[TAG.owner],
+    cluster: instance.tags[TAG.cluster],
+  };
+}
+
+/**
+ * Names of all bastions of which anything is left in this region, sorted. IAM cannot be searched by tag, so its part
+ * goes by path and name; without the right to list there, only what EC2 shows is found, and `iamListed` is false.
+ */
+export async function findNames(
+  ports: InventoryPorts,
+  region: string,
+): Promise<{ readonly names: readonly string[]; readonly iamListed: boolean }> {
+  const tag = { key: TAG.bastion };
+  const [compute, identity] = await Promise.all([
+    Promise.all([
+      ports.ec2.instances({ tag, states: LIVING }),
+      ports.ec2.securityGroups({ tag }),
+      ports.ec2.launchTemplates({ tag }),
+      ports.ec2
+        .fleets({ tag })
+        .then((fleets) => fleets.filter((fleet) => !fleet.state.startsWith('deleted'))),
+      ports.ec2.securityGroupRules({ tag }),
+    ]),
+    listIam(ports.iam),
+  ]);
+  const names = new Set<string>();
+  for (const item of compute.flat()) {
+    const name = item.tags[TAG.bastion];
+    if (name !== undefined && name !== '') names.add(name);
+  }
+  for (const iamName of identity ?? []) {
+    const name = bastionOfIamName(iamName, region);
+    if (name !== undefined) names.add(name);
+  }
+  return { names: [...names].sort(), iamListed: identity !== undefined };
+}
+
+async function listIam(iam: IamPort): Promise<readonly string[] | undefined> {
+  try {
+    const [roles, profiles, policies] = await Promise.all([
+      iam.roleNames(IAM_PATH),
+      iam.instanceProfileNames(IAM_PATH),
+      iam.policyArns(IAM_PATH),
+    ]);
+    return [...roles, ...profiles, ...policies.map((arn) => arn.split('/').at(-1) ?? '')];
+  } catch (error) {
+    if (error instanceof ToolError && error.code === 'access-denied') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,154 @@
+import { poll, retry } from '../core/backoff.ts';
+import { ToolError, failed } from '../core/errors.ts';
+import type { Applied, ApplyDeps } from './apply.ts';
+import { TAG } from './names.ts';
+import { describeErrors, launchFailure, overrides, worstProblem } from './pool.ts';
+import type { FleetResult, Market } from './ports.ts';
+import type { BastionSpec } from './spec.ts';
+
+/** One instance out of a fleet: pools, propagation, fall-back to on-demand. */
+
+const SETTLE_DEADLINE_MS = 60_000;
+const JOIN_DEADLINE_MS = 30_000;
+
+export interface TemplateSource {
+  /** A launch template for another market: EC2 refuses spot tags on an on-demand launch. */
+  readonly templateFor: (market: Market) => Promise<string>;
+}
+
+/** Throws the failures of `launchFailure`. */
+export async function launchInstance(
+  spec: BastionSpec,
+  templateId: string,
+  deps: ApplyDeps,
+  stepId: string,
+  source: TemplateSource,
+): Promise<Applied> {
+  const zones = new Map(spec.network.subnets.map((subnet) => [subnet.id, subnet.zone]));
+  const first = await launchIn(spec.market, spec, templateId, deps, stepId);
+  const instanceId = first.instanceIds[0];
+  if (instanceId !== undefined) return { instanceId, market: spec.market, launched: true };
+
+  const failure = launchFailure(first.errors, spec.market, zones);
+  reportPools(first, zones, deps);
+  const problem = worstProblem(first.errors);
+  const moneyHelps = problem === 'capacity' || problem === 'quota' || problem === 'service-linked-role';
+  if (spec.market !== 'spot' || !moneyHelps || !(await deps.approveOnDemand(failure))) throw failure;
+
+  deps.report({ type: 'step-progress', step: stepId, detail: 'no spot capacity: on-demand' });
+  const second = await launchIn('on-demand', spec, await source.templateFor('on-demand'), deps, stepId);
+  const paidId = second.instanceIds[0];
+  if (paidId !== undefined) return { instanceId: paidId, market: 'on-demand', launched: true };
+  reportPools(second, zones, deps);
+  throw launchFailure(second.errors, 'on-demand', zones);
+}
+
+function reportPools(result: FleetResult, zones: ReadonlyMap<string, string>, deps: ApplyDeps): void {
+  for (const line of describeErrors(result.errors, zones))
+    deps.report({ type: 'note', level: 'warning', code: 'pool-refused', message: line });
+}
+
+/** Thrown inside only, so that `retry` sees a result that is worth repeating. */
+class NotSettled extends Error {
+  readonly result: FleetResult;
+  constructor(result: FleetResult) {
+    super('not settled');
+    this.result = result;
+  }
+}
+
+async function launchIn(
+  market: Market,
+  spec: BastionSpec,
+  templateId: string,
+  deps: ApplyDeps,
+  stepId: string,
+): Promise<FleetResult> {
+  let attempt = 0;
+  try {
+    return await retry(
+      async () => {
+        const result = await createFleet(market, spec, templateId, attempt++, deps);
+        if (result.instanceIds.length > 0) return result;
+        // The record of a fleet that started nothing would only be one more thing to find.
+        if (result.fleetId !== undefined) await deps.ec2.deleteFleets([result.fleetId]);
+        if (worstProblem(result.errors) === 'not-settled') throw new NotSettled(result);
+        return result;
+      },
+      {
+        clock: deps.clock,
+        random: deps.random,
+        baseMs: 1_000,
+        capMs: 5_000,
+        deadlineMs: SETTLE_DEADLINE_MS,
+        signal: deps.signal,
+        shouldRetry: (error) => error instanceof NotSettled,
+        onRetry: () =>
+          deps.report({
+            type: 'step-progress',
+            step: stepId,
+            detail: 'EC2 does not see the new profile yet, trying again',
+          }),
+      },
+    );
+  } catch (error) {
+    if (error instanceof NotSettled) return error.result;
+    throw error;
+  }
+}
+
+/**
+ * The client token is derived from the template, so that two `up` that share a template share the fleet: the second
+ * gets the same answer, or a mismatch, and then joins the first one's instance.
+ */
+async function createFleet(
+  market: Market,
+  spec: BastionSpec,
+  templateId: string,
+  attempt: number,
+  deps: ApplyDeps,
+): Promise<FleetResult> {
+  const request = {
+    launchTemplateId: templateId,
+    market,
+    overrides: overrides(
+      spec.types,
+      spec.network.subnets.map((subnet) => subnet.id),
+      spec.images,
+    ),
+    tags: spec.tags,
+  };
+  try {
+    return await deps.ec2.createFleet({ ...request, clientToken: `${templateId}-${market}-${attempt}` });
+  } catch (error) {
+    if (!(error instanceof ToolError) || error.code !== 'already-exists') throw error;
+    const joined = await joinOther(spec, deps);
+    if (joined !== undefined) return { fleetId: undefined, instanceIds: [joined], errors: [] };
+    return deps.ec2.createFleet({ ...request, clientToken: deps.uuid() });
+  }
+}
+
+/** Instance of the other `up`; undefined if none appears. */
+async function joinOther(spec: BastionSpec, deps: ApplyDeps): Promise<string | undefined> {
+  try {
+    return await poll(
+      async () => {
+        const found = await deps.ec2.instances({
+          tag: { key: TAG.bastion, values: [spec.name] },
+          states: ['pending', 'running'],
+        });
+        return found[0]?.id;
+      },
+      {
+        clock: deps.clock,
+        intervalMs: 2_000,
+        deadlineMs: JOIN_DEADLINE_MS,
+        signal: deps.signal,
+        onTimeout: () => failed('not-settled', 'the other up launched nothing'),
+      },
+    );
+  } catch (error) {
+    if (error instanceof ToolError && error.code === 'not-settled') return undefined;
+    throw error;
+  }
+}
