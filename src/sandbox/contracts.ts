@@ -215,14 +215,14 @@ export interface InstanceLaunch {
   };
   /** The operating system was shut down from inside. */
   onShutdown(): void;
+  /** Aborted when the instance is terminated, also while it still boots: `boot` then resolves without a machine. */
+  readonly signal?: AbortSignal;
 }
 
 export interface BootedInstance {
   /** Undefined when the user data failed: the agent never comes online. */
   readonly machine: Machine | undefined;
   readonly userDataExitCode: number | undefined;
-  /** From now on the metadata service answers `spot/instance-action` with this notice. */
-  interrupt(notice: { readonly action: 'terminate' | 'stop' | 'hibernate'; readonly time: Date }): void;
   stop(): Promise<void>;
 }
 
