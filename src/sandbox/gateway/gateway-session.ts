@@ -4,7 +4,8 @@ import type { Timing } from '../contracts.ts';
 import type { ClientSocket, DataChannelOpening } from './client-socket.ts';
 import { CutSchedule } from './cut-schedule.ts';
 import type { GatewayFaults } from './faults.ts';
-import { type RandomBytes, uuid } from './identifiers.ts';
+import type { RandomBytes } from '../random.ts';
+import { uuid } from './identifiers.ts';
 import { isStreamMessage, messageTypeOf } from './message-type.ts';
 import { RelayLane } from './relay-lane.ts';
 import type { SessionAccess, SessionRecord, SessionRequest, SessionStatus } from './session-plan.ts';
@@ -50,6 +51,7 @@ export class GatewaySession {
   readonly request: SessionRequest;
   readonly #options: GatewaySessionOptions;
   readonly #startedAt: number;
+  readonly #idleMs: number;
   readonly #toClient: RelayLane;
   readonly #toAgent: RelayLane;
   readonly #cuts: {
@@ -93,10 +95,10 @@ export class GatewaySession {
     };
     this.#followFaults();
     this.#cancels.push(faults.onChange(() => this.#followFaults()));
-    if (options.timing.sessionMaxMs <= MAX_TIMER_MS)
-      this.#cancels.push(
-        clock.timer(options.timing.sessionMaxMs, () => this.end('Terminated', MAX_DURATION_OUTPUT)),
-      );
+    this.#idleMs = request.idleMs ?? options.timing.sessionIdleMs;
+    const maxMs = request.maxMs ?? options.timing.sessionMaxMs;
+    if (maxMs <= MAX_TIMER_MS)
+      this.#cancels.push(clock.timer(maxMs, () => this.end('Terminated', MAX_DURATION_OUTPUT)));
     this.#armIdle();
   }
 
@@ -258,11 +260,11 @@ export class GatewaySession {
   }
 
   #armIdle(): void {
-    const { clock, timing } = this.#options;
-    const left = this.#lastTraffic + timing.sessionIdleMs - clock.now();
+    const { clock } = this.#options;
+    const left = this.#lastTraffic + this.#idleMs - clock.now();
     if (left > MAX_TIMER_MS) return;
     this.#cancelIdle = clock.timer(Math.max(0, left), () => {
-      if (clock.now() - this.#lastTraffic >= timing.sessionIdleMs) this.end('Terminated', IDLE_OUTPUT);
+      if (clock.now() - this.#lastTraffic >= this.#idleMs) this.end('Terminated', IDLE_OUTPUT);
       else this.#armIdle();
     });
   }

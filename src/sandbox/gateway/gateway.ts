@@ -8,7 +8,7 @@ import type { KmsService } from '../services/kms.ts';
 import { ClientSocket } from './client-socket.ts';
 import { GatewayFaults } from './faults.ts';
 import { GatewaySession } from './gateway-session.ts';
-import type { RandomBytes } from './identifiers.ts';
+import type { RandomBytes } from '../random.ts';
 import { type Sessions, sessionTags } from './session-plan.ts';
 
 export interface GatewayDeps {

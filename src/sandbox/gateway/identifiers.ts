@@ -1,7 +1,5 @@
 import { hex } from '../../core/bytes.ts';
-
-/** Random bytes of a run: seeded in tests, so that a run repeats. */
-export type RandomBytes = (length: number) => Uint8Array;
+import type { RandomBytes } from '../random.ts';
 
 /** A version 4 UUID. */
 export function uuid(randomBytes: RandomBytes): string {

@@ -27,6 +27,9 @@ export interface SessionRequest {
   readonly documentName: string | undefined;
   readonly reason: string | undefined;
   readonly owner: Principal;
+  /** Limits of the session document in ms; undefined = those of the account. */
+  readonly idleMs?: number;
+  readonly maxMs?: number;
 }
 
 /** Answer of StartSession, ResumeSession and ExecuteCommand. */

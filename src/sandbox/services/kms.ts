@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { concat, equal, openAesGcm, sealAesGcm, sha256, utf8 } from '../../core/bytes.ts';
 import { type ApiCall, type AuthorizationCheck, AwsError, type SandboxService } from '../contracts.ts';
-import type { RandomBytes } from '../gateway/identifiers.ts';
+import type { RandomBytes } from '../random.ts';
 import { optionalCount, optionalText, requiredBlob, requiredText, textMap } from './members.ts';
 
 export interface KmsDeps {

@@ -84,20 +84,3 @@ export function requiredBlob(input: Input, name: string): Uint8Array {
   if (typeof value !== 'string') throw wrongType(name);
   return new Uint8Array(Buffer.from(value, 'base64'));
 }
-
-/** One page of a list; the token is the index to go on from. Throws `code` for a token that this service did not make. */
-export function page<T>(
-  items: readonly T[],
-  size: number,
-  token: string | undefined,
-  code: string,
-): { readonly items: readonly T[]; readonly next: string | undefined } {
-  const start = token === undefined ? 0 : Number(Buffer.from(token, 'base64url').toString('utf8'));
-  if (!Number.isInteger(start) || start < 0 || start > items.length)
-    throw new AwsError(code, 'The specified token is invalid.');
-  const end = start + size;
-  return {
-    items: items.slice(start, end),
-    next: end < items.length ? Buffer.from(String(end)).toString('base64url') : undefined,
-  };
-}

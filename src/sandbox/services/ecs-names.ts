@@ -1,0 +1,33 @@
+/** ARNs of ECS, and the names and ids that its operations take in their place. */
+
+export interface EcsAccount {
+  readonly region: string;
+  readonly accountId: string;
+}
+
+const arn = (account: EcsAccount, resource: string): string =>
+  `arn:aws:ecs:${account.region}:${account.accountId}:${resource}`;
+
+export const clusterArn = (account: EcsAccount, cluster: string): string =>
+  arn(account, `cluster/${cluster}`);
+export const serviceArn = (account: EcsAccount, cluster: string, service: string): string =>
+  arn(account, `service/${cluster}/${service}`);
+export const taskArn = (account: EcsAccount, cluster: string, task: string): string =>
+  arn(account, `task/${cluster}/${task}`);
+export const taskDefinitionArn = (account: EcsAccount, definition: string): string =>
+  arn(account, `task-definition/${definition}`);
+export const containerArn = (account: EcsAccount, cluster: string, task: string, id: string): string =>
+  arn(account, `container/${cluster}/${task}/${id}`);
+
+/** Last segment of an ARN; a plain name or id is its own. */
+export const nameOf = (identifier: string): string => identifier.slice(identifier.lastIndexOf('/') + 1);
+
+/** Cluster part of a service or task ARN in the long form; undefined for a name, an id, or an old short ARN. */
+export function clusterOf(identifier: string): string | undefined {
+  const parts = identifier.split('/');
+  return identifier.startsWith('arn:') && parts.length === 3 ? parts[1] : undefined;
+}
+
+/** `ecs:<cluster>_<taskId>_<runtimeId>`, the session target of a container (aws-facts §1.3). */
+export const targetOf = (cluster: string, task: string, runtimeId: string): string =>
+  `ecs:${cluster}_${task}_${runtimeId}`;
