@@ -2,7 +2,7 @@ import { paginateDescribeInstanceInformation, SSMClient } from '@aws-sdk/client-
 import type { ClientConfig } from './client-config.ts';
 
 import type { Node, NodesPort } from '../provision/ports.ts';
-import { mapped } from './errors.ts';
+import { awsErrorName, mapped } from './errors.ts';
 
 const PING: Readonly<Record<string, Node['pingStatus']>> = {
   Online: 'Online',
@@ -15,7 +15,7 @@ export function createNodesPort(config: ClientConfig): NodesPort {
   return {
     async nodes(instanceIds) {
       if (instanceIds.length === 0) return [];
-      return mapped('ssm:DescribeInstanceInformation', async () => {
+      const described = mapped('ssm:DescribeInstanceInformation', async () => {
         const nodes: Node[] = [];
         const pages = paginateDescribeInstanceInformation(
           { client },
@@ -32,6 +32,11 @@ export function createNodesPort(config: ClientConfig): NodesPort {
           }
         }
         return nodes;
+      });
+      return described.catch((error: unknown) => {
+        // What was launched a moment ago may not even be an instance id to Systems Manager.
+        if (awsErrorName(error) === 'InvalidInstanceId') return [];
+        throw error;
       });
     },
   };

@@ -40,6 +40,8 @@ interface Progress {
   groupId: string;
   templateId: string;
   lastIamWrite: number | undefined;
+  /** Somebody may be connected: what others opened stays. */
+  readonly inUse: boolean;
   applied: Applied | undefined;
 }
 
@@ -63,6 +65,7 @@ export async function applyUp(plan: Plan, spec: BastionSpec, deps: ApplyDeps): P
     groupId: '',
     templateId: '',
     lastIamWrite: undefined,
+    inUse: plan.steps.some((step) => step.kind === 'instance' && step.action === 'keep'),
     applied: undefined,
   };
   for (const [index, step] of plan.steps.entries()) {
@@ -143,7 +146,7 @@ async function applyStep(
       progress.groupId = await createGroup(spec, names.common, deps);
       break;
     case 'egress':
-      await setEgress(spec, progress.groupId, deps);
+      await setEgress(spec, progress, deps);
       break;
     case 'database-rule':
       await admitAtDatabase(step, spec, progress.groupId, deps);
@@ -309,7 +312,8 @@ function createGroup(spec: BastionSpec, name: string, deps: ApplyDeps): Promise<
 }
 
 /** Compares with what is there now, because a new group comes with a rule that lets everything out. */
-async function setEgress(spec: BastionSpec, groupId: string, deps: ApplyDeps): Promise<void> {
+async function setEgress(spec: BastionSpec, progress: Progress, deps: ApplyDeps): Promise<void> {
+  const { groupId } = progress;
   await visible(deps, async () => {
     const [group] = await deps.ec2.securityGroups({ ids: [groupId] });
     if (group === undefined) {
@@ -317,7 +321,7 @@ async function setEgress(spec: BastionSpec, groupId: string, deps: ApplyDeps): P
         details: { awsError: 'InvalidGroup.NotFound' },
       });
     }
-    const changes = egressChanges(group, wantedEgress(spec), false);
+    const changes = egressChanges(group, wantedEgress(spec), !progress.inUse);
     await deps.ec2.revokeEgress(groupId, changes.revoke);
     await deps.ec2.authorizeEgress(groupId, changes.add, spec.tags);
   });

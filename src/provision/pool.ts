@@ -86,7 +86,7 @@ export function launchProblem(error: Pick<FleetError, 'code' | 'message'>): Laun
   if (QUOTA.has(error.code)) return 'quota';
   if (error.code === 'AuthFailure.ServiceLinkedRoleCreationNotPermitted') return 'service-linked-role';
   if (NOT_SETTLED.has(error.code)) return 'not-settled';
-  if (/^Invalid/.test(error.code) && /iam ?instance ?profile|associated IAM Roles/i.test(error.message))
+  if (error.code.startsWith('Invalid') && /iam ?instance ?profile|associated IAM Roles/i.test(error.message))
     return 'not-settled';
   return 'other';
 }

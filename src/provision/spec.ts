@@ -13,7 +13,7 @@ export type BoundarySpec =
   /** An ARN given, or the shared one that an administrator made. */
   | { readonly kind: 'existing'; readonly arn: string; readonly why: string }
   /** Made for this bastion, deleted with it. */
-  | { readonly kind: 'own'; readonly document: string }
+  | { readonly kind: 'own'; readonly arn: string; readonly document: string }
   | { readonly kind: 'none' };
 
 export type RoleSpec =
