@@ -37,8 +37,10 @@ export function createPrompter(options: PrompterOptions): Prompter {
       }));
       const width = Math.max(0, ...texts.map((text) => text.name.length));
       let filter = '';
-      const source = (term: string | undefined): readonly object[] => {
+      let loading = true;
+      const source = (term: string | undefined): Promise<readonly object[]> => {
         filter = term ?? '';
+        loading = true;
         const indexes = fuzzyFilter(filter, [...choices.keys()], (index) => textAt(texts, index));
         const entries = indexes.map((index) => {
           const disabled = choices[index]?.disabled;
@@ -49,17 +51,31 @@ export function createPrompter(options: PrompterOptions): Prompter {
             ...(disabled === undefined ? {} : { disabled: `(${printable(disabled)})` }),
           };
         });
-        return back && filter === ''
-          ? [{ value: BACK_INDEX, name: '← back', short: 'back' }, ...entries]
-          : entries;
+        const withBack = [{ value: BACK_INDEX, name: '← back', short: 'back' }, ...entries];
+        const answer = Promise.resolve(back && filter === '' ? withBack : entries);
+        // Ahead of inquirer's own continuation, hence true for exactly as long as inquirer does not listen.
+        void answer.then(() => {
+          loading = false;
+        });
+        return answer;
       };
       const first = choices.findIndex((choice) => choice.disabled === undefined);
       const answer = await ask(
         options,
-        { type: 'search', message: question.message, source, pageSize: PAGE_SIZE, default: first },
-        (escape) => {
-          if (filter !== '') escape.clearLine();
-          else escape.settle(back ? BACK_INDEX : undefined);
+        {
+          type: 'search',
+          message: question.message,
+          source,
+          pageSize: PAGE_SIZE,
+          default: first,
+          theme: themeOf(options.colors, back),
+        },
+        {
+          loading: () => loading,
+          onEscape(settle) {
+            if (filter !== '') press(options.terminal, '\u0015', 'u');
+            else settle(back ? BACK_INDEX : undefined);
+          },
         },
       );
       if (answer === BACK_INDEX) return BACK;
@@ -113,10 +129,16 @@ function inputNeeded(question: Question, choices: readonly Choice<unknown>[]): E
   });
 }
 
-interface Escape {
-  clearLine(): void;
-  /** Ends the question with this answer; undefined = interrupted. */
-  settle(answer: number | undefined): void;
+interface ListKeys {
+  /** `settle` ends the question with an answer; undefined = interrupted. */
+  onEscape(settle: (answer: number | undefined) => void): void;
+  /** True while inquirer has not yet shown the answer of `source`; it drops an Enter that comes then. */
+  loading(): boolean;
+}
+
+/** As if a person pressed Ctrl and this letter. */
+function press(terminal: Terminal, sequence: string, name: string): void {
+  terminal.stdin.emit('keypress', sequence, { name, ctrl: true, sequence });
 }
 
 /**
@@ -126,7 +148,7 @@ interface Escape {
 async function ask(
   options: PrompterOptions,
   question: Readonly<Record<string, unknown>>,
-  onEscape?: (escape: Escape) => void,
+  list?: ListKeys,
 ): Promise<unknown> {
   const { terminal, signal } = options;
   const {
@@ -144,12 +166,11 @@ async function ask(
     key: { readonly name?: string; readonly ctrl?: boolean } = {},
   ): void => {
     if (key.ctrl === true && key.name === 'd') settle(undefined);
-    if (key.name !== 'escape' || onEscape === undefined) return;
-    onEscape({
-      settle,
-      clearLine: () =>
-        terminal.stdin.emit('keypress', '\u0015', { name: 'u', ctrl: true, sequence: '\u0015' }),
-    });
+    if (list === undefined) return;
+    if (key.name === 'escape') list.onEscape(settle);
+    // A filter and its Enter can arrive in one chunk (pasted, or typed ahead): repeat the Enter when it can be heard.
+    if (key.name === 'return' && list.loading())
+      setImmediate(() => terminal.stdin.emit('keypress', '\r', key));
   };
   const onEnd = (): void => settle(undefined);
   const onAbort = (): void => settle(undefined);
@@ -163,7 +184,7 @@ async function ask(
       output: terminal.stderr as NodeJS.WriteStream,
       signal: stop.signal,
     });
-    const theme = themeOf(options.colors);
+    const theme = themeOf(options.colors, false);
     const answers = await prompt({ name: 'answer', theme, ...question } as unknown as Parameters<
       typeof prompt
     >[0]);
@@ -185,7 +206,7 @@ const isEndOfPrompt = (error: unknown): boolean =>
   error instanceof Error && ['ExitPromptError', 'AbortPromptError', 'CancelPromptError'].includes(error.name);
 
 /** inquirer colours by what stdout is; ours are decided for stderr, by flag and environment. */
-function themeOf(colors: Colors): object {
+function themeOf(colors: Colors, back: boolean): object {
   const plain = (text: string): string => text;
   return {
     prefix: { idle: colors.blue('?'), done: colors.green('✓') },
@@ -202,7 +223,7 @@ function themeOf(colors: Colors): object {
       description: plain,
       keysHelpTip: (keys: readonly (readonly [string, string])[]) =>
         colors.dim(
-          [...keys, ['type', 'filter'], ['esc', 'back'], ['ctrl-c', 'quit']]
+          [...keys, ['type', 'filter'], ['esc', back ? 'back' : 'quit']]
             .map(([key, action]) => `${key} ${action}`)
             .join(' · '),
         ),

@@ -13,10 +13,7 @@ export function sandboxCommand(invoke: Invoke, run: Run<SandboxCommandOptions> =
   return new Command('sandbox')
     .description('run the embedded AWS on 127.0.0.1 until Ctrl-C')
     .option('--port <number>', 'port to listen on, 0 for any free one', portNumber, 0)
-    .option('--fault <spec>', 'inject a fault; repeatable', (spec: string, all: readonly string[] = []) => [
-      ...all,
-      spec,
-    ])
+    .option('--fault <spec>', 'inject a fault; repeatable', collect)
     .addOption(
       new Option('--agent-pace <pace>', 'how the SSM agent behaves in time')
         .choices(['fast', 'official'])
@@ -39,6 +36,11 @@ Examples:
       ) => invoke(run, { port: flags.port, faults: flags.fault ?? [], agentPace: flags.agentPace }, command),
     );
 }
+
+const collect = (spec: string, before: readonly string[] | undefined): readonly string[] => [
+  ...(before ?? []),
+  spec,
+];
 
 function portNumber(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;

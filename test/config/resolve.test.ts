@@ -1,0 +1,183 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MAX_CONFIG_BYTES, PROJECT_FILE } from '../../src/config/config-file.ts';
+import { type ResolveOptions, resolveSettings } from '../../src/config/resolve.ts';
+
+let root: string;
+let cwd: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'fargate-connect-config-'));
+  cwd = join(root, 'team', 'repo', 'deep');
+  mkdirSync(cwd, { recursive: true });
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const resolve = (over: Partial<ResolveOptions> = {}) =>
+  resolveSettings({
+    flags: {},
+    env: {},
+    cwd,
+    stdinIsTty: true,
+    stdoutIsTty: true,
+    stderrIsTty: true,
+    ...over,
+  });
+
+const project = (text: string, folder = join(root, 'team')): string => {
+  writeFileSync(join(folder, PROJECT_FILE), text);
+  return join(folder, PROJECT_FILE);
+};
+const user = (text: string): { readonly env: Record<string, string>; readonly path: string } => {
+  const folder = join(root, 'xdg', 'fargate-connect');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'config.yaml'), text);
+  return { env: { XDG_CONFIG_HOME: join(root, 'xdg') }, path: join(folder, 'config.yaml') };
+};
+
+describe('what wins', () => {
+  it('flag before own variable before common variable before project before person, each with its origin', async () => {
+    const projectPath = project('# team\ncluster: from-project\nservice: from-project\n');
+    const { env, path } = user('cluster: from-user\nservice: from-user\ncontainer: from-user\n');
+    const all = { ...env, ECS_CLUSTER: 'from-ecs', FARGATE_CONNECT_CLUSTER: 'from-own' };
+    const seen = async (over: Partial<ResolveOptions>, key: 'cluster' | 'service' | 'container') => {
+      const { settings, provenance } = await resolve(over);
+      return [settings[key], provenance[key]];
+    };
+    expect(await seen({ env: all, flags: { cluster: 'from-flag' } }, 'cluster')).toEqual([
+      'from-flag',
+      '--cluster',
+    ]);
+    expect(await seen({ env: all }, 'cluster')).toEqual(['from-own', 'FARGATE_CONNECT_CLUSTER']);
+    expect(await seen({ env: { ...all, FARGATE_CONNECT_CLUSTER: '' } }, 'cluster')).toEqual([
+      'from-ecs',
+      'ECS_CLUSTER',
+    ]);
+    expect(await seen({ env }, 'cluster')).toEqual(['from-project', `${projectPath}:2`]);
+    expect(await seen({ env }, 'service')).toEqual(['from-project', `${projectPath}:3`]);
+    expect(await seen({ env }, 'container')).toEqual(['from-user', `${path}:3`]);
+    expect(await seen({ env, cwd: root }, 'cluster')).toEqual(['from-user', `${path}:1`]);
+    expect(await seen({}, 'container')).toEqual([undefined, 'default']);
+  });
+
+  it('the nearest project file only', async () => {
+    project('region: eu-west-1\ncluster: outer\n');
+    project('cluster: inner\n', join(root, 'team', 'repo'));
+    expect((await resolve()).settings).toMatchObject({ cluster: 'inner', region: undefined });
+  });
+
+  it.each([
+    [{ AWS_REGION: 'a', AWS_DEFAULT_REGION: 'b' }, 'region', 'a'],
+    [{ AWS_DEFAULT_REGION: 'b' }, 'region', 'b'],
+    [{ AWS_PROFILE: 'p' }, 'profile', 'p'],
+    [{ FARGATE_CONNECT_TASK: 't' }, 'task', 't'],
+    [{ FARGATE_CONNECT_OUTPUT: 'json' }, 'output', 'json'],
+    [{ FARGATE_CONNECT_TRANSPORT: 'plugin' }, 'transport', 'plugin'],
+    [{ FARGATE_CONNECT_YES: '1' }, 'yes', true],
+    [{ FARGATE_CONNECT_QUIET: 'true' }, 'quiet', true],
+    [{ FARGATE_CONNECT_DEBUG: '0' }, 'debug', false],
+    [{ AWS_ENDPOINT_URL: 'http://127.0.0.1:1' }, 'endpointUrl', 'http://127.0.0.1:1'],
+  ] as const)('%j sets %s', async (env, key, value) => {
+    expect((await resolve({ env })).settings[key]).toBe(value);
+  });
+
+  it('keys in the environment before a profile named in a file', async () => {
+    project('profile: prod\nregion: eu-west-1\n');
+    expect((await resolve()).settings.profile).toBe('prod');
+    const env = { AWS_ACCESS_KEY_ID: 'AKIAEXAMPLE', AWS_SECRET_ACCESS_KEY: 'x' };
+    expect((await resolve({ env })).settings).toMatchObject({ profile: undefined, region: 'eu-west-1' });
+  });
+
+  it('refuses a variable that says nothing it knows', async () => {
+    await expect(resolve({ env: { FARGATE_CONNECT_YES: 'maybe' } })).rejects.toMatchObject({
+      code: 'environment-value',
+      role: 'usage',
+      message: "FARGATE_CONNECT_YES is 'maybe'",
+    });
+    await expect(resolve({ env: { FARGATE_CONNECT_TRANSPORT: 'ssh' } })).rejects.toMatchObject({
+      code: 'environment-value',
+      hints: ['FARGATE_CONNECT_TRANSPORT takes native or plugin'],
+    });
+  });
+});
+
+describe('asking', () => {
+  it.each([
+    [{}, true],
+    [{ flags: { input: false } }, false],
+    [{ env: { FARGATE_CONNECT_NO_INPUT: '1' } }, false],
+    [{ env: { CI: 'true' } }, false],
+    [{ env: { CI: 'false' } }, true],
+    [{ stdinIsTty: false }, false],
+    [{ stderrIsTty: false }, false],
+    [{ stdoutIsTty: false }, true],
+  ] as const)('%j → %s', async (over, input) => {
+    expect((await resolve(over)).settings.input).toBe(input);
+  });
+});
+
+describe('colours', () => {
+  it.each([
+    [{}, true, true],
+    [{ stdoutIsTty: false }, false, true],
+    [{ stderrIsTty: false }, true, false],
+    [{ flags: { color: false } }, false, false],
+    [{ env: { NO_COLOR: '0' } }, false, false],
+    [{ env: { NO_COLOR: '' } }, true, true],
+    [{ env: { TERM: 'dumb' } }, false, false],
+    [{ env: { FARGATE_CONNECT_NO_COLOR: '1' } }, false, false],
+  ] as const)('%j → stdout %s, stderr %s', async (over, out, err) => {
+    const resolved = await resolve(over);
+    expect([resolved.settings.color, resolved.stderrColor]).toEqual([out, err]);
+  });
+});
+
+describe('a config file that is wrong', () => {
+  it.each([
+    [
+      'cluster: a\nclutser: b\n',
+      'config-unknown-key',
+      `:2:1: unknown key 'clutser'`,
+      ["did you mean 'cluster'?"],
+    ],
+    [
+      'password: x\n',
+      'config-unknown-key',
+      `:1:1: unknown key 'password'`,
+      ['known keys: profile, region, cluster, service, container, transport'],
+    ],
+    ['cluster: [a, b]\n', 'config-value', ':1:1: cluster must be a string', []],
+    ['region: 42\n', 'config-value', ':1:1: region must be a string', []],
+    ['transport: ssh\n', 'config-value', `:1:1: transport 'ssh' is neither native nor plugin`, []],
+    ['- cluster\n', 'config-value', ':1:1: expected a map of settings', ['for example: cluster: my-cluster']],
+    ['cluster: "open\n', 'config-syntax', ':2:1: missing closing "quote', []],
+    ['cluster: a\ncluster: b\n', 'config-syntax', ':2:1: map keys must be unique', []],
+  ])('%j names file, line and column', async (text, code, message, hints) => {
+    const path = project(text);
+    await expect(resolve()).rejects.toMatchObject({
+      role: 'usage',
+      code,
+      message: `${path}${message}`,
+      hints,
+    });
+  });
+
+  it('is refused by size before it is parsed', async () => {
+    project('#'.repeat(MAX_CONFIG_BYTES + 1));
+    await expect(resolve()).rejects.toMatchObject({ code: 'config-too-large' });
+    project('#'.repeat(MAX_CONFIG_BYTES));
+    await expect(resolve()).resolves.toBeDefined();
+  });
+
+  it('or that cannot be read is said, not skipped', async () => {
+    mkdirSync(join(root, 'team', PROJECT_FILE));
+    await expect(resolve()).rejects.toMatchObject({ code: 'config-unreadable' });
+  });
+
+  it('an empty one is none', async () => {
+    project('# nothing yet\n');
+    expect((await resolve()).settings.cluster).toBeUndefined();
+  });
+});

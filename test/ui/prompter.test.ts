@@ -1,0 +1,201 @@
+import { describe, expect, it } from 'vitest';
+import { createColors } from '../../src/ui/colors.ts';
+import { createPrompter } from '../../src/ui/inquirer-prompter.ts';
+import { BACK } from '../../src/ui/prompter.ts';
+import { ALL_TTY, fakeTerminal } from '../support/fake-terminal.ts';
+
+const ENTER = '\r';
+const DOWN = '\u001b[B';
+const ESCAPE = '\u001b';
+const CTRL_C = '\u0003';
+const CTRL_D = '\u0004';
+
+const services = [
+  { value: 1, name: 'orders-api', description: '2 tasks' },
+  { value: 2, name: 'storefront-web', description: '3 tasks' },
+  { value: 3, name: 'legacy-admin', disabled: 'exec is off' },
+];
+const question = { message: 'Service?', flag: '--service', choices: services };
+
+function prompter(over: { readonly input?: boolean; readonly yes?: boolean } = {}) {
+  const terminal = fakeTerminal(ALL_TTY);
+  const stop = new AbortController();
+  const suspended: string[] = [];
+  const prompts = createPrompter({
+    terminal,
+    colors: createColors(false),
+    input: over.input ?? true,
+    yes: over.yes ?? false,
+    signal: stop.signal,
+    suspend: () => {
+      suspended.push('suspended');
+      return () => suspended.push('resumed');
+    },
+  });
+  /** Types each key when the screen has shown what is before it. */
+  const type = async (...script: readonly (readonly [shown: string, keys: string])[]): Promise<void> => {
+    let from = 0;
+    for (const [shown, keys] of script) {
+      const deadline = performance.now() + 10_000;
+      while (!terminal.stderr.text.slice(from).includes(shown)) {
+        if (performance.now() > deadline) throw new Error(`never shown: ${shown}\n${terminal.stderr.text}`);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      from = terminal.stderr.text.length;
+      terminal.stdin.write(keys);
+    }
+  };
+  return { prompts, terminal, type, stop, suspended };
+}
+
+describe('select', () => {
+  it('offers the first choice first, on stderr, with live output out of the way', async () => {
+    const { prompts, type, terminal, suspended } = prompter();
+    const answer = prompts.select(question);
+    await type(['storefront-web', ENTER]);
+    expect(await answer).toBe(1);
+    expect(terminal.stdout.text).toBe('');
+    expect(suspended).toEqual(['suspended', 'resumed']);
+  });
+
+  it('filters while one types', async () => {
+    const { prompts, type } = prompter();
+    const answer = prompts.select(question);
+    await type(['Service?', 'sweb'], ['Service? sweb', ENTER]);
+    expect(await answer).toBe(2);
+  });
+
+  it('hears an Enter that comes in the same chunk as the filter', async () => {
+    const { prompts, type } = prompter();
+    const answer = prompts.select(question);
+    await type(['❯ orders-api', `sweb${ENTER}`]);
+    expect(await answer).toBe(2);
+  });
+
+  it('never picks what is disabled, and says why it is', async () => {
+    const { prompts, type, terminal } = prompter();
+    const answer = prompts.select(question);
+    await type(['exec is off', DOWN + DOWN + DOWN], ['❯ storefront-web', ENTER]);
+    expect(await answer).toBe(2);
+    expect(terminal.stderr.text).toContain('legacy-admin (exec is off)');
+  });
+
+  it('goes back by Escape, or by the first entry, which is not the default', async () => {
+    const byEscape = prompter();
+    const first = byEscape.prompts.select({ ...question, back: true });
+    await byEscape.type(['← back', ESCAPE]);
+    expect(await first).toBe(BACK);
+
+    const byEntry = prompter();
+    const second = byEntry.prompts.select({ ...question, back: true });
+    await byEntry.type(['❯ orders-api', '\u001b[A'], ['❯ ← back', ENTER]);
+    expect(await second).toBe(BACK);
+  });
+
+  it('Escape clears a filter before it goes back', async () => {
+    const { prompts, type } = prompter();
+    const answer = prompts.select({ ...question, back: true });
+    await type(
+      ['❯ orders-api', 'web'],
+      ['? Service? web\n❯ storefront-web', ESCAPE],
+      ['? Service?\n❯ ← back', ESCAPE],
+    );
+    expect(await answer).toBe(BACK);
+  });
+
+  it.each([
+    ['Ctrl-C', CTRL_C],
+    ['Ctrl-D', CTRL_D],
+    ['Escape where there is no way back', ESCAPE],
+  ])('%s interrupts', async (_name, key) => {
+    const { prompts, type, suspended } = prompter();
+    const answer = prompts.select(question);
+    const result = expect(answer).rejects.toMatchObject({ role: 'interrupted' });
+    await type(['Service?', key]);
+    await result;
+    expect(suspended).toEqual(['suspended', 'resumed']);
+  });
+
+  it('ends when stdin ends or the run is aborted', async () => {
+    const gone = prompter();
+    const first = expect(gone.prompts.select(question)).rejects.toMatchObject({ role: 'interrupted' });
+    await gone.type(['Service?', '']);
+    gone.terminal.stdin.end();
+    await first;
+
+    const aborted = prompter();
+    const second = expect(aborted.prompts.select(question)).rejects.toMatchObject({ role: 'interrupted' });
+    await aborted.type(['Service?', '']);
+    aborted.stop.abort();
+    await second;
+  });
+
+  it('leaves the next question its keys', async () => {
+    const { prompts, type } = prompter();
+    const both = prompts
+      .select(question)
+      .then(async (one) => [one, await prompts.select({ ...question, message: 'Task?' })]);
+    await type(['❯ orders-api', ENTER], ['? Task?\n❯ orders-api', DOWN], ['❯ storefront-web', ENTER]);
+    expect(await both).toEqual([1, 2]);
+  });
+});
+
+describe('confirm and text', () => {
+  it.each([
+    ['y', true],
+    ['n', false],
+    ['', false],
+  ])('answers %j with %s', async (keys, expected) => {
+    const { prompts, type } = prompter();
+    const answer = prompts.confirm({ message: 'Delete it?', flag: '--yes' });
+    await type(['Delete it?', keys + ENTER]);
+    expect(await answer).toBe(expected);
+  });
+
+  it('is not asked with --yes', async () => {
+    const { prompts, terminal } = prompter({ yes: true });
+    expect(await prompts.confirm({ message: 'Delete it?', flag: '--yes' })).toBe(true);
+    expect(terminal.stderr.text).toBe('');
+  });
+
+  it('repeats a text until it is valid', async () => {
+    const { prompts, type } = prompter();
+    const answer = prompts.text({
+      message: 'Local port',
+      flag: '-L',
+      validate: (text) => (/^\d+$/.test(text) ? undefined : 'a number, please'),
+    });
+    await type(['Local port', `x${ENTER}`], ['a number, please', `\u007f8080${ENTER}`]);
+    expect(await answer).toBe('8080');
+  });
+});
+
+describe('without a terminal', () => {
+  it('names the flag and the candidates instead of asking', async () => {
+    const { prompts, terminal } = prompter({ input: false });
+    await expect(prompts.select(question)).rejects.toMatchObject({
+      role: 'usage',
+      code: 'input-needed',
+      message: 'cannot ask without a terminal: Service?',
+      hints: ['give --service', 'one of: orders-api, storefront-web'],
+      details: { flag: '--service', candidates: ['orders-api', 'storefront-web'] },
+    });
+    expect(terminal.stderr.text).toBe('');
+  });
+
+  it('names twenty candidates at most', async () => {
+    const many = Array.from({ length: 25 }, (_, index) => ({ value: index, name: `task-${index}` }));
+    const { prompts } = prompter({ input: false });
+    await expect(prompts.select({ ...question, choices: many })).rejects.toMatchObject({
+      hints: ['give --service', expect.stringMatching(/task-19 and 5 more$/)],
+    });
+  });
+
+  it('refuses what would need a yes', async () => {
+    const { prompts } = prompter({ input: false });
+    await expect(prompts.confirm({ message: 'Delete it?', flag: '--yes' })).rejects.toMatchObject({
+      code: 'input-needed',
+      details: { flag: '--yes' },
+    });
+  });
+});

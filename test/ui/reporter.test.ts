@@ -1,0 +1,171 @@
+import { describe, expect, it } from 'vitest';
+import type { ToolEvent } from '../../src/core/events.ts';
+import { createReporter, type ReporterOptions } from '../../src/ui/reporter.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { fakeTerminal } from '../support/fake-terminal.ts';
+import { screenAfter } from '../support/screen.ts';
+
+function reporter(
+  over: Partial<ReporterOptions> & { readonly tty?: boolean; readonly columns?: number } = {},
+) {
+  const clock = new FakeClock(Date.UTC(2026, 0, 1));
+  const terminal = fakeTerminal({ stderr: over.tty ?? false, columns: over.columns ?? 60 });
+  const made = createReporter({
+    terminal,
+    clock,
+    output: 'table',
+    quiet: false,
+    debug: false,
+    color: false,
+    ...over,
+  });
+  return {
+    ...made,
+    report: made.report,
+    suspend: () => made.suspend(),
+    close: () => made.close(),
+    clock,
+    terminal,
+  };
+}
+
+const EVENTS: readonly ToolEvent[] = [
+  { type: 'step-started', step: 'role', title: 'create role', next: 'launch instance' },
+  { type: 'step-progress', step: 'role', detail: 'attempt 2' },
+  { type: 'step-done', step: 'role', title: 'role created', detail: 'fc-demo' },
+  { type: 'step-failed', step: 'launch', title: 'launch instance', detail: 'no capacity' },
+  { type: 'note', level: 'info', code: 'adopted', message: 'adopting what exists' },
+  { type: 'note', level: 'warning', code: 'spot-reclaimed', message: 'the instance goes in 2 minutes' },
+  {
+    type: 'forward-ready',
+    local: { host: '127.0.0.1', port: 5432 },
+    remote: { host: 'db.internal', port: 5432 },
+    via: 'bastion',
+    target: 'i-0123',
+  },
+  { type: 'forward-connection', localPort: 5432, open: 1 },
+  { type: 'session-state', state: 'interrupted', reason: 'socket closed' },
+];
+
+describe('into a log', () => {
+  it('is one line per event that matters, without escapes', () => {
+    const { report, terminal } = reporter();
+    for (const event of EVENTS) report(event);
+    expect(terminal.stderr.text).toBe(
+      [
+        '✓ role created: fc-demo (0ms)',
+        '✗ launch instance: no capacity',
+        'adopting what exists',
+        'warning: the instance goes in 2 minutes',
+        'listening on 127.0.0.1:5432 → db.internal:5432 via bastion i-0123',
+        'session interrupted: socket closed',
+        '',
+      ].join('\n'),
+    );
+    expect(terminal.stdout.text).toBe('');
+  });
+
+  it('gives a sign of life in a long step and stops when it ends', async () => {
+    const { report, terminal, clock } = reporter();
+    report({ type: 'step-started', step: 'boot', title: 'wait for the agent' });
+    await clock.advance(9_999);
+    expect(terminal.stderr.text).toBe('');
+    report({ type: 'step-progress', step: 'boot', detail: 'installing' });
+    await clock.advance(61_000);
+    expect(terminal.stderr.text).toBe(
+      '… wait for the agent (10.0s, installing)\n… wait for the agent (1m10s, installing)\n',
+    );
+    report({ type: 'step-done', step: 'boot', title: 'agent online' });
+    expect(clock.pendingTimers).toBe(0);
+    expect(terminal.stderr.text).toMatch(/✓ agent online \(1m11s\)\n$/);
+  });
+
+  it('leaves no timer behind when it is closed in the middle of a step', () => {
+    const { report, close, clock } = reporter();
+    report({ type: 'step-started', step: 'boot', title: 'boot' });
+    close();
+    expect(clock.pendingTimers).toBe(0);
+  });
+});
+
+describe('quietly', () => {
+  it('only what went wrong is said', () => {
+    const { report, terminal } = reporter({ quiet: true, tty: true });
+    for (const event of EVENTS) report(event);
+    expect(terminal.stderr.text).toBe(
+      '✗ launch instance: no capacity\nwarning: the instance goes in 2 minutes\nsession interrupted: socket closed\n',
+    );
+  });
+});
+
+describe('for programs', () => {
+  it('is one JSON object per line on stderr, the ready event of a forward on stdout', () => {
+    const { report, terminal } = reporter({ output: 'json', tty: true });
+    for (const event of EVENTS) report(event);
+    const lines = terminal.stderr.text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    expect(lines).toHaveLength(EVENTS.length - 1);
+    expect(lines[0]).toEqual({
+      time: '2026-01-01T00:00:00.000Z',
+      type: 'step-started',
+      step: 'role',
+      title: 'create role',
+      next: 'launch instance',
+    });
+    expect(JSON.parse(terminal.stdout.text)).toEqual(EVENTS[6]);
+  });
+});
+
+describe('on a terminal', () => {
+  it('shows running steps with time and what is next, finished ones above them', async () => {
+    const { report, terminal, clock } = reporter({ tty: true });
+    report({ type: 'step-started', step: 'role', title: 'create role', next: 'launch instance' });
+    await clock.advance(4200);
+    expect(screenAfter(terminal.stderr.text)).toEqual(['⠹ create role 4.2s', '  next: launch instance']);
+    report({ type: 'step-progress', step: 'role', detail: 'settling' });
+    report({ type: 'note', level: 'info', code: 'x', message: 'a note in between' });
+    expect(screenAfter(terminal.stderr.text)).toEqual([
+      'a note in between',
+      '⠹ create role: settling 4.2s',
+      '  next: launch instance',
+    ]);
+    report({ type: 'step-done', step: 'role', title: 'role created' });
+    expect(screenAfter(terminal.stderr.text)).toEqual(['a note in between', '✓ role created (4.2s)']);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('cuts live lines to the width of the terminal', async () => {
+    const { report, terminal, clock } = reporter({ tty: true, columns: 24 });
+    report({ type: 'step-started', step: 'a', title: 'a very long title that cannot fit' });
+    await clock.advance(5000);
+    for (const line of screenAfter(terminal.stderr.text)) expect(line.length).toBeLessThan(24);
+  });
+
+  it('hides the cursor only while something moves', () => {
+    const { report, terminal, close } = reporter({ tty: true });
+    report({ type: 'step-started', step: 'a', title: 'one' });
+    expect(terminal.stderr.text).toContain('\u001b[?25l');
+    close();
+    expect(terminal.stderr.text.lastIndexOf('\u001b[?25h')).toBeGreaterThan(
+      terminal.stderr.text.lastIndexOf('\u001b[?25l'),
+    );
+    expect(screenAfter(terminal.stderr.text)).toEqual([]);
+  });
+
+  it('keeps out of the way while it is suspended, even twice', async () => {
+    const { report, suspend, terminal, clock } = reporter({ tty: true });
+    report({ type: 'step-started', step: 'a', title: 'one' });
+    const resumeFirst = suspend();
+    const resumeSecond = suspend();
+    expect(screenAfter(terminal.stderr.text)).toEqual([]);
+    const before = terminal.stderr.text;
+    await clock.advance(1000);
+    resumeFirst();
+    resumeFirst();
+    expect(terminal.stderr.text).toBe(before);
+    resumeSecond();
+    expect(screenAfter(terminal.stderr.text)).toEqual(['⠋ one 1.0s']);
+  });
+});

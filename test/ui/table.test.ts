@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { renderTable } from '../../src/ui/table.ts';
+
+const plain = { color: false };
+
+describe('renderTable', () => {
+  it('aligns, names columns in capitals, and shows what is absent', () => {
+    expect(
+      renderTable(
+        ['name', { title: 'tasks', align: 'right' }, 'status'],
+        [
+          ['orders-api', 2, 'ACTIVE'],
+          ['web', 13, undefined],
+        ],
+        plain,
+      ),
+    ).toBe('NAME        TASKS  STATUS\norders-api      2  ACTIVE\nweb            13  -\n');
+  });
+
+  it('is only the titles without rows', () => {
+    expect(renderTable(['a', 'b'], [], plain)).toBe('A  B\n');
+  });
+
+  it('shortens the columns that may give way until it fits', () => {
+    const table = renderTable(
+      [{ title: 'arn', shrink: true }, 'status'],
+      [['arn:aws:ecs:eu-west-1:111122223333:service/demo/orders-api', 'ACTIVE']],
+      { color: false, width: 30 },
+    );
+    expect(table).toBe('ARN                     STATUS\narn:aws:ecs:eu-west-1…  ACTIVE\n');
+  });
+
+  it('stays as wide as it must when nothing can give way any more', () => {
+    const table = renderTable(['aaaaaa', 'bbbbbb'], [['123456', '654321']], { color: false, width: 3 });
+    expect(table.split('\n')[1]).toBe('123456  654321');
+  });
+
+  it('colours by tone without moving a column', () => {
+    const rows = [[{ text: 'RUNNING', tone: 'good' as const }, 'x']];
+    const painted = renderTable(['state', 'y'], rows, { color: true });
+    expect(painted).toContain('\u001b[32mRUNNING\u001b[39m');
+    expect(painted.replace(/\u001b\[\d+m/g, '')).toBe(renderTable(['state', 'y'], rows, plain));
+  });
+
+  it('makes control characters visible', () => {
+    expect(renderTable(['name'], [['a\u001b[31mb\nc']], plain)).toBe('NAME\na\\x1b[31mb c\n');
+  });
+});
