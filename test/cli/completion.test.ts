@@ -1,0 +1,88 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Argument, Command, Option } from 'commander';
+import { describe, expect, it } from 'vitest';
+import { completionScript } from '../../src/cli/completion-script.ts';
+import { runCli } from '../../src/cli/run-cli.ts';
+import { fakeDeps } from '../support/fake-deps.ts';
+
+const tree = new Command('fargate-connect')
+  .addCommand(
+    new Command('up')
+      .description("makes it. With an apostrophe: it's there")
+      .option('--spot', 'spot')
+      .addOption(new Option('-o, --output <format>', 'format').choices(['table', 'json'])),
+  )
+  .addCommand(new Command('ls').addArgument(new Argument('<kind>').choices(['clusters', 'tasks'])));
+
+/** What bash offers after these words, the last being the one under the cursor. */
+function offered(...words: readonly string[]): readonly string[] {
+  const folder = mkdtempSync(join(tmpdir(), 'fargate-connect-completion-'));
+  try {
+    const script = join(folder, 'completion.bash');
+    writeFileSync(script, completionScript('bash', tree));
+    const list = words.map((word) => `'${word}'`).join(' ');
+    const out = execFileSync(
+      'bash',
+      [
+        '-c',
+        `source ${script}; COMP_WORDS=(fargate-connect ${list}); COMP_CWORD=${words.length}; _fargate_connect; printf '%s\\n' "\${COMPREPLY[@]}"`,
+      ],
+      { encoding: 'utf8' },
+    );
+    return out.split('\n').filter((line) => line !== '');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+describe('bash', () => {
+  it.each([
+    [['u'], ['up']],
+    [[''], ['up', 'ls', 'help']],
+    [['up', '--s'], ['--spot']],
+    [
+      ['up', '--output', ''],
+      ['table', 'json'],
+    ],
+    [['--debug', 'up', '--sp'], ['--spot']],
+    [
+      ['ls', ''],
+      ['clusters', 'tasks'],
+    ],
+    [['ls', 'tasks', '--no'], []],
+  ])('after %j offers %j', (words, expected) => {
+    expect(offered(...words)).toEqual(expected);
+  });
+});
+
+describe('zsh and fish', () => {
+  it('know each command, its flags and fixed values', () => {
+    expect(completionScript('zsh', tree)).toContain(`'up:makes it'`);
+    expect(completionScript('zsh', tree)).toContain('--output) compadd -- table json; return ;;');
+    const fish = completionScript('fish', tree);
+    expect(fish).toContain(`-n '__fish_use_subcommand' -f -a up -d 'makes it'`);
+    expect(fish).toContain(
+      `-n '__fish_seen_subcommand_from up' -l output -s o -x -a 'table json' -d 'format'`,
+    );
+    expect(fish).toContain(`-n '__fish_seen_subcommand_from ls' -f -a 'clusters'`);
+  });
+});
+
+describe('the command', () => {
+  it.each(['bash', 'zsh', 'fish'])('prints the script for %s', async (shell) => {
+    const deps = fakeDeps();
+    expect(await runCli(['completion', shell], deps)).toBe(0);
+    expect(deps.terminal.stdout.text).toContain('completion');
+    expect(deps.terminal.stdout.text).toContain('sandbox');
+    expect(deps.terminal.stderr.text).toBe('');
+  });
+
+  it('refuses a shell it does not know', async () => {
+    const deps = fakeDeps();
+    expect(await runCli(['completion', 'tcsh'], deps)).toBe(2);
+    expect(deps.terminal.stderr.text).toContain('Allowed choices are bash, zsh, fish');
+  });
+});
