@@ -3,8 +3,13 @@ import { constants } from 'node:os';
 import { MachineError, type MachineProcess } from '../contracts.ts';
 import { killGroup, type Program } from './terminal.ts';
 
+/** A process that its machine watches beside the session. */
+export interface WatchedProcess extends MachineProcess {
+  onEnd(listener: () => void): void;
+}
+
 /** Starts a program without a pty, as leader of a process group, its input closed. Throws MachineError `not-found`. */
-export function startProcess(program: Program): Promise<MachineProcess> {
+export function startProcess(program: Program): Promise<WatchedProcess> {
   const child = spawn(program.file, [...program.args], {
     cwd: program.cwd,
     env: { ...program.env },
@@ -20,7 +25,8 @@ export function startProcess(program: Program): Promise<MachineProcess> {
     exit = { code: code ?? 0, signal: signal === null ? undefined : constants.signals[signal] };
     exitListener?.(exit);
   });
-  const handle: MachineProcess = {
+  const handle: WatchedProcess = {
+    onEnd: (listener) => void child.once('close', listener),
     onStdout: (listener) => void child.stdout.on('data', listener),
     onStderr: (listener) => void child.stderr.on('data', listener),
     onExit(listener) {

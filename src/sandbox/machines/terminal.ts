@@ -13,7 +13,7 @@ export interface Program {
 export async function startTerminal(
   program: Program,
   size: { readonly columns: number; readonly rows: number },
-): Promise<MachineTerminal> {
+): Promise<PtyTerminal> {
   const { spawn } = await loadPty();
   const pty = spawn(program.file, [...program.args], {
     name: program.env['TERM'] ?? 'xterm-256color',
@@ -39,26 +39,35 @@ async function loadPty(): Promise<typeof nodePty> {
 }
 
 /** Output that comes before anybody listens is kept; the exit is told after the last output. */
-class PtyTerminal implements MachineTerminal {
+export class PtyTerminal implements MachineTerminal {
   readonly #pty: nodePty.IPty;
   #early: Uint8Array[] = [];
   #dataListener: ((bytes: Uint8Array) => void) | undefined;
   #exit: { readonly code: number; readonly signal: number | undefined } | undefined;
   #exitListener: ((exit: { readonly code: number; readonly signal: number | undefined }) => void) | undefined;
+  #onEnd: () => void = () => undefined;
 
   constructor(pty: nodePty.IPty) {
     this.#pty = pty;
     // With encoding null the package delivers Buffers although its types say text.
-    const onBytes = (data: unknown): void => {
-      const bytes = data as Uint8Array;
-      if (this.#dataListener === undefined) this.#early.push(bytes);
-      else this.#dataListener(bytes);
-    };
+    const onBytes = (data: unknown): void => this.show(data as Uint8Array);
     pty.onData(onBytes);
     pty.onExit(({ exitCode, signal }) => {
       this.#exit = { code: exitCode, signal: signal === 0 ? undefined : signal };
+      this.#onEnd();
       this.#exitListener?.(this.#exit);
     });
+  }
+
+  /** Shows bytes that did not come from the program, such as a broadcast message. */
+  show(bytes: Uint8Array): void {
+    if (this.#dataListener === undefined) this.#early.push(bytes);
+    else this.#dataListener(bytes);
+  }
+
+  /** For the machine itself; the session's own listener is `onExit`. */
+  onEnd(listener: () => void): void {
+    this.#onEnd = listener;
   }
 
   onData(listener: (bytes: Uint8Array) => void): void {

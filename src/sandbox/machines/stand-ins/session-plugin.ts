@@ -1,0 +1,137 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { WebSocket } from 'ws';
+import type { Clock } from '../../../core/clock.ts';
+import { DataChannel } from '../../../protocol/data-channel.ts';
+import { openDataChannelInput } from '../../../protocol/open-data-channel.ts';
+import type { HostTools } from './aws-cli.ts';
+import type { StandIn, StandInCall, StandInResult } from './stand-in-server.ts';
+
+const VERSION = '1.2.896.0';
+/** Transcript b3. */
+const SIZE_WITHOUT_TERMINAL = { columns: 300, rows: 100 };
+const RESPONSE_VARIABLE = 'AWS_SSM_START_SESSION_RESPONSE';
+
+interface SessionResponse {
+  readonly SessionId: string;
+  readonly StreamUrl: string;
+  readonly TokenValue: string;
+}
+
+/**
+ * The stand-in `session-manager-plugin`: the host's official one if there is one, else a client on our own protocol core that
+ * knows shells and commands. It neither resumes nor encrypts; a session that needs a key is refused with the reason.
+ */
+export function createSessionPlugin(
+  environment: () => Readonly<Record<string, string>>,
+  tools: HostTools,
+  clock: Clock,
+): StandIn {
+  return (call) => {
+    if (tools.sessionManagerPlugin !== undefined)
+      return { run: tools.sessionManagerPlugin, args: call.args, env: environment() };
+    if (call.args.includes('--version')) return { code: 0, stdout: `${VERSION}\n` };
+    const [response] = call.args;
+    if (response === undefined)
+      return {
+        code: 0,
+        stdout:
+          '\nThe Session Manager plugin was installed successfully. Use the AWS CLI to start a session.\n\n',
+      };
+    const text = response === RESPONSE_VARIABLE ? call.sessionResponse : response;
+    return text === undefined
+      ? { code: 255, stderr: `session-manager-plugin: ${RESPONSE_VARIABLE} is empty\n` }
+      : runSession(JSON.parse(text) as SessionResponse, call, clock);
+  };
+}
+
+function runSession(session: SessionResponse, call: StandInCall, clock: Clock): Promise<StandInResult> {
+  const channel = new DataChannel({ role: 'client', randomUuid: randomUUID, randomBytes, version: VERSION });
+  const socket = new WebSocket(session.StreamUrl);
+  let cancelTimer = (): void => undefined;
+  const waiting: Uint8Array[] = [];
+
+  return new Promise((resolve) => {
+    const finish = (result: StandInResult): void => {
+      cancelTimer();
+      socket.close();
+      resolve(result);
+    };
+    const over = (output: string): void =>
+      finish({
+        code: 0,
+        stdout: `\n\n${output === '' ? 'Exiting session with sessionId' : 'SessionId'}: ${session.SessionId}${output === '' ? '.' : ` : ${output}`}\n\n`,
+      });
+    const guarded = (work: () => void): void => {
+      try {
+        work();
+        pump();
+      } catch (error) {
+        finish({
+          code: 1,
+          stderr: `\nsession-manager-plugin: ${error instanceof Error ? error.message : 'failed'}\n`,
+        });
+      }
+    };
+    const handle = (events: ReturnType<DataChannel['tick']>): void => {
+      for (const event of events) {
+        if (event.type === 'output') call.io.stdout(event.bytes);
+        else if (event.type === 'closed') over(event.output);
+        else if (event.type === 'data-key-needed')
+          channel.refuseDataKey('the stand-in of session-manager-plugin does not encrypt', clock.now());
+      }
+    };
+    const pump = (): void => {
+      for (let next = waiting[0]; next !== undefined && channel.room > 0; next = waiting[0]) {
+        const part = next.subarray(0, channel.room);
+        channel.send(part, clock.now());
+        if (part.length === next.length) waiting.shift();
+        else waiting[0] = next.subarray(part.length);
+      }
+      for (const message of channel.takeOutput()) if (socket.readyState === socket.OPEN) socket.send(message);
+      cancelTimer();
+      const next = channel.nextTimeout();
+      cancelTimer =
+        next === undefined
+          ? () => undefined
+          : clock.timer(Math.max(0, next - clock.now()), () =>
+              guarded(() => handle(channel.tick(clock.now()))),
+            );
+    };
+    const type = (bytes: Uint8Array): void => guarded(() => void waiting.push(Uint8Array.from(bytes)));
+
+    call.io.signal.addEventListener('abort', () => finish({ code: 143 }), { once: true });
+    socket.on('error', (error) => finish({ code: 1, stderr: `session-manager-plugin: ${error.message}\n` }));
+    socket.on('close', () =>
+      finish({
+        code: 1,
+        stderr: `\nsession-manager-plugin: the connection of ${session.SessionId} was cut\n`,
+      }),
+    );
+    socket.on('open', () => {
+      call.io.stdout(`\nStarting session with SessionId: ${session.SessionId}\n`);
+      socket.send(
+        openDataChannelInput({
+          tokenValue: session.TokenValue,
+          clientId: randomUUID(),
+          requestId: randomUUID(),
+          clientVersion: VERSION,
+        }),
+      );
+      guarded(() => {
+        channel.start(clock.now());
+        const size = call.terminal ? { columns: call.columns, rows: call.rows } : SIZE_WITHOUT_TERMINAL;
+        channel.sendSize(size, clock.now());
+      });
+      call.io.takeInput({
+        onInput: type,
+        // So does the official plugin (transcripts b2, b5), even if the command has not said everything yet.
+        onEnd: () => finish({ code: 0, stdout: 'Cannot perform start session: EOF\n' }),
+        onSize: (size) => guarded(() => channel.sendSize(size, clock.now())),
+      });
+    });
+    socket.on('message', (data) => {
+      const bytes = new Uint8Array(data as Buffer);
+      guarded(() => handle(channel.receive(bytes, clock.now())));
+    });
+  });
+}

@@ -1,0 +1,182 @@
+import { type Clock, systemClock } from '../../core/clock.ts';
+import type {
+  ContainerHost,
+  ContainerLaunch,
+  InstanceHost,
+  InstanceLaunch,
+  NetworkPolicy,
+  Seed,
+} from '../contracts.ts';
+import { type ContainerMachine, createContainerMachine } from '../machines/container-machine.ts';
+import { createInstanceHost, type SandboxInstanceHost } from '../machines/instance-host.ts';
+import { findProgram } from '../machines/machine-root.ts';
+import type { HostTools } from '../machines/stand-ins/aws-cli.ts';
+import type { BootFault } from '../machines/stand-ins/package-tools.ts';
+import { createContainerService } from './container-service.ts';
+import { createDatabases, type Databases, type DatabasesOptions } from './databases.ts';
+import { type Listener, VpcNetwork } from './vpc-network.ts';
+
+export interface WorldOptions {
+  readonly seed: Seed;
+  readonly policy: NetworkPolicy;
+  readonly clock?: Clock;
+  /** How long a dropped connection stays silent; 1500 unless told (a real kernel: two minutes). */
+  readonly blockedTimeoutMs?: number;
+  /** See `InstanceHostOptions`. */
+  readonly bootDelayMs?: number;
+  readonly timeScale?: number;
+  readonly bootFaults?: () => ReadonlySet<BootFault>;
+  readonly databases?: Omit<DatabasesOptions, 'clock'>;
+  /** PATH of the person, searched for the official `aws` and `session-manager-plugin`; empty = use the built-in stand-ins. */
+  readonly hostPath?: string;
+}
+
+/** Everything behind the API that is real: machines, databases, and the network between them. */
+export interface World {
+  readonly network: VpcNetwork;
+  readonly databases: Databases;
+  readonly containers: ContainerHost;
+  readonly instances: SandboxInstanceHost;
+  /**
+   * The containers of one task come up: its address answers on their ports, and on the name of its service
+   * (`SERVICE.CLUSTER.local`, `SERVICE.CLUSTER`). The returned function takes it away.
+   */
+  taskStarted(containers: readonly ContainerLaunch[]): () => void;
+  close(): Promise<void>;
+}
+
+/** Builds the world of a seed. Nothing of it runs yet: engines, ports and processes start when they are first needed. */
+export function createWorld(options: WorldOptions): World {
+  const { seed } = options;
+  const clock = options.clock ?? systemClock;
+  const databases = createDatabases(seed, { ...options.databases, clock });
+  const network = new VpcNetwork({
+    vpcs: seed.vpcs,
+    region: seed.region,
+    policy: options.policy,
+    clock,
+    blockedTimeoutMs: options.blockedTimeoutMs ?? 1500,
+  });
+  for (const database of seed.databases)
+    network.attach({
+      privateIp: database.privateIp,
+      securityGroupIds: database.securityGroupIds,
+      names: [database.host],
+      listeners: new Map([[database.port, () => databases.port(database.id)]]),
+    });
+
+  const services = new Set<ReturnType<typeof createContainerService>>();
+  const machines = new Set<ContainerMachine>();
+  const host = createInstanceHost({
+    network,
+    clock,
+    place: (subnetId) => placeOf(seed, subnetId),
+    node: process.execPath,
+    tools: hostTools(options.hostPath ?? process.env['PATH'] ?? ''),
+    ...(options.bootFaults === undefined ? {} : { bootFaults: options.bootFaults }),
+    bootDelayMs: options.bootDelayMs ?? 0,
+    timeScale: options.timeScale ?? 1,
+  });
+
+  return {
+    network,
+    databases,
+    containers: (launch) => {
+      const machine = createContainerMachine(launch, network);
+      machines.add(machine);
+      return {
+        ...machine,
+        stop: async () => {
+          machines.delete(machine);
+          await machine.stop();
+        },
+      };
+    },
+    instances: attachedInstances(host, network),
+    taskStarted(containers) {
+      const [first] = containers;
+      if (first === undefined) return () => undefined;
+      const started = containers.flatMap((launch) =>
+        launch.container.ports.map((port) => ({
+          port,
+          service: createContainerService(identityOf(launch, port)),
+        })),
+      );
+      for (const { service } of started) services.add(service);
+      const listeners = new Map<number, Listener>();
+      for (const { port, service } of started)
+        if (!listeners.has(port)) listeners.set(port, service.listener);
+      const detach = network.attach({
+        privateIp: first.privateIp,
+        securityGroupIds: first.securityGroupIds,
+        names: namesOf(first),
+        listeners,
+      });
+      return () => {
+        detach();
+        for (const { service } of started) {
+          services.delete(service);
+          void service.close();
+        }
+      };
+    },
+    async close() {
+      network.close();
+      await Promise.all([
+        host.close(),
+        ...[...machines].map((machine) => machine.stop()),
+        ...[...services].map((service) => service.close()),
+      ]);
+      await databases.close();
+    },
+  };
+}
+
+/** An instance has an address from its start to its end; nothing listens on it. */
+function attachedInstances(host: SandboxInstanceHost, network: VpcNetwork): SandboxInstanceHost {
+  const boot: InstanceHost['boot'] = async (launch: InstanceLaunch) => {
+    const detach = network.attach({ ...launch, names: [], listeners: new Map() });
+    const booted = await host.boot(launch);
+    return {
+      ...booted,
+      stop: async () => {
+        detach();
+        await booted.stop();
+      },
+    };
+  };
+  return { ...host, boot };
+}
+
+function identityOf(launch: ContainerLaunch, port: number): Parameters<typeof createContainerService>[0] {
+  return {
+    cluster: launch.cluster,
+    service: launch.service,
+    task: launch.taskArn.slice(launch.taskArn.lastIndexOf('/') + 1),
+    container: launch.container.name,
+    port,
+  };
+}
+
+function namesOf({ service, cluster }: ContainerLaunch): readonly string[] {
+  return service === undefined ? [] : [`${service}.${cluster}.local`, `${service}.${cluster}`];
+}
+
+function placeOf(seed: Seed, subnetId: string): { readonly zone: string; readonly internet: boolean } {
+  const subnet = seed.subnets.find((candidate) => candidate.id === subnetId);
+  const s3 = seed.endpoints.some((item) => item.vpcId === subnet?.vpcId && item.service === 's3');
+  return {
+    zone: subnet?.zone ?? `${seed.region}a`,
+    internet: subnet === undefined || subnet.route !== 'none' || s3,
+  };
+}
+
+function hostTools(path: string): HostTools {
+  const directories = path.split(':').filter(Boolean);
+  const aws = findProgram('aws', directories, '/');
+  const sessionManagerPlugin = findProgram('session-manager-plugin', directories, '/');
+  return {
+    ...(aws === undefined ? {} : { aws }),
+    ...(sessionManagerPlugin === undefined ? {} : { sessionManagerPlugin }),
+  };
+}
