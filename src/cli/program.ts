@@ -1,8 +1,13 @@
 import { type Argument, Command } from 'commander';
 import type { CommandFactory, Invoke } from './command.ts';
 import { completionCommand } from './commands/completion.ts';
+import { connectCommand } from './commands/connect.ts';
 import { demoCommand } from './commands/demo.ts';
+import { execCommand } from './commands/exec.ts';
+import { forwardCommand } from './commands/forward.ts';
+import { lsCommand } from './commands/ls.ts';
 import { sandboxCommand } from './commands/sandbox.ts';
+import { shellCommand } from './commands/shell.ts';
 import { addSharedFlags } from './shared-flags.ts';
 
 export interface CommandGroup {
@@ -12,6 +17,7 @@ export interface CommandGroup {
 
 /** All commands, in the order of the help page. */
 export const COMMANDS: readonly CommandGroup[] = [
+  { heading: 'Connect:', factories: [connectCommand, execCommand, forwardCommand, shellCommand, lsCommand] },
   { heading: 'Try it:', factories: [demoCommand, sandboxCommand] },
   { heading: 'Shell:', factories: [completionCommand] },
 ];

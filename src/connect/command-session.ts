@@ -28,7 +28,6 @@ export interface CommandSessionOptions {
 const BEGIN_DEADLINE_MS = 30_000;
 /** The far side has no use for more columns than this; programs wrap at what they are told. */
 const WIDE = { columns: 200, rows: 50 };
-const BROKEN_PIPE_STATUS = 141;
 
 /**
  * One wrapped command (exec-script.ts). Resolves with its exit status. Throws `exec-no-status` (255) when the session
@@ -115,12 +114,7 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
     } else {
       input = pipeStdin(options, remote, driver);
     }
-    return await Promise.race([
-      status,
-      endedWithoutStatus,
-      bridge.stopped.then(() => (interactive ? 0 : BROKEN_PIPE_STATUS)),
-      aborted.promise,
-    ]);
+    return await Promise.race([status, endedWithoutStatus, bridge.stopped.then(() => 0), aborted.promise]);
   } finally {
     aborted.dispose();
     bridge.stop();

@@ -34,6 +34,8 @@ export interface ErrorOptions {
   readonly hints?: readonly string[];
   readonly details?: ErrorDetails;
   readonly cause?: unknown;
+  /** Instead of the role's exit status: 255 where the status of a remote command would be ours. */
+  readonly exitStatus?: number;
 }
 
 /** The only error class that reaches the process edge on purpose; anything else is a defect and is reported as `internal`. */
@@ -43,6 +45,7 @@ export class ToolError extends Error {
   readonly code: string;
   readonly hints: readonly string[];
   readonly details: ErrorDetails;
+  readonly exitStatus: number;
 
   constructor(role: ErrorRole, code: string, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
@@ -51,6 +54,7 @@ export class ToolError extends Error {
     this.code = code;
     this.hints = options.hints ?? [];
     this.details = options.details ?? {};
+    this.exitStatus = options.exitStatus ?? EXIT_STATUS[role];
   }
 }
 
@@ -79,5 +83,5 @@ export class ProtocolError extends ToolError {
 
 /** Exit status for anything thrown; unknown errors are 1. */
 export function exitStatusOf(error: unknown): number {
-  return error instanceof ToolError ? EXIT_STATUS[error.role] : 1;
+  return error instanceof ToolError ? error.exitStatus : 1;
 }

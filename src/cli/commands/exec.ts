@@ -1,0 +1,80 @@
+import { Command } from 'commander';
+
+import { usage } from '../../core/errors.ts';
+import type { Invoke, Run } from '../command.ts';
+import type { CommandContext } from '../context.ts';
+
+export interface ExecOptions {
+  readonly service: string | undefined;
+  /** Empty = a shell. */
+  readonly command: readonly string[];
+  /** False with `--no-stdin`. */
+  readonly stdin: boolean;
+}
+
+export function execCommand(invoke: Invoke, run: Run<ExecOptions> = runExec): Command {
+  return new Command('exec')
+    .description('a shell or a command in a container, through ECS Exec')
+    .argument('[service]', 'service whose healthiest, newest task is used; --task names one')
+    .argument('[command...]', 'after --: program and arguments, passed on exactly as given')
+    .usage('[service] [flags] [-- command...]')
+    .option('--no-stdin', 'leave stdin alone; the command gets an empty one')
+    .addHelpText(
+      'after',
+      `
+With a command, its exit status is ours; 255 means that the connection failed. Without a terminal its output arrives
+unchanged and stdin is piped in. ECS Exec itself runs everything on one pty: stdout and stderr come out together.
+On a terminal, ~. at the start of a line ends a stuck session; ~? lists the escapes.
+
+Examples:
+  $ fargate-connect exec orders-api
+  $ fargate-connect exec orders-api --container app -- printenv DATABASE_URL
+  $ cat fix.sql | fargate-connect exec orders-api -- psql`,
+    )
+    .action(
+      (
+        service: string | undefined,
+        words: readonly string[],
+        flags: { stdin: boolean },
+        command: Command,
+      ) => {
+        const typed = [...(service === undefined ? [] : [service]), ...words];
+        return invoke(run, { ...splitAtDashes(typed, command), stdin: flags.stdin }, command);
+      },
+    );
+}
+
+/** Commander drops `--`, but everything behind it in the raw command line belongs to the command. */
+function splitAtDashes(
+  typed: readonly string[],
+  command: Command,
+): { readonly service: string | undefined; readonly command: readonly string[] } {
+  let root: Command = command;
+  while (root.parent !== null) root = root.parent;
+  const raw = Reflect.get(root, 'rawArgs') as readonly string[];
+  const dashes = raw.indexOf('--');
+  const behind = dashes === -1 ? 0 : raw.length - dashes - 1;
+  const before = typed.slice(0, typed.length - behind);
+  if (before.length > 1) {
+    throw usage('bad-arguments', `unexpected argument ${before[1] ?? ''}`, {
+      hints: [
+        `put -- before the command: fargate-connect exec ${before[0] ?? ''} -- ${before.slice(1).join(' ')}`,
+      ],
+    });
+  }
+  return { service: before[0], command: typed.slice(before.length) };
+}
+
+/** Resolves with the command's own exit status; without a command with 0 when the shell has ended. */
+export async function runExec(options: ExecOptions, context: CommandContext): Promise<number> {
+  const [{ openContainer }, { serviceNeeded, wantedOf }] = await Promise.all([
+    import('../container-session.ts'),
+    import('../session-setup.ts'),
+  ]);
+  const wanted = wantedOf(context, options.service);
+  if (wanted.service !== undefined || wanted.task !== undefined)
+    return openContainer(wanted, options, context);
+  if (!context.settings.input) throw serviceNeeded('exec');
+  const { pickContainer } = await import('../pick.ts');
+  return openContainer(await pickContainer(context, wanted), options, context);
+}
