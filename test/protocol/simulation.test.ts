@@ -1,7 +1,10 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { schedules } from '../support/schedules.ts';
-import { runSchedule, type Schedule } from '../support/two-ends.ts';
+import { type Fate, runSchedule, type Schedule } from '../support/two-ends.ts';
+
+const fates = (count: number, type: 'pass' | 'drop'): readonly Fate[] =>
+  Array.from({ length: count }, () => ({ type }));
 
 /** The bytes delivered equal the bytes sent, in order, or both ends know that the session ended. 10 000 more in test/soak. */
 describe('two ends over a bad link', () => {
@@ -26,7 +29,7 @@ describe('two ends over a bad link', () => {
     const outcome = runSchedule({
       ...quiet,
       payloadSize: 64,
-      fates: [{ type: 'pass' }, { type: 'pass' }, ...Array<{ type: 'drop' }>(60).fill({ type: 'drop' })],
+      fates: [...fates(2, 'pass'), ...fates(60, 'drop')],
       steps: [
         { type: 'wait', ms: 50 },
         { type: 'send', from: 'client', bytes: 3800 },
@@ -40,7 +43,7 @@ describe('two ends over a bad link', () => {
     const outcome = runSchedule({
       ...quiet,
       // Passed: session state, first output, its acknowledgement, pause_publication. Dropped: start_publication.
-      fates: [...Array<{ type: 'pass' }>(4).fill({ type: 'pass' }), { type: 'drop' }],
+      fates: [...fates(4, 'pass'), { type: 'drop' }],
       steps: [
         { type: 'wait', ms: 50 },
         { type: 'pause', leg: 'client', ms: 10 },

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { schedules } from '../support/schedules.ts';
 import { runSchedule } from '../support/two-ends.ts';

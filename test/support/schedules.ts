@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Fate, Schedule, Step } from './two-ends.ts';
 
 /** Schedules for `runSchedule`, built so that they shrink to few steps and a perfect link. */

@@ -133,24 +133,14 @@ export function runSchedule(schedule: Schedule): Outcome {
 
   const handle = (end: End, events: readonly DataChannelEvent[]): void => {
     for (const event of events) {
-      switch (event.type) {
-        case 'output':
-        case 'input':
-          end.check(event.bytes);
-          break;
-        case 'data-key-needed':
-        case 'data-key-offered':
-          end.channel.provideDataKey(
-            { plaintext: piece(0, 64), ciphertextBlob: piece(64, 100), acknowledgeChallenge: true },
-            now,
-          );
-          break;
-        case 'agent-opened':
-          // Without a handshake it is the first output that opens the client's side.
-          end.wanted = Math.max(end.wanted, 1);
-          break;
-        default:
-      }
+      if (event.type === 'output' || event.type === 'input') end.check(event.bytes);
+      // Without a handshake it is the first output that opens the client's side.
+      if (event.type === 'agent-opened') end.wanted = Math.max(end.wanted, 1);
+      if (event.type === 'data-key-needed' || event.type === 'data-key-offered')
+        end.channel.provideDataKey(
+          { plaintext: piece(0, 64), ciphertextBlob: piece(64, 100), acknowledgeChallenge: true },
+          now,
+        );
     }
     flush(end);
   };
