@@ -88,4 +88,12 @@ export function imageParameter(name: string): string | undefined {
 }
 
 /** Regions that exist; the seed's network is in one of them, the others are empty. */
-export const REGIONS = ['eu-central-1', 'eu-north-1', 'eu-west-1', 'eu-west-2', 'us-east-1', 'us-east-2', 'us-west-2'];
+export const REGIONS = [
+  'eu-central-1',
+  'eu-north-1',
+  'eu-west-1',
+  'eu-west-2',
+  'us-east-1',
+  'us-east-2',
+  'us-west-2',
+];

@@ -1,0 +1,100 @@
+import type { InstanceType } from './ec2-catalog.ts';
+
+/** Capacity, prices and quotas, as a test scripts them. A pool is an instance type in a zone or subnet. */
+
+export interface PoolPattern {
+  /** Absent = every type. */
+  readonly instanceType?: string;
+  /** Subnet id or zone name; absent = everywhere. */
+  readonly where?: string;
+  /** Absent = spot and on-demand. */
+  readonly market?: 'spot' | 'on-demand';
+}
+
+export interface Pool {
+  readonly type: InstanceType;
+  readonly subnetId: string;
+  readonly zone: string;
+  readonly market: 'spot' | 'on-demand';
+}
+
+export interface LaunchRefusal {
+  readonly code: string;
+  readonly message: string;
+}
+
+const MESSAGES: Readonly<Record<string, (pool: Pool) => string>> = {
+  InsufficientInstanceCapacity: (pool) =>
+    pool.market === 'spot'
+      ? 'There is no Spot capacity available that matches your request.'
+      : `We currently do not have sufficient ${pool.type.name} capacity in the Availability Zone you requested (${pool.zone}).`,
+  UnfulfillableCapacity: () =>
+    'Unable to fulfill capacity due to your request configuration. Please adjust your request and try again.',
+  InsufficientFreeAddressesInSubnet: (pool) =>
+    `There are not enough free addresses in subnet '${pool.subnetId}' to satisfy the requested number of instances.`,
+  Unsupported: (pool) =>
+    `Your requested instance type (${pool.type.name}) is not supported in your requested Availability Zone (${pool.zone}).`,
+  MaxSpotInstanceCountExceeded: () => 'Max spot instance count exceeded',
+  VcpuLimitExceeded: () =>
+    'You have requested more vCPU capacity than your current vCPU limit allows for the instance bucket that the specified instance type belongs to.',
+  SpotMaxPriceTooLow: () =>
+    'Your Spot request price is lower than the minimum required Spot request fulfillment price.',
+};
+
+/** EC2's side of a launch that has nothing to do with the request's form. */
+export class Ec2Market {
+  readonly #refusals: { readonly pattern: PoolPattern; readonly code: string }[] = [];
+  readonly #prices: { readonly pattern: PoolPattern; readonly price: number }[] = [];
+  #spotVcpus = 64;
+  #onDemandVcpus = 64;
+
+  /** From now on launches into these pools are refused with the code, e.g. `InsufficientInstanceCapacity`. */
+  refuse(pattern: PoolPattern, code: string): void {
+    this.#refusals.push({ pattern, code });
+  }
+
+  /** Dollars per hour; the latest setting that matches a pool counts. */
+  setPrice(pattern: PoolPattern, price: number): void {
+    this.#prices.push({ pattern, price });
+  }
+
+  /** vCPUs that may live at the same time. */
+  setQuota(quota: { readonly spotVcpus?: number; readonly onDemandVcpus?: number }): void {
+    this.#spotVcpus = quota.spotVcpus ?? this.#spotVcpus;
+    this.#onDemandVcpus = quota.onDemandVcpus ?? this.#onDemandVcpus;
+  }
+
+  /** Back to capacity everywhere, list prices and default quotas. */
+  reset(): void {
+    this.#refusals.length = 0;
+    this.#prices.length = 0;
+    this.#spotVcpus = 64;
+    this.#onDemandVcpus = 64;
+  }
+
+  price(pool: Pool): number {
+    const scripted = this.#prices.findLast(({ pattern }) => matches(pattern, pool));
+    if (scripted !== undefined) return scripted.price;
+    return pool.market === 'spot' ? pool.type.spotPrice : pool.type.onDemandPrice;
+  }
+
+  /** `liveVcpus` are those of the same market that live already. */
+  refusal(pool: Pool, liveVcpus: number): LaunchRefusal | undefined {
+    const scripted = this.#refusals.findLast(({ pattern }) => matches(pattern, pool));
+    if (scripted !== undefined) return refusalOf(scripted.code, pool);
+    const quota = pool.market === 'spot' ? this.#spotVcpus : this.#onDemandVcpus;
+    if (liveVcpus + pool.type.vcpus <= quota) return undefined;
+    return refusalOf(pool.market === 'spot' ? 'MaxSpotInstanceCountExceeded' : 'VcpuLimitExceeded', pool);
+  }
+}
+
+/** The refusal with AWS's own words where they are known. */
+export const refusalOf = (code: string, pool: Pool): LaunchRefusal => ({
+  code,
+  message: MESSAGES[code]?.(pool) ?? `${code} (scripted by the sandbox)`,
+});
+
+const matches = (pattern: PoolPattern, pool: Pool): boolean =>
+  (pattern.instanceType === undefined || pattern.instanceType === pool.type.name) &&
+  (pattern.where === undefined || pattern.where === pool.subnetId || pattern.where === pool.zone) &&
+  (pattern.market === undefined || pattern.market === pool.market);

@@ -1,0 +1,311 @@
+import type { Operations } from '../contracts.ts';
+import type { Fields } from '../wire/fields.ts';
+import { describeOperation, tagSet } from './ec2-describe.ts';
+import type { Ec2State, NetworkInterface, RouteTable, Subnet, VpcEndpoint } from './ec2-state.ts';
+
+/** The read-only network: VPCs, subnets, routes, gateways, endpoints, network interfaces. */
+export function networkOperations(state: Ec2State): Operations {
+  const owner = state.accountId;
+  return {
+    DescribeVpcs: describeOperation({
+      action: 'DescribeVpcs',
+      answer: 'vpcSet',
+      items: () => state.visible(state.vpcs),
+      tags: (vpc) => vpc.tags,
+      ids: { parameter: 'VpcId', of: (vpc) => vpc.id, notFound: 'InvalidVpcID.NotFound' },
+      filters: {
+        'vpc-id': (vpc) => vpc.id,
+        cidr: (vpc) => vpc.cidr,
+        'cidr-block-association.cidr-block': (vpc) => vpc.cidr,
+        'is-default': (vpc) => vpc.isDefault,
+        state: () => 'available',
+        'owner-id': () => owner,
+      },
+      shape: (vpc) => ({
+        ownerId: owner,
+        instanceTenancy: 'default',
+        cidrBlockAssociationSet: [
+          {
+            associationId: vpc.id.replace('vpc', 'vpc-cidr-assoc'),
+            cidrBlock: vpc.cidr,
+            cidrBlockState: { state: 'associated' },
+          },
+        ],
+        isDefault: vpc.isDefault,
+        tagSet: tagSet(vpc.tags),
+        vpcId: vpc.id,
+        state: 'available',
+        cidrBlock: vpc.cidr,
+        dhcpOptionsId: 'default',
+      }),
+    }),
+    DescribeSubnets: describeOperation<Subnet>({
+      action: 'DescribeSubnets',
+      answer: 'subnetSet',
+      items: () => state.visible(state.subnets),
+      tags: (subnet) => subnet.tags,
+      ids: { parameter: 'SubnetId', of: (subnet) => subnet.id, notFound: 'InvalidSubnetID.NotFound' },
+      filters: {
+        'subnet-id': (subnet) => subnet.id,
+        'vpc-id': (subnet) => subnet.vpcId,
+        'availability-zone': (subnet) => subnet.zone,
+        'availability-zone-id': (subnet) => zoneId(subnet.zone),
+        'cidr-block': (subnet) => subnet.cidr,
+        'map-public-ip-on-launch': (subnet) => subnet.mapPublicIp,
+        'default-for-az': (subnet) => state.vpcs.get(subnet.vpcId)?.isDefault ?? false,
+        state: () => 'available',
+        'owner-id': () => owner,
+      },
+      shape: (subnet) => ({
+        availabilityZoneId: zoneId(subnet.zone),
+        mapCustomerOwnedIpOnLaunch: false,
+        ownerId: owner,
+        assignIpv6AddressOnCreation: false,
+        ipv6CidrBlockAssociationSet: [],
+        tagSet: tagSet(subnet.tags),
+        subnetArn: state.arn('subnet', subnet.id),
+        enableDns64: false,
+        ipv6Native: false,
+        subnetId: subnet.id,
+        state: 'available',
+        vpcId: subnet.vpcId,
+        cidrBlock: subnet.cidr,
+        availableIpAddressCount: freeAddresses(state, subnet),
+        availabilityZone: subnet.zone,
+        defaultForAz: state.vpcs.get(subnet.vpcId)?.isDefault ?? false,
+        mapPublicIpOnLaunch: subnet.mapPublicIp,
+      }),
+    }),
+    DescribeRouteTables: describeOperation<RouteTable>({
+      action: 'DescribeRouteTables',
+      answer: 'routeTableSet',
+      items: () => state.visible(state.routeTables),
+      tags: (table) => table.tags,
+      ids: { parameter: 'RouteTableId', of: (table) => table.id, notFound: 'InvalidRouteTableID.NotFound' },
+      filters: {
+        'route-table-id': (table) => table.id,
+        'vpc-id': (table) => table.vpcId,
+        'association.subnet-id': (table) => table.subnetIds,
+        'association.main': (table) => table.main,
+        'association.route-table-id': (table) => table.id,
+        'route.gateway-id': (table) => table.gatewayId,
+        'route.nat-gateway-id': (table) => table.natGatewayId,
+        'owner-id': () => owner,
+      },
+      shape: (table) => routeTableMembers(state, table),
+    }),
+    DescribeInternetGateways: describeOperation({
+      action: 'DescribeInternetGateways',
+      answer: 'internetGatewaySet',
+      items: () => state.visible(state.internetGateways),
+      tags: (gateway) => gateway.tags,
+      ids: {
+        parameter: 'InternetGatewayId',
+        of: (gateway) => gateway.id,
+        notFound: 'InvalidInternetGatewayID.NotFound',
+      },
+      filters: {
+        'internet-gateway-id': (gateway) => gateway.id,
+        'attachment.vpc-id': (gateway) => gateway.vpcId,
+        'attachment.state': () => 'available',
+      },
+      shape: (gateway) => ({
+        attachmentSet: [{ state: 'available', vpcId: gateway.vpcId }],
+        internetGatewayId: gateway.id,
+        ownerId: owner,
+        tagSet: tagSet(gateway.tags),
+      }),
+    }),
+    DescribeNatGateways: describeOperation({
+      action: 'DescribeNatGateways',
+      answer: 'natGatewaySet',
+      items: () => state.visible(state.natGateways),
+      tags: (nat) => nat.tags,
+      ids: { parameter: 'NatGatewayId', of: (nat) => nat.id, notFound: 'NatGatewayNotFound' },
+      filters: {
+        'nat-gateway-id': (nat) => nat.id,
+        'vpc-id': (nat) => nat.vpcId,
+        'subnet-id': (nat) => nat.subnetId,
+        state: () => 'available',
+      },
+      shape: (nat) => ({
+        natGatewayAddressSet: [{ publicIp: nat.publicIp, isPrimary: true, status: 'succeeded' }],
+        natGatewayId: nat.id,
+        state: 'available',
+        subnetId: nat.subnetId,
+        vpcId: nat.vpcId,
+        tagSet: tagSet(nat.tags),
+        connectivityType: 'public',
+      }),
+    }),
+    DescribeVpcEndpoints: describeOperation<VpcEndpoint>({
+      action: 'DescribeVpcEndpoints',
+      answer: 'vpcEndpointSet',
+      items: () => state.visible(state.endpoints),
+      tags: (endpoint) => endpoint.tags,
+      ids: {
+        parameter: 'VpcEndpointId',
+        of: (endpoint) => endpoint.id,
+        notFound: 'InvalidVpcEndpointId.NotFound',
+      },
+      minPage: 1,
+      filters: {
+        'vpc-endpoint-id': (endpoint) => endpoint.id,
+        'vpc-id': (endpoint) => endpoint.vpcId,
+        'service-name': (endpoint) => serviceName(state, endpoint),
+        'vpc-endpoint-type': (endpoint) => endpoint.type,
+        'vpc-endpoint-state': () => 'available',
+      },
+      shape: (endpoint) => endpointMembers(state, endpoint),
+    }),
+    DescribeNetworkInterfaces: describeOperation<NetworkInterface>({
+      action: 'DescribeNetworkInterfaces',
+      answer: 'networkInterfaceSet',
+      items: () => state.visible(state.interfaces),
+      tags: (item) => item.tags,
+      ids: {
+        parameter: 'NetworkInterfaceId',
+        of: (item) => item.id,
+        notFound: 'InvalidNetworkInterfaceID.NotFound',
+      },
+      filters: {
+        'network-interface-id': (item) => item.id,
+        'subnet-id': (item) => item.subnetId,
+        'vpc-id': (item) => state.subnets.get(item.subnetId)?.vpcId,
+        'availability-zone': (item) => state.subnets.get(item.subnetId)?.zone,
+        'group-id': (item) => item.groupIds,
+        'attachment.instance-id': (item) => item.instanceId,
+        'private-ip-address': (item) => item.privateIp,
+        'addresses.private-ip-address': (item) => item.privateIp,
+        'association.public-ip': (item) => item.publicIp,
+        description: (item) => item.description,
+        'requester-managed': (item) => item.requesterManaged,
+        status: () => 'in-use',
+      },
+      shape: (item) => interfaceMembers(state, item),
+    }),
+  };
+}
+
+/** `eu-west-1a` → `euw1-az1`. */
+export function zoneId(zone: string): string {
+  const [area = '', direction = '', rest = ''] = zone.split('-');
+  const letter = rest.slice(-1);
+  return `${area}${direction.slice(0, 1)}${rest.slice(0, -1)}-az${letter.charCodeAt(0) - 96}`;
+}
+
+/** AWS keeps five addresses of every subnet. */
+export function freeAddresses(state: Ec2State, subnet: Subnet): number {
+  const size = 2 ** (32 - Number(subnet.cidr.split('/')[1] ?? '24'));
+  const used = [...state.interfaces.values()].filter((item) => item.subnetId === subnet.id).length;
+  return Math.max(0, size - 5 - used);
+}
+
+const serviceName = (state: Ec2State, endpoint: VpcEndpoint): string =>
+  `com.amazonaws.${state.region}.${endpoint.service}`;
+
+export const groupSet = (state: Ec2State, groupIds: readonly string[]): readonly Fields[] =>
+  groupIds.map((id) => ({ groupId: id, groupName: state.groups.get(id)?.name }));
+
+function routeTableMembers(state: Ec2State, table: RouteTable): Fields {
+  const cidr = state.vpcs.get(table.vpcId)?.cidr;
+  const association = (index: number, subnetId?: string): Fields => ({
+    routeTableAssociationId: `${table.id.replace('rtb', 'rtbassoc').slice(0, -1)}${index.toString(16)}`,
+    routeTableId: table.id,
+    ...(subnetId === undefined ? {} : { subnetId }),
+    main: subnetId === undefined,
+    associationState: { state: 'associated' },
+  });
+  const route = (target: Fields): Fields => ({
+    destinationCidrBlock: '0.0.0.0/0',
+    ...target,
+    state: 'active',
+    origin: 'CreateRoute',
+  });
+  const prefixRoutes = [...state.endpoints.values()]
+    .filter((endpoint) => endpoint.vpcId === table.vpcId && endpoint.type === 'Gateway')
+    .map((endpoint) => ({
+      destinationPrefixListId: endpoint.id.replace('vpce', 'pl'),
+      gatewayId: endpoint.id,
+      state: 'active',
+      origin: 'CreateRoute',
+    }));
+  return {
+    associationSet: [
+      ...(table.main ? [association(0)] : []),
+      ...table.subnetIds.map((subnetId, index) => association(index + 1, subnetId)),
+    ],
+    propagatingVgwSet: [],
+    routeTableId: table.id,
+    routeSet: [
+      { destinationCidrBlock: cidr, gatewayId: 'local', state: 'active', origin: 'CreateRouteTable' },
+      ...(table.gatewayId === undefined ? [] : [route({ gatewayId: table.gatewayId })]),
+      ...(table.natGatewayId === undefined ? [] : [route({ natGatewayId: table.natGatewayId })]),
+      ...prefixRoutes,
+    ],
+    tagSet: tagSet(table.tags),
+    vpcId: table.vpcId,
+    ownerId: state.accountId,
+  };
+}
+
+function endpointMembers(state: Ec2State, endpoint: VpcEndpoint): Fields {
+  const isInterface = endpoint.type === 'Interface';
+  const name = `${endpoint.service}.${state.region}`;
+  return {
+    vpcEndpointId: endpoint.id,
+    vpcEndpointType: endpoint.type,
+    vpcId: endpoint.vpcId,
+    serviceName: serviceName(state, endpoint),
+    state: 'available',
+    routeTableIdSet: isInterface
+      ? []
+      : [...state.routeTables.values()]
+          .filter((table) => table.vpcId === endpoint.vpcId)
+          .map((table) => table.id),
+    subnetIdSet: endpoint.subnetIds,
+    groupSet: groupSet(state, endpoint.groupIds),
+    privateDnsEnabled: endpoint.privateDns,
+    requesterManaged: false,
+    networkInterfaceIdSet: [...state.interfaces.values()]
+      .filter((item) => item.description.endsWith(endpoint.id))
+      .map((item) => item.id),
+    dnsEntrySet: isInterface ? [{ dnsName: `${endpoint.id}.${name}.vpce.amazonaws.com` }] : [],
+    tagSet: tagSet(endpoint.tags),
+    ownerId: state.accountId,
+  };
+}
+
+export function interfaceMembers(state: Ec2State, item: NetworkInterface): Fields {
+  const subnet = state.subnets.get(item.subnetId);
+  const association =
+    item.publicIp === undefined ? undefined : { publicIp: item.publicIp, ipOwnerId: 'amazon' };
+  return {
+    association,
+    attachment:
+      item.instanceId === undefined
+        ? undefined
+        : {
+            attachmentId: item.id.replace('eni', 'eni-attach'),
+            deleteOnTermination: true,
+            deviceIndex: 0,
+            instanceId: item.instanceId,
+            instanceOwnerId: state.accountId,
+            status: 'attached',
+          },
+    availabilityZone: subnet?.zone,
+    description: item.description,
+    groupSet: groupSet(state, item.groupIds),
+    interfaceType: item.requesterManaged ? 'vpc_endpoint' : 'interface',
+    networkInterfaceId: item.id,
+    ownerId: state.accountId,
+    privateIpAddress: item.privateIp,
+    privateIpAddressesSet: [{ association, primary: true, privateIpAddress: item.privateIp }],
+    requesterManaged: item.requesterManaged,
+    sourceDestCheck: true,
+    status: 'in-use',
+    subnetId: item.subnetId,
+    tagSet: tagSet(item.tags),
+    vpcId: subnet?.vpcId,
+  };
+}
