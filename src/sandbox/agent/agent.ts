@@ -179,19 +179,15 @@ class Agent implements RunningAgent {
     await this.#channel.drained(Math.max(0, deadline - this.#deps.clock.now()));
     if (this.#over) return;
     this.#channel.terminating();
-    this.#end({ status: 'Success', output: '' });
+    this.#deps.complete({ status: 'Success', output: '' });
+    this.cancel();
   }
 
   /** The agent leaves without a word to the client; the text travels through the control channel (transcript e2). */
   #fail(output: string): void {
     if (this.#over) return;
-    this.#channel.close();
-    this.#end({ status: 'Failed', output });
-  }
-
-  #end(result: TaskResult): void {
     this.cancel();
-    this.#deps.complete(result);
+    this.#deps.complete({ status: 'Failed', output });
   }
 
   #openDataKey(ciphertextBlob: Uint8Array, challengeAcknowledged: boolean): void {
@@ -205,7 +201,9 @@ class Agent implements RunningAgent {
     try {
       const { plaintext, keyArn } = this.#deps.kms.decrypt(ciphertextBlob, context);
       if (roleName === undefined || !this.#deps.access.authorizeRole(roleName, 'kms:Decrypt', keyArn))
-        throw new Error(`AccessDeniedException: role ${roleName ?? '(none)'} may not kms:Decrypt with ${keyArn}`);
+        throw new Error(
+          `AccessDeniedException: role ${roleName ?? '(none)'} may not kms:Decrypt with ${keyArn}`,
+        );
       this.#channel.provideDataKey(plaintext, ciphertextBlob);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

@@ -127,7 +127,8 @@ export function runMuxPort(
     connection.socket = socket;
     socket.on('data', (bytes: Buffer) => {
       if (!connections.has(id)) return;
-      for (let at = 0; at < bytes.byteLength; at += READ_SIZE) mux.write(id, bytes.subarray(at, at + READ_SIZE));
+      for (let at = 0; at < bytes.byteLength; at += READ_SIZE)
+        mux.write(id, bytes.subarray(at, at + READ_SIZE));
       pump();
     });
     const closed = (): void => {

@@ -122,7 +122,8 @@ export class Outlet {
       used++;
     }
     const rest = this.#queue[used];
-    const partial = length - this.#queue.slice(0, used).reduce((sum, entry) => sum + entry.bytes.byteLength, 0);
+    const partial =
+      length - this.#queue.slice(0, used).reduce((sum, entry) => sum + entry.bytes.byteLength, 0);
     this.#queue.splice(0, used);
     if (rest !== undefined && partial > 0)
       this.#queue[0] = { stream: rest.stream, bytes: rest.bytes.subarray(partial) };

@@ -70,7 +70,7 @@ export function parseGatewayFaults(specs: readonly string[]): GatewayFaultPlan {
 }
 
 function parseOne(spec: string): Partial<GatewayFaultPlan> {
-  const [name = '', value] = splitOnce(spec, '=');
+  const [name, value] = splitOnce(spec, '=');
   if (!isFaultName(name)) throw badFault(spec, `one of ${NAMES.join(', ')}`);
   switch (name) {
     case 'drop':
@@ -145,7 +145,10 @@ function refusal(spec: string, value: string | undefined): GatewayFaultPlan['ref
     case 'no-token':
       return value;
     default:
-      throw badFault(spec, 'refuse-resume, refuse-resume=403, refuse-resume=expired or refuse-resume=no-token');
+      throw badFault(
+        spec,
+        'refuse-resume, refuse-resume=403, refuse-resume=expired or refuse-resume=no-token',
+      );
   }
 }
 

@@ -64,7 +64,9 @@ export class GatewaySession {
   #agent: AgentEnd | undefined;
   #token = '';
   #wasConnected = false;
-  #ended: { readonly at: number; readonly status: 'Terminated' | 'Failed' } | undefined;
+  #ended:
+    | { readonly at: number; readonly status: 'Terminated' | 'Failed'; readonly output: string }
+    | undefined;
   #lastTraffic: number;
   #cancelIdle: (() => void) | undefined;
 
@@ -139,9 +141,13 @@ export class GatewaySession {
     };
   }
 
-  /** False refuses the channel: wrong token, or the session is over. */
+  /** False refuses the channel: the token is wrong. Whoever comes after the end learns why it ended. */
   attachClient(socket: ClientSocket, opening: DataChannelOpening): boolean {
-    if (this.isOver || opening.tokenValue !== this.#token) return false;
+    if (opening.tokenValue !== this.#token) return false;
+    if (this.#ended !== undefined) {
+      this.#sendClosed(socket, this.#ended.output);
+      return true;
+    }
     this.#client?.cut();
     this.#toClient.clear();
     this.#client = socket;
@@ -198,27 +204,33 @@ export class GatewaySession {
   /** Sends channel_closed to both sides. Only the first call counts. */
   end(status: 'Terminated' | 'Failed', output: string): void {
     if (this.#ended !== undefined) return;
-    this.#ended = { at: this.#options.clock.now(), status };
+    this.#ended = { at: this.#options.clock.now(), status, output };
     this.#cancelIdle?.();
     for (const cancel of this.#cancels) cancel();
     for (const cut of Object.values(this.#cuts)) cut.stop();
     this.#toClient.clear();
     this.#toAgent.clear();
-    const closed = encodeChannelClosed({
+    const [agent, client] = [this.#agent, this.#client];
+    this.#agent = undefined;
+    agent?.receive(this.#closedMessage(output));
+    if (client !== undefined) this.#sendClosed(client, output);
+    this.#options.onEnd();
+  }
+
+  #sendClosed(client: ClientSocket, output: string): void {
+    if (this.#options.faults.plan.silent) return;
+    client.send(this.#closedMessage(output));
+    client.close(NORMAL_CLOSURE, 'Bye');
+  }
+
+  #closedMessage(output: string): Uint8Array {
+    return encodeChannelClosed({
       messageId: uuid(this.#options.randomBytes),
       createdDate: this.#options.clock.now(),
       destinationId: this.request.target,
       sessionId: this.request.sessionId,
       output,
     });
-    const [agent, client] = [this.#agent, this.#client];
-    this.#agent = undefined;
-    agent?.receive(closed);
-    if (!this.#options.faults.plan.silent) {
-      client?.send(closed);
-      client?.close(NORMAL_CLOSURE, 'Bye');
-    }
-    this.#options.onEnd();
   }
 
   #fromAgent(end: AgentEnd, frame: Uint8Array): void {

@@ -78,7 +78,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
           context: session === undefined ? {} : sessionTags(session.request),
         },
       ]);
-    if (session === undefined || session.isOver) throw new AwsError('NotFound', 'no such session', 404);
+    if (session === undefined) throw new AwsError('NotFound', 'no such session', 404);
     return session;
   };
 
@@ -127,7 +127,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
             403,
           );
         case 'expired':
-          throw new AwsError('ExpiredTokenException', 'The security token included in the request is expired', 403);
+          throw new AwsError(
+            'ExpiredTokenException',
+            'The security token included in the request is expired',
+            403,
+          );
         case 'no-token':
           return 'over';
         case undefined:
@@ -190,7 +194,8 @@ function decodeSegment(segment: string | undefined): string | undefined {
 const REASONS: Readonly<Record<number, string>> = { 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found' };
 
 function refuse(socket: Duplex, error: unknown): void {
-  const known = error instanceof AwsError ? error : new AwsError('InternalServerError', 'internal error', 500);
+  const known =
+    error instanceof AwsError ? error : new AwsError('InternalServerError', 'internal error', 500);
   // IAM's refusals are 400 on JSON services; on an upgrade the gateway answers 403.
   const status = known.code === 'AccessDeniedException' ? 403 : known.status;
   const body = JSON.stringify({ __type: known.code, message: known.message });

@@ -47,7 +47,8 @@ export function executeCommandOperation(deps: ExecuteCommandDeps): Operation {
         container.agent !== 'RUNNING'
       )
         throw invalid(NOT_ENABLED);
-      if (!deps.isConnected(task, container)) throw new AwsError('TargetNotConnectedException', NOT_CONNECTED);
+      if (!deps.isConnected(task, container))
+        throw new AwsError('TargetNotConnectedException', NOT_CONNECTED);
       const session = deps.sessions.open({
         sessionId: `ecs-execute-command-${hexId(deps.randomBytes, SESSION_ID_DIGITS)}`,
         target: targetOf(cluster.name, task.id, runtimeId),

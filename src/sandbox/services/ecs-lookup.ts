@@ -44,7 +44,10 @@ export class EcsLookup {
 
   service(input: Input, member = 'service'): ServiceState {
     const cluster = this.cluster(input);
-    const service = this.state.service(cluster.name, nameOf(requiredText(input, member, 'InvalidParameterException')));
+    const service = this.state.service(
+      cluster.name,
+      nameOf(requiredText(input, member, 'InvalidParameterException')),
+    );
     if (service === undefined) throw new AwsError('ServiceNotFoundException', 'Service not found.');
     return service;
   }

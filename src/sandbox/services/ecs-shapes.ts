@@ -164,7 +164,10 @@ export function taskShape(account: EcsAccount, state: EcsState, task: TaskState)
     stoppedReason: task.stoppedReason,
     version: 3,
     attributes: [{ name: 'ecs.cpu-architecture', value: 'x86_64' }],
-    overrides: { containerOverrides: task.containers.map(({ name }) => ({ name })), inferenceAcceleratorOverrides: [] },
+    overrides: {
+      containerOverrides: task.containers.map(({ name }) => ({ name })),
+      inferenceAcceleratorOverrides: [],
+    },
     ephemeralStorage: { sizeInGiB: 20 },
     attachments: [attachmentShape(task, account)],
     containers: task.containers.map((container) => containerShape(account, task, arn, container)),

@@ -19,17 +19,9 @@ import { paginate } from '../wire/pages.ts';
 import { isAgentConnected, taskRoleName } from './ecs-connectivity.ts';
 import { executeCommandOperation } from './ecs-execute-command.ts';
 import { EcsLookup, tagContext } from './ecs-lookup.ts';
-import {
-  clusterArn,
-  clusterOf,
-  type EcsAccount,
-  nameOf,
-  serviceArn,
-  taskArn,
-  taskDefinitionArn,
-} from './ecs-names.ts';
+import { clusterArn, type EcsAccount, nameOf, serviceArn, taskArn, taskDefinitionArn } from './ecs-names.ts';
 import { clusterShape, serviceShape, taskDefinitionShape, taskShape } from './ecs-shapes.ts';
-import { type ClusterState, definitionName, EcsState, type ServiceState, type TaskState } from './ecs-state.ts';
+import { definitionName, EcsState, type TaskState } from './ecs-state.ts';
 import { optionalCount, optionalFlag, optionalText, requiredText, textList } from './members.ts';
 
 export interface EcsDeps {
@@ -307,7 +299,8 @@ function taskOperations(lookup: EcsLookup): Operations {
 
 function listedTasks(lookup: EcsLookup, input: Input): readonly TaskState[] {
   const cluster = lookup.cluster(input);
-  const service = optionalText(input, 'serviceName') === undefined ? undefined : lookup.service(input, 'serviceName');
+  const service =
+    optionalText(input, 'serviceName') === undefined ? undefined : lookup.service(input, 'serviceName');
   const family = optionalText(input, 'family');
   const startedBy = optionalText(input, 'startedBy');
   const desiredStatus = optionalText(input, 'desiredStatus') ?? 'RUNNING';
@@ -361,4 +354,3 @@ function listPage<T>(items: readonly T[], input: Input, defaultSize: number) {
   if (size < 1 || size > MAX_PAGE) throw invalid(`maxResults must be between 1 and ${MAX_PAGE}.`);
   return paginate(items, optionalText(input, 'nextToken'), size, 'InvalidParameterException');
 }
-

@@ -21,7 +21,10 @@ export interface KmsService extends SandboxService {
   /** ARN for an id, ARN or alias. Throws NotFoundException. */
   keyArn(keyId: string): string;
   /** Throws AwsError `InvalidCiphertextException` for another context, another key, or a damaged blob. */
-  decrypt(ciphertextBlob: Uint8Array, context: EncryptionContext): { readonly plaintext: Uint8Array; readonly keyArn: string };
+  decrypt(
+    ciphertextBlob: Uint8Array,
+    context: EncryptionContext,
+  ): { readonly plaintext: Uint8Array; readonly keyArn: string };
 }
 
 interface Key {
@@ -57,7 +60,9 @@ export function createKmsService(deps: KmsDeps): KmsService {
     const name = keyId.endsWith(DEFAULT_ALIAS) ? DEFAULT_KEY_ID : keyId.replace(/^.*key\//, '');
     const key = keys.get(name);
     if (key === undefined) {
-      const arn = keyId.startsWith('arn:') ? keyId : `arn:aws:kms:${deps.region}:${deps.accountId}:key/${keyId}`;
+      const arn = keyId.startsWith('arn:')
+        ? keyId
+        : `arn:aws:kms:${deps.region}:${deps.accountId}:key/${keyId}`;
       throw new AwsError('NotFoundException', `Key '${arn}' does not exist`);
     }
     return key;
@@ -69,11 +74,21 @@ export function createKmsService(deps: KmsDeps): KmsService {
       sealAesGcm(key.secret, deps.randomBytes(12), concat([digestOf(context), plaintext])),
     ]);
 
-  const decrypt = (blob: Uint8Array, context: EncryptionContext): { plaintext: Uint8Array; keyArn: string } => {
+  const decrypt = (
+    blob: Uint8Array,
+    context: EncryptionContext,
+  ): { plaintext: Uint8Array; keyArn: string } => {
     const key = keys.get(Buffer.from(blob.subarray(0, KEY_ID_BYTES)).toString('latin1').trimEnd());
     const opened = key === undefined ? undefined : openAesGcm(key.secret, blob.subarray(KEY_ID_BYTES));
-    if (key === undefined || opened === undefined || !equal(opened.subarray(0, DIGEST_BYTES), digestOf(context)))
-      throw new AwsError('InvalidCiphertextException', 'The ciphertext is invalid or was encrypted under another context.');
+    if (
+      key === undefined ||
+      opened === undefined ||
+      !equal(opened.subarray(0, DIGEST_BYTES), digestOf(context))
+    )
+      throw new AwsError(
+        'InvalidCiphertextException',
+        'The ciphertext is invalid or was encrypted under another context.',
+      );
     return { plaintext: opened.subarray(DIGEST_BYTES), keyArn: key.arn };
   };
 
@@ -93,7 +108,11 @@ export function createKmsService(deps: KmsDeps): KmsService {
     operations: {
       GenerateDataKey: {
         authorize: (input) => [
-          check('GenerateDataKey', findKey(requiredText(input, 'KeyId')).arn, textMap(input, 'EncryptionContext')),
+          check(
+            'GenerateDataKey',
+            findKey(requiredText(input, 'KeyId')).arn,
+            textMap(input, 'EncryptionContext'),
+          ),
         ],
         run(input) {
           const key = findKey(requiredText(input, 'KeyId'));
@@ -114,8 +133,15 @@ export function createKmsService(deps: KmsDeps): KmsService {
           const opened = decrypt(requiredBlob(input, 'CiphertextBlob'), textMap(input, 'EncryptionContext'));
           const keyId = optionalText(input, 'KeyId');
           if (keyId !== undefined && findKey(keyId).arn !== opened.keyArn)
-            throw new AwsError('IncorrectKeyException', 'The key ID in the request does not identify the key of the ciphertext.');
-          return { KeyId: opened.keyArn, Plaintext: opened.plaintext, EncryptionAlgorithm: 'SYMMETRIC_DEFAULT' };
+            throw new AwsError(
+              'IncorrectKeyException',
+              'The key ID in the request does not identify the key of the ciphertext.',
+            );
+          return {
+            KeyId: opened.keyArn,
+            Plaintext: opened.plaintext,
+            EncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
+          };
         },
       },
       DescribeKey: {

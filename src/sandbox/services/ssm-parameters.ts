@@ -14,7 +14,9 @@ const MAX_NAMES = 10;
 
 /** Public parameters have an empty account in their ARN, like AWS's documents. */
 const parameterArn = (region: string, name: string): string =>
-  name.startsWith('arn:') ? name : `arn:aws:ssm:${region}::parameter${name.startsWith('/') ? '' : '/'}${name}`;
+  name.startsWith('arn:')
+    ? name
+    : `arn:aws:ssm:${region}::parameter${name.startsWith('/') ? '' : '/'}${name}`;
 
 export function parameterOperations({ region, publicParameter }: ParameterDeps): Operations {
   const read = (identifier: string): unknown => {

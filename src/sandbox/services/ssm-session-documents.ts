@@ -234,7 +234,9 @@ function resolveParameters(
       const value = values?.[0] ?? rule.default;
       if (value === undefined) throw invalidParameters(`Parameter "${name}" requires a value.`);
       if (rule.allowedPattern !== undefined && !new RegExp(rule.allowedPattern).test(value))
-        throw invalidParameters(`Parameter "${name}" has value "${value}" not matching "${rule.allowedPattern}".`);
+        throw invalidParameters(
+          `Parameter "${name}" has value "${value}" not matching "${rule.allowedPattern}".`,
+        );
       if (rule.allowedValues !== undefined && !rule.allowedValues.includes(value))
         throw invalidParameters(
           `Parameter "${name}" has value "${value}" not among ${rule.allowedValues.join(', ')}.`,
@@ -266,5 +268,4 @@ function record(value: unknown): Readonly<Record<string, unknown>> | undefined {
 }
 
 /** Values of documents are strings; YAML may have read them as numbers or flags. */
-const text = (value: unknown): string =>
-  typeof value === 'string' ? value : typeof value === 'object' ? JSON.stringify(value) : String(value);
+const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));

@@ -1,4 +1,10 @@
-import { type AuthorizationCheck, AwsError, type Machine, type Operations, type Principal } from '../contracts.ts';
+import {
+  type AuthorizationCheck,
+  AwsError,
+  type Machine,
+  type Operations,
+  type Principal,
+} from '../contracts.ts';
 import { hexId } from '../gateway/identifiers.ts';
 import { type SessionRecord, type Sessions, sessionTags } from '../gateway/session-plan.ts';
 import type { RandomBytes } from '../random.ts';
@@ -90,7 +96,11 @@ export function sessionOperations(deps: SessionDeps): Operations {
   };
 }
 
-const answer = (access: { readonly sessionId: string; readonly streamUrl: string; readonly tokenValue: string }) => ({
+const answer = (access: {
+  readonly sessionId: string;
+  readonly streamUrl: string;
+  readonly tokenValue: string;
+}) => ({
   SessionId: access.sessionId,
   StreamUrl: access.streamUrl,
   TokenValue: access.tokenValue,
@@ -152,7 +162,11 @@ function startChecks(deps: SessionDeps, input: Input): readonly AuthorizationChe
   const target = targetCheck(deps, 'StartSession', requiredText(input, 'Target'));
   return [
     { ...target, context: { ...target.context, ...context } },
-    { action: 'ssm:StartSession', resource: deps.documents.arn(optionalText(input, 'DocumentName')), context },
+    {
+      action: 'ssm:StartSession',
+      resource: deps.documents.arn(optionalText(input, 'DocumentName')),
+      context,
+    },
   ];
 }
 

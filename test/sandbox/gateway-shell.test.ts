@@ -1,0 +1,54 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type Lab, startLab } from './support/gateway-lab.ts';
+import { RawClient } from './support/raw-client.ts';
+
+let lab: Lab;
+const clients: RawClient[] = [];
+
+const connect = async (...args: Parameters<typeof RawClient.open>): Promise<RawClient> => {
+  const client = await RawClient.open(...args);
+  clients.push(client);
+  return client;
+};
+
+beforeEach(async () => {
+  lab = await startLab();
+});
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.close();
+  await lab.close();
+});
+
+test('a shell without a handshake echoes, follows the window size, obeys Ctrl-C and ends with channel_closed', async () => {
+  const client = await connect(lab.start({ type: 'Standard_Stream' }));
+  const opened = await client.event('opened');
+  expect(opened).toMatchObject({ sessionType: undefined, agentVersion: '' });
+  client.act((channel, now) => channel.sendSize({ columns: 132, rows: 50 }, now));
+  client.send('stty size\r');
+  await client.untilOutput('50 132');
+  client.send('sleep 100\r');
+  await client.untilOutput('sleep 100');
+  client.send('\u0003');
+  client.send('echo "st=$?"\r');
+  await client.untilOutput('st=130');
+  client.send('exit 5\r');
+  expect(await client.event('closed')).toMatchObject({ output: '' });
+});
+
+test('a command runs without a shell and its output arrives whole', async () => {
+  const client = await connect(
+    lab.start({ type: 'InteractiveCommands', command: `/bin/sh -c "echo out; echo err >&2; exit 7"` }),
+  );
+  await client.event('closed');
+  expect(client.stdout).toBe('out\r\nerr\r\n');
+});
+
+test('a program that does not exist is told through channel_closed, with no stream message', async () => {
+  const client = await connect(lab.start({ type: 'InteractiveCommands', command: '/bin/nosuch --x' }));
+  const closed = await client.event('closed');
+  expect(closed.output).toBe(
+    '\n----------ERROR-------\nUnable to start command: Failed to start pty: fork/exec /bin/nosuch: no such file or directory\n\n',
+  );
+  expect(client.events.filter((event) => event.type === 'output')).toEqual([]);
+});
