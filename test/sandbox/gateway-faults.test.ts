@@ -40,11 +40,11 @@ async function connect(of: Lab, plan: Parameters<Lab['start']>[0]): Promise<RawC
 }
 
 test.each([
-  'drop=0.2',
+  'drop=0.05',
   'duplicate=0.3',
   'reorder=0.3',
   'delay=20ms',
-  'drop=0.1,duplicate=0.1,reorder=0.1,delay=5ms',
+  'drop=0.05,duplicate=0.1,reorder=0.1,delay=5ms',
   'slow-agent=5ms',
 ])('with %s every byte arrives once and in order', async (fault) => {
   // Small messages, so that the faults find many of them.

@@ -10,7 +10,6 @@ import {
   type Operations,
   type SandboxService,
   type Seed,
-  type SeedTag,
   type Timing,
 } from '../contracts.ts';
 import type { Sessions } from '../gateway/session-plan.ts';
