@@ -116,9 +116,15 @@ async function all<Page, T>(
 
 function networkCalls(
   client: sdk.EC2Client,
-): Pick<Ec2Port, 'vpcs' | 'subnets' | 'routeTables' | 'vpcEndpoints'> {
+): Pick<Ec2Port, 'regions' | 'vpcs' | 'subnets' | 'routeTables' | 'vpcEndpoints'> {
   const paging = { client };
   return {
+    async regions() {
+      const answer = await mapped('ec2:DescribeRegions', () =>
+        client.send(new sdk.DescribeRegionsCommand({})),
+      );
+      return (answer.Regions ?? []).flatMap((region) => region.RegionName ?? []).sort();
+    },
     async vpcs({ ids }) {
       const pages = sdk.paginateDescribeVpcs(paging, { Filters: idFilter('vpc-id', ids) });
       return (await all('ec2:DescribeVpcs', pages, (page) => page.Vpcs)).map(vpcOf);

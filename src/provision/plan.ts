@@ -284,7 +284,8 @@ export function egressChanges(
 
 function databaseSteps(inventory: Inventory, spec: BastionSpec): PlanStep[] {
   const group = groupFor(inventory, spec);
-  return spec.databases.map((database) => {
+  const admitted = spec.databases.filter((database) => database.admit);
+  return admitted.map((database) => {
     const name = `tcp/${database.port} in ${database.groupId}`;
     const rule = inventory.databaseRules.find(
       (candidate) =>

@@ -191,6 +191,8 @@ export interface FleetResult {
 }
 
 export interface Ec2Port {
+  /** DescribeRegions: names of those that the account may use. */
+  regions(): Promise<readonly string[]>;
   /** DescribeVpcs. Ids that do not exist are absent from the result. */
   vpcs(filter: { readonly ids?: readonly string[] }): Promise<readonly Vpc[]>;
   /** DescribeSubnets. Ids that do not exist are absent from the result. */

@@ -2,11 +2,13 @@ import { usage } from '../core/errors.ts';
 import type { NetworkChoice } from './network.ts';
 import type { Image, Market, Tags } from './ports.ts';
 
-/** A database that the bastion must reach: egress to its port, and, only because it was asked for, one rule in its group. */
+/** A database that the bastion may reach. */
 export interface DatabaseAccess {
   readonly id: string;
   readonly port: number;
   readonly groupId: string;
+  /** Also add an ingress rule to the database's group: only when asked for (--allow-db). */
+  readonly admit: boolean;
 }
 
 export type BoundarySpec =

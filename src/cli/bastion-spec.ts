@@ -1,0 +1,375 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { AwsAccount } from '../aws/account.ts';
+import { collect, describeAllServices, findCluster } from '../connect/discover.ts';
+import type { Database } from '../connect/ports.ts';
+import { nameOf } from '../connect/select.ts';
+import { failed, noMatch, ToolError, usage } from '../core/errors.ts';
+import { boundaryArn, type InventoryScope } from '../provision/inventory.ts';
+import { checkBastionName, IAM_PATH, resourceTags, SHARED_BOUNDARY } from '../provision/names.ts';
+import { chooseNetwork, type NetworkChoice, type NetworkFacts } from '../provision/network.ts';
+import { fillDocument, type PlaceholderValues } from '../provision/policy-documents.ts';
+import { architecturesOf, checkTypes, DEFAULT_TYPES } from '../provision/pool.ts';
+import type { Ec2Port, Identity, Vpc } from '../provision/ports.ts';
+import type { BastionSpec, BoundarySpec, DatabaseAccess, RoleSpec } from '../provision/spec.ts';
+import { renderUserData, USER_DATA_FILES } from '../provision/user-data.ts';
+import type { UpOptions } from './commands/up.ts';
+import type { CommandContext } from './context.ts';
+
+/** Turns what was typed into a BastionSpec: asks the account for everything that was left out. Reads only. */
+
+export interface GatheredSpec {
+  readonly spec: BastionSpec;
+  readonly scope: InventoryScope;
+  readonly identity: Identity;
+}
+
+/** More group references than this would crowd the rule quota: the ports are then opened towards the VPC's ranges. */
+const MOST_DATABASE_RULES = 20;
+const SERVICES_LOOKED_AT = 50;
+
+/** Throws what the ports throw and the usage, no-match and network errors named at each part. */
+export async function gatherSpec(options: UpOptions, context: CommandContext): Promise<GatheredSpec> {
+  const name = checkBastionName(options.name);
+  const types = checkTypes(options.types.length > 0 ? options.types : DEFAULT_TYPES, !options.tunnelOnly);
+  const account = await context.account();
+  const [identityPort, ec2, images] = await Promise.all([
+    account.identity(),
+    account.ec2(),
+    account.images(),
+  ]);
+  const [identity, cluster, pictures] = await Promise.all([
+    identityPort.caller(),
+    options.tunnelOnly ? Promise.resolve(undefined) : clusterOf(context, account),
+    Promise.all(architecturesOf(types).map((architecture) => images.latest(architecture))),
+  ]);
+  const scope = {
+    name,
+    region: account.region,
+    accountId: identity.accountId,
+    partition: identity.partition,
+  };
+  const home = await homeOf(options, cluster, context, account, ec2);
+  const facts = await readNetwork(ec2, home.vpcId);
+  const network = chooseNetwork(facts, {
+    subnetIds: options.subnets,
+    preferredSubnetIds: home.subnetIds,
+    installs: !options.tunnelOnly,
+    clientGroupIds: options.clientSecurityGroups,
+  });
+  const [role, databases] = await Promise.all([
+    roleOf(options, cluster, scope, context, account),
+    databasesOf(options, network, context, account),
+  ]);
+  const expiresAt = context.clock.now() + options.ttlMs;
+  const tooMany = databases.length > MOST_DATABASE_RULES;
+  const spec: BastionSpec = {
+    name,
+    region: account.region,
+    cluster,
+    network,
+    role,
+    types,
+    images: pictures,
+    market: options.onDemand ? 'on-demand' : 'spot',
+    databases: tooMany ? databases.filter((database) => database.admit) : databases,
+    egressPorts: [
+      ...new Set([...options.egressPorts, ...(tooMany ? databases.map((database) => database.port) : [])]),
+    ],
+    vpcCidrs: facts.vpc.cidrs,
+    clientGroupIds: options.clientSecurityGroups,
+    expiresAt,
+    extends: options.ttlGiven,
+    idleMinutes: options.idleMinutes,
+    userData: renderUserData(await userDataFiles(context.assets('userdata')), {
+      bastion: name,
+      region: account.region,
+      cluster,
+      expiresAt,
+      idleMinutes: options.idleMinutes,
+    }),
+    tags: resourceTags({
+      name,
+      owner: identity.arn,
+      expiresAt,
+      idleMinutes: options.idleMinutes,
+      cluster,
+      roleIsGiven: role.kind === 'given',
+      version: context.version,
+    }),
+  };
+  return { spec, scope, identity };
+}
+
+async function clusterOf(context: CommandContext, account: AwsAccount): Promise<string> {
+  const { cluster, service } = context.settings;
+  const ecs = await account.ecs();
+  try {
+    return await findCluster(ecs, { cluster, service, task: undefined, container: undefined });
+  } catch (error) {
+    if (!(error instanceof ToolError) || error.code !== 'no-clusters') throw error;
+    throw noMatch(error.code, error.message, {
+      hints: [...error.hints, 'fargate-connect up --tunnel-only --vpc VPC   # a bastion for tunnels only'],
+      cause: error,
+    });
+  }
+}
+
+interface Home {
+  readonly vpcId: string;
+  /** Subnets of the service; preferred. */
+  readonly subnetIds: readonly string[];
+}
+
+/** The VPC: as given, that of the subnets given, that of the service, that of most services of the cluster, or the only one. */
+async function homeOf(
+  options: UpOptions,
+  cluster: string | undefined,
+  context: CommandContext,
+  account: AwsAccount,
+  ec2: Ec2Port,
+): Promise<Home> {
+  if (options.vpc !== undefined) return { vpcId: options.vpc, subnetIds: [] };
+  if (options.subnets.length > 0) return { vpcId: await vpcOfSubnets(ec2, options.subnets), subnetIds: [] };
+  const subnetIds = cluster === undefined ? [] : await serviceSubnets(cluster, context, account);
+  if (subnetIds.length > 0) {
+    const subnets = await ec2.subnets({ ids: [...new Set(subnetIds)] });
+    const count = new Map<string, number>();
+    for (const id of subnetIds) {
+      const vpcId = subnets.find((subnet) => subnet.id === id)?.vpcId;
+      if (vpcId !== undefined) count.set(vpcId, (count.get(vpcId) ?? 0) + 1);
+    }
+    const ranked = [...count].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([vpcId]) => vpcId);
+    const [vpcId, ...others] = ranked;
+    if (vpcId !== undefined) {
+      if (others.length > 0) {
+        context.report({
+          type: 'note',
+          level: 'warning',
+          code: 'vpc-chosen',
+          message: `services of cluster ${cluster ?? ''} live in several VPCs; ${vpcId} has most of them (others with --vpc: ${others.join(', ')})`,
+          details: { vpc: vpcId, others },
+        });
+      }
+      const own = subnets.filter((subnet) => subnet.vpcId === vpcId).map((subnet) => subnet.id);
+      return { vpcId, subnetIds: own };
+    }
+  }
+  return { vpcId: await onlyVpc(context, ec2), subnetIds: [] };
+}
+
+async function vpcOfSubnets(ec2: Ec2Port, ids: readonly string[]): Promise<string> {
+  const subnets = await ec2.subnets({ ids });
+  const missing = ids.filter((id) => !subnets.some((subnet) => subnet.id === id));
+  if (missing.length > 0) {
+    throw noMatch('subnet-not-found', `no subnet ${missing.join(', ')} in this region`, {
+      details: { subnets: missing },
+    });
+  }
+  const vpcs = [...new Set(subnets.map((subnet) => subnet.vpcId))];
+  const [only, ...others] = vpcs;
+  if (only !== undefined && others.length === 0) return only;
+  throw usage('subnets-differ', `the subnets belong to several VPCs: ${vpcs.join(', ')}`, {
+    details: { vpcs },
+  });
+}
+
+/** Each subnet as often as a service names it. Throws `service-not-found`. */
+async function serviceSubnets(
+  cluster: string,
+  context: CommandContext,
+  account: AwsAccount,
+): Promise<readonly string[]> {
+  const ecs = await account.ecs();
+  const wanted = context.settings.service;
+  if (wanted !== undefined) {
+    const [service] = await ecs.describeServices(cluster, [nameOf(wanted)]);
+    if (service !== undefined) return service.subnets;
+    throw noMatch('service-not-found', `no service ${nameOf(wanted)} in cluster ${cluster}`, {
+      hints: [`fargate-connect ls services --cluster ${cluster}`],
+      details: { service: nameOf(wanted), cluster },
+    });
+  }
+  const names = (await collect(ecs.serviceNames(cluster))).slice(0, SERVICES_LOOKED_AT);
+  const services = await describeAllServices(ecs, cluster, names);
+  return services.flatMap((service) => service.subnets);
+}
+
+async function onlyVpc(context: CommandContext, ec2: Ec2Port): Promise<string> {
+  const vpcs = await ec2.vpcs({});
+  const [only, ...others] = vpcs;
+  if (only === undefined) {
+    throw noMatch('vpc-not-found', 'this region has no VPC', { hints: ['another region? --region'] });
+  }
+  if (others.length === 0) return only.id;
+  const chosen = await context.prompter.select({
+    message: 'In which VPC?',
+    flag: '--vpc',
+    choices: vpcs.map((vpc) => ({ value: vpc.id, name: vpc.id, description: describeVpc(vpc) })),
+  });
+  return typeof chosen === 'string' ? chosen : only.id;
+}
+
+const describeVpc = (vpc: Vpc): string =>
+  [vpc.tags['Name'], vpc.cidrs.join(' '), vpc.isDefault ? 'default' : undefined]
+    .filter((part) => part !== undefined && part !== '')
+    .join(', ');
+
+async function readNetwork(ec2: Ec2Port, vpcId: string): Promise<NetworkFacts> {
+  const [vpcs, subnets, routeTables, endpoints] = await Promise.all([
+    ec2.vpcs({ ids: [vpcId] }),
+    ec2.subnets({ vpcId }),
+    ec2.routeTables(vpcId),
+    ec2.vpcEndpoints(vpcId),
+  ]);
+  const [vpc] = vpcs;
+  if (vpc === undefined) {
+    throw noMatch('vpc-not-found', `no VPC ${vpcId} in this region`, { details: { vpc: vpcId } });
+  }
+  const groupIds = [...new Set(endpoints.flatMap((endpoint) => endpoint.securityGroupIds))];
+  const groups = groupIds.length === 0 ? [] : await ec2.securityGroups({ ids: groupIds });
+  return { vpc, subnets, routeTables, endpoints, groups };
+}
+
+async function roleOf(
+  options: UpOptions,
+  cluster: string | undefined,
+  scope: InventoryScope,
+  context: CommandContext,
+  account: AwsAccount,
+): Promise<RoleSpec> {
+  if (options.role !== undefined) {
+    const iam = await account.iam();
+    const profile = await iam.instanceProfile(options.role);
+    if (profile === undefined) {
+      throw noMatch('role-not-found', `no instance profile ${options.role} in this account`, {
+        hints: [
+          'an administrator makes role and profile of the same name: fargate-connect policy bastion',
+          'or leave out --role: up makes its own',
+        ],
+        details: { role: options.role },
+      });
+    }
+    return { kind: 'given', profileArn: profile.arn, profileName: profile.name };
+  }
+  const values = documentValues(scope, cluster, options);
+  const folder = context.assets('policies');
+  const omit = options.kmsKey === undefined ? ['ExecSessionKey'] : [];
+  const suffix = cluster === undefined ? '-tunnel-only' : '';
+  const document = async (name: string): Promise<string> =>
+    fillDocument(name, await readPolicy(folder, name), values, { omit });
+  const [trust, policy, boundary] = await Promise.all([
+    document('bastion-trust.json'),
+    document(`bastion${suffix}.json`),
+    document(`bastion-boundary${suffix}.json`),
+  ]);
+  return { kind: 'own', trust, policy, boundary: await boundaryOf(options, scope, boundary, account) };
+}
+
+async function boundaryOf(
+  options: UpOptions,
+  scope: InventoryScope,
+  document: string,
+  account: AwsAccount,
+): Promise<BoundarySpec> {
+  const asked = options.permissionsBoundary;
+  if (asked === 'none') return { kind: 'none' };
+  if (asked !== undefined) return { kind: 'existing', arn: asked, why: 'as asked (--permissions-boundary)' };
+  const arn = `arn:${scope.partition}:iam::${scope.accountId}:policy${IAM_PATH}${SHARED_BOUNDARY}`;
+  const shared = await (await account.iam()).policy(arn);
+  if (shared !== undefined)
+    return { kind: 'existing', arn: shared.arn, why: 'made by an administrator for all bastions' };
+  return { kind: 'own', arn: boundaryArn(scope), document };
+}
+
+/** Values of the placeholders in policies/. */
+export const documentValues = (
+  scope: Pick<InventoryScope, 'partition' | 'accountId' | 'region' | 'name'>,
+  cluster: string | undefined,
+  options: { readonly kmsKey?: string | undefined },
+): PlaceholderValues => ({
+  partition: scope.partition,
+  account: scope.accountId,
+  region: scope.region,
+  bastion: scope.name,
+  cluster,
+  'kms-key': options.kmsKey,
+});
+
+/** Databases of the VPC that the bastion may reach: those asked for, else all that RDS lists there. */
+async function databasesOf(
+  options: UpOptions,
+  network: NetworkChoice,
+  context: CommandContext,
+  account: AwsAccount,
+): Promise<readonly DatabaseAccess[]> {
+  const asked = [...new Set([...options.databases, ...options.allowDatabases])];
+  if (asked.length === 0 && !options.reachDatabases) return [];
+  let listed: readonly Database[];
+  try {
+    listed = await (await account.databases()).databases();
+  } catch (error) {
+    if (asked.length > 0 || !(error instanceof ToolError) || error.code !== 'access-denied') throw error;
+    context.report({
+      type: 'note',
+      level: 'warning',
+      code: 'databases-unknown',
+      message: `${error.message}: the bastion may reach no database (open ports with --egress-port)`,
+    });
+    return [];
+  }
+  const missing = asked.filter((id) => !listed.some((database) => database.id === id));
+  if (missing.length > 0) {
+    throw noMatch('database-not-found', `no database ${missing.join(', ')} in this region`, {
+      hints: listed.slice(0, 5).map((database) => `--db ${database.id}   # ${database.engine}`),
+      details: { databases: missing },
+    });
+  }
+  const wanted = listed.filter((database) =>
+    asked.length > 0 ? asked.includes(database.id) : database.vpcId === network.vpcId,
+  );
+  const found = wanted.flatMap((database) =>
+    accessOf(database, options.allowDatabases.includes(database.id)),
+  );
+  const elsewhere = wanted.find((database) => database.vpcId !== network.vpcId);
+  if (elsewhere !== undefined) {
+    throw failed(
+      'database-elsewhere',
+      `database ${elsewhere.id} is in ${elsewhere.vpcId ?? 'another VPC'}, the bastion in ${network.vpcId}`,
+      {
+        hints: [`fargate-connect up --vpc ${elsewhere.vpcId ?? 'VPC'} --db ${elsewhere.id}`],
+        details: { database: elsewhere.id, vpc: elsewhere.vpcId },
+      },
+    );
+  }
+  return distinct(found);
+}
+
+function accessOf(database: Database, admit: boolean): readonly DatabaseAccess[] {
+  const [groupId] = database.securityGroups;
+  if (groupId === undefined) return [];
+  const ports = [...new Set(database.endpoints.map((endpoint) => endpoint.port))];
+  return ports.map((port) => ({ id: database.id, port, groupId, admit }));
+}
+
+/** A cluster and its instances share group and port; one rule serves them all. */
+function distinct(found: readonly DatabaseAccess[]): readonly DatabaseAccess[] {
+  const byTarget = new Map<string, DatabaseAccess>();
+  for (const access of found) {
+    const key = `${access.groupId} ${access.port}`;
+    const known = byTarget.get(key);
+    if (known === undefined || (access.admit && !known.admit)) byTarget.set(key, access);
+  }
+  return [...byTarget.values()];
+}
+
+export const readPolicy = (folder: string, name: string): Promise<string> =>
+  readFile(join(folder, name), 'utf8');
+
+async function userDataFiles(folder: string): Promise<Readonly<Record<string, string>>> {
+  const files = await Promise.all(
+    USER_DATA_FILES.map(async (name) => [name, await readFile(join(folder, name), 'utf8')] as const),
+  );
+  return Object.fromEntries(files);
+}

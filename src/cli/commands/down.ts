@@ -1,0 +1,183 @@
+import { Command } from 'commander';
+import { interrupted, ToolError } from '../../core/errors.ts';
+import type { Inventory, InventoryScope } from '../../provision/inventory.ts';
+import type { Identity } from '../../provision/ports.ts';
+import type { TeardownResult } from '../../provision/teardown.ts';
+import type { Invoke, Run } from '../command.ts';
+import type { CommandContext } from '../context.ts';
+
+export interface DownOptions {
+  readonly name: string;
+  readonly all: boolean;
+  /** Also while others are connected. */
+  readonly force: boolean;
+}
+
+export function downCommand(invoke: Invoke, run: Run<DownOptions> = runDown): Command {
+  return new Command('down')
+    .description('delete everything that up made, found by tags; verify; name what is left')
+    .option('--name <name>', 'name of the bastion', 'default')
+    .option('--all', 'every bastion of this account and region')
+    .option('--force', "also while other people's sessions are open")
+    .addHelpText(
+      'after',
+      `
+Works from any machine and after any crash; running it twice does no harm. Exit 5: something is left, and named.
+
+Examples:
+  $ fargate-connect down
+  $ fargate-connect down --name orders --yes
+  $ fargate-connect down --all`,
+    )
+    .action((flags: { name: string; all?: boolean; force?: boolean }, command: Command) =>
+      invoke(run, { name: flags.name, all: flags.all === true, force: flags.force === true }, command),
+    );
+}
+
+interface Target {
+  readonly scope: InventoryScope;
+  readonly inventory: Inventory;
+}
+
+async function runDown(options: DownOptions, context: CommandContext): Promise<void> {
+  const [{ readInventory, isEmpty }, { checkBastionName }] = await Promise.all([
+    import('../../provision/inventory.ts'),
+    import('../../provision/names.ts'),
+  ]);
+  const account = await context.account();
+  const [ec2, iam, identityPort] = await Promise.all([account.ec2(), account.iam(), account.identity()]);
+  const identity = await identityPort.caller();
+  const names = options.all ? await allNames(context, identity) : [checkBastionName(options.name)];
+  const targets = await Promise.all(
+    names.map(async (name): Promise<Target> => {
+      const { accountId, partition } = identity;
+      const scope = { name, region: account.region, accountId, partition };
+      return { scope, inventory: await readInventory({ ec2, iam }, scope) };
+    }),
+  );
+  const full = targets.filter((target) => !isEmpty(target.inventory));
+  if (full.length === 0) {
+    const kept = targets.flatMap((target) => target.inventory.foreign);
+    writeResult([], kept, context);
+    const what = options.all ? 'no bastion' : `nothing of bastion ${options.name}`;
+    context.report({
+      type: 'note',
+      level: 'info',
+      code: 'nothing-to-delete',
+      message: `${what} exists in ${account.region}`,
+    });
+    return;
+  }
+  await agree(full, identity, options, context);
+  await deleteAll(targets, full, context);
+}
+
+async function allNames(context: CommandContext, identity: Identity): Promise<readonly string[]> {
+  const { findNames } = await import('../../provision/inventory.ts');
+  const account = await context.account();
+  const [ec2, iam] = await Promise.all([account.ec2(), account.iam()]);
+  const { names, iamListed } = await findNames({ ec2, iam }, account.region);
+  if (!iamListed) {
+    context.report({
+      type: 'note',
+      level: 'warning',
+      code: 'iam-not-listed',
+      message: `roles under /fargate-connect/ cannot be listed by ${identity.arn}: a role whose instance is gone would be missed`,
+    });
+  }
+  return names;
+}
+
+/** Nobody is cut off unasked, and nothing goes before the person has seen what. */
+async function agree(
+  full: readonly Target[],
+  identity: Identity,
+  options: DownOptions,
+  context: CommandContext,
+): Promise<void> {
+  const [{ refuseIfInUse }, { planDown, describePlan }] = await Promise.all([
+    import('../../provision/teardown.ts'),
+    import('../../provision/plan.ts'),
+  ]);
+  if (!options.force) {
+    const ssm = await (await context.account()).ssm();
+    for (const { inventory } of full)
+      await refuseIfInUse(inventory, identity.arn, (instanceId) => ssm.activeSessions(instanceId));
+  }
+  for (const { inventory } of full) {
+    for (const message of describePlan(planDown(inventory)))
+      context.report({ type: 'note', level: 'info', code: 'plan', message });
+  }
+  const names = full.map((target) => target.inventory.name).join(', ');
+  const agreed = await context.prompter.confirm({
+    message: `Delete ${full.length === 1 ? `bastion ${names}` : `the bastions ${names}`}?`,
+    flag: '--yes',
+    defaultAnswer: true,
+  });
+  if (!agreed) throw interrupted('nothing was deleted');
+}
+
+async function deleteAll(
+  targets: readonly Target[],
+  full: readonly Target[],
+  context: CommandContext,
+): Promise<void> {
+  const { tearDown } = await import('../../provision/teardown.ts');
+  const account = await context.account();
+  const [ec2, iam] = await Promise.all([account.ec2(), account.iam()]);
+  const { clock, report, signal } = context;
+  const random = (): number => context.random.number();
+  const done: { readonly name: string; readonly result: TeardownResult }[] = [];
+  const problems: unknown[] = [];
+  for (const { scope, inventory } of full) {
+    try {
+      const result = await tearDown(inventory, scope, { ec2, iam, clock, random, report, signal });
+      done.push({ name: scope.name, result });
+    } catch (error) {
+      if (signal.aborted || !(error instanceof ToolError)) throw error;
+      problems.push(error);
+    }
+  }
+  writeResult(
+    done,
+    targets.flatMap((target) => target.inventory.foreign),
+    context,
+  );
+  if (problems.length > 0) throw problems[0];
+}
+
+function writeResult(
+  done: readonly { readonly name: string; readonly result: TeardownResult }[],
+  kept: Inventory['foreign'],
+  context: CommandContext,
+): void {
+  for (const item of kept) {
+    context.report({
+      type: 'note',
+      level: 'warning',
+      code: 'kept',
+      message: `kept ${item.kind} ${item.id}: it ${item.why}`,
+    });
+  }
+  if (context.settings.output === 'json') {
+    context.terminal.stdout.write(
+      `${JSON.stringify({
+        bastions: done.map(({ name, result }) => ({
+          name,
+          deleted: result.deleted.map((step) => ({ kind: step.kind, name: step.name, id: step.id ?? null })),
+        })),
+        kept,
+        left: 0,
+      })}\n`,
+    );
+    return;
+  }
+  for (const { name, result } of done) {
+    context.report({
+      type: 'note',
+      level: 'info',
+      code: 'bastion-down',
+      message: `bastion ${name}: ${result.deleted.length} resources deleted, 0 left (looked again)`,
+    });
+  }
+}

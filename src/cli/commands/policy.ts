@@ -1,0 +1,168 @@
+import { Argument, Command, Option } from 'commander';
+import { ToolError } from '../../core/errors.ts';
+import { POLICY_KIND_NAMES, POLICY_KINDS, type PolicyKindName } from '../../provision/policy-kinds.ts';
+import type { Invoke, Run } from '../command.ts';
+import type { CommandContext } from '../context.ts';
+
+export interface PolicyOptions {
+  readonly kind: PolicyKindName;
+  /** Name of the bastion; `*` = any. */
+  readonly name: string;
+  readonly account: string | undefined;
+  /** Placeholder → value, for those that have a flag of their own. */
+  readonly values: Readonly<Record<string, string | undefined>>;
+  /** For `session-document`: the database to look up. */
+  readonly database: string | undefined;
+}
+
+interface PolicyFlags {
+  readonly name: string;
+  readonly account?: string;
+  readonly vpc: string;
+  readonly kmsKey?: string;
+  readonly logGroup?: string;
+  readonly logBucket?: string;
+  readonly dbSecurityGroup?: string;
+  readonly clientSecurityGroup?: string;
+  readonly role?: string;
+  readonly dbResource?: string;
+  readonly dbUser: string;
+  readonly host?: string;
+  readonly port?: string;
+  readonly db?: string;
+}
+
+export function policyCommand(invoke: Invoke, run: Run<PolicyOptions> = runPolicy): Command {
+  return new Command('policy')
+    .description('the least-privilege IAM document for a job')
+    .addArgument(new Argument('<kind>', 'for whom').choices(POLICY_KIND_NAMES))
+    .option('--name <bastion>', 'only this bastion', '*')
+    .option('--account <id>', 'account id (default: that of the credentials)')
+    .option('--vpc <id>', 'operator: only this VPC', '*')
+    .option('--kms-key <arn>', "exec, bastion, task-role: the cluster's session key")
+    .option('--log-group <name>', 'task-role: log group of exec sessions')
+    .option('--log-bucket <name>', 'task-role: bucket of exec sessions')
+    .option('--db-security-group <id>', "operator-db-rule: the database's security group")
+    .option('--client-security-group <id>', 'operator: group that bastions may carry')
+    .option('--role <name>', 'operator-given-role: the role that an administrator made')
+    .option('--db-resource <id>', 'db: DbiResourceId or DbClusterResourceId to log in to')
+    .option('--db-user <name>', 'db: database user', '*')
+    .addOption(new Option('--db <id>', 'session-document: the database').conflicts(['host', 'port']))
+    .option('--host <name>', 'session-document: host')
+    .option('--port <number>', 'session-document: port')
+    .addHelpText(
+      'after',
+      `
+Kinds:
+${POLICY_KIND_NAMES.map((kind) => `  ${kind.padEnd(29)} ${POLICY_KINDS[kind].purpose}`).join('\n')}
+
+What is not known stays as a \${placeholder}.
+
+Examples:
+  $ fargate-connect policy operator --name dev > operator.json
+  $ fargate-connect policy exec --cluster prod --container web
+  $ fargate-connect policy task-role`,
+    )
+    .action((kind: PolicyKindName, flags: PolicyFlags, command: Command) =>
+      invoke(run, optionsOf(kind, flags), command),
+    );
+}
+
+const optionsOf = (kind: PolicyKindName, flags: PolicyFlags): PolicyOptions => ({
+  kind,
+  name: flags.name,
+  account: flags.account,
+  database: flags.db,
+  values: {
+    vpc: flags.vpc,
+    'kms-key': flags.kmsKey,
+    'log-group': flags.logGroup,
+    'log-bucket': flags.logBucket,
+    'database-security-group': flags.dbSecurityGroup,
+    'client-security-group': flags.clientSecurityGroup,
+    role: flags.role,
+    'database-resource': flags.dbResource,
+    'database-user': flags.dbUser,
+    host: flags.host,
+    port: flags.port,
+  },
+});
+
+async function runPolicy(options: PolicyOptions, context: CommandContext): Promise<void> {
+  const [{ MANAGED_POLICY_LIMIT, printPolicy }, { readPolicy }] = await Promise.all([
+    import('../../provision/policy-kinds.ts'),
+    import('../bastion-spec.ts'),
+  ]);
+  const folder = context.assets('policies');
+  const files = POLICY_KINDS[options.kind].files;
+  const templates = Object.fromEntries(
+    await Promise.all(files.map(async (file) => [file, await readPolicy(folder, `${file}.json`)] as const)),
+  );
+  const { cluster, container } = context.settings;
+  const printed = printPolicy(options.kind, templates, {
+    ...(await whereabouts(options, context)),
+    ...options.values,
+    ...(options.database === undefined ? {} : await databaseValues(options.database, context)),
+    bastion: options.name,
+    cluster: cluster?.slice(cluster.lastIndexOf('/') + 1),
+    container: container ?? '*',
+  });
+  context.terminal.stdout.write(`${printed.text}\n`);
+  const note = (code: string, message: string): void =>
+    context.report({ type: 'note', level: 'warning', code, message });
+  if (printed.unfilled.length > 0)
+    note('placeholder-unfilled', `fill in: ${printed.unfilled.map((name) => `\${${name}}`).join(', ')}`);
+  if (printed.size > MANAGED_POLICY_LIMIT) {
+    note(
+      'policy-too-large',
+      `${printed.size} characters: too large for one managed policy (${MANAGED_POLICY_LIMIT}); use its parts (${files.join(', ')}) or an inline policy of a role`,
+    );
+  }
+}
+
+/** Account, partition and region; without credentials they stay placeholders, because a document needs no account to be read. */
+async function whereabouts(
+  options: PolicyOptions,
+  context: CommandContext,
+): Promise<Readonly<Record<string, string | undefined>>> {
+  const { region } = context.settings;
+  if (options.account !== undefined && region !== undefined)
+    return { account: options.account, region, partition: partitionOf(region) };
+  try {
+    const account = await context.account();
+    const caller = await (await account.identity()).caller();
+    return {
+      account: options.account ?? caller.accountId,
+      region: account.region,
+      partition: caller.partition,
+    };
+  } catch (error) {
+    if (!(error instanceof ToolError) || (error.role !== 'access' && error.role !== 'transport')) throw error;
+    return {
+      account: options.account,
+      region,
+      partition: region === undefined ? undefined : partitionOf(region),
+    };
+  }
+}
+
+function partitionOf(region: string): string {
+  if (region.startsWith('cn-')) return 'aws-cn';
+  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
+}
+
+async function databaseValues(
+  id: string,
+  context: CommandContext,
+): Promise<Readonly<Record<string, string | undefined>>> {
+  const { noMatch } = await import('../../core/errors.ts');
+  const databases = await (await (await context.account()).databases()).databases();
+  const endpoint = databases.find((database) => database.id === id)?.endpoints[0];
+  if (endpoint === undefined) {
+    throw noMatch('database-not-found', `no database ${id} in this region`, {
+      hints: databases.slice(0, 5).map((database) => `--db ${database.id}   # ${database.engine}`),
+      details: { databases: [id] },
+    });
+  }
+  return { host: endpoint.host, port: String(endpoint.port) };
+}

@@ -1,0 +1,258 @@
+import { Command, Option } from 'commander';
+import { interrupted } from '../../core/errors.ts';
+import type { Plan } from '../../provision/plan.ts';
+import type { BastionSpec } from '../../provision/spec.ts';
+import type { Invoke, Run } from '../command.ts';
+import type { CommandContext } from '../context.ts';
+
+export interface UpOptions {
+  readonly name: string;
+  readonly ttlMs: number;
+  /** `--ttl` was typed: a running bastion is extended then. */
+  readonly ttlGiven: boolean;
+  /** 0 = never. */
+  readonly idleMinutes: number;
+  readonly vpc: string | undefined;
+  readonly subnets: readonly string[];
+  /** Empty = the default pool. */
+  readonly types: readonly string[];
+  readonly onDemand: boolean;
+  readonly dryRun: boolean;
+  readonly wait: boolean;
+  readonly tunnelOnly: boolean;
+  readonly role: string | undefined;
+  /** An ARN, or `none`; undefined = the shared one, else one of its own. */
+  readonly permissionsBoundary: string | undefined;
+  readonly kmsKey: string | undefined;
+  readonly databases: readonly string[];
+  readonly allowDatabases: readonly string[];
+  /** False with `--no-db`. */
+  readonly reachDatabases: boolean;
+  readonly egressPorts: readonly number[];
+  readonly clientSecurityGroups: readonly string[];
+}
+
+interface UpFlags {
+  readonly name: string;
+  readonly ttl?: string;
+  readonly idle?: string;
+  readonly vpc?: string;
+  readonly subnet?: readonly string[];
+  readonly type?: readonly string[];
+  readonly onDemand?: boolean;
+  readonly dryRun?: boolean;
+  readonly wait: boolean;
+  readonly tunnelOnly?: boolean;
+  readonly role?: string;
+  readonly permissionsBoundary?: string;
+  readonly kmsKey?: string;
+  /** `false` with --no-db. */
+  readonly db?: readonly string[] | boolean;
+  readonly allowDb?: readonly string[];
+  readonly egressPort?: readonly string[];
+  readonly clientSecurityGroup?: readonly string[];
+}
+
+/** `a,b` and repetition both work. */
+const list = (text: string, before: unknown): readonly string[] => [
+  ...(Array.isArray(before) ? (before as readonly string[]) : []),
+  ...text.split(',').filter((part) => part !== ''),
+];
+
+export function upCommand(invoke: Invoke, run: Run<UpOptions> = runUp): Command {
+  return new Command('up')
+    .description('a bastion: least privilege, spot, no inbound ports, ends itself')
+    .option('--name <name>', 'name of the bastion', 'default')
+    .option('--ttl <duration>', 'absolute end, e.g. 8h; extends a running one (default: 8h)')
+    .option('--idle <duration>', 'end after that long without a session, 0 = never (default: 30m)')
+    .option('--dry-run', 'print plan, policies, network and price; write nothing')
+    .option('--no-wait', 'return as soon as it is launched')
+    .option('--tunnel-only', 'install nothing and leave the ECS rights out')
+    .addOption(group('Network:', '--vpc <id>', 'VPC (default: that of the service or cluster)'))
+    .addOption(group('Network:', '--subnet <ids>', 'only these subnets').argParser(list))
+    .addOption(
+      group('Network:', '--db <ids>', 'reach only these databases (default: all of the VPC)').argParser(list),
+    )
+    .addOption(group('Network:', '--no-db', 'reach no database'))
+    .addOption(
+      group(
+        'Network:',
+        '--allow-db <ids>',
+        "also admit the bastion in the database's security group",
+      ).argParser(list),
+    )
+    .addOption(
+      group(
+        'Network:',
+        '--client-security-group <ids>',
+        'attach a group that the database already admits',
+      ).argParser(list),
+    )
+    .addOption(
+      group('Network:', '--egress-port <ports>', 'open further TCP ports towards the VPC').argParser(list),
+    )
+    .addOption(
+      group(
+        'Capacity:',
+        '--type <types>',
+        'instance types, in order of preference (default: t4g.micro, t4g.small, t3a.micro, t3.micro)',
+      ).argParser(list),
+    )
+    .addOption(group('Capacity:', '--on-demand', 'not spot: costs more, is not taken back'))
+    .addOption(group('Roles:', '--role <name>', 'instance profile that an administrator made: no IAM write'))
+    .addOption(
+      group(
+        'Roles:',
+        '--permissions-boundary <arn>',
+        'for the role we make, or "none" (default: always one)',
+      ),
+    )
+    .addOption(group('Roles:', '--kms-key <arn>', "the cluster's exec sessions are encrypted with it"))
+    .addHelpText(
+      'after',
+      `
+Running it again adopts what exists. Ctrl-C at any moment leaves only what \`down\` removes.
+
+Examples:
+  $ fargate-connect up --cluster prod --service web
+  $ fargate-connect up --cluster prod --dry-run
+  $ fargate-connect up --tunnel-only --vpc vpc-0123 --allow-db orders --ttl 2h`,
+    )
+    .action(async (flags: UpFlags, command: Command) => invoke(run, await optionsOf(flags), command));
+}
+
+const group = (heading: string, flags: string, description: string): Option =>
+  new Option(flags, description).helpGroup(heading);
+
+/** Throws `duration`, `port` (usage). */
+async function optionsOf(flags: UpFlags): Promise<UpOptions> {
+  const { DEFAULT_IDLE_MINUTES, DEFAULT_TTL_MS, parseIdle, parsePort, parseTtl } =
+    await import('../../provision/spec.ts');
+  return {
+    name: flags.name,
+    ttlMs: flags.ttl === undefined ? DEFAULT_TTL_MS : parseTtl(flags.ttl),
+    ttlGiven: flags.ttl !== undefined,
+    idleMinutes: flags.idle === undefined ? DEFAULT_IDLE_MINUTES : parseIdle(flags.idle),
+    vpc: flags.vpc,
+    subnets: flags.subnet ?? [],
+    types: flags.type ?? [],
+    onDemand: flags.onDemand === true,
+    dryRun: flags.dryRun === true,
+    wait: flags.wait,
+    tunnelOnly: flags.tunnelOnly === true,
+    role: flags.role,
+    permissionsBoundary: flags.permissionsBoundary,
+    kmsKey: flags.kmsKey,
+    databases: Array.isArray(flags.db) ? (flags.db as readonly string[]) : [],
+    allowDatabases: flags.allowDb ?? [],
+    reachDatabases: flags.db !== false,
+    egressPorts: (flags.egressPort ?? []).map((port) => parsePort(port, '--egress-port')),
+    clientSecurityGroups: flags.clientSecurityGroup ?? [],
+  };
+}
+
+async function runUp(options: UpOptions, context: CommandContext): Promise<void> {
+  const [{ gatherSpec }, { readInventory }, { templateDigest }, { planUp, isNoop }, upText] =
+    await Promise.all([
+      import('../bastion-spec.ts'),
+      import('../../provision/inventory.ts'),
+      import('../../provision/apply.ts'),
+      import('../../provision/plan.ts'),
+      import('../up-text.ts'),
+    ]);
+  const looking = { step: 'look', title: 'look at account and network' };
+  context.report({ type: 'step-started', ...looking, next: 'plan' });
+  const account = await context.account();
+  const [ec2, iam, images] = await Promise.all([account.ec2(), account.iam(), account.images()]);
+  const { spec, scope } = await gatherSpec(options, context);
+  const [inventory, prices] = await Promise.all([
+    readInventory({ ec2, iam }, scope),
+    images.spotPrices(spec.types, context.clock.now()),
+  ]);
+  context.report({ type: 'step-done', ...looking, detail: spec.network.reason });
+  const plan = planUp(inventory, spec, templateDigest(spec), context.clock.now());
+
+  if (options.dryRun) {
+    upText.writeDryRun({ plan, spec, prices }, context);
+    return;
+  }
+  upText.reportPlan({ plan, spec, prices }, context);
+  if (!isNoop(plan)) {
+    const agreed = await context.prompter.confirm({
+      message: `Create bastion ${spec.name}?`,
+      flag: '--yes',
+      defaultAnswer: true,
+    });
+    if (!agreed) throw interrupted('nothing was created');
+  }
+  await createAndWait(options, context, plan, spec);
+}
+
+/** IAM has replicas all over the world; an emulator behind an endpoint of its own has none. */
+const SETTLE_MS = 6_000;
+
+async function createAndWait(
+  options: UpOptions,
+  context: CommandContext,
+  plan: Plan,
+  spec: BastionSpec,
+): Promise<void> {
+  const [{ applyUp }, { waitUntilReady }, { bastionOf }, upText] = await Promise.all([
+    import('../../provision/apply.ts'),
+    import('../../provision/readiness.ts'),
+    import('../../provision/inventory.ts'),
+    import('../up-text.ts'),
+  ]);
+  const account = await context.account();
+  const [ec2, iam, nodes] = await Promise.all([account.ec2(), account.iam(), account.nodes()]);
+  const { clock, report, signal } = context;
+  const applied = await applyUp(plan, spec, {
+    ec2,
+    iam,
+    clock,
+    report,
+    signal,
+    random: () => context.random.number(),
+    uuid: () => context.random.uuid(),
+    settleMs: context.settings.endpointUrl === undefined ? SETTLE_MS : 0,
+    approveOnDemand: (failure) => approveOnDemand(failure, options, context),
+  });
+  if (!options.wait) {
+    const [instance] = await ec2.instances({ ids: [applied.instanceId] });
+    upText.writeResult(
+      { name: spec.name, instanceId: applied.instanceId, launched: applied.launched, ready: false },
+      instance === undefined ? undefined : bastionOf(instance),
+      context,
+    );
+    return;
+  }
+  const instance = await waitUntilReady(
+    {
+      name: spec.name,
+      instanceId: applied.instanceId,
+      // What runs already has told its verdict long ago; the console may have forgotten it.
+      installs: spec.cluster !== undefined && applied.launched,
+      networkReason: spec.network.reason,
+    },
+    { ec2, nodes, clock, report, signal },
+  );
+  upText.writeResult(
+    { name: spec.name, instanceId: instance.id, launched: applied.launched, ready: true },
+    bastionOf(instance),
+    context,
+  );
+}
+
+/** Money is only spent when somebody said so: `--yes` agrees to the plan shown, which was spot. */
+async function approveOnDemand(
+  failure: Error,
+  options: UpOptions,
+  context: CommandContext,
+): Promise<boolean> {
+  if (options.onDemand || !context.settings.input || context.settings.yes) return false;
+  return context.prompter.confirm({
+    message: `${failure.message}. Launch on-demand instead, at about three times the price?`,
+    flag: '--on-demand',
+    defaultAnswer: false,
+  });
+}

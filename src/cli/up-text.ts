@@ -1,0 +1,174 @@
+import type { Bastion } from '../provision/bastion.ts';
+import { describeCost, describeDuration, hourlyCost } from '../provision/lease.ts';
+import { describePlan, type Plan } from '../provision/plan.ts';
+import { cheapestPool } from '../provision/pool.ts';
+import type { SpotPrice } from '../provision/ports.ts';
+import type { BastionSpec } from '../provision/spec.ts';
+import type { CommandContext } from './context.ts';
+
+/** What `up` says: plan, network, price, result. Fields of the JSON forms are stable. */
+
+export interface UpFacts {
+  readonly plan: Plan;
+  readonly spec: BastionSpec;
+  readonly prices: readonly SpotPrice[];
+}
+
+function costOf({ spec, prices }: UpFacts): {
+  readonly text: string;
+  readonly perHour: number | undefined;
+  readonly pool: SpotPrice | undefined;
+} {
+  const zones = spec.network.subnets.map((subnet) => subnet.zone);
+  const pool = cheapestPool(prices, spec.types, zones);
+  const volumeGiB = Math.max(...spec.images.map((image) => image.volumeGiB));
+  if (spec.market === 'on-demand') {
+    const fixed = hourlyCost(undefined, volumeGiB, spec.network.publicIp);
+    return {
+      text: `on-demand price of ${spec.types[0] ?? 'the instance'} (see AWS's list), ${describeCost(fixed, undefined, volumeGiB).split(', ').slice(1).join(', ')}`,
+      perHour: undefined,
+      pool: undefined,
+    };
+  }
+  const cost = hourlyCost(pool?.dollarsPerHour, volumeGiB, spec.network.publicIp);
+  const perHour = cost.instance === undefined ? undefined : cost.instance + cost.volume + cost.publicIp;
+  return { text: describeCost(cost, pool, volumeGiB), perHour, pool };
+}
+
+/** The plan as talk, before the question. */
+export function reportPlan(facts: UpFacts, context: CommandContext): void {
+  const { spec } = facts;
+  const say = (code: string, message: string): void =>
+    context.report({ type: 'note', level: 'info', code, message });
+  for (const line of describePlan(facts.plan)) say('plan', line);
+  say('network', `network: ${spec.network.vpcId}, ${spec.network.reason}`);
+  say('price', `price: ${costOf(facts).text}`);
+  const idle = spec.idleMinutes === 0 ? 'never when idle' : `after ${spec.idleMinutes} idle minutes`;
+  say('lease', `ends: in ${describeDuration(spec.expiresAt - context.clock.now())}, or ${idle}`);
+}
+
+/** `--dry-run`: everything on stdout, nothing written anywhere else. */
+export function writeDryRun(facts: UpFacts, context: CommandContext): void {
+  const { plan, spec } = facts;
+  const cost = costOf(facts);
+  const policies =
+    spec.role.kind === 'own'
+      ? {
+          trust: JSON.parse(spec.role.trust) as unknown,
+          policy: JSON.parse(spec.role.policy) as unknown,
+          boundary:
+            spec.role.boundary.kind === 'own'
+              ? (JSON.parse(spec.role.boundary.document) as unknown)
+              : spec.role.boundary.kind === 'existing'
+                ? spec.role.boundary.arn
+                : null,
+        }
+      : { instanceProfile: spec.role.profileArn };
+  const { stdout } = context.terminal;
+  if (context.settings.output === 'json') {
+    stdout.write(
+      `${JSON.stringify({
+        name: spec.name,
+        region: spec.region,
+        cluster: spec.cluster ?? null,
+        market: spec.market,
+        types: spec.types,
+        plan: plan.steps,
+        network: {
+          vpc: spec.network.vpcId,
+          subnets: spec.network.subnets.map((subnet) => subnet.id),
+          publicIp: spec.network.publicIp,
+          reason: spec.network.reason,
+          considered: spec.network.considered.map((report) => ({
+            subnet: report.subnet.id,
+            zone: report.subnet.zone,
+            way: report.way,
+            reason: report.reason,
+            missing: report.missing,
+          })),
+        },
+        price: {
+          dollarsPerHour: cost.perHour ?? null,
+          cheapestPool: cost.pool ?? null,
+          text: cost.text,
+        },
+        expiresAt: new Date(spec.expiresAt).toISOString(),
+        idleMinutes: spec.idleMinutes,
+        policies,
+        userDataBytes: Buffer.byteLength(spec.userData),
+      })}\n`,
+    );
+    return;
+  }
+  const subnets = spec.network.considered.map((report) => {
+    const mark = spec.network.subnets.some((subnet) => subnet.id === report.subnet.id) ? '*' : ' ';
+    return `  ${mark} ${report.subnet.id}  ${report.subnet.zone}  ${report.way.padEnd(16)}  ${report.reason}`;
+  });
+  stdout.write(
+    [
+      `Bastion ${spec.name} in ${spec.region}`,
+      '',
+      'Plan',
+      ...describePlan(plan).map((line) => `  ${line}`),
+      '',
+      `Network: ${spec.network.vpcId}, ${spec.network.reason}`,
+      ...subnets,
+      '',
+      `Price: ${cost.text}`,
+      `Ends: ${new Date(spec.expiresAt).toISOString()}, or after ${spec.idleMinutes} minutes without a session`,
+      '',
+      'Policies',
+      ...JSON.stringify(policies, undefined, 2)
+        .split('\n')
+        .map((line) => `  ${line}`),
+      '',
+      `Nothing was created (user data: ${Buffer.byteLength(spec.userData)} bytes).`,
+      '',
+    ].join('\n'),
+  );
+}
+
+export interface UpResult {
+  readonly name: string;
+  readonly instanceId: string;
+  readonly launched: boolean;
+  readonly ready: boolean;
+}
+
+/** The bastion, and what to type next. */
+export function writeResult(result: UpResult, bastion: Bastion | undefined, context: CommandContext): void {
+  const expiresAt = bastion?.expiresAt;
+  if (context.settings.output === 'json') {
+    context.terminal.stdout.write(
+      `${JSON.stringify({
+        name: result.name,
+        instanceId: result.instanceId,
+        launched: result.launched,
+        ready: result.ready,
+        state: bastion?.state ?? null,
+        type: bastion?.instanceType ?? null,
+        market: bastion?.market ?? null,
+        vpc: bastion?.vpcId ?? null,
+        subnet: bastion?.subnetId ?? null,
+        privateIp: bastion?.privateIp ?? null,
+        cluster: bastion?.cluster ?? null,
+        expiresAt: expiresAt === undefined ? null : new Date(expiresAt).toISOString(),
+      })}\n`,
+    );
+    return;
+  }
+  const named = result.name === 'default' ? '' : ` --name ${result.name}`;
+  const say = (code: string, message: string): void =>
+    context.report({ type: 'note', level: 'info', code, message });
+  const left =
+    expiresAt === undefined ? '' : `, ends in ${describeDuration(expiresAt - context.clock.now())}`;
+  const what = result.launched ? (result.ready ? 'is up' : 'is launched') : 'runs already';
+  say('bastion-up', `bastion ${result.name} ${what}: ${result.instanceId}${left}`);
+  for (const line of [
+    'fargate-connect                                   pick a container or a database',
+    `fargate-connect shell${named.padEnd(29)}a shell on the bastion`,
+    `fargate-connect forward -L 5432:HOST:5432 --via bastion`,
+    `fargate-connect down${named.padEnd(30)}remove everything`,
+  ])
+    say('next', `  ${line}`);
+}

@@ -1,0 +1,106 @@
+import { fillDocument, type PlaceholderValues } from './policy-documents.ts';
+
+/** What `policy KIND` prints: which files a kind is made of, and what it is for. */
+
+export interface PolicyKind {
+  /** Files in policies/, without `.json`; several are merged. */
+  readonly files: readonly string[];
+  readonly purpose: string;
+}
+
+export const POLICY_KINDS = {
+  bastion: { files: ['bastion'], purpose: "the bastion's role" },
+  'bastion-tunnel-only': { files: ['bastion-tunnel-only'], purpose: "the bastion's role with --tunnel-only" },
+  'bastion-trust': { files: ['bastion-trust'], purpose: "trust of the bastion's role" },
+  'bastion-boundary': {
+    files: ['bastion-boundary'],
+    purpose: 'permissions boundary; an administrator creates it once as fargate-connect-bastion-boundary',
+  },
+  'bastion-boundary-tunnel-only': {
+    files: ['bastion-boundary-tunnel-only'],
+    purpose: 'the same for bastions with --tunnel-only',
+  },
+  operator: { files: ['operator-ec2', 'operator-iam'], purpose: 'people who may up, status and down' },
+  'operator-ec2': { files: ['operator-ec2'], purpose: 'the EC2 half of operator' },
+  'operator-iam': { files: ['operator-iam'], purpose: 'the IAM half of operator' },
+  'operator-given-role': {
+    files: ['operator-given-role'],
+    purpose: 'instead of operator-iam, with --role: no IAM write',
+  },
+  'operator-db-rule': { files: ['operator-db-rule'], purpose: 'what --allow-db needs besides operator' },
+  exec: { files: ['exec'], purpose: 'people who may exec into containers of one cluster' },
+  forward: { files: ['forward-bastion', 'forward-task'], purpose: 'people who may forward ports' },
+  'forward-bastion': { files: ['forward-bastion'], purpose: 'forward through a bastion only' },
+  'forward-task': { files: ['forward-task'], purpose: 'forward through tasks only' },
+  shell: { files: ['shell'], purpose: 'people who may open a shell on the bastion' },
+  db: { files: ['db'], purpose: 'people who look databases up and log in with IAM tokens' },
+  'task-role': { files: ['task-role'], purpose: 'a task role, so that ECS Exec works' },
+  'task-trust': { files: ['task-trust'], purpose: 'trust of a task role' },
+  'deny-unlogged': {
+    files: ['deny-unlogged'],
+    purpose: 'forbids sessions into tasks past the logging of ECS Exec (and forwards through tasks)',
+  },
+  'session-document': {
+    files: ['session-document'],
+    purpose: 'a Session document with host and port fixed: people choose only the local port',
+  },
+} as const satisfies Readonly<Record<string, PolicyKind>>;
+
+export type PolicyKindName = keyof typeof POLICY_KINDS;
+
+export const POLICY_KIND_NAMES = Object.keys(POLICY_KINDS) as readonly PolicyKindName[];
+
+/** Statements that grant nothing without the value of a placeholder, and so are left out when it is not known. */
+const OPTIONAL_STATEMENTS: Readonly<Record<string, string>> = {
+  ExecSessionKey: 'kms-key',
+  SessionKey: 'kms-key',
+  LogGroups: 'log-group',
+  LogStreams: 'log-group',
+  LogBucketLocation: 'log-bucket',
+  LogBucketEncryption: 'log-bucket',
+  LogBucketObjects: 'log-bucket',
+  LaunchWithClientSecurityGroup: 'client-security-group',
+  LogInWithIamToken: 'database-resource',
+};
+
+/** Managed policies may have that many characters besides white space. */
+export const MANAGED_POLICY_LIMIT = 6_144;
+
+export interface PrintedPolicy {
+  /** Indented JSON. */
+  readonly text: string;
+  /** Characters as IAM counts them. */
+  readonly size: number;
+  /** Placeholders for which no value was known; they stay visible. */
+  readonly unfilled: readonly string[];
+}
+
+/** `templates` holds the kind's files by name without `.json`. Throws `policy-document-invalid`. */
+export function printPolicy(
+  kind: PolicyKindName,
+  templates: Readonly<Record<string, string>>,
+  values: PlaceholderValues,
+): PrintedPolicy {
+  const omit = Object.entries(OPTIONAL_STATEMENTS)
+    .filter(([, placeholder]) => values[placeholder] === undefined)
+    .map(([sid]) => sid);
+  const documents = POLICY_KINDS[kind].files.map(
+    (file) =>
+      JSON.parse(
+        fillDocument(`${file}.json`, templates[file] ?? '', values, { omit, keepUnknown: true }),
+      ) as Readonly<Record<string, unknown>>,
+  );
+  const merged = documents.length === 1 ? documents[0] : merge(documents);
+  const text = JSON.stringify(merged, undefined, 2);
+  const left = [...text.matchAll(/\$\{([a-z][a-z0-9-]*)\}/g)].map((match) => match[1] ?? '');
+  return { text, size: text.replace(/\s/g, '').length, unfilled: [...new Set(left)] };
+}
+
+/** Statements of all documents, each once. */
+function merge(documents: readonly Readonly<Record<string, unknown>>[]): Readonly<Record<string, unknown>> {
+  const statements = documents.flatMap((document) =>
+    Array.isArray(document['Statement']) ? (document['Statement'] as readonly unknown[]) : [],
+  );
+  const byText = new Map(statements.map((statement) => [JSON.stringify(statement), statement]));
+  return { Version: '2012-10-17', Statement: [...byText.values()] };
+}
