@@ -1,4 +1,5 @@
 import { DEFAULT_MAX_PAYLOAD } from './agent-message.ts';
+import type { SessionState } from './agent-session-state.ts';
 
 /** `sessionType` of the session document; the first three are shells to the client. */
 export type SessionType = 'Standard_Stream' | 'InteractiveCommands' | 'NonInteractiveCommands' | 'Port';
@@ -150,7 +151,7 @@ export interface ChannelRole {
 /** What a role may do to its channel. */
 export interface RoleLink {
   sendStream(payloadType: number, payload: Uint8Array, now: number): void;
-  sendSessionState(state: 'Connected' | 'Terminating', now: number): void;
+  sendSessionState(state: SessionState, now: number): void;
   /** For calls that return no events: the next `receive` or `tick` hands it over. */
   emit(event: DataChannelEvent): void;
 }

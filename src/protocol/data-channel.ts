@@ -1,4 +1,3 @@
-import { utf8 } from '../core/bytes.ts';
 import { ProtocolError } from '../core/errors.ts';
 import { acknowledgedSequenceNumber, encodeAcknowledge } from './acknowledge.ts';
 import {
@@ -9,6 +8,7 @@ import {
   PAYLOAD_TYPE,
 } from './agent-message.ts';
 import { AgentRole } from './agent-role.ts';
+import { encodeAgentSessionState, type SessionState } from './agent-session-state.ts';
 import { channelClosedOutput } from './channel-closed.ts';
 import { ClientRole } from './client-role.ts';
 import {
@@ -327,8 +327,7 @@ export class DataChannel {
   }
 
   #acknowledge(message: AgentMessage, now: number): void {
-    const header = { messageId: this.#options.randomUuid(), createdDate: createdDate(now) };
-    this.#output.push({ message: encodeAcknowledge(message, header), isStream: false });
+    this.#output.push({ message: encodeAcknowledge(message, this.#header(now)), isStream: false });
   }
 
   #resume(now: number, events: DataChannelEvent[]): void {
@@ -354,8 +353,7 @@ export class DataChannel {
     const isAgent = this.#options.role === 'agent';
     const message = encodeAgentMessage({
       messageType: isAgent ? MESSAGE_TYPE.output : MESSAGE_TYPE.input,
-      messageId: this.#options.randomUuid(),
-      createdDate: createdDate(now),
+      ...this.#header(now),
       sequenceNumber,
       flags: isAgent && sequenceNumber === 0 ? FIRST_OF_STREAM : 0,
       payloadType,
@@ -364,18 +362,13 @@ export class DataChannel {
     if (this.#outgoing.add(message, payload.byteLength, now)) this.#output.push({ message, isStream: true });
   }
 
-  #sendSessionState(state: 'Connected' | 'Terminating', now: number): void {
-    const payload = { SchemaVersion: 1, SessionState: state, SessionId: this.#options.sessionId ?? '' };
-    const message = encodeAgentMessage({
-      messageType: MESSAGE_TYPE.agentSessionState,
-      messageId: this.#options.randomUuid(),
-      createdDate: createdDate(now),
-      sequenceNumber: 0,
-      flags: 3,
-      payloadType: PAYLOAD_TYPE.none,
-      payload: utf8(JSON.stringify(payload)),
-    });
+  #sendSessionState(state: SessionState, now: number): void {
+    const message = encodeAgentSessionState(state, this.#options.sessionId ?? '', this.#header(now));
     this.#output.push({ message, isStream: false });
+  }
+
+  #header(now: number): { readonly messageId: string; readonly createdDate: number } {
+    return { messageId: this.#options.randomUuid(), createdDate: createdDate(now) };
   }
 
   #queueStream(messages: readonly Uint8Array[]): void {

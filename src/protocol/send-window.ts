@@ -1,7 +1,9 @@
 const MIN_WINDOW = 32 * 1024;
-const INITIAL_WINDOW = 256 * 1024;
+const INITIAL_WINDOW = 64 * 1024;
 /** Round trips up to this much above the shortest one are jitter, not a queue. */
 const JITTER = 50;
+/** The shortest round trip is forgotten this slowly, so that a path that became longer is not taken for a queue for ever. */
+const FORGETTING = 1 / 256;
 
 /**
  * How many unacknowledged bytes are sensible: doubles per round trip while acknowledgements come back quickly, shrinks
@@ -26,7 +28,8 @@ export class SendWindow {
 
   /** `inFlight`: what is still unacknowledged; a window that was not used says nothing about the path. */
   acknowledged(bytes: number, roundTrip: number, inFlight: number): void {
-    this.#shortest = Math.min(this.#shortest, roundTrip);
+    const drift = Number.isFinite(this.#shortest) ? (roundTrip - this.#shortest) * FORGETTING : 0;
+    this.#shortest = Math.min(this.#shortest + drift, roundTrip);
     if (inFlight + bytes < this.#size / 2) return;
     if (roundTrip <= 2 * this.#shortest + JITTER) this.#resize(this.#size + bytes);
     else if (roundTrip > 4 * this.#shortest + 4 * JITTER) this.#resize(this.#size - Math.ceil(bytes / 4));

@@ -109,6 +109,39 @@ describe('the window', () => {
     expect(channel.room).toBeGreaterThan(10_000);
   });
 
+  test('shrinks when acknowledgements come ever later', () => {
+    const channel = openClient({ payloadSize: 16_384 });
+    const round = (now: number, roundTrip: number): void => {
+      channel.send(new Uint8Array(channel.room), now);
+      for (const message of sent(channel)) channel.receive(acknowledgeMessage(message), now + roundTrip);
+    };
+    for (let i = 0; i < 5; i++) round(NOW + i * 1000, 10);
+    const grown = channel.room;
+    for (let i = 5; i < 10; i++) round(NOW + i * 1000, 600);
+    expect(channel.room).toBeLessThan(grown * 0.8);
+  });
+
+  test('gets used to a path that became longer for good', () => {
+    const channel = openClient({ payloadSize: 4096 });
+    const round = (now: number, roundTrip: number): void => {
+      channel.send(new Uint8Array(channel.room), now);
+      for (const message of sent(channel)) channel.receive(acknowledgeMessage(message), now + roundTrip);
+    };
+    round(NOW, 1);
+    for (let i = 1; i < 40; i++) round(NOW + i * 1000, 150);
+    expect(channel.room).toBeGreaterThan(1024 * 1024);
+  });
+
+  test('an idle sender learns nothing about the path, and its window stays', () => {
+    const channel = openClient();
+    const before = channel.room;
+    for (let i = 0; i < 2000; i++) {
+      channel.send(new Uint8Array(100), NOW + i);
+      channel.receive(acknowledgeMessage(sent(channel)[0]!), NOW + i + 1);
+    }
+    expect(channel.room).toBe(before);
+  });
+
   test('the hard limit refuses the whole payload', () => {
     const channel = openClient({ limits: { maxUnackedBytes: 1000 } });
     channel.send(new Uint8Array(600), NOW);
@@ -176,6 +209,30 @@ describe('repeating', () => {
     channel.receive(acknowledgeMessage(first!), NOW + 4_000);
     expect(protocolErrorCode(() => run(channel, NOW + 8_000))).toBeUndefined();
     expect(protocolErrorCode(() => run(channel, NOW + 12_000))).toBe('peer-silent');
+  });
+
+  test('acknowledgements behind a message that stays lost are no progress', () => {
+    const channel = openClient({ limits: { maxUnackedMs: 5_000 }, payloadSize: 1 });
+    channel.send(utf8('xyz'), NOW);
+    const [, second, third] = sent(channel);
+    run(channel, NOW + 3_000);
+    channel.receive(acknowledgeMessage(second!), NOW + 3_000);
+    run(channel, NOW + 4_500);
+    channel.receive(acknowledgeMessage(third!), NOW + 4_500);
+    expect(protocolErrorCode(() => run(channel, NOW + 6_500))).toBe('peer-silent');
+  });
+
+  test('more than a window is repeated in portions, one window per tick', () => {
+    const channel = openClient({ payloadSize: 1000, limits: { maxUnackedBytes: 200_000 } });
+    channel.send(new Uint8Array(150_000), NOW);
+    const first = channel.takeOutput();
+    channel.tick(NOW + 200);
+    const portion = channel.takeOutput();
+    expect(portion.length).toBeLessThan(first.length);
+    expect(portion).toEqual(first.slice(0, portion.length));
+    expect(channel.nextTimeout()).toBe(NOW + 210);
+    channel.tick(NOW + 210);
+    expect(channel.takeOutput()[0]).toEqual(first[portion.length]);
   });
 
   test('suspension counts two seconds, not its hours', () => {
@@ -280,6 +337,15 @@ describe('receiving out of order', () => {
       channel.receive(outputMessage({ seq: 1, payload: 'bbb' }), NOW);
       expect(types(channel.receive(outputMessage({ seq: 3, payload: 'ddd' }), NOW))).toEqual(['output']);
     }
+  });
+
+  test('the same early message twice takes its room once', () => {
+    const channel = openClient({ limits: { maxOutOfOrderBytes: 6 } });
+    const early = outputMessage({ seq: 2, payload: 'ccc' });
+    for (let i = 0; i < 5; i++) channel.receive(early, NOW);
+    expect(acknowledged(sent(channel))).toEqual([2, 2, 2, 2, 2]);
+    expect(channel.receive(outputMessage({ seq: 3, payload: 'ddd' }), NOW)).toEqual([]);
+    expect(types(channel.receive(outputMessage({ seq: 1 }), NOW))).toEqual(['output', 'output', 'output']);
   });
 
   test('room is given back when the gap closes', () => {

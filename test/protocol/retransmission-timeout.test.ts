@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { RetransmissionTimeout } from '../../src/protocol/retransmission-timeout.ts';
+
+/** The table of the reference is in vectors.test.ts. */
+
+test('never above 1000 ms, never closer than 10 ms to the round trip', () => {
+  const timeout = new RetransmissionTimeout();
+  for (let i = 0; i < 50; i++) timeout.add(5000);
+  expect(timeout.value).toBe(1000);
+  for (let i = 0; i < 200; i++) timeout.add(20);
+  expect(timeout.value).toBeCloseTo(30, 5);
+});
+
+test('an hour of suspension is forgotten after a few dozen samples', () => {
+  const timeout = new RetransmissionTimeout();
+  timeout.add(3_600_000);
+  for (let i = 0; i < 60; i++) timeout.add(20);
+  expect(timeout.value).toBeLessThan(100);
+});
+
+test('a clock set back between sending and acknowledgement counts as no time', () => {
+  const timeout = new RetransmissionTimeout();
+  timeout.add(-3_600_000);
+  expect(timeout.rtt).toBe(87.5);
+});
