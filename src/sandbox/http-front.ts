@@ -32,8 +32,8 @@ export interface FrontDeps {
   readonly requestId: () => string;
   lookupKey(accessKeyId: string): AccessKey | undefined;
   operations(service: ServiceName, region: string): Operations | undefined;
-  /** Runs `work` while EC2 and IAM do not see what was made lately. */
-  withStaleReads<T>(work: () => T): T;
+  /** Runs `work` while EC2 does not see what was made lately. */
+  withStaleReads<T>(region: string, work: () => T): T;
   readonly gateway: UpgradeHandler;
   snapshot(): string;
 }
@@ -193,7 +193,8 @@ async function execute(
   if (service === 'ec2' && flag(input, 'DryRun') === true) {
     throw new AwsError('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.', 412);
   }
-  return stale ? deps.withStaleReads(() => operation.run(input, call)) : operation.run(input, call);
+  const run = (): unknown => operation.run(input, call);
+  return stale && service === 'ec2' ? deps.withStaleReads(region, run) : run();
 }
 
 /** An unexpected exception is a defect of the sandbox; it is answered as AWS would and kept in the call log. */

@@ -1,16 +1,18 @@
 import { type Clock, systemClock } from '../core/clock.ts';
+import { type Account, createAccount } from './account.ts';
 import { type ApiFault, ApiFaults } from './api-faults.ts';
 import { CallLog, type LoggedCall } from './call-log.ts';
-import type { Operations, SandboxService, Seed, ServiceName, Timing } from './contracts.ts';
+import type { Seed, Timing } from './contracts.ts';
+import { parseFaultSpecs } from './fault-specs.ts';
+import type { GatewayFaults } from './gateway/faults.ts';
 import { startHttpFront } from './http-front.ts';
-import { AccessController } from './iam/access-control.ts';
 import { AccessKeys } from './iam/access-keys.ts';
+import type { BootFault } from './machines/stand-ins/package-tools.ts';
 import { ResourceIds, seededRandomBytes, systemRandomBytes } from './random.ts';
-import { createIamService } from './services/iam.ts';
-import { createRdsService } from './services/rds.ts';
-import { createStsService } from './services/sts.ts';
+import type { Ec2Market } from './services/ec2-market.ts';
 import { defaultTiming } from './timing.ts';
 import { defaultSeed } from './world/seed.ts';
+import type { WorldOptions } from './world/world.ts';
 
 export interface SandboxOptions {
   /** 0 or absent = any free one. */
@@ -19,13 +21,36 @@ export interface SandboxOptions {
   /** Makes resource names and injected faults repeatable; credentials are random all the same. */
   readonly randomSeed?: number;
   readonly timing?: Partial<Timing>;
+  /** `official` reproduces the real agent's waits. */
+  readonly agentPace?: 'fast' | 'official';
+  /** `--fault` specs, see fault-specs.ts. */
+  readonly faults?: readonly string[];
+  /** Every shell and command session is encrypted with KMS. */
+  readonly demandEncryption?: boolean;
+  /** Where the tool's own files are; nothing of the sandbox reads them yet, user data comes over the API. */
+  readonly assets?: { readonly userdata: string };
   readonly clock?: Clock;
+  readonly machines?: Pick<WorldOptions, 'bootDelayMs' | 'timeScale' | 'blockedTimeoutMs' | 'hostPath'>;
 }
 
+/** What goes wrong, changed while the sandbox runs. */
 export interface FaultControl {
+  /** Of API calls. */
   inject(fault: ApiFault): void;
-  /** Disarms what `inject` armed. */
+  /** Disarms all that `inject` armed, clears boot faults, the market and EC2's lag. */
   clear(): void;
+  /** Capacity, prices and quotas per pool. */
+  readonly market: Ec2Market;
+  /** Of sessions: what happens between client and agent. */
+  readonly sessions: GatewayFaults;
+  /** Of user data; asked for at each boot. */
+  readonly boot: Set<BootFault>;
+  /** EC2's describes and look-ups do not see what is younger. */
+  setEc2LagMs(ms: number): void;
+  /** As in an account that never used Spot. */
+  removeSpotServiceLinkedRole(): void;
+  /** False if no running spot instance has the id. */
+  interruptSpotInstance(instanceId: string): boolean;
 }
 
 /** The embedded AWS while it runs. */
@@ -44,59 +69,62 @@ export interface Sandbox {
     readonly boundary?: unknown;
   }): Readonly<Record<string, string>>;
   readonly faults: FaultControl;
+  /** Ends sessions, machines and databases. Idempotent. */
   close(): Promise<void>;
 }
 
 const ADMINISTRATOR = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] };
 
+/** Rejects if the port is taken, and with usage `bad-fault` for a fault spec that nobody understands. */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const specs = parseFaultSpecs(options.faults ?? []);
   const clock = options.clock ?? systemClock;
   const seed = options.seed ?? defaultSeed();
   const timing: Timing = { ...defaultTiming, ...options.timing };
-  const ids = new ResourceIds(
-    options.randomSeed === undefined ? systemRandomBytes : seededRandomBytes(options.randomSeed),
-  );
+  const randomBytes =
+    options.randomSeed === undefined ? systemRandomBytes : seededRandomBytes(options.randomSeed);
   const keys = new AccessKeys(systemRandomBytes);
-  const iam = createIamService({
-    seed,
+  const bootFaults = new Set(specs.boot);
+  let endpoint = '';
+  const account = createAccount({
     clock,
-    ids,
+    seed,
+    timing,
+    randomBytes,
     keys,
-    profilePropagationMs: timing.profilePropagationMs,
+    agentPace: options.agentPace ?? 'fast',
+    demandEncryption: options.demandEncryption ?? false,
+    gatewayFaults: specs.gateway,
+    world: { ...options.machines, bootFaults: () => bootFaults },
+    endpoint: () => endpoint,
   });
-  const access = new AccessController(iam.state, () => clock.now());
-  const services = new Map<ServiceName, SandboxService>([
-    ['iam', iam],
-    ['sts', createStsService(iam.state)],
-    ['rds', createRdsService(seed)],
-  ]);
-  const faults = new ApiFaults();
+  const apiFaults = new ApiFaults();
+  for (const fault of specs.api) apiFaults.inject(fault);
+  for (const { pool, code } of specs.capacity) account.market.refuse(pool, code);
+  const faults = faultControl(account, apiFaults, bootFaults, seed.region);
+  faults.setEc2LagMs(specs.consistencyMs);
   const calls = new CallLog();
-  const snapshot = (): string =>
-    JSON.stringify(
-      Object.fromEntries([...services].map(([name, service]) => [name, service.snapshot()])),
-      null,
-      2,
-    );
+  const ids = new ResourceIds(systemRandomBytes);
+  const snapshot = (): string => JSON.stringify(account.snapshot(), null, 2);
   const front = await startHttpFront(
     {
       clock,
       requestDeadlineMs: timing.requestDeadlineMs,
-      access,
-      faults,
+      access: account.access,
+      faults: apiFaults,
       calls,
       requestId: () => ids.uuid(),
       lookupKey: (accessKeyId) => keys.lookup(accessKeyId),
-      operations: (service): Operations | undefined => services.get(service)?.operations,
-      withStaleReads: (work) => work(),
-      gateway: { handleUpgrade: (_request, socket) => socket.destroy(), close: () => Promise.resolve() },
+      operations: (service, region) => account.operations(service, region),
+      withStaleReads: (region, work) => account.ec2(region).state.withStaleReads(work),
+      gateway: account.gateway,
       snapshot,
     },
     options.port ?? 0,
   );
-  const endpoint = `http://127.0.0.1:${front.port}`;
+  endpoint = `http://127.0.0.1:${front.port}`;
   const createPrincipal: Sandbox['createPrincipal'] = ({ userName, policies, boundary }) => {
-    const user = iam.state.addUser(userName, policies, boundary);
+    const user = account.iam.state.addUser(userName, policies, boundary);
     const key = keys.issue(user.principal);
     return {
       AWS_ENDPOINT_URL: endpoint,
@@ -107,6 +135,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       AWS_EC2_METADATA_DISABLED: 'true',
     };
   };
+  let closing: Promise<void> | undefined;
   return {
     endpoint,
     env: createPrincipal({ userName: 'developer', policies: [ADMINISTRATOR] }),
@@ -116,9 +145,35 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     snapshot,
     createPrincipal,
     faults,
-    close: async () => {
-      await front.close();
-      await Promise.all([...services.values()].map((service) => service.close?.()));
+    close: () => {
+      closing ??= front.close().then(() => account.close());
+      return closing;
     },
+  };
+}
+
+function faultControl(
+  account: Account,
+  apiFaults: ApiFaults,
+  boot: Set<BootFault>,
+  homeRegion: string,
+): FaultControl {
+  const setEc2LagMs = (ms: number): void => {
+    for (const ec2 of account.eachEc2()) ec2.state.consistencyMs = ms;
+  };
+  return {
+    inject: (fault) => apiFaults.inject(fault),
+    clear: () => {
+      apiFaults.clear();
+      boot.clear();
+      account.market.reset();
+      setEc2LagMs(0);
+    },
+    market: account.market,
+    sessions: account.gateway.faults,
+    boot,
+    setEc2LagMs,
+    removeSpotServiceLinkedRole: () => account.iam.state.roles.delete('AWSServiceRoleForEC2Spot'),
+    interruptSpotInstance: (instanceId) => account.ec2(homeRegion).interrupt(instanceId),
   };
 }

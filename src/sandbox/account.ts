@@ -1,0 +1,193 @@
+import type { Clock } from '../core/clock.ts';
+import type { AccessKeys } from './iam/access-keys.ts';
+import { AccessController } from './iam/access-control.ts';
+import { verifyUpgrade } from './sigv4.ts';
+import type { Operations, SandboxService, Seed, ServiceName, Timing } from './contracts.ts';
+import { createGateway, type Gateway } from './gateway/gateway.ts';
+import { type RandomBytes, ResourceIds } from './random.ts';
+import { imageParameter, REGIONS } from './services/ec2-catalog.ts';
+import { Ec2Market } from './services/ec2-market.ts';
+import { createEc2Service, type Ec2Service } from './services/ec2.ts';
+import { createEcsService } from './services/ecs.ts';
+import { createIamService, type IamService } from './services/iam.ts';
+import { createKmsService } from './services/kms.ts';
+import { createRdsService } from './services/rds.ts';
+import { createSsmService } from './services/ssm.ts';
+import { createStsService } from './services/sts.ts';
+import { createWorld, type World, type WorldOptions } from './world/world.ts';
+
+/** One AWS account: every service over one world, wired to each other. */
+
+export interface AccountDeps {
+  readonly clock: Clock;
+  readonly seed: Seed;
+  readonly timing: Timing;
+  readonly randomBytes: RandomBytes;
+  readonly keys: AccessKeys;
+  readonly agentPace: 'fast' | 'official';
+  readonly demandEncryption: boolean;
+  /** `--fault` specs of the gateway. */
+  readonly gatewayFaults: readonly string[];
+  readonly world: Omit<WorldOptions, 'seed' | 'policy' | 'clock'>;
+  endpoint(): string;
+}
+
+export interface Account {
+  readonly access: AccessController;
+  readonly iam: IamService;
+  readonly market: Ec2Market;
+  readonly gateway: Gateway;
+  readonly world: World;
+  /** Throws for a region that does not exist. */
+  ec2(region: string): Ec2Service;
+  /** Undefined for a service that is not in that region. */
+  operations(service: ServiceName, region: string): Operations | undefined;
+  /** Every EC2 that was ever asked; for the seed's region always. */
+  eachEc2(): readonly Ec2Service[];
+  snapshot(): unknown;
+  close(): Promise<void>;
+}
+
+export function createAccount(deps: AccountDeps): Account {
+  const { clock, seed, timing, randomBytes } = deps;
+  const ids = new ResourceIds(randomBytes);
+  const iam = createIamService({
+    seed,
+    clock,
+    ids,
+    keys: deps.keys,
+    profilePropagationMs: timing.profilePropagationMs,
+  });
+  const access = new AccessController(iam.state, () => clock.now());
+  const market = new Ec2Market();
+  const regions = new Map<string, Ec2Service>();
+  const home = (): Ec2Service => ec2(seed.region);
+  // EC2's groups decide what the world lets through, and the world boots what EC2 launches: each asks the other late.
+  const network = {
+    allows: (...question: Parameters<Ec2Service['network']['allows']>) => home().network.allows(...question),
+  };
+  const world = createWorld({ ...deps.world, seed, clock, policy: network });
+  const kms = createKmsService({
+    accountId: seed.accountId,
+    region: seed.region,
+    clock,
+    randomBytes,
+    keyIds: seed.clusters.flatMap((cluster) => cluster.kmsKeyId ?? []),
+  });
+  const gateway = createGateway({
+    clock,
+    random: () => (new DataView(Uint8Array.from(randomBytes(4)).buffer).getUint32(0) % 2 ** 24) / 2 ** 24,
+    randomBytes,
+    timing,
+    accountId: seed.accountId,
+    region: seed.region,
+    access,
+    kms,
+    agentPace: deps.agentPace,
+    faults: deps.gatewayFaults,
+    endpoint: deps.endpoint,
+    verifyUpgrade: (request) => verifyUpgrade(request, (id) => deps.keys.lookup(id), clock.now()),
+  });
+  const encryption = deps.demandEncryption ? { demandedKmsKeyId: kms.defaultKeyArn } : {};
+  const ecs = createEcsService({
+    seed,
+    clock,
+    randomBytes,
+    timing,
+    access,
+    network,
+    sessions: gateway.sessions,
+    containers: world.containers,
+    onTaskStarted: (containers) => world.taskStarted(containers),
+    ...encryption,
+  });
+  const ssm = createSsmService({
+    seed,
+    clock,
+    randomBytes,
+    sessions: gateway.sessions,
+    findTask: (target) => ecs.findTarget(target),
+    publicParameter: imageParameter,
+    ...encryption,
+  });
+  function ec2(region: string): Ec2Service {
+    const known = regions.get(region);
+    if (known !== undefined) return known;
+    const service = createEc2Service({
+      seed,
+      region,
+      clock,
+      ids,
+      timing,
+      iam: iam.state,
+      access,
+      market,
+      host: world.instances,
+      managed: ssm,
+      endpoint: deps.endpoint,
+    });
+    regions.set(region, service);
+    return service;
+  }
+  home();
+
+  const elsewhere: Readonly<Record<'iam' | 'sts', SandboxService>> = {
+    iam,
+    sts: createStsService(iam.state),
+  };
+  const regional: Readonly<Record<'rds' | 'ecs' | 'ssm' | 'kms', SandboxService>> = {
+    rds: createRdsService(seed),
+    ecs,
+    ssm,
+    kms,
+  };
+  return {
+    access,
+    iam,
+    market,
+    gateway,
+    world,
+    ec2,
+    eachEc2: () => [...regions.values()],
+    operations: (service, region) => {
+      switch (service) {
+        case 'ec2':
+          return REGIONS.includes(region) ? ec2(region).operations : undefined;
+        case 'iam':
+        case 'sts':
+          return elsewhere[service].operations;
+        case 'rds':
+        case 'ecs':
+        case 'ssm':
+        case 'kms':
+          return region === seed.region ? regional[service].operations : undefined;
+        case 'ssmmessages':
+          return undefined;
+      }
+    },
+    snapshot: () => ({
+      ec2: Object.fromEntries(
+        [...regions]
+          .filter(([region, service]) => region === seed.region || !isEmpty(service))
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([region, service]) => [region, service.snapshot()]),
+      ),
+      iam: iam.snapshot(),
+      ...Object.fromEntries(Object.entries(regional).map(([name, service]) => [name, service.snapshot()])),
+    }),
+    close: async () => {
+      await gateway.close();
+      await Promise.all([...regions.values(), ecs, ssm, kms].map((service) => service.close?.()));
+      await world.close();
+    },
+  };
+}
+
+/** A region that somebody only looked at is no change. */
+function isEmpty(service: Ec2Service): boolean {
+  const { state } = service;
+  const alive = state.groups.size + state.templates.size + state.interfaces.size + state.volumes.size;
+  const instances = [...state.instances.values()].filter((instance) => instance.state !== 'terminated');
+  const fleets = [...state.fleets.values()].filter((fleet) => fleet.state !== 'deleted');
+  return alive + instances.length + fleets.length === 0;
+}
