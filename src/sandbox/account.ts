@@ -38,9 +38,8 @@ export interface Account {
   readonly market: Ec2Market;
   readonly gateway: Gateway;
   readonly world: World;
-  /** Throws for a region that does not exist. */
   ec2(region: string): Ec2Service;
-  /** Undefined for a service that is not in that region. */
+  /** Undefined for a region that does not exist. */
   operations(service: ServiceName, region: string): Operations | undefined;
   /** Every EC2 that was ever asked; for the seed's region always. */
   eachEc2(): readonly Ec2Service[];
@@ -85,7 +84,7 @@ export function createAccount(deps: AccountDeps): Account {
     kms,
     agentPace: deps.agentPace,
     faults: deps.gatewayFaults,
-    endpoint: deps.endpoint,
+    endpoint: () => deps.endpoint(),
     verifyUpgrade: (request) => verifyUpgrade(request, (id) => deps.keys.lookup(id), clock.now()),
   });
   const encryption = deps.demandEncryption ? { demandedKmsKeyId: kms.defaultKeyArn } : {};
@@ -124,23 +123,33 @@ export function createAccount(deps: AccountDeps): Account {
       market,
       host: world.instances,
       managed: ssm,
-      endpoint: deps.endpoint,
+      endpoint: () => deps.endpoint(),
     });
     regions.set(region, service);
     return service;
   }
   home();
 
-  const elsewhere: Readonly<Record<'iam' | 'sts', SandboxService>> = {
-    iam,
-    sts: createStsService(iam.state),
+  const global: Readonly<Record<'iam' | 'sts', SandboxService>> = { iam, sts: createStsService(iam.state) };
+  const regional: RegionalServices = { rds: createRdsService(seed), ecs, ssm, kms };
+  const foreign = new Map<string, RegionalServices>();
+  const servicesIn = (region: string): RegionalServices => {
+    if (region === seed.region) return regional;
+    const known = foreign.get(region) ?? emptyRegion(region);
+    foreign.set(region, known);
+    return known;
   };
-  const regional: Readonly<Record<'rds' | 'ecs' | 'ssm' | 'kms', SandboxService>> = {
-    rds: createRdsService(seed),
-    ecs,
-    ssm,
-    kms,
-  };
+  /** A region in which nothing was ever made. */
+  function emptyRegion(region: string): RegionalServices {
+    const empty: Seed = { accountId: seed.accountId, region, ...NOTHING };
+    const common = { seed: empty, clock, randomBytes, sessions: gateway.sessions };
+    return {
+      rds: createRdsService(empty),
+      ecs: createEcsService({ ...common, timing, access, network, containers: world.containers }),
+      ssm: createSsmService({ ...common, findTask: () => undefined, publicParameter: imageParameter }),
+      kms: createKmsService({ accountId: seed.accountId, region, clock, randomBytes }),
+    };
+  }
   return {
     access,
     iam,
@@ -150,17 +159,18 @@ export function createAccount(deps: AccountDeps): Account {
     ec2,
     eachEc2: () => [...regions.values()],
     operations: (service, region) => {
+      if (!REGIONS.includes(region)) return undefined;
       switch (service) {
         case 'ec2':
-          return REGIONS.includes(region) ? ec2(region).operations : undefined;
+          return ec2(region).operations;
         case 'iam':
         case 'sts':
-          return elsewhere[service].operations;
+          return global[service].operations;
         case 'rds':
         case 'ecs':
         case 'ssm':
         case 'kms':
-          return region === seed.region ? regional[service].operations : undefined;
+          return servicesIn(region)[service].operations;
         case 'ssmmessages':
           return undefined;
       }
@@ -177,11 +187,27 @@ export function createAccount(deps: AccountDeps): Account {
     }),
     close: async () => {
       await gateway.close();
-      await Promise.all([...regions.values(), ecs, ssm, kms].map((service) => service.close?.()));
+      const others = [...foreign.values()].flatMap((services) => Object.values(services));
+      const all: readonly SandboxService[] = [...regions.values(), ...Object.values(regional), ...others];
+      await Promise.all(all.flatMap((service) => service.close?.() ?? []));
       await world.close();
     },
   };
 }
+
+type RegionalServices = Readonly<Record<'rds' | 'ecs' | 'ssm' | 'kms', SandboxService>>;
+
+const NOTHING = {
+  vpcs: [],
+  subnets: [],
+  securityGroups: [],
+  endpoints: [],
+  roles: [],
+  clusters: [],
+  taskDefinitions: [],
+  services: [],
+  databases: [],
+};
 
 /** A region that somebody only looked at is no change. */
 function isEmpty(service: Ec2Service): boolean {

@@ -45,7 +45,7 @@ export function parseFaultSpecs(specs: readonly string[]): FaultSpecs {
   const capacity: { pool: PoolPattern; code: string }[] = [];
   let consistencyMs = 0;
   for (const spec of specs) {
-    const [name = '', value = ''] = splitOnce(spec, '=');
+    const [name, value] = splitOnce(spec, '=');
     const kind = API_KINDS.find((candidate) => candidate === name);
     if (kind !== undefined) api.push(apiFault(spec, kind, value));
     else if (name === 'boot') boot.push(bootFault(spec, value));
@@ -94,9 +94,9 @@ function milliseconds(spec: string, value: string): number {
   return Number(value);
 }
 
-function splitOnce(text: string, separator: string): readonly [string, string?] {
+function splitOnce(text: string, separator: string): readonly [string, string] {
   const at = text.indexOf(separator);
-  return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+  return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
 }
 
 const badFault = (spec: string, expected?: string): Error =>

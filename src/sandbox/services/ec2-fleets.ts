@@ -11,7 +11,7 @@ import {
 } from '../wire/fields.ts';
 import { createFleetChecks, runInstancesChecks } from './ec2-authorization.ts';
 import { anyResource, selectPage, tagSet } from './ec2-describe.ts';
-import { isRefusal, launch, type LaunchDeps, poolOf } from './ec2-launcher.ts';
+import { isRefusal, launch, type LaunchDeps, type LaunchExtras, poolOf } from './ec2-launcher.ts';
 import { type LaunchPlan, planLaunch } from './ec2-launch-plan.ts';
 import { checkVersion, templateOf } from './ec2-launch-templates.ts';
 import type { LaunchRefusal, Pool } from './ec2-market.ts';
@@ -156,25 +156,17 @@ function createFleet(deps: FleetDeps, input: Fields, call: ApiCall): Fields {
     clientToken: optionalText(input, 'ClientToken'),
     principal: call.principal,
   };
-  const launched: { readonly candidate: Candidate; readonly instances: Instance[] }[] = [];
+  const members: Fields[] = [];
   const errors: Fields[] = [];
-  let missing = wanted;
+  const instanceIds: string[] = [];
   for (const pool of ordered) {
+    const missing = wanted - instanceIds.length;
     if (missing === 0) break;
-    const instances: Instance[] = [];
-    while (missing > 0) {
-      const result = pool.plan === undefined ? pool.refusal : launch(deps, pool.plan, extras);
-      if (result === undefined || isRefusal(result as Instance | LaunchRefusal)) {
-        errors.push(errorMembers(pool, market, result as LaunchRefusal));
-        break;
-      }
-      instances.push(result as Instance);
-      missing--;
-    }
-    if (instances.length > 0) launched.push({ candidate: pool, instances });
+    const { instances, refusal } = launchFrom(deps, pool, missing, extras);
+    if (instances.length > 0) members.push(instanceMembers(pool, market, instances));
+    instanceIds.push(...instances.map((instance) => instance.id));
+    if (refusal !== undefined) errors.push(errorMembers(pool, market, refusal));
   }
-  const members = launched.map((entry) => instanceMembers(entry.candidate, market, entry.instances));
-  const instanceIds = launched.flatMap((entry) => entry.instances.map((instance) => instance.id));
   state.fleets.set(fleetId, {
     id: fleetId,
     tags: tagsFor(requestTags(input), 'fleet'),
@@ -187,6 +179,23 @@ function createFleet(deps: FleetDeps, input: Fields, call: ApiCall): Fields {
     state: 'active',
   });
   return { fleetId, errorSet: errors, fleetInstanceSet: members };
+}
+
+/** As many instances as the pool gives, and why it gives no more. */
+function launchFrom(
+  deps: FleetDeps,
+  pool: Candidate,
+  wanted: number,
+  extras: LaunchExtras,
+): { readonly instances: readonly Instance[]; readonly refusal: LaunchRefusal | undefined } {
+  if (pool.plan === undefined) return { instances: [], refusal: pool.refusal };
+  const instances: Instance[] = [];
+  while (instances.length < wanted) {
+    const result = launch(deps, pool.plan, extras);
+    if (isRefusal(result)) return { instances, refusal: result };
+    instances.push(result);
+  }
+  return { instances, refusal: undefined };
 }
 
 /** The order in which pools are tried. Capacity is scripted, so every capacity-optimized strategy is by price and list. */

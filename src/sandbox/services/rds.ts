@@ -101,7 +101,7 @@ function passes(database: SeedDatabase, id: string, filter: Fields): boolean {
   const wanted = texts({ Values: isWrapped(values) ? values.Value : values }, 'Values').map(
     (value) => nameOf(value) ?? value,
   );
-  switch (optionalText(filter, 'Name')) {
+  switch (optionalText(filter, 'Name') ?? '') {
     case 'engine':
       return wanted.includes(database.engine);
     case 'db-instance-id':
