@@ -120,11 +120,7 @@ function classify(subnet: Subnet, facts: NetworkFacts, wishes: NetworkWishes): S
   // With private DNS the endpoint is what the name means in the whole VPC: another way out does not help past it.
   const blocked = states.filter((state) => state.kind === 'blocked');
   if (blocked.length > 0) {
-    return report(
-      'none',
-      blocked.map((state) => state.detail).join('; '),
-      blocked.map((state) => state.service),
-    );
+    return report('none', blocked.map((state) => state.detail).join('; '));
   }
   const lacking = states.filter((state) => state.kind === 'absent').map((state) => state.service);
   if (lacking.length === 0) return report('endpoints', `VPC endpoints for ${services.join(', ')}`);
@@ -158,7 +154,7 @@ function withoutRoute(subnet: Subnet, lacking: readonly string[], facts: Network
   const why =
     broken === undefined
       ? 'no default route'
-      : `its default route leads to ${broken.targetId}, which is gone`;
+      : `its default route leads to ${broken.targetId}, which is gone,`;
   return `${why} and no endpoint for ${names}`;
 }
 
@@ -166,6 +162,7 @@ function withoutRoute(subnet: Subnet, lacking: readonly string[], facts: Network
 function endpointNames(service: string, facts: NetworkFacts): string {
   const unusable = facts.endpoints.find((endpoint) => endpoint.service === service);
   if (unusable === undefined) return service;
+  if (unusable.type === 'Gateway') return `${service} (${unusable.id} is not in its route table)`;
   return unusable.state === 'available'
     ? `${service} (${unusable.id} has no private DNS)`
     : `${service} (${unusable.id} is ${unusable.state})`;

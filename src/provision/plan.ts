@@ -330,7 +330,7 @@ function launchSteps(
   }
   const pools = `${spec.types.join(', ')} in ${spec.network.subnets.map((subnet) => subnet.id).join(', ')}`;
   return [
-    templateStep(template, common, digest, now),
+    templateStep(template, common, spec, digest, now),
     step('create', 'instance', common, `${spec.market}, one of ${pools}`),
   ];
 }
@@ -338,6 +338,7 @@ function launchSteps(
 function templateStep(
   template: LaunchTemplate | undefined,
   name: string,
+  spec: BastionSpec,
   digest: string,
   now: number,
 ): PlanStep {
@@ -350,7 +351,7 @@ function templateStep(
     );
   if (template.tags[TAG.digest] === digest)
     return step('keep', 'launch-template', name, 'is what it should be', { id: template.id });
-  if (now - template.createdAt < YOUNG_MS)
+  if (now - template.createdAt < YOUNG_MS && template.tags[TAG.cluster] === spec.cluster)
     return step('keep', 'launch-template', name, 'made moments ago by another up: joined', {
       id: template.id,
     });

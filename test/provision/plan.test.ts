@@ -1,0 +1,322 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Inventory } from '../../src/provision/inventory.ts';
+import { resourceNames, TAG } from '../../src/provision/names.ts';
+import { describePlan, planDown, planUp } from '../../src/provision/plan.ts';
+import type { Instance, SecurityGroup } from '../../src/provision/ports.ts';
+import type { BastionSpec } from '../../src/provision/spec.ts';
+import { NOW, sampleSpec } from './sample-spec.ts';
+
+const names = resourceNames('default', 'eu-west-1');
+const tags = sampleSpec().tags;
+
+const empty: Inventory = {
+  name: 'default',
+  role: undefined,
+  profile: undefined,
+  boundary: undefined,
+  groups: [],
+  templates: [],
+  fleets: [],
+  instances: [],
+  databaseRules: [],
+  foreign: [],
+};
+
+const group: SecurityGroup = {
+  id: 'sg-1',
+  name: names.common,
+  vpcId: 'vpc-1',
+  tags,
+  ingress: [],
+  egress: [
+    { protocol: 'tcp', fromPort: 443, toPort: 443, cidr: '0.0.0.0/0' },
+    { protocol: 'tcp', fromPort: 5432, toPort: 5432, groupId: 'sg-db' },
+  ],
+};
+const instance: Instance = {
+  id: 'i-1',
+  state: 'running',
+  type: 't4g.micro',
+  market: 'spot',
+  vpcId: 'vpc-1',
+  subnetId: 'subnet-1',
+  zone: 'eu-west-1a',
+  privateIp: '10.0.1.9',
+  publicIp: undefined,
+  launchedAt: NOW - 3_600_000,
+  stateReason: undefined,
+  tags,
+};
+const full: Inventory = {
+  ...empty,
+  boundary: { name: names.boundary, arn: 'arn:boundary', path: '/fargate-connect/', tags },
+  role: {
+    name: names.role,
+    arn: 'arn:role',
+    path: '/fargate-connect/',
+    boundaryArn: 'arn:boundary',
+    tags,
+    policyNames: ['bastion'],
+    policy: '{"Statement":[{"Sid":"A"}],"Version":"2012-10-17"}',
+  },
+  profile: {
+    name: names.profile,
+    arn: 'arn:profile',
+    path: '/fargate-connect/',
+    roleNames: [names.role],
+    tags,
+  },
+  groups: [group],
+  templates: [
+    { id: 'lt-1', name: names.common, createdAt: NOW - 3_600_000, tags: { ...tags, [TAG.digest]: 'old' } },
+  ],
+  fleets: [{ id: 'fleet-1', state: 'active', tags }],
+  instances: [instance],
+};
+
+const withDatabase = { databases: [{ id: 'orders-db', port: 5432, groupId: 'sg-db', admit: true }] };
+
+const table = (inventory: Inventory, spec: Partial<BastionSpec> = {}): string =>
+  `\n${describePlan(planUp(inventory, sampleSpec(spec), 'new', NOW)).join('\n')}\n`;
+
+describe('the plan of up', () => {
+  it('for an empty account', () => {
+    expect(table(empty)).toMatchInlineSnapshot(`
+      "
+      + create   boundary          fargate-connect-default-eu-west-1-boundary  limits what the role could ever do
+      + create   role              fargate-connect-default-eu-west-1           for EC2 only
+      + create   role-policy       fargate-connect-default-eu-west-1           agent channels, exec in cluster demo
+      + create   instance-profile  fargate-connect-default-eu-west-1           carries the role
+      + create   profile-role      fargate-connect-default-eu-west-1           puts the role into the profile
+      + create   security-group    fargate-connect-default                     in vpc-1, nothing comes in
+      + create   egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      + create   launch-template   fargate-connect-default                     IMDSv2 only, encrypted root, no key pair, ends on shutdown
+      + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
+      "
+    `);
+  });
+  it('for everything there and running', () => {
+    expect(table(full)).toMatchInlineSnapshot(`
+      "
+      = keep     boundary          fargate-connect-default-eu-west-1-boundary  exists
+      = keep     role              fargate-connect-default-eu-west-1           exists
+      = keep     role-policy       fargate-connect-default-eu-west-1           says what it should
+      = keep     instance-profile  fargate-connect-default-eu-west-1           exists
+      = keep     profile-role      fargate-connect-default-eu-west-1           holds the role
+      = keep     security-group    fargate-connect-default                     exists
+      = keep     egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      = keep     launch-template   fargate-connect-default                     in use
+      = keep     instance          i-1                                         t4g.micro, running
+      = keep     lease             i-1                                         until 2026-11-21T18:00:00.000Z
+      "
+    `);
+  });
+  it('for a tunnel only, without boundary, on-demand', () => {
+    const spec = sampleSpec();
+    const role = spec.role.kind === 'own' ? { ...spec.role, boundary: { kind: 'none' } as const } : spec.role;
+    expect(table(empty, { cluster: undefined, market: 'on-demand', role, databases: [] }))
+      .toMatchInlineSnapshot(`
+      "
+      + create   role              fargate-connect-default-eu-west-1  without a permissions boundary, as asked
+      + create   role-policy       fargate-connect-default-eu-west-1  agent channels only
+      + create   instance-profile  fargate-connect-default-eu-west-1  carries the role
+      + create   profile-role      fargate-connect-default-eu-west-1  puts the role into the profile
+      + create   security-group    fargate-connect-default            in vpc-1, nothing comes in
+      + create   egress            fargate-connect-default            only tcp/443 to 0.0.0.0/0
+      + create   launch-template   fargate-connect-default            IMDSv2 only, encrypted root, no key pair, ends on shutdown
+      + create   instance          fargate-connect-default            on-demand, one of t4g.micro, t3.micro in subnet-1
+      "
+    `);
+  });
+  it('with a role that an administrator made', () => {
+    expect(table(empty, { role: { kind: 'given', profileArn: 'arn:p', profileName: 'ops-bastion' } }))
+      .toMatchInlineSnapshot(`
+      "
+      = keep     instance-profile  ops-bastion              made by an administrator (--role)
+      + create   security-group    fargate-connect-default  in vpc-1, nothing comes in
+      + create   egress            fargate-connect-default  only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      + create   launch-template   fargate-connect-default  IMDSv2 only, encrypted root, no key pair, ends on shutdown
+      + create   instance          fargate-connect-default  spot, one of t4g.micro, t3.micro in subnet-1
+      "
+    `);
+  });
+  it('for a bastion that ended itself', () => {
+    expect(table({ ...full, instances: [] })).toMatchInlineSnapshot(`
+      "
+      = keep     boundary          fargate-connect-default-eu-west-1-boundary  exists
+      = keep     role              fargate-connect-default-eu-west-1           exists
+      = keep     role-policy       fargate-connect-default-eu-west-1           says what it should
+      = keep     instance-profile  fargate-connect-default-eu-west-1           exists
+      = keep     profile-role      fargate-connect-default-eu-west-1           holds the role
+      = keep     security-group    fargate-connect-default                     exists
+      = keep     egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      ± replace  launch-template   fargate-connect-default                     is of an earlier run
+      + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
+      "
+    `);
+  });
+  it('for a template that another up made a moment ago', () => {
+    const templates = full.templates.map((template) => ({ ...template, createdAt: NOW - 5_000 }));
+    expect(table({ ...empty, templates })).toMatchInlineSnapshot(`
+      "
+      + create   boundary          fargate-connect-default-eu-west-1-boundary  limits what the role could ever do
+      + create   role              fargate-connect-default-eu-west-1           for EC2 only
+      + create   role-policy       fargate-connect-default-eu-west-1           agent channels, exec in cluster demo
+      + create   instance-profile  fargate-connect-default-eu-west-1           carries the role
+      + create   profile-role      fargate-connect-default-eu-west-1           puts the role into the profile
+      + create   security-group    fargate-connect-default                     in vpc-1, nothing comes in
+      + create   egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      = keep     launch-template   fargate-connect-default                     made moments ago by another up: joined
+      + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
+      "
+    `);
+  });
+  it('for a stopped instance, a changed policy, a group that lets everything out', () => {
+    const everything = { protocol: '-1', fromPort: 0, toPort: 65_535, cidr: '0.0.0.0/0' };
+    expect(
+      table({
+        ...full,
+        role: full.role === undefined ? undefined : { ...full.role, policy: '{}' },
+        groups: [{ ...group, egress: [everything] }],
+        instances: [{ ...instance, state: 'stopped' }],
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      = keep     boundary          fargate-connect-default-eu-west-1-boundary  exists
+      = keep     role              fargate-connect-default-eu-west-1           exists
+      ~ update   role-policy       fargate-connect-default-eu-west-1           differs; will be: agent channels, exec in cluster demo
+      = keep     instance-profile  fargate-connect-default-eu-west-1           exists
+      = keep     profile-role      fargate-connect-default-eu-west-1           holds the role
+      - delete   instance          i-1                                         is stopped, cannot be used again
+      = keep     security-group    fargate-connect-default                     exists
+      ~ update   egress            fargate-connect-default                     open tcp/443 to 0.0.0.0/0, open tcp/5432 to sg-db, close everything to 0.0.0.0/0
+      ± replace  launch-template   fargate-connect-default                     is of an earlier run
+      + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
+      "
+    `);
+  });
+  it('for two instances of one name: the older one stays', () => {
+    const second = { ...instance, id: 'i-0', launchedAt: NOW };
+    expect(table({ ...full, instances: [second, instance] })).toMatchInlineSnapshot(`
+      "
+      = keep     boundary          fargate-connect-default-eu-west-1-boundary  exists
+      = keep     role              fargate-connect-default-eu-west-1           exists
+      = keep     role-policy       fargate-connect-default-eu-west-1           says what it should
+      = keep     instance-profile  fargate-connect-default-eu-west-1           exists
+      = keep     profile-role      fargate-connect-default-eu-west-1           holds the role
+      - delete   instance          i-0                                         a second one of the same name
+      = keep     security-group    fargate-connect-default                     exists
+      = keep     egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      = keep     launch-template   fargate-connect-default                     in use
+      = keep     instance          i-1                                         t4g.micro, running
+      = keep     lease             i-1                                         until 2026-11-21T18:00:00.000Z
+      "
+    `);
+  });
+  it('for a group left in another VPC, with a database rule that admits it', () => {
+    const rule = {
+      id: 'sgr-1',
+      groupId: 'sg-db',
+      egress: false,
+      fromPort: 5432,
+      toPort: 5432,
+      sourceGroupId: 'sg-9',
+      tags,
+    };
+    expect(
+      table(
+        { ...empty, groups: [{ ...group, id: 'sg-9', vpcId: 'vpc-9' }], databaseRules: [rule] },
+        withDatabase,
+      ),
+    ).toMatchInlineSnapshot(`
+      "
+      + create   boundary          fargate-connect-default-eu-west-1-boundary  limits what the role could ever do
+      + create   role              fargate-connect-default-eu-west-1           for EC2 only
+      + create   role-policy       fargate-connect-default-eu-west-1           agent channels, exec in cluster demo
+      + create   instance-profile  fargate-connect-default-eu-west-1           carries the role
+      + create   profile-role      fargate-connect-default-eu-west-1           puts the role into the profile
+      - delete   database-rule     sgr-1                                       admits the group of another VPC
+      - delete   security-group    fargate-connect-default                     belongs to vpc-9
+      + create   security-group    fargate-connect-default                     in vpc-1, nothing comes in
+      + create   egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      + create   database-rule     tcp/5432 in sg-db                           admits the bastion to orders-db, as asked (--allow-db)
+      + create   launch-template   fargate-connect-default                     IMDSv2 only, encrypted root, no key pair, ends on shutdown
+      + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
+      "
+    `);
+  });
+  it('to extend a lease and open a database in use', () => {
+    expect(
+      table(full, {
+        extends: true,
+        expiresAt: NOW + 10 * 3_600_000,
+        databases: [
+          { id: 'orders-db', port: 5432, groupId: 'sg-db', admit: false },
+          { id: 'billing-db', port: 3306, groupId: 'sg-db2', admit: true },
+        ],
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      = keep     boundary          fargate-connect-default-eu-west-1-boundary  exists
+      = keep     role              fargate-connect-default-eu-west-1           exists
+      = keep     role-policy       fargate-connect-default-eu-west-1           says what it should
+      = keep     instance-profile  fargate-connect-default-eu-west-1           exists
+      = keep     profile-role      fargate-connect-default-eu-west-1           holds the role
+      = keep     security-group    fargate-connect-default                     exists
+      ~ update   egress            fargate-connect-default                     open tcp/3306 to sg-db2
+      + create   database-rule     tcp/3306 in sg-db2                          admits the bastion to billing-db, as asked (--allow-db)
+      = keep     launch-template   fargate-connect-default                     in use
+      = keep     instance          i-1                                         t4g.micro, running
+      ~ update   lease             i-1                                         from 2026-11-21T18:00:00.000Z to 2026-11-21T20:00:00.000Z
+      "
+    `);
+  });
+
+  it.each([
+    ['another VPC', { ...full, instances: [{ ...instance, vpcId: 'vpc-9' }] }, {}, 'bastion-elsewhere'],
+    ['another cluster', full, { cluster: 'prod' }, 'bastion-differs'],
+    [
+      'a template of somebody else',
+      { ...empty, foreign: [{ kind: 'launch template', id: 'lt-9', why: 'is not ours' }] },
+      {},
+      'name-taken',
+    ],
+  ] as const)('refuses %s', (_what, inventory, change, code) => {
+    expect(() => planUp(inventory, sampleSpec(change), 'new', NOW)).toThrow(
+      expect.objectContaining({ code }) as Error,
+    );
+  });
+});
+
+describe('the plan of down', () => {
+  it('goes backwards', () => {
+    const rule = {
+      id: 'sgr-1',
+      groupId: 'sg-db',
+      egress: false,
+      fromPort: 5432,
+      toPort: 5432,
+      sourceGroupId: 'sg-1',
+      tags,
+    };
+    expect(`\n${describePlan(planDown({ ...full, databaseRules: [rule] })).join('\n')}\n`)
+      .toMatchInlineSnapshot(`
+      "
+      - delete   database-rule     tcp/5432 in sg-db                           opened by up --allow-db
+      - delete   instance          i-1                                         t4g.micro, running
+      - delete   fleet             fleet-1                                     made by up
+      - delete   launch-template   fargate-connect-default                     made by up
+      - delete   security-group    fargate-connect-default                     made by up
+      - delete   profile-role      fargate-connect-default-eu-west-1           made by up
+      - delete   instance-profile  fargate-connect-default-eu-west-1           made by up
+      - delete   role-policy       fargate-connect-default-eu-west-1           made by up
+      - delete   role              fargate-connect-default-eu-west-1           made by up
+      - delete   boundary          fargate-connect-default-eu-west-1-boundary  made by up
+      "
+    `);
+  });
+  it('is empty for an empty account', () => {
+    expect(planDown(empty).steps).toEqual([]);
+  });
+});

@@ -1,0 +1,72 @@
+import { resourceTags } from '../../src/provision/names.ts';
+import type { BastionSpec } from '../../src/provision/spec.ts';
+
+export const NOW = Date.parse('2026-11-21T10:00:00Z');
+export const OWNER = 'arn:aws:iam::111122223333:user/ada';
+
+export const SCOPE = {
+  name: 'default',
+  region: 'eu-west-1',
+  accountId: '111122223333',
+  partition: 'aws',
+} as const;
+
+/** A complete spec; every part can be overridden. */
+export function sampleSpec(change: Partial<BastionSpec> = {}): BastionSpec {
+  const expiresAt = NOW + 8 * 3_600_000;
+  const subnet = {
+    id: 'subnet-1',
+    vpcId: 'vpc-1',
+    zone: 'eu-west-1a',
+    freeAddresses: 100,
+    cidr: '10.0.1.0/24',
+    ipv6: false,
+    tags: {},
+  };
+  return {
+    name: 'default',
+    region: 'eu-west-1',
+    cluster: 'demo',
+    network: {
+      vpcId: 'vpc-1',
+      subnets: [subnet],
+      publicIp: false,
+      reason: 'private, through a NAT gateway',
+      considered: [],
+    },
+    role: {
+      kind: 'own',
+      trust: '{"Version":"2012-10-17","Statement":[]}',
+      policy: '{"Version":"2012-10-17","Statement":[{"Sid":"A"}]}',
+      boundary: {
+        kind: 'own',
+        arn: 'arn:aws:iam::111122223333:policy/fargate-connect/fargate-connect-default-eu-west-1-boundary',
+        document: '{"Version":"2012-10-17","Statement":[]}',
+      },
+    },
+    types: ['t4g.micro', 't3.micro'],
+    images: [
+      { id: 'ami-arm', architecture: 'arm64', rootDevice: '/dev/xvda', volumeGiB: 8 },
+      { id: 'ami-x86', architecture: 'x86_64', rootDevice: '/dev/xvda', volumeGiB: 8 },
+    ],
+    market: 'spot',
+    databases: [{ id: 'orders-db', port: 5432, groupId: 'sg-db', admit: false }],
+    egressPorts: [],
+    vpcCidrs: ['10.0.0.0/16'],
+    clientGroupIds: [],
+    expiresAt,
+    extends: false,
+    idleMinutes: 30,
+    userData: '#!/bin/bash\n',
+    tags: resourceTags({
+      name: 'default',
+      owner: OWNER,
+      expiresAt,
+      idleMinutes: 30,
+      cluster: 'demo',
+      roleIsGiven: false,
+      version: '0.1.0',
+    }),
+    ...change,
+  };
+}
