@@ -2,6 +2,8 @@ import { PassThrough, Writable } from 'node:stream';
 import type { Terminal } from '../../src/ui/terminal.ts';
 
 class Collector extends Writable {
+  /** How Node marks its own stdout and stderr: whatever is piped into them does not end them. */
+  readonly _isStdio = true;
   text = '';
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
