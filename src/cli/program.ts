@@ -3,11 +3,15 @@ import type { CommandFactory, Invoke } from './command.ts';
 import { completionCommand } from './commands/completion.ts';
 import { connectCommand } from './commands/connect.ts';
 import { demoCommand } from './commands/demo.ts';
+import { downCommand } from './commands/down.ts';
 import { execCommand } from './commands/exec.ts';
 import { forwardCommand } from './commands/forward.ts';
 import { lsCommand } from './commands/ls.ts';
+import { policyCommand } from './commands/policy.ts';
 import { sandboxCommand } from './commands/sandbox.ts';
 import { shellCommand } from './commands/shell.ts';
+import { statusCommand } from './commands/status.ts';
+import { upCommand } from './commands/up.ts';
 import { addSharedFlags } from './shared-flags.ts';
 
 export interface CommandGroup {
@@ -18,6 +22,7 @@ export interface CommandGroup {
 /** All commands, in the order of the help page. */
 export const COMMANDS: readonly CommandGroup[] = [
   { heading: 'Connect:', factories: [connectCommand, execCommand, forwardCommand, shellCommand, lsCommand] },
+  { heading: 'Bastion:', factories: [upCommand, statusCommand, downCommand, policyCommand] },
   { heading: 'Try it:', factories: [demoCommand, sandboxCommand] },
   { heading: 'Shell:', factories: [completionCommand] },
 ];
