@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { failed } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 
@@ -55,6 +56,8 @@ async function runSandbox(options: SandboxCommandOptions, context: CommandContex
     faults: options.faults,
     agentPace: options.agentPace,
     assets: { userdata: context.assets('userdata') },
+  }).catch((error: unknown) => {
+    throw isPortTrouble(error) ? portTaken(options.port, error) : error;
   });
   context.scope.add(() => sandbox.close());
   const { stdout } = context.terminal;
@@ -72,6 +75,16 @@ async function runSandbox(options: SandboxCommandOptions, context: CommandContex
   await untilAborted(context.signal);
   return 0;
 }
+
+const isPortTrouble = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES');
+
+const portTaken = (port: number, cause: unknown): Error =>
+  failed('sandbox-port', `cannot listen on 127.0.0.1:${port}, it is taken or not allowed`, {
+    hints: ['fargate-connect sandbox --port 0'],
+    details: { port },
+    cause,
+  });
 
 /** For `eval` and `source`. A profile or session token left over from real work would win over the sandbox's keys. */
 export function exportLines(env: Readonly<Record<string, string>>): string {
