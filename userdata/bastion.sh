@@ -3,7 +3,7 @@
 # src/provision/user-data.ts fills in the parameters and the embedded files; what it fills in is quoted for the shell.
 # Verdict on the console, which `up` reads: "fargate-connect: ready" or "fargate-connect: FAILED <reason>".
 # Security updates come by rebirth: the newest image at every `up`, a lease of hours. dnf would need memory and a route to S3.
-set -euo pipefail
+set -Eeuo pipefail
 umask 022
 
 FC_BASTION='default'
@@ -34,13 +34,13 @@ fail() {
   exit 1
 }
 
-# Runs a command until it succeeds: retry TRIES COMMAND...
+# Runs a command, which must end by itself, until it succeeds: retry TRIES COMMAND...
 retry() {
   local tries=$1 try
   shift
   for ((try = 1; try <= tries; try++)); do
-    ((SECONDS < DEADLINE)) || fail "no time left for: $1"
-    if timeout 90 "$@"; then return 0; fi
+    ((SECONDS < DEADLINE)) || fail "no time left for: $*"
+    if "$@"; then return 0; fi
     ((try == tries)) || sleep "$((try * ${FC_RETRY_SECONDS:-3}))"
   done
   return 1
@@ -90,7 +90,7 @@ END_OF_UNIT
 }
 
 start_agent() {
-  retry 3 systemctl enable --now amazon-ssm-agent.service || fail "amazon-ssm-agent does not start (is this a minimal image?)"
+  retry 3 timeout 60 systemctl enable --now amazon-ssm-agent.service || fail "amazon-ssm-agent does not start (is this a minimal image?)"
 }
 
 #@if install
@@ -105,7 +105,7 @@ download() {
 install_cli() {
   if command -v aws >/dev/null; then return; fi
   say "installing the AWS CLI"
-  retry 3 dnf --assumeyes --quiet install awscli-2 || fail "the AWS CLI could not be installed with dnf"
+  retry 3 timeout 90 dnf --assumeyes --quiet install awscli-2 || fail "the AWS CLI could not be installed with dnf"
 }
 
 install_plugin() {
@@ -122,7 +122,7 @@ install_plugin() {
   retry 4 download "$base" "$work/plugin.rpm" || fail "download of $base failed: no way to S3?"
   retry 4 download "$base.sig" "$work/plugin.rpm.sig" || fail "download of $base.sig failed"
   verify_plugin "$work" || fail "the signature of $base is not good: not installed"
-  retry 2 rpm --upgrade --quiet "$work/plugin.rpm" || fail "rpm refused session-manager-plugin"
+  retry 2 timeout 60 rpm --upgrade --quiet "$work/plugin.rpm" || fail "rpm refused session-manager-plugin"
   rm -rf "$work"
   command -v session-manager-plugin >/dev/null || fail "session-manager-plugin is not on PATH after its installation"
 }

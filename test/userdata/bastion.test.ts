@@ -1,0 +1,185 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { renderUserData, USER_DATA_FILES } from '../../src/provision/user-data.ts';
+import { checkSyntax, onPath, ScriptBox, USERDATA } from './scripts.ts';
+
+const SIGNER = '7959637124CE093AD501D47A2C4D4AFF6F6757EE';
+const files = Object.fromEntries(
+  USER_DATA_FILES.map((name) => [name, readFileSync(join(USERDATA, name), 'utf8')]),
+);
+const scripts = readdirSync(USERDATA).filter((name) => name.endsWith('.sh'));
+
+const rendered = (cluster: string | undefined): string =>
+  renderUserData(files, {
+    bastion: 'default',
+    region: 'eu-west-1',
+    cluster,
+    expiresAt: 1_900_000_000_000,
+    idleMinutes: 30,
+  });
+
+describe('every script', () => {
+  it.each(scripts)('%s is sound for bash', (name) => {
+    expect(() => checkSyntax(join(USERDATA, name))).not.toThrow();
+  });
+
+  it('is clean for shellcheck, as a file and rendered', (context) => {
+    const shellcheck = onPath('shellcheck');
+    if (shellcheck === undefined) {
+      context.skip('shellcheck is not on PATH');
+      return;
+    }
+    const box = new ScriptBox();
+    try {
+      const all = [
+        ...scripts.map((name) => join(USERDATA, name)),
+        box.write('rendered.sh', rendered('demo')),
+        box.write('tunnel.sh', rendered(undefined)),
+      ];
+      // The rendered script holds its parameters twice, defaults first; unused ones belong to the other variant.
+      execFileSync(shellcheck, ['--severity=style', '--exclude=SC2034', ...all], { stdio: 'pipe' });
+    } finally {
+      box.remove();
+    }
+  });
+});
+
+describe('the boot of a bastion', () => {
+  let box: ScriptBox;
+
+  beforeEach(() => {
+    box = new ScriptBox();
+    box.stub('systemctl');
+    box.stub('aws');
+    box.stub('uname', 'echo aarch64');
+    box.stub('curl', 'while (($# > 1)); do [[ $1 == --output ]] && echo content >"$2"; shift; done; exit 0');
+    box.stub('gpg', `[[ $* != *--verify* ]] || echo "[GNUPG:] VALIDSIG ${SIGNER} 2025-01-22 0"`);
+    box.stub(
+      'rpm',
+      `printf '#!/bin/bash\\n' >"${box.bin}/session-manager-plugin"; chmod 755 "${box.bin}/session-manager-plugin"`,
+    );
+    box.stub('sleep');
+  });
+  afterEach(() => box.remove());
+
+  const boot = (...[cluster]: readonly (string | undefined)[]): ReturnType<ScriptBox['run']> =>
+    box.run(box.write('user-data.sh', rendered(cluster)));
+  const verdict = (): string => box.read('dev/console').trim().split(/\r?\n/).at(-1) ?? '';
+
+  it('ends with "ready" and has installed everything', async () => {
+    const outcome = await boot('demo');
+    expect(outcome).toMatchObject({ code: 0 });
+    expect(verdict()).toBe('fargate-connect: ready');
+    expect(box.read('usr/local/bin/ecs_connect.sh')).toMatch(
+      /^#!\/bin\/bash\nFC_CLUSTER=demo\nexport AWS_REGION=eu-west-1\n/,
+    );
+    expect(box.read('home/ecs_connect.sh')).toBe(box.read('usr/local/bin/ecs_connect.sh'));
+    expect(box.read('etc/fargate-connect/lease.conf')).toBe('FC_EXPIRES_AT=1900000000\nFC_IDLE_MINUTES=30\n');
+    for (const unit of ['lease.service', 'lease.timer', 'interruption.service'])
+      expect(box.read(`etc/systemd/system/fargate-connect-${unit}`)).toContain('[Unit]');
+    const installed = ['usr/local/libexec/fargate-connect/lease.sh', 'usr/local/bin/ecs_connect.sh'];
+    for (const path of installed) checkSyntax(join(box.root, path));
+  });
+
+  it('takes the lease first: nothing is downloaded before the timer runs', async () => {
+    await boot('demo');
+    const timer = box.calls.findIndex((call) => call.includes('fargate-connect-lease.timer'));
+    const download = box.calls.findIndex((call) => call.startsWith('curl'));
+    expect(timer).toBeGreaterThanOrEqual(0);
+    expect(timer).toBeLessThan(download);
+  });
+
+  it.each([
+    ['aarch64', 'linux_arm64'],
+    ['x86_64', 'linux_64bit'],
+  ])('downloads for %s over https only', async (machine, folder) => {
+    box.stub('uname', `echo ${machine}`);
+    await boot('demo');
+    const downloads = box.calls.filter((call) => call.startsWith('curl'));
+    expect(downloads).toHaveLength(2);
+    for (const call of downloads) {
+      expect(call).toContain('--proto =https');
+      expect(call).toContain(`/${folder}/session-manager-plugin.rpm`);
+    }
+  });
+
+  it('installs nothing for tunnels only', async () => {
+    const outcome = await boot(undefined);
+    expect(outcome.code).toBe(0);
+    expect(verdict()).toBe('fargate-connect: ready');
+    expect(box.calls.filter((call) => !call.startsWith('systemctl'))).toEqual([]);
+  });
+
+  it('uses what is there already', async () => {
+    box.stub('session-manager-plugin');
+    await boot('demo');
+    expect(verdict()).toBe('fargate-connect: ready');
+    expect(box.calls.some((call) => /^(curl|rpm|dnf|gpg)/.test(call))).toBe(false);
+  });
+
+  it.each([
+    ['a download that fails', 'curl', 'exit 22', /FAILED download of https:.* failed: no way to S3\?/],
+    [
+      'a signature that is not good',
+      'gpg',
+      '[[ $* != *--verify* ]]',
+      /FAILED the signature of .* is not good/,
+    ],
+    [
+      'a good signature of another key',
+      'gpg',
+      '[[ $* != *--verify* ]] || echo "[GNUPG:] VALIDSIG 0000000000000000000000000000000000000000 2025-01-22 0"',
+      /FAILED the signature of .* is not good/,
+    ],
+    ['an unknown machine', 'uname', 'echo riscv64', /FAILED no session-manager-plugin for riscv64/],
+    ['a package that rpm refuses', 'rpm', 'exit 1', /FAILED rpm refused session-manager-plugin/],
+    ['an rpm that installs nothing', 'rpm', 'exit 0', /FAILED session-manager-plugin is not on PATH/],
+    [
+      'an image without the agent',
+      'systemctl',
+      '[[ $* != *amazon-ssm-agent* ]]',
+      /FAILED amazon-ssm-agent does not start/,
+    ],
+    [
+      'units that cannot be enabled',
+      'systemctl',
+      '[[ $* != daemon-reload ]]',
+      /FAILED line \d+: systemctl daemon-reload/,
+    ],
+  ])('says so on the console: %s', async (_what, program, body, expected) => {
+    box.stub(program, body);
+    const outcome = await boot('demo');
+    expect(outcome.code).not.toBe(0);
+    expect(verdict()).toMatch(expected);
+    expect(box.read('dev/console')).not.toContain('fargate-connect: ready');
+  });
+
+  it('repeats a download that fails for a while', async () => {
+    box.stub(
+      'curl',
+      `tries=$(grep -c '^curl' "${box.root}/calls"); ((tries > 2)) || exit 7
+       while (($# > 1)); do [[ $1 == --output ]] && echo content >"$2"; shift; done; exit 0`,
+    );
+    const outcome = await boot('demo');
+    expect(outcome.code).toBe(0);
+    expect(box.calls.filter((call) => call.startsWith('curl'))).toHaveLength(4);
+  });
+
+  it('installs the AWS CLI only where it is missing', async () => {
+    const outcome = await box.run(box.write('user-data.sh', rendered('demo')), [], {
+      PATH: `${box.bin}:/usr/bin:/bin`,
+    });
+    expect(outcome.code).toBe(0);
+    expect(box.calls.some((call) => call.startsWith('dnf'))).toBe(false);
+  });
+
+  it('writes a cluster name of shell characters as it is', async () => {
+    const outcome = await boot("x'; touch pwned; '$(touch pwned)");
+    expect(outcome.code).toBe(0);
+    expect(box.read('pwned')).toBe('');
+    checkSyntax(join(box.root, 'usr/local/bin/ecs_connect.sh'));
+  });
+});

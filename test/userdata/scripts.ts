@@ -1,0 +1,94 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+
+export const USERDATA = join(import.meta.dirname, '..', '..', 'userdata');
+
+/** Path of a program on PATH; undefined if it is not there. */
+export function onPath(program: string): string | undefined {
+  return (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, program))
+    .find((path) => existsSync(path));
+}
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * A machine of its own for a script: a folder as FC_ROOT, and a folder of stand-ins that is first on PATH. Each
+ * stand-in appends its name and arguments to a log before it runs its body.
+ */
+export class ScriptBox {
+  readonly root = mkdtempSync(join(tmpdir(), 'fc-box-'));
+  readonly bin = join(this.root, 'stand-ins');
+
+  constructor() {
+    mkdirSync(this.bin);
+  }
+
+  /** A stand-in; `body` is bash. */
+  stub(name: string, body = 'exit 0'): void {
+    const path = join(this.bin, name);
+    writeFileSync(path, `#!/bin/bash\nprintf '%s\\n' "${name} $*" >>"${this.root}/calls"\n${body}\n`);
+    chmodSync(path, 0o755);
+  }
+
+  write(path: string, text: string, mode = 0o644): string {
+    const full = join(this.root, path);
+    mkdirSync(dirname(full), { recursive: true });
+    writeFileSync(full, text);
+    chmodSync(full, mode);
+    return full;
+  }
+
+  read(path: string): string {
+    const full = join(this.root, path);
+    return existsSync(full) ? readFileSync(full, 'utf8') : '';
+  }
+
+  get calls(): readonly string[] {
+    return this.read('calls')
+      .split('\n')
+      .filter((line) => line !== '');
+  }
+
+  /** Runs a script file with bash. PATH holds the stand-ins and the machine's own tools, nothing else. */
+  run(
+    script: string,
+    args: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      const child = spawn('bash', [script, ...args], {
+        cwd: this.root,
+        env: {
+          PATH: `${this.bin}${delimiter}/usr/bin${delimiter}/bin`,
+          HOME: this.root,
+          FC_ROOT: this.root,
+          ...env,
+        },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      let stdout = '';
+      let stderr = '';
+      child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+      child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+      child.on('error', reject);
+      child.on('close', (code) => resolve({ code, stdout, stderr }));
+    });
+  }
+
+  remove(): void {
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+/** `bash -n`; throws with the message of the shell. */
+export function checkSyntax(script: string): void {
+  execFileSync('bash', ['-n', script], { stdio: ['ignore', 'ignore', 'pipe'] });
+}
