@@ -1,4 +1,3 @@
-import { asObject, textMember } from './json-payload.ts';
 import { ProtocolError } from '../core/errors.ts';
 import { PAYLOAD_TYPE } from './agent-message.ts';
 import type { ChannelRole, DataChannelEvent, DataKey, RoleLink, SessionType } from './data-channel-types.ts';
@@ -14,6 +13,7 @@ import {
   type ProcessedAction,
   type RequestedAction,
 } from './handshake-payloads.ts';
+import { asObject, textMember } from './json-payload.ts';
 import { SessionEncryption } from './session-encryption.ts';
 import { readExitCode, readFlag } from './stream-payloads.ts';
 import { clientMuxFeatures } from './version-gates.ts';

@@ -120,7 +120,7 @@ export type AgentEvent =
 export type DataChannelEvent =
   | ClientEvent
   | AgentEvent
-  /** The gateway says that the peer cannot hear us, or can again. New data is held meanwhile. */
+  /** The gateway says that the peer of an open session cannot hear us, or can again. New data is held meanwhile. */
   | { readonly type: 'paused' }
   | { readonly type: 'resumed' }
   /** channel_closed: the session is over; `output` says why, empty for a regular end. */

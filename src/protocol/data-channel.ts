@@ -65,6 +65,7 @@ export class DataChannel {
   #pending: DataChannelEvent[] = [];
   #isClosed = false;
   #isPaused = false;
+  #saidPaused = false;
   #isConnected = true;
   #malformed = 0;
   #lastNow = 0;
@@ -107,9 +108,11 @@ export class DataChannel {
     return this.#outgoing.unackedBytes;
   }
 
-  /** Bytes that `send` should be given now; 0 until the channel is open. */
+  /** Bytes that `send` should be given now; 0 until the channel is open, and while less than one message fits. */
   get room(): number {
-    return this.phase === 'open' ? this.#outgoing.room : 0;
+    if (this.phase !== 'open') return 0;
+    const { room } = this.#outgoing;
+    return room < this.#payloadSize && this.unackedBytes > 0 ? 0 : room;
   }
 
   /** Agent: queues the session state and the HandshakeRequest. Client: nothing, the agent speaks first. */
@@ -186,7 +189,9 @@ export class DataChannel {
   nextTimeout(): number | undefined {
     if (this.#pending.length > 0) return this.#lastNow;
     if (this.#isClosed) return undefined;
-    return earliest(this.#role.nextTimeout(), this.#isConnected ? this.#outgoing.nextTimeout() : undefined);
+    const resendAt = this.#isConnected ? this.#outgoing.nextTimeout() : undefined;
+    const due = Math.min(this.#role.nextTimeout() ?? Infinity, resendAt ?? Infinity);
+    return due === Infinity ? undefined : due;
   }
 
   tick(now: number): readonly DataChannelEvent[] {
@@ -215,10 +220,7 @@ export class DataChannel {
     this.#lastNow = now;
     this.#output = this.#output.filter((queued) => !queued.isStream);
     this.#queueStream(this.#outgoing.restart(now));
-    if (this.#isPaused) {
-      this.#isPaused = false;
-      this.#pending.push({ type: 'resumed' });
-    }
+    this.#sayResumed(this.#pending);
   }
 
   #dispatch(bytes: Uint8Array, now: number, events: DataChannelEvent[]): void {
@@ -238,15 +240,13 @@ export class DataChannel {
         events.push({ type: 'closed', output: channelClosedOutput(message.payload) });
         return;
       case MESSAGE_TYPE.pausePublication:
-        if (!this.#isPaused) events.push({ type: 'paused' });
-        this.#isPaused = true;
-        this.#outgoing.freeze(now);
+        this.#pause(now, events);
         return;
       case MESSAGE_TYPE.startPublication:
         this.#resume(now, events);
         return;
       default:
-        events.push({ type: 'ignored', reason: `message type ${printable(message.messageType)}` });
+        events.push({ type: 'ignored', reason: `message type ${JSON.stringify(message.messageType)}` });
     }
   }
 
@@ -330,11 +330,26 @@ export class DataChannel {
     this.#output.push({ message: encodeAcknowledge(message, this.#header(now)), isStream: false });
   }
 
+  /** Said only in an open session: before that a peer that is not there yet is the normal beginning. */
+  #pause(now: number, events: DataChannelEvent[]): void {
+    if (!this.#isPaused && this.#role.isOpen) {
+      this.#saidPaused = true;
+      events.push({ type: 'paused' });
+    }
+    this.#isPaused = true;
+    this.#outgoing.freeze(now);
+  }
+
   #resume(now: number, events: DataChannelEvent[]): void {
     if (!this.#isPaused) return;
-    this.#isPaused = false;
     this.#queueStream(this.#outgoing.resume(now));
-    events.push({ type: 'resumed' });
+    this.#sayResumed(events);
+  }
+
+  #sayResumed(events: DataChannelEvent[]): void {
+    if (this.#saidPaused) events.push({ type: 'resumed' });
+    this.#saidPaused = false;
+    this.#isPaused = false;
   }
 
   #sendControl(payloadType: number, payload: Uint8Array, now: number): void {
@@ -389,13 +404,5 @@ export class DataChannel {
   }
 }
 
-function earliest(a: number | undefined, b: number | undefined): number | undefined {
-  if (a === undefined) return b;
-  return b === undefined ? a : Math.min(a, b);
-}
-
 /** Clocks may have fractions; the field has none, and receivers refuse 0. */
 const createdDate = (now: number): number => Math.max(1, Math.floor(now));
-
-/** A type name from the peer, fit for a log line. */
-const printable = (name: string): string => JSON.stringify(name);

@@ -1,5 +1,5 @@
-import type { AgentMessage } from './agent-message.ts';
 import { ProtocolError } from '../core/errors.ts';
+import type { AgentMessage } from './agent-message.ts';
 
 /** Where a stream message belongs: deliver it, keep it, it was here already, or there is no room to keep it. */
 export type Place = 'expected' | 'early' | 'duplicate' | 'no-room';
@@ -21,10 +21,6 @@ export class IncomingMessages {
 
   constructor(limits: IncomingLimits) {
     this.#limits = limits;
-  }
-
-  get expected(): number {
-    return this.#expected;
   }
 
   /** Keeps the message if it is early and there is room. Throws `sequence-too-far` for a number no honest sender reaches. */

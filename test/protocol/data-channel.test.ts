@@ -89,6 +89,15 @@ describe('the window', () => {
     expect(channel.room).toBeGreaterThanOrEqual(before);
   });
 
+  test('less than one message of room is no room, unless nothing is under way', () => {
+    const channel = openClient({ limits: { maxUnackedBytes: 3000 } });
+    expect(channel.room).toBe(1500);
+    channel.send(new Uint8Array(500), NOW);
+    expect(channel.room).toBe(0);
+    const narrow = openClient({ limits: { maxUnackedBytes: 100 } });
+    expect(narrow.room).toBe(50);
+  });
+
   test('grows while acknowledgements are quick, up to half of the hard limit', () => {
     const channel = openClient({ payloadSize: 16_384, limits: { maxUnackedBytes: 2 * 1024 * 1024 } });
     const start = channel.room;
@@ -277,6 +286,14 @@ describe('pause and disconnection', () => {
     channel.receive(publication('pause_publication'), NOW);
     channel.receive(inputMessage({ seq: 1 }), NOW);
     expect(acknowledged(sent(channel))).toEqual([1]);
+  });
+
+  test('before the session is open a peer that is not there yet is no news', () => {
+    const channel = client();
+    expect(channel.receive(publication('pause_publication'), NOW)).toEqual([]);
+    expect(channel.receive(publication('start_publication'), NOW)).toEqual([]);
+    channel.receive(publication('pause_publication'), NOW);
+    expect(types(channel.receive(outputMessage(), NOW))).toEqual(['opened', 'output']);
   });
 
   test('a repeated pause or start says nothing twice', () => {

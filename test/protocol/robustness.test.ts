@@ -1,108 +1,12 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { DataChannel } from '../../src/protocol/data-channel.ts';
-import { encodeAgentMessage } from '../../src/protocol/agent-message.ts';
-import { agentMessages } from '../support/agent-messages.ts';
-import {
-  agent,
-  client,
-  closedMessage,
-  counting,
-  handshakeComplete,
-  handshakeRequest,
-  handshakeResponse,
-  inputMessage,
-  NOW,
-  openClient,
-  outputMessage,
-  portHandshake,
-  publication,
-} from '../support/channel.ts';
-import { protocolErrorCode } from '../support/protocol-error-code.ts';
+import { attack, attacks } from '../support/hostile-messages.ts';
 
-/** Whatever arrives, a channel reports, ignores, or ends with a ProtocolError: no other exception, no endless work. */
-
-const kms = { sessionType: 'Standard_Stream' as const, kmsKeyId: 'k', challenge: 'AAAA' };
-
-const ends: readonly (() => DataChannel)[] = [
-  () => client(),
-  () => openClient(),
-  () => {
-    const channel = client();
-    channel.receive(handshakeRequest(), NOW);
-    return channel;
-  },
-  () => {
-    const channel = client();
-    channel.receive(
-      handshakeRequest({ actions: [{ ActionType: 'KMSEncryption', ActionParameters: { KMSKeyId: 'k' } }] }),
-      NOW,
-    );
-    channel.provideDataKey({ plaintext: counting(64), ciphertextBlob: counting(9) }, NOW);
-    return channel;
-  },
-  () => agent(),
-  () => agent({ handshake: portHandshake }),
-  () => agent({ handshake: kms }),
-];
-
-const json = fc.oneof(
-  fc.json(),
-  fc.constantFrom(
-    '{}',
-    '[]',
-    'null',
-    '{"Challenge":5}',
-    '{"RequestedClientActions":[null]}',
-    '{"ProcessedClientActions":[{}]}',
-  ),
-);
-
-/** Well-formed stream messages with a payload of any kind, and some plausible ones. */
-const plausible = fc.oneof(
-  fc
-    .record({
-      seq: fc.nat(3),
-      payloadType: fc.nat(14),
-      payload: fc.oneof(json, fc.uint8Array({ minLength: 1 })),
-    })
-    .chain((fields) => fc.constantFrom(outputMessage(fields), inputMessage(fields))),
-  agentMessages.map((message) => encodeAgentMessage(message)),
-  fc.constantFrom(
-    handshakeRequest(),
-    handshakeComplete(),
-    handshakeResponse('1.2.707.0'),
-    publication('pause_publication'),
-    publication('start_publication'),
-    closedMessage('x'),
-  ),
-);
-
-const mutated = fc
-  .tuple(plausible, fc.array(fc.tuple(fc.nat(200), fc.nat(255)), { maxLength: 3 }), fc.option(fc.nat(200)))
-  .map(([message, patches, cut]) => {
-    const frame = Uint8Array.from(message);
-    for (const [at, value] of patches) if (at < frame.byteLength) frame[at] = value;
-    return cut === null ? frame : frame.subarray(0, cut);
-  });
-
-const frames = fc.array(fc.oneof(plausible, mutated, fc.uint8Array({ maxLength: 300 })), { maxLength: 8 });
-
+/** Whatever arrives, a channel reports, ignores, or ends with a ProtocolError: no other exception, no endless work. More in test/soak. */
 test('arbitrary and mutated messages into every kind of end', () => {
   fc.assert(
-    fc.property(fc.nat(ends.length - 1), frames, (which, messages) => {
-      const channel = ends[which]!();
-      let now = NOW;
-      const code = protocolErrorCode(() => {
-        for (const message of messages) {
-          channel.receive(message, now);
-          now += 50;
-          channel.tick(now);
-        }
-      });
-      if (code !== undefined) expect(channel.phase).toBe('closed');
-      // One output per message is the most there can be: an acknowledgement, an answer, a repetition or two.
-      expect(channel.takeOutput().length).toBeLessThanOrEqual(4 * messages.length + 4);
+    fc.property(attacks, (any) => {
+      expect(attack(any)).toBeUndefined();
     }),
     { numRuns: 2000 },
   );
