@@ -1,0 +1,153 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { type Outcome, ScriptBox, USERDATA } from './scripts.ts';
+
+const ARN = 'arn:aws:ecs:eu-west-1:111122223333:task/demo/';
+
+/** What the ancestor's script got wrong (peers A13, 11–14 and 16) is what these cases hold. */
+describe('ecs_connect.sh', () => {
+  let box: ScriptBox;
+  beforeEach(() => {
+    box = new ScriptBox();
+    box.stub('session-manager-plugin');
+  });
+  afterEach(() => box.remove());
+
+  /** `describe-tasks` rows by the end of a task's id; text as `aws --output text` prints it. */
+  function aws(answers: {
+    readonly list?: string;
+    readonly tasks?: Readonly<Record<string, string>>;
+    readonly fails?: boolean;
+  }): void {
+    const rows = Object.entries(answers.tasks ?? {})
+      .map(([id, text]) => `*${id}*) printf '${text}\\n' ;;`)
+      .join('\n');
+    box.stub(
+      'aws',
+      `case "$2" in
+         list-tasks) ${answers.fails === true ? 'echo "ServiceNotFoundException" >&2; exit 254' : `printf '${answers.list ?? 'None'}\\n'`} ;;
+         list-services) printf 'arn:aws:ecs:eu-west-1:1:service/demo/web\\tarn:aws:ecs:eu-west-1:1:service/demo/api\\n' ;;
+         describe-tasks) case "$*" in ${rows} esac ;;
+         execute-command) printf '%s\\n' "$@" >"${box.root}/executed" ;;
+       esac`,
+    );
+  }
+
+  const connect = (args: readonly string[]): Promise<Outcome> => {
+    const text = readFileSync(join(USERDATA, 'ecs_connect.sh'), 'utf8');
+    const installed = box.write(
+      'ecs_connect.sh',
+      `#!/bin/bash\nFC_CLUSTER=demo\nexport AWS_REGION=eu-west-1\n${text}`,
+      0o755,
+    );
+    return box.run(installed, args);
+  };
+  const executed = (): readonly string[] => box.read('executed').trim().split('\n');
+
+  it('opens a shell in the only container', async () => {
+    aws({ list: `${ARN}t1`, tasks: { t1: 'app\\tRUNNING\\tRUNNING' } });
+    const outcome = await connect(['web']);
+    expect(outcome.code).toBe(0);
+    expect(executed()).toEqual([
+      'ecs',
+      'execute-command',
+      '--cluster',
+      'demo',
+      '--task',
+      `${ARN}t1`,
+      '--container',
+      'app',
+      '--interactive',
+      '--command',
+      '/bin/sh',
+    ]);
+  });
+
+  it('passes the command on as one string', async () => {
+    aws({ list: `${ARN}t1`, tasks: { t1: 'app\\tRUNNING\\tRUNNING' } });
+    await connect(['web', 'app', 'ls', '-l', '/tmp/a b']);
+    expect(executed().at(-1)).toBe('ls -l /tmp/a b');
+  });
+
+  it('takes None for nothing: a service without tasks', async () => {
+    aws({ list: 'None' });
+    const outcome = await connect(['web']);
+    expect(outcome).toMatchObject({ code: 3 });
+    expect(outcome.stderr).toContain('service web in cluster demo has no running task');
+  });
+
+  it('names the services there are when the service is unknown', async () => {
+    aws({ fails: true });
+    const outcome = await connect(['wbe']);
+    expect(outcome.code).toBe(3);
+    expect(outcome.stderr).toContain('services there: api web');
+  });
+
+  it('compares container names whole, not as patterns', async () => {
+    aws({ list: `${ARN}t1`, tasks: { t1: 'my-app\\tRUNNING\\tRUNNING' } });
+    for (const name of ['app', 'my.app', '.*']) {
+      const outcome = await connect(['web', name]);
+      expect(outcome).toMatchObject({ code: 3 });
+      expect(outcome.stderr).toContain('containers there: my-app');
+    }
+    expect(box.read('executed')).toBe('');
+  });
+
+  it('reaches any container of the task', async () => {
+    aws({ list: `${ARN}t1`, tasks: { t1: 'app\\tRUNNING\\tRUNNING\\nproxy\\tRUNNING\\tRUNNING' } });
+    await connect(['web', 'proxy']);
+    expect(executed()).toContain('proxy');
+  });
+
+  it('asks which container only where somebody can answer', async () => {
+    aws({ list: `${ARN}t1`, tasks: { t1: 'app\\tRUNNING\\tRUNNING\\nproxy\\tRUNNING\\tRUNNING' } });
+    const outcome = await connect(['web']);
+    expect(outcome.code).toBe(2);
+    expect(outcome.stderr).toContain('several containers: app proxy');
+  });
+
+  it('goes on to a task whose exec agent runs', async () => {
+    aws({
+      list: `${ARN}t1\\t${ARN}t2\\t${ARN}t3`,
+      tasks: {
+        t1: 'app\\tPENDING\\tNone',
+        t2: 'app\\tRUNNING\\tSTOPPED',
+        t3: 'app\\tRUNNING\\tRUNNING',
+      },
+    });
+    const outcome = await connect(['web']);
+    expect(outcome.code).toBe(0);
+    expect(executed()).toContain(`${ARN}t3`);
+  });
+
+  it('says why no task will do', async () => {
+    aws({
+      list: `${ARN}t1\\t${ARN}t2`,
+      tasks: { t1: 'app\\tRUNNING\\tNone', t2: 'app\\tRUNNING\\tSTOPPED' },
+    });
+    const outcome = await connect(['web', 'app']);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain(
+      'task t1: container RUNNING, exec agent absent (exec is off for this task)',
+    );
+    expect(outcome.stderr).toContain('task t2: container RUNNING, exec agent STOPPED');
+  });
+
+  it('keeps names of shell characters in one piece', async () => {
+    aws({ list: 'None' });
+    await connect(['web; touch pwned', '$(touch pwned)']);
+    expect(box.read('pwned')).toBe('');
+    expect(box.calls.some((call) => call.includes('--service-name web; touch pwned --desired-status'))).toBe(
+      true,
+    );
+  });
+
+  it.each([[[]], [['--help']]])('explains itself for %j', async (args) => {
+    aws({});
+    const outcome = await connect(args);
+    expect(outcome).toMatchObject({ code: 2 });
+    expect(outcome.stderr).toContain('usage: ecs_connect.sh SERVICE [CONTAINER] [COMMAND...]');
+  });
+});

@@ -1,0 +1,145 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { ScriptBox, USERDATA } from './scripts.ts';
+
+const NOW = 1_900_000_000;
+
+describe('lease.sh', () => {
+  let box: ScriptBox;
+  beforeEach(() => {
+    box = new ScriptBox();
+    box.stub('wall', 'cat >/dev/null; exit 0');
+    box.stub('shutdown');
+    box.stub('systemctl');
+    box.stub('curl', 'exit 7');
+    box.stub('pgrep', 'exit 1');
+    box.stub('date', `if [[ $1 == +%s ]]; then echo ${NOW}; else exec /usr/bin/date "$@"; fi`);
+    box.write('dev/console', '');
+  });
+  afterEach(() => box.remove());
+
+  const tick = (expiresAt: number, idleMinutes: number): ReturnType<ScriptBox['run']> => {
+    box.write(
+      'etc/fargate-connect/lease.conf',
+      `FC_EXPIRES_AT=${expiresAt}\nFC_IDLE_MINUTES=${idleMinutes}\n`,
+    );
+    return box.run(join(USERDATA, 'lease.sh'));
+  };
+  const idle = (): string => box.read('run/fargate-connect/idle-minutes').trim();
+  const down = (): boolean => box.calls.includes('shutdown -h now');
+
+  it('counts idle minutes, and leaves the machine alone before its time', async () => {
+    await tick(NOW + 3_600, 30);
+    const second = await tick(NOW + 3_600, 30);
+    expect(second.code).toBe(0);
+    expect(idle()).toBe('2');
+    expect(down()).toBe(false);
+  });
+
+  it('ends the machine at the end of its lease, session or not', async () => {
+    box.stub('pgrep', 'exit 0');
+    await tick(NOW, 30);
+    expect(down()).toBe(true);
+    expect(box.read('dev/console')).toContain('fargate-connect: ending: its lease is over');
+  });
+
+  it('ends the machine after the idle time', async () => {
+    box.write('run/fargate-connect/idle-minutes', '29\n');
+    await tick(NOW + 3_600, 30);
+    expect(down()).toBe(true);
+    expect(box.read('dev/console')).toContain('no session for 30 minutes');
+  });
+
+  it('starts counting again when a session is open', async () => {
+    box.write('run/fargate-connect/idle-minutes', '29\n');
+    box.stub('pgrep', 'exit 0');
+    await tick(NOW + 3_600, 30);
+    expect(idle()).toBe('0');
+    expect(down()).toBe(false);
+  });
+
+  it('never ends an idle machine when told so', async () => {
+    box.write('run/fargate-connect/idle-minutes', '5000\n');
+    await tick(NOW + 3_600, 0);
+    expect(down()).toBe(false);
+  });
+
+  it('survives nonsense in its counter', async () => {
+    box.write('run/fargate-connect/idle-minutes', 'x; reboot\n');
+    const outcome = await tick(NOW + 3_600, 30);
+    expect(outcome.code).toBe(0);
+    expect(idle()).toBe('1');
+  });
+
+  it('warns in the last five minutes', async () => {
+    await tick(NOW + 240, 30);
+    expect(box.calls.some((call) => call.includes('ends in 4 min'))).toBe(true);
+    expect(down()).toBe(false);
+  });
+
+  const tagged = (iso: string): void =>
+    box.stub(
+      'curl',
+      `case "$*" in *api/token*) echo TOKEN ;; *expires-at*) echo '${iso}' ;; *) exit 22 ;; esac`,
+    );
+
+  it('follows the tag of the instance when up has extended the lease', async () => {
+    tagged('2030-03-17T18:46:40.000Z');
+    await tick(NOW - 1, 30);
+    expect(down()).toBe(false);
+  });
+
+  it('follows a tag that has passed', async () => {
+    tagged('2030-03-17T17:00:00.000Z');
+    await tick(NOW + 3_600, 30);
+    expect(down()).toBe(true);
+  });
+
+  it('does not believe a tag that is no time', async () => {
+    tagged('2099; touch pwned');
+    await tick(NOW, 30);
+    expect(down()).toBe(true);
+    expect(box.read('pwned')).toBe('');
+  });
+
+  it('starts an agent anew that was denied at its first start', async () => {
+    box.write('var/log/amazon/ssm/errors.log', '2026 ERROR AccessDeniedException: not authorized\n');
+    await tick(NOW + 3_600, 30);
+    expect(box.calls).toContain('systemctl restart amazon-ssm-agent.service');
+  });
+});
+
+describe('interruption.sh', () => {
+  it('passes the notice on, and keeps quiet before', async () => {
+    const box = new ScriptBox();
+    try {
+      box.write('dev/console', '');
+      box.stub('wall', 'cat >/dev/null; exit 0');
+      box.stub('sleep');
+      box.stub(
+        'curl',
+        `case "$*" in *api/token*) echo TOKEN; exit 0 ;; esac
+         polls=$(grep -c instance-action "${box.root}/calls")
+         ((polls > 3)) || exit 22
+         echo '{"action":"terminate","time":"2030-03-17T18:00:00Z"}'`,
+      );
+      const outcome = await box.run(join(USERDATA, 'interruption.sh'), [], { FC_AFTER_NOTICE: '0' });
+      expect(outcome.code).toBe(0);
+      expect(box.read('dev/console')).toBe(
+        'fargate-connect: interrupted {"action":"terminate","time":"2030-03-17T18:00:00Z"}\r\n',
+      );
+      expect(box.calls.filter((call) => call.startsWith('wall'))).toHaveLength(1);
+      expect(box.calls.filter((call) => call.includes('api/token'))).toHaveLength(1);
+      expect(box.calls.filter((call) => call === 'sleep 5')).toHaveLength(3);
+    } finally {
+      box.remove();
+    }
+  });
+
+  it('asks for tokens of IMDSv2 only', () => {
+    const text = readFileSync(join(USERDATA, 'interruption.sh'), 'utf8');
+    expect(text).toContain('X-aws-ec2-metadata-token-ttl-seconds');
+  });
+});
