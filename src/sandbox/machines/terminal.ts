@@ -1,3 +1,5 @@
+import { readSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import type * as nodePty from '@lydell/node-pty';
 import { failed } from '../../core/errors.ts';
 import type { MachineTerminal } from '../contracts.ts';
@@ -8,6 +10,8 @@ export interface Program {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
 }
+
+const UNREAD_CHECK_MS = 25;
 
 /** Starts a program on a pty of its own. Throws ToolError `sandbox-part-missing` where the pty package is not installed. */
 export async function startTerminal(
@@ -46,17 +50,63 @@ export class PtyTerminal implements MachineTerminal {
   #exit: { readonly code: number; readonly signal: number | undefined } | undefined;
   #exitListener: ((exit: { readonly code: number; readonly signal: number | undefined }) => void) | undefined;
   #onEnd: () => void = () => undefined;
+  #isPaused = false;
+  #sawData = false;
 
   constructor(pty: nodePty.IPty) {
     this.#pty = pty;
+    this.#keepUnread(pty);
     // With encoding null the package delivers Buffers although its types say text.
-    const onBytes = (data: unknown): void => this.show(data as Uint8Array);
+    const onBytes = (data: unknown): void => {
+      this.#sawData = true;
+      this.show(data as Uint8Array);
+    };
     pty.onData(onBytes);
     pty.onExit(({ exitCode, signal }) => {
       this.#exit = { code: exitCode, signal: signal === 0 ? undefined : signal };
       this.#onEnd();
       this.#exitListener?.(this.#exit);
     });
+  }
+
+  /**
+   * Puts the end off until everything was read. Otherwise a slow reader loses output: the package destroys its socket 0.2 s
+   * after the program has ended, and libuv takes any read below 64 KiB for the last one once the far side has hung up, while
+   * a pty never gives more than 4 KiB at a time.
+   */
+  #keepUnread(pty: nodePty.IPty): void {
+    const { _socket: socket, fd } = pty as unknown as { readonly _socket: Socket; readonly fd: number };
+    const destroy = socket.destroy.bind(socket);
+    let waiting = false;
+    socket.destroy = (error) => {
+      if (waiting) return socket;
+      waiting = true;
+      const look = (): void => {
+        const isRead = !this.#isPaused && socket.readableLength === 0 && this.#drain(fd);
+        if (isRead) destroy(error);
+        else setTimeout(look, UNREAD_CHECK_MS);
+      };
+      look();
+      return socket;
+    };
+  }
+
+  /** True when nothing more comes: the far side is closed, or held open by somebody who has been silent since the last look. */
+  #drain(fd: number): boolean {
+    const buffer = Buffer.alloc(4096);
+    while (!this.#isPaused) {
+      try {
+        const length = readSync(fd, buffer);
+        if (length === 0) return true;
+        this.#sawData = true;
+        this.show(Uint8Array.from(buffer.subarray(0, length)));
+      } catch (error) {
+        const wasSilent = !this.#sawData;
+        this.#sawData = false;
+        return (error as NodeJS.ErrnoException).code === 'EAGAIN' ? wasSilent : true;
+      }
+    }
+    return false;
   }
 
   /** Shows bytes that did not come from the program, such as a broadcast message. */
@@ -93,10 +143,12 @@ export class PtyTerminal implements MachineTerminal {
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#pty.pause();
   }
 
   resume(): void {
+    this.#isPaused = false;
     this.#pty.resume();
   }
 
@@ -105,7 +157,9 @@ export class PtyTerminal implements MachineTerminal {
     // The shell leads a session: its group gets the hang-up, as when a terminal is closed.
     killGroup(this.#pty.pid, 'SIGHUP');
     killGroup(this.#pty.pid, 'SIGKILL');
-    this.#pty.resume();
+    // Just forked, it may lead no group yet.
+    this.#pty.kill('SIGKILL');
+    this.resume();
   }
 }
 
