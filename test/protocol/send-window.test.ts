@@ -10,8 +10,12 @@ test('starts modestly, and never above half of the hard limit', () => {
 
 test('one loss halves it once, however many messages were due', () => {
   const window = new SendWindow(4096 * KIB);
+  for (let i = 0; i < 448; i++) window.acknowledged(KIB, 10, window.size);
+  expect(window.size).toBe(512 * KIB);
   for (const now of [0, 10, 20, 199]) window.timedOut(now, 200);
-  expect(window.size).toBe(32 * KIB);
+  expect(window.size).toBe(256 * KIB);
+  window.timedOut(200, 200);
+  expect(window.size).toBe(128 * KIB);
 });
 
 test('losses one after the other stop at the floor', () => {
