@@ -11,9 +11,12 @@ export interface Account {
 
 const CLUSTER = 'demo';
 const SERVICE = 'orders-api';
+/** Identifier of the database that the service uses. */
+export const TOUR_DATABASE = 'orders-db';
 const CONTAINER = 'app';
 const READY_DEADLINE_MS = 60_000;
-const QUERY_DEADLINE_MS = 15_000;
+/** A slow machine may still be starting the database. */
+const QUERY_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 15_000;
 const SQL = 'SELECT status, count(*)::int AS orders FROM orders GROUP BY status ORDER BY orders DESC';
 

@@ -67,8 +67,12 @@ export interface Sandbox {
     readonly userName: string;
     readonly policies: readonly unknown[];
     readonly boundary?: unknown;
+    /** Temporary credentials that live this long, 0 = expired already; absent = a long-term access key. */
+    readonly sessionMs?: number;
   }): Readonly<Record<string, string>>;
   readonly faults: FaultControl;
+  /** Starts a database's engine ahead of its first connection: PostgreSQL's first start takes seconds. */
+  warmUpDatabase(id: string): Promise<void>;
   /** Ends sessions, machines and databases. Idempotent. */
   close(): Promise<void>;
 }
@@ -123,13 +127,15 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     options.port ?? 0,
   );
   endpoint = `http://127.0.0.1:${front.port}`;
-  const createPrincipal: Sandbox['createPrincipal'] = ({ userName, policies, boundary }) => {
-    const user = account.iam.state.addUser(userName, policies, boundary);
-    const key = keys.issue(user.principal);
+  const createPrincipal: Sandbox['createPrincipal'] = ({ userName, policies, boundary, sessionMs }) => {
+    const { principal } = account.iam.state.addUser(userName, policies, boundary);
+    const session = sessionMs === undefined ? undefined : keys.issueSession(principal, clock.now() + sessionMs);
+    const key = session ?? keys.issue(principal);
     return {
       AWS_ENDPOINT_URL: endpoint,
       AWS_ACCESS_KEY_ID: key.accessKeyId,
       AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
+      ...(session === undefined ? {} : { AWS_SESSION_TOKEN: session.sessionToken }),
       AWS_REGION: seed.region,
       AWS_DEFAULT_REGION: seed.region,
       AWS_EC2_METADATA_DISABLED: 'true',
@@ -145,6 +151,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     snapshot,
     createPrincipal,
     faults,
+    warmUpDatabase: (id) => account.world.databases.warmUp(id),
     close: () => {
       closing ??= front.close().then(() => account.close());
       return closing;

@@ -24,7 +24,7 @@ Examples:
 }
 
 async function runDemo(_options: DemoOptions, context: CommandContext): Promise<void> {
-  const [{ startSandbox }, { guidedTour, scriptedTour }, { createStage }] = await Promise.all([
+  const [{ startSandbox }, { TOUR_DATABASE, guidedTour, scriptedTour }, { createStage }] = await Promise.all([
     import('../../sandbox/sandbox.ts'),
     import('../demo-tour.ts'),
     import('../demo-stage.ts'),
@@ -34,6 +34,8 @@ async function runDemo(_options: DemoOptions, context: CommandContext): Promise<
   context.scope.add(() => rm(folder, { recursive: true, force: true }));
   const sandbox = await startSandbox({ assets: { userdata: context.assets('userdata') } });
   context.scope.add(() => sandbox.close());
+  // Behind `up`. If it fails, the question to the database says why.
+  sandbox.warmUpDatabase(TOUR_DATABASE).catch(() => undefined);
   const stage = createStage(context, { env: sandbox.env, folder });
   const tour = context.settings.input ? guidedTour : scriptedTour;
   await tour(stage, { snapshot: () => sandbox.snapshot() });
