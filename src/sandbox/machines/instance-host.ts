@@ -11,14 +11,17 @@ import { createMachineRoot, findProgram, type MachineRoot, SYSTEM_PATH } from '.
 import { createAwsCli, type HostTools } from './stand-ins/aws-cli.ts';
 import { createCurl, createMetadataService } from './stand-ins/downloads.ts';
 import {
+  INTERACTIVE_STAND_INS,
   installForwarded,
   installStandIns,
   STAND_IN_BIN,
+  standInCalls,
   standInSocket,
 } from './stand-ins/install-stand-ins.ts';
 import { type BootFault, createPackageTools } from './stand-ins/package-tools.ts';
 import { createSessionPlugin } from './stand-ins/session-plugin.ts';
 import { type StandIn, type StandInCall, StandInServer } from './stand-ins/stand-in-server.ts';
+import { StandInPipe } from './stand-ins/stand-in-pipe.ts';
 import { Systemd } from './stand-ins/systemd.ts';
 import { killGroup, type Program } from './terminal.ts';
 
@@ -88,6 +91,7 @@ class Instance {
   readonly #machine: InstanceMachine;
   readonly #halted = new AbortController();
   #server: StandInServer | undefined;
+  #pipe: StandInPipe | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(launch: InstanceLaunch, options: InstanceHostOptions) {
@@ -132,6 +136,7 @@ class Instance {
   async #stop(): Promise<void> {
     this.#halted.abort();
     this.#systemd.close();
+    this.#pipe?.close();
     await this.#server?.close();
     this.console.close();
     await this.root.remove();
@@ -160,7 +165,9 @@ class Instance {
       forwarded: [...standIns.keys()].filter((name) => name !== 'session-manager-plugin'),
       node: this.#options.node,
     });
-    this.#server = await StandInServer.listen(standInSocket(root), standIns);
+    const interactive = [...standIns].filter(([name]) => INTERACTIVE_STAND_INS.includes(name));
+    this.#server = await StandInServer.listen(standInSocket(root), new Map(interactive));
+    this.#pipe = await StandInPipe.open(standInCalls(root), standIns, this.#clock);
     this.console.write(`[    0.000000] Linux version 6.12 (${this.#launch.architecture})\r\n`);
     this.console.write(`${privateDnsName(this.#launch.privateIp, this.#launch.region)} login: \r\n`);
   }

@@ -183,7 +183,10 @@ describe('an instance whose user data fails', () => {
   });
 
   it('installs nothing that was signed by a key it does not pin', async () => {
-    const other = files['session-manager-plugin-signing-key.asc']!.replace(/^([A-Za-z0-9+/]{20})./m, '$1A');
+    const other = files['session-manager-plugin-signing-key.asc']!.replace(
+      /^([A-Za-z0-9+/]{30})(.)/m,
+      (_, before: string, char: string) => before + (char === 'A' ? 'B' : 'A'),
+    );
     const text = renderUserData(
       { ...files, 'session-manager-plugin-signing-key.asc': other },
       { bastion: 'x', region: 'eu-west-1', cluster: 'demo', expiresAt: FAR_FUTURE * 1000, idleMinutes: 0 },

@@ -1,11 +1,18 @@
 import { join } from 'node:path';
 import type { MachineRoot } from '../machine-root.ts';
 import { FORWARDER_SOURCE } from './forwarder.ts';
+import { pipeCallerScript } from './stand-in-pipe.ts';
 
 /** Where the stand-ins of an instance lie, below its root. */
 export const STAND_IN_BIN = '.stand-ins/bin';
 const FORWARDER = '.stand-ins/forward.cjs';
 const SOCKET = '.stand-ins/socket';
+
+/** Directory of the calls that come through pipes. */
+export const standInCalls = (root: MachineRoot): string => join(root.path, '.stand-ins/calls');
+
+/** Stand-ins that take the caller's terminal; they come through the socket, the others through pipes. */
+export const INTERACTIVE_STAND_INS: readonly string[] = ['aws', 'session-manager-plugin'];
 
 export const standInSocket = (root: MachineRoot): string => join(root.path, SOCKET);
 
@@ -28,8 +35,11 @@ export function installStandIns(
   },
 ): void {
   root.write(FORWARDER, FORWARDER_SOURCE);
-  for (const program of options.forwarded)
-    installForwarded(root, `${STAND_IN_BIN}/${program}`, program, options.node);
+  for (const program of options.forwarded) {
+    const file = `${STAND_IN_BIN}/${program}`;
+    if (INTERACTIVE_STAND_INS.includes(program)) installForwarded(root, file, program, options.node);
+    else root.write(file, pipeCallerScript(standInCalls(root), program), 0o755);
+  }
   const machine = options.architecture === 'arm64' ? 'aarch64' : 'x86_64';
   root.write(
     `${STAND_IN_BIN}/uname`,
