@@ -50,7 +50,15 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
     accountId: identity.accountId,
     partition: identity.partition,
   };
-  const home = await homeOf(options, cluster, context, account, ec2);
+  // A bastion for tunnels has no rights in a cluster, but it may well live beside one.
+  const { cluster: beside } = context.settings;
+  const home = await homeOf(
+    options,
+    cluster ?? (beside === undefined ? undefined : nameOf(beside)),
+    context,
+    account,
+    ec2,
+  );
   const facts = await readNetwork(ec2, home.vpcId);
   const network = chooseNetwork(facts, {
     subnetIds: options.subnets,

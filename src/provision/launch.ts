@@ -141,7 +141,7 @@ async function joinOther(spec: BastionSpec, deps: ApplyDeps): Promise<string | u
       },
       {
         clock: deps.clock,
-        intervalMs: 2_000,
+        intervalMs: 1_000,
         deadlineMs: JOIN_DEADLINE_MS,
         signal: deps.signal,
         onTimeout: () => failed('not-settled', 'the other up launched nothing'),

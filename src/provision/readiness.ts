@@ -31,7 +31,7 @@ export type BootVerdict =
   | { readonly kind: 'running'; readonly last: string | undefined };
 
 const DEADLINE_MS = 300_000;
-const INTERVAL_MS = 2_000;
+const INTERVAL_MS = 1_000;
 /** Once the agent is online the verdict is near; a console that shows nothing must not block for long. */
 const VERDICT_GRACE_MS = 90_000;
 

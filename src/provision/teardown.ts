@@ -169,7 +169,7 @@ async function untilTerminated(instanceId: string, stepId: string, deps: Teardow
     },
     {
       clock: deps.clock,
-      intervalMs: 2_000,
+      intervalMs: 1_000,
       deadlineMs: TERMINATION_DEADLINE_MS,
       signal: deps.signal,
       onTimeout: () =>

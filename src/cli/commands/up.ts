@@ -185,7 +185,18 @@ async function runUp(options: UpOptions, context: CommandContext): Promise<void>
     });
     if (!agreed) throw interrupted('nothing was created');
   }
-  await createAndWait(options, context, plan, spec);
+  try {
+    await createAndWait(options, context, plan, spec);
+  } catch (error) {
+    const named = spec.name === 'default' ? '' : ` --name ${spec.name}`;
+    context.report({
+      type: 'note',
+      level: 'warning',
+      code: 'unfinished',
+      message: `not finished; fargate-connect down${named} removes what exists by now, up goes on with it`,
+    });
+    throw error;
+  }
 }
 
 /** IAM has replicas all over the world; an emulator behind an endpoint of its own has none. */

@@ -1,0 +1,231 @@
+import { DescribeInstancesCommand, DescribeLaunchTemplateVersionsCommand } from '@aws-sdk/client-ec2';
+import { GetRoleCommand } from '@aws-sdk/client-iam';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { sandboxClients } from '../../support/sandbox-clients.ts';
+import { testSandbox } from '../../support/test-sandbox.ts';
+import { FakeSignals } from '../../support/fake-deps.ts';
+import { VPC } from '../../../src/sandbox/world/seed-network.ts';
+import { cli, type CliOutcome } from './cli-in-process.ts';
+
+const sandbox = testSandbox({ randomSeed: 7 });
+const run = (...args: readonly string[]): Promise<CliOutcome> => cli(args, { env: sandbox().env });
+
+/** Each case leaves the account as it found it. */
+afterEach(async () => {
+  sandbox().faults.clear();
+  await run('down', '--all', '--yes', '--force');
+});
+
+interface UpJson {
+  readonly name: string;
+  readonly instanceId: string;
+  readonly launched: boolean;
+  readonly ready: boolean;
+}
+const upJson = (outcome: CliOutcome): UpJson => JSON.parse(outcome.stdout) as UpJson;
+
+const writes = (since: number): readonly string[] =>
+  sandbox()
+    .calls.slice(since)
+    .map((call) => call.action)
+    .filter((action) => !/^(Describe|Get|List)/.test(action));
+
+describe('up and down on the sandbox', () => {
+  it('leave the account exactly as it was', async () => {
+    const before = sandbox().snapshot();
+    const up = await run('up', '--cluster', 'demo', '--yes', '--json');
+    expect(up.stderr).not.toContain('✗');
+    expect(up.status).toBe(0);
+    expect(upJson(up)).toMatchObject({ name: 'default', launched: true, ready: true });
+    expect(sandbox().snapshot()).not.toBe(before);
+    const down = await run('down', '--yes', '--json');
+    expect(down.status).toBe(0);
+    expect(JSON.parse(down.stdout)).toMatchObject({ left: 0, kept: [] });
+    expect(sandbox().snapshot()).toBe(before);
+  });
+
+  it('make an instance as hard as it can be', async () => {
+    const { instanceId } = upJson(await run('up', '--cluster', 'demo', '--yes', '--json'));
+    const { ec2, iam } = sandboxClients(sandbox().env);
+    const described = await ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] }));
+    const instance = described.Reservations?.[0]?.Instances?.[0];
+    expect(instance).toMatchObject({ InstanceLifecycle: 'spot', InstanceType: 't4g.micro' });
+    expect(instance?.KeyName).toBeUndefined();
+    expect(instance?.PublicIpAddress).toBeUndefined();
+    expect(instance?.MetadataOptions).toMatchObject({ HttpTokens: 'required', HttpPutResponseHopLimit: 1 });
+    const keys = (instance?.Tags ?? []).map((tag) => tag.Key);
+    for (const key of ['bastion', 'owner', 'expires-at', 'version'])
+      expect(keys).toContain(`fargate-connect:${key}`);
+    const versions = await ec2.send(
+      new DescribeLaunchTemplateVersionsCommand({ LaunchTemplateName: 'fargate-connect-default' }),
+    );
+    const data = versions.LaunchTemplateVersions?.[0]?.LaunchTemplateData;
+    expect(data?.InstanceInitiatedShutdownBehavior).toBe('terminate');
+    expect(data?.BlockDeviceMappings?.[0]?.Ebs).toMatchObject({ Encrypted: true, VolumeType: 'gp3' });
+    const role = await iam.send(new GetRoleCommand({ RoleName: 'fargate-connect-default-eu-west-1' }));
+    expect(role.Role?.PermissionsBoundary?.PermissionsBoundaryArn).toContain('-boundary');
+    expect(role.Role?.Path).toBe('/fargate-connect/');
+  });
+
+  it('dry-run: says everything and writes nothing', async () => {
+    const before = sandbox().calls.length;
+    const outcome = await run('up', '--cluster', 'demo', '--dry-run', '--json');
+    expect(outcome.status).toBe(0);
+    const plan = JSON.parse(outcome.stdout) as Record<string, unknown>;
+    expect(Object.keys(plan).sort()).toEqual([
+      'cluster',
+      'expiresAt',
+      'idleMinutes',
+      'market',
+      'name',
+      'network',
+      'plan',
+      'policies',
+      'price',
+      'region',
+      'types',
+      'userDataBytes',
+    ]);
+    expect(writes(before)).toEqual([]);
+  });
+
+  it('a second up adopts what exists, and extends it on request', async () => {
+    const first = upJson(await run('up', '--cluster', 'demo', '--yes', '--json'));
+    const before = sandbox().calls.length;
+    const second = upJson(await run('up', '--cluster', 'demo', '--yes', '--json'));
+    expect(second).toMatchObject({ instanceId: first.instanceId, launched: false });
+    expect(writes(before)).toEqual([]);
+    await run('up', '--cluster', 'demo', '--ttl', '2h', '--yes', '--json');
+    expect(writes(before)).toEqual(['CreateTags']);
+  });
+
+  it('two at the same time end with one bastion', async () => {
+    const before = sandbox().snapshot();
+    const [a, b] = await Promise.all([
+      run('up', '--cluster', 'demo', '--yes', '--json'),
+      run('up', '--cluster', 'demo', '--yes', '--json'),
+    ]);
+    expect([a.status, b.status]).toEqual([0, 0]);
+    expect(upJson(a).instanceId).toBe(upJson(b).instanceId);
+    const { bastions } = JSON.parse((await run('status', '--json')).stdout) as { bastions: unknown[] };
+    expect(bastions).toHaveLength(1);
+    await run('down', '--yes');
+    expect(sandbox().snapshot()).toBe(before);
+  });
+
+  it('several bastions stand side by side', async () => {
+    const before = sandbox().snapshot();
+    await run('up', '--cluster', 'demo', '--yes');
+    await run('up', '--cluster', 'demo', '--name', 'orders', '--tunnel-only', '--yes');
+    const status = JSON.parse((await run('status', '--json')).stdout) as {
+      bastions: { name: string; state: string; sessions: number; cost: number }[];
+    };
+    expect(status.bastions.map((bastion) => bastion.name)).toEqual(['default', 'orders']);
+    expect(status.bastions[0]).toMatchObject({ state: 'running', sessions: 0 });
+    await run('down', '--name', 'orders', '--yes');
+    expect((await run('status')).stdout).toMatch(/^default /m);
+    await run('down', '--all', '--yes');
+    expect(sandbox().snapshot()).toBe(before);
+  });
+
+  it('opens a database only when asked, and closes it again', async () => {
+    const before = sandbox().snapshot();
+    const seen = sandbox().calls.length;
+    await run('up', '--cluster', 'demo', '--yes', '--allow-db', 'billing-db');
+    expect(writes(seen)).toContain('AuthorizeSecurityGroupIngress');
+    await run('down', '--yes');
+    expect(writes(seen)).toContain('RevokeSecurityGroupIngress');
+    expect(sandbox().snapshot()).toBe(before);
+  });
+
+  it('takes the next market only with consent', async () => {
+    sandbox().faults.market.refuse({ market: 'spot' }, 'InsufficientInstanceCapacity');
+    const refused = await run('up', '--cluster', 'demo', '--yes');
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain('no spot capacity in any of 12 pools');
+    expect(refused.stderr).toContain(
+      't4g.micro in subnet-0a10000000000001a (eu-west-1a): InsufficientInstanceCapacity',
+    );
+    const paid = await run('up', '--cluster', 'demo', '--yes', '--on-demand', '--json');
+    expect(JSON.parse(paid.stdout)).toMatchObject({ market: 'on-demand', ready: true });
+  });
+
+  it('explains an account that never used spot', async () => {
+    sandbox().faults.removeSpotServiceLinkedRole();
+    const allow = { Effect: 'Allow', Action: '*', Resource: '*' };
+    const deny = { Effect: 'Deny', Action: 'iam:CreateServiceLinkedRole', Resource: '*' };
+    const env = sandbox().createPrincipal({
+      userName: 'no-links',
+      policies: [{ Version: '2012-10-17', Statement: [allow, deny] }],
+    });
+    const outcome = await cli(['up', '--cluster', 'demo', '--yes'], { env });
+    expect([outcome.status, outcome.stderr.includes('create-service-linked-role')]).toEqual([1, true]);
+  });
+
+  it('says what failed at boot', async () => {
+    for (const [fault, text] of [
+      ['download-fails', /boot script failed: download of .*: no way to S3\?/],
+      ['bad-signature', /boot script failed: the signature of .* is not good/],
+    ] as const) {
+      sandbox().faults.boot.add(fault);
+      const outcome = await run('up', '--cluster', 'demo', '--name', fault, '--yes');
+      expect([fault, outcome.status]).toEqual([fault, 1]);
+      expect(outcome.stderr).toMatch(text);
+      sandbox().faults.boot.clear();
+    }
+  });
+
+  it('lives in a VPC that has nothing but endpoints', async () => {
+    const full = await run('up', '--cluster', 'demo', '--vpc', VPC.sealed, '--yes');
+    expect(full.status).not.toBe(0);
+    const tunnel = await run('up', '--tunnel-only', '--vpc', VPC.sealed, '--yes', '--json');
+    expect(tunnel.status).toBe(0);
+  });
+
+  it('refuses, with a remedy, what does not exist', async () => {
+    const cases: readonly (readonly [number, RegExp, readonly string[]])[] = [
+      [2, /--ttl "soon" is no duration/, ['up', '--ttl', 'soon']],
+      [2, /is no bastion name/, ['up', '--cluster', 'demo', '--name', 'Not_Good', '--yes']],
+      [2, /too little memory/, ['up', '--cluster', 'demo', '--type', 't4g.nano', '--yes']],
+      [3, /no VPC vpc-404/, ['up', '--cluster', 'demo', '--vpc', 'vpc-404', '--yes']],
+      [3, /no service nope in cluster demo/, ['up', '--cluster', 'demo', '--service', 'nope', '--yes']],
+      [3, /no database nope/, ['up', '--cluster', 'demo', '--db', 'nope', '--yes']],
+      [3, /no instance profile nope/, ['up', '--cluster', 'demo', '--role', 'nope', '--yes']],
+      [2, /--yes/, ['up', '--cluster', 'demo']],
+    ];
+    for (const [status, text, args] of cases) {
+      const outcome = await run(...args);
+      expect([args.join(' '), outcome.status]).toEqual([args.join(' '), status]);
+      expect(outcome.stderr).toMatch(text);
+    }
+  });
+
+  it('down on nothing says so and succeeds', async () => {
+    const outcome = await run('down', '--yes');
+    expect(outcome.status).toBe(0);
+    expect(outcome.stderr).toContain('nothing of bastion default exists in eu-west-1');
+  });
+
+  it('Ctrl-C at any step of up leaves only what down removes', async () => {
+    const before = sandbox().snapshot();
+    for (const action of [
+      'iam:CreateRole',
+      'iam:AddRoleToInstanceProfile',
+      'ec2:CreateSecurityGroup',
+      'ec2:CreateFleet',
+    ]) {
+      const signals = new FakeSignals();
+      sandbox().faults.inject({
+        kind: 'throttle',
+        action,
+        onHit: () => signals.raise('SIGINT'),
+      });
+      const outcome = await cli(['up', '--cluster', 'demo', '--yes'], { env: sandbox().env, signals });
+      expect([action, outcome.status]).toEqual([action, 130]);
+      sandbox().faults.clear();
+      expect((await run('down', '--yes')).status).toBe(0);
+      expect(sandbox().snapshot()).toBe(before);
+    }
+  });
+});
