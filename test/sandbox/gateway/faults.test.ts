@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
-import { parseGatewayFaults, isGatewayFault } from '../../src/sandbox/gateway/faults.ts';
-import { type Lab, startLab } from './support/gateway-lab.ts';
-import { RawClient } from './support/raw-client.ts';
+import { parseGatewayFaults, isGatewayFault } from '../../../src/sandbox/gateway/faults.ts';
+import { type Lab, startLab } from '../support/gateway-lab.ts';
+import { RawClient } from '../support/raw-client.ts';
 
 let lab: Lab | undefined;
 const clients: RawClient[] = [];

@@ -2,9 +2,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type MuxEvent, MuxSession } from '../../src/protocol/smux.ts';
-import { type Lab, PRIVATE_IP, startLab } from './support/gateway-lab.ts';
-import { RawClient } from './support/raw-client.ts';
+import { type MuxEvent, MuxSession } from '../../../src/protocol/smux.ts';
+import { type Lab, PRIVATE_IP, startLab } from '../support/gateway-lab.ts';
+import { RawClient } from '../support/raw-client.ts';
 
 let lab: Lab;
 const clients: RawClient[] = [];

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
 import { afterEach, expect, test } from 'vitest';
-import { AwsError } from '../../src/sandbox/contracts.ts';
-import type { SessionAccess } from '../../src/sandbox/gateway/session-plan.ts';
-import { decodeAgentMessage } from '../../src/protocol/agent-message.ts';
-import { type Lab, OWNER, startLab } from './support/gateway-lab.ts';
-import { RawClient } from './support/raw-client.ts';
+import { AwsError } from '../../../src/sandbox/contracts.ts';
+import type { SessionAccess } from '../../../src/sandbox/gateway/session-plan.ts';
+import { decodeAgentMessage } from '../../../src/protocol/agent-message.ts';
+import { type Lab, OWNER, startLab } from '../support/gateway-lab.ts';
+import { RawClient } from '../support/raw-client.ts';
 
 let lab: Lab;
 const clients: RawClient[] = [];

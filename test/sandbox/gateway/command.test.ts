@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Lab, startLab } from './support/gateway-lab.ts';
-import { RawClient } from './support/raw-client.ts';
+import { type Lab, startLab } from '../support/gateway-lab.ts';
+import { RawClient } from '../support/raw-client.ts';
 
 let lab: Lab;
 let client: RawClient | undefined;

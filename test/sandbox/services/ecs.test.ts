@@ -15,9 +15,9 @@ import {
 } from '@aws-sdk/client-ecs';
 import { GetConnectionStatusCommand, SSMClient, StartSessionCommand } from '@aws-sdk/client-ssm';
 import { afterEach, expect, test } from 'vitest';
-import { testSandbox } from '../support/test-sandbox.ts';
-import { clientConfig } from './support/client-config.ts';
-import { RawClient } from './support/raw-client.ts';
+import { testSandbox } from '../../support/test-sandbox.ts';
+import { clientConfig } from '../support/client-config.ts';
+import { RawClient } from '../support/raw-client.ts';
 
 const sandbox = testSandbox();
 const ecs = (env = sandbox().env): ECSClient => new ECSClient(clientConfig(env));
@@ -38,14 +38,19 @@ async function describeTask(cluster: string, task: string) {
   return tasks?.[0];
 }
 
-async function exec(cluster: string, serviceName: string, container: string | undefined, command = '/bin/sh -c "echo hi"') {
+async function exec(
+  cluster: string,
+  serviceName: string,
+  container: string | undefined,
+  command = '/bin/sh -c "echo hi"',
+) {
   const [task] = await tasksOf(cluster, serviceName);
   return ecs().send(new ExecuteCommandCommand({ cluster, task, container, command, interactive: true }));
 }
 
 /** Waits for a state that the sandbox reaches by itself. */
 async function eventually<T>(probe: () => Promise<T | undefined>): Promise<T> {
-  for (const deadline = Date.now() + 10_000; Date.now() < deadline; ) {
+  for (const deadline = Date.now() + 10_000; Date.now() < deadline;) {
     const value = await probe();
     if (value !== undefined) return value;
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -57,7 +62,11 @@ test('clusters are listed and described, with their configuration only when aske
   const { clusterArns } = await ecs().send(new ListClustersCommand({}));
   expect(clusterArns).toContain('arn:aws:ecs:eu-west-1:111122223333:cluster/demo');
   const plain = await ecs().send(new DescribeClustersCommand({ clusters: ['sealed', 'nowhere'] }));
-  expect(plain.clusters?.[0]).toMatchObject({ clusterName: 'sealed', status: 'ACTIVE', runningTasksCount: 1 });
+  expect(plain.clusters?.[0]).toMatchObject({
+    clusterName: 'sealed',
+    status: 'ACTIVE',
+    runningTasksCount: 1,
+  });
   expect(plain.clusters?.[0]?.configuration).toBeUndefined();
   expect(plain.failures).toEqual([
     { arn: 'arn:aws:ecs:eu-west-1:111122223333:cluster/nowhere', reason: 'MISSING' },
@@ -92,7 +101,12 @@ test('services come in pages, and only ten are described at once', async () => {
   expect(services?.[0]?.createdAt).toBeInstanceOf(Date);
   expect(failures?.map((failure) => failure.reason)).toEqual(['MISSING']);
   await expect(
-    ecs().send(new DescribeServicesCommand({ cluster: 'demo', services: Array.from({ length: 11 }, (_, i) => `s${i}`) })),
+    ecs().send(
+      new DescribeServicesCommand({
+        cluster: 'demo',
+        services: Array.from({ length: 11 }, (_, i) => `s${i}`),
+      }),
+    ),
   ).rejects.toMatchObject({ name: 'InvalidParameterException' });
   await expect(ecs().send(new ListServicesCommand({ cluster: 'nope' }))).rejects.toMatchObject({
     name: 'ClusterNotFoundException',
@@ -108,17 +122,23 @@ test('tasks are described by id and by ARN, with what exec needs', async () => {
   const task = await describeTask('demo', id);
   expect(task?.taskArn).toBe(arn);
   expect(task?.enableExecuteCommand).toBe(true);
-  expect(task?.attachments?.[0]?.details?.find((detail) => detail.name === 'privateIPv4Address')?.value).toBe('10.0.1.21');
+  expect(task?.attachments?.[0]?.details?.find((detail) => detail.name === 'privateIPv4Address')?.value).toBe(
+    '10.0.1.21',
+  );
   expect(task?.containers?.map((container) => container.name)).toEqual(['app', 'otel', 'envoy']);
   expect(task?.containers?.[0]).toMatchObject({
     runtimeId: expect.stringMatching(new RegExp(`^${id}-\\d+$`)) as string,
     managedAgents: [{ name: 'ExecuteCommandAgent', lastStatus: 'RUNNING' }],
   });
-  await expect(ecs().send(new ListTasksCommand({ cluster: 'demo', serviceName: 'nope' }))).rejects.toMatchObject({
+  await expect(
+    ecs().send(new ListTasksCommand({ cluster: 'demo', serviceName: 'nope' })),
+  ).rejects.toMatchObject({
     name: 'ServiceNotFoundException',
   });
   await expect(describeTask('demo', 'short')).rejects.toMatchObject({ name: 'InvalidParameterException' });
-  const { failures } = await ecs().send(new DescribeTasksCommand({ cluster: 'demo', tasks: ['0'.repeat(32)] }));
+  const { failures } = await ecs().send(
+    new DescribeTasksCommand({ cluster: 'demo', tasks: ['0'.repeat(32)] }),
+  );
   expect(failures?.[0]?.reason).toBe('MISSING');
 });
 
@@ -175,7 +195,8 @@ test('ExecuteCommand without a way to the gateway, or with keys in the environme
 test('ExecuteCommand refuses what AWS refuses', async () => {
   const [task] = await tasksOf('demo', 'orders-api');
   const input = { cluster: 'demo', task, container: 'app', command: 'sh', interactive: true };
-  const send = (change: Partial<typeof input>) => ecs().send(new ExecuteCommandCommand({ ...input, ...change }));
+  const send = (change: Partial<typeof input>) =>
+    ecs().send(new ExecuteCommandCommand({ ...input, ...change }));
   await expect(send({ interactive: false })).rejects.toMatchObject({ name: 'InvalidParameterException' });
   await expect(send({ cluster: 'nope' })).rejects.toMatchObject({ name: 'ClusterNotFoundException' });
   await expect(send({ task: '0'.repeat(32) })).rejects.toMatchObject({
@@ -205,7 +226,13 @@ test('ExecuteCommand needs both cluster and task, and the container name of the 
   const [task] = await tasksOf('demo', 'orders-api');
   const attempt = (userName: string, document: unknown) =>
     ecs(sandbox().createPrincipal({ userName, policies: [document] })).send(
-      new ExecuteCommandCommand({ cluster: 'demo', task, container: 'app', command: 'true', interactive: true }),
+      new ExecuteCommandCommand({
+        cluster: 'demo',
+        task,
+        container: 'app',
+        command: 'true',
+        interactive: true,
+      }),
     );
   await expect(attempt('task-only', policy([tasks]))).rejects.toMatchObject({
     name: 'AccessDeniedException',
@@ -225,13 +252,21 @@ test('a sealed cluster’s sessions ask for its key', async () => {
     tokenValue: session?.tokenValue ?? '',
   });
   clients.push(client);
-  expect((await client.event('data-key-needed')).kmsKeyId).toMatch(/^arn:aws:kms:eu-west-1:111122223333:key\//);
+  expect((await client.event('data-key-needed')).kmsKeyId).toMatch(
+    /^arn:aws:kms:eu-west-1:111122223333:key\//,
+  );
 });
 
 test('StopTask ends the task’s sessions and the service starts another', async () => {
   const [task = ''] = await tasksOf('demo', 'billing-worker');
   const { session } = await ecs().send(
-    new ExecuteCommandCommand({ cluster: 'demo', task, container: 'worker', command: '/bin/sh', interactive: true }),
+    new ExecuteCommandCommand({
+      cluster: 'demo',
+      task,
+      container: 'worker',
+      command: '/bin/sh',
+      interactive: true,
+    }),
   );
   const client = await RawClient.open({
     sessionId: session?.sessionId ?? '',
@@ -241,7 +276,11 @@ test('StopTask ends the task’s sessions and the service starts another', async
   clients.push(client);
   await client.event('opened');
   const stopped = await ecs().send(new StopTaskCommand({ cluster: 'demo', task, reason: 'test' }));
-  expect(stopped.task).toMatchObject({ desiredStatus: 'STOPPED', stoppedReason: 'test', stopCode: 'UserInitiated' });
+  expect(stopped.task).toMatchObject({
+    desiredStatus: 'STOPPED',
+    stoppedReason: 'test',
+    stopCode: 'UserInitiated',
+  });
   await client.event('closed');
   const replacement = await eventually(async () => {
     const [arn] = await tasksOf('demo', 'billing-worker');
@@ -253,7 +292,9 @@ test('StopTask ends the task’s sessions and the service starts another', async
       new ExecuteCommandCommand({ cluster: 'demo', task: replacement, command: 'true', interactive: true }),
     ),
   ).resolves.toMatchObject({ containerName: 'worker' });
-  const gone = await ecs().send(new ListTasksCommand({ cluster: 'demo', serviceName: 'billing-worker', desiredStatus: 'STOPPED' }));
+  const gone = await ecs().send(
+    new ListTasksCommand({ cluster: 'demo', serviceName: 'billing-worker', desiredStatus: 'STOPPED' }),
+  );
   expect(gone.taskArns).toEqual([task]);
 });
 
@@ -275,7 +316,9 @@ test('exec is switched on by a new deployment, not by the flag alone', async () 
 
 test('exec cannot be switched on for a service without a task role', async () => {
   await expect(
-    ecs().send(new UpdateServiceCommand({ cluster: 'cruddur', service: 'backend-flask', enableExecuteCommand: true })),
+    ecs().send(
+      new UpdateServiceCommand({ cluster: 'cruddur', service: 'backend-flask', enableExecuteCommand: true }),
+    ),
   ).rejects.toMatchObject({
     name: 'InvalidParameterException',
     message: expect.stringContaining('valid taskRoleArn') as string,
@@ -287,7 +330,9 @@ test('plain sessions to a container through SSM', async () => {
   const task = await describeTask('demo', arn);
   const target = `ecs:demo_${arn.split('/').at(-1)}_${task?.containers?.[0]?.runtimeId}`;
   const ssm = new SSMClient(clientConfig(sandbox().env));
-  expect(await ssm.send(new GetConnectionStatusCommand({ Target: target }))).toMatchObject({ Status: 'connected' });
+  expect(await ssm.send(new GetConnectionStatusCommand({ Target: target }))).toMatchObject({
+    Status: 'connected',
+  });
   const session = await ssm.send(new StartSessionCommand({ Target: target }));
   expect(session.SessionId).toMatch(/^developer-[0-9a-f]{17}$/);
 });
