@@ -49,6 +49,8 @@ export function readInput(
   stdin.on('data', onData);
   stdin.on('end', onEnd);
   stdin.on('error', onEnd);
+  // A prompt that ran before leaves the stream paused, and then a listener alone starts nothing.
+  stdin.resume();
   if (stdin.readableEnded || stdin.destroyed) queueMicrotask(onEnd);
   return {
     room: () => {
