@@ -3,10 +3,12 @@ import { build } from 'esbuild';
 import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 
 const packageJson = JSON.parse(await readFile('package.json', 'utf8'));
-await rm('dist', { recursive: true, force: true });
+// Another folder beside dist/, for builds that must not disturb each other.
+const out = process.env.FARGATE_CONNECT_DIST ?? 'dist';
+await rm(out, { recursive: true, force: true });
 const result = await build({
   entryPoints: { main: 'src/main.ts' },
-  outdir: 'dist',
+  outdir: out,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -24,5 +26,5 @@ const result = await build({
   define: { 'process.env.FARGATE_CONNECT_VERSION': JSON.stringify(packageJson.version) },
   logLevel: 'warning',
 });
-await writeFile('dist/meta.json', JSON.stringify(result.metafile));
-await chmod('dist/main.js', 0o755);
+await writeFile(`${out}/meta.json`, JSON.stringify(result.metafile));
+await chmod(`${out}/main.js`, 0o755);

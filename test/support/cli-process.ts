@@ -7,8 +7,10 @@ import { stripVTControlCharacters } from 'node:util';
 
 /** Drives the built CLI as a person or a script would: a child process, or a program in a real pty. */
 
-export const ENTRY = resolve(import.meta.dirname, '..', '..', 'dist', 'main.js');
+const DIST = process.env['FARGATE_CONNECT_DIST'] ?? 'dist';
+export const ENTRY = resolve(import.meta.dirname, '..', '..', DIST, 'main.js');
 const PATIENCE_MS = 30_000;
+const TRAILING_OUTPUT_MS = 100;
 
 if (!existsSync(ENTRY))
   throw new Error('dist/main.js is missing: run npm run build (npm test does it first)');
@@ -127,9 +129,12 @@ export class PtyProcess {
       this.#changed();
     });
     this.#pty.onExit(({ exitCode, signal }) => {
-      this.#exit = { status: exitCode, signal };
-      rmSync(this.#home, { recursive: true, force: true });
-      this.#changed();
+      // The pty may still hold the last lines when the process is reaped; they come before this timer does.
+      setTimeout(() => {
+        this.#exit = { status: exitCode, signal };
+        rmSync(this.#home, { recursive: true, force: true });
+        this.#changed();
+      }, TRAILING_OUTPUT_MS);
     });
   }
 

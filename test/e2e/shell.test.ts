@@ -1,0 +1,87 @@
+import { execFileSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { cli, ENTRY, PtyProcess } from '../support/cli-process.ts';
+import { testSandbox } from '../support/test-sandbox.ts';
+
+const sandbox = testSandbox();
+const APP = ['exec', 'orders-api', '--cluster', 'demo', '--container', 'app'];
+
+describe('a shell in a container, in a real terminal', () => {
+  it('runs what is typed, follows the window, hands Ctrl-C to the far side, and ends with exit', async () => {
+    const shell = new PtyProcess(APP, { env: sandbox().env, columns: 101, rows: 33 });
+    await shell.until(/[$#] $/);
+    await shell.type('echo six times seven is $((6*7))\r', /six times seven is 42\n/);
+    await shell.type('stty size\r', /33 101/);
+    shell.resize(77, 21);
+    // The new size travels as its own message; a shell that asks until it sees it proves that it came.
+    await shell.type('until [ "$(stty size)" = "21 77" ]; do sleep 0.05; done; echo resi"zed"\r', /resized/);
+    await shell.type('sleep 1000\r', /sleep 1000/);
+    await shell.type('\x03', /\^C[\s\S]*[$#] $/);
+    await shell.type('echo still he"re"\r', /still here/);
+    shell.write('exit\r');
+    expect(await shell.exit()).toEqual({ status: 0, signal: 0 });
+  });
+
+  it('carries UTF-8, control characters and a paste of many lines unchanged', async () => {
+    const shell = new PtyProcess(APP, { env: sandbox().env });
+    await shell.until(/[$#] $/);
+    await shell.type(
+      'printf "%s\\n" "grüße→世界" | od -An -tx1\r',
+      /67 72 c3 bc c3 9f 65 e2 86 92 e4 b8 96 e7 95 8c/,
+    );
+    const lines = Array.from({ length: 200 }, (_, i) => `echo line-$((${i}+1))`).join('\r');
+    await shell.type(`${lines}\recho do"ne"\r`, /line-200\n[\s\S]*done\n/);
+    shell.write('\x04');
+    expect((await shell.exit()).status).toBe(0);
+  });
+
+  const inBash = (): PtyProcess => {
+    const command = `"${process.execPath}" "${ENTRY}" ${APP.join(' ')}`;
+    const script = `stty -g > before; ${command}; echo "status $?"; stty -g > after; cmp before after && echo unchanged`;
+    return new PtyProcess(['-c', script], { env: sandbox().env, program: '/bin/bash' });
+  };
+
+  it('leaves the terminal as it was after a normal end', async () => {
+    const shell = inBash();
+    await shell.until(/[$#] $/);
+    shell.write('exit\r');
+    await shell.until(/status 0\n[\s\S]*unchanged/);
+  });
+
+  it.each([
+    ['SIGTERM', 130],
+    ['SIGHUP', 130],
+  ] as const)('leaves the terminal as it was after %s, and ends the session', async (signal, status) => {
+    const shell = inBash();
+    await shell.until(/[$#] $/);
+    const child = Number(execFileSync('pgrep', ['-P', String(shell.pid)], { encoding: 'utf8' }));
+    const terminated = (): number =>
+      sandbox().calls.filter((call) => call.action === 'TerminateSession').length;
+    const before = terminated();
+    process.kill(child, signal);
+    await shell.until(new RegExp(`status ${status}\\n[\\s\\S]*unchanged`));
+    expect(terminated()).toBe(before + 1);
+  });
+
+  it('ends a stuck shell with ~. and lists the escapes with ~?', async () => {
+    const shell = new PtyProcess(APP, { env: sandbox().env });
+    await shell.until(/[$#] $/);
+    await shell.type('sleep 1000\r', /sleep 1000/);
+    await shell.type('\r~?', /~\./);
+    shell.write('\r~.');
+    expect((await shell.exit()).status).toBe(0);
+    expect(shell.text).toMatch(/session/i);
+  });
+});
+
+describe('a command in a container', () => {
+  it('returns its exit status, with stdout only its output', async () => {
+    const env = sandbox().env;
+    const ok = await cli([...APP, '--', 'echo', 'hello   world', "it's; $HOME `x`"], { env });
+    expect(ok).toMatchObject({ status: 0, stdout: "hello   world it's; $HOME `x`\n" });
+    const failing = await cli([...APP, '--', 'sh', '-c', 'echo out; exit 42'], { env });
+    expect(failing).toMatchObject({ status: 42, stdout: 'out\n' });
+    const missing = await cli([...APP, '--', 'no-such-program'], { env });
+    expect(missing.status).toBe(127);
+  });
+});

@@ -1,0 +1,21 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** Absolute path of a program on PATH; for tests against official programs that a machine may lack. */
+export function onPath(program: string): string | undefined {
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    const candidate = join(folder, program);
+    try {
+      accessSync(candidate, constants.X_OK);
+      return candidate;
+    } catch {
+      continue;
+    }
+  }
+  return undefined;
+}
+
+/** Says why tests do not run here; a silent skip would look like a pass. */
+export function reportSkip(what: string, reason: string): void {
+  process.stderr.write(`SKIPPED: ${what}: ${reason}\n`);
+}
