@@ -149,10 +149,13 @@ export class DocumentStore {
 
   #store(name: string, input: Input, version: number, tags: StoredDocument['tags']): StoredDocument {
     const content = requiredText(input, 'Content');
+    const format = optionalText(input, 'DocumentFormat') ?? 'JSON';
+    if (format !== 'JSON')
+      throw new AwsError('ValidationException', 'Only documents in JSON are known here.');
     const stored: StoredDocument = {
       document: readSessionDocument(name, content),
       content,
-      format: optionalText(input, 'DocumentFormat') ?? 'JSON',
+      format,
       version,
       createdAt: new Date(this.#account.clock.now()),
       tags,

@@ -1,4 +1,3 @@
-import { parse } from 'yaml';
 import { AwsError } from '../contracts.ts';
 import type { SessionPlan } from '../gateway/session-plan.ts';
 
@@ -140,13 +139,13 @@ export const DEFAULT_SHELL: SessionDocument = {
   ...owned(DEFAULT_DOCUMENT, 'Standard_Stream', 'Standard shell', {}, {}),
 };
 
-/** Reads the Content of CreateDocument, JSON or YAML. Throws AwsError `InvalidDocumentContent`. */
+/** Reads the Content of CreateDocument, JSON only. Throws AwsError `InvalidDocumentContent`. */
 export function readSessionDocument(name: string, content: string): SessionDocument {
   const invalid = (why: string): AwsError =>
     new AwsError('InvalidDocumentContent', `JSON not well-formed or not a session document: ${why}`);
   let value: unknown;
   try {
-    value = parse(content);
+    value = JSON.parse(content);
   } catch (error) {
     throw invalid(error instanceof Error ? error.message : 'not readable');
   }
@@ -267,5 +266,5 @@ function record(value: unknown): Readonly<Record<string, unknown>> | undefined {
     : undefined;
 }
 
-/** Values of documents are strings; YAML may have read them as numbers or flags. */
+/** Values of documents are strings; authors may have written numbers or flags. */
 const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
