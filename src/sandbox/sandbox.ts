@@ -129,7 +129,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   endpoint = `http://127.0.0.1:${front.port}`;
   const createPrincipal: Sandbox['createPrincipal'] = ({ userName, policies, boundary, sessionMs }) => {
     const { principal } = account.iam.state.addUser(userName, policies, boundary);
-    const session = sessionMs === undefined ? undefined : keys.issueSession(principal, clock.now() + sessionMs);
+    const session =
+      sessionMs === undefined ? undefined : keys.issueSession(principal, clock.now() + sessionMs);
     const key = session ?? keys.issue(principal);
     return {
       AWS_ENDPOINT_URL: endpoint,

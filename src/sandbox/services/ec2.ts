@@ -7,7 +7,7 @@ import { createLaunchIam, passRoleChecks } from './ec2-iam.ts';
 import { instanceOperations } from './ec2-instances.ts';
 import { launchTemplateOperations } from './ec2-launch-templates.ts';
 import { Ec2Lifecycle, type LifecycleDeps } from './ec2-lifecycle.ts';
-import { Ec2Market } from './ec2-market.ts';
+import type { Ec2Market } from './ec2-market.ts';
 import { networkOperations } from './ec2-network.ts';
 import { offerOperations } from './ec2-offers.ts';
 import { createNetworkPolicy } from './ec2-reachability.ts';

@@ -1,7 +1,7 @@
 import { type ApiCall, AwsError, type Principal, type SandboxService } from '../contracts.ts';
 import { applies } from '../iam/evaluator.ts';
 import type { Statement } from '../iam/policy-document.ts';
-import { count, type Fields, optionalText, requiredText } from '../wire/fields.ts';
+import { count, type Fields, requiredText } from '../wire/fields.ts';
 import type { IamState, Role } from './iam-state.ts';
 
 /** Who am I, and role sessions. */

@@ -1,0 +1,46 @@
+import { EC2Client } from '@aws-sdk/client-ec2';
+import { IAMClient } from '@aws-sdk/client-iam';
+import { RDSClient } from '@aws-sdk/client-rds';
+import { STSClient } from '@aws-sdk/client-sts';
+
+/** The real SDK clients on a sandbox, with the credentials of an environment and without retries. */
+export function sandboxClients(
+  env: Readonly<Record<string, string>>,
+  options: { readonly maxAttempts?: number; readonly region?: string } = {},
+) {
+  const config = {
+    endpoint: env['AWS_ENDPOINT_URL']!,
+    region: options.region ?? env['AWS_REGION']!,
+    credentials: {
+      accessKeyId: env['AWS_ACCESS_KEY_ID']!,
+      secretAccessKey: env['AWS_SECRET_ACCESS_KEY']!,
+      ...(env['AWS_SESSION_TOKEN'] === undefined ? {} : { sessionToken: env['AWS_SESSION_TOKEN'] }),
+    },
+    maxAttempts: options.maxAttempts ?? 1,
+  };
+  return {
+    config,
+    ec2: new EC2Client(config),
+    iam: new IAMClient(config),
+    rds: new RDSClient(config),
+    sts: new STSClient(config),
+  };
+}
+
+/** The AWS error name of a rejected call; `resolved` if it was not rejected. */
+export async function errorName(call: Promise<unknown>): Promise<string> {
+  return call.then(
+    () => 'resolved',
+    (error: unknown) => (error as Error).name,
+  );
+}
+
+/** Asks again until `probe` answers something; for what takes the sandbox a few milliseconds. */
+export async function eventually<T>(probe: () => Promise<T | undefined>, tries = 400): Promise<T> {
+  for (let i = 0; i < tries; i++) {
+    const value = await probe();
+    if (value !== undefined) return value;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error('it never came');
+}
