@@ -14,7 +14,8 @@ function codesInSource(): Set<string> {
       /\b(?:failed|usage|noMatch|access|leftovers|transport|ProtocolError)\(\s*'([a-z0-9-]+)'/g,
     ))
       codes.add(match[1] ?? '');
-    for (const match of text.matchAll(/\bcode: '([a-z0-9]+(?:-[a-z0-9]+)+)', role:/g)) codes.add(match[1] ?? '');
+    for (const match of text.matchAll(/\bcode: '([a-z0-9]+(?:-[a-z0-9]+)+)', role:/g))
+      codes.add(match[1] ?? '');
   }
   return codes;
 }

@@ -65,7 +65,7 @@ describe('a forward to the database through a task', () => {
     const big = await clients[0]?.query(
       "SELECT string_agg(md5(i::text), '') AS text FROM generate_series(1, 30000) i",
     );
-    expect((big?.rows[0] as { text: string }).text).toHaveLength(30_000 * 32);
+    expect(big?.rows[0]).toMatchObject({ text: expect.stringMatching(/^[0-9a-f]{960000}$/) as string });
     await Promise.all(clients.map((client) => client.end()));
     process.kill('SIGINT');
     expect(await process.finished).toMatchObject({ status: 0 });
