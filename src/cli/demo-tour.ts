@@ -110,7 +110,17 @@ async function databaseUrl(stage: Stage): Promise<URL> {
 async function queryThroughForward(stage: Stage, url: URL): Promise<void> {
   const { clock } = stage.context;
   const remote = `${url.hostname}:${url.port || '5432'}`;
-  const args = ['forward', '-L', `0:${remote}`, '--cluster', CLUSTER, '--via', 'bastion', '--json'];
+  const args = [
+    'forward',
+    '-L',
+    `0:${remote}`,
+    '--cluster',
+    CLUSTER,
+    '--via',
+    'bastion',
+    '--json',
+    '--quiet',
+  ];
   let ready: (port: number) => void = () => undefined;
   const port = new Promise<number>((resolve) => {
     ready = resolve;
@@ -135,7 +145,7 @@ async function queryThroughForward(stage: Stage, url: URL): Promise<void> {
       Promise.race([query(url, localPort), early]),
       () => stepFailed(args, 'was ready, but the database did not answer in time'),
     );
-    stage.say(`\npsql -h 127.0.0.1 -p ${localPort} -c "${SQL}"`);
+    stage.say(`\nasked at 127.0.0.1:${localPort}: ${SQL}`);
     stage.context.terminal.stdout.write(
       renderTable(
         [{ title: 'status' }, { title: 'orders', align: 'right' }],
