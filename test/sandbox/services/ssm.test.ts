@@ -247,6 +247,11 @@ test('a document of the account’s own pins what its users may do', async () =>
     name: 'InvalidDocument',
   });
   expect(sandbox().snapshot()).toBe(before);
+  await expect(
+    ssm().send(
+      new CreateDocumentCommand({ Name, Content: 'a: b', DocumentType: 'Session', DocumentFormat: 'YAML' }),
+    ),
+  ).rejects.toMatchObject({ name: 'ValidationException' });
   await expect(create('{"schemaVersion":"2.2"}')).rejects.toMatchObject({ name: 'InvalidDocumentContent' });
 });
 
@@ -256,9 +261,11 @@ test('preferences of the account become the default shell', async () => {
     new CreateDocumentCommand({
       Name,
       DocumentType: 'Session',
-      DocumentFormat: 'YAML',
-      Content:
-        'schemaVersion: "1.0"\nsessionType: Standard_Stream\ninputs:\n  kmsKeyId: alias/session-manager\n',
+      Content: JSON.stringify({
+        schemaVersion: '1.0',
+        sessionType: 'Standard_Stream',
+        inputs: { kmsKeyId: 'alias/session-manager', idleSessionTimeout: '20' },
+      }),
     }),
   );
   const client = await connect(await start());
