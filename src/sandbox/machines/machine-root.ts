@@ -18,6 +18,31 @@ const ROOT_VARIABLE = 'FARGATE_CONNECT_SANDBOX_ROOT';
 /** Where the system's own programs are, whatever the person's PATH holds. */
 export const SYSTEM_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
+/** Start of the name of a directory of this process, for mkdtemp. */
+export function temporaryPrefix(label: 'container' | 'instance' | 'database'): string {
+  return join(tmpdir(), `fargate-connect-${label}-${process.pid}-`);
+}
+
+/** Removes what sandboxes left that were killed: directories whose process is gone, and what still runs in them. */
+export async function removeAbandonedDirectories(): Promise<void> {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = /^fargate-connect-(?:container|instance|database)-(\d+)-/.exec(name)?.[1];
+    if (pid === undefined || isAlive(Number(pid))) continue;
+    const path = join(tmpdir(), name);
+    killProcessesOf(path);
+    await rm(path, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
 /**
  * The directory that stands for a machine's disk. Its processes start in it and with an environment made from nothing, so no
  * variable of the person who runs the sandbox reaches them. It is no jail: they are ordinary processes of that person.
@@ -32,8 +57,8 @@ export interface MachineRoot {
   remove(): Promise<void>;
 }
 
-export function createMachineRoot(label: string): MachineRoot {
-  const path = mkdtempSync(join(tmpdir(), `fargate-connect-${label}-`));
+export function createMachineRoot(label: 'container' | 'instance'): MachineRoot {
+  const path = mkdtempSync(temporaryPrefix(label));
   return {
     path,
     write(name, content, mode = 0o644) {

@@ -1,8 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { systemClock, type Clock } from '../../core/clock.ts';
 import type { Seed, SeedDatabase } from '../contracts.ts';
+import { temporaryPrefix } from '../machines/machine-root.ts';
 import { startDatabaseEngine } from './database-engine.ts';
 import { DatabaseServer } from './database-server.ts';
 
@@ -41,7 +40,7 @@ export function createDatabases(seed: Pick<Seed, 'databases'>, options: Database
               verifyToken: (token, username) => options.verifyToken?.(database, token, username) === true,
             }),
         startEngine: async () => {
-          const directory = await mkdtemp(join(tmpdir(), 'fargate-connect-database-'));
+          const directory = await mkdtemp(temporaryPrefix('database'));
           directories.add(directory);
           return startDatabaseEngine({
             directory,

@@ -9,7 +9,7 @@ import type {
 } from '../contracts.ts';
 import { type ContainerMachine, createContainerMachine } from '../machines/container-machine.ts';
 import { createInstanceHost, type SandboxInstanceHost } from '../machines/instance-host.ts';
-import { findProgram } from '../machines/machine-root.ts';
+import { findProgram, removeAbandonedDirectories } from '../machines/machine-root.ts';
 import type { HostTools } from '../machines/stand-ins/aws-cli.ts';
 import type { BootFault } from '../machines/stand-ins/package-tools.ts';
 import { createContainerService } from './container-service.ts';
@@ -49,6 +49,7 @@ export interface World {
 export function createWorld(options: WorldOptions): World {
   const { seed } = options;
   const clock = options.clock ?? systemClock;
+  const sweeping = removeAbandonedDirectories();
   const databases = createDatabases(seed, { ...options.databases, clock });
   const network = new VpcNetwork({
     vpcs: seed.vpcs,
@@ -128,6 +129,7 @@ export function createWorld(options: WorldOptions): World {
         ...[...services].map((service) => service.close()),
       ]);
       await databases.close();
+      await sweeping;
     },
   };
 }

@@ -40,8 +40,17 @@ export function createSessionPlugin(
     const text = response === RESPONSE_VARIABLE ? call.sessionResponse : response;
     return text === undefined
       ? { code: 255, stderr: `session-manager-plugin: ${RESPONSE_VARIABLE} is empty\n` }
-      : runSession(JSON.parse(text) as SessionResponse, call, clock);
+      : runSession(readResponse(text), call, clock);
   };
+}
+
+/** Like the official plugin's, member names may begin with a small letter: AWS CLI 1 hands on what ECS answered. */
+function readResponse(text: string): SessionResponse {
+  const members = Object.entries(JSON.parse(text) as Record<string, string>).map(([name, value]) => [
+    name.charAt(0).toUpperCase() + name.slice(1),
+    value,
+  ]);
+  return Object.fromEntries(members) as SessionResponse;
 }
 
 function runSession(session: SessionResponse, call: StandInCall, clock: Clock): Promise<StandInResult> {
