@@ -45,7 +45,10 @@ const DRAIN_MS = 2000;
 
 /** `ssm-session-worker` for one session: does what the plan says on the machine, speaking frames. */
 export function startAgent(request: SessionRequest, deps: AgentDeps): RunningAgent {
-  return new Agent(request, deps);
+  const agent = new Agent(request, deps);
+  const endSession = request.machine.beginSession?.(request.sessionId);
+  void agent.done.then(() => endSession?.());
+  return agent;
 }
 
 class Agent implements RunningAgent {
