@@ -12,7 +12,7 @@ import { sandboxCommand } from './commands/sandbox.ts';
 import { shellCommand } from './commands/shell.ts';
 import { statusCommand } from './commands/status.ts';
 import { upCommand } from './commands/up.ts';
-import { addSharedFlags } from './shared-flags.ts';
+import { addSharedFlags, helpFlag } from './shared-flags.ts';
 
 export interface CommandGroup {
   readonly heading: string;
@@ -97,7 +97,7 @@ const argumentTerm = (argument: Argument): string => {
 
 /** `addCommand` does not hand settings down, unlike commander's own `command()`. */
 function inherit(command: Command, parent: Command): Command {
-  command.copyInheritedSettings(parent);
+  command.copyInheritedSettings(parent).addHelpOption(helpFlag());
   for (const child of command.commands) inherit(child, command);
   return command;
 }

@@ -26,6 +26,9 @@ function sharedOptions(): readonly Option[] {
   ].map((option) => option.helpGroup(GROUP));
 }
 
+/** `--help` as the last of the shared flags, on the page of a command. */
+export const helpFlag = (): Option => new Option('-h, --help', 'this help').helpGroup(GROUP);
+
 /** Adds the shared flags to a command and all its subcommands. */
 export function addSharedFlags(command: Command, { hidden = false } = {}): void {
   for (const option of sharedOptions()) command.addOption(option.hideHelp(hidden));

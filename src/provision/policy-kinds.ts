@@ -14,7 +14,7 @@ export const POLICY_KINDS = {
   'bastion-trust': { files: ['bastion-trust'], purpose: "trust of the bastion's role" },
   'bastion-boundary': {
     files: ['bastion-boundary'],
-    purpose: 'permissions boundary; an administrator creates it once as fargate-connect-bastion-boundary',
+    purpose: 'boundary; an administrator creates it once as fargate-connect-bastion-boundary',
   },
   'bastion-boundary-tunnel-only': {
     files: ['bastion-boundary-tunnel-only'],

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { COMMANDS } from '../../src/cli/program.ts';
+import { runCli } from '../../src/cli/run-cli.ts';
+import { fakeDeps } from '../support/fake-deps.ts';
+
+/** The surface is a contract: a change of any help page shows up in review as a change of its file. */
+async function help(...argv: readonly string[]): Promise<string> {
+  const deps = fakeDeps();
+  expect(await runCli([...argv, '--help'], deps)).toBe(0);
+  expect(deps.terminal.stderr.text).toBe('');
+  return deps.terminal.stdout.text;
+}
+
+const names = COMMANDS.flatMap((group) =>
+  group.factories.map((factory) => factory(() => Promise.resolve()).name()),
+);
+
+describe('help', () => {
+  it('lists every command', async () => {
+    const page = await help();
+    await expect(page).toMatchFileSnapshot('help/fargate-connect.txt');
+    for (const name of names) expect(page).toMatch(new RegExp(`^  ${name}\\b`, 'm'));
+  });
+
+  it.each(names)('of %s is frozen, has an example, and fits the screen', async (name) => {
+    const page = await help(name);
+    await expect(page).toMatchFileSnapshot(`help/${name}.txt`);
+    expect(page).toMatch(/^ {2}\$ /m);
+    expect(page).toContain('--no-input');
+    for (const line of page.split('\n')) expect(line.length, line).toBeLessThanOrEqual(120);
+  });
+
+  it.each(names)('of %s is also what the help command prints', async (name) => {
+    const deps = fakeDeps();
+    await runCli(['help', name], deps);
+    expect(deps.terminal.stdout.text).toBe(await help(name));
+  });
+});
