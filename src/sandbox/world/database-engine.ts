@@ -32,7 +32,7 @@ async function start() {
   const { directory, username, databaseName, sql } = workerData;
   const first = new PGlite(directory);
   await first.waitReady;
-  if (username !== 'postgres') await first.exec('CREATE ROLE ' + quote(username) + ' LOGIN CREATEDB CREATEROLE SUPERUSER');
+  if (username !== 'postgres') await first.exec('CREATE ROLE ' + quote(username) + ' LOGIN CREATEDB CREATEROLE');
   await first.exec('CREATE DATABASE ' + quote(databaseName) + ' OWNER ' + quote(username));
   await first.close();
   const engine = new PGlite(directory, { username, database: databaseName });

@@ -138,6 +138,7 @@ export function createWorld(options: WorldOptions): World {
 function attachedInstances(host: SandboxInstanceHost, network: VpcNetwork): SandboxInstanceHost {
   const boot: InstanceHost['boot'] = async (launch: InstanceLaunch) => {
     const detach = network.attach({ ...launch, names: [], listeners: new Map() });
+    launch.signal?.addEventListener('abort', detach, { once: true });
     const booted = await host.boot(launch);
     return {
       ...booted,
