@@ -96,7 +96,7 @@ async function resolveCredentials(
     const sessionToken = env['AWS_SESSION_TOKEN'];
     return () => Promise.resolve({ accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) });
   }
-  const { fromNodeProviderChain } = await import('@aws-sdk/credential-providers');
+  const { fromNodeProviderChain } = await import('./credential-chain.ts');
   const selected = profile ?? env['AWS_PROFILE'];
   return fromNodeProviderChain({
     ...(selected === undefined ? {} : { profile: selected }),

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { usage } from '../core/errors.ts';
-import { nearest } from '../core/nearest.ts';
 
 /** Keys a config file may hold. */
 export const CONFIG_KEYS = ['profile', 'region', 'cluster', 'service', 'container', 'transport'] as const;
@@ -44,61 +43,7 @@ async function readConfig(path: string): Promise<ConfigFile | undefined> {
   }
   if (bytes.byteLength > MAX_CONFIG_BYTES)
     throw usage('config-too-large', `${path} has ${bytes.byteLength} bytes, more than ${MAX_CONFIG_BYTES}`);
+  // With the YAML parser in tow, so runs without a config file never pay for it.
+  const { parseConfig } = await import('./yaml-config.ts');
   return parseConfig(path, bytes.toString('utf8'));
 }
-
-/**
- * Throws `config-syntax`, `config-unknown-key` or `config-value`, each with file, line and column.
- * The YAML parser is loaded here, so runs without a config file never pay for it.
- */
-export async function parseConfig(path: string, text: string): Promise<ConfigFile> {
-  const { LineCounter, isMap, isScalar, parseDocument } = await import('yaml');
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const place = (offset: number): string => {
-    const at = lines.linePos(offset);
-    return `${path}:${at.line}:${at.col}`;
-  };
-  const syntax = document.errors[0];
-  if (syntax !== undefined)
-    throw usage('config-syntax', `${place(syntax.pos[0])}: ${lowerFirst(syntax.message)}`, {
-      details: { file: path },
-    });
-  if (document.contents === null) return { path, values: {} };
-  if (!isMap(document.contents))
-    throw usage('config-value', `${place(document.contents.range?.[0] ?? 0)}: expected a map of settings`, {
-      hints: [`for example: cluster: my-cluster`],
-      details: { file: path },
-    });
-  const values: Partial<Record<ConfigKey, { value: string; line: number }>> = {};
-  for (const pair of document.contents.items) {
-    const offset = isScalar(pair.key) ? (pair.key.range?.[0] ?? 0) : 0;
-    const name = isScalar(pair.key) ? String(pair.key.value) : '?';
-    const key = CONFIG_KEYS.find((known) => known === name);
-    if (key === undefined) throw unknownKey(place(offset), path, name);
-    const value: unknown = isScalar(pair.value) ? pair.value.value : undefined;
-    if (typeof value !== 'string' || value === '')
-      throw usage('config-value', `${place(offset)}: ${key} must be a string`, {
-        details: { file: path, key },
-      });
-    if (key === 'transport' && value !== 'native' && value !== 'plugin')
-      throw usage('config-value', `${place(offset)}: transport '${value}' is neither native nor plugin`, {
-        details: { file: path, key },
-      });
-    values[key] = { value, line: lines.linePos(offset).line };
-  }
-  return { path, values };
-}
-
-function unknownKey(place: string, path: string, name: string): Error {
-  const close = nearest(name, CONFIG_KEYS, 1)[0];
-  return usage('config-unknown-key', `${place}: unknown key '${name}'`, {
-    hints: [close === undefined ? `known keys: ${CONFIG_KEYS.join(', ')}` : `did you mean '${close}'?`],
-    details: { file: path, key: name },
-  });
-}
-
-const lowerFirst = (text: string): string => {
-  const line = text.split('\n')[0] ?? text;
-  return (line.charAt(0).toLowerCase() + line.slice(1)).replace(/[.:]$/, '');
-};

@@ -37,7 +37,7 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
     fromEnv(env, [`FARGATE_CONNECT_${key.toUpperCase()}`, ...variables]) ??
     (key === 'task' || (key === 'profile' && hasKeys(env)) ? undefined : fromFiles(files, key));
 
-  const profile = text('profile', 'AWS_PROFILE');
+  const profile = hasKeys(env) ? text('profile') : text('profile', 'AWS_PROFILE');
   const region = text('region', 'AWS_REGION', 'AWS_DEFAULT_REGION');
   const cluster = text('cluster', 'ECS_CLUSTER');
   const service = text('service');
@@ -109,7 +109,7 @@ function fromFiles(files: readonly ConfigFile[], key: ConfigKey): Found<string> 
   return undefined;
 }
 
-/** Keys in the environment are more specific than a profile named in a file: the environment stands above files. */
+/** Keys in the environment win over AWS_PROFILE, as for the AWS CLI, and over a profile that only a file names. */
 const hasKeys = (env: Env): boolean => Boolean(env['AWS_ACCESS_KEY_ID'] && env['AWS_SECRET_ACCESS_KEY']);
 
 function oneOf<T extends string>(found: Found<string>, values: readonly T[]): Found<T> {

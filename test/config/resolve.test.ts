@@ -83,11 +83,15 @@ describe('what wins', () => {
     expect((await resolve({ env })).settings[key]).toBe(value);
   });
 
-  it('keys in the environment before a profile named in a file', async () => {
+  it('keys in the environment before AWS_PROFILE and a profile named in a file, not before --profile', async () => {
     project('profile: prod\nregion: eu-west-1\n');
     expect((await resolve()).settings.profile).toBe('prod');
     const env = { AWS_ACCESS_KEY_ID: 'AKIAEXAMPLE', AWS_SECRET_ACCESS_KEY: 'x' };
     expect((await resolve({ env })).settings).toMatchObject({ profile: undefined, region: 'eu-west-1' });
+    expect((await resolve({ env: { ...env, AWS_PROFILE: 'p' } })).settings.profile).toBeUndefined();
+    expect(
+      (await resolve({ env: { ...env, AWS_PROFILE: 'p' }, flags: { profile: 'f' } })).settings.profile,
+    ).toBe('f');
   });
 
   it('refuses a variable that says nothing it knows', async () => {

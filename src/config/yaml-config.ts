@@ -1,0 +1,56 @@
+import { LineCounter, isMap, isScalar, parseDocument } from 'yaml';
+import { usage } from '../core/errors.ts';
+import { nearest } from '../core/nearest.ts';
+import { CONFIG_KEYS, type ConfigFile, type ConfigKey } from './config-file.ts';
+
+/** Throws `config-syntax`, `config-unknown-key` or `config-value`, each with file, line and column. */
+export function parseConfig(path: string, text: string): ConfigFile {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const place = (offset: number): string => {
+    const at = lines.linePos(offset);
+    return `${path}:${at.line}:${at.col}`;
+  };
+  const syntax = document.errors[0];
+  if (syntax !== undefined)
+    throw usage('config-syntax', `${place(syntax.pos[0])}: ${lowerFirst(syntax.message)}`, {
+      details: { file: path },
+    });
+  if (document.contents === null) return { path, values: {} };
+  if (!isMap(document.contents))
+    throw usage('config-value', `${place(document.contents.range?.[0] ?? 0)}: expected a map of settings`, {
+      hints: [`for example: cluster: my-cluster`],
+      details: { file: path },
+    });
+  const values: Partial<Record<ConfigKey, { value: string; line: number }>> = {};
+  for (const pair of document.contents.items) {
+    const offset = isScalar(pair.key) ? (pair.key.range?.[0] ?? 0) : 0;
+    const name = isScalar(pair.key) ? String(pair.key.value) : '?';
+    const key = CONFIG_KEYS.find((known) => known === name);
+    if (key === undefined) throw unknownKey(place(offset), path, name);
+    const value: unknown = isScalar(pair.value) ? pair.value.value : undefined;
+    if (typeof value !== 'string' || value === '')
+      throw usage('config-value', `${place(offset)}: ${key} must be a string`, {
+        details: { file: path, key },
+      });
+    if (key === 'transport' && value !== 'native' && value !== 'plugin')
+      throw usage('config-value', `${place(offset)}: transport '${value}' is neither native nor plugin`, {
+        details: { file: path, key },
+      });
+    values[key] = { value, line: lines.linePos(offset).line };
+  }
+  return { path, values };
+}
+
+function unknownKey(place: string, path: string, name: string): Error {
+  const close = nearest(name, CONFIG_KEYS, 1)[0];
+  return usage('config-unknown-key', `${place}: unknown key '${name}'`, {
+    hints: [close === undefined ? `known keys: ${CONFIG_KEYS.join(', ')}` : `did you mean '${close}'?`],
+    details: { file: path, key: name },
+  });
+}
+
+const lowerFirst = (text: string): string => {
+  const line = text.split('\n')[0] ?? text;
+  return (line.charAt(0).toLowerCase() + line.slice(1)).replace(/[.:]$/, '');
+};
