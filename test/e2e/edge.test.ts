@@ -1,0 +1,82 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { cli, CliProcess, ENTRY, PtyProcess } from '../support/cli-process.ts';
+
+/** What only the built tool in a process of its own can show. */
+
+const NOWHERE = { AWS_EC2_METADATA_DISABLED: 'true' };
+
+describe('the built tool', () => {
+  it('reads a config file, and says where it is wrong', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'fc-xdg-'));
+    try {
+      mkdirSync(join(folder, 'fargate-connect'));
+      const path = join(folder, 'fargate-connect', 'config.yaml');
+      writeFileSync(path, 'cluster: demo\nregoin: eu-west-1\n');
+      const { status, stderr } = await cli(['ls', 'services'], {
+        env: { ...NOWHERE, XDG_CONFIG_HOME: folder },
+      });
+      expect(stderr).toBe(`error: ${path}:2:1: unknown key 'regoin'\n  did you mean 'region'?\n`);
+      expect(status).toBe(2);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it.each([
+    ['credentials', { ...NOWHERE, AWS_REGION: 'eu-west-1' }, /^error: no AWS credentials/],
+    ['a region', NOWHERE, /^error: no AWS region/],
+  ])('without %s ends with status 4 and what to do', async (_what, env, message) => {
+    const { status, stderr } = await cli(['ls', 'clusters'], { env });
+    expect(stderr).toMatch(message);
+    expect(stderr.split('\n').length).toBeGreaterThan(2);
+    expect(status).toBe(4);
+  });
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('a sandbox ends cleanly at %s', async (signal) => {
+    const sandbox = new CliProcess(['sandbox', '--json']);
+    const [line] = await sandbox.until('stdout', /^\{.*\}\n/);
+    expect(JSON.parse(line)).toMatchObject({
+      endpoint: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) as string,
+      env: { AWS_ENDPOINT_URL: expect.any(String) as string },
+    });
+    sandbox.kill(signal);
+    expect(await sandbox.finished).toMatchObject({
+      status: 0,
+      stderr: expect.not.stringContaining('error') as string,
+    });
+  });
+
+  it('is quiet when nobody reads its output', async () => {
+    const process = new CliProcess(['completion', 'fish']);
+    process.child.stdout?.destroy();
+    expect(await process.finished).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  it('a question ends at Ctrl-C with 130, and the terminal is as it was', async () => {
+    const sandbox = new CliProcess(['sandbox', '--json']);
+    const [line] = await sandbox.until('stdout', /^\{.*\}\n/);
+    const { env } = JSON.parse(line) as { env: Record<string, string> };
+    const shell = new PtyProcess(
+      [
+        '-c',
+        `before=$(stty -g); "$NODE" "$ENTRY"; echo "status $?"; [ "$before" = "$(stty -g)" ] && echo same`,
+      ],
+      {
+        program: 'bash',
+        env: {
+          ...env,
+          NODE: process.execPath,
+          ENTRY,
+        },
+      },
+    );
+    await shell.until(/demo[\s\S]*sealed/);
+    shell.write('\u0003');
+    await shell.until(/status 130\nsame/);
+    sandbox.kill('SIGTERM');
+    await sandbox.finished;
+  });
+});
