@@ -19,7 +19,7 @@ const result = await build({
   legalComments: 'none',
   metafile: true,
   // Native code and WebAssembly stay packages: they load files that lie beside them.
-  external: ['@electric-sql/pglite', '@electric-sql/pglite-socket', '@lydell/node-pty'],
+  external: ['@electric-sql/pglite', '@lydell/node-pty'],
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },

@@ -101,7 +101,6 @@ describe('the import table', () => {
       picocolors: ['ui'],
       '@lydell/node-pty': ['sandbox'],
       '@electric-sql/pglite': ['sandbox'],
-      '@electric-sql/pglite-socket': ['sandbox'],
     };
     const broken = imports
       .filter((item) => rooms[item.specifier]?.includes(wingOf(item.from)) === false)
