@@ -1,0 +1,94 @@
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
+import { bringUp, untilState } from '../support/bastion-launch.ts';
+import { sandboxClients } from '../support/sandbox-clients.ts';
+
+/** The official AWS CLI, unmodified, sees the same world as the SDK. */
+
+const installed = await execa('aws', ['--version'], { reject: false });
+const skipped = installed.failed;
+if (skipped) process.stderr.write('skipped: the official aws CLI is not on PATH\n');
+
+let sandbox: Sandbox;
+let up: Awaited<ReturnType<typeof bringUp>>;
+beforeAll(async () => {
+  sandbox = await startSandbox({});
+  const clients = sandboxClients(sandbox.env);
+  up = await bringUp(clients, 'cli');
+  await untilState(clients, up.instanceId, 'running');
+});
+afterAll(() => sandbox.close());
+
+async function aws(...args: readonly string[]): Promise<unknown> {
+  const { stdout } = await execa('aws', [...args, '--output', 'json'], {
+    env: {
+      ...sandbox.env,
+      AWS_PAGER: '',
+      AWS_CONFIG_FILE: '/dev/null',
+      AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+    },
+  });
+  return JSON.parse(stdout) as unknown;
+}
+
+describe.skipIf(skipped)('the official AWS CLI', () => {
+  test('describes the instance', async () => {
+    const query =
+      'Reservations[].Instances[].[InstanceId,State.Name,InstanceLifecycle,SecurityGroups[0].GroupName]';
+    const filter = 'Name=tag:fargate-connect:stack,Values=demo';
+    expect(await aws('ec2', 'describe-instances', '--filters', filter, '--query', query)).toEqual([
+      [up.instanceId, 'running', 'spot', 'cli'],
+    ]);
+  });
+
+  test('describes template versions, groups and their rules', async () => {
+    const versions = await aws(
+      'ec2',
+      'describe-launch-template-versions',
+      '--launch-template-id',
+      up.templateId,
+    );
+    expect(versions).toMatchObject({
+      LaunchTemplateVersions: [
+        {
+          VersionNumber: 1,
+          LaunchTemplateData: { MetadataOptions: { HttpTokens: 'required', HttpPutResponseHopLimit: 1 } },
+        },
+      ],
+    });
+    const rules = await aws(
+      'ec2',
+      'describe-security-group-rules',
+      '--filters',
+      `Name=group-id,Values=${up.groupId}`,
+    );
+    expect(rules).toMatchObject({
+      SecurityGroupRules: [{ IsEgress: true, FromPort: 443, CidrIpv4: '0.0.0.0/0' }],
+    });
+  });
+
+  test('reads role policies as documents', async () => {
+    const policy = await aws('iam', 'get-role-policy', '--role-name', 'cli', '--policy-name', 'agent');
+    expect(policy).toMatchObject({ PolicyDocument: { Statement: [{ Effect: 'Allow', Resource: '*' }] } });
+  });
+
+  test('walks pages by itself', async () => {
+    const paged = await aws('ec2', 'describe-subnets', '--page-size', '5', '--query', 'length(Subnets)');
+    expect(paged).toBe(await aws('ec2', 'describe-subnets', '--query', 'length(Subnets)'));
+  });
+
+  test('describes databases and says who it is', async () => {
+    const query = 'DBInstances[].DBInstanceIdentifier';
+    expect(await aws('rds', 'describe-db-instances', '--query', query)).toEqual(['orders-db', 'billing-db']);
+    expect(await aws('sts', 'get-caller-identity')).toMatchObject({ Account: '111122223333' });
+  });
+
+  test('prints errors in AWS’s words', async () => {
+    await expect(
+      aws('ec2', 'describe-instances', '--instance-ids', 'i-0000000000000000f'),
+    ).rejects.toMatchObject({
+      stderr: expect.stringContaining('(InvalidInstanceID.NotFound)') as string,
+    });
+  });
+});
