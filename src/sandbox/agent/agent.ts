@@ -4,7 +4,7 @@ import { ProtocolError } from '../../core/errors.ts';
 import { type AgentHandshake, DataChannel, type DataChannelEvent } from '../../protocol/data-channel.ts';
 import type { AccessControl } from '../contracts.ts';
 import type { AgentEnd, AgentUplink, TaskResult } from '../gateway/gateway-session.ts';
-import { uuid } from '../gateway/identifiers.ts';
+import { uuidMaker } from '../gateway/identifiers.ts';
 import type { RandomBytes } from '../random.ts';
 import type { SessionRequest } from '../gateway/session-plan.ts';
 import type { KmsService } from '../services/kms.ts';
@@ -73,7 +73,7 @@ class Agent implements RunningAgent {
     this.#handshake = handshakeOf(request, deps.randomBytes);
     const channel = new DataChannel({
       role: 'agent',
-      randomUuid: () => uuid(deps.randomBytes),
+      randomUuid: uuidMaker(deps.randomBytes),
       randomBytes: deps.randomBytes,
       sessionId: request.sessionId,
       payloadSize,

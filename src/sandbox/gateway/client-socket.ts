@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../../core/clock.ts';
 
@@ -27,10 +28,20 @@ const UNSUPPORTED_DATA = 1003;
 /** The client's WebSocket: one text frame that opens the data channel within the deadline, then one binary frame per message. */
 export class ClientSocket {
   readonly #ws: WebSocket;
+  readonly #transport: Duplex;
+  #isCorked = false;
   #open = false;
 
-  constructor(ws: WebSocket, clock: Clock, openDeadlineMs: number, handlers: ClientSocketHandlers) {
+  /** `transport` is the connection under the WebSocket. */
+  constructor(
+    ws: WebSocket,
+    transport: Duplex,
+    clock: Clock,
+    openDeadlineMs: number,
+    handlers: ClientSocketHandlers,
+  ) {
     this.#ws = ws;
+    this.#transport = transport;
     const cancelDeadline = clock.timer(openDeadlineMs, () =>
       ws.close(POLICY_VIOLATION, 'OpenDataChannelInput is missing'),
     );
@@ -61,8 +72,20 @@ export class ClientSocket {
   }
 
   send(frame: Uint8Array): void {
-    if (this.#ws.readyState === this.#ws.OPEN && this.#ws.bufferedAmount < MAX_BACKLOG_BYTES)
-      this.#ws.send(frame, { binary: true });
+    if (this.#ws.readyState !== this.#ws.OPEN || this.#ws.bufferedAmount >= MAX_BACKLOG_BYTES) return;
+    this.#cork();
+    this.#ws.send(frame, { binary: true });
+  }
+
+  /** What one turn of the event loop sends, acknowledgements above all, goes out in one system call. */
+  #cork(): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    this.#transport.cork();
+    process.nextTick(() => {
+      this.#isCorked = false;
+      this.#transport.uncork();
+    });
   }
 
   close(code: number, reason: string): void {

@@ -164,7 +164,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         return;
       }
       server.handleUpgrade(request, socket, head, (ws) => {
-        const client: ClientSocket = new ClientSocket(ws, deps.clock, deps.timing.openDataChannelMs, {
+        const client: ClientSocket = new ClientSocket(ws, socket, deps.clock, deps.timing.openDataChannelMs, {
           opening: (opening) => session.attachClient(client, opening),
           frame: (frame) => session.fromClient(client, frame),
           closed: () => session.clientClosed(client),
