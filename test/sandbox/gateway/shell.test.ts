@@ -27,9 +27,12 @@ test('a shell without a handshake echoes, follows the window size, obeys Ctrl-C 
   client.act((channel, now) => channel.sendSize({ columns: 132, rows: 50 }, now));
   client.send('stty size\r');
   await client.untilOutput('50 132');
-  client.send('sleep 100\r');
-  await client.untilOutput('sleep 100');
+  // Before the program runs, the shell itself would take the signal.
+  client.send(`sh -c 'echo go; sleep 100'\r`);
+  await client.untilOutput('go\r\n');
   client.send('\u0003');
+  // The terminal throws away what was typed before the signal took effect.
+  await client.until(() => /\^C[^]*\$ $/.test(client.stdout), 'a new prompt');
   client.send('echo "st=$?"\r');
   await client.untilOutput('st=130');
   client.send('exit 5\r');
