@@ -88,7 +88,7 @@ describe('an instant fleet', () => {
     const { Tags } = await clients.ec2.send(
       new DescribeTagsCommand({ Filters: [{ Name: 'key', Values: ['fargate-connect:stack'] }] }),
     );
-    const types = Tags!.map((tag) => tag.ResourceType).sort();
+    const types = Tags!.map((tag) => tag.ResourceType!).sort();
     expect(types).toEqual([
       'fleet',
       'instance',
@@ -165,7 +165,7 @@ describe('an instant fleet', () => {
     ];
     sandbox.faults.market.refuse({ instanceType: 't3.micro' }, 'InsufficientInstanceCapacity');
     const answer = await clients.ec2.send(fleetCommand(id, { pools }));
-    expect(answer.Errors!.map((error) => error.ErrorCode).sort()).toEqual([
+    expect(answer.Errors!.map((error) => error.ErrorCode!).sort()).toEqual([
       'InsufficientInstanceCapacity',
       'InvalidParameterValue',
     ]);

@@ -116,7 +116,7 @@ describe('the network of the seed', () => {
 
   test('endpoints carry full service names and groups', async () => {
     const { VpcEndpoints } = await send(new DescribeVpcEndpointsCommand({}));
-    expect(VpcEndpoints!.map((endpoint) => endpoint.ServiceName).sort()).toEqual([
+    expect(VpcEndpoints!.map((endpoint) => endpoint.ServiceName!).sort()).toEqual([
       'com.amazonaws.eu-west-1.ssm',
       'com.amazonaws.eu-west-1.ssmmessages',
     ]);
