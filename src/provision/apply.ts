@@ -140,7 +140,7 @@ async function applyStep(
       progress.profileArn = await createProfile(spec, names.profile, deps);
       break;
     case 'profile-role':
-      await visible(deps, () => iam.addRoleToInstanceProfile(names.profile, names.role));
+      await putRoleIntoProfile(names.profile, names.role, deps);
       break;
     case 'security-group':
       progress.groupId = await createGroup(spec, names.common, deps);
@@ -290,6 +290,13 @@ function createProfile(spec: BastionSpec, name: string, deps: ApplyDeps): Promis
       return found === undefined ? undefined : { id: found.arn, tags: found.tags };
     },
   );
+}
+
+/** Looks first: IAM answers a second role with LimitExceeded, which the SDK takes for throttling and repeats for long. */
+async function putRoleIntoProfile(profile: string, role: string, deps: ApplyDeps): Promise<void> {
+  const found = await deps.iam.instanceProfile(profile);
+  if (found?.roleNames.includes(role) === true) return;
+  await visible(deps, () => deps.iam.addRoleToInstanceProfile(profile, role));
 }
 
 function createGroup(spec: BastionSpec, name: string, deps: ApplyDeps): Promise<string> {

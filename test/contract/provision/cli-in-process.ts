@@ -1,8 +1,21 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 
+import type { AwsAccount } from '../../../src/aws/account.ts';
+import { type ClientConfig, clientConfig } from '../../../src/aws/client-config.ts';
+import { createEc2Port } from '../../../src/aws/ec2.ts';
+import { createEcsPort } from '../../../src/aws/ecs.ts';
+import { createIamPort } from '../../../src/aws/iam.ts';
+import { createIdentityPort } from '../../../src/aws/identity.ts';
+import { createImagesPort } from '../../../src/aws/images.ts';
+import { createKmsPort } from '../../../src/aws/kms.ts';
+import { createNodesPort } from '../../../src/aws/nodes.ts';
 import { openAwsAccount } from '../../../src/aws/open-account.ts';
+import { createDatabasesPort } from '../../../src/aws/rds.ts';
+import { createUpgradeSigner } from '../../../src/aws/signer.ts';
+import { createSsmPort } from '../../../src/aws/ssm.ts';
 import type { CliDeps } from '../../../src/cli/context.ts';
 import { runCli } from '../../../src/cli/run-cli.ts';
+import type { Settings } from '../../../src/config/settings.ts';
 import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
 import { fakeTerminal } from '../../support/fake-terminal.ts';
@@ -25,6 +38,8 @@ export interface CliWorld {
   readonly env: Readonly<Record<string, string>>;
   readonly clock?: Clock;
   readonly signals?: FakeSignals;
+  /** False = no retries by the SDK. */
+  readonly retries?: boolean;
 }
 
 /** The whole command line with its real adapters, in this process. */
@@ -42,9 +57,36 @@ export async function cli(args: readonly string[], world: CliWorld): Promise<Cli
       uuid: () => randomUUID(),
     },
     signals: world.signals ?? new FakeSignals(),
-    openAccount: (settings) => openAwsAccount(settings, world.env, clock),
+    openAccount: (settings) =>
+      world.retries === false
+        ? accountWithoutRetries(world.env, settings)
+        : openAwsAccount(settings, world.env, clock),
     version: '0.1.0-test',
   };
   const status = await runCli(args, deps);
   return { status, stdout: terminal.stdout.text, stderr: terminal.stderr.text };
+}
+
+/** The same account without any retry of the SDK, so that one fault is one failure. */
+export async function accountWithoutRetries(env: CliWorld['env'], settings: Settings): Promise<AwsAccount> {
+  const config: ClientConfig = { ...(await clientConfig(settings, env)), maxAttempts: 1 };
+  const port = <T>(made: T) => {
+    const answer = Promise.resolve(made);
+    return () => answer;
+  };
+  return {
+    region: config.region,
+    ssmEndpoint: port(config.endpoint ?? ''),
+    credentialEnv: port({}),
+    ecs: port(createEcsPort(config)),
+    ssm: port(createSsmPort(config)),
+    databases: port(createDatabasesPort(config)),
+    kms: port(createKmsPort(config)),
+    signer: port(createUpgradeSigner(config, systemClock)),
+    ec2: port(createEc2Port(config)),
+    iam: port(createIamPort(config)),
+    identity: port(createIdentityPort(config)),
+    images: port(createImagesPort(config)),
+    nodes: port(createNodesPort(config)),
+  };
 }

@@ -1,0 +1,61 @@
+import type { ApiFault, ApiFaultKind } from '../../../src/sandbox/api-faults.ts';
+import type { Sandbox } from '../../../src/sandbox/sandbox.ts';
+import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
+
+/** What happens at API call k. */
+export type Mishap =
+  /** The process is gone: this call and all later ones never arrive. */
+  | 'killed before'
+  /** The process is gone after the call had its effect. */
+  | 'killed after'
+  | 'throttled'
+  | 'server error'
+  | 'access denied'
+  | 'not found yet';
+
+const SINGLE: Readonly<Record<Exclude<Mishap, 'killed before' | 'killed after'>, ApiFaultKind>> = {
+  throttled: 'throttle',
+  'server error': 'server-error',
+  'access denied': 'access-denied',
+  'not found yet': 'not-found',
+};
+
+function faultsOf(mishap: Mishap, k: number): readonly ApiFault[] {
+  if (mishap === 'killed before') return [{ kind: 'drop-before', at: k, times: Infinity }];
+  if (mishap === 'killed after') {
+    return [
+      { kind: 'drop-after', at: k },
+      { kind: 'drop-before', at: k + 1, times: Infinity },
+    ];
+  }
+  return [{ kind: SINGLE[mishap], at: k }];
+}
+
+export const UP = ['up', '--cluster', 'demo', '--yes', '--allow-db', 'billing-db'] as const;
+export const DOWN = ['down', '--yes'] as const;
+
+/** One command with something wrong at call k, without retries that would hide it. */
+export async function withMishap(
+  sandbox: Sandbox,
+  args: readonly string[],
+  mishap: Mishap,
+  k: number,
+): Promise<CliOutcome> {
+  for (const fault of faultsOf(mishap, k)) sandbox.faults.inject(fault);
+  try {
+    return await cli(args, { env: sandbox.env, clock: hurried(200), retries: false });
+  } finally {
+    sandbox.faults.clear();
+  }
+}
+
+export const calm = (sandbox: Sandbox, args: readonly string[]): Promise<CliOutcome> =>
+  cli(args, { env: sandbox.env, clock: hurried(200) });
+
+/** How many API calls an undisturbed run makes. */
+export async function callsOf(sandbox: Sandbox, args: readonly string[]): Promise<readonly string[]> {
+  const before = sandbox.calls.length;
+  const outcome = await calm(sandbox, args);
+  if (outcome.status !== 0) throw new Error(outcome.stderr);
+  return sandbox.calls.slice(before).map((call) => call.action);
+}
