@@ -130,6 +130,11 @@ describe('policy variables', () => {
     };
     expect(allowed([statement], { action: 's3:GetObject', resource: 'arn:aws:s3:::shared' })).toBe(true);
   });
+  test('of several values have none', () => {
+    const statement = allow('s3:*', 'arn:aws:s3:::${aws:TagKeys}');
+    const question = { action: 's3:Get', resource: 'arn:aws:s3:::a', context: { 'aws:TagKeys': ['a', 'b'] } };
+    expect(allowed([statement], question)).toBe(false);
+  });
   test('${*} is a star and not a wildcard', () => {
     const statement = allow('s3:*', 'arn:aws:s3:::${*}');
     expect(allowed([statement], { action: 's3:Get', resource: 'arn:aws:s3:::*' })).toBe(true);
@@ -154,6 +159,9 @@ describe('conditions', () => {
     ['StringNotEquals', ['a', 'b'], 'c', true],
     ['StringNotEquals', ['a', 'b'], 'b', false],
     ['StringNotEquals', 'a', undefined, true],
+    // A key of several values without a set operator: none of them may be equal.
+    ['StringNotEquals', 'a', ['a', 'b'], false],
+    ['StringNotEquals', 'a', ['b', 'c'], true],
     ['StringEqualsIgnoreCase', 'Ab', 'aB', true],
     ['StringNotEqualsIgnoreCase', 'Ab', 'aB', false],
     ['StringLike', 'a*', 'abc', true],
