@@ -73,6 +73,11 @@ export interface Sandbox {
   readonly faults: FaultControl;
   /** Starts a database's engine ahead of its first connection: PostgreSQL's first start takes seconds. */
   warmUpDatabase(id: string): Promise<void>;
+  /**
+   * Lets a program that listens on 127.0.0.1:`loopbackPort` answer for `privateIp`:`port` of the VPC, ahead of whatever
+   * answers there; security groups still apply. The returned function ends it.
+   */
+  listen(privateIp: string, port: number, loopbackPort: number): () => void;
   /** Ends sessions, machines and databases. Idempotent. */
   close(): Promise<void>;
 }
@@ -153,6 +158,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     createPrincipal,
     faults,
     warmUpDatabase: (id) => account.world.databases.warmUp(id),
+    listen: (privateIp, port, loopbackPort) => account.world.network.listen(privateIp, port, loopbackPort),
     close: () => {
       closing ??= front.close().then(() => account.close());
       return closing;
