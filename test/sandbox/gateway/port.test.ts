@@ -168,6 +168,41 @@ test('mux: megabytes both ways through an echo server that waits for its output'
   expect(digest(mux.data(id))).toBe(digest(sent));
 });
 
+test('mux: while a server does not read, what others send still arrives, and memory stays bounded', async () => {
+  const sockets: Socket[] = [];
+  await serve((socket) => {
+    socket.on('error', () => undefined);
+    socket.pause();
+    sockets.push(socket);
+  });
+  const mux = await Mux.open();
+  const [stalled, busy] = mux.act((session) => [session.open(), session.open()] as const);
+  await mux.until(() => sockets.length === 2, 'both connections');
+  const piece = Buffer.alloc(32_768, 1);
+  let sent = 0;
+  // Until the agent takes no more: what it holds, the kernel's buffers and one window are full.
+  for (let quiet = 0; quiet < 30;) {
+    if (mux.client.channel.room >= 40_000) {
+      mux.act((session) => session.write(stalled, piece));
+      sent += piece.length;
+      quiet = 0;
+    } else {
+      quiet++;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+  expect(sent).toBeLessThan(24 * 1024 * 1024);
+  sockets[1]?.end(Buffer.alloc(3_000_000, 2));
+  await mux.until(() => mux.isFinished(busy), 'the download beside it');
+  expect(mux.data(busy).length).toBe(3_000_000);
+  let received = 0;
+  sockets[0]?.on('data', (bytes: Buffer) => {
+    received += bytes.length;
+  });
+  sockets[0]?.resume();
+  await mux.until(() => received === sent, 'the upload, once the server reads');
+});
+
 test('flag TerminateSession ends the session and its connections', async () => {
   let closed = false;
   await serve((socket) => {

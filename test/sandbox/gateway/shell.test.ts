@@ -45,6 +45,8 @@ test('a command runs without a shell and its output arrives whole', async () => 
   );
   await client.event('closed');
   expect(client.stdout).toBe('out\r\nerr\r\n');
+  // The agent's session state, above all, is for the gateway only.
+  expect(client.events.filter((event) => event.type === 'ignored')).toEqual([]);
 });
 
 test('a program that does not exist is told through channel_closed, with no stream message', async () => {
