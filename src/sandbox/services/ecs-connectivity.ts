@@ -1,5 +1,6 @@
 import type { AccessControl, NetworkPolicy, Seed } from '../contracts.ts';
-import type { ContainerState, EcsState, TaskState } from './ecs-state.ts';
+import type { ContainerState, TaskState } from './ecs-model.ts';
+import type { EcsState } from './ecs-state.ts';
 
 /** What ECS Exec needs of a task role (aws-facts §4.6). */
 const CHANNEL_ACTIONS = [

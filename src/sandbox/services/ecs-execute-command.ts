@@ -5,7 +5,7 @@ import type { RandomBytes } from '../random.ts';
 import { taskRoleName } from './ecs-connectivity.ts';
 import { type EcsLookup, tagContext } from './ecs-lookup.ts';
 import { clusterArn, containerArn, nameOf, targetOf, taskArn } from './ecs-names.ts';
-import type { ClusterState, ContainerState, TaskState } from './ecs-state.ts';
+import type { ClusterState, ContainerState, TaskState } from './ecs-model.ts';
 import { optionalFlag, optionalText, requiredText } from './members.ts';
 
 export interface ExecuteCommandDeps {

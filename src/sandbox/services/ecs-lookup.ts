@@ -1,6 +1,7 @@
 import { type AuthorizationCheck, AwsError, type SeedTag } from '../contracts.ts';
 import { clusterArn, clusterOf, type EcsAccount, nameOf } from './ecs-names.ts';
-import type { ClusterState, EcsState, ServiceState, TaskState } from './ecs-state.ts';
+import type { ClusterState, ServiceState, TaskState } from './ecs-model.ts';
+import type { EcsState } from './ecs-state.ts';
 import { optionalText, requiredText } from './members.ts';
 
 type Input = Readonly<Record<string, unknown>>;

@@ -12,10 +12,10 @@ import {
   type ContainerState,
   definitionName,
   type DeploymentState,
-  type EcsState,
   type ServiceState,
   type TaskState,
-} from './ecs-state.ts';
+} from './ecs-model.ts';
+import type { EcsState } from './ecs-state.ts';
 
 /** The answers of ECS, as its API reference names their members. */
 

@@ -20,7 +20,8 @@ import { executeCommandOperation } from './ecs-execute-command.ts';
 import { EcsLookup, tagContext } from './ecs-lookup.ts';
 import { clusterArn, type EcsAccount, nameOf, serviceArn, taskArn, taskDefinitionArn } from './ecs-names.ts';
 import { clusterShape, serviceShape, taskDefinitionShape, taskShape } from './ecs-shapes.ts';
-import { definitionName, EcsState, type TaskState } from './ecs-state.ts';
+import { definitionName, type TaskState } from './ecs-model.ts';
+import { EcsState } from './ecs-state.ts';
 import { optionalCount, optionalFlag, optionalText, requiredText, textList } from './members.ts';
 
 export interface EcsDeps {
