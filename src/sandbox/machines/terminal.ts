@@ -1,4 +1,4 @@
-import { readSync } from 'node:fs';
+import { readSync, write } from 'node:fs';
 import type { Socket } from 'node:net';
 import type * as nodePty from '@lydell/node-pty';
 import { failed } from '../../core/errors.ts';
@@ -12,6 +12,8 @@ export interface Program {
 }
 
 const UNREAD_CHECK_MS = 25;
+/** How long a program may leave its full input alone before it is offered again. */
+const FULL_CHECK_MS = 2;
 
 /** Starts a program on a pty of its own. Throws ToolError `sandbox-part-missing` where the pty package is not installed. */
 export async function startTerminal(
@@ -46,6 +48,7 @@ async function loadPty(): Promise<typeof nodePty> {
 export class PtyTerminal implements MachineTerminal {
   readonly #pty: nodePty.IPty;
   #early: Uint8Array[] = [];
+  #unwritten: Uint8Array[] = [];
   #dataListener: ((bytes: Uint8Array) => void) | undefined;
   #exit: { readonly code: number; readonly signal: number | undefined } | undefined;
   #exitListener: ((exit: { readonly code: number; readonly signal: number | undefined }) => void) | undefined;
@@ -133,8 +136,28 @@ export class PtyTerminal implements MachineTerminal {
 
   write(bytes: Uint8Array): void {
     if (this.#exit !== undefined) return;
-    // As with onData: bytes go through unchanged, the types name only text.
-    this.#pty.write(Buffer.from(bytes) as unknown as string);
+    this.#unwritten.push(bytes);
+    if (this.#unwritten.length === 1) this.#writeNext();
+  }
+
+  /**
+   * Not through the package: its stream writes to a terminal blocking the whole process until the program reads, and a
+   * program that first wants its output taken (`cat`) never would.
+   */
+  #writeNext(): void {
+    const [first] = this.#unwritten;
+    if (first === undefined || this.#exit !== undefined) return;
+    const { fd } = this.#pty as unknown as { readonly fd: number };
+    write(fd, first, (error, length) => {
+      if (error?.code === 'EAGAIN') {
+        setTimeout(() => this.#writeNext(), FULL_CHECK_MS);
+        return;
+      }
+      // EIO: the program has closed its terminal; the exit follows.
+      if (error !== null || length >= first.byteLength) this.#unwritten.shift();
+      else this.#unwritten[0] = first.subarray(length);
+      this.#writeNext();
+    });
   }
 
   resize(columns: number, rows: number): void {
