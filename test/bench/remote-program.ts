@@ -1,0 +1,103 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+/**
+ * The program behind a forward, and its client. A connection starts with one letter and eight digits of length in KiB:
+ * `D` the program sends that much, `U` it takes that much and answers one byte, `E` it sends back what comes.
+ */
+const REQUEST_LENGTH = 9;
+const BLOCK = Buffer.alloc(64 * 1024, 'fargate-connect ');
+
+export const request = (kind: 'D' | 'U' | 'E', bytes = 0): string =>
+  kind + String(bytes / 1024).padStart(REQUEST_LENGTH - 1, '0');
+
+export async function startRemoteProgram(): Promise<{ readonly port: number; close(): void }> {
+  const sockets = new Set<Socket>();
+  const server: Server = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => undefined);
+    let head = Buffer.alloc(0);
+    const readHead = (bytes: Buffer): void => {
+      head = Buffer.concat([head, bytes]);
+      if (head.length < REQUEST_LENGTH) return;
+      socket.off('data', readHead);
+      serve(socket, head.toString('latin1', 0, 1), Number(head.toString('latin1', 1, REQUEST_LENGTH)) * 1024);
+      if (head.length > REQUEST_LENGTH) socket.emit('data', head.subarray(REQUEST_LENGTH));
+    };
+    socket.on('data', readHead);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    close() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+function serve(socket: Socket, kind: string, bytes: number): void {
+  switch (kind) {
+    case 'D':
+      void send(socket, bytes).then(() => socket.end());
+      return;
+    case 'U': {
+      let left = bytes;
+      socket.on('data', (data: Buffer) => {
+        left -= data.length;
+        if (left === 0) socket.write('.');
+      });
+      return;
+    }
+    default:
+      socket.on('data', (data: Buffer) => socket.write(data));
+  }
+}
+
+async function send(socket: Socket, bytes: number): Promise<void> {
+  for (let left = bytes; left > 0 && !socket.destroyed; left -= BLOCK.length)
+    if (!socket.write(BLOCK.subarray(0, left))) await drained(socket);
+}
+
+/** Resolves when the socket takes more, or never will. */
+export function drained(socket: Duplex): Promise<void> {
+  return new Promise((done) => {
+    const settle = (): void => {
+      socket.off('drain', settle).off('close', settle);
+      done();
+    };
+    socket.on('drain', settle).on('close', settle);
+  });
+}
+
+export async function dial(port: number): Promise<Socket> {
+  const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** Rejects if the connection ends before everything arrived. */
+export async function download(port: number, bytes: number): Promise<void> {
+  const socket = await dial(port);
+  let received = 0;
+  socket.on('data', (data: Buffer) => {
+    received += data.length;
+    if (received >= bytes) socket.destroy();
+  });
+  socket.write(request('D', bytes));
+  await once(socket, 'close');
+  if (received !== bytes) throw new Error(`${received} of ${bytes} bytes arrived`);
+}
+
+/** Until the remote program has taken the last byte. */
+export async function upload(port: number, bytes: number): Promise<void> {
+  const socket = await dial(port);
+  const taken = once(socket, 'data');
+  socket.write(request('U', bytes));
+  await send(socket, bytes);
+  await taken;
+  socket.destroy();
+}

@@ -1,0 +1,36 @@
+import { resolve } from 'node:path';
+import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import type { HostReply, HostRequest, HostStart } from './sandbox-process.ts';
+
+/** The sandbox in a process of its own, so that what it costs is not charged to whoever is measured; obeys IPC messages. */
+
+const { agentPace } = JSON.parse(process.argv[2] ?? '{}') as HostStart;
+const sandbox = await startSandbox({
+  agentPace,
+  assets: { userdata: resolve(import.meta.dirname, '..', '..', 'userdata') },
+});
+
+const answer = (reply: HostReply): void => void process.send?.(reply);
+
+process.on('message', (request: HostRequest) => {
+  switch (request.type) {
+    case 'listen':
+      sandbox.listen(request.privateIp, request.port, request.loopbackPort);
+      answer({ type: 'done', at: Date.now() });
+      return;
+    case 'faults':
+      sandbox.faults.sessions.set(...request.specs);
+      answer({ type: 'done', at: Date.now() });
+      return;
+    case 'snapshot':
+      answer({ type: 'snapshot', text: sandbox.snapshot() });
+      return;
+    default:
+      request satisfies never;
+  }
+});
+process.on('disconnect', () => {
+  void sandbox.close().finally(() => process.exit(0));
+});
+
+answer({ type: 'ready', endpoint: sandbox.endpoint, env: sandbox.env });
