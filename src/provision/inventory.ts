@@ -1,4 +1,3 @@
-import { ToolError } from '../core/errors.ts';
 import type { Bastion } from './bastion.ts';
 import { bastionOfIamName, IAM_PATH, resourceNames, ROLE_POLICY, TAG } from './names.ts';
 import type {
@@ -229,47 +228,31 @@ export function bastionOf(instance: Instance): Bastion {
 
 /**
  * Names of all bastions of which anything is left in this region, sorted. IAM cannot be searched by tag, so its part
- * goes by path and name; without the right to list there, only what EC2 shows is found, and `iamListed` is false.
+ * goes by path and name. Throws `access-denied` where it may not be listed.
  */
-export async function findNames(
-  ports: InventoryPorts,
-  region: string,
-): Promise<{ readonly names: readonly string[]; readonly iamListed: boolean }> {
+export async function findNames(ports: InventoryPorts, region: string): Promise<readonly string[]> {
+  const { ec2, iam } = ports;
   const tag = { key: TAG.bastion };
-  const [compute, identity] = await Promise.all([
+  const [tagged, roles, profiles, policies] = await Promise.all([
     Promise.all([
-      ports.ec2.instances({ tag, states: LIVING }),
-      ports.ec2.securityGroups({ tag }),
-      ports.ec2.launchTemplates({ tag }),
-      ports.ec2
-        .fleets({ tag })
-        .then((fleets) => fleets.filter((fleet) => !fleet.state.startsWith('deleted'))),
-      ports.ec2.securityGroupRules({ tag }),
+      ec2.instances({ tag, states: LIVING }),
+      ec2.securityGroups({ tag }),
+      ec2.launchTemplates({ tag }),
+      ec2.fleets({ tag }).then((fleets) => fleets.filter((fleet) => !fleet.state.startsWith('deleted'))),
+      ec2.securityGroupRules({ tag }),
     ]),
-    listIam(ports.iam),
+    iam.roleNames(IAM_PATH),
+    iam.instanceProfileNames(IAM_PATH),
+    iam.policyArns(IAM_PATH),
   ]);
   const names = new Set<string>();
-  for (const item of compute.flat()) {
+  for (const item of tagged.flat()) {
     const name = item.tags[TAG.bastion];
     if (name !== undefined && name !== '') names.add(name);
   }
-  for (const iamName of identity ?? []) {
+  for (const iamName of [...roles, ...profiles, ...policies.map((arn) => arn.split('/').at(-1) ?? '')]) {
     const name = bastionOfIamName(iamName, region);
     if (name !== undefined) names.add(name);
   }
-  return { names: [...names].sort(), iamListed: identity !== undefined };
-}
-
-async function listIam(iam: IamPort): Promise<readonly string[] | undefined> {
-  try {
-    const [roles, profiles, policies] = await Promise.all([
-      iam.roleNames(IAM_PATH),
-      iam.instanceProfileNames(IAM_PATH),
-      iam.policyArns(IAM_PATH),
-    ]);
-    return [...roles, ...profiles, ...policies.map((arn) => arn.split('/').at(-1) ?? '')];
-  } catch (error) {
-    if (error instanceof ToolError && error.code === 'access-denied') return undefined;
-    throw error;
-  }
+  return [...names].sort();
 }

@@ -106,7 +106,7 @@ async function bastionsIn(
     options.name === undefined ? { key: TAG.bastion } : { key: TAG.bastion, values: [options.name] };
   const [instances, found] = await Promise.all([
     ec2.instances({ tag, states: LIVING }),
-    findNames({ ec2, iam }, account.region),
+    ifAllowed(context, 'leftovers-unknown', () => findNames({ ec2, iam }, account.region)),
   ]);
   const nodes = await nodesPort.nodes(instances.map((instance) => instance.id));
   const rows = await Promise.all(
@@ -119,7 +119,7 @@ async function bastionsIn(
       ),
     ),
   );
-  const orphans = found.names
+  const orphans = (found ?? [])
     .filter((name) => options.name === undefined || name === options.name)
     .filter((name) => !rows.some((row) => row.name === name))
     .map((name) => orphan(name, account.region));

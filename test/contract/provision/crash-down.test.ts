@@ -1,3 +1,4 @@
+import { appendFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 
 import { testSandbox } from '../../support/test-sandbox.ts';
@@ -28,6 +29,11 @@ it('whatever happens at any API call of down, a second down leaves the account a
       await withMishap(sandbox(), DOWN, mishap, k);
       const down = await calm(sandbox(), DOWN);
       cases++;
+      if (process.env['CRASH_LOG'] !== undefined)
+        appendFileSync(
+          process.env['CRASH_LOG'],
+          `${mishap} ${k} ${calls[k - 1]} ${Date.now()} ${down.status}\n`,
+        );
       const same = sandbox().snapshot() === before;
       if (!same || down.status !== 0) {
         bad.push(

@@ -43,14 +43,14 @@ export async function withMishap(
 ): Promise<CliOutcome> {
   for (const fault of faultsOf(mishap, k)) sandbox.faults.inject(fault);
   try {
-    return await cli(args, { env: sandbox.env, clock: hurried(200), retries: false });
+    return await cli(args, { env: sandbox.env, clock: hurried(10), retries: false });
   } finally {
     sandbox.faults.clear();
   }
 }
 
 export const calm = (sandbox: Sandbox, args: readonly string[]): Promise<CliOutcome> =>
-  cli(args, { env: sandbox.env, clock: hurried(200) });
+  cli(args, { env: sandbox.env, clock: hurried(10) });
 
 /** How many API calls an undisturbed run makes. */
 export async function callsOf(sandbox: Sandbox, args: readonly string[]): Promise<readonly string[]> {

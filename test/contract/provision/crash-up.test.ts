@@ -1,3 +1,4 @@
+import { appendFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 
 import { testSandbox } from '../../support/test-sandbox.ts';
@@ -26,6 +27,11 @@ it('whatever happens at any API call of up, a fresh down leaves the account as i
       await withMishap(sandbox(), UP, mishap, k);
       const down = await calm(sandbox(), DOWN);
       cases++;
+      if (process.env['CRASH_LOG'] !== undefined)
+        appendFileSync(
+          process.env['CRASH_LOG'],
+          `${mishap} ${k} ${calls[k - 1]} ${Date.now()} ${down.status}\n`,
+        );
       const same = sandbox().snapshot() === before;
       if (!same || down.status !== 0) {
         bad.push(

@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Invoke } from '../../../src/cli/command.ts';
+import { type DownOptions, downCommand } from '../../../src/cli/commands/down.ts';
+import { type PolicyOptions, policyCommand } from '../../../src/cli/commands/policy.ts';
+import { type StatusOptions, statusCommand } from '../../../src/cli/commands/status.ts';
+import { type UpOptions, upCommand } from '../../../src/cli/commands/up.ts';
+
+/** What a command line becomes; nothing is run. */
+async function parsed<O>(
+  make: (invoke: Invoke) => ReturnType<typeof upCommand>,
+  args: readonly string[],
+): Promise<O> {
+  let seen: unknown;
+  const invoke: Invoke = (_run, options) => {
+    seen = options;
+    return Promise.resolve();
+  };
+  const command = make(invoke)
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined });
+  await command.parseAsync([...args], { from: 'user' });
+  return seen as O;
+}
+
+const up = (...args: readonly string[]): Promise<UpOptions> => parsed(upCommand, args);
+
+describe('up', () => {
+  it('without flags: eight hours, spot, all databases of the VPC, waiting', async () => {
+    expect(await up()).toEqual({
+      name: 'default',
+      ttlMs: 8 * 3_600_000,
+      ttlGiven: false,
+      idleMinutes: 30,
+      vpc: undefined,
+      subnets: [],
+      types: [],
+      onDemand: false,
+      dryRun: false,
+      wait: true,
+      tunnelOnly: false,
+      role: undefined,
+      permissionsBoundary: undefined,
+      kmsKey: undefined,
+      databases: [],
+      allowDatabases: [],
+      reachDatabases: true,
+      egressPorts: [],
+      clientSecurityGroups: [],
+    });
+  });
+
+  it('takes lists repeated or with commas', async () => {
+    const options = await up(
+      '--type',
+      't3.micro,t4g.small',
+      '--type',
+      't3a.micro',
+      '--subnet',
+      'a,b',
+      '--egress-port',
+      '5432,6379',
+    );
+    expect(options.types).toEqual(['t3.micro', 't4g.small', 't3a.micro']);
+    expect(options.subnets).toEqual(['a', 'b']);
+    expect(options.egressPorts).toEqual([5432, 6379]);
+  });
+
+  it('tells databases named, databases opened, and none at all apart', async () => {
+    expect(await up('--db', 'orders', '--allow-db', 'billing')).toMatchObject({
+      databases: ['orders'],
+      allowDatabases: ['billing'],
+      reachDatabases: true,
+    });
+    expect(await up('--no-db')).toMatchObject({ databases: [], reachDatabases: false });
+  });
+
+  it('knows when a lifetime was typed', async () => {
+    expect(await up('--ttl', '2h', '--idle', '0', '--no-wait')).toMatchObject({
+      ttlMs: 7_200_000,
+      ttlGiven: true,
+      idleMinutes: 0,
+      wait: false,
+    });
+  });
+
+  it.each([
+    [['--ttl', '5m'], 'duration'],
+    [['--idle', 'never'], 'duration'],
+    [['--egress-port', '0'], 'port'],
+  ])('%j is a usage error', async (args, code) => {
+    await expect(up(...args)).rejects.toMatchObject({ code, role: 'usage' });
+  });
+
+  it.each([[['--nope']], [['--ttl']], [['extra']]])('%j is refused by the parser', async (args) => {
+    await expect(up(...args)).rejects.toThrow(/unknown option|argument missing|too many arguments/);
+  });
+});
+
+describe('down, status, policy', () => {
+  it('down', async () => {
+    expect(await parsed<DownOptions>(downCommand, [])).toEqual({ name: 'default', all: false, force: false });
+    expect(await parsed<DownOptions>(downCommand, ['--name', 'x', '--all', '--force'])).toEqual({
+      name: 'x',
+      all: true,
+      force: true,
+    });
+  });
+
+  it('status', async () => {
+    expect(await parsed<StatusOptions>(statusCommand, ['--all-regions'])).toEqual({
+      name: undefined,
+      allRegions: true,
+    });
+  });
+
+  it('policy takes a kind it knows, and values for its placeholders', async () => {
+    const options = await parsed<PolicyOptions>(policyCommand, [
+      'task-role',
+      '--kms-key',
+      'arn:k',
+      '--account',
+      '1',
+    ]);
+    expect(options).toMatchObject({
+      kind: 'task-role',
+      name: '*',
+      account: '1',
+      values: { 'kms-key': 'arn:k', vpc: '*', 'log-group': undefined },
+    });
+    await expect(parsed(policyCommand, ['everything'])).rejects.toThrow(/Allowed choices are/);
+    await expect(parsed(policyCommand, ['session-document', '--db', 'x', '--host', 'y'])).rejects.toThrow(
+      /conflict|cannot be used/,
+    );
+  });
+});

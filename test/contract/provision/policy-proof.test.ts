@@ -1,0 +1,130 @@
+import { CreatePolicyCommand } from '@aws-sdk/client-iam';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+
+import { printPolicy, POLICY_KINDS, type PolicyKindName } from '../../../src/provision/policy-kinds.ts';
+import { GROUP, VPC } from '../../../src/sandbox/world/seed-network.ts';
+import { sandboxClients } from '../../support/sandbox-clients.ts';
+import { testSandbox } from '../../support/test-sandbox.ts';
+import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
+
+/** Each flow runs under exactly its own shipped document; no grant is missing, and none is there for nothing. */
+
+const sandbox = testSandbox();
+const FOLDER = join(import.meta.dirname, '..', '..', '..', 'policies');
+
+interface Statement {
+  readonly Sid: string;
+  readonly Effect: string;
+  readonly Action: string | readonly string[];
+}
+interface Document {
+  readonly Version: string;
+  readonly Statement: readonly Statement[];
+}
+
+const VALUES = {
+  partition: 'aws',
+  account: '111122223333',
+  region: 'eu-west-1',
+  bastion: 'default',
+  cluster: 'demo',
+  container: '*',
+  vpc: VPC.main,
+  'client-security-group': GROUP.dbClients,
+  'database-security-group': GROUP.billingDb,
+};
+
+function document(kind: PolicyKindName): Document {
+  const files = POLICY_KINDS[kind].files;
+  const templates = Object.fromEntries(
+    files.map((file) => [file, readFileSync(join(FOLDER, `${file}.json`), 'utf8')]),
+  );
+  return JSON.parse(printPolicy(kind, templates, VALUES).text) as Document;
+}
+
+const actionsOf = (statement: Statement): readonly string[] => [statement.Action].flat();
+
+/** The document without one action of one statement. */
+const without = (from: Document, sid: string, action: string): Document => ({
+  ...from,
+  Statement: from.Statement.flatMap((statement) => {
+    if (statement.Sid !== sid) return [statement];
+    const rest = actionsOf(statement).filter((each) => each !== action);
+    return rest.length === 0 ? [] : [{ ...statement, Action: rest }];
+  }),
+});
+
+const SERVICE = 'orders-api';
+/** What an operator does; every grant of the operator's documents is for one of these. */
+const FLOW: readonly (readonly string[])[] = [
+  ['up', '--service', SERVICE, '--dry-run'],
+  ['up', '--cluster', 'demo', '--dry-run'],
+  [
+    'up',
+    '--cluster',
+    'demo',
+    '--yes',
+    '--allow-db',
+    'billing-db',
+    '--client-security-group',
+    GROUP.dbClients,
+  ],
+  ['up', '--cluster', 'demo', '--yes', '--ttl', '2h', '--allow-db', 'billing-db'],
+  ['status', '--all-regions'],
+  ['down', '--all', '--yes'],
+];
+
+let users = 0;
+
+/** Runs the flow as a user with these documents; stops at the first command that fails. */
+async function flowAs(documents: readonly Document[]): Promise<CliOutcome> {
+  const env = sandbox().createPrincipal({ userName: `operator-${++users}`, policies: documents });
+  let outcome: CliOutcome = { status: 0, stdout: '', stderr: '' };
+  for (const args of FLOW) {
+    outcome = await cli(args, { env, clock: hurried(10), retries: false });
+    if (outcome.status !== 0) return outcome;
+  }
+  return outcome;
+}
+
+const cleanUp = (): Promise<CliOutcome> =>
+  cli(['down', '--all', '--yes', '--force'], { env: sandbox().env, clock: hurried(10) });
+
+it('the operator documents are enough, and no action in them is too many', async () => {
+  const boundary = document('bastion-boundary');
+  await sandboxClients(sandbox().env).iam.send(
+    new CreatePolicyCommand({
+      PolicyName: 'fargate-connect-bastion-boundary',
+      Path: '/fargate-connect/',
+      PolicyDocument: JSON.stringify(boundary),
+    }),
+  );
+  const before = sandbox().snapshot();
+  const documents = [document('operator-ec2'), document('operator-iam'), document('operator-db-rule')];
+  const whole = await flowAs(documents);
+  expect([whole.status, whole.stderr]).toEqual([0, whole.stderr]);
+  expect(sandbox().snapshot()).toBe(before);
+
+  const idle: string[] = [];
+  let tried = 0;
+  for (const [index, part] of documents.entries()) {
+    for (const statement of part.Statement) {
+      if (statement.Effect !== 'Allow') continue;
+      for (const action of actionsOf(statement)) {
+        const reduced = documents.map((each, at) =>
+          at === index ? without(each, statement.Sid, action) : each,
+        );
+        const outcome = await flowAs(reduced);
+        tried++;
+        if (outcome.status !== 4 || !outcome.stderr.includes(action))
+          idle.push(`${statement.Sid} ${action}: exit ${outcome.status} ${outcome.stderr.slice(-200)}`);
+        await cleanUp();
+        expect(sandbox().snapshot()).toBe(before);
+      }
+    }
+  }
+  process.stdout.write(`policy proof: ${tried} grants, ${idle.length} not needed\n`);
+  expect(idle).toEqual([]);
+}, 900_000);
