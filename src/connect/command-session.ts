@@ -110,6 +110,7 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
     if (interactive) {
       undo.push(signals.on('SIGWINCH', () => driver.sendSize(terminal.size())));
       undo.push(terminal.raw());
+      bridge.opened();
       bridge.readKeys();
     } else {
       input = pipeStdin(options, remote, driver);

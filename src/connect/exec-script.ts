@@ -107,11 +107,13 @@ export class ExecOutputReader {
         this.#held = rest.slice(found.start);
         return events;
       }
-      if (!this.#marker(found.body, events)) {
-        // Our nonce with a body that is not ours cannot come from the script; it is passed on as data.
-        this.#pass(rest.subarray(found.start, found.end), events);
+      if (this.#marker(found.body, events)) {
+        rest = rest.subarray(found.end);
+      } else {
+        // Data that begins like a marker; a real one may begin inside of it.
+        this.#pass(rest.subarray(found.start, found.start + 1), events);
+        rest = rest.subarray(found.start + 1);
       }
-      rest = rest.subarray(found.end);
     }
     return events;
   }

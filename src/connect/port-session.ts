@@ -45,6 +45,7 @@ export class PortSession {
   readonly #deps: ChannelDeps;
   readonly #events: PortSessionEvents;
   #connections: PortConnections | undefined;
+  #toldCount = 0;
   #fail: (error: unknown) => void = () => undefined;
   readonly #failed: Promise<never>;
 
@@ -72,13 +73,19 @@ export class PortSession {
       sendFlag: (flag) => driver.sendFlag(flag),
       pauseOutput: () => driver.pauseOutput(),
       resumeOutput: () => driver.resumeOutput(),
-      changed: () => this.#events.connections?.(this.#connections?.openCount ?? 0),
+      changed: () => this.#tellCount(),
       warn: (event) => this.#deps.report(event),
       fail: (error) => this.#fail(error),
     };
     this.#connections = opened.mux
       ? new MuxConnections(channel, opened.keepAlive)
       : new BasicConnections(channel);
+  }
+
+  #tellCount(): void {
+    if (this.openCount === this.#toldCount) return;
+    this.#toldCount = this.openCount;
+    this.#events.connections?.(this.openCount);
   }
 
   accept(connection: Duplex): void {

@@ -18,6 +18,8 @@ export interface ShellSessionOptions {
   readonly readStdin?: boolean;
 }
 
+/** Ctrl-C in raw mode. */
+const ETX = 0x03;
 /** End of transmission: what a terminal's line discipline takes for the end of input. */
 const EOT = 0x04;
 
@@ -40,12 +42,18 @@ export async function runShellSession(options: ShellSessionOptions): Promise<num
   bridge.attach(driver);
   const aborted = whenAborted(signal);
   const undo: (() => void)[] = [];
+  const readStdin = options.readStdin ?? true;
   try {
-    await Promise.race([driver.start(), aborted.promise]);
+    if (terminal.stdinIsTty) {
+      // Before the session opens, or what is typed meanwhile would be echoed here and again by the far side.
+      undo.push(terminal.raw());
+      if (readStdin) bridge.readKeys();
+    }
+    await Promise.race([driver.start(), bridge.stopped, aborted.promise]);
+    bridge.opened();
     driver.sendSize(terminal.size());
     undo.push(signals.on('SIGWINCH', () => driver.sendSize(terminal.size())));
-    if (terminal.stdinIsTty) undo.push(terminal.raw());
-    if (options.readStdin ?? true) bridge.readKeys();
+    if (readStdin && !terminal.stdinIsTty) bridge.readKeys();
     const end = await Promise.race([driver.ended, bridge.stopped, aborted.promise]);
     if (end.output !== '') {
       throw failed('session-failed', `the session ended: ${end.output.replace(/\s+/g, ' ').trim()}`);
@@ -62,7 +70,10 @@ export async function runShellSession(options: ShellSessionOptions): Promise<num
 
 /** Keys one way, screen the other, escapes between. */
 export class TerminalBridge {
-  /** Resolves when the person ended the session with `~.`, or nobody reads our output any more. */
+  /**
+   * Resolves when the person ended the session with `~.`, or nobody reads our output any more; rejects with
+   * `interrupted` at a Ctrl-C before `opened`, when there is no far side yet that could take it.
+   */
   readonly stopped: Promise<{ readonly output: string }>;
   readonly #terminal: SessionTerminal;
   readonly #report: Report;
@@ -71,14 +82,18 @@ export class TerminalBridge {
   #driver: ChannelDriver | undefined;
   #input: { room(): void; stop(): void } | undefined;
   #stop: (end: { readonly output: string }) => void = () => undefined;
+  #interrupt: () => void = () => undefined;
+  #isOpen = false;
   #lastByte = 0x0a;
 
   constructor(terminal: SessionTerminal, report: Report) {
     this.#terminal = terminal;
     this.#report = report;
-    this.stopped = new Promise((resolve) => {
+    this.stopped = new Promise((resolve, reject) => {
       this.#stop = resolve;
+      this.#interrupt = () => reject(interrupted());
     });
+    this.stopped.catch(() => undefined);
     this.#writer = new OutputWriter(terminal.stdout, {
       full: () => this.#driver?.pauseOutput(),
       drained: () => this.#driver?.resumeOutput(),
@@ -88,6 +103,11 @@ export class TerminalBridge {
 
   attach(driver: ChannelDriver): void {
     this.#driver = driver;
+  }
+
+  /** The far side listens: from now on Ctrl-C is its own. */
+  opened(): void {
+    this.#isOpen = true;
   }
 
   output(bytes: Uint8Array): void {
@@ -101,7 +121,10 @@ export class TerminalBridge {
   readKeys(): void {
     const { stdin, stdinIsTty } = this.#terminal;
     this.#input = readInput(stdin, {
-      data: (bytes) => this.#send(stdinIsTty ? this.#withoutEscapes(bytes) : bytes),
+      data: (bytes) => {
+        if (stdinIsTty && !this.#isOpen && bytes.includes(ETX)) this.#interrupt();
+        return this.#send(stdinIsTty ? this.#withoutEscapes(bytes) : bytes);
+      },
       end: () => {
         if (stdinIsTty) {
           // The terminal itself is gone; nobody could type `exit` any more.
