@@ -22,9 +22,13 @@ export interface AccountDeps {
   readonly clock: Clock;
   readonly seed: Seed;
   readonly timing: Timing;
+  /** Names of resources and decisions about faults; may be seeded. */
   readonly randomBytes: RandomBytes;
+  /** Tokens, nonces and keys; never seeded. */
+  readonly secretBytes: RandomBytes;
   readonly keys: AccessKeys;
   readonly agentPace: 'fast' | 'official';
+  readonly agentPayloadSize: number | undefined;
   readonly demandEncryption: boolean;
   /** `--fault` specs of the gateway. */
   readonly gatewayFaults: readonly string[];
@@ -48,7 +52,7 @@ export interface Account {
 }
 
 export function createAccount(deps: AccountDeps): Account {
-  const { clock, seed, timing, randomBytes } = deps;
+  const { clock, seed, timing, randomBytes, secretBytes } = deps;
   const ids = new ResourceIds(randomBytes);
   const iam = createIamService({
     seed,
@@ -70,19 +74,20 @@ export function createAccount(deps: AccountDeps): Account {
     accountId: seed.accountId,
     region: seed.region,
     clock,
-    randomBytes,
+    randomBytes: secretBytes,
     keyIds: seed.clusters.flatMap((cluster) => cluster.kmsKeyId ?? []),
   });
   const gateway = createGateway({
     clock,
     random: () => (new DataView(Uint8Array.from(randomBytes(4)).buffer).getUint32(0) % 2 ** 24) / 2 ** 24,
-    randomBytes,
+    randomBytes: secretBytes,
     timing,
     accountId: seed.accountId,
     region: seed.region,
     access,
     kms,
     agentPace: deps.agentPace,
+    ...(deps.agentPayloadSize === undefined ? {} : { agentPayloadSize: deps.agentPayloadSize }),
     faults: deps.gatewayFaults,
     endpoint: () => deps.endpoint(),
     verifyUpgrade: (request) => verifyUpgrade(request, (id) => deps.keys.lookup(id), clock.now()),
@@ -147,7 +152,7 @@ export function createAccount(deps: AccountDeps): Account {
       rds: createRdsService(empty),
       ecs: createEcsService({ ...common, timing, access, network, containers: world.containers }),
       ssm: createSsmService({ ...common, findTask: () => undefined, publicParameter: imageParameter }),
-      kms: createKmsService({ accountId: seed.accountId, region, clock, randomBytes }),
+      kms: createKmsService({ accountId: seed.accountId, region, clock, randomBytes: secretBytes }),
     };
   }
   return {

@@ -23,6 +23,8 @@ export interface SandboxOptions {
   readonly timing?: Partial<Timing>;
   /** `official` reproduces the real agent's waits. */
   readonly agentPace?: 'fast' | 'official';
+  /** Bytes of payload per message of the agent; 1024, as the official one, unless given. */
+  readonly agentPayloadSize?: number;
   /** `--fault` specs, see fault-specs.ts. */
   readonly faults?: readonly string[];
   /** Every shell and command session is encrypted with KMS. */
@@ -100,8 +102,10 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     seed,
     timing,
     randomBytes,
+    secretBytes: systemRandomBytes,
     keys,
     agentPace: options.agentPace ?? 'fast',
+    agentPayloadSize: options.agentPayloadSize,
     demandEncryption: options.demandEncryption ?? false,
     gatewayFaults: specs.gateway,
     world: { ...options.machines, bootFaults: () => bootFaults },
