@@ -61,6 +61,7 @@ export async function channelDeps(context: CommandContext): Promise<ChannelDeps>
     clock,
     random,
     report,
+    payloadSize: settings.payloadSize,
     ...(settings.debug
       ? {
           debug: (message: string) => report({ type: 'note', level: 'info', code: 'data-channel', message }),

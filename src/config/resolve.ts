@@ -52,6 +52,7 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
   const debug = given(flags.debug, '--debug') ?? switchOf(env, 'FARGATE_CONNECT_DEBUG');
   const input = inputOf(options);
   const color = colorOf(options);
+  const payloadSize = payloadSizeOf(env);
 
   const settings: Settings = {
     profile: profile?.value,
@@ -67,6 +68,7 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
     debug: debug?.value ?? false,
     color: color.value && options.stdoutIsTty,
     transport: transport?.value ?? 'native',
+    payloadSize: payloadSize?.value,
     endpointUrl: env['AWS_ENDPOINT_URL'] || undefined,
   };
   const from = (found: Found<unknown>): string => found?.from ?? 'default';
@@ -87,6 +89,7 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
       debug: from(debug),
       color: color.from,
       transport: from(transport),
+      payloadSize: from(payloadSize),
       endpointUrl: env['AWS_ENDPOINT_URL'] ? 'AWS_ENDPOINT_URL' : 'default',
     },
   };
@@ -128,6 +131,21 @@ function switchOf(env: Env, name: string): Found<boolean> {
   if (['1', 'true', 'yes'].includes(value.toLowerCase())) return { value: true, from: name };
   if (['0', 'false', 'no'].includes(value.toLowerCase())) return { value: false, from: name };
   throw usage('environment-value', `${name} is '${value}'`, { hints: [`${name} takes 1 or 0`] });
+}
+
+/** Below this the header outweighs the data many times over; above it the gateway's own limit for a frame comes near. */
+const PAYLOAD_SIZES = { least: 128, most: 32_768 } as const;
+
+function payloadSizeOf(env: Env): Found<number> {
+  const found = fromEnv(env, ['FARGATE_CONNECT_PAYLOAD_SIZE']);
+  if (found === undefined) return undefined;
+  const value = /^\d{1,6}$/.test(found.value) ? Number(found.value) : 0;
+  const { least, most } = PAYLOAD_SIZES;
+  if (value < least || value > most)
+    throw usage('environment-value', `${found.from} is '${found.value}'`, {
+      hints: [`${found.from} takes a number of bytes from ${least} to ${most}`],
+    });
+  return { value, from: found.from };
 }
 
 function inputOf(options: ResolveOptions): { readonly value: boolean; readonly from: string } {

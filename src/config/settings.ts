@@ -17,6 +17,8 @@ export interface Settings {
   /** Colours in what goes to stdout; ui/ decides for stderr by itself. */
   readonly color: boolean;
   readonly transport: 'native' | 'plugin';
+  /** Bytes of data per message of the native data channel; undefined = 1024, what the official ends send. */
+  readonly payloadSize: number | undefined;
   /** `AWS_ENDPOINT_URL`; undefined = AWS. */
   readonly endpointUrl: string | undefined;
 }

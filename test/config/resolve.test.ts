@@ -79,6 +79,8 @@ describe('what wins', () => {
     [{ FARGATE_CONNECT_QUIET: 'true' }, 'quiet', true],
     [{ FARGATE_CONNECT_DEBUG: '0' }, 'debug', false],
     [{ AWS_ENDPOINT_URL: 'http://127.0.0.1:1' }, 'endpointUrl', 'http://127.0.0.1:1'],
+    [{ FARGATE_CONNECT_PAYLOAD_SIZE: '16384' }, 'payloadSize', 16_384],
+    [{}, 'payloadSize', undefined],
   ] as const)('%j sets %s', async (env, key, value) => {
     expect((await resolve({ env })).settings[key]).toBe(value);
   });
@@ -92,6 +94,13 @@ describe('what wins', () => {
     expect(
       (await resolve({ env: { ...env, AWS_PROFILE: 'p' }, flags: { profile: 'f' } })).settings.profile,
     ).toBe('f');
+  });
+
+  it.each(['127', '32769', '1k', '-5', '1e4'])('refuses a payload size of %s', async (value) => {
+    await expect(resolve({ env: { FARGATE_CONNECT_PAYLOAD_SIZE: value } })).rejects.toMatchObject({
+      code: 'environment-value',
+      hints: [expect.stringContaining('from 128 to 32768') as string],
+    });
   });
 
   it('refuses a variable that says nothing it knows', async () => {
