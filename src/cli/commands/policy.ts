@@ -1,5 +1,6 @@
 import { Argument, Command, Option } from 'commander';
-import { ToolError } from '../../core/errors.ts';
+import { ToolError, usage } from '../../core/errors.ts';
+import type { CodeFormat } from '../../provision/export-code.ts';
 import { POLICY_KIND_NAMES, POLICY_KINDS, type PolicyKindName } from '../../provision/policy-kinds.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
@@ -13,6 +14,7 @@ export interface PolicyOptions {
   readonly values: Readonly<Record<string, string | undefined>>;
   /** For `session-document`: the database to look up. */
   readonly database: string | undefined;
+  readonly format: 'json' | CodeFormat;
 }
 
 interface PolicyFlags {
@@ -30,6 +32,7 @@ interface PolicyFlags {
   readonly host?: string;
   readonly port?: string;
   readonly db?: string;
+  readonly format: 'json' | CodeFormat;
 }
 
 export function policyCommand(invoke: Invoke, run: Run<PolicyOptions> = runPolicy): Command {
@@ -50,6 +53,11 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyOptions> = runPolic
     .addOption(new Option('--db <id>', 'session-document: the database').conflicts(['host', 'port']))
     .option('--host <name>', 'session-document: host')
     .option('--port <number>', 'session-document: port')
+    .addOption(
+      new Option('--format <format>', 'bastion: role, boundary and profile as code for up --role')
+        .choices(['json', 'terraform', 'cloudformation'])
+        .default('json'),
+    )
     .addHelpText(
       'after',
       `
@@ -73,6 +81,7 @@ const optionsOf = (kind: PolicyKindName, flags: PolicyFlags): PolicyOptions => (
   name: flags.name,
   account: flags.account,
   database: flags.db,
+  format: flags.format,
   values: {
     vpc: flags.vpc,
     'kms-key': flags.kmsKey,
@@ -89,6 +98,10 @@ const optionsOf = (kind: PolicyKindName, flags: PolicyFlags): PolicyOptions => (
 });
 
 async function runPolicy(options: PolicyOptions, context: CommandContext): Promise<void> {
+  if (options.format !== 'json') {
+    await printCode(options, options.format, context);
+    return;
+  }
   const [{ MANAGED_POLICY_LIMIT, printPolicy }, { readPolicy }] = await Promise.all([
     import('../../provision/policy-kinds.ts'),
     import('../bastion-spec.ts'),
@@ -118,6 +131,38 @@ async function runPolicy(options: PolicyOptions, context: CommandContext): Promi
       `${printed.size} characters: too large for one managed policy (${MANAGED_POLICY_LIMIT}); use its parts (${files.join(', ')}) or an inline policy of a role`,
     );
   }
+}
+
+/** Throws `code-format` for kinds that are no role of a bastion. */
+async function printCode(options: PolicyOptions, format: CodeFormat, context: CommandContext): Promise<void> {
+  if (options.kind !== 'bastion' && options.kind !== 'bastion-tunnel-only') {
+    throw usage('code-format', `--format ${format} is for the kinds bastion and bastion-tunnel-only`, {
+      hints: [`fargate-connect policy bastion --cluster NAME --format ${format}`],
+      details: { kind: options.kind, format },
+    });
+  }
+  const [{ exportBastion }, { printPolicy }, { readPolicy }] = await Promise.all([
+    import('../../provision/export-code.ts'),
+    import('../../provision/policy-kinds.ts'),
+    import('../bastion-spec.ts'),
+  ]);
+  const folder = context.assets('policies');
+  const { cluster } = context.settings;
+  const values = {
+    ...(await whereabouts(options, context)),
+    ...options.values,
+    bastion: options.name,
+    cluster: cluster?.slice(cluster.lastIndexOf('/') + 1),
+  };
+  const document = async (kind: PolicyKindName): Promise<string> =>
+    printPolicy(kind, { [kind]: await readPolicy(folder, `${kind}.json`) }, values).text;
+  const suffix = options.kind === 'bastion' ? '' : '-tunnel-only';
+  const [trust, policy, boundary] = await Promise.all([
+    document('bastion-trust'),
+    document(options.kind),
+    document(`bastion-boundary${suffix}`),
+  ]);
+  context.terminal.stdout.write(exportBastion(format, { trust, policy, boundary }));
 }
 
 /** Account, partition and region; without credentials they stay placeholders, because a document needs no account to be read. */

@@ -126,6 +126,7 @@ describe('down, status, policy', () => {
       kind: 'task-role',
       name: '*',
       account: '1',
+      format: 'json',
       values: { 'kms-key': 'arn:k', vpc: '*', 'log-group': undefined },
     });
     await expect(parsed(policyCommand, ['everything'])).rejects.toThrow(/Allowed choices are/);
