@@ -44,10 +44,10 @@ export class LocalListener {
     );
   }
 
-  /** From now on connections go to `accept`, those that waited first. */
+  /** From now on connections go to `accept`, those that waited first; all of them paused. */
   open(accept: (socket: Socket) => void): void {
     this.#accept = accept;
-    for (const socket of this.#queued.splice(0)) this.#hand(socket, accept);
+    for (const socket of this.#queued.splice(0)) accept(socket);
   }
 
   /** Connections wait again until the next `open`. */
@@ -65,7 +65,7 @@ export class LocalListener {
   #connection(socket: Socket): void {
     socket.on('error', () => undefined);
     if (this.#accept !== undefined) {
-      this.#hand(socket, this.#accept);
+      this.#accept(socket);
       return;
     }
     if (this.#queued.length >= MAX_QUEUED) {
@@ -76,13 +76,6 @@ export class LocalListener {
     socket.once('close', () => {
       this.#queued = this.#queued.filter((other) => other !== socket);
     });
-  }
-
-  #hand(socket: Socket, accept: (socket: Socket) => void): void {
-    accept(socket);
-    if (!socket.isPaused()) return;
-    // `pauseOnConnect` also stopped the handle; the new owner attached its listeners synchronously.
-    socket.resume();
   }
 }
 

@@ -80,7 +80,8 @@ export class MuxConnections implements PortConnections {
     // 'close' follows, and decides.
     connection.on('error', () => undefined);
     connection.on('close', () => this.#forget(stream));
-    if (this.#isBlocked) connection.pause();
+    // Local connections come paused.
+    if (!this.#isBlocked) connection.resume();
     this.#send();
     this.#channel.changed();
   }

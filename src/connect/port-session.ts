@@ -10,7 +10,7 @@ import type { SessionStart } from './ports.ts';
 
 /** What the two ways of carrying connections over a port session have in common. */
 export interface PortConnections {
-  /** Takes a local connection over for good. */
+  /** Takes a local connection over for good, paused; it is resumed when its turn has come. */
   accept(connection: Duplex): void;
   output(bytes: Uint8Array): void;
   /** The channel takes data again. */

@@ -346,7 +346,7 @@ describe('preflight', () => {
       false,
     ],
   ] as const)('%j %j → %s', (taskPart, containerPart, code, mayCome) => {
-    const state = check(taskPart as Partial<Task>, containerPart as Partial<Container>);
+    const state = check(taskPart, containerPart);
     expect(state).toMatchObject({ ready: false, mayCome, error: { code } });
   });
 
