@@ -134,7 +134,7 @@ async function ask<T>(
   const chose = (value: T, isAutomatic: boolean): PickerState =>
     advance(state, { type: 'chose', choices: { [step]: value }, automatic: isAutomatic });
   if (entries.length === 0) {
-    throw noMatch(`no-${step}`, `there is no ${step} to pick from`, {
+    throw noMatch('nothing-to-pick', `there is no ${step} to pick from`, {
       hints: ['another region or account? --region, --profile'],
     });
   }

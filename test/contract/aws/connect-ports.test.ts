@@ -133,14 +133,15 @@ describe('DatabasesPort', () => {
 });
 
 describe('KmsPort', () => {
-  test('a data key of 64 bytes, or the reason why not', async () => {
+  test('a data key of 64 bytes; an unknown key is an error with its action', async () => {
     const kms = await (await open()).kms();
-    const key = await kms
-      .generateDataKey('alias/fargate-connect-sessions', { a: 'b' })
-      .catch((error: unknown) => error);
-    if (key instanceof Error)
-      expect(key).toMatchObject({ role: 'failed', details: { action: 'kms:GenerateDataKey' } });
-    else expect(key).toMatchObject({ plaintext: { byteLength: 64 } });
+    const key = await kms.generateDataKey('alias/session-manager', { a: 'b' });
+    expect(key.plaintext.byteLength).toBe(64);
+    expect(key.ciphertextBlob.byteLength).toBeGreaterThan(0);
+    expect(await thrown(kms.generateDataKey('alias/none', {}))).toMatchObject({
+      role: 'failed',
+      details: { action: 'kms:GenerateDataKey', awsError: 'NotFoundException' },
+    });
   });
 });
 
