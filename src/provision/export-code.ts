@@ -71,7 +71,8 @@ function cloudFormation({ trust, policy, boundary }: ExportedDocuments): unknown
 
 function terraform({ trust, policy, boundary }: ExportedDocuments): unknown {
   // Terraform reads ${…} in strings as its own; IAM's variables are written with two dollar signs.
-  const literal = (document: string): string => JSON.stringify(parsed(document)).replaceAll('${', () => '$${');
+  const literal = (document: string): string =>
+    JSON.stringify(parsed(document)).replaceAll('${', () => '$${');
   const resource = 'fargate_connect_bastion';
   return {
     resource: {

@@ -83,10 +83,15 @@ export async function tearDown(
       await runStep(step, round, deps, deleted, problems);
     }
     inventory = await readInventory(deps, scope);
+    // Time does not cure a missing permission.
+    if ([...problems.values()].some(isDenied)) break;
   }
   if (!isEmpty(inventory)) throw somethingLeft(inventory, scope, problems);
   return { deleted, kept: inventory.foreign };
 }
+
+const isDenied = (problem: unknown): problem is ToolError =>
+  problem instanceof ToolError && problem.role === 'access';
 
 const keyOf = (step: PlanStep): string => `${step.kind} ${step.name} ${step.id ?? ''}`;
 
@@ -101,7 +106,9 @@ async function runStep(
   const title = `delete ${step.kind.replace('-', ' ')} ${step.name}`;
   deps.report({ type: 'step-started', step: id, title });
   try {
-    await deleteOne(step, id, deps);
+    // Waiting for a user of the resource makes sense while all went well, not for what could not be deleted itself.
+    const patienceMs = round === 0 && problems.size === 0 ? IN_USE_DEADLINE_MS : 0;
+    await deleteOne(step, id, patienceMs, deps);
     if (!deleted.some((other) => keyOf(other) === keyOf(step))) deleted.push(step);
     deps.report({ type: 'step-done', step: id, title });
   } catch (error) {
@@ -112,7 +119,12 @@ async function runStep(
   }
 }
 
-async function deleteOne(step: PlanStep, stepId: string, deps: TeardownDeps): Promise<void> {
+async function deleteOne(
+  step: PlanStep,
+  stepId: string,
+  patienceMs: number,
+  deps: TeardownDeps,
+): Promise<void> {
   const { ec2, iam } = deps;
   const id = step.id ?? '';
   switch (step.kind) {
@@ -126,17 +138,17 @@ async function deleteOne(step: PlanStep, stepId: string, deps: TeardownDeps): Pr
     case 'launch-template':
       return ec2.deleteLaunchTemplate(id);
     case 'security-group':
-      return whileInUse(deps, stepId, () => ec2.deleteSecurityGroup(id));
+      return whileInUse(deps, stepId, patienceMs, () => ec2.deleteSecurityGroup(id));
     case 'profile-role':
       return iam.removeRoleFromInstanceProfile(step.name, id);
     case 'instance-profile':
-      return whileInUse(deps, stepId, () => iam.deleteInstanceProfile(id));
+      return whileInUse(deps, stepId, patienceMs, () => iam.deleteInstanceProfile(id));
     case 'role-policy':
       return iam.deleteRolePolicy(step.name, id);
     case 'role':
-      return whileInUse(deps, stepId, () => iam.deleteRole(id));
+      return whileInUse(deps, stepId, patienceMs, () => iam.deleteRole(id));
     case 'boundary':
-      return whileInUse(deps, stepId, () => iam.deletePolicy(id));
+      return whileInUse(deps, stepId, patienceMs, () => iam.deletePolicy(id));
     case 'egress':
     case 'lease':
       return;
@@ -146,13 +158,18 @@ async function deleteOne(step: PlanStep, stepId: string, deps: TeardownDeps): Pr
 }
 
 /** Network interfaces and IAM links outlive their owners by seconds. */
-function whileInUse(deps: TeardownDeps, stepId: string, work: () => Promise<void>): Promise<void> {
+function whileInUse(
+  deps: TeardownDeps,
+  stepId: string,
+  patienceMs: number,
+  work: () => Promise<void>,
+): Promise<void> {
   return retry(work, {
     clock: deps.clock,
     random: deps.random,
     baseMs: 1_000,
     capMs: 5_000,
-    deadlineMs: IN_USE_DEADLINE_MS,
+    deadlineMs: patienceMs,
     signal: deps.signal,
     shouldRetry: (error) => error instanceof ToolError && error.code === 'still-in-use',
     onRetry: () => deps.report({ type: 'step-progress', step: stepId, detail: 'still in use, trying again' }),
@@ -226,9 +243,7 @@ function somethingLeft(
     return `${removalCommand(step, scope.region)}${why}`;
   });
   const details = { name: inventory.name, left: names };
-  const denied = [...problems.values()].find(
-    (problem): problem is ToolError => problem instanceof ToolError && problem.role === 'access',
-  );
+  const denied = [...problems.values()].find(isDenied);
   if (denied !== undefined) {
     return access(denied.code, `${denied.message}; left behind: ${names.join(', ')}`, {
       hints: [...denied.hints, ...hints],

@@ -66,7 +66,7 @@ export class FakeAccount {
       this.gate(call, 'after');
       return Promise.resolve(result);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

@@ -40,11 +40,15 @@ export interface CliWorld {
   readonly signals?: FakeSignals;
   /** False = no retries by the SDK. */
   readonly retries?: boolean;
+  /** All of stdout so far, whenever there is more of it. */
+  readonly onStdout?: (text: string) => void;
 }
 
 /** The whole command line with its real adapters, in this process. */
 export async function cli(args: readonly string[], world: CliWorld): Promise<CliOutcome> {
   const terminal = fakeTerminal();
+  const { onStdout } = world;
+  if (onStdout !== undefined) terminal.stdout.onText = onStdout;
   const clock = world.clock ?? hurried(20);
   const deps: CliDeps = {
     env: { ...world.env, HOME: '/nonexistent' },

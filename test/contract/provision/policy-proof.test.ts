@@ -1,5 +1,5 @@
 import { CreatePolicyCommand } from '@aws-sdk/client-iam';
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 
@@ -83,6 +83,8 @@ async function flowAs(documents: readonly Document[]): Promise<CliOutcome> {
   const env = sandbox().createPrincipal({ userName: `operator-${++users}`, policies: documents });
   let outcome: CliOutcome = { status: 0, stdout: '', stderr: '' };
   for (const args of FLOW) {
+    if (process.env['PROOF_LOG'] !== undefined)
+      appendFileSync(process.env['PROOF_LOG'], `${Date.now()} ${users} ${args.join(' ')}\n`);
     outcome = await cli(args, { env, clock: hurried(10), retries: false });
     if (outcome.status !== 0) return outcome;
   }
