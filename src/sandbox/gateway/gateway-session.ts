@@ -156,8 +156,9 @@ export class GatewaySession {
     if (this.#agent === undefined) {
       this.#publish('pause_publication', 'client');
     } else {
-      this.#publish('start_publication', 'agent');
+      // The client first: the agent answers at once with what it held back.
       this.#publish('start_publication', 'client');
+      this.#publish('start_publication', 'agent');
     }
     return true;
   }
