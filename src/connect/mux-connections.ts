@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 
 import { concat } from '../core/bytes.ts';
+import { writeInTurn } from '../core/turn-writes.ts';
 import { MuxSession } from '../protocol/smux.ts';
 import { type PortChannel, type PortConnections, resetConnection } from './port-session.ts';
 
@@ -132,7 +133,7 @@ export class MuxConnections implements PortConnections {
         case 'data':
           stream.received = true;
           if (stream.localEnded) this.#waitForRemote(stream);
-          if (!stream.connection.destroyed && !stream.connection.write(event.bytes)) this.#strain();
+          if (!stream.connection.destroyed && !writeInTurn(stream.connection, event.bytes)) this.#strain();
           break;
         case 'stream-finished':
           this.#remoteEnd(stream);

@@ -26,6 +26,7 @@ export class AgentChannel implements AgentEnd {
   readonly #options: AgentChannelOptions;
   #uplink: AgentUplink | undefined;
   #cancelTimer: (() => void) | undefined;
+  #tickAt = Number.POSITIVE_INFINITY;
   #cancelReconnect: (() => void) | undefined;
   #holding = false;
   #held: Uint8Array[] = [];
@@ -155,6 +156,7 @@ export class AgentChannel implements AgentEnd {
   }
 
   #tick(): void {
+    this.#tickAt = Number.POSITIVE_INFINITY;
     const { channel, clock, onEvents, onRoom, onError } = this.#options;
     try {
       const events = channel.tick(clock.now());
@@ -170,10 +172,17 @@ export class AgentChannel implements AgentEnd {
   #pump(): void {
     const { channel, clock } = this.#options;
     for (const frame of channel.takeOutput()) this.#uplink?.send(frame);
-    this.#cancelTimer?.();
     const at = channel.nextTimeout();
-    this.#cancelTimer =
-      at === undefined ? undefined : clock.timer(Math.max(0, at - clock.now()), () => this.#tick());
+    if (at === undefined) {
+      this.#cancelTimer?.();
+      this.#tickAt = Number.POSITIVE_INFINITY;
+      return;
+    }
+    // A timer that fires too early costs one look at the clock; setting one per message would cost more.
+    if (this.#tickAt <= at) return;
+    this.#cancelTimer?.();
+    this.#tickAt = at;
+    this.#cancelTimer = clock.timer(Math.max(0, at - clock.now()), () => this.#tick());
   }
 
   #notifyIdle(): void {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { writeInTurn } from '../../core/turn-writes.ts';
 import { openPortTarget, type PortTarget } from './port-target.ts';
 import type { RunnerContext, SessionRunner } from './runner.ts';
 
@@ -80,7 +81,7 @@ export function runBasicPort(
         waitingBytes += bytes.byteLength;
         if (target !== undefined) void dial(target);
       } else {
-        socket.write(bytes);
+        writeInTurn(socket, bytes);
       }
       regulate();
     },

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { concat } from '../../core/bytes.ts';
 import { ProtocolError } from '../../core/errors.ts';
+import { writeInTurn } from '../../core/turn-writes.ts';
 import { type MuxEvent, MuxSession } from '../../protocol/smux.ts';
 import { openPortTarget, type PortTarget } from './port-target.ts';
 import type { RunnerContext, SessionRunner } from './runner.ts';
@@ -78,7 +79,7 @@ export function runMuxPort(
           connection.waiting.push(event.bytes);
           connection.waitingBytes += event.bytes.byteLength;
         } else {
-          connection.socket.write(event.bytes);
+          writeInTurn(connection.socket, event.bytes);
         }
         regulate();
         return;
