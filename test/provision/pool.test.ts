@@ -55,9 +55,8 @@ describe('overrides', () => {
   ] as const;
   it('are every type in every subnet, each with the image of its architecture', () => {
     const all = overrides(DEFAULT_TYPES, ['subnet-1', 'subnet-2'], images);
-    expect(
-      all.map((each) => `${each.priority} ${each.instanceType} ${each.subnetId} ${each.imageId}`),
-    ).toMatchInlineSnapshot(`
+    expect(all.map((each) => `${each.priority} ${each.instanceType} ${each.subnetId} ${each.imageId}`))
+      .toMatchInlineSnapshot(`
       [
         "0 t4g.micro subnet-1 ami-arm",
         "0 t4g.micro subnet-2 ami-arm",

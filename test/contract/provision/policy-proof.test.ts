@@ -1,4 +1,10 @@
-import { CreatePolicyCommand } from '@aws-sdk/client-iam';
+import {
+  AddRoleToInstanceProfileCommand,
+  CreateInstanceProfileCommand,
+  CreatePolicyCommand,
+  CreateRoleCommand,
+  PutRolePolicyCommand,
+} from '@aws-sdk/client-iam';
 import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -34,6 +40,7 @@ const VALUES = {
   vpc: VPC.main,
   'client-security-group': GROUP.dbClients,
   'database-security-group': GROUP.billingDb,
+  role: 'ops-bastion',
 };
 
 function document(kind: PolicyKindName): Document {
@@ -79,10 +86,13 @@ const FLOW: readonly (readonly string[])[] = [
 let users = 0;
 
 /** Runs the flow as a user with these documents; stops at the first command that fails. */
-async function flowAs(documents: readonly Document[]): Promise<CliOutcome> {
+async function flowAs(
+  documents: readonly Document[],
+  flow: readonly (readonly string[])[] = FLOW,
+): Promise<CliOutcome> {
   const env = sandbox().createPrincipal({ userName: `operator-${++users}`, policies: documents });
   let outcome: CliOutcome = { status: 0, stdout: '', stderr: '' };
-  for (const args of FLOW) {
+  for (const args of flow) {
     if (process.env['PROOF_LOG'] !== undefined)
       appendFileSync(process.env['PROOF_LOG'], `${Date.now()} ${users} ${args.join(' ')}\n`);
     outcome = await cli(args, { env, clock: hurried(10), retries: false });
@@ -130,3 +140,36 @@ it('the operator documents are enough, and no action in them is too many', async
   process.stdout.write(`policy proof: ${tried} grants, ${idle.length} not needed\n`);
   expect(idle).toEqual([]);
 }, 900_000);
+
+it('with a role that an administrator made, nobody needs to write IAM', async () => {
+  const { iam } = sandboxClients(sandbox().env);
+  const names = { RoleName: 'ops-bastion', Path: '/fargate-connect/' };
+  await iam.send(
+    new CreateRoleCommand({ ...names, AssumeRolePolicyDocument: JSON.stringify(document('bastion-trust')) }),
+  );
+  await iam.send(
+    new PutRolePolicyCommand({
+      RoleName: 'ops-bastion',
+      PolicyName: 'bastion',
+      PolicyDocument: JSON.stringify(document('bastion')),
+    }),
+  );
+  await iam.send(
+    new CreateInstanceProfileCommand({ InstanceProfileName: 'ops-bastion', Path: '/fargate-connect/' }),
+  );
+  await iam.send(
+    new AddRoleToInstanceProfileCommand({ InstanceProfileName: 'ops-bastion', RoleName: 'ops-bastion' }),
+  );
+  const before = sandbox().snapshot();
+  const seen = sandbox().calls.length;
+  const outcome = await flowAs(
+    [document('operator-ec2'), document('operator-given-role')],
+    [['up', '--cluster', 'demo', '--role', 'ops-bastion', '--yes'], ['status'], ['down', '--all', '--yes']],
+  );
+  expect([outcome.status, outcome.stderr]).toEqual([0, outcome.stderr]);
+  expect(sandbox().snapshot()).toBe(before);
+  const writes = sandbox()
+    .calls.slice(seen)
+    .filter((call) => call.service === 'iam' && !/^(Get|List)/.test(call.action));
+  expect(writes).toEqual([]);
+}, 60_000);
