@@ -19,8 +19,9 @@ export interface LinkTiming {
   readonly maxOutageMs: number;
   /** How long a refused ResumeSession is repeated with fresh credentials. */
   readonly refusedBudgetMs: number;
-  /** A connection that lived this long was good; the next trouble starts with a full budget. */
+  /** A connection that lived this long, or carried this many messages, was good; the next trouble starts with a full budget. */
   readonly stableMs: number;
+  readonly stableMessages: number;
 }
 
 export const LINK_TIMING: LinkTiming = {
@@ -32,6 +33,7 @@ export const LINK_TIMING: LinkTiming = {
   maxOutageMs: 20 * 60_000,
   refusedBudgetMs: 120_000,
   stableMs: 10_000,
+  stableMessages: 32,
 };
 
 export interface LinkDeps {
@@ -71,6 +73,7 @@ export class SessionLink {
   #socket: MessageSocket | undefined;
   #reading = true;
   #openedAt = 0;
+  #carried = 0;
   /** Start of the present trouble and tries so far; kept over connections that did not last. */
   #trouble: { readonly since: number; attempts: number } | undefined;
   #cancelPing: (() => void) | undefined;
@@ -139,6 +142,7 @@ export class SessionLink {
       message: (bytes: Uint8Array): void => {
         if (mine.socket !== undefined && mine.socket !== this.#socket) return;
         this.#heard();
+        this.#carried++;
         this.#events.message(bytes);
       },
       pong: (): void => this.#heard(),
@@ -174,6 +178,7 @@ export class SessionLink {
     mine.socket = socket;
     this.#socket = socket;
     this.#openedAt = clock.now();
+    this.#carried = 0;
     if (!this.#reading) socket.pause();
     socket.sendText(
       openDataChannelInput({
@@ -220,7 +225,9 @@ export class SessionLink {
       this.#lose(fatal);
       return;
     }
-    if (clock.now() - this.#openedAt >= this.#timing.stableMs) this.#trouble = undefined;
+    const lived = clock.now() - this.#openedAt;
+    if (lived >= this.#timing.stableMs || this.#carried >= this.#timing.stableMessages)
+      this.#trouble = undefined;
     this.#events.interrupted();
     report({ type: 'session-state', state: 'interrupted', reason });
     void this.#resume();

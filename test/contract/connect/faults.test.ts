@@ -1,0 +1,102 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { PassThrough } from 'node:stream';
+import { afterEach, describe, expect, test } from 'vitest';
+
+import { openAwsAccount } from '../../../src/aws/open-account.ts';
+import { runCommandSession } from '../../../src/connect/command-session.ts';
+import type { Wanted } from '../../../src/connect/discover.ts';
+import { execScript } from '../../../src/connect/exec-script.ts';
+import { createOpenSocket } from '../../../src/connect/message-socket.ts';
+import { resolveContainer, startExec } from '../../../src/connect/resolve.ts';
+import { systemClock } from '../../../src/core/clock.ts';
+import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
+import { FakeSignals } from '../../support/fake-deps.ts';
+import { fakeTerminal } from '../../support/fake-terminal.ts';
+
+/** A command with data both ways through the real gateway, while it misbehaves: everything arrives, or an error says why. */
+
+let sandbox: Sandbox | undefined;
+afterEach(() => sandbox?.close());
+
+async function execute(
+  faults: readonly string[],
+  argv: readonly string[],
+  stdin: Uint8Array,
+  wanted: Wanted = { cluster: 'demo', service: 'orders-api', task: undefined, container: 'app' },
+) {
+  sandbox = await startSandbox({ faults, randomSeed: 7 });
+  const settings = { profile: undefined, region: undefined, endpointUrl: sandbox.endpoint };
+  const account = await openAwsAccount(settings, sandbox.env, systemClock);
+  const states: string[] = [];
+  const report = (event: { readonly type: string; readonly state?: string }): void => {
+    if (event.type === 'session-state' && event.state !== undefined) states.push(event.state);
+  };
+  const random = {
+    number: () => Math.random(),
+    bytes: (length: number) => new Uint8Array(randomBytes(length)),
+    uuid: () => crypto.randomUUID(),
+  };
+  const resolving = {
+    ecs: await account.ecs(),
+    clock: systemClock,
+    random,
+    report,
+    purpose: 'exec',
+  } as const;
+  const resolved = await resolveContainer(wanted, resolving);
+  const script = execScript(argv, '0123456789abcdef0123456789abcdef', false);
+  const session = await startExec(resolved, script.command, resolving);
+  const chunks: Uint8Array[] = [];
+  const stdout = new PassThrough();
+  stdout.on('data', (bytes: Uint8Array) => chunks.push(bytes));
+  const terminal = { ...fakeTerminal(), stdin: new PassThrough(), stdout };
+  terminal.stdin.end(stdin);
+  const status = await runCommandSession({
+    session,
+    target: resolved.target,
+    nonce: script.nonce,
+    interactive: false,
+    readStdin: true,
+    deps: {
+      ssm: await account.ssm(),
+      kms: () => account.kms(),
+      signer: await account.signer(),
+      openSocket: createOpenSocket({}, systemClock),
+      clock: systemClock,
+      random,
+      report,
+    },
+    terminal,
+    signals: new FakeSignals(),
+    signal: new AbortController().signal,
+    report,
+  });
+  return { status, stdout: Buffer.concat(chunks), states };
+}
+
+const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+describe('a megabyte through `cat`', () => {
+  test.each([
+    ['a good line', []],
+    ['lost, doubled and swapped messages', ['drop=0.01', 'duplicate=0.05', 'reorder=0.05']],
+    ['the client’s socket cut again and again', ['cut-client=every:200000']],
+    ['close 1000, as the service does', ['close-1000=every:300000']],
+    ['the agent’s socket cut', ['cut-agent=every:300000']],
+  ])('%s', async (_name, faults) => {
+    const data = randomBytes(1_000_000);
+    const { status, stdout, states } = await execute(faults, ['cat'], data);
+    expect(status).toBe(0);
+    expect(stdout.byteLength).toBe(data.byteLength);
+    expect(digest(stdout)).toBe(digest(data));
+    if (faults.some((fault) => /^(cut-client|close)/.test(fault))) expect(states).toContain('resumed');
+  });
+
+  test('a cluster whose sessions are encrypted', async () => {
+    const data = randomBytes(200_000);
+    const sealed = { cluster: 'sealed', service: 'ledger', task: undefined, container: undefined };
+    const { status, stdout } = await execute([], ['cat'], data, sealed);
+    expect(status).toBe(0);
+    expect(digest(stdout)).toBe(digest(data));
+  });
+});
