@@ -23,6 +23,7 @@ import { createSessionPlugin } from './stand-ins/session-plugin.ts';
 import { type StandIn, type StandInCall, StandInServer } from './stand-ins/stand-in-server.ts';
 import { StandInPipe } from './stand-ins/stand-in-pipe.ts';
 import { Systemd } from './stand-ins/systemd.ts';
+import { splitCommand } from './split-command.ts';
 import { killGroup, type Program } from './terminal.ts';
 
 export interface InstanceHostOptions {
@@ -112,6 +113,10 @@ class Instance {
       place: launch,
       network: options.network,
       session: (command) => this.#sessionProgram(command),
+      command: (line) => {
+        const [file = '', ...args] = splitCommand(line);
+        return { ...this.#sessionProgram(undefined), file: this.#resolveProgram(file), args };
+      },
     });
     launch.signal?.addEventListener('abort', () => void this.stop(), { once: true });
   }

@@ -10,6 +10,8 @@ export interface InstanceMachineOptions {
   readonly network: VpcNetwork;
   /** The shell, and environment and directory of a session's user. */
   session(command: string | undefined): Program;
+  /** The words of a command line, no shell in between. */
+  command(line: string): Program;
 }
 
 /** The bastion as the agent on it sees it: a shell in between, and sessions that can be counted and written to. */
@@ -38,7 +40,7 @@ export class InstanceMachine implements Machine {
   }
 
   async process(command: string): Promise<MachineProcess> {
-    const process = await startProcess(this.#options.session(command));
+    const process = await startProcess(this.#options.command(command));
     this.#busy.add(process);
     process.onEnd(() => this.#busy.delete(process));
     return process;

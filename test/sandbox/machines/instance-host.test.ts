@@ -105,7 +105,7 @@ async function machineOf(launched: Launched): Promise<Machine> {
 
 const faulty = (...faults: BootFault[]): Partial<WorldOptions> => ({ bootFaults: () => new Set(faults) });
 const run = async (machine: Machine, command: string): Promise<Awaited<ReturnType<typeof finish>>> =>
-  finish(await machine.process(command));
+  finish(await machine.process(`sh -c '${command.replaceAll("'", `'\\''`)}'`));
 
 describe('an instance that boots', () => {
   it('executes the real user data and is ready', async () => {
