@@ -1,9 +1,8 @@
 import type { Wanted } from '../connect/discover.ts';
 import type { Plugin } from '../connect/plugin-transport.ts';
 import { type ResolvedContainer, resolveContainer, startExec } from '../connect/resolve.ts';
-import { ToolError } from '../core/errors.ts';
 import type { CommandContext } from './context.ts';
-import { channelDeps, pluginCall, resolveOptions } from './session-setup.ts';
+import { asTransportStatus, channelDeps, pluginCall, resolveOptions } from './session-setup.ts';
 
 export interface ContainerSessionOptions {
   /** Empty = a shell. */
@@ -11,9 +10,6 @@ export interface ContainerSessionOptions {
   /** False gives a command an empty stdin. */
   readonly stdin: boolean;
 }
-
-/** ssh's convention: not the command's status, the connection failed. */
-const TRANSPORT_STATUS = 255;
 
 /** A shell or a command in the container that `wanted` means. Resolves with the exit status for our process. */
 export async function openContainer(
@@ -101,10 +97,4 @@ async function runCommand(
     signal,
     report,
   });
-}
-
-function asTransportStatus(error: unknown): unknown {
-  if (!(error instanceof ToolError) || error.role !== 'transport') return error;
-  const { role, code, message, hints, details, cause } = error;
-  return new ToolError(role, code, message, { hints, details, cause, exitStatus: TRANSPORT_STATUS });
 }

@@ -3,7 +3,7 @@ import type { Wanted } from '../connect/discover.ts';
 import type { PluginCall } from '../connect/plugin-transport.ts';
 import type { Container, SessionStart, Task } from '../connect/ports.ts';
 import type { ResolveOptions } from '../connect/resolve.ts';
-import { interrupted, usage } from '../core/errors.ts';
+import { interrupted, ToolError, usage } from '../core/errors.ts';
 import { BACK } from '../ui/prompter.ts';
 import type { CommandContext } from './context.ts';
 
@@ -85,6 +85,16 @@ export async function pluginCall(
     ssmEndpoint: await account.ssmEndpoint(),
     env: { ...context.env, ...(await account.credentialEnv()) },
   };
+}
+
+/** ssh's convention: not the command's status, the connection failed. */
+const TRANSPORT_STATUS = 255;
+
+/** Where the exit status is a remote command's, trouble on the way to it must not look like one. */
+export function asTransportStatus(error: unknown): unknown {
+  if (!(error instanceof ToolError) || error.role !== 'transport') return error;
+  const { role, code, message, hints, details, cause } = error;
+  return new ToolError(role, code, message, { hints, details, cause, exitStatus: TRANSPORT_STATUS });
 }
 
 /** For commands that need a service or a task and could not ask. */

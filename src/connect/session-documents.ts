@@ -4,6 +4,7 @@ import type { StartSessionRequest } from './ports.ts';
 
 const PORT_DOCUMENT = 'AWS-StartPortForwardingSession';
 const REMOTE_HOST_DOCUMENT = 'AWS-StartPortForwardingSessionToRemoteHost';
+const COMMAND_DOCUMENT = 'AWS-StartNonInteractiveCommand';
 const REASON = 'fargate-connect';
 
 /** A port of the target itself, or of a host behind it. `localPort` matters to the official plugin only, which does its own listening. */
@@ -25,6 +26,14 @@ export function forwardRequest(
 
 /** The account's default shell document. */
 export const shellRequest = (target: string): StartSessionRequest => ({ target, reason: REASON });
+
+/** A command without a terminal; the agent splits the line by shell rules but runs no shell (ssm-data-channel §6.3). */
+export const commandRequest = (target: string, line: string): StartSessionRequest => ({
+  target,
+  documentName: COMMAND_DOCUMENT,
+  parameters: { command: [line], separateOutputStream: ['true'] },
+  reason: REASON,
+});
 
 /** SSM target of a container (aws-facts §1.3); the cluster's name, not its ARN. */
 export const containerTarget = (cluster: string, taskId: string, runtimeId: string): string =>

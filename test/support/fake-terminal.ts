@@ -5,9 +5,12 @@ class Collector extends Writable {
   /** How Node marks its own stdout and stderr: whatever is piped into them does not end them. */
   readonly _isStdio = true;
   text = '';
+  /** Called with all text so far. */
+  onText: (text: string) => void = () => undefined;
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     this.text += chunk.toString('utf8');
+    this.onText(this.text);
     done();
   }
 }

@@ -1,31 +1,42 @@
 import { Command } from 'commander';
 
+import { usage } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 
 export interface ShellOptions {
   /** Of the bastion; undefined = the newest one. */
   readonly name: string | undefined;
+  /** Program and arguments; empty = a shell. */
+  readonly command: readonly string[];
 }
 
 export function shellCommand(invoke: Invoke, run: Run<ShellOptions> = runShell): Command {
   return new Command('shell')
-    .description('a Session Manager shell on the bastion')
+    .description('a Session Manager shell on the bastion, or a command there')
+    .argument('[command...]', 'after --: program and arguments, passed on exactly as given')
+    .usage('[flags] [-- command...]')
     .option('--name <bastion>', 'which bastion, when there are several')
     .addHelpText(
       'after',
       `
 ~. at the start of a line ends a stuck session; ~? lists the escapes.
+A command has no terminal and no stdin; its stdout, stderr and exit status are ours. 255 means that the connection
+failed.
 
 Examples:
   $ fargate-connect shell
+  $ fargate-connect shell -- ecs_connect.sh --help
   $ echo 'ecs_connect.sh orders-api' | fargate-connect shell`,
     )
-    .action((flags: { name?: string }, command: Command) => invoke(run, { name: flags.name }, command));
+    .action((words: readonly string[], flags: { name?: string }, command: Command) =>
+      invoke(run, { name: flags.name, command: words }, command),
+    );
 }
 
-/** Resolves with 0 when the shell has ended: Session Manager transmits no exit status of a shell. */
+/** Resolves with the command's exit status; after a shell with 0: Session Manager transmits no exit status of a shell. */
 export async function runShell(options: ShellOptions, context: CommandContext): Promise<number> {
+  if (options.command.length > 0) return runOnBastion(options, context);
   const { report, settings, signal, signals, terminal } = context;
   const [{ findBastion }, { shellRequest }, setup] = await Promise.all([
     import('../bastion-target.ts'),
@@ -49,4 +60,35 @@ export async function runShell(options: ShellOptions, context: CommandContext): 
   ]);
   const session = await (await (await context.account()).ssm()).startSession(shellRequest(instanceId));
   return runShellSession({ session, target: instanceId, deps, terminal, signals, signal, report });
+}
+
+async function runOnBastion(options: ShellOptions, context: CommandContext): Promise<number> {
+  const { settings, signal, signals, terminal } = context;
+  if (settings.transport === 'plugin') {
+    throw usage('plugin-unsupported', 'the plugin hands on neither stderr nor the exit status of a command', {
+      hints: ['leave --transport plugin away'],
+    });
+  }
+  const [{ findBastion }, { commandRequest }, { quoteWords }, { runBastionCommand }, setup] =
+    await Promise.all([
+      import('../bastion-target.ts'),
+      import('../../connect/session-documents.ts'),
+      import('../../connect/shell-words.ts'),
+      import('../../connect/bastion-command.ts'),
+      import('../session-setup.ts'),
+    ]);
+  const { instanceId } = await findBastion(context, options.name);
+  const ssm = await (await context.account()).ssm();
+  const session = await ssm.startSession(commandRequest(instanceId, quoteWords(options.command)));
+  return runBastionCommand({
+    session,
+    target: instanceId,
+    deps: await setup.channelDeps(context),
+    stdout: terminal.stdout,
+    stderr: terminal.stderr,
+    signals,
+    signal,
+  }).catch((error: unknown) => {
+    throw setup.asTransportStatus(error);
+  });
 }

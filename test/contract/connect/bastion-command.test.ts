@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { testSandbox } from '../../support/test-sandbox.ts';
+import { FakeSignals } from '../../support/fake-deps.ts';
+import { cli, type CliOutcome } from '../provision/cli-in-process.ts';
+
+const sandbox = testSandbox();
+const run = (...args: readonly string[]): Promise<CliOutcome> => cli(args, { env: sandbox().env });
+
+beforeAll(async () => {
+  expect(await run('up', '--cluster', 'demo', '--yes')).toMatchObject({ status: 0 });
+});
+afterAll(() => run('down', '--all', '--yes', '--force'));
+
+describe('shell -- CMD', () => {
+  it('keeps stdout and stderr apart and returns the exit status', async () => {
+    const outcome = await run('shell', '--', 'sh', '-c', 'echo out; echo err >&2; echo more; exit 42');
+    expect(outcome).toEqual({ status: 42, stdout: 'out\nmore\n', stderr: 'err\n' });
+  });
+
+  it('passes arguments exactly as they are', async () => {
+    const words = ['two  words', "it's", '$HOME `x` "y"', '', '*', '--name', '\\'];
+    const outcome = await run('shell', '--', 'printf', '[%s]\n', ...words);
+    expect(outcome).toEqual({ status: 0, stdout: words.map((word) => `[${word}]\n`).join(''), stderr: '' });
+  });
+
+  it('carries a megabyte of each stream whole', async () => {
+    const script =
+      'i=0; while [ $i -lt 64 ]; do printf "%016384d" $i; printf "%016384d" $i >&2; i=$((i+1)); done';
+    const outcome = await run('shell', '--', 'sh', '-c', script);
+    const expected = Array.from({ length: 64 }, (_, i) => String(i).padStart(16_384, '0')).join('');
+    expect(outcome.status).toBe(0);
+    expect(outcome.stdout === expected).toBe(true);
+    expect(outcome.stderr === expected).toBe(true);
+  });
+
+  it('a program that is not there is no silent success', async () => {
+    const outcome = await run('shell', '--', 'no-such-program');
+    expect(outcome.status).toBe(1);
+    expect(outcome.stderr).toContain('no-such-program');
+  });
+
+  it('the first Ctrl-C is the command’s', async () => {
+    const signals = new FakeSignals();
+    const script = 'trap "echo caught; exit 3" INT; echo ready; while :; do sleep 0.05; done';
+    const outcome = cli(['shell', '--', 'bash', '-c', script], {
+      env: sandbox().env,
+      signals,
+      onStdout: (text) => {
+        if (text === 'ready\n') signals.raise('SIGINT');
+      },
+    });
+    expect(await outcome).toMatchObject({ status: 3, stdout: 'ready\ncaught\n' });
+  });
+
+  it('a session that ends without a status is 255, and says why', async () => {
+    const outcome = cli(['shell', '--', 'sh', '-c', 'echo ready; sleep 1000'], {
+      env: sandbox().env,
+      onStdout: () => {
+        sandbox().faults.sessions.set('refuse-resume=no-token', 'cut-client=after:1');
+      },
+    });
+    expect(await outcome).toMatchObject({
+      status: 255,
+      stderr: expect.stringContaining('session') as string,
+    });
+    sandbox().faults.sessions.set();
+  });
+
+  it('the plugin is refused: it would lose stderr and the status', async () => {
+    expect(await run('shell', '--transport', 'plugin', '--', 'true')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('neither stderr nor the exit status') as string,
+    });
+  });
+});
