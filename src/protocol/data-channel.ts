@@ -243,6 +243,8 @@ export class DataChannel {
         this.#pause(now, events);
         return;
       case MESSAGE_TYPE.startPublication:
+        // An agent that was away has lost what was on its way to it: waiting for the timeout would only prolong the outage.
+        if (isClient && this.#isPaused) this.#queueStream(this.#outgoing.restart(now));
         this.#resume(now, events);
         return;
       default:
