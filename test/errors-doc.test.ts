@@ -6,7 +6,16 @@ const ROOT = resolve(import.meta.dirname, '..');
 
 /** Codes as they stand in the source: the first argument of a maker of core/errors.ts, or of ProtocolError. */
 function codesInSource(): Set<string> {
-  const codes = new Set<string>(['interrupted', 'internal']);
+  // The parser's own codes come from commander (cli/error-report.ts hands them on).
+  const codes = new Set<string>([
+    'interrupted',
+    'internal',
+    'excess-arguments',
+    'invalid-argument',
+    'missing-argument',
+    'option-missing-argument',
+    'unknown-option',
+  ]);
   for (const name of readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })) {
     if (!name.endsWith('.ts') || name.startsWith('core/errors')) continue;
     const text = readFileSync(join(ROOT, 'src', name), 'utf8');
