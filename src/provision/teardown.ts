@@ -37,10 +37,12 @@ export interface SessionOn {
   readonly owner: string;
 }
 
-/** Another look after deletes that AWS has not shown yet, or that failed for a while. */
+/** How often to look again after deletes that AWS has not shown yet, or that failed. */
 const ROUNDS = 4;
 const BETWEEN_ROUNDS_MS = 3_000;
+/** How long something may be in use before it is left; between tries everything is looked at anew, its user may be ours. */
 const IN_USE_DEADLINE_MS = 120_000;
+const IN_USE_PATIENCE_MS = 10_000;
 const TERMINATION_DEADLINE_MS = 240_000;
 
 /** Throws `sessions-active` if someone other than `callerArn` is connected. */
@@ -75,16 +77,19 @@ export async function tearDown(
   const deleted: PlanStep[] = [];
   const problems = new Map<string, unknown>();
   let inventory = first;
-  for (let round = 0; round < ROUNDS && !isEmpty(inventory); round++) {
-    if (round > 0) await sleep(deps.clock, BETWEEN_ROUNDS_MS * round, deps.signal);
+  const end = deps.clock.now() + IN_USE_DEADLINE_MS;
+  for (let round = 0; !isEmpty(inventory); round++) {
+    if (round > 0) await sleep(deps.clock, BETWEEN_ROUNDS_MS * Math.min(round, 2), deps.signal);
     problems.clear();
     for (const step of planDown(inventory).steps) {
       deps.signal.throwIfAborted();
       await runStep(step, round, deps, deleted, problems);
     }
     inventory = await readInventory(deps, scope);
-    // Time does not cure a missing permission.
-    if ([...problems.values()].some(isDenied)) break;
+    const found = [...problems.values()];
+    // Time does not cure a missing permission, but it frees what is in use.
+    if (found.some(isDenied)) break;
+    if (found.some(isInUse) ? deps.clock.now() >= end : round + 1 >= ROUNDS) break;
   }
   if (!isEmpty(inventory)) throw somethingLeft(inventory, scope, problems);
   return { deleted, kept: inventory.foreign };
@@ -92,6 +97,9 @@ export async function tearDown(
 
 const isDenied = (problem: unknown): problem is ToolError =>
   problem instanceof ToolError && problem.role === 'access';
+
+const isInUse = (problem: unknown): boolean =>
+  problem instanceof ToolError && problem.code === 'still-in-use';
 
 const keyOf = (step: PlanStep): string => `${step.kind} ${step.name} ${step.id ?? ''}`;
 
@@ -107,7 +115,7 @@ async function runStep(
   deps.report({ type: 'step-started', step: id, title });
   try {
     // Waiting for a user of the resource makes sense while all went well, not for what could not be deleted itself.
-    const patienceMs = round === 0 && problems.size === 0 ? IN_USE_DEADLINE_MS : 0;
+    const patienceMs = problems.size === 0 ? IN_USE_PATIENCE_MS : 0;
     await deleteOne(step, id, patienceMs, deps);
     if (!deleted.some((other) => keyOf(other) === keyOf(step))) deleted.push(step);
     deps.report({ type: 'step-done', step: id, title });
@@ -171,7 +179,7 @@ function whileInUse(
     capMs: 5_000,
     deadlineMs: patienceMs,
     signal: deps.signal,
-    shouldRetry: (error) => error instanceof ToolError && error.code === 'still-in-use',
+    shouldRetry: isInUse,
     onRetry: () => deps.report({ type: 'step-progress', step: stepId, detail: 'still in use, trying again' }),
   });
 }

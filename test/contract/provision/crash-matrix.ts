@@ -31,6 +31,15 @@ function faultsOf(mishap: Mishap, k: number): readonly ApiFault[] {
   return [{ kind: SINGLE[mishap], at: k }];
 }
 
+export const MISHAPS: readonly Mishap[] = [
+  'killed before',
+  'killed after',
+  'throttled',
+  'server error',
+  'access denied',
+  'not found yet',
+];
+
 export const UP = ['up', '--cluster', 'demo', '--yes', '--allow-db', 'billing-db'] as const;
 export const DOWN = ['down', '--yes'] as const;
 

@@ -5,7 +5,7 @@ import {
   CreateRoleCommand,
   PutRolePolicyCommand,
 } from '@aws-sdk/client-iam';
-import { appendFileSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 
@@ -93,8 +93,6 @@ async function flowAs(
   const env = sandbox().createPrincipal({ userName: `operator-${++users}`, policies: documents });
   let outcome: CliOutcome = { status: 0, stdout: '', stderr: '' };
   for (const args of flow) {
-    if (process.env['PROOF_LOG'] !== undefined)
-      appendFileSync(process.env['PROOF_LOG'], `${Date.now()} ${users} ${args.join(' ')}\n`);
     outcome = await cli(args, { env, clock: hurried(10), retries: false });
     if (outcome.status !== 0) return outcome;
   }
