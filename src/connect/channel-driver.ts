@@ -47,6 +47,9 @@ export interface ChannelListener {
   exitCode?(code: number): void;
   /** The agent could not connect to the port of one of our streams; which one is not said. */
   connectToPortError?(): void;
+  /** The connection is gone and may come back. */
+  interrupted?(): void;
+  resumed?(): void;
 }
 
 /** The agent or the service said that the session is over; `output` is its text for people, often empty. */
@@ -315,6 +318,7 @@ export class ChannelDriver {
     this.#cancelTick?.();
     this.#tickAt = Number.POSITIVE_INFINITY;
     this.#channel.disconnected(this.#deps.clock.now());
+    this.#listener.interrupted?.();
   }
 
   #resumed(): void {
@@ -324,6 +328,7 @@ export class ChannelDriver {
     this.#channel.reconnected(now);
     this.#pump();
     this.#scheduleFlush();
+    this.#listener.resumed?.();
   }
 
   #pump(): void {

@@ -100,8 +100,13 @@ export class Forward {
   async #openSession(): Promise<{ readonly route: ForwardRoute; readonly session: PortSession }> {
     const { deps, listener, openRoute } = this.#options;
     const route = await openRoute();
-    const session = new PortSession(route.session, route.target, deps, {
-      connections: (open) => deps.report({ type: 'forward-connection', localPort: listener.port, open }),
+    const open = (): void => listener.open((socket) => session.accept(socket));
+    const session: PortSession = new PortSession(route.session, route.target, deps, {
+      connections: (count) =>
+        deps.report({ type: 'forward-connection', localPort: listener.port, open: count }),
+      // A connection that waits is served by whatever comes next; one that the lost session had is reset with it.
+      interrupted: () => listener.hold(),
+      resumed: open,
     });
     try {
       await session.start();
@@ -113,7 +118,7 @@ export class Forward {
       await session.close();
       throw this.#ending.signal.reason;
     }
-    listener.open((socket) => session.accept(socket));
+    open();
     return { route, session };
   }
 }

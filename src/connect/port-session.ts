@@ -37,6 +37,9 @@ export interface PortChannel {
 
 export interface PortSessionEvents {
   connections?(open: number): void;
+  /** The way is interrupted: who connects now had better wait for `resumed`, or for another session. */
+  interrupted?(): void;
+  resumed?(): void;
 }
 
 /** A session of type Port, from StartSession's answer to its end. Mux or basic is the agent's version's choice (ssm-data-channel §5.4). */
@@ -60,6 +63,13 @@ export class PortSession {
       output: (bytes) => this.#connections?.output(bytes),
       room: () => this.#connections?.room(),
       connectToPortError: () => this.#connections?.connectToPortError(),
+      // What happens before the session is open is the business of `start` alone.
+      interrupted: () => {
+        if (this.#connections !== undefined) this.#events.interrupted?.();
+      },
+      resumed: () => {
+        if (this.#connections !== undefined) this.#events.resumed?.();
+      },
     });
   }
 

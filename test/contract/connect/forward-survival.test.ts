@@ -1,0 +1,118 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+
+import { Forward } from '../../../src/connect/forward.ts';
+import { LocalListener } from '../../../src/connect/local-listener.ts';
+import { dial, PortLab, readAll } from './port-lab.ts';
+
+/** A forward whose session cannot be saved, over real sockets: what becomes of the listener and of each connection. */
+
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+});
+
+/** Milliseconds instead of minutes; the proportions stay. */
+const TIMING = { refusedBudgetMs: 100, maxOutageMs: 400, pingEveryMs: 50, pongWithinMs: 50 };
+
+async function forwarding() {
+  const lab = await PortLab.start();
+  closers.push(() => lab.close());
+  await lab.serve((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (bytes: Buffer) => socket.write(`re: ${bytes.toString()}`));
+    socket.on('end', () => socket.end());
+  });
+  const listener = await LocalListener.bind('127.0.0.1', 0);
+  let routes = 0;
+  const forward = new Forward({
+    listener,
+    remote: { host: 'localhost', port: 8080 },
+    deps: lab.deps({ timing: TIMING }),
+    openRoute: () => {
+      routes++;
+      return Promise.resolve({ target: lab.lab.machine.target, via: 'task', session: lab.grant() });
+    },
+  });
+  await forward.start();
+  const running = forward.run();
+  running.catch(() => undefined);
+  closers.push(async () => {
+    await forward.close();
+    await running;
+  });
+  return { lab, listener, routes: () => routes };
+}
+
+async function answered(socket: Socket, text: string): Promise<string> {
+  socket.write(text);
+  const [bytes] = (await once(socket, 'data')) as [Buffer];
+  return bytes.toString();
+}
+
+const outcome = (socket: Socket): Promise<'end' | 'reset'> =>
+  readAll(socket).then(
+    () => 'end',
+    () => 'reset',
+  );
+
+async function cut(lab: PortLab, rule: string): Promise<void> {
+  const before = lab.reports.length;
+  lab.lab.gateway.faults.set('cut-client=after:1ms', rule);
+  await until(() => lab.reports.slice(before).some((event) => event.type === 'session-state'));
+  // The rule stays; a cut that stays would meet the next session too.
+  lab.lab.gateway.faults.set(rule);
+}
+
+async function until(ready: () => boolean): Promise<void> {
+  while (!ready()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test('resume refused, then fresh credentials: the same session, the same connections', async () => {
+  const { lab, listener, routes } = await forwarding();
+  const socket = dial(listener.port);
+  expect(await answered(socket, 'before')).toBe('re: before');
+  await cut(lab, 'refuse-resume=expired');
+  await until(() => lab.resumes > 0);
+  lab.lab.gateway.faults.set();
+  expect(await answered(socket, 'after')).toBe('re: after');
+  expect(routes()).toBe(1);
+  expect(lab.states()).toEqual(['interrupted', 'resumed']);
+  socket.destroy();
+});
+
+test.each([
+  ['refused for good', 'refuse-resume=403'],
+  ['over', 'refuse-resume=no-token'],
+])(
+  'a session that is %s: the listener stays, open connections are reset, waiting ones go through',
+  async (_, rule) => {
+    const { lab, listener, routes } = await forwarding();
+    const open = dial(listener.port);
+    expect(await answered(open, 'before')).toBe('re: before');
+    const end = outcome(open);
+    await cut(lab, rule);
+    const waiting = dial(listener.port);
+    const answer = answered(waiting, 'still there?');
+    expect(await end).toBe('reset');
+    expect(await answer).toBe('re: still there?');
+    expect(routes()).toBe(2);
+    expect(lab.states().at(-1)).toBe('replaced');
+    waiting.destroy();
+  },
+);
+
+test('a peer that falls silent is noticed, said, and outlived', async () => {
+  const { lab, listener } = await forwarding();
+  const socket = dial(listener.port);
+  expect(await answered(socket, 'before')).toBe('re: before');
+  lab.lab.gateway.faults.set('silent');
+  await until(() => lab.states().includes('interrupted'));
+  expect(lab.reports).toContainEqual(
+    expect.objectContaining({ reason: expect.stringContaining('no answer to a ping') as string }),
+  );
+  lab.lab.gateway.faults.set();
+  expect(await answered(socket, 'after')).toBe('re: after');
+  socket.destroy();
+});

@@ -1,0 +1,146 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+
+import type { ChannelDeps } from '../../../src/connect/channel-driver.ts';
+import { createOpenSocket } from '../../../src/connect/message-socket.ts';
+import { PortSession } from '../../../src/connect/port-session.ts';
+import type { SessionStart } from '../../../src/connect/ports.ts';
+import { systemClock } from '../../../src/core/clock.ts';
+import { access } from '../../../src/core/errors.ts';
+import type { ToolEvent } from '../../../src/core/events.ts';
+import { AwsError } from '../../../src/sandbox/contracts.ts';
+import { type Lab, PRIVATE_IP, startLab } from '../../sandbox/support/gateway-lab.ts';
+
+/** Port sessions of the real client over the sandbox's gateway and agent: WebSockets and TCP on loopback, real time. */
+export class PortLab {
+  readonly lab: Lab;
+  readonly reports: ToolEvent[] = [];
+  readonly terminated: string[] = [];
+  resumes = 0;
+  readonly #closers: (() => unknown)[] = [];
+
+  private constructor(lab: Lab) {
+    this.lab = lab;
+  }
+
+  static async start(options: Parameters<typeof startLab>[0] = {}): Promise<PortLab> {
+    return new PortLab(await startLab(options));
+  }
+
+  /** A new session of the gateway to port 8080 of the container. */
+  grant(properties: Readonly<Record<string, string>> = {}): SessionStart {
+    return this.lab.start({
+      type: 'Port',
+      properties: { portNumber: '8080', type: 'LocalPortForwarding', localPortNumber: '0', ...properties },
+    });
+  }
+
+  deps(over: Partial<ChannelDeps> = {}): ChannelDeps {
+    return {
+      ssm: {
+        resumeSession: (sessionId) => this.#resume(sessionId),
+        terminateSession: (sessionId) => {
+          this.terminated.push(sessionId);
+          this.lab.gateway.sessions.terminate(sessionId);
+          return Promise.resolve();
+        },
+      },
+      kms: () => Promise.reject(new Error('port sessions are never encrypted')),
+      signer: { headers: () => Promise.resolve({}) },
+      openSocket: createOpenSocket({}, systemClock),
+      clock: systemClock,
+      random: { number: Math.random, bytes: (length) => randomBytes(length), uuid: () => randomUUID() },
+      report: (event) => this.reports.push(event),
+      ...over,
+    };
+  }
+
+  async #resume(sessionId: string): Promise<SessionStart | undefined> {
+    this.resumes++;
+    await Promise.resolve();
+    try {
+      const answer = this.lab.gateway.sessions.resume(sessionId);
+      return answer === 'over' ? undefined : answer;
+    } catch (error) {
+      if (error instanceof AwsError) throw access('access-denied', error.message);
+      throw error;
+    }
+  }
+
+  /** What the container reaches as its own port 8080. */
+  async serve(onConnection: (socket: Socket) => void): Promise<void> {
+    const server = createServer({ allowHalfOpen: true }, onConnection);
+    const port = await listening(server);
+    this.#closers.push(() => server.close());
+    this.lab.network.listen(PRIVATE_IP, 8080, port);
+  }
+
+  /** A session with a listener before it; `dial` is a local program that connects. */
+  async forward(deps: Partial<ChannelDeps> = {}): Promise<Forwarded> {
+    const session = new PortSession(
+      this.grant(),
+      this.lab.machine.target,
+      this.deps({ ...deps, report: (event) => this.reports.push(event) }),
+    );
+    await session.start();
+    const ended = session.ended();
+    ended.catch(() => undefined);
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
+      session.accept(socket);
+      socket.resume();
+    });
+    const port = await listening(server);
+    this.#closers.push(
+      () => server.close(),
+      () => session.close(),
+    );
+    return { session, ended, dial: () => dial(port), close: () => session.close() };
+  }
+
+  states(): readonly string[] {
+    return this.reports.flatMap((event) => (event.type === 'session-state' ? [event.state] : []));
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closers.splice(0)) await close();
+    await this.lab.close();
+  }
+}
+
+export interface Forwarded {
+  readonly session: PortSession;
+  readonly ended: Promise<unknown>;
+  dial(): Socket;
+  close(): Promise<void>;
+}
+
+export const dial = (port: number): Socket => connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+
+async function listening(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** All bytes until the end of data; rejects when the connection is reset. */
+export function readAll(socket: Socket): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  return new Promise((resolve, reject) => {
+    socket.on('data', (bytes: Buffer) => chunks.push(bytes));
+    socket.on('end', () => resolve(Buffer.concat(chunks)));
+    socket.on('error', reject);
+    socket.on('close', () => reject(new Error('closed before the end of data')));
+  });
+}
+
+export const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** Repeatable numbers in [0, 1). */
+export function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
