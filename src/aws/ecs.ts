@@ -122,7 +122,7 @@ export function createEcsPort(config: ClientConfig): EcsPort {
               'exec-not-enabled',
               `container ${container} of task ${lastSegment(task)} takes no command: ${oneLine(message)}`,
               {
-                hints: [`fargate-connect doctor --cluster ${cluster} --task ${lastSegment(task)}`],
+                hints: [`fargate-connect ls containers --cluster ${cluster} --task ${lastSegment(task)}`],
                 details: { cluster, task, container, awsError: 'InvalidParameterException' },
                 cause,
               },
@@ -132,7 +132,7 @@ export function createEcsPort(config: ClientConfig): EcsPort {
               'a task that just started may need another minute',
               'the task role lacks the four ssmmessages actions: fargate-connect policy task-role',
               'no way from the subnet to ssmmessages on port 443 (NAT, public IP or interface endpoint)',
-              `fargate-connect doctor --cluster ${cluster} --task ${lastSegment(task)}`,
+              `fargate-connect ls containers --cluster ${cluster} --task ${lastSegment(task)}   # is its agent RUNNING`,
             ]),
         },
       ),

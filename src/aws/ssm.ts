@@ -40,7 +40,7 @@ export function createSsmPort(config: ClientConfig): SsmPort {
           TargetNotConnected: (message, cause) =>
             targetNotConnected(target, message, cause, [
               target.startsWith('ecs:')
-                ? 'fargate-connect doctor   # walks the known causes in order'
+                ? 'fargate-connect ls containers   # is the exec agent of the container RUNNING'
                 : 'fargate-connect status   # is the bastion running, and its agent online',
             ]),
           InvalidDocument: (message, cause) =>

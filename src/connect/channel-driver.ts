@@ -134,7 +134,9 @@ export class ChannelDriver {
     const cancel = clock.timer(this.#timing.firstMessageMs, () =>
       this.#fail(
         transport('agent-silent', `the agent sent nothing within ${this.#timing.firstMessageMs / 1000} s`, {
-          hints: ['try again; if it stays silent: fargate-connect doctor'],
+          hints: [
+            'try again; if it stays silent, the task or instance may be out of memory: pick another one',
+          ],
           details: { target: this.#target },
         }),
       ),

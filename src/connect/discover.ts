@@ -159,7 +159,7 @@ async function noRunningTask(ecs: EcsPort, cluster: string, service: string | un
       hints: [
         desiredCount === 0
           ? `aws ecs update-service --cluster ${cluster} --service ${service} --desired-count 1`
-          : `fargate-connect doctor ${service} --cluster ${cluster}`,
+          : `aws ecs describe-services --cluster ${cluster} --services ${service} --query 'services[0].events[:5].message'`,
       ],
       details: { cluster, service, desiredCount, pendingCount },
     },

@@ -27,7 +27,7 @@ export function readiness(
 ): Readiness {
   const cluster = nameOf(task.clusterArn);
   const details = { cluster, task: task.id, container: container.name };
-  const doctor = `fargate-connect doctor ${task.serviceName ?? ''} --cluster ${cluster}`.replace('  ', ' ');
+  const look = `fargate-connect ls containers --cluster ${cluster} --task ${task.id}   # state of container and agent`;
   const mayCome = isYoung(task, now) && task.desiredStatus === 'RUNNING';
 
   if (task.desiredStatus === 'STOPPED' || task.lastStatus === 'STOPPED') {
@@ -52,7 +52,7 @@ export function readiness(
       ready: false,
       mayCome: true,
       error: failed('task-not-running', `task ${task.id} is ${task.lastStatus}, not RUNNING`, {
-        hints: ['wait a little and try again', doctor],
+        hints: ['wait a little and try again', look],
         details: { ...details, status: task.lastStatus },
       }),
     };
@@ -75,14 +75,14 @@ export function readiness(
         'container-not-running',
         `container ${container.name} of task ${task.id} has not started yet`,
         {
-          hints: ['wait a little and try again', doctor],
+          hints: ['wait a little and try again', look],
           details: { ...details, status: container.lastStatus },
         },
       ),
     };
   }
   if (container.execAgent?.status !== 'RUNNING') {
-    return { ready: false, mayCome, error: agentNotRunning(task, container, now, doctor, details) };
+    return { ready: false, mayCome, error: agentNotRunning(task, container, now, look, details) };
   }
   return { ready: true, target: containerTarget(cluster, task.id, container.runtimeId) };
 }
@@ -129,7 +129,7 @@ function agentNotRunning(
   task: Task,
   container: Container,
   now: number,
-  doctor: string,
+  look: string,
   details: ToolError['details'],
 ): ToolError {
   const agent = container.execAgent;
@@ -142,7 +142,7 @@ function agentNotRunning(
     `the exec agent of container ${container.name} is ${state}${age}${reason}`,
     {
       hints: [
-        doctor,
+        look,
         'known causes: the task role lacks ssmmessages (fargate-connect policy task-role), a read-only root file system, no way to ssmmessages on port 443',
       ],
       details: { ...details, agent: state, agentReason: agent?.reason ?? null },
