@@ -1,3 +1,4 @@
+import { AwakeTime } from '../core/awake-time.ts';
 import { backoffDelay } from '../core/backoff.ts';
 import { sleep } from '../core/clock.ts';
 import { ToolError } from '../core/errors.ts';
@@ -70,7 +71,7 @@ export class Forward {
       listener.hold();
       deps.report({ type: 'session-state', state: 'interrupted', reason });
       const since = deps.clock.now();
-      this.#session = await this.#replace(since, since - startedAt >= STABLE_MS ? 0 : 1);
+      this.#session = await this.#replace(new AwakeTime(since), since - startedAt >= STABLE_MS ? 0 : 1);
       if (this.#session === undefined) return;
       deps.report({ type: 'session-state', state: 'replaced', reason: 'a new session carries the forward' });
     }
@@ -81,7 +82,7 @@ export class Forward {
     await Promise.all([this.#options.listener.close(), this.#session?.close()]);
   }
 
-  async #replace(since: number, firstAttempt: number): Promise<PortSession | undefined> {
+  async #replace(outage: AwakeTime, firstAttempt: number): Promise<PortSession | undefined> {
     const { deps, maxOutageMs = MAX_OUTAGE_MS } = this.#options;
     const backoff = { baseMs: 500, capMs: 15_000, random: () => deps.random.number() };
     for (let attempt = firstAttempt; ; attempt++) {
@@ -91,7 +92,7 @@ export class Forward {
       } catch (error) {
         if (this.#ending.signal.aborted) return undefined;
         const hopeless = error instanceof ToolError && error.role === 'usage';
-        if (hopeless || deps.clock.now() - since >= maxOutageMs) throw error;
+        if (hopeless || outage.look(deps.clock.now()) >= maxOutageMs) throw error;
         deps.debug?.(`no new session yet: ${error instanceof Error ? error.message : String(error)}`);
       }
     }

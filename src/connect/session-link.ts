@@ -1,3 +1,4 @@
+import { AwakeTime } from '../core/awake-time.ts';
 import { backoffDelay, type BackoffOptions, retry } from '../core/backoff.ts';
 import { type Clock, sleep, withDeadline } from '../core/clock.ts';
 import { ProtocolError, ToolError, transport } from '../core/errors.ts';
@@ -75,7 +76,7 @@ export class SessionLink {
   #openedAt = 0;
   #carried = 0;
   /** Start of the present trouble and tries so far; kept over connections that did not last. */
-  #trouble: { readonly since: number; attempts: number } | undefined;
+  #trouble: { readonly since: number; readonly awake: AwakeTime; attempts: number } | undefined;
   #cancelPing: (() => void) | undefined;
   #cancelPong: (() => void) | undefined;
 
@@ -236,8 +237,9 @@ export class SessionLink {
   async #resume(): Promise<void> {
     const { clock, report, ssm } = this.#deps;
     const { sessionId } = this.#session;
-    const trouble = (this.#trouble ??= { since: clock.now(), attempts: 0 });
-    let refusedSince: number | undefined;
+    const began = clock.now();
+    const trouble = (this.#trouble ??= { since: began, awake: new AwakeTime(began), attempts: 0 });
+    let refused: AwakeTime | undefined;
     for (;;) {
       try {
         const attempt = trouble.attempts++;
@@ -268,12 +270,13 @@ export class SessionLink {
       } catch (error) {
         if (this.#ending.signal.aborted) return;
         const now = clock.now();
-        refusedSince = isRefusal(error) ? (refusedSince ?? now) : undefined;
-        if (refusedSince !== undefined && now - refusedSince >= this.#timing.refusedBudgetMs) {
+        const outageMs = trouble.awake.look(now);
+        refused = isRefusal(error) ? (refused ?? new AwakeTime(now)) : undefined;
+        if (refused !== undefined && refused.look(now) >= this.#timing.refusedBudgetMs) {
           this.#lose(resumeRefused(error));
           return;
         }
-        if (now - trouble.since >= this.#timing.maxOutageMs) {
+        if (outageMs >= this.#timing.maxOutageMs) {
           this.#lose(
             transport(
               'session-lost',

@@ -18,7 +18,7 @@ export class FakeClock implements Clock {
     const entry = { at: this.#now + Math.max(0, ms), order: this.#order++, fn };
     this.#timers.push(entry);
     return () => {
-      this.#timers = this.#timers.filter((other) => other !== entry);
+      this.#timers = this.#timers.filter((other) => other.order !== entry.order);
     };
   }
 
@@ -34,12 +34,19 @@ export class FakeClock implements Clock {
         .filter((timer) => timer.at <= end)
         .sort((a, b) => a.at - b.at || a.order - b.order)[0];
       if (due === undefined) break;
-      this.#timers = this.#timers.filter((timer) => timer !== due);
+      this.#timers = this.#timers.filter((timer) => timer.order !== due.order);
       this.#now = due.at;
       due.fn();
       await settle();
     }
     this.#now = end;
+  }
+
+  /** The lid was closed: time went on, no timer did. */
+  sleep(ms: number): void {
+    this.#now += ms;
+    // Timers of the platform count time awake.
+    this.#timers = this.#timers.map((timer) => ({ ...timer, at: timer.at + ms }));
   }
 
   /** Advances from timer to timer until `done` has settled; for work that waits many times. */

@@ -1,0 +1,11 @@
+import { expect, test } from 'vitest';
+import { AwakeTime } from '../../src/core/awake-time.ts';
+
+test('counts what passed between looks, a night as a minute, and a clock set back as nothing', () => {
+  const time = new AwakeTime(1_000);
+  expect(time.look(1_500)).toBe(500);
+  expect(time.look(31_500)).toBe(30_500);
+  expect(time.look(31_500 + 8 * 3_600_000)).toBe(90_500);
+  expect(time.look(0)).toBe(90_500);
+  expect(time.look(250)).toBe(90_750);
+});
