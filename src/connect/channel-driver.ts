@@ -85,6 +85,7 @@ export class ChannelDriver {
   #heardAt = 0;
   #cancelSilence: (() => void) | undefined;
   #saidSilence = false;
+  #size: { readonly columns: number; readonly rows: number } | undefined;
 
   constructor(session: SessionStart, target: string, deps: ChannelDeps, listener: ChannelListener) {
     this.#session = session;
@@ -171,8 +172,11 @@ export class ChannelDriver {
     return this.#queuedBytes;
   }
 
+  /** A size that the far side has already is not sent again. */
   sendSize(size: { readonly columns: number; readonly rows: number }): void {
     if (this.#isOver || !this.#isOpen) return;
+    if (size.columns === this.#size?.columns && size.rows === this.#size.rows) return;
+    this.#size = size;
     this.#channel.sendSize(size, this.#deps.clock.now());
     this.#scheduleFlush();
   }

@@ -53,9 +53,11 @@ describe('a shell on a terminal', () => {
   });
 
   test('tells its size at the start and after each SIGWINCH', async () => {
-    const { gateway, signals, done } = await shell({ ...ALL_TTY, columns: 132 });
+    const tty = { ...ALL_TTY, columns: 132 };
+    const { gateway, signals, done } = await shell(tty);
     const sizes = () => gateway.agentEvents.filter((event) => event.type === 'size');
     expect(sizes()).toEqual([{ type: 'size', columns: 132, rows: 24 }]);
+    tty.columns = 99;
     signals.raise('SIGWINCH');
     await gateway.clock.advance(5);
     expect(sizes()).toHaveLength(2);
