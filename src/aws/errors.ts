@@ -35,7 +35,7 @@ const UNREACHABLE = new Set([
 
 /** `fargate-connect policy KIND` that grants an action; undefined = no shipped document does. */
 function policyKind(action: string): string | undefined {
-  if (action === 'ecs:ExecuteCommand') return 'exec';
+  if (action === 'ecs:ExecuteCommand' || action === 'kms:GenerateDataKey') return 'exec';
   if (action === 'ssm:StartSession' || action === 'ssm:ResumeSession' || action === 'ssm:TerminateSession')
     return 'forward';
   if (action.startsWith('rds:')) return 'db';

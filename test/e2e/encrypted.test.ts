@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { cli, PtyProcess } from '../support/cli-process.ts';
+import { testSandbox } from '../support/test-sandbox.ts';
+
+/** Accounts that demand encryption, end to end: the built tool, the sandbox's KMS, its agent. */
+
+const sandbox = testSandbox({ demandEncryption: true });
+const LEDGER = ['exec', 'ledger', '--cluster', 'sealed'];
+
+const keysAsked = (): number => sandbox().calls.filter((call) => call.action === 'GenerateDataKey').length;
+
+describe('sessions under a KMS key', () => {
+  it('a command: output, stdin and exit status', async () => {
+    const before = keysAsked();
+    const result = await cli([...LEDGER, '--', 'sh', '-c', 'cat; exit 7'], {
+      env: sandbox().env,
+      input: 'sealed letter\n',
+    });
+    expect(result).toMatchObject({ status: 7, stdout: 'sealed letter\n' });
+    expect(keysAsked()).toBe(before + 1);
+  });
+
+  it('a shell on a terminal', async () => {
+    const shell = new PtyProcess(LEDGER, { env: sandbox().env });
+    await shell.until(/[$#] $/);
+    await shell.type('echo six times seven is $((6*7))\r', /six times seven is 42\n/);
+    shell.write('exit\r');
+    expect(await shell.exit()).toMatchObject({ status: 0 });
+  });
+
+  it('without the right to the key: exit 4 that names the action, and no session left behind', async () => {
+    const env = sandbox().createPrincipal({
+      userName: 'without-key',
+      policies: [
+        {
+          Version: '2012-10-17',
+          Statement: [
+            { Effect: 'Allow', Action: '*', Resource: '*' },
+            { Effect: 'Deny', Action: 'kms:GenerateDataKey', Resource: '*' },
+          ],
+        },
+      ],
+    });
+    const ended = sandbox().calls.filter((call) => call.action === 'TerminateSession').length;
+    const command = await cli([...LEDGER, '--', 'true'], { env });
+    expect(command).toMatchObject({ status: 4, stdout: '' });
+    expect(command.stderr).toContain('not allowed to call kms:GenerateDataKey');
+    expect(command.stderr).toContain('fargate-connect policy exec');
+    const shell = new PtyProcess(LEDGER, { env });
+    expect(await shell.exit()).toMatchObject({ status: 4 });
+    expect(shell.text).toContain('kms:GenerateDataKey');
+    expect(sandbox().calls.filter((call) => call.action === 'TerminateSession').length).toBe(ended + 2);
+  });
+});
