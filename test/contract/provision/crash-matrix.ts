@@ -1,3 +1,4 @@
+import type { Clock } from '../../../src/core/clock.ts';
 import type { ApiFault, ApiFaultKind } from '../../../src/sandbox/api-faults.ts';
 import type { Sandbox } from '../../../src/sandbox/sandbox.ts';
 import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
@@ -43,6 +44,9 @@ export const MISHAPS: readonly Mishap[] = [
 export const UP = ['up', '--cluster', 'demo', '--yes', '--allow-db', 'billing-db'] as const;
 export const DOWN = ['down', '--yes'] as const;
 
+/** `up` polls while an instance boots, in real time; `down` only waits for what the sandbox does at once. */
+const clockFor = (args: readonly string[]): Clock => hurried(args[0] === 'down' ? 60 : 10);
+
 /** One command with something wrong at call k, without retries that would hide it. */
 export async function withMishap(
   sandbox: Sandbox,
@@ -52,14 +56,14 @@ export async function withMishap(
 ): Promise<CliOutcome> {
   for (const fault of faultsOf(mishap, k)) sandbox.faults.inject(fault);
   try {
-    return await cli(args, { env: sandbox.env, clock: hurried(10), retries: false });
+    return await cli(args, { env: sandbox.env, clock: clockFor(args), retries: false });
   } finally {
     sandbox.faults.clear();
   }
 }
 
 export const calm = (sandbox: Sandbox, args: readonly string[]): Promise<CliOutcome> =>
-  cli(args, { env: sandbox.env, clock: hurried(10) });
+  cli(args, { env: sandbox.env, clock: clockFor(args) });
 
 /** How many API calls an undisturbed run makes. */
 export async function callsOf(sandbox: Sandbox, args: readonly string[]): Promise<readonly string[]> {
