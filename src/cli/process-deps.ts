@@ -2,10 +2,12 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { systemClock } from '../core/clock.ts';
 import { createTerminal } from '../ui/terminal.ts';
 import type { CliDeps } from './context.ts';
+import { lineageOf, watchParent } from './process-lineage.ts';
 
 /** The real outside world. The process is handed in, so that only main.ts names it. */
 export function processDeps(host: NodeJS.Process, version: string): CliDeps {
   const env = host.env;
+  const lineage = lineageOf([host.stdin, host.stdout, host.stderr]);
   return {
     env,
     cwd: host.cwd(),
@@ -18,8 +20,18 @@ export function processDeps(host: NodeJS.Process, version: string): CliDeps {
     },
     signals: {
       on(name, listener) {
-        host.on(name, listener);
-        return () => host.removeListener(name, listener);
+        if (name !== 'SIGHUP') {
+          host.on(name, listener);
+          return () => host.removeListener(name, listener);
+        }
+        // The listener stays registered when it does nothing: without one SIGHUP would end the process.
+        const onHangup = lineage.isDetached ? (): void => undefined : listener;
+        host.on(name, onHangup);
+        const unwatch = lineage.isChildOfProgram ? watchParent(() => host.ppid, listener) : undefined;
+        return () => {
+          unwatch?.();
+          host.removeListener(name, onHangup);
+        };
       },
     },
     uncaught(listener) {

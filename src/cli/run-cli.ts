@@ -21,6 +21,8 @@ import { SignalRouter } from './signal-router.ts';
 
 /** How long clean-up may take before the run ends without it. */
 const CLEANUP_DEADLINE_MS = 20_000;
+/** How long a command may take to end its session after a crash or when its terminal is gone. */
+const UNWIND_MS = 5_000;
 /** How long a command may go on after the first Ctrl-C before clean-up starts under its feet. */
 const GRACE_MS = 10_000;
 
@@ -56,6 +58,8 @@ class CliRun {
   #closeReporter: () => void = () => undefined;
   #status = 0;
   #commandRuns = false;
+  /** Somebody asked the run to stop. */
+  #wasAsked = false;
 
   constructor(deps: CliDeps, commands: readonly CommandGroup[], json: boolean) {
     this.#deps = deps;
@@ -76,7 +80,7 @@ class CliRun {
       const work = this.#parseAndRun(argv).then((): Ending => ({ kind: 'done' }), errorOf);
       const ending = await Promise.race([work, this.#ended, this.#forced]);
       if (ending === 'forced') return EXIT_STATUS.interrupted;
-      if (ending.kind === 'hangup') this.#abort.abort(interrupted());
+      if (ending.kind !== 'done') await this.#unwind(work);
       const cleanup = await Promise.race([this.#cleanUp(), this.#forced]);
       this.#restoreScreen();
       if (cleanup === 'forced') return EXIT_STATUS.interrupted;
@@ -95,6 +99,18 @@ class CliRun {
     }
   }
 
+  /** After a crash or a hang-up the command itself still runs; it alone knows how to end its session. */
+  async #unwind(work: Promise<unknown>): Promise<void> {
+    if (this.#abort.signal.aborted) return;
+    this.#abort.abort(interrupted());
+    let cancel: () => void = () => undefined;
+    const tooLate = new Promise<void>((resolve) => {
+      cancel = this.#deps.clock.timer(UNWIND_MS, resolve);
+    });
+    await Promise.race([work, tooLate, this.#forced]);
+    cancel();
+  }
+
   #cleanUp(): Promise<Ending> {
     return withDeadline(this.#deps.clock, CLEANUP_DEADLINE_MS, this.#scope.close(), () =>
       failed('cleanup-timeout', `clean-up did not finish within ${CLEANUP_DEADLINE_MS / 1000} seconds`),
@@ -109,7 +125,7 @@ class CliRun {
   /** Prints the error and returns its exit status. */
   #say(error: unknown): number {
     // After Ctrl-C, whatever an aborted library call throws is only the echo of it.
-    const echo = this.#abort.signal.aborted && !(error instanceof ToolError);
+    const echo = this.#wasAsked && !(error instanceof ToolError);
     const report = reportOf(echo ? interrupted() : error, this.#style);
     this.#deps.terminal.stderr.write(report.text);
     return report.exitStatus;
@@ -121,6 +137,7 @@ class CliRun {
       this.#force();
       return;
     }
+    this.#wasAsked = true;
     this.#abort.abort(interrupted());
     this.#scope.add(this.#deps.clock.timer(GRACE_MS, () => this.#end(errorOf(interrupted()))));
   }

@@ -182,9 +182,30 @@ describe('errors', () => {
       },
       deps,
     );
-    expect(await done).toBe(1);
+    expect(await deps.clock.run(done)).toBe(1);
     expect(cleaned).toBe(true);
     expect(deps.terminal.stderr.text).toMatch(/^error: this is a defect of fargate-connect: boom\n/);
+  });
+
+  it('let the command end its session before clean-up', async () => {
+    const deps = fakeDeps();
+    const order: string[] = [];
+    const done = run(
+      ['work'],
+      async (_options, context) => {
+        context.scope.add(() => void order.push('clean-up'));
+        setImmediate(() => deps.crash(new Error('boom')));
+        await new Promise<void>((resolve) => {
+          context.signal.addEventListener('abort', () => resolve());
+        });
+        await sleep(context.clock, 1_000);
+        order.push('session ended');
+      },
+      deps,
+    );
+    expect(await deps.clock.run(done)).toBe(1);
+    expect(order).toEqual(['session ended', 'clean-up']);
+    expect(deps.terminal.stderr.text).toContain('boom');
   });
 });
 
@@ -294,7 +315,7 @@ describe('signals', () => {
 describe('streams', () => {
   it('a closed stdout ends the run quietly', async () => {
     const deps = fakeDeps();
-    const status = await run(
+    const done = run(
       ['work'],
       (_options, context) => {
         setImmediate(() =>
@@ -304,7 +325,7 @@ describe('streams', () => {
       },
       deps,
     );
-    expect(status).toBe(0);
+    expect(await deps.clock.run(done)).toBe(0);
     expect(deps.terminal.stderr.text).toBe('');
   });
 

@@ -1,0 +1,247 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, request } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { cli, CliProcess, ENTRY, PtyProcess } from '../support/cli-process.ts';
+import { eventually } from '../support/sandbox-clients.ts';
+import { testSandbox } from '../support/test-sandbox.ts';
+
+/** However a session ends, nothing of it stays: no session at AWS, no raw terminal, no file, and nowhere a secret. */
+
+const sandbox = testSandbox();
+const FORWARD = ['forward', 'orders-api', '-L', '0:8080', '--cluster', 'demo', '--json'];
+const APP = ['exec', 'orders-api', '--cluster', 'demo', '--container', 'app'];
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'fc-clean-'));
+});
+const started: number[] = [];
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+  for (const pid of started.splice(0)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It ended by itself.
+    }
+  }
+});
+
+const terminated = (): number =>
+  sandbox().calls.filter((call) => call.action === 'TerminateSession' && call.outcome === 'ok').length;
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+};
+
+describe('a forward', () => {
+  it.each([
+    ['SIGINT', 0],
+    ['SIGTERM', 0],
+    ['SIGHUP', 0],
+  ] as const)('ends at %s with its session', async (signal, status) => {
+    const before = terminated();
+    const forward = new CliProcess(FORWARD, { env: sandbox().env });
+    await forward.until('stdout', /forward-ready.*\n/);
+    forward.kill(signal);
+    expect(await forward.finished).toMatchObject({ status });
+    expect(terminated()).toBe(before + 1);
+  });
+
+  const env = (): NodeJS.ProcessEnv => ({ PATH: process.env['PATH'], HOME: folder, ...sandbox().env });
+
+  /** A starter that starts a forward, tells its pid, and waits to be killed. */
+  function starter(script: string): Promise<{ readonly pid: number; kill(): Promise<void> }> {
+    const child = spawn(process.execPath, ['-e', script], {
+      env: env(),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    return new Promise((resolve) => {
+      child.stdout.once('data', (text: Buffer) => {
+        const pid = Number(text.toString());
+        started.push(pid);
+        resolve({
+          pid,
+          kill: () =>
+            new Promise((done) => {
+              child.once('exit', () => done());
+              child.kill('SIGKILL');
+            }),
+        });
+      });
+    });
+  }
+
+  const spawnForward = (stdio: string): string =>
+    `const forward = require('node:child_process').spawn(process.execPath, ${JSON.stringify([ENTRY, ...FORWARD])}, { stdio: ${stdio} });
+     const { readFileSync } = require('node:fs');
+     const timer = setInterval(() => {
+       if (!readFileSync(${JSON.stringify(join(folder, 'log'))}, 'utf8').includes('forward-ready')) return;
+       clearInterval(timer);
+       process.stdout.write(String(forward.pid));
+     }, 20);
+     setInterval(() => {}, 1000);`;
+
+  it('of a program ends when the program dies, although nobody says a word to it', async () => {
+    const log = openSync(join(folder, 'log'), 'w');
+    const parent = await starter(
+      `const log = require('node:fs').openSync(${JSON.stringify(join(folder, 'log'))}, 'a');` +
+        spawnForward(`['pipe', log, log]`),
+    );
+    expect(log).toBeGreaterThan(0);
+    const before = terminated();
+    await parent.kill();
+    await eventually(async () => Promise.resolve(isAlive(parent.pid) ? undefined : true), 1_000);
+    expect(terminated()).toBe(before + 1);
+  });
+
+  it('left behind on purpose, without terminal and pipes, outlives its starter and a hang-up, and ends at SIGTERM', async () => {
+    writeFileSync(join(folder, 'log'), '');
+    const parent = await starter(
+      `const log = require('node:fs').openSync(${JSON.stringify(join(folder, 'log'))}, 'a');` +
+        spawnForward(`['ignore', log, log]`),
+    );
+    const before = terminated();
+    await parent.kill();
+    process.kill(parent.pid, 'SIGHUP');
+    const [line = ''] = /^\{.*forward-ready.*$/m.exec(readFileSync(join(folder, 'log'), 'utf8')) ?? [];
+    const { local } = JSON.parse(line) as {
+      local: { port: number };
+    };
+    const answer = await fetch(`http://127.0.0.1:${local.port}/`);
+    expect(answer.status).toBe(200);
+    await answer.arrayBuffer();
+    expect(terminated()).toBe(before);
+    process.kill(parent.pid, 'SIGTERM');
+    await eventually(async () => Promise.resolve(isAlive(parent.pid) ? undefined : true), 1_000);
+    expect(terminated()).toBe(before + 1);
+  });
+});
+
+describe('a crash in the middle of a shell', () => {
+  it('restores the terminal, ends the session, and says that it is a defect', async () => {
+    const trap = join(folder, 'trap.mjs');
+    writeFileSync(trap, `process.on('SIGUSR2', () => { throw new Error('boom in the middle'); });`);
+    const before = terminated();
+    const command = `"${process.execPath}" --import "${trap}" "${ENTRY}" ${APP.join(' ')}`;
+    const script = `stty -g > before; ${command}; echo "status $?"; stty -g > after; cmp before after && echo unchanged`;
+    const shell = new PtyProcess(['-c', script], { env: sandbox().env, program: '/bin/bash' });
+    await shell.until(/[$#] $/);
+    const pid = await eventually(async () => {
+      const found = readdirSync('/proc').find((name) => {
+        const [, option, value] = readText(`/proc/${name}/cmdline`).split('\0');
+        return option === '--import' && value === trap;
+      });
+      return Promise.resolve(found === undefined ? undefined : Number(found));
+    });
+    process.kill(pid, 'SIGUSR2');
+    await shell.until(/boom in the middle[\s\S]*status 1\n[\s\S]*unchanged/);
+    expect(terminated()).toBe(before + 1);
+  });
+});
+
+const readText = (path: string): string => {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+};
+
+describe('secrets', () => {
+  /** The sandbox behind a window: every token that passes is written down. */
+  async function window(): Promise<{ env: Record<string, string>; tokens: string[]; close(): void }> {
+    const tokens: string[] = [];
+    const target = new URL(sandbox().endpoint);
+    const server = createServer((incoming, outgoing) => {
+      const onward = request(
+        {
+          host: target.hostname,
+          port: target.port,
+          method: incoming.method,
+          path: incoming.url,
+          headers: incoming.headers,
+        },
+        (answer) => {
+          const parts: Buffer[] = [];
+          answer.on('data', (part: Buffer) => parts.push(part));
+          answer.on('end', () => {
+            const body = Buffer.concat(parts);
+            for (const match of body.toString().matchAll(/"[tT]okenValue":"([^"]+)"/g))
+              tokens.push(match[1] ?? '');
+            outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
+            outgoing.end(body);
+          });
+        },
+      );
+      incoming.pipe(onward);
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    return {
+      env: {
+        ...sandbox().env,
+        AWS_ENDPOINT_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+        TMPDIR: folder,
+      },
+      tokens,
+      close: () => server.close(),
+    };
+  }
+
+  it('are in no output with --debug, in no command line, and no file is left', async () => {
+    const seen: string[] = [];
+    const { env, tokens, close } = await window();
+    const command = await cli([...APP, '--debug', '--', 'sh', '-c', 'echo done'], { env });
+    expect(command).toMatchObject({ status: 0, stdout: 'done\n' });
+    seen.push(command.stdout, command.stderr);
+
+    const json = await cli([...APP, '--debug', '--json', '--', 'true'], { env });
+    seen.push(json.stdout, json.stderr);
+
+    const shell = new PtyProcess([...APP, '--debug'], { env });
+    await shell.until(/[$#] $/);
+    seen.push(
+      readText(`/proc/${shell.pid}/cmdline`),
+      readText(`/proc/${shell.pid}/environ`).replace(secretOf(env), ''),
+    );
+    shell.write('exit\r');
+    await shell.exit();
+    seen.push(shell.raw);
+
+    const forward = new CliProcess([...FORWARD, '--debug'], { env });
+    const [line] = await forward.until('stdout', /\{.*forward-ready.*\n/);
+    const { port } = (JSON.parse(line) as { local: { port: number } }).local;
+    seen.push(readText(`/proc/${forward.child.pid}/cmdline`));
+    await (await fetch(`http://127.0.0.1:${port}/`)).text();
+    // A cut makes the forward resume, with another token.
+    sandbox().faults.sessions.set('cut-client=after:1');
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write('GET / HTTP/1.0\r\n\r\n');
+    await forward.until('stderr', /resumed/);
+    sandbox().faults.sessions.set();
+    socket.destroy();
+    forward.kill('SIGINT');
+    const { stdout, stderr } = await forward.finished;
+    seen.push(stdout, stderr);
+    close();
+
+    expect(tokens.length).toBeGreaterThanOrEqual(5);
+    const everything = seen.join('\n');
+    for (const secret of [...tokens, secretOf(env)]) expect(everything).not.toContain(secret);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+});
+
+const secretOf = (env: Readonly<Record<string, string>>): string => env['AWS_SECRET_ACCESS_KEY'] ?? '';
