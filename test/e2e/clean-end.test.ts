@@ -159,7 +159,11 @@ const readText = (path: string): string => {
 
 describe('secrets', () => {
   /** The sandbox behind a window: every token that passes is written down. */
-  async function window(): Promise<{ env: Record<string, string>; tokens: string[]; close(): void }> {
+  async function window(): Promise<{
+    env: Record<string, string>;
+    tokens: string[];
+    readonly close: () => void;
+  }> {
     const tokens: string[] = [];
     const target = new URL(sandbox().endpoint);
     const server = createServer((incoming, outgoing) => {
@@ -195,7 +199,7 @@ describe('secrets', () => {
         TMPDIR: folder,
       },
       tokens,
-      close: () => server.close(),
+      close: () => void server.close(),
     };
   }
 

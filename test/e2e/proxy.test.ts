@@ -1,0 +1,95 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cli, CliProcess } from '../support/cli-process.ts';
+import { type CorporateProxy, startCorporateProxy } from '../support/corporate-proxy.ts';
+import { testSandbox } from '../support/test-sandbox.ts';
+import { CERTIFICATE } from '../support/tls-identity.ts';
+
+/** AWS behind a proxy: API calls and the WebSocket go through what the environment names. */
+
+const sandbox = testSandbox();
+let proxy: CorporateProxy;
+let folder: string;
+beforeAll(async () => {
+  proxy = await startCorporateProxy(sandbox().endpoint);
+  folder = mkdtempSync(join(tmpdir(), 'fc-proxy-'));
+  writeFileSync(join(folder, 'ca.pem'), CERTIFICATE);
+});
+afterAll(() => {
+  proxy.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** No AWS_ENDPOINT_URL: the SDK and the tool use AWS's own names. */
+function env(over: Readonly<Record<string, string>>): Record<string, string> {
+  const { AWS_ENDPOINT_URL: _, ...rest } = sandbox().env;
+  return { ...rest, NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem'), ...over };
+}
+
+const EXEC = ['exec', 'orders-api', '--cluster', 'demo', '--container', 'app', '--', 'echo', 'through'];
+
+describe('HTTPS_PROXY', () => {
+  it('carries API calls and the WebSocket of a command, TLS end to end', async () => {
+    const result = await cli(EXEC, { env: env({ HTTPS_PROXY: proxy.url }) });
+    expect(result).toMatchObject({ status: 0, stdout: 'through\n' });
+    const hosts = new Set(proxy.tunnels);
+    expect(hosts).toContain('ecs.eu-west-1.amazonaws.com:443');
+    expect(hosts).toContain('ssm.eu-west-1.amazonaws.com:443');
+    expect(hosts).toContain('ssmmessages.eu-west-1.amazonaws.com:443');
+  });
+
+  it('with user and password sends them to the proxy, and shows them nowhere', async () => {
+    const before = proxy.authorizations.length;
+    const url = proxy.url.replace('//', '//person:s3cret%21@');
+    const result = await cli([...EXEC.slice(0, 6), '--debug', ...EXEC.slice(6)], {
+      env: env({ https_proxy: url }),
+    });
+    expect(result.status).toBe(0);
+    const sent = proxy.authorizations.slice(before);
+    expect(sent.length).toBeGreaterThan(1);
+    const expected = `Basic ${Buffer.from('person:s3cret!').toString('base64')}`;
+    expect(sent.every((each) => each === expected)).toBe(true);
+    expect(result.stdout + result.stderr).not.toMatch(/s3cret/);
+  });
+
+  it('a forward works through it', async () => {
+    const forward = new CliProcess(['forward', 'orders-api', '-L', '0:8080', '--cluster', 'demo', '--json'], {
+      env: env({ ALL_PROXY: proxy.url }),
+    });
+    const [line] = await forward.until('stdout', /\{.*forward-ready.*\n/);
+    const { local } = JSON.parse(line) as { local: { port: number } };
+    const answer = await fetch(`http://127.0.0.1:${local.port}/`);
+    expect(await answer.json()).toMatchObject({ service: 'orders-api' });
+    forward.kill('SIGINT');
+    expect(await forward.finished).toMatchObject({ status: 0 });
+  });
+
+  it('a proxy that refuses is named, without hanging', async () => {
+    const wall = createServer();
+    wall.on('connect', (_request, socket) =>
+      socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n'),
+    );
+    await new Promise<void>((resolve) => {
+      wall.listen(0, '127.0.0.1', resolve);
+    });
+    const url = `http://127.0.0.1:${(wall.address() as AddressInfo).port}`;
+    const result = await cli(EXEC, { env: env({ HTTPS_PROXY: url }) });
+    wall.close();
+    expect(result.status).not.toBe(0);
+    expect(result.stderr).toContain(new URL(url).host);
+    expect(result.stderr).toContain('407');
+  });
+
+  it('is left alone for loopback: the sandbox needs no NO_PROXY', async () => {
+    const before = proxy.tunnels.length;
+    const result = await cli(EXEC, {
+      env: { ...sandbox().env, HTTPS_PROXY: proxy.url, HTTP_PROXY: proxy.url },
+    });
+    expect(result).toMatchObject({ status: 0, stdout: 'through\n' });
+    expect(proxy.tunnels.length).toBe(before);
+  });
+});

@@ -1,0 +1,91 @@
+import { createServer as createHttpServer, request } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { type AddressInfo, connect, type Server } from 'node:net';
+import { CERTIFICATE, KEY } from './tls-identity.ts';
+
+/** AWS's own host names, TLS and all, reachable only through a CONNECT proxy on loopback; a sandbox answers behind them. */
+export interface CorporateProxy {
+  readonly url: string;
+  /** `host:port` of every CONNECT, in order. */
+  readonly tunnels: string[];
+  /** Of every CONNECT; undefined where there was none. */
+  readonly authorizations: (string | undefined)[];
+  close(): void;
+}
+
+const MESSAGE_GATEWAY = 'wss://ssmmessages.eu-west-1.amazonaws.com';
+
+export async function startCorporateProxy(sandboxEndpoint: string): Promise<CorporateProxy> {
+  const sandbox = new URL(sandboxEndpoint);
+  const aws = createTlsServer({ cert: CERTIFICATE, key: KEY }, (incoming, outgoing) => {
+    const onward = request(
+      {
+        host: sandbox.hostname,
+        port: sandbox.port,
+        method: incoming.method,
+        path: incoming.url,
+        headers: incoming.headers,
+      },
+      (answer) => {
+        const parts: Buffer[] = [];
+        answer.on('data', (part: Buffer) => parts.push(part));
+        answer.on('end', () => {
+          // AWS hands out addresses of its message gateway, the sandbox its own.
+          const text = Buffer.concat(parts).toString();
+          const body = Buffer.from(text.replaceAll(`ws://${sandbox.host}`, MESSAGE_GATEWAY));
+          outgoing.writeHead(answer.statusCode ?? 500, {
+            ...answer.headers,
+            'content-length': body.byteLength,
+          });
+          outgoing.end(body);
+        });
+      },
+    );
+    incoming.pipe(onward);
+  });
+  aws.on('upgrade', (incoming, socket, head: Buffer) => {
+    const onward = connect(Number(sandbox.port), sandbox.hostname, () => {
+      const headers = incoming.rawHeaders.flatMap((name, i, all) =>
+        i % 2 === 0 ? [`${name}: ${all[i + 1] ?? ''}`] : [],
+      );
+      onward.write([`GET ${incoming.url ?? '/'} HTTP/1.1`, ...headers, '', ''].join('\r\n'));
+      onward.write(head);
+      socket.pipe(onward).pipe(socket);
+    });
+    onward.on('error', () => socket.destroy());
+    socket.on('error', () => onward.destroy());
+  });
+  const awsPort = await listening(aws);
+
+  const tunnels: string[] = [];
+  const authorizations: (string | undefined)[] = [];
+  const proxy = createHttpServer((_incoming, outgoing) => outgoing.writeHead(405).end());
+  proxy.on('connect', (incoming, socket, head: Buffer) => {
+    tunnels.push(incoming.url ?? '');
+    authorizations.push(incoming.headers['proxy-authorization']);
+    const onward = connect(awsPort, '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      onward.write(head);
+      socket.pipe(onward).pipe(socket);
+    });
+    onward.on('error', () => socket.destroy());
+    socket.on('error', () => onward.destroy());
+  });
+  const port = await listening(proxy);
+  return {
+    url: `http://127.0.0.1:${port}`,
+    tunnels,
+    authorizations,
+    close() {
+      proxy.close();
+      aws.close();
+    },
+  };
+}
+
+async function listening(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}
