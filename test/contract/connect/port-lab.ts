@@ -85,7 +85,9 @@ export class PortLab {
     await session.start();
     const ended = session.ended();
     ended.catch(() => undefined);
+    const accepted: Socket[] = [];
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
+      accepted.push(socket);
       session.accept(socket);
       socket.resume();
     });
@@ -94,7 +96,13 @@ export class PortLab {
       () => server.close(),
       () => session.close(),
     );
-    return { session, ended, dial: () => dial(port), close: () => session.close() };
+    return {
+      session,
+      ended,
+      waitingBytes: () => accepted.reduce((sum, socket) => sum + socket.writableLength, 0),
+      dial: () => dial(port),
+      close: () => session.close(),
+    };
   }
 
   states(): readonly string[] {
@@ -110,6 +118,8 @@ export class PortLab {
 export interface Forwarded {
   readonly session: PortSession;
   readonly ended: Promise<unknown>;
+  /** Bytes that wait in our process for local programs to read them. */
+  waitingBytes(): number;
   dial(): Socket;
   close(): Promise<void>;
 }

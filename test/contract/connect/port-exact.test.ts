@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+
+import { digest, PortLab, readAll } from './port-lab.ts';
+
+/** Bytes as they are, ends of data as far as the agent allows, and memory that stays bounded. */
+
+let lab: PortLab | undefined;
+afterEach(() => lab?.close());
+
+const MIB = 2 ** 20;
+
+async function serving(onConnection: (socket: Socket) => void) {
+  lab = await PortLab.start();
+  await lab.serve((socket) => {
+    socket.on('error', () => undefined);
+    onConnection(socket);
+  });
+  return lab.forward();
+}
+
+describe('ends of data', () => {
+  test('a program that ends its side and then reads gets the whole reply (nc -N)', async () => {
+    const reply = randomBytes(300_000);
+    const forward = await serving((socket) => {
+      // The server answers when it has the request, some turns after the client's end of data.
+      socket.once('data', () => setImmediate(() => setImmediate(() => socket.end(reply))));
+    });
+    const socket = forward.dial();
+    socket.end('request');
+    expect(digest(await readAll(socket))).toBe(digest(reply));
+  });
+
+  test('an HTTP/1.0 reply arrives whole, its end as an end', async () => {
+    const body = 'x'.repeat(70_000);
+    const forward = await serving((socket) => {
+      socket.once('data', () => socket.end(`HTTP/1.0 200 OK\r\n\r\n${body}`));
+    });
+    const socket = forward.dial();
+    socket.write('GET / HTTP/1.0\r\n\r\n');
+    expect((await readAll(socket)).toString()).toBe(`HTTP/1.0 200 OK\r\n\r\n${body}`);
+  });
+
+  test('a lone LF stays a LF, there and back', async () => {
+    const seen: string[] = [];
+    const forward = await serving((socket) => {
+      socket.on('data', (bytes: Buffer) => {
+        seen.push(bytes.toString('hex'));
+        socket.end('\n');
+      });
+    });
+    const socket = forward.dial();
+    socket.write('\n');
+    expect((await readAll(socket)).toString('hex')).toBe('0a');
+    expect(seen).toEqual(['0a']);
+  });
+});
+
+describe('a stalled program beside fifty others', () => {
+  test('holds nobody up until the budget is spent, never more memory than that, and loses nothing', async () => {
+    // Each connection says how much it wants.
+    const forward = await serving((socket) => {
+      socket.once('data', (wanted: Buffer) => socket.end(Buffer.alloc(Number(wanted.toString()), 7)));
+    });
+    const stalled = forward.dial();
+    stalled.pause();
+    stalled.write(String(3 * MIB));
+    const others = (): Promise<readonly Buffer[]> =>
+      Promise.all(
+        Array.from({ length: 50 }, () => {
+          const socket = forward.dial();
+          socket.write('65536');
+          return readAll(socket);
+        }),
+      );
+    expect((await others()).map((bytes) => bytes.byteLength)).toEqual(
+      Array.from({ length: 50 }, () => 65_536),
+    );
+
+    // Far beyond the budget: now smux v1 lets nobody pass, and nothing piles up.
+    const flooded = forward.dial();
+    flooded.pause();
+    flooded.write(String(24 * MIB));
+    let most = 0;
+    let before = -1;
+    for (let quiet = 0; most < MIB || quiet < 500;) {
+      const now = forward.waitingBytes();
+      quiet = now === before ? quiet + 1 : 0;
+      before = now;
+      most = Math.max(most, now);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(most).toBeGreaterThan(MIB);
+    expect(most).toBeLessThan(7 * MIB);
+    const behind = others();
+    const both = Promise.all([readAll(stalled), readAll(flooded)]);
+    stalled.resume();
+    flooded.resume();
+    expect((await both).map((bytes) => bytes.byteLength)).toEqual([3 * MIB, 24 * MIB]);
+    expect(await behind).toHaveLength(50);
+  });
+});
