@@ -68,7 +68,7 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
   });
   const [role, databases] = await Promise.all([
     roleOf(options, cluster, scope, context, account),
-    databasesOf(options, network, context, account),
+    databasesOf(options, network, account),
   ]);
   const expiresAt = context.clock.now() + options.ttlMs;
   const tooMany = databases.length > MOST_DATABASE_RULES;
@@ -104,6 +104,10 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
       idleMinutes: options.idleMinutes,
       cluster,
       roleIsGiven: role.kind === 'given',
+      ports:
+        options.clientSecurityGroups.length > 0
+          ? undefined
+          : [...options.egressPorts, ...databases.map((database) => database.port)],
       version: context.version,
     }),
   };
@@ -305,28 +309,15 @@ export const documentValues = (
   'kms-key': options.kmsKey,
 });
 
-/** Databases of the VPC that the bastion may reach: those asked for, else all that RDS lists there. */
+/** Databases that the bastion may reach: those asked for, and RDS is not asked about others. */
 async function databasesOf(
   options: UpOptions,
   network: NetworkChoice,
-  context: CommandContext,
   account: AwsAccount,
 ): Promise<readonly DatabaseAccess[]> {
   const asked = [...new Set([...options.databases, ...options.allowDatabases])];
-  if (asked.length === 0 && !options.reachDatabases) return [];
-  let listed: readonly Database[];
-  try {
-    listed = await (await account.databases()).databases();
-  } catch (error) {
-    if (asked.length > 0 || !(error instanceof ToolError) || error.code !== 'access-denied') throw error;
-    context.report({
-      type: 'note',
-      level: 'warning',
-      code: 'databases-unknown',
-      message: `${error.message}: the bastion may reach no database (open ports with --egress-port)`,
-    });
-    return [];
-  }
+  if (asked.length === 0) return [];
+  const listed = await (await account.databases()).databases();
   const missing = asked.filter((id) => !listed.some((database) => database.id === id));
   if (missing.length > 0) {
     throw noMatch('database-not-found', `no database ${missing.join(', ')} in this region`, {
@@ -334,9 +325,7 @@ async function databasesOf(
       details: { databases: missing },
     });
   }
-  const wanted = listed.filter((database) =>
-    asked.length > 0 ? asked.includes(database.id) : database.vpcId === network.vpcId,
-  );
+  const wanted = listed.filter((database) => asked.includes(database.id));
   const found = wanted.flatMap((database) =>
     accessOf(database, options.allowDatabases.includes(database.id)),
   );

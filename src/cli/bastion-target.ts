@@ -1,4 +1,4 @@
-import { noMatch, usage } from '../core/errors.ts';
+import { failed, noMatch, usage } from '../core/errors.ts';
 import type { Bastion } from '../provision/bastion.ts';
 import { findBastions } from '../provision/inventory.ts';
 import type { CommandContext } from './context.ts';
@@ -27,4 +27,28 @@ export async function findBastion(context: CommandContext, name: string | undefi
     });
   }
   return bastion;
+}
+
+/**
+ * Says what would otherwise be a connection that hangs: the bastion's group lets that port not out. Throws
+ * `port-not-open`. A bastion that carries further groups may reach more than its tag says and is believed.
+ */
+export function checkPort(
+  bastion: Bastion,
+  remote: { readonly host: string | undefined; readonly port: number },
+): void {
+  const { host, port } = remote;
+  if (host === undefined || bastion.ports === undefined || bastion.ports.includes(port)) return;
+  const name = bastion.name === 'default' ? '' : ` --name ${bastion.name}`;
+  const database = /^([a-z][a-z0-9-]*)\.(?:cluster-(?:ro-)?)?[a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com/.exec(
+    host,
+  )?.[1];
+  throw failed('port-not-open', `bastion ${bastion.name} has no way out to port ${port}`, {
+    hints: [
+      database === undefined
+        ? `fargate-connect up${name} --egress-port ${port}   # opens it towards the VPC`
+        : `fargate-connect up${name} --db ${database}   # opens the way to that database`,
+    ],
+    details: { name: bastion.name, host, port, open: bastion.ports.map(String) },
+  });
 }

@@ -29,7 +29,7 @@ export async function scriptedTour(stage: Stage, account: Account): Promise<void
   );
 
   stage.say('\n1. A bastion: a spot instance without inbound ports that ends itself.');
-  await step(stage, ['up', '--cluster', CLUSTER, '--yes']);
+  await step(stage, ['up', '--cluster', CLUSTER, '--db', TOUR_DATABASE, '--yes']);
 
   stage.say('\n2. What runs in the cluster?');
   await step(stage, ['ls', 'services', '--cluster', CLUSTER]);
@@ -54,7 +54,7 @@ export async function guidedTour(stage: Stage, account: Account): Promise<void> 
   );
 
   stage.say('\n1. `up` plans a bastion, shows the plan, and creates it when you agree.');
-  await step(stage, ['up', '--cluster', CLUSTER]);
+  await step(stage, ['up', '--cluster', CLUSTER, '--db', TOUR_DATABASE]);
 
   stage.say(
     '\n2. `connect` is the picker: type to filter, Enter to choose, Esc to go back. Pick a container and look around',

@@ -141,8 +141,10 @@ async function openRoute(
 ): Promise<ForwardRoute> {
   const ssm = await (await context.account()).ssm();
   if (via === 'bastion') {
-    const { findBastion } = await import('./bastion-target.ts');
-    const { instanceId: target } = await findBastion(context, options.name);
+    const { checkPort, findBastion } = await import('./bastion-target.ts');
+    const bastion = await findBastion(context, options.name);
+    checkPort(bastion, remote);
+    const { instanceId: target } = bastion;
     return { via, target, session: await ssm.startSession(forwardRequest(target, remote, localPort)) };
   }
   const resolving = await resolveOptions(context, 'network');

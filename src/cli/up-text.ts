@@ -164,11 +164,15 @@ export function writeResult(result: UpResult, bastion: Bastion | undefined, cont
     expiresAt === undefined ? '' : `, ends in ${describeDuration(expiresAt - context.clock.now())}`;
   const what = result.launched ? (result.ready ? 'is up' : 'is launched') : 'runs already';
   say('bastion-up', `bastion ${result.name} ${what}: ${result.instanceId}${left}`);
-  for (const line of [
-    'fargate-connect                                   pick a container or a database',
-    `fargate-connect shell${named.padEnd(29)}a shell on the bastion`,
-    `fargate-connect forward -L 5432:HOST:5432 --via bastion`,
-    `fargate-connect down${named.padEnd(30)}remove everything`,
-  ])
-    say('next', `  ${line}`);
+  const forward = `fargate-connect forward -L 5432:HOST:5432 --via bastion${named}`;
+  const closed = bastion?.ports?.every((port) => port === 443) === true;
+  const next: readonly (readonly [string, string])[] = [
+    ['fargate-connect', 'pick a container or a database'],
+    [`fargate-connect shell${named}`, 'a shell on the bastion'],
+    ...(closed ? [[`fargate-connect up${named} --db ID`, 'open the way to a database, then:'] as const] : []),
+    [forward, 'a local port to it'],
+    [`fargate-connect down${named}`, 'remove everything'],
+  ];
+  const width = Math.max(...next.map(([command]) => command.length));
+  for (const [command, purpose] of next) say('next', `  ${command.padEnd(width)}   ${purpose}`);
 }

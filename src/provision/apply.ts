@@ -4,7 +4,7 @@ import { type Clock, sleep } from '../core/clock.ts';
 import { failed, ToolError } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 import { launchInstance } from './launch.ts';
-import { IAM_PATH, iamTags, resourceNames, ROLE_POLICY, TAG } from './names.ts';
+import { IAM_PATH, iamTags, resourceNames, ROLE_POLICY, TAG, widenedPorts } from './names.ts';
 import { egressChanges, type Plan, type PlanStep, wantedEgress } from './plan.ts';
 import type { Ec2Port, IamPort, LaunchTemplateSpec, Market, Tags } from './ports.ts';
 import type { BastionSpec } from './spec.ts';
@@ -40,8 +40,8 @@ interface Progress {
   groupId: string;
   templateId: string;
   lastIamWrite: number | undefined;
-  /** Somebody may be connected: what others opened stays. */
-  readonly inUse: boolean;
+  /** The running instance: somebody may be connected, so what others opened stays. */
+  readonly instanceId: string | undefined;
   applied: Applied | undefined;
 }
 
@@ -65,7 +65,7 @@ export async function applyUp(plan: Plan, spec: BastionSpec, deps: ApplyDeps): P
     groupId: '',
     templateId: '',
     lastIamWrite: undefined,
-    inUse: plan.steps.some((step) => step.kind === 'instance' && step.action === 'keep'),
+    instanceId: plan.steps.find((step) => step.kind === 'instance' && step.action === 'keep')?.id,
     applied: undefined,
   };
   for (const [index, step] of plan.steps.entries()) {
@@ -321,6 +321,8 @@ function createGroup(spec: BastionSpec, name: string, deps: ApplyDeps): Promise<
 /** Compares with what is there now, because a new group comes with a rule that lets everything out. */
 async function setEgress(spec: BastionSpec, progress: Progress, deps: ApplyDeps): Promise<void> {
   const { groupId } = progress;
+  // Before the rules: a run that ends in between finds the missing rule again, but would not miss the tag.
+  await tellPorts(spec, progress, deps);
   await visible(deps, async () => {
     const [group] = await deps.ec2.securityGroups({ ids: [groupId] });
     if (group === undefined) {
@@ -328,10 +330,18 @@ async function setEgress(spec: BastionSpec, progress: Progress, deps: ApplyDeps)
         details: { awsError: 'InvalidGroup.NotFound' },
       });
     }
-    const changes = egressChanges(group, wantedEgress(spec), !progress.inUse);
+    const changes = egressChanges(group, wantedEgress(spec), progress.instanceId === undefined);
     await deps.ec2.revokeEgress(groupId, changes.revoke);
     await deps.ec2.authorizeEgress(groupId, changes.add, spec.tags);
   });
+}
+
+/** A running instance says what it can reach, so that a forward need not find out by waiting. */
+async function tellPorts(spec: BastionSpec, progress: Progress, deps: ApplyDeps): Promise<void> {
+  if (progress.instanceId === undefined) return;
+  const [instance] = await deps.ec2.instances({ ids: [progress.instanceId] });
+  const ports = widenedPorts(instance?.tags[TAG.ports], spec.tags[TAG.ports]);
+  if (ports !== undefined) await deps.ec2.setTags([progress.instanceId], { [TAG.ports]: ports });
 }
 
 async function admitAtDatabase(

@@ -17,4 +17,6 @@ export interface Bastion {
   readonly owner: string | undefined;
   /** Cluster whose services `ecs_connect.sh` may reach; undefined with `--tunnel-only`. */
   readonly cluster: string | undefined;
+  /** TCP ports that its group lets out; undefined where that is not known. */
+  readonly ports: readonly number[] | undefined;
 }

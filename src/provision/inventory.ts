@@ -223,6 +223,7 @@ export function bastionOf(instance: Instance): Bastion {
     expiresAt: Number.isNaN(expiresAt) ? undefined : expiresAt,
     owner: instance.tags[TAG.owner],
     cluster: instance.tags[TAG.cluster],
+    ports: instance.tags[TAG.ports]?.split(' ').map(Number),
   };
 }
 

@@ -13,6 +13,8 @@ export const TAG = {
   idle: 'fargate-connect:idle-minutes',
   /** Cluster that ecs_connect.sh may reach; absent with --tunnel-only. */
   cluster: 'fargate-connect:cluster',
+  /** TCP ports that the group lets out, e.g. `443 5432`; absent where a further group may open others. */
+  ports: 'fargate-connect:ports',
   /** `own`, or `given` when an administrator made role and profile (--role). */
   role: 'fargate-connect:role',
   /** Digest of what a launch template was made from. */
@@ -74,6 +76,8 @@ export interface TagInput {
   readonly idleMinutes: number;
   readonly cluster: string | undefined;
   readonly roleIsGiven: boolean;
+  /** Undefined = not known. */
+  readonly ports: readonly number[] | undefined;
   readonly version: string;
 }
 
@@ -86,14 +90,25 @@ export function resourceTags(input: TagInput): Tags {
     [TAG.expiresAt]: new Date(input.expiresAt).toISOString(),
     [TAG.idle]: String(input.idleMinutes),
     ...(input.cluster === undefined ? {} : { [TAG.cluster]: input.cluster }),
+    ...(input.ports === undefined ? {} : { [TAG.ports]: portsText(input.ports) }),
     [TAG.role]: input.roleIsGiven ? 'given' : 'own',
     [TAG.version]: input.version,
   };
 }
 
-/** IAM tags say whose it is; the lease belongs to the instance, and IAM tags would only go stale. */
+const portsText = (ports: readonly number[]): string =>
+  [...new Set([443, ...ports])].sort((a, b) => a - b).join(' ');
+
+/** The tag after further ports were opened for a running bastion; undefined = stays as it is. */
+export function widenedPorts(before: string | undefined, wanted: string | undefined): string | undefined {
+  if (before === undefined || wanted === undefined) return undefined;
+  const after = portsText([...before.split(' '), ...wanted.split(' ')].map(Number));
+  return after === before ? undefined : after;
+}
+
+/** IAM tags say whose it is; lease and ports belong to the instance, and IAM tags would only go stale. */
 export function iamTags(tags: Tags): Tags {
   return Object.fromEntries(
-    Object.entries(tags).filter(([key]) => key !== TAG.expiresAt && key !== TAG.idle),
+    Object.entries(tags).filter(([key]) => key !== TAG.expiresAt && key !== TAG.idle && key !== TAG.ports),
   );
 }

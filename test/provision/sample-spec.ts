@@ -65,6 +65,7 @@ export function sampleSpec(change: Partial<BastionSpec> = {}): BastionSpec {
       idleMinutes: 30,
       cluster: 'demo',
       roleIsGiven: false,
+      ports: [5432],
       version: '0.1.0',
     }),
     ...change,

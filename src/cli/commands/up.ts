@@ -26,8 +26,6 @@ export interface UpOptions {
   readonly kmsKey: string | undefined;
   readonly databases: readonly string[];
   readonly allowDatabases: readonly string[];
-  /** False with `--no-db`. */
-  readonly reachDatabases: boolean;
   readonly egressPorts: readonly number[];
   readonly clientSecurityGroups: readonly string[];
 }
@@ -46,8 +44,7 @@ interface UpFlags {
   readonly role?: string;
   readonly permissionsBoundary?: string;
   readonly kmsKey?: string;
-  /** `false` with --no-db. */
-  readonly db?: readonly string[] | boolean;
+  readonly db?: readonly string[];
   readonly allowDb?: readonly string[];
   readonly egressPort?: readonly string[];
   readonly clientSecurityGroup?: readonly string[];
@@ -71,14 +68,15 @@ export function upCommand(invoke: Invoke, run: Run<UpOptions> = runUp): Command 
     .addOption(group('Network:', '--vpc <id>', 'VPC (default: that of the service or cluster)'))
     .addOption(group('Network:', '--subnet <ids>', 'only these subnets').argParser(list))
     .addOption(
-      group('Network:', '--db <ids>', 'reach only these databases (default: all of the VPC)').argParser(list),
+      group('Network:', '--db <ids>', 'open the way to these databases (default: port 443 only)').argParser(
+        list,
+      ),
     )
-    .addOption(group('Network:', '--no-db', 'reach no database'))
     .addOption(
       group(
         'Network:',
         '--allow-db <ids>',
-        "also admit the bastion in the database's security group",
+        "--db, and admit the bastion in the database's security group",
       ).argParser(list),
     )
     .addOption(
@@ -111,10 +109,12 @@ export function upCommand(invoke: Invoke, run: Run<UpOptions> = runUp): Command 
     .addHelpText(
       'after',
       `
-Running it again adopts what exists. Ctrl-C at any moment leaves only what \`down\` removes.
+Running it again adopts what exists, and opens and extends what is asked for.
+Ctrl-C at any moment leaves only what \`down\` removes.
 
 Examples:
   $ fargate-connect up --cluster prod --service web
+  $ fargate-connect up --cluster prod --db orders
   $ fargate-connect up --cluster prod --dry-run
   $ fargate-connect up --tunnel-only --vpc vpc-0123 --allow-db orders --ttl 2h`,
     )
@@ -143,9 +143,8 @@ async function optionsOf(flags: UpFlags): Promise<UpOptions> {
     role: flags.role,
     permissionsBoundary: flags.permissionsBoundary,
     kmsKey: flags.kmsKey,
-    databases: Array.isArray(flags.db) ? (flags.db as readonly string[]) : [],
+    databases: flags.db ?? [],
     allowDatabases: flags.allowDb ?? [],
-    reachDatabases: flags.db !== false,
     egressPorts: (flags.egressPort ?? []).map((port) => parsePort(port, '--egress-port')),
     clientSecurityGroups: flags.clientSecurityGroup ?? [],
   };

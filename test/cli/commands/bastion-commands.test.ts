@@ -44,7 +44,6 @@ describe('up', () => {
       kmsKey: undefined,
       databases: [],
       allowDatabases: [],
-      reachDatabases: true,
       egressPorts: [],
       clientSecurityGroups: [],
     });
@@ -70,9 +69,8 @@ describe('up', () => {
     expect(await up('--db', 'orders', '--allow-db', 'billing')).toMatchObject({
       databases: ['orders'],
       allowDatabases: ['billing'],
-      reachDatabases: true,
     });
-    expect(await up('--no-db')).toMatchObject({ databases: [], reachDatabases: false });
+    expect(await up()).toMatchObject({ databases: [], allowDatabases: [] });
   });
 
   it('knows when a lifetime was typed', async () => {

@@ -15,7 +15,7 @@ const CLUSTER = ['--cluster', 'demo'] as const;
 const DATABASE = 'orders-db.cxample1abcd.eu-west-1.rds.amazonaws.com';
 
 beforeAll(async () => {
-  const up = await cli(['up', ...CLUSTER, '--yes'], { env: sandbox().env });
+  const up = await cli(['up', ...CLUSTER, '--db', 'orders-db', '--yes'], { env: sandbox().env });
   if (up.status !== 0) throw new Error(up.stderr);
 });
 afterAll(() => cli(['down', '--all', '--yes', '--force'], { env: sandbox().env }));

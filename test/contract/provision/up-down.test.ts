@@ -1,13 +1,18 @@
-import { DescribeInstancesCommand, DescribeLaunchTemplateVersionsCommand } from '@aws-sdk/client-ec2';
+import {
+  DescribeInstancesCommand,
+  DescribeLaunchTemplateVersionsCommand,
+  DescribeSecurityGroupsCommand,
+} from '@aws-sdk/client-ec2';
 import { GetRoleCommand } from '@aws-sdk/client-iam';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
-import { VPC } from '../../../src/sandbox/world/seed-network.ts';
+import { GROUP, VPC } from '../../../src/sandbox/world/seed-network.ts';
 import { cli, type CliOutcome } from './cli-in-process.ts';
 
+const ORDERS_HOST = 'orders-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com';
 const sandbox = testSandbox({ randomSeed: 7 });
 const run = (...args: readonly string[]): Promise<CliOutcome> => cli(args, { env: sandbox().env });
 
@@ -126,6 +131,45 @@ describe('up and down on the sandbox', () => {
     await run('down', '--name', 'orders', '--yes');
     expect((await run('status')).stdout).toMatch(/^default /m);
     await run('down', '--all', '--yes');
+    expect(sandbox().snapshot()).toBe(before);
+  });
+
+  it('lets out port 443 only, until a database is asked for', async () => {
+    const egress = async (): Promise<readonly string[]> => {
+      const { ec2 } = sandboxClients(sandbox().env);
+      const name = { Name: 'group-name', Values: ['fargate-connect-default'] };
+      const found = await ec2.send(new DescribeSecurityGroupsCommand({ Filters: [name] }));
+      return (found.SecurityGroups?.[0]?.IpPermissionsEgress ?? []).map(
+        (rule) => `${rule.FromPort} ${rule.IpRanges?.[0]?.CidrIp ?? rule.UserIdGroupPairs?.[0]?.GroupId}`,
+      );
+    };
+    const forward = (): Promise<CliOutcome> => {
+      const signals = new FakeSignals();
+      const onStdout = (text: string): void => {
+        if (text.includes('forward-ready')) signals.raise('SIGINT');
+      };
+      const args = ['forward', '-L', `0:${ORDERS_HOST}:5432`, '--via', 'bastion', '--json'];
+      return cli(args, { env: sandbox().env, signals, onStdout });
+    };
+    const before = sandbox().snapshot();
+    const plain = await run('up', '--cluster', 'demo', '--yes');
+    expect(plain.stderr).toContain('fargate-connect up --db ID');
+    expect(await egress()).toEqual(['443 0.0.0.0/0']);
+    const closed = await forward();
+    expect([closed.status, closed.stdout]).toEqual([1, '']);
+    expect(closed.stderr).toContain('port-not-open');
+    expect(closed.stderr).toContain('fargate-connect up --db orders-db');
+
+    const dry = await run('up', '--cluster', 'demo', '--db', 'orders-db', '--dry-run');
+    expect(dry.stdout).toMatch(/~ update +egress .* open tcp\/5432 to sg-/);
+    const opened = await run('up', '--cluster', 'demo', '--db', 'orders-db', '--yes');
+    expect(opened.status).toBe(0);
+    expect(await egress()).toEqual(['443 0.0.0.0/0', `5432 ${GROUP.ordersDb}`]);
+    expect((await forward()).stdout).toContain('forward-ready');
+    const seen = sandbox().calls.length;
+    await run('up', '--cluster', 'demo', '--yes');
+    expect(writes(seen)).toEqual([]);
+    await run('down', '--yes');
     expect(sandbox().snapshot()).toBe(before);
   });
 
