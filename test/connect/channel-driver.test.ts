@@ -412,6 +412,34 @@ describe('encryption', () => {
     ]);
   });
 
+  test('an agent without a challenge gets a context without one', async () => {
+    const { challenge: _, ...plain } = handshake;
+    const gateway = new FakeGateway({ handshake: plain });
+    let acknowledged: boolean | undefined;
+    gateway.onAgentEvent = (event) => {
+      if (event.type !== 'data-key-offered') return;
+      acknowledged = event.challengeAcknowledged;
+      gateway.agent.provideDataKey(dataKey, gateway.clock.now());
+    };
+    const asked: unknown[] = [];
+    const { started, output } = await opened(gateway, {
+      kms: () =>
+        Promise.resolve({
+          generateDataKey: (_keyId: string, context: unknown) => {
+            asked.push(context);
+            return Promise.resolve(dataKey);
+          },
+        }),
+    });
+    await gateway.clock.advance(20);
+    await started;
+    gateway.say('secret');
+    await gateway.clock.advance(5);
+    expect(output()).toBe('secret');
+    expect(acknowledged).toBe(false);
+    expect(asked).toEqual([{ 'aws:ssm:SessionId': SESSION.sessionId, 'aws:ssm:TargetId': 'ecs:demo_t_r' }]);
+  });
+
   test('a denied key ends the session with the denial, not with a time-out', async () => {
     const gateway = new FakeGateway({ handshake });
     const { started } = await opened(gateway, {

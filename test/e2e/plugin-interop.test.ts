@@ -1,0 +1,126 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { DescribeTasksCommand, ECSClient, ListTasksCommand } from '@aws-sdk/client-ecs';
+import { SSMClient, StartSessionCommand } from '@aws-sdk/client-ssm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { clientConfig } from '../sandbox/support/client-config.ts';
+import { cli, CliProcess, PtyProcess } from '../support/cli-process.ts';
+import { onPath, reportSkip } from '../support/on-path.ts';
+import { testSandbox } from '../support/test-sandbox.ts';
+
+/** The official session-manager-plugin against the sandbox beside our own client: the same sessions, the same results. */
+
+const plugin = onPath('session-manager-plugin');
+if (plugin === undefined) {
+  reportSkip(
+    'interop with the official plugin (every session type, with it and with our client)',
+    'session-manager-plugin is not on PATH',
+  );
+}
+
+const sandbox = testSandbox();
+const APP = ['exec', 'orders-api', '--cluster', 'demo', '--container', 'app'];
+const TRANSPORTS = ['native', 'plugin'] as const;
+
+describe.runIf(plugin !== undefined)('with the plugin and with our client', () => {
+  it.each(TRANSPORTS)(
+    'InteractiveCommands without a terminal: output and exit status (%s)',
+    async (transport) => {
+      const result = await cli(
+        [...APP, '--transport', transport, '--', 'sh', '-c', 'echo out; cat; exit 42'],
+        {
+          env: sandbox().env,
+          input: 'from stdin\n',
+        },
+      );
+      expect(result).toMatchObject({ status: 42, stdout: 'out\nfrom stdin\n' });
+    },
+  );
+
+  it.each(TRANSPORTS)('InteractiveCommands on a terminal (%s)', async (transport) => {
+    const shell = new PtyProcess([...APP, '--transport', transport], { env: sandbox().env });
+    await shell.until(/[$#] $/);
+    await shell.type('echo six times seven is $((6*7))\r', /six times seven is 42\n/);
+    shell.write('exit\r');
+    expect((await shell.exit()).status).toBe(0);
+  });
+
+  it.each(TRANSPORTS)('Port, mux: an HTTP request through a forward (%s)', async (transport) => {
+    const forward = new CliProcess(
+      ['forward', 'orders-api', '-L', '0:8080', '--cluster', 'demo', '--json', '--transport', transport],
+      { env: sandbox().env },
+    );
+    const [line] = await forward.until('stdout', /\{.*forward-ready.*\n/);
+    const { local } = JSON.parse(line) as { local: { port: number } };
+    const answer = await fetch(`http://127.0.0.1:${local.port}/`);
+    expect(await answer.json()).toMatchObject({ service: 'orders-api' });
+    forward.kill('SIGINT');
+    expect(await forward.finished).toMatchObject({ status: 0 });
+  });
+
+  describe('on the bastion', () => {
+    beforeAll(async () => {
+      expect(await cli(['up', '--cluster', 'demo', '--yes'], { env: sandbox().env })).toMatchObject({
+        status: 0,
+      });
+    });
+    afterAll(() => cli(['down', '--all', '--yes', '--force'], { env: sandbox().env }));
+
+    it.each(TRANSPORTS)('Standard_Stream: a shell (%s)', async (transport) => {
+      const shell = new PtyProcess(['shell', '--transport', transport], { env: sandbox().env });
+      await shell.until(/[$#] $/);
+      await shell.type('echo on $((40+2))\r', /on 42\n/);
+      shell.write('exit\r');
+      expect((await shell.exit()).status).toBe(0);
+    });
+  });
+
+  /** Documents for which the tool has no command with the plugin: the plugin as the AWS CLI starts it. */
+  async function official(
+    documentName: string,
+    parameters: Readonly<Record<string, string[]>>,
+  ): Promise<{ readonly child: ChildProcess; readonly output: () => string }> {
+    const { env } = sandbox();
+    const ecs = new ECSClient(clientConfig(env));
+    const { taskArns } = await ecs.send(new ListTasksCommand({ cluster: 'demo', serviceName: 'orders-api' }));
+    const task = taskArns?.[0] ?? '';
+    const { tasks } = await ecs.send(new DescribeTasksCommand({ cluster: 'demo', tasks: [task] }));
+    const Target = `ecs:demo_${task.split('/').at(-1)}_${tasks?.[0]?.containers?.[0]?.runtimeId}`;
+    const { SessionId, StreamUrl, TokenValue } = await new SSMClient(clientConfig(env)).send(
+      new StartSessionCommand({ Target, DocumentName: documentName, Parameters: parameters }),
+    );
+    const child = spawn(
+      plugin ?? '',
+      [
+        JSON.stringify({ SessionId, StreamUrl, TokenValue }),
+        'eu-west-1',
+        'StartSession',
+        '',
+        JSON.stringify({ Target }),
+        sandbox().endpoint,
+      ],
+      { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'inherit'] },
+    );
+    let output = '';
+    child.stdout?.on('data', (part: Buffer) => (output += part.toString()));
+    return { child, output: () => output };
+  }
+
+  it('NonInteractiveCommands: the plugin writes both streams and the status to stdout', async () => {
+    const { child, output } = await official('AWS-StartNonInteractiveCommand', {
+      command: [`sh -c 'echo out; echo err >&2; exit 7'`],
+      separateOutputStream: ['true'],
+    });
+    await once(child, 'exit');
+    expect(output()).toContain('out\n');
+    expect(output()).toContain('err\n');
+    expect(output()).toContain('EXIT_CODE: 7');
+  });
+
+  it('Port, stdio: the plugin speaks to a port of the task on stdin and stdout', async () => {
+    const { child, output } = await official('AWS-StartSSHSession', { portNumber: ['8080'] });
+    child.stdin?.write('GET / HTTP/1.0\r\n\r\n');
+    await once(child, 'exit');
+    expect(output()).toContain('orders-api');
+  });
+});
