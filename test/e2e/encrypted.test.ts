@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cli, PtyProcess } from '../support/cli-process.ts';
+import { cli, CliProcess, PtyProcess } from '../support/cli-process.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
 /** Accounts that demand encryption, end to end: the built tool, the sandbox's KMS, its agent. */
@@ -50,5 +50,29 @@ describe('sessions under a KMS key', () => {
     expect(await shell.exit()).toMatchObject({ status: 4 });
     expect(shell.text).toContain('kms:GenerateDataKey');
     expect(sandbox().calls.filter((call) => call.action === 'TerminateSession').length).toBe(ended + 2);
+  });
+
+  it('are demanded by `sandbox --demand-encryption` too', async () => {
+    const other = new CliProcess(['sandbox', '--json', '--demand-encryption']);
+    const [line] = await other.until('stdout', /^.*\n/);
+    const { endpoint, env } = JSON.parse(line) as { endpoint: string; env: Record<string, string> };
+    const result = await cli([...LEDGER, '--', 'echo', 'sealed'], { env });
+    expect(result).toMatchObject({ status: 0, stdout: 'sealed\n' });
+    const calls = (await (await fetch(`${endpoint}/_sandbox/calls`)).json()) as readonly { action: string }[];
+    expect(calls.some((call) => call.action === 'GenerateDataKey')).toBe(true);
+    other.kill('SIGTERM');
+    expect((await other.finished).status).toBe(0);
+  });
+
+  it('a forward is never encrypted', async () => {
+    const before = keysAsked();
+    const args = ['forward', 'orders-api', '-L', '0:8080', '--cluster', 'demo', '--json'];
+    const forward = new CliProcess(args, { env: sandbox().env });
+    const [line] = await forward.until('stdout', /\{.*forward-ready.*\n/);
+    const { local } = JSON.parse(line) as { local: { port: number } };
+    expect((await fetch(`http://127.0.0.1:${local.port}/`)).status).toBe(200);
+    forward.kill('SIGINT');
+    await forward.finished;
+    expect(keysAsked()).toBe(before);
   });
 });

@@ -8,6 +8,8 @@ export interface SandboxCommandOptions {
   readonly port: number;
   readonly faults: readonly string[];
   readonly agentPace: 'fast' | 'official';
+  /** Every shell and command session is encrypted with KMS. */
+  readonly demandEncryption: boolean;
 }
 
 export function sandboxCommand(invoke: Invoke, run: Run<SandboxCommandOptions> = runSandbox): Command {
@@ -20,6 +22,7 @@ export function sandboxCommand(invoke: Invoke, run: Run<SandboxCommandOptions> =
         .choices(['fast', 'official'])
         .default('fast'),
     )
+    .option('--demand-encryption', 'encrypt every shell and command session with KMS', false)
     .addHelpText(
       'after',
       `
@@ -32,9 +35,17 @@ Examples:
     )
     .action(
       (
-        flags: { port: number; fault?: readonly string[]; agentPace: 'fast' | 'official' },
+        flags: {
+          port: number;
+          fault?: readonly string[];
+          agentPace: 'fast' | 'official';
+          demandEncryption: boolean;
+        },
         command: Command,
-      ) => invoke(run, { port: flags.port, faults: flags.fault ?? [], agentPace: flags.agentPace }, command),
+      ) => {
+        const { port, fault = [], agentPace, demandEncryption } = flags;
+        return invoke(run, { port, faults: fault, agentPace, demandEncryption }, command);
+      },
     );
 }
 
@@ -55,6 +66,7 @@ async function runSandbox(options: SandboxCommandOptions, context: CommandContex
     port: options.port,
     faults: options.faults,
     agentPace: options.agentPace,
+    demandEncryption: options.demandEncryption,
     assets: { userdata: context.assets('userdata') },
   }).catch((error: unknown) => {
     throw isPortTrouble(error) ? portTaken(options.port, error) : error;
