@@ -67,6 +67,13 @@ describe('shell -- CMD', () => {
     sandbox().faults.sessions.set();
   });
 
+  it('needs no more rights than `policy shell` grants', async () => {
+    const { stdout } = await run('policy', 'shell');
+    const env = sandbox().createPrincipal({ userName: 'shell-only', policies: [JSON.parse(stdout)] });
+    const outcome = await cli(['shell', '--', 'echo', 'allowed'], { env });
+    expect(outcome).toEqual({ status: 0, stdout: 'allowed\n', stderr: '' });
+  });
+
   it('the plugin is refused: it would lose stderr and the status', async () => {
     expect(await run('shell', '--transport', 'plugin', '--', 'true')).toMatchObject({
       status: 2,
