@@ -1,6 +1,7 @@
 import type * as sdk from '@aws-sdk/client-ec2';
 
 import type {
+  FleetOverride,
   FleetResult,
   GroupRule,
   Instance,
@@ -193,6 +194,13 @@ export const launchTemplateOf = (template: sdk.LaunchTemplate): LaunchTemplate =
   createdAt: template.CreateTime?.getTime() ?? 0,
   tags: tagsOf(template.Tags),
 });
+
+/** Empty for a pool that we would not have asked for: without type, subnet or image. */
+export function poolOf(override: sdk.FleetLaunchTemplateOverrides): readonly FleetOverride[] {
+  const { InstanceType, SubnetId, ImageId, Priority } = override;
+  if (InstanceType === undefined || SubnetId === undefined || ImageId === undefined) return [];
+  return [{ instanceType: InstanceType, subnetId: SubnetId, imageId: ImageId, priority: Priority ?? 0 }];
+}
 
 export const fleetResultOf = (result: sdk.CreateFleetResult): FleetResult => ({
   fleetId: result.FleetId,

@@ -20,6 +20,7 @@ import {
   instanceOf,
   launchTemplateOf,
   permissionOf,
+  poolOf,
   routeTableOf,
   subnetOf,
   tagFilters,
@@ -152,7 +153,14 @@ function inventoryCalls(
   client: sdk.EC2Client,
 ): Pick<
   Ec2Port,
-  'securityGroups' | 'securityGroupRules' | 'instances' | 'launchTemplates' | 'fleets' | 'consoleOutput'
+  | 'securityGroups'
+  | 'securityGroupRules'
+  | 'instances'
+  | 'launchTemplates'
+  | 'fleets'
+  | 'fleetPools'
+  | 'spotStatus'
+  | 'consoleOutput'
 > {
   const paging = { client };
   return {
@@ -197,6 +205,24 @@ function inventoryCalls(
         state: fleet.FleetState ?? '',
         tags: tagsOf(fleet.Tags),
       }));
+    },
+    async fleetPools(fleetId) {
+      const described = await tolerating('InvalidFleetId.NotFound', 'ec2:DescribeFleets', () =>
+        client.send(new sdk.DescribeFleetsCommand({ FleetIds: [fleetId] })),
+      );
+      const configs = (described?.Fleets ?? []).flatMap((fleet) => fleet.LaunchTemplateConfigs ?? []);
+      return configs.flatMap((config) => config.Overrides ?? []).flatMap(poolOf);
+    },
+    async spotStatus(instanceIds) {
+      const pages = sdk.paginateDescribeSpotInstanceRequests(paging, {
+        Filters: idFilter('instance-id', instanceIds),
+      });
+      const requests = await all(
+        'ec2:DescribeSpotInstanceRequests',
+        pages,
+        (page) => page.SpotInstanceRequests,
+      );
+      return new Map(requests.map((request) => [request.InstanceId ?? '', request.Status?.Code ?? '']));
     },
     async consoleOutput(InstanceId) {
       const answer = await mapped('ec2:GetConsoleOutput', () =>
@@ -286,11 +312,12 @@ function groupCalls(
   };
 }
 
-async function tolerating(name: string, action: string, work: () => Promise<unknown>): Promise<void> {
+async function tolerating<T>(name: string, action: string, work: () => Promise<T>): Promise<T | undefined> {
   try {
-    await mapped(action, work);
+    return await mapped(action, work);
   } catch (error) {
     if (awsErrorName(error) !== name) throw error;
+    return undefined;
   }
 }
 

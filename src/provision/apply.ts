@@ -1,36 +1,20 @@
 import { retry } from '../core/backoff.ts';
 import { sha256, hex, utf8 } from '../core/bytes.ts';
-import { type Clock, sleep } from '../core/clock.ts';
+import { sleep } from '../core/clock.ts';
 import { failed, ToolError } from '../core/errors.ts';
-import type { Report } from '../core/events.ts';
-import { launchInstance } from './launch.ts';
+import { type Applied, type LaunchDeps, launchInstance, type LaunchSpec } from './launch.ts';
 import { IAM_PATH, iamTags, resourceNames, ROLE_POLICY, TAG, widenedPorts } from './names.ts';
 import { egressChanges, type Plan, type PlanStep, wantedEgress } from './plan.ts';
-import type { Ec2Port, IamPort, LaunchTemplateSpec, Market, Tags } from './ports.ts';
+import { overrides } from './pool.ts';
+import type { IamPort, LaunchTemplateSpec, Market, Tags } from './ports.ts';
 import type { BastionSpec } from './spec.ts';
 
 /** Carries a plan out, in its order. Any prefix of it can be deleted by `down`; a second run adopts what exists. */
 
-export interface ApplyDeps {
-  readonly ec2: Ec2Port;
+export interface ApplyDeps extends LaunchDeps {
   readonly iam: IamPort;
-  readonly clock: Clock;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  readonly uuid: () => string;
-  readonly report: Report;
-  readonly signal: AbortSignal;
   /** How long new IAM resources rest before a launch uses them. */
   readonly settleMs: number;
-  /** Asked when spot has no capacity; true = pay for on-demand. */
-  readonly approveOnDemand: (failure: Error) => Promise<boolean>;
-}
-
-export interface Applied {
-  readonly instanceId: string;
-  readonly market: Market;
-  /** False when a running instance was adopted. */
-  readonly launched: boolean;
 }
 
 /** Ids that later steps need. */
@@ -41,7 +25,7 @@ interface Progress {
   templateId: string;
   lastIamWrite: number | undefined;
   /** The running instance: somebody may be connected, so what others opened stays. */
-  readonly instanceId: string | undefined;
+  instanceId: string | undefined;
   applied: Applied | undefined;
 }
 
@@ -157,13 +141,14 @@ async function applyStep(
       break;
     case 'instance': {
       await settle(progress, deps, stepId);
-      progress.applied = await launchInstance(spec, progress.templateId, deps, stepId, {
+      progress.applied = await launchInstance(launchSpec(spec), progress.templateId, deps, stepId, {
         templateFor: async (market) => {
           await ec2.deleteLaunchTemplate(progress.templateId);
           progress.templateId = await createTemplate(spec, progress, market, deps);
           return progress.templateId;
         },
       });
+      await keepOpen(spec, progress, deps);
       break;
     }
     case 'lease':
@@ -330,10 +315,26 @@ async function setEgress(spec: BastionSpec, progress: Progress, deps: ApplyDeps)
         details: { awsError: 'InvalidGroup.NotFound' },
       });
     }
-    const changes = egressChanges(group, wantedEgress(spec), progress.instanceId === undefined);
+    const running = progress.instanceId !== undefined;
+    let changes = egressChanges(group, wantedEgress(spec), !running);
+    // Another up may have launched since the plan was made: what it opened is not closed under its hands.
+    if (!running && changes.revoke.some((rule) => rule.protocol !== '-1') && (await othersRun(spec, deps)))
+      changes = egressChanges(group, wantedEgress(spec), false);
     await deps.ec2.revokeEgress(groupId, changes.revoke);
     await deps.ec2.authorizeEgress(groupId, changes.add, spec.tags);
   });
+}
+
+async function othersRun(spec: BastionSpec, deps: ApplyDeps): Promise<boolean> {
+  const tag = { key: TAG.bastion, values: [spec.name] };
+  return (await deps.ec2.instances({ tag, states: ['pending', 'running'] })).length > 0;
+}
+
+/** Two `up` that ask for different databases share group and instance: what this one asked for is open in the end. */
+async function keepOpen(spec: BastionSpec, progress: Progress, deps: ApplyDeps): Promise<void> {
+  if (progress.applied?.launched !== true || wantedEgress(spec).length === 1) return;
+  progress.instanceId = progress.applied.instanceId;
+  await setEgress(spec, progress, deps);
 }
 
 /** A running instance says what it can reach, so that a forward need not find out by waiting. */
@@ -416,3 +417,15 @@ async function settle(progress: Progress, deps: ApplyDeps, stepId: string): Prom
   deps.report({ type: 'step-progress', step: stepId, detail: 'letting the new role settle' });
   await sleep(deps.clock, rest, deps.signal);
 }
+
+const launchSpec = (spec: BastionSpec): LaunchSpec => ({
+  name: spec.name,
+  market: spec.market,
+  pools: overrides(
+    spec.types,
+    spec.network.subnets.map((subnet) => subnet.id),
+    spec.images,
+  ),
+  zones: new Map(spec.network.subnets.map((subnet) => [subnet.id, subnet.zone])),
+  tags: spec.tags,
+});

@@ -1,15 +1,49 @@
 import { poll, retry } from '../core/backoff.ts';
 import { ToolError, failed } from '../core/errors.ts';
-import type { Applied, ApplyDeps } from './apply.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Report } from '../core/events.ts';
 import { TAG } from './names.ts';
-import { describeErrors, launchFailure, overrides, worstProblem } from './pool.ts';
-import type { FleetResult, Market } from './ports.ts';
-import type { BastionSpec } from './spec.ts';
+import { describeErrors, launchFailure, worstProblem } from './pool.ts';
+import type { Ec2Port, FleetOverride, FleetResult, Market, Tags } from './ports.ts';
 
 /** One instance out of a fleet: pools, propagation, fall-back to on-demand. */
 
 const SETTLE_DEADLINE_MS = 60_000;
 const JOIN_DEADLINE_MS = 30_000;
+
+export interface LaunchDeps {
+  readonly ec2: Ec2Port;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly uuid: () => string;
+  readonly report: Report;
+  readonly signal: AbortSignal;
+  /** Asked when spot has no capacity; true = pay for on-demand. */
+  readonly approveOnDemand: (failure: Error) => Promise<boolean>;
+}
+
+export interface LaunchSpec {
+  /** Of the bastion. */
+  readonly name: string;
+  readonly market: Market;
+  readonly pools: readonly FleetOverride[];
+  /** Zone of each subnet, for messages. */
+  readonly zones: ReadonlyMap<string, string>;
+  /** Of fleet, instance and volume. */
+  readonly tags: Tags;
+  /** Instance whose place the new one takes: the same template is launched again. */
+  readonly replaces?: string;
+  /** Sets this launch apart from an earlier one of the same template, which EC2 would only repeat the answer of. */
+  readonly occasion?: string;
+}
+
+export interface Applied {
+  readonly instanceId: string;
+  readonly market: Market;
+  /** False when a running instance was adopted. */
+  readonly launched: boolean;
+}
 
 export interface TemplateSource {
   /** A launch template for another market: EC2 refuses spot tags on an on-demand launch. */
@@ -18,13 +52,13 @@ export interface TemplateSource {
 
 /** Throws the failures of `launchFailure`. */
 export async function launchInstance(
-  spec: BastionSpec,
+  spec: LaunchSpec,
   templateId: string,
-  deps: ApplyDeps,
+  deps: LaunchDeps,
   stepId: string,
   source: TemplateSource,
 ): Promise<Applied> {
-  const zones = new Map(spec.network.subnets.map((subnet) => [subnet.id, subnet.zone]));
+  const { zones } = spec;
   const first = await launchIn(spec.market, spec, templateId, deps, stepId);
   const instanceId = first.instanceIds[0];
   if (instanceId !== undefined) return { instanceId, market: spec.market, launched: true };
@@ -43,7 +77,7 @@ export async function launchInstance(
   throw launchFailure(second.errors, 'on-demand', zones);
 }
 
-function reportPools(result: FleetResult, zones: ReadonlyMap<string, string>, deps: ApplyDeps): void {
+function reportPools(result: FleetResult, zones: ReadonlyMap<string, string>, deps: LaunchDeps): void {
   for (const line of describeErrors(result.errors, zones))
     deps.report({ type: 'note', level: 'warning', code: 'pool-refused', message: line });
 }
@@ -59,9 +93,9 @@ class NotSettled extends Error {
 
 async function launchIn(
   market: Market,
-  spec: BastionSpec,
+  spec: LaunchSpec,
   templateId: string,
-  deps: ApplyDeps,
+  deps: LaunchDeps,
   stepId: string,
 ): Promise<FleetResult> {
   let attempt = 0;
@@ -103,23 +137,23 @@ async function launchIn(
  */
 async function createFleet(
   market: Market,
-  spec: BastionSpec,
+  spec: LaunchSpec,
   templateId: string,
   attempt: number,
-  deps: ApplyDeps,
+  deps: LaunchDeps,
 ): Promise<FleetResult> {
   const request = {
     launchTemplateId: templateId,
     market,
-    overrides: overrides(
-      spec.types,
-      spec.network.subnets.map((subnet) => subnet.id),
-      spec.images,
-    ),
+    overrides: spec.pools,
     tags: spec.tags,
   };
   try {
-    return await deps.ec2.createFleet({ ...request, clientToken: `${templateId}-${market}-${attempt}` });
+    const occasion = spec.occasion === undefined ? '' : `-${spec.occasion}`;
+    return await deps.ec2.createFleet({
+      ...request,
+      clientToken: `${templateId}-${market}-${attempt}${occasion}`,
+    });
   } catch (error) {
     if (!(error instanceof ToolError) || error.code !== 'already-exists') throw error;
     const joined = await joinOther(spec, deps);
@@ -129,7 +163,7 @@ async function createFleet(
 }
 
 /** Instance of the other `up`; undefined if none appears. */
-async function joinOther(spec: BastionSpec, deps: ApplyDeps): Promise<string | undefined> {
+async function joinOther(spec: LaunchSpec, deps: LaunchDeps): Promise<string | undefined> {
   try {
     return await poll(
       async () => {
@@ -137,7 +171,7 @@ async function joinOther(spec: BastionSpec, deps: ApplyDeps): Promise<string | u
           tag: { key: TAG.bastion, values: [spec.name] },
           states: ['pending', 'running'],
         });
-        return found[0]?.id;
+        return found.find((instance) => instance.id !== spec.replaces)?.id;
       },
       {
         clock: deps.clock,

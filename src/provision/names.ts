@@ -17,6 +17,8 @@ export const TAG = {
   ports: 'fargate-connect:ports',
   /** `own`, or `given` when an administrator made role and profile (--role). */
   role: 'fargate-connect:role',
+  /** Id of the spot instance whose place this one takes; both may live for the two minutes of the notice. */
+  replaces: 'fargate-connect:replaces',
   /** Digest of what a launch template was made from. */
   digest: 'fargate-connect:digest',
   version: 'fargate-connect:version',

@@ -1,5 +1,5 @@
 import { failed, usage } from '../core/errors.ts';
-import type { Inventory } from './inventory.ts';
+import { type Inventory, standing } from './inventory.ts';
 import { resourceNames, TAG } from './names.ts';
 import { canonicalJson } from './policy-documents.ts';
 import type { GroupRule, Instance, LaunchTemplate, SecurityGroup } from './ports.ts';
@@ -44,7 +44,7 @@ const YOUNG_MS = 120_000;
 /** Throws `name-taken`, `bastion-elsewhere`, `bastion-differs`. `digest` is that of the launch template to be made. */
 export function planUp(inventory: Inventory, spec: BastionSpec, digest: string, now: number): Plan {
   refuseForeign(inventory, spec);
-  const alive = livingInstances(inventory);
+  const alive = standing(inventory.instances);
   const kept = alive[0];
   if (kept !== undefined) refuseDifferent(kept, spec);
   return {
@@ -57,12 +57,6 @@ export function planUp(inventory: Inventory, spec: BastionSpec, digest: string, 
     ],
   };
 }
-
-/** Running or starting, oldest first: the one that stays when two `up` ran at once. */
-export const livingInstances = (inventory: Inventory): readonly Instance[] =>
-  inventory.instances
-    .filter((instance) => instance.state === 'running' || instance.state === 'pending')
-    .sort((a, b) => a.launchedAt - b.launchedAt || (a.id < b.id ? -1 : 1));
 
 function refuseForeign(inventory: Inventory, spec: BastionSpec): void {
   const inTheWay = inventory.foreign.filter(

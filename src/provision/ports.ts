@@ -221,6 +221,13 @@ export interface Ec2Port {
   }): Promise<readonly LaunchTemplate[]>;
   /** DescribeTags for the ids (instant fleets do not show up in DescribeFleets without one), then DescribeFleets for the states. */
   fleets(filter: { readonly tag: TagFilter }): Promise<readonly Fleet[]>;
+  /** DescribeFleets by id: the pools that the fleet was offered; empty when it is gone. */
+  fleetPools(fleetId: string): Promise<readonly FleetOverride[]>;
+  /**
+   * DescribeSpotInstanceRequests: status code of the request behind each instance, `marked-for-termination` from the
+   * two-minute notice on. Instances that are not spot are absent.
+   */
+  spotStatus(instanceIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** GetConsoleOutput with Latest; empty until there is something. */
   consoleOutput(instanceId: string): Promise<string>;
 

@@ -2,6 +2,7 @@ import { poll } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { failed, ToolError } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
+import { standing } from './inventory.ts';
 import { TAG } from './names.ts';
 import type { Ec2Port, Instance, NodesPort } from './ports.ts';
 
@@ -89,9 +90,7 @@ async function untilRunning(options: ReadinessOptions, end: number, deps: Readin
   return poll(
     async () => {
       const found = await deps.ec2.instances({ tag: { key: TAG.bastion, values: [options.name] } });
-      const alive = found
-        .filter((instance) => instance.state === 'pending' || instance.state === 'running')
-        .sort((a, b) => a.launchedAt - b.launchedAt || (a.id < b.id ? -1 : 1));
+      const alive = standing(found);
       const stays = alive[0];
       const second = alive.slice(1).map((instance) => instance.id);
       if (second.length > 0) {

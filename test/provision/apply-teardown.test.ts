@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 
 import { failed, ToolError } from '../../src/core/errors.ts';
 import type { ToolEvent } from '../../src/core/events.ts';
-import { type Applied, applyUp, type ApplyDeps, templateDigest } from '../../src/provision/apply.ts';
+import { applyUp, type ApplyDeps, templateDigest } from '../../src/provision/apply.ts';
 import { isEmpty, readInventory } from '../../src/provision/inventory.ts';
+import type { Applied } from '../../src/provision/launch.ts';
 import { isNoop, planUp } from '../../src/provision/plan.ts';
 import type { BastionSpec } from '../../src/provision/spec.ts';
 import { refuseIfInUse, tearDown, type TeardownResult } from '../../src/provision/teardown.ts';

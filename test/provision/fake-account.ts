@@ -2,6 +2,7 @@ import { failed } from '../../src/core/errors.ts';
 import type {
   Ec2Port,
   Fleet,
+  FleetOverride,
   FleetResult,
   GroupRule,
   IamPort,
@@ -117,6 +118,8 @@ export class FakeAccount {
       ),
     fleets: ({ tag }) =>
       Promise.resolve([...this.fleets.values()].filter((fleet) => matches(fleet.tags, tag))),
+    fleetPools: (fleetId) => Promise.resolve(this.pools.get(fleetId) ?? []),
+    spotStatus: (ids) => Promise.resolve(new Map([...this.spotCodes].filter(([id]) => ids.includes(id)))),
     consoleOutput: () => Promise.resolve(this.consoleText),
     createSecurityGroup: ({ name, vpcId, tags }) =>
       this.#write('createSecurityGroup', () => {
@@ -188,6 +191,7 @@ export class FakeAccount {
         const fleetId = this.#id('fleet');
         const instanceId = this.#id('i');
         const [pool] = spec.overrides;
+        this.pools.set(fleetId, spec.overrides);
         this.fleets.set(fleetId, { id: fleetId, state: 'active', tags: spec.tags });
         this.instanceMap.set(instanceId, {
           id: instanceId,
@@ -233,6 +237,9 @@ export class FakeAccount {
       }),
   };
 
+  /** Status code of each instance's spot request. */
+  readonly spotCodes = new Map<string, string>();
+  readonly pools = new Map<string, readonly FleetOverride[]>();
   readonly templateGroups = new Map<string, readonly string[]>();
 
   #group(id: string): Mutable<SecurityGroup> {

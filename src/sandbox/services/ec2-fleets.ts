@@ -294,6 +294,7 @@ function fleetMembers(fleet: Fleet): Fields {
       totalTargetCapacity: optionalText(capacity, 'TotalTargetCapacity'),
       defaultTargetCapacityType: optionalText(capacity, 'DefaultTargetCapacityType') ?? 'on-demand',
     },
+    launchTemplateConfigs: structures(fleet.request, 'LaunchTemplateConfigs').map(templateConfigMembers),
     terminateInstancesWithExpiration: false,
     type: 'instant',
     replaceUnhealthyInstances: false,
@@ -302,6 +303,23 @@ function fleetMembers(fleet: Fleet): Fields {
     fleetInstanceSet: fleet.instances,
   };
 }
+
+const templateConfigMembers = (config: Fields): Fields => {
+  const template = structure(config, 'LaunchTemplateSpecification') ?? {};
+  return {
+    launchTemplateSpecification: {
+      launchTemplateId: optionalText(template, 'LaunchTemplateId'),
+      launchTemplateName: optionalText(template, 'LaunchTemplateName'),
+      version: optionalText(template, 'Version'),
+    },
+    overrides: structures(config, 'Overrides').map((override) => ({
+      instanceType: optionalText(override, 'InstanceType'),
+      subnetId: optionalText(override, 'SubnetId'),
+      imageId: optionalText(override, 'ImageId'),
+      priority: optionalText(override, 'Priority'),
+    })),
+  };
+};
 
 /** Deleting an instant fleet terminates its instances; it cannot keep them. */
 function deleteFleets(deps: FleetDeps, input: Fields): Fields {
