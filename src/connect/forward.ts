@@ -6,12 +6,15 @@ import { type ChannelDeps, endMessage } from './channel-driver.ts';
 import type { LocalListener } from './local-listener.ts';
 import { PortSession } from './port-session.ts';
 import type { SessionStart } from './ports.ts';
+import { whenAborted } from './shell-session.ts';
 
 /** A way that was just opened to a target; asked for anew whenever the old way is lost. */
 export interface ForwardRoute {
   readonly target: string;
   readonly via: 'task' | 'bastion';
   readonly session: SessionStart;
+  /** Aborted, with the reason as an Error, when the target is known to be gone, whatever the session still believes. */
+  readonly lost?: AbortSignal;
 }
 
 export interface ForwardOptions {
@@ -25,6 +28,11 @@ export interface ForwardOptions {
   readonly maxOutageMs?: number;
 }
 
+interface OpenRoute {
+  readonly route: ForwardRoute;
+  readonly session: PortSession;
+}
+
 const MAX_OUTAGE_MS = 10 * 60_000;
 /** A session that lived this long was good; the next loss starts with a full budget. */
 const STABLE_MS = 30_000;
@@ -36,7 +44,7 @@ const STABLE_MS = 30_000;
 export class Forward {
   readonly #options: ForwardOptions;
   readonly #ending = new AbortController();
-  #session: PortSession | undefined;
+  #current: OpenRoute | undefined;
 
   constructor(options: ForwardOptions) {
     this.#options = options;
@@ -44,7 +52,8 @@ export class Forward {
 
   /** Resolves when connections go through; throws what keeps the first session from starting. */
   async start(): Promise<void> {
-    const { route, session } = await this.#openSession();
+    const current = await this.#openSession();
+    const { route } = current;
     const { listener, remote, deps } = this.#options;
     deps.report({
       type: 'forward-ready',
@@ -53,42 +62,39 @@ export class Forward {
       via: route.via,
       target: route.target,
     });
-    this.#session = session;
+    this.#current = current;
   }
 
   /** Resolves after `close`; rejects when the way is lost and cannot be found again. Call it after `start`. */
   async run(): Promise<void> {
     const { deps, listener } = this.#options;
     for (;;) {
-      const session = this.#session;
-      if (session === undefined) return;
+      const current = this.#current;
+      if (current === undefined) return;
       const startedAt = deps.clock.now();
-      const reason = await session.ended().then(endMessage, (error: unknown) => {
-        if (error instanceof ToolError) return error.message;
-        throw error;
-      });
+      const reason = await endOf(current);
       if (this.#ending.signal.aborted) return;
       listener.hold();
       deps.report({ type: 'session-state', state: 'interrupted', reason });
       const since = deps.clock.now();
-      this.#session = await this.#replace(new AwakeTime(since), since - startedAt >= STABLE_MS ? 0 : 1);
-      if (this.#session === undefined) return;
+      this.#current = await this.#replace(new AwakeTime(since), since - startedAt >= STABLE_MS ? 0 : 1);
+      if (this.#current === undefined) return;
       deps.report({ type: 'session-state', state: 'replaced', reason: 'a new session carries the forward' });
     }
   }
 
   async close(): Promise<void> {
     this.#ending.abort(new Error('the forward was closed'));
-    await Promise.all([this.#options.listener.close(), this.#session?.close()]);
+    await Promise.all([this.#options.listener.close(), this.#current?.session.close()]);
   }
 
-  async #replace(outage: AwakeTime, firstAttempt: number): Promise<PortSession | undefined> {
+  async #replace(outage: AwakeTime, firstAttempt: number): Promise<OpenRoute | undefined> {
     const { deps, maxOutageMs = MAX_OUTAGE_MS } = this.#options;
     const backoff = { baseMs: 500, capMs: 15_000, random: () => deps.random.number() };
     for (let attempt = firstAttempt; ; attempt++) {
       try {
         if (attempt > 0) await sleep(deps.clock, backoffDelay(attempt - 1, backoff), this.#ending.signal);
-        return (await this.#openSession()).session;
+        return await this.#openSession();
       } catch (error) {
         if (this.#ending.signal.aborted) return undefined;
         const hopeless = error instanceof ToolError && error.role === 'usage';
@@ -98,7 +104,7 @@ export class Forward {
     }
   }
 
-  async #openSession(): Promise<{ readonly route: ForwardRoute; readonly session: PortSession }> {
+  async #openSession(): Promise<OpenRoute> {
     const { deps, listener, openRoute } = this.#options;
     const route = await openRoute();
     const open = (): void => listener.open((socket) => session.accept(socket));
@@ -121,5 +127,25 @@ export class Forward {
     }
     open();
     return { route, session };
+  }
+}
+
+/** Why the route carries nothing any more. A session whose target is gone is not waited for: it would go on trying to resume. */
+async function endOf({ route, session }: OpenRoute): Promise<string> {
+  const { lost } = route;
+  const said = session.ended().then(endMessage, (error: unknown) => {
+    if (error instanceof ToolError) return error.message;
+    throw error;
+  });
+  if (lost === undefined) return said;
+  const gone = whenAborted(lost);
+  try {
+    return await Promise.race([said, gone.promise]);
+  } catch (error) {
+    if (!lost.aborted) throw error;
+    session.close().catch(() => undefined);
+    return lost.reason instanceof Error ? lost.reason.message : 'the target is gone';
+  } finally {
+    gone.dispose();
   }
 }
