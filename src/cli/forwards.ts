@@ -10,6 +10,7 @@ import { forwardRequest } from '../connect/session-documents.ts';
 import { whenAborted } from '../connect/shell-session.ts';
 import { StdioConnection } from '../connect/stdio-connection.ts';
 import { failed, usage } from '../core/errors.ts';
+import type { BastionKeeper } from './bastion-keeper.ts';
 import type { CommandContext } from './context.ts';
 import { channelDeps, pluginCall, resolveOptions, wantedOf } from './session-setup.ts';
 
@@ -19,6 +20,8 @@ export interface RouteOptions {
   readonly service: string | undefined;
   /** Bastion name. */
   readonly name: string | undefined;
+  /** False = a bastion that EC2 takes back is not replaced. */
+  readonly replace: boolean;
 }
 
 interface Remote {
@@ -42,6 +45,7 @@ export async function runForwards(
   for (const spec of specs) listeners.push(await LocalListener.bind(spec.bind, spec.localPort));
   const via = routeKind(options, specs, context);
   const deps = await channelDeps(context);
+  const keeper = via === 'bastion' ? await keeperOf(options, context) : undefined;
   const forwards = specs.flatMap((spec, index) => {
     const listener = listeners[index];
     if (listener === undefined) return [];
@@ -49,7 +53,7 @@ export async function runForwards(
     return new Forward({
       listener,
       remote: { host: spec.remoteHost ?? 'localhost', port: spec.remotePort },
-      openRoute: () => openRoute(via, remote, options, context),
+      openRoute: () => openRoute(keeper ?? via, remote, options, context),
       deps,
     });
   });
@@ -80,7 +84,8 @@ export async function forwardStdio(
   const { terminal, signal } = context;
   const via = routeKind(options, [{ remoteHost: remote.host }], context);
   const deps: ChannelDeps = await channelDeps(context);
-  const route = await openRoute(via, remote, options, context);
+  const keeper = via === 'bastion' ? await keeperOf({ ...options, replace: false }, context) : undefined;
+  const route = await openRoute(keeper ?? via, remote, options, context);
   const session = new PortSession(route.session, route.target, deps);
   const aborted = whenAborted(signal);
   context.scope.add(async () => {
@@ -133,13 +138,22 @@ function routeKind(
 }
 
 async function openRoute(
-  via: 'task' | 'bastion',
+  way: 'task' | 'bastion' | BastionKeeper,
   remote: Remote,
   options: RouteOptions,
   context: CommandContext,
   localPort = 0,
 ): Promise<ForwardRoute> {
   const ssm = await (await context.account()).ssm();
+  if (typeof way === 'object') {
+    const { instanceId: target, lost } = await way.route();
+    const [session] = await Promise.all([
+      ssm.startSession(forwardRequest(target, remote, localPort)),
+      way.look(),
+    ]);
+    return { via: 'bastion', target, session, lost };
+  }
+  const via = way;
   if (via === 'bastion') {
     const { checkPort, findBastion } = await import('./bastion-target.ts');
     const bastion = await findBastion(context, options.name);
@@ -155,6 +169,13 @@ async function openRoute(
     ssm.startSession(forwardRequest(target, remote, localPort)),
   );
   return { via, target, session };
+}
+
+async function keeperOf(options: RouteOptions, context: CommandContext): Promise<BastionKeeper> {
+  const { BastionKeeper } = await import('./bastion-keeper.ts');
+  const keeper = new BastionKeeper({ name: options.name, replace: options.replace }, context);
+  context.scope.add(() => keeper.close());
+  return keeper;
 }
 
 function warnIfOpen(spec: ForwardSpec, context: CommandContext): void {

@@ -77,5 +77,9 @@ async function forwardThrough(
 ): Promise<number> {
   const { runForwards } = await import('../forwards.ts');
   const settings = { ...context.settings, ...wanted };
-  return runForwards(specs, { via: 'task', service: undefined, name: undefined }, { ...context, settings });
+  return runForwards(
+    specs,
+    { via: 'task', service: undefined, name: undefined, replace: false },
+    { ...context, settings },
+  );
 }

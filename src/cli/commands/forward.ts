@@ -13,6 +13,8 @@ export interface ForwardOptions {
   readonly service: string | undefined;
   /** Which bastion, for `--via bastion`. */
   readonly name: string | undefined;
+  /** False with `--no-replace`. */
+  readonly replace: boolean;
 }
 
 export function forwardCommand(invoke: Invoke, run: Run<ForwardOptions> = runForward): Command {
@@ -31,6 +33,7 @@ export function forwardCommand(invoke: Invoke, run: Run<ForwardOptions> = runFor
     )
     .option('--stdio <target>', 'HOST:PORT on stdin and stdout, for ssh -o ProxyCommand')
     .option('--name <bastion>', 'which bastion, when there are several')
+    .option('--no-replace', 'launch no replacement of a spot bastion that EC2 takes back')
     .addHelpText(
       'after',
       `
@@ -46,12 +49,25 @@ Examples:
     .action(
       (
         service: string | undefined,
-        flags: { L?: readonly string[]; via: ForwardOptions['via']; stdio?: string; name?: string },
+        flags: {
+          L?: readonly string[];
+          via: ForwardOptions['via'];
+          stdio?: string;
+          name?: string;
+          replace: boolean;
+        },
         command: Command,
       ) =>
         invoke(
           run,
-          { forwards: flags.L ?? [], via: flags.via, stdio: flags.stdio, service, name: flags.name },
+          {
+            forwards: flags.L ?? [],
+            via: flags.via,
+            stdio: flags.stdio,
+            service,
+            name: flags.name,
+            replace: flags.replace,
+          },
           command,
         ),
     );

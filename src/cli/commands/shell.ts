@@ -38,8 +38,9 @@ Examples:
 export async function runShell(options: ShellOptions, context: CommandContext): Promise<number> {
   if (options.command.length > 0) return runOnBastion(options, context);
   const { report, settings, signal, signals, terminal } = context;
-  const [{ findBastion }, { shellRequest }, setup] = await Promise.all([
+  const [{ findBastion }, { watchForNotice }, { shellRequest }, setup] = await Promise.all([
     import('../bastion-target.ts'),
+    import('../bastion-notice.ts'),
     import('../../connect/session-documents.ts'),
     import('../session-setup.ts'),
   ]);
@@ -53,12 +54,17 @@ export async function runShell(options: ShellOptions, context: CommandContext): 
     await runPluginShell(plugin, call, signal).finally(release);
     return 0;
   }
-  const [{ runShellSession }, deps, { instanceId }] = await Promise.all([
+  const [{ runShellSession }, deps, bastion] = await Promise.all([
     import('../../connect/shell-session.ts'),
     setup.channelDeps(context),
     findBastion(context, options.name),
   ]);
-  const session = await (await (await context.account()).ssm()).startSession(shellRequest(instanceId));
+  const { instanceId } = bastion;
+  const watch = await watchForNotice(bastion, context);
+  context.scope.add(() => watch.close());
+  const ssm = await (await context.account()).ssm();
+  // A bastion on its last two minutes is better known before anything is typed.
+  const [session] = await Promise.all([ssm.startSession(shellRequest(instanceId)), watch.look()]);
   return runShellSession({ session, target: instanceId, deps, terminal, signals, signal, report });
 }
 
@@ -69,17 +75,30 @@ async function runOnBastion(options: ShellOptions, context: CommandContext): Pro
       hints: ['leave --transport plugin away'],
     });
   }
-  const [{ findBastion }, { commandRequest }, { quoteWords }, { runBastionCommand }, setup] =
-    await Promise.all([
-      import('../bastion-target.ts'),
-      import('../../connect/session-documents.ts'),
-      import('../../connect/shell-words.ts'),
-      import('../../connect/bastion-command.ts'),
-      import('../session-setup.ts'),
-    ]);
-  const { instanceId } = await findBastion(context, options.name);
+  const [
+    { findBastion },
+    { watchForNotice },
+    { commandRequest },
+    { quoteWords },
+    { runBastionCommand },
+    setup,
+  ] = await Promise.all([
+    import('../bastion-target.ts'),
+    import('../bastion-notice.ts'),
+    import('../../connect/session-documents.ts'),
+    import('../../connect/shell-words.ts'),
+    import('../../connect/bastion-command.ts'),
+    import('../session-setup.ts'),
+  ]);
+  const bastion = await findBastion(context, options.name);
+  const { instanceId } = bastion;
+  const watch = await watchForNotice(bastion, context);
+  context.scope.add(() => watch.close());
   const ssm = await (await context.account()).ssm();
-  const session = await ssm.startSession(commandRequest(instanceId, quoteWords(options.command)));
+  const [session] = await Promise.all([
+    ssm.startSession(commandRequest(instanceId, quoteWords(options.command))),
+    watch.look(),
+  ]);
   return runBastionCommand({
     session,
     target: instanceId,

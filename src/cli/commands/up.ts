@@ -176,6 +176,7 @@ async function runUp(options: UpOptions, context: CommandContext): Promise<void>
     return;
   }
   upText.reportPlan({ plan, spec, prices }, context);
+  await warnIfTakenBack(plan, context);
   if (!isNoop(plan)) {
     const agreed = await context.prompter.confirm({
       message: `Create bastion ${spec.name}?`,
@@ -196,6 +197,22 @@ async function runUp(options: UpOptions, context: CommandContext): Promise<void>
     });
     throw error;
   }
+}
+
+/** A bastion that is kept may have two minutes left. */
+async function warnIfTakenBack(plan: Plan, context: CommandContext): Promise<void> {
+  const kept = plan.steps.find((step) => step.kind === 'instance' && step.action === 'keep')?.id;
+  if (kept === undefined) return;
+  const { MARKED } = await import('../../provision/bastion-watch.ts');
+  const status = await (await (await context.account()).ec2()).spotStatus([kept]);
+  if (status.get(kept) !== MARKED) return;
+  context.report({
+    type: 'note',
+    level: 'warning',
+    code: 'bastion-taken-back',
+    message: `bastion ${kept} is being taken back by EC2: run up again in two minutes`,
+    details: { instanceId: kept },
+  });
 }
 
 /** IAM has replicas all over the world; an emulator behind an endpoint of its own has none. */
