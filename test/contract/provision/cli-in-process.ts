@@ -41,15 +41,20 @@ export interface CliWorld {
   readonly signals?: FakeSignals;
   /** False = no retries by the SDK. */
   readonly retries?: boolean;
+  /** Stands between the command and its account. */
+  readonly account?: (account: AwsAccount) => AwsAccount;
   /** All of stdout so far, whenever there is more of it. */
   readonly onStdout?: (text: string) => void;
+  /** The same of stderr. */
+  readonly onStderr?: (text: string) => void;
 }
 
 /** The whole command line with its real adapters, in this process. */
 export async function cli(args: readonly string[], world: CliWorld): Promise<CliOutcome> {
   const terminal = fakeTerminal();
-  const { onStdout } = world;
+  const { onStdout, onStderr } = world;
   if (onStdout !== undefined) terminal.stdout.onText = onStdout;
+  if (onStderr !== undefined) terminal.stderr.onText = onStderr;
   const clock = world.clock ?? hurried(20);
   const deps: CliDeps = {
     env: { ...world.env, HOME: '/nonexistent' },
@@ -62,10 +67,12 @@ export async function cli(args: readonly string[], world: CliWorld): Promise<Cli
       uuid: () => randomUUID(),
     },
     signals: world.signals ?? new FakeSignals(),
-    openAccount: (settings) =>
-      world.retries === false
+    openAccount: async (settings) => {
+      const account = await (world.retries === false
         ? accountWithoutRetries(world.env, settings)
-        : openAwsAccount(settings, world.env, clock),
+        : openAwsAccount(settings, world.env, clock));
+      return world.account?.(account) ?? account;
+    },
     version: '0.1.0-test',
   };
   const status = await runCli(args, deps);
