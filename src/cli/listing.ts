@@ -4,6 +4,7 @@ import {
   findCluster,
   findTasks,
   mapConcurrently,
+  describeVisibleClusters,
 } from '../connect/discover.ts';
 import type { Container, Database, EcsPort, Task } from '../connect/ports.ts';
 import { ageText, readiness } from '../connect/preflight.ts';
@@ -158,7 +159,7 @@ export async function listing(kind: LsOptions['kind'], context: CommandContext):
 
 async function clusters(ecs: EcsPort): Promise<readonly ListRecord[]> {
   const names = await collect(ecs.clusterNames());
-  const found = names.length === 0 ? [] : await ecs.describeClusters(names);
+  const found = await describeVisibleClusters(ecs, names);
   return [...found]
     .sort((a, b) => a.name.localeCompare(b.name))
     .map(({ name, arn, status, activeServices, runningTasks }) => ({

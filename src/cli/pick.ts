@@ -1,5 +1,5 @@
 import type { Wanted } from '../connect/discover.ts';
-import { collect, describeAllServices } from '../connect/discover.ts';
+import { collect, describeAllServices, describeVisibleClusters } from '../connect/discover.ts';
 import {
   actionEntries,
   advance,
@@ -84,7 +84,7 @@ async function runPicker(context: CommandContext, start: PickerState): Promise<P
       case 'done':
         return state;
       case 'cluster': {
-        const clusters = await ecs.describeClusters(await collect(ecs.clusterNames()));
+        const clusters = await describeVisibleClusters(ecs, await collect(ecs.clusterNames()));
         state = await ask(context, state, 'cluster', '--cluster', clusterEntries(clusters));
         break;
       }

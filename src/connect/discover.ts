@@ -1,6 +1,6 @@
 import { noMatch, ToolError, usage } from '../core/errors.ts';
 import { candidateHints } from './nearest.ts';
-import type { EcsPort, Service, Task } from './ports.ts';
+import type { Cluster, EcsPort, Service, Task } from './ports.ts';
 import { isWholeTaskId, matchTaskId, nameOf, rankTasks } from './select.ts';
 
 /** What was asked for; names or ARNs, `task` also the start of an id. */
@@ -45,6 +45,32 @@ export async function describeAllServices(
   for (let start = 0; start < names.length; start += 10) batches.push(names.slice(start, start + 10));
   return (await mapConcurrently(batches, (batch) => ecs.describeServices(cluster, batch))).flat();
 }
+
+/**
+ * Clusters that the person may describe: a grant for one cluster is no reason to show none, and ECS refuses a question
+ * about several as a whole. Throws `access-denied` if none may be described.
+ */
+export async function describeVisibleClusters(
+  ecs: EcsPort,
+  names: readonly string[],
+): Promise<readonly Cluster[]> {
+  if (names.length === 0) return [];
+  try {
+    return await ecs.describeClusters(names);
+  } catch (error) {
+    if (names.length === 1 || !isDenied(error)) throw error;
+    const each = await mapConcurrently(names, (name) =>
+      ecs.describeClusters([name]).catch((refusal: unknown) => {
+        if (isDenied(refusal)) return undefined;
+        throw refusal;
+      }),
+    );
+    if (each.every((found) => found === undefined)) throw error;
+    return each.flatMap((found) => found ?? []);
+  }
+}
+
+const isDenied = (error: unknown): boolean => error instanceof ToolError && error.code === 'access-denied';
 
 /**
  * The cluster's name: as given, out of the task's or service's ARN, the only one there is, or the only one that has the

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 
 import type { Clock } from '../core/clock.ts';
-import { ProtocolError, transport } from '../core/errors.ts';
+import { access, ProtocolError, transport } from '../core/errors.ts';
 import { proxyFor, TunnelAgent } from '../core/proxy.ts';
 
 /** The WebSocket as the session link sees it: whole messages, no events of its own making. */
@@ -69,19 +69,18 @@ export function createOpenSocket(
       socket.on('unexpected-response', (request, response) => {
         const status = response.statusCode ?? 0;
         request.destroy();
+        const message = `the message gateway ${url.host} answered ${status} instead of a WebSocket`;
+        const details = { status, host: url.host };
         reject(
-          transport(
-            'upgrade-refused',
-            `the message gateway ${url.host} answered ${status} instead of a WebSocket`,
-            {
-              hints: [
-                status === 401 || status === 403
-                  ? 'ssmmessages:OpenDataChannel may be missing: fargate-connect policy exec'
-                  : 'try again; the service may be busy',
-              ],
-              details: { status, host: url.host },
-            },
-          ),
+          status === 401 || status === 403
+            ? access('upgrade-refused', message, {
+                hints: ['ssmmessages:OpenDataChannel may be missing: fargate-connect policy exec'],
+                details,
+              })
+            : transport('upgrade-refused', message, {
+                hints: ['try again; the service may be busy'],
+                details,
+              }),
         );
       });
       socket.on('open', () => {
