@@ -1,5 +1,5 @@
 import { noMatch, ToolError, usage } from '../core/errors.ts';
-import { candidateHints } from './nearest.ts';
+import { candidateHints } from './candidate-hints.ts';
 import type { Cluster, EcsPort, Service, Task } from './ports.ts';
 import { isWholeTaskId, matchTaskId, nameOf, rankTasks } from './select.ts';
 

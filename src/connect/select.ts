@@ -1,5 +1,5 @@
 import { noMatch, usage } from '../core/errors.ts';
-import { candidateHints } from './nearest.ts';
+import { candidateHints } from './candidate-hints.ts';
 import type { Container, Task } from './ports.ts';
 
 /** Choices without asking; all of it is pure. */

@@ -6,7 +6,9 @@ export function nearest(word: string, candidates: Iterable<string>, limit = 3): 
     const name = candidate.toLowerCase();
     const allowed = Math.max(1, Math.floor(Math.max(name.length, wanted.length) / 3));
     const contained = wanted.length >= 2 && (name.includes(wanted) || wanted.includes(name));
-    const distance = contained ? 0.5 : editDistance(wanted, name);
+    // Below 1, so before any typing error; the shorter the surplus, the nearer.
+    const surplus = 1 - Math.min(name.length, wanted.length) / Math.max(name.length, wanted.length);
+    const distance = contained ? surplus : editDistance(wanted, name);
     if (distance <= allowed) scored.push({ candidate, distance });
   }
   return scored

@@ -6,7 +6,8 @@ import { describe, expect, test } from 'vitest';
 import { EscapeKeys } from '../../src/connect/escape-keys.ts';
 import { Base64Lines, ExecOutputReader, execScript, NewlineRestorer } from '../../src/connect/exec-script.ts';
 import { hostPort, isLoopback, parseForward, parseTarget } from '../../src/connect/forward-spec.ts';
-import { candidateHints, nearest } from '../../src/connect/nearest.ts';
+import { candidateHints } from '../../src/connect/candidate-hints.ts';
+import { nearest } from '../../src/core/nearest.ts';
 import { shellCommand } from '../../src/connect/shell-command.ts';
 import { quoteWord, quoteWords } from '../../src/connect/shell-words.ts';
 import { splitCommand } from '../../src/sandbox/machines/split-command.ts';
@@ -263,6 +264,6 @@ describe('candidates', () => {
     ]);
     const many = Array.from({ length: 50 }, (_, i) => `service-number-${i}`);
     expect(candidateHints('zz', many, 'ls')[0]).toContain('50');
-    expect(nearest('service-number', many)).toHaveLength(5);
+    expect(candidateHints('service-number', many, 'ls')[0]?.split(', ')).toHaveLength(5);
   });
 });
