@@ -34,7 +34,8 @@ const LONGEST_INTERVAL_MS = 60_000;
 const MISSING_LOOKS = 3;
 
 export const MARKED = 'marked-for-termination';
-export const TAKEN_BACK = 'Server.SpotInstanceTermination';
+/** `Server.SpotInstanceTermination`, or `…Shutdown` while it goes down. */
+const TAKEN_BACK = 'Server.SpotInstance';
 
 export class BastionWatch {
   readonly #deps: WatchDeps;
@@ -130,7 +131,8 @@ export class BastionWatch {
     const stateReason = instance?.stateReason;
     // Somebody may have run `down` within the two minutes: that is no reason to launch anything.
     const bySpot =
-      stateReason === TAKEN_BACK || (this.#isNoticed && stateReason?.startsWith('Client.') !== true);
+      stateReason?.startsWith(TAKEN_BACK) === true ||
+      (this.#isNoticed && stateReason?.startsWith('Client.') !== true);
     this.#events.ended(instance, bySpot);
   }
 }
