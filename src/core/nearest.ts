@@ -1,4 +1,7 @@
-/** The candidates most like `word`, best first: those that contain it, then those at most a third of their letters away. */
+/**
+ * The candidates most like `word`, best first: those that contain it, those at most a third of their letters away, and
+ * those of which some part is that near (`ordrs` means `orders-api`).
+ */
 export function nearest(word: string, candidates: Iterable<string>, limit = 3): readonly string[] {
   const wanted = word.toLowerCase();
   const scored: { readonly candidate: string; readonly distance: number }[] = [];
@@ -10,11 +13,32 @@ export function nearest(word: string, candidates: Iterable<string>, limit = 3): 
     const surplus = 1 - Math.min(name.length, wanted.length) / Math.max(name.length, wanted.length);
     const distance = contained ? surplus : editDistance(wanted, name);
     if (distance <= allowed) scored.push({ candidate, distance });
+    else if (wanted.length >= MIN_PART) {
+      const partly = distanceToPart(wanted, name);
+      if (partly <= Math.floor(wanted.length / 3)) scored.push({ candidate, distance: allowed + partly });
+    }
   }
   return scored
     .sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))
     .slice(0, limit)
     .map((entry) => entry.candidate);
+}
+
+/** Shorter words are like a part of almost anything. */
+const MIN_PART = 4;
+
+/** Edit distance of `word` to that part of `name` which is most like it. */
+function distanceToPart(word: string, name: string): number {
+  let last = Array.from({ length: name.length + 1 }, () => 0);
+  for (let i = 1; i <= word.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= name.length; j++) {
+      const replaced = (last[j - 1] ?? 0) + (word[i - 1] === name[j - 1] ? 0 : 1);
+      row.push(Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, replaced));
+    }
+    last = row;
+  }
+  return Math.min(...last);
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours, each counted once (optimal string alignment). */

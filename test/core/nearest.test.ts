@@ -8,6 +8,8 @@ describe('nearest', () => {
     ['servcie', ['service', 'cluster'], ['service']],
     ['api', ['orders-api', 'payments-api', 'ledger'], ['orders-api', 'payments-api']],
     ['Orders-API', ['orders-api'], ['orders-api']],
+    ['ordrs', ['orders-api', 'billing-worker'], ['orders-api']],
+    ['storfront', ['storefront-web', 'orders-api'], ['storefront-web']],
     ['xyz', ['up', 'down'], []],
     ['', ['up'], []],
   ])('%j among %j is %j', (word, candidates, expected) => {
