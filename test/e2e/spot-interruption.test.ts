@@ -1,0 +1,73 @@
+import pg from 'pg';
+import { afterEach, expect, it } from 'vitest';
+
+import { cli, CliProcess } from '../support/cli-process.ts';
+import { testSandbox } from '../support/test-sandbox.ts';
+
+/** The whole tool in processes of its own, on the wall clock: notice, replacement before the end, the same local port. */
+
+const sandbox = testSandbox({ timing: { spotNoticeMs: 12_000 } });
+const HOST = 'orders-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com';
+let forward: CliProcess | undefined;
+
+afterEach(async () => {
+  forward?.kill('SIGKILL');
+  await forward?.finished;
+});
+
+interface Said {
+  readonly type: string;
+  readonly code?: string;
+  readonly message: string;
+  readonly details: { readonly instanceId: string; readonly replaces: string };
+}
+
+it('a forward outlives the spot instance under it', async () => {
+  const env = sandbox().env;
+  const before = sandbox().snapshot();
+  const up = await cli(['up', '--cluster', 'demo', '--db', 'orders-db', '--yes', '--json'], { env });
+  expect([up.status, up.stderr]).toEqual([0, up.stderr]);
+  const { instanceId } = JSON.parse(up.stdout) as { instanceId: string };
+
+  forward = new CliProcess(['forward', '-L', `0:${HOST}:5432`, '--via', 'bastion', '--json'], { env });
+  const [line] = await forward.until('stdout', /\{.*"forward-ready".*\}\n/);
+  const { port } = (JSON.parse(line) as { local: { port: number } }).local;
+  const open = await connect(port);
+  const answer = async (client: pg.Client): Promise<unknown> =>
+    (await client.query('SELECT count(*)::int AS orders FROM orders')).rows[0] as unknown;
+  const reset = new Promise((resolve) => open.once('end', resolve));
+
+  expect(sandbox().faults.interruptSpotInstance(instanceId)).toBe(true);
+  await forward.until('stderr', /is being taken back by EC2, a replacement is coming/);
+  const [note] = await forward.until('stderr', /\{[^\n]*"bastion-replaced"[^\n]*\}/);
+  const { details } = JSON.parse(note) as Said;
+  expect(details.replaces).toBe(instanceId);
+  expect(details.instanceId).not.toBe(instanceId);
+  // Prepared within the notice: what is open goes on through the old instance meanwhile.
+  expect(await answer(open)).toEqual({ orders: 420 });
+
+  await reset;
+  const next = await connect(port);
+  expect(await answer(next)).toEqual({ orders: 420 });
+  await next.end();
+  await forward.until('stderr', /"replaced"/);
+  forward.kill('SIGINT');
+  expect(await forward.finished).toMatchObject({ status: 0 });
+
+  expect(await cli(['down', '--yes'], { env })).toMatchObject({ status: 0 });
+  expect(sandbox().snapshot()).toBe(before);
+});
+
+async function connect(port: number): Promise<pg.Client> {
+  const client = new pg.Client({
+    host: '127.0.0.1',
+    port,
+    user: 'orders',
+    password: 'orders-sandbox-only',
+    database: 'orders',
+    connectionTimeoutMillis: 30_000,
+  });
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
+}
