@@ -13,6 +13,8 @@ export interface BastionRoute {
   readonly instanceId: string;
   /** Aborted with an Error when the instance ends. */
   readonly lost: AbortSignal;
+  /** Aborted when its replacement is ready, which may be before it ends. */
+  readonly superseded: AbortSignal;
 }
 
 export interface KeeperOptions {
@@ -33,6 +35,7 @@ interface Kept {
   readonly bastion: Bastion;
   readonly watch: BastionWatch;
   readonly lost: AbortController;
+  readonly superseded: AbortController;
   isTakenBack: boolean;
   replacement: Replacement | undefined;
 }
@@ -133,6 +136,7 @@ export class BastionKeeper {
       bastion,
       watch,
       lost: new AbortController(),
+      superseded: new AbortController(),
       isTakenBack: false,
       replacement: undefined,
     };
@@ -161,6 +165,7 @@ export class BastionKeeper {
     const replacement: Replacement = {
       done: launching.then((bastion) => {
         replacement.state = bastion === undefined ? 'none' : 'ready';
+        if (bastion !== undefined) kept.superseded.abort(new Error(`${bastion.instanceId} takes its place`));
         return bastion;
       }),
       cancel,
@@ -232,7 +237,8 @@ export class BastionKeeper {
   }
 }
 
-const routeOf = ({ bastion, lost }: Kept): BastionRoute => ({
+const routeOf = ({ bastion, lost, superseded }: Kept): BastionRoute => ({
   instanceId: bastion.instanceId,
   lost: lost.signal,
+  superseded: superseded.signal,
 });

@@ -146,12 +146,12 @@ async function openRoute(
 ): Promise<ForwardRoute> {
   const ssm = await (await context.account()).ssm();
   if (typeof way === 'object') {
-    const { instanceId: target, lost } = await way.route();
+    const { instanceId: target, lost, superseded } = await way.route();
     const [session] = await Promise.all([
       ssm.startSession(forwardRequest(target, remote, localPort)),
       way.look(),
     ]);
-    return { via: 'bastion', target, session, lost };
+    return { via: 'bastion', target, session, lost, superseded };
   }
   const via = way;
   if (via === 'bastion') {

@@ -15,6 +15,8 @@ export interface ForwardRoute {
   readonly session: SessionStart;
   /** Aborted, with the reason as an Error, when the target is known to be gone, whatever the session still believes. */
   readonly lost?: AbortSignal;
+  /** Aborted when a better route is there while this one still carries: new connections move, open ones stay. */
+  readonly superseded?: AbortSignal;
 }
 
 export interface ForwardOptions {
@@ -45,6 +47,10 @@ export class Forward {
   readonly #options: ForwardOptions;
   readonly #ending = new AbortController();
   #current: OpenRoute | undefined;
+  /** The session that the listener's connections go to. */
+  #serving: PortSession | undefined;
+  /** Sessions that were superseded and still carry connections. */
+  readonly #leaving = new Set<PortSession>();
 
   constructor(options: ForwardOptions) {
     this.#options = options;
@@ -74,6 +80,10 @@ export class Forward {
       const startedAt = deps.clock.now();
       const reason = await endOf(current);
       if (this.#ending.signal.aborted) return;
+      if (reason === SUPERSEDED) {
+        await this.#move(current);
+        continue;
+      }
       listener.hold();
       deps.report({ type: 'session-state', state: 'interrupted', reason });
       const since = deps.clock.now();
@@ -85,7 +95,30 @@ export class Forward {
 
   async close(): Promise<void> {
     this.#ending.abort(new Error('the forward was closed'));
-    await Promise.all([this.#options.listener.close(), this.#current?.session.close()]);
+    const sessions = [...this.#leaving, ...(this.#current === undefined ? [] : [this.#current.session])];
+    await Promise.all([this.#options.listener.close(), ...sessions.map((session) => session.close())]);
+  }
+
+  /** New connections go another way before this one ends; until then the old one serves. */
+  async #move({ route, session }: OpenRoute): Promise<void> {
+    const { superseded: _, ...old } = route;
+    try {
+      this.#current = await this.#openSession();
+    } catch (error) {
+      this.#options.deps.debug?.(`not moved yet: ${error instanceof Error ? error.message : String(error)}`);
+      this.#current = { route: old, session };
+      return;
+    }
+    this.#leaving.add(session);
+    void endOf({ route: old, session }).then(
+      () => this.#leaving.delete(session),
+      () => this.#leaving.delete(session),
+    );
+    this.#options.deps.report({
+      type: 'session-state',
+      state: 'replaced',
+      reason: 'a new session carries new connections, open ones stay where they are',
+    });
   }
 
   async #replace(outage: AwakeTime, firstAttempt: number): Promise<OpenRoute | undefined> {
@@ -107,12 +140,16 @@ export class Forward {
   async #openSession(): Promise<OpenRoute> {
     const { deps, listener, openRoute } = this.#options;
     const route = await openRoute();
-    const open = (): void => listener.open((socket) => session.accept(socket));
+    const open = (): void => {
+      if (this.#serving === session) listener.open((socket) => session.accept(socket));
+    };
     const session: PortSession = new PortSession(route.session, route.target, deps, {
       connections: (count) =>
         deps.report({ type: 'forward-connection', localPort: listener.port, open: count }),
       // A connection that waits is served by whatever comes next; one that the lost session had is reset with it.
-      interrupted: () => listener.hold(),
+      interrupted: () => {
+        if (this.#serving === session) listener.hold();
+      },
       resumed: open,
     });
     try {
@@ -125,27 +162,36 @@ export class Forward {
       await session.close();
       throw this.#ending.signal.reason;
     }
+    this.#serving = session;
     open();
     return { route, session };
   }
 }
 
-/** Why the route carries nothing any more. A session whose target is gone is not waited for: it would go on trying to resume. */
-async function endOf({ route, session }: OpenRoute): Promise<string> {
-  const { lost } = route;
+/** What `endOf` says of a route that did not end. */
+const SUPERSEDED = Symbol('superseded');
+
+/**
+ * Why the route carries nothing any more, or that a better one is there. A session whose target is gone is not waited
+ * for: it would go on trying to resume.
+ */
+async function endOf({ route, session }: OpenRoute): Promise<string | typeof SUPERSEDED> {
   const said = session.ended().then(endMessage, (error: unknown) => {
     if (error instanceof ToolError) return error.message;
     throw error;
   });
-  if (lost === undefined) return said;
-  const gone = whenAborted(lost);
+  const { lost, superseded } = route;
+  const signals = [lost, superseded].flatMap((signal) => (signal === undefined ? [] : [whenAborted(signal)]));
   try {
-    return await Promise.race([said, gone.promise]);
+    return await Promise.race([said, ...signals.map((signal) => signal.promise)]);
   } catch (error) {
-    if (!lost.aborted) throw error;
-    session.close().catch(() => undefined);
-    return lost.reason instanceof Error ? lost.reason.message : 'the target is gone';
+    if (lost?.aborted === true) {
+      session.close().catch(() => undefined);
+      return lost.reason instanceof Error ? lost.reason.message : 'the target is gone';
+    }
+    if (superseded?.aborted === true) return SUPERSEDED;
+    throw error;
   } finally {
-    gone.dispose();
+    for (const signal of signals) signal.dispose();
   }
 }

@@ -43,14 +43,13 @@ it('a forward outlives the spot instance under it', async () => {
   const { details } = JSON.parse(note) as Said;
   expect(details.replaces).toBe(instanceId);
   expect(details.instanceId).not.toBe(instanceId);
-  // Prepared within the notice: what is open goes on through the old instance meanwhile.
-  expect(await answer(open)).toEqual({ orders: 420 });
-
-  await reset;
+  await forward.until('stderr', /"replaced"/);
+  // Within the notice: who comes goes the new way, and what is open goes on until the old instance ends.
   const next = await connect(port);
+  expect(await Promise.all([answer(open), answer(next)])).toEqual([{ orders: 420 }, { orders: 420 }]);
+  await reset;
   expect(await answer(next)).toEqual({ orders: 420 });
   await next.end();
-  await forward.until('stderr', /"replaced"/);
   forward.kill('SIGINT');
   expect(await forward.finished).toMatchObject({ status: 0 });
 
