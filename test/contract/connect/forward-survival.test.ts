@@ -16,7 +16,13 @@ afterEach(async () => {
 /** Milliseconds instead of minutes; the proportions stay. */
 const TIMING = { refusedBudgetMs: 100, maxOutageMs: 400, pingEveryMs: 50, pongWithinMs: 50 };
 
-async function forwarding() {
+interface Signals {
+  readonly lost?: AbortSignal;
+  readonly superseded?: AbortSignal;
+}
+
+/** `signals` are those of the first route. */
+async function forwarding(signals: Signals = {}) {
   const lab = await PortLab.start();
   closers.push(() => lab.close());
   await lab.serve((socket) => {
@@ -32,7 +38,12 @@ async function forwarding() {
     deps: lab.deps({ timing: TIMING }),
     openRoute: () => {
       routes++;
-      return Promise.resolve({ target: lab.lab.machine.target, via: 'task', session: lab.grant() });
+      return Promise.resolve({
+        target: lab.lab.machine.target,
+        via: 'task',
+        session: lab.grant(),
+        ...(routes === 1 ? signals : {}),
+      });
     },
   });
   await forward.start();
@@ -115,4 +126,39 @@ test('a peer that falls silent is noticed, said, and outlived', async () => {
   lab.lab.gateway.faults.set();
   expect(await answered(socket, 'after')).toBe('re: after');
   socket.destroy();
+});
+
+test('a target that is known to be gone is left at once, though its session says nothing', async () => {
+  const gone = new AbortController();
+  const { lab, listener } = await forwarding({ lost: gone.signal });
+  const open = dial(listener.port);
+  expect(await answered(open, 'before')).toBe('re: before');
+  const end = outcome(open);
+  gone.abort(new Error('bastion i-1 was taken back by EC2'));
+  const waiting = dial(listener.port);
+  expect(await end).toBe('reset');
+  expect(await answered(waiting, 'still there?')).toBe('re: still there?');
+  expect(lab.states()).toEqual(['interrupted', 'replaced']);
+  expect(lab.reports).toContainEqual(
+    expect.objectContaining({ state: 'interrupted', reason: 'bastion i-1 was taken back by EC2' }),
+  );
+  waiting.destroy();
+});
+
+test('a better route takes new connections, open ones stay until their target goes', async () => {
+  const [better, gone] = [new AbortController(), new AbortController()];
+  const { lab, listener, routes } = await forwarding({ superseded: better.signal, lost: gone.signal });
+  const open = dial(listener.port);
+  expect(await answered(open, 'before')).toBe('re: before');
+  better.abort(new Error('i-2 takes its place'));
+  await until(() => lab.states().includes('replaced'));
+  const next = dial(listener.port);
+  expect(await answered(next, 'new')).toBe('re: new');
+  expect(await answered(open, 'old')).toBe('re: old');
+  const end = outcome(open);
+  gone.abort(new Error('bastion i-1 was taken back by EC2'));
+  expect(await end).toBe('reset');
+  expect(await answered(next, 'still')).toBe('re: still');
+  expect([routes(), lab.states()]).toEqual([2, ['replaced']]);
+  next.destroy();
 });
