@@ -10,7 +10,8 @@ import type { CommandContext } from './context.ts';
 
 /** Which instance carries a forward now, and whether it still does. */
 export interface BastionRoute {
-  readonly instanceId: string;
+  readonly bastion: Bastion;
+  readonly watch: Pick<BastionWatch, 'look'>;
   /** Aborted with an Error when the instance ends. */
   readonly lost: AbortSignal;
   /** Aborted when its replacement is ready, which may be before it ends. */
@@ -68,7 +69,7 @@ export class BastionKeeper {
    */
   async route(): Promise<BastionRoute> {
     // A lost session is often the first that is seen of a lost bastion.
-    await this.look();
+    await this.#latest?.watch.look();
     const latest = this.#latest;
     const replacement = latest?.replacement;
     if (latest !== undefined && replacement !== undefined) {
@@ -81,11 +82,6 @@ export class BastionKeeper {
     });
     this.#failure = undefined;
     return routeOf(this.#keep(bastion));
-  }
-
-  /** Looks at what carries the forwards now; for the time that a session takes to start. */
-  async look(): Promise<void> {
-    await this.#latest?.watch.look();
   }
 
   /** Ends the watching, and a replacement that is under way; what that has launched, `down` removes. */
@@ -237,8 +233,9 @@ export class BastionKeeper {
   }
 }
 
-const routeOf = ({ bastion, lost, superseded }: Kept): BastionRoute => ({
-  instanceId: bastion.instanceId,
+const routeOf = ({ bastion, watch, lost, superseded }: Kept): BastionRoute => ({
+  bastion,
+  watch,
   lost: lost.signal,
   superseded: superseded.signal,
 });

@@ -10,7 +10,7 @@ import { forwardRequest } from '../connect/session-documents.ts';
 import { whenAborted } from '../connect/shell-session.ts';
 import { StdioConnection } from '../connect/stdio-connection.ts';
 import { failed, usage } from '../core/errors.ts';
-import type { BastionKeeper } from './bastion-keeper.ts';
+import type { BastionKeeper, BastionRoute } from './bastion-keeper.ts';
 import type { CommandContext } from './context.ts';
 import { channelDeps, pluginCall, resolveOptions, wantedOf } from './session-setup.ts';
 
@@ -84,8 +84,7 @@ export async function forwardStdio(
   const { terminal, signal } = context;
   const via = routeKind(options, [{ remoteHost: remote.host }], context);
   const deps: ChannelDeps = await channelDeps(context);
-  const keeper = via === 'bastion' ? await keeperOf({ ...options, replace: false }, context) : undefined;
-  const route = await openRoute(keeper ?? via, remote, options, context);
+  const route = await openRoute(via, remote, options, context);
   const session = new PortSession(route.session, route.target, deps);
   const aborted = whenAborted(signal);
   context.scope.add(async () => {
@@ -145,21 +144,18 @@ async function openRoute(
   localPort = 0,
 ): Promise<ForwardRoute> {
   const ssm = await (await context.account()).ssm();
-  if (typeof way === 'object') {
-    const { instanceId: target, lost, superseded } = await way.route();
+  if (way !== 'task') {
+    const { checkPort } = await import('./bastion-target.ts');
+    const route = way === 'bastion' ? watchedBastion(options.name, context) : way.route();
+    const { bastion, watch, ...signals } = await route;
+    checkPort(bastion, remote);
+    const target = bastion.instanceId;
     const [session] = await Promise.all([
       ssm.startSession(forwardRequest(target, remote, localPort)),
-      way.look(),
+      // A bastion on its last two minutes is better known before anything goes through it.
+      watch.look(),
     ]);
-    return { via: 'bastion', target, session, lost, superseded };
-  }
-  const via = way;
-  if (via === 'bastion') {
-    const { checkPort, findBastion } = await import('./bastion-target.ts');
-    const bastion = await findBastion(context, options.name);
-    checkPort(bastion, remote);
-    const { instanceId: target } = bastion;
-    return { via, target, session: await ssm.startSession(forwardRequest(target, remote, localPort)) };
+    return { via: 'bastion', target, session, ...signals };
   }
   const resolving = await resolveOptions(context, 'network');
   const wanted: Wanted = wantedOf(context, options.service);
@@ -168,7 +164,22 @@ async function openRoute(
   const session = await whenConnected(resolved, resolving, () =>
     ssm.startSession(forwardRequest(target, remote, localPort)),
   );
-  return { via, target, session };
+  return { via: 'task', target, session };
+}
+
+/** For what cannot move to another instance: its end is said, no more. */
+async function watchedBastion(
+  name: string | undefined,
+  context: CommandContext,
+): Promise<Pick<BastionRoute, 'bastion' | 'watch'> & Partial<BastionRoute>> {
+  const [{ findBastion }, { watchForNotice }] = await Promise.all([
+    import('./bastion-target.ts'),
+    import('./bastion-notice.ts'),
+  ]);
+  const bastion = await findBastion(context, name);
+  const watch = await watchForNotice(bastion, context);
+  context.scope.add(() => watch.close());
+  return { bastion, watch };
 }
 
 async function keeperOf(options: RouteOptions, context: CommandContext): Promise<BastionKeeper> {
