@@ -136,8 +136,11 @@ async function applyStep(
       await admitAtDatabase(step, spec, progress.groupId, deps);
       break;
     case 'launch-template':
-      if (step.action === 'replace' && step.id !== undefined) await ec2.deleteLaunchTemplate(step.id);
-      progress.templateId = await createTemplate(spec, progress, spec.market, deps);
+      progress.templateId =
+        step.parent === progress.groupId && step.id !== undefined
+          ? // The group that seemed to be gone was only not visible yet.
+            step.id
+          : await replaceTemplate(step, spec, progress, deps);
       break;
     case 'instance': {
       await settle(progress, deps, stepId);
@@ -380,6 +383,16 @@ export function templateDigest(spec: BastionSpec): string {
   return hex(sha256(utf8(JSON.stringify(content)))).slice(0, 16);
 }
 
+async function replaceTemplate(
+  step: PlanStep,
+  spec: BastionSpec,
+  progress: Progress,
+  deps: ApplyDeps,
+): Promise<string> {
+  if (step.action === 'replace' && step.id !== undefined) await deps.ec2.deleteLaunchTemplate(step.id);
+  return createTemplate(spec, progress, spec.market, deps);
+}
+
 function createTemplate(
   spec: BastionSpec,
   progress: Progress,
@@ -398,7 +411,7 @@ function createTemplate(
     rootDevice: image?.rootDevice ?? '/dev/xvda',
     volumeGiB: Math.max(...spec.images.map((candidate) => candidate.volumeGiB)),
     market,
-    tags: { ...spec.tags, [TAG.digest]: templateDigest(spec) },
+    tags: { ...spec.tags, [TAG.digest]: templateDigest(spec), [TAG.group]: progress.groupId },
     instanceTags: spec.tags,
   };
   return createOrAdopt(

@@ -19,6 +19,8 @@ export const TAG = {
   role: 'fargate-connect:role',
   /** Id of the spot instance whose place this one takes; both may live for the two minutes of the notice. */
   replaces: 'fargate-connect:replaces',
+  /** Security group that a launch template names. */
+  group: 'fargate-connect:group',
   /** Digest of what a launch template was made from. */
   digest: 'fargate-connect:digest',
   version: 'fargate-connect:version',

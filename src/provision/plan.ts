@@ -30,7 +30,7 @@ export interface PlanStep {
   /** Of what exists; undefined for what is only to be created. */
   readonly id: string | undefined;
   readonly reason: string;
-  /** The group in which a database rule lives, or the database it is for. */
+  /** The group in which a database rule lives, the database it is for, or the group that a template to be replaced names. */
   readonly parent?: string;
 }
 
@@ -324,7 +324,7 @@ function launchSteps(
   }
   const pools = `${spec.types.join(', ')} in ${spec.network.subnets.map((subnet) => subnet.id).join(', ')}`;
   return [
-    templateStep(template, common, spec, digest, now),
+    templateStep(template, common, spec, groupFor(inventory, spec)?.id, digest, now),
     step('create', 'instance', common, `${spec.market}, one of ${pools}`),
   ];
 }
@@ -333,6 +333,7 @@ function templateStep(
   template: LaunchTemplate | undefined,
   name: string,
   spec: BastionSpec,
+  groupId: string | undefined,
   digest: string,
   now: number,
 ): PlanStep {
@@ -343,6 +344,12 @@ function templateStep(
       name,
       'IMDSv2 only, encrypted root, no key pair, ends on shutdown',
     );
+  const named = template.tags[TAG.group];
+  if (named !== undefined && named !== groupId)
+    return step('replace', 'launch-template', name, `names ${named}, which is gone`, {
+      id: template.id,
+      parent: named,
+    });
   if (template.tags[TAG.digest] === digest)
     return step('keep', 'launch-template', name, 'is what it should be', { id: template.id });
   if (now - template.createdAt < YOUNG_MS && template.tags[TAG.cluster] === spec.cluster)

@@ -172,6 +172,20 @@ describe('the plan of up', () => {
       "
     `);
   });
+  it('for a template whose group is gone, however young it is', () => {
+    const templates = full.templates.map((template) => ({
+      ...template,
+      createdAt: NOW - 5_000,
+      tags: { ...template.tags, [TAG.group]: 'sg-gone' },
+    }));
+    for (const inventory of [
+      { ...empty, templates },
+      { ...full, instances: [], templates },
+    ])
+      expect(table(inventory)).toMatch(/± replace +launch-template .* names sg-gone, which is gone/);
+    const named = templates.map((each) => ({ ...each, tags: { ...each.tags, [TAG.group]: group.id } }));
+    expect(table({ ...full, instances: [], templates: named })).toMatch(/= keep +launch-template .* joined/);
+  });
   it('for a stopped instance, a changed policy, a group that lets everything out', () => {
     const everything = { protocol: '-1', fromPort: 0, toPort: 65_535, cidr: '0.0.0.0/0' };
     expect(
