@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
+const EXHAUSTIVE = ['crash-*', 'race', '*-proof'].map((name) => `test/contract/provision/${name}.test.ts`);
+
 /**
- * Projects by what they cost: `unit` is pure and quick; `contract` drives the real SDK against the sandbox;
+ * Projects by what they cost: `unit` is pure and quick; `contract` drives the real SDK against the sandbox; `crash` goes
+ * through every API call, grant and seed of provisioning (minutes; the other projects together are the quick feedback);
  * `e2e` drives the built CLI (`npm test` builds first) and runs serially, because its processes compete for cores.
  * `soak` is only run by `npm run test:soak`.
  */
@@ -21,8 +24,18 @@ export default defineConfig({
         test: {
           name: 'contract',
           include: ['test/contract/**/*.test.ts', 'test/sandbox/**/*.test.ts'],
+          exclude: EXHAUSTIVE,
           pool: 'forks',
           testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'crash',
+          include: EXHAUSTIVE,
+          pool: 'forks',
+          testTimeout: 900_000,
           hookTimeout: 60_000,
         },
       },

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../src/core/clock.ts';
+import type { Timing } from '../../../src/sandbox/contracts.ts';
 import type { ApiFault, ApiFaultKind } from '../../../src/sandbox/api-faults.ts';
 import type { Sandbox } from '../../../src/sandbox/sandbox.ts';
 import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
@@ -44,8 +45,15 @@ export const MISHAPS: readonly Mishap[] = [
 export const UP = ['up', '--cluster', 'demo', '--yes', '--allow-db', 'billing-db'] as const;
 export const DOWN = ['down', '--yes'] as const;
 
+/** An instance that boots takes its time in earnest, but the account's own delays need not. */
+export const QUICK: Partial<Timing> = {
+  instancePendingMs: 10,
+  instanceShutdownMs: 10,
+  profilePropagationMs: 15,
+};
+
 /** `up` polls while an instance boots, in real time; `down` only waits for what the sandbox does at once. */
-const clockFor = (args: readonly string[]): Clock => hurried(args[0] === 'down' ? 60 : 10);
+const clockFor = (args: readonly string[]): Clock => hurried(args[0] === 'down' ? 300 : 30);
 
 /** One command with something wrong at call k, without retries that would hide it. */
 export async function withMishap(

@@ -44,7 +44,7 @@ export class Turns {
     this.#busy = true;
     for (;;) {
       // The run that has just got an answer asks its next question in a moment.
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
       const next = this.#next();
       if (next === undefined) break;
       await next();
