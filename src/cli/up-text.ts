@@ -1,6 +1,7 @@
 import type { Bastion } from '../provision/bastion.ts';
 import { describeCost, describeDuration, hourlyCost } from '../provision/lease.ts';
-import { describePlan, type Plan } from '../provision/plan.ts';
+import { describePlan } from '../provision/plan-text.ts';
+import type { Plan } from '../provision/plan.ts';
 import { cheapestPool } from '../provision/pool.ts';
 import type { SpotPrice } from '../provision/ports.ts';
 import type { BastionSpec } from '../provision/spec.ts';
@@ -35,12 +36,19 @@ function costOf({ spec, prices }: UpFacts): {
   return { text: describeCost(cost, pool, volumeGiB), perHour, pool };
 }
 
+/** Columns for lines of talk; programs get them whole. */
+export const talkWidth = ({ terminal, settings }: CommandContext): number =>
+  terminal.stderrIsTty && settings.output !== 'json' ? terminal.size().columns : Number.POSITIVE_INFINITY;
+
+const stdoutWidth = ({ terminal }: CommandContext): number =>
+  terminal.stdoutIsTty ? terminal.size().columns : Number.POSITIVE_INFINITY;
+
 /** The plan as talk, before the question. */
 export function reportPlan(facts: UpFacts, context: CommandContext): void {
   const { spec } = facts;
   const say = (code: string, message: string): void =>
     context.report({ type: 'note', level: 'info', code, message });
-  for (const line of describePlan(facts.plan)) say('plan', line);
+  for (const line of describePlan(facts.plan, talkWidth(context))) say('plan', line);
   say('network', `network: ${spec.network.vpcId}, ${spec.network.reason}`);
   say('price', `price: ${costOf(facts).text}`);
   const idle = spec.idleMinutes === 0 ? 'never when idle' : `after ${spec.idleMinutes} idle minutes`;
@@ -109,7 +117,7 @@ export function writeDryRun(facts: UpFacts, context: CommandContext): void {
       `Bastion ${spec.name} in ${spec.region}`,
       '',
       'Plan',
-      ...describePlan(plan).map((line) => `  ${line}`),
+      ...describePlan(plan, stdoutWidth(context) - 2).map((line) => `  ${line}`),
       '',
       `Network: ${spec.network.vpcId}, ${spec.network.reason}`,
       ...subnets,

@@ -411,20 +411,3 @@ export function planDown(inventory: Inventory): Plan {
 
 /** Nothing but `keep`. */
 export const isNoop = (plan: Plan): boolean => plan.steps.every((item) => item.action === 'keep');
-
-const SIGN: Readonly<Record<PlanAction, string>> = {
-  create: '+',
-  keep: '=',
-  update: '~',
-  replace: '±',
-  delete: '-',
-};
-
-/** One aligned line for each step: `+ create  role  NAME  reason`. */
-export function describePlan(plan: Plan): readonly string[] {
-  const kind = Math.max(0, ...plan.steps.map((item) => item.kind.length));
-  const name = Math.max(0, ...plan.steps.map((item) => item.name.length));
-  return plan.steps.map((item) =>
-    `${SIGN[item.action]} ${item.action.padEnd(7)}  ${item.kind.padEnd(kind)}  ${item.name.padEnd(name)}  ${item.reason}`.trimEnd(),
-  );
-}

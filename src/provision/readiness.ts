@@ -70,12 +70,10 @@ async function inStep<T>(
   title: string,
   work: () => Promise<T>,
 ): Promise<T> {
-  const started = deps.clock.now();
   deps.report({ type: 'step-started', step, title });
   try {
     const result = await work();
-    const seconds = Math.round((deps.clock.now() - started) / 1000);
-    deps.report({ type: 'step-done', step, title, detail: `${seconds} s` });
+    deps.report({ type: 'step-done', step, title });
     return result;
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 
 import type { Inventory } from '../../src/provision/inventory.ts';
 import { resourceNames, TAG } from '../../src/provision/names.ts';
-import { describePlan, planDown, planUp } from '../../src/provision/plan.ts';
+import { describePlan } from '../../src/provision/plan-text.ts';
+import { planDown, planUp } from '../../src/provision/plan.ts';
 import type { Instance, SecurityGroup } from '../../src/provision/ports.ts';
 import type { BastionSpec } from '../../src/provision/spec.ts';
 import { NOW, sampleSpec } from './sample-spec.ts';
@@ -300,6 +301,22 @@ describe('the plan of up', () => {
     expect(() => planUp(inventory, sampleSpec(change), 'new', NOW)).toThrow(
       expect.objectContaining({ code }) as Error,
     );
+  });
+});
+
+describe('a plan on a narrow terminal', () => {
+  const plan = planUp(empty, sampleSpec(), 'new', NOW);
+  it.each([60, 80, 100, 120, 140])('%i columns', (width) => {
+    const lines = describePlan(plan, width);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(Math.max(width, 72));
+    const words = (text: readonly string[]): string => text.join(' ').replace(/ +/g, ' ');
+    expect(words(lines)).toBe(words(describePlan(plan)));
+  });
+  it('puts the reason below where its column would be narrow', () => {
+    expect(describePlan(plan, 90).slice(0, 2)).toEqual([
+      '+ create   boundary          fargate-connect-default-eu-west-1-boundary',
+      '      limits what the role could ever do',
+    ]);
   });
 });
 

@@ -87,9 +87,11 @@ async function agree(
   options: DownOptions,
   context: CommandContext,
 ): Promise<void> {
-  const [{ refuseIfInUse }, { planDown, describePlan }] = await Promise.all([
+  const [{ refuseIfInUse }, { planDown }, { describePlan }, { talkWidth }] = await Promise.all([
     import('../../provision/teardown.ts'),
     import('../../provision/plan.ts'),
+    import('../../provision/plan-text.ts'),
+    import('../up-text.ts'),
   ]);
   if (!options.force) {
     const ssm = await (await context.account()).ssm();
@@ -97,7 +99,7 @@ async function agree(
       await refuseIfInUse(inventory, identity.arn, (instanceId) => ssm.activeSessions(instanceId));
   }
   for (const { inventory } of full) {
-    for (const message of describePlan(planDown(inventory)))
+    for (const message of describePlan(planDown(inventory), talkWidth(context)))
       context.report({ type: 'note', level: 'info', code: 'plan', message });
   }
   const names = full.map((target) => target.inventory.name).join(', ');

@@ -207,28 +207,37 @@ async function ifAllowed<T>(
   }
 }
 
+/** The agent is worth a word only when it does not answer. */
+const stateText = ({ state, agent }: BastionStatus): string =>
+  state !== 'running' || agent === 'Online' ? state : `${state}, agent ${agent ?? 'not yet online'}`;
+
+const leftText = (ms: number, duration: (ms: number) => string): string => (ms <= 0 ? 'over' : duration(ms));
+
+/** User name or role session of an ARN; all of it is in --json. */
+const lastPart = (arn: string): string => arn.slice(arn.lastIndexOf('/') + 1);
+
 async function writeTable(
   rows: readonly BastionStatus[],
   options: StatusOptions,
   context: CommandContext,
 ): Promise<void> {
-  const [{ renderTable }, { describeDuration, dollars }] = await Promise.all([
+  const [{ renderTable }, { duration }, { dollars }] = await Promise.all([
     import('../../ui/table.ts'),
+    import('../../ui/printable.ts'),
     import('../../provision/lease.ts'),
   ]);
   const now = context.clock.now();
   const table = renderTable(
     [
-      'name',
+      { title: 'name', shrink: true },
       ...(options.allRegions ? ['region'] : []),
       'instance',
-      'state',
-      'agent',
-      'type',
+      { title: 'state', shrink: true },
+      { title: 'type', shrink: true },
       'age',
       'left',
-      'idle end',
-      'sessions',
+      'idle',
+      { title: 'sessions', align: 'right' },
       'cost',
       { title: 'owner', shrink: true },
     ],
@@ -236,15 +245,14 @@ async function writeTable(
       row.name,
       ...(options.allRegions ? [row.region] : []),
       row.instanceId ?? undefined,
-      row.state,
-      row.agent ?? undefined,
+      stateText(row),
       row.type === null ? undefined : `${row.type} ${row.market ?? ''}`,
-      row.launchedAt === null ? undefined : describeDuration(now - Date.parse(row.launchedAt)),
-      row.expiresAt === null ? undefined : describeDuration(Date.parse(row.expiresAt) - now),
-      row.idleMinutes === null ? undefined : row.idleMinutes === 0 ? 'never' : `${row.idleMinutes} min`,
+      row.launchedAt === null ? undefined : duration(now - Date.parse(row.launchedAt)),
+      row.expiresAt === null ? undefined : leftText(Date.parse(row.expiresAt) - now, duration),
+      row.idleMinutes === null ? undefined : row.idleMinutes === 0 ? 'never' : `${row.idleMinutes}m`,
       row.sessions ?? undefined,
       row.cost === null ? undefined : dollars(row.cost),
-      row.owner ?? undefined,
+      row.owner === null ? undefined : lastPart(row.owner),
     ]),
     {
       color: context.settings.color,

@@ -43,6 +43,8 @@ export interface CliWorld {
   readonly retries?: boolean;
   /** Stands between the command and its account. */
   readonly account?: (account: AwsAccount) => AwsAccount;
+  /** What the streams are connected to; absent = no terminal. */
+  readonly tty?: Parameters<typeof fakeTerminal>[0];
   /** All of stdout so far, whenever there is more of it. */
   readonly onStdout?: (text: string) => void;
   /** The same of stderr. */
@@ -51,7 +53,7 @@ export interface CliWorld {
 
 /** The whole command line with its real adapters, in this process. */
 export async function cli(args: readonly string[], world: CliWorld): Promise<CliOutcome> {
-  const terminal = fakeTerminal();
+  const terminal = fakeTerminal(world.tty);
   const { onStdout, onStderr } = world;
   if (onStdout !== undefined) terminal.stdout.onText = onStdout;
   if (onStderr !== undefined) terminal.stderr.onText = onStderr;

@@ -13,6 +13,7 @@ export interface Statement {
   readonly Sid: string;
   readonly Effect: string;
   readonly Action: string | readonly string[];
+  readonly Resource?: unknown;
 }
 export interface Document {
   readonly Version: string;

@@ -69,7 +69,7 @@ const tail = (outcome: CliOutcome): string => `exit ${outcome.status} ${outcome.
 const ends = new Map<string, number>();
 const count = (end: string): void => void ends.set(end, (ends.get(end) ?? 0) + 1);
 afterAll(() => {
-  const lines = [...ends].sort().map(([end, times]) => `  ${times} × ${end}`);
+  const lines = [...ends].map(([end, times]) => `  ${end}: ${times} times`).sort();
   process.stdout.write(`races, ${LOT * LOTS.length} seeds of each kind:\n${lines.join('\n')}\n`);
 });
 

@@ -113,7 +113,7 @@ const first = (documents: readonly Document[]): Document => {
 
 const everything: Document = {
   Version: '2012-10-17',
-  Statement: [{ Sid: 'All', Effect: 'Allow', Action: '*', ...{ Resource: '*' } }],
+  Statement: [{ Sid: 'All', Effect: 'Allow', Action: '*', Resource: '*' }],
 };
 
 const CASES: readonly Case[] = (['demo', undefined] as const).flatMap((cluster): readonly Case[] => {

@@ -27,7 +27,11 @@ export class Turns {
           },
         });
       };
-    return { ...account, ec2: inTurn(account.ec2), iam: inTurn(account.iam) };
+    return {
+      ...account,
+      ec2: inTurn(() => account.ec2()),
+      iam: inTurn(() => account.iam()),
+    };
   }
 
   #take(run: string, work: () => Promise<unknown>): Promise<unknown> {

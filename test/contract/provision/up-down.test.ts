@@ -128,6 +128,14 @@ describe('up and down on the sandbox', () => {
     };
     expect(status.bastions.map((bastion) => bastion.name)).toEqual(['default', 'orders']);
     expect(status.bastions[0]).toMatchObject({ state: 'running', sessions: 0 });
+    const tty = { stdout: true, columns: 110 };
+    const table = (await cli(['status', '--no-color'], { env: sandbox().env, tty })).stdout
+      .trimEnd()
+      .split('\n');
+    expect(table).toHaveLength(3);
+    for (const line of table) expect(line.length).toBeLessThanOrEqual(110);
+    expect(table[1]).toMatch(/^default +i-[0-9a-f]{17} +running .* \S+$/);
+    expect(table[1]).not.toContain('arn:');
     await run('down', '--name', 'orders', '--yes');
     expect((await run('status')).stdout).toMatch(/^default /m);
     await run('down', '--all', '--yes');
