@@ -259,6 +259,8 @@ export interface SeedSubnet {
   /** Default route; `none` = isolated. */
   readonly route: 'internet-gateway' | 'nat-gateway' | 'none';
   readonly mapPublicIp: boolean;
+  /** Its IPv6 range, e.g. `2a05:d018:1:1::/64`; `only` = no IPv4 at all, and `cidr` does not count. */
+  readonly ipv6?: { readonly cidr: string; readonly only: boolean };
 }
 
 export interface SeedSecurityGroup {

@@ -204,6 +204,9 @@ function instanceTags(plan: LaunchPlan, extras: LaunchExtras): Tags {
 
 /** The first four and the last address of a subnet are AWS's. */
 function freeAddress(deps: LaunchDeps, subnet: Subnet): string {
+  if (subnet.ipv6?.only === true) {
+    throw new AwsError('UnsupportedOperation', 'the sandbox launches nothing into IPv6-only subnets');
+  }
   const [base = '10.0.0.0', prefix = '24'] = subnet.cidr.split('/');
   const first = ipv4Number(base);
   const size = 2 ** (32 - Number(prefix));

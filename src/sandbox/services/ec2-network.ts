@@ -60,16 +60,16 @@ export function networkOperations(state: Ec2State): Operations {
         availabilityZoneId: zoneId(subnet.zone),
         mapCustomerOwnedIpOnLaunch: false,
         ownerId: owner,
-        assignIpv6AddressOnCreation: false,
-        ipv6CidrBlockAssociationSet: [],
+        assignIpv6AddressOnCreation: subnet.ipv6?.only === true,
+        ipv6CidrBlockAssociationSet: ipv6Associations(subnet),
         tagSet: tagSet(subnet.tags),
         subnetArn: state.arn('subnet', subnet.id),
         enableDns64: false,
-        ipv6Native: false,
+        ipv6Native: subnet.ipv6?.only === true,
         subnetId: subnet.id,
         state: 'available',
         vpcId: subnet.vpcId,
-        cidrBlock: subnet.cidr,
+        cidrBlock: subnet.ipv6?.only === true ? undefined : subnet.cidr,
         availableIpAddressCount: freeAddresses(state, subnet),
         availabilityZone: subnet.zone,
         defaultForAz: state.vpcs.get(subnet.vpcId)?.isDefault ?? false,
@@ -194,8 +194,20 @@ export function zoneId(zone: string): string {
   return `${area}${direction.slice(0, 1)}${rest.slice(0, -1)}-az${letter.charCodeAt(0) - 96}`;
 }
 
-/** AWS keeps five addresses of every subnet. */
+const ipv6Associations = (subnet: Subnet): readonly Fields[] =>
+  subnet.ipv6 === undefined
+    ? []
+    : [
+        {
+          associationId: `subnet-cidr-assoc-${subnet.id.slice('subnet-'.length)}`,
+          ipv6CidrBlock: subnet.ipv6.cidr,
+          ipv6CidrBlockState: { state: 'associated' },
+        },
+      ];
+
+/** AWS keeps five addresses of every subnet; an IPv6-only one has none to count. */
 export function freeAddresses(state: Ec2State, subnet: Subnet): number {
+  if (subnet.ipv6?.only === true) return 0;
   const size = 2 ** (32 - Number(subnet.cidr.split('/')[1] ?? '24'));
   const used = [...state.interfaces.values()].filter((item) => item.subnetId === subnet.id).length;
   return Math.max(0, size - 5 - used);

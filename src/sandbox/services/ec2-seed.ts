@@ -17,6 +17,7 @@ export function seedNetwork(state: Ec2State, seed: Seed): void {
       cidr: subnet.cidr,
       mapPublicIp: subnet.mapPublicIp,
       route: subnet.route,
+      ipv6: subnet.ipv6,
     });
   }
   for (const group of seed.securityGroups) {

@@ -24,6 +24,7 @@ export interface Subnet extends Resource {
   readonly cidr: string;
   readonly mapPublicIp: boolean;
   readonly route: 'internet-gateway' | 'nat-gateway' | 'none';
+  readonly ipv6: { readonly cidr: string; readonly only: boolean } | undefined;
 }
 
 export interface RouteTable extends Resource {

@@ -1,0 +1,150 @@
+import {
+  CreateLaunchTemplateCommand,
+  CreateSecurityGroupCommand,
+  DeleteSecurityGroupCommand,
+  DescribeSecurityGroupsCommand,
+} from '@aws-sdk/client-ec2';
+import { CreateRoleCommand, DeleteRoleCommand } from '@aws-sdk/client-iam';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { SUBNET, VPC } from '../../../src/sandbox/world/seed-network.ts';
+import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
+import { sandboxClients } from '../../support/sandbox-clients.ts';
+import { testSandbox } from '../../support/test-sandbox.ts';
+import { cli, type CliOutcome } from './cli-in-process.ts';
+import { shippedDocument } from './grants.ts';
+
+/** Bastions beside each other, beside what only looks like one, and in subnets that know IPv6. */
+
+const seed = defaultSeed();
+const IPV6 = { [SUBNET.mainPrivateA]: false, [SUBNET.airgapA]: true } as const;
+const sandbox = testSandbox({
+  seed: {
+    ...seed,
+    subnets: seed.subnets.map((subnet) => {
+      const only = (IPV6 as Readonly<Record<string, boolean>>)[subnet.id];
+      return only === undefined ? subnet : { ...subnet, ipv6: { cidr: '2a05:d018:1:1::/64', only } };
+    }),
+  },
+});
+const run = (...args: readonly string[]): Promise<CliOutcome> => cli(args, { env: sandbox().env });
+
+interface Row {
+  readonly name: string;
+  readonly region: string;
+  readonly state: string;
+  readonly vpc: string | null;
+}
+async function status(...args: readonly string[]): Promise<readonly Row[]> {
+  const outcome = await run('status', '--json', ...args);
+  expect([outcome.status, outcome.stderr]).toEqual([0, outcome.stderr]);
+  return (JSON.parse(outcome.stdout) as { readonly bastions: readonly Row[] }).bastions;
+}
+
+afterEach(() => run('down', '--all', '--yes', '--force'));
+
+it('two names in two VPCs: both shown, one removed alone', async () => {
+  const before = sandbox().snapshot();
+  await run('up', '--cluster', 'demo', '--yes');
+  const alone = sandbox().snapshot();
+  await run('up', '--tunnel-only', '--name', 'other', '--vpc', VPC.default, '--yes', '--no-wait');
+  expect((await status()).map(({ name, vpc }) => [name, vpc])).toEqual([
+    ['default', VPC.main],
+    ['other', VPC.default],
+  ]);
+  const down = await run('down', '--name', 'other', '--yes');
+  expect(down.status).toBe(0);
+  expect((await status()).map(({ name }) => name)).toEqual(['default']);
+  expect(sandbox().snapshot()).toBe(alone);
+  await run('down', '--yes');
+  expect(sandbox().snapshot()).toBe(before);
+});
+
+it('down keeps what only looks like ours, and says what and why', async () => {
+  const { ec2, iam } = sandboxClients(sandbox().env);
+  await run('up', '--cluster', 'demo', '--yes', '--no-wait', '--tunnel-only');
+  const rightTag = await ec2.send(
+    new CreateSecurityGroupCommand({
+      GroupName: 'web',
+      Description: 'somebody copied the tags',
+      VpcId: VPC.main,
+      TagSpecifications: [
+        { ResourceType: 'security-group', Tags: [{ Key: 'fargate-connect:bastion', Value: 'default' }] },
+      ],
+    }),
+  );
+  const down = await run('down', '--yes', '--json');
+  expect(down.status).toBe(0);
+  expect(JSON.parse(down.stdout)).toMatchObject({
+    left: 0,
+    kept: [{ kind: 'security group', id: rightTag.GroupId }],
+  });
+  expect(down.stderr).toContain('has our tag, but its name is not fargate-connect-default');
+
+  const RoleName = 'fargate-connect-default-eu-west-1';
+  const AssumeRolePolicyDocument = JSON.stringify(shippedDocument('bastion-trust', {}));
+  await iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument }));
+  const again = await run('down', '--yes');
+  expect([again.status, again.stderr]).toEqual([
+    0,
+    expect.stringContaining(`kept role ${RoleName}: it has the name we would use, but not our tag and path`),
+  ]);
+  const up = await run('up', '--cluster', 'demo', '--yes');
+  expect([up.status, up.stderr]).toEqual([
+    1,
+    expect.stringContaining('name that bastion default needs is taken'),
+  ]);
+  const found = await ec2.send(new DescribeSecurityGroupsCommand({ GroupIds: [rightTag.GroupId ?? ''] }));
+  expect(found.SecurityGroups).toHaveLength(1);
+  await iam.send(new DeleteRoleCommand({ RoleName }));
+  await ec2.send(new DeleteSecurityGroupCommand({ GroupId: rightTag.GroupId }));
+});
+
+it('status --all-regions finds what a crash left in another region, and down removes it there', async () => {
+  const before = sandbox().snapshot();
+  const { ec2 } = sandboxClients(sandbox().env, { region: 'us-east-1' });
+  const tags = { 'fargate-connect:bastion': 'orphan', Name: 'fargate-connect-orphan' };
+  await ec2.send(
+    new CreateLaunchTemplateCommand({
+      LaunchTemplateName: 'fargate-connect-orphan',
+      LaunchTemplateData: { InstanceType: 't4g.micro' },
+      TagSpecifications: [
+        {
+          ResourceType: 'launch-template',
+          Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
+        },
+      ],
+    }),
+  );
+  expect(await status()).toEqual([]);
+  expect(await status('--all-regions')).toMatchObject([
+    { name: 'orphan', region: 'us-east-1', state: 'leftovers' },
+  ]);
+  const down = await run('down', '--name', 'orphan', '--region', 'us-east-1', '--yes');
+  expect(down.status).toBe(0);
+  expect(await status('--all-regions')).toEqual([]);
+  expect(sandbox().snapshot()).toBe(before);
+});
+
+describe('IPv6', () => {
+  it('dual-stack: is a subnet like others, reached over IPv4', async () => {
+    const args = ['up', '--cluster', 'demo', '--subnet', SUBNET.mainPrivateA];
+    const dry = await run(...args, '--dry-run', '--json');
+    expect(JSON.parse(dry.stdout)).toMatchObject({
+      network: { subnets: [SUBNET.mainPrivateA], publicIp: false, considered: expect.any(Array) as unknown },
+    });
+    const up = await run(...args, '--yes', '--json');
+    expect(JSON.parse(up.stdout)).toMatchObject({ ready: true, subnet: SUBNET.mainPrivateA });
+  });
+
+  it('IPv6-only: is refused before anything is made, with the reason', async () => {
+    const before = sandbox().snapshot();
+    const dry = await run('up', '--tunnel-only', '--vpc', VPC.airgap, '--dry-run');
+    expect(dry.status).toBe(1);
+    expect(dry.stderr).toContain('no subnet of');
+    expect(dry.stderr).toContain(
+      'IPv6 only: the Systems Manager endpoints that the agent uses answer on IPv4',
+    );
+    expect(sandbox().snapshot()).toBe(before);
+  });
+});
