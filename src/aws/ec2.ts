@@ -164,8 +164,8 @@ function inventoryCalls(
 > {
   const paging = { client };
   return {
-    async securityGroups({ ids, tag }) {
-      const Filters = [...idFilter('group-id', ids), ...tagFilters(tag)];
+    async securityGroups({ ids, names, tag }) {
+      const Filters = [...idFilter('group-id', ids), ...idFilter('group-name', names), ...tagFilters(tag)];
       const pages = sdk.paginateDescribeSecurityGroups(paging, { Filters });
       return (await all('ec2:DescribeSecurityGroups', pages, (page) => page.SecurityGroups)).map(groupOf);
     },

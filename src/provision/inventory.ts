@@ -101,12 +101,13 @@ async function readCompute(
 ): Promise<{ readonly own: ComputePart; readonly foreign: readonly Foreign[] }> {
   const tag = { key: TAG.bastion, values: [scope.name] };
   const names = resourceNames(scope.name, scope.region);
-  const [groups, templates, fleets, instances, rules, namesakes] = await Promise.all([
+  const [groups, templates, fleets, instances, rules, groupNamesakes, namesakes] = await Promise.all([
     ec2.securityGroups({ tag }),
     ec2.launchTemplates({ tag }),
     ec2.fleets({ tag }),
     ec2.instances({ tag, states: LIVING }),
     ec2.securityGroupRules({ tag }),
+    ec2.securityGroups({ names: [names.common] }),
     ec2.launchTemplates({ names: [names.common] }),
   ]);
   const foreign: Foreign[] = [];
@@ -122,14 +123,15 @@ async function readCompute(
       return false;
     });
   const named = (item: { readonly tags: Tags }): boolean => item.tags[TAG.name] === names.common;
-  for (const template of namesakes) {
-    if (template.tags[TAG.bastion] === scope.name) continue;
-    foreign.push({
-      kind: 'launch template',
-      id: template.id,
-      why: `is called ${template.name}, but has not our tag`,
-    });
-  }
+  const untagged = (
+    kind: string,
+    item: { readonly id: string; readonly name: string; readonly tags: Tags },
+  ) => {
+    if (item.tags[TAG.bastion] === scope.name) return;
+    foreign.push({ kind, id: item.id, why: `is called ${item.name}, but has not our tag` });
+  };
+  for (const group of groupNamesakes) untagged('security group', group);
+  for (const template of namesakes) untagged('launch template', template);
   return {
     own: {
       groups: sift('security group', groups, (group) => group.name === names.common, 'name'),

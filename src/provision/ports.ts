@@ -204,6 +204,7 @@ export interface Ec2Port {
   /** DescribeSecurityGroups. Ids that do not exist are absent from the result. */
   securityGroups(filter: {
     readonly ids?: readonly string[];
+    readonly names?: readonly string[];
     readonly tag?: TagFilter;
   }): Promise<readonly SecurityGroup[]>;
   /** DescribeSecurityGroupRules by tag. */

@@ -93,10 +93,13 @@ export class FakeAccount {
     subnets: () => Promise.resolve([]),
     routeTables: () => Promise.resolve([]),
     vpcEndpoints: () => Promise.resolve([]),
-    securityGroups: ({ ids, tag }) =>
+    securityGroups: ({ ids, names, tag }) =>
       Promise.resolve(
         [...this.groups.values()].filter(
-          (group) => (ids === undefined || ids.includes(group.id)) && matches(group.tags, tag),
+          (group) =>
+            (ids === undefined || ids.includes(group.id)) &&
+            (names === undefined || names.includes(group.name)) &&
+            matches(group.tags, tag),
         ),
       ),
     securityGroupRules: ({ tag }) =>

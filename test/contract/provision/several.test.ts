@@ -73,12 +73,23 @@ it('down keeps what only looks like ours, and says what and why', async () => {
       ],
     }),
   );
+  const rightName = await ec2.send(
+    new CreateSecurityGroupCommand({
+      GroupName: 'fargate-connect-default',
+      Description: 'somebody copied the name',
+      VpcId: VPC.default,
+    }),
+  );
   const down = await run('down', '--yes', '--json');
   expect(down.status).toBe(0);
   expect(JSON.parse(down.stdout)).toMatchObject({
     left: 0,
-    kept: [{ kind: 'security group', id: rightTag.GroupId }],
+    kept: [
+      { kind: 'security group', id: rightName.GroupId },
+      { kind: 'security group', id: rightTag.GroupId },
+    ],
   });
+  expect(down.stderr).toContain('is called fargate-connect-default, but has not our tag');
   expect(down.stderr).toContain('has our tag, but its name is not fargate-connect-default');
 
   const RoleName = 'fargate-connect-default-eu-west-1';
@@ -94,10 +105,11 @@ it('down keeps what only looks like ours, and says what and why', async () => {
     1,
     expect.stringContaining('name that bastion default needs is taken'),
   ]);
-  const found = await ec2.send(new DescribeSecurityGroupsCommand({ GroupIds: [rightTag.GroupId ?? ''] }));
-  expect(found.SecurityGroups).toHaveLength(1);
+  const GroupIds = [rightTag.GroupId ?? '', rightName.GroupId ?? ''];
+  const found = await ec2.send(new DescribeSecurityGroupsCommand({ GroupIds }));
+  expect(found.SecurityGroups).toHaveLength(2);
   await iam.send(new DeleteRoleCommand({ RoleName }));
-  await ec2.send(new DeleteSecurityGroupCommand({ GroupId: rightTag.GroupId }));
+  for (const GroupId of GroupIds) await ec2.send(new DeleteSecurityGroupCommand({ GroupId }));
 });
 
 it('status --all-regions finds what a crash left in another region, and down removes it there', async () => {
