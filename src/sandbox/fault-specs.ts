@@ -12,6 +12,12 @@ export interface FaultSpecs {
   readonly api: readonly ApiFault[];
   readonly boot: readonly BootFault[];
   readonly capacity: readonly { readonly pool: PoolPattern; readonly code: string }[];
+  /** Dollars per hour. */
+  readonly prices: readonly { readonly pool: PoolPattern; readonly price: number }[];
+  /** vCPUs that may live at once. */
+  readonly quota: { readonly spotVcpus?: number; readonly onDemandVcpus?: number };
+  /** The account never used Spot. */
+  readonly noSpotRole: boolean;
   /** EC2's describes lag this far behind. */
   readonly consistencyMs: number;
 }
@@ -35,7 +41,8 @@ const BOOT_FAULTS: readonly BootFault[] = [
 
 /**
  * Understands `throttle=ec2:CreateFleet@2` (kind, action, which call), `boot=download-fails`,
- * `capacity=t4g.micro/eu-west-1a:InsufficientInstanceCapacity`, `ec2-lag=500` (ms), and the gateway's own specs.
+ * `capacity=t4g.micro/eu-west-1a:InsufficientInstanceCapacity`, `price=t3.micro/eu-west-1b:0.0007`, `quota=spot:0` (vCPUs),
+ * `no-spot-role`, `ec2-lag=500` (ms), and the gateway's own specs.
  * Throws usage `bad-fault`.
  */
 export function parseFaultSpecs(specs: readonly string[]): FaultSpecs {
@@ -43,6 +50,9 @@ export function parseFaultSpecs(specs: readonly string[]): FaultSpecs {
   const api: ApiFault[] = [];
   const boot: BootFault[] = [];
   const capacity: { pool: PoolPattern; code: string }[] = [];
+  const prices: { pool: PoolPattern; price: number }[] = [];
+  let quota: FaultSpecs['quota'] = {};
+  let noSpotRole = false;
   let consistencyMs = 0;
   for (const spec of specs) {
     const [name, value] = splitOnce(spec, '=');
@@ -50,13 +60,16 @@ export function parseFaultSpecs(specs: readonly string[]): FaultSpecs {
     if (kind !== undefined) api.push(apiFault(spec, kind, value));
     else if (name === 'boot') boot.push(bootFault(spec, value));
     else if (name === 'capacity') capacity.push(capacityFault(spec, value));
+    else if (name === 'price') prices.push(priceOf(spec, value));
+    else if (name === 'quota') quota = { ...quota, ...quotaOf(spec, value) };
+    else if (spec === 'no-spot-role') noSpotRole = true;
     else if (name === 'ec2-lag') consistencyMs = milliseconds(spec, value);
     else if (isGatewayFault(spec)) gateway.push(spec);
     else throw badFault(spec);
   }
   // Said before anything starts; the gateway reads them again when it does.
   parseGatewayFaults(gateway);
-  return { gateway, api, boot, capacity, consistencyMs };
+  return { gateway, api, boot, capacity, prices, quota, noSpotRole, consistencyMs };
 }
 
 function apiFault(spec: string, kind: ApiFaultKind, value: string): ApiFault {
@@ -80,13 +93,26 @@ function capacityFault(spec: string, value: string): { pool: PoolPattern; code: 
   const match = /^([a-z0-9.*]*)(?:\/([a-z0-9-]+))?(?::([A-Za-z.]+))?$/.exec(value);
   if (match === null) throw badFault(spec, 'capacity=TYPE/ZONE:CODE, e.g. capacity=t4g.micro/eu-west-1a');
   const [, type, where, code] = match;
-  return {
-    pool: {
-      ...(type === undefined || type === '' || type === '*' ? {} : { instanceType: type }),
-      ...(where === undefined ? {} : { where }),
-    },
-    code: code ?? 'InsufficientInstanceCapacity',
-  };
+  return { pool: poolOf(type, where), code: code ?? 'InsufficientInstanceCapacity' };
+}
+
+const poolOf = (type: string | undefined, where: string | undefined): PoolPattern => ({
+  ...(type === undefined || type === '' || type === '*' ? {} : { instanceType: type }),
+  ...(where === undefined ? {} : { where }),
+});
+
+function priceOf(spec: string, value: string): { pool: PoolPattern; price: number } {
+  const match = /^([a-z0-9.*]*)(?:\/([a-z0-9-]+))?:(\d{1,4}(?:\.\d{1,6})?)$/.exec(value);
+  if (match === null) throw badFault(spec, 'price=TYPE/ZONE:DOLLARS, e.g. price=t3.micro/eu-west-1b:0.0007');
+  const [, type, where, price] = match;
+  return { pool: poolOf(type, where), price: Number(price) };
+}
+
+function quotaOf(spec: string, value: string): FaultSpecs['quota'] {
+  const match = /^(spot|on-demand):(\d{1,5})$/.exec(value);
+  if (match === null) throw badFault(spec, 'quota=spot:VCPUS or quota=on-demand:VCPUS');
+  const vcpus = Number(match[2]);
+  return match[1] === 'spot' ? { spotVcpus: vcpus } : { onDemandVcpus: vcpus };
 }
 
 function milliseconds(spec: string, value: string): number {
@@ -103,7 +129,7 @@ const badFault = (spec: string, expected?: string): Error =>
   usage('bad-fault', `fault "${spec}" is not understood`, {
     hints: [
       expected === undefined
-        ? `known: ${[...GATEWAY_FAULT_NAMES, ...API_KINDS, 'boot', 'capacity', 'ec2-lag'].join(', ')}`
+        ? `known: ${[...GATEWAY_FAULT_NAMES, ...API_KINDS, 'boot', 'capacity', 'price', 'quota', 'no-spot-role', 'ec2-lag'].join(', ')}`
         : `expected: ${expected}`,
     ],
   });

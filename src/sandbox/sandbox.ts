@@ -114,7 +114,10 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const apiFaults = new ApiFaults();
   for (const fault of specs.api) apiFaults.inject(fault);
   for (const { pool, code } of specs.capacity) account.market.refuse(pool, code);
+  for (const { pool, price } of specs.prices) account.market.setPrice(pool, price);
+  account.market.setQuota(specs.quota);
   const faults = faultControl(account, apiFaults, bootFaults, seed.region);
+  if (specs.noSpotRole) faults.removeSpotServiceLinkedRole();
   faults.setEc2LagMs(specs.consistencyMs);
   const calls = new CallLog();
   const ids = new ResourceIds(systemRandomBytes);

@@ -163,6 +163,10 @@ describe('fault specs', () => {
       'boot=download-fails',
       'capacity=t4g.micro/eu-west-1a',
       'capacity=*:UnfulfillableCapacity',
+      'price=t3.micro/eu-west-1b:0.0007',
+      'quota=spot:0',
+      'quota=on-demand:4',
+      'no-spot-role',
       'ec2-lag=500',
       'drop=0.1',
     ]);
@@ -173,19 +177,28 @@ describe('fault specs', () => {
         { pool: { instanceType: 't4g.micro', where: 'eu-west-1a' }, code: 'InsufficientInstanceCapacity' },
         { pool: {}, code: 'UnfulfillableCapacity' },
       ],
+      prices: [{ pool: { instanceType: 't3.micro', where: 'eu-west-1b' }, price: 0.0007 }],
+      quota: { spotVcpus: 0, onDemandVcpus: 4 },
+      noSpotRole: true,
       consistencyMs: 500,
       gateway: ['drop=0.1'],
     });
   });
 
-  test.each(['nonsense', 'throttle=CreateFleet', 'boot=slowly', 'ec2-lag=soon', 'capacity=a b', 'drop=2'])(
-    '%s is refused before anything starts',
-    async (spec) => {
-      await expect(startSandbox({ faults: [spec] })).rejects.toMatchObject({
-        code: 'bad-fault',
-        role: 'usage',
-      });
-      await expect(startSandbox({ faults: [spec] })).rejects.toBeInstanceOf(ToolError);
-    },
-  );
+  test.each([
+    'nonsense',
+    'throttle=CreateFleet',
+    'boot=slowly',
+    'ec2-lag=soon',
+    'capacity=a b',
+    'price=t3.micro',
+    'quota=spot',
+    'drop=2',
+  ])('%s is refused before anything starts', async (spec) => {
+    await expect(startSandbox({ faults: [spec] })).rejects.toMatchObject({
+      code: 'bad-fault',
+      role: 'usage',
+    });
+    await expect(startSandbox({ faults: [spec] })).rejects.toBeInstanceOf(ToolError);
+  });
 });

@@ -131,3 +131,17 @@ it('an account that never used spot: the missing role is explained, on-demand go
   );
   expect(launched(await cli([...UP, '--on-demand', '--json'], { env })).market).toBe('on-demand');
 });
+
+describe('as --fault specs of a sandbox', () => {
+  const scripted = testSandbox({
+    faults: ['capacity=t4g.micro:UnfulfillableCapacity', 'price=t3.micro:0.0001', 'quota=on-demand:0'],
+  });
+
+  it('pool, price and quota are as told from the start', async () => {
+    const { env } = scripted();
+    const paid = await cli([...UP, '--on-demand'], { env });
+    expect([paid.status, paid.stderr]).toEqual([1, expect.stringContaining('on-demand quota is used up')]);
+    expect(launched(await cli([...UP, '--json'], { env })).type).toBe('t3.micro');
+    await cli(['down', '--yes'], { env });
+  });
+});
