@@ -10,7 +10,7 @@ const SIGN: Readonly<Record<PlanAction, string>> = {
   delete: '-',
 };
 
-/** A reason in a narrower column than that stands below its step instead. */
+/** Where the column of reasons would be narrower than that, long ones stand below their step instead. */
 const NARROWEST_REASON = 36;
 
 /** One aligned line for each step: `+ create  role  NAME  reason`; what does not fit `width` goes on below, indented. */
@@ -22,6 +22,8 @@ export function describePlan(plan: Plan, width = Number.POSITIVE_INFINITY): read
   return plan.steps.flatMap((item) => {
     const start = `${SIGN[item.action]} ${item.action.padEnd(7)}  ${item.kind.padEnd(kind)}  ${item.name}`;
     const indent = below && Number.isFinite(width) ? 6 : column;
+    if (indent !== column && start.length + 2 + item.reason.length <= width)
+      return [`${start}  ${item.reason}`];
     const [first = '', ...rest] = wrapped(item.reason, width - indent);
     const more = rest.map((line) => ' '.repeat(indent) + line);
     return indent === column

@@ -313,9 +313,10 @@ describe('a plan on a narrow terminal', () => {
     expect(words(lines)).toBe(words(describePlan(plan)));
   });
   it('puts the reason below where its column would be narrow', () => {
-    expect(describePlan(plan, 90).slice(0, 2)).toEqual([
+    expect(describePlan(plan, 90).slice(0, 3)).toEqual([
       '+ create   boundary          fargate-connect-default-eu-west-1-boundary',
       '      limits what the role could ever do',
+      '+ create   role              fargate-connect-default-eu-west-1  for EC2 only',
     ]);
   });
 });
