@@ -15,7 +15,7 @@ describe('a shell in a container, in a real terminal', () => {
     shell.resize(77, 21);
     // The new size travels as its own message; a shell that asks until it sees it proves that it came.
     await shell.type('until [ "$(stty size)" = "21 77" ]; do sleep 0.05; done; echo resi"zed"\r', /resized/);
-    await shell.type('sleep 1000\r', /sleep 1000/);
+    await shell.type(`sh -c 'echo beg""un; exec sleep 1000'\r`, /begun\n/);
     await shell.type('\x03', /\^C[\s\S]*[$#] $/);
     await shell.type('echo still he"re"\r', /still here/);
     shell.write('exit\r');
