@@ -1,4 +1,10 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+
+/** Two at least: most tests wait for processes and sockets more than they compute. */
+const WORKERS = Math.max(2, availableParallelism() - 1);
+/** Real shells, ptys and sockets have races of their own; CI tries such a test once more, and the report says so. */
+const RETRY = process.env['CI'] === undefined ? 0 : 1;
 
 const EXHAUSTIVE = ['crash-*', 'race', '*-proof'].map((name) => `test/contract/provision/${name}.test.ts`);
 
@@ -17,6 +23,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/contract/**', 'test/e2e/**', 'test/soak/**', 'test/sandbox/**'],
           pool: 'threads',
+          maxWorkers: WORKERS,
           testTimeout: 20_000,
         },
       },
@@ -26,6 +33,8 @@ export default defineConfig({
           include: ['test/contract/**/*.test.ts', 'test/sandbox/**/*.test.ts'],
           exclude: EXHAUSTIVE,
           pool: 'forks',
+          maxWorkers: WORKERS,
+          retry: RETRY,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -35,6 +44,7 @@ export default defineConfig({
           name: 'crash',
           include: EXHAUSTIVE,
           pool: 'forks',
+          maxWorkers: WORKERS,
           testTimeout: 900_000,
           hookTimeout: 60_000,
         },
@@ -45,6 +55,8 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           pool: 'forks',
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
+          retry: RETRY,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
