@@ -29,8 +29,6 @@ export interface SandboxOptions {
   readonly faults?: readonly string[];
   /** Every shell and command session is encrypted with KMS. */
   readonly demandEncryption?: boolean;
-  /** Where the tool's own files are; nothing of the sandbox reads them yet, user data comes over the API. */
-  readonly assets?: { readonly userdata: string };
   readonly clock?: Clock;
   readonly machines?: Pick<WorldOptions, 'bootDelayMs' | 'timeScale' | 'blockedTimeoutMs' | 'hostPath'>;
 }

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import type { HostReply, HostRequest, HostStart } from './sandbox-process.ts';
 
@@ -7,7 +6,6 @@ import type { HostReply, HostRequest, HostStart } from './sandbox-process.ts';
 const { agentPace } = JSON.parse(process.argv[2] ?? '{}') as HostStart;
 const sandbox = await startSandbox({
   agentPace,
-  assets: { userdata: resolve(import.meta.dirname, '..', '..', 'userdata') },
 });
 
 const answer = (reply: HostReply): void => void process.send?.(reply);

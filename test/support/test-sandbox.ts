@@ -1,15 +1,11 @@
-import { resolve } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
 
 /** One sandbox for all tests of a file. */
-export function testSandbox(options: Omit<SandboxOptions, 'assets'> = {}): () => Sandbox {
+export function testSandbox(options: SandboxOptions = {}): () => Sandbox {
   let sandbox: Sandbox | undefined;
   beforeAll(async () => {
-    sandbox = await startSandbox({
-      ...options,
-      assets: { userdata: resolve(import.meta.dirname, '..', '..', 'userdata') },
-    });
+    sandbox = await startSandbox(options);
   });
   afterAll(() => sandbox?.close());
   return () => {

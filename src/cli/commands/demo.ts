@@ -32,7 +32,7 @@ async function runDemo(_options: DemoOptions, context: CommandContext): Promise<
   // An empty folder of its own: a project file or a personal config must not point the tour at real names.
   const folder = await mkdtemp(join(tmpdir(), 'fargate-connect-demo-'));
   context.scope.add(() => rm(folder, { recursive: true, force: true }));
-  const sandbox = await startSandbox({ assets: { userdata: context.assets('userdata') } });
+  const sandbox = await startSandbox({});
   context.scope.add(() => sandbox.close());
   // Behind `up`. If it fails, the question to the database says why.
   sandbox.warmUpDatabase(TOUR_DATABASE).catch(() => undefined);

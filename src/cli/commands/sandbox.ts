@@ -67,7 +67,6 @@ async function runSandbox(options: SandboxCommandOptions, context: CommandContex
     faults: options.faults,
     agentPace: options.agentPace,
     demandEncryption: options.demandEncryption,
-    assets: { userdata: context.assets('userdata') },
   }).catch((error: unknown) => {
     throw isPortTrouble(error) ? portTaken(options.port, error) : error;
   });
