@@ -11,6 +11,8 @@ import { type Plugin, pluginInvocation } from '../../src/connect/plugin-transpor
 import { PortSession } from '../../src/connect/port-session.ts';
 import { runShellSession } from '../../src/connect/shell-session.ts';
 import { systemClock } from '../../src/core/clock.ts';
+import { decodeAgentMessage } from '../../src/protocol/agent-message.ts';
+import type { DataChannel } from '../../src/protocol/data-channel.ts';
 import { MuxSession } from '../../src/protocol/smux.ts';
 import { FakeSignals } from '../support/fake-deps.ts';
 import { FakeGateway, SESSION } from '../support/fake-gateway.ts';
@@ -28,16 +30,23 @@ afterEach(async () => {
 });
 
 describe('the WebSocket', () => {
-  /** A server that records everything about the first connection. */
-  async function gateway() {
+  /** A server that records everything about its connections, with an agent behind it if one is given. */
+  async function gateway(agent?: DataChannel) {
     const server = createServer();
     const sockets = new WebSocketServer({ server });
     const seen: string[] = [];
+    const flush = (socket: WebSocket): void => {
+      for (const message of agent?.takeOutput() ?? []) socket.send(message);
+    };
     const connected = new Promise<{ headers: string[]; socket: WebSocket }>((resolve) => {
       sockets.on('connection', (socket, request) => {
-        socket.on('message', (data: Buffer, isBinary) =>
-          seen.push(isBinary ? 'binary' : `text ${data.toString()}`),
-        );
+        socket.on('message', (data: Buffer, isBinary) => {
+          seen.push(isBinary ? nameOf(data) : `text ${data.toString()}`);
+          if (isBinary) agent?.receive(data, Date.now());
+          else if (seen.length === 1) agent?.start(Date.now());
+          else agent?.reconnected(Date.now());
+          flush(socket);
+        });
         socket.on('ping', (data: Buffer) => seen.push(`ping ${data.toString()}`));
         resolve({ headers: Object.keys(request.headers), socket });
       });
@@ -57,10 +66,50 @@ describe('the WebSocket', () => {
       fake.deps({ openSocket: createOpenSocket({}, systemClock), clock: systemClock }),
       { output: () => undefined },
     );
+    fake.onResume = () => Promise.resolve({ ...SESSION, streamUrl, tokenValue: 'token-2' });
     closers.push(() => driver.terminate());
-    driver.start().catch(() => undefined);
-    return { ...(await connected), seen };
+    const started = driver.start();
+    started.catch(() => undefined);
+    const until = async (ready: () => boolean): Promise<void> => {
+      while (!ready()) await new Promise((resolve) => setImmediate(resolve));
+    };
+    return { ...(await connected), driver, started, seen, until };
   }
+
+  /** Message and payload type. */
+  function nameOf(frame: Uint8Array): string {
+    const { messageType, payloadType } = decodeAgentMessage(frame);
+    return `binary ${messageType} ${payloadType}`;
+  }
+
+  test('conformance 1: each connection is opened by one text frame; handshake, size, data, flags and acknowledgements are binary', async () => {
+    const { agent } = new FakeGateway({ handshake: { sessionType: 'Standard_Stream' } });
+    const { driver, started, seen, socket, until } = await gateway(agent);
+    await started;
+    driver.sendSize({ columns: 80, rows: 24 });
+    driver.send(Buffer.from('before'));
+    await until(() => seen.includes('binary input_stream_data 1'));
+    const before = seen.length;
+    socket.close(1000, 'Bye');
+    driver.send(Buffer.from('after'));
+    await until(() => seen.slice(before).includes('binary input_stream_data 1'));
+    await driver.terminate();
+    await until(() => seen.includes('binary input_stream_data 10'));
+
+    const texts = seen.filter((each) => each.startsWith('text'));
+    expect(texts.map((each) => /token-\d/.exec(each)?.[0])).toEqual(['token-1', 'token-2']);
+    expect(seen[0]).toBe(texts[0]);
+    expect(new Set(seen.filter((each) => !each.startsWith('text')))).toEqual(
+      new Set([
+        'ping keepalive',
+        'binary acknowledge 0',
+        'binary input_stream_data 6',
+        'binary input_stream_data 3',
+        'binary input_stream_data 1',
+        'binary input_stream_data 10',
+      ]),
+    );
+  });
 
   test('conformance 2: the upgrade asks for no subprotocol, origin or extension', async () => {
     const { headers } = await gateway();
@@ -70,8 +119,8 @@ describe('the WebSocket', () => {
   });
 
   test('conformance 3: a ping "keepalive" follows the text frame at once', async () => {
-    const { seen, socket } = await gateway();
-    while (seen.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    const { seen, socket, until } = await gateway();
+    await until(() => seen.length >= 2);
     expect(seen[0]).toMatch(/^text \{"MessageSchemaVersion":"1.0"/);
     expect(seen[1]).toBe('ping keepalive');
     socket.terminate();
