@@ -1,0 +1,75 @@
+import type * as sdk from '@aws-sdk/client-ec2';
+
+import { base64, utf8 } from '../core/bytes.ts';
+import type { FleetSpec, LaunchTemplateSpec } from '../provision/ports.ts';
+import { tagSpecification } from './ec2-shapes.ts';
+
+/** What a bastion looks like in EC2's words: sent by `up`, and exported by `policy --format`. */
+
+export function launchTemplateRequest(spec: LaunchTemplateSpec): sdk.CreateLaunchTemplateCommandInput {
+  const atLaunch: sdk.LaunchTemplateTagSpecificationRequest[] = [
+    tagSpecification('network-interface', spec.instanceTags),
+    ...(spec.market === 'spot' ? [tagSpecification('spot-instances-request', spec.instanceTags)] : []),
+  ];
+  return {
+    LaunchTemplateName: spec.name,
+    ClientToken: spec.clientToken,
+    TagSpecifications: [tagSpecification('launch-template', spec.tags)],
+    LaunchTemplateData: {
+      IamInstanceProfile: { Arn: spec.instanceProfileArn },
+      BlockDeviceMappings: [
+        {
+          DeviceName: spec.rootDevice,
+          Ebs: { VolumeType: 'gp3', VolumeSize: spec.volumeGiB, Encrypted: true, DeleteOnTermination: true },
+        },
+      ],
+      NetworkInterfaces: [
+        {
+          DeviceIndex: 0,
+          AssociatePublicIpAddress: spec.publicIp,
+          Groups: [...spec.securityGroupIds],
+          DeleteOnTermination: true,
+        },
+      ],
+      MetadataOptions: {
+        HttpEndpoint: 'enabled',
+        HttpTokens: 'required',
+        HttpPutResponseHopLimit: 1,
+        // The lease timer reads the expiry tag there: extending a lease needs no rights on the instance.
+        InstanceMetadataTags: 'enabled',
+      },
+      CreditSpecification: { CpuCredits: 'standard' },
+      InstanceInitiatedShutdownBehavior: 'terminate',
+      Monitoring: { Enabled: false },
+      UserData: base64(utf8(spec.userData)),
+      TagSpecifications: atLaunch,
+    },
+  };
+}
+
+export function fleetRequest(spec: FleetSpec): sdk.CreateFleetCommandInput {
+  return {
+    Type: 'instant',
+    ClientToken: spec.clientToken,
+    LaunchTemplateConfigs: [
+      {
+        LaunchTemplateSpecification: { LaunchTemplateId: spec.launchTemplateId, Version: '$Default' },
+        Overrides: spec.overrides.map((override) => ({
+          InstanceType: override.instanceType as sdk._InstanceType,
+          SubnetId: override.subnetId,
+          ImageId: override.imageId,
+          ...(spec.market === 'on-demand' ? { Priority: override.priority } : {}),
+        })),
+      },
+    ],
+    TargetCapacitySpecification: { TotalTargetCapacity: 1, DefaultTargetCapacityType: spec.market },
+    ...(spec.market === 'spot'
+      ? { SpotOptions: { AllocationStrategy: 'price-capacity-optimized' as const } }
+      : { OnDemandOptions: { AllocationStrategy: 'prioritized' as const } }),
+    TagSpecifications: [
+      tagSpecification('fleet', spec.tags),
+      tagSpecification('instance', spec.tags),
+      tagSpecification('volume', spec.tags),
+    ],
+  };
+}
