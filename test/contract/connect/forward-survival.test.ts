@@ -2,8 +2,11 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 
+import type { ChannelDeps } from '../../../src/connect/channel-driver.ts';
 import { Forward } from '../../../src/connect/forward.ts';
 import { LocalListener } from '../../../src/connect/local-listener.ts';
+import { createOpenSocket } from '../../../src/connect/message-socket.ts';
+import { systemClock } from '../../../src/core/clock.ts';
 import { dial, PortLab, readAll } from './port-lab.ts';
 
 /** A forward whose session cannot be saved, over real sockets: what becomes of the listener and of each connection. */
@@ -22,7 +25,7 @@ interface Signals {
 }
 
 /** `signals` are those of the first route. */
-async function forwarding(signals: Signals = {}) {
+async function forwarding(signals: Signals = {}, deps: Partial<ChannelDeps> = {}) {
   const lab = await PortLab.start();
   closers.push(() => lab.close());
   await lab.serve((socket) => {
@@ -35,7 +38,7 @@ async function forwarding(signals: Signals = {}) {
   const forward = new Forward({
     listener,
     remote: { host: 'localhost', port: 8080 },
-    deps: lab.deps({ timing: TIMING }),
+    deps: lab.deps({ timing: TIMING, ...deps }),
     openRoute: () => {
       routes++;
       return Promise.resolve({
@@ -161,4 +164,55 @@ test('a better route takes new connections, open ones stay until their target go
   expect(await answered(next, 'still')).toBe('re: still');
   expect([routes(), lab.states()]).toEqual([2, ['replaced']]);
   next.destroy();
+});
+
+/** Sockets of the first session, which a test may cut and keep from coming back; those of later sessions are left alone. */
+function firstSessionSockets() {
+  const real = createOpenSocket({}, systemClock);
+  let session: string | undefined;
+  let allow: () => void = () => undefined;
+  let gate = Promise.resolve();
+  let drop: () => void = () => undefined;
+  const openSocket: ChannelDeps['openSocket'] = async (url, options, events) => {
+    session ??= url.pathname;
+    if (url.pathname !== session) return real(url, options, events);
+    await gate;
+    const socket = await real(url, options, events);
+    drop = () => {
+      gate = new Promise((resolve) => {
+        allow = resolve;
+      });
+      socket.destroy();
+    };
+    return socket;
+  };
+  return { openSocket, drop: () => drop(), allow: () => allow() };
+}
+
+test('a superseded session that is cut or comes back does not touch where new connections go', async () => {
+  const [better, gone] = [new AbortController(), new AbortController()];
+  const old = firstSessionSockets();
+  const { lab, listener } = await forwarding({ superseded: better.signal, lost: gone.signal }, old);
+  const open = dial(listener.port);
+  expect(await answered(open, 'before')).toBe('re: before');
+  better.abort(new Error('i-2 takes its place'));
+  await until(() => lab.states().includes('replaced'));
+
+  old.drop();
+  await until(() => lab.states().includes('interrupted'));
+  const meanwhile = dial(listener.port);
+  expect(await answered(meanwhile, 'the old way is cut')).toBe('re: the old way is cut');
+
+  old.allow();
+  await until(() => lab.states().includes('resumed'));
+  expect(await answered(open, 'back')).toBe('re: back');
+  const late = dial(listener.port);
+  expect(await answered(late, 'the old way is back')).toBe('re: the old way is back');
+
+  const end = outcome(open);
+  gone.abort(new Error('bastion i-1 was taken back by EC2'));
+  expect(await end).toBe('reset');
+  expect(await answered(late, 'still')).toBe('re: still');
+  meanwhile.destroy();
+  late.destroy();
 });
