@@ -1,21 +1,17 @@
-import { retry } from '../core/backoff.ts';
-import { sha256, hex, utf8 } from '../core/bytes.ts';
 import { sleep } from '../core/clock.ts';
-import { failed, ToolError } from '../core/errors.ts';
-import { type Applied, type LaunchDeps, launchInstance, type LaunchSpec } from './launch.ts';
-import { IAM_PATH, iamTags, resourceNames, ROLE_POLICY, TAG, widenedPorts } from './names.ts';
-import { egressChanges, type Plan, type PlanStep, wantedEgress } from './plan.ts';
+import { failed } from '../core/errors.ts';
+import { type ApplyDeps, visible } from './creation.ts';
+import { wantedEgress } from './egress.ts';
+import { type Applied, launchInstance, type LaunchSpec } from './launch.ts';
+import { createTemplate } from './launch-template.ts';
+import { resourceNames, ROLE_POLICY, TAG } from './names.ts';
+import { admitAtDatabase, createGroup, setEgress } from './own-group.ts';
+import { createBoundary, createProfile, createRole, putRoleIntoProfile } from './own-role.ts';
+import type { Plan, PlanStep } from './plan.ts';
 import { overrides } from './pool.ts';
-import type { IamPort, LaunchTemplateSpec, Market, Tags } from './ports.ts';
 import type { BastionSpec } from './spec.ts';
 
 /** Carries a plan out, in its order. Any prefix of it can be deleted by `down`; a second run adopts what exists. */
-
-export interface ApplyDeps extends LaunchDeps {
-  readonly iam: IamPort;
-  /** How long new IAM resources rest before a launch uses them. */
-  readonly settleMs: number;
-}
 
 /** Ids that later steps need. */
 interface Progress {
@@ -28,17 +24,6 @@ interface Progress {
   instanceId: string | undefined;
   applied: Applied | undefined;
 }
-
-const SETTLE_DEADLINE_MS = 60_000;
-
-/** AWS does not see yet what it has just created. */
-const NOT_YET_VISIBLE = new Set([
-  'NoSuchEntity',
-  'NoSuchEntityException',
-  'InvalidGroup.NotFound',
-  'InvalidLaunchTemplateId.NotFound',
-  'InvalidInstanceID.NotFound',
-]);
 
 /** Throws what the ports throw, `name-taken`, and the launch failures of pool.ts. */
 export async function applyUp(plan: Plan, spec: BastionSpec, deps: ApplyDeps): Promise<Applied> {
@@ -130,7 +115,7 @@ async function applyStep(
       progress.groupId = await createGroup(spec, names.common, deps);
       break;
     case 'egress':
-      await setEgress(spec, progress, deps);
+      await setEgress(spec, progress.groupId, progress.instanceId, deps);
       break;
     case 'database-rule':
       await admitAtDatabase(step, spec, progress.groupId, deps);
@@ -181,206 +166,11 @@ async function deleteInTheWay(step: PlanStep, deps: ApplyDeps): Promise<void> {
   if (step.kind === 'security-group') await deps.ec2.deleteSecurityGroup(step.id);
 }
 
-/** Repeats while AWS does not see what was made a moment ago. */
-function visible<T>(deps: ApplyDeps, work: () => Promise<T>): Promise<T> {
-  return retry(work, {
-    clock: deps.clock,
-    random: deps.random,
-    baseMs: 500,
-    capMs: 5_000,
-    deadlineMs: SETTLE_DEADLINE_MS,
-    signal: deps.signal,
-    shouldRetry: (error) =>
-      error instanceof ToolError && NOT_YET_VISIBLE.has(String(error.details['awsError'])),
-  });
-}
-
-/** Creates, or adopts what another run made meanwhile if it carries our tag. */
-async function createOrAdopt(
-  what: string,
-  bastion: string,
-  create: () => Promise<string>,
-  find: () => Promise<{ readonly id: string; readonly tags: Tags } | undefined>,
-): Promise<string> {
-  try {
-    return await create();
-  } catch (error) {
-    if (!(error instanceof ToolError) || error.code !== 'already-exists') throw error;
-    const found = await find();
-    if (found?.tags[TAG.bastion] === bastion) return found.id;
-    throw failed('name-taken', `${what} exists and is not ours`, {
-      hints: ['fargate-connect up --name OTHER   # another name, nothing in the way'],
-      details: { name: bastion },
-      cause: error,
-    });
-  }
-}
-
-function createBoundary(spec: BastionSpec, name: string, deps: ApplyDeps): Promise<string> {
-  const { role } = spec;
-  if (role.kind !== 'own' || role.boundary.kind !== 'own') return Promise.resolve('');
-  const { document } = role.boundary;
-  const arn = role.boundary.arn;
-  return createOrAdopt(
-    `policy ${name}`,
-    spec.name,
-    () =>
-      deps.iam.createPolicy({
-        name,
-        path: IAM_PATH,
-        description: `fargate-connect: most that bastion ${spec.name} could ever do`,
-        document,
-        tags: iamTags(spec.tags),
-      }),
-    async () => {
-      const policy = await deps.iam.policy(arn);
-      return policy === undefined ? undefined : { id: policy.arn, tags: policy.tags };
-    },
-  );
-}
-
-function createRole(
-  spec: BastionSpec,
-  name: string,
-  boundaryArn: string | undefined,
-  deps: ApplyDeps,
-): Promise<string> {
-  const { role } = spec;
-  if (role.kind !== 'own') return Promise.resolve('');
-  return createOrAdopt(
-    `role ${name}`,
-    spec.name,
-    () =>
-      visible(deps, () =>
-        deps.iam.createRole({
-          name,
-          path: IAM_PATH,
-          description: `fargate-connect: bastion ${spec.name} in ${spec.region}`,
-          trust: role.trust,
-          boundaryArn,
-          tags: iamTags(spec.tags),
-        }),
-      ),
-    async () => {
-      const found = await deps.iam.role(name);
-      return found === undefined ? undefined : { id: found.arn, tags: found.tags };
-    },
-  );
-}
-
-function createProfile(spec: BastionSpec, name: string, deps: ApplyDeps): Promise<string> {
-  return createOrAdopt(
-    `instance profile ${name}`,
-    spec.name,
-    () => deps.iam.createInstanceProfile({ name, path: IAM_PATH, tags: iamTags(spec.tags) }),
-    async () => {
-      const found = await deps.iam.instanceProfile(name);
-      return found === undefined ? undefined : { id: found.arn, tags: found.tags };
-    },
-  );
-}
-
-/** Looks first: IAM answers a second role with LimitExceeded, which the SDK takes for throttling and repeats for long. */
-async function putRoleIntoProfile(profile: string, role: string, deps: ApplyDeps): Promise<void> {
-  const found = await deps.iam.instanceProfile(profile);
-  if (found?.roleNames.includes(role) === true) return;
-  await visible(deps, () => deps.iam.addRoleToInstanceProfile(profile, role));
-}
-
-function createGroup(spec: BastionSpec, name: string, deps: ApplyDeps): Promise<string> {
-  const { vpcId } = spec.network;
-  return createOrAdopt(
-    `security group ${name}`,
-    spec.name,
-    () =>
-      deps.ec2.createSecurityGroup({
-        name,
-        description: `fargate-connect: bastion ${spec.name}, nothing comes in`,
-        vpcId,
-        tags: spec.tags,
-      }),
-    async () => {
-      const groups = await deps.ec2.securityGroups({ tag: { key: TAG.bastion, values: [spec.name] } });
-      return groups.find((group) => group.name === name && group.vpcId === vpcId);
-    },
-  );
-}
-
-/** Compares with what is there now, because a new group comes with a rule that lets everything out. */
-async function setEgress(spec: BastionSpec, progress: Progress, deps: ApplyDeps): Promise<void> {
-  const { groupId } = progress;
-  // Before the rules: a run that ends in between finds the missing rule again, but would not miss the tag.
-  await tellPorts(spec, progress, deps);
-  await visible(deps, async () => {
-    const [group] = await deps.ec2.securityGroups({ ids: [groupId] });
-    if (group === undefined) {
-      throw failed('not-settled', `security group ${groupId} is not visible yet`, {
-        details: { awsError: 'InvalidGroup.NotFound' },
-      });
-    }
-    const running = progress.instanceId !== undefined;
-    let changes = egressChanges(group, wantedEgress(spec), !running);
-    // Another up may have launched since the plan was made: what it opened is not closed under its hands.
-    if (!running && changes.revoke.some((rule) => rule.protocol !== '-1') && (await othersRun(spec, deps)))
-      changes = egressChanges(group, wantedEgress(spec), false);
-    await deps.ec2.revokeEgress(groupId, changes.revoke);
-    await deps.ec2.authorizeEgress(groupId, changes.add, spec.tags);
-  });
-}
-
-async function othersRun(spec: BastionSpec, deps: ApplyDeps): Promise<boolean> {
-  const tag = { key: TAG.bastion, values: [spec.name] };
-  return (await deps.ec2.instances({ tag, states: ['pending', 'running'] })).length > 0;
-}
-
 /** Two `up` that ask for different databases share group and instance: what this one asked for is open in the end. */
 async function keepOpen(spec: BastionSpec, progress: Progress, deps: ApplyDeps): Promise<void> {
   if (progress.applied?.launched !== true || wantedEgress(spec).length === 1) return;
   progress.instanceId = progress.applied.instanceId;
-  await setEgress(spec, progress, deps);
-}
-
-/** A running instance says what it can reach, so that a forward need not find out by waiting. */
-async function tellPorts(spec: BastionSpec, progress: Progress, deps: ApplyDeps): Promise<void> {
-  if (progress.instanceId === undefined) return;
-  const [instance] = await deps.ec2.instances({ ids: [progress.instanceId] });
-  const ports = widenedPorts(instance?.tags[TAG.ports], spec.tags[TAG.ports]);
-  if (ports !== undefined) await deps.ec2.setTags([progress.instanceId], { [TAG.ports]: ports });
-}
-
-async function admitAtDatabase(
-  step: PlanStep,
-  spec: BastionSpec,
-  groupId: string,
-  deps: ApplyDeps,
-): Promise<void> {
-  const database = spec.databases.find((candidate) => candidate.id === step.parent);
-  if (database === undefined) return;
-  await visible(deps, () =>
-    deps.ec2.authorizeIngress({
-      groupId: database.groupId,
-      sourceGroupId: groupId,
-      port: database.port,
-      description: `fargate-connect: bastion ${spec.name}`,
-      tags: spec.tags,
-    }),
-  );
-}
-
-/** What a launch template is made of, as far as it is known before anything was created. */
-export function templateDigest(spec: BastionSpec): string {
-  const content = {
-    region: spec.region,
-    cluster: spec.cluster,
-    publicIp: spec.network.publicIp,
-    images: spec.images,
-    clientGroups: spec.clientGroupIds,
-    market: spec.market,
-    userData: spec.userData,
-    role: spec.role.kind,
-    version: spec.tags[TAG.version],
-  };
-  return hex(sha256(utf8(JSON.stringify(content)))).slice(0, 16);
+  await setEgress(spec, progress.groupId, progress.instanceId, deps);
 }
 
 async function replaceTemplate(
@@ -391,35 +181,6 @@ async function replaceTemplate(
 ): Promise<string> {
   if (step.action === 'replace' && step.id !== undefined) await deps.ec2.deleteLaunchTemplate(step.id);
   return createTemplate(spec, progress, spec.market, deps);
-}
-
-function createTemplate(
-  spec: BastionSpec,
-  progress: Progress,
-  market: Market,
-  deps: ApplyDeps,
-): Promise<string> {
-  const name = resourceNames(spec.name, spec.region).common;
-  const image = spec.images[0];
-  const request: LaunchTemplateSpec = {
-    name,
-    clientToken: deps.uuid(),
-    instanceProfileArn: progress.profileArn,
-    securityGroupIds: [progress.groupId, ...spec.clientGroupIds],
-    publicIp: spec.network.publicIp,
-    userData: spec.userData,
-    rootDevice: image?.rootDevice ?? '/dev/xvda',
-    volumeGiB: Math.max(...spec.images.map((candidate) => candidate.volumeGiB)),
-    market,
-    tags: { ...spec.tags, [TAG.digest]: templateDigest(spec), [TAG.group]: progress.groupId },
-    instanceTags: spec.tags,
-  };
-  return createOrAdopt(
-    `launch template ${name}`,
-    spec.name,
-    () => visible(deps, () => deps.ec2.createLaunchTemplate(request)),
-    async () => (await deps.ec2.launchTemplates({ names: [name] }))[0],
-  );
 }
 
 /** An agent that is denied at its first start sleeps for half an hour: what it may do must be known everywhere first. */

@@ -10,7 +10,8 @@ import {
   LIVING,
   readInventory,
 } from './inventory.ts';
-import { planDown, type PlanStep } from './plan.ts';
+import type { PlanStep } from './plan.ts';
+import { planDown } from './plan-down.ts';
 import type { Ec2Port, IamPort } from './ports.ts';
 
 /** Removes a bastion by tags and names alone, and proves with a fresh look that nothing is left. */

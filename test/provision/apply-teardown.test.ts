@@ -2,10 +2,13 @@ import { describe, expect, it } from 'vitest';
 
 import { failed, ToolError } from '../../src/core/errors.ts';
 import type { ToolEvent } from '../../src/core/events.ts';
-import { applyUp, type ApplyDeps, templateDigest } from '../../src/provision/apply.ts';
+import { applyUp } from '../../src/provision/apply.ts';
+import type { ApplyDeps } from '../../src/provision/creation.ts';
 import { isEmpty, readInventory } from '../../src/provision/inventory.ts';
 import type { Applied } from '../../src/provision/launch.ts';
-import { isNoop, planUp } from '../../src/provision/plan.ts';
+import { templateDigest } from '../../src/provision/launch-template.ts';
+import { isNoop } from '../../src/provision/plan.ts';
+import { planUp } from '../../src/provision/plan-up.ts';
 import type { BastionSpec } from '../../src/provision/spec.ts';
 import { refuseIfInUse, tearDown, type TeardownResult } from '../../src/provision/teardown.ts';
 import { FakeClock } from '../support/fake-clock.ts';

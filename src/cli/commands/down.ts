@@ -89,7 +89,7 @@ async function agree(
 ): Promise<void> {
   const [{ refuseIfInUse }, { planDown }, { describePlan }, { talkWidth }] = await Promise.all([
     import('../../provision/teardown.ts'),
-    import('../../provision/plan.ts'),
+    import('../../provision/plan-down.ts'),
     import('../../provision/plan-text.ts'),
     import('../up-text.ts'),
   ]);

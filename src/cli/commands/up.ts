@@ -151,12 +151,13 @@ async function optionsOf(flags: UpFlags): Promise<UpOptions> {
 }
 
 async function runUp(options: UpOptions, context: CommandContext): Promise<void> {
-  const [{ gatherSpec }, { readInventory }, { templateDigest }, { planUp, isNoop }, upText] =
+  const [{ gatherSpec }, { readInventory }, { templateDigest }, { isNoop }, { planUp }, upText] =
     await Promise.all([
       import('../bastion-spec.ts'),
       import('../../provision/inventory.ts'),
-      import('../../provision/apply.ts'),
+      import('../../provision/launch-template.ts'),
       import('../../provision/plan.ts'),
+      import('../../provision/plan-up.ts'),
       import('../up-text.ts'),
     ]);
   const looking = { step: 'look', title: 'look at account and network' };

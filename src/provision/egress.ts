@@ -1,0 +1,41 @@
+import type { GroupRule, SecurityGroup } from './ports.ts';
+import type { BastionSpec } from './spec.ts';
+
+/** What a bastion's security group lets out. Pure. */
+
+/** 443 to reach AWS, and the database ports asked for. */
+export function wantedEgress(spec: BastionSpec): readonly GroupRule[] {
+  const tcp = (port: number): Pick<GroupRule, 'protocol' | 'fromPort' | 'toPort'> => ({
+    protocol: 'tcp',
+    fromPort: port,
+    toPort: port,
+  });
+  return [
+    { ...tcp(443), cidr: '0.0.0.0/0' },
+    ...spec.databases.map((database) => ({ ...tcp(database.port), groupId: database.groupId })),
+    ...spec.egressPorts.flatMap((port) => spec.vpcCidrs.map((cidr) => ({ ...tcp(port), cidr }))),
+  ];
+}
+
+export const describeRule = (rule: GroupRule): string => {
+  const to = rule.cidr ?? rule.groupId ?? rule.prefixListId ?? 'anywhere';
+  if (rule.protocol === '-1') return `everything to ${to}`;
+  const ports = rule.fromPort === rule.toPort ? `${rule.fromPort}` : `${rule.fromPort}-${rule.toPort}`;
+  return `${rule.protocol}/${ports} to ${to}`;
+};
+
+/** What to open and close. A group in use keeps what others opened: `exact` is false then. */
+export function egressChanges(
+  group: Pick<SecurityGroup, 'egress'>,
+  wanted: readonly GroupRule[],
+  exact: boolean,
+): { readonly add: readonly GroupRule[]; readonly revoke: readonly GroupRule[] } {
+  const has = (rules: readonly GroupRule[], rule: GroupRule): boolean =>
+    rules.some((other) => describeRule(other) === describeRule(rule));
+  // The rule that a new group comes with is never wanted, whoever is connected.
+  const everything = (rule: GroupRule): boolean => rule.protocol === '-1';
+  return {
+    add: wanted.filter((rule) => !has(group.egress, rule)),
+    revoke: group.egress.filter((rule) => !has(wanted, rule) && (exact || everything(rule))),
+  };
+}

@@ -1,0 +1,67 @@
+import { hex, sha256, utf8 } from '../core/bytes.ts';
+import { type ApplyDeps, createOrAdopt, visible } from './creation.ts';
+import { resourceNames, TAG } from './names.ts';
+import type { LaunchTemplateSpec, Market } from './ports.ts';
+import type { BastionSpec } from './spec.ts';
+
+/** The template that every launch of a bastion goes through. */
+
+/** What a launch template is made of, as far as it is known before anything was created. */
+export function templateDigest(spec: BastionSpec): string {
+  const content = {
+    region: spec.region,
+    cluster: spec.cluster,
+    publicIp: spec.network.publicIp,
+    images: spec.images,
+    clientGroups: spec.clientGroupIds,
+    market: spec.market,
+    userData: spec.userData,
+    role: spec.role.kind,
+    version: spec.tags[TAG.version],
+  };
+  return hex(sha256(utf8(JSON.stringify(content)))).slice(0, 16);
+}
+
+/** What was made before it and what it therefore names. */
+export interface TemplateParts {
+  readonly profileArn: string;
+  readonly groupId: string;
+}
+
+/** All of it but the token that makes the call repeatable. */
+export function launchTemplateSpec(
+  spec: BastionSpec,
+  { profileArn, groupId }: TemplateParts,
+  market: Market,
+): Omit<LaunchTemplateSpec, 'clientToken'> {
+  const image = spec.images[0];
+  return {
+    name: resourceNames(spec.name, spec.region).common,
+    instanceProfileArn: profileArn,
+    securityGroupIds: [groupId, ...spec.clientGroupIds],
+    publicIp: spec.network.publicIp,
+    userData: spec.userData,
+    rootDevice: image?.rootDevice ?? '/dev/xvda',
+    volumeGiB: Math.max(...spec.images.map((candidate) => candidate.volumeGiB)),
+    market,
+    tags: { ...spec.tags, [TAG.digest]: templateDigest(spec), [TAG.group]: groupId },
+    instanceTags: spec.tags,
+  };
+}
+
+/** Resolves with its id. */
+export function createTemplate(
+  spec: BastionSpec,
+  parts: TemplateParts,
+  market: Market,
+  deps: ApplyDeps,
+): Promise<string> {
+  const wanted = launchTemplateSpec(spec, parts, market);
+  const request = { ...wanted, clientToken: deps.uuid() };
+  return createOrAdopt(
+    `launch template ${request.name}`,
+    spec.name,
+    () => visible(deps, () => deps.ec2.createLaunchTemplate(request)),
+    async () => (await deps.ec2.launchTemplates({ names: [request.name] }))[0],
+  );
+}

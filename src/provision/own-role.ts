@@ -1,0 +1,79 @@
+import { type ApplyDeps, createOrAdopt, visible } from './creation.ts';
+import { IAM_PATH, iamTags } from './names.ts';
+import type { BastionSpec } from './spec.ts';
+
+/** The IAM half of a bastion whose role is its own: boundary, role, instance profile. */
+
+/** Resolves with its ARN. */
+export function createBoundary(spec: BastionSpec, name: string, deps: ApplyDeps): Promise<string> {
+  const { role } = spec;
+  if (role.kind !== 'own' || role.boundary.kind !== 'own') return Promise.resolve('');
+  const { document } = role.boundary;
+  const arn = role.boundary.arn;
+  return createOrAdopt(
+    `policy ${name}`,
+    spec.name,
+    () =>
+      deps.iam.createPolicy({
+        name,
+        path: IAM_PATH,
+        description: `fargate-connect: most that bastion ${spec.name} could ever do`,
+        document,
+        tags: iamTags(spec.tags),
+      }),
+    async () => {
+      const policy = await deps.iam.policy(arn);
+      return policy === undefined ? undefined : { id: policy.arn, tags: policy.tags };
+    },
+  );
+}
+
+/** Resolves with its ARN. */
+export function createRole(
+  spec: BastionSpec,
+  name: string,
+  boundaryArn: string | undefined,
+  deps: ApplyDeps,
+): Promise<string> {
+  const { role } = spec;
+  if (role.kind !== 'own') return Promise.resolve('');
+  return createOrAdopt(
+    `role ${name}`,
+    spec.name,
+    () =>
+      visible(deps, () =>
+        deps.iam.createRole({
+          name,
+          path: IAM_PATH,
+          description: `fargate-connect: bastion ${spec.name} in ${spec.region}`,
+          trust: role.trust,
+          boundaryArn,
+          tags: iamTags(spec.tags),
+        }),
+      ),
+    async () => {
+      const found = await deps.iam.role(name);
+      return found === undefined ? undefined : { id: found.arn, tags: found.tags };
+    },
+  );
+}
+
+/** Resolves with its ARN. */
+export function createProfile(spec: BastionSpec, name: string, deps: ApplyDeps): Promise<string> {
+  return createOrAdopt(
+    `instance profile ${name}`,
+    spec.name,
+    () => deps.iam.createInstanceProfile({ name, path: IAM_PATH, tags: iamTags(spec.tags) }),
+    async () => {
+      const found = await deps.iam.instanceProfile(name);
+      return found === undefined ? undefined : { id: found.arn, tags: found.tags };
+    },
+  );
+}
+
+/** Looks first: IAM answers a second role with LimitExceeded, which the SDK takes for throttling and repeats for long. */
+export async function putRoleIntoProfile(profile: string, role: string, deps: ApplyDeps): Promise<void> {
+  const found = await deps.iam.instanceProfile(profile);
+  if (found?.roleNames.includes(role) === true) return;
+  await visible(deps, () => deps.iam.addRoleToInstanceProfile(profile, role));
+}

@@ -1,0 +1,277 @@
+import { failed, usage } from '../core/errors.ts';
+import { describeRule, egressChanges, wantedEgress } from './egress.ts';
+import { type Inventory, standing } from './inventory.ts';
+import { resourceNames, TAG } from './names.ts';
+import { type Plan, type PlanStep, step } from './plan.ts';
+import { canonicalJson } from './policy-documents.ts';
+import type { Instance, LaunchTemplate, SecurityGroup } from './ports.ts';
+import type { BastionSpec } from './spec.ts';
+
+/** What `up` has to do, decided from what exists and what is wanted. Pure. */
+
+/** A template so young belongs to an `up` that runs right now, perhaps another person's: it is joined, not replaced. */
+const YOUNG_MS = 120_000;
+
+/** Throws `name-taken`, `bastion-elsewhere`, `bastion-differs`. `digest` is that of the launch template to be made. */
+export function planUp(inventory: Inventory, spec: BastionSpec, digest: string, now: number): Plan {
+  refuseForeign(inventory, spec);
+  const alive = standing(inventory.instances);
+  const kept = alive[0];
+  if (kept !== undefined) refuseDifferent(kept, spec);
+  return {
+    steps: [
+      ...roleSteps(inventory, spec),
+      ...clearingSteps(inventory, spec, alive),
+      ...groupSteps(inventory, spec, kept),
+      ...databaseSteps(inventory, spec),
+      ...launchSteps(inventory, spec, kept, digest, now),
+    ],
+  };
+}
+
+function refuseForeign(inventory: Inventory, spec: BastionSpec): void {
+  const inTheWay = inventory.foreign.filter(
+    (item) =>
+      item.kind === 'launch template' ||
+      (spec.role.kind === 'own' && (item.kind === 'role' || item.kind === 'instance profile')) ||
+      (item.kind === 'policy' && spec.role.kind === 'own' && spec.role.boundary.kind === 'own'),
+  );
+  if (inTheWay.length === 0) return;
+  throw failed('name-taken', `a name that bastion ${spec.name} needs is taken`, {
+    hints: [
+      ...inTheWay.map((item) => `${item.kind} ${item.id} ${item.why}`),
+      'fargate-connect up --name OTHER   # another name, nothing in the way',
+    ],
+    details: { name: spec.name, taken: inTheWay.map((item) => item.id) },
+  });
+}
+
+function refuseDifferent(instance: Instance, spec: BastionSpec): void {
+  if (instance.vpcId !== spec.network.vpcId) {
+    throw usage(
+      'bastion-elsewhere',
+      `bastion ${spec.name} runs in ${instance.vpcId}, not in ${spec.network.vpcId}`,
+      {
+        hints: [
+          `fargate-connect up --name OTHER --vpc ${spec.network.vpcId}   # a second one`,
+          `fargate-connect down --name ${spec.name}   # or end the first`,
+        ],
+        details: { name: spec.name, vpc: instance.vpcId, wanted: spec.network.vpcId },
+      },
+    );
+  }
+  const cluster = instance.tags[TAG.cluster];
+  if (spec.cluster !== undefined && cluster !== spec.cluster) {
+    throw usage(
+      'bastion-differs',
+      `bastion ${spec.name} was made for ${cluster === undefined ? 'tunnels only' : `cluster ${cluster}`}, not for cluster ${spec.cluster}`,
+      {
+        hints: [
+          `fargate-connect up --name OTHER --cluster ${spec.cluster}   # a second one`,
+          `fargate-connect down --name ${spec.name}   # or end the first`,
+        ],
+        details: { name: spec.name, cluster, wanted: spec.cluster },
+      },
+    );
+  }
+}
+
+function roleSteps(inventory: Inventory, spec: BastionSpec): PlanStep[] {
+  const names = resourceNames(spec.name, spec.region);
+  const wanted = spec.role;
+  if (wanted.kind === 'given')
+    return [step('keep', 'instance-profile', wanted.profileName, 'made by an administrator (--role)')];
+  const { role, profile, boundary } = inventory;
+  const steps: PlanStep[] = [];
+  switch (wanted.boundary.kind) {
+    case 'own':
+      steps.push(
+        boundary === undefined
+          ? step('create', 'boundary', names.boundary, 'limits what the role could ever do')
+          : step('keep', 'boundary', names.boundary, 'exists', { id: boundary.arn }),
+      );
+      break;
+    case 'existing':
+      steps.push(step('keep', 'boundary', wanted.boundary.arn, wanted.boundary.why));
+      break;
+    case 'none':
+      break;
+    default:
+      wanted.boundary satisfies never;
+  }
+  steps.push(
+    role === undefined
+      ? step(
+          'create',
+          'role',
+          names.role,
+          wanted.boundary.kind === 'none' ? 'without a permissions boundary, as asked' : 'for EC2 only',
+        )
+      : step('keep', 'role', names.role, 'exists', { id: role.arn }),
+  );
+  const scope =
+    spec.cluster === undefined ? 'agent channels only' : `agent channels, exec in cluster ${spec.cluster}`;
+  const same = role?.policy !== undefined && canonicalJson(role.policy) === canonicalJson(wanted.policy);
+  steps.push(
+    role?.policy === undefined
+      ? step('create', 'role-policy', names.role, scope)
+      : same
+        ? step('keep', 'role-policy', names.role, 'says what it should')
+        : step('update', 'role-policy', names.role, `differs; will be: ${scope}`),
+    profile === undefined
+      ? step('create', 'instance-profile', names.profile, 'carries the role')
+      : step('keep', 'instance-profile', names.profile, 'exists', { id: profile.arn }),
+    profile?.roleNames.includes(names.role) === true
+      ? step('keep', 'profile-role', names.profile, 'holds the role')
+      : step('create', 'profile-role', names.profile, 'puts the role into the profile'),
+  );
+  return steps;
+}
+
+/** What is in the way of a clean launch: stopped instances, a second one, groups of another VPC. */
+function clearingSteps(inventory: Inventory, spec: BastionSpec, alive: readonly Instance[]): PlanStep[] {
+  const steps: PlanStep[] = [];
+  for (const instance of inventory.instances) {
+    if (instance.state === 'stopping' || instance.state === 'stopped')
+      steps.push(
+        step('delete', 'instance', instance.id, `is ${instance.state}, cannot be used again`, {
+          id: instance.id,
+        }),
+      );
+  }
+  for (const instance of alive.slice(1))
+    steps.push(step('delete', 'instance', instance.id, 'a second one of the same name', { id: instance.id }));
+  if (alive.length > 0) return steps;
+  for (const group of inventory.groups) {
+    if (group.vpcId === spec.network.vpcId) continue;
+    for (const rule of inventory.databaseRules) {
+      if (rule.sourceGroupId !== group.id) continue;
+      steps.push(
+        step('delete', 'database-rule', rule.id, `admits the group of another VPC`, {
+          id: rule.id,
+          parent: rule.groupId,
+        }),
+      );
+    }
+    steps.push(step('delete', 'security-group', group.name, `belongs to ${group.vpcId}`, { id: group.id }));
+  }
+  return steps;
+}
+
+/** The group of the spec's VPC. */
+const groupFor = (inventory: Inventory, spec: BastionSpec): SecurityGroup | undefined =>
+  inventory.groups.find((group) => group.vpcId === spec.network.vpcId);
+
+function groupSteps(inventory: Inventory, spec: BastionSpec, kept: Instance | undefined): PlanStep[] {
+  const { common } = resourceNames(spec.name, spec.region);
+  const group = groupFor(inventory, spec);
+  const wanted = wantedEgress(spec);
+  const text = wanted.map(describeRule).join(', ');
+  if (group === undefined) {
+    return [
+      step('create', 'security-group', common, `in ${spec.network.vpcId}, nothing comes in`),
+      step('create', 'egress', common, `only ${text}`),
+    ];
+  }
+  const changes = egressChanges(group, wanted, kept === undefined);
+  const warning =
+    group.ingress.length > 0 ? `; has ${group.ingress.length} ingress rules that are not ours` : '';
+  return [
+    step('keep', 'security-group', common, `exists${warning}`, { id: group.id }),
+    changes.add.length + changes.revoke.length === 0
+      ? step('keep', 'egress', common, `only ${group.egress.map(describeRule).join(', ')}`, { id: group.id })
+      : step(
+          'update',
+          'egress',
+          common,
+          [
+            ...changes.add.map((rule) => `open ${describeRule(rule)}`),
+            ...changes.revoke.map((rule) => `close ${describeRule(rule)}`),
+          ].join(', '),
+          { id: group.id },
+        ),
+  ];
+}
+
+function databaseSteps(inventory: Inventory, spec: BastionSpec): PlanStep[] {
+  const group = groupFor(inventory, spec);
+  const admitted = spec.databases.filter((database) => database.admit);
+  return admitted.map((database) => {
+    const name = `tcp/${database.port} in ${database.groupId}`;
+    const rule = inventory.databaseRules.find(
+      (candidate) =>
+        candidate.groupId === database.groupId &&
+        candidate.fromPort === database.port &&
+        candidate.toPort === database.port &&
+        group !== undefined &&
+        candidate.sourceGroupId === group.id,
+    );
+    return rule === undefined
+      ? step('create', 'database-rule', name, `admits the bastion to ${database.id}, as asked (--allow-db)`, {
+          parent: database.id,
+        })
+      : step('keep', 'database-rule', name, `admits the bastion to ${database.id}`, {
+          id: rule.id,
+          parent: database.id,
+        });
+  });
+}
+
+function launchSteps(
+  inventory: Inventory,
+  spec: BastionSpec,
+  kept: Instance | undefined,
+  digest: string,
+  now: number,
+): PlanStep[] {
+  const { common } = resourceNames(spec.name, spec.region);
+  const template = inventory.templates[0];
+  if (kept !== undefined) {
+    const until = kept.tags[TAG.expiresAt] ?? 'its end';
+    const wanted = new Date(spec.expiresAt).toISOString();
+    return [
+      ...(template === undefined
+        ? []
+        : [step('keep', 'launch-template', common, 'in use', { id: template.id })]),
+      step('keep', 'instance', kept.id, `${kept.type}, ${kept.state}`, { id: kept.id }),
+      spec.extends && wanted !== until
+        ? step('update', 'lease', kept.id, `from ${until} to ${wanted}`, { id: kept.id })
+        : step('keep', 'lease', kept.id, `until ${until}`, { id: kept.id }),
+    ];
+  }
+  const pools = `${spec.types.join(', ')} in ${spec.network.subnets.map((subnet) => subnet.id).join(', ')}`;
+  return [
+    templateStep(template, common, spec, groupFor(inventory, spec)?.id, digest, now),
+    step('create', 'instance', common, `${spec.market}, one of ${pools}`),
+  ];
+}
+
+function templateStep(
+  template: LaunchTemplate | undefined,
+  name: string,
+  spec: BastionSpec,
+  groupId: string | undefined,
+  digest: string,
+  now: number,
+): PlanStep {
+  if (template === undefined)
+    return step(
+      'create',
+      'launch-template',
+      name,
+      'IMDSv2 only, encrypted root, no key pair, ends on shutdown',
+    );
+  const named = template.tags[TAG.group];
+  if (named !== undefined && named !== groupId)
+    return step('replace', 'launch-template', name, `names ${named}, which is gone`, {
+      id: template.id,
+      parent: named,
+    });
+  if (template.tags[TAG.digest] === digest)
+    return step('keep', 'launch-template', name, 'is what it should be', { id: template.id });
+  if (now - template.createdAt < YOUNG_MS && template.tags[TAG.cluster] === spec.cluster)
+    return step('keep', 'launch-template', name, 'made moments ago by another up: joined', {
+      id: template.id,
+    });
+  return step('replace', 'launch-template', name, 'is of an earlier run', { id: template.id });
+}
