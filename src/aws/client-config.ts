@@ -1,12 +1,12 @@
 import type { fromNodeProviderChain } from '@aws-sdk/credential-providers';
 import { readFile } from 'node:fs/promises';
 import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import type { Agent as HttpsAgent } from 'node:https';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 import { access } from '../core/errors.ts';
-import { proxyFor, TunnelAgent } from '../core/proxy.ts';
+import { ProxyAgent } from '../core/proxy.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -45,7 +45,6 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** Throws `region-missing`. Credentials are looked up at the first call, not here. */
 export async function clientConfig(settings: AccountSettings, env: Env): Promise<ClientConfig> {
   const region = await resolveRegion(settings, env);
-  const proxy = proxyFor(new URL(`https://ecs.${region}.amazonaws.com`), env);
   const agentOptions = { keepAlive: true, maxSockets: 16 };
   return {
     region,
@@ -58,7 +57,7 @@ export async function clientConfig(settings: AccountSettings, env: Env): Promise
       requestTimeout: REQUEST_TIMEOUT_MS,
       throwOnRequestTimeout: true,
       httpAgent: new HttpAgent(agentOptions),
-      httpsAgent: proxy === undefined ? new HttpsAgent(agentOptions) : new TunnelAgent(proxy, agentOptions),
+      httpsAgent: new ProxyAgent(env, agentOptions),
     },
   };
 }

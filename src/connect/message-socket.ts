@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 
 import type { Clock } from '../core/clock.ts';
 import { access, ProtocolError, transport } from '../core/errors.ts';
-import { proxyFor, TunnelAgent } from '../core/proxy.ts';
+import { ProxyAgent } from '../core/proxy.ts';
 
 /** The WebSocket as the session link sees it: whole messages, no events of its own making. */
 export interface MessageSocket {
@@ -49,12 +49,11 @@ export function createOpenSocket(
   clock: Clock,
 ): OpenSocket {
   return (url, options, events) => {
-    const proxy = url.protocol === 'wss:' ? proxyFor(url, env) : undefined;
     const socket = new WebSocket(url, {
       headers: options.headers,
       perMessageDeflate: false,
       maxPayload: MAX_MESSAGE_BYTES,
-      ...(proxy === undefined ? {} : { agent: new TunnelAgent(proxy) }),
+      ...(url.protocol === 'wss:' ? { agent: new ProxyAgent(env) } : {}),
     });
     return new Promise((resolve, reject) => {
       let isOpen = false;

@@ -1,10 +1,10 @@
 import { request as httpRequest } from 'node:http';
-import { Agent as HttpsAgent, type AgentOptions } from 'node:https';
+import { Agent as HttpsAgent, type AgentOptions, type RequestOptions } from 'node:https';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 
-import { transport } from './errors.ts';
+import { transport, usage } from './errors.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -13,13 +13,25 @@ const CONNECT_DEADLINE_MS = 15_000;
 /**
  * The proxy that the environment names for a URL (HTTPS_PROXY for https and wss, HTTP_PROXY for http and ws,
  * ALL_PROXY for both; lower case too), unless NO_PROXY covers its host. Loopback never goes through a proxy.
+ * Throws usage `proxy-invalid` for what is no http or https address.
  */
 export function proxyFor(url: URL, env: Env): URL | undefined {
   const pick = (name: string): string | undefined => env[name.toLowerCase()] || env[name] || undefined;
   const secure = url.protocol === 'https:' || url.protocol === 'wss:';
-  const proxy = pick(secure ? 'HTTPS_PROXY' : 'HTTP_PROXY') ?? pick('ALL_PROXY');
-  if (proxy === undefined || bypassed(url, pick('NO_PROXY') ?? '')) return undefined;
-  return new URL(proxy.includes('://') ? proxy : `http://${proxy}`);
+  const named = [secure ? 'HTTPS_PROXY' : 'HTTP_PROXY', 'ALL_PROXY'].find((name) => pick(name) !== undefined);
+  if (named === undefined || bypassed(url, pick('NO_PROXY') ?? '')) return undefined;
+  return parseProxy(named, pick(named) ?? '');
+}
+
+/** The value is not shown: it may hold a password. */
+function parseProxy(name: string, value: string): URL {
+  const text = value.includes('://') ? value : `http://${value}`;
+  const proxy = URL.canParse(text) ? new URL(text) : undefined;
+  if (proxy !== undefined && /^https?:$/.test(proxy.protocol)) return proxy;
+  throw usage('proxy-invalid', `${name} is not the address of an http or https proxy`, {
+    hints: [`export ${name}=http://HOST:PORT`, 'or add the host to NO_PROXY'],
+    details: { variable: name, scheme: proxy?.protocol },
+  });
 }
 
 function bypassed(url: URL, noProxy: string): boolean {
@@ -40,7 +52,7 @@ function bypassed(url: URL, noProxy: string): boolean {
 
 /** Opens a TCP tunnel with CONNECT. Throws `proxy-refused` (with the status) or `proxy-unreachable`; never shows the proxy's password. */
 export function openTunnel(proxy: URL, host: string, port: number): Promise<Duplex> {
-  const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const authority = hostPort(host, port);
   const authorization =
     proxy.username === ''
       ? {}
@@ -98,37 +110,55 @@ const tlsToProxy = (proxy: URL): Socket =>
     servername: proxy.hostname,
   });
 
-/** What https.Agent hands to createConnection; only these members matter here. */
-interface ConnectionTarget {
-  readonly host?: string | null | undefined;
-  readonly port?: number | string | null | undefined;
-  readonly servername?: string | undefined;
-}
+/** An https.Agent that asks `proxyFor` at each connection, so that NO_PROXY counts host by host; also serves wss upgrades. */
+export class ProxyAgent extends HttpsAgent {
+  readonly #env: Env;
 
-/** An https.Agent whose connections go through `proxy`; also serves wss upgrades. */
-export class TunnelAgent extends HttpsAgent {
-  readonly #proxy: URL;
-
-  constructor(proxy: URL, options: AgentOptions = {}) {
+  constructor(env: Env, options: AgentOptions = {}) {
     super(options);
-    this.#proxy = proxy;
+    this.#env = env;
   }
 
   override createConnection(
-    target: ConnectionTarget,
-    done?: (error: Error | null, socket: Duplex) => void,
-  ): undefined {
-    void this.#open(target, done ?? (() => undefined));
-  }
-
-  async #open(target: ConnectionTarget, done: (error: Error | null, socket: Duplex) => void): Promise<void> {
+    target: RequestOptions,
+    done: (error: Error | null, socket: Duplex) => void = () => undefined,
+  ): Duplex | null | undefined {
     const host = target.host ?? 'localhost';
+    const port = Number(target.port ?? 443);
+    let proxy: URL | undefined;
     try {
-      const socket = await openTunnel(this.#proxy, host, Number(target.port ?? 443));
-      done(null, connectTls({ socket, servername: target.servername ?? host, ALPNProtocols: ['http/1.1'] }));
+      proxy = proxyFor(new URL(`https://${hostPort(host, port)}`), this.#env);
     } catch (error) {
-      // Node's signature wants a socket beside the error; this one is never connected.
-      done(error instanceof Error ? error : new Error(String(error)), new Socket());
+      // Thrown here it would miss the request's 'error' event, where everyone looks for it.
+      setImmediate(() => done(...unconnected(error)));
+      return undefined;
     }
+    if (proxy === undefined) return super.createConnection(target, done);
+    void tlsThrough(proxy, host, port, target.servername ?? host, done);
+    return undefined;
   }
 }
+
+async function tlsThrough(
+  proxy: URL,
+  host: string,
+  port: number,
+  servername: string,
+  done: (error: Error | null, socket: Duplex) => void,
+): Promise<void> {
+  try {
+    const socket = await openTunnel(proxy, host, port);
+    done(null, connectTls({ socket, servername, ALPNProtocols: ['http/1.1'] }));
+  } catch (error) {
+    done(...unconnected(error));
+  }
+}
+
+/** Node's signature wants a socket beside the error; this one is never connected. */
+const unconnected = (error: unknown): [Error, Duplex] => [
+  error instanceof Error ? error : new Error(String(error)),
+  new Socket(),
+];
+
+const hostPort = (host: string, port: number): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

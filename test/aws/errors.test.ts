@@ -111,6 +111,13 @@ describe('region and credentials', () => {
 });
 
 describe('proxies', () => {
+  const thrown = (work: () => unknown): unknown => {
+    try {
+      return work();
+    } catch (error) {
+      return error;
+    }
+  };
   const aws = new URL('wss://ssmmessages.eu-west-1.amazonaws.com/v1/data-channel/x');
 
   test.each([
@@ -124,6 +131,12 @@ describe('proxies', () => {
     [{ HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: '*' }, undefined],
   ])('%j → %s', (env, proxy) => {
     expect(proxyFor(aws, env)?.href).toBe(proxy);
+  });
+
+  test.each(['http://[', 'socks5://person:secret@proxy:1080'])('%s is refused, and not shown', (value) => {
+    const error = thrown(() => proxyFor(aws, { ALL_PROXY: value }));
+    expect(error).toMatchObject({ code: 'proxy-invalid', role: 'usage', details: { variable: 'ALL_PROXY' } });
+    expect(JSON.stringify(error) + String(error)).not.toContain('secret');
   });
 
   test('loopback never goes through one', () => {

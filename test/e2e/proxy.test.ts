@@ -93,3 +93,46 @@ describe('HTTPS_PROXY', () => {
     expect(proxy.tunnels.length).toBe(before);
   });
 });
+
+it('an address that is no proxy is a usage error that names the variable, not the value', async () => {
+  const result = await cli(EXEC, { env: env({ HTTPS_PROXY: 'socks5://person:s3cret@proxy:1080' }) });
+  expect(result).toMatchObject({ status: 2, stdout: '' });
+  expect(result.stderr).toContain('HTTPS_PROXY is not the address of an http or https proxy');
+  expect(result.stderr).not.toContain('s3cret');
+});
+
+describe('NO_PROXY', () => {
+  /** AWS's names are this machine, on a port that needs no privileges: nothing of these tests can leave it. */
+  const LOOPBACK_NAMES = `import dns from 'node:dns';
+    const { lookup } = dns;
+    dns.lookup = (host, ...rest) => lookup(host.endsWith('.amazonaws.com') ? '127.0.0.1' : host, ...rest);`;
+  const direct = (noProxy: string): Record<string, string> =>
+    env({
+      AWS_ENDPOINT_URL: `https://api.eu-west-1.amazonaws.com:${proxy.awsPort}`,
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(LOOPBACK_NAMES)}`,
+      HTTPS_PROXY: proxy.url,
+      NO_PROXY: noProxy,
+    });
+
+  it.each([
+    ['without an entry everything goes through the proxy', '', ['api', 'ssmmessages']],
+    ['an entry for the API leaves the WebSocket', 'api.eu-west-1.amazonaws.com', ['ssmmessages']],
+    ['an entry for the WebSocket leaves the API', 'ssmmessages.eu-west-1.amazonaws.com', ['api']],
+    ['a domain covers both', 'internal.example, .amazonaws.com', []],
+    ['a star covers everything', '*', []],
+  ])('%s', async (_, noProxy, expected) => {
+    const before = proxy.tunnels.length;
+    const result = await cli(EXEC, { env: direct(noProxy) });
+    expect(result).toMatchObject({ status: 0, stdout: 'through\n' });
+    const hosts = proxy.tunnels.slice(before).map((tunnel) => tunnel.split('.')[0]);
+    expect(new Set(hosts)).toEqual(new Set(expected));
+  });
+
+  it('an entry with a port is about that port', async () => {
+    const before = proxy.tunnels.length;
+    const host = 'api.eu-west-1.amazonaws.com';
+    const both = `${host}:1,ssmmessages.eu-west-1.amazonaws.com:${proxy.awsPort}`;
+    expect(await cli(EXEC, { env: direct(both) })).toMatchObject({ status: 0, stdout: 'through\n' });
+    expect(new Set(proxy.tunnels.slice(before))).toEqual(new Set([`${host}:${proxy.awsPort}`]));
+  });
+});

@@ -6,6 +6,8 @@ import { CERTIFICATE, KEY } from './tls-identity.ts';
 /** AWS's own host names, TLS and all, reachable only through a CONNECT proxy on loopback; a sandbox answers behind them. */
 export interface CorporateProxy {
   readonly url: string;
+  /** Where AWS listens, for whoever may go there without the proxy and resolves its names to loopback. */
+  readonly awsPort: number;
   /** `host:port` of every CONNECT, in order. */
   readonly tunnels: string[];
   /** Of every CONNECT; undefined where there was none. */
@@ -13,7 +15,7 @@ export interface CorporateProxy {
   close(): void;
 }
 
-const MESSAGE_GATEWAY = 'wss://ssmmessages.eu-west-1.amazonaws.com';
+const MESSAGE_GATEWAY = 'ssmmessages.eu-west-1.amazonaws.com';
 
 export async function startCorporateProxy(sandboxEndpoint: string): Promise<CorporateProxy> {
   const sandbox = new URL(sandboxEndpoint);
@@ -30,9 +32,11 @@ export async function startCorporateProxy(sandboxEndpoint: string): Promise<Corp
         const parts: Buffer[] = [];
         answer.on('data', (part: Buffer) => parts.push(part));
         answer.on('end', () => {
-          // AWS hands out addresses of its message gateway, the sandbox its own.
+          // AWS hands out addresses of its message gateway, the sandbox its own; the port is the one that the caller knows.
           const text = Buffer.concat(parts).toString();
-          const body = Buffer.from(text.replaceAll(`ws://${sandbox.host}`, MESSAGE_GATEWAY));
+          const [, port] = (incoming.headers.host ?? '').split(/(?=:\d+$)/);
+          const gateway = `wss://${MESSAGE_GATEWAY}${port ?? ''}`;
+          const body = Buffer.from(text.replaceAll(`ws://${sandbox.host}`, gateway));
           outgoing.writeHead(answer.statusCode ?? 500, {
             ...answer.headers,
             'content-length': body.byteLength,
@@ -74,6 +78,7 @@ export async function startCorporateProxy(sandboxEndpoint: string): Promise<Corp
   const port = await listening(proxy);
   return {
     url: `http://127.0.0.1:${port}`,
+    awsPort,
     tunnels,
     authorizations,
     close() {
