@@ -59,7 +59,7 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
     account,
     ec2,
   );
-  const facts = await readNetwork(ec2, home.vpcId);
+  const facts = await readNetwork(ec2, account.region, home.vpcId);
   const network = chooseNetwork(facts, {
     subnetIds: options.subnets,
     preferredSubnetIds: home.subnetIds,
@@ -228,7 +228,7 @@ const describeVpc = (vpc: Vpc): string =>
     .filter((part) => part !== undefined && part !== '')
     .join(', ');
 
-async function readNetwork(ec2: Ec2Port, vpcId: string): Promise<NetworkFacts> {
+async function readNetwork(ec2: Ec2Port, region: string, vpcId: string): Promise<NetworkFacts> {
   const [vpcs, subnets, routeTables, endpoints] = await Promise.all([
     ec2.vpcs({ ids: [vpcId] }),
     ec2.subnets({ vpcId }),
@@ -241,7 +241,7 @@ async function readNetwork(ec2: Ec2Port, vpcId: string): Promise<NetworkFacts> {
   }
   const groupIds = [...new Set(endpoints.flatMap((endpoint) => endpoint.securityGroupIds))];
   const groups = groupIds.length === 0 ? [] : await ec2.securityGroups({ ids: groupIds });
-  return { vpc, subnets, routeTables, endpoints, groups };
+  return { region, vpc, subnets, routeTables, endpoints, groups };
 }
 
 async function roleOf(

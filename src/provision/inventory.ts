@@ -26,9 +26,21 @@ export interface OwnRole extends Role {
 
 /** Something whose tag or name says it is ours while the other does not: never touched. */
 export interface Foreign {
-  readonly kind: string;
+  readonly kind:
+    | 'security group'
+    | 'security group rule'
+    | 'launch template'
+    | 'fleet'
+    | 'instance'
+    | 'role'
+    | 'instance profile'
+    | 'policy';
   readonly id: string;
   readonly why: string;
+  /** It has the name that `up` would use: nothing of ours can be made beside it. */
+  readonly holdsName: boolean;
+  /** Of a security group, whose name is taken in its own VPC only. */
+  readonly vpcId?: string;
 }
 
 export interface Inventory {
@@ -112,23 +124,26 @@ async function readCompute(
   ]);
   const foreign: Foreign[] = [];
   const sift = <T extends { readonly id: string }>(
-    kind: string,
+    kind: Foreign['kind'],
     found: readonly T[],
     fits: (item: T) => boolean,
     what: string,
   ): T[] =>
     found.filter((item) => {
       if (fits(item)) return true;
-      foreign.push({ kind, id: item.id, why: `has our tag, but its ${what} is not ${names.common}` });
+      const why = `has our tag, but its ${what} is not ${names.common}`;
+      foreign.push({ kind, id: item.id, why, holdsName: false });
       return false;
     });
   const named = (item: { readonly tags: Tags }): boolean => item.tags[TAG.name] === names.common;
   const untagged = (
-    kind: string,
-    item: { readonly id: string; readonly name: string; readonly tags: Tags },
-  ) => {
+    kind: Foreign['kind'],
+    item: { readonly id: string; readonly name: string; readonly tags: Tags; readonly vpcId?: string },
+  ): void => {
     if (item.tags[TAG.bastion] === scope.name) return;
-    foreign.push({ kind, id: item.id, why: `is called ${item.name}, but has not our tag` });
+    const { id, vpcId } = item;
+    const why = `is called ${item.name}, but has not our tag`;
+    foreign.push({ kind, id, why, holdsName: true, ...(vpcId === undefined ? {} : { vpcId }) });
   };
   for (const group of groupNamesakes) untagged('security group', group);
   for (const template of namesakes) untagged('launch template', template);
@@ -169,11 +184,12 @@ async function readIam(
   const ours = (item: { readonly tags: Tags; readonly path: string }): boolean =>
     item.tags[TAG.bastion] === scope.name && item.path === IAM_PATH;
   const sift = <T extends { readonly tags: Tags; readonly path: string; readonly name: string }>(
-    kind: string,
+    kind: Foreign['kind'],
     item: T | undefined,
   ): T | undefined => {
     if (item === undefined || ours(item)) return item;
-    foreign.push({ kind, id: item.name, why: 'has the name we would use, but not our tag and path' });
+    const why = 'has the name we would use, but not our tag and path';
+    foreign.push({ kind, id: item.name, why, holdsName: true });
     return undefined;
   };
   const ownRole = sift('role', role);
@@ -242,8 +258,8 @@ export function bastionOf(instance: Instance): Bastion {
 }
 
 /**
- * Names of all bastions of which anything is left in this region, sorted. IAM cannot be searched by tag, so its part
- * goes by path and name. Throws `access-denied` where it may not be listed.
+ * Names of all bastions of which anything is left in this region, sorted. A copied tag alone makes no bastion. IAM
+ * cannot be searched by tag, so its part goes by path and name. Throws `access-denied` where it may not be listed.
  */
 export async function findNames(ports: InventoryPorts, region: string): Promise<readonly string[]> {
   const { ec2, iam } = ports;
@@ -262,8 +278,9 @@ export async function findNames(ports: InventoryPorts, region: string): Promise<
   ]);
   const names = new Set<string>();
   for (const item of tagged.flat()) {
-    const name = item.tags[TAG.bastion];
-    if (name !== undefined && name !== '') names.add(name);
+    const name = item.tags[TAG.bastion] ?? '';
+    const called = 'name' in item ? item.name : item.tags[TAG.name];
+    if (name !== '' && called === resourceNames(name, region).common) names.add(name);
   }
   for (const iamName of [...roles, ...profiles, ...policies.map((arn) => arn.split('/').at(-1) ?? '')]) {
     const name = bastionOfIamName(iamName, region);

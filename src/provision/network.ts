@@ -9,6 +9,7 @@ export const AGENT_SERVICES = ['ssm', 'ssmmessages'] as const;
 export const INSTALL_SERVICES = ['s3', 'ecs'] as const;
 
 export interface NetworkFacts {
+  readonly region: string;
   readonly vpc: Vpc;
   readonly subnets: readonly Subnet[];
   readonly routeTables: readonly RouteTable[];
@@ -242,7 +243,7 @@ function noWayOut(facts: NetworkFacts, allowed: readonly SubnetReport[]): Error 
       ...allowed.map((report) => `${report.subnet.id} (${report.subnet.zone}): ${report.reason}`),
       ...missing.map(
         (service) =>
-          `add ${service === 's3' ? 'a gateway' : 'an interface'} endpoint com.amazonaws.REGION.${service}${
+          `add ${service === 's3' ? 'a gateway' : 'an interface'} endpoint com.amazonaws.${facts.region}.${service}${
             service === 's3' ? '' : ', private DNS on, 443 admitted from the subnet'
           }`,
       ),

@@ -1,8 +1,8 @@
 import { failed, usage } from '../core/errors.ts';
 import { describeRule, egressChanges, wantedEgress } from './egress.ts';
-import { type Inventory, standing } from './inventory.ts';
+import { type Foreign, type Inventory, standing } from './inventory.ts';
 import { resourceNames, TAG } from './names.ts';
-import { type Plan, type PlanStep, step } from './plan.ts';
+import { type Plan, type PlanStep, type ResourceKind, step } from './plan.ts';
 import { canonicalJson } from './policy-documents.ts';
 import type { Instance, LaunchTemplate, SecurityGroup } from './ports.ts';
 import type { BastionSpec } from './spec.ts';
@@ -14,27 +14,38 @@ const YOUNG_MS = 120_000;
 
 /** Throws `name-taken`, `bastion-elsewhere`, `bastion-differs`. `digest` is that of the launch template to be made. */
 export function planUp(inventory: Inventory, spec: BastionSpec, digest: string, now: number): Plan {
-  refuseForeign(inventory, spec);
   const alive = standing(inventory.instances);
   const kept = alive[0];
   if (kept !== undefined) refuseDifferent(kept, spec);
-  return {
-    steps: [
-      ...roleSteps(inventory, spec),
-      ...clearingSteps(inventory, spec, alive),
-      ...groupSteps(inventory, spec, kept),
-      ...databaseSteps(inventory, spec),
-      ...launchSteps(inventory, spec, kept, digest, now),
-    ],
-  };
+  const steps = [
+    ...roleSteps(inventory, spec),
+    ...clearingSteps(inventory, spec, alive),
+    ...groupSteps(inventory, spec, kept),
+    ...databaseSteps(inventory, spec),
+    ...launchSteps(inventory, spec, kept, digest, now),
+  ];
+  refuseTaken(steps, inventory, spec);
+  return { steps };
 }
 
-function refuseForeign(inventory: Inventory, spec: BastionSpec): void {
+const FOREIGN_KIND: Partial<Record<ResourceKind, Foreign['kind']>> = {
+  boundary: 'policy',
+  role: 'role',
+  'instance-profile': 'instance profile',
+  'security-group': 'security group',
+  'launch-template': 'launch template',
+};
+
+/** Nothing is created where the last of it would find its name taken. */
+function refuseTaken(steps: readonly PlanStep[], inventory: Inventory, spec: BastionSpec): void {
+  const created = new Set(
+    steps.flatMap((item) => (item.action === 'create' ? FOREIGN_KIND[item.kind] : undefined)),
+  );
   const inTheWay = inventory.foreign.filter(
     (item) =>
-      item.kind === 'launch template' ||
-      (spec.role.kind === 'own' && (item.kind === 'role' || item.kind === 'instance profile')) ||
-      (item.kind === 'policy' && spec.role.kind === 'own' && spec.role.boundary.kind === 'own'),
+      item.holdsName &&
+      created.has(item.kind) &&
+      (item.vpcId === undefined || item.vpcId === spec.network.vpcId),
   );
   if (inTheWay.length === 0) return;
   throw failed('name-taken', `a name that bastion ${spec.name} needs is taken`, {

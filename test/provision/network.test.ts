@@ -67,6 +67,7 @@ const clientsOnly = group('sg-endpoints', [
 ]);
 
 const facts = (change: Partial<NetworkFacts>): NetworkFacts => ({
+  region: 'eu-west-1',
   vpc: { id: 'vpc-1', isDefault: false, tags: {}, cidrs: ['10.0.0.0/16'] },
   subnets: [A],
   routeTables: [main()],
@@ -299,7 +300,7 @@ describe('the choice of a network', () => {
     expect(() => chooseNetwork(shape, wish({ installs: true }))).toThrow(
       expect.objectContaining({
         hints: expect.arrayContaining([
-          'add a gateway endpoint com.amazonaws.REGION.s3',
+          'add a gateway endpoint com.amazonaws.eu-west-1.s3',
           'or fargate-connect up --tunnel-only   # needs neither of them',
         ]) as unknown,
       }) as Error,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { Inventory } from '../../src/provision/inventory.ts';
+import type { Foreign, Inventory } from '../../src/provision/inventory.ts';
 import { resourceNames, TAG } from '../../src/provision/names.ts';
 import { describePlan } from '../../src/provision/plan-text.ts';
 import { planDown } from '../../src/provision/plan-down.ts';
@@ -76,6 +76,14 @@ const full: Inventory = {
   fleets: [{ id: 'fleet-1', state: 'active', tags }],
   instances: [instance],
 };
+
+const foreign = (kind: Foreign['kind'], id: string, more: Partial<Foreign> = {}): Foreign => ({
+  kind,
+  id,
+  why: 'is not ours',
+  holdsName: true,
+  ...more,
+});
 
 const withDatabase = { databases: [{ id: 'orders-db', port: 5432, groupId: 'sg-db', admit: true }] };
 
@@ -294,14 +302,40 @@ describe('the plan of up', () => {
     ['another cluster', full, { cluster: 'prod' }, 'bastion-differs'],
     [
       'a template of somebody else',
-      { ...empty, foreign: [{ kind: 'launch template', id: 'lt-9', why: 'is not ours' }] },
+      { ...empty, foreign: [foreign('launch template', 'lt-9')] },
       {},
       'name-taken',
     ],
+    [
+      'a group of somebody else in its VPC',
+      { ...empty, foreign: [foreign('security group', 'sg-9', { vpcId: 'vpc-1' })] },
+      {},
+      'name-taken',
+    ],
+    ['a role of somebody else', { ...empty, foreign: [foreign('role', 'r')] }, {}, 'name-taken'],
+    [
+      'a profile of somebody else',
+      { ...empty, foreign: [foreign('instance profile', 'p')] },
+      {},
+      'name-taken',
+    ],
+    ['a boundary of somebody else', { ...empty, foreign: [foreign('policy', 'b')] }, {}, 'name-taken'],
   ] as const)('refuses %s', (_what, inventory, change, code) => {
     expect(() => planUp(inventory, sampleSpec(change), 'new', NOW)).toThrow(
       expect.objectContaining({ code }) as Error,
     );
+  });
+});
+
+describe('what is not in the way of the plan', () => {
+  const given = { kind: 'given', profileArn: 'arn:p', profileName: 'ops-bastion' } as const;
+  it.each([
+    ['a group of that name in another VPC', empty, foreign('security group', 'sg-9', { vpcId: 'vpc-9' }), {}],
+    ['a group that only has our tag', empty, foreign('security group', 'sg-9', { holdsName: false }), {}],
+    ['a role, where one is given', empty, foreign('role', 'r'), { role: given }],
+    ['a template, where nothing is launched', full, foreign('launch template', 'lt-9'), {}],
+  ] as const)('%s', (_what, inventory, item, change) => {
+    expect(() => planUp({ ...inventory, foreign: [item] }, sampleSpec(change), 'new', NOW)).not.toThrow();
   });
 });
 

@@ -160,7 +160,7 @@ function writeResult(
           name,
           deleted: result.deleted.map((step) => ({ kind: step.kind, name: step.name, id: step.id ?? null })),
         })),
-        kept,
+        kept: kept.map(({ kind, id, why }) => ({ kind, id, why })),
         left: 0,
       })}\n`,
     );

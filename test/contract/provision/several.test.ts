@@ -1,10 +1,16 @@
 import {
   CreateLaunchTemplateCommand,
   CreateSecurityGroupCommand,
+  DeleteLaunchTemplateCommand,
   DeleteSecurityGroupCommand,
   DescribeSecurityGroupsCommand,
 } from '@aws-sdk/client-ec2';
-import { CreateRoleCommand, DeleteRoleCommand } from '@aws-sdk/client-iam';
+import {
+  CreateInstanceProfileCommand,
+  CreateRoleCommand,
+  DeleteInstanceProfileCommand,
+  DeleteRoleCommand,
+} from '@aws-sdk/client-iam';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { SUBNET, VPC } from '../../../src/sandbox/world/seed-network.ts';
@@ -94,22 +100,85 @@ it('down keeps what only looks like ours, and says what and why', async () => {
 
   const RoleName = 'fargate-connect-default-eu-west-1';
   const AssumeRolePolicyDocument = JSON.stringify(shippedDocument('bastion-trust', {}));
+  expect(await status()).toEqual([]);
   await iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument }));
   const again = await run('down', '--yes');
   expect([again.status, again.stderr]).toEqual([
     0,
     expect.stringContaining(`kept role ${RoleName}: it has the name we would use, but not our tag and path`),
   ]);
-  const up = await run('up', '--cluster', 'demo', '--yes');
-  expect([up.status, up.stderr]).toEqual([
-    1,
-    expect.stringContaining('name that bastion default needs is taken'),
-  ]);
+  expect(await status()).toEqual([]);
   const GroupIds = [rightTag.GroupId ?? '', rightName.GroupId ?? ''];
   const found = await ec2.send(new DescribeSecurityGroupsCommand({ GroupIds }));
   expect(found.SecurityGroups).toHaveLength(2);
   await iam.send(new DeleteRoleCommand({ RoleName }));
   for (const GroupId of GroupIds) await ec2.send(new DeleteSecurityGroupCommand({ GroupId }));
+});
+
+describe('a name that is taken is noticed before anything is made:', () => {
+  type Clients = ReturnType<typeof sandboxClients>;
+  const common = 'fargate-connect-default';
+  const global = `${common}-eu-west-1`;
+  const trust = JSON.stringify(shippedDocument('bastion-trust', {}));
+  const cases: readonly (readonly [string, (at: Clients) => Promise<unknown>])[] = [
+    [
+      'security group',
+      ({ ec2 }) =>
+        ec2.send(
+          new CreateSecurityGroupCommand({ GroupName: common, Description: 'theirs', VpcId: VPC.main }),
+        ),
+    ],
+    [
+      'launch template',
+      ({ ec2 }) =>
+        ec2.send(
+          new CreateLaunchTemplateCommand({
+            LaunchTemplateName: common,
+            LaunchTemplateData: { InstanceType: 't4g.micro' },
+          }),
+        ),
+    ],
+    [
+      'role',
+      ({ iam }) => iam.send(new CreateRoleCommand({ RoleName: global, AssumeRolePolicyDocument: trust })),
+    ],
+    [
+      'instance profile',
+      ({ iam }) => iam.send(new CreateInstanceProfileCommand({ InstanceProfileName: global })),
+    ],
+  ];
+  const elsewhere = testSandbox({ seed });
+
+  it.each(cases)('%s', async (kind, make) => {
+    const { env } = elsewhere();
+    const at = sandboxClients(env);
+    await make(at);
+    const before = elsewhere().snapshot();
+    for (const mode of ['--dry-run', '--yes']) {
+      const up = await cli(['up', '--cluster', 'demo', mode], { env });
+      expect([mode, up.status, up.stderr]).toEqual([mode, 1, expect.stringContaining(`${kind} `)]);
+      expect(up.stderr).toContain('a name that bastion default needs is taken');
+      expect(up.stderr).toContain('fargate-connect up --name OTHER');
+    }
+    expect(elsewhere().snapshot()).toBe(before);
+    const other = await cli(['up', '--cluster', 'demo', '--name', 'other', '--yes', '--no-wait'], { env });
+    expect(other.status).toBe(0);
+    expect((await cli(['down', '--name', 'other', '--yes'], { env })).status).toBe(0);
+    expect(elsewhere().snapshot()).toBe(before);
+    await Promise.all([
+      at.ec2.send(new DeleteLaunchTemplateCommand({ LaunchTemplateName: common })).catch(() => undefined),
+      at.iam.send(new DeleteRoleCommand({ RoleName: global })).catch(() => undefined),
+      at.iam.send(new DeleteInstanceProfileCommand({ InstanceProfileName: global })).catch(() => undefined),
+      groupCalled(at, common).then((GroupId) =>
+        GroupId === undefined ? undefined : at.ec2.send(new DeleteSecurityGroupCommand({ GroupId })),
+      ),
+    ]);
+  });
+
+  async function groupCalled({ ec2 }: Clients, name: string): Promise<string | undefined> {
+    const Filters = [{ Name: 'group-name', Values: [name] }];
+    return (await ec2.send(new DescribeSecurityGroupsCommand({ Filters }))).SecurityGroups?.[0]?.GroupId;
+  }
 });
 
 it('status --all-regions finds what a crash left in another region, and down removes it there', async () => {
