@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { SEED_DATABASES } from '../../src/sandbox/world/seed-databases.ts';
@@ -42,8 +42,8 @@ afterEach(() => {
   for (const { child } of started.splice(0)) child.kill('SIGKILL');
 });
 
-function start() {
-  const child = spawn(process.execPath, [ENTRY, ...STDIO], {
+function start(program = process.execPath, args = [ENTRY, ...STDIO]) {
+  const child = spawn(program, args, {
     env: { PATH: process.env['PATH'], HOME: home, ...sandbox().env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
@@ -60,8 +60,8 @@ function start() {
   return { child, ended };
 }
 
-function run() {
-  const process = start();
+function run(...command: Parameters<typeof start>) {
+  const process = start(...command);
   started.push(process);
   return process;
 }
@@ -147,10 +147,80 @@ describe('forward --stdio', () => {
     await ended;
   });
 
-  const sshd = onPath('sshd');
-  if (sshd === undefined)
-    reportSkip(
-      'a whole ssh session through --stdio',
-      'sshd is not on PATH; the key exchange is tested with ssh alone',
-    );
+  // Daemons live where a person's PATH often does not look.
+  const sshd = onPath('sshd', ['/usr/sbin', '/usr/local/sbin']);
+  const keygen = onPath('ssh-keygen');
+  const missing = Object.entries({ ssh, sshd, 'ssh-keygen': keygen }).flatMap(([name, path]) =>
+    path === undefined ? [name] : [],
+  );
+  if (missing.length > 0)
+    reportSkip('a whole ssh session through --stdio', `not on PATH: ${missing.join(', ')}`);
+  describe.runIf(missing.length === 0)('as ProxyCommand to a real sshd', () => {
+    /** Debian's sshd insists on it when it is root's, and leaves it to its service to make it. */
+    const PRIVILEGE_SEPARATION = '/run/sshd';
+    const isRoot = process.getuid?.() === 0;
+    const madeDirectory = isRoot && !existsSync(PRIVILEGE_SEPARATION);
+    beforeAll(() => {
+      if (madeDirectory) mkdirSync(PRIVILEGE_SEPARATION, { mode: 0o755 });
+      for (const key of ['host', 'person'])
+        execFileSync(keygen ?? '', ['-q', '-t', 'ed25519', '-N', '', '-C', key, '-f', join(home, key)]);
+      const hostKey = readFileSync(join(home, 'host.pub'), 'utf8');
+      writeFileSync(join(home, 'known_hosts'), `host.internal ${hostKey}`);
+      const config = [
+        `HostKey ${join(home, 'host')}`,
+        `AuthorizedKeysFile ${join(home, 'person.pub')}`,
+        'PasswordAuthentication no',
+        'KbdInteractiveAuthentication no',
+        'PermitRootLogin prohibit-password',
+        // The keys lie below /tmp, which everyone may write to.
+        'StrictModes no',
+        'PidFile none',
+      ];
+      writeFileSync(join(home, 'sshd_config'), `${config.join('\n')}\n`);
+    });
+    afterAll(() => {
+      if (madeDirectory) rmdirSync(PRIVILEGE_SEPARATION);
+    });
+
+    /** One sshd per connection, as inetd starts it. */
+    const serveSsh = (socket: Socket): void => {
+      const daemon = spawn(sshd ?? '', ['-i', '-e', '-f', join(home, 'sshd_config')], {
+        stdio: ['pipe', 'pipe', 'ignore'],
+      });
+      daemon.stdin.on('error', () => undefined);
+      socket.pipe(daemon.stdin);
+      daemon.stdout.pipe(socket);
+      socket.on('close', () => daemon.kill());
+    };
+
+    function overSsh(command: string, input: string | Buffer = '') {
+      onConnection = serveSsh;
+      const options = [
+        'BatchMode=yes',
+        `IdentityFile=${join(home, 'person')}`,
+        'IdentitiesOnly=yes',
+        `UserKnownHostsFile=${join(home, 'known_hosts')}`,
+        'StrictHostKeyChecking=yes',
+        `ProxyCommand="${process.execPath}" "${ENTRY}" ${STDIO.join(' ')}`,
+      ];
+      const flags = options.flatMap((option) => ['-o', option]);
+      const person = `${userInfo().username}@host.internal`;
+      const { child, ended } = run(ssh, ['-F', '/dev/null', ...flags, person, command]);
+      child.stdin.end(input);
+      return ended;
+    }
+
+    it('runs a command: its output, its errors, its status', async () => {
+      const result = await overSsh('echo out; echo err >&2; exit 7');
+      expect(result).toMatchObject({ status: 7, stdout: Buffer.from('out\n') });
+      expect(result.stderr).toContain('err\n');
+    });
+
+    it('carries a megabyte there and back', async () => {
+      const bytes = randomBytes(1_000_000);
+      const { status, stdout } = await overSsh('cat', bytes);
+      expect(status).toBe(0);
+      expect(digest(stdout)).toBe(digest(bytes));
+    });
+  });
 });

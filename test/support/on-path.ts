@@ -1,9 +1,9 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Absolute path of a program on PATH; for tests against official programs that a machine may lack. */
-export function onPath(program: string): string | undefined {
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+/** Absolute path of a program on PATH or in `alsoIn`; for tests against official programs that a machine may lack. */
+export function onPath(program: string, alsoIn: readonly string[] = []): string | undefined {
+  for (const folder of [...(process.env['PATH'] ?? '').split(delimiter), ...alsoIn]) {
     const candidate = join(folder, program);
     try {
       accessSync(candidate, constants.X_OK);
