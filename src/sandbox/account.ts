@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import type { AgentChallenge } from './agent/agent.ts';
 import type { AccessKeys } from './iam/access-keys.ts';
 import { AccessController } from './iam/access-control.ts';
 import { verifyUpgrade } from './sigv4.ts';
@@ -30,6 +31,7 @@ export interface AccountDeps {
   readonly agentPace: 'fast' | 'official';
   readonly agentPayloadSize: number | undefined;
   readonly demandEncryption: boolean;
+  readonly agentChallenge: AgentChallenge;
   /** `--fault` specs of the gateway. */
   readonly gatewayFaults: readonly string[];
   readonly world: Omit<WorldOptions, 'seed' | 'policy' | 'clock'>;
@@ -87,6 +89,7 @@ export function createAccount(deps: AccountDeps): Account {
     access,
     kms,
     agentPace: deps.agentPace,
+    agentChallenge: deps.agentChallenge,
     ...(deps.agentPayloadSize === undefined ? {} : { agentPayloadSize: deps.agentPayloadSize }),
     faults: deps.gatewayFaults,
     endpoint: () => deps.endpoint(),

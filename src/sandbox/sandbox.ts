@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../core/clock.ts';
 import { type Account, createAccount } from './account.ts';
+import type { AgentChallenge } from './agent/agent.ts';
 import { type ApiFault, ApiFaults } from './api-faults.ts';
 import { CallLog, type LoggedCall } from './call-log.ts';
 import type { Seed, Timing } from './contracts.ts';
@@ -29,6 +30,8 @@ export interface SandboxOptions {
   readonly faults?: readonly string[];
   /** Every shell and command session is encrypted with KMS. */
   readonly demandEncryption?: boolean;
+  /** The random challenge in an agent's demand for a data key; `offered` unless given. */
+  readonly agentChallenge?: AgentChallenge;
   readonly clock?: Clock;
   readonly machines?: Pick<WorldOptions, 'bootDelayMs' | 'timeScale' | 'blockedTimeoutMs' | 'hostPath'>;
 }
@@ -105,6 +108,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     agentPace: options.agentPace ?? 'fast',
     agentPayloadSize: options.agentPayloadSize,
     demandEncryption: options.demandEncryption ?? false,
+    agentChallenge: options.agentChallenge ?? 'offered',
     gatewayFaults: specs.gateway,
     world: { ...options.machines, bootFaults: () => bootFaults },
     endpoint: () => endpoint,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Sandbox } from '../../src/sandbox/sandbox.ts';
 import { cli, CliProcess, PtyProcess } from '../support/cli-process.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
@@ -7,26 +8,34 @@ import { testSandbox } from '../support/test-sandbox.ts';
 const sandbox = testSandbox({ demandEncryption: true });
 const LEDGER = ['exec', 'ledger', '--cluster', 'sealed'];
 
-const keysAsked = (): number => sandbox().calls.filter((call) => call.action === 'GenerateDataKey').length;
+const keysAsked = ({ calls }: Sandbox): number =>
+  calls.filter((call) => call.action === 'GenerateDataKey').length;
 
 describe('sessions under a KMS key', () => {
-  it('a command: output, stdin and exit status', async () => {
-    const before = keysAsked();
-    const result = await cli([...LEDGER, '--', 'sh', '-c', 'cat; exit 7'], {
-      env: sandbox().env,
-      input: 'sealed letter\n',
-    });
-    expect(result).toMatchObject({ status: 7, stdout: 'sealed letter\n' });
-    expect(keysAsked()).toBe(before + 1);
-  });
+  describe.each(['offered', 'demanded', 'absent'] as const)(
+    'with a random challenge that is %s by the agent',
+    (agentChallenge) => {
+      const challenging = testSandbox({ demandEncryption: true, agentChallenge });
 
-  it('a shell on a terminal', async () => {
-    const shell = new PtyProcess(LEDGER, { env: sandbox().env });
-    await shell.until(/[$#] $/);
-    await shell.type('echo six times seven is $((6*7))\r', /six times seven is 42\n/);
-    shell.write('exit\r');
-    expect(await shell.exit()).toMatchObject({ status: 0 });
-  });
+      it('a command: output, stdin and exit status', async () => {
+        const before = keysAsked(challenging());
+        const result = await cli([...LEDGER, '--', 'sh', '-c', 'cat; exit 7'], {
+          env: challenging().env,
+          input: 'sealed letter\n',
+        });
+        expect(result).toMatchObject({ status: 7, stdout: 'sealed letter\n' });
+        expect(keysAsked(challenging())).toBe(before + 1);
+      });
+
+      it('a shell on a terminal', async () => {
+        const shell = new PtyProcess(LEDGER, { env: challenging().env });
+        await shell.until(/[$#] $/);
+        await shell.type('echo six times seven is $((6*7))\r', /six times seven is 42\n/);
+        shell.write('exit\r');
+        expect(await shell.exit()).toMatchObject({ status: 0 });
+      });
+    },
+  );
 
   it('without the right to the key: exit 4 that names the action, and no session left behind', async () => {
     const env = sandbox().createPrincipal({
@@ -65,7 +74,7 @@ describe('sessions under a KMS key', () => {
   });
 
   it('a forward is never encrypted', async () => {
-    const before = keysAsked();
+    const before = keysAsked(sandbox());
     const args = ['forward', 'orders-api', '-L', '0:8080', '--cluster', 'demo', '--json'];
     const forward = new CliProcess(args, { env: sandbox().env });
     const [line] = await forward.until('stdout', /\{.*forward-ready.*\n/);
@@ -73,6 +82,6 @@ describe('sessions under a KMS key', () => {
     expect((await fetch(`http://127.0.0.1:${local.port}/`)).status).toBe(200);
     forward.kill('SIGINT');
     await forward.finished;
-    expect(keysAsked()).toBe(before);
+    expect(keysAsked(sandbox())).toBe(before);
   });
 });

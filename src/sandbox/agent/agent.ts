@@ -19,12 +19,16 @@ import { runTerminal } from './terminal-runner.ts';
 
 export type { AgentPace } from './runner.ts';
 
+/** Old agents send no random challenge; newer ones offer it, and may be configured to demand it (ssm-data-channel §5.6). */
+export type AgentChallenge = 'absent' | 'offered' | 'demanded';
+
 export interface AgentDeps {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly access: AccessControl;
   readonly kms: KmsService;
   readonly pace: AgentPace;
+  readonly challenge: AgentChallenge;
   /** Undefined = 1024, as the official agent. */
   readonly payloadSize: number | undefined;
   readonly connect: (end: AgentEnd) => AgentUplink | undefined;
@@ -70,7 +74,7 @@ class Agent implements RunningAgent {
       this.#settle = resolve;
     });
     const payloadSize = deps.payloadSize ?? DEFAULT_PAYLOAD_SIZE;
-    this.#handshake = handshakeOf(request, deps.randomBytes);
+    this.#handshake = handshakeOf(request, deps);
     const channel = new DataChannel({
       role: 'agent',
       randomUuid: uuidMaker(deps.randomBytes),
@@ -195,6 +199,10 @@ class Agent implements RunningAgent {
 
   #openDataKey(ciphertextBlob: Uint8Array, challengeAcknowledged: boolean): void {
     const { sessionId, target, roleName } = this.#request;
+    if (this.#deps.challenge === 'demanded' && !challengeAcknowledged) {
+      this.#channel.refuseDataKey('the client did not acknowledge the random challenge');
+      return;
+    }
     const challenge = this.#handshake?.challenge;
     const context = {
       'aws:ssm:SessionId': sessionId,
@@ -218,7 +226,7 @@ class Agent implements RunningAgent {
 }
 
 /** Which session types shake hands is fixed (ssm-data-channel §5.1); Port is never encrypted. */
-function handshakeOf(request: SessionRequest, randomBytes: RandomBytes): AgentHandshake | undefined {
+function handshakeOf(request: SessionRequest, deps: AgentDeps): AgentHandshake | undefined {
   const { plan } = request;
   const kmsKeyId = plan.type === 'Port' ? undefined : request.kmsKeyId;
   const shakesHands = plan.type === 'Port' || plan.type === 'NonInteractiveCommands';
@@ -226,7 +234,10 @@ function handshakeOf(request: SessionRequest, randomBytes: RandomBytes): AgentHa
   return {
     sessionType: plan.type,
     ...(plan.type === 'Port' ? { properties: plan.properties } : {}),
-    ...(kmsKeyId === undefined ? {} : { kmsKeyId, challenge: base64(randomBytes(16)) }),
+    ...(kmsKeyId === undefined ? {} : { kmsKeyId }),
+    ...(kmsKeyId === undefined || deps.challenge === 'absent'
+      ? {}
+      : { challenge: base64(deps.randomBytes(16)) }),
   };
 }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { Clock } from '../../core/clock.ts';
-import { type AgentPace, type RunningAgent, startAgent } from '../agent/agent.ts';
+import { type AgentChallenge, type AgentPace, type RunningAgent, startAgent } from '../agent/agent.ts';
 import { type AccessControl, AwsError, type Principal, type Timing } from '../contracts.ts';
 import type { KmsService } from '../services/kms.ts';
 import { ClientSocket } from './client-socket.ts';
@@ -22,6 +22,8 @@ export interface GatewayDeps {
   readonly access: AccessControl;
   readonly kms: KmsService;
   readonly agentPace: AgentPace;
+  /** `offered` unless given, as by recent agents. */
+  readonly agentChallenge?: AgentChallenge;
   /** Bytes of stream payload per agent message; the official agent sends 1024. */
   readonly agentPayloadSize?: number;
   /** `--fault` specs. */
@@ -107,6 +109,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         access: deps.access,
         kms: deps.kms,
         pace: deps.agentPace,
+        challenge: deps.agentChallenge ?? 'offered',
         payloadSize: deps.agentPayloadSize,
         connect: (end) => session.connectAgent(end),
         complete: (result) =>

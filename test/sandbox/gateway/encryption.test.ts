@@ -69,6 +69,19 @@ test.each([false, true])(
   },
 );
 
+test('an agent that demands the challenge takes no key without it', async () => {
+  lab = await startLab({ agentChallenge: 'demanded' });
+  const opened = await open();
+  expect((await opened.event('closed')).output).toContain('did not acknowledge the random challenge');
+});
+
+test('an old agent sends no challenge', async () => {
+  lab = await startLab({ agentChallenge: 'absent' });
+  const opened = await open();
+  expect(await opened.event('data-key-needed')).toMatchObject({ challenge: undefined });
+  await opened.event('opened');
+});
+
 test('a key made for another session fails the handshake', async () => {
   lab = await startLab();
   const opened = await open({ context: { 'aws:ssm:SessionId': 'another' } });

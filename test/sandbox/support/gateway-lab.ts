@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { AccessControl, Machine, Principal, Timing } from '../../../src/sandbox/contracts.ts';
-import type { AgentPace } from '../../../src/sandbox/agent/agent.ts';
+import type { AgentChallenge, AgentPace } from '../../../src/sandbox/agent/agent.ts';
 import { createGateway, type Gateway } from '../../../src/sandbox/gateway/gateway.ts';
 import type {
   SessionAccess,
@@ -48,6 +48,7 @@ export async function startLab(
     readonly access?: Partial<AccessControl>;
     readonly faults?: readonly string[];
     readonly agentPace?: AgentPace;
+    readonly agentChallenge?: AgentChallenge;
     readonly agentPayloadSize?: number;
     readonly random?: () => number;
     readonly machine?: (machine: Machine) => Machine;
@@ -110,6 +111,7 @@ export async function startLab(
     access: { ...ALLOW_ALL, ...options.access },
     kms,
     agentPace: options.agentPace ?? 'fast',
+    ...(options.agentChallenge === undefined ? {} : { agentChallenge: options.agentChallenge }),
     ...(options.agentPayloadSize === undefined ? {} : { agentPayloadSize: options.agentPayloadSize }),
     ...(options.faults === undefined ? {} : { faults: options.faults }),
     endpoint: () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
