@@ -6,7 +6,7 @@ const WORKERS = Math.max(2, availableParallelism() - 1);
 /** Real shells, ptys and sockets have races of their own; CI tries such a test once more, and the report says so. */
 const RETRY = process.env['CI'] === undefined ? 0 : 1;
 
-const EXHAUSTIVE = ['crash-*', 'race', '*-proof'].map((name) => `test/contract/provision/${name}.test.ts`);
+const EXHAUSTIVE = ['crash-*', 'race*', '*-proof'].map((name) => `test/contract/provision/${name}.test.ts`);
 
 /**
  * Projects by what they cost: `unit` is pure and quick; `contract` drives the real SDK against the sandbox; `crash` goes

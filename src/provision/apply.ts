@@ -5,6 +5,7 @@ import { wantedEgress } from './egress.ts';
 import { type Applied, launchInstance, type LaunchSpec } from './launch.ts';
 import { createTemplate } from './launch-template.ts';
 import { resourceNames, ROLE_POLICY, TAG } from './names.ts';
+import { overtaken } from './overtaken.ts';
 import { admitAtDatabase, createGroup, setEgress } from './own-group.ts';
 import { createBoundary, createProfile, createRole, putRoleIntoProfile } from './own-role.ts';
 import type { Plan, PlanStep } from './plan.ts';
@@ -25,7 +26,7 @@ interface Progress {
   applied: Applied | undefined;
 }
 
-/** Throws what the ports throw, `name-taken`, and the launch failures of pool.ts. */
+/** Throws what the ports throw, `name-taken`, `overtaken`, and the launch failures of pool.ts. */
 export async function applyUp(plan: Plan, spec: BastionSpec, deps: ApplyDeps): Promise<Applied> {
   const progress: Progress = {
     boundaryArn:
@@ -37,10 +38,12 @@ export async function applyUp(plan: Plan, spec: BastionSpec, deps: ApplyDeps): P
     instanceId: plan.steps.find((step) => step.kind === 'instance' && step.action === 'keep')?.id,
     applied: undefined,
   };
+  const had: PlanStep[] = [];
   for (const [index, step] of plan.steps.entries()) {
     deps.signal.throwIfAborted();
     if (step.action === 'keep') {
       adopt(step, progress);
+      had.push(step);
       continue;
     }
     const id = `${step.kind}-${index}`;
@@ -51,8 +54,10 @@ export async function applyUp(plan: Plan, spec: BastionSpec, deps: ApplyDeps): P
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error);
       deps.report({ type: 'step-failed', step: id, title, detail });
-      throw error;
+      const { groupId, templateId } = progress;
+      throw (await overtaken(error, { steps: had, groupId, templateId }, spec, deps)) ?? error;
     }
+    had.push(step);
     deps.report({ type: 'step-done', step: id, title });
   }
   if (progress.applied === undefined) throw failed('plan-incomplete', 'the plan held no instance');

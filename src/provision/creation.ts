@@ -15,7 +15,7 @@ export interface ApplyDeps extends LaunchDeps {
 const SETTLE_DEADLINE_MS = 60_000;
 
 /** AWS does not see yet what it has just created. */
-const NOT_YET_VISIBLE = new Set([
+export const NOT_YET_VISIBLE = new Set([
   'NoSuchEntity',
   'NoSuchEntityException',
   'InvalidGroup.NotFound',

@@ -225,12 +225,14 @@ async function createAndWait(
   plan: Plan,
   spec: BastionSpec,
 ): Promise<void> {
-  const [{ applyUp }, { waitUntilReady }, { bastionOf }, upText] = await Promise.all([
-    import('../../provision/apply.ts'),
-    import('../../provision/readiness.ts'),
-    import('../../provision/inventory.ts'),
-    import('../up-text.ts'),
-  ]);
+  const [{ applyUp }, { endedByDown, removedMeanwhile }, { waitUntilReady }, { bastionOf }, upText] =
+    await Promise.all([
+      import('../../provision/apply.ts'),
+      import('../../provision/overtaken.ts'),
+      import('../../provision/readiness.ts'),
+      import('../../provision/inventory.ts'),
+      import('../up-text.ts'),
+    ]);
   const account = await context.account();
   const [ec2, iam, nodes] = await Promise.all([account.ec2(), account.iam(), account.nodes()]);
   const { clock, report, signal } = context;
@@ -247,6 +249,8 @@ async function createAndWait(
   });
   if (!options.wait) {
     const [instance] = await ec2.instances({ ids: [applied.instanceId] });
+    if (instance?.state === 'shutting-down' || instance?.state === 'terminated')
+      throw removedMeanwhile(spec.name, [`instance ${instance.id}`]);
     upText.writeResult(
       { name: spec.name, instanceId: applied.instanceId, launched: applied.launched, ready: false },
       instance === undefined ? undefined : bastionOf(instance),
@@ -263,7 +267,9 @@ async function createAndWait(
       networkReason: spec.network.reason,
     },
     { ec2, nodes, clock, report, signal },
-  );
+  ).catch((error: unknown) => {
+    throw endedByDown(error, spec.name) ?? error;
+  });
   upText.writeResult(
     { name: spec.name, instanceId: instance.id, launched: applied.launched, ready: true },
     bastionOf(instance),

@@ -1,15 +1,27 @@
 import type { AwsAccount } from '../../../src/aws/account.ts';
 
+/** Calls of one turn: how many of them a run makes before the other's turn may come. */
+export type Pace = (random: () => number) => number;
+
+/** Each finds other faults: what goes wrong between any two calls, between a few, and between whole phases of a run. */
+export const PACES = {
+  'call by call': () => 1,
+  'short and long runs of calls': (random) => 1 + Math.floor(random() ** 3 * 24),
+  'whole phases': (random) => 8 + Math.floor(random() * 40),
+} as const satisfies Readonly<Record<string, Pace>>;
+
 /** Two runs take turns at the account, one API call at a time, in an order that a seed decides. */
 export class Turns {
   readonly #random: () => number;
+  readonly #pace: Pace;
   readonly #waiting = new Map<string, (() => Promise<void>)[]>();
   #busy = false;
-  /** The run whose turn it is, and for how many calls yet: long bursts find other faults than strict alternation. */
+  /** The run whose turn it is, and for how many calls yet. */
   #turn: { run: string; left: number } = { run: '', left: 0 };
 
-  constructor(random: () => number) {
+  constructor(random: () => number, pace: Pace = PACES['short and long runs of calls']) {
     this.#random = random;
+    this.#pace = pace;
   }
 
   /** The account as `run` sees it: each call that reads or writes EC2 and IAM waits for its turn. */
@@ -64,7 +76,7 @@ export class Turns {
     if (this.#turn.left <= 0 || !ready.includes(this.#turn.run)) {
       const run = ready[Math.floor(this.#random() * ready.length)];
       if (run === undefined) return undefined;
-      this.#turn = { run, left: 1 + Math.floor(this.#random() ** 3 * 24) };
+      this.#turn = { run, left: this.#pace(this.#random) };
     }
     this.#turn.left--;
     return this.#waiting.get(this.#turn.run)?.shift();

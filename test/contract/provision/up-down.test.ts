@@ -253,6 +253,21 @@ describe('up and down on the sandbox', () => {
     }
   });
 
+  it('a down while up still waits: up says that it was overtaken, and nothing is left', async () => {
+    const before = sandbox().snapshot();
+    let down: Promise<CliOutcome> | undefined;
+    const up = await cli(['up', '--cluster', 'demo', '--yes', '--json'], {
+      env: sandbox().env,
+      onStderr: (text) => {
+        if (text.includes('"agent-online"')) down ??= run('down', '--yes', '--force');
+      },
+    });
+    expect([up.status, up.stderr]).toEqual([1, expect.stringContaining('"code":"overtaken"')]);
+    expect(up.stderr).toContain('bastion default was removed while up was at work: instance i-');
+    expect((await down)?.status).toBe(0);
+    expect(sandbox().snapshot()).toBe(before);
+  });
+
   it('down on nothing says so and succeeds', async () => {
     const outcome = await run('down', '--yes');
     expect(outcome.status).toBe(0);
