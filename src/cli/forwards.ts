@@ -60,7 +60,9 @@ export async function runForwards(
   const aborted = whenAborted(context.signal);
   context.scope.add(async () => {
     aborted.dispose();
-    await Promise.all(forwards.map((forward) => forward.close()));
+    const closing = forwards.map((forward) => forward.close());
+    await Promise.allSettled(closing);
+    await Promise.all(closing);
   });
   await Promise.race([Promise.all(forwards.map((forward) => forward.start())), aborted.promise]);
   await Promise.race([

@@ -88,7 +88,10 @@ class CliRun {
         case 'hangup':
           return ending.exitStatus;
         case 'error':
-          return this.#say(ending.error);
+          // What clean-up could not take away is news; that somebody pressed Ctrl-C is not.
+          return this.#say(
+            isInterruption(ending.error) && cleanup.kind === 'error' ? cleanup.error : ending.error,
+          );
         case 'done':
           return cleanup.kind === 'error' ? this.#say(cleanup.error) : this.#status;
       }
@@ -226,6 +229,9 @@ class CliRun {
     this.#status = typeof status === 'number' ? status : 0;
   }
 }
+
+const isInterruption = (error: unknown): boolean =>
+  error instanceof ToolError && error.role === 'interrupted';
 
 const isHangup = (error: NodeJS.ErrnoException): boolean =>
   error.code === 'EPIPE' ||

@@ -4,7 +4,7 @@ import { transport } from '../core/errors.ts';
 import { type ChannelDeps, ChannelDriver, endMessage } from './channel-driver.ts';
 import type { SessionStart } from './ports.ts';
 import { OutputWriter } from './session-terminal.ts';
-import { whenAborted } from './shell-session.ts';
+import { endedAfter, whenAborted } from './shell-session.ts';
 
 export interface BastionCommandOptions {
   readonly session: SessionStart;
@@ -26,7 +26,7 @@ const NO_STATUS = 255;
 /**
  * A session of type NonInteractiveCommands with separate streams: no terminal, no stdin. Resolves with the command's
  * exit status. Throws `exec-no-status` (transport) when the session ended without telling it, other transport errors,
- * or `interrupted`.
+ * `interrupted`, or `session-not-ended`.
  */
 export async function runBastionCommand(options: BastionCommandOptions): Promise<number> {
   const { deps, signals, signal } = options;
@@ -65,7 +65,7 @@ export async function runBastionCommand(options: BastionCommandOptions): Promise
   const writers = { stdout: writer(options.stdout), stderr: writer(options.stderr) } as const;
   const aborted = whenAborted(signal);
   let release: () => void = () => undefined;
-  try {
+  const work = async (): Promise<number> => {
     await Promise.race([driver.start(), aborted.promise]);
     release = signals.on('SIGINT', () => {
       release();
@@ -78,10 +78,12 @@ export async function runBastionCommand(options: BastionCommandOptions): Promise
       `the session ended before the command told its exit status: ${endMessage(end)}`,
       { details: { target: options.target } },
     );
-  } finally {
+  };
+  return endedAfter(work, async () => {
     release();
     aborted.dispose();
-    await driver.terminate();
+    const left = await driver.terminate();
     await Promise.all([writers.stdout.finish(), writers.stderr.finish()]);
-  }
+    return left;
+  });
 }

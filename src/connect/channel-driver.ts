@@ -1,10 +1,11 @@
 import type { Clock } from '../core/clock.ts';
-import { transport } from '../core/errors.ts';
+import { ToolError, transport } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 import { DataChannel, type DataChannelEvent } from '../protocol/data-channel.ts';
 import type { OpenSocket } from './message-socket.ts';
 import type { KmsPort, SessionStart, SsmPort, UpgradeSigner } from './ports.ts';
 import { CLIENT_VERSION, type LinkTiming, SessionLink } from './session-link.ts';
+import { sessionNotEnded } from './session-refusals.ts';
 
 /** What every native session needs from outside. */
 export interface ChannelDeps {
@@ -86,6 +87,8 @@ export class ChannelDriver {
   #cancelSilence: (() => void) | undefined;
   #saidSilence = false;
   #size: { readonly columns: number; readonly rows: number } | undefined;
+  /** Set while `terminate` waits for the far side to end by itself. */
+  #onClosed: (() => void) | undefined;
 
   constructor(session: SessionStart, target: string, deps: ChannelDeps, listener: ChannelListener) {
     this.#session = session;
@@ -198,34 +201,61 @@ export class ChannelDriver {
   }
 
   /**
-   * Ends the session from our side: flag, TerminateSession, goodbye; each bounded in time and none of them able to fail.
-   * `ended` then resolves if nothing ended it before.
+   * Ends the session from our side: flag, TerminateSession, goodbye; each bounded in time. `ended` then resolves if
+   * nothing ended it before. Never rejects; resolves with `session-not-ended` if AWS forbids TerminateSession and the
+   * agent did not end the session at the flag, which those of ports do and shells do not.
    */
-  async terminate(): Promise<void> {
-    if (this.#isOver) return;
+  async terminate(): Promise<ToolError | undefined> {
+    if (this.#isOver) return undefined;
     if (this.#isOpen) this.#channel.sendFlag('TerminateSession', this.#deps.clock.now());
-    this.#writeOut();
     this.#finish();
+    const closed = new Promise<boolean>((resolve) => {
+      this.#onClosed = () => resolve(true);
+    });
+    this.#writeOut();
     this.#settle.resolve({ output: '' });
-    await Promise.all([this.#terminateSession(), this.#link.close()]);
+    this.#link.leave();
+    const refusal = await this.#terminateSession();
+    let left: ToolError | undefined;
+    if (refusal !== undefined) {
+      // A consumer that could not keep up must not hide the agent's goodbye.
+      this.#link.resumeReading();
+      const heard = this.#isOpen && this.#link.isOpen && (await this.#inTime(closed, false));
+      if (!heard) left = sessionNotEnded(this.#session.sessionId, refusal);
+    }
+    this.#onClosed = undefined;
+    await this.#link.close();
+    return left;
   }
 
-  async #terminateSession(): Promise<void> {
-    const { clock, ssm, debug } = this.#deps;
-    let cancel: (() => void) | undefined;
-    await Promise.race([
-      ssm.terminateSession(this.#session.sessionId).catch((error: unknown) => {
+  /** Resolves with what keeps the session standing; other failures are the network's and pass. */
+  #terminateSession(): Promise<ToolError | undefined> {
+    const { ssm, debug } = this.#deps;
+    const call = ssm.terminateSession(this.#session.sessionId).then(
+      () => undefined,
+      (error: unknown) => {
         debug?.(`TerminateSession failed: ${error instanceof Error ? error.message : String(error)}`);
-      }),
-      new Promise<void>((resolve) => {
-        cancel = clock.timer(this.#timing.terminateMs, resolve);
-      }),
-    ]);
+        return error instanceof ToolError && error.role === 'access' ? error : undefined;
+      },
+    );
+    return this.#inTime(call, undefined);
+  }
+
+  async #inTime<T>(work: Promise<T>, tooLate: T): Promise<T> {
+    let cancel: (() => void) | undefined;
+    const timeout = new Promise<T>((resolve) => {
+      cancel = this.#deps.clock.timer(this.#timing.terminateMs, () => resolve(tooLate));
+    });
+    const result = await Promise.race([work, timeout]);
     cancel?.();
+    return result;
   }
 
   #receive(bytes: Uint8Array): void {
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      this.#receiveLate(bytes);
+      return;
+    }
     const now = this.#deps.clock.now();
     this.#heardAt = now;
     if (this.#saidSilence) {
@@ -240,6 +270,18 @@ export class ChannelDriver {
     }
     this.#pump();
     this.#scheduleFlush();
+  }
+
+  /** The agent's last words are acknowledged, or it would wait for that before it ends. */
+  #receiveLate(bytes: Uint8Array): void {
+    if (this.#onClosed === undefined) return;
+    try {
+      const events = this.#channel.receive(bytes, this.#deps.clock.now());
+      if (events.some((event) => event.type === 'closed')) this.#onClosed();
+    } catch {
+      return;
+    }
+    this.#writeOut();
   }
 
   #handle(events: readonly DataChannelEvent[]): void {

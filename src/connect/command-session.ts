@@ -6,7 +6,7 @@ import { type ChannelDeps, ChannelDriver, endMessage } from './channel-driver.ts
 import { Base64Lines, ExecOutputReader, NewlineRestorer, type RemoteSetup } from './exec-script.ts';
 import type { SessionStart } from './ports.ts';
 import { readInput, type SessionTerminal, type SizeSignals } from './session-terminal.ts';
-import { TerminalBridge, whenAborted } from './shell-session.ts';
+import { endedAfter, TerminalBridge, whenAborted } from './shell-session.ts';
 
 export interface CommandSessionOptions {
   readonly session: SessionStart;
@@ -31,7 +31,8 @@ const WIDE = { columns: 200, rows: 50 };
 
 /**
  * One wrapped command (exec-script.ts). Resolves with its exit status. Throws `exec-no-status` (255) when the session
- * ended without telling it, `exec-not-started` (255) when the wrapper never ran, other transport errors, `interrupted`.
+ * ended without telling it, `exec-not-started` (255) when the wrapper never ran, other transport errors, `interrupted`,
+ * `session-not-ended` (unless the command told its status: then that is a warning).
  */
 export async function runCommandSession(options: CommandSessionOptions): Promise<number> {
   const { deps, interactive, signals, terminal } = options;
@@ -92,7 +93,8 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
   });
   endedWithoutStatus.catch(() => undefined);
   const undo: (() => void)[] = [];
-  try {
+  let told = false;
+  const work = async (): Promise<number> => {
     await Promise.race([driver.start(), aborted.promise]);
     driver.sendSize(interactive ? terminal.size() : WIDE);
     const tooLate = new Promise<never>((_, reject) => {
@@ -115,15 +117,25 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
     } else {
       input = pipeStdin(options, remote, driver);
     }
-    return await Promise.race([status, endedWithoutStatus, bridge.stopped.then(() => 0), aborted.promise]);
-  } finally {
+    const remoteStatus = status.then((code) => {
+      told = true;
+      return code;
+    });
+    return Promise.race([remoteStatus, endedWithoutStatus, bridge.stopped.then(() => 0), aborted.promise]);
+  };
+  return endedAfter(work, async () => {
     aborted.dispose();
     bridge.stop();
     input?.stop();
     for (const restore of undo) restore();
-    await driver.terminate();
+    const left = await driver.terminate();
     await bridge.finish();
-  }
+    if (left === undefined || !told) return left;
+    // The command has ended and its status is the answer; only its session was not cleaned away.
+    const { code, message, details } = left;
+    options.report({ type: 'note', level: 'warning', code, message, details });
+    return undefined;
+  });
 }
 
 /** Sends stdin in the way that the remote side can take it; says so when it cannot. */

@@ -93,10 +93,13 @@ export class Forward {
     }
   }
 
+  /** Throws `session-not-ended` when everything else is closed. */
   async close(): Promise<void> {
     this.#ending.abort(new Error('the forward was closed'));
     const sessions = [...this.#leaving, ...(this.#current === undefined ? [] : [this.#current.session])];
-    await Promise.all([this.#options.listener.close(), ...sessions.map((session) => session.close())]);
+    const closing = [this.#options.listener.close(), ...sessions.map((session) => session.close())];
+    await Promise.allSettled(closing);
+    await Promise.all(closing);
   }
 
   /** New connections go another way before this one ends; until then the old one serves. */
@@ -155,7 +158,7 @@ export class Forward {
     try {
       await session.start();
     } catch (error) {
-      await session.close();
+      await session.close().catch(() => undefined);
       throw error;
     }
     if (this.#ending.signal.aborted) {

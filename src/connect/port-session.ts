@@ -116,10 +116,11 @@ export class PortSession {
     }
   }
 
-  /** Resets what is open and ends the session on the service's side. */
+  /** Resets what is open and ends the session on the service's side. Throws `session-not-ended`. */
   async close(): Promise<void> {
     this.#connections?.reset();
-    await this.#driver.terminate();
+    const left = await this.#driver.terminate();
+    if (left !== undefined) throw left;
   }
 }
 

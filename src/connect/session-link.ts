@@ -6,6 +6,7 @@ import type { Report } from '../core/events.ts';
 import { openDataChannelInput } from '../protocol/open-data-channel.ts';
 import type { MessageSocket, OpenSocket } from './message-socket.ts';
 import type { SessionStart, SsmPort, UpgradeSigner } from './ports.ts';
+import { resumeDenied } from './session-refusals.ts';
 
 /** Every wait of a link has one of these; milliseconds. */
 export interface LinkTiming {
@@ -124,6 +125,11 @@ export class SessionLink {
 
   get isReading(): boolean {
     return this.#reading;
+  }
+
+  /** The session ends: no connection replaces this one any more. */
+  leave(): void {
+    this.#ending.abort(new Error('the session ends'));
   }
 
   async close(): Promise<void> {
@@ -269,6 +275,11 @@ export class SessionLink {
         return;
       } catch (error) {
         if (this.#ending.signal.aborted) return;
+        // Credentials may be renewed; what IAM denies it denies again.
+        if (error instanceof ToolError && error.code === 'access-denied') {
+          this.#lose(resumeDenied(sessionId, error));
+          return;
+        }
         const now = clock.now();
         const outageMs = trouble.awake.look(now);
         refused = isRefusal(error) ? (refused ?? new AwakeTime(now)) : undefined;

@@ -1,4 +1,4 @@
-import { failed, interrupted } from '../core/errors.ts';
+import { failed, interrupted, ToolError } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 import { type ChannelDeps, ChannelDriver } from './channel-driver.ts';
 import { ESCAPE_HELP, EscapeKeys } from './escape-keys.ts';
@@ -43,7 +43,7 @@ export async function runShellSession(options: ShellSessionOptions): Promise<num
   const aborted = whenAborted(signal);
   const undo: (() => void)[] = [];
   const readStdin = options.readStdin ?? true;
-  try {
+  const work = async (): Promise<number> => {
     if (terminal.stdinIsTty) {
       // Before the session opens, or what is typed meanwhile would be echoed here and again by the far side.
       undo.push(terminal.raw());
@@ -59,13 +59,35 @@ export async function runShellSession(options: ShellSessionOptions): Promise<num
       throw failed('session-failed', `the session ended: ${end.output.replace(/\s+/g, ' ').trim()}`);
     }
     return status;
-  } finally {
+  };
+  return endedAfter(work, async () => {
     aborted.dispose();
     bridge.stop();
     for (const restore of undo) restore();
-    await driver.terminate();
+    const left = await driver.terminate();
     await bridge.finish();
-  }
+    return left;
+  });
+}
+
+/**
+ * Does the work, then ends the session whatever came of it. `end` resolves with why the session stays open, if it does:
+ * that is thrown instead of a success or an interruption, a failure of the work is not replaced.
+ */
+export async function endedAfter<T>(
+  work: () => Promise<T>,
+  end: () => Promise<ToolError | undefined>,
+): Promise<T> {
+  const outcome = await work().then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+  const left = await end();
+  const failure = 'error' in outcome ? outcome.error : undefined;
+  const interruption = failure instanceof ToolError && failure.role === 'interrupted';
+  if (left !== undefined && (failure === undefined || interruption)) throw left;
+  if ('error' in outcome) throw outcome.error;
+  return outcome.value;
 }
 
 /** Keys one way, screen the other, escapes between. */

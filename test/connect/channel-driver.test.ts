@@ -269,6 +269,22 @@ describe('survival', () => {
     });
   });
 
+  test('a resume that IAM denies ends the session at once, as a matter of permission', async () => {
+    const gateway = new FakeGateway();
+    const { driver } = await shell(gateway);
+    gateway.onResume = () =>
+      Promise.reject(access('access-denied', 'not allowed to call ssm:ResumeSession: no policy'));
+    gateway.drop();
+    await gateway.clock.advance(100);
+    await expect(driver.ended).rejects.toMatchObject({
+      code: 'resume-denied',
+      exitStatus: 4,
+      message: expect.stringContaining('ssm:ResumeSession') as string,
+      hints: [expect.stringContaining('fargate-connect policy forward')],
+    });
+    expect(gateway.resumes).toBe(1);
+  });
+
   test('credentials that are refreshed in time save the session', async () => {
     const gateway = new FakeGateway();
     await shell(gateway);
@@ -357,6 +373,49 @@ describe('the end', () => {
     };
     const second = await shell(failing, { ssm: refusing });
     await failing.clock.run(second.driver.terminate());
+  });
+
+  const denying = {
+    resumeSession: () => Promise.resolve(undefined),
+    terminateSession: () =>
+      Promise.reject(access('access-denied', 'not allowed to call ssm:TerminateSession: no policy')),
+  };
+
+  test('a TerminateSession that IAM denies leaves a shell open, and is told with its id', async () => {
+    const gateway = new FakeGateway();
+    const { driver } = await shell(gateway, { ssm: denying });
+    expect(await gateway.clock.run(driver.terminate())).toMatchObject({
+      code: 'session-not-ended',
+      exitStatus: 4,
+      message: expect.stringContaining(SESSION.sessionId) as string,
+      details: { sessionId: SESSION.sessionId, action: 'ssm:TerminateSession' },
+    });
+    expect(gateway.clock.pendingTimers).toBe(0);
+  });
+
+  test('but not one that the agent ends by itself, whose last words are acknowledged', async () => {
+    const gateway = new FakeGateway({ handshake: PORT });
+    gateway.onAgentEvent = (event) => {
+      if (event.type !== 'flag') return;
+      gateway.agent.send(Buffer.from('bye'), gateway.clock.now());
+      gateway.flush();
+      gateway.closeChannel();
+    };
+    const { driver, started } = await opened(gateway, { ssm: denying });
+    await gateway.clock.advance(10);
+    await started;
+    expect(await gateway.clock.run(driver.terminate())).toBeUndefined();
+    expect(gateway.agent.unackedBytes).toBe(0);
+    expect(gateway.clock.pendingTimers).toBe(0);
+  });
+
+  test('a session that could not be reached is told too: only TerminateSession would have ended it', async () => {
+    const gateway = new FakeGateway({ handshake: PORT });
+    const { driver, started } = await opened(gateway, { ssm: denying });
+    await gateway.clock.advance(10);
+    await started;
+    gateway.isSilent = true;
+    expect(await gateway.clock.run(driver.terminate())).toMatchObject({ code: 'session-not-ended' });
   });
 
   test('no timer is left behind after a shell', async () => {

@@ -126,8 +126,9 @@ class Agent implements RunningAgent {
         this.#runner?.size(event.columns, event.rows);
         return;
       case 'flag':
-        if (event.flag === 'TerminateSession') void this.#succeed();
-        else this.#runner?.flag(event.flag);
+        // The flag is for sessions of ports; a shell ends by TerminateSession only.
+        if (event.flag !== 'TerminateSession') this.#runner?.flag(event.flag);
+        else if (this.#request.plan.type === 'Port') void this.#succeed();
         return;
       case 'closed':
         this.cancel();

@@ -62,7 +62,10 @@ export class PortLab {
       const answer = this.lab.gateway.sessions.resume(sessionId);
       return answer === 'over' ? undefined : answer;
     } catch (error) {
-      if (error instanceof AwsError) throw access('access-denied', error.message);
+      if (error instanceof AwsError) {
+        const expired = error.code === 'ExpiredTokenException';
+        throw access(expired ? 'credentials-expired' : 'access-denied', error.message);
+      }
       throw error;
     }
   }
