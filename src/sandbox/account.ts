@@ -3,7 +3,7 @@ import type { AgentChallenge } from './agent/agent.ts';
 import type { AccessKeys } from './iam/access-keys.ts';
 import { AccessController } from './iam/access-control.ts';
 import { verifyUpgrade } from './sigv4.ts';
-import type { Operations, SandboxService, Seed, ServiceName, Timing } from './contracts.ts';
+import type { Operations, SandboxService, Seed, SeedDatabase, ServiceName, Timing } from './contracts.ts';
 import { createGateway, type Gateway } from './gateway/gateway.ts';
 import { type RandomBytes, ResourceIds } from './random.ts';
 import { imageParameter, REGIONS } from './services/ec2-catalog.ts';
@@ -12,9 +12,10 @@ import { createEc2Service, type Ec2Service } from './services/ec2.ts';
 import { createEcsService } from './services/ecs.ts';
 import { createIamService, type IamService } from './services/iam.ts';
 import { createKmsService } from './services/kms.ts';
-import { createRdsService } from './services/rds.ts';
+import { createRdsService, databaseResourceId } from './services/rds.ts';
 import { createSsmService } from './services/ssm.ts';
 import { createStsService } from './services/sts.ts';
+import { tokenSigner } from './world/database-token.ts';
 import { createWorld, type World, type WorldOptions } from './world/world.ts';
 
 /** One AWS account: every service over one world, wired to each other. */
@@ -71,7 +72,17 @@ export function createAccount(deps: AccountDeps): Account {
   const network = {
     allows: (...question: Parameters<Ec2Service['network']['allows']>) => home().network.allows(...question),
   };
-  const world = createWorld({ ...deps.world, seed, clock, policy: network });
+  /** A token for a database opens it if its signer may `rds-db:connect` as that user. */
+  const verifyToken = (database: SeedDatabase, token: string, username: string): boolean => {
+    const { accountId, region } = seed;
+    const lookup = (id: string) => deps.keys.lookup(id);
+    const signer = tokenSigner({ token, database, username, region, now: clock.now(), lookup });
+    if (signer === undefined) return false;
+    const resource = `arn:aws:rds-db:${region}:${accountId}:dbuser:${databaseResourceId(database)}/${username}`;
+    return access.examine(signer, region, [{ action: 'rds-db:connect', resource }]).refused === undefined;
+  };
+  const databases = { verifyToken, ...deps.world.databases };
+  const world = createWorld({ ...deps.world, databases, seed, clock, policy: network });
   const kms = createKmsService({
     accountId: seed.accountId,
     region: seed.region,

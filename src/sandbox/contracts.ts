@@ -375,6 +375,8 @@ export interface SeedDatabase {
   readonly subnetIds: readonly string[];
   readonly securityGroupIds: readonly string[];
   readonly iamAuthentication: boolean;
+  /** Users with `rds_iam`: an IAM token is the only password that they have. */
+  readonly iamUsers?: readonly string[];
   /** SQL that fills it at first use. */
   readonly sql: string;
 }

@@ -127,6 +127,10 @@ const groupsOf = (database: SeedDatabase): XmlList =>
 const resourceId = (prefix: string, id: string): string =>
   `${prefix}-${Buffer.from(id).toString('hex').toUpperCase().padEnd(26, '0').slice(0, 26)}`;
 
+/** Part of the ARN of a database user: an Aurora cluster's users are the cluster's. */
+export const databaseResourceId = (database: SeedDatabase): string =>
+  resourceId(isAurora(database) ? 'cluster' : 'db', database.id);
+
 function instanceMembers(seed: Seed, database: SeedDatabase, arn: string): Fields {
   const zone = seed.subnets.find((subnet) => subnet.id === database.subnetIds[0])?.zone;
   return {
@@ -180,7 +184,7 @@ function clusterMembers(database: SeedDatabase, arn: string): Fields {
     ]),
     VpcSecurityGroups: groupsOf(database),
     StorageEncrypted: true,
-    DbClusterResourceId: resourceId('cluster', database.id),
+    DbClusterResourceId: databaseResourceId(database),
     DBClusterArn: arn,
     IAMDatabaseAuthenticationEnabled: database.iamAuthentication,
     ClusterCreateTime: CREATED_AT,

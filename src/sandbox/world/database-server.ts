@@ -16,7 +16,7 @@ export interface DatabaseServerOptions {
   /** An open transaction may keep others waiting this long. */
   readonly idleInTransactionMs: number;
   readonly maxConnections: number;
-  /** Checks an IAM token given as password; absent = tokens are refused. */
+  /** Checks the IAM token that a user with IAM authentication gave as password; absent = tokens are refused. */
   verifyToken?(token: string, username: string): boolean;
 }
 
@@ -106,15 +106,14 @@ export class DatabaseServer {
     const user = parameters.get('user') ?? '';
     const name = parameters.get('database') ?? user;
     const wrong = { code: '28P01', message: `password authentication failed for user "${user}"` };
-    const isToken = /\/\?Action=connect&/.test(password ?? '');
-    if (isToken) {
-      const verified =
-        database.iamAuthentication && this.#options.verifyToken?.(password ?? '', user) === true;
-      if (!verified) return { code: '28000', message: `PAM authentication failed for user "${user}"` };
-    } else {
-      if (user !== database.masterUsername) return wrong;
-      if (database.masterPassword !== undefined && !sameText(database.masterPassword, password ?? ''))
-        return wrong;
+    if (database.iamAuthentication && database.iamUsers?.includes(user) === true) {
+      if (this.#options.verifyToken?.(password ?? '', user) !== true)
+        return { code: '28000', message: `PAM authentication failed for user "${user}"` };
+    } else if (
+      user !== database.masterUsername ||
+      (database.masterPassword !== undefined && !sameText(database.masterPassword, password ?? ''))
+    ) {
+      return wrong;
     }
     if (name !== database.databaseName)
       return { code: '3D000', message: `database "${name}" does not exist` };

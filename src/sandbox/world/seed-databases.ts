@@ -83,6 +83,7 @@ export const SEED_DATABASES: readonly SeedDatabase[] = [
     subnetIds: [SUBNET.mainDataA, SUBNET.mainDataB],
     securityGroupIds: [GROUP.ordersDb],
     iamAuthentication: true,
+    iamUsers: ['orders_app'],
     sql: ORDERS_SQL,
   },
   {

@@ -19,7 +19,7 @@ beforeAll(async () => {
   databases = createDatabases(ordersOnly, {
     clock,
     verifyToken: (database: SeedDatabase, token, username) =>
-      database.id === 'orders-db' && username === 'orders' && token.endsWith('good'),
+      database.id === 'orders-db' && username === 'orders_app' && token.endsWith('good'),
   });
   port = await databases.port('orders-db');
   await databases.warmUp('orders-db');
@@ -168,14 +168,16 @@ describe('login', () => {
     ['a wrong password', { password: 'wrong' }, '28P01'],
     ['another user', { user: 'postgres' }, '28P01'],
     ['another database', { database: 'billing' }, '3D000'],
-    ['a bad IAM token', { password: 'orders-db:5432/?Action=connect&bad' }, '28000'],
+    ['a bad IAM token', { user: 'orders_app', password: 'orders-db:5432/?Action=connect&bad' }, '28000'],
+    ['a password of a user that has only tokens', { user: 'orders_app' }, '28000'],
+    ['a token of a user that has a password', { password: 'orders-db:5432/?Action=connect&good' }, '28P01'],
   ])('refuses %s', async (_, options, code) => {
     await expect(client(options)).rejects.toMatchObject({ code });
   });
 
   it('takes an IAM token that the account vouches for', async () => {
-    const one = await client({ password: 'orders-db:5432/?Action=connect&good' });
-    expect((await one.query('SELECT current_user')).rows).toEqual([{ current_user: 'orders' }]);
+    const one = await client({ user: 'orders_app', password: 'orders-db:5432/?Action=connect&good' });
+    expect((await one.query('SELECT count(*)::int AS n FROM orders')).rows).toEqual([{ n: 420 }]);
   });
 
   it('refuses one client too many', async () => {
