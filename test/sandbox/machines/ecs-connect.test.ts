@@ -14,7 +14,11 @@ let sandbox: Sandbox;
 const worlds: World[] = [];
 let bastion: Machine;
 
-async function bootBastion(hostPath: string): Promise<Machine> {
+async function bootBastion(
+  hostPath: string,
+  cluster = 'demo',
+  roleEnv: () => Readonly<Record<string, string>> = () => sandbox.env,
+): Promise<Machine> {
   const seed = defaultSeed();
   const world = createWorld({ seed, policy: { allows: () => true }, hostPath });
   worlds.push(world);
@@ -34,12 +38,12 @@ async function bootBastion(hostPath: string): Promise<Machine> {
     userData: renderUserData(files, {
       bastion: 'default',
       region: 'eu-west-1',
-      cluster: 'demo',
+      cluster,
       expiresAt: 4_000_000_000_000,
       idleMinutes: 30,
     }),
     region: 'eu-west-1',
-    roleEnv: () => sandbox.env,
+    roleEnv,
     metadata: () => ({ tags: {}, interruption: undefined }),
     onShutdown: () => undefined,
   });
@@ -100,6 +104,31 @@ describe('ecs_connect.sh on a bastion', () => {
     const screen = await onBastion(`ecs_connect.sh ${words}`);
     expect((await screen.exit).code).toBe(code);
     expect(screen.text).toMatch(text);
+  });
+
+  it('reaches a cluster whose sessions are encrypted, and says which right to the key is missing', async () => {
+    const key = '11111111-2222-3333-4444-555555555555';
+    const inside = await onBastion(
+      'ecs_connect.sh ledger ledger echo inside',
+      await bootBastion('', 'sealed'),
+    );
+    expect((await inside.exit).code).toBe(0);
+    expect(inside.text).toMatch(/^inside/m);
+    const everythingElse = [
+      { Effect: 'Allow', Action: '*', Resource: '*' },
+      { Effect: 'Deny', Action: 'kms:GenerateDataKey', Resource: '*' },
+    ];
+    const env = sandbox.createPrincipal({
+      userName: 'no-key',
+      policies: [{ Version: '2012-10-17', Statement: everythingElse }],
+    });
+    const without = await bootBastion('', 'sealed', () => env);
+    const refused = await onBastion('ecs_connect.sh ledger ledger echo inside', without);
+    await refused.exit;
+    expect(refused.text).not.toMatch(/^inside/m);
+    expect(refused.text.replace(/\s+/g, ' ')).toContain(
+      `not authorized to perform: kms:GenerateDataKey on resource: arn:aws:kms:eu-west-1:111122223333:key/${key}`,
+    );
   });
 
   const official = findProgram('aws', (process.env['PATH'] ?? '').split(':'), '/');

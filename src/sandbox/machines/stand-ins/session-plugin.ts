@@ -4,12 +4,18 @@ import type { Clock } from '../../../core/clock.ts';
 import { DataChannel } from '../../../protocol/data-channel.ts';
 import { openDataChannelInput } from '../../../protocol/open-data-channel.ts';
 import type { HostTools } from './aws-cli.ts';
+import { AwsCallError, callAws } from './signed-call.ts';
 import type { StandIn, StandInCall, StandInResult } from './stand-in-server.ts';
 
 const VERSION = '1.2.896.0';
 /** Transcript b3. */
 const SIZE_WITHOUT_TERMINAL = { columns: 300, rows: 100 };
 const RESPONSE_VARIABLE = 'AWS_SSM_START_SESSION_RESPONSE';
+
+/** Two keys of AES-256, one for each direction (ssm-data-channel §5.6). */
+const DATA_KEY_BYTES = 64;
+
+type Environment = Readonly<Record<string, string>>;
 
 interface SessionResponse {
   readonly SessionId: string;
@@ -19,13 +25,9 @@ interface SessionResponse {
 
 /**
  * The stand-in `session-manager-plugin`: the host's official one if there is one, else a client on our own protocol core that
- * knows shells and commands. It neither resumes nor encrypts; a session that needs a key is refused with the reason.
+ * knows shells and commands, encrypted ones too. It does not resume.
  */
-export function createSessionPlugin(
-  environment: () => Readonly<Record<string, string>>,
-  tools: HostTools,
-  clock: Clock,
-): StandIn {
+export function createSessionPlugin(environment: () => Environment, tools: HostTools, clock: Clock): StandIn {
   return (call) => {
     if (tools.sessionManagerPlugin !== undefined)
       return { run: tools.sessionManagerPlugin, args: call.args, env: environment() };
@@ -40,8 +42,30 @@ export function createSessionPlugin(
     const text = response === RESPONSE_VARIABLE ? call.sessionResponse : response;
     return text === undefined
       ? { code: 255, stderr: `session-manager-plugin: ${RESPONSE_VARIABLE} is empty\n` }
-      : runSession(readResponse(text), call, clock);
+      : runSession(readResponse(text), call, clock, environment());
   };
+}
+
+/** The fifth argument is the request that the session was started with. */
+function targetOf(call: StandInCall): string {
+  const request = JSON.parse(call.args[4] ?? '{}') as { readonly Target?: string };
+  return request.Target ?? '';
+}
+
+/** Throws AwsCallError. */
+async function dataKey(
+  env: Environment,
+  now: number,
+  keyId: string,
+  context: Readonly<Record<string, string>>,
+): Promise<{ readonly plaintext: Uint8Array; readonly ciphertextBlob: Uint8Array }> {
+  const answer = await callAws(env, now, {
+    service: 'kms',
+    target: 'TrentService.GenerateDataKey',
+    input: { KeyId: keyId, NumberOfBytes: DATA_KEY_BYTES, EncryptionContext: context },
+  });
+  const blob = (name: string): Uint8Array => Uint8Array.from(Buffer.from(String(answer[name]), 'base64'));
+  return { plaintext: blob('Plaintext'), ciphertextBlob: blob('CiphertextBlob') };
 }
 
 /** Like the official plugin's, member names may begin with a small letter: AWS CLI 1 hands on what ECS answered. */
@@ -53,7 +77,12 @@ function readResponse(text: string): SessionResponse {
   return Object.fromEntries(members) as SessionResponse;
 }
 
-function runSession(session: SessionResponse, call: StandInCall, clock: Clock): Promise<StandInResult> {
+function runSession(
+  session: SessionResponse,
+  call: StandInCall,
+  clock: Clock,
+  env: Environment,
+): Promise<StandInResult> {
   const channel = new DataChannel({ role: 'client', randomUuid: randomUUID, randomBytes, version: VERSION });
   const socket = new WebSocket(session.StreamUrl);
   let cancelTimer = (): void => undefined;
@@ -85,8 +114,7 @@ function runSession(session: SessionResponse, call: StandInCall, clock: Clock): 
       for (const event of events) {
         if (event.type === 'output') call.io.stdout(event.bytes);
         else if (event.type === 'closed') over(event.output);
-        else if (event.type === 'data-key-needed')
-          channel.refuseDataKey('the stand-in of session-manager-plugin does not encrypt', clock.now());
+        else if (event.type === 'data-key-needed') void provideKey(event.kmsKeyId);
       }
     };
     const pump = (): void => {
@@ -105,6 +133,18 @@ function runSession(session: SessionResponse, call: StandInCall, clock: Clock): 
           : clock.timer(Math.max(0, next - clock.now()), () =>
               guarded(() => handle(channel.tick(clock.now()))),
             );
+    };
+    // The official plugin leaves the agent's challenge alone.
+    const provideKey = async (keyId: string): Promise<void> => {
+      const context = { 'aws:ssm:SessionId': session.SessionId, 'aws:ssm:TargetId': targetOf(call) };
+      try {
+        const key = await dataKey(env, clock.now(), keyId, context);
+        guarded(() => channel.provideDataKey({ ...key, acknowledgeChallenge: false }, clock.now()));
+      } catch (error) {
+        const reason = error instanceof AwsCallError ? `${error.code}: ${error.message}` : String(error);
+        // The agent ends the session with these words, which is where a person reads them.
+        guarded(() => channel.refuseDataKey(`Error calling KMS GenerateDataKey API: ${reason}`, clock.now()));
+      }
     };
     const type = (bytes: Uint8Array): void => guarded(() => void waiting.push(Uint8Array.from(bytes)));
 
