@@ -182,6 +182,7 @@ export function instanceOf(instance: sdk.Instance): Instance {
     zone: instance.Placement?.AvailabilityZone ?? '',
     privateIp: instance.PrivateIpAddress,
     publicIp: instance.PublicIpAddress,
+    groupIds: (instance.SecurityGroups ?? []).flatMap((group) => group.GroupId ?? []),
     launchedAt: instance.LaunchTime?.getTime() ?? 0,
     stateReason: instance.StateReason?.Code,
     tags: tagsOf(instance.Tags),

@@ -3,17 +3,17 @@ import { join } from 'node:path';
 
 import type { AwsAccount } from '../aws/account.ts';
 import { collect, describeAllServices, findCluster } from '../connect/discover.ts';
-import type { Database } from '../connect/ports.ts';
 import { nameOf } from '../connect/select.ts';
-import { failed, noMatch, ToolError, usage } from '../core/errors.ts';
+import { noMatch, ToolError, usage } from '../core/errors.ts';
 import { boundaryArn, type InventoryScope } from '../provision/inventory.ts';
 import { checkBastionName, IAM_PATH, resourceTags, SHARED_BOUNDARY } from '../provision/names.ts';
-import { chooseNetwork, type NetworkChoice, type NetworkFacts } from '../provision/network.ts';
+import { chooseNetwork, type NetworkFacts } from '../provision/network.ts';
 import { fillDocument, type PlaceholderValues } from '../provision/policy-documents.ts';
 import { architecturesOf, checkTypes, DEFAULT_TYPES } from '../provision/pool.ts';
 import type { Ec2Port, Identity, Vpc } from '../provision/ports.ts';
-import type { BastionSpec, BoundarySpec, DatabaseAccess, RoleSpec } from '../provision/spec.ts';
+import type { BastionSpec, BoundarySpec, RoleSpec } from '../provision/spec.ts';
 import { renderUserData, USER_DATA_FILES } from '../provision/user-data.ts';
+import { gatherReach } from './bastion-reach.ts';
 import type { UpOptions } from './commands/up.ts';
 import type { CommandContext } from './context.ts';
 
@@ -25,8 +25,6 @@ export interface GatheredSpec {
   readonly identity: Identity;
 }
 
-/** More group references than this would crowd the rule quota: the ports are then opened towards the VPC's ranges. */
-const MOST_DATABASE_RULES = 20;
 const SERVICES_LOOKED_AT = 50;
 
 /** Throws what the ports throw and the usage, no-match and network errors named at each part. */
@@ -66,12 +64,11 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
     installs: !options.tunnelOnly,
     clientGroupIds: options.clientSecurityGroups,
   });
-  const [role, databases] = await Promise.all([
+  const [role, { databases, clientGroups }] = await Promise.all([
     roleOf(options, cluster, scope, context, account),
-    databasesOf(options, network, account),
+    gatherReach(options, network, account),
   ]);
   const expiresAt = context.clock.now() + options.ttlMs;
-  const tooMany = databases.length > MOST_DATABASE_RULES;
   const spec: BastionSpec = {
     name,
     region: account.region,
@@ -81,12 +78,10 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
     types,
     images: pictures,
     market: options.onDemand ? 'on-demand' : 'spot',
-    databases: tooMany ? databases.filter((database) => database.admit) : databases,
-    egressPorts: [
-      ...new Set([...options.egressPorts, ...(tooMany ? databases.map((database) => database.port) : [])]),
-    ],
+    databases,
+    egressPorts: options.egressPorts,
     vpcCidrs: facts.vpc.cidrs,
-    clientGroupIds: options.clientSecurityGroups,
+    clientGroups,
     expiresAt,
     extends: options.ttlGiven,
     idleMinutes: options.idleMinutes,
@@ -308,58 +303,6 @@ export const documentValues = (
   cluster,
   'kms-key': options.kmsKey,
 });
-
-/** Databases that the bastion may reach: those asked for, and RDS is not asked about others. */
-async function databasesOf(
-  options: UpOptions,
-  network: NetworkChoice,
-  account: AwsAccount,
-): Promise<readonly DatabaseAccess[]> {
-  const asked = [...new Set([...options.databases, ...options.allowDatabases])];
-  if (asked.length === 0) return [];
-  const listed = await (await account.databases()).databases();
-  const missing = asked.filter((id) => !listed.some((database) => database.id === id));
-  if (missing.length > 0) {
-    throw noMatch('database-not-found', `no database ${missing.join(', ')} in this region`, {
-      hints: listed.slice(0, 5).map((database) => `--db ${database.id}   # ${database.engine}`),
-      details: { databases: missing },
-    });
-  }
-  const wanted = listed.filter((database) => asked.includes(database.id));
-  const found = wanted.flatMap((database) =>
-    accessOf(database, options.allowDatabases.includes(database.id)),
-  );
-  const elsewhere = wanted.find((database) => database.vpcId !== network.vpcId);
-  if (elsewhere !== undefined) {
-    throw failed(
-      'database-elsewhere',
-      `database ${elsewhere.id} is in ${elsewhere.vpcId ?? 'another VPC'}, the bastion in ${network.vpcId}`,
-      {
-        hints: [`fargate-connect up --vpc ${elsewhere.vpcId ?? 'VPC'} --db ${elsewhere.id}`],
-        details: { database: elsewhere.id, vpc: elsewhere.vpcId },
-      },
-    );
-  }
-  return distinct(found);
-}
-
-function accessOf(database: Database, admit: boolean): readonly DatabaseAccess[] {
-  const [groupId] = database.securityGroups;
-  if (groupId === undefined) return [];
-  const ports = [...new Set(database.endpoints.map((endpoint) => endpoint.port))];
-  return ports.map((port) => ({ id: database.id, port, groupId, admit }));
-}
-
-/** A cluster and its instances share group and port; one rule serves them all. */
-function distinct(found: readonly DatabaseAccess[]): readonly DatabaseAccess[] {
-  const byTarget = new Map<string, DatabaseAccess>();
-  for (const access of found) {
-    const key = `${access.groupId} ${access.port}`;
-    const known = byTarget.get(key);
-    if (known === undefined || (access.admit && !known.admit)) byTarget.set(key, access);
-  }
-  return [...byTarget.values()];
-}
 
 export const readPolicy = (folder: string, name: string): Promise<string> =>
   readFile(join(folder, name), 'utf8');

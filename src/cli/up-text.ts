@@ -49,10 +49,16 @@ export function reportPlan(facts: UpFacts, context: CommandContext): void {
   const say = (code: string, message: string): void =>
     context.report({ type: 'note', level: 'info', code, message });
   for (const line of describePlan(facts.plan, talkWidth(context))) say('plan', line);
+  reportWarnings(facts.plan, context);
   say('network', `network: ${spec.network.vpcId}, ${spec.network.reason}`);
   say('price', `price: ${costOf(facts).text}`);
   const idle = spec.idleMinutes === 0 ? 'never when idle' : `after ${spec.idleMinutes} idle minutes`;
   say('lease', `ends: in ${describeDuration(spec.expiresAt - context.clock.now())}, or ${idle}`);
+}
+
+function reportWarnings(plan: Plan, context: CommandContext): void {
+  for (const { code, message } of plan.warnings)
+    context.report({ type: 'note', level: 'warning', code, message });
 }
 
 /** `--dry-run`: everything on stdout, nothing written anywhere else. */
@@ -82,6 +88,7 @@ export function writeDryRun(facts: UpFacts, context: CommandContext): void {
         market: spec.market,
         types: spec.types,
         plan: plan.steps,
+        warnings: plan.warnings,
         network: {
           vpc: spec.network.vpcId,
           subnets: spec.network.subnets.map((subnet) => subnet.id),
@@ -119,6 +126,9 @@ export function writeDryRun(facts: UpFacts, context: CommandContext): void {
       'Plan',
       ...describePlan(plan, stdoutWidth(context) - 2).map((line) => `  ${line}`),
       '',
+      ...(plan.warnings.length === 0
+        ? []
+        : ['Warnings', ...plan.warnings.map((warning) => `  ${warning.message}`), '']),
       `Network: ${spec.network.vpcId}, ${spec.network.reason}`,
       ...subnets,
       '',

@@ -3,6 +3,9 @@ import type { BastionSpec } from './spec.ts';
 
 /** What a bastion's security group lets out. Pure. */
 
+/** More group references than this would crowd the rule quota: the ports are then opened towards the VPC's ranges. */
+const MOST_DATABASE_RULES = 20;
+
 /** 443 to reach AWS, and the database ports asked for. */
 export function wantedEgress(spec: BastionSpec): readonly GroupRule[] {
   const tcp = (port: number): Pick<GroupRule, 'protocol' | 'fromPort' | 'toPort'> => ({
@@ -10,10 +13,13 @@ export function wantedEgress(spec: BastionSpec): readonly GroupRule[] {
     fromPort: port,
     toPort: port,
   });
+  const crowded = spec.databases.length > MOST_DATABASE_RULES;
+  const byGroup = crowded ? spec.databases.filter((database) => database.admit) : spec.databases;
+  const byRange = [...spec.egressPorts, ...(crowded ? spec.databases.map((database) => database.port) : [])];
   return [
     { ...tcp(443), cidr: '0.0.0.0/0' },
-    ...spec.databases.map((database) => ({ ...tcp(database.port), groupId: database.groupId })),
-    ...spec.egressPorts.flatMap((port) => spec.vpcCidrs.map((cidr) => ({ ...tcp(port), cidr }))),
+    ...byGroup.map((database) => ({ ...tcp(database.port), groupId: database.groupId })),
+    ...[...new Set(byRange)].flatMap((port) => spec.vpcCidrs.map((cidr) => ({ ...tcp(port), cidr }))),
   ];
 }
 

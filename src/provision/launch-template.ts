@@ -13,7 +13,7 @@ export function templateDigest(spec: BastionSpec): string {
     cluster: spec.cluster,
     publicIp: spec.network.publicIp,
     images: spec.images,
-    clientGroups: spec.clientGroupIds,
+    clientGroups: groupIdsOf(spec),
     market: spec.market,
     userData: spec.userData,
     role: spec.role.kind,
@@ -21,6 +21,8 @@ export function templateDigest(spec: BastionSpec): string {
   };
   return hex(sha256(utf8(JSON.stringify(content)))).slice(0, 16);
 }
+
+const groupIdsOf = (spec: BastionSpec): readonly string[] => spec.clientGroups.map((group) => group.id);
 
 /** What was made before it and what it therefore names. */
 export interface TemplateParts {
@@ -38,7 +40,7 @@ export function launchTemplateSpec(
   return {
     name: resourceNames(spec.name, spec.region).common,
     instanceProfileArn: profileArn,
-    securityGroupIds: [groupId, ...spec.clientGroupIds],
+    securityGroupIds: [groupId, ...groupIdsOf(spec)],
     publicIp: spec.network.publicIp,
     userData: spec.userData,
     rootDevice: image?.rootDevice ?? '/dev/xvda',

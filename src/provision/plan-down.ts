@@ -5,6 +5,7 @@ import { type Plan, step } from './plan.ts';
 export function planDown(inventory: Inventory): Plan {
   const reason = 'made by up';
   return {
+    warnings: [],
     steps: [
       ...inventory.databaseRules.map((rule) =>
         step(

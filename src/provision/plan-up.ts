@@ -3,6 +3,7 @@ import { describeRule, egressChanges, wantedEgress } from './egress.ts';
 import { type Foreign, type Inventory, standing } from './inventory.ts';
 import { resourceNames, TAG } from './names.ts';
 import { type Plan, type PlanStep, type ResourceKind, step } from './plan.ts';
+import { admissionOf, reachWarnings } from './reach.ts';
 import { canonicalJson } from './policy-documents.ts';
 import type { Instance, LaunchTemplate, SecurityGroup } from './ports.ts';
 import type { BastionSpec } from './spec.ts';
@@ -25,7 +26,7 @@ export function planUp(inventory: Inventory, spec: BastionSpec, digest: string, 
     ...launchSteps(inventory, spec, kept, digest, now),
   ];
   refuseTaken(steps, inventory, spec);
-  return { steps };
+  return { steps, warnings: reachWarnings(spec, groupFor(inventory, spec)?.id) };
 }
 
 const FOREIGN_KIND: Partial<Record<ResourceKind, Foreign['kind']>> = {
@@ -70,6 +71,16 @@ function refuseDifferent(instance: Instance, spec: BastionSpec): void {
         details: { name: spec.name, vpc: instance.vpcId, wanted: spec.network.vpcId },
       },
     );
+  }
+  const lacking = spec.clientGroups.map((group) => group.id).filter((id) => !instance.groupIds.includes(id));
+  if (lacking.length > 0) {
+    throw usage('bastion-differs', `bastion ${spec.name} was made without ${lacking.join(', ')}`, {
+      hints: [
+        `fargate-connect up --name OTHER --client-security-group ${lacking.join(',')}   # a second one`,
+        `fargate-connect down --name ${spec.name}   # or end the first`,
+      ],
+      details: { name: spec.name, groups: instance.groupIds, wanted: lacking },
+    });
   }
   const cluster = instance.tags[TAG.cluster];
   if (spec.cluster !== undefined && cluster !== spec.cluster) {
@@ -206,8 +217,7 @@ function groupSteps(inventory: Inventory, spec: BastionSpec, kept: Instance | un
 
 function databaseSteps(inventory: Inventory, spec: BastionSpec): PlanStep[] {
   const group = groupFor(inventory, spec);
-  const admitted = spec.databases.filter((database) => database.admit);
-  return admitted.map((database) => {
+  return spec.databases.flatMap((database) => {
     const name = `tcp/${database.port} in ${database.groupId}`;
     const rule = inventory.databaseRules.find(
       (candidate) =>
@@ -217,14 +227,19 @@ function databaseSteps(inventory: Inventory, spec: BastionSpec): PlanStep[] {
         group !== undefined &&
         candidate.sourceGroupId === group.id,
     );
-    return rule === undefined
-      ? step('create', 'database-rule', name, `admits the bastion to ${database.id}, as asked (--allow-db)`, {
-          parent: database.id,
-        })
-      : step('keep', 'database-rule', name, `admits the bastion to ${database.id}`, {
-          id: rule.id,
-          parent: database.id,
-        });
+    const parent = database.id;
+    if (rule !== undefined)
+      return [
+        step('keep', 'database-rule', name, `admits the bastion to ${parent}`, { id: rule.id, parent }),
+      ];
+    if (database.admit) {
+      const reason = `admits the bastion to ${parent}, as asked (--allow-db)`;
+      return [step('create', 'database-rule', name, reason, { parent })];
+    }
+    const admission = admissionOf(database, spec, group?.id);
+    return admission.kind === 'closed'
+      ? []
+      : [step('keep', 'database-rule', name, `${parent} admits ${admission.by}`, { parent })];
   });
 }
 

@@ -27,8 +27,16 @@ export interface PlanStep {
   readonly parent?: string;
 }
 
+/** Something that the plan does not change and that a person should know before saying yes. */
+export interface PlanWarning {
+  /** Stable, kebab-case. */
+  readonly code: string;
+  readonly message: string;
+}
+
 export interface Plan {
   readonly steps: readonly PlanStep[];
+  readonly warnings: readonly PlanWarning[];
 }
 
 export function step(

@@ -114,6 +114,8 @@ export interface Instance {
   readonly zone: string;
   readonly privateIp: string | undefined;
   readonly publicIp: string | undefined;
+  /** Security groups. */
+  readonly groupIds: readonly string[];
   /** Milliseconds since the epoch. */
   readonly launchedAt: number;
   /** Code of why it left its last state, e.g. `Server.SpotInstanceTermination`. */

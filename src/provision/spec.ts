@@ -1,6 +1,6 @@
 import { usage } from '../core/errors.ts';
 import type { NetworkChoice } from './network.ts';
-import type { Image, Market, Tags } from './ports.ts';
+import type { GroupRule, Image, Market, SecurityGroup, Tags } from './ports.ts';
 
 /** A database that the bastion may reach. */
 export interface DatabaseAccess {
@@ -9,6 +9,8 @@ export interface DatabaseAccess {
   readonly groupId: string;
   /** Also add an ingress rule to the database's group: only when asked for (--allow-db). */
   readonly admit: boolean;
+  /** Of all its groups, as they are. */
+  readonly ingress: readonly GroupRule[];
 }
 
 export type BoundarySpec =
@@ -46,7 +48,7 @@ export interface BastionSpec {
   readonly egressPorts: readonly number[];
   readonly vpcCidrs: readonly string[];
   /** Attached beside our own group: a database admits them already. */
-  readonly clientGroupIds: readonly string[];
+  readonly clientGroups: readonly Pick<SecurityGroup, 'id' | 'vpcId' | 'egress'>[];
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
   /** True when a lifetime was asked for: a running bastion is extended then. */

@@ -62,7 +62,7 @@ async function down(at: World): Promise<TeardownResult> {
 }
 
 const withDatabase = (): BastionSpec =>
-  sampleSpec({ databases: [{ id: 'orders-db', port: 5432, groupId: 'sg-db', admit: true }] });
+  sampleSpec({ databases: [{ id: 'orders-db', port: 5432, groupId: 'sg-db', admit: true, ingress: [] }] });
 
 describe('up', () => {
   it('creates in the order of safety', async () => {

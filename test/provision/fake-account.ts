@@ -206,6 +206,7 @@ export class FakeAccount {
           zone: 'eu-west-1a',
           privateIp: '10.0.0.9',
           publicIp: undefined,
+          groupIds: [],
           launchedAt: this.#now(),
           stateReason: undefined,
           tags: { ...spec.tags, 'aws:ec2:fleet-id': fleetId },

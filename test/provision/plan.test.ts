@@ -46,6 +46,7 @@ const instance: Instance = {
   zone: 'eu-west-1a',
   privateIp: '10.0.1.9',
   publicIp: undefined,
+  groupIds: [],
   launchedAt: NOW - 3_600_000,
   stateReason: undefined,
   tags,
@@ -85,7 +86,9 @@ const foreign = (kind: Foreign['kind'], id: string, more: Partial<Foreign> = {})
   ...more,
 });
 
-const withDatabase = { databases: [{ id: 'orders-db', port: 5432, groupId: 'sg-db', admit: true }] };
+const withDatabase = {
+  databases: [{ id: 'orders-db', port: 5432, groupId: 'sg-db', admit: true, ingress: [] }],
+};
 
 const table = (inventory: Inventory, spec: Partial<BastionSpec> = {}): string =>
   `\n${describePlan(planUp(inventory, sampleSpec(spec), 'new', NOW)).join('\n')}\n`;
@@ -101,6 +104,7 @@ describe('the plan of up', () => {
       + create   profile-role      fargate-connect-default-eu-west-1           puts the role into the profile
       + create   security-group    fargate-connect-default                     in vpc-1, nothing comes in
       + create   egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      = keep     database-rule     tcp/5432 in sg-db                           orders-db admits 10.0.0.0/16
       + create   launch-template   fargate-connect-default                     IMDSv2 only, encrypted root, no key pair, ends on shutdown
       + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
       "
@@ -116,6 +120,7 @@ describe('the plan of up', () => {
       = keep     profile-role      fargate-connect-default-eu-west-1           holds the role
       = keep     security-group    fargate-connect-default                     exists
       = keep     egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      = keep     database-rule     tcp/5432 in sg-db                           orders-db admits 10.0.0.0/16
       = keep     launch-template   fargate-connect-default                     in use
       = keep     instance          i-1                                         t4g.micro, running
       = keep     lease             i-1                                         until 2026-11-21T18:00:00.000Z
@@ -142,14 +147,15 @@ describe('the plan of up', () => {
   it('with a role that an administrator made', () => {
     expect(table(empty, { role: { kind: 'given', profileArn: 'arn:p', profileName: 'ops-bastion' } }))
       .toMatchInlineSnapshot(`
-      "
-      = keep     instance-profile  ops-bastion              made by an administrator (--role)
-      + create   security-group    fargate-connect-default  in vpc-1, nothing comes in
-      + create   egress            fargate-connect-default  only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
-      + create   launch-template   fargate-connect-default  IMDSv2 only, encrypted root, no key pair, ends on shutdown
-      + create   instance          fargate-connect-default  spot, one of t4g.micro, t3.micro in subnet-1
-      "
-    `);
+        "
+        = keep     instance-profile  ops-bastion              made by an administrator (--role)
+        + create   security-group    fargate-connect-default  in vpc-1, nothing comes in
+        + create   egress            fargate-connect-default  only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+        = keep     database-rule     tcp/5432 in sg-db        orders-db admits 10.0.0.0/16
+        + create   launch-template   fargate-connect-default  IMDSv2 only, encrypted root, no key pair, ends on shutdown
+        + create   instance          fargate-connect-default  spot, one of t4g.micro, t3.micro in subnet-1
+        "
+      `);
   });
   it('for a bastion that ended itself', () => {
     expect(table({ ...full, instances: [] })).toMatchInlineSnapshot(`
@@ -161,6 +167,7 @@ describe('the plan of up', () => {
       = keep     profile-role      fargate-connect-default-eu-west-1           holds the role
       = keep     security-group    fargate-connect-default                     exists
       = keep     egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      = keep     database-rule     tcp/5432 in sg-db                           orders-db admits 10.0.0.0/16
       ± replace  launch-template   fargate-connect-default                     is of an earlier run
       + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
       "
@@ -177,6 +184,7 @@ describe('the plan of up', () => {
       + create   profile-role      fargate-connect-default-eu-west-1           puts the role into the profile
       + create   security-group    fargate-connect-default                     in vpc-1, nothing comes in
       + create   egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      = keep     database-rule     tcp/5432 in sg-db                           orders-db admits 10.0.0.0/16
       = keep     launch-template   fargate-connect-default                     made moments ago by another up: joined
       + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
       "
@@ -215,6 +223,7 @@ describe('the plan of up', () => {
       - delete   instance          i-1                                         is stopped, cannot be used again
       = keep     security-group    fargate-connect-default                     exists
       ~ update   egress            fargate-connect-default                     open tcp/443 to 0.0.0.0/0, open tcp/5432 to sg-db, close everything to 0.0.0.0/0
+      = keep     database-rule     tcp/5432 in sg-db                           orders-db admits 10.0.0.0/16
       ± replace  launch-template   fargate-connect-default                     is of an earlier run
       + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
       "
@@ -232,6 +241,7 @@ describe('the plan of up', () => {
       - delete   instance          i-0                                         a second one of the same name
       = keep     security-group    fargate-connect-default                     exists
       = keep     egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      = keep     database-rule     tcp/5432 in sg-db                           orders-db admits 10.0.0.0/16
       = keep     launch-template   fargate-connect-default                     in use
       = keep     instance          i-1                                         t4g.micro, running
       = keep     lease             i-1                                         until 2026-11-21T18:00:00.000Z
@@ -276,8 +286,8 @@ describe('the plan of up', () => {
         extends: true,
         expiresAt: NOW + 10 * 3_600_000,
         databases: [
-          { id: 'orders-db', port: 5432, groupId: 'sg-db', admit: false },
-          { id: 'billing-db', port: 3306, groupId: 'sg-db2', admit: true },
+          { id: 'orders-db', port: 5432, groupId: 'sg-db', admit: false, ingress: [] },
+          { id: 'billing-db', port: 3306, groupId: 'sg-db2', admit: true, ingress: [] },
         ],
       }),
     ).toMatchInlineSnapshot(`
@@ -299,6 +309,12 @@ describe('the plan of up', () => {
 
   it.each([
     ['another VPC', { ...full, instances: [{ ...instance, vpcId: 'vpc-9' }] }, {}, 'bastion-elsewhere'],
+    [
+      'a group that the running one does not carry',
+      full,
+      { clientGroups: [{ id: 'sg-clients', vpcId: 'vpc-1', egress: [] }] },
+      'bastion-differs',
+    ],
     ['another cluster', full, { cluster: 'prod' }, 'bastion-differs'],
     [
       'a template of somebody else',

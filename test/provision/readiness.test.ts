@@ -17,6 +17,7 @@ const instance = (id: string, change: Partial<Instance> = {}): Instance => ({
   zone: 'eu-west-1a',
   privateIp: '10.0.1.9',
   publicIp: undefined,
+  groupIds: [],
   launchedAt: NOW,
   stateReason: undefined,
   tags: sampleSpec().tags,

@@ -46,6 +46,7 @@ function interrupted(change: Partial<Instance> = {}) {
     zone: 'eu-west-1a',
     privateIp: '10.0.1.9',
     publicIp: undefined,
+    groupIds: [],
     launchedAt: NOW - 1,
     stateReason: undefined,
     tags: { ...tags, 'aws:ec2:fleet-id': 'fleet-1' },

@@ -1,4 +1,5 @@
 import { resourceTags } from '../../src/provision/names.ts';
+import type { GroupRule } from '../../src/provision/ports.ts';
 import type { BastionSpec } from '../../src/provision/spec.ts';
 
 export const NOW = Date.parse('2026-11-21T10:00:00Z');
@@ -10,6 +11,8 @@ export const SCOPE = {
   accountId: '111122223333',
   partition: 'aws',
 } as const;
+
+const ADMITS_VPC: GroupRule = { protocol: 'tcp', fromPort: 5432, toPort: 5432, cidr: '10.0.0.0/16' };
 
 /** A complete spec; every part can be overridden. */
 export function sampleSpec(change: Partial<BastionSpec> = {}): BastionSpec {
@@ -50,10 +53,10 @@ export function sampleSpec(change: Partial<BastionSpec> = {}): BastionSpec {
       { id: 'ami-x86', architecture: 'x86_64', rootDevice: '/dev/xvda', volumeGiB: 8 },
     ],
     market: 'spot',
-    databases: [{ id: 'orders-db', port: 5432, groupId: 'sg-db', admit: false }],
+    databases: [{ id: 'orders-db', port: 5432, groupId: 'sg-db', admit: false, ingress: [ADMITS_VPC] }],
     egressPorts: [],
     vpcCidrs: ['10.0.0.0/16'],
-    clientGroupIds: [],
+    clientGroups: [],
     expiresAt,
     extends: false,
     idleMinutes: 30,

@@ -91,6 +91,7 @@ describe('up and down on the sandbox', () => {
       'region',
       'types',
       'userDataBytes',
+      'warnings',
     ]);
     expect(writes(before)).toEqual([]);
   });

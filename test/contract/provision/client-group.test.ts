@@ -1,0 +1,112 @@
+import pg from 'pg';
+import { afterEach, expect, it } from 'vitest';
+
+import { GROUP } from '../../../src/sandbox/world/seed-network.ts';
+import { FakeSignals } from '../../support/fake-deps.ts';
+import { testSandbox } from '../../support/test-sandbox.ts';
+import { cli, type CliOutcome } from './cli-in-process.ts';
+
+/** Databases that admit a bastion by a group it carries, and what is said of those that do not. */
+
+const sandbox = testSandbox();
+const run = (...args: readonly string[]): Promise<CliOutcome> => cli(args, { env: sandbox().env });
+const HOST = 'billing-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com';
+const CARRIED = ['--client-security-group', GROUP.dbClients] as const;
+const UP = ['up', '--cluster', 'demo', '--db', 'billing-db'] as const;
+
+afterEach(() => run('down', '--all', '--yes', '--force'));
+
+interface Warning {
+  readonly code: string;
+  readonly message: string;
+}
+const warningsOf = (dry: CliOutcome): readonly Warning[] =>
+  (JSON.parse(dry.stdout) as { readonly warnings: readonly Warning[] }).warnings;
+
+it('a group that the database admits: nobody writes to its group, and SQL goes through', async () => {
+  const before = sandbox().snapshot();
+  const dry = await run(...UP, ...CARRIED, '--dry-run', '--json');
+  expect(warningsOf(dry)).toEqual([]);
+  expect((JSON.parse(dry.stdout) as { plan: unknown[] }).plan).toContainEqual(
+    expect.objectContaining({
+      action: 'keep',
+      kind: 'database-rule',
+      reason: `billing-db admits ${GROUP.dbClients} (--client-security-group)`,
+    }),
+  );
+  const seen = sandbox().calls.length;
+  expect((await run(...UP, ...CARRIED, '--yes')).status).toBe(0);
+  expect(
+    sandbox()
+      .calls.slice(seen)
+      .map((call) => call.action),
+  ).not.toContain('AuthorizeSecurityGroupIngress');
+  expect(await countTables()).toBeGreaterThan(0);
+  expect((await run('down', '--yes')).status).toBe(0);
+  expect(sandbox().snapshot()).toBe(before);
+});
+
+/** Through a forward that ends with it. */
+async function countTables(): Promise<number> {
+  const signals = new FakeSignals();
+  let count = 0;
+  const query = async (port: number): Promise<void> => {
+    const client = new pg.Client({
+      host: '127.0.0.1',
+      port,
+      user: 'billing',
+      password: 'billing-sandbox-only',
+      database: 'billing',
+    });
+    await client.connect();
+    const answer = await client.query<{ count: number }>(
+      "SELECT count(*)::int AS count FROM information_schema.tables WHERE table_schema = 'public'",
+    );
+    count = answer.rows[0]?.count ?? 0;
+    await client.end();
+  };
+  let asked: Promise<void> | undefined;
+  const outcome = await cli(['forward', '-L', `0:${HOST}:5432`, '--via', 'bastion', '--json'], {
+    env: sandbox().env,
+    signals,
+    onStdout: (text) => {
+      const port = /"local":\{[^}]*"port":(\d+)/.exec(text)?.[1];
+      if (port !== undefined) asked ??= query(Number(port)).finally(() => signals.raise('SIGINT'));
+    },
+  });
+  await asked;
+  expect([outcome.status, outcome.stderr]).toEqual([0, outcome.stderr]);
+  return count;
+}
+
+it('a database that does not: said before the question, with both ways to change it', async () => {
+  expect(warningsOf(await run(...UP, '--dry-run', '--json'))).toEqual([
+    {
+      code: 'database-closed',
+      message: expect.stringMatching(
+        new RegExp(`add --allow-db billing-db, or --client-security-group .* or ${GROUP.dbClients}$`),
+      ) as string,
+    },
+  ]);
+  expect((await run(...UP, '--dry-run')).stdout).toMatch(
+    /\nWarnings\n {2}billing-db lets port 5432 in from no/,
+  );
+  const up = await run(...UP, '--yes', '--no-wait');
+  expect([up.status, up.stderr]).toEqual([0, expect.stringContaining('add --allow-db billing-db')]);
+});
+
+it('a group that does not exist: refused before anything is made', async () => {
+  const before = sandbox().snapshot();
+  const up = await run('up', '--cluster', 'demo', '--yes', '--json', '--client-security-group', 'sg-404');
+  expect([up.status, up.stderr]).toEqual([3, expect.stringContaining('"code":"security-group-not-found"')]);
+  expect(sandbox().snapshot()).toBe(before);
+});
+
+it('a bastion that runs without the group: refused, instead of going on without a word', async () => {
+  await run('up', '--cluster', 'demo', '--yes', '--no-wait');
+  const up = await run('up', '--cluster', 'demo', '--yes', ...CARRIED);
+  expect([up.status, up.stderr]).toEqual([
+    2,
+    expect.stringContaining(`bastion default was made without ${GROUP.dbClients}`),
+  ]);
+});
