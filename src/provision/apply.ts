@@ -6,10 +6,11 @@ import { type Applied, launchInstance, type LaunchSpec } from './launch.ts';
 import { createTemplate } from './launch-template.ts';
 import { resourceNames, ROLE_POLICY, TAG } from './names.ts';
 import { overtaken } from './overtaken.ts';
-import { admitAtDatabase, createGroup, setEgress } from './own-group.ts';
+import { admitAtDatabase, createGroup, giveBack, setEgress } from './own-group.ts';
 import { createBoundary, createProfile, createRole, putRoleIntoProfile } from './own-role.ts';
 import type { Plan, PlanStep } from './plan.ts';
 import { overrides } from './pool.ts';
+import type { GroupRule } from './ports.ts';
 import type { BastionSpec } from './spec.ts';
 
 /** Carries a plan out, in its order. Any prefix of it can be deleted by `down`; a second run adopts what exists. */
@@ -24,6 +25,8 @@ interface Progress {
   /** The running instance: somebody may be connected, so what others opened stays. */
   instanceId: string | undefined;
   applied: Applied | undefined;
+  /** What somebody else had opened in our group. */
+  closed: readonly GroupRule[];
 }
 
 /** Throws what the ports throw, `name-taken`, `overtaken`, and the launch failures of pool.ts. */
@@ -37,6 +40,7 @@ export async function applyUp(plan: Plan, spec: BastionSpec, deps: ApplyDeps): P
     lastIamWrite: undefined,
     instanceId: plan.steps.find((step) => step.kind === 'instance' && step.action === 'keep')?.id,
     applied: undefined,
+    closed: [],
   };
   const had: PlanStep[] = [];
   for (const [index, step] of plan.steps.entries()) {
@@ -120,7 +124,7 @@ async function applyStep(
       progress.groupId = await createGroup(spec, names.common, deps);
       break;
     case 'egress':
-      await setEgress(spec, progress.groupId, progress.instanceId, deps);
+      progress.closed = await setEgress(spec, progress.groupId, progress.instanceId, deps);
       break;
     case 'database-rule':
       await admitAtDatabase(step, spec, progress.groupId, deps);
@@ -173,9 +177,11 @@ async function deleteInTheWay(step: PlanStep, deps: ApplyDeps): Promise<void> {
 
 /** Two `up` that ask for different databases share group and instance: what this one asked for is open in the end. */
 async function keepOpen(spec: BastionSpec, progress: Progress, deps: ApplyDeps): Promise<void> {
-  if (progress.applied?.launched !== true || wantedEgress(spec).length === 1) return;
-  progress.instanceId = progress.applied.instanceId;
-  await setEgress(spec, progress.groupId, progress.instanceId, deps);
+  const { applied, groupId, closed } = progress;
+  if (applied?.launched !== true) return;
+  progress.instanceId = applied.instanceId;
+  if (closed.length > 0) await giveBack(closed, spec, groupId, applied.instanceId, deps);
+  if (wantedEgress(spec).length > 1) await setEgress(spec, groupId, applied.instanceId, deps);
 }
 
 async function replaceTemplate(

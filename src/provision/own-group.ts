@@ -3,6 +3,7 @@ import { type ApplyDeps, createOrAdopt, visible } from './creation.ts';
 import { egressChanges, wantedEgress } from './egress.ts';
 import { TAG, widenedPorts } from './names.ts';
 import type { PlanStep } from './plan.ts';
+import type { GroupRule } from './ports.ts';
 import type { BastionSpec } from './spec.ts';
 
 /** The bastion's security group, and the rules by which it and a database know each other. */
@@ -29,17 +30,18 @@ export function createGroup(spec: BastionSpec, name: string, deps: ApplyDeps): P
 
 /**
  * Compares with what is there now, because a new group comes with a rule that lets everything out. With a running
- * instance somebody may be connected, so what others opened stays.
+ * instance somebody may be connected, so what others opened stays. Resolves with the rules of somebody else that it
+ * closed: see `giveBack`.
  */
 export async function setEgress(
   spec: BastionSpec,
   groupId: string,
   instanceId: string | undefined,
   deps: ApplyDeps,
-): Promise<void> {
+): Promise<readonly GroupRule[]> {
   // Before the rules: a run that ends in between finds the missing rule again, but would not miss the tag.
   if (instanceId !== undefined) await tellPorts(spec, instanceId, deps);
-  await visible(deps, async () => {
+  return visible(deps, async () => {
     const [group] = await deps.ec2.securityGroups({ ids: [groupId] });
     if (group === undefined) {
       throw failed('not-settled', `security group ${groupId} is not visible yet`, {
@@ -49,11 +51,35 @@ export async function setEgress(
     const running = instanceId !== undefined;
     let changes = egressChanges(group, wantedEgress(spec), !running);
     // Another up may have launched since the plan was made: what it opened is not closed under its hands.
-    if (!running && changes.revoke.some((rule) => rule.protocol !== '-1') && (await othersRun(spec, deps)))
+    if (!running && changes.revoke.some(isSomebodys) && (await othersRun(spec, deps)))
       changes = egressChanges(group, wantedEgress(spec), false);
     await deps.ec2.revokeEgress(groupId, changes.revoke);
     await deps.ec2.authorizeEgress(groupId, changes.add, spec.tags);
+    return changes.revoke.filter(isSomebodys);
   });
+}
+
+/** Not the rule that a new group comes with. */
+const isSomebodys = (rule: GroupRule): boolean => rule.protocol !== '-1';
+
+/**
+ * Another `up` may have opened a port, and launched, between our look at the group and our closing it. It told the
+ * instance before it opened the port, so what the instance's tag names is wanted.
+ */
+export async function giveBack(
+  closed: readonly GroupRule[],
+  spec: BastionSpec,
+  groupId: string,
+  instanceId: string,
+  deps: ApplyDeps,
+): Promise<void> {
+  const [instance] = await deps.ec2.instances({ ids: [instanceId] });
+  const told = new Set(instance?.tags[TAG.ports]?.split(' ').map(Number));
+  const wanted = closed.filter((rule) => rule.fromPort === rule.toPort && told.has(rule.fromPort ?? 0));
+  if (wanted.length === 0) return;
+  const [group] = await deps.ec2.securityGroups({ ids: [groupId] });
+  if (group === undefined) return;
+  await deps.ec2.authorizeEgress(groupId, egressChanges(group, wanted, false).add, spec.tags);
 }
 
 async function othersRun(spec: BastionSpec, deps: ApplyDeps): Promise<boolean> {

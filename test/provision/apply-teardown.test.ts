@@ -4,6 +4,7 @@ import { failed, ToolError } from '../../src/core/errors.ts';
 import type { ToolEvent } from '../../src/core/events.ts';
 import { applyUp } from '../../src/provision/apply.ts';
 import type { ApplyDeps } from '../../src/provision/creation.ts';
+import { wantedEgress } from '../../src/provision/egress.ts';
 import { isEmpty, readInventory } from '../../src/provision/inventory.ts';
 import type { Applied } from '../../src/provision/launch.ts';
 import { templateDigest } from '../../src/provision/launch-template.ts';
@@ -63,6 +64,37 @@ async function down(at: World): Promise<TeardownResult> {
 
 const withDatabase = (): BastionSpec =>
   sampleSpec({ databases: [{ id: 'orders-db', port: 5432, groupId: 'sg-db', admit: true, ingress: [] }] });
+
+describe('two up at once', () => {
+  it('what one opened and launched for, while the other was about to close it, is open in the end', async () => {
+    const at = world();
+    const { ec2 } = at.account;
+    const other = withDatabase();
+    const launchOther = async (): Promise<void> => {
+      const plan = planUp(await readInventory(at.account, SCOPE), other, templateDigest(other), NOW);
+      await applyUp(plan, other, depsOf(at));
+    };
+    let launched = false;
+    const slow: ApplyDeps['ec2'] = {
+      ...ec2,
+      createSecurityGroup: async (request) => {
+        const id = await ec2.createSecurityGroup(request);
+        await ec2.authorizeEgress(id, wantedEgress(other).slice(1), other.tags);
+        return id;
+      },
+      revokeEgress: async (id, rules) => {
+        if (!launched) {
+          launched = true;
+          await launchOther();
+        }
+        return ec2.revokeEgress(id, rules);
+      },
+    };
+    await up(at, sampleSpec(), { ec2: slow });
+    const { groups } = await readInventory(at.account, SCOPE);
+    expect(groups[0]?.egress.map((rule) => rule.fromPort)).toContain(5432);
+  });
+});
 
 describe('up', () => {
   it('creates in the order of safety', async () => {
