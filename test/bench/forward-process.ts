@@ -1,41 +1,69 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { SEED_DATABASES } from '../../src/sandbox/world/seed-databases.ts';
 import { CliProcess } from '../support/cli-process.ts';
+import { startOfficialPlugin } from '../support/official-plugin.ts';
 import { startRemoteProgram } from './remote-program.ts';
+import { within } from './row.ts';
 import type { SandboxProcess } from './sandbox-process.ts';
 
 const TICKS_PER_SECOND = 100;
+const START_MS = 15_000;
+const STOP_MS = 3_000;
 
-/** `fargate-connect forward`, built, through a task to a program of this process. */
+/** A client's process with a local port that leads through a task to a program of this process. */
 export class ForwardProcess {
   readonly port: number;
-  readonly #cli: CliProcess;
+  readonly #child: ChildProcess;
 
-  private constructor(cli: CliProcess, port: number) {
-    this.#cli = cli;
+  private constructor(child: ChildProcess, port: number) {
+    this.#child = child;
     this.port = port;
   }
 
-  static async start(sandbox: SandboxProcess): Promise<ForwardProcess> {
+  /** `fargate-connect forward`, built. */
+  static async ours(sandbox: SandboxProcess): Promise<ForwardProcess> {
     const { host, port } = place();
     const args = ['forward', 'orders-api', '-L', `0:${host}:${port}`, '--via', 'task', '--cluster', 'demo'];
     const cli = new CliProcess([...args, '--json'], { env: sandbox.env });
     const [line] = await cli.until('stdout', /\{.*"forward-ready".*\}\n/);
     const ready = JSON.parse(line) as { readonly local: { readonly port: number } };
-    return new ForwardProcess(cli, ready.local.port);
+    return new ForwardProcess(cli.child, ready.local.port);
   }
 
-  /** What the CLI said on stderr, JSON lines. */
-  get talk(): string {
-    return this.#cli.stderr;
+  /** The plugin alone, as the AWS CLI starts it; the CLI itself only waits and is left out. */
+  static async official(plugin: string, sandbox: SandboxProcess): Promise<ForwardProcess> {
+    const { host, port } = place();
+    const child = await startOfficialPlugin(
+      plugin,
+      sandbox.env,
+      'AWS-StartPortForwardingSessionToRemoteHost',
+      { host: [host], portNumber: [String(port)], localPortNumber: ['0'] },
+    );
+    let output = '';
+    const ready = new Promise<number>((resolve, reject) => {
+      child.stdout?.on('data', (part: Buffer) => {
+        output += part.toString();
+        const match = /Port (\d+) opened for sessionId[^]*Waiting for connections/.exec(output);
+        if (match !== null) resolve(Number(match[1]));
+      });
+      child.once('exit', () => reject(new Error(`the plugin ended: ${output.trim()}`)));
+    });
+    try {
+      return new ForwardProcess(child, await within(START_MS, 'the plugin opened no port', ready));
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw error;
+    }
   }
 
-  /** User and system time so far; NaN where there is no /proc. */
+  /** User and system time so far, of children that ended too; NaN where there is no /proc. */
   get cpuSeconds(): number {
     const fields = this.#proc('stat')
       .replace(/^.*\) /s, '')
       .split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+    return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND;
   }
 
   /** Largest resident set so far in MB; NaN where there is no /proc. */
@@ -48,13 +76,17 @@ export class ForwardProcess {
   }
 
   async stop(): Promise<void> {
-    this.#cli.kill('SIGINT');
-    await this.#cli.finished;
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exit = once(this.#child, 'exit');
+    this.#child.kill('SIGINT');
+    const kill = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS);
+    await exit;
+    clearTimeout(kill);
   }
 
   #proc(file: 'stat' | 'status'): string {
     try {
-      return readFileSync(`/proc/${this.#cli.child.pid}/${file}`, 'utf8');
+      return readFileSync(`/proc/${this.#child.pid}/${file}`, 'utf8');
     } catch {
       return '';
     }
@@ -80,18 +112,5 @@ export async function withRemoteProgram<T>(
     return await work(program.port);
   } finally {
     program.close();
-  }
-}
-
-/** `work` with a forward of its own. */
-export async function withForward<T>(
-  sandbox: SandboxProcess,
-  work: (forward: ForwardProcess) => Promise<T>,
-): Promise<T> {
-  const forward = await ForwardProcess.start(sandbox);
-  try {
-    return await work(forward);
-  } finally {
-    await forward.stop();
   }
 }

@@ -1,12 +1,14 @@
 import { median } from './statistics.ts';
 
+/** From design §4, in the unit of what it bounds. */
+export type Bar = { readonly atLeast: number } | { readonly atMost: number };
+
 /** One measured quantity: all runs, so that the reader can judge the spread. */
 export interface Measurement {
   readonly what: string;
   readonly unit: string;
   readonly values: readonly number[];
-  /** From design §4, in the same unit. */
-  readonly bar?: { readonly atLeast: number } | { readonly atMost: number };
+  readonly bar?: Bar;
 }
 
 /** Something worth saying that is no number: lists of calls, what could not be measured and why. */
@@ -39,6 +41,20 @@ export async function repeat<T>(runs: number, work: (run: number) => Promise<T>)
   const results: T[] = [];
   for (let run = 0; run < runs; run++) results.push(await work(run));
   return results;
+}
+
+/** Rejects with `otherwise` when the work takes longer; what the work does later is nobody's business then. */
+export async function within<T>(ms: number, otherwise: string, work: Promise<T>): Promise<T> {
+  work.catch(() => undefined);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${otherwise} within ${ms / 1000} s`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 export const elapsedMs = (since: number): number => performance.now() - since;

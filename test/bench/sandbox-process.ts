@@ -38,7 +38,10 @@ export class SandboxProcess {
     const child = fork(resolve(import.meta.dirname, 'sandbox-host.ts'), [JSON.stringify(options)], {
       execArgv: ['--import', 'tsx'],
     });
-    const [reply] = (await once(child, 'message')) as [HostReply];
+    const [reply] = (await Promise.race([
+      once(child, 'message'),
+      once(child, 'exit').then(() => [{ type: 'nothing' }]),
+    ])) as [HostReply | { readonly type: 'nothing' }];
     if (reply.type !== 'ready') throw new Error(`the sandbox said ${reply.type} first`);
     return new SandboxProcess(child, reply.endpoint, reply.env);
   }

@@ -1,47 +1,45 @@
 import { once } from 'node:events';
-import { withForward, withRemoteProgram } from '../forward-process.ts';
+import { compare, failed, measured, OFFICIAL } from '../clients.ts';
+import { withRemoteProgram } from '../forward-process.ts';
 import { dial, request } from '../remote-program.ts';
-import { elapsedMs, type Measurement, repeat, type Row } from '../row.ts';
+import { elapsedMs, type Measurement, type Remark, type Row } from '../row.ts';
 import { withSandbox } from '../sandbox-process.ts';
 import { percentile } from '../statistics.ts';
 
 const REQUESTS = 1000;
 const WARM_UP = 200;
 const MESSAGE = Buffer.alloc(64, 'q');
+const DEADLINE_MS = 60_000;
 
 export const forwardLatency: Row = {
   name: 'forward-latency',
   title: `${REQUESTS} requests of ${MESSAGE.length} bytes one after the other: what the forward adds to loopback`,
   run: async ({ runs }) => {
-    const results: Measurement[] = [];
+    const results: (Measurement | Remark)[] = [];
     for (const agentPace of ['fast', 'official'] as const) {
-      const samples = await withSandbox({ agentPace }, (sandbox) =>
+      const trials = await withSandbox({ agentPace }, (sandbox) =>
         withRemoteProgram(sandbox, (directPort) =>
-          withForward(sandbox, async ({ port }) => {
+          compare(sandbox, runs, DEADLINE_MS, async ({ port }) => {
             await roundTrips(port, WARM_UP);
-            return repeat(runs, async () => ({
+            return {
               direct: await roundTrips(directPort, REQUESTS),
               forwarded: await roundTrips(port, REQUESTS),
-            }));
+            };
           }),
         ),
       );
       for (const share of [0.5, 0.99])
-        results.push({
-          what: `${agentPace} agent, added at p${share * 100}`,
-          unit: 'ms',
-          values: samples.map(
-            ({ direct, forwarded }) => percentile(forwarded, share) - percentile(direct, share),
-          ),
-        });
+        results.push(
+          ...measured(trials, {
+            what: `${agentPace} agent, added at p${share * 100}`,
+            unit: 'ms',
+            of: ({ direct, forwarded }) => percentile(forwarded, share) - percentile(direct, share),
+            bar: (official) => (official === undefined ? undefined : { atMost: official }),
+          }),
+        );
+      results.push(...failed(trials, `${agentPace} agent`));
     }
-    return [
-      ...results,
-      {
-        remark:
-          'The bar is session-manager-plugin’s own p50 and p99 in the same run; not measured here, the plugin is not installed.',
-      },
-    ];
+    return [...results, OFFICIAL];
   },
 };
 

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ForwardProcess, withForward, withRemoteProgram } from '../forward-process.ts';
+import { compare, failed, measured, OFFICIAL, type Quantity } from '../clients.ts';
+import { type ForwardProcess, withRemoteProgram } from '../forward-process.ts';
 import { dial, request } from '../remote-program.ts';
-import { repeat, type Row } from '../row.ts';
+import type { Row } from '../row.ts';
 import { withSandbox } from '../sandbox-process.ts';
 
 const CONNECTIONS = 50;
@@ -11,35 +12,41 @@ const BUSY_MS = 3000;
 const STALLED_MS = 3000;
 const STALLED_BYTES = 64 * 2 ** 20;
 const BLOCK = Buffer.alloc(16 * 1024, 'm');
-const BAR_MB = 128;
+const DEADLINE_MS = 60_000;
+const BAR = { atMost: 128 };
 
 export const memory: Row = {
   name: 'memory',
-  title: `resident memory of the CLI with ${CONNECTIONS} busy connections, then one consumer that stops reading`,
+  title: `resident memory of the client with ${CONNECTIONS} busy connections, then one consumer that stops reading`,
   run: ({ runs }) =>
     withSandbox({ agentPace: 'fast' }, (sandbox) =>
       withRemoteProgram(sandbox, async () => {
-        const samples = await repeat(runs, () => withForward(sandbox, sample));
-        return [
-          { what: 'idle forward', unit: 'MB', values: samples.map(({ idle }) => idle) },
+        const trials = await compare(sandbox, runs, DEADLINE_MS, sample);
+        const quantities: readonly Quantity<Sample>[] = [
+          { what: 'idle forward', unit: 'MB', of: ({ idle }) => idle },
           {
             what: `peak, ${CONNECTIONS} busy connections`,
             unit: 'MB',
-            values: samples.map(({ busy }) => busy),
-            bar: { atMost: BAR_MB },
+            of: ({ busy }) => busy,
+            bar: () => BAR,
           },
           {
             what: 'peak, and one stalled consumer',
             unit: 'MB',
-            values: samples.map(({ stalled }) => stalled),
-            bar: { atMost: BAR_MB },
+            of: ({ stalled }) => stalled,
+            bar: () => BAR,
           },
-          { what: 'echoed meanwhile', unit: 'MB', values: samples.map(({ echoed }) => echoed) },
+          { what: 'echoed meanwhile', unit: 'MB', of: ({ echoed }) => echoed },
+        ];
+        return [
+          ...quantities.flatMap((quantity) => measured(trials, quantity)),
+          ...failed(trials, `${CONNECTIONS} busy connections and a stalled consumer`),
           {
             remark:
               `The stalled consumer asks for ${STALLED_BYTES / 2 ** 20} MiB and reads nothing for ${STALLED_MS / 1000} s; ` +
               'afterwards it reads on, and every run checks that all of it arrives.',
           },
+          OFFICIAL,
         ];
       }),
     ),

@@ -1,0 +1,100 @@
+import { onPath } from '../support/on-path.ts';
+import { ForwardProcess } from './forward-process.ts';
+import { type Bar, type Measurement, type Remark, within } from './row.ts';
+import type { SandboxProcess } from './sandbox-process.ts';
+import { median } from './statistics.ts';
+
+/** Our client and the official plugin beside it: the same work, run by run in turn. */
+
+export interface Client {
+  readonly name: 'fargate-connect' | 'official plugin';
+  start(sandbox: SandboxProcess): Promise<ForwardProcess>;
+}
+
+const plugin = onPath('session-manager-plugin');
+const ours: Client = { name: 'fargate-connect', start: (sandbox) => ForwardProcess.ours(sandbox) };
+const official: Client | undefined =
+  plugin === undefined
+    ? undefined
+    : { name: 'official plugin', start: (sandbox) => ForwardProcess.official(plugin, sandbox) };
+
+/** What a client did in all runs; a run that failed left its reason instead of a sample. */
+export interface Trials<T> {
+  readonly client: Client;
+  readonly samples: readonly T[];
+  readonly failures: readonly string[];
+}
+
+/**
+ * Each client `runs` times, with a process of its own each time and `deadlineMs` for the work. What the official client
+ * cannot do is a result; a failure of ours is thrown.
+ */
+export async function compare<T>(
+  sandbox: SandboxProcess,
+  runs: number,
+  deadlineMs: number,
+  work: (forward: ForwardProcess, client: Client) => Promise<T>,
+): Promise<readonly Trials<T>[]> {
+  const all = [ours, ...(official === undefined ? [] : [official])].map((client) => ({
+    client,
+    samples: [] as T[],
+    failures: [] as string[],
+  }));
+  for (let run = 0; run < runs; run++)
+    for (const { client, samples, failures } of all) {
+      try {
+        const forward = await client.start(sandbox);
+        try {
+          samples.push(await within(deadlineMs, 'not done', work(forward, client)));
+        } finally {
+          await forward.stop();
+        }
+      } catch (error) {
+        if (client === ours) throw error;
+        failures.push(error instanceof Error ? error.message : String(error));
+      }
+    }
+  return all;
+}
+
+export interface Quantity<T> {
+  readonly what: string;
+  readonly unit: string;
+  readonly of: (sample: T) => number;
+  /** For ours; `official` is the other client's median in this run, undefined if it has none. */
+  readonly bar?: (official: number | undefined) => Bar | undefined;
+}
+
+/** One measurement per client, the official one's only if a run of it came through. */
+export function measured<T>(
+  all: readonly Trials<T>[],
+  { what, unit, of, bar }: Quantity<T>,
+): readonly Measurement[] {
+  const other = all.find(({ client, samples }) => client !== ours && samples.length > 0);
+  const limit = bar?.(other === undefined ? undefined : median(other.samples.map(of)));
+  return all
+    .filter(({ samples }) => samples.length > 0)
+    .map(({ client, samples }) => ({
+      what: `${what}: ${client.name}`,
+      unit,
+      values: samples.map(of),
+      ...(client === ours && limit !== undefined ? { bar: limit } : {}),
+    }));
+}
+
+/** What became of the official client's other runs. */
+export function failed(all: readonly Trials<unknown>[], what: string): readonly Remark[] {
+  return all
+    .filter(({ failures }) => failures.length > 0)
+    .map(({ client, samples, failures }) => ({
+      remark: `${what}: ${failures.length} of ${failures.length + samples.length} runs of the ${client.name} failed: ${[...new Set(failures)].join('; ')}.`,
+    }));
+}
+
+/** Said by every row that compares. */
+export const OFFICIAL: Remark = {
+  remark:
+    plugin === undefined
+      ? 'official plugin: not on PATH.'
+      : `official plugin: ${plugin}, alone, as the AWS CLI starts it.`,
+};
