@@ -1,16 +1,23 @@
-import { failed, noMatch, usage } from '../core/errors.ts';
+import { poll, retry } from '../core/backoff.ts';
+import { failed, noMatch, ToolError, usage } from '../core/errors.ts';
+import type { ToolEvent } from '../core/events.ts';
 import type { Bastion } from '../provision/bastion.ts';
 import { findBastions } from '../provision/inventory.ts';
 import type { CommandContext } from './context.ts';
 
-/** The bastion a session should go to: the named one, or the newest that runs. Throws `no-bastion` (exit 3), `bastion-ambiguous` (2). */
+/**
+ * The bastion a session should go to: the named one, or the newest that runs. While EC2 takes one back, that is the old
+ * one until the agent of its replacement answers. Throws `no-bastion` (exit 3), `bastion-ambiguous` (2).
+ */
 export async function findBastion(context: CommandContext, name: string | undefined): Promise<Bastion> {
   const ec2 = await (await context.account()).ec2();
-  const found = await findBastions(ec2, name === undefined ? {} : { name });
-  const running = found.filter((bastion) => bastion.state === 'running');
+  const look = (): Promise<readonly Bastion[]> => findBastions(ec2, name === undefined ? {} : { name });
+  const found = await look();
+  const running = found.filter(isRunning);
   const [bastion] = running;
   if (bastion === undefined) {
     const starting = found.find((each) => each.state === 'pending');
+    if (starting?.replaces !== undefined) return untilRunning(starting, look, context);
     throw noMatch(
       'no-bastion',
       starting === undefined
@@ -26,7 +33,81 @@ export async function findBastion(context: CommandContext, name: string | undefi
       details: { candidates: names },
     });
   }
-  return bastion;
+  const old = running.find((each) => each.instanceId === bastion.replaces);
+  return old === undefined || (await answers(bastion, context)) ? bastion : old;
+}
+
+const isRunning = (bastion: Bastion): boolean => bastion.state === 'running';
+
+/** Who may not ask takes the one that surely answers. */
+async function answers(bastion: Bastion, context: CommandContext): Promise<boolean> {
+  const nodes = await (await context.account()).nodes();
+  try {
+    const [node] = await nodes.nodes([bastion.instanceId]);
+    return node?.pingStatus === 'Online';
+  } catch (error) {
+    if (!(error instanceof ToolError) || error.role !== 'access') throw error;
+    return false;
+  }
+}
+
+const RUNNING_DEADLINE_MS = 60_000;
+
+/** A replacement whose predecessor has gone already: it is a matter of seconds. */
+async function untilRunning(
+  starting: Bastion,
+  look: () => Promise<readonly Bastion[]>,
+  { clock, report, signal }: CommandContext,
+): Promise<Bastion> {
+  report(waiting(starting));
+  return poll(async () => (await look()).find(isRunning), {
+    clock,
+    intervalMs: 1_000,
+    deadlineMs: RUNNING_DEADLINE_MS,
+    signal,
+    onTimeout: () =>
+      noMatch('no-bastion', `bastion ${starting.name} is still starting`, {
+        hints: ['fargate-connect status'],
+        details: { name: starting.name },
+      }),
+  });
+}
+
+const waiting = ({ instanceId, name }: Bastion): ToolEvent => ({
+  type: 'note',
+  level: 'info',
+  code: 'waiting-for-agent',
+  message: `bastion ${instanceId} is young, waiting for it`,
+  details: { instanceId, name },
+});
+
+/** So long after its launch an agent may still be on its way (aws-facts §5.6). */
+const YOUNG_MS = 300_000;
+const AGENT_DEADLINE_MS = 90_000;
+
+/** Repeats `start` while it fails with `target-not-connected` and the bastion was launched a moment ago. */
+export function onceOnline<T>(
+  bastion: Bastion,
+  { clock, random, report, signal }: CommandContext,
+  start: () => Promise<T>,
+): Promise<T> {
+  let said = false;
+  return retry(start, {
+    clock,
+    random: () => random.number(),
+    baseMs: 1_000,
+    capMs: 5_000,
+    deadlineMs: AGENT_DEADLINE_MS,
+    signal,
+    shouldRetry: (error) =>
+      error instanceof ToolError &&
+      error.code === 'target-not-connected' &&
+      clock.now() - bastion.launchedAt < YOUNG_MS,
+    onRetry: () => {
+      if (!said) report(waiting(bastion));
+      said = true;
+    },
+  });
 }
 
 /**

@@ -147,13 +147,13 @@ async function openRoute(
 ): Promise<ForwardRoute> {
   const ssm = await (await context.account()).ssm();
   if (way !== 'task') {
-    const { checkPort } = await import('./bastion-target.ts');
+    const { checkPort, onceOnline } = await import('./bastion-target.ts');
     const route = way === 'bastion' ? watchedBastion(options.name, context) : way.route();
     const { bastion, watch, ...signals } = await route;
     checkPort(bastion, remote);
     const target = bastion.instanceId;
     const [session] = await Promise.all([
-      ssm.startSession(forwardRequest(target, remote, localPort)),
+      onceOnline(bastion, context, () => ssm.startSession(forwardRequest(target, remote, localPort))),
       // A bastion on its last two minutes is better known before anything goes through it.
       watch.look(),
     ]);

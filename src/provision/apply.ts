@@ -21,6 +21,8 @@ interface Progress {
   profileArn: string;
   groupId: string;
   templateId: string;
+  /** Made by an earlier run, or by one at the same time. */
+  keptTemplate: boolean;
   lastIamWrite: number | undefined;
   /** The running instance: somebody may be connected, so what others opened stays. */
   instanceId: string | undefined;
@@ -37,6 +39,7 @@ export async function applyUp(plan: Plan, spec: BastionSpec, deps: ApplyDeps): P
     profileArn: spec.role.kind === 'given' ? spec.role.profileArn : '',
     groupId: '',
     templateId: '',
+    keptTemplate: plan.steps.some((step) => step.kind === 'launch-template' && step.action === 'keep'),
     lastIamWrite: undefined,
     instanceId: plan.steps.find((step) => step.kind === 'instance' && step.action === 'keep')?.id,
     applied: undefined,
@@ -138,13 +141,19 @@ async function applyStep(
       break;
     case 'instance': {
       await settle(progress, deps, stepId);
-      progress.applied = await launchInstance(launchSpec(spec), progress.templateId, deps, stepId, {
-        templateFor: async (market) => {
-          await ec2.deleteLaunchTemplate(progress.templateId);
-          progress.templateId = await createTemplate(spec, progress, market, deps);
-          return progress.templateId;
+      progress.applied = await launchInstance(
+        launchSpec(spec, progress.keptTemplate),
+        progress.templateId,
+        deps,
+        stepId,
+        {
+          templateFor: async (market) => {
+            await ec2.deleteLaunchTemplate(progress.templateId);
+            progress.templateId = await createTemplate(spec, progress, market, deps);
+            return progress.templateId;
+          },
         },
-      });
+      );
       await keepOpen(spec, progress, deps);
       break;
     }
@@ -203,7 +212,7 @@ async function settle(progress: Progress, deps: ApplyDeps, stepId: string): Prom
   await sleep(deps.clock, rest, deps.signal);
 }
 
-const launchSpec = (spec: BastionSpec): LaunchSpec => ({
+const launchSpec = (spec: BastionSpec, mayRepeat: boolean): LaunchSpec => ({
   name: spec.name,
   market: spec.market,
   pools: overrides(
@@ -213,4 +222,5 @@ const launchSpec = (spec: BastionSpec): LaunchSpec => ({
   ),
   zones: new Map(spec.network.subnets.map((subnet) => [subnet.id, subnet.zone])),
   tags: spec.tags,
+  mayRepeat,
 });

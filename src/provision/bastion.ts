@@ -17,6 +17,8 @@ export interface Bastion {
   readonly owner: string | undefined;
   /** Cluster whose services `ecs_connect.sh` may reach; undefined with `--tunnel-only`. */
   readonly cluster: string | undefined;
+  /** The spot instance whose place it takes; that one may live for two minutes more. */
+  readonly replaces: string | undefined;
   /** TCP ports that its group lets out; undefined where that is not known. */
   readonly ports: readonly number[] | undefined;
 }

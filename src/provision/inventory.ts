@@ -253,6 +253,7 @@ export function bastionOf(instance: Instance): Bastion {
     expiresAt: Number.isNaN(expiresAt) ? undefined : expiresAt,
     owner: instance.tags[TAG.owner],
     cluster: instance.tags[TAG.cluster],
+    replaces: instance.tags[TAG.replaces],
     ports: instance.tags[TAG.ports]?.split(' ').map(Number),
   };
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Report } from '../core/events.ts';
 import { TAG } from './names.ts';
 import { describeErrors, launchFailure, worstProblem } from './pool.ts';
-import type { Ec2Port, FleetOverride, FleetResult, Market, Tags } from './ports.ts';
+import type { Ec2Port, FleetOverride, FleetResult, InstanceState, Market, Tags } from './ports.ts';
 
 /** One instance out of a fleet: pools, propagation, fall-back to on-demand. */
 
@@ -34,6 +34,8 @@ export interface LaunchSpec {
   readonly tags: Tags;
   /** Instance whose place the new one takes: the same template is launched again. */
   readonly replaces?: string;
+  /** The template was launched before: EC2 may answer as it did then, with an instance that has ended since. */
+  readonly mayRepeat: boolean;
   /** Sets this launch apart from an earlier one of the same template, which EC2 would only repeat the answer of. */
   readonly occasion?: string;
 }
@@ -150,16 +152,25 @@ async function createFleet(
   };
   try {
     const occasion = spec.occasion === undefined ? '' : `-${spec.occasion}`;
-    return await deps.ec2.createFleet({
+    const result = await deps.ec2.createFleet({
       ...request,
       clientToken: `${templateId}-${market}-${attempt}${occasion}`,
     });
+    if (!spec.mayRepeat || !(await hasEnded(result, deps))) return result;
+    return await deps.ec2.createFleet({ ...request, clientToken: deps.uuid() });
   } catch (error) {
     if (!(error instanceof ToolError) || error.code !== 'already-exists') throw error;
     const joined = await joinOther(spec, deps);
     if (joined !== undefined) return { fleetId: undefined, instanceIds: [joined], errors: [] };
     return deps.ec2.createFleet({ ...request, clientToken: deps.uuid() });
   }
+}
+
+/** An instance that is not visible yet has not ended. */
+async function hasEnded({ instanceIds: ids }: FleetResult, deps: LaunchDeps): Promise<boolean> {
+  if (ids.length === 0) return false;
+  const states: readonly InstanceState[] = ['shutting-down', 'terminated', 'stopping', 'stopped'];
+  return (await deps.ec2.instances({ ids, states })).length > 0;
 }
 
 /** Instance of the other `up`; undefined if none appears. */

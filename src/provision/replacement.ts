@@ -103,6 +103,7 @@ async function sameAgain(
       zones: new Map(subnets.map((subnet) => [subnet.id, subnet.zone])),
       tags: { ...Object.fromEntries(own), [TAG.replaces]: lost.id },
       replaces: lost.id,
+      mayRepeat: true,
     },
   };
 }

@@ -150,6 +150,20 @@ describe('the replacement of a bastion', () => {
     expect(account.writes).toEqual([]);
   });
 
+  it('is launched anew when the one before has ended too: EC2 would only repeat its answer', async () => {
+    const { clock, account, fleets, replace } = interrupted();
+    const first = await clock.run(replace());
+    account.instanceMap.set(first.id, { ...first, state: 'terminated' });
+    const second = await clock.run(replace());
+    expect(second.id).not.toBe(first.id);
+    expect(second.state).toBe('running');
+    expect(fleets.map((fleet) => fleet.clientToken)).toEqual([
+      'lt-1-spot-0-i-lost-0',
+      'lt-1-spot-0-i-lost-0',
+      'uuid',
+    ]);
+  });
+
   it('is not made when somebody has run down', async () => {
     const { account, failure } = interrupted();
     account.templates.clear();

@@ -38,7 +38,7 @@ Examples:
 export async function runShell(options: ShellOptions, context: CommandContext): Promise<number> {
   if (options.command.length > 0) return runOnBastion(options, context);
   const { report, settings, signal, signals, terminal } = context;
-  const [{ findBastion }, { watchForNotice }, { shellRequest }, setup] = await Promise.all([
+  const [{ findBastion, onceOnline }, { watchForNotice }, { shellRequest }, setup] = await Promise.all([
     import('../bastion-target.ts'),
     import('../bastion-notice.ts'),
     import('../../connect/session-documents.ts'),
@@ -47,8 +47,10 @@ export async function runShell(options: ShellOptions, context: CommandContext): 
   if (settings.transport === 'plugin') {
     const { findPlugin, runPluginShell } = await import('../../connect/plugin-transport.ts');
     const plugin = await findPlugin(context.env);
-    const { instanceId } = await findBastion(context, options.name);
-    const session = await (await (await context.account()).ssm()).startSession(shellRequest(instanceId));
+    const bastion = await findBastion(context, options.name);
+    const { instanceId } = bastion;
+    const ssm = await (await context.account()).ssm();
+    const session = await onceOnline(bastion, context, () => ssm.startSession(shellRequest(instanceId)));
     const call = await setup.pluginCall(context, session, instanceId);
     const release = signals.on('SIGINT', () => undefined);
     await runPluginShell(plugin, call, signal).finally(release);
@@ -64,7 +66,10 @@ export async function runShell(options: ShellOptions, context: CommandContext): 
   context.scope.add(() => watch.close());
   const ssm = await (await context.account()).ssm();
   // A bastion on its last two minutes is better known before anything is typed.
-  const [session] = await Promise.all([ssm.startSession(shellRequest(instanceId)), watch.look()]);
+  const [session] = await Promise.all([
+    onceOnline(bastion, context, () => ssm.startSession(shellRequest(instanceId))),
+    watch.look(),
+  ]);
   return runShellSession({ session, target: instanceId, deps, terminal, signals, signal, report });
 }
 
@@ -76,7 +81,7 @@ async function runOnBastion(options: ShellOptions, context: CommandContext): Pro
     });
   }
   const [
-    { findBastion },
+    { findBastion, onceOnline },
     { watchForNotice },
     { commandRequest },
     { quoteWords },
@@ -96,7 +101,9 @@ async function runOnBastion(options: ShellOptions, context: CommandContext): Pro
   context.scope.add(() => watch.close());
   const ssm = await (await context.account()).ssm();
   const [session] = await Promise.all([
-    ssm.startSession(commandRequest(instanceId, quoteWords(options.command))),
+    onceOnline(bastion, context, () =>
+      ssm.startSession(commandRequest(instanceId, quoteWords(options.command))),
+    ),
     watch.look(),
   ]);
   return runBastionCommand({

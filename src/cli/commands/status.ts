@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { ToolError } from '../../core/errors.ts';
 import type { AwsAccount } from '../../aws/account.ts';
-import type { Instance } from '../../provision/ports.ts';
+import type { Ec2Port, Instance } from '../../provision/ports.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 
@@ -19,6 +19,10 @@ export interface BastionStatus {
   readonly instanceId: string | null;
   /** State of the instance, or `leftovers`. */
   readonly state: string;
+  /** EC2 has given notice and takes the spot instance back within two minutes; null when that may not be read. */
+  readonly takenBack: boolean | null;
+  /** The instance whose place this one takes after such a notice. */
+  readonly replaces: string | null;
   readonly agent: string | null;
   readonly type: string | null;
   readonly market: string | null;
@@ -79,7 +83,8 @@ async function runStatus(options: StatusOptions, context: CommandContext): Promi
     });
     return;
   }
-  await writeTable(rows, options, context);
+  const { writeTable } = await import('../status-table.ts');
+  writeTable(rows, options.allRegions, context);
 }
 
 const note = (context: CommandContext, code: string, message: string): void =>
@@ -108,22 +113,38 @@ async function bastionsIn(
     ec2.instances({ tag, states: LIVING }),
     ifAllowed(context, 'leftovers-unknown', () => findNames({ ec2, iam }, account.region)),
   ]);
-  const nodes = await nodesPort.nodes(instances.map((instance) => instance.id));
+  const [nodes, noticed] = await Promise.all([
+    nodesPort.nodes(instances.map((instance) => instance.id)),
+    takenBack(ec2, instances, context),
+  ]);
   const rows = await Promise.all(
-    instances.map((instance) =>
-      statusOf(
-        instance,
-        nodes.find((node) => node.instanceId === instance.id)?.pingStatus ?? null,
-        account,
-        context,
-      ),
-    ),
+    instances.map((instance) => {
+      const agent = nodes.find((node) => node.instanceId === instance.id)?.pingStatus ?? null;
+      return statusOf(instance, { agent, takenBack: noticed?.has(instance.id) ?? null }, account, context);
+    }),
   );
   const orphans = (found ?? [])
     .filter((name) => options.name === undefined || name === options.name)
     .filter((name) => !rows.some((row) => row.name === name))
     .map((name) => orphan(name, account.region));
-  return [...rows, ...orphans].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const key = (row: BastionStatus): string => `${row.name} ${row.launchedAt ?? ''}`;
+  return [...rows, ...orphans].sort((a, b) => (key(a) < key(b) ? -1 : 1));
+}
+
+/** Ids of the instances that EC2 takes back; undefined when that may not be read. */
+async function takenBack(
+  ec2: Ec2Port,
+  instances: readonly Instance[],
+  context: CommandContext,
+): Promise<ReadonlySet<string> | undefined> {
+  const ids = instances
+    .filter((instance) => instance.market === 'spot' && instance.state === 'running')
+    .map((instance) => instance.id);
+  if (ids.length === 0) return new Set();
+  const { MARKED } = await import('../../provision/bastion-watch.ts');
+  const codes = await ifAllowed(context, 'notices-unknown', () => ec2.spotStatus(ids));
+  if (codes === undefined) return undefined;
+  return new Set([...codes].filter(([, code]) => code === MARKED).map(([id]) => id));
 }
 
 const orphan = (name: string, region: string): BastionStatus => ({
@@ -131,6 +152,8 @@ const orphan = (name: string, region: string): BastionStatus => ({
   region,
   instanceId: null,
   state: 'leftovers',
+  takenBack: null,
+  replaces: null,
   agent: null,
   type: null,
   market: null,
@@ -150,7 +173,7 @@ const VOLUME_GIB = 8;
 
 async function statusOf(
   instance: Instance,
-  agent: string | null,
+  seen: Pick<BastionStatus, 'agent' | 'takenBack'>,
   account: AwsAccount,
   context: CommandContext,
 ): Promise<BastionStatus> {
@@ -177,7 +200,9 @@ async function statusOf(
     region: account.region,
     instanceId: bastion.instanceId,
     state: bastion.state,
-    agent,
+    takenBack: seen.takenBack,
+    replaces: bastion.replaces ?? null,
+    agent: seen.agent,
     type: bastion.instanceType,
     market: bastion.market,
     vpc: bastion.vpcId,
@@ -204,68 +229,5 @@ async function ifAllowed<T>(
     if (!(error instanceof ToolError) || error.role !== 'access') throw error;
     note(context, code, error.message);
     return undefined;
-  }
-}
-
-/** The agent is worth a word only when it does not answer. */
-const stateText = ({ state, agent }: BastionStatus): string =>
-  state !== 'running' || agent === 'Online' ? state : `${state}, agent ${agent ?? 'not yet online'}`;
-
-const leftText = (ms: number, duration: (ms: number) => string): string => (ms <= 0 ? 'over' : duration(ms));
-
-/** User name or role session of an ARN; all of it is in --json. */
-const lastPart = (arn: string): string => arn.slice(arn.lastIndexOf('/') + 1);
-
-async function writeTable(
-  rows: readonly BastionStatus[],
-  options: StatusOptions,
-  context: CommandContext,
-): Promise<void> {
-  const [{ renderTable }, { duration }, { dollars }] = await Promise.all([
-    import('../../ui/table.ts'),
-    import('../../ui/printable.ts'),
-    import('../../provision/lease.ts'),
-  ]);
-  const now = context.clock.now();
-  const table = renderTable(
-    [
-      { title: 'name', shrink: true },
-      ...(options.allRegions ? ['region'] : []),
-      'instance',
-      { title: 'state', shrink: true },
-      { title: 'type', shrink: true },
-      'age',
-      'left',
-      'idle',
-      { title: 'sessions', align: 'right' },
-      'cost',
-      { title: 'owner', shrink: true },
-    ],
-    rows.map((row) => [
-      row.name,
-      ...(options.allRegions ? [row.region] : []),
-      row.instanceId ?? undefined,
-      stateText(row),
-      row.type === null ? undefined : `${row.type} ${row.market ?? ''}`,
-      row.launchedAt === null ? undefined : duration(now - Date.parse(row.launchedAt)),
-      row.expiresAt === null ? undefined : leftText(Date.parse(row.expiresAt) - now, duration),
-      row.idleMinutes === null ? undefined : row.idleMinutes === 0 ? 'never' : `${row.idleMinutes}m`,
-      row.sessions ?? undefined,
-      row.cost === null ? undefined : dollars(row.cost),
-      row.owner === null ? undefined : lastPart(row.owner),
-    ]),
-    {
-      color: context.settings.color,
-      width: context.terminal.stdoutIsTty ? context.terminal.size().columns : undefined,
-    },
-  );
-  context.terminal.stdout.write(table);
-  for (const row of rows) {
-    if (row.state !== 'leftovers') continue;
-    note(
-      context,
-      'leftovers-found',
-      `bastion ${row.name} has no instance, but resources: fargate-connect down --name ${row.name}${options.allRegions ? ` --region ${row.region}` : ''}`,
-    );
   }
 }
