@@ -1,5 +1,5 @@
 import type { Bastion } from '../provision/bastion.ts';
-import { describeCost, describeDuration, hourlyCost } from '../provision/lease.ts';
+import { describeDuration, dollars, type Price, priceOf } from '../provision/lease.ts';
 import { describePlan } from '../provision/plan-text.ts';
 import type { Plan } from '../provision/plan.ts';
 import { cheapestPool } from '../provision/pool.ts';
@@ -15,25 +15,32 @@ export interface UpFacts {
   readonly prices: readonly SpotPrice[];
 }
 
-function costOf({ spec, prices }: UpFacts): {
-  readonly text: string;
-  readonly perHour: number | undefined;
-  readonly pool: SpotPrice | undefined;
-} {
-  const zones = spec.network.subnets.map((subnet) => subnet.zone);
-  const pool = cheapestPool(prices, spec.types, zones);
-  const volumeGiB = Math.max(...spec.images.map((image) => image.volumeGiB));
-  if (spec.market === 'on-demand') {
-    const fixed = hourlyCost(undefined, volumeGiB, spec.network.publicIp);
-    return {
-      text: `on-demand price of ${spec.types[0] ?? 'the instance'} (see AWS's list), ${describeCost(fixed, undefined, volumeGiB).split(', ').slice(1).join(', ')}`,
-      perHour: undefined,
-      pool: undefined,
-    };
-  }
-  const cost = hourlyCost(pool?.dollarsPerHour, volumeGiB, spec.network.publicIp);
-  const perHour = cost.instance === undefined ? undefined : cost.instance + cost.volume + cost.publicIp;
-  return { text: describeCost(cost, pool, volumeGiB), perHour, pool };
+const cheapestOf = ({ spec, prices }: Pick<UpFacts, 'spec' | 'prices'>): SpotPrice | undefined =>
+  cheapestPool(
+    prices,
+    spec.types,
+    spec.network.subnets.map((subnet) => subnet.zone),
+  );
+
+function costOf(facts: UpFacts): Price & { readonly pool: SpotPrice | undefined } {
+  const { spec } = facts;
+  const pool = cheapestOf(facts);
+  const price = priceOf({
+    region: spec.region,
+    market: spec.market,
+    type: spec.types[0] ?? 'an instance',
+    pool,
+    volumeGiB: Math.max(...spec.images.map((image) => image.volumeGiB)),
+    publicIp: spec.network.publicIp,
+  });
+  return { ...price, pool: spec.market === 'spot' ? pool : undefined };
+}
+
+/** What is known of the price before on-demand is offered for spot that is not to be had. */
+export function onDemandDifference(facts: Pick<UpFacts, 'spec' | 'prices'>): string {
+  const pool = cheapestOf(facts);
+  const than = pool === undefined ? 'spot' : `the ${dollars(pool.dollarsPerHour)} an hour of spot`;
+  return `on-demand costs more than ${than}; AWS's price list says how much`;
 }
 
 /** Columns for lines of talk; programs get them whole. */
@@ -103,7 +110,7 @@ export function writeDryRun(facts: UpFacts, context: CommandContext): void {
           })),
         },
         price: {
-          dollarsPerHour: cost.perHour ?? null,
+          dollarsPerHour: cost.dollarsPerHour ?? null,
           cheapestPool: cost.pool ?? null,
           text: cost.text,
         },

@@ -1,12 +1,15 @@
 import { TAG } from './names.ts';
-import type { Instance, SpotPrice } from './ports.ts';
+import type { Instance, Market, SpotPrice } from './ports.ts';
 
 /** Time and money of a bastion. */
 
 const HOUR_MS = 3_600_000;
 
-/** Dollars; list prices of us-east-1, a few per cent off elsewhere. Spot prices are read, these are not. */
-export const LIST_PRICES = {
+/** Where the list prices below hold; elsewhere they are some per cent off. */
+const LIST_REGION = 'us-east-1';
+
+/** Dollars. Spot prices are read, these are not. */
+const LIST_PRICES = {
   /** gp3, per GiB and month of 730 hours. */
   volumeGiBMonth: 0.08,
   /** Per hour and address. */
@@ -41,18 +44,14 @@ export function leaseOf(instance: Pick<Instance, 'tags'>): Lease {
   };
 }
 
-export interface HourlyCost {
+interface HourlyCost {
   /** Undefined when AWS named no price. */
   readonly instance: number | undefined;
   readonly volume: number;
   readonly publicIp: number;
 }
 
-export const hourlyCost = (
-  instancePrice: number | undefined,
-  volumeGiB: number,
-  publicIp: boolean,
-): HourlyCost => ({
+const hourlyCost = (instancePrice: number | undefined, volumeGiB: number, publicIp: boolean): HourlyCost => ({
   instance: instancePrice,
   volume: (volumeGiB * LIST_PRICES.volumeGiBMonth) / 730,
   publicIp: publicIp ? LIST_PRICES.publicIpv4Hour : 0,
@@ -93,15 +92,49 @@ export function costSoFar(
 /** `$0.0031`: four digits, because a bastion costs less than a cent an hour. */
 export const dollars = (amount: number): string => `$${amount.toFixed(amount < 1 ? 4 : 2)}`;
 
-/** One line for the plan: `about $0.0040 an hour: t4g.micro spot $0.0031 (eu-west-1a), 8 GiB gp3 $0.0009`. */
-export function describeCost(cost: HourlyCost, pool: SpotPrice | undefined, volumeGiB: number): string {
+export interface PriceFacts {
+  readonly region: string;
+  readonly market: Market;
+  /** The first choice; only named where no pool is known. */
+  readonly type: string;
+  /** The cheapest spot pool; undefined when AWS named no price. */
+  readonly pool: SpotPrice | undefined;
+  readonly volumeGiB: number;
+  readonly publicIp: boolean;
+}
+
+export interface Price {
+  /** Undefined when a part of it is not known. */
+  readonly dollarsPerHour: number | undefined;
+  /** `about $0.0040 an hour: t4g.micro spot $0.0031 (eu-west-1a), 8 GiB gp3 $0.0009 (us-east-1 list price)`. */
+  readonly text: string;
+}
+
+/** For the plan. On-demand prices are not read: the API that names them is a service of its own, with rights of its own. */
+export function priceOf({ region, market, type, pool, volumeGiB, publicIp }: PriceFacts): Price {
+  const cost = hourlyCost(market === 'spot' ? pool?.dollarsPerHour : undefined, volumeGiB, publicIp);
+  const beside = cost.volume + cost.publicIp;
   const parts = [
-    pool === undefined
-      ? 'instance at a price that AWS did not name'
-      : `${pool.instanceType} spot ${dollars(pool.dollarsPerHour)} (${pool.zone})`,
     `${volumeGiB} GiB gp3 ${dollars(cost.volume)}`,
-    ...(cost.publicIp > 0 ? [`public IPv4 ${dollars(cost.publicIp)}`] : []),
+    ...(publicIp ? [`public IPv4 ${dollars(cost.publicIp)}`] : []),
   ];
-  const total = (cost.instance ?? 0) + cost.volume + cost.publicIp;
-  return `about ${dollars(total)} an hour: ${parts.join(', ')}`;
+  const source = region === LIST_REGION ? '' : ` (${LIST_REGION} list price${publicIp ? 's' : ''})`;
+  const fixed = `${parts.join(', ')}${source}`;
+  if (market === 'on-demand') {
+    const spot = pool === undefined ? '' : `, spot is ${dollars(pool.dollarsPerHour)}`;
+    return {
+      dollarsPerHour: undefined,
+      text: `${type} on-demand at AWS's list price${spot}; beside it ${dollars(beside)} an hour: ${fixed}`,
+    };
+  }
+  if (pool === undefined || cost.instance === undefined)
+    return {
+      dollarsPerHour: undefined,
+      text: `an instance at a spot price that AWS did not name; beside it ${dollars(beside)} an hour: ${fixed}`,
+    };
+  const total = cost.instance + beside;
+  return {
+    dollarsPerHour: total,
+    text: `about ${dollars(total)} an hour: ${pool.instanceType} spot ${dollars(pool.dollarsPerHour)} (${pool.zone}), ${fixed}`,
+  };
 }

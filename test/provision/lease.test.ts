@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { costSoFar, describeCost, describeDuration, hourlyCost, leaseOf } from '../../src/provision/lease.ts';
+import { costSoFar, describeDuration, leaseOf, type PriceFacts, priceOf } from '../../src/provision/lease.ts';
 
 const HOUR = 3_600_000;
 
@@ -62,11 +62,55 @@ describe('cost', () => {
     expect(costSoFar(instance, 8, [], HOUR)).toBeUndefined();
     expect(costSoFar({ ...instance, market: 'on-demand' }, 8, [price(1, 0)], HOUR)).toBeUndefined();
   });
+});
 
-  it('names its parts', () => {
-    const text = describeCost(hourlyCost(0.0031, 8, true), price(0.0031, 0), 8);
-    expect(text).toBe(
-      'about $0.0090 an hour: t4g.micro spot $0.0031 (eu-west-1a), 8 GiB gp3 $0.0009, public IPv4 $0.0050',
-    );
+describe('the price of a plan', () => {
+  const pool = { instanceType: 't4g.micro', zone: 'eu-west-1a', dollarsPerHour: 0.0031, at: 0 };
+  const facts: PriceFacts = {
+    region: 'eu-west-1',
+    market: 'spot',
+    type: 't4g.micro',
+    pool,
+    volumeGiB: 8,
+    publicIp: false,
+  };
+  const said: readonly (readonly [string, PriceFacts, string])[] = [
+    [
+      'spot',
+      facts,
+      'about $0.0040 an hour: t4g.micro spot $0.0031 (eu-west-1a), 8 GiB gp3 $0.0009 (us-east-1 list price)',
+    ],
+    [
+      'spot with a public address',
+      { ...facts, publicIp: true },
+      'about $0.0090 an hour: t4g.micro spot $0.0031 (eu-west-1a), 8 GiB gp3 $0.0009, public IPv4 $0.0050 (us-east-1 list prices)',
+    ],
+    [
+      'where the list prices hold',
+      { ...facts, region: 'us-east-1', pool: { ...pool, zone: 'us-east-1a' } },
+      'about $0.0040 an hour: t4g.micro spot $0.0031 (us-east-1a), 8 GiB gp3 $0.0009',
+    ],
+    [
+      'spot without a price',
+      { ...facts, pool: undefined },
+      'an instance at a spot price that AWS did not name; beside it $0.0009 an hour: 8 GiB gp3 $0.0009 (us-east-1 list price)',
+    ],
+    [
+      'on-demand, which is not guessed',
+      { ...facts, market: 'on-demand' },
+      "t4g.micro on-demand at AWS's list price, spot is $0.0031; beside it $0.0009 an hour: 8 GiB gp3 $0.0009 (us-east-1 list price)",
+    ],
+    [
+      'on-demand without any price',
+      { ...facts, market: 'on-demand', pool: undefined },
+      "t4g.micro on-demand at AWS's list price; beside it $0.0009 an hour: 8 GiB gp3 $0.0009 (us-east-1 list price)",
+    ],
+  ];
+  it.each(said)('%s', (_what, given, text) => expect(priceOf(given).text).toBe(text));
+
+  it('is a number only where every part is known', () => {
+    expect(priceOf(facts).dollarsPerHour).toBeCloseTo(0.0031 + (8 * 0.08) / 730, 10);
+    for (const unknown of [{ pool: undefined }, { market: 'on-demand' }] as const)
+      expect(priceOf({ ...facts, ...unknown }).dollarsPerHour).toBeUndefined();
   });
 });

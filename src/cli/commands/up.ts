@@ -1,9 +1,9 @@
 import { Command, Option } from 'commander';
 import { interrupted } from '../../core/errors.ts';
 import type { Plan } from '../../provision/plan.ts';
-import type { BastionSpec } from '../../provision/spec.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import type { UpFacts } from '../up-text.ts';
 
 export interface UpOptions {
   readonly name: string;
@@ -187,7 +187,7 @@ async function runUp(options: UpOptions, context: CommandContext): Promise<void>
     if (!agreed) throw interrupted('nothing was created');
   }
   try {
-    await createAndWait(options, context, plan, spec);
+    await createAndWait(options, context, { plan, spec, prices });
   } catch (error) {
     const named = spec.name === 'default' ? '' : ` --name ${spec.name}`;
     context.report({
@@ -222,8 +222,7 @@ const SETTLE_MS = 6_000;
 async function createAndWait(
   options: UpOptions,
   context: CommandContext,
-  plan: Plan,
-  spec: BastionSpec,
+  { plan, spec, prices }: UpFacts,
 ): Promise<void> {
   const [{ applyUp }, { endedByDown, removedMeanwhile }, { waitUntilReady }, { bastionOf }, upText] =
     await Promise.all([
@@ -245,7 +244,8 @@ async function createAndWait(
     random: () => context.random.number(),
     uuid: () => context.random.uuid(),
     settleMs: context.settings.endpointUrl === undefined ? SETTLE_MS : 0,
-    approveOnDemand: (failure) => approveOnDemand(failure, options, context),
+    approveOnDemand: (failure) =>
+      approveOnDemand(failure, upText.onDemandDifference({ spec, prices }), options, context),
   });
   if (!options.wait) {
     const [instance] = await ec2.instances({ ids: [applied.instanceId] });
@@ -280,12 +280,15 @@ async function createAndWait(
 /** Money is only spent when somebody said so: `--yes` agrees to the plan shown, which was spot. */
 async function approveOnDemand(
   failure: Error,
+  difference: string,
   options: UpOptions,
   context: CommandContext,
 ): Promise<boolean> {
   if (options.onDemand || !context.settings.input || context.settings.yes) return false;
+  const message = `${failure.message}; ${difference}`;
+  context.report({ type: 'note', level: 'warning', code: 'no-spot', message });
   return context.prompter.confirm({
-    message: `${failure.message}. Launch on-demand instead, at about three times the price?`,
+    message: 'Launch on-demand instead?',
     flag: '--on-demand',
     defaultAnswer: false,
   });
