@@ -37,7 +37,11 @@ describe.runIf(plugin !== undefined)('with the plugin and with our client', () =
     },
   );
 
-  it.each(TRANSPORTS)('InteractiveCommands on a terminal (%s)', async (transport) => {
+  /**
+   * Tried again: the official plugin numbers its messages without a lock, from the keyboard's and the resize's
+   * goroutine. Typing at the moment of its first size message may leave a number out, and the agent waits for ever.
+   */
+  it.each(TRANSPORTS)('InteractiveCommands on a terminal (%s)', { retry: 3 }, async (transport) => {
     const shell = new PtyProcess([...APP, '--transport', transport], { env: sandbox().env });
     await shell.until(/[$#] $/);
     await shell.type('echo six times seven is $((6*7))\r', /six times seven is 42\n/);
@@ -66,7 +70,7 @@ describe.runIf(plugin !== undefined)('with the plugin and with our client', () =
     });
     afterAll(() => cli(['down', '--all', '--yes', '--force'], { env: sandbox().env }));
 
-    it.each(TRANSPORTS)('Standard_Stream: a shell (%s)', async (transport) => {
+    it.each(TRANSPORTS)('Standard_Stream: a shell (%s)', { retry: 3 }, async (transport) => {
       const shell = new PtyProcess(['shell', '--transport', transport], { env: sandbox().env });
       await shell.until(/[$#] $/);
       await shell.type('echo on $((40+2))\r', /on 42\n/);
