@@ -7,7 +7,7 @@ import { lineageOf, watchParent } from './process-lineage.ts';
 /** The real outside world. The process is handed in, so that only main.ts names it. */
 export function processDeps(host: NodeJS.Process, version: string): CliDeps {
   const env = host.env;
-  const lineage = lineageOf([host.stdin, host.stdout, host.stderr]);
+  const lineage = lineageOf([host.stdin, host.stdout, host.stderr], env['JOURNAL_STREAM']);
   return {
     env,
     cwd: host.cwd(),
@@ -27,9 +27,9 @@ export function processDeps(host: NodeJS.Process, version: string): CliDeps {
         // The listener stays registered when it does nothing: without one SIGHUP would end the process.
         const onHangup = lineage.isDetached ? (): void => undefined : listener;
         host.on(name, onHangup);
-        const unwatch = lineage.isChildOfProgram ? watchParent(() => host.ppid, listener) : undefined;
+        const unwatch = watchParent(() => host.ppid, lineage, listener);
         return () => {
-          unwatch?.();
+          unwatch();
           host.removeListener(name, onHangup);
         };
       },

@@ -1,4 +1,4 @@
-import { fstatSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 
 /** How the process was started decides what the end of its starter means. */
 export interface Lineage {
@@ -7,44 +7,78 @@ export interface Lineage {
    * us. Node.js undoes nohup's ignored SIGHUP at its start, so it has to be told from this.
    */
   readonly isDetached: boolean;
-  /** A program holds our stdin by a pipe. A shell's background job has a terminal or /dev/null there. */
-  readonly isChildOfProgram: boolean;
+  /** For a process whose parent has died: whether nobody is left who wants it. A shell's background job outlives its shell. */
+  readonly isAbandoned: () => boolean;
 }
 
-type Stream = { readonly isTTY?: boolean | undefined };
+type Stream = { readonly isTTY?: boolean | undefined; readonly isRaw?: boolean | undefined };
+type Kind = 'fifo' | 'socket' | 'other';
 
+export interface Descriptors {
+  /** Undefined for one that was closed. */
+  stat(descriptor: number): Pick<Stats, 'isFIFO' | 'isSocket' | 'dev' | 'ino'> | undefined;
+  /** Of a FIFO that we write to. */
+  hasReader(descriptor: number): boolean;
+}
+
+/** `journal` is JOURNAL_STREAM: device and inode of the socket that systemd gave its service as output (systemd.exec(5)). */
 export function lineageOf(
   streams: readonly [stdin: Stream, stdout: Stream, stderr: Stream],
-  stat: (descriptor: number) => Pick<Stats, 'isFIFO' | 'isSocket'> | undefined = statOf,
+  journal: string | undefined,
+  descriptors: Descriptors = OWN,
 ): Lineage {
-  const isPipe = (descriptor: number): boolean => {
-    const stats = stat(descriptor);
-    return stats !== undefined && (stats.isFIFO() || stats.isSocket());
-  };
+  const kinds = streams.map((_, descriptor): Kind => {
+    const stats = descriptors.stat(descriptor);
+    if (stats === undefined || `${stats.dev}:${stats.ino}` === journal) return 'other';
+    if (stats.isSocket()) return 'socket';
+    return stats.isFIFO() ? 'fifo' : 'other';
+  });
+  const [stdin] = streams;
   return {
-    isDetached: streams.every((stream, descriptor) => stream.isTTY !== true && !isPipe(descriptor)),
-    isChildOfProgram: isPipe(0),
+    isDetached: streams.every((stream, i) => stream.isTTY !== true && kinds[i] === 'other'),
+    isAbandoned() {
+      // A pipe to our stdin, and sockets anywhere, are what programs make; a shell has a terminal or /dev/null for a job.
+      if (kinds[0] === 'fifo' || kinds.includes('socket')) return true;
+      // The person's shell has taken the terminal back when what it had started died.
+      if (stdin.isRaw === true) return true;
+      const outputs = [1, 2].filter((descriptor) => kinds[descriptor] === 'fifo');
+      return outputs.length > 0 && !outputs.some((descriptor) => descriptors.hasReader(descriptor));
+    },
   };
 }
 
-/** Undefined for a descriptor that was closed. */
-function statOf(descriptor: number): Stats | undefined {
-  try {
-    return fstatSync(descriptor);
-  } catch {
-    return undefined;
-  }
-}
+const OWN: Descriptors = {
+  stat(descriptor) {
+    try {
+      return fstatSync(descriptor);
+    } catch {
+      return undefined;
+    }
+  },
+  /** Linux opens the FIFO once more and refuses if nobody reads it; where that is no new opening it always succeeds. */
+  hasReader(descriptor) {
+    try {
+      closeSync(openSync(`/dev/fd/${descriptor}`, constants.O_WRONLY | constants.O_NONBLOCK));
+      return true;
+    } catch {
+      return false;
+    }
+  },
+};
 
 const LOOK_EVERY_MS = 1_000;
 
-/** Calls back once when the process that started us has died: the kernel then gives us another parent. */
-export function watchParent(parentId: () => number, onDeath: () => void): () => void {
+/** Calls back once when the process that started us has died (the kernel then gives us another parent) and nobody else wants us. */
+export function watchParent(
+  parentId: () => number,
+  { isAbandoned }: Pick<Lineage, 'isAbandoned'>,
+  onAbandoned: () => void,
+): () => void {
   const parent = parentId();
   const timer = setInterval(() => {
-    if (parentId() === parent) return;
+    if (parentId() === parent || !isAbandoned()) return;
     clearInterval(timer);
-    onDeath();
+    onAbandoned();
   }, LOOK_EVERY_MS);
   timer.unref();
   return () => clearInterval(timer);

@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -91,15 +91,39 @@ describe('a forward', () => {
      }, 20);
      setInterval(() => {}, 1000);`;
 
-  it('of a program ends when the program dies, although nobody says a word to it', async () => {
-    const log = openSync(join(folder, 'log'), 'w');
+  it.each([
+    ['holds its stdin', `['pipe', log, log]`],
+    ['reads its errors', `['ignore', log, 'pipe']`],
+  ])(
+    'of a program that %s ends when the program dies, although nobody says a word to it',
+    async (_, stdio) => {
+      writeFileSync(join(folder, 'log'), '');
+      const parent = await starter(
+        `const log = require('node:fs').openSync(${JSON.stringify(join(folder, 'log'))}, 'a');` +
+          spawnForward(stdio),
+      );
+      const before = terminated();
+      await parent.kill();
+      await eventually(async () => Promise.resolve(isAlive(parent.pid) ? undefined : true), 1_000);
+      expect(terminated()).toBe(before + 1);
+    },
+  );
+
+  it('whose starter has died ends when the last reader of its output has gone too', async () => {
+    writeFileSync(join(folder, 'log'), '');
+    const fifo = join(folder, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    const reader = spawn('cat', [fifo], { stdio: 'ignore' });
     const parent = await starter(
-      `const log = require('node:fs').openSync(${JSON.stringify(join(folder, 'log'))}, 'a');` +
-        spawnForward(`['pipe', log, log]`),
+      `const { openSync } = require('node:fs');
+       const log = openSync(${JSON.stringify(join(folder, 'log'))}, 'a');
+       const fifo = openSync(${JSON.stringify(fifo)}, 'w');
+       ${spawnForward(`['ignore', log, fifo]`)}`,
     );
-    expect(log).toBeGreaterThan(0);
     const before = terminated();
     await parent.kill();
+    expect(isAlive(parent.pid)).toBe(true);
+    reader.kill();
     await eventually(async () => Promise.resolve(isAlive(parent.pid) ? undefined : true), 1_000);
     expect(terminated()).toBe(before + 1);
   });
@@ -125,6 +149,31 @@ describe('a forward', () => {
     await eventually(async () => Promise.resolve(isAlive(parent.pid) ? undefined : true), 1_000);
     expect(terminated()).toBe(before + 1);
   });
+});
+
+describe('a shell whose starter dies', () => {
+  it('ends its session, and the terminal belongs to the shell before it', async () => {
+    const before = terminated();
+    const outer = new PtyProcess(['--norc', '-i'], {
+      env: { ...sandbox().env, PS1: 'outer> ' },
+      program: '/bin/bash',
+    });
+    await outer.until(/outer> $/);
+    outer.write(`sh -c '"${process.execPath}" "${ENTRY}" ${APP.join(' ')}; true'\r`);
+    await outer.until(/app:# $/);
+    const wrapper = childOf(outer.pid);
+    const cli = childOf(wrapper);
+    started.push(cli);
+    process.kill(wrapper, 'SIGKILL');
+    await eventually(async () => Promise.resolve(isAlive(cli) ? undefined : true), 1_000);
+    expect(terminated()).toBe(before + 1);
+    await outer.type('stty -a\r', / icanon[\s\S]* echo /);
+    outer.write('exit\r');
+    await outer.exit();
+  });
+
+  const childOf = (pid: number): number =>
+    Number(execFileSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' }));
 });
 
 describe('a crash in the middle of a shell', () => {
