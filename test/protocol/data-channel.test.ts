@@ -151,6 +151,11 @@ describe('the window', () => {
     expect(channel.room).toBe(before);
   });
 
+  test('before the session has started there is nothing to send to', () => {
+    for (const channel of [client(), agent({ handshake: { sessionType: 'Port' } })])
+      expect(protocolErrorCode(() => channel.send(utf8('x'), NOW))).toBe('channel-not-open');
+  });
+
   test('the hard limit refuses the whole payload', () => {
     const channel = openClient({ limits: { maxUnackedBytes: 1000 } });
     channel.send(new Uint8Array(600), NOW);
