@@ -117,6 +117,35 @@ test.each([
   },
 );
 
+test('an agent that restarts and keeps its sessions: the same session, the same connections', async () => {
+  const { lab, listener, routes } = await forwarding();
+  const socket = dial(listener.port);
+  expect(await answered(socket, 'before')).toBe('re: before');
+  lab.lab.gateway.faults.set('cut-agent=after:1ms');
+  await until(() => lab.states().includes('resumed'));
+  lab.lab.gateway.faults.set();
+  expect(await answered(socket, 'after')).toBe('re: after');
+  expect([routes(), lab.resumes]).toEqual([1, 0]);
+  expect(lab.states()).toEqual(['interrupted', 'resumed']);
+  socket.destroy();
+});
+
+test('an agent whose restart takes its sessions with it: the next session, on the same port', async () => {
+  const { lab, listener, routes } = await forwarding();
+  const open = dial(listener.port);
+  expect(await answered(open, 'before')).toBe('re: before');
+  const end = outcome(open);
+  lab.lab.gateway.sessions.endTarget(lab.lab.machine.target, 'the agent was restarted');
+  const waiting = dial(listener.port);
+  expect(await end).toBe('reset');
+  expect(await answered(waiting, 'still there?')).toBe('re: still there?');
+  expect(routes()).toBe(2);
+  expect(lab.reports).toContainEqual(
+    expect.objectContaining({ state: 'interrupted', reason: 'the agent was restarted' }),
+  );
+  waiting.destroy();
+});
+
 test('a peer that falls silent is noticed, said, and outlived', async () => {
   const { lab, listener } = await forwarding();
   const socket = dial(listener.port);
