@@ -1,10 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { DescribeTasksCommand, ECSClient, ListTasksCommand } from '@aws-sdk/client-ecs';
-import { SSMClient, StartSessionCommand } from '@aws-sdk/client-ssm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { clientConfig } from '../sandbox/support/client-config.ts';
 import { cli, CliProcess, PtyProcess } from '../support/cli-process.ts';
+import { startOfficialPlugin } from '../support/official-plugin.ts';
 import { onPath, reportSkip } from '../support/on-path.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
@@ -84,27 +82,7 @@ describe.runIf(plugin !== undefined)('with the plugin and with our client', () =
     documentName: string,
     parameters: Readonly<Record<string, string[]>>,
   ): Promise<{ readonly child: ChildProcess; readonly output: () => string }> {
-    const { env } = sandbox();
-    const ecs = new ECSClient(clientConfig(env));
-    const { taskArns } = await ecs.send(new ListTasksCommand({ cluster: 'demo', serviceName: 'orders-api' }));
-    const task = taskArns?.[0] ?? '';
-    const { tasks } = await ecs.send(new DescribeTasksCommand({ cluster: 'demo', tasks: [task] }));
-    const Target = `ecs:demo_${task.split('/').at(-1)}_${tasks?.[0]?.containers?.[0]?.runtimeId}`;
-    const { SessionId, StreamUrl, TokenValue } = await new SSMClient(clientConfig(env)).send(
-      new StartSessionCommand({ Target, DocumentName: documentName, Parameters: parameters }),
-    );
-    const child = spawn(
-      plugin ?? '',
-      [
-        JSON.stringify({ SessionId, StreamUrl, TokenValue }),
-        'eu-west-1',
-        'StartSession',
-        '',
-        JSON.stringify({ Target }),
-        sandbox().endpoint,
-      ],
-      { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'inherit'] },
-    );
+    const child = await startOfficialPlugin(plugin ?? '', sandbox().env, documentName, parameters);
     let output = '';
     child.stdout?.on('data', (part: Buffer) => (output += part.toString()));
     return { child, output: () => output };
