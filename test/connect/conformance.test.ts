@@ -31,18 +31,18 @@ afterEach(async () => {
 
 describe('the WebSocket', () => {
   /** A server that records everything about its connections, with an agent behind it if one is given. */
-  async function gateway(agent?: DataChannel) {
+  async function gateway(agent?: DataChannel, isBinary = true) {
     const server = createServer();
     const sockets = new WebSocketServer({ server });
     const seen: string[] = [];
     const flush = (socket: WebSocket): void => {
-      for (const message of agent?.takeOutput() ?? []) socket.send(message);
+      for (const message of agent?.takeOutput() ?? []) socket.send(message, { binary: isBinary });
     };
     const connected = new Promise<{ headers: string[]; socket: WebSocket }>((resolve) => {
       sockets.on('connection', (socket, request) => {
-        socket.on('message', (data: Buffer, isBinary) => {
-          seen.push(isBinary ? nameOf(data) : `text ${data.toString()}`);
-          if (isBinary) agent?.receive(data, Date.now());
+        socket.on('message', (data: Buffer, binary) => {
+          seen.push(binary ? nameOf(data) : `text ${data.toString()}`);
+          if (binary) agent?.receive(data, Date.now());
           else if (seen.length === 1) agent?.start(Date.now());
           else agent?.reconnected(Date.now());
           flush(socket);
@@ -109,6 +109,12 @@ describe('the WebSocket', () => {
         'binary input_stream_data 10',
       ]),
     );
+  });
+
+  test('messages in text frames are read like others, though they are no text (§2.3)', async () => {
+    const { agent } = new FakeGateway({ handshake: { sessionType: 'Standard_Stream' } });
+    const { started } = await gateway(agent, false);
+    expect(await started).toMatchObject({ sessionType: 'Standard_Stream' });
   });
 
   test('conformance 2: the upgrade asks for no subprotocol, origin or extension', async () => {
