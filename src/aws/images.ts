@@ -4,12 +4,9 @@ import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import type { ClientConfig } from './client-config.ts';
 
 import { failed } from '../core/errors.ts';
-import type { Architecture, ImagesPort, SpotPrice } from '../provision/ports.ts';
+import type { ImagesPort, SpotPrice } from '../provision/ports.ts';
 import { mapped } from './errors.ts';
-
-/** The standard image: the minimal one has no SSM agent (aws-facts §5.4). */
-const parameterName = (architecture: Architecture): string =>
-  `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${architecture}`;
+import { imageParameter } from './image-parameter.ts';
 
 /** Images and prices of what is launched. */
 export function createImagesPort(config: ClientConfig): ImagesPort {
@@ -17,7 +14,7 @@ export function createImagesPort(config: ClientConfig): ImagesPort {
   const ssm = new SSMClient(config);
   return {
     async latest(architecture) {
-      const Name = parameterName(architecture);
+      const Name = imageParameter(architecture);
       const answer = await mapped('ssm:GetParameter', () => ssm.send(new GetParameterCommand({ Name })));
       const id = answer.Parameter?.Value ?? '';
       const described = await mapped('ec2:DescribeImages', () =>

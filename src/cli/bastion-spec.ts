@@ -85,7 +85,7 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
     expiresAt,
     extends: options.ttlGiven,
     idleMinutes: options.idleMinutes,
-    userData: renderUserData(await userDataFiles(context.assets('userdata')), {
+    userData: renderUserData(await readUserDataFiles(context.assets('userdata')), {
       bastion: name,
       region: account.region,
       cluster,
@@ -307,7 +307,8 @@ export const documentValues = (
 export const readPolicy = (folder: string, name: string): Promise<string> =>
   readFile(join(folder, name), 'utf8');
 
-async function userDataFiles(folder: string): Promise<Readonly<Record<string, string>>> {
+/** All files that user data is rendered from. */
+export async function readUserDataFiles(folder: string): Promise<Readonly<Record<string, string>>> {
   const files = await Promise.all(
     USER_DATA_FILES.map(async (name) => [name, await readFile(join(folder, name), 'utf8')] as const),
   );

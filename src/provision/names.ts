@@ -75,8 +75,8 @@ export function checkBastionName(name: string): string {
 export interface TagInput {
   readonly name: string;
   readonly owner: string;
-  /** Milliseconds since the epoch. */
-  readonly expiresAt: number;
+  /** Milliseconds since the epoch; undefined = not known before the launch. */
+  readonly expiresAt: number | undefined;
   readonly idleMinutes: number;
   readonly cluster: string | undefined;
   readonly roleIsGiven: boolean;
@@ -91,7 +91,7 @@ export function resourceTags(input: TagInput): Tags {
     [TAG.name]: `fargate-connect-${input.name}`,
     [TAG.bastion]: input.name,
     [TAG.owner]: input.owner,
-    [TAG.expiresAt]: new Date(input.expiresAt).toISOString(),
+    ...(input.expiresAt === undefined ? {} : { [TAG.expiresAt]: new Date(input.expiresAt).toISOString() }),
     [TAG.idle]: String(input.idleMinutes),
     ...(input.cluster === undefined ? {} : { [TAG.cluster]: input.cluster }),
     ...(input.ports === undefined ? {} : { [TAG.ports]: portsText(input.ports) }),

@@ -8,6 +8,9 @@ import type { BastionSpec } from './spec.ts';
 
 /** The bastion's security group, and the rules by which it and a database know each other. */
 
+export const groupDescription = (bastion: string): string =>
+  `fargate-connect: bastion ${bastion}, nothing comes in`;
+
 /** Resolves with its id. */
 export function createGroup(spec: BastionSpec, name: string, deps: ApplyDeps): Promise<string> {
   const { vpcId } = spec.network;
@@ -17,7 +20,7 @@ export function createGroup(spec: BastionSpec, name: string, deps: ApplyDeps): P
     () =>
       deps.ec2.createSecurityGroup({
         name,
-        description: `fargate-connect: bastion ${spec.name}, nothing comes in`,
+        description: groupDescription(spec.name),
         vpcId,
         tags: spec.tags,
       }),

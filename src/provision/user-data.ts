@@ -22,8 +22,8 @@ export interface UserDataParameters {
   readonly region: string;
   /** Undefined renders the variant that installs nothing but the lease. */
   readonly cluster: string | undefined;
-  /** Milliseconds since the epoch. */
-  readonly expiresAt: number;
+  /** Milliseconds since the epoch; or after the boot, for a launch template that is used again and again. */
+  readonly expiresAt: number | { readonly afterBootMs: number };
   /** 0 = never. */
   readonly idleMinutes: number;
 }
@@ -38,21 +38,26 @@ export function shellQuote(value: string): string {
   return `'${value.replaceAll("'", "'\\''")}'`;
 }
 
+/** Seconds since the epoch, as a word of bash. */
+const endOf = (expiresAt: UserDataParameters['expiresAt']): string =>
+  typeof expiresAt === 'number'
+    ? shellQuote(String(Math.ceil(expiresAt / 1000)))
+    : `$(($(date +%s) + ${Math.ceil(expiresAt.afterBootMs / 1000)}))`;
+
 /** Throws `user-data-file`, `user-data-too-large`, `user-data-parameter`. */
 export function renderUserData(files: UserDataFiles, parameters: UserDataParameters): string {
   const installs = parameters.cluster !== undefined;
   const values: Readonly<Record<string, string>> = {
-    FC_BASTION: parameters.bastion,
-    FC_REGION: parameters.region,
-    FC_CLUSTER: parameters.cluster ?? '',
-    FC_EXPIRES_AT: String(Math.ceil(parameters.expiresAt / 1000)),
-    FC_IDLE_MINUTES: String(parameters.idleMinutes),
+    FC_BASTION: shellQuote(parameters.bastion),
+    FC_REGION: shellQuote(parameters.region),
+    FC_CLUSTER: shellQuote(parameters.cluster ?? ''),
+    FC_EXPIRES_AT: endOf(parameters.expiresAt),
+    FC_IDLE_MINUTES: shellQuote(String(parameters.idleMinutes)),
   };
   const lines = withoutParts(fileOf(files, 'bastion.sh').split('\n'), installs);
   const rendered = lines
     .flatMap((line) => {
-      if (line === '#@parameters')
-        return Object.entries(values).map(([name, value]) => `${name}=${shellQuote(value)}`);
+      if (line === '#@parameters') return Object.entries(values).map(([name, value]) => `${name}=${value}`);
       const embedded = /^#@embed (\S+)$/.exec(line)?.[1];
       return embedded === undefined ? [line] : embeddedLines(files, embedded);
     })

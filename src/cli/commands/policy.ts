@@ -21,6 +21,7 @@ interface PolicyFlags {
   readonly name: string;
   readonly account?: string;
   readonly vpc: string;
+  readonly subnet?: string;
   readonly kmsKey?: string;
   readonly logGroup?: string;
   readonly logBucket?: string;
@@ -41,11 +42,15 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyOptions> = runPolic
     .addArgument(new Argument('<kind>', 'for whom').choices(POLICY_KIND_NAMES))
     .option('--name <bastion>', 'only this bastion', '*')
     .option('--account <id>', 'account id (default: that of the credentials)')
-    .option('--vpc <id>', 'operator: only this VPC', '*')
+    .option('--vpc <id>', 'operator: only this VPC; --format: its VPC', '*')
+    .option('--subnet <id>', '--format: its subnet')
     .option('--kms-key <arn>', "exec, bastion, task-role: the cluster's session key")
     .option('--log-group <name>', 'task-role: log group of exec sessions')
     .option('--log-bucket <name>', 'task-role: bucket of exec sessions')
-    .option('--db-security-group <id>', "operator-db-rule: the database's security group")
+    .option(
+      '--db-security-group <id>',
+      "operator-db-rule: the database's security group; --format: let out to it",
+    )
     .option('--client-security-group <id>', 'operator: group that bastions may carry')
     .option('--role <name>', 'operator-given-role: the role that an administrator made')
     .option('--db-resource <id>', 'db: DbiResourceId or DbClusterResourceId to log in to')
@@ -54,7 +59,7 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyOptions> = runPolic
     .option('--host <name>', 'session-document: host')
     .option('--port <number>', 'session-document: port')
     .addOption(
-      new Option('--format <format>', 'bastion: role, boundary and profile as code for up --role')
+      new Option('--format <format>', 'bastion: all of it as code: role, group, launch template')
         .choices(['json', 'terraform', 'cloudformation'])
         .default('json'),
     )
@@ -69,7 +74,8 @@ What is not known stays as a \${placeholder}.
 Examples:
   $ fargate-connect policy operator --name dev > operator.json
   $ fargate-connect policy exec --cluster prod --container web
-  $ fargate-connect policy task-role`,
+  $ fargate-connect policy task-role
+  $ fargate-connect policy bastion --cluster prod --db orders --format terraform > bastion.tf.json`,
     )
     .action((kind: PolicyKindName, flags: PolicyFlags, command: Command) =>
       invoke(run, optionsOf(kind, flags), command),
@@ -84,6 +90,7 @@ const optionsOf = (kind: PolicyKindName, flags: PolicyFlags): PolicyOptions => (
   format: flags.format,
   values: {
     vpc: flags.vpc,
+    subnet: flags.subnet,
     'kms-key': flags.kmsKey,
     'log-group': flags.logGroup,
     'log-bucket': flags.logBucket,
@@ -141,15 +148,16 @@ async function printCode(options: PolicyOptions, format: CodeFormat, context: Co
       details: { kind: options.kind, format },
     });
   }
-  const [{ exportBastion }, { printPolicy }, { readPolicy }] = await Promise.all([
-    import('../../provision/export-code.ts'),
+  const [{ printPolicy }, { readPolicy }, { writeCode }] = await Promise.all([
     import('../../provision/policy-kinds.ts'),
     import('../bastion-spec.ts'),
+    import('../bastion-code.ts'),
   ]);
   const folder = context.assets('policies');
   const { cluster } = context.settings;
+  const where = await whereabouts(options, context);
   const values = {
-    ...(await whereabouts(options, context)),
+    ...where,
     ...options.values,
     bastion: options.name,
     cluster: cluster?.slice(cluster.lastIndexOf('/') + 1),
@@ -162,7 +170,7 @@ async function printCode(options: PolicyOptions, format: CodeFormat, context: Co
     document(options.kind),
     document(`bastion-boundary${suffix}`),
   ]);
-  context.terminal.stdout.write(exportBastion(format, { trust, policy, boundary }));
+  await writeCode(format, options, where, { trust, policy, boundary }, context);
 }
 
 /** Account, partition and region; without credentials they stay placeholders, because a document needs no account to be read. */
