@@ -104,6 +104,13 @@ const WAY_TEXT: Readonly<Record<WayOut, string>> = {
   none: 'no way out',
 };
 
+/**
+ * The agent knows dual-stack names (`ssm.REGION.api.aws`) since 3.3.3270 of October 2025, behind `UseDualStackEndpoint`
+ * in amazon-ssm-agent.json, which is off on AL2023; AWS documents no bastion that lives on them alone.
+ */
+const NOT_OVER_IPV6 =
+  "the image's agent calls Systems Manager by its IPv4 names (UseDualStackEndpoint is off)";
+
 function classify(subnet: Subnet, facts: NetworkFacts, wishes: NetworkWishes): SubnetReport {
   const report = (way: WayOut, reason: string, missing: readonly string[] = []): SubnetReport => ({
     subnet,
@@ -112,7 +119,7 @@ function classify(subnet: Subnet, facts: NetworkFacts, wishes: NetworkWishes): S
     missing,
   });
   if (subnet.cidr === undefined) {
-    return report('none', 'IPv6 only: the Systems Manager endpoints that the agent uses answer on IPv4');
+    return report('none', `IPv6 only: ${NOT_OVER_IPV6}`);
   }
   if (subnet.freeAddresses < 1) return report('none', 'no free address left');
 
@@ -156,7 +163,11 @@ function withoutRoute(subnet: Subnet, lacking: readonly string[], facts: Network
     broken === undefined
       ? 'no default route'
       : `its default route leads to ${broken.targetId}, which is gone,`;
-  return `${why} and no endpoint for ${names}`;
+  const ipv6 = tableOf(subnet, facts.routeTables)?.routes.find(
+    (route) => route.destination === '::/0' && !route.blackhole,
+  );
+  const instead = ipv6 === undefined ? '' : `; ${ipv6.targetId} leads out over IPv6, but ${NOT_OVER_IPV6}`;
+  return `${why} and no endpoint for ${names}${instead}`;
 }
 
 /** An endpoint that is there but of no use says so. */

@@ -257,10 +257,10 @@ describe('the choice of a network', () => {
           subnet-a: routed, 0.0.0.0/0 → eni-1, taken to lead out
       IPv6 only
         → no-way-out, missing: 
-          subnet-a: none, IPv6 only: the Systems Manager endpoints that the agent uses answer on IPv4
+          subnet-a: none, IPv6 only: the image's agent calls Systems Manager by its IPv4 names (UseDualStackEndpoint is off)
       dual stack with egress-only IPv6
         → no-way-out, missing: ssm,ssmmessages
-          subnet-a: none, no default route and no endpoint for ssm, ssmmessages
+          subnet-a: none, no default route and no endpoint for ssm, ssmmessages; eigw-1 leads out over IPv6, but the image's agent calls Systems Manager by its IPv4 names (UseDualStackEndpoint is off)
       dual stack behind NAT
         → subnet-a: private, through a NAT gateway (all that fit)
           subnet-a: nat, 0.0.0.0/0 → nat-1

@@ -214,8 +214,11 @@ describe('IPv6', () => {
     expect(JSON.parse(dry.stdout)).toMatchObject({
       network: { subnets: [SUBNET.mainPrivateA], publicIp: false, considered: expect.any(Array) as unknown },
     });
+    const before = sandbox().snapshot();
     const up = await run(...args, '--yes', '--json');
     expect(JSON.parse(up.stdout)).toMatchObject({ ready: true, subnet: SUBNET.mainPrivateA });
+    expect((await run('down', '--yes')).status).toBe(0);
+    expect(sandbox().snapshot()).toBe(before);
   });
 
   it('IPv6-only: is refused before anything is made, with the reason', async () => {
@@ -224,7 +227,7 @@ describe('IPv6', () => {
     expect(dry.status).toBe(1);
     expect(dry.stderr).toContain('no subnet of');
     expect(dry.stderr).toContain(
-      'IPv6 only: the Systems Manager endpoints that the agent uses answer on IPv4',
+      "IPv6 only: the image's agent calls Systems Manager by its IPv4 names (UseDualStackEndpoint is off)",
     );
     expect(sandbox().snapshot()).toBe(before);
   });
