@@ -10,7 +10,8 @@ import {
 } from '../provision/exported-bastion.ts';
 import { launchTemplateSpec } from '../provision/launch-template.ts';
 import { type CodeFormat, exportBastion } from '../provision/export-code.ts';
-import { checkBastionName, IAM_PATH, resourceNames, resourceTags, TAG } from '../provision/names.ts';
+import type { IamNaming } from '../provision/iam-names.ts';
+import { checkBastionName, commonName, resourceTags, TAG } from '../provision/names.ts';
 import { groupDescription } from '../provision/own-group.ts';
 import { architecturesOf, DEFAULT_TYPES, overrides } from '../provision/pool.ts';
 import type { Image, Tags } from '../provision/ports.ts';
@@ -39,6 +40,7 @@ interface CodeOptions {
   readonly clientGroupId: string | undefined;
   readonly userDataFiles: UserDataFiles;
   readonly version: string;
+  readonly iam: IamNaming;
 }
 
 /** What `policy` knows of where the bastion is to live; undefined = not found out, and then refused. */
@@ -57,6 +59,7 @@ export async function writeCode(
   options: PolicyOptions,
   where: Whereabouts,
   documents: ExportedDocuments,
+  iam: IamNaming,
   context: CommandContext,
 ): Promise<void> {
   const { values, kind, name } = options;
@@ -77,6 +80,7 @@ export async function writeCode(
     clientGroupId: values['client-security-group'],
     userDataFiles: await readUserDataFiles(context.assets('userdata')),
     version: context.version,
+    iam,
   });
   context.terminal.stdout.write(exportBastion(format, bastion));
 }
@@ -113,7 +117,7 @@ function exportedBastion(options: CodeOptions): ExportedBastion {
   const own = role === undefined;
   const profileArn = own
     ? referenceTo('profile')
-    : `arn:${options.partition}:iam::${options.account}:instance-profile${IAM_PATH}${role}`;
+    : `arn:${options.partition}:iam::${options.account}:instance-profile${options.iam.path}${role}`;
   const wanted = launchTemplateSpec(spec, { profileArn, groupId: referenceTo('group') }, spec.market);
   const { LaunchTemplateData: data } = launchTemplateRequest({ ...wanted, clientToken: '' });
   const { ClientToken: _token, ...fleet } = fleetRequest({
@@ -127,7 +131,8 @@ function exportedBastion(options: CodeOptions): ExportedBastion {
   const [launch] = fleet.LaunchTemplateConfigs ?? [];
   return {
     region,
-    name: `${resourceNames(name, region).common}-code`,
+    iam: options.iam,
+    name: `${commonName(name)}-code`,
     description: groupDescription(name),
     documents: own ? options.documents : undefined,
     egress: wantedEgress(spec),
@@ -182,6 +187,7 @@ function specOf(options: CodeOptions): BastionSpec {
     role: { kind: 'given', profileArn: referenceTo('profile'), profileName: options.role ?? '' },
     types: DEFAULT_TYPES,
     images,
+    iam: options.iam,
     market: 'spot',
     databases: database === undefined ? [] : [{ id: '', ...database, admit: false, ingress: [] }],
     egressPorts: [],
@@ -204,6 +210,7 @@ function specOf(options: CodeOptions): BastionSpec {
       idleMinutes: DEFAULT_IDLE_MINUTES,
       cluster,
       roleIsGiven: true,
+      iam: options.iam,
       ports: clientGroupId === undefined ? (database === undefined ? [] : [database.port]) : undefined,
       version: options.version,
     }),

@@ -6,7 +6,8 @@ import { collect, describeAllServices, findCluster } from '../connect/discover.t
 import { nameOf } from '../connect/select.ts';
 import { noMatch, ToolError, usage } from '../core/errors.ts';
 import { boundaryArn, type InventoryScope } from '../provision/inventory.ts';
-import { checkBastionName, IAM_PATH, resourceTags, SHARED_BOUNDARY } from '../provision/names.ts';
+import { checkRoleName, sharedBoundary } from '../provision/iam-names.ts';
+import { checkBastionName, resourceTags } from '../provision/names.ts';
 import { chooseNetwork, type NetworkFacts } from '../provision/network.ts';
 import { fillDocument, type PlaceholderValues } from '../provision/policy-documents.ts';
 import { architecturesOf, checkTypes, DEFAULT_TYPES } from '../provision/pool.ts';
@@ -16,6 +17,7 @@ import { renderUserData, USER_DATA_FILES } from '../provision/user-data.ts';
 import { gatherReach } from './bastion-reach.ts';
 import type { UpOptions } from './commands/up.ts';
 import type { CommandContext } from './context.ts';
+import { iamNaming } from './iam-flags.ts';
 
 /** Turns what was typed into a BastionSpec: asks the account for everything that was left out. Reads only. */
 
@@ -30,6 +32,7 @@ const SERVICES_LOOKED_AT = 50;
 /** Throws what the ports throw and the usage, no-match and network errors named at each part. */
 export async function gatherSpec(options: UpOptions, context: CommandContext): Promise<GatheredSpec> {
   const name = checkBastionName(options.name);
+  const iam = await iamNaming(options.iam, context);
   const types = checkTypes(options.types.length > 0 ? options.types : DEFAULT_TYPES, !options.tunnelOnly);
   const account = await context.account();
   const [identityPort, ec2, images] = await Promise.all([
@@ -47,7 +50,9 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
     region: account.region,
     accountId: identity.accountId,
     partition: identity.partition,
+    iam,
   };
+  if (options.role === undefined) checkRoleName(name, account.region, iam);
   // A bastion for tunnels has no rights in a cluster, but it may well live beside one.
   const { cluster: beside } = context.settings;
   const home = await homeOf(
@@ -75,6 +80,7 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
     cluster,
     network,
     role,
+    iam,
     types,
     images: pictures,
     market: options.onDemand ? 'on-demand' : 'spot',
@@ -99,6 +105,7 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
       idleMinutes: options.idleMinutes,
       cluster,
       roleIsGiven: role.kind === 'given',
+      iam,
       ports:
         options.clientSecurityGroups.length > 0
           ? undefined
@@ -283,7 +290,7 @@ async function boundaryOf(
   const asked = options.permissionsBoundary;
   if (asked === 'none') return { kind: 'none' };
   if (asked !== undefined) return { kind: 'existing', arn: asked, why: 'as asked (--permissions-boundary)' };
-  const arn = `arn:${scope.partition}:iam::${scope.accountId}:policy${IAM_PATH}${SHARED_BOUNDARY}`;
+  const arn = `arn:${scope.partition}:iam::${scope.accountId}:policy${scope.iam.path}${sharedBoundary(scope.iam)}`;
   const shared = await (await account.iam()).policy(arn);
   if (shared !== undefined)
     return { kind: 'existing', arn: shared.arn, why: 'made by an administrator for all bastions' };

@@ -3,7 +3,16 @@ import { dirname, join } from 'node:path';
 import { usage } from '../core/errors.ts';
 
 /** Keys a config file may hold. */
-export const CONFIG_KEYS = ['profile', 'region', 'cluster', 'service', 'container', 'transport'] as const;
+export const CONFIG_KEYS = [
+  'profile',
+  'region',
+  'cluster',
+  'service',
+  'container',
+  'transport',
+  'iam-path',
+  'iam-prefix',
+] as const;
 export type ConfigKey = (typeof CONFIG_KEYS)[number];
 
 export interface ConfigFile {

@@ -33,8 +33,8 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
     (file) => file !== undefined,
   );
   const text = (key: ConfigKey | 'task', ...variables: readonly string[]): Found<string> =>
-    given(flags[key], `--${key}`) ??
-    fromEnv(env, [`FARGATE_CONNECT_${key.toUpperCase()}`, ...variables]) ??
+    (key === 'iam-path' || key === 'iam-prefix' ? undefined : given(flags[key], `--${key}`)) ??
+    fromEnv(env, [`FARGATE_CONNECT_${key.toUpperCase().replaceAll('-', '_')}`, ...variables]) ??
     (key === 'task' || (key === 'profile' && hasKeys(env)) ? undefined : fromFiles(files, key));
 
   const profile = hasKeys(env) ? text('profile') : text('profile', 'AWS_PROFILE');
@@ -53,6 +53,8 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
   const input = inputOf(options);
   const color = colorOf(options);
   const payloadSize = payloadSizeOf(env);
+  const iamPath = text('iam-path');
+  const iamPrefix = text('iam-prefix');
 
   const settings: Settings = {
     profile: profile?.value,
@@ -69,6 +71,8 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
     color: color.value && options.stdoutIsTty,
     transport: transport?.value ?? 'native',
     payloadSize: payloadSize?.value,
+    iamPath: iamPath?.value,
+    iamPrefix: iamPrefix?.value,
     endpointUrl: env['AWS_ENDPOINT_URL'] || undefined,
   };
   const from = (found: Found<unknown>): string => found?.from ?? 'default';
@@ -90,6 +94,8 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
       color: color.from,
       transport: from(transport),
       payloadSize: from(payloadSize),
+      iamPath: from(iamPath),
+      iamPrefix: from(iamPrefix),
       endpointUrl: env['AWS_ENDPOINT_URL'] ? 'AWS_ENDPOINT_URL' : 'default',
     },
   };

@@ -19,6 +19,10 @@ export interface Settings {
   readonly transport: 'native' | 'plugin';
   /** Bytes of data per message of the native data channel; undefined = 1024, what the official ends send. */
   readonly payloadSize: number | undefined;
+  /** Of the roles that `up` makes; not checked here. Undefined = the usual one. */
+  readonly iamPath: string | undefined;
+  /** Before their names. */
+  readonly iamPrefix: string | undefined;
   /** `AWS_ENDPOINT_URL`; undefined = AWS. */
   readonly endpointUrl: string | undefined;
 }

@@ -4,7 +4,8 @@ import { type ApplyDeps, visible } from './creation.ts';
 import { wantedEgress } from './egress.ts';
 import { type Applied, launchInstance, type LaunchSpec } from './launch.ts';
 import { createTemplate } from './launch-template.ts';
-import { resourceNames, ROLE_POLICY, TAG } from './names.ts';
+import { iamNames } from './iam-names.ts';
+import { commonName, ROLE_POLICY, TAG } from './names.ts';
 import { overtaken } from './overtaken.ts';
 import { admitAtDatabase, createGroup, giveBack, setEgress } from './own-group.ts';
 import { createBoundary, createProfile, createRole, putRoleIntoProfile } from './own-role.ts';
@@ -99,7 +100,7 @@ async function applyStep(
   stepId: string,
 ): Promise<void> {
   const { ec2, iam } = deps;
-  const names = resourceNames(spec.name, spec.region);
+  const names = iamNames(spec.name, spec.region, spec.iam);
   if (step.action === 'delete') {
     await deleteInTheWay(step, deps);
     return;
@@ -124,7 +125,7 @@ async function applyStep(
       await putRoleIntoProfile(names.profile, names.role, deps);
       break;
     case 'security-group':
-      progress.groupId = await createGroup(spec, names.common, deps);
+      progress.groupId = await createGroup(spec, commonName(spec.name), deps);
       break;
     case 'egress':
       progress.closed = await setEgress(spec, progress.groupId, progress.instanceId, deps);

@@ -1,7 +1,7 @@
 import {
   type ExportedBastion,
   type ExportedDocuments,
-  EXPORTED_ROLE,
+  exportedRole,
   type Json,
   launchCommand,
   mapped,
@@ -9,7 +9,8 @@ import {
   parsed,
   type Reference,
 } from './exported-bastion.ts';
-import { IAM_PATH, ROLE_POLICY, SHARED_BOUNDARY, TAG } from './names.ts';
+import { type IamNaming, sharedBoundary } from './iam-names.ts';
+import { ROLE_POLICY, TAG } from './names.ts';
 import type { GroupRule, Tags } from './ports.ts';
 
 /** The words of CloudFormation; those inside a launch template are EC2's own. */
@@ -18,8 +19,7 @@ export function cloudFormation(bastion: ExportedBastion): Json {
   const { documents, defaults } = bastion;
   return {
     AWSTemplateFormatVersion: '2010-09-09',
-    Description:
-      'fargate-connect bastion: role and boundary, security group, launch template. up --role fargate-connect-bastion uses the role alone.',
+    Description: `fargate-connect bastion: role and boundary, security group, launch template. up --role ${exportedRole(bastion.iam)} uses the role alone.`,
     Metadata: { Notes: { Launch: NO_FLEET } },
     Parameters: {
       VpcId: parameter('AWS::EC2::VPC::Id', 'VPC of the bastion', defaults.vpc),
@@ -34,7 +34,7 @@ export function cloudFormation(bastion: ExportedBastion): Json {
       },
     },
     Resources: {
-      ...(documents === undefined ? {} : roleResources(documents)),
+      ...(documents === undefined ? {} : roleResources(documents, bastion.iam)),
       Group: {
         Type: 'AWS::EC2::SecurityGroup',
         Properties: {
@@ -115,16 +115,19 @@ const egressRule = (rule: GroupRule): Json => ({
   ...(rule.groupId === undefined ? {} : { DestinationSecurityGroupId: rule.groupId }),
 });
 
-const roleResources = ({ trust, policy, boundary }: ExportedDocuments): { readonly [key: string]: Json } => ({
+const roleResources = (
+  { trust, policy, boundary }: ExportedDocuments,
+  iam: IamNaming,
+): { readonly [key: string]: Json } => ({
   Boundary: {
     Type: 'AWS::IAM::ManagedPolicy',
-    Properties: { ManagedPolicyName: SHARED_BOUNDARY, Path: IAM_PATH, PolicyDocument: parsed(boundary) },
+    Properties: { ManagedPolicyName: sharedBoundary(iam), Path: iam.path, PolicyDocument: parsed(boundary) },
   },
   Role: {
     Type: 'AWS::IAM::Role',
     Properties: {
-      RoleName: EXPORTED_ROLE,
-      Path: IAM_PATH,
+      RoleName: exportedRole(iam),
+      Path: iam.path,
       AssumeRolePolicyDocument: parsed(trust),
       PermissionsBoundary: { Ref: 'Boundary' },
       Policies: [{ PolicyName: ROLE_POLICY, PolicyDocument: parsed(policy) }],
@@ -133,6 +136,6 @@ const roleResources = ({ trust, policy, boundary }: ExportedDocuments): { readon
   },
   Profile: {
     Type: 'AWS::IAM::InstanceProfile',
-    Properties: { InstanceProfileName: EXPORTED_ROLE, Path: IAM_PATH, Roles: [{ Ref: 'Role' }] },
+    Properties: { InstanceProfileName: exportedRole(iam), Path: iam.path, Roles: [{ Ref: 'Role' }] },
   },
 });

@@ -1,7 +1,7 @@
 import {
-  EXPORTED_ROLE,
   type ExportedBastion,
   type ExportedDocuments,
+  exportedRole,
   isList,
   type Json,
   launchCommand,
@@ -10,7 +10,8 @@ import {
   parsed,
   type Reference,
 } from './exported-bastion.ts';
-import { IAM_PATH, ROLE_POLICY, SHARED_BOUNDARY, TAG } from './names.ts';
+import { type IamNaming, sharedBoundary } from './iam-names.ts';
+import { ROLE_POLICY, TAG } from './names.ts';
 import type { GroupRule, Tags } from './ports.ts';
 
 /** Terraform in its JSON syntax; a launch template's arguments are EC2's own words, spelled another way. */
@@ -35,7 +36,7 @@ export function terraform(bastion: ExportedBastion): Json {
     },
     locals: { user_data: literal(bastion.userData) },
     resource: {
-      ...(documents === undefined ? {} : roleResources(documents)),
+      ...(documents === undefined ? {} : roleResources(documents, bastion.iam)),
       aws_security_group: {
         // The provider takes away the rule that lets everything out.
         [LABEL]: {
@@ -128,16 +129,16 @@ const egressRule = (rule: GroupRule, tags: Tags): Json => ({
   tags: tagMap(tags),
 });
 
-function roleResources({ trust, policy, boundary }: ExportedDocuments): Block {
+function roleResources({ trust, policy, boundary }: ExportedDocuments, iam: IamNaming): Block {
   const document = (text: string): string => literal(JSON.stringify(parsed(text)));
   return {
     aws_iam_policy: {
-      [`${LABEL}_boundary`]: { name: SHARED_BOUNDARY, path: IAM_PATH, policy: document(boundary) },
+      [`${LABEL}_boundary`]: { name: sharedBoundary(iam), path: iam.path, policy: document(boundary) },
     },
     aws_iam_role: {
       [LABEL]: {
-        name: EXPORTED_ROLE,
-        path: IAM_PATH,
+        name: exportedRole(iam),
+        path: iam.path,
         assume_role_policy: document(trust),
         permissions_boundary: `\${aws_iam_policy.${LABEL}_boundary.arn}`,
         tags: { [TAG.role]: 'given' },
@@ -147,7 +148,7 @@ function roleResources({ trust, policy, boundary }: ExportedDocuments): Block {
       [LABEL]: { name: ROLE_POLICY, role: `\${aws_iam_role.${LABEL}.id}`, policy: document(policy) },
     },
     aws_iam_instance_profile: {
-      [LABEL]: { name: EXPORTED_ROLE, path: IAM_PATH, role: `\${aws_iam_role.${LABEL}.name}` },
+      [LABEL]: { name: exportedRole(iam), path: iam.path, role: `\${aws_iam_role.${LABEL}.name}` },
     },
   };
 }

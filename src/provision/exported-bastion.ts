@@ -1,3 +1,4 @@
+import type { IamNaming } from './iam-names.ts';
 import type { GroupRule, Tags } from './ports.ts';
 
 /**
@@ -6,7 +7,7 @@ import type { GroupRule, Tags } from './ports.ts';
  */
 
 /** Name of role and profile in the exported code; `up --role` takes it. */
-export const EXPORTED_ROLE = 'fargate-connect-bastion';
+export const exportedRole = ({ prefix }: IamNaming): string => `${prefix}fargate-connect-bastion`;
 
 /** What stands for an id that only the deployed code knows: `@group` in a launch template, `@subnet` in a fleet. */
 export type Reference = 'vpc' | 'subnet' | 'profile' | 'group' | 'template' | 'public-ip' | 'user-data';
@@ -35,6 +36,7 @@ export interface ExportedDocuments {
 
 export interface ExportedBastion {
   readonly region: string;
+  readonly iam: IamNaming;
   /** Of group and launch template. Not the name that `up` gives, so that `down` takes them for somebody else's. */
   readonly name: string;
   readonly description: string;

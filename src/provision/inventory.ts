@@ -1,5 +1,6 @@
 import type { Bastion } from './bastion.ts';
-import { bastionOfIamName, IAM_PATH, resourceNames, ROLE_POLICY, TAG } from './names.ts';
+import { bastionOfIamName, iamNames, type IamNaming, namingOfTag } from './iam-names.ts';
+import { commonName, ROLE_POLICY, TAG } from './names.ts';
 import type {
   Ec2Port,
   Fleet,
@@ -45,6 +46,8 @@ export interface Foreign {
 
 export interface Inventory {
   readonly name: string;
+  /** Path and prefix under which the IAM half was looked for. */
+  readonly iam: IamNaming;
   readonly role: OwnRole | undefined;
   readonly profile: InstanceProfile | undefined;
   /** The boundary made for this bastion alone; the shared one is not part of it. */
@@ -91,17 +94,30 @@ export interface InventoryScope {
   readonly region: string;
   readonly accountId: string;
   readonly partition: string;
+  /** Where the IAM half is looked for, unless a resource of the bastion says that it is elsewhere. */
+  readonly iam: IamNaming;
 }
 
 /** Reads everything of one bastion. About ten API calls, in parallel. */
 export async function readInventory(ports: InventoryPorts, scope: InventoryScope): Promise<Inventory> {
-  const [compute, identity] = await Promise.all([readCompute(ports.ec2, scope), readIam(ports.iam, scope)]);
+  const [compute, usual] = await Promise.all([readCompute(ports.ec2, scope), readIam(ports.iam, scope)]);
+  const told = namingTold(compute.own);
+  const iam = told ?? scope.iam;
+  const same = iam.path === scope.iam.path && iam.prefix === scope.iam.prefix;
+  const identity = same ? usual : await readIam(ports.iam, { ...scope, iam });
   return {
     name: scope.name,
+    iam,
     ...compute.own,
     ...identity.own,
     foreign: [...compute.foreign, ...identity.foreign],
   };
+}
+
+/** What a resource of the bastion says of its IAM names: those of `up --iam-path`, whoever runs `down`. */
+function namingTold(own: ComputePart): IamNaming | undefined {
+  const tagged = [own.groups, own.templates, own.fleets, own.instances].flat();
+  return tagged.map((item) => namingOfTag(item.tags[TAG.iam])).find((naming) => naming !== undefined);
 }
 
 type ComputePart = Pick<Inventory, 'groups' | 'templates' | 'fleets' | 'instances' | 'databaseRules'>;
@@ -112,15 +128,15 @@ async function readCompute(
   scope: InventoryScope,
 ): Promise<{ readonly own: ComputePart; readonly foreign: readonly Foreign[] }> {
   const tag = { key: TAG.bastion, values: [scope.name] };
-  const names = resourceNames(scope.name, scope.region);
+  const common = commonName(scope.name);
   const [groups, templates, fleets, instances, rules, groupNamesakes, namesakes] = await Promise.all([
     ec2.securityGroups({ tag }),
     ec2.launchTemplates({ tag }),
     ec2.fleets({ tag }),
     ec2.instances({ tag, states: LIVING }),
     ec2.securityGroupRules({ tag }),
-    ec2.securityGroups({ names: [names.common] }),
-    ec2.launchTemplates({ names: [names.common] }),
+    ec2.securityGroups({ names: [common] }),
+    ec2.launchTemplates({ names: [common] }),
   ]);
   const foreign: Foreign[] = [];
   const sift = <T extends { readonly id: string }>(
@@ -131,11 +147,11 @@ async function readCompute(
   ): T[] =>
     found.filter((item) => {
       if (fits(item)) return true;
-      const why = `has our tag, but its ${what} is not ${names.common}`;
+      const why = `has our tag, but its ${what} is not ${common}`;
       foreign.push({ kind, id: item.id, why, holdsName: false });
       return false;
     });
-  const named = (item: { readonly tags: Tags }): boolean => item.tags[TAG.name] === names.common;
+  const named = (item: { readonly tags: Tags }): boolean => item.tags[TAG.name] === common;
   const untagged = (
     kind: Foreign['kind'],
     item: { readonly id: string; readonly name: string; readonly tags: Tags; readonly vpcId?: string },
@@ -149,8 +165,8 @@ async function readCompute(
   for (const template of namesakes) untagged('launch template', template);
   return {
     own: {
-      groups: sift('security group', groups, (group) => group.name === names.common, 'name'),
-      templates: sift('launch template', templates, (template) => template.name === names.common, 'name'),
+      groups: sift('security group', groups, (group) => group.name === common, 'name'),
+      templates: sift('launch template', templates, (template) => template.name === common, 'name'),
       fleets: sift(
         'fleet',
         fleets.filter((fleet) => !fleet.state.startsWith('deleted')),
@@ -174,7 +190,7 @@ async function readIam(
   iam: IamPort,
   scope: InventoryScope,
 ): Promise<{ readonly own: IamPart; readonly foreign: readonly Foreign[] }> {
-  const names = resourceNames(scope.name, scope.region);
+  const names = iamNames(scope.name, scope.region, scope.iam);
   const [role, profile, boundary] = await Promise.all([
     iam.role(names.role),
     iam.instanceProfile(names.profile),
@@ -182,7 +198,7 @@ async function readIam(
   ]);
   const foreign: Foreign[] = [];
   const ours = (item: { readonly tags: Tags; readonly path: string }): boolean =>
-    item.tags[TAG.bastion] === scope.name && item.path === IAM_PATH;
+    item.tags[TAG.bastion] === scope.name && item.path === scope.iam.path;
   const sift = <T extends { readonly tags: Tags; readonly path: string; readonly name: string }>(
     kind: Foreign['kind'],
     item: T | undefined,
@@ -209,8 +225,8 @@ async function readIam(
 
 /** ARN of the boundary that we make for one bastion when the account has no shared one. */
 export function boundaryArn(scope: InventoryScope): string {
-  const { boundary } = resourceNames(scope.name, scope.region);
-  return `arn:${scope.partition}:iam::${scope.accountId}:policy${IAM_PATH}${boundary}`;
+  const { boundary } = iamNames(scope.name, scope.region, scope.iam);
+  return `arn:${scope.partition}:iam::${scope.accountId}:policy${scope.iam.path}${boundary}`;
 }
 
 /** Nothing left that we made; what is shutting down does not count as gone. */
@@ -262,7 +278,11 @@ export function bastionOf(instance: Instance): Bastion {
  * Names of all bastions of which anything is left in this region, sorted. A copied tag alone makes no bastion. IAM
  * cannot be searched by tag, so its part goes by path and name. Throws `access-denied` where it may not be listed.
  */
-export async function findNames(ports: InventoryPorts, region: string): Promise<readonly string[]> {
+export async function findNames(
+  ports: InventoryPorts,
+  region: string,
+  naming: IamNaming,
+): Promise<readonly string[]> {
   const { ec2, iam } = ports;
   const tag = { key: TAG.bastion };
   const [tagged, roles, profiles, policies] = await Promise.all([
@@ -273,18 +293,18 @@ export async function findNames(ports: InventoryPorts, region: string): Promise<
       ec2.fleets({ tag }).then((fleets) => fleets.filter((fleet) => !fleet.state.startsWith('deleted'))),
       ec2.securityGroupRules({ tag }),
     ]),
-    iam.roleNames(IAM_PATH),
-    iam.instanceProfileNames(IAM_PATH),
-    iam.policyArns(IAM_PATH),
+    iam.roleNames(naming.path),
+    iam.instanceProfileNames(naming.path),
+    iam.policyArns(naming.path),
   ]);
   const names = new Set<string>();
   for (const item of tagged.flat()) {
     const name = item.tags[TAG.bastion] ?? '';
     const called = 'name' in item ? item.name : item.tags[TAG.name];
-    if (name !== '' && called === resourceNames(name, region).common) names.add(name);
+    if (name !== '' && called === commonName(name)) names.add(name);
   }
   for (const iamName of [...roles, ...profiles, ...policies.map((arn) => arn.split('/').at(-1) ?? '')]) {
-    const name = bastionOfIamName(iamName, region);
+    const name = bastionOfIamName(iamName, region, naming);
     if (name !== undefined) names.add(name);
   }
   return [...names].sort();

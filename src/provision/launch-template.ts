@@ -1,6 +1,6 @@
 import { hex, sha256, utf8 } from '../core/bytes.ts';
 import { type ApplyDeps, createOrAdopt, visible } from './creation.ts';
-import { resourceNames, TAG } from './names.ts';
+import { commonName, TAG } from './names.ts';
 import type { LaunchTemplateSpec, Market } from './ports.ts';
 import type { BastionSpec } from './spec.ts';
 
@@ -38,7 +38,7 @@ export function launchTemplateSpec(
 ): Omit<LaunchTemplateSpec, 'clientToken'> {
   const image = spec.images[0];
   return {
-    name: resourceNames(spec.name, spec.region).common,
+    name: commonName(spec.name),
     instanceProfileArn: profileArn,
     securityGroupIds: [groupId, ...groupIdsOf(spec)],
     publicIp: spec.network.publicIp,

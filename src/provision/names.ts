@@ -1,4 +1,5 @@
 import { usage } from '../core/errors.ts';
+import { type IamNaming, isUsual } from './iam-names.ts';
 import type { Tags } from './ports.ts';
 
 /** Names and tags of everything a bastion is made of. They are derived, so that nothing has to be remembered locally. */
@@ -19,6 +20,8 @@ export const TAG = {
   role: 'fargate-connect:role',
   /** Id of the spot instance whose place this one takes; both may live for the two minutes of the notice. */
   replaces: 'fargate-connect:replaces',
+  /** Path and prefix of its IAM names, where they are not the usual ones: `down` finds them by it. */
+  iam: 'fargate-connect:iam',
   /** Security group that a launch template names. */
   group: 'fargate-connect:group',
   /** Digest of what a launch template was made from. */
@@ -27,40 +30,13 @@ export const TAG = {
   name: 'Name',
 } as const;
 
-/** Path of all IAM resources: policies are scoped to it. */
-export const IAM_PATH = '/fargate-connect/';
-
-/** A boundary that an administrator made once for all bastions of the account. */
-export const SHARED_BOUNDARY = 'fargate-connect-bastion-boundary';
-
 /** Name of the one inline policy of the role. */
 export const ROLE_POLICY = 'bastion';
 
-export interface ResourceNames {
-  /** Value of the tag `Name` on all of them, and name of group and launch template. */
-  readonly common: string;
-  /** IAM is global, so the region is part of the name. */
-  readonly role: string;
-  readonly profile: string;
-  readonly boundary: string;
-}
+/** Value of the tag `Name` on everything of a bastion, and name of its group and launch template. */
+export const commonName = (bastion: string): string => `fargate-connect-${bastion}`;
 
-export function resourceNames(bastion: string, region: string): ResourceNames {
-  const common = `fargate-connect-${bastion}`;
-  const global = `${common}-${region}`;
-  return { common, role: global, profile: global, boundary: `${global}-boundary` };
-}
-
-/** Bastion of an IAM name of ours in this region; undefined if the name does not fit. */
-export function bastionOfIamName(iamName: string, region: string): string | undefined {
-  const match = /^fargate-connect-(.+)$/.exec(iamName.replace(/-boundary$/, ''));
-  const suffix = `-${region}`;
-  const rest = match?.[1];
-  if (rest === undefined || !rest.endsWith(suffix)) return undefined;
-  return rest.slice(0, -suffix.length);
-}
-
-/** So that the role name stays within 64 characters in every region. */
+/** So that the role's name stays within IAM's limit in every region, as long as it has no prefix. */
 const LONGEST_NAME = 32;
 
 /** Throws `bastion-name` (usage). */
@@ -80,6 +56,7 @@ export interface TagInput {
   readonly idleMinutes: number;
   readonly cluster: string | undefined;
   readonly roleIsGiven: boolean;
+  readonly iam: IamNaming;
   /** Undefined = not known. */
   readonly ports: readonly number[] | undefined;
   readonly version: string;
@@ -88,7 +65,7 @@ export interface TagInput {
 /** Tags of every resource, given in the call that creates it. */
 export function resourceTags(input: TagInput): Tags {
   return {
-    [TAG.name]: `fargate-connect-${input.name}`,
+    [TAG.name]: commonName(input.name),
     [TAG.bastion]: input.name,
     [TAG.owner]: input.owner,
     ...(input.expiresAt === undefined ? {} : { [TAG.expiresAt]: new Date(input.expiresAt).toISOString() }),
@@ -96,6 +73,7 @@ export function resourceTags(input: TagInput): Tags {
     ...(input.cluster === undefined ? {} : { [TAG.cluster]: input.cluster }),
     ...(input.ports === undefined ? {} : { [TAG.ports]: portsText(input.ports) }),
     [TAG.role]: input.roleIsGiven ? 'given' : 'own',
+    ...(isUsual(input.iam) ? {} : { [TAG.iam]: `${input.iam.path}${input.iam.prefix}` }),
     [TAG.version]: input.version,
   };
 }

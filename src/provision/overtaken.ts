@@ -1,6 +1,7 @@
 import { failed, ToolError } from '../core/errors.ts';
 import { NOT_YET_VISIBLE } from './creation.ts';
-import { resourceNames } from './names.ts';
+import { iamNames } from './iam-names.ts';
+import { commonName } from './names.ts';
 import type { PlanStep } from './plan.ts';
 import type { Ec2Port, IamPort } from './ports.ts';
 import type { BastionSpec } from './spec.ts';
@@ -59,14 +60,14 @@ async function whatIsGone(
   spec: BastionSpec,
   { ec2, iam }: { readonly ec2: Ec2Port; readonly iam: IamPort },
 ): Promise<readonly string[]> {
-  const names = resourceNames(spec.name, spec.region);
+  const names = iamNames(spec.name, spec.region, spec.iam);
   const was = (kind: PlanStep['kind']): boolean => had.steps.some((step) => step.kind === kind);
   const ownRole = spec.role.kind === 'own';
   const [role, profile, groups, templates] = await Promise.all([
     ownRole && was('role') ? iam.role(names.role) : undefined,
     ownRole && was('instance-profile') ? iam.instanceProfile(names.profile) : undefined,
     had.groupId === '' ? [] : ec2.securityGroups({ ids: [had.groupId] }),
-    had.templateId === '' ? [] : ec2.launchTemplates({ names: [names.common] }),
+    had.templateId === '' ? [] : ec2.launchTemplates({ names: [commonName(spec.name)] }),
   ]);
   return [
     ...(ownRole && was('role') && role === undefined ? ['role'] : []),

@@ -1,5 +1,5 @@
 import { type ApplyDeps, createOrAdopt, visible } from './creation.ts';
-import { IAM_PATH, iamTags } from './names.ts';
+import { iamTags } from './names.ts';
 import type { BastionSpec } from './spec.ts';
 
 /** The IAM half of a bastion whose role is its own: boundary, role, instance profile. */
@@ -16,7 +16,7 @@ export function createBoundary(spec: BastionSpec, name: string, deps: ApplyDeps)
     () =>
       deps.iam.createPolicy({
         name,
-        path: IAM_PATH,
+        path: spec.iam.path,
         description: `fargate-connect: most that bastion ${spec.name} could ever do`,
         document,
         tags: iamTags(spec.tags),
@@ -44,7 +44,7 @@ export function createRole(
       visible(deps, () =>
         deps.iam.createRole({
           name,
-          path: IAM_PATH,
+          path: spec.iam.path,
           description: `fargate-connect: bastion ${spec.name} in ${spec.region}`,
           trust: role.trust,
           boundaryArn,
@@ -63,7 +63,7 @@ export function createProfile(spec: BastionSpec, name: string, deps: ApplyDeps):
   return createOrAdopt(
     `instance profile ${name}`,
     spec.name,
-    () => deps.iam.createInstanceProfile({ name, path: IAM_PATH, tags: iamTags(spec.tags) }),
+    () => deps.iam.createInstanceProfile({ name, path: spec.iam.path, tags: iamTags(spec.tags) }),
     async () => {
       const found = await deps.iam.instanceProfile(name);
       return found === undefined ? undefined : { id: found.arn, tags: found.tags };

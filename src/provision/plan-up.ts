@@ -1,7 +1,8 @@
 import { failed, usage } from '../core/errors.ts';
 import { describeRule, egressChanges, wantedEgress } from './egress.ts';
+import { iamNames } from './iam-names.ts';
 import { type Foreign, type Inventory, standing } from './inventory.ts';
-import { resourceNames, TAG } from './names.ts';
+import { commonName, TAG } from './names.ts';
 import { type Plan, type PlanStep, type ResourceKind, step } from './plan.ts';
 import { admissionOf, reachWarnings } from './reach.ts';
 import { canonicalJson } from './policy-documents.ts';
@@ -18,6 +19,7 @@ export function planUp(inventory: Inventory, spec: BastionSpec, digest: string, 
   const alive = standing(inventory.instances);
   const kept = alive[0];
   if (kept !== undefined) refuseDifferent(kept, spec);
+  refuseOtherNames(inventory, spec);
   const steps = [
     ...roleSteps(inventory, spec),
     ...clearingSteps(inventory, spec, alive),
@@ -55,6 +57,19 @@ function refuseTaken(steps: readonly PlanStep[], inventory: Inventory, spec: Bas
       'fargate-connect up --name OTHER   # another name, nothing in the way',
     ],
     details: { name: spec.name, taken: inTheWay.map((item) => item.id) },
+  });
+}
+
+/** A second role beside the one that a tag speaks of would be found by nobody. */
+function refuseOtherNames({ iam: { path, prefix } }: Inventory, spec: BastionSpec): void {
+  if (spec.role.kind === 'given' || (path === spec.iam.path && prefix === spec.iam.prefix)) return;
+  const flags = `--iam-path ${path}${prefix === '' ? '' : ` --iam-prefix ${prefix}`}`;
+  throw usage('bastion-differs', `bastion ${spec.name} was made with ${flags}`, {
+    hints: [
+      `fargate-connect up --name ${spec.name} ${flags}   # go on with it`,
+      `fargate-connect down --name ${spec.name}   # or end it first`,
+    ],
+    details: { name: spec.name, path, prefix },
   });
 }
 
@@ -99,7 +114,7 @@ function refuseDifferent(instance: Instance, spec: BastionSpec): void {
 }
 
 function roleSteps(inventory: Inventory, spec: BastionSpec): PlanStep[] {
-  const names = resourceNames(spec.name, spec.region);
+  const names = iamNames(spec.name, spec.region, spec.iam);
   const wanted = spec.role;
   if (wanted.kind === 'given')
     return [step('keep', 'instance-profile', wanted.profileName, 'made by an administrator (--role)')];
@@ -185,7 +200,7 @@ const groupFor = (inventory: Inventory, spec: BastionSpec): SecurityGroup | unde
   inventory.groups.find((group) => group.vpcId === spec.network.vpcId);
 
 function groupSteps(inventory: Inventory, spec: BastionSpec, kept: Instance | undefined): PlanStep[] {
-  const { common } = resourceNames(spec.name, spec.region);
+  const common = commonName(spec.name);
   const group = groupFor(inventory, spec);
   const wanted = wantedEgress(spec);
   const text = wanted.map(describeRule).join(', ');
@@ -250,7 +265,7 @@ function launchSteps(
   digest: string,
   now: number,
 ): PlanStep[] {
-  const { common } = resourceNames(spec.name, spec.region);
+  const common = commonName(spec.name);
   const template = inventory.templates[0];
   if (kept !== undefined) {
     const until = kept.tags[TAG.expiresAt] ?? 'its end';

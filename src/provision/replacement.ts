@@ -3,7 +3,7 @@ import { failed, ToolError } from '../core/errors.ts';
 import { standing } from './inventory.ts';
 import { type LaunchDeps, launchInstance, type LaunchSpec } from './launch.ts';
 import { leaseOf } from './lease.ts';
-import { resourceNames, TAG } from './names.ts';
+import { commonName, TAG } from './names.ts';
 import type { Instance, NodesPort } from './ports.ts';
 import { waitUntilReady } from './readiness.ts';
 
@@ -79,7 +79,7 @@ async function sameAgain(
   name: string,
   deps: ReplacementDeps,
 ): Promise<{ readonly spec: LaunchSpec; readonly templateId: string }> {
-  const { common } = resourceNames(name, deps.region);
+  const common = commonName(name);
   const [templates, pools] = await Promise.all([
     deps.ec2.launchTemplates({ names: [common] }),
     deps.ec2.fleetPools(lost.tags['aws:ec2:fleet-id'] ?? ''),

@@ -1,4 +1,5 @@
 import { usage } from '../core/errors.ts';
+import type { IamNaming } from './iam-names.ts';
 import type { NetworkChoice } from './network.ts';
 import type { GroupRule, Image, Market, SecurityGroup, Tags } from './ports.ts';
 
@@ -39,6 +40,7 @@ export interface BastionSpec {
   readonly cluster: string | undefined;
   readonly network: NetworkChoice;
   readonly role: RoleSpec;
+  readonly iam: IamNaming;
   /** Types in order of preference. */
   readonly types: readonly string[];
   readonly images: readonly Image[];

@@ -75,6 +75,8 @@ export async function tearDown(
   scope: InventoryScope,
   deps: TeardownDeps,
 ): Promise<TeardownResult> {
+  // The tags that told it go with the first things deleted.
+  const own = { ...scope, iam: first.iam };
   const deleted: PlanStep[] = [];
   const problems = new Map<string, unknown>();
   let inventory = first;
@@ -86,7 +88,7 @@ export async function tearDown(
       deps.signal.throwIfAborted();
       await runStep(step, round, deps, deleted, problems);
     }
-    inventory = await readInventory(deps, scope);
+    inventory = await readInventory(deps, own);
     const found = [...problems.values()];
     // Time does not cure a missing permission, but it frees what is in use.
     if (found.some(isDenied)) break;

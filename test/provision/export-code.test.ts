@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { type CodeFormat, exportBastion } from '../../src/provision/export-code.ts';
+import { USUAL_IAM } from '../../src/provision/iam-names.ts';
 import { type ExportedBastion, referenceTo } from '../../src/provision/exported-bastion.ts';
 
 const documents = {
@@ -11,6 +12,7 @@ const documents = {
 
 const bastion: ExportedBastion = {
   region: 'eu-west-1',
+  iam: USUAL_IAM,
   name: 'fargate-connect-code-code',
   description: 'fargate-connect: bastion code, nothing comes in',
   documents,

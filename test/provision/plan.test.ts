@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Foreign, Inventory } from '../../src/provision/inventory.ts';
-import { resourceNames, TAG } from '../../src/provision/names.ts';
+import { iamNames, USUAL_IAM } from '../../src/provision/iam-names.ts';
+import { commonName, TAG } from '../../src/provision/names.ts';
 import { describePlan } from '../../src/provision/plan-text.ts';
 import { planDown } from '../../src/provision/plan-down.ts';
 import { planUp } from '../../src/provision/plan-up.ts';
@@ -9,11 +10,12 @@ import type { Instance, SecurityGroup } from '../../src/provision/ports.ts';
 import type { BastionSpec } from '../../src/provision/spec.ts';
 import { NOW, sampleSpec } from './sample-spec.ts';
 
-const names = resourceNames('default', 'eu-west-1');
+const names = { ...iamNames('default', 'eu-west-1', USUAL_IAM), common: commonName('default') };
 const tags = sampleSpec().tags;
 
 const empty: Inventory = {
   name: 'default',
+  iam: USUAL_IAM,
   role: undefined,
   profile: undefined,
   boundary: undefined,
@@ -315,6 +317,12 @@ describe('the plan of up', () => {
       { clientGroups: [{ id: 'sg-clients', vpcId: 'vpc-1', egress: [] }] },
       'bastion-differs',
     ],
+    [
+      'other IAM names than a tag speaks of',
+      { ...full, iam: { path: '/team/', prefix: 't-' } },
+      {},
+      'bastion-differs',
+    ],
     ['another cluster', full, { cluster: 'prod' }, 'bastion-differs'],
     [
       'a template of somebody else',
@@ -348,6 +356,12 @@ describe('what is not in the way of the plan', () => {
   it.each([
     ['a group of that name in another VPC', empty, foreign('security group', 'sg-9', { vpcId: 'vpc-9' }), {}],
     ['a group that only has our tag', empty, foreign('security group', 'sg-9', { holdsName: false }), {}],
+    [
+      'IAM names that a tag speaks of, where a role is given',
+      { ...empty, iam: { path: '/team/', prefix: '' } },
+      foreign('role', 'r'),
+      { role: given },
+    ],
     ['a role, where one is given', empty, foreign('role', 'r'), { role: given }],
     ['a template, where nothing is launched', full, foreign('launch template', 'lt-9'), {}],
   ] as const)('%s', (_what, inventory, item, change) => {

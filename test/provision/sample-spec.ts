@@ -1,3 +1,4 @@
+import { USUAL_IAM } from '../../src/provision/iam-names.ts';
 import { resourceTags } from '../../src/provision/names.ts';
 import type { GroupRule } from '../../src/provision/ports.ts';
 import type { BastionSpec } from '../../src/provision/spec.ts';
@@ -10,6 +11,7 @@ export const SCOPE = {
   region: 'eu-west-1',
   accountId: '111122223333',
   partition: 'aws',
+  iam: USUAL_IAM,
 } as const;
 
 const ADMITS_VPC: GroupRule = { protocol: 'tcp', fromPort: 5432, toPort: 5432, cidr: '10.0.0.0/16' };
@@ -47,6 +49,7 @@ export function sampleSpec(change: Partial<BastionSpec> = {}): BastionSpec {
         document: '{"Version":"2012-10-17","Statement":[]}',
       },
     },
+    iam: USUAL_IAM,
     types: ['t4g.micro', 't3.micro'],
     images: [
       { id: 'ami-arm', architecture: 'arm64', rootDevice: '/dev/xvda', volumeGiB: 8 },
@@ -68,6 +71,7 @@ export function sampleSpec(change: Partial<BastionSpec> = {}): BastionSpec {
       idleMinutes: 30,
       cluster: 'demo',
       roleIsGiven: false,
+      iam: USUAL_IAM,
       ports: [5432],
       version: '0.1.0',
     }),

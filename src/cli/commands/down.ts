@@ -3,22 +3,33 @@ import { interrupted, ToolError } from '../../core/errors.ts';
 import type { Inventory, InventoryScope } from '../../provision/inventory.ts';
 import type { Identity } from '../../provision/ports.ts';
 import type { TeardownResult } from '../../provision/teardown.ts';
+import type { IamNaming } from '../../provision/iam-names.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import { addIamFlags, type IamFlags, iamFlagsOf, iamNaming } from '../iam-flags.ts';
 
 export interface DownOptions {
   readonly name: string;
   readonly all: boolean;
   /** Also while others are connected. */
   readonly force: boolean;
+  /** As typed. */
+  readonly iam: IamFlags;
+}
+
+interface DownFlags extends IamFlags {
+  readonly name: string;
+  readonly all?: boolean;
+  readonly force?: boolean;
 }
 
 export function downCommand(invoke: Invoke, run: Run<DownOptions> = runDown): Command {
-  return new Command('down')
+  const command = new Command('down')
     .description('delete everything that up made, found by tags; verify; name what is left')
     .option('--name <name>', 'name of the bastion', 'default')
     .option('--all', 'every bastion of this account and region')
-    .option('--force', "also while other people's sessions are open")
+    .option('--force', "also while other people's sessions are open");
+  return addIamFlags(command)
     .addHelpText(
       'after',
       `
@@ -29,8 +40,12 @@ Examples:
   $ fargate-connect down --name orders --yes
   $ fargate-connect down --all`,
     )
-    .action((flags: { name: string; all?: boolean; force?: boolean }, command: Command) =>
-      invoke(run, { name: flags.name, all: flags.all === true, force: flags.force === true }, command),
+    .action((flags: DownFlags, command: Command) =>
+      invoke(
+        run,
+        { name: flags.name, all: flags.all === true, force: flags.force === true, iam: iamFlagsOf(flags) },
+        command,
+      ),
     );
 }
 
@@ -47,11 +62,12 @@ async function runDown(options: DownOptions, context: CommandContext): Promise<v
   const account = await context.account();
   const [ec2, iam, identityPort] = await Promise.all([account.ec2(), account.iam(), account.identity()]);
   const identity = await identityPort.caller();
-  const names = options.all ? await allNames(context) : [checkBastionName(options.name)];
+  const naming = await iamNaming(options.iam, context);
+  const names = options.all ? await allNames(naming, context) : [checkBastionName(options.name)];
   const targets = await Promise.all(
     names.map(async (name): Promise<Target> => {
       const { accountId, partition } = identity;
-      const scope = { name, region: account.region, accountId, partition };
+      const scope = { name, region: account.region, accountId, partition, iam: naming };
       return { scope, inventory: await readInventory({ ec2, iam }, scope) };
     }),
   );
@@ -73,11 +89,11 @@ async function runDown(options: DownOptions, context: CommandContext): Promise<v
 }
 
 /** Strict: with a listing that is denied, something could stay unseen. */
-async function allNames(context: CommandContext): Promise<readonly string[]> {
+async function allNames(naming: IamNaming, context: CommandContext): Promise<readonly string[]> {
   const { findNames } = await import('../../provision/inventory.ts');
   const account = await context.account();
   const [ec2, iam] = await Promise.all([account.ec2(), account.iam()]);
-  return findNames({ ec2, iam }, account.region);
+  return findNames({ ec2, iam }, account.region, naming);
 }
 
 /** Nobody is cut off unasked, and nothing goes before the person has seen what. */

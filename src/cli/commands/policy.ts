@@ -4,6 +4,7 @@ import type { CodeFormat } from '../../provision/export-code.ts';
 import { POLICY_KIND_NAMES, POLICY_KINDS, type PolicyKindName } from '../../provision/policy-kinds.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import { addIamFlags, type IamFlags, iamFlagsOf, iamNaming } from '../iam-flags.ts';
 
 export interface PolicyOptions {
   readonly kind: PolicyKindName;
@@ -15,9 +16,11 @@ export interface PolicyOptions {
   /** For `session-document`: the database to look up. */
   readonly database: string | undefined;
   readonly format: 'json' | CodeFormat;
+  /** As typed. */
+  readonly iam: IamFlags;
 }
 
-interface PolicyFlags {
+interface PolicyFlags extends IamFlags {
   readonly name: string;
   readonly account?: string;
   readonly vpc: string;
@@ -37,7 +40,7 @@ interface PolicyFlags {
 }
 
 export function policyCommand(invoke: Invoke, run: Run<PolicyOptions> = runPolicy): Command {
-  return new Command('policy')
+  const command = new Command('policy')
     .description('the least-privilege IAM document for a job')
     .addArgument(new Argument('<kind>', 'for whom').choices(POLICY_KIND_NAMES))
     .option('--name <bastion>', 'only this bastion', '*')
@@ -62,7 +65,8 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyOptions> = runPolic
       new Option('--format <format>', 'bastion: all of it as code: role, group, launch template')
         .choices(['json', 'terraform', 'cloudformation'])
         .default('json'),
-    )
+    );
+  return addIamFlags(command)
     .addHelpText(
       'after',
       `
@@ -88,6 +92,7 @@ const optionsOf = (kind: PolicyKindName, flags: PolicyFlags): PolicyOptions => (
   account: flags.account,
   database: flags.db,
   format: flags.format,
+  iam: iamFlagsOf(flags),
   values: {
     vpc: flags.vpc,
     subnet: flags.subnet,
@@ -109,14 +114,20 @@ async function runPolicy(options: PolicyOptions, context: CommandContext): Promi
     await printCode(options, options.format, context);
     return;
   }
-  const [{ MANAGED_POLICY_LIMIT, printPolicy }, { readPolicy }] = await Promise.all([
+  const [{ MANAGED_POLICY_LIMIT, printPolicy }, { withIamNaming }, { readPolicy }] = await Promise.all([
     import('../../provision/policy-kinds.ts'),
+    import('../../provision/iam-names.ts'),
     import('../bastion-spec.ts'),
   ]);
+  const iam = await iamNaming(options.iam, context);
   const folder = context.assets('policies');
   const files = POLICY_KINDS[options.kind].files;
   const templates = Object.fromEntries(
-    await Promise.all(files.map(async (file) => [file, await readPolicy(folder, `${file}.json`)] as const)),
+    await Promise.all(
+      files.map(
+        async (file) => [file, withIamNaming(await readPolicy(folder, `${file}.json`), iam)] as const,
+      ),
+    ),
   );
   const { cluster, container } = context.settings;
   const printed = printPolicy(options.kind, templates, {
@@ -156,6 +167,7 @@ async function printCode(options: PolicyOptions, format: CodeFormat, context: Co
   const folder = context.assets('policies');
   const { cluster } = context.settings;
   const where = await whereabouts(options, context);
+  const iam = await iamNaming(options.iam, context);
   const values = {
     ...where,
     ...options.values,
@@ -170,7 +182,7 @@ async function printCode(options: PolicyOptions, format: CodeFormat, context: Co
     document(options.kind),
     document(`bastion-boundary${suffix}`),
   ]);
-  await writeCode(format, options, where, { trust, policy, boundary }, context);
+  await writeCode(format, options, where, { trust, policy, boundary }, iam, context);
 }
 
 /** Account, partition and region; without credentials they stay placeholders, because a document needs no account to be read. */

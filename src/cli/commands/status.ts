@@ -4,11 +4,19 @@ import type { AwsAccount } from '../../aws/account.ts';
 import type { Ec2Port, Instance } from '../../provision/ports.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import { addIamFlags, type IamFlags, iamFlagsOf, iamNaming } from '../iam-flags.ts';
 
 export interface StatusOptions {
   /** Undefined = all. */
   readonly name: string | undefined;
   readonly allRegions: boolean;
+  /** As typed. */
+  readonly iam: IamFlags;
+}
+
+interface StatusFlags extends IamFlags {
+  readonly name?: string;
+  readonly allRegions?: boolean;
 }
 
 /** One row; these fields are what `--json` prints, and stable. */
@@ -42,10 +50,11 @@ export interface BastionStatus {
 }
 
 export function statusCommand(invoke: Invoke, run: Run<StatusOptions> = runStatus): Command {
-  return new Command('status')
+  const command = new Command('status')
     .description('bastions: age, time left, sessions, cost so far')
     .option('--name <name>', 'only this bastion')
-    .option('--all-regions', 'look in every region of the account')
+    .option('--all-regions', 'look in every region of the account');
+  return addIamFlags(command)
     .addHelpText(
       'after',
       `
@@ -53,8 +62,12 @@ Examples:
   $ fargate-connect status
   $ fargate-connect status --all-regions --json`,
     )
-    .action((flags: { name?: string; allRegions?: boolean }, command: Command) =>
-      invoke(run, { name: flags.name, allRegions: flags.allRegions === true }, command),
+    .action((flags: StatusFlags, command: Command) =>
+      invoke(
+        run,
+        { name: flags.name, allRegions: flags.allRegions === true, iam: iamFlagsOf(flags) },
+        command,
+      ),
     );
 }
 
@@ -109,9 +122,10 @@ async function bastionsIn(
   const [ec2, iam, nodesPort] = await Promise.all([account.ec2(), account.iam(), account.nodes()]);
   const tag =
     options.name === undefined ? { key: TAG.bastion } : { key: TAG.bastion, values: [options.name] };
+  const naming = await iamNaming(options.iam, context);
   const [instances, found] = await Promise.all([
     ec2.instances({ tag, states: LIVING }),
-    ifAllowed(context, 'leftovers-unknown', () => findNames({ ec2, iam }, account.region)),
+    ifAllowed(context, 'leftovers-unknown', () => findNames({ ec2, iam }, account.region, naming)),
   ]);
   const [nodes, noticed] = await Promise.all([
     nodesPort.nodes(instances.map((instance) => instance.id)),

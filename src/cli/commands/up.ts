@@ -3,6 +3,7 @@ import { interrupted } from '../../core/errors.ts';
 import type { Plan } from '../../provision/plan.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import { addIamFlags, type IamFlags, iamFlagsOf, iamWords } from '../iam-flags.ts';
 import type { UpFacts } from '../up-text.ts';
 
 export interface UpOptions {
@@ -28,9 +29,11 @@ export interface UpOptions {
   readonly allowDatabases: readonly string[];
   readonly egressPorts: readonly number[];
   readonly clientSecurityGroups: readonly string[];
+  /** As typed. */
+  readonly iam: IamFlags;
 }
 
-interface UpFlags {
+interface UpFlags extends IamFlags {
   readonly name: string;
   readonly ttl?: string;
   readonly idle?: string;
@@ -57,7 +60,7 @@ const list = (text: string, before: unknown): readonly string[] => [
 ];
 
 export function upCommand(invoke: Invoke, run: Run<UpOptions> = runUp): Command {
-  return new Command('up')
+  const command = new Command('up')
     .description('a bastion: least privilege, spot, no inbound ports, ends itself')
     .option('--name <name>', 'name of the bastion', 'default')
     .option('--ttl <duration>', 'absolute end, e.g. 8h; extends a running one (default: 8h)')
@@ -105,7 +108,8 @@ export function upCommand(invoke: Invoke, run: Run<UpOptions> = runUp): Command 
         'for the role we make, or "none" (default: always one)',
       ),
     )
-    .addOption(group('Roles:', '--kms-key <arn>', "the cluster's exec sessions are encrypted with it"))
+    .addOption(group('Roles:', '--kms-key <arn>', "the cluster's exec sessions are encrypted with it"));
+  return addIamFlags(command)
     .addHelpText(
       'after',
       `
@@ -147,6 +151,7 @@ async function optionsOf(flags: UpFlags): Promise<UpOptions> {
     allowDatabases: flags.allowDb ?? [],
     egressPorts: (flags.egressPort ?? []).map((port) => parsePort(port, '--egress-port')),
     clientSecurityGroups: flags.clientSecurityGroup ?? [],
+    iam: iamFlagsOf(flags),
   };
 }
 
@@ -194,7 +199,7 @@ async function runUp(options: UpOptions, context: CommandContext): Promise<void>
       type: 'note',
       level: 'warning',
       code: 'unfinished',
-      message: `not finished; fargate-connect down${named} removes what exists by now, up goes on with it`,
+      message: `not finished; fargate-connect down${named}${iamWords(spec.iam)} removes what exists by now, up goes on with it`,
     });
     throw error;
   }

@@ -46,6 +46,7 @@ describe('up', () => {
       allowDatabases: [],
       egressPorts: [],
       clientSecurityGroups: [],
+      iam: {},
     });
   });
 
@@ -97,11 +98,22 @@ describe('up', () => {
 
 describe('down, status, policy', () => {
   it('down', async () => {
-    expect(await parsed<DownOptions>(downCommand, [])).toEqual({ name: 'default', all: false, force: false });
+    expect(await parsed<DownOptions>(downCommand, [])).toEqual({
+      name: 'default',
+      all: false,
+      force: false,
+      iam: {},
+    });
     expect(await parsed<DownOptions>(downCommand, ['--name', 'x', '--all', '--force'])).toEqual({
       name: 'x',
       all: true,
       force: true,
+      iam: {},
+    });
+    const team = ['--iam-path', '/team/', '--iam-prefix', 'team-'];
+    expect((await parsed<DownOptions>(downCommand, team)).iam).toEqual({
+      iamPath: '/team/',
+      iamPrefix: 'team-',
     });
   });
 
@@ -109,6 +121,7 @@ describe('down, status, policy', () => {
     expect(await parsed<StatusOptions>(statusCommand, ['--all-regions'])).toEqual({
       name: undefined,
       allRegions: true,
+      iam: {},
     });
   });
 
