@@ -47,6 +47,46 @@ describe('fargate-connect sandbox', () => {
   });
 });
 
+describe('sandbox --fault', () => {
+  const EXEC = ['exec', 'orders-api', '--cluster', 'demo', '--container', 'app', '--', 'cat'];
+
+  it('makes sessions meet what it names, as often as it is given', async () => {
+    const { process, ready } = await startSandbox([
+      ...['--fault', 'cut-client=every:300000'],
+      ...['--fault', 'drop=0.01,duplicate=0.05,reorder=0.05'],
+    ]);
+    const input = 'sixteen bytes, \n'.repeat(12_500);
+    const result = await cli(EXEC, { env: ready.env, input });
+    expect(result.status).toBe(0);
+    expect(result.stdout).toBe(input);
+    expect(result.stderr).toContain('connected again');
+    process.kill('SIGTERM');
+    await process.finished;
+  });
+
+  it.each([
+    'delay=5ms',
+    'slow-agent',
+    'cut-agent=every:5000',
+    'close-1000=after:3000',
+    'cut-agent=after:200ms',
+    'refuse-resume=403',
+  ])('%s is outlived by a short command', async (fault) => {
+    const { process, ready } = await startSandbox(['--fault', fault]);
+    const result = await cli(EXEC, { env: ready.env, input: 'hello\n' });
+    expect(result).toMatchObject({ status: 0, stdout: 'hello\n' });
+    process.kill('SIGTERM');
+    await process.finished;
+  });
+
+  it('that nobody understands is a usage error', async () => {
+    expect(await cli(['sandbox', '--fault', 'drop=often'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('fault "drop=often" is not understood') as string,
+    });
+  });
+});
+
 describe('the official AWS CLI against it', () => {
   const aws = onPath('aws');
 
