@@ -51,10 +51,8 @@ describe('sandbox --fault', () => {
   const EXEC = ['exec', 'orders-api', '--cluster', 'demo', '--container', 'app', '--', 'cat'];
 
   it('makes sessions meet what it names, as often as it is given', async () => {
-    const { process, ready } = await startSandbox([
-      ...['--fault', 'cut-client=every:300000'],
-      ...['--fault', 'drop=0.01,duplicate=0.05,reorder=0.05'],
-    ]);
+    const faults = ['cut-client=every:300000', 'drop=0.01,duplicate=0.05,reorder=0.05'];
+    const { process, ready } = await startSandbox(faults.flatMap((fault) => ['--fault', fault]));
     const input = 'sixteen bytes, \n'.repeat(12_500);
     const result = await cli(EXEC, { env: ready.env, input });
     expect(result.status).toBe(0);
