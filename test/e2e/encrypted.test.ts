@@ -1,5 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { DescribeKeyCommand, KMSClient } from '@aws-sdk/client-kms';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { clientConfig } from '../sandbox/support/client-config.ts';
 import { cli, CliProcess, PtyProcess } from '../support/cli-process.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
@@ -36,6 +38,26 @@ describe('sessions under a KMS key', () => {
       });
     },
   );
+
+  describe('on the bastion', () => {
+    beforeAll(async () => {
+      const kms = new KMSClient(clientConfig(sandbox().env));
+      const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId: 'alias/session-manager' }));
+      const up = ['up', '--cluster', 'demo', '--yes', '--kms-key', KeyMetadata?.Arn ?? ''];
+      expect(await cli(up, { env: sandbox().env })).toMatchObject({ status: 0 });
+    });
+    afterAll(() => cli(['down', '--all', '--yes', '--force'], { env: sandbox().env }));
+
+    it('a shell on a terminal, of type Standard_Stream', async () => {
+      const before = keysAsked(sandbox());
+      const shell = new PtyProcess(['shell'], { env: sandbox().env });
+      await shell.until(/[$#] $/);
+      await shell.type('echo six times seven is $((6*7))\r', /six times seven is 42\n/);
+      shell.write('exit\r');
+      expect(await shell.exit()).toMatchObject({ status: 0 });
+      expect(keysAsked(sandbox())).toBe(before + 1);
+    });
+  });
 
   it('without the right to the key: exit 4 that names the action, and no session left behind', async () => {
     const env = sandbox().createPrincipal({
