@@ -195,6 +195,7 @@ function specOf(options: CodeOptions): BastionSpec {
     clientGroups: clientGroupId === undefined ? [] : [{ id: clientGroupId, vpcId: '', egress: [] }],
     expiresAt: 0,
     extends: false,
+    asked: { idle: false, types: false, subnets: false },
     idleMinutes: DEFAULT_IDLE_MINUTES,
     userData: renderUserData(options.userDataFiles, {
       bastion: name,

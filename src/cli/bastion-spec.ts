@@ -90,6 +90,11 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
     clientGroups,
     expiresAt,
     extends: options.ttlGiven,
+    asked: {
+      idle: options.idleGiven,
+      types: options.types.length > 0,
+      subnets: options.subnets.length > 0,
+    },
     idleMinutes: options.idleMinutes,
     userData: renderUserData(await readUserDataFiles(context.assets('userdata')), {
       bastion: name,

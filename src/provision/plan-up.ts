@@ -2,8 +2,9 @@ import { failed, usage } from '../core/errors.ts';
 import { describeRule, egressChanges, wantedEgress } from './egress.ts';
 import { iamNames } from './iam-names.ts';
 import { type Foreign, type Inventory, standing } from './inventory.ts';
+import { leaseOf } from './lease.ts';
 import { commonName, TAG } from './names.ts';
-import { type Plan, type PlanStep, type ResourceKind, step } from './plan.ts';
+import { type Plan, type PlanStep, type PlanWarning, type ResourceKind, step } from './plan.ts';
 import { admissionOf, reachWarnings } from './reach.ts';
 import { canonicalJson } from './policy-documents.ts';
 import type { Instance, LaunchTemplate, SecurityGroup } from './ports.ts';
@@ -28,7 +29,13 @@ export function planUp(inventory: Inventory, spec: BastionSpec, digest: string, 
     ...launchSteps(inventory, spec, kept, digest, now),
   ];
   refuseTaken(steps, inventory, spec);
-  return { steps, warnings: reachWarnings(spec, groupFor(inventory, spec)?.id) };
+  return {
+    steps,
+    warnings: [
+      ...(kept === undefined ? [] : keptWarnings(kept, spec)),
+      ...reachWarnings(spec, groupFor(inventory, spec)?.id),
+    ],
+  };
 }
 
 const FOREIGN_KIND: Partial<Record<ResourceKind, Foreign['kind']>> = {
@@ -98,19 +105,44 @@ function refuseDifferent(instance: Instance, spec: BastionSpec): void {
     });
   }
   const cluster = instance.tags[TAG.cluster];
-  if (spec.cluster !== undefined && cluster !== spec.cluster) {
-    throw usage(
-      'bastion-differs',
-      `bastion ${spec.name} was made for ${cluster === undefined ? 'tunnels only' : `cluster ${cluster}`}, not for cluster ${spec.cluster}`,
-      {
-        hints: [
-          `fargate-connect up --name OTHER --cluster ${spec.cluster}   # a second one`,
-          `fargate-connect down --name ${spec.name}   # or end the first`,
-        ],
-        details: { name: spec.name, cluster, wanted: spec.cluster },
-      },
-    );
-  }
+  if (cluster === spec.cluster) return;
+  const purpose = (of: string | undefined): string => (of === undefined ? 'tunnels only' : `cluster ${of}`);
+  const wanted = spec.cluster === undefined ? '--tunnel-only' : `--cluster ${spec.cluster}`;
+  throw usage(
+    'bastion-differs',
+    `bastion ${spec.name} was made for ${purpose(cluster)}, not for ${purpose(spec.cluster)}`,
+    {
+      hints: [
+        `fargate-connect up --name OTHER ${wanted}   # a second one`,
+        `fargate-connect down --name ${spec.name}   # or end the first`,
+      ],
+      details: { name: spec.name, cluster, wanted: spec.cluster },
+    },
+  );
+}
+
+/** What was asked for and is settled for as long as the instance lives. */
+function keptWarnings(kept: Instance, spec: BastionSpec): readonly PlanWarning[] {
+  const { asked } = spec;
+  const idle = leaseOf(kept).idleMinutes;
+  const stays: readonly (readonly [boolean, string])[] = [
+    [spec.market === 'on-demand' && kept.market === 'spot', 'it runs as spot, whatever --on-demand says'],
+    [asked.types && !spec.types.includes(kept.type), `it is a ${kept.type}, whatever --type says`],
+    [
+      asked.subnets && !spec.network.subnets.some((subnet) => subnet.id === kept.subnetId),
+      `it lives in ${kept.subnetId}, whatever --subnet says`,
+    ],
+    [
+      asked.idle && idle !== undefined && idle !== spec.idleMinutes,
+      `it ends ${idle === 0 ? 'never' : `after ${idle ?? ''} minutes`} without a session, whatever --idle says`,
+    ],
+  ];
+  return stays
+    .filter(([differs]) => differs)
+    .map(([, what]) => ({
+      code: 'bastion-kept',
+      message: `bastion ${spec.name} is kept: ${what}; fargate-connect down --name ${spec.name} ends it first`,
+    }));
 }
 
 function roleSteps(inventory: Inventory, spec: BastionSpec): PlanStep[] {

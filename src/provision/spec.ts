@@ -55,6 +55,8 @@ export interface BastionSpec {
   readonly expiresAt: number;
   /** True when a lifetime was asked for: a running bastion is extended then. */
   readonly extends: boolean;
+  /** What else was asked for, and a running bastion cannot become. */
+  readonly asked: { readonly idle: boolean; readonly types: boolean; readonly subnets: boolean };
   readonly idleMinutes: number;
   readonly userData: string;
   /** Of every resource. */

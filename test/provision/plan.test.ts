@@ -323,6 +323,7 @@ describe('the plan of up', () => {
       {},
       'bastion-differs',
     ],
+    ['tunnels only, where a cluster is served', full, { cluster: undefined }, 'bastion-differs'],
     ['another cluster', full, { cluster: 'prod' }, 'bastion-differs'],
     [
       'a template of somebody else',
@@ -348,6 +349,25 @@ describe('the plan of up', () => {
     expect(() => planUp(inventory, sampleSpec(change), 'new', NOW)).toThrow(
       expect.objectContaining({ code }) as Error,
     );
+  });
+});
+
+describe('what a running bastion cannot become', () => {
+  const warnings = (change: Partial<BastionSpec>): readonly string[] =>
+    planUp(full, sampleSpec(change), 'new', NOW).warnings.map(({ message }) => message);
+  const asked = { idle: true, types: true, subnets: true };
+  const elsewhere = { ...sampleSpec().network, subnets: [] };
+  it.each([
+    ['on-demand', { market: 'on-demand' }, 'it runs as spot, whatever --on-demand says'],
+    ['another type', { asked, types: ['t3.micro'] }, 'it is a t4g.micro, whatever --type says'],
+    ['another subnet', { asked, network: elsewhere }, 'it lives in subnet-1, whatever --subnet says'],
+    ['another idle end', { asked, idleMinutes: 60 }, 'it ends after 30 minutes without a session'],
+  ] as const)('%s is said', (_what, change, text) => {
+    expect(warnings(change)).toEqual([expect.stringContaining(`bastion default is kept: ${text}`)]);
+  });
+  it('nothing is said of what was not asked for, or is so', () => {
+    expect(warnings({ types: ['t3.micro'], network: elsewhere, idleMinutes: 60 })).toEqual([]);
+    expect(warnings({ asked })).toEqual([]);
   });
 });
 

@@ -62,6 +62,7 @@ export function sampleSpec(change: Partial<BastionSpec> = {}): BastionSpec {
     clientGroups: [],
     expiresAt,
     extends: false,
+    asked: { idle: false, types: false, subnets: false },
     idleMinutes: 30,
     userData: '#!/bin/bash\n',
     tags: resourceTags({

@@ -11,6 +11,8 @@ export interface UpOptions {
   readonly ttlMs: number;
   /** `--ttl` was typed: a running bastion is extended then. */
   readonly ttlGiven: boolean;
+  /** `--idle` was typed: a running bastion keeps its own, and that is said. */
+  readonly idleGiven: boolean;
   /** 0 = never. */
   readonly idleMinutes: number;
   readonly vpc: string | undefined;
@@ -136,6 +138,7 @@ async function optionsOf(flags: UpFlags): Promise<UpOptions> {
     name: flags.name,
     ttlMs: flags.ttl === undefined ? DEFAULT_TTL_MS : parseTtl(flags.ttl),
     ttlGiven: flags.ttl !== undefined,
+    idleGiven: flags.idle !== undefined,
     idleMinutes: flags.idle === undefined ? DEFAULT_IDLE_MINUTES : parseIdle(flags.idle),
     vpc: flags.vpc,
     subnets: flags.subnet ?? [],

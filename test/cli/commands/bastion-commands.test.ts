@@ -31,6 +31,7 @@ describe('up', () => {
       name: 'default',
       ttlMs: 8 * 3_600_000,
       ttlGiven: false,
+      idleGiven: false,
       idleMinutes: 30,
       vpc: undefined,
       subnets: [],
