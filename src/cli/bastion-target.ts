@@ -17,14 +17,11 @@ export async function findBastion(context: CommandContext, name: string | undefi
   const [bastion] = running;
   if (bastion === undefined) {
     const starting = found.find((each) => each.state === 'pending');
-    if (starting?.replaces !== undefined) return untilRunning(starting, look, context);
-    throw noMatch(
-      'no-bastion',
-      starting === undefined
-        ? `no bastion${name === undefined ? '' : ` ${name}`} runs in this region`
-        : `bastion ${starting.name} is still starting`,
-      { hints: ['fargate-connect up', 'fargate-connect status'], details: { name } },
-    );
+    if (starting !== undefined) return untilRunning(starting, look, context);
+    throw noMatch('no-bastion', `no bastion${name === undefined ? '' : ` ${name}`} runs in this region`, {
+      hints: ['fargate-connect up', 'fargate-connect status'],
+      details: { name },
+    });
   }
   const names = [...new Set(running.map((each) => each.name))];
   if (names.length > 1) {
@@ -53,7 +50,7 @@ async function answers(bastion: Bastion, context: CommandContext): Promise<boole
 
 const RUNNING_DEADLINE_MS = 60_000;
 
-/** A replacement whose predecessor has gone already: it is a matter of seconds. */
+/** Launched a moment ago, by `up --no-wait` or in the place of another: it is a matter of seconds. */
 async function untilRunning(
   starting: Bastion,
   look: () => Promise<readonly Bastion[]>,

@@ -445,6 +445,7 @@ describe('deployed', () => {
     const [instanceId] = fleet.Instances?.[0]?.InstanceIds ?? [];
     const shell = await run('shell', '--name', 'code', '--', 'echo', 'here');
     expect([shell.status, shell.stdout]).toEqual([0, 'here\n']);
+    // The pending instance is waited for, then its agent.
     const status = JSON.parse((await run('status', '--json')).stdout) as {
       readonly bastions: readonly Words[];
     };
