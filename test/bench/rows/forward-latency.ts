@@ -7,7 +7,8 @@ import { withSandbox } from '../sandbox-process.ts';
 import { percentile } from '../statistics.ts';
 
 const REQUESTS = 1000;
-const WARM_UP = 200;
+/** As many as it takes until the code is compiled. */
+const WARM_UP = 1000;
 const MESSAGE = Buffer.alloc(64, 'q');
 const DEADLINE_MS = 60_000;
 
