@@ -1,6 +1,6 @@
 import type { Bastion } from '../provision/bastion.ts';
 import { describeDuration, dollars, type Price, priceOf } from '../provision/lease.ts';
-import { describePlan } from '../provision/plan-text.ts';
+import { describePlan, paragraph } from '../provision/plan-text.ts';
 import type { Plan } from '../provision/plan.ts';
 import { cheapestPool } from '../provision/pool.ts';
 import type { SpotPrice } from '../provision/ports.ts';
@@ -57,15 +57,24 @@ export function reportPlan(facts: UpFacts, context: CommandContext): void {
     context.report({ type: 'note', level: 'info', code, message });
   for (const line of describePlan(facts.plan, talkWidth(context))) say('plan', line);
   reportWarnings(facts.plan, context);
-  say('network', `network: ${spec.network.vpcId}, ${spec.network.reason}`);
-  say('price', `price: ${costOf(facts).text}`);
+  const explain = (code: string, text: string): void => {
+    for (const line of paragraph(text, talkWidth(context), 2)) say(code, line);
+  };
+  explain('network', `network: ${spec.network.vpcId}, ${spec.network.reason}`);
+  explain('price', `price: ${costOf(facts).text}`);
   const idle = spec.idleMinutes === 0 ? 'never when idle' : `after ${spec.idleMinutes} idle minutes`;
   say('lease', `ends: in ${describeDuration(spec.expiresAt - context.clock.now())}, or ${idle}`);
 }
 
+/** What the reporter writes before a warning. */
+const MARK = 'warning: '.length;
+
 function reportWarnings(plan: Plan, context: CommandContext): void {
-  for (const { code, message } of plan.warnings)
-    context.report({ type: 'note', level: 'warning', code, message });
+  for (const { code, message } of plan.warnings) {
+    const [first = '', ...rest] = paragraph(message, talkWidth(context) - MARK, 2);
+    context.report({ type: 'note', level: 'warning', code, message: first });
+    for (const line of rest) context.report({ type: 'note', level: 'info', code, message: line });
+  }
 }
 
 /** `--dry-run`: everything on stdout, nothing written anywhere else. */
@@ -122,24 +131,27 @@ export function writeDryRun(facts: UpFacts, context: CommandContext): void {
     );
     return;
   }
-  const subnets = spec.network.considered.map((report) => {
-    const mark = spec.network.subnets.some((subnet) => subnet.id === report.subnet.id) ? '*' : ' ';
-    return `  ${mark} ${report.subnet.id}  ${report.subnet.zone}  ${report.way.padEnd(16)}  ${report.reason}`;
+  const width = stdoutWidth(context);
+  const subnets = spec.network.considered.flatMap(({ subnet, way, reason }) => {
+    const mark = spec.network.subnets.some(({ id }) => id === subnet.id) ? '*' : ' ';
+    const start = `  ${mark} ${subnet.id}  ${subnet.zone}  ${way}`;
+    const whole = `${start.padEnd(start.length - way.length + 16)}  ${reason}`;
+    return whole.length <= width ? [whole] : [start, ...paragraph(`        ${reason}`, width, 8)];
   });
   stdout.write(
     [
       `Bastion ${spec.name} in ${spec.region}`,
       '',
       'Plan',
-      ...describePlan(plan, stdoutWidth(context) - 2).map((line) => `  ${line}`),
+      ...describePlan(plan, width - 2).map((line) => `  ${line}`),
       '',
       ...(plan.warnings.length === 0
         ? []
-        : ['Warnings', ...plan.warnings.map((warning) => `  ${warning.message}`), '']),
-      `Network: ${spec.network.vpcId}, ${spec.network.reason}`,
+        : ['Warnings', ...plan.warnings.flatMap(({ message }) => paragraph(`  ${message}`, width, 4)), '']),
+      ...paragraph(`Network: ${spec.network.vpcId}, ${spec.network.reason}`, width, 2),
       ...subnets,
       '',
-      `Price: ${cost.text}`,
+      ...paragraph(`Price: ${cost.text}`, width, 2),
       `Ends: ${new Date(spec.expiresAt).toISOString()}, or after ${spec.idleMinutes} minutes without a session`,
       '',
       'Policies',
@@ -150,6 +162,21 @@ export function writeDryRun(facts: UpFacts, context: CommandContext): void {
       `Nothing was created (user data: ${Buffer.byteLength(spec.userData)} bytes).`,
       '',
     ].join('\n'),
+  );
+}
+
+/** Command and purpose side by side, and below each other where they do not fit. */
+function nextLines(
+  next: readonly (readonly [command: string, purpose: string])[],
+  width: number,
+): readonly string[] {
+  const longest = Math.max(...next.map(([command]) => command.length));
+  const purposes = Math.max(...next.map(([, purpose]) => purpose.length));
+  const column = Math.min(longest, Math.max(0, width - purposes - 5));
+  return next.flatMap(([command, purpose]) =>
+    command.length <= column
+      ? [`  ${command.padEnd(column)}   ${purpose}`]
+      : [`  ${command}`, `  ${' '.repeat(column)}   ${purpose}`],
   );
 }
 
@@ -198,6 +225,5 @@ export function writeResult(result: UpResult, bastion: Bastion | undefined, cont
     [forward, 'a local port to it'],
     [`fargate-connect down${named}`, 'remove everything'],
   ];
-  const width = Math.max(...next.map(([command]) => command.length));
-  for (const [command, purpose] of next) say('next', `  ${command.padEnd(width)}   ${purpose}`);
+  for (const line of nextLines(next, talkWidth(context))) say('next', line);
 }

@@ -32,6 +32,15 @@ export function describePlan(plan: Plan, width = Number.POSITIVE_INFINITY): read
   });
 }
 
+/** A line for people, broken between words where it does not fit; all but the first of the lines are indented. */
+export function paragraph(text: string, width: number, indent: number): readonly string[] {
+  const margin = /^ */.exec(text)?.[0] ?? '';
+  const [first = '', ...rest] = wrapped(text.trimStart(), width - margin.length);
+  // What is broken off has less room than the first line: it is put together and broken again.
+  const more = rest.length === 0 ? [] : wrapped(rest.join(' '), width - indent);
+  return [margin + first, ...more.map((line) => ' '.repeat(indent) + line)];
+}
+
 /** Lines of whole words; a word that is longer than a line gets one of its own. */
 function wrapped(text: string, width: number): readonly string[] {
   const lines: string[] = [];

@@ -96,6 +96,28 @@ describe('up and down on the sandbox', () => {
     expect(writes(before)).toEqual([]);
   });
 
+  it('dry-run on a narrow terminal: no line is broken by it', async () => {
+    const tty = { stdout: true, columns: 80 };
+    const args = ['up', '--cluster', 'demo', '--db', 'billing-db', '--dry-run', '--no-color'];
+    const { stdout } = await cli(args, { env: sandbox().env, tty });
+    const said = stdout.slice(0, stdout.indexOf('\nPolicies\n'));
+    expect(said).toContain('Warnings');
+    for (const line of said.split('\n')) expect([line, line.length <= 80]).toEqual([line, true]);
+    const plain = (await run(...args)).stdout;
+    expect(plain).toMatch(/^ {2}\* subnet-\w+ {2}eu-west-1a {2}nat {15}0\.0\.0\.0\/0 → nat-\w+$/m);
+  });
+
+  it('up on a narrow terminal: no line of its talk is broken by it', async () => {
+    const tty = { stdin: true, stdout: true, stderr: true, columns: 80 };
+    const args = ['up', '--cluster', 'demo', '--db', 'billing-db', '--yes', '--no-wait', '--no-color'];
+    const { status, stderr } = await cli(args, { env: sandbox().env, tty });
+    expect(status).toBe(0);
+    const lines = stderr.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]/g, '').split(/[\r\n]+/);
+    const talk = lines.filter((line) => /^(warning|network|price|ends|bastion| )/.test(line));
+    expect(talk.join(' ').replaceAll(/ +/g, ' ')).toContain('add --allow-db billing-db, or');
+    for (const line of talk) expect([line, line.length <= 80]).toEqual([line, true]);
+  });
+
   it('a second up adopts what exists, and extends it on request', async () => {
     const first = upJson(await run('up', '--cluster', 'demo', '--yes', '--json'));
     const before = sandbox().calls.length;
