@@ -5,7 +5,7 @@ import { DataChannel, type DataChannelEvent } from '../protocol/data-channel.ts'
 import type { OpenSocket } from './message-socket.ts';
 import type { KmsPort, SessionStart, SsmPort, UpgradeSigner } from './ports.ts';
 import { CLIENT_VERSION, type LinkTiming, SessionLink } from './session-link.ts';
-import { sessionNotEnded } from './session-refusals.ts';
+import { agentRefusal, sessionNotEnded } from './session-refusals.ts';
 
 /** What every native session needs from outside. */
 export interface ChannelDeps {
@@ -319,9 +319,7 @@ export class ChannelDriver {
           });
           break;
         case 'closed':
-          this.#finish();
-          this.#settle.resolve({ output: event.output });
-          void this.#link.close();
+          this.#closed(event.output);
           break;
         case 'ignored':
           this.#deps.debug?.(`message ignored: ${event.reason}`);
@@ -337,6 +335,14 @@ export class ChannelDriver {
           event satisfies never;
       }
     }
+  }
+
+  #closed(output: string): void {
+    this.#finish();
+    const refusal = agentRefusal(output, this.#target);
+    if (refusal === undefined) this.#settle.resolve({ output });
+    else this.#settle.reject(refusal);
+    void this.#link.close();
   }
 
   async #provideDataKey(kmsKeyId: string, challenge: string | undefined): Promise<void> {

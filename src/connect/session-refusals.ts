@@ -1,6 +1,6 @@
-import { access, type ToolError } from '../core/errors.ts';
+import { access, type ToolError, transport } from '../core/errors.ts';
 
-/** What AWS forbids in the middle of a session or at its end, as errors of the session. */
+/** What AWS forbids, us or the agent, while a session begins, in the middle of it or at its end, as errors of the session. */
 
 /** `fargate-connect policy KIND` for a session: its id tells only whether ECS Exec started it. */
 const policyHint = (sessionId: string, action: string): string =>
@@ -28,5 +28,46 @@ export function sessionNotEnded(sessionId: string, cause: ToolError): ToolError 
     ],
     details: { sessionId, action },
     cause,
+  });
+}
+
+/** Told apart by their words, because an agent has no codes: amazon-ssm-agent, agent/session. */
+const AGENT_DENIED =
+  /User: (?:\S*?:assumed-role\/)?(\S+?)(?:\/\S*)? is not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)/;
+const CLIENT_DENIED = 'failed on client';
+const NO_DATA_CHANNEL = 'failed to open datachannel with error';
+const BUCKET_UNSEEN = /unable to validate encryption on Amazon S3 bucket\. Error: AccessDenied/;
+const GROUP_UNSEEN = 'encryption is not set up on the selected CloudWatch Logs log group';
+
+/**
+ * What the agent's own role lacked, from what the service says at the end of a session: `agent-denied`, or
+ * `session-log-unverified` where that is one of two reasons. Undefined for every other end.
+ */
+export function agentRefusal(output: string, target: string): ToolError | undefined {
+  const said = output.replace(/\s+/g, ' ').trim();
+  const ofTask = target.startsWith('ecs:');
+  const whose = ofTask ? "the task's role" : "the bastion's role";
+  const policy = (why: string): string =>
+    `fargate-connect policy ${ofTask ? 'task-role' : 'bastion'}   # ${why}, for ${whose}`;
+  if (said.includes(GROUP_UNSEEN))
+    return transport('session-log-unverified', `the session was refused: ${said.replace(/\.$/, '')}`, {
+      hints: [
+        `a group that has a key passes for one without if ${whose} lacks logs:DescribeLogGroups`,
+        policy('with --log-group: grants logs:DescribeLogGroups'),
+        'aws logs describe-log-groups   # has it a kmsKeyId',
+      ],
+      details: { action: 'logs:DescribeLogGroups', target },
+    });
+  const named = said.includes(CLIENT_DENIED) ? null : AGENT_DENIED.exec(said);
+  const action =
+    named?.[2] ??
+    (BUCKET_UNSEEN.test(said) ? 's3:GetEncryptionConfiguration' : undefined) ??
+    (said.includes(NO_DATA_CHANNEL) ? 'ssmmessages:OpenDataChannel' : undefined);
+  if (action === undefined) return undefined;
+  const role = named?.[1];
+  const who = role === undefined ? whose : `${whose} ${role}`;
+  return access('agent-denied', `the agent was refused: ${who} may not call ${action}`, {
+    hints: [`the agent said: ${said}`, policy(`grants ${action}`)],
+    details: { action, role, target },
   });
 }
