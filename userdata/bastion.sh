@@ -93,6 +93,30 @@ start_agent() {
   retry 3 timeout 60 systemctl enable --now amazon-ssm-agent.service || fail "amazon-ssm-agent does not start (is this a minimal image?)"
 }
 
+# An agent that IAM refuses says so in its log, sleeps for half an hour, and is simply not there. A new role is unknown to
+# parts of AWS for seconds, so a refusal counts only after new starts. What the agent can do without is not looked at.
+check_agent() {
+  local log="$FC_ROOT/var/log/amazon/ssm/amazon-ssm-agent.log" seen=0 start i news refused=''
+  for start in 1 2 3; do
+    for ((i = 0; i < 10; i++)); do
+      news=$(tail -c "+$((seen + 1))" "$log" 2>/dev/null) || news=''
+      if [[ $news == *'Set up control channel successfully'* ]]; then return; fi
+      refused=$(sed -nE 's/.*(User: [^ ]+ is not authorized to perform: (ssm:UpdateInstanceInformation|ssmmessages:[A-Za-z]+)).*/\1/p' <<<"$news" | tail -n 1)
+      if [[ -z $refused && $news == *'Failed to dial websocket, status: 403'* ]]; then
+        refused='not authorized to perform: ssmmessages:OpenControlChannel'
+      fi
+      sleep "${FC_RETRY_SECONDS:-1}"
+    done
+    # Slow is not refused: whoever waits for the agent waits on.
+    if [[ -z $refused ]]; then return; fi
+    if ((start < 3)); then
+      seen=$(wc -c <"$log")
+      systemctl restart amazon-ssm-agent.service
+    fi
+  done
+  fail "agent refused: $refused"
+}
+
 #@if install
 readonly PLUGIN_VERSION=1.2.896.0
 readonly SIGNER=7959637124CE093AD501D47A2C4D4AFF6F6757EE
@@ -163,4 +187,5 @@ install_cli
 install_plugin
 install_ecs_connect
 #@end
+check_agent
 say "ready"

@@ -62,6 +62,16 @@ choose() {
   printf '%s\n' "$answer"
 }
 
+# The plugin ends with its input, whatever the command has yet to say, and /dev/null ends at once: a pipe of our own does not.
+hold_input() {
+  local folder
+  if [[ ! /dev/stdin -ef /dev/null ]]; then return; fi
+  folder=$(mktemp -d)
+  mkfifo "$folder/input"
+  exec 0<>"$folder/input"
+  rm -r "$folder"
+}
+
 seen=()
 why=()
 for task in "${tasks[@]}"; do
@@ -83,6 +93,7 @@ for task in "${tasks[@]}"; do
     if [[ ${names[i]} != "$wanted" ]]; then continue; fi
     if [[ ${states[i]} == RUNNING && ${agents[i]} == RUNNING ]]; then
       printf 'ecs_connect.sh: task %s, container %s\n' "${task##*/}" "$wanted" >&2
+      hold_input
       exec aws ecs execute-command --cluster "$cluster" --task "$task" --container "$wanted" \
         --interactive --command "$command"
     fi

@@ -1,6 +1,6 @@
 import { poll } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
-import { failed, ToolError } from '../core/errors.ts';
+import { access, failed, ToolError } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 import { standing } from './inventory.ts';
 import { TAG } from './names.ts';
@@ -19,8 +19,12 @@ export interface ReadinessDeps {
 export interface ReadinessOptions {
   readonly name: string;
   readonly instanceId: string;
-  /** The boot script's verdict counts too: without it `ecs_connect.sh` is not there yet. */
+  /** It is there for `ecs_connect.sh`, which the boot script installs. */
   readonly installs: boolean;
+  /** It boots now, so the verdict of its boot script is awaited; like `installs` unless told. */
+  readonly boots?: boolean;
+  /** Its role, for messages; AWS names it in most of its refusals. */
+  readonly role?: string;
   /** How the subnets reach AWS; named when the agent stays away. */
   readonly networkReason: string;
   readonly deadlineMs?: number;
@@ -48,7 +52,7 @@ export function bootVerdict(consoleOutput: string): BootVerdict {
 /**
  * Waits until the instance runs, its agent is online and its boot script is done. When two `up` launched at once, the
  * older instance stays and the other one is ended; the one that stays is returned.
- * Throws `instance-ended`, `boot-failed`, `agent-not-online`.
+ * Throws `instance-ended`, `boot-failed`, `agent-denied`, `agent-not-online`.
  */
 export async function waitUntilReady(options: ReadinessOptions, deps: ReadinessDeps): Promise<Instance> {
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
@@ -59,8 +63,12 @@ export async function waitUntilReady(options: ReadinessOptions, deps: ReadinessD
   await inStep(deps, 'agent-online', 'agent comes online', () =>
     untilOnline({ ...options, instanceId: instance.id }, end, deps),
   );
-  if (options.installs)
-    await inStep(deps, 'boot-done', 'boot script finishes', () => untilBooted(instance.id, end, deps));
+  // Online alone is not enough: an agent without a control channel pings, and no session reaches it.
+  if (options.boots ?? options.installs) {
+    await inStep(deps, 'boot-done', 'boot script finishes', () =>
+      untilBooted({ ...options, instanceId: instance.id }, end, deps),
+    );
+  }
   return instance;
 }
 
@@ -140,7 +148,7 @@ async function untilOnline(options: ReadinessOptions, end: number, deps: Readine
       const [node] = await deps.nodes.nodes([options.instanceId]);
       if (node?.pingStatus === 'Online') return node;
       verdict = await readVerdict(options.instanceId, deps);
-      if (verdict.kind === 'failed') throw bootFailed(options.instanceId, verdict.reason);
+      if (verdict.kind === 'failed') throw bootFailed(options, verdict.reason);
       const [instance] = await deps.ec2.instances({ ids: [options.instanceId] });
       if (instance !== undefined && instance.state !== 'running' && instance.state !== 'pending')
         throw ended(instance);
@@ -162,15 +170,39 @@ async function readVerdict(instanceId: string, deps: ReadinessDeps): Promise<Boo
   return bootVerdict(await deps.ec2.consoleOutput(instanceId));
 }
 
-function bootFailed(instanceId: string, reason: string): ToolError {
+/** What userdata/bastion.sh found in the agent's log. */
+const AGENT_REFUSED = /^agent refused: .*not authorized to perform: ([a-z-]+:[A-Za-z]+)/;
+
+function bootFailed(options: ReadinessOptions, reason: string): ToolError {
+  const { instanceId, name } = options;
+  const action = AGENT_REFUSED.exec(reason)?.[1];
+  if (action !== undefined) return agentDenied(options, action, reason);
   return failed('boot-failed', `the bastion's boot script failed: ${reason}`, {
     hints: [
       `aws ec2 get-console-output --latest --output text --instance-id ${instanceId}   # all of it`,
-      'fargate-connect down   # removes everything',
+      `fargate-connect down --name ${name}   # removes everything`,
       ...(/download|S3|dnf/.test(reason) ? ['fargate-connect up --tunnel-only   # downloads nothing'] : []),
     ],
     details: { instanceId, reason },
   });
+}
+
+function agentDenied(options: ReadinessOptions, action: string, reason: string): ToolError {
+  const { instanceId, name } = options;
+  const role = /assumed-role\/([^/ ]+)/.exec(reason)?.[1] ?? options.role;
+  const kind = options.installs ? 'bastion' : 'bastion-tunnel-only';
+  return access(
+    'agent-denied',
+    `the agent of ${instanceId} was refused: its role${role === undefined ? '' : ` ${role}`} may not call ${action}`,
+    {
+      hints: [
+        `fargate-connect policy ${kind}   # grants it; it belongs into the role`,
+        'with that in place, its permissions boundary or a service control policy refuses',
+        `fargate-connect down --name ${name}   # then up again: a refused agent sleeps for half an hour`,
+      ],
+      details: { instanceId, action, role, reason },
+    },
+  );
 }
 
 function agentMissing(options: ReadinessOptions, verdict: BootVerdict): ToolError {
@@ -192,13 +224,14 @@ function agentMissing(options: ReadinessOptions, verdict: BootVerdict): ToolErro
   });
 }
 
-async function untilBooted(instanceId: string, end: number, deps: ReadinessDeps): Promise<void> {
+async function untilBooted(options: ReadinessOptions, end: number, deps: ReadinessDeps): Promise<void> {
+  const { instanceId } = options;
   const grace = Math.min(VERDICT_GRACE_MS, Math.max(INTERVAL_MS, remaining(end, deps.clock)));
   try {
     await poll(
       async () => {
         const verdict = await readVerdict(instanceId, deps);
-        if (verdict.kind === 'failed') throw bootFailed(instanceId, verdict.reason);
+        if (verdict.kind === 'failed') throw bootFailed(options, verdict.reason);
         if (verdict.kind === 'running' && verdict.last !== undefined)
           deps.report({ type: 'step-progress', step: 'boot-done', detail: verdict.last });
         return verdict.kind === 'ready' ? true : undefined;
@@ -217,7 +250,7 @@ async function untilBooted(instanceId: string, end: number, deps: ReadinessDeps)
       type: 'note',
       level: 'warning',
       code: 'boot-unknown',
-      message: `the agent is online, but the console of ${instanceId} shows no verdict of the boot script: ecs_connect.sh may not be there yet`,
+      message: `the agent is online, but the console of ${instanceId} shows no verdict of the boot script: ${options.installs ? 'ecs_connect.sh may not be there yet' : 'whether sessions reach it is not known'}`,
     });
   }
 }

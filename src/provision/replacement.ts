@@ -44,6 +44,7 @@ export async function replaceBastion(lost: Instance, deps: ReplacementDeps): Pro
       name,
       instanceId,
       installs: lost.tags[TAG.cluster] !== undefined,
+      boots: true,
       networkReason: 'that of the bastion which it replaces',
     },
     deps,

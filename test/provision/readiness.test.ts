@@ -106,6 +106,48 @@ describe('waiting for a bastion', () => {
     expect(seconds).toBe(5);
   });
 
+  const refused = (user: string, action: string): string =>
+    `fargate-connect: FAILED agent refused: ${user}not authorized to perform: ${action}\r\n`;
+
+  it.each([
+    [
+      'in its own words',
+      refused('User: arn:aws:sts::1:assumed-role/ops/i-1 is ', 'ssm:UpdateInstanceInformation'),
+      'ops may not call ssm:UpdateInstanceInformation',
+    ],
+    [
+      'in ours',
+      refused('', 'ssmmessages:OpenControlChannel'),
+      'given may not call ssmmessages:OpenControlChannel',
+    ],
+  ])('an agent that IAM refused is a matter of permission, %s', async (_, console, message) => {
+    const { result } = await wait({
+      instances: [instance('i-1')],
+      nodes: () => [],
+      console: () => console,
+      options: { role: 'given' },
+    });
+    expect(result).toMatchObject({
+      code: 'agent-denied',
+      exitStatus: 4,
+      message: expect.stringContaining(message) as string,
+      hints: expect.arrayContaining([expect.stringContaining('fargate-connect policy bastion ')]) as unknown,
+    });
+  });
+
+  it('an agent that is online without a control channel is noticed, for tunnels too', async () => {
+    const { result } = await wait({
+      instances: [instance('i-1')],
+      nodes: () => [online('i-1')],
+      console: (at) => (at >= 20 ? refused('', 'ssmmessages:CreateControlChannel') : ''),
+      options: { installs: false, boots: true },
+    });
+    expect(result).toMatchObject({
+      code: 'agent-denied',
+      hints: expect.arrayContaining([expect.stringContaining('policy bastion-tunnel-only')]) as unknown,
+    });
+  });
+
   it('gives up after five minutes and says what is known', async () => {
     const { result, seconds } = await wait({
       instances: [instance('i-1')],

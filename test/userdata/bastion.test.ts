@@ -6,6 +6,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { renderUserData, USER_DATA_FILES } from '../../src/provision/user-data.ts';
 import { checkSyntax, onPath, ScriptBox, USERDATA } from './scripts.ts';
 
+const AGENT_LOG = 'var/log/amazon/ssm/amazon-ssm-agent.log';
+const CONNECTED =
+  '2026-11-21 10:00:01.0000 INFO [ssm-agent-worker] [MessageService] [MGSInteractor] Set up control channel successfully\n';
 const SIGNER = '7959637124CE093AD501D47A2C4D4AFF6F6757EE';
 const files = Object.fromEntries(
   USER_DATA_FILES.map((name) => [name, readFileSync(join(USERDATA, name), 'utf8')]),
@@ -62,6 +65,7 @@ describe('the boot of a bastion', () => {
       `printf '#!/bin/bash\\n' >"${box.bin}/session-manager-plugin"; chmod 755 "${box.bin}/session-manager-plugin"`,
     );
     box.stub('sleep');
+    box.write(AGENT_LOG, CONNECTED);
   });
   afterEach(() => box.remove());
 
@@ -155,6 +159,53 @@ describe('the boot of a bastion', () => {
     expect(outcome.code).not.toBe(0);
     expect(verdict()).toMatch(expected);
     expect(box.read('dev/console')).not.toContain('fargate-connect: ready');
+  });
+
+  describe('looks into the log of the agent', () => {
+    const user = 'User: arn:aws:sts::111122223333:assumed-role/ops/i-1';
+    const refusal = (action: string): string =>
+      `2026-11-21 10:00:00.0000 WARN EC2RoleProvider Failed to connect to Systems Manager with instance profile role credentials. Err: retrieved credentials failed to report to ssm. RequestId: r Error: AccessDeniedException: ${user} is not authorized to perform: ${action} on resource: arn:aws:ec2:eu-west-1:111122223333:instance/i-1 because no identity-based policy allows the ${action} action\n\tstatus code: 400, request id: r\n`;
+    const upgrade =
+      '2026-11-21 10:00:00.0000 WARN [MGSInteractor] Failed to dial websocket, status: 403 Forbidden, err: websocket: bad handshake\n';
+    /** What the log says at first, and what each new start adds. */
+    function agent(first: string, again: string): void {
+      box.write(AGENT_LOG, first);
+      box.write('again', again);
+      box.stub('systemctl', `[[ $1 != restart ]] || cat "${box.root}/again" >>"${box.root}/${AGENT_LOG}"`);
+    }
+    const restarts = (): number => box.calls.filter((call) => call.startsWith('systemctl restart')).length;
+
+    it.each([
+      ['ssm:UpdateInstanceInformation', refusal('ssm:UpdateInstanceInformation'), `${user} is `],
+      ['ssmmessages:CreateControlChannel', refusal('ssmmessages:CreateControlChannel'), `${user} is `],
+      ['ssmmessages:OpenControlChannel', upgrade, ''],
+    ])('%s: named after two more starts', async (action, log, who) => {
+      agent(log, log);
+      const outcome = await boot(undefined);
+      expect(outcome.code).toBe(1);
+      expect(verdict()).toBe(
+        `fargate-connect: FAILED agent refused: ${who}not authorized to perform: ${action}`,
+      );
+      expect(restarts()).toBe(2);
+    });
+
+    it('a role that AWS knows only after a while', async () => {
+      agent(refusal('ssm:UpdateInstanceInformation'), CONNECTED);
+      expect((await boot(undefined)).code).toBe(0);
+      expect(verdict()).toBe('fargate-connect: ready');
+      expect(restarts()).toBe(1);
+    });
+
+    it.each([
+      ['what connects by another role in the end', `${refusal('ssm:UpdateInstanceInformation')}${CONNECTED}`],
+      ['what the agent can do without', refusal('ssm:ListInstanceAssociations')],
+      ['an agent that has said nothing yet', ''],
+    ])('%s is no failure', async (_, log) => {
+      agent(log, '');
+      expect((await boot(undefined)).code).toBe(0);
+      expect(verdict()).toBe('fargate-connect: ready');
+      expect(restarts()).toBe(0);
+    });
   });
 
   it('repeats a download that fails for a while', async () => {

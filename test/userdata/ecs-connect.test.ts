@@ -30,7 +30,7 @@ describe('ecs_connect.sh', () => {
          list-tasks) ${answers.fails === true ? 'echo "ServiceNotFoundException" >&2; exit 254' : `printf '${answers.list ?? 'None'}\\n'`} ;;
          list-services) printf 'arn:aws:ecs:eu-west-1:1:service/demo/web\\tarn:aws:ecs:eu-west-1:1:service/demo/api\\n' ;;
          describe-tasks) case "$*" in ${rows} esac ;;
-         execute-command) printf '%s\\n' "$@" >"${box.root}/executed" ;;
+         execute-command) printf '%s\\n' "$@" >"${box.root}/executed"; read -r -t 0.05; echo "$?" >"${box.root}/input" ;;
        esac`,
     );
   }
@@ -69,6 +69,13 @@ describe('ecs_connect.sh', () => {
     aws({ list: `${ARN}t1`, tasks: { t1: 'app\\tRUNNING\\tRUNNING' } });
     await connect(['web', 'app', 'ls', '-l', '/tmp/a b']);
     expect(executed().at(-1)).toBe('ls -l /tmp/a b');
+  });
+
+  it('without input it gives the plugin one that does not end', async () => {
+    aws({ list: `${ARN}t1`, tasks: { t1: 'app\\tRUNNING\\tRUNNING' } });
+    await connect(['web', 'app', 'ls']);
+    // Bash's status of a read that ran out of time; at the end of the input it is 1.
+    expect(Number(box.read('input'))).toBeGreaterThan(128);
   });
 
   it('takes None for nothing: a service without tasks', async () => {

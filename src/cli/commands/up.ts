@@ -270,9 +270,11 @@ async function createAndWait(
     {
       name: spec.name,
       instanceId: applied.instanceId,
+      installs: spec.cluster !== undefined,
       // What runs already has told its verdict long ago; the console may have forgotten it.
-      installs: spec.cluster !== undefined && applied.launched,
+      boots: applied.launched,
       networkReason: spec.network.reason,
+      ...(spec.role.kind === 'given' ? { role: spec.role.profileName } : {}),
     },
     { ec2, nodes, clock, report, signal },
   ).catch((error: unknown) => {
