@@ -31,6 +31,10 @@ export const POLICY_KINDS = {
   exec: { files: ['exec'], purpose: 'people who may exec into containers of one cluster' },
   forward: { files: ['forward-bastion', 'forward-task'], purpose: 'people who may forward ports' },
   'forward-bastion': { files: ['forward-bastion'], purpose: 'forward through a bastion only' },
+  'forward-document': {
+    files: ['forward-document'],
+    purpose: 'tunnel through a bastion with one own session document only, see session-document',
+  },
   'forward-task': { files: ['forward-task'], purpose: 'forward through tasks only' },
   shell: { files: ['shell'], purpose: 'people who may open a shell on the bastion' },
   db: { files: ['db'], purpose: 'people who look databases up and log in with IAM tokens' },
@@ -56,7 +60,6 @@ const OPTIONAL_STATEMENTS: Readonly<Record<string, string>> = {
   SessionKey: 'kms-key',
   LogGroups: 'log-group',
   LogStreams: 'log-group',
-  LogBucketLocation: 'log-bucket',
   LogBucketEncryption: 'log-bucket',
   LogBucketObjects: 'log-bucket',
   LaunchWithClientSecurityGroup: 'client-security-group',

@@ -16,6 +16,7 @@ import { createRdsService, databaseResourceId } from './services/rds.ts';
 import { createSsmService } from './services/ssm.ts';
 import { createStsService } from './services/sts.ts';
 import { tokenSigner } from './world/database-token.ts';
+import { LogStore } from './world/log-store.ts';
 import { createWorld, type World, type WorldOptions } from './world/world.ts';
 
 /** One AWS account: every service over one world, wired to each other. */
@@ -41,6 +42,7 @@ export interface AccountDeps {
 
 export interface Account {
   readonly access: AccessController;
+  readonly logs: LogStore;
   readonly iam: IamService;
   readonly market: Ec2Market;
   readonly gateway: Gateway;
@@ -90,6 +92,7 @@ export function createAccount(deps: AccountDeps): Account {
     randomBytes: secretBytes,
     keyIds: seed.clusters.flatMap((cluster) => cluster.kmsKeyId ?? []),
   });
+  const logs = new LogStore(seed);
   const gateway = createGateway({
     clock,
     random: () => (new DataView(Uint8Array.from(randomBytes(4)).buffer).getUint32(0) % 2 ** 24) / 2 ** 24,
@@ -99,6 +102,7 @@ export function createAccount(deps: AccountDeps): Account {
     region: seed.region,
     access,
     kms,
+    logs,
     agentPace: deps.agentPace,
     agentChallenge: deps.agentChallenge,
     ...(deps.agentPayloadSize === undefined ? {} : { agentPayloadSize: deps.agentPayloadSize }),
@@ -171,6 +175,7 @@ export function createAccount(deps: AccountDeps): Account {
   }
   return {
     access,
+    logs,
     iam,
     market,
     gateway,

@@ -79,6 +79,10 @@ export interface AccessControl {
     resource: string,
     context?: Readonly<Record<string, string | readonly string[]>>,
   ): boolean;
+  /** Why a session of the role may not do it, in AWS's words; undefined if it may. */
+  refusalOf(roleName: string, sessionName: string, check: AuthorizationCheck): string | undefined;
+  /** Whether the role's trust policy lets the service (`ec2.amazonaws.com`) act with it. */
+  trustsService(roleName: string, service: string, context?: Readonly<Record<string, string>>): boolean;
   /** New credentials of a session of the role; throws AwsError `NoSuchEntity`. */
   credentialsForRole(roleName: string, sessionName?: string): RoleCredentials;
   /** Throws AwsError `AccessDeniedException` (naming principal, action, resource) for the first check that is refused. */
@@ -92,6 +96,8 @@ export interface ManagedInstances {
     readonly machine: Machine;
     readonly privateIp: string;
     readonly roleName: string;
+    /** Without a control channel an agent pings and is online, but no session reaches it. */
+    readonly hasControlChannel: boolean;
     /** Tags as they are now, for `ssm:resourceTag/…` conditions. */
     tags(): Readonly<Record<string, string>>;
   }): void;
@@ -215,8 +221,16 @@ export interface InstanceLaunch {
   };
   /** The operating system was shut down from inside. */
   onShutdown(): void;
+  /** The SSM agent starts, or starts again: what it writes to its log. Absent = it reaches AWS and may do all it wants. */
+  startAgent?(): readonly AgentLogLine[];
   /** Aborted when the instance is terminated, also while it still boots: `boot` then resolves without a machine. */
   readonly signal?: AbortSignal;
+}
+
+/** A line of `/var/log/amazon/ssm/amazon-ssm-agent.log`; errors are in `errors.log` too. */
+export interface AgentLogLine {
+  readonly level: 'INFO' | 'WARN' | 'ERROR';
+  readonly text: string;
 }
 
 export interface BootedInstance {
@@ -354,9 +368,21 @@ export interface SeedService {
   readonly tags: readonly SeedTag[];
 }
 
+/** `logConfiguration` of a cluster, with logging OVERRIDE. */
+export interface SeedExecLogging {
+  readonly cloudWatchLogGroupName?: string;
+  /** Demands a log group with a key. */
+  readonly cloudWatchEncryptionEnabled: boolean;
+  readonly s3BucketName?: string;
+  readonly s3EncryptionEnabled: boolean;
+  readonly s3KeyPrefix?: string;
+}
+
 export interface SeedCluster {
   readonly name: string;
   readonly kmsKeyId?: string;
+  /** Absent = logging DEFAULT, which the sandbox does not follow. */
+  readonly logging?: SeedExecLogging;
   readonly tags: readonly SeedTag[];
 }
 
@@ -400,4 +426,6 @@ export interface Seed {
   readonly taskDefinitions: readonly SeedTaskDefinition[];
   readonly services: readonly SeedService[];
   readonly databases: readonly SeedDatabase[];
+  readonly logGroups?: readonly { readonly name: string; readonly kmsKeyId?: string }[];
+  readonly buckets?: readonly { readonly name: string; readonly isEncrypted: boolean }[];
 }

@@ -13,6 +13,7 @@ import { ResourceIds, seededRandomBytes, systemRandomBytes } from './random.ts';
 import type { Ec2Market } from './services/ec2-market.ts';
 import { defaultTiming } from './timing.ts';
 import { defaultSeed } from './world/seed.ts';
+import type { LogStore } from './world/log-store.ts';
 import type { WorldOptions } from './world/world.ts';
 
 export interface SandboxOptions {
@@ -81,6 +82,8 @@ export interface Sandbox {
    * answers there; security groups still apply. The returned function ends it.
    */
   listen(privateIp: string, port: number, loopbackPort: number): () => void;
+  /** Transcripts of sessions, as CloudWatch Logs and S3 hold them. */
+  readonly sessionLogs: Pick<LogStore, 'streams' | 'objects'>;
   /** Ends sessions, machines and databases. Idempotent. */
   close(): Promise<void>;
 }
@@ -167,6 +170,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     createPrincipal,
     faults,
     warmUpDatabase: (id) => account.world.databases.warmUp(id),
+    sessionLogs: account.logs,
     listen: (privateIp, port, loopbackPort) => account.world.network.listen(privateIp, port, loopbackPort),
     close: () => {
       closing ??= front.close().then(() => account.close());

@@ -30,6 +30,7 @@ const values = {
   'database-security-group': 'sg-2',
   'database-resource': 'db-ABC',
   'database-user': 'reader',
+  'session-document': 'fargate-connect-orders-db',
   host: 'db.internal',
   port: '5432',
 };

@@ -13,7 +13,7 @@ export interface PolicyOptions {
   readonly account: string | undefined;
   /** Placeholder → value, for those that have a flag of their own. */
   readonly values: Readonly<Record<string, string | undefined>>;
-  /** For `session-document`: the database to look up. */
+  /** For `session-document`: the database to look up; `forward-document` is named after it. */
   readonly database: string | undefined;
   readonly format: 'json' | CodeFormat;
   /** As typed. */
@@ -36,6 +36,7 @@ interface PolicyFlags extends IamFlags {
   readonly host?: string;
   readonly port?: string;
   readonly db?: string;
+  readonly document?: string;
   readonly format: 'json' | CodeFormat;
 }
 
@@ -58,7 +59,10 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyOptions> = runPolic
     .option('--role <name>', 'operator-given-role: the role that an administrator made')
     .option('--db-resource <id>', 'db: DbiResourceId or DbClusterResourceId to log in to')
     .option('--db-user <name>', 'db: database user', '*')
-    .addOption(new Option('--db <id>', 'session-document: the database').conflicts(['host', 'port']))
+    .addOption(
+      new Option('--db <id>', 'session-document, forward-document: the database').conflicts(['host', 'port']),
+    )
+    .option('--document <name>', 'forward-document: its session document (default: fargate-connect-DB)')
     .option('--host <name>', 'session-document: host')
     .option('--port <number>', 'session-document: port')
     .addOption(
@@ -78,6 +82,7 @@ What is not known stays as a \${placeholder}.
 Examples:
   $ fargate-connect policy operator --name dev > operator.json
   $ fargate-connect policy exec --cluster prod --container web
+  $ fargate-connect policy forward-document --db orders-db --name dev
   $ fargate-connect policy task-role
   $ fargate-connect policy bastion --cluster prod --db orders --format terraform > bastion.tf.json`,
     )
@@ -85,6 +90,9 @@ Examples:
       invoke(run, optionsOf(kind, flags), command),
     );
 }
+
+/** The name by which an administrator is told to create what `session-document` prints. */
+const documentOf = (database: string): string => `fargate-connect-${database}`;
 
 const optionsOf = (kind: PolicyKindName, flags: PolicyFlags): PolicyOptions => ({
   kind,
@@ -106,6 +114,7 @@ const optionsOf = (kind: PolicyKindName, flags: PolicyFlags): PolicyOptions => (
     'database-user': flags.dbUser,
     host: flags.host,
     port: flags.port,
+    'session-document': flags.document ?? (flags.db === undefined ? undefined : documentOf(flags.db)),
   },
 });
 
@@ -133,7 +142,9 @@ async function runPolicy(options: PolicyOptions, context: CommandContext): Promi
   const printed = printPolicy(options.kind, templates, {
     ...(await whereabouts(options, context)),
     ...options.values,
-    ...(options.database === undefined ? {} : await databaseValues(options.database, context)),
+    ...(options.database === undefined || options.kind !== 'session-document'
+      ? {}
+      : await databaseValues(options.database, context)),
     bastion: options.name,
     cluster: cluster?.slice(cluster.lastIndexOf('/') + 1),
     container: container ?? '*',
@@ -141,6 +152,15 @@ async function runPolicy(options: PolicyOptions, context: CommandContext): Promi
   context.terminal.stdout.write(`${printed.text}\n`);
   const note = (code: string, message: string): void =>
     context.report({ type: 'note', level: 'warning', code, message });
+  if (options.kind === 'session-document' && options.database !== undefined) {
+    const name = documentOf(options.database);
+    context.report({
+      type: 'note',
+      level: 'info',
+      code: 'session-document-use',
+      message: `create it with: aws ssm create-document --name ${name} --document-type Session --content file://FILE; fargate-connect policy forward-document --db ${options.database} grants it`,
+    });
+  }
   if (printed.unfilled.length > 0)
     note('placeholder-unfilled', `fill in: ${printed.unfilled.map((name) => `\${${name}}`).join(', ')}`);
   if (printed.size > MANAGED_POLICY_LIMIT) {

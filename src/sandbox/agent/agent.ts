@@ -8,12 +8,15 @@ import { uuidMaker } from '../gateway/identifiers.ts';
 import type { RandomBytes } from '../random.ts';
 import type { SessionRequest } from '../gateway/session-plan.ts';
 import type { KmsService } from '../services/kms.ts';
+import type { LogStore } from '../world/log-store.ts';
 import { AgentChannel } from './agent-channel.ts';
+import { AgentRole, channelResource, gatewayRefusal, roleSessionName } from './agent-role.ts';
 import { runBasicPort } from './basic-port-runner.ts';
 import { runCommand } from './command-runner.ts';
 import { runMuxPort } from './mux-port-runner.ts';
 import { Outlet } from './outlet.ts';
 import type { AgentPace, RunnerContext, SessionRunner } from './runner.ts';
+import { SessionLog } from './session-log.ts';
 import { failedTask } from './start-error.ts';
 import { runTerminal } from './terminal-runner.ts';
 
@@ -27,6 +30,9 @@ export interface AgentDeps {
   readonly randomBytes: RandomBytes;
   readonly access: AccessControl;
   readonly kms: KmsService;
+  readonly logs: LogStore;
+  readonly region: string;
+  readonly accountId: string;
   readonly pace: AgentPace;
   readonly challenge: AgentChallenge;
   /** Undefined = 1024, as the official agent. */
@@ -49,16 +55,36 @@ const DRAIN_MS = 2000;
 
 /** `ssm-session-worker` for one session: does what the plan says on the machine, speaking frames. */
 export function startAgent(request: SessionRequest, deps: AgentDeps): RunningAgent {
-  const agent = new Agent(request, deps);
+  const role = new AgentRole(deps.access, request.roleName, roleSessionName(request.target));
+  const refused = dataChannelRefusal(role, deps);
+  if (refused !== undefined) {
+    const output = failedTask(`Setting up data channel with id ${request.sessionId} failed: ${refused}`);
+    const cancel = deps.clock.timer(0, () => deps.complete({ status: 'Failed', output }));
+    return { cancel, done: Promise.resolve() };
+  }
+  const agent = new Agent(request, role, deps);
   const endSession = request.machine.beginSession?.(request.sessionId);
   void agent.done.then(() => endSession?.());
   return agent;
+}
+
+/** What keeps the agent from a data channel of its own, in its words (amazon-ssm-agent issue 272); undefined if nothing does. */
+function dataChannelRefusal(role: AgentRole, { region, accountId }: AgentDeps): string | undefined {
+  const resource = channelResource(region, accountId);
+  const uncreated = role.refusal('ssmmessages:CreateDataChannel', resource);
+  if (uncreated !== undefined)
+    return `failed to create websocket for datachannel with error: CreateDataChannel failed with no output or error: createDataChannel request failed: ${gatewayRefusal(uncreated)}`;
+  return role.refusal('ssmmessages:OpenDataChannel', resource) === undefined
+    ? undefined
+    : 'failed to open datachannel with error: failed to connect data channel with error: websocket: bad handshake';
 }
 
 class Agent implements RunningAgent {
   readonly done: Promise<void>;
   readonly #request: SessionRequest;
   readonly #deps: AgentDeps;
+  readonly #role: AgentRole;
+  readonly #log: SessionLog | undefined;
   readonly #handshake: AgentHandshake | undefined;
   readonly #channel: AgentChannel;
   readonly #outlet: Outlet;
@@ -67,9 +93,11 @@ class Agent implements RunningAgent {
   #over = false;
   #settle: () => void = () => undefined;
 
-  constructor(request: SessionRequest, deps: AgentDeps) {
+  constructor(request: SessionRequest, role: AgentRole, deps: AgentDeps) {
     this.#request = request;
     this.#deps = deps;
+    this.#role = role;
+    this.#log = logOf(request, role, deps);
     this.done = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -98,6 +126,7 @@ class Agent implements RunningAgent {
       channel: this.#channel,
       payloadSize,
       pauseMs: deps.pace === 'official' ? OFFICIAL_PAUSE_MS : 0,
+      record: (bytes) => this.#log?.record(bytes),
     });
     this.#channel.start();
   }
@@ -105,6 +134,7 @@ class Agent implements RunningAgent {
   cancel(): void {
     if (this.#over) return;
     this.#over = true;
+    if (this.#runner !== undefined) this.#log?.upload();
     this.#runner?.stop();
     this.#outlet.close();
     this.#channel.close();
@@ -149,6 +179,11 @@ class Agent implements RunningAgent {
 
   #start(mux: boolean, keepAlive: boolean): void {
     const { plan, machine } = this.#request;
+    const unlogged = this.#log?.validate();
+    if (unlogged !== undefined) {
+      this.#fail(unlogged);
+      return;
+    }
     const context: RunnerContext = {
       machine,
       clock: this.#deps.clock,
@@ -199,7 +234,7 @@ class Agent implements RunningAgent {
   }
 
   #openDataKey(ciphertextBlob: Uint8Array, challengeAcknowledged: boolean): void {
-    const { sessionId, target, roleName } = this.#request;
+    const { sessionId, target } = this.#request;
     if (this.#deps.challenge === 'demanded' && !challengeAcknowledged) {
       this.#channel.refuseDataKey('the client did not acknowledge the random challenge');
       return;
@@ -212,10 +247,8 @@ class Agent implements RunningAgent {
     };
     try {
       const { plaintext, keyArn } = this.#deps.kms.decrypt(ciphertextBlob, context);
-      if (roleName === undefined || !this.#deps.access.authorizeRole(roleName, 'kms:Decrypt', keyArn))
-        throw new Error(
-          `AccessDeniedException: role ${roleName ?? '(none)'} may not kms:Decrypt with ${keyArn}`,
-        );
+      const refusal = this.#role.refusal('kms:Decrypt', keyArn);
+      if (refusal !== undefined) throw new Error(`AccessDeniedException: ${refusal}`);
       this.#channel.provideDataKey(plaintext, ciphertextBlob);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -224,6 +257,13 @@ class Agent implements RunningAgent {
       );
     }
   }
+}
+
+function logOf(request: SessionRequest, role: AgentRole, deps: AgentDeps): SessionLog | undefined {
+  const { logging, plan, sessionId } = request;
+  if (logging === undefined || plan.type === 'Port') return undefined;
+  const { logs: store, region, accountId } = deps;
+  return new SessionLog({ logging, store, role, sessionId, region, accountId });
 }
 
 /** Which session types shake hands is fixed (ssm-data-channel §5.1); Port is never encrypted. */

@@ -17,6 +17,8 @@ export interface OutletOptions {
   readonly payloadSize: number;
   /** Time between two messages: 1 ms for the official agent, 0 to send as fast as acknowledgements allow. */
   readonly pauseMs: number;
+  /** Sees everything that goes out, for the transcript. */
+  readonly record?: (bytes: Uint8Array) => void;
 }
 
 /** Above this many waiting bytes a source should pause; below half of it, go on. */
@@ -39,6 +41,7 @@ export class Outlet {
   /** False: the outlet is full, pause the source until the drain listener is called. */
   write(bytes: Uint8Array, stream: OutputStream = 'stdout'): boolean {
     if (bytes.byteLength > 0) {
+      this.#options.record?.(bytes);
       this.#queue.push({ stream, bytes });
       this.#queued += bytes.byteLength;
       this.flush();

@@ -5,6 +5,7 @@ import type { Clock } from '../../core/clock.ts';
 import { type AgentChallenge, type AgentPace, type RunningAgent, startAgent } from '../agent/agent.ts';
 import { type AccessControl, AwsError, type Principal, type Timing } from '../contracts.ts';
 import type { KmsService } from '../services/kms.ts';
+import type { LogStore } from '../world/log-store.ts';
 import { ClientSocket } from './client-socket.ts';
 import { GatewayFaults } from './faults.ts';
 import { GatewaySession } from './gateway-session.ts';
@@ -21,6 +22,8 @@ export interface GatewayDeps {
   readonly region: string;
   readonly access: AccessControl;
   readonly kms: KmsService;
+  /** Where transcripts of sessions go. */
+  readonly logs: LogStore;
   readonly agentPace: AgentPace;
   /** `offered` unless given, as by recent agents. */
   readonly agentChallenge?: AgentChallenge;
@@ -108,6 +111,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
         randomBytes: deps.randomBytes,
         access: deps.access,
         kms: deps.kms,
+        logs: deps.logs,
+        region: deps.region,
+        accountId: deps.accountId,
         pace: deps.agentPace,
         challenge: deps.agentChallenge ?? 'offered',
         payloadSize: deps.agentPayloadSize,

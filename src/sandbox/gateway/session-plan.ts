@@ -1,4 +1,4 @@
-import type { Machine, Principal } from '../contracts.ts';
+import type { Machine, Principal, SeedExecLogging } from '../contracts.ts';
 
 /** What the agent is to do in one session: the session document with its parameters substituted (ssm-data-channel §5.1, §7.1). */
 export type SessionPlan =
@@ -22,7 +22,9 @@ export interface SessionRequest {
   readonly plan: SessionPlan;
   /** Encrypts everything but Port sessions. */
   readonly kmsKeyId: string | undefined;
-  /** Role of the machine, which must be allowed `kms:Decrypt` for encrypted sessions. */
+  /** Where the transcript goes; nowhere unless given. Port sessions have none. */
+  readonly logging?: SeedExecLogging;
+  /** Role of the machine, which its agent acts with: data channels, `kms:Decrypt`, the transcript. */
   readonly roleName: string | undefined;
   readonly documentName: string | undefined;
   readonly reason: string | undefined;

@@ -8,6 +8,8 @@ import {
 import type { LoggedCheck } from '../call-log.ts';
 import { decide, type Decision, type Grants } from './evaluator.ts';
 import type { ContextValues } from './pattern.ts';
+import type { PolicyDocument } from './policy-document.ts';
+import { trusts } from './trust.ts';
 
 /** What access control asks of the account's principals. */
 export interface PrincipalDirectory {
@@ -15,6 +17,7 @@ export interface PrincipalDirectory {
   grantsOf(principal: Principal): Grants | undefined;
   tagsOf(principal: Principal): ReadonlyMap<string, string>;
   rolePrincipal(roleName: string, sessionName: string): Principal | undefined;
+  trustOf(roleName: string): { readonly arn: string; readonly document: PolicyDocument } | undefined;
   roleSession(roleName: string, sessionName: string): RoleCredentials;
 }
 
@@ -44,12 +47,7 @@ export class AccessController implements AccessControl {
         allowed: decision.allowed,
         by: decision.by,
       });
-      if (!decision.allowed) {
-        const refused =
-          `User: ${principal.arn} is not authorized to perform: ${check.action} ` +
-          `on resource: ${check.resource} ${decision.reason}`;
-        return { checks: asked, refused };
-      }
+      if (!decision.allowed) return { checks: asked, refused: refusalText(principal, check, decision) };
     }
     return { checks: asked, refused: undefined };
   }
@@ -65,9 +63,21 @@ export class AccessController implements AccessControl {
     resource: string,
     context: Readonly<Record<string, string | readonly string[]>> = {},
   ): boolean {
-    const principal = this.#directory.rolePrincipal(roleName, 'sandbox');
-    if (principal === undefined) return false;
-    return this.#decide(principal, undefined, { action, resource, context }).allowed;
+    return this.refusalOf(roleName, 'sandbox', { action, resource, context }) === undefined;
+  }
+
+  refusalOf(roleName: string, sessionName: string, check: AuthorizationCheck): string | undefined {
+    const principal = this.#directory.rolePrincipal(roleName, sessionName);
+    if (principal === undefined) return `role ${roleName} does not exist`;
+    const decision = this.#decide(principal, undefined, check);
+    return decision.allowed ? undefined : refusalText(principal, check, decision);
+  }
+
+  trustsService(roleName: string, service: string, context: Readonly<Record<string, string>> = {}): boolean {
+    const trust = this.#directory.trustOf(roleName);
+    if (trust === undefined) return false;
+    const values = Object.entries(context).map(([key, value]) => [key.toLowerCase(), [value]] as const);
+    return trusts(trust.document, trust.arn, [`Service:${service}`], new Map(values));
   }
 
   credentialsForRole(roleName: string, sessionName = 'sandbox'): RoleCredentials {
@@ -113,3 +123,7 @@ export class AccessController implements AccessControl {
     return context;
   }
 }
+
+const refusalText = (principal: Principal, check: AuthorizationCheck, decision: Decision): string =>
+  `User: ${principal.arn} is not authorized to perform: ${check.action} ` +
+  `on resource: ${check.resource} ${decision.reason}`;

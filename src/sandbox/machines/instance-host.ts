@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import type { BootedInstance, InstanceHost, InstanceLaunch } from '../contracts.ts';
@@ -59,8 +59,11 @@ export interface SandboxInstanceHost extends InstanceHost {
   close(): Promise<void>;
 }
 
+const AGENT_UNIT = 'amazon-ssm-agent.service';
 /** What the standard Amazon Linux 2023 image runs or could run. */
-const IMAGE_UNITS = ['amazon-ssm-agent.service', 'sshd.service', 'chronyd.service', 'dnf-automatic.timer'];
+const IMAGE_UNITS = [AGENT_UNIT, 'sshd.service', 'chronyd.service', 'dnf-automatic.timer'];
+const AGENT_LOGS = 'var/log/amazon/ssm';
+const CONNECTED = 'Set up control channel successfully';
 const USER = 'ssm-user';
 
 export function createInstanceHost(options: InstanceHostOptions): SandboxInstanceHost {
@@ -107,6 +110,9 @@ class Instance {
       imageUnits: IMAGE_UNITS,
       environment: () => this.#environment('root'),
       resolveProgram: (path) => this.#resolveProgram(path),
+      onImageUnit: (unit) => {
+        if (unit === AGENT_UNIT) this.#startAgent();
+      },
     });
     this.#machine = new InstanceMachine({
       instanceId: launch.instanceId,
@@ -123,6 +129,8 @@ class Instance {
 
   async boot(): Promise<BootedInstance> {
     await this.#prepare();
+    // The image enables it; user data comes later.
+    this.#systemd.start(AGENT_UNIT);
     const exitCode =
       this.#launch.userData === undefined ? undefined : await this.#runUserData(this.#launch.userData);
     const online = (exitCode ?? 0) === 0 && !this.#halted.signal.aborted;
@@ -155,7 +163,7 @@ class Instance {
       'run',
       'root',
       `home/${USER}`,
-      'var/log/amazon/ssm',
+      AGENT_LOGS,
       'etc/systemd/system',
       'usr/local/bin',
     ])
@@ -175,6 +183,17 @@ class Instance {
     this.#pipe = await StandInPipe.open(standInCalls(root), standIns, this.#clock);
     this.console.write(`[    0.000000] Linux version 6.12 (${this.#launch.architecture})\r\n`);
     this.console.write(`${privateDnsName(this.#launch.privateIp, this.#launch.region)} login: \r\n`);
+  }
+
+  /** The agent itself is outside; its log is here, where the user data looks. */
+  #startAgent(): void {
+    const lines = this.#launch.startAgent?.() ?? [{ level: 'INFO', text: CONNECTED }];
+    const at = new Date(this.#clock.now()).toISOString().replace('T', ' ').replace('Z', '0');
+    for (const { level, text } of lines) {
+      const line = `${at} ${level} ${text}\n`;
+      const files = level === 'ERROR' ? ['amazon-ssm-agent.log', 'errors.log'] : ['amazon-ssm-agent.log'];
+      for (const file of files) appendFileSync(join(this.root.path, AGENT_LOGS, file), line);
+    }
   }
 
   /** Exit code of the script; like cloud-init, text that does not start with `#!` is not run. 128 + signal if it was killed. */

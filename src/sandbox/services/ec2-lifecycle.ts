@@ -6,6 +6,8 @@ import type {
   RoleCredentials,
   Timing,
 } from '../contracts.ts';
+import { AgentRole } from '../agent/agent-role.ts';
+import { type AgentStart, startInstanceAgent } from '../agent/agent-start.ts';
 import { reachesSessionManager } from './ec2-reachability.ts';
 import type { Ec2State, Instance } from './ec2-state.ts';
 import { decodeUserData } from './ec2-user-data.ts';
@@ -20,14 +22,6 @@ export interface LifecycleDeps {
   /** Of the sandbox, for programs on the instance. */
   endpoint(): string;
 }
-
-const AGENT_ACTIONS = [
-  'ssm:UpdateInstanceInformation',
-  'ssmmessages:CreateControlChannel',
-  'ssmmessages:CreateDataChannel',
-  'ssmmessages:OpenControlChannel',
-  'ssmmessages:OpenDataChannel',
-];
 
 export type EndReason = 'user' | 'shutdown' | 'spot' | 'fleet-deleted';
 
@@ -118,7 +112,7 @@ export class Ec2Lifecycle {
   }
 
   async #boot(instance: Instance): Promise<BootedInstance> {
-    const roleName = instance.profile?.roleName;
+    let agent: AgentStart | undefined;
     const booted = await this.#deps.host.boot({
       instanceId: instance.id,
       architecture: instance.architecture,
@@ -137,33 +131,45 @@ export class Ec2Lifecycle {
             : { action: 'terminate', time: instance.interruptionAt },
       }),
       onShutdown: () => this.#shutDown(instance),
+      startAgent: () => {
+        agent = this.#startAgent(instance);
+        return agent.log;
+      },
     });
     const { machine } = booted;
-    // The agent tries once: denied, it would sleep for half an hour (aws-facts §3.6).
-    if (machine !== undefined && roleName !== undefined && this.#comesOnline(instance, roleName)) {
+    const roleName = this.#roleOf(instance);
+    const lives = instance.state === 'running' && !this.#closed && instance.hasAgent;
+    // Denied, the agent sleeps for half an hour (aws-facts §3.6): what counts is its last start during the boot.
+    if (machine !== undefined && roleName !== undefined && lives && agent?.isOnline === true) {
       this.#deps.managed.registerInstance({
         instanceId: instance.id,
         machine,
         privateIp: instance.privateIp,
         roleName,
+        hasControlChannel: agent.hasControlChannel,
         tags: () => Object.fromEntries(instance.tags),
       });
     }
     return booted;
   }
 
-  #comesOnline(instance: Instance, roleName: string): boolean {
-    return (
-      instance.state === 'running' &&
-      !this.#closed &&
-      instance.hasAgent &&
-      reachesSessionManager(this.#state, instance) &&
-      AGENT_ACTIONS.every((action) => {
-        const ofInstance = action === 'ssm:UpdateInstanceInformation';
-        const resource = ofInstance ? this.#state.arn('instance', instance.id) : '*';
-        return this.#deps.access.authorizeRole(roleName, action, resource);
-      })
-    );
+  /** Undefined without a profile, and for a role that does not trust EC2. */
+  #roleOf(instance: Instance): string | undefined {
+    const roleName = instance.profile?.roleName;
+    const isTrusting =
+      roleName !== undefined && this.#deps.access.trustsService(roleName, 'ec2.amazonaws.com');
+    return isTrusting ? roleName : undefined;
+  }
+
+  #startAgent(instance: Instance): AgentStart {
+    const { region, accountId } = this.#state;
+    return startInstanceAgent({
+      role: new AgentRole(this.#deps.access, this.#roleOf(instance), instance.id),
+      instanceId: instance.id,
+      region,
+      accountId,
+      reachesSessionManager: reachesSessionManager(this.#state, instance),
+    });
   }
 
   #roleEnv(instance: Instance): Readonly<Record<string, string>> {
@@ -174,8 +180,9 @@ export class Ec2Lifecycle {
       AWS_DEFAULT_REGION: region,
       AWS_EC2_METADATA_DISABLED: 'true',
     };
-    if (instance.profile === undefined) return env;
-    const credentials = this.#credentials(instance.profile.roleName, instance.id);
+    const roleName = this.#roleOf(instance);
+    if (roleName === undefined) return env;
+    const credentials = this.#credentials(roleName, instance.id);
     if (credentials === undefined) return env;
     return {
       ...env,

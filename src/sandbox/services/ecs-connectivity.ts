@@ -1,14 +1,10 @@
+import { channelResource } from '../agent/agent-role.ts';
 import type { AccessControl, NetworkPolicy, Seed } from '../contracts.ts';
 import type { ContainerState, TaskState } from './ecs-model.ts';
 import type { EcsState } from './ecs-state.ts';
 
-/** What ECS Exec needs of a task role (aws-facts §4.6). */
-const CHANNEL_ACTIONS = [
-  'ssmmessages:CreateControlChannel',
-  'ssmmessages:CreateDataChannel',
-  'ssmmessages:OpenControlChannel',
-  'ssmmessages:OpenDataChannel',
-];
+/** What an agent needs to be reached; the two for data channels it needs only when a session begins (aws-facts §4.6). */
+const CONTROL_ACTIONS = ['ssmmessages:CreateControlChannel', 'ssmmessages:OpenControlChannel'];
 /** In a container's environment these win over the task role, and the agent signs with them (aws-facts §1.8). */
 const OVERRIDING_VARIABLES = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
 const HTTPS = 443;
@@ -30,10 +26,17 @@ export function isAgentConnected(
   const { environment, secretNames } = container.definition;
   if (OVERRIDING_VARIABLES.some((name) => name in environment || secretNames.includes(name))) return false;
   const role = taskRoleName(task);
-  if (role === undefined || !CHANNEL_ACTIONS.every((action) => deps.access.authorizeRole(role, action, '*')))
-    return false;
+  const resource = channelResource(deps.seed.region, deps.seed.accountId);
+  if (role === undefined || !trustsTasks(deps, role)) return false;
+  if (!CONTROL_ACTIONS.every((action) => deps.access.authorizeRole(role, action, resource))) return false;
   return reachesGateway(deps, state, task);
 }
+
+const trustsTasks = ({ access, seed }: ConnectivityDeps, role: string): boolean =>
+  access.trustsService(role, 'ecs-tasks.amazonaws.com', {
+    'aws:SourceAccount': seed.accountId,
+    'aws:SourceArn': `arn:aws:ecs:${seed.region}:${seed.accountId}:*`,
+  });
 
 export function taskRoleName(task: TaskState): string | undefined {
   const arn = task.definition.taskRoleArn;

@@ -55,6 +55,7 @@ export function executeCommandOperation(deps: ExecuteCommandDeps): Operation {
         machine: deps.lookup.state.machine(task, container),
         plan: { type: 'InteractiveCommands', command },
         kmsKeyId: keyOf(cluster, deps),
+        ...(cluster.logging === undefined ? {} : { logging: cluster.logging }),
         roleName: taskRoleName(task),
         documentName: DOCUMENT,
         reason: undefined,

@@ -1,4 +1,4 @@
-import type { SeedContainerDefinition, SeedTag, SeedTaskDefinition } from '../contracts.ts';
+import type { SeedContainerDefinition, SeedExecLogging, SeedTag, SeedTaskDefinition } from '../contracts.ts';
 
 /** What ECS keeps of its clusters, services, tasks and containers while the sandbox runs. */
 
@@ -64,6 +64,7 @@ export interface ServiceState {
 export interface ClusterState {
   readonly name: string;
   readonly kmsKeyId: string | undefined;
+  readonly logging: SeedExecLogging | undefined;
   readonly tags: readonly SeedTag[];
 }
 

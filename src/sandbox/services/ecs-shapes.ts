@@ -52,7 +52,9 @@ export function clusterShape(
           configuration: {
             executeCommandConfiguration: {
               ...(cluster.kmsKeyId === undefined ? {} : { kmsKeyId: cluster.kmsKeyId }),
-              logging: 'DEFAULT',
+              ...(cluster.logging === undefined
+                ? { logging: 'DEFAULT' }
+                : { logging: 'OVERRIDE', logConfiguration: cluster.logging }),
             },
           },
         }

@@ -51,7 +51,12 @@ export class EcsState {
     const now = clock.now();
     this.#subnets = new Map(seed.subnets.map((subnet) => [subnet.id, subnet]));
     this.definitions = seed.taskDefinitions;
-    this.clusters = seed.clusters.map(({ name, kmsKeyId, tags }) => ({ name, kmsKeyId, tags }));
+    this.clusters = seed.clusters.map(({ name, kmsKeyId, logging, tags }) => ({
+      name,
+      kmsKeyId,
+      logging,
+      tags,
+    }));
     this.services = seed.services.map((service) => {
       const definition = this.definition(service.taskDefinition);
       if (definition === undefined) throw new Error(`seed: no task definition ${service.taskDefinition}`);

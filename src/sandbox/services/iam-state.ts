@@ -243,6 +243,11 @@ export class IamState implements PrincipalDirectory {
     return role?.tags ?? new Map<string, string>();
   }
 
+  trustOf(roleName: string): { readonly arn: string; readonly document: PolicyDocument } | undefined {
+    const role = this.roles.get(roleName);
+    return role === undefined ? undefined : { arn: role.arn, document: role.trust.document };
+  }
+
   rolePrincipal(roleName: string, sessionName: string): Principal | undefined {
     const role = this.roles.get(roleName);
     if (role === undefined) return undefined;

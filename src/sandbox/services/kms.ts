@@ -34,7 +34,8 @@ interface Key {
   readonly createdAt: Date;
 }
 
-const DEFAULT_KEY_ID = '0fa26a7e-5e55-4a0d-9c0e-fa26a7ec0ec7';
+/** Of the account's own session preferences, `alias/session-manager`. */
+export const DEFAULT_KEY_ID = '0fa26a7e-5e55-4a0d-9c0e-fa26a7ec0ec7';
 const DEFAULT_ALIAS = 'alias/session-manager';
 const KEY_ID_BYTES = 36;
 const DIGEST_BYTES = 32;

@@ -153,7 +153,8 @@ function findTarget(deps: SessionDeps, target: string): Target | undefined {
   if (target.startsWith('ecs:')) return deps.findTask(target);
   const instance = deps.instances.find(target);
   if (instance === undefined) return undefined;
-  return { roleName: instance.roleName, isConnected: true, machine: () => instance.machine };
+  const { roleName, hasControlChannel: isConnected } = instance;
+  return { roleName, isConnected, machine: () => instance.machine };
 }
 
 /** The target with its tags, and the document, each of which must be allowed (aws-facts §2.4). */

@@ -1,6 +1,5 @@
 import { type ApiCall, AwsError, type Principal, type SandboxService } from '../contracts.ts';
-import { applies } from '../iam/evaluator.ts';
-import type { Statement } from '../iam/policy-document.ts';
+import { trusts } from '../iam/trust.ts';
 import { count, type Fields, requiredText } from '../wire/fields.ts';
 import type { IamState, Role } from './iam-state.ts';
 
@@ -59,28 +58,13 @@ function assumeRole(iam: IamState, input: Fields, call: ApiCall): Fields {
   };
 }
 
-/** The role's trust policy: the account root stands for every principal of the account. */
+/** The account root stands for every principal of the account. */
 function isTrusted(role: Role, principal: Principal): boolean {
-  const question = {
-    action: 'sts:AssumeRole',
-    resource: role.arn,
-    context: new Map([['aws:principalarn', [principal.arn]]]),
-  };
-  const speaks = (statement: Statement): boolean =>
-    statement.principals.some((name) => isMeant(name, principal)) &&
-    applies(statement, question, question.context);
-  const statements = role.trust.document.statements.filter(speaks);
-  return (
-    statements.some((statement) => statement.effect === 'Allow') &&
-    !statements.some((statement) => statement.effect === 'Deny')
-  );
-}
-
-const isMeant = (name: string, principal: Principal): boolean =>
-  [
-    '*',
+  const names = [
     'AWS:*',
     `AWS:${principal.arn}`,
     `AWS:${principal.accountId}`,
     `AWS:arn:aws:iam::${principal.accountId}:root`,
-  ].includes(name);
+  ];
+  return trusts(role.trust.document, role.arn, names, new Map([['aws:principalarn', [principal.arn]]]));
+}

@@ -1,31 +1,46 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { CreateRoleCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
+import { CreateDocumentCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { AssumeRoleCommand } from '@aws-sdk/client-sts';
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import type { PlaceholderValues } from '../../../src/provision/policy-documents.ts';
-import type { PolicyKindName } from '../../../src/provision/policy-kinds.ts';
-import { ACCOUNT, EXEC_KEY_ID, REGION } from '../../../src/sandbox/world/seed-roles.ts';
+import type { AwsAccount } from '../../../src/aws/account.ts';
+import { createOpenSocket } from '../../../src/connect/message-socket.ts';
+import { PortSession } from '../../../src/connect/port-session.ts';
+import { type Clock, systemClock } from '../../../src/core/clock.ts';
+import { ToolError } from '../../../src/core/errors.ts';
+import { ACCOUNT } from '../../../src/sandbox/world/seed-roles.ts';
+import { databaseToken } from '../../support/database-token.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
+import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli, type CliOutcome } from './cli-in-process.ts';
-import {
-  type Document,
-  grantsOf,
-  proveGrants,
-  shippedDocument,
-  type Symptom,
-  tellProof,
-  without,
-} from './grants.ts';
+import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
+import { type Document, grantsOf, proveGrants, type Symptom, tellProof, without } from './grants.ts';
+import { provedDocument, type ProvedBy, SESSION_DOCUMENT, TOKEN_USER } from './proved-documents.ts';
 
 /** Documents for people who only use what is there: each flow under exactly one of them, and no grant for nothing. */
 
 const sandbox = testSandbox();
 const CLUSTER = ['--cluster', 'demo'] as const;
 const DATABASE = 'orders-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com';
+let instanceId = '';
 
 beforeAll(async () => {
-  const up = await cli(['up', ...CLUSTER, '--db', 'orders-db', '--yes'], { env: sandbox().env });
+  const { env } = sandbox();
+  const up = await cli(['up', ...CLUSTER, '--db', 'orders-db', '--yes', '--json'], { env });
   if (up.status !== 0) throw new Error(up.stderr);
-});
+  ({ instanceId } = JSON.parse(up.stdout) as { instanceId: string });
+  const printed = await cli(['policy', 'session-document', '--db', 'orders-db'], { env });
+  await new SSMClient(sandboxClients(env).config).send(
+    new CreateDocumentCommand({
+      Name: SESSION_DOCUMENT,
+      DocumentType: 'Session',
+      DocumentFormat: 'JSON',
+      Content: printed.stdout,
+    }),
+  );
+  await sandbox().warmUpDatabase('orders-db');
+}, 120_000);
 afterAll(() => cli(['down', '--all', '--yes', '--force'], { env: sandbox().env }));
 
 type Env = Readonly<Record<string, string>>;
@@ -46,16 +61,25 @@ const until =
     const onStdout = (text: string): void => {
       if (text.includes(sign)) signals.raise('SIGTERM');
     };
-    return cli(['--debug', ...args], { env, signals, onStdout, retries: false });
+    return cli(args, { env, signals, onStdout, retries: false });
   };
 
-const forwarding = (...args: readonly string[]): readonly string[] => [
-  'forward',
-  '-L',
-  `0:${DATABASE}:5432`,
-  ...args,
-  '--json',
-];
+/** The gateway swallows everything from `sign` on, the flag that ends sessions too: only TerminateSession can end this one. */
+const endedInSilence =
+  (sign: string, ...args: readonly string[]): Step =>
+  async (env) => {
+    const signals = new FakeSignals();
+    const onStdout = (text: string): void => {
+      if (!text.includes(sign)) return;
+      sandbox().faults.sessions.set('silent');
+      signals.raise('SIGTERM');
+    };
+    try {
+      return await cli(args, { env, signals, onStdout, retries: false });
+    } finally {
+      sandbox().faults.sessions.set();
+    }
+  };
 
 /** The connection is cut once, when the session runs; the step ends when that is mended or is known to be beyond it. */
 const afterACut =
@@ -64,7 +88,7 @@ const afterACut =
     sandbox().faults.sessions.set('cut-client=after:300ms');
     const signals = new FakeSignals();
     const onStderr = (text: string): void => {
-      if (/connected again|ssm:ResumeSession/.test(text)) signals.raise('SIGTERM');
+      if (text.includes('connected again')) signals.raise('SIGTERM');
     };
     try {
       return await cli(args, { env, signals, onStderr, retries: false });
@@ -73,130 +97,264 @@ const afterACut =
     }
   };
 
-const fine = ({ status, stderr }: CliOutcome): boolean =>
-  (status === 0 || status === 130) && !stderr.includes('ssm:ResumeSession');
+const to = (via: 'bastion' | 'task'): readonly string[] =>
+  via === 'bastion' ? ['--via', via] : [...CLUSTER, '--service', 'orders-api', '--via', via];
+const forward = (via: 'bastion' | 'task'): readonly string[] => [
+  'forward',
+  '-L',
+  `0:${DATABASE}:5432`,
+  ...to(via),
+  '--json',
+];
+/** One session, which no other replaces. */
+const stdio = (via: 'bastion' | 'task'): readonly string[] => [
+  'forward',
+  '--stdio',
+  `${DATABASE}:5432`,
+  ...to(via),
+];
 
-let users = 0;
-const flowOf =
-  (...steps: readonly Step[]) =>
-  async (policies: readonly Document[]): Promise<CliOutcome> => {
-    const env = sandbox().createPrincipal({ userName: `person-${++users}`, policies });
-    let outcome: CliOutcome = { status: 0, stdout: '', stderr: '' };
-    let talk = '';
-    for (const step of steps) {
-      outcome = await step(env);
-      talk += outcome.stderr;
-      if (!fine(outcome)) return outcome;
-    }
-    return { ...outcome, stderr: talk };
+/** Opens the forward and logs in there with a token of this person. What the database says is the outcome. */
+const logIn: Step = async (env) => {
+  const signals = new FakeSignals();
+  let refusal = '';
+  let login: Promise<void> | undefined;
+  const onStdout = (text: string): void => {
+    const port = /"port":(\d+)/.exec(text)?.[1];
+    if (port === undefined || login !== undefined) return;
+    login = connect(Number(port), env)
+      .catch((error: unknown) => {
+        refusal = String(error);
+      })
+      .finally(() => signals.raise('SIGTERM'));
   };
+  const outcome = await cli(forward('bastion'), { env, signals, onStdout, retries: false });
+  return refusal === '' ? outcome : { ...outcome, status: 1, stderr: outcome.stderr + refusal };
+};
 
-/** The session is over by then, and the tool goes on ending: said in the debug output only. */
-const saidWhileEnding: Symptom = (outcome, { action }) =>
-  outcome.stderr.includes(`not allowed to call ${action}`);
-/** A session that cannot be resumed is a connection lost, with its own status. */
-const lost = saidWhileEnding;
-
-const BOTH = 'its twin by the other name grants it too; taken out together below';
-/** Asked beside each session through a bastion, which goes on without the answer and says so. */
-const saidInPassing = saidWhileEnding;
-
-interface Case {
-  readonly kind: PolicyKindName;
-  readonly values: PlaceholderValues;
-  readonly steps: readonly Step[];
-  readonly elsewhere?: Readonly<Record<string, Symptom | string>>;
-  /** Actions that two statements grant, taken out of both, and how that shows. */
-  readonly twins?: Readonly<Record<string, Symptom>>;
+async function connect(port: number, env: Env): Promise<void> {
+  const password = await databaseToken(env, { host: DATABASE, port: 5432, user: TOKEN_USER });
+  const client = new Client({ host: '127.0.0.1', port, user: TOKEN_USER, database: 'orders', password });
+  await client.connect();
+  await client.query('SELECT 1 FROM orders LIMIT 1');
+  await client.end();
 }
 
-const KEY = `arn:aws:kms:${REGION}:${ACCOUNT}:key/${EXEC_KEY_ID}`;
-const own: Readonly<Record<string, string>> = {
-  'EndOrResumeOwnSessionByTag ssm:TerminateSession': BOTH,
-  'EndOrResumeOwnSessionByTag ssm:ResumeSession': BOTH,
-  'EndOrResumeOwnSessionByName ssm:TerminateSession': BOTH,
-  'EndOrResumeOwnSessionByName ssm:ResumeSession': BOTH,
-};
+/** What a client of Session Manager does that knows the document by name, with our session core. */
+const throughDocument =
+  (trouble: 'cut' | 'silence'): Step =>
+  async (env) => {
+    let account: AwsAccount | undefined;
+    // The command is only a way to an account with the right ports.
+    const status = await cli(['status'], { env, retries: false, account: (opened) => (account = opened) });
+    if (status.status !== 0 || account === undefined) return status;
+    try {
+      await tunnel(account, trouble);
+      return status;
+    } catch (error) {
+      if (!(error instanceof ToolError)) throw error;
+      return { status: error.exitStatus, stdout: '', stderr: [error.message, ...error.hints].join('\n') };
+    } finally {
+      sandbox().faults.sessions.set();
+    }
+  };
 
-const twins: Readonly<Record<string, Symptom>> = {
-  'ssm:TerminateSession': saidWhileEnding,
-  'ssm:ResumeSession': lost,
-};
+async function tunnel(account: AwsAccount, trouble: 'cut' | 'silence'): Promise<void> {
+  const ssm = await account.ssm();
+  const documentName = SESSION_DOCUMENT;
+  const parameters = { localPortNumber: ['0'] };
+  const started = await ssm.startSession({ target: instanceId, documentName, parameters, reason: 'test' });
+  const clock: Clock = hurried(20);
+  let mended = (): void => undefined;
+  const again = new Promise<void>((resolve) => (mended = resolve));
+  const session = new PortSession(
+    started,
+    instanceId,
+    {
+      ssm,
+      kms: () => Promise.reject(new Error('port sessions are never encrypted')),
+      signer: await account.signer(),
+      openSocket: createOpenSocket({}, systemClock),
+      clock,
+      random: {
+        number: Math.random,
+        bytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+        uuid: () => crypto.randomUUID(),
+      },
+      report: () => undefined,
+    },
+    { resumed: () => mended() },
+  );
+  const ended = session.ended();
+  ended.catch(() => undefined);
+  await session.start();
+  if (trouble === 'cut') {
+    sandbox().faults.sessions.set('cut-client=after:1ms');
+    await Promise.race([again, ended]);
+  } else sandbox().faults.sessions.set('silent');
+  await session.close();
+}
 
-const CASES: readonly Case[] = [
-  {
-    kind: 'exec',
-    values: { cluster: 'sealed', 'kms-key': KEY },
+const fine = ({ status }: CliOutcome): boolean => status === 0 || status === 130;
+
+async function run(steps: readonly Step[], env: Env): Promise<CliOutcome> {
+  let outcome: CliOutcome = { status: 0, stdout: '', stderr: '' };
+  for (const step of steps) {
+    outcome = await step(env);
+    if (!fine(outcome)) break;
+  }
+  return outcome;
+}
+
+let people = 0;
+const user = (policies: readonly Document[]): Env =>
+  sandbox().createPrincipal({ userName: `person-${++people}`, policies });
+
+/** A session of a role with these documents: its sessions are named after it, and it has no user name. */
+async function roleSession(policies: readonly Document[]): Promise<Env> {
+  const { env } = sandbox();
+  const { iam, sts } = sandboxClients(env);
+  const RoleName = `people-${++people}`;
+  const Principal = { AWS: `arn:aws:iam::${ACCOUNT}:root` };
+  const Statement = [{ Effect: 'Allow', Principal, Action: 'sts:AssumeRole' }];
+  const AssumeRolePolicyDocument = JSON.stringify({ Version: '2012-10-17', Statement });
+  const { Role } = await iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument }));
+  for (const [index, policy] of policies.entries()) {
+    const PolicyDocument = JSON.stringify(policy);
+    await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: `policy-${index}`, PolicyDocument }));
+  }
+  const { Credentials } = await sts.send(
+    new AssumeRoleCommand({ RoleArn: Role?.Arn, RoleSessionName: 'ada@example.com' }),
+  );
+  return {
+    ...env,
+    AWS_ACCESS_KEY_ID: Credentials?.AccessKeyId ?? '',
+    AWS_SECRET_ACCESS_KEY: Credentials?.SecretAccessKey ?? '',
+    AWS_SESSION_TOKEN: Credentials?.SessionToken ?? '',
+  };
+}
+
+/** Asked beside each session through a bastion, which goes on without the answer and says so. */
+const saidInPassing: Symptom = (outcome, { action }) =>
+  outcome.stderr.includes(`not allowed to call ${action}`);
+/** The database asks for it, and speaks for itself. */
+const refusedByDatabase: Symptom = (outcome) =>
+  outcome.stderr.includes(`PAM authentication failed for user "${TOKEN_USER}"`);
+
+interface Case {
+  readonly steps: readonly Step[];
+  /** Another document that the flow needs, and that stays as it is. */
+  readonly beside?: readonly Document[];
+  readonly shows?: Readonly<Record<string, Symptom>>;
+  /** What the document's Deny forbids, to somebody who has these documents too. */
+  readonly forbids?: { readonly sid: string; readonly beside: readonly Document[]; readonly step: Step };
+}
+
+const LOOK = { 'FindBastion ec2:DescribeSpotInstanceRequests': saidInPassing };
+
+const CASES: Readonly<Record<ProvedBy<'person'>, Case>> = {
+  exec: {
     steps: [
       command('ls', 'clusters'),
       command('ls', 'services', '--cluster', 'sealed'),
       until('ready', 'exec', 'ledger', '--cluster', 'sealed', '--', ...SLOW),
       afterACut('exec', 'ledger', '--cluster', 'sealed', '--', ...SLOW),
     ],
-    elsewhere: {
-      'ResumeOwnExecSession ssm:TerminateSession': saidWhileEnding,
-      'ResumeOwnExecSession ssm:ResumeSession': lost,
-    },
   },
-  {
-    kind: 'forward-bastion',
-    values: { bastion: '*' },
+  'forward-bastion': {
     steps: [
       command('status'),
-      until('forward-ready', ...forwarding('--via', 'bastion')),
-      afterACut(...forwarding('--via', 'bastion')),
+      until('forward-ready', ...forward('bastion')),
+      endedInSilence('forward-ready', ...forward('bastion')),
+      afterACut(...stdio('bastion')),
     ],
-    elsewhere: { ...own, 'FindBastion ec2:DescribeSpotInstanceRequests': saidInPassing },
-    twins,
+    shows: LOOK,
+    forbids: {
+      sid: 'NeverAShellOrACommand',
+      beside: [provedDocument('shell')],
+      step: command('shell', '--', 'true'),
+    },
   },
-  {
-    kind: 'forward-task',
-    values: { cluster: 'demo' },
+  'forward-document': {
+    steps: [throughDocument('silence'), throughDocument('cut')],
+    shows: LOOK,
+    forbids: {
+      sid: 'NeverAnotherDocument',
+      beside: [provedDocument('forward-bastion')],
+      step: until('forward-ready', ...forward('bastion')),
+    },
+  },
+  'forward-task': {
     steps: [
       command('ls', 'clusters'),
       command('ls', 'services', ...CLUSTER),
-      until('forward-ready', ...forwarding(...CLUSTER, '--service', 'orders-api', '--via', 'task')),
-      afterACut(...forwarding(...CLUSTER, '--service', 'orders-api', '--via', 'task')),
+      until('forward-ready', ...forward('task')),
+      endedInSilence('forward-ready', ...forward('task')),
+      afterACut(...stdio('task')),
     ],
-    elsewhere: own,
-    twins,
-  },
-  {
-    kind: 'shell',
-    values: { bastion: '*' },
-    steps: [command('status'), until('ready', 'shell', '--', ...SLOW), afterACut('shell', '--', ...SLOW)],
-    elsewhere: { ...own, 'FindBastion ec2:DescribeSpotInstanceRequests': saidInPassing },
-    twins,
-  },
-  {
-    kind: 'db',
-    values: { 'database-resource': 'db-ABC', 'database-user': 'orders' },
-    steps: [command('ls', 'databases', '--json')],
-    elsewhere: {
-      'LogInWithIamToken rds-db:connect': 'asked by the database, whose sandbox engine knows passwords only',
+    forbids: {
+      sid: 'NeverAShellOrACommand',
+      beside: [provedDocument('shell')],
+      step: command('shell', '--', 'true'),
     },
   },
-];
-
-it.each(CASES)(
-  '$kind: enough, and nothing for nothing',
-  async ({ kind, values, steps, elsewhere, twins: pairs = {} }) => {
-    const documents = [shippedDocument(kind, values)];
-    const flow = flowOf(...steps);
-    const whole = await flow(documents);
-    expect([fine(whole), whole.stderr]).toEqual([true, whole.stderr]);
-    const proof = await proveGrants(documents, flow, elsewhere === undefined ? {} : { elsewhere });
-    tellProof(kind, proof, elsewhere);
-    expect(proof.idle).toEqual([]);
-    for (const [action, symptom] of Object.entries(pairs)) {
-      const reduced = documents.map((document) =>
-        grantsOf(document)
-          .filter((grant) => grant.action === action)
-          .reduce(without, document),
-      );
-      const outcome = await flow(reduced);
-      expect([action, symptom(outcome, { sid: '', action }), outcome]).toEqual([action, true, outcome]);
-    }
+  shell: {
+    steps: [
+      command('status'),
+      until('sh-5.2$ ', 'shell'),
+      until('ready', 'shell', '--', ...SLOW),
+      afterACut('shell', '--', ...SLOW),
+    ],
+    shows: LOOK,
   },
-  300_000,
-);
+  db: {
+    steps: [command('ls', 'databases', '--json'), logIn],
+    beside: [provedDocument('forward-bastion')],
+    shows: { 'LogInWithIamToken rds-db:connect': refusedByDatabase },
+  },
+  'deny-unlogged': {
+    steps: [],
+    forbids: {
+      sid: 'NoUnloggedSessionsIntoTasks',
+      beside: [provedDocument('forward-task')],
+      step: until('forward-ready', ...forward('task')),
+    },
+  },
+};
+const cases = Object.entries(CASES).map(([kind, each]) => ({ ...each, kind: kind as ProvedBy<'person'> }));
+
+describe.each(cases)('$kind', ({ kind, steps, beside = [], shows = {}, forbids }) => {
+  const document = provedDocument(kind);
+
+  if (steps.length > 0) {
+    it('is enough, and no grant in it is for nothing', async () => {
+      const flow = (documents: readonly Document[]): Promise<CliOutcome> => run(steps, user(documents));
+      const whole = await flow([document, ...beside]);
+      expect([fine(whole), whole]).toEqual([true, whole]);
+      const proof = await proveGrants([document], flow, { shows, beside });
+      tellProof(kind, proof);
+      expect(proof.idle).toEqual([]);
+      expect(proof.tried).toBe(grantsOf(document).length);
+    }, 300_000);
+
+    it('is enough for the session of a role too', async () => {
+      const whole = await run(steps, await roleSession([document, ...beside]));
+      expect([fine(whole), whole]).toEqual([true, whole]);
+    });
+  }
+
+  if (forbids !== undefined) {
+    it('forbids what other documents grant', async () => {
+      const rest = forbids.beside.map((each) => ({
+        ...each,
+        Statement: each.Statement.filter(({ Effect }) => Effect === 'Allow'),
+      }));
+      const outcomeWith = (own: Document): Promise<CliOutcome> => forbids.step(user([own, ...rest]));
+      const forbidden = await outcomeWith(document);
+      expect(forbidden).toMatchObject({ status: 4 });
+      expect(forbidden.stderr).toContain('explicit deny');
+      const allowed = await outcomeWith(without(document, { sid: forbids.sid, action: 'ssm:StartSession' }));
+      expect([fine(allowed), allowed]).toEqual([true, allowed]);
+    });
+  }
+});

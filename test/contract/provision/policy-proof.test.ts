@@ -1,37 +1,25 @@
 import {
   AddRoleToInstanceProfileCommand,
+  AttachRolePolicyCommand,
   CreateInstanceProfileCommand,
   CreatePolicyCommand,
   CreateRoleCommand,
+  DeletePolicyCommand,
   PutRolePolicyCommand,
+  UpdateAssumeRolePolicyCommand,
 } from '@aws-sdk/client-iam';
 import { expect, it } from 'vitest';
 
-import type { PolicyKindName } from '../../../src/provision/policy-kinds.ts';
-import { GROUP, VPC } from '../../../src/sandbox/world/seed-network.ts';
+import { GROUP } from '../../../src/sandbox/world/seed-network.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
-import { type Document, proveGrants, shippedDocument, tellProof } from './grants.ts';
+import { type Document, grantsOf, proveGrants, tellProof, without } from './grants.ts';
+import { provedDocument, type ProvedBy } from './proved-documents.ts';
 
 /** Each flow runs under exactly its own shipped document; no grant is missing, and none is there for nothing. */
 
 const sandbox = testSandbox();
-
-const VALUES = {
-  partition: 'aws',
-  account: '111122223333',
-  region: 'eu-west-1',
-  bastion: 'default',
-  cluster: 'demo',
-  container: '*',
-  vpc: VPC.main,
-  'client-security-group': GROUP.dbClients,
-  'database-security-group': GROUP.billingDb,
-  role: 'ops-bastion',
-};
-
-const document = (kind: PolicyKindName): Document => shippedDocument(kind, VALUES);
 
 const SERVICE = 'orders-api';
 /** What an operator does; every grant of the operator's documents is for one of these. */
@@ -53,6 +41,18 @@ const FLOW: readonly (readonly string[])[] = [
   ['down', '--all', '--yes'],
 ];
 
+/** Which of the two flows needs a document; `operator-ec2` is proved in the first and taken along in the second. */
+const PROVED_IN: Readonly<Record<ProvedBy<'operator'>, 'own role' | 'given role'>> = {
+  'operator-ec2': 'own role',
+  'operator-iam': 'own role',
+  'operator-db-rule': 'own role',
+  'operator-given-role': 'given role',
+};
+const documentsOf = (flow: 'own role' | 'given role'): readonly Document[] =>
+  Object.entries(PROVED_IN).flatMap(([kind, wanted]) =>
+    wanted === flow ? [provedDocument(kind as ProvedBy<'operator'>)] : [],
+  );
+
 let users = 0;
 
 /** Runs the flow as a user with these documents; stops at the first command that fails. */
@@ -73,7 +73,7 @@ const cleanUp = (): Promise<CliOutcome> =>
   cli(['down', '--all', '--yes', '--force'], { env: sandbox().env, clock: hurried(10) });
 
 it('the operator documents are enough, and no action in them is too many', async () => {
-  const boundary = document('bastion-boundary');
+  const boundary = provedDocument('bastion-boundary');
   await sandboxClients(sandbox().env).iam.send(
     new CreatePolicyCommand({
       PolicyName: 'fargate-connect-bastion-boundary',
@@ -82,7 +82,7 @@ it('the operator documents are enough, and no action in them is too many', async
     }),
   );
   const before = sandbox().snapshot();
-  const documents = [document('operator-ec2'), document('operator-iam'), document('operator-db-rule')];
+  const documents = documentsOf('own role');
   const whole = await flowAs(documents);
   expect([whole.status, whole.stderr]).toEqual([0, whole.stderr]);
   expect(sandbox().snapshot()).toBe(before);
@@ -95,19 +95,23 @@ it('the operator documents are enough, and no action in them is too many', async
   });
   tellProof('operator', proof);
   expect(proof.idle).toEqual([]);
+  expect(proof.tried).toBe(documents.flatMap((each) => grantsOf(each)).length);
 }, 900_000);
 
 it('with a role that an administrator made, nobody needs to write IAM', async () => {
   const { iam } = sandboxClients(sandbox().env);
   const names = { RoleName: 'ops-bastion', Path: '/fargate-connect/' };
   await iam.send(
-    new CreateRoleCommand({ ...names, AssumeRolePolicyDocument: JSON.stringify(document('bastion-trust')) }),
+    new CreateRoleCommand({
+      ...names,
+      AssumeRolePolicyDocument: JSON.stringify(provedDocument('bastion-trust')),
+    }),
   );
   await iam.send(
     new PutRolePolicyCommand({
       RoleName: 'ops-bastion',
       PolicyName: 'bastion',
-      PolicyDocument: JSON.stringify(document('bastion')),
+      PolicyDocument: JSON.stringify(provedDocument('bastion')),
     }),
   );
   await iam.send(
@@ -120,10 +124,11 @@ it('with a role that an administrator made, nobody needs to write IAM', async ()
   const seen = sandbox().calls.length;
   const flow = (documents: readonly Document[]): Promise<CliOutcome> =>
     flowAs(
-      [document('operator-ec2'), ...documents],
+      [provedDocument('operator-ec2'), ...documents],
       [['up', '--cluster', 'demo', '--role', 'ops-bastion', '--yes'], ['status'], ['down', '--all', '--yes']],
     );
-  const outcome = await flow([document('operator-given-role')]);
+  const documents = documentsOf('given role');
+  const outcome = await flow(documents);
   expect([outcome.status, outcome.stderr]).toEqual([0, outcome.stderr]);
   expect(sandbox().snapshot()).toBe(before);
   const writes = sandbox()
@@ -131,9 +136,59 @@ it('with a role that an administrator made, nobody needs to write IAM', async ()
     .filter((call) => call.service === 'iam' && !/^(Get|List)/.test(call.action));
   expect(writes).toEqual([]);
 
-  const proof = await proveGrants([document('operator-given-role')], flow, {
+  const proof = await proveGrants(documents, flow, {
     after: async () => void (await cleanUp()),
   });
   tellProof('operator-given-role', proof);
   expect(proof.idle).toEqual([]);
+  expect(proof.tried).toBe(documents.flatMap((each) => grantsOf(each)).length);
 }, 240_000);
+
+/** The rest of what is denied, the sandbox has no operations for: proved-documents.test.ts asks the evaluator. */
+it.each([
+  [
+    'NeverLoosenTheBoundary',
+    'iam:AttachRolePolicy',
+    new AttachRolePolicyCommand({
+      RoleName: 'loose',
+      PolicyArn: 'arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore',
+    }),
+  ],
+  [
+    'NeverLoosenTheBoundary',
+    'iam:UpdateAssumeRolePolicy',
+    new UpdateAssumeRolePolicyCommand({ RoleName: 'loose', PolicyDocument: trustText() }),
+  ],
+  [
+    'NeverEditTheBoundaryPolicy',
+    'iam:DeletePolicy',
+    new DeletePolicyCommand({ PolicyArn: boundaryArn('fargate-connect-bastion-boundary') }),
+  ],
+])('%s: whatever else grants %s, an operator may not', async (sid, action, call) => {
+  const admin = sandboxClients(sandbox().env).iam;
+  const Path = '/fargate-connect/';
+  const made = { RoleName: 'loose', Path, AssumeRolePolicyDocument: trustText() };
+  await admin.send(new CreateRoleCommand(made)).catch(() => undefined);
+  const document = provedDocument('operator-iam');
+  const everything = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] };
+  const outcomeWith = (own: Document): Promise<string> => {
+    const policies = [own, everything];
+    const env = sandbox().createPrincipal({ userName: `admin-${++users}`, policies });
+    return sandboxClients(env)
+      .iam.send(call as AttachRolePolicyCommand)
+      .then(
+        () => 'done',
+        (error: unknown) => String(error),
+      );
+  };
+  expect(await outcomeWith(document)).toContain('explicit deny');
+  expect(await outcomeWith(without(document, { sid, action }))).toBe('done');
+});
+
+function trustText(): string {
+  return JSON.stringify(provedDocument('bastion-trust'));
+}
+
+function boundaryArn(name: string): string {
+  return `arn:aws:iam::111122223333:policy/fargate-connect/${name}`;
+}

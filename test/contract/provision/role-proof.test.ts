@@ -6,200 +6,285 @@ import {
   DeleteRolePolicyCommand,
   ListRolePoliciesCommand,
   PutRolePolicyCommand,
+  UpdateAssumeRolePolicyCommand,
 } from '@aws-sdk/client-iam';
-import { DescribeKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { describe, expect, it } from 'vitest';
 
-import type { PlaceholderValues } from '../../../src/provision/policy-documents.ts';
-import type { PolicyKindName } from '../../../src/provision/policy-kinds.ts';
-import { ACCOUNT, EXEC_KEY_ID, REGION } from '../../../src/sandbox/world/seed-roles.ts';
+import type { Sandbox } from '../../../src/sandbox/sandbox.ts';
+import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
 import { VPC } from '../../../src/sandbox/world/seed-network.ts';
+import { FakeSignals } from '../../support/fake-deps.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
-import {
-  type Document,
-  type Flow,
-  proveGrants,
-  shippedDocument,
-  type Symptom,
-  tellProof,
-  without,
-} from './grants.ts';
+import { type Document, type Flow, grantsOf, proveGrants, type Symptom, tellProof } from './grants.ts';
+import { LOG_BUCKET, LOG_GROUP, provedDocument, type ProvedBy } from './proved-documents.ts';
 
 /** Documents for roles: of bastions, with and without their boundary, and of tasks. Who is refused there is a machine. */
 
-const sandbox = testSandbox();
-const KEY = `arn:aws:kms:${REGION}:${ACCOUNT}:key/${EXEC_KEY_ID}`;
-const SEALED: PlaceholderValues = { cluster: 'sealed', 'kms-key': KEY, bastion: 'default' };
-const SERVICE = 'orders-api';
 const UP = ['up', '--vpc', VPC.main, '--yes'] as const;
+const SERVICE = 'orders-api';
+const DATABASE = 'orders-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com';
 
-const run = (...args: readonly string[]): Promise<CliOutcome> =>
-  cli(args, { env: sandbox().env, clock: hurried(100) });
+const run = ({ env }: Sandbox, ...args: readonly string[]): Promise<CliOutcome> =>
+  cli(args, { env, clock: hurried(100) });
+
+const fine = ({ status }: CliOutcome): boolean => status === 0 || status === 130;
+
+const only = (documents: readonly Document[]): Document => {
+  const [document] = documents;
+  if (document === undefined) throw new Error('a flow needs its document');
+  return document;
+};
 
 let roles = 0;
 /** Role and profile as an administrator would make them, for `up --role`. */
-async function makeRole(policy: Document, boundary: Document | undefined): Promise<string> {
-  const { iam } = sandboxClients(sandbox().env);
+async function makeRole(
+  { env }: Sandbox,
+  made: { readonly policy: Document; readonly boundary?: Document; readonly trust?: Document },
+): Promise<string> {
+  const { iam } = sandboxClients(env);
   const Path = '/fargate-connect/';
   const name = `role-${++roles}`;
+  const PolicyName = `${name}-boundary`;
   const limit =
-    boundary === undefined
+    made.boundary === undefined
       ? undefined
       : await iam.send(
-          new CreatePolicyCommand({
-            PolicyName: `${name}-boundary`,
-            Path,
-            PolicyDocument: JSON.stringify(boundary),
-          }),
+          new CreatePolicyCommand({ PolicyName, Path, PolicyDocument: JSON.stringify(made.boundary) }),
         );
   await iam.send(
     new CreateRoleCommand({
       RoleName: name,
       Path,
-      AssumeRolePolicyDocument: JSON.stringify(shippedDocument('bastion-trust', {})),
+      AssumeRolePolicyDocument: JSON.stringify(made.trust ?? provedDocument('bastion-trust')),
       PermissionsBoundary: limit?.Policy?.Arn,
     }),
   );
-  const PolicyDocument = JSON.stringify(policy);
+  const PolicyDocument = JSON.stringify(made.policy);
   await iam.send(new PutRolePolicyCommand({ RoleName: name, PolicyName: 'bastion', PolicyDocument }));
   await iam.send(new CreateInstanceProfileCommand({ InstanceProfileName: name, Path }));
   await iam.send(new AddRoleToInstanceProfileCommand({ InstanceProfileName: name, RoleName: name }));
   return name;
 }
 
-/** A bastion under that role: comes online, and reaches containers if it is for a cluster. */
-async function bastionUnder(role: string, cluster: string | undefined): Promise<CliOutcome> {
+/** A bastion for tunnels under that role: comes online, and carries one. */
+async function tunnels(sandbox: Sandbox, role: string): Promise<CliOutcome> {
   try {
-    const kind = cluster === undefined ? ['--tunnel-only'] : ['--cluster', cluster];
-    const up = await run(...UP, ...kind, '--role', role);
-    if (up.status !== 0 || cluster === undefined) return up;
-    // A service that does not exist: the script names those that do.
-    const list = await run('shell', '--', 'ecs_connect.sh', 'nope');
-    if (!list.stderr.includes(`${SERVICE} `)) return { ...list, status: 1 };
-    const inside = await run('shell', '--', 'ecs_connect.sh', SERVICE, 'app', 'echo', 'inside');
-    return inside.stdout.includes('inside') ? inside : { ...inside, status: 1 };
+    const up = await run(sandbox, ...UP, '--tunnel-only', '--db', 'orders-db', '--role', role);
+    if (!fine(up)) return up;
+    const signals = new FakeSignals();
+    const onStdout = (): void => signals.raise('SIGTERM');
+    const { env } = sandbox;
+    const forward = ['forward', '-L', `0:${DATABASE}:5432`, '--via', 'bastion', '--json'];
+    return await cli(forward, { env, signals, onStdout });
   } finally {
-    await run('down', '--yes', '--force');
+    await run(sandbox, 'down', '--yes', '--force');
   }
 }
 
-const fine = ({ status }: CliOutcome): boolean => status === 0;
-
-/** The agent does not come online, or the script says which call was refused. */
-const missed: Symptom = (outcome, { action }) =>
-  !fine(outcome) &&
-  (action.startsWith('ecs:') || action.startsWith('kms:')
-    ? `${outcome.stdout}${outcome.stderr}`.includes(action)
-    : outcome.stderr.includes('agent'));
-
-interface Case {
-  readonly kind: PolicyKindName;
-  readonly cluster: string | undefined;
-  readonly flow: Flow;
+/** A bastion for a cluster under that role: its script names services, and runs a command in one. */
+async function reachesContainers(sandbox: Sandbox, role: string): Promise<CliOutcome> {
+  try {
+    const up = await run(sandbox, ...UP, '--cluster', 'demo', '--role', role);
+    if (!fine(up)) return up;
+    const list = await run(sandbox, 'shell', '--', 'ecs_connect.sh', 'nope');
+    if (!list.stderr.includes(`${SERVICE} `)) return list;
+    const inside = await run(sandbox, 'shell', '--', 'ecs_connect.sh', SERVICE, 'app', 'echo', 'inside');
+    return /^inside/m.test(inside.stdout) ? inside : { ...inside, status: inside.status || 1 };
+  } finally {
+    await run(sandbox, 'down', '--yes', '--force');
+  }
 }
 
-const KEYS = {
-  'ExecSessionKey kms:GenerateDataKey': 'asked by the official plugin; its stand-in does not encrypt',
-  'ExecSessionKey kms:Decrypt': 'asked where sessions are encrypted, see below',
-};
+/** The command on the bastion is another program, whose status is its own: it fails, and says which call was refused. */
+const saidByTheScript: Symptom = (outcome, { action }) =>
+  !fine(outcome) && `${outcome.stdout}${outcome.stderr}`.includes(action);
+/** An agent without credentials says nothing that anybody could read from outside. */
+const notOnline: Symptom = (outcome) =>
+  outcome.status === 1 && outcome.stderr.includes('did not come online');
+const notConnected: Symptom = (outcome) =>
+  !fine(outcome) &&
+  outcome.stderr.includes('is not connected') &&
+  outcome.stderr.includes('policy task-role');
 
-const first = (documents: readonly Document[]): Document => {
-  const [document] = documents;
-  if (document === undefined) throw new Error('a flow needs its document');
-  return document;
-};
+const shownBy = (
+  document: Document,
+  symptom: Symptom,
+  which: (action: string) => boolean,
+): Readonly<Record<string, Symptom>> =>
+  Object.fromEntries(
+    grantsOf(document)
+      .filter(({ action }) => which(action))
+      .map(({ sid, action }) => [`${sid} ${action}`, symptom]),
+  );
+
+interface Case {
+  readonly flow: (sandbox: Sandbox, documents: readonly Document[]) => Promise<CliOutcome>;
+  /** How the absence of a grant shows, where it is not exit 4 with the action's name. */
+  readonly shows?: (document: Document) => Readonly<Record<string, Symptom>>;
+}
 
 const everything: Document = {
   Version: '2012-10-17',
   Statement: [{ Sid: 'All', Effect: 'Allow', Action: '*', Resource: '*' }],
 };
-
-const CASES: readonly Case[] = (['demo', undefined] as const).flatMap((cluster): readonly Case[] => {
-  const suffix = cluster === undefined ? ('-tunnel-only' as const) : ('' as const);
-  return [
-    {
-      kind: `bastion${suffix}`,
-      cluster,
-      flow: async (documents) => bastionUnder(await makeRole(first(documents), undefined), cluster),
-    },
-    {
-      kind: `bastion-boundary${suffix}`,
-      cluster,
-      // The role itself may do everything: what is missing is missing in the boundary.
-      flow: async (documents) => bastionUnder(await makeRole(everything, first(documents)), cluster),
-    },
-  ];
-});
-
-it.each(CASES)(
-  '$kind: enough, and nothing for nothing',
-  async ({ kind, flow }) => {
-    const documents = [shippedDocument(kind, { ...SEALED, cluster: 'demo' })];
-    const whole = await flow(documents);
-    expect([whole.status, whole]).toEqual([0, whole]);
-    const proof = await proveGrants(documents, flow, { symptom: missed, elsewhere: KEYS });
-    tellProof(kind, proof, kind.includes('tunnel') ? {} : KEYS);
-    expect(proof.idle).toEqual([]);
-  },
-  300_000,
-);
-
-describe('where sessions are encrypted', () => {
-  const demanding = testSandbox({ demandEncryption: true });
-
-  it('bastion: a session opens with kms:Decrypt, and not without', async () => {
-    const { env } = demanding();
-    const { iam } = sandboxClients(env);
-    const shell = (): Promise<CliOutcome> => cli(['shell', '--', 'echo', 'inside'], { env });
-    const kms = new KMSClient(sandboxClients(env).config);
-    const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId: 'alias/session-manager' }));
-    const key = KeyMetadata?.Arn ?? '';
-    await cli([...UP, '--cluster', 'demo', '--kms-key', key], { env, clock: hurried(100) });
-    expect(await shell()).toMatchObject({ status: 0, stdout: 'inside\n' });
-    const document = shippedDocument('bastion', { ...SEALED, cluster: 'demo', 'kms-key': key });
-    const reduced = without(document, { sid: 'ExecSessionKey', action: 'kms:Decrypt' });
-    await iam.send(
-      new PutRolePolicyCommand({
-        RoleName: 'fargate-connect-default-eu-west-1',
-        PolicyName: 'bastion',
-        PolicyDocument: JSON.stringify(reduced),
-      }),
-    );
-    const refused = await shell();
-    expect(fine(refused)).toBe(false);
-    expect(refused.stderr).toContain('kms:Decrypt');
-    await cli(['down', '--yes'], { env, clock: hurried(100) });
-  });
-});
-
-it('task-role: enough for ECS Exec, and nothing for nothing', async () => {
-  const { iam } = sandboxClients(sandbox().env);
-  const RoleName = 'ledger-task';
-  const { PolicyNames = [] } = await iam.send(new ListRolePoliciesCommand({ RoleName }));
-  for (const PolicyName of PolicyNames) await iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName }));
-  const flow: Flow = async (documents) => {
-    const PolicyDocument = JSON.stringify(first(documents));
-    await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: 'exec', PolicyDocument }));
-    return run('exec', 'ledger', '--cluster', 'sealed', '--', 'echo', 'inside');
-  };
-  const values = { ...SEALED, 'log-group': '/ecs/exec', 'log-bucket': 'exec-logs' };
-  const documents = [shippedDocument('task-role', values)];
-  const whole = await flow(documents);
-  expect(whole).toMatchObject({ status: 0, stdout: 'inside\n' });
-  const reason = 'asked by the agent of CloudWatch Logs and S3, which the sandbox does not have';
-  const elsewhere = Object.fromEntries(
-    documents
-      .flatMap((document) => document.Statement)
-      .filter(({ Sid }) => Sid.startsWith('Log'))
-      .flatMap(({ Sid, Action }) => [Action].flat().map((action) => [`${Sid} ${action}`, reason])),
+const ofTheScript = (document: Document): Readonly<Record<string, Symptom>> =>
+  shownBy(
+    document,
+    saidByTheScript,
+    (action) => action.startsWith('ecs:') || action === 'kms:GenerateDataKey',
   );
-  const proof = await proveGrants(documents, flow, {
-    elsewhere,
-    symptom: (outcome, { action }) =>
-      !fine(outcome) && (!action.startsWith('kms:') || outcome.stderr.includes(action)),
-  });
-  tellProof('task-role', proof, elsewhere);
+
+const BASTION: Readonly<Record<Extract<ProvedBy<'role'>, `bastion${string}`>, Case>> = {
+  bastion: {
+    flow: async (sandbox, documents) =>
+      reachesContainers(sandbox, await makeRole(sandbox, { policy: only(documents) })),
+    shows: ofTheScript,
+  },
+  // The role itself may do everything: what is missing is missing in the boundary.
+  'bastion-boundary': {
+    flow: async (sandbox, documents) =>
+      reachesContainers(sandbox, await makeRole(sandbox, { policy: everything, boundary: only(documents) })),
+    shows: ofTheScript,
+  },
+  'bastion-tunnel-only': {
+    flow: async (sandbox, documents) =>
+      tunnels(sandbox, await makeRole(sandbox, { policy: only(documents) })),
+  },
+  'bastion-boundary-tunnel-only': {
+    flow: async (sandbox, documents) =>
+      tunnels(sandbox, await makeRole(sandbox, { policy: everything, boundary: only(documents) })),
+  },
+  'bastion-trust': {
+    flow: async (sandbox, documents) =>
+      tunnels(sandbox, await makeRole(sandbox, { policy: everything, trust: only(documents) })),
+    shows: (document) => shownBy(document, notOnline, () => true),
+  },
+};
+
+async function prove(kind: ProvedBy<'role'>, flow: Flow, shows: Readonly<Record<string, Symptom>>) {
+  const document = provedDocument(kind);
+  const whole = await flow([document]);
+  expect([fine(whole), whole]).toEqual([true, whole]);
+  const proof = await proveGrants([document], flow, { shows });
+  tellProof(kind, proof);
   expect(proof.idle).toEqual([]);
-}, 120_000);
+  expect(proof.tried).toBe(grantsOf(document).length);
+}
+
+describe('roles of bastions, where every session is encrypted', () => {
+  const sandbox = testSandbox({ demandEncryption: true });
+
+  it.each(Object.entries(BASTION))(
+    '%s: enough, and nothing for nothing',
+    async (kind, { flow, shows }) => {
+      const name = kind as keyof typeof BASTION;
+      // The task's agent decrypts with a role of its own, which is not what is proved here.
+      await sandboxClients(sandbox().env).iam.send(
+        new PutRolePolicyCommand({
+          RoleName: 'orders-api-task',
+          PolicyName: 'session-key',
+          PolicyDocument: JSON.stringify({
+            Version: '2012-10-17',
+            Statement: [{ Effect: 'Allow', Action: 'kms:Decrypt', Resource: '*' }],
+          }),
+        }),
+      );
+      const document = provedDocument(name);
+      await prove(name, (documents) => flow(sandbox(), documents), shows?.(document) ?? {});
+    },
+    300_000,
+  );
+});
+
+describe('the role of a task, in a cluster that encrypts and logs', () => {
+  const seed = defaultSeed();
+  const sandbox = testSandbox({
+    seed: {
+      ...seed,
+      clusters: seed.clusters.map((cluster) =>
+        cluster.name === 'sealed'
+          ? {
+              ...cluster,
+              logging: {
+                cloudWatchLogGroupName: LOG_GROUP,
+                cloudWatchEncryptionEnabled: true,
+                s3BucketName: LOG_BUCKET,
+                s3EncryptionEnabled: true,
+              },
+            }
+          : cluster,
+      ),
+      logGroups: [{ name: LOG_GROUP, kmsKeyId: 'a-key' }],
+      buckets: [{ name: LOG_BUCKET, isEncrypted: true }],
+    },
+  });
+  const RoleName = 'ledger-task';
+
+  /** What a transcript is for: the session can be read afterwards, in both places. */
+  async function loggedExec(): Promise<CliOutcome> {
+    const transcripts = (): readonly string[] => {
+      const { sessionLogs } = sandbox();
+      return [
+        ...[...sessionLogs.streams(LOG_GROUP)].map(([name, text]) => `events ${name} ${text}`),
+        ...[...sessionLogs.objects(LOG_BUCKET)].map(([name, text]) => `object ${name} ${text}`),
+      ].filter((line) => line.includes('inside'));
+    };
+    const before = new Set(transcripts());
+    const outcome = await run(sandbox(), 'exec', 'ledger', '--cluster', 'sealed', '--', 'echo', 'inside');
+    if (outcome.status !== 0) return outcome;
+    const logged = transcripts().filter((line) => !before.has(line));
+    const missing = ['events', 'object'].filter((place) => !logged.some((line) => line.startsWith(place)));
+    return missing.length === 0
+      ? outcome
+      : { ...outcome, status: 1, stderr: `no transcript: ${missing.join()}` };
+  }
+
+  /** The client never learns of it: what is missing is what the session was to leave. */
+  const unlogged =
+    (place: string): Symptom =>
+    (outcome) =>
+      outcome.stderr === `no transcript: ${place}`;
+  /** The agent takes a group that it may not see for one without a key; both reasons are named. */
+  const namedAsOneOfTwo: Symptom = (outcome, { action }) =>
+    outcome.status === 255 && outcome.stderr.includes(action);
+
+  const TASK: Readonly<Record<Exclude<ProvedBy<'role'>, keyof typeof BASTION>, Case>> = {
+    'task-role': {
+      flow: async ({ env }, documents) => {
+        const { iam } = sandboxClients(env);
+        const { PolicyNames = [] } = await iam.send(new ListRolePoliciesCommand({ RoleName }));
+        for (const PolicyName of PolicyNames)
+          await iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName }));
+        const PolicyDocument = JSON.stringify(only(documents));
+        await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: 'exec', PolicyDocument }));
+        return loggedExec();
+      },
+      shows: (document) => ({
+        ...shownBy(document, notConnected, (action) => action.endsWith('ControlChannel')),
+        'LogGroups logs:DescribeLogGroups': namedAsOneOfTwo,
+        'LogStreams logs:CreateLogStream': unlogged('events'),
+        'LogStreams logs:PutLogEvents': unlogged('events'),
+        'LogBucketObjects s3:PutObject': unlogged('object'),
+      }),
+    },
+    'task-trust': {
+      flow: async ({ env }, documents) => {
+        const PolicyDocument = JSON.stringify(only(documents));
+        await sandboxClients(env).iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument }));
+        return run(sandbox(), 'exec', 'ledger', '--cluster', 'sealed', '--', 'echo', 'inside');
+      },
+      shows: (document) => shownBy(document, notConnected, () => true),
+    },
+  };
+
+  it.each(Object.entries(TASK))(
+    '%s: enough, and nothing for nothing',
+    async (kind, { flow, shows }) => {
+      const name = kind as keyof typeof TASK;
+      await prove(name, (documents) => flow(sandbox(), documents), shows?.(provedDocument(name)) ?? {});
+    },
+    120_000,
+  );
+});

@@ -12,7 +12,7 @@ import { systemClock } from '../../../src/core/clock.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome } from './cli-in-process.ts';
-import { type Document, shippedDocument } from './grants.ts';
+import { shippedDocument } from './grants.ts';
 
 /** What `up` made and what `policy` printed, used by others: the official CLI, and a person with one database. */
 
@@ -78,18 +78,6 @@ describe.skipIf(installed.failed)('the official AWS CLI after up', () => {
 describe('policy session-document --db', () => {
   const NAME = 'orders-db-only';
 
-  /** forward-bastion, but with that one document instead of those of AWS. */
-  function onlyDocument(): Document {
-    const document = shippedDocument('forward-bastion', { bastion: '*' });
-    const Resource = `arn:aws:ssm:eu-west-1:111122223333:document/${NAME}`;
-    return {
-      ...document,
-      Statement: document.Statement.map((statement) =>
-        statement.Sid === 'WithForwardDocuments' ? { ...statement, Resource } : statement,
-      ),
-    };
-  }
-
   it('makes a tunnel to that database, for a person who may open no other', async () => {
     const printed = await run('policy', 'session-document', '--db', 'orders-db');
     expect(printed.status).toBe(0);
@@ -101,7 +89,8 @@ describe('policy session-document --db', () => {
         Content: printed.stdout,
       }),
     );
-    const env = sandbox().createPrincipal({ userName: 'one-database', policies: [onlyDocument()] });
+    const policy = shippedDocument('forward-document', { bastion: '*', 'session-document': NAME });
+    const env = sandbox().createPrincipal({ userName: 'one-database', policies: [policy] });
     let account: AwsAccount | undefined;
     // The command is only a way to an account with the right ports.
     await cli(['status'], { env, account: (opened) => (account = opened) });

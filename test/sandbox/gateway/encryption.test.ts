@@ -91,7 +91,11 @@ test('a key made for another session fails the handshake', async () => {
 });
 
 test('a machine whose role may not decrypt fails the handshake', async () => {
-  lab = await startLab({ access: { authorizeRole: (_role, action) => action !== 'kms:Decrypt' } });
+  lab = await startLab({
+    access: {
+      refusalOf: (_role, _session, { action }) => (action === 'kms:Decrypt' ? 'User: x may not' : undefined),
+    },
+  });
   const opened = await open();
   expect((await opened.event('closed')).output).toContain('AccessDeniedException');
 });

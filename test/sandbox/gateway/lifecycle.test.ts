@@ -50,6 +50,30 @@ test('the first frame must be a well-formed OpenDataChannelInput with the sessio
   expect(await closeCodeAfter(streamUrl, 'x'.repeat(2_000_000))).toBe(1009);
 });
 
+test.each([
+  ['ssmmessages:CreateDataChannel', /CreateDataChannel failed .* <Message>User: task may not<\/Message>/],
+  ['ssmmessages:OpenDataChannel', /failed to open datachannel with error: .* websocket: bad handshake/],
+])('an agent whose role lacks %s ends the session with the reason', async (denied, text) => {
+  const asked: unknown[] = [];
+  lab = await startLab({
+    access: {
+      refusalOf: (role, session, { action, resource }) => {
+        asked.push([role, session, resource]);
+        return action === denied ? 'User: task may not' : undefined;
+      },
+    },
+  });
+  const client = await connect(lab.start({ type: 'Standard_Stream' }));
+  const { output } = await client.event('closed');
+  expect(output).toMatch(/^\n----------ERROR-------\nSetting up data channel with id developer-0+1 failed: /);
+  expect(output).toMatch(text);
+  expect(asked[0]).toEqual([
+    'task-role',
+    '1f0e9d8c7b6a45948372615049382716',
+    'arn:aws:ssmmessages:eu-west-1:111122223333:*',
+  ]);
+});
+
 test('a client without ClientId and ClientVersion is taken', async () => {
   lab = await startLab();
   const { streamUrl, tokenValue } = lab.start({ type: 'Standard_Stream' });

@@ -13,7 +13,7 @@ import {
   RunInstancesCommand,
   TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2';
-import { DescribeInstanceInformationCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { DescribeInstanceInformationCommand, SSMClient, StartSessionCommand } from '@aws-sdk/client-ssm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
 import {
@@ -248,11 +248,11 @@ describe('a profile that EC2 does not know yet', () => {
 describe('the agent', () => {
   test.each([
     [
-      'the role lacks a channel right',
+      'the role may not report it',
       {
         policy: {
           Version: '2012-10-17',
-          Statement: [{ Effect: 'Allow', Action: 'ssm:UpdateInstanceInformation', Resource: '*' }],
+          Statement: [{ Effect: 'Allow', Action: 'ssmmessages:*', Resource: '*' }],
         },
       },
       SUBNET_A,
@@ -281,6 +281,18 @@ describe('the agent', () => {
     });
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(await isOnline(instanceId)).toBe(false);
+  });
+
+  test('is online without a control channel, and no session reaches it', async () => {
+    const Statement = [{ Effect: 'Allow', Action: 'ssm:UpdateInstanceInformation', Resource: '*' }];
+    const profileArn = await createRole(clients, 'deaf', { policy: { Version: '2012-10-17', Statement } });
+    const groupId = await createGroup(clients, 'deaf');
+    const id = await createTemplate(clients, { name: 'deaf', groupId, profileArn });
+    const { Instances } = await clients.ec2.send(fleetCommand(id));
+    const Target = Instances![0]!.InstanceIds![0]!;
+    await eventually(async () => ((await isOnline(Target)) ? true : undefined));
+    const session = new SSMClient(clients.config).send(new StartSessionCommand({ Target }));
+    expect(await errorName(session)).toBe('TargetNotConnected');
   });
 
   test('stays away if the user data failed', async () => {

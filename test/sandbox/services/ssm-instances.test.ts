@@ -22,6 +22,7 @@ test('are listed while registered, by id and by tag, with both kinds of filter',
     instanceId: 'i-1',
     machine,
     privateIp: '10.0.0.9',
+    hasControlChannel: true,
     roleName: 'bastion',
     tags: () => ({ name: 'one' }),
   });
@@ -68,6 +69,7 @@ test('an instance that goes away takes its sessions with it', () => {
     instanceId: 'i-1',
     machine,
     privateIp: '10.0.0.9',
+    hasControlChannel: true,
     roleName: 'bastion',
     tags: () => ({}),
   });

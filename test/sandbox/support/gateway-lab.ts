@@ -13,6 +13,7 @@ import type {
 import { createContainerMachine } from '../../../src/sandbox/machines/container-machine.ts';
 import { createKmsService, type KmsService } from '../../../src/sandbox/services/kms.ts';
 import { defaultTiming } from '../../../src/sandbox/timing.ts';
+import { LogStore } from '../../../src/sandbox/world/log-store.ts';
 import { VpcNetwork } from '../../../src/sandbox/world/vpc-network.ts';
 
 export const ACCOUNT = '111122223333';
@@ -27,6 +28,8 @@ export const OWNER: Principal = {
 
 const ALLOW_ALL: AccessControl = {
   authorizeRole: () => true,
+  refusalOf: () => undefined,
+  trustsService: () => true,
   credentialsForRole: () => ({ accessKeyId: '', secretAccessKey: '', sessionToken: '' }),
   demand: () => undefined,
 };
@@ -110,6 +113,7 @@ export async function startLab(
     region: REGION,
     access: { ...ALLOW_ALL, ...options.access },
     kms,
+    logs: new LogStore({}),
     agentPace: options.agentPace ?? 'fast',
     ...(options.agentChallenge === undefined ? {} : { agentChallenge: options.agentChallenge }),
     ...(options.agentPayloadSize === undefined ? {} : { agentPayloadSize: options.agentPayloadSize }),

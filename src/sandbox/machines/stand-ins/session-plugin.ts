@@ -113,6 +113,7 @@ function runSession(
     const handle = (events: ReturnType<DataChannel['tick']>): void => {
       for (const event of events) {
         if (event.type === 'output') call.io.stdout(event.bytes);
+        else if (event.type === 'opened') takeInput();
         else if (event.type === 'closed') over(event.output);
         else if (event.type === 'data-key-needed') void provideKey(event.kmsKeyId);
       }
@@ -148,6 +149,15 @@ function runSession(
     };
     const type = (bytes: Uint8Array): void => guarded(() => void waiting.push(Uint8Array.from(bytes)));
 
+    // As the official plugin: nothing is read before the session has begun.
+    const takeInput = (): void =>
+      call.io.takeInput({
+        onInput: type,
+        // So does the official plugin (transcripts b2, b5), even if the command has not said everything yet.
+        onEnd: () => finish({ code: 0, stdout: 'Cannot perform start session: EOF\n' }),
+        onSize: (size) => guarded(() => channel.sendSize(size, clock.now())),
+      });
+
     call.io.signal.addEventListener('abort', () => finish({ code: 143 }), { once: true });
     socket.on('error', (error) => finish({ code: 1, stderr: `session-manager-plugin: ${error.message}\n` }));
     socket.on('close', () =>
@@ -170,12 +180,6 @@ function runSession(
         channel.start(clock.now());
         const size = call.terminal ? { columns: call.columns, rows: call.rows } : SIZE_WITHOUT_TERMINAL;
         channel.sendSize(size, clock.now());
-      });
-      call.io.takeInput({
-        onInput: type,
-        // So does the official plugin (transcripts b2, b5), even if the command has not said everything yet.
-        onEnd: () => finish({ code: 0, stdout: 'Cannot perform start session: EOF\n' }),
-        onSize: (size) => guarded(() => channel.sendSize(size, clock.now())),
       });
     });
     socket.on('message', (data) => {

@@ -16,6 +16,8 @@ export interface SystemdOptions {
   readonly timeScale: number;
   /** Units that the image has, e.g. `amazon-ssm-agent.service`. */
   readonly imageUnits: readonly string[];
+  /** A unit of the image starts that did not run. */
+  onImageUnit?(unit: string): void;
   environment(): Readonly<Record<string, string>>;
   /** The program for a path of the real system: the instance's own, a stand-in, or the host's. */
   resolveProgram(path: string): string;
@@ -138,7 +140,7 @@ export class Systemd {
   start(unit: string): void {
     if (this.#stopped) return;
     if (unit.endsWith('.timer')) this.#startTimer(unit);
-    else if (this.#options.imageUnits.includes(unit)) this.#active.add(unit);
+    else if (this.#options.imageUnits.includes(unit)) this.#startImageUnit(unit);
     else this.#startService(unit);
   }
 
@@ -151,6 +153,12 @@ export class Systemd {
     const child = this.#running.get(unit);
     this.#running.delete(unit);
     if (child?.pid !== undefined) killGroup(child.pid, 'SIGTERM');
+  }
+
+  #startImageUnit(unit: string): void {
+    if (this.#active.has(unit)) return;
+    this.#active.add(unit);
+    this.#options.onImageUnit?.(unit);
   }
 
   #startService(unit: string): void {

@@ -1,0 +1,37 @@
+import type { AccessControl } from '../contracts.ts';
+
+/** The role that an agent acts with: of its instance, or of its task. */
+export class AgentRole {
+  readonly #access: Pick<AccessControl, 'refusalOf'>;
+  readonly #roleName: string | undefined;
+  readonly #sessionName: string;
+
+  constructor(access: Pick<AccessControl, 'refusalOf'>, roleName: string | undefined, sessionName: string) {
+    this.#access = access;
+    this.#roleName = roleName;
+    this.#sessionName = sessionName;
+  }
+
+  get exists(): boolean {
+    return this.#roleName !== undefined;
+  }
+
+  /** AWS's words if it may not; undefined if it may. */
+  refusal(action: string, resource: string): string | undefined {
+    if (this.#roleName === undefined) return `there is no role that allows ${action}`;
+    return this.#access.refusalOf(this.#roleName, this.#sessionName, { action, resource });
+  }
+}
+
+/** Role sessions are named after the instance or the task (ECS: the task's id). */
+export const roleSessionName = (target: string): string =>
+  target.startsWith('ecs:') ? (target.split('_').at(-2) ?? target) : target;
+
+/** What the actions of the agent's channels are asked for (aws-facts §3.3). */
+export const channelResource = (region: string, accountId: string): string =>
+  `arn:aws:ssmmessages:${region}:${accountId}:*`;
+
+/** How the message gateway words a refusal, inside the agent's error. */
+export const gatewayRefusal = (refusal: string): string =>
+  'unexpected response from the service ' +
+  `<AccessDeniedException> <Message>${refusal}</Message> </AccessDeniedException>`;

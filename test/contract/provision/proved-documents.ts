@@ -1,0 +1,71 @@
+import type { PlaceholderValues } from '../../../src/provision/policy-documents.ts';
+import type { PolicyKindName } from '../../../src/provision/policy-kinds.ts';
+import { DEFAULT_KEY_ID } from '../../../src/sandbox/services/kms.ts';
+import { databaseResourceId } from '../../../src/sandbox/services/rds.ts';
+import { SEED_DATABASES } from '../../../src/sandbox/world/seed-databases.ts';
+import { GROUP, VPC } from '../../../src/sandbox/world/seed-network.ts';
+import { ACCOUNT, EXEC_KEY_ID, REGION } from '../../../src/sandbox/world/seed-roles.ts';
+import { type Document, shippedDocument } from './grants.ts';
+
+/** Who uses a document, and so which test takes its grants away: people-proof, policy-proof (operators), role-proof. */
+export type User = 'operator' | 'person' | 'role';
+
+interface Proved {
+  readonly by: User;
+  /** All of its placeholders: an optional statement that is left out would be proved by nobody. */
+  readonly values: PlaceholderValues;
+}
+
+const keyArn = (id: string): string => `arn:aws:kms:${REGION}:${ACCOUNT}:key/${id}`;
+
+const OPERATOR = {
+  bastion: 'default',
+  cluster: 'demo',
+  vpc: VPC.main,
+  'client-security-group': GROUP.dbClients,
+  'database-security-group': GROUP.billingDb,
+  role: 'ops-bastion',
+} as const;
+/** Where every session is encrypted: the bastion's own and those of ECS Exec. */
+const ENCRYPTED = { cluster: 'demo', 'kms-key': keyArn(DEFAULT_KEY_ID) } as const;
+const ANY_BASTION = { bastion: '*' } as const;
+
+export const SESSION_DOCUMENT = 'fargate-connect-orders-db';
+export const LOG_GROUP = '/ecs/exec';
+export const LOG_BUCKET = 'exec-logs';
+export const TOKEN_USER = 'orders_app';
+/** DbiResourceId of the database that the forwards lead to. */
+const RESOURCES = SEED_DATABASES.filter(({ id }) => id === 'orders-db').map(databaseResourceId);
+
+/** Every IAM document that is shipped; test/provision/proved-documents.test.ts holds the list complete. */
+export const PROVED = {
+  'operator-ec2': { by: 'operator', values: OPERATOR },
+  'operator-iam': { by: 'operator', values: OPERATOR },
+  'operator-db-rule': { by: 'operator', values: OPERATOR },
+  'operator-given-role': { by: 'operator', values: OPERATOR },
+  exec: { by: 'person', values: { cluster: 'sealed', 'kms-key': keyArn(EXEC_KEY_ID) } },
+  'forward-bastion': { by: 'person', values: ANY_BASTION },
+  'forward-document': { by: 'person', values: { ...ANY_BASTION, 'session-document': SESSION_DOCUMENT } },
+  'forward-task': { by: 'person', values: { cluster: 'demo' } },
+  shell: { by: 'person', values: ANY_BASTION },
+  db: { by: 'person', values: { 'database-resource': RESOURCES[0], 'database-user': TOKEN_USER } },
+  'deny-unlogged': { by: 'person', values: {} },
+  bastion: { by: 'role', values: ENCRYPTED },
+  'bastion-boundary': { by: 'role', values: ENCRYPTED },
+  'bastion-tunnel-only': { by: 'role', values: {} },
+  'bastion-boundary-tunnel-only': { by: 'role', values: {} },
+  'bastion-trust': { by: 'role', values: {} },
+  'task-role': {
+    by: 'role',
+    values: { 'kms-key': keyArn(EXEC_KEY_ID), 'log-group': LOG_GROUP, 'log-bucket': LOG_BUCKET },
+  },
+  'task-trust': { by: 'role', values: {} },
+} as const satisfies Partial<Readonly<Record<PolicyKindName, Proved>>>;
+
+export type ProvedKind = keyof typeof PROVED;
+/** The documents of one kind of user: a table of flows that lacks one of them does not compile. */
+export type ProvedBy<U extends User> = {
+  [K in ProvedKind]: (typeof PROVED)[K]['by'] extends U ? K : never;
+}[ProvedKind];
+
+export const provedDocument = (kind: ProvedKind): Document => shippedDocument(kind, PROVED[kind].values);
