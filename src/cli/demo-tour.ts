@@ -25,7 +25,7 @@ export async function scriptedTour(stage: Stage, account: Account): Promise<void
   const since = stage.context.clock.now();
   const before = account.snapshot();
   stage.say(
-    'fargate-connect on its embedded AWS: real commands, real shells, a real PostgreSQL; no account, no network.',
+    'fargate-connect on its embedded AWS: real commands, real shells,\na real PostgreSQL; no account, no network.',
   );
 
   stage.say('\n1. A bastion: a spot instance without inbound ports that ends itself.');
@@ -50,16 +50,15 @@ export async function guidedTour(stage: Stage, account: Account): Promise<void> 
   const since = stage.context.clock.now();
   const before = account.snapshot();
   stage.say(
-    'This is fargate-connect on an embedded AWS: what you type is real, the account is not. Ctrl-C leaves at any time.',
+    'This is fargate-connect on an embedded AWS: what you type is real,\nthe account is not. Ctrl-C leaves at any time.',
   );
 
   stage.say('\n1. `up` plans a bastion, shows the plan, and creates it when you agree.');
   await step(stage, ['up', '--cluster', CLUSTER, '--db', TOUR_DATABASE]);
 
-  stage.say(
-    '\n2. `connect` is the picker: type to filter, Enter to choose, Esc to go back. Pick a container and look around',
-  );
-  stage.say(`   (in ${SERVICE} / ${CONTAINER}, try: printenv DATABASE_URL). \`exit\` comes back here.`);
+  stage.say('\n2. `connect` is the picker: type to filter, Enter to choose, Esc to go back.');
+  stage.say(`   Pick a container and look around: in ${SERVICE} / ${CONTAINER}, try`);
+  stage.say('   printenv DATABASE_URL. `exit` comes back here.');
   await step(stage, ['connect', '--cluster', CLUSTER]);
 
   stage.say('\n3. `exec` runs one command in a container; its output is the answer.');
