@@ -74,7 +74,7 @@ export async function guidedTour(stage: Stage, account: Account): Promise<void> 
 
 async function step(stage: Stage, args: readonly string[]): Promise<void> {
   const status = await stage.run(args);
-  if (status === EXIT_STATUS.interrupted) throw interrupted();
+  if (status === EXIT_STATUS.interrupted) throw interrupted('the demo ended, and its account with it');
   if (status !== 0) throw stepFailed(args, `ended with status ${status}`);
 }
 
@@ -98,7 +98,7 @@ async function databaseUrl(stage: Stage): Promise<URL> {
   const status = await stage.start(args, (line) => {
     answer += line;
   }).status;
-  if (status === EXIT_STATUS.interrupted) throw interrupted();
+  if (status === EXIT_STATUS.interrupted) throw interrupted('the demo ended, and its account with it');
   if (status !== 0) throw stepFailed(args, `ended with status ${status}`);
   const text = /postgres(?:ql)?:\/\/\S+/.exec(answer)?.[0];
   if (text === undefined) throw stepFailed(args, 'printed no database address');
@@ -129,7 +129,7 @@ async function queryThroughForward(stage: Stage, url: URL): Promise<void> {
     if (local !== undefined) ready(local);
   });
   const early = forward.status.then((status): never => {
-    if (status === EXIT_STATUS.interrupted) throw interrupted();
+    if (status === EXIT_STATUS.interrupted) throw interrupted('the demo ended, and its account with it');
     throw stepFailed(args, `ended with status ${status} before it was ready`);
   });
   // After the query the forward's end is expected; only Promise.race below is interested in an early one.
