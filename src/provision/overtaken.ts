@@ -1,3 +1,4 @@
+import { type Clock, sleep } from '../core/clock.ts';
 import { failed, ToolError } from '../core/errors.ts';
 import { NOT_YET_VISIBLE } from './creation.ts';
 import { iamNames } from './iam-names.ts';
@@ -19,17 +20,34 @@ export interface Had {
   readonly templateId: string;
 }
 
+export interface OvertakenDeps {
+  readonly ec2: Ec2Port;
+  readonly iam: IamPort;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** What was made a moment before a call was refused may only not be visible yet. */
+const LOOK_AGAIN_MS = 5_000;
+
 /** The error to throw instead; undefined when nothing is gone or the failure is another one. */
 export async function overtaken(
   failure: unknown,
   had: Had,
   spec: BastionSpec,
-  ports: { readonly ec2: Ec2Port; readonly iam: IamPort },
+  deps: OvertakenDeps,
 ): Promise<ToolError | undefined> {
   if (!(failure instanceof ToolError)) return undefined;
-  if (failure.code !== 'not-settled' && !NOT_YET_VISIBLE.has(String(failure.details['awsError'])))
-    return undefined;
-  const gone = await whatIsGone(had, spec, ports).catch(() => []);
+  // A grant that depends on tags or a boundary refuses what is not there, instead of saying so.
+  const refused = failure.role === 'access';
+  const missed = failure.code === 'not-settled' || NOT_YET_VISIBLE.has(String(failure.details['awsError']));
+  if (!refused && !missed) return undefined;
+  const look = (): Promise<readonly string[]> => whatIsGone(had, spec, deps).catch(() => []);
+  let gone = await look();
+  if (gone.length > 0 && refused) {
+    await sleep(deps.clock, LOOK_AGAIN_MS, deps.signal);
+    gone = await look();
+  }
   return gone.length === 0 ? undefined : removedMeanwhile(spec.name, gone, failure);
 }
 
@@ -58,7 +76,7 @@ export function removedMeanwhile(name: string, gone: readonly string[], cause?: 
 async function whatIsGone(
   had: Had,
   spec: BastionSpec,
-  { ec2, iam }: { readonly ec2: Ec2Port; readonly iam: IamPort },
+  { ec2, iam }: Pick<OvertakenDeps, 'ec2' | 'iam'>,
 ): Promise<readonly string[]> {
   const names = iamNames(spec.name, spec.region, spec.iam);
   const was = (kind: PlanStep['kind']): boolean => had.steps.some((step) => step.kind === kind);

@@ -46,6 +46,16 @@ async function upUnder(
   return clock.run(work());
 }
 
+/** What happens at the first PutRolePolicy, which is then refused. */
+const refusing =
+  (remove: (account: FakeAccount) => void) =>
+  (account: FakeAccount): void => {
+    account.iam.putRolePolicy = () => {
+      remove(account);
+      return Promise.reject(access('access-denied', 'not allowed'));
+    };
+  };
+
 describe('an up that is overtaken by a down', () => {
   it.each([
     ['role', 'putRolePolicy', (account: FakeAccount) => account.roles.clear(), ['role']],
@@ -70,6 +80,24 @@ describe('an up that is overtaken by a down', () => {
     expect(error).toMatchObject({ code: 'overtaken', exitStatus: 1, details: { name: 'default', gone } });
     expect(String(error)).toContain(`bastion default was removed while up was at work: ${gone.join(', ')}`);
     expect((error as { hints: readonly string[] }).hints.at(-1)).toMatch(/^fargate-connect up /);
+  });
+
+  it('is seen behind a refusal too: a grant that depends on tags does not know what is gone', async () => {
+    const remove = refusing((account) => account.roles.clear());
+    expect(await upUnder('createRole', () => undefined, remove)).toMatchObject({
+      code: 'overtaken',
+      details: { gone: ['role'] },
+    });
+  });
+
+  it('is not said of a plain refusal, not even where what was made shows late', async () => {
+    const late = (account: FakeAccount): void => {
+      const role = account.iam.role.bind(account.iam);
+      let looks = 0;
+      account.iam.role = (name) => (looks++ === 0 ? Promise.resolve(undefined) : role(name));
+      account.iam.putRolePolicy = () => Promise.reject(access('access-denied', 'not allowed'));
+    };
+    expect(await upUnder('createRole', () => undefined, late)).toMatchObject({ code: 'access-denied' });
   });
 
   it('is not thought of where nothing is gone', async () => {
