@@ -234,6 +234,21 @@ describe('signals', () => {
     },
   );
 
+  it('what clean-up could not take away is told instead of the interruption', async () => {
+    const deps = fakeDeps();
+    const status = await run(
+      ['work'],
+      async (_options, context) => {
+        context.scope.add(() => Promise.reject(access('session-not-ended', 'session s-1 stays open')));
+        setImmediate(() => deps.signals.raise('SIGINT'));
+        await sleep(context.clock, 1e9, context.signal);
+      },
+      deps,
+    );
+    expect(status).toBe(4);
+    expect(deps.terminal.stderr.text).toBe('error: session s-1 stays open\n');
+  });
+
   it('a second SIGINT ends a run whose clean-up hangs', async () => {
     const deps = fakeDeps();
     const done = run(

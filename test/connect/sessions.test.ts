@@ -2,11 +2,14 @@ import { describe, expect, test } from 'vitest';
 
 import { runCommandSession } from '../../src/connect/command-session.ts';
 import { runShellSession } from '../../src/connect/shell-session.ts';
+import { access } from '../../src/core/errors.ts';
 import { FakeSignals } from '../support/fake-deps.ts';
 import { FakeGateway, SESSION } from '../support/fake-gateway.ts';
 import { ALL_TTY, fakeTerminal } from '../support/fake-terminal.ts';
 
 const NONCE = '0123456789abcdef0123456789abcdef';
+const denied = (): Promise<never> =>
+  Promise.reject(access('access-denied', 'not allowed to call ssm:TerminateSession: no policy'));
 const marker = (body: string): string => `\x1e${NONCE}:${body}\x1e`;
 
 function start(
@@ -72,6 +75,14 @@ describe('a shell on a terminal', () => {
     terminal.stdin.write('\r~.');
     expect(await gateway.clock.run(done)).toBe(0);
     expect(gateway.terminated).toEqual([SESSION.sessionId]);
+    expect(terminal.rawDepth()).toBe(0);
+  });
+
+  test('~. fails when IAM denies TerminateSession: the session goes on', async () => {
+    const { gateway, terminal, done } = await shell(ALL_TTY);
+    gateway.onTerminate = denied;
+    terminal.stdin.write('\r~.');
+    await expect(gateway.clock.run(done)).rejects.toMatchObject({ code: 'session-not-ended', exitStatus: 4 });
     expect(terminal.rawDepth()).toBe(0);
   });
 
@@ -175,6 +186,27 @@ describe('a command', () => {
     expect(await gateway.clock.run(done)).toBe(42);
     expect(terminal.stdout.text).toBe('one\ntwo\r\n');
     expect(gateway.terminated).toEqual([SESSION.sessionId]);
+  });
+
+  test('keeps its status when IAM denies TerminateSession, and warns', async () => {
+    const { gateway, done } = command({});
+    gateway.onTerminate = denied;
+    await gateway.clock.advance(1);
+    gateway.say(`${marker('begin/raw/none')}one${marker('end/42')}`);
+    expect(await gateway.clock.run(done)).toBe(42);
+    expect(gateway.reports).toContainEqual(
+      expect.objectContaining({ type: 'note', level: 'warning', code: 'session-not-ended' }),
+    );
+  });
+
+  test('but has none to keep when it was interrupted', async () => {
+    const { gateway, abort, done } = command({});
+    gateway.onTerminate = denied;
+    await gateway.clock.advance(1);
+    gateway.say(marker('begin/raw/none'));
+    await gateway.clock.advance(1);
+    abort.abort();
+    await expect(gateway.clock.run(done)).rejects.toMatchObject({ code: 'session-not-ended', exitStatus: 4 });
   });
 
   test('restores line ends where the pty could not be told to leave them alone', async () => {

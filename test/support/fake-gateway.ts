@@ -36,6 +36,8 @@ export class FakeGateway {
   isSilent = false;
   /** Answers of ResumeSession; the default hands out token-2, token-3, … and another StreamUrl. */
   onResume: () => Promise<SessionStart | undefined>;
+  /** Answers of TerminateSession. */
+  onTerminate: () => Promise<void> = () => Promise.resolve();
   /** Makes the next opens fail. */
   openFailures: Error[] = [];
   onAgentEvent: (event: DataChannelEvent) => void = () => undefined;
@@ -72,7 +74,7 @@ export class FakeGateway {
         },
         terminateSession: (id) => {
           this.terminated.push(id);
-          return Promise.resolve();
+          return this.onTerminate();
         },
       },
       kms: () => Promise.reject(new Error('no KMS in this test')),
