@@ -55,16 +55,19 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyOptions> = runPolic
       '--db-security-group <id>',
       "operator-db-rule: the database's security group; --format: let out to it",
     )
-    .option('--client-security-group <id>', 'operator: group that bastions may carry')
-    .option('--role <name>', 'operator-given-role: the role that an administrator made')
+    .option('--client-security-group <id>', 'operator: group that bastions may carry; --format: carried')
+    .option('--role <name>', 'operator-given-role: the role that an administrator made; --format: used')
     .option('--db-resource <id>', 'db: DbiResourceId or DbClusterResourceId to log in to')
     .option('--db-user <name>', 'db: database user', '*')
     .addOption(
-      new Option('--db <id>', 'session-document, forward-document: the database').conflicts(['host', 'port']),
+      new Option(
+        '--db <id>',
+        'session-document, forward-document: the database; --format: let out to it',
+      ).conflicts(['host', 'port']),
     )
     .option('--document <name>', 'forward-document: its session document (default: fargate-connect-DB)')
     .option('--host <name>', 'session-document: host')
-    .option('--port <number>', 'session-document: port')
+    .option('--port <number>', 'session-document: port; --format: that of the database group')
     .addOption(
       new Option('--format <format>', 'bastion: all of it as code: role, group, launch template')
         .choices(['json', 'terraform', 'cloudformation'])
