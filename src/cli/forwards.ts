@@ -6,10 +6,12 @@ import { LocalListener } from '../connect/local-listener.ts';
 import type { PipedPlugin } from '../connect/plugin-transport.ts';
 import { PortSession } from '../connect/port-session.ts';
 import { resolveContainer, whenConnected } from '../connect/resolve.ts';
-import { forwardRequest } from '../connect/session-documents.ts';
+import type { SessionStart } from '../connect/ports.ts';
+import { documentRequest, forwardRequest } from '../connect/session-documents.ts';
 import { whenAborted } from '../connect/shell-session.ts';
 import { StdioConnection } from '../connect/stdio-connection.ts';
 import { failed, usage } from '../core/errors.ts';
+import type { ForwardRemote } from '../core/events.ts';
 import type { BastionKeeper, BastionRoute } from './bastion-keeper.ts';
 import type { CommandContext } from './context.ts';
 import { channelDeps, pluginCall, resolveOptions, wantedOf } from './session-setup.ts';
@@ -22,6 +24,8 @@ export interface RouteOptions {
   readonly name: string | undefined;
   /** False = a bastion that EC2 takes back is not replaced. */
   readonly replace: boolean;
+  /** Session document that says where it leads; without it AWS's own, which take host and port. */
+  readonly document: string | undefined;
 }
 
 interface Remote {
@@ -52,7 +56,7 @@ export async function runForwards(
     const remote = { host: spec.remoteHost, port: spec.remotePort };
     return new Forward({
       listener,
-      remote: { host: spec.remoteHost ?? 'localhost', port: spec.remotePort },
+      remote: remoteOf(spec, options),
       openRoute: () => openRoute(keeper ?? via, remote, options, context),
       deps,
     });
@@ -71,6 +75,9 @@ export async function runForwards(
   ]);
   return 0;
 }
+
+const remoteOf = (spec: ForwardSpec, { document }: RouteOptions): ForwardRemote =>
+  document === undefined ? { host: spec.remoteHost ?? 'localhost', port: spec.remotePort } : { document };
 
 /** One connection on stdin and stdout. Resolves with 0 when the remote side has finished. */
 export async function forwardStdio(
@@ -119,9 +126,9 @@ function routeKind(
   context: CommandContext,
 ): 'task' | 'bastion' {
   const { settings, report } = context;
-  const taskNamed = (options.service ?? settings.service ?? settings.task) !== undefined;
-  const toTaskItself = specs.some((spec) => spec.remoteHost === undefined);
   if (options.via !== 'auto') return options.via;
+  const taskNamed = (options.service ?? settings.service ?? settings.task) !== undefined;
+  const toTaskItself = options.document === undefined && specs.some((spec) => spec.remoteHost === undefined);
   const via = taskNamed || toTaskItself ? 'task' : 'bastion';
   report({
     type: 'note',
@@ -146,14 +153,21 @@ async function openRoute(
   localPort = 0,
 ): Promise<ForwardRoute> {
   const ssm = await (await context.account()).ssm();
+  const { document } = options;
+  const start = (target: string): Promise<SessionStart> =>
+    ssm.startSession(
+      document === undefined
+        ? forwardRequest(target, remote, localPort)
+        : documentRequest(target, document, localPort),
+    );
   if (way !== 'task') {
     const { checkPort, onceOnline } = await import('./bastion-target.ts');
     const route = way === 'bastion' ? watchedBastion(options.name, context) : way.route();
     const { bastion, watch, ...signals } = await route;
-    checkPort(bastion, remote);
+    if (document === undefined) checkPort(bastion, remote);
     const target = bastion.instanceId;
     const [session] = await Promise.all([
-      onceOnline(bastion, context, () => ssm.startSession(forwardRequest(target, remote, localPort))),
+      onceOnline(bastion, context, () => start(target)),
       // A bastion on its last two minutes is better known before anything goes through it.
       watch.look(),
     ]);
@@ -163,9 +177,7 @@ async function openRoute(
   const wanted: Wanted = wantedOf(context, options.service);
   const resolved = await resolveContainer(wanted, resolving);
   const { target } = resolved;
-  const session = await whenConnected(resolved, resolving, () =>
-    ssm.startSession(forwardRequest(target, remote, localPort)),
-  );
+  const session = await whenConnected(resolved, resolving, () => start(target));
   return { via: 'task', target, session };
 }
 
@@ -231,7 +243,7 @@ async function runPluginForwards(
     context.report({
       type: 'forward-ready',
       local: { host: '127.0.0.1', port },
-      remote: { host: spec.remoteHost ?? 'localhost', port: spec.remotePort },
+      remote: remoteOf(spec, options),
       via: route.via,
       target: route.target,
     });

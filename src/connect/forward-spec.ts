@@ -7,6 +7,7 @@ export interface ForwardSpec {
   readonly localPort: number;
   /** Undefined = the task (or bastion) itself. */
   readonly remoteHost: string | undefined;
+  /** 0 where a session document decides. */
   readonly remotePort: number;
 }
 
@@ -37,6 +38,24 @@ export function parseForward(text: string): ForwardSpec {
     localPort: parsePort(text, local, 0),
     remoteHost: parseHost(text, remoteHost),
     remotePort,
+  };
+}
+
+/** Parses `[bind:]local`, for a session document that says itself where it leads. Throws `bad-forward` (usage). */
+export function parseListener(text: string): ForwardSpec {
+  const parts = splitOutsideBrackets(text);
+  if (parts === undefined || parts.length > 2) {
+    throw usage('bad-forward', `cannot read ${text}: with --document it is [BIND:]LOCAL`, {
+      hints: ['-L 5432   # where it leads is in the document'],
+      details: { value: text },
+    });
+  }
+  const [local = '', bind = '127.0.0.1'] = parts.toReversed();
+  return {
+    bind: bind === '*' ? '0.0.0.0' : parseHost(text, bind),
+    localPort: parsePort(text, local, 0),
+    remoteHost: undefined,
+    remotePort: 0,
   };
 }
 

@@ -2,6 +2,7 @@ import { AwakeTime } from '../core/awake-time.ts';
 import { backoffDelay } from '../core/backoff.ts';
 import { sleep } from '../core/clock.ts';
 import { ToolError } from '../core/errors.ts';
+import type { ForwardRemote } from '../core/events.ts';
 import { type ChannelDeps, endMessage } from './channel-driver.ts';
 import type { LocalListener } from './local-listener.ts';
 import { PortSession } from './port-session.ts';
@@ -22,7 +23,7 @@ export interface ForwardRoute {
 export interface ForwardOptions {
   readonly listener: LocalListener;
   /** For the ready event: what the route leads to. */
-  readonly remote: { readonly host: string; readonly port: number };
+  readonly remote: ForwardRemote;
   /** Finds the target (perhaps another than last time) and starts a session to it. */
   readonly openRoute: () => Promise<ForwardRoute>;
   readonly deps: ChannelDeps;

@@ -24,6 +24,21 @@ export function forwardRequest(
       };
 }
 
+/**
+ * A port session by a document that has host and port in it. Its one parameter matters to the official plugin only, and
+ * others' documents may lack it.
+ */
+export const documentRequest = (
+  target: string,
+  documentName: string,
+  localPort = 0,
+): StartSessionRequest => ({
+  target,
+  documentName,
+  reason: REASON,
+  ...(localPort === 0 ? {} : { parameters: { localPortNumber: [String(localPort)] } }),
+});
+
 /** The account's default shell document. */
 export const shellRequest = (target: string): StartSessionRequest => ({ target, reason: REASON });
 

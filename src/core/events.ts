@@ -20,7 +20,7 @@ export type ToolEvent =
   | {
       readonly type: 'forward-ready';
       readonly local: { readonly host: string; readonly port: number };
-      readonly remote: { readonly host: string; readonly port: number };
+      readonly remote: ForwardRemote;
       readonly via: 'task' | 'bastion';
       readonly target: string;
     }
@@ -31,5 +31,8 @@ export type ToolEvent =
       readonly state: 'interrupted' | 'resumed' | 'replaced' | 'ended';
       readonly reason: string;
     };
+
+/** Where a forward leads; a session document keeps that to itself. */
+export type ForwardRemote = { readonly host: string; readonly port: number } | { readonly document: string };
 
 export type Report = (event: ToolEvent) => void;

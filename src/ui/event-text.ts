@@ -31,7 +31,10 @@ export function talkLine(
     }
     case 'forward-ready': {
       const local = `${event.local.host}:${event.local.port}`;
-      const remote = `${event.remote.host}:${event.remote.port}`;
+      const remote =
+        'document' in event.remote
+          ? `document ${event.remote.document}`
+          : `${event.remote.host}:${event.remote.port}`;
       return `${colors.green('listening')} on ${colors.bold(local)} → ${printable(remote)} via ${event.via} ${colors.dim(printable(event.target))}`;
     }
     case 'forward-connection':

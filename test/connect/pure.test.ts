@@ -5,7 +5,13 @@ import { describe, expect, test } from 'vitest';
 
 import { EscapeKeys } from '../../src/connect/escape-keys.ts';
 import { Base64Lines, ExecOutputReader, execScript, NewlineRestorer } from '../../src/connect/exec-script.ts';
-import { hostPort, isLoopback, parseForward, parseTarget } from '../../src/connect/forward-spec.ts';
+import {
+  hostPort,
+  isLoopback,
+  parseForward,
+  parseListener,
+  parseTarget,
+} from '../../src/connect/forward-spec.ts';
 import { candidateHints } from '../../src/connect/candidate-hints.ts';
 import { nearest } from '../../src/core/nearest.ts';
 import { shellCommand } from '../../src/connect/shell-command.ts';
@@ -226,6 +232,15 @@ describe('-L', () => {
         message: expect.stringContaining(text) as string,
       }),
     );
+  });
+
+  test('with a session document there is a local side only', () => {
+    const spec = { bind: '127.0.0.1', localPort: 5432, remoteHost: undefined, remotePort: 0 };
+    expect(parseListener('5432')).toEqual(spec);
+    expect(parseListener('*:0')).toEqual({ ...spec, bind: '0.0.0.0', localPort: 0 });
+    expect(parseListener('[::1]:0')).toEqual({ ...spec, bind: '::1', localPort: 0 });
+    for (const text of ['', 'a', '5432:db:5432', '70000', ':1'])
+      expect(() => parseListener(text)).toThrowError(expect.objectContaining({ code: 'bad-forward' }));
   });
 
   test('targets of --stdio, and how addresses are written', () => {

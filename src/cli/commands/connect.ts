@@ -79,7 +79,7 @@ async function forwardThrough(
   const settings = { ...context.settings, ...wanted };
   return runForwards(
     specs,
-    { via: 'task', service: undefined, name: undefined, replace: false },
+    { via: 'task', service: undefined, name: undefined, replace: false, document: undefined },
     { ...context, settings },
   );
 }

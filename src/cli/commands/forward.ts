@@ -15,6 +15,8 @@ export interface ForwardOptions {
   readonly name: string | undefined;
   /** False with `--no-replace`. */
   readonly replace: boolean;
+  /** A session document with host and port in it; `forwards` then are `[bind:]local`. */
+  readonly document: string | undefined;
 }
 
 export function forwardCommand(invoke: Invoke, run: Run<ForwardOptions> = runForward): Command {
@@ -32,6 +34,7 @@ export function forwardCommand(invoke: Invoke, run: Run<ForwardOptions> = runFor
         .default('auto'),
     )
     .option('--stdio <target>', 'HOST:PORT on stdin and stdout, for ssh -o ProxyCommand')
+    .option('--document <name>', 'session document that has host and port in it; -L is [bind:]local then')
     .option('--name <bastion>', 'which bastion, when there are several')
     .option('--no-replace', 'launch no replacement of a spot bastion that EC2 takes back')
     .addHelpText(
@@ -44,6 +47,7 @@ else the bastion.
 Examples:
   $ fargate-connect forward orders-api -L 8080:80
   $ fargate-connect forward -L 5432:db.internal:5432 -L 6379:cache.internal:6379 --via bastion
+  $ fargate-connect forward --document fargate-connect-orders-db -L 5432
   $ ssh -o ProxyCommand='fargate-connect forward --stdio %h:%p --via bastion' me@host.internal`,
     )
     .action(
@@ -55,6 +59,7 @@ Examples:
           stdio?: string;
           name?: string;
           replace: boolean;
+          document?: string;
         },
         command: Command,
       ) =>
@@ -67,6 +72,7 @@ Examples:
             service,
             name: flags.name,
             replace: flags.replace,
+            document: flags.document,
           },
           command,
         ),
@@ -80,7 +86,7 @@ const addSpec = (spec: string, all: readonly string[] | undefined): readonly str
 
 /** Resolves with 0 when the person ended it after it was ready; throws `interrupted` before that. */
 export async function runForward(options: ForwardOptions, context: CommandContext): Promise<number> {
-  const { parseForward, parseTarget } = await import('../../connect/forward-spec.ts');
+  const { parseForward, parseListener, parseTarget } = await import('../../connect/forward-spec.ts');
   if (options.stdio === undefined && options.forwards.length === 0) {
     throw usage('forward-needed', 'nothing to forward', {
       hints: [
@@ -93,9 +99,14 @@ export async function runForward(options: ForwardOptions, context: CommandContex
   if (options.stdio !== undefined && options.forwards.length > 0) {
     throw usage('bad-arguments', '--stdio and -L exclude each other');
   }
+  if (options.stdio !== undefined && options.document !== undefined) {
+    throw usage('bad-arguments', '--stdio names host and port, and so does a --document', {
+      hints: [`fargate-connect forward --document ${options.document} -L 0`],
+    });
+  }
   // All that the command line alone can get wrong is said before AWS is asked anything.
   const target = options.stdio === undefined ? undefined : parseTarget(options.stdio);
-  const specs = options.forwards.map(parseForward);
+  const specs = options.forwards.map(options.document === undefined ? parseForward : parseListener);
   const { forwardStdio, runForwards } = await import('../forwards.ts');
   return target === undefined ? runForwards(specs, options, context) : forwardStdio(target, options, context);
 }

@@ -161,7 +161,7 @@ async function runPolicy(options: PolicyOptions, context: CommandContext): Promi
       type: 'note',
       level: 'info',
       code: 'session-document-use',
-      message: `create it with: aws ssm create-document --name ${name} --document-type Session --content file://FILE; fargate-connect policy forward-document --db ${options.database} grants it`,
+      message: `create it with: aws ssm create-document --name ${name} --document-type Session --content file://FILE; fargate-connect policy forward-document --db ${options.database} grants it; fargate-connect forward --document ${name} -L 0 uses it`,
     });
   }
   if (printed.unfilled.length > 0)

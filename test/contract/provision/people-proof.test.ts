@@ -140,26 +140,26 @@ async function connect(port: number, env: Env): Promise<void> {
   await client.end();
 }
 
-/** What a client of Session Manager does that knows the document by name, with our session core. */
-const throughDocument =
-  (trouble: 'cut' | 'silence'): Step =>
-  async (env) => {
-    let account: AwsAccount | undefined;
-    // The command is only a way to an account with the right ports.
-    const status = await cli(['status'], { env, retries: false, account: (opened) => (account = opened) });
-    if (status.status !== 0 || account === undefined) return status;
-    try {
-      await tunnel(account, trouble);
-      return status;
-    } catch (error) {
-      if (!(error instanceof ToolError)) throw error;
-      return { status: error.exitStatus, stdout: '', stderr: [error.message, ...error.hints].join('\n') };
-    } finally {
-      sandbox().faults.sessions.set();
-    }
-  };
+const byDocument = ['forward', '--document', SESSION_DOCUMENT, '-L', '0', '--json'] as const;
 
-async function tunnel(account: AwsAccount, trouble: 'cut' | 'silence'): Promise<void> {
+/** A session by the document that is cut and resumed. A forward would replace it, so this is its session alone. */
+const cutOnce: Step = async (env) => {
+  let account: AwsAccount | undefined;
+  // The command is only a way to an account with the right ports.
+  const status = await cli(['status'], { env, retries: false, account: (opened) => (account = opened) });
+  if (status.status !== 0 || account === undefined) return status;
+  try {
+    await tunnel(account);
+    return status;
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    return { status: error.exitStatus, stdout: '', stderr: [error.message, ...error.hints].join('\n') };
+  } finally {
+    sandbox().faults.sessions.set();
+  }
+};
+
+async function tunnel(account: AwsAccount): Promise<void> {
   const ssm = await account.ssm();
   const documentName = SESSION_DOCUMENT;
   const parameters = { localPortNumber: ['0'] };
@@ -188,10 +188,8 @@ async function tunnel(account: AwsAccount, trouble: 'cut' | 'silence'): Promise<
   const ended = session.ended();
   ended.catch(() => undefined);
   await session.start();
-  if (trouble === 'cut') {
-    sandbox().faults.sessions.set('cut-client=after:1ms');
-    await Promise.race([again, ended]);
-  } else sandbox().faults.sessions.set('silent');
+  sandbox().faults.sessions.set('cut-client=after:1ms');
+  await Promise.race([again, ended]);
   await session.close();
 }
 
@@ -276,7 +274,7 @@ const CASES: Readonly<Record<ProvedBy<'person'>, Case>> = {
     },
   },
   'forward-document': {
-    steps: [throughDocument('silence'), throughDocument('cut')],
+    steps: [until('forward-ready', ...byDocument), endedInSilence('forward-ready', ...byDocument), cutOnce],
     shows: LOOK,
     forbids: {
       sid: 'NeverAnotherDocument',
