@@ -113,6 +113,8 @@ async function runStep(
   deleted: PlanStep[],
   problems: Map<string, unknown>,
 ): Promise<void> {
+  // DeleteFleets would end the instance as well, by a right that was just refused or while we wait for it.
+  if (step.kind === 'fleet' && [...problems.keys()].some((key) => key.startsWith('instance '))) return;
   const id = `down-${round}-${keyOf(step)}`;
   const title = `delete ${step.kind.replace('-', ' ')} ${step.name}`;
   deps.report({ type: 'step-started', step: id, title });

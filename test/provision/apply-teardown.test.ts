@@ -312,6 +312,20 @@ describe('down', () => {
     expect(at.account.snapshot()).toHaveLength(1);
   });
 
+  it('ends no instance by its fleet when ending it was refused', async () => {
+    const at = world();
+    await up(at);
+    at.account.gate = (call, when) => {
+      if (call === 'terminateInstances' && when === 'before')
+        throw new ToolError('access', 'access-denied', 'not allowed to call ec2:TerminateInstances');
+    };
+    await expect(down(at)).rejects.toMatchObject({
+      role: 'access',
+      message: expect.stringMatching(/ec2:TerminateInstances.*instance.*fleet/) as unknown,
+    });
+    expect(at.account.writes).not.toContain('deleteFleets');
+  });
+
   it('refuses while somebody else is connected', async () => {
     const at = world();
     await up(at);
