@@ -6,6 +6,8 @@ import { SendWindow } from './send-window.ts';
 const MIN_RESEND_DELAY = 100;
 /** At most one window per tick goes out again; the rest follows after this many ms. */
 const RESEND_PACE = 10;
+/** What a new socket gets at once. With everything at once, a path that breaks every so many bytes would never get further. */
+const RESTART_BYTES = 32 * 1024;
 /** Silence counted per tick at most, so that a suspended process does not wake up to a dead session. */
 const MAX_SILENCE_STEP = 2_000;
 /** While paused, one message goes out this often, in case the start_publication was lost. */
@@ -15,7 +17,7 @@ interface Unacknowledged {
   readonly sequenceNumber: number;
   readonly message: Uint8Array;
   readonly payloadBytes: number;
-  /** Undefined while it is held back by a pause. */
+  /** Undefined while it is held back by a pause, or waits for its turn after a restart. */
   firstSentAt: number | undefined;
   lastSentAt: number;
 }
@@ -130,7 +132,7 @@ export class OutgoingMessages {
     return held.map((entry) => entry.message);
   }
 
-  /** A new socket: everything unacknowledged again, in sequence order, with fresh timers. */
+  /** A new socket: everything unacknowledged again, in sequence order; what is not returned is due at the next tick. */
   restart(now: number): readonly Uint8Array[] {
     this.#frozen = false;
     this.#silence = 0;
@@ -140,12 +142,21 @@ export class OutgoingMessages {
     );
     this.#sent.clear();
     this.#held = [];
-    for (const entry of entries) {
+    let bytes = 0;
+    const beyond = entries.findIndex((entry) => (bytes += entry.payloadBytes) > RESTART_BYTES);
+    const atOnce = entries.slice(0, beyond === -1 ? undefined : Math.max(1, beyond));
+    for (const entry of entries.slice(atOnce.length)) {
+      entry.firstSentAt = undefined;
+      entry.lastSentAt = now - this.#resendDelay;
+      this.#sent.set(entry.sequenceNumber, entry);
+    }
+    if (atOnce.length < entries.length) this.#notBefore = now + RESEND_PACE;
+    for (const entry of atOnce) {
       entry.firstSentAt = now;
       entry.lastSentAt = now;
       this.#sent.set(entry.sequenceNumber, entry);
     }
-    return entries.map((entry) => entry.message);
+    return atOnce.map((entry) => entry.message);
   }
 
   /** When `tick` has something to do; undefined if nothing is unacknowledged. */
@@ -175,8 +186,9 @@ export class OutgoingMessages {
       bytes += entry.payloadBytes;
       due.push(entry);
     }
-    if (due.length > 0) this.#window.timedOut(now, this.#resendDelay);
+    if (due.some((entry) => entry.firstSentAt !== undefined)) this.#window.timedOut(now, this.#resendDelay);
     for (const entry of due) {
+      entry.firstSentAt ??= now;
       entry.lastSentAt = now;
       this.#sent.delete(entry.sequenceNumber);
       this.#sent.set(entry.sequenceNumber, entry);

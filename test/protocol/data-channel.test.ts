@@ -338,6 +338,21 @@ describe('pause and disconnection', () => {
     expect(streamOf(sent(channel)).map((message) => text(message.payload))).toEqual(['a']);
   });
 
+  test('a new socket gets 32 KiB at once and the rest by and by, in order, each once', () => {
+    const channel = openClient();
+    const letters = Array.from({ length: 60 }, (_, i) => String.fromCharCode(65 + i));
+    for (const letter of letters) channel.send(utf8(letter.repeat(1024)), NOW);
+    sent(channel);
+    channel.reconnected(NOW + 5);
+    const numbers = (): readonly string[] =>
+      streamOf(sent(channel)).map((message) => text(message.payload).slice(0, 1));
+    const first = numbers();
+    expect(first).toEqual(letters.slice(0, 32));
+    expect(channel.nextTimeout()).toBe(NOW + 15);
+    channel.tick(NOW + 15);
+    expect(numbers()).toEqual(letters.slice(32));
+  });
+
   test('a driver that never says disconnected loses nothing', () => {
     const channel = openClient();
     channel.send(utf8('a'), NOW);
