@@ -20,7 +20,7 @@ export interface Runner {
 }
 
 export const calm = (env: Env, args: readonly string[]): Promise<CliOutcome> =>
-  cli(args, { env, clock: hurried(60) });
+  cli(args, { env, clock: hurried(200) });
 
 /** All at once, their calls in the order of the seed. */
 export function race(seed: number, runners: readonly Runner[], pace?: Pace): Promise<readonly CliOutcome[]> {
@@ -29,7 +29,7 @@ export function race(seed: number, runners: readonly Runner[], pace?: Pace): Pro
     runners.map(({ env, args }, index) =>
       cli(args, {
         env,
-        clock: hurried(60),
+        clock: hurried(200),
         account: (account) => turns.account(`run ${index}`, account),
       }),
     ),
