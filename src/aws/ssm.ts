@@ -45,7 +45,13 @@ export function createSsmPort(config: ClientConfig): SsmPort {
             ]),
           InvalidDocument: (message, cause) =>
             failed('session-document-missing', `no session document ${documentName ?? ''} here: ${message}`, {
-              hints: ['young regions lack some AWS- documents; use another region, or --via bastion'],
+              hints:
+                documentName === undefined || documentName.startsWith('AWS-')
+                  ? ['young regions lack some AWS- documents; use another region, or --via bastion']
+                  : [
+                      'aws ssm list-documents --filters Key=Owner,Values=Self Key=DocumentType,Values=Session',
+                      'fargate-connect policy session-document --db ID   # prints one to create',
+                    ],
               details: { documentName },
               cause,
             }),

@@ -130,6 +130,7 @@ function routeKind(
   const taskNamed = (options.service ?? settings.service ?? settings.task) !== undefined;
   const toTaskItself = options.document === undefined && specs.some((spec) => spec.remoteHost === undefined);
   const via = taskNamed || toTaskItself ? 'task' : 'bastion';
+  if (options.document !== undefined && via === 'bastion') return via;
   report({
     type: 'note',
     level: 'info',

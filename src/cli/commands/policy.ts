@@ -157,12 +157,13 @@ async function runPolicy(options: PolicyOptions, context: CommandContext): Promi
     context.report({ type: 'note', level: 'warning', code, message });
   if (options.kind === 'session-document' && options.database !== undefined) {
     const name = documentOf(options.database);
-    context.report({
-      type: 'note',
-      level: 'info',
-      code: 'session-document-use',
-      message: `create it with: aws ssm create-document --name ${name} --document-type Session --content file://FILE; fargate-connect policy forward-document --db ${options.database} grants it; fargate-connect forward --document ${name} -L 0 uses it`,
-    });
+    const next = [
+      `create it: aws ssm create-document --name ${name} --document-type Session --content file://FILE`,
+      `grant it:  fargate-connect policy forward-document --db ${options.database}`,
+      `use it:    fargate-connect forward --document ${name} -L 0`,
+    ];
+    for (const message of next)
+      context.report({ type: 'note', level: 'info', code: 'session-document-use', message });
   }
   if (printed.unfilled.length > 0)
     note('placeholder-unfilled', `fill in: ${printed.unfilled.map((name) => `\${${name}}`).join(', ')}`);

@@ -4,7 +4,7 @@ import { openAwsAccount } from '../../../src/aws/open-account.ts';
 import { ChannelDriver } from '../../../src/connect/channel-driver.ts';
 import { collect } from '../../../src/connect/discover.ts';
 import { createOpenSocket } from '../../../src/connect/message-socket.ts';
-import { containerTarget, forwardRequest } from '../../../src/connect/session-documents.ts';
+import { containerTarget, documentRequest, forwardRequest } from '../../../src/connect/session-documents.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { ToolError } from '../../../src/core/errors.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
@@ -93,6 +93,21 @@ describe('EcsPort', () => {
 });
 
 describe('SsmPort', () => {
+  test('a session document that is missing: one of ours is created, one of AWS is elsewhere', async () => {
+    const ssm = await (await open()).ssm();
+    const { task } = await ordersTask();
+    const target = containerTarget('demo', task.id, task.containers[0]?.runtimeId ?? '');
+    for (const [name, next] of [
+      ['nope', 'fargate-connect policy session-document'],
+      ['AWS-Nope', 'another region'],
+    ] as const)
+      expect(await thrown(ssm.startSession(documentRequest(target, name)))).toMatchObject({
+        code: 'session-document-missing',
+        message: expect.stringContaining(name) as string,
+        hints: expect.arrayContaining([expect.stringContaining(next)]) as string[],
+      });
+  });
+
   test('a session from its start to its end', async () => {
     const account = await open();
     const { task } = await ordersTask();
