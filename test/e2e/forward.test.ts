@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { createServer, type Server } from 'node:net';
 import { promisify } from 'node:util';
-import pg from 'pg';
 import { afterEach, describe, expect, it } from 'vitest';
 import { cli, CliProcess } from '../support/cli-process.ts';
+import { ordersDatabase } from '../support/orders-database.ts';
 import { onPath, reportSkip } from '../support/on-path.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
@@ -33,19 +33,6 @@ async function forward(
   return { process, ready: JSON.parse(line) as Ready };
 }
 
-const connect = async (port: number): Promise<pg.Client> => {
-  const client = new pg.Client({
-    host: '127.0.0.1',
-    port,
-    user: 'orders',
-    password: 'orders-sandbox-only',
-    database: 'orders',
-    connectionTimeoutMillis: 30_000,
-  });
-  await client.connect();
-  return client;
-};
-
 describe('a forward to the database through a task', () => {
   it('answers SQL, several connections at once, and ends with 0 on Ctrl-C', async () => {
     const { process, ready } = await forward(['orders-api', '-L', `0:${HOST}:5432`, '--via', 'task']);
@@ -53,7 +40,7 @@ describe('a forward to the database through a task', () => {
       via: 'task',
       target: expect.stringMatching(/^ecs:demo_[0-9a-f]{32}_/) as string,
     });
-    const clients = await Promise.all([1, 2, 3, 4, 5].map(() => connect(ready.local.port)));
+    const clients = await Promise.all([1, 2, 3, 4, 5].map(() => ordersDatabase(ready.local.port)));
     const answers = await Promise.all(
       clients.map((client, i) =>
         client.query('SELECT count(*)::int AS orders, $1::int AS who FROM orders', [i]),

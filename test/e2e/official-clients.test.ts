@@ -1,10 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cli, PtyProcess } from '../support/cli-process.ts';
 import { onPath, reportSkip } from '../support/on-path.ts';
+import { ordersDatabase } from '../support/orders-database.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
 /** Nothing of ours but the sandbox: the AWS CLI and its session-manager-plugin, unmodified, as people use them. */
@@ -23,6 +23,13 @@ const env = (): NodeJS.ProcessEnv => ({ ...process.env, ...sandbox().env, AWS_PA
 async function ask<T>(...args: readonly string[]): Promise<T> {
   const { stdout } = await promisify(execFile)(aws ?? '', [...args, '--output', 'json'], { env: env() });
   return JSON.parse(stdout) as T;
+}
+
+/** The flags that name a container of orders-api. */
+async function container(): Promise<readonly string[]> {
+  const service = ['--cluster', 'demo', '--service-name', 'orders-api'];
+  const { taskArns } = await ask<{ readonly taskArns: readonly string[] }>('ecs', 'list-tasks', ...service);
+  return ['--cluster', 'demo', '--task', taskArns[0] ?? '', '--container', 'app'];
 }
 
 /**
@@ -51,15 +58,7 @@ describe.runIf(missing.length === 0)('the official clients', { retry: 3 }, () =>
   });
 
   it('aws ecs execute-command: a shell in the container', async () => {
-    const { taskArns } = await ask<{ readonly taskArns: readonly string[] }>(
-      'ecs',
-      'list-tasks',
-      '--cluster',
-      'demo',
-      '--service-name',
-      'orders-api',
-    );
-    const target = ['--cluster', 'demo', '--task', taskArns[0] ?? '', '--container', 'app'];
+    const target = await container();
     const shell = new PtyProcess(
       ['ecs', 'execute-command', ...target, '--interactive', '--command', '/bin/sh'],
       { program: aws ?? '', env: sandbox().env },
@@ -68,6 +67,19 @@ describe.runIf(missing.length === 0)('the official clients', { retry: 3 }, () =>
     await shell.type('echo in the container $((6*7))\r', /in the container 42\n/);
     shell.write('exit\r');
     expect(await shell.exit()).toMatchObject({ status: 0 });
+  });
+
+  it('aws ecs execute-command: a command without a terminal', async () => {
+    const args = [
+      ...(await container()),
+      '--interactive',
+      '--command',
+      '/bin/sh -c "echo from the container"',
+    ];
+    const { stdout } = await promisify(execFile)(aws ?? '', ['ecs', 'execute-command', ...args], {
+      env: env(),
+    });
+    expect(stdout).toContain('from the container');
   });
 
   it('aws ssm start-session: SQL through a port session to the database', async () => {
@@ -89,14 +101,7 @@ describe.runIf(missing.length === 0)('the official clients', { retry: 3 }, () =>
       });
       void ended.then(() => reject(new Error(`ended: ${text}`)));
     });
-    const client = new pg.Client({
-      host: '127.0.0.1',
-      port,
-      user: 'orders',
-      password: 'orders-sandbox-only',
-      database: 'orders',
-    });
-    await client.connect();
+    const client = await ordersDatabase(port);
     expect((await client.query('SELECT count(*)::int AS orders FROM orders')).rows).toEqual([
       { orders: 420 },
     ]);

@@ -1,7 +1,8 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { afterEach, expect, it } from 'vitest';
 
 import { cli, CliProcess } from '../support/cli-process.ts';
+import { ordersDatabase } from '../support/orders-database.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
 /** The whole tool in processes of its own, on the wall clock: notice, replacement before the end, the same local port. */
@@ -32,7 +33,7 @@ it('a forward outlives the spot instance under it', async () => {
   forward = new CliProcess(['forward', '-L', `0:${HOST}:5432`, '--via', 'bastion', '--json'], { env });
   const [line] = await forward.until('stdout', /\{.*"forward-ready".*\}\n/);
   const { port } = (JSON.parse(line) as { local: { port: number } }).local;
-  const open = await connect(port);
+  const open = await ordersDatabase(port);
   const answer = async (client: pg.Client): Promise<unknown> =>
     (await client.query('SELECT count(*)::int AS orders FROM orders')).rows[0] as unknown;
   const reset = new Promise((resolve) => open.once('end', resolve));
@@ -45,7 +46,7 @@ it('a forward outlives the spot instance under it', async () => {
   expect(details.instanceId).not.toBe(instanceId);
   await forward.until('stderr', /"replaced"/);
   // Within the notice: who comes goes the new way, and what is open goes on until the old instance ends.
-  const next = await connect(port);
+  const next = await ordersDatabase(port);
   expect(await Promise.all([answer(open), answer(next)])).toEqual([{ orders: 420 }, { orders: 420 }]);
   await reset;
   expect(await answer(next)).toEqual({ orders: 420 });
@@ -56,17 +57,3 @@ it('a forward outlives the spot instance under it', async () => {
   expect(await cli(['down', '--yes'], { env })).toMatchObject({ status: 0 });
   expect(sandbox().snapshot()).toBe(before);
 });
-
-async function connect(port: number): Promise<pg.Client> {
-  const client = new pg.Client({
-    host: '127.0.0.1',
-    port,
-    user: 'orders',
-    password: 'orders-sandbox-only',
-    database: 'orders',
-    connectionTimeoutMillis: 30_000,
-  });
-  client.on('error', () => undefined);
-  await client.connect();
-  return client;
-}

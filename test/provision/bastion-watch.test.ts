@@ -5,23 +5,9 @@ import { BastionWatch } from '../../src/provision/bastion-watch.ts';
 import type { Instance } from '../../src/provision/ports.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { FakeAccount } from './fake-account.ts';
-import { NOW, sampleSpec } from './sample-spec.ts';
+import { NOW, sampleInstance } from './sample-spec.ts';
 
-const INSTANCE: Instance = {
-  id: 'i-1',
-  state: 'running',
-  type: 't4g.micro',
-  market: 'spot',
-  vpcId: 'vpc-1',
-  subnetId: 'subnet-1',
-  zone: 'eu-west-1a',
-  privateIp: '10.0.1.9',
-  publicIp: undefined,
-  groupIds: [],
-  launchedAt: NOW,
-  stateReason: undefined,
-  tags: sampleSpec().tags,
-};
+const INSTANCE = sampleInstance();
 
 function watching(market: Instance['market'] = 'spot') {
   const clock = new FakeClock(NOW);

@@ -6,9 +6,9 @@ import { commonName, TAG } from '../../src/provision/names.ts';
 import { describePlan, paragraph } from '../../src/provision/plan-text.ts';
 import { planDown } from '../../src/provision/plan-down.ts';
 import { planUp } from '../../src/provision/plan-up.ts';
-import type { Instance, SecurityGroup } from '../../src/provision/ports.ts';
+import type { SecurityGroup } from '../../src/provision/ports.ts';
 import type { BastionSpec } from '../../src/provision/spec.ts';
-import { NOW, sampleSpec } from './sample-spec.ts';
+import { NOW, sampleInstance, sampleSpec } from './sample-spec.ts';
 
 const names = { ...iamNames('default', 'eu-west-1', USUAL_IAM), common: commonName('default') };
 const tags = sampleSpec().tags;
@@ -38,21 +38,7 @@ const group: SecurityGroup = {
     { protocol: 'tcp', fromPort: 5432, toPort: 5432, groupId: 'sg-db' },
   ],
 };
-const instance: Instance = {
-  id: 'i-1',
-  state: 'running',
-  type: 't4g.micro',
-  market: 'spot',
-  vpcId: 'vpc-1',
-  subnetId: 'subnet-1',
-  zone: 'eu-west-1a',
-  privateIp: '10.0.1.9',
-  publicIp: undefined,
-  groupIds: [],
-  launchedAt: NOW - 3_600_000,
-  stateReason: undefined,
-  tags,
-};
+const instance = sampleInstance({ launchedAt: NOW - 3_600_000 });
 const full: Inventory = {
   ...empty,
   boundary: { name: names.boundary, arn: 'arn:boundary', path: '/fargate-connect/', tags },

@@ -5,24 +5,9 @@ import type { Instance, Node } from '../../src/provision/ports.ts';
 import { bootVerdict, type ReadinessOptions, waitUntilReady } from '../../src/provision/readiness.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { FakeAccount } from './fake-account.ts';
-import { NOW, sampleSpec } from './sample-spec.ts';
+import { NOW, sampleInstance } from './sample-spec.ts';
 
-const instance = (id: string, change: Partial<Instance> = {}): Instance => ({
-  id,
-  state: 'running',
-  type: 't4g.micro',
-  market: 'spot',
-  vpcId: 'vpc-1',
-  subnetId: 'subnet-1',
-  zone: 'eu-west-1a',
-  privateIp: '10.0.1.9',
-  publicIp: undefined,
-  groupIds: [],
-  launchedAt: NOW,
-  stateReason: undefined,
-  tags: sampleSpec().tags,
-  ...change,
-});
+const instance = (id: string, change: Partial<Instance> = {}): Instance => sampleInstance({ id, ...change });
 const online = (instanceId: string): Node => ({
   instanceId,
   pingStatus: 'Online',

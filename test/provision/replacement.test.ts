@@ -8,7 +8,7 @@ import type { FleetResult, FleetSpec, Instance } from '../../src/provision/ports
 import { replaceBastion } from '../../src/provision/replacement.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { FakeAccount } from './fake-account.ts';
-import { NOW, sampleSpec } from './sample-spec.ts';
+import { NOW, sampleInstance, sampleSpec } from './sample-spec.ts';
 
 const POOLS = [
   { instanceType: 't4g.micro', subnetId: 'subnet-1', imageId: 'ami-arm', priority: 0 },
@@ -36,22 +36,12 @@ function interrupted(change: Partial<Instance> = {}) {
   account.templates.set('lt-1', { id: 'lt-1', name: 'fargate-connect-default', createdAt: NOW, tags });
   account.fleets.set('fleet-1', { id: 'fleet-1', state: 'active', tags });
   account.pools.set('fleet-1', POOLS);
-  const lost: Instance = {
+  const lost = sampleInstance({
     id: 'i-lost',
-    state: 'running',
-    type: 't4g.micro',
-    market: 'spot',
-    vpcId: 'vpc-1',
-    subnetId: 'subnet-1',
-    zone: 'eu-west-1a',
-    privateIp: '10.0.1.9',
-    publicIp: undefined,
-    groupIds: [],
     launchedAt: NOW - 1,
-    stateReason: undefined,
     tags: { ...tags, 'aws:ec2:fleet-id': 'fleet-1' },
     ...change,
-  };
+  });
   account.instanceMap.set(lost.id, { ...lost });
   const fleets: FleetSpec[] = [];
   const events: ToolEvent[] = [];

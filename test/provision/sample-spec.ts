@@ -1,6 +1,6 @@
 import { USUAL_IAM } from '../../src/provision/iam-names.ts';
 import { resourceTags } from '../../src/provision/names.ts';
-import type { GroupRule } from '../../src/provision/ports.ts';
+import type { GroupRule, Instance } from '../../src/provision/ports.ts';
 import type { BastionSpec } from '../../src/provision/spec.ts';
 
 export const NOW = Date.parse('2026-11-21T10:00:00Z');
@@ -79,3 +79,21 @@ export function sampleSpec(change: Partial<BastionSpec> = {}): BastionSpec {
     ...change,
   };
 }
+
+/** The spot instance of that spec, running. */
+export const sampleInstance = (change: Partial<Instance> = {}): Instance => ({
+  id: 'i-1',
+  state: 'running',
+  type: 't4g.micro',
+  market: 'spot',
+  vpcId: 'vpc-1',
+  subnetId: 'subnet-1',
+  zone: 'eu-west-1a',
+  privateIp: '10.0.1.9',
+  publicIp: undefined,
+  groupIds: [],
+  launchedAt: NOW,
+  stateReason: undefined,
+  tags: sampleSpec().tags,
+  ...change,
+});

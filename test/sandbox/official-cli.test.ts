@@ -18,7 +18,6 @@ function isOnPath(program: string): boolean {
 }
 
 const hasCli = isOnPath('aws');
-const hasPlugin = hasCli && isOnPath('session-manager-plugin');
 const sandbox = testSandbox();
 
 async function aws(...args: readonly string[]): Promise<string> {
@@ -63,25 +62,5 @@ describe.runIf(hasCli)('aws', () => {
     await expect(aws('ssm', 'start-session', '--target', 'i-0123456789abcdef0')).rejects.toMatchObject({
       stderr: expect.stringMatching(/TargetNotConnected|SessionManagerPlugin is not found/) as unknown,
     });
-  });
-});
-
-describe.runIf(hasPlugin)('session-manager-plugin', () => {
-  test('ecs execute-command runs a command', async () => {
-    const { taskArns } = (await awsJson(
-      'ecs',
-      'list-tasks',
-      '--cluster',
-      'demo',
-      '--service-name',
-      'orders-api',
-    )) as {
-      taskArns: readonly string[];
-    };
-    const task = taskArns[0] ?? '';
-    const target = ['--cluster', 'demo', '--task', task, '--container', 'app'];
-    const command = ['--interactive', '--command', '/bin/sh -c "echo from the container"'];
-    const out = await aws('ecs', 'execute-command', ...target, ...command);
-    expect(out).toContain('from the container');
   });
 });

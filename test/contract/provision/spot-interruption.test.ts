@@ -1,7 +1,7 @@
-import pg from 'pg';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { FakeSignals } from '../../support/fake-deps.ts';
+import { ordersDatabase } from '../../support/orders-database.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome } from './cli-in-process.ts';
 import { shippedDocument } from './grants.ts';
@@ -89,22 +89,8 @@ async function until<T>(probe: () => T | undefined): Promise<T> {
   }
 }
 
-async function client(port: number): Promise<pg.Client> {
-  const connection = new pg.Client({
-    host: '127.0.0.1',
-    port,
-    user: 'orders',
-    password: 'orders-sandbox-only',
-    database: 'orders',
-    connectionTimeoutMillis: 30_000,
-  });
-  connection.on('error', () => undefined);
-  await connection.connect();
-  return connection;
-}
-
 async function countOrders(port: number): Promise<unknown> {
-  const connection = await client(port);
+  const connection = await ordersDatabase(port);
   const answer = await connection.query('SELECT count(*)::int AS orders FROM orders');
   await connection.end();
   return answer.rows[0] as unknown;
@@ -123,7 +109,7 @@ describe('a forward through a bastion that EC2 takes back', () => {
     const { ready, port, note, said, talk, stop } = await forwarding();
     expect(ready.target).toBe(lost);
     expect(await countOrders(port)).toEqual({ orders: 420 });
-    const open = await client(port);
+    const open = await ordersDatabase(port);
     const reset = new Promise((resolve) => open.once('end', resolve));
 
     expect(sandbox().faults.interruptSpotInstance(lost)).toBe(true);
