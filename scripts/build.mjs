@@ -13,6 +13,8 @@ const result = await build({
   splitting: true,
   format: 'esm',
   platform: 'node',
+  // The ES modules of the SDK, of which only what is imported is kept: half of what its CommonJS files cost at every start.
+  mainFields: ['module', 'main'],
   target: 'node20',
   minifySyntax: true,
   minifyWhitespace: true,
