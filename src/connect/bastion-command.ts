@@ -1,8 +1,9 @@
 import type { Writable } from 'node:stream';
 
 import { transport } from '../core/errors.ts';
-import { type ChannelDeps, ChannelDriver, endMessage } from './channel-driver.ts';
+import { type ChannelDeps, ChannelDriver } from './channel-driver.ts';
 import type { SessionStart } from './ports.ts';
+import { endMessage } from './session-end.ts';
 import { OutputWriter } from './session-terminal.ts';
 import { endedAfter, whenAborted } from './shell-session.ts';
 

@@ -1,11 +1,16 @@
-import type { Clock } from '../core/clock.ts';
-import { ToolError, transport } from '../core/errors.ts';
+import { type Clock, inTime } from '../core/clock.ts';
+import { Deferred } from '../core/deferred.ts';
+import { type ToolError, transport } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 import { DataChannel, type DataChannelEvent } from '../protocol/data-channel.ts';
+import { AgentSilence } from './agent-silence.ts';
+import { Alarm } from './alarm.ts';
 import type { OpenSocket } from './message-socket.ts';
 import type { KmsPort, SessionStart, SsmPort, UpgradeSigner } from './ports.ts';
+import { SendQueue } from './send-queue.ts';
 import { CLIENT_VERSION, type LinkTiming, SessionLink } from './session-link.ts';
-import { agentRefusal, sessionNotEnded } from './session-refusals.ts';
+import { type ChannelEnd, endMessage, terminateSession } from './session-end.ts';
+import { agentRefusal, agentSilent, sessionNotEnded } from './session-refusals.ts';
 
 /** What every native session needs from outside. */
 export interface ChannelDeps {
@@ -53,11 +58,6 @@ export interface ChannelListener {
   resumed?(): void;
 }
 
-/** The agent or the service said that the session is over; `output` is its text for people, often empty. */
-export interface ChannelEnd {
-  readonly output: string;
-}
-
 /**
  * A DataChannel with a socket under it and a clock beside it. All outgoing messages leave through one queue, once per
  * turn of the event loop, so acknowledgements and data share packets and sequence numbers never race.
@@ -72,20 +72,15 @@ export class ChannelDriver {
   readonly #timing: ChannelTiming;
   readonly #channel: DataChannel;
   readonly #link: SessionLink;
-  readonly #settle: { resolve(end: ChannelEnd): void; reject(error: unknown): void };
-  readonly #opened: Promise<ChannelOpened>;
-  #resolveOpened: (opened: ChannelOpened) => void = () => undefined;
+  readonly #ended = new Deferred<ChannelEnd>();
+  readonly #opened = new Deferred<ChannelOpened>();
+  readonly #queue = new SendQueue();
+  readonly #silence: AgentSilence;
+  readonly #alarm: Alarm;
   #isOpen = false;
   #isOver = false;
-  #queue: Uint8Array[] = [];
-  #queuedBytes = 0;
   #wantsRoom = false;
   #flushing = false;
-  #cancelTick: (() => void) | undefined;
-  #tickAt = Number.POSITIVE_INFINITY;
-  #heardAt = 0;
-  #cancelSilence: (() => void) | undefined;
-  #saidSilence = false;
   #size: { readonly columns: number; readonly rows: number } | undefined;
   /** Set while `terminate` waits for the far side to end by itself. */
   #onClosed: (() => void) | undefined;
@@ -96,15 +91,8 @@ export class ChannelDriver {
     this.#deps = deps;
     this.#listener = listener;
     this.#timing = { ...CHANNEL_TIMING, ...deps.timing };
-    let settle: { resolve(end: ChannelEnd): void; reject(error: unknown): void } | undefined;
-    this.ended = new Promise((resolve, reject) => {
-      settle = { resolve, reject };
-    });
+    this.ended = this.#ended.promise;
     this.ended.catch(() => undefined);
-    this.#settle = settle ?? { resolve: () => undefined, reject: () => undefined };
-    this.#opened = new Promise((resolve) => {
-      this.#resolveOpened = resolve;
-    });
     this.#channel = new DataChannel({
       role: 'client',
       version: CLIENT_VERSION,
@@ -117,6 +105,14 @@ export class ChannelDriver {
       interrupted: () => this.#interrupted(),
       resumed: () => this.#resumed(),
       lost: (error) => this.#fail(error),
+    });
+    this.#alarm = new Alarm(deps.clock, () => this.#tick());
+    this.#silence = new AgentSilence({
+      clock: deps.clock,
+      report: deps.report,
+      silenceMs: this.#timing.silenceMs,
+      owes: () => !this.#isOver && this.#channel.unackedBytes > 0,
+      listens: () => this.#link.isOpen && this.#link.isReading,
     });
   }
 
@@ -132,22 +128,15 @@ export class ChannelDriver {
       this.#fail(error);
       throw error;
     }
-    this.#heardAt = clock.now();
+    this.#silence.restart();
     this.#channel.start(clock.now());
     this.#scheduleFlush();
     const cancel = clock.timer(this.#timing.firstMessageMs, () =>
-      this.#fail(
-        transport('agent-silent', `the agent sent nothing within ${this.#timing.firstMessageMs / 1000} s`, {
-          hints: [
-            'try again; if it stays silent, the task or instance may be out of memory: pick another one',
-          ],
-          details: { target: this.#target },
-        }),
-      ),
+      this.#fail(agentSilent(this.#target, this.#timing.firstMessageMs)),
     );
     try {
       return await Promise.race([
-        this.#opened,
+        this.#opened.promise,
         this.ended.then((end) => {
           throw transport('session-closed-early', endMessage(end), { details: { target: this.#target } });
         }),
@@ -162,17 +151,16 @@ export class ChannelDriver {
     if (this.#isOver) return true;
     if (bytes.byteLength > 0) {
       this.#queue.push(bytes);
-      this.#queuedBytes += bytes.byteLength;
       this.#pump();
       this.#scheduleFlush();
     }
-    if (this.#queuedBytes === 0) return true;
+    if (this.#queue.bytes === 0) return true;
     this.#wantsRoom = true;
     return false;
   }
 
   get queuedBytes(): number {
-    return this.#queuedBytes;
+    return this.#queue.bytes;
   }
 
   /** A size that the far side has already is not sent again. */
@@ -197,7 +185,7 @@ export class ChannelDriver {
 
   resumeOutput(): void {
     this.#link.resumeReading();
-    this.#heardAt = this.#deps.clock.now();
+    this.#silence.restart();
   }
 
   /**
@@ -213,14 +201,17 @@ export class ChannelDriver {
       this.#onClosed = () => resolve(true);
     });
     this.#writeOut();
-    this.#settle.resolve({ output: '' });
+    this.#ended.resolve({ output: '' });
     this.#link.leave();
-    const refusal = await this.#terminateSession();
+    const refusal = await terminateSession(this.#session.sessionId, this.#deps, this.#timing.terminateMs);
     let left: ToolError | undefined;
     if (refusal !== undefined) {
       // A consumer that could not keep up must not hide the agent's goodbye.
       this.#link.resumeReading();
-      const heard = this.#isOpen && this.#link.isOpen && (await this.#inTime(closed, false));
+      const heard =
+        this.#isOpen &&
+        this.#link.isOpen &&
+        (await inTime(this.#deps.clock, this.#timing.terminateMs, closed, false));
       if (!heard) left = sessionNotEnded(this.#session.sessionId, refusal);
     }
     this.#onClosed = undefined;
@@ -228,42 +219,14 @@ export class ChannelDriver {
     return left;
   }
 
-  /** Resolves with what keeps the session standing; other failures are the network's and pass. */
-  #terminateSession(): Promise<ToolError | undefined> {
-    const { ssm, debug } = this.#deps;
-    const call = ssm.terminateSession(this.#session.sessionId).then(
-      () => undefined,
-      (error: unknown) => {
-        debug?.(`TerminateSession failed: ${error instanceof Error ? error.message : String(error)}`);
-        return error instanceof ToolError && error.role === 'access' ? error : undefined;
-      },
-    );
-    return this.#inTime(call, undefined);
-  }
-
-  async #inTime<T>(work: Promise<T>, tooLate: T): Promise<T> {
-    let cancel: (() => void) | undefined;
-    const timeout = new Promise<T>((resolve) => {
-      cancel = this.#deps.clock.timer(this.#timing.terminateMs, () => resolve(tooLate));
-    });
-    const result = await Promise.race([work, timeout]);
-    cancel?.();
-    return result;
-  }
-
   #receive(bytes: Uint8Array): void {
     if (this.#isOver) {
       this.#receiveLate(bytes);
       return;
     }
-    const now = this.#deps.clock.now();
-    this.#heardAt = now;
-    if (this.#saidSilence) {
-      this.#saidSilence = false;
-      this.#deps.report({ type: 'session-state', state: 'resumed', reason: 'the agent answers again' });
-    }
+    this.#silence.heard();
     try {
-      this.#handle(this.#channel.receive(bytes, now));
+      this.#handle(this.#channel.receive(bytes, this.#deps.clock.now()));
     } catch (error) {
       this.#fail(error);
       return;
@@ -290,7 +253,7 @@ export class ChannelDriver {
       switch (event.type) {
         case 'opened':
           this.#isOpen = true;
-          this.#resolveOpened(event);
+          this.#opened.resolve(event);
           break;
         case 'output':
           this.#listener.output(event.bytes, event.stream);
@@ -305,18 +268,10 @@ export class ChannelDriver {
           void this.#provideDataKey(event.kmsKeyId, event.challenge);
           break;
         case 'paused':
-          this.#deps.report({
-            type: 'session-state',
-            state: 'interrupted',
-            reason: 'the agent is disconnected from the gateway',
-          });
+          this.#say('interrupted', 'the agent is disconnected from the gateway');
           break;
         case 'resumed':
-          this.#deps.report({
-            type: 'session-state',
-            state: 'resumed',
-            reason: 'the agent is connected again',
-          });
+          this.#say('resumed', 'the agent is connected again');
           break;
         case 'closed':
           this.#closed(event.output);
@@ -337,11 +292,15 @@ export class ChannelDriver {
     }
   }
 
+  #say(state: 'interrupted' | 'resumed', reason: string): void {
+    this.#deps.report({ type: 'session-state', state, reason });
+  }
+
   #closed(output: string): void {
     this.#finish();
     const refusal = agentRefusal(output, this.#target);
-    if (refusal === undefined) this.#settle.resolve({ output });
-    else this.#settle.reject(refusal);
+    if (refusal === undefined) this.#ended.resolve({ output });
+    else this.#ended.reject(refusal);
     void this.#link.close();
   }
 
@@ -369,17 +328,15 @@ export class ChannelDriver {
 
   #interrupted(): void {
     if (this.#isOver) return;
-    this.#cancelTick?.();
-    this.#tickAt = Number.POSITIVE_INFINITY;
+    this.#alarm.stop();
     this.#channel.disconnected(this.#deps.clock.now());
     this.#listener.interrupted?.();
   }
 
   #resumed(): void {
     if (this.#isOver) return;
-    const now = this.#deps.clock.now();
-    this.#heardAt = now;
-    this.#channel.reconnected(now);
+    this.#silence.restart();
+    this.#channel.reconnected(this.#deps.clock.now());
     this.#pump();
     this.#scheduleFlush();
     this.#listener.resumed?.();
@@ -388,16 +345,8 @@ export class ChannelDriver {
   #pump(): void {
     if (!this.#isOpen) return;
     const now = this.#deps.clock.now();
-    while (this.#queue.length > 0) {
-      const first = this.#queue[0];
-      const room = this.#channel.room;
-      if (first === undefined || room <= 0) return;
-      const part = first.byteLength <= room ? first : first.subarray(0, room);
-      this.#channel.send(part, now);
-      this.#queuedBytes -= part.byteLength;
-      if (part.byteLength === first.byteLength) this.#queue.shift();
-      else this.#queue[0] = first.subarray(part.byteLength);
-    }
+    let part: Uint8Array | undefined;
+    while ((part = this.#queue.take(this.#channel.room)) !== undefined) this.#channel.send(part, now);
   }
 
   #scheduleFlush(): void {
@@ -408,8 +357,8 @@ export class ChannelDriver {
       if (this.#isOver) return;
       this.#writeOut();
       this.#scheduleTick();
-      this.#watchSilence();
-      if (this.#wantsRoom && this.#queuedBytes === 0) {
+      this.#silence.watch();
+      if (this.#wantsRoom && this.#queue.bytes === 0) {
         this.#wantsRoom = false;
         this.#listener.room?.();
       }
@@ -425,20 +374,11 @@ export class ChannelDriver {
   /** While there is no connection no timer runs: retransmissions would only pile up. */
   #scheduleTick(): void {
     const at = this.#link.isOpen ? this.#channel.nextTimeout() : undefined;
-    if (at === undefined) {
-      this.#cancelTick?.();
-      this.#tickAt = Number.POSITIVE_INFINITY;
-      return;
-    }
-    // A timer that fires too early costs one look at the clock; setting one per message would cost more.
-    if (this.#tickAt <= at) return;
-    this.#cancelTick?.();
-    this.#tickAt = at;
-    this.#cancelTick = this.#deps.clock.timer(Math.max(1, at - this.#deps.clock.now()), () => this.#tick());
+    if (at === undefined) this.#alarm.stop();
+    else this.#alarm.set(at);
   }
 
   #tick(): void {
-    this.#tickAt = Number.POSITIVE_INFINITY;
     if (this.#isOver || !this.#link.isOpen) return;
     try {
       this.#handle(this.#channel.tick(this.#deps.clock.now()));
@@ -449,46 +389,18 @@ export class ChannelDriver {
     this.#scheduleFlush();
   }
 
-  /** The gateway answers pings for an agent that is gone; only missing acknowledgements show that. */
-  #watchSilence(): void {
-    if (this.#cancelSilence !== undefined || this.#channel.unackedBytes === 0) return;
-    const { clock, report } = this.#deps;
-    this.#cancelSilence = clock.timer(this.#timing.silenceMs, () => {
-      this.#cancelSilence = undefined;
-      if (this.#isOver || this.#channel.unackedBytes === 0) return;
-      const silence = clock.now() - this.#heardAt;
-      const listening = this.#link.isOpen && this.#link.isReading;
-      if (listening && silence >= this.#timing.silenceMs && !this.#saidSilence) {
-        this.#saidSilence = true;
-        report({
-          type: 'session-state',
-          state: 'interrupted',
-          reason: `the agent has not answered for ${Math.round(silence / 1000)} s`,
-        });
-      }
-      this.#watchSilence();
-    });
-  }
-
   #fail(error: unknown): void {
     if (this.#isOver) return;
     this.#finish();
-    this.#settle.reject(error);
-    void this.#terminateSession();
+    this.#ended.reject(error);
+    void terminateSession(this.#session.sessionId, this.#deps, this.#timing.terminateMs);
     void this.#link.close();
   }
 
   #finish(): void {
     this.#isOver = true;
-    this.#queue = [];
-    this.#queuedBytes = 0;
-    this.#cancelTick?.();
-    this.#cancelSilence?.();
+    this.#queue.clear();
+    this.#alarm.stop();
+    this.#silence.close();
   }
-}
-
-/** What the service said at the end, as one line. */
-export function endMessage(end: ChannelEnd): string {
-  const said = end.output.replace(/\s+/g, ' ').trim();
-  return said === '' ? 'the session was closed by the service' : said.replace(/\.$/, '');
 }

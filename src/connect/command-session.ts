@@ -2,9 +2,10 @@ import type { Readable } from 'node:stream';
 
 import { transport } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
-import { type ChannelDeps, ChannelDriver, endMessage } from './channel-driver.ts';
+import { type ChannelDeps, ChannelDriver } from './channel-driver.ts';
 import { Base64Lines, ExecOutputReader, NewlineRestorer, type RemoteSetup } from './exec-script.ts';
 import type { SessionStart } from './ports.ts';
+import { endMessage } from './session-end.ts';
 import { readInput, type SessionTerminal, type SizeSignals } from './session-terminal.ts';
 import { endedAfter, TerminalBridge, whenAborted } from './shell-session.ts';
 

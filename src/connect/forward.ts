@@ -3,10 +3,11 @@ import { backoffDelay } from '../core/backoff.ts';
 import { sleep } from '../core/clock.ts';
 import { ToolError } from '../core/errors.ts';
 import type { ForwardRemote } from '../core/events.ts';
-import { type ChannelDeps, endMessage } from './channel-driver.ts';
+import { type ChannelDeps } from './channel-driver.ts';
 import type { LocalListener } from './local-listener.ts';
 import { PortSession } from './port-session.ts';
 import type { SessionStart } from './ports.ts';
+import { endMessage } from './session-end.ts';
 import { whenAborted } from './shell-session.ts';
 
 /** A way that was just opened to a target; asked for anew whenever the old way is lost. */

@@ -4,9 +4,10 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
 import type { ToolEvent } from '../core/events.ts';
 import { BasicConnections } from './basic-connections.ts';
-import { type ChannelDeps, ChannelDriver, type ChannelEnd } from './channel-driver.ts';
+import { type ChannelDeps, ChannelDriver } from './channel-driver.ts';
 import { MuxConnections } from './mux-connections.ts';
 import type { SessionStart } from './ports.ts';
+import type { ChannelEnd } from './session-end.ts';
 
 /** What the two ways of carrying connections over a port session have in common. */
 export interface PortConnections {

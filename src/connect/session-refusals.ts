@@ -31,6 +31,12 @@ export function sessionNotEnded(sessionId: string, cause: ToolError): ToolError 
   });
 }
 
+export const agentSilent = (target: string, afterMs: number): ToolError =>
+  transport('agent-silent', `the agent sent nothing within ${afterMs / 1000} s`, {
+    hints: ['try again; if it stays silent, the task or instance may be out of memory: pick another one'],
+    details: { target },
+  });
+
 /** Told apart by their words, because an agent has no codes: amazon-ssm-agent, agent/session. */
 const AGENT_DENIED =
   /User: (?:\S*?:assumed-role\/)?(\S+?)(?:\/\S*)? is not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)/;

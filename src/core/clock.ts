@@ -45,3 +45,11 @@ export function withDeadline<T>(
     work.then(resolve, reject).finally(cancel);
   });
 }
+
+/** `tooLate` if `work` has not settled after `ms`; rejects as `work` does. The timer never outlives the work. */
+export function inTime<T>(clock: Clock, ms: number, work: Promise<T>, tooLate: T): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.timer(ms, () => resolve(tooLate));
+    work.then(resolve, reject).finally(cancel);
+  });
+}
