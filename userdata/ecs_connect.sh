@@ -26,16 +26,37 @@ for program in aws session-manager-plugin; do
   command -v "$program" >/dev/null || problem 1 "$program is not installed here"
 done
 
-ecs() { aws ecs "$@" --cluster "$cluster" --output text; }
+work=$(mktemp -d)
+trap 'rm -r "$work"' EXIT
+
+# Ends with 4 where these words of AWS, which alone name it, tell of an action that IAM refuses.
+stop_if_refused() {
+  local action with=''
+  action=$(sed -nE 's/.* is not authorized to perform: ([a-z0-9-]+:[A-Za-z]+).*/\1/p' | tail -n 1)
+  if [[ -z $action ]]; then return; fi
+  if [[ $action == kms:* ]]; then with=' --kms-key ARN'; fi
+  problem 4 "the bastion's role may not call $action: fargate-connect policy bastion --cluster $cluster$with grants it"
+}
+
+# aws with its streams and its status, unless IAM refuses.
+call() {
+  local status=0
+  { aws "$@" 2>&1 >&3 3>&- | tee -i "$work/words" >&2 3>&-; } 3>&1 || status=$?
+  if ((status != 0)); then stop_if_refused <"$work/words"; fi
+  return "$status"
+}
+
+ecs() { call ecs "$@" --cluster "$cluster" --output text; }
 
 # `--output text` prints None where there is nothing.
 words() { tr '\t' '\n' | { grep -vx -e None -e '' || true; }; }
 
-if ! listed=$(ecs list-tasks --service-name "$service" --desired-status RUNNING --query 'taskArns[]'); then
-  services=$(ecs list-services --query 'serviceArns[]' | words | sed 's|.*/||' | sort | tr '\n' ' ') || services=''
-  problem 3 "service $service cannot be read in cluster $cluster" "services there: ${services:-none that may be listed}"
+if ! ecs list-tasks --service-name "$service" --desired-status RUNNING --query 'taskArns[]' >"$work/tasks"; then
+  ecs list-services --query 'serviceArns[]' >"$work/services" || true
+  services=$(words <"$work/services" | sed 's|.*/||' | sort | tr '\n' ' ')
+  problem 3 "service $service cannot be read in cluster $cluster" "services there: ${services:-none}"
 fi
-mapfile -t tasks < <(words <<<"$listed")
+mapfile -t tasks < <(words <"$work/tasks")
 ((${#tasks[@]} > 0)) || problem 3 "service $service in cluster $cluster has no running task"
 
 # One row for each container: name, its status, the status of its exec agent.
@@ -64,12 +85,24 @@ choose() {
 
 # The plugin ends with its input, whatever the command has yet to say, and /dev/null ends at once: a pipe of our own does not.
 hold_input() {
-  local folder
   if [[ ! /dev/stdin -ef /dev/null ]]; then return; fi
-  folder=$(mktemp -d)
-  mkfifo "$folder/input"
-  exec 0<>"$folder/input"
-  rm -r "$folder"
+  mkfifo "$work/input"
+  exec 0<>"$work/input"
+}
+
+# The plugin tells of a refused session key on stdout, at the end and with status 0. A terminal is left alone: there it is read.
+run_session() {
+  # For the session: the plugin hands Ctrl-\ and Ctrl-Z on.
+  trap '' QUIT TSTP
+  if [[ -t 1 ]]; then
+    call "$@"
+    return
+  fi
+  mkfifo "$work/stdout"
+  tail -c 4096 "$work/stdout" >"$work/end" &
+  call "$@" | tee -i "$work/stdout"
+  wait
+  sed -n '/^SessionId: .* : /,${/kms:GenerateDataKey/p}' "$work/end" | stop_if_refused
 }
 
 seen=()
@@ -78,13 +111,13 @@ for task in "${tasks[@]}"; do
   names=()
   states=()
   agents=()
-  rows=$(containers_of "$task") || problem 1 "task ${task##*/} cannot be read"
+  containers_of "$task" >"$work/containers" || problem 1 "task ${task##*/} cannot be read"
   while IFS=$'\t' read -r name state agent; do
     if [[ -z $name || $name == None ]]; then continue; fi
     names+=("$name")
     states+=("$state")
     agents+=("$agent")
-  done <<<"$rows"
+  done <"$work/containers"
   if ((${#names[@]} == 0)); then continue; fi
   seen=("${names[@]}")
   if [[ -z $wanted ]]; then wanted=$(choose "${names[@]}") || exit; fi
@@ -94,8 +127,9 @@ for task in "${tasks[@]}"; do
     if [[ ${states[i]} == RUNNING && ${agents[i]} == RUNNING ]]; then
       printf 'ecs_connect.sh: task %s, container %s\n' "${task##*/}" "$wanted" >&2
       hold_input
-      exec aws ecs execute-command --cluster "$cluster" --task "$task" --container "$wanted" \
+      run_session ecs execute-command --cluster "$cluster" --task "$task" --container "$wanted" \
         --interactive --command "$command"
+      exit
     fi
     why+=("task ${task##*/}: container ${states[i]}, exec agent ${agents[i]/None/absent (exec is off for this task)}")
   done

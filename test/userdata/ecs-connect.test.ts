@@ -20,13 +20,17 @@ describe('ecs_connect.sh', () => {
     readonly list?: string;
     readonly tasks?: Readonly<Record<string, string>>;
     readonly fails?: boolean;
+    /** Bash instead, by command of `aws ecs`. */
+    readonly instead?: Readonly<Record<string, string>>;
   }): void {
     const rows = Object.entries(answers.tasks ?? {})
       .map(([id, text]) => `*${id}*) printf '${text}\\n' ;;`)
       .join('\n');
+    const instead = Object.entries(answers.instead ?? {}).map(([name, body]) => `${name}) ${body} ;;`);
     box.stub(
       'aws',
       `case "$2" in
+         ${instead.join('\n')}
          list-tasks) ${answers.fails === true ? 'echo "ServiceNotFoundException" >&2; exit 254' : `printf '${answers.list ?? 'None'}\\n'`} ;;
          list-services) printf 'arn:aws:ecs:eu-west-1:1:service/demo/web\\tarn:aws:ecs:eu-west-1:1:service/demo/api\\n' ;;
          describe-tasks) case "$*" in ${rows} esac ;;
@@ -35,15 +39,19 @@ describe('ecs_connect.sh', () => {
     );
   }
 
-  const connect = (args: readonly string[]): Promise<Outcome> => {
+  const install = (): string => {
     const text = readFileSync(join(USERDATA, 'ecs_connect.sh'), 'utf8');
-    const installed = box.write(
+    return box.write(
       'ecs_connect.sh',
       `#!/bin/bash\nFC_CLUSTER=demo\nexport AWS_REGION=eu-west-1\n${text}`,
       0o755,
     );
-    return box.run(installed, args);
   };
+  const connect = (args: readonly string[]): Promise<Outcome> => box.run(install(), args);
+  const ONE_TASK = { list: `${ARN}t1`, tasks: { t1: 'app\\tRUNNING\\tRUNNING' } } as const;
+  const denied = (action: string): string =>
+    `User: arn:aws:sts::1:assumed-role/r/i-1 is not authorized to perform: ${action} on resource: * because no identity-based policy allows the ${action} action`;
+
   const executed = (): readonly string[] => box.read('executed').trim().split('\n');
 
   it('opens a shell in the only container', async () => {
@@ -149,6 +157,72 @@ describe('ecs_connect.sh', () => {
     expect(box.calls.some((call) => call.includes('--service-name web; touch pwned --desired-status'))).toBe(
       true,
     );
+  });
+
+  describe('where IAM refuses', () => {
+    it.each([
+      ['list-tasks', 'ecs:ListTasks'],
+      ['describe-tasks', 'ecs:DescribeTasks'],
+      ['execute-command', 'ecs:ExecuteCommand'],
+    ])('%s: ends with 4, naming action and remedy', async (command, action) => {
+      aws({ ...ONE_TASK, instead: { [command]: `echo '${denied(action)}' >&2; exit 254` } });
+      const outcome = await connect(['web']);
+      expect(outcome.code).toBe(4);
+      expect(outcome.stderr).toContain(denied(action));
+      expect(outcome.stderr).toContain(
+        `ecs_connect.sh: the bastion's role may not call ${action}: fargate-connect policy bastion --cluster demo grants it\n`,
+      );
+    });
+
+    it('ends with 4 if it may not even name the services there are', async () => {
+      aws({
+        fails: true,
+        instead: { 'list-services': `echo '${denied('ecs:ListServices')}' >&2; exit 254` },
+      });
+      const outcome = await connect(['wbe']);
+      expect(outcome.code).toBe(4);
+      expect(outcome.stderr).toContain('may not call ecs:ListServices');
+    });
+
+    it('finds a refused session key in what the plugin says last, with status 0', async () => {
+      aws({
+        ...ONE_TASK,
+        instead: {
+          'execute-command': `printf '\\nSessionId: ecs-execute-command-1 : KMSEncryption failed on client: ${denied('kms:GenerateDataKey')}\\n\\n'; exit 0`,
+        },
+      });
+      const outcome = await connect(['web']);
+      expect(outcome.code).toBe(4);
+      expect(outcome.stdout).toContain(denied('kms:GenerateDataKey'));
+      expect(outcome.stderr).toContain('policy bastion --cluster demo --kms-key ARN grants it');
+    });
+
+    it.each([0, 7])(
+      'leaves to the command in the container what is refused there (status %d)',
+      async (status) => {
+        aws({
+          ...ONE_TASK,
+          instead: { 'execute-command': `echo '${denied('kms:GenerateDataKey')}'; exit ${status}` },
+        });
+        const outcome = await connect(['web']);
+        expect(outcome).toMatchObject({ code: status, stdout: `${denied('kms:GenerateDataKey')}\n` });
+        expect(outcome.stderr).not.toContain('fargate-connect policy');
+      },
+    );
+  });
+
+  it('outlives the signals of a terminal, which are for the session, and passes on what is said after them', async () => {
+    aws({
+      ...ONE_TASK,
+      instead: {
+        'execute-command': `trap '' INT; kill -INT 0; kill -QUIT 0; echo later; echo 'said later' >&2; exit 7`,
+      },
+    });
+    const installed = install();
+    const wrapped = box.write('own-group.sh', `exec setsid --wait bash ${installed} web\n`);
+    const outcome = await box.run(wrapped);
+    expect(outcome).toMatchObject({ code: 7, stdout: 'later\n' });
+    expect(outcome.stderr).toContain('said later');
   });
 
   it.each([[[]], [['--help']]])('explains itself for %j', async (args) => {
