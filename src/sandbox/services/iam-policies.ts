@@ -1,7 +1,5 @@
 import { type AuthorizationCheck, AwsError, type Operations } from '../contracts.ts';
-import { decide, type Decision, type Grants } from '../iam/evaluator.ts';
-import { parsePolicy } from '../iam/policy-document.ts';
-import { type Fields, optionalText, requiredText, structures, texts } from '../wire/fields.ts';
+import { type Fields, optionalText, requiredText } from '../wire/fields.ts';
 import {
   deleteConflict,
   entityExists,
@@ -20,7 +18,7 @@ import { resourceTagContext } from './tags.ts';
 
 const MAX_MANAGED_SIZE = 6144;
 
-/** Managed policies, their attachment to roles, and the policy simulator. */
+/** Managed policies and their attachment to roles. */
 export function policyOperations(state: IamState): Operations {
   const policyOf = (input: Fields): ManagedPolicy =>
     state.policy(requiredText(input, 'PolicyArn', 'ValidationError'));
@@ -155,15 +153,6 @@ export function policyOperations(state: IamState): Operations {
         if (!role.attached.delete(arn)) throw noSuchEntity(`Policy ${arn} was not found.`);
       },
     },
-    SimulatePrincipalPolicy: {
-      authorize: (input) => [
-        {
-          action: 'iam:SimulatePrincipalPolicy',
-          resource: requiredText(input, 'PolicySourceArn', 'ValidationError'),
-        },
-      ],
-      run: (input) => simulate(state, input),
-    },
   };
 }
 
@@ -172,47 +161,3 @@ const versionOf = (policy: ManagedPolicy): Fields => ({
   IsDefaultVersion: true,
   CreateDate: policy.createdAt,
 });
-
-/** Every action on every resource, with the context entries of the request. */
-function simulate(state: IamState, input: Fields): Fields {
-  const grants = simulatedGrants(state, input);
-  const context = new Map(
-    structures(input, 'ContextEntries').map((entry) => [
-      (optionalText(entry, 'ContextKeyName') ?? '').toLowerCase(),
-      texts(entry, 'ContextKeyValues'),
-    ]),
-  );
-  const resources = texts(input, 'ResourceArns');
-  const results = texts(input, 'ActionNames').flatMap((action) =>
-    (resources.length === 0 ? ['*'] : resources).map((resource) => {
-      const decision = decide(grants, { action, resource, context });
-      return {
-        EvalActionName: action,
-        EvalResourceName: resource,
-        EvalDecision: decisionName(decision),
-        MatchedStatements:
-          decision.by === undefined ? [] : [{ SourcePolicyId: decision.by, SourcePolicyType: 'IAM Policy' }],
-        MissingContextValues: [],
-      };
-    }),
-  );
-  const { items, tail } = page(input, results);
-  return { EvaluationResults: items, ...tail };
-}
-
-function simulatedGrants(state: IamState, input: Fields): Grants {
-  const arn = requiredText(input, 'PolicySourceArn', 'ValidationError');
-  const name = arn.slice(arn.lastIndexOf('/') + 1);
-  const grants = arn.includes(':role/') ? state.roleGrants(state.role(name)) : state.users.get(name)?.grants;
-  if (grants === undefined) throw noSuchEntity(`The entity ${arn} cannot be found.`);
-  const added = texts(input, 'PolicyInputList').map((text, index) => ({
-    name: `PolicyInputList.${index + 1}`,
-    document: parsePolicy(text),
-  }));
-  return { ...grants, identity: [...grants.identity, ...added] };
-}
-
-function decisionName(decision: Decision): string {
-  if (decision.allowed) return 'allowed';
-  return decision.by === undefined ? 'implicitDeny' : 'explicitDeny';
-}

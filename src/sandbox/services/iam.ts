@@ -2,7 +2,9 @@ import type { SandboxService } from '../contracts.ts';
 import { policyOperations } from './iam-policies.ts';
 import { instanceProfileOperations } from './iam-profiles.ts';
 import { addServiceLinkedRole, roleOperations } from './iam-roles.ts';
+import { simulatorOperations } from './iam-simulator.ts';
 import { type IamDeps, IamState } from './iam-state.ts';
+import { userOperations } from './iam-users.ts';
 
 export interface IamService extends SandboxService {
   readonly state: IamState;
@@ -19,6 +21,8 @@ export function createIamService(deps: IamDeps): IamService {
       ...roleOperations(state),
       ...instanceProfileOperations(state),
       ...policyOperations(state),
+      ...userOperations(state),
+      ...simulatorOperations(state),
     },
     snapshot: () => snapshotOf(state),
   };
