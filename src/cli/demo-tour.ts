@@ -1,4 +1,5 @@
 import { withDeadline } from '../core/clock.ts';
+import { Deferred } from '../core/deferred.ts';
 import { EXIT_STATUS, failed, interrupted } from '../core/errors.ts';
 import { renderTable } from '../ui/table.ts';
 import { duration } from '../ui/printable.ts';
@@ -120,13 +121,10 @@ async function queryThroughForward(stage: Stage, url: URL): Promise<void> {
     '--json',
     '--quiet',
   ];
-  let ready: (port: number) => void = () => undefined;
-  const port = new Promise<number>((resolve) => {
-    ready = resolve;
-  });
+  const port = new Deferred<number>();
   const forward = stage.start(args, (line) => {
     const local = readyPort(line);
-    if (local !== undefined) ready(local);
+    if (local !== undefined) port.resolve(local);
   });
   const early = forward.status.then((status): never => {
     if (status === EXIT_STATUS.interrupted) throw interrupted('the demo ended, and its account with it');
@@ -135,7 +133,7 @@ async function queryThroughForward(stage: Stage, url: URL): Promise<void> {
   // After the query the forward's end is expected; only Promise.race below is interested in an early one.
   early.catch(() => undefined);
   try {
-    const localPort = await withDeadline(clock, READY_DEADLINE_MS, Promise.race([port, early]), () =>
+    const localPort = await withDeadline(clock, READY_DEADLINE_MS, Promise.race([port.promise, early]), () =>
       stepFailed(args, 'was not ready in time'),
     );
     const rows = await withDeadline(

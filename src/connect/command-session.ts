@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 
+import { Deferred } from '../core/deferred.ts';
 import { transport } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 import { type ChannelDeps, ChannelDriver } from './channel-driver.ts';
@@ -41,28 +42,22 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
   const bridge = new TerminalBridge(terminal, options.report);
   const newlines = new NewlineRestorer();
   let setup: RemoteSetup | undefined;
-  let onBegin: (setup: RemoteSetup) => void = () => undefined;
-  const begun = new Promise<RemoteSetup>((resolve) => {
-    onBegin = resolve;
-  });
-  let onStatus: (status: number) => void = () => undefined;
-  const status = new Promise<number>((resolve) => {
-    onStatus = resolve;
-  });
+  const begun = new Deferred<RemoteSetup>();
+  const status = new Deferred<number>();
   const restores = (): boolean => !interactive && setup?.output === 'tty';
   const consume = (bytes: Uint8Array | undefined): void => {
     for (const event of bytes === undefined ? reader.flush() : reader.push(bytes)) {
       switch (event.type) {
         case 'begin':
           setup = event.setup;
-          onBegin(event.setup);
+          begun.resolve(event.setup);
           break;
         case 'data':
           bridge.output(restores() ? newlines.push(event.bytes) : event.bytes);
           break;
         case 'end':
           if (restores()) bridge.output(newlines.flush());
-          onStatus(event.status);
+          status.resolve(event.status);
           break;
         default:
           event satisfies never;
@@ -109,7 +104,7 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
         ),
       );
     });
-    const remote = await Promise.race([begun, tooLate, endedWithoutStatus, aborted.promise]);
+    const remote = await Promise.race([begun.promise, tooLate, endedWithoutStatus, aborted.promise]);
     if (interactive) {
       undo.push(signals.on('SIGWINCH', () => driver.sendSize(terminal.size())));
       undo.push(terminal.raw());
@@ -118,7 +113,7 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
     } else {
       input = pipeStdin(options, remote, driver);
     }
-    const remoteStatus = status.then((code) => {
+    const remoteStatus = status.promise.then((code) => {
       told = true;
       return code;
     });

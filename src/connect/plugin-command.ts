@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import { Deferred } from '../core/deferred.ts';
 import { transport } from '../core/errors.ts';
 import { Base64Lines, ExecOutputReader, NewlineRestorer, type RemoteSetup } from './exec-script.ts';
 import { type Plugin, type PluginCall, startPiped } from './plugin-transport.ts';
@@ -29,19 +30,13 @@ export async function runPluginCommand(options: PluginCommandOptions): Promise<n
   const aborted = whenAborted(options.signal);
   let setup: RemoteSetup | undefined;
   let input: { room(): void; stop(): void } | undefined;
-  let onStatus: (status: number) => void = () => undefined;
-  const status = new Promise<number>((resolve) => {
-    onStatus = resolve;
-  });
-  let onBroken: () => void = () => undefined;
-  const broken = new Promise<number>((resolve) => {
-    onBroken = () => resolve(0);
-  });
+  const status = new Deferred<number>();
   const writer = new OutputWriter(terminal.stdout, {
     // The plugin itself has no flow control to use (ssm-data-channel §6.1).
     full: () => undefined,
     drained: () => undefined,
-    broken: () => onBroken(),
+    // Nobody reads any more: that is no failure.
+    broken: () => status.resolve(0),
   });
   const consume = (bytes: Uint8Array): void => {
     for (const event of reader.push(bytes)) {
@@ -55,7 +50,7 @@ export async function runPluginCommand(options: PluginCommandOptions): Promise<n
           break;
         case 'end':
           writer.write(newlines.flush());
-          onStatus(event.status);
+          status.resolve(event.status);
           break;
         default:
           event satisfies never;
@@ -90,7 +85,7 @@ export async function runPluginCommand(options: PluginCommandOptions): Promise<n
   });
   ended.catch(() => undefined);
   try {
-    return await Promise.race([status, broken, ended, tooLate, aborted.promise]);
+    return await Promise.race([status.promise, ended, tooLate, aborted.promise]);
   } finally {
     cancelBegin();
     aborted.dispose();

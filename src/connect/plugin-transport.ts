@@ -5,6 +5,7 @@ import type { Writable } from 'node:stream';
 
 import { text } from '../core/bytes.ts';
 import { type Clock, withDeadline } from '../core/clock.ts';
+import { Deferred } from '../core/deferred.ts';
 import { failed, transport } from '../core/errors.ts';
 import type { SessionStart } from './ports.ts';
 
@@ -176,16 +177,13 @@ export async function startPluginForward(
   clock: Clock,
 ): Promise<PipedPlugin> {
   let printed = '';
-  let onReady: () => void = () => undefined;
-  const ready = new Promise<void>((resolve) => {
-    onReady = resolve;
-  });
+  const ready = new Deferred<void>();
   const child = startPiped(
     plugin,
     call,
     (bytes) => {
       printed = (printed + text(bytes)).slice(-4_000);
-      if (printed.includes(READY_TEXT)) onReady();
+      if (printed.includes(READY_TEXT)) ready.resolve();
     },
     'SIGINT',
   );
@@ -194,7 +192,7 @@ export async function startPluginForward(
   });
   ended.catch(() => undefined);
   try {
-    await withDeadline(clock, READY_DEADLINE_MS, Promise.race([ready, ended]), () =>
+    await withDeadline(clock, READY_DEADLINE_MS, Promise.race([ready.promise, ended]), () =>
       pluginFailed(undefined, undefined, 'it did not start to listen in time'),
     );
   } catch (error) {
