@@ -1,5 +1,12 @@
 import type { DatabasesPort, EcsPort, KmsPort, SsmPort, UpgradeSigner } from '../connect/ports.ts';
-import type { Ec2Port, IamPort, IdentityPort, ImagesPort, NodesPort } from '../provision/ports.ts';
+import type {
+  Ec2Port,
+  IamPort,
+  IdentityPort,
+  ImagesPort,
+  NodesPort,
+  SimulatorPort,
+} from '../provision/ports.ts';
 
 /** One set of credentials and one region; each port loads its SDK client on first use. */
 export interface AwsAccount {
@@ -18,4 +25,5 @@ export interface AwsAccount {
   identity(): Promise<IdentityPort>;
   images(): Promise<ImagesPort>;
   nodes(): Promise<NodesPort>;
+  simulator(): Promise<SimulatorPort>;
 }

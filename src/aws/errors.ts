@@ -70,19 +70,20 @@ export type Translations = Readonly<Record<string, (message: string, error: unkn
  * Runs one AWS call. `action` is the IAM action it needs (`ecs:ListTasks`); it is named when AWS denies it.
  * Throws `access-denied`, `credentials-missing`, `credentials-expired`, `credentials-refused` (exit 4),
  * `aws-unreachable`, or `aws-error` with details `{ awsError, action, requestId }`.
- * `translations` are asked first; ToolErrors pass unchanged.
+ * `translations` are asked first; ToolErrors pass unchanged. `kind` is the document that grants the action, where several do.
  */
 export async function mapped<T>(
   action: string,
   work: () => Promise<T>,
   translations: Translations = {},
+  kind: string | undefined = policyKind(action),
 ): Promise<T> {
   try {
     return await work();
   } catch (error) {
     const translate = translations[stringOf(error, 'name') ?? ''];
     throw translate === undefined
-      ? toToolError(action, error)
+      ? toToolError(action, error, kind)
       : translate(stringOf(error, 'message') ?? action, error);
   }
 }
@@ -99,7 +100,7 @@ export function awsErrorName(error: unknown): string | undefined {
   return propertyOf(error, '$metadata') === undefined ? undefined : stringOf(error, 'name');
 }
 
-function toToolError(action: string, error: unknown): ToolError {
+function toToolError(action: string, error: unknown, kind: string | undefined): ToolError {
   if (error instanceof ToolError) return error;
   const name = stringOf(error, 'name') ?? 'Error';
   const code = stringOf(error, 'Code') ?? name;
@@ -109,7 +110,6 @@ function toToolError(action: string, error: unknown): ToolError {
   const is = (names: ReadonlySet<string>): boolean => names.has(name) || names.has(code);
 
   if (is(DENIED)) {
-    const kind = policyKind(action);
     return access('access-denied', `not allowed to call ${action}: ${message}`, {
       hints: [
         ...(kind === undefined

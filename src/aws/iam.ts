@@ -11,10 +11,14 @@ const isNamed = (error: unknown, name: string): boolean => {
   return found === name || found === `${name}Exception`;
 };
 
-/** NoSuchEntity becomes undefined. */
-async function ifExists<T>(action: string, work: () => Promise<T>): Promise<T | undefined> {
+/** NoSuchEntity becomes undefined. `kind` as for `mapped`. */
+export async function ifExists<T>(
+  action: string,
+  work: () => Promise<T>,
+  kind?: string,
+): Promise<T | undefined> {
   try {
-    return await mapped(action, work);
+    return await mapped(action, work, {}, kind);
   } catch (error) {
     if (isNamed(error, 'NoSuchEntity')) return undefined;
     throw error;
@@ -49,6 +53,10 @@ const tagList = (tags: Tags): sdk.Tag[] => Object.entries(tags).map(([Key, Value
 const tagsOf = (tags: readonly sdk.Tag[] | undefined): Tags =>
   Object.fromEntries((tags ?? []).map((tag) => [tag.Key ?? '', tag.Value ?? '']));
 
+/** Documents come URL-encoded. */
+const decoded = (document: string | undefined): string | undefined =>
+  document === undefined ? undefined : decodeURIComponent(document);
+
 /** IAM is global; the client still wants a region for its endpoint. */
 export function createIamPort(config: ClientConfig): IamPort {
   const client = new sdk.IAMClient(config);
@@ -78,6 +86,7 @@ function roleCalls(
         arn: role.Arn ?? '',
         path: role.Path ?? '/',
         boundaryArn: role.PermissionsBoundary?.PermissionsBoundaryArn,
+        trust: decoded(role.AssumeRolePolicyDocument),
         tags: tagsOf(role.Tags),
       };
     },
@@ -117,7 +126,7 @@ function roleCalls(
       const answer = await ifExists('iam:GetRolePolicy', () =>
         client.send(new sdk.GetRolePolicyCommand({ RoleName, PolicyName })),
       );
-      return answer?.PolicyDocument === undefined ? undefined : decodeURIComponent(answer.PolicyDocument);
+      return decoded(answer?.PolicyDocument);
     },
     async putRolePolicy(RoleName, PolicyName, PolicyDocument) {
       await mapped('iam:PutRolePolicy', () =>
@@ -158,6 +167,7 @@ function profileCalls(
         arn: profile.Arn ?? '',
         path: profile.Path ?? '/',
         roleNames: (profile.Roles ?? []).flatMap((role) => role.RoleName ?? []),
+        trust: decoded(profile.Roles?.[0]?.AssumeRolePolicyDocument),
         tags: tagsOf(profile.Tags),
       };
     },

@@ -36,6 +36,7 @@ export async function openAwsAccount(settings: AccountSettings, env: Env, clock:
     identity: once(async () => (await import('./identity.ts')).createIdentityPort(config)),
     images: once(async () => (await import('./images.ts')).createImagesPort(config)),
     nodes: once(async () => (await import('./nodes.ts')).createNodesPort(config)),
+    simulator: once(async () => (await import('./policy-simulator.ts')).createSimulatorPort(config)),
   };
 }
 

@@ -19,6 +19,7 @@ export interface Vpc {
   readonly tags: Tags;
   /** IPv4 ranges. */
   readonly cidrs: readonly string[];
+  readonly ipv6Cidrs: readonly string[];
 }
 
 export interface Subnet {
@@ -28,12 +29,14 @@ export interface Subnet {
   readonly freeAddresses: number;
   /** IPv4 range; undefined for IPv6-only subnets. */
   readonly cidr: string | undefined;
-  readonly ipv6: boolean;
+  readonly ipv6Cidr: string | undefined;
+  /** Names without an IPv6 address are given one below 64:ff9b::/96. */
+  readonly dns64: boolean;
   readonly tags: Tags;
 }
 
 export interface Route {
-  /** CIDR or prefix list id; `0.0.0.0/0` and `::/0` are the default routes. */
+  /** CIDR or prefix list id; `0.0.0.0/0` and `::/0` are the default routes, `64:ff9b::/96` is that of NAT64. */
   readonly destination: string;
   readonly target:
     | 'internet-gateway'
@@ -66,6 +69,8 @@ export interface VpcEndpoint {
   /** `available` when it works. */
   readonly state: string;
   readonly privateDns: boolean;
+  /** Families in which its names resolve. */
+  readonly addresses: readonly ('ipv4' | 'ipv6')[];
   readonly subnetIds: readonly string[];
   readonly securityGroupIds: readonly string[];
 }
@@ -112,6 +117,7 @@ export interface Instance {
   readonly vpcId: string;
   readonly subnetId: string;
   readonly zone: string;
+  /** IPv6 where there is nothing else. */
   readonly privateIp: string | undefined;
   readonly publicIp: string | undefined;
   /** Security groups. */
@@ -145,8 +151,13 @@ export interface LaunchTemplateSpec {
   readonly clientToken: string;
   readonly instanceProfileArn: string;
   readonly securityGroupIds: readonly string[];
-  /** Explicit in both directions: the subnet's own default is not trusted. */
-  readonly publicIp: boolean;
+  /**
+   * A public IPv4 address. Explicit in both directions, the subnet's own default is not trusted; but undefined without
+   * IPv4, where EC2 refuses the question.
+   */
+  readonly publicIp: boolean | undefined;
+  /** An IPv6 address, and the metadata service over IPv6. */
+  readonly ipv6: boolean;
   /** Not yet base64. */
   readonly userData: string;
   readonly rootDevice: string;
@@ -279,6 +290,8 @@ export interface Role {
   readonly arn: string;
   readonly path: string;
   readonly boundaryArn: string | undefined;
+  /** JSON. */
+  readonly trust: string | undefined;
   readonly tags: Tags;
 }
 
@@ -287,6 +300,8 @@ export interface InstanceProfile {
   readonly arn: string;
   readonly path: string;
   readonly roleNames: readonly string[];
+  /** JSON, of its role. */
+  readonly trust: string | undefined;
   readonly tags: Tags;
 }
 
@@ -354,6 +369,43 @@ export interface IamPort {
   }): Promise<string>;
   /** DeletePolicy; one that is gone is fine. Throws `still-in-use` (DeleteConflict). */
   deletePolicy(arn: string): Promise<void>;
+}
+
+/** One condition key of a simulated request. */
+export interface ContextEntry {
+  readonly key: string;
+  readonly values: readonly string[];
+  readonly type: 'string' | 'stringList' | 'boolean';
+}
+
+/** Each action is asked about each resource, all with the same context. */
+export interface Simulation {
+  readonly actions: readonly string[];
+  /** ARNs, or `*` alone for actions without resource types. */
+  readonly resources: readonly string[];
+  readonly context: readonly ContextEntry[];
+}
+
+export interface SimulatedDecision {
+  readonly action: string;
+  readonly resource: string;
+  readonly decision: 'allowed' | 'explicitDeny' | 'implicitDeny';
+  /** Undefined for a principal without a permissions boundary. */
+  readonly allowedByBoundary: boolean | undefined;
+  /** Of the organization's service control policies; undefined outside an organization. */
+  readonly allowedByOrganization: boolean | undefined;
+  /** Condition keys that the principal's policies ask for and the context lacks. */
+  readonly missingContext: readonly string[];
+}
+
+/** What a check of somebody's grants reads of IAM. A denied call is `access-denied` and names `policy check`. */
+export interface SimulatorPort {
+  /** GetRole: ARN and trust policy (JSON); undefined if it does not exist. */
+  role(name: string): Promise<{ readonly arn: string; readonly trust: string } | undefined>;
+  /** GetUser: the ARN; undefined if it does not exist. */
+  userArn(name: string): Promise<string | undefined>;
+  /** SimulatePrincipalPolicy, all pages; undefined if there is no such role or user. */
+  simulate(principalArn: string, simulation: Simulation): Promise<readonly SimulatedDecision[] | undefined>;
 }
 
 export interface Identity {

@@ -10,6 +10,7 @@ import { createImagesPort } from '../../../src/aws/images.ts';
 import { createKmsPort } from '../../../src/aws/kms.ts';
 import { createNodesPort } from '../../../src/aws/nodes.ts';
 import { openAwsAccount } from '../../../src/aws/open-account.ts';
+import { createSimulatorPort } from '../../../src/aws/policy-simulator.ts';
 import { createDatabasesPort } from '../../../src/aws/rds.ts';
 import { createUpgradeSigner } from '../../../src/aws/signer.ts';
 import { createSsmPort } from '../../../src/aws/ssm.ts';
@@ -140,5 +141,6 @@ export async function accountWithoutRetries(env: CliWorld['env'], settings: Sett
     identity: port(createIdentityPort(config)),
     images: port(createImagesPort(config)),
     nodes: port(createNodesPort(config)),
+    simulator: port(createSimulatorPort(config)),
   };
 }

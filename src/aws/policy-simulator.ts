@@ -1,0 +1,61 @@
+import * as sdk from '@aws-sdk/client-iam';
+
+import type { SimulatedDecision, SimulatorPort } from '../provision/ports.ts';
+import type { ClientConfig } from './client-config.ts';
+import { ifExists } from './iam.ts';
+
+/** IAM as somebody asks it who checks the grants of others: policies/check.json is what that takes. */
+export function createSimulatorPort(config: ClientConfig): SimulatorPort {
+  const client = new sdk.IAMClient(config);
+  return {
+    async role(RoleName) {
+      const answer = await asked('iam:GetRole', () => client.send(new sdk.GetRoleCommand({ RoleName })));
+      const role = answer?.Role;
+      if (role === undefined) return undefined;
+      return { arn: role.Arn ?? '', trust: decodeURIComponent(role.AssumeRolePolicyDocument ?? '') };
+    },
+    async userArn(UserName) {
+      const answer = await asked('iam:GetUser', () => client.send(new sdk.GetUserCommand({ UserName })));
+      return answer?.User?.Arn;
+    },
+    async simulate(PolicySourceArn, { actions, resources, context }) {
+      const request = {
+        PolicySourceArn,
+        ActionNames: [...actions],
+        ResourceArns: [...resources],
+        ContextEntries: context.map(({ key, values, type }) => ({
+          ContextKeyName: key,
+          ContextKeyValues: [...values],
+          ContextKeyType: type,
+        })),
+      };
+      return asked('iam:SimulatePrincipalPolicy', async () => {
+        const decisions: SimulatedDecision[] = [];
+        for await (const page of sdk.paginateSimulatePrincipalPolicy({ client }, request))
+          decisions.push(...(page.EvaluationResults ?? []).flatMap(decisionsOf));
+        return decisions;
+      });
+    },
+  };
+}
+
+/** The action may have other documents too; who checks has this one. */
+const asked = <T>(action: string, work: () => Promise<T>): Promise<T | undefined> =>
+  ifExists(action, work, 'check');
+
+/** IAM answers one resource at the top, and several in a part each. */
+function decisionsOf(result: sdk.EvaluationResult): readonly SimulatedDecision[] {
+  const action = result.EvalActionName ?? '';
+  const allowedByOrganization = result.OrganizationsDecisionDetail?.AllowedByOrganizations;
+  const specific = result.ResourceSpecificResults ?? [];
+  const parts = specific.length > 0 ? specific : [{ ...result, EvalResourceDecision: result.EvalDecision }];
+  return parts.map((part) => ({
+    action,
+    resource: part.EvalResourceName ?? '*',
+    decision: part.EvalResourceDecision ?? 'implicitDeny',
+    allowedByBoundary: (part.PermissionsBoundaryDecisionDetail ?? result.PermissionsBoundaryDecisionDetail)
+      ?.AllowedByPermissionsBoundary,
+    allowedByOrganization,
+    missingContext: part.MissingContextValues ?? [],
+  }));
+}
