@@ -19,7 +19,6 @@ export interface Vpc {
   readonly tags: Tags;
   /** IPv4 ranges. */
   readonly cidrs: readonly string[];
-  readonly ipv6Cidrs: readonly string[];
 }
 
 export interface Subnet {
@@ -29,14 +28,12 @@ export interface Subnet {
   readonly freeAddresses: number;
   /** IPv4 range; undefined for IPv6-only subnets. */
   readonly cidr: string | undefined;
-  readonly ipv6Cidr: string | undefined;
-  /** Names without an IPv6 address are given one below 64:ff9b::/96. */
-  readonly dns64: boolean;
+  readonly ipv6: boolean;
   readonly tags: Tags;
 }
 
 export interface Route {
-  /** CIDR or prefix list id; `0.0.0.0/0` and `::/0` are the default routes, `64:ff9b::/96` is that of NAT64. */
+  /** CIDR or prefix list id; `0.0.0.0/0` and `::/0` are the default routes. */
   readonly destination: string;
   readonly target:
     | 'internet-gateway'
@@ -69,8 +66,6 @@ export interface VpcEndpoint {
   /** `available` when it works. */
   readonly state: string;
   readonly privateDns: boolean;
-  /** Families in which its names resolve. */
-  readonly addresses: readonly ('ipv4' | 'ipv6')[];
   readonly subnetIds: readonly string[];
   readonly securityGroupIds: readonly string[];
 }
@@ -117,7 +112,6 @@ export interface Instance {
   readonly vpcId: string;
   readonly subnetId: string;
   readonly zone: string;
-  /** IPv6 where there is nothing else. */
   readonly privateIp: string | undefined;
   readonly publicIp: string | undefined;
   /** Security groups. */
@@ -151,13 +145,8 @@ export interface LaunchTemplateSpec {
   readonly clientToken: string;
   readonly instanceProfileArn: string;
   readonly securityGroupIds: readonly string[];
-  /**
-   * A public IPv4 address. Explicit in both directions, the subnet's own default is not trusted; but undefined without
-   * IPv4, where EC2 refuses the question.
-   */
-  readonly publicIp: boolean | undefined;
-  /** An IPv6 address, and the metadata service over IPv6. */
-  readonly ipv6: boolean;
+  /** Explicit in both directions: the subnet's own default is not trusted. */
+  readonly publicIp: boolean;
   /** Not yet base64. */
   readonly userData: string;
   readonly rootDevice: string;
@@ -290,8 +279,6 @@ export interface Role {
   readonly arn: string;
   readonly path: string;
   readonly boundaryArn: string | undefined;
-  /** JSON. */
-  readonly trust: string | undefined;
   readonly tags: Tags;
 }
 
@@ -300,8 +287,6 @@ export interface InstanceProfile {
   readonly arn: string;
   readonly path: string;
   readonly roleNames: readonly string[];
-  /** JSON, of its role. */
-  readonly trust: string | undefined;
   readonly tags: Tags;
 }
 
