@@ -13,6 +13,7 @@ import { fillDocument, type PlaceholderValues } from '../provision/policy-docume
 import { architecturesOf, checkTypes, DEFAULT_TYPES } from '../provision/pool.ts';
 import type { Ec2Port, Identity, Vpc } from '../provision/ports.ts';
 import type { BastionSpec, BoundarySpec, RoleSpec } from '../provision/spec.ts';
+import { checkTrust } from '../provision/role-trust.ts';
 import { renderUserData, USER_DATA_FILES } from '../provision/user-data.ts';
 import { gatherReach } from './bastion-reach.ts';
 import type { UpOptions } from './commands/up.ts';
@@ -287,6 +288,9 @@ async function roleOf(
 }
 
 async function boundaryOf(
+    checkTrust(profile.roleNames[0] ?? profile.name, profile.trust, [
+      'fargate-connect policy bastion-trust   # what an administrator must let the role trust',
+    ]);
   options: UpOptions,
   scope: InventoryScope,
   document: string,

@@ -8,6 +8,7 @@ import { type Plan, type PlanStep, type PlanWarning, type ResourceKind, step } f
 import { admissionOf, reachWarnings } from './reach.ts';
 import { canonicalJson } from './policy-documents.ts';
 import type { Instance, LaunchTemplate, SecurityGroup } from './ports.ts';
+import { checkTrust } from './role-trust.ts';
 import type { BastionSpec } from './spec.ts';
 
 /** What `up` has to do, decided from what exists and what is wanted. Pure. */
@@ -15,12 +16,13 @@ import type { BastionSpec } from './spec.ts';
 /** A template so young belongs to an `up` that runs right now, perhaps another person's: it is joined, not replaced. */
 const YOUNG_MS = 120_000;
 
-/** Throws `name-taken`, `bastion-elsewhere`, `bastion-differs`. `digest` is that of the launch template to be made. */
+/** Throws `name-taken`, `bastion-elsewhere`, `bastion-differs`, `role-untrusted`. `digest` is that of the launch template to be made. */
 export function planUp(inventory: Inventory, spec: BastionSpec, digest: string, now: number): Plan {
   const alive = standing(inventory.instances);
   const kept = alive[0];
   if (kept !== undefined) refuseDifferent(kept, spec);
   refuseOtherNames(inventory, spec);
+  refuseUntrusted(inventory, spec);
   const steps = [
     ...roleSteps(inventory, spec),
     ...clearingSteps(inventory, spec, alive),
@@ -65,6 +67,15 @@ function refuseTaken(steps: readonly PlanStep[], inventory: Inventory, spec: Bas
     ],
     details: { name: spec.name, taken: inTheWay.map((item) => item.id) },
   });
+}
+
+/** Somebody changed whom our role trusts; operators may not change it back. */
+function refuseUntrusted({ role }: Inventory, spec: BastionSpec): void {
+  if (spec.role.kind === 'given' || role === undefined) return;
+  checkTrust(role.name, role.trust, [
+    `fargate-connect down --name ${spec.name}   # then up makes it anew`,
+    'fargate-connect policy bastion-trust   # or what an administrator must let it trust',
+  ]);
 }
 
 /** A second role beside the one that a tag speaks of would be found by nobody. */

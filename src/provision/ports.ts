@@ -145,8 +145,13 @@ export interface LaunchTemplateSpec {
   readonly clientToken: string;
   readonly instanceProfileArn: string;
   readonly securityGroupIds: readonly string[];
-  /** Explicit in both directions: the subnet's own default is not trusted. */
-  readonly publicIp: boolean;
+  /**
+   * A public IPv4 address. Explicit in both directions, the subnet's own default is not trusted; but undefined without
+   * IPv4, where EC2 refuses the question.
+   */
+  readonly publicIp: boolean | undefined;
+  /** An IPv6 address, and the metadata service over IPv6. */
+  readonly ipv6: boolean;
   /** Not yet base64. */
   readonly userData: string;
   readonly rootDevice: string;
@@ -285,6 +290,8 @@ export interface Role {
 export interface InstanceProfile {
   readonly name: string;
   readonly arn: string;
+  /** JSON. */
+  readonly trust: string | undefined;
   readonly path: string;
   readonly roleNames: readonly string[];
   readonly tags: Tags;
@@ -293,6 +300,8 @@ export interface InstanceProfile {
 export interface ManagedPolicy {
   readonly name: string;
   readonly arn: string;
+  /** JSON, of its role. */
+  readonly trust: string | undefined;
   readonly path: string;
   readonly tags: Tags;
 }

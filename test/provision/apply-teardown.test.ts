@@ -232,6 +232,7 @@ describe('up', () => {
       arn: 'arn:r',
       path: '/',
       boundaryArn: undefined,
+      trust: undefined,
       tags: {},
     });
     await expect(up(at)).rejects.toMatchObject({ code: 'name-taken' });

@@ -258,11 +258,11 @@ export class FakeAccount {
     role: (name) => Promise.resolve(this.roles.get(name)),
     roleNames: (path) =>
       Promise.resolve([...this.roles.values()].filter((role) => role.path === path).map((role) => role.name)),
-    createRole: ({ name, path, boundaryArn, tags }) =>
+    createRole: ({ name, path, boundaryArn, trust, tags }) =>
       this.#write('createRole', () => {
         if (this.roles.has(name)) throw failed('already-exists', name);
         const arn = `arn:aws:iam::111122223333:role${path}${name}`;
-        this.roles.set(name, { name, arn, path, boundaryArn, tags });
+        this.roles.set(name, { name, arn, path, boundaryArn, trust, tags });
         return arn;
       }),
     rolePolicyNames: (role) => Promise.resolve([...(this.rolePolicies.get(role)?.keys() ?? [])]),
@@ -289,7 +289,7 @@ export class FakeAccount {
       this.#write('createInstanceProfile', () => {
         if (this.profiles.has(name)) throw failed('already-exists', name);
         const arn = `arn:aws:iam::111122223333:instance-profile${path}${name}`;
-        this.profiles.set(name, { name, arn, path, roleNames: [], tags });
+        this.profiles.set(name, { name, arn, path, roleNames: [], trust: undefined, tags });
         return arn;
       }),
     addRoleToInstanceProfile: (name, role) =>

@@ -8,7 +8,7 @@ import { planDown } from '../../src/provision/plan-down.ts';
 import { planUp } from '../../src/provision/plan-up.ts';
 import type { SecurityGroup } from '../../src/provision/ports.ts';
 import type { BastionSpec } from '../../src/provision/spec.ts';
-import { NOW, sampleInstance, sampleSpec } from './sample-spec.ts';
+import { NOW, sampleInstance, sampleSpec, TRUST } from './sample-spec.ts';
 
 const names = { ...iamNames('default', 'eu-west-1', USUAL_IAM), common: commonName('default') };
 const tags = sampleSpec().tags;
@@ -47,6 +47,7 @@ const full: Inventory = {
     arn: 'arn:role',
     path: '/fargate-connect/',
     boundaryArn: 'arn:boundary',
+    trust: TRUST,
     tags,
     policyNames: ['bastion'],
     policy: '{"Statement":[{"Sid":"A"}],"Version":"2012-10-17"}',
@@ -56,6 +57,7 @@ const full: Inventory = {
     arn: 'arn:profile',
     path: '/fargate-connect/',
     roleNames: [names.role],
+    trust: TRUST,
     tags,
   },
   groups: [group],
@@ -329,6 +331,12 @@ describe('the plan of up', () => {
       { ...empty, foreign: [foreign('instance profile', 'p')] },
       {},
       'name-taken',
+    ],
+    [
+      'a role of its own that trusts somebody else by now',
+      { ...full, role: full.role && { ...full.role, trust: TRUST.replace('ec2', 'lambda') } },
+      {},
+      'role-untrusted',
     ],
     ['a boundary of somebody else', { ...empty, foreign: [foreign('policy', 'b')] }, {}, 'name-taken'],
   ] as const)('refuses %s', (_what, inventory, change, code) => {

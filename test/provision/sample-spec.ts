@@ -16,6 +16,11 @@ export const SCOPE = {
 
 const ADMITS_VPC: GroupRule = { protocol: 'tcp', fromPort: 5432, toPort: 5432, cidr: '10.0.0.0/16' };
 
+/** Trust policy of a role for EC2. */
+export const TRUST = JSON.stringify({
+  Statement: [{ Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' }],
+});
+
 /** A complete spec; every part can be overridden. */
 export function sampleSpec(change: Partial<BastionSpec> = {}): BastionSpec {
   const expiresAt = NOW + 8 * 3_600_000;
@@ -41,7 +46,7 @@ export function sampleSpec(change: Partial<BastionSpec> = {}): BastionSpec {
     },
     role: {
       kind: 'own',
-      trust: '{"Version":"2012-10-17","Statement":[]}',
+      trust: TRUST,
       policy: '{"Version":"2012-10-17","Statement":[{"Sid":"A"}]}',
       boundary: {
         kind: 'own',

@@ -138,14 +138,14 @@ describe('roles', () => {
     const request = { name: 'fc-ports', path, description: 'x', trust, boundaryArn: undefined, tags };
     const arn = await iam.createRole(request);
     await expect(iam.createRole(request)).rejects.toMatchObject({ code: 'already-exists' });
-    expect(await iam.role('fc-ports')).toEqual({ name: 'fc-ports', arn, path, boundaryArn: undefined, tags });
+    expect(await iam.role('fc-ports')).toEqual({ name: 'fc-ports', arn, path, boundaryArn: undefined, trust, tags });
     expect(await iam.roleNames(path)).toContain('fc-ports');
     await iam.putRolePolicy('fc-ports', 'p', policy);
     expect(JSON.parse((await iam.rolePolicy('fc-ports', 'p')) ?? '')).toEqual(JSON.parse(policy));
 
     await iam.createInstanceProfile({ name: 'fc-ports', path, tags });
     await iam.addRoleToInstanceProfile('fc-ports', 'fc-ports');
-    expect(await iam.instanceProfile('fc-ports')).toMatchObject({ roleNames: ['fc-ports'], tags });
+    expect(await iam.instanceProfile('fc-ports')).toMatchObject({ roleNames: ['fc-ports'], trust, tags });
     await expect(iam.deleteRole('fc-ports')).rejects.toMatchObject({ code: 'still-in-use' });
     await expect(iam.deleteInstanceProfile('fc-ports')).rejects.toMatchObject({ code: 'still-in-use' });
 
