@@ -12,8 +12,8 @@ import { chooseNetwork, type NetworkFacts } from '../provision/network.ts';
 import { fillDocument, type PlaceholderValues } from '../provision/policy-documents.ts';
 import { architecturesOf, checkTypes, DEFAULT_TYPES } from '../provision/pool.ts';
 import type { Ec2Port, Identity, Vpc } from '../provision/ports.ts';
-import type { BastionSpec, BoundarySpec, RoleSpec } from '../provision/spec.ts';
 import { checkTrust } from '../provision/role-trust.ts';
+import type { BastionSpec, BoundarySpec, RoleSpec } from '../provision/spec.ts';
 import { renderUserData, USER_DATA_FILES } from '../provision/user-data.ts';
 import { gatherReach } from './bastion-reach.ts';
 import type { UpOptions } from './commands/up.ts';
@@ -271,6 +271,9 @@ async function roleOf(
         details: { role: options.role },
       });
     }
+    checkTrust(profile.roleNames[0] ?? profile.name, profile.trust, [
+      'fargate-connect policy bastion-trust   # what an administrator must let the role trust',
+    ]);
     return { kind: 'given', profileArn: profile.arn, profileName: profile.name };
   }
   const values = documentValues(scope, cluster, options);
@@ -288,9 +291,6 @@ async function roleOf(
 }
 
 async function boundaryOf(
-    checkTrust(profile.roleNames[0] ?? profile.name, profile.trust, [
-      'fargate-connect policy bastion-trust   # what an administrator must let the role trust',
-    ]);
   options: UpOptions,
   scope: InventoryScope,
   document: string,

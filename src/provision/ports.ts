@@ -145,13 +145,8 @@ export interface LaunchTemplateSpec {
   readonly clientToken: string;
   readonly instanceProfileArn: string;
   readonly securityGroupIds: readonly string[];
-  /**
-   * A public IPv4 address. Explicit in both directions, the subnet's own default is not trusted; but undefined without
-   * IPv4, where EC2 refuses the question.
-   */
-  readonly publicIp: boolean | undefined;
-  /** An IPv6 address, and the metadata service over IPv6. */
-  readonly ipv6: boolean;
+  /** Explicit in both directions: the subnet's own default is not trusted. */
+  readonly publicIp: boolean;
   /** Not yet base64. */
   readonly userData: string;
   readonly rootDevice: string;
@@ -284,24 +279,24 @@ export interface Role {
   readonly arn: string;
   readonly path: string;
   readonly boundaryArn: string | undefined;
+  /** JSON. */
+  readonly trust: string | undefined;
   readonly tags: Tags;
 }
 
 export interface InstanceProfile {
   readonly name: string;
   readonly arn: string;
-  /** JSON. */
-  readonly trust: string | undefined;
   readonly path: string;
   readonly roleNames: readonly string[];
+  /** JSON, of its role. */
+  readonly trust: string | undefined;
   readonly tags: Tags;
 }
 
 export interface ManagedPolicy {
   readonly name: string;
   readonly arn: string;
-  /** JSON, of its role. */
-  readonly trust: string | undefined;
   readonly path: string;
   readonly tags: Tags;
 }

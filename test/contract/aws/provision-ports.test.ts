@@ -138,7 +138,14 @@ describe('roles', () => {
     const request = { name: 'fc-ports', path, description: 'x', trust, boundaryArn: undefined, tags };
     const arn = await iam.createRole(request);
     await expect(iam.createRole(request)).rejects.toMatchObject({ code: 'already-exists' });
-    expect(await iam.role('fc-ports')).toEqual({ name: 'fc-ports', arn, path, boundaryArn: undefined, trust, tags });
+    expect(await iam.role('fc-ports')).toEqual({
+      name: 'fc-ports',
+      arn,
+      path,
+      boundaryArn: undefined,
+      trust,
+      tags,
+    });
     expect(await iam.roleNames(path)).toContain('fc-ports');
     await iam.putRolePolicy('fc-ports', 'p', policy);
     expect(JSON.parse((await iam.rolePolicy('fc-ports', 'p')) ?? '')).toEqual(JSON.parse(policy));
