@@ -11,6 +11,9 @@ FC_REGION=''
 FC_CLUSTER=''
 FC_EXPIRES_AT='0'
 FC_IDLE_MINUTES='30'
+#@if dual-stack
+FC_DUAL_STACK='api.aws'
+#@end
 #@parameters
 
 # Prefix of every file written; empty in real life.
@@ -93,6 +96,30 @@ start_agent() {
   retry 3 timeout 60 systemctl enable --now amazon-ssm-agent.service || fail "amazon-ssm-agent does not start (is this a minimal image?)"
 }
 
+#@if ipv6
+# Units ask for metadata over IPv6. The image has started the agent already: what it is told from here on, it reads at a new start.
+prefer_ipv6() {
+  systemctl set-environment AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6 'FC_IMDS=http://[fd00:ec2::254]' || true
+  timeout 60 systemctl stop amazon-ssm-agent.service || true
+}
+
+#@end
+#@if dual-stack
+# The agent does not look for these names by itself, but every version reads them here, as AWS's ecs-anywhere-install.sh knows.
+name_endpoints() {
+  local base=".$FC_REGION.$FC_DUAL_STACK"
+  mkdir -p "$FC_ROOT/etc/amazon/ssm"
+  cat >"$FC_ROOT/etc/amazon/ssm/amazon-ssm-agent.json" <<END_OF_CONFIG
+{
+  "Ssm": { "Endpoint": "https://ssm$base" },
+  "Mgs": { "Endpoint": "https://ssmmessages$base" },
+  "Mds": { "Endpoint": "https://ec2messages$base" },
+  "Kms": { "Endpoint": "https://kms$base" }
+}
+END_OF_CONFIG
+}
+
+#@end
 # An agent that IAM refuses says so in its log, sleeps for half an hour, and is simply not there. A new role is unknown to
 # parts of AWS for seconds, so a refusal counts only after new starts. What the agent can do without is not looked at.
 check_agent() {
@@ -167,6 +194,9 @@ END_OF_KEY
 install_ecs_connect() {
   {
     printf '#!/bin/bash\nFC_CLUSTER=%q\nexport AWS_REGION=%q\n' "$FC_CLUSTER" "$FC_REGION"
+#@if ipv6
+    printf 'export AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6\n'
+#@end
     cat <<'END_OF_ECS_CONNECT'
 #@embed ecs_connect.sh
 END_OF_ECS_CONNECT
@@ -180,7 +210,13 @@ END_OF_ECS_CONNECT
 mkdir -p "$FC_ROOT/dev"
 trap 'fail "line $LINENO: $BASH_COMMAND"' ERR
 say "preparing bastion $FC_BASTION"
+#@if ipv6
+prefer_ipv6
+#@end
 install_lease
+#@if dual-stack
+name_endpoints
+#@end
 start_agent
 #@if install
 install_cli

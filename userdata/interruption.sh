@@ -2,7 +2,7 @@
 # Passes the two-minute notice of a spot interruption on to whoever works here. IMDS answers 404 until there is one.
 set -euo pipefail
 FC_ROOT=${FC_ROOT:-}
-readonly IMDS=http://169.254.169.254/latest
+readonly IMDS=${FC_IMDS:-http://169.254.169.254}/latest
 token=''
 while :; do
   if [[ -z $token ]]; then

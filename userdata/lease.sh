@@ -8,7 +8,7 @@ FC_IDLE_MINUTES=0
 # shellcheck source=/dev/null
 . "$FC_ROOT/etc/fargate-connect/lease.conf"
 readonly IDLE_FILE="$FC_ROOT/run/fargate-connect/idle-minutes"
-readonly IMDS=http://169.254.169.254/latest
+readonly IMDS=${FC_IMDS:-http://169.254.169.254}/latest
 
 end() {
   printf 'fargate-connect: ending: %s\r\n' "$*" >>"$FC_ROOT/dev/console" || true

@@ -26,7 +26,8 @@ export function launchTemplateRequest(spec: LaunchTemplateSpec): sdk.CreateLaunc
       NetworkInterfaces: [
         {
           DeviceIndex: 0,
-          AssociatePublicIpAddress: spec.publicIp,
+          ...(spec.publicIp === undefined ? {} : { AssociatePublicIpAddress: spec.publicIp }),
+          ...(spec.ipv6 ? { Ipv6AddressCount: 1 } : {}),
           Groups: [...spec.securityGroupIds],
           DeleteOnTermination: true,
         },
@@ -35,6 +36,7 @@ export function launchTemplateRequest(spec: LaunchTemplateSpec): sdk.CreateLaunc
         HttpEndpoint: 'enabled',
         HttpTokens: 'required',
         HttpPutResponseHopLimit: 1,
+        ...(spec.ipv6 ? { HttpProtocolIpv6: 'enabled' as const } : {}),
         // The lease timer reads the expiry tag there: extending a lease needs no rights on the instance.
         InstanceMetadataTags: 'enabled',
       },

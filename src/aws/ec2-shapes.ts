@@ -53,7 +53,16 @@ export const vpcOf = (vpc: sdk.Vpc): Vpc => ({
       ),
     ),
   ],
+  ipv6Cidrs: ipv6CidrsOf(vpc.Ipv6CidrBlockAssociationSet),
 });
+
+/** Without those that are being taken away. */
+const ipv6CidrsOf = (
+  associations: readonly (sdk.VpcIpv6CidrBlockAssociation | sdk.SubnetIpv6CidrBlockAssociation)[] | undefined,
+): readonly string[] =>
+  (associations ?? []).flatMap(({ Ipv6CidrBlock: cidr, Ipv6CidrBlockState: state }) =>
+    cidr === undefined || state?.State === 'disassociated' ? [] : [cidr],
+  );
 
 export const subnetOf = (subnet: sdk.Subnet): Subnet => ({
   id: subnet.SubnetId ?? '',
@@ -61,7 +70,8 @@ export const subnetOf = (subnet: sdk.Subnet): Subnet => ({
   zone: subnet.AvailabilityZone ?? '',
   freeAddresses: subnet.AvailableIpAddressCount ?? 0,
   cidr: subnet.CidrBlock === '' ? undefined : subnet.CidrBlock,
-  ipv6: (subnet.Ipv6CidrBlockAssociationSet ?? []).length > 0,
+  ipv6Cidr: ipv6CidrsOf(subnet.Ipv6CidrBlockAssociationSet)[0],
+  dns64: subnet.EnableDns64 ?? false,
   tags: tagsOf(subnet.Tags),
 });
 
@@ -108,9 +118,20 @@ export const endpointOf = (endpoint: sdk.VpcEndpoint): VpcEndpoint => ({
   type: ENDPOINT_TYPES[endpoint.VpcEndpointType ?? ''] ?? 'Gateway',
   state: (endpoint.State ?? '').toLowerCase(),
   privateDns: endpoint.PrivateDnsEnabled ?? false,
+  addresses: addressesOf(endpoint),
   subnetIds: endpoint.SubnetIds ?? [],
   securityGroupIds: (endpoint.Groups ?? []).flatMap((group) => (group.GroupId ? [group.GroupId] : [])),
 });
+
+/** An endpoint may have addresses of a family that its DNS records do not show; `service-defined` shows private names IPv4. */
+function addressesOf({ IpAddressType, DnsOptions }: sdk.VpcEndpoint): VpcEndpoint['addresses'] {
+  const types = [IpAddressType ?? 'ipv4', DnsOptions?.DnsRecordIpType ?? 'dualstack'];
+  const has = (...among: readonly string[]): boolean => types.every((type) => among.includes(type));
+  return [
+    ...(has('ipv4', 'dualstack', 'service-defined') ? (['ipv4'] as const) : []),
+    ...(has('ipv6', 'dualstack') ? (['ipv6'] as const) : []),
+  ];
+}
 
 /** One rule for each source of a permission. */
 function rulesOf(permissions: readonly sdk.IpPermission[] | undefined): GroupRule[] {
@@ -180,7 +201,7 @@ export function instanceOf(instance: sdk.Instance): Instance {
     vpcId: instance.VpcId ?? '',
     subnetId: instance.SubnetId ?? '',
     zone: instance.Placement?.AvailabilityZone ?? '',
-    privateIp: instance.PrivateIpAddress,
+    privateIp: instance.PrivateIpAddress ?? instance.Ipv6Address,
     publicIp: instance.PublicIpAddress,
     groupIds: (instance.SecurityGroups ?? []).flatMap((group) => group.GroupId ?? []),
     launchedAt: instance.LaunchTime?.getTime() ?? 0,

@@ -180,6 +180,7 @@ function specOf(options: CodeOptions): BastionSpec {
     network: {
       vpcId: referenceTo('vpc'),
       subnets: [],
+      stack: 'ipv4',
       publicIp: false,
       reason: 'decided by who deploys it',
       considered: [],

@@ -8,7 +8,8 @@ import { noMatch, ToolError, usage } from '../core/errors.ts';
 import { boundaryArn, type InventoryScope } from '../provision/inventory.ts';
 import { checkRoleName, sharedBoundary } from '../provision/iam-names.ts';
 import { checkBastionName, resourceTags } from '../provision/names.ts';
-import { chooseNetwork, type NetworkFacts } from '../provision/network.ts';
+import { chooseNetwork, hasIpv4, type NetworkChoice } from '../provision/network.ts';
+import type { NetworkFacts } from '../provision/network-facts.ts';
 import { fillDocument, type PlaceholderValues } from '../provision/policy-documents.ts';
 import { architecturesOf, checkTypes, DEFAULT_TYPES } from '../provision/pool.ts';
 import type { Ec2Port, Identity, Vpc } from '../provision/ports.ts';
@@ -87,7 +88,7 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
     market: options.onDemand ? 'on-demand' : 'spot',
     databases,
     egressPorts: options.egressPorts,
-    vpcCidrs: facts.vpc.cidrs,
+    vpcCidrs: rangesOf(facts.vpc, network),
     clientGroups,
     expiresAt,
     extends: options.ttlGiven,
@@ -103,6 +104,13 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
       cluster,
       expiresAt,
       idleMinutes: options.idleMinutes,
+      ...(network.stack === 'ipv4'
+        ? {}
+        : {
+            ipv6: {
+              dualStackDomain: network.stack === 'ipv6' ? dualStackDomain(identity.partition) : undefined,
+            },
+          }),
     }),
     tags: resourceTags({
       name,
@@ -121,6 +129,15 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
   };
   return { spec, scope, identity };
 }
+
+/** Of AWS's dual-stack names: `ssm.REGION.api.aws`. */
+const dualStackDomain = (partition: string): string =>
+  partition === 'aws-cn' ? 'api.amazonwebservices.com.cn' : 'api.aws';
+
+const rangesOf = (vpc: Vpc, network: NetworkChoice): readonly string[] => [
+  ...(hasIpv4(network) ? vpc.cidrs : []),
+  ...(network.stack === 'ipv4' ? [] : vpc.ipv6Cidrs),
+];
 
 async function clusterOf(context: CommandContext, account: AwsAccount): Promise<string> {
   const { cluster, service } = context.settings;

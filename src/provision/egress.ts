@@ -17,7 +17,7 @@ export function wantedEgress(spec: BastionSpec): readonly GroupRule[] {
   const byGroup = crowded ? spec.databases.filter((database) => database.admit) : spec.databases;
   const byRange = [...spec.egressPorts, ...(crowded ? spec.databases.map((database) => database.port) : [])];
   return [
-    { ...tcp(443), cidr: '0.0.0.0/0' },
+    { ...tcp(443), cidr: spec.network.stack === 'ipv4' ? '0.0.0.0/0' : '::/0' },
     ...byGroup.map((database) => ({ ...tcp(database.port), groupId: database.groupId })),
     ...[...new Set(byRange)].flatMap((port) => spec.vpcCidrs.map((cidr) => ({ ...tcp(port), cidr }))),
   ];

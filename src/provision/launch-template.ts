@@ -1,6 +1,7 @@
 import { hex, sha256, utf8 } from '../core/bytes.ts';
 import { type ApplyDeps, createOrAdopt, visible } from './creation.ts';
 import { commonName, TAG } from './names.ts';
+import { hasIpv4 } from './network.ts';
 import type { LaunchTemplateSpec, Market } from './ports.ts';
 import type { BastionSpec } from './spec.ts';
 
@@ -41,7 +42,8 @@ export function launchTemplateSpec(
     name: commonName(spec.name),
     instanceProfileArn: profileArn,
     securityGroupIds: [groupId, ...groupIdsOf(spec)],
-    publicIp: spec.network.publicIp,
+    publicIp: hasIpv4(spec.network) ? spec.network.publicIp : undefined,
+    ipv6: spec.network.stack !== 'ipv4',
     userData: spec.userData,
     rootDevice: image?.rootDevice ?? '/dev/xvda',
     volumeGiB: Math.max(...spec.images.map((candidate) => candidate.volumeGiB)),

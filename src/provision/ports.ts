@@ -19,6 +19,7 @@ export interface Vpc {
   readonly tags: Tags;
   /** IPv4 ranges. */
   readonly cidrs: readonly string[];
+  readonly ipv6Cidrs: readonly string[];
 }
 
 export interface Subnet {
@@ -28,12 +29,14 @@ export interface Subnet {
   readonly freeAddresses: number;
   /** IPv4 range; undefined for IPv6-only subnets. */
   readonly cidr: string | undefined;
-  readonly ipv6: boolean;
+  readonly ipv6Cidr: string | undefined;
+  /** Names without an IPv6 address are given one below 64:ff9b::/96. */
+  readonly dns64: boolean;
   readonly tags: Tags;
 }
 
 export interface Route {
-  /** CIDR or prefix list id; `0.0.0.0/0` and `::/0` are the default routes. */
+  /** CIDR or prefix list id; `0.0.0.0/0` and `::/0` are the default routes, `64:ff9b::/96` is that of NAT64. */
   readonly destination: string;
   readonly target:
     | 'internet-gateway'
@@ -66,6 +69,8 @@ export interface VpcEndpoint {
   /** `available` when it works. */
   readonly state: string;
   readonly privateDns: boolean;
+  /** Families in which its names resolve. */
+  readonly addresses: readonly ('ipv4' | 'ipv6')[];
   readonly subnetIds: readonly string[];
   readonly securityGroupIds: readonly string[];
 }
@@ -112,6 +117,7 @@ export interface Instance {
   readonly vpcId: string;
   readonly subnetId: string;
   readonly zone: string;
+  /** IPv6 where there is nothing else. */
   readonly privateIp: string | undefined;
   readonly publicIp: string | undefined;
   /** Security groups. */

@@ -1,4 +1,4 @@
-import { containsCidr } from './network.ts';
+import { containsCidr } from '../core/cidr.ts';
 import type { PlanWarning } from './plan.ts';
 import type { GroupRule } from './ports.ts';
 import type { BastionSpec, DatabaseAccess } from './spec.ts';
@@ -21,7 +21,7 @@ export function admissionOf(
   if (carried !== undefined) return { kind: 'admitted', by: `${carried.id} (--client-security-group)` };
   if (ownGroupId !== undefined && rules.some((rule) => rule.groupId === ownGroupId))
     return { kind: 'admitted', by: "the bastion's own group" };
-  const cidrs = spec.network.subnets.map((subnet) => subnet.cidr ?? '');
+  const cidrs = spec.network.subnets.map((subnet) => subnet.cidr ?? subnet.ipv6Cidr ?? '');
   const range = rules.find(
     ({ cidr }) => cidr !== undefined && cidrs.every((subnetCidr) => containsCidr(cidr, subnetCidr)),
   );

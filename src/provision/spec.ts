@@ -48,6 +48,7 @@ export interface BastionSpec {
   readonly databases: readonly DatabaseAccess[];
   /** Further TCP ports open towards the VPC's ranges. */
   readonly egressPorts: readonly number[];
+  /** Of the families that the bastion has. */
   readonly vpcCidrs: readonly string[];
   /** Attached beside our own group: a database admits them already. */
   readonly clientGroups: readonly Pick<SecurityGroup, 'id' | 'vpcId' | 'egress'>[];

@@ -26,6 +26,11 @@ export interface UserDataParameters {
   readonly expiresAt: number | { readonly afterBootMs: number };
   /** 0 = never. */
   readonly idleMinutes: number;
+  /**
+   * For a subnet whose way out is IPv6: the metadata service is asked over IPv6, and the agent calls AWS by the
+   * dual-stack names below that domain (`api.aws`); undefined = NAT64 makes the usual names work.
+   */
+  readonly ipv6?: { readonly dualStackDomain: string | undefined };
 }
 
 /** Single quotes for bash: nothing in the value is interpreted. Throws `user-data-parameter` on control characters. */
@@ -46,15 +51,22 @@ const endOf = (expiresAt: UserDataParameters['expiresAt']): string =>
 
 /** Throws `user-data-file`, `user-data-too-large`, `user-data-parameter`. */
 export function renderUserData(files: UserDataFiles, parameters: UserDataParameters): string {
-  const installs = parameters.cluster !== undefined;
+  const { ipv6 } = parameters;
+  const domain = ipv6?.dualStackDomain;
+  const parts = new Set([
+    ...(parameters.cluster === undefined ? [] : ['install']),
+    ...(ipv6 === undefined ? [] : ['ipv6']),
+    ...(domain === undefined ? [] : ['dual-stack']),
+  ]);
   const values: Readonly<Record<string, string>> = {
     FC_BASTION: shellQuote(parameters.bastion),
     FC_REGION: shellQuote(parameters.region),
     FC_CLUSTER: shellQuote(parameters.cluster ?? ''),
     FC_EXPIRES_AT: endOf(parameters.expiresAt),
     FC_IDLE_MINUTES: shellQuote(String(parameters.idleMinutes)),
+    ...(domain === undefined ? {} : { FC_DUAL_STACK: shellQuote(domain) }),
   };
-  const lines = withoutParts(fileOf(files, 'bastion.sh').split('\n'), installs);
+  const lines = withoutParts(fileOf(files, 'bastion.sh').split('\n'), parts);
   const rendered = lines
     .flatMap((line) => {
       if (line === '#@parameters') return Object.entries(values).map(([name, value]) => `${name}=${value}`);
@@ -71,19 +83,15 @@ export function renderUserData(files: UserDataFiles, parameters: UserDataParamet
   return rendered;
 }
 
-/** Drops what stands between `#@if install` and `#@end` unless it is wanted, and the marks themselves. */
-function withoutParts(lines: readonly string[], installs: boolean): readonly string[] {
-  let inside = false;
+/** Drops what stands between `#@if PART` and `#@end`, one within the other, unless wanted, and the marks themselves. */
+function withoutParts(lines: readonly string[], parts: ReadonlySet<string>): readonly string[] {
+  const within: string[] = [];
   return lines.filter((line) => {
-    if (line === '#@if install') {
-      inside = true;
-      return false;
-    }
-    if (line === '#@end') {
-      inside = false;
-      return false;
-    }
-    return !inside || installs;
+    const part = /^#@if (\S+)$/.exec(line)?.[1];
+    if (part !== undefined) within.push(part);
+    else if (line === '#@end') within.pop();
+    else return within.every((name) => parts.has(name));
+    return false;
   });
 }
 

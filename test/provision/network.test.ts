@@ -1,13 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
 import { ToolError } from '../../src/core/errors.ts';
-import {
-  chooseNetwork,
-  classifySubnets,
-  containsCidr,
-  type NetworkFacts,
-  type NetworkWishes,
-} from '../../src/provision/network.ts';
+import { chooseNetwork } from '../../src/provision/network.ts';
+import type { NetworkFacts, NetworkWishes } from '../../src/provision/network-facts.ts';
+import { classifySubnets } from '../../src/provision/network-ways.ts';
 import type { Route, RouteTable, SecurityGroup, Subnet, VpcEndpoint } from '../../src/provision/ports.ts';
 
 const subnet = (name: string, cidr: string | undefined, more: Partial<Subnet> = {}): Subnet => ({
@@ -16,12 +12,17 @@ const subnet = (name: string, cidr: string | undefined, more: Partial<Subnet> = 
   zone: `eu-west-1${name}`,
   freeAddresses: 50,
   cidr,
-  ipv6: false,
+  ipv6Cidr: undefined,
+  dns64: false,
   tags: {},
   ...more,
 });
 const A = subnet('a', '10.0.1.0/24');
 const B = subnet('b', '10.0.2.0/24');
+/** IPv6 only. */
+const V6 = subnet('v', undefined, { ipv6Cidr: '2600:1f18:1:1::/64', freeAddresses: 0 });
+const DNS64 = { ...V6, dns64: true };
+const DUAL = { ...A, ipv6Cidr: '2600:1f18:1:2::/64' };
 
 const local: Route = { destination: '10.0.0.0/16', target: 'local', targetId: 'local', blackhole: false };
 const out = (target: Route['target'], targetId: string, more: Partial<Route> = {}): Route => ({
@@ -33,6 +34,9 @@ const out = (target: Route['target'], targetId: string, more: Partial<Route> = {
 });
 const NAT = out('nat-gateway', 'nat-1');
 const IGW = out('internet-gateway', 'igw-1');
+const over6 = (route: Route): Route => ({ ...route, destination: '::/0' });
+const EIGW = over6(out('egress-only-internet-gateway', 'eigw-1'));
+const NAT64: Route = { ...NAT, destination: '64:ff9b::/96' };
 const table = (subnetIds: readonly string[], routes: readonly Route[], main = false): RouteTable => ({
   id: `rtb-${subnetIds.join('-') || 'main'}`,
   main,
@@ -48,6 +52,7 @@ const endpoint = (service: string, more: Partial<VpcEndpoint> = {}): VpcEndpoint
   type: 'Interface',
   state: 'available',
   privateDns: true,
+  addresses: ['ipv4'],
   subnetIds: ['subnet-a'],
   securityGroupIds: ['sg-endpoints'],
   ...more,
@@ -62,13 +67,16 @@ const group = (id: string, ingress: SecurityGroup['ingress']): SecurityGroup => 
 });
 const open = group('sg-endpoints', [{ protocol: 'tcp', fromPort: 443, toPort: 443, cidr: '10.0.0.0/16' }]);
 const closed = group('sg-endpoints', [{ protocol: 'tcp', fromPort: 443, toPort: 443, cidr: '10.9.0.0/16' }]);
+const open6 = group('sg-endpoints', [
+  { protocol: 'tcp', fromPort: 443, toPort: 443, cidr: '2600:1f18:1::/56' },
+]);
 const clientsOnly = group('sg-endpoints', [
   { protocol: 'tcp', fromPort: 0, toPort: 65_535, groupId: 'sg-clients' },
 ]);
 
 const facts = (change: Partial<NetworkFacts>): NetworkFacts => ({
   region: 'eu-west-1',
-  vpc: { id: 'vpc-1', isDefault: false, tags: {}, cidrs: ['10.0.0.0/16'] },
+  vpc: { id: 'vpc-1', isDefault: false, tags: {}, cidrs: ['10.0.0.0/16'], ipv6Cidrs: [] },
   subnets: [A],
   routeTables: [main()],
   endpoints: [],
@@ -89,6 +97,8 @@ const allEndpoints = [
   endpoint('ecs'),
   endpoint('s3', { type: 'Gateway', privateDns: false, securityGroupIds: [] }),
 ];
+const dualStack = (endpoints: readonly VpcEndpoint[]): readonly VpcEndpoint[] =>
+  endpoints.map((each) => ({ ...each, addresses: ['ipv4', 'ipv6'] }));
 const s3Route: Route = { destination: 'pl-s3', target: 'other', targetId: 'vpce-s3', blackhole: false };
 
 const SHAPES: readonly (readonly [string, NetworkFacts, NetworkWishes])[] = [
@@ -142,20 +152,94 @@ const SHAPES: readonly (readonly [string, NetworkFacts, NetworkWishes])[] = [
   ],
   ['transit gateway', facts({ routeTables: [main(out('transit-gateway', 'tgw-1'))] }), wish()],
   ['firewall or NAT instance', facts({ routeTables: [main(out('network-interface', 'eni-1'))] }), wish()],
+  ['IPv6 only: no route', facts({ subnets: [V6], routeTables: [main(NAT)] }), wish()],
+  ['IPv6 only: DNS64 without the route', facts({ subnets: [DNS64] }), wish()],
+  ['IPv6 only: NAT64', facts({ subnets: [DNS64], routeTables: [main(NAT64)] }), wish({ installs: true })],
   [
-    'IPv6 only',
-    facts({ subnets: [subnet('a', undefined, { ipv6: true })], routeTables: [main(NAT)] }),
+    'IPv6 only: the route without DNS64',
+    facts({ subnets: [V6], routeTables: [main(NAT64, EIGW)] }),
+    wish({ installs: true }),
+  ],
+  [
+    'IPv6 only: NAT64 through endpoints that admit the NAT gateway',
+    facts({ subnets: [DNS64, A], routeTables: [main(NAT64)], endpoints: agentEndpoints }),
+    wish({ subnetIds: ['subnet-v'] }),
+  ],
+  [
+    'IPv6 only: NAT64, but endpoints admit nobody',
+    facts({
+      subnets: [DNS64, A],
+      routeTables: [main(NAT64)],
+      endpoints: agentEndpoints,
+      groups: [closed],
+    }),
+    wish({ subnetIds: ['subnet-v'] }),
+  ],
+  ['IPv6 only: egress-only gateway', facts({ subnets: [V6], routeTables: [main(EIGW)] }), wish()],
+  [
+    'IPv6 only: egress-only gateway, must install',
+    facts({ subnets: [V6], routeTables: [main(EIGW)] }),
+    wish({ installs: true }),
+  ],
+  [
+    'IPv6 only: egress-only gateway is gone',
+    facts({ subnets: [V6], routeTables: [main({ ...EIGW, blackhole: true })] }),
+    wish(),
+  ],
+  ['IPv6 only: internet gateway', facts({ subnets: [V6], routeTables: [main(over6(IGW))] }), wish()],
+  [
+    'IPv6 only: transit gateway',
+    facts({ subnets: [V6], routeTables: [main(over6(out('transit-gateway', 'tgw-1')))] }),
     wish(),
   ],
   [
-    'dual stack with egress-only IPv6',
+    'IPv6 only: dual-stack endpoints',
+    facts({ subnets: [V6], endpoints: dualStack(agentEndpoints), groups: [open6] }),
+    wish(),
+  ],
+  [
+    'IPv6 only: dual-stack endpoints that admit IPv4 alone',
+    facts({ subnets: [V6], endpoints: dualStack(agentEndpoints), routeTables: [main(EIGW)] }),
+    wish(),
+  ],
+  [
+    'IPv6 only: endpoints without IPv6 shadow the names',
+    facts({ subnets: [V6], endpoints: agentEndpoints, routeTables: [main(EIGW)] }),
+    wish(),
+  ],
+  [
+    'IPv6 only and IPv4: IPv4 wins, even the public one',
+    facts({ subnets: [V6, A], routeTables: [main(IGW), table(['subnet-v'], [EIGW])] }),
+    wish(),
+  ],
+  [
+    'IPv6 only, two ways: NAT64 wins',
     facts({
-      subnets: [{ ...A, ipv6: true }],
-      routeTables: [main({ ...out('egress-only-internet-gateway', 'eigw-1'), destination: '::/0' })],
+      subnets: [DNS64, { ...V6, id: 'subnet-w' }],
+      routeTables: [main(NAT64), table(['subnet-w'], [EIGW])],
     }),
     wish(),
   ],
-  ['dual stack behind NAT', facts({ subnets: [{ ...A, ipv6: true }], routeTables: [main(NAT)] }), wish()],
+  [
+    'endpoints with IPv6 addresses alone',
+    facts({
+      endpoints: agentEndpoints.map((each) => ({ ...each, addresses: ['ipv6'] })),
+      routeTables: [main(NAT)],
+    }),
+    wish(),
+  ],
+  ['dual stack behind an egress-only gateway', facts({ subnets: [DUAL], routeTables: [main(EIGW)] }), wish()],
+  [
+    'dual stack behind an egress-only gateway, must install',
+    facts({ subnets: [DUAL], routeTables: [main(EIGW)] }),
+    wish({ installs: true }),
+  ],
+  [
+    'dual stack and IPv6 only behind an egress-only gateway: not mixed',
+    facts({ subnets: [V6, DUAL], routeTables: [main(EIGW)] }),
+    wish(),
+  ],
+  ['dual stack behind NAT', facts({ subnets: [DUAL], routeTables: [main(NAT, EIGW)] }), wish()],
   ['no free address', facts({ subnets: [{ ...A, freeAddresses: 0 }], routeTables: [main(NAT)] }), wish()],
   [
     'public and private: private wins',
@@ -187,9 +271,11 @@ function outcome(shape: NetworkFacts, wishes: NetworkWishes): string {
   try {
     const choice = chooseNetwork(shape, wishes);
     const ids = choice.subnets.map((each) => each.id).join(' ');
-    return [`  → ${ids}${choice.publicIp ? ' + public address' : ''}: ${choice.reason}`, ...reports].join(
-      '\n',
-    );
+    const stack = choice.stack === 'ipv4' ? '' : ` [${choice.stack}]`;
+    return [
+      `  → ${ids}${choice.publicIp ? ' + public address' : ''}${stack}: ${choice.reason}`,
+      ...reports,
+    ].join('\n');
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
     return [`  → ${error.code}, missing: ${String(error.details['missing'])}`, ...reports].join('\n');
@@ -255,12 +341,71 @@ describe('the choice of a network', () => {
       firewall or NAT instance
         → subnet-a: private, through a default route (all that fit)
           subnet-a: routed, 0.0.0.0/0 → eni-1, taken to lead out
-      IPv6 only
-        → no-way-out, missing: 
-          subnet-a: none, IPv6 only: the image's agent calls Systems Manager by its IPv4 names (UseDualStackEndpoint is off)
-      dual stack with egress-only IPv6
+      IPv6 only: no route
         → no-way-out, missing: ssm,ssmmessages
-          subnet-a: none, no default route and no endpoint for ssm, ssmmessages; eigw-1 leads out over IPv6, but the image's agent calls Systems Manager by its IPv4 names (UseDualStackEndpoint is off)
+          subnet-v: none, IPv6 only: no route for ::/0, no dual-stack endpoint for ssm, ssmmessages, no NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
+      IPv6 only: DNS64 without the route
+        → no-way-out, missing: ssm,ssmmessages
+          subnet-v: none, IPv6 only: no route for ::/0, no dual-stack endpoint for ssm, ssmmessages, no NAT64: no route leads 64:ff9b::/96 to a NAT gateway
+      IPv6 only: NAT64
+        → subnet-v [nat64]: private, over IPv6 through NAT64 (all that fit)
+          subnet-v: nat64, IPv6 only: DNS64, 64:ff9b::/96 → nat-1
+      IPv6 only: the route without DNS64
+        → no-way-out, missing: 
+          subnet-v: none, IPv6 only: enough for --tunnel-only, but to install takes NAT64: DNS64 is off
+      IPv6 only: NAT64 through endpoints that admit the NAT gateway
+        → subnet-v [nat64]: private, over IPv6 through NAT64 (as asked)
+          subnet-v: nat64, IPv6 only: DNS64, 64:ff9b::/96 → nat-1
+          subnet-a: endpoints, VPC endpoints for ssm, ssmmessages
+      IPv6 only: NAT64, but endpoints admit nobody
+        → no-way-out, missing: 
+          subnet-v: none, IPv6 only: endpoint vpce-ssm (ssm) does not admit 443 from 10.0.1.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.1.0/24: sg-endpoints
+          subnet-a: none, endpoint vpce-ssm (ssm) does not admit 443 from 10.0.1.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.1.0/24: sg-endpoints
+      IPv6 only: egress-only gateway
+        → subnet-v [ipv6]: private, over IPv6 through an egress-only internet gateway; the agent is told the dual-stack names of AWS (all that fit)
+          subnet-v: egress-only, IPv6 only: ::/0 → eigw-1
+      IPv6 only: egress-only gateway, must install
+        → no-way-out, missing: 
+          subnet-v: none, IPv6 only: enough for --tunnel-only, but to install takes NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
+      IPv6 only: egress-only gateway is gone
+        → no-way-out, missing: ssm,ssmmessages
+          subnet-v: none, IPv6 only: no route for ::/0, no dual-stack endpoint for ssm, ssmmessages, no NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
+      IPv6 only: internet gateway
+        → subnet-v [ipv6]: public, over IPv6 through the internet gateway; the agent is told the dual-stack names of AWS (all that fit)
+          subnet-v: ipv6-internet-gateway, IPv6 only: ::/0 → igw-1: its address is public
+      IPv6 only: transit gateway
+        → subnet-v [ipv6]: private, over IPv6 through a default route; the agent is told the dual-stack names of AWS (all that fit)
+          subnet-v: ipv6-routed, IPv6 only: ::/0 → tgw-1, taken to lead out
+      IPv6 only: dual-stack endpoints
+        → subnet-v [ipv6]: private, over IPv6 through VPC endpoints; the agent is told the dual-stack names of AWS (all that fit)
+          subnet-v: ipv6-endpoints, IPv6 only: VPC endpoints for ssm, ssmmessages
+      IPv6 only: dual-stack endpoints that admit IPv4 alone
+        → no-way-out, missing: 
+          subnet-v: none, IPv6 only: endpoint vpce-ssm (ssm) does not admit 443 from 2600:1f18:1:1::/64: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 2600:1f18:1:1::/64: sg-endpoints
+      IPv6 only: endpoints without IPv6 shadow the names
+        → no-way-out, missing: 
+          subnet-v: none, IPv6 only: endpoint vpce-ssm (ssm) answers over IPv4 only: make it dual-stack; endpoint vpce-ssmmessages (ssmmessages) answers over IPv4 only: make it dual-stack
+      IPv6 only and IPv4: IPv4 wins, even the public one
+        → subnet-a + public address: through the internet gateway; a public address is the only way out here (all that fit); subnets without IPv4 are left aside
+          subnet-v: egress-only, IPv6 only: ::/0 → eigw-1
+          subnet-a: internet-gateway, 0.0.0.0/0 → igw-1: needs a public address
+      IPv6 only, two ways: NAT64 wins
+        → subnet-v [nat64]: private, over IPv6 through NAT64 (all that fit)
+          subnet-v: nat64, IPv6 only: DNS64, 64:ff9b::/96 → nat-1
+          subnet-w: egress-only, IPv6 only: ::/0 → eigw-1
+      endpoints with IPv6 addresses alone
+        → no-way-out, missing: 
+          subnet-a: none, endpoint vpce-ssm (ssm) answers over IPv6 only: make it dual-stack; endpoint vpce-ssmmessages (ssmmessages) answers over IPv6 only: make it dual-stack
+      dual stack behind an egress-only gateway
+        → subnet-a [ipv6]: private, over IPv6 through an egress-only internet gateway; the agent is told the dual-stack names of AWS (all that fit)
+          subnet-a: egress-only, over IPv6: ::/0 → eigw-1
+      dual stack behind an egress-only gateway, must install
+        → no-way-out, missing: ssm,ssmmessages,s3,ecs
+          subnet-a: none, no default route and no endpoint for ssm, ssmmessages, s3, ecs; over IPv6: enough for --tunnel-only, but to install takes NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
+      dual stack and IPv6 only behind an egress-only gateway: not mixed
+        → subnet-a [ipv6]: private, over IPv6 through an egress-only internet gateway; the agent is told the dual-stack names of AWS (all that fit); subnets without IPv4 are left aside
+          subnet-v: egress-only, IPv6 only: ::/0 → eigw-1
+          subnet-a: egress-only, over IPv6: ::/0 → eigw-1
       dual stack behind NAT
         → subnet-a: private, through a NAT gateway (all that fit)
           subnet-a: nat, 0.0.0.0/0 → nat-1
@@ -301,25 +446,9 @@ describe('the choice of a network', () => {
       expect.objectContaining({
         hints: expect.arrayContaining([
           'add a gateway endpoint com.amazonaws.eu-west-1.s3',
-          'or fargate-connect up --tunnel-only   # needs neither of them',
+          'or fargate-connect up --tunnel-only   # needs less, and has a way here',
         ]) as unknown,
       }) as Error,
     );
-  });
-});
-
-describe('containsCidr', () => {
-  it.each([
-    ['10.0.0.0/16', '10.0.255.0/24', true],
-    ['10.0.0.0/16', '10.1.0.0/24', false],
-    ['10.0.1.0/24', '10.0.0.0/16', false],
-    ['0.0.0.0/0', '192.168.0.0/16', true],
-    ['128.0.0.0/1', '255.255.255.255/32', true],
-    ['10.0.0.5/32', '10.0.0.5/32', true],
-    ['::/0', '10.0.0.0/8', false],
-    ['10.0.0.0/33', '10.0.0.0/33', false],
-    ['300.0.0.0/8', '10.0.0.0/8', false],
-  ])('%s contains %s: %s', (outer, inner, expected) => {
-    expect(containsCidr(outer, inner)).toBe(expected);
   });
 });

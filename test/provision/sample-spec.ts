@@ -30,7 +30,8 @@ export function sampleSpec(change: Partial<BastionSpec> = {}): BastionSpec {
     zone: 'eu-west-1a',
     freeAddresses: 100,
     cidr: '10.0.1.0/24',
-    ipv6: false,
+    ipv6Cidr: undefined,
+    dns64: false,
     tags: {},
   };
   return {
@@ -40,6 +41,7 @@ export function sampleSpec(change: Partial<BastionSpec> = {}): BastionSpec {
     network: {
       vpcId: 'vpc-1',
       subnets: [subnet],
+      stack: 'ipv4',
       publicIp: false,
       reason: 'private, through a NAT gateway',
       considered: [],

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { renderUserData, USER_DATA_FILES } from '../../src/provision/user-data.ts';
+import { renderUserData, USER_DATA_FILES, type UserDataParameters } from '../../src/provision/user-data.ts';
 import { checkSyntax, onPath, ScriptBox, USERDATA } from './scripts.ts';
 
 const AGENT_LOG = 'var/log/amazon/ssm/amazon-ssm-agent.log';
@@ -15,14 +15,17 @@ const files = Object.fromEntries(
 );
 const scripts = readdirSync(USERDATA).filter((name) => name.endsWith('.sh'));
 
-const rendered = (cluster: string | undefined): string =>
+const rendered = (cluster: string | undefined, ipv6?: UserDataParameters['ipv6']): string =>
   renderUserData(files, {
     bastion: 'default',
     region: 'eu-west-1',
     cluster,
     expiresAt: 1_900_000_000_000,
     idleMinutes: 30,
+    ...(ipv6 === undefined ? {} : { ipv6 }),
   });
+const NAT64 = { dualStackDomain: undefined };
+const DUAL_STACK = { dualStackDomain: 'api.aws' };
 
 describe('every script', () => {
   it.each(scripts)('%s is sound for bash', (name) => {
@@ -41,6 +44,8 @@ describe('every script', () => {
         ...scripts.map((name) => join(USERDATA, name)),
         box.write('rendered.sh', rendered('demo')),
         box.write('tunnel.sh', rendered(undefined)),
+        box.write('nat64.sh', rendered('demo', NAT64)),
+        box.write('dual-stack.sh', rendered(undefined, DUAL_STACK)),
       ];
       // The rendered script holds its parameters twice, defaults first; unused ones belong to the other variant.
       execFileSync(shellcheck, ['--severity=style', '--exclude=SC2034', ...all], { stdio: 'pipe' });
@@ -69,8 +74,8 @@ describe('the boot of a bastion', () => {
   });
   afterEach(() => box.remove());
 
-  const boot = (...[cluster]: readonly (string | undefined)[]): ReturnType<ScriptBox['run']> =>
-    box.run(box.write('user-data.sh', rendered(cluster)));
+  const boot = (...variant: Parameters<typeof rendered>): ReturnType<ScriptBox['run']> =>
+    box.run(box.write('user-data.sh', rendered(...variant)));
   const verdict = (): string => box.read('dev/console').trim().split(/\r?\n/).at(-1) ?? '';
 
   it('ends with "ready" and has installed everything', async () => {
@@ -115,6 +120,35 @@ describe('the boot of a bastion', () => {
     expect(outcome.code).toBe(0);
     expect(verdict()).toBe('fargate-connect: ready');
     expect(box.calls.filter((call) => !call.startsWith('systemctl'))).toEqual([]);
+  });
+
+  it('tells the agent the dual-stack names before it starts it anew', async () => {
+    const outcome = await boot(undefined, DUAL_STACK);
+    expect([outcome.code, verdict()]).toEqual([0, 'fargate-connect: ready']);
+    expect(JSON.parse(box.read('etc/amazon/ssm/amazon-ssm-agent.json'))).toEqual({
+      Ssm: { Endpoint: 'https://ssm.eu-west-1.api.aws' },
+      Mgs: { Endpoint: 'https://ssmmessages.eu-west-1.api.aws' },
+      Mds: { Endpoint: 'https://ec2messages.eu-west-1.api.aws' },
+      Kms: { Endpoint: 'https://kms.eu-west-1.api.aws' },
+    });
+    expect(box.calls.filter((call) => call.includes('amazon-ssm-agent'))).toEqual([
+      'systemctl stop amazon-ssm-agent.service',
+      'systemctl enable --now amazon-ssm-agent.service',
+    ]);
+  });
+
+  it('asks for metadata over IPv6 behind NAT64, and leaves the agent its usual names', async () => {
+    expect((await boot('demo', NAT64)).code).toBe(0);
+    expect(box.read('etc/amazon/ssm/amazon-ssm-agent.json')).toBe('');
+    // Before any unit of ours is started.
+    expect(box.calls[0]).toBe(
+      'systemctl set-environment AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6 FC_IMDS=http://[fd00:ec2::254]',
+    );
+    expect(box.read('usr/local/bin/ecs_connect.sh')).toContain('ENDPOINT_MODE=IPv6\n');
+  });
+
+  it('is the same for IPv4 whatever there is for IPv6', () => {
+    expect(rendered('demo')).not.toMatch(/#@|IPv6|fd00|DUAL_STACK/);
   });
 
   it('uses what is there already', async () => {

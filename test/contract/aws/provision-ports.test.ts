@@ -186,6 +186,7 @@ describe('launches', () => {
     instanceProfileArn: profileArn,
     securityGroupIds: [GROUP.mainDefault],
     publicIp: false,
+    ipv6: false,
     userData: '#!/bin/bash\nexit 0\n',
     rootDevice: image.rootDevice,
     volumeGiB: image.volumeGiB,

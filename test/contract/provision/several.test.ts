@@ -221,13 +221,13 @@ describe('IPv6', () => {
     expect(sandbox().snapshot()).toBe(before);
   });
 
-  it('IPv6-only: is refused before anything is made, with the reason', async () => {
+  it('IPv6-only without a way out: is refused before anything is made, with the reason', async () => {
     const before = sandbox().snapshot();
     const dry = await run('up', '--tunnel-only', '--vpc', VPC.airgap, '--dry-run');
     expect(dry.status).toBe(1);
     expect(dry.stderr).toContain('no subnet of');
     expect(dry.stderr).toContain(
-      "IPv6 only: the image's agent calls Systems Manager by its IPv4 names (UseDualStackEndpoint is off)",
+      'IPv6 only: no route for ::/0, no dual-stack endpoint for ssm, ssmmessages, no NAT64: DNS64 is off',
     );
     expect(sandbox().snapshot()).toBe(before);
   });
