@@ -151,8 +151,13 @@ export interface LaunchTemplateSpec {
   readonly clientToken: string;
   readonly instanceProfileArn: string;
   readonly securityGroupIds: readonly string[];
-  /** Explicit in both directions: the subnet's own default is not trusted. */
-  readonly publicIp: boolean;
+  /**
+   * A public IPv4 address. Explicit in both directions, the subnet's own default is not trusted; but undefined without
+   * IPv4, where EC2 refuses the question.
+   */
+  readonly publicIp: boolean | undefined;
+  /** An IPv6 address, and the metadata service over IPv6. */
+  readonly ipv6: boolean;
   /** Not yet base64. */
   readonly userData: string;
   readonly rootDevice: string;
