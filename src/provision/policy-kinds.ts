@@ -44,6 +44,7 @@ export const POLICY_KINDS = {
     files: ['deny-unlogged'],
     purpose: 'forbids sessions into tasks past the logging of ECS Exec (and forwards through tasks)',
   },
+  check: { files: ['check'], purpose: 'people who may ask what a role or user lacks, with --check' },
   'session-document': {
     files: ['session-document'],
     purpose: 'a Session document with host and port fixed: people choose only the local port',

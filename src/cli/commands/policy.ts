@@ -1,10 +1,19 @@
 import { Argument, Command, Option } from 'commander';
+import { quoteWord } from '../../connect/shell-words.ts';
 import { ToolError, usage } from '../../core/errors.ts';
 import type { CodeFormat } from '../../provision/export-code.ts';
-import { POLICY_KIND_NAMES, POLICY_KINDS, type PolicyKindName } from '../../provision/policy-kinds.ts';
+import {
+  MANAGED_POLICY_LIMIT,
+  POLICY_KIND_NAMES,
+  POLICY_KINDS,
+  type PolicyKindName,
+  type PrintedPolicy,
+} from '../../provision/policy-kinds.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { addIamFlags, type IamFlags, iamFlagsOf, iamNaming } from '../iam-flags.ts';
+import type { PolicyCheck } from '../policy-check.ts';
+import { typedFlags } from '../shared-flags.ts';
 
 export interface PolicyOptions {
   readonly kind: PolicyKindName;
@@ -16,6 +25,8 @@ export interface PolicyOptions {
   /** For `session-document`: the database to look up; `forward-document` is named after it. */
   readonly database: string | undefined;
   readonly format: 'json' | CodeFormat;
+  /** Instead of printing it: who is to have it. */
+  readonly check: PolicyCheck | undefined;
   /** As typed. */
   readonly iam: IamFlags;
 }
@@ -38,6 +49,7 @@ interface PolicyFlags extends IamFlags {
   readonly db?: string;
   readonly document?: string;
   readonly format: 'json' | CodeFormat;
+  readonly check?: string;
 }
 
 export function policyCommand(invoke: Invoke, run: Run<PolicyOptions> = runPolicy): Command {
@@ -72,6 +84,12 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyOptions> = runPolic
       new Option('--format <format>', 'bastion: all of it as code: role, group, launch template')
         .choices(['json', 'terraform', 'cloudformation'])
         .default('json'),
+    )
+    .addOption(
+      new Option(
+        '--check <principal>',
+        'not print, but ask IAM whether this role or user has it: role/NAME, user/NAME, an ARN, me',
+      ).conflicts('format'),
     );
   return addIamFlags(command)
     .addHelpText(
@@ -87,22 +105,27 @@ Examples:
   $ fargate-connect policy exec --cluster prod --container web
   $ fargate-connect policy forward-document --db orders-db --name dev
   $ fargate-connect policy task-role
+  $ fargate-connect policy task-role --check role/orders-task
   $ fargate-connect policy bastion --cluster prod --db orders --format terraform > bastion.tf.json`,
     )
     .action((kind: PolicyKindName, flags: PolicyFlags, command: Command) =>
-      invoke(run, optionsOf(kind, flags), command),
+      invoke(run, optionsOf(kind, flags, command), command),
     );
 }
 
 /** The name by which an administrator is told to create what `session-document` prints. */
 const documentOf = (database: string): string => `fargate-connect-${database}`;
 
-const optionsOf = (kind: PolicyKindName, flags: PolicyFlags): PolicyOptions => ({
+const optionsOf = (kind: PolicyKindName, flags: PolicyFlags, command: Command): PolicyOptions => ({
   kind,
   name: flags.name,
   account: flags.account,
   database: flags.db,
   format: flags.format,
+  check:
+    flags.check === undefined
+      ? undefined
+      : { principal: flags.check, printedBy: printingCommand(kind, command) },
   iam: iamFlagsOf(flags),
   values: {
     vpc: flags.vpc,
@@ -121,12 +144,43 @@ const optionsOf = (kind: PolicyKindName, flags: PolicyFlags): PolicyOptions => (
   },
 });
 
+/** What was typed, as far as it is about the document. */
+function printingCommand(kind: PolicyKindName, command: Command): string {
+  const typed: Readonly<Record<string, unknown>> = { ...command.opts(), ...typedFlags(command) };
+  const flags = command.options
+    .filter(({ required, long }) => required && !['--check', '--output', '--transport'].includes(long ?? ''))
+    .flatMap((option) => {
+      const name = option.attributeName();
+      const value = typed[name];
+      const isDefault = command.getOptionValueSource(name) === 'default';
+      return isDefault || typeof value !== 'string' ? [] : [option.long ?? '', quoteWord(value)];
+    });
+  return ['fargate-connect policy', kind, ...flags].join(' ');
+}
+
 async function runPolicy(options: PolicyOptions, context: CommandContext): Promise<void> {
   if (options.format !== 'json') {
     await printCode(options, options.format, context);
     return;
   }
-  const [{ MANAGED_POLICY_LIMIT, printPolicy }, { withIamNaming }, { readPolicy }] = await Promise.all([
+  const printed = await printedPolicy(options, context);
+  if (options.check !== undefined) {
+    const { checkPolicy } = await import('../policy-check.ts');
+    await checkPolicy(options.check, options.kind, printed, context);
+    return;
+  }
+  context.terminal.stdout.write(`${printed.text}\n`);
+  adviseOn(options, printed, context);
+}
+
+/** Throws `check-kind` for a check of what IAM does not know. */
+async function printedPolicy(options: PolicyOptions, context: CommandContext): Promise<PrintedPolicy> {
+  if (options.kind === 'session-document' && options.check !== undefined) {
+    throw usage('check-kind', 'a session document is no IAM document: nobody is granted it', {
+      hints: ['fargate-connect policy forward-document --db ID --check PRINCIPAL   # who may use it'],
+    });
+  }
+  const [{ printPolicy }, { withIamNaming }, { readPolicy }] = await Promise.all([
     import('../../provision/policy-kinds.ts'),
     import('../../provision/iam-names.ts'),
     import('../bastion-spec.ts'),
@@ -142,7 +196,7 @@ async function runPolicy(options: PolicyOptions, context: CommandContext): Promi
     ),
   );
   const { cluster, container } = context.settings;
-  const printed = printPolicy(options.kind, templates, {
+  return printPolicy(options.kind, templates, {
     ...(await whereabouts(options, context)),
     ...options.values,
     ...(options.database === undefined || options.kind !== 'session-document'
@@ -152,7 +206,10 @@ async function runPolicy(options: PolicyOptions, context: CommandContext): Promi
     cluster: cluster?.slice(cluster.lastIndexOf('/') + 1),
     container: container ?? '*',
   });
-  context.terminal.stdout.write(`${printed.text}\n`);
+}
+
+/** What to do with it. */
+function adviseOn(options: PolicyOptions, printed: PrintedPolicy, context: CommandContext): void {
   const note = (code: string, message: string): void =>
     context.report({ type: 'note', level: 'warning', code, message });
   if (options.kind === 'session-document' && options.database !== undefined) {
@@ -170,7 +227,7 @@ async function runPolicy(options: PolicyOptions, context: CommandContext): Promi
   if (printed.size > MANAGED_POLICY_LIMIT) {
     note(
       'policy-too-large',
-      `${printed.size} characters: too large for one managed policy (${MANAGED_POLICY_LIMIT}); use its parts (${files.join(', ')}) or an inline policy of a role`,
+      `${printed.size} characters: too large for one managed policy (${MANAGED_POLICY_LIMIT}); use its parts (${POLICY_KINDS[options.kind].files.join(', ')}) or an inline policy of a role`,
     );
   }
 }
@@ -226,7 +283,8 @@ async function whereabouts(
       partition: caller.partition,
     };
   } catch (error) {
-    if (!(error instanceof ToolError) || (error.role !== 'access' && error.role !== 'transport')) throw error;
+    if (options.check !== undefined || !(error instanceof ToolError)) throw error;
+    if (error.role !== 'access' && error.role !== 'transport') throw error;
     return {
       account: options.account,
       region,

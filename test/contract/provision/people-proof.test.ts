@@ -310,6 +310,12 @@ const CASES: Readonly<Record<ProvedBy<'person'>, Case>> = {
     beside: [provedDocument('forward-bastion')],
     shows: { 'LogInWithIamToken rds-db:connect': refusedByDatabase },
   },
+  check: {
+    steps: [
+      command('policy', 'task-role', '--check', 'role/orders-api-task'),
+      command('policy', 'shell', '--check', 'user/developer'),
+    ],
+  },
   'deny-unlogged': {
     steps: [],
     forbids: {

@@ -50,6 +50,7 @@ export const PROVED = {
   shell: { by: 'person', values: ANY_BASTION },
   db: { by: 'person', values: { 'database-resource': RESOURCES[0], 'database-user': TOKEN_USER } },
   'deny-unlogged': { by: 'person', values: {} },
+  check: { by: 'person', values: {} },
   bastion: { by: 'role', values: ENCRYPTED },
   'bastion-boundary': { by: 'role', values: ENCRYPTED },
   'bastion-tunnel-only': { by: 'role', values: {} },
