@@ -4,7 +4,13 @@ import { Deferred } from '../core/deferred.ts';
 import { transport } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 import { type ChannelDeps, ChannelDriver } from './channel-driver.ts';
-import { Base64Lines, ExecOutputReader, NewlineRestorer, type RemoteSetup } from './exec-script.ts';
+import {
+  Base64Lines,
+  EXEC_ACKNOWLEDGEMENT,
+  ExecOutputReader,
+  NewlineRestorer,
+  type RemoteSetup,
+} from './exec-script.ts';
 import type { SessionStart } from './ports.ts';
 import { endMessage } from './session-end.ts';
 import { readInput, type SessionTerminal, type SizeSignals } from './session-terminal.ts';
@@ -57,6 +63,8 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
           break;
         case 'end':
           if (restores()) bridge.output(newlines.flush());
+          input?.stop();
+          driver.send(EXEC_ACKNOWLEDGEMENT);
           status.resolve(event.status);
           break;
         default:

@@ -45,8 +45,21 @@ function printMarker(nonce: string, rest: string): string {
 /** A signal typed by the person must not end the wrapper before it has printed the status; children get the default action. */
 const SURVIVE_SIGNALS = 'trap : INT QUIT';
 
+/**
+ * Sent when the end marker has arrived, and waited for by the script: an agent gives what is on its way 2 s when its program
+ * ends, so a connection that was down at that moment would lose the status. Twice, because the first may go to the stage
+ * that feeds stdin; behind a line end, because half a line may stand there.
+ */
+export const EXEC_ACKNOWLEDGEMENT: Uint8Array = utf8('\n..\n..\n');
+const AWAIT_ACKNOWLEDGEMENT = 'while IFS= read -r l && [ "$l" != .. ]; do :; done';
+
 function interactiveScript(nonce: string): string {
-  return `${SURVIVE_SIGNALS}; ${printMarker(nonce, 'begin/tty/terminal')}; "$@"; ${printMarker(nonce, '"end/$?"')}`;
+  return [
+    SURVIVE_SIGNALS,
+    printMarker(nonce, 'begin/tty/terminal'),
+    `"$@"; ${printMarker(nonce, '"end/$?"')}`,
+    AWAIT_ACKNOWLEDGEMENT,
+  ].join('; ');
 }
 
 /**
@@ -58,8 +71,9 @@ function pipedScript(nonce: string): string {
     `${SURVIVE_SIGNALS}; o=tty i=none`,
     'if stty -opost -echo 2>/dev/null; then o=raw; if command -v base64 >/dev/null 2>&1; then i=base64; fi; fi',
     printMarker(nonce, '"begin/$o/$i"'),
-    `if [ $i = base64 ]; then while IFS= read -r l && [ "$l" != . ]; do printf '%s\\n' "$l"; done | base64 -d | { "$@"; ${printMarker(nonce, '"end/$?"')}; }`,
+    `if [ $i = base64 ]; then while IFS= read -r l && [ "$l" != . ] && [ "$l" != .. ]; do printf '%s\\n' "$l"; done | base64 -d | { "$@"; ${printMarker(nonce, '"end/$?"')}; }`,
     `else "$@" </dev/null; ${printMarker(nonce, '"end/$?"')}; fi`,
+    AWAIT_ACKNOWLEDGEMENT,
   ].join('; ');
 }
 

@@ -1,7 +1,13 @@
 import type { Clock } from '../core/clock.ts';
 import { Deferred } from '../core/deferred.ts';
 import { transport } from '../core/errors.ts';
-import { Base64Lines, ExecOutputReader, NewlineRestorer, type RemoteSetup } from './exec-script.ts';
+import {
+  Base64Lines,
+  EXEC_ACKNOWLEDGEMENT,
+  ExecOutputReader,
+  NewlineRestorer,
+  type RemoteSetup,
+} from './exec-script.ts';
 import { type Plugin, type PluginCall, startPiped } from './plugin-transport.ts';
 import { OutputWriter, readInput, type SessionTerminal } from './session-terminal.ts';
 import { whenAborted } from './shell-session.ts';
@@ -50,6 +56,8 @@ export async function runPluginCommand(options: PluginCommandOptions): Promise<n
           break;
         case 'end':
           writer.write(newlines.flush());
+          input?.stop();
+          child.stdin.write(EXEC_ACKNOWLEDGEMENT);
           status.resolve(event.status);
           break;
         default:

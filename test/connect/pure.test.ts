@@ -1,10 +1,17 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { EscapeKeys } from '../../src/connect/escape-keys.ts';
-import { Base64Lines, ExecOutputReader, execScript, NewlineRestorer } from '../../src/connect/exec-script.ts';
+import {
+  Base64Lines,
+  EXEC_ACKNOWLEDGEMENT,
+  ExecOutputReader,
+  execScript,
+  NewlineRestorer,
+} from '../../src/connect/exec-script.ts';
 import {
   hostPort,
   isLoopback,
@@ -52,18 +59,23 @@ describe('quoting', () => {
 });
 
 describe('the exec script', () => {
-  async function execute(
-    argv: readonly string[],
-  ): Promise<{ status: number | undefined; output: string; begun: boolean }> {
+  /** Acknowledges the end as a client does; `whenTold` sees the script before that. */
+  async function execute(argv: readonly string[], whenTold = (_: ChildProcess): void => undefined) {
     const { command } = execScript(argv, NONCE, false);
-    const { stdout } = await run('/bin/sh', ['-c', command], { encoding: 'buffer' });
+    const script = spawn('/bin/sh', ['-c', command], { stdio: ['pipe', 'pipe', 'ignore'] });
     const reader = new ExecOutputReader(NONCE);
     let status: number | undefined;
     const data: Uint8Array[] = [];
-    for (const event of [...reader.push(stdout), ...reader.flush()]) {
-      if (event.type === 'data') data.push(event.bytes);
-      if (event.type === 'end') status = event.status;
-    }
+    script.stdout.on('data', (bytes: Buffer) => {
+      for (const event of reader.push(bytes)) {
+        if (event.type === 'data') data.push(event.bytes);
+        if (event.type !== 'end') continue;
+        ({ status } = event);
+        whenTold(script);
+        script.stdin.write(EXEC_ACKNOWLEDGEMENT);
+      }
+    });
+    await once(script, 'close');
     return { status, output: Buffer.concat(data).toString(), begun: reader.hasBegun };
   }
 

@@ -185,6 +185,8 @@ describe('a command', () => {
       gateway.say(byte);
     expect(await gateway.clock.run(done)).toBe(42);
     expect(terminal.stdout.text).toBe('one\ntwo\r\n');
+    // The script waits for that, so that no status is lost with a connection that is down.
+    expect(gateway.input).toBe('\n..\n..\n');
     expect(gateway.terminated).toEqual([SESSION.sessionId]);
   });
 

@@ -6,9 +6,9 @@ import { openAwsAccount } from '../../../src/aws/open-account.ts';
 import { runCommandSession } from '../../../src/connect/command-session.ts';
 import type { Wanted } from '../../../src/connect/discover.ts';
 import { execScript } from '../../../src/connect/exec-script.ts';
-import { createOpenSocket } from '../../../src/connect/message-socket.ts';
+import { createOpenSocket, type OpenSocket } from '../../../src/connect/message-socket.ts';
 import { resolveContainer, startExec } from '../../../src/connect/resolve.ts';
-import { systemClock } from '../../../src/core/clock.ts';
+import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
 import { fakeTerminal } from '../../support/fake-terminal.ts';
@@ -18,13 +18,22 @@ import { fakeTerminal } from '../../support/fake-terminal.ts';
 let sandbox: Sandbox | undefined;
 afterEach(() => sandbox?.close());
 
+interface World {
+  readonly wanted: Wanted;
+  readonly openSocket: OpenSocket;
+  /** Of the sandbox. */
+  readonly clock: Clock;
+}
+const ORDERS: Wanted = { cluster: 'demo', service: 'orders-api', task: undefined, container: 'app' };
+const realSocket = createOpenSocket({}, systemClock);
+
 async function execute(
   faults: readonly string[],
   argv: readonly string[],
   stdin: Uint8Array,
-  wanted: Wanted = { cluster: 'demo', service: 'orders-api', task: undefined, container: 'app' },
+  { wanted = ORDERS, openSocket = realSocket, clock = systemClock }: Partial<World> = {},
 ) {
-  sandbox = await startSandbox({ faults, randomSeed: 7 });
+  sandbox = await startSandbox({ faults, randomSeed: 7, clock });
   const settings = { profile: undefined, region: undefined, endpointUrl: sandbox.endpoint };
   const account = await openAwsAccount(settings, sandbox.env, systemClock);
   const states: string[] = [];
@@ -61,7 +70,7 @@ async function execute(
       ssm: await account.ssm(),
       kms: () => account.kms(),
       signer: await account.signer(),
-      openSocket: createOpenSocket({}, systemClock),
+      openSocket,
       clock: systemClock,
       random,
       report,
@@ -95,8 +104,31 @@ describe('a megabyte through `cat`', () => {
   test('a cluster whose sessions are encrypted', async () => {
     const data = randomBytes(200_000);
     const sealed = { cluster: 'sealed', service: 'ledger', task: undefined, container: undefined };
-    const { status, stdout } = await execute([], ['cat'], data, sealed);
+    const { status, stdout } = await execute([], ['cat'], data, { wanted: sealed });
     expect(status).toBe(0);
     expect(digest(stdout)).toBe(digest(data));
   });
+});
+
+test('a command that ends while the connection is down longer than its agent waits', async () => {
+  const REFUSALS = 3;
+  let opened = 0;
+  const openSocket: OpenSocket = (...args) => {
+    if (opened++ === 0 || opened > REFUSALS + 1) return realSocket(...args);
+    return Promise.reject(new Error('no network'));
+  };
+  const start = systemClock.now();
+  // The agent's two seconds are a tenth of one here; three tries of the client take longer.
+  const clock: Clock = {
+    now: () => start + (systemClock.now() - start) * 20,
+    timer: (ms, fn) => systemClock.timer(ms / 20, fn),
+  };
+  const { status, stdout, states } = await execute(
+    ['cut-client=after:300ms'],
+    ['sh', '-c', 'echo before; sleep 0.5; echo after; exit 7'],
+    new Uint8Array(0),
+    { openSocket, clock },
+  );
+  expect(states).toEqual(['interrupted', 'resumed']);
+  expect([status, stdout.toString()]).toEqual([7, 'before\nafter\n']);
 });
