@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
@@ -59,8 +59,8 @@ describe('quoting', () => {
 });
 
 describe('the exec script', () => {
-  /** Acknowledges the end as a client does; `whenTold` sees the script before that. */
-  async function execute(argv: readonly string[], whenTold = (_: ChildProcess): void => undefined) {
+  /** Acknowledges the end as a client does. */
+  async function execute(argv: readonly string[]) {
     const { command } = execScript(argv, NONCE, false);
     const script = spawn('/bin/sh', ['-c', command], { stdio: ['pipe', 'pipe', 'ignore'] });
     const reader = new ExecOutputReader(NONCE);
@@ -71,7 +71,6 @@ describe('the exec script', () => {
         if (event.type === 'data') data.push(event.bytes);
         if (event.type !== 'end') continue;
         ({ status } = event);
-        whenTold(script);
         script.stdin.write(EXEC_ACKNOWLEDGEMENT);
       }
     });
