@@ -53,7 +53,7 @@ const COLUMNS: readonly StatusColumn[] = [
 function stateText({ state, agent, takenBack }: BastionStatus): string {
   if (state !== 'running') return state;
   if (takenBack === true) return 'taken back';
-  if (agent === 'Online') return state;
+  if (agent === 'Online' || agent === 'unknown') return state;
   return agent === null ? 'no agent yet' : 'agent lost';
 }
 

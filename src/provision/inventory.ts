@@ -276,26 +276,30 @@ export function bastionOf(instance: Instance): Bastion {
 
 /**
  * Names of all bastions of which anything is left in this region, sorted. A copied tag alone makes no bastion. IAM
- * cannot be searched by tag, so its part goes by path and name. Throws `access-denied` where it may not be listed.
+ * cannot be searched by tag, so its part goes by path and name. Throws `access-denied` where it may not be listed, unless
+ * `read` makes something else of that.
  */
 export async function findNames(
   ports: InventoryPorts,
   region: string,
   naming: IamNaming,
+  read: <T>(list: Promise<readonly T[]>) => Promise<readonly T[]> = (list) => list,
 ): Promise<readonly string[]> {
   const { ec2, iam } = ports;
   const tag = { key: TAG.bastion };
   const [tagged, roles, profiles, policies] = await Promise.all([
     Promise.all([
-      ec2.instances({ tag, states: LIVING }),
-      ec2.securityGroups({ tag }),
-      ec2.launchTemplates({ tag }),
-      ec2.fleets({ tag }).then((fleets) => fleets.filter((fleet) => !fleet.state.startsWith('deleted'))),
-      ec2.securityGroupRules({ tag }),
+      read(ec2.instances({ tag, states: LIVING })),
+      read(ec2.securityGroups({ tag })),
+      read(ec2.launchTemplates({ tag })),
+      read(ec2.fleets({ tag })).then((fleets) =>
+        fleets.filter((fleet) => !fleet.state.startsWith('deleted')),
+      ),
+      read(ec2.securityGroupRules({ tag })),
     ]),
-    iam.roleNames(naming.path),
-    iam.instanceProfileNames(naming.path),
-    iam.policyArns(naming.path),
+    read(iam.roleNames(naming.path)),
+    read(iam.instanceProfileNames(naming.path)),
+    read(iam.policyArns(naming.path)),
   ]);
   const names = new Set<string>();
   for (const item of tagged.flat()) {

@@ -1,10 +1,11 @@
 import { Command } from 'commander';
-import { ToolError } from '../../core/errors.ts';
+import { access, ToolError } from '../../core/errors.ts';
 import type { AwsAccount } from '../../aws/account.ts';
 import type { Ec2Port, Instance } from '../../provision/ports.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { addIamFlags, type IamFlags, iamFlagsOf, iamNaming } from '../iam-flags.ts';
+import type { Refusals } from '../refusals.ts';
 
 export interface StatusOptions {
   /** Undefined = all. */
@@ -31,6 +32,7 @@ export interface BastionStatus {
   readonly takenBack: boolean | null;
   /** The instance whose place this one takes after such a notice. */
   readonly replaces: string | null;
+  /** Ping status; null where no agent has reported, `unknown` when that may not be read. */
   readonly agent: string | null;
   readonly type: string | null;
   readonly market: string | null;
@@ -72,20 +74,41 @@ Examples:
 }
 
 async function runStatus(options: StatusOptions, context: CommandContext): Promise<void> {
+  const { Refusals } = await import('../refusals.ts');
   const rows: BastionStatus[] = [];
+  const closedRegions: string[] = [];
+  const refused = new Set<string>();
   for (const account of await accounts(options, context)) {
+    const refusals = new Refusals();
     try {
-      rows.push(...(await bastionsIn(account, options, context)));
+      rows.push(...(await bastionsIn(account, options, context, refusals)));
+      for (const action of refusals.actions) refused.add(action);
     } catch (error) {
-      // One region that a policy closes must not hide the others.
+      // One region that a policy closes must not hide the others; the documents for operators are for one region each.
       if (!options.allRegions || !(error instanceof ToolError) || error.role !== 'access') throw error;
-      note(context, 'region-unreadable', `${account.region}: ${error.message}`);
+      closedRegions.push(account.region);
+      const message = `${account.region}: ${error.message}`;
+      context.report({ type: 'note', level: 'warning', code: 'region-unreadable', message });
     }
   }
-  if (context.settings.output === 'json') {
-    context.terminal.stdout.write(`${JSON.stringify({ bastions: rows })}\n`);
-    return;
-  }
+  if (context.settings.output === 'json')
+    context.terminal.stdout.write(`${JSON.stringify({ bastions: rows, closedRegions })}\n`);
+  else await writeRows(rows, options, context);
+  if (refused.size > 0) throw incomplete([...refused].sort());
+}
+
+/** A script must not take an answer with holes for all of it. */
+const incomplete = (actions: readonly string[]): ToolError =>
+  access('answer-incomplete', `that is not all: not allowed to call ${actions.join(', ')}`, {
+    hints: ['fargate-connect policy operator   # grants all that status reads'],
+    details: { actions },
+  });
+
+async function writeRows(
+  rows: readonly BastionStatus[],
+  options: StatusOptions,
+  context: CommandContext,
+): Promise<void> {
   if (rows.length === 0) {
     const where = options.allRegions ? 'any region' : ((await context.account()).region ?? '');
     context.report({
@@ -100,9 +123,6 @@ async function runStatus(options: StatusOptions, context: CommandContext): Promi
   writeTable(rows, options.allRegions, context);
 }
 
-const note = (context: CommandContext, code: string, message: string): void =>
-  context.report({ type: 'note', level: 'warning', code, message });
-
 async function accounts(options: StatusOptions, context: CommandContext): Promise<readonly AwsAccount[]> {
   const home = await context.account();
   if (!options.allRegions) return [home];
@@ -114,6 +134,7 @@ async function bastionsIn(
   account: AwsAccount,
   options: StatusOptions,
   context: CommandContext,
+  refusals: Refusals,
 ): Promise<readonly BastionStatus[]> {
   const [{ findNames, LIVING }, { TAG }] = await Promise.all([
     import('../../provision/inventory.ts'),
@@ -125,19 +146,23 @@ async function bastionsIn(
   const naming = await iamNaming(options.iam, context);
   const [instances, found] = await Promise.all([
     ec2.instances({ tag, states: LIVING }),
-    ifAllowed(context, 'leftovers-unknown', () => findNames({ ec2, iam }, account.region, naming)),
+    findNames({ ec2, iam }, account.region, naming, (list) => refusals.or([], list)),
   ]);
   const [nodes, noticed] = await Promise.all([
-    nodesPort.nodes(instances.map((instance) => instance.id)),
-    takenBack(ec2, instances, context),
+    refusals.or(undefined, nodesPort.nodes(instances.map((instance) => instance.id))),
+    takenBack(ec2, instances, refusals),
   ]);
   const rows = await Promise.all(
     instances.map((instance) => {
-      const agent = nodes.find((node) => node.instanceId === instance.id)?.pingStatus ?? null;
-      return statusOf(instance, { agent, takenBack: noticed?.has(instance.id) ?? null }, account, context);
+      const agent =
+        nodes === undefined
+          ? 'unknown'
+          : (nodes.find((node) => node.instanceId === instance.id)?.pingStatus ?? null);
+      const seen = { agent, takenBack: noticed?.has(instance.id) ?? null };
+      return statusOf(instance, seen, account, context, refusals);
     }),
   );
-  const orphans = (found ?? [])
+  const orphans = found
     .filter((name) => options.name === undefined || name === options.name)
     .filter((name) => !rows.some((row) => row.name === name))
     .map((name) => orphan(name, account.region));
@@ -149,14 +174,14 @@ async function bastionsIn(
 async function takenBack(
   ec2: Ec2Port,
   instances: readonly Instance[],
-  context: CommandContext,
+  refusals: Refusals,
 ): Promise<ReadonlySet<string> | undefined> {
   const ids = instances
     .filter((instance) => instance.market === 'spot' && instance.state === 'running')
     .map((instance) => instance.id);
   if (ids.length === 0) return new Set();
   const { MARKED } = await import('../../provision/bastion-watch.ts');
-  const codes = await ifAllowed(context, 'notices-unknown', () => ec2.spotStatus(ids));
+  const codes = await refusals.or(undefined, ec2.spotStatus(ids));
   if (codes === undefined) return undefined;
   return new Set([...codes].filter(([, code]) => code === MARKED).map(([id]) => id));
 }
@@ -190,6 +215,7 @@ async function statusOf(
   seen: Pick<BastionStatus, 'agent' | 'takenBack'>,
   account: AwsAccount,
   context: CommandContext,
+  refusals: Refusals,
 ): Promise<BastionStatus> {
   const [{ bastionOf }, { costSoFar, leaseOf }] = await Promise.all([
     import('../../provision/inventory.ts'),
@@ -197,16 +223,12 @@ async function statusOf(
   ]);
   const bastion = bastionOf(instance);
   const lease = leaseOf(instance);
+  const [ssm, images] = await Promise.all([account.ssm(), account.images()]);
   const [sessions, history] = await Promise.all([
-    ifAllowed(context, 'sessions-unknown', async () => {
-      const ssm = await account.ssm();
-      return (await ssm.activeSessions(instance.id)).length;
-    }),
-    ifAllowed(context, 'prices-unknown', async () =>
-      (await account.images()).spotPrices([instance.type], instance.launchedAt),
-    ),
+    refusals.or(undefined, ssm.activeSessions(instance.id)),
+    refusals.or([], images.spotPrices([instance.type], instance.launchedAt)),
   ]);
-  const cost = costSoFar(instance, VOLUME_GIB, history ?? [], context.clock.now());
+  const cost = costSoFar(instance, VOLUME_GIB, history, context.clock.now());
   const iso = (ms: number | undefined): string | null =>
     ms === undefined ? null : new Date(ms).toISOString();
   return {
@@ -226,22 +248,7 @@ async function statusOf(
     launchedAt: iso(bastion.launchedAt),
     expiresAt: iso(lease.expiresAt),
     idleMinutes: lease.idleMinutes ?? null,
-    sessions: sessions ?? null,
+    sessions: sessions?.length ?? null,
     cost: cost === undefined ? null : Math.round(cost * 1e6) / 1e6,
   };
-}
-
-/** A person who may only look at instances still gets a table. */
-async function ifAllowed<T>(
-  context: CommandContext,
-  code: string,
-  work: () => Promise<T>,
-): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof ToolError) || error.role !== 'access') throw error;
-    note(context, code, error.message);
-    return undefined;
-  }
 }
