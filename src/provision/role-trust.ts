@@ -1,43 +1,28 @@
 import { access } from '../core/errors.ts';
+import { trustFindings } from './trust-check.ts';
 
-/** Whether EC2 gets a role's credentials at all, from the role's trust policy: an instance without them is silent. */
+/** Whether EC2 gets a role's credentials at all: the agent of an instance without them is silent. */
 
-/** The suffix is that of older roles in China. */
-const EC2 = /^ec2\.amazonaws\.com(?:\.cn)?$/;
 const ACTION = 'sts:AssumeRole';
-
-interface TrustStatement {
-  readonly Effect?: string;
-  readonly Principal?: '*' | Readonly<Record<string, string | readonly string[]>>;
-  readonly Action?: string | readonly string[];
-}
+/** Roles in China may trust EC2 by an older name. */
+const Service = ['ec2.amazonaws.com', 'ec2.amazonaws.com.cn'];
+const WANTED = JSON.stringify({
+  Statement: [{ Sid: 'Ec2', Effect: 'Allow', Principal: { Service }, Action: ACTION }],
+});
 
 /**
- * Throws `role-untrusted` when no statement lets EC2 assume the role. Conditions and denials are left to EC2: what may
- * work passes. `trust` is JSON as IAM holds it; undefined passes.
+ * Throws `role-untrusted` when the trust policy does not let EC2 assume the role. What may work passes: conditions are
+ * left to EC2. `trust` is JSON as IAM holds it; undefined passes.
  */
 export function checkTrust(role: string, trust: string | undefined, remedies: readonly string[]): void {
   if (trust === undefined) return;
-  const { Statement = [] } = JSON.parse(trust) as {
-    readonly Statement?: TrustStatement | readonly TrustStatement[];
-  };
-  if ([Statement].flat().some(allowsEc2)) return;
+  const mayWork = trustFindings(WANTED, trust).some(
+    ({ verdict, missingContext }) => verdict === 'allowed' || missingContext.length > 0,
+  );
+  if (mayWork) return;
   throw access(
     'role-untrusted',
     `EC2 may not call ${ACTION} for role ${role}: its trust policy does not let ec2.amazonaws.com`,
     { hints: remedies, details: { role, action: ACTION } },
   );
 }
-
-function allowsEc2({ Effect, Principal, Action }: TrustStatement): boolean {
-  const services = Principal === '*' ? ['ec2.amazonaws.com'] : [Principal?.['Service'] ?? []].flat();
-  return (
-    Effect === 'Allow' &&
-    services.some((service) => EC2.test(service)) &&
-    [Action ?? []].flat().some((action) => pattern(action).test(ACTION))
-  );
-}
-
-/** Actions know `*` and `?`, and no case. */
-const pattern = (action: string): RegExp =>
-  new RegExp(`^${action.replaceAll('*', '.*').replaceAll('?', '.')}$`, 'i');

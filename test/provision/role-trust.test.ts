@@ -42,4 +42,8 @@ describe('a role that EC2 may not assume', () => {
       }),
     );
   });
+
+  it('denies what another statement allows', () => {
+    expect(() => check(EC2, { ...EC2, Effect: 'Deny' })).toThrow('sts:AssumeRole');
+  });
 });
