@@ -56,6 +56,9 @@ export function without(document: Document, { sid, action }: Grant): Document {
 /** Runs the flow with these documents; resolves with the first outcome that is not what the flow wants, or its last. */
 export type Flow = (documents: readonly Document[]) => Promise<CliOutcome>;
 
+/** Asks in the same world, by another way, what is missing; a grant that shows as a symptom alone must be named here. */
+export type Check = (documents: readonly Document[], grant: Grant) => Promise<CliOutcome>;
+
 /** How a missing grant shows. */
 export type Symptom = (outcome: CliOutcome, grant: Grant) => boolean;
 
@@ -77,22 +80,29 @@ export async function proveGrants(
   options: {
     /** `Sid action` → how its absence shows, where that is not the rule. */
     readonly shows?: Readonly<Record<string, Symptom>>;
+    readonly check?: Check;
     /** Documents that the flow needs besides; they stay as they are. */
     readonly beside?: readonly Document[];
     readonly after?: (grant: Grant) => Promise<void>;
   } = {},
 ): Promise<Proof> {
-  const { shows = {}, beside = [] } = options;
+  const { shows = {}, check, beside = [] } = options;
   const idle: string[] = [];
   let tried = 0;
   for (const [index, part] of documents.entries()) {
     for (const grant of grantsOf(part)) {
-      const reduced = documents.map((each, at) => (at === index ? without(each, grant) : each));
-      const outcome = await flow([...reduced, ...beside]);
+      const reduced = [
+        ...documents.map((each, at) => (at === index ? without(each, grant) : each)),
+        ...beside,
+      ];
+      const name = `${grant.sid} ${grant.action}`;
+      const expectShown = (outcome: CliOutcome, symptom: Symptom): void => {
+        if (!symptom(outcome, grant))
+          idle.push(`${name}: exit ${outcome.status} ${outcome.stderr.slice(-300)}`);
+      };
+      expectShown(await flow(reduced), shows[name] ?? denied);
+      if (shows[name] !== undefined && check !== undefined) expectShown(await check(reduced, grant), denied);
       tried++;
-      const symptom = shows[`${grant.sid} ${grant.action}`] ?? denied;
-      if (!symptom(outcome, grant))
-        idle.push(`${grant.sid} ${grant.action}: exit ${outcome.status} ${outcome.stderr.slice(-300)}`);
       await options.after?.(grant);
     }
   }
