@@ -1,11 +1,11 @@
 import { mapConcurrently } from '../connect/discover.ts';
+import { quoteWord } from '../connect/shell-words.ts';
 import { access, noMatch, type ToolError, usage } from '../core/errors.ts';
 import {
   batchesOf,
   type Finding,
   findingsOf,
   isRight,
-  isUnproved,
   type Questions,
   questionsOf,
   type Verdict,
@@ -60,14 +60,14 @@ const FLAG_OF: Readonly<Record<string, string>> = {
   'session-document': 'document',
 };
 
-function refuseUnfilled({ printedBy }: PolicyCheck, unfilled: readonly string[]): void {
+function refuseUnfilled({ principal, printedBy }: PolicyCheck, unfilled: readonly string[]): void {
   if (unfilled.length === 0) return;
   const flags = unfilled.map((name) => `--${FLAG_OF[name] ?? name}`);
   throw usage(
     'check-placeholders',
     `a document with placeholders cannot be checked: add ${flags.join(', ')}`,
     {
-      hints: [`${printedBy}${flags.map((flag) => ` ${flag} …`).join('')} --check …`],
+      hints: [`${printedBy}${flags.map((flag) => ` ${flag} …`).join('')} --check ${quoteWord(principal)}`],
       details: { placeholders: unfilled, flags },
     },
   );
@@ -87,7 +87,9 @@ async function checkGrants(
     if (decisions === undefined) throw notFound(principal);
     return findingsOf(batch.questions, decisions);
   });
-  return { arn, findings: findings.flat(), notAsked };
+  const order = [...new Set(questions.map(({ statement }) => statement))];
+  const inOrder = findings.flat().sort((a, b) => order.indexOf(a.statement) - order.indexOf(b.statement));
+  return { arn, findings: inOrder, notAsked };
 }
 
 async function arnOf(principal: Principal, simulator: SimulatorPort): Promise<string> {
@@ -146,11 +148,12 @@ const WORDS: Readonly<Record<Verdict, string>> = {
   denied: 'denied',
   'not-allowed': 'not allowed',
   'not-denied': 'allowed, but is to be denied',
+  unproved: 'without a Deny, parts may be allowed',
   'not-answered': 'not answered by IAM',
 };
 
 function tell(kind: PolicyKindName, { arn, findings, notAsked }: Checked, context: CommandContext): void {
-  const { terminal, settings, report } = context;
+  const { terminal, settings } = context;
   const wrong = findings.filter((finding) => !isRight(finding));
   if (settings.output === 'json') {
     const result = { kind, principal: arn, complete: wrong.length === 0, points: rowsOf(findings), notAsked };
@@ -168,15 +171,6 @@ function tell(kind: PolicyKindName, { arn, findings, notAsked }: Checked, contex
     terminal.stdout.write(
       `${kind}: ${findings.length - wrong.length} of ${findings.length} points hold for ${arn}${skipped}\n`,
     );
-  }
-  const unproved = findings.filter(isUnproved);
-  if (unproved.length > 0) {
-    report({
-      type: 'note',
-      level: 'warning',
-      code: 'denial-unproved',
-      message: `${namesOf(unproved)}: nothing allows it for all of ${unproved[0]?.resource ?? ''}, but no Deny forbids it: a grant for some of these would not show`,
-    });
   }
 }
 
@@ -209,6 +203,7 @@ const SENTENCES: readonly (readonly [Verdict, (actions: string) => string])[] = 
   ['explicitly-denied', (actions) => `is explicitly denied ${actions}`],
   ['not-trusted', (actions) => `does not grant ${actions} in its trust policy`],
   ['not-denied', (actions) => `may call ${actions}, which the document denies`],
+  ['unproved', (actions) => `has no Deny of ${actions}, and may be allowed it in part`],
   ['not-answered', (actions) => `got no answer about ${actions}`],
 ];
 

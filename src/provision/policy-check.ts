@@ -176,31 +176,29 @@ export interface Batch {
   readonly questions: readonly Question[];
 }
 
-/** As few calls as the simulator allows, which asks all its actions about all its resources, in one context. */
+/**
+ * As few calls as the simulator allows, which asks all its actions about all its resources, in one context: one for each
+ * context. Nobody listens to answers that no question asked for.
+ */
 export function batchesOf(questions: readonly Question[], requester: Requester): readonly Batch[] {
-  const always = contextOf(requester);
-  return grouped(questions, ({ when }) => JSON.stringify(when)).flatMap((inOneContext) => {
-    const byResource = grouped(inOneContext, ({ resource }) => resource);
+  const groups = new Map<string, Question[]>();
+  for (const question of questions) {
     // `*` means no resource at all, and so is asked alone.
-    const kindOf = (asked: readonly Question[]): string =>
-      [asked[0]?.resource === '*' ? '*' : '', ...actionsOf(asked)].join(' ');
-    return grouped(byResource, kindOf).map((group) => batchOf(group.flat(), always));
+    const key = JSON.stringify([question.resource === '*', question.when]);
+    groups.set(key, [...(groups.get(key) ?? []), question]);
+  }
+  const always = contextOf(requester);
+  return [...groups.values()].map((group) => {
+    const when = group[0]?.when ?? [];
+    return {
+      questions: group,
+      simulation: {
+        actions: [...new Set(group.map(({ action }) => action))],
+        resources: [...new Set(group.map(({ resource }) => resource))],
+        context: [...always.filter(({ key }) => when.every((entry) => entry.key !== key)), ...when],
+      },
+    };
   });
-}
-
-const actionsOf = (questions: readonly Question[]): readonly string[] =>
-  [...new Set(questions.map(({ action }) => action))].sort();
-
-function batchOf(questions: readonly Question[], always: readonly ContextEntry[]): Batch {
-  const when = questions[0]?.when ?? [];
-  return {
-    questions,
-    simulation: {
-      actions: actionsOf(questions),
-      resources: [...new Set(questions.map(({ resource }) => resource))],
-      context: [...always.filter(({ key }) => when.every((entry) => entry.key !== key)), ...when],
-    },
-  };
 }
 
 /** Global condition keys, which the simulator does not fill in by itself. */
@@ -217,15 +215,6 @@ function contextOf({ arn, region, accountId }: Requester): readonly ContextEntry
   ];
 }
 
-function grouped<T>(items: readonly T[], keyOf: (item: T) => string): readonly (readonly T[])[] {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    groups.set(key, [...(groups.get(key) ?? []), item]);
-  }
-  return [...groups.values()];
-}
-
 export type Verdict =
   // of an Allow
   | 'allowed'
@@ -238,6 +227,7 @@ export type Verdict =
   | 'denied'
   | 'not-allowed'
   | 'not-denied'
+  | 'unproved'
   // of either
   | 'not-answered';
 
@@ -251,13 +241,6 @@ const AS_DOCUMENTED: readonly Verdict[] = ['allowed', 'denied', 'not-allowed'];
 
 /** Whether the principal is, in this point, what the document wants. */
 export const isRight = ({ verdict }: Finding): boolean => AS_DOCUMENTED.includes(verdict);
-
-/**
- * A denial that rests on nothing granting the whole of a wildcard: a grant for a part of it, which only a Deny would
- * overrule, does not show.
- */
-export const isUnproved = ({ verdict, resource }: Finding): boolean =>
-  verdict === 'not-allowed' && resource.includes('*');
 
 export function findingsOf(
   questions: readonly Question[],
@@ -274,11 +257,13 @@ export function findingsOf(
   });
 }
 
-function verdictOf({ effect }: Question, answer: SimulatedDecision): Verdict {
+function verdictOf({ effect, resource }: Question, answer: SimulatedDecision): Verdict {
   const { decision, allowedByBoundary, allowedByOrganization } = answer;
   if (effect === 'Deny') {
     if (decision === 'allowed') return 'not-denied';
-    return decision === 'explicitDeny' ? 'denied' : 'not-allowed';
+    if (decision === 'explicitDeny') return 'denied';
+    // Nothing allows the whole of a wildcard; a grant for a part of it, which a Deny would overrule, does not show.
+    return resource.includes('*') ? 'unproved' : 'not-allowed';
   }
   if (decision === 'allowed') return 'allowed';
   // An organization's refusal ends the simulation: whatever else is said is about nothing.

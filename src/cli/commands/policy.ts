@@ -173,7 +173,7 @@ async function runPolicy(options: PolicyOptions, context: CommandContext): Promi
   adviseOn(options, printed, context);
 }
 
-/** Throws `check-kind` for a check of what IAM does not know. */
+/** The document with all that is known. Throws `check-kind` for a check of what IAM does not know. */
 async function printedPolicy(options: PolicyOptions, context: CommandContext): Promise<PrintedPolicy> {
   if (options.kind === 'session-document' && options.check !== undefined) {
     throw usage('check-kind', 'a session document is no IAM document: nobody is granted it', {
@@ -266,7 +266,10 @@ async function printCode(options: PolicyOptions, format: CodeFormat, context: Co
   await writeCode(format, options, where, { trust, policy, boundary }, iam, context);
 }
 
-/** Account, partition and region; without credentials they stay placeholders, because a document needs no account to be read. */
+/**
+ * Account, partition and region. Without credentials they stay placeholders, because a document needs no account to be
+ * read; a check does.
+ */
 async function whereabouts(
   options: PolicyOptions,
   context: CommandContext,
