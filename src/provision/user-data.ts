@@ -49,6 +49,9 @@ const endOf = (expiresAt: UserDataParameters['expiresAt']): string =>
     ? shellQuote(String(Math.ceil(expiresAt / 1000)))
     : `$(($(date +%s) + ${Math.ceil(expiresAt.afterBootMs / 1000)}))`;
 
+/** EC2 counts every byte, and comments are for who reads the files. */
+const COMMENT = /^ *#(?!!)/;
+
 /** Throws `user-data-file`, `user-data-too-large`, `user-data-parameter`. */
 export function renderUserData(files: UserDataFiles, parameters: UserDataParameters): string {
   const { ipv6 } = parameters;
@@ -73,6 +76,7 @@ export function renderUserData(files: UserDataFiles, parameters: UserDataParamet
       const embedded = /^#@embed (\S+)$/.exec(line)?.[1];
       return embedded === undefined ? [line] : embeddedLines(files, embedded);
     })
+    .filter((line) => !COMMENT.test(line))
     .join('\n');
   const size = Buffer.byteLength(rendered);
   if (size > USER_DATA_LIMIT) {

@@ -30,8 +30,20 @@ describe('the user data', () => {
     expect(text).toContain("FC_CLUSTER='demo'\nFC_EXPIRES_AT='1800000001'\nFC_IDLE_MINUTES='30'");
     expect(text).toContain('BEGIN PGP PUBLIC KEY BLOCK');
     expect(text).toContain('usage: ecs_connect.sh SERVICE [CONTAINER] [COMMAND...]');
-    expect(text).not.toMatch(/^#@/m);
-    expect(Buffer.byteLength(text)).toBeLessThan(USER_DATA_LIMIT);
+    expect(text).not.toMatch(/^ *#(?!!)/m);
+    expect(text.match(/^#!\/bin\/bash$/gm)).toHaveLength(4);
+  });
+
+  it('fits in each variant, with room for the longest names', () => {
+    const longest = { ...parameters, bastion: 'b'.repeat(40), cluster: 'c'.repeat(255) };
+    for (const ipv6 of [
+      undefined,
+      { dualStackDomain: undefined },
+      { dualStackDomain: 'api.amazonwebservices.com.cn' },
+    ]) {
+      const text = renderUserData(files, { ...longest, ...(ipv6 === undefined ? {} : { ipv6 }) });
+      expect(Buffer.byteLength(text)).toBeLessThan(USER_DATA_LIMIT - 512);
+    }
   });
 
   it('ends a bastion of exported code so long after its boot, whenever that is', () => {
@@ -51,7 +63,7 @@ describe('the user data', () => {
   });
 
   it('refuses what EC2 would refuse', () => {
-    const long = { ...files, 'lease.sh': `#!/bin/bash\n${'# filler\n'.repeat(1_500)}` };
+    const long = { ...files, 'lease.sh': `#!/bin/bash\n${': filler\n'.repeat(1_500)}` };
     expect(() => renderUserData(long, parameters)).toThrow(
       expect.objectContaining({ code: 'user-data-too-large' }) as Error,
     );
