@@ -41,7 +41,7 @@ stop_if_refused() {
 # aws with its streams and its status, unless IAM refuses.
 call() {
   local status=0
-  { aws "$@" 2>&1 >&3 3>&- | tee -i "$work/words" >&2 3>&-; } 3>&1 || status=$?
+  { (trap - INT && exec aws "$@") 2>&1 >&3 3>&- | tee "$work/words" >&2 3>&-; } 3>&1 || status=$?
   if ((status != 0)); then stop_if_refused <"$work/words"; fi
   return "$status"
 }
@@ -92,15 +92,15 @@ hold_input() {
 
 # The plugin tells of a refused session key on stdout, at the end and with status 0. A terminal is left alone: there it is read.
 run_session() {
-  # For the session: the plugin hands Ctrl-\ and Ctrl-Z on.
-  trap '' QUIT TSTP
+  # Keys that are for the session: the plugin hands them on, and nothing here must stop of them.
+  trap '' INT QUIT TSTP
   if [[ -t 1 ]]; then
     call "$@"
     return
   fi
   mkfifo "$work/stdout"
   tail -c 4096 "$work/stdout" >"$work/end" &
-  call "$@" | tee -i "$work/stdout"
+  call "$@" | tee "$work/stdout"
   wait
   sed -n '/^SessionId: .* : /,${/kms:GenerateDataKey/p}' "$work/end" | stop_if_refused
 }

@@ -211,18 +211,24 @@ describe('ecs_connect.sh', () => {
     );
   });
 
-  it('outlives the signals of a terminal, which are for the session, and passes on what is said after them', async () => {
-    aws({
-      ...ONE_TASK,
-      instead: {
-        'execute-command': `trap '' INT; kill -INT 0; kill -QUIT 0; echo later; echo 'said later' >&2; exit 7`,
-      },
+  describe('keys of a terminal, which go to everything in it', () => {
+    /** In a process group of its own, which `kill 0` means. */
+    const pressed = (body: string): Promise<Outcome> => {
+      aws({ ...ONE_TASK, instead: { 'execute-command': body } });
+      return box.run(box.write('own-group.sh', `exec setsid --wait bash ${install()} web\n`));
+    };
+
+    it('are left to a session that takes them', async () => {
+      const outcome = await pressed(
+        `trap '' INT; kill -INT 0; kill -QUIT 0; echo later; echo 'said later' >&2; exit 7`,
+      );
+      expect(outcome).toMatchObject({ code: 7, stdout: 'later\n' });
+      expect(outcome.stderr).toContain('said later');
     });
-    const installed = install();
-    const wrapped = box.write('own-group.sh', `exec setsid --wait bash ${installed} web\n`);
-    const outcome = await box.run(wrapped);
-    expect(outcome).toMatchObject({ code: 7, stdout: 'later\n' });
-    expect(outcome.stderr).toContain('said later');
+
+    it('end a client that does not', async () => {
+      expect(await pressed('kill -INT 0; echo later')).toMatchObject({ code: 130, stdout: '' });
+    });
   });
 
   it.each([[[]], [['--help']]])('explains itself for %j', async (args) => {
