@@ -206,9 +206,13 @@ export interface InstanceLaunch {
   readonly instanceId: string;
   readonly architecture: 'arm64' | 'x86_64';
   readonly instanceType: string;
+  /** IPv6 in a subnet that has nothing else. */
   readonly privateIp: string;
+  readonly ipv6Address?: string | undefined;
   readonly subnetId: string;
   readonly securityGroupIds: readonly string[];
+  /** The metadata service answers on [fd00:ec2::254] too. */
+  readonly metadataOverIpv6?: boolean;
   /** Decoded; undefined = none. */
   readonly userData: string | undefined;
   readonly region: string;
@@ -221,10 +225,19 @@ export interface InstanceLaunch {
   };
   /** The operating system was shut down from inside. */
   onShutdown(): void;
-  /** The SSM agent starts, or starts again: what it writes to its log. Absent = it reaches AWS and may do all it wants. */
-  startAgent?(): readonly AgentLogLine[];
+  /**
+   * The SSM agent starts, or starts again, with the endpoints that its configuration file names: what it writes to its
+   * log. Absent = it reaches AWS and may do all it wants.
+   */
+  startAgent?(endpoints: AgentEndpoints): readonly AgentLogLine[];
   /** Aborted when the instance is terminated, also while it still boots: `boot` then resolves without a machine. */
   readonly signal?: AbortSignal;
+}
+
+/** Host names from `/etc/amazon/ssm/amazon-ssm-agent.json`; undefined = the region's usual one. */
+export interface AgentEndpoints {
+  readonly ssm: string | undefined;
+  readonly ssmmessages: string | undefined;
 }
 
 /** A line of `/var/log/amazon/ssm/amazon-ssm-agent.log`; errors are in `errors.log` too. */
@@ -273,8 +286,20 @@ export interface SeedSubnet {
   /** Default route; `none` = isolated. */
   readonly route: 'internet-gateway' | 'nat-gateway' | 'none';
   readonly mapPublicIp: boolean;
-  /** Its IPv6 range, e.g. `2a05:d018:1:1::/64`; `only` = no IPv4 at all, and `cidr` does not count. */
-  readonly ipv6?: { readonly cidr: string; readonly only: boolean };
+  readonly ipv6?: SeedIpv6;
+}
+
+/** The IPv6 side of a subnet. */
+export interface SeedIpv6 {
+  /** e.g. `2a05:d018:1:1::/64` */
+  readonly cidr: string;
+  /** No IPv4 at all: the subnet's `cidr` and `route` do not count. */
+  readonly only: boolean;
+  /** Where `::/0` leads; absent = nowhere. */
+  readonly route?: 'internet-gateway' | 'egress-only-internet-gateway';
+  readonly dns64?: boolean;
+  /** A route of 64:ff9b::/96 to the VPC's NAT gateway. */
+  readonly nat64?: boolean;
 }
 
 export interface SeedSecurityGroup {
@@ -306,11 +331,14 @@ export interface SeedEndpoint {
   readonly subnetIds: readonly string[];
   readonly securityGroupIds: readonly string[];
   readonly privateDns: boolean;
+  /** `ipv4` unless told. */
+  readonly ipAddressType?: 'ipv4' | 'dualstack' | 'ipv6';
 }
 
 export interface SeedVpc {
   readonly id: string;
   readonly cidr: string;
+  readonly ipv6Cidr?: string;
   readonly isDefault: boolean;
   readonly tags: readonly SeedTag[];
 }
@@ -393,6 +421,8 @@ export interface SeedDatabase {
   readonly host: string;
   readonly port: number;
   readonly privateIp: string;
+  /** With one, the network type is DUAL. */
+  readonly ipv6Address?: string;
   readonly databaseName: string;
   readonly masterUsername: string;
   /** Undefined = any password is accepted. */

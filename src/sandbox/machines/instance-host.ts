@@ -4,7 +4,8 @@ import { appendFileSync, existsSync, mkdirSync } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import type { BootedInstance, InstanceHost, InstanceLaunch } from '../contracts.ts';
-import { privateDnsName, type VpcNetwork } from '../world/vpc-network.ts';
+import { instanceDnsName, type VpcNetwork } from '../world/vpc-network.ts';
+import { readAgentEndpoints } from '../agent/agent-endpoints.ts';
 import { ConsoleLog } from './console-log.ts';
 import { InstanceMachine } from './instance-machine.ts';
 import { createMachineRoot, findProgram, type MachineRoot, SYSTEM_PATH } from './machine-root.ts';
@@ -127,6 +128,11 @@ class Instance {
     launch.signal?.addEventListener('abort', () => void this.stop(), { once: true });
   }
 
+  get #hostName(): string {
+    const { instanceId, privateIp, region } = this.#launch;
+    return instanceDnsName({ id: instanceId, privateIp }, region);
+  }
+
   async boot(): Promise<BootedInstance> {
     await this.#prepare();
     // The image enables it; user data comes later.
@@ -168,7 +174,7 @@ class Instance {
       'usr/local/bin',
     ])
       mkdirSync(join(root.path, directory), { recursive: true });
-    root.write('etc/hostname', `${privateDnsName(this.#launch.privateIp, this.#launch.region)}\n`);
+    root.write('etc/hostname', `${this.#hostName}\n`);
     root.write('etc/system-release', 'Amazon Linux release 2023.12.20260831 (Amazon Linux)\n');
     await this.console.open(join(root.path, 'dev/console'));
     const standIns = this.#standIns();
@@ -182,12 +188,14 @@ class Instance {
     this.#server = await StandInServer.listen(standInSocket(root), new Map(interactive));
     this.#pipe = await StandInPipe.open(standInCalls(root), standIns, this.#clock);
     this.console.write(`[    0.000000] Linux version 6.12 (${this.#launch.architecture})\r\n`);
-    this.console.write(`${privateDnsName(this.#launch.privateIp, this.#launch.region)} login: \r\n`);
+    this.console.write(`${this.#hostName} login: \r\n`);
   }
 
   /** The agent itself is outside; its log is here, where the user data looks. */
   #startAgent(): void {
-    const lines = this.#launch.startAgent?.() ?? [{ level: 'INFO', text: CONNECTED }];
+    const lines = this.#launch.startAgent?.(readAgentEndpoints(this.root.path)) ?? [
+      { level: 'INFO', text: CONNECTED },
+    ];
     const at = new Date(this.#clock.now()).toISOString().replace('T', ' ').replace('Z', '0');
     for (const { level, text } of lines) {
       const line = `${at} ${level} ${text}\n`;
@@ -249,7 +257,7 @@ class Instance {
       HOME: below(home),
       USER: user,
       LOGNAME: user,
-      HOSTNAME: privateDnsName(this.#launch.privateIp, this.#launch.region),
+      HOSTNAME: this.#hostName,
       // No /usr/local of the host: that is where people install what the image lacks.
       PATH: [below(STAND_IN_BIN), below('usr/local/bin'), '/usr/sbin', '/usr/bin', '/sbin', '/bin'].join(':'),
       FC_ROOT: this.root.path,
@@ -277,13 +285,21 @@ class Instance {
   }
 
   #standIns(): ReadonlyMap<string, StandIn> {
-    const { instanceId, instanceType, privateIp, region } = this.#launch;
+    const {
+      instanceId,
+      instanceType,
+      privateIp,
+      ipv6Address,
+      metadataOverIpv6 = false,
+      region,
+    } = this.#launch;
     const place = this.#options.place(this.#launch.subnetId);
     const has = (fault: BootFault): boolean => this.#options.bootFaults?.().has(fault) === true;
     const metadata = createMetadataService(randomBytes(32).toString('base64'), () => ({
       instanceId,
       instanceType,
       privateIp,
+      ipv6Address,
       region,
       zone: place.zone,
       ...this.#launch.metadata(),
@@ -301,7 +317,7 @@ class Instance {
             this.#options.node,
           ),
       }),
-      ['curl', createCurl({ has, internet: place.internet, metadata })],
+      ['curl', createCurl({ has, internet: place.internet, metadataOverIpv6, metadata })],
       ['systemctl', this.#systemd.systemctl],
       ['systemd-run', this.#systemd.systemdRun],
       ['aws', createAwsCli(environment, this.#options.tools ?? {}, this.#clock)],
@@ -328,9 +344,7 @@ class Instance {
 
   #wall(call: StandInCall): ReturnType<StandIn> {
     const text = call.args.filter((word) => !word.startsWith('-')).join(' ');
-    this.#machine.wall(
-      `\r\nBroadcast message from root@${privateDnsName(this.#launch.privateIp, this.#launch.region)}:\r\n\r\n${text}\r\n`,
-    );
+    this.#machine.wall(`\r\nBroadcast message from root@${this.#hostName}:\r\n\r\n${text}\r\n`);
     return { code: 0 };
   }
 

@@ -6,8 +6,9 @@ import type { FleetDeps } from './ec2-fleets.ts';
 import { isRefusal, launch } from './ec2-launcher.ts';
 import { type LaunchPlan, planLaunch } from './ec2-launch-plan.ts';
 import { checkVersion, LAUNCH_TAG_TYPES, templateOf } from './ec2-launch-templates.ts';
-import { groupSet } from './ec2-network.ts';
+import { addressMembers, groupSet } from './ec2-network.ts';
 import { tagSpecifications } from './ec2-request-tags.ts';
+import { instanceDnsName } from '../world/vpc-network.ts';
 import {
   type Ec2State,
   type Instance,
@@ -170,6 +171,7 @@ const INSTANCE_FILTERS: FilterTable<Instance> = {
   'subnet-id': (instance) => instance.subnetId,
   'availability-zone': (instance) => instance.zone,
   'private-ip-address': (instance) => instance.privateIp,
+  'ipv6-address': (instance) => instance.ipv6Address,
   'ip-address': (instance) => instance.publicIp,
   'instance.group-id': (instance) => instance.groupIds,
   'network-interface.group-id': (instance) => instance.groupIds,
@@ -198,9 +200,7 @@ function instanceMembers(state: Ec2State, instance: Instance): Fields {
     instanceId: instance.id,
     imageId: instance.imageId,
     instanceState: stateMembers(instance.state),
-    privateDnsName: gone
-      ? ''
-      : `ip-${instance.privateIp.replaceAll('.', '-')}.${state.region}.compute.internal`,
+    privateDnsName: gone ? '' : instanceDnsName(instance, state.region),
     dnsName: '',
     reason: instance.transitionReason,
     keyName: instance.keyName,
@@ -213,6 +213,7 @@ function instanceMembers(state: Ec2State, instance: Instance): Fields {
     subnetId: attached(instance.subnetId),
     vpcId: attached(instance.vpcId),
     privateIpAddress: attached(instance.privateIp),
+    ipv6Address: attached(instance.ipv6Address),
     ipAddress: attached(instance.publicIp),
     stateReason: instance.stateReason,
     architecture: instance.architecture,
@@ -250,7 +251,7 @@ function instanceMembers(state: Ec2State, instance: Instance): Fields {
       httpTokens: instance.metadata.httpTokens,
       httpPutResponseHopLimit: instance.metadata.hopLimit,
       httpEndpoint: instance.metadata.httpEndpoint,
-      httpProtocolIpv6: 'disabled',
+      httpProtocolIpv6: instance.metadata.httpProtocolIpv6,
       instanceMetadataTags: instance.metadata.instanceTags,
     },
   };
@@ -272,8 +273,7 @@ function interfaceOf(state: Ec2State, instance: Instance): Fields {
     groupSet: groupSet(state, instance.groupIds),
     networkInterfaceId: instance.interfaceId,
     ownerId: state.accountId,
-    privateIpAddress: instance.privateIp,
-    privateIpAddressesSet: [{ association, primary: true, privateIpAddress: instance.privateIp }],
+    ...addressMembers(instance, association),
     sourceDestCheck: true,
     status: 'in-use',
     subnetId: instance.subnetId,

@@ -1,5 +1,5 @@
 import { AwsError } from '../contracts.ts';
-import { type Fields, flag, optionalText, structure, structures, texts } from '../wire/fields.ts';
+import { count, type Fields, flag, optionalText, structure, structures, texts } from '../wire/fields.ts';
 import { type Image, IMAGES, imageParameter, type InstanceType, instanceType } from './ec2-catalog.ts';
 import { LAUNCH_TAG_TYPES } from './ec2-launch-templates.ts';
 import type { Pool } from './ec2-market.ts';
@@ -16,6 +16,8 @@ export interface LaunchPlan {
   readonly subnet: Subnet;
   readonly groupIds: readonly string[];
   readonly publicIp: boolean;
+  /** One IPv6 address: asked for, or all there is. */
+  readonly ipv6: boolean;
   /** ARN or name, as given. */
   readonly profile: { readonly field: 'arn' | 'name'; readonly value: string } | undefined;
   /** Base64. */
@@ -62,19 +64,28 @@ export function planLaunch(state: Ec2State, request: PlanRequest): LaunchPlan {
   checkUserData(userData);
   const metadata = structure(data, 'MetadataOptions') ?? {};
   const explicitPublicIp = primary === undefined ? undefined : flag(primary, 'AssociatePublicIpAddress');
+  const ipv6 = ipv6Of(data, primary, subnet);
+  if (explicitPublicIp !== undefined && subnet.ipv6?.only === true) {
+    throw new AwsError(
+      'InvalidParameterCombination',
+      `The associatePublicIPAddress parameter cannot be specified for the IPv6-only subnet '${subnet.id}'.`,
+    );
+  }
   return {
     template: request.template,
     type,
     image,
     subnet,
     groupIds: groupsOf(state, data, primary, subnet),
-    publicIp: explicitPublicIp ?? subnet.mapPublicIp,
+    publicIp: explicitPublicIp ?? (subnet.mapPublicIp && subnet.ipv6?.only !== true),
+    ipv6,
     profile: profileOf(data),
     userData,
     metadata: {
       httpTokens: optionalText(metadata, 'HttpTokens') ?? 'required',
       hopLimit: optionalText(metadata, 'HttpPutResponseHopLimit') ?? '2',
       httpEndpoint: optionalText(metadata, 'HttpEndpoint') ?? 'enabled',
+      httpProtocolIpv6: optionalText(metadata, 'HttpProtocolIpv6') ?? 'disabled',
       instanceTags: optionalText(metadata, 'InstanceMetadataTags') ?? 'disabled',
     },
     shutdownBehavior:
@@ -126,6 +137,14 @@ function subnetOf(state: Ec2State, data: Fields, primary: Fields | undefined): S
   const [first] = defaults;
   if (first === undefined) throw new AwsError('VPCIdNotSpecified', 'No default VPC for this user');
   return first;
+}
+
+function ipv6Of(data: Fields, primary: Fields | undefined, subnet: Subnet): boolean {
+  const wanted = count(primary ?? data, 'Ipv6AddressCount') ?? 0;
+  if (wanted > 0 && subnet.ipv6 === undefined) {
+    throw new AwsError('InvalidParameterValue', `Subnet '${subnet.id}' has no IPv6 CIDR block.`);
+  }
+  return wanted > 0 || subnet.ipv6?.only === true;
 }
 
 function groupsOf(

@@ -1,9 +1,10 @@
+import { containsCidr } from '../../core/cidr.ts';
 import { AwsError, type Principal } from '../contracts.ts';
 import type { Ec2Lifecycle } from './ec2-lifecycle.ts';
 import type { LaunchPlan } from './ec2-launch-plan.ts';
 import type { Ec2Market, LaunchRefusal, Pool } from './ec2-market.ts';
 import { freeAddresses } from './ec2-network.ts';
-import { contains, ipv4Number, ipv4Text } from './ec2-reachability.ts';
+import { ipv4Number, ipv4Text } from './ec2-reachability.ts';
 import { tagsFor } from './ec2-request-tags.ts';
 import type { Ec2State, Instance, Subnet } from './ec2-state.ts';
 import { instanceType } from './ec2-catalog.ts';
@@ -93,7 +94,7 @@ function marketRefusal(state: Ec2State, market: Ec2Market, plan: LaunchPlan): La
       message: `Your Spot request price of ${plan.maxPrice} is lower than the minimum required Spot request fulfillment price of ${market.price(pool)}.`,
     };
   }
-  if (freeAddresses(state, plan.subnet) === 0) {
+  if (plan.subnet.ipv6?.only !== true && freeAddresses(state, plan.subnet) === 0) {
     return {
       code: 'InsufficientFreeAddressesInSubnet',
       message: `There are not enough free addresses in subnet '${plan.subnet.id}' to satisfy the requested number of instances.`,
@@ -120,7 +121,8 @@ function createInstance(deps: LaunchDeps, plan: LaunchPlan, extras: LaunchExtras
   const volumeId = state.ids.ec2('vol');
   const spotRequestId =
     plan.market === 'spot' ? state.ids.ec2('sir').replace(/^(sir-.{8}).*$/, '$1') : undefined;
-  const privateIp = freeAddress(deps, plan.subnet);
+  const privateIp = plan.subnet.ipv6?.only === true ? undefined : freeAddress(deps, plan.subnet);
+  const ipv6Address = plan.ipv6 ? freeIpv6Address(state, plan.subnet) : undefined;
   const publicIp = plan.publicIp ? nextPublicIp(state) : undefined;
   const profile = plan.profile === undefined ? undefined : iam.profileForLaunch(plan.profile);
   const instance: Instance = {
@@ -135,6 +137,7 @@ function createInstance(deps: LaunchDeps, plan: LaunchPlan, extras: LaunchExtras
     vpcId: plan.subnet.vpcId,
     zone: plan.subnet.zone,
     privateIp,
+    ipv6Address,
     publicIp,
     interfaceId,
     volumeId,
@@ -159,6 +162,7 @@ function createInstance(deps: LaunchDeps, plan: LaunchPlan, extras: LaunchExtras
     createdAt,
     subnetId: plan.subnet.id,
     privateIp,
+    ipv6Address,
     publicIp,
     groupIds: plan.groupIds,
     description: '',
@@ -204,9 +208,6 @@ function instanceTags(plan: LaunchPlan, extras: LaunchExtras): Tags {
 
 /** The first four and the last address of a subnet are AWS's. */
 function freeAddress(deps: LaunchDeps, subnet: Subnet): string {
-  if (subnet.ipv6?.only === true) {
-    throw new AwsError('UnsupportedOperation', 'the sandbox launches nothing into IPv6-only subnets');
-  }
   const [base = '10.0.0.0', prefix = '24'] = subnet.cidr.split('/');
   const first = ipv4Number(base);
   const size = 2 ** (32 - Number(prefix));
@@ -214,7 +215,7 @@ function freeAddress(deps: LaunchDeps, subnet: Subnet): string {
   for (let offset = 4; offset < size - 1; offset++) {
     // Tasks and databases of a seed sit at the low addresses: instances start higher where there is room.
     const address = ipv4Text(first + ((offset + Math.min(96, size >> 1)) % (size - 1)));
-    if (contains(subnet.cidr, address) && isAssignable(address, first, size) && !used.has(address)) {
+    if (containsCidr(subnet.cidr, address) && isAssignable(address, first, size) && !used.has(address)) {
       if (!deps.takenAddresses.has(address)) return address;
     }
   }
@@ -222,6 +223,16 @@ function freeAddress(deps: LaunchDeps, subnet: Subnet): string {
     'InsufficientFreeAddressesInSubnet',
     `There are not enough free addresses in subnet '${subnet.id}' to satisfy the requested number of instances.`,
   );
+}
+
+/** A /64 has room for everybody. */
+function freeIpv6Address(state: Ec2State, subnet: Subnet): string {
+  const used = new Set([...state.interfaces.values()].map((item) => item.ipv6Address));
+  const prefix = subnet.ipv6?.cidr.replace(/\/\d+$/, '') ?? '::';
+  for (let host = 0x1000; ; host++) {
+    const address = `${prefix}${host.toString(16)}`;
+    if (!used.has(address)) return address;
+  }
 }
 
 const isAssignable = (address: string, first: number, size: number): boolean => {

@@ -1,5 +1,6 @@
 import type {
   AccessControl,
+  AgentEndpoints,
   BootedInstance,
   InstanceHost,
   ManagedInstances,
@@ -117,9 +118,11 @@ export class Ec2Lifecycle {
       instanceId: instance.id,
       architecture: instance.architecture,
       instanceType: instance.instanceType,
-      privateIp: instance.privateIp,
+      privateIp: addressOf(instance),
+      ipv6Address: instance.ipv6Address,
       subnetId: instance.subnetId,
       securityGroupIds: instance.groupIds,
+      metadataOverIpv6: instance.metadata.httpProtocolIpv6 === 'enabled',
       userData: decodeUserData(instance.userData),
       region: this.#state.region,
       roleEnv: () => this.#roleEnv(instance),
@@ -131,8 +134,8 @@ export class Ec2Lifecycle {
             : { action: 'terminate', time: instance.interruptionAt },
       }),
       onShutdown: () => this.#shutDown(instance),
-      startAgent: () => {
-        agent = this.#startAgent(instance);
+      startAgent: (endpoints) => {
+        agent = this.#startAgent(instance, endpoints);
         return agent.log;
       },
     });
@@ -144,7 +147,7 @@ export class Ec2Lifecycle {
       this.#deps.managed.registerInstance({
         instanceId: instance.id,
         machine,
-        privateIp: instance.privateIp,
+        privateIp: addressOf(instance),
         roleName,
         hasControlChannel: agent.hasControlChannel,
         tags: () => Object.fromEntries(instance.tags),
@@ -161,14 +164,14 @@ export class Ec2Lifecycle {
     return isTrusting ? roleName : undefined;
   }
 
-  #startAgent(instance: Instance): AgentStart {
+  #startAgent(instance: Instance, endpoints: AgentEndpoints): AgentStart {
     const { region, accountId } = this.#state;
     return startInstanceAgent({
       role: new AgentRole(this.#deps.access, this.#roleOf(instance), instance.id),
       instanceId: instance.id,
       region,
       accountId,
-      reachesSessionManager: reachesSessionManager(this.#state, instance),
+      reachesSessionManager: reachesSessionManager(this.#state, instance, endpoints),
     });
   }
 
@@ -251,6 +254,9 @@ export class Ec2Lifecycle {
     this.#cancels.add(cancel);
   }
 }
+
+/** IPv6 where there is nothing else. */
+const addressOf = ({ privateIp, ipv6Address }: Instance): string => privateIp ?? ipv6Address ?? '';
 
 /** `2026-11-21 10:00:00 GMT` */
 const gmt = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} GMT`;

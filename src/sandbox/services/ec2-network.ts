@@ -1,9 +1,9 @@
 import type { Operations } from '../contracts.ts';
 import type { Fields } from '../wire/fields.ts';
 import { describeOperation, tagSet } from './ec2-describe.ts';
-import type { Ec2State, NetworkInterface, RouteTable, Subnet, VpcEndpoint } from './ec2-state.ts';
+import type { Ec2State, Instance, NetworkInterface, Subnet, VpcEndpoint } from './ec2-state.ts';
 
-/** The read-only network: VPCs, subnets, routes, gateways, endpoints, network interfaces. */
+/** The read-only network: VPCs, subnets, endpoints, network interfaces. */
 export function networkOperations(state: Ec2State): Operations {
   const owner = state.accountId;
   return {
@@ -17,6 +17,7 @@ export function networkOperations(state: Ec2State): Operations {
         'vpc-id': (vpc) => vpc.id,
         cidr: (vpc) => vpc.cidr,
         'cidr-block-association.cidr-block': (vpc) => vpc.cidr,
+        'ipv6-cidr-block-association.ipv6-cidr-block': (vpc) => vpc.ipv6Cidr,
         'is-default': (vpc) => vpc.isDefault,
         state: () => 'available',
         'owner-id': () => owner,
@@ -31,6 +32,7 @@ export function networkOperations(state: Ec2State): Operations {
             cidrBlockState: { state: 'associated' },
           },
         ],
+        ipv6CidrBlockAssociationSet: ipv6Associations('vpc', vpc.id, vpc.ipv6Cidr),
         isDefault: vpc.isDefault,
         tagSet: tagSet(vpc.tags),
         vpcId: vpc.id,
@@ -61,10 +63,10 @@ export function networkOperations(state: Ec2State): Operations {
         mapCustomerOwnedIpOnLaunch: false,
         ownerId: owner,
         assignIpv6AddressOnCreation: subnet.ipv6?.only === true,
-        ipv6CidrBlockAssociationSet: ipv6Associations(subnet),
+        ipv6CidrBlockAssociationSet: ipv6Associations('subnet', subnet.id, subnet.ipv6?.cidr),
         tagSet: tagSet(subnet.tags),
         subnetArn: state.arn('subnet', subnet.id),
-        enableDns64: false,
+        enableDns64: subnet.ipv6?.dns64 === true,
         ipv6Native: subnet.ipv6?.only === true,
         subnetId: subnet.id,
         state: 'available',
@@ -74,68 +76,6 @@ export function networkOperations(state: Ec2State): Operations {
         availabilityZone: subnet.zone,
         defaultForAz: state.vpcs.get(subnet.vpcId)?.isDefault ?? false,
         mapPublicIpOnLaunch: subnet.mapPublicIp,
-      }),
-    }),
-    DescribeRouteTables: describeOperation<RouteTable>({
-      action: 'DescribeRouteTables',
-      answer: 'routeTableSet',
-      items: () => state.visible(state.routeTables),
-      tags: (table) => table.tags,
-      ids: { parameter: 'RouteTableId', of: (table) => table.id, notFound: 'InvalidRouteTableID.NotFound' },
-      filters: {
-        'route-table-id': (table) => table.id,
-        'vpc-id': (table) => table.vpcId,
-        'association.subnet-id': (table) => table.subnetIds,
-        'association.main': (table) => table.main,
-        'association.route-table-id': (table) => table.id,
-        'route.gateway-id': (table) => table.gatewayId,
-        'route.nat-gateway-id': (table) => table.natGatewayId,
-        'owner-id': () => owner,
-      },
-      shape: (table) => routeTableMembers(state, table),
-    }),
-    DescribeInternetGateways: describeOperation({
-      action: 'DescribeInternetGateways',
-      answer: 'internetGatewaySet',
-      items: () => state.visible(state.internetGateways),
-      tags: (gateway) => gateway.tags,
-      ids: {
-        parameter: 'InternetGatewayId',
-        of: (gateway) => gateway.id,
-        notFound: 'InvalidInternetGatewayID.NotFound',
-      },
-      filters: {
-        'internet-gateway-id': (gateway) => gateway.id,
-        'attachment.vpc-id': (gateway) => gateway.vpcId,
-        'attachment.state': () => 'available',
-      },
-      shape: (gateway) => ({
-        attachmentSet: [{ state: 'available', vpcId: gateway.vpcId }],
-        internetGatewayId: gateway.id,
-        ownerId: owner,
-        tagSet: tagSet(gateway.tags),
-      }),
-    }),
-    DescribeNatGateways: describeOperation({
-      action: 'DescribeNatGateways',
-      answer: 'natGatewaySet',
-      items: () => state.visible(state.natGateways),
-      tags: (nat) => nat.tags,
-      ids: { parameter: 'NatGatewayId', of: (nat) => nat.id, notFound: 'NatGatewayNotFound' },
-      filters: {
-        'nat-gateway-id': (nat) => nat.id,
-        'vpc-id': (nat) => nat.vpcId,
-        'subnet-id': (nat) => nat.subnetId,
-        state: () => 'available',
-      },
-      shape: (nat) => ({
-        natGatewayAddressSet: [{ publicIp: nat.publicIp, isPrimary: true, status: 'succeeded' }],
-        natGatewayId: nat.id,
-        state: 'available',
-        subnetId: nat.subnetId,
-        vpcId: nat.vpcId,
-        tagSet: tagSet(nat.tags),
-        connectivityType: 'public',
       }),
     }),
     DescribeVpcEndpoints: describeOperation<VpcEndpoint>({
@@ -176,6 +116,7 @@ export function networkOperations(state: Ec2State): Operations {
         'group-id': (item) => item.groupIds,
         'attachment.instance-id': (item) => item.instanceId,
         'private-ip-address': (item) => item.privateIp,
+        'ipv6-addresses.ipv6-address': (item) => item.ipv6Address,
         'addresses.private-ip-address': (item) => item.privateIp,
         'association.public-ip': (item) => item.publicIp,
         description: (item) => item.description,
@@ -194,13 +135,13 @@ export function zoneId(zone: string): string {
   return `${area}${direction.slice(0, 1)}${rest.slice(0, -1)}-az${letter.charCodeAt(0) - 96}`;
 }
 
-const ipv6Associations = (subnet: Subnet): readonly Fields[] =>
-  subnet.ipv6 === undefined
+const ipv6Associations = (kind: string, id: string, ipv6CidrBlock: string | undefined): readonly Fields[] =>
+  ipv6CidrBlock === undefined
     ? []
     : [
         {
-          associationId: `subnet-cidr-assoc-${subnet.id.slice('subnet-'.length)}`,
-          ipv6CidrBlock: subnet.ipv6.cidr,
+          associationId: `${kind}-cidr-assoc-${id.slice(kind.length + 1)}`,
+          ipv6CidrBlock,
           ipv6CidrBlockState: { state: 'associated' },
         },
       ];
@@ -219,48 +160,6 @@ const serviceName = (state: Ec2State, endpoint: VpcEndpoint): string =>
 export const groupSet = (state: Ec2State, groupIds: readonly string[]): readonly Fields[] =>
   groupIds.map((id) => ({ groupId: id, groupName: state.groups.get(id)?.name }));
 
-function routeTableMembers(state: Ec2State, table: RouteTable): Fields {
-  const cidr = state.vpcs.get(table.vpcId)?.cidr;
-  const association = (index: number, subnetId?: string): Fields => ({
-    routeTableAssociationId: `${table.id.replace('rtb', 'rtbassoc').slice(0, -1)}${index.toString(16)}`,
-    routeTableId: table.id,
-    ...(subnetId === undefined ? {} : { subnetId }),
-    main: subnetId === undefined,
-    associationState: { state: 'associated' },
-  });
-  const route = (target: Fields): Fields => ({
-    destinationCidrBlock: '0.0.0.0/0',
-    ...target,
-    state: 'active',
-    origin: 'CreateRoute',
-  });
-  const prefixRoutes = [...state.endpoints.values()]
-    .filter((endpoint) => endpoint.vpcId === table.vpcId && endpoint.type === 'Gateway')
-    .map((endpoint) => ({
-      destinationPrefixListId: endpoint.id.replace('vpce', 'pl'),
-      gatewayId: endpoint.id,
-      state: 'active',
-      origin: 'CreateRoute',
-    }));
-  return {
-    associationSet: [
-      ...(table.main ? [association(0)] : []),
-      ...table.subnetIds.map((subnetId, index) => association(index + 1, subnetId)),
-    ],
-    propagatingVgwSet: [],
-    routeTableId: table.id,
-    routeSet: [
-      { destinationCidrBlock: cidr, gatewayId: 'local', state: 'active', origin: 'CreateRouteTable' },
-      ...(table.gatewayId === undefined ? [] : [route({ gatewayId: table.gatewayId })]),
-      ...(table.natGatewayId === undefined ? [] : [route({ natGatewayId: table.natGatewayId })]),
-      ...prefixRoutes,
-    ],
-    tagSet: tagSet(table.tags),
-    vpcId: table.vpcId,
-    ownerId: state.accountId,
-  };
-}
-
 function endpointMembers(state: Ec2State, endpoint: VpcEndpoint): Fields {
   const isInterface = endpoint.type === 'Interface';
   const name = `${endpoint.service}.${state.region}`;
@@ -278,6 +177,8 @@ function endpointMembers(state: Ec2State, endpoint: VpcEndpoint): Fields {
     subnetIdSet: endpoint.subnetIds,
     groupSet: groupSet(state, endpoint.groupIds),
     privateDnsEnabled: endpoint.privateDns,
+    ipAddressType: endpoint.ipAddressType,
+    dnsOptions: { dnsRecordIpType: endpoint.ipAddressType },
     requesterManaged: false,
     networkInterfaceIdSet: [...state.interfaces.values()]
       .filter((item) => item.description.endsWith(endpoint.id))
@@ -287,6 +188,17 @@ function endpointMembers(state: Ec2State, endpoint: VpcEndpoint): Fields {
     ownerId: state.accountId,
   };
 }
+
+/** Of an interface, and of an instance's own. */
+export const addressMembers = (
+  { privateIp, ipv6Address }: Pick<Instance, 'privateIp' | 'ipv6Address'>,
+  association: Fields | undefined,
+): Fields => ({
+  privateIpAddress: privateIp,
+  privateIpAddressesSet:
+    privateIp === undefined ? [] : [{ association, primary: true, privateIpAddress: privateIp }],
+  ipv6AddressesSet: ipv6Address === undefined ? [] : [{ ipv6Address, isPrimaryIpv6: false }],
+});
 
 export function interfaceMembers(state: Ec2State, item: NetworkInterface): Fields {
   const subnet = state.subnets.get(item.subnetId);
@@ -311,8 +223,7 @@ export function interfaceMembers(state: Ec2State, item: NetworkInterface): Field
     interfaceType: item.requesterManaged ? 'vpc_endpoint' : 'interface',
     networkInterfaceId: item.id,
     ownerId: state.accountId,
-    privateIpAddress: item.privateIp,
-    privateIpAddressesSet: [{ association, primary: true, privateIpAddress: item.privateIp }],
+    ...addressMembers(item, association),
     requesterManaged: item.requesterManaged,
     sourceDestCheck: true,
     status: 'in-use',

@@ -1,5 +1,6 @@
-import type { NetworkPolicy } from '../contracts.ts';
-import type { Ec2State, GroupRule, Instance, SecurityGroup } from './ec2-state.ts';
+import { containsCidr } from '../../core/cidr.ts';
+import type { AgentEndpoints, NetworkPolicy } from '../contracts.ts';
+import type { Ec2State, GroupRule, Instance, NetworkInterface, SecurityGroup, Subnet } from './ec2-state.ts';
 
 /** What security groups and routes let through. */
 
@@ -43,19 +44,13 @@ const coversPort = (rule: GroupRule, port: number): boolean =>
 function coversPeer(rule: GroupRule, peer: Place): boolean {
   switch (rule.peer.type) {
     case 'cidr':
-      return contains(rule.peer.cidr, peer.privateIp);
+    case 'ipv6':
+      return containsCidr(rule.peer.cidr, peer.privateIp);
     case 'group':
       return peer.securityGroupIds.includes(rule.peer.groupId);
-    case 'ipv6':
     case 'prefix-list':
       return false;
   }
-}
-
-export function contains(cidr: string, address: string): boolean {
-  const [base = '0.0.0.0', prefix = '32'] = cidr.split('/');
-  const size = 2 ** (32 - Number(prefix));
-  return Math.floor(ipv4Number(base) / size) === Math.floor(ipv4Number(address) / size);
 }
 
 export const ipv4Number = (address: string): number =>
@@ -64,44 +59,91 @@ export const ipv4Number = (address: string): number =>
 export const ipv4Text = (number: number): string =>
   [24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) % 256).join('.');
 
-/** A public address that AWS's service endpoints could have; only for rules on 0.0.0.0/0 and the like. */
+/** Public addresses that AWS's service endpoints could have; only for rules on 0.0.0.0/0, ::/0 and the like. */
 const SERVICE_ADDRESS = '52.94.5.1';
+const DUAL_STACK_ADDRESS = '2600:1f70:8000::1';
+/** What DNS64 makes of an IPv4 address. */
+const synthesized = (ipv4: string): string => `64:ff9b::${ipv4}`;
 
 /**
- * Whether the agent on an instance gets to Session Manager: through a NAT gateway, an internet gateway with a public
- * address, or interface endpoints for `ssm` and `ssmmessages` with private DNS whose groups admit it.
+ * Whether the agent on an instance gets to Session Manager by the names that it was told: to interface endpoints with
+ * private DNS where there are some, else through a gateway.
  */
-export function reachesSessionManager(state: Ec2State, instance: Instance): boolean {
-  const subnet = state.subnets.get(instance.subnetId);
-  if (subnet === undefined) return false;
-  const endpointsWork = ['ssm', 'ssmmessages'].every((service) =>
-    [...state.endpoints.values()].some(
-      (endpoint) =>
-        endpoint.service === service &&
-        endpoint.vpcId === instance.vpcId &&
-        endpoint.type === 'Interface' &&
-        endpoint.privateDns &&
-        reachesEndpoint(state, instance, endpoint.id, endpoint.groupIds),
-    ),
-  );
-  if (endpointsWork) return true;
-  const outside: Place = { securityGroupIds: [], privateIp: SERVICE_ADDRESS };
-  const wayOut =
-    subnet.route === 'nat-gateway' ||
-    (subnet.route === 'internet-gateway' && instance.publicIp !== undefined);
-  return wayOut && admits(state, instance.groupIds, true, 443, outside);
-}
-
-function reachesEndpoint(
+export const reachesSessionManager = (
   state: Ec2State,
   instance: Instance,
-  endpointId: string,
-  groupIds: readonly string[],
+  endpoints: AgentEndpoints,
+): boolean =>
+  (['ssm', 'ssmmessages'] as const).every((service) => {
+    const usual = `${service}.${state.region}.amazonaws.com`;
+    const dualStack = `${service}.${state.region}.api.aws`;
+    const host = endpoints[service] ?? usual;
+    return [usual, dualStack].includes(host) && reachesService(state, instance, service, host === dualStack);
+  });
+
+function reachesService(
+  state: Ec2State,
+  instance: Instance,
+  service: string,
+  byDualStackName: boolean,
 ): boolean {
-  const from: Place = { securityGroupIds: instance.groupIds, privateIp: instance.privateIp };
+  const subnet = state.subnets.get(instance.subnetId);
+  if (subnet === undefined) return false;
+  const named = [...state.endpoints.values()].filter(
+    (endpoint) =>
+      endpoint.service === service &&
+      endpoint.vpcId === instance.vpcId &&
+      endpoint.type === 'Interface' &&
+      endpoint.privateDns,
+  );
+  if (named.length > 0) return named.some(({ id }) => reachesEndpoint(state, instance, subnet, id));
+  const letsOut = (address: string): boolean =>
+    admits(state, instance.groupIds, true, 443, { securityGroupIds: [], privateIp: address });
+  const overIpv4 =
+    subnet.route === 'nat-gateway' ||
+    (subnet.route === 'internet-gateway' && instance.publicIp !== undefined);
+  if (instance.privateIp !== undefined && overIpv4 && letsOut(SERVICE_ADDRESS)) return true;
+  if (instance.ipv6Address === undefined) return false;
+  // DNS64 makes up an address only for a name that has none of its own.
+  return byDualStackName
+    ? subnet.ipv6?.route !== undefined && letsOut(DUAL_STACK_ADDRESS)
+    : hasNat64(subnet) && letsOut(synthesized(SERVICE_ADDRESS));
+}
+
+const hasNat64 = ({ ipv6 }: Subnet): boolean => ipv6?.dns64 === true && ipv6.nat64 === true;
+
+function reachesEndpoint(state: Ec2State, instance: Instance, subnet: Subnet, endpointId: string): boolean {
   return [...state.interfaces.values()]
     .filter((item) => item.description.endsWith(endpointId))
-    .some((item) =>
-      createNetworkPolicy(state).allows(from, { securityGroupIds: groupIds, privateIp: item.privateIp }, 443),
+    .some((item) => reachesInterface(state, instance, subnet, item));
+}
+
+function reachesInterface(
+  state: Ec2State,
+  instance: Instance,
+  subnet: Subnet,
+  item: NetworkInterface,
+): boolean {
+  const { groupIds: from, privateIp, ipv6Address } = instance;
+  const { groupIds: to } = item;
+  const reaches = (source: string | undefined, target: string | undefined): boolean =>
+    source !== undefined &&
+    target !== undefined &&
+    createNetworkPolicy(state).allows(
+      { securityGroupIds: from, privateIp: source },
+      { securityGroupIds: to, privateIp: target },
+      443,
     );
+  if (reaches(privateIp, item.privateIp) || reaches(ipv6Address, item.ipv6Address)) return true;
+  if (ipv6Address === undefined || item.ipv6Address !== undefined || item.privateIp === undefined)
+    return false;
+  // What arrives at the endpoint comes from the NAT gateway and from no group.
+  const target = { securityGroupIds: [], privateIp: synthesized(item.privateIp) };
+  return (
+    hasNat64(subnet) &&
+    admits(state, from, true, 443, target) &&
+    [...state.natGateways.values()].some((nat) =>
+      admits(state, to, false, 443, { securityGroupIds: [], privateIp: nat.privateIp }),
+    )
+  );
 }

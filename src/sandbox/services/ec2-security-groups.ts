@@ -186,14 +186,19 @@ function createGroup(state: Ec2State, input: Fields): Fields {
     vpcId,
     rules: new Map(),
   };
-  addRule(state, group, new Map(), {
-    egress: true,
-    protocol: '-1',
-    fromPort: -1,
-    toPort: -1,
-    peer: { type: 'cidr', cidr: '0.0.0.0/0' },
-    description: undefined,
-  });
+  const everywhere: readonly GroupRule['peer'][] = [
+    { type: 'cidr', cidr: '0.0.0.0/0' },
+    ...(state.vpcs.get(vpcId)?.ipv6Cidr === undefined ? [] : [{ type: 'ipv6', cidr: '::/0' } as const]),
+  ];
+  for (const peer of everywhere)
+    addRule(state, group, new Map(), {
+      egress: true,
+      protocol: '-1',
+      fromPort: -1,
+      toPort: -1,
+      peer,
+      description: undefined,
+    });
   state.groups.set(group.id, group);
   return { groupId: group.id, tagSet: tagSet(tags), securityGroupArn: state.arn('security-group', group.id) };
 }

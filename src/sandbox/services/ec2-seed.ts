@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
+import { isIpv6 } from '../../core/cidr.ts';
 import type { Seed, SeedRule, SeedTag } from '../contracts.ts';
-import type { Ec2State, GroupRule } from './ec2-state.ts';
+import type { Ec2State, GroupRule, RouteTable } from './ec2-state.ts';
 import type { Tags } from './tags.ts';
 
 /** Fills a region's state from the seed: route tables, gateways and endpoint interfaces follow from the subnets. */
 export function seedNetwork(state: Ec2State, seed: Seed): void {
   for (const vpc of seed.vpcs) {
-    state.vpcs.set(vpc.id, { ...settled(vpc.id, vpc.tags), cidr: vpc.cidr, isDefault: vpc.isDefault });
+    const { cidr, ipv6Cidr, isDefault } = vpc;
+    state.vpcs.set(vpc.id, { ...settled(vpc.id, vpc.tags), cidr, ipv6Cidr, isDefault });
     seedRoutes(state, seed, vpc.id);
   }
   for (const subnet of seed.subnets) {
@@ -42,6 +44,7 @@ export function seedNetwork(state: Ec2State, seed: Seed): void {
       subnetIds: endpoint.subnetIds,
       groupIds: endpoint.securityGroupIds,
       privateDns: endpoint.privateDns,
+      ipAddressType: endpoint.ipAddressType ?? 'ipv4',
     });
     if (endpoint.type === 'Interface') seedEndpointInterfaces(state, seed, endpoint);
   }
@@ -59,48 +62,63 @@ function seedRoutes(state: Ec2State, seed: Seed, vpcId: string): void {
   const subnets = seed.subnets.filter((subnet) => subnet.vpcId === vpcId);
   const publicSubnets = subnets.filter((subnet) => subnet.route === 'internet-gateway');
   const natSubnets = subnets.filter((subnet) => subnet.route === 'nat-gateway');
-  const gatewayId = publicSubnets.length > 0 || natSubnets.length > 0 ? derived('igw', vpcId) : undefined;
+  const behindNat = [...natSubnets, ...subnets.filter(({ ipv6 }) => ipv6?.nat64 === true)];
+  const leadsTo = (target: string): boolean => subnets.some(({ ipv6 }) => ipv6?.route === target);
+  const gatewayId =
+    publicSubnets.length > 0 || behindNat.length > 0 || leadsTo('internet-gateway')
+      ? derived('igw', vpcId)
+      : undefined;
   if (gatewayId !== undefined) state.internetGateways.set(gatewayId, { ...settled(gatewayId, []), vpcId });
-  const natGatewayId = natSubnets.length > 0 ? derived('nat', vpcId) : undefined;
+  const egressOnlyId = leadsTo('egress-only-internet-gateway') ? derived('eigw', vpcId) : undefined;
+  if (egressOnlyId !== undefined)
+    state.egressOnlyGateways.set(egressOnlyId, { ...settled(egressOnlyId, []), vpcId });
+  const natGatewayId = behindNat.length > 0 ? derived('nat', vpcId) : undefined;
   if (natGatewayId !== undefined) {
-    const home = publicSubnets[0] ?? natSubnets[0];
+    const home = publicSubnets[0] ?? behindNat[0];
     state.natGateways.set(natGatewayId, {
       ...settled(natGatewayId, []),
       vpcId,
       subnetId: home?.id ?? '',
+      privateIp: (home?.cidr ?? '10.0.0.0').replace(/\.\d+(\/\d+)?$/, '.190'),
       publicIp: '203.0.113.7',
     });
   }
-  const table = (index: number, part: Partial<{ gatewayId: string; natGatewayId: string }>): void => {
-    const id = derived('rtb', vpcId, index);
-    const route = part.gatewayId === undefined ? 'nat-gateway' : 'internet-gateway';
+  const table = (id: string, subnetIds: readonly string[], routes: Partial<RouteTable>): void => {
     state.routeTables.set(id, {
       ...settled(id, []),
       vpcId,
       main: false,
-      subnetIds: subnets.filter((subnet) => subnet.route === route).map((subnet) => subnet.id),
-      gatewayId: part.gatewayId,
-      natGatewayId: part.natGatewayId,
+      subnetIds,
+      gatewayId: undefined,
+      natGatewayId: undefined,
+      ipv6GatewayId: undefined,
+      nat64GatewayId: undefined,
+      ...routes,
     });
   };
-  const mainId = derived('rtb', vpcId);
   // Isolated subnets use the main table by not being associated with any, as in most real VPCs.
-  state.routeTables.set(mainId, {
-    ...settled(mainId, []),
-    vpcId,
-    main: true,
-    subnetIds: [],
-    gatewayId: undefined,
-    natGatewayId: undefined,
-  });
-  if (gatewayId !== undefined && publicSubnets.length > 0) table(1, { gatewayId });
-  if (natGatewayId !== undefined) table(2, { natGatewayId });
+  table(derived('rtb', vpcId), [], { main: true });
+  const ofIpv6 = subnets.filter(({ ipv6 }) => ipv6?.route !== undefined || ipv6?.nat64 === true);
+  const others = (among: typeof subnets): readonly string[] =>
+    among.filter((subnet) => !ofIpv6.includes(subnet)).map(({ id }) => id);
+  if (publicSubnets.length > 0) table(derived('rtb', vpcId, 1), others(publicSubnets), { gatewayId });
+  if (natSubnets.length > 0) table(derived('rtb', vpcId, 2), others(natSubnets), { natGatewayId });
+  for (const { id, route, ipv6 } of ofIpv6) {
+    const ipv4Route = ipv6?.only === true ? 'none' : route;
+    table(derived('rtb', id), [id], {
+      gatewayId: ipv4Route === 'internet-gateway' ? gatewayId : undefined,
+      natGatewayId: ipv4Route === 'nat-gateway' ? natGatewayId : undefined,
+      ipv6GatewayId: ipv6?.route === 'egress-only-internet-gateway' ? egressOnlyId : ipv6?.route && gatewayId,
+      nat64GatewayId: ipv6?.nat64 === true ? natGatewayId : undefined,
+    });
+  }
 }
 
 function seededRule(groupId: string, rule: SeedRule, egress: boolean, index: number): GroupRule {
+  const cidr = rule.cidr ?? '0.0.0.0/0';
   const peer: GroupRule['peer'] =
     rule.groupId === undefined
-      ? { type: 'cidr', cidr: rule.cidr ?? '0.0.0.0/0' }
+      ? { type: isIpv6(cidr) ? 'ipv6' : 'cidr', cidr }
       : { type: 'group', groupId: rule.groupId };
   return {
     ...settled(derived('sgr', groupId, index + (egress ? 1000 : 0)), []),
@@ -119,10 +137,13 @@ function seedEndpointInterfaces(state: Ec2State, seed: Seed, endpoint: Seed['end
     const id = derived('eni', endpoint.id, index);
     const base = (subnet?.cidr ?? '10.0.0.0/24').split('/')[0] ?? '10.0.0.0';
     const octets = base.split('.');
+    const host = String(200 + (state.interfaces.size % 50));
+    const { ipAddressType = 'ipv4' } = endpoint;
     state.interfaces.set(id, {
       ...settled(id, []),
       subnetId,
-      privateIp: [...octets.slice(0, 3), String(200 + (state.interfaces.size % 50))].join('.'),
+      privateIp: ipAddressType === 'ipv6' ? undefined : [...octets.slice(0, 3), host].join('.'),
+      ipv6Address: ipAddressType === 'ipv4' ? undefined : subnet?.ipv6?.cidr.replace(/\/\d+$/, host),
       publicIp: undefined,
       groupIds: endpoint.securityGroupIds,
       description: `VPC Endpoint Interface ${endpoint.id}`,

@@ -16,7 +16,10 @@ export function snapshotOf(state: Ec2State): unknown {
         ? undefined
         : { type: instance.instanceType, state: instance.state, subnet: instance.subnetId },
     ),
-    networkInterfaces: listed(state.interfaces, (item) => ({ subnet: item.subnetId, ip: item.privateIp })),
+    networkInterfaces: listed(state.interfaces, (item) => ({
+      subnet: item.subnetId,
+      ip: item.privateIp ?? item.ipv6Address,
+    })),
     volumes: listed(state.volumes, (volume) => ({ sizeGiB: volume.sizeGiB, type: volume.type })),
     spotRequests: listed(state.spotRequests, (request) =>
       request.state === 'closed' ? undefined : { instance: request.instanceId },

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
-import { AwsError } from '../contracts.ts';
+import { AwsError, type SeedEndpoint, type SeedIpv6 } from '../contracts.ts';
 import type { ResourceIds } from '../random.ts';
 import type { Architecture } from './ec2-catalog.ts';
 import type { Tags } from './tags.ts';
@@ -15,6 +15,7 @@ export interface Resource {
 
 export interface Vpc extends Resource {
   readonly cidr: string;
+  readonly ipv6Cidr: string | undefined;
   readonly isDefault: boolean;
 }
 
@@ -24,7 +25,7 @@ export interface Subnet extends Resource {
   readonly cidr: string;
   readonly mapPublicIp: boolean;
   readonly route: 'internet-gateway' | 'nat-gateway' | 'none';
-  readonly ipv6: { readonly cidr: string; readonly only: boolean } | undefined;
+  readonly ipv6: SeedIpv6 | undefined;
 }
 
 export interface RouteTable extends Resource {
@@ -34,6 +35,10 @@ export interface RouteTable extends Resource {
   readonly main: boolean;
   readonly gatewayId: string | undefined;
   readonly natGatewayId: string | undefined;
+  /** Where `::/0` leads: an internet gateway, or an egress-only one. */
+  readonly ipv6GatewayId: string | undefined;
+  /** Where 64:ff9b::/96 leads. */
+  readonly nat64GatewayId: string | undefined;
 }
 
 export interface InternetGateway extends Resource {
@@ -43,6 +48,7 @@ export interface InternetGateway extends Resource {
 export interface NatGateway extends Resource {
   readonly vpcId: string;
   readonly subnetId: string;
+  readonly privateIp: string;
   readonly publicIp: string;
 }
 
@@ -54,6 +60,7 @@ export interface VpcEndpoint extends Resource {
   readonly subnetIds: readonly string[];
   readonly groupIds: readonly string[];
   readonly privateDns: boolean;
+  readonly ipAddressType: NonNullable<SeedEndpoint['ipAddressType']>;
 }
 
 export interface GroupRule extends Resource {
@@ -100,7 +107,8 @@ export interface Fleet extends Resource {
 
 export interface NetworkInterface extends Resource {
   readonly subnetId: string;
-  readonly privateIp: string;
+  readonly privateIp: string | undefined;
+  readonly ipv6Address: string | undefined;
   readonly publicIp: string | undefined;
   readonly groupIds: readonly string[];
   readonly description: string;
@@ -146,6 +154,7 @@ export interface MetadataOptions {
   readonly httpTokens: string;
   readonly hopLimit: string;
   readonly httpEndpoint: string;
+  readonly httpProtocolIpv6: string;
   readonly instanceTags: string;
 }
 
@@ -157,7 +166,9 @@ export interface Instance extends Resource {
   readonly subnetId: string;
   readonly vpcId: string;
   readonly zone: string;
-  readonly privateIp: string;
+  /** Undefined in an IPv6-only subnet. */
+  readonly privateIp: string | undefined;
+  readonly ipv6Address: string | undefined;
   readonly publicIp: string | undefined;
   readonly interfaceId: string;
   readonly volumeId: string;
@@ -195,6 +206,7 @@ export class Ec2State {
   readonly subnets = new Map<string, Subnet>();
   readonly routeTables = new Map<string, RouteTable>();
   readonly internetGateways = new Map<string, InternetGateway>();
+  readonly egressOnlyGateways = new Map<string, InternetGateway>();
   readonly natGateways = new Map<string, NatGateway>();
   readonly endpoints = new Map<string, VpcEndpoint>();
   readonly groups = new Map<string, SecurityGroup>();

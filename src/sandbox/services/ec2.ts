@@ -9,6 +9,7 @@ import { launchTemplateOperations } from './ec2-launch-templates.ts';
 import { Ec2Lifecycle, type LifecycleDeps } from './ec2-lifecycle.ts';
 import type { Ec2Market } from './ec2-market.ts';
 import { networkOperations } from './ec2-network.ts';
+import { routeOperations } from './ec2-routes.ts';
 import { offerOperations } from './ec2-offers.ts';
 import { createNetworkPolicy } from './ec2-reachability.ts';
 import { securityGroupOperations } from './ec2-security-groups.ts';
@@ -57,6 +58,7 @@ export function createEc2Service(deps: Ec2Deps): Ec2Service {
     network: createNetworkPolicy(state),
     operations: {
       ...networkOperations(state),
+      ...routeOperations(state),
       ...securityGroupOperations(state),
       ...offerOperations(state, market),
       ...launchTemplateOperations(state, idempotency),

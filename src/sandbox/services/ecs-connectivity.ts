@@ -43,6 +43,10 @@ export function taskRoleName(task: TaskState): string | undefined {
   return arn === undefined || arn === '' ? undefined : arn.slice(arn.lastIndexOf('/') + 1);
 }
 
+/** For an interface of the subnet, whichever address it has. */
+const baseAddress = ({ subnets }: Seed, subnetId: string | undefined): string =>
+  subnets.find(({ id }) => id === subnetId)?.cidr.replace(/\/\d+$/, '') ?? '';
+
 /** A private endpoint wins over the way out, because the name then resolves to it (aws-facts §1.6). */
 function reachesGateway(deps: ConnectivityDeps, state: EcsState, task: TaskState): boolean {
   const subnet = state.subnet(task.subnetId);
@@ -57,7 +61,10 @@ function reachesGateway(deps: ConnectivityDeps, state: EcsState, task: TaskState
   if (endpoint !== undefined)
     return deps.network.allows(
       { securityGroupIds: task.securityGroups, privateIp: task.privateIp },
-      { securityGroupIds: endpoint.securityGroupIds, privateIp: '' },
+      {
+        securityGroupIds: endpoint.securityGroupIds,
+        privateIp: baseAddress(deps.seed, endpoint.subnetIds[0]),
+      },
       HTTPS,
     );
   switch (subnet.route) {

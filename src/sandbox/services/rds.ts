@@ -131,6 +131,8 @@ const resourceId = (prefix: string, id: string): string =>
 export const databaseResourceId = (database: SeedDatabase): string =>
   resourceId(isAurora(database) ? 'cluster' : 'db', database.id);
 
+const networkType = ({ ipv6Address }: SeedDatabase): string => (ipv6Address === undefined ? 'IPV4' : 'DUAL');
+
 function instanceMembers(seed: Seed, database: SeedDatabase, arn: string): Fields {
   const zone = seed.subnets.find((subnet) => subnet.id === database.subnetIds[0])?.zone;
   return {
@@ -155,6 +157,7 @@ function instanceMembers(seed: Seed, database: SeedDatabase, arn: string): Field
       ),
     },
     MultiAZ: false,
+    NetworkType: networkType(database),
     EngineVersion: database.engineVersion,
     PubliclyAccessible: false,
     StorageType: 'gp3',
@@ -175,6 +178,7 @@ function clusterMembers(database: SeedDatabase, arn: string): Fields {
     Endpoint: database.host,
     ReaderEndpoint: database.host.replace('.cluster-', '.cluster-ro-'),
     MultiAZ: false,
+    NetworkType: networkType(database),
     Engine: database.engine,
     EngineVersion: database.engineVersion,
     Port: database.port,

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import { isIpv6 } from '../../core/cidr.ts';
 import { AwsError, type ManagedInstances, type Operations } from '../contracts.ts';
 import { paginate } from '../wire/pages.ts';
 import { optionalCount, optionalText, requiredText, structList, textList } from './members.ts';
@@ -71,9 +72,10 @@ export class InstanceRegistry {
   }
 
   #shape({ instance, registeredAt }: Registered): unknown {
+    const { instanceId, privateIp } = instance;
     const beats = Math.floor((this.#clock.now() - registeredAt) / HEARTBEAT_MS);
     return {
-      InstanceId: instance.instanceId,
+      InstanceId: instanceId,
       PingStatus: 'Online',
       LastPingDateTime: new Date(registeredAt + beats * HEARTBEAT_MS),
       AgentVersion: AGENT_VERSION,
@@ -82,9 +84,9 @@ export class InstanceRegistry {
       PlatformName: 'Amazon Linux',
       PlatformVersion: '2023',
       ResourceType: 'EC2Instance',
-      IPAddress: instance.privateIp,
-      ComputerName: `ip-${instance.privateIp.replaceAll('.', '-')}.compute.internal`,
-      SourceId: instance.instanceId,
+      IPAddress: privateIp,
+      ComputerName: `${isIpv6(privateIp) ? instanceId : `ip-${privateIp.replaceAll('.', '-')}`}.compute.internal`,
+      SourceId: instanceId,
       SourceType: 'AWS::EC2::Instance',
     };
   }

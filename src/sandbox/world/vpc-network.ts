@@ -4,7 +4,9 @@ import { MachineError, type NetworkPolicy, type SeedVpc } from '../contracts.ts'
 
 /** Where a connection starts: the network interface of a task or an instance. */
 export interface NetworkPlace {
+  /** IPv6 in a subnet that has nothing else. */
   readonly privateIp: string;
+  readonly ipv6Address?: string | undefined;
   readonly securityGroupIds: readonly string[];
 }
 
@@ -58,9 +60,8 @@ export class VpcNetwork {
   attach(item: NetworkInterface): () => void {
     if (this.#interfaces.has(item.privateIp)) return () => undefined;
     this.#interfaces.set(item.privateIp, item);
-    const names = [...item.names, privateDnsName(item.privateIp, this.#options.region)].map((name) =>
-      name.toLowerCase(),
-    );
+    const own = isIP(item.privateIp) === 4 ? [privateDnsName(item.privateIp, this.#options.region)] : [];
+    const names = [...item.names, ...own].map((name) => name.toLowerCase());
     for (const name of names) {
       const known = this.#addresses.get(name) ?? new Set();
       this.#addresses.set(name, known.add(item.privateIp));
@@ -98,7 +99,8 @@ export class VpcNetwork {
       throw new MachineError('name-not-found', `lookup ${host} on ${resolverOf(from)}:53: no such host`);
     if (addresses.some((address) => this.#isReserved(address)))
       throw new MachineError('forbidden', `Forwarding to IP address ${host} is forbidden.`);
-    return addresses;
+    // As RFC 6724 sorts them: IPv6 first for who has it, and last what there is no address of one's own for.
+    return addresses.toSorted((a, b) => preference(a, from) - preference(b, from));
   }
 
   /** Tries each address in order and fails as the last one did. Throws MachineError. */
@@ -120,12 +122,15 @@ export class VpcNetwork {
   }
 
   async #dial(address: string, port: number, from: NetworkPlace): Promise<Socket> {
-    const own = address === from.privateIp || isLoopback(address);
+    const own = address === from.privateIp || address === from.ipv6Address || isLoopback(address);
     const target = this.#interfaces.get(own ? from.privateIp : address);
     const where = `dial tcp ${address}:${port}: connect`;
     if (!own) {
+      const source = sourceFor(address, from);
+      if (source === undefined) throw new MachineError('refused', `${where}: network is unreachable`);
       // Nobody answers an address that no interface has, and security groups drop without a word: both are silence.
-      const reachable = target !== undefined && this.#options.policy.allows(from, target, port);
+      const caller = { ...from, privateIp: source };
+      const reachable = target !== undefined && this.#options.policy.allows(caller, target, port);
       if (!reachable) return this.#silence(`${where}: connection timed out`);
     }
     const ip = own ? from.privateIp : address;
@@ -165,8 +170,25 @@ export function privateDnsName(privateIp: string, region: string): string {
   return `ip-${privateIp.replaceAll('.', '-')}.${region}.compute.internal`;
 }
 
+/** `i-0123….eu-west-1.compute.internal` without IPv4. */
+export const instanceDnsName = (
+  { id, privateIp }: { readonly id: string; readonly privateIp: string | undefined },
+  region: string,
+): string =>
+  privateIp === undefined || isIP(privateIp) !== 4
+    ? `${id}.${region}.compute.internal`
+    : privateDnsName(privateIp, region);
+
+/** The address of a place from which a connection to `address` goes out; undefined = it has none of that family. */
+const sourceFor = (address: string, { privateIp, ipv6Address }: NetworkPlace): string | undefined =>
+  [privateIp, ipv6Address ?? ''].find((own) => isIP(own) === isIP(address));
+
+const preference = (address: string, from: NetworkPlace): number =>
+  sourceFor(address, from) === undefined ? 2 : isIP(address) === 6 ? 0 : 1;
+
 /** The resolver of a VPC with a /16 block, which all of the sandbox's are: base address plus two. */
 function resolverOf(from: NetworkPlace): string {
+  if (isIP(from.privateIp) === 6) return '[fd00:ec2::253]';
   const [a, b] = from.privateIp.split('.');
   return `${a ?? '10'}.${b ?? '0'}.0.2`;
 }

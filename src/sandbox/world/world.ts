@@ -6,6 +6,7 @@ import type {
   InstanceLaunch,
   NetworkPolicy,
   Seed,
+  SeedSubnet,
 } from '../contracts.ts';
 import { type ContainerMachine, createContainerMachine } from '../machines/container-machine.ts';
 import { createInstanceHost, type SandboxInstanceHost } from '../machines/instance-host.ts';
@@ -59,12 +60,16 @@ export function createWorld(options: WorldOptions): World {
     blockedTimeoutMs: options.blockedTimeoutMs ?? 1500,
   });
   for (const database of seed.databases)
-    network.attach({
-      privateIp: database.privateIp,
-      securityGroupIds: database.securityGroupIds,
-      names: [database.host],
-      listeners: new Map([[database.port, () => databases.port(database.id)]]),
-    });
+    for (const privateIp of [
+      database.privateIp,
+      ...(database.ipv6Address === undefined ? [] : [database.ipv6Address]),
+    ])
+      network.attach({
+        privateIp,
+        securityGroupIds: database.securityGroupIds,
+        names: [database.host],
+        listeners: new Map([[database.port, () => databases.port(database.id)]]),
+      });
 
   const services = new Set<ReturnType<typeof createContainerService>>();
   const machines = new Set<ContainerMachine>();
@@ -167,11 +172,17 @@ function namesOf({ service, cluster }: ContainerLaunch): readonly string[] {
 
 function placeOf(seed: Seed, subnetId: string): { readonly zone: string; readonly internet: boolean } {
   const subnet = seed.subnets.find((candidate) => candidate.id === subnetId);
-  const s3 = seed.endpoints.some((item) => item.vpcId === subnet?.vpcId && item.service === 's3');
   return {
     zone: subnet?.zone ?? `${seed.region}a`,
-    internet: subnet === undefined || subnet.route !== 'none' || s3,
+    internet: subnet === undefined || reachesDownloads(seed, subnet),
   };
+}
+
+/** What is downloaded at boot has an IPv4 name only. */
+function reachesDownloads(seed: Seed, { vpcId, route, ipv6 }: SeedSubnet): boolean {
+  if (ipv6?.dns64 === true && ipv6.nat64 === true) return true;
+  if (ipv6?.only === true) return false;
+  return route !== 'none' || seed.endpoints.some((item) => item.vpcId === vpcId && item.service === 's3');
 }
 
 function hostTools(path: string): HostTools {

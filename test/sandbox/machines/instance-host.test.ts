@@ -50,7 +50,12 @@ interface Launched {
 let nextInstance = 1;
 function launch(
   options: Partial<WorldOptions> = {},
-  of: Partial<InstanceLaunch> & { cluster?: string | undefined; expiresAt?: number; idle?: number } = {},
+  of: Partial<InstanceLaunch> & {
+    cluster?: string | undefined;
+    expiresAt?: number;
+    idle?: number;
+    ipv6?: boolean;
+  } = {},
 ): Launched {
   const world = newWorld(options);
   const instanceId = `i-${String(nextInstance++).padStart(17, '0')}`;
@@ -70,6 +75,7 @@ function launch(
       cluster: 'cluster' in of ? of.cluster : 'demo',
       expiresAt: of.expiresAt ?? FAR_FUTURE * 1000,
       idleMinutes: of.idle ?? 30,
+      ...(of.ipv6 === true ? { ipv6: { dualStackDomain: 'api.aws' } } : {}),
     }),
     region: 'eu-west-1',
     roleEnv: () => ({ AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'ASIAEXAMPLE' }),
@@ -251,6 +257,26 @@ describe('a spot interruption', () => {
     await launched.said('fargate-connect: interrupted');
     expect(launched.console()).toContain('{"action":"terminate","time":"2026-11-21T12:00:00Z"}');
     await screen.until(/AWS takes this spot instance back/);
+  });
+
+  it('reaches them over IPv6 alone, and so does the end of the lease', async () => {
+    const launched = launch(
+      { timeScale: 600 },
+      { cluster: undefined, ipv6: true, metadataOverIpv6: true, expiresAt: 1000, idle: 4 },
+    );
+    launched.metadata.tags['fargate-connect:expires-at'] = '2099-01-01T00:00:00Z';
+    launched.metadata.interruption = { action: 'terminate', time: new Date('2026-11-21T12:00:00Z') };
+    await machineOf(launched);
+    await launched.said('fargate-connect: interrupted');
+    await launched.shutdown;
+    expect(launched.console()).toContain('ending: no session for 4 minutes');
+    const asked = launched.world.instances
+      .callsOf(launched.instanceId)
+      .filter((call) => call.program === 'curl')
+      .map((call) => call.args.join(' '));
+    expect(asked).toContainEqual(expect.stringContaining('http://[fd00:ec2::254]/latest/meta-data/spot/'));
+    expect(asked).toContainEqual(expect.stringContaining('http://[fd00:ec2::254]/latest/meta-data/tags/'));
+    expect(asked.join('\n')).not.toContain('169.254');
   });
 });
 

@@ -20,6 +20,7 @@ export interface CurlOptions {
   has(fault: BootFault): boolean;
   /** The subnet has a way to S3: NAT, an internet gateway, or an S3 endpoint. */
   readonly internet: boolean;
+  readonly metadataOverIpv6: boolean;
   metadata(request: HttpRequest): HttpAnswer;
 }
 
@@ -30,7 +31,9 @@ interface CurlCall {
   readonly silent: boolean;
 }
 
+/** Amazon Linux gives itself a link-local IPv4 address where there is no other, so the first answers everywhere. */
 const METADATA_HOST = '169.254.169.254';
+const METADATA_HOST_IPV6 = '[fd00:ec2::254]';
 const PACKAGES =
   /^\/session-manager-downloads\/plugin\/([^/]+)\/(linux_arm64|linux_64bit)\/session-manager-plugin\.rpm(\.sig)?$/;
 /** What `latest` is (aws-facts §6.2). */
@@ -43,19 +46,19 @@ export function createCurl(options: CurlOptions): StandIn {
     if (parsed === undefined) return { code: 2, stderr: 'curl: no URL specified\n' };
     const { request, fail } = parsed;
     let answer: HttpAnswer;
-    if (request.url.hostname === METADATA_HOST) answer = options.metadata(request);
-    else {
+    const { hostname } = request.url;
+    if (hostname === METADATA_HOST) answer = options.metadata(request);
+    else if (hostname === METADATA_HOST_IPV6) {
+      if (!options.metadataOverIpv6)
+        return curlError(parsed, 28, `Failed to connect to ${hostname} port 80: Connection timed out`);
+      answer = options.metadata(request);
+    } else {
       if (options.has('hang')) return hang(call);
       if (request.url.protocol !== 'https:')
         return curlError(parsed, 1, `Protocol "${request.url.protocol.slice(0, -1)}" disabled`);
-      if (request.url.hostname !== 's3.amazonaws.com')
-        return curlError(parsed, 6, `Could not resolve host: ${request.url.hostname}`);
+      if (hostname !== 's3.amazonaws.com') return curlError(parsed, 6, `Could not resolve host: ${hostname}`);
       if (!options.internet)
-        return curlError(
-          parsed,
-          28,
-          `Failed to connect to ${request.url.hostname} port 443: Connection timed out`,
-        );
+        return curlError(parsed, 28, `Failed to connect to ${hostname} port 443: Connection timed out`);
       if (options.has('download-fails')) answer = { status: 503, body: 'Slow Down\n' };
       else answer = published(request.url, options.has('bad-signature'));
     }
@@ -144,6 +147,7 @@ export interface InstanceMetadata {
   readonly instanceId: string;
   readonly instanceType: string;
   readonly privateIp: string;
+  readonly ipv6Address: string | undefined;
   readonly region: string;
   readonly zone: string;
   readonly tags: Readonly<Record<string, string>>;
@@ -175,7 +179,9 @@ function metadataAt(path: string, data: InstanceMetadata): string | undefined {
     case 'meta-data/instance-type':
       return data.instanceType;
     case 'meta-data/local-ipv4':
-      return data.privateIp;
+      return data.privateIp === data.ipv6Address ? undefined : data.privateIp;
+    case 'meta-data/ipv6':
+      return data.ipv6Address;
     case 'meta-data/placement/region':
       return data.region;
     case 'meta-data/placement/availability-zone':

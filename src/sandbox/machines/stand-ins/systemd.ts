@@ -39,6 +39,8 @@ export class Systemd {
   readonly #timers = new Map<string, Timer>();
   readonly #active = new Set<string>();
   readonly #enabled = new Set<string>();
+  /** Of the manager: what every unit is started with. */
+  readonly #environment = new Map<string, string>();
   readonly #transient = new Map<string, UnitFile>();
   #stopped = false;
   #nextTransient = 1;
@@ -64,6 +66,10 @@ export class Systemd {
     const [verb = '', ...names] = words;
     const units = names.map((name) => (name.includes('.') ? name : `${name}.service`));
     if (verb === 'daemon-reload' || verb === 'reset-failed') return { code: 0 };
+    if (verb === 'set-environment') {
+      for (const [name, value] of names.map(assignment)) this.#environment.set(name, value);
+      return { code: 0 };
+    }
     const unknown = units.find((unit) => !this.#exists(unit));
     if (unknown !== undefined && verb !== 'is-active' && verb !== 'is-enabled')
       return { code: 5, stderr: `Failed to ${verb} ${unknown}: Unit ${unknown} not found.\n` };
@@ -178,7 +184,8 @@ export class Systemd {
       cwd: this.#options.root,
       env: {
         ...this.#options.environment(),
-        ...Object.fromEntries(assigned.map((word) => word.split(/=(.*)/s))),
+        ...Object.fromEntries(this.#environment),
+        ...Object.fromEntries(assigned.map(assignment)),
       },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
@@ -277,6 +284,12 @@ export class Systemd {
     if (this.#stopped) return;
     appendFileSync(join(this.#options.root, 'var/log/journal.log'), `${unit}: ${text}`);
   }
+}
+
+/** `NAME=VALUE` */
+function assignment(word: string): readonly [name: string, value: string] {
+  const [name = '', value = ''] = word.split(/=(.*)/s);
+  return [name, value];
 }
 
 function timerDirective(option: string): string {
