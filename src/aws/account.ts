@@ -1,4 +1,4 @@
-import type { DatabasesPort, EcsPort, KmsPort, SsmPort, UpgradeSigner } from '../connect/ports.ts';
+import type { Database, DatabasesPort, EcsPort, KmsPort, SsmPort, UpgradeSigner } from '../connect/ports.ts';
 import type {
   Ec2Port,
   IamPort,
@@ -7,6 +7,16 @@ import type {
   NodesPort,
   SimulatorPort,
 } from '../provision/ports.ts';
+
+/** With what only matters to who is about to choose a network. */
+export interface RdsDatabase extends Database {
+  /** It answers over IPv6 too: network type DUAL. */
+  readonly ipv6: boolean;
+}
+
+export interface RdsPort extends DatabasesPort {
+  databases(): Promise<readonly RdsDatabase[]>;
+}
 
 /** One set of credentials and one region; each port loads its SDK client on first use. */
 export interface AwsAccount {
@@ -17,7 +27,7 @@ export interface AwsAccount {
   credentialEnv(): Promise<Readonly<Record<string, string>>>;
   ecs(): Promise<EcsPort>;
   ssm(): Promise<SsmPort>;
-  databases(): Promise<DatabasesPort>;
+  databases(): Promise<RdsPort>;
   kms(): Promise<KmsPort>;
   signer(): Promise<UpgradeSigner>;
   ec2(): Promise<Ec2Port>;

@@ -6,14 +6,15 @@ import {
   type DBInstance,
 } from '@aws-sdk/client-rds';
 
-import type { Database, DatabasesPort } from '../connect/ports.ts';
+import type { Database } from '../connect/ports.ts';
+import type { RdsDatabase, RdsPort } from './account.ts';
 import type { ClientConfig } from './client-config.ts';
 import { mapped } from './errors.ts';
 
 const RECORDS_PER_PAGE = 100;
 
 /** RDS and Aurora. Neptune and DocumentDB come through the same API and are left out (aws-facts §8). */
-export function createDatabasesPort(config: ClientConfig): DatabasesPort {
+export function createDatabasesPort(config: ClientConfig): RdsPort {
   const client = new RDSClient(config);
 
   async function instances(): Promise<readonly DBInstance[]> {
@@ -69,7 +70,7 @@ const isSql = (engine: string | undefined): boolean =>
 
 type Endpoint = Database['endpoints'][number];
 
-function clusterToDatabase(cluster: DBCluster, members: readonly DBInstance[]): Database {
+function clusterToDatabase(cluster: DBCluster, members: readonly DBInstance[]): RdsDatabase {
   const port = cluster.Port ?? 0;
   const at = (role: Endpoint['role'], host: string | undefined): readonly Endpoint[] =>
     host === undefined || host === '' ? [] : [{ role, host, port }];
@@ -92,10 +93,11 @@ function clusterToDatabase(cluster: DBCluster, members: readonly DBInstance[]): 
     iamAuthentication: cluster.IAMDatabaseAuthenticationEnabled ?? false,
     publiclyAccessible:
       cluster.PubliclyAccessible ?? members.some((each) => each.PubliclyAccessible === true),
+    ipv6: cluster.NetworkType === 'DUAL',
   };
 }
 
-function instanceToDatabase(instance: DBInstance): Database {
+function instanceToDatabase(instance: DBInstance): RdsDatabase {
   return {
     id: instance.DBInstanceIdentifier ?? '',
     kind: 'instance',
@@ -108,6 +110,7 @@ function instanceToDatabase(instance: DBInstance): Database {
     securityGroups: groupIds(instance.VpcSecurityGroups),
     iamAuthentication: instance.IAMDatabaseAuthenticationEnabled ?? false,
     publiclyAccessible: instance.PubliclyAccessible ?? false,
+    ipv6: instance.NetworkType === 'DUAL',
   };
 }
 

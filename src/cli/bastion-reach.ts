@@ -1,7 +1,7 @@
-import type { AwsAccount } from '../aws/account.ts';
+import type { AwsAccount, RdsDatabase } from '../aws/account.ts';
 import type { Database } from '../connect/ports.ts';
 import { failed, noMatch } from '../core/errors.ts';
-import type { NetworkChoice } from '../provision/network.ts';
+import { hasIpv4, type NetworkChoice } from '../provision/network.ts';
 import type { SecurityGroup } from '../provision/ports.ts';
 import type { DatabaseAccess } from '../provision/spec.ts';
 import type { UpOptions } from './commands/up.ts';
@@ -13,7 +13,7 @@ export interface Reach {
   readonly clientGroups: readonly SecurityGroup[];
 }
 
-/** Throws `database-not-found`, `database-elsewhere`, `security-group-not-found`. */
+/** Throws `database-not-found`, `database-elsewhere`, `database-ipv4-only`, `security-group-not-found`. */
 export async function gatherReach(
   options: UpOptions,
   network: NetworkChoice,
@@ -41,12 +41,12 @@ export async function gatherReach(
   };
 }
 
-/** RDS is asked only when a database was named. Throws `database-not-found`, `database-elsewhere`. */
+/** RDS is asked only when a database was named. Throws `database-not-found`, `database-elsewhere`, `database-ipv4-only`. */
 async function askedDatabases(
   options: UpOptions,
   network: NetworkChoice,
   account: AwsAccount,
-): Promise<readonly Database[]> {
+): Promise<readonly RdsDatabase[]> {
   const asked = [...new Set([...options.databases, ...options.allowDatabases])];
   if (asked.length === 0) return [];
   const listed = await (await account.databases()).databases();
@@ -69,7 +69,22 @@ async function askedDatabases(
       },
     );
   }
+  const deaf = hasIpv4(network) ? undefined : wanted.find((database) => !database.ipv6);
+  if (deaf !== undefined) throw ipv4Only(deaf, network);
   return wanted;
+}
+
+/** NAT64 is no way to it: it would see the NAT gateway's address, and no group. */
+function ipv4Only({ id, kind }: Database, network: NetworkChoice): Error {
+  const [other] = network.considered.filter(({ subnet, way }) => subnet.cidr !== undefined && way !== 'none');
+  const where = network.subnets.map((subnet) => subnet.id).join(', ');
+  return failed('database-ipv4-only', `database ${id} has IPv4 only, the bastion in ${where} has none`, {
+    hints: [
+      ...(other === undefined ? [] : [`fargate-connect up --subnet ${other.subnet.id} --db ${id}`]),
+      `aws rds modify-db-${kind} --db-${kind}-identifier ${id} --network-type DUAL --apply-immediately   # where its subnets have IPv6`,
+    ],
+    details: { database: id, subnets: network.subnets.map((subnet) => subnet.id) },
+  });
 }
 
 function accessOf(

@@ -109,6 +109,7 @@ export function writeDryRun(facts: UpFacts, context: CommandContext): void {
           vpc: spec.network.vpcId,
           subnets: spec.network.subnets.map((subnet) => subnet.id),
           publicIp: spec.network.publicIp,
+          stack: spec.network.stack,
           reason: spec.network.reason,
           considered: spec.network.considered.map((report) => ({
             subnet: report.subnet.id,

@@ -25,7 +25,7 @@ export function cloudFormation(bastion: ExportedBastion): Json {
       VpcId: parameter('AWS::EC2::VPC::Id', 'VPC of the bastion', defaults.vpc),
       SubnetId: parameter(
         'AWS::EC2::Subnet::Id',
-        'Where the launch command puts it; further subnets are further Overrides',
+        'Where the launch command puts it, with a way out over IPv4; further subnets are further Overrides',
         defaults.subnet,
       ),
       PublicIp: {

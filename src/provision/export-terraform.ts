@@ -28,7 +28,7 @@ export function terraform(bastion: ExportedBastion): Json {
     variable: {
       vpc_id: variable('VPC of the bastion', 'string', bastion.defaults.vpc),
       subnet_id: variable(
-        'where the launch command puts it; further subnets are further Overrides',
+        'where the launch command puts it, with a way out over IPv4; further subnets are further Overrides',
         'string',
         bastion.defaults.subnet,
       ),

@@ -1,0 +1,241 @@
+import { DescribeInstancesCommand, DescribeSecurityGroupsCommand } from '@aws-sdk/client-ec2';
+import { execa } from 'execa';
+import pg from 'pg';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { GROUP, SEED_ENDPOINTS, SUBNET, VPC } from '../../../src/sandbox/world/seed-network.ts';
+import { FakeSignals } from '../../support/fake-deps.ts';
+import { ipv6Seed, SUBNET_OF } from '../../support/ipv6-seed.ts';
+import { sandboxClients } from '../../support/sandbox-clients.ts';
+import { testSandbox } from '../../support/test-sandbox.ts';
+import { cli, type CliOutcome } from './cli-in-process.ts';
+
+/** Bastions whose way out is IPv6, from `up` to `down`, with the user data that they really run. */
+
+const installed = await execa('aws', ['--version'], { reject: false });
+if (installed.failed) process.stderr.write('skipped: the official aws CLI is not on PATH\n');
+
+const sandbox = testSandbox({ seed: ipv6Seed() });
+/** Endpoints as they usually are, in the VPC of all the ways. */
+const shadowed = testSandbox({
+  seed: {
+    ...ipv6Seed(),
+    endpoints: SEED_ENDPOINTS.map((endpoint) => ({
+      ...endpoint,
+      vpcId: VPC.main,
+      subnetIds: [SUBNET.mainPrivateA],
+      securityGroupIds: [GROUP.loadBalancer],
+    })),
+  },
+});
+const run = (...args: readonly string[]): Promise<CliOutcome> => cli(args, { env: sandbox().env });
+const TUNNEL = ['up', '--tunnel-only', '--json'] as const;
+const ORDERS_HOST = 'orders-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com';
+const BILLING_HOST = 'billing-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com';
+
+afterEach(() => run('down', '--all', '--yes', '--force'));
+
+async function up(...args: readonly string[]): Promise<string> {
+  const outcome = await run(...args, '--yes');
+  expect([outcome.status, outcome.stderr]).toEqual([0, outcome.stderr]);
+  const { instanceId, ready } = JSON.parse(outcome.stdout) as { instanceId: string; ready: boolean };
+  expect(ready).toBe(!args.includes('--no-wait'));
+  return instanceId;
+}
+
+const agentConfig = (): Promise<CliOutcome> =>
+  run('shell', '--', 'sh', '-c', 'cat "$FC_ROOT/etc/amazon/ssm/amazon-ssm-agent.json"');
+
+/** What a query through the bastion answers, or what the forward says of the failure. */
+async function select(host: string, name: string): Promise<string> {
+  const signals = new FakeSignals();
+  let answer = '';
+  const query = async (port: number): Promise<void> => {
+    const client = new pg.Client({
+      host: '127.0.0.1',
+      port,
+      user: name,
+      password: `${name}-sandbox-only`,
+      database: name,
+    });
+    client.on('error', () => undefined);
+    await client.connect();
+    const { rows } = await client.query<{ name: string }>('SELECT current_database() AS name');
+    answer = rows[0]?.name ?? '';
+    await client.end();
+  };
+  let asked: Promise<void> | undefined;
+  await cli(['forward', '-L', `0:${host}:5432`, '--via', 'bastion', '--json'], {
+    env: sandbox().env,
+    signals,
+    onStdout: (text) => {
+      const port = /"local":\{[^}]*"port":(\d+)/.exec(text)?.[1];
+      if (port !== undefined)
+        asked ??= query(Number(port))
+          .catch((error: unknown) => {
+            answer = `failed: ${String(error)}`;
+          })
+          .finally(() => signals.raise('SIGINT'));
+    },
+  });
+  await asked;
+  return answer;
+}
+
+describe('up, work, down', () => {
+  it('behind NAT64: everything by its usual name, installations too', async () => {
+    const before = sandbox().snapshot();
+    await up('up', '--cluster', 'demo', '--subnet', SUBNET_OF.nat64, '--json');
+    expect(await agentConfig()).toMatchObject({ status: 1, stdout: '' });
+    const script = 'ecs_connect.sh orders-api app echo from-the-task';
+    expect((await run('shell', '--', 'sh', '-c', script)).stdout).toContain('from-the-task');
+    expect((await run('down', '--yes')).status).toBe(0);
+    expect(sandbox().snapshot()).toBe(before);
+  });
+
+  it('behind NAT64, where endpoints without IPv6 hold the names: through the NAT gateway to them', async () => {
+    const { env } = shadowed();
+    const before = shadowed().snapshot();
+    const made = await cli([...TUNNEL, '--subnet', SUBNET_OF.nat64, '--yes'], { env });
+    expect(JSON.parse(made.stdout)).toMatchObject({ ready: true });
+    expect((await cli(['down', '--yes'], { env })).status).toBe(0);
+    expect(shadowed().snapshot()).toBe(before);
+    const refused = await cli([...TUNNEL, '--subnet', SUBNET_OF.egressOnly, '--yes'], { env });
+    expect(refused.stderr).toContain('(ssm) answers over IPv4 only: make it dual-stack');
+  });
+
+  it.each([
+    ['an egress-only gateway', SUBNET_OF.egressOnly, 'egress-only', 'private'],
+    ['an internet gateway', SUBNET_OF.internet, 'ipv6-internet-gateway', 'public'],
+    ['dual-stack endpoints', SUBNET_OF.endpoints, 'ipv6-endpoints', 'private'],
+  ])('through %s: the agent is told dual-stack names', async (_, subnet, way, exposure) => {
+    const before = sandbox().snapshot();
+    const dry = await run(...TUNNEL, '--subnet', subnet, '--dry-run');
+    const { network } = JSON.parse(dry.stdout) as { network: Record<string, unknown> };
+    expect(network).toMatchObject({ subnets: [subnet], publicIp: false, stack: 'ipv6' });
+    expect(network['reason']).toMatch(
+      new RegExp(`^${exposure}, over IPv6 through .* dual-stack names of AWS`),
+    );
+    expect(network['considered']).toContainEqual(expect.objectContaining({ subnet, way }));
+
+    const instanceId = await up(...TUNNEL, '--subnet', subnet);
+    expect((await agentConfig()).stdout).toContain('"https://ssmmessages.eu-west-1.api.aws"');
+    const { ec2 } = sandboxClients(sandbox().env);
+    const described = await ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] }));
+    const instance = described.Reservations?.[0]?.Instances?.[0];
+    expect(instance).toMatchObject({
+      SubnetId: subnet,
+      Ipv6Address: expect.stringMatching(/^2600:1f18:/) as unknown,
+      MetadataOptions: { HttpTokens: 'required', HttpProtocolIpv6: 'enabled' },
+    });
+    expect([instance?.PrivateIpAddress, instance?.PublicIpAddress]).toEqual([undefined, undefined]);
+    const GroupIds = (instance?.SecurityGroups ?? []).flatMap((group) => group.GroupId ?? []);
+    const { SecurityGroups } = await ec2.send(new DescribeSecurityGroupsCommand({ GroupIds }));
+    expect(SecurityGroups).toMatchObject([
+      { IpPermissions: [], IpPermissionsEgress: [{ FromPort: 443, ToPort: 443, IpRanges: [] }] },
+    ]);
+    expect((await run('down', '--yes')).status).toBe(0);
+    expect(sandbox().snapshot()).toBe(before);
+  });
+
+  it('a database with IPv6 is reached, one without is refused before anything is made', async () => {
+    const before = sandbox().snapshot();
+    const refused = await run(...TUNNEL, '--subnet', SUBNET_OF.egressOnly, '--db', 'orders-db', '--yes');
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain('database-ipv4-only');
+    expect(refused.stderr).toContain('--network-type DUAL');
+    expect(sandbox().snapshot()).toBe(before);
+    await up(...TUNNEL, '--subnet', SUBNET_OF.egressOnly, '--allow-db', 'billing-db');
+    expect(await select(BILLING_HOST, 'billing')).toBe('billing');
+    expect(await select(ORDERS_HOST, 'orders')).toMatch(/^failed: /);
+    expect((await run('down', '--yes')).status).toBe(0);
+    expect(sandbox().snapshot()).toBe(before);
+  });
+
+  it('a dual-stack subnet without NAT: AWS over IPv6, databases over IPv4', async () => {
+    const before = sandbox().snapshot();
+    await up(...TUNNEL, '--subnet', SUBNET_OF.dualStack, '--db', 'orders-db');
+    expect(await select(ORDERS_HOST, 'orders')).toBe('orders');
+    expect((await run('down', '--yes')).status).toBe(0);
+    expect(sandbox().snapshot()).toBe(before);
+  });
+});
+
+describe('what is missing is said before anything is made', () => {
+  it.each([
+    ['no way at all', [...TUNNEL, '--subnet', SUBNET_OF.nowhere], 'no route for ::/0'],
+    [
+      'tunnels only',
+      ['up', '--cluster', 'demo', '--subnet', SUBNET_OF.egressOnly, '--json'],
+      'fargate-connect up --tunnel-only',
+    ],
+  ])('%s', async (_, args, text) => {
+    const before = sandbox().snapshot();
+    const outcome = await run(...args, '--yes');
+    expect([outcome.status, outcome.stdout]).toEqual([1, '']);
+    expect(outcome.stderr).toContain('no-way-out');
+    expect(outcome.stderr).toContain(text);
+    expect(outcome.stderr).toContain('DNS64');
+    expect(sandbox().snapshot()).toBe(before);
+  });
+
+  it('where IPv4 is there, IPv6-only subnets are left aside, and that is said', async () => {
+    const outcome = await run('up', '--cluster', 'demo', '--dry-run', '--vpc', 'vpc-0a1b2c3d4e5f60001');
+    expect(outcome.stdout).toContain('subnets without IPv4 are left aside');
+  });
+});
+
+describe.skipIf(installed.failed)('the official AWS CLI', () => {
+  async function aws(...args: readonly string[]): Promise<unknown> {
+    const env = { ...sandbox().env, AWS_PAGER: '', AWS_CONFIG_FILE: '/dev/null' };
+    const { stdout } = await execa('aws', ['ec2', ...args, '--output', 'json'], { env });
+    return JSON.parse(stdout) as unknown;
+  }
+
+  it('sees the same: subnets, routes, endpoints, the instance', async () => {
+    const instanceId = await up(...TUNNEL, '--subnet', SUBNET_OF.nat64, '--no-wait');
+    const [subnet] = (await aws(
+      'describe-subnets',
+      '--subnet-ids',
+      SUBNET_OF.nat64,
+      '--query',
+      'Subnets[].[Ipv6Native,EnableDns64,CidrBlock,Ipv6CidrBlockAssociationSet[0].Ipv6CidrBlock]',
+    )) as unknown[];
+    expect(subnet).toEqual([true, true, null, '2600:1f18:1:1::/64']);
+    const query = 'RouteTables[].Routes[].[DestinationIpv6CidrBlock,NatGatewayId,GatewayId]';
+    const filter = `Name=association.subnet-id,Values=${SUBNET_OF.nat64}`;
+    expect(await aws('describe-route-tables', '--filters', filter, '--query', query)).toEqual([
+      [null, null, 'local'],
+      ['2600:1f18:1::/56', null, 'local'],
+      ['64:ff9b::/96', expect.stringMatching(/^nat-/) as unknown, null],
+    ]);
+    expect(
+      await aws('describe-instances', '--instance-ids', instanceId, '--query', 'Reservations[].Instances[]'),
+    ).toMatchObject([
+      {
+        Ipv6Address: '2600:1f18:1:1::1000',
+        PrivateDnsName: `${instanceId}.eu-west-1.compute.internal`,
+        NetworkInterfaces: [
+          { Ipv6Addresses: [{ Ipv6Address: '2600:1f18:1:1::1000' }], PrivateIpAddresses: [] },
+        ],
+      },
+    ]);
+    expect(
+      await aws(
+        'describe-vpc-endpoints',
+        '--query',
+        'VpcEndpoints[].[IpAddressType,DnsOptions.DnsRecordIpType]',
+      ),
+    ).toEqual([
+      ['dualstack', 'dualstack'],
+      ['dualstack', 'dualstack'],
+    ]);
+    expect(
+      await aws(
+        'describe-egress-only-internet-gateways',
+        '--query',
+        'EgressOnlyInternetGateways[].Attachments[0].State',
+      ),
+    ).toEqual(['attached']);
+  });
+});
