@@ -1,9 +1,11 @@
+import { isIpv6 } from '../core/cidr.ts';
 import { failed, usage } from '../core/errors.ts';
 import { describeRule, egressChanges, wantedEgress } from './egress.ts';
 import { iamNames } from './iam-names.ts';
 import { type Foreign, type Inventory, standing } from './inventory.ts';
 import { leaseOf } from './lease.ts';
 import { commonName, TAG } from './names.ts';
+import { hasIpv4 } from './network.ts';
 import { type Plan, type PlanStep, type PlanWarning, type ResourceKind, step } from './plan.ts';
 import { admissionOf, reachWarnings } from './reach.ts';
 import { canonicalJson } from './policy-documents.ts';
@@ -136,12 +138,17 @@ function refuseDifferent(instance: Instance, spec: BastionSpec): void {
 function keptWarnings(kept: Instance, spec: BastionSpec): readonly PlanWarning[] {
   const { asked } = spec;
   const idle = leaseOf(kept).idleMinutes;
+  const reaches = spec.databases.length + spec.egressPorts.length;
   const stays: readonly (readonly [boolean, string])[] = [
     [spec.market === 'on-demand' && kept.market === 'spot', 'it runs as spot, whatever --on-demand says'],
     [asked.types && !spec.types.includes(kept.type), `it is a ${kept.type}, whatever --type says`],
     [
       asked.subnets && !spec.network.subnets.some((subnet) => subnet.id === kept.subnetId),
       `it lives in ${kept.subnetId}, whatever --subnet says`,
+    ],
+    [
+      isIpv6(kept.privateIp ?? '') && hasIpv4(spec.network) && reaches > 0,
+      `it has IPv6 alone in ${kept.subnetId}, and does not reach what has none`,
     ],
     [
       asked.idle && idle !== undefined && idle !== spec.idleMinutes,

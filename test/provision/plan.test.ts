@@ -359,6 +359,13 @@ describe('what a running bastion cannot become', () => {
   ] as const)('%s is said', (_what, change, text) => {
     expect(warnings(change)).toEqual([expect.stringContaining(`bastion default is kept: ${text}`)]);
   });
+  it('one without IPv4 does not reach everything', () => {
+    const inventory = { ...full, instances: [sampleInstance({ privateIp: '2600:1f18:1:1::9' })] };
+    const said = (change: Partial<BastionSpec>): readonly string[] =>
+      planUp(inventory, sampleSpec(change), 'new', NOW).warnings.map(({ message }) => message);
+    expect(said({})).toEqual([expect.stringContaining('it has IPv6 alone in subnet-1, and does not reach')]);
+    expect(said({ databases: [] })).toEqual([]);
+  });
   it('nothing is said of what was not asked for, or is so', () => {
     expect(warnings({ types: ['t3.micro'], network: elsewhere, idleMinutes: 60 })).toEqual([]);
     expect(warnings({ asked })).toEqual([]);

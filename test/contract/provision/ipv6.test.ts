@@ -1,7 +1,8 @@
 import { DescribeInstancesCommand, DescribeSecurityGroupsCommand } from '@aws-sdk/client-ec2';
+import { CreatePolicyCommand } from '@aws-sdk/client-iam';
 import { execa } from 'execa';
 import pg from 'pg';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { GROUP, SEED_ENDPOINTS, SUBNET, VPC } from '../../../src/sandbox/world/seed-network.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
@@ -9,6 +10,7 @@ import { ipv6Seed, SUBNET_OF } from '../../support/ipv6-seed.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome } from './cli-in-process.ts';
+import { shippedDocument } from './grants.ts';
 
 /** Bastions whose way out is IPv6, from `up` to `down`, with the user data that they really run. */
 
@@ -33,6 +35,17 @@ const TUNNEL = ['up', '--tunnel-only', '--json'] as const;
 const ORDERS_HOST = 'orders-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com';
 const BILLING_HOST = 'billing-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com';
 
+const WHERE = { bastion: '*', cluster: 'demo', vpc: '*' };
+const OPERATOR = [shippedDocument('operator-ec2', WHERE), shippedDocument('operator-iam', WHERE)];
+beforeAll(() =>
+  sandboxClients(sandbox().env).iam.send(
+    new CreatePolicyCommand({
+      PolicyName: 'fargate-connect-bastion-boundary',
+      Path: '/fargate-connect/',
+      PolicyDocument: JSON.stringify(shippedDocument('bastion-boundary', WHERE)),
+    }),
+  ),
+);
 afterEach(() => run('down', '--all', '--yes', '--force'));
 
 async function up(...args: readonly string[]): Promise<string> {
@@ -118,7 +131,11 @@ describe('up, work, down', () => {
     );
     expect(network['considered']).toContainEqual(expect.objectContaining({ subnet, way }));
 
-    const instanceId = await up(...TUNNEL, '--subnet', subnet);
+    // With no more rights than the shipped documents give.
+    const env = sandbox().createPrincipal({ userName: `operator-${way}`, policies: OPERATOR });
+    const made = await cli([...TUNNEL, '--subnet', subnet, '--yes'], { env });
+    expect([made.status, made.stderr]).toEqual([0, made.stderr]);
+    const { instanceId } = JSON.parse(made.stdout) as { instanceId: string };
     expect((await agentConfig()).stdout).toContain('"https://ssmmessages.eu-west-1.api.aws"');
     const { ec2 } = sandboxClients(sandbox().env);
     const described = await ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] }));
