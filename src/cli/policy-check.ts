@@ -14,7 +14,7 @@ import type { PolicyKindName, PrintedPolicy } from '../provision/policy-kinds.ts
 import type { SimulatorPort } from '../provision/ports.ts';
 import { parsePrincipal, type Principal } from '../provision/principal.ts';
 import { trustFindings } from '../provision/trust-check.ts';
-import { renderTable } from '../ui/table.ts';
+import { type Column, renderTable } from '../ui/table.ts';
 import type { CommandContext } from './context.ts';
 
 /** `policy KIND --check PRINCIPAL`: whether somebody has what the document grants, by IAM's own word. */
@@ -158,39 +158,42 @@ function tell(kind: PolicyKindName, { arn, findings, notAsked }: Checked, contex
   if (settings.output === 'json') {
     const result = { kind, principal: arn, complete: wrong.length === 0, points: rowsOf(findings), notAsked };
     terminal.stdout.write(`${JSON.stringify(result)}\n`);
-  } else {
-    const width = terminal.stdoutIsTty ? terminal.size().columns : undefined;
-    if (wrong.length > 0)
-      terminal.stdout.write(
-        renderTable(COLUMNS, rowsOf(wrong).map(cellsOf), { color: settings.color, width }),
-      );
-    const skipped =
-      notAsked.length === 0
-        ? ''
-        : `; ${notAsked.length} patterns were not asked, IAM simulates none: ${namesOf(notAsked)}`;
-    terminal.stdout.write(
-      `${kind}: ${findings.length - wrong.length} of ${findings.length} points hold for ${arn}${skipped}\n`,
-    );
+    return;
   }
+  if (wrong.length > 0) writeTable(rowsOf(wrong), context);
+  const held = `${findings.length - wrong.length} of ${findings.length} points hold for ${arn}`;
+  const left =
+    notAsked.length === 0
+      ? ''
+      : `; ${notAsked.length} patterns were not asked, IAM simulates none: ${namesOf(notAsked)}`;
+  terminal.stdout.write(`${kind}: ${held}${left}\n`);
 }
 
-const COLUMNS = [
-  'statement',
-  'action',
-  { title: 'resources', shrink: true },
-  { title: 'when', shrink: true },
-  'verdict',
-] as const;
-
-const cellsOf = ({ statement, action, resources, when, verdict, missingContext }: Row): readonly string[] => [
-  statement,
-  action,
-  resources.join(' '),
-  Object.entries(when)
-    .map(([key, values]) => `${key}=${values.join()}`)
-    .join(' '),
-  WORDS[verdict] + (missingContext.length === 0 ? '' : ` without ${missingContext.join(', ')}`),
+const COLUMNS: readonly (Column & { readonly cell: (row: Row) => string })[] = [
+  { title: 'statement', cell: ({ statement }) => statement },
+  { title: 'action', cell: ({ action }) => action },
+  { title: 'resources', shrink: true, cell: ({ resources }) => resources.join(' ') },
+  {
+    title: 'when',
+    shrink: true,
+    cell: ({ when }) =>
+      Object.entries(when)
+        .map(([key, values]) => `${key}=${values.join()}`)
+        .join(' '),
+  },
+  {
+    title: 'verdict',
+    cell: ({ verdict, missingContext }) =>
+      WORDS[verdict] + (missingContext.length === 0 ? '' : ` without ${missingContext.join(', ')}`),
+  },
 ];
+
+function writeTable(rows: readonly Row[], { terminal, settings }: CommandContext): void {
+  const width = terminal.stdoutIsTty ? terminal.size().columns : undefined;
+  const columns = COLUMNS.filter(({ cell }) => rows.some((row) => cell(row) !== ''));
+  const cells = rows.map((row) => columns.map(({ cell }) => cell(row)));
+  terminal.stdout.write(renderTable(columns, cells, { color: settings.color, width }));
+}
 
 const namesOf = (items: readonly { readonly action: string }[]): string =>
   [...new Set(items.map(({ action }) => action))].join(', ');

@@ -202,6 +202,21 @@ describe('whoever it is', () => {
 });
 
 describe('on the command line', () => {
+  it('a table has what is wrong alone, and only the columns that say something', async () => {
+    const task = shippedDocument('task-role', {});
+    const lacking = without(task, { sid: 'EcsExecChannels', action: 'ssmmessages:CreateControlChannel' });
+    const principal = user([lacking]);
+    const { stdout } = await check('task-role', [], principal);
+    expect(stdout.split('\n')).toEqual([
+      'STATEMENT        ACTION                            RESOURCES  VERDICT',
+      'EcsExecChannels  ssmmessages:CreateControlChannel  *          not granted',
+      `task-role: 3 of 4 points hold for arn:aws:iam::${ACCOUNT}:${principal}`,
+      '',
+    ]);
+    const exec = await check('exec', flagsOf('exec'), user([]));
+    expect(exec.stdout.split('\n')[0]).toMatch(/^STATEMENT +ACTION +RESOURCES +WHEN +VERDICT$/);
+  });
+
   it('--json has every point, in a documented shape', async () => {
     const document = provedDocument('bastion-boundary');
     const flags = [...flagsOf('bastion-boundary'), '--json'];
