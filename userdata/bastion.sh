@@ -128,7 +128,7 @@ check_agent() {
     for ((i = 0; i < 10; i++)); do
       news=$(tail -c "+$((seen + 1))" "$log" 2>/dev/null) || news=''
       if [[ $news == *'Set up control channel successfully'* ]]; then return; fi
-      refused=$(sed -nE 's/.*(User: [^ ]+ is not authorized to perform: (ssm:UpdateInstanceInformation|ssmmessages:[A-Za-z]+)).*/\1/p' <<<"$news" | tail -n 1)
+      refused=$(sed -nE 's/.*(User: [^ ]+ is not authorized to perform: (ssm:UpdateInstanceInformation|ssmmessages:[A-Za-z]+)|EC2 cannot assume the role [^ ]*[^ .]).*/\1/p' <<<"$news" | tail -n 1)
       if [[ -z $refused && $news == *'Failed to dial websocket, status: 403'* ]]; then
         refused='not authorized to perform: ssmmessages:OpenControlChannel'
       fi

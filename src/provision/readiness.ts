@@ -5,6 +5,7 @@ import type { Report } from '../core/events.ts';
 import { standing } from './inventory.ts';
 import { TAG } from './names.ts';
 import type { Ec2Port, Instance, NodesPort } from './ports.ts';
+import { roleUntrusted } from './role-trust.ts';
 
 /** From "launched" to "a session can start", or the reason why not. */
 
@@ -52,7 +53,7 @@ export function bootVerdict(consoleOutput: string): BootVerdict {
 /**
  * Waits until the instance runs, its agent is online and its boot script is done. When two `up` launched at once, the
  * older instance stays and the other one is ended; the one that stays is returned.
- * Throws `instance-ended`, `boot-failed`, `agent-denied`, `agent-not-online`.
+ * Throws `instance-ended`, `boot-failed`, `agent-denied`, `role-untrusted`, `agent-not-online`.
  */
 export async function waitUntilReady(options: ReadinessOptions, deps: ReadinessDeps): Promise<Instance> {
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
@@ -172,11 +173,19 @@ async function readVerdict(instanceId: string, deps: ReadinessDeps): Promise<Boo
 
 /** What userdata/bastion.sh found in the agent's log. */
 const AGENT_REFUSED = /^agent refused: .*not authorized to perform: ([a-z-]+:[A-Za-z]+)/;
+/** Its metadata hold that instead of credentials (AWS: troubleshooting IAM and EC2, AssumeRoleUnauthorizedAccess). */
+const ROLE_UNTRUSTED = /^agent refused: EC2 cannot assume the role (\S+)/;
 
 function bootFailed(options: ReadinessOptions, reason: string): ToolError {
   const { instanceId, name } = options;
   const action = AGENT_REFUSED.exec(reason)?.[1];
   if (action !== undefined) return agentDenied(options, action, reason);
+  const untrusted = ROLE_UNTRUSTED.exec(reason)?.[1];
+  if (untrusted !== undefined)
+    return roleUntrusted(untrusted, [
+      'fargate-connect policy bastion-trust   # the role must trust so, and its conditions must let this account',
+      `fargate-connect down --name ${name}   # then up again: a refused agent sleeps for half an hour`,
+    ]);
   return failed('boot-failed', `the bastion's boot script failed: ${reason}`, {
     hints: [
       `aws ec2 get-console-output --latest --output text --instance-id ${instanceId}   # all of it`,

@@ -1,4 +1,4 @@
-import { access } from '../core/errors.ts';
+import { access, type ToolError } from '../core/errors.ts';
 import { trustFindings } from './trust-check.ts';
 
 /** Whether EC2 gets a role's credentials at all: the agent of an instance without them is silent. */
@@ -20,9 +20,12 @@ export function checkTrust(role: string, trust: string | undefined, remedies: re
     ({ verdict, missingContext }) => verdict === 'allowed' || missingContext.length > 0,
   );
   if (mayWork) return;
-  throw access(
+  throw roleUntrusted(role, remedies);
+}
+
+export const roleUntrusted = (role: string, remedies: readonly string[]): ToolError =>
+  access(
     'role-untrusted',
     `EC2 may not call ${ACTION} for role ${role}: its trust policy does not let ec2.amazonaws.com`,
     { hints: remedies, details: { role, action: ACTION } },
   );
-}

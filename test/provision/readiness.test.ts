@@ -120,6 +120,20 @@ describe('waiting for a bastion', () => {
     });
   });
 
+  it('a role that EC2 may not assume is a matter of its trust policy', async () => {
+    const { result } = await wait({
+      instances: [instance('i-1')],
+      nodes: () => [],
+      console: () => 'fargate-connect: FAILED agent refused: EC2 cannot assume the role ops\r\n',
+    });
+    expect(result).toMatchObject({
+      code: 'role-untrusted',
+      exitStatus: 4,
+      message: expect.stringContaining('sts:AssumeRole for role ops') as string,
+      hints: expect.arrayContaining([expect.stringContaining('policy bastion-trust ')]) as unknown,
+    });
+  });
+
   it('an agent that is online without a control channel is noticed, for tunnels too', async () => {
     const { result } = await wait({
       instances: [instance('i-1')],

@@ -223,6 +223,17 @@ describe('the boot of a bastion', () => {
       expect(restarts()).toBe(2);
     });
 
+    it.each(['https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html.', ''])(
+      'a role that EC2 may not assume (%j)',
+      async (rest) => {
+        const log = `2026-11-21 10:00:00.0000 WARN EC2RoleProvider Failed to connect to Systems Manager with instance profile role credentials. Err: retrieved credentials failed to report to ssm. Error: AssumeRoleUnauthorizedAccess: EC2 cannot assume the role my.ops.  Please see documentation at ${rest}\n`;
+        agent(log, log);
+        expect((await boot(undefined)).code).toBe(1);
+        expect(verdict()).toBe('fargate-connect: FAILED agent refused: EC2 cannot assume the role my.ops');
+        expect(restarts()).toBe(2);
+      },
+    );
+
     it('a role that AWS knows only after a while', async () => {
       agent(refusal('ssm:UpdateInstanceInformation'), CONNECTED);
       expect((await boot(undefined)).code).toBe(0);

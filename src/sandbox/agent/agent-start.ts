@@ -6,6 +6,8 @@ import { type AgentRole, channelResource, gatewayRefusal } from './agent-role.ts
 export interface AgentStartOptions {
   /** That of the instance profile. */
   readonly role: AgentRole;
+  /** The profile's role, where EC2 may not assume it. */
+  readonly untrustedRole?: string | undefined;
   readonly instanceId: string;
   readonly region: string;
   readonly accountId: string;
@@ -47,6 +49,7 @@ export function startInstanceAgent(options: AgentStartOptions): AgentStart {
     ],
   });
   if (!options.reachesSessionManager) return asleep('RequestError: send request failed');
+  if (options.untrustedRole !== undefined) return asleep(cannotAssume(options.untrustedRole));
   if (!role.exists) return asleep('EC2RoleRequestError: no EC2 instance role found');
   const instanceArn = `arn:aws:ec2:${region}:${accountId}:instance/${instanceId}`;
   const unreported = role.refusal('ssm:UpdateInstanceInformation', instanceArn);
@@ -76,6 +79,11 @@ export function startInstanceAgent(options: AgentStartOptions): AgentStart {
     });
   return online(true, opening, { level: 'INFO', text: `${GATEWAY} Set up control channel successfully` });
 }
+
+/** What the metadata service answers instead of credentials, as the SDK of the agent hands it on. */
+const cannotAssume = (roleName: string): string =>
+  `AssumeRoleUnauthorizedAccess: EC2 cannot assume the role ${roleName}.  Please see documentation at ` +
+  'https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html#troubleshoot_iam-ec2_errors-info-doc.';
 
 /** Default Host Management, which the agent tries when its own role fails. */
 const noDefault = (accountId: string): string =>

@@ -166,8 +166,10 @@ export class Ec2Lifecycle {
 
   #startAgent(instance: Instance, endpoints: AgentEndpoints): AgentStart {
     const { region, accountId } = this.#state;
+    const roleName = this.#roleOf(instance);
     return startInstanceAgent({
-      role: new AgentRole(this.#deps.access, this.#roleOf(instance), instance.id),
+      role: new AgentRole(this.#deps.access, roleName, instance.id),
+      untrustedRole: roleName === undefined ? instance.profile?.roleName : undefined,
       instanceId: instance.id,
       region,
       accountId,

@@ -7,7 +7,11 @@ const ROLE = 'arn:aws:sts::111122223333:assumed-role/ops/i-1';
 /** The agent of an instance whose role may do everything but `denied`. */
 function start(
   denied: string | undefined,
-  over: { readonly reaches?: boolean; readonly role?: string | undefined } = {},
+  over: {
+    readonly reaches?: boolean;
+    readonly role?: string | undefined;
+    readonly untrustedRole?: string;
+  } = {},
 ) {
   const access = {
     refusalOf: (
@@ -22,6 +26,7 @@ function start(
   const roleName = 'role' in over ? over.role : 'ops';
   return startInstanceAgent({
     role: new AgentRole(access, roleName, 'i-1'),
+    untrustedRole: over.untrustedRole,
     instanceId: 'i-1',
     region: 'eu-west-1',
     accountId: '111122223333',
@@ -70,6 +75,11 @@ describe('the start of an instance’s agent', () => {
   it.each([
     ['without a way out', { reaches: false }, 'RequestError: send request failed'],
     ['without a role', { role: undefined }, 'no EC2 instance role found'],
+    [
+      'with a role that EC2 may not assume',
+      { role: undefined, untrustedRole: 'ops' },
+      'AssumeRoleUnauthorizedAccess: EC2 cannot assume the role ops.  Please see',
+    ],
   ])('%s it sleeps', (_, over, reason) => {
     const { isOnline, log } = start(undefined, over);
     expect(isOnline).toBe(false);

@@ -1,0 +1,51 @@
+import {
+  AddRoleToInstanceProfileCommand,
+  CreateInstanceProfileCommand,
+  CreateRoleCommand,
+} from '@aws-sdk/client-iam';
+import { afterEach, expect, it } from 'vitest';
+
+import { sandboxClients } from '../../support/sandbox-clients.ts';
+import { testSandbox } from '../../support/test-sandbox.ts';
+import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
+import { provedDocument } from './proved-documents.ts';
+
+/** `up --role` with a role whose credentials EC2 does not get. */
+
+const sandbox = testSandbox();
+const run = (...args: readonly string[]): Promise<CliOutcome> =>
+  cli(args, { env: sandbox().env, clock: hurried(100) });
+afterEach(() => run('down', '--yes', '--force'));
+
+let roles = 0;
+async function roleTrusting(change: Readonly<Record<string, unknown>>): Promise<string> {
+  const { iam } = sandboxClients(sandbox().env);
+  const name = `ops-${++roles}`;
+  const trust = provedDocument('bastion-trust');
+  const Statement = trust.Statement.map((statement) => ({ ...statement, ...change }));
+  const AssumeRolePolicyDocument = JSON.stringify({ ...trust, Statement });
+  await iam.send(new CreateRoleCommand({ RoleName: name, AssumeRolePolicyDocument }));
+  await iam.send(new CreateInstanceProfileCommand({ InstanceProfileName: name }));
+  await iam.send(new AddRoleToInstanceProfileCommand({ InstanceProfileName: name, RoleName: name }));
+  return name;
+}
+const launches = (): number => sandbox().calls.filter((call) => call.action === 'CreateFleet').length;
+
+it('that trusts another service is refused before anything is launched, by the dry run too', async () => {
+  const role = await roleTrusting({ Principal: { Service: 'lambda.amazonaws.com' } });
+  for (const how of ['--yes', '--dry-run']) {
+    const outcome = await run('up', '--cluster', 'demo', '--role', role, how);
+    expect(outcome).toMatchObject({ status: 4 });
+    expect(outcome.stderr).toContain(`EC2 may not call sts:AssumeRole for role ${role}`);
+    expect(outcome.stderr).toContain('fargate-connect policy bastion-trust');
+  }
+  expect(launches()).toBe(0);
+});
+
+it('that trusts EC2 under a condition which EC2 does not meet says so from the instance', async () => {
+  const role = await roleTrusting({ Condition: { StringEquals: { 'aws:SourceAccount': '999999999999' } } });
+  const outcome = await run('up', '--cluster', 'demo', '--role', role, '--yes');
+  expect(launches()).toBe(1);
+  expect(outcome).toMatchObject({ status: 4 });
+  expect(outcome.stderr).toContain(`EC2 may not call sts:AssumeRole for role ${role}`);
+});
