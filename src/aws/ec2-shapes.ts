@@ -56,12 +56,12 @@ export const vpcOf = (vpc: sdk.Vpc): Vpc => ({
   ipv6Cidrs: ipv6CidrsOf(vpc.Ipv6CidrBlockAssociationSet),
 });
 
-/** Without those that are being taken away. */
+/** Not those that are still coming, or going. */
 const ipv6CidrsOf = (
   associations: readonly (sdk.VpcIpv6CidrBlockAssociation | sdk.SubnetIpv6CidrBlockAssociation)[] | undefined,
 ): readonly string[] =>
   (associations ?? []).flatMap(({ Ipv6CidrBlock: cidr, Ipv6CidrBlockState: state }) =>
-    cidr === undefined || state?.State === 'disassociated' ? [] : [cidr],
+    cidr !== undefined && state?.State === 'associated' ? [cidr] : [],
   );
 
 export const subnetOf = (subnet: sdk.Subnet): Subnet => ({

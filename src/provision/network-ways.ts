@@ -136,19 +136,18 @@ function overIpv6(subnet: Subnet, start: string, facts: NetworkFacts, wishes: Ne
     return report('none', `enough for --tunnel-only, but to install takes NAT64: ${lacksNat64}`);
   if (direct === 'endpoints')
     return report('ipv6-endpoints', `VPC endpoints for ${AGENT_SERVICES.join(', ')}`);
-  switch (direct.target) {
-    case 'egress-only-internet-gateway':
-      return report('egress-only', describeRoute(direct));
-    case 'internet-gateway':
-      return report('ipv6-internet-gateway', `${describeRoute(direct)}: its address is public`);
-    case 'nat-gateway':
-    case 'transit-gateway':
-    case 'network-interface':
-    case 'peering':
-    case 'local':
-    case 'other':
-      return report('ipv6-routed', `${describeRoute(direct)}, taken to lead out`);
-    default:
-      return direct.target satisfies never;
-  }
+  const [way, remark] = IPV6_ROUTES[direct.target];
+  return report(way, `${describeRoute(direct)}${remark}`);
 }
+
+/** What `::/0` to such a target is worth, and what there is to say about it. */
+const IPV6_ROUTES: Readonly<Record<Route['target'], readonly [way: WayOut, remark: string]>> = {
+  'egress-only-internet-gateway': ['egress-only', ''],
+  'internet-gateway': ['ipv6-internet-gateway', ': its address is public'],
+  'transit-gateway': ['ipv6-routed', ', taken to lead out'],
+  'network-interface': ['ipv6-routed', ', taken to lead out'],
+  'nat-gateway': ['ipv6-routed', ', taken to lead out'],
+  peering: ['ipv6-routed', ', taken to lead out'],
+  local: ['ipv6-routed', ', taken to lead out'],
+  other: ['ipv6-routed', ', taken to lead out'],
+};

@@ -23,7 +23,7 @@ export interface NetworkChoice {
   readonly considered: readonly SubnetReport[];
 }
 
-/** Subnets without IPv4 have no private address either that a database without IPv6 could answer. */
+/** Whether the bastion will have an IPv4 address, without which it does not reach a database that has nothing else. */
 export const hasIpv4 = ({ subnets }: Pick<NetworkChoice, 'subnets'>): boolean =>
   subnets.every((subnet) => subnet.cidr !== undefined);
 
