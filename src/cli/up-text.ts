@@ -133,10 +133,12 @@ export function writeDryRun(facts: UpFacts, context: CommandContext): void {
     return;
   }
   const width = stdoutWidth(context);
-  const subnets = spec.network.considered.flatMap(({ subnet, way, reason }) => {
+  const { considered } = spec.network;
+  const ways = Math.max(16, ...considered.map(({ way }) => way.length));
+  const subnets = considered.flatMap(({ subnet, way, reason }) => {
     const mark = spec.network.subnets.some(({ id }) => id === subnet.id) ? '*' : ' ';
     const start = `  ${mark} ${subnet.id}  ${subnet.zone}  ${way}`;
-    const whole = `${start.padEnd(start.length - way.length + 16)}  ${reason}`;
+    const whole = `${start.padEnd(start.length - way.length + ways)}  ${reason}`;
     return whole.length <= width ? [whole] : [start, ...paragraph(`        ${reason}`, width, 8)];
   });
   stdout.write(

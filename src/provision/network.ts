@@ -119,7 +119,8 @@ function noWayOut(facts: NetworkFacts, wishes: NetworkWishes, allowed: readonly 
   const tunnels = classifySubnets(facts, { ...wishes, installs: false }).some(
     (report) => fits(report) && allowed.some(({ subnet }) => subnet.id === report.subnet.id),
   );
-  return failed('no-way-out', `no subnet of ${facts.vpc.id} has a way to Systems Manager`, {
+  const lacking = tunnels ? 'everything that is installed at boot' : 'Systems Manager';
+  return failed('no-way-out', `no subnet of ${facts.vpc.id} has a way to ${lacking}`, {
     hints: [
       ...allowed.map((report) => `${report.subnet.id} (${report.subnet.zone}): ${report.reason}`),
       ...missing.map((service) =>
