@@ -2,7 +2,6 @@
 # What a bastion runs once, as root, at its first boot (Amazon Linux 2023, arm64 and x86_64).
 # src/provision/user-data.ts fills in the parameters and the embedded files; what it fills in is quoted for the shell.
 # Verdict on the console, which `up` reads: "fargate-connect: ready" or "fargate-connect: FAILED <reason>".
-# Security updates come by rebirth: the newest image at every `up`, a lease of hours. dnf would need memory and a route to S3.
 set -Eeuo pipefail
 umask 022
 
@@ -144,6 +143,33 @@ check_agent() {
   fail "agent refused: $refused"
 }
 
+# `up` takes the newest image, which is days old; what was mended since comes ten minutes after the boot and then daily,
+# where there is a way to S3. The agent and the kernel wait for the next bastion: one holds the sessions, one wants a reboot.
+install_updates() {
+  cat >"$UNITS/fargate-connect-updates.service" <<'END_OF_UNIT'
+[Unit]
+Description=fargate-connect: security updates
+[Service]
+Type=oneshot
+TimeoutStartSec=1800
+Nice=19
+IOSchedulingClass=idle
+OOMScoreAdjust=1000
+ExecStart=/usr/bin/dnf --assumeyes --quiet --releasever=latest --security --exclude=amazon-ssm-agent --exclude=kernel* upgrade
+END_OF_UNIT
+  cat >"$UNITS/fargate-connect-updates.timer" <<'END_OF_UNIT'
+[Unit]
+Description=fargate-connect: security updates ten minutes after the boot, then daily
+[Timer]
+OnBootSec=600
+OnUnitActiveSec=86400
+[Install]
+WantedBy=timers.target
+END_OF_UNIT
+  systemctl daemon-reload
+  systemctl enable --now fargate-connect-updates.timer
+}
+
 #@if install
 readonly PLUGIN_VERSION=1.2.896.0
 readonly SIGNER=7959637124CE093AD501D47A2C4D4AFF6F6757EE
@@ -223,5 +249,6 @@ install_cli
 install_plugin
 install_ecs_connect
 #@end
+install_updates
 check_agent
 say "ready"

@@ -20,7 +20,7 @@ export const USER_DATA_FILES = [
 export interface UserDataParameters {
   readonly bastion: string;
   readonly region: string;
-  /** Undefined renders the variant that installs nothing but the lease. */
+  /** Undefined renders the variant for tunnels only, which downloads nothing but security updates. */
   readonly cluster: string | undefined;
   /** Milliseconds since the epoch; or after the boot, for a launch template that is used again and again. */
   readonly expiresAt: number | { readonly afterBootMs: number };

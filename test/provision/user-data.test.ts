@@ -57,9 +57,9 @@ describe('the user data', () => {
 
   it('installs nothing for tunnels only', () => {
     const text = renderUserData(files, { ...parameters, cluster: undefined });
-    expect(text).not.toMatch(/^[^#]*(curl --fail|dnf|rpm |gpg|ecs_connect)/m);
+    expect(text).not.toMatch(/^[^#]*(curl --fail|dnf .*install|rpm |gpg|ecs_connect)/m);
     expect(text).toContain('fargate-connect-lease.timer');
-    expect(text).toContain('install_lease\nstart_agent\ncheck_agent\nsay "ready"');
+    expect(text).toContain('install_lease\nstart_agent\ninstall_updates\ncheck_agent\nsay "ready"');
   });
 
   it('refuses what EC2 would refuse', () => {

@@ -87,10 +87,20 @@ describe('the boot of a bastion', () => {
     );
     expect(box.read('home/ecs_connect.sh')).toBe(box.read('usr/local/bin/ecs_connect.sh'));
     expect(box.read('etc/fargate-connect/lease.conf')).toBe('FC_EXPIRES_AT=1900000000\nFC_IDLE_MINUTES=30\n');
-    for (const unit of ['lease.service', 'lease.timer', 'interruption.service'])
+    for (const unit of ['lease.service', 'lease.timer', 'interruption.service', 'updates.service'])
       expect(box.read(`etc/systemd/system/fargate-connect-${unit}`)).toContain('[Unit]');
     const installed = ['usr/local/libexec/fargate-connect/lease.sh', 'usr/local/bin/ecs_connect.sh'];
     for (const path of installed) checkSyntax(join(box.root, path));
+  });
+
+  it.each(['demo', undefined])('keeps security updates on (cluster %s)', async (cluster) => {
+    await boot(cluster);
+    expect(box.calls).toContain('systemctl enable --now fargate-connect-updates.timer');
+    expect(box.read('etc/systemd/system/fargate-connect-updates.timer')).toContain('OnUnitActiveSec=86400');
+    const service = box.read('etc/systemd/system/fargate-connect-updates.service');
+    const [, command = ''] = /^ExecStart=\/usr\/bin\/(dnf .*)$/m.exec(service) ?? [];
+    expect(command).toContain('--security');
+    expect(command).toContain('--exclude=amazon-ssm-agent');
   });
 
   it('takes the lease first: nothing is downloaded before the timer runs', async () => {
