@@ -231,8 +231,13 @@ describe('an instance that ends', () => {
     const end = machine.beginSession?.('developer-0123456789abcdef0');
     const checks = (): number =>
       launched.world.instances.callsOf(launched.instanceId).filter((call) => call.program === 'pgrep').length;
-    while (checks() < 5) await new Promise((resolve) => setImmediate(resolve));
-    expect(readFileSync(join(root, 'run/fargate-connect/idle-minutes'), 'utf8')).toBe('0\n');
+    let idle = '';
+    // Empty while a check writes it.
+    while (checks() < 5 || idle === '') {
+      await new Promise((resolve) => setImmediate(resolve));
+      idle = readFileSync(join(root, 'run/fargate-connect/idle-minutes'), 'utf8');
+    }
+    expect(idle).toBe('0\n');
     end?.();
     await launched.shutdown;
     expect(launched.console()).toContain('ending: no session for 3 minutes');
