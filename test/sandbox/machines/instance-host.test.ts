@@ -231,9 +231,10 @@ describe('an instance that ends', () => {
     const end = machine.beginSession?.('developer-0123456789abcdef0');
     const checks = (): number =>
       launched.world.instances.callsOf(launched.instanceId).filter((call) => call.program === 'pgrep').length;
+    while (checks() < 5) await new Promise((resolve) => setImmediate(resolve));
     let idle = '';
     // Empty while a check writes it.
-    while (checks() < 5 || idle === '') {
+    while (idle === '') {
       await new Promise((resolve) => setImmediate(resolve));
       idle = readFileSync(join(root, 'run/fargate-connect/idle-minutes'), 'utf8');
     }
