@@ -130,7 +130,7 @@ export function createEcsPort(config: ClientConfig): EcsPort {
           TargetNotConnectedException: (message, cause) =>
             targetNotConnected(`container ${container} of task ${lastSegment(task)}`, message, cause, [
               'a task that just started may need another minute',
-              'the task role lacks the four ssmmessages actions: fargate-connect policy task-role',
+              'fargate-connect policy task-role --check role/ROLE   # does its task role lack ssmmessages',
               'no way from the subnet to ssmmessages on port 443 (NAT, public IP or interface endpoint)',
               `fargate-connect ls containers --cluster ${cluster} --task ${lastSegment(task)}   # is its agent RUNNING`,
             ]),

@@ -143,7 +143,8 @@ function agentNotRunning(
     {
       hints: [
         look,
-        'known causes: the task role lacks ssmmessages (fargate-connect policy task-role), a read-only root file system, no way to ssmmessages on port 443',
+        'fargate-connect policy task-role --check role/ROLE   # does its task role lack ssmmessages',
+        'other known causes: a read-only root file system, no way to ssmmessages on port 443',
       ],
       details: { ...details, agent: state, agentReason: agent?.reason ?? null },
     },
