@@ -78,15 +78,17 @@ async function runStatus(options: StatusOptions, context: CommandContext): Promi
   const rows: BastionStatus[] = [];
   const closedRegions: string[] = [];
   const refused = new Set<string>();
-  for (const account of await accounts(options, context)) {
+  const regions = await accounts(options, context);
+  for (const account of regions) {
     const refusals = new Refusals();
     try {
       rows.push(...(await bastionsIn(account, options, context, refusals)));
       for (const action of refusals.actions) refused.add(action);
     } catch (error) {
       // One region that a policy closes must not hide the others; the documents for operators are for one region each.
-      if (!options.allRegions || !(error instanceof ToolError) || error.role !== 'access') throw error;
+      if (!(error instanceof ToolError) || error.role !== 'access') throw error;
       closedRegions.push(account.region);
+      if (closedRegions.length === regions.length) throw error;
       const message = `${account.region}: ${error.message}`;
       context.report({ type: 'note', level: 'warning', code: 'region-unreadable', message });
     }

@@ -16,7 +16,13 @@ import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
 import { type Document, grantsOf, proveGrants, type Symptom, tellProof, without } from './grants.ts';
-import { provedDocument, type ProvedBy, SESSION_DOCUMENT, TOKEN_USER } from './proved-documents.ts';
+import {
+  FOR_OPERATORS,
+  provedDocument,
+  type ProvedBy,
+  SESSION_DOCUMENT,
+  TOKEN_USER,
+} from './proved-documents.ts';
 
 /** Documents for people who only use what is there: each flow under exactly one of them, and no grant for nothing. */
 
@@ -53,22 +59,10 @@ const command =
   (env) =>
     cli(args, { env, retries: false });
 
-/** What `status` shows beyond bastions that may be used: for operators, and named to everybody else. */
-const OPERATORS_READ = [
-  'ec2:DescribeLaunchTemplates',
-  'ec2:DescribeSecurityGroupRules',
-  'ec2:DescribeSecurityGroups',
-  'ec2:DescribeSpotPriceHistory',
-  'ec2:DescribeTags',
-  'iam:ListInstanceProfiles',
-  'iam:ListPolicies',
-  'iam:ListRoles',
-  'ssm:DescribeSessions',
-];
 /** Passes if the bastions are there and nothing else than that is missing. */
 const look: Step = async (env) => {
   const outcome = await command('status')(env);
-  const isAll = outcome.stderr.includes(`not allowed to call ${OPERATORS_READ.join(', ')}\n`);
+  const isAll = outcome.stderr.includes(`not allowed to call ${FOR_OPERATORS.join(', ')}\n`);
   return isAll && outcome.stdout.includes(instanceId) ? { ...outcome, status: 0 } : outcome;
 };
 

@@ -70,3 +70,16 @@ export type ProvedBy<U extends User> = {
 }[ProvedKind];
 
 export const provedDocument = (kind: ProvedKind): Document => shippedDocument(kind, PROVED[kind].values);
+
+/** What `status` shows beyond the bastions that people may use takes these, which operators have; sorted. */
+export const FOR_OPERATORS = [
+  'ec2:DescribeLaunchTemplates',
+  'ec2:DescribeSecurityGroupRules',
+  'ec2:DescribeSecurityGroups',
+  'ec2:DescribeSpotPriceHistory',
+  'ec2:DescribeTags',
+  'iam:ListInstanceProfiles',
+  'iam:ListPolicies',
+  'iam:ListRoles',
+  'ssm:DescribeSessions',
+] as const;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome } from './cli-in-process.ts';
-import { provedDocument } from './proved-documents.ts';
+import { FOR_OPERATORS, provedDocument } from './proved-documents.ts';
 
 /** `status` of people who may not read all of it: what they may read is printed, and the end says that it is not all. */
 
@@ -43,17 +43,7 @@ it('prints what somebody with a document for tunnels may see, names all the rest
   expect(errorOf(outcome)).toMatchObject({
     code: 'answer-incomplete',
     details: {
-      actions: [
-        'ec2:DescribeLaunchTemplates',
-        'ec2:DescribeSecurityGroupRules',
-        'ec2:DescribeSecurityGroups',
-        'ec2:DescribeSpotPriceHistory',
-        'ec2:DescribeTags',
-        'iam:ListInstanceProfiles',
-        'iam:ListPolicies',
-        'iam:ListRoles',
-        'ssm:DescribeSessions',
-      ],
+      actions: FOR_OPERATORS,
     },
   });
 });
@@ -85,11 +75,15 @@ it('shows the bastions of open regions, and names a closed one', async () => {
   expect(outcome.status).toBe(0);
 });
 
-it('has nothing to print where bastions themselves may not be listed', async () => {
-  const outcome = await cli(['status', '--json'], { env: person(allBut('ec2:DescribeInstances')) });
-  expect(outcome).toMatchObject({ status: 4, stdout: '' });
-  expect(errorOf(outcome)).toMatchObject({ code: 'access-denied' });
-});
+it.each([[[]], [['--all-regions']]])(
+  'has nothing to print where no bastion may be listed (%j)',
+  async (flags) => {
+    const env = person(allBut('ec2:DescribeInstances'));
+    const outcome = await cli(['status', '--json', ...flags], { env });
+    expect(outcome).toMatchObject({ status: 4, stdout: '' });
+    expect(errorOf(outcome)).toMatchObject({ code: 'access-denied' });
+  },
+);
 
 it('shows the leftovers that may be seen', async () => {
   const up = ['up', '--cluster', 'demo', '--name', 'gone', '--yes'];
