@@ -5,24 +5,27 @@ import {
   RunInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { ARM_IMAGE, createRole, VPC } from '../../support/bastion-launch.ts';
+import { GROUP, SEED_ENDPOINTS } from '../../../src/sandbox/world/seed-network.ts';
+import { ARM_IMAGE, createRole, SUBNET_A, VPC } from '../../support/bastion-launch.ts';
 import { ipv6Seed, SUBNET_OF } from '../../support/ipv6-seed.ts';
 import { errorName, eventually, sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 
-const sandbox = testSandbox({ seed: ipv6Seed(), timing: { profilePropagationMs: 0 } });
+const timing = { profilePropagationMs: 0 };
+const sandbox = testSandbox({ seed: ipv6Seed(), timing });
 let clients: ReturnType<typeof sandboxClients>;
 let profile = '';
 let groupId = '';
 
-beforeAll(async () => {
-  clients = sandboxClients(sandbox().env);
+async function prepare(env: Readonly<Record<string, string>>): Promise<void> {
+  clients = sandboxClients(env);
   profile = await createRole(clients, 'agent');
   const created = await clients.ec2.send(
     new CreateSecurityGroupCommand({ GroupName: 'open', Description: 'as new groups are', VpcId: VPC }),
   );
   groupId = created.GroupId ?? '';
-});
+}
+beforeAll(() => prepare(sandbox().env));
 
 const runInstances = (SubnetId: string, more: Partial<RunInstancesCommand['input']> = {}) =>
   clients.ec2.send(
@@ -147,4 +150,40 @@ test('a new group lets everything out over both families where the VPC has both'
   );
   const [rule] = SecurityGroups?.[0]?.IpPermissionsEgress ?? [];
   expect([rule?.IpRanges?.[0]?.CidrIp, rule?.Ipv6Ranges?.[0]?.CidrIpv6]).toEqual(['0.0.0.0/0', '::/0']);
+});
+
+describe('an endpoint with private DNS is what the name means, whatever other way there is', () => {
+  const seed = ipv6Seed();
+  const shadowed = testSandbox({
+    timing,
+    seed: {
+      ...seed,
+      endpoints: SEED_ENDPOINTS.map((endpoint) => ({
+        ...endpoint,
+        vpcId: VPC,
+        subnetIds: [SUBNET_OF.dualStack],
+        securityGroupIds: [GROUP.storefront],
+        ipAddressType: 'dualstack',
+      })),
+      securityGroups: seed.securityGroups.map((group) =>
+        group.id === GROUP.storefront
+          ? {
+              ...group,
+              ingress: [{ protocol: 'tcp', fromPort: 443, toPort: 443, cidr: '2600:1f18:1:1::/64' }],
+            }
+          : group,
+      ),
+    },
+  });
+  beforeAll(() => prepare(shadowed().env));
+
+  test.each([
+    ['over IPv6, admitted', SUBNET_OF.nat64, CONNECTED],
+    ['over IPv6, not admitted', SUBNET_OF.egressOnly, CUT_OFF],
+    ['over IPv4 behind NAT, not admitted', SUBNET_A, CUT_OFF],
+  ])('%s', async (_, subnet, expected) => {
+    expect(await consoleOf(subnet, 'cat "$FC_ROOT/var/log/amazon/ssm/amazon-ssm-agent.log"')).toContain(
+      expected,
+    );
+  });
 });
