@@ -4,8 +4,9 @@ import { ToolError } from '../core/errors.ts';
 export class Refusals {
   readonly #actions = new Set<string>();
 
+  /** Sorted. */
   get actions(): readonly string[] {
-    return [...this.#actions];
+    return [...this.#actions].sort();
   }
 
   /** What `work` resolves with, or `instead` where IAM refuses it. */

@@ -77,13 +77,11 @@ async function runStatus(options: StatusOptions, context: CommandContext): Promi
   const { Refusals } = await import('../refusals.ts');
   const rows: BastionStatus[] = [];
   const closedRegions: string[] = [];
-  const refused = new Set<string>();
+  const holes: Holes = { ofBastions: new Refusals(), forOperators: new Refusals() };
   const regions = await accounts(options, context);
   for (const account of regions) {
-    const refusals = new Refusals();
     try {
-      rows.push(...(await bastionsIn(account, options, context, refusals)));
-      for (const action of refusals.actions) refused.add(action);
+      rows.push(...(await bastionsIn(account, options, context, holes)));
     } catch (error) {
       // One region that a policy closes must not hide the others; the documents for operators are for one region each.
       if (!(error instanceof ToolError) || error.role !== 'access') throw error;
@@ -94,17 +92,39 @@ async function runStatus(options: StatusOptions, context: CommandContext): Promi
     }
   }
   if (context.settings.output === 'json')
-    context.terminal.stdout.write(`${JSON.stringify({ bastions: rows, closedRegions })}\n`);
+    context.terminal.stdout.write(`${JSON.stringify(shown(rows, closedRegions, holes))}\n`);
   else await writeRows(rows, options, context);
-  if (refused.size > 0) throw incomplete([...refused].sort());
+  tellHoles(holes, context);
 }
 
-/** A script must not take an answer with holes for all of it. */
-const incomplete = (actions: readonly string[]): ToolError =>
-  access('answer-incomplete', `that is not all: not allowed to call ${actions.join(', ')}`, {
-    hints: ['fargate-connect policy operator   # grants all that status reads'],
+/** What IAM kept from us. */
+interface Holes {
+  /** Agents and notices, which every document for people who use bastions grants. */
+  readonly ofBastions: Refusals;
+  /** Leftovers, sessions of others, cost. */
+  readonly forOperators: Refusals;
+}
+
+/** What `--json` prints; stable. */
+const shown = (
+  bastions: readonly BastionStatus[],
+  closedRegions: readonly string[],
+  { ofBastions, forOperators }: Holes,
+) => ({ bastions, closedRegions, notAllowed: [...ofBastions.actions, ...forOperators.actions].sort() });
+
+/** Throws `answer-incomplete` where somebody would take a bastion for sound of which too little is known. */
+function tellHoles({ ofBastions, forOperators }: Holes, context: CommandContext): void {
+  if (forOperators.actions.length > 0) {
+    const message = `not shown: leftovers, sessions or cost, which take ${forOperators.actions.join(', ')}; see fargate-connect policy operator`;
+    context.report({ type: 'note', level: 'warning', code: 'for-operators', message });
+  }
+  const { actions } = ofBastions;
+  if (actions.length === 0) return;
+  throw access('answer-incomplete', `that is not all: not allowed to call ${actions.join(', ')}`, {
+    hints: ['fargate-connect policy operator   # or forward, or shell: all of them grant that'],
     details: { actions },
   });
+}
 
 async function writeRows(
   rows: readonly BastionStatus[],
@@ -136,7 +156,7 @@ async function bastionsIn(
   account: AwsAccount,
   options: StatusOptions,
   context: CommandContext,
-  refusals: Refusals,
+  { ofBastions, forOperators }: Holes,
 ): Promise<readonly BastionStatus[]> {
   const [{ findNames, LIVING }, { TAG }] = await Promise.all([
     import('../../provision/inventory.ts'),
@@ -148,11 +168,11 @@ async function bastionsIn(
   const naming = await iamNaming(options.iam, context);
   const [instances, found] = await Promise.all([
     ec2.instances({ tag, states: LIVING }),
-    findNames({ ec2, iam }, account.region, naming, (list) => refusals.or([], list)),
+    findNames({ ec2, iam }, account.region, naming, (list) => forOperators.or([], list)),
   ]);
   const [nodes, noticed] = await Promise.all([
-    refusals.or(undefined, nodesPort.nodes(instances.map((instance) => instance.id))),
-    takenBack(ec2, instances, refusals),
+    ofBastions.or(undefined, nodesPort.nodes(instances.map((instance) => instance.id))),
+    takenBack(ec2, instances, ofBastions),
   ]);
   const rows = await Promise.all(
     instances.map((instance) => {
@@ -161,7 +181,7 @@ async function bastionsIn(
           ? 'unknown'
           : (nodes.find((node) => node.instanceId === instance.id)?.pingStatus ?? null);
       const seen = { agent, takenBack: noticed?.has(instance.id) ?? null };
-      return statusOf(instance, seen, account, context, refusals);
+      return statusOf(instance, seen, account, context, forOperators);
     }),
   );
   const orphans = found
