@@ -56,15 +56,20 @@ export function without(document: Document, { sid, action }: Grant): Document {
 /** Runs the flow with these documents; resolves with the first outcome that is not what the flow wants, or its last. */
 export type Flow = (documents: readonly Document[]) => Promise<CliOutcome>;
 
-/** Asks in the same world, by another way, what is missing; a grant that shows as a symptom alone must be named here. */
-export type Check = (documents: readonly Document[], grant: Grant) => Promise<CliOutcome>;
-
 /** How a missing grant shows. */
 export type Symptom = (outcome: CliOutcome, grant: Grant) => boolean;
 
 /** Exit 4 and the action by name: the rule. */
 export const denied: Symptom = (outcome, { action }) =>
   outcome.status === 4 && outcome.stderr.includes(action);
+
+/** Grants that AWS refuses to a machine and never to us, so that the flow alone cannot name them. */
+export interface Unnamed {
+  /** `Sid action` → how its absence shows. */
+  readonly shows: Readonly<Record<string, Symptom>>;
+  /** The flow that names it, with exit 4: `policy KIND --check`. */
+  readonly check: Flow;
+}
 
 export interface Proof {
   /** Grants taken out, one at a time. */
@@ -78,15 +83,13 @@ export async function proveGrants(
   documents: readonly Document[],
   flow: Flow,
   options: {
-    /** `Sid action` → how its absence shows, where that is not the rule. */
-    readonly shows?: Readonly<Record<string, Symptom>>;
-    readonly check?: Check;
+    readonly unnamed?: Unnamed | undefined;
     /** Documents that the flow needs besides; they stay as they are. */
     readonly beside?: readonly Document[];
     readonly after?: (grant: Grant) => Promise<void>;
   } = {},
 ): Promise<Proof> {
-  const { shows = {}, check, beside = [] } = options;
+  const { unnamed, beside = [] } = options;
   const idle: string[] = [];
   let tried = 0;
   for (const [index, part] of documents.entries()) {
@@ -100,8 +103,9 @@ export async function proveGrants(
         if (!symptom(outcome, grant))
           idle.push(`${name}: exit ${outcome.status} ${outcome.stderr.slice(-300)}`);
       };
-      expectShown(await flow(reduced), shows[name] ?? denied);
-      if (shows[name] !== undefined && check !== undefined) expectShown(await check(reduced, grant), denied);
+      const symptom = unnamed?.shows[name];
+      expectShown(await flow(reduced), symptom ?? denied);
+      if (unnamed !== undefined && symptom !== undefined) expectShown(await unnamed.check(reduced), denied);
       tried++;
       await options.after?.(grant);
     }

@@ -15,8 +15,22 @@ import { FakeSignals } from '../../support/fake-deps.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
-import { type Document, grantsOf, proveGrants, type Symptom, tellProof, without } from './grants.ts';
-import { provedDocument, type ProvedBy, SESSION_DOCUMENT, TOKEN_USER } from './proved-documents.ts';
+import {
+  type Document,
+  grantsOf,
+  proveGrants,
+  type Symptom,
+  tellProof,
+  type Unnamed,
+  without,
+} from './grants.ts';
+import {
+  checkCommand,
+  provedDocument,
+  type ProvedBy,
+  SESSION_DOCUMENT,
+  TOKEN_USER,
+} from './proved-documents.ts';
 
 /** Documents for people who only use what is there: each flow under exactly one of them, and no grant for nothing. */
 
@@ -240,7 +254,7 @@ interface Case {
   readonly steps: readonly Step[];
   /** Another document that the flow needs, and that stays as it is. */
   readonly beside?: readonly Document[];
-  readonly shows?: Readonly<Record<string, Symptom>>;
+  readonly unnamed?: Unnamed;
   /** What the document's Deny forbids, to somebody who has these documents too. */
   readonly forbids?: { readonly sid: string; readonly beside: readonly Document[]; readonly step: Step };
 }
@@ -305,7 +319,13 @@ const CASES: Readonly<Record<ProvedBy<'person'>, Case>> = {
   db: {
     steps: [command('ls', 'databases', '--json'), logIn],
     beside: [provedDocument('forward-bastion')],
-    shows: { 'LogInWithIamToken rds-db:connect': refusedByDatabase },
+    unnamed: {
+      shows: { 'LogInWithIamToken rds-db:connect': refusedByDatabase },
+      check: (documents) => {
+        user(documents);
+        return cli(checkCommand('db', `user/person-${people}`), { env: sandbox().env });
+      },
+    },
   },
   check: {
     steps: [
@@ -324,7 +344,7 @@ const CASES: Readonly<Record<ProvedBy<'person'>, Case>> = {
 };
 const cases = Object.entries(CASES).map(([kind, each]) => ({ ...each, kind: kind as ProvedBy<'person'> }));
 
-describe.each(cases)('$kind', ({ kind, steps, beside = [], shows = {}, forbids }) => {
+describe.each(cases)('$kind', ({ kind, steps, beside = [], unnamed, forbids }) => {
   const document = provedDocument(kind);
 
   if (steps.length > 0) {
@@ -332,7 +352,7 @@ describe.each(cases)('$kind', ({ kind, steps, beside = [], shows = {}, forbids }
       const flow = (documents: readonly Document[]): Promise<CliOutcome> => run(steps, user(documents));
       const whole = await flow([document, ...beside]);
       expect([fine(whole), whole]).toEqual([true, whole]);
-      const proof = await proveGrants([document], flow, { shows, beside });
+      const proof = await proveGrants([document], flow, { unnamed, beside });
       tellProof(kind, proof);
       expect(proof.idle).toEqual([]);
       expect(proof.tried).toBe(grantsOf(document).length);

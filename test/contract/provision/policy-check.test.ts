@@ -9,7 +9,7 @@ import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome } from './cli-in-process.ts';
 import { denied, type Document, type Grant, grantsOf, shippedDocument, without } from './grants.ts';
-import { PROVED, provedDocument, type ProvedKind } from './proved-documents.ts';
+import { flagsOf, PROVED, provedDocument, type ProvedKind } from './proved-documents.ts';
 
 /**
  * `policy KIND --check`: whoever has exactly the document passes, and who lacks any one point of it does not, by name. Where
@@ -18,21 +18,6 @@ import { PROVED, provedDocument, type ProvedKind } from './proved-documents.ts';
 
 const sandbox = testSandbox();
 const EVERYTHING = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] };
-
-/** Placeholders whose flag has another name. */
-const FLAGS: Readonly<Record<string, string>> = {
-  bastion: 'name',
-  'database-security-group': 'db-security-group',
-  'database-resource': 'db-resource',
-  'database-user': 'db-user',
-  'session-document': 'document',
-};
-const flagsOf = (kind: ProvedKind): readonly string[] => {
-  return Object.entries<string | undefined>(PROVED[kind].values).flatMap(([name, value]) => [
-    `--${FLAGS[name] ?? name}`,
-    value ?? '',
-  ]);
-};
 
 const check = (kind: string, flags: readonly string[], principal: string): Promise<CliOutcome> =>
   cli(['policy', kind, ...flags, '--check', principal], { env: sandbox().env, retries: false });

@@ -69,6 +69,30 @@ export type ProvedBy<U extends User> = {
   [K in ProvedKind]: (typeof PROVED)[K]['by'] extends U ? K : never;
 }[ProvedKind];
 
+/** Placeholders whose flag has another name. */
+const FLAGS: Readonly<Record<string, string>> = {
+  bastion: 'name',
+  'database-security-group': 'db-security-group',
+  'database-resource': 'db-resource',
+  'database-user': 'db-user',
+  'session-document': 'document',
+};
+
+/** With which `policy KIND` prints the proved document. */
+export const flagsOf = (kind: ProvedKind): readonly string[] =>
+  Object.entries<string | undefined>(PROVED[kind].values).flatMap(([name, value]) => [
+    `--${FLAGS[name] ?? name}`,
+    value ?? '',
+  ]);
+
+export const checkCommand = (kind: ProvedKind, principal: string): readonly string[] => [
+  'policy',
+  kind,
+  ...flagsOf(kind),
+  '--check',
+  principal,
+];
+
 export const provedDocument = (kind: ProvedKind): Document => shippedDocument(kind, PROVED[kind].values);
 
 /** What `status` shows beyond the bastions that people may use takes these, which operators have; sorted. */

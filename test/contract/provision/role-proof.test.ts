@@ -17,8 +17,23 @@ import { FakeSignals } from '../../support/fake-deps.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
-import { type Document, type Flow, grantsOf, proveGrants, type Symptom, tellProof } from './grants.ts';
-import { LOG_BUCKET, LOG_GROUP, provedDocument, type ProvedBy } from './proved-documents.ts';
+import {
+  type Document,
+  type Flow,
+  grantsOf,
+  proveGrants,
+  type Symptom,
+  tellProof,
+  type Unnamed,
+} from './grants.ts';
+import {
+  checkCommand,
+  LOG_BUCKET,
+  LOG_GROUP,
+  provedDocument,
+  type ProvedBy,
+  type ProvedKind,
+} from './proved-documents.ts';
 
 /** Documents for roles: of bastions, with and without their boundary, and of tasks. Who is refused there is a machine. */
 
@@ -115,8 +130,7 @@ const shownBy = (
 
 interface Case {
   readonly flow: (sandbox: Sandbox, documents: readonly Document[]) => Promise<CliOutcome>;
-  /** How the absence of a grant shows, where it is not exit 4 with the action's name. */
-  readonly shows?: (document: Document) => Readonly<Record<string, Symptom>>;
+  readonly unnamed?: (document: Document) => Unnamed;
 }
 
 const everything: Document = {
@@ -147,11 +161,11 @@ const BASTION: Readonly<Record<Extract<ProvedBy<'role'>, `bastion${string}`>, Ca
   },
 };
 
-async function prove(kind: ProvedBy<'role'>, flow: Flow, shows: Readonly<Record<string, Symptom>>) {
+async function prove(kind: ProvedBy<'role'>, flow: Flow, unnamed?: Unnamed) {
   const document = provedDocument(kind);
   const whole = await flow([document]);
   expect([fine(whole), whole]).toEqual([true, whole]);
-  const proof = await proveGrants([document], flow, { shows });
+  const proof = await proveGrants([document], flow, { unnamed });
   tellProof(kind, proof);
   expect(proof.idle).toEqual([]);
   expect(proof.tried).toBe(grantsOf(document).length);
@@ -162,7 +176,7 @@ describe('roles of bastions, where every session is encrypted', () => {
 
   it.each(Object.entries(BASTION))(
     '%s: enough, and nothing for nothing',
-    async (kind, { flow, shows }) => {
+    async (kind, { flow }) => {
       const name = kind as keyof typeof BASTION;
       // The task's agent decrypts with a role of its own, which is not what is proved here.
       await sandboxClients(sandbox().env).iam.send(
@@ -175,8 +189,7 @@ describe('roles of bastions, where every session is encrypted', () => {
           }),
         }),
       );
-      const document = provedDocument(name);
-      await prove(name, (documents) => flow(sandbox(), documents), shows?.(document) ?? {});
+      await prove(name, (documents) => flow(sandbox(), documents));
     },
     300_000,
   );
@@ -234,6 +247,10 @@ describe('the role of a task, in a cluster that encrypts and logs', () => {
   const namedAsOneOfTwo: Symptom = (outcome, { action }) =>
     outcome.status === 255 && outcome.stderr.includes(action);
 
+  /** The role as the flow has just made it. */
+  const check = (kind: ProvedKind) => (): Promise<CliOutcome> =>
+    run(sandbox(), ...checkCommand(kind, `role/${RoleName}`));
+
   const TASK: Readonly<Record<Exclude<ProvedBy<'role'>, keyof typeof BASTION>, Case>> = {
     'task-role': {
       flow: async ({ env }, documents) => {
@@ -245,12 +262,15 @@ describe('the role of a task, in a cluster that encrypts and logs', () => {
         await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: 'exec', PolicyDocument }));
         return loggedExec();
       },
-      shows: (document) => ({
-        ...shownBy(document, notConnected, (action) => action.endsWith('ControlChannel')),
-        'LogGroups logs:DescribeLogGroups': namedAsOneOfTwo,
-        'LogStreams logs:CreateLogStream': unlogged('events'),
-        'LogStreams logs:PutLogEvents': unlogged('events'),
-        'LogBucketObjects s3:PutObject': unlogged('object'),
+      unnamed: (document) => ({
+        shows: {
+          ...shownBy(document, notConnected, (action) => action.endsWith('ControlChannel')),
+          'LogGroups logs:DescribeLogGroups': namedAsOneOfTwo,
+          'LogStreams logs:CreateLogStream': unlogged('events'),
+          'LogStreams logs:PutLogEvents': unlogged('events'),
+          'LogBucketObjects s3:PutObject': unlogged('object'),
+        },
+        check: check('task-role'),
       }),
     },
     'task-trust': {
@@ -259,15 +279,18 @@ describe('the role of a task, in a cluster that encrypts and logs', () => {
         await sandboxClients(env).iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument }));
         return run(sandbox(), 'exec', 'ledger', '--cluster', 'sealed', '--', 'echo', 'inside');
       },
-      shows: (document) => shownBy(document, notConnected, () => true),
+      unnamed: (document) => ({
+        shows: shownBy(document, notConnected, () => true),
+        check: check('task-trust'),
+      }),
     },
   };
 
   it.each(Object.entries(TASK))(
     '%s: enough, and nothing for nothing',
-    async (kind, { flow, shows }) => {
+    async (kind, { flow, unnamed }) => {
       const name = kind as keyof typeof TASK;
-      await prove(name, (documents) => flow(sandbox(), documents), shows?.(provedDocument(name)) ?? {});
+      await prove(name, (documents) => flow(sandbox(), documents), unnamed?.(provedDocument(name)));
     },
     120_000,
   );
