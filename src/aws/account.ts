@@ -1,12 +1,9 @@
 import type { Database, DatabasesPort, EcsPort, KmsPort, SsmPort, UpgradeSigner } from '../connect/ports.ts';
-import type {
-  Ec2Port,
-  IamPort,
-  IdentityPort,
-  ImagesPort,
-  NodesPort,
-  SimulatorPort,
-} from '../provision/ports.ts';
+import type { Ec2Port } from '../provision/ports/ec2.ts';
+import type { IamPort, IdentityPort } from '../provision/ports/iam.ts';
+import type { ImagesPort } from '../provision/ports/images.ts';
+import type { NodesPort } from '../provision/ports/nodes.ts';
+import type { SimulatorPort } from '../provision/ports/simulator.ts';
 
 /** With what only matters to who is about to choose a network. */
 export interface RdsDatabase extends Database {

@@ -1,7 +1,7 @@
 import type * as sdk from '@aws-sdk/client-ec2';
 
 import { base64, utf8 } from '../core/bytes.ts';
-import type { FleetSpec, LaunchTemplateSpec } from '../provision/ports.ts';
+import type { FleetSpec, LaunchTemplateSpec } from '../provision/ports/ec2.ts';
 import { tagSpecification } from './ec2-shapes.ts';
 
 /** What a bastion looks like in EC2's words: sent by `up`, and exported by `policy --format`. */

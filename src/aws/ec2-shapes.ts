@@ -3,20 +3,21 @@ import type * as sdk from '@aws-sdk/client-ec2';
 import type {
   FleetOverride,
   FleetResult,
-  GroupRule,
   Instance,
   InstanceState,
   LaunchTemplate,
+} from '../provision/ports/ec2.ts';
+import type {
+  GroupRule,
   Route,
   RouteTable,
   SecurityGroup,
   SecurityGroupRule,
   Subnet,
-  TagFilter,
-  Tags,
   Vpc,
   VpcEndpoint,
-} from '../provision/ports.ts';
+} from '../provision/ports/network.ts';
+import type { TagFilter, Tags } from '../provision/ports/tags.ts';
 
 /** EC2's shapes, where every field may be absent, to ours and back. */
 

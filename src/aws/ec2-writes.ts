@@ -1,7 +1,8 @@
 import * as sdk from '@aws-sdk/client-ec2';
 
 import { failed } from '../core/errors.ts';
-import type { Ec2Port, FleetResult, GroupRule } from '../provision/ports.ts';
+import type { Ec2Port, FleetResult } from '../provision/ports/ec2.ts';
+import type { GroupRule } from '../provision/ports/network.ts';
 import { creation, deletion, tolerating } from './ec2-outcomes.ts';
 import { fleetRequest, launchTemplateRequest } from './ec2-requests.ts';
 import { fleetResultOf, permissionOf, tagList, tagSpecification } from './ec2-shapes.ts';

@@ -1,7 +1,8 @@
 import * as sdk from '@aws-sdk/client-ec2';
 import type { ClientConfig } from './client-config.ts';
 
-import type { Ec2Port, Fleet, TagFilter } from '../provision/ports.ts';
+import type { Ec2Port, Fleet } from '../provision/ports/ec2.ts';
+import type { TagFilter } from '../provision/ports/tags.ts';
 import { tolerating } from './ec2-outcomes.ts';
 import {
   endpointOf,

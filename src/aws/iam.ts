@@ -2,7 +2,8 @@ import * as sdk from '@aws-sdk/client-iam';
 import type { ClientConfig } from './client-config.ts';
 
 import { failed } from '../core/errors.ts';
-import type { IamPort, Tags } from '../provision/ports.ts';
+import type { IamPort } from '../provision/ports/iam.ts';
+import type { Tags } from '../provision/ports/tags.ts';
 import { awsErrorName, mapped } from './errors.ts';
 
 /** IAM says the same error with and without the suffix, depending on where it was thrown. */

@@ -1,7 +1,7 @@
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import type { ClientConfig } from './client-config.ts';
 
-import type { IdentityPort } from '../provision/ports.ts';
+import type { IdentityPort } from '../provision/ports/iam.ts';
 import { mapped } from './errors.ts';
 
 export function createIdentityPort(config: ClientConfig): IdentityPort {

@@ -1,4 +1,4 @@
-import type { Architecture } from '../provision/ports.ts';
+import type { Architecture } from '../provision/ports/images.ts';
 
 /** Name of the public SSM parameter of the standard AL2023 image: the minimal one has no SSM agent (aws-facts §5.4). */
 export const imageParameter = (architecture: Architecture): string =>

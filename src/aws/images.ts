@@ -4,7 +4,7 @@ import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import type { ClientConfig } from './client-config.ts';
 
 import { failed } from '../core/errors.ts';
-import type { ImagesPort, SpotPrice } from '../provision/ports.ts';
+import type { ImagesPort, SpotPrice } from '../provision/ports/images.ts';
 import { mapped } from './errors.ts';
 import { imageParameter } from './image-parameter.ts';
 

@@ -1,7 +1,7 @@
 import { paginateDescribeInstanceInformation, SSMClient } from '@aws-sdk/client-ssm';
 import type { ClientConfig } from './client-config.ts';
 
-import type { Node, NodesPort } from '../provision/ports.ts';
+import type { Node, NodesPort } from '../provision/ports/nodes.ts';
 import { awsErrorName, mapped } from './errors.ts';
 
 const PING: Readonly<Record<string, Node['pingStatus']>> = {

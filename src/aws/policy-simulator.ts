@@ -1,6 +1,6 @@
 import * as sdk from '@aws-sdk/client-iam';
 
-import type { SimulatedDecision, SimulatorPort } from '../provision/ports.ts';
+import type { SimulatedDecision, SimulatorPort } from '../provision/ports/simulator.ts';
 import type { ClientConfig } from './client-config.ts';
 import { ifExists } from './iam.ts';
 

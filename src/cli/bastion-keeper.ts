@@ -2,7 +2,7 @@ import { type ErrorDetails, ToolError } from '../core/errors.ts';
 import type { Bastion } from '../provision/bastion.ts';
 import { BastionWatch } from '../provision/bastion-watch.ts';
 import { bastionOf } from '../provision/inventory.ts';
-import type { Ec2Port, Instance } from '../provision/ports.ts';
+import type { Ec2Port, Instance } from '../provision/ports/ec2.ts';
 import { replaceBastion } from '../provision/replacement.ts';
 import { noticeHidden } from './bastion-notice.ts';
 import { findBastion } from './bastion-target.ts';

@@ -2,7 +2,7 @@ import type { AwsAccount, RdsDatabase } from '../aws/account.ts';
 import type { Database } from '../connect/ports.ts';
 import { failed, noMatch } from '../core/errors.ts';
 import { hasIpv4, type NetworkChoice } from '../provision/network.ts';
-import type { SecurityGroup } from '../provision/ports.ts';
+import type { SecurityGroup } from '../provision/ports/network.ts';
 import type { DatabaseAccess } from '../provision/spec.ts';
 import type { UpOptions } from './commands/up.ts';
 

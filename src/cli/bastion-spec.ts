@@ -12,7 +12,9 @@ import { chooseNetwork, hasIpv4, type NetworkChoice } from '../provision/network
 import type { NetworkFacts } from '../provision/network-facts.ts';
 import { fillDocument, type PlaceholderValues } from '../provision/policy-documents.ts';
 import { architecturesOf, checkTypes, DEFAULT_TYPES } from '../provision/pool.ts';
-import type { Ec2Port, Identity, Vpc } from '../provision/ports.ts';
+import type { Ec2Port } from '../provision/ports/ec2.ts';
+import type { Identity } from '../provision/ports/iam.ts';
+import type { Vpc } from '../provision/ports/network.ts';
 import { checkTrust } from '../provision/role-trust.ts';
 import type { BastionSpec, BoundarySpec, RoleSpec } from '../provision/spec.ts';
 import { renderUserData, USER_DATA_FILES } from '../provision/user-data.ts';

@@ -11,7 +11,7 @@ import {
   type Verdict,
 } from '../provision/policy-check.ts';
 import type { PolicyKindName, PrintedPolicy } from '../provision/policy-kinds.ts';
-import type { SimulatorPort } from '../provision/ports.ts';
+import type { SimulatorPort } from '../provision/ports/simulator.ts';
 import { parsePrincipal, type Principal } from '../provision/principal.ts';
 import { trustFindings } from '../provision/trust-check.ts';
 import { type Column, renderTable } from '../ui/table.ts';

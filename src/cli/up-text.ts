@@ -3,7 +3,7 @@ import { describeDuration, dollars, type Price, priceOf } from '../provision/lea
 import { describePlan, paragraph } from '../provision/plan-text.ts';
 import type { Plan } from '../provision/plan.ts';
 import { cheapestPool } from '../provision/pool.ts';
-import type { SpotPrice } from '../provision/ports.ts';
+import type { SpotPrice } from '../provision/ports/images.ts';
 import type { BastionSpec } from '../provision/spec.ts';
 import type { CommandContext } from './context.ts';
 

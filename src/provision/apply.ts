@@ -11,7 +11,7 @@ import { admitAtDatabase, createGroup, giveBack, setEgress } from './own-group.t
 import { createBoundary, createProfile, createRole, putRoleIntoProfile } from './own-role.ts';
 import type { Plan, PlanStep } from './plan.ts';
 import { overrides } from './pool.ts';
-import type { GroupRule } from './ports.ts';
+import type { GroupRule } from './ports/network.ts';
 import type { BastionSpec } from './spec.ts';
 
 /** Carries a plan out, in its order. Any prefix of it can be deleted by `down`; a second run adopts what exists. */

@@ -2,7 +2,7 @@ import { backoffDelay } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { ToolError } from '../core/errors.ts';
 import type { Bastion } from './bastion.ts';
-import type { Ec2Port, Instance } from './ports.ts';
+import type { Ec2Port, Instance } from './ports/ec2.ts';
 
 /**
  * Looks at one bastion for as long as somebody works through it. The two-minute notice is read from the spot request

@@ -2,7 +2,8 @@ import { retry } from '../core/backoff.ts';
 import { failed, ToolError } from '../core/errors.ts';
 import type { LaunchDeps } from './launch.ts';
 import { TAG } from './names.ts';
-import type { IamPort, Tags } from './ports.ts';
+import type { IamPort } from './ports/iam.ts';
+import type { Tags } from './ports/tags.ts';
 
 /** What every creation has in common: it may be seen late, and somebody else may have been faster. */
 

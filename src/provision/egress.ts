@@ -1,4 +1,4 @@
-import type { GroupRule, SecurityGroup } from './ports.ts';
+import type { GroupRule, SecurityGroup } from './ports/network.ts';
 import type { BastionSpec } from './spec.ts';
 
 /** What a bastion's security group lets out. Pure. */

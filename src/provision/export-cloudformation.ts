@@ -11,7 +11,8 @@ import {
 } from './exported-bastion.ts';
 import { type IamNaming, sharedBoundary } from './iam-names.ts';
 import { ROLE_POLICY, TAG } from './names.ts';
-import type { GroupRule, Tags } from './ports.ts';
+import type { GroupRule } from './ports/network.ts';
+import type { Tags } from './ports/tags.ts';
 
 /** The words of CloudFormation; those inside a launch template are EC2's own. */
 

@@ -12,7 +12,8 @@ import {
 } from './exported-bastion.ts';
 import { type IamNaming, sharedBoundary } from './iam-names.ts';
 import { ROLE_POLICY, TAG } from './names.ts';
-import type { GroupRule, Tags } from './ports.ts';
+import type { GroupRule } from './ports/network.ts';
+import type { Tags } from './ports/tags.ts';
 
 /** Terraform in its JSON syntax; a launch template's arguments are EC2's own words, spelled another way. */
 

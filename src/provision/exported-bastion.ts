@@ -1,5 +1,6 @@
 import type { IamNaming } from './iam-names.ts';
-import type { GroupRule, Tags } from './ports.ts';
+import type { GroupRule } from './ports/network.ts';
+import type { Tags } from './ports/tags.ts';
 
 /**
  * A bastion as code: what an administrator makes once (role, boundary, profile, group, launch template), and the

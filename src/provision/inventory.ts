@@ -1,20 +1,10 @@
 import type { Bastion } from './bastion.ts';
 import { bastionOfIamName, iamNames, type IamNaming, namingOfTag } from './iam-names.ts';
 import { commonName, ROLE_POLICY, TAG } from './names.ts';
-import type {
-  Ec2Port,
-  Fleet,
-  IamPort,
-  Instance,
-  InstanceProfile,
-  InstanceState,
-  LaunchTemplate,
-  ManagedPolicy,
-  Role,
-  SecurityGroup,
-  SecurityGroupRule,
-  Tags,
-} from './ports.ts';
+import type { Ec2Port, Fleet, Instance, InstanceState, LaunchTemplate } from './ports/ec2.ts';
+import type { IamPort, InstanceProfile, ManagedPolicy, Role } from './ports/iam.ts';
+import type { SecurityGroup, SecurityGroupRule } from './ports/network.ts';
+import type { Tags } from './ports/tags.ts';
 
 /** What exists of bastions, read from tags and derived names; there is no local record. */
 

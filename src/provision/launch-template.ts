@@ -2,7 +2,7 @@ import { hex, sha256, utf8 } from '../core/bytes.ts';
 import { type ApplyDeps, createOrAdopt, visible } from './creation.ts';
 import { commonName, TAG } from './names.ts';
 import { hasIpv4 } from './network.ts';
-import type { LaunchTemplateSpec, Market } from './ports.ts';
+import type { LaunchTemplateSpec, Market } from './ports/ec2.ts';
 import type { BastionSpec } from './spec.ts';
 
 /** The template that every launch of a bastion goes through. */

@@ -4,7 +4,8 @@ import type { Clock } from '../core/clock.ts';
 import type { Report } from '../core/events.ts';
 import { TAG } from './names.ts';
 import { describeErrors, launchFailure, worstProblem } from './pool.ts';
-import type { Ec2Port, FleetOverride, FleetResult, InstanceState, Market, Tags } from './ports.ts';
+import type { Ec2Port, FleetOverride, FleetResult, InstanceState, Market } from './ports/ec2.ts';
+import type { Tags } from './ports/tags.ts';
 
 /** One instance out of a fleet: pools, propagation, fall-back to on-demand. */
 

@@ -1,5 +1,6 @@
 import { TAG } from './names.ts';
-import type { Instance, Market, SpotPrice } from './ports.ts';
+import type { Instance, Market } from './ports/ec2.ts';
+import type { SpotPrice } from './ports/images.ts';
 
 /** Time and money of a bastion. */
 

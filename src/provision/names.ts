@@ -1,6 +1,6 @@
 import { usage } from '../core/errors.ts';
 import { type IamNaming, isUsual } from './iam-names.ts';
-import type { Tags } from './ports.ts';
+import type { Tags } from './ports/tags.ts';
 
 /** Names and tags of everything a bastion is made of. They are derived, so that nothing has to be remembered locally. */
 

@@ -1,6 +1,6 @@
 import { containsCidr } from '../core/cidr.ts';
 import { type NetworkFacts, type NetworkWishes, tableOf } from './network-facts.ts';
-import type { GroupRule, Subnet, VpcEndpoint } from './ports.ts';
+import type { GroupRule, Subnet, VpcEndpoint } from './ports/network.ts';
 
 /** What a VPC's endpoints mean for a bastion in one of its subnets. Pure. */
 

@@ -1,4 +1,4 @@
-import type { Route, RouteTable, SecurityGroup, Subnet, Vpc, VpcEndpoint } from './ports.ts';
+import type { Route, RouteTable, SecurityGroup, Subnet, Vpc, VpcEndpoint } from './ports/network.ts';
 
 /** What was read of a VPC, and what a bastion in it is to be able to do. */
 

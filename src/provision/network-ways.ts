@@ -1,6 +1,6 @@
 import { AGENT_SERVICES, describeAbsent, INSTALL_SERVICES, surveyEndpoints } from './network-endpoints.ts';
 import { type NetworkFacts, type NetworkWishes, routeTo, tableOf } from './network-facts.ts';
-import type { Route, Subnet } from './ports.ts';
+import type { Route, Subnet } from './ports/network.ts';
 
 /** How each subnet of a VPC reaches AWS, over IPv4 or else over IPv6. Pure. */
 

@@ -1,7 +1,7 @@
 import { failed, noMatch } from '../core/errors.ts';
 import type { NetworkFacts, NetworkWishes } from './network-facts.ts';
 import { classifySubnets, type SubnetReport, type WayOut } from './network-ways.ts';
-import type { Subnet } from './ports.ts';
+import type { Subnet } from './ports/network.ts';
 
 /** Which subnets a bastion can live in: pure, over what was read of the VPC. */
 

@@ -4,7 +4,8 @@ import { NOT_YET_VISIBLE } from './creation.ts';
 import { iamNames } from './iam-names.ts';
 import { commonName } from './names.ts';
 import type { PlanStep } from './plan.ts';
-import type { Ec2Port, IamPort } from './ports.ts';
+import type { Ec2Port } from './ports/ec2.ts';
+import type { IamPort } from './ports/iam.ts';
 import type { BastionSpec } from './spec.ts';
 
 /**

@@ -3,7 +3,7 @@ import { type ApplyDeps, createOrAdopt, visible } from './creation.ts';
 import { egressChanges, wantedEgress } from './egress.ts';
 import { TAG, widenedPorts } from './names.ts';
 import type { PlanStep } from './plan.ts';
-import type { GroupRule } from './ports.ts';
+import type { GroupRule } from './ports/network.ts';
 import type { BastionSpec } from './spec.ts';
 
 /** The bastion's security group, and the rules by which it and a database know each other. */

@@ -9,7 +9,8 @@ import { hasIpv4 } from './network.ts';
 import { type Plan, type PlanStep, type PlanWarning, type ResourceKind, step } from './plan.ts';
 import { admissionOf, reachWarnings } from './reach.ts';
 import { canonicalJson } from './policy-documents.ts';
-import type { Instance, LaunchTemplate, SecurityGroup } from './ports.ts';
+import type { Instance, LaunchTemplate } from './ports/ec2.ts';
+import type { SecurityGroup } from './ports/network.ts';
 import { checkTrust } from './role-trust.ts';
 import type { BastionSpec } from './spec.ts';
 

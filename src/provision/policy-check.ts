@@ -1,5 +1,5 @@
 import { failed } from '../core/errors.ts';
-import type { ContextEntry, SimulatedDecision, Simulation } from './ports.ts';
+import type { ContextEntry, SimulatedDecision, Simulation } from './ports/simulator.ts';
 
 /**
  * Whether somebody has what a shipped document grants, and nothing that it denies: the document as questions to IAM's

@@ -1,5 +1,6 @@
 import { access, failed, usage } from '../core/errors.ts';
-import type { Architecture, FleetError, FleetOverride, Image, Market, SpotPrice } from './ports.ts';
+import type { FleetError, FleetOverride, Market } from './ports/ec2.ts';
+import type { Architecture, Image, SpotPrice } from './ports/images.ts';
 
 /** Small, arm64 first. No nano: 512 MiB run out of memory on AL2023 (aws-facts §5.3). */
 export const DEFAULT_TYPES: readonly string[] = ['t4g.micro', 't4g.small', 't3a.micro', 't3.micro'];

@@ -1,6 +1,6 @@
 import { containsCidr } from '../core/cidr.ts';
 import type { PlanWarning } from './plan.ts';
-import type { GroupRule } from './ports.ts';
+import type { GroupRule } from './ports/network.ts';
 import type { BastionSpec, DatabaseAccess } from './spec.ts';
 
 /** Whether somebody lets in what a bastion lets out: its group opens a way, the database's group must do so too. Pure. */

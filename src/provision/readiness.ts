@@ -4,7 +4,8 @@ import { access, failed, ToolError } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 import { standing } from './inventory.ts';
 import { TAG } from './names.ts';
-import type { Ec2Port, Instance, NodesPort } from './ports.ts';
+import type { Ec2Port, Instance } from './ports/ec2.ts';
+import type { NodesPort } from './ports/nodes.ts';
 import { roleUntrusted } from './role-trust.ts';
 
 /** From "launched" to "a session can start", or the reason why not. */

@@ -4,7 +4,8 @@ import { standing } from './inventory.ts';
 import { type LaunchDeps, launchInstance, type LaunchSpec } from './launch.ts';
 import { leaseOf } from './lease.ts';
 import { commonName, TAG } from './names.ts';
-import type { Instance, NodesPort } from './ports.ts';
+import type { Instance } from './ports/ec2.ts';
+import type { NodesPort } from './ports/nodes.ts';
 import { waitUntilReady } from './readiness.ts';
 
 /**

@@ -1,7 +1,10 @@
 import { usage } from '../core/errors.ts';
 import type { IamNaming } from './iam-names.ts';
 import type { NetworkChoice } from './network.ts';
-import type { GroupRule, Image, Market, SecurityGroup, Tags } from './ports.ts';
+import type { Market } from './ports/ec2.ts';
+import type { Image } from './ports/images.ts';
+import type { GroupRule, SecurityGroup } from './ports/network.ts';
+import type { Tags } from './ports/tags.ts';
 
 /** A database that the bastion may reach. */
 export interface DatabaseAccess {

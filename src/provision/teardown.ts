@@ -12,7 +12,8 @@ import {
 } from './inventory.ts';
 import type { PlanStep } from './plan.ts';
 import { planDown } from './plan-down.ts';
-import type { Ec2Port, IamPort } from './ports.ts';
+import type { Ec2Port } from './ports/ec2.ts';
+import type { IamPort } from './ports/iam.ts';
 
 /** Removes a bastion by tags and names alone, and proves with a fresh look that nothing is left. */
 

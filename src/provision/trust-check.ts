@@ -7,7 +7,7 @@ import {
   type Statement,
   statementsOf,
 } from './policy-check.ts';
-import type { ContextEntry } from './ports.ts';
+import type { ContextEntry } from './ports/simulator.ts';
 
 /**
  * Whether a role trusts whom a document trusts: the simulator knows nothing of trust, so the role's own document is read.

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { access, failed } from '../../src/core/errors.ts';
 import { BastionWatch } from '../../src/provision/bastion-watch.ts';
-import type { Instance } from '../../src/provision/ports.ts';
+import type { Instance } from '../../src/provision/ports/ec2.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { FakeAccount } from './fake-account.ts';
 import { NOW, sampleInstance } from './sample-spec.ts';

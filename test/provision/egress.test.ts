@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { describeRule, egressChanges, wantedEgress } from '../../src/provision/egress.ts';
-import type { GroupRule } from '../../src/provision/ports.ts';
+import type { GroupRule } from '../../src/provision/ports/network.ts';
 import { sampleSpec } from './sample-spec.ts';
 
 const everything = (cidr: string): GroupRule => ({ protocol: '-1', fromPort: 0, toPort: 65_535, cidr });

@@ -4,18 +4,12 @@ import type {
   Fleet,
   FleetOverride,
   FleetResult,
-  GroupRule,
-  IamPort,
   Instance,
-  InstanceProfile,
   LaunchTemplate,
-  ManagedPolicy,
-  Role,
-  SecurityGroup,
-  SecurityGroupRule,
-  TagFilter,
-  Tags,
-} from '../../src/provision/ports.ts';
+} from '../../src/provision/ports/ec2.ts';
+import type { IamPort, InstanceProfile, ManagedPolicy, Role } from '../../src/provision/ports/iam.ts';
+import type { GroupRule, SecurityGroup, SecurityGroupRule } from '../../src/provision/ports/network.ts';
+import type { TagFilter, Tags } from '../../src/provision/ports/tags.ts';
 
 /** Thrown instead of an answer. */
 export class Crash extends Error {}

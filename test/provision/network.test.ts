@@ -4,7 +4,13 @@ import { ToolError } from '../../src/core/errors.ts';
 import { chooseNetwork } from '../../src/provision/network.ts';
 import type { NetworkFacts, NetworkWishes } from '../../src/provision/network-facts.ts';
 import { classifySubnets } from '../../src/provision/network-ways.ts';
-import type { Route, RouteTable, SecurityGroup, Subnet, VpcEndpoint } from '../../src/provision/ports.ts';
+import type {
+  Route,
+  RouteTable,
+  SecurityGroup,
+  Subnet,
+  VpcEndpoint,
+} from '../../src/provision/ports/network.ts';
 
 const subnet = (name: string, cidr: string | undefined, more: Partial<Subnet> = {}): Subnet => ({
   id: `subnet-${name}`,

@@ -6,7 +6,7 @@ import { commonName, TAG } from '../../src/provision/names.ts';
 import { describePlan, paragraph } from '../../src/provision/plan-text.ts';
 import { planDown } from '../../src/provision/plan-down.ts';
 import { planUp } from '../../src/provision/plan-up.ts';
-import type { SecurityGroup } from '../../src/provision/ports.ts';
+import type { SecurityGroup } from '../../src/provision/ports/network.ts';
 import type { BastionSpec } from '../../src/provision/spec.ts';
 import { NOW, sampleInstance, sampleSpec, TRUST } from './sample-spec.ts';
 

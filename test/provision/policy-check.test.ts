@@ -11,7 +11,7 @@ import {
   questionsOf,
   RESOURCE_TYPES,
 } from '../../src/provision/policy-check.ts';
-import type { SimulatedDecision } from '../../src/provision/ports.ts';
+import type { SimulatedDecision } from '../../src/provision/ports/simulator.ts';
 import { grantsOf } from '../contract/provision/grants.ts';
 import { PROVED, provedDocument, type ProvedKind } from '../contract/provision/proved-documents.ts';
 

@@ -10,7 +10,7 @@ import {
   launchProblem,
   overrides,
 } from '../../src/provision/pool.ts';
-import type { FleetError } from '../../src/provision/ports.ts';
+import type { FleetError } from '../../src/provision/ports/ec2.ts';
 
 const error = (code: string, message = code, more: Partial<FleetError> = {}): FleetError => ({
   code,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { GroupRule, SecurityGroup } from '../../src/provision/ports.ts';
+import type { GroupRule, SecurityGroup } from '../../src/provision/ports/network.ts';
 import { admissionOf, reachWarnings } from '../../src/provision/reach.ts';
 import type { BastionSpec, DatabaseAccess } from '../../src/provision/spec.ts';
 import { sampleSpec } from './sample-spec.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import type { ToolEvent } from '../../src/core/events.ts';
-import type { Instance, Node } from '../../src/provision/ports.ts';
+import type { Instance } from '../../src/provision/ports/ec2.ts';
+import type { Node } from '../../src/provision/ports/nodes.ts';
 import { bootVerdict, type ReadinessOptions, waitUntilReady } from '../../src/provision/readiness.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { FakeAccount } from './fake-account.ts';

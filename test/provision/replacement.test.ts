@@ -4,7 +4,7 @@ import type { ToolError } from '../../src/core/errors.ts';
 import type { ToolEvent } from '../../src/core/events.ts';
 import { standing } from '../../src/provision/inventory.ts';
 import { TAG } from '../../src/provision/names.ts';
-import type { FleetResult, FleetSpec, Instance } from '../../src/provision/ports.ts';
+import type { FleetResult, FleetSpec, Instance } from '../../src/provision/ports/ec2.ts';
 import { replaceBastion } from '../../src/provision/replacement.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { FakeAccount } from './fake-account.ts';

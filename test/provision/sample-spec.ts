@@ -1,6 +1,7 @@
 import { USUAL_IAM } from '../../src/provision/iam-names.ts';
 import { resourceTags } from '../../src/provision/names.ts';
-import type { GroupRule, Instance } from '../../src/provision/ports.ts';
+import type { Instance } from '../../src/provision/ports/ec2.ts';
+import type { GroupRule } from '../../src/provision/ports/network.ts';
 import type { BastionSpec } from '../../src/provision/spec.ts';
 
 export const NOW = Date.parse('2026-11-21T10:00:00Z');

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { interrupted, ToolError } from '../../core/errors.ts';
 import type { Inventory, InventoryScope } from '../../provision/inventory.ts';
-import type { Identity } from '../../provision/ports.ts';
+import type { Identity } from '../../provision/ports/iam.ts';
 import type { TeardownResult } from '../../provision/teardown.ts';
 import type { IamNaming } from '../../provision/iam-names.ts';
 import type { Invoke, Run } from '../command.ts';

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { access, ToolError } from '../../core/errors.ts';
 import type { AwsAccount } from '../../aws/account.ts';
-import type { Ec2Port, Instance } from '../../provision/ports.ts';
+import type { Ec2Port, Instance } from '../../provision/ports/ec2.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { addIamFlags, type IamFlags, iamFlagsOf, iamNaming } from '../iam-flags.ts';

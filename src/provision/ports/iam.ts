@@ -1,0 +1,100 @@
+import type { Tags } from './tags.ts';
+
+export interface Role {
+  readonly name: string;
+  readonly arn: string;
+  readonly path: string;
+  readonly boundaryArn: string | undefined;
+  /** JSON. */
+  readonly trust: string | undefined;
+  readonly tags: Tags;
+}
+
+export interface InstanceProfile {
+  readonly name: string;
+  readonly arn: string;
+  readonly path: string;
+  readonly roleNames: readonly string[];
+  /** JSON, of its role. */
+  readonly trust: string | undefined;
+  readonly tags: Tags;
+}
+
+export interface ManagedPolicy {
+  readonly name: string;
+  readonly arn: string;
+  readonly path: string;
+  readonly tags: Tags;
+}
+
+export interface IamPort {
+  /** GetRole; undefined if it does not exist. */
+  role(name: string): Promise<Role | undefined>;
+  /** ListRoles by path, names only (the list has no tags). */
+  roleNames(path: string): Promise<readonly string[]>;
+  /** CreateRole with path, boundary and tags; returns its ARN. Throws `already-exists`. */
+  createRole(request: {
+    readonly name: string;
+    readonly path: string;
+    readonly description: string;
+    /** JSON. */
+    readonly trust: string;
+    readonly boundaryArn: string | undefined;
+    readonly tags: Tags;
+  }): Promise<string>;
+  /** ListRolePolicies. Empty if the role does not exist. */
+  rolePolicyNames(role: string): Promise<readonly string[]>;
+  /** GetRolePolicy, decoded JSON; undefined if there is none. */
+  rolePolicy(role: string, policy: string): Promise<string | undefined>;
+  /** PutRolePolicy: creates or overwrites. */
+  putRolePolicy(role: string, policy: string, document: string): Promise<void>;
+  /** DeleteRolePolicy; one that is gone is fine. */
+  deleteRolePolicy(role: string, policy: string): Promise<void>;
+  /** DeleteRole; one that is gone is fine. Throws `still-in-use` (DeleteConflict). */
+  deleteRole(name: string): Promise<void>;
+
+  /** GetInstanceProfile; undefined if it does not exist. */
+  instanceProfile(name: string): Promise<InstanceProfile | undefined>;
+  /** ListInstanceProfiles by path, names only. */
+  instanceProfileNames(path: string): Promise<readonly string[]>;
+  /** CreateInstanceProfile; returns its ARN. Throws `already-exists`. */
+  createInstanceProfile(request: {
+    readonly name: string;
+    readonly path: string;
+    readonly tags: Tags;
+  }): Promise<string>;
+  /** AddRoleToInstanceProfile; a role that is in it already is fine. */
+  addRoleToInstanceProfile(profile: string, role: string): Promise<void>;
+  /** RemoveRoleFromInstanceProfile; one that is gone is fine. */
+  removeRoleFromInstanceProfile(profile: string, role: string): Promise<void>;
+  /** DeleteInstanceProfile; one that is gone is fine. Throws `still-in-use` (DeleteConflict). */
+  deleteInstanceProfile(name: string): Promise<void>;
+
+  /** GetPolicy by ARN; undefined if it does not exist. */
+  policy(arn: string): Promise<ManagedPolicy | undefined>;
+  /** ListPolicies (scope Local) by path, ARNs. */
+  policyArns(path: string): Promise<readonly string[]>;
+  /** CreatePolicy; returns its ARN. Throws `already-exists`. */
+  createPolicy(request: {
+    readonly name: string;
+    readonly path: string;
+    readonly description: string;
+    readonly document: string;
+    readonly tags: Tags;
+  }): Promise<string>;
+  /** DeletePolicy; one that is gone is fine. Throws `still-in-use` (DeleteConflict). */
+  deletePolicy(arn: string): Promise<void>;
+}
+
+export interface Identity {
+  readonly accountId: string;
+  readonly arn: string;
+  readonly userId: string;
+  /** `aws`, `aws-cn`, `aws-us-gov`. */
+  readonly partition: string;
+}
+
+export interface IdentityPort {
+  /** GetCallerIdentity. */
+  caller(): Promise<Identity>;
+}

@@ -1,0 +1,95 @@
+import type { Tags } from './tags.ts';
+
+export interface Vpc {
+  readonly id: string;
+  readonly isDefault: boolean;
+  readonly tags: Tags;
+  /** IPv4 ranges. */
+  readonly cidrs: readonly string[];
+  readonly ipv6Cidrs: readonly string[];
+}
+
+export interface Subnet {
+  readonly id: string;
+  readonly vpcId: string;
+  readonly zone: string;
+  readonly freeAddresses: number;
+  /** IPv4 range; undefined for IPv6-only subnets. */
+  readonly cidr: string | undefined;
+  readonly ipv6Cidr: string | undefined;
+  /** Names without an IPv6 address are given one below 64:ff9b::/96. */
+  readonly dns64: boolean;
+  readonly tags: Tags;
+}
+
+export interface Route {
+  /** CIDR or prefix list id; `0.0.0.0/0` and `::/0` are the default routes, `64:ff9b::/96` is that of NAT64. */
+  readonly destination: string;
+  readonly target:
+    | 'internet-gateway'
+    | 'egress-only-internet-gateway'
+    | 'nat-gateway'
+    | 'transit-gateway'
+    | 'network-interface'
+    | 'peering'
+    | 'local'
+    | 'other';
+  readonly targetId: string;
+  /** A route whose target is gone. */
+  readonly blackhole: boolean;
+}
+
+export interface RouteTable {
+  readonly id: string;
+  /** The VPC's main table, used by each subnet without an association of its own. */
+  readonly main: boolean;
+  readonly subnetIds: readonly string[];
+  readonly routes: readonly Route[];
+}
+
+export interface VpcEndpoint {
+  readonly id: string;
+  readonly vpcId: string;
+  /** Last segment of the service name: `ssm`, `ssmmessages`, `s3`. */
+  readonly service: string;
+  readonly type: 'Interface' | 'Gateway' | 'GatewayLoadBalancer';
+  /** `available` when it works. */
+  readonly state: string;
+  readonly privateDns: boolean;
+  /** Families in which its names resolve. */
+  readonly addresses: readonly ('ipv4' | 'ipv6')[];
+  readonly subnetIds: readonly string[];
+  readonly securityGroupIds: readonly string[];
+}
+
+/** One permission of a security group; exactly one of `cidr`, `groupId`, `prefixListId` is set. */
+export interface GroupRule {
+  /** `tcp`, `udp`, `icmp`, a number, or `-1` for everything. */
+  readonly protocol: string;
+  /** 0 and 65535 when the protocol is `-1`. */
+  readonly fromPort: number;
+  readonly toPort: number;
+  readonly cidr?: string;
+  readonly groupId?: string;
+  readonly prefixListId?: string;
+}
+
+export interface SecurityGroup {
+  readonly id: string;
+  readonly name: string;
+  readonly vpcId: string;
+  readonly tags: Tags;
+  readonly ingress: readonly GroupRule[];
+  readonly egress: readonly GroupRule[];
+}
+
+/** An ingress rule that we added to a group of somebody else, found by its own tag. */
+export interface SecurityGroupRule {
+  readonly id: string;
+  readonly groupId: string;
+  readonly egress: boolean;
+  readonly fromPort: number;
+  readonly toPort: number;
+  readonly sourceGroupId: string | undefined;
+  readonly tags: Tags;
+}
