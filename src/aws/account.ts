@@ -1,19 +1,9 @@
-import type { Database, DatabasesPort, EcsPort, KmsPort, SsmPort, UpgradeSigner } from '../connect/ports.ts';
+import type { DatabasesPort, EcsPort, KmsPort, SsmPort, UpgradeSigner } from '../connect/ports.ts';
 import type { Ec2Port } from '../provision/ports/ec2.ts';
 import type { IamPort, IdentityPort } from '../provision/ports/iam.ts';
 import type { ImagesPort } from '../provision/ports/images.ts';
 import type { NodesPort } from '../provision/ports/nodes.ts';
 import type { SimulatorPort } from '../provision/ports/simulator.ts';
-
-/** With what only matters to who is about to choose a network. */
-export interface RdsDatabase extends Database {
-  /** It answers over IPv6 too: network type DUAL. */
-  readonly ipv6: boolean;
-}
-
-export interface RdsPort extends DatabasesPort {
-  databases(): Promise<readonly RdsDatabase[]>;
-}
 
 /** One set of credentials and one region; each port loads its SDK client on first use. */
 export interface AwsAccount {
@@ -24,7 +14,7 @@ export interface AwsAccount {
   credentialEnv(): Promise<Readonly<Record<string, string>>>;
   ecs(): Promise<EcsPort>;
   ssm(): Promise<SsmPort>;
-  databases(): Promise<RdsPort>;
+  databases(): Promise<DatabasesPort>;
   kms(): Promise<KmsPort>;
   signer(): Promise<UpgradeSigner>;
   ec2(): Promise<Ec2Port>;

@@ -6,15 +6,14 @@ import {
   type DBInstance,
 } from '@aws-sdk/client-rds';
 
-import type { Database } from '../connect/ports.ts';
-import type { RdsDatabase, RdsPort } from './account.ts';
+import type { Database, DatabasesPort } from '../connect/ports.ts';
 import type { ClientConfig } from './client-config.ts';
 import { mapped } from './errors.ts';
 
 const RECORDS_PER_PAGE = 100;
 
 /** RDS and Aurora. Neptune and DocumentDB come through the same API and are left out (aws-facts §8). */
-export function createDatabasesPort(config: ClientConfig): RdsPort {
+export function createDatabasesPort(config: ClientConfig): DatabasesPort {
   const client = new RDSClient(config);
 
   async function instances(): Promise<readonly DBInstance[]> {
@@ -70,7 +69,7 @@ const isSql = (engine: string | undefined): boolean =>
 
 type Endpoint = Database['endpoints'][number];
 
-function clusterToDatabase(cluster: DBCluster, members: readonly DBInstance[]): RdsDatabase {
+function clusterToDatabase(cluster: DBCluster, members: readonly DBInstance[]): Database {
   const port = cluster.Port ?? 0;
   const at = (role: Endpoint['role'], host: string | undefined): readonly Endpoint[] =>
     host === undefined || host === '' ? [] : [{ role, host, port }];
@@ -97,7 +96,7 @@ function clusterToDatabase(cluster: DBCluster, members: readonly DBInstance[]): 
   };
 }
 
-function instanceToDatabase(instance: DBInstance): RdsDatabase {
+function instanceToDatabase(instance: DBInstance): Database {
   return {
     id: instance.DBInstanceIdentifier ?? '',
     kind: 'instance',

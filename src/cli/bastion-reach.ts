@@ -1,4 +1,4 @@
-import type { AwsAccount, RdsDatabase } from '../aws/account.ts';
+import type { AwsAccount } from '../aws/account.ts';
 import type { Database } from '../connect/ports.ts';
 import { failed, noMatch } from '../core/errors.ts';
 import { hasIpv4, type NetworkChoice } from '../provision/network.ts';
@@ -46,7 +46,7 @@ async function askedDatabases(
   options: UpOptions,
   network: NetworkChoice,
   account: AwsAccount,
-): Promise<readonly RdsDatabase[]> {
+): Promise<readonly Database[]> {
   const asked = [...new Set([...options.databases, ...options.allowDatabases])];
   if (asked.length === 0) return [];
   const listed = await (await account.databases()).databases();

@@ -142,6 +142,8 @@ export interface Database {
   readonly securityGroups: readonly string[];
   readonly iamAuthentication: boolean;
   readonly publiclyAccessible: boolean;
+  /** It answers over IPv6 too: network type DUAL. */
+  readonly ipv6: boolean;
 }
 
 export interface DatabasesPort {

@@ -1,4 +1,4 @@
-import type { Seed, SeedSubnet } from '../../src/sandbox/contracts.ts';
+import type { Seed, SeedSubnet } from '../../src/sandbox/seed-shapes.ts';
 import { defaultSeed } from '../../src/sandbox/world/seed.ts';
 import { GROUP, SUBNET, VPC } from '../../src/sandbox/world/seed-network.ts';
 

@@ -1,4 +1,4 @@
-import type { SeedExecLogging } from '../contracts.ts';
+import type { SeedExecLogging } from '../seed-shapes.ts';
 import type { LogStore } from '../world/log-store.ts';
 import type { AgentRole } from './agent-role.ts';
 

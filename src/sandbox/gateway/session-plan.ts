@@ -1,4 +1,5 @@
-import type { Machine, Principal, SeedExecLogging } from '../contracts.ts';
+import type { Machine, Principal } from '../contracts.ts';
+import type { SeedExecLogging } from '../seed-shapes.ts';
 
 /** What the agent is to do in one session: the session document with its parameters substituted (ssm-data-channel §5.1, §7.1). */
 export type SessionPlan =

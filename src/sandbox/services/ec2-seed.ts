@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isIpv6 } from '../../core/cidr.ts';
-import type { Seed, SeedRule, SeedTag } from '../contracts.ts';
+import type { Seed, SeedRule, SeedTag } from '../seed-shapes.ts';
 import type { Ec2State, GroupRule, RouteTable } from './ec2-state.ts';
 import type { Tags } from './tags.ts';
 

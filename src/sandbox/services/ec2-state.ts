@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
-import { AwsError, type SeedEndpoint, type SeedIpv6 } from '../contracts.ts';
+import { AwsError } from '../contracts.ts';
+import type { SeedEndpoint, SeedIpv6 } from '../seed-shapes.ts';
 import type { ResourceIds } from '../random.ts';
 import type { Architecture } from './ec2-catalog.ts';
 import type { Tags } from './tags.ts';

@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
-import type { NetworkPolicy, SandboxService, Seed } from '../contracts.ts';
+import type { NetworkPolicy, SandboxService } from '../contracts.ts';
+import type { Seed } from '../seed-shapes.ts';
 import type { AccessController } from '../iam/access-control.ts';
 import type { ResourceIds } from '../random.ts';
 import { fleetOperations } from './ec2-fleets.ts';

@@ -1,5 +1,6 @@
 import { channelResource } from '../agent/agent-role.ts';
-import type { AccessControl, NetworkPolicy, Seed } from '../contracts.ts';
+import type { AccessControl, NetworkPolicy } from '../contracts.ts';
+import type { Seed } from '../seed-shapes.ts';
 import type { ContainerState, TaskState } from './ecs-model.ts';
 import type { EcsState } from './ecs-state.ts';
 

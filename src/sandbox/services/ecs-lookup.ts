@@ -1,4 +1,5 @@
-import { type AuthorizationCheck, AwsError, type SeedTag } from '../contracts.ts';
+import { type AuthorizationCheck, AwsError } from '../contracts.ts';
+import type { SeedTag } from '../seed-shapes.ts';
 import { clusterArn, clusterOf, type EcsAccount, nameOf } from './ecs-names.ts';
 import type { ClusterState, ServiceState, TaskState } from './ecs-model.ts';
 import type { EcsState } from './ecs-state.ts';

@@ -1,4 +1,9 @@
-import type { SeedContainerDefinition, SeedExecLogging, SeedTag, SeedTaskDefinition } from '../contracts.ts';
+import type {
+  SeedContainerDefinition,
+  SeedExecLogging,
+  SeedTag,
+  SeedTaskDefinition,
+} from '../seed-shapes.ts';
 
 /** What ECS keeps of its clusters, services, tasks and containers while the sandbox runs. */
 

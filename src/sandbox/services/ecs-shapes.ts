@@ -1,4 +1,4 @@
-import type { SeedContainerDefinition, SeedTag, SeedTaskDefinition } from '../contracts.ts';
+import type { SeedContainerDefinition, SeedTag, SeedTaskDefinition } from '../seed-shapes.ts';
 import {
   clusterArn,
   containerArn,

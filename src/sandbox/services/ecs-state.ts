@@ -1,15 +1,12 @@
 import type { Clock } from '../../core/clock.ts';
+import type { ContainerHost, ContainerLaunch, Machine, Timing } from '../contracts.ts';
 import type {
-  ContainerHost,
-  ContainerLaunch,
-  Machine,
   Seed,
   SeedContainerDefinition,
   SeedSubnet,
   SeedTask,
   SeedTaskDefinition,
-  Timing,
-} from '../contracts.ts';
+} from '../seed-shapes.ts';
 import { hexId, uuid } from '../gateway/identifiers.ts';
 import type { RandomBytes } from '../random.ts';
 import type { ClusterState, ContainerState, DeploymentState, ServiceState, TaskState } from './ecs-model.ts';

@@ -9,9 +9,9 @@ import {
   type NetworkPolicy,
   type Operations,
   type SandboxService,
-  type Seed,
   type Timing,
 } from '../contracts.ts';
+import type { Seed } from '../seed-shapes.ts';
 import type { Sessions } from '../gateway/session-plan.ts';
 import type { RandomBytes } from '../random.ts';
 import { paginate } from '../wire/pages.ts';

@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
-import { AwsError, type Principal, type RoleCredentials, type Seed } from '../contracts.ts';
+import { AwsError, type Principal, type RoleCredentials } from '../contracts.ts';
+import type { Seed } from '../seed-shapes.ts';
 import type { PrincipalDirectory } from '../iam/access-control.ts';
 import type { AccessKeys } from '../iam/access-keys.ts';
 import type { Grants, NamedPolicy } from '../iam/evaluator.ts';

@@ -1,10 +1,5 @@
-import {
-  type AuthorizationCheck,
-  AwsError,
-  type SandboxService,
-  type Seed,
-  type SeedDatabase,
-} from '../contracts.ts';
+import { type AuthorizationCheck, AwsError, type SandboxService } from '../contracts.ts';
+import type { Seed, SeedDatabase } from '../seed-shapes.ts';
 import { count, type Fields, optionalText, structures, texts } from '../wire/fields.ts';
 import { paginate } from '../wire/pages.ts';
 import { XmlList } from '../wire/xml.ts';

@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
-import type { ManagedInstances, SandboxService, Seed } from '../contracts.ts';
+import type { ManagedInstances, SandboxService } from '../contracts.ts';
+import type { Seed } from '../seed-shapes.ts';
 import type { Sessions } from '../gateway/session-plan.ts';
 import type { RandomBytes } from '../random.ts';
 import type { TaskTarget } from './ecs.ts';

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
-import type { SeedDatabase } from '../contracts.ts';
+import type { SeedDatabase } from '../seed-shapes.ts';
 import type { DatabaseEngine } from './database-engine.ts';
 import { DatabaseSession, type SessionHost, type Unit } from './database-session.ts';
 import { encodeQuery, encodeStartup, messagesOf } from './postgres-wire.ts';

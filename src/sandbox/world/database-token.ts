@@ -1,4 +1,5 @@
-import type { Principal, SeedDatabase } from '../contracts.ts';
+import type { Principal } from '../contracts.ts';
+import type { SeedDatabase } from '../seed-shapes.ts';
 import { type AccessKey, verifySignature } from '../sigv4.ts';
 
 /** RDS's IAM tokens: a presigned `GET HOST:PORT/?Action=connect&DBUser=USER` for service `rds-db`, without its scheme. */

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { systemClock, type Clock } from '../../core/clock.ts';
-import type { Seed, SeedDatabase } from '../contracts.ts';
+import type { Seed, SeedDatabase } from '../seed-shapes.ts';
 import { temporaryPrefix } from '../machines/machine-root.ts';
 import { startDatabaseEngine } from './database-engine.ts';
 import { DatabaseServer } from './database-server.ts';

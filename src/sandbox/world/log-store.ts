@@ -1,4 +1,4 @@
-import type { Seed } from '../contracts.ts';
+import type { Seed } from '../seed-shapes.ts';
 
 /** What CloudWatch Logs and S3 hold of session logs, in memory; who may write is asked by the writer. */
 export class LogStore {

@@ -1,4 +1,4 @@
-import type { SeedDatabase } from '../contracts.ts';
+import type { SeedDatabase } from '../seed-shapes.ts';
 import { GROUP, SUBNET, VPC } from './seed-network.ts';
 
 const ZONE = 'c1x2y3z4abcd.eu-west-1.rds.amazonaws.com';

@@ -5,7 +5,7 @@ import type {
   SeedSubnet,
   SeedTag,
   SeedVpc,
-} from '../contracts.ts';
+} from '../seed-shapes.ts';
 
 /**
  * Four VPCs, one for every way a private task can (or cannot) reach Session Manager:

@@ -1,4 +1,4 @@
-import type { SeedRole } from '../contracts.ts';
+import type { SeedRole } from '../seed-shapes.ts';
 
 export const ACCOUNT = '111122223333';
 export const REGION = 'eu-west-1';

@@ -1,4 +1,4 @@
-import type { SeedCluster, SeedService, SeedTask } from '../contracts.ts';
+import type { SeedCluster, SeedService, SeedTask } from '../seed-shapes.ts';
 import { GROUP, SUBNET } from './seed-network.ts';
 import { ACCOUNT, EXEC_KEY_ID, REGION } from './seed-roles.ts';
 import { SEED_TASK_DEFINITIONS } from './seed-task-definitions.ts';

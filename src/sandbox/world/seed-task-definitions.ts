@@ -1,4 +1,4 @@
-import type { SeedContainerDefinition, SeedTaskDefinition } from '../contracts.ts';
+import type { SeedContainerDefinition, SeedTaskDefinition } from '../seed-shapes.ts';
 import { BILLING_DATABASE_URL, ORDERS_DATABASE_URL } from './seed-databases.ts';
 import { ACCOUNT, REGION } from './seed-roles.ts';
 

@@ -1,4 +1,4 @@
-import type { Seed } from '../contracts.ts';
+import type { Seed } from '../seed-shapes.ts';
 import { SEED_DATABASES } from './seed-databases.ts';
 import { SEED_ENDPOINTS, SEED_SECURITY_GROUPS, SEED_SUBNETS, SEED_VPCS } from './seed-network.ts';
 import { ACCOUNT, REGION, SEED_ROLES } from './seed-roles.ts';

@@ -1,6 +1,7 @@
 import { connect as connectSocket, isIP, type Socket } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
-import { MachineError, type NetworkPolicy, type SeedVpc } from '../contracts.ts';
+import { MachineError, type NetworkPolicy } from '../contracts.ts';
+import type { SeedVpc } from '../seed-shapes.ts';
 
 /** Where a connection starts: the network interface of a task or an instance. */
 export interface NetworkPlace {

@@ -5,9 +5,8 @@ import type {
   InstanceHost,
   InstanceLaunch,
   NetworkPolicy,
-  Seed,
-  SeedSubnet,
 } from '../contracts.ts';
+import type { Seed, SeedSubnet } from '../seed-shapes.ts';
 import { type ContainerMachine, createContainerMachine } from '../machines/container-machine.ts';
 import { createInstanceHost, type SandboxInstanceHost } from '../machines/instance-host.ts';
 import { findProgram, removeAbandonedDirectories } from '../machines/machine-root.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AgentRole } from '../../../src/sandbox/agent/agent-role.ts';
 import { SessionLog } from '../../../src/sandbox/agent/session-log.ts';
-import type { SeedExecLogging } from '../../../src/sandbox/contracts.ts';
+import type { SeedExecLogging } from '../../../src/sandbox/seed-shapes.ts';
 import { LogStore } from '../../../src/sandbox/world/log-store.ts';
 
 const LOGGING: SeedExecLogging = {

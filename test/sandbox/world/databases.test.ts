@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { Client, type ClientConfig } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { SeedDatabase } from '../../../src/sandbox/contracts.ts';
+import type { SeedDatabase } from '../../../src/sandbox/seed-shapes.ts';
 import { createDatabases, type Databases } from '../../../src/sandbox/world/databases.ts';
 import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
 import { FakeClock } from '../../support/fake-clock.ts';

@@ -1,0 +1,189 @@
+/** The world at start: plain data, from which each service builds its own state. */
+
+export interface SeedTag {
+  readonly key: string;
+  readonly value: string;
+}
+
+export interface SeedSubnet {
+  readonly id: string;
+  readonly vpcId: string;
+  readonly zone: string;
+  readonly cidr: string;
+  readonly tags: readonly SeedTag[];
+  /** Default route; `none` = isolated. */
+  readonly route: 'internet-gateway' | 'nat-gateway' | 'none';
+  readonly mapPublicIp: boolean;
+  readonly ipv6?: SeedIpv6;
+}
+
+/** The IPv6 side of a subnet. */
+export interface SeedIpv6 {
+  /** e.g. `2a05:d018:1:1::/64` */
+  readonly cidr: string;
+  /** No IPv4 at all: the subnet's `cidr` and `route` do not count. */
+  readonly only: boolean;
+  /** Where `::/0` leads; absent = nowhere. */
+  readonly route?: 'internet-gateway' | 'egress-only-internet-gateway';
+  readonly dns64?: boolean;
+  /** A route of 64:ff9b::/96 to the VPC's NAT gateway. */
+  readonly nat64?: boolean;
+}
+
+export interface SeedSecurityGroup {
+  readonly id: string;
+  readonly vpcId: string;
+  readonly name: string;
+  readonly description: string;
+  readonly tags: readonly SeedTag[];
+  readonly ingress: readonly SeedRule[];
+  readonly egress: readonly SeedRule[];
+}
+
+export interface SeedRule {
+  /** `-1` = all. */
+  readonly protocol: 'tcp' | 'udp' | '-1';
+  readonly fromPort: number;
+  readonly toPort: number;
+  readonly cidr?: string;
+  readonly groupId?: string;
+  readonly description?: string;
+}
+
+export interface SeedEndpoint {
+  readonly id: string;
+  readonly vpcId: string;
+  /** e.g. `ssm`, `ssmmessages`, `ecs`, `s3`. */
+  readonly service: string;
+  readonly type: 'Interface' | 'Gateway';
+  readonly subnetIds: readonly string[];
+  readonly securityGroupIds: readonly string[];
+  readonly privateDns: boolean;
+  /** `ipv4` unless told. */
+  readonly ipAddressType?: 'ipv4' | 'dualstack' | 'ipv6';
+}
+
+export interface SeedVpc {
+  readonly id: string;
+  readonly cidr: string;
+  readonly ipv6Cidr?: string;
+  readonly isDefault: boolean;
+  readonly tags: readonly SeedTag[];
+}
+
+export interface SeedContainerDefinition {
+  readonly name: string;
+  readonly image: string;
+  readonly essential: boolean;
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly secretNames: readonly string[];
+  readonly ports: readonly number[];
+  readonly initProcess: boolean;
+  readonly readonlyRoot: boolean;
+  readonly logGroup?: string;
+}
+
+export interface SeedTaskDefinition {
+  readonly family: string;
+  readonly revision: number;
+  readonly cpu: string;
+  readonly memory: string;
+  readonly taskRoleArn: string | undefined;
+  readonly executionRoleArn: string | undefined;
+  readonly containers: readonly SeedContainerDefinition[];
+}
+
+export interface SeedTask {
+  readonly id: string;
+  /** Agent state of each container; undefined = no managed agent (exec was off). */
+  readonly containers: readonly {
+    readonly name: string;
+    readonly runtimeId: string | undefined;
+    readonly lastStatus: 'PENDING' | 'RUNNING' | 'STOPPED';
+    readonly health: 'HEALTHY' | 'UNHEALTHY' | 'UNKNOWN';
+    readonly agent: 'PENDING' | 'RUNNING' | 'STOPPED' | undefined;
+  }[];
+  readonly lastStatus: 'PENDING' | 'RUNNING' | 'STOPPED';
+  readonly execEnabled: boolean;
+  readonly startedSecondsAgo: number;
+  readonly privateIp: string;
+  readonly subnetId: string;
+}
+
+export interface SeedService {
+  readonly name: string;
+  readonly cluster: string;
+  readonly taskDefinition: string;
+  readonly desiredCount: number;
+  readonly execEnabled: boolean;
+  readonly subnets: readonly string[];
+  readonly securityGroups: readonly string[];
+  readonly publicIp: boolean;
+  readonly tasks: readonly SeedTask[];
+  readonly tags: readonly SeedTag[];
+}
+
+/** `logConfiguration` of a cluster, with logging OVERRIDE. */
+export interface SeedExecLogging {
+  readonly cloudWatchLogGroupName?: string;
+  /** Demands a log group with a key. */
+  readonly cloudWatchEncryptionEnabled: boolean;
+  readonly s3BucketName?: string;
+  readonly s3EncryptionEnabled: boolean;
+  readonly s3KeyPrefix?: string;
+}
+
+export interface SeedCluster {
+  readonly name: string;
+  readonly kmsKeyId?: string;
+  /** Absent = logging DEFAULT, which the sandbox does not follow. */
+  readonly logging?: SeedExecLogging;
+  readonly tags: readonly SeedTag[];
+}
+
+export interface SeedDatabase {
+  readonly id: string;
+  readonly engine: string;
+  readonly engineVersion: string;
+  readonly host: string;
+  readonly port: number;
+  readonly privateIp: string;
+  /** With one, the network type is DUAL. */
+  readonly ipv6Address?: string;
+  readonly databaseName: string;
+  readonly masterUsername: string;
+  /** Undefined = any password is accepted. */
+  readonly masterPassword?: string;
+  readonly vpcId: string;
+  readonly subnetIds: readonly string[];
+  readonly securityGroupIds: readonly string[];
+  readonly iamAuthentication: boolean;
+  /** Users with `rds_iam`: an IAM token is the only password that they have. */
+  readonly iamUsers?: readonly string[];
+  /** SQL that fills it at first use. */
+  readonly sql: string;
+}
+
+export interface SeedRole {
+  readonly name: string;
+  readonly path: string;
+  readonly trust: unknown;
+  readonly inlinePolicies: Readonly<Record<string, unknown>>;
+}
+
+export interface Seed {
+  readonly accountId: string;
+  readonly region: string;
+  readonly vpcs: readonly SeedVpc[];
+  readonly subnets: readonly SeedSubnet[];
+  readonly securityGroups: readonly SeedSecurityGroup[];
+  readonly endpoints: readonly SeedEndpoint[];
+  readonly roles: readonly SeedRole[];
+  readonly clusters: readonly SeedCluster[];
+  readonly taskDefinitions: readonly SeedTaskDefinition[];
+  readonly services: readonly SeedService[];
+  readonly databases: readonly SeedDatabase[];
+  readonly logGroups?: readonly { readonly name: string; readonly kmsKeyId?: string }[];
+  readonly buckets?: readonly { readonly name: string; readonly isEncrypted: boolean }[];
+}
