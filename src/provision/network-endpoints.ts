@@ -1,5 +1,5 @@
 import { containsCidr } from '../core/cidr.ts';
-import { type NetworkFacts, type NetworkWishes, tableOf } from './network-facts.ts';
+import { type NetworkFacts, tableOf } from './network-facts.ts';
 import type { GroupRule, Subnet, VpcEndpoint } from './ports/network.ts';
 
 /** What a VPC's endpoints mean for a bastion in one of its subnets. Pure. */
@@ -16,13 +16,18 @@ export interface EndpointSurvey {
   readonly absent: readonly string[];
 }
 
-/** `sources`: ranges, each of which a call to the endpoint may come from; empty = it cannot be called from here. */
+/** As what an endpoint's groups see a call. */
+export interface CallSource {
+  /** Each of which it may come from; empty = the endpoint cannot be called from here. */
+  readonly ranges: readonly string[];
+  readonly groupIds: readonly string[];
+}
+
 export function surveyEndpoints(
   services: readonly string[],
   subnet: Subnet,
   facts: NetworkFacts,
-  wishes: NetworkWishes,
-  sources: (endpoint: VpcEndpoint) => readonly string[],
+  sourceFor: (endpoint: VpcEndpoint) => CallSource,
 ): EndpointSurvey {
   const blocked: string[] = [];
   const absent: string[] = [];
@@ -34,8 +39,8 @@ export function surveyEndpoints(
     const named = candidates.filter((endpoint) => endpoint.type === 'Interface' && endpoint.privateDns);
     const [first] = named;
     if (first === undefined) absent.push(service);
-    else if (!named.some((endpoint) => admits(endpoint, sources(endpoint), facts, wishes)))
-      blocked.push(`endpoint ${first.id} (${service}) ${whyBlocked(first, sources(first))}`);
+    else if (!named.some((endpoint) => admits(endpoint, sourceFor(endpoint), facts)))
+      blocked.push(`endpoint ${first.id} (${service}) ${whyBlocked(first, sourceFor(first))}`);
   }
   return { blocked, absent };
 }
@@ -57,29 +62,24 @@ const isRouted = (endpoint: VpcEndpoint, subnet: Subnet, facts: NetworkFacts): b
   endpoint.type === 'Gateway' &&
   tableOf(subnet, facts)?.routes.some((route) => route.targetId === endpoint.id) === true;
 
-const admits = (
-  endpoint: VpcEndpoint,
-  sources: readonly string[],
-  facts: NetworkFacts,
-  { clientGroupIds }: NetworkWishes,
-): boolean =>
+const admits = (endpoint: VpcEndpoint, source: CallSource, facts: NetworkFacts): boolean =>
+  source.ranges.length > 0 &&
   facts.groups
     .filter((group) => endpoint.securityGroupIds.includes(group.id))
-    .some((group) =>
-      group.ingress.some((rule) => sources.some((source) => admitsHttps(rule, source, clientGroupIds))),
-    );
+    .some((group) => group.ingress.some((rule) => admitsHttps(rule, source)));
 
-function admitsHttps(rule: GroupRule, source: string, groupIds: readonly string[]): boolean {
+function admitsHttps(rule: GroupRule, { ranges, groupIds }: CallSource): boolean {
   const covers =
     rule.protocol === '-1' || (rule.protocol === 'tcp' && rule.fromPort <= 443 && rule.toPort >= 443);
   if (!covers) return false;
   if (rule.groupId !== undefined) return groupIds.includes(rule.groupId);
-  return rule.cidr !== undefined && containsCidr(rule.cidr, source);
+  const { cidr } = rule;
+  return cidr !== undefined && ranges.some((range) => containsCidr(cidr, range));
 }
 
-function whyBlocked(endpoint: VpcEndpoint, sources: readonly string[]): string {
-  if (sources.length === 0)
+function whyBlocked(endpoint: VpcEndpoint, { ranges }: CallSource): string {
+  if (ranges.length === 0)
     return `answers over ${endpoint.addresses.includes('ipv4') ? 'IPv4' : 'IPv6'} only: make it dual-stack`;
   const groups = endpoint.securityGroupIds.join(', ') || 'no security group';
-  return `does not admit 443 from ${sources.join(' or ')}: ${groups}`;
+  return `does not admit 443 from ${ranges.join(' or ')}: ${groups}`;
 }

@@ -1,6 +1,12 @@
-import { AGENT_SERVICES, describeAbsent, INSTALL_SERVICES, surveyEndpoints } from './network-endpoints.ts';
+import {
+  AGENT_SERVICES,
+  type CallSource,
+  describeAbsent,
+  INSTALL_SERVICES,
+  surveyEndpoints,
+} from './network-endpoints.ts';
 import { type NetworkFacts, type NetworkWishes, routeTo, tableOf } from './network-facts.ts';
-import type { Route, Subnet } from './ports/network.ts';
+import type { Route, Subnet, VpcEndpoint } from './ports/network.ts';
 
 /** How each subnet of a VPC reaches AWS, over IPv4 or else over IPv6. Pure. */
 
@@ -54,12 +60,32 @@ const wanted = ({ installs }: NetworkWishes): readonly string[] => [
   ...(installs ? INSTALL_SERVICES : []),
 ];
 
+/** The instance calls by itself, if both have that family. */
+const direct =
+  (family: 'ipv4' | 'ipv6', range: string | undefined, { clientGroupIds }: NetworkWishes) =>
+  ({ addresses }: VpcEndpoint): CallSource => ({
+    ranges: range !== undefined && addresses.includes(family) ? [range] : [],
+    groupIds: clientGroupIds,
+  });
+
+/**
+ * An endpoint without IPv6 is called by the NAT gateway, from whichever subnet that lives in and with no group; or by the
+ * instance, where that has IPv4 itself.
+ */
+const overNat64 =
+  ({ cidr, ipv6Cidr }: Subnet, { subnets }: NetworkFacts, wishes: NetworkWishes) =>
+  (endpoint: VpcEndpoint): CallSource =>
+    endpoint.addresses.includes('ipv6')
+      ? direct('ipv6', ipv6Cidr, wishes)(endpoint)
+      : {
+          ranges: subnets.flatMap((each) => each.cidr ?? []),
+          groupIds: cidr === undefined ? [] : wishes.clientGroupIds,
+        };
+
 function overIpv4(subnet: Subnet, cidr: string, facts: NetworkFacts, wishes: NetworkWishes): SubnetReport {
   const report = (way: WayOut, reason: string): SubnetReport => ({ subnet, way, reason, missing: [] });
   const services = wanted(wishes);
-  const { blocked, absent } = surveyEndpoints(services, subnet, facts, wishes, ({ addresses }) =>
-    addresses.includes('ipv4') ? [cidr] : [],
-  );
+  const { blocked, absent } = surveyEndpoints(services, subnet, facts, direct('ipv4', cidr, wishes));
   // Another way out does not help past an endpoint with private DNS.
   if (blocked.length > 0) return none(subnet, blocked.join('; '));
   if (absent.length === 0) return report('endpoints', `VPC endpoints for ${services.join(', ')}`);
@@ -73,9 +99,10 @@ function overIpv4(subnet: Subnet, cidr: string, facts: NetworkFacts, wishes: Net
       return report('internet-gateway', `${describeRoute(route)}: needs a public address`);
     case 'transit-gateway':
     case 'network-interface':
-    case 'peering':
     case 'other':
       return report('routed', `${describeRoute(route)}, taken to lead out`);
+    // Nothing passes through the other VPC of a peering.
+    case 'peering':
     case 'local':
     case 'egress-only-internet-gateway':
       return none(subnet, withoutRoute(subnet, absent, facts), absent);
@@ -87,13 +114,11 @@ function overIpv4(subnet: Subnet, cidr: string, facts: NetworkFacts, wishes: Net
 const describeRoute = ({ destination, targetId }: Route): string => `${destination} → ${targetId}`;
 
 function withoutRoute(subnet: Subnet, absent: readonly string[], facts: NetworkFacts): string {
-  const broken = tableOf(subnet, facts)?.routes.find(
-    (route) => route.destination === '0.0.0.0/0' && route.blackhole,
-  );
+  const useless = tableOf(subnet, facts)?.routes.find((route) => route.destination === '0.0.0.0/0');
   const why =
-    broken === undefined
+    useless === undefined
       ? 'no default route'
-      : `its default route leads to ${broken.targetId}, which is gone,`;
+      : `its default route leads to ${useless.targetId}, which is ${useless.blackhole ? 'gone' : 'no way out'},`;
   return `${why} and no endpoint for ${describeAbsent(absent, facts)}`;
 }
 
@@ -108,46 +133,50 @@ function overIpv6(subnet: Subnet, start: string, facts: NetworkFacts, wishes: Ne
     reason: `${start}: ${reason}`,
     missing,
   });
-  const range = subnet.ipv6Cidr === undefined ? [] : [subnet.ipv6Cidr];
   const nat64 = routeTo(NAT64, subnet, facts);
   if (subnet.dns64 && nat64 !== undefined) {
-    // An endpoint without IPv6 is called by the NAT gateway, from whichever subnet that lives in.
-    const gateways = facts.subnets.flatMap(({ cidr }) => cidr ?? []);
-    const { blocked } = surveyEndpoints(wanted(wishes), subnet, facts, wishes, ({ addresses }) =>
-      addresses.includes('ipv6') ? range : gateways,
-    );
+    const source = overNat64(subnet, facts, wishes);
+    const { blocked } = surveyEndpoints(wanted(wishes), subnet, facts, source);
     if (blocked.length > 0) return report('none', blocked.join('; '));
     return report('nat64', `DNS64, ${describeRoute(nat64)}`);
   }
-  const { blocked, absent } = surveyEndpoints(AGENT_SERVICES, subnet, facts, wishes, ({ addresses }) =>
-    addresses.includes('ipv6') ? range : [],
-  );
+  const source = direct('ipv6', subnet.ipv6Cidr, wishes);
+  const { blocked, absent } = surveyEndpoints(AGENT_SERVICES, subnet, facts, source);
   if (blocked.length > 0) return report('none', blocked.join('; '));
   const lacksNat64 = [
     ...(subnet.dns64 ? [] : ['DNS64 is off']),
     ...(nat64 === undefined ? [`no route leads ${NAT64} to a NAT gateway`] : []),
   ].join(', ');
-  const direct = absent.length === 0 ? 'endpoints' : routeTo('::/0', subnet, facts);
-  if (direct === undefined) {
+  const [way, reason]: readonly [WayOut, string] =
+    absent.length === 0
+      ? ['ipv6-endpoints', `VPC endpoints for ${AGENT_SERVICES.join(', ')}`]
+      : ipv6WayOf(routeTo('::/0', subnet, facts));
+  if (way === 'none') {
     const endpoints = `no dual-stack endpoint for ${describeAbsent(absent, facts)}`;
-    return report('none', `no route for ::/0, ${endpoints}, no NAT64: ${lacksNat64}`, absent);
+    return report('none', `${reason}, ${endpoints}, no NAT64: ${lacksNat64}`, absent);
   }
   if (wishes.installs)
     return report('none', `enough for --tunnel-only, but to install takes NAT64: ${lacksNat64}`);
-  if (direct === 'endpoints')
-    return report('ipv6-endpoints', `VPC endpoints for ${AGENT_SERVICES.join(', ')}`);
-  const [way, remark] = IPV6_ROUTES[direct.target];
-  return report(way, `${describeRoute(direct)}${remark}`);
+  return report(way, reason);
 }
 
-/** What `::/0` to such a target is worth, and what there is to say about it. */
-const IPV6_ROUTES: Readonly<Record<Route['target'], readonly [way: WayOut, remark: string]>> = {
-  'egress-only-internet-gateway': ['egress-only', ''],
-  'internet-gateway': ['ipv6-internet-gateway', ': its address is public'],
-  'transit-gateway': ['ipv6-routed', ', taken to lead out'],
-  'network-interface': ['ipv6-routed', ', taken to lead out'],
-  'nat-gateway': ['ipv6-routed', ', taken to lead out'],
-  peering: ['ipv6-routed', ', taken to lead out'],
-  local: ['ipv6-routed', ', taken to lead out'],
-  other: ['ipv6-routed', ', taken to lead out'],
-};
+function ipv6WayOf(route: Route | undefined): readonly [way: WayOut, reason: string] {
+  if (route === undefined) return ['none', 'no route for ::/0'];
+  const { target } = route;
+  switch (target) {
+    case 'egress-only-internet-gateway':
+      return ['egress-only', describeRoute(route)];
+    case 'internet-gateway':
+      return ['ipv6-internet-gateway', `${describeRoute(route)}: its address is public`];
+    case 'transit-gateway':
+    case 'network-interface':
+    case 'nat-gateway':
+    case 'other':
+      return ['ipv6-routed', `${describeRoute(route)}, taken to lead out`];
+    case 'peering':
+    case 'local':
+      return ['none', `${describeRoute(route)} is no way out`];
+    default:
+      return target satisfies never;
+  }
+}

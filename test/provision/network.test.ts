@@ -158,6 +158,12 @@ const SHAPES: readonly (readonly [string, NetworkFacts, NetworkWishes])[] = [
   ],
   ['transit gateway', facts({ routeTables: [main(out('transit-gateway', 'tgw-1'))] }), wish()],
   ['firewall or NAT instance', facts({ routeTables: [main(out('network-interface', 'eni-1'))] }), wish()],
+  ['peering', facts({ routeTables: [main(out('peering', 'pcx-1'))] }), wish()],
+  [
+    'IPv6 only: peering',
+    facts({ subnets: [V6], routeTables: [main(over6(out('peering', 'pcx-1')))] }),
+    wish(),
+  ],
   ['IPv6 only: no route', facts({ subnets: [V6], routeTables: [main(NAT)] }), wish()],
   ['IPv6 only: DNS64 without the route', facts({ subnets: [DNS64] }), wish()],
   ['IPv6 only: NAT64', facts({ subnets: [DNS64], routeTables: [main(NAT64)] }), wish({ installs: true })],
@@ -180,6 +186,16 @@ const SHAPES: readonly (readonly [string, NetworkFacts, NetworkWishes])[] = [
       groups: [closed],
     }),
     wish({ subnetIds: ['subnet-v'] }),
+  ],
+  [
+    'IPv6 only: NAT64, but endpoints admit a group alone, which the NAT gateway is not in',
+    facts({
+      subnets: [DNS64, A],
+      routeTables: [main(NAT64)],
+      endpoints: agentEndpoints,
+      groups: [clientsOnly],
+    }),
+    wish({ clientGroupIds: ['sg-clients'] }),
   ],
   ['IPv6 only: egress-only gateway', facts({ subnets: [V6], routeTables: [main(EIGW)] }), wish()],
   [
@@ -347,6 +363,12 @@ describe('the choice of a network', () => {
       firewall or NAT instance
         → subnet-a: private, through a default route (all that fit)
           subnet-a: routed, 0.0.0.0/0 → eni-1, taken to lead out
+      peering
+        → no-way-out, missing: ssm,ssmmessages
+          subnet-a: none, its default route leads to pcx-1, which is no way out, and no endpoint for ssm, ssmmessages
+      IPv6 only: peering
+        → no-way-out, missing: ssm,ssmmessages
+          subnet-v: none, IPv6 only: ::/0 → pcx-1 is no way out, no dual-stack endpoint for ssm, ssmmessages, no NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
       IPv6 only: no route
         → no-way-out, missing: ssm,ssmmessages
           subnet-v: none, IPv6 only: no route for ::/0, no dual-stack endpoint for ssm, ssmmessages, no NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
@@ -367,6 +389,10 @@ describe('the choice of a network', () => {
         → no-way-out, missing: 
           subnet-v: none, IPv6 only: endpoint vpce-ssm (ssm) does not admit 443 from 10.0.1.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.1.0/24: sg-endpoints
           subnet-a: none, endpoint vpce-ssm (ssm) does not admit 443 from 10.0.1.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.1.0/24: sg-endpoints
+      IPv6 only: NAT64, but endpoints admit a group alone, which the NAT gateway is not in
+        → subnet-a: private, through VPC endpoints (all that fit)
+          subnet-v: none, IPv6 only: endpoint vpce-ssm (ssm) does not admit 443 from 10.0.1.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.1.0/24: sg-endpoints
+          subnet-a: endpoints, VPC endpoints for ssm, ssmmessages
       IPv6 only: egress-only gateway
         → subnet-v [ipv6]: private, over IPv6 through an egress-only internet gateway; the agent is told the dual-stack names of AWS (all that fit)
           subnet-v: egress-only, IPv6 only: ::/0 → eigw-1
