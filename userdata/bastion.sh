@@ -22,8 +22,8 @@ readonly LIBEXEC="$FC_ROOT/usr/local/libexec/fargate-connect"
 readonly ETC="$FC_ROOT/etc/fargate-connect"
 readonly UNITS="$FC_ROOT/etc/systemd/system"
 readonly CONSOLE="$FC_ROOT/dev/console"
-# The whole script gives up after this many seconds: `up` waits five minutes.
-readonly DEADLINE=240
+# No try begins after this many seconds, and the longest takes 90: `up` waits five minutes for the verdict, from the launch on.
+readonly DEADLINE=150
 
 say() {
   printf 'fargate-connect: %s\n' "$*"

@@ -39,8 +39,8 @@ export type BootVerdict =
 
 const DEADLINE_MS = 300_000;
 const INTERVAL_MS = 1_000;
-/** Once the agent is online the verdict is near; a console that shows nothing must not block for long. */
-const VERDICT_GRACE_MS = 90_000;
+/** A console that still shows nothing so long after the agent came online is not readable. */
+const SILENCE_MS = 90_000;
 
 /** Reads `fargate-connect: …` lines of a console, of which the last verdict counts. */
 export function bootVerdict(consoleOutput: string): BootVerdict {
@@ -234,33 +234,34 @@ function agentMissing(options: ReadinessOptions, verdict: BootVerdict): ToolErro
   });
 }
 
+/** A script that has begun is waited for: it ends by itself, with a verdict. */
 async function untilBooted(options: ReadinessOptions, end: number, deps: ReadinessDeps): Promise<void> {
-  const { instanceId } = options;
-  const grace = Math.min(VERDICT_GRACE_MS, Math.max(INTERVAL_MS, remaining(end, deps.clock)));
-  try {
-    await poll(
-      async () => {
-        const verdict = await readVerdict(instanceId, deps);
-        if (verdict.kind === 'failed') throw bootFailed(options, verdict.reason);
-        if (verdict.kind === 'running' && verdict.last !== undefined)
-          deps.report({ type: 'step-progress', step: 'boot-done', detail: verdict.last });
-        return verdict.kind === 'ready' ? true : undefined;
-      },
-      {
-        clock: deps.clock,
-        intervalMs: INTERVAL_MS,
-        deadlineMs: grace,
-        signal: deps.signal,
-        onTimeout: () => failed('boot-unknown', 'no verdict'),
-      },
-    );
-  } catch (error) {
-    if (!(error instanceof ToolError) || error.code !== 'boot-unknown') throw error;
-    deps.report({
-      type: 'note',
-      level: 'warning',
-      code: 'boot-unknown',
-      message: `the agent is online, but the console of ${instanceId} shows no verdict of the boot script: ${options.installs ? 'ecs_connect.sh may not be there yet' : 'whether sessions reach it is not known'}`,
-    });
-  }
+  const { instanceId, installs } = options;
+  const silentUntil = deps.clock.now() + SILENCE_MS;
+  let last: string | undefined;
+  const verdict = await poll(
+    async () => {
+      const seen = await readVerdict(instanceId, deps);
+      if (seen.kind === 'failed') throw bootFailed(options, seen.reason);
+      if (seen.kind === 'ready') return seen.kind;
+      last = seen.last;
+      if (last === undefined) return deps.clock.now() < silentUntil ? undefined : 'silent';
+      deps.report({ type: 'step-progress', step: 'boot-done', detail: last });
+      return undefined;
+    },
+    {
+      clock: deps.clock,
+      intervalMs: INTERVAL_MS,
+      deadlineMs: Math.max(INTERVAL_MS, remaining(end, deps.clock)),
+      signal: deps.signal,
+      onTimeout: () => bootFailed(options, `not done in time, it got as far as: ${last ?? 'nothing'}`),
+    },
+  );
+  if (verdict === 'ready') return;
+  deps.report({
+    type: 'note',
+    level: 'warning',
+    code: 'boot-unknown',
+    message: `the agent is online, but the console of ${instanceId} shows no verdict of the boot script: ${installs ? 'ecs_connect.sh may not be there yet' : 'whether sessions reach it is not known'}`,
+  });
 }

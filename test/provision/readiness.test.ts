@@ -195,6 +195,22 @@ describe('waiting for a bastion', () => {
     expect(events).toContainEqual(expect.objectContaining({ code: 'boot-unknown', level: 'warning' }));
   });
 
+  it.each([
+    ['says so, however long it takes', 'fargate-connect: FAILED no time left for: download x\r\n', 200],
+    ['is not taken for one that is done', '', 300],
+  ])('a boot script that fails long after the agent came online %s', async (_, late, at) => {
+    const { result, seconds } = await wait({
+      instances: [instance('i-1')],
+      nodes: () => [online('i-1')],
+      console: (now) => `fargate-connect: installing session-manager-plugin\r\n${now >= 200 ? late : ''}`,
+    });
+    expect(result).toMatchObject({
+      code: 'boot-failed',
+      message: expect.stringMatching(/no time left for: download|got as far as: installing/) as string,
+    });
+    expect(seconds).toBe(at);
+  });
+
   it('asks no console for a bastion that installs nothing', async () => {
     const { result, seconds } = await wait({
       instances: [instance('i-1')],

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -9,6 +9,24 @@ import { checkSyntax, onPath, ScriptBox, USERDATA } from './scripts.ts';
 const AGENT_LOG = 'var/log/amazon/ssm/amazon-ssm-agent.log';
 const CONNECTED =
   '2026-11-21 10:00:01.0000 INFO [ssm-agent-worker] [MessageService] [MGSInteractor] Set up control channel successfully\n';
+/** Body of a `curl` that writes the file it was asked for. */
+const DOWNLOADED = 'while (($# > 1)); do [[ $1 == --output ]] && echo content >"$2"; shift; done; exit 0';
+/** What the script takes from the machine where it is tested. */
+const TOOLS = [
+  'bash',
+  'cat',
+  'chmod',
+  'grep',
+  'install',
+  'ln',
+  'mkdir',
+  'mktemp',
+  'rm',
+  'sed',
+  'tail',
+  'timeout',
+  'wc',
+];
 const SIGNER = '7959637124CE093AD501D47A2C4D4AFF6F6757EE';
 const files = Object.fromEntries(
   USER_DATA_FILES.map((name) => [name, readFileSync(join(USERDATA, name), 'utf8')]),
@@ -63,7 +81,7 @@ describe('the boot of a bastion', () => {
     box.stub('systemctl');
     box.stub('aws');
     box.stub('uname', 'echo aarch64');
-    box.stub('curl', 'while (($# > 1)); do [[ $1 == --output ]] && echo content >"$2"; shift; done; exit 0');
+    box.stub('curl', DOWNLOADED);
     box.stub('gpg', `[[ $* != *--verify* ]] || echo "[GNUPG:] VALIDSIG ${SIGNER} 2025-01-22 0"`);
     box.stub(
       'rpm',
@@ -171,6 +189,12 @@ describe('the boot of a bastion', () => {
   it.each([
     ['a download that fails', 'curl', 'exit 22', /FAILED download of https:.* failed: no way to S3\?/],
     [
+      'a signature that is not there',
+      'curl',
+      `[[ $* != *.sig ]] || exit 22; ${DOWNLOADED}`,
+      /FAILED download of https:.*rpm\.sig failed/,
+    ],
+    [
       'a signature that is not good',
       'gpg',
       '[[ $* != *--verify* ]]',
@@ -267,19 +291,46 @@ describe('the boot of a bastion', () => {
     box.stub(
       'curl',
       `tries=$(grep -c '^curl' "${box.root}/calls"); ((tries > 2)) || exit 7
-       while (($# > 1)); do [[ $1 == --output ]] && echo content >"$2"; shift; done; exit 0`,
+       ${DOWNLOADED}`,
     );
     const outcome = await boot('demo');
     expect(outcome.code).toBe(0);
     expect(box.calls.filter((call) => call.startsWith('curl'))).toHaveLength(4);
   });
 
-  it('installs the AWS CLI only where it is missing', async () => {
-    const outcome = await box.run(box.write('user-data.sh', rendered('demo')), [], {
-      PATH: `${box.bin}:/usr/bin:/bin`,
+  it('begins no try that `up` would not wait for', async () => {
+    // Bash counts on from there.
+    const late = { SECONDS: '150' };
+    const outcome = await box.run(box.write('user-data.sh', rendered('demo')), [], late);
+    expect([outcome.code, verdict()]).toEqual([
+      1,
+      expect.stringMatching(/FAILED no time left for: .*ssm-agent/),
+    ]);
+  });
+
+  describe('on an image without the AWS CLI', () => {
+    /** A PATH without the machine's own CLI. */
+    function withoutCli(): ReturnType<ScriptBox['run']> {
+      rmSync(join(box.bin, 'aws'));
+      mkdirSync(join(box.root, 'tools'));
+      for (const tool of TOOLS) symlinkSync(onPath(tool) ?? tool, join(box.root, 'tools', tool));
+      const PATH = `${box.bin}:${join(box.root, 'tools')}`;
+      return box.run(box.write('user-data.sh', rendered('demo')), [], { PATH });
+    }
+
+    it('installs it', async () => {
+      box.stub('dnf');
+      expect((await withoutCli()).code).toBe(0);
+      expect(box.calls).toContain('dnf --assumeyes --quiet install awscli-2');
+      expect(verdict()).toBe('fargate-connect: ready');
     });
-    expect(outcome.code).toBe(0);
-    expect(box.calls.some((call) => call.startsWith('dnf'))).toBe(false);
+
+    it('says so where that fails, after three tries', async () => {
+      box.stub('dnf', 'exit 1');
+      expect((await withoutCli()).code).toBe(1);
+      expect(box.calls.filter((call) => call.startsWith('dnf'))).toHaveLength(3);
+      expect(verdict()).toBe('fargate-connect: FAILED the AWS CLI could not be installed with dnf');
+    });
   });
 
   it('writes a cluster name of shell characters as it is', async () => {
