@@ -40,7 +40,7 @@ export function launchTemplateRequest(spec: LaunchTemplateSpec): sdk.CreateLaunc
         // The lease timer reads the expiry tag there: extending a lease needs no rights on the instance.
         InstanceMetadataTags: 'enabled',
       },
-      CreditSpecification: { CpuCredits: 'standard' },
+      ...(spec.burstable ? { CreditSpecification: { CpuCredits: 'standard' } } : {}),
       InstanceInitiatedShutdownBehavior: 'terminate',
       Monitoring: { Enabled: false },
       UserData: base64(utf8(spec.userData)),

@@ -153,10 +153,11 @@ function inventoryCalls(
       return new Map(requests.map((request) => [request.InstanceId ?? '', request.Status?.Code ?? '']));
     },
     async consoleOutput(InstanceId) {
-      const answer = await mapped('ec2:GetConsoleOutput', () =>
+      // Types before Nitro (t2, m4) have no console that can be read while they run.
+      const answer = await tolerating('UnsupportedOperation', 'ec2:GetConsoleOutput', () =>
         client.send(new sdk.GetConsoleOutputCommand({ InstanceId, Latest: true })),
       );
-      return Buffer.from(answer.Output ?? '', 'base64').toString('utf8');
+      return Buffer.from(answer?.Output ?? '', 'base64').toString('utf8');
     },
   };
 }

@@ -16,6 +16,7 @@ export function templateDigest(spec: BastionSpec): string {
     images: spec.images,
     clientGroups: groupIdsOf(spec),
     market: spec.market,
+    burstable: isBurstable(spec),
     userData: spec.userData,
     role: spec.role.kind,
     version: spec.tags[TAG.version],
@@ -24,6 +25,9 @@ export function templateDigest(spec: BastionSpec): string {
 }
 
 const groupIdsOf = (spec: BastionSpec): readonly string[] => spec.clientGroups.map((group) => group.id);
+
+/** One template serves all pools. */
+const isBurstable = ({ types }: BastionSpec): boolean => types.every((type) => /^t\d/.test(type));
 
 /** What was made before it and what it therefore names. */
 export interface TemplateParts {
@@ -47,6 +51,7 @@ export function launchTemplateSpec(
     userData: spec.userData,
     rootDevice: image?.rootDevice ?? '/dev/xvda',
     volumeGiB: Math.max(...spec.images.map((candidate) => candidate.volumeGiB)),
+    burstable: isBurstable(spec),
     market,
     tags: { ...spec.tags, [TAG.digest]: templateDigest(spec), [TAG.group]: groupId },
     instanceTags: spec.tags,

@@ -68,6 +68,8 @@ export interface LaunchTemplateSpec {
   readonly userData: string;
   readonly rootDevice: string;
   readonly volumeGiB: number;
+  /** Standard CPU credits: EC2 refuses the question for types that have none. */
+  readonly burstable: boolean;
   /** Only a spot launch makes a spot request that can be tagged; EC2 refuses the tag for others. */
   readonly market: Market;
   /** Of the template itself. */

@@ -25,6 +25,7 @@ export const INSTANCE_TYPES: readonly InstanceType[] = [
   type('t4g.micro', 'arm64', 1024, 0.0092, 0.0031),
   type('t4g.small', 'arm64', 2048, 0.0184, 0.0062),
   type('t4g.medium', 'arm64', 4096, 0.0368, 0.0125),
+  type('t2.medium', 'x86_64', 4096, 0.05, 0.0163),
   type('t3a.nano', 'x86_64', 512, 0.0051, 0.0017),
   type('t3a.micro', 'x86_64', 1024, 0.0102, 0.0034),
   type('t3a.small', 'x86_64', 2048, 0.0204, 0.0069),
@@ -34,6 +35,10 @@ export const INSTANCE_TYPES: readonly InstanceType[] = [
   type('m7g.medium', 'arm64', 4096, 0.0455, 0.0172),
   type('m5.large', 'x86_64', 8192, 0.107, 0.0421),
 ];
+
+/** Burstable types alone have CPU credits, and types before Nitro no console that can be read while they run. */
+export const hasCredits = ({ name }: InstanceType): boolean => name.startsWith('t');
+export const isBeforeNitro = (name: string): boolean => name.startsWith('t2.');
 
 export const instanceType = (name: string): InstanceType | undefined =>
   INSTANCE_TYPES.find((candidate) => candidate.name === name);

@@ -1,6 +1,7 @@
 import { AwsError, type Operations } from '../contracts.ts';
-import { count, type Fields, optionalText, requiredText, structure, texts } from '../wire/fields.ts';
+import { count, type Fields, flag, optionalText, requiredText, structure, texts } from '../wire/fields.ts';
 import { onInstance, runInstancesChecks } from './ec2-authorization.ts';
+import { isBeforeNitro } from './ec2-catalog.ts';
 import { anyResource, describeOperation, type FilterTable, selectPage, tagSet } from './ec2-describe.ts';
 import type { FleetDeps } from './ec2-fleets.ts';
 import { isRefusal, launch } from './ec2-launcher.ts';
@@ -123,7 +124,13 @@ export function instanceOperations(deps: FleetDeps): Operations {
     GetConsoleOutput: {
       authorize: (input) => [onInstance(state, 'GetConsoleOutput', oneInstance(input))],
       run: (input) => {
-        const { id } = oneInstance(input);
+        const { id, instanceType } = oneInstance(input);
+        if (flag(input, 'Latest') === true && isBeforeNitro(instanceType)) {
+          throw new AwsError(
+            'UnsupportedOperation',
+            'This instance type does not support retrieving the latest console logs.',
+          );
+        }
         return {
           instanceId: id,
           timestamp: new Date(state.now),

@@ -1,6 +1,13 @@
 import { AwsError } from '../contracts.ts';
 import { count, type Fields, flag, optionalText, structure, structures, texts } from '../wire/fields.ts';
-import { type Image, IMAGES, imageParameter, type InstanceType, instanceType } from './ec2-catalog.ts';
+import {
+  hasCredits,
+  type Image,
+  IMAGES,
+  imageParameter,
+  type InstanceType,
+  instanceType,
+} from './ec2-catalog.ts';
 import { LAUNCH_TAG_TYPES } from './ec2-launch-templates.ts';
 import type { Pool } from './ec2-market.ts';
 import { tagSpecifications, type TagsByType } from './ec2-request-tags.ts';
@@ -57,6 +64,12 @@ export function planLaunch(state: Ec2State, request: PlanRequest): LaunchPlan {
     throw new AwsError(
       'InvalidParameterValue',
       `The architecture '${type.architecture}' of the specified instance type does not match the architecture '${image.architecture}' of the specified AMI.`,
+    );
+  }
+  if (structure(data, 'CreditSpecification') !== undefined && !hasCredits(type)) {
+    throw new AwsError(
+      'InstanceCreditSpecification.NotSupported',
+      `The ${type.name} instance type does not support T2 Unlimited.`,
     );
   }
   const subnet = subnetOf(state, data, primary);

@@ -192,6 +192,7 @@ describe('launches', () => {
     userData: '#!/bin/bash\nexit 0\n',
     rootDevice: image.rootDevice,
     volumeGiB: image.volumeGiB,
+    burstable: true,
     market: 'spot' as const,
     tags,
     instanceTags: tags,

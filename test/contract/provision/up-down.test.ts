@@ -10,7 +10,7 @@ import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
 import { GROUP, VPC } from '../../../src/sandbox/world/seed-network.ts';
-import { cli, type CliOutcome } from './cli-in-process.ts';
+import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
 
 const ORDERS_HOST = 'orders-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com';
 const sandbox = testSandbox({ randomSeed: 7 });
@@ -224,6 +224,20 @@ describe('up and down on the sandbox', () => {
     );
     const paid = await run('up', '--cluster', 'demo', '--yes', '--on-demand', '--json');
     expect(JSON.parse(paid.stdout)).toMatchObject({ market: 'on-demand', ready: true });
+  });
+
+  it('takes a type that has no CPU credits to ask for', async () => {
+    const up = await run('up', '--cluster', 'demo', '--yes', '--json', '--no-wait', '--type', 'm7g.medium');
+    expect([up.status, up.stderr]).toEqual([0, up.stderr]);
+    expect(JSON.parse(up.stdout)).toMatchObject({ type: 'm7g.medium' });
+  });
+
+  it('takes a type whose console cannot be read while it runs, and says that the verdict is missing', async () => {
+    const { env } = sandbox();
+    const args = ['up', '--cluster', 'demo', '--yes', '--json', '--type', 't2.medium'];
+    const up = await cli(args, { env, clock: hurried(60) });
+    expect([up.status, up.stderr]).toEqual([0, expect.stringContaining('shows no verdict of the boot script')]);
+    expect(JSON.parse(up.stdout)).toMatchObject({ type: 't2.medium', ready: true });
   });
 
   it('explains an account that never used spot', async () => {
