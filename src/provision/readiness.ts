@@ -1,6 +1,6 @@
 import { poll } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
-import { access, failed, ToolError } from '../core/errors.ts';
+import { access, failed, type ToolError } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 import { standing } from './inventory.ts';
 import { TAG } from './names.ts';

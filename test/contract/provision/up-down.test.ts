@@ -236,7 +236,10 @@ describe('up and down on the sandbox', () => {
     const { env } = sandbox();
     const args = ['up', '--cluster', 'demo', '--yes', '--json', '--type', 't2.medium'];
     const up = await cli(args, { env, clock: hurried(60) });
-    expect([up.status, up.stderr]).toEqual([0, expect.stringContaining('shows no verdict of the boot script')]);
+    expect([up.status, up.stderr]).toEqual([
+      0,
+      expect.stringContaining('shows no verdict of the boot script'),
+    ]);
     expect(JSON.parse(up.stdout)).toMatchObject({ type: 't2.medium', ready: true });
   });
 
