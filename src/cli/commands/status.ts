@@ -73,6 +73,9 @@ Examples:
     );
 }
 
+/** Refusals that say nothing of the next region. AWS refuses some credentials in the regions that one has to opt into. */
+const OF_ONE_REGION: readonly string[] = ['access-denied', 'credentials-refused'];
+
 async function runStatus(options: StatusOptions, context: CommandContext): Promise<void> {
   const { Refusals } = await import('../refusals.ts');
   const rows: BastionStatus[] = [];
@@ -84,7 +87,7 @@ async function runStatus(options: StatusOptions, context: CommandContext): Promi
       rows.push(...(await bastionsIn(account, options, context, holes)));
     } catch (error) {
       // One region that a policy closes must not hide the others; the documents for operators are for one region each.
-      if (!(error instanceof ToolError) || error.role !== 'access') throw error;
+      if (!(error instanceof ToolError) || !OF_ONE_REGION.includes(error.code)) throw error;
       closedRegions.push(account.region);
       if (closedRegions.length === regions.length) throw error;
       const message = `${account.region}: ${error.message}`;

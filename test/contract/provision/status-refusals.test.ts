@@ -85,6 +85,19 @@ it('shows the bastions of open regions, and names a closed one', async () => {
   expect(outcome.status).toBe(0);
 });
 
+it('does not take credentials that expire on the way for closed regions', async () => {
+  const sessionMs = 1_000;
+  const policies = [allBut('ec2:CreateFleet')];
+  const env = sandbox().createPrincipal({ userName: 'expires', policies, sessionMs });
+  const until = Date.now() + sessionMs;
+  const expiry = () => new Promise<void>((resolve) => setTimeout(resolve, until - Date.now() + 10));
+  // Each region is asked twice: this is the second one's first.
+  sandbox().faults.inject({ kind: 'throttle', action: 'ec2:DescribeInstances', at: 3, onHit: expiry });
+  const outcome = await cli(['status', '--all-regions', '--json'], { env });
+  sandbox().faults.clear();
+  expect([outcome.status, errorOf(outcome)]).toMatchObject([4, { code: 'credentials-expired' }]);
+});
+
 it.each([[[]], [['--all-regions']]])(
   'has nothing to print where no bastion may be listed (%j)',
   async (flags) => {
