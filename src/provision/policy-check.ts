@@ -12,7 +12,9 @@ export interface Statement {
   readonly Effect: 'Allow' | 'Deny';
   /** Trust policies only: by type (`Service`), or `*`. */
   readonly Principal?: string | Readonly<Record<string, string | readonly string[]>>;
-  readonly Action: string | readonly string[];
+  readonly Action?: string | readonly string[];
+  /** Only in what others write: no shipped document has it. */
+  readonly NotAction?: string | readonly string[];
   /** Absent in trust policies. */
   readonly Resource?: string | readonly string[];
   readonly Condition?: Condition;

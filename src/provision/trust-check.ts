@@ -34,11 +34,7 @@ export function trustFindings(document: string, roleTrust: string): readonly Fin
 
 function judged(question: Question, trust: readonly Statement[]): Finding {
   const { action, resource, when } = question;
-  const about = trust.filter(
-    (each) =>
-      servicesOf(each.Principal).some((service) => service === '*' || service === resource) &&
-      listOf(each.Action).some((pattern) => matches(pattern.toLowerCase(), action.toLowerCase())),
-  );
+  const about = trust.filter((each) => namesService(each, resource) && namesAction(each, action));
   const speaking = about.filter((each) => holds(each.Condition, when));
   const trusted = speaking.length > 0 && speaking.every(({ Effect }) => Effect === 'Allow');
   return {
@@ -50,6 +46,17 @@ function judged(question: Question, trust: readonly Statement[]): Finding {
 
 const servicesOf = (principal: Statement['Principal']): readonly string[] =>
   listOf(typeof principal === 'object' ? principal['Service'] : principal);
+
+/** `{"AWS": "*"}` is everybody, as `*` is. */
+const namesService = ({ Principal }: Statement, service: string): boolean =>
+  servicesOf(Principal).some((each) => each === '*' || each === service) ||
+  (typeof Principal === 'object' && listOf(Principal['AWS']).includes('*'));
+
+function namesAction({ Action, NotAction }: Statement, action: string): boolean {
+  const has = (patterns: readonly string[]): boolean =>
+    patterns.some((pattern) => matches(pattern.toLowerCase(), action.toLowerCase()));
+  return NotAction === undefined ? has(listOf(Action)) : !has(listOf(NotAction));
+}
 
 function holds(condition: Condition = {}, context: readonly ContextEntry[]): boolean {
   return Object.entries(condition).every(([operator, keys]) =>
