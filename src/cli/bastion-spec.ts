@@ -326,7 +326,7 @@ async function boundaryOf(
 }
 
 /** Values of the placeholders in policies/. */
-export const documentValues = (
+const documentValues = (
   scope: Pick<InventoryScope, 'partition' | 'accountId' | 'region' | 'name'>,
   cluster: string | undefined,
   options: { readonly kmsKey?: string | undefined },

@@ -27,65 +27,6 @@ export interface Listing {
   readonly records: readonly ListRecord[];
 }
 
-/** Field names of each kind's JSON, in order; a contract (frozen by a test). */
-export const FIELDS: Readonly<Record<LsOptions['kind'], readonly string[]>> = {
-  clusters: ['name', 'arn', 'status', 'activeServices', 'runningTasks'],
-  services: [
-    'name',
-    'arn',
-    'cluster',
-    'status',
-    'desired',
-    'running',
-    'pending',
-    'launchType',
-    'execEnabled',
-    'taskDefinition',
-    'createdAt',
-  ],
-  tasks: [
-    'id',
-    'arn',
-    'cluster',
-    'service',
-    'status',
-    'health',
-    'execEnabled',
-    'execReady',
-    'taskDefinition',
-    'privateIp',
-    'startedAt',
-    'containers',
-  ],
-  containers: [
-    'name',
-    'task',
-    'cluster',
-    'service',
-    'image',
-    'status',
-    'health',
-    'runtimeId',
-    'execAgent',
-    'execReady',
-    'target',
-  ],
-  databases: [
-    'id',
-    'kind',
-    'engine',
-    'status',
-    'host',
-    'port',
-    'databaseName',
-    'masterUsername',
-    'vpcId',
-    'iamAuthentication',
-    'publiclyAccessible',
-    'endpoints',
-  ],
-};
-
 export async function listing(kind: LsOptions['kind'], context: CommandContext): Promise<Listing> {
   const now = context.clock.now();
   const account = await context.account();

@@ -37,7 +37,7 @@ export interface ChannelTiming {
   readonly terminateMs: number;
 }
 
-export const CHANNEL_TIMING: ChannelTiming = {
+const CHANNEL_TIMING: ChannelTiming = {
   firstMessageMs: 30_000,
   silenceMs: 10_000,
   terminateMs: 3_000,

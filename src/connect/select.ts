@@ -12,7 +12,7 @@ const isSideCar = (container: Container): boolean =>
   container.name.startsWith('ecs-service-connect-') || container.name.startsWith('aws-guardduty-agent');
 
 /** A container into which a session can be opened right now (aws-facts §1.2), its task's state aside. */
-export const hasRunningAgent = (container: Container): boolean =>
+const hasRunningAgent = (container: Container): boolean =>
   container.runtimeId !== undefined && container.execAgent?.status === 'RUNNING';
 
 const HEALTH_RANK: Readonly<Record<string, number>> = { HEALTHY: 0, UNKNOWN: 1, UNHEALTHY: 2 };

@@ -26,7 +26,7 @@ export interface LinkTiming {
   readonly stableMessages: number;
 }
 
-export const LINK_TIMING: LinkTiming = {
+const LINK_TIMING: LinkTiming = {
   openMs: 15_000,
   openBudgetMs: 30_000,
   pingEveryMs: 25_000,

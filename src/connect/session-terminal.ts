@@ -15,15 +15,9 @@ export interface SizeSignals {
   on(name: 'SIGWINCH', listener: () => void): () => void;
 }
 
-/** Where a session's own input and output meet the streams of the process, with back-pressure both ways. */
-export interface ByteSink {
-  /** False: stop until `room` is called. */
-  send(bytes: Uint8Array): boolean;
-}
-
 /**
- * Reads `stdin` into `sink`. Returns the two ends of it: `room` continues after a false answer, `stop` ends the reading
- * and leaves the stream paused, so that it does not keep the process alive.
+ * Reads `stdin` into `data`, whose false stops it until `room`. `stop` ends the reading and leaves the stream paused, so
+ * that it does not keep the process alive.
  */
 export function readInput(
   stdin: Readable,

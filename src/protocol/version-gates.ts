@@ -1,7 +1,7 @@
 /** Features that each side derives from the other's version string; the two sides compare differently (SPEC.md §4). */
 
 /** The client's rule: four integers on both sides, else "not newer". */
-export function isAgentNewerThan(agentVersion: string, bound: string): boolean {
+function isAgentNewerThan(agentVersion: string, bound: string): boolean {
   const left = components(agentVersion);
   const right = components(bound);
   if (left === undefined || right === undefined || left.length !== right.length) return false;
@@ -9,7 +9,7 @@ export function isAgentNewerThan(agentVersion: string, bound: string): boolean {
 }
 
 /** The agent's rule: component by component; where one runs out of components it is the smaller. Unreadable counts as oldest. */
-export function compareClientVersions(a: string, b: string): number {
+function compareClientVersions(a: string, b: string): number {
   return compareComponents(components(a) ?? [], components(b) ?? []);
 }
 

@@ -73,7 +73,7 @@ const SHORTEST_TTL_MS = 10 * 60_000;
 const LONGEST_TTL_MS = 7 * 24 * 3_600_000;
 
 /** `90m`, `8h`, `1h30m`, `2d`. Throws `duration` (usage) naming the flag. */
-export function parseDuration(text: string, flag: string): number {
+function parseDuration(text: string, flag: string): number {
   const match = /^(?:(\d{1,3})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m)?$/.exec(text.trim());
   const [days = 0, hours = 0, minutes = 0] = (match?.slice(1) ?? []).map((part) => Number(part ?? 0));
   if (match === null || text.trim() === '') {

@@ -212,7 +212,7 @@ async function untilTerminated(instanceId: string, stepId: string, deps: Teardow
 }
 
 /** The command that removes one thing by hand. */
-export function removalCommand(step: PlanStep, region: string): string {
+function removalCommand(step: PlanStep, region: string): string {
   const id = step.id ?? step.name;
   const ec2 = `aws ec2 --region ${region}`;
   switch (step.kind) {

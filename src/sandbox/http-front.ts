@@ -15,7 +15,7 @@ import { protocolOf, type WireAnswer, type WireProtocol } from './wire/protocol.
 /** One port for everything: API calls over HTTP, data channels over WebSocket, and the sandbox's own `/_sandbox/` pages. */
 
 /** Bytes of a request body; AWS's own limits are of this order. */
-export const MAX_BODY_BYTES = 1024 * 1024;
+const MAX_BODY_BYTES = 1024 * 1024;
 
 /** Who takes the data channels. */
 export interface UpgradeHandler {

@@ -77,7 +77,7 @@ function quietReporter(stderr: Writable, colors: Colors, debug: boolean): Report
 }
 
 /** True for every event that is not about a step. */
-export function isTalk(event: ToolEvent): event is Exclude<ToolEvent, { type: `step-${string}` }> {
+function isTalk(event: ToolEvent): event is Exclude<ToolEvent, { type: `step-${string}` }> {
   return !event.type.startsWith('step-');
 }
 

@@ -23,7 +23,7 @@ Examples:
 }
 
 /** Resolves with the exit status of what was picked. */
-export async function runConnect(_options: ConnectOptions, context: CommandContext): Promise<number> {
+async function runConnect(_options: ConnectOptions, context: CommandContext): Promise<number> {
   const [{ pick }, { wantedOf }] = await Promise.all([import('../pick.ts'), import('../session-setup.ts')]);
   const picked = await pick(context, wantedOf(context, undefined));
   const wanted = {

@@ -66,7 +66,7 @@ function splitAtDashes(
 }
 
 /** Resolves with the command's own exit status; without a command with 0 when the shell has ended. */
-export async function runExec(options: ExecOptions, context: CommandContext): Promise<number> {
+async function runExec(options: ExecOptions, context: CommandContext): Promise<number> {
   const [{ openContainer }, { serviceNeeded, wantedOf }] = await Promise.all([
     import('../container-session.ts'),
     import('../session-setup.ts'),

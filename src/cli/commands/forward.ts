@@ -85,7 +85,7 @@ const addSpec = (spec: string, all: readonly string[] | undefined): readonly str
 ];
 
 /** Resolves with 0 when the person ended it after it was ready; throws `interrupted` before that. */
-export async function runForward(options: ForwardOptions, context: CommandContext): Promise<number> {
+async function runForward(options: ForwardOptions, context: CommandContext): Promise<number> {
   const { parseForward, parseListener, parseTarget } = await import('../../connect/forward-spec.ts');
   if (options.stdio === undefined && options.forwards.length === 0) {
     throw usage('forward-needed', 'nothing to forward', {

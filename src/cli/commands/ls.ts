@@ -25,7 +25,7 @@ Examples:
     .action((kind: LsOptions['kind'], _flags: unknown, command: Command) => invoke(run, { kind }, command));
 }
 
-export async function runLs(options: LsOptions, context: CommandContext): Promise<void> {
+async function runLs(options: LsOptions, context: CommandContext): Promise<void> {
   const { settings, terminal } = context;
   const { listing } = await import('../listing.ts');
   const { columns, records } = await listing(options.kind, context);

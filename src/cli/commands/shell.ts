@@ -35,7 +35,7 @@ Examples:
 }
 
 /** Resolves with the command's exit status; after a shell with 0: Session Manager transmits no exit status of a shell. */
-export async function runShell(options: ShellOptions, context: CommandContext): Promise<number> {
+async function runShell(options: ShellOptions, context: CommandContext): Promise<number> {
   if (options.command.length > 0) return runOnBastion(options, context);
   const { report, settings, signal, signals, terminal } = context;
   const [{ findBastion, onceOnline }, { watchForNotice }, { shellRequest }, setup] = await Promise.all([

@@ -49,7 +49,7 @@ export function createContainerMachine(launch: ContainerLaunch, network: VpcNetw
 }
 
 /** The agent's words (transcript b4) for a program that cannot be started; what a person reads after `Unable to start command: `. */
-export function notStarted(name: string): string {
+function notStarted(name: string): string {
   return name.includes('/')
     ? `Failed to start pty: fork/exec ${name}: no such file or directory`
     : `Failed to start pty: exec: "${name}": executable file not found in $PATH`;

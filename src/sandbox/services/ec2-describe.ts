@@ -113,7 +113,7 @@ function valuesFor<T>(
 }
 
 /** `*` and `?` as in EC2's filters. */
-export function matchesGlob(pattern: string, value: string): boolean {
+function matchesGlob(pattern: string, value: string): boolean {
   const compiled = compilePattern(pattern, { variables: undefined, wildcards: true });
   return compiled !== undefined && matchesPattern(compiled, value);
 }

@@ -111,7 +111,7 @@ export function planLaunch(state: Ec2State, request: PlanRequest): LaunchPlan {
   };
 }
 
-export function mergeTags(under: TagsByType, over: TagsByType): TagsByType {
+function mergeTags(under: TagsByType, over: TagsByType): TagsByType {
   const merged = new Map<string, Tags>(under);
   for (const [type, tags] of over) merged.set(type, new Map([...(merged.get(type) ?? []), ...tags]));
   return merged;
@@ -127,7 +127,7 @@ function typeOf(data: Fields): InstanceType {
 }
 
 /** By id, or by a public parameter as `resolve:ssm:…`. Throws AwsError `InvalidAMIID.NotFound`. */
-export function imageOf(data: Fields): Image {
+function imageOf(data: Fields): Image {
   const given = optionalText(data, 'ImageId');
   if (given === undefined)
     throw new AwsError('MissingParameter', 'The request must contain the parameter ImageId');

@@ -200,7 +200,7 @@ export const addressMembers = (
   ipv6AddressesSet: ipv6Address === undefined ? [] : [{ ipv6Address, isPrimaryIpv6: false }],
 });
 
-export function interfaceMembers(state: Ec2State, item: NetworkInterface): Fields {
+function interfaceMembers(state: Ec2State, item: NetworkInterface): Fields {
   const subnet = state.subnets.get(item.subnetId);
   const association =
     item.publicIp === undefined ? undefined : { publicIp: item.publicIp, ipOwnerId: 'amazon' };

@@ -1,7 +1,7 @@
 import { AwsError } from '../contracts.ts';
 
 /** Bytes before base64 (EC2 User Guide). */
-export const MAX_USER_DATA_BYTES = 16_384;
+const MAX_USER_DATA_BYTES = 16_384;
 
 /** Throws AwsError `InvalidUserData.Malformed` if it is not base64 or longer than MAX_USER_DATA_BYTES. */
 export function checkUserData(encoded: string | undefined): void {

@@ -31,7 +31,7 @@ export function pathOf(input: Fields): string {
 
 export const tagsOf = (input: Fields): Tags => parseTags(list(input, 'Tags'), 'InvalidInput');
 
-export const roleContext = (role: Role): Record<string, string> => ({
+const roleContext = (role: Role): Record<string, string> => ({
   ...resourceTagContext(role.tags, 'iam'),
   ...(role.boundaryArn === undefined ? {} : { 'iam:PermissionsBoundary': role.boundaryArn }),
 });

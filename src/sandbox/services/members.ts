@@ -52,7 +52,7 @@ export function structList(input: Input, name: string): readonly Input[] {
   return value.map((item: unknown) => asStruct(item, name));
 }
 
-export function asStruct(value: unknown, name: string): Input {
+function asStruct(value: unknown, name: string): Input {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongType(name);
   return value as Input;
 }

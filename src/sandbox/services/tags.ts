@@ -4,7 +4,7 @@ import { type Fields, isFields, optionalText } from '../wire/fields.ts';
 /** Resource tags, the way every service of the sandbox keeps them. */
 export type Tags = Map<string, string>;
 
-export const MAX_TAGS = 50;
+const MAX_TAGS = 50;
 
 /** From `[{Key, Value}]`; a tag without a value has the empty one. Throws AwsError for reserved, over-long or too many tags. */
 export function parseTags(items: readonly unknown[], code = 'InvalidParameterValue'): Tags {

@@ -11,7 +11,7 @@ export class XmlList {
 }
 
 /** `<name>…</name>`; array items are called `itemName`. */
-export function xmlElement(name: string, value: unknown, itemName: string): string {
+function xmlElement(name: string, value: unknown, itemName: string): string {
   if (value === undefined || value === null) return '';
   return `<${name}>${xmlContent(value, itemName)}</${name}>`;
 }

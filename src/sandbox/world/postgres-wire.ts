@@ -3,7 +3,7 @@
 /** Messages of a client are cut off beyond this; PostgreSQL's own limit is 1 GiB. */
 export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 /** PostgreSQL's MAX_STARTUP_PACKET_LENGTH. */
-export const MAX_STARTUP_BYTES = 10_000;
+const MAX_STARTUP_BYTES = 10_000;
 
 const PROTOCOL_3 = 196_608;
 const SSL_REQUEST = 80_877_103;
@@ -77,7 +77,7 @@ export class WireReader {
 }
 
 /** One typed message. */
-export function encodeMessage(type: string, body: Buffer): Buffer {
+function encodeMessage(type: string, body: Buffer): Buffer {
   const head = Buffer.alloc(5);
   head.write(type, 0, 'latin1');
   head.writeInt32BE(body.length + 4, 1);

@@ -1,0 +1,72 @@
+import { expect, it } from 'vitest';
+
+import { testSandbox } from '../../support/test-sandbox.ts';
+import { cli } from '../provision/cli-in-process.ts';
+
+/** Field names of each kind, in order: programs rely on them. */
+const FIELDS = {
+  clusters: ['name', 'arn', 'status', 'activeServices', 'runningTasks'],
+  services: [
+    'name',
+    'arn',
+    'cluster',
+    'status',
+    'desired',
+    'running',
+    'pending',
+    'launchType',
+    'execEnabled',
+    'taskDefinition',
+    'createdAt',
+  ],
+  tasks: [
+    'id',
+    'arn',
+    'cluster',
+    'service',
+    'status',
+    'health',
+    'execEnabled',
+    'execReady',
+    'taskDefinition',
+    'privateIp',
+    'startedAt',
+    'containers',
+  ],
+  containers: [
+    'name',
+    'task',
+    'cluster',
+    'service',
+    'image',
+    'status',
+    'health',
+    'runtimeId',
+    'execAgent',
+    'execReady',
+    'target',
+  ],
+  databases: [
+    'id',
+    'kind',
+    'engine',
+    'status',
+    'host',
+    'port',
+    'databaseName',
+    'masterUsername',
+    'vpcId',
+    'iamAuthentication',
+    'publiclyAccessible',
+    'endpoints',
+  ],
+};
+
+const sandbox = testSandbox();
+
+it.each(Object.entries(FIELDS))('ls %s --json has the documented fields', async (kind, fields) => {
+  const outcome = await cli(['ls', kind, '--cluster', 'demo', '--json'], { env: sandbox().env });
+  const records = JSON.parse(outcome.stdout) as readonly object[];
+  expect(records).not.toHaveLength(0);
+  for (const record of records) expect(Object.keys(record)).toEqual(fields);
+});
