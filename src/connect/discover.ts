@@ -92,13 +92,20 @@ export async function findCluster(ecs: EcsPort, wanted: Wanted): Promise<string>
   throw clusterNeeded(clusters, `there are ${clusters.length} clusters: which one?`);
 }
 
+/** Among the clusters that may be listed: least privilege is for one of them, and where nothing may be read nothing can be done. */
 async function clusterOfService(ecs: EcsPort, clusters: readonly string[], service: string): Promise<string> {
+  let refusal: ToolError | undefined;
   const listed = await mapConcurrently(clusters, async (cluster) => ({
     cluster,
-    services: await collect(ecs.serviceNames(cluster)),
+    services: await collect(ecs.serviceNames(cluster)).catch((error: unknown): readonly string[] => {
+      if (!(error instanceof ToolError) || error.role !== 'access') throw error;
+      refusal ??= error;
+      return [];
+    }),
   }));
   const holders = listed.filter((each) => each.services.includes(service)).map((each) => each.cluster);
   const [only, ...others] = holders;
+  if (only === undefined && refusal !== undefined) throw refusal;
   if (only === undefined) {
     const names = [...new Set(listed.flatMap((each) => each.services))];
     throw noMatch('service-not-found', `no service ${service} in any of the ${clusters.length} clusters`, {

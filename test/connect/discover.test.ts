@@ -14,7 +14,7 @@ import type { Container, EcsPort, Service, Task } from '../../src/connect/ports.
 import { ageText, readiness } from '../../src/connect/preflight.ts';
 import { resolveContainer, startExec } from '../../src/connect/resolve.ts';
 import { networkContainer, pickContainer, rankTasks } from '../../src/connect/select.ts';
-import { failed, noMatch, type ToolError } from '../../src/core/errors.ts';
+import { access, failed, noMatch, type ToolError } from '../../src/core/errors.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 const NOW = 1_700_000_000_000;
@@ -179,6 +179,19 @@ describe('from names to a session', () => {
     });
     ecs.clusters = {};
     expect(await thrown(findCluster(ecs, wanted()))).toMatchObject({ code: 'no-clusters', role: 'no-match' });
+  });
+
+  test('a service is found without a right to list every cluster', async () => {
+    const ecs = new FakeEcs();
+    ecs.clusters = { demo: { web: [] }, closed: { web: [] } };
+    const open = ecs.serviceNames.bind(ecs);
+    const refusal = access('access-denied', 'not allowed to call ecs:ListServices');
+    ecs.serviceNames = async function* (cluster) {
+      if (cluster === 'closed') throw refusal;
+      yield* open(cluster);
+    };
+    expect(await findCluster(ecs, wanted({ service: 'web' }))).toBe('demo');
+    expect(await thrown(findCluster(ecs, wanted({ service: 'orders-api' })))).toBe(refusal);
   });
 
   test('what does not exist is answered with what is near', async () => {
