@@ -1,7 +1,7 @@
 import { AwakeTime } from '../core/awake-time.ts';
 import { backoffDelay } from '../core/backoff.ts';
 import { sleep } from '../core/clock.ts';
-import { ToolError } from '../core/errors.ts';
+import { ToolError, failed } from '../core/errors.ts';
 import type { ForwardRemote } from '../core/events.ts';
 import { type ChannelDeps } from './channel-driver.ts';
 import type { LocalListener } from './local-listener.ts';
@@ -40,6 +40,8 @@ interface OpenRoute {
 const MAX_OUTAGE_MS = 10 * 60_000;
 /** A session that lived this long was good; the next loss starts with a full budget. */
 const STABLE_MS = 30_000;
+/** Two sessions in a row that end this soon in the same words: a wrong host name or a denial, no outage. */
+const REFUSED_WITHIN_MS = 5_000;
 
 /**
  * One `-L` from its bound port to its end. When a session is lost for good another one takes its place; the listener
@@ -73,9 +75,14 @@ export class Forward {
     this.#current = current;
   }
 
-  /** Resolves after `close`; rejects when the way is lost and cannot be found again. Call it after `start`. */
+  /**
+   * Resolves after `close`; rejects when the way is lost and cannot be found again, or is refused (session-failed). Call
+   * it after `start`.
+   */
   async run(): Promise<void> {
     const { deps, listener } = this.#options;
+    let attempt = 0;
+    let earlyEnd: string | undefined;
     for (;;) {
       const current = this.#current;
       if (current === undefined) return;
@@ -87,9 +94,14 @@ export class Forward {
         continue;
       }
       listener.hold();
-      deps.report({ type: 'session-state', state: 'interrupted', reason });
       const since = deps.clock.now();
-      this.#current = await this.#replace(new AwakeTime(since), since - startedAt >= STABLE_MS ? 0 : 1);
+      const lived = since - startedAt;
+      const early = lived < REFUSED_WITHIN_MS;
+      if (early && reason === earlyEnd) throw this.#refused(reason);
+      earlyEnd = early ? reason : undefined;
+      deps.report({ type: 'session-state', state: 'interrupted', reason });
+      attempt = lived >= STABLE_MS ? 0 : attempt + 1;
+      this.#current = await this.#replace(new AwakeTime(since), attempt);
       if (this.#current === undefined) return;
       deps.report({ type: 'session-state', state: 'replaced', reason: 'a new session carries the forward' });
     }
@@ -102,6 +114,14 @@ export class Forward {
     const closing = [this.#options.listener.close(), ...sessions.map((session) => session.close())];
     await Promise.allSettled(closing);
     await Promise.all(closing);
+  }
+
+  #refused(reason: string): ToolError {
+    const { remote } = this.#options;
+    const where = 'host' in remote ? `${remote.host}:${remote.port}` : `document ${remote.document}`;
+    return failed('session-failed', `each session to ${where} ends at once: ${reason}`, {
+      hints: 'host' in remote ? ['fargate-connect ls databases   # the host names of databases'] : [],
+    });
   }
 
   /** New connections go another way before this one ends; until then the old one serves. */

@@ -308,22 +308,19 @@ describe('local listeners', () => {
 });
 
 describe('a forward', () => {
-  test('a lost session is replaced on the same port; new connections go through, old ones are reset', async () => {
-    const first = new FakeGateway({ handshake });
-    const second = new FakeGateway({ handshake });
-    muxAgent(first);
-    const agent = muxAgent(second);
+  /** A forward that runs: its first session on the first gateway, each replacement on the next one. */
+  async function forwardOver(host: string, first: FakeGateway, ...others: readonly FakeGateway[]) {
     const listener = await LocalListener.bind('127.0.0.1', 0);
-    const gateways = [first, second];
+    const gateways = [first, ...others];
     let routes = 0;
-    // One clock and one report for both, the sockets of each session on its own gateway.
-    const deps = first.deps({
-      openSocket: (url, options, events) => (gateways[routes - 1] ?? second).openSocket(url, options, events),
-    });
     const forward = new Forward({
       listener,
-      remote: { host: 'db', port: 5432 },
-      deps,
+      remote: { host, port: 5432 },
+      // One clock and one report for all, the sockets of each session on its own gateway.
+      deps: first.deps({
+        openSocket: (url, options, events) =>
+          (gateways[routes - 1] ?? first).openSocket(url, options, events),
+      }),
       openRoute: () => {
         routes++;
         return Promise.resolve({ target: `i-${routes}`, via: 'bastion', session: SESSION });
@@ -335,17 +332,40 @@ describe('a forward', () => {
     await started;
     const running = forward.run();
     running.catch(() => undefined);
-    const old = await client(listener.port);
+    return { forward, running, port: listener.port };
+  }
+
+  test('a lost session is replaced on the same port; new connections go through, old ones are reset', async () => {
+    const first = new FakeGateway({ handshake });
+    const second = new FakeGateway({ handshake });
+    muxAgent(first);
+    const agent = muxAgent(second);
+    const { forward, running, port } = await forwardOver('db', first, second);
+    const old = await client(port);
     await first.clock.advance(5);
     first.closeChannel('idle timeout');
     expect(await old.end).toBe('reset');
-    const waiting = await client(listener.port);
+    const waiting = await client(port);
     waiting.socket.write('still there?');
     await until(first, () => agent.streams.get(3)?.data === 'still there?');
     expect(first.reports.filter((event) => event.type === 'forward-ready')).toHaveLength(1);
     expect(first.states()).toEqual(['interrupted', 'replaced']);
     await forward.close();
     await running;
+  });
+
+  test('sessions that end at once in the same words are an answer, not an outage', async () => {
+    const first = new FakeGateway({ handshake });
+    const second = new FakeGateway({ handshake });
+    const { running } = await forwardOver('orders-db', first, second);
+    first.closeChannel('lookup orders-db: no such host');
+    await until(first, () => first.states().includes('replaced'));
+    second.closeChannel('lookup orders-db: no such host');
+    await expect(running).rejects.toMatchObject({
+      code: 'session-failed',
+      message: 'each session to orders-db:5432 ends at once: lookup orders-db: no such host',
+      hints: [expect.stringContaining('ls databases')],
+    });
   });
 
   test('what keeps the first session from starting is thrown', async () => {
