@@ -63,26 +63,32 @@ export async function launchInstance(
 ): Promise<Applied> {
   const { zones } = spec;
   const first = await launchIn(spec.market, spec, templateId, deps, stepId);
+  reportPools(first, zones, deps);
   const instanceId = first.instanceIds[0];
   if (instanceId !== undefined) return { instanceId, market: spec.market, launched: true };
 
   const failure = launchFailure(first.errors, spec.market, zones);
-  reportPools(first, zones, deps);
   const problem = worstProblem(first.errors);
   const moneyHelps = problem === 'capacity' || problem === 'quota' || problem === 'service-linked-role';
   if (spec.market !== 'spot' || !moneyHelps || !(await deps.approveOnDemand(failure))) throw failure;
 
   deps.report({ type: 'step-progress', step: stepId, detail: 'no spot capacity: on-demand' });
   const second = await launchIn('on-demand', spec, await source.templateFor('on-demand'), deps, stepId);
+  reportPools(second, zones, deps);
   const paidId = second.instanceIds[0];
   if (paidId !== undefined) return { instanceId: paidId, market: 'on-demand', launched: true };
-  reportPools(second, zones, deps);
   throw launchFailure(second.errors, 'on-demand', zones);
 }
 
-function reportPools(result: FleetResult, zones: ReadonlyMap<string, string>, deps: LaunchDeps): void {
-  for (const line of describeErrors(result.errors, zones))
-    deps.report({ type: 'note', level: 'warning', code: 'pool-refused', message: line });
+/** Also beside an instance: that another pool had refused says why it is of this one. */
+function reportPools(
+  { errors, instanceIds }: FleetResult,
+  zones: ReadonlyMap<string, string>,
+  deps: LaunchDeps,
+): void {
+  const level = instanceIds.length > 0 ? 'info' : 'warning';
+  for (const message of describeErrors(errors, zones))
+    deps.report({ type: 'note', level, code: 'pool-refused', message });
 }
 
 /** Thrown inside only, so that `retry` sees a result that is worth repeating. */

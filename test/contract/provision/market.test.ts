@@ -44,9 +44,14 @@ async function refused(...args: readonly string[]): Promise<Refusal['error'] & {
 }
 
 describe('capacity', () => {
-  it('one type is out everywhere: the next one is taken', async () => {
+  it('one type is out everywhere: the next one is taken, and each pool of the first is named', async () => {
     market().refuse({ instanceType: 't4g.micro' }, 'InsufficientInstanceCapacity');
-    expect(launched(await run(...UP, '--json')).type).not.toBe('t4g.micro');
+    const outcome = await run(...UP, '--json');
+    expect(launched(outcome).type).not.toBe('t4g.micro');
+    const refusals = outcome.stderr.match(
+      /t4g\.micro in subnet-\w+ \(eu-west-1[abc]\): InsufficientInstanceCapacity/g,
+    );
+    expect(new Set(refusals).size).toBe(3);
   });
 
   it('one zone is out: another one is taken', async () => {
