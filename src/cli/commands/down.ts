@@ -74,7 +74,7 @@ async function runDown(options: DownOptions, context: CommandContext): Promise<v
   const full = targets.filter((target) => !isEmpty(target.inventory));
   if (full.length === 0) {
     const kept = targets.flatMap((target) => target.inventory.foreign);
-    writeResult([], kept, context);
+    writeResult([], kept, 0, context);
     const what = options.all ? 'no bastion' : `nothing of bastion ${options.name}`;
     context.report({
       type: 'note',
@@ -138,7 +138,7 @@ async function deleteAll(
   const { clock, report, signal } = context;
   const random = (): number => context.random.number();
   const done: { readonly name: string; readonly result: TeardownResult }[] = [];
-  const problems: unknown[] = [];
+  const problems: ToolError[] = [];
   for (const { scope, inventory } of full) {
     try {
       const result = await tearDown(inventory, scope, { ec2, iam, clock, random, report, signal });
@@ -148,17 +148,31 @@ async function deleteAll(
       problems.push(error);
     }
   }
-  writeResult(
-    done,
-    targets.flatMap((target) => target.inventory.foreign),
-    context,
-  );
-  if (problems.length > 0) throw problems[0];
+  const kept = targets.flatMap((target) => target.inventory.foreign);
+  writeResult(done, kept, problems.flatMap(leftBy).length, context);
+  const [first, ...others] = problems;
+  if (first !== undefined) throw others.length === 0 ? first : together(first, others);
 }
+
+/** What is left of each is named with its commands, whichever ends the program. */
+function together(first: ToolError, others: readonly ToolError[]): ToolError {
+  const all = [first, ...others];
+  const message = all.map((problem) => problem.message).join('; ');
+  return new ToolError(first.role, first.code, message, {
+    hints: [...new Set(all.flatMap((problem) => problem.hints))],
+    details: { ...first.details, left: all.flatMap(leftBy) },
+    cause: first,
+  });
+}
+
+/** Where it could not be looked at in the end, something may be left. */
+const leftBy = ({ details: { left } }: ToolError): readonly string[] =>
+  Array.isArray(left) ? (left as readonly string[]) : ['not known'];
 
 function writeResult(
   done: readonly { readonly name: string; readonly result: TeardownResult }[],
   kept: Inventory['foreign'],
+  left: number,
   context: CommandContext,
 ): void {
   for (const item of kept) {
@@ -177,7 +191,7 @@ function writeResult(
           deleted: result.deleted.map((step) => ({ kind: step.kind, name: step.name, id: step.id ?? null })),
         })),
         kept: kept.map(({ kind, id, why }) => ({ kind, id, why })),
-        left: 0,
+        left,
       })}\n`,
     );
     return;

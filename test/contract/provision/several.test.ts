@@ -4,6 +4,8 @@ import {
   DeleteLaunchTemplateCommand,
   DeleteSecurityGroupCommand,
   DescribeSecurityGroupsCommand,
+  RunInstancesCommand,
+  TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import {
   CreateInstanceProfileCommand,
@@ -17,7 +19,7 @@ import { SUBNET, VPC } from '../../../src/sandbox/world/seed-network.ts';
 import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli, type CliOutcome } from './cli-in-process.ts';
+import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
 import { shippedDocument } from './grants.ts';
 
 /** Bastions beside each other, beside what only looks like one, and in subnets that know IPv6. */
@@ -113,6 +115,36 @@ it('down keeps what only looks like ours, and says what and why', async () => {
   expect(found.SecurityGroups).toHaveLength(2);
   await iam.send(new DeleteRoleCommand({ RoleName }));
   for (const GroupId of GroupIds) await ec2.send(new DeleteSecurityGroupCommand({ GroupId }));
+});
+
+it('what somebody else still uses is named with its command, of each bastion, and counted', async () => {
+  const before = sandbox().snapshot();
+  const { ec2 } = sandboxClients(sandbox().env);
+  for (const name of ['one', 'two'])
+    await run('up', '--tunnel-only', '--vpc', VPC.main, '--yes', '--no-wait', '--name', name);
+  const Filters = [{ Name: 'tag-key', Values: ['fargate-connect:bastion'] }];
+  const { SecurityGroups = [] } = await ec2.send(new DescribeSecurityGroupsCommand({ Filters }));
+  const groupIds = SecurityGroups.map((group) => group.GroupId ?? '');
+  const { Instances = [] } = await ec2.send(
+    new RunInstancesCommand({
+      ImageId: 'resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64',
+      InstanceType: 't4g.micro',
+      SubnetId: SUBNET.mainPrivateA,
+      SecurityGroupIds: groupIds,
+      MinCount: 1,
+      MaxCount: 1,
+    }),
+  );
+  const { env } = sandbox();
+  const down = await cli(['down', '--all', '--yes', '--json'], { env, clock: hurried(300) });
+  expect([down.status, JSON.parse(down.stdout)]).toMatchObject([5, { bastions: [], left: 2 }]);
+  for (const id of groupIds)
+    expect(down.stderr).toContain(`aws ec2 --region eu-west-1 delete-security-group --group-id ${id}`);
+  await ec2.send(
+    new TerminateInstancesCommand({ InstanceIds: Instances.map((instance) => instance.InstanceId ?? '') }),
+  );
+  expect((await run('down', '--all', '--yes')).status).toBe(0);
+  expect(sandbox().snapshot()).toBe(before);
 });
 
 describe('a name that is taken is noticed before anything is made:', () => {
