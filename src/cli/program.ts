@@ -1,4 +1,5 @@
 import { type Argument, Command } from 'commander';
+import { paragraph } from '../core/paragraph.ts';
 import type { CommandFactory, Invoke } from './command.ts';
 import { completionCommand } from './commands/completion.ts';
 import { connectCommand } from './commands/connect.ts';
@@ -56,7 +57,7 @@ export function createProgram(options: ProgramOptions): Command {
         [command.name(), ...command.registeredArguments.map((argument) => argumentTerm(argument))].join(' '),
     })
     .configureOutput({
-      writeOut: options.write,
+      writeOut: (page) => options.write(fitted(page, options.columns)),
       // Errors are rendered by error-report.ts, from the CommanderError.
       writeErr: () => undefined,
       outputError: () => undefined,
@@ -89,6 +90,16 @@ Examples:
   $ fargate-connect                         pick a container, get a shell
   $ fargate-connect forward -L 5432:db:5432 --service web
   $ fargate-connect down                    everything gone, verified`;
+
+/** Commander breaks its own lines between words, but not those of `addHelpText`. Commands to copy stay whole. */
+const fitted = (page: string, columns: number): string =>
+  page
+    .split('\n')
+    .flatMap((line) => {
+      const term = /^ {2}\S+ {2,}/.exec(line)?.[0] ?? '';
+      return line.startsWith('  $ ') ? [line] : paragraph(line, columns, term.length);
+    })
+    .join('\n');
 
 const argumentTerm = (argument: Argument): string => {
   const name = `${argument.name()}${argument.variadic ? '…' : ''}`;

@@ -1,6 +1,7 @@
+import { paragraph } from '../core/paragraph.ts';
 import type { Bastion } from '../provision/bastion.ts';
 import { describeDuration, dollars, type Price, priceOf } from '../provision/lease.ts';
-import { describePlan, paragraph } from '../provision/plan-text.ts';
+import { describePlan } from '../provision/plan-text.ts';
 import type { Plan } from '../provision/plan.ts';
 import { cheapestPool } from '../provision/pool.ts';
 import type { SpotPrice } from '../provision/ports/images.ts';

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/program.ts';
 import { runCli } from '../../src/cli/run-cli.ts';
 import { fakeDeps } from '../support/fake-deps.ts';
+import { fakeTerminal } from '../support/fake-terminal.ts';
 
 /** The surface is a contract: a change of any help page shows up in review as a change of its file. */
 async function help(...argv: readonly string[]): Promise<string> {
@@ -28,6 +29,17 @@ describe('help', () => {
     expect(page).toMatch(/^ {2}\$ /m);
     expect(page).toContain('--no-input');
     for (const line of page.split('\n')) expect(line.length, line).toBeLessThanOrEqual(120);
+  });
+
+  it.each(names)('of %s breaks no word on a narrow terminal, and no command', async (name) => {
+    const deps = fakeDeps({ terminal: fakeTerminal({ stdout: true, columns: 80 }) });
+    await runCli([name, '--help'], deps);
+    const lines = deps.terminal.stdout.text.split('\n');
+    const commands = (page: readonly string[]): readonly string[] =>
+      page.filter((line) => line.startsWith('  $ '));
+    expect(commands(lines)).toEqual(commands((await help(name)).split('\n')));
+    for (const line of lines.filter((each) => !each.startsWith('  $ ')))
+      expect(line.length, line).toBeLessThanOrEqual(80);
   });
 
   it.each(names)('of %s is also what the help command prints', async (name) => {

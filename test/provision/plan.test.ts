@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Foreign, Inventory } from '../../src/provision/inventory.ts';
 import { iamNames, USUAL_IAM } from '../../src/provision/iam-names.ts';
 import { commonName, TAG } from '../../src/provision/names.ts';
-import { describePlan, paragraph } from '../../src/provision/plan-text.ts';
+import { describePlan } from '../../src/provision/plan-text.ts';
 import { planDown } from '../../src/provision/plan-down.ts';
 import { planUp } from '../../src/provision/plan-up.ts';
 import type { SecurityGroup } from '../../src/provision/ports/network.ts';
@@ -398,17 +398,7 @@ describe('a plan on a narrow terminal', () => {
     const words = (text: readonly string[]): string => text.join(' ').replace(/ +/g, ' ');
     expect(words(lines)).toBe(words(describePlan(plan)));
   });
-  it('breaks a paragraph between words, and only where it must', () => {
-    const text = '  one two three four five';
-    expect(paragraph(text, 80, 4)).toEqual([text]);
-    expect(paragraph(text, 14, 4)).toEqual(['  one two', '    three four', '    five']);
-    expect(paragraph('a-word-that-is-longer than the line', 10, 2)).toEqual([
-      'a-word-that-is-longer',
-      '  than the',
-      '  line',
-    ]);
-    expect(paragraph(text, Number.POSITIVE_INFINITY, 4)).toEqual([text]);
-  });
+
   it('puts the reason below where its column would be narrow', () => {
     expect(describePlan(plan, 90).slice(0, 3)).toEqual([
       '+ create   boundary          fargate-connect-default-eu-west-1-boundary',

@@ -12,7 +12,7 @@ export function connectCommand(invoke: Invoke, run: Run<ConnectOptions> = runCon
     .addHelpText(
       'after',
       `
-Cluster, service, task, container, action: type to filter, Enter to choose, Esc to go back. What there is only one of
+Cluster, service, task, container, action: type to filter, Enter to choose, Esc to go back. What there is only one of \
 picks itself; what a flag names is not asked.
 
 Examples:

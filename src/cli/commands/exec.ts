@@ -22,7 +22,7 @@ export function execCommand(invoke: Invoke, run: Run<ExecOptions> = runExec): Co
     .addHelpText(
       'after',
       `
-With a command, its exit status is ours; 255 means that the connection failed. Without a terminal its output arrives
+With a command, its exit status is ours; 255 means that the connection failed. Without a terminal its output arrives \
 unchanged and stdin is piped in. ECS Exec itself runs everything on one pty: stdout and stderr come out together.
 On a terminal, ~. at the start of a line ends a stuck session; ~? lists the escapes.
 

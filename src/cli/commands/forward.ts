@@ -40,8 +40,8 @@ export function forwardCommand(invoke: Invoke, run: Run<ForwardOptions> = runFor
     .addHelpText(
       'after',
       `
-Stays up until Ctrl-C, which is its regular end (exit 0; 130 before it was ready). With --json each listener that is
-ready is one line on stdout. Local port 0 takes any free port. --via auto: a task when a service or task is named,
+Stays up until Ctrl-C, which is its regular end (exit 0; 130 before it was ready). With --json each listener that is \
+ready is one line on stdout. Local port 0 takes any free port. --via auto: a task when a service or task is named, \
 else the bastion.
 
 Examples:

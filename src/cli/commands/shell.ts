@@ -21,7 +21,7 @@ export function shellCommand(invoke: Invoke, run: Run<ShellOptions> = runShell):
       'after',
       `
 ~. at the start of a line ends a stuck session; ~? lists the escapes.
-A command has no terminal and no stdin; its stdout, stderr and exit status are ours. 255 means that the connection
+A command has no terminal and no stdin; its stdout, stderr and exit status are ours. 255 means that the connection \
 failed.
 
 Examples:
