@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cli, CliProcess, ENTRY, PtyProcess } from '../support/cli-process.ts';
-import { eventually } from '../support/sandbox-clients.ts';
+import { eventually, until } from '../support/eventually.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
 /** However a session ends, nothing of it stays: no session at AWS, no raw terminal, no file, and nowhere a secret. */
@@ -104,7 +104,7 @@ describe('a forward', () => {
       );
       const before = terminated();
       await parent.kill();
-      await eventually(async () => Promise.resolve(isAlive(parent.pid) ? undefined : true), 1_000);
+      await until(() => !isAlive(parent.pid));
       expect(terminated()).toBe(before + 1);
     },
   );
@@ -124,7 +124,7 @@ describe('a forward', () => {
     await parent.kill();
     expect(isAlive(parent.pid)).toBe(true);
     reader.kill();
-    await eventually(async () => Promise.resolve(isAlive(parent.pid) ? undefined : true), 1_000);
+    await until(() => !isAlive(parent.pid));
     expect(terminated()).toBe(before + 1);
   });
 
@@ -146,7 +146,7 @@ describe('a forward', () => {
     await answer.arrayBuffer();
     expect(terminated()).toBe(before);
     process.kill(parent.pid, 'SIGTERM');
-    await eventually(async () => Promise.resolve(isAlive(parent.pid) ? undefined : true), 1_000);
+    await until(() => !isAlive(parent.pid));
     expect(terminated()).toBe(before + 1);
   });
 });
@@ -165,7 +165,7 @@ describe('a shell whose starter dies', () => {
     const cli = childOf(wrapper);
     started.push(cli);
     process.kill(wrapper, 'SIGKILL');
-    await eventually(async () => Promise.resolve(isAlive(cli) ? undefined : true), 1_000);
+    await until(() => !isAlive(cli));
     expect(terminated()).toBe(before + 1);
     await outer.type('stty -a\r', / icanon[\s\S]* echo /);
     outer.write('exit\r');

@@ -11,7 +11,8 @@ import { ToolError } from '../../src/core/errors.ts';
 import { parseFaultSpecs } from '../../src/sandbox/fault-specs.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { VPC } from '../support/bastion-launch.ts';
-import { errorName, eventually, sandboxClients } from '../support/sandbox-clients.ts';
+import { until } from '../support/eventually.ts';
+import { errorName, sandboxClients } from '../support/sandbox-clients.ts';
 
 let sandbox: Sandbox;
 let clients: ReturnType<typeof sandboxClients>;
@@ -120,7 +121,7 @@ describe('injected faults', () => {
     await group('lagging');
     expect(await exists('lagging')).toBe(false);
     expect(await exists('orders-db')).toBe(true);
-    await eventually(async () => ((await exists('lagging')) ? true : undefined));
+    await until(() => exists('lagging'));
   });
 });
 

@@ -24,7 +24,8 @@ import {
   PutRolePolicyCommand,
   RemoveRoleFromInstanceProfileCommand,
 } from '@aws-sdk/client-iam';
-import { eventually, type sandboxClients } from './sandbox-clients.ts';
+import { eventually } from './eventually.ts';
+import type { sandboxClients } from './sandbox-clients.ts';
 
 /** The calls that a bastion takes, as the operator policies of the reference expect them; with the SDK alone, without the tool. */
 

@@ -34,13 +34,3 @@ export async function errorName(call: Promise<unknown>): Promise<string> {
     (error: unknown) => (error as Error).name,
   );
 }
-
-/** Asks again until `probe` answers something; for what takes the sandbox a few milliseconds. */
-export async function eventually<T>(probe: () => Promise<T | undefined>, tries = 400): Promise<T> {
-  for (let i = 0; i < tries; i++) {
-    const value = await probe();
-    if (value !== undefined) return value;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error('it never came');
-}

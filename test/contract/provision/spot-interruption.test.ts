@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
+import { eventually } from '../../support/eventually.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
 import { ordersDatabase } from '../../support/orders-database.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
@@ -63,7 +64,7 @@ async function forwarding(
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line) as Talk);
   const said = (match: (event: Talk) => boolean): Promise<Talk> =>
-    Promise.race([until(() => talk().find(match)), over]);
+    Promise.race([eventually(() => talk().find(match)), over]);
   const ready = (await said((event) => event.type === 'forward-ready')) as Talk & {
     readonly local: { readonly port: number };
     readonly target: string;
@@ -79,14 +80,6 @@ async function forwarding(
       return done;
     },
   };
-}
-
-async function until<T>(probe: () => T | undefined): Promise<T> {
-  for (;;) {
-    const value = probe();
-    if (value !== undefined) return value;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 async function countOrders(port: number): Promise<unknown> {

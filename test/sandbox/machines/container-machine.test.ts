@@ -5,6 +5,7 @@ import type { ContainerLaunch } from '../../../src/sandbox/contracts.ts';
 import { createContainerMachine } from '../../../src/sandbox/machines/container-machine.ts';
 import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
 import { VpcNetwork } from '../../../src/sandbox/world/vpc-network.ts';
+import { until } from '../../support/eventually.ts';
 import { finish, TerminalText } from '../support/machine-streams.ts';
 
 const seed = defaultSeed();
@@ -197,6 +198,6 @@ describe('a container that stops', () => {
       }
     };
     // The signal is sent; the kernel may need another moment.
-    while (isAlive()) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => !isAlive());
   });
 });

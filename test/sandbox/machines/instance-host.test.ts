@@ -6,6 +6,7 @@ import type { BootedInstance, InstanceLaunch, Machine } from '../../../src/sandb
 import type { BootFault } from '../../../src/sandbox/machines/stand-ins/package-tools.ts';
 import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
 import { createWorld, type World, type WorldOptions } from '../../../src/sandbox/world/world.ts';
+import { eventually, until } from '../../support/eventually.ts';
 import { finish, TerminalText } from '../support/machine-streams.ts';
 
 const seed = defaultSeed();
@@ -231,14 +232,10 @@ describe('an instance that ends', () => {
     const end = machine.beginSession?.('developer-0123456789abcdef0');
     const checks = (): number =>
       launched.world.instances.callsOf(launched.instanceId).filter((call) => call.program === 'pgrep').length;
-    while (checks() < 5) await new Promise((resolve) => setImmediate(resolve));
-    let idle = '';
+    await until(() => checks() >= 5);
+    const idle = (): string => readFileSync(join(root, 'run/fargate-connect/idle-minutes'), 'utf8');
     // Empty while a check writes it.
-    while (idle === '') {
-      await new Promise((resolve) => setImmediate(resolve));
-      idle = readFileSync(join(root, 'run/fargate-connect/idle-minutes'), 'utf8');
-    }
-    expect(idle).toBe('0\n');
+    expect(await eventually(() => idle() || undefined)).toBe('0\n');
     end?.();
     await launched.shutdown;
     expect(launched.console()).toContain('ending: no session for 3 minutes');

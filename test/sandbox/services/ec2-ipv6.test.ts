@@ -8,7 +8,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { GROUP, SEED_ENDPOINTS } from '../../../src/sandbox/world/seed-network.ts';
 import { ARM_IMAGE, createRole, SUBNET_A, VPC } from '../../support/bastion-launch.ts';
 import { ipv6Seed, SUBNET_OF } from '../../support/ipv6-seed.ts';
-import { errorName, eventually, sandboxClients } from '../../support/sandbox-clients.ts';
+import { eventually } from '../../support/eventually.ts';
+import { errorName, sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 
 const timing = { profilePropagationMs: 0 };

@@ -30,7 +30,8 @@ import {
   untilState,
   X86_IMAGE,
 } from '../../support/bastion-launch.ts';
-import { errorName, eventually, sandboxClients } from '../../support/sandbox-clients.ts';
+import { eventually, until } from '../../support/eventually.ts';
+import { errorName, sandboxClients } from '../../support/sandbox-clients.ts';
 
 let sandbox: Sandbox;
 let clients: ReturnType<typeof sandboxClients>;
@@ -59,6 +60,14 @@ const isOnline = async (id: string): Promise<boolean> => {
   return answer.InstanceInformationList?.[0]?.PingStatus === 'Online';
 };
 
+const untilSaid = (InstanceId: string, text: string): Promise<void> =>
+  until(async () => {
+    const { Output } = await clients.ec2.send(new GetConsoleOutputCommand({ InstanceId }));
+    return Buffer.from(Output ?? '', 'base64')
+      .toString()
+      .includes(text);
+  });
+
 describe('an instant fleet', () => {
   test('launches, boots its user data, comes online, and leaves the account as it was', async () => {
     const before = sandbox.snapshot();
@@ -73,7 +82,7 @@ describe('an instant fleet', () => {
     });
     expect(instance.PublicIpAddress).toBeUndefined();
     expect(instance.Tags).toContainEqual({ Key: 'aws:ec2:fleet-id', Value: up.fleetId });
-    await eventually(async () => ((await isOnline(up.instanceId)) ? true : undefined));
+    await until(() => isOnline(up.instanceId));
     await tearDown(clients, up);
     expect(await isOnline(up.instanceId)).toBe(false);
     expect(sandbox.snapshot()).toBe(before);
@@ -271,14 +280,7 @@ describe('the agent', () => {
     const pools = [{ InstanceType: 't4g.micro' as const, SubnetId: subnet, ImageId: ARM_IMAGE }];
     const { Instances } = await clients.ec2.send(fleetCommand(id, { pools }));
     const instanceId = Instances![0]!.InstanceIds![0]!;
-    await eventually(async () => {
-      const { Output } = await clients.ec2.send(new GetConsoleOutputCommand({ InstanceId: instanceId }));
-      return Buffer.from(Output ?? '', 'base64')
-        .toString()
-        .includes('booted')
-        ? true
-        : undefined;
-    });
+    await untilSaid(instanceId, 'booted');
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(await isOnline(instanceId)).toBe(false);
   });
@@ -290,7 +292,7 @@ describe('the agent', () => {
     const id = await createTemplate(clients, { name: 'deaf', groupId, profileArn });
     const { Instances } = await clients.ec2.send(fleetCommand(id));
     const Target = Instances![0]!.InstanceIds![0]!;
-    await eventually(async () => ((await isOnline(Target)) ? true : undefined));
+    await until(() => isOnline(Target));
     const session = new SSMClient(clients.config).send(new StartSessionCommand({ Target }));
     expect(await errorName(session)).toBe('TargetNotConnected');
   });
@@ -299,14 +301,7 @@ describe('the agent', () => {
     const id = await template('failed', '#!/bin/bash\necho giving up > "$FC_ROOT/dev/console"\nexit 3\n');
     const { Instances } = await clients.ec2.send(fleetCommand(id));
     const instanceId = Instances![0]!.InstanceIds![0]!;
-    await eventually(async () => {
-      const { Output } = await clients.ec2.send(new GetConsoleOutputCommand({ InstanceId: instanceId }));
-      return Buffer.from(Output ?? '', 'base64')
-        .toString()
-        .includes('giving up')
-        ? true
-        : undefined;
-    });
+    await untilSaid(instanceId, 'giving up');
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(await isOnline(instanceId)).toBe(false);
   });

@@ -15,6 +15,7 @@ import {
 } from '@aws-sdk/client-ecs';
 import { GetConnectionStatusCommand, SSMClient, StartSessionCommand } from '@aws-sdk/client-ssm';
 import { afterEach, expect, test } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { clientConfig } from '../support/client-config.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -46,16 +47,6 @@ async function exec(
 ) {
   const [task] = await tasksOf(cluster, serviceName);
   return ecs().send(new ExecuteCommandCommand({ cluster, task, container, command, interactive: true }));
-}
-
-/** Waits for a state that the sandbox reaches by itself. */
-async function eventually<T>(probe: () => Promise<T | undefined>): Promise<T> {
-  for (const deadline = Date.now() + 10_000; Date.now() < deadline;) {
-    const value = await probe();
-    if (value !== undefined) return value;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error('did not happen within 10 s');
 }
 
 test('clusters are listed and described, with their configuration only when asked for', async () => {

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { SeedDatabase } from '../../../src/sandbox/seed-shapes.ts';
 import { createDatabases, type Databases } from '../../../src/sandbox/world/databases.ts';
 import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
+import { until } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 const seed = defaultSeed();
@@ -104,7 +105,7 @@ describe('the database of the sandbox', () => {
     const ended = new Promise<Error>((resolve) => a.once('error', resolve));
     await a.query('BEGIN');
     const other = b.query('SELECT 1 AS one');
-    while (clock.pendingTimers === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => clock.pendingTimers > 0);
     await clock.advance(30_000);
     expect((await other).rows).toEqual([{ one: 1 }]);
     expect(await ended).toMatchObject({ code: '25P03' });
@@ -233,7 +234,7 @@ describe('an engine that does not come back', () => {
     await a.connect();
     await a.query('INSERT INTO t VALUES (2)');
     const stuck = a.query('SELECT pg_sleep(3600)').catch((error: unknown) => error);
-    while (own.pendingTimers === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => own.pendingTimers > 0);
     await own.advance(1000);
     expect(await stuck).toMatchObject({ code: '57P02' });
     const b = new Client(config);

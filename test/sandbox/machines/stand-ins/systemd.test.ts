@@ -14,6 +14,7 @@ import {
   valuesOf,
 } from '../../../../src/sandbox/machines/stand-ins/systemd-units.ts';
 import { Systemd } from '../../../../src/sandbox/machines/stand-ins/systemd.ts';
+import { until } from '../../../support/eventually.ts';
 
 describe('time spans', () => {
   it.each<[string, number | undefined]>([
@@ -103,9 +104,6 @@ describe('units', () => {
     }
   };
   const lines = (name: string): number => textOf(name).split('\n').length - 1;
-  const until = async (holds: () => boolean): Promise<void> => {
-    while (!holds()) await new Promise((resolve) => setImmediate(resolve));
-  };
 
   it('of the image are started and asked', () => {
     expect(systemctl('is-active', 'amazon-ssm-agent')).toEqual({ code: 3, stdout: 'inactive\n' });

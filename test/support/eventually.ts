@@ -1,0 +1,20 @@
+/** Long enough for a machine with more to do. */
+const PATIENCE_MS = 30_000;
+
+/**
+ * Asks again until `probe` answers something; for what other processes, or the sandbox's own timers, do in a moment. Leaves
+ * them the processor meanwhile.
+ */
+export async function eventually<T>(probe: () => T | undefined | Promise<T | undefined>): Promise<T> {
+  for (const end = Date.now() + PATIENCE_MS; ;) {
+    const value = await probe();
+    if (value !== undefined) return value;
+    if (Date.now() > end) throw new Error(`it did not happen within ${PATIENCE_MS / 1000} s`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** The same for a fact. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  await eventually(async () => ((await holds()) ? true : undefined));
+}
