@@ -278,11 +278,11 @@ describe('the calls', () => {
   const simulations = (): number =>
     sandbox().calls.filter(({ action }) => action === 'SimulatePrincipalPolicy').length;
 
-  it('are few: 130 points of an operator in 21', async () => {
+  it('are few: one for many points of an operator', async () => {
     const before = simulations();
     const { stdout } = await check('operator', ['--cluster', 'demo'], user([EVERYTHING]));
-    expect(stdout).toContain(' of 130 points');
-    expect(simulations() - before).toBe(21);
+    const points = Number(/ of (\d+) points/.exec(stdout)?.[1]);
+    expect(simulations() - before).toBeLessThan(points / 5);
   });
 
   it('are repeated for every page of answers', async () => {
