@@ -33,7 +33,3 @@ export async function iamNaming(flags: IamFlags, { settings }: CommandContext): 
     prefix: flags.iamPrefix ?? settings.iamPrefix ?? USUAL_IAM.prefix,
   });
 }
-
-/** What `down` has to be told in words; empty for the usual names. */
-export const iamWords = ({ path, prefix }: IamNaming): string =>
-  `${path === '/fargate-connect/' ? '' : ` --iam-path ${path}`}${prefix === '' ? '' : ` --iam-prefix ${prefix}`}`;

@@ -15,6 +15,10 @@ export const USUAL_IAM: IamNaming = { path: '/fargate-connect/', prefix: '' };
 export const isUsual = ({ path, prefix }: IamNaming): boolean =>
   path === USUAL_IAM.path && prefix === USUAL_IAM.prefix;
 
+/** What a command has to be told in words; empty for the usual names. */
+export const iamWords = ({ path, prefix }: IamNaming): string =>
+  `${path === USUAL_IAM.path ? '' : ` --iam-path ${path}`}${prefix === '' ? '' : ` --iam-prefix ${prefix}`}`;
+
 export interface IamNames {
   readonly role: string;
   readonly profile: string;

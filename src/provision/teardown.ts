@@ -2,6 +2,7 @@ import { poll, retry } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import { access, failed, leftovers, ToolError } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
+import { iamWords } from './iam-names.ts';
 import {
   type Foreign,
   type Inventory,
@@ -24,6 +25,8 @@ export interface TeardownDeps {
   readonly random: () => number;
   readonly report: Report;
   readonly signal: AbortSignal;
+  /** Of the AWS configuration, for the commands that remove what is left; undefined = that of the environment. */
+  readonly profile?: string | undefined;
 }
 
 export interface TeardownResult {
@@ -95,7 +98,7 @@ export async function tearDown(
     if (found.some(isDenied)) break;
     if (found.some(isInUse) ? deps.clock.now() >= end : round + 1 >= ROUNDS) break;
   }
-  if (!isEmpty(inventory)) throw somethingLeft(inventory, scope, problems);
+  if (!isEmpty(inventory)) throw somethingLeft(inventory, scope, problems, deps);
   return { deleted, kept: inventory.foreign };
 }
 
@@ -212,9 +215,10 @@ async function untilTerminated(instanceId: string, stepId: string, deps: Teardow
 }
 
 /** The command that removes one thing by hand. */
-function removalCommand(step: PlanStep, region: string): string {
+function removalCommand(step: PlanStep, region: string, profile: string): string {
   const id = step.id ?? step.name;
-  const ec2 = `aws ec2 --region ${region}`;
+  const ec2 = `aws${profile} ec2 --region ${region}`;
+  const iam = `aws${profile} iam`;
   switch (step.kind) {
     case 'database-rule':
       return `${ec2} revoke-security-group-ingress --group-id ${step.parent ?? ''} --security-group-rule-ids ${id}`;
@@ -228,15 +232,15 @@ function removalCommand(step: PlanStep, region: string): string {
     case 'egress':
       return `${ec2} delete-security-group --group-id ${id}`;
     case 'profile-role':
-      return `aws iam remove-role-from-instance-profile --instance-profile-name ${step.name} --role-name ${id}`;
+      return `${iam} remove-role-from-instance-profile --instance-profile-name ${step.name} --role-name ${id}`;
     case 'instance-profile':
-      return `aws iam delete-instance-profile --instance-profile-name ${id}`;
+      return `${iam} delete-instance-profile --instance-profile-name ${id}`;
     case 'role-policy':
-      return `aws iam delete-role-policy --role-name ${step.name} --policy-name ${id}`;
+      return `${iam} delete-role-policy --role-name ${step.name} --policy-name ${id}`;
     case 'role':
-      return `aws iam delete-role --role-name ${id}`;
+      return `${iam} delete-role --role-name ${id}`;
     case 'boundary':
-      return `aws iam delete-policy --policy-arn ${id}`;
+      return `${iam} delete-policy --policy-arn ${id}`;
     case 'lease':
       return `${ec2} describe-instances --instance-ids ${id}`;
     default:
@@ -248,13 +252,15 @@ function somethingLeft(
   inventory: Inventory,
   scope: InventoryScope,
   problems: ReadonlyMap<string, unknown>,
+  deps: TeardownDeps,
 ): ToolError {
+  const profile = deps.profile === undefined ? '' : ` --profile ${deps.profile}`;
   const steps = planDown(inventory).steps;
   const names = steps.map((step) => `${step.kind} ${step.name}`);
   const hints = steps.map((step) => {
     const problem = problems.get(keyOf(step));
     const why = problem instanceof Error ? `   # ${problem.message}` : '';
-    return `${removalCommand(step, scope.region)}${why}`;
+    return `${removalCommand(step, scope.region, profile)}${why}`;
   });
   const details = { name: inventory.name, left: names };
   const denied = [...problems.values()].find(isDenied);
@@ -266,7 +272,10 @@ function somethingLeft(
     });
   }
   return leftovers('leftovers', `${steps.length} left of bastion ${inventory.name}: ${names.join(', ')}`, {
-    hints: [...hints, `fargate-connect down --name ${inventory.name}   # tries again`],
+    hints: [
+      ...hints,
+      `fargate-connect down --name ${inventory.name} --region ${scope.region}${iamWords(scope.iam)}${profile}   # tries again`,
+    ],
     details,
   });
 }

@@ -56,9 +56,9 @@ async function up(
   return at.clock.run(work());
 }
 
-async function down(at: World): Promise<TeardownResult> {
+async function down(at: World, profile?: string): Promise<TeardownResult> {
   const work = async (): Promise<TeardownResult> =>
-    tearDown(await readInventory(at.account, SCOPE), SCOPE, depsOf(at));
+    tearDown(await readInventory(at.account, SCOPE), SCOPE, { ...depsOf(at), profile });
   return at.clock.run(work());
 }
 
@@ -290,12 +290,17 @@ describe('down', () => {
     at.account.gate = (call, when) => {
       if (call === 'deleteSecurityGroup' && when === 'before') throw failed('still-in-use', 'in use');
     };
-    const problem = await down(at).catch((error: unknown) => error);
+    const problem = await down(at, 'ops').catch((error: unknown) => error);
     expect(problem).toMatchObject({ role: 'leftovers', code: 'leftovers' });
     const hints = problem instanceof ToolError ? problem.hints : [];
-    expect(hints[0]).toMatch(
-      /^aws ec2 --region eu-west-1 delete-security-group --group-id sg-\d+ +# in use$/,
-    );
+    expect(hints).toEqual([
+      expect.stringMatching(
+        /^aws --profile ops ec2 --region eu-west-1 delete-security-group --group-id sg-\d+ +# in use$/,
+      ),
+      expect.stringMatching(
+        /^fargate-connect down --name default --region eu-west-1 --profile ops +# tries again$/,
+      ),
+    ]);
     expect(at.account.snapshot()).toHaveLength(1);
   });
 

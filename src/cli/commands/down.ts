@@ -137,11 +137,12 @@ async function deleteAll(
   const [ec2, iam] = await Promise.all([account.ec2(), account.iam()]);
   const { clock, report, signal } = context;
   const random = (): number => context.random.number();
+  const deps = { ec2, iam, clock, random, report, signal, profile: context.settings.profile };
   const done: { readonly name: string; readonly result: TeardownResult }[] = [];
   const problems: ToolError[] = [];
   for (const { scope, inventory } of full) {
     try {
-      const result = await tearDown(inventory, scope, { ec2, iam, clock, random, report, signal });
+      const result = await tearDown(inventory, scope, deps);
       done.push({ name: scope.name, result });
     } catch (error) {
       if (signal.aborted || !(error instanceof ToolError)) throw error;

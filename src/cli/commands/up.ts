@@ -3,7 +3,7 @@ import { interrupted } from '../../core/errors.ts';
 import type { Plan } from '../../provision/plan.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { addIamFlags, type IamFlags, iamFlagsOf, iamWords } from '../iam-flags.ts';
+import { addIamFlags, type IamFlags, iamFlagsOf } from '../iam-flags.ts';
 import type { UpFacts } from '../up-text.ts';
 
 export interface UpOptions {
@@ -197,6 +197,7 @@ async function runUp(options: UpOptions, context: CommandContext): Promise<void>
   try {
     await createAndWait(options, context, { plan, spec, prices });
   } catch (error) {
+    const { iamWords } = await import('../../provision/iam-names.ts');
     const named = spec.name === 'default' ? '' : ` --name ${spec.name}`;
     context.report({
       type: 'note',
