@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { AwsAccount } from '../aws/account.ts';
-import { collect, describeAllServices, findCluster } from '../connect/discover.ts';
+import { collect, describeAllServices, findCluster, withNearest } from '../connect/discover.ts';
 import { nameOf } from '../connect/select.ts';
 import { noMatch, ToolError, usage } from '../core/errors.ts';
 import { boundaryArn, type InventoryScope } from '../provision/inventory.ts';
@@ -171,7 +171,10 @@ async function homeOf(
 ): Promise<Home> {
   if (options.vpc !== undefined) return { vpcId: options.vpc, subnetIds: [] };
   if (options.subnets.length > 0) return { vpcId: await vpcOfSubnets(ec2, options.subnets), subnetIds: [] };
-  const subnetIds = cluster === undefined ? [] : await serviceSubnets(cluster, context, account);
+  const subnetIds =
+    cluster === undefined
+      ? []
+      : await serviceSubnets(cluster, context, account).catch(withNearest(await account.ecs(), cluster));
   if (subnetIds.length > 0) {
     const subnets = await ec2.subnets({ ids: [...new Set(subnetIds)] });
     const count = new Map<string, number>();

@@ -5,6 +5,7 @@ import {
   findTasks,
   mapConcurrently,
   describeVisibleClusters,
+  withNearest,
 } from '../connect/discover.ts';
 import type { Container, Database, EcsPort, Task } from '../connect/ports.ts';
 import { ageText, readiness } from '../connect/preflight.ts';
@@ -121,7 +122,8 @@ async function clusterNames(ecs: EcsPort, context: CommandContext): Promise<read
 async function services(ecs: EcsPort, context: CommandContext): Promise<readonly ListRecord[]> {
   const perCluster: ListRecord[][] = [];
   for (const cluster of await clusterNames(ecs, context)) {
-    const found = await describeAllServices(ecs, cluster, await collect(ecs.serviceNames(cluster)));
+    const names = await collect(ecs.serviceNames(cluster)).catch(withNearest(ecs, cluster));
+    const found = await describeAllServices(ecs, cluster, names);
     perCluster.push(
       [...found]
         .sort((a, b) => a.name.localeCompare(b.name))
@@ -150,7 +152,9 @@ async function foundTasks(ecs: EcsPort, context: CommandContext): Promise<readon
     return findTasks(ecs, await findCluster(ecs, wanted), wanted);
   }
   const perCluster = await mapConcurrently(await clusterNames(ecs, context), async (cluster) => {
-    const arns = await collect(ecs.taskArns(cluster, { desiredStatus: 'RUNNING' }));
+    const arns = await collect(ecs.taskArns(cluster, { desiredStatus: 'RUNNING' })).catch(
+      withNearest(ecs, cluster),
+    );
     return arns.length === 0 ? [] : ecs.describeTasks(cluster, arns);
   });
   return perCluster

@@ -1,5 +1,5 @@
 import type { Wanted } from '../connect/discover.ts';
-import { collect, describeAllServices, describeVisibleClusters } from '../connect/discover.ts';
+import { collect, describeAllServices, describeVisibleClusters, withNearest } from '../connect/discover.ts';
 import {
   actionEntries,
   advance,
@@ -153,7 +153,7 @@ async function ask<T>(
 }
 
 async function services(ecs: EcsPort, cluster: string): Promise<readonly PickerEntry<string | null>[]> {
-  const names = await collect(ecs.serviceNames(cluster));
+  const names = await collect(ecs.serviceNames(cluster)).catch(withNearest(ecs, cluster));
   const [described, loose] = await Promise.all([
     describeAllServices(ecs, cluster, names),
     names.length === 0 ? tasksOf(ecs, cluster, null) : [],

@@ -149,7 +149,7 @@ export async function findTasks(ecs: EcsPort, cluster: string, wanted: Wanted): 
     if (tasks.length === 0) throw await noRunningTask(ecs, cluster, service);
     return rankTasks(tasks);
   } catch (error) {
-    throw await withCandidates(ecs, cluster, wanted, error);
+    return withNearest(ecs, cluster)(error);
   }
 }
 
@@ -166,7 +166,7 @@ async function findTask(
   const arns = await collect(
     ecs.taskArns(cluster, { desiredStatus: 'RUNNING', ...(service === undefined ? {} : { service }) }),
   );
-  const id = matchTaskId(wanted, arns.map(nameOf));
+  const id = matchTaskId(wanted, arns.map(nameOf), cluster);
   const [task] = await ecs.describeTasks(cluster, [id]);
   if (task === undefined) throw noMatch('task-not-found', `task ${id} has just stopped`);
   return task;
@@ -199,15 +199,19 @@ async function noRunningTask(ecs: EcsPort, cluster: string, service: string | un
   );
 }
 
-/** Adds the nearest names to a bare not-found error. A listing that fails itself must not hide the error. */
-async function withCandidates(
-  ecs: EcsPort,
-  cluster: string,
-  wanted: Wanted,
-  error: unknown,
-): Promise<unknown> {
+/**
+ * For `catch`: throws the error, a bare `cluster-not-found` or `service-not-found` with the nearest names. A listing that
+ * fails itself must not hide the error.
+ */
+export const withNearest =
+  (ecs: EcsPort, cluster: string) =>
+  async (error: unknown): Promise<never> => {
+    throw await withCandidates(ecs, cluster, error);
+  };
+
+async function withCandidates(ecs: EcsPort, cluster: string, error: unknown): Promise<unknown> {
   if (!(error instanceof ToolError)) return error;
-  const typed = error.code === 'cluster-not-found' ? cluster : nameOf(wanted.service ?? '');
+  const typed = error.code === 'cluster-not-found' ? cluster : String(error.details['service']);
   const list = async (): Promise<readonly string[] | undefined> => {
     if (error.code === 'cluster-not-found') return collect(ecs.clusterNames());
     if (error.code === 'service-not-found') return collect(ecs.serviceNames(cluster));

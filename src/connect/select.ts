@@ -41,14 +41,14 @@ export const isWholeTaskId = (wanted: string): boolean =>
   /^[0-9a-f]{32}$/.test(wanted) || /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(wanted);
 
 /** The one id that is, or starts with, `wanted`. Throws `task-not-found` (exit 3) or `task-ambiguous` (exit 2), both with candidates. */
-export function matchTaskId(wanted: string, ids: readonly string[]): string {
+export function matchTaskId(wanted: string, ids: readonly string[], cluster: string): string {
   const matches = ids.filter((id) => id.startsWith(wanted));
   const exact = matches.find((id) => id === wanted);
   if (exact !== undefined) return exact;
   const [first, ...others] = matches;
   if (first === undefined) {
     throw noMatch('task-not-found', `no running task ${wanted}`, {
-      hints: candidateHints(wanted, ids, 'fargate-connect ls tasks'),
+      hints: candidateHints(wanted, ids, `fargate-connect ls tasks --cluster ${cluster}`),
       details: { task: wanted, candidates: ids.slice(0, 5) },
     });
   }
@@ -71,7 +71,11 @@ export function pickContainer(task: Task, wanted: string | undefined): Container
     if (found !== undefined) return found;
     const names = task.containers.map((container) => container.name);
     throw noMatch('container-not-found', `no container ${wanted} in task ${task.id}`, {
-      hints: candidateHints(wanted, names, `fargate-connect ls containers --task ${task.id}`),
+      hints: candidateHints(
+        wanted,
+        names,
+        `fargate-connect ls containers --cluster ${nameOf(task.clusterArn)} --task ${task.id}`,
+      ),
       details: { container: wanted, candidates: names },
     });
   }

@@ -107,7 +107,9 @@ class FakeEcs implements EcsPort {
     const found = this.clusters[cluster];
     if (found === undefined) throw noMatch('cluster-not-found', `no cluster ${cluster}`);
     if (filter.service !== undefined && found[filter.service] === undefined)
-      throw noMatch('service-not-found', `no service ${filter.service}`);
+      throw noMatch('service-not-found', `no service ${filter.service}`, {
+        details: { service: filter.service },
+      });
     const tasks = filter.service === undefined ? Object.values(found).flat() : (found[filter.service] ?? []);
     yield tasks.map((each) => each.arn);
   }
@@ -205,6 +207,11 @@ describe('from names to a session', () => {
       code: 'service-not-found',
       role: 'no-match',
       hints: ['did you mean orders-api?', 'fargate-connect ls services --cluster demo'],
+    });
+    ecs.clusters = { demo: { 'orders-api': ID.map((id) => task({ id })) } };
+    expect(await thrown(findTasks(ecs, 'demo', wanted({ task: '99' })))).toMatchObject({
+      code: 'task-not-found',
+      hints: [expect.anything(), 'fargate-connect ls tasks --cluster demo'],
     });
   });
 

@@ -70,3 +70,12 @@ it.each(Object.entries(FIELDS))('ls %s --json has the documented fields', async 
   expect(records).not.toHaveLength(0);
   for (const record of records) expect(Object.keys(record)).toEqual(fields);
 });
+
+it.each(['ls services', 'ls tasks', 'up --dry-run', 'connect'])(
+  '%s in a cluster that does not exist names the nearest one',
+  async (command) => {
+    const outcome = await cli([...command.split(' '), '--cluster', 'dem'], { env: sandbox().env });
+    expect(outcome.status).toBe(3);
+    expect(outcome.stderr).toContain('did you mean demo?');
+  },
+);
