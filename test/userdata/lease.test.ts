@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -112,34 +111,47 @@ describe('lease.sh', () => {
 });
 
 describe('interruption.sh', () => {
+  let box: ScriptBox;
+  beforeEach(() => {
+    box = new ScriptBox();
+    box.write('dev/console', '');
+    box.stub('wall', 'cat >/dev/null; exit 0');
+    // Nobody waits for a notice that does not come.
+    box.stub('sleep', `(($(grep -c '^sleep' "${box.root}/calls") < 20))`);
+  });
+  afterEach(() => box.remove());
+
+  const NOTICE = '{"action":"terminate","time":"2030-03-17T18:00:00Z"}';
+  const watch = (): ReturnType<ScriptBox['run']> =>
+    box.run(join(USERDATA, 'interruption.sh'), [], { FC_AFTER_NOTICE: '0' });
+  /** `refuses`: bash that is true where the metadata service answers 404 or 401, which curl makes 22. */
+  const metadata = (refuses: string): void =>
+    box.stub(
+      'curl',
+      `tokens=$(grep -c api/token "${box.root}/calls")
+       polls=$(grep -c instance-action "${box.root}/calls")
+       case "$*" in *api/token*) echo "TOKEN-$tokens"; exit 0 ;; esac
+       if ${refuses}; then exit 22; fi
+       echo '${NOTICE}'`,
+    );
+
   it('passes the notice on, and keeps quiet before', async () => {
-    const box = new ScriptBox();
-    try {
-      box.write('dev/console', '');
-      box.stub('wall', 'cat >/dev/null; exit 0');
-      box.stub('sleep');
-      box.stub(
-        'curl',
-        `case "$*" in *api/token*) echo TOKEN; exit 0 ;; esac
-         polls=$(grep -c instance-action "${box.root}/calls")
-         ((polls > 3)) || exit 22
-         echo '{"action":"terminate","time":"2030-03-17T18:00:00Z"}'`,
-      );
-      const outcome = await box.run(join(USERDATA, 'interruption.sh'), [], { FC_AFTER_NOTICE: '0' });
-      expect(outcome.code).toBe(0);
-      expect(box.read('dev/console')).toBe(
-        'fargate-connect: interrupted {"action":"terminate","time":"2030-03-17T18:00:00Z"}\r\n',
-      );
-      expect(box.calls.filter((call) => call.startsWith('wall'))).toHaveLength(1);
-      expect(box.calls.filter((call) => call.includes('api/token'))).toHaveLength(1);
-      expect(box.calls.filter((call) => call === 'sleep 5')).toHaveLength(3);
-    } finally {
-      box.remove();
-    }
+    metadata('((polls <= 3))');
+    expect((await watch()).code).toBe(0);
+    expect(box.read('dev/console')).toBe(`fargate-connect: interrupted ${NOTICE}\r\n`);
+    expect(box.calls.filter((call) => call.startsWith('wall'))).toHaveLength(1);
+    expect(box.calls.filter((call) => call === 'sleep 5')).toHaveLength(3);
   });
 
-  it('asks for tokens of IMDSv2 only', () => {
-    const text = readFileSync(join(USERDATA, 'interruption.sh'), 'utf8');
-    expect(text).toContain('X-aws-ec2-metadata-token-ttl-seconds');
+  it('sees it with a token of its own time: the first one is worth nothing after hours', async () => {
+    metadata('((polls <= 3)) || [[ $* == *TOKEN-1* ]]');
+    expect((await watch()).code).toBe(0);
+    expect(box.read('dev/console')).toContain(NOTICE);
+  });
+
+  it('bears a metadata service that is away', async () => {
+    metadata('((polls <= 3)) && exit 7');
+    expect((await watch()).code).toBe(0);
+    expect(box.read('dev/console')).toContain(NOTICE);
   });
 });
