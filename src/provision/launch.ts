@@ -111,7 +111,7 @@ async function launchIn(
   try {
     return await retry(
       async () => {
-        const result = await createFleet(market, spec, templateId, attempt++, deps);
+        const result = await createFleet(market, spec, templateId, attempt++, deps, stepId);
         if (result.instanceIds.length > 0) return result;
         // The record of a fleet that started nothing would only be one more thing to find.
         if (result.fleetId !== undefined) await deps.ec2.deleteFleets([result.fleetId]);
@@ -150,6 +150,7 @@ async function createFleet(
   templateId: string,
   attempt: number,
   deps: LaunchDeps,
+  stepId: string,
 ): Promise<FleetResult> {
   const request = {
     launchTemplateId: templateId,
@@ -167,6 +168,11 @@ async function createFleet(
     return await deps.ec2.createFleet({ ...request, clientToken: deps.uuid() });
   } catch (error) {
     if (!(error instanceof ToolError) || error.code !== 'already-exists') throw error;
+    deps.report({
+      type: 'step-progress',
+      step: stepId,
+      detail: `an up before this one is launching, or was stopped: ${JOIN_DEADLINE_MS / 1000}s for its instance`,
+    });
     const joined = await joinOther(spec, deps);
     if (joined !== undefined) return { fleetId: undefined, instanceIds: [joined], errors: [] };
     return deps.ec2.createFleet({ ...request, clientToken: deps.uuid() });

@@ -178,6 +178,28 @@ describe('up', () => {
     expect(at.account.writes.filter((call) => call === 'createFleet')).toHaveLength(3);
   });
 
+  it('says that it waits for the instance of an up before it, then launches one of its own', async () => {
+    const at = world();
+    const { ec2 } = at.account;
+    const tokens = new Set<string>();
+    const taken: ApplyDeps['ec2'] = {
+      ...ec2,
+      createFleet: (request) => {
+        const first = tokens.size === 0;
+        tokens.add(request.clientToken);
+        return first ? Promise.reject(failed('already-exists', 'token')) : ec2.createFleet(request);
+      },
+    };
+    await expect(up(at, sampleSpec(), { ec2: taken })).resolves.toMatchObject({ launched: true });
+    expect(tokens.size).toBe(2);
+    expect(at.events).toContainEqual(
+      expect.objectContaining({
+        type: 'step-progress',
+        detail: expect.stringContaining('an up before this one'),
+      }),
+    );
+  });
+
   const noCapacity = {
     fleetId: 'fleet-x',
     instanceIds: [],
