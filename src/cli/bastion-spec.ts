@@ -69,6 +69,7 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
   const facts = await readNetwork(ec2, account.region, home.vpcId);
   const network = chooseNetwork(facts, {
     subnetIds: options.subnets,
+    wayOut: options.wayOut,
     preferredSubnetIds: home.subnetIds,
     installs: !options.tunnelOnly,
     clientGroupIds: options.clientSecurityGroups,

@@ -12,9 +12,14 @@ export interface NetworkFacts {
   readonly groups: readonly SecurityGroup[];
 }
 
+/** What somebody may know who knows more than a route table says. */
+export type WayTold = 'private' | 'public';
+
 export interface NetworkWishes {
   /** Only these; empty = any in the VPC. */
   readonly subnetIds: readonly string[];
+  /** How those reach AWS, by one who knows better than their route tables; undefined = to be found out. */
+  readonly wayOut?: WayTold | undefined;
   /** Of the service; used first when equally good. */
   readonly preferredSubnetIds: readonly string[];
   /** False with --tunnel-only. */

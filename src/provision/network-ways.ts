@@ -16,6 +16,8 @@ export type WayOut =
   | 'nat'
   | 'routed'
   | 'internet-gateway'
+  | 'private-as-told'
+  | 'public-as-told'
   | 'nat64'
   | 'ipv6-endpoints'
   | 'egress-only'
@@ -41,6 +43,8 @@ export function classifySubnets(facts: NetworkFacts, wishes: NetworkWishes): rea
     const { cidr, ipv6Cidr } = subnet;
     if (cidr === undefined) return overIpv6(subnet, 'IPv6 only', facts, wishes);
     if (subnet.freeAddresses < 1) return none(subnet, 'no free address left');
+    if (wishes.wayOut !== undefined && wishes.subnetIds.includes(subnet.id))
+      return { subnet, way: `${wishes.wayOut}-as-told`, reason: 'as told (--way-out)', missing: [] };
     const report = overIpv4(subnet, cidr, facts, wishes);
     if (report.way !== 'none' || ipv6Cidr === undefined) return report;
     const instead = overIpv6(subnet, 'over IPv6', facts, wishes);

@@ -35,8 +35,8 @@ interface Rank {
 
 /** Best first; what is chosen is of one rank. */
 const RANKS: readonly Rank[] = [
-  { ways: ['endpoints', 'nat', 'routed'], stack: 'ipv4', isPublic: false },
-  { ways: ['internet-gateway'], stack: 'ipv4', isPublic: true },
+  { ways: ['endpoints', 'nat', 'routed', 'private-as-told'], stack: 'ipv4', isPublic: false },
+  { ways: ['internet-gateway', 'public-as-told'], stack: 'ipv4', isPublic: true },
   { ways: ['nat64'], stack: 'nat64', isPublic: false },
   { ways: ['ipv6-endpoints', 'egress-only', 'ipv6-routed'], stack: 'ipv6', isPublic: false },
   { ways: ['ipv6-internet-gateway'], stack: 'ipv6', isPublic: true },
@@ -89,7 +89,7 @@ function describeChoice({ stack, isPublic }: Rank, chosen: readonly SubnetReport
   const ways = [...new Set(chosen.map((report) => WAY_TEXT[report.way]))].join(' and ');
   switch (stack) {
     case 'ipv4':
-      return isPublic ? `${ways}; a public address is the only way out here` : `private, ${ways}`;
+      return isPublic ? ways : `private, ${ways}`;
     case 'nat64':
       return `private, over IPv6 ${ways}`;
     case 'ipv6':
@@ -103,7 +103,9 @@ const WAY_TEXT: Readonly<Record<WayOut, string>> = {
   endpoints: 'through VPC endpoints',
   nat: 'through a NAT gateway',
   routed: 'through a default route',
-  'internet-gateway': 'through the internet gateway',
+  'internet-gateway': 'through the internet gateway; a public address is the only way out here',
+  'private-as-told': 'by a way that only --way-out tells of',
+  'public-as-told': 'with a public address, which --way-out tells of',
   nat64: 'through NAT64',
   'ipv6-endpoints': 'through VPC endpoints',
   'egress-only': 'through an egress-only internet gateway',
@@ -131,6 +133,7 @@ function noWayOut(facts: NetworkFacts, wishes: NetworkWishes, allowed: readonly 
       ...(withoutIpv4 ? ['or switch DNS64 on for the subnet and route 64:ff9b::/96 to a NAT gateway'] : []),
       ...(tunnels ? ['or fargate-connect up --tunnel-only   # needs less, and has a way here'] : []),
       'or name other subnets: --vpc, --subnet',
+      'or say what is not seen here, e.g. a route to a VPC of endpoints: --subnet ID --way-out private',
     ],
     details: { vpc: facts.vpc.id, missing },
   });

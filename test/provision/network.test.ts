@@ -283,6 +283,16 @@ const SHAPES: readonly (readonly [string, NetworkFacts, NetworkWishes])[] = [
     facts({ subnets: [A, B], routeTables: [main(IGW), table(['subnet-b'], [NAT])] }),
     wish({ subnetIds: ['subnet-a'] }),
   ],
+  [
+    'told better: private',
+    facts({ subnets: [A, B], endpoints: agentEndpoints, groups: [closed] }),
+    wish({ subnetIds: ['subnet-a'], wayOut: 'private', installs: true }),
+  ],
+  [
+    'told better: public',
+    facts({ routeTables: [main(NAT)] }),
+    wish({ subnetIds: ['subnet-a'], wayOut: 'public' }),
+  ],
   ['no subnet at all', facts({ subnets: [] }), wish()],
 ];
 
@@ -460,6 +470,13 @@ describe('the choice of a network', () => {
         → subnet-a + public address: through the internet gateway; a public address is the only way out here (as asked)
           subnet-a: internet-gateway, 0.0.0.0/0 → igw-1: needs a public address
           subnet-b: nat, 0.0.0.0/0 → nat-1
+      told better: private
+        → subnet-a: private, by a way that only --way-out tells of (as asked)
+          subnet-a: private-as-told, as told (--way-out)
+          subnet-b: none, endpoint vpce-ssm (ssm) does not admit 443 from 10.0.2.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.2.0/24: sg-endpoints
+      told better: public
+        → subnet-a + public address: with a public address, which --way-out tells of (as asked)
+          subnet-a: public-as-told, as told (--way-out)
       no subnet at all
         → no-way-out, missing: 
       "

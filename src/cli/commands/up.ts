@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
-import { interrupted } from '../../core/errors.ts';
+import { interrupted, usage } from '../../core/errors.ts';
+import type { WayTold } from '../../provision/network-facts.ts';
 import type { Plan } from '../../provision/plan.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
@@ -17,6 +18,8 @@ export interface UpOptions {
   readonly idleMinutes: number;
   readonly vpc: string | undefined;
   readonly subnets: readonly string[];
+  /** Of those subnets; undefined = to be found out. */
+  readonly wayOut: WayTold | undefined;
   /** Empty = the default pool. */
   readonly types: readonly string[];
   readonly onDemand: boolean;
@@ -41,6 +44,7 @@ interface UpFlags extends IamFlags {
   readonly idle?: string;
   readonly vpc?: string;
   readonly subnet?: readonly string[];
+  readonly wayOut?: WayTold;
   readonly type?: readonly string[];
   readonly onDemand?: boolean;
   readonly dryRun?: boolean;
@@ -72,6 +76,12 @@ export function upCommand(invoke: Invoke, run: Run<UpOptions> = runUp): Command 
     .option('--tunnel-only', 'install nothing and leave the ECS rights out')
     .addOption(group('Network:', '--vpc <id>', 'VPC (default: that of the service or cluster)'))
     .addOption(group('Network:', '--subnet <ids>', 'only these subnets').argParser(list))
+    .addOption(
+      group('Network:', '--way-out <kind>', 'the way out of those, where up does not see it').choices([
+        'private',
+        'public',
+      ]),
+    )
     .addOption(
       group('Network:', '--db <ids>', 'open the way to these databases (default: port 443 only)').argParser(
         list,
@@ -130,10 +140,15 @@ Examples:
 const group = (heading: string, flags: string, description: string): Option =>
   new Option(flags, description).helpGroup(heading);
 
-/** Throws `duration`, `port` (usage). */
+/** Throws `duration`, `port`, `bad-arguments` (usage). */
 async function optionsOf(flags: UpFlags): Promise<UpOptions> {
   const { DEFAULT_IDLE_MINUTES, DEFAULT_TTL_MS, parseIdle, parsePort, parseTtl } =
     await import('../../provision/spec.ts');
+  if (flags.wayOut !== undefined && flags.subnet === undefined) {
+    throw usage('bad-arguments', '--way-out is about the subnets of --subnet', {
+      hints: [`--subnet ID --way-out ${flags.wayOut}`],
+    });
+  }
   return {
     name: flags.name,
     ttlMs: flags.ttl === undefined ? DEFAULT_TTL_MS : parseTtl(flags.ttl),
@@ -142,6 +157,7 @@ async function optionsOf(flags: UpFlags): Promise<UpOptions> {
     idleMinutes: flags.idle === undefined ? DEFAULT_IDLE_MINUTES : parseIdle(flags.idle),
     vpc: flags.vpc,
     subnets: flags.subnet ?? [],
+    wayOut: flags.wayOut,
     types: flags.type ?? [],
     onDemand: flags.onDemand === true,
     dryRun: flags.dryRun === true,

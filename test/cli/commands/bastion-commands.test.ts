@@ -35,6 +35,7 @@ describe('up', () => {
       idleMinutes: 30,
       vpc: undefined,
       subnets: [],
+      wayOut: undefined,
       types: [],
       onDemand: false,
       dryRun: false,

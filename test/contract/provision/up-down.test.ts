@@ -9,7 +9,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
-import { GROUP, VPC } from '../../../src/sandbox/world/seed-network.ts';
+import { GROUP, SUBNET, VPC } from '../../../src/sandbox/world/seed-network.ts';
 import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
 
 const ORDERS_HOST = 'orders-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com';
@@ -273,6 +273,22 @@ describe('up and down on the sandbox', () => {
     expect(full.status).not.toBe(0);
     const tunnel = await run('up', '--tunnel-only', '--vpc', VPC.sealed, '--yes', '--json');
     expect(tunnel.status).toBe(0);
+  });
+
+  it.each([
+    ['private', false],
+    ['public', true],
+  ])('believes who knows that a subnet is %s', async (wayOut, publicIp) => {
+    const args = ['up', '--tunnel-only', '--subnet', SUBNET.airgapA, '--dry-run', '--json'];
+    expect(await run(...args)).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('--way-out') as string,
+    });
+    const told = await run(...args, '--way-out', wayOut);
+    expect(JSON.parse(told.stdout)).toMatchObject({
+      network: { publicIp, subnets: [SUBNET.airgapA], considered: [{ way: `${wayOut}-as-told` }] },
+    });
+    expect(await run('up', '--vpc', VPC.airgap, '--way-out', wayOut)).toMatchObject({ status: 2 });
   });
 
   it('refuses, with a remedy, what does not exist', async () => {
