@@ -3,13 +3,13 @@ import {
   describeAllServices,
   findCluster,
   findTasks,
-  mapConcurrently,
   describeVisibleClusters,
   withNearest,
 } from '../connect/discover.ts';
 import type { Container, Database, EcsPort, Task } from '../connect/ports.ts';
 import { ageText, readiness } from '../connect/preflight.ts';
 import { nameOf } from '../connect/select.ts';
+import { mapConcurrently } from '../core/concurrency.ts';
 import { noMatch } from '../core/errors.ts';
 import type { Cell, Column } from '../ui/table.ts';
 import type { LsOptions } from './commands/ls.ts';

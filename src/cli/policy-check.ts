@@ -1,5 +1,5 @@
-import { mapConcurrently } from '../connect/discover.ts';
 import { quoteWord } from '../connect/shell-words.ts';
+import { mapConcurrently } from '../core/concurrency.ts';
 import { access, noMatch, type ToolError, usage } from '../core/errors.ts';
 import {
   batchesOf,

@@ -1,3 +1,4 @@
+import { mapConcurrently } from '../core/concurrency.ts';
 import { noMatch, ToolError, usage } from '../core/errors.ts';
 import { candidateHints } from './candidate-hints.ts';
 import type { Cluster, EcsPort, Service, Task } from './ports.ts';
@@ -11,28 +12,11 @@ export interface Wanted {
   readonly container: string | undefined;
 }
 
-/** How many clusters, or batches, are looked at at the same time (aws-facts §8). */
-export const CONCURRENCY = 4;
-
 /** All pages of a listing. */
 export async function collect<T>(pages: AsyncIterable<readonly T[]>): Promise<readonly T[]> {
   const all: T[] = [];
   for await (const page of pages) all.push(...page);
   return all;
-}
-
-/** Runs `work` for each item, at most `CONCURRENCY` at a time; results in the order of the items. */
-export async function mapConcurrently<In, Out>(
-  items: readonly In[],
-  work: (item: In) => Promise<Out>,
-): Promise<readonly Out[]> {
-  const results = new Map<number, Out>();
-  const entries = items.entries();
-  const worker = async (): Promise<void> => {
-    for (const [index, item] of entries) results.set(index, await work(item));
-  };
-  await Promise.all(Array.from({ length: Math.min(CONCURRENCY, items.length) }, worker));
-  return items.flatMap((_, index) => (results.has(index) ? [results.get(index) as Out] : []));
 }
 
 /** Services with everything the tables and the picker show, in batches of ten, four batches at a time. */

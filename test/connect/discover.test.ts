@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { findCluster, findTasks, mapConcurrently } from '../../src/connect/discover.ts';
+import { findCluster, findTasks } from '../../src/connect/discover.ts';
 import {
   advance,
   canGoBack,
@@ -300,19 +300,6 @@ describe('from names to a session', () => {
     expect(
       (await resolveContainer(names, resolving(ecs, new FakeClock(NOW), 'network'))).container.name,
     ).toBe('app');
-  });
-
-  test('at most four listings run at the same time', async () => {
-    let running = 0;
-    let most = 0;
-    const results = await mapConcurrently([1, 2, 3, 4, 5, 6, 7, 8, 9], async (item) => {
-      most = Math.max(most, ++running);
-      await new Promise((resolve) => setImmediate(resolve));
-      running--;
-      return item * 2;
-    });
-    expect(results).toEqual([2, 4, 6, 8, 10, 12, 14, 16, 18]);
-    expect(most).toBe(4);
   });
 });
 

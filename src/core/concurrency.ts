@@ -1,0 +1,28 @@
+/** How many calls of one kind are under way at the same time (aws-facts §8). */
+const CONCURRENCY = 4;
+
+/**
+ * Runs `work` for each item, four at a time; results in the order of the items. Rejects as the first that fails does, and
+ * begins no other then.
+ */
+export async function mapConcurrently<In, Out>(
+  items: readonly In[],
+  work: (item: In) => Promise<Out>,
+): Promise<readonly Out[]> {
+  const results = new Map<number, Out>();
+  const entries = items.entries();
+  let failed = false;
+  const worker = async (): Promise<void> => {
+    for (const [index, item] of entries) {
+      if (failed) return;
+      results.set(index, await work(item));
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: Math.min(CONCURRENCY, items.length) }, worker));
+  } catch (error) {
+    failed = true;
+    throw error;
+  }
+  return items.flatMap((_, index) => (results.has(index) ? [results.get(index) as Out] : []));
+}
