@@ -72,19 +72,13 @@ const direct =
     groupIds: clientGroupIds,
   });
 
-/**
- * An endpoint without IPv6 is called by the NAT gateway, from whichever subnet that lives in and with no group; or by the
- * instance, where that has IPv4 itself.
- */
+/** An endpoint without IPv6 is called by the NAT gateway, which is in none of our groups, from whichever subnet it lives in. */
 const overNat64 =
-  ({ cidr, ipv6Cidr }: Subnet, { subnets }: NetworkFacts, wishes: NetworkWishes) =>
+  ({ ipv6Cidr }: Subnet, { subnets }: NetworkFacts, wishes: NetworkWishes) =>
   (endpoint: VpcEndpoint): CallSource =>
     endpoint.addresses.includes('ipv6')
       ? direct('ipv6', ipv6Cidr, wishes)(endpoint)
-      : {
-          ranges: subnets.flatMap((each) => each.cidr ?? []),
-          groupIds: cidr === undefined ? [] : wishes.clientGroupIds,
-        };
+      : { ranges: subnets.flatMap(({ cidr }) => cidr ?? []), groupIds: [] };
 
 function overIpv4(subnet: Subnet, cidr: string, facts: NetworkFacts, wishes: NetworkWishes): SubnetReport {
   const report = (way: WayOut, reason: string): SubnetReport => ({ subnet, way, reason, missing: [] });

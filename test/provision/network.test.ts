@@ -197,6 +197,16 @@ const SHAPES: readonly (readonly [string, NetworkFacts, NetworkWishes])[] = [
     }),
     wish({ clientGroupIds: ['sg-clients'] }),
   ],
+  [
+    'dual stack: the same, because 443 leaves it over IPv6 alone',
+    facts({
+      subnets: [{ ...DUAL, dns64: true }],
+      routeTables: [main(NAT64)],
+      endpoints: agentEndpoints,
+      groups: [clientsOnly],
+    }),
+    wish({ installs: true, clientGroupIds: ['sg-clients'] }),
+  ],
   ['IPv6 only: egress-only gateway', facts({ subnets: [V6], routeTables: [main(EIGW)] }), wish()],
   [
     'IPv6 only: egress-only gateway, must install',
@@ -403,6 +413,9 @@ describe('the choice of a network', () => {
         → subnet-a: private, through VPC endpoints (all that fit)
           subnet-v: none, IPv6 only: endpoint vpce-ssm (ssm) does not admit 443 from 10.0.1.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.1.0/24: sg-endpoints
           subnet-a: endpoints, VPC endpoints for ssm, ssmmessages
+      dual stack: the same, because 443 leaves it over IPv6 alone
+        → no-way-out, missing: s3,ecs
+          subnet-a: none, no default route and no endpoint for s3, ecs; over IPv6: endpoint vpce-ssm (ssm) does not admit 443 from 10.0.1.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.1.0/24: sg-endpoints
       IPv6 only: egress-only gateway
         → subnet-v [ipv6]: private, over IPv6 through an egress-only internet gateway; the agent is told the dual-stack names of AWS (all that fit)
           subnet-v: egress-only, IPv6 only: ::/0 → eigw-1
