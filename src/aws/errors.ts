@@ -1,4 +1,4 @@
-import { access, failed, ToolError, transport } from '../core/errors.ts';
+import { access, failed, grantHint, ToolError, transport } from '../core/errors.ts';
 
 /** SDK errors become ToolErrors here, by name and never by text: texts differ between services and change without notice. */
 
@@ -33,14 +33,14 @@ const UNREACHABLE = new Set([
   'EPIPE',
 ]);
 
-/** `fargate-connect policy KIND` that grants an action; undefined = no shipped document does. */
+/** `fargate-connect policy KIND` that grants an action; undefined = no shipped document does. Commands know better: cli/refusals.ts. */
 function policyKind(action: string): string | undefined {
   if (action === 'ecs:ExecuteCommand' || action === 'kms:GenerateDataKey') return 'exec';
   if (action === 'ssm:StartSession' || action === 'ssm:ResumeSession' || action === 'ssm:TerminateSession')
     return 'forward';
   if (action.startsWith('rds:')) return 'db';
   if (action.startsWith('ecs:')) return 'exec';
-  if (action.startsWith('ec2:') || action.startsWith('iam:')) return 'operator';
+  if (/^(ec2|iam|ssm):/.test(action)) return 'operator';
   return undefined;
 }
 
@@ -112,9 +112,7 @@ function toToolError(action: string, error: unknown, kind: string | undefined): 
   if (is(DENIED)) {
     return access('access-denied', `not allowed to call ${action}: ${message}`, {
       hints: [
-        ...(kind === undefined
-          ? []
-          : [`fargate-connect policy ${kind}   # the least-privilege document that grants it`]),
+        ...(kind === undefined ? [] : [grantHint(kind)]),
         'aws sts get-caller-identity   # who is asking',
       ],
       details,

@@ -1,4 +1,4 @@
-import { ToolError } from '../core/errors.ts';
+import { ToolError, grantHint } from '../core/errors.ts';
 
 /** What IAM kept from an answer: the rest is worth printing, but must not pass for all of it. */
 export class Refusals {
@@ -19,4 +19,29 @@ export class Refusals {
       return instead;
     }
   }
+}
+
+/** The document for the job of a command. */
+const DOCUMENTS: Readonly<Record<string, string>> = {
+  exec: 'exec',
+  forward: 'forward',
+  shell: 'shell',
+  up: 'operator',
+  status: 'operator',
+  down: 'operator',
+};
+
+/**
+ * A refusal, with the hint for this command: several documents grant what finds a bastion or a service, and who wants a
+ * shell is not told to become an operator. Other errors as they are.
+ */
+export function forCommand(error: unknown, command: string): unknown {
+  const document = DOCUMENTS[command];
+  if (document === undefined || !(error instanceof ToolError) || error.code !== 'access-denied') return error;
+  // The session key is granted by `policy exec --kms-key` alone.
+  if (String(error.details['action']).startsWith('kms:')) return error;
+  const { role, code, message, details, exitStatus } = error;
+  const general = new Set(Object.values(DOCUMENTS).map(grantHint));
+  const hints = error.hints.map((hint) => (general.has(hint) ? grantHint(document) : hint));
+  return new ToolError(role, code, message, { hints, details, exitStatus, cause: error });
 }

@@ -15,6 +15,7 @@ import { assetFolder } from './assets.ts';
 import type { Invoke, Run } from './command.ts';
 import type { CliDeps, CommandContext } from './context.ts';
 import { reportOf } from './error-report.ts';
+import { forCommand } from './refusals.ts';
 import { COMMANDS, type CommandGroup, createProgram } from './program.ts';
 import { asksForJson, typedFlags } from './shared-flags.ts';
 import { SignalRouter } from './signal-router.ts';
@@ -225,7 +226,9 @@ class CliRun {
       assets: assetFolder,
     };
     this.#commandRuns = true;
-    const status = await run(options, context);
+    const status = await run(options, context).catch((error: unknown) => {
+      throw forCommand(error, command.name());
+    });
     this.#status = typeof status === 'number' ? status : 0;
   }
 }

@@ -69,6 +69,10 @@ export const leftovers: Maker = (code, message, options) =>
 export const transport: Maker = (code, message, options) =>
   new ToolError('transport', code, message, options);
 
+/** The hint for an action that IAM refuses: the document that grants it. */
+export const grantHint = (document: string): string =>
+  `fargate-connect policy ${document}   # the least-privilege document that grants it`;
+
 /** The person pressed Ctrl-C, or answered no: exit 130, one line, no advice. */
 export const interrupted = (message = 'interrupted'): ToolError =>
   new ToolError('interrupted', 'interrupted', message);

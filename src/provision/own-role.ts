@@ -1,4 +1,6 @@
+import { access, ToolError } from '../core/errors.ts';
 import { type ApplyDeps, createOrAdopt, visible } from './creation.ts';
+import { sharedBoundary } from './iam-names.ts';
 import { iamTags } from './names.ts';
 import type { BastionSpec } from './spec.ts';
 
@@ -14,16 +16,42 @@ export function createBoundary(spec: BastionSpec, name: string, deps: ApplyDeps)
     `policy ${name}`,
     spec.name,
     () =>
-      deps.iam.createPolicy({
-        name,
-        path: spec.iam.path,
-        description: `fargate-connect: most that bastion ${spec.name} could ever do`,
-        document,
-        tags: iamTags(spec.tags),
-      }),
+      deps.iam
+        .createPolicy({
+          name,
+          path: spec.iam.path,
+          description: `fargate-connect: most that bastion ${spec.name} could ever do`,
+          document,
+          tags: iamTags(spec.tags),
+        })
+        .catch((error: unknown) => {
+          throw error instanceof ToolError && error.code === 'access-denied'
+            ? boundaryNeeded(spec, error)
+            : error;
+        }),
     async () => {
       const policy = await deps.iam.policy(arn);
       return policy === undefined ? undefined : { id: policy.arn, tags: policy.tags };
+    },
+  );
+}
+
+/** `policy operator` grants no boundary to be written: who writes it could widen it. */
+function boundaryNeeded(spec: BastionSpec, cause: ToolError): ToolError {
+  const shared = sharedBoundary(spec.iam);
+  const kind = spec.cluster === undefined ? 'bastion-boundary-tunnel-only' : 'bastion-boundary';
+  const cluster = spec.cluster === undefined ? '' : ` --cluster ${spec.cluster}`;
+  return access(
+    'access-denied',
+    `${spec.iam.path}${shared} does not exist, and you may not call iam:CreatePolicy`,
+    {
+      hints: [
+        'an administrator creates this boundary once:',
+        `fargate-connect policy ${kind}${cluster} > boundary.json`,
+        `aws iam create-policy --path ${spec.iam.path} --policy-name ${shared} --policy-document file://boundary.json`,
+      ],
+      details: cause.details,
+      cause,
     },
   );
 }

@@ -1,4 +1,4 @@
-import { access, failed, usage } from '../core/errors.ts';
+import { access, failed, grantHint, usage } from '../core/errors.ts';
 import type { FleetError, FleetOverride, Market } from './ports/ec2.ts';
 import type { Architecture, Image, SpotPrice } from './ports/images.ts';
 
@@ -145,7 +145,7 @@ export function launchFailure(
     case 'denied': {
       const action = deniedAction(errors);
       return access('access-denied', `not allowed to call ${action}: ${lines[0] ?? 'EC2 names no reason'}`, {
-        hints: ['fargate-connect policy operator   # the least-privilege document that grants it'],
+        hints: [grantHint('operator')],
         details: { ...details, action, awsError: 'UnauthorizedOperation' },
       });
     }

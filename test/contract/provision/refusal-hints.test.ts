@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest';
+import { testSandbox } from '../../support/test-sandbox.ts';
+import { cli } from './cli-in-process.ts';
+
+const sandbox = testSandbox();
+
+it.each([
+  ['exec orders-api --cluster demo -- id', 'exec'],
+  ['forward -L 0:db.internal:5432 --via bastion', 'forward'],
+  ['shell', 'shell'],
+  ['up --cluster demo --yes', 'operator'],
+  ['down', 'operator'],
+])('%s without any right names the document for that job, and no larger one', async (command, document) => {
+  const env = sandbox().createPrincipal({ userName: `nobody-${document}-${command.length}`, policies: [] });
+  const outcome = await cli(command.split(' '), { env });
+  expect(outcome.status).toBe(4);
+  expect(outcome.stderr).toContain(`  fargate-connect policy ${document}   #`);
+});
+
+it('up of an operator in an account without the boundary says what an administrator does', async () => {
+  const { stdout } = await cli(['policy', 'operator', '--cluster', 'demo'], { env: sandbox().env });
+  const env = sandbox().createPrincipal({ userName: 'operator', policies: [JSON.parse(stdout) as unknown] });
+  const up = ['up', '--cluster', 'demo', '--yes'];
+  const refused = await cli(up, { env });
+  expect(refused.status).toBe(4);
+  expect(refused.stderr).toContain('fargate-connect policy bastion-boundary --cluster demo > boundary.json');
+  expect(refused.stderr).toContain(
+    'aws iam create-policy --path /fargate-connect/ --policy-name fargate-connect-bastion-boundary',
+  );
+  expect(refused.stderr).not.toContain('policy operator');
+});
