@@ -3,6 +3,7 @@ import type { Bastion } from '../provision/bastion.ts';
 import { describeDuration, dollars, type Price, priceOf } from '../provision/lease.ts';
 import { describePlan } from '../provision/plan-text.ts';
 import type { Plan } from '../provision/plan.ts';
+import type { UpPlan } from '../provision/plan-up.ts';
 import { cheapestPool } from '../provision/pool.ts';
 import type { SpotPrice } from '../provision/ports/images.ts';
 import type { BastionSpec } from '../provision/spec.ts';
@@ -11,7 +12,7 @@ import type { CommandContext } from './context.ts';
 /** What `up` says: plan, network, price, result. Fields of the JSON forms are stable. */
 
 export interface UpFacts {
-  readonly plan: Plan;
+  readonly plan: UpPlan;
   readonly spec: BastionSpec;
   readonly prices: readonly SpotPrice[];
 }
@@ -63,8 +64,17 @@ export function reportPlan(facts: UpFacts, context: CommandContext): void {
   };
   explain('network', `network: ${spec.network.vpcId}, ${spec.network.reason}`);
   explain('price', `price: ${costOf(facts).text}`);
-  const idle = spec.idleMinutes === 0 ? 'never when idle' : `after ${spec.idleMinutes} idle minutes`;
-  say('lease', `ends: in ${describeDuration(spec.expiresAt - context.clock.now())}, or ${idle}`);
+  say('lease', `ends: ${describeLease(facts, (at) => `in ${describeDuration(at - context.clock.now())}`)}`);
+}
+
+const isoOf = (at: number): string => new Date(at).toISOString();
+
+function describeLease({ plan }: UpFacts, when: (at: number) => string): string {
+  const { expiresAt, idleMinutes = 0 } = plan.lease;
+  const end = expiresAt === undefined ? 'at a time that its tags do not tell' : when(expiresAt);
+  return idleMinutes === 0
+    ? `${end}, idle or not`
+    : `${end}, or after ${idleMinutes} minutes without a session`;
 }
 
 /** What the reporter writes before a warning. */
@@ -125,8 +135,8 @@ export function writeDryRun(facts: UpFacts, context: CommandContext): void {
           cheapestPool: cost.pool ?? null,
           text: cost.text,
         },
-        expiresAt: new Date(spec.expiresAt).toISOString(),
-        idleMinutes: spec.idleMinutes,
+        expiresAt: plan.lease.expiresAt === undefined ? null : isoOf(plan.lease.expiresAt),
+        idleMinutes: plan.lease.idleMinutes ?? null,
         policies,
         userDataBytes: Buffer.byteLength(spec.userData),
       })}\n`,
@@ -156,7 +166,7 @@ export function writeDryRun(facts: UpFacts, context: CommandContext): void {
       ...subnets,
       '',
       ...paragraph(`Price: ${cost.text}`, width, 2),
-      `Ends: ${new Date(spec.expiresAt).toISOString()}, or after ${spec.idleMinutes} minutes without a session`,
+      `Ends: ${describeLease(facts, isoOf)}`,
       '',
       'Policies',
       ...JSON.stringify(policies, undefined, 2)
@@ -208,7 +218,7 @@ export function writeResult(result: UpResult, bastion: Bastion | undefined, cont
         subnet: bastion?.subnetId ?? null,
         privateIp: bastion?.privateIp ?? null,
         cluster: bastion?.cluster ?? null,
-        expiresAt: expiresAt === undefined ? null : new Date(expiresAt).toISOString(),
+        expiresAt: expiresAt === undefined ? null : isoOf(expiresAt),
       })}\n`,
     );
     return;

@@ -3,7 +3,7 @@ import { failed, usage } from '../core/errors.ts';
 import { describeRule, egressChanges, wantedEgress } from './egress.ts';
 import { iamNames } from './iam-names.ts';
 import { type Foreign, type Inventory, standing } from './inventory.ts';
-import { leaseOf } from './lease.ts';
+import { type Lease, leaseOf } from './lease.ts';
 import { commonName, TAG } from './names.ts';
 import { hasIpv4 } from './network.ts';
 import { type Plan, type PlanStep, type PlanWarning, type ResourceKind, step } from './plan.ts';
@@ -19,8 +19,13 @@ import type { BastionSpec } from './spec.ts';
 /** A template so young belongs to an `up` that runs right now, perhaps another person's: it is joined, not replaced. */
 const YOUNG_MS = 120_000;
 
+export interface UpPlan extends Plan {
+  /** When the bastion ends once the plan is carried out: a running one keeps what it was launched with. */
+  readonly lease: Lease;
+}
+
 /** Throws `name-taken`, `bastion-elsewhere`, `bastion-differs`, `role-untrusted`. `digest` is that of the launch template to be made. */
-export function planUp(inventory: Inventory, spec: BastionSpec, digest: string, now: number): Plan {
+export function planUp(inventory: Inventory, spec: BastionSpec, digest: string, now: number): UpPlan {
   const alive = standing(inventory.instances);
   const kept = alive[0];
   if (kept !== undefined) refuseDifferent(kept, spec);
@@ -40,6 +45,7 @@ export function planUp(inventory: Inventory, spec: BastionSpec, digest: string, 
       ...(kept === undefined ? [] : keptWarnings(kept, spec)),
       ...reachWarnings(spec, groupFor(inventory, spec)?.id),
     ],
+    lease: kept === undefined ? spec : leaseAfter(kept, spec),
   };
 }
 
@@ -135,10 +141,16 @@ function refuseDifferent(instance: Instance, spec: BastionSpec): void {
   );
 }
 
+/** Never sooner than it says now: somebody else may count on it. */
+function leaseAfter(kept: Instance, spec: BastionSpec): Lease {
+  const { expiresAt, idleMinutes } = leaseOf(kept);
+  return { expiresAt: spec.extends ? Math.max(spec.expiresAt, expiresAt ?? 0) : expiresAt, idleMinutes };
+}
+
 /** What was asked for and is settled for as long as the instance lives. */
 function keptWarnings(kept: Instance, spec: BastionSpec): readonly PlanWarning[] {
   const { asked } = spec;
-  const idle = leaseOf(kept).idleMinutes;
+  const { expiresAt, idleMinutes: idle } = leaseOf(kept);
   const reaches = spec.databases.length + spec.egressPorts.length;
   const stays: readonly (readonly [boolean, string])[] = [
     [spec.market === 'on-demand' && kept.market === 'spot', 'it runs as spot, whatever --on-demand says'],
@@ -150,6 +162,10 @@ function keptWarnings(kept: Instance, spec: BastionSpec): readonly PlanWarning[]
     [
       isIpv6(kept.privateIp ?? '') && hasIpv4(spec.network) && reaches > 0,
       `it has IPv6 alone in ${kept.subnetId}, and does not reach what has none`,
+    ],
+    [
+      spec.extends && expiresAt !== undefined && expiresAt > spec.expiresAt,
+      `it ends at ${kept.tags[TAG.expiresAt] ?? ''}, later than --ttl says`,
     ],
     [
       asked.idle && idle !== undefined && idle !== spec.idleMinutes,
@@ -320,15 +336,17 @@ function launchSteps(
   const template = inventory.templates[0];
   if (kept !== undefined) {
     const until = kept.tags[TAG.expiresAt] ?? 'its end';
-    const wanted = new Date(spec.expiresAt).toISOString();
+    const { expiresAt } = leaseAfter(kept, spec);
     return [
       ...(template === undefined
         ? []
         : [step('keep', 'launch-template', common, 'in use', { id: template.id })]),
       step('keep', 'instance', kept.id, `${kept.type}, ${kept.state}`, { id: kept.id }),
-      spec.extends && wanted !== until
-        ? step('update', 'lease', kept.id, `from ${until} to ${wanted}`, { id: kept.id })
-        : step('keep', 'lease', kept.id, `until ${until}`, { id: kept.id }),
+      expiresAt === undefined || expiresAt === leaseOf(kept).expiresAt
+        ? step('keep', 'lease', kept.id, `until ${until}`, { id: kept.id })
+        : step('update', 'lease', kept.id, `from ${until} to ${new Date(expiresAt).toISOString()}`, {
+            id: kept.id,
+          }),
     ];
   }
   const pools = `${spec.types.join(', ')} in ${spec.network.subnets.map((subnet) => subnet.id).join(', ')}`;

@@ -270,6 +270,23 @@ describe('the plan of up', () => {
       "
     `);
   });
+  it('never to end a bastion sooner', () => {
+    const sooner = { extends: true, expiresAt: NOW + 3_600_000 };
+    expect(table(full, sooner)).toContain(
+      '= keep     lease             i-1                                         until 2026-11-21T18:00:00.000Z',
+    );
+    const { lease, warnings } = planUp(full, sampleSpec(sooner), 'digest', NOW);
+    expect(lease).toEqual({ expiresAt: NOW + 8 * 3_600_000, idleMinutes: 30 });
+    expect(warnings).toEqual([
+      {
+        code: 'bastion-kept',
+        message: expect.stringContaining(
+          'it ends at 2026-11-21T18:00:00.000Z, later than --ttl says',
+        ) as string,
+      },
+    ]);
+  });
+
   it('to extend a lease and open a database in use', () => {
     expect(
       table(full, {

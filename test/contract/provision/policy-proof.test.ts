@@ -36,7 +36,7 @@ const FLOW: readonly (readonly string[])[] = [
     '--client-security-group',
     GROUP.dbClients,
   ],
-  ['up', '--cluster', 'demo', '--yes', '--ttl', '2h', '--allow-db', 'billing-db'],
+  ['up', '--cluster', 'demo', '--yes', '--ttl', '9h', '--allow-db', 'billing-db'],
   ['status', '--all-regions'],
   ['down', '--all', '--yes'],
 ];

@@ -27,6 +27,7 @@ interface UpJson {
   readonly instanceId: string;
   readonly launched: boolean;
   readonly ready: boolean;
+  readonly expiresAt: string;
 }
 const upJson = (outcome: CliOutcome): UpJson => JSON.parse(outcome.stdout) as UpJson;
 
@@ -118,13 +119,17 @@ describe('up and down on the sandbox', () => {
     for (const line of talk) expect([line, line.length <= 80]).toEqual([line, true]);
   });
 
-  it('a second up adopts what exists, and extends it on request', async () => {
-    const first = upJson(await run('up', '--cluster', 'demo', '--yes', '--json'));
+  it('a second up adopts what exists, extends it on request, and never ends it sooner', async () => {
+    const up = ['up', '--cluster', 'demo', '--yes', '--json'];
+    const first = upJson(await run(...up));
     const before = sandbox().calls.length;
-    const second = upJson(await run('up', '--cluster', 'demo', '--yes', '--json'));
-    expect(second).toMatchObject({ instanceId: first.instanceId, launched: false });
-    expect(writes(before)).toEqual([]);
-    await run('up', '--cluster', 'demo', '--ttl', '2h', '--yes', '--json');
+    expect(upJson(await run(...up))).toMatchObject({ instanceId: first.instanceId, launched: false });
+    const { expiresAt } = upJson(await run(...up, '--ttl', '2h'));
+    expect([expiresAt, writes(before)]).toEqual([first.expiresAt, []]);
+    const planned = upJson(await run(...up, '--ttl', '2h', '--dry-run'));
+    expect(planned.expiresAt).toBe(expiresAt);
+    const longer = upJson(await run(...up, '--ttl', '9h'));
+    expect(Date.parse(longer.expiresAt) - Date.parse(expiresAt)).toBeGreaterThan(3_500_000);
     expect(writes(before)).toEqual(['CreateTags']);
   });
 
