@@ -1,4 +1,4 @@
-import type { ChannelDeps } from '../connect/channel-driver.ts';
+import type { ChannelDeps } from '../connect/channel-deps.ts';
 import type { Wanted } from '../connect/discover.ts';
 import { Forward, type ForwardRoute } from '../connect/forward.ts';
 import { type ForwardSpec, hostPort, isLoopback } from '../connect/forward-spec.ts';

@@ -1,4 +1,4 @@
-import type { ChannelDeps } from '../connect/channel-driver.ts';
+import type { ChannelDeps } from '../connect/channel-deps.ts';
 import type { Wanted } from '../connect/discover.ts';
 import type { PluginCall } from '../connect/plugin-transport.ts';
 import type { Container, SessionStart, Task } from '../connect/ports.ts';

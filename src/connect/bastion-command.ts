@@ -1,7 +1,8 @@
 import type { Writable } from 'node:stream';
 
 import { transport } from '../core/errors.ts';
-import { type ChannelDeps, ChannelDriver } from './channel-driver.ts';
+import type { ChannelDeps } from './channel-deps.ts';
+import { ChannelDriver } from './channel-driver.ts';
 import type { SessionStart } from './ports.ts';
 import { endMessage } from './session-end.ts';
 import { OutputWriter } from './session-terminal.ts';

@@ -1,62 +1,21 @@
-import { type Clock, inTime } from '../core/clock.ts';
+import { inTime } from '../core/clock.ts';
 import { Deferred } from '../core/deferred.ts';
 import { type ToolError, transport } from '../core/errors.ts';
-import type { Report } from '../core/events.ts';
 import { DataChannel, type DataChannelEvent } from '../protocol/data-channel.ts';
 import { AgentSilence } from './agent-silence.ts';
 import { Alarm } from './alarm.ts';
-import type { OpenSocket } from './message-socket.ts';
-import type { KmsPort, SessionStart, SsmPort, UpgradeSigner } from './ports.ts';
+import {
+  CHANNEL_TIMING,
+  type ChannelDeps,
+  type ChannelListener,
+  type ChannelOpened,
+  type ChannelTiming,
+} from './channel-deps.ts';
+import type { SessionStart } from './ports.ts';
 import { SendQueue } from './send-queue.ts';
-import { CLIENT_VERSION, type LinkTiming, SessionLink } from './session-link.ts';
+import { CLIENT_VERSION, SessionLink } from './session-link.ts';
 import { type ChannelEnd, endMessage, terminateSession } from './session-end.ts';
 import { agentRefusal, agentSilent, sessionNotEnded } from './session-refusals.ts';
-
-/** What every native session needs from outside. */
-export interface ChannelDeps {
-  readonly ssm: Pick<SsmPort, 'resumeSession' | 'terminateSession'>;
-  /** Loaded only when the agent asks for encryption. */
-  readonly kms: () => Promise<KmsPort>;
-  readonly signer: UpgradeSigner;
-  readonly openSocket: OpenSocket;
-  readonly clock: Clock;
-  readonly random: { number(): number; bytes(length: number): Uint8Array; uuid(): string };
-  readonly report: Report;
-  /** One line per dropped message and state change, for `--debug`. */
-  readonly debug?: ((line: string) => void) | undefined;
-  /** Bytes per message; 1024 until the far side is known to take more. */
-  readonly payloadSize?: number | undefined;
-  readonly timing?: Partial<ChannelTiming & LinkTiming> | undefined;
-}
-
-export interface ChannelTiming {
-  /** From the open WebSocket to the first message of the agent; it waits 1 s itself before it reads its pty. */
-  readonly firstMessageMs: number;
-  /** Unacknowledged bytes and not a word for so long: said to the person. The channel itself gives up after five minutes. */
-  readonly silenceMs: number;
-  readonly terminateMs: number;
-}
-
-const CHANNEL_TIMING: ChannelTiming = {
-  firstMessageMs: 30_000,
-  silenceMs: 10_000,
-  terminateMs: 3_000,
-};
-
-export type ChannelOpened = Extract<DataChannelEvent, { readonly type: 'opened' }>;
-
-/** What a session does with its channel. No callback may throw. */
-export interface ChannelListener {
-  output(bytes: Uint8Array, stream: 'stdout' | 'stderr'): void;
-  /** `send` returned false before; there is room again. */
-  room?(): void;
-  exitCode?(code: number): void;
-  /** The agent could not connect to the port of one of our streams; which one is not said. */
-  connectToPortError?(): void;
-  /** The connection is gone and may come back. */
-  interrupted?(): void;
-  resumed?(): void;
-}
 
 /**
  * A DataChannel with a socket under it and a clock beside it. All outgoing messages leave through one queue, once per

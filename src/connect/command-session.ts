@@ -3,7 +3,8 @@ import type { Readable } from 'node:stream';
 import { Deferred } from '../core/deferred.ts';
 import { transport } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
-import { type ChannelDeps, ChannelDriver } from './channel-driver.ts';
+import type { ChannelDeps } from './channel-deps.ts';
+import { ChannelDriver } from './channel-driver.ts';
 import {
   Base64Lines,
   EXEC_ACKNOWLEDGEMENT,

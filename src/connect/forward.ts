@@ -3,7 +3,7 @@ import { backoffDelay } from '../core/backoff.ts';
 import { sleep } from '../core/clock.ts';
 import { ToolError, failed } from '../core/errors.ts';
 import type { ForwardRemote } from '../core/events.ts';
-import { type ChannelDeps } from './channel-driver.ts';
+import type { ChannelDeps } from './channel-deps.ts';
 import type { LocalListener } from './local-listener.ts';
 import { PortSession } from './port-session.ts';
 import type { SessionStart } from './ports.ts';

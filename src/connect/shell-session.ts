@@ -1,6 +1,7 @@
 import { failed, interrupted, ToolError } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
-import { type ChannelDeps, ChannelDriver } from './channel-driver.ts';
+import type { ChannelDeps } from './channel-deps.ts';
+import { ChannelDriver } from './channel-driver.ts';
 import { ESCAPE_HELP, EscapeKeys } from './escape-keys.ts';
 import type { SessionStart } from './ports.ts';
 import { OutputWriter, readInput, type SessionTerminal, type SizeSignals } from './session-terminal.ts';

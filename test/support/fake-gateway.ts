@@ -1,6 +1,6 @@
 import { transport } from '../../src/core/errors.ts';
 import type { ToolEvent } from '../../src/core/events.ts';
-import type { ChannelDeps } from '../../src/connect/channel-driver.ts';
+import type { ChannelDeps } from '../../src/connect/channel-deps.ts';
 import type { MessageSocket, MessageSocketEvents, OpenSocket } from '../../src/connect/message-socket.ts';
 import type { SessionStart } from '../../src/connect/ports.ts';
 import { type AgentHandshake, DataChannel, type DataChannelEvent } from '../../src/protocol/data-channel.ts';

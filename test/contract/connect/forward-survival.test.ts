@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 
-import type { ChannelDeps } from '../../../src/connect/channel-driver.ts';
+import type { ChannelDeps } from '../../../src/connect/channel-deps.ts';
 import { Forward } from '../../../src/connect/forward.ts';
 import { LocalListener } from '../../../src/connect/local-listener.ts';
 import { createOpenSocket } from '../../../src/connect/message-socket.ts';
