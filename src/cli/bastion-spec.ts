@@ -17,7 +17,7 @@ import type { Identity } from '../provision/ports/iam.ts';
 import type { Vpc } from '../provision/ports/network.ts';
 import { checkTrust } from '../provision/role-trust.ts';
 import type { BastionSpec, BoundarySpec, RoleSpec } from '../provision/spec.ts';
-import { renderUserData, USER_DATA_FILES } from '../provision/user-data.ts';
+import { renderUserData, USER_DATA_FILES, type UserDataParameters } from '../provision/user-data.ts';
 import { gatherReach } from './bastion-reach.ts';
 import type { UpOptions } from './commands/up.ts';
 import type { CommandContext } from './context.ts';
@@ -107,13 +107,7 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
       cluster,
       expiresAt,
       idleMinutes: options.idleMinutes,
-      ...(network.stack === 'ipv4'
-        ? {}
-        : {
-            ipv6: {
-              dualStackDomain: network.stack === 'ipv6' ? dualStackDomain(identity.partition) : undefined,
-            },
-          }),
+      ipv6: ipv6Of(network, identity),
     }),
     tags: resourceTags({
       name,
@@ -133,9 +127,18 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
   return { spec, scope, identity };
 }
 
-/** Of AWS's dual-stack names: `ssm.REGION.api.aws`. */
-const dualStackDomain = (partition: string): string =>
-  partition === 'aws-cn' ? 'api.amazonwebservices.com.cn' : 'api.aws';
+function ipv6Of({ stack }: NetworkChoice, { partition }: Identity): UserDataParameters['ipv6'] {
+  switch (stack) {
+    case 'ipv4':
+      return undefined;
+    case 'nat64':
+      return { dualStackDomain: undefined };
+    case 'ipv6':
+      return { dualStackDomain: partition === 'aws-cn' ? 'api.amazonwebservices.com.cn' : 'api.aws' };
+    default:
+      return stack satisfies never;
+  }
+}
 
 const rangesOf = (vpc: Vpc, network: NetworkChoice): readonly string[] => [
   ...(hasIpv4(network) ? vpc.cidrs : []),

@@ -28,9 +28,9 @@ export interface UserDataParameters {
   readonly idleMinutes: number;
   /**
    * For a subnet whose way out is IPv6: the metadata service is asked over IPv6, and the agent calls AWS by the
-   * dual-stack names below that domain (`api.aws`); undefined = NAT64 makes the usual names work.
+   * dual-stack names below that domain (`ssm.REGION.api.aws`); undefined = NAT64 makes the usual names work.
    */
-  readonly ipv6?: { readonly dualStackDomain: string | undefined };
+  readonly ipv6?: { readonly dualStackDomain: string | undefined } | undefined;
 }
 
 /** Single quotes for bash: nothing in the value is interpreted. Throws `user-data-parameter` on control characters. */

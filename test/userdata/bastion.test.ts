@@ -40,7 +40,7 @@ const rendered = (cluster: string | undefined, ipv6?: UserDataParameters['ipv6']
     cluster,
     expiresAt: 1_900_000_000_000,
     idleMinutes: 30,
-    ...(ipv6 === undefined ? {} : { ipv6 }),
+    ipv6,
   });
 const NAT64 = { dualStackDomain: undefined };
 const DUAL_STACK = { dualStackDomain: 'api.aws' };

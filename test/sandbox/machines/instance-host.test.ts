@@ -76,7 +76,7 @@ function launch(
       cluster: 'cluster' in of ? of.cluster : 'demo',
       expiresAt: of.expiresAt ?? FAR_FUTURE * 1000,
       idleMinutes: of.idle ?? 30,
-      ...(of.ipv6 === true ? { ipv6: { dualStackDomain: 'api.aws' } } : {}),
+      ipv6: of.ipv6 === true ? { dualStackDomain: 'api.aws' } : undefined,
     }),
     region: 'eu-west-1',
     roleEnv: () => ({ AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'ASIAEXAMPLE' }),
