@@ -14,6 +14,8 @@ export interface FaultSpecs {
   readonly capacity: readonly { readonly pool: PoolPattern; readonly code: string }[];
   /** Dollars per hour. */
   readonly prices: readonly { readonly pool: PoolPattern; readonly price: number }[];
+  /** From the start of an instance to its notice. */
+  readonly interruptions: readonly { readonly pool: PoolPattern; readonly afterMs: number }[];
   /** vCPUs that may live at once. */
   readonly quota: { readonly spotVcpus?: number; readonly onDemandVcpus?: number };
   /** The account never used Spot. */
@@ -42,7 +44,7 @@ const BOOT_FAULTS: readonly BootFault[] = [
 /**
  * Understands `throttle=ec2:CreateFleet@2` (kind, action, which call), `boot=download-fails`,
  * `capacity=t4g.micro/eu-west-1a:InsufficientInstanceCapacity`, `price=t3.micro/eu-west-1b:0.0007`, `quota=spot:0` (vCPUs),
- * `no-spot-role`, `ec2-lag=500` (ms), and the gateway's own specs.
+ * `interrupt=t4g.micro/eu-west-1a:30` (seconds after the start), `no-spot-role`, `ec2-lag=500` (ms), and the gateway's own specs.
  * Throws usage `bad-fault`.
  */
 export function parseFaultSpecs(specs: readonly string[]): FaultSpecs {
@@ -51,6 +53,7 @@ export function parseFaultSpecs(specs: readonly string[]): FaultSpecs {
   const boot: BootFault[] = [];
   const capacity: { pool: PoolPattern; code: string }[] = [];
   const prices: { pool: PoolPattern; price: number }[] = [];
+  const interruptions: { pool: PoolPattern; afterMs: number }[] = [];
   let quota: FaultSpecs['quota'] = {};
   let noSpotRole = false;
   let consistencyMs = 0;
@@ -60,8 +63,13 @@ export function parseFaultSpecs(specs: readonly string[]): FaultSpecs {
     if (kind !== undefined) api.push(apiFault(spec, kind, value));
     else if (name === 'boot') boot.push(bootFault(spec, value));
     else if (name === 'capacity') capacity.push(capacityFault(spec, value));
-    else if (name === 'price') prices.push(priceOf(spec, value));
-    else if (name === 'quota') quota = { ...quota, ...quotaOf(spec, value) };
+    else if (name === 'price') {
+      const { pool, amount } = amountOf(spec, value, PRICE);
+      prices.push({ pool, price: amount });
+    } else if (name === 'interrupt') {
+      const { pool, amount } = amountOf(spec, value, INTERRUPT);
+      interruptions.push({ pool, afterMs: amount * 1000 });
+    } else if (name === 'quota') quota = { ...quota, ...quotaOf(spec, value) };
     else if (spec === 'no-spot-role') noSpotRole = true;
     else if (name === 'ec2-lag') consistencyMs = milliseconds(spec, value);
     else if (isGatewayFault(spec)) gateway.push(spec);
@@ -69,7 +77,7 @@ export function parseFaultSpecs(specs: readonly string[]): FaultSpecs {
   }
   // Said before anything starts; the gateway reads them again when it does.
   parseGatewayFaults(gateway);
-  return { gateway, api, boot, capacity, prices, quota, noSpotRole, consistencyMs };
+  return { gateway, api, boot, capacity, prices, interruptions, quota, noSpotRole, consistencyMs };
 }
 
 function apiFault(spec: string, kind: ApiFaultKind, value: string): ApiFault {
@@ -101,11 +109,18 @@ const poolOf = (type: string | undefined, where: string | undefined): PoolPatter
   ...(where === undefined ? {} : { where }),
 });
 
-function priceOf(spec: string, value: string): { pool: PoolPattern; price: number } {
+const PRICE = 'price=TYPE/ZONE:DOLLARS, e.g. price=t3.micro/eu-west-1b:0.0007';
+const INTERRUPT = 'interrupt=TYPE/ZONE:SECONDS, e.g. interrupt=t4g.micro/eu-west-1a:30';
+
+function amountOf(
+  spec: string,
+  value: string,
+  expected: string,
+): { readonly pool: PoolPattern; readonly amount: number } {
   const match = /^([a-z0-9.*]*)(?:\/([a-z0-9-]+))?:(\d{1,4}(?:\.\d{1,6})?)$/.exec(value);
-  if (match === null) throw badFault(spec, 'price=TYPE/ZONE:DOLLARS, e.g. price=t3.micro/eu-west-1b:0.0007');
-  const [, type, where, price] = match;
-  return { pool: poolOf(type, where), price: Number(price) };
+  if (match === null) throw badFault(spec, expected);
+  const [, type, where, amount] = match;
+  return { pool: poolOf(type, where), amount: Number(amount) };
 }
 
 function quotaOf(spec: string, value: string): FaultSpecs['quota'] {
@@ -129,7 +144,7 @@ const badFault = (spec: string, expected?: string): Error =>
   usage('bad-fault', `fault "${spec}" is not understood`, {
     hints: [
       expected === undefined
-        ? `known: ${[...GATEWAY_FAULT_NAMES, ...API_KINDS, 'boot', 'capacity', 'price', 'quota', 'no-spot-role', 'ec2-lag'].join(', ')}`
+        ? `known: ${[...GATEWAY_FAULT_NAMES, ...API_KINDS, 'boot', 'capacity', 'price', 'interrupt', 'quota', 'no-spot-role', 'ec2-lag'].join(', ')}`
         : `expected: ${expected}`,
     ],
   });

@@ -44,7 +44,7 @@ export interface FaultControl {
   inject(fault: ApiFault): void;
   /** Disarms all that `inject` armed, clears boot faults, the market and EC2's lag. */
   clear(): void;
-  /** Capacity, prices and quotas per pool. */
+  /** Capacity, prices, quotas and interruptions per pool. */
   readonly market: Ec2Market;
   /** Of sessions: what happens between client and agent. */
   readonly sessions: GatewayFaults;
@@ -122,6 +122,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   for (const { pool, code } of specs.capacity) account.market.refuse(pool, code);
   for (const { pool, price } of specs.prices) account.market.setPrice(pool, price);
   account.market.setQuota(specs.quota);
+  for (const { pool, afterMs } of specs.interruptions) account.market.interrupt(pool, afterMs);
   const faults = faultControl(account, apiFaults, bootFaults, seed.region);
   if (specs.noSpotRole) faults.removeSpotServiceLinkedRole();
   faults.setEc2LagMs(specs.consistencyMs);

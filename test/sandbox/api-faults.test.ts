@@ -165,6 +165,7 @@ describe('fault specs', () => {
       'capacity=t4g.micro/eu-west-1a',
       'capacity=*:UnfulfillableCapacity',
       'price=t3.micro/eu-west-1b:0.0007',
+      'interrupt=t4g.micro:0.5',
       'quota=spot:0',
       'quota=on-demand:4',
       'no-spot-role',
@@ -179,6 +180,7 @@ describe('fault specs', () => {
         { pool: {}, code: 'UnfulfillableCapacity' },
       ],
       prices: [{ pool: { instanceType: 't3.micro', where: 'eu-west-1b' }, price: 0.0007 }],
+      interruptions: [{ pool: { instanceType: 't4g.micro' }, afterMs: 500 }],
       quota: { spotVcpus: 0, onDemandVcpus: 4 },
       noSpotRole: true,
       consistencyMs: 500,
@@ -193,6 +195,7 @@ describe('fault specs', () => {
     'ec2-lag=soon',
     'capacity=a b',
     'price=t3.micro',
+    'interrupt=t3.micro:soon',
     'quota=spot',
     'drop=2',
   ])('%s is refused before anything starts', async (spec) => {

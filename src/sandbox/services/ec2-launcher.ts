@@ -57,7 +57,7 @@ export function launch(deps: LaunchDeps, plan: LaunchPlan, extras: LaunchExtras)
     };
   }
   const instance = createInstance(deps, plan, extras);
-  deps.lifecycle.start(instance);
+  deps.lifecycle.start(instance, market.interruptionMs(poolOf(plan)));
   return instance;
 }
 

@@ -61,8 +61,8 @@ export class Ec2Lifecycle {
     this.#deps = deps;
   }
 
-  /** From `pending` on. */
-  start(instance: Instance): void {
+  /** From `pending` on. `interruptionMs` after it runs EC2 wants it back; undefined = never. */
+  start(instance: Instance, interruptionMs?: number): void {
     this.#after(this.#deps.timing.instancePendingMs, () => {
       if (instance.state !== 'pending') return;
       instance.state = 'running';
@@ -70,6 +70,7 @@ export class Ec2Lifecycle {
       this.#booted.set(instance.id, boot);
       // A defect of the machine host shows as an instance that never comes online, with its message on the console.
       boot.catch(() => undefined);
+      if (interruptionMs !== undefined) this.#after(interruptionMs, () => this.interrupt(instance));
     });
   }
 

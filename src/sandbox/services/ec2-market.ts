@@ -1,6 +1,6 @@
 import type { InstanceType } from './ec2-catalog.ts';
 
-/** Capacity, prices and quotas, as a test scripts them. A pool is an instance type in a zone or subnet. */
+/** Capacity, prices, quotas and interruptions, as a test scripts them. A pool is an instance type in a zone or subnet. */
 
 export interface PoolPattern {
   /** Absent = every type. */
@@ -45,6 +45,7 @@ const MESSAGES: Readonly<Record<string, (pool: Pool) => string>> = {
 export class Ec2Market {
   readonly #refusals: { readonly pattern: PoolPattern; readonly code: string }[] = [];
   readonly #prices: { readonly pattern: PoolPattern; readonly price: number }[] = [];
+  readonly #interruptions: { readonly pattern: PoolPattern; readonly afterMs: number }[] = [];
   #spotVcpus = 64;
   #onDemandVcpus = 64;
 
@@ -58,16 +59,22 @@ export class Ec2Market {
     this.#prices.push({ pattern, price });
   }
 
+  /** From now on each spot instance that is launched in these pools gets its notice so long after it runs. */
+  interrupt(pattern: PoolPattern, afterMs: number): void {
+    this.#interruptions.push({ pattern, afterMs });
+  }
+
   /** vCPUs that may live at the same time. */
   setQuota(quota: { readonly spotVcpus?: number; readonly onDemandVcpus?: number }): void {
     this.#spotVcpus = quota.spotVcpus ?? this.#spotVcpus;
     this.#onDemandVcpus = quota.onDemandVcpus ?? this.#onDemandVcpus;
   }
 
-  /** Back to capacity everywhere, list prices and default quotas. */
+  /** Back to capacity everywhere and for ever, list prices and default quotas. */
   reset(): void {
     this.#refusals.length = 0;
     this.#prices.length = 0;
+    this.#interruptions.length = 0;
     this.#spotVcpus = 64;
     this.#onDemandVcpus = 64;
   }
@@ -76,6 +83,11 @@ export class Ec2Market {
     const scripted = this.#prices.findLast(({ pattern }) => matches(pattern, pool));
     if (scripted !== undefined) return scripted.price;
     return pool.market === 'spot' ? pool.type.spotPrice : pool.type.onDemandPrice;
+  }
+
+  /** From the start of an instance to the notice of its interruption; undefined = it is left alone. */
+  interruptionMs(pool: Pool): number | undefined {
+    return this.#interruptions.findLast(({ pattern }) => matches(pattern, pool))?.afterMs;
   }
 
   /** `liveVcpus` are those of the same market that live already. */

@@ -120,6 +120,27 @@ describe('quota and price', () => {
   });
 });
 
+describe('interruption', () => {
+  const hasty = testSandbox({
+    timing: { spotNoticeMs: 0 },
+    faults: ['interrupt=t4g.micro/eu-west-1a:0', 'price=t4g.micro/eu-west-1a:0.0001'],
+  });
+
+  it('of one pool ends the launch there, and of no other', async () => {
+    const { env, faults } = hasty();
+    const up = ['up', '--cluster', 'demo', '--yes', '--json'];
+    const lost = await cli(up, { env });
+    expect([lost.status, lost.stderr]).toEqual([
+      1,
+      expect.stringContaining('AWS took the spot instance back'),
+    ]);
+    await cli(['down', '--yes'], { env });
+    faults.market.setPrice({ instanceType: 't4g.micro', where: 'eu-west-1b' }, 0.00005);
+    expect(launched(await cli(up, { env })).subnet).toBe(SUBNET.mainPrivateB);
+    await cli(['down', '--yes'], { env });
+  });
+});
+
 it('an account that never used spot: the missing role is explained, on-demand goes on', async () => {
   sandbox().faults.removeSpotServiceLinkedRole();
   const statement = [
