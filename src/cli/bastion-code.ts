@@ -191,7 +191,7 @@ function specOf(options: CodeOptions): BastionSpec {
     images,
     iam: options.iam,
     market: 'spot',
-    databases: database === undefined ? [] : [{ id: '', ...database, admit: false, ingress: [] }],
+    databases: database === undefined ? [] : [{ id: '', host: '', ...database, admit: false, ingress: [] }],
     egressPorts: [],
     vpcCidrs: [],
     clientGroups: clientGroupId === undefined ? [] : [{ id: clientGroupId, vpcId: '', egress: [] }],

@@ -96,8 +96,14 @@ function accessOf(
   if (groupId === undefined) return [];
   const own = groups.filter((group) => database.securityGroups.includes(group.id));
   const ingress = own.flatMap((group) => group.ingress);
-  const ports = [...new Set(database.endpoints.map((endpoint) => endpoint.port))];
-  return ports.map((port) => ({ id: database.id, port, groupId, admit, ingress }));
+  return database.endpoints.map(({ host, port }) => ({
+    id: database.id,
+    host,
+    port,
+    groupId,
+    admit,
+    ingress,
+  }));
 }
 
 /** A cluster and its instances share group and port; one rule serves them all. */

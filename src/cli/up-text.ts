@@ -6,7 +6,7 @@ import type { Plan } from '../provision/plan.ts';
 import type { UpPlan } from '../provision/plan-up.ts';
 import { cheapestPool } from '../provision/pool.ts';
 import type { SpotPrice } from '../provision/ports/images.ts';
-import type { BastionSpec } from '../provision/spec.ts';
+import type { BastionSpec, DatabaseAccess } from '../provision/spec.ts';
 import type { CommandContext } from './context.ts';
 
 /** What `up` says: plan, network, price, result. Fields of the JSON forms are stable. */
@@ -156,6 +156,12 @@ export function writeDryRun(facts: UpFacts, context: CommandContext): void {
     [
       `Bastion ${spec.name} in ${spec.region}`,
       '',
+      // The longest first: what is decided on stands at the end, where a terminal shows it.
+      'Policies',
+      ...JSON.stringify(policies, undefined, 2)
+        .split('\n')
+        .map((line) => `  ${line}`),
+      '',
       'Plan',
       ...describePlan(plan, width - 2).map((line) => `  ${line}`),
       '',
@@ -167,11 +173,6 @@ export function writeDryRun(facts: UpFacts, context: CommandContext): void {
       '',
       ...paragraph(`Price: ${cost.text}`, width, 2),
       `Ends: ${describeLease(facts, isoOf)}`,
-      '',
-      'Policies',
-      ...JSON.stringify(policies, undefined, 2)
-        .split('\n')
-        .map((line) => `  ${line}`),
       '',
       `Nothing was created (user data: ${Buffer.byteLength(spec.userData)} bytes).`,
       '',
@@ -201,8 +202,13 @@ export interface UpResult {
   readonly ready: boolean;
 }
 
-/** The bastion, and what to type next. */
-export function writeResult(result: UpResult, bastion: Bastion | undefined, context: CommandContext): void {
+/** The bastion, and what to type next; `databases` are those that were asked for. */
+export function writeResult(
+  result: UpResult,
+  bastion: Bastion | undefined,
+  databases: readonly DatabaseAccess[],
+  context: CommandContext,
+): void {
   const expiresAt = bastion?.expiresAt;
   if (context.settings.output === 'json') {
     context.terminal.stdout.write(
@@ -230,13 +236,16 @@ export function writeResult(result: UpResult, bastion: Bastion | undefined, cont
     expiresAt === undefined ? '' : `, ends in ${describeDuration(expiresAt - context.clock.now())}`;
   const what = result.launched ? (result.ready ? 'is up' : 'is launched') : 'runs already';
   say('bastion-up', `bastion ${result.name} ${what}: ${result.instanceId}${left}`);
-  const forward = `fargate-connect forward -L 5432:HOST:5432 --via bastion${named}`;
+  const forward = (port: number, host: string): string =>
+    `fargate-connect forward -L ${port}:${host}:${port} --via bastion${named}`;
   const closed = bastion?.ports?.every((port) => port === 443) === true;
   const next: readonly (readonly [string, string])[] = [
     ['fargate-connect', 'pick a container or a database'],
     [`fargate-connect shell${named}`, 'a shell on the bastion'],
     ...(closed ? [[`fargate-connect up${named} --db ID`, 'open the way to a database, then:'] as const] : []),
-    [forward, 'a local port to it'],
+    ...(databases.length === 0
+      ? [[forward(5432, 'HOST'), closed ? 'a local port to it' : 'a local port to HOST'] as const]
+      : databases.map(({ id, host, port }) => [forward(port, host), `a local port to ${id}`] as const)),
     [`fargate-connect down${named}`, 'remove everything'],
   ];
   for (const line of nextLines(next, talkWidth(context))) say('next', line);

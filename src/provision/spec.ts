@@ -9,6 +9,7 @@ import type { Tags } from './ports/tags.ts';
 /** A database that the bastion may reach. */
 export interface DatabaseAccess {
   readonly id: string;
+  readonly host: string;
   readonly port: number;
   readonly groupId: string;
   /** Also add an ingress rule to the database's group: only when asked for (--allow-db). */

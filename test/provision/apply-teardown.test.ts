@@ -63,7 +63,11 @@ async function down(at: World, profile?: string): Promise<TeardownResult> {
 }
 
 const withDatabase = (): BastionSpec =>
-  sampleSpec({ databases: [{ id: 'orders-db', port: 5432, groupId: 'sg-db', admit: true, ingress: [] }] });
+  sampleSpec({
+    databases: [
+      { id: 'orders-db', host: 'orders-db.internal', port: 5432, groupId: 'sg-db', admit: true, ingress: [] },
+    ],
+  });
 
 describe('two up at once', () => {
   it('what one opened and launched for, while the other was about to close it, is open in the end', async () => {

@@ -28,6 +28,7 @@ describe('what is let out', () => {
   const databases = (count: number) =>
     Array.from({ length: count }, (_, index) => ({
       id: `db-${index}`,
+      host: `db-${index}.internal`,
       port: index % 2 === 0 ? 5432 : 3306,
       groupId: `sg-${index}`,
       admit: index === 0,

@@ -77,7 +77,9 @@ const foreign = (kind: Foreign['kind'], id: string, more: Partial<Foreign> = {})
 });
 
 const withDatabase = {
-  databases: [{ id: 'orders-db', port: 5432, groupId: 'sg-db', admit: true, ingress: [] }],
+  databases: [
+    { id: 'orders-db', host: 'orders-db.internal', port: 5432, groupId: 'sg-db', admit: true, ingress: [] },
+  ],
 };
 
 const table = (inventory: Inventory, spec: Partial<BastionSpec> = {}): string =>
@@ -293,8 +295,22 @@ describe('the plan of up', () => {
         extends: true,
         expiresAt: NOW + 10 * 3_600_000,
         databases: [
-          { id: 'orders-db', port: 5432, groupId: 'sg-db', admit: false, ingress: [] },
-          { id: 'billing-db', port: 3306, groupId: 'sg-db2', admit: true, ingress: [] },
+          {
+            id: 'orders-db',
+            host: 'orders-db.internal',
+            port: 5432,
+            groupId: 'sg-db',
+            admit: false,
+            ingress: [],
+          },
+          {
+            id: 'billing-db',
+            host: 'billing-db.internal',
+            port: 3306,
+            groupId: 'sg-db2',
+            admit: true,
+            ingress: [],
+          },
         ],
       }),
     ).toMatchInlineSnapshot(`

@@ -14,6 +14,7 @@ const tcp = (fromPort: number, from: Partial<GroupRule>, toPort = fromPort): Gro
 const everything: GroupRule = { protocol: '-1', fromPort: 0, toPort: 65_535, cidr: '0.0.0.0/0' };
 const database = (...ingress: readonly GroupRule[]): DatabaseAccess => ({
   id: 'orders-db',
+  host: 'orders-db.internal',
   port: 5432,
   groupId: 'sg-db',
   admit: false,

@@ -64,7 +64,16 @@ export function sampleSpec(change: Partial<BastionSpec> = {}): BastionSpec {
       { id: 'ami-x86', architecture: 'x86_64', rootDevice: '/dev/xvda', volumeGiB: 8 },
     ],
     market: 'spot',
-    databases: [{ id: 'orders-db', port: 5432, groupId: 'sg-db', admit: false, ingress: [ADMITS_VPC] }],
+    databases: [
+      {
+        id: 'orders-db',
+        host: 'orders-db.internal',
+        port: 5432,
+        groupId: 'sg-db',
+        admit: false,
+        ingress: [ADMITS_VPC],
+      },
+    ],
     egressPorts: [],
     vpcCidrs: ['10.0.0.0/16'],
     clientGroups: [],

@@ -279,6 +279,7 @@ async function createAndWait(
     upText.writeResult(
       { name: spec.name, instanceId: applied.instanceId, launched: applied.launched, ready: false },
       instance === undefined ? undefined : bastionOf(instance),
+      spec.databases,
       context,
     );
     return;
@@ -300,6 +301,7 @@ async function createAndWait(
   upText.writeResult(
     { name: spec.name, instanceId: instance.id, launched: applied.launched, ready: true },
     bastionOf(instance),
+    spec.databases,
     context,
   );
 }

@@ -101,7 +101,7 @@ describe('up and down on the sandbox', () => {
     const tty = { stdout: true, columns: 80 };
     const args = ['up', '--cluster', 'demo', '--db', 'billing-db', '--dry-run', '--no-color'];
     const { stdout } = await cli(args, { env: sandbox().env, tty });
-    const said = stdout.slice(0, stdout.indexOf('\nPolicies\n'));
+    const said = stdout.slice(stdout.indexOf('\nPlan\n'));
     expect(said).toContain('Warnings');
     for (const line of said.split('\n')) expect([line, line.length <= 80]).toEqual([line, true]);
     const plain = (await run(...args)).stdout;
@@ -114,7 +114,13 @@ describe('up and down on the sandbox', () => {
     const { status, stderr } = await cli(args, { env: sandbox().env, tty });
     expect(status).toBe(0);
     const lines = stderr.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]/g, '').split(/[\r\n]+/);
-    const talk = lines.filter((line) => /^(warning|network|price|ends|bastion| )/.test(line));
+    // A command to copy stays whole, however long the name of the host.
+    const command =
+      '  fargate-connect forward -L 5432:billing-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com:5432';
+    expect(lines).toContain(`${command} --via bastion`);
+    const talk = lines.filter(
+      (line) => /^(warning|network|price|ends|bastion| )/.test(line) && !line.startsWith(command),
+    );
     expect(talk.join(' ').replaceAll(/ +/g, ' ')).toContain('add --allow-db billing-db, or');
     for (const line of talk) expect([line, line.length <= 80]).toEqual([line, true]);
   });
