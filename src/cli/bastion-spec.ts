@@ -37,7 +37,7 @@ const SERVICES_LOOKED_AT = 50;
 export async function gatherSpec(options: UpOptions, context: CommandContext): Promise<GatheredSpec> {
   const name = checkBastionName(options.name);
   const iam = await iamNaming(options.iam, context);
-  const types = checkTypes(options.types.length > 0 ? options.types : DEFAULT_TYPES, !options.tunnelOnly);
+  const types = checkTypes(options.types.length > 0 ? options.types : DEFAULT_TYPES);
   const account = await context.account();
   const [identityPort, ec2, images] = await Promise.all([
     account.identity(),

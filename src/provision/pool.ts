@@ -20,13 +20,13 @@ export function architectureOf(instanceType: string): Architecture {
   return attributes.includes('g') ? 'arm64' : 'x86_64';
 }
 
-/** Throws `instance-type` for what cannot work: nano types cannot install anything. */
-export function checkTypes(types: readonly string[], installs: boolean): readonly string[] {
+/** Throws `instance-type` for what cannot work: nano types cannot install anything, not even security updates. */
+export function checkTypes(types: readonly string[]): readonly string[] {
   for (const type of types) {
     architectureOf(type);
-    if (installs && type.endsWith('.nano')) {
+    if (type.endsWith('.nano')) {
       throw usage('instance-type', `${type} has too little memory to install anything`, {
-        hints: ['use --type t4g.micro', 'or --tunnel-only, which installs nothing'],
+        hints: ['use --type t4g.micro'],
         details: { instanceType: type },
       });
     }
