@@ -117,6 +117,27 @@ it('down keeps what only looks like ours, and says what and why', async () => {
   for (const GroupId of GroupIds) await ec2.send(new DeleteSecurityGroupCommand({ GroupId }));
 });
 
+it('down refuses while somebody else is connected, names who, and can be forced', async () => {
+  await run('up', '--tunnel-only', '--vpc', VPC.main, '--yes');
+  const everything = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] };
+  const env = sandbox().createPrincipal({ userName: 'ada', policies: [everything] });
+  let connected = (): void => undefined;
+  const ready = new Promise<void>((resolve) => (connected = resolve));
+  const session = cli(['shell', '--', 'sh', '-c', 'echo ready; sleep 60'], {
+    env,
+    onStdout: () => connected(),
+  });
+  await ready;
+  const refused = await run('down', '--yes');
+  expect([refused.status, refused.stderr]).toEqual([
+    1,
+    expect.stringContaining('bastion default is in use by arn:aws:iam::111122223333:user/ada'),
+  ]);
+  expect((await cli(['down'], { env })).stderr).not.toContain('in use by');
+  expect((await run('down', '--yes', '--force')).status).toBe(0);
+  expect((await session).status).toBe(255);
+});
+
 it('what somebody else still uses is named with its command, of each bastion, and counted', async () => {
   const before = sandbox().snapshot();
   const { ec2 } = sandboxClients(sandbox().env);
