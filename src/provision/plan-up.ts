@@ -350,9 +350,10 @@ function launchSteps(
     ];
   }
   const pools = `${spec.types.join(', ')} in ${spec.network.subnets.map((subnet) => subnet.id).join(', ')}`;
+  const address = spec.network.publicIp ? ', with a public address' : '';
   return [
     templateStep(template, common, spec, groupFor(inventory, spec)?.id, digest, now),
-    step('create', 'instance', common, `${spec.market}, one of ${pools}`),
+    step('create', 'instance', common, `${spec.market}, one of ${pools}${address}`),
   ];
 }
 

@@ -8,24 +8,10 @@ import { planDown } from '../../src/provision/plan-down.ts';
 import { planUp } from '../../src/provision/plan-up.ts';
 import type { SecurityGroup } from '../../src/provision/ports/network.ts';
 import type { BastionSpec } from '../../src/provision/spec.ts';
-import { NOW, sampleInstance, sampleSpec, TRUST } from './sample-spec.ts';
+import { EMPTY as empty, NOW, sampleInstance, sampleSpec, TRUST } from './sample-spec.ts';
 
 const names = { ...iamNames('default', 'eu-west-1', USUAL_IAM), common: commonName('default') };
 const tags = sampleSpec().tags;
-
-const empty: Inventory = {
-  name: 'default',
-  iam: USUAL_IAM,
-  role: undefined,
-  profile: undefined,
-  boundary: undefined,
-  groups: [],
-  templates: [],
-  fleets: [],
-  instances: [],
-  databaseRules: [],
-  foreign: [],
-};
 
 const group: SecurityGroup = {
   id: 'sg-1',

@@ -1,4 +1,5 @@
 import { USUAL_IAM } from '../../src/provision/iam-names.ts';
+import type { Inventory } from '../../src/provision/inventory.ts';
 import { resourceTags } from '../../src/provision/names.ts';
 import type { Instance } from '../../src/provision/ports/ec2.ts';
 import type { GroupRule } from '../../src/provision/ports/network.ts';
@@ -14,6 +15,21 @@ export const SCOPE = {
   partition: 'aws',
   iam: USUAL_IAM,
 } as const;
+
+/** An account without a bastion. */
+export const EMPTY: Inventory = {
+  name: 'default',
+  iam: USUAL_IAM,
+  role: undefined,
+  profile: undefined,
+  boundary: undefined,
+  groups: [],
+  templates: [],
+  fleets: [],
+  instances: [],
+  databaseRules: [],
+  foreign: [],
+};
 
 const ADMITS_VPC: GroupRule = { protocol: 'tcp', fromPort: 5432, toPort: 5432, cidr: '10.0.0.0/16' };
 
