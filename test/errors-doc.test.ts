@@ -6,7 +6,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 
 /** Codes as they stand in the source: the first argument of a maker of core/errors.ts, or of ProtocolError. */
 function codesInSource(): Set<string> {
-  // The parser's own codes come from commander (cli/error-report.ts hands them on).
+  // The parser's own codes come from commander (cli/usage-errors.ts hands them on).
   const codes = new Set<string>([
     'interrupted',
     'internal',

@@ -1,5 +1,4 @@
-import { CommanderError } from 'commander';
-import { ToolError, exitStatusOf, usage } from '../core/errors.ts';
+import { ToolError, exitStatusOf } from '../core/errors.ts';
 import { createColors } from '../ui/colors.ts';
 import { printable } from '../ui/printable.ts';
 
@@ -11,17 +10,15 @@ export interface ErrorStyle {
 }
 
 export interface ErrorReport {
-  /** For stderr, newline at the end; empty when there is nothing to say. */
+  /** For stderr, newline at the end. */
   readonly text: string;
   readonly exitStatus: number;
 }
 
 /** The one place where an error becomes text and an exit status. */
 export function reportOf(thrown: unknown, style: ErrorStyle): ErrorReport {
-  const error = thrown instanceof CommanderError ? fromCommander(thrown) : thrown;
-  if (error === undefined) return { text: '', exitStatus: 0 };
-  const known = error instanceof ToolError ? error : defect(error);
-  const text = style.json ? asJson(known, error, style.debug) : asText(known, error, style);
+  const known = thrown instanceof ToolError ? thrown : defect(thrown);
+  const text = style.json ? asJson(known, thrown, style.debug) : asText(known, thrown, style);
   return { text, exitStatus: exitStatusOf(known) };
 }
 
@@ -65,22 +62,6 @@ function stackOf(thrown: unknown): string {
     at = at instanceof Error ? at.cause : undefined;
   }
   return parts.join('\n');
-}
-
-/** Undefined for what commander throws after it has printed a help page or the version. */
-function fromCommander(error: CommanderError): ToolError | undefined {
-  if (error.exitCode === 0) return undefined;
-  const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
-  const hints = rest
-    .map((line) => line.trim().replace(/^\((.*)\)$/, '$1'))
-    .filter((line) => line !== '')
-    .map((line) => line.replace(/^Did you mean/, 'did you mean'));
-  return usage(codeOf(error.code), oneLine(first).replace(/\.$/, ''), { hints });
-}
-
-/** `commander.unknownOption` → `unknown-option`; the codes are in docs/errors.md. */
-function codeOf(commanderCode: string): string {
-  return commanderCode.replace(/^commander\./, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, ' ').trim();

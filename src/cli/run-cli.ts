@@ -1,12 +1,11 @@
 import type { EventEmitter } from 'node:events';
-import type { Command } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import type { AwsAccount } from '../aws/account.ts';
 import { resolveSettings, type Resolved } from '../config/resolve.ts';
 import { CleanupScope } from '../core/cleanup.ts';
 import { withDeadline } from '../core/clock.ts';
-import { EXIT_STATUS, ToolError, failed, interrupted, usage } from '../core/errors.ts';
+import { EXIT_STATUS, ToolError, failed, interrupted } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
-import { nearest } from '../core/nearest.ts';
 import { createColors } from '../ui/colors.ts';
 import { createPrompter } from '../ui/inquirer-prompter.ts';
 import { createReporter } from '../ui/reporter.ts';
@@ -19,6 +18,7 @@ import { forCommand } from './refusals.ts';
 import { COMMANDS, type CommandGroup, createProgram } from './program.ts';
 import { asksForJson, typedFlags } from './shared-flags.ts';
 import { SignalRouter } from './signal-router.ts';
+import { refuseUnknownCommand, usageError } from './usage-errors.ts';
 
 /** How long clean-up may take before the run ends without it. */
 const CLEANUP_DEADLINE_MS = 20_000;
@@ -178,7 +178,12 @@ class CliRun {
       columns: terminal.stdoutIsTty ? Math.min(terminal.size().columns, 100) : 100,
     });
     refuseUnknownCommand(argv, program);
-    await program.parseAsync([...argv], { from: 'user' });
+    try {
+      await program.parseAsync([...argv], { from: 'user' });
+    } catch (error) {
+      if (!(error instanceof CommanderError)) throw error;
+      if (error.exitCode !== 0) throw usageError(error, argv, program);
+    }
   }
 
   async #invoke<O>(run: Run<O>, options: O, command: Command): Promise<void> {
@@ -248,23 +253,4 @@ function reportProvenance({ settings, provenance }: Resolved, report: Report): v
     if (from === 'default' || value === undefined) continue;
     report({ type: 'note', level: 'info', code: 'setting', message: `${name} = ${String(value)} (${from})` });
   }
-}
-
-/**
- * With a default command commander would hand an unknown word to it as an argument, and `fargate-connect donw` would
- * look for a service of that name.
- */
-function refuseUnknownCommand(argv: readonly string[], program: Command): void {
-  const word = argv[0];
-  if (word === undefined || word.startsWith('-')) return;
-  const names = program.commands.flatMap((command) => [command.name(), ...command.aliases()]);
-  if (word === 'help' || names.includes(word)) return;
-  const close = nearest(word, names);
-  throw usage('unknown-command', `unknown command '${word}'`, {
-    hints:
-      close.length > 0
-        ? [`did you mean ${close.join(' or ')}?`]
-        : ['fargate-connect --help lists the commands'],
-    details: { candidates: close },
-  });
 }

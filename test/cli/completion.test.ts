@@ -83,6 +83,6 @@ describe('the command', () => {
   it('refuses a shell it does not know', async () => {
     const deps = fakeDeps();
     expect(await runCli(['completion', 'tcsh'], deps)).toBe(2);
-    expect(deps.terminal.stderr.text).toContain('Allowed choices are bash, zsh, fish');
+    expect(deps.terminal.stderr.text).toContain('one of: bash, zsh, fish');
   });
 });

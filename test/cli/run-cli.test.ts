@@ -77,12 +77,14 @@ describe('the command line', () => {
     [['wrok'], "error: unknown command 'wrok'\n  did you mean work?\n"],
     [['work', '--conut', '3'], "error: unknown option '--conut'\n  did you mean --count?\n"],
     [['work', '--clutser', 'x'], "error: unknown option '--clutser'\n  did you mean --cluster?\n"],
-    [['work', '--count'], "error: option '--count <n>' argument missing\n"],
+    [['work', '--nope'], "error: unknown option '--nope'\n  fargate-connect work --help\n"],
+    [['help', 'wrok'], "error: unknown command 'wrok'\n  did you mean work?\n"],
+    [['work', '--count'], "error: option '--count <n>' argument missing\n  fargate-connect work --help\n"],
+    [['work', '--output', 'xml'], "error: --output does not take 'xml'\n  one of: table, json\n"],
     [
-      ['work', '--output', 'xml'],
-      "error: option '-o, --output <format>' argument 'xml' is invalid. Allowed choices are table, json\n",
+      ['work', 'a', 'b'],
+      "error: too many arguments for 'work': expected 1 argument but got 2\n  fargate-connect work --help\n",
     ],
-    [['work', 'a', 'b'], "error: too many arguments for 'work'. Expected 1 argument but got 2\n"],
   ])('answers %j with what is wrong and status 2', async (argv, text) => {
     const deps = fakeDeps();
     expect(await run(argv, async () => 0, deps)).toBe(2);
