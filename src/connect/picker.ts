@@ -141,7 +141,7 @@ export const containerEntries = (task: Task, now: number): readonly PickerEntry<
         container.healthStatus === 'UNKNOWN'
           ? container.lastStatus.toLowerCase()
           : container.healthStatus.toLowerCase(),
-        state.ready ? 'exec ready' : 'exec not ready',
+        ...(state.ready ? ['exec ready'] : state.mayCome ? ['exec not ready'] : []),
       ].join(', '),
       ...(state.ready || state.mayCome ? {} : { disabled: state.error.message }),
     };

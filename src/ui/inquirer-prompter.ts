@@ -68,13 +68,17 @@ export function createPrompter(options: PrompterOptions): Prompter {
           source,
           pageSize: PAGE_SIZE,
           default: first,
-          theme: themeOf(options.colors, back),
+          theme: themeOf(options.colors, () => (filter !== '' ? 'clear' : back ? 'back' : 'quit')),
         },
         {
           loading: () => loading,
           onEscape(settle) {
             if (filter !== '') press(options.terminal, '\u0015', 'u');
             else settle(back ? BACK_INDEX : undefined);
+          },
+          answered: (index) => {
+            const chosen = texts[index]?.name;
+            return chosen === undefined ? '' : answeredLine(options.colors, question.message, chosen);
           },
         },
       );
@@ -132,6 +136,8 @@ function inputNeeded(question: Question, choices: readonly Choice<unknown>[]): E
 interface ListKeys {
   /** `settle` ends the question with an answer; undefined = interrupted. */
   onEscape(settle: (answer: number | undefined) => void): void;
+  /** What stays of the question; the list itself is taken off the screen, however it ends. */
+  answered(index: number): string;
   /** True while inquirer has not yet shown the answer of `source`; it drops an Enter that comes then. */
   loading(): boolean;
 }
@@ -183,12 +189,15 @@ async function ask(
       input: terminal.stdin as NodeJS.ReadStream,
       output: terminal.stderr as NodeJS.WriteStream,
       signal: stop.signal,
+      clearPromptOnDone: list !== undefined,
     });
-    const theme = themeOf(options.colors, false);
+    const theme = themeOf(options.colors);
     const answers = await prompt({ name: 'answer', theme, ...question } as unknown as Parameters<
       typeof prompt
     >[0]);
-    return (answers as { readonly answer: unknown }).answer;
+    const { answer } = answers as { readonly answer: unknown };
+    if (list !== undefined) terminal.stderr.write(list.answered(Number(answer)));
+    return answer;
   } catch (error) {
     if (settled?.answer !== undefined) return settled.answer;
     if (settled !== undefined || isEndOfPrompt(error)) throw interrupted();
@@ -201,12 +210,15 @@ async function ask(
   }
 }
 
+const answeredLine = (colors: Colors, message: string, answer: string): string =>
+  `${colors.green('✓')} ${colors.bold(message)} ${colors.cyan(answer)}\n`;
+
 /** By name: the classes live in a package that is not ours to import. */
 const isEndOfPrompt = (error: unknown): boolean =>
   error instanceof Error && ['ExitPromptError', 'AbortPromptError', 'CancelPromptError'].includes(error.name);
 
 /** inquirer colours by what stdout is; ours are decided for stderr, by flag and environment. */
-function themeOf(colors: Colors, back: boolean): object {
+function themeOf(colors: Colors, escape: () => string = () => 'quit'): object {
   const plain = (text: string): string => text;
   return {
     prefix: { idle: colors.blue('?'), done: colors.green('✓') },
@@ -223,7 +235,7 @@ function themeOf(colors: Colors, back: boolean): object {
       description: plain,
       keysHelpTip: (keys: readonly (readonly [string, string])[]) =>
         colors.dim(
-          [...keys, ['type', 'filter'], ['esc', back ? 'back' : 'quit']]
+          [...keys, ['type', 'filter'], ['esc', escape()]]
             .map(([key, action]) => `${key} ${action}`)
             .join(' · '),
         ),

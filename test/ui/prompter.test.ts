@@ -92,14 +92,27 @@ describe('select', () => {
     expect(await second).toBe(BACK);
   });
 
+  it('takes the list off the screen, and leaves the answer if there is one', async () => {
+    const chosen = prompter();
+    const first = chosen.prompts.select(question);
+    await chosen.type(['❯ orders-api', ENTER]);
+    await first;
+    expect(chosen.terminal.stderr.text).toMatch(
+      /\u001b\[2K(?:\u001b\[G)+\u001b\[\?25h✓ Service\? orders-api\n$/,
+    );
+
+    const gone = prompter();
+    const second = gone.prompts.select({ ...question, back: true });
+    await gone.type(['❯ orders-api', ESCAPE]);
+    await second;
+    // Seven lines erased, the cursor shown again, and nothing after it.
+    expect(gone.terminal.stderr.text).toMatch(/(?:\u001b\[2K(?:\u001b\[1A)?){7}(?:\u001b\[G)+\u001b\[\?25h$/);
+  });
+
   it('Escape clears a filter before it goes back', async () => {
     const { prompts, type } = prompter();
     const answer = prompts.select({ ...question, back: true });
-    await type(
-      ['❯ orders-api', 'web'],
-      ['? Service? web\n❯ storefront-web', ESCAPE],
-      ['? Service?\n❯ ← back', ESCAPE],
-    );
+    await type(['❯ orders-api', 'web'], ['esc clear', ESCAPE], ['esc back', ESCAPE]);
     expect(await answer).toBe(BACK);
   });
 
