@@ -1,6 +1,8 @@
 import {
   DescribeSessionsCommand,
   ResumeSessionCommand,
+  type Session,
+  type SessionState,
   SSMClient,
   StartSessionCommand,
   TerminateSessionCommand,
@@ -84,33 +86,40 @@ export function createSsmPort(config: ClientConfig): SsmPort {
 
     async activeSessions(target) {
       const found: ActiveSession[] = [];
-      let nextToken: string | undefined;
-      do {
-        const token = nextToken;
-        const page = await mapped('ssm:DescribeSessions', () =>
-          client.send(
-            new DescribeSessionsCommand({
-              State: 'Active',
-              Filters: [{ key: 'Target', value: target }],
-              MaxResults: SESSIONS_PER_PAGE,
-              NextToken: token,
-            }),
-          ),
-        );
-        for (const session of page.Sessions ?? []) {
-          found.push({
-            sessionId: session.SessionId ?? '',
-            target: session.Target ?? target,
-            owner: session.Owner ?? '',
-            startedAt: session.StartDate?.getTime(),
-            documentName: session.DocumentName,
-          });
-        }
-        nextToken = page.NextToken === '' ? undefined : page.NextToken;
-      } while (nextToken !== undefined);
+      for await (const session of sessions(client, 'Active', target)) {
+        found.push({
+          sessionId: session.SessionId ?? '',
+          target: session.Target ?? target,
+          owner: session.Owner ?? '',
+          startedAt: session.StartDate?.getTime(),
+          documentName: session.DocumentName,
+        });
+      }
       return found;
     },
+
+    async lastSessionEnd(target) {
+      let last: number | undefined;
+      for await (const { EndDate } of sessions(client, 'History', target))
+        if (EndDate !== undefined) last = Math.max(last ?? 0, EndDate.getTime());
+      return last;
+    },
   };
+}
+
+async function* sessions(client: SSMClient, State: SessionState, target: string): AsyncGenerator<Session> {
+  let NextToken: string | undefined;
+  do {
+    const command = new DescribeSessionsCommand({
+      State,
+      Filters: [{ key: 'Target', value: target }],
+      MaxResults: SESSIONS_PER_PAGE,
+      NextToken,
+    });
+    const page = await mapped('ssm:DescribeSessions', () => client.send(command));
+    yield* page.Sessions ?? [];
+    NextToken = page.NextToken === '' ? undefined : page.NextToken;
+  } while (NextToken !== undefined);
 }
 
 const mutable = (parameters: Readonly<Record<string, readonly string[]>>): Record<string, string[]> =>

@@ -36,8 +36,8 @@ const COLUMNS: readonly StatusColumn[] = [
   },
   {
     title: 'idle',
-    cell: ({ idleMinutes }) =>
-      idleMinutes === null ? undefined : idleMinutes === 0 ? 'never' : `${idleMinutes}m`,
+    cell: ({ idleMinutes, idleLeftMinutes }) =>
+      idleMinutes === null ? undefined : idleMinutes === 0 ? 'never' : `${idleLeftMinutes ?? idleMinutes}m`,
   },
   { title: 'sessions', align: 'right', cell: (row) => row.sessions ?? undefined },
   { title: 'cost', spare: 1, cell: ({ cost }) => (cost === null ? undefined : dollars(cost)) },

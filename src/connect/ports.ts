@@ -123,6 +123,8 @@ export interface SsmPort {
   resumeSession(sessionId: string): Promise<SessionStart | undefined>;
   terminateSession(sessionId: string): Promise<void>;
   activeSessions(target: string): Promise<readonly ActiveSession[]>;
+  /** Milliseconds since the epoch; undefined where none has ended yet. */
+  lastSessionEnd(target: string): Promise<number | undefined>;
 }
 
 export interface Database {

@@ -45,6 +45,12 @@ export function leaseOf(instance: Pick<Instance, 'tags'>): Lease {
   };
 }
 
+/** Minutes until it ends for want of a session, as its timer counts them; undefined = never, or not known. */
+export function idleLeft({ idleMinutes }: Lease, idleSince: number, now: number): number | undefined {
+  if (idleMinutes === undefined || idleMinutes === 0) return undefined;
+  return Math.max(0, idleMinutes - Math.floor((now - idleSince) / 60_000));
+}
+
 interface HourlyCost {
   /** Undefined when AWS named no price. */
   readonly instance: number | undefined;

@@ -1,8 +1,26 @@
 import { describe, expect, it } from 'vitest';
 
-import { costSoFar, describeDuration, leaseOf, type PriceFacts, priceOf } from '../../src/provision/lease.ts';
+import {
+  costSoFar,
+  describeDuration,
+  idleLeft,
+  leaseOf,
+  type PriceFacts,
+  priceOf,
+} from '../../src/provision/lease.ts';
 
 const HOUR = 3_600_000;
+
+it.each([
+  [30, 0, 30],
+  [30, 59_000, 30],
+  [30, 12 * 60_000, 18],
+  [30, 40 * 60_000, 0],
+  [0, 40 * 60_000, undefined],
+  [undefined, 0, undefined],
+])('of %s idle minutes, %d ms without a session leave %s', (idleMinutes, ms, left) => {
+  expect(idleLeft({ expiresAt: undefined, idleMinutes }, 5_000, 5_000 + ms)).toBe(left);
+});
 
 describe('durations', () => {
   it.each([

@@ -45,6 +45,8 @@ export interface BastionStatus {
   readonly expiresAt: string | null;
   /** 0 = never. */
   readonly idleMinutes: number | null;
+  /** Until it ends for want of a session; all of them while one is open. Null = never, or sessions may not be listed. */
+  readonly idleLeftMinutes: number | null;
   /** Open sessions; null when they may not be listed. */
   readonly sessions: number | null;
   /** Dollars since the launch; null where AWS names no price. */
@@ -228,6 +230,7 @@ const orphan = (name: string, region: string): BastionStatus => ({
   launchedAt: null,
   expiresAt: null,
   idleMinutes: null,
+  idleLeftMinutes: null,
   sessions: null,
   cost: null,
 });
@@ -242,18 +245,21 @@ async function statusOf(
   context: CommandContext,
   refusals: Refusals,
 ): Promise<BastionStatus> {
-  const [{ bastionOf }, { costSoFar, leaseOf }] = await Promise.all([
+  const [{ bastionOf }, { costSoFar, idleLeft, leaseOf }] = await Promise.all([
     import('../../provision/inventory.ts'),
     import('../../provision/lease.ts'),
   ]);
   const bastion = bastionOf(instance);
   const lease = leaseOf(instance);
   const [ssm, images] = await Promise.all([account.ssm(), account.images()]);
-  const [sessions, history] = await Promise.all([
+  const [sessions, ended, history] = await Promise.all([
     refusals.or(undefined, ssm.activeSessions(instance.id)),
+    refusals.or(undefined, ssm.lastSessionEnd(instance.id)),
     refusals.or([], images.spotPrices([instance.type], instance.launchedAt)),
   ]);
-  const cost = costSoFar(instance, VOLUME_GIB, history, context.clock.now());
+  const now = context.clock.now();
+  const cost = costSoFar(instance, VOLUME_GIB, history, now);
+  const idleSince = sessions?.length === 0 ? Math.max(instance.launchedAt, ended ?? 0) : now;
   const iso = (ms: number | undefined): string | null =>
     ms === undefined ? null : new Date(ms).toISOString();
   return {
@@ -273,6 +279,7 @@ async function statusOf(
     launchedAt: iso(bastion.launchedAt),
     expiresAt: iso(lease.expiresAt),
     idleMinutes: lease.idleMinutes ?? null,
+    idleLeftMinutes: sessions === undefined ? null : (idleLeft(lease, idleSince, now) ?? null),
     sessions: sessions?.length ?? null,
     cost: cost === undefined ? null : Math.round(cost * 1e6) / 1e6,
   };

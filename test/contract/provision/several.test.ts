@@ -17,6 +17,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { SUBNET, VPC } from '../../../src/sandbox/world/seed-network.ts';
 import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
+import { systemClock } from '../../../src/core/clock.ts';
+import { FakeSignals } from '../../support/fake-deps.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
@@ -117,17 +119,42 @@ it('down keeps what only looks like ours, and says what and why', async () => {
   for (const GroupId of GroupIds) await ec2.send(new DeleteSecurityGroupCommand({ GroupId }));
 });
 
-it('down refuses while somebody else is connected, names who, and can be forced', async () => {
-  await run('up', '--tunnel-only', '--vpc', VPC.main, '--yes');
+/** A command of another person that runs on the bastion until somebody ends it. */
+async function connected() {
   const everything = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] };
   const env = sandbox().createPrincipal({ userName: 'ada', policies: [everything] });
-  let connected = (): void => undefined;
-  const ready = new Promise<void>((resolve) => (connected = resolve));
-  const session = cli(['shell', '--', 'sh', '-c', 'echo ready; sleep 60'], {
-    env,
-    onStdout: () => connected(),
-  });
+  const signals = new FakeSignals();
+  let isReady = (): void => undefined;
+  const ready = new Promise<void>((resolve) => (isReady = resolve));
+  const args = ['shell', '--', 'sh', '-c', 'echo ready; sleep 60'];
+  const session = cli(args, { env, signals, onStdout: () => isReady() });
   await ready;
+  return { env, session, signals };
+}
+
+it('status shows what is left of both leases: a session in use extends idle, never the end', async () => {
+  await run('up', '--tunnel-only', '--vpc', VPC.main, '--yes');
+  const clock = { ...systemClock, now: () => Date.now() + 12 * 60_000 };
+  const left = async (): Promise<unknown> => {
+    const shown = await cli(['status', '--json'], { env: sandbox().env, clock });
+    return JSON.parse(shown.stdout) as unknown;
+  };
+  const row = (sessions: number, idleLeftMinutes: number, expiresAt: string): object => ({
+    bastions: [{ sessions, idleMinutes: 30, idleLeftMinutes, expiresAt }],
+  });
+  const before = (await left()) as { readonly bastions: readonly [{ readonly expiresAt: string }] };
+  const [{ expiresAt }] = before.bastions;
+  expect(before).toMatchObject(row(0, 18, expiresAt));
+  const { session, signals } = await connected();
+  expect(await left()).toMatchObject(row(1, 30, expiresAt));
+  signals.raise('SIGTERM');
+  await session;
+  expect(await left()).toMatchObject(row(0, 18, expiresAt));
+});
+
+it('down refuses while somebody else is connected, names who, and can be forced', async () => {
+  await run('up', '--tunnel-only', '--vpc', VPC.main, '--yes');
+  const { env, session } = await connected();
   const refused = await run('down', '--yes');
   expect([refused.status, refused.stderr]).toEqual([
     1,
