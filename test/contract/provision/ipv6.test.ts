@@ -1,17 +1,14 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
-import { text } from 'node:stream/consumers';
 import { DescribeInstancesCommand, DescribeSecurityGroupsCommand } from '@aws-sdk/client-ec2';
 import { CreatePolicyCommand } from '@aws-sdk/client-iam';
 import { execa } from 'execa';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { GROUP, SEED_ENDPOINTS, SUBNET, VPC } from '../../../src/sandbox/world/seed-network.ts';
-import { FakeSignals } from '../../support/fake-deps.ts';
 import { ipv6Seed, SUBNET_OF } from '../../support/ipv6-seed.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome } from './cli-in-process.ts';
+import { databaseStandIns } from './database-stand-ins.ts';
 import { shippedDocument } from './grants.ts';
 
 /** Bastions whose way out is IPv6, from `up` to `down`, with the user data that they really run. */
@@ -33,6 +30,7 @@ const shadowed = testSandbox({
   },
 });
 const run = (...args: readonly string[]): Promise<CliOutcome> => cli(args, { env: sandbox().env });
+const greetingOf = databaseStandIns(sandbox, ipv6Seed().databases);
 const TUNNEL = ['up', '--tunnel-only', '--json'] as const;
 
 const WHERE = { bastion: '*', cluster: 'demo', vpc: '*' };
@@ -58,40 +56,6 @@ async function up(...args: readonly string[]): Promise<string> {
 
 const agentConfig = (): Promise<CliOutcome> =>
   run('shell', '--', 'sh', '-c', 'cat "$FC_ROOT/etc/amazon/ssm/amazon-ssm-agent.json"');
-
-/** Stand for the databases: their engines take seconds to start, and what counts here is the way to them. */
-const servers = ipv6Seed().databases.map((database) => ({
-  ...database,
-  server: createServer((socket) => socket.on('error', () => undefined).end(database.id)),
-}));
-beforeAll(async () => {
-  for (const { privateIp, ipv6Address, port, server } of servers) {
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    sandbox().listen(ipv6Address ?? privateIp, port, (server.address() as AddressInfo).port);
-  }
-});
-afterAll(() => {
-  for (const { server } of servers) server.close();
-});
-
-/** What answers behind a forward to the database; empty = nobody. */
-async function greetingOf(database: string): Promise<string> {
-  const host = servers.find(({ id }) => id === database)?.host ?? '';
-  const signals = new FakeSignals();
-  let greeting: Promise<string> | undefined;
-  await cli(['forward', '-L', `0:${host}:5432`, '--via', 'bastion', '--json'], {
-    env: sandbox().env,
-    signals,
-    onStdout: (line) => {
-      const port = /"local":\{[^}]*"port":(\d+)/.exec(line)?.[1];
-      if (port !== undefined)
-        greeting ??= text(connect(Number(port), '127.0.0.1'))
-          .catch(() => '')
-          .finally(() => signals.raise('SIGINT'));
-    },
-  });
-  return (await greeting) ?? '';
-}
 
 describe('up, work, down', () => {
   it('behind NAT64: everything by its usual name, installations too', async () => {
