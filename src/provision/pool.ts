@@ -67,6 +67,11 @@ const CAPACITY = new Set([
   'SpotMaxPriceTooLow',
   'InsufficientCapacity',
 ]);
+/** Of the types that a bastion has, in AWS's words. */
+const QUOTA_NAME: Readonly<Record<Market, string>> = {
+  spot: 'All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests',
+  'on-demand': 'Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances',
+};
 const QUOTA = new Set(['MaxSpotInstanceCountExceeded', 'VcpuLimitExceeded', 'MaxFleetCountExceeded']);
 const NOT_SETTLED = new Set([
   'InvalidLaunchTemplateId.NotFound',
@@ -164,7 +169,7 @@ export function launchFailure(
       return failed('quota-exceeded', `the account's ${market} quota is used up`, {
         hints: [
           ...lines,
-          'raise "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests" (in vCPUs) in Service Quotas',
+          `raise "${QUOTA_NAME[market]}" (in vCPUs) in Service Quotas`,
           ...(market === 'spot' ? ['fargate-connect up --on-demand   # has a quota of its own'] : []),
         ],
         details,

@@ -98,13 +98,14 @@ describe('capacity', () => {
 
 describe('quota and price', () => {
   it.each([
-    ['spot', []],
-    ['on-demand', ['--on-demand']],
-  ] as const)('the %s quota is used up', async (name, flags) => {
+    ['spot', [], 'Spot Instance Requests'],
+    ['on-demand', ['--on-demand'], 'Running On-Demand Standard'],
+  ] as const)('the %s quota is used up, and named', async (name, flags, quota) => {
     market().setQuota({ spotVcpus: 0, onDemandVcpus: 0 });
     const error = await refused(...flags);
     expect([error.status, error.code]).toEqual([1, 'quota-exceeded']);
     expect(JSON.stringify(error)).toContain(`the account's ${name} quota is used up`);
+    expect(JSON.stringify(error)).toContain(quota);
   });
 
   it('the cheapest pool is taken, and the plan names its price', async () => {
