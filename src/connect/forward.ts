@@ -7,7 +7,7 @@ import type { ChannelDeps } from './channel-deps.ts';
 import type { LocalListener } from './local-listener.ts';
 import { PortSession } from './port-session.ts';
 import type { SessionStart } from './ports.ts';
-import { endMessage } from './session-end.ts';
+import { endMessage, WORDLESS_END } from './session-end.ts';
 import { whenAborted } from './shell-session.ts';
 
 /** A way that was just opened to a target; asked for anew whenever the old way is lost. */
@@ -40,7 +40,7 @@ interface OpenRoute {
 const MAX_OUTAGE_MS = 10 * 60_000;
 /** A session that lived this long was good; the next loss starts with a full budget. */
 const STABLE_MS = 30_000;
-/** Two sessions in a row that end this soon in the same words: a wrong host name or a denial, no outage. */
+/** Two sessions in a row that end this soon in the same words of the agent: a wrong host name or a denial, no outage. */
 const REFUSED_WITHIN_MS = 5_000;
 
 /**
@@ -96,7 +96,7 @@ export class Forward {
       listener.hold();
       const since = deps.clock.now();
       const lived = since - startedAt;
-      const early = lived < REFUSED_WITHIN_MS;
+      const early = lived < REFUSED_WITHIN_MS && reason !== WORDLESS_END;
       if (early && reason === earlyEnd) throw this.#refused(reason);
       earlyEnd = early ? reason : undefined;
       deps.report({ type: 'session-state', state: 'interrupted', reason });

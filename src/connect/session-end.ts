@@ -7,10 +7,13 @@ export interface ChannelEnd {
   readonly output: string;
 }
 
+/** Said of an end without a word, which is that of every agent that stops. */
+export const WORDLESS_END = 'the session was closed by the service';
+
 /** What the service said at the end, as one line. */
 export function endMessage(end: ChannelEnd): string {
   const said = end.output.replace(/\s+/g, ' ').trim();
-  return said === '' ? 'the session was closed by the service' : said.replace(/\.$/, '');
+  return said === '' ? WORDLESS_END : said.replace(/\.$/, '');
 }
 
 /**

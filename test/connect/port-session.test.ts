@@ -368,6 +368,23 @@ describe('a forward', () => {
     });
   });
 
+  test('sessions that end at once without a word are an outage: an agent that starts anew says nothing', async () => {
+    const first = new FakeGateway({ handshake });
+    const second = new FakeGateway({ handshake });
+    const third = new FakeGateway({ handshake });
+    const agent = muxAgent(third);
+    const { forward, running, port } = await forwardOver('db', first, second, third);
+    const replacements = (): number => first.states().filter((state) => state === 'replaced').length;
+    first.closeChannel();
+    await until(first, () => replacements() === 1);
+    second.closeChannel();
+    await until(first, () => replacements() === 2);
+    (await client(port)).socket.write('still there?');
+    await until(first, () => agent.streams.get(3)?.data === 'still there?');
+    await forward.close();
+    await running;
+  });
+
   test('what keeps the first session from starting is thrown', async () => {
     const gateway = new FakeGateway({ handshake });
     const listener = await LocalListener.bind('127.0.0.1', 0);
