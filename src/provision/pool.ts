@@ -136,7 +136,7 @@ function deniedAction(errors: readonly FleetError[]): string {
 
 /**
  * What an empty fleet means: `access-denied`, `no-capacity`, `quota-exceeded`, `spot-role-missing`, `not-settled`,
- * `launch-refused`.
+ * `launch-refused`. Each pool has had its line before (`describeErrors`); here they are details.
  */
 export function launchFailure(
   errors: readonly FleetError[],
@@ -157,20 +157,16 @@ export function launchFailure(
     case 'capacity':
       return failed('no-capacity', `no ${market} capacity in any of ${lines.length} pools`, {
         hints: [
-          ...lines,
-          ...(market === 'spot'
-            ? ['fargate-connect up --on-demand   # costs more, is nearly always there']
-            : []),
-          'fargate-connect up --type t4g.medium,t3.small   # other pools',
+          ...(market === 'spot' ? ['the same with --on-demand   # costs more, is nearly always there'] : []),
+          'the same with --type t4g.medium,t3.small   # other pools',
         ],
         details,
       });
     case 'quota':
       return failed('quota-exceeded', `the account's ${market} quota is used up`, {
         hints: [
-          ...lines,
           `raise "${QUOTA_NAME[market]}" (in vCPUs) in Service Quotas`,
-          ...(market === 'spot' ? ['fargate-connect up --on-demand   # has a quota of its own'] : []),
+          ...(market === 'spot' ? ['the same with --on-demand   # has a quota of its own'] : []),
         ],
         details,
       });
@@ -181,19 +177,18 @@ export function launchFailure(
         {
           hints: [
             'aws iam create-service-linked-role --aws-service-name spot.amazonaws.com   # once per account',
-            'fargate-connect up --on-demand',
+            'the same with --on-demand',
           ],
           details,
         },
       );
     case 'not-settled':
       return failed('not-settled', 'EC2 still does not see what was just created', {
-        hints: [...lines, 'fargate-connect up   # again: it adopts what exists'],
+        hints: ['the same again   # it adopts what exists'],
         details,
       });
     case 'other':
       return failed('launch-refused', `EC2 refused the launch: ${lines[0] ?? 'no reason given'}`, {
-        hints: lines.slice(1),
         details,
       });
     default:

@@ -138,7 +138,7 @@ function ended(instance: Instance): Error {
       ? 'AWS took the spot instance back'
       : `reason ${instance.stateReason ?? 'unknown'}`;
   return failed('instance-ended', `instance ${instance.id} is ${instance.state}: ${why}`, {
-    hints: ['fargate-connect up   # again', 'fargate-connect up --on-demand   # is not taken back'],
+    hints: ['the same again', 'the same with --on-demand   # is not taken back'],
     details: { instanceId: instance.id, state: instance.state, reason: instance.stateReason },
   });
 }

@@ -222,10 +222,11 @@ describe('up', () => {
     at.account.fleetAnswers = [noCapacity];
     await expect(up(at)).rejects.toMatchObject({
       code: 'no-capacity',
-      hints: expect.arrayContaining([
-        't4g.micro in subnet-1 (eu-west-1a): InsufficientInstanceCapacity',
-      ]) as unknown,
+      hints: [expect.stringContaining('--on-demand'), expect.stringContaining('--type')],
+      details: { pools: ['t4g.micro in subnet-1 (eu-west-1a): InsufficientInstanceCapacity'] },
     });
+    const said = at.events.filter((event) => event.type === 'note').map((event) => event.message);
+    expect(said).toEqual(['t4g.micro in subnet-1 (eu-west-1a): InsufficientInstanceCapacity']);
   });
 
   it('pays for on-demand only after consent, with a template of its own', async () => {
