@@ -14,7 +14,6 @@ export const view = (bytes: Uint8Array): Buffer =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 export const hex = (bytes: Uint8Array): string => view(bytes).toString('hex');
-export const fromHex = (digits: string): Uint8Array => new Uint8Array(Buffer.from(digits, 'hex'));
 export const base64 = (bytes: Uint8Array): string => view(bytes).toString('base64');
 export const fromBase64 = (encoded: string): Uint8Array => new Uint8Array(Buffer.from(encoded, 'base64'));
 

@@ -40,11 +40,6 @@ export function fillDocument(
   return JSON.stringify(filled);
 }
 
-/** Names of all placeholders in a template, in order of appearance. */
-export const placeholdersOf = (template: string): readonly string[] => [
-  ...new Set([...template.matchAll(PLACEHOLDER)].map((match) => match[1] ?? '')),
-];
-
 function withoutStatements(document: unknown, omit: readonly string[]): unknown {
   if (omit.length === 0 || typeof document !== 'object' || document === null) return document;
   const statements: unknown = Reflect.get(document, 'Statement');

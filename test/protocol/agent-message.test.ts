@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fromHex, hex, utf8 } from '../../src/core/bytes.ts';
+import { hex, utf8 } from '../../src/core/bytes.ts';
 import {
   type AgentMessage,
   decodeAgentMessage,
@@ -9,6 +9,7 @@ import {
 import { agentMessages } from '../support/agent-messages.ts';
 import { naiveDecode, naiveEncode } from '../support/naive-agent-message.ts';
 import { protocolErrorCode } from '../support/protocol-error-code.ts';
+import { fromHex } from '../support/from-hex.ts';
 
 const message: AgentMessage = {
   messageType: 'output_stream_data',

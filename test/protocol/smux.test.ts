@@ -1,8 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { concat, fromHex, hex, text, utf8 } from '../../src/core/bytes.ts';
+import { concat, hex, text, utf8 } from '../../src/core/bytes.ts';
 import { type MuxEvent, type MuxLimits, MuxSession } from '../../src/protocol/smux.ts';
 import { protocolErrorCode } from '../support/protocol-error-code.ts';
+import { fromHex } from '../support/from-hex.ts';
 
 const session = (role: 'client' | 'server', limits: Partial<MuxLimits> = {}, keepAlive = false): MuxSession =>
   new MuxSession({ role, keepAlive, now: 0, limits });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { concat, fromHex, hex, text, utf8 } from '../../src/core/bytes.ts';
+import { concat, hex, text, utf8 } from '../../src/core/bytes.ts';
 import { encodeAcknowledge } from '../../src/protocol/acknowledge.ts';
 import {
   type AgentMessage,
@@ -15,6 +15,7 @@ import { decodeFrameHeader, encodeFrame, type FrameCommand } from '../../src/pro
 import { MuxSession } from '../../src/protocol/smux.ts';
 import { encodeFlag, encodeSize } from '../../src/protocol/stream-payloads.ts';
 import { protocolErrorCode } from '../support/protocol-error-code.ts';
+import { fromHex } from '../support/from-hex.ts';
 
 /** Every vector of the reference (provenance in the file), byte for byte. */
 interface Vectors {
