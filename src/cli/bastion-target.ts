@@ -1,8 +1,10 @@
 import { poll, retry } from '../core/backoff.ts';
+import { candidateHints } from '../connect/candidate-hints.ts';
 import { failed, noMatch, ToolError, usage } from '../core/errors.ts';
 import type { ToolEvent } from '../core/events.ts';
 import type { Bastion } from '../provision/bastion.ts';
 import { findBastions } from '../provision/inventory.ts';
+import type { Ec2Port } from '../provision/ports/ec2.ts';
 import type { CommandContext } from './context.ts';
 
 /**
@@ -18,10 +20,7 @@ export async function findBastion(context: CommandContext, name: string | undefi
   if (bastion === undefined) {
     const starting = found.find((each) => each.state === 'pending');
     if (starting !== undefined) return untilRunning(starting, look, context);
-    throw noMatch('no-bastion', `no bastion${name === undefined ? '' : ` ${name}`} runs in this region`, {
-      hints: ['fargate-connect up', 'fargate-connect status'],
-      details: { name },
-    });
+    throw await noBastion(ec2, name);
   }
   const names = [...new Set(running.map((each) => each.name))];
   if (names.length > 1) {
@@ -32,6 +31,17 @@ export async function findBastion(context: CommandContext, name: string | undefi
   }
   const old = running.find((each) => each.instanceId === bastion.replaces);
   return old === undefined || (await answers(bastion, context)) ? bastion : old;
+}
+
+async function noBastion(ec2: Ec2Port, name: string | undefined): Promise<ToolError> {
+  const list = 'fargate-connect status';
+  if (name === undefined)
+    return noMatch('no-bastion', 'no bastion runs in this region', { hints: ['fargate-connect up', list] });
+  const others = [...new Set((await findBastions(ec2, {})).map((each) => each.name))];
+  return noMatch('no-bastion', `no bastion ${name} runs in this region`, {
+    hints: [...candidateHints(name, others, list), `fargate-connect up --name ${name}`],
+    details: { name, candidates: others },
+  });
 }
 
 const isRunning = (bastion: Bastion): boolean => bastion.state === 'running';

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { interrupted, ToolError } from '../../core/errors.ts';
 import type { Inventory, InventoryScope } from '../../provision/inventory.ts';
+import type { Ec2Port } from '../../provision/ports/ec2.ts';
 import type { Identity } from '../../provision/ports/iam.ts';
 import type { TeardownResult } from '../../provision/teardown.ts';
 import type { IamNaming } from '../../provision/iam-names.ts';
@@ -82,10 +83,25 @@ async function runDown(options: DownOptions, context: CommandContext): Promise<v
       code: 'nothing-to-delete',
       message: `${what} exists in ${account.region}`,
     });
+    if (!options.all) await tellOfOthers(ec2, context);
     return;
   }
   await agree(full, identity, options, context);
   await deleteAll(targets, full, context);
+}
+
+/** Who takes everything down must not overlook what has another name and costs money. */
+async function tellOfOthers(ec2: Ec2Port, { report }: CommandContext): Promise<void> {
+  const { findBastions } = await import('../../provision/inventory.ts');
+  const names = [...new Set((await findBastions(ec2, {})).map((bastion) => bastion.name))].sort();
+  if (names.length === 0) return;
+  report({
+    type: 'note',
+    level: 'warning',
+    code: 'others-run',
+    message: `other bastions run: ${names.join(', ')}; fargate-connect down --name NAME, or --all`,
+    details: { names },
+  });
 }
 
 /** Strict: with a listing that is denied, something could stay unseen. */

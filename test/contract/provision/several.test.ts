@@ -70,6 +70,16 @@ it('two names in two VPCs: both shown, one removed alone', async () => {
   expect(sandbox().snapshot()).toBe(before);
 });
 
+it('another name than the one that runs is answered with that one', async () => {
+  await run('up', '--tunnel-only', '--name', 'orders', '--vpc', VPC.default, '--yes', '--no-wait');
+  const down = await run('down', '--yes');
+  expect([down.status, down.stderr]).toEqual([0, expect.stringContaining('other bastions run: orders')]);
+  const shell = await run('shell', '--name', 'ordres', '--', 'id');
+  expect([shell.status, shell.stderr]).toEqual([3, expect.stringContaining('did you mean orders?')]);
+  const all = await run('down', '--all', '--yes');
+  expect([all.status, all.stderr]).toEqual([0, expect.not.stringContaining('other bastions')]);
+});
+
 it('down keeps what only looks like ours, and says what and why', async () => {
   const { ec2, iam } = sandboxClients(sandbox().env);
   await run('up', '--cluster', 'demo', '--yes', '--no-wait', '--tunnel-only');
