@@ -7,6 +7,7 @@ import { join } from 'node:path';
 
 import { access } from '../core/errors.ts';
 import { ProxyAgent } from '../core/proxy.ts';
+import { credentialsProblem, isCredentialsProblem } from './errors.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -97,12 +98,16 @@ async function resolveCredentials(
   }
   const { fromNodeProviderChain } = await import('./credential-chain.ts');
   const selected = profile ?? env['AWS_PROFILE'];
-  return fromNodeProviderChain({
+  const chain = fromNodeProviderChain({
     ...(selected === undefined ? {} : { profile: selected }),
     configFilepath: configPath(env),
     filepath: credentialsPath(env),
     clientConfig: { region },
   });
+  return (...request) =>
+    chain(...request).catch((error: unknown) => {
+      throw isCredentialsProblem(error) ? credentialsProblem(error, selected) : error;
+    });
 }
 
 const home = (env: Env): string => env['HOME'] ?? homedir();

@@ -119,10 +119,8 @@ function toToolError(action: string, error: unknown, kind: string | undefined): 
       cause: error,
     });
   }
-  if (name === 'CredentialsProviderError' || name === 'TokenProviderError') {
-    return credentialsProblem(message, error);
-  }
-  if (is(EXPIRED)) return expiredCredentials(undefined, details, error);
+  if (isCredentialsProblem(error)) return credentialsProblem(error, undefined);
+  if (is(EXPIRED)) return expiredCredentials('aws sso login --profile NAME', undefined, details, error);
   if (is(REFUSED)) {
     return access('credentials-refused', `AWS refused the credentials for ${action}: ${message}`, {
       hints: [
@@ -147,16 +145,29 @@ function toToolError(action: string, error: unknown, kind: string | undefined): 
   });
 }
 
+/** Of a credential provider: no call was made. */
+export function isCredentialsProblem(error: unknown): error is Error {
+  return (
+    error instanceof Error &&
+    (error.name === 'CredentialsProviderError' || error.name === 'TokenProviderError')
+  );
+}
+
 /**
  * Credential providers tell an expired sign-in apart from a missing one only by their message; it is looked at for
  * the remedy alone, both are exit 4.
  */
-function credentialsProblem(message: string, error: unknown): ToolError {
+export function credentialsProblem(error: Error, profile: string | undefined): ToolError {
+  const { message } = error;
+  const login = `aws sso login --profile ${profile ?? 'NAME'}`;
   const expired = /expired|refresh|re-?authenticate|sso session/i.test(message);
-  if (expired) return expiredCredentials(message, {}, error);
-  return access('credentials-missing', `no AWS credentials: ${firstSentence(message)}`, {
+  if (expired) return expiredCredentials(login, message, {}, error);
+  const where = profile === undefined ? '' : ` in profile ${profile}`;
+  return access('credentials-missing', `no AWS credentials${where}: ${firstSentence(message)}`, {
     hints: [
-      'aws sso login --profile NAME   # then give --profile NAME',
+      ...(profile === undefined
+        ? [`${login}   # then give --profile NAME`]
+        : ['aws configure list-profiles   # is it one of them', login]),
       'or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
       'fargate-connect demo   # needs no account',
     ],
@@ -165,6 +176,7 @@ function credentialsProblem(message: string, error: unknown): ToolError {
 }
 
 function expiredCredentials(
+  login: string,
   message: string | undefined,
   details: ToolError['details'],
   error: unknown,
@@ -174,7 +186,7 @@ function expiredCredentials(
     `the AWS credentials have expired${message === undefined ? '' : `: ${firstSentence(message)}`}`,
     {
       hints: [
-        'aws sso login --profile NAME   # with single sign-on',
+        `${login}   # with single sign-on`,
         'otherwise export fresh AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN',
       ],
       details,

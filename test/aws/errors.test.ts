@@ -106,7 +106,10 @@ describe('region and credentials', () => {
     const { credentials } = await clientConfig(settings, env);
     expect(await credentials()).toEqual({ accessKeyId: 'AKIA', secretAccessKey: 's', sessionToken: 't' });
     const named = await clientConfig({ ...settings, profile: 'missing' }, env);
-    await expect(named.credentials()).rejects.toThrow();
+    await expect(named.credentials()).rejects.toMatchObject({
+      code: 'credentials-missing',
+      message: expect.stringMatching(/^no AWS credentials in profile missing: /) as string,
+    });
   });
 });
 
