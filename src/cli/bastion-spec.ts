@@ -5,7 +5,8 @@ import type { AwsAccount } from '../aws/account.ts';
 import { collect, describeAllServices, findCluster, withNearest } from '../connect/discover.ts';
 import { nameOf } from '../connect/select.ts';
 import { noMatch, ToolError, usage } from '../core/errors.ts';
-import { boundaryArn, type InventoryScope } from '../provision/inventory.ts';
+import type { Bastion } from '../provision/bastion.ts';
+import { boundaryArn, findBastions, type InventoryScope } from '../provision/inventory.ts';
 import { checkRoleName, sharedBoundary } from '../provision/iam-names.ts';
 import { checkBastionName, resourceTags } from '../provision/names.ts';
 import { chooseNetwork, hasIpv4, type NetworkChoice } from '../provision/network.ts';
@@ -44,9 +45,14 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
     account.ec2(),
     account.images(),
   ]);
+  const running = await unplaced(name, options, context, ec2);
   const [identity, cluster, pictures] = await Promise.all([
     identityPort.caller(),
-    options.tunnelOnly ? Promise.resolve(undefined) : clusterOf(context, account),
+    options.tunnelOnly
+      ? Promise.resolve(undefined)
+      : running === undefined
+        ? clusterOf(context, account)
+        : running.cluster,
     Promise.all(architecturesOf(types).map((architecture) => images.latest(architecture))),
   ]);
   const scope = {
@@ -59,19 +65,22 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
   if (options.role === undefined) checkRoleName(name, account.region, iam);
   // A bastion for tunnels has no rights in a cluster, but it may well live beside one.
   const { cluster: beside } = context.settings;
-  const home = await homeOf(
-    options,
-    cluster ?? (beside === undefined ? undefined : nameOf(beside)),
-    context,
-    account,
-    ec2,
-  );
+  const home =
+    running === undefined
+      ? await homeOf(
+          options,
+          cluster ?? (beside === undefined ? undefined : nameOf(beside)),
+          context,
+          account,
+          ec2,
+        )
+      : { vpcId: running.vpcId, subnetIds: [] };
   const facts = await readNetwork(ec2, account.region, home.vpcId);
   const network = chooseNetwork(facts, {
     subnetIds: options.subnets,
     wayOut: options.wayOut,
     preferredSubnetIds: home.subnetIds,
-    installs: !options.tunnelOnly,
+    installs: cluster !== undefined,
     clientGroupIds: options.clientSecurityGroups,
   });
   const [role, { databases, clientGroups }] = await Promise.all([
@@ -144,6 +153,17 @@ const rangesOf = (vpc: Vpc, network: NetworkChoice): readonly string[] => [
   ...(hasIpv4(network) ? vpc.cidrs : []),
   ...(network.stack === 'ipv4' ? [] : vpc.ipv6Cidrs),
 ];
+
+/** The bastion that runs already, where nothing was said of the place of one: `up --ttl 2h` is about that one. */
+async function unplaced(
+  name: string,
+  { vpc, subnets }: UpOptions,
+  { settings }: CommandContext,
+  ec2: Ec2Port,
+): Promise<Bastion | undefined> {
+  const isPlaced = [vpc, subnets[0], settings.cluster, settings.service].some((place) => place !== undefined);
+  return isPlaced ? undefined : (await findBastions(ec2, { name }))[0];
+}
 
 async function clusterOf(context: CommandContext, account: AwsAccount): Promise<string> {
   const { cluster, service } = context.settings;

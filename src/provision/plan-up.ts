@@ -32,7 +32,7 @@ export function planUp(inventory: Inventory, spec: BastionSpec, digest: string, 
   refuseOtherNames(inventory, spec);
   refuseUntrusted(inventory, spec);
   const steps = [
-    ...roleSteps(inventory, spec),
+    ...roleSteps(inventory, spec, kept),
     ...clearingSteps(inventory, spec, alive),
     ...groupSteps(inventory, spec, kept),
     ...databaseSteps(inventory, spec),
@@ -180,11 +180,13 @@ function keptWarnings(kept: Instance, spec: BastionSpec): readonly PlanWarning[]
     }));
 }
 
-function roleSteps(inventory: Inventory, spec: BastionSpec): PlanStep[] {
+function roleSteps(inventory: Inventory, spec: BastionSpec, kept: Instance | undefined): PlanStep[] {
   const names = iamNames(spec.name, spec.region, spec.iam);
   const wanted = spec.role;
   if (wanted.kind === 'given')
     return [step('keep', 'instance-profile', wanted.profileName, 'made by an administrator (--role)')];
+  if (kept?.tags[TAG.role] === 'given')
+    return [step('keep', 'instance-profile', `that of ${kept.id}`, 'made by an administrator (--role)')];
   const { role, profile, boundary } = inventory;
   const steps: PlanStep[] = [];
   switch (wanted.boundary.kind) {

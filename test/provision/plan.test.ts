@@ -258,6 +258,13 @@ describe('the plan of up', () => {
       "
     `);
   });
+  it('never to make a role beside one that was given', () => {
+    const given = sampleInstance({ tags: { ...tags, [TAG.role]: 'given' } });
+    const lines = table({ ...empty, groups: [group], instances: [given] });
+    expect(lines).toMatch(/= keep +instance-profile +that of i-1 +made by an administrator \(--role\)/);
+    expect(lines).not.toContain('create');
+  });
+
   it('never to end a bastion sooner', () => {
     const sooner = { extends: true, expiresAt: NOW + 3_600_000 };
     expect(table(full, sooner)).toContain(

@@ -139,6 +139,18 @@ describe('up and down on the sandbox', () => {
     expect(writes(before)).toEqual(['CreateTags']);
   });
 
+  it.each([[['--cluster', 'demo']], [['--tunnel-only', '--vpc', VPC.main]]])(
+    'what was made with %j is extended without saying so again',
+    async (place) => {
+      const first = upJson(await run('up', ...place, '--yes', '--json'));
+      const before = sandbox().calls.length;
+      const extended = await run('up', '--ttl', '9h', '--yes', '--json');
+      expect([extended.status, extended.stderr]).toEqual([0, extended.stderr]);
+      expect(upJson(extended)).toMatchObject({ instanceId: first.instanceId, launched: false });
+      expect(writes(before)).toEqual(['CreateTags']);
+    },
+  );
+
   it('two at the same time end with one bastion', async () => {
     const before = sandbox().snapshot();
     const [a, b] = await Promise.all([
