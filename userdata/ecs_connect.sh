@@ -75,7 +75,7 @@ choose() {
   if [[ ! -t 0 || ! -t 2 ]]; then
     problem 2 "service $service has several containers: ${names[*]}" "say which: ecs_connect.sh $service CONTAINER"
   fi
-  PS3='container: '
+  PS3='container, by its number: '
   select answer in "${names[@]}"; do
     if [[ -n $answer ]]; then break; fi
   done
