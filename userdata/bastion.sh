@@ -51,7 +51,7 @@ retry() {
 # The lease comes first: the instance must end itself even if everything after this line fails.
 install_lease() {
   mkdir -p "$BIN" "$LIBEXEC" "$ETC" "$UNITS"
-  printf 'FC_EXPIRES_AT=%q\nFC_IDLE_MINUTES=%q\n' "$FC_EXPIRES_AT" "$FC_IDLE_MINUTES" >"$ETC/lease.conf"
+  printf 'FC_BASTION=%q\nFC_EXPIRES_AT=%q\nFC_IDLE_MINUTES=%q\n' "$FC_BASTION" "$FC_EXPIRES_AT" "$FC_IDLE_MINUTES" >"$ETC/lease.conf"
   cat >"$LIBEXEC/lease.sh" <<'END_OF_LEASE'
 #@embed lease.sh
 END_OF_LEASE

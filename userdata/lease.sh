@@ -3,6 +3,7 @@
 # Shutting down terminates it: the launch template says so.
 set -euo pipefail
 FC_ROOT=${FC_ROOT:-}
+FC_BASTION=default
 FC_EXPIRES_AT=0
 FC_IDLE_MINUTES=0
 # shellcheck source=/dev/null
@@ -31,7 +32,7 @@ now=$(date +%s)
 end_at=$(expires_at)
 if ((now >= end_at)); then end "its lease is over"; fi
 if ((end_at - now <= 300)); then
-  wall "fargate-connect: this bastion ends in $(((end_at - now + 59) / 60)) min; extend it with: fargate-connect up --ttl 1h" || true
+  wall "fargate-connect: this bastion ends in $(((end_at - now + 59) / 60)) min; extend it with: fargate-connect up --name $FC_BASTION --ttl 1h" || true
 fi
 
 mkdir -p "${IDLE_FILE%/*}"

@@ -104,7 +104,9 @@ describe('the boot of a bastion', () => {
       /^#!\/bin\/bash\nFC_CLUSTER=demo\nexport AWS_REGION=eu-west-1\n/,
     );
     expect(box.read('home/ecs_connect.sh')).toBe(box.read('usr/local/bin/ecs_connect.sh'));
-    expect(box.read('etc/fargate-connect/lease.conf')).toBe('FC_EXPIRES_AT=1900000000\nFC_IDLE_MINUTES=30\n');
+    expect(box.read('etc/fargate-connect/lease.conf')).toBe(
+      'FC_BASTION=default\nFC_EXPIRES_AT=1900000000\nFC_IDLE_MINUTES=30\n',
+    );
     for (const unit of ['lease.service', 'lease.timer', 'interruption.service', 'updates.service'])
       expect(box.read(`etc/systemd/system/fargate-connect-${unit}`)).toContain('[Unit]');
     const installed = ['usr/local/libexec/fargate-connect/lease.sh', 'usr/local/bin/ecs_connect.sh'];

@@ -22,7 +22,7 @@ describe('lease.sh', () => {
   const tick = (expiresAt: number, idleMinutes: number): ReturnType<ScriptBox['run']> => {
     box.write(
       'etc/fargate-connect/lease.conf',
-      `FC_EXPIRES_AT=${expiresAt}\nFC_IDLE_MINUTES=${idleMinutes}\n`,
+      `FC_BASTION=orders\nFC_EXPIRES_AT=${expiresAt}\nFC_IDLE_MINUTES=${idleMinutes}\n`,
     );
     return box.run(join(USERDATA, 'lease.sh'));
   };
@@ -74,7 +74,8 @@ describe('lease.sh', () => {
 
   it('warns in the last five minutes', async () => {
     await tick(NOW + 240, 30);
-    expect(box.calls.some((call) => call.includes('ends in 4 min'))).toBe(true);
+    const [, said] = box.calls.find((call) => call.startsWith('wall '))?.split('this bastion ') ?? [];
+    expect(said).toBe('ends in 4 min; extend it with: fargate-connect up --name orders --ttl 1h');
     expect(down()).toBe(false);
   });
 
