@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isIpv6 } from '../../core/cidr.ts';
-import type { Seed, SeedRule, SeedTag } from '../seed-shapes.ts';
+import type { Seed, SeedRule, SeedSubnet, SeedTag } from '../seed-shapes.ts';
 import type { Ec2State, GroupRule, RouteTable } from './ec2-state.ts';
 import type { Tags } from './tags.ts';
 
@@ -58,31 +58,43 @@ function settled(id: string, tags: readonly SeedTag[]): { id: string; tags: Tags
 const derived = (prefix: string, from: string, index = 0): string =>
   `${prefix}-${createHash('sha256').update(`${from}/${index}`).digest('hex').slice(0, 17)}`;
 
-function seedRoutes(state: Ec2State, seed: Seed, vpcId: string): void {
-  const subnets = seed.subnets.filter((subnet) => subnet.vpcId === vpcId);
-  const publicSubnets = subnets.filter((subnet) => subnet.route === 'internet-gateway');
-  const natSubnets = subnets.filter((subnet) => subnet.route === 'nat-gateway');
-  const behindNat = [...natSubnets, ...subnets.filter(({ ipv6 }) => ipv6?.nat64 === true)];
+interface Gateways {
+  readonly internet: string | undefined;
+  readonly egressOnly: string | undefined;
+  readonly nat: string | undefined;
+}
+
+/** Those that some subnet's way out leads through. */
+function seedGateways(state: Ec2State, vpcId: string, subnets: readonly SeedSubnet[]): Gateways {
   const leadsTo = (target: string): boolean => subnets.some(({ ipv6 }) => ipv6?.route === target);
-  const gatewayId =
-    publicSubnets.length > 0 || behindNat.length > 0 || leadsTo('internet-gateway')
-      ? derived('igw', vpcId)
-      : undefined;
-  if (gatewayId !== undefined) state.internetGateways.set(gatewayId, { ...settled(gatewayId, []), vpcId });
-  const egressOnlyId = leadsTo('egress-only-internet-gateway') ? derived('eigw', vpcId) : undefined;
-  if (egressOnlyId !== undefined)
-    state.egressOnlyGateways.set(egressOnlyId, { ...settled(egressOnlyId, []), vpcId });
-  const natGatewayId = behindNat.length > 0 ? derived('nat', vpcId) : undefined;
-  if (natGatewayId !== undefined) {
-    const home = publicSubnets[0] ?? behindNat[0];
-    state.natGateways.set(natGatewayId, {
-      ...settled(natGatewayId, []),
+  const behindNat = subnets.filter(({ route, ipv6 }) => route === 'nat-gateway' || ipv6?.nat64 === true);
+  const firstPublic = subnets.find(({ route }) => route === 'internet-gateway');
+  const isOpen = firstPublic !== undefined || behindNat.length > 0 || leadsTo('internet-gateway');
+  const home = firstPublic ?? behindNat[0];
+  const gateways = {
+    internet: isOpen ? derived('igw', vpcId) : undefined,
+    egressOnly: leadsTo('egress-only-internet-gateway') ? derived('eigw', vpcId) : undefined,
+    nat: behindNat.length > 0 ? derived('nat', vpcId) : undefined,
+  };
+  const { internet, egressOnly, nat } = gateways;
+  if (internet !== undefined) state.internetGateways.set(internet, { ...settled(internet, []), vpcId });
+  if (egressOnly !== undefined)
+    state.egressOnlyGateways.set(egressOnly, { ...settled(egressOnly, []), vpcId });
+  if (nat !== undefined)
+    state.natGateways.set(nat, {
+      ...settled(nat, []),
       vpcId,
       subnetId: home?.id ?? '',
       privateIp: (home?.cidr ?? '10.0.0.0').replace(/\.\d+(\/\d+)?$/, '.190'),
       publicIp: '203.0.113.7',
     });
-  }
+  return gateways;
+}
+
+/** Subnets with IPv6 have a table each; of the others those with the same way share one. */
+function seedRoutes(state: Ec2State, seed: Seed, vpcId: string): void {
+  const subnets = seed.subnets.filter((subnet) => subnet.vpcId === vpcId);
+  const { internet, egressOnly, nat } = seedGateways(state, vpcId, subnets);
   const table = (id: string, subnetIds: readonly string[], routes: Partial<RouteTable>): void => {
     state.routeTables.set(id, {
       ...settled(id, []),
@@ -98,18 +110,21 @@ function seedRoutes(state: Ec2State, seed: Seed, vpcId: string): void {
   };
   // Isolated subnets use the main table by not being associated with any, as in most real VPCs.
   table(derived('rtb', vpcId), [], { main: true });
-  const ofIpv6 = subnets.filter(({ ipv6 }) => ipv6?.route !== undefined || ipv6?.nat64 === true);
-  const others = (among: typeof subnets): readonly string[] =>
-    among.filter((subnet) => !ofIpv6.includes(subnet)).map(({ id }) => id);
-  if (publicSubnets.length > 0) table(derived('rtb', vpcId, 1), others(publicSubnets), { gatewayId });
-  if (natSubnets.length > 0) table(derived('rtb', vpcId, 2), others(natSubnets), { natGatewayId });
-  for (const { id, route, ipv6 } of ofIpv6) {
+  const isOfIpv6 = ({ ipv6 }: SeedSubnet): boolean => ipv6?.route !== undefined || ipv6?.nat64 === true;
+  const shared = (way: SeedSubnet['route'], index: number, routes: Partial<RouteTable>): void => {
+    const alike = subnets.filter(({ route }) => route === way);
+    const ids = alike.filter((subnet) => !isOfIpv6(subnet)).map(({ id }) => id);
+    if (alike.length > 0) table(derived('rtb', vpcId, index), ids, routes);
+  };
+  shared('internet-gateway', 1, { gatewayId: internet });
+  shared('nat-gateway', 2, { natGatewayId: nat });
+  for (const { id, route, ipv6 } of subnets.filter(isOfIpv6)) {
     const ipv4Route = ipv6?.only === true ? 'none' : route;
     table(derived('rtb', id), [id], {
-      gatewayId: ipv4Route === 'internet-gateway' ? gatewayId : undefined,
-      natGatewayId: ipv4Route === 'nat-gateway' ? natGatewayId : undefined,
-      ipv6GatewayId: ipv6?.route === 'egress-only-internet-gateway' ? egressOnlyId : ipv6?.route && gatewayId,
-      nat64GatewayId: ipv6?.nat64 === true ? natGatewayId : undefined,
+      gatewayId: ipv4Route === 'internet-gateway' ? internet : undefined,
+      natGatewayId: ipv4Route === 'nat-gateway' ? nat : undefined,
+      ipv6GatewayId: ipv6?.route === 'egress-only-internet-gateway' ? egressOnly : ipv6?.route && internet,
+      nat64GatewayId: ipv6?.nat64 === true ? nat : undefined,
     });
   }
 }
