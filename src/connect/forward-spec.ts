@@ -103,4 +103,7 @@ function parseHost(text: string, host: string): string {
 }
 
 const badForward = (text: string, reason: string): Error =>
-  usage('bad-forward', `cannot read ${text}: ${reason}`, { hints: FORMS, details: { value: text } });
+  usage('bad-forward', text === '' ? 'a port is missing' : `cannot read ${text}: ${reason}`, {
+    hints: FORMS,
+    details: { value: text },
+  });

@@ -35,7 +35,7 @@ export function talkLine(
         'document' in event.remote
           ? `document ${event.remote.document}`
           : `${event.remote.host}:${event.remote.port}`;
-      return `${colors.green('listening')} on ${colors.bold(local)} → ${printable(remote)} via ${event.via} ${colors.dim(printable(event.target))}`;
+      return `${colors.green('listening')} on ${colors.bold(local)} → ${printable(remote)} via ${event.via} ${colors.dim(printable(shortTarget(event.target)))}`;
     }
     case 'forward-connection':
       return debug ? colors.dim(`port ${event.localPort}: ${event.open} open`) : undefined;
@@ -45,6 +45,10 @@ export function talkLine(
     }
   }
 }
+
+/** `ecs:CLUSTER_TASK_RUNTIME` is two lines long; people know a task by the start of its id. Instances are as they are. */
+const shortTarget = (target: string): string =>
+  /^ecs:.*_([0-9a-f]{8})[0-9a-f-]*_/.exec(target)?.[1] ?? target;
 
 /** What `--quiet` still lets through. */
 export function isImportant(event: ToolEvent): boolean {

@@ -222,8 +222,13 @@ describe('-L', () => {
     expect(parseForward(text)).toEqual(spec);
   });
 
+  test('of nothing says what is missing', () => {
+    expect(() => parseForward('')).toThrowError(
+      expect.objectContaining({ code: 'bad-forward', message: 'a port is missing' }),
+    );
+  });
+
   test.each([
-    '',
     '80',
     'a:80',
     '1:',

@@ -65,6 +65,15 @@ describe('into a log', () => {
     expect(terminal.stdout.text).toBe('');
   });
 
+  it('names a task by the start of its id', () => {
+    const { report, terminal } = reporter();
+    const id = '3c4d5e6f708192a3b4c5d6e7f8091a2b';
+    const route = { via: 'task', target: `ecs:my_demo_${id}_${id}-2531612879` } as const;
+    const ends = { local: { host: '127.0.0.1', port: 8080 }, remote: { host: 'localhost', port: 80 } };
+    report({ type: 'forward-ready', ...ends, ...route });
+    expect(terminal.stderr.text).toBe('listening on 127.0.0.1:8080 → localhost:80 via task 3c4d5e6f\n');
+  });
+
   it('gives a sign of life in a long step and stops when it ends', async () => {
     const { report, terminal, clock } = reporter();
     report({ type: 'step-started', step: 'boot', title: 'wait for the agent' });
