@@ -16,6 +16,8 @@ import { protocolOf, type WireAnswer, type WireProtocol } from './wire/protocol.
 
 /** Bytes of a request body; AWS's own limits are of this order. */
 const MAX_BODY_BYTES = 1024 * 1024;
+/** An idle connection is kept that long. */
+const KEEP_ALIVE_MS = 120_000;
 
 /** Who takes the data channels. */
 export interface UpgradeHandler {
@@ -50,6 +52,8 @@ export async function startHttpFront(deps: FrontDeps, port: number): Promise<Htt
   });
   server.requestTimeout = deps.requestDeadlineMs;
   server.headersTimeout = deps.requestDeadlineMs;
+  // Node's 5 s are soon over on a busy machine, and a connection that ends under a request is a fault that nobody asked for.
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.on('upgrade', (request, socket, head) => deps.gateway.handleUpgrade(request, socket, head));
   await listen(server, port);
   return {
