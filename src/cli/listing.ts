@@ -50,9 +50,9 @@ export async function listing(kind: LsOptions['kind'], context: CommandContext):
           text('status'),
           number('running'),
           number('desired'),
-          number('pending'),
+          { ...number('pending'), spare: 1 },
           yesNo('execEnabled', 'exec'),
-          text('launchType', 'launch type'),
+          { ...text('launchType', 'launch type'), spare: 2 },
         ],
         records: await services(await account.ecs(), context),
       };
@@ -60,13 +60,13 @@ export async function listing(kind: LsOptions['kind'], context: CommandContext):
       return {
         columns: [
           text('id'),
-          text('service'),
+          { ...text('service'), shrink: true },
           text('status'),
-          text('health'),
+          { ...text('health'), spare: 1 },
           yesNo('execReady', 'exec ready'),
-          age('startedAt', 'age', now),
-          text('privateIp', 'address'),
-          text('taskDefinition', 'task definition'),
+          { ...age('startedAt', 'age', now), spare: 2 },
+          { ...text('privateIp', 'address'), spare: 3 },
+          { ...text('taskDefinition', 'task definition'), spare: 4 },
         ],
         records: await tasks(await account.ecs(), context),
       };
@@ -86,13 +86,14 @@ export async function listing(kind: LsOptions['kind'], context: CommandContext):
     case 'databases':
       return {
         columns: [
-          text('id'),
-          text('engine'),
-          text('status'),
-          { ...text('host'), shrink: true },
+          { ...text('id'), shrink: true },
+          { ...text('engine'), spare: 4 },
+          { ...text('status'), spare: 2 },
+          // What it is looked up for: never shortened.
+          text('host'),
           number('port'),
-          text('databaseName', 'database'),
-          yesNo('iamAuthentication', 'iam'),
+          { ...text('databaseName', 'database'), spare: 1 },
+          { ...yesNo('iamAuthentication', 'iam'), spare: 3 },
         ],
         records: (await (await account.databases()).databases()).map(databaseRecord),
       };

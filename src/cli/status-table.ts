@@ -8,8 +8,6 @@ import type { CommandContext } from './context.ts';
 
 interface StatusColumn extends Column {
   readonly cell: (row: BastionStatus, now: number) => Cell;
-  /** Left out on narrow terminals, the highest first; absent = always there. */
-  readonly spare?: number;
 }
 
 const COLUMNS: readonly StatusColumn[] = [
@@ -70,39 +68,10 @@ export function writeTable(
   const { terminal, settings, clock } = context;
   const width = terminal.stdoutIsTty ? terminal.size().columns : undefined;
   const now = clock.now();
-  const wanted = COLUMNS.filter((column) => allRegions || column.title !== 'region');
-  const columns = width === undefined ? wanted : fitting(wanted, rows, now, width);
+  const columns = COLUMNS.filter((column) => allRegions || column.title !== 'region');
   const cells = rows.map((row) => columns.map((column) => column.cell(row, now)));
   terminal.stdout.write(renderTable(columns, cells, { color: settings.color, width }));
   for (const row of rows) adviseOn(row, rows, allRegions, context);
-}
-
-/** A column that gives way keeps that many characters. */
-const NARROWEST = 6;
-
-/** Without those that can be spared, until what is left fits when all that may shrink has shrunk. */
-function fitting(
-  columns: readonly StatusColumn[],
-  rows: readonly BastionStatus[],
-  now: number,
-  width: number,
-): readonly StatusColumn[] {
-  const textOf = (cell: Cell): string => (typeof cell === 'object' ? cell.text : String(cell ?? '-'));
-  const needs = columns.map((column) => {
-    const natural = Math.max(column.title.length, ...rows.map((row) => textOf(column.cell(row, now)).length));
-    return column.shrink === true ? Math.min(natural, NARROWEST) : natural;
-  });
-  const total = needs.reduce((sum, need) => sum + need + 2, -2);
-  const [spare] = columns
-    .filter((column) => column.spare !== undefined)
-    .sort((a, b) => (b.spare ?? 0) - (a.spare ?? 0));
-  if (total <= width || spare === undefined) return columns;
-  return fitting(
-    columns.filter((column) => column !== spare),
-    rows,
-    now,
-    width,
-  );
 }
 
 function adviseOn(

@@ -6,6 +6,8 @@ export interface Column {
   readonly align?: 'left' | 'right';
   /** Gives way when the table is wider than the terminal; without any such column the widest ones do. */
   readonly shrink?: boolean;
+  /** Left out where the table does not fit otherwise, the highest first; absent = always there. */
+  readonly spare?: number;
 }
 
 export type Cell = string | number | undefined | { readonly text: string; readonly tone: Tone };
@@ -26,14 +28,18 @@ export function renderTable(
   options: TableOptions,
 ): string {
   const colors = createColors(options.color);
-  const heads: readonly Column[] = columns.map((column) =>
+  const all: readonly Column[] = columns.map((column) =>
     typeof column === 'string' ? { title: column } : column,
   );
-  const texts = rows.map((row) => heads.map((_, index) => textOf(row[index])));
-  const natural = heads.map((head, index) =>
-    Math.max(head.title.length, ...texts.map((row) => Array.from(row[index] ?? '').length)),
+  const kept = withoutSpare(all, rows, options.width);
+  const heads = kept.map(({ head }) => head);
+  const cells = rows.map((row) => kept.map(({ index }) => row[index]));
+  const texts = cells.map((row) => row.map(textOf));
+  const widths = fit(
+    heads,
+    kept.map(({ natural }) => natural),
+    options.width,
   );
-  const widths = fit(heads, natural, options.width);
   const line = (cells: readonly string[], tones: readonly (Tone | undefined)[], title: boolean): string =>
     cells
       .map((cell, index) => {
@@ -53,7 +59,7 @@ export function renderTable(
     ...texts.map((row, at) =>
       line(
         row,
-        heads.map((_, index) => toneOf(rows[at]?.[index])),
+        heads.map((_, index) => toneOf(cells[at]?.[index])),
         false,
       ),
     ),
@@ -68,6 +74,36 @@ function textOf(cell: Cell): string {
 }
 
 const toneOf = (cell: Cell): Tone | undefined => (typeof cell === 'object' ? cell.tone : undefined);
+
+interface Kept {
+  readonly head: Column;
+  /** Of the row. */
+  readonly index: number;
+  readonly natural: number;
+}
+
+/** Columns until what is left fits when all that may shrink has shrunk. */
+function withoutSpare(
+  columns: readonly Column[],
+  rows: readonly (readonly Cell[])[],
+  width = Number.POSITIVE_INFINITY,
+): readonly Kept[] {
+  let kept: readonly Kept[] = columns.map((head, index) => ({
+    head,
+    index,
+    natural: Math.max(head.title.length, ...rows.map((row) => Array.from(textOf(row[index])).length)),
+  }));
+  const least = ({ head, natural }: Kept): number =>
+    head.shrink === true ? Math.min(natural, NARROWEST) : natural;
+  while (kept.reduce((sum, each) => sum + least(each) + GAP.length, -GAP.length) > width) {
+    const [spare] = kept
+      .filter(({ head }) => head.spare !== undefined)
+      .sort((a, b) => (b.head.spare ?? 0) - (a.head.spare ?? 0));
+    if (spare === undefined) break;
+    kept = kept.filter((each) => each !== spare);
+  }
+  return kept;
+}
 
 /** Takes single characters from the widest column that may give way until the table fits, or nothing more can. */
 function fit(

@@ -30,6 +30,15 @@ describe('renderTable', () => {
     expect(table).toBe('ARN                     STATUS\narn:aws:ecs:eu-west-1…  ACTIVE\n');
   });
 
+  it('leaves out what can be spared, the highest first, before anything that matters is cut', () => {
+    const columns = ['id', { title: 'engine', spare: 2 }, 'host', { title: 'iam', spare: 1 }];
+    const rows = [['orders-db', { text: 'postgres', tone: 'good' as const }, 'orders-db.example', 'yes']];
+    const at = (width: number): string => renderTable(columns, rows, { color: false, width });
+    expect(at(43)).toContain('orders-db  postgres  orders-db.example  yes\n');
+    expect(at(42)).toContain('orders-db  orders-db.example  yes\n');
+    expect(at(32)).toContain('orders-db  orders-db.example\n');
+  });
+
   it('stays as wide as it must when nothing can give way any more', () => {
     const table = renderTable(['aaaaaa', 'bbbbbb'], [['123456', '654321']], { color: false, width: 3 });
     expect(table.split('\n')[1]).toBe('123456  654321');

@@ -71,6 +71,13 @@ it.each(Object.entries(FIELDS))('ls %s --json has the documented fields', async 
   for (const record of records) expect(Object.keys(record)).toEqual(fields);
 });
 
+it('ls databases on a terminal of 80 columns shows each host whole', async () => {
+  const tty = { stdout: true, columns: 80 };
+  const { stdout } = await cli(['ls', 'databases', '--no-color'], { env: sandbox().env, tty });
+  expect(stdout).toContain(' orders-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com ');
+  for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
+});
+
 it.each(['ls services', 'ls tasks', 'up --dry-run', 'connect'])(
   '%s in a cluster that does not exist names the nearest one',
   async (command) => {
