@@ -60,7 +60,7 @@ export async function listing(kind: LsOptions['kind'], context: CommandContext):
       return {
         columns: [
           text('id'),
-          { ...text('service'), shrink: true },
+          text('service'),
           text('status'),
           { ...text('health'), spare: 1 },
           yesNo('execReady', 'exec ready'),

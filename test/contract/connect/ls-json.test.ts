@@ -71,10 +71,14 @@ it.each(Object.entries(FIELDS))('ls %s --json has the documented fields', async 
   for (const record of records) expect(Object.keys(record)).toEqual(fields);
 });
 
-it('ls databases on a terminal of 80 columns shows each host whole', async () => {
+it.each([
+  ['databases', / orders-db\.c1x2y3z4abcd\.eu-west-1\.rds\.amazonaws\.com /],
+  ['tasks', /^3c4d5e6f708192a3b4c5d6e7f8091a2b {2}billing-worker /m],
+])('ls %s on a terminal of 80 columns shows whole what it is looked up for', async (kind, whole) => {
   const tty = { stdout: true, columns: 80 };
-  const { stdout } = await cli(['ls', 'databases', '--no-color'], { env: sandbox().env, tty });
-  expect(stdout).toContain(' orders-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com ');
+  const args = ['ls', kind, '--cluster', 'demo', '--no-color'];
+  const { stdout } = await cli(args, { env: sandbox().env, tty });
+  expect(stdout).toMatch(whole);
   for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
 });
 
