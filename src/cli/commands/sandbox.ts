@@ -29,8 +29,8 @@ export function sandboxCommand(invoke: Invoke, run: Run<SandboxCommandOptions> =
 Prints the environment that points AWS clients at the sandbox; with --json, one line {"endpoint":…,"env":{…}}.
 
 Examples:
-  $ fargate-connect sandbox --port 4566 > sandbox.env &
-  $ source sandbox.env
+  $ fargate-connect sandbox > sandbox.env
+  $ source sandbox.env                           in another shell, then:
   $ fargate-connect ls services --cluster demo`,
     )
     .action(
