@@ -15,6 +15,7 @@ import type { ForwardRemote } from '../core/events.ts';
 import type { BastionKeeper, BastionRoute } from './bastion-keeper.ts';
 import type { CommandContext } from './context.ts';
 import { channelDeps, pluginCall, resolveOptions, wantedOf } from './session-setup.ts';
+import { keepYoungGenerationSmall } from './young-generation.ts';
 
 /** What carries a forward, and how it was chosen. */
 export interface RouteOptions {
@@ -41,6 +42,7 @@ export async function runForwards(
 ): Promise<number> {
   for (const spec of specs) warnIfOpen(spec, context);
   if (context.settings.transport === 'plugin') return runPluginForwards(specs, options, context);
+  keepYoungGenerationSmall();
   const listeners: LocalListener[] = [];
   context.scope.add(async () => {
     await Promise.all(listeners.map((listener) => listener.close()));
