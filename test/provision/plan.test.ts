@@ -8,7 +8,7 @@ import { planDown } from '../../src/provision/plan-down.ts';
 import { planUp } from '../../src/provision/plan-up.ts';
 import type { SecurityGroup } from '../../src/provision/ports/network.ts';
 import type { BastionSpec } from '../../src/provision/spec.ts';
-import { EMPTY as empty, NOW, sampleInstance, sampleSpec, TRUST } from './sample-spec.ts';
+import { EMPTY as empty, NOW, ORDERS_DB, sampleInstance, sampleSpec, TRUST } from './sample-spec.ts';
 
 const names = { ...iamNames('default', 'eu-west-1', USUAL_IAM), common: commonName('default') };
 const tags = sampleSpec().tags;
@@ -288,14 +288,7 @@ describe('the plan of up', () => {
         extends: true,
         expiresAt: NOW + 10 * 3_600_000,
         databases: [
-          {
-            id: 'orders-db',
-            host: 'orders-db.internal',
-            port: 5432,
-            groupId: 'sg-db',
-            admit: false,
-            ingress: [],
-          },
+          { ...ORDERS_DB, ingress: [] },
           {
             id: 'billing-db',
             host: 'billing-db.internal',

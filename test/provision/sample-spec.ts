@@ -3,7 +3,7 @@ import type { Inventory } from '../../src/provision/inventory.ts';
 import { resourceTags } from '../../src/provision/names.ts';
 import type { Instance } from '../../src/provision/ports/ec2.ts';
 import type { GroupRule } from '../../src/provision/ports/network.ts';
-import type { BastionSpec } from '../../src/provision/spec.ts';
+import type { BastionSpec, DatabaseAccess } from '../../src/provision/spec.ts';
 
 export const NOW = Date.parse('2026-11-21T10:00:00Z');
 export const OWNER = 'arn:aws:iam::111122223333:user/ada';
@@ -32,6 +32,14 @@ export const EMPTY: Inventory = {
 };
 
 const ADMITS_VPC: GroupRule = { protocol: 'tcp', fromPort: 5432, toPort: 5432, cidr: '10.0.0.0/16' };
+export const ORDERS_DB: DatabaseAccess = {
+  id: 'orders-db',
+  host: 'orders-db.internal',
+  port: 5432,
+  groupId: 'sg-db',
+  admit: false,
+  ingress: [ADMITS_VPC],
+};
 
 /** Trust policy of a role for EC2. */
 export const TRUST = JSON.stringify({
@@ -80,16 +88,7 @@ export function sampleSpec(change: Partial<BastionSpec> = {}): BastionSpec {
       { id: 'ami-x86', architecture: 'x86_64', rootDevice: '/dev/xvda', volumeGiB: 8 },
     ],
     market: 'spot',
-    databases: [
-      {
-        id: 'orders-db',
-        host: 'orders-db.internal',
-        port: 5432,
-        groupId: 'sg-db',
-        admit: false,
-        ingress: [ADMITS_VPC],
-      },
-    ],
+    databases: [ORDERS_DB],
     egressPorts: [],
     vpcCidrs: ['10.0.0.0/16'],
     clientGroups: [],
