@@ -169,16 +169,20 @@ function tell(kind: PolicyKindName, { arn, findings, notAsked }: Checked, contex
   terminal.stdout.write(`${kind}: ${held}${left}\n`);
 }
 
+/** `task/demo/*` of an ARN: partition, service, region and account are the same in nearly all rows, and `--json` has them. */
+const withoutPlace = (text: string): string =>
+  text.startsWith('arn:') ? text.split(':').slice(5).join(':') : text;
+
 const COLUMNS: readonly (Column & { readonly cell: (row: Row) => string })[] = [
   { title: 'statement', cell: ({ statement }) => statement },
   { title: 'action', cell: ({ action }) => action },
-  { title: 'resources', shrink: true, cell: ({ resources }) => resources.join(' ') },
+  { title: 'resources', shrink: true, cell: ({ resources }) => resources.map(withoutPlace).join(' ') },
   {
     title: 'when',
     shrink: true,
     cell: ({ when }) =>
       Object.entries(when)
-        .map(([key, values]) => `${key}=${values.join()}`)
+        .map(([key, values]) => `${key}=${values.map(withoutPlace).join()}`)
         .join(' '),
   },
   {
@@ -216,7 +220,7 @@ function missing(arn: string, wrong: readonly Finding[], { printedBy }: PolicyCh
     return found.length === 0 ? [] : [sentence(namesOf(found))];
   });
   const unknown = [...new Set(wrong.flatMap(({ missingContext }) => missingContext))];
-  return access('grants-missing', `${arn.split(':').slice(5).join(':')} ${sentences.join('; ')}`, {
+  return access('grants-missing', `${withoutPlace(arn)} ${sentences.join('; ')}`, {
     hints: [
       `${printedBy}   # prints what it should have`,
       ...(unknown.length === 0

@@ -95,6 +95,15 @@ describe.each(kinds)('%s', (kind) => {
   });
 });
 
+it('shows people resources without account and region, and programs all of them', async () => {
+  const nobody = user([]);
+  const { stdout } = await check('exec', flagsOf('exec'), nobody);
+  expect(stdout).toMatch(/ecs:DescribeTasks +task\/sealed\/\* /);
+  expect(stdout).not.toContain('arn:aws:ecs');
+  const all = await check('exec', [...flagsOf('exec'), '--json'], nobody);
+  expect(all.stdout).toContain(`"arn:aws:ecs:${REGION}:${ACCOUNT}:task/sealed/*"`);
+});
+
 describe('whoever it is', () => {
   const exec = provedDocument('exec');
   const flags = flagsOf('exec');
