@@ -16,7 +16,7 @@ import { architecturesOf, checkTypes, DEFAULT_TYPES } from '../provision/pool.ts
 import type { Ec2Port } from '../provision/ports/ec2.ts';
 import type { Identity } from '../provision/ports/iam.ts';
 import type { Vpc } from '../provision/ports/network.ts';
-import { checkTrust } from '../provision/role-trust.ts';
+import { requireEc2Trust } from '../provision/ec2-trust.ts';
 import type { BastionSpec, BoundarySpec, RoleSpec } from '../provision/spec.ts';
 import { renderUserData, USER_DATA_FILES, type UserDataParameters } from '../provision/user-data.ts';
 import { gatherReach } from './bastion-reach.ts';
@@ -317,7 +317,7 @@ async function roleOf(
         details: { role: options.role },
       });
     }
-    checkTrust(profile.roleNames[0] ?? profile.name, profile.trust, [
+    requireEc2Trust(profile.roleNames[0] ?? profile.name, profile.trust, [
       'fargate-connect policy bastion-trust   # what an administrator must let the role trust',
     ]);
     return { kind: 'given', profileArn: profile.arn, profileName: profile.name };

@@ -11,7 +11,7 @@ import { admissionOf, reachWarnings } from './reach.ts';
 import { canonicalJson } from './policy-documents.ts';
 import type { Instance, LaunchTemplate } from './ports/ec2.ts';
 import type { SecurityGroup } from './ports/network.ts';
-import { checkTrust } from './role-trust.ts';
+import { requireEc2Trust } from './ec2-trust.ts';
 import type { BastionSpec } from './spec.ts';
 
 /** What `up` has to do, decided from what exists and what is wanted. Pure. */
@@ -81,7 +81,7 @@ function refuseTaken(steps: readonly PlanStep[], inventory: Inventory, spec: Bas
 /** Somebody changed whom our role trusts; operators may not change it back. */
 function refuseUntrusted({ role }: Inventory, spec: BastionSpec): void {
   if (spec.role.kind === 'given' || role === undefined) return;
-  checkTrust(role.name, role.trust, [
+  requireEc2Trust(role.name, role.trust, [
     `fargate-connect down --name ${spec.name}   # then up makes it anew`,
     'fargate-connect policy bastion-trust   # or what an administrator must let it trust',
   ]);

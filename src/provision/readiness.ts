@@ -6,7 +6,7 @@ import { standing } from './inventory.ts';
 import { TAG } from './names.ts';
 import type { Ec2Port, Instance } from './ports/ec2.ts';
 import type { NodesPort } from './ports/nodes.ts';
-import { roleUntrusted } from './role-trust.ts';
+import { roleUntrusted } from './ec2-trust.ts';
 
 /** From "launched" to "a session can start", or the reason why not. */
 

@@ -14,7 +14,7 @@ const WANTED = JSON.stringify({
  * Throws `role-untrusted` when the trust policy does not let EC2 assume the role. What may work passes: conditions are
  * left to EC2. `trust` is JSON as IAM holds it; undefined passes.
  */
-export function checkTrust(role: string, trust: string | undefined, remedies: readonly string[]): void {
+export function requireEc2Trust(role: string, trust: string | undefined, remedies: readonly string[]): void {
   if (trust === undefined) return;
   const mayWork = trustFindings(WANTED, trust).some(
     ({ verdict, missingContext }) => verdict === 'allowed' || missingContext.length > 0,

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
-import { checkTrust } from '../../src/provision/role-trust.ts';
+import { requireEc2Trust } from '../../src/provision/ec2-trust.ts';
 import { shippedDocument } from '../contract/provision/grants.ts';
 
 const check = (...Statement: readonly unknown[]): void =>
-  checkTrust('ops-bastion', JSON.stringify({ Version: '2012-10-17', Statement }), ['a remedy']);
+  requireEc2Trust('ops-bastion', JSON.stringify({ Version: '2012-10-17', Statement }), ['a remedy']);
 const EC2 = { Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' };
 
 describe('a role that EC2 may assume', () => {
@@ -21,7 +21,7 @@ describe('a role that EC2 may assume', () => {
 
   it('one statement is enough, alone or among others', () => {
     expect(() => check({ ...EC2, Principal: { AWS: 'arn:aws:iam::1:root' } }, EC2)).not.toThrow();
-    expect(() => checkTrust('r', JSON.stringify({ Statement: EC2 }), [])).not.toThrow();
+    expect(() => requireEc2Trust('r', JSON.stringify({ Statement: EC2 }), [])).not.toThrow();
   });
 });
 
