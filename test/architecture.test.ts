@@ -8,10 +8,11 @@ const SRC = join(ROOT, 'src');
 /** Who may import whom, statically (docs/architecture.md). A value is a folder or a single module without its ending. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   main: ['cli', 'config', 'ui', 'core', 'aws'],
-  cli: ['provision', 'connect', 'config', 'ui', 'aws', 'doctor', 'core'],
+  cli: ['app', 'provision', 'connect', 'diagnose', 'config', 'ui', 'aws', 'core'],
+  app: ['cli', 'provision', 'connect', 'diagnose', 'config', 'ui', 'aws', 'core'],
   provision: ['core'],
   connect: ['core', 'protocol'],
-  doctor: ['core', 'connect/ports', 'provision/ports'],
+  diagnose: ['core', 'connect/ports', 'provision/ports'],
   ui: ['core', 'connect/ports'],
   config: ['core'],
   aws: ['core', 'provision/ports', 'connect/ports'],
@@ -135,7 +136,7 @@ describe('purity', () => {
   it('takes clock and randomness from outside in business code', () => {
     expect(
       offenders(
-        ['provision', 'connect', 'doctor', 'config', 'core'],
+        ['provision', 'connect', 'diagnose', 'config', 'core'],
         /\b(Date\.now\(|Math\.random\(|new Date\(\))/,
         ['core/clock'],
       ),
@@ -146,7 +147,7 @@ describe('purity', () => {
     expect(offenders(everywhere, /\bprocess\.exit\(/, ['main'])).toEqual([]);
     expect(
       offenders(
-        ['cli', 'provision', 'connect', 'doctor', 'aws', 'core', 'protocol', 'config'],
+        ['cli', 'app', 'provision', 'connect', 'diagnose', 'aws', 'core', 'protocol', 'config'],
         /\bprocess\.env\b/,
       ),
     ).toEqual([]);

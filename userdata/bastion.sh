@@ -1,6 +1,6 @@
 #!/bin/bash
 # What a bastion runs once, as root, at its first boot (Amazon Linux 2023, arm64 and x86_64).
-# src/provision/user-data.ts fills in the parameters and the embedded files; what it fills in is quoted for the shell.
+# src/provision/bastion/user-data.ts fills in the parameters and the embedded files; what it fills in is quoted for the shell.
 # Verdict on the console, which `up` reads: "fargate-connect: ready" or "fargate-connect: FAILED <reason>".
 set -Eeuo pipefail
 umask 022

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 
 import type { CommandContext } from './context.ts';
-import type { IamNaming } from '../provision/iam-names.ts';
+import type { IamNaming } from '../provision/roles/iam-names.ts';
 
 /** Where an organisation wants the roles that we make. Commands that read or write them take the same two flags. */
 export interface IamFlags {
@@ -27,7 +27,7 @@ export const iamFlagsOf = ({ iamPath, iamPrefix }: IamFlags): IamFlags => ({
 
 /** As typed, else as configured, else the usual ones. Throws `iam-path`, `iam-prefix`. */
 export async function iamNaming(flags: IamFlags, { settings }: CommandContext): Promise<IamNaming> {
-  const { checkIamNaming, USUAL_IAM } = await import('../provision/iam-names.ts');
+  const { checkIamNaming, USUAL_IAM } = await import('../provision/roles/iam-names.ts');
   return checkIamNaming({
     path: flags.iamPath ?? settings.iamPath ?? USUAL_IAM.path,
     prefix: flags.iamPrefix ?? settings.iamPrefix ?? USUAL_IAM.prefix,

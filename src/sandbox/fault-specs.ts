@@ -2,7 +2,7 @@ import { usage } from '../core/errors.ts';
 import type { ApiFault, ApiFaultKind } from './api-faults.ts';
 import { GATEWAY_FAULT_NAMES, isGatewayFault, parseGatewayFaults } from './gateway/faults.ts';
 import type { BootFault } from './machines/stand-ins/package-tools.ts';
-import type { PoolPattern } from './services/ec2-market.ts';
+import type { PoolPattern } from './services/ec2/ec2-market.ts';
 
 /** `--fault` specs of every part of the sandbox. */
 

@@ -11,7 +11,7 @@ import { startHttpFront } from './http-front.ts';
 import { AccessKeys } from './iam/access-keys.ts';
 import type { BootFault } from './machines/stand-ins/package-tools.ts';
 import { ResourceIds, seededRandomBytes, systemRandomBytes } from './random.ts';
-import type { Ec2Market } from './services/ec2-market.ts';
+import type { Ec2Market } from './services/ec2/ec2-market.ts';
 import { defaultTiming } from './timing.ts';
 import { defaultSeed } from './world/seed.ts';
 import type { LogStore } from './world/log-store.ts';

@@ -4,25 +4,25 @@ import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { EscapeKeys } from '../../src/connect/escape-keys.ts';
+import { EscapeKeys } from '../../src/connect/session/escape-keys.ts';
 import {
   Base64Lines,
   EXEC_ACKNOWLEDGEMENT,
   ExecOutputReader,
   execScript,
   NewlineRestorer,
-} from '../../src/connect/exec-script.ts';
+} from '../../src/connect/session/exec-script.ts';
 import {
   hostPort,
   isLoopback,
   parseForward,
   parseListener,
   parseTarget,
-} from '../../src/connect/forward-spec.ts';
-import { candidateHints } from '../../src/connect/candidate-hints.ts';
+} from '../../src/connect/forward/forward-spec.ts';
+import { candidateHints } from '../../src/connect/target/candidate-hints.ts';
 import { nearest } from '../../src/core/nearest.ts';
-import { shellCommand } from '../../src/connect/shell-command.ts';
-import { quoteWord, quoteWords } from '../../src/connect/shell-words.ts';
+import { shellCommand } from '../../src/connect/session/shell-command.ts';
+import { quoteWord, quoteWords } from '../../src/connect/session/shell-words.ts';
 import { splitCommand } from '../../src/sandbox/machines/split-command.ts';
 
 const run = promisify(execFile);

@@ -1,9 +1,9 @@
-import { USUAL_IAM } from '../../src/provision/iam-names.ts';
-import type { Inventory } from '../../src/provision/inventory.ts';
-import { resourceTags } from '../../src/provision/names.ts';
+import { USUAL_IAM } from '../../src/provision/roles/iam-names.ts';
+import type { Inventory } from '../../src/provision/bastion/inventory.ts';
+import { resourceTags } from '../../src/provision/bastion/names.ts';
 import type { Instance } from '../../src/provision/ports/ec2.ts';
 import type { GroupRule } from '../../src/provision/ports/network.ts';
-import type { BastionSpec, DatabaseAccess } from '../../src/provision/spec.ts';
+import type { BastionSpec, DatabaseAccess } from '../../src/provision/plan/spec.ts';
 
 export const NOW = Date.parse('2026-11-21T10:00:00Z');
 export const OWNER = 'arn:aws:iam::111122223333:user/ada';

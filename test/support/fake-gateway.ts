@@ -1,7 +1,11 @@
 import { transport } from '../../src/core/errors.ts';
 import type { ToolEvent } from '../../src/core/events.ts';
-import type { ChannelDeps } from '../../src/connect/channel-deps.ts';
-import type { MessageSocket, MessageSocketEvents, OpenSocket } from '../../src/connect/message-socket.ts';
+import type { ChannelDeps } from '../../src/connect/channel/channel-deps.ts';
+import type {
+  MessageSocket,
+  MessageSocketEvents,
+  OpenSocket,
+} from '../../src/connect/channel/message-socket.ts';
 import type { SessionStart } from '../../src/connect/ports.ts';
 import { type AgentHandshake, DataChannel, type DataChannelEvent } from '../../src/protocol/data-channel.ts';
 import { encodeChannelClosed } from '../../src/protocol/channel-closed.ts';

@@ -3,7 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { renderUserData, USER_DATA_FILES, type UserDataParameters } from '../../src/provision/user-data.ts';
+import {
+  renderUserData,
+  USER_DATA_FILES,
+  type UserDataParameters,
+} from '../../src/provision/bastion/user-data.ts';
 import { checkSyntax, onPath, ScriptBox, USERDATA } from './scripts.ts';
 
 const AGENT_LOG = 'var/log/amazon/ssm/amazon-ssm-agent.log';

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 
-import type { ForwardSpec } from '../../connect/forward-spec.ts';
+import type { ForwardSpec } from '../../connect/forward/forward-spec.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 
@@ -24,7 +24,10 @@ Examples:
 
 /** Resolves with the exit status of what was picked. */
 async function runConnect(_options: ConnectOptions, context: CommandContext): Promise<number> {
-  const [{ pick }, { wantedOf }] = await Promise.all([import('../pick.ts'), import('../session-setup.ts')]);
+  const [{ pick }, { wantedOf }] = await Promise.all([
+    import('../../app/listing/pick.ts'),
+    import('../../app/session/session-setup.ts'),
+  ]);
   const picked = await pick(context, wantedOf(context, undefined));
   const wanted = {
     cluster: picked.cluster,
@@ -34,11 +37,11 @@ async function runConnect(_options: ConnectOptions, context: CommandContext): Pr
   };
   switch (picked.action) {
     case 'shell': {
-      const { openContainer } = await import('../container-session.ts');
+      const { openContainer } = await import('../../app/session/container-session.ts');
       return openContainer(wanted, { command: [], stdin: true }, context);
     }
     case 'forward': {
-      const { parseForward } = await import('../../connect/forward-spec.ts');
+      const { parseForward } = await import('../../connect/forward/forward-spec.ts');
       const answer = await context.prompter.text({
         message: 'port of the task (or local:port, local:host:port)',
         flag: '-L',
@@ -75,7 +78,7 @@ async function forwardThrough(
   wanted: { readonly cluster: string; readonly task: string; readonly container: string },
   specs: readonly ForwardSpec[],
 ): Promise<number> {
-  const { runForwards } = await import('../forwards.ts');
+  const { runForwards } = await import('../../app/forward/forwards.ts');
   const settings = { ...context.settings, ...wanted };
   return runForwards(
     specs,

@@ -26,8 +26,8 @@ Examples:
 async function runDemo(_options: DemoOptions, context: CommandContext): Promise<void> {
   const [{ startSandbox }, { TOUR_DATABASE, guidedTour, scriptedTour }, { createStage }] = await Promise.all([
     import('../../sandbox/sandbox.ts'),
-    import('../demo-tour.ts'),
-    import('../demo-stage.ts'),
+    import('../demo/demo-tour.ts'),
+    import('../demo/demo-stage.ts'),
   ]);
   // An empty folder of its own: a project file or a personal config must not point the tour at real names.
   const folder = await mkdtemp(join(tmpdir(), 'fargate-connect-demo-'));

@@ -1,10 +1,10 @@
 import { Command } from 'commander';
 import { interrupted, ToolError } from '../../core/errors.ts';
-import type { Inventory, InventoryScope } from '../../provision/inventory.ts';
+import type { Inventory, InventoryScope } from '../../provision/bastion/inventory.ts';
 import type { Ec2Port } from '../../provision/ports/ec2.ts';
 import type { Identity } from '../../provision/ports/iam.ts';
-import type { TeardownResult } from '../../provision/teardown.ts';
-import type { IamNaming } from '../../provision/iam-names.ts';
+import type { TeardownResult } from '../../provision/teardown/teardown.ts';
+import type { IamNaming } from '../../provision/roles/iam-names.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { addIamFlags, type IamFlags, iamFlagsOf, iamNaming } from '../iam-flags.ts';
@@ -57,8 +57,8 @@ interface Target {
 
 async function runDown(options: DownOptions, context: CommandContext): Promise<void> {
   const [{ readInventory, isEmpty }, { checkBastionName }] = await Promise.all([
-    import('../../provision/inventory.ts'),
-    import('../../provision/names.ts'),
+    import('../../provision/bastion/inventory.ts'),
+    import('../../provision/bastion/names.ts'),
   ]);
   const account = await context.account();
   const [ec2, iam, identityPort] = await Promise.all([account.ec2(), account.iam(), account.identity()]);
@@ -92,7 +92,7 @@ async function runDown(options: DownOptions, context: CommandContext): Promise<v
 
 /** Who takes everything down must not overlook what has another name and costs money. */
 async function tellOfOthers(ec2: Ec2Port, { report }: CommandContext): Promise<void> {
-  const { findBastions } = await import('../../provision/inventory.ts');
+  const { findBastions } = await import('../../provision/bastion/inventory.ts');
   const names = [...new Set((await findBastions(ec2, {})).map((bastion) => bastion.name))].sort();
   if (names.length === 0) return;
   report({
@@ -106,7 +106,7 @@ async function tellOfOthers(ec2: Ec2Port, { report }: CommandContext): Promise<v
 
 /** Strict: with a listing that is denied, something could stay unseen. */
 async function allNames(naming: IamNaming, context: CommandContext): Promise<readonly string[]> {
-  const { findNames } = await import('../../provision/inventory.ts');
+  const { findNames } = await import('../../provision/bastion/inventory.ts');
   const account = await context.account();
   const [ec2, iam] = await Promise.all([account.ec2(), account.iam()]);
   return findNames({ ec2, iam }, account.region, naming);
@@ -120,10 +120,10 @@ async function agree(
   context: CommandContext,
 ): Promise<void> {
   const [{ refuseIfInUse }, { planDown }, { describePlan }, { talkWidth }] = await Promise.all([
-    import('../../provision/teardown.ts'),
-    import('../../provision/plan-down.ts'),
-    import('../../provision/plan-text.ts'),
-    import('../up-text.ts'),
+    import('../../provision/teardown/teardown.ts'),
+    import('../../provision/plan/plan-down.ts'),
+    import('../../provision/plan/plan-text.ts'),
+    import('../render/up-text.ts'),
   ]);
   if (!options.force) {
     const ssm = await (await context.account()).ssm();
@@ -148,7 +148,7 @@ async function deleteAll(
   full: readonly Target[],
   context: CommandContext,
 ): Promise<void> {
-  const { tearDown } = await import('../../provision/teardown.ts');
+  const { tearDown } = await import('../../provision/teardown/teardown.ts');
   const account = await context.account();
   const [ec2, iam] = await Promise.all([account.ec2(), account.iam()]);
   const { clock, report, signal } = context;

@@ -68,13 +68,13 @@ function splitAtDashes(
 /** Resolves with the command's own exit status; without a command with 0 when the shell has ended. */
 async function runExec(options: ExecOptions, context: CommandContext): Promise<number> {
   const [{ openContainer }, { serviceNeeded, wantedOf }] = await Promise.all([
-    import('../container-session.ts'),
-    import('../session-setup.ts'),
+    import('../../app/session/container-session.ts'),
+    import('../../app/session/session-setup.ts'),
   ]);
   const wanted = wantedOf(context, options.service);
   if (wanted.service !== undefined || wanted.task !== undefined)
     return openContainer(wanted, options, context);
   if (!context.settings.input) throw serviceNeeded('exec');
-  const { pickContainer } = await import('../pick.ts');
+  const { pickContainer } = await import('../../app/listing/pick.ts');
   return openContainer(await pickContainer(context, wanted), options, context);
 }

@@ -86,7 +86,7 @@ const addSpec = (spec: string, all: readonly string[] | undefined): readonly str
 
 /** Resolves with 0 when the person ended it after it was ready; throws `interrupted` before that. */
 async function runForward(options: ForwardOptions, context: CommandContext): Promise<number> {
-  const { parseForward, parseListener, parseTarget } = await import('../../connect/forward-spec.ts');
+  const { parseForward, parseListener, parseTarget } = await import('../../connect/forward/forward-spec.ts');
   if (options.stdio === undefined && options.forwards.length === 0) {
     throw usage('forward-needed', 'nothing to forward', {
       hints: [
@@ -107,6 +107,6 @@ async function runForward(options: ForwardOptions, context: CommandContext): Pro
   // All that the command line alone can get wrong is said before AWS is asked anything.
   const target = options.stdio === undefined ? undefined : parseTarget(options.stdio);
   const specs = options.forwards.map(options.document === undefined ? parseForward : parseListener);
-  const { forwardStdio, runForwards } = await import('../forwards.ts');
+  const { forwardStdio, runForwards } = await import('../../app/forward/forwards.ts');
   return target === undefined ? runForwards(specs, options, context) : forwardStdio(target, options, context);
 }

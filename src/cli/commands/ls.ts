@@ -27,7 +27,7 @@ Examples:
 
 async function runLs(options: LsOptions, context: CommandContext): Promise<void> {
   const { settings, terminal } = context;
-  const { listing } = await import('../listing.ts');
+  const { listing } = await import('../../app/listing/listing.ts');
   const { columns, records } = await listing(options.kind, context);
   if (settings.output === 'json') {
     terminal.stdout.write(`${JSON.stringify(records, null, 2)}\n`);

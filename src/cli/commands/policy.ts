@@ -1,18 +1,18 @@
 import { Argument, Command, Option } from 'commander';
-import { quoteWord } from '../../connect/shell-words.ts';
+import { quoteWord } from '../../connect/session/shell-words.ts';
 import { ToolError, usage } from '../../core/errors.ts';
-import type { CodeFormat } from '../../provision/export-code.ts';
+import type { CodeFormat } from '../../provision/export/export-code.ts';
 import {
   MANAGED_POLICY_LIMIT,
   POLICY_KIND_NAMES,
   POLICY_KINDS,
   type PolicyKindName,
   type PrintedPolicy,
-} from '../../provision/policy-kinds.ts';
+} from '../../provision/policy/policy-kinds.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { addIamFlags, type IamFlags, iamFlagsOf, iamNaming } from '../iam-flags.ts';
-import type { PolicyCheck } from '../policy-check.ts';
+import type { PolicyCheck } from '../../app/policy/policy-check.ts';
 import { typedFlags } from '../shared-flags.ts';
 
 export interface PolicyOptions {
@@ -165,7 +165,7 @@ async function runPolicy(options: PolicyOptions, context: CommandContext): Promi
   }
   const printed = await printedPolicy(options, context);
   if (options.check !== undefined) {
-    const { checkPolicy } = await import('../policy-check.ts');
+    const { checkPolicy } = await import('../../app/policy/policy-check.ts');
     await checkPolicy(options.check, options.kind, printed, context);
     return;
   }
@@ -181,9 +181,9 @@ async function printedPolicy(options: PolicyOptions, context: CommandContext): P
     });
   }
   const [{ printPolicy }, { withIamNaming }, { readPolicy }] = await Promise.all([
-    import('../../provision/policy-kinds.ts'),
-    import('../../provision/iam-names.ts'),
-    import('../bastion-spec.ts'),
+    import('../../provision/policy/policy-kinds.ts'),
+    import('../../provision/roles/iam-names.ts'),
+    import('../../app/bastion/bastion-spec.ts'),
   ]);
   const iam = await iamNaming(options.iam, context);
   const folder = context.assets('policies');
@@ -241,9 +241,9 @@ async function printCode(options: PolicyOptions, format: CodeFormat, context: Co
     });
   }
   const [{ printPolicy }, { readPolicy }, { writeCode }] = await Promise.all([
-    import('../../provision/policy-kinds.ts'),
-    import('../bastion-spec.ts'),
-    import('../bastion-code.ts'),
+    import('../../provision/policy/policy-kinds.ts'),
+    import('../../app/bastion/bastion-spec.ts'),
+    import('../../app/bastion/bastion-code.ts'),
   ]);
   const folder = context.assets('policies');
   const { cluster } = context.settings;

@@ -39,13 +39,13 @@ async function runShell(options: ShellOptions, context: CommandContext): Promise
   if (options.command.length > 0) return runOnBastion(options, context);
   const { report, settings, signal, signals, terminal } = context;
   const [{ findBastion, onceOnline }, { watchForNotice }, { shellRequest }, setup] = await Promise.all([
-    import('../bastion-target.ts'),
-    import('../bastion-notice.ts'),
-    import('../../connect/session-documents.ts'),
-    import('../session-setup.ts'),
+    import('../../app/bastion/bastion-target.ts'),
+    import('../../app/bastion/bastion-notice.ts'),
+    import('../../connect/session/session-documents.ts'),
+    import('../../app/session/session-setup.ts'),
   ]);
   if (settings.transport === 'plugin') {
-    const { findPlugin, runPluginShell } = await import('../../connect/plugin-transport.ts');
+    const { findPlugin, runPluginShell } = await import('../../connect/plugin/plugin-transport.ts');
     const plugin = await findPlugin(context.env);
     const bastion = await findBastion(context, options.name);
     const { instanceId } = bastion;
@@ -57,7 +57,7 @@ async function runShell(options: ShellOptions, context: CommandContext): Promise
     return 0;
   }
   const [{ runShellSession }, deps, bastion] = await Promise.all([
-    import('../../connect/shell-session.ts'),
+    import('../../connect/session/shell-session.ts'),
     setup.channelDeps(context),
     findBastion(context, options.name),
   ]);
@@ -88,12 +88,12 @@ async function runOnBastion(options: ShellOptions, context: CommandContext): Pro
     { runBastionCommand },
     setup,
   ] = await Promise.all([
-    import('../bastion-target.ts'),
-    import('../bastion-notice.ts'),
-    import('../../connect/session-documents.ts'),
-    import('../../connect/shell-words.ts'),
-    import('../../connect/bastion-command.ts'),
-    import('../session-setup.ts'),
+    import('../../app/bastion/bastion-target.ts'),
+    import('../../app/bastion/bastion-notice.ts'),
+    import('../../connect/session/session-documents.ts'),
+    import('../../connect/session/shell-words.ts'),
+    import('../../connect/session/bastion-command.ts'),
+    import('../../app/session/session-setup.ts'),
   ]);
   const bastion = await findBastion(context, options.name);
   const { instanceId } = bastion;

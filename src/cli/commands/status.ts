@@ -146,7 +146,7 @@ async function writeRows(
     });
     return;
   }
-  const { writeTable } = await import('../status-table.ts');
+  const { writeTable } = await import('../render/status-table.ts');
   writeTable(rows, options.allRegions, context);
 }
 
@@ -164,8 +164,8 @@ async function bastionsIn(
   { ofBastions, forOperators }: Holes,
 ): Promise<readonly BastionStatus[]> {
   const [{ findNames, LIVING }, { TAG }] = await Promise.all([
-    import('../../provision/inventory.ts'),
-    import('../../provision/names.ts'),
+    import('../../provision/bastion/inventory.ts'),
+    import('../../provision/bastion/names.ts'),
   ]);
   const [ec2, iam, nodesPort] = await Promise.all([account.ec2(), account.iam(), account.nodes()]);
   const tag =
@@ -207,7 +207,7 @@ async function takenBack(
     .filter((instance) => instance.market === 'spot' && instance.state === 'running')
     .map((instance) => instance.id);
   if (ids.length === 0) return new Set();
-  const { MARKED } = await import('../../provision/bastion-watch.ts');
+  const { MARKED } = await import('../../provision/lease/bastion-watch.ts');
   const codes = await refusals.or(undefined, ec2.spotStatus(ids));
   if (codes === undefined) return undefined;
   return new Set([...codes].filter(([, code]) => code === MARKED).map(([id]) => id));
@@ -246,8 +246,8 @@ async function statusOf(
   refusals: Refusals,
 ): Promise<BastionStatus> {
   const [{ bastionOf }, { costSoFar, idleLeft, leaseOf }] = await Promise.all([
-    import('../../provision/inventory.ts'),
-    import('../../provision/lease.ts'),
+    import('../../provision/bastion/inventory.ts'),
+    import('../../provision/lease/lease.ts'),
   ]);
   const bastion = bastionOf(instance);
   const lease = leaseOf(instance);

@@ -1,11 +1,11 @@
 import { Command, Option } from 'commander';
 import { interrupted, usage } from '../../core/errors.ts';
-import type { WayTold } from '../../provision/network-facts.ts';
-import type { Plan } from '../../provision/plan.ts';
+import type { WayTold } from '../../provision/network/network-facts.ts';
+import type { Plan } from '../../provision/plan/plan.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { addIamFlags, type IamFlags, iamFlagsOf } from '../iam-flags.ts';
-import type { UpFacts } from '../up-text.ts';
+import type { UpFacts } from '../render/up-text.ts';
 
 export interface UpOptions {
   readonly name: string;
@@ -143,7 +143,7 @@ const group = (heading: string, flags: string, description: string): Option =>
 /** Throws `duration`, `port`, `bad-arguments` (usage). */
 async function optionsOf(flags: UpFlags): Promise<UpOptions> {
   const { DEFAULT_IDLE_MINUTES, DEFAULT_TTL_MS, parseIdle, parsePort, parseTtl } =
-    await import('../../provision/spec.ts');
+    await import('../../provision/plan/spec.ts');
   if (flags.wayOut !== undefined && flags.subnet === undefined) {
     throw usage('bad-arguments', '--way-out is about the subnets of --subnet', {
       hints: [`--subnet ID --way-out ${flags.wayOut}`],
@@ -177,12 +177,12 @@ async function optionsOf(flags: UpFlags): Promise<UpOptions> {
 async function runUp(options: UpOptions, context: CommandContext): Promise<void> {
   const [{ gatherSpec }, { readInventory }, { templateDigest }, { isNoop }, { planUp }, upText] =
     await Promise.all([
-      import('../bastion-spec.ts'),
-      import('../../provision/inventory.ts'),
-      import('../../provision/launch-template.ts'),
-      import('../../provision/plan.ts'),
-      import('../../provision/plan-up.ts'),
-      import('../up-text.ts'),
+      import('../../app/bastion/bastion-spec.ts'),
+      import('../../provision/bastion/inventory.ts'),
+      import('../../provision/capacity/launch-template.ts'),
+      import('../../provision/plan/plan.ts'),
+      import('../../provision/plan/plan-up.ts'),
+      import('../render/up-text.ts'),
     ]);
   const looking = { step: 'look', title: 'look at account and network' };
   context.report({ type: 'step-started', ...looking, next: 'plan' });
@@ -213,7 +213,7 @@ async function runUp(options: UpOptions, context: CommandContext): Promise<void>
   try {
     await createAndWait(options, context, { plan, spec, prices });
   } catch (error) {
-    const { iamWords } = await import('../../provision/iam-names.ts');
+    const { iamWords } = await import('../../provision/roles/iam-names.ts');
     const named = spec.name === 'default' ? '' : ` --name ${spec.name}`;
     context.report({
       type: 'note',
@@ -229,7 +229,7 @@ async function runUp(options: UpOptions, context: CommandContext): Promise<void>
 async function warnIfTakenBack(plan: Plan, context: CommandContext): Promise<void> {
   const kept = plan.steps.find((step) => step.kind === 'instance' && step.action === 'keep')?.id;
   if (kept === undefined) return;
-  const { MARKED } = await import('../../provision/bastion-watch.ts');
+  const { MARKED } = await import('../../provision/lease/bastion-watch.ts');
   const status = await (await (await context.account()).ec2()).spotStatus([kept]);
   if (status.get(kept) !== MARKED) return;
   context.report({
@@ -251,11 +251,11 @@ async function createAndWait(
 ): Promise<void> {
   const [{ applyUp }, { endedByDown, removedMeanwhile }, { waitUntilReady }, { bastionOf }, upText] =
     await Promise.all([
-      import('../../provision/apply.ts'),
-      import('../../provision/overtaken.ts'),
-      import('../../provision/readiness.ts'),
-      import('../../provision/inventory.ts'),
-      import('../up-text.ts'),
+      import('../../provision/plan/apply.ts'),
+      import('../../provision/bastion/overtaken.ts'),
+      import('../../provision/bastion/readiness.ts'),
+      import('../../provision/bastion/inventory.ts'),
+      import('../render/up-text.ts'),
     ]);
   const account = await context.account();
   const [ec2, iam, nodes] = await Promise.all([account.ec2(), account.iam(), account.nodes()]);

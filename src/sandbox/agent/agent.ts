@@ -7,7 +7,7 @@ import type { AgentEnd, AgentUplink, TaskResult } from '../gateway/gateway-sessi
 import { uuidMaker } from '../gateway/identifiers.ts';
 import type { RandomBytes } from '../random.ts';
 import type { SessionRequest } from '../gateway/session-plan.ts';
-import type { KmsService } from '../services/kms.ts';
+import type { KmsService } from '../services/kms/kms.ts';
 import type { LogStore } from '../world/log-store.ts';
 import { AgentChannel } from './agent-channel.ts';
 import { AgentRole, channelResource, gatewayRefusal, roleSessionName } from './agent-role.ts';

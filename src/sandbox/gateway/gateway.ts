@@ -4,7 +4,7 @@ import { WebSocketServer } from 'ws';
 import type { Clock } from '../../core/clock.ts';
 import { type AgentChallenge, type AgentPace, type RunningAgent, startAgent } from '../agent/agent.ts';
 import { type AccessControl, AwsError, type Principal, type Timing } from '../contracts.ts';
-import type { KmsService } from '../services/kms.ts';
+import type { KmsService } from '../services/kms/kms.ts';
 import type { LogStore } from '../world/log-store.ts';
 import { ClientSocket } from './client-socket.ts';
 import { GatewayFaults } from './faults.ts';

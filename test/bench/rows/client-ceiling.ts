@@ -2,8 +2,8 @@ import { fork } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { ChannelDriver } from '../../../src/connect/channel-driver.ts';
-import { createOpenSocket } from '../../../src/connect/message-socket.ts';
+import { ChannelDriver } from '../../../src/connect/channel/channel-driver.ts';
+import { createOpenSocket } from '../../../src/connect/channel/message-socket.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { elapsedMs, type Measurement, repeat, type Row } from '../row.ts';
 

@@ -1,10 +1,14 @@
 import { describe, expect, test } from 'vitest';
 
 import { openAwsAccount } from '../../../src/aws/open-account.ts';
-import { ChannelDriver } from '../../../src/connect/channel-driver.ts';
-import { collect } from '../../../src/connect/discover.ts';
-import { createOpenSocket } from '../../../src/connect/message-socket.ts';
-import { containerTarget, documentRequest, forwardRequest } from '../../../src/connect/session-documents.ts';
+import { ChannelDriver } from '../../../src/connect/channel/channel-driver.ts';
+import { collect } from '../../../src/connect/target/discover.ts';
+import { createOpenSocket } from '../../../src/connect/channel/message-socket.ts';
+import {
+  containerTarget,
+  documentRequest,
+  forwardRequest,
+} from '../../../src/connect/session/session-documents.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { ToolError } from '../../../src/core/errors.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';

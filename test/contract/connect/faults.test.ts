@@ -3,11 +3,11 @@ import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
 
 import { openAwsAccount } from '../../../src/aws/open-account.ts';
-import { runCommandSession } from '../../../src/connect/command-session.ts';
-import type { Wanted } from '../../../src/connect/discover.ts';
-import { execScript } from '../../../src/connect/exec-script.ts';
-import { createOpenSocket, type OpenSocket } from '../../../src/connect/message-socket.ts';
-import { resolveContainer, startExec } from '../../../src/connect/resolve.ts';
+import { runCommandSession } from '../../../src/connect/session/command-session.ts';
+import type { Wanted } from '../../../src/connect/target/discover.ts';
+import { execScript } from '../../../src/connect/session/exec-script.ts';
+import { createOpenSocket, type OpenSocket } from '../../../src/connect/channel/message-socket.ts';
+import { resolveContainer, startExec } from '../../../src/connect/target/resolve.ts';
 import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 
-import type { ChannelDeps } from '../../../src/connect/channel-deps.ts';
-import { Forward } from '../../../src/connect/forward.ts';
-import { LocalListener } from '../../../src/connect/local-listener.ts';
-import { createOpenSocket } from '../../../src/connect/message-socket.ts';
+import type { ChannelDeps } from '../../../src/connect/channel/channel-deps.ts';
+import { Forward } from '../../../src/connect/forward/forward.ts';
+import { LocalListener } from '../../../src/connect/forward/local-listener.ts';
+import { createOpenSocket } from '../../../src/connect/channel/message-socket.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { dial, PortLab, readAll } from './port-lab.ts';
 

@@ -1,9 +1,9 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-import type { ChannelDeps } from '../../../src/connect/channel-deps.ts';
-import { createOpenSocket } from '../../../src/connect/message-socket.ts';
-import { PortSession } from '../../../src/connect/port-session.ts';
+import type { ChannelDeps } from '../../../src/connect/channel/channel-deps.ts';
+import { createOpenSocket } from '../../../src/connect/channel/message-socket.ts';
+import { PortSession } from '../../../src/connect/forward/port-session.ts';
 import type { SessionStart } from '../../../src/connect/ports.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { access } from '../../../src/core/errors.ts';

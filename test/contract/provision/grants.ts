@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { type PolicyKindName, POLICY_KINDS, printPolicy } from '../../../src/provision/policy-kinds.ts';
-import type { PlaceholderValues } from '../../../src/provision/policy-documents.ts';
+import {
+  type PolicyKindName,
+  POLICY_KINDS,
+  printPolicy,
+} from '../../../src/provision/policy/policy-kinds.ts';
+import type { PlaceholderValues } from '../../../src/provision/policy/policy-documents.ts';
 import type { CliOutcome } from './cli-in-process.ts';
 
 /** Shipped documents, filled in, and what becomes of a flow when one grant is taken out of them. */

@@ -1,7 +1,7 @@
 import { CreatePolicyCommand, ListRolesCommand, type Role } from '@aws-sdk/client-iam';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { USUAL_IAM, withIamNaming } from '../../../src/provision/iam-names.ts';
+import { USUAL_IAM, withIamNaming } from '../../../src/provision/roles/iam-names.ts';
 import { VPC } from '../../../src/sandbox/world/seed-network.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';

@@ -2,7 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { printPolicy, POLICY_KINDS, type PolicyKindName } from '../../../src/provision/policy-kinds.ts';
+import {
+  printPolicy,
+  POLICY_KINDS,
+  type PolicyKindName,
+} from '../../../src/provision/policy/policy-kinds.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome } from './cli-in-process.ts';

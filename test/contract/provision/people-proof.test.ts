@@ -5,8 +5,8 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { AwsAccount } from '../../../src/aws/account.ts';
-import { createOpenSocket } from '../../../src/connect/message-socket.ts';
-import { PortSession } from '../../../src/connect/port-session.ts';
+import { createOpenSocket } from '../../../src/connect/channel/message-socket.ts';
+import { PortSession } from '../../../src/connect/forward/port-session.ts';
 import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import { ToolError } from '../../../src/core/errors.ts';
 import { ACCOUNT } from '../../../src/sandbox/world/seed-roles.ts';

@@ -1,7 +1,7 @@
-import type { PlaceholderValues } from '../../../src/provision/policy-documents.ts';
-import type { PolicyKindName } from '../../../src/provision/policy-kinds.ts';
-import { DEFAULT_KEY_ID } from '../../../src/sandbox/services/kms.ts';
-import { databaseResourceId } from '../../../src/sandbox/services/rds.ts';
+import type { PlaceholderValues } from '../../../src/provision/policy/policy-documents.ts';
+import type { PolicyKindName } from '../../../src/provision/policy/policy-kinds.ts';
+import { DEFAULT_KEY_ID } from '../../../src/sandbox/services/kms/kms.ts';
+import { databaseResourceId } from '../../../src/sandbox/services/rds/rds.ts';
 import { SEED_DATABASES } from '../../../src/sandbox/world/seed-databases.ts';
 import { GROUP, VPC } from '../../../src/sandbox/world/seed-network.ts';
 import { ACCOUNT, EXEC_KEY_ID, REGION } from '../../../src/sandbox/world/seed-roles.ts';
@@ -37,7 +37,7 @@ export const TOKEN_USER = 'orders_app';
 /** DbiResourceId of the database that the forwards lead to. */
 const RESOURCES = SEED_DATABASES.filter(({ id }) => id === 'orders-db').map(databaseResourceId);
 
-/** Every IAM document that is shipped; test/provision/proved-documents.test.ts holds the list complete. */
+/** Every IAM document that is shipped; test/provision/policy/proved-documents.test.ts holds the list complete. */
 export const PROVED = {
   'operator-ec2': { by: 'operator', values: OPERATOR },
   'operator-iam': { by: 'operator', values: OPERATOR },

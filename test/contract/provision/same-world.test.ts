@@ -5,9 +5,9 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { AwsAccount } from '../../../src/aws/account.ts';
-import { createOpenSocket } from '../../../src/connect/message-socket.ts';
-import { PortSession } from '../../../src/connect/port-session.ts';
-import { forwardRequest } from '../../../src/connect/session-documents.ts';
+import { createOpenSocket } from '../../../src/connect/channel/message-socket.ts';
+import { PortSession } from '../../../src/connect/forward/port-session.ts';
+import { forwardRequest } from '../../../src/connect/session/session-documents.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { renderUserData, USER_DATA_FILES } from '../../../src/provision/user-data.ts';
+import { renderUserData, USER_DATA_FILES } from '../../../src/provision/bastion/user-data.ts';
 import type { Machine } from '../../../src/sandbox/contracts.ts';
 import { findProgram } from '../../../src/sandbox/machines/machine-root.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';

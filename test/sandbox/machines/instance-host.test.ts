@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { renderUserData, USER_DATA_FILES } from '../../../src/provision/user-data.ts';
+import { renderUserData, USER_DATA_FILES } from '../../../src/provision/bastion/user-data.ts';
 import type { BootedInstance, InstanceLaunch, Machine } from '../../../src/sandbox/contracts.ts';
 import type { BootFault } from '../../../src/sandbox/machines/stand-ins/package-tools.ts';
 import { defaultSeed } from '../../../src/sandbox/world/seed.ts';

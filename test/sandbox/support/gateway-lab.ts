@@ -11,7 +11,7 @@ import type {
   SessionRequest,
 } from '../../../src/sandbox/gateway/session-plan.ts';
 import { createContainerMachine } from '../../../src/sandbox/machines/container-machine.ts';
-import { createKmsService, type KmsService } from '../../../src/sandbox/services/kms.ts';
+import { createKmsService, type KmsService } from '../../../src/sandbox/services/kms/kms.ts';
 import { defaultTiming } from '../../../src/sandbox/timing.ts';
 import { LogStore } from '../../../src/sandbox/world/log-store.ts';
 import { VpcNetwork } from '../../../src/sandbox/world/vpc-network.ts';

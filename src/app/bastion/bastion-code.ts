@@ -1,0 +1,226 @@
+import { fleetRequest, launchTemplateRequest } from '../../aws/ec2-requests.ts';
+import { imageParameter } from '../../aws/image-parameter.ts';
+import { noMatch, usage } from '../../core/errors.ts';
+import { wantedEgress } from '../../provision/network/egress.ts';
+import {
+  type ExportedBastion,
+  type ExportedDocuments,
+  type Json,
+  referenceTo,
+} from '../../provision/export/exported-bastion.ts';
+import { launchTemplateSpec } from '../../provision/capacity/launch-template.ts';
+import { type CodeFormat, exportBastion } from '../../provision/export/export-code.ts';
+import type { IamNaming } from '../../provision/roles/iam-names.ts';
+import { checkBastionName, commonName, resourceTags, TAG } from '../../provision/bastion/names.ts';
+import { groupDescription } from '../../provision/network/own-group.ts';
+import { architecturesOf, DEFAULT_TYPES, overrides } from '../../provision/capacity/pool.ts';
+import type { Image } from '../../provision/ports/images.ts';
+import type { Tags } from '../../provision/ports/tags.ts';
+import {
+  type BastionSpec,
+  DEFAULT_IDLE_MINUTES,
+  DEFAULT_TTL_MS,
+  parsePort,
+} from '../../provision/plan/spec.ts';
+import { renderUserData, type UserDataFiles } from '../../provision/bastion/user-data.ts';
+import { readUserDataFiles } from './bastion-spec.ts';
+import type { PolicyOptions } from '../../cli/commands/policy.ts';
+import type { CommandContext } from '../../cli/context.ts';
+
+/** `policy bastion --format`: a spec as `up` would make it, but with references where only the deployed code knows the id, and its requests. */
+
+interface CodeOptions {
+  /** Of the bastion; tags of what is launched. */
+  readonly name: string;
+  readonly region: string;
+  /** Undefined = tunnels only. */
+  readonly cluster: string | undefined;
+  readonly account: string;
+  readonly partition: string;
+  /** An existing role and profile; undefined = `documents` are exported. */
+  readonly role: string | undefined;
+  readonly documents: ExportedDocuments;
+  readonly vpc: string | undefined;
+  readonly subnet: string | undefined;
+  readonly database: { readonly port: number; readonly groupId: string } | undefined;
+  readonly clientGroupId: string | undefined;
+  readonly userDataFiles: UserDataFiles;
+  readonly version: string;
+  readonly iam: IamNaming;
+}
+
+/** What `policy` knows of where the bastion is to live; undefined = not found out, and then refused. */
+export interface Whereabouts {
+  readonly account?: string | undefined;
+  readonly region?: string | undefined;
+  readonly partition?: string | undefined;
+}
+
+/** Name of what is launched from exported code, unless one is given. */
+const CODE_NAME = 'code';
+
+/** Throws `placeholder-unfilled`, `bastion-name`, `bad-arguments`, `port`, `database-not-found`. */
+export async function writeCode(
+  format: CodeFormat,
+  options: PolicyOptions,
+  where: Whereabouts,
+  documents: ExportedDocuments,
+  iam: IamNaming,
+  context: CommandContext,
+): Promise<void> {
+  const { values, kind, name } = options;
+  const { cluster } = context.settings;
+  const installs = kind === 'bastion';
+  // What is not known shows as an open placeholder in the template too.
+  const bastion = exportedBastion({
+    name: name === '*' ? CODE_NAME : checkBastionName(name),
+    region: where.region ?? '${region}',
+    account: where.account ?? '${account}',
+    partition: where.partition ?? '${partition}',
+    cluster: installs ? (cluster?.slice(cluster.lastIndexOf('/') + 1) ?? '${cluster}') : undefined,
+    role: values['role'],
+    documents,
+    vpc: values['vpc'] === '*' ? undefined : values['vpc'],
+    subnet: values['subnet'],
+    database: await databaseOf(options, context),
+    clientGroupId: values['client-security-group'],
+    userDataFiles: await readUserDataFiles(context.assets('userdata')),
+    version: context.version,
+    iam,
+  });
+  context.terminal.stdout.write(exportBastion(format, bastion));
+}
+
+/** The one that is looked up by --db, or told by its group and port. */
+async function databaseOf(
+  { database, values }: PolicyOptions,
+  context: CommandContext,
+): Promise<CodeOptions['database']> {
+  const { port, 'database-security-group': groupId } = values;
+  if (database !== undefined) {
+    const listed = await (await (await context.account()).databases()).databases();
+    const found = listed.find((each) => each.id === database);
+    const [group] = found?.securityGroups ?? [];
+    const [endpoint] = found?.endpoints ?? [];
+    if (group !== undefined && endpoint !== undefined) return { port: endpoint.port, groupId: group };
+    throw noMatch('database-not-found', `no database ${database} in this region`, {
+      hints: listed.slice(0, 5).map((each) => `--db ${each.id}   # ${each.engine}`),
+      details: { databases: [database] },
+    });
+  }
+  if (port === undefined && groupId === undefined) return undefined;
+  if (port !== undefined && groupId !== undefined) return { port: parsePort(port, '--port'), groupId };
+  throw usage('bad-arguments', '--db-security-group and --port belong together', {
+    hints: ['--db-security-group sg-0123 --port 5432', 'or --db ID, which looks both up'],
+    details: { port, group: groupId },
+  });
+}
+
+/** The bastion that `exportBastion` writes down. */
+function exportedBastion(options: CodeOptions): ExportedBastion {
+  const spec = specOf(options);
+  const { role, name, region } = options;
+  const own = role === undefined;
+  const profileArn = own
+    ? referenceTo('profile')
+    : `arn:${options.partition}:iam::${options.account}:instance-profile${options.iam.path}${role}`;
+  const wanted = launchTemplateSpec(spec, { profileArn, groupId: referenceTo('group') }, spec.market);
+  const { LaunchTemplateData: data } = launchTemplateRequest({ ...wanted, clientToken: '' });
+  const { ClientToken: _token, ...fleet } = fleetRequest({
+    clientToken: '',
+    launchTemplateId: referenceTo('template'),
+    market: spec.market,
+    overrides: overrides(spec.types, [referenceTo('subnet')], spec.images),
+    tags: spec.tags,
+  });
+  const [network] = data?.NetworkInterfaces ?? [];
+  const [launch] = fleet.LaunchTemplateConfigs ?? [];
+  return {
+    region,
+    iam: options.iam,
+    name: `${commonName(name)}-code`,
+    description: groupDescription(name),
+    documents: own ? options.documents : undefined,
+    egress: wantedEgress(spec),
+    tags: ownTags(spec.tags),
+    template: plain({
+      ...data,
+      // A template that is launched by itself, without the pools of a fleet, needs an image too.
+      ImageId: spec.images[0]?.id,
+      NetworkInterfaces: [{ ...network, AssociatePublicIpAddress: referenceTo('public-ip') }],
+      UserData: referenceTo('user-data'),
+    }),
+    userData: spec.userData,
+    fleet: plain({
+      ...fleet,
+      // Code makes new versions, and leaves the default at the first.
+      LaunchTemplateConfigs: [
+        {
+          ...launch,
+          LaunchTemplateSpecification: { ...launch?.LaunchTemplateSpecification, Version: '$Latest' },
+        },
+      ],
+    }),
+    defaults: { vpc: options.vpc, subnet: options.subnet },
+  };
+}
+
+/** Without what is undefined. */
+const plain = (value: unknown): Json => JSON.parse(JSON.stringify(value)) as Json;
+
+/** A name of its own in the console; by the tag of the bastion operators may launch with it. */
+const ownTags = (tags: Tags): Tags => ({ ...tags, [TAG.name]: `${tags[TAG.name] ?? ''}-code` });
+
+function specOf(options: CodeOptions): BastionSpec {
+  const { name, region, cluster, database, clientGroupId } = options;
+  const images = architecturesOf(DEFAULT_TYPES).map((architecture): Image => ({
+    id: `resolve:ssm:${imageParameter(architecture)}`,
+    architecture,
+    rootDevice: '/dev/xvda',
+    volumeGiB: 8,
+  }));
+  return {
+    name,
+    region,
+    cluster,
+    network: {
+      vpcId: referenceTo('vpc'),
+      subnets: [],
+      stack: 'ipv4',
+      publicIp: false,
+      reason: 'decided by who deploys it',
+      considered: [],
+    },
+    role: { kind: 'given', profileArn: referenceTo('profile'), profileName: options.role ?? '' },
+    types: DEFAULT_TYPES,
+    images,
+    iam: options.iam,
+    market: 'spot',
+    databases: database === undefined ? [] : [{ id: '', host: '', ...database, admit: false, ingress: [] }],
+    egressPorts: [],
+    vpcCidrs: [],
+    clientGroups: clientGroupId === undefined ? [] : [{ id: clientGroupId, vpcId: '', egress: [] }],
+    expiresAt: 0,
+    extends: false,
+    asked: { idle: false, types: false, subnets: false },
+    idleMinutes: DEFAULT_IDLE_MINUTES,
+    userData: renderUserData(options.userDataFiles, {
+      bastion: name,
+      region,
+      cluster,
+      expiresAt: { afterBootMs: DEFAULT_TTL_MS },
+      idleMinutes: DEFAULT_IDLE_MINUTES,
+    }),
+    tags: resourceTags({
+      name,
+      owner: 'exported code',
+      expiresAt: undefined,
+      idleMinutes: DEFAULT_IDLE_MINUTES,
+      cluster,
+      roleIsGiven: true,
+      iam: options.iam,
+      ports: clientGroupId === undefined ? (database === undefined ? [] : [database.port]) : undefined,
+      version: options.version,
+    }),
+  };
+}

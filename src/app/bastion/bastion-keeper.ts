@@ -1,0 +1,241 @@
+import { type ErrorDetails, ToolError } from '../../core/errors.ts';
+import type { Bastion } from '../../provision/bastion/bastion.ts';
+import { BastionWatch } from '../../provision/lease/bastion-watch.ts';
+import { bastionOf } from '../../provision/bastion/inventory.ts';
+import type { Ec2Port, Instance } from '../../provision/ports/ec2.ts';
+import { replaceBastion } from '../../provision/capacity/replacement.ts';
+import { noticeHidden } from './bastion-notice.ts';
+import { findBastion } from './bastion-target.ts';
+import type { CommandContext } from '../../cli/context.ts';
+
+/** Which instance carries a forward now, and whether it still does. */
+export interface BastionRoute {
+  readonly bastion: Bastion;
+  readonly watch: Pick<BastionWatch, 'look'>;
+  /** Aborted with an Error when the instance ends. */
+  readonly lost: AbortSignal;
+  /** Aborted when its replacement is ready, which may be before it ends. */
+  readonly superseded: AbortSignal;
+}
+
+export interface KeeperOptions {
+  /** Of the bastion; undefined = the one that runs. */
+  readonly name: string | undefined;
+  /** False with `--no-replace`: its end is said, nothing is launched. */
+  readonly replace: boolean;
+}
+
+interface Replacement {
+  /** Resolves with undefined when there is none to be had; that was said then. */
+  readonly done: Promise<Bastion | undefined>;
+  readonly cancel: AbortController;
+  state: 'launching' | 'ready' | 'none';
+}
+
+interface Kept {
+  readonly bastion: Bastion;
+  readonly watch: BastionWatch;
+  readonly lost: AbortController;
+  readonly superseded: AbortController;
+  isTakenBack: boolean;
+  replacement: Replacement | undefined;
+}
+
+/**
+ * The bastion behind all forwards of one run. Its end is noticed beside the sockets; a spot instance that EC2 takes
+ * back is replaced, from the two-minute notice on, so that the next one is there when it goes.
+ */
+export class BastionKeeper {
+  readonly #options: KeeperOptions;
+  readonly #context: CommandContext;
+  readonly #ending = new AbortController();
+  /** By instance: the one that is being taken back carries connections until its end. */
+  readonly #kept = new Map<string, Kept>();
+  /** Settled by the first bastion found, so that its loss never leads to another one's network. */
+  #name: string | undefined;
+  #latest: Kept | undefined;
+  /** Why there is no replacement: says more than that no bastion runs. */
+  #failure: ToolError | undefined;
+
+  constructor(options: KeeperOptions, context: CommandContext) {
+    this.#options = options;
+    this.#context = context;
+    this.#name = options.name;
+  }
+
+  /**
+   * The instance for a new session: the one that runs, or its replacement once that is ready. Throws `no-bastion`,
+   * `bastion-ambiguous`, and why a replacement could not be launched.
+   */
+  async route(): Promise<BastionRoute> {
+    // A lost session is often the first that is seen of a lost bastion.
+    await this.#latest?.watch.look();
+    const latest = this.#latest;
+    const replacement = latest?.replacement;
+    if (latest !== undefined && replacement !== undefined) {
+      if (replacement.state !== 'ready' && !latest.lost.signal.aborted) return routeOf(latest);
+      const next = await replacement.done;
+      if (next !== undefined) return routeOf(this.#keep(next));
+    }
+    const bastion = await findBastion(this.#context, this.#name).catch((error: unknown) => {
+      throw this.#failure ?? error;
+    });
+    this.#failure = undefined;
+    return routeOf(this.#keep(bastion));
+  }
+
+  /** Ends the watching, and a replacement that is under way; what that has launched, `down` removes. */
+  async close(): Promise<void> {
+    this.#ending.abort(new Error('the forward is over'));
+    const kept = [...this.#kept.values()];
+    for (const { watch } of kept) watch.close();
+    const underWay = kept.flatMap(({ replacement }) =>
+      replacement?.state === 'launching' ? [replacement.done] : [],
+    );
+    if (underWay.length === 0) return;
+    await Promise.all(underWay);
+    this.#note(
+      'unfinished',
+      `a replacement was being launched; fargate-connect down${this.#flag()} removes what exists by now`,
+    );
+  }
+
+  #keep(bastion: Bastion): Kept {
+    const known = this.#kept.get(bastion.instanceId);
+    if (known !== undefined && !known.lost.signal.aborted) return known;
+    this.#name ??= bastion.name;
+    const { clock, random } = this.#context;
+    const { instanceId } = bastion;
+    const ec2 = async (): Promise<Ec2Port> => (await this.#context.account()).ec2();
+    const watch = new BastionWatch(
+      bastion,
+      {
+        ec2: {
+          instances: async (filter) => (await ec2()).instances(filter),
+          spotStatus: async (ids) => (await ec2()).spotStatus(ids),
+        },
+        clock,
+        random: () => random.number(),
+      },
+      {
+        noticed: (instance) => this.#takenBack(kept, instance),
+        ended: (instance, bySpot) => {
+          if (bySpot && instance !== undefined) this.#takenBack(kept, instance);
+          else this.#ended(kept, instance);
+          const how = bySpot ? 'was taken back by EC2' : 'has ended';
+          kept.lost.abort(new Error(`bastion ${instanceId} ${how}`));
+        },
+        noticeHidden: (error) => this.#note('notice-hidden', noticeHidden(error), 'info'),
+      },
+    );
+    const kept: Kept = {
+      bastion,
+      watch,
+      lost: new AbortController(),
+      superseded: new AbortController(),
+      isTakenBack: false,
+      replacement: undefined,
+    };
+    this.#kept.set(instanceId, kept);
+    this.#latest = kept;
+    return kept;
+  }
+
+  /** At the notice, or at the end if that was not seen. */
+  #takenBack(kept: Kept, instance: Instance): void {
+    if (kept.isTakenBack) return;
+    kept.isTakenBack = true;
+    const coming = this.#options.replace ? 'a replacement is coming' : 'connections through it end with it';
+    this.#note(
+      'bastion-taken-back',
+      `bastion ${instance.id} is being taken back by EC2, ${coming}`,
+      'warning',
+      {
+        instanceId: instance.id,
+        name: kept.bastion.name,
+      },
+    );
+    if (!this.#options.replace) return;
+    const cancel = new AbortController();
+    const launching = this.#replace(instance, cancel.signal);
+    const replacement: Replacement = {
+      done: launching.then((bastion) => {
+        replacement.state = bastion === undefined ? 'none' : 'ready';
+        if (bastion !== undefined) kept.superseded.abort(new Error(`${bastion.instanceId} takes its place`));
+        return bastion;
+      }),
+      cancel,
+      state: 'launching',
+    };
+    kept.replacement = replacement;
+  }
+
+  /** Somebody ended it, or its lease did: that is meant, and nothing is launched. */
+  #ended(kept: Kept, instance: Instance | undefined): void {
+    const { bastion } = kept;
+    kept.replacement?.cancel.abort(new Error(`bastion ${bastion.name} was ended`));
+    const why = instance?.stateReason === undefined ? '' : ` (${instance.stateReason})`;
+    this.#note(
+      'bastion-ended',
+      `bastion ${bastion.instanceId} has ended${why}, waiting for another ${bastion.name}`,
+    );
+  }
+
+  async #replace(lost: Instance, cancelled: AbortSignal): Promise<Bastion | undefined> {
+    const { clock, random, report } = this.#context;
+    const signal = AbortSignal.any([this.#ending.signal, cancelled]);
+    try {
+      const account = await this.#context.account();
+      const [ec2, nodes] = await Promise.all([account.ec2(), account.nodes()]);
+      const instance = await replaceBastion(lost, {
+        ec2,
+        nodes,
+        region: account.region,
+        clock,
+        report,
+        signal,
+        random: () => random.number(),
+        uuid: () => random.uuid(),
+      });
+      this.#note('bastion-replaced', `bastion ${instance.id} takes the place of ${lost.id}`, 'info', {
+        instanceId: instance.id,
+        replaces: lost.id,
+        name: this.#name,
+      });
+      return bastionOf(instance);
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (!(error instanceof ToolError)) throw error;
+      this.#failure = error;
+      const name = this.#name ?? '';
+      this.#note(
+        error.role === 'access' ? 'replacement-denied' : 'replacement-failed',
+        `no replacement: ${error.message}; waiting for another bastion ${name}`,
+        'warning',
+        { name, code: error.code },
+      );
+      return undefined;
+    }
+  }
+
+  #note(code: string, message: string, level: 'info' | 'warning' = 'warning', details?: ErrorDetails): void {
+    this.#context.report({
+      type: 'note',
+      level,
+      code,
+      message,
+      ...(details === undefined ? {} : { details }),
+    });
+  }
+
+  #flag(): string {
+    return this.#name === undefined || this.#name === 'default' ? '' : ` --name ${this.#name}`;
+  }
+}
+
+const routeOf = ({ bastion, watch, lost, superseded }: Kept): BastionRoute => ({
+  bastion,
+  watch,
+  lost: lost.signal,
+  superseded: superseded.signal,
+});

@@ -1,0 +1,43 @@
+import { BastionWatch } from '../../provision/lease/bastion-watch.ts';
+import type { Bastion } from '../../provision/bastion/bastion.ts';
+import type { CommandContext } from '../../cli/context.ts';
+
+/**
+ * Says it when EC2 takes back the bastion under a shell or a command, until the watch is closed. Nothing is launched:
+ * a shell cannot move.
+ */
+export async function watchForNotice(
+  bastion: Bastion,
+  context: Pick<CommandContext, 'account' | 'clock' | 'random' | 'report'>,
+): Promise<BastionWatch> {
+  const { clock, random, report } = context;
+  const ec2 = await (await context.account()).ec2();
+  let said = false;
+  const takenBack = (when: string): void => {
+    if (said) return;
+    said = true;
+    report({
+      type: 'note',
+      level: 'warning',
+      code: 'bastion-taken-back',
+      message: `bastion ${bastion.instanceId} is being taken back by EC2: this session ends ${when}`,
+      details: { instanceId: bastion.instanceId, name: bastion.name },
+    });
+  };
+  return new BastionWatch(
+    bastion,
+    { ec2, clock, random: () => random.number() },
+    {
+      noticed: () => takenBack('within two minutes'),
+      ended: (_, bySpot) => {
+        if (bySpot) takenBack('now');
+      },
+      noticeHidden: (error) =>
+        report({ type: 'note', level: 'info', code: 'notice-hidden', message: noticeHidden(error) }),
+    },
+  );
+}
+
+/** The reader may look at instances, but not at what EC2 is about to do with them. */
+export const noticeHidden = (error: Error): string =>
+  `${error.message}: a spot interruption will be seen only when it happens`;

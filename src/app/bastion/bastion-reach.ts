@@ -1,0 +1,118 @@
+import type { AwsAccount } from '../../aws/account.ts';
+import type { Database } from '../../connect/ports.ts';
+import { failed, noMatch } from '../../core/errors.ts';
+import { hasIpv4, type NetworkChoice } from '../../provision/network/network.ts';
+import type { SecurityGroup } from '../../provision/ports/network.ts';
+import type { DatabaseAccess } from '../../provision/plan/spec.ts';
+import type { UpOptions } from '../../cli/commands/up.ts';
+
+/** What a bastion shall reach: databases with what their groups let in, and groups that it shall carry for that. */
+
+export interface Reach {
+  readonly databases: readonly DatabaseAccess[];
+  readonly clientGroups: readonly SecurityGroup[];
+}
+
+/** Throws `database-not-found`, `database-elsewhere`, `database-ipv4-only`, `security-group-not-found`. */
+export async function gatherReach(
+  options: UpOptions,
+  network: NetworkChoice,
+  account: AwsAccount,
+): Promise<Reach> {
+  const asked = await askedDatabases(options, network, account);
+  const carried = [...new Set(options.clientSecurityGroups)];
+  const ids = [...new Set([...carried, ...asked.flatMap((database) => database.securityGroups)])];
+  const groups = ids.length === 0 ? [] : await (await account.ec2()).securityGroups({ ids });
+  const missing = carried.filter((id) => !groups.some((group) => group.id === id));
+  if (missing.length > 0) {
+    throw noMatch('security-group-not-found', `no security group ${missing.join(', ')} in this region`, {
+      hints: [
+        `aws ec2 describe-security-groups --filters Name=vpc-id,Values=${network.vpcId}   # those of the VPC`,
+      ],
+      details: { groups: missing },
+    });
+  }
+  const found = asked.flatMap((database) =>
+    accessOf(database, options.allowDatabases.includes(database.id), groups),
+  );
+  return {
+    databases: distinct(found),
+    clientGroups: groups.filter((group) => carried.includes(group.id)),
+  };
+}
+
+/** RDS is asked only when a database was named. Throws `database-not-found`, `database-elsewhere`, `database-ipv4-only`. */
+async function askedDatabases(
+  options: UpOptions,
+  network: NetworkChoice,
+  account: AwsAccount,
+): Promise<readonly Database[]> {
+  const asked = [...new Set([...options.databases, ...options.allowDatabases])];
+  if (asked.length === 0) return [];
+  const listed = await (await account.databases()).databases();
+  const missing = asked.filter((id) => !listed.some((database) => database.id === id));
+  if (missing.length > 0) {
+    throw noMatch('database-not-found', `no database ${missing.join(', ')} in this region`, {
+      hints: listed.slice(0, 5).map((database) => `--db ${database.id}   # ${database.engine}`),
+      details: { databases: missing },
+    });
+  }
+  const wanted = listed.filter((database) => asked.includes(database.id));
+  const elsewhere = wanted.find((database) => database.vpcId !== network.vpcId);
+  if (elsewhere !== undefined) {
+    throw failed(
+      'database-elsewhere',
+      `database ${elsewhere.id} is in ${elsewhere.vpcId ?? 'another VPC'}, the bastion in ${network.vpcId}`,
+      {
+        hints: [`fargate-connect up --vpc ${elsewhere.vpcId ?? 'VPC'} --db ${elsewhere.id}`],
+        details: { database: elsewhere.id, vpc: elsewhere.vpcId },
+      },
+    );
+  }
+  const deaf = hasIpv4(network) ? undefined : wanted.find((database) => !database.ipv6);
+  if (deaf !== undefined) throw ipv4Only(deaf, network);
+  return wanted;
+}
+
+/** NAT64 is no way to it: it would see the NAT gateway's address, and no group. */
+function ipv4Only({ id, kind }: Database, network: NetworkChoice): Error {
+  const [other] = network.considered.filter(({ subnet, way }) => subnet.cidr !== undefined && way !== 'none');
+  const where = network.subnets.map((subnet) => subnet.id).join(', ');
+  return failed('database-ipv4-only', `database ${id} has IPv4 only, the bastion in ${where} has none`, {
+    hints: [
+      ...(other === undefined ? [] : [`fargate-connect up --subnet ${other.subnet.id} --db ${id}`]),
+      `aws rds modify-db-${kind} --db-${kind}-identifier ${id} --network-type DUAL --apply-immediately   # where its subnets have IPv6`,
+    ],
+    details: { database: id, subnets: network.subnets.map((subnet) => subnet.id) },
+  });
+}
+
+function accessOf(
+  database: Database,
+  admit: boolean,
+  groups: readonly SecurityGroup[],
+): readonly DatabaseAccess[] {
+  const [groupId] = database.securityGroups;
+  if (groupId === undefined) return [];
+  const own = groups.filter((group) => database.securityGroups.includes(group.id));
+  const ingress = own.flatMap((group) => group.ingress);
+  return database.endpoints.map(({ host, port }) => ({
+    id: database.id,
+    host,
+    port,
+    groupId,
+    admit,
+    ingress,
+  }));
+}
+
+/** A cluster and its instances share group and port; one rule serves them all. */
+function distinct(found: readonly DatabaseAccess[]): readonly DatabaseAccess[] {
+  const byTarget = new Map<string, DatabaseAccess>();
+  for (const access of found) {
+    const key = `${access.groupId} ${access.port}`;
+    const known = byTarget.get(key);
+    if (known === undefined || (access.admit && !known.admit)) byTarget.set(key, access);
+  }
+  return [...byTarget.values()];
+}

@@ -1,0 +1,142 @@
+import { poll, retry } from '../../core/backoff.ts';
+import { candidateHints } from '../../connect/target/candidate-hints.ts';
+import { failed, noMatch, ToolError, usage } from '../../core/errors.ts';
+import type { ToolEvent } from '../../core/events.ts';
+import type { Bastion } from '../../provision/bastion/bastion.ts';
+import { findBastions } from '../../provision/bastion/inventory.ts';
+import type { Ec2Port } from '../../provision/ports/ec2.ts';
+import type { CommandContext } from '../../cli/context.ts';
+
+/**
+ * The bastion a session should go to: the named one, or the newest that runs. While EC2 takes one back, that is the old
+ * one until the agent of its replacement answers. Throws `no-bastion` (exit 3), `bastion-ambiguous` (2).
+ */
+export async function findBastion(context: CommandContext, name: string | undefined): Promise<Bastion> {
+  const ec2 = await (await context.account()).ec2();
+  const look = (): Promise<readonly Bastion[]> => findBastions(ec2, name === undefined ? {} : { name });
+  const found = await look();
+  const running = found.filter(isRunning);
+  const [bastion] = running;
+  if (bastion === undefined) {
+    const starting = found.find((each) => each.state === 'pending');
+    if (starting !== undefined) return untilRunning(starting, look, context);
+    throw await noBastion(ec2, name);
+  }
+  const names = [...new Set(running.map((each) => each.name))];
+  if (names.length > 1) {
+    throw usage('bastion-ambiguous', `${names.length} bastions run: which one?`, {
+      hints: names.map((each) => `--name ${each}`),
+      details: { candidates: names },
+    });
+  }
+  const old = running.find((each) => each.instanceId === bastion.replaces);
+  return old === undefined || (await answers(bastion, context)) ? bastion : old;
+}
+
+async function noBastion(ec2: Ec2Port, name: string | undefined): Promise<ToolError> {
+  const list = 'fargate-connect status';
+  if (name === undefined)
+    return noMatch('no-bastion', 'no bastion runs in this region', { hints: ['fargate-connect up', list] });
+  const others = [...new Set((await findBastions(ec2, {})).map((each) => each.name))];
+  return noMatch('no-bastion', `no bastion ${name} runs in this region`, {
+    hints: [...candidateHints(name, others, list), `fargate-connect up --name ${name}`],
+    details: { name, candidates: others },
+  });
+}
+
+const isRunning = (bastion: Bastion): boolean => bastion.state === 'running';
+
+/** Who may not ask takes the one that surely answers. */
+async function answers(bastion: Bastion, context: CommandContext): Promise<boolean> {
+  const nodes = await (await context.account()).nodes();
+  try {
+    const [node] = await nodes.nodes([bastion.instanceId]);
+    return node?.pingStatus === 'Online';
+  } catch (error) {
+    if (!(error instanceof ToolError) || error.role !== 'access') throw error;
+    return false;
+  }
+}
+
+const RUNNING_DEADLINE_MS = 60_000;
+
+/** Launched a moment ago, by `up --no-wait` or in the place of another: it is a matter of seconds. */
+async function untilRunning(
+  starting: Bastion,
+  look: () => Promise<readonly Bastion[]>,
+  { clock, report, signal }: CommandContext,
+): Promise<Bastion> {
+  report(waiting(starting));
+  return poll(async () => (await look()).find(isRunning), {
+    clock,
+    intervalMs: 1_000,
+    deadlineMs: RUNNING_DEADLINE_MS,
+    signal,
+    onTimeout: () =>
+      noMatch('no-bastion', `bastion ${starting.name} is still starting`, {
+        hints: ['fargate-connect status'],
+        details: { name: starting.name },
+      }),
+  });
+}
+
+const waiting = ({ instanceId, name }: Bastion): ToolEvent => ({
+  type: 'note',
+  level: 'info',
+  code: 'waiting-for-agent',
+  message: `bastion ${instanceId} is young, waiting for it`,
+  details: { instanceId, name },
+});
+
+/** So long after its launch an agent may still be on its way (aws-facts §5.6). */
+const YOUNG_MS = 300_000;
+const AGENT_DEADLINE_MS = 90_000;
+
+/** Repeats `start` while it fails with `target-not-connected` and the bastion was launched a moment ago. */
+export function onceOnline<T>(
+  bastion: Bastion,
+  { clock, random, report, signal }: CommandContext,
+  start: () => Promise<T>,
+): Promise<T> {
+  let said = false;
+  return retry(start, {
+    clock,
+    random: () => random.number(),
+    baseMs: 1_000,
+    capMs: 5_000,
+    deadlineMs: AGENT_DEADLINE_MS,
+    signal,
+    shouldRetry: (error) =>
+      error instanceof ToolError &&
+      error.code === 'target-not-connected' &&
+      clock.now() - bastion.launchedAt < YOUNG_MS,
+    onRetry: () => {
+      if (!said) report(waiting(bastion));
+      said = true;
+    },
+  });
+}
+
+/**
+ * Says what would otherwise be a connection that hangs: the bastion's group lets that port not out. Throws
+ * `port-not-open`. A bastion that carries further groups may reach more than its tag says and is believed.
+ */
+export function checkPort(
+  bastion: Bastion,
+  remote: { readonly host: string | undefined; readonly port: number },
+): void {
+  const { host, port } = remote;
+  if (host === undefined || bastion.ports === undefined || bastion.ports.includes(port)) return;
+  const name = bastion.name === 'default' ? '' : ` --name ${bastion.name}`;
+  const database = /^([a-z][a-z0-9-]*)\.(?:cluster-(?:ro-)?)?[a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com/.exec(
+    host,
+  )?.[1];
+  throw failed('port-not-open', `bastion ${bastion.name} has no way out to port ${port}`, {
+    hints: [
+      database === undefined
+        ? `fargate-connect up${name} --egress-port ${port}   # opens it towards the VPC`
+        : `fargate-connect up${name} --db ${database}   # opens the way to that database`,
+    ],
+    details: { name: bastion.name, host, port, open: bastion.ports.map(String) },
+  });
+}

@@ -1,0 +1,177 @@
+import type { Wanted } from '../../connect/target/discover.ts';
+import {
+  collect,
+  describeAllServices,
+  describeVisibleClusters,
+  withNearest,
+} from '../../connect/target/discover.ts';
+import {
+  actionEntries,
+  advance,
+  canGoBack,
+  clusterEntries,
+  containerEntries,
+  databaseEntries,
+  onlyChoice,
+  type PickerChoices,
+  type PickerEntry,
+  type PickerState,
+  serviceEntries,
+  startPicker,
+  taskEntries,
+} from '../../connect/target/picker.ts';
+import type { Container, Database, EcsPort, Task } from '../../connect/ports.ts';
+import { findTasks } from '../../connect/target/discover.ts';
+import { nameOf, pickContainer as containerOf } from '../../connect/target/select.ts';
+import { noMatch } from '../../core/errors.ts';
+import { BACK } from '../../ui/prompter.ts';
+import type { CommandContext } from '../../cli/context.ts';
+
+/** Everything the picker can end with. */
+export interface Picked {
+  readonly cluster: string;
+  readonly task: Task;
+  readonly container: Container;
+  readonly action: 'shell' | 'forward' | 'database';
+  readonly database: Database | undefined;
+}
+
+/** Cluster → service → task → container → action, as far as flags have not answered. Throws `interrupted`, `input-needed`, no-match errors. */
+export async function pick(context: CommandContext, wanted: Wanted): Promise<Picked> {
+  const { choices } = await runPicker(context, startPicker(await known(context, wanted)));
+  const { cluster, task, container, action, database } = choices;
+  if (cluster === undefined || task === undefined || container === undefined || action === undefined) {
+    throw noMatch('nothing-picked', 'nothing was picked');
+  }
+  return { cluster, task, container, action, database };
+}
+
+/** The same without the last question: a container for a shell. */
+export async function pickContainer(context: CommandContext, wanted: Wanted): Promise<Wanted> {
+  const start = startPicker({ ...(await known(context, wanted)), action: 'shell' });
+  const { choices } = await runPicker(context, start);
+  return {
+    cluster: choices.cluster,
+    service: undefined,
+    task: choices.task?.arn,
+    container: choices.container?.name,
+  };
+}
+
+/** Flags answer their questions; a task or container that does not exist is an error, not a question. */
+async function known(context: CommandContext, wanted: Wanted): Promise<PickerChoices> {
+  const cluster = wanted.cluster === undefined ? undefined : nameOf(wanted.cluster);
+  if (cluster === undefined || wanted.task === undefined) {
+    return {
+      ...(cluster === undefined ? {} : { cluster }),
+      ...(wanted.service === undefined ? {} : { service: nameOf(wanted.service) }),
+    };
+  }
+  const ecs = await (await context.account()).ecs();
+  const [task] = await findTasks(ecs, cluster, wanted);
+  if (task === undefined) return { cluster };
+  const container = wanted.container === undefined ? undefined : containerOf(task, wanted.container);
+  return {
+    cluster,
+    service: task.serviceName ?? null,
+    task,
+    ...(container === undefined ? {} : { container }),
+  };
+}
+
+async function runPicker(context: CommandContext, start: PickerState): Promise<PickerState> {
+  const account = await context.account();
+  const ecs = await account.ecs();
+  let state = start;
+  for (;;) {
+    const { cluster = '', service, task } = state.choices;
+    switch (state.step) {
+      case 'done':
+        return state;
+      case 'cluster': {
+        const clusters = await describeVisibleClusters(ecs, await collect(ecs.clusterNames()));
+        state = await ask(context, state, 'cluster', '--cluster', clusterEntries(clusters));
+        break;
+      }
+      case 'service':
+        state = await ask(context, state, `service in ${cluster}`, '--service', await services(ecs, cluster));
+        break;
+      case 'task': {
+        const tasks = await tasksOf(ecs, cluster, service ?? null);
+        const title = service === null ? `task in ${cluster}` : `task of ${service ?? cluster}`;
+        state = await ask(context, state, title, '--task', taskEntries(tasks, context.clock.now()));
+        break;
+      }
+      case 'container':
+        if (task === undefined) throw noMatch('no-running-task', `no task runs in cluster ${cluster}`);
+        state = await ask(
+          context,
+          state,
+          `container of task ${task.id.slice(0, 8)}`,
+          '--container',
+          containerEntries(task, context.clock.now()),
+        );
+        break;
+      case 'action':
+        state = await ask(context, state, 'what now', 'exec, forward or db', actionEntries(true), false);
+        break;
+      case 'database': {
+        const databases = await (await account.databases()).databases();
+        state = await ask(context, state, 'database', '-L', databaseEntries(databases));
+        break;
+      }
+      default:
+        state.step satisfies never;
+    }
+  }
+}
+
+/** One question, or none if there is only one answer. */
+async function ask<T>(
+  context: CommandContext,
+  state: PickerState,
+  message: string,
+  flag: string,
+  entries: readonly PickerEntry<T>[],
+  automatic = true,
+): Promise<PickerState> {
+  const { step } = state;
+  const chose = (value: T, isAutomatic: boolean): PickerState =>
+    advance(state, { type: 'chose', choices: { [step]: value }, automatic: isAutomatic });
+  if (entries.length === 0) {
+    throw noMatch('nothing-to-pick', `there is no ${step} to pick from`, {
+      hints: ['another region or account? --region, --profile'],
+    });
+  }
+  const only = automatic ? onlyChoice(entries) : undefined;
+  if (only !== undefined) {
+    context.report({
+      type: 'note',
+      level: 'info',
+      code: 'picked',
+      message: `${message}: ${only.name} (the only one)`,
+    });
+    return chose(only.value, true);
+  }
+  const answer = await context.prompter.select({ message, flag, choices: entries, back: canGoBack(state) });
+  return answer === BACK ? advance(state, { type: 'back' }) : chose(answer, false);
+}
+
+async function services(ecs: EcsPort, cluster: string): Promise<readonly PickerEntry<string | null>[]> {
+  const names = await collect(ecs.serviceNames(cluster)).catch(withNearest(ecs, cluster));
+  const [described, loose] = await Promise.all([
+    describeAllServices(ecs, cluster, names),
+    names.length === 0 ? tasksOf(ecs, cluster, null) : [],
+  ]);
+  return serviceEntries(described, loose.length);
+}
+
+async function tasksOf(ecs: EcsPort, cluster: string, service: string | null): Promise<readonly Task[]> {
+  const tasks = await findTasks(ecs, cluster, {
+    cluster,
+    service: service ?? undefined,
+    task: undefined,
+    container: undefined,
+  });
+  return service === null ? tasks.filter((task) => task.serviceName === undefined) : tasks;
+}

@@ -1,0 +1,136 @@
+import { PassThrough, Writable } from 'node:stream';
+import { createColors } from '../../ui/colors.ts';
+import { printable } from '../../ui/printable.ts';
+import type { CliDeps, CommandContext, Signals } from '../context.ts';
+
+type SignalName = Parameters<Signals['on']>[0];
+
+/** Where a tour happens: it runs the tool's own command lines against the sandbox and shows them as a person types them. */
+export interface Stage {
+  /** One line of narration, on stderr. */
+  say(text: string): void;
+  /** Shows and runs a command line to its end, with the person's own terminal if there is one. Returns the exit status. */
+  run(args: readonly string[]): Promise<number>;
+  /** Shows and starts a command line that stays; each line of its stdout is shown and handed to `onLine`. */
+  start(args: readonly string[], onLine: (line: string) => void): Running;
+  readonly context: CommandContext;
+}
+
+export interface Running {
+  readonly status: Promise<number>;
+  /** What Ctrl-C does. */
+  stop(): void;
+}
+
+/** A longer line is shown, but only its end is told. */
+const MAX_LINE = 64 * 1024;
+
+export function createStage(
+  context: CommandContext,
+  world: { readonly env: Readonly<Record<string, string>>; readonly folder: string },
+): Stage {
+  const env = tourEnv(context.env, world);
+  const colors = createColors(context.settings.color);
+  const { stderr } = context.terminal;
+
+  const start = (args: readonly string[], stdout: Writable, interactive: boolean): Running => {
+    context.signal.throwIfAborted();
+    stderr.write(`\n${colors.bold(`$ ${commandLine(args)}`)}\n`);
+    const own = new OwnSignals(context.signals);
+    const deps: CliDeps = {
+      env,
+      cwd: world.folder,
+      terminal: interactive
+        ? context.terminal
+        : {
+            ...context.terminal,
+            stdin: new PassThrough().end(),
+            stdout,
+            stdinIsTty: false,
+            stdoutIsTty: false,
+          },
+      clock: context.clock,
+      random: context.random,
+      signals: own,
+      async openAccount(settings) {
+        const { openAwsAccount } = await import('../../aws/open-account.ts');
+        return openAwsAccount(settings, env, context.clock);
+      },
+      version: context.version,
+    };
+    const status = import('../run-cli.ts').then(({ runCli }) => runCli(args, deps));
+    return { status, stop: () => own.raise('SIGINT') };
+  };
+
+  return {
+    context,
+    say: (text) => void stderr.write(`${text}\n`),
+    async run(args) {
+      const shown = new LineWriter(context.terminal.stdout, () => undefined);
+      return start(args, shown, context.settings.input).status;
+    },
+    start: (args, onLine) => start(args, new LineWriter(context.terminal.stdout, onLine), false),
+  };
+}
+
+/** The sandbox's environment and nothing of the person's own AWS or fargate-connect settings. */
+function tourEnv(
+  env: CliDeps['env'],
+  world: { readonly env: Readonly<Record<string, string>>; readonly folder: string },
+): Readonly<Record<string, string | undefined>> {
+  const kept = Object.entries(env).filter(
+    ([name]) => !/^(AWS_|ECS_CLUSTER$|FARGATE_CONNECT_|XDG_CONFIG_HOME$)/.test(name),
+  );
+  return { ...Object.fromEntries(kept), XDG_CONFIG_HOME: world.folder, ...world.env };
+}
+
+/** As a person would type it, quoted where a shell needs it. */
+export function commandLine(args: readonly string[]): string {
+  const words = args.map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`));
+  return ['fargate-connect', ...words].map(printable).join(' ');
+}
+
+/** Passes bytes on and tells each complete line. */
+class LineWriter extends Writable {
+  readonly #target: Writable;
+  readonly #onLine: (line: string) => void;
+  #rest = '';
+
+  constructor(target: Writable, onLine: (line: string) => void) {
+    super({ decodeStrings: true });
+    this.#target = target;
+    this.#onLine = onLine;
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    const text = chunk.toString('utf8');
+    const lines = `${this.#rest}${text}`.slice(-MAX_LINE).split('\n');
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) this.#onLine(line);
+    this.#target.write(chunk, done);
+  }
+}
+
+/** The person's signals and the tour's own. */
+class OwnSignals implements Signals {
+  readonly #outer: Signals;
+  readonly #listeners = new Map<SignalName, Set<() => void>>();
+
+  constructor(outer: Signals) {
+    this.#outer = outer;
+  }
+
+  on(name: SignalName, listener: () => void): () => void {
+    const removeOuter = this.#outer.on(name, listener);
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners.add(listener));
+    return () => {
+      removeOuter();
+      listeners.delete(listener);
+    };
+  }
+
+  raise(name: SignalName): void {
+    for (const listener of Array.from(this.#listeners.get(name) ?? [])) listener();
+  }
+}

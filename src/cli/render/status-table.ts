@@ -1,0 +1,100 @@
+import { dollars } from '../../provision/lease/lease.ts';
+import { duration } from '../../ui/printable.ts';
+import { type Cell, type Column, renderTable } from '../../ui/table.ts';
+import type { BastionStatus } from '../commands/status.ts';
+import type { CommandContext } from '../context.ts';
+
+/** `status` for people: one line for each bastion, and below it what to do about some of them. */
+
+interface StatusColumn extends Column {
+  readonly cell: (row: BastionStatus, now: number) => Cell;
+}
+
+const COLUMNS: readonly StatusColumn[] = [
+  { title: 'name', shrink: true, cell: (row) => row.name },
+  { title: 'region', cell: (row) => row.region },
+  { title: 'instance', cell: (row) => row.instanceId ?? undefined },
+  {
+    title: 'state',
+    cell: (row) => (row.takenBack === true ? { text: stateText(row), tone: 'warning' } : stateText(row)),
+  },
+  {
+    title: 'type',
+    shrink: true,
+    spare: 2,
+    cell: (row) => (row.type === null ? undefined : `${row.type} ${row.market ?? ''}`),
+  },
+  {
+    title: 'age',
+    cell: ({ launchedAt }, now) => (launchedAt === null ? undefined : duration(now - Date.parse(launchedAt))),
+  },
+  {
+    title: 'left',
+    cell: ({ expiresAt }, now) => (expiresAt === null ? undefined : leftText(Date.parse(expiresAt) - now)),
+  },
+  {
+    title: 'idle',
+    cell: ({ idleMinutes, idleLeftMinutes }) =>
+      idleMinutes === null ? undefined : idleMinutes === 0 ? 'never' : `${idleLeftMinutes ?? idleMinutes}m`,
+  },
+  { title: 'sessions', align: 'right', cell: (row) => row.sessions ?? undefined },
+  { title: 'cost', spare: 1, cell: ({ cost }) => (cost === null ? undefined : dollars(cost)) },
+  {
+    title: 'owner',
+    shrink: true,
+    spare: 3,
+    cell: ({ owner }) => (owner === null ? undefined : lastPart(owner)),
+  },
+];
+
+/** The agent is worth a word only when it does not answer, and not beside a notice, which says more. */
+function stateText({ state, agent, takenBack }: BastionStatus): string {
+  if (state !== 'running') return state;
+  if (takenBack === true) return 'taken back';
+  if (agent === 'Online' || agent === 'unknown') return state;
+  return agent === null ? 'no agent yet' : 'agent lost';
+}
+
+const leftText = (ms: number): string => (ms <= 0 ? 'over' : duration(ms));
+
+/** User name or role session of an ARN; all of it is in --json. */
+const lastPart = (arn: string): string => arn.slice(arn.lastIndexOf('/') + 1);
+
+export function writeTable(
+  rows: readonly BastionStatus[],
+  allRegions: boolean,
+  context: CommandContext,
+): void {
+  const { terminal, settings, clock } = context;
+  const width = terminal.stdoutIsTty ? terminal.size().columns : undefined;
+  const now = clock.now();
+  const columns = COLUMNS.filter((column) => allRegions || column.title !== 'region');
+  const cells = rows.map((row) => columns.map((column) => column.cell(row, now)));
+  terminal.stdout.write(renderTable(columns, cells, { color: settings.color, width }));
+  for (const row of rows) adviseOn(row, rows, allRegions, context);
+}
+
+function adviseOn(
+  row: BastionStatus,
+  rows: readonly BastionStatus[],
+  allRegions: boolean,
+  { report }: CommandContext,
+): void {
+  const note = (code: string, message: string): void =>
+    report({ type: 'note', level: 'warning', code, message });
+  const region = allRegions ? ` --region ${row.region}` : '';
+  const named = row.name === 'default' ? '' : ` --name ${row.name}`;
+  if (row.takenBack === true) {
+    const other = rows.find((each) => each.replaces !== null && each.replaces === row.instanceId);
+    const then =
+      other === undefined
+        ? `a running forward replaces it, or fargate-connect up${named}${region} does then`
+        : `${other.instanceId ?? ''} takes its place`;
+    note('bastion-taken-back', `EC2 takes ${row.instanceId ?? ''} back within two minutes: ${then}`);
+  }
+  if (row.state !== 'leftovers') return;
+  note(
+    'leftovers-found',
+    `bastion ${row.name} has no instance, but resources: fargate-connect down --name ${row.name}${region}`,
+  );
+}

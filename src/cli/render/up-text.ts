@@ -1,0 +1,252 @@
+import { paragraph } from '../../core/paragraph.ts';
+import type { Bastion } from '../../provision/bastion/bastion.ts';
+import { describeDuration, dollars, type Price, priceOf } from '../../provision/lease/lease.ts';
+import { describePlan } from '../../provision/plan/plan-text.ts';
+import type { Plan } from '../../provision/plan/plan.ts';
+import type { UpPlan } from '../../provision/plan/plan-up.ts';
+import { cheapestPool } from '../../provision/capacity/pool.ts';
+import type { SpotPrice } from '../../provision/ports/images.ts';
+import type { BastionSpec, DatabaseAccess } from '../../provision/plan/spec.ts';
+import type { CommandContext } from '../context.ts';
+
+/** What `up` says: plan, network, price, result. Fields of the JSON forms are stable. */
+
+export interface UpFacts {
+  readonly plan: UpPlan;
+  readonly spec: BastionSpec;
+  readonly prices: readonly SpotPrice[];
+}
+
+const cheapestOf = ({ spec, prices }: Pick<UpFacts, 'spec' | 'prices'>): SpotPrice | undefined =>
+  cheapestPool(
+    prices,
+    spec.types,
+    spec.network.subnets.map((subnet) => subnet.zone),
+  );
+
+function costOf(facts: UpFacts): Price & { readonly pool: SpotPrice | undefined } {
+  const { spec } = facts;
+  const pool = cheapestOf(facts);
+  const price = priceOf({
+    region: spec.region,
+    market: spec.market,
+    type: spec.types[0] ?? 'an instance',
+    pool,
+    volumeGiB: Math.max(...spec.images.map((image) => image.volumeGiB)),
+    publicIp: spec.network.publicIp,
+  });
+  return { ...price, pool: spec.market === 'spot' ? pool : undefined };
+}
+
+/** What is known of the price before on-demand is offered for spot that is not to be had. */
+export function onDemandDifference(facts: Pick<UpFacts, 'spec' | 'prices'>): string {
+  const pool = cheapestOf(facts);
+  const than = pool === undefined ? 'spot' : `the ${dollars(pool.dollarsPerHour)} an hour of spot`;
+  return `on-demand costs more than ${than}; AWS's price list says how much`;
+}
+
+/** Columns for lines of talk; programs get them whole. */
+export const talkWidth = ({ terminal, settings }: CommandContext): number =>
+  terminal.stderrIsTty && settings.output !== 'json' ? terminal.size().columns : Number.POSITIVE_INFINITY;
+
+const stdoutWidth = ({ terminal }: CommandContext): number =>
+  terminal.stdoutIsTty ? terminal.size().columns : Number.POSITIVE_INFINITY;
+
+/** The plan as talk, before the question. */
+export function reportPlan(facts: UpFacts, context: CommandContext): void {
+  const { spec } = facts;
+  const say = (code: string, message: string): void =>
+    context.report({ type: 'note', level: 'info', code, message });
+  for (const line of describePlan(facts.plan, talkWidth(context))) say('plan', line);
+  reportWarnings(facts.plan, context);
+  const explain = (code: string, text: string): void => {
+    for (const line of paragraph(text, talkWidth(context), 2)) say(code, line);
+  };
+  explain('network', `network: ${spec.network.vpcId}, ${spec.network.reason}`);
+  explain('price', `price: ${costOf(facts).text}`);
+  say('lease', `ends: ${describeLease(facts, (at) => `in ${describeDuration(at - context.clock.now())}`)}`);
+}
+
+const isoOf = (at: number): string => new Date(at).toISOString();
+
+function describeLease({ plan }: UpFacts, when: (at: number) => string): string {
+  const { expiresAt, idleMinutes = 0 } = plan.lease;
+  const end = expiresAt === undefined ? 'at a time that its tags do not tell' : when(expiresAt);
+  return idleMinutes === 0
+    ? `${end}, idle or not`
+    : `${end}, or after ${idleMinutes} minutes without a session`;
+}
+
+/** What the reporter writes before a warning. */
+const MARK = 'warning: '.length;
+
+function reportWarnings(plan: Plan, context: CommandContext): void {
+  for (const { code, message } of plan.warnings) {
+    const [first = '', ...rest] = paragraph(message, talkWidth(context) - MARK, 2);
+    context.report({ type: 'note', level: 'warning', code, message: first });
+    for (const line of rest) context.report({ type: 'note', level: 'info', code, message: line });
+  }
+}
+
+/** `--dry-run`: everything on stdout, nothing written anywhere else. */
+export function writeDryRun(facts: UpFacts, context: CommandContext): void {
+  const { plan, spec } = facts;
+  const cost = costOf(facts);
+  const policies =
+    spec.role.kind === 'own'
+      ? {
+          trust: JSON.parse(spec.role.trust) as unknown,
+          policy: JSON.parse(spec.role.policy) as unknown,
+          boundary:
+            spec.role.boundary.kind === 'own'
+              ? (JSON.parse(spec.role.boundary.document) as unknown)
+              : spec.role.boundary.kind === 'existing'
+                ? spec.role.boundary.arn
+                : null,
+        }
+      : { instanceProfile: spec.role.profileArn };
+  const { stdout } = context.terminal;
+  if (context.settings.output === 'json') {
+    stdout.write(
+      `${JSON.stringify({
+        name: spec.name,
+        region: spec.region,
+        cluster: spec.cluster ?? null,
+        market: spec.market,
+        types: spec.types,
+        plan: plan.steps,
+        warnings: plan.warnings,
+        network: {
+          vpc: spec.network.vpcId,
+          subnets: spec.network.subnets.map((subnet) => subnet.id),
+          publicIp: spec.network.publicIp,
+          stack: spec.network.stack,
+          reason: spec.network.reason,
+          considered: spec.network.considered.map((report) => ({
+            subnet: report.subnet.id,
+            zone: report.subnet.zone,
+            way: report.way,
+            reason: report.reason,
+            missing: report.missing,
+          })),
+        },
+        price: {
+          dollarsPerHour: cost.dollarsPerHour ?? null,
+          cheapestPool: cost.pool ?? null,
+          text: cost.text,
+        },
+        expiresAt: plan.lease.expiresAt === undefined ? null : isoOf(plan.lease.expiresAt),
+        idleMinutes: plan.lease.idleMinutes ?? null,
+        policies,
+        userDataBytes: Buffer.byteLength(spec.userData),
+      })}\n`,
+    );
+    return;
+  }
+  const width = stdoutWidth(context);
+  const { considered } = spec.network;
+  const ways = Math.max(16, ...considered.map(({ way }) => way.length));
+  const subnets = considered.flatMap(({ subnet, way, reason }) => {
+    const mark = spec.network.subnets.some(({ id }) => id === subnet.id) ? '*' : ' ';
+    const start = `  ${mark} ${subnet.id}  ${subnet.zone}  ${way}`;
+    const whole = `${start.padEnd(start.length - way.length + ways)}  ${reason}`;
+    return whole.length <= width ? [whole] : [start, ...paragraph(`        ${reason}`, width, 8)];
+  });
+  stdout.write(
+    [
+      `Bastion ${spec.name} in ${spec.region}`,
+      '',
+      // The longest first: what is decided on stands at the end, where a terminal shows it.
+      'Policies',
+      ...JSON.stringify(policies, undefined, 2)
+        .split('\n')
+        .map((line) => `  ${line}`),
+      '',
+      'Plan',
+      ...describePlan(plan, width - 2).map((line) => `  ${line}`),
+      '',
+      ...(plan.warnings.length === 0
+        ? []
+        : ['Warnings', ...plan.warnings.flatMap(({ message }) => paragraph(`  ${message}`, width, 4)), '']),
+      ...paragraph(`Network: ${spec.network.vpcId}, ${spec.network.reason}`, width, 2),
+      ...subnets,
+      '',
+      ...paragraph(`Price: ${cost.text}`, width, 2),
+      `Ends: ${describeLease(facts, isoOf)}`,
+      '',
+      `Nothing was created (user data: ${Buffer.byteLength(spec.userData)} bytes).`,
+      '',
+    ].join('\n'),
+  );
+}
+
+/** Command and purpose side by side, and below each other where they do not fit. */
+function nextLines(
+  next: readonly (readonly [command: string, purpose: string])[],
+  width: number,
+): readonly string[] {
+  const longest = Math.max(...next.map(([command]) => command.length));
+  const purposes = Math.max(...next.map(([, purpose]) => purpose.length));
+  const column = Math.min(longest, Math.max(0, width - purposes - 5));
+  return next.flatMap(([command, purpose]) =>
+    command.length <= column
+      ? [`  ${command.padEnd(column)}   ${purpose}`]
+      : [`  ${command}`, `  ${' '.repeat(column)}   ${purpose}`],
+  );
+}
+
+export interface UpResult {
+  readonly name: string;
+  readonly instanceId: string;
+  readonly launched: boolean;
+  readonly ready: boolean;
+}
+
+/** The bastion, and what to type next; `databases` are those that were asked for. */
+export function writeResult(
+  result: UpResult,
+  bastion: Bastion | undefined,
+  databases: readonly DatabaseAccess[],
+  context: CommandContext,
+): void {
+  const expiresAt = bastion?.expiresAt;
+  if (context.settings.output === 'json') {
+    context.terminal.stdout.write(
+      `${JSON.stringify({
+        name: result.name,
+        instanceId: result.instanceId,
+        launched: result.launched,
+        ready: result.ready,
+        state: bastion?.state ?? null,
+        type: bastion?.instanceType ?? null,
+        market: bastion?.market ?? null,
+        vpc: bastion?.vpcId ?? null,
+        subnet: bastion?.subnetId ?? null,
+        privateIp: bastion?.privateIp ?? null,
+        cluster: bastion?.cluster ?? null,
+        expiresAt: expiresAt === undefined ? null : isoOf(expiresAt),
+      })}\n`,
+    );
+    return;
+  }
+  const named = result.name === 'default' ? '' : ` --name ${result.name}`;
+  const say = (code: string, message: string): void =>
+    context.report({ type: 'note', level: 'info', code, message });
+  const left =
+    expiresAt === undefined ? '' : `, ends in ${describeDuration(expiresAt - context.clock.now())}`;
+  const what = result.launched ? (result.ready ? 'is up' : 'is launched') : 'runs already';
+  say('bastion-up', `bastion ${result.name} ${what}: ${result.instanceId}${left}`);
+  const forward = (port: number, host: string): string =>
+    `fargate-connect forward -L ${port}:${host}:${port} --via bastion${named}`;
+  const closed = bastion?.ports?.every((port) => port === 443) === true;
+  const next: readonly (readonly [string, string])[] = [
+    ['fargate-connect', 'pick a container or a database'],
+    [`fargate-connect shell${named}`, 'a shell on the bastion'],
+    ...(closed ? [[`fargate-connect up${named} --db ID`, 'open the way to a database, then:'] as const] : []),
+    ...(databases.length === 0
+      ? [[forward(5432, 'HOST'), closed ? 'a local port to it' : 'a local port to HOST'] as const]
+      : databases.map(({ id, host, port }) => [forward(port, host), `a local port to ${id}`] as const)),
+    [`fargate-connect down${named}`, 'remove everything'],
+  ];
+  for (const line of nextLines(next, talkWidth(context))) say('next', line);
+}

@@ -1,0 +1,59 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Report } from '../../core/events.ts';
+
+export interface SilenceDeps {
+  readonly clock: Clock;
+  readonly report: Report;
+  /** Without a word for so long while it owes one: said to the person. */
+  readonly silenceMs: number;
+  /** Something sent is not acknowledged. */
+  readonly owes: () => boolean;
+  /** We would hear it: connected, and reading. */
+  readonly listens: () => boolean;
+}
+
+/** The gateway answers pings for an agent that is gone; only missing acknowledgements show that. */
+export class AgentSilence {
+  readonly #deps: SilenceDeps;
+  #heardAt = 0;
+  #said = false;
+  #cancel: (() => void) | undefined;
+
+  constructor(deps: SilenceDeps) {
+    this.#deps = deps;
+  }
+
+  /** A message of the agent arrived. */
+  heard(): void {
+    this.restart();
+    if (!this.#said) return;
+    this.#said = false;
+    this.#deps.report({ type: 'session-state', state: 'resumed', reason: 'the agent answers again' });
+  }
+
+  /** Nothing could be heard before this moment. */
+  restart(): void {
+    this.#heardAt = this.#deps.clock.now();
+  }
+
+  /** To be called whenever something may have been sent: looks again until nothing is owed. */
+  watch(): void {
+    const { clock, report, silenceMs, owes, listens } = this.#deps;
+    if (this.#cancel !== undefined || !owes()) return;
+    this.#cancel = clock.timer(silenceMs, () => {
+      this.#cancel = undefined;
+      if (!owes()) return;
+      const silence = clock.now() - this.#heardAt;
+      if (listens() && silence >= silenceMs && !this.#said) {
+        this.#said = true;
+        const reason = `the agent has not answered for ${Math.round(silence / 1000)} s`;
+        report({ type: 'session-state', state: 'interrupted', reason });
+      }
+      this.watch();
+    });
+  }
+
+  close(): void {
+    this.#cancel?.();
+  }
+}

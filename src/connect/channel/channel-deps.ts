@@ -1,0 +1,52 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Report } from '../../core/events.ts';
+import type { DataChannelEvent } from '../../protocol/data-channel.ts';
+import type { OpenSocket } from './message-socket.ts';
+import type { KmsPort, SsmPort, UpgradeSigner } from '../ports.ts';
+import type { LinkTiming } from './session-link.ts';
+
+/** What every native session needs from outside. */
+export interface ChannelDeps {
+  readonly ssm: Pick<SsmPort, 'resumeSession' | 'terminateSession'>;
+  /** Loaded only when the agent asks for encryption. */
+  readonly kms: () => Promise<KmsPort>;
+  readonly signer: UpgradeSigner;
+  readonly openSocket: OpenSocket;
+  readonly clock: Clock;
+  readonly random: { number(): number; bytes(length: number): Uint8Array; uuid(): string };
+  readonly report: Report;
+  /** One line per dropped message and state change, for `--debug`. */
+  readonly debug?: ((line: string) => void) | undefined;
+  /** Bytes per message; 1024 until the far side is known to take more. */
+  readonly payloadSize?: number | undefined;
+  readonly timing?: Partial<ChannelTiming & LinkTiming> | undefined;
+}
+
+export interface ChannelTiming {
+  /** From the open WebSocket until the session begins, handshake and KMS included; an agent waits 1 s before it reads its pty. */
+  readonly firstMessageMs: number;
+  /** Unacknowledged bytes and not a word for so long: said to the person. The channel itself gives up after five minutes. */
+  readonly silenceMs: number;
+  readonly terminateMs: number;
+}
+
+export const CHANNEL_TIMING: ChannelTiming = {
+  firstMessageMs: 30_000,
+  silenceMs: 10_000,
+  terminateMs: 3_000,
+};
+
+export type ChannelOpened = Extract<DataChannelEvent, { readonly type: 'opened' }>;
+
+/** What a session does with its channel. No callback may throw. */
+export interface ChannelListener {
+  output(bytes: Uint8Array, stream: 'stdout' | 'stderr'): void;
+  /** `send` returned false before; there is room again. */
+  room?(): void;
+  exitCode?(code: number): void;
+  /** The agent could not connect to the port of one of our streams; which one is not said. */
+  connectToPortError?(): void;
+  /** The connection is gone and may come back. */
+  interrupted?(): void;
+  resumed?(): void;
+}

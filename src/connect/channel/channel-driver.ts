@@ -1,0 +1,365 @@
+import { inTime } from '../../core/clock.ts';
+import { Deferred } from '../../core/deferred.ts';
+import { type ToolError, transport } from '../../core/errors.ts';
+import { DataChannel, type DataChannelEvent } from '../../protocol/data-channel.ts';
+import { AgentSilence } from './agent-silence.ts';
+import { Alarm } from './alarm.ts';
+import {
+  CHANNEL_TIMING,
+  type ChannelDeps,
+  type ChannelListener,
+  type ChannelOpened,
+  type ChannelTiming,
+} from './channel-deps.ts';
+import type { SessionStart } from '../ports.ts';
+import { SendQueue } from './send-queue.ts';
+import { CLIENT_VERSION, SessionLink } from './session-link.ts';
+import { type ChannelEnd, endMessage, terminateSession } from '../session/session-end.ts';
+import { agentRefusal, agentSilent, sessionNotEnded } from '../session/session-refusals.ts';
+
+/**
+ * A DataChannel with a socket under it and a clock beside it. All outgoing messages leave through one queue, once per
+ * turn of the event loop, so acknowledgements and data share packets and sequence numbers never race.
+ */
+export class ChannelDriver {
+  /** Resolves with channel_closed, or after `terminate`; rejects with the ToolError that ended the session otherwise. */
+  readonly ended: Promise<ChannelEnd>;
+  readonly #session: SessionStart;
+  readonly #target: string;
+  readonly #deps: ChannelDeps;
+  readonly #listener: ChannelListener;
+  readonly #timing: ChannelTiming;
+  readonly #channel: DataChannel;
+  readonly #link: SessionLink;
+  readonly #ended = new Deferred<ChannelEnd>();
+  readonly #opened = new Deferred<ChannelOpened>();
+  readonly #queue = new SendQueue();
+  readonly #silence: AgentSilence;
+  readonly #alarm: Alarm;
+  #isOpen = false;
+  #isOver = false;
+  #wantsRoom = false;
+  #flushing = false;
+  #size: { readonly columns: number; readonly rows: number } | undefined;
+  /** Set while `terminate` waits for the far side to end by itself. */
+  #onClosed: (() => void) | undefined;
+
+  constructor(session: SessionStart, target: string, deps: ChannelDeps, listener: ChannelListener) {
+    this.#session = session;
+    this.#target = target;
+    this.#deps = deps;
+    this.#listener = listener;
+    this.#timing = { ...CHANNEL_TIMING, ...deps.timing };
+    this.ended = this.#ended.promise;
+    this.ended.catch(() => undefined);
+    this.#channel = new DataChannel({
+      role: 'client',
+      version: CLIENT_VERSION,
+      randomUuid: () => deps.random.uuid(),
+      randomBytes: (length) => deps.random.bytes(length),
+      ...(deps.payloadSize === undefined ? {} : { payloadSize: deps.payloadSize }),
+    });
+    this.#link = new SessionLink(session, deps, {
+      message: (bytes) => this.#receive(bytes),
+      interrupted: () => this.#interrupted(),
+      resumed: () => this.#resumed(),
+      lost: (error) => this.#fail(error),
+    });
+    this.#alarm = new Alarm(deps.clock, () => this.#tick());
+    this.#silence = new AgentSilence({
+      clock: deps.clock,
+      report: deps.report,
+      silenceMs: this.#timing.silenceMs,
+      owes: () => !this.#isOver && this.#channel.unackedBytes > 0,
+      listens: () => this.#link.isOpen && this.#link.isReading,
+    });
+  }
+
+  /**
+   * Opens the channel and waits until the agent lets the session begin. Throws what `SessionLink.open` throws,
+   * `agent-silent` after 30 s without a word, or what ended the session first.
+   */
+  async start(): Promise<ChannelOpened> {
+    const { clock } = this.#deps;
+    try {
+      await this.#link.open();
+    } catch (error) {
+      this.#fail(error);
+      throw error;
+    }
+    this.#silence.restart();
+    this.#channel.start(clock.now());
+    this.#scheduleFlush();
+    const cancel = clock.timer(this.#timing.firstMessageMs, () =>
+      this.#fail(agentSilent(this.#target, this.#timing.firstMessageMs)),
+    );
+    try {
+      return await Promise.race([
+        this.#opened.promise,
+        this.ended.then((end) => {
+          throw transport('session-closed-early', endMessage(end), { details: { target: this.#target } });
+        }),
+      ]);
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Takes all bytes; false asks the source to stop until `room()`. The bytes must not change afterwards. */
+  send(bytes: Uint8Array): boolean {
+    if (this.#isOver) return true;
+    if (bytes.byteLength > 0) {
+      this.#queue.push(bytes);
+      this.#pump();
+      this.#scheduleFlush();
+    }
+    if (this.#queue.bytes === 0) return true;
+    this.#wantsRoom = true;
+    return false;
+  }
+
+  get queuedBytes(): number {
+    return this.#queue.bytes;
+  }
+
+  /** A size that the far side has already is not sent again. */
+  sendSize(size: { readonly columns: number; readonly rows: number }): void {
+    if (this.#isOver || !this.#isOpen) return;
+    if (size.columns === this.#size?.columns && size.rows === this.#size.rows) return;
+    this.#size = size;
+    this.#channel.sendSize(size, this.#deps.clock.now());
+    this.#scheduleFlush();
+  }
+
+  sendFlag(flag: 'DisconnectToPort' | 'TerminateSession'): void {
+    if (this.#isOver || !this.#isOpen) return;
+    this.#channel.sendFlag(flag, this.#deps.clock.now());
+    this.#scheduleFlush();
+  }
+
+  /** For a consumer that cannot keep up: nothing more is read from the gateway until `resumeOutput`. */
+  pauseOutput(): void {
+    this.#link.pauseReading();
+  }
+
+  resumeOutput(): void {
+    this.#link.resumeReading();
+    this.#silence.restart();
+  }
+
+  /**
+   * Ends the session from our side: flag, TerminateSession, goodbye; each bounded in time. `ended` then resolves if
+   * nothing ended it before. Never rejects; resolves with `session-not-ended` if AWS forbids TerminateSession and the
+   * agent did not end the session at the flag, which those of ports do and shells do not.
+   */
+  async terminate(): Promise<ToolError | undefined> {
+    if (this.#isOver) return undefined;
+    if (this.#isOpen) this.#channel.sendFlag('TerminateSession', this.#deps.clock.now());
+    this.#finish();
+    const closed = new Promise<boolean>((resolve) => {
+      this.#onClosed = () => resolve(true);
+    });
+    this.#writeOut();
+    this.#ended.resolve({ output: '' });
+    this.#link.leave();
+    const refusal = await terminateSession(this.#session.sessionId, this.#deps, this.#timing.terminateMs);
+    let left: ToolError | undefined;
+    if (refusal !== undefined) {
+      // A consumer that could not keep up must not hide the agent's goodbye.
+      this.#link.resumeReading();
+      const heard =
+        this.#isOpen &&
+        this.#link.isOpen &&
+        (await inTime(this.#deps.clock, this.#timing.terminateMs, closed, false));
+      if (!heard) left = sessionNotEnded(this.#session.sessionId, refusal);
+    }
+    this.#onClosed = undefined;
+    await this.#link.close();
+    return left;
+  }
+
+  #receive(bytes: Uint8Array): void {
+    if (this.#isOver) {
+      this.#receiveLate(bytes);
+      return;
+    }
+    this.#silence.heard();
+    try {
+      this.#handle(this.#channel.receive(bytes, this.#deps.clock.now()));
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#pump();
+    this.#scheduleFlush();
+  }
+
+  /** The agent's last words are acknowledged, or it would wait for that before it ends. */
+  #receiveLate(bytes: Uint8Array): void {
+    if (this.#onClosed === undefined) return;
+    try {
+      const events = this.#channel.receive(bytes, this.#deps.clock.now());
+      if (events.some((event) => event.type === 'closed')) this.#onClosed();
+    } catch {
+      return;
+    }
+    this.#writeOut();
+  }
+
+  #handle(events: readonly DataChannelEvent[]): void {
+    for (const event of events) {
+      if (this.#isOver) return;
+      switch (event.type) {
+        case 'opened':
+          this.#isOpen = true;
+          this.#opened.resolve(event);
+          break;
+        case 'output':
+          this.#listener.output(event.bytes, event.stream);
+          break;
+        case 'exit-code':
+          this.#listener.exitCode?.(event.code);
+          break;
+        case 'connect-to-port-error':
+          this.#listener.connectToPortError?.();
+          break;
+        case 'data-key-needed':
+          void this.#provideDataKey(event.kmsKeyId, event.challenge);
+          break;
+        case 'paused':
+          this.#say('interrupted', 'the agent is disconnected from the gateway');
+          break;
+        case 'resumed':
+          this.#say('resumed', 'the agent is connected again');
+          break;
+        case 'closed':
+          this.#closed(event.output);
+          break;
+        case 'ignored':
+          this.#deps.debug?.(`message ignored: ${event.reason}`);
+          break;
+        // The rest are events of the agent's role, which this object never plays.
+        case 'input':
+        case 'size':
+        case 'flag':
+        case 'agent-opened':
+        case 'data-key-offered':
+          break;
+        default:
+          event satisfies never;
+      }
+    }
+  }
+
+  #say(state: 'interrupted' | 'resumed', reason: string): void {
+    this.#deps.report({ type: 'session-state', state, reason });
+  }
+
+  #closed(output: string): void {
+    this.#finish();
+    const refusal = agentRefusal(output, this.#target);
+    if (refusal === undefined) this.#ended.resolve({ output });
+    else this.#ended.reject(refusal);
+    void this.#link.close();
+  }
+
+  async #provideDataKey(kmsKeyId: string, challenge: string | undefined): Promise<void> {
+    const { clock, kms } = this.#deps;
+    try {
+      const port = await kms();
+      const key = await port.generateDataKey(kmsKeyId, {
+        'aws:ssm:SessionId': this.#session.sessionId,
+        'aws:ssm:TargetId': this.#target,
+        ...(challenge === undefined ? {} : { 'aws:ssm:RandomChallenge': challenge }),
+      });
+      if (this.#isOver) return;
+      this.#channel.provideDataKey({ ...key, acknowledgeChallenge: challenge !== undefined }, clock.now());
+    } catch (error) {
+      if (this.#isOver) return;
+      // The agent is told, so that its log names the cause too; what the person sees is the error itself.
+      this.#channel.refuseDataKey(error instanceof Error ? error.message : String(error), clock.now());
+      this.#writeOut();
+      this.#fail(error);
+      return;
+    }
+    this.#scheduleFlush();
+  }
+
+  #interrupted(): void {
+    if (this.#isOver) return;
+    this.#alarm.stop();
+    this.#channel.disconnected(this.#deps.clock.now());
+    this.#listener.interrupted?.();
+  }
+
+  #resumed(): void {
+    if (this.#isOver) return;
+    this.#silence.restart();
+    this.#channel.reconnected(this.#deps.clock.now());
+    this.#pump();
+    this.#scheduleFlush();
+    this.#listener.resumed?.();
+  }
+
+  #pump(): void {
+    if (!this.#isOpen) return;
+    const now = this.#deps.clock.now();
+    let part: Uint8Array | undefined;
+    while ((part = this.#queue.take(this.#channel.room)) !== undefined) this.#channel.send(part, now);
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushing || this.#isOver) return;
+    this.#flushing = true;
+    setImmediate(() => {
+      this.#flushing = false;
+      if (this.#isOver) return;
+      this.#writeOut();
+      this.#scheduleTick();
+      this.#silence.watch();
+      if (this.#wantsRoom && this.#queue.bytes === 0) {
+        this.#wantsRoom = false;
+        this.#listener.room?.();
+      }
+    });
+  }
+
+  #writeOut(): void {
+    if (!this.#link.isOpen) return;
+    const messages = this.#channel.takeOutput();
+    if (messages.length > 0) this.#link.send(messages);
+  }
+
+  /** While there is no connection no timer runs: retransmissions would only pile up. */
+  #scheduleTick(): void {
+    const at = this.#link.isOpen ? this.#channel.nextTimeout() : undefined;
+    if (at === undefined) this.#alarm.stop();
+    else this.#alarm.set(at);
+  }
+
+  #tick(): void {
+    if (this.#isOver || !this.#link.isOpen) return;
+    try {
+      this.#handle(this.#channel.tick(this.#deps.clock.now()));
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#scheduleFlush();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isOver) return;
+    this.#finish();
+    this.#ended.reject(error);
+    void terminateSession(this.#session.sessionId, this.#deps, this.#timing.terminateMs);
+    void this.#link.close();
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    this.#queue.clear();
+    this.#alarm.stop();
+    this.#silence.close();
+  }
+}

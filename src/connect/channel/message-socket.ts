@@ -1,0 +1,167 @@
+import type { Duplex } from 'node:stream';
+import { WebSocket } from 'ws';
+
+import type { Clock } from '../../core/clock.ts';
+import { access, ProtocolError, transport } from '../../core/errors.ts';
+import { ProxyAgent } from '../../core/proxy.ts';
+
+/** The WebSocket as the session link sees it: whole messages, no events of its own making. */
+export interface MessageSocket {
+  /** Sends several messages in as few packets as possible. */
+  send(messages: readonly Uint8Array[]): void;
+  sendText(text: string): void;
+  ping(): void;
+  /** Stops reading; TCP then slows the gateway down. Pongs are not seen while paused. */
+  pause(): void;
+  resume(): void;
+  /** Drops the connection at once. */
+  destroy(): void;
+  /** Sends what is queued, says goodbye, waits for the other side only briefly. */
+  close(): Promise<void>;
+}
+
+export interface MessageSocketEvents {
+  message(bytes: Uint8Array): void;
+  pong(): void;
+  /** Called once, and only after the socket was open. `fatal` is set when the peer broke the WebSocket protocol. */
+  closed(reason: string, fatal: ProtocolError | undefined): void;
+}
+
+export interface OpenSocketOptions {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+/** Throws `upgrade-refused` (with `status`) or `gateway-unreachable`. */
+export type OpenSocket = (
+  url: URL,
+  options: OpenSocketOptions,
+  events: MessageSocketEvents,
+) => Promise<MessageSocket>;
+
+/** Far above what any agent sends (32 KiB seen), far below what would hurt. */
+const MAX_MESSAGE_BYTES = 1024 * 1024;
+const GOODBYE_MS = 300;
+
+/** WebSockets through `ws`, through the proxy that the environment names. Plain `ws:` is only ever loopback and never proxied. */
+export function createOpenSocket(
+  env: Readonly<Record<string, string | undefined>>,
+  clock: Clock,
+): OpenSocket {
+  return (url, options, events) => {
+    const socket = new WebSocket(url, {
+      headers: options.headers,
+      perMessageDeflate: false,
+      // A message may come in a text frame, and is no text (ssm-data-channel §2.3).
+      skipUTF8Validation: true,
+      maxPayload: MAX_MESSAGE_BYTES,
+      ...(url.protocol === 'wss:' ? { agent: new ProxyAgent(env) } : {}),
+    });
+    return new Promise((resolve, reject) => {
+      let isOpen = false;
+      let tcp: Duplex | undefined;
+      let failure: Error | undefined;
+      const abort = (): void => socket.terminate();
+      options.signal.addEventListener('abort', abort, { once: true });
+
+      socket.on('upgrade', (response) => {
+        tcp = response.socket;
+      });
+      socket.on('unexpected-response', (request, response) => {
+        const status = response.statusCode ?? 0;
+        request.destroy();
+        const message = `the message gateway ${url.host} answered ${status} instead of a WebSocket`;
+        const details = { status, host: url.host };
+        reject(
+          status === 401 || status === 403
+            ? access('upgrade-refused', message, {
+                hints: ['ssmmessages:OpenDataChannel may be missing: fargate-connect policy exec'],
+                details,
+              })
+            : transport('upgrade-refused', message, {
+                hints: ['try again; the service may be busy'],
+                details,
+              }),
+        );
+      });
+      socket.on('open', () => {
+        isOpen = true;
+        options.signal.removeEventListener('abort', abort);
+        resolve(wrap(socket, () => tcp, clock));
+      });
+      socket.on('message', (data: Buffer) => events.message(data));
+      socket.on('pong', () => events.pong());
+      socket.on('error', (error) => {
+        failure = error;
+        if (isOpen) return;
+        reject(
+          transport(
+            'gateway-unreachable',
+            `no connection to the message gateway ${url.host}: ${error.message}`,
+            {
+              hints: ['check the network, HTTPS_PROXY and NO_PROXY'],
+              details: { host: url.host },
+              cause: error,
+            },
+          ),
+        );
+      });
+      socket.on('close', (code, reason) => {
+        if (!isOpen) return;
+        const said = reason.byteLength > 0 ? ` (${reason.toString('utf8').slice(0, 120)})` : '';
+        events.closed(
+          failure === undefined ? `connection closed with code ${code}${said}` : failure.message,
+          protocolFailure(failure),
+        );
+      });
+    });
+  };
+}
+
+/** A broken frame cannot be repaired by a new connection; a reset can. */
+function protocolFailure(failure: Error | undefined): ProtocolError | undefined {
+  const code: unknown = failure === undefined ? undefined : Reflect.get(failure, 'code');
+  if (failure === undefined || typeof code !== 'string' || !code.startsWith('WS_ERR_')) return undefined;
+  return code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
+    ? new ProtocolError('message-too-large', `a message is longer than ${MAX_MESSAGE_BYTES} bytes`)
+    : new ProtocolError('websocket-broken', `the gateway broke the WebSocket protocol: ${failure.message}`, {
+        websocketError: code,
+      });
+}
+
+function wrap(socket: WebSocket, tcp: () => Duplex | undefined, clock: Clock): MessageSocket {
+  const isOpen = (): boolean => socket.readyState === WebSocket.OPEN;
+  // A send that fails is followed by 'close', which is where it is dealt with.
+  const ignore = (): void => undefined;
+  return {
+    send(messages) {
+      if (!isOpen()) return;
+      const stream = tcp();
+      stream?.cork();
+      for (const message of messages) socket.send(message, ignore);
+      stream?.uncork();
+    },
+    sendText(text) {
+      if (isOpen()) socket.send(text, ignore);
+    },
+    ping() {
+      if (isOpen()) socket.ping('keepalive', true, ignore);
+    },
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+    destroy: () => socket.terminate(),
+    close() {
+      if (socket.readyState === WebSocket.CLOSED) return Promise.resolve();
+      return new Promise((resolve) => {
+        const cancel = clock.timer(GOODBYE_MS, () => socket.terminate());
+        socket.once('close', () => {
+          cancel();
+          resolve();
+        });
+        // A paused socket would never see the answer to its close frame.
+        socket.resume();
+        socket.close(1000);
+      });
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import { usage } from '../../core/errors.ts';
+
+/** One `-L`: where we listen and where the far side connects. */
+export interface ForwardSpec {
+  readonly bind: string;
+  /** 0 = any free port. */
+  readonly localPort: number;
+  /** Undefined = the task (or bastion) itself. */
+  readonly remoteHost: string | undefined;
+  /** 0 where a session document decides. */
+  readonly remotePort: number;
+}
+
+const FORMS = [
+  '-L LOCAL:PORT             a port of the task itself',
+  '-L LOCAL:HOST:PORT        a host that the task or the bastion can reach',
+  '-L BIND:LOCAL:HOST:PORT   the same, listening on another address than 127.0.0.1',
+  'LOCAL 0 takes any free port; IPv6 addresses go into [brackets]',
+];
+
+/** Parses `[bind:]local:host:remote` and `local:remote`. Throws `bad-forward` (usage) naming the part that is wrong. */
+export function parseForward(text: string): ForwardSpec {
+  const parts = splitOutsideBrackets(text);
+  if (parts === undefined || parts.length < 2 || parts.length > 4)
+    throw badForward(text, 'it has the wrong number of parts');
+  const remotePort = parsePort(text, parts.at(-1) ?? '', 1);
+  if (parts.length === 2) {
+    return {
+      bind: '127.0.0.1',
+      localPort: parsePort(text, parts[0] ?? '', 0),
+      remoteHost: undefined,
+      remotePort,
+    };
+  }
+  const [remoteHost = '', local = '', bind = '127.0.0.1'] = parts.slice(0, -1).toReversed();
+  return {
+    bind: bind === '*' ? '0.0.0.0' : parseHost(text, bind),
+    localPort: parsePort(text, local, 0),
+    remoteHost: parseHost(text, remoteHost),
+    remotePort,
+  };
+}
+
+/** Parses `[bind:]local`, for a session document that says itself where it leads. Throws `bad-forward` (usage). */
+export function parseListener(text: string): ForwardSpec {
+  const parts = splitOutsideBrackets(text);
+  if (parts === undefined || parts.length > 2) {
+    throw usage('bad-forward', `cannot read ${text}: with --document it is [BIND:]LOCAL`, {
+      hints: ['-L 5432   # where it leads is in the document'],
+      details: { value: text },
+    });
+  }
+  const [local = '', bind = '127.0.0.1'] = parts.toReversed();
+  return {
+    bind: bind === '*' ? '0.0.0.0' : parseHost(text, bind),
+    localPort: parsePort(text, local, 0),
+    remoteHost: undefined,
+    remotePort: 0,
+  };
+}
+
+/** `HOST:PORT` or `PORT` of `--stdio`. Throws `bad-forward`. */
+export function parseTarget(text: string): { readonly host: string | undefined; readonly port: number } {
+  const parts = splitOutsideBrackets(text);
+  if (parts === undefined || parts.length > 2) throw badForward(text, 'it is not HOST:PORT');
+  const port = parsePort(text, parts.at(-1) ?? '', 1);
+  return { host: parts.length === 1 ? undefined : parseHost(text, parts[0] ?? ''), port };
+}
+
+/** True for addresses that only this machine can reach. */
+export const isLoopback = (bind: string): boolean =>
+  bind === 'localhost' || bind === '::1' || bind.startsWith('127.');
+
+/** An address as it is written beside a port. */
+export const hostPort = (host: string, port: number): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+
+/** Splits at colons; undefined if brackets do not match. Brackets are removed. */
+function splitOutsideBrackets(text: string): readonly string[] | undefined {
+  const parts = text.match(/\[[^[\]]*\]|[^:[\]]+|:/g);
+  if (parts === null || parts.join('') !== text) return undefined;
+  const fields: string[] = [];
+  let expectsField = true;
+  for (const part of parts) {
+    if ((part !== ':') !== expectsField) return undefined;
+    if (part !== ':') fields.push(part.startsWith('[') ? part.slice(1, -1) : part);
+    expectsField = !expectsField;
+  }
+  return expectsField ? undefined : fields;
+}
+
+function parsePort(text: string, port: string, lowest: number): number {
+  const value = /^\d{1,5}$/.test(port) ? Number(port) : Number.NaN;
+  if (!(value >= lowest && value <= 65_535))
+    throw badForward(text, `${port} is no port from ${lowest} to 65535`);
+  return value;
+}
+
+function parseHost(text: string, host: string): string {
+  if (!/^[\w.:%-]+$/.test(host))
+    throw badForward(text, `${host === '' ? 'the host' : host} is no host name or address`);
+  return host;
+}
+
+const badForward = (text: string, reason: string): Error =>
+  usage('bad-forward', text === '' ? 'a port is missing' : `cannot read ${text}: ${reason}`, {
+    hints: FORMS,
+    details: { value: text },
+  });

@@ -1,0 +1,222 @@
+import { AwakeTime } from '../../core/awake-time.ts';
+import { backoffDelay } from '../../core/backoff.ts';
+import { sleep } from '../../core/clock.ts';
+import { ToolError, failed } from '../../core/errors.ts';
+import type { ForwardRemote } from '../../core/events.ts';
+import type { ChannelDeps } from '../channel/channel-deps.ts';
+import type { LocalListener } from './local-listener.ts';
+import { PortSession } from './port-session.ts';
+import type { SessionStart } from '../ports.ts';
+import { endMessage, WORDLESS_END } from '../session/session-end.ts';
+import { whenAborted } from '../session/shell-session.ts';
+
+/** A way that was just opened to a target; asked for anew whenever the old way is lost. */
+export interface ForwardRoute {
+  readonly target: string;
+  readonly via: 'task' | 'bastion';
+  readonly session: SessionStart;
+  /** Aborted, with the reason as an Error, when the target is known to be gone, whatever the session still believes. */
+  readonly lost?: AbortSignal;
+  /** Aborted when a better route is there while this one still carries: new connections move, open ones stay. */
+  readonly superseded?: AbortSignal;
+}
+
+export interface ForwardOptions {
+  readonly listener: LocalListener;
+  /** For the ready event: what the route leads to. */
+  readonly remote: ForwardRemote;
+  /** Finds the target (perhaps another than last time) and starts a session to it. */
+  readonly openRoute: () => Promise<ForwardRoute>;
+  readonly deps: ChannelDeps;
+  /** How long a lost way is looked for anew before the forward gives up. */
+  readonly maxOutageMs?: number;
+}
+
+interface OpenRoute {
+  readonly route: ForwardRoute;
+  readonly session: PortSession;
+}
+
+const MAX_OUTAGE_MS = 10 * 60_000;
+/** A session that lived this long was good; the next loss starts with a full budget. */
+const STABLE_MS = 30_000;
+/** Two sessions in a row that end this soon in the same words of the agent: a wrong host name or a denial, no outage. */
+const REFUSED_WITHIN_MS = 5_000;
+
+/**
+ * One `-L` from its bound port to its end. When a session is lost for good another one takes its place; the listener
+ * stays, new connections wait, those that were open are reset.
+ */
+export class Forward {
+  readonly #options: ForwardOptions;
+  readonly #ending = new AbortController();
+  #current: OpenRoute | undefined;
+  /** The session that the listener's connections go to. */
+  #serving: PortSession | undefined;
+  /** Sessions that were superseded and still carry connections. */
+  readonly #leaving = new Set<PortSession>();
+
+  constructor(options: ForwardOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when connections go through; throws what keeps the first session from starting. */
+  async start(): Promise<void> {
+    const current = await this.#openSession();
+    const { route } = current;
+    const { listener, remote, deps } = this.#options;
+    deps.report({
+      type: 'forward-ready',
+      local: { host: listener.host, port: listener.port },
+      remote,
+      via: route.via,
+      target: route.target,
+    });
+    this.#current = current;
+  }
+
+  /**
+   * Resolves after `close`; rejects when the way is lost and cannot be found again, or is refused (session-failed). Call
+   * it after `start`.
+   */
+  async run(): Promise<void> {
+    const { deps, listener } = this.#options;
+    let attempt = 0;
+    let earlyEnd: string | undefined;
+    for (;;) {
+      const current = this.#current;
+      if (current === undefined) return;
+      const startedAt = deps.clock.now();
+      const reason = await endOf(current);
+      if (this.#ending.signal.aborted) return;
+      if (reason === SUPERSEDED) {
+        await this.#move(current);
+        continue;
+      }
+      listener.hold();
+      const since = deps.clock.now();
+      const lived = since - startedAt;
+      const early = lived < REFUSED_WITHIN_MS && reason !== WORDLESS_END;
+      if (early && reason === earlyEnd) throw this.#refused(reason);
+      earlyEnd = early ? reason : undefined;
+      deps.report({ type: 'session-state', state: 'interrupted', reason });
+      attempt = lived >= STABLE_MS ? 0 : attempt + 1;
+      this.#current = await this.#replace(new AwakeTime(since), attempt);
+      if (this.#current === undefined) return;
+      deps.report({ type: 'session-state', state: 'replaced', reason: 'a new session carries the forward' });
+    }
+  }
+
+  /** Throws `session-not-ended` when everything else is closed. */
+  async close(): Promise<void> {
+    this.#ending.abort(new Error('the forward was closed'));
+    const sessions = [...this.#leaving, ...(this.#current === undefined ? [] : [this.#current.session])];
+    const closing = [this.#options.listener.close(), ...sessions.map((session) => session.close())];
+    await Promise.allSettled(closing);
+    await Promise.all(closing);
+  }
+
+  #refused(reason: string): ToolError {
+    const { remote } = this.#options;
+    const where = 'host' in remote ? `${remote.host}:${remote.port}` : `document ${remote.document}`;
+    return failed('session-failed', `each session to ${where} ends at once: ${reason}`, {
+      hints: 'host' in remote ? ['fargate-connect ls databases   # the host names of databases'] : [],
+    });
+  }
+
+  /** New connections go another way before this one ends; until then the old one serves. */
+  async #move({ route, session }: OpenRoute): Promise<void> {
+    const { superseded: _, ...old } = route;
+    try {
+      this.#current = await this.#openSession();
+    } catch (error) {
+      this.#options.deps.debug?.(`not moved yet: ${error instanceof Error ? error.message : String(error)}`);
+      this.#current = { route: old, session };
+      return;
+    }
+    this.#leaving.add(session);
+    void endOf({ route: old, session }).then(
+      () => this.#leaving.delete(session),
+      () => this.#leaving.delete(session),
+    );
+    this.#options.deps.report({
+      type: 'session-state',
+      state: 'replaced',
+      reason: 'a new session carries new connections, open ones stay where they are',
+    });
+  }
+
+  async #replace(outage: AwakeTime, firstAttempt: number): Promise<OpenRoute | undefined> {
+    const { deps, maxOutageMs = MAX_OUTAGE_MS } = this.#options;
+    const backoff = { baseMs: 500, capMs: 15_000, random: () => deps.random.number() };
+    for (let attempt = firstAttempt; ; attempt++) {
+      try {
+        if (attempt > 0) await sleep(deps.clock, backoffDelay(attempt - 1, backoff), this.#ending.signal);
+        return await this.#openSession();
+      } catch (error) {
+        if (this.#ending.signal.aborted) return undefined;
+        const hopeless = error instanceof ToolError && error.role === 'usage';
+        if (hopeless || outage.look(deps.clock.now()) >= maxOutageMs) throw error;
+        deps.debug?.(`no new session yet: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+  }
+
+  async #openSession(): Promise<OpenRoute> {
+    const { deps, listener, openRoute } = this.#options;
+    const route = await openRoute();
+    const open = (): void => {
+      if (this.#serving === session) listener.open((socket) => session.accept(socket));
+    };
+    const session: PortSession = new PortSession(route.session, route.target, deps, {
+      connections: (count) =>
+        deps.report({ type: 'forward-connection', localPort: listener.port, open: count }),
+      // A connection that waits is served by whatever comes next; one that the lost session had is reset with it.
+      interrupted: () => {
+        if (this.#serving === session) listener.hold();
+      },
+      resumed: open,
+    });
+    try {
+      await session.start();
+    } catch (error) {
+      await session.close().catch(() => undefined);
+      throw error;
+    }
+    if (this.#ending.signal.aborted) {
+      await session.close();
+      throw this.#ending.signal.reason;
+    }
+    this.#serving = session;
+    open();
+    return { route, session };
+  }
+}
+
+/** What `endOf` says of a route that did not end. */
+const SUPERSEDED = Symbol('superseded');
+
+/**
+ * Why the route carries nothing any more, or that a better one is there. A session whose target is gone is not waited
+ * for: it would go on trying to resume.
+ */
+async function endOf({ route, session }: OpenRoute): Promise<string | typeof SUPERSEDED> {
+  const said = session.ended().then(endMessage, (error: unknown) => {
+    if (error instanceof ToolError) return error.message;
+    throw error;
+  });
+  const { lost, superseded } = route;
+  const signals = [lost, superseded].flatMap((signal) => (signal === undefined ? [] : [whenAborted(signal)]));
+  try {
+    return await Promise.race([said, ...signals.map((signal) => signal.promise)]);
+  } catch (error) {
+    if (lost?.aborted === true) {
+      session.close().catch(() => undefined);
+      return lost.reason instanceof Error ? lost.reason.message : 'the target is gone';
+    }
+    if (superseded?.aborted === true) return SUPERSEDED;
+    throw error;
+  } finally {
+    for (const signal of signals) signal.dispose();
+  }
+}

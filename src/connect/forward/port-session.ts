@@ -1,0 +1,133 @@
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+import type { Clock } from '../../core/clock.ts';
+import type { ToolEvent } from '../../core/events.ts';
+import { BasicConnections } from './basic-connections.ts';
+import type { ChannelDeps } from '../channel/channel-deps.ts';
+import { ChannelDriver } from '../channel/channel-driver.ts';
+import { MuxConnections } from './mux-connections.ts';
+import type { SessionStart } from '../ports.ts';
+import type { ChannelEnd } from '../session/session-end.ts';
+
+/** What the two ways of carrying connections over a port session have in common. */
+export interface PortConnections {
+  /** Takes a local connection over for good, paused; it is resumed when its turn has come. */
+  accept(connection: Duplex): void;
+  output(bytes: Uint8Array): void;
+  /** The channel takes data again. */
+  room(): void;
+  connectToPortError(): void;
+  /** Resets every connection: nothing more will come. */
+  reset(): void;
+  readonly openCount: number;
+}
+
+/** What connections need from their channel. */
+export interface PortChannel {
+  readonly clock: Clock;
+  /** False: read nothing more from any connection until `room`. */
+  send(bytes: Uint8Array): boolean;
+  sendFlag(flag: 'DisconnectToPort'): void;
+  pauseOutput(): void;
+  resumeOutput(): void;
+  /** A connection came or went. */
+  changed(): void;
+  warn(event: ToolEvent): void;
+  fail(error: unknown): void;
+}
+
+export interface PortSessionEvents {
+  connections?(open: number): void;
+  /** The way is interrupted: who connects now had better wait for `resumed`, or for another session. */
+  interrupted?(): void;
+  resumed?(): void;
+}
+
+/** A session of type Port, from StartSession's answer to its end. Mux or basic is the agent's version's choice (ssm-data-channel §5.4). */
+export class PortSession {
+  readonly #driver: ChannelDriver;
+  readonly #deps: ChannelDeps;
+  readonly #events: PortSessionEvents;
+  #connections: PortConnections | undefined;
+  #toldCount = 0;
+  #fail: (error: unknown) => void = () => undefined;
+  readonly #failed: Promise<never>;
+
+  constructor(session: SessionStart, target: string, deps: ChannelDeps, events: PortSessionEvents = {}) {
+    this.#deps = deps;
+    this.#events = events;
+    this.#failed = new Promise((_, reject) => {
+      this.#fail = reject;
+    });
+    this.#failed.catch(() => undefined);
+    this.#driver = new ChannelDriver(session, target, deps, {
+      output: (bytes) => this.#connections?.output(bytes),
+      room: () => this.#connections?.room(),
+      connectToPortError: () => this.#connections?.connectToPortError(),
+      // What happens before the session is open is the business of `start` alone.
+      interrupted: () => {
+        if (this.#connections !== undefined) this.#events.interrupted?.();
+      },
+      resumed: () => {
+        if (this.#connections !== undefined) this.#events.resumed?.();
+      },
+    });
+  }
+
+  /** Resolves when connections may be given to `accept`. Throws what `ChannelDriver.start` throws. */
+  async start(): Promise<void> {
+    const opened = await this.#driver.start();
+    const driver = this.#driver;
+    const channel: PortChannel = {
+      clock: this.#deps.clock,
+      send: (bytes) => driver.send(bytes),
+      sendFlag: (flag) => driver.sendFlag(flag),
+      pauseOutput: () => driver.pauseOutput(),
+      resumeOutput: () => driver.resumeOutput(),
+      changed: () => this.#tellCount(),
+      warn: (event) => this.#deps.report(event),
+      fail: (error) => this.#fail(error),
+    };
+    this.#connections = opened.mux
+      ? new MuxConnections(channel, opened.keepAlive)
+      : new BasicConnections(channel);
+  }
+
+  #tellCount(): void {
+    if (this.openCount === this.#toldCount) return;
+    this.#toldCount = this.openCount;
+    this.#events.connections?.(this.openCount);
+  }
+
+  accept(connection: Duplex): void {
+    if (this.#connections === undefined) resetConnection(connection);
+    else this.#connections.accept(connection);
+  }
+
+  get openCount(): number {
+    return this.#connections?.openCount ?? 0;
+  }
+
+  /** Resolves when the service ends the session; rejects when it breaks. Connections are reset by then. */
+  async ended(): Promise<ChannelEnd> {
+    try {
+      return await Promise.race([this.#driver.ended, this.#failed]);
+    } finally {
+      this.#connections?.reset();
+    }
+  }
+
+  /** Resets what is open and ends the session on the service's side. Throws `session-not-ended`. */
+  async close(): Promise<void> {
+    this.#connections?.reset();
+    const left = await this.#driver.terminate();
+    if (left !== undefined) throw left;
+  }
+}
+
+/** A reset, so that the local program sees a failure and not an end of data. */
+export function resetConnection(connection: Duplex): void {
+  if (connection instanceof Socket) connection.resetAndDestroy();
+  else connection.destroy();
+}

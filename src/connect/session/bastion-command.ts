@@ -1,0 +1,91 @@
+import type { Writable } from 'node:stream';
+
+import { transport } from '../../core/errors.ts';
+import type { ChannelDeps } from '../channel/channel-deps.ts';
+import { ChannelDriver } from '../channel/channel-driver.ts';
+import type { SessionStart } from '../ports.ts';
+import { endMessage } from './session-end.ts';
+import { OutputWriter } from './session-terminal.ts';
+import { endedAfter, whenAborted } from './shell-session.ts';
+
+export interface BastionCommandOptions {
+  readonly session: SessionStart;
+  /** Instance id. */
+  readonly target: string;
+  readonly deps: ChannelDeps;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  /** The first Ctrl-C goes to the command; the next one is the run's own. */
+  readonly signals: { on(name: 'SIGINT', listener: () => void): () => void };
+  readonly signal: AbortSignal;
+}
+
+/** What the agent turns into SIGINT for a command without a terminal (ssm-data-channel §6.3). */
+const ETX = Uint8Array.of(0x03);
+/** The agent's word for a command that a signal ended: it has no status. */
+const NO_STATUS = 255;
+
+/**
+ * A session of type NonInteractiveCommands with separate streams: no terminal, no stdin. Resolves with the command's
+ * exit status. Throws `exec-no-status` (transport) when the session ended without telling it, other transport errors,
+ * `interrupted`, or `session-not-ended`.
+ */
+export async function runBastionCommand(options: BastionCommandOptions): Promise<number> {
+  const { deps, signals, signal } = options;
+  let status: number | undefined;
+  let onBroken: () => void = () => undefined;
+  const broken = new Promise<{ readonly output: string }>((resolve) => {
+    onBroken = () => {
+      // Nobody reads any more, as with `| head`: that is the reader's choice and no failure.
+      status ??= 0;
+      resolve({ output: '' });
+    };
+  });
+  let full = 0;
+  const writer = (stream: Writable): OutputWriter => {
+    let isFull = false;
+    return new OutputWriter(stream, {
+      full: () => {
+        if (isFull) return;
+        isFull = true;
+        if (full++ === 0) driver.pauseOutput();
+      },
+      drained: () => {
+        if (!isFull) return;
+        isFull = false;
+        if (--full === 0) driver.resumeOutput();
+      },
+      broken: onBroken,
+    });
+  };
+  const driver: ChannelDriver = new ChannelDriver(options.session, options.target, deps, {
+    output: (bytes, stream) => writers[stream].write(bytes),
+    exitCode: (code) => {
+      status = code < 0 || code > NO_STATUS ? NO_STATUS : code;
+    },
+  });
+  const writers = { stdout: writer(options.stdout), stderr: writer(options.stderr) } as const;
+  const aborted = whenAborted(signal);
+  let release: () => void = () => undefined;
+  const work = async (): Promise<number> => {
+    await Promise.race([driver.start(), aborted.promise]);
+    release = signals.on('SIGINT', () => {
+      release();
+      driver.send(ETX);
+    });
+    const end = await Promise.race([driver.ended, broken, aborted.promise]);
+    if (status !== undefined) return status;
+    throw transport(
+      'exec-no-status',
+      `the session ended before the command told its exit status: ${endMessage(end)}`,
+      { details: { target: options.target } },
+    );
+  };
+  return endedAfter(work, async () => {
+    release();
+    aborted.dispose();
+    const left = await driver.terminate();
+    await Promise.all([writers.stdout.finish(), writers.stderr.finish()]);
+    return left;
+  });
+}

@@ -1,0 +1,55 @@
+import type { StartSessionRequest } from '../ports.ts';
+
+/** AWS's own session documents and what they take; every value is a list of one string (aws-facts §2.1). */
+
+const PORT_DOCUMENT = 'AWS-StartPortForwardingSession';
+const REMOTE_HOST_DOCUMENT = 'AWS-StartPortForwardingSessionToRemoteHost';
+const COMMAND_DOCUMENT = 'AWS-StartNonInteractiveCommand';
+const REASON = 'fargate-connect';
+
+/** A port of the target itself, or of a host behind it. `localPort` matters to the official plugin only, which does its own listening. */
+export function forwardRequest(
+  target: string,
+  remote: { readonly host: string | undefined; readonly port: number },
+  localPort = 0,
+): StartSessionRequest {
+  const ports = { portNumber: [String(remote.port)], localPortNumber: [String(localPort)] };
+  return remote.host === undefined
+    ? { target, documentName: PORT_DOCUMENT, parameters: ports, reason: REASON }
+    : {
+        target,
+        documentName: REMOTE_HOST_DOCUMENT,
+        parameters: { host: [remote.host], ...ports },
+        reason: REASON,
+      };
+}
+
+/**
+ * A port session by a document that has host and port in it. Its one parameter matters to the official plugin only, and
+ * others' documents may lack it.
+ */
+export const documentRequest = (
+  target: string,
+  documentName: string,
+  localPort = 0,
+): StartSessionRequest => ({
+  target,
+  documentName,
+  reason: REASON,
+  ...(localPort === 0 ? {} : { parameters: { localPortNumber: [String(localPort)] } }),
+});
+
+/** The account's default shell document. */
+export const shellRequest = (target: string): StartSessionRequest => ({ target, reason: REASON });
+
+/** A command without a terminal; the agent splits the line by shell rules but runs no shell (ssm-data-channel §6.3). */
+export const commandRequest = (target: string, line: string): StartSessionRequest => ({
+  target,
+  documentName: COMMAND_DOCUMENT,
+  parameters: { command: [line], separateOutputStream: ['true'] },
+  reason: REASON,
+});
+
+/** SSM target of a container (aws-facts §1.3); the cluster's name, not its ARN. */
+export const containerTarget = (cluster: string, taskId: string, runtimeId: string): string =>
+  `ecs:${cluster.slice(cluster.lastIndexOf('/') + 1)}_${taskId}_${runtimeId}`;

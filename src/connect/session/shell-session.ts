@@ -1,0 +1,212 @@
+import { failed, interrupted, ToolError } from '../../core/errors.ts';
+import type { Report } from '../../core/events.ts';
+import type { ChannelDeps } from '../channel/channel-deps.ts';
+import { ChannelDriver } from '../channel/channel-driver.ts';
+import { ESCAPE_HELP, EscapeKeys } from './escape-keys.ts';
+import type { SessionStart } from '../ports.ts';
+import { OutputWriter, readInput, type SessionTerminal, type SizeSignals } from './session-terminal.ts';
+
+export interface ShellSessionOptions {
+  readonly session: SessionStart;
+  readonly target: string;
+  readonly deps: ChannelDeps;
+  readonly terminal: SessionTerminal;
+  readonly signals: SizeSignals;
+  /** SIGTERM, SIGHUP, or SIGINT while the terminal is not raw. */
+  readonly signal: AbortSignal;
+  readonly report: Report;
+  /** False leaves stdin alone. */
+  readonly readStdin?: boolean;
+}
+
+/** Ctrl-C in raw mode. */
+const ETX = 0x03;
+/** End of transmission: what a terminal's line discipline takes for the end of input. */
+const EOT = 0x04;
+
+/**
+ * A shell on our terminal until it ends. Resolves with the exit status of NonInteractiveCommands, else with 0: a pty
+ * session transmits none (ssm-data-channel §6.2). Throws `session-failed` with the service's words, transport errors,
+ * or `interrupted`. The terminal is restored on every path.
+ */
+export async function runShellSession(options: ShellSessionOptions): Promise<number> {
+  const { terminal, signals, signal, report } = options;
+  const bridge = new TerminalBridge(terminal, report);
+  let status = 0;
+  const driver = new ChannelDriver(options.session, options.target, options.deps, {
+    output: (bytes) => bridge.output(bytes),
+    room: () => bridge.room(),
+    exitCode: (code) => {
+      status = code;
+    },
+  });
+  bridge.attach(driver);
+  const aborted = whenAborted(signal);
+  const undo: (() => void)[] = [];
+  const readStdin = options.readStdin ?? true;
+  const work = async (): Promise<number> => {
+    if (terminal.stdinIsTty) {
+      // Before the session opens, or what is typed meanwhile would be echoed here and again by the far side.
+      undo.push(terminal.raw());
+      if (readStdin) bridge.readKeys();
+    }
+    await Promise.race([driver.start(), bridge.stopped, aborted.promise]);
+    bridge.opened();
+    driver.sendSize(terminal.size());
+    undo.push(signals.on('SIGWINCH', () => driver.sendSize(terminal.size())));
+    if (readStdin && !terminal.stdinIsTty) bridge.readKeys();
+    const end = await Promise.race([driver.ended, bridge.stopped, aborted.promise]);
+    if (end.output !== '') {
+      throw failed('session-failed', `the session ended: ${end.output.replace(/\s+/g, ' ').trim()}`);
+    }
+    return status;
+  };
+  return endedAfter(work, async () => {
+    aborted.dispose();
+    bridge.stop();
+    for (const restore of undo) restore();
+    const left = await driver.terminate();
+    await bridge.finish();
+    return left;
+  });
+}
+
+/**
+ * Does the work, then ends the session whatever came of it. `end` resolves with why the session stays open, if it does:
+ * that is thrown instead of a success or an interruption, a failure of the work is not replaced.
+ */
+export async function endedAfter<T>(
+  work: () => Promise<T>,
+  end: () => Promise<ToolError | undefined>,
+): Promise<T> {
+  const outcome = await work().then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+  const left = await end();
+  const failure = 'error' in outcome ? outcome.error : undefined;
+  const interruption = failure instanceof ToolError && failure.role === 'interrupted';
+  if (left !== undefined && (failure === undefined || interruption)) throw left;
+  if ('error' in outcome) throw outcome.error;
+  return outcome.value;
+}
+
+/** Keys one way, screen the other, escapes between. */
+export class TerminalBridge {
+  /**
+   * Resolves when the person ended the session with `~.`, or nobody reads our output any more; rejects with
+   * `interrupted` at a Ctrl-C before `opened`, when there is no far side yet that could take it.
+   */
+  readonly stopped: Promise<{ readonly output: string }>;
+  readonly #terminal: SessionTerminal;
+  readonly #report: Report;
+  readonly #escapes = new EscapeKeys();
+  readonly #writer: OutputWriter;
+  #driver: ChannelDriver | undefined;
+  #input: { room(): void; stop(): void } | undefined;
+  #stop: (end: { readonly output: string }) => void = () => undefined;
+  #interrupt: () => void = () => undefined;
+  #isOpen = false;
+  #lastByte = 0x0a;
+
+  constructor(terminal: SessionTerminal, report: Report) {
+    this.#terminal = terminal;
+    this.#report = report;
+    this.stopped = new Promise((resolve, reject) => {
+      this.#stop = resolve;
+      this.#interrupt = () => reject(interrupted());
+    });
+    this.stopped.catch(() => undefined);
+    this.#writer = new OutputWriter(terminal.stdout, {
+      full: () => this.#driver?.pauseOutput(),
+      drained: () => this.#driver?.resumeOutput(),
+      broken: () => this.#stop({ output: '' }),
+    });
+  }
+
+  attach(driver: ChannelDriver): void {
+    this.#driver = driver;
+  }
+
+  /** The far side listens: from now on Ctrl-C is its own. */
+  opened(): void {
+    this.#isOpen = true;
+  }
+
+  output(bytes: Uint8Array): void {
+    this.#writer.write(bytes);
+  }
+
+  room(): void {
+    this.#input?.room();
+  }
+
+  readKeys(): void {
+    const { stdin, stdinIsTty } = this.#terminal;
+    this.#input = readInput(stdin, {
+      data: (bytes) => {
+        if (stdinIsTty && !this.#isOpen && bytes.includes(ETX)) this.#interrupt();
+        return this.#send(stdinIsTty ? this.#withoutEscapes(bytes) : bytes);
+      },
+      end: () => {
+        if (stdinIsTty) {
+          // The terminal itself is gone; nobody could type `exit` any more.
+          this.#stop({ output: '' });
+          return;
+        }
+        // In the middle of a line the first EOT only pushes what is there, as on any terminal.
+        this.#send(this.#lastByte === 0x0a ? new Uint8Array([EOT]) : new Uint8Array([EOT, EOT]));
+      },
+    });
+  }
+
+  stop(): void {
+    this.#input?.stop();
+  }
+
+  finish(): Promise<void> {
+    return this.#writer.finish();
+  }
+
+  #send(bytes: Uint8Array): boolean {
+    this.#lastByte = bytes.at(-1) ?? this.#lastByte;
+    return this.#driver?.send(bytes) ?? true;
+  }
+
+  #withoutEscapes(keys: Uint8Array): Uint8Array {
+    const { bytes, actions } = this.#escapes.push(keys);
+    for (const action of actions) {
+      switch (action) {
+        case 'end-session':
+          this.#report({
+            type: 'note',
+            level: 'info',
+            code: 'session-ended-by-escape',
+            message: 'session ended',
+          });
+          this.#stop({ output: '' });
+          break;
+        case 'list-escapes':
+          for (const message of ESCAPE_HELP) {
+            this.#report({ type: 'note', level: 'info', code: 'escapes', message });
+          }
+          break;
+        default:
+          action satisfies never;
+      }
+    }
+    return bytes;
+  }
+}
+
+/** Rejects with `interrupted` when the signal aborts; `dispose` takes the listener away. */
+export function whenAborted(signal: AbortSignal): { readonly promise: Promise<never>; dispose(): void } {
+  let onAbort: () => void = () => undefined;
+  const promise = new Promise<never>((_, reject) => {
+    onAbort = () => reject(interrupted());
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+  promise.catch(() => undefined);
+  return { promise, dispose: () => signal.removeEventListener('abort', onAbort) };
+}

@@ -1,0 +1,215 @@
+import { mapConcurrently } from '../../core/concurrency.ts';
+import { noMatch, ToolError, usage } from '../../core/errors.ts';
+import { candidateHints } from './candidate-hints.ts';
+import type { Cluster, EcsPort, Service, Task } from '../ports.ts';
+import { isWholeTaskId, matchTaskId, nameOf, rankTasks } from './select.ts';
+
+/** What was asked for; names or ARNs, `task` also the start of an id. */
+export interface Wanted {
+  readonly cluster: string | undefined;
+  readonly service: string | undefined;
+  readonly task: string | undefined;
+  readonly container: string | undefined;
+}
+
+/** All pages of a listing. */
+export async function collect<T>(pages: AsyncIterable<readonly T[]>): Promise<readonly T[]> {
+  const all: T[] = [];
+  for await (const page of pages) all.push(...page);
+  return all;
+}
+
+/** Services with everything the tables and the picker show, in batches of ten, four batches at a time. */
+export async function describeAllServices(
+  ecs: EcsPort,
+  cluster: string,
+  names: readonly string[],
+): Promise<readonly Service[]> {
+  const batches: (readonly string[])[] = [];
+  for (let start = 0; start < names.length; start += 10) batches.push(names.slice(start, start + 10));
+  return (await mapConcurrently(batches, (batch) => ecs.describeServices(cluster, batch))).flat();
+}
+
+/**
+ * Clusters that the person may describe: a grant for one cluster is no reason to show none, and ECS refuses a question
+ * about several as a whole. Throws `access-denied` if none may be described.
+ */
+export async function describeVisibleClusters(
+  ecs: EcsPort,
+  names: readonly string[],
+): Promise<readonly Cluster[]> {
+  if (names.length === 0) return [];
+  try {
+    return await ecs.describeClusters(names);
+  } catch (error) {
+    if (names.length === 1 || !isDenied(error)) throw error;
+    const each = await mapConcurrently(names, (name) =>
+      ecs.describeClusters([name]).catch((refusal: unknown) => {
+        if (isDenied(refusal)) return undefined;
+        throw refusal;
+      }),
+    );
+    if (each.every((found) => found === undefined)) throw error;
+    return each.flatMap((found) => found ?? []);
+  }
+}
+
+const isDenied = (error: unknown): boolean => error instanceof ToolError && error.code === 'access-denied';
+
+/**
+ * The cluster's name: as given, out of the task's or service's ARN, the only one there is, or the only one that has the
+ * service. No API call in the first two cases. Throws `no-clusters` (exit 3), `service-not-found` (3), `cluster-needed` (2).
+ */
+export async function findCluster(ecs: EcsPort, wanted: Wanted): Promise<string> {
+  if (wanted.cluster !== undefined) return nameOf(wanted.cluster);
+  const fromArn = clusterInArn(wanted.task) ?? clusterInArn(wanted.service);
+  if (fromArn !== undefined) return fromArn;
+  const clusters = [...(await collect(ecs.clusterNames()))].sort();
+  const [only, ...others] = clusters;
+  if (only === undefined) {
+    throw noMatch('no-clusters', 'this account has no ECS cluster in this region', {
+      hints: ['another region or account? --region, --profile'],
+    });
+  }
+  if (others.length === 0) return only;
+  if (wanted.service !== undefined) return clusterOfService(ecs, clusters, nameOf(wanted.service));
+  throw clusterNeeded(clusters, `there are ${clusters.length} clusters: which one?`);
+}
+
+/** Among the clusters that may be listed: least privilege is for one of them, and where nothing may be read nothing can be done. */
+async function clusterOfService(ecs: EcsPort, clusters: readonly string[], service: string): Promise<string> {
+  let refusal: ToolError | undefined;
+  const listed = await mapConcurrently(clusters, async (cluster) => ({
+    cluster,
+    services: await collect(ecs.serviceNames(cluster)).catch((error: unknown): readonly string[] => {
+      if (!(error instanceof ToolError) || error.role !== 'access') throw error;
+      refusal ??= error;
+      return [];
+    }),
+  }));
+  const holders = listed.filter((each) => each.services.includes(service)).map((each) => each.cluster);
+  const [only, ...others] = holders;
+  if (only === undefined && refusal !== undefined) throw refusal;
+  if (only === undefined) {
+    const names = [...new Set(listed.flatMap((each) => each.services))];
+    throw noMatch('service-not-found', `no service ${service} in any of the ${clusters.length} clusters`, {
+      hints: candidateHints(service, names, 'fargate-connect ls services --cluster NAME'),
+      details: { service },
+    });
+  }
+  if (others.length > 0)
+    throw clusterNeeded(holders, `${holders.length} clusters have a service ${service}: which one?`);
+  return only;
+}
+
+const clusterNeeded = (clusters: readonly string[], message: string): Error =>
+  usage('cluster-needed', message, {
+    hints: [
+      ...clusters.slice(0, 5).map((name) => `--cluster ${name}`),
+      ...(clusters.length > 5 ? ['fargate-connect ls clusters'] : []),
+    ],
+    details: { candidates: clusters },
+  });
+
+/** `arn:…:task/CLUSTER/ID` and `arn:…:service/CLUSTER/NAME`; the short form of old accounts has no cluster. */
+function clusterInArn(arn: string | undefined): string | undefined {
+  const parts = arn?.startsWith('arn:') === true ? arn.split('/') : [];
+  return parts.length === 3 ? parts[1] : undefined;
+}
+
+/**
+ * Running tasks, best first; at least one. Two API calls when service or task is named and exists; the listings that
+ * make up the candidates are only fetched on failure. Throws `cluster-not-found`, `service-not-found`, `task-not-found`,
+ * `no-running-task` (all exit 3), `task-ambiguous` (2).
+ */
+export async function findTasks(ecs: EcsPort, cluster: string, wanted: Wanted): Promise<readonly Task[]> {
+  try {
+    const service = wanted.service === undefined ? undefined : nameOf(wanted.service);
+    if (wanted.task !== undefined) return [await findTask(ecs, cluster, nameOf(wanted.task), service)];
+    const arns = await collect(
+      ecs.taskArns(cluster, { desiredStatus: 'RUNNING', ...(service === undefined ? {} : { service }) }),
+    );
+    const tasks = arns.length === 0 ? [] : await ecs.describeTasks(cluster, arns);
+    if (tasks.length === 0) throw await noRunningTask(ecs, cluster, service);
+    return rankTasks(tasks);
+  } catch (error) {
+    return withNearest(ecs, cluster)(error);
+  }
+}
+
+async function findTask(
+  ecs: EcsPort,
+  cluster: string,
+  wanted: string,
+  service: string | undefined,
+): Promise<Task> {
+  if (isWholeTaskId(wanted)) {
+    const [task] = await ecs.describeTasks(cluster, [wanted]);
+    if (task !== undefined) return task;
+  }
+  const arns = await collect(
+    ecs.taskArns(cluster, { desiredStatus: 'RUNNING', ...(service === undefined ? {} : { service }) }),
+  );
+  const id = matchTaskId(wanted, arns.map(nameOf), cluster);
+  const [task] = await ecs.describeTasks(cluster, [id]);
+  if (task === undefined) throw noMatch('task-not-found', `task ${id} has just stopped`);
+  return task;
+}
+
+async function noRunningTask(ecs: EcsPort, cluster: string, service: string | undefined): Promise<ToolError> {
+  if (service === undefined) {
+    return noMatch('no-running-task', `no task runs in cluster ${cluster}`, {
+      hints: [`fargate-connect ls services --cluster ${cluster}`],
+      details: { cluster },
+    });
+  }
+  const [described] = await ecs.describeServices(cluster, [service]);
+  if (described === undefined)
+    return noMatch('service-not-found', `no service ${service} in cluster ${cluster}`, {
+      details: { cluster, service },
+    });
+  const { desiredCount, pendingCount } = described;
+  return noMatch(
+    'no-running-task',
+    `service ${service} has no running task (desired ${desiredCount}, pending ${pendingCount})`,
+    {
+      hints: [
+        desiredCount === 0
+          ? `aws ecs update-service --cluster ${cluster} --service ${service} --desired-count 1`
+          : `aws ecs describe-services --cluster ${cluster} --services ${service} --query 'services[0].events[:5].message'`,
+      ],
+      details: { cluster, service, desiredCount, pendingCount },
+    },
+  );
+}
+
+/**
+ * For `catch`: throws the error, a bare `cluster-not-found` or `service-not-found` with the nearest names. A listing that
+ * fails itself must not hide the error.
+ */
+export const withNearest =
+  (ecs: EcsPort, cluster: string) =>
+  async (error: unknown): Promise<never> => {
+    throw await withCandidates(ecs, cluster, error);
+  };
+
+async function withCandidates(ecs: EcsPort, cluster: string, error: unknown): Promise<unknown> {
+  if (!(error instanceof ToolError)) return error;
+  const typed = error.code === 'cluster-not-found' ? cluster : String(error.details['service']);
+  const list = async (): Promise<readonly string[] | undefined> => {
+    if (error.code === 'cluster-not-found') return collect(ecs.clusterNames());
+    if (error.code === 'service-not-found') return collect(ecs.serviceNames(cluster));
+    return undefined;
+  };
+  const names = await list().catch(() => undefined);
+  if (names === undefined) return error;
+  const command =
+    error.code === 'cluster-not-found'
+      ? 'fargate-connect ls clusters'
+      : `fargate-connect ls services --cluster ${cluster}`;
+  return noMatch(error.code, error.message, {
+    hints: candidateHints(typed, names, command),
+    details: { ...error.details, candidates: names.slice(0, 100) },
+    cause: error.cause,
+  });
+}

@@ -1,0 +1,188 @@
+import type { Cluster, Container, Database, Service, Task } from '../ports.ts';
+import { ageText, readiness } from './preflight.ts';
+import { rankTasks } from './select.ts';
+
+/** The picker without its screen: which question comes next, what it offers, what Back undoes. */
+
+export type PickerStep = 'cluster' | 'service' | 'task' | 'container' | 'action' | 'database';
+
+export type PickerAction = 'shell' | 'forward' | 'database';
+
+export interface PickerChoices {
+  readonly cluster?: string;
+  /** Null = tasks that belong to no service. */
+  readonly service?: string | null;
+  readonly task?: Task;
+  readonly container?: Container;
+  readonly action?: PickerAction;
+  readonly database?: Database;
+}
+
+export interface PickerState {
+  readonly step: PickerStep | 'done';
+  readonly choices: PickerChoices;
+  /** What flags have answered: never asked, never undone. */
+  readonly known: PickerChoices;
+  /** Steps that the person answered, oldest first; what picked itself is not among them, so Back skips it. */
+  readonly asked: readonly PickerStep[];
+}
+
+export type PickerEvent =
+  | { readonly type: 'chose'; readonly choices: PickerChoices; readonly automatic: boolean }
+  | { readonly type: 'back' };
+
+const ORDER: readonly PickerStep[] = ['cluster', 'service', 'task', 'container', 'action', 'database'];
+
+export function startPicker(known: PickerChoices = {}): PickerState {
+  return { step: nextStep(known), choices: known, known, asked: [] };
+}
+
+export const canGoBack = (state: PickerState): boolean => state.asked.length > 0;
+
+export function advance(state: PickerState, event: PickerEvent): PickerState {
+  if (state.step === 'done') return state;
+  if (event.type === 'chose') {
+    const choices = { ...state.choices, ...event.choices };
+    return {
+      ...state,
+      step: nextStep(choices),
+      choices,
+      asked: event.automatic ? state.asked : [...state.asked, state.step],
+    };
+  }
+  const step = state.asked.at(-1);
+  if (step === undefined) return state;
+  return {
+    ...state,
+    step,
+    choices: { ...choicesBefore(state.choices, step), ...state.known },
+    asked: state.asked.slice(0, -1),
+  };
+}
+
+function nextStep(choices: PickerChoices): PickerStep | 'done' {
+  const next = ORDER.find((step) => choices[step] === undefined);
+  return next === undefined || (next === 'database' && choices.action !== 'database') ? 'done' : next;
+}
+
+function choicesBefore(choices: PickerChoices, step: PickerStep): PickerChoices {
+  const kept = ORDER.slice(0, ORDER.indexOf(step));
+  return Object.fromEntries(Object.entries(choices).filter(([name]) => kept.some((each) => each === name)));
+}
+
+/** One line of a question; ui/prompter.ts's Choice is one. */
+export interface PickerEntry<T> {
+  readonly value: T;
+  readonly name: string;
+  readonly description?: string;
+  readonly disabled?: string;
+}
+
+export const clusterEntries = (clusters: readonly Cluster[]): readonly PickerEntry<string>[] =>
+  [...clusters]
+    .sort(
+      (a, b) => Number(a.runningTasks === 0) - Number(b.runningTasks === 0) || a.name.localeCompare(b.name),
+    )
+    .map((cluster) => ({
+      value: cluster.name,
+      name: cluster.name,
+      description: `${count(cluster.activeServices, 'service')}, ${count(cluster.runningTasks, 'running task')}`,
+    }));
+
+export function serviceEntries(
+  services: readonly Service[],
+  looseTasks: number,
+): readonly PickerEntry<string | null>[] {
+  const entries: PickerEntry<string | null>[] = [...services]
+    .sort(
+      (a, b) => Number(a.runningCount === 0) - Number(b.runningCount === 0) || a.name.localeCompare(b.name),
+    )
+    .map((service) => ({
+      value: service.name,
+      name: service.name,
+      description: [
+        `${service.runningCount}/${service.desiredCount} running`,
+        service.execEnabled ? 'exec on' : 'exec off',
+        service.launchType,
+      ].join(', '),
+      ...(service.runningCount === 0 ? { disabled: 'no running task' } : {}),
+    }));
+  if (looseTasks > 0) {
+    entries.push({
+      value: null,
+      name: '(tasks without a service)',
+      description: count(looseTasks, 'running task'),
+    });
+  }
+  return entries;
+}
+
+export const taskEntries = (tasks: readonly Task[], now: number): readonly PickerEntry<Task>[] =>
+  rankTasks(tasks).map((task) => ({
+    value: task,
+    name: task.id,
+    description: [
+      task.healthStatus === 'UNKNOWN' ? task.lastStatus.toLowerCase() : task.healthStatus.toLowerCase(),
+      startedText(task, now),
+      execText(task, now),
+    ].join(', '),
+    ...(task.lastStatus === 'STOPPED' ? { disabled: 'stopped' } : {}),
+  }));
+
+/** Containers without a running agent can be seen but not chosen: the reason stands beside them. */
+export const containerEntries = (task: Task, now: number): readonly PickerEntry<Container>[] =>
+  task.containers.map((container) => {
+    const state = readiness(task, container, undefined, now);
+    return {
+      value: container,
+      name: container.name,
+      description: [
+        container.image.slice(container.image.lastIndexOf('/') + 1),
+        container.healthStatus === 'UNKNOWN'
+          ? container.lastStatus.toLowerCase()
+          : container.healthStatus.toLowerCase(),
+        ...(state.ready ? ['exec ready'] : state.mayCome ? ['exec not ready'] : []),
+      ].join(', '),
+      ...(state.ready || state.mayCome ? {} : { disabled: state.error.message }),
+    };
+  });
+
+export const actionEntries = (hasDatabases: boolean): readonly PickerEntry<PickerAction>[] => [
+  { value: 'shell', name: 'shell', description: 'in this container' },
+  { value: 'forward', name: 'forward a port', description: 'of this task to this machine' },
+  {
+    value: 'database',
+    name: 'database',
+    description: 'a local port to RDS or Aurora, through this task',
+    ...(hasDatabases ? {} : { disabled: 'none in this region' }),
+  },
+];
+
+export const databaseEntries = (databases: readonly Database[]): readonly PickerEntry<Database>[] =>
+  databases.map((database) => ({
+    value: database,
+    name: database.id,
+    description: `${database.engine}, ${database.status}`,
+    ...(database.endpoints.length === 0 ? { disabled: `${database.status}, no endpoint yet` } : {}),
+  }));
+
+/** What may be picked without asking: the only entry, if it can be chosen at all. */
+export function onlyChoice<T>(entries: readonly PickerEntry<T>[]): PickerEntry<T> | undefined {
+  const [only, ...others] = entries;
+  return others.length === 0 && only?.disabled === undefined ? only : undefined;
+}
+
+function startedText(task: Task, now: number): string {
+  const since = task.startedAt ?? task.createdAt;
+  return since === undefined ? 'not started' : `${ageText(now - since)} old`;
+}
+
+function execText(task: Task, now: number): string {
+  if (!task.execEnabled) return 'exec off';
+  const ready = task.containers.filter(
+    (container) => readiness(task, container, undefined, now).ready,
+  ).length;
+  return ready === 0 ? 'exec agent not running' : 'exec ready';
+}
+
+const count = (amount: number, noun: string): string => `${amount} ${noun}${amount === 1 ? '' : 's'}`;

@@ -1,0 +1,141 @@
+import { retry } from '../../core/backoff.ts';
+import { type Clock, sleep } from '../../core/clock.ts';
+import { noMatch, ToolError } from '../../core/errors.ts';
+import type { Report } from '../../core/events.ts';
+import { findCluster, findTasks, type Wanted } from './discover.ts';
+import type { Container, EcsPort, Service, SessionStart, Task } from '../ports.ts';
+import { isYoung, readiness } from './preflight.ts';
+import { containerNeeded, networkContainer, pickContainer } from './select.ts';
+
+/** A container whose agent is ready for a session. */
+export interface ResolvedContainer {
+  readonly cluster: string;
+  readonly task: Task;
+  readonly container: Container;
+  /** `ecs:<cluster>_<taskId>_<runtimeId>`. */
+  readonly target: string;
+}
+
+export interface ResolveOptions {
+  readonly ecs: EcsPort;
+  readonly clock: Clock;
+  readonly random: { number(): number };
+  readonly report: Report;
+  readonly signal?: AbortSignal;
+  /** `exec`: the container matters. `network`: any container of the task will do. */
+  readonly purpose: 'exec' | 'network';
+  /** Asks the person; absent: an ambiguous choice is a usage error that lists the candidates. */
+  readonly chooseContainer?: (task: Task) => Promise<Container>;
+}
+
+/** A young task gets this long to bring its agent up; AWS staff say to expect 30–60 s (aws-facts §1.2). */
+const AGENT_DEADLINE_MS = 75_000;
+const LOOK_EVERY_MS = 2_000;
+const CONNECT_DEADLINE_MS = 60_000;
+
+/**
+ * Names to a ready container: ListTasks and DescribeTasks, nothing else, when cluster and service are given and all is
+ * well. Throws what `findCluster`, `findTasks`, `pickContainer` and the preflight throw; waits for young tasks only.
+ */
+export async function resolveContainer(wanted: Wanted, options: ResolveOptions): Promise<ResolvedContainer> {
+  const { ecs, clock, report, signal } = options;
+  const cluster = await findCluster(ecs, wanted);
+  const tasks = await findTasks(ecs, cluster, wanted);
+  let [task] = tasks;
+  if (task === undefined) throw noMatch('no-running-task', `no task runs in cluster ${cluster}`);
+  let container = await choose(task, wanted, options);
+  if (tasks.length > 1) {
+    report({
+      type: 'note',
+      level: 'info',
+      code: 'task-chosen',
+      message: `task ${task.id.slice(0, 8)} of ${tasks.length}: ${task.healthStatus.toLowerCase()}, the newest of its kind`,
+      details: { task: task.id },
+    });
+  }
+  const deadline = clock.now() + AGENT_DEADLINE_MS;
+  for (let waited = false; ; waited = true) {
+    const state = readiness(task, container, undefined, clock.now());
+    if (state.ready) return { cluster, task, container, target: state.target };
+    if (!state.mayCome || clock.now() >= deadline)
+      throw await explained(ecs, cluster, task, container, state.error, clock);
+    if (!waited) {
+      report({
+        type: 'note',
+        level: 'info',
+        code: 'waiting-for-agent',
+        message: `the task is young, waiting for it: ${state.error.message}`,
+      });
+    }
+    await sleep(clock, LOOK_EVERY_MS, signal);
+    const [fresh] = await ecs.describeTasks(cluster, [task.arn]);
+    task = fresh ?? task;
+    const { name } = container;
+    container = task.containers.find((each) => each.name === name) ?? container;
+  }
+}
+
+/** Only a failure is worth the extra call that tells an old task from a service without exec. */
+async function explained(
+  ecs: EcsPort,
+  cluster: string,
+  task: Task,
+  container: Container,
+  error: ToolError,
+  clock: Clock,
+): Promise<ToolError> {
+  if (error.code !== 'exec-not-enabled' || task.serviceName === undefined) return error;
+  const services: readonly Service[] = await ecs
+    .describeServices(cluster, [task.serviceName])
+    .catch(() => []);
+  const state = readiness(task, container, services[0], clock.now());
+  return state.ready ? error : state.error;
+}
+
+async function choose(task: Task, wanted: Wanted, options: ResolveOptions): Promise<Container> {
+  const picked =
+    options.purpose === 'network'
+      ? networkContainer(task, wanted.container)
+      : pickContainer(task, wanted.container);
+  if (picked !== undefined) return picked;
+  if (options.chooseContainer === undefined) throw containerNeeded(task);
+  return options.chooseContainer(task);
+}
+
+/** ExecuteCommand; repeated while a young task's agent is running but not connected yet. */
+export function startExec(
+  resolved: ResolvedContainer,
+  command: string,
+  options: Pick<ResolveOptions, 'ecs' | 'clock' | 'random' | 'signal'>,
+): Promise<SessionStart> {
+  const { ecs } = options;
+  return whenConnected(resolved, options, () =>
+    ecs.executeCommand({
+      cluster: resolved.cluster,
+      task: resolved.task.arn,
+      container: resolved.container.name,
+      command,
+    }),
+  );
+}
+
+/** Repeats `start` for up to a minute while it fails with `target-not-connected` and the task is young. */
+export function whenConnected(
+  resolved: ResolvedContainer,
+  options: Pick<ResolveOptions, 'clock' | 'random' | 'signal'>,
+  start: () => Promise<SessionStart>,
+): Promise<SessionStart> {
+  const { clock, random, signal } = options;
+  return retry(start, {
+    clock,
+    baseMs: 1_000,
+    capMs: 8_000,
+    random: () => random.number(),
+    deadlineMs: CONNECT_DEADLINE_MS,
+    shouldRetry: (error) =>
+      error instanceof ToolError &&
+      error.code === 'target-not-connected' &&
+      isYoung(resolved.task, clock.now()),
+    ...(signal === undefined ? {} : { signal }),
+  });
+}

@@ -1,0 +1,104 @@
+import { noMatch, usage } from '../../core/errors.ts';
+import { candidateHints } from './candidate-hints.ts';
+import type { Container, Task } from '../ports.ts';
+
+/** Choices without asking; all of it is pure. */
+
+/** Last segment of an ARN, or the name itself. */
+export const nameOf = (nameOrArn: string): string => nameOrArn.slice(nameOrArn.lastIndexOf('/') + 1);
+
+/** Side-cars that AWS adds by itself and nobody means (aws-facts §1.1, container name). */
+const isSideCar = (container: Container): boolean =>
+  container.name.startsWith('ecs-service-connect-') || container.name.startsWith('aws-guardduty-agent');
+
+/** A container into which a session can be opened right now (aws-facts §1.2), its task's state aside. */
+const hasRunningAgent = (container: Container): boolean =>
+  container.runtimeId !== undefined && container.execAgent?.status === 'RUNNING';
+
+const HEALTH_RANK: Readonly<Record<string, number>> = { HEALTHY: 0, UNKNOWN: 1, UNHEALTHY: 2 };
+
+/** Best first: running, ready for exec, healthy, newest. */
+export function rankTasks(tasks: readonly Task[]): readonly Task[] {
+  const rank = (task: Task): readonly number[] => [
+    task.lastStatus === 'RUNNING' && task.desiredStatus === 'RUNNING' ? 0 : 1,
+    task.execEnabled && task.containers.some(hasRunningAgent) ? 0 : 1,
+    HEALTH_RANK[task.healthStatus] ?? 1,
+    -(task.startedAt ?? task.createdAt ?? 0),
+  ];
+  return [...tasks].sort((a, b) => {
+    const left = rank(a);
+    const right = rank(b);
+    for (const [index, value] of left.entries()) {
+      const difference = value - (right[index] ?? 0);
+      if (difference !== 0) return difference;
+    }
+    return a.id.localeCompare(b.id);
+  });
+}
+
+/** True if `wanted` could be the whole id of a task: 32 hex digits, or a UUID on old accounts. */
+export const isWholeTaskId = (wanted: string): boolean =>
+  /^[0-9a-f]{32}$/.test(wanted) || /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(wanted);
+
+/** The one id that is, or starts with, `wanted`. Throws `task-not-found` (exit 3) or `task-ambiguous` (exit 2), both with candidates. */
+export function matchTaskId(wanted: string, ids: readonly string[], cluster: string): string {
+  const matches = ids.filter((id) => id.startsWith(wanted));
+  const exact = matches.find((id) => id === wanted);
+  if (exact !== undefined) return exact;
+  const [first, ...others] = matches;
+  if (first === undefined) {
+    throw noMatch('task-not-found', `no running task ${wanted}`, {
+      hints: candidateHints(wanted, ids, `fargate-connect ls tasks --cluster ${cluster}`),
+      details: { task: wanted, candidates: ids.slice(0, 5) },
+    });
+  }
+  if (others.length > 0) {
+    throw usage('task-ambiguous', `${matches.length} tasks start with ${wanted}`, {
+      hints: matches.slice(0, 5).map((id) => `--task ${id}`),
+      details: { task: wanted, candidates: matches.slice(0, 5) },
+    });
+  }
+  return first;
+}
+
+/**
+ * The named container, the only one, or the only one that is not a side-car of AWS; undefined if a person must choose.
+ * Throws `container-not-found` with candidates.
+ */
+export function pickContainer(task: Task, wanted: string | undefined): Container | undefined {
+  if (wanted !== undefined) {
+    const found = task.containers.find((container) => container.name === wanted);
+    if (found !== undefined) return found;
+    const names = task.containers.map((container) => container.name);
+    throw noMatch('container-not-found', `no container ${wanted} in task ${task.id}`, {
+      hints: candidateHints(
+        wanted,
+        names,
+        `fargate-connect ls containers --cluster ${nameOf(task.clusterArn)} --task ${task.id}`,
+      ),
+      details: { container: wanted, candidates: names },
+    });
+  }
+  const own = task.containers.filter((container) => !isSideCar(container));
+  const candidates = own.length > 0 ? own : task.containers;
+  return candidates.length === 1 ? candidates[0] : undefined;
+}
+
+/** For port forwards any container will do: all of a task share one network (awsvpc). The ready ones first. */
+export function networkContainer(task: Task, wanted: string | undefined): Container | undefined {
+  if (wanted !== undefined) return pickContainer(task, wanted);
+  return (
+    task.containers.find((container) => hasRunningAgent(container) && !isSideCar(container)) ??
+    task.containers.find(hasRunningAgent) ??
+    task.containers.find((container) => !isSideCar(container)) ??
+    task.containers[0]
+  );
+}
+
+/** Usage error for a choice nobody could be asked about. */
+export function containerNeeded(task: Task): Error {
+  return usage('container-needed', `task ${task.id} has ${task.containers.length} containers: which one?`, {
+    hints: task.containers.map((container) => `--container ${container.name}`),
+    details: { candidates: task.containers.map((container) => container.name) },
+  });
+}

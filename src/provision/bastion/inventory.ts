@@ -1,0 +1,305 @@
+import type { Bastion } from './bastion.ts';
+import { bastionOfIamName, iamNames, type IamNaming, namingOfTag } from '../roles/iam-names.ts';
+import { commonName, ROLE_POLICY, TAG } from './names.ts';
+import type { Ec2Port, Fleet, Instance, InstanceState, LaunchTemplate } from '../ports/ec2.ts';
+import type { IamPort, InstanceProfile, ManagedPolicy, Role } from '../ports/iam.ts';
+import type { SecurityGroup, SecurityGroupRule } from '../ports/network.ts';
+import type { Tags } from '../ports/tags.ts';
+
+/** What exists of bastions, read from tags and derived names; there is no local record. */
+
+export interface OwnRole extends Role {
+  /** Names of its inline policies. */
+  readonly policyNames: readonly string[];
+  /** Our inline policy as JSON; undefined if it is not there. */
+  readonly policy: string | undefined;
+}
+
+/** Something whose tag or name says it is ours while the other does not: never touched. */
+export interface Foreign {
+  readonly kind:
+    | 'security group'
+    | 'security group rule'
+    | 'launch template'
+    | 'fleet'
+    | 'instance'
+    | 'role'
+    | 'instance profile'
+    | 'policy';
+  readonly id: string;
+  readonly why: string;
+  /** It has the name that `up` would use: nothing of ours can be made beside it. */
+  readonly holdsName: boolean;
+  /** Of a security group, whose name is taken in its own VPC only. */
+  readonly vpcId?: string;
+}
+
+export interface Inventory {
+  readonly name: string;
+  /** Path and prefix under which the IAM half was looked for. */
+  readonly iam: IamNaming;
+  readonly role: OwnRole | undefined;
+  readonly profile: InstanceProfile | undefined;
+  /** The boundary made for this bastion alone; the shared one is not part of it. */
+  readonly boundary: ManagedPolicy | undefined;
+  readonly groups: readonly SecurityGroup[];
+  readonly templates: readonly LaunchTemplate[];
+  /** Without deleted ones. */
+  readonly fleets: readonly Fleet[];
+  /** Without terminated ones. */
+  readonly instances: readonly Instance[];
+  /** Ingress rules that we added to groups of others. */
+  readonly databaseRules: readonly SecurityGroupRule[];
+  readonly foreign: readonly Foreign[];
+}
+
+/** Every state but `terminated`. */
+export const LIVING: readonly InstanceState[] = [
+  'pending',
+  'running',
+  'shutting-down',
+  'stopping',
+  'stopped',
+];
+
+/**
+ * Running or starting, oldest first: the first is the one that stays when two `up` ran at once. Without those that
+ * EC2 is taking back and whose replacement is there: they end by themselves.
+ */
+export function standing(instances: readonly Instance[]): readonly Instance[] {
+  const alive = instances.filter((instance) => instance.state === 'running' || instance.state === 'pending');
+  const replaced = new Set(alive.map((instance) => instance.tags[TAG.replaces]));
+  return alive
+    .filter((instance) => !replaced.has(instance.id))
+    .sort((a, b) => a.launchedAt - b.launchedAt || (a.id < b.id ? -1 : 1));
+}
+
+export interface InventoryPorts {
+  readonly ec2: Ec2Port;
+  readonly iam: IamPort;
+}
+
+export interface InventoryScope {
+  readonly name: string;
+  readonly region: string;
+  readonly accountId: string;
+  readonly partition: string;
+  /** Where the IAM half is looked for, unless a resource of the bastion says that it is elsewhere. */
+  readonly iam: IamNaming;
+}
+
+/** Reads everything of one bastion. About ten API calls, in parallel. */
+export async function readInventory(ports: InventoryPorts, scope: InventoryScope): Promise<Inventory> {
+  const [compute, usual] = await Promise.all([readCompute(ports.ec2, scope), readIam(ports.iam, scope)]);
+  const told = namingTold(compute.own);
+  const iam = told ?? scope.iam;
+  const same = iam.path === scope.iam.path && iam.prefix === scope.iam.prefix;
+  const identity = same ? usual : await readIam(ports.iam, { ...scope, iam });
+  return {
+    name: scope.name,
+    iam,
+    ...compute.own,
+    ...identity.own,
+    foreign: [...compute.foreign, ...identity.foreign],
+  };
+}
+
+/** What a resource of the bastion says of its IAM names: those of `up --iam-path`, whoever runs `down`. */
+function namingTold(own: ComputePart): IamNaming | undefined {
+  const tagged = [own.groups, own.templates, own.fleets, own.instances].flat();
+  return tagged.map((item) => namingOfTag(item.tags[TAG.iam])).find((naming) => naming !== undefined);
+}
+
+type ComputePart = Pick<Inventory, 'groups' | 'templates' | 'fleets' | 'instances' | 'databaseRules'>;
+type IamPart = Pick<Inventory, 'role' | 'profile' | 'boundary'>;
+
+async function readCompute(
+  ec2: Ec2Port,
+  scope: InventoryScope,
+): Promise<{ readonly own: ComputePart; readonly foreign: readonly Foreign[] }> {
+  const tag = { key: TAG.bastion, values: [scope.name] };
+  const common = commonName(scope.name);
+  const [groups, templates, fleets, instances, rules, groupNamesakes, namesakes] = await Promise.all([
+    ec2.securityGroups({ tag }),
+    ec2.launchTemplates({ tag }),
+    ec2.fleets({ tag }),
+    ec2.instances({ tag, states: LIVING }),
+    ec2.securityGroupRules({ tag }),
+    ec2.securityGroups({ names: [common] }),
+    ec2.launchTemplates({ names: [common] }),
+  ]);
+  const foreign: Foreign[] = [];
+  const sift = <T extends { readonly id: string }>(
+    kind: Foreign['kind'],
+    found: readonly T[],
+    fits: (item: T) => boolean,
+    what: string,
+  ): T[] =>
+    found.filter((item) => {
+      if (fits(item)) return true;
+      const why = `has our tag, but its ${what} is not ${common}`;
+      foreign.push({ kind, id: item.id, why, holdsName: false });
+      return false;
+    });
+  const named = (item: { readonly tags: Tags }): boolean => item.tags[TAG.name] === common;
+  const untagged = (
+    kind: Foreign['kind'],
+    item: { readonly id: string; readonly name: string; readonly tags: Tags; readonly vpcId?: string },
+  ): void => {
+    if (item.tags[TAG.bastion] === scope.name) return;
+    const { id, vpcId } = item;
+    const why = `is called ${item.name}, but has not our tag`;
+    foreign.push({ kind, id, why, holdsName: true, ...(vpcId === undefined ? {} : { vpcId }) });
+  };
+  for (const group of groupNamesakes) untagged('security group', group);
+  for (const template of namesakes) untagged('launch template', template);
+  return {
+    own: {
+      groups: sift('security group', groups, (group) => group.name === common, 'name'),
+      templates: sift('launch template', templates, (template) => template.name === common, 'name'),
+      fleets: sift(
+        'fleet',
+        fleets.filter((fleet) => !fleet.state.startsWith('deleted')),
+        named,
+        'tag Name',
+      ),
+      instances: sift('instance', instances, named, 'tag Name'),
+      databaseRules: sift(
+        'security group rule',
+        // Egress rules of our own group go with the group.
+        rules.filter((rule) => !rule.egress),
+        named,
+        'tag Name',
+      ),
+    },
+    foreign,
+  };
+}
+
+async function readIam(
+  iam: IamPort,
+  scope: InventoryScope,
+): Promise<{ readonly own: IamPart; readonly foreign: readonly Foreign[] }> {
+  const names = iamNames(scope.name, scope.region, scope.iam);
+  const [role, profile, boundary] = await Promise.all([
+    iam.role(names.role),
+    iam.instanceProfile(names.profile),
+    iam.policy(boundaryArn(scope)),
+  ]);
+  const foreign: Foreign[] = [];
+  const ours = (item: { readonly tags: Tags; readonly path: string }): boolean =>
+    item.tags[TAG.bastion] === scope.name && item.path === scope.iam.path;
+  const sift = <T extends { readonly tags: Tags; readonly path: string; readonly name: string }>(
+    kind: Foreign['kind'],
+    item: T | undefined,
+  ): T | undefined => {
+    if (item === undefined || ours(item)) return item;
+    const why = 'has the name we would use, but not our tag and path';
+    foreign.push({ kind, id: item.name, why, holdsName: true });
+    return undefined;
+  };
+  const ownRole = sift('role', role);
+  const [policyNames, policy] =
+    ownRole === undefined
+      ? [[], undefined]
+      : await Promise.all([iam.rolePolicyNames(names.role), iam.rolePolicy(names.role, ROLE_POLICY)]);
+  return {
+    own: {
+      role: ownRole === undefined ? undefined : { ...ownRole, policyNames, policy },
+      profile: sift('instance profile', profile),
+      boundary: sift('policy', boundary),
+    },
+    foreign,
+  };
+}
+
+/** ARN of the boundary that we make for one bastion when the account has no shared one. */
+export function boundaryArn(scope: InventoryScope): string {
+  const { boundary } = iamNames(scope.name, scope.region, scope.iam);
+  return `arn:${scope.partition}:iam::${scope.accountId}:policy${scope.iam.path}${boundary}`;
+}
+
+/** Nothing left that we made; what is shutting down does not count as gone. */
+export function isEmpty(inventory: Inventory): boolean {
+  return (
+    inventory.role === undefined &&
+    inventory.profile === undefined &&
+    inventory.boundary === undefined &&
+    inventory.groups.length === 0 &&
+    inventory.templates.length === 0 &&
+    inventory.fleets.length === 0 &&
+    inventory.instances.length === 0 &&
+    inventory.databaseRules.length === 0
+  );
+}
+
+/** Bastions that run or start, newest first. */
+export async function findBastions(
+  ec2: Ec2Port,
+  filter: { readonly name?: string },
+): Promise<readonly Bastion[]> {
+  const tag = filter.name === undefined ? { key: TAG.bastion } : { key: TAG.bastion, values: [filter.name] };
+  const instances = await ec2.instances({ tag, states: ['pending', 'running'] });
+  return instances.map(bastionOf).sort((a, b) => b.launchedAt - a.launchedAt);
+}
+
+/** An instance, seen through its tags. */
+export function bastionOf(instance: Instance): Bastion {
+  const expiresAt = Date.parse(instance.tags[TAG.expiresAt] ?? '');
+  return {
+    name: instance.tags[TAG.bastion] ?? '',
+    instanceId: instance.id,
+    state: instance.state,
+    instanceType: instance.type,
+    market: instance.market,
+    vpcId: instance.vpcId,
+    subnetId: instance.subnetId,
+    privateIp: instance.privateIp,
+    launchedAt: instance.launchedAt,
+    expiresAt: Number.isNaN(expiresAt) ? undefined : expiresAt,
+    owner: instance.tags[TAG.owner],
+    cluster: instance.tags[TAG.cluster],
+    replaces: instance.tags[TAG.replaces],
+    ports: instance.tags[TAG.ports]?.split(' ').map(Number),
+  };
+}
+
+/**
+ * Names of all bastions of which anything is left in this region, sorted. A copied tag alone makes no bastion. IAM
+ * cannot be searched by tag, so its part goes by path and name. Throws `access-denied` where it may not be listed, unless
+ * `read` makes something else of that.
+ */
+export async function findNames(
+  ports: InventoryPorts,
+  region: string,
+  naming: IamNaming,
+  read: <T>(list: Promise<readonly T[]>) => Promise<readonly T[]> = (list) => list,
+): Promise<readonly string[]> {
+  const { ec2, iam } = ports;
+  const tag = { key: TAG.bastion };
+  const [tagged, roles, profiles, policies] = await Promise.all([
+    Promise.all([
+      read(ec2.instances({ tag, states: LIVING })),
+      read(ec2.securityGroups({ tag })),
+      read(ec2.launchTemplates({ tag })),
+      read(ec2.fleets({ tag })).then((fleets) =>
+        fleets.filter((fleet) => !fleet.state.startsWith('deleted')),
+      ),
+      read(ec2.securityGroupRules({ tag })),
+    ]),
+    read(iam.roleNames(naming.path)),
+    read(iam.instanceProfileNames(naming.path)),
+    read(iam.policyArns(naming.path)),
+  ]);
+  const names = new Set<string>();
+  for (const item of tagged.flat()) {
+    const name = item.tags[TAG.bastion] ?? '';
+    const called = 'name' in item ? item.name : item.tags[TAG.name];
+    if (name !== '' && called === commonName(name)) names.add(name);
+  }
+  for (const iamName of [...roles, ...profiles, ...policies.map((arn) => arn.split('/').at(-1) ?? '')]) {
+    const name = bastionOfIamName(iamName, region, naming);
+    if (name !== undefined) names.add(name);
+  }
+  return [...names].sort();
+}

@@ -1,0 +1,96 @@
+import { usage } from '../../core/errors.ts';
+import { type IamNaming, isUsual } from '../roles/iam-names.ts';
+import type { Tags } from '../ports/tags.ts';
+
+/** Names and tags of everything a bastion is made of. They are derived, so that nothing has to be remembered locally. */
+
+export const TAG = {
+  /** Value = name of the bastion. The tag by which everything is found. */
+  bastion: 'fargate-connect:bastion',
+  owner: 'fargate-connect:owner',
+  /** ISO 8601, UTC. */
+  expiresAt: 'fargate-connect:expires-at',
+  /** Minutes without a session after which the bastion ends itself. */
+  idle: 'fargate-connect:idle-minutes',
+  /** Cluster that ecs_connect.sh may reach; absent with --tunnel-only. */
+  cluster: 'fargate-connect:cluster',
+  /** TCP ports that the group lets out, e.g. `443 5432`; absent where a further group may open others. */
+  ports: 'fargate-connect:ports',
+  /** `own`, or `given` when an administrator made role and profile (--role). */
+  role: 'fargate-connect:role',
+  /** Id of the spot instance whose place this one takes; both may live for the two minutes of the notice. */
+  replaces: 'fargate-connect:replaces',
+  /** Path and prefix of its IAM names, where they are not the usual ones: `down` finds them by it. */
+  iam: 'fargate-connect:iam',
+  /** Security group that a launch template names. */
+  group: 'fargate-connect:group',
+  /** Digest of what a launch template was made from. */
+  digest: 'fargate-connect:digest',
+  version: 'fargate-connect:version',
+  name: 'Name',
+} as const;
+
+/** Name of the one inline policy of the role. */
+export const ROLE_POLICY = 'bastion';
+
+/** Value of the tag `Name` on everything of a bastion, and name of its group and launch template. */
+export const commonName = (bastion: string): string => `fargate-connect-${bastion}`;
+
+/** So that the role's name stays within IAM's limit in every region, as long as it has no prefix. */
+const LONGEST_NAME = 32;
+
+/** Throws `bastion-name` (usage). */
+export function checkBastionName(name: string): string {
+  if (name.length <= LONGEST_NAME && /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name)) return name;
+  throw usage('bastion-name', `${JSON.stringify(name)} is no bastion name`, {
+    hints: [`use 1 to ${LONGEST_NAME} lower-case letters, digits and dashes, e.g. --name orders`],
+    details: { name },
+  });
+}
+
+export interface TagInput {
+  readonly name: string;
+  readonly owner: string;
+  /** Milliseconds since the epoch; undefined = not known before the launch. */
+  readonly expiresAt: number | undefined;
+  readonly idleMinutes: number;
+  readonly cluster: string | undefined;
+  readonly roleIsGiven: boolean;
+  readonly iam: IamNaming;
+  /** Undefined = not known. */
+  readonly ports: readonly number[] | undefined;
+  readonly version: string;
+}
+
+/** Tags of every resource, given in the call that creates it. */
+export function resourceTags(input: TagInput): Tags {
+  return {
+    [TAG.name]: commonName(input.name),
+    [TAG.bastion]: input.name,
+    [TAG.owner]: input.owner,
+    ...(input.expiresAt === undefined ? {} : { [TAG.expiresAt]: new Date(input.expiresAt).toISOString() }),
+    [TAG.idle]: String(input.idleMinutes),
+    ...(input.cluster === undefined ? {} : { [TAG.cluster]: input.cluster }),
+    ...(input.ports === undefined ? {} : { [TAG.ports]: portsText(input.ports) }),
+    [TAG.role]: input.roleIsGiven ? 'given' : 'own',
+    ...(isUsual(input.iam) ? {} : { [TAG.iam]: `${input.iam.path}${input.iam.prefix}` }),
+    [TAG.version]: input.version,
+  };
+}
+
+const portsText = (ports: readonly number[]): string =>
+  [...new Set([443, ...ports])].sort((a, b) => a - b).join(' ');
+
+/** The tag after further ports were opened for a running bastion; undefined = stays as it is. */
+export function widenedPorts(before: string | undefined, wanted: string | undefined): string | undefined {
+  if (before === undefined || wanted === undefined) return undefined;
+  const after = portsText([...before.split(' '), ...wanted.split(' ')].map(Number));
+  return after === before ? undefined : after;
+}
+
+/** IAM tags say whose it is; lease and ports belong to the instance, and IAM tags would only go stale. */
+export function iamTags(tags: Tags): Tags {
+  return Object.fromEntries(
+    Object.entries(tags).filter(([key]) => key !== TAG.expiresAt && key !== TAG.idle && key !== TAG.ports),
+  );
+}

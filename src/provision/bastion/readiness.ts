@@ -1,0 +1,267 @@
+import { poll } from '../../core/backoff.ts';
+import type { Clock } from '../../core/clock.ts';
+import { access, failed, type ToolError } from '../../core/errors.ts';
+import type { Report } from '../../core/events.ts';
+import { standing } from './inventory.ts';
+import { TAG } from './names.ts';
+import type { Ec2Port, Instance } from '../ports/ec2.ts';
+import type { NodesPort } from '../ports/nodes.ts';
+import { roleUntrusted } from '../roles/ec2-trust.ts';
+
+/** From "launched" to "a session can start", or the reason why not. */
+
+export interface ReadinessDeps {
+  readonly ec2: Ec2Port;
+  readonly nodes: NodesPort;
+  readonly clock: Clock;
+  readonly report: Report;
+  readonly signal: AbortSignal;
+}
+
+export interface ReadinessOptions {
+  readonly name: string;
+  readonly instanceId: string;
+  /** It is there for `ecs_connect.sh`, which the boot script installs. */
+  readonly installs: boolean;
+  /** It boots now, so the verdict of its boot script is awaited; like `installs` unless told. */
+  readonly boots?: boolean;
+  /** Its role, for messages; AWS names it in most of its refusals. */
+  readonly role?: string;
+  /** How the subnets reach AWS; named when the agent stays away. */
+  readonly networkReason: string;
+  readonly deadlineMs?: number;
+}
+
+export type BootVerdict =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'running'; readonly last: string | undefined };
+
+const DEADLINE_MS = 300_000;
+const INTERVAL_MS = 1_000;
+/** A console that still shows nothing so long after the agent came online is not readable. */
+const SILENCE_MS = 90_000;
+
+/** Reads `fargate-connect: …` lines of a console, of which the last verdict counts. */
+export function bootVerdict(consoleOutput: string): BootVerdict {
+  const lines = [...consoleOutput.matchAll(/fargate-connect: ([^\r\n]*)/g)].map((match) => match[1] ?? '');
+  const failure = lines.findLast((line) => line.startsWith('FAILED'));
+  if (failure !== undefined) return { kind: 'failed', reason: failure.replace(/^FAILED ?/, '') };
+  if (lines.includes('ready')) return { kind: 'ready' };
+  return { kind: 'running', last: lines.at(-1) };
+}
+
+/**
+ * Waits until the instance runs, its agent is online and its boot script is done. When two `up` launched at once, the
+ * older instance stays and the other one is ended; the one that stays is returned.
+ * Throws `instance-ended`, `boot-failed`, `agent-denied`, `role-untrusted`, `agent-not-online`.
+ */
+export async function waitUntilReady(options: ReadinessOptions, deps: ReadinessDeps): Promise<Instance> {
+  const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+  const end = deps.clock.now() + deadlineMs;
+  const instance = await inStep(deps, 'instance-running', 'instance starts', () =>
+    untilRunning(options, end, deps),
+  );
+  await inStep(deps, 'agent-online', 'agent comes online', () =>
+    untilOnline({ ...options, instanceId: instance.id }, end, deps),
+  );
+  // Online alone is not enough: an agent without a control channel pings, and no session reaches it.
+  if (options.boots ?? options.installs) {
+    await inStep(deps, 'boot-done', 'boot script finishes', () =>
+      untilBooted({ ...options, instanceId: instance.id }, end, deps),
+    );
+  }
+  return instance;
+}
+
+async function inStep<T>(
+  deps: ReadinessDeps,
+  step: string,
+  title: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  deps.report({ type: 'step-started', step, title });
+  try {
+    const result = await work();
+    deps.report({ type: 'step-done', step, title });
+    return result;
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    deps.report({ type: 'step-failed', step, title, detail });
+    throw error;
+  }
+}
+
+const remaining = (end: number, clock: Clock): number => Math.max(0, end - clock.now());
+
+async function untilRunning(options: ReadinessOptions, end: number, deps: ReadinessDeps): Promise<Instance> {
+  return poll(
+    async () => {
+      const found = await deps.ec2.instances({ tag: { key: TAG.bastion, values: [options.name] } });
+      const alive = standing(found);
+      const stays = alive[0];
+      const second = alive.slice(1).map((instance) => instance.id);
+      if (second.length > 0) {
+        deps.report({
+          type: 'note',
+          level: 'warning',
+          code: 'second-bastion-ended',
+          message: `two up ran at once: ${second.join(', ')} is ended, ${stays?.id ?? ''} stays`,
+        });
+        await deps.ec2.terminateInstances(second);
+      }
+      if (stays?.state === 'running') return stays;
+      const mine = found.find((instance) => instance.id === options.instanceId);
+      if (stays === undefined && mine !== undefined) throw ended(mine);
+      return undefined;
+    },
+    {
+      clock: deps.clock,
+      intervalMs: INTERVAL_MS,
+      deadlineMs: remaining(end, deps.clock),
+      signal: deps.signal,
+      onTimeout: () =>
+        failed('instance-not-running', `instance ${options.instanceId} did not start in time`, {
+          hints: [
+            'fargate-connect status',
+            `fargate-connect down --name ${options.name}   # removes everything`,
+          ],
+          details: { instanceId: options.instanceId },
+        }),
+    },
+  );
+}
+
+function ended(instance: Instance): Error {
+  const why =
+    instance.stateReason === 'Server.SpotInstanceTermination'
+      ? 'AWS took the spot instance back'
+      : `reason ${instance.stateReason ?? 'unknown'}`;
+  return failed('instance-ended', `instance ${instance.id} is ${instance.state}: ${why}`, {
+    hints: ['the same again', 'the same with --on-demand   # is not taken back'],
+    details: { instanceId: instance.id, state: instance.state, reason: instance.stateReason },
+  });
+}
+
+async function untilOnline(options: ReadinessOptions, end: number, deps: ReadinessDeps): Promise<void> {
+  let verdict: BootVerdict = { kind: 'running', last: undefined };
+  await poll(
+    async () => {
+      const [node] = await deps.nodes.nodes([options.instanceId]);
+      if (node?.pingStatus === 'Online') return node;
+      verdict = await readVerdict(options.instanceId, deps);
+      if (verdict.kind === 'failed') throw bootFailed(options, verdict.reason);
+      const [instance] = await deps.ec2.instances({ ids: [options.instanceId] });
+      if (instance !== undefined && instance.state !== 'running' && instance.state !== 'pending')
+        throw ended(instance);
+      if (verdict.kind === 'running' && verdict.last !== undefined)
+        deps.report({ type: 'step-progress', step: 'agent-online', detail: verdict.last });
+      return undefined;
+    },
+    {
+      clock: deps.clock,
+      intervalMs: INTERVAL_MS,
+      deadlineMs: remaining(end, deps.clock),
+      signal: deps.signal,
+      onTimeout: () => agentMissing(options, verdict),
+    },
+  );
+}
+
+async function readVerdict(instanceId: string, deps: ReadinessDeps): Promise<BootVerdict> {
+  return bootVerdict(await deps.ec2.consoleOutput(instanceId));
+}
+
+/** What userdata/bastion.sh found in the agent's log. */
+const AGENT_REFUSED = /^agent refused: .*not authorized to perform: ([a-z-]+:[A-Za-z]+)/;
+/** Its metadata hold that instead of credentials (AWS: troubleshooting IAM and EC2, AssumeRoleUnauthorizedAccess). */
+const ROLE_UNTRUSTED = /^agent refused: EC2 cannot assume the role (\S+)/;
+
+function bootFailed(options: ReadinessOptions, reason: string): ToolError {
+  const { instanceId, name } = options;
+  const action = AGENT_REFUSED.exec(reason)?.[1];
+  if (action !== undefined) return agentDenied(options, action, reason);
+  const untrusted = ROLE_UNTRUSTED.exec(reason)?.[1];
+  if (untrusted !== undefined)
+    return roleUntrusted(untrusted, [
+      'fargate-connect policy bastion-trust   # the role must trust so, and its conditions must let this account',
+      `fargate-connect down --name ${name}   # then up again: a refused agent sleeps for half an hour`,
+    ]);
+  return failed('boot-failed', `the bastion's boot script failed: ${reason}`, {
+    hints: [
+      `aws ec2 get-console-output --latest --output text --instance-id ${instanceId}   # all of it`,
+      `fargate-connect down --name ${name}   # removes everything`,
+      ...(/download|S3|dnf/.test(reason) ? ['fargate-connect up --tunnel-only   # downloads nothing'] : []),
+    ],
+    details: { instanceId, reason },
+  });
+}
+
+function agentDenied(options: ReadinessOptions, action: string, reason: string): ToolError {
+  const { instanceId, name } = options;
+  const role = /assumed-role\/([^/ ]+)/.exec(reason)?.[1] ?? options.role;
+  const kind = options.installs ? 'bastion' : 'bastion-tunnel-only';
+  return access(
+    'agent-denied',
+    `the agent of ${instanceId} was refused: its role${role === undefined ? '' : ` ${role}`} may not call ${action}`,
+    {
+      hints: [
+        `fargate-connect policy ${kind}   # grants it; it belongs into the role`,
+        'with that in place, its permissions boundary or a service control policy refuses',
+        `fargate-connect down --name ${name}   # then up again: a refused agent sleeps for half an hour`,
+      ],
+      details: { instanceId, action, role, reason },
+    },
+  );
+}
+
+function agentMissing(options: ReadinessOptions, verdict: BootVerdict): ToolError {
+  const seen =
+    verdict.kind === 'ready'
+      ? 'the boot script is done, so the instance works and its agent cannot reach or may not call AWS'
+      : verdict.kind === 'running' && verdict.last !== undefined
+        ? `the boot script got as far as: ${verdict.last}`
+        : 'the console shows nothing of the boot script yet';
+  return failed('agent-not-online', `the agent of ${options.instanceId} did not come online in time`, {
+    hints: [
+      seen,
+      `way out: ${options.networkReason}; check network ACLs and, with endpoints, their policy`,
+      'the agent was denied: is a service control policy or a changed role in the way?',
+      `aws ec2 get-console-output --latest --output text --instance-id ${options.instanceId}`,
+      `fargate-connect down --name ${options.name}   # removes everything`,
+    ],
+    details: { instanceId: options.instanceId, console: verdict.kind },
+  });
+}
+
+/** A script that has begun is waited for: it ends by itself, with a verdict. */
+async function untilBooted(options: ReadinessOptions, end: number, deps: ReadinessDeps): Promise<void> {
+  const { instanceId, installs } = options;
+  const silentUntil = deps.clock.now() + SILENCE_MS;
+  let last: string | undefined;
+  const verdict = await poll(
+    async () => {
+      const seen = await readVerdict(instanceId, deps);
+      if (seen.kind === 'failed') throw bootFailed(options, seen.reason);
+      if (seen.kind === 'ready') return seen.kind;
+      last = seen.last;
+      if (last === undefined) return deps.clock.now() < silentUntil ? undefined : 'silent';
+      deps.report({ type: 'step-progress', step: 'boot-done', detail: last });
+      return undefined;
+    },
+    {
+      clock: deps.clock,
+      intervalMs: INTERVAL_MS,
+      deadlineMs: Math.max(INTERVAL_MS, remaining(end, deps.clock)),
+      signal: deps.signal,
+      onTimeout: () => bootFailed(options, `not done in time, it got as far as: ${last ?? 'nothing'}`),
+    },
+  );
+  if (verdict === 'ready') return;
+  deps.report({
+    type: 'note',
+    level: 'warning',
+    code: 'boot-unknown',
+    message: `the agent is online, but the console of ${instanceId} shows no verdict of the boot script: ${installs ? 'ecs_connect.sh may not be there yet' : 'whether sessions reach it is not known'}`,
+  });
+}

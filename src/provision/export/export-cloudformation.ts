@@ -1,0 +1,142 @@
+import {
+  type ExportedBastion,
+  type ExportedDocuments,
+  exportedRole,
+  type Json,
+  launchCommand,
+  mapped,
+  NO_FLEET,
+  parsed,
+  type Reference,
+} from './exported-bastion.ts';
+import { type IamNaming, sharedBoundary } from '../roles/iam-names.ts';
+import { ROLE_POLICY, TAG } from '../bastion/names.ts';
+import type { GroupRule } from '../ports/network.ts';
+import type { Tags } from '../ports/tags.ts';
+
+/** The words of CloudFormation; those inside a launch template are EC2's own. */
+
+export function cloudFormation(bastion: ExportedBastion): Json {
+  const { documents, defaults } = bastion;
+  return {
+    AWSTemplateFormatVersion: '2010-09-09',
+    Description: `fargate-connect bastion: role and boundary, security group, launch template. up --role ${exportedRole(bastion.iam)} uses the role alone.`,
+    Metadata: { Notes: { Launch: NO_FLEET } },
+    Parameters: {
+      VpcId: parameter('AWS::EC2::VPC::Id', 'VPC of the bastion', defaults.vpc),
+      SubnetId: parameter(
+        'AWS::EC2::Subnet::Id',
+        'Where the launch command puts it, with a way out over IPv4; further subnets are further Overrides',
+        defaults.subnet,
+      ),
+      PublicIp: {
+        ...parameter('String', 'true only where an internet gateway is the one way out', 'false'),
+        AllowedValues: ['true', 'false'],
+      },
+    },
+    Resources: {
+      ...(documents === undefined ? {} : roleResources(documents, bastion.iam)),
+      Group: {
+        Type: 'AWS::EC2::SecurityGroup',
+        Properties: {
+          GroupName: bastion.name,
+          GroupDescription: bastion.description,
+          VpcId: { Ref: 'VpcId' },
+          // With rules of its own, a group comes without the one that lets everything out.
+          SecurityGroupEgress: bastion.egress.map(egressRule),
+          Tags: tagList(bastion.tags),
+        },
+      },
+      LaunchTemplate: {
+        Type: 'AWS::EC2::LaunchTemplate',
+        Properties: {
+          LaunchTemplateName: bastion.name,
+          LaunchTemplateData: mapped(
+            bastion.template,
+            (text) => text,
+            (name) => referred(name, bastion),
+          ),
+          TagSpecifications: [{ ResourceType: 'launch-template', Tags: tagList(bastion.tags) }],
+        },
+      },
+    },
+    Outputs: {
+      ...(documents === undefined ? {} : { ProfileArn: { Value: { 'Fn::GetAtt': ['Profile', 'Arn'] } } }),
+      GroupId: { Value: { 'Fn::GetAtt': ['Group', 'GroupId'] } },
+      LaunchTemplateId: { Value: { Ref: 'LaunchTemplate' } },
+      Launch: { Value: { 'Fn::Sub': launchCommand(bastion, (name) => `\${${PARAMETER[name] ?? ''}}`) } },
+    },
+  };
+}
+
+function parameter(
+  type: string,
+  description: string,
+  value: string | undefined,
+): { readonly [key: string]: Json } {
+  return { Type: type, Description: description, ...(value === undefined ? {} : { Default: value }) };
+}
+
+const PARAMETER: Partial<Record<Reference, string>> = {
+  vpc: 'VpcId',
+  subnet: 'SubnetId',
+  'public-ip': 'PublicIp',
+  template: 'LaunchTemplate',
+};
+
+function referred(name: Reference, bastion: ExportedBastion): Json {
+  switch (name) {
+    case 'group':
+      return { 'Fn::GetAtt': ['Group', 'GroupId'] };
+    case 'profile':
+      return { 'Fn::GetAtt': ['Profile', 'Arn'] };
+    case 'user-data':
+      return { 'Fn::Base64': bastion.userData };
+    case 'vpc':
+    case 'subnet':
+    case 'public-ip':
+    case 'template':
+      return { Ref: PARAMETER[name] ?? '' };
+    default:
+      return name satisfies never;
+  }
+}
+
+const tagList = (tags: Tags): Json => Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+
+const egressRule = (rule: GroupRule): Json => ({
+  IpProtocol: rule.protocol,
+  FromPort: rule.fromPort,
+  ToPort: rule.toPort,
+  ...(rule.cidr === undefined
+    ? {}
+    : rule.cidr.includes(':')
+      ? { CidrIpv6: rule.cidr }
+      : { CidrIp: rule.cidr }),
+  ...(rule.groupId === undefined ? {} : { DestinationSecurityGroupId: rule.groupId }),
+});
+
+const roleResources = (
+  { trust, policy, boundary }: ExportedDocuments,
+  iam: IamNaming,
+): { readonly [key: string]: Json } => ({
+  Boundary: {
+    Type: 'AWS::IAM::ManagedPolicy',
+    Properties: { ManagedPolicyName: sharedBoundary(iam), Path: iam.path, PolicyDocument: parsed(boundary) },
+  },
+  Role: {
+    Type: 'AWS::IAM::Role',
+    Properties: {
+      RoleName: exportedRole(iam),
+      Path: iam.path,
+      AssumeRolePolicyDocument: parsed(trust),
+      PermissionsBoundary: { Ref: 'Boundary' },
+      Policies: [{ PolicyName: ROLE_POLICY, PolicyDocument: parsed(policy) }],
+      Tags: [{ Key: TAG.role, Value: 'given' }],
+    },
+  },
+  Profile: {
+    Type: 'AWS::IAM::InstanceProfile',
+    Properties: { InstanceProfileName: exportedRole(iam), Path: iam.path, Roles: [{ Ref: 'Role' }] },
+  },
+});

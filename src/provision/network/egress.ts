@@ -1,0 +1,47 @@
+import type { GroupRule, SecurityGroup } from '../ports/network.ts';
+import type { BastionSpec } from '../plan/spec.ts';
+
+/** What a bastion's security group lets out. Pure. */
+
+/** More group references than this would crowd the rule quota: the ports are then opened towards the VPC's ranges. */
+const MOST_DATABASE_RULES = 20;
+
+/** 443 to reach AWS, and the database ports asked for. */
+export function wantedEgress(spec: BastionSpec): readonly GroupRule[] {
+  const tcp = (port: number): Pick<GroupRule, 'protocol' | 'fromPort' | 'toPort'> => ({
+    protocol: 'tcp',
+    fromPort: port,
+    toPort: port,
+  });
+  const crowded = spec.databases.length > MOST_DATABASE_RULES;
+  const byGroup = crowded ? spec.databases.filter((database) => database.admit) : spec.databases;
+  const byRange = [...spec.egressPorts, ...(crowded ? spec.databases.map((database) => database.port) : [])];
+  return [
+    { ...tcp(443), cidr: spec.network.stack === 'ipv4' ? '0.0.0.0/0' : '::/0' },
+    ...byGroup.map((database) => ({ ...tcp(database.port), groupId: database.groupId })),
+    ...[...new Set(byRange)].flatMap((port) => spec.vpcCidrs.map((cidr) => ({ ...tcp(port), cidr }))),
+  ];
+}
+
+export const describeRule = (rule: GroupRule): string => {
+  const to = rule.cidr ?? rule.groupId ?? rule.prefixListId ?? 'anywhere';
+  if (rule.protocol === '-1') return `everything to ${to}`;
+  const ports = rule.fromPort === rule.toPort ? `${rule.fromPort}` : `${rule.fromPort}-${rule.toPort}`;
+  return `${rule.protocol}/${ports} to ${to}`;
+};
+
+/** What to open and close. A group in use keeps what others opened: `exact` is false then. */
+export function egressChanges(
+  group: Pick<SecurityGroup, 'egress'>,
+  wanted: readonly GroupRule[],
+  exact: boolean,
+): { readonly add: readonly GroupRule[]; readonly revoke: readonly GroupRule[] } {
+  const has = (rules: readonly GroupRule[], rule: GroupRule): boolean =>
+    rules.some((other) => describeRule(other) === describeRule(rule));
+  // The rule that a new group comes with is never wanted, whoever is connected.
+  const everything = (rule: GroupRule): boolean => rule.protocol === '-1';
+  return {
+    add: wanted.filter((rule) => !has(group.egress, rule)),
+    revoke: group.egress.filter((rule) => !has(wanted, rule) && (exact || everything(rule))),
+  };
+}

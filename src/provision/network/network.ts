@@ -1,0 +1,140 @@
+import { failed, noMatch } from '../../core/errors.ts';
+import type { NetworkFacts, NetworkWishes } from './network-facts.ts';
+import { classifySubnets, type SubnetReport, type WayOut } from './network-ways.ts';
+import type { Subnet } from '../ports/network.ts';
+
+/** Which subnets a bastion can live in: pure, over what was read of the VPC. */
+
+/**
+ * How a bastion finds AWS: by the usual names over IPv4, by the same over NAT64, or over IPv6 by dual-stack names,
+ * which is enough for the agent alone.
+ */
+export type Stack = 'ipv4' | 'nat64' | 'ipv6';
+
+export interface NetworkChoice {
+  readonly vpcId: string;
+  /** All of them with IPv4, or none of them. */
+  readonly subnets: readonly Subnet[];
+  readonly stack: Stack;
+  /** A public IPv4 address. */
+  readonly publicIp: boolean;
+  /** Why these. */
+  readonly reason: string;
+  readonly considered: readonly SubnetReport[];
+}
+
+/** Whether the bastion will have an IPv4 address, without which it does not reach a database that has nothing else. */
+export const hasIpv4 = ({ subnets }: Pick<NetworkChoice, 'subnets'>): boolean =>
+  subnets.every((subnet) => subnet.cidr !== undefined);
+
+interface Rank {
+  readonly ways: readonly WayOut[];
+  readonly stack: Stack;
+  readonly isPublic: boolean;
+}
+
+/** Best first; what is chosen is of one rank. */
+const RANKS: readonly Rank[] = [
+  { ways: ['endpoints', 'nat', 'routed', 'private-as-told'], stack: 'ipv4', isPublic: false },
+  { ways: ['internet-gateway', 'public-as-told'], stack: 'ipv4', isPublic: true },
+  { ways: ['nat64'], stack: 'nat64', isPublic: false },
+  { ways: ['ipv6-endpoints', 'egress-only', 'ipv6-routed'], stack: 'ipv6', isPublic: false },
+  { ways: ['ipv6-internet-gateway'], stack: 'ipv6', isPublic: true },
+];
+
+const fits = (report: SubnetReport): boolean => report.way !== 'none';
+
+/** Throws `subnet-not-found` (no match) or `no-way-out` (failed; hints list what is missing). */
+export function chooseNetwork(facts: NetworkFacts, wishes: NetworkWishes): NetworkChoice {
+  const considered = classifySubnets(facts, wishes);
+  const unknown = wishes.subnetIds.filter((id) => !facts.subnets.some((subnet) => subnet.id === id));
+  if (unknown.length > 0) {
+    throw noMatch('subnet-not-found', `no subnet ${unknown.join(', ')} in ${facts.vpc.id}`, {
+      hints: facts.subnets.map((subnet) => `--subnet ${subnet.id}   # ${subnet.zone}`),
+      details: { subnets: unknown, vpc: facts.vpc.id },
+    });
+  }
+  const allowed = considered.filter(
+    (report) => wishes.subnetIds.length === 0 || wishes.subnetIds.includes(report.subnet.id),
+  );
+  const rank = RANKS.find(({ ways }) => allowed.some(({ way }) => ways.includes(way)));
+  if (rank === undefined) throw noWayOut(facts, wishes, allowed);
+  const equal = allowed.filter(({ way }) => rank.ways.includes(way));
+  const withIpv4 = equal.filter(({ subnet }) => subnet.cidr !== undefined);
+  const best = withIpv4.length > 0 ? withIpv4 : equal;
+
+  const preferred = best.filter((report) => wishes.preferredSubnetIds.includes(report.subnet.id));
+  const chosen = preferred.length > 0 ? preferred : best;
+  const whose =
+    wishes.subnetIds.length > 0
+      ? 'as asked'
+      : preferred.length > 0
+        ? "the service's own"
+        : wishes.preferredSubnetIds.length > 0
+          ? "none of the service's own fits"
+          : 'all that fit';
+  const leftAside = allowed.some((report) => fits(report) && report.subnet.cidr === undefined);
+  const aside = withIpv4.length > 0 && leftAside ? '; subnets without IPv4 are left aside' : '';
+  return {
+    vpcId: facts.vpc.id,
+    subnets: chosen.map((report) => report.subnet),
+    stack: rank.stack,
+    publicIp: rank.stack === 'ipv4' && rank.isPublic,
+    reason: `${describeChoice(rank, chosen)} (${whose})${aside}`,
+    considered,
+  };
+}
+
+function describeChoice({ stack, isPublic }: Rank, chosen: readonly SubnetReport[]): string {
+  const ways = [...new Set(chosen.map((report) => WAY_TEXT[report.way]))].join(' and ');
+  switch (stack) {
+    case 'ipv4':
+      return isPublic ? ways : `private, ${ways}`;
+    case 'nat64':
+      return `private, over IPv6 ${ways}`;
+    case 'ipv6':
+      return `${isPublic ? 'public' : 'private'}, over IPv6 ${ways}; the agent is told the dual-stack names of AWS`;
+    default:
+      return stack satisfies never;
+  }
+}
+
+const WAY_TEXT: Readonly<Record<WayOut, string>> = {
+  endpoints: 'through VPC endpoints',
+  nat: 'through a NAT gateway',
+  routed: 'through a default route',
+  'internet-gateway': 'through the internet gateway; a public address is the only way out here',
+  'private-as-told': 'by a way that only --way-out tells of',
+  'public-as-told': 'with a public address, which --way-out tells of',
+  nat64: 'through NAT64',
+  'ipv6-endpoints': 'through VPC endpoints',
+  'egress-only': 'through an egress-only internet gateway',
+  'ipv6-routed': 'through a default route',
+  'ipv6-internet-gateway': 'through the internet gateway',
+  none: 'no way out',
+};
+
+function noWayOut(facts: NetworkFacts, wishes: NetworkWishes, allowed: readonly SubnetReport[]): Error {
+  const missing = [...new Set(allowed.flatMap((report) => report.missing))];
+  const withoutIpv4 = allowed.some(({ subnet }) => subnet.cidr === undefined);
+  const dualStack = withoutIpv4 ? ', dual-stack' : '';
+  const tunnels = classifySubnets(facts, { ...wishes, installs: false }).some(
+    (report) => fits(report) && allowed.some(({ subnet }) => subnet.id === report.subnet.id),
+  );
+  const lacking = tunnels ? 'everything that is installed at boot' : 'Systems Manager';
+  return failed('no-way-out', `no subnet of ${facts.vpc.id} has a way to ${lacking}`, {
+    hints: [
+      ...allowed.map((report) => `${report.subnet.id} (${report.subnet.zone}): ${report.reason}`),
+      ...missing.map((service) =>
+        service === 's3'
+          ? `add a gateway endpoint com.amazonaws.${facts.region}.s3`
+          : `add an interface endpoint com.amazonaws.${facts.region}.${service}${dualStack}, private DNS on, 443 admitted from the subnet`,
+      ),
+      ...(withoutIpv4 ? ['or switch DNS64 on for the subnet and route 64:ff9b::/96 to a NAT gateway'] : []),
+      ...(tunnels ? ['or fargate-connect up --tunnel-only   # needs less, and has a way here'] : []),
+      'or name other subnets: --vpc, --subnet',
+      'or say what is not seen here, e.g. a route to a VPC of endpoints: --subnet ID --way-out private',
+    ],
+    details: { vpc: facts.vpc.id, missing },
+  });
+}

@@ -1,0 +1,34 @@
+import { wrapped } from '../../core/paragraph.ts';
+import type { Plan, PlanAction } from './plan.ts';
+
+/** A plan as lines for people. */
+
+const SIGN: Readonly<Record<PlanAction, string>> = {
+  create: '+',
+  keep: '=',
+  update: '~',
+  replace: '±',
+  delete: '-',
+};
+
+/** Where the column of reasons would be narrower than that, long ones stand below their step instead. */
+const NARROWEST_REASON = 36;
+
+/** One aligned line for each step: `+ create  role  NAME  reason`; what does not fit `width` goes on below, indented. */
+export function describePlan(plan: Plan, width = Number.POSITIVE_INFINITY): readonly string[] {
+  const kind = Math.max(0, ...plan.steps.map((item) => item.kind.length));
+  const name = Math.max(0, ...plan.steps.map((item) => item.name.length));
+  const column = 2 + 7 + 2 + kind + 2 + name + 2;
+  const below = width - column < NARROWEST_REASON;
+  return plan.steps.flatMap((item) => {
+    const start = `${SIGN[item.action]} ${item.action.padEnd(7)}  ${item.kind.padEnd(kind)}  ${item.name}`;
+    const indent = below && Number.isFinite(width) ? 6 : column;
+    if (indent !== column && start.length + 2 + item.reason.length <= width)
+      return [`${start}  ${item.reason}`];
+    const [first = '', ...rest] = wrapped(item.reason, width - indent);
+    const more = rest.map((line) => ' '.repeat(indent) + line);
+    return indent === column
+      ? [`${start.padEnd(column)}${first}`.trimEnd(), ...more]
+      : [start, ...(first === '' ? [] : [' '.repeat(indent) + first]), ...more];
+  });
+}

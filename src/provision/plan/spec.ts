@@ -1,0 +1,117 @@
+import { usage } from '../../core/errors.ts';
+import type { IamNaming } from '../roles/iam-names.ts';
+import type { NetworkChoice } from '../network/network.ts';
+import type { Market } from '../ports/ec2.ts';
+import type { Image } from '../ports/images.ts';
+import type { GroupRule, SecurityGroup } from '../ports/network.ts';
+import type { Tags } from '../ports/tags.ts';
+
+/** A database that the bastion may reach. */
+export interface DatabaseAccess {
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+  readonly groupId: string;
+  /** Also add an ingress rule to the database's group: only when asked for (--allow-db). */
+  readonly admit: boolean;
+  /** Of all its groups, as they are. */
+  readonly ingress: readonly GroupRule[];
+}
+
+export type BoundarySpec =
+  /** An ARN given, or the shared one that an administrator made. */
+  | { readonly kind: 'existing'; readonly arn: string; readonly why: string }
+  /** Made for this bastion, deleted with it. */
+  | { readonly kind: 'own'; readonly arn: string; readonly document: string }
+  | { readonly kind: 'none' };
+
+export type RoleSpec =
+  | {
+      readonly kind: 'own';
+      /** JSON. */
+      readonly trust: string;
+      readonly policy: string;
+      readonly boundary: BoundarySpec;
+    }
+  /** Made by an administrator: no IAM write at all. */
+  | { readonly kind: 'given'; readonly profileArn: string; readonly profileName: string };
+
+/** Everything `up` decided before it plans. */
+export interface BastionSpec {
+  readonly name: string;
+  readonly region: string;
+  /** Undefined = tunnel only. */
+  readonly cluster: string | undefined;
+  readonly network: NetworkChoice;
+  readonly role: RoleSpec;
+  readonly iam: IamNaming;
+  /** Types in order of preference. */
+  readonly types: readonly string[];
+  readonly images: readonly Image[];
+  readonly market: Market;
+  readonly databases: readonly DatabaseAccess[];
+  /** Further TCP ports open towards the VPC's ranges. */
+  readonly egressPorts: readonly number[];
+  /** Of the families that the bastion has. */
+  readonly vpcCidrs: readonly string[];
+  /** Attached beside our own group: a database admits them already. */
+  readonly clientGroups: readonly Pick<SecurityGroup, 'id' | 'vpcId' | 'egress'>[];
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+  /** True when a lifetime was asked for: a running bastion is extended then. */
+  readonly extends: boolean;
+  /** What else was asked for, and a running bastion cannot become. */
+  readonly asked: { readonly idle: boolean; readonly types: boolean; readonly subnets: boolean };
+  readonly idleMinutes: number;
+  readonly userData: string;
+  /** Of every resource. */
+  readonly tags: Tags;
+}
+
+export const DEFAULT_TTL_MS = 8 * 3_600_000;
+export const DEFAULT_IDLE_MINUTES = 30;
+const SHORTEST_TTL_MS = 10 * 60_000;
+const LONGEST_TTL_MS = 7 * 24 * 3_600_000;
+
+/** `90m`, `8h`, `1h30m`, `2d`. Throws `duration` (usage) naming the flag. */
+function parseDuration(text: string, flag: string): number {
+  const match = /^(?:(\d{1,3})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m)?$/.exec(text.trim());
+  const [days = 0, hours = 0, minutes = 0] = (match?.slice(1) ?? []).map((part) => Number(part ?? 0));
+  if (match === null || text.trim() === '') {
+    throw usage('duration', `${flag} ${JSON.stringify(text)} is no duration`, {
+      hints: [`e.g. ${flag} 30m, ${flag} 8h, ${flag} 1h30m`],
+      details: { flag, value: text },
+    });
+  }
+  return ((days * 24 + hours) * 60 + minutes) * 60_000;
+}
+
+/** Lifetime in ms, 10 minutes to 7 days. Throws `duration` (usage). */
+export function parseTtl(text: string): number {
+  const ttl = parseDuration(text, '--ttl');
+  if (ttl >= SHORTEST_TTL_MS && ttl <= LONGEST_TTL_MS) return ttl;
+  throw usage('duration', `--ttl ${text} is out of range`, {
+    hints: ['between 10m and 7d'],
+    details: { flag: '--ttl', value: text },
+  });
+}
+
+/** Minutes, 0 = never (`--idle 0m`), at least 5 otherwise. Throws `duration` (usage). */
+export function parseIdle(text: string): number {
+  const minutes = Math.round(parseDuration(text === '0' ? '0m' : text, '--idle') / 60_000);
+  if (minutes === 0 || (minutes >= 5 && minutes <= 24 * 60)) return minutes;
+  throw usage('duration', `--idle ${text} is out of range`, {
+    hints: ['between 5m and 24h, or 0 for never; --ttl ends the bastion in any case'],
+    details: { flag: '--idle', value: text },
+  });
+}
+
+/** A TCP port. Throws `port` (usage). */
+export function parsePort(text: string, flag: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port >= 1 && port <= 65_535) return port;
+  throw usage('port', `${flag} ${JSON.stringify(text)} is no port`, {
+    hints: [`e.g. ${flag} 5432`],
+    details: { flag, value: text },
+  });
+}

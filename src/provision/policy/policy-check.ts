@@ -1,0 +1,275 @@
+import { failed } from '../../core/errors.ts';
+import type { ContextEntry, SimulatedDecision, Simulation } from '../ports/simulator.ts';
+
+/**
+ * Whether somebody has what a shipped document grants, and nothing that it denies: the document as questions to IAM's
+ * policy simulator, and the simulator's answers as findings. Everything is asked as it is written: a wildcard in a
+ * resource or a value is a character like any other, which only a grant as wide as the document's own covers.
+ */
+
+export interface Statement {
+  readonly Sid: string;
+  readonly Effect: 'Allow' | 'Deny';
+  /** Trust policies only: by type (`Service`), or `*`. */
+  readonly Principal?: string | Readonly<Record<string, string | readonly string[]>>;
+  readonly Action?: string | readonly string[];
+  /** Only in what others write: no shipped document has it. */
+  readonly NotAction?: string | readonly string[];
+  /** Absent in trust policies. */
+  readonly Resource?: string | readonly string[];
+  readonly Condition?: Condition;
+}
+export type Condition = Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
+
+/** What a request of the principal looks like, whatever the document says of it. */
+export interface Requester {
+  readonly arn: string;
+  readonly region: string;
+  readonly accountId: string;
+}
+
+export interface Question {
+  /** Sid. */
+  readonly statement: string;
+  readonly effect: 'Allow' | 'Deny';
+  readonly action: string;
+  readonly resource: string;
+  /** What the statement's condition demands of the request. */
+  readonly when: readonly ContextEntry[];
+}
+
+export interface Questions {
+  readonly questions: readonly Question[];
+  /** Action patterns of denials: the simulator takes none. */
+  readonly notAsked: readonly { readonly statement: string; readonly action: string }[];
+}
+
+/**
+ * Resource types of the actions that share a statement with others (Service Authorization Reference): a document in which
+ * `ecs:DescribeTasks` is granted for tasks alone lacks nothing. Actions that are not here are asked about every resource.
+ */
+export const RESOURCE_TYPES: Readonly<Record<string, readonly string[]>> = {
+  'ec2:CreateFleet': ['fleet', 'image', 'instance', 'launch-template', 'subnet', 'volume'],
+  'ec2:CreateLaunchTemplate': ['launch-template'],
+  'ec2:DeleteFleets': ['fleet'],
+  'ec2:DeleteLaunchTemplate': ['launch-template'],
+  'ec2:RunInstances': [
+    'image',
+    'instance',
+    'launch-template',
+    'network-interface',
+    'security-group',
+    'snapshot',
+    'spot-instances-request',
+    'subnet',
+    'volume',
+  ],
+  'ec2:TerminateInstances': ['instance'],
+  'ecs:DescribeClusters': ['cluster'],
+  'ecs:DescribeServices': ['service'],
+  'ecs:DescribeTasks': ['task'],
+  'iam:GetInstanceProfile': ['instance-profile'],
+  'iam:GetRole': ['role'],
+  'iam:GetRolePolicy': ['role'],
+  'iam:ListRolePolicies': ['role'],
+  'rds:DescribeDBClusters': ['cluster'],
+  'rds:DescribeDBInstances': ['db'],
+};
+
+/** Both sides of `${aws:userid}` get the same value; nobody's real one is known here. */
+const ANY_USER_ID = 'EXAMPLEID:check';
+
+/** `document` is JSON of `printPolicy` without placeholders. Throws `policy-document-invalid`. */
+export function questionsOf(document: string, requester: Requester): Questions {
+  const statements = statementsOf(document);
+  const isPattern = (action: string): boolean => /[*?]/.test(action);
+  return {
+    questions: statements.flatMap((statement) =>
+      listOf(statement.Action)
+        .filter((action) => !isPattern(action))
+        .flatMap((action) =>
+          resourcesOf(action, statement, requester).flatMap((resource) =>
+            alternativesOf(statement.Condition).map((when) => ({
+              statement: statement.Sid,
+              effect: statement.Effect,
+              action,
+              resource,
+              when,
+            })),
+          ),
+        ),
+    ),
+    notAsked: statements.flatMap(({ Sid, Action }) =>
+      listOf(Action)
+        .filter(isPattern)
+        .map((action) => ({ statement: Sid, action })),
+    ),
+  };
+}
+
+/** IAM takes a single statement without a list. */
+export const statementsOf = (document: string): readonly Statement[] =>
+  [(JSON.parse(document) as { readonly Statement: Statement | readonly Statement[] }).Statement].flat();
+
+export const listOf = (value: string | readonly string[] = []): readonly string[] =>
+  typeof value === 'string' ? [value] : value;
+
+function resourcesOf(action: string, statement: Statement, requester: Requester): readonly string[] {
+  const types = RESOURCE_TYPES[action];
+  const resources = listOf(statement.Resource).filter(
+    (resource) => resource === '*' || types === undefined || types.includes(typeOf(resource)),
+  );
+  // An Allow is had as wide as it is written. A Deny holds wherever the requester is, so it is asked there.
+  return statement.Effect === 'Allow' ? resources : resources.map((resource) => placed(resource, requester));
+}
+
+/** `cluster` of `arn:aws:ecs:REGION:ACCOUNT:cluster/NAME`. */
+const typeOf = (arn: string): string => arn.split(/[:/]/)[5] ?? '';
+
+/** Wildcards for region and account become those of the requester; AWS's own session documents have no account. */
+function placed(resource: string, { region, accountId }: Requester): string {
+  const [arn, partition, service, anyRegion, anyAccount, ...rest] = resource.split(':');
+  if (anyAccount === undefined) return resource;
+  const name = rest.join(':');
+  const account = name.startsWith('document/AWS-') ? '' : accountId;
+  return [
+    arn,
+    partition,
+    service,
+    anyRegion === '*' ? region : anyRegion,
+    anyAccount === '*' ? account : anyAccount,
+    name,
+  ].join(':');
+}
+
+/** All the requests, by their context, that a condition lets through: one for each value that it lists. */
+export function alternativesOf(condition: Condition = {}): readonly (readonly ContextEntry[])[] {
+  const demands = Object.entries(condition).flatMap(([operator, keys]) =>
+    Object.entries(keys).map(([key, values]) => choicesOf(operator, key, listOf(values).map(withUserId))),
+  );
+  return demands.reduce<readonly (readonly ContextEntry[])[]>(
+    (contexts, choices) => contexts.flatMap((context) => choices.map((choice) => [...context, ...choice])),
+    [[]],
+  );
+}
+
+const withUserId = (value: string): string => value.replaceAll('${aws:userid}', ANY_USER_ID);
+
+function choicesOf(
+  operator: string,
+  key: string,
+  values: readonly string[],
+): readonly (readonly ContextEntry[])[] {
+  if (operator === 'Null') {
+    return values.includes('true') ? [[]] : [[{ key, values: ['any'], type: 'string' }]];
+  }
+  if (operator.includes('Not')) return [[]];
+  if (operator.startsWith('ForAllValues:')) return [[{ key, values, type: 'stringList' }]];
+  if (!/^(?:ForAnyValue:)?(?:String|Arn|Bool)/.test(operator)) {
+    throw failed('policy-document-invalid', `a condition with ${operator} cannot be turned into a request`);
+  }
+  const type = operator.startsWith('Bool') ? 'boolean' : 'string';
+  return values.map((value) => [{ key, values: [value], type }]);
+}
+
+/** One call of the simulator and the questions that it answers. */
+export interface Batch {
+  readonly simulation: Simulation;
+  readonly questions: readonly Question[];
+}
+
+/**
+ * As few calls as the simulator allows, which asks all its actions about all its resources, in one context: one for each
+ * context. Nobody listens to answers that no question asked for.
+ */
+export function batchesOf(questions: readonly Question[], requester: Requester): readonly Batch[] {
+  const groups = new Map<string, Question[]>();
+  for (const question of questions) {
+    // `*` means no resource at all, and so is asked alone.
+    const key = JSON.stringify([question.resource === '*', question.when]);
+    groups.set(key, [...(groups.get(key) ?? []), question]);
+  }
+  const always = contextOf(requester);
+  return [...groups.values()].map((group) => {
+    const when = group[0]?.when ?? [];
+    return {
+      questions: group,
+      simulation: {
+        actions: [...new Set(group.map(({ action }) => action))],
+        resources: [...new Set(group.map(({ resource }) => resource))],
+        context: [...always.filter(({ key }) => when.every((entry) => entry.key !== key)), ...when],
+      },
+    };
+  });
+}
+
+/** Global condition keys, which the simulator does not fill in by itself. */
+function contextOf({ arn, region, accountId }: Requester): readonly ContextEntry[] {
+  const text = (key: string, value: string): ContextEntry => ({ key, values: [value], type: 'string' });
+  const isUser = arn.includes(':user/');
+  return [
+    text('aws:PrincipalAccount', accountId),
+    text('aws:PrincipalArn', arn),
+    text('aws:RequestedRegion', region),
+    { key: 'aws:SecureTransport', values: ['true'], type: 'boolean' },
+    text('aws:userid', ANY_USER_ID),
+    ...(isUser ? [text('aws:username', arn.slice(arn.lastIndexOf('/') + 1))] : []),
+  ];
+}
+
+export type Verdict =
+  // of an Allow
+  | 'allowed'
+  | 'not-granted'
+  | 'explicitly-denied'
+  | 'boundary'
+  | 'organization'
+  | 'not-trusted'
+  // of a Deny
+  | 'denied'
+  | 'not-allowed'
+  | 'not-denied'
+  | 'unproved'
+  // of either
+  | 'not-answered';
+
+export interface Finding extends Question {
+  readonly verdict: Verdict;
+  /** Condition keys that policies of the principal ask for, and that the check knows no value of. */
+  readonly missingContext: readonly string[];
+}
+
+const AS_DOCUMENTED: readonly Verdict[] = ['allowed', 'denied', 'not-allowed'];
+
+/** Whether the principal is, in this point, what the document wants. */
+export const isRight = ({ verdict }: Finding): boolean => AS_DOCUMENTED.includes(verdict);
+
+export function findingsOf(
+  questions: readonly Question[],
+  decisions: readonly SimulatedDecision[],
+): readonly Finding[] {
+  const keyOf = ({ action, resource }: { readonly action: string; readonly resource: string }): string =>
+    `${action.toLowerCase()} ${resource}`;
+  const answers = new Map(decisions.map((decision) => [keyOf(decision), decision]));
+  return questions.map((question) => {
+    const answer = answers.get(keyOf(question));
+    const verdict = answer === undefined ? 'not-answered' : verdictOf(question, answer);
+    const missingContext = verdict === 'not-granted' ? (answer?.missingContext ?? []) : [];
+    return { ...question, verdict, missingContext };
+  });
+}
+
+function verdictOf({ effect, resource }: Question, answer: SimulatedDecision): Verdict {
+  const { decision, allowedByBoundary, allowedByOrganization } = answer;
+  if (effect === 'Deny') {
+    if (decision === 'allowed') return 'not-denied';
+    if (decision === 'explicitDeny') return 'denied';
+    // Nothing allows the whole of a wildcard; a grant for a part of it, which a Deny would overrule, does not show.
+    return resource.includes('*') ? 'unproved' : 'not-allowed';
+  }
+  if (decision === 'allowed') return 'allowed';
+  // An organization's refusal ends the simulation: whatever else is said is about nothing.
+  if (allowedByOrganization === false) return 'organization';
+  if (allowedByBoundary === false) return 'boundary';
+  return decision === 'explicitDeny' ? 'explicitly-denied' : 'not-granted';
+}

@@ -1,0 +1,34 @@
+import { usage } from '../../core/errors.ts';
+
+/** Whose grants are checked. */
+export interface Principal {
+  readonly kind: 'role' | 'user';
+  /** Without its path. */
+  readonly name: string;
+  /** Undefined when only the name is known: its path has to be looked up. */
+  readonly arn: string | undefined;
+}
+
+const ENTITY = /^arn:[\w-]+:iam::\d{12}:(role|user)\/(?:.+\/)?([^/]+)$/;
+/** What GetCallerIdentity says of a session of a role: without the role's path. */
+const SESSION = /^arn:[\w-]+:sts::\d{12}:assumed-role\/([^/]+)\/.+$/;
+const SHORT = /^(role|user)\/(?:.+\/)?([^/]+)$/;
+
+/** An ARN of a role, a user or a role's session, `role/NAME`, `user/NAME`. Throws `check-principal` (usage). */
+export function parsePrincipal(text: string): Principal {
+  const [, session] = SESSION.exec(text) ?? [];
+  if (session !== undefined) return { kind: 'role', name: session, arn: undefined };
+  const [, kind, name] = ENTITY.exec(text) ?? SHORT.exec(text) ?? [];
+  if ((kind === 'role' || kind === 'user') && name !== undefined) {
+    return { kind, name, arn: text.startsWith('arn:') ? text : undefined };
+  }
+  throw usage('check-principal', `${text} is neither a role nor a user`, {
+    hints: [
+      '--check role/NAME',
+      '--check user/NAME',
+      '--check me   # who asks',
+      'or the ARN of one of these',
+    ],
+    details: { principal: text },
+  });
+}

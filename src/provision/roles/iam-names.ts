@@ -1,0 +1,89 @@
+import { usage } from '../../core/errors.ts';
+
+/** Names of the IAM half of a bastion. IAM has no regions and cannot be searched by tag: path and name are all there is. */
+
+export interface IamNaming {
+  /** `/`, or segments between slashes. */
+  readonly path: string;
+  /** Before every name; empty unless an organisation demands one. */
+  readonly prefix: string;
+}
+
+/** Unless `--iam-path`, `--iam-prefix`: the policies that ship are scoped to it. */
+export const USUAL_IAM: IamNaming = { path: '/fargate-connect/', prefix: '' };
+
+export const isUsual = ({ path, prefix }: IamNaming): boolean =>
+  path === USUAL_IAM.path && prefix === USUAL_IAM.prefix;
+
+/** What a command has to be told in words; empty for the usual names. */
+export const iamWords = ({ path, prefix }: IamNaming): string =>
+  `${path === USUAL_IAM.path ? '' : ` --iam-path ${path}`}${prefix === '' ? '' : ` --iam-prefix ${prefix}`}`;
+
+export interface IamNames {
+  readonly role: string;
+  readonly profile: string;
+  readonly boundary: string;
+}
+
+/** The region is part of the name, so that a bastion of the same name can live in each. */
+export function iamNames(bastion: string, region: string, { prefix }: IamNaming): IamNames {
+  const name = `${prefix}fargate-connect-${bastion}-${region}`;
+  return { role: name, profile: name, boundary: `${name}-boundary` };
+}
+
+/** A boundary that an administrator made once for all bastions of the account. */
+export const sharedBoundary = ({ prefix }: IamNaming): string => `${prefix}fargate-connect-bastion-boundary`;
+
+/** Bastion of an IAM name of ours in this region; undefined if the name does not fit. */
+export function bastionOfIamName(iamName: string, region: string, { prefix }: IamNaming): string | undefined {
+  const start = `${prefix}fargate-connect-`;
+  const end = `-${region}`;
+  const name = iamName.replace(/-boundary$/, '');
+  if (!name.startsWith(start) || !name.endsWith(end) || name.length <= start.length + end.length)
+    return undefined;
+  return name.slice(start.length, -end.length);
+}
+
+/** IAM's limit for the name of a role. */
+const LONGEST_ROLE_NAME = 64;
+const LONGEST_PATH = 128;
+
+/** Throws `iam-path`, `iam-prefix` (usage). */
+export function checkIamNaming(naming: IamNaming): IamNaming {
+  const { path, prefix } = naming;
+  if (path.length > LONGEST_PATH || !/^\/(?:[\w+=.@-]+\/)*$/.test(path)) {
+    throw usage('iam-path', `${JSON.stringify(path)} is no path of IAM`, {
+      hints: ['it begins and ends with a slash, e.g. --iam-path /team/bastions/'],
+      details: { path },
+    });
+  }
+  if (/^[\w+=.@-]{0,24}$/.test(prefix)) return naming;
+  throw usage('iam-prefix', `${JSON.stringify(prefix)} is no prefix of IAM names`, {
+    hints: ['up to 24 letters, digits and +=.@_-, e.g. --iam-prefix team-'],
+    details: { prefix },
+  });
+}
+
+/** Throws `iam-prefix` (usage) where bastion, region and prefix together are too long for a role. */
+export function checkRoleName(bastion: string, region: string, naming: IamNaming): void {
+  const { role } = iamNames(bastion, region, naming);
+  if (role.length <= LONGEST_ROLE_NAME) return;
+  throw usage('iam-prefix', `role ${role} has ${role.length} characters, IAM takes ${LONGEST_ROLE_NAME}`, {
+    hints: ['a shorter --name', 'or a shorter --iam-prefix'],
+    details: { role, limit: LONGEST_ROLE_NAME },
+  });
+}
+
+/** What the tag of a resource says of its bastion's IAM names; undefined where it says nothing. */
+export function namingOfTag(value: string | undefined): IamNaming | undefined {
+  const match = /^(\/(?:[^/]+\/)*)([^/]*)$/.exec(value ?? '');
+  return match === null ? undefined : { path: match[1] ?? '/', prefix: match[2] ?? '' };
+}
+
+/** A shipped policy document for other names than the usual ones: ARNs of roles, profiles and policies change. */
+export function withIamNaming(document: string, { path, prefix }: IamNaming): string {
+  return document
+    .replaceAll(/:(role|instance-profile|policy)\/fargate-connect\/(?!\$\{role\})/g, `:$1${path}${prefix}`)
+    .replaceAll(/:role\/fargate-connect\/(?=\$\{role\})/g, `:role${path}`)
+    .replaceAll(/:(role|instance-profile)\/(?=fargate-connect-\$\{bastion\})/g, `:$1/${prefix}`);
+}

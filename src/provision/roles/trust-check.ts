@@ -1,0 +1,85 @@
+import {
+  alternativesOf,
+  type Condition,
+  type Finding,
+  listOf,
+  type Question,
+  type Statement,
+  statementsOf,
+} from '../policy/policy-check.ts';
+import type { ContextEntry } from '../ports/simulator.ts';
+
+/**
+ * Whether a role trusts whom a document trusts: the simulator knows nothing of trust, so the role's own document is read.
+ * Both are JSON. The `resource` of a finding is the service.
+ */
+export function trustFindings(document: string, roleTrust: string): readonly Finding[] {
+  const own = statementsOf(roleTrust);
+  return statementsOf(document)
+    .flatMap(({ Sid, Effect, Principal, Action, Condition }) =>
+      servicesOf(Principal).flatMap((resource) =>
+        listOf(Action).flatMap((action) =>
+          alternativesOf(Condition).map((when) => ({
+            statement: Sid,
+            effect: Effect,
+            action,
+            resource,
+            when,
+          })),
+        ),
+      ),
+    )
+    .map((question) => judged(question, own));
+}
+
+function judged(question: Question, trust: readonly Statement[]): Finding {
+  const { action, resource, when } = question;
+  const about = trust.filter((each) => namesService(each, resource) && namesAction(each, action));
+  const speaking = about.filter((each) => holds(each.Condition, when));
+  const trusted = speaking.length > 0 && speaking.every(({ Effect }) => Effect === 'Allow');
+  return {
+    ...question,
+    verdict: trusted ? 'allowed' : 'not-trusted',
+    missingContext: trusted ? [] : unknownKeys(about, when),
+  };
+}
+
+const servicesOf = (principal: Statement['Principal']): readonly string[] =>
+  listOf(typeof principal === 'object' ? principal['Service'] : principal);
+
+/** `{"AWS": "*"}` is everybody, as `*` is. */
+const namesService = ({ Principal }: Statement, service: string): boolean =>
+  servicesOf(Principal).some((each) => each === '*' || each === service) ||
+  (typeof Principal === 'object' && listOf(Principal['AWS']).includes('*'));
+
+function namesAction({ Action, NotAction }: Statement, action: string): boolean {
+  const has = (patterns: readonly string[]): boolean =>
+    patterns.some((pattern) => matches(pattern.toLowerCase(), action.toLowerCase()));
+  return NotAction === undefined ? has(listOf(Action)) : !has(listOf(NotAction));
+}
+
+function holds(condition: Condition = {}, context: readonly ContextEntry[]): boolean {
+  return Object.entries(condition).every(([operator, keys]) =>
+    Object.entries(keys).every(([key, wanted]) => {
+      const value = valueOf(context, key);
+      const negated = operator.includes('Not');
+      if (value === undefined) return negated || operator.endsWith('IfExists');
+      const fits = /Like|Arn/.test(operator) ? matches : (one: string, other: string) => one === other;
+      return listOf(wanted).some((each) => fits(each, value)) !== negated;
+    }),
+  );
+}
+
+const valueOf = (context: readonly ContextEntry[], key: string): string | undefined =>
+  context.find((entry) => entry.key.toLowerCase() === key.toLowerCase())?.values[0];
+
+function unknownKeys(statements: readonly Statement[], context: readonly ContextEntry[]): readonly string[] {
+  const keys = statements.flatMap(({ Condition }) => Object.values(Condition ?? {}).flatMap(Object.keys));
+  return [...new Set(keys)].filter((key) => valueOf(context, key) === undefined);
+}
+
+/** `*` and `?` of IAM. */
+function matches(pattern: string, value: string): boolean {
+  const literal = pattern.replace(/[.+^${}()|[\]\\]/g, String.raw`\$&`);
+  return new RegExp(`^${literal.replaceAll('*', '.*').replaceAll('?', '.')}$`).test(value);
+}

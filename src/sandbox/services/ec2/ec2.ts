@@ -1,0 +1,85 @@
+import type { Clock } from '../../../core/clock.ts';
+import type { NetworkPolicy, SandboxService } from '../../contracts.ts';
+import type { Seed } from '../../seed-shapes.ts';
+import type { AccessController } from '../../iam/access-control.ts';
+import type { ResourceIds } from '../../random.ts';
+import { fleetOperations } from './ec2-fleets.ts';
+import { createLaunchIam, passRoleChecks } from './ec2-iam.ts';
+import { instanceOperations } from './ec2-instances.ts';
+import { launchTemplateOperations } from './ec2-launch-templates.ts';
+import { Ec2Lifecycle, type LifecycleDeps } from './ec2-lifecycle.ts';
+import type { Ec2Market } from './ec2-market.ts';
+import { networkOperations } from './ec2-network.ts';
+import { routeOperations } from './ec2-routes.ts';
+import { offerOperations } from './ec2-offers.ts';
+import { createNetworkPolicy } from './ec2-reachability.ts';
+import { securityGroupOperations } from './ec2-security-groups.ts';
+import { seedNetwork } from './ec2-seed.ts';
+import { snapshotOf } from './ec2-snapshot.ts';
+import { Ec2State } from './ec2-state.ts';
+import { tagOperations } from './ec2-tags.ts';
+import { Idempotency } from '../idempotency.ts';
+import type { IamState } from '../iam/iam-state.ts';
+
+export interface Ec2Deps extends Omit<LifecycleDeps, 'access'> {
+  readonly seed: Seed;
+  readonly region: string;
+  readonly clock: Clock;
+  readonly ids: ResourceIds;
+  readonly iam: IamState;
+  readonly access: AccessController;
+  readonly market: Ec2Market;
+}
+
+export interface Ec2Service extends SandboxService {
+  readonly state: Ec2State;
+  readonly network: NetworkPolicy;
+  /** Starts the interruption of a running spot instance; false if there is none of that id. */
+  interrupt(instanceId: string): boolean;
+}
+
+/** EC2 of one region. The seed's network is in the seed's region; every other region is empty. */
+export function createEc2Service(deps: Ec2Deps): Ec2Service {
+  const { seed, region, market } = deps;
+  const state = new Ec2State({ accountId: seed.accountId, region, clock: deps.clock, ids: deps.ids });
+  if (region === seed.region) seedNetwork(state, seed);
+  const lifecycle = new Ec2Lifecycle(state, deps);
+  const idempotency = new Idempotency();
+  const launching = {
+    state,
+    market,
+    lifecycle,
+    iam: createLaunchIam(deps.iam, deps.access, region),
+    takenAddresses: takenAddresses(seed),
+    idempotency,
+    passRoleChecks: (plans: Parameters<typeof passRoleChecks>[1]) => passRoleChecks(deps.iam, plans),
+  };
+  return {
+    state,
+    network: createNetworkPolicy(state),
+    operations: {
+      ...networkOperations(state),
+      ...routeOperations(state),
+      ...securityGroupOperations(state),
+      ...offerOperations(state, market),
+      ...launchTemplateOperations(state, idempotency),
+      ...fleetOperations(launching),
+      ...instanceOperations(launching),
+      ...tagOperations(state),
+    },
+    snapshot: () => snapshotOf(state),
+    interrupt: (instanceId) => {
+      const instance = state.instances.get(instanceId);
+      if (instance?.state !== 'running' || instance.spotRequestId === undefined) return false;
+      lifecycle.interrupt(instance);
+      return true;
+    },
+    close: () => lifecycle.close(),
+  };
+}
+
+const takenAddresses = (seed: Seed): ReadonlySet<string> =>
+  new Set([
+    ...seed.services.flatMap((service) => service.tasks.map((task) => task.privateIp)),
+    ...seed.databases.map((database) => database.privateIp),
+  ]);

@@ -1,0 +1,81 @@
+import { channelResource } from '../../agent/agent-role.ts';
+import type { AccessControl, NetworkPolicy } from '../../contracts.ts';
+import type { Seed } from '../../seed-shapes.ts';
+import type { ContainerState, TaskState } from './ecs-model.ts';
+import type { EcsState } from './ecs-state.ts';
+
+/** What an agent needs to be reached; the two for data channels it needs only when a session begins (aws-facts §4.6). */
+const CONTROL_ACTIONS = ['ssmmessages:CreateControlChannel', 'ssmmessages:OpenControlChannel'];
+/** In a container's environment these win over the task role, and the agent signs with them (aws-facts §1.8). */
+const OVERRIDING_VARIABLES = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
+const HTTPS = 443;
+
+export interface ConnectivityDeps {
+  readonly seed: Seed;
+  readonly access: AccessControl;
+  readonly network: NetworkPolicy;
+}
+
+/** Whether the agent of a container, which runs, has reached the message gateway: the causes of TargetNotConnected. */
+export function isAgentConnected(
+  deps: ConnectivityDeps,
+  state: EcsState,
+  task: TaskState,
+  container: ContainerState,
+): boolean {
+  if (task.lastStatus !== 'RUNNING' || container.agent !== 'RUNNING') return false;
+  const { environment, secretNames } = container.definition;
+  if (OVERRIDING_VARIABLES.some((name) => name in environment || secretNames.includes(name))) return false;
+  const role = taskRoleName(task);
+  const resource = channelResource(deps.seed.region, deps.seed.accountId);
+  if (role === undefined || !trustsTasks(deps, role)) return false;
+  if (!CONTROL_ACTIONS.every((action) => deps.access.authorizeRole(role, action, resource))) return false;
+  return reachesGateway(deps, state, task);
+}
+
+const trustsTasks = ({ access, seed }: ConnectivityDeps, role: string): boolean =>
+  access.trustsService(role, 'ecs-tasks.amazonaws.com', {
+    'aws:SourceAccount': seed.accountId,
+    'aws:SourceArn': `arn:aws:ecs:${seed.region}:${seed.accountId}:*`,
+  });
+
+export function taskRoleName(task: TaskState): string | undefined {
+  const arn = task.definition.taskRoleArn;
+  return arn === undefined || arn === '' ? undefined : arn.slice(arn.lastIndexOf('/') + 1);
+}
+
+/** For an interface of the subnet, whichever address it has. */
+const baseAddress = ({ subnets }: Seed, subnetId: string | undefined): string =>
+  subnets.find(({ id }) => id === subnetId)?.cidr.replace(/\/\d+$/, '') ?? '';
+
+/** A private endpoint wins over the way out, because the name then resolves to it (aws-facts §1.6). */
+function reachesGateway(deps: ConnectivityDeps, state: EcsState, task: TaskState): boolean {
+  const subnet = state.subnet(task.subnetId);
+  if (subnet === undefined) return false;
+  const endpoint = deps.seed.endpoints.find(
+    (item) =>
+      item.vpcId === subnet.vpcId &&
+      item.service === 'ssmmessages' &&
+      item.type === 'Interface' &&
+      item.privateDns,
+  );
+  if (endpoint !== undefined)
+    return deps.network.allows(
+      { securityGroupIds: task.securityGroups, privateIp: task.privateIp },
+      {
+        securityGroupIds: endpoint.securityGroupIds,
+        privateIp: baseAddress(deps.seed, endpoint.subnetIds[0]),
+      },
+      HTTPS,
+    );
+  switch (subnet.route) {
+    case 'nat-gateway':
+      return true;
+    case 'internet-gateway':
+      return task.publicIp;
+    case 'none':
+      return false;
+    default:
+      return subnet.route satisfies never;
+  }
+}

@@ -1,0 +1,65 @@
+import { AwsError, type Operations } from '../../contracts.ts';
+import { requiredText, textList } from '../members.ts';
+
+/** Public parameters: the ids of the Amazon Linux images. The account has none of its own. */
+
+export interface ParameterDeps {
+  readonly region: string;
+  /** Value of a public parameter; undefined if there is none. */
+  readonly publicParameter: (name: string) => string | undefined;
+}
+
+const PUBLISHED = new Date('2026-10-01T00:00:00Z');
+const MAX_NAMES = 10;
+
+/** Public parameters have an empty account in their ARN, like AWS's documents. */
+const parameterArn = (region: string, name: string): string =>
+  name.startsWith('arn:')
+    ? name
+    : `arn:aws:ssm:${region}::parameter${name.startsWith('/') ? '' : '/'}${name}`;
+
+export function parameterOperations({ region, publicParameter }: ParameterDeps): Operations {
+  const read = (identifier: string): unknown => {
+    const name = identifier.replace(/^arn:[^/]*:parameter/, '');
+    const value = publicParameter(name);
+    if (value === undefined) return undefined;
+    return {
+      Name: name,
+      Type: 'String',
+      Value: value,
+      Version: 1,
+      LastModifiedDate: PUBLISHED,
+      ARN: parameterArn(region, name),
+      DataType: 'text',
+    };
+  };
+  const names = (input: Readonly<Record<string, unknown>>): readonly string[] => {
+    const list = textList(input, 'Names');
+    if (list.length === 0 || list.length > MAX_NAMES)
+      throw new AwsError('ValidationException', `Names must have between 1 and ${MAX_NAMES} items.`);
+    return list;
+  };
+  return {
+    GetParameter: {
+      authorize: (input) => [
+        { action: 'ssm:GetParameter', resource: parameterArn(region, requiredText(input, 'Name')) },
+      ],
+      run(input) {
+        const parameter = read(requiredText(input, 'Name'));
+        if (parameter === undefined) throw new AwsError('ParameterNotFound', '');
+        return { Parameter: parameter };
+      },
+    },
+    GetParameters: {
+      authorize: (input) =>
+        names(input).map((name) => ({ action: 'ssm:GetParameters', resource: parameterArn(region, name) })),
+      run(input) {
+        const list = names(input);
+        return {
+          Parameters: list.flatMap((name) => read(name) ?? []),
+          InvalidParameters: list.filter((name) => read(name) === undefined),
+        };
+      },
+    },
+  };
+}

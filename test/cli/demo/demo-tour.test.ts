@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import type { CommandContext } from '../../../src/cli/context.ts';
+import { commandLine, type Running, type Stage } from '../../../src/cli/demo/demo-stage.ts';
+import { differences, scriptedTour } from '../../../src/cli/demo/demo-tour.ts';
+import { exportLines } from '../../../src/cli/commands/sandbox.ts';
+import { fakeDeps } from '../../support/fake-deps.ts';
+
+/** A stage whose commands end with the given statuses at once; `lines` is what they print. */
+function stage(
+  statuses: Readonly<Record<string, number>>,
+  lines: Readonly<Record<string, readonly string[]>> = {},
+): { readonly stage: Stage; readonly ran: string[] } {
+  const ran: string[] = [];
+  const deps = fakeDeps();
+  const start = (args: readonly string[], onLine: (line: string) => void): Running => {
+    ran.push(args[0] ?? '');
+    for (const line of lines[args[0] ?? ''] ?? []) onLine(line);
+    return { status: Promise.resolve(statuses[args[0] ?? ''] ?? 0), stop: () => undefined };
+  };
+  return {
+    ran,
+    stage: {
+      say: () => undefined,
+      run: (args) => start(args, () => undefined).status,
+      start,
+      context: { ...deps, settings: { output: 'table', color: false } } as unknown as CommandContext,
+    },
+  };
+}
+
+const account = { snapshot: () => '{}' };
+
+describe('the scripted tour', () => {
+  it('stops at the first step that fails', async () => {
+    const up = stage({ up: 4 });
+    await expect(scriptedTour(up.stage, account)).rejects.toMatchObject({
+      code: 'demo-step-failed',
+      message: 'demo: up ended with status 4',
+    });
+    expect(up.ran).toEqual(['up']);
+  });
+
+  it('is interrupted by a step that was', async () => {
+    await expect(scriptedTour(stage({ ls: 130 }).stage, account)).rejects.toMatchObject({
+      role: 'interrupted',
+    });
+  });
+
+  it('fails when the container names no database', async () => {
+    const { stage: on } = stage({}, { exec: ['no such variable'] });
+    await expect(scriptedTour(on, account)).rejects.toMatchObject({
+      message: 'demo: exec printed no database address',
+    });
+  });
+
+  it('fails when the forward ends before it is ready', async () => {
+    const { stage: on } = stage({ forward: 1 }, { exec: ['postgres://u:p@db.internal:5432/orders'] });
+    await expect(scriptedTour(on, account)).rejects.toMatchObject({
+      message: 'demo: forward ended with status 1 before it was ready',
+    });
+  });
+});
+
+describe('differences', () => {
+  it('is empty exactly for equal documents, else names each place', () => {
+    expect(differences('{"a":[1,2],"b":{}}', '{"b":{},"a":[1,2]}')).toEqual([]);
+    expect(differences('{"a":[1,2],"b":{"c":1}}', '{"a":[1,3,4],"b":{}}')).toEqual(['/a/1', '/a/2', '/b/c']);
+    expect(differences('1', '2')).toEqual(['/']);
+  });
+});
+
+describe('what a person could type', () => {
+  it('is quoted where a shell needs it', () => {
+    expect(commandLine(['exec', 'web', '--', 'sh', '-c', `echo 'a b'`])).toBe(
+      `fargate-connect exec web -- sh -c 'echo '\\''a b'\\'''`,
+    );
+    expect(commandLine(['forward', '-L', '0:db:5432'])).toBe('fargate-connect forward -L 0:db:5432');
+  });
+
+  it('export lines survive eval and take a left-over profile away', () => {
+    expect(exportLines({ AWS_REGION: 'eu-west-1', X: `it's` })).toBe(
+      `export AWS_REGION='eu-west-1'\nexport X='it'\\''s'\nunset AWS_PROFILE AWS_SESSION_TOKEN\n`,
+    );
+  });
+});

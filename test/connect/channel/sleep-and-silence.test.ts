@@ -1,0 +1,122 @@
+import { expect, test } from 'vitest';
+
+import { ChannelDriver } from '../../../src/connect/channel/channel-driver.ts';
+import { access } from '../../../src/core/errors.ts';
+import { encodePublication } from '../../../src/protocol/channel-closed.ts';
+import { FakeGateway, SESSION } from '../../support/fake-gateway.ts';
+
+/** Laptops that sleep, agents that restart, peers that say nothing: on a clock that the test moves. */
+
+const HOUR = 3_600_000;
+
+async function shell(gateway: FakeGateway) {
+  let output = '';
+  const driver = new ChannelDriver(SESSION, 'i-1', gateway.deps(), {
+    output: (bytes) => {
+      output += Buffer.from(bytes).toString();
+    },
+  });
+  const started = driver.start();
+  await gateway.clock.advance(1);
+  gateway.say('$ ');
+  await gateway.clock.advance(1);
+  await started;
+  return { driver, output: () => output };
+}
+
+test('after a night asleep the dead connection is noticed by the next ping and resumed', async () => {
+  const gateway = new FakeGateway();
+  const { driver, output } = await shell(gateway);
+  await gateway.clock.advance(5_000);
+  gateway.clock.sleep(8 * HOUR);
+  // The gateway has forgotten the socket, and no packet says so.
+  gateway.isSilent = true;
+  await gateway.clock.advance(29_000);
+  expect(gateway.states()).toEqual([]);
+  gateway.onResume = ((answer) => () => {
+    gateway.isSilent = false;
+    return answer();
+  })(gateway.onResume);
+  await gateway.clock.advance(2_000);
+  expect(gateway.states()).toEqual(['interrupted', 'resumed']);
+  expect(gateway.reports[0]).toMatchObject({ reason: 'no answer to a ping within 10 s' });
+  driver.send(Buffer.from('good morning'));
+  gateway.say('and to you');
+  await gateway.clock.advance(10);
+  expect(gateway.input).toBe('good morning');
+  expect(output()).toBe('$ and to you');
+});
+
+test('hours asleep in the middle of an outage cost none of its budget', async () => {
+  const gateway = new FakeGateway();
+  const { driver } = await shell(gateway);
+  let state = 'running';
+  driver.ended.catch(() => {
+    state = 'ended';
+  });
+  const answer = gateway.onResume;
+  gateway.onResume = () => Promise.reject(new Error('getaddrinfo ENOTFOUND'));
+  gateway.drop();
+  await gateway.clock.advance(2 * 60_000);
+  gateway.clock.sleep(8 * HOUR);
+  // Awake, but the network needs a minute.
+  await gateway.clock.advance(60_000);
+  expect(state).toBe('running');
+  gateway.onResume = answer;
+  await gateway.clock.advance(11_000);
+  expect(gateway.states()).toEqual(['interrupted', 'resumed']);
+});
+
+test('credentials that expired in the night may be renewed in the morning', async () => {
+  const gateway = new FakeGateway();
+  await shell(gateway);
+  const answer = gateway.onResume;
+  gateway.onResume = () => Promise.reject(access('credentials-expired', 'the credentials have expired'));
+  gateway.drop();
+  await gateway.clock.advance(1_000);
+  gateway.clock.sleep(8 * HOUR);
+  await gateway.clock.advance(45_000);
+  gateway.onResume = answer;
+  await gateway.clock.advance(11_000);
+  expect(gateway.states()).toEqual(['interrupted', 'resumed']);
+});
+
+test('a session that ended in the night is said to have ended, at once', async () => {
+  const gateway = new FakeGateway();
+  const { driver } = await shell(gateway);
+  gateway.clock.sleep(8 * HOUR);
+  gateway.onResume = () => Promise.resolve(undefined);
+  gateway.drop();
+  await gateway.clock.advance(10);
+  await expect(driver.ended).rejects.toMatchObject({ code: 'session-over' });
+});
+
+test('an agent away for half an hour loses nothing: pause_publication holds, nothing is given up', async () => {
+  const gateway = new FakeGateway();
+  const { driver } = await shell(gateway);
+  const publish = (kind: 'start_publication' | 'pause_publication'): void =>
+    gateway.deliver(encodePublication(kind, { messageId: gateway.uuid(), createdDate: gateway.clock.now() }));
+  const receive = gateway.agent.receive.bind(gateway.agent);
+  gateway.agent.receive = () => [];
+  publish('pause_publication');
+  driver.send(Buffer.from('kept'));
+  await gateway.clock.advance(HOUR / 2);
+  gateway.agent.receive = receive;
+  gateway.agent.reconnected(gateway.clock.now());
+  publish('start_publication');
+  await gateway.clock.advance(1_000);
+  expect(gateway.input).toBe('kept');
+  expect(gateway.states().slice(0, 1)).toEqual(['interrupted']);
+  expect(gateway.states().at(-1)).toBe('resumed');
+});
+
+test('a peer that acknowledges nothing for five minutes ends the session with a code', async () => {
+  const gateway = new FakeGateway();
+  const { driver } = await shell(gateway);
+  gateway.agent.receive = () => [];
+  driver.send(Buffer.from('anybody there'));
+  const ended = expect(driver.ended).rejects.toMatchObject({ code: 'peer-silent', role: 'transport' });
+  await gateway.clock.advance(6 * 60_000);
+  await ended;
+  expect(gateway.states()).toContain('interrupted');
+});

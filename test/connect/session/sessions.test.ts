@@ -1,0 +1,318 @@
+import { describe, expect, test } from 'vitest';
+
+import { runCommandSession } from '../../../src/connect/session/command-session.ts';
+import { runShellSession } from '../../../src/connect/session/shell-session.ts';
+import { access } from '../../../src/core/errors.ts';
+import { FakeSignals } from '../../support/fake-deps.ts';
+import { FakeGateway, SESSION } from '../../support/fake-gateway.ts';
+import { ALL_TTY, fakeTerminal } from '../../support/fake-terminal.ts';
+
+const NONCE = '0123456789abcdef0123456789abcdef';
+const denied = (): Promise<never> =>
+  Promise.reject(access('access-denied', 'not allowed to call ssm:TerminateSession: no policy'));
+const marker = (body: string): string => `\x1e${NONCE}:${body}\x1e`;
+
+function start(
+  tty: Parameters<typeof fakeTerminal>[0],
+  handshake?: ConstructorParameters<typeof FakeGateway>[0],
+) {
+  const gateway = new FakeGateway(handshake);
+  const terminal = fakeTerminal(tty);
+  const signals = new FakeSignals();
+  const abort = new AbortController();
+  const common = {
+    session: SESSION,
+    target: 'ecs:demo_t_r',
+    deps: gateway.deps(),
+    terminal,
+    signals,
+    signal: abort.signal,
+    report: gateway.deps().report,
+  };
+  return { gateway, terminal, signals, abort, common };
+}
+
+async function shell(tty: Parameters<typeof fakeTerminal>[0], greeting = '$ ') {
+  const parts = start(tty);
+  const done = runShellSession(parts.common);
+  done.catch(() => undefined);
+  await parts.gateway.clock.advance(1);
+  if (greeting !== '') parts.gateway.say(greeting);
+  await parts.gateway.clock.advance(5);
+  return { ...parts, done };
+}
+
+describe('a shell on a terminal', () => {
+  test('is raw while it lasts, hands keys over unchanged, and ends with 0', async () => {
+    const { gateway, terminal, done } = await shell(ALL_TTY);
+    expect(terminal.rawDepth()).toBe(1);
+    terminal.stdin.write('ls\r\x03\x1c\x1a\n');
+    await gateway.clock.advance(5);
+    expect(gateway.input).toBe('ls\r\x03\x1c\x1a\n');
+    gateway.closeChannel();
+    expect(await done).toBe(0);
+    expect(terminal.stdout.text).toBe('$ ');
+    expect(terminal.rawDepth()).toBe(0);
+  });
+
+  test('tells its size at the start and after each SIGWINCH', async () => {
+    const tty = { ...ALL_TTY, columns: 132 };
+    const { gateway, signals, done } = await shell(tty);
+    const sizes = () => gateway.agentEvents.filter((event) => event.type === 'size');
+    expect(sizes()).toEqual([{ type: 'size', columns: 132, rows: 24 }]);
+    tty.columns = 99;
+    signals.raise('SIGWINCH');
+    await gateway.clock.advance(5);
+    expect(sizes()).toHaveLength(2);
+    gateway.closeChannel();
+    await done;
+    expect(signals.count).toBe(0);
+  });
+
+  test('~. ends it although the far side hangs; TerminateSession is called', async () => {
+    const { gateway, terminal, done } = await shell(ALL_TTY);
+    gateway.isSilent = true;
+    terminal.stdin.write('\r~.');
+    expect(await gateway.clock.run(done)).toBe(0);
+    expect(gateway.terminated).toEqual([SESSION.sessionId]);
+    expect(terminal.rawDepth()).toBe(0);
+  });
+
+  test('~. fails when IAM denies TerminateSession: the session goes on', async () => {
+    const { gateway, terminal, done } = await shell(ALL_TTY);
+    gateway.onTerminate = denied;
+    terminal.stdin.write('\r~.');
+    await expect(gateway.clock.run(done)).rejects.toMatchObject({ code: 'session-not-ended', exitStatus: 4 });
+    expect(terminal.rawDepth()).toBe(0);
+  });
+
+  test('~? lists the escapes and sends nothing', async () => {
+    const { gateway, terminal } = await shell(ALL_TTY);
+    terminal.stdin.write('~?');
+    await gateway.clock.advance(5);
+    expect(gateway.reports.map((event) => (event.type === 'note' ? event.message : '')).join()).toContain(
+      '~.',
+    );
+    expect(gateway.input).toBe('');
+  });
+
+  test('the terminal is restored when the session fails, is aborted, or the terminal goes away', async () => {
+    const failing = await shell(ALL_TTY);
+    failing.gateway.onResume = () => Promise.resolve(undefined);
+    failing.gateway.drop();
+    await failing.gateway.clock.advance(10);
+    await expect(failing.done).rejects.toMatchObject({ code: 'session-over' });
+    expect(failing.terminal.rawDepth()).toBe(0);
+
+    const aborted = await shell(ALL_TTY);
+    aborted.abort.abort();
+    await expect(aborted.gateway.clock.run(aborted.done)).rejects.toMatchObject({ role: 'interrupted' });
+    expect(aborted.terminal.rawDepth()).toBe(0);
+    expect(aborted.gateway.terminated).toHaveLength(1);
+
+    const gone = await shell(ALL_TTY);
+    gone.terminal.stdin.end();
+    expect(await gone.gateway.clock.run(gone.done)).toBe(0);
+    expect(gone.terminal.rawDepth()).toBe(0);
+  });
+
+  test('the service’s words at the end are an error', async () => {
+    const { gateway, done } = await shell(ALL_TTY);
+    gateway.closeChannel('terminated by an administrator');
+    await expect(done).rejects.toMatchObject({ code: 'session-failed', role: 'failed' });
+  });
+});
+
+describe('a shell without a terminal', () => {
+  test('the end of stdin is passed on as end of transmission, output is read to the end', async () => {
+    const { gateway, terminal, done } = await shell({});
+    terminal.stdin.end('uptime\n');
+    await gateway.clock.advance(5);
+    expect(gateway.input).toBe('uptime\n\x04');
+    gateway.say('up 3 days');
+    await gateway.clock.advance(5);
+    gateway.closeChannel();
+    expect(await done).toBe(0);
+    expect(terminal.stdout.text).toBe('$ up 3 days');
+  });
+
+  test('an unfinished line is pushed first', async () => {
+    const { gateway, terminal } = await shell({});
+    terminal.stdin.end('uptime');
+    await gateway.clock.advance(5);
+    expect(gateway.input).toBe('uptime\x04\x04');
+  });
+
+  test('tildes are data', async () => {
+    const { gateway, terminal } = await shell({});
+    terminal.stdin.write('~.\n');
+    await gateway.clock.advance(5);
+    expect(gateway.input).toBe('~.\n');
+  });
+
+  test('NonInteractiveCommands hand on their exit status', async () => {
+    const parts = start({}, { handshake: { sessionType: 'NonInteractiveCommands' } });
+    const done = runShellSession(parts.common);
+    await parts.gateway.clock.advance(10);
+    parts.gateway.agent.sendExitCode(42, parts.gateway.clock.now());
+    parts.gateway.flush();
+    parts.gateway.closeChannel();
+    expect(await done).toBe(42);
+  });
+});
+
+function command(
+  tty: Parameters<typeof fakeTerminal>[0],
+  over: { readonly readStdin?: boolean; readonly interactive?: boolean } = {},
+) {
+  const parts = start(tty);
+  const done = runCommandSession({
+    ...parts.common,
+    nonce: NONCE,
+    interactive: false,
+    readStdin: true,
+    ...over,
+  });
+  done.catch(() => undefined);
+  return { ...parts, done };
+}
+
+describe('a command', () => {
+  test('returns the status in the marker and nothing of the marker on stdout', async () => {
+    const { gateway, terminal, done } = command({});
+    await gateway.clock.advance(1);
+    for (const byte of `noise${marker('begin/raw/none')}one\ntwo\r\n${marker('end/42')}trailing`)
+      gateway.say(byte);
+    expect(await gateway.clock.run(done)).toBe(42);
+    expect(terminal.stdout.text).toBe('one\ntwo\r\n');
+    // The script waits for that, so that no status is lost with a connection that is down.
+    expect(gateway.input).toBe('\n..\n..\n');
+    expect(gateway.terminated).toEqual([SESSION.sessionId]);
+  });
+
+  test('keeps its status when IAM denies TerminateSession, and warns', async () => {
+    const { gateway, done } = command({});
+    gateway.onTerminate = denied;
+    await gateway.clock.advance(1);
+    gateway.say(`${marker('begin/raw/none')}one${marker('end/42')}`);
+    expect(await gateway.clock.run(done)).toBe(42);
+    expect(gateway.reports).toContainEqual(
+      expect.objectContaining({ type: 'note', level: 'warning', code: 'session-not-ended' }),
+    );
+  });
+
+  test('but has none to keep when it was interrupted', async () => {
+    const { gateway, abort, done } = command({});
+    gateway.onTerminate = denied;
+    await gateway.clock.advance(1);
+    gateway.say(marker('begin/raw/none'));
+    await gateway.clock.advance(1);
+    abort.abort();
+    await expect(gateway.clock.run(done)).rejects.toMatchObject({ code: 'session-not-ended', exitStatus: 4 });
+  });
+
+  test('restores line ends where the pty could not be told to leave them alone', async () => {
+    const { gateway, terminal, done } = command({});
+    await gateway.clock.advance(1);
+    gateway.say(`${marker('begin/tty/none')}a\r\nb\r`);
+    gateway.say(`\nc\r${marker('end/0')}`);
+    expect(await gateway.clock.run(done)).toBe(0);
+    expect(terminal.stdout.text).toBe('a\nb\nc\r');
+  });
+
+  test('sends stdin as base64 lines, ended by a dot', async () => {
+    const { gateway, terminal, done } = command({});
+    await gateway.clock.advance(1);
+    gateway.say(marker('begin/raw/base64'));
+    await gateway.clock.advance(5);
+    const sent = Buffer.from(Array.from({ length: 5_000 }, (_, i) => i % 256));
+    terminal.stdin.end(sent);
+    await gateway.clock.advance(50);
+    const lines = gateway.input.split('\n');
+    expect(lines.slice(-2)).toEqual(['.', '']);
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(1_000);
+    expect(Buffer.concat(lines.slice(0, -2).map((line) => Buffer.from(line, 'base64'))).equals(sent)).toBe(
+      true,
+    );
+    gateway.say(marker('end/0'));
+    expect(await gateway.clock.run(done)).toBe(0);
+  });
+
+  test('--no-stdin gives it an empty one', async () => {
+    const { gateway, terminal } = command({}, { readStdin: false });
+    terminal.stdin.write('not for you');
+    await gateway.clock.advance(1);
+    gateway.say(marker('begin/raw/base64'));
+    await gateway.clock.advance(5);
+    expect(gateway.input).toBe('.\n');
+  });
+
+  test('says so when stdin cannot be sent, and only when there is something in it', async () => {
+    const { gateway, terminal, done } = command({});
+    await gateway.clock.advance(1);
+    gateway.say(marker('begin/tty/none'));
+    await gateway.clock.advance(5);
+    expect(gateway.reports).toEqual([]);
+    terminal.stdin.write('data');
+    await gateway.clock.advance(5);
+    expect(gateway.reports).toMatchObject([{ type: 'note', code: 'stdin-not-sent' }]);
+    gateway.say(marker('end/0'));
+    await gateway.clock.run(done);
+  });
+
+  test('a fake marker in the output is output', async () => {
+    const { gateway, terminal, done } = command({});
+    await gateway.clock.advance(1);
+    const fake = `\x1e${'f'.repeat(32)}:end/0\x1e`;
+    gateway.say(`${marker('begin/raw/none')}${fake}${marker('end/7')}`);
+    expect(await gateway.clock.run(done)).toBe(7);
+    expect(terminal.stdout.text).toBe(fake);
+  });
+
+  test('no status is a transport error with the service’s reason', async () => {
+    const { gateway, terminal, done } = command({});
+    await gateway.clock.advance(1);
+    gateway.say(`${marker('begin/raw/none')}half a li`);
+    await gateway.clock.advance(5);
+    gateway.closeChannel('task stopped');
+    await expect(gateway.clock.run(done)).rejects.toMatchObject({
+      role: 'transport',
+      code: 'exec-no-status',
+      message: expect.stringContaining('task stopped') as string,
+    });
+    expect(terminal.stdout.text).toBe('half a li');
+  });
+
+  test('a wrapper that never ran is told with what came instead', async () => {
+    const { gateway, done } = command({});
+    await gateway.clock.advance(1);
+    gateway.say('exec: "/bin/sh": no such file or directory');
+    await gateway.clock.advance(5);
+    gateway.closeChannel();
+    await expect(gateway.clock.run(done)).rejects.toMatchObject({
+      code: 'exec-not-started',
+      message: expect.stringContaining('no such file') as string,
+    });
+    const slow = command({});
+    await slow.gateway.clock.advance(1);
+    slow.gateway.say('…');
+    await slow.gateway.clock.advance(31_000);
+    await expect(slow.done).rejects.toMatchObject({ code: 'exec-not-started' });
+  });
+
+  test('on a terminal it owns the keys, and the terminal is restored', async () => {
+    const { gateway, terminal, done } = command(ALL_TTY, { interactive: true });
+    await gateway.clock.advance(1);
+    expect(terminal.rawDepth()).toBe(0);
+    gateway.say(marker('begin/tty/terminal'));
+    await gateway.clock.advance(5);
+    expect(terminal.rawDepth()).toBe(1);
+    terminal.stdin.write('\x03');
+    await gateway.clock.advance(5);
+    expect(gateway.input).toBe('\x03');
+    gateway.say(`^C\r\n${marker('end/130')}`);
+    expect(await gateway.clock.run(done)).toBe(130);
+    expect(terminal.stdout.text).toBe('^C\r\n');
+    expect(terminal.rawDepth()).toBe(0);
+  });
+});

@@ -1,0 +1,444 @@
+import { describe, expect, test } from 'vitest';
+
+import { findCluster, findTasks } from '../../../src/connect/target/discover.ts';
+import {
+  advance,
+  canGoBack,
+  containerEntries,
+  onlyChoice,
+  serviceEntries,
+  startPicker,
+  taskEntries,
+} from '../../../src/connect/target/picker.ts';
+import type { Container, EcsPort, Service, Task } from '../../../src/connect/ports.ts';
+import { ageText, readiness } from '../../../src/connect/target/preflight.ts';
+import { resolveContainer, startExec } from '../../../src/connect/target/resolve.ts';
+import { networkContainer, pickContainer, rankTasks } from '../../../src/connect/target/select.ts';
+import { access, failed, noMatch, type ToolError } from '../../../src/core/errors.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+const NOW = 1_700_000_000_000;
+const HOUR = 3_600_000;
+const ID = [
+  '1f0e9d8c7b6a45948372615049382716',
+  '2a3b4c5d6e7f48091a2b3c4d5e6f7081',
+  '2a99999999999999999999999999999f',
+];
+const arn = (id: string): string => `arn:aws:ecs:eu-west-1:111122223333:task/demo/${id}`;
+
+const container = (over: Partial<Container> = {}): Container => ({
+  name: 'app',
+  image: 'registry/app:1',
+  lastStatus: 'RUNNING',
+  healthStatus: 'HEALTHY',
+  runtimeId: 'abc-123',
+  execAgent: { status: 'RUNNING', reason: undefined, startedAt: NOW - HOUR },
+  ...over,
+});
+
+const task = (over: Partial<Task> = {}): Task => {
+  const id = over.id ?? ID[0] ?? '';
+  return {
+    arn: arn(id),
+    id,
+    clusterArn: 'arn:aws:ecs:eu-west-1:111122223333:cluster/demo',
+    serviceName: 'orders-api',
+    lastStatus: 'RUNNING',
+    desiredStatus: 'RUNNING',
+    healthStatus: 'HEALTHY',
+    execEnabled: true,
+    createdAt: NOW - HOUR,
+    startedAt: NOW - HOUR,
+    stoppedReason: undefined,
+    taskDefinitionArn: 'arn:aws:ecs:eu-west-1:111122223333:task-definition/orders:42',
+    launchType: 'FARGATE',
+    platformVersion: '1.4.0',
+    platformFamily: 'Linux',
+    privateIp: '10.0.1.1',
+    subnetId: 'subnet-1',
+    containers: [container()],
+    ...over,
+  };
+};
+
+const service = (over: Partial<Service> = {}): Service => ({
+  arn: 'arn:aws:ecs:eu-west-1:111122223333:service/demo/orders-api',
+  name: 'orders-api',
+  clusterArn: 'arn:aws:ecs:eu-west-1:111122223333:cluster/demo',
+  status: 'ACTIVE',
+  desiredCount: 1,
+  runningCount: 1,
+  pendingCount: 0,
+  launchType: 'FARGATE',
+  execEnabled: true,
+  taskDefinitionArn: 'td',
+  subnets: [],
+  securityGroups: [],
+  publicIp: false,
+  createdAt: NOW,
+  ...over,
+});
+
+/** An account in memory that counts its calls. */
+class FakeEcs implements EcsPort {
+  calls: string[] = [];
+  clusters: Record<string, Record<string, readonly Task[]>> = { demo: { 'orders-api': [task()] } };
+  services: Service[] = [service()];
+  execute: () => Promise<{ sessionId: string; streamUrl: string; tokenValue: string }> = () =>
+    Promise.resolve({ sessionId: 's', streamUrl: 'wss://x', tokenValue: 't' });
+
+  async *clusterNames() {
+    this.calls.push('ListClusters');
+    yield Object.keys(this.clusters);
+  }
+  describeClusters() {
+    return Promise.resolve([]);
+  }
+  async *serviceNames(cluster: string) {
+    this.calls.push('ListServices');
+    yield Object.keys(this.clusters[cluster] ?? {});
+  }
+  describeServices(_cluster: string, names: readonly string[]) {
+    this.calls.push('DescribeServices');
+    return Promise.resolve(this.services.filter((each) => names.includes(each.name)));
+  }
+  async *taskArns(cluster: string, filter: { readonly service?: string }) {
+    this.calls.push('ListTasks');
+    const found = this.clusters[cluster];
+    if (found === undefined) throw noMatch('cluster-not-found', `no cluster ${cluster}`);
+    if (filter.service !== undefined && found[filter.service] === undefined)
+      throw noMatch('service-not-found', `no service ${filter.service}`, {
+        details: { service: filter.service },
+      });
+    const tasks = filter.service === undefined ? Object.values(found).flat() : (found[filter.service] ?? []);
+    yield tasks.map((each) => each.arn);
+  }
+  describeTasks(cluster: string, tasks: readonly string[]) {
+    this.calls.push('DescribeTasks');
+    const all = Object.values(this.clusters[cluster] ?? {}).flat();
+    return Promise.resolve(all.filter((each) => tasks.includes(each.arn) || tasks.includes(each.id)));
+  }
+  executeCommand() {
+    this.calls.push('ExecuteCommand');
+    return this.execute();
+  }
+}
+
+const wanted = (over: Partial<Parameters<typeof findTasks>[2]> = {}) => ({
+  cluster: undefined,
+  service: undefined,
+  task: undefined,
+  container: undefined,
+  ...over,
+});
+
+const thrown = async (work: Promise<unknown>): Promise<ToolError> =>
+  work.then(
+    () => expect.fail('it should have failed'),
+    (error: unknown) => error as ToolError,
+  );
+
+function resolving(ecs: EcsPort, clock = new FakeClock(NOW), purpose: 'exec' | 'network' = 'exec') {
+  return { ecs, clock, random: { number: () => 0.5 }, report: () => undefined, purpose };
+}
+
+describe('from names to a session', () => {
+  test('three API calls when cluster and service are named', async () => {
+    const ecs = new FakeEcs();
+    const options = resolving(ecs);
+    const resolved = await resolveContainer(wanted({ cluster: 'demo', service: 'orders-api' }), options);
+    await startExec(resolved, 'sh', options);
+    expect(ecs.calls).toEqual(['ListTasks', 'DescribeTasks', 'ExecuteCommand']);
+    expect(resolved.target).toBe(`ecs:demo_${ID[0]}_abc-123`);
+  });
+
+  test('ARNs are as good as names', async () => {
+    const ecs = new FakeEcs();
+    const clusterArn = 'arn:aws:ecs:eu-west-1:111122223333:cluster/demo';
+    const serviceArn = 'arn:aws:ecs:eu-west-1:111122223333:service/demo/orders-api';
+    await resolveContainer(wanted({ cluster: clusterArn, service: serviceArn }), resolving(ecs));
+    await resolveContainer(wanted({ task: arn(ID[0] ?? '') }), resolving(ecs));
+    expect(ecs.calls).toEqual(['ListTasks', 'DescribeTasks', 'DescribeTasks']);
+  });
+
+  test('the only cluster is taken, the only one with the service is found, else the choice is listed', async () => {
+    const ecs = new FakeEcs();
+    expect(await findCluster(ecs, wanted())).toBe('demo');
+    ecs.clusters = { ...ecs.clusters, other: { web: [] } };
+    expect(await findCluster(ecs, wanted({ service: 'web' }))).toBe('other');
+    expect(await thrown(findCluster(ecs, wanted()))).toMatchObject({
+      code: 'cluster-needed',
+      role: 'usage',
+      hints: ['--cluster demo', '--cluster other'],
+    });
+    ecs.clusters = { a: { web: [] }, b: { web: [] } };
+    expect(await thrown(findCluster(ecs, wanted({ service: 'web' })))).toMatchObject({
+      code: 'cluster-needed',
+    });
+    expect(await thrown(findCluster(ecs, wanted({ service: 'wbe' })))).toMatchObject({
+      code: 'service-not-found',
+      hints: ['did you mean web?', expect.any(String)],
+    });
+    ecs.clusters = {};
+    expect(await thrown(findCluster(ecs, wanted()))).toMatchObject({ code: 'no-clusters', role: 'no-match' });
+  });
+
+  test('a service is found without a right to list every cluster', async () => {
+    const ecs = new FakeEcs();
+    ecs.clusters = { demo: { web: [] }, closed: { web: [] } };
+    const open = ecs.serviceNames.bind(ecs);
+    const refusal = access('access-denied', 'not allowed to call ecs:ListServices');
+    ecs.serviceNames = async function* (cluster) {
+      if (cluster === 'closed') throw refusal;
+      yield* open(cluster);
+    };
+    expect(await findCluster(ecs, wanted({ service: 'web' }))).toBe('demo');
+    expect(await thrown(findCluster(ecs, wanted({ service: 'orders-api' })))).toBe(refusal);
+  });
+
+  test('what does not exist is answered with what is near', async () => {
+    const ecs = new FakeEcs();
+    expect(await thrown(findTasks(ecs, 'dmeo', wanted()))).toMatchObject({
+      code: 'cluster-not-found',
+      role: 'no-match',
+      hints: ['did you mean demo?', 'fargate-connect ls clusters'],
+    });
+    expect(await thrown(findTasks(ecs, 'demo', wanted({ service: 'order-api' })))).toMatchObject({
+      code: 'service-not-found',
+      role: 'no-match',
+      hints: ['did you mean orders-api?', 'fargate-connect ls services --cluster demo'],
+    });
+    ecs.clusters = { demo: { 'orders-api': ID.map((id) => task({ id })) } };
+    expect(await thrown(findTasks(ecs, 'demo', wanted({ task: '99' })))).toMatchObject({
+      code: 'task-not-found',
+      hints: [expect.anything(), 'fargate-connect ls tasks --cluster demo'],
+    });
+  });
+
+  test('a task by the start of its id; an ambiguous one lists its candidates', async () => {
+    const ecs = new FakeEcs();
+    ecs.clusters = { demo: { 'orders-api': ID.map((id) => task({ id })) } };
+    const [found] = await findTasks(ecs, 'demo', wanted({ task: '1f0' }));
+    expect(found?.id).toBe(ID[0]);
+    expect(await thrown(findTasks(ecs, 'demo', wanted({ task: '2a' })))).toMatchObject({
+      code: 'task-ambiguous',
+      role: 'usage',
+      hints: [`--task ${ID[1]}`, `--task ${ID[2]}`],
+    });
+    expect(await thrown(findTasks(ecs, 'demo', wanted({ task: 'ffff' })))).toMatchObject({
+      code: 'task-not-found',
+    });
+  });
+
+  test('a service without running tasks says what it wants', async () => {
+    const ecs = new FakeEcs();
+    ecs.clusters = { demo: { 'orders-api': [] } };
+    ecs.services = [service({ desiredCount: 0, runningCount: 0 })];
+    expect(await thrown(findTasks(ecs, 'demo', wanted({ service: 'orders-api' })))).toMatchObject({
+      code: 'no-running-task',
+      hints: [expect.stringContaining('--desired-count 1')],
+    });
+  });
+
+  test('a young task is waited for, an old one is not', async () => {
+    const ecs = new FakeEcs();
+    const clock = new FakeClock(NOW);
+    const young = task({
+      startedAt: NOW - 10_000,
+      containers: [container({ execAgent: { status: 'PENDING', reason: undefined, startedAt: undefined } })],
+    });
+    ecs.clusters = { demo: { 'orders-api': [young] } };
+    const done = resolveContainer(wanted({ cluster: 'demo', service: 'orders-api' }), resolving(ecs, clock));
+    await clock.advance(20_000);
+    ecs.clusters = { demo: { 'orders-api': [task({ startedAt: NOW - 10_000 })] } };
+    expect((await clock.run(done)).target).toContain('ecs:demo_');
+
+    ecs.clusters = { demo: { 'orders-api': [{ ...young, startedAt: NOW - HOUR }] } };
+    ecs.calls = [];
+    const error = await thrown(
+      resolveContainer(wanted({ cluster: 'demo', service: 'orders-api' }), resolving(ecs, clock)),
+    );
+    expect(error).toMatchObject({ code: 'exec-agent-not-running', role: 'failed' });
+    expect(ecs.calls).toEqual(['ListTasks', 'DescribeTasks']);
+  });
+
+  test('a young task whose agent is not connected yet is tried again for a minute', async () => {
+    const ecs = new FakeEcs();
+    const clock = new FakeClock(NOW);
+    const resolved = {
+      cluster: 'demo',
+      task: task({ startedAt: NOW - 20_000 }),
+      container: container(),
+      target: 't',
+    };
+    ecs.execute = () => Promise.reject(failed('target-not-connected', 'not connected'));
+    const failing = clock.run(startExec(resolved, 'sh', resolving(ecs, clock)));
+    expect(await thrown(failing)).toMatchObject({ code: 'target-not-connected' });
+    expect(ecs.calls.length).toBeGreaterThan(8);
+    expect(clock.now() - NOW).toBeGreaterThan(45_000);
+
+    ecs.calls = [];
+    const old = { ...resolved, task: task() };
+    await thrown(startExec(old, 'sh', resolving(ecs, clock)));
+    expect(ecs.calls).toEqual(['ExecuteCommand']);
+  });
+
+  test('an ambiguous container is asked for, or listed when nobody can be asked', async () => {
+    const ecs = new FakeEcs();
+    const two = task({ containers: [container(), container({ name: 'otel' })] });
+    ecs.clusters = { demo: { 'orders-api': [two] } };
+    const names = wanted({ cluster: 'demo', service: 'orders-api' });
+    expect(await thrown(resolveContainer(names, resolving(ecs)))).toMatchObject({
+      code: 'container-needed',
+      hints: ['--container app', '--container otel'],
+    });
+    const asked = {
+      ...resolving(ecs),
+      chooseContainer: () => Promise.resolve(two.containers[1] as Container),
+    };
+    expect((await resolveContainer(names, asked)).container.name).toBe('otel');
+    expect(
+      (await resolveContainer(names, resolving(ecs, new FakeClock(NOW), 'network'))).container.name,
+    ).toBe('app');
+  });
+});
+
+describe('choices', () => {
+  test('tasks: running, ready, healthy, newest first', () => {
+    const tasks = [
+      task({ id: 'e', lastStatus: 'PENDING' }),
+      task({ id: 'd', execEnabled: false }),
+      task({ id: 'c', healthStatus: 'UNHEALTHY' }),
+      task({ id: 'b', startedAt: NOW - 2 * HOUR }),
+      task({ id: 'a' }),
+    ];
+    expect(rankTasks(tasks).map((each) => each.id)).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+
+  test('side-cars that AWS adds are no choice', () => {
+    const sideCar = container({ name: 'ecs-service-connect-4QmkZd' });
+    expect(pickContainer(task({ containers: [sideCar, container()] }), undefined)?.name).toBe('app');
+    expect(
+      pickContainer(task({ containers: [container(), container({ name: 'b' })] }), undefined),
+    ).toBeUndefined();
+    expect(() => pickContainer(task(), 'ap')).toThrowError(
+      expect.objectContaining({ code: 'container-not-found', role: 'no-match' }),
+    );
+  });
+
+  test('for the network a container with a running agent is preferred', () => {
+    const stopped = container({ name: 'a', execAgent: undefined });
+    expect(networkContainer(task({ containers: [stopped, container({ name: 'b' })] }), undefined)?.name).toBe(
+      'b',
+    );
+  });
+});
+
+describe('preflight', () => {
+  const check = (over: Partial<Task>, c: Partial<Container> = {}, described?: Service) =>
+    readiness(task(over), container(c), described, NOW);
+
+  test.each([
+    [{ lastStatus: 'STOPPED', stoppedReason: 'OutOfMemory' }, {}, 'task-not-running', false],
+    [{ lastStatus: 'PENDING' }, {}, 'task-not-running', true],
+    [{ execEnabled: false }, {}, 'exec-not-enabled', false],
+    [{}, { lastStatus: 'STOPPED' }, 'container-not-running', false],
+    [{}, { runtimeId: undefined }, 'container-not-running', false],
+    [{ startedAt: NOW - 5_000 }, { runtimeId: undefined }, 'container-not-running', true],
+    [{}, { execAgent: undefined }, 'exec-agent-not-running', false],
+    [
+      {},
+      { execAgent: { status: 'STOPPED', reason: 'no route', startedAt: NOW - HOUR } },
+      'exec-agent-not-running',
+      false,
+    ],
+  ] as const)('%j %j → %s', (taskPart, containerPart, code, mayCome) => {
+    const state = check(taskPart, containerPart);
+    expect(state).toMatchObject({ ready: false, mayCome, error: { code } });
+  });
+
+  test('exec off: the fixing command; an old task is told apart from a service without exec', () => {
+    const off = check({ execEnabled: false }, {}, service({ execEnabled: false }));
+    const old = check({ execEnabled: false }, {}, service({ execEnabled: true }));
+    const loose = check({ execEnabled: false, serviceName: undefined });
+    const fix =
+      'aws ecs update-service --cluster demo --service orders-api --enable-execute-command --force-new-deployment';
+    expect(off).toMatchObject({ error: { message: 'exec is off in service orders-api' } });
+    expect(off.ready ? [] : off.error.hints).toContain(fix);
+    expect(old).toMatchObject({
+      error: { message: expect.stringContaining('before exec was switched on') as string },
+    });
+    expect(old.ready ? [] : old.error.hints).toContain(fix);
+    expect(loose.ready ? '' : loose.error.hints[0]).toContain('aws ecs run-task');
+  });
+
+  test('the agent’s state, age and reason are named', () => {
+    const state = check(
+      {},
+      { execAgent: { status: 'STOPPED', reason: 'no route', startedAt: NOW - 3 * HOUR } },
+    );
+    expect(state.ready ? '' : state.error.message).toBe(
+      'the exec agent of container app is STOPPED for 3 h: no route',
+    );
+    expect(ageText(45_000)).toBe('45 s');
+    expect(ageText(10 * 60_000)).toBe('10 min');
+    expect(ageText(9 * 24 * HOUR)).toBe('9 d');
+  });
+});
+
+describe('the picker', () => {
+  test('asks in order, skips what is known, goes back over what picked itself', () => {
+    let state = startPicker();
+    expect(state.step).toBe('cluster');
+    expect(canGoBack(state)).toBe(false);
+    state = advance(state, { type: 'chose', choices: { cluster: 'demo' }, automatic: false });
+    state = advance(state, { type: 'chose', choices: { service: 'orders-api' }, automatic: true });
+    state = advance(state, { type: 'chose', choices: { task: task() }, automatic: true });
+    expect(state.step).toBe('container');
+    expect(advance(state, { type: 'back' })).toMatchObject({ step: 'cluster', choices: {}, asked: [] });
+    state = advance(state, { type: 'chose', choices: { container: container() }, automatic: false });
+    expect(advance(state, { type: 'back' }).step).toBe('container');
+    expect(advance(state, { type: 'chose', choices: { action: 'shell' }, automatic: false }).step).toBe(
+      'done',
+    );
+    const database = advance(state, { type: 'chose', choices: { action: 'database' }, automatic: false });
+    expect(database.step).toBe('database');
+    expect(advance(database, { type: 'back' })).toMatchObject({
+      step: 'action',
+      choices: { cluster: 'demo' },
+    });
+  });
+
+  test('flags are neither asked nor undone', () => {
+    let state = startPicker({ service: 'orders-api' });
+    expect(state.step).toBe('cluster');
+    state = advance(state, { type: 'chose', choices: { cluster: 'demo' }, automatic: false });
+    expect(state.step).toBe('task');
+    expect(advance(state, { type: 'back' })).toMatchObject({
+      step: 'cluster',
+      choices: { service: 'orders-api' },
+    });
+    expect(advance(startPicker(), { type: 'back' })).toEqual(startPicker());
+  });
+
+  test('entries show health, age and readiness, and why something cannot be chosen', () => {
+    expect(taskEntries([task()], NOW)[0]).toMatchObject({ description: 'healthy, 60 min old, exec ready' });
+    expect(taskEntries([task({ execEnabled: false })], NOW)[0]?.description).toContain('exec off');
+    expect(containerEntries(task({ execEnabled: false }), NOW)[0]?.disabled).toContain('exec is off');
+    expect(serviceEntries([service({ runningCount: 0 })], 2)).toMatchObject([
+      { name: 'orders-api', disabled: 'no running task' },
+      { value: null, description: '2 running tasks' },
+    ]);
+  });
+
+  test('one choice picks itself unless it cannot be chosen', () => {
+    expect(onlyChoice([{ value: 1, name: 'a' }])?.value).toBe(1);
+    expect(onlyChoice([{ value: 1, name: 'a', disabled: 'no' }])).toBeUndefined();
+    expect(
+      onlyChoice([
+        { value: 1, name: 'a' },
+        { value: 2, name: 'b' },
+      ]),
+    ).toBeUndefined();
+  });
+});

@@ -1,0 +1,154 @@
+import { describe, expect, it } from 'vitest';
+
+import { access, failed } from '../../../src/core/errors.ts';
+import type { ToolEvent } from '../../../src/core/events.ts';
+import { applyUp } from '../../../src/provision/plan/apply.ts';
+import { readInventory } from '../../../src/provision/bastion/inventory.ts';
+import { templateDigest } from '../../../src/provision/capacity/launch-template.ts';
+import { endedByDown } from '../../../src/provision/bastion/overtaken.ts';
+import { planUp } from '../../../src/provision/plan/plan-up.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { FakeAccount } from '../fake-account.ts';
+import { NOW, sampleSpec, SCOPE } from '../sample-spec.ts';
+
+/** Runs `up` on an empty account; what `remove` takes away at the first call of that name stays away. */
+async function upUnder(
+  call: string,
+  remove: (account: FakeAccount) => void,
+  change: (account: FakeAccount) => void = () => undefined,
+): Promise<unknown> {
+  const clock = new FakeClock(NOW);
+  const account = new FakeAccount(() => clock.now());
+  const spec = sampleSpec();
+  let once = false;
+  account.gate = (name, when) => {
+    if (name !== call || when !== 'before') return;
+    if (!once) remove(account);
+    once = true;
+  };
+  const events: ToolEvent[] = [];
+  const work = async (): Promise<unknown> => {
+    const plan = planUp(await readInventory(account, SCOPE), spec, templateDigest(spec), clock.now());
+    change(account);
+    let serial = 0;
+    return applyUp(plan, spec, {
+      ec2: account.ec2,
+      iam: account.iam,
+      clock,
+      random: () => 0.5,
+      uuid: () => `uuid-${++serial}`,
+      report: (event) => events.push(event),
+      signal: new AbortController().signal,
+      settleMs: 6_000,
+      approveOnDemand: () => Promise.resolve(false),
+    }).catch((error: unknown) => error);
+  };
+  return clock.run(work());
+}
+
+/** What happens at the first PutRolePolicy, which is then refused. */
+const refusing =
+  (remove: (account: FakeAccount) => void) =>
+  (account: FakeAccount): void => {
+    account.iam.putRolePolicy = () => {
+      remove(account);
+      return Promise.reject(access('access-denied', 'not allowed'));
+    };
+  };
+
+describe('an up that is overtaken by a down', () => {
+  it.each([
+    ['role', 'putRolePolicy', (account: FakeAccount) => account.roles.clear(), ['role']],
+    [
+      'instance profile',
+      'addRoleToInstanceProfile',
+      (account: FakeAccount) => account.profiles.clear(),
+      ['instance profile'],
+    ],
+    ['group', 'revokeEgress', (account: FakeAccount) => account.groups.clear(), ['security group']],
+    ['template', 'createFleet', (account: FakeAccount) => account.templates.clear(), ['launch template']],
+    [
+      'everything',
+      'createFleet',
+      (account: FakeAccount) => {
+        for (const map of [account.roles, account.profiles, account.groups, account.templates]) map.clear();
+      },
+      ['role', 'instance profile', 'security group', 'launch template'],
+    ],
+  ] as const)('%s: says what is gone and how to go on', async (_what, call, remove, gone) => {
+    const error = await upUnder(call, remove);
+    expect(error).toMatchObject({ code: 'overtaken', exitStatus: 1, details: { name: 'default', gone } });
+    expect(String(error)).toContain(`bastion default was removed while up was at work: ${gone.join(', ')}`);
+    expect((error as { hints: readonly string[] }).hints.at(-1)).toMatch(/^fargate-connect up /);
+  });
+
+  it('is seen behind a refusal too: a grant that depends on tags does not know what is gone', async () => {
+    const remove = refusing((account) => account.roles.clear());
+    expect(await upUnder('createRole', () => undefined, remove)).toMatchObject({
+      code: 'overtaken',
+      details: { gone: ['role'] },
+    });
+  });
+
+  it('is not said of a plain refusal, not even where what was made shows late', async () => {
+    const late = (account: FakeAccount): void => {
+      const role = account.iam.role.bind(account.iam);
+      let looks = 0;
+      account.iam.role = (name) => (looks++ === 0 ? Promise.resolve(undefined) : role(name));
+      account.iam.putRolePolicy = () => Promise.reject(access('access-denied', 'not allowed'));
+    };
+    expect(await upUnder('createRole', () => undefined, late)).toMatchObject({ code: 'access-denied' });
+  });
+
+  it('is not thought of where nothing is gone', async () => {
+    const answer = {
+      fleetId: undefined,
+      instanceIds: [],
+      errors: [
+        {
+          code: 'InvalidGroup.NotFound',
+          message: 'not yet',
+          instanceType: undefined,
+          subnetId: undefined,
+        },
+      ],
+    };
+    const error = await upUnder(
+      'createFleet',
+      () => undefined,
+      (account) => {
+        account.fleetAnswers = Array.from({ length: 200 }, () => answer);
+      },
+    );
+    expect(error).toMatchObject({ code: 'not-settled' });
+  });
+
+  it('is not guessed where the second look fails: the first error stays', async () => {
+    const error = await upUnder('putRolePolicy', (account) => {
+      account.roles.clear();
+      account.iam.role = () => Promise.reject(access('access-denied', 'no'));
+    });
+    expect(error).toMatchObject({ code: 'aws-error' });
+  });
+});
+
+describe('an instance that ended while up waited for it', () => {
+  const ended = (reason: string | undefined) =>
+    failed('instance-ended', 'instance i-1 is terminated', { details: { instanceId: 'i-1', reason } });
+  it.each([
+    ['Client.UserInitiatedShutdown', 'overtaken'],
+    ['Client.InstanceInitiatedShutdown', undefined],
+    ['Server.SpotInstanceTermination', undefined],
+    [undefined, undefined],
+  ] as const)('%s', (reason, code) => {
+    expect(endedByDown(ended(reason), 'default')?.code).toBe(code);
+  });
+
+  it('names the bastion in what to type next', () => {
+    expect(endedByDown(ended('Client.UserInitiatedShutdown'), 'orders')?.hints).toEqual([
+      expect.stringContaining('status --name orders'),
+      expect.stringContaining('up --name orders'),
+    ]);
+    expect(endedByDown(failed('boot-failed', 'x'), 'orders')).toBeUndefined();
+  });
+});

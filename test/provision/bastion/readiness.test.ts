@@ -1,0 +1,228 @@
+import { describe, expect, it } from 'vitest';
+
+import type { ToolEvent } from '../../../src/core/events.ts';
+import type { Instance } from '../../../src/provision/ports/ec2.ts';
+import type { Node } from '../../../src/provision/ports/nodes.ts';
+import {
+  bootVerdict,
+  type ReadinessOptions,
+  waitUntilReady,
+} from '../../../src/provision/bastion/readiness.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { FakeAccount } from '../fake-account.ts';
+import { NOW, sampleInstance } from '../sample-spec.ts';
+
+const instance = (id: string, change: Partial<Instance> = {}): Instance => sampleInstance({ id, ...change });
+const online = (instanceId: string): Node => ({
+  instanceId,
+  pingStatus: 'Online',
+  agentVersion: '3.3.0.0',
+  lastPingAt: NOW,
+});
+
+interface Scene {
+  readonly instances: readonly Instance[];
+  /** Nodes after that many seconds. */
+  readonly nodes: (seconds: number) => readonly Node[];
+  readonly console?: (seconds: number) => string;
+  readonly options?: Partial<ReadinessOptions>;
+}
+
+async function wait(scene: Scene) {
+  const clock = new FakeClock(NOW);
+  const account = new FakeAccount();
+  const events: ToolEvent[] = [];
+  for (const each of scene.instances) account.instanceMap.set(each.id, { ...each });
+  const seconds = (): number => (clock.now() - NOW) / 1000;
+  const ec2 = {
+    ...account.ec2,
+    consoleOutput: () => Promise.resolve((scene.console ?? (() => 'fargate-connect: ready\r\n'))(seconds())),
+  };
+  const work = waitUntilReady(
+    {
+      name: 'default',
+      instanceId: scene.instances[0]?.id ?? '',
+      installs: true,
+      networkReason: 'private, through a NAT gateway',
+      ...scene.options,
+    },
+    {
+      ec2,
+      nodes: { nodes: () => Promise.resolve(scene.nodes(seconds())) },
+      clock,
+      report: (event) => events.push(event),
+      signal: new AbortController().signal,
+    },
+  );
+  const result = await clock.run(work).catch((error: unknown) => error);
+  return { result, seconds: seconds(), events, account };
+}
+
+describe('the verdict of the boot script', () => {
+  it.each([
+    ['', { kind: 'running', last: undefined }],
+    ['[ 1.2] cloud-init\r\n', { kind: 'running', last: undefined }],
+    ['fargate-connect: preparing bastion x\r\n', { kind: 'running', last: 'preparing bastion x' }],
+    ['fargate-connect: preparing\r\nfargate-connect: ready\r\n', { kind: 'ready' }],
+    ['fargate-connect: FAILED no way to S3\r\n', { kind: 'failed', reason: 'no way to S3' }],
+    ['fargate-connect: ready\r\nfargate-connect: FAILED late\r\n', { kind: 'failed', reason: 'late' }],
+  ])('%j', (text, verdict) => {
+    expect(bootVerdict(text)).toEqual(verdict);
+  });
+});
+
+describe('waiting for a bastion', () => {
+  it('ends when the agent is online and the boot script is done', async () => {
+    const { result, seconds } = await wait({
+      instances: [instance('i-1')],
+      nodes: (at) => (at >= 20 ? [online('i-1')] : []),
+      console: (at) => (at >= 25 ? 'fargate-connect: ready\r\n' : 'fargate-connect: installing\r\n'),
+    });
+    expect(result).toMatchObject({ id: 'i-1' });
+    expect(seconds).toBe(25);
+  });
+
+  it('stops at once when the boot script failed', async () => {
+    const { result, seconds } = await wait({
+      instances: [instance('i-1')],
+      nodes: () => [],
+      console: (at) =>
+        at >= 5 ? 'fargate-connect: FAILED download of https://x failed: no way to S3?\r\n' : '',
+    });
+    expect(result).toMatchObject({
+      code: 'boot-failed',
+      hints: expect.arrayContaining(['fargate-connect up --tunnel-only   # downloads nothing']) as unknown,
+    });
+    expect(seconds).toBe(5);
+  });
+
+  const refused = (user: string, action: string): string =>
+    `fargate-connect: FAILED agent refused: ${user}not authorized to perform: ${action}\r\n`;
+
+  it.each([
+    [
+      'in its own words',
+      refused('User: arn:aws:sts::1:assumed-role/ops/i-1 is ', 'ssm:UpdateInstanceInformation'),
+      'ops may not call ssm:UpdateInstanceInformation',
+    ],
+    [
+      'in ours',
+      refused('', 'ssmmessages:OpenControlChannel'),
+      'given may not call ssmmessages:OpenControlChannel',
+    ],
+  ])('an agent that IAM refused is a matter of permission, %s', async (_, console, message) => {
+    const { result } = await wait({
+      instances: [instance('i-1')],
+      nodes: () => [],
+      console: () => console,
+      options: { role: 'given' },
+    });
+    expect(result).toMatchObject({
+      code: 'agent-denied',
+      exitStatus: 4,
+      message: expect.stringContaining(message) as string,
+      hints: expect.arrayContaining([expect.stringContaining('fargate-connect policy bastion ')]) as unknown,
+    });
+  });
+
+  it('a role that EC2 may not assume is a matter of its trust policy', async () => {
+    const { result } = await wait({
+      instances: [instance('i-1')],
+      nodes: () => [],
+      console: () => 'fargate-connect: FAILED agent refused: EC2 cannot assume the role ops\r\n',
+    });
+    expect(result).toMatchObject({
+      code: 'role-untrusted',
+      exitStatus: 4,
+      message: expect.stringContaining('sts:AssumeRole for role ops') as string,
+      hints: expect.arrayContaining([expect.stringContaining('policy bastion-trust ')]) as unknown,
+    });
+  });
+
+  it('an agent that is online without a control channel is noticed, for tunnels too', async () => {
+    const { result } = await wait({
+      instances: [instance('i-1')],
+      nodes: () => [online('i-1')],
+      console: (at) => (at >= 20 ? refused('', 'ssmmessages:CreateControlChannel') : ''),
+      options: { installs: false, boots: true },
+    });
+    expect(result).toMatchObject({
+      code: 'agent-denied',
+      hints: expect.arrayContaining([expect.stringContaining('policy bastion-tunnel-only')]) as unknown,
+    });
+  });
+
+  it('gives up after five minutes and says what is known', async () => {
+    const { result, seconds } = await wait({
+      instances: [instance('i-1')],
+      nodes: () => [],
+      console: () => 'fargate-connect: installing session-manager-plugin\r\n',
+    });
+    expect(result).toMatchObject({
+      code: 'agent-not-online',
+      hints: expect.arrayContaining([
+        'the boot script got as far as: installing session-manager-plugin',
+      ]) as unknown,
+    });
+    expect(seconds).toBeLessThanOrEqual(300);
+  });
+
+  it('says that AWS took the instance back', async () => {
+    const { result } = await wait({
+      instances: [instance('i-1', { state: 'terminated', stateReason: 'Server.SpotInstanceTermination' })],
+      nodes: () => [],
+    });
+    expect(result).toMatchObject({
+      code: 'instance-ended',
+      message: expect.stringContaining('took the spot instance back') as unknown,
+    });
+  });
+
+  it('keeps the older of two instances and ends the other', async () => {
+    const { result, account, events } = await wait({
+      instances: [instance('i-2', { launchedAt: NOW + 50 }), instance('i-1')],
+      nodes: () => [online('i-1')],
+    });
+    expect(result).toMatchObject({ id: 'i-1' });
+    expect(account.instanceMap.get('i-2')?.state).toBe('terminated');
+    expect(events).toContainEqual(expect.objectContaining({ code: 'second-bastion-ended' }));
+  });
+
+  it('is content with an agent whose console stays empty, but says so', async () => {
+    const { result, events, seconds } = await wait({
+      instances: [instance('i-1')],
+      nodes: () => [online('i-1')],
+      console: () => '',
+    });
+    expect(result).toMatchObject({ id: 'i-1' });
+    expect(seconds).toBeLessThanOrEqual(91);
+    expect(events).toContainEqual(expect.objectContaining({ code: 'boot-unknown', level: 'warning' }));
+  });
+
+  it.each([
+    ['says so, however long it takes', 'fargate-connect: FAILED no time left for: download x\r\n', 200],
+    ['is not taken for one that is done', '', 300],
+  ])('a boot script that fails long after the agent came online %s', async (_, late, at) => {
+    const { result, seconds } = await wait({
+      instances: [instance('i-1')],
+      nodes: () => [online('i-1')],
+      console: (now) => `fargate-connect: installing session-manager-plugin\r\n${now >= 200 ? late : ''}`,
+    });
+    expect(result).toMatchObject({
+      code: 'boot-failed',
+      message: expect.stringMatching(/no time left for: download|got as far as: installing/) as string,
+    });
+    expect(seconds).toBe(at);
+  });
+
+  it('asks no console for a bastion that installs nothing', async () => {
+    const { result, seconds } = await wait({
+      instances: [instance('i-1')],
+      nodes: () => [online('i-1')],
+      console: () => '',
+      options: { installs: false },
+    });
+    expect(result).toMatchObject({ id: 'i-1' });
+    expect(seconds).toBe(0);
+  });
+});

@@ -1,0 +1,98 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import { systemClock } from '../../../src/core/clock.ts';
+import {
+  renderUserData,
+  shellQuote,
+  USER_DATA_FILES,
+  USER_DATA_LIMIT,
+} from '../../../src/provision/bastion/user-data.ts';
+
+const folder = join(import.meta.dirname, '..', '..', '..', 'userdata');
+const files = Object.fromEntries(
+  USER_DATA_FILES.map((name) => [name, readFileSync(join(folder, name), 'utf8')]),
+);
+const parameters = {
+  bastion: 'default',
+  region: 'eu-west-1',
+  cluster: 'demo',
+  expiresAt: 1_800_000_000_500,
+  idleMinutes: 30,
+};
+
+describe('the user data', () => {
+  it('holds its parameters, all files, no mark, and fits', () => {
+    const text = renderUserData(files, parameters);
+    expect(text.startsWith('#!/bin/bash\n')).toBe(true);
+    expect(text).toContain("FC_CLUSTER='demo'\nFC_EXPIRES_AT='1800000001'\nFC_IDLE_MINUTES='30'");
+    expect(text).toContain('BEGIN PGP PUBLIC KEY BLOCK');
+    expect(text).toContain('usage: ecs_connect.sh SERVICE [CONTAINER] [COMMAND...]');
+    expect(text).not.toMatch(/^ *#(?!!)/m);
+    expect(text.match(/^#!\/bin\/bash$/gm)).toHaveLength(4);
+  });
+
+  it('fits in each variant, with room for the longest names', () => {
+    const longest = { ...parameters, bastion: 'b'.repeat(40), cluster: 'c'.repeat(255) };
+    for (const ipv6 of [
+      undefined,
+      { dualStackDomain: undefined },
+      { dualStackDomain: 'api.amazonwebservices.com.cn' },
+    ]) {
+      const text = renderUserData(files, { ...longest, ...(ipv6 === undefined ? {} : { ipv6 }) });
+      expect(Buffer.byteLength(text)).toBeLessThan(USER_DATA_LIMIT - 512);
+    }
+  });
+
+  it('ends a bastion of exported code so long after its boot, whenever that is', () => {
+    const text = renderUserData(files, { ...parameters, expiresAt: { afterBootMs: 28_800_000 } });
+    const [line = ''] = /^FC_EXPIRES_AT=\$.*$/m.exec(text) ?? [];
+    const end = Number(execFileSync('bash', ['-c', `${line}; echo "$FC_EXPIRES_AT"`], { encoding: 'utf8' }));
+    const inSeconds = end - Math.floor(systemClock.now() / 1000);
+    expect(inSeconds).toBeGreaterThan(28_790);
+    expect(inSeconds).toBeLessThanOrEqual(28_800);
+  });
+
+  it('installs nothing for tunnels only', () => {
+    const text = renderUserData(files, { ...parameters, cluster: undefined });
+    expect(text).not.toMatch(/^[^#]*(curl --fail|dnf .*install|rpm |gpg|ecs_connect)/m);
+    expect(text).toContain('fargate-connect-lease.timer');
+    expect(text).toContain('install_lease\nstart_agent\ninstall_updates\ncheck_agent\nsay "ready"');
+  });
+
+  it('refuses what EC2 would refuse', () => {
+    const long = { ...files, 'lease.sh': `#!/bin/bash\n${': filler\n'.repeat(1_500)}` };
+    expect(() => renderUserData(long, parameters)).toThrow(
+      expect.objectContaining({ code: 'user-data-too-large' }) as Error,
+    );
+  });
+
+  it('refuses a file that would end its here-document', () => {
+    const broken = { ...files, 'lease.sh': 'echo\nEND_OF_LEASE\nrm -rf /\n' };
+    expect(() => renderUserData(broken, parameters)).toThrow(
+      expect.objectContaining({ code: 'user-data-file' }) as Error,
+    );
+  });
+
+  it('names a file that is missing', () => {
+    const { 'lease.sh': _gone, ...rest } = files;
+    expect(() => renderUserData(rest, parameters)).toThrow(/lease\.sh/);
+  });
+});
+
+describe('shellQuote', () => {
+  it.each([
+    ['plain', "'plain'"],
+    ["it's", "'it'\\''s'"],
+    ['$(reboot) `x` "y"', '\'$(reboot) `x` "y"\''],
+  ])('%s', (value, expected) => {
+    expect(shellQuote(value)).toBe(expected);
+  });
+  it('refuses line breaks', () => {
+    expect(() => shellQuote('a\nb')).toThrow(
+      expect.objectContaining({ code: 'user-data-parameter' }) as Error,
+    );
+  });
+});

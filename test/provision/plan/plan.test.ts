@@ -1,0 +1,460 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Foreign, Inventory } from '../../../src/provision/bastion/inventory.ts';
+import { iamNames, USUAL_IAM } from '../../../src/provision/roles/iam-names.ts';
+import { commonName, TAG } from '../../../src/provision/bastion/names.ts';
+import { describePlan } from '../../../src/provision/plan/plan-text.ts';
+import { planDown } from '../../../src/provision/plan/plan-down.ts';
+import { planUp } from '../../../src/provision/plan/plan-up.ts';
+import type { SecurityGroup } from '../../../src/provision/ports/network.ts';
+import type { BastionSpec } from '../../../src/provision/plan/spec.ts';
+import { EMPTY as empty, NOW, ORDERS_DB, sampleInstance, sampleSpec, TRUST } from '../sample-spec.ts';
+
+const names = { ...iamNames('default', 'eu-west-1', USUAL_IAM), common: commonName('default') };
+const tags = sampleSpec().tags;
+
+const group: SecurityGroup = {
+  id: 'sg-1',
+  name: names.common,
+  vpcId: 'vpc-1',
+  tags,
+  ingress: [],
+  egress: [
+    { protocol: 'tcp', fromPort: 443, toPort: 443, cidr: '0.0.0.0/0' },
+    { protocol: 'tcp', fromPort: 5432, toPort: 5432, groupId: 'sg-db' },
+  ],
+};
+const instance = sampleInstance({ launchedAt: NOW - 3_600_000 });
+const full: Inventory = {
+  ...empty,
+  boundary: { name: names.boundary, arn: 'arn:boundary', path: '/fargate-connect/', tags },
+  role: {
+    name: names.role,
+    arn: 'arn:role',
+    path: '/fargate-connect/',
+    boundaryArn: 'arn:boundary',
+    trust: TRUST,
+    tags,
+    policyNames: ['bastion'],
+    policy: '{"Statement":[{"Sid":"A"}],"Version":"2012-10-17"}',
+  },
+  profile: {
+    name: names.profile,
+    arn: 'arn:profile',
+    path: '/fargate-connect/',
+    roleNames: [names.role],
+    trust: TRUST,
+    tags,
+  },
+  groups: [group],
+  templates: [
+    { id: 'lt-1', name: names.common, createdAt: NOW - 3_600_000, tags: { ...tags, [TAG.digest]: 'old' } },
+  ],
+  fleets: [{ id: 'fleet-1', state: 'active', tags }],
+  instances: [instance],
+};
+
+const foreign = (kind: Foreign['kind'], id: string, more: Partial<Foreign> = {}): Foreign => ({
+  kind,
+  id,
+  why: 'is not ours',
+  holdsName: true,
+  ...more,
+});
+
+const withDatabase = {
+  databases: [
+    { id: 'orders-db', host: 'orders-db.internal', port: 5432, groupId: 'sg-db', admit: true, ingress: [] },
+  ],
+};
+
+const table = (inventory: Inventory, spec: Partial<BastionSpec> = {}): string =>
+  `\n${describePlan(planUp(inventory, sampleSpec(spec), 'new', NOW)).join('\n')}\n`;
+
+describe('the plan of up', () => {
+  it('for an empty account', () => {
+    expect(table(empty)).toMatchInlineSnapshot(`
+      "
+      + create   boundary          fargate-connect-default-eu-west-1-boundary  limits what the role could ever do
+      + create   role              fargate-connect-default-eu-west-1           for EC2 only
+      + create   role-policy       fargate-connect-default-eu-west-1           agent channels, exec in cluster demo
+      + create   instance-profile  fargate-connect-default-eu-west-1           carries the role
+      + create   profile-role      fargate-connect-default-eu-west-1           puts the role into the profile
+      + create   security-group    fargate-connect-default                     in vpc-1, nothing comes in
+      + create   egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      = keep     database-rule     tcp/5432 in sg-db                           orders-db admits 10.0.0.0/16
+      + create   launch-template   fargate-connect-default                     IMDSv2 only, encrypted root, no key pair, ends on shutdown
+      + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
+      "
+    `);
+  });
+  it('for everything there and running', () => {
+    expect(table(full)).toMatchInlineSnapshot(`
+      "
+      = keep     boundary          fargate-connect-default-eu-west-1-boundary  exists
+      = keep     role              fargate-connect-default-eu-west-1           exists
+      = keep     role-policy       fargate-connect-default-eu-west-1           says what it should
+      = keep     instance-profile  fargate-connect-default-eu-west-1           exists
+      = keep     profile-role      fargate-connect-default-eu-west-1           holds the role
+      = keep     security-group    fargate-connect-default                     exists
+      = keep     egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      = keep     database-rule     tcp/5432 in sg-db                           orders-db admits 10.0.0.0/16
+      = keep     launch-template   fargate-connect-default                     in use
+      = keep     instance          i-1                                         t4g.micro, running
+      = keep     lease             i-1                                         until 2026-11-21T18:00:00.000Z
+      "
+    `);
+  });
+  it('for a tunnel only, without boundary, on-demand', () => {
+    const spec = sampleSpec();
+    const role = spec.role.kind === 'own' ? { ...spec.role, boundary: { kind: 'none' } as const } : spec.role;
+    expect(table(empty, { cluster: undefined, market: 'on-demand', role, databases: [] }))
+      .toMatchInlineSnapshot(`
+      "
+      + create   role              fargate-connect-default-eu-west-1  without a permissions boundary, as asked
+      + create   role-policy       fargate-connect-default-eu-west-1  agent channels only
+      + create   instance-profile  fargate-connect-default-eu-west-1  carries the role
+      + create   profile-role      fargate-connect-default-eu-west-1  puts the role into the profile
+      + create   security-group    fargate-connect-default            in vpc-1, nothing comes in
+      + create   egress            fargate-connect-default            only tcp/443 to 0.0.0.0/0
+      + create   launch-template   fargate-connect-default            IMDSv2 only, encrypted root, no key pair, ends on shutdown
+      + create   instance          fargate-connect-default            on-demand, one of t4g.micro, t3.micro in subnet-1
+      "
+    `);
+  });
+  it('with a role that an administrator made', () => {
+    expect(table(empty, { role: { kind: 'given', profileArn: 'arn:p', profileName: 'ops-bastion' } }))
+      .toMatchInlineSnapshot(`
+        "
+        = keep     instance-profile  ops-bastion              made by an administrator (--role)
+        + create   security-group    fargate-connect-default  in vpc-1, nothing comes in
+        + create   egress            fargate-connect-default  only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+        = keep     database-rule     tcp/5432 in sg-db        orders-db admits 10.0.0.0/16
+        + create   launch-template   fargate-connect-default  IMDSv2 only, encrypted root, no key pair, ends on shutdown
+        + create   instance          fargate-connect-default  spot, one of t4g.micro, t3.micro in subnet-1
+        "
+      `);
+  });
+  it('for a bastion that ended itself', () => {
+    expect(table({ ...full, instances: [] })).toMatchInlineSnapshot(`
+      "
+      = keep     boundary          fargate-connect-default-eu-west-1-boundary  exists
+      = keep     role              fargate-connect-default-eu-west-1           exists
+      = keep     role-policy       fargate-connect-default-eu-west-1           says what it should
+      = keep     instance-profile  fargate-connect-default-eu-west-1           exists
+      = keep     profile-role      fargate-connect-default-eu-west-1           holds the role
+      = keep     security-group    fargate-connect-default                     exists
+      = keep     egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      = keep     database-rule     tcp/5432 in sg-db                           orders-db admits 10.0.0.0/16
+      ± replace  launch-template   fargate-connect-default                     is of an earlier run
+      + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
+      "
+    `);
+  });
+  it('for a template that another up made a moment ago', () => {
+    const templates = full.templates.map((template) => ({ ...template, createdAt: NOW - 5_000 }));
+    expect(table({ ...empty, templates })).toMatchInlineSnapshot(`
+      "
+      + create   boundary          fargate-connect-default-eu-west-1-boundary  limits what the role could ever do
+      + create   role              fargate-connect-default-eu-west-1           for EC2 only
+      + create   role-policy       fargate-connect-default-eu-west-1           agent channels, exec in cluster demo
+      + create   instance-profile  fargate-connect-default-eu-west-1           carries the role
+      + create   profile-role      fargate-connect-default-eu-west-1           puts the role into the profile
+      + create   security-group    fargate-connect-default                     in vpc-1, nothing comes in
+      + create   egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      = keep     database-rule     tcp/5432 in sg-db                           orders-db admits 10.0.0.0/16
+      = keep     launch-template   fargate-connect-default                     made moments ago by another up: joined
+      + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
+      "
+    `);
+  });
+  it('for a template whose group is gone, however young it is', () => {
+    const templates = full.templates.map((template) => ({
+      ...template,
+      createdAt: NOW - 5_000,
+      tags: { ...template.tags, [TAG.group]: 'sg-gone' },
+    }));
+    for (const inventory of [
+      { ...empty, templates },
+      { ...full, instances: [], templates },
+    ])
+      expect(table(inventory)).toMatch(/± replace +launch-template .* names sg-gone, which is gone/);
+    const named = templates.map((each) => ({ ...each, tags: { ...each.tags, [TAG.group]: group.id } }));
+    expect(table({ ...full, instances: [], templates: named })).toMatch(/= keep +launch-template .* joined/);
+  });
+  it('for a stopped instance, a changed policy, a group that lets everything out', () => {
+    const everything = { protocol: '-1', fromPort: 0, toPort: 65_535, cidr: '0.0.0.0/0' };
+    expect(
+      table({
+        ...full,
+        role: full.role === undefined ? undefined : { ...full.role, policy: '{}' },
+        groups: [{ ...group, egress: [everything] }],
+        instances: [{ ...instance, state: 'stopped' }],
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      = keep     boundary          fargate-connect-default-eu-west-1-boundary  exists
+      = keep     role              fargate-connect-default-eu-west-1           exists
+      ~ update   role-policy       fargate-connect-default-eu-west-1           differs; will be: agent channels, exec in cluster demo
+      = keep     instance-profile  fargate-connect-default-eu-west-1           exists
+      = keep     profile-role      fargate-connect-default-eu-west-1           holds the role
+      - delete   instance          i-1                                         is stopped, cannot be used again
+      = keep     security-group    fargate-connect-default                     exists
+      ~ update   egress            fargate-connect-default                     open tcp/443 to 0.0.0.0/0, open tcp/5432 to sg-db, close everything to 0.0.0.0/0
+      = keep     database-rule     tcp/5432 in sg-db                           orders-db admits 10.0.0.0/16
+      ± replace  launch-template   fargate-connect-default                     is of an earlier run
+      + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
+      "
+    `);
+  });
+  it('for two instances of one name: the older one stays', () => {
+    const second = { ...instance, id: 'i-0', launchedAt: NOW };
+    expect(table({ ...full, instances: [second, instance] })).toMatchInlineSnapshot(`
+      "
+      = keep     boundary          fargate-connect-default-eu-west-1-boundary  exists
+      = keep     role              fargate-connect-default-eu-west-1           exists
+      = keep     role-policy       fargate-connect-default-eu-west-1           says what it should
+      = keep     instance-profile  fargate-connect-default-eu-west-1           exists
+      = keep     profile-role      fargate-connect-default-eu-west-1           holds the role
+      - delete   instance          i-0                                         a second one of the same name
+      = keep     security-group    fargate-connect-default                     exists
+      = keep     egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      = keep     database-rule     tcp/5432 in sg-db                           orders-db admits 10.0.0.0/16
+      = keep     launch-template   fargate-connect-default                     in use
+      = keep     instance          i-1                                         t4g.micro, running
+      = keep     lease             i-1                                         until 2026-11-21T18:00:00.000Z
+      "
+    `);
+  });
+  it('for a group left in another VPC, with a database rule that admits it', () => {
+    const rule = {
+      id: 'sgr-1',
+      groupId: 'sg-db',
+      egress: false,
+      fromPort: 5432,
+      toPort: 5432,
+      sourceGroupId: 'sg-9',
+      tags,
+    };
+    expect(
+      table(
+        { ...empty, groups: [{ ...group, id: 'sg-9', vpcId: 'vpc-9' }], databaseRules: [rule] },
+        withDatabase,
+      ),
+    ).toMatchInlineSnapshot(`
+      "
+      + create   boundary          fargate-connect-default-eu-west-1-boundary  limits what the role could ever do
+      + create   role              fargate-connect-default-eu-west-1           for EC2 only
+      + create   role-policy       fargate-connect-default-eu-west-1           agent channels, exec in cluster demo
+      + create   instance-profile  fargate-connect-default-eu-west-1           carries the role
+      + create   profile-role      fargate-connect-default-eu-west-1           puts the role into the profile
+      - delete   database-rule     sgr-1                                       admits the group of another VPC
+      - delete   security-group    fargate-connect-default                     belongs to vpc-9
+      + create   security-group    fargate-connect-default                     in vpc-1, nothing comes in
+      + create   egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      + create   database-rule     tcp/5432 in sg-db                           admits the bastion to orders-db, as asked (--allow-db)
+      + create   launch-template   fargate-connect-default                     IMDSv2 only, encrypted root, no key pair, ends on shutdown
+      + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
+      "
+    `);
+  });
+  it('never to make a role beside one that was given', () => {
+    const given = sampleInstance({ tags: { ...tags, [TAG.role]: 'given' } });
+    const lines = table({ ...empty, groups: [group], instances: [given] });
+    expect(lines).toMatch(/= keep +instance-profile +that of i-1 +made by an administrator \(--role\)/);
+    expect(lines).not.toContain('create');
+  });
+
+  it('never to end a bastion sooner', () => {
+    const sooner = { extends: true, expiresAt: NOW + 3_600_000 };
+    expect(table(full, sooner)).toContain(
+      '= keep     lease             i-1                                         until 2026-11-21T18:00:00.000Z',
+    );
+    const { lease, warnings } = planUp(full, sampleSpec(sooner), 'digest', NOW);
+    expect(lease).toEqual({ expiresAt: NOW + 8 * 3_600_000, idleMinutes: 30 });
+    expect(warnings).toEqual([
+      {
+        code: 'bastion-kept',
+        message: expect.stringContaining(
+          'it ends at 2026-11-21T18:00:00.000Z, later than --ttl says',
+        ) as string,
+      },
+    ]);
+  });
+
+  it('to extend a lease and open a database in use', () => {
+    expect(
+      table(full, {
+        extends: true,
+        expiresAt: NOW + 10 * 3_600_000,
+        databases: [
+          { ...ORDERS_DB, ingress: [] },
+          {
+            id: 'billing-db',
+            host: 'billing-db.internal',
+            port: 3306,
+            groupId: 'sg-db2',
+            admit: true,
+            ingress: [],
+          },
+        ],
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      = keep     boundary          fargate-connect-default-eu-west-1-boundary  exists
+      = keep     role              fargate-connect-default-eu-west-1           exists
+      = keep     role-policy       fargate-connect-default-eu-west-1           says what it should
+      = keep     instance-profile  fargate-connect-default-eu-west-1           exists
+      = keep     profile-role      fargate-connect-default-eu-west-1           holds the role
+      = keep     security-group    fargate-connect-default                     exists
+      ~ update   egress            fargate-connect-default                     open tcp/3306 to sg-db2
+      + create   database-rule     tcp/3306 in sg-db2                          admits the bastion to billing-db, as asked (--allow-db)
+      = keep     launch-template   fargate-connect-default                     in use
+      = keep     instance          i-1                                         t4g.micro, running
+      ~ update   lease             i-1                                         from 2026-11-21T18:00:00.000Z to 2026-11-21T20:00:00.000Z
+      "
+    `);
+  });
+
+  it.each([
+    ['another VPC', { ...full, instances: [{ ...instance, vpcId: 'vpc-9' }] }, {}, 'bastion-elsewhere'],
+    [
+      'a group that the running one does not carry',
+      full,
+      { clientGroups: [{ id: 'sg-clients', vpcId: 'vpc-1', egress: [] }] },
+      'bastion-differs',
+    ],
+    [
+      'other IAM names than a tag speaks of',
+      { ...full, iam: { path: '/team/', prefix: 't-' } },
+      {},
+      'bastion-differs',
+    ],
+    ['tunnels only, where a cluster is served', full, { cluster: undefined }, 'bastion-differs'],
+    ['another cluster', full, { cluster: 'prod' }, 'bastion-differs'],
+    [
+      'a template of somebody else',
+      { ...empty, foreign: [foreign('launch template', 'lt-9')] },
+      {},
+      'name-taken',
+    ],
+    [
+      'a group of somebody else in its VPC',
+      { ...empty, foreign: [foreign('security group', 'sg-9', { vpcId: 'vpc-1' })] },
+      {},
+      'name-taken',
+    ],
+    ['a role of somebody else', { ...empty, foreign: [foreign('role', 'r')] }, {}, 'name-taken'],
+    [
+      'a profile of somebody else',
+      { ...empty, foreign: [foreign('instance profile', 'p')] },
+      {},
+      'name-taken',
+    ],
+    [
+      'a role of its own that trusts somebody else by now',
+      { ...full, role: full.role && { ...full.role, trust: TRUST.replace('ec2', 'lambda') } },
+      {},
+      'role-untrusted',
+    ],
+    ['a boundary of somebody else', { ...empty, foreign: [foreign('policy', 'b')] }, {}, 'name-taken'],
+  ] as const)('refuses %s', (_what, inventory, change, code) => {
+    expect(() => planUp(inventory, sampleSpec(change), 'new', NOW)).toThrow(
+      expect.objectContaining({ code }) as Error,
+    );
+  });
+});
+
+describe('what a running bastion cannot become', () => {
+  const warnings = (change: Partial<BastionSpec>): readonly string[] =>
+    planUp(full, sampleSpec(change), 'new', NOW).warnings.map(({ message }) => message);
+  const asked = { idle: true, types: true, subnets: true };
+  const elsewhere = { ...sampleSpec().network, subnets: [] };
+  it.each([
+    ['on-demand', { market: 'on-demand' }, 'it runs as spot, whatever --on-demand says'],
+    ['another type', { asked, types: ['t3.micro'] }, 'it is a t4g.micro, whatever --type says'],
+    ['another subnet', { asked, network: elsewhere }, 'it lives in subnet-1, whatever --subnet says'],
+    ['another idle end', { asked, idleMinutes: 60 }, 'it ends after 30 minutes without a session'],
+  ] as const)('%s is said', (_what, change, text) => {
+    expect(warnings(change)).toEqual([expect.stringContaining(`bastion default is kept: ${text}`)]);
+  });
+  it('one without IPv4 does not reach everything', () => {
+    const inventory = { ...full, instances: [sampleInstance({ privateIp: '2600:1f18:1:1::9' })] };
+    const said = (change: Partial<BastionSpec>): readonly string[] =>
+      planUp(inventory, sampleSpec(change), 'new', NOW).warnings.map(({ message }) => message);
+    expect(said({})).toEqual([expect.stringContaining('it has IPv6 alone in subnet-1, and does not reach')]);
+    expect(said({ databases: [] })).toEqual([]);
+  });
+  it('nothing is said of what was not asked for, or is so', () => {
+    expect(warnings({ types: ['t3.micro'], network: elsewhere, idleMinutes: 60 })).toEqual([]);
+    expect(warnings({ asked })).toEqual([]);
+  });
+});
+
+describe('what is not in the way of the plan', () => {
+  const given = { kind: 'given', profileArn: 'arn:p', profileName: 'ops-bastion' } as const;
+  it.each([
+    ['a group of that name in another VPC', empty, foreign('security group', 'sg-9', { vpcId: 'vpc-9' }), {}],
+    ['a group that only has our tag', empty, foreign('security group', 'sg-9', { holdsName: false }), {}],
+    [
+      'IAM names that a tag speaks of, where a role is given',
+      { ...empty, iam: { path: '/team/', prefix: '' } },
+      foreign('role', 'r'),
+      { role: given },
+    ],
+    ['a role, where one is given', empty, foreign('role', 'r'), { role: given }],
+    ['a template, where nothing is launched', full, foreign('launch template', 'lt-9'), {}],
+  ] as const)('%s', (_what, inventory, item, change) => {
+    expect(() => planUp({ ...inventory, foreign: [item] }, sampleSpec(change), 'new', NOW)).not.toThrow();
+  });
+});
+
+describe('a plan on a narrow terminal', () => {
+  const plan = planUp(empty, sampleSpec(), 'new', NOW);
+  it.each([60, 80, 100, 120, 140])('%i columns', (width) => {
+    const lines = describePlan(plan, width);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(Math.max(width, 72));
+    const words = (text: readonly string[]): string => text.join(' ').replace(/ +/g, ' ');
+    expect(words(lines)).toBe(words(describePlan(plan)));
+  });
+
+  it('puts the reason below where its column would be narrow', () => {
+    expect(describePlan(plan, 90).slice(0, 3)).toEqual([
+      '+ create   boundary          fargate-connect-default-eu-west-1-boundary',
+      '      limits what the role could ever do',
+      '+ create   role              fargate-connect-default-eu-west-1  for EC2 only',
+    ]);
+  });
+});
+
+describe('the plan of down', () => {
+  it('goes backwards', () => {
+    const rule = {
+      id: 'sgr-1',
+      groupId: 'sg-db',
+      egress: false,
+      fromPort: 5432,
+      toPort: 5432,
+      sourceGroupId: 'sg-1',
+      tags,
+    };
+    expect(`\n${describePlan(planDown({ ...full, databaseRules: [rule] })).join('\n')}\n`)
+      .toMatchInlineSnapshot(`
+      "
+      - delete   database-rule     tcp/5432 in sg-db                           opened by up --allow-db
+      - delete   instance          i-1                                         t4g.micro, running
+      - delete   fleet             fleet-1                                     made by up
+      - delete   launch-template   fargate-connect-default                     made by up
+      - delete   security-group    fargate-connect-default                     made by up
+      - delete   profile-role      fargate-connect-default-eu-west-1           made by up
+      - delete   instance-profile  fargate-connect-default-eu-west-1           made by up
+      - delete   role-policy       fargate-connect-default-eu-west-1           made by up
+      - delete   role              fargate-connect-default-eu-west-1           made by up
+      - delete   boundary          fargate-connect-default-eu-west-1-boundary  made by up
+      "
+    `);
+  });
+  it('is empty for an empty account', () => {
+    expect(planDown(empty).steps).toEqual([]);
+  });
+});

@@ -1,0 +1,108 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import { canonicalJson, fillDocument } from '../../../src/provision/policy/policy-documents.ts';
+import {
+  MANAGED_POLICY_LIMIT,
+  POLICY_KIND_NAMES,
+  POLICY_KINDS,
+  printPolicy,
+} from '../../../src/provision/policy/policy-kinds.ts';
+
+const FOLDER = join(import.meta.dirname, '..', '..', '..', 'policies');
+const files = readdirSync(FOLDER);
+const read = (name: string): string => readFileSync(join(FOLDER, name), 'utf8');
+const templates = Object.fromEntries(files.map((file) => [file.replace(/\.json$/, ''), read(file)]));
+const values = {
+  partition: 'aws',
+  account: '111122223333',
+  region: 'eu-west-1',
+  bastion: '*',
+  cluster: 'demo',
+  container: '*',
+  vpc: 'vpc-1',
+  role: 'fargate-connect-bastion',
+  'kms-key': 'arn:aws:kms:eu-west-1:111122223333:key/1',
+  'log-group': '/ecs/exec',
+  'log-bucket': 'logs',
+  'client-security-group': 'sg-1',
+  'database-security-group': 'sg-2',
+  'database-resource': 'db-ABC',
+  'database-user': 'reader',
+  'session-document': 'fargate-connect-orders-db',
+  host: 'db.internal',
+  port: '5432',
+};
+
+describe('fillDocument', () => {
+  it('fills keys and values, spreads lists, leaves IAM variables alone', () => {
+    const text = fillDocument('x.json', '{"a${n}":["${list}","x${n}","${aws:userid}-*"],"Statement":[]}', {
+      n: '1',
+      list: ['p', 'q'],
+    });
+    expect(JSON.parse(text)).toEqual({ a1: ['p', 'q', 'x1', '${aws:userid}-*'], Statement: [] });
+  });
+  it('refuses to leave a placeholder', () => {
+    expect(() => fillDocument('x.json', '{"a":"${cluster}"}', {})).toThrow(
+      expect.objectContaining({ code: 'placeholder-unfilled' }) as Error,
+    );
+  });
+  it('never lets a value become structure', () => {
+    const text = fillDocument('x.json', '{"a":"${n}"}', { n: '","b":"c' });
+    expect(JSON.parse(text)).toEqual({ a: '","b":"c' });
+  });
+  it('names a file that is no JSON', () => {
+    expect(() => fillDocument('x.json', '{', {})).toThrow(
+      expect.objectContaining({ code: 'policy-document-invalid' }) as Error,
+    );
+  });
+  it('compares documents whatever their order', () => {
+    expect(canonicalJson('{"b":[1,{"d":1,"c":2}],"a":0}')).toBe(
+      canonicalJson('{"a":0,"b":[1,{"c":2,"d":1}]}'),
+    );
+    expect(canonicalJson('nonsense')).toBeUndefined();
+  });
+});
+
+describe('the shipped documents', () => {
+  it('belong to a kind each, and each kind has its files', () => {
+    const used = new Set(POLICY_KIND_NAMES.flatMap((kind) => POLICY_KINDS[kind].files));
+    expect([...used].sort()).toEqual(files.map((file) => file.replace(/\.json$/, '')).sort());
+  });
+
+  it.each(POLICY_KIND_NAMES)('%s prints filled, and keeps what is unknown visible', (kind) => {
+    const printed = printPolicy(kind, templates, values);
+    expect(printed.unfilled).toEqual([]);
+    const blank = printPolicy(kind, templates, {});
+    for (const name of blank.unfilled) expect(blank.text).toContain(`\${${name}}`);
+  });
+
+  it.each(files.filter((file) => file !== 'session-document.json'))(
+    '%s fits into one managed policy',
+    (file) => {
+      const kind = file.replace(/\.json$/, '');
+      const text = fillDocument(file, templates[kind] ?? '', values);
+      expect(text.replace(/\s/g, '').length).toBeLessThanOrEqual(MANAGED_POLICY_LIMIT);
+    },
+  );
+
+  it('grant nothing wild: no Allow of all actions, of iam:*, or PassRole to anything but EC2', () => {
+    for (const file of files) {
+      const document = JSON.parse(read(file)) as {
+        Statement?: {
+          Effect: string;
+          Action: string | string[];
+          Condition?: Record<string, Record<string, string>>;
+        }[];
+      };
+      for (const statement of document.Statement ?? []) {
+        if (statement.Effect !== 'Allow') continue;
+        const actions = [statement.Action].flat();
+        expect(actions.filter((action) => action.includes('*'))).toEqual([]);
+        if (actions.includes('iam:PassRole'))
+          expect(statement.Condition?.['StringEquals']?.['iam:PassedToService']).toBe('ec2.amazonaws.com');
+      }
+    }
+  });
+});

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+
+import { requireEc2Trust } from '../../../src/provision/roles/ec2-trust.ts';
+import { shippedDocument } from '../../contract/provision/grants.ts';
+
+const check = (...Statement: readonly unknown[]): void =>
+  requireEc2Trust('ops-bastion', JSON.stringify({ Version: '2012-10-17', Statement }), ['a remedy']);
+const EC2 = { Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' };
+
+describe('a role that EC2 may assume', () => {
+  it.each([
+    ['the shipped one', shippedDocument('bastion-trust', {}).Statement[0]],
+    ['among other services', { ...EC2, Principal: { Service: ['ssm.amazonaws.com', 'ec2.amazonaws.com'] } }],
+    ['as China once named it', { ...EC2, Principal: { Service: 'ec2.amazonaws.com.cn' } }],
+    ['by everybody', { ...EC2, Principal: '*' }],
+    ['with a pattern', { ...EC2, Action: ['sts:TagSession', 'STS:Assume*'] }],
+    ['under a condition', { ...EC2, Condition: { StringEquals: { 'aws:SourceAccount': '1' } } }],
+  ])('%s', (_, statement) => {
+    expect(() => check(statement)).not.toThrow();
+  });
+
+  it('one statement is enough, alone or among others', () => {
+    expect(() => check({ ...EC2, Principal: { AWS: 'arn:aws:iam::1:root' } }, EC2)).not.toThrow();
+    expect(() => requireEc2Trust('r', JSON.stringify({ Statement: EC2 }), [])).not.toThrow();
+  });
+});
+
+describe('a role that EC2 may not assume', () => {
+  it.each([
+    ['trusts a person', { ...EC2, Principal: { AWS: 'arn:aws:iam::1:root' } }],
+    ['trusts another service', { ...EC2, Principal: { Service: 'ecs-tasks.amazonaws.com' } }],
+    ['trusts a name that only looks like it', { ...EC2, Principal: { Service: 'xec2.amazonaws.com' } }],
+    ['grants another action', { ...EC2, Action: 'sts:TagSession' }],
+    ['denies', { ...EC2, Effect: 'Deny' }],
+  ])('%s', (_, statement) => {
+    expect(() => check(statement)).toThrow(
+      expect.objectContaining({
+        code: 'role-untrusted',
+        exitStatus: 4,
+        message: expect.stringMatching(/sts:AssumeRole for role ops-bastion/),
+        hints: ['a remedy'],
+      }),
+    );
+  });
+
+  it('denies what another statement allows', () => {
+    expect(() => check(EC2, { ...EC2, Effect: 'Deny' })).toThrow('sts:AssumeRole');
+  });
+});
