@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
-import { cli, type CliOutcome } from '../provision/cli-in-process.ts';
+import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 
 const sandbox = testSandbox();
 const run = (...args: readonly string[]): Promise<CliOutcome> => cli(args, { env: sandbox().env });

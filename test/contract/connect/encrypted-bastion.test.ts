@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { clientConfig } from '../../sandbox/support/client-config.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli, type CliOutcome } from '../provision/cli-in-process.ts';
+import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 
 /** Sessions on the bastion in an account that encrypts them: its role must be able to open the data key. */
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 
 import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli } from '../provision/cli-in-process.ts';
+import { cli } from '../../support/cli-in-process.ts';
 
 /** Field names of each kind, in order: programs rely on them. */
 const FIELDS = {

@@ -3,7 +3,7 @@ import { afterEach, expect, it } from 'vitest';
 import { GROUP } from '../../../src/sandbox/world/seed-network.ts';
 import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli, type CliOutcome } from './cli-in-process.ts';
+import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 import { databaseStandIns } from './database-stand-ins.ts';
 
 /** Databases that admit a bastion by a group it carries, and what is said of those that do not. */

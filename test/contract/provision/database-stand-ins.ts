@@ -6,7 +6,7 @@ import { afterAll, beforeAll } from 'vitest';
 import type { Sandbox } from '../../../src/sandbox/sandbox.ts';
 import type { SeedDatabase } from '../../../src/sandbox/seed-shapes.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
-import { cli } from './cli-in-process.ts';
+import { cli } from '../../support/cli-in-process.ts';
 
 /**
  * Servers in the places of databases, whose engines take seconds to start, for tests of the way to them. The returned

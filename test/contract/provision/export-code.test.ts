@@ -28,7 +28,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GROUP, SUBNET, VPC } from '../../../src/sandbox/world/seed-network.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli, type CliOutcome } from './cli-in-process.ts';
+import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 
 /** `policy bastion --format`: valid words, and deployed the same bastion as `up` makes. */
 

@@ -5,8 +5,8 @@ import { USUAL_IAM, withIamNaming } from '../../../src/provision/roles/iam-names
 import { VPC } from '../../../src/sandbox/world/seed-network.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
-import { type Document, shippedDocument } from './grants.ts';
+import { cli, type CliOutcome, hurried } from '../../support/cli-in-process.ts';
+import { type Document, shippedDocument } from '../../support/grants.ts';
 
 /** An organisation that wants its roles at a path and with a prefix of its own. */
 

@@ -7,9 +7,9 @@ import { GROUP, SEED_ENDPOINTS, SUBNET, VPC } from '../../../src/sandbox/world/s
 import { ipv6Seed, SUBNET_OF } from '../../support/ipv6-seed.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli, type CliOutcome } from './cli-in-process.ts';
+import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 import { databaseStandIns } from './database-stand-ins.ts';
-import { shippedDocument } from './grants.ts';
+import { shippedDocument } from '../../support/grants.ts';
 
 /** Bastions whose way out is IPv6, from `up` to `down`, with the user data that they really run. */
 

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { SUBNET } from '../../../src/sandbox/world/seed-network.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli, type CliOutcome } from './cli-in-process.ts';
+import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 
 /** What EC2 refuses, pool by pool, through the whole command line. */
 

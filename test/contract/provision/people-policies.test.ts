@@ -9,7 +9,7 @@ import {
 } from '../../../src/provision/policy/policy-kinds.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli, type CliOutcome } from './cli-in-process.ts';
+import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 
 /** The documents for people who only use what is there, each alone. */
 

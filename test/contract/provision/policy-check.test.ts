@@ -7,9 +7,16 @@ import { createSimulatorPort } from '../../../src/aws/policy-simulator.ts';
 import { ACCOUNT, REGION } from '../../../src/sandbox/world/seed-roles.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli, type CliOutcome } from './cli-in-process.ts';
-import { denied, type Document, type Grant, grantsOf, shippedDocument, without } from './grants.ts';
-import { flagsOf, PROVED, provedDocument, type ProvedKind } from './proved-documents.ts';
+import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
+import {
+  denied,
+  type Document,
+  type Grant,
+  grantsOf,
+  shippedDocument,
+  without,
+} from '../../support/grants.ts';
+import { flagsOf, PROVED, provedDocument, type ProvedKind } from '../../support/proved-documents.ts';
 
 /**
  * `policy KIND --check`: whoever has exactly the document passes, and who lacks any one point of it does not, by name. Where

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli } from './cli-in-process.ts';
+import { cli } from '../../support/cli-in-process.ts';
 
 const sandbox = testSandbox();
 

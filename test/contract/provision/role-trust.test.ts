@@ -7,8 +7,8 @@ import { afterEach, expect, it } from 'vitest';
 
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
-import { provedDocument } from './proved-documents.ts';
+import { cli, type CliOutcome, hurried } from '../../support/cli-in-process.ts';
+import { provedDocument } from '../../support/proved-documents.ts';
 
 /** `up --role` with a role whose credentials EC2 does not get. */
 

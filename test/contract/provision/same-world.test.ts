@@ -11,8 +11,8 @@ import { forwardRequest } from '../../../src/connect/session/session-documents.t
 import { systemClock } from '../../../src/core/clock.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli, type CliOutcome } from './cli-in-process.ts';
-import { shippedDocument } from './grants.ts';
+import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
+import { shippedDocument } from '../../support/grants.ts';
 
 /** What `up` made and what `policy` printed, used by others: the official CLI, and a person with one database. */
 

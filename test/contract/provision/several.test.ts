@@ -21,8 +21,8 @@ import { systemClock } from '../../../src/core/clock.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
-import { shippedDocument } from './grants.ts';
+import { cli, type CliOutcome, hurried } from '../../support/cli-in-process.ts';
+import { shippedDocument } from '../../support/grants.ts';
 
 /** Bastions beside each other, beside what only looks like one, and in subnets that know IPv6. */
 

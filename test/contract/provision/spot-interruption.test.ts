@@ -4,8 +4,8 @@ import { eventually } from '../../support/eventually.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
 import { ordersDatabase } from '../../support/orders-database.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli, type CliOutcome } from './cli-in-process.ts';
-import { shippedDocument } from './grants.ts';
+import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
+import { shippedDocument } from '../../support/grants.ts';
 
 /** A forward through a spot bastion that EC2 takes back, from its end to SQL through another instance. */
 

@@ -6,8 +6,8 @@ import { failed } from '../../../src/core/errors.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
-import { shippedDocument } from './grants.ts';
+import { cli, type CliOutcome, hurried } from '../../support/cli-in-process.ts';
+import { shippedDocument } from '../../support/grants.ts';
 
 /** The two minutes between notice and end: who is told, and which of two bastions a new session goes to. */
 

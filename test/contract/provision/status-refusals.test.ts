@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli, type CliOutcome } from './cli-in-process.ts';
-import { FOR_OPERATORS, provedDocument } from './proved-documents.ts';
+import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
+import { FOR_OPERATORS, provedDocument } from '../../support/proved-documents.ts';
 
 /** `status` of people who may not read all of it: what they may read is printed, and what is missing is named. */
 

@@ -10,7 +10,7 @@ import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
 import { GROUP, SUBNET, VPC } from '../../../src/sandbox/world/seed-network.ts';
-import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
+import { cli, type CliOutcome, hurried } from '../../support/cli-in-process.ts';
 
 const ORDERS_HOST = 'orders-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com';
 const sandbox = testSandbox({ randomSeed: 7 });

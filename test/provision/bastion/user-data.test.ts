@@ -1,9 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { systemClock } from '../../../src/core/clock.ts';
 import {
   renderUserData,
   shellQuote,
@@ -44,15 +42,6 @@ describe('the user data', () => {
       const text = renderUserData(files, { ...longest, ...(ipv6 === undefined ? {} : { ipv6 }) });
       expect(Buffer.byteLength(text)).toBeLessThan(USER_DATA_LIMIT - 512);
     }
-  });
-
-  it('ends a bastion of exported code so long after its boot, whenever that is', () => {
-    const text = renderUserData(files, { ...parameters, expiresAt: { afterBootMs: 28_800_000 } });
-    const [line = ''] = /^FC_EXPIRES_AT=\$.*$/m.exec(text) ?? [];
-    const end = Number(execFileSync('bash', ['-c', `${line}; echo "$FC_EXPIRES_AT"`], { encoding: 'utf8' }));
-    const inSeconds = end - Math.floor(systemClock.now() / 1000);
-    expect(inSeconds).toBeGreaterThan(28_790);
-    expect(inSeconds).toBeLessThanOrEqual(28_800);
   });
 
   it('installs nothing for tunnels only', () => {

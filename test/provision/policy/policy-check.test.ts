@@ -12,8 +12,8 @@ import {
   RESOURCE_TYPES,
 } from '../../../src/provision/policy/policy-check.ts';
 import type { SimulatedDecision } from '../../../src/provision/ports/simulator.ts';
-import { grantsOf } from '../../contract/provision/grants.ts';
-import { PROVED, provedDocument, type ProvedKind } from '../../contract/provision/proved-documents.ts';
+import { grantsOf } from '../../support/grants.ts';
+import { PROVED, provedDocument, type ProvedKind } from '../../support/proved-documents.ts';
 
 const REQUESTER = {
   arn: 'arn:aws:iam::111122223333:user/people/ada',

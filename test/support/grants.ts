@@ -1,17 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import {
-  type PolicyKindName,
-  POLICY_KINDS,
-  printPolicy,
-} from '../../../src/provision/policy/policy-kinds.ts';
-import type { PlaceholderValues } from '../../../src/provision/policy/policy-documents.ts';
+import { type PolicyKindName, POLICY_KINDS, printPolicy } from '../../src/provision/policy/policy-kinds.ts';
+import type { PlaceholderValues } from '../../src/provision/policy/policy-documents.ts';
 import type { CliOutcome } from './cli-in-process.ts';
 
 /** Shipped documents, filled in, and what becomes of a flow when one grant is taken out of them. */
 
-export const POLICIES = join(import.meta.dirname, '..', '..', '..', 'policies');
+export const POLICIES = join(import.meta.dirname, '..', '..', 'policies');
 
 export interface Statement {
   readonly Sid: string;

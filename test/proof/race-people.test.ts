@@ -1,13 +1,13 @@
 import { CreatePolicyCommand } from '@aws-sdk/client-iam';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import type { Sandbox } from '../../../src/sandbox/sandbox.ts';
-import { VPC } from '../../../src/sandbox/world/seed-network.ts';
-import { sandboxClients } from '../../support/sandbox-clients.ts';
-import { testSandbox } from '../../support/test-sandbox.ts';
-import type { CliOutcome } from './cli-in-process.ts';
+import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { VPC } from '../../src/sandbox/world/seed-network.ts';
+import { sandboxClients } from '../support/sandbox-clients.ts';
+import { testSandbox } from '../support/test-sandbox.ts';
+import type { CliOutcome } from '../support/cli-in-process.ts';
 import { QUICK } from './crash-matrix.ts';
-import { type Document, shippedDocument } from './grants.ts';
+import { type Document, shippedDocument } from '../support/grants.ts';
 import { alive, calm, codeOf, DOWN, Ends, instanceOf, race, tail, UP } from './races.ts';
 import { PACES } from './turns.ts';
 

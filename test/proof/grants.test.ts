@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import type { CliOutcome } from './cli-in-process.ts';
-import { type Document, type Flow, grantsOf, proveGrants } from './grants.ts';
+import type { CliOutcome } from '../support/cli-in-process.ts';
+import { type Document, type Flow, grantsOf, proveGrants } from '../support/grants.ts';
 
 /** The proof itself: what it takes for needed, and what not. */
 

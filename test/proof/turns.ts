@@ -1,4 +1,4 @@
-import type { AwsAccount } from '../../../src/aws/account.ts';
+import type { AwsAccount } from '../../src/aws/account.ts';
 
 /** Calls of one turn: how many of them a run makes before the other's turn may come. */
 export type Pace = (random: () => number) => number;

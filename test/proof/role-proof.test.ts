@@ -10,13 +10,13 @@ import {
 } from '@aws-sdk/client-iam';
 import { describe, expect, it } from 'vitest';
 
-import type { Sandbox } from '../../../src/sandbox/sandbox.ts';
-import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
-import { VPC } from '../../../src/sandbox/world/seed-network.ts';
-import { FakeSignals } from '../../support/fake-deps.ts';
-import { sandboxClients } from '../../support/sandbox-clients.ts';
-import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
+import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { defaultSeed } from '../../src/sandbox/world/seed.ts';
+import { VPC } from '../../src/sandbox/world/seed-network.ts';
+import { FakeSignals } from '../support/fake-deps.ts';
+import { sandboxClients } from '../support/sandbox-clients.ts';
+import { testSandbox } from '../support/test-sandbox.ts';
+import { cli, type CliOutcome, hurried } from '../support/cli-in-process.ts';
 import {
   type Document,
   type Flow,
@@ -25,7 +25,7 @@ import {
   type Symptom,
   tellProof,
   type Unnamed,
-} from './grants.ts';
+} from '../support/grants.ts';
 import {
   checkCommand,
   LOG_BUCKET,
@@ -33,7 +33,7 @@ import {
   provedDocument,
   type ProvedBy,
   type ProvedKind,
-} from './proved-documents.ts';
+} from '../support/proved-documents.ts';
 
 /** Documents for roles: of bastions, with and without their boundary, and of tasks. Who is refused there is a machine. */
 

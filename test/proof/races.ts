@@ -1,9 +1,9 @@
 import { DescribeInstancesCommand, DescribeSecurityGroupsCommand } from '@aws-sdk/client-ec2';
 
-import type { Sandbox } from '../../../src/sandbox/sandbox.ts';
-import { sandboxClients } from '../../support/sandbox-clients.ts';
-import { seeded } from '../connect/port-lab.ts';
-import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
+import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { sandboxClients } from '../support/sandbox-clients.ts';
+import { seeded } from '../contract/connect/port-lab.ts';
+import { cli, type CliOutcome, hurried } from '../support/cli-in-process.ts';
 import { type Pace, Turns } from './turns.ts';
 
 /** Two commands at the same time at the same account; a seed orders their API calls. */

@@ -4,17 +4,17 @@ import { AssumeRoleCommand } from '@aws-sdk/client-sts';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import type { AwsAccount } from '../../../src/aws/account.ts';
-import { createOpenSocket } from '../../../src/connect/channel/message-socket.ts';
-import { PortSession } from '../../../src/connect/forward/port-session.ts';
-import { type Clock, systemClock } from '../../../src/core/clock.ts';
-import { ToolError } from '../../../src/core/errors.ts';
-import { ACCOUNT } from '../../../src/sandbox/world/seed-roles.ts';
-import { databaseToken } from '../../support/database-token.ts';
-import { FakeSignals } from '../../support/fake-deps.ts';
-import { sandboxClients } from '../../support/sandbox-clients.ts';
-import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
+import type { AwsAccount } from '../../src/aws/account.ts';
+import { createOpenSocket } from '../../src/connect/channel/message-socket.ts';
+import { PortSession } from '../../src/connect/forward/port-session.ts';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
+import { ToolError } from '../../src/core/errors.ts';
+import { ACCOUNT } from '../../src/sandbox/world/seed-roles.ts';
+import { databaseToken } from '../support/database-token.ts';
+import { FakeSignals } from '../support/fake-deps.ts';
+import { sandboxClients } from '../support/sandbox-clients.ts';
+import { testSandbox } from '../support/test-sandbox.ts';
+import { cli, type CliOutcome, hurried } from '../support/cli-in-process.ts';
 import {
   type Document,
   grantsOf,
@@ -23,14 +23,14 @@ import {
   tellProof,
   type Unnamed,
   without,
-} from './grants.ts';
+} from '../support/grants.ts';
 import {
   checkCommand,
   provedDocument,
   type ProvedBy,
   SESSION_DOCUMENT,
   TOKEN_USER,
-} from './proved-documents.ts';
+} from '../support/proved-documents.ts';
 
 /** Documents for people who only use what is there: each flow under exactly one of them, and no grant for nothing. */
 

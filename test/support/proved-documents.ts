@@ -1,10 +1,10 @@
-import type { PlaceholderValues } from '../../../src/provision/policy/policy-documents.ts';
-import type { PolicyKindName } from '../../../src/provision/policy/policy-kinds.ts';
-import { DEFAULT_KEY_ID } from '../../../src/sandbox/services/kms/kms.ts';
-import { databaseResourceId } from '../../../src/sandbox/services/rds/rds.ts';
-import { SEED_DATABASES } from '../../../src/sandbox/world/seed-databases.ts';
-import { GROUP, VPC } from '../../../src/sandbox/world/seed-network.ts';
-import { ACCOUNT, EXEC_KEY_ID, REGION } from '../../../src/sandbox/world/seed-roles.ts';
+import type { PlaceholderValues } from '../../src/provision/policy/policy-documents.ts';
+import type { PolicyKindName } from '../../src/provision/policy/policy-kinds.ts';
+import { DEFAULT_KEY_ID } from '../../src/sandbox/services/kms/kms.ts';
+import { databaseResourceId } from '../../src/sandbox/services/rds/rds.ts';
+import { SEED_DATABASES } from '../../src/sandbox/world/seed-databases.ts';
+import { GROUP, VPC } from '../../src/sandbox/world/seed-network.ts';
+import { ACCOUNT, EXEC_KEY_ID, REGION } from '../../src/sandbox/world/seed-roles.ts';
 import { type Document, shippedDocument } from './grants.ts';
 
 /** Who uses a document, and so which test takes its grants away: people-proof, policy-proof (operators), role-proof. */

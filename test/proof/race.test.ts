@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import type { Sandbox } from '../../../src/sandbox/sandbox.ts';
-import { testSandbox } from '../../support/test-sandbox.ts';
+import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { testSandbox } from '../support/test-sandbox.ts';
 import { QUICK } from './crash-matrix.ts';
 import { alive, calm, codeOf, DOWN, Ends, instanceOf, race, reaches, tail, UP } from './races.ts';
 import { type Pace, PACES } from './turns.ts';

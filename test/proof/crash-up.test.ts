@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { testSandbox } from '../../support/test-sandbox.ts';
+import { testSandbox } from '../support/test-sandbox.ts';
 import { callsOf, calm, DOWN, MISHAPS, QUICK, UP, withMishap } from './crash-matrix.ts';
 
 let cases = 0;

@@ -10,12 +10,12 @@ import {
 } from '@aws-sdk/client-iam';
 import { expect, it } from 'vitest';
 
-import { GROUP } from '../../../src/sandbox/world/seed-network.ts';
-import { sandboxClients } from '../../support/sandbox-clients.ts';
-import { testSandbox } from '../../support/test-sandbox.ts';
-import { cli, type CliOutcome, hurried } from './cli-in-process.ts';
-import { type Document, grantsOf, proveGrants, tellProof, without } from './grants.ts';
-import { provedDocument, type ProvedBy } from './proved-documents.ts';
+import { GROUP } from '../../src/sandbox/world/seed-network.ts';
+import { sandboxClients } from '../support/sandbox-clients.ts';
+import { testSandbox } from '../support/test-sandbox.ts';
+import { cli, type CliOutcome, hurried } from '../support/cli-in-process.ts';
+import { type Document, grantsOf, proveGrants, tellProof, without } from '../support/grants.ts';
+import { provedDocument, type ProvedBy } from '../support/proved-documents.ts';
 
 /** Each flow runs under exactly its own shipped document; no grant is missing, and none is there for nothing. */
 

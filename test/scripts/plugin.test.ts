@@ -3,16 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { runPluginCommand } from '../../../src/connect/plugin/plugin-command.ts';
+import { runPluginCommand } from '../../src/connect/plugin/plugin-command.ts';
 import {
   findPlugin,
   pluginInvocation,
   runPluginShell,
   startPluginForward,
-} from '../../../src/connect/plugin/plugin-transport.ts';
-import { systemClock } from '../../../src/core/clock.ts';
-import { SESSION } from '../../support/fake-gateway.ts';
-import { fakeTerminal } from '../../support/fake-terminal.ts';
+} from '../../src/connect/plugin/plugin-transport.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { SESSION } from '../support/fake-gateway.ts';
+import { fakeTerminal } from '../support/fake-terminal.ts';
 
 const NONCE = '0123456789abcdef0123456789abcdef';
 let folder = '';

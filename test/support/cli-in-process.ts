@@ -1,25 +1,25 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 
-import type { AwsAccount } from '../../../src/aws/account.ts';
-import { type ClientConfig, clientConfig } from '../../../src/aws/client-config.ts';
-import { createEc2Port } from '../../../src/aws/ec2.ts';
-import { createEcsPort } from '../../../src/aws/ecs.ts';
-import { createIamPort } from '../../../src/aws/iam.ts';
-import { createIdentityPort } from '../../../src/aws/identity.ts';
-import { createImagesPort } from '../../../src/aws/images.ts';
-import { createKmsPort } from '../../../src/aws/kms.ts';
-import { createNodesPort } from '../../../src/aws/nodes.ts';
-import { openAwsAccount } from '../../../src/aws/open-account.ts';
-import { createSimulatorPort } from '../../../src/aws/policy-simulator.ts';
-import { createDatabasesPort } from '../../../src/aws/rds.ts';
-import { createUpgradeSigner } from '../../../src/aws/signer.ts';
-import { createSsmPort } from '../../../src/aws/ssm.ts';
-import type { CliDeps } from '../../../src/cli/context.ts';
-import { runCli } from '../../../src/cli/run-cli.ts';
-import type { Settings } from '../../../src/config/settings.ts';
-import { type Clock, systemClock } from '../../../src/core/clock.ts';
-import { FakeSignals } from '../../support/fake-deps.ts';
-import { fakeTerminal } from '../../support/fake-terminal.ts';
+import type { AwsAccount } from '../../src/aws/account.ts';
+import { type ClientConfig, clientConfig } from '../../src/aws/client-config.ts';
+import { createEc2Port } from '../../src/aws/ec2.ts';
+import { createEcsPort } from '../../src/aws/ecs.ts';
+import { createIamPort } from '../../src/aws/iam.ts';
+import { createIdentityPort } from '../../src/aws/identity.ts';
+import { createImagesPort } from '../../src/aws/images.ts';
+import { createKmsPort } from '../../src/aws/kms.ts';
+import { createNodesPort } from '../../src/aws/nodes.ts';
+import { openAwsAccount } from '../../src/aws/open-account.ts';
+import { createSimulatorPort } from '../../src/aws/policy-simulator.ts';
+import { createDatabasesPort } from '../../src/aws/rds.ts';
+import { createUpgradeSigner } from '../../src/aws/signer.ts';
+import { createSsmPort } from '../../src/aws/ssm.ts';
+import type { CliDeps } from '../../src/cli/context.ts';
+import { runCli } from '../../src/cli/run-cli.ts';
+import type { Settings } from '../../src/config/settings.ts';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
+import { FakeSignals } from './fake-deps.ts';
+import { fakeTerminal } from './fake-terminal.ts';
 
 export interface CliOutcome {
   readonly status: number;
