@@ -1,0 +1,74 @@
+/** Bundles src/ into dist/: one quick entry chunk, everything costly (AWS clients, prompts, sandbox) in chunks loaded on demand. */
+import { type Metafile, build } from 'esbuild';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { absentModules } from './absent-modules.ts';
+import { BUDGETS, kilobytes, missingPackages, startOutputs } from './bundle-checks.ts';
+import { bundledPackages, noticesOf, refusedPackages } from './third-party-notices.ts';
+
+/** The sandbox's packages with native code or WebAssembly, which load files that lie beside them. */
+const NOT_BUNDLED = ['@electric-sql/pglite', '@lydell/node-pty'];
+/** Another folder beside dist/, for builds that must not disturb each other. */
+const FOLDER = process.env['FARGATE_CONNECT_DIST'] ?? 'dist';
+
+async function bundle(): Promise<Metafile> {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly version: string };
+  const result = await build({
+    entryPoints: { main: 'src/main.ts' },
+    outdir: FOLDER,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    // The ES modules of the SDK, of which only what is imported is kept: half of what its CommonJS files cost at every start.
+    mainFields: ['module', 'main'],
+    target: 'node20',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    // The licence texts are in THIRD_PARTY_NOTICES.txt.
+    legalComments: 'none',
+    metafile: true,
+    external: NOT_BUNDLED,
+    plugins: [absentModules],
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
+    define: {
+      'process.env.FARGATE_CONNECT_VERSION': JSON.stringify(version),
+      // Otherwise ws and pg look for faster native packages in whatever node_modules they are installed into.
+      'process.env.WS_NO_BUFFER_UTIL': '"1"',
+      'process.env.WS_NO_UTF_8_VALIDATE': '"1"',
+      'process.env.NODE_PG_FORCE_NATIVE': 'undefined',
+    },
+    logLevel: 'warning',
+  });
+  return result.metafile;
+}
+
+/** What is wrong with the bundle, a line each; empty when it may be published. */
+function complaints(metafile: Metafile, packages: ReturnType<typeof bundledPackages>): readonly string[] {
+  const start = startOutputs(metafile, `${FOLDER}/main.js`);
+  const bytes = start.reduce((sum, output) => sum + (metafile.outputs[output]?.bytes ?? 0), 0);
+  return [
+    ...missingPackages(metafile, NOT_BUNDLED).map(
+      (name) => `${name} is neither bundled nor a package of ours`,
+    ),
+    ...refusedPackages(packages),
+    ...(bytes > BUDGETS.startBytes
+      ? [`every start loads ${kilobytes(bytes)}, the budget is ${kilobytes(BUDGETS.startBytes)}`]
+      : []),
+  ];
+}
+
+rmSync(FOLDER, { recursive: true, force: true });
+const metafile = await bundle();
+const packages = bundledPackages(metafile, process.cwd());
+const wrong = complaints(metafile, packages);
+writeFileSync(join(FOLDER, 'meta.json'), JSON.stringify(metafile));
+if (wrong.length > 0) {
+  for (const line of wrong) console.error(`build: ${line}`);
+  process.exitCode = 1;
+} else {
+  writeFileSync(join(FOLDER, 'THIRD_PARTY_NOTICES.txt'), noticesOf(packages));
+  chmodSync(join(FOLDER, 'main.js'), 0o755);
+}
