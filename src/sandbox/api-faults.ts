@@ -1,4 +1,5 @@
-import { AwsError, type ServiceName } from './contracts.ts';
+import { AwsError } from './contracts.ts';
+import type { ServiceDescription } from './services/service-description.ts';
 
 /** Faults of API calls, injected while the sandbox runs. */
 
@@ -25,7 +26,7 @@ export interface ApiFault {
   /** How many matching calls in a row are hit; 1 unless told, Infinity for all. */
   readonly times?: number;
   /** Called at the moment of the fault, e.g. to kill the client; the answer waits for it. */
-  readonly onHit?: (call: { readonly service: ServiceName; readonly action: string }) => void | Promise<void>;
+  readonly onHit?: (call: { readonly service: string; readonly action: string }) => void | Promise<void>;
 }
 
 interface ArmedFault {
@@ -46,7 +47,7 @@ export class ApiFaults {
   }
 
   /** The fault that hits this call, if any. Counts the call for every armed fault it matches. */
-  next(service: ServiceName, action: string): ApiFault | undefined {
+  next(service: string, action: string): ApiFault | undefined {
     let hit: ApiFault | undefined;
     for (const armed of this.#armed) {
       if (!matches(armed.fault.action, service, action)) continue;
@@ -59,64 +60,22 @@ export class ApiFaults {
   }
 }
 
-function matches(wanted: string | undefined, service: ServiceName, action: string): boolean {
+function matches(wanted: string | undefined, service: string, action: string): boolean {
   if (wanted === undefined) return true;
   const [wantedService, wantedAction] = wanted.split(':');
   return wantedService === service && (wantedAction === '*' || wantedAction === action);
 }
 
-/** The answer of a service that is too busy. */
-export function throttled(service: ServiceName): AwsError {
-  if (service === 'ec2') return new AwsError('RequestLimitExceeded', 'Request limit exceeded.', 503);
-  const code = isJson(service) ? 'ThrottlingException' : 'Throttling';
-  return new AwsError(code, 'Rate exceeded', 400);
+/** The answer of a service that is asked too often. */
+export function throttled({ errors }: ServiceDescription): AwsError {
+  const { code, status } = errors.throttling;
+  return new AwsError(
+    code,
+    code === 'RequestLimitExceeded' ? 'Request limit exceeded.' : 'Rate exceeded',
+    status,
+  );
 }
 
 /** The answer of a service that failed by itself. */
-export function internalError(service: ServiceName): AwsError {
-  const codes: Readonly<Record<ServiceName, string>> = {
-    ec2: 'InternalError',
-    iam: 'ServiceFailure',
-    sts: 'InternalFailure',
-    rds: 'InternalFailure',
-    ecs: 'ServerException',
-    ssm: 'InternalServerError',
-    kms: 'KMSInternalException',
-    ssmmessages: 'InternalServerError',
-  };
-  return new AwsError(codes[service], 'An internal error occurred (injected by the sandbox)', 500);
-}
-
-/**
- * What eventual consistency answers for a call that names a fresh resource; undefined if it names none
- * (then the call runs and does not see fresh resources).
- */
-export function notFoundYet(
-  service: ServiceName,
-  input: Readonly<Record<string, unknown>>,
-): AwsError | undefined {
-  if (service === 'iam') {
-    const named = ['RoleName', 'InstanceProfileName', 'PolicyArn'].find((name) => input[name] !== undefined);
-    return named === undefined
-      ? undefined
-      : new AwsError('NoSuchEntity', `The ${named} ${String(input[named])} cannot be found.`, 404);
-  }
-  if (service !== 'ec2') return undefined;
-  const code = EC2_NOT_FOUND.find(([parameter]) => input[parameter] !== undefined)?.[1];
-  return code === undefined ? undefined : new AwsError(code, 'The resource does not exist (yet)', 400);
-}
-
-/** By the parameter that names the resource, most specific first. */
-const EC2_NOT_FOUND: readonly (readonly [string, string])[] = [
-  ['SecurityGroupRuleId', 'InvalidSecurityGroupRuleId.NotFound'],
-  ['GroupId', 'InvalidGroup.NotFound'],
-  ['LaunchTemplateConfigs', 'InvalidLaunchTemplateName.NotFoundException'],
-  ['LaunchTemplateId', 'InvalidLaunchTemplateId.NotFound'],
-  ['LaunchTemplateName', 'InvalidLaunchTemplateName.NotFoundException'],
-  ['InstanceId', 'InvalidInstanceID.NotFound'],
-  ['FleetId', 'InvalidFleetId.NotFound'],
-  ['ResourceId', 'InvalidID'],
-];
-
-const isJson = (service: ServiceName): boolean =>
-  service === 'ecs' || service === 'ssm' || service === 'kms' || service === 'ssmmessages';
+export const internalError = ({ errors }: ServiceDescription): AwsError =>
+  new AwsError(errors.internal, 'An internal error occurred (injected by the sandbox)', 500);

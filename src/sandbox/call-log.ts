@@ -1,5 +1,3 @@
-import type { ServiceName } from './contracts.ts';
-
 /** One question the front put to IAM for a call, with the answer. */
 export interface LoggedCheck {
   readonly action: string;
@@ -18,7 +16,7 @@ export interface LoggedCall {
   readonly requestId: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
-  readonly service: ServiceName;
+  readonly service: string;
   readonly action: string;
   readonly region: string;
   readonly principal: string;

@@ -3,8 +3,6 @@ import type { SeedContainerDefinition, SeedTaskDefinition } from './seed-shapes.
 
 /** The seams between the sandbox's parts: front (HTTP, signatures, IAM), services, machines, gateway. See BEHAVIOUR.md. */
 
-export type ServiceName = 'ec2' | 'iam' | 'sts' | 'rds' | 'ecs' | 'ssm' | 'kms' | 'ssmmessages';
-
 /** Who signed a request. */
 export interface Principal {
   /** `arn:aws:iam::ACCOUNT:user/NAME` or `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`. */
@@ -26,7 +24,8 @@ export interface AuthorizationCheck {
 }
 
 export interface ApiCall {
-  readonly service: ServiceName;
+  /** `name` of the service's description. */
+  readonly service: string;
   readonly action: string;
   readonly principal: Principal;
   readonly region: string;
@@ -62,6 +61,8 @@ export interface SandboxService {
   readonly operations: Operations;
   /** What of this service lives or bills, as JSON data in a stable order; part of `Sandbox.snapshot()`. */
   snapshot(): unknown;
+  /** Runs synchronous `work` while the service does not see what was made lately; for an injected `not-found`. */
+  withStaleReads?<T>(work: () => T): T;
   close?(): Promise<void>;
 }
 

@@ -4,11 +4,12 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
 import { withDeadline } from '../core/clock.ts';
 import type { ApiFault, ApiFaults } from './api-faults.ts';
-import { internalError, notFoundYet, throttled } from './api-faults.ts';
+import { internalError, throttled } from './api-faults.ts';
 import type { CallLog } from './call-log.ts';
-import { type ApiCall, AwsError, type Operations, type ServiceName } from './contracts.ts';
+import { type ApiCall, AwsError, type SandboxService } from './contracts.ts';
 import type { AccessController } from './iam/access-control.ts';
 import { type AccessKey, signatureOf, type SignedRequest, verifySignature } from './sigv4.ts';
+import type { ServiceDescription } from './services/service-description.ts';
 import { flag } from './wire/fields.ts';
 import { protocolOf, type WireAnswer, type WireProtocol } from './wire/protocol.ts';
 
@@ -18,6 +19,12 @@ import { protocolOf, type WireAnswer, type WireProtocol } from './wire/protocol.
 const MAX_BODY_BYTES = 1024 * 1024;
 /** An idle connection is kept that long. */
 const KEEP_ALIVE_MS = 120_000;
+
+/** Whom a request is for, and how that service speaks. */
+interface Recipient {
+  readonly description: ServiceDescription;
+  readonly protocol: WireProtocol;
+}
 
 /** Who takes the data channels. */
 export interface UpgradeHandler {
@@ -33,9 +40,9 @@ export interface FrontDeps {
   readonly calls: CallLog;
   readonly requestId: () => string;
   lookupKey(accessKeyId: string): AccessKey | undefined;
-  operations(service: ServiceName, region: string): Operations | undefined;
-  /** Runs `work` while EC2 does not see what was made lately. */
-  withStaleReads<T>(region: string, work: () => T): T;
+  readonly services: readonly ServiceDescription[];
+  /** Undefined for a region that does not exist. */
+  service(description: ServiceDescription, region: string): SandboxService | undefined;
   readonly gateway: UpgradeHandler;
   snapshot(): string;
 }
@@ -92,21 +99,25 @@ async function serve(deps: FrontDeps, request: IncomingMessage, response: Server
   const requestId = deps.requestId();
   const signed: SignedRequest = { method: request.method ?? 'GET', url, headers: request.headers, body };
   const target = request.headers['x-amz-target'];
-  const protocol = protocolOf({
-    method: signed.method,
-    query: new URLSearchParams(url.split('?')[1] ?? ''),
-    target: typeof target === 'string' ? target : undefined,
-    body,
-    scopeService: signatureOf(signed)?.service,
-  });
-  if (protocol === undefined) {
-    send(response, unknownService(requestId));
+  const protocol = protocolOf(
+    {
+      method: signed.method,
+      query: new URLSearchParams(url.split('?')[1] ?? ''),
+      target: typeof target === 'string' ? target : undefined,
+      body,
+      scopeService: signatureOf(signed)?.service,
+    },
+    deps.services,
+  );
+  const description = deps.services.find(({ name }) => name === protocol?.service);
+  if (protocol === undefined || description === undefined) {
+    send(response, unknownService(deps.services, requestId));
     return;
   }
   const answer = await withDeadline(
     deps.clock,
     deps.requestDeadlineMs,
-    answerCall(deps, protocol, signed, requestId),
+    answerCall(deps, { description, protocol }, signed, requestId),
     () => new AwsError('RequestTimeout', 'the sandbox did not answer in time', 500),
   ).catch((error: unknown) => protocol.error(asAwsError(error, protocol.service), requestId));
   if (answer === 'drop') request.socket.destroy();
@@ -116,7 +127,7 @@ async function serve(deps: FrontDeps, request: IncomingMessage, response: Server
 /** Signature, then fault, then input, then IAM, then the operation: the order in which AWS refuses. */
 async function answerCall(
   deps: FrontDeps,
-  protocol: WireProtocol,
+  { description, protocol }: Recipient,
   signed: SignedRequest,
   requestId: string,
 ): Promise<WireAnswer | 'drop'> {
@@ -146,7 +157,7 @@ async function answerCall(
       deps.calls.update(index, { outcome: 'dropped' });
       return 'drop';
     }
-    const output = await execute(deps, protocol, call, input, index, fault);
+    const output = await execute(deps, { description, protocol }, call, input, index, fault);
     if (fault?.kind === 'drop-after') {
       deps.calls.update(index, { outcome: 'dropped' });
       return 'drop';
@@ -165,21 +176,22 @@ async function answerCall(
 
 async function execute(
   deps: FrontDeps,
-  protocol: WireProtocol,
+  { description, protocol }: Recipient,
   call: ApiCall,
   input: Record<string, unknown>,
   index: number,
   fault: ApiFault | undefined,
 ): Promise<unknown> {
   const { service, action, principal, region } = call;
-  if (fault?.kind === 'throttle') throw throttled(service);
-  if (fault?.kind === 'server-error') throw internalError(service);
+  if (fault?.kind === 'throttle') throw throttled(description);
+  if (fault?.kind === 'server-error') throw internalError(description);
   const stale = fault?.kind === 'not-found';
   if (stale) {
-    const absent = notFoundYet(service, input);
+    const absent = description.errors.notFoundYet?.(input);
     if (absent !== undefined) throw absent;
   }
-  const operations = deps.operations(service, region);
+  const addressed = deps.service(description, region);
+  const operations = addressed?.operations;
   const operation =
     operations !== undefined && Object.hasOwn(operations, action) ? operations[action] : undefined;
   if (operation === undefined) {
@@ -194,15 +206,15 @@ async function execute(
     );
   }
   if (refused !== undefined) throw protocol.accessDenied(refused);
-  if (service === 'ec2' && flag(input, 'DryRun') === true) {
+  if (description.wire.kind === 'ec2' && flag(input, 'DryRun') === true) {
     throw new AwsError('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.', 412);
   }
   const run = (): unknown => operation.run(input, call);
-  return stale && service === 'ec2' ? deps.withStaleReads(region, run) : run();
+  return stale && addressed?.withStaleReads !== undefined ? addressed.withStaleReads(run) : run();
 }
 
 /** An unexpected exception is a defect of the sandbox; it is answered as AWS would and kept in the call log. */
-function asAwsError(error: unknown, service: ServiceName): AwsError {
+function asAwsError(error: unknown, service: string): AwsError {
   if (error instanceof AwsError) return error;
   const message = error instanceof Error ? error.message : String(error);
   return new AwsError('InternalFailure', `defect in the sandbox's ${service}: ${message}`, 500);
@@ -217,12 +229,12 @@ function own(deps: FrontDeps, method: string, url: string): WireAnswer {
   return { status: 404, headers, body: JSON.stringify({ pages: ['/_sandbox/state', '/_sandbox/calls'] }) };
 }
 
-const unknownService = (requestId: string): WireAnswer => ({
+const unknownService = (services: readonly ServiceDescription[], requestId: string): WireAnswer => ({
   status: 404,
   headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amzn-requestid': requestId },
   body: JSON.stringify({
     __type: 'UnknownOperationException',
-    message: 'the sandbox speaks EC2, IAM, STS, RDS, ECS, SSM and KMS only',
+    message: `the sandbox has no such service; it has ${services.map(({ title }) => title).join(', ')}`,
   }),
 });
 

@@ -12,6 +12,8 @@ import { AccessKeys } from './iam/access-keys.ts';
 import type { BootFault } from './machines/stand-ins/package-tools.ts';
 import { ResourceIds, seededRandomBytes, systemRandomBytes } from './random.ts';
 import type { Ec2Market } from './services/ec2/ec2-market.ts';
+import { SERVICES } from './services/catalogue.ts';
+import type { ServiceDescription } from './services/service-description.ts';
 import { defaultTiming } from './timing.ts';
 import { defaultSeed } from './world/seed.ts';
 import type { LogStore } from './world/log-store.ts';
@@ -35,6 +37,8 @@ export interface SandboxOptions {
   /** The random challenge in an agent's demand for a data key; `offered` unless given. */
   readonly agentChallenge?: AgentChallenge;
   readonly clock?: Clock;
+  /** Every service of the sandbox unless given. */
+  readonly services?: readonly ServiceDescription[];
   readonly machines?: Pick<WorldOptions, 'bootDelayMs' | 'timeScale' | 'blockedTimeoutMs' | 'hostPath'>;
 }
 
@@ -102,7 +106,9 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const keys = new AccessKeys(systemRandomBytes);
   const bootFaults = new Set(specs.boot);
   let endpoint = '';
+  const services = options.services ?? SERVICES;
   const account = createAccount({
+    services,
     clock,
     seed,
     timing,
@@ -117,12 +123,13 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     world: { ...options.machines, bootFaults: () => bootFaults },
     endpoint: () => endpoint,
   });
+  const { market } = account.ec2(seed.region);
   const apiFaults = new ApiFaults();
   for (const fault of specs.api) apiFaults.inject(fault);
-  for (const { pool, code } of specs.capacity) account.market.refuse(pool, code);
-  for (const { pool, price } of specs.prices) account.market.setPrice(pool, price);
-  account.market.setQuota(specs.quota);
-  for (const { pool, afterMs } of specs.interruptions) account.market.interrupt(pool, afterMs);
+  for (const { pool, code } of specs.capacity) market.refuse(pool, code);
+  for (const { pool, price } of specs.prices) market.setPrice(pool, price);
+  market.setQuota(specs.quota);
+  for (const { pool, afterMs } of specs.interruptions) market.interrupt(pool, afterMs);
   const faults = faultControl(account, apiFaults, bootFaults, seed.region);
   if (specs.noSpotRole) faults.removeSpotServiceLinkedRole();
   faults.setEc2LagMs(specs.consistencyMs);
@@ -138,8 +145,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       calls,
       requestId: () => ids.uuid(),
       lookupKey: (accessKeyId) => keys.lookup(accessKeyId),
-      operations: (service, region) => account.operations(service, region),
-      withStaleReads: (region, work) => account.ec2(region).state.withStaleReads(work),
+      services,
+      service: (description, region) => account.service(description, region),
       gateway: account.gateway,
       snapshot,
     },
@@ -195,10 +202,10 @@ function faultControl(
     clear: () => {
       apiFaults.clear();
       boot.clear();
-      account.market.reset();
+      account.ec2(homeRegion).market.reset();
       setEc2LagMs(0);
     },
-    market: account.market,
+    market: account.ec2(homeRegion).market,
     sessions: account.gateway.faults,
     boot,
     setEc2LagMs,

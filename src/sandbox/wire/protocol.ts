@@ -1,4 +1,5 @@
-import { AwsError, type ServiceName } from '../contracts.ts';
+import { AwsError } from '../contracts.ts';
+import type { ServiceDescription } from '../services/service-description.ts';
 import { decodeJson, encodeJson } from './json.ts';
 import { decodeQueryForm } from './query-form.ts';
 import { escapeXml, xmlContent } from './xml.ts';
@@ -15,7 +16,8 @@ export interface WireAnswer {
 }
 
 export interface WireProtocol {
-  readonly service: ServiceName;
+  /** `name` of its description. */
+  readonly service: string;
   /** Throws AwsError for a body that cannot be read. */
   decode(): { readonly action: string; readonly input: Record<string, unknown> };
   answer(action: string, output: unknown, requestId: string): WireAnswer;
@@ -35,41 +37,30 @@ export interface WireRequest {
   readonly scopeService: string | undefined;
 }
 
-const TARGETS: Readonly<Record<string, ServiceName>> = {
-  AmazonEC2ContainerServiceV20141113: 'ecs',
-  AmazonSSM: 'ssm',
-  TrentService: 'kms',
-};
-
-/** Version parameter of the query services; names the service of an unsigned request. */
-const VERSIONS: Readonly<Record<string, 'ec2' | 'iam' | 'sts' | 'rds'>> = {
-  '2016-11-15': 'ec2',
-  '2010-05-08': 'iam',
-  '2011-06-15': 'sts',
-  '2014-10-31': 'rds',
-};
-
-const NAMESPACES = {
-  ec2: 'http://ec2.amazonaws.com/doc/2016-11-15/',
-  iam: 'https://iam.amazonaws.com/doc/2010-05-08/',
-  sts: 'https://sts.amazonaws.com/doc/2011-06-15/',
-  rds: 'http://rds.amazonaws.com/doc/2014-10-31/',
-} as const;
-
-/** Undefined if the request belongs to no service of the sandbox. */
-export function protocolOf(request: WireRequest): WireProtocol | undefined {
-  if (request.target !== undefined) {
-    const dot = request.target.lastIndexOf('.');
-    const service = TARGETS[request.target.slice(0, dot)];
+/** Undefined if the request belongs to none of the services. */
+export function protocolOf(
+  request: WireRequest,
+  services: readonly ServiceDescription[],
+): WireProtocol | undefined {
+  const { target, scopeService } = request;
+  if (target !== undefined) {
+    const dot = target.lastIndexOf('.');
+    const prefix = target.slice(0, dot);
+    const service = services.find(({ wire }) => wire.kind === 'json' && wire.target === prefix);
     return service === undefined
       ? undefined
-      : jsonProtocol(service, request.target.slice(dot + 1), request.body);
+      : jsonProtocol(service.name, target.slice(dot + 1), request.body);
   }
   const parameters = queryParameters(request);
-  const service = VERSIONS[parameters.get('Version') ?? ''];
-  if (service === undefined) return undefined;
-  if (request.scopeService !== undefined && request.scopeService !== service) return undefined;
-  return service === 'ec2' ? ec2Protocol(parameters) : queryProtocol(service, parameters);
+  const version = parameters.get('Version');
+  for (const { name, wire } of services) {
+    if (wire.kind === 'json' || wire.version !== version) continue;
+    if (scopeService !== undefined && scopeService !== name) continue;
+    return wire.kind === 'ec2'
+      ? ec2Protocol(name, wire.namespace, parameters)
+      : queryProtocol(name, wire.namespace, parameters);
+  }
+  return undefined;
 }
 
 function queryParameters(request: WireRequest): URLSearchParams {
@@ -91,7 +82,7 @@ const SIGNATURE_MESSAGES: Readonly<Record<SignatureFailure, string>> = {
   skewed: 'Signature expired: the time of the request is too far from the time of the service',
 };
 
-function jsonProtocol(service: ServiceName, action: string, body: Uint8Array): WireProtocol {
+function jsonProtocol(service: string, action: string, body: Uint8Array): WireProtocol {
   const headers = (requestId: string): Record<string, string> => ({
     'content-type': 'application/x-amz-json-1.1',
     'x-amzn-requestid': requestId,
@@ -136,7 +127,7 @@ function decodeAction(parameters: URLSearchParams): { action: string; input: Rec
   return { action, input };
 }
 
-function ec2Protocol(parameters: URLSearchParams): WireProtocol {
+function ec2Protocol(service: string, namespace: string, parameters: URLSearchParams): WireProtocol {
   const codes: Readonly<Record<SignatureFailure, readonly [string, number]>> = {
     missing: ['AuthFailure', 401],
     'unknown-key': ['AuthFailure', 401],
@@ -145,13 +136,13 @@ function ec2Protocol(parameters: URLSearchParams): WireProtocol {
     skewed: ['RequestExpired', 400],
   };
   return {
-    service: 'ec2',
+    service,
     decode: () => decodeAction(parameters),
     answer: (action, output, requestId) => ({
       status: 200,
       headers: xmlHeaders(requestId),
       body:
-        `${XML}<${action}Response xmlns="${NAMESPACES.ec2}"><requestId>${requestId}</requestId>` +
+        `${XML}<${action}Response xmlns="${namespace}"><requestId>${requestId}</requestId>` +
         `${xmlContent(output ?? {}, 'item')}</${action}Response>`,
     }),
     error: (error, requestId) => ({
@@ -178,7 +169,7 @@ function ec2Protocol(parameters: URLSearchParams): WireProtocol {
   };
 }
 
-function queryProtocol(service: 'iam' | 'sts' | 'rds', parameters: URLSearchParams): WireProtocol {
+function queryProtocol(service: string, namespace: string, parameters: URLSearchParams): WireProtocol {
   const codes: Readonly<Record<SignatureFailure, string>> = {
     missing: 'MissingAuthenticationToken',
     'unknown-key': 'InvalidClientTokenId',
@@ -186,7 +177,6 @@ function queryProtocol(service: 'iam' | 'sts' | 'rds', parameters: URLSearchPara
     'expired-token': 'ExpiredToken',
     skewed: 'SignatureDoesNotMatch',
   };
-  const namespace = NAMESPACES[service];
   return {
     service,
     decode: () => decodeAction(parameters),

@@ -8,7 +8,7 @@ import { createLaunchIam, passRoleChecks } from './ec2-iam.ts';
 import { instanceOperations } from './ec2-instances.ts';
 import { launchTemplateOperations } from './ec2-launch-templates.ts';
 import { Ec2Lifecycle, type LifecycleDeps } from './ec2-lifecycle.ts';
-import type { Ec2Market } from './ec2-market.ts';
+import { Ec2Market } from './ec2-market.ts';
 import { networkOperations } from './ec2-network.ts';
 import { routeOperations } from './ec2-routes.ts';
 import { offerOperations } from './ec2-offers.ts';
@@ -19,7 +19,11 @@ import { snapshotOf } from './ec2-snapshot.ts';
 import { Ec2State } from './ec2-state.ts';
 import { tagOperations } from './ec2-tags.ts';
 import { Idempotency } from '../idempotency.ts';
+import { iamDescription } from '../iam/iam.ts';
 import type { IamState } from '../iam/iam-state.ts';
+import type { ServiceDescription } from '../service-description.ts';
+import { ssmDescription } from '../ssm/ssm.ts';
+import { ec2NotFoundYet } from './ec2-consistency.ts';
 
 export interface Ec2Deps extends Omit<LifecycleDeps, 'access'> {
   readonly seed: Seed;
@@ -34,6 +38,7 @@ export interface Ec2Deps extends Omit<LifecycleDeps, 'access'> {
 export interface Ec2Service extends SandboxService {
   readonly state: Ec2State;
   readonly network: NetworkPolicy;
+  readonly market: Ec2Market;
   /** Starts the interruption of a running spot instance; false if there is none of that id. */
   interrupt(instanceId: string): boolean;
 }
@@ -56,6 +61,7 @@ export function createEc2Service(deps: Ec2Deps): Ec2Service {
   };
   return {
     state,
+    market,
     network: createNetworkPolicy(state),
     operations: {
       ...networkOperations(state),
@@ -68,6 +74,7 @@ export function createEc2Service(deps: Ec2Deps): Ec2Service {
       ...tagOperations(state),
     },
     snapshot: () => snapshotOf(state),
+    withStaleReads: (work) => state.withStaleReads(work),
     interrupt: (instanceId) => {
       const instance = state.instances.get(instanceId);
       if (instance?.state !== 'running' || instance.spotRequestId === undefined) return false;
@@ -77,6 +84,35 @@ export function createEc2Service(deps: Ec2Deps): Ec2Service {
     close: () => lifecycle.close(),
   };
 }
+
+export const ec2Description: ServiceDescription<Ec2Service> = {
+  name: 'ec2',
+  title: 'EC2',
+  wire: { kind: 'ec2', version: '2016-11-15', namespace: 'http://ec2.amazonaws.com/doc/2016-11-15/' },
+  errors: {
+    throttling: { code: 'RequestLimitExceeded', status: 503 },
+    internal: 'InternalError',
+    notFoundYet: ec2NotFoundYet,
+  },
+  serviceLinkedRoles: [
+    { principal: 'spot.amazonaws.com', roleName: 'AWSServiceRoleForEC2Spot', isPresent: true },
+    { principal: 'ec2fleet.amazonaws.com', roleName: 'AWSServiceRoleForEC2Fleet', isPresent: false },
+  ],
+  create: (context) =>
+    createEc2Service({
+      seed: context.seed,
+      region: context.region,
+      clock: context.clock,
+      ids: context.ids,
+      timing: context.timing,
+      iam: context.peer(iamDescription).state,
+      access: context.access,
+      market: new Ec2Market(),
+      host: context.world.instances,
+      managed: context.peer(ssmDescription),
+      endpoint: () => context.endpoint(),
+    }),
+};
 
 const takenAddresses = (seed: Seed): ReadonlySet<string> =>
   new Set([

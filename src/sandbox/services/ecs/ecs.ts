@@ -15,6 +15,8 @@ import type { Seed } from '../../seed-shapes.ts';
 import type { Sessions } from '../../gateway/session-plan.ts';
 import type { RandomBytes } from '../../random.ts';
 import { paginate } from '../../wire/pages.ts';
+import { kmsDescription } from '../kms/kms.ts';
+import type { ServiceDescription } from '../service-description.ts';
 import { isAgentConnected, taskRoleName } from './ecs-connectivity.ts';
 import { executeCommandOperation } from './ecs-execute-command.ts';
 import { EcsLookup, tagContext } from './ecs-lookup.ts';
@@ -119,6 +121,30 @@ export function createEcsService(deps: EcsDeps): EcsService {
     close: () => state.close(),
   };
 }
+
+export const ecsDescription: ServiceDescription<EcsService> = {
+  name: 'ecs',
+  title: 'ECS',
+  wire: { kind: 'json', target: 'AmazonEC2ContainerServiceV20141113' },
+  errors: {
+    throttling: { code: 'ThrottlingException', status: 400 },
+    internal: 'ServerException',
+  },
+  serviceLinkedRoles: [{ principal: 'ecs.amazonaws.com', roleName: 'AWSServiceRoleForECS', isPresent: true }],
+  create: (context) =>
+    createEcsService({
+      seed: context.seed,
+      clock: context.clock,
+      randomBytes: context.randomBytes,
+      timing: context.timing,
+      access: context.access,
+      network: context.network,
+      sessions: context.gateway.sessions,
+      containers: context.world.containers,
+      onTaskStarted: (containers) => context.world.taskStarted(containers),
+      ...(context.demandEncryption ? { demandedKmsKeyId: context.peer(kmsDescription).defaultKeyArn } : {}),
+    }),
+};
 
 function clusterOperations({ account, state }: EcsLookup): Operations {
   return {

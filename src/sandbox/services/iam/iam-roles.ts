@@ -208,14 +208,14 @@ export function roleOperations(state: IamState): Operations {
         return [
           {
             action: 'iam:CreateServiceLinkedRole',
-            resource: state.arn(`role/aws-service-role/${service}/${serviceRoleName(service)}`),
+            resource: state.arn(`role/aws-service-role/${service}/${serviceRoleName(state, service)}`),
             context: { 'iam:AWSServiceName': service },
           },
         ];
       },
       run: (input) => {
         const service = requiredText(input, 'AWSServiceName', 'ValidationError');
-        const name = serviceRoleName(service);
+        const name = serviceRoleName(state, service);
         if (state.roles.has(name)) {
           throw new AwsError(
             'InvalidInput',
@@ -228,23 +228,18 @@ export function roleOperations(state: IamState): Operations {
   };
 }
 
-const SERVICE_ROLES: Readonly<Record<string, string>> = {
-  'spot.amazonaws.com': 'AWSServiceRoleForEC2Spot',
-  'ec2fleet.amazonaws.com': 'AWSServiceRoleForEC2Fleet',
-  'ecs.amazonaws.com': 'AWSServiceRoleForECS',
-};
-
-function serviceRoleName(service: string): string {
-  const name = SERVICE_ROLES[service];
-  if (name === undefined)
+/** Throws AwsError `InvalidInput` for a service that has none. */
+function serviceRoleName(state: IamState, service: string): string {
+  const role = state.serviceLinkedRoles.find(({ principal }) => principal === service);
+  if (role === undefined)
     throw new AwsError('InvalidInput', `${service} is not a service with a linked role here`);
-  return name;
+  return role.roleName;
 }
 
-/** For `spot.amazonaws.com` and the other services that EC2 and ECS lean on. */
+/** The role by which a service (`spot.amazonaws.com`) acts in the account. Throws AwsError `InvalidInput`. */
 export function addServiceLinkedRole(state: IamState, service: string): Role {
   return state.addRole({
-    name: serviceRoleName(service),
+    name: serviceRoleName(state, service),
     path: `/aws-service-role/${service}/`,
     trustText: JSON.stringify({
       Version: '2012-10-17',

@@ -6,6 +6,7 @@ import type { AccessKeys } from '../../iam/access-keys.ts';
 import type { Grants, NamedPolicy } from '../../iam/evaluator.ts';
 import { parsePolicy, type PolicyDocument } from '../../iam/policy-document.ts';
 import type { ResourceIds } from '../../random.ts';
+import type { ServiceLinkedRole } from '../service-description.ts';
 import { AWS_MANAGED_POLICIES } from './iam-managed-policies.ts';
 
 /** The account's users, roles, policies and instance profiles. */
@@ -68,6 +69,8 @@ export interface IamDeps {
   readonly ids: ResourceIds;
   readonly keys: AccessKeys;
   readonly profilePropagationMs: number;
+  /** Those that any service of the sandbox can have. */
+  readonly serviceLinkedRoles: readonly ServiceLinkedRole[];
 }
 
 const SESSION_MS = 3_600_000;
@@ -99,6 +102,10 @@ export class IamState implements PrincipalDirectory {
         role.inline.set(name, { text, document: parsePolicy(text) });
       }
     }
+  }
+
+  get serviceLinkedRoles(): readonly ServiceLinkedRole[] {
+    return this.#deps.serviceLinkedRoles;
   }
 
   get now(): number {

@@ -1,4 +1,5 @@
-import type { SandboxService } from '../../contracts.ts';
+import { AwsError, type SandboxService } from '../../contracts.ts';
+import type { ServiceDescription } from '../service-description.ts';
 import { policyOperations } from './iam-policies.ts';
 import { instanceProfileOperations } from './iam-profiles.ts';
 import { addServiceLinkedRole, roleOperations } from './iam-roles.ts';
@@ -10,11 +11,11 @@ export interface IamService extends SandboxService {
   readonly state: IamState;
 }
 
-/** IAM with the seed's roles; the service-linked roles of Spot and ECS exist, as in any account in use. */
+/** IAM with the seed's roles and the service-linked roles of an account in use. */
 export function createIamService(deps: IamDeps): IamService {
   const state = new IamState(deps);
-  addServiceLinkedRole(state, 'spot.amazonaws.com');
-  addServiceLinkedRole(state, 'ecs.amazonaws.com');
+  for (const { principal, isPresent } of deps.serviceLinkedRoles)
+    if (isPresent) addServiceLinkedRole(state, principal);
   return {
     state,
     operations: {
@@ -27,6 +28,34 @@ export function createIamService(deps: IamDeps): IamService {
     snapshot: () => snapshotOf(state),
   };
 }
+
+export const iamDescription: ServiceDescription<IamService> = {
+  name: 'iam',
+  title: 'IAM',
+  isGlobal: true,
+  wire: { kind: 'query', version: '2010-05-08', namespace: 'https://iam.amazonaws.com/doc/2010-05-08/' },
+  errors: {
+    throttling: { code: 'Throttling', status: 400 },
+    internal: 'ServiceFailure',
+    notFoundYet(input) {
+      const named = ['RoleName', 'InstanceProfileName', 'PolicyArn'].find(
+        (name) => input[name] !== undefined,
+      );
+      return named === undefined
+        ? undefined
+        : new AwsError('NoSuchEntity', `The ${named} ${String(input[named])} cannot be found.`, 404);
+    },
+  },
+  create: ({ seed, clock, ids, keys, timing, services }) =>
+    createIamService({
+      seed,
+      clock,
+      ids,
+      keys,
+      profilePropagationMs: timing.profilePropagationMs,
+      serviceLinkedRoles: services.flatMap((service) => service.serviceLinkedRoles ?? []),
+    }),
+};
 
 /** Without service-linked roles and AWS's own policies, which nobody can be said to have left behind. */
 function snapshotOf(state: IamState): unknown {

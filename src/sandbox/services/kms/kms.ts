@@ -2,6 +2,7 @@ import type { Clock } from '../../../core/clock.ts';
 import { concat, equal, openAesGcm, sealAesGcm, sha256, utf8 } from '../../../core/bytes.ts';
 import { type ApiCall, type AuthorizationCheck, AwsError, type SandboxService } from '../../contracts.ts';
 import type { RandomBytes } from '../../random.ts';
+import type { ServiceDescription } from '../service-description.ts';
 import { optionalCount, optionalText, requiredBlob, requiredText, textMap } from '../members.ts';
 
 export interface KmsDeps {
@@ -172,6 +173,24 @@ export function createKmsService(deps: KmsDeps): KmsService {
     },
   };
 }
+
+export const kmsDescription: ServiceDescription<KmsService> = {
+  name: 'kms',
+  title: 'KMS',
+  wire: { kind: 'json', target: 'TrentService' },
+  errors: {
+    throttling: { code: 'ThrottlingException', status: 400 },
+    internal: 'KMSInternalException',
+  },
+  create: ({ seed, region, accountId, clock, secretBytes }) =>
+    createKmsService({
+      accountId,
+      region,
+      clock,
+      randomBytes: secretBytes,
+      keyIds: seed.clusters.flatMap((cluster) => cluster.kmsKeyId ?? []),
+    }),
+};
 
 function dataKeyLength(input: Readonly<Record<string, unknown>>): number {
   const bytes = optionalCount(input, 'NumberOfBytes');

@@ -2,6 +2,7 @@ import { type AuthorizationCheck, AwsError, type SandboxService } from '../../co
 import type { Seed, SeedDatabase } from '../../seed-shapes.ts';
 import { count, type Fields, optionalText, structures, texts } from '../../wire/fields.ts';
 import { paginate } from '../../wire/pages.ts';
+import type { ServiceDescription } from '../service-description.ts';
 import { XmlList } from '../../wire/xml.ts';
 
 const CREATED_AT = new Date('2026-01-05T08:00:00Z');
@@ -66,6 +67,14 @@ export function createRdsService(seed: Seed): SandboxService {
     },
   };
 }
+
+export const rdsDescription: ServiceDescription = {
+  name: 'rds',
+  title: 'RDS',
+  wire: { kind: 'query', version: '2014-10-31', namespace: 'http://rds.amazonaws.com/doc/2014-10-31/' },
+  errors: { throttling: { code: 'Throttling', status: 400 }, internal: 'InternalFailure' },
+  create: ({ seed }) => createRdsService(seed),
+};
 
 const isAurora = (database: SeedDatabase): boolean => database.engine.startsWith('aurora');
 const instanceId = (database: SeedDatabase): string =>

@@ -4,6 +4,10 @@ import type { Seed } from '../../seed-shapes.ts';
 import type { Sessions } from '../../gateway/session-plan.ts';
 import type { RandomBytes } from '../../random.ts';
 import type { TaskTarget } from '../ecs/ecs.ts';
+import { ecsDescription } from '../ecs/ecs.ts';
+import { imageParameter } from '../ec2/ec2-catalog.ts';
+import { kmsDescription } from '../kms/kms.ts';
+import type { ServiceDescription } from '../service-description.ts';
 import { DocumentStore } from './ssm-documents.ts';
 import { InstanceRegistry } from './ssm-instances.ts';
 import { parameterOperations } from './ssm-parameters.ts';
@@ -50,3 +54,23 @@ export function createSsmService(deps: SsmDeps): SsmService {
     },
   };
 }
+
+export const ssmDescription: ServiceDescription<SsmService> = {
+  name: 'ssm',
+  title: 'Systems Manager',
+  wire: { kind: 'json', target: 'AmazonSSM' },
+  errors: {
+    throttling: { code: 'ThrottlingException', status: 400 },
+    internal: 'InternalServerError',
+  },
+  create: (context) =>
+    createSsmService({
+      seed: context.seed,
+      clock: context.clock,
+      randomBytes: context.randomBytes,
+      sessions: context.gateway.sessions,
+      findTask: (target) => context.peer(ecsDescription).findTarget(target),
+      publicParameter: imageParameter,
+      ...(context.demandEncryption ? { demandedKmsKeyId: context.peer(kmsDescription).defaultKeyArn } : {}),
+    }),
+};

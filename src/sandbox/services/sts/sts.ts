@@ -1,6 +1,8 @@
 import { type ApiCall, AwsError, type Principal, type SandboxService } from '../../contracts.ts';
 import { trusts } from '../../iam/trust.ts';
 import { count, type Fields, requiredText } from '../../wire/fields.ts';
+import { iamDescription } from '../iam/iam.ts';
+import type { ServiceDescription } from '../service-description.ts';
 import type { IamState, Role } from '../iam/iam-state.ts';
 
 /** Who am I, and role sessions. */
@@ -26,6 +28,15 @@ export function createStsService(iam: IamState): SandboxService {
     },
   };
 }
+
+export const stsDescription: ServiceDescription = {
+  name: 'sts',
+  title: 'STS',
+  isGlobal: true,
+  wire: { kind: 'query', version: '2011-06-15', namespace: 'https://sts.amazonaws.com/doc/2011-06-15/' },
+  errors: { throttling: { code: 'Throttling', status: 400 }, internal: 'InternalFailure' },
+  create: (context) => createStsService(context.peer(iamDescription).state),
+};
 
 function assumeRole(iam: IamState, input: Fields, call: ApiCall): Fields {
   const arn = requiredText(input, 'RoleArn', 'ValidationError');
