@@ -10,6 +10,7 @@ function codesInSource(): Set<string> {
   const codes = new Set<string>([
     'interrupted',
     'internal',
+    'conflicting-option',
     'excess-arguments',
     'invalid-argument',
     'missing-argument',

@@ -1,4 +1,6 @@
 import { ToolError, exitStatusOf } from '../core/errors.ts';
+import { adviceFor } from './advice/advice.ts';
+import type { AdviceContext } from './advice/command-lines.ts';
 import { createColors } from '../ui/colors.ts';
 import { printable } from '../ui/printable.ts';
 
@@ -16,9 +18,10 @@ export interface ErrorReport {
 }
 
 /** The one place where an error becomes text and an exit status. */
-export function reportOf(thrown: unknown, style: ErrorStyle): ErrorReport {
+export function reportOf(thrown: unknown, style: ErrorStyle, context: AdviceContext): ErrorReport {
   const known = thrown instanceof ToolError ? thrown : defect(thrown);
-  const text = style.json ? asJson(known, thrown, style.debug) : asText(known, thrown, style);
+  const hints = known.hints.length > 0 ? known.hints : adviceFor(known.code, known.details, context);
+  const text = style.json ? asJson(known, hints, thrown, style.debug) : asText(known, hints, thrown, style);
   return { text, exitStatus: exitStatusOf(known) };
 }
 
@@ -26,26 +29,25 @@ export function reportOf(thrown: unknown, style: ErrorStyle): ErrorReport {
 function defect(error: unknown): ToolError {
   const message = error instanceof Error ? error.message : JSON.stringify(error);
   return new ToolError('failed', 'internal', `this is a defect of fargate-connect: ${oneLine(message)}`, {
-    hints: ['please report it, with what the same command prints with --debug'],
     cause: error,
   });
 }
 
-function asText(error: ToolError, thrown: unknown, style: ErrorStyle): string {
+function asText(error: ToolError, hints: readonly string[], thrown: unknown, style: ErrorStyle): string {
   // The person knows what they pressed.
   if (error.role === 'interrupted' && !style.debug) return `${printable(error.message)}\n`;
   const colors = createColors(style.color);
   const code = style.debug ? colors.dim(` [${error.code}]`) : '';
   const lines = [
     `${colors.red('error:')} ${printable(error.message)}${code}`,
-    ...error.hints.map((hint) => `  ${printable(hint)}`),
+    ...hints.map((hint) => `  ${printable(hint)}`),
   ];
   if (style.debug) lines.push(colors.dim(stackOf(thrown)));
   return `${lines.join('\n')}\n`;
 }
 
-function asJson(error: ToolError, thrown: unknown, debug: boolean): string {
-  const { code, message, role, hints, details } = error;
+function asJson(error: ToolError, hints: readonly string[], thrown: unknown, debug: boolean): string {
+  const { code, message, role, details } = error;
   const stack = debug ? { stack: stackOf(thrown) } : {};
   return `${JSON.stringify({ error: { code, message, role, hints, details, ...stack } })}\n`;
 }

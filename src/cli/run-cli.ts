@@ -5,18 +5,20 @@ import { resolveSettings, type Resolved } from '../config/resolve.ts';
 import { CleanupScope } from '../core/cleanup.ts';
 import { withDeadline } from '../core/clock.ts';
 import { EXIT_STATUS, ToolError, failed, interrupted } from '../core/errors.ts';
-import type { Report } from '../core/events.ts';
+import type { Report, ToolEvent } from '../core/events.ts';
 import { createColors } from '../ui/colors.ts';
 import { createPrompter } from '../ui/inquirer-prompter.ts';
 import { createReporter } from '../ui/reporter.ts';
 import { guardTerminal, type GuardedTerminal } from '../ui/terminal.ts';
+import { adviceFor } from './advice/advice.ts';
+import type { AdviceContext } from './advice/command-lines.ts';
 import { assetFolder } from './assets.ts';
 import type { Invoke, Run } from './command.ts';
 import type { CliDeps, CommandContext } from './context.ts';
 import { reportOf } from './error-report.ts';
 import { forCommand } from './refusals.ts';
 import { COMMANDS, type CommandGroup, createProgram } from './program.ts';
-import { asksForJson, typedFlags } from './shared-flags.ts';
+import { adviceContextOf, asksForJson, typedFlags } from './shared-flags.ts';
 import { SignalRouter } from './signal-router.ts';
 import { refuseUnknownCommand, usageError } from './usage-errors.ts';
 
@@ -33,7 +35,7 @@ export async function runCli(
   deps: CliDeps,
   commands: readonly CommandGroup[] = COMMANDS,
 ): Promise<number> {
-  return new CliRun(deps, commands, asksForJson(argv)).finish(argv);
+  return new CliRun(deps, commands, argv).finish();
 }
 
 /** How a run ended: the command returned, something threw, or nobody is left to talk to. */
@@ -58,14 +60,17 @@ class CliRun {
   #terminal: GuardedTerminal | undefined;
   #closeReporter: () => void = () => undefined;
   #status = 0;
+  /** What advice knows of this run; more, once the command line has been parsed. */
+  #advice: AdviceContext;
   #commandRuns = false;
   /** Somebody asked the run to stop. */
   #wasAsked = false;
 
-  constructor(deps: CliDeps, commands: readonly CommandGroup[], json: boolean) {
+  constructor(deps: CliDeps, commands: readonly CommandGroup[], argv: readonly string[]) {
     this.#deps = deps;
     this.#commands = commands;
-    this.#style = { json, debug: false, color: false };
+    this.#style = { json: asksForJson(argv), debug: false, color: false };
+    this.#advice = { command: undefined, given: {}, argv };
     this.#ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -75,10 +80,10 @@ class CliRun {
     this.#router = new SignalRouter(deps.signals, () => this.#onSignal());
   }
 
-  async finish(argv: readonly string[]): Promise<number> {
+  async finish(): Promise<number> {
     const unwatch = this.#watchEdges();
     try {
-      const work = this.#parseAndRun(argv).then((): Ending => ({ kind: 'done' }), errorOf);
+      const work = this.#parseAndRun().then((): Ending => ({ kind: 'done' }), errorOf);
       const ending = await Promise.race([work, this.#ended, this.#forced]);
       if (ending === 'forced') return EXIT_STATUS.interrupted;
       if (ending.kind !== 'done') await this.#unwind(work);
@@ -130,7 +135,7 @@ class CliRun {
   #say(error: unknown): number {
     // After Ctrl-C, whatever an aborted library call throws is only the echo of it.
     const echo = this.#wasAsked && !(error instanceof ToolError);
-    const report = reportOf(echo ? interrupted() : error, this.#style);
+    const report = reportOf(echo ? interrupted() : error, this.#style, this.#advice);
     this.#deps.terminal.stderr.write(report.text);
     return report.exitStatus;
   }
@@ -167,7 +172,8 @@ class CliRun {
     };
   }
 
-  async #parseAndRun(argv: readonly string[]): Promise<void> {
+  async #parseAndRun(): Promise<void> {
+    const { argv } = this.#advice;
     const { terminal, version } = this.#deps;
     const invoke: Invoke = (run, options, command) => this.#invoke(run, options, command);
     const program = createProgram({
@@ -177,6 +183,9 @@ class CliRun {
       write: (text) => terminal.stdout.write(text),
       columns: terminal.stdoutIsTty ? Math.min(terminal.size().columns, 100) : 100,
     });
+    const [first] = argv;
+    if (program.commands.some((command) => command.name() === first))
+      this.#advice = { ...this.#advice, command: first };
     refuseUnknownCommand(argv, program);
     try {
       await program.parseAsync([...argv], { from: 'user' });
@@ -184,6 +193,13 @@ class CliRun {
       if (!(error instanceof CommanderError)) throw error;
       if (error.exitCode !== 0) throw usageError(error, argv, program);
     }
+  }
+
+  /** What to type next belongs to a note too. */
+  #withHints(event: ToolEvent): ToolEvent {
+    if (event.type !== 'note') return event;
+    const hints = adviceFor(event.code, event.details ?? {}, this.#advice);
+    return hints.length === 0 ? event : { ...event, hints };
   }
 
   async #invoke<O>(run: Run<O>, options: O, command: Command): Promise<void> {
@@ -197,6 +213,7 @@ class CliRun {
       stderrIsTty: terminal.stderrIsTty,
     });
     const { settings, stderrColor } = resolved;
+    this.#advice = adviceContextOf(command, this.#advice.argv);
     this.#style = { json: settings.output === 'json', debug: settings.debug, color: stderrColor };
     const reporter = createReporter({
       terminal,
@@ -216,7 +233,7 @@ class CliRun {
       terminal: guarded,
       signals: this.#router,
       settings,
-      report: reporter.report,
+      report: (event) => reporter.report(this.#withHints(event)),
       prompter: createPrompter({
         terminal,
         colors: createColors(stderrColor),

@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 import type { Flags } from '../config/settings.ts';
+import type { AdviceContext, GivenFlags } from './advice/command-lines.ts';
 
 const GROUP = 'Shared flags:';
 
@@ -46,6 +47,28 @@ export function typedFlags(command: Command): Flags {
     }
   }
   return flags;
+}
+
+/** What advice must know of the command that runs: its name and the flags that its next command lines repeat. */
+export function adviceContextOf(command: Command, argv: readonly string[]): AdviceContext {
+  const names: string[] = [];
+  for (let at: Command = command; at.parent !== null; at = at.parent) names.unshift(at.name());
+  const { profile, region, cluster } = typedFlags(command);
+  const typed = (name: string): string | undefined => {
+    const value: unknown =
+      command.getOptionValueSource(name) === 'cli' ? command.getOptionValue(name) : undefined;
+    return typeof value === 'string' ? value : undefined;
+  };
+  const flags: Readonly<Record<keyof GivenFlags, string | undefined>> = {
+    profile,
+    region,
+    cluster,
+    name: typed('name'),
+    iamPath: typed('iamPath'),
+    iamPrefix: typed('iamPrefix'),
+  };
+  const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
+  return { command: names.join(' '), given, argv };
 }
 
 /** `--json` or `--output json` in a command line that could not be parsed, so that even that error is JSON. */

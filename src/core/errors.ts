@@ -1,3 +1,5 @@
+import type { ErrorDetails } from './error-facts.ts';
+
 /**
  * Every error a person may see, by role. The role decides the exit status (`exitStatusOf`); the code is stable,
  * has a heading in docs/errors.md, and is what `--json` reports. Subject detail goes into `details`, never into new classes.
@@ -23,11 +25,6 @@ export const EXIT_STATUS: Readonly<Record<ErrorRole, number>> = {
   interrupted: 130,
   transport: 1,
 };
-
-/** Facts for programs; printed with `--json`. Must never hold a token, key or password. */
-export type ErrorDetails = Readonly<
-  Record<string, string | number | boolean | readonly string[] | null | undefined>
->;
 
 export interface ErrorOptions {
   /** What to type or change next, one line each. */

@@ -1,4 +1,4 @@
-import type { ErrorDetails } from './errors.ts';
+import type { ErrorDetails } from './error-facts.ts';
 
 /** What business code tells the person (or, with `--json`, the program) while it works. Rendered only by ui/. */
 export type ToolEvent =
@@ -8,13 +8,15 @@ export type ToolEvent =
   | { readonly type: 'step-progress'; readonly step: string; readonly detail: string }
   | { readonly type: 'step-done'; readonly step: string; readonly title: string; readonly detail?: string }
   | { readonly type: 'step-failed'; readonly step: string; readonly title: string; readonly detail: string }
-  /** One line of talk; `code` is stable for programs. */
+  /** One line of talk; `code` is stable for programs, `details` are the facts of the code (error-facts.ts). */
   | {
       readonly type: 'note';
       readonly level: 'info' | 'warning';
       readonly code: string;
       readonly message: string;
       readonly details?: ErrorDetails;
+      /** What to type next, one line each. Only cli/ adds them, from cli/advice/. */
+      readonly hints?: readonly string[];
     }
   /** A local listener is bound and its far side is ready to use. */
   | {

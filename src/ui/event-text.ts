@@ -17,7 +17,7 @@ export function failedLine(colors: Colors, title: string, detail: string): strin
   return `${colors.red('✗')} ${printable(title)}: ${printable(detail)}`;
 }
 
-/** One line for events that are not steps; undefined = not worth a line at this level of detail. */
+/** One line, and one more for each hint, for events that are not steps; undefined = not worth a line at this level of detail. */
 export function talkLine(
   event: Exclude<ToolEvent, { type: `step-${string}` }>,
   colors: Colors,
@@ -27,7 +27,8 @@ export function talkLine(
     case 'note': {
       const code = debug ? colors.dim(` [${event.code}]`) : '';
       const mark = event.level === 'warning' ? `${colors.yellow('warning:')} ` : '';
-      return `${mark}${printable(event.message)}${code}`;
+      const hints = (event.hints ?? []).map((hint) => `\n  ${printable(hint)}`);
+      return `${mark}${printable(event.message)}${code}${hints.join('')}`;
     }
     case 'forward-ready': {
       const local = `${event.local.host}:${event.local.port}`;

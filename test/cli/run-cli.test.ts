@@ -241,14 +241,22 @@ describe('signals', () => {
     const status = await run(
       ['work'],
       async (_options, context) => {
-        context.scope.add(() => Promise.reject(access('session-not-ended', 'session s-1 stays open')));
+        context.scope.add(() =>
+          Promise.reject(
+            access('session-not-ended', 'session s-1 stays open', {
+              details: { sessionId: 's-1', action: 'ssm:TerminateSession' },
+            }),
+          ),
+        );
         setImmediate(() => deps.signals.raise('SIGINT'));
         await sleep(context.clock, 1e9, context.signal);
       },
       deps,
     );
     expect(status).toBe(4);
-    expect(deps.terminal.stderr.text).toBe('error: session s-1 stays open\n');
+    expect(deps.terminal.stderr.text).toMatch(
+      /^error: session s-1 stays open\n {2}aws ssm terminate-session /,
+    );
   });
 
   it('a second SIGINT ends a run whose clean-up hangs', async () => {
@@ -278,7 +286,11 @@ describe('signals', () => {
       deps,
     );
     expect(await deps.clock.run(done)).toBe(1);
-    expect(deps.terminal.stderr.text).toBe('error: clean-up did not finish within 20 seconds\n');
+    expect(deps.terminal.stderr.text).toBe(
+      'error: clean-up did not finish within 20 seconds\n' +
+        '  fargate-connect status   # what is left\n' +
+        '  fargate-connect down   # removes it\n',
+    );
   });
 
   it('a command that ignores the abort is left behind after a grace period', async () => {

@@ -1,4 +1,5 @@
-import { type ErrorDetails, ToolError } from '../../core/errors.ts';
+import type { ErrorDetails } from '../../core/error-facts.ts';
+import { ToolError } from '../../core/errors.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
 import { BastionWatch } from '../../provision/lease/bastion-watch.ts';
 import { bastionOf } from '../../provision/bastion/inventory.ts';

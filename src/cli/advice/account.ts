@@ -1,0 +1,164 @@
+import type { ErrorFacts } from '../../core/error-facts.ts';
+import type { PolicyKindName } from '../../provision/policy/policy-kinds.ts';
+import type { CommandLines } from './command-lines.ts';
+import type { Rows } from './rows.ts';
+
+/** Advice about credentials, permission and the way to AWS. */
+
+/** The document for the job of a command, where several grant the same action: who wants a shell need not be an operator. */
+const DOCUMENT_OF_COMMAND: Readonly<Record<string, PolicyKindName>> = {
+  connect: 'exec',
+  exec: 'exec',
+  forward: 'forward',
+  shell: 'shell',
+  up: 'operator',
+  status: 'operator',
+  down: 'operator',
+};
+
+/** Which `policy KIND` grants `action` to somebody who ran `command`; undefined = no document does. */
+export function documentFor(action: string, command: string | undefined): PolicyKindName | undefined {
+  const [service = ''] = action.split(':');
+  switch (service) {
+    // The key of encrypted sessions; `policy exec --kms-key` alone grants it.
+    case 'kms':
+      return 'exec';
+    case 'rds':
+      return 'db';
+    case 'ecs':
+      return DOCUMENT_OF_COMMAND[command ?? ''] ?? 'exec';
+    case 'ssmmessages':
+      return DOCUMENT_OF_COMMAND[command ?? ''] ?? 'exec';
+    case 'iam':
+      return command === 'policy' ? 'check' : (DOCUMENT_OF_COMMAND[command ?? ''] ?? 'operator');
+    case 'ssm':
+      return DOCUMENT_OF_COMMAND[command ?? ''] ?? (SESSION_ACTIONS.has(action) ? 'forward' : 'operator');
+    case 'ec2':
+      return DOCUMENT_OF_COMMAND[command ?? ''] ?? 'operator';
+    default:
+      return undefined;
+  }
+}
+
+const SESSION_ACTIONS: ReadonlySet<string> = new Set([
+  'ssm:StartSession',
+  'ssm:ResumeSession',
+  'ssm:TerminateSession',
+]);
+
+/** `policy KIND` for an action that IAM refuses to the person; nothing where no document grants it. */
+export function grant(action: string, lines: CommandLines): readonly string[] {
+  const document = documentFor(action, lines.context.command);
+  if (document === undefined) return [];
+  return [lines.tool(`policy ${document}`, {}, 'the least-privilege document that grants it')];
+}
+
+const CHECK_PROXY = ['check HTTPS_PROXY, or add the host to NO_PROXY'];
+
+/** What teardown left, with the commands that delete it. */
+export const removals = (
+  remaining: readonly { readonly removal: string; readonly reason?: string | undefined }[] | undefined,
+  lines: CommandLines,
+): readonly string[] => (remaining ?? []).map(({ removal, reason }) => lines.aws(removal, reason));
+
+function accessDenied(
+  { action, missingBoundary, remaining }: ErrorFacts['access-denied'],
+  lines: CommandLines,
+): readonly string[] {
+  if (missingBoundary !== undefined) {
+    const { path, name, tunnelOnly, cluster } = missingBoundary;
+    const kind = tunnelOnly ? 'bastion-boundary-tunnel-only' : 'bastion-boundary';
+    return [
+      'an administrator creates this boundary once:',
+      `${lines.tool(`policy ${kind}`, { cluster })} > boundary.json`,
+      lines.aws(
+        `iam create-policy --path ${path} --policy-name ${name} --policy-document file://boundary.json`,
+      ),
+    ];
+  }
+  return [
+    ...grant(action, lines),
+    lines.aws('sts get-caller-identity', 'who is asking'),
+    ...removals(remaining, lines),
+  ];
+}
+
+function agentDenied(
+  { action, agent, name, reason }: ErrorFacts['agent-denied'],
+  lines: CommandLines,
+): readonly string[] {
+  if (name === undefined) {
+    const [kind, whose] = agent === 'task' ? ['task-role', "the task's role"] : [agent, "the bastion's role"];
+    return [`the agent said: ${reason}`, lines.tool(`policy ${kind}`, {}, `grants ${action}, for ${whose}`)];
+  }
+  return [
+    lines.tool(`policy ${agent}`, {}, 'grants it; it belongs into the role'),
+    'with that in place, its permissions boundary or a service control policy refuses',
+    lines.tool('down', { name }, 'then up again: a refused agent sleeps for half an hour'),
+  ];
+}
+
+function roleUntrusted({ of, name }: ErrorFacts['role-untrusted'], lines: CommandLines): readonly string[] {
+  const trust = (why: string): string => lines.tool('policy bastion-trust', {}, why);
+  switch (of) {
+    case 'given':
+      return [trust('what an administrator must let the role trust')];
+    case 'own':
+      return [
+        lines.tool('down', { name }, 'then up creates it anew'),
+        trust('or what an administrator must let it trust'),
+      ];
+    case 'launched':
+      return [
+        trust('the role must trust so, and its conditions must let this account'),
+        lines.tool('down', { name }, 'then up again: a refused agent sleeps for half an hour'),
+      ];
+    default:
+      return of satisfies never;
+  }
+}
+
+/** The typed command line without `--check PRINCIPAL`. */
+function withoutCheck(argv: readonly string[]): string {
+  const at = argv.findIndex((word) => word === '--check' || word.startsWith('--check='));
+  const length = argv[at] === '--check' ? 2 : 1;
+  return at === -1 ? argv.join(' ') : [...argv.slice(0, at), ...argv.slice(at + length)].join(' ');
+}
+
+export const ACCOUNT_ADVICE = {
+  'access-denied': accessDenied,
+  'agent-denied': agentDenied,
+  'answer-incomplete': (_, lines) => [
+    lines.tool('policy operator', {}, 'or forward, or shell: all of them grant that'),
+  ],
+  'aws-unreachable': () => ['check the network, HTTPS_PROXY and the region (--region)'],
+  'credentials-expired': ({ profile }, { context }) => [
+    `aws sso login --profile ${profile ?? context.given.profile ?? 'NAME'}   # with single sign-on`,
+    'otherwise export fresh AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN',
+  ],
+  'credentials-missing': ({ profile }, lines) => [
+    ...(profile === undefined
+      ? ['aws sso login --profile NAME   # then give --profile NAME']
+      : ['aws configure list-profiles   # is it one of them', `aws sso login --profile ${profile}`]),
+    'or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+    lines.tool('demo', {}, 'needs no account'),
+  ],
+  'credentials-refused': (_, lines) => [
+    lines.aws('sts get-caller-identity', 'are they complete, and of the right account'),
+    'date -u   # a clock that is off by more than five minutes invalidates every signature',
+  ],
+  'grants-missing': ({ unknownKeys }, { context }) => [
+    `fargate-connect ${withoutCheck(context.argv)}   # prints what it should have`,
+    ...(unknownKeys.length === 0
+      ? []
+      : [`its policies ask for ${unknownKeys.join(', ')}, which the check knows no value of`]),
+  ],
+  'proxy-invalid': ({ variable }) => [`export ${variable}=http://HOST:PORT`, 'or add the host to NO_PROXY'],
+  'proxy-refused': () => CHECK_PROXY,
+  'proxy-unreachable': () => CHECK_PROXY,
+  'region-missing': ({ profile }) => [
+    'give --region, e.g. --region eu-west-1',
+    `aws configure set region REGION --profile ${profile}`,
+  ],
+  'role-untrusted': roleUntrusted,
+} as const satisfies Rows;

@@ -1,0 +1,201 @@
+import type { ErrorFacts } from '../../core/error-facts.ts';
+import { removals } from './account.ts';
+import type { CommandLines } from './command-lines.ts';
+import { meant, type Rows } from './rows.ts';
+
+/** Advice about the bastion: its network, its capacity, its life and its end. */
+
+const SAME_AGAIN = 'the same again   # it adopts what exists';
+const ON_DEMAND = 'the same with --on-demand';
+
+const removesEverything = (name: string, lines: CommandLines): string =>
+  lines.tool('down', { name }, 'removes everything');
+
+const consoleOutput = (instanceId: string, lines: CommandLines): string =>
+  lines.aws(`ec2 get-console-output --latest --output text --instance-id ${instanceId}`, 'all that it says');
+
+function agentNotOnline(facts: ErrorFacts['agent-not-online'], lines: CommandLines): readonly string[] {
+  const { bootDone, bootLine, instanceId, name, network } = facts;
+  const seen = bootDone
+    ? 'the boot script is done, so the instance works and its agent cannot reach or may not call AWS'
+    : bootLine === undefined
+      ? 'the console shows nothing of the boot script yet'
+      : `the boot script got as far as: ${bootLine}`;
+  return [
+    seen,
+    `way out: ${network}; check network ACLs and, with endpoints, their policy`,
+    'the agent was denied: is a service control policy or a changed role in the way?',
+    consoleOutput(instanceId, lines),
+    removesEverything(name, lines),
+  ];
+}
+
+function bastionDiffers(
+  { name, difference }: ErrorFacts['bastion-differs'],
+  lines: CommandLines,
+): readonly string[] {
+  const end = (why: string): string => lines.tool('down', { name }, why);
+  switch (difference.kind) {
+    case 'iam': {
+      const { path, prefix } = difference;
+      const iam = { 'iam-path': path, 'iam-prefix': prefix === '' ? undefined : prefix };
+      return [lines.tool('up', { name, ...iam }, 'go on with it'), end('or end it first')];
+    }
+    case 'groups':
+      return [
+        lines.tool(
+          'up',
+          { name: 'OTHER', 'client-security-group': difference.wanted.join(',') },
+          'a second one',
+        ),
+        end('or end the first'),
+      ];
+    case 'cluster': {
+      const { wanted } = difference;
+      const purpose = wanted === undefined ? ({ 'tunnel-only': true } as const) : { cluster: wanted };
+      return [lines.tool('up', { name: 'OTHER', ...purpose }, 'a second one'), end('or end the first')];
+    }
+    default:
+      return difference satisfies never;
+  }
+}
+
+/** What the boot script could not download is not needed by a bastion that installs nothing. */
+const DOWNLOAD = /download|S3|dnf/;
+
+function noWayOut(facts: ErrorFacts['no-way-out'], lines: CommandLines): readonly string[] {
+  const { ipv6Only, missing, region, subnets, tunnelsPossible } = facts;
+  const dualStack = ipv6Only ? ', dual-stack' : '';
+  return [
+    ...subnets.map(({ id, zone, reason }) => `${id} (${zone}): ${reason}`),
+    ...missing.map((service) =>
+      service === 's3'
+        ? `add a gateway endpoint com.amazonaws.${region}.s3`
+        : `add an interface endpoint com.amazonaws.${region}.${service}${dualStack}, private DNS on, 443 admitted from the subnet`,
+    ),
+    ...(ipv6Only ? ['or switch DNS64 on for the subnet and route 64:ff9b::/96 to a NAT gateway'] : []),
+    ...(tunnelsPossible
+      ? [lines.tool('up', { 'tunnel-only': true }, 'or this: it needs less, and has a way here')]
+      : []),
+    'or name other subnets: --vpc, --subnet',
+    'or say what is not seen here, e.g. a route to a VPC of endpoints: --subnet ID --way-out private',
+  ];
+}
+
+function noBastion(
+  { name, candidates, starting }: ErrorFacts['no-bastion'],
+  lines: CommandLines,
+): readonly string[] {
+  const list = lines.tool('status', { name: starting === true ? name : undefined });
+  if (starting === true) return [list];
+  if (name === undefined) return [lines.tool('up'), list];
+  return [...meant(name, candidates), list, lines.tool('up', { name })];
+}
+
+const START_ANEW = 'begins again';
+
+export const BASTION_ADVICE = {
+  'agent-not-online': agentNotOnline,
+  'already-exists': () => [SAME_AGAIN],
+  'bastion-ambiguous': ({ candidates }) => candidates.map((name) => `--name ${name}`),
+  'bastion-differs': bastionDiffers,
+  'bastion-elsewhere': ({ name, wanted }, lines) => [
+    lines.tool('up', { name: 'OTHER', vpc: wanted }, 'a second one'),
+    lines.tool('down', { name }, 'or end the first'),
+  ],
+  'bastion-kept': ({ name }, lines) => [lines.tool('down', { name }, 'ends it; then up makes another')],
+  'bastion-leaves': ({ name }, lines) => [lines.tool('up', { name }, 'again, in two minutes')],
+  'bastion-name': ({ longest }) => [
+    `use 1 to ${longest} lower-case letters, digits and dashes, e.g. --name orders`,
+  ],
+  'boot-failed': ({ instanceId, name, reason }, lines) => [
+    consoleOutput(instanceId, lines),
+    removesEverything(name, lines),
+    ...(DOWNLOAD.test(reason) ? [lines.tool('up', { name, 'tunnel-only': true }, 'downloads nothing')] : []),
+  ],
+  'database-elsewhere': ({ database, vpc }, lines) => [lines.tool('up', { vpc: vpc ?? 'VPC', db: database })],
+  'database-ipv4-only': ({ database, kind, otherSubnet }, lines) => [
+    ...(otherSubnet === undefined ? [] : [lines.tool('up', { subnet: otherSubnet, db: database })]),
+    lines.aws(
+      `rds modify-db-${kind} --db-${kind}-identifier ${database} --network-type DUAL --apply-immediately`,
+      'where its subnets have IPv6',
+    ),
+  ],
+  'database-not-found': ({ candidates }) =>
+    candidates.slice(0, 5).map(({ id, engine }) => `--db ${id}   # ${engine}`),
+  duration: ({ flag, between }) => {
+    if (between === undefined) return [`e.g. ${flag} 30m, ${flag} 8h, ${flag} 1h30m`];
+    const [shortest, longest] = between;
+    return flag === '--idle'
+      ? [`between ${shortest} and ${longest}, or 0 for never; --ttl ends the bastion in any case`]
+      : [`between ${shortest} and ${longest}`];
+  },
+  'for-operators': (_, lines) => [lines.tool('policy operator', {}, 'grants it')],
+  'iam-path': () => ['it begins and ends with a slash, e.g. --iam-path /team/bastions/'],
+  'iam-prefix': ({ role }) =>
+    role === undefined
+      ? ['up to 24 letters, digits and +=.@_-, e.g. --iam-prefix team-']
+      : ['a shorter --name', 'or a shorter --iam-prefix'],
+  'instance-ended': () => ['the same again', `${ON_DEMAND}   # is not taken back`],
+  'instance-not-running': ({ name }, lines) => [
+    lines.tool('status', { name }),
+    removesEverything(name, lines),
+  ],
+  'instance-type': ({ examples }) => [`leave out --type, or use e.g. --type ${examples.join(',')}`],
+  'lease-over': ({ name }, lines) => [lines.tool('up', { name })],
+  leftovers: ({ names, remaining }, lines) => [
+    ...removals(remaining, lines),
+    ...names.map((name) => lines.tool('down', { name }, 'tries again')),
+  ],
+  'name-taken': ({ taken }, lines) => [
+    ...taken.map(({ kind, id, why }) => `${kind} ${id} ${why}`),
+    lines.tool('up', { name: 'OTHER' }, 'another name, nothing in the way'),
+  ],
+  'no-bastion': noBastion,
+  'no-bastions': (_, lines) => [lines.tool('up', {}, 'makes one')],
+  'no-capacity': ({ market }) => [
+    ...(market === 'spot' ? [`${ON_DEMAND}   # costs more, is nearly always there`] : []),
+    'the same with --type t4g.medium,t3.small   # other pools',
+  ],
+  'no-way-out': noWayOut,
+  'not-settled': () => [SAME_AGAIN],
+  'not-terminated': (_, lines) => [lines.tool('down', {}, 'again')],
+  'others-run': ({ names }, lines) => [
+    ...names.map((name) => lines.tool('down', { name })),
+    lines.tool('down', { all: true }, 'or all of them'),
+  ],
+  overtaken: ({ name }, lines) => [
+    lines.tool('status', { name }, 'what is there; somebody ran down at the same time'),
+    lines.tool('up', { name }, START_ANEW),
+  ],
+  'quota-exceeded': ({ market, quota }) => [
+    `raise "${quota}" (in vCPUs) in Service Quotas`,
+    ...(market === 'spot' ? [`${ON_DEMAND}   # has a quota of its own`] : []),
+  ],
+  'replacement-impossible': ({ name }, lines) => [lines.tool('up', { name }, START_ANEW)],
+  'role-not-found': (_, lines) => [
+    lines.tool('policy bastion', {}, 'an administrator makes role and profile of the same name'),
+    'or leave out --role: up makes its own',
+  ],
+  'security-group-not-found': ({ vpc }, lines) => [
+    lines.aws(`ec2 describe-security-groups --filters Name=vpc-id,Values=${vpc}`, 'those of the VPC'),
+  ],
+  'sessions-active': ({ name, sessions }, lines) => [
+    ...sessions.map(({ id, owner }) => `session ${id} of ${owner}`),
+    lines.tool('down', { name, force: true }, 'cuts them off'),
+  ],
+  'spot-role-missing': (_, lines) => [
+    lines.aws('iam create-service-linked-role --aws-service-name spot.amazonaws.com', 'once per account'),
+    ON_DEMAND,
+  ],
+  'subnet-not-found': ({ candidates }) =>
+    (candidates ?? []).map(({ id, zone }) => `--subnet ${id}   # ${zone}`),
+  unfinished: ({ name }, lines) => [
+    lines.tool('down', { name }, 'removes what exists by now'),
+    lines.tool('up', { name }, 'goes on with it'),
+  ],
+  'vpc-not-found': ({ vpc }, lines) =>
+    vpc === undefined
+      ? ['another region? --region']
+      : [lines.aws('ec2 describe-vpcs --query Vpcs[].VpcId', 'those of the region')],
+} as const satisfies Rows;

@@ -1,0 +1,113 @@
+import { quoteWord } from '../../connect/session/shell-words.ts';
+
+/** Command lines to type next: our own and those of the AWS CLI, with the flags that the person gave before. */
+
+/** Flags of the command line that ran, as typed; what comes from the environment or a file needs no repeating. */
+export interface GivenFlags {
+  readonly profile?: string;
+  readonly region?: string;
+  readonly cluster?: string;
+  /** Of the bastion. */
+  readonly name?: string;
+  readonly iamPath?: string;
+  readonly iamPrefix?: string;
+}
+
+/** The run that an error or a note comes from. */
+export interface AdviceContext {
+  /** The command that ran, e.g. `exec` or `ls services`; undefined = it could not be parsed so far. */
+  readonly command: string | undefined;
+  readonly given: GivenFlags;
+  /** What was typed behind the tool's name; `policy --check` advises the same command line without the check. */
+  readonly argv: readonly string[];
+}
+
+/** Long flag without its dashes → value; true = a switch, undefined = left out. */
+type Flags = Readonly<Record<string, string | true | undefined>>;
+
+/** Which of the flags that were given a command needs again. `--profile` and `--region` are for all that ask AWS. */
+const REPEATED: Readonly<Record<string, readonly (keyof GivenFlags)[]>> = {
+  up: ['cluster', 'name', 'iamPath', 'iamPrefix'],
+  down: ['name', 'iamPath', 'iamPrefix'],
+  status: ['name'],
+  shell: ['name'],
+  forward: ['cluster', 'name'],
+  exec: ['cluster'],
+  'ls services': ['cluster'],
+  'ls tasks': ['cluster'],
+  'ls containers': ['cluster'],
+  policy: ['cluster', 'iamPath', 'iamPrefix'],
+};
+
+/** Commands that ask no account anything. */
+const WITHOUT_ACCOUNT: ReadonlySet<string> = new Set(['demo', 'sandbox', 'completion']);
+
+/** The same words in every region. */
+const GLOBAL_SERVICES: ReadonlySet<string> = new Set(['iam', 'sts', 'sso', 'configure']);
+
+const FLAG_NAME: Readonly<Record<keyof GivenFlags, string>> = {
+  profile: 'profile',
+  region: 'region',
+  cluster: 'cluster',
+  name: 'name',
+  iamPath: 'iam-path',
+  iamPrefix: 'iam-prefix',
+};
+
+/** `line   # why`: can be pasted as it is. */
+export const because = (line: string, why: string | undefined): string =>
+  why === undefined ? line : `${line}   # ${why}`;
+
+/** Writes the lines of one piece of advice. */
+export class CommandLines {
+  readonly context: AdviceContext;
+
+  constructor(context: AdviceContext) {
+    this.context = context;
+  }
+
+  /**
+   * A command line of ours. `command` may hold arguments (`policy exec`); `flags` win over those that were given, and
+   * undefined ones are left to them. A bastion called `default` needs no `--name`.
+   */
+  tool(command: string, flags: Flags = {}, why?: string): string {
+    const given = this.#given(command);
+    const all: Flags = {
+      ...flags,
+      ...Object.fromEntries(given.filter(([name]) => flags[name] === undefined)),
+    };
+    return because(['fargate-connect', command, ...wordsOf(all)].join(' '), why);
+  }
+
+  /** A command line of the AWS CLI, for the same account and region. */
+  aws(words: string, why?: string): string {
+    const { profile, region } = this.context.given;
+    const [service = ''] = words.split(' ', 1);
+    const has = (flag: string): boolean => words.includes(` --${flag} `);
+    const flags: Flags = {
+      region: GLOBAL_SERVICES.has(service) || has('region') ? undefined : region,
+      profile: has('profile') ? undefined : profile,
+    };
+    return because(['aws', words, ...wordsOf(flags)].join(' '), why);
+  }
+
+  #given(command: string): readonly (readonly [string, string])[] {
+    const words = command.split(' ');
+    const key = [words.slice(0, 2).join(' '), words[0] ?? ''].find((name) => REPEATED[name] !== undefined);
+    const own = REPEATED[key ?? ''] ?? [];
+    const wanted: readonly (keyof GivenFlags)[] = WITHOUT_ACCOUNT.has(words[0] ?? '')
+      ? own
+      : [...own, 'region', 'profile'];
+    return wanted.flatMap((flag) => {
+      const value = this.context.given[flag];
+      return value === undefined ? [] : [[FLAG_NAME[flag], value] as const];
+    });
+  }
+}
+
+function wordsOf(flags: Flags): readonly string[] {
+  return Object.entries(flags).flatMap(([name, value]) => {
+    if (value === undefined || (name === 'name' && value === 'default')) return [];
+    return value === true ? [`--${name}`] : [`--${name}`, quoteWord(value)];
+  });
+}

@@ -1,0 +1,25 @@
+import type { ErrorFacts, NoteFacts } from '../../core/error-facts.ts';
+import { nearest } from '../../core/nearest.ts';
+import type { CommandLines } from './command-lines.ts';
+
+/** What the tables of advice are made of: a row for each code, from its facts to lines to read or to type. */
+
+export type AdvisedFacts = ErrorFacts & NoteFacts;
+
+type Row<F> = (facts: F, lines: CommandLines) => readonly string[];
+
+/** Rows of some codes; advice.ts puts the tables together and has one row for each code. */
+export type Rows = { readonly [C in keyof AdvisedFacts]?: Row<AdvisedFacts[C]> };
+
+const MOST_NEAR = 5;
+/** So many names still fit into one line when none of them is near. */
+const MOST_SHOWN = 10;
+
+/** What a person may have meant: up to five near names, else all of a few, or how many there are. */
+export function meant(typed: string, candidates: readonly string[] | undefined): readonly string[] {
+  if (candidates === undefined || candidates.length === 0) return [];
+  const near = nearest(typed, candidates, MOST_NEAR);
+  if (near.length > 0) return [`did you mean ${near.join(', ')}?`];
+  if (candidates.length <= MOST_SHOWN) return [`there is: ${[...candidates].sort().join(', ')}`];
+  return [`none of the ${candidates.length} names is close`];
+}

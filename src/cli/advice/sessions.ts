@@ -1,0 +1,78 @@
+import { documentFor, grant } from './account.ts';
+import type { CommandLines } from './command-lines.ts';
+import type { Rows } from './rows.ts';
+
+/** Advice about sessions and forwards. */
+
+const NATIVE_INSTEAD = ['leave --transport plugin away'];
+
+const grantForSession = (action: string, lines: CommandLines): string =>
+  lines.tool(`policy ${documentFor(action, lines.context.command) ?? 'exec'}`, {}, `grants ${action}`);
+
+export const SESSION_ADVICE = {
+  'agent-silent': () => [
+    'try again; if it stays silent, the task or instance may be out of memory: pick another one',
+  ],
+  'bad-forward': ({ document }) =>
+    document
+      ? ['-L 5432   # where it leads is in the document']
+      : [
+          '-L LOCAL:PORT             a port of the task itself',
+          '-L LOCAL:HOST:PORT        a host that the task or the bastion can reach',
+          '-L BIND:LOCAL:HOST:PORT   the same, listening on another address than 127.0.0.1',
+          'LOCAL 0 takes any free port; IPv6 addresses go into [brackets]',
+        ],
+  'bind-address-invalid': () => ['use 127.0.0.1, or an address of this machine'],
+  'exec-not-started': () => ['does the image have /bin/sh?'],
+  'forward-needed': () => [
+    '-L 8080:80   # a port of the task',
+    '-L 5432:db.internal:5432   # a host behind it',
+    '--stdio HOST:PORT',
+  ],
+  'gateway-unreachable': () => ['check the network, HTTPS_PROXY and NO_PROXY'],
+  'local-port-forbidden': () => ['ports below 1024 need privileges: use a higher local port, or 0'],
+  'local-port-taken': ({ port, holder }) => [
+    '-L 0:…   # any free port',
+    ...(holder === undefined ? [`lsof -nP -iTCP:${port} -sTCP:LISTEN   # who has it`] : []),
+  ],
+  'plugin-failed': () => ['try without --transport plugin'],
+  'plugin-missing': () => [
+    'leave --transport away: the native data channel needs no plugin',
+    'or install it: Session Manager plugin for the AWS CLI, version 1.2.764.0 or newer',
+  ],
+  'plugin-unsupported': () => NATIVE_INSTEAD,
+  'port-not-open': ({ name, port, database }, lines) => [
+    database === undefined
+      ? lines.tool('up', { name, 'egress-port': String(port) }, 'opens it towards the VPC')
+      : lines.tool('up', { name, db: database }, 'opens the way to that database'),
+  ],
+  'resume-denied': ({ action }, lines) => [grantForSession(action, lines)],
+  'resume-refused': (_, lines) => [grantForSession('ssm:ResumeSession', lines)],
+  'session-document-missing': ({ documentName }, lines) =>
+    documentName === undefined || documentName.startsWith('AWS-')
+      ? ['young regions lack some AWS- documents; use another region, or --via bastion']
+      : [
+          lines.aws('ssm list-documents --filters Key=Owner,Values=Self Key=DocumentType,Values=Session'),
+          lines.tool('policy session-document', { db: 'ID' }, 'prints one to create'),
+        ],
+  'session-failed': ({ host }, lines) =>
+    host === undefined ? [] : [lines.tool('ls databases', {}, 'the host names of databases')],
+  'session-log-unverified': ({ action, target }, lines) => {
+    const [kind, whose] = target.startsWith('ecs:')
+      ? ['task-role', "the task's role"]
+      : ['bastion', "the bastion's role"];
+    return [
+      `a group that has a key passes for one without if ${whose} lacks ${action}`,
+      lines.tool(`policy ${kind}`, {}, `with --log-group: grants ${action}, for ${whose}`),
+      lines.aws('logs describe-log-groups', 'has it a kmsKeyId'),
+    ];
+  },
+  'session-not-ended': ({ sessionId, action }, lines) => [
+    lines.aws(`ssm terminate-session --session-id ${sessionId}`, 'by somebody who may'),
+    grantForSession(action, lines),
+  ],
+  'upgrade-refused': ({ status }, lines) =>
+    status === 401 || status === 403
+      ? ['ssmmessages:OpenDataChannel may be missing:', ...grant('ssmmessages:OpenDataChannel', lines)]
+      : ['try again; the service may be busy'],
+} as const satisfies Rows;

@@ -1,0 +1,115 @@
+import type { ErrorFacts } from '../../core/error-facts.ts';
+import type { CommandLines } from './command-lines.ts';
+import { meant, type Rows } from './rows.ts';
+
+/** Advice about clusters, services, tasks and containers. */
+
+const OTHER_PLACE = 'is it in another region or account? --region, --profile';
+const MAY_COME = 'wait a little and try again';
+
+const listContainers = (
+  { cluster, task }: { readonly cluster: string; readonly task: string },
+  lines: CommandLines,
+  why = 'state of container and agent',
+): string => lines.tool('ls containers', { cluster, task }, why);
+
+const checkTaskRole = (lines: CommandLines): string =>
+  lines.tool('policy task-role', { check: 'role/ROLE' }, 'does its task role lack ssmmessages');
+
+function execNotEnabled(facts: ErrorFacts['exec-not-enabled'], lines: CommandLines): readonly string[] {
+  const { cluster, service, serviceEnabled, taskDefinition } = facts;
+  if (taskDefinition !== undefined)
+    return [
+      lines.aws(
+        `ecs run-task --cluster ${cluster} --task-definition ${taskDefinition} --enable-execute-command …`,
+      ),
+    ];
+  if (service === undefined) return [listContainers(facts, lines)];
+  const redeploy = lines.aws(
+    `ecs update-service --cluster ${cluster} --service ${service} --enable-execute-command --force-new-deployment`,
+  );
+  if (serviceEnabled === true) return [redeploy];
+  return [
+    redeploy,
+    lines.tool('policy task-role', {}, 'what the task role needs; then wait for the new tasks'),
+  ];
+}
+
+function noRunningTask(facts: ErrorFacts['no-running-task'], lines: CommandLines): readonly string[] {
+  const { cluster, service, desiredCount } = facts;
+  if (service === undefined) return [lines.tool('ls services', { cluster })];
+  const named = `--cluster ${cluster} --service`;
+  return desiredCount === 0
+    ? [lines.aws(`ecs update-service ${named} ${service} --desired-count 1`)]
+    : [lines.aws(`ecs describe-services ${named}s ${service} --query 'services[0].events[:5].message'`)];
+}
+
+function notConnected(facts: ErrorFacts['target-not-connected'], lines: CommandLines): readonly string[] {
+  const { target, cluster, task } = facts;
+  if (cluster !== undefined && task !== undefined)
+    return [
+      'a task that just started may need another minute',
+      checkTaskRole(lines),
+      'no way from the subnet to ssmmessages on port 443 (NAT, public IP or interface endpoint)',
+      listContainers({ cluster, task }, lines, 'is its agent RUNNING'),
+    ];
+  return target.startsWith('ecs:')
+    ? [lines.tool('ls containers', {}, 'is the exec agent of the container RUNNING')]
+    : [lines.tool('status', {}, 'is the bastion running, and its agent online')];
+}
+
+/** So many clusters are offered one by one. */
+const MOST_CLUSTERS = 5;
+
+export const TARGET_ADVICE = {
+  'cluster-needed': ({ candidates }, lines) => [
+    ...candidates.slice(0, MOST_CLUSTERS).map((name) => `--cluster ${name}`),
+    ...(candidates.length > MOST_CLUSTERS ? [lines.tool('ls clusters')] : []),
+  ],
+  'cluster-not-found': ({ cluster, candidates }, lines) => [
+    ...meant(cluster, candidates),
+    lines.tool('ls clusters'),
+    ...(candidates === undefined || candidates.length === 0 ? [OTHER_PLACE] : []),
+  ],
+  'container-needed': ({ candidates }) => candidates.map((name) => `--container ${name}`),
+  'container-not-found': ({ cluster, task, container, candidates }, lines) => [
+    ...meant(container, candidates),
+    lines.tool('ls containers', { cluster, task }),
+  ],
+  'container-not-running': (facts, lines) => [
+    ...(facts.mayCome ? [MAY_COME] : []),
+    listContainers(facts, lines),
+  ],
+  'exec-agent-not-running': (facts, lines) => [
+    listContainers(facts, lines),
+    checkTaskRole(lines),
+    'other known causes: a read-only root file system, no way to ssmmessages on port 443',
+  ],
+  'exec-not-enabled': execNotEnabled,
+  'no-clusters': (_, lines) => [
+    OTHER_PLACE,
+    ...(lines.context.command === 'up'
+      ? [lines.tool('up', { 'tunnel-only': true, vpc: 'VPC' }, 'a bastion for tunnels only')]
+      : []),
+  ],
+  'no-running-task': noRunningTask,
+  'nothing-to-pick': () => [OTHER_PLACE],
+  'service-needed': (_, lines) => {
+    const command = lines.context.command ?? 'exec';
+    return [lines.tool(`${command} SERVICE`), lines.tool(command, { task: 'ID' }), lines.tool('ls services')];
+  },
+  'service-not-found': ({ service, cluster, candidates }, lines) => [
+    ...meant(service, candidates),
+    lines.tool('ls services', { cluster: cluster ?? 'NAME' }),
+  ],
+  'target-not-connected': notConnected,
+  'task-ambiguous': ({ candidates }) => candidates.slice(0, 5).map((id) => `--task ${id}`),
+  'task-not-found': ({ task, cluster, candidates }, lines) => [
+    ...meant(task, candidates),
+    lines.tool('ls tasks', { cluster }),
+  ],
+  'task-not-running': (facts, lines) =>
+    facts.mayCome
+      ? [MAY_COME, listContainers(facts, lines)]
+      : [lines.tool('ls tasks', { cluster: facts.cluster })],
+} as const satisfies Rows;

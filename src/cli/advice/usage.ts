@@ -1,0 +1,87 @@
+import { quoteWord } from '../../connect/session/shell-words.ts';
+import type { ParseFacts } from '../../core/error-facts.ts';
+import type { CommandLines } from './command-lines.ts';
+import type { Rows } from './rows.ts';
+
+/** Advice about the command line itself, its environment and the installation. */
+
+function afterParsing(
+  { suggestions, allowed, expected }: ParseFacts,
+  { context }: CommandLines,
+): readonly string[] {
+  const lines = [
+    ...(suggestions === undefined || suggestions.length === 0
+      ? []
+      : [`did you mean ${suggestions.join(' or ')}?`]),
+    ...(allowed === undefined ? [] : [`one of: ${allowed.join(', ')}`]),
+    ...(expected === undefined ? [] : [expected]),
+  ];
+  if (lines.length > 0) return lines;
+  return [
+    ['fargate-connect', ...(context.command === undefined ? [] : [context.command]), '--help'].join(' '),
+  ];
+}
+
+export const USAGE_ADVICE = {
+  'bad-arguments': ({ instead }, lines) =>
+    (instead ?? []).map(
+      (words) => `${lines.tool(lines.context.command ?? '')} ${words.map(quoteWord).join(' ')}`,
+    ),
+  'bad-fault': ({ expected, known }) => [
+    ...(expected === undefined ? [] : [`expected: ${expected}`]),
+    ...(known === undefined ? [] : [`known: ${known.join(', ')}`]),
+  ],
+  'check-kind': (_, lines) => [
+    lines.tool('policy forward-document', { db: 'ID', check: 'PRINCIPAL' }, 'who may use it'),
+  ],
+  'check-placeholders': ({ flags }, { context }) => [
+    ['fargate-connect', ...context.argv.map(quoteWord), ...flags.map((flag) => `${flag} …`)].join(' '),
+  ],
+  'check-principal': ({ rolesOnly }) =>
+    rolesOnly === true
+      ? ['--check role/NAME']
+      : ['--check role/NAME', '--check user/NAME', '--check me   # who asks', 'or the ARN of one of these'],
+  'cleanup-timeout': (_, lines) => [
+    lines.tool('status', {}, 'what is left'),
+    lines.tool('down', {}, 'removes it'),
+  ],
+  'code-format': ({ format }, lines) => [
+    lines.tool('policy bastion', { cluster: lines.context.given.cluster ?? 'NAME', format }),
+  ],
+  'config-unknown-key': ({ nearest, known }) => [
+    nearest === undefined ? `known keys: ${known.join(', ')}` : `did you mean '${nearest}'?`,
+  ],
+  'conflicting-option': afterParsing,
+  'demo-leftovers': ({ differences }) => differences.slice(0, 10),
+  'demo-needs-pg': () => ['npm install pg'],
+  'environment-value': ({ variable, takes }) => [`${variable} takes ${takes}`],
+  'excess-arguments': afterParsing,
+  'input-needed': ({ flag, candidates, more }) => [
+    `give ${flag}`,
+    ...(candidates.length === 0
+      ? []
+      : [`one of: ${candidates.join(', ')}${more > 0 ? ` and ${more} more` : ''}`]),
+  ],
+  internal: () => ['please report it, with what the same command prints with --debug'],
+  'invalid-argument': afterParsing,
+  'missing-argument': afterParsing,
+  'option-missing-argument': afterParsing,
+  'placeholder-unfilled': () => ['give --cluster, --account and --region'],
+  port: ({ flag }) => [`e.g. ${flag} 5432`],
+  'principal-not-found': ({ kind }, lines) => [
+    lines.aws(`iam list-${kind}s --query '${kind === 'role' ? 'Roles' : 'Users'}[].Arn'`),
+  ],
+  'sandbox-part-missing': (facts) => [`npm install ${facts.package}`],
+  'sandbox-port': (_, lines) => [lines.tool('sandbox', { port: '0' })],
+  'session-document-use': ({ database, document }, lines) => [
+    lines.aws(
+      `ssm create-document --name ${document} --document-type Session --content file://FILE`,
+      'creates it',
+    ),
+    lines.tool('policy forward-document', { db: database }, 'grants it'),
+    `${lines.tool('forward', { document })} -L 0   # uses it`,
+  ],
+  'unknown-command': afterParsing,
+  'unknown-option': afterParsing,
+  'user-data-file': () => ['npm install --global fargate-connect   # a package that is complete'],
+} as const satisfies Rows;

@@ -1,0 +1,342 @@
+/**
+ * The facts that errors and notes carry, by code: what is known at the place where the error is thrown, and what
+ * cli/advice/ needs to say what to type next. Names and values only, never a command line.
+ */
+
+/** A value that JSON can carry; undefined members are left out of it. */
+export type Fact =
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | readonly Fact[]
+  | { readonly [name: string]: Fact };
+
+/** Printed with `--json`. Must never hold a token, key or password. */
+export type ErrorDetails = Readonly<Record<string, Fact>>;
+
+/** A code whose advice is the same whatever the facts are. */
+type AnyFacts = ErrorDetails;
+
+/** What a person may have meant: every name that exists, of which the nearest ones are shown. */
+interface Candidates {
+  readonly [name: string]: Fact;
+  readonly candidates?: readonly string[] | undefined;
+}
+
+interface ChannelFacts {
+  readonly [name: string]: Fact;
+  readonly sessionId: string;
+  /** The IAM action that is missing. */
+  readonly action: string;
+}
+
+interface TaskFacts {
+  readonly [name: string]: Fact;
+  readonly cluster: string;
+  readonly task: string;
+  readonly container: string;
+}
+
+/** What is wrong with a command line, as far as its parser knows. */
+export interface ParseFacts {
+  readonly [name: string]: Fact;
+  /** What was probably meant. */
+  readonly suggestions?: readonly string[] | undefined;
+  /** All values that a flag or argument takes. */
+  readonly allowed?: readonly string[] | undefined;
+  /** What is expected instead, as a sentence. */
+  readonly expected?: string | undefined;
+}
+
+/** The container to which a session was to be opened, or the target of Session Manager where that is all that is known. */
+type TargetFacts = {
+  readonly target: string;
+  readonly cluster?: string | undefined;
+  readonly task?: string | undefined;
+};
+
+/** Facts of errors, by code. A code that is not here has no advice: its message says everything. */
+export interface ErrorFacts {
+  // Credentials, permission and the way to AWS.
+  'access-denied': {
+    readonly [name: string]: Fact;
+    /** The IAM action that was refused, e.g. `ecs:ListTasks`. */
+    readonly action: string;
+    /** A managed policy that an administrator has to create first. */
+    readonly missingBoundary?:
+      | {
+          readonly path: string;
+          readonly name: string;
+          readonly tunnelOnly: boolean;
+          readonly cluster: string | undefined;
+        }
+      | undefined;
+    /** What teardown left behind. */
+    readonly remaining?: readonly RemainingResource[] | undefined;
+  };
+  'agent-denied': {
+    readonly [name: string]: Fact;
+    readonly action: string;
+    /** What the agent said of it. */
+    readonly reason: string;
+    /** Whose agent it is. */
+    readonly agent: 'task' | 'bastion' | 'bastion-tunnel-only';
+    /** The bastion that was being created. */
+    readonly name?: string | undefined;
+  };
+  'answer-incomplete': { readonly actions: readonly string[] };
+  'aws-unreachable': AnyFacts;
+  'credentials-expired': { readonly [name: string]: Fact; readonly profile?: string | undefined };
+  'credentials-missing': { readonly profile?: string | undefined };
+  'credentials-refused': AnyFacts;
+  'grants-missing': {
+    readonly principal: string;
+    readonly actions: readonly string[];
+    /** Condition keys that the principal's policies ask for and whose values the check does not know. */
+    readonly unknownKeys: readonly string[];
+  };
+  'proxy-invalid': { readonly variable: string; readonly scheme?: string | undefined };
+  'proxy-refused': AnyFacts;
+  'proxy-unreachable': AnyFacts;
+  'region-missing': { readonly profile: string };
+  'role-untrusted': {
+    readonly role: string;
+    readonly action: string;
+    /** `given`: the role of --role. `own`: that of the named bastion. `launched`: the same, but the bastion runs already. */
+    readonly of: 'given' | 'own' | 'launched';
+    /** The bastion. */
+    readonly name: string;
+  };
+
+  // Clusters, services, tasks and containers.
+  'cluster-needed': { readonly candidates: readonly string[] };
+  'cluster-not-found': Candidates & { readonly cluster: string };
+  'container-needed': { readonly candidates: readonly string[] };
+  'container-not-found': Candidates & TaskFacts;
+  'container-not-running': TaskFacts & { readonly mayCome: boolean };
+  'exec-agent-not-running': TaskFacts;
+  'exec-not-enabled': {
+    readonly [name: string]: Fact;
+    readonly cluster: string;
+    readonly task: string;
+    /** The service of the task; undefined for a task that was started by itself. */
+    readonly service?: string | undefined;
+    /** Of a task that was started by itself. */
+    readonly taskDefinition?: string | undefined;
+    /** Whether the service has ECS Exec on: then the task is only older than that. Undefined where AWS alone refused. */
+    readonly serviceEnabled?: boolean | undefined;
+  };
+  'no-clusters': AnyFacts;
+  'no-running-task': {
+    readonly cluster: string;
+    readonly service?: string | undefined;
+    readonly desiredCount?: number | undefined;
+    readonly pendingCount?: number | undefined;
+  };
+  'nothing-to-pick': AnyFacts;
+  'service-needed': AnyFacts;
+  'service-not-found': Candidates & { readonly service: string; readonly cluster?: string | undefined };
+  'target-not-connected': TargetFacts;
+  'task-ambiguous': { readonly task: string; readonly candidates: readonly string[] };
+  'task-not-found': Candidates & { readonly task: string; readonly cluster?: string | undefined };
+  'task-not-running': TaskFacts & { readonly status: string; readonly mayCome: boolean };
+
+  // Sessions and forwards.
+  'agent-silent': AnyFacts;
+  'bad-forward': { readonly value: string; readonly document: boolean };
+  'bind-address-invalid': AnyFacts;
+  'exec-not-started': AnyFacts;
+  'forward-needed': AnyFacts;
+  'gateway-unreachable': AnyFacts;
+  'local-port-forbidden': AnyFacts;
+  'local-port-taken': {
+    readonly [name: string]: Fact;
+    readonly port: number;
+    readonly holder?: string | undefined;
+  };
+  'plugin-failed': AnyFacts;
+  'plugin-missing': AnyFacts;
+  'plugin-unsupported': AnyFacts;
+  'port-not-open': {
+    readonly [name: string]: Fact;
+    /** The bastion. */
+    readonly name: string;
+    readonly port: number;
+    /** The database that the host name belongs to. */
+    readonly database?: string | undefined;
+  };
+  'resume-denied': ChannelFacts;
+  'resume-refused': AnyFacts;
+  'session-document-missing': { readonly documentName?: string | undefined };
+  'session-failed': { readonly host?: string | undefined; readonly port?: number | undefined };
+  'session-log-unverified': { readonly action: string; readonly target: string };
+  'session-not-ended': ChannelFacts;
+  'upgrade-refused': { readonly status: number; readonly host: string };
+
+  // The bastion: its network, its capacity, its life and its end.
+  'agent-not-online': {
+    readonly instanceId: string;
+    /** The bastion. */
+    readonly name: string;
+    /** What the boot script said last; undefined = nothing yet. */
+    readonly bootLine?: string | undefined;
+    readonly bootDone: boolean;
+    /** How its subnets reach AWS. */
+    readonly network: string;
+  };
+  'already-exists': AnyFacts;
+  'bastion-ambiguous': { readonly candidates: readonly string[] };
+  'bastion-differs': {
+    readonly [name: string]: Fact;
+    readonly name: string;
+    readonly difference:
+      | { readonly kind: 'iam'; readonly path: string; readonly prefix: string }
+      | { readonly kind: 'groups'; readonly wanted: readonly string[] }
+      | { readonly kind: 'cluster'; readonly wanted: string | undefined };
+  };
+  'bastion-elsewhere': { readonly name: string; readonly vpc: string; readonly wanted: string };
+  'bastion-name': { readonly name: string; readonly longest: number };
+  'boot-failed': { readonly instanceId: string; readonly name: string; readonly reason: string };
+  'database-elsewhere': { readonly database: string; readonly vpc?: string | undefined };
+  'database-ipv4-only': {
+    readonly database: string;
+    readonly kind: 'cluster' | 'instance';
+    readonly subnets: readonly string[];
+    /** A subnet with IPv4 in which the bastion could live instead. */
+    readonly otherSubnet?: string | undefined;
+  };
+  'database-not-found': {
+    readonly databases: readonly string[];
+    readonly candidates: readonly { readonly id: string; readonly engine: string }[];
+  };
+  duration: {
+    readonly flag: string;
+    readonly value: string;
+    /** Shortest and longest, as they would be typed; undefined = the text is no duration at all. */
+    readonly between?: readonly [string, string] | undefined;
+  };
+  'iam-path': AnyFacts;
+  'iam-prefix': { readonly [name: string]: Fact; readonly role?: string | undefined };
+  'instance-ended': AnyFacts;
+  'instance-not-running': { readonly instanceId: string; readonly name: string };
+  'instance-type': { readonly instanceType: string; readonly examples: readonly string[] };
+  'lease-over': { readonly name: string; readonly instanceId: string };
+  leftovers: {
+    readonly [name: string]: Fact;
+    /** The bastion; several, when `down --all` left something of each. */
+    readonly names: readonly string[];
+    readonly remaining: readonly RemainingResource[];
+  };
+  'name-taken': {
+    readonly name: string;
+    readonly taken: readonly { readonly kind: string; readonly id: string; readonly why: string }[];
+  };
+  'no-bastion': Candidates & { readonly name?: string | undefined; readonly starting?: boolean | undefined };
+  'no-capacity': { readonly market: 'spot' | 'on-demand'; readonly pools: readonly string[] };
+  'no-way-out': {
+    readonly vpc: string;
+    readonly region: string;
+    readonly subnets: readonly { readonly id: string; readonly zone: string; readonly reason: string }[];
+    /** VPC endpoints that would be enough: `ssm`, `ssmmessages`, `s3`, … */
+    readonly missing: readonly string[];
+    /** One of the subnets has no IPv4. */
+    readonly ipv6Only: boolean;
+    /** A bastion that installs nothing could live there. */
+    readonly tunnelsPossible: boolean;
+  };
+  'not-settled': AnyFacts;
+  'not-terminated': AnyFacts;
+  overtaken: { readonly name: string; readonly gone: readonly string[] };
+  'quota-exceeded': {
+    readonly market: 'spot' | 'on-demand';
+    readonly pools: readonly string[];
+    /** Its name in Service Quotas. */
+    readonly quota: string;
+  };
+  'replacement-impossible': { readonly name: string; readonly instanceId: string; readonly missing: string };
+  'role-not-found': { readonly role: string };
+  'security-group-not-found': { readonly groups: readonly string[]; readonly vpc: string };
+  'sessions-active': {
+    readonly name: string;
+    readonly sessions: readonly { readonly id: string; readonly owner: string }[];
+  };
+  'spot-role-missing': AnyFacts;
+  'subnet-not-found': {
+    readonly subnets: readonly string[];
+    readonly candidates?: readonly { readonly id: string; readonly zone: string }[] | undefined;
+  };
+  'vpc-not-found': { readonly vpc?: string | undefined };
+
+  // The command line, its environment and the installation.
+  'bad-arguments': {
+    readonly [name: string]: Fact;
+    /** Arguments of the same command that would be right, one way each. */
+    readonly instead?: readonly (readonly string[])[] | undefined;
+  };
+  'bad-fault': {
+    readonly expected?: string | undefined;
+    /** Names of all faults. */
+    readonly known?: readonly string[] | undefined;
+  };
+  'check-kind': AnyFacts;
+  'check-placeholders': {
+    readonly principal: string;
+    readonly placeholders: readonly string[];
+    readonly flags: readonly string[];
+  };
+  'check-principal': { readonly principal: string; readonly rolesOnly?: boolean | undefined };
+  'code-format': { readonly kind: string; readonly format: string };
+  'cleanup-timeout': AnyFacts;
+  'conflicting-option': ParseFacts;
+  'config-unknown-key': {
+    readonly file: string;
+    readonly key: string;
+    readonly nearest?: string | undefined;
+    readonly known: readonly string[];
+  };
+  'demo-leftovers': { readonly differences: readonly string[] };
+  'demo-needs-pg': AnyFacts;
+  'environment-value': { readonly variable: string; readonly takes: string };
+  'excess-arguments': ParseFacts;
+  'input-needed': { readonly flag: string; readonly candidates: readonly string[]; readonly more: number };
+  internal: AnyFacts;
+  'invalid-argument': ParseFacts;
+  'missing-argument': ParseFacts;
+  'option-missing-argument': ParseFacts;
+  'placeholder-unfilled': AnyFacts;
+  port: { readonly flag: string; readonly value: string };
+  'principal-not-found': { readonly principal: string; readonly kind: 'role' | 'user' };
+  'sandbox-part-missing': { readonly package: string };
+  'sandbox-port': { readonly port: number };
+  'unknown-command': ParseFacts;
+  'unknown-option': ParseFacts;
+  'user-data-file': AnyFacts;
+}
+
+/** What teardown could not delete. */
+export type RemainingResource = {
+  /** Kind and name. */
+  readonly resource: string;
+  /** AWS CLI arguments that delete it, e.g. `ec2 delete-security-group --group-id sg-1 --region eu-west-1`. */
+  readonly removal: string;
+  /** Why it could not be deleted. */
+  readonly reason?: string | undefined;
+};
+
+/** Facts of notes that are followed by advice, by code. */
+export interface NoteFacts {
+  /** Something that was asked for is not changed in a bastion that runs already. */
+  'bastion-kept': { readonly name: string };
+  /** A bastion that `up` keeps has two minutes left. */
+  'bastion-leaves': { readonly name: string; readonly instanceId: string };
+  /** What `status` leaves out, because its reader may not see it. */
+  'for-operators': { readonly actions: readonly string[] };
+  'no-bastions': AnyFacts;
+  /** `down` found nothing of the bastion asked for, but there are others. */
+  'others-run': { readonly names: readonly string[] };
+  'session-document-use': { readonly database: string; readonly document: string };
+  /** `up`, or the replacement of a bastion, did not come to its end. */
+  unfinished: { readonly name: string };
+}

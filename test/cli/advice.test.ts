@@ -1,0 +1,574 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { CommanderError } from 'commander';
+import { describe, expect, it } from 'vitest';
+import { ADVICE, adviceFor } from '../../src/cli/advice/advice.ts';
+import { documentFor } from '../../src/cli/advice/account.ts';
+import type { AdviceContext } from '../../src/cli/advice/command-lines.ts';
+import type { AdvisedFacts } from '../../src/cli/advice/rows.ts';
+import { SILENT_CODES } from '../../src/cli/advice/silent-codes.ts';
+import { COMMANDS, createProgram } from '../../src/cli/program.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+
+/** Codes of notes, which docs/errors.md does not list. */
+const NOTES: readonly (keyof AdvisedFacts)[] = [
+  'bastion-kept',
+  'bastion-leaves',
+  'for-operators',
+  'no-bastions',
+  'others-run',
+  'session-document-use',
+  'unfinished',
+];
+
+const run = (
+  command: string,
+  given: AdviceContext['given'] = {},
+  argv: readonly string[] = [],
+): AdviceContext => ({
+  command,
+  given,
+  argv,
+});
+
+/** Typed: a case with facts that its code does not have does not compile. */
+type Case = {
+  readonly [C in keyof AdvisedFacts]: readonly [
+    code: C,
+    facts: AdvisedFacts[C],
+    context: AdviceContext,
+    lines: readonly string[],
+  ];
+}[keyof AdvisedFacts];
+
+const PLACE = { profile: 'staging', region: 'eu-west-1' };
+const IN_PLACE = '--region eu-west-1 --profile staging';
+
+const CASES: readonly Case[] = [
+  // Permission.
+  [
+    'access-denied',
+    { action: 'ecs:ListTasks' },
+    run('exec'),
+    [
+      'fargate-connect policy exec   # the least-privilege document that grants it',
+      'aws sts get-caller-identity   # who is asking',
+    ],
+  ],
+  [
+    'access-denied',
+    { action: 'ec2:DescribeInstances' },
+    run('shell', { ...PLACE, name: 'orders', cluster: 'prod' }),
+    [
+      `fargate-connect policy shell --cluster prod ${IN_PLACE}   # the least-privilege document that grants it`,
+      'aws sts get-caller-identity --profile staging   # who is asking',
+    ],
+  ],
+  [
+    'access-denied',
+    { action: 'sts:AssumeRole' },
+    run('up'),
+    ['aws sts get-caller-identity   # who is asking'],
+  ],
+  [
+    'access-denied',
+    {
+      action: 'iam:CreatePolicy',
+      missingBoundary: { path: '/team/', name: 'boundary', tunnelOnly: false, cluster: 'prod' },
+    },
+    run('up', PLACE),
+    [
+      'an administrator creates this boundary once:',
+      `fargate-connect policy bastion-boundary --cluster prod ${IN_PLACE} > boundary.json`,
+      'aws iam create-policy --path /team/ --policy-name boundary --policy-document file://boundary.json --profile staging',
+    ],
+  ],
+  [
+    'agent-denied',
+    { action: 'ssmmessages:OpenDataChannel', reason: 'no', agent: 'task' },
+    run('exec'),
+    [
+      'the agent said: no',
+      "fargate-connect policy task-role   # grants ssmmessages:OpenDataChannel, for the task's role",
+    ],
+  ],
+  [
+    'agent-denied',
+    { action: 'ssm:UpdateInstanceInformation', reason: 'no', agent: 'bastion-tunnel-only', name: 'orders' },
+    run('up', { name: 'orders', region: 'eu-west-1' }),
+    [
+      'fargate-connect policy bastion-tunnel-only --region eu-west-1   # grants it; it belongs into the role',
+      'with that in place, its permissions boundary or a service control policy refuses',
+      'fargate-connect down --name orders --region eu-west-1   # then up again: a refused agent sleeps for half an hour',
+    ],
+  ],
+  [
+    'role-untrusted',
+    { role: 'ops', action: 'sts:AssumeRole', of: 'given', name: 'default' },
+    run('up'),
+    ['fargate-connect policy bastion-trust   # what an administrator must let the role trust'],
+  ],
+  [
+    'role-untrusted',
+    { role: 'r', action: 'sts:AssumeRole', of: 'own', name: 'orders' },
+    run('up', { name: 'orders', iamPath: '/team/' }),
+    [
+      'fargate-connect down --name orders --iam-path /team/   # then up creates it anew',
+      'fargate-connect policy bastion-trust --iam-path /team/   # or what an administrator must let it trust',
+    ],
+  ],
+  [
+    'role-untrusted',
+    { role: 'r', action: 'sts:AssumeRole', of: 'launched', name: 'default' },
+    run('up'),
+    [
+      'fargate-connect policy bastion-trust   # the role must trust so, and its conditions must let this account',
+      'fargate-connect down   # then up again: a refused agent sleeps for half an hour',
+    ],
+  ],
+  [
+    'grants-missing',
+    { principal: 'role/web', actions: ['ssmmessages:OpenDataChannel'], unknownKeys: ['aws:SourceIp'] },
+    run('policy', PLACE, ['policy', 'task-role', '--check', 'role/web', '--profile', 'staging']),
+    [
+      'fargate-connect policy task-role --profile staging   # prints what it should have',
+      'its policies ask for aws:SourceIp, which the check knows no value of',
+    ],
+  ],
+  [
+    'answer-incomplete',
+    { actions: ['ssm:DescribeInstanceInformation'] },
+    run('status', PLACE),
+    [`fargate-connect policy operator ${IN_PLACE}   # or forward, or shell: all of them grant that`],
+  ],
+  [
+    'credentials-missing',
+    { profile: 'staging' },
+    run('ls clusters', { profile: 'staging' }),
+    [
+      'aws configure list-profiles   # is it one of them',
+      'aws sso login --profile staging',
+      'or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+      'fargate-connect demo   # needs no account',
+    ],
+  ],
+  [
+    'credentials-expired',
+    {},
+    run('up', { profile: 'staging' }),
+    [
+      'aws sso login --profile staging   # with single sign-on',
+      'otherwise export fresh AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN',
+    ],
+  ],
+  [
+    'region-missing',
+    { profile: 'staging' },
+    run('up'),
+    ['give --region, e.g. --region eu-west-1', 'aws configure set region REGION --profile staging'],
+  ],
+
+  // Clusters, services, tasks, containers.
+  [
+    'cluster-needed',
+    { candidates: ['a', 'b', 'c', 'd', 'e', 'f'] },
+    run('exec', PLACE),
+    [
+      ...['a', 'b', 'c', 'd', 'e'].map((name) => `--cluster ${name}`),
+      `fargate-connect ls clusters ${IN_PLACE}`,
+    ],
+  ],
+  [
+    'cluster-not-found',
+    { cluster: 'prood', candidates: ['prod', 'dev'] },
+    run('exec', { cluster: 'prood' }),
+    ['did you mean prod?', 'fargate-connect ls clusters'],
+  ],
+  [
+    'cluster-not-found',
+    { cluster: 'prood' },
+    run('exec'),
+    ['fargate-connect ls clusters', 'is it in another region or account? --region, --profile'],
+  ],
+  [
+    'service-not-found',
+    { service: 'orders', cluster: 'prod', candidates: ['orders-api', 'web'] },
+    run('exec', { cluster: 'arn:aws:ecs:eu-west-1:1:cluster/prod' }),
+    ['did you mean orders-api?', 'fargate-connect ls services --cluster prod'],
+  ],
+  [
+    'service-not-found',
+    { service: 'x', candidates: Array.from({ length: 11 }, (_, index) => `service-${index}`) },
+    run('exec'),
+    ['none of the 11 names is close', 'fargate-connect ls services --cluster NAME'],
+  ],
+  [
+    'task-not-found',
+    { task: 'zz', cluster: 'prod', candidates: ['abcd'] },
+    run('exec', PLACE),
+    ['there is: abcd', `fargate-connect ls tasks --cluster prod ${IN_PLACE}`],
+  ],
+  ['task-ambiguous', { task: 'ab', candidates: ['ab1', 'ab2'] }, run('exec'), ['--task ab1', '--task ab2']],
+  [
+    'container-not-found',
+    { cluster: 'prod', task: 'abcd', container: 'app', candidates: ['web', 'app2'] },
+    run('exec', { region: 'eu-west-1' }),
+    ['did you mean app2?', 'fargate-connect ls containers --cluster prod --task abcd --region eu-west-1'],
+  ],
+  ['container-needed', { candidates: ['a', 'b'] }, run('exec'), ['--container a', '--container b']],
+  [
+    'container-not-running',
+    { cluster: 'prod', task: 'abcd', container: 'app', mayCome: true },
+    run('exec'),
+    [
+      'wait a little and try again',
+      'fargate-connect ls containers --cluster prod --task abcd   # state of container and agent',
+    ],
+  ],
+  [
+    'exec-not-enabled',
+    { cluster: 'prod', task: 'abcd', service: 'web', serviceEnabled: false },
+    run('exec', PLACE),
+    [
+      `aws ecs update-service --cluster prod --service web --enable-execute-command --force-new-deployment ${IN_PLACE}`,
+      `fargate-connect policy task-role ${IN_PLACE}   # what the task role needs; then wait for the new tasks`,
+    ],
+  ],
+  [
+    'exec-not-enabled',
+    { cluster: 'prod', task: 'abcd', service: 'web', serviceEnabled: true },
+    run('exec'),
+    ['aws ecs update-service --cluster prod --service web --enable-execute-command --force-new-deployment'],
+  ],
+  [
+    'exec-not-enabled',
+    { cluster: 'prod', task: 'abcd', taskDefinition: 'web:3' },
+    run('exec'),
+    ['aws ecs run-task --cluster prod --task-definition web:3 --enable-execute-command …'],
+  ],
+  [
+    'exec-not-enabled',
+    { cluster: 'prod', task: 'abcd' },
+    run('exec'),
+    ['fargate-connect ls containers --cluster prod --task abcd   # state of container and agent'],
+  ],
+  [
+    'exec-agent-not-running',
+    { cluster: 'prod', task: 'abcd', container: 'app' },
+    run('exec', { cluster: 'prod' }),
+    [
+      'fargate-connect ls containers --cluster prod --task abcd   # state of container and agent',
+      'fargate-connect policy task-role --check role/ROLE --cluster prod   # does its task role lack ssmmessages',
+      'other known causes: a read-only root file system, no way to ssmmessages on port 443',
+    ],
+  ],
+  [
+    'no-clusters',
+    {},
+    run('up', PLACE),
+    [
+      'is it in another region or account? --region, --profile',
+      `fargate-connect up --tunnel-only --vpc VPC ${IN_PLACE}   # a bastion for tunnels only`,
+    ],
+  ],
+  ['no-clusters', {}, run('exec'), ['is it in another region or account? --region, --profile']],
+  [
+    'no-running-task',
+    { cluster: 'prod', service: 'web', desiredCount: 0, pendingCount: 0 },
+    run('exec', PLACE),
+    [`aws ecs update-service --cluster prod --service web --desired-count 1 ${IN_PLACE}`],
+  ],
+  [
+    'no-running-task',
+    { cluster: 'prod', service: 'web', desiredCount: 2, pendingCount: 2 },
+    run('exec'),
+    ["aws ecs describe-services --cluster prod --services web --query 'services[0].events[:5].message'"],
+  ],
+  ['no-running-task', { cluster: 'prod' }, run('exec'), ['fargate-connect ls services --cluster prod']],
+  [
+    'service-needed',
+    {},
+    run('exec', { cluster: 'prod', profile: 'staging' }),
+    [
+      'fargate-connect exec SERVICE --cluster prod --profile staging',
+      'fargate-connect exec --task ID --cluster prod --profile staging',
+      'fargate-connect ls services --cluster prod --profile staging',
+    ],
+  ],
+  [
+    'target-not-connected',
+    { target: 'i-1' },
+    run('shell', { name: 'orders' }),
+    ['fargate-connect status --name orders   # is the bastion running, and its agent online'],
+  ],
+  [
+    'task-not-running',
+    { cluster: 'prod', task: 'abcd', container: 'app', status: 'STOPPED', mayCome: false },
+    run('exec'),
+    ['fargate-connect ls tasks --cluster prod'],
+  ],
+
+  // Sessions and forwards.
+  [
+    'port-not-open',
+    { name: 'default', port: 6379 },
+    run('forward', PLACE),
+    [`fargate-connect up --egress-port 6379 ${IN_PLACE}   # opens it towards the VPC`],
+  ],
+  [
+    'port-not-open',
+    { name: 'orders', port: 5432, database: 'orders-db' },
+    run('forward'),
+    ['fargate-connect up --name orders --db orders-db   # opens the way to that database'],
+  ],
+  [
+    'resume-denied',
+    { sessionId: 's-1', action: 'ssm:ResumeSession' },
+    run('shell'),
+    ['fargate-connect policy shell   # grants ssm:ResumeSession'],
+  ],
+  [
+    'session-not-ended',
+    { sessionId: 's-1', action: 'ssm:TerminateSession' },
+    run('exec', PLACE),
+    [
+      `aws ssm terminate-session --session-id s-1 ${IN_PLACE}   # by somebody who may`,
+      `fargate-connect policy exec ${IN_PLACE}   # grants ssm:TerminateSession`,
+    ],
+  ],
+  [
+    'session-failed',
+    { host: 'db', port: 5432 },
+    run('forward', PLACE),
+    [`fargate-connect ls databases ${IN_PLACE}   # the host names of databases`],
+  ],
+  ['session-failed', {}, run('shell'), []],
+  ['local-port-taken', { port: 5432, holder: 'node (pid 1)' }, run('forward'), ['-L 0:…   # any free port']],
+  ['upgrade-refused', { status: 503, host: 'h' }, run('exec'), ['try again; the service may be busy']],
+
+  // The bastion.
+  ['bastion-ambiguous', { candidates: ['a', 'b'] }, run('shell'), ['--name a', '--name b']],
+  [
+    'bastion-differs',
+    { name: 'orders', difference: { kind: 'iam', path: '/team/', prefix: 'x-' } },
+    run('up', { name: 'orders', cluster: 'prod', iamPath: '/other/' }),
+    [
+      'fargate-connect up --name orders --iam-path /team/ --iam-prefix x- --cluster prod   # go on with it',
+      'fargate-connect down --name orders --iam-path /other/   # or end it first',
+    ],
+  ],
+  [
+    'bastion-differs',
+    { name: 'default', difference: { kind: 'cluster', wanted: undefined } },
+    run('up'),
+    [
+      'fargate-connect up --name OTHER --tunnel-only   # a second one',
+      'fargate-connect down   # or end the first',
+    ],
+  ],
+  [
+    'boot-failed',
+    { instanceId: 'i-1', name: 'orders', reason: 'download of https://x failed: no way to S3?' },
+    run('up', { ...PLACE, name: 'orders' }),
+    [
+      `aws ec2 get-console-output --latest --output text --instance-id i-1 ${IN_PLACE}   # all that it says`,
+      `fargate-connect down --name orders ${IN_PLACE}   # removes everything`,
+      `fargate-connect up --name orders --tunnel-only ${IN_PLACE}   # downloads nothing`,
+    ],
+  ],
+  [
+    'leftovers',
+    {
+      names: ['orders'],
+      remaining: [
+        { resource: 'role r', removal: 'iam delete-role --role-name r', reason: 'in use' },
+        { resource: 'security-group sg-1', removal: 'ec2 delete-security-group --group-id sg-1' },
+      ],
+    },
+    run('down', { ...PLACE, name: 'orders', iamPrefix: 'x-' }),
+    [
+      'aws iam delete-role --role-name r --profile staging   # in use',
+      `aws ec2 delete-security-group --group-id sg-1 ${IN_PLACE}`,
+      `fargate-connect down --name orders --iam-prefix x- ${IN_PLACE}   # tries again`,
+    ],
+  ],
+  [
+    'name-taken',
+    { name: 'default', taken: [{ kind: 'security-group', id: 'sg-1', why: 'has no tag of ours' }] },
+    run('up'),
+    [
+      'security-group sg-1 has no tag of ours',
+      'fargate-connect up --name OTHER   # another name, nothing in the way',
+    ],
+  ],
+  [
+    'no-bastion',
+    {},
+    run('shell', { ...PLACE, cluster: 'prod' }),
+    [`fargate-connect up --cluster prod ${IN_PLACE}`, `fargate-connect status ${IN_PLACE}`],
+  ],
+  [
+    'no-bastion',
+    { name: 'ordes', candidates: ['orders'] },
+    run('shell', { name: 'ordes' }),
+    ['did you mean orders?', 'fargate-connect status --name ordes', 'fargate-connect up --name ordes'],
+  ],
+  [
+    'no-capacity',
+    { market: 'on-demand', pools: [] },
+    run('up'),
+    ['the same with --type t4g.medium,t3.small   # other pools'],
+  ],
+  [
+    'no-way-out',
+    {
+      vpc: 'vpc-1',
+      region: 'eu-west-1',
+      subnets: [{ id: 'subnet-1', zone: 'eu-west-1a', reason: 'no route' }],
+      missing: ['ssm', 's3'],
+      ipv6Only: false,
+      tunnelsPossible: true,
+    },
+    run('up', { cluster: 'prod' }),
+    [
+      'subnet-1 (eu-west-1a): no route',
+      'add an interface endpoint com.amazonaws.eu-west-1.ssm, private DNS on, 443 admitted from the subnet',
+      'add a gateway endpoint com.amazonaws.eu-west-1.s3',
+      'fargate-connect up --tunnel-only --cluster prod   # or this: it needs less, and has a way here',
+      'or name other subnets: --vpc, --subnet',
+      'or say what is not seen here, e.g. a route to a VPC of endpoints: --subnet ID --way-out private',
+    ],
+  ],
+  [
+    'overtaken',
+    { name: 'orders', gone: ['role'] },
+    run('up', { name: 'orders', cluster: 'prod' }),
+    [
+      'fargate-connect status --name orders   # what is there; somebody ran down at the same time',
+      'fargate-connect up --name orders --cluster prod   # begins again',
+    ],
+  ],
+  [
+    'sessions-active',
+    { name: 'default', sessions: [{ id: 's-1', owner: 'arn:x' }] },
+    run('down'),
+    ['session s-1 of arn:x', 'fargate-connect down --force   # cuts them off'],
+  ],
+  [
+    'duration',
+    { flag: '--idle', value: '1m', between: ['5m', '24h'] },
+    run('up'),
+    ['between 5m and 24h, or 0 for never; --ttl ends the bastion in any case'],
+  ],
+  [
+    'others-run',
+    { names: ['a', 'b'] },
+    run('down', PLACE),
+    [
+      `fargate-connect down --name a ${IN_PLACE}`,
+      `fargate-connect down --name b ${IN_PLACE}`,
+      `fargate-connect down --all ${IN_PLACE}   # or all of them`,
+    ],
+  ],
+  [
+    'unfinished',
+    { name: 'orders' },
+    run('up', { ...PLACE, name: 'orders', cluster: 'prod' }),
+    [
+      `fargate-connect down --name orders ${IN_PLACE}   # removes what exists by now`,
+      `fargate-connect up --name orders --cluster prod ${IN_PLACE}   # goes on with it`,
+    ],
+  ],
+
+  // The command line.
+  [
+    'bad-arguments',
+    { instead: [['web', '--', 'ls', '-l my dir']] },
+    run('exec', { profile: 'staging' }),
+    ["fargate-connect exec --profile staging web -- ls '-l my dir'"],
+  ],
+  ['bad-arguments', {}, run('exec'), []],
+  [
+    'check-placeholders',
+    { principal: 'me', placeholders: ['cluster'], flags: ['--cluster'] },
+    run('policy', {}, ['policy', 'exec', '--check', 'me']),
+    ['fargate-connect policy exec --check me --cluster …'],
+  ],
+  ['unknown-command', { suggestions: ['down'] }, run('', {}), ['did you mean down?']],
+  ['unknown-command', {}, { command: undefined, given: {}, argv: ['zzz'] }, ['fargate-connect --help']],
+  [
+    'input-needed',
+    { flag: '--service', candidates: ['a', 'b'], more: 3 },
+    run('connect'),
+    ['give --service', 'one of: a, b and 3 more'],
+  ],
+];
+
+describe('what to type next', () => {
+  it.each(CASES)('%s %j', (code, facts, context, lines) => {
+    expect(adviceFor(code, facts, context)).toEqual(lines);
+  });
+
+  it('is nothing for a code without a row', () => {
+    expect(adviceFor('toString', {}, run('up'))).toEqual([]);
+    expect(adviceFor('session-lost', {}, run('exec'))).toEqual([]);
+  });
+
+  it('quotes what a shell would read otherwise', () => {
+    const [line] = adviceFor('no-bastion', {}, run('shell', { profile: "o'neill & co" }));
+    expect(line).toBe(String.raw`fargate-connect up --profile 'o'\''neill & co'`);
+  });
+
+  it('is command lines that the parser takes', async () => {
+    const tried: string[] = [];
+    for (const [code, facts, context] of CASES) {
+      for (const line of adviceFor(code, facts, context)) {
+        const words = /^fargate-connect ([^#>]*?)(?: +[#>].*)?$/.exec(line)?.[1]?.split(' ') ?? [];
+        if (words.length === 0) continue;
+        tried.push(line);
+        const program = createProgram({
+          invoke: () => Promise.resolve(),
+          commands: COMMANDS,
+          version: '0',
+          write: () => undefined,
+          columns: 100,
+        });
+        await program.parseAsync(words, { from: 'user' }).catch((error: unknown) => {
+          if (error instanceof CommanderError && error.exitCode === 0) return;
+          throw new Error(`${line}: ${String(error)}`);
+        });
+      }
+    }
+    expect(tried.length).toBeGreaterThan(40);
+  });
+});
+
+describe('the document that grants an action', () => {
+  it.each([
+    ['ecs:ListTasks', 'forward', 'forward'],
+    ['ecs:ListTasks', 'ls tasks', 'exec'],
+    ['ec2:DescribeInstances', 'shell', 'shell'],
+    ['ec2:DescribeInstances', 'policy', 'operator'],
+    ['iam:GetRole', 'policy', 'check'],
+    ['iam:CreateRole', 'up', 'operator'],
+    ['rds:DescribeDBInstances', 'up', 'db'],
+    ['kms:GenerateDataKey', 'shell', 'exec'],
+    ['ssm:StartSession', undefined, 'forward'],
+    ['ssm:DescribeInstanceInformation', 'status', 'operator'],
+    ['sts:GetCallerIdentity', 'up', undefined],
+  ] as const)('%s, wanted by %s: %s', (action, command, document) => {
+    expect(documentFor(action, command)).toBe(document);
+  });
+});
+
+it('has a row, or none for a reason, for every code in docs/errors.md', () => {
+  const page = readFileSync(join(ROOT, 'docs', 'errors.md'), 'utf8');
+  const documented = new Set([...page.matchAll(/^## ([a-z0-9-]+)$/gm)].map((match) => match[1] ?? ''));
+  const rows = Object.keys(ADVICE).filter((code) => !NOTES.includes(code as keyof AdvisedFacts));
+  expect({
+    unadvised: [...documented].filter((code) => !rows.includes(code) && !SILENT_CODES.has(code)),
+    undocumented: [...rows, ...SILENT_CODES].filter((code) => !documented.has(code)),
+    both: rows.filter((code) => SILENT_CODES.has(code)),
+  }).toEqual({ unadvised: [], undocumented: [], both: [] });
+});
