@@ -1,3 +1,4 @@
+import { textFact } from '../core/error-facts.ts';
 import { ToolError, grantHint } from '../core/errors.ts';
 
 /** What IAM kept from an answer: the rest is worth printing, but must not pass for all of it. */
@@ -15,7 +16,7 @@ export class Refusals {
       return await work;
     } catch (error) {
       if (!(error instanceof ToolError) || error.code !== 'access-denied') throw error;
-      this.#actions.add(String(error.details['action']));
+      this.#actions.add(textFact(error.details, 'action'));
       return instead;
     }
   }
@@ -39,7 +40,7 @@ export function forCommand(error: unknown, command: string): unknown {
   const document = DOCUMENTS[command];
   if (document === undefined || !(error instanceof ToolError) || error.code !== 'access-denied') return error;
   // The session key is granted by `policy exec --kms-key` alone.
-  if (String(error.details['action']).startsWith('kms:')) return error;
+  if (textFact(error.details, 'action').startsWith('kms:')) return error;
   const { role, code, message, details, exitStatus } = error;
   const general = new Set(Object.values(DOCUMENTS).map(grantHint));
   const hints = error.hints.map((hint) => (general.has(hint) ? grantHint(document) : hint));

@@ -340,3 +340,9 @@ export interface NoteFacts {
   /** `up`, or the replacement of a bastion, did not come to its end. */
   unfinished: { readonly name: string };
 }
+
+/** A fact that is text; '' for any other value, and for none. */
+export const textFact = (details: ErrorDetails, name: string): string => {
+  const value = details[name];
+  return typeof value === 'string' ? value : '';
+};

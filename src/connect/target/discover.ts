@@ -1,4 +1,5 @@
 import { mapConcurrently } from '../../core/concurrency.ts';
+import { textFact } from '../../core/error-facts.ts';
 import { noMatch, ToolError, usage } from '../../core/errors.ts';
 import { candidateHints } from './candidate-hints.ts';
 import type { Cluster, EcsPort, Service, Task } from '../ports.ts';
@@ -195,7 +196,7 @@ export const withNearest =
 
 async function withCandidates(ecs: EcsPort, cluster: string, error: unknown): Promise<unknown> {
   if (!(error instanceof ToolError)) return error;
-  const typed = error.code === 'cluster-not-found' ? cluster : String(error.details['service']);
+  const typed = error.code === 'cluster-not-found' ? cluster : textFact(error.details, 'service');
   const list = async (): Promise<readonly string[] | undefined> => {
     if (error.code === 'cluster-not-found') return collect(ecs.clusterNames());
     if (error.code === 'service-not-found') return collect(ecs.serviceNames(cluster));

@@ -1,4 +1,5 @@
 import { type Clock, sleep } from '../../core/clock.ts';
+import { textFact } from '../../core/error-facts.ts';
 import { failed, ToolError } from '../../core/errors.ts';
 import { NOT_YET_VISIBLE } from '../plan/creation.ts';
 import { iamNames } from '../roles/iam-names.ts';
@@ -41,7 +42,7 @@ export async function overtaken(
   if (!(failure instanceof ToolError)) return undefined;
   // A grant that depends on tags or a boundary refuses what is not there, instead of saying so.
   const refused = failure.role === 'access';
-  const missed = failure.code === 'not-settled' || NOT_YET_VISIBLE.has(String(failure.details['awsError']));
+  const missed = failure.code === 'not-settled' || NOT_YET_VISIBLE.has(textFact(failure.details, 'awsError'));
   if (!refused && !missed) return undefined;
   const look = (): Promise<readonly string[]> => whatIsGone(had, spec, deps).catch(() => []);
   let gone = await look();
@@ -55,9 +56,8 @@ export async function overtaken(
 /** The same for the time after the launch: the instance was ended by a call, and not by EC2 or by itself. */
 export function endedByDown(error: unknown, name: string): ToolError | undefined {
   if (!(error instanceof ToolError) || error.code !== 'instance-ended') return undefined;
-  const { instanceId, reason } = error.details;
-  return reason === 'Client.UserInitiatedShutdown'
-    ? removedMeanwhile(name, [`instance ${String(instanceId)}`], error)
+  return error.details['reason'] === 'Client.UserInitiatedShutdown'
+    ? removedMeanwhile(name, [`instance ${textFact(error.details, 'instanceId')}`], error)
     : undefined;
 }
 

@@ -1,4 +1,5 @@
 import { retry } from '../../core/backoff.ts';
+import { textFact } from '../../core/error-facts.ts';
 import { failed, ToolError } from '../../core/errors.ts';
 import type { LaunchDeps } from '../capacity/launch.ts';
 import { TAG } from '../bastion/names.ts';
@@ -34,7 +35,7 @@ export function visible<T>(deps: ApplyDeps, work: () => Promise<T>): Promise<T> 
     deadlineMs: SETTLE_DEADLINE_MS,
     signal: deps.signal,
     shouldRetry: (error) =>
-      error instanceof ToolError && NOT_YET_VISIBLE.has(String(error.details['awsError'])),
+      error instanceof ToolError && NOT_YET_VISIBLE.has(textFact(error.details, 'awsError')),
   });
 }
 

@@ -332,7 +332,10 @@ function outcome(shape: NetworkFacts, wishes: NetworkWishes): string {
     ].join('\n');
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
-    return [`  → ${error.code}, missing: ${String(error.details['missing'])}`, ...reports].join('\n');
+    return [
+      `  → ${error.code}, missing: ${(error.details['missing'] as readonly string[]).join(',')}`,
+      ...reports,
+    ].join('\n');
   }
 }
 
