@@ -1,5 +1,4 @@
 import { ToolError, exitStatusOf } from '../core/errors.ts';
-import { adviceFor } from './advice/advice.ts';
 import type { AdviceContext } from './advice/command-lines.ts';
 import { createColors } from '../ui/colors.ts';
 import { printable } from '../ui/printable.ts';
@@ -17,8 +16,13 @@ export interface ErrorReport {
   readonly exitStatus: number;
 }
 
-/** The one place where an error becomes text and an exit status. */
-export function reportOf(thrown: unknown, style: ErrorStyle, context: AdviceContext): ErrorReport {
+/** The one place where an error becomes text and an exit status. Advice is loaded here, so that no other start loads it. */
+export async function reportOf(
+  thrown: unknown,
+  style: ErrorStyle,
+  context: AdviceContext,
+): Promise<ErrorReport> {
+  const { adviceFor } = await import('./advice/advice.ts');
   const known = thrown instanceof ToolError ? thrown : defect(thrown);
   const hints = known.hints.length > 0 ? known.hints : adviceFor(known.code, known.details, context);
   const text = style.json ? asJson(known, hints, thrown, style.debug) : asText(known, hints, thrown, style);

@@ -10,7 +10,6 @@ import { createColors } from '../ui/colors.ts';
 import { createPrompter } from '../ui/inquirer-prompter.ts';
 import { createReporter } from '../ui/reporter.ts';
 import { guardTerminal, type GuardedTerminal } from '../ui/terminal.ts';
-import { adviceFor } from './advice/advice.ts';
 import type { AdviceContext } from './advice/command-lines.ts';
 import { assetFolder } from './assets.ts';
 import type { Invoke, Run } from './command.ts';
@@ -95,11 +94,11 @@ class CliRun {
           return ending.exitStatus;
         case 'error':
           // What clean-up could not take away is news; that somebody pressed Ctrl-C is not.
-          return this.#say(
+          return await this.#say(
             isInterruption(ending.error) && cleanup.kind === 'error' ? cleanup.error : ending.error,
           );
         case 'done':
-          return cleanup.kind === 'error' ? this.#say(cleanup.error) : this.#status;
+          return cleanup.kind === 'error' ? await this.#say(cleanup.error) : this.#status;
       }
     } finally {
       unwatch();
@@ -132,10 +131,10 @@ class CliRun {
   }
 
   /** Prints the error and returns its exit status. */
-  #say(error: unknown): number {
+  async #say(error: unknown): Promise<number> {
     // After Ctrl-C, whatever an aborted library call throws is only the echo of it.
     const echo = this.#wasAsked && !(error instanceof ToolError);
-    const report = reportOf(echo ? interrupted() : error, this.#style, this.#advice);
+    const report = await reportOf(echo ? interrupted() : error, this.#style, this.#advice);
     this.#deps.terminal.stderr.write(report.text);
     return report.exitStatus;
   }
@@ -195,23 +194,19 @@ class CliRun {
     }
   }
 
-  /** What to type next belongs to a note too. */
-  #withHints(event: ToolEvent): ToolEvent {
-    if (event.type !== 'note') return event;
-    const hints = adviceFor(event.code, event.details ?? {}, this.#advice);
-    return hints.length === 0 ? event : { ...event, hints };
-  }
-
   async #invoke<O>(run: Run<O>, options: O, command: Command): Promise<void> {
     const { terminal, env, cwd, clock } = this.#deps;
-    const resolved = await resolveSettings({
-      flags: typedFlags(command),
-      env,
-      cwd,
-      stdinIsTty: terminal.stdinIsTty,
-      stdoutIsTty: terminal.stdoutIsTty,
-      stderrIsTty: terminal.stderrIsTty,
-    });
+    const [resolved, { adviceFor }] = await Promise.all([
+      resolveSettings({
+        flags: typedFlags(command),
+        env,
+        cwd,
+        stdinIsTty: terminal.stdinIsTty,
+        stdoutIsTty: terminal.stdoutIsTty,
+        stderrIsTty: terminal.stderrIsTty,
+      }),
+      import('./advice/advice.ts'),
+    ]);
     const { settings, stderrColor } = resolved;
     this.#advice = adviceContextOf(command, this.#advice.argv);
     this.#style = { json: settings.output === 'json', debug: settings.debug, color: stderrColor };
@@ -233,7 +228,8 @@ class CliRun {
       terminal: guarded,
       signals: this.#router,
       settings,
-      report: (event) => reporter.report(this.#withHints(event)),
+      report: (event) =>
+        reporter.report(withHints(event, (note) => adviceFor(note.code, note.details ?? {}, this.#advice))),
       prompter: createPrompter({
         terminal,
         colors: createColors(stderrColor),
@@ -254,6 +250,15 @@ class CliRun {
     this.#status = typeof status === 'number' ? status : 0;
   }
 }
+
+/** A note is followed by what to type next, too. */
+function withHints(event: ToolEvent, hintsOf: (note: Note) => readonly string[]): ToolEvent {
+  if (event.type !== 'note') return event;
+  const hints = hintsOf(event);
+  return hints.length === 0 ? event : { ...event, hints };
+}
+
+type Note = Extract<ToolEvent, { readonly type: 'note' }>;
 
 const isInterruption = (error: unknown): boolean =>
   error instanceof ToolError && error.role === 'interrupted';
