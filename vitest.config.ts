@@ -10,6 +10,19 @@ const MINUTE = 60_000;
 /** In every project, since a project does not take the plugins of the root. */
 const plugins = [projectTimes()];
 
+/** Pure code. Also what `npm run test:mutation` runs (vitest.mutation.config.ts). */
+export const unit = {
+  name: 'unit',
+  include: ['test/**/*.test.ts'],
+  exclude: ['scripts', 'contract', 'sandbox', 'proof', 'e2e', 'soak'].map((name) => `test/${name}/**`),
+  pool: 'threads' as const,
+  // Half the time went into loading the same modules for each file. Pure code keeps no state in its modules.
+  isolate: false,
+  maxWorkers: WORKERS,
+  sequence: { groupOrder: 1 },
+  testTimeout: MINUTE,
+};
+
 /**
  * Projects by what a test needs and what it costs. They run one after the other, the cheapest first, so that each has a time
  * of its own and a defect in pure code is seen before the minutes begin. CONTRIBUTING.md says where a new test belongs.
@@ -18,22 +31,7 @@ const plugins = [projectTimes()];
 export default defineConfig({
   test: {
     projects: [
-      {
-        plugins,
-        test: {
-          name: 'unit',
-          include: ['test/**/*.test.ts'],
-          exclude: ['scripts', 'contract', 'sandbox', 'proof', 'e2e', 'soak'].map(
-            (name) => `test/${name}/**`,
-          ),
-          pool: 'threads',
-          // Half the time went into loading the same modules for each file. Pure code keeps no state in its modules.
-          isolate: false,
-          maxWorkers: WORKERS,
-          sequence: { groupOrder: 1 },
-          testTimeout: MINUTE,
-        },
-      },
+      { plugins, test: unit },
       {
         plugins,
         test: {

@@ -38,7 +38,7 @@ export interface ClientConfig {
   };
 }
 
-/** List-heavy starts meet throttling: more tries than the SDK's three (aws-facts §8). */
+/** List-heavy starts meet throttling: more tries than the SDK's three (docs/reference/api-limits.md §3). */
 const MAX_ATTEMPTS = 6;
 const CONNECTION_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 30_000;

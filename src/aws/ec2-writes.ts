@@ -10,7 +10,7 @@ import { awsErrorName, mapped } from './errors.ts';
 
 /** The calls that change something, each of them fit to be repeated. */
 
-/** Refusals of a launch that EC2 sometimes throws instead of listing them in the fleet's `Errors` (aws-facts §5.2). */
+/** Refusals of a launch that EC2 sometimes throws instead of listing them in the fleet's `Errors` (docs/reference/ec2-spot.md §2). */
 const LAUNCH_REFUSALS = new Set([
   'InsufficientInstanceCapacity',
   'UnfulfillableCapacity',

@@ -18,7 +18,7 @@ import { failed, noMatch, type ToolError } from '../core/errors.ts';
 import type { ClientConfig } from './client-config.ts';
 import { mapped, type Translations } from './errors.ts';
 
-/** Largest page and batch that ECS takes (aws-facts §8). */
+/** Largest page and batch that ECS takes (docs/reference/api-limits.md §1). */
 const PAGE_SIZE = 100;
 const SERVICES_PER_DESCRIBE = 10;
 const TASKS_PER_DESCRIBE = 100;
@@ -139,7 +139,7 @@ export function createEcsPort(config: ClientConfig): EcsPort {
   };
 }
 
-/** The error of a target whose agent has no open control channel; ECS and SSM report it alike (aws-facts §1.8). */
+/** The error of a target whose agent has no open control channel; ECS and SSM report it alike (docs/reference/ecs-exec.md §8). */
 export function targetNotConnected(
   target: string,
   message: string,

@@ -5,7 +5,7 @@ import { failed } from '../core/errors.ts';
 import type { ClientConfig } from './client-config.ts';
 import { mapped } from './errors.ts';
 
-/** Two AES-256 keys, one for each direction (ssm-data-channel §5.6). */
+/** Two AES-256 keys, one for each direction (SPEC.md §4). */
 const DATA_KEY_LENGTH = 64;
 
 export function createKmsPort(config: ClientConfig): KmsPort {

@@ -12,7 +12,7 @@ import { mapped } from './errors.ts';
 
 const RECORDS_PER_PAGE = 100;
 
-/** RDS and Aurora. Neptune and DocumentDB come through the same API and are left out (aws-facts §8). */
+/** RDS and Aurora. Neptune and DocumentDB come through the same API and are left out (docs/reference/api-limits.md §4). */
 export function createDatabasesPort(config: ClientConfig): DatabasesPort {
   const client = new RDSClient(config);
 

@@ -5,7 +5,7 @@ import type { UpgradeSigner } from '../connect/ports.ts';
 import type { Clock } from '../core/clock.ts';
 import type { ClientConfig } from './client-config.ts';
 
-/** Any of these in the query means that the address is already signed; a second signature would spoil it (ssm-data-channel §12). */
+/** Any of these in the query means that the address is already signed; a second signature would spoil it (SPEC.md §9). */
 const PRESIGNED = [
   'X-Amz-Algorithm',
   'X-Amz-Credential',

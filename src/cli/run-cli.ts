@@ -224,10 +224,7 @@ class CliRun {
     if (settings.debug) reportProvenance(resolved, reporter.report);
     let account: Promise<AwsAccount> | undefined;
     const context: CommandContext = {
-      env,
-      clock,
-      random: this.#deps.random,
-      version: this.#deps.version,
+      ...this.#deps,
       terminal: guarded,
       signals: this.#router,
       settings,
@@ -242,7 +239,6 @@ class CliRun {
         suspend: () => reporter.suspend(),
       }),
       account: () => (account ??= this.#deps.openAccount(settings)),
-      accountIn: (region) => this.#deps.openAccount({ ...settings, region }),
       signal: this.#abort.signal,
       scope: this.#scope,
       assets: assetFolder,

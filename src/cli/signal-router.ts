@@ -1,4 +1,4 @@
-import type { Signals } from '../app/collaborators.ts';
+import type { Signals } from './context.ts';
 
 type SignalName = Parameters<Signals['on']>[0];
 

@@ -153,7 +153,7 @@ export interface DatabasesPort {
 }
 
 export interface DataKey {
-  /** 64 bytes: 0–31 agent→client, 32–63 client→agent (ssm-data-channel §5.6). */
+  /** 64 bytes: 0–31 agent→client, 32–63 client→agent (SPEC.md §4). */
   readonly plaintext: Uint8Array;
   readonly ciphertextBlob: Uint8Array;
 }

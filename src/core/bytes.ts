@@ -29,7 +29,7 @@ export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, '
 const NONCE_LENGTH = 12;
 const TAG_LENGTH = 16;
 
-/** AES-256-GCM without additional data; returns nonce ‖ ciphertext ‖ tag (ssm-data-channel §5.6). */
+/** AES-256-GCM without additional data; returns nonce ‖ ciphertext ‖ tag (SPEC.md §4). */
 export function sealAesGcm(key: Uint8Array, nonce: Uint8Array, plaintext: Uint8Array): Uint8Array {
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
   return Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);

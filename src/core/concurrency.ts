@@ -1,4 +1,4 @@
-/** How many calls of one kind are under way at the same time (aws-facts §8). */
+/** How many calls of one kind are under way at the same time (docs/reference/api-limits.md §2). */
 const CONCURRENCY = 4;
 
 /**

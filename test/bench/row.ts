@@ -1,6 +1,6 @@
 import { median } from './statistics.ts';
 
-/** From design §4, in the unit of what it bounds. */
+/** The bar of a row (docs/benchmarks.md), in the unit of what it bounds. */
 export type Bar = { readonly atLeast: number } | { readonly atMost: number };
 
 /** One measured quantity: all runs, so that the reader can judge the spread. */

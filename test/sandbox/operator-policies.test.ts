@@ -6,7 +6,7 @@ import { ARM_IMAGE, bringUp, DATABASE_GROUP, SUBNET_A, tearDown, VPC } from '../
 import { errorName, sandboxClients } from '../support/sandbox-clients.ts';
 
 /**
- * A least-privilege operator in the shape of Karpenter's published controller policy (aws-facts §4.1): what the sandbox
+ * A least-privilege operator in the shape of Karpenter's published controller policy (docs/reference/iam.md §7): what the sandbox
  * asks IAM about must be what such a policy grants. The tool's own policies are proved by its own tests.
  */
 

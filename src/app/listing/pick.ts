@@ -25,9 +25,7 @@ import { findTasks } from '../../connect/target/discover.ts';
 import { nameOf, pickContainer as containerOf } from '../../connect/target/select.ts';
 import { noMatch } from '../../core/errors.ts';
 import { BACK } from '../../ui/prompter.ts';
-import type { Needs } from '../collaborators.ts';
-
-type PickNeeds = Needs<'account' | 'clock' | 'prompter' | 'report'>;
+import type { CommandContext } from '../../cli/context.ts';
 
 /** Everything the picker can end with. */
 export interface Picked {
@@ -39,8 +37,8 @@ export interface Picked {
 }
 
 /** Cluster → service → task → container → action, as far as flags have not answered. Throws `interrupted`, `input-needed`, no-match errors. */
-export async function pick(deps: PickNeeds, wanted: Wanted): Promise<Picked> {
-  const { choices } = await runPicker(deps, startPicker(await known(deps, wanted)));
+export async function pick(context: CommandContext, wanted: Wanted): Promise<Picked> {
+  const { choices } = await runPicker(context, startPicker(await known(context, wanted)));
   const { cluster, task, container, action, database } = choices;
   if (cluster === undefined || task === undefined || container === undefined || action === undefined) {
     throw noMatch('nothing-picked', 'nothing was picked');
@@ -49,9 +47,9 @@ export async function pick(deps: PickNeeds, wanted: Wanted): Promise<Picked> {
 }
 
 /** The same without the last question: a container for a shell. */
-export async function pickContainer(deps: PickNeeds, wanted: Wanted): Promise<Wanted> {
-  const start = startPicker({ ...(await known(deps, wanted)), action: 'shell' });
-  const { choices } = await runPicker(deps, start);
+export async function pickContainer(context: CommandContext, wanted: Wanted): Promise<Wanted> {
+  const start = startPicker({ ...(await known(context, wanted)), action: 'shell' });
+  const { choices } = await runPicker(context, start);
   return {
     cluster: choices.cluster,
     service: undefined,
@@ -61,7 +59,7 @@ export async function pickContainer(deps: PickNeeds, wanted: Wanted): Promise<Wa
 }
 
 /** Flags answer their questions; a task or container that does not exist is an error, not a question. */
-async function known(deps: Needs<'account'>, wanted: Wanted): Promise<PickerChoices> {
+async function known(context: CommandContext, wanted: Wanted): Promise<PickerChoices> {
   const cluster = wanted.cluster === undefined ? undefined : nameOf(wanted.cluster);
   if (cluster === undefined || wanted.task === undefined) {
     return {
@@ -69,7 +67,7 @@ async function known(deps: Needs<'account'>, wanted: Wanted): Promise<PickerChoi
       ...(wanted.service === undefined ? {} : { service: nameOf(wanted.service) }),
     };
   }
-  const ecs = await (await deps.account()).ecs();
+  const ecs = await (await context.account()).ecs();
   const [task] = await findTasks(ecs, cluster, wanted);
   if (task === undefined) return { cluster };
   const container = wanted.container === undefined ? undefined : containerOf(task, wanted.container);
@@ -81,8 +79,8 @@ async function known(deps: Needs<'account'>, wanted: Wanted): Promise<PickerChoi
   };
 }
 
-async function runPicker(deps: PickNeeds, start: PickerState): Promise<PickerState> {
-  const account = await deps.account();
+async function runPicker(context: CommandContext, start: PickerState): Promise<PickerState> {
+  const account = await context.account();
   const ecs = await account.ecs();
   let state = start;
   for (;;) {
@@ -92,34 +90,34 @@ async function runPicker(deps: PickNeeds, start: PickerState): Promise<PickerSta
         return state;
       case 'cluster': {
         const clusters = await describeVisibleClusters(ecs, await collect(ecs.clusterNames()));
-        state = await ask(deps, state, 'cluster', '--cluster', clusterEntries(clusters));
+        state = await ask(context, state, 'cluster', '--cluster', clusterEntries(clusters));
         break;
       }
       case 'service':
-        state = await ask(deps, state, `service in ${cluster}`, '--service', await services(ecs, cluster));
+        state = await ask(context, state, `service in ${cluster}`, '--service', await services(ecs, cluster));
         break;
       case 'task': {
         const tasks = await tasksOf(ecs, cluster, service ?? null);
         const title = service === null ? `task in ${cluster}` : `task of ${service ?? cluster}`;
-        state = await ask(deps, state, title, '--task', taskEntries(tasks, deps.clock.now()));
+        state = await ask(context, state, title, '--task', taskEntries(tasks, context.clock.now()));
         break;
       }
       case 'container':
         if (task === undefined) throw noMatch('no-running-task', `no task runs in cluster ${cluster}`);
         state = await ask(
-          deps,
+          context,
           state,
           `container of task ${task.id.slice(0, 8)}`,
           '--container',
-          containerEntries(task, deps.clock.now()),
+          containerEntries(task, context.clock.now()),
         );
         break;
       case 'action':
-        state = await ask(deps, state, 'what now', 'exec, forward or db', actionEntries(true), false);
+        state = await ask(context, state, 'what now', 'exec, forward or db', actionEntries(true), false);
         break;
       case 'database': {
         const databases = await (await account.databases()).databases();
-        state = await ask(deps, state, 'database', '-L', databaseEntries(databases));
+        state = await ask(context, state, 'database', '-L', databaseEntries(databases));
         break;
       }
       default:
@@ -130,7 +128,7 @@ async function runPicker(deps: PickNeeds, start: PickerState): Promise<PickerSta
 
 /** One question, or none if there is only one answer. */
 async function ask<T>(
-  deps: Needs<'prompter' | 'report'>,
+  context: CommandContext,
   state: PickerState,
   message: string,
   flag: string,
@@ -147,7 +145,7 @@ async function ask<T>(
   }
   const only = automatic ? onlyChoice(entries) : undefined;
   if (only !== undefined) {
-    deps.report({
+    context.report({
       type: 'note',
       level: 'info',
       code: 'picked',
@@ -155,7 +153,7 @@ async function ask<T>(
     });
     return chose(only.value, true);
   }
-  const answer = await deps.prompter.select({ message, flag, choices: entries, back: canGoBack(state) });
+  const answer = await context.prompter.select({ message, flag, choices: entries, back: canGoBack(state) });
   return answer === BACK ? advance(state, { type: 'back' }) : chose(answer, false);
 }
 

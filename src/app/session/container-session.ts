@@ -1,17 +1,8 @@
 import type { Wanted } from '../../connect/target/discover.ts';
 import type { Plugin } from '../../connect/plugin/plugin-transport.ts';
 import { type ResolvedContainer, resolveContainer, startExec } from '../../connect/target/resolve.ts';
-import type { Needs } from '../collaborators.ts';
-import {
-  asTransportStatus,
-  channelDeps,
-  type ChannelNeeds,
-  pluginCall,
-  type ResolveNeeds,
-  resolveOptions,
-} from './session-setup.ts';
-
-export type SessionNeeds = ChannelNeeds & ResolveNeeds & Needs<'signals' | 'terminal', 'transport'>;
+import type { CommandContext } from '../../cli/context.ts';
+import { asTransportStatus, channelDeps, pluginCall, resolveOptions } from './session-setup.ts';
 
 export interface ContainerSessionOptions {
   /** Empty = a shell. */
@@ -24,23 +15,23 @@ export interface ContainerSessionOptions {
 export async function openContainer(
   wanted: Wanted,
   options: ContainerSessionOptions,
-  deps: SessionNeeds,
+  context: CommandContext,
 ): Promise<number> {
-  const { settings, terminal } = deps;
+  const { settings, terminal } = context;
   const interactive = terminal.stdinIsTty && terminal.stdoutIsTty && options.stdin;
-  const plugin = settings.transport === 'plugin' ? await findPlugin(deps) : undefined;
-  const resolved = await resolveContainer(wanted, await resolveOptions(deps, 'exec'));
+  const plugin = settings.transport === 'plugin' ? await findPlugin(context) : undefined;
+  const resolved = await resolveContainer(wanted, await resolveOptions(context, 'exec'));
   if (interactive && (options.command.length === 0 || plugin !== undefined)) {
-    return openTerminal(resolved, options.command, plugin, deps);
+    return openTerminal(resolved, options.command, plugin, context);
   }
-  return runCommand(resolved, options, interactive, plugin, deps).catch((error: unknown) => {
+  return runCommand(resolved, options, interactive, plugin, context).catch((error: unknown) => {
     throw asTransportStatus(error);
   });
 }
 
-async function findPlugin(deps: Needs<'env'>): Promise<Plugin> {
+async function findPlugin(context: CommandContext): Promise<Plugin> {
   const transport = await import('../../connect/plugin/plugin-transport.ts');
-  return transport.findPlugin(deps.env);
+  return transport.findPlugin(context.env);
 }
 
 /** The person's terminal is the container's. The plugin hands on no exit status, so there even a command ends with 0. */
@@ -48,34 +39,26 @@ async function openTerminal(
   resolved: ResolvedContainer,
   command: readonly string[],
   plugin: Plugin | undefined,
-  deps: SessionNeeds,
+  context: CommandContext,
 ): Promise<number> {
-  const { terminal, signal, signals, report } = deps;
+  const { terminal, signal, signals, report } = context;
   const [{ shellCommand }, { quoteWords }] = await Promise.all([
     import('../../connect/session/shell-command.ts'),
     import('../../connect/session/shell-words.ts'),
   ]);
   const line = command.length === 0 ? shellCommand(resolved.task.platformFamily) : quoteWords(command);
-  const session = await startExec(resolved, line, await resolveOptions(deps, 'exec'));
+  const session = await startExec(resolved, line, await resolveOptions(context, 'exec'));
   if (plugin !== undefined) {
     const { runPluginShell } = await import('../../connect/plugin/plugin-transport.ts');
-    const call = await pluginCall(deps, session, resolved.target);
+    const call = await pluginCall(context, session, resolved.target);
     // While the plugin has the terminal, Ctrl-C is meant for the far side; the plugin sends it on.
     const release = signals.on('SIGINT', () => undefined);
     await runPluginShell(plugin, call, signal).finally(release);
     return 0;
   }
   const { runShellSession } = await import('../../connect/session/shell-session.ts');
-  const channel = await channelDeps(deps);
-  return runShellSession({
-    session,
-    target: resolved.target,
-    deps: channel,
-    terminal,
-    signals,
-    signal,
-    report,
-  });
+  const deps = await channelDeps(context);
+  return runShellSession({ session, target: resolved.target, deps, terminal, signals, signal, report });
 }
 
 async function runCommand(
@@ -83,9 +66,9 @@ async function runCommand(
   options: ContainerSessionOptions,
   interactive: boolean,
   plugin: Plugin | undefined,
-  deps: SessionNeeds,
+  context: CommandContext,
 ): Promise<number> {
-  const { clock, random, report, signal, signals, terminal } = deps;
+  const { clock, random, report, signal, signals, terminal } = context;
   const { execNonce, execScript } = await import('../../connect/session/exec-script.ts');
   // Without a terminal a shell reads its commands from stdin, as `sh < script` does.
   const argv = options.command.length === 0 ? ['/bin/sh'] : options.command;
@@ -94,11 +77,11 @@ async function runCommand(
     execNonce((length) => random.bytes(length)),
     interactive,
   );
-  const session = await startExec(resolved, script.command, await resolveOptions(deps, 'exec'));
+  const session = await startExec(resolved, script.command, await resolveOptions(context, 'exec'));
   const { nonce } = script;
   if (plugin !== undefined) {
     const { runPluginCommand } = await import('../../connect/plugin/plugin-command.ts');
-    const call = await pluginCall(deps, session, resolved.target);
+    const call = await pluginCall(context, session, resolved.target);
     return runPluginCommand({ plugin, call, nonce, readStdin: options.stdin, terminal, signal, clock });
   }
   const { runCommandSession } = await import('../../connect/session/command-session.ts');
@@ -108,7 +91,7 @@ async function runCommand(
     nonce,
     interactive,
     readStdin: options.stdin,
-    deps: await channelDeps(deps),
+    deps: await channelDeps(context),
     terminal,
     signals,
     signal,

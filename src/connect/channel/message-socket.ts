@@ -52,7 +52,7 @@ export function createOpenSocket(
     const socket = new WebSocket(url, {
       headers: options.headers,
       perMessageDeflate: false,
-      // A message may come in a text frame, and is no text (ssm-data-channel §2.3).
+      // A message may come in a text frame, and is no text (SPEC.md §9).
       skipUTF8Validation: true,
       maxPayload: MAX_MESSAGE_BYTES,
       ...(url.protocol === 'wss:' ? { agent: new ProxyAgent(env) } : {}),

@@ -17,7 +17,7 @@ export interface LinkTiming {
   readonly pingEveryMs: number;
   readonly pongWithinMs: number;
   readonly resumeCallMs: number;
-  /** How long one trouble may last: the idle limit of ECS Exec, after which the service has ended the session (aws-facts §1.4). */
+  /** How long one trouble may last: the idle limit of ECS Exec, after which the service has ended the session (docs/reference/ecs-exec.md §4). */
   readonly maxOutageMs: number;
   /** How long a refused ResumeSession is repeated with fresh credentials. */
   readonly refusedBudgetMs: number;
@@ -58,7 +58,7 @@ export interface LinkEvents {
   lost(error: ToolError): void;
 }
 
-/** The version we report; four components above 1.2.331.0 select mux, no keep-alive and separate output (ssm-data-channel §5.4). */
+/** The version we report; four components above 1.2.331.0 select mux, no keep-alive and separate output (SPEC.md §4). */
 export const CLIENT_VERSION = '1.2.707.0';
 
 /**

@@ -8,7 +8,7 @@ const MAX_EARLY_BYTES = 256 * 1024;
 /**
  * Agents up to 3.0.196.0, and sessions without mux: one connection at a time, bytes as they are. Others wait their turn.
  * The agent connects at the session's start and again at the first byte after DisconnectToPort; that the server closed is
- * never told (ssm-data-channel §7.3).
+ * never told (SPEC.md §13.2).
  */
 export class BasicConnections implements PortConnections {
   readonly #channel: PortChannel;

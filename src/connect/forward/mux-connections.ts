@@ -21,13 +21,13 @@ const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 const LOW_WAITING_BYTES = 1024 * 1024;
 /**
  * A local end of data cannot be passed on: the agent answers a FIN by closing its connection completely, and the rest of
- * the reply would be lost (ssm-data-channel §7.4.5). So our FIN waits until the remote side has finished, or was idle this long.
+ * the reply would be lost (SPEC.md §13.3). So our FIN waits until the remote side has finished, or was idle this long.
  */
 const HALF_CLOSE_IDLE_MS = 15_000;
 /** The same the other way: the remote side is gone, the local program may still take its time to close. */
 const LOCAL_LINGER_MS = 60_000;
 
-/** Every local connection is one smux stream (ssm-data-channel §7.4). */
+/** Every local connection is one smux stream (SPEC.md §13.3). */
 export class MuxConnections implements PortConnections {
   readonly #channel: PortChannel;
   readonly #mux: MuxSession;
@@ -104,7 +104,7 @@ export class MuxConnections implements PortConnections {
     }
   }
 
-  /** Sent before the FIN of the stream it is about; which stream that is, it does not say (ssm-data-channel §7.4.5). */
+  /** Sent before the FIN of the stream it is about; which stream that is, it does not say (SPEC.md §13.3). */
   connectToPortError(): void {
     this.#refusals++;
     this.#channel.warn({
@@ -200,7 +200,7 @@ export class MuxConnections implements PortConnections {
     return bytes;
   }
 
-  /** smux v1 has no windows for streams: beyond this buffer one slow program must hold up all (ssm-data-channel §7.4.2). */
+  /** smux v1 has no windows for streams: beyond this buffer one slow program must hold up all (SPEC.md §6). */
   #strain(): void {
     if (this.#isOutputPaused || this.#waiting() < MAX_WAITING_BYTES) return;
     this.#isOutputPaused = true;

@@ -44,7 +44,7 @@ export interface PortSessionEvents {
   resumed?(): void;
 }
 
-/** A session of type Port, from StartSession's answer to its end. Mux or basic is the agent's version's choice (ssm-data-channel §5.4). */
+/** A session of type Port, from StartSession's answer to its end. Mux or basic is the agent's version's choice (SPEC.md §4). */
 export class PortSession {
   readonly #driver: ChannelDriver;
   readonly #deps: ChannelDeps;

@@ -38,7 +38,7 @@ export async function runPluginCommand(options: PluginCommandOptions): Promise<n
   let input: { room(): void; stop(): void } | undefined;
   const status = new Deferred<number>();
   const writer = new OutputWriter(terminal.stdout, {
-    // The plugin itself has no flow control to use (ssm-data-channel §6.1).
+    // The plugin itself has no flow control to use (SPEC.md §11.1).
     full: () => undefined,
     drained: () => undefined,
     // Nobody reads any more: that is no failure.

@@ -9,7 +9,7 @@ import { Deferred } from '../../core/deferred.ts';
 import { failed, transport } from '../../core/errors.ts';
 import type { SessionStart } from '../ports.ts';
 
-/** The official session-manager-plugin as a child process, for `--transport plugin` (ssm-data-channel §1, §8). */
+/** The official session-manager-plugin as a child process, for `--transport plugin` (SPEC.md §10, §14). */
 export interface Plugin {
   readonly path: string;
   readonly version: string;
@@ -20,7 +20,7 @@ export interface PluginCall {
   readonly region: string;
   readonly profile: string | undefined;
   readonly target: string;
-  /** Always SSM's, also for ECS Exec, where the AWS CLI passes the ECS one and sessions cannot be resumed (§1.5). */
+  /** Always SSM's, also for ECS Exec, where the AWS CLI passes the ECS one and sessions cannot be resumed (SPEC.md §9). */
   readonly ssmEndpoint: string;
   /** Environment of this process, and credentials for the plugin's own calls. */
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -69,7 +69,7 @@ async function pluginVersion(path: string, env: PluginCall['env']): Promise<stri
   return /^\d+(\.\d+){0,3}$/.test(version) ? version : '0';
 }
 
-/** argv and environment as the AWS CLI builds them (§1.1, §1.2); the token is on the command line only for plugins that know no other way. */
+/** argv and environment as the AWS CLI builds them (SPEC.md §10); the token is on the command line only for plugins that know no other way. */
 export function pluginInvocation(
   plugin: Plugin,
   call: PluginCall,
@@ -104,7 +104,7 @@ function compareVersions(a: string, b: string): number {
   return 0;
 }
 
-/** A session on our own terminal. The plugin's exit status says nothing (§8.3); 0 means that it ended. */
+/** A session on our own terminal. The plugin's exit status says nothing (SPEC.md §14); 0 means that it ended. */
 export async function runPluginShell(plugin: Plugin, call: PluginCall, signal: AbortSignal): Promise<void> {
   const { args, env } = pluginInvocation(plugin, call);
   const child = execa(plugin.path, args, {
@@ -121,7 +121,7 @@ export async function runPluginShell(plugin: Plugin, call: PluginCall, signal: A
 
 /**
  * A session whose output is read: `onOutput` gets stdout as it comes, banner included. Input is held open until the
- * end, because the plugin ends the session at once when its stdin ends (§6.1).
+ * end, because the plugin ends the session at once when its stdin ends (SPEC.md §11.1).
  */
 export interface PipedPlugin {
   readonly stdin: Writable;
@@ -170,7 +170,7 @@ export function startPiped(
 const READY_TEXT = 'Waiting for connections';
 const READY_DEADLINE_MS = 60_000;
 
-/** Resolves when the plugin listens. Throws `plugin-failed` with what it printed, or after a minute: it may hang without a word (§2.5, §7.4.4). */
+/** Resolves when the plugin listens. Throws `plugin-failed` with what it printed, or after a minute: it may hang without a word (SPEC.md §9, §13.5). */
 export async function startPluginForward(
   plugin: Plugin,
   call: PluginCall,

@@ -20,7 +20,7 @@ export interface BastionCommandOptions {
   readonly signal: AbortSignal;
 }
 
-/** What the agent turns into SIGINT for a command without a terminal (ssm-data-channel §6.3). */
+/** What the agent turns into SIGINT for a command without a terminal (SPEC.md §12). */
 const ETX = Uint8Array.of(0x03);
 /** The agent's word for a command that a signal ended: it has no status. */
 const NO_STATUS = 255;

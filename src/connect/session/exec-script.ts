@@ -2,8 +2,8 @@ import { concat, text, utf8, view } from '../../core/bytes.ts';
 import { quoteWords } from './shell-words.ts';
 
 /**
- * ECS Exec runs one program on a pty and transmits neither its exit status nor its streams apart (aws-facts §1.1,
- * ssm-data-channel §6.2–6.4). So the command is wrapped in a `sh` script that prints a marker before it and one with
+ * ECS Exec runs one program on a pty and transmits neither its exit status nor its streams apart (docs/reference/ecs-exec.md §1,
+ * SPEC.md §11.2). So the command is wrapped in a `sh` script that prints a marker before it and one with
  * `$?` behind it. What this cannot do: stdout and stderr stay merged, because the pty has only one way out; and a
  * command that kills its parent shell takes the marker along, which is then reported as a transport fault.
  *

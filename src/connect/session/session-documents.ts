@@ -1,6 +1,6 @@
 import type { StartSessionRequest } from '../ports.ts';
 
-/** AWS's own session documents and what they take; every value is a list of one string (aws-facts §2.1). */
+/** AWS's own session documents and what they take; every value is a list of one string (docs/reference/session-manager.md §1). */
 
 const PORT_DOCUMENT = 'AWS-StartPortForwardingSession';
 const REMOTE_HOST_DOCUMENT = 'AWS-StartPortForwardingSessionToRemoteHost';
@@ -42,7 +42,7 @@ export const documentRequest = (
 /** The account's default shell document. */
 export const shellRequest = (target: string): StartSessionRequest => ({ target, reason: REASON });
 
-/** A command without a terminal; the agent splits the line by shell rules but runs no shell (ssm-data-channel §6.3). */
+/** A command without a terminal; the agent splits the line by shell rules but runs no shell (SPEC.md §12). */
 export const commandRequest = (target: string, line: string): StartSessionRequest => ({
   target,
   documentName: COMMAND_DOCUMENT,
@@ -50,6 +50,6 @@ export const commandRequest = (target: string, line: string): StartSessionReques
   reason: REASON,
 });
 
-/** SSM target of a container (aws-facts §1.3); the cluster's name, not its ARN. */
+/** SSM target of a container (docs/reference/ecs-exec.md §3); the cluster's name, not its ARN. */
 export const containerTarget = (cluster: string, taskId: string, runtimeId: string): string =>
   `ecs:${cluster.slice(cluster.lastIndexOf('/') + 1)}_${taskId}_${runtimeId}`;

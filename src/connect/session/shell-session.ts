@@ -26,7 +26,7 @@ const EOT = 0x04;
 
 /**
  * A shell on our terminal until it ends. Resolves with the exit status of NonInteractiveCommands, else with 0: a pty
- * session transmits none (ssm-data-channel §6.2). Throws `session-failed` with the service's words, transport errors,
+ * session transmits none (SPEC.md §11.2). Throws `session-failed` with the service's words, transport errors,
  * or `interrupted`. The terminal is restored on every path.
  */
 export async function runShellSession(options: ShellSessionOptions): Promise<number> {

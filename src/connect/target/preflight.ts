@@ -9,14 +9,14 @@ export type Readiness =
   /** `mayCome`: the task is young, waiting can help. */
   | { readonly ready: false; readonly mayCome: boolean; readonly error: ToolError };
 
-/** A task this young may still be starting its agent (aws-facts §1.2). */
+/** A task this young may still be starting its agent (docs/reference/ecs-exec.md §2). */
 export const YOUNG_MS = 120_000;
 
 export const isYoung = (task: Task, now: number): boolean =>
   now - (task.startedAt ?? task.createdAt ?? 0) < YOUNG_MS;
 
 /**
- * The readiness test of aws-facts §1.2, in the order in which the causes build on each other. `service`, when known,
+ * The readiness test of docs/reference/ecs-exec.md §2, in the order in which the causes build on each other. `service`, when known,
  * tells a task that was started before exec was switched on apart from a service that has it off.
  */
 export function readiness(

@@ -28,7 +28,7 @@ export interface ResolveOptions {
   readonly chooseContainer?: (task: Task) => Promise<Container>;
 }
 
-/** A young task gets this long to bring its agent up; AWS staff say to expect 30–60 s (aws-facts §1.2). */
+/** A young task gets this long to bring its agent up; AWS staff say to expect 30–60 s (docs/reference/ecs-exec.md §2). */
 const AGENT_DEADLINE_MS = 75_000;
 const LOOK_EVERY_MS = 2_000;
 const CONNECT_DEADLINE_MS = 60_000;

@@ -7,11 +7,11 @@ import type { Container, Task } from '../ports.ts';
 /** Last segment of an ARN, or the name itself. */
 export const nameOf = (nameOrArn: string): string => nameOrArn.slice(nameOrArn.lastIndexOf('/') + 1);
 
-/** Side-cars that AWS adds by itself and nobody means (aws-facts §1.1, container name). */
+/** Side-cars that AWS adds by itself and nobody means (docs/reference/ecs-exec.md §1). */
 const isSideCar = (container: Container): boolean =>
   container.name.startsWith('ecs-service-connect-') || container.name.startsWith('aws-guardduty-agent');
 
-/** A container into which a session can be opened right now (aws-facts §1.2), its task's state aside. */
+/** A container into which a session can be opened right now (docs/reference/ecs-exec.md §2), its task's state aside. */
 const hasRunningAgent = (container: Container): boolean =>
   container.runtimeId !== undefined && container.execAgent?.status === 'RUNNING';
 

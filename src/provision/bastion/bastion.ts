@@ -1,4 +1,4 @@
-/** A bastion as the account's tags and states describe it; there is no local record of it (design §3.1). */
+/** A bastion as the account's tags and states describe it; there is no local record of it (docs/architecture.md, “Decisions”). */
 export interface Bastion {
   /** Value of the tag `fargate-connect:bastion`. */
   readonly name: string;

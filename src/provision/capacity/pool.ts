@@ -2,7 +2,7 @@ import { access, failed, grantHint, usage } from '../../core/errors.ts';
 import type { FleetError, FleetOverride, Market } from '../ports/ec2.ts';
 import type { Architecture, Image, SpotPrice } from '../ports/images.ts';
 
-/** Small, arm64 first. No nano: 512 MiB run out of memory on AL2023 (aws-facts §5.3). */
+/** Small, arm64 first. No nano: 512 MiB run out of memory on AL2023 (docs/reference/ec2-spot.md §3). */
 export const DEFAULT_TYPES: readonly string[] = ['t4g.micro', 't4g.small', 't3a.micro', 't3.micro'];
 
 /** From the type's name: `g` after the generation means Graviton (`t4g`, `c7gn`); `a1` is the one exception. Throws `instance-type`. */
@@ -84,7 +84,7 @@ const NOT_SETTLED = new Set([
 
 /**
  * EC2 reports a profile that it does not see yet as plain InvalidParameterValue; only the parameter named in the text
- * tells it apart (aws-facts §5.2).
+ * tells it apart (docs/reference/ec2-spot.md §2).
  */
 export function launchProblem(error: Pick<FleetError, 'code' | 'message'>): LaunchProblem {
   if (error.code === 'UnauthorizedOperation' || error.code === 'AccessDenied') return 'denied';

@@ -4,7 +4,7 @@ import type { GroupRule, Subnet, VpcEndpoint } from '../ports/network.ts';
 
 /** What a VPC's endpoints mean for a bastion in one of its subnets. Pure. */
 
-/** Endpoints without which the agent cannot work in a subnet that has no other way out (aws-facts §7.5). */
+/** Endpoints without which the agent cannot work in a subnet that has no other way out (docs/reference/vpc.md §5). */
 export const AGENT_SERVICES = ['ssm', 'ssmmessages'] as const;
 /** Further endpoints for `ecs_connect.sh`: the plugin's download and the ECS API. */
 export const INSTALL_SERVICES = ['s3', 'ecs'] as const;

@@ -1,7 +1,7 @@
 import type { Inventory } from '../bastion/inventory.ts';
 import { type Plan, step } from './plan.ts';
 
-/** Everything of one bastion, in the order in which it can be deleted (aws-facts §7.4). */
+/** Everything of one bastion, in the order in which it can be deleted (docs/reference/vpc.md §4). */
 export function planDown(inventory: Inventory): Plan {
   const reason = 'made by up';
   return {

@@ -27,7 +27,7 @@ export class AgentRole {
 export const roleSessionName = (target: string): string =>
   target.startsWith('ecs:') ? (target.split('_').at(-2) ?? target) : target;
 
-/** What the actions of the agent's channels are asked for (aws-facts §3.3). */
+/** What the actions of the agent's channels are asked for (docs/reference/iam.md §3). */
 export const channelResource = (region: string, accountId: string): string =>
   `arn:aws:ssmmessages:${region}:${accountId}:*`;
 

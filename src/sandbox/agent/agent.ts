@@ -22,7 +22,7 @@ import { runTerminal } from './terminal-runner.ts';
 
 export type { AgentPace } from './runner.ts';
 
-/** Old agents send no random challenge; newer ones offer it, and may be configured to demand it (ssm-data-channel §5.6). */
+/** Old agents send no random challenge; newer ones offer it, and may be configured to demand it (SPEC.md §4). */
 export type AgentChallenge = 'absent' | 'offered' | 'demanded';
 
 export interface AgentDeps {
@@ -266,7 +266,7 @@ function logOf(request: SessionRequest, role: AgentRole, deps: AgentDeps): Sessi
   return new SessionLog({ logging, store, role, sessionId, region, accountId });
 }
 
-/** Which session types shake hands is fixed (ssm-data-channel §5.1); Port is never encrypted. */
+/** Which session types shake hands is fixed (SPEC.md §4); Port is never encrypted. */
 function handshakeOf(request: SessionRequest, deps: AgentDeps): AgentHandshake | undefined {
   const { plan } = request;
   const kmsKeyId = plan.type === 'Port' ? undefined : request.kmsKeyId;

@@ -8,7 +8,7 @@ const RECEIVE_BUDGET = 1024 * 1024;
 
 /**
  * Port sessions without mux: stdio mode (SSH), and listener mode with old clients. One connection at a time, dialled when the
- * session starts; in listener mode dialled again at the first data after it ended (ssm-data-channel §7.2, §7.3).
+ * session starts; in listener mode dialled again at the first data after it ended (SPEC.md §13.2).
  */
 export function runBasicPort(
   context: RunnerContext,

@@ -19,7 +19,7 @@ const OFFICIAL_FAILURE_MS = 1000;
 const SIGNALS: Readonly<Record<number, NodeJS.Signals>> = { 0x03: 'SIGINT', 0x1c: 'SIGQUIT' };
 const LF = 0x0a;
 
-/** NonInteractiveCommands: no pty, no stdin, streams apart or merged (ssm-data-channel §6.3). */
+/** NonInteractiveCommands: no pty, no stdin, streams apart or merged (SPEC.md §12). */
 export function runCommand(context: RunnerContext, plan: CommandPlan): SessionRunner {
   const { outlet, machine, clock } = context;
   const official = context.pace === 'official';

@@ -6,7 +6,7 @@ import { type MuxEvent, MuxSession } from '../../protocol/smux.ts';
 import { openPortTarget, type PortTarget } from './port-target.ts';
 import type { RunnerContext, SessionRunner } from './runner.ts';
 
-/** smux v1 has one budget for all streams; a full one stalls them all (ssm-data-channel §7.4.2). */
+/** smux v1 has one budget for all streams; a full one stalls them all (SPEC.md §6). */
 const RECEIVE_BUDGET = 4 * 1024 * 1024;
 /** The largest piece that goes into the channel at once; bounds what a stalled client leaves waiting. */
 const READ_SIZE = 64 * 1024;
@@ -170,7 +170,7 @@ export function runMuxPort(
     },
     (error: unknown) => context.fail(error instanceof Error ? error.message : String(error)),
   );
-  // Arms the keepalive timer; nothing is sent before the first stream opens, or old clients would lose it (§7.4.6).
+  // Arms the keepalive timer; nothing is sent before the first stream opens, or old clients would lose it (SPEC.md §13.4).
   pump();
 
   return {

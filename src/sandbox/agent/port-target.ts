@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { type Machine, MachineError } from '../contracts.ts';
 
-/** The far end of a port session: resolved once when the session starts, dialled for each connection (ssm-data-channel §7.1). */
+/** The far end of a port session: resolved once when the session starts, dialled for each connection (SPEC.md §13.1). */
 export interface PortTarget {
   /** Tries the addresses in order. Throws MachineError of the last one. */
   dial(): Promise<Socket>;

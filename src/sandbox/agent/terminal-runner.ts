@@ -9,7 +9,7 @@ const OFFICIAL_START_MS = 1000;
 const OFFICIAL_FAILURE_MS = 2000;
 const DEFAULT_SIZE = { columns: 80, rows: 24 };
 
-/** Standard_Stream and InteractiveCommands: a program on a pty (ssm-data-channel §6.2). `command` absent = a login shell. */
+/** Standard_Stream and InteractiveCommands: a program on a pty (SPEC.md §11.2). `command` absent = a login shell. */
 export function runTerminal(context: RunnerContext, command: string | undefined): SessionRunner {
   const { clock, outlet, machine } = context;
   const official = context.pace === 'official';

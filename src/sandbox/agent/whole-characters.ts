@@ -2,7 +2,7 @@ import { concat } from '../../core/bytes.ts';
 
 const MAX_HELD = 3;
 
-/** Holds back the bytes of a character that is not complete yet, so that no message splits one (ssm-data-channel §6.2). */
+/** Holds back the bytes of a character that is not complete yet, so that no message splits one (SPEC.md §11.2). */
 export class WholeCharacters {
   #held: Uint8Array = new Uint8Array(0);
 

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../../core/clock.ts';
 
-/** What the client says of itself in OpenDataChannelInput (ssm-data-channel §2.2). */
+/** What the client says of itself in OpenDataChannelInput (SPEC.md §2). */
 export interface DataChannelOpening {
   readonly tokenValue: string;
   /** Third-party clients leave it out. */
@@ -63,7 +63,7 @@ export class ClientSocket {
     ws.on('ping', (data) => {
       if (!handlers.silent() && ws.readyState === ws.OPEN) ws.pong(data);
     });
-    // An abrupt end is normal for this protocol (§2.5); 'close' always follows.
+    // An abrupt end is normal for this protocol (SPEC.md §9); 'close' always follows.
     ws.on('error', () => undefined);
     ws.on('close', () => {
       cancelDeadline();

@@ -237,7 +237,7 @@ export class GatewaySession {
   #fromAgent(end: AgentEnd, frame: Uint8Array): void {
     if (this.#agent !== end || this.isOver) return;
     const type = messageTypeOf(frame);
-    // The agent's state is for the gateway; clients never see it (§3.4).
+    // The agent's state is for the gateway; clients never see it (SPEC.md §1).
     if (type === 'agent_session_state') return;
     if (this.#client !== undefined) this.#toClient.push(frame);
     this.#count(type, frame);

@@ -2,7 +2,7 @@ import { view } from '../../core/bytes.ts';
 
 const TYPE_OFFSET = 4;
 const TYPE_LENGTH = 32;
-/** The shortest frame that the relay passes on: a whole header (ssm-data-channel §3). */
+/** The shortest frame that the relay passes on: a whole header (SPEC.md §1). */
 const HEADER_BYTES = 116;
 
 /** MessageType of a frame, without decoding the rest; empty for a frame that is too short to be a message. */

@@ -1,7 +1,7 @@
 import type { Machine, Principal } from '../contracts.ts';
 import type { SeedExecLogging } from '../seed-shapes.ts';
 
-/** What the agent is to do in one session: the session document with its parameters substituted (ssm-data-channel §5.1, §7.1). */
+/** What the agent is to do in one session: the session document with its parameters substituted (SPEC.md §4, §13.1). */
 export type SessionPlan =
   | { readonly type: 'Standard_Stream' }
   | { readonly type: 'InteractiveCommands'; readonly command: string }
@@ -71,7 +71,7 @@ export interface Sessions {
   records(): readonly SessionRecord[];
 }
 
-/** Tags that the service puts on a session, as condition keys: who started it, and on what (aws-facts §2.4). */
+/** Tags that the service puts on a session, as condition keys: who started it, and on what (docs/reference/session-manager.md §4). */
 export function sessionTags(session: {
   readonly owner: Principal;
   readonly target: string;

@@ -27,7 +27,7 @@ const allow = (actions: readonly string[], resources: string | readonly string[]
   Resource: resources,
 });
 
-/** aws-facts §4.6: what ECS Exec needs of a task role. */
+/** docs/reference/iam.md §8: what ECS Exec needs of a task role. */
 const execChannels = allow([
   'ssmmessages:CreateControlChannel',
   'ssmmessages:CreateDataChannel',

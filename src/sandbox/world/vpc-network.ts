@@ -29,7 +29,7 @@ export interface VpcNetworkOptions {
   readonly blockedTimeoutMs: number;
 }
 
-/** Addresses that the agent refuses to forward to wherever it runs (ssm-data-channel.md, port sessions). */
+/** Addresses that the agent refuses to forward to wherever it runs (SPEC.md §13.1). */
 const RESERVED_EVERYWHERE: readonly string[] = [
   '169.254.169.254',
   '169.254.169.253',

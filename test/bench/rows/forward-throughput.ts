@@ -6,7 +6,7 @@ import { withSandbox } from '../sandbox-process.ts';
 
 const MIB = 2 ** 20;
 const DEADLINE_MS = 60_000;
-/** What session-manager-plugin reaches with the official agent, both ways (../shared/reference/ssm-data-channel.md). */
+/** What session-manager-plugin reaches with the official agent, both ways (docs/benchmarks.md). */
 const RECORDED_MB_PER_SECOND = 0.72;
 
 interface Direction {

@@ -111,7 +111,7 @@ describe('the WebSocket', () => {
     );
   });
 
-  test('messages in text frames are read like others, though they are no text (§2.3)', async () => {
+  test('messages in text frames are read like others, though they are no text (SPEC.md §9)', async () => {
     const { agent } = new FakeGateway({ handshake: { sessionType: 'Standard_Stream' } });
     const { started } = await gateway(agent, false);
     expect(await started).toMatchObject({ sessionType: 'Standard_Stream' });

@@ -247,7 +247,7 @@ describe('the resources of the actions', () => {
             (one) => one.resource,
           );
           const shapes = await shapesOf(action);
-          // The reference knows no resource of OpenDataChannel; AWS asks about the session (aws-facts §2.4).
+          // The reference knows no resource of OpenDataChannel; AWS asks about the session (docs/reference/session-manager.md §4).
           const fits = (arn: string): boolean =>
             arn === '*' || action === 'ssmmessages:OpenDataChannel' || shapes.includes(shapeOf(arn));
           expect([statement.Sid, action, asked]).toEqual([statement.Sid, action, resources.filter(fits)]);

@@ -36,7 +36,7 @@ const METADATA_HOST = '169.254.169.254';
 const METADATA_HOST_IPV6 = '[fd00:ec2::254]';
 const PACKAGES =
   /^\/session-manager-downloads\/plugin\/([^/]+)\/(linux_arm64|linux_64bit)\/session-manager-plugin\.rpm(\.sig)?$/;
-/** What `latest` is (aws-facts §6.2). */
+/** What `latest` is (docs/reference/user-data.md §2). */
 const LATEST_PLUGIN = '1.2.896.0';
 
 /** The stand-in `curl`: it knows the metadata service and where AWS publishes the plugin; elsewhere nothing answers. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** Fingerprint of the key that signs the session-manager-plugin (aws-facts §6.2). */
+/** Fingerprint of the key that signs the session-manager-plugin (docs/reference/user-data.md §2). */
 export const SIGNER_FINGERPRINT = '7959637124CE093AD501D47A2C4D4AFF6F6757EE';
 
 const HEADER = 'sandbox rpm of session-manager-plugin';

@@ -12,7 +12,7 @@ const VERSION = '1.2.896.0';
 const SIZE_WITHOUT_TERMINAL = { columns: 300, rows: 100 };
 const RESPONSE_VARIABLE = 'AWS_SSM_START_SESSION_RESPONSE';
 
-/** Two keys of AES-256, one for each direction (ssm-data-channel §5.6). */
+/** Two keys of AES-256, one for each direction (SPEC.md §4). */
 const DATA_KEY_BYTES = 64;
 
 type Environment = Readonly<Record<string, string>>;

@@ -5,7 +5,7 @@ import { createTagsCheck, tagsFor, type TagsByType } from './ec2-request-tags.ts
 import type { Ec2State, Instance } from './ec2-state.ts';
 import { requestTagContext, resourceTagContext } from '../tags.ts';
 
-/** Which resources a launch is asked about, after the Service Authorization Reference (aws-facts §4). */
+/** Which resources a launch is asked about, after the Service Authorization Reference (docs/reference/iam.md §7). */
 
 type Context = Record<string, string | readonly string[]>;
 

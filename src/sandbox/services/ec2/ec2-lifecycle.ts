@@ -143,7 +143,7 @@ export class Ec2Lifecycle {
     const { machine } = booted;
     const roleName = this.#roleOf(instance);
     const lives = instance.state === 'running' && !this.#closed && instance.hasAgent;
-    // Denied, the agent sleeps for half an hour (aws-facts §3.6): what counts is its last start during the boot.
+    // Denied, the agent sleeps for half an hour (docs/reference/iam.md §6): what counts is its last start during the boot.
     if (machine !== undefined && roleName !== undefined && lives && agent?.isOnline === true) {
       this.#deps.managed.registerInstance({
         instanceId: instance.id,

@@ -4,9 +4,9 @@ import type { Seed } from '../../seed-shapes.ts';
 import type { ContainerState, TaskState } from './ecs-model.ts';
 import type { EcsState } from './ecs-state.ts';
 
-/** What an agent needs to be reached; the two for data channels it needs only when a session begins (aws-facts §4.6). */
+/** What an agent needs to be reached; the two for data channels it needs only when a session begins (docs/reference/iam.md §8). */
 const CONTROL_ACTIONS = ['ssmmessages:CreateControlChannel', 'ssmmessages:OpenControlChannel'];
-/** In a container's environment these win over the task role, and the agent signs with them (aws-facts §1.8). */
+/** In a container's environment these win over the task role, and the agent signs with them (docs/reference/ecs-exec.md §8). */
 const OVERRIDING_VARIABLES = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
 const HTTPS = 443;
 
@@ -48,7 +48,7 @@ export function taskRoleName(task: TaskState): string | undefined {
 const baseAddress = ({ subnets }: Seed, subnetId: string | undefined): string =>
   subnets.find(({ id }) => id === subnetId)?.cidr.replace(/\/\d+$/, '') ?? '';
 
-/** A private endpoint wins over the way out, because the name then resolves to it (aws-facts §1.6). */
+/** A private endpoint wins over the way out, because the name then resolves to it (docs/reference/ecs-exec.md §6). */
 function reachesGateway(deps: ConnectivityDeps, state: EcsState, task: TaskState): boolean {
   const subnet = state.subnet(task.subnetId);
   if (subnet === undefined) return false;

@@ -26,7 +26,7 @@ const SESSION_ID_DIGITS = 17;
 
 const invalid = (message: string): AwsError => new AwsError('InvalidParameterException', message);
 
-/** ecs:ExecuteCommand: starts a session under ECS's own role, so the caller needs no ssm:StartSession (aws-facts §1.7). */
+/** ecs:ExecuteCommand: starts a session under ECS's own role, so the caller needs no ssm:StartSession (docs/reference/ecs-exec.md §7). */
 export function executeCommandOperation(deps: ExecuteCommandDeps): Operation {
   return {
     authorize: (input) => checks(deps.lookup, input),
@@ -76,7 +76,7 @@ export function executeCommandOperation(deps: ExecuteCommandDeps): Operation {
 const keyOf = (cluster: ClusterState, deps: ExecuteCommandDeps): string | undefined =>
   cluster.kmsKeyId ?? deps.demandedKmsKeyId;
 
-/** A name that the task does not have is answered like an agent that does not run (aws-facts §1.8). */
+/** A name that the task does not have is answered like an agent that does not run (docs/reference/ecs-exec.md §8). */
 function chosenContainer(task: TaskState, name: string | undefined): ContainerState {
   const [only, ...others] = task.containers;
   if (name === undefined && others.length > 0)

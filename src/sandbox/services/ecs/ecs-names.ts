@@ -28,6 +28,6 @@ export function clusterOf(identifier: string): string | undefined {
   return identifier.startsWith('arn:') && parts.length === 3 ? parts[1] : undefined;
 }
 
-/** `ecs:<cluster>_<taskId>_<runtimeId>`, the session target of a container (aws-facts §1.3). */
+/** `ecs:<cluster>_<taskId>_<runtimeId>`, the session target of a container (docs/reference/ecs-exec.md §3). */
 export const targetOf = (cluster: string, task: string, runtimeId: string): string =>
   `ecs:${cluster}_${task}_${runtimeId}`;

@@ -228,7 +228,7 @@ export class EcsState {
   #agentStarts(task: TaskState): void {
     if (task.lastStatus !== 'RUNNING') return;
     for (const container of task.containers) {
-      // The agent writes to the container's file system; on a read-only one it cannot start (aws-facts §1.1).
+      // The agent writes to the container's file system; on a read-only one it cannot start (docs/reference/ecs-exec.md §1).
       container.agent = container.definition.readonlyRoot ? 'STOPPED' : 'RUNNING';
       container.agentReason = container.definition.readonlyRoot ? 'Unable to start agent' : undefined;
       container.agentStartedAt = this.#options.clock.now();
@@ -379,7 +379,7 @@ export class EcsState {
   }
 }
 
-/** A side-car that ECS itself adds: Service Connect, runtime monitoring (aws-facts §1.1). */
+/** A side-car that ECS itself adds: Service Connect, runtime monitoring (docs/reference/ecs-exec.md §1). */
 const injectedContainer = (name: string): SeedContainerDefinition => ({
   name,
   image: 'ecs-service-connect-agent:interface-v1',

@@ -254,7 +254,7 @@ function updateService(lookup: EcsLookup, input: Input): unknown {
   if (execEnabled && (definition.taskRoleArn ?? '') === '') throw invalid(TASK_ROLE_MISSING);
   const desiredCount = optionalCount(input, 'desiredCount');
   if (desiredCount !== undefined && desiredCount < 0) throw invalid('desiredCount must not be negative.');
-  // The flag alone starts no deployment: running tasks keep what they started with (aws-facts §1.1).
+  // The flag alone starts no deployment: running tasks keep what they started with (docs/reference/ecs-exec.md §1).
   service.execEnabled = execEnabled;
   const isNewDefinition = definition !== service.definition;
   service.definition = definition;

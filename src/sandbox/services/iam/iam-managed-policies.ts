@@ -1,4 +1,4 @@
-/** The few AWS managed policies that people attach to roles the tool meets, as of 2026 (aws-facts §3.1). */
+/** The few AWS managed policies that people attach to roles the tool meets, as of 2026 (docs/reference/iam.md §1). */
 
 const allow = (actions: readonly string[]): object => ({
   Version: '2012-10-17',

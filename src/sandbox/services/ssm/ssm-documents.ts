@@ -58,7 +58,7 @@ export class DocumentStore {
     return shipped;
   }
 
-  /** AWS's own documents have an empty account (aws-facts §2.1). */
+  /** AWS's own documents have an empty account (docs/reference/session-manager.md §1). */
   arn(identifier: string | undefined): string {
     const name = documentName(identifier ?? DEFAULT_DOCUMENT);
     const isShipped = AWS_DOCUMENTS.some((document) => document.name === name) || name.startsWith('AWS-');

@@ -1,7 +1,7 @@
 import { AwsError } from '../../contracts.ts';
 import type { SessionPlan } from '../../gateway/session-plan.ts';
 
-/** Session documents: what AWS ships, what an account may add, and how parameters become a session's plan (aws-facts §2.1, §2.5). */
+/** Session documents: what AWS ships, what an account may add, and how parameters become a session's plan (docs/reference/session-manager.md §1, §5). */
 
 export type SessionType = SessionPlan['type'];
 

@@ -119,7 +119,7 @@ function startSession(deps: SessionDeps, input: Input, principal: Principal): un
   if (found === undefined || !found.isConnected)
     throw new AwsError('TargetNotConnected', `${target} is not connected.`);
   const access = deps.sessions.open({
-    // The name that the caller's session or user has; not aws:userid (aws-facts §2.4).
+    // The name that the caller's session or user has; not aws:userid (docs/reference/session-manager.md §4).
     sessionId: `${principal.arn.slice(principal.arn.lastIndexOf('/') + 1)}-${hexId(deps.randomBytes, SESSION_ID_DIGITS)}`,
     target,
     machine: found.machine(),
@@ -157,7 +157,7 @@ function findTarget(deps: SessionDeps, target: string): Target | undefined {
   return { roleName, isConnected, machine: () => instance.machine };
 }
 
-/** The target with its tags, and the document, each of which must be allowed (aws-facts §2.4). */
+/** The target with its tags, and the document, each of which must be allowed (docs/reference/session-manager.md §4). */
 function startChecks(deps: SessionDeps, input: Input): readonly AuthorizationCheck[] {
   const context = { 'ssm:SessionDocumentAccessCheck': 'true' };
   const target = targetCheck(deps, 'StartSession', requiredText(input, 'Target'));
