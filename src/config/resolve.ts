@@ -1,4 +1,5 @@
 import { usage } from '../core/errors.ts';
+import { NO_COMPILE_CACHE } from './cache-folder.ts';
 import { type ConfigFile, type ConfigKey, projectConfig, userConfig } from './config-file.ts';
 import type { Flags, Provenance, Settings } from './settings.ts';
 
@@ -50,6 +51,8 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
   const yes = given(flags.yes, '--yes') ?? switchOf(env, 'FARGATE_CONNECT_YES');
   const quiet = given(flags.quiet, '--quiet') ?? switchOf(env, 'FARGATE_CONNECT_QUIET');
   const debug = given(flags.debug, '--debug') ?? switchOf(env, 'FARGATE_CONNECT_DEBUG');
+  // main.ts has acted on it before anything could be reported; a wrong value is refused here.
+  switchOf(env, NO_COMPILE_CACHE);
   const input = inputOf(options);
   const color = colorOf(options);
   const payloadSize = payloadSizeOf(env);

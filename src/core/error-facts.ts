@@ -297,7 +297,6 @@ export interface ErrorFacts {
     readonly known: readonly string[];
   };
   'demo-leftovers': { readonly differences: readonly string[] };
-  'demo-needs-pg': AnyFacts;
   'environment-value': { readonly variable: string; readonly takes: string };
   'excess-arguments': ParseFacts;
   'input-needed': { readonly flag: string; readonly candidates: readonly string[]; readonly more: number };

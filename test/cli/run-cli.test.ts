@@ -143,7 +143,7 @@ describe('errors', () => {
     const plain = fakeDeps();
     expect(await run(['work'], defect, plain)).toBe(1);
     expect(plain.terminal.stderr.text).toBe(
-      'error: this is a defect of fargate-connect: x is not a function\n  please report it, with what the same command prints with --debug\n',
+      'error: this is a defect of fargate-connect: x is not a function\n  the same command with --debug prints where it happened\n  `npm owner ls fargate-connect` names the maintainers, to whom to send that\n',
     );
     const debug = fakeDeps();
     await run(['work', '--debug'], defect, debug);

@@ -115,6 +115,9 @@ describe('what wins', () => {
       code: 'environment-value',
       hints: ['FARGATE_CONNECT_TRANSPORT takes native or plugin'],
     });
+    await expect(resolve({ env: { FARGATE_CONNECT_NO_COMPILE_CACHE: 'maybe' } })).rejects.toMatchObject({
+      code: 'environment-value',
+    });
   });
 });
 

@@ -53,7 +53,6 @@ export const USAGE_ADVICE = {
   ],
   'conflicting-option': afterParsing,
   'demo-leftovers': ({ differences }) => differences.slice(0, 10),
-  'demo-needs-pg': () => ['npm install pg'],
   'environment-value': ({ variable, takes }) => [`${variable} takes ${takes}`],
   'excess-arguments': afterParsing,
   'input-needed': ({ flag, candidates, more }) => [
@@ -62,7 +61,10 @@ export const USAGE_ADVICE = {
       ? []
       : [`one of: ${candidates.join(', ')}${more > 0 ? ` and ${more} more` : ''}`]),
   ],
-  internal: () => ['please report it, with what the same command prints with --debug'],
+  internal: () => [
+    'the same command with --debug prints where it happened',
+    '`npm owner ls fargate-connect` names the maintainers, to whom to send that',
+  ],
   'invalid-argument': afterParsing,
   'missing-argument': afterParsing,
   'option-missing-argument': afterParsing,
