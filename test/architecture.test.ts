@@ -9,7 +9,7 @@ const SRC = join(ROOT, 'src');
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   main: ['cli', 'config', 'ui', 'core', 'aws'],
   cli: ['app', 'provision', 'connect', 'diagnose', 'config', 'ui', 'aws', 'core'],
-  app: ['cli', 'provision', 'connect', 'diagnose', 'config', 'ui', 'aws', 'core'],
+  app: ['provision', 'connect', 'diagnose', 'config', 'ui', 'aws', 'core'],
   provision: ['core'],
   connect: ['core', 'protocol'],
   diagnose: ['core', 'connect/ports', 'provision/ports'],

@@ -1,27 +1,6 @@
 import { textFact } from '../core/error-facts.ts';
 import { ToolError, grantHint } from '../core/errors.ts';
 
-/** What IAM kept from an answer: the rest is worth printing, but must not pass for all of it. */
-export class Refusals {
-  readonly #actions = new Set<string>();
-
-  /** Sorted. */
-  get actions(): readonly string[] {
-    return [...this.#actions].sort();
-  }
-
-  /** What `work` resolves with, or `instead` where IAM refuses it. */
-  async or<T, I>(instead: I, work: Promise<T>): Promise<T | I> {
-    try {
-      return await work;
-    } catch (error) {
-      if (!(error instanceof ToolError) || error.code !== 'access-denied') throw error;
-      this.#actions.add(textFact(error.details, 'action'));
-      return instead;
-    }
-  }
-}
-
 /** The document for the job of a command. */
 const DOCUMENTS: Readonly<Record<string, string>> = {
   exec: 'exec',

@@ -224,7 +224,10 @@ class CliRun {
     if (settings.debug) reportProvenance(resolved, reporter.report);
     let account: Promise<AwsAccount> | undefined;
     const context: CommandContext = {
-      ...this.#deps,
+      env,
+      clock,
+      random: this.#deps.random,
+      version: this.#deps.version,
       terminal: guarded,
       signals: this.#router,
       settings,
@@ -239,6 +242,7 @@ class CliRun {
         suspend: () => reporter.suspend(),
       }),
       account: () => (account ??= this.#deps.openAccount(settings)),
+      accountIn: (region) => this.#deps.openAccount({ ...settings, region }),
       signal: this.#abort.signal,
       scope: this.#scope,
       assets: assetFolder,

@@ -1,4 +1,4 @@
-import type { Signals } from './context.ts';
+import type { Signals } from '../app/collaborators.ts';
 
 type SignalName = Parameters<Signals['on']>[0];
 

@@ -1,4 +1,5 @@
-import type { CliDeps, Signals } from '../../src/cli/context.ts';
+import type { Signals } from '../../src/app/collaborators.ts';
+import type { CliDeps } from '../../src/cli/context.ts';
 import { FakeClock } from './fake-clock.ts';
 import { type FakeTerminal, fakeTerminal } from './fake-terminal.ts';
 

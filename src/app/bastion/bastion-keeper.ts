@@ -7,7 +7,9 @@ import type { Ec2Port, Instance } from '../../provision/ports/ec2.ts';
 import { replaceBastion } from '../../provision/capacity/replacement.ts';
 import { noticeHidden } from './bastion-notice.ts';
 import { findBastion } from './bastion-target.ts';
-import type { CommandContext } from '../../cli/context.ts';
+import type { Needs } from '../collaborators.ts';
+
+type KeeperNeeds = Needs<'account' | 'clock' | 'random' | 'report' | 'signal'>;
 
 /** Which instance carries a forward now, and whether it still does. */
 export interface BastionRoute {
@@ -48,7 +50,7 @@ interface Kept {
  */
 export class BastionKeeper {
   readonly #options: KeeperOptions;
-  readonly #context: CommandContext;
+  readonly #deps: KeeperNeeds;
   readonly #ending = new AbortController();
   /** By instance: the one that is being taken back carries connections until its end. */
   readonly #kept = new Map<string, Kept>();
@@ -58,9 +60,9 @@ export class BastionKeeper {
   /** Why there is no replacement: says more than that no bastion runs. */
   #failure: ToolError | undefined;
 
-  constructor(options: KeeperOptions, context: CommandContext) {
+  constructor(options: KeeperOptions, deps: KeeperNeeds) {
     this.#options = options;
-    this.#context = context;
+    this.#deps = deps;
     this.#name = options.name;
   }
 
@@ -78,7 +80,7 @@ export class BastionKeeper {
       const next = await replacement.done;
       if (next !== undefined) return routeOf(this.#keep(next));
     }
-    const bastion = await findBastion(this.#context, this.#name).catch((error: unknown) => {
+    const bastion = await findBastion(this.#deps, this.#name).catch((error: unknown) => {
       throw this.#failure ?? error;
     });
     this.#failure = undefined;
@@ -105,9 +107,9 @@ export class BastionKeeper {
     const known = this.#kept.get(bastion.instanceId);
     if (known !== undefined && !known.lost.signal.aborted) return known;
     this.#name ??= bastion.name;
-    const { clock, random } = this.#context;
+    const { clock, random } = this.#deps;
     const { instanceId } = bastion;
-    const ec2 = async (): Promise<Ec2Port> => (await this.#context.account()).ec2();
+    const ec2 = async (): Promise<Ec2Port> => (await this.#deps.account()).ec2();
     const watch = new BastionWatch(
       bastion,
       {
@@ -183,10 +185,10 @@ export class BastionKeeper {
   }
 
   async #replace(lost: Instance, cancelled: AbortSignal): Promise<Bastion | undefined> {
-    const { clock, random, report } = this.#context;
+    const { clock, random, report } = this.#deps;
     const signal = AbortSignal.any([this.#ending.signal, cancelled]);
     try {
-      const account = await this.#context.account();
+      const account = await this.#deps.account();
       const [ec2, nodes] = await Promise.all([account.ec2(), account.nodes()]);
       const instance = await replaceBastion(lost, {
         ec2,
@@ -220,7 +222,7 @@ export class BastionKeeper {
   }
 
   #note(code: string, message: string, level: 'info' | 'warning' = 'warning', details?: ErrorDetails): void {
-    this.#context.report({
+    this.#deps.report({
       type: 'note',
       level,
       code,

@@ -1,6 +1,6 @@
 import { BastionWatch } from '../../provision/lease/bastion-watch.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
-import type { CommandContext } from '../../cli/context.ts';
+import type { Needs } from '../collaborators.ts';
 
 /**
  * Says it when EC2 takes back the bastion under a shell or a command, until the watch is closed. Nothing is launched:
@@ -8,10 +8,10 @@ import type { CommandContext } from '../../cli/context.ts';
  */
 export async function watchForNotice(
   bastion: Bastion,
-  context: Pick<CommandContext, 'account' | 'clock' | 'random' | 'report'>,
+  deps: Needs<'account' | 'clock' | 'random' | 'report'>,
 ): Promise<BastionWatch> {
-  const { clock, random, report } = context;
-  const ec2 = await (await context.account()).ec2();
+  const { clock, random, report } = deps;
+  const ec2 = await (await deps.account()).ec2();
   let said = false;
   const takenBack = (when: string): void => {
     if (said) return;

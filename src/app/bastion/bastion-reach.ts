@@ -4,7 +4,7 @@ import { failed, noMatch } from '../../core/errors.ts';
 import { hasIpv4, type NetworkChoice } from '../../provision/network/network.ts';
 import type { SecurityGroup } from '../../provision/ports/network.ts';
 import type { DatabaseAccess } from '../../provision/plan/spec.ts';
-import type { UpOptions } from '../../cli/commands/up.ts';
+import type { UpRequest } from './up-request.ts';
 
 /** What a bastion shall reach: databases with what their groups let in, and groups that it shall carry for that. */
 
@@ -15,12 +15,12 @@ export interface Reach {
 
 /** Throws `database-not-found`, `database-elsewhere`, `database-ipv4-only`, `security-group-not-found`. */
 export async function gatherReach(
-  options: UpOptions,
+  request: UpRequest,
   network: NetworkChoice,
   account: AwsAccount,
 ): Promise<Reach> {
-  const asked = await askedDatabases(options, network, account);
-  const carried = [...new Set(options.clientSecurityGroups)];
+  const asked = await askedDatabases(request, network, account);
+  const carried = [...new Set(request.clientSecurityGroups)];
   const ids = [...new Set([...carried, ...asked.flatMap((database) => database.securityGroups)])];
   const groups = ids.length === 0 ? [] : await (await account.ec2()).securityGroups({ ids });
   const missing = carried.filter((id) => !groups.some((group) => group.id === id));
@@ -33,7 +33,7 @@ export async function gatherReach(
     });
   }
   const found = asked.flatMap((database) =>
-    accessOf(database, options.allowDatabases.includes(database.id), groups),
+    accessOf(database, request.allowDatabases.includes(database.id), groups),
   );
   return {
     databases: distinct(found),
@@ -43,11 +43,11 @@ export async function gatherReach(
 
 /** RDS is asked only when a database was named. Throws `database-not-found`, `database-elsewhere`, `database-ipv4-only`. */
 async function askedDatabases(
-  options: UpOptions,
+  request: UpRequest,
   network: NetworkChoice,
   account: AwsAccount,
 ): Promise<readonly Database[]> {
-  const asked = [...new Set([...options.databases, ...options.allowDatabases])];
+  const asked = [...new Set([...request.databases, ...request.allowDatabases])];
   if (asked.length === 0) return [];
   const listed = await (await account.databases()).databases();
   const missing = asked.filter((id) => !listed.some((database) => database.id === id));
@@ -69,12 +69,12 @@ async function askedDatabases(
       },
     );
   }
-  const deaf = hasIpv4(network) ? undefined : wanted.find((database) => !database.ipv6);
-  if (deaf !== undefined) throw ipv4Only(deaf, network);
+  const unreachable = hasIpv4(network) ? undefined : wanted.find((database) => !database.ipv6);
+  if (unreachable !== undefined) throw ipv4Only(unreachable, network);
   return wanted;
 }
 
-/** NAT64 is no way to it: it would see the NAT gateway's address, and no group. */
+/** NAT64 does not help: the database would see the address of the NAT gateway, and no security group. */
 function ipv4Only({ id, kind }: Database, network: NetworkChoice): Error {
   const [other] = network.considered.filter(({ subnet, way }) => subnet.cidr !== undefined && way !== 'none');
   const where = network.subnets.map((subnet) => subnet.id).join(', ');

@@ -1,6 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-
 import type { AwsAccount } from '../../aws/account.ts';
 import { collect, describeAllServices, findCluster, withNearest } from '../../connect/target/discover.ts';
 import { nameOf } from '../../connect/target/select.ts';
@@ -18,17 +15,19 @@ import type { Identity } from '../../provision/ports/iam.ts';
 import type { Vpc } from '../../provision/ports/network.ts';
 import { requireEc2Trust } from '../../provision/roles/ec2-trust.ts';
 import type { BastionSpec, BoundarySpec, RoleSpec } from '../../provision/plan/spec.ts';
-import {
-  renderUserData,
-  USER_DATA_FILES,
-  type UserDataParameters,
-} from '../../provision/bastion/user-data.ts';
+import { renderUserData, type UserDataParameters } from '../../provision/bastion/user-data.ts';
 import { gatherReach } from './bastion-reach.ts';
-import type { UpOptions } from '../../cli/commands/up.ts';
-import type { CommandContext } from '../../cli/context.ts';
-import { iamNaming } from '../../cli/iam-flags.ts';
+import { readPolicy, readUserDataFiles } from '../asset-files.ts';
+import type { Needs } from '../collaborators.ts';
+import { iamNaming } from './iam-naming.ts';
+import type { UpRequest } from './up-request.ts';
 
-/** Turns what was typed into a BastionSpec: asks the account for everything that was left out. Reads only. */
+/** Turns a request into a BastionSpec: asks the account for everything that was left out. Reads only. */
+
+export type GatherNeeds = Needs<
+  'account' | 'assets' | 'clock' | 'prompter' | 'report' | 'version',
+  'cluster' | 'service' | 'iamPath' | 'iamPrefix'
+>;
 
 export interface GatheredSpec {
   readonly spec: BastionSpec;
@@ -39,25 +38,25 @@ export interface GatheredSpec {
 const SERVICES_LOOKED_AT = 50;
 
 /** Throws what the ports throw and the usage, no-match and network errors named at each part. */
-export async function gatherSpec(options: UpOptions, context: CommandContext): Promise<GatheredSpec> {
-  const name = checkBastionName(options.name);
-  const iam = await iamNaming(options.iam, context);
-  const types = checkTypes(options.types.length > 0 ? options.types : DEFAULT_TYPES);
-  const account = await context.account();
-  const [identityPort, ec2, images] = await Promise.all([
+export async function gatherSpec(request: UpRequest, deps: GatherNeeds): Promise<GatheredSpec> {
+  const name = checkBastionName(request.name);
+  const iam = iamNaming(request.iam, deps.settings);
+  const types = checkTypes(request.types.length > 0 ? request.types : DEFAULT_TYPES);
+  const account = await deps.account();
+  const [identityPort, ec2, imagesPort] = await Promise.all([
     account.identity(),
     account.ec2(),
     account.images(),
   ]);
-  const running = await unplaced(name, options, context, ec2);
-  const [identity, cluster, pictures] = await Promise.all([
+  const running = await unplaced(name, request, deps, ec2);
+  const [identity, cluster, images] = await Promise.all([
     identityPort.caller(),
-    options.tunnelOnly
+    request.tunnelOnly
       ? Promise.resolve(undefined)
       : running === undefined
-        ? clusterOf(context, account)
+        ? clusterOf(deps, account)
         : running.cluster,
-    Promise.all(architecturesOf(types).map((architecture) => images.latest(architecture))),
+    Promise.all(architecturesOf(types).map((architecture) => imagesPort.latest(architecture))),
   ]);
   const scope = {
     name,
@@ -66,32 +65,32 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
     partition: identity.partition,
     iam,
   };
-  if (options.role === undefined) checkRoleName(name, account.region, iam);
+  if (request.role === undefined) checkRoleName(name, account.region, iam);
   // A bastion for tunnels has no rights in a cluster, but it may well live beside one.
-  const { cluster: beside } = context.settings;
+  const { cluster: beside } = deps.settings;
   const home =
     running === undefined
       ? await homeOf(
-          options,
+          request,
           cluster ?? (beside === undefined ? undefined : nameOf(beside)),
-          context,
+          deps,
           account,
           ec2,
         )
       : { vpcId: running.vpcId, subnetIds: [] };
   const facts = await readNetwork(ec2, account.region, home.vpcId);
   const network = chooseNetwork(facts, {
-    subnetIds: options.subnets,
-    wayOut: options.wayOut,
+    subnetIds: request.subnets,
+    wayOut: request.wayOut,
     preferredSubnetIds: home.subnetIds,
     installs: cluster !== undefined,
-    clientGroupIds: options.clientSecurityGroups,
+    clientGroupIds: request.clientSecurityGroups,
   });
   const [role, { databases, clientGroups }] = await Promise.all([
-    roleOf(options, cluster, scope, context, account),
-    gatherReach(options, network, account),
+    roleOf(request, cluster, scope, deps, account),
+    gatherReach(request, network, account),
   ]);
-  const expiresAt = context.clock.now() + options.ttlMs;
+  const expiresAt = deps.clock.now() + request.ttlMs;
   const spec: BastionSpec = {
     name,
     region: account.region,
@@ -100,41 +99,41 @@ export async function gatherSpec(options: UpOptions, context: CommandContext): P
     role,
     iam,
     types,
-    images: pictures,
-    market: options.onDemand ? 'on-demand' : 'spot',
+    images,
+    market: request.onDemand ? 'on-demand' : 'spot',
     databases,
-    egressPorts: options.egressPorts,
+    egressPorts: request.egressPorts,
     vpcCidrs: rangesOf(facts.vpc, network),
     clientGroups,
     expiresAt,
-    extends: options.ttlGiven,
+    extends: request.ttlGiven,
     asked: {
-      idle: options.idleGiven,
-      types: options.types.length > 0,
-      subnets: options.subnets.length > 0,
+      idle: request.idleGiven,
+      types: request.types.length > 0,
+      subnets: request.subnets.length > 0,
     },
-    idleMinutes: options.idleMinutes,
-    userData: renderUserData(await readUserDataFiles(context.assets('userdata')), {
+    idleMinutes: request.idleMinutes,
+    userData: renderUserData(await readUserDataFiles(deps), {
       bastion: name,
       region: account.region,
       cluster,
       expiresAt,
-      idleMinutes: options.idleMinutes,
+      idleMinutes: request.idleMinutes,
       ipv6: ipv6Of(network, identity),
     }),
     tags: resourceTags({
       name,
       owner: identity.arn,
       expiresAt,
-      idleMinutes: options.idleMinutes,
+      idleMinutes: request.idleMinutes,
       cluster,
       roleIsGiven: role.kind === 'given',
       iam,
       ports:
-        options.clientSecurityGroups.length > 0
+        request.clientSecurityGroups.length > 0
           ? undefined
-          : [...options.egressPorts, ...databases.map((database) => database.port)],
-      version: context.version,
+          : [...request.egressPorts, ...databases.map((database) => database.port)],
+      version: deps.version,
     }),
   };
   return { spec, scope, identity };
@@ -161,16 +160,16 @@ const rangesOf = (vpc: Vpc, network: NetworkChoice): readonly string[] => [
 /** The bastion that runs already, where nothing was said of the place of one: `up --ttl 2h` is about that one. */
 async function unplaced(
   name: string,
-  { vpc, subnets }: UpOptions,
-  { settings }: CommandContext,
+  { vpc, subnets }: UpRequest,
+  { settings }: Needs<never, 'cluster' | 'service'>,
   ec2: Ec2Port,
 ): Promise<Bastion | undefined> {
   const isPlaced = [vpc, subnets[0], settings.cluster, settings.service].some((place) => place !== undefined);
   return isPlaced ? undefined : (await findBastions(ec2, { name }))[0];
 }
 
-async function clusterOf(context: CommandContext, account: AwsAccount): Promise<string> {
-  const { cluster, service } = context.settings;
+async function clusterOf(deps: Needs<never, 'cluster' | 'service'>, account: AwsAccount): Promise<string> {
+  const { cluster, service } = deps.settings;
   const ecs = await account.ecs();
   try {
     return await findCluster(ecs, { cluster, service, task: undefined, container: undefined });
@@ -191,18 +190,18 @@ interface Home {
 
 /** The VPC: as given, that of the subnets given, that of the service, that of most services of the cluster, or the only one. */
 async function homeOf(
-  options: UpOptions,
+  request: UpRequest,
   cluster: string | undefined,
-  context: CommandContext,
+  deps: GatherNeeds,
   account: AwsAccount,
   ec2: Ec2Port,
 ): Promise<Home> {
-  if (options.vpc !== undefined) return { vpcId: options.vpc, subnetIds: [] };
-  if (options.subnets.length > 0) return { vpcId: await vpcOfSubnets(ec2, options.subnets), subnetIds: [] };
+  if (request.vpc !== undefined) return { vpcId: request.vpc, subnetIds: [] };
+  if (request.subnets.length > 0) return { vpcId: await vpcOfSubnets(ec2, request.subnets), subnetIds: [] };
   const subnetIds =
     cluster === undefined
       ? []
-      : await serviceSubnets(cluster, context, account).catch(withNearest(await account.ecs(), cluster));
+      : await serviceSubnets(cluster, deps, account).catch(withNearest(await account.ecs(), cluster));
   if (subnetIds.length > 0) {
     const subnets = await ec2.subnets({ ids: [...new Set(subnetIds)] });
     const count = new Map<string, number>();
@@ -214,7 +213,7 @@ async function homeOf(
     const [vpcId, ...others] = ranked;
     if (vpcId !== undefined) {
       if (others.length > 0) {
-        context.report({
+        deps.report({
           type: 'note',
           level: 'warning',
           code: 'vpc-chosen',
@@ -226,7 +225,7 @@ async function homeOf(
       return { vpcId, subnetIds: own };
     }
   }
-  return { vpcId: await onlyVpc(context, ec2), subnetIds: [] };
+  return { vpcId: await onlyVpc(deps, ec2), subnetIds: [] };
 }
 
 async function vpcOfSubnets(ec2: Ec2Port, ids: readonly string[]): Promise<string> {
@@ -248,11 +247,11 @@ async function vpcOfSubnets(ec2: Ec2Port, ids: readonly string[]): Promise<strin
 /** Each subnet as often as a service names it. Throws `service-not-found`. */
 async function serviceSubnets(
   cluster: string,
-  context: CommandContext,
+  deps: Needs<never, 'service'>,
   account: AwsAccount,
 ): Promise<readonly string[]> {
   const ecs = await account.ecs();
-  const wanted = context.settings.service;
+  const wanted = deps.settings.service;
   if (wanted !== undefined) {
     const [service] = await ecs.describeServices(cluster, [nameOf(wanted)]);
     if (service !== undefined) return service.subnets;
@@ -266,14 +265,14 @@ async function serviceSubnets(
   return services.flatMap((service) => service.subnets);
 }
 
-async function onlyVpc(context: CommandContext, ec2: Ec2Port): Promise<string> {
+async function onlyVpc(deps: Needs<'prompter'>, ec2: Ec2Port): Promise<string> {
   const vpcs = await ec2.vpcs({});
   const [only, ...others] = vpcs;
   if (only === undefined) {
     throw noMatch('vpc-not-found', 'this region has no VPC', { hints: ['another region? --region'] });
   }
   if (others.length === 0) return only.id;
-  const chosen = await context.prompter.select({
+  const chosen = await deps.prompter.select({
     message: 'In which VPC?',
     flag: '--vpc',
     choices: vpcs.map((vpc) => ({ value: vpc.id, name: vpc.id, description: describeVpc(vpc) })),
@@ -303,22 +302,22 @@ async function readNetwork(ec2: Ec2Port, region: string, vpcId: string): Promise
 }
 
 async function roleOf(
-  options: UpOptions,
+  request: UpRequest,
   cluster: string | undefined,
   scope: InventoryScope,
-  context: CommandContext,
+  deps: Needs<'assets'>,
   account: AwsAccount,
 ): Promise<RoleSpec> {
-  if (options.role !== undefined) {
+  if (request.role !== undefined) {
     const iam = await account.iam();
-    const profile = await iam.instanceProfile(options.role);
+    const profile = await iam.instanceProfile(request.role);
     if (profile === undefined) {
-      throw noMatch('role-not-found', `no instance profile ${options.role} in this account`, {
+      throw noMatch('role-not-found', `no instance profile ${request.role} in this account`, {
         hints: [
           'an administrator makes role and profile of the same name: fargate-connect policy bastion',
           'or leave out --role: up makes its own',
         ],
-        details: { role: options.role },
+        details: { role: request.role },
       });
     }
     requireEc2Trust(profile.roleNames[0] ?? profile.name, profile.trust, [
@@ -326,27 +325,26 @@ async function roleOf(
     ]);
     return { kind: 'given', profileArn: profile.arn, profileName: profile.name };
   }
-  const values = documentValues(scope, cluster, options);
-  const folder = context.assets('policies');
-  const omit = options.kmsKey === undefined ? ['ExecSessionKey'] : [];
+  const values = documentValues(scope, cluster, request);
+  const omit = request.kmsKey === undefined ? ['ExecSessionKey'] : [];
   const suffix = cluster === undefined ? '-tunnel-only' : '';
   const document = async (name: string): Promise<string> =>
-    fillDocument(name, await readPolicy(folder, name), values, { omit });
+    fillDocument(`${name}.json`, await readPolicy(deps, name), values, { omit });
   const [trust, policy, boundary] = await Promise.all([
-    document('bastion-trust.json'),
-    document(`bastion${suffix}.json`),
-    document(`bastion-boundary${suffix}.json`),
+    document('bastion-trust'),
+    document(`bastion${suffix}`),
+    document(`bastion-boundary${suffix}`),
   ]);
-  return { kind: 'own', trust, policy, boundary: await boundaryOf(options, scope, boundary, account) };
+  return { kind: 'own', trust, policy, boundary: await boundaryOf(request, scope, boundary, account) };
 }
 
 async function boundaryOf(
-  options: UpOptions,
+  request: UpRequest,
   scope: InventoryScope,
   document: string,
   account: AwsAccount,
 ): Promise<BoundarySpec> {
-  const asked = options.permissionsBoundary;
+  const asked = request.permissionsBoundary;
   if (asked === 'none') return { kind: 'none' };
   if (asked !== undefined) return { kind: 'existing', arn: asked, why: 'as asked (--permissions-boundary)' };
   const arn = `arn:${scope.partition}:iam::${scope.accountId}:policy${scope.iam.path}${sharedBoundary(scope.iam)}`;
@@ -360,23 +358,12 @@ async function boundaryOf(
 const documentValues = (
   scope: Pick<InventoryScope, 'partition' | 'accountId' | 'region' | 'name'>,
   cluster: string | undefined,
-  options: { readonly kmsKey?: string | undefined },
+  request: { readonly kmsKey?: string | undefined },
 ): PlaceholderValues => ({
   partition: scope.partition,
   account: scope.accountId,
   region: scope.region,
   bastion: scope.name,
   cluster,
-  'kms-key': options.kmsKey,
+  'kms-key': request.kmsKey,
 });
-
-export const readPolicy = (folder: string, name: string): Promise<string> =>
-  readFile(join(folder, name), 'utf8');
-
-/** All files that user data is rendered from. */
-export async function readUserDataFiles(folder: string): Promise<Readonly<Record<string, string>>> {
-  const files = await Promise.all(
-    USER_DATA_FILES.map(async (name) => [name, await readFile(join(folder, name), 'utf8')] as const),
-  );
-  return Object.fromEntries(files);
-}

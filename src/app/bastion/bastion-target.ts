@@ -5,21 +5,23 @@ import type { ToolEvent } from '../../core/events.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
 import { findBastions } from '../../provision/bastion/inventory.ts';
 import type { Ec2Port } from '../../provision/ports/ec2.ts';
-import type { CommandContext } from '../../cli/context.ts';
+import type { Needs } from '../collaborators.ts';
+
+type LookNeeds = Needs<'account' | 'clock' | 'report' | 'signal'>;
 
 /**
  * The bastion a session should go to: the named one, or the newest that runs. While EC2 takes one back, that is the old
  * one until the agent of its replacement answers. Throws `no-bastion` (exit 3), `bastion-ambiguous` (2).
  */
-export async function findBastion(context: CommandContext, name: string | undefined): Promise<Bastion> {
-  const ec2 = await (await context.account()).ec2();
+export async function findBastion(deps: LookNeeds, name: string | undefined): Promise<Bastion> {
+  const ec2 = await (await deps.account()).ec2();
   const look = (): Promise<readonly Bastion[]> => findBastions(ec2, name === undefined ? {} : { name });
   const found = await look();
   const running = found.filter(isRunning);
   const [bastion] = running;
   if (bastion === undefined) {
     const starting = found.find((each) => each.state === 'pending');
-    if (starting !== undefined) return untilRunning(starting, look, context);
+    if (starting !== undefined) return untilRunning(starting, look, deps);
     throw await noBastion(ec2, name);
   }
   const names = [...new Set(running.map((each) => each.name))];
@@ -30,7 +32,7 @@ export async function findBastion(context: CommandContext, name: string | undefi
     });
   }
   const old = running.find((each) => each.instanceId === bastion.replaces);
-  return old === undefined || (await answers(bastion, context)) ? bastion : old;
+  return old === undefined || (await answers(bastion, deps)) ? bastion : old;
 }
 
 async function noBastion(ec2: Ec2Port, name: string | undefined): Promise<ToolError> {
@@ -47,8 +49,8 @@ async function noBastion(ec2: Ec2Port, name: string | undefined): Promise<ToolEr
 const isRunning = (bastion: Bastion): boolean => bastion.state === 'running';
 
 /** Who may not ask takes the one that surely answers. */
-async function answers(bastion: Bastion, context: CommandContext): Promise<boolean> {
-  const nodes = await (await context.account()).nodes();
+async function answers(bastion: Bastion, deps: Needs<'account'>): Promise<boolean> {
+  const nodes = await (await deps.account()).nodes();
   try {
     const [node] = await nodes.nodes([bastion.instanceId]);
     return node?.pingStatus === 'Online';
@@ -64,7 +66,7 @@ const RUNNING_DEADLINE_MS = 60_000;
 async function untilRunning(
   starting: Bastion,
   look: () => Promise<readonly Bastion[]>,
-  { clock, report, signal }: CommandContext,
+  { clock, report, signal }: LookNeeds,
 ): Promise<Bastion> {
   report(waiting(starting));
   return poll(async () => (await look()).find(isRunning), {
@@ -95,7 +97,7 @@ const AGENT_DEADLINE_MS = 90_000;
 /** Repeats `start` while it fails with `target-not-connected` and the bastion was launched a moment ago. */
 export function onceOnline<T>(
   bastion: Bastion,
-  { clock, random, report, signal }: CommandContext,
+  { clock, random, report, signal }: Needs<'clock' | 'random' | 'report' | 'signal'>,
   start: () => Promise<T>,
 ): Promise<T> {
   let said = false;

@@ -7,96 +7,34 @@ import {
   withNearest,
 } from '../../connect/target/discover.ts';
 import type { Container, Database, EcsPort, Task } from '../../connect/ports.ts';
-import { ageText, readiness } from '../../connect/target/preflight.ts';
+import { readiness } from '../../connect/target/preflight.ts';
 import { nameOf } from '../../connect/target/select.ts';
 import { mapConcurrently } from '../../core/concurrency.ts';
 import { noMatch } from '../../core/errors.ts';
-import type { Cell, Column } from '../../ui/table.ts';
-import type { LsOptions } from '../../cli/commands/ls.ts';
-import type { CommandContext } from '../../cli/context.ts';
+import type { Needs } from '../collaborators.ts';
 import { wantedOf } from '../session/session-setup.ts';
 
 /** A JSON object as `ls --json` prints it; absent values are null, so that the field list never varies. */
 export type ListRecord = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
 
-export interface ListColumn extends Column {
-  cell(record: ListRecord): Cell;
-}
+export type ListKind = 'clusters' | 'services' | 'tasks' | 'containers' | 'databases';
 
-export interface Listing {
-  readonly columns: readonly ListColumn[];
-  readonly records: readonly ListRecord[];
-}
+type ListNeeds = Needs<'account' | 'clock', 'cluster' | 'service' | 'task' | 'container'>;
 
-export async function listing(kind: LsOptions['kind'], context: CommandContext): Promise<Listing> {
-  const now = context.clock.now();
-  const account = await context.account();
+/** Everything of that kind, as far as the settings do not narrow it down. */
+export async function listing(kind: ListKind, deps: ListNeeds): Promise<readonly ListRecord[]> {
+  const account = await deps.account();
   switch (kind) {
     case 'clusters':
-      return {
-        columns: [
-          text('name'),
-          text('status'),
-          number('activeServices', 'services'),
-          number('runningTasks', 'tasks'),
-        ],
-        records: await clusters(await account.ecs()),
-      };
+      return clusters(await account.ecs());
     case 'services':
-      return {
-        columns: [
-          text('name'),
-          text('cluster'),
-          text('status'),
-          number('running'),
-          number('desired'),
-          { ...number('pending'), spare: 1 },
-          yesNo('execEnabled', 'exec'),
-          { ...text('launchType', 'launch type'), spare: 2 },
-        ],
-        records: await services(await account.ecs(), context),
-      };
+      return services(await account.ecs(), deps);
     case 'tasks':
-      return {
-        columns: [
-          text('id'),
-          text('service'),
-          text('status'),
-          { ...text('health'), spare: 1 },
-          yesNo('execReady', 'exec ready'),
-          { ...age('startedAt', 'age', now), spare: 2 },
-          { ...text('privateIp', 'address'), spare: 3 },
-          { ...text('taskDefinition', 'task definition'), spare: 4 },
-        ],
-        records: await tasks(await account.ecs(), context),
-      };
+      return tasks(await account.ecs(), deps);
     case 'containers':
-      return {
-        columns: [
-          text('name'),
-          { title: 'task', cell: (record) => String(record['task']).slice(0, 8) },
-          text('service'),
-          text('status'),
-          text('health'),
-          text('execAgent', 'exec agent'),
-          { ...text('image'), shrink: true },
-        ],
-        records: await containers(await account.ecs(), context),
-      };
+      return containers(await account.ecs(), deps);
     case 'databases':
-      return {
-        columns: [
-          { ...text('id'), shrink: true },
-          { ...text('engine'), spare: 4 },
-          { ...text('status'), spare: 2 },
-          // What it is looked up for: never shortened.
-          text('host'),
-          number('port'),
-          { ...text('databaseName', 'database'), spare: 1 },
-          { ...yesNo('iamAuthentication', 'iam'), spare: 3 },
-        ],
-        records: (await (await account.databases()).databases()).map(databaseRecord),
-      };
+      return (await (await account.databases()).databases()).map(databaseRecord);
   }
 }
 
@@ -115,14 +53,14 @@ async function clusters(ecs: EcsPort): Promise<readonly ListRecord[]> {
 }
 
 /** Of one cluster when it is named, else of all. */
-async function clusterNames(ecs: EcsPort, context: CommandContext): Promise<readonly string[]> {
-  const { cluster } = context.settings;
+async function clusterNames(ecs: EcsPort, deps: Needs<never, 'cluster'>): Promise<readonly string[]> {
+  const { cluster } = deps.settings;
   return cluster === undefined ? [...(await collect(ecs.clusterNames()))].sort() : [nameOf(cluster)];
 }
 
-async function services(ecs: EcsPort, context: CommandContext): Promise<readonly ListRecord[]> {
+async function services(ecs: EcsPort, deps: Needs<never, 'cluster'>): Promise<readonly ListRecord[]> {
   const perCluster: ListRecord[][] = [];
-  for (const cluster of await clusterNames(ecs, context)) {
+  for (const cluster of await clusterNames(ecs, deps)) {
     const names = await collect(ecs.serviceNames(cluster)).catch(withNearest(ecs, cluster));
     const found = await describeAllServices(ecs, cluster, names);
     perCluster.push(
@@ -147,12 +85,12 @@ async function services(ecs: EcsPort, context: CommandContext): Promise<readonly
 }
 
 /** Running tasks: of the named service or task, else of the cluster, else of all clusters. */
-async function foundTasks(ecs: EcsPort, context: CommandContext): Promise<readonly Task[]> {
-  const wanted = wantedOf(context, undefined);
+async function foundTasks(ecs: EcsPort, deps: ListNeeds): Promise<readonly Task[]> {
+  const wanted = wantedOf(deps.settings);
   if (wanted.service !== undefined || wanted.task !== undefined) {
     return findTasks(ecs, await findCluster(ecs, wanted), wanted);
   }
-  const perCluster = await mapConcurrently(await clusterNames(ecs, context), async (cluster) => {
+  const perCluster = await mapConcurrently(await clusterNames(ecs, deps), async (cluster) => {
     const arns = await collect(ecs.taskArns(cluster, { desiredStatus: 'RUNNING' })).catch(
       withNearest(ecs, cluster),
     );
@@ -163,9 +101,9 @@ async function foundTasks(ecs: EcsPort, context: CommandContext): Promise<readon
     .sort((a, b) => (a.serviceName ?? '').localeCompare(b.serviceName ?? '') || a.id.localeCompare(b.id));
 }
 
-async function tasks(ecs: EcsPort, context: CommandContext): Promise<readonly ListRecord[]> {
-  const now = context.clock.now();
-  return (await foundTasks(ecs, context)).map((task) => ({
+async function tasks(ecs: EcsPort, deps: ListNeeds): Promise<readonly ListRecord[]> {
+  const now = deps.clock.now();
+  return (await foundTasks(ecs, deps)).map((task) => ({
     id: task.id,
     arn: task.arn,
     cluster: nameOf(task.clusterArn),
@@ -181,9 +119,9 @@ async function tasks(ecs: EcsPort, context: CommandContext): Promise<readonly Li
   }));
 }
 
-async function containers(ecs: EcsPort, context: CommandContext): Promise<readonly ListRecord[]> {
-  const found = await foundTasks(ecs, context);
-  const { container: wanted } = context.settings;
+async function containers(ecs: EcsPort, deps: ListNeeds): Promise<readonly ListRecord[]> {
+  const found = await foundTasks(ecs, deps);
+  const { container: wanted } = deps.settings;
   const all = found.flatMap((task) => task.containers.map((container) => ({ task, container })));
   const shown = wanted === undefined ? all : all.filter(({ container }) => container.name === wanted);
   if (wanted !== undefined && shown.length === 0) {
@@ -191,7 +129,7 @@ async function containers(ecs: EcsPort, context: CommandContext): Promise<readon
       details: { container: wanted },
     });
   }
-  return shown.map(({ task, container }) => containerRecord(task, container, context.clock.now()));
+  return shown.map(({ task, container }) => containerRecord(task, container, deps.clock.now()));
 }
 
 function containerRecord(task: Task, container: Container, now: number): ListRecord {
@@ -231,27 +169,3 @@ function databaseRecord(database: Database): ListRecord {
 
 const timestamp = (ms: number | undefined): string | null =>
   ms === undefined ? null : new Date(ms).toISOString();
-
-const plain = (value: ListRecord[string] | undefined): Cell =>
-  value === null || value === undefined ? undefined : typeof value === 'number' ? value : String(value);
-
-const text = (field: string, title = field): ListColumn => ({
-  title,
-  cell: (record) => plain(record[field]),
-});
-
-const number = (field: string, title = field): ListColumn => ({ ...text(field, title), align: 'right' });
-
-const yesNo = (field: string, title: string): ListColumn => ({
-  title,
-  cell: (record) => (record[field] === true ? { text: 'yes', tone: 'good' } : { text: 'no', tone: 'dim' }),
-});
-
-const age = (field: string, title: string, now: number): ListColumn => ({
-  title,
-  align: 'right',
-  cell: (record) => {
-    const value = record[field];
-    return typeof value === 'string' ? ageText(now - Date.parse(value)) : undefined;
-  },
-});

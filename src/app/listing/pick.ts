@@ -25,7 +25,9 @@ import { findTasks } from '../../connect/target/discover.ts';
 import { nameOf, pickContainer as containerOf } from '../../connect/target/select.ts';
 import { noMatch } from '../../core/errors.ts';
 import { BACK } from '../../ui/prompter.ts';
-import type { CommandContext } from '../../cli/context.ts';
+import type { Needs } from '../collaborators.ts';
+
+type PickNeeds = Needs<'account' | 'clock' | 'prompter' | 'report'>;
 
 /** Everything the picker can end with. */
 export interface Picked {
@@ -37,8 +39,8 @@ export interface Picked {
 }
 
 /** Cluster → service → task → container → action, as far as flags have not answered. Throws `interrupted`, `input-needed`, no-match errors. */
-export async function pick(context: CommandContext, wanted: Wanted): Promise<Picked> {
-  const { choices } = await runPicker(context, startPicker(await known(context, wanted)));
+export async function pick(deps: PickNeeds, wanted: Wanted): Promise<Picked> {
+  const { choices } = await runPicker(deps, startPicker(await known(deps, wanted)));
   const { cluster, task, container, action, database } = choices;
   if (cluster === undefined || task === undefined || container === undefined || action === undefined) {
     throw noMatch('nothing-picked', 'nothing was picked');
@@ -47,9 +49,9 @@ export async function pick(context: CommandContext, wanted: Wanted): Promise<Pic
 }
 
 /** The same without the last question: a container for a shell. */
-export async function pickContainer(context: CommandContext, wanted: Wanted): Promise<Wanted> {
-  const start = startPicker({ ...(await known(context, wanted)), action: 'shell' });
-  const { choices } = await runPicker(context, start);
+export async function pickContainer(deps: PickNeeds, wanted: Wanted): Promise<Wanted> {
+  const start = startPicker({ ...(await known(deps, wanted)), action: 'shell' });
+  const { choices } = await runPicker(deps, start);
   return {
     cluster: choices.cluster,
     service: undefined,
@@ -59,7 +61,7 @@ export async function pickContainer(context: CommandContext, wanted: Wanted): Pr
 }
 
 /** Flags answer their questions; a task or container that does not exist is an error, not a question. */
-async function known(context: CommandContext, wanted: Wanted): Promise<PickerChoices> {
+async function known(deps: Needs<'account'>, wanted: Wanted): Promise<PickerChoices> {
   const cluster = wanted.cluster === undefined ? undefined : nameOf(wanted.cluster);
   if (cluster === undefined || wanted.task === undefined) {
     return {
@@ -67,7 +69,7 @@ async function known(context: CommandContext, wanted: Wanted): Promise<PickerCho
       ...(wanted.service === undefined ? {} : { service: nameOf(wanted.service) }),
     };
   }
-  const ecs = await (await context.account()).ecs();
+  const ecs = await (await deps.account()).ecs();
   const [task] = await findTasks(ecs, cluster, wanted);
   if (task === undefined) return { cluster };
   const container = wanted.container === undefined ? undefined : containerOf(task, wanted.container);
@@ -79,8 +81,8 @@ async function known(context: CommandContext, wanted: Wanted): Promise<PickerCho
   };
 }
 
-async function runPicker(context: CommandContext, start: PickerState): Promise<PickerState> {
-  const account = await context.account();
+async function runPicker(deps: PickNeeds, start: PickerState): Promise<PickerState> {
+  const account = await deps.account();
   const ecs = await account.ecs();
   let state = start;
   for (;;) {
@@ -90,34 +92,34 @@ async function runPicker(context: CommandContext, start: PickerState): Promise<P
         return state;
       case 'cluster': {
         const clusters = await describeVisibleClusters(ecs, await collect(ecs.clusterNames()));
-        state = await ask(context, state, 'cluster', '--cluster', clusterEntries(clusters));
+        state = await ask(deps, state, 'cluster', '--cluster', clusterEntries(clusters));
         break;
       }
       case 'service':
-        state = await ask(context, state, `service in ${cluster}`, '--service', await services(ecs, cluster));
+        state = await ask(deps, state, `service in ${cluster}`, '--service', await services(ecs, cluster));
         break;
       case 'task': {
         const tasks = await tasksOf(ecs, cluster, service ?? null);
         const title = service === null ? `task in ${cluster}` : `task of ${service ?? cluster}`;
-        state = await ask(context, state, title, '--task', taskEntries(tasks, context.clock.now()));
+        state = await ask(deps, state, title, '--task', taskEntries(tasks, deps.clock.now()));
         break;
       }
       case 'container':
         if (task === undefined) throw noMatch('no-running-task', `no task runs in cluster ${cluster}`);
         state = await ask(
-          context,
+          deps,
           state,
           `container of task ${task.id.slice(0, 8)}`,
           '--container',
-          containerEntries(task, context.clock.now()),
+          containerEntries(task, deps.clock.now()),
         );
         break;
       case 'action':
-        state = await ask(context, state, 'what now', 'exec, forward or db', actionEntries(true), false);
+        state = await ask(deps, state, 'what now', 'exec, forward or db', actionEntries(true), false);
         break;
       case 'database': {
         const databases = await (await account.databases()).databases();
-        state = await ask(context, state, 'database', '-L', databaseEntries(databases));
+        state = await ask(deps, state, 'database', '-L', databaseEntries(databases));
         break;
       }
       default:
@@ -128,7 +130,7 @@ async function runPicker(context: CommandContext, start: PickerState): Promise<P
 
 /** One question, or none if there is only one answer. */
 async function ask<T>(
-  context: CommandContext,
+  deps: Needs<'prompter' | 'report'>,
   state: PickerState,
   message: string,
   flag: string,
@@ -145,7 +147,7 @@ async function ask<T>(
   }
   const only = automatic ? onlyChoice(entries) : undefined;
   if (only !== undefined) {
-    context.report({
+    deps.report({
       type: 'note',
       level: 'info',
       code: 'picked',
@@ -153,7 +155,7 @@ async function ask<T>(
     });
     return chose(only.value, true);
   }
-  const answer = await context.prompter.select({ message, flag, choices: entries, back: canGoBack(state) });
+  const answer = await deps.prompter.select({ message, flag, choices: entries, back: canGoBack(state) });
   return answer === BACK ? advance(state, { type: 'back' }) : chose(answer, false);
 }
 

@@ -14,10 +14,10 @@ import type { PolicyKindName, PrintedPolicy } from '../../provision/policy/polic
 import type { SimulatorPort } from '../../provision/ports/simulator.ts';
 import { parsePrincipal, type Principal } from '../../provision/policy/principal.ts';
 import { trustFindings } from '../../provision/roles/trust-check.ts';
-import { type Column, renderTable } from '../../ui/table.ts';
-import type { CommandContext } from '../../cli/context.ts';
+import type { Needs } from '../collaborators.ts';
 
-/** `policy KIND --check PRINCIPAL`: whether somebody has what the document grants, by IAM's own word. */
+/** Whether a principal has what a policy document grants, as IAM's simulator answers. */
+
 export interface PolicyCheck {
   /** As typed. */
   readonly principal: string;
@@ -25,23 +25,26 @@ export interface PolicyCheck {
   readonly printedBy: string;
 }
 
-interface Checked extends Pick<Questions, 'notAsked'> {
+export interface CheckedPolicy extends Pick<Questions, 'notAsked'> {
+  readonly kind: PolicyKindName;
+  /** Of the principal. */
   readonly arn: string;
   readonly findings: readonly Finding[];
+  /** Those that do not hold. */
+  readonly wrong: readonly Finding[];
 }
 
-/**
- * Throws `grants-missing` (exit 4) naming every action, `check-placeholders`, `check-principal`, `principal-not-found`,
- * and what the ports throw.
- */
+type Checked = Omit<CheckedPolicy, 'kind' | 'wrong'>;
+
+/** Asks IAM. Throws `check-placeholders`, `check-principal`, `principal-not-found`, and what the ports throw. */
 export async function checkPolicy(
   check: PolicyCheck,
   kind: PolicyKindName,
   printed: PrintedPolicy,
-  context: CommandContext,
-): Promise<void> {
+  deps: Needs<'account'>,
+): Promise<CheckedPolicy> {
   refuseUnfilled(check, printed.unfilled);
-  const account = await context.account();
+  const account = await deps.account();
   const asMe = async (): Promise<string> => (await (await account.identity()).caller()).arn;
   const principal = parsePrincipal(check.principal === 'me' ? await asMe() : check.principal);
   const simulator = await account.simulator();
@@ -49,9 +52,12 @@ export async function checkPolicy(
     kind === 'bastion-trust' || kind === 'task-trust'
       ? await checkTrust(principal, printed.text, simulator)
       : await checkGrants(principal, printed.text, account.region, simulator);
-  tell(kind, checked, context);
-  const wrong = checked.findings.filter((finding) => !isRight(finding));
-  if (wrong.length > 0) throw missing(checked.arn, wrong, check);
+  return { kind, ...checked, wrong: checked.findings.filter((finding) => !isRight(finding)) };
+}
+
+/** Throws `grants-missing` (exit 4) naming every action that the principal lacks or must not have. */
+export function requireGrants({ arn, wrong }: CheckedPolicy, check: PolicyCheck): void {
+  if (wrong.length > 0) throw missing(arn, wrong, check);
 }
 
 /** Placeholders whose flag is not called like them. */
@@ -120,87 +126,12 @@ const notFound = ({ kind, name, arn }: Principal): ToolError =>
     details: { principal: arn ?? `${kind}/${name}` },
   });
 
-/** One action of one statement, with all resources that got the same verdict; these fields are what `--json` prints, and stable. */
-interface Row extends Pick<Finding, 'statement' | 'effect' | 'action' | 'verdict' | 'missingContext'> {
-  readonly resources: readonly string[];
-  /** Condition keys of the request and their values. */
-  readonly when: Readonly<Record<string, readonly string[]>>;
-}
-
-function rowsOf(findings: readonly Finding[]): readonly Row[] {
-  const rows = new Map<string, Row>();
-  for (const { resource, when, ...finding } of findings) {
-    const entries = Object.fromEntries(when.map(({ key, values }) => [key, values]));
-    const key = JSON.stringify([finding, entries]);
-    const resources = [...(rows.get(key)?.resources ?? []), resource];
-    rows.set(key, { ...finding, resources, when: entries });
-  }
-  return [...rows.values()];
-}
-
-const WORDS: Readonly<Record<Verdict, string>> = {
-  allowed: 'allowed',
-  'not-granted': 'not granted',
-  'explicitly-denied': 'explicitly denied',
-  boundary: 'not in its permissions boundary',
-  organization: 'forbidden by a service control policy',
-  'not-trusted': 'not trusted',
-  denied: 'denied',
-  'not-allowed': 'not allowed',
-  'not-denied': 'allowed, but is to be denied',
-  unproved: 'without a Deny, parts may be allowed',
-  'not-answered': 'not answered by IAM',
-};
-
-function tell(kind: PolicyKindName, { arn, findings, notAsked }: Checked, context: CommandContext): void {
-  const { terminal, settings } = context;
-  const wrong = findings.filter((finding) => !isRight(finding));
-  if (settings.output === 'json') {
-    const result = { kind, principal: arn, complete: wrong.length === 0, points: rowsOf(findings), notAsked };
-    terminal.stdout.write(`${JSON.stringify(result)}\n`);
-    return;
-  }
-  if (wrong.length > 0) writeTable(rowsOf(wrong), context);
-  const held = `${findings.length - wrong.length} of ${findings.length} points hold for ${arn}`;
-  const left =
-    notAsked.length === 0
-      ? ''
-      : `; ${notAsked.length} patterns were not asked, IAM simulates none: ${namesOf(notAsked)}`;
-  terminal.stdout.write(`${kind}: ${held}${left}\n`);
-}
+export const namesOf = (items: readonly { readonly action: string }[]): string =>
+  [...new Set(items.map(({ action }) => action))].join(', ');
 
 /** `task/demo/*` of an ARN: partition, service, region and account are the same in nearly all rows, and `--json` has them. */
-const withoutPlace = (text: string): string =>
+export const withoutPlace = (text: string): string =>
   text.startsWith('arn:') ? text.split(':').slice(5).join(':') : text;
-
-const COLUMNS: readonly (Column & { readonly cell: (row: Row) => string })[] = [
-  { title: 'statement', cell: ({ statement }) => statement },
-  { title: 'action', cell: ({ action }) => action },
-  { title: 'resources', shrink: true, cell: ({ resources }) => resources.map(withoutPlace).join(' ') },
-  {
-    title: 'when',
-    shrink: true,
-    cell: ({ when }) =>
-      Object.entries(when)
-        .map(([key, values]) => `${key}=${values.map(withoutPlace).join()}`)
-        .join(' '),
-  },
-  {
-    title: 'verdict',
-    cell: ({ verdict, missingContext }) =>
-      WORDS[verdict] + (missingContext.length === 0 ? '' : ` without ${missingContext.join(', ')}`),
-  },
-];
-
-function writeTable(rows: readonly Row[], { terminal, settings }: CommandContext): void {
-  const width = terminal.stdoutIsTty ? terminal.size().columns : undefined;
-  const columns = COLUMNS.filter(({ cell }) => rows.some((row) => cell(row) !== ''));
-  const cells = rows.map((row) => columns.map(({ cell }) => cell(row)));
-  terminal.stdout.write(renderTable(columns, cells, { color: settings.color, width }));
-}
-
-const namesOf = (items: readonly { readonly action: string }[]): string =>
-  [...new Set(items.map(({ action }) => action))].join(', ');
 
 /** What to say of a principal, by what is wrong. */
 const SENTENCES: readonly (readonly [Verdict, (actions: string) => string])[] = [

@@ -1,8 +1,17 @@
 import type { Wanted } from '../../connect/target/discover.ts';
 import type { Plugin } from '../../connect/plugin/plugin-transport.ts';
 import { type ResolvedContainer, resolveContainer, startExec } from '../../connect/target/resolve.ts';
-import type { CommandContext } from '../../cli/context.ts';
-import { asTransportStatus, channelDeps, pluginCall, resolveOptions } from './session-setup.ts';
+import type { Needs } from '../collaborators.ts';
+import {
+  asTransportStatus,
+  channelDeps,
+  type ChannelNeeds,
+  pluginCall,
+  type ResolveNeeds,
+  resolveOptions,
+} from './session-setup.ts';
+
+export type SessionNeeds = ChannelNeeds & ResolveNeeds & Needs<'signals' | 'terminal', 'transport'>;
 
 export interface ContainerSessionOptions {
   /** Empty = a shell. */
@@ -15,23 +24,23 @@ export interface ContainerSessionOptions {
 export async function openContainer(
   wanted: Wanted,
   options: ContainerSessionOptions,
-  context: CommandContext,
+  deps: SessionNeeds,
 ): Promise<number> {
-  const { settings, terminal } = context;
+  const { settings, terminal } = deps;
   const interactive = terminal.stdinIsTty && terminal.stdoutIsTty && options.stdin;
-  const plugin = settings.transport === 'plugin' ? await findPlugin(context) : undefined;
-  const resolved = await resolveContainer(wanted, await resolveOptions(context, 'exec'));
+  const plugin = settings.transport === 'plugin' ? await findPlugin(deps) : undefined;
+  const resolved = await resolveContainer(wanted, await resolveOptions(deps, 'exec'));
   if (interactive && (options.command.length === 0 || plugin !== undefined)) {
-    return openTerminal(resolved, options.command, plugin, context);
+    return openTerminal(resolved, options.command, plugin, deps);
   }
-  return runCommand(resolved, options, interactive, plugin, context).catch((error: unknown) => {
+  return runCommand(resolved, options, interactive, plugin, deps).catch((error: unknown) => {
     throw asTransportStatus(error);
   });
 }
 
-async function findPlugin(context: CommandContext): Promise<Plugin> {
+async function findPlugin(deps: Needs<'env'>): Promise<Plugin> {
   const transport = await import('../../connect/plugin/plugin-transport.ts');
-  return transport.findPlugin(context.env);
+  return transport.findPlugin(deps.env);
 }
 
 /** The person's terminal is the container's. The plugin hands on no exit status, so there even a command ends with 0. */
@@ -39,26 +48,34 @@ async function openTerminal(
   resolved: ResolvedContainer,
   command: readonly string[],
   plugin: Plugin | undefined,
-  context: CommandContext,
+  deps: SessionNeeds,
 ): Promise<number> {
-  const { terminal, signal, signals, report } = context;
+  const { terminal, signal, signals, report } = deps;
   const [{ shellCommand }, { quoteWords }] = await Promise.all([
     import('../../connect/session/shell-command.ts'),
     import('../../connect/session/shell-words.ts'),
   ]);
   const line = command.length === 0 ? shellCommand(resolved.task.platformFamily) : quoteWords(command);
-  const session = await startExec(resolved, line, await resolveOptions(context, 'exec'));
+  const session = await startExec(resolved, line, await resolveOptions(deps, 'exec'));
   if (plugin !== undefined) {
     const { runPluginShell } = await import('../../connect/plugin/plugin-transport.ts');
-    const call = await pluginCall(context, session, resolved.target);
+    const call = await pluginCall(deps, session, resolved.target);
     // While the plugin has the terminal, Ctrl-C is meant for the far side; the plugin sends it on.
     const release = signals.on('SIGINT', () => undefined);
     await runPluginShell(plugin, call, signal).finally(release);
     return 0;
   }
   const { runShellSession } = await import('../../connect/session/shell-session.ts');
-  const deps = await channelDeps(context);
-  return runShellSession({ session, target: resolved.target, deps, terminal, signals, signal, report });
+  const channel = await channelDeps(deps);
+  return runShellSession({
+    session,
+    target: resolved.target,
+    deps: channel,
+    terminal,
+    signals,
+    signal,
+    report,
+  });
 }
 
 async function runCommand(
@@ -66,9 +83,9 @@ async function runCommand(
   options: ContainerSessionOptions,
   interactive: boolean,
   plugin: Plugin | undefined,
-  context: CommandContext,
+  deps: SessionNeeds,
 ): Promise<number> {
-  const { clock, random, report, signal, signals, terminal } = context;
+  const { clock, random, report, signal, signals, terminal } = deps;
   const { execNonce, execScript } = await import('../../connect/session/exec-script.ts');
   // Without a terminal a shell reads its commands from stdin, as `sh < script` does.
   const argv = options.command.length === 0 ? ['/bin/sh'] : options.command;
@@ -77,11 +94,11 @@ async function runCommand(
     execNonce((length) => random.bytes(length)),
     interactive,
   );
-  const session = await startExec(resolved, script.command, await resolveOptions(context, 'exec'));
+  const session = await startExec(resolved, script.command, await resolveOptions(deps, 'exec'));
   const { nonce } = script;
   if (plugin !== undefined) {
     const { runPluginCommand } = await import('../../connect/plugin/plugin-command.ts');
-    const call = await pluginCall(context, session, resolved.target);
+    const call = await pluginCall(deps, session, resolved.target);
     return runPluginCommand({ plugin, call, nonce, readStdin: options.stdin, terminal, signal, clock });
   }
   const { runCommandSession } = await import('../../connect/session/command-session.ts');
@@ -91,7 +108,7 @@ async function runCommand(
     nonce,
     interactive,
     readStdin: options.stdin,
-    deps: await channelDeps(context),
+    deps: await channelDeps(deps),
     terminal,
     signals,
     signal,

@@ -3,28 +3,30 @@ import type { Wanted } from '../../connect/target/discover.ts';
 import type { PluginCall } from '../../connect/plugin/plugin-transport.ts';
 import type { Container, SessionStart, Task } from '../../connect/ports.ts';
 import type { ResolveOptions } from '../../connect/target/resolve.ts';
-import { interrupted, ToolError, usage } from '../../core/errors.ts';
+import { interrupted, ToolError } from '../../core/errors.ts';
 import { BACK } from '../../ui/prompter.ts';
-import type { CommandContext } from '../../cli/context.ts';
+import type { Settings } from '../../config/settings.ts';
+import type { Needs } from '../collaborators.ts';
 
-/** What exec, shell, forward and connect share: from a command's context to what connect/ wants. */
+/** What the workflows with a session share: from what a run is given to what connect/ takes. */
 
-export function wantedOf(context: CommandContext, service: string | undefined): Wanted {
-  const { settings } = context;
-  return {
-    cluster: settings.cluster,
-    service: service ?? settings.service,
-    task: settings.task,
-    container: settings.container,
-  };
-}
+/** For a native data channel. */
+export type ChannelNeeds = Needs<'account' | 'clock' | 'env' | 'random' | 'report', 'debug' | 'payloadSize'>;
+/** For finding a container, and asking which one. */
+export type ResolveNeeds = Needs<'account' | 'clock' | 'prompter' | 'random' | 'report' | 'signal', 'input'>;
+
+/** The target of a session as the settings have it; a service that was typed as an argument goes before. */
+export const wantedOf = (
+  { cluster, service, task, container }: Pick<Settings, keyof Wanted>,
+  argument?: string,
+): Wanted => ({ cluster, service: argument ?? service, task, container });
 
 export async function resolveOptions(
-  context: CommandContext,
+  deps: ResolveNeeds,
   purpose: ResolveOptions['purpose'],
 ): Promise<ResolveOptions> {
-  const { clock, random, report, settings, signal } = context;
-  const account = await context.account();
+  const { clock, random, report, settings, signal } = deps;
+  const account = await deps.account();
   return {
     ecs: await account.ecs(),
     clock,
@@ -32,27 +34,27 @@ export async function resolveOptions(
     report,
     signal,
     purpose,
-    ...(settings.input ? { chooseContainer: (task: Task) => chooseContainer(context, task) } : {}),
+    ...(settings.input ? { chooseContainer: (task: Task) => chooseContainer(deps, task) } : {}),
   };
 }
 
-async function chooseContainer(context: CommandContext, task: Task): Promise<Container> {
+async function chooseContainer(deps: ResolveNeeds, task: Task): Promise<Container> {
   const { containerEntries } = await import('../../connect/target/picker.ts');
-  const chosen = await context.prompter.select<Container>({
+  const chosen = await deps.prompter.select<Container>({
     message: `container of task ${task.id.slice(0, 8)}`,
     flag: '--container',
-    choices: containerEntries(task, context.clock.now()),
+    choices: containerEntries(task, deps.clock.now()),
   });
   if (chosen === BACK) throw interrupted();
   return chosen;
 }
 
-export async function channelDeps(context: CommandContext): Promise<ChannelDeps> {
+export async function channelDeps(deps: ChannelNeeds): Promise<ChannelDeps> {
   const [account, { createOpenSocket }] = await Promise.all([
-    context.account(),
+    deps.account(),
     import('../../connect/channel/message-socket.ts'),
   ]);
-  const { clock, env, random, report, settings } = context;
+  const { clock, env, random, report, settings } = deps;
   return {
     ssm: await account.ssm(),
     kms: () => account.kms(),
@@ -71,11 +73,11 @@ export async function channelDeps(context: CommandContext): Promise<ChannelDeps>
 }
 
 export async function pluginCall(
-  context: CommandContext,
+  deps: Needs<'account' | 'env'>,
   session: SessionStart,
   target: string,
 ): Promise<PluginCall> {
-  const account = await context.account();
+  const account = await deps.account();
   return {
     session,
     target,
@@ -83,7 +85,7 @@ export async function pluginCall(
     // The credentials go along in the environment; naming the profile too would make the plugin look them up again.
     profile: undefined,
     ssmEndpoint: await account.ssmEndpoint(),
-    env: { ...context.env, ...(await account.credentialEnv()) },
+    env: { ...deps.env, ...(await account.credentialEnv()) },
   };
 }
 
@@ -96,13 +98,3 @@ export function asTransportStatus(error: unknown): unknown {
   const { role, code, message, hints, details, cause } = error;
   return new ToolError(role, code, message, { hints, details, cause, exitStatus: TRANSPORT_STATUS });
 }
-
-/** For commands that need a service or a task and could not ask. */
-export const serviceNeeded = (command: string): Error =>
-  usage('service-needed', `${command} needs a service or a task`, {
-    hints: [
-      `fargate-connect ${command} SERVICE`,
-      `fargate-connect ${command} --task ID`,
-      'fargate-connect ls services',
-    ],
-  });

@@ -1,18 +1,11 @@
 import { Command } from 'commander';
 
+import type { ExecRequest } from '../../app/session/exec.ts';
 import { usage } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 
-export interface ExecOptions {
-  readonly service: string | undefined;
-  /** Empty = a shell. */
-  readonly command: readonly string[];
-  /** False with `--no-stdin`. */
-  readonly stdin: boolean;
-}
-
-export function execCommand(invoke: Invoke, run: Run<ExecOptions> = runExec): Command {
+export function execCommand(invoke: Invoke, run: Run<ExecRequest> = runExec): Command {
   return new Command('exec')
     .description('a shell or a command in a container, through ECS Exec')
     .argument('[service]', 'service whose healthiest, newest task is used; --task names one')
@@ -66,15 +59,7 @@ function splitAtDashes(
 }
 
 /** Resolves with the command's own exit status; without a command with 0 when the shell has ended. */
-async function runExec(options: ExecOptions, context: CommandContext): Promise<number> {
-  const [{ openContainer }, { serviceNeeded, wantedOf }] = await Promise.all([
-    import('../../app/session/container-session.ts'),
-    import('../../app/session/session-setup.ts'),
-  ]);
-  const wanted = wantedOf(context, options.service);
-  if (wanted.service !== undefined || wanted.task !== undefined)
-    return openContainer(wanted, options, context);
-  if (!context.settings.input) throw serviceNeeded('exec');
-  const { pickContainer } = await import('../../app/listing/pick.ts');
-  return openContainer(await pickContainer(context, wanted), options, context);
+async function runExec(request: ExecRequest, context: CommandContext): Promise<number> {
+  const { execInContainer } = await import('../../app/session/exec.ts');
+  return execInContainer(request, context);
 }

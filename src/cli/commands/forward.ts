@@ -1,22 +1,12 @@
 import { Command, Option } from 'commander';
 
+import type { ForwardRequest } from '../../app/forward/forward-request.ts';
 import { usage } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 
-export interface ForwardOptions {
-  /** As typed, `[bind:]local:host:remote` or `local:remote`. */
-  readonly forwards: readonly string[];
-  readonly via: 'auto' | 'task' | 'bastion';
-  /** `HOST:PORT` or `PORT`; stdin and stdout instead of a listener. */
-  readonly stdio: string | undefined;
+export interface ForwardOptions extends Omit<ForwardRequest, 'wanted'> {
   readonly service: string | undefined;
-  /** Which bastion, for `--via bastion`. */
-  readonly name: string | undefined;
-  /** False with `--no-replace`. */
-  readonly replace: boolean;
-  /** A session document with host and port in it; `forwards` then are `[bind:]local`. */
-  readonly document: string | undefined;
 }
 
 export function forwardCommand(invoke: Invoke, run: Run<ForwardOptions> = runForward): Command {
@@ -86,8 +76,17 @@ const addSpec = (spec: string, all: readonly string[] | undefined): readonly str
 
 /** Resolves with 0 when the person ended it after it was ready; throws `interrupted` before that. */
 async function runForward(options: ForwardOptions, context: CommandContext): Promise<number> {
-  const { parseForward, parseListener, parseTarget } = await import('../../connect/forward/forward-spec.ts');
-  if (options.stdio === undefined && options.forwards.length === 0) {
+  refuseContradictions(options);
+  const [{ forward }, { wantedOf }] = await Promise.all([
+    import('../../app/forward/forward-request.ts'),
+    import('../../app/session/session-setup.ts'),
+  ]);
+  return forward({ ...options, wanted: wantedOf(context.settings, options.service) }, context);
+}
+
+/** Throws `forward-needed`, `bad-arguments` (usage). */
+function refuseContradictions({ stdio, forwards, document }: ForwardOptions): void {
+  if (stdio === undefined && forwards.length === 0) {
     throw usage('forward-needed', 'nothing to forward', {
       hints: [
         '-L 8080:80   # a port of the task',
@@ -96,17 +95,12 @@ async function runForward(options: ForwardOptions, context: CommandContext): Pro
       ],
     });
   }
-  if (options.stdio !== undefined && options.forwards.length > 0) {
+  if (stdio !== undefined && forwards.length > 0) {
     throw usage('bad-arguments', '--stdio and -L exclude each other');
   }
-  if (options.stdio !== undefined && options.document !== undefined) {
+  if (stdio !== undefined && document !== undefined) {
     throw usage('bad-arguments', '--stdio names host and port, and so does a --document', {
-      hints: [`fargate-connect forward --document ${options.document} -L 0`],
+      hints: [`fargate-connect forward --document ${document} -L 0`],
     });
   }
-  // All that the command line alone can get wrong is said before AWS is asked anything.
-  const target = options.stdio === undefined ? undefined : parseTarget(options.stdio);
-  const specs = options.forwards.map(options.document === undefined ? parseForward : parseListener);
-  const { forwardStdio, runForwards } = await import('../../app/forward/forwards.ts');
-  return target === undefined ? runForwards(specs, options, context) : forwardStdio(target, options, context);
 }

@@ -1,12 +1,13 @@
 import { Argument, Command } from 'commander';
 
+import type { ListKind } from '../../app/listing/listing.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 
-const KINDS = ['clusters', 'services', 'tasks', 'containers', 'databases'] as const;
+const KINDS: readonly ListKind[] = ['clusters', 'services', 'tasks', 'containers', 'databases'];
 
 export interface LsOptions {
-  readonly kind: (typeof KINDS)[number];
+  readonly kind: ListKind;
 }
 
 export function lsCommand(invoke: Invoke, run: Run<LsOptions> = runLs): Command {
@@ -25,20 +26,10 @@ Examples:
     .action((kind: LsOptions['kind'], _flags: unknown, command: Command) => invoke(run, { kind }, command));
 }
 
-async function runLs(options: LsOptions, context: CommandContext): Promise<void> {
-  const { settings, terminal } = context;
-  const { listing } = await import('../../app/listing/listing.ts');
-  const { columns, records } = await listing(options.kind, context);
-  if (settings.output === 'json') {
-    terminal.stdout.write(`${JSON.stringify(records, null, 2)}\n`);
-    return;
-  }
-  const { renderTable } = await import('../../ui/table.ts');
-  const rows = records.map((record) => columns.map((column) => column.cell(record)));
-  terminal.stdout.write(
-    renderTable(columns, rows, {
-      color: settings.color,
-      width: terminal.stdoutIsTty ? terminal.size().columns : undefined,
-    }),
-  );
+async function runLs({ kind }: LsOptions, context: CommandContext): Promise<void> {
+  const [{ listing }, { writeListing }] = await Promise.all([
+    import('../../app/listing/listing.ts'),
+    import('../render/listing-table.ts'),
+  ]);
+  writeListing(kind, await listing(kind, context), context);
 }

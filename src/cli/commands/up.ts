@@ -1,41 +1,12 @@
 import { Command, Option } from 'commander';
-import { interrupted, usage } from '../../core/errors.ts';
-import type { WayTold } from '../../provision/network/network-facts.ts';
-import type { Plan } from '../../provision/plan/plan.ts';
+import type { UpRequest } from '../../app/bastion/up-request.ts';
+import { usage } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { addIamFlags, type IamFlags, iamFlagsOf } from '../iam-flags.ts';
-import type { UpFacts } from '../render/up-text.ts';
 
-export interface UpOptions {
-  readonly name: string;
-  readonly ttlMs: number;
-  /** `--ttl` was typed: a running bastion is extended then. */
-  readonly ttlGiven: boolean;
-  /** `--idle` was typed: a running bastion keeps its own, and that is said. */
-  readonly idleGiven: boolean;
-  /** 0 = never. */
-  readonly idleMinutes: number;
-  readonly vpc: string | undefined;
-  readonly subnets: readonly string[];
-  /** Of those subnets; undefined = to be found out. */
-  readonly wayOut: WayTold | undefined;
-  /** Empty = the default pool. */
-  readonly types: readonly string[];
-  readonly onDemand: boolean;
+export interface UpOptions extends UpRequest {
   readonly dryRun: boolean;
-  readonly wait: boolean;
-  readonly tunnelOnly: boolean;
-  readonly role: string | undefined;
-  /** An ARN, or `none`; undefined = the shared one, else one of its own. */
-  readonly permissionsBoundary: string | undefined;
-  readonly kmsKey: string | undefined;
-  readonly databases: readonly string[];
-  readonly allowDatabases: readonly string[];
-  readonly egressPorts: readonly number[];
-  readonly clientSecurityGroups: readonly string[];
-  /** As typed. */
-  readonly iam: IamFlags;
 }
 
 interface UpFlags extends IamFlags {
@@ -44,7 +15,7 @@ interface UpFlags extends IamFlags {
   readonly idle?: string;
   readonly vpc?: string;
   readonly subnet?: readonly string[];
-  readonly wayOut?: WayTold;
+  readonly wayOut?: 'private' | 'public';
   readonly type?: readonly string[];
   readonly onDemand?: boolean;
   readonly dryRun?: boolean;
@@ -175,150 +146,16 @@ async function optionsOf(flags: UpFlags): Promise<UpOptions> {
 }
 
 async function runUp(options: UpOptions, context: CommandContext): Promise<void> {
-  const [{ gatherSpec }, { readInventory }, { templateDigest }, { isNoop }, { planUp }, upText] =
-    await Promise.all([
-      import('../../app/bastion/bastion-spec.ts'),
-      import('../../provision/bastion/inventory.ts'),
-      import('../../provision/capacity/launch-template.ts'),
-      import('../../provision/plan/plan.ts'),
-      import('../../provision/plan/plan-up.ts'),
-      import('../render/up-text.ts'),
-    ]);
-  const looking = { step: 'look', title: 'look at account and network' };
-  context.report({ type: 'step-started', ...looking, next: 'plan' });
-  const account = await context.account();
-  const [ec2, iam, images] = await Promise.all([account.ec2(), account.iam(), account.images()]);
-  const { spec, scope } = await gatherSpec(options, context);
-  const [inventory, prices] = await Promise.all([
-    readInventory({ ec2, iam }, scope),
-    images.spotPrices(spec.types, context.clock.now()),
+  const [{ bringUp, planBastion }, text] = await Promise.all([
+    import('../../app/bastion/bring-up.ts'),
+    import('../render/up-text.ts'),
   ]);
-  context.report({ type: 'step-done', ...looking, detail: spec.network.reason });
-  const plan = planUp(inventory, spec, templateDigest(spec), context.clock.now());
-
+  const planned = await planBastion(options, context);
   if (options.dryRun) {
-    upText.writeDryRun({ plan, spec, prices }, context);
+    text.writeDryRun(planned, context);
     return;
   }
-  upText.reportPlan({ plan, spec, prices }, context);
-  await warnIfTakenBack(plan, context);
-  if (!isNoop(plan)) {
-    const agreed = await context.prompter.confirm({
-      message: `Create bastion ${spec.name}?`,
-      flag: '--yes',
-      defaultAnswer: true,
-    });
-    if (!agreed) throw interrupted('nothing was created');
-  }
-  try {
-    await createAndWait(options, context, { plan, spec, prices });
-  } catch (error) {
-    const { iamWords } = await import('../../provision/roles/iam-names.ts');
-    const named = spec.name === 'default' ? '' : ` --name ${spec.name}`;
-    context.report({
-      type: 'note',
-      level: 'warning',
-      code: 'unfinished',
-      message: `not finished; fargate-connect down${named}${iamWords(spec.iam)} removes what exists by now, up goes on with it`,
-    });
-    throw error;
-  }
-}
-
-/** A bastion that is kept may have two minutes left. */
-async function warnIfTakenBack(plan: Plan, context: CommandContext): Promise<void> {
-  const kept = plan.steps.find((step) => step.kind === 'instance' && step.action === 'keep')?.id;
-  if (kept === undefined) return;
-  const { MARKED } = await import('../../provision/lease/bastion-watch.ts');
-  const status = await (await (await context.account()).ec2()).spotStatus([kept]);
-  if (status.get(kept) !== MARKED) return;
-  context.report({
-    type: 'note',
-    level: 'warning',
-    code: 'bastion-taken-back',
-    message: `bastion ${kept} is being taken back by EC2: run up again in two minutes`,
-    details: { instanceId: kept },
-  });
-}
-
-/** IAM has replicas all over the world; an emulator behind an endpoint of its own has none. */
-const SETTLE_MS = 6_000;
-
-async function createAndWait(
-  options: UpOptions,
-  context: CommandContext,
-  { plan, spec, prices }: UpFacts,
-): Promise<void> {
-  const [{ applyUp }, { endedByDown, removedMeanwhile }, { waitUntilReady }, { bastionOf }, upText] =
-    await Promise.all([
-      import('../../provision/plan/apply.ts'),
-      import('../../provision/bastion/overtaken.ts'),
-      import('../../provision/bastion/readiness.ts'),
-      import('../../provision/bastion/inventory.ts'),
-      import('../render/up-text.ts'),
-    ]);
-  const account = await context.account();
-  const [ec2, iam, nodes] = await Promise.all([account.ec2(), account.iam(), account.nodes()]);
-  const { clock, report, signal } = context;
-  const applied = await applyUp(plan, spec, {
-    ec2,
-    iam,
-    clock,
-    report,
-    signal,
-    random: () => context.random.number(),
-    uuid: () => context.random.uuid(),
-    settleMs: context.settings.endpointUrl === undefined ? SETTLE_MS : 0,
-    approveOnDemand: (failure) =>
-      approveOnDemand(failure, upText.onDemandDifference({ spec, prices }), options, context),
-  });
-  if (!options.wait) {
-    const [instance] = await ec2.instances({ ids: [applied.instanceId] });
-    if (instance?.state === 'shutting-down' || instance?.state === 'terminated')
-      throw removedMeanwhile(spec.name, [`instance ${instance.id}`]);
-    upText.writeResult(
-      { name: spec.name, instanceId: applied.instanceId, launched: applied.launched, ready: false },
-      instance === undefined ? undefined : bastionOf(instance),
-      spec.databases,
-      context,
-    );
-    return;
-  }
-  const instance = await waitUntilReady(
-    {
-      name: spec.name,
-      instanceId: applied.instanceId,
-      installs: spec.cluster !== undefined,
-      // What runs already has told its verdict long ago; the console may have forgotten it.
-      boots: applied.launched,
-      networkReason: spec.network.reason,
-      ...(spec.role.kind === 'given' ? { role: spec.role.profileName } : {}),
-    },
-    { ec2, nodes, clock, report, signal },
-  ).catch((error: unknown) => {
-    throw endedByDown(error, spec.name) ?? error;
-  });
-  upText.writeResult(
-    { name: spec.name, instanceId: instance.id, launched: applied.launched, ready: true },
-    bastionOf(instance),
-    spec.databases,
-    context,
-  );
-}
-
-/** Money is only spent when somebody said so: `--yes` agrees to the plan shown, which was spot. */
-async function approveOnDemand(
-  failure: Error,
-  difference: string,
-  options: UpOptions,
-  context: CommandContext,
-): Promise<boolean> {
-  if (options.onDemand || !context.settings.input || context.settings.yes) return false;
-  const message = `${failure.message}; ${difference}`;
-  context.report({ type: 'note', level: 'warning', code: 'no-spot', message });
-  return context.prompter.confirm({
-    message: 'Launch on-demand instead?',
-    flag: '--on-demand',
-    defaultAnswer: false,
-  });
+  text.reportPlan(planned, context);
+  const brought = await bringUp(planned, options, context);
+  text.writeResult(brought, planned.spec.databases, context);
 }

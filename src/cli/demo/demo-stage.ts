@@ -1,7 +1,8 @@
 import { PassThrough, Writable } from 'node:stream';
 import { createColors } from '../../ui/colors.ts';
 import { printable } from '../../ui/printable.ts';
-import type { CliDeps, CommandContext, Signals } from '../context.ts';
+import type { Signals } from '../../app/collaborators.ts';
+import type { CliDeps, CommandContext } from '../context.ts';
 
 type SignalName = Parameters<Signals['on']>[0];
 

@@ -1,7 +1,7 @@
 import { dollars } from '../../provision/lease/lease.ts';
 import { duration } from '../../ui/printable.ts';
 import { type Cell, type Column, renderTable } from '../../ui/table.ts';
-import type { BastionStatus } from '../commands/status.ts';
+import type { BastionStatus, Statuses } from '../../app/bastion/status.ts';
 import type { CommandContext } from '../context.ts';
 
 /** `status` for people: one line for each bastion, and below it what to do about some of them. */
@@ -60,11 +60,29 @@ const leftText = (ms: number): string => (ms <= 0 ? 'over' : duration(ms));
 /** User name or role session of an ARN; all of it is in --json. */
 const lastPart = (arn: string): string => arn.slice(arn.lastIndexOf('/') + 1);
 
-export function writeTable(
-  rows: readonly BastionStatus[],
-  allRegions: boolean,
-  context: CommandContext,
-): void {
+/** Table and notes for people, or the JSON form, whose fields are stable. */
+export function writeStatuses(statuses: Statuses, context: CommandContext): void {
+  const { report, settings, terminal } = context;
+  const { bastions, closedRegions, region, notAllowed } = statuses;
+  const { ofBastions, forOperators } = notAllowed;
+  if (settings.output === 'json') {
+    const all = [...ofBastions, ...forOperators].sort();
+    terminal.stdout.write(`${JSON.stringify({ bastions, closedRegions, notAllowed: all })}\n`);
+  } else if (bastions.length > 0) writeTable(bastions, region === undefined, context);
+  else {
+    report({
+      type: 'note',
+      level: 'info',
+      code: 'no-bastions',
+      message: `no bastion in ${region ?? 'any region'}; fargate-connect up makes one`,
+    });
+  }
+  if (forOperators.length === 0) return;
+  const message = `not shown: leftovers, sessions or cost, which take ${forOperators.join(', ')}; see fargate-connect policy operator`;
+  report({ type: 'note', level: 'warning', code: 'for-operators', message });
+}
+
+function writeTable(rows: readonly BastionStatus[], allRegions: boolean, context: CommandContext): void {
   const { terminal, settings, clock } = context;
   const width = terminal.stdoutIsTty ? terminal.size().columns : undefined;
   const now = clock.now();

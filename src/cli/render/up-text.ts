@@ -1,49 +1,12 @@
 import { paragraph } from '../../core/paragraph.ts';
-import type { Bastion } from '../../provision/bastion/bastion.ts';
-import { describeDuration, dollars, type Price, priceOf } from '../../provision/lease/lease.ts';
+import type { BroughtUp, PlannedBastion } from '../../app/bastion/bring-up.ts';
+import { describeDuration } from '../../provision/lease/lease.ts';
 import { describePlan } from '../../provision/plan/plan-text.ts';
 import type { Plan } from '../../provision/plan/plan.ts';
-import type { UpPlan } from '../../provision/plan/plan-up.ts';
-import { cheapestPool } from '../../provision/capacity/pool.ts';
-import type { SpotPrice } from '../../provision/ports/images.ts';
-import type { BastionSpec, DatabaseAccess } from '../../provision/plan/spec.ts';
+import type { DatabaseAccess } from '../../provision/plan/spec.ts';
 import type { CommandContext } from '../context.ts';
 
 /** What `up` says: plan, network, price, result. Fields of the JSON forms are stable. */
-
-export interface UpFacts {
-  readonly plan: UpPlan;
-  readonly spec: BastionSpec;
-  readonly prices: readonly SpotPrice[];
-}
-
-const cheapestOf = ({ spec, prices }: Pick<UpFacts, 'spec' | 'prices'>): SpotPrice | undefined =>
-  cheapestPool(
-    prices,
-    spec.types,
-    spec.network.subnets.map((subnet) => subnet.zone),
-  );
-
-function costOf(facts: UpFacts): Price & { readonly pool: SpotPrice | undefined } {
-  const { spec } = facts;
-  const pool = cheapestOf(facts);
-  const price = priceOf({
-    region: spec.region,
-    market: spec.market,
-    type: spec.types[0] ?? 'an instance',
-    pool,
-    volumeGiB: Math.max(...spec.images.map((image) => image.volumeGiB)),
-    publicIp: spec.network.publicIp,
-  });
-  return { ...price, pool: spec.market === 'spot' ? pool : undefined };
-}
-
-/** What is known of the price before on-demand is offered for spot that is not to be had. */
-export function onDemandDifference(facts: Pick<UpFacts, 'spec' | 'prices'>): string {
-  const pool = cheapestOf(facts);
-  const than = pool === undefined ? 'spot' : `the ${dollars(pool.dollarsPerHour)} an hour of spot`;
-  return `on-demand costs more than ${than}; AWS's price list says how much`;
-}
 
 /** Columns for lines of talk; programs get them whole. */
 export const talkWidth = ({ terminal, settings }: CommandContext): number =>
@@ -53,23 +16,23 @@ const stdoutWidth = ({ terminal }: CommandContext): number =>
   terminal.stdoutIsTty ? terminal.size().columns : Number.POSITIVE_INFINITY;
 
 /** The plan as talk, before the question. */
-export function reportPlan(facts: UpFacts, context: CommandContext): void {
-  const { spec } = facts;
+export function reportPlan(planned: PlannedBastion, context: CommandContext): void {
+  const { spec } = planned;
   const say = (code: string, message: string): void =>
     context.report({ type: 'note', level: 'info', code, message });
-  for (const line of describePlan(facts.plan, talkWidth(context))) say('plan', line);
-  reportWarnings(facts.plan, context);
+  for (const line of describePlan(planned.plan, talkWidth(context))) say('plan', line);
+  reportWarnings(planned.plan, context);
   const explain = (code: string, text: string): void => {
     for (const line of paragraph(text, talkWidth(context), 2)) say(code, line);
   };
   explain('network', `network: ${spec.network.vpcId}, ${spec.network.reason}`);
-  explain('price', `price: ${costOf(facts).text}`);
-  say('lease', `ends: ${describeLease(facts, (at) => `in ${describeDuration(at - context.clock.now())}`)}`);
+  explain('price', `price: ${planned.price.text}`);
+  say('lease', `ends: ${describeLease(planned, (at) => `in ${describeDuration(at - context.clock.now())}`)}`);
 }
 
 const isoOf = (at: number): string => new Date(at).toISOString();
 
-function describeLease({ plan }: UpFacts, when: (at: number) => string): string {
+function describeLease({ plan }: PlannedBastion, when: (at: number) => string): string {
   const { expiresAt, idleMinutes = 0 } = plan.lease;
   const end = expiresAt === undefined ? 'at a time that its tags do not tell' : when(expiresAt);
   return idleMinutes === 0
@@ -89,9 +52,9 @@ function reportWarnings(plan: Plan, context: CommandContext): void {
 }
 
 /** `--dry-run`: everything on stdout, nothing written anywhere else. */
-export function writeDryRun(facts: UpFacts, context: CommandContext): void {
-  const { plan, spec } = facts;
-  const cost = costOf(facts);
+export function writeDryRun(planned: PlannedBastion, context: CommandContext): void {
+  const { plan, spec, price } = planned;
+  const { cheapest } = price;
   const policies =
     spec.role.kind === 'own'
       ? {
@@ -131,9 +94,9 @@ export function writeDryRun(facts: UpFacts, context: CommandContext): void {
           })),
         },
         price: {
-          dollarsPerHour: cost.dollarsPerHour ?? null,
-          cheapestPool: cost.pool ?? null,
-          text: cost.text,
+          dollarsPerHour: price.dollarsPerHour ?? null,
+          cheapestPool: spec.market === 'spot' ? (cheapest ?? null) : null,
+          text: price.text,
         },
         expiresAt: plan.lease.expiresAt === undefined ? null : isoOf(plan.lease.expiresAt),
         idleMinutes: plan.lease.idleMinutes ?? null,
@@ -171,8 +134,8 @@ export function writeDryRun(facts: UpFacts, context: CommandContext): void {
       ...paragraph(`Network: ${spec.network.vpcId}, ${spec.network.reason}`, width, 2),
       ...subnets,
       '',
-      ...paragraph(`Price: ${cost.text}`, width, 2),
-      `Ends: ${describeLease(facts, isoOf)}`,
+      ...paragraph(`Price: ${price.text}`, width, 2),
+      `Ends: ${describeLease(planned, isoOf)}`,
       '',
       `Nothing was created (user data: ${Buffer.byteLength(spec.userData)} bytes).`,
       '',
@@ -195,20 +158,13 @@ function nextLines(
   );
 }
 
-export interface UpResult {
-  readonly name: string;
-  readonly instanceId: string;
-  readonly launched: boolean;
-  readonly ready: boolean;
-}
-
 /** The bastion, and what to type next; `databases` are those that were asked for. */
 export function writeResult(
-  result: UpResult,
-  bastion: Bastion | undefined,
+  result: BroughtUp,
   databases: readonly DatabaseAccess[],
   context: CommandContext,
 ): void {
+  const { bastion } = result;
   const expiresAt = bastion?.expiresAt;
   if (context.settings.output === 'json') {
     context.terminal.stdout.write(

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Invoke } from '../../../src/cli/command.ts';
-import { type DownOptions, downCommand } from '../../../src/cli/commands/down.ts';
-import { type PolicyOptions, policyCommand } from '../../../src/cli/commands/policy.ts';
-import { type StatusOptions, statusCommand } from '../../../src/cli/commands/status.ts';
+import type { StatusRequest } from '../../../src/app/bastion/status.ts';
+import type { DownRequest } from '../../../src/app/bastion/take-down.ts';
+import type { PolicyRequest } from '../../../src/app/policy/print-policy.ts';
+import { downCommand } from '../../../src/cli/commands/down.ts';
+import { policyCommand } from '../../../src/cli/commands/policy.ts';
+import { statusCommand } from '../../../src/cli/commands/status.ts';
 import { type UpOptions, upCommand } from '../../../src/cli/commands/up.ts';
 
 /** What a command line becomes; nothing is run. */
@@ -100,27 +103,27 @@ describe('up', () => {
 
 describe('down, status, policy', () => {
   it('down', async () => {
-    expect(await parsed<DownOptions>(downCommand, [])).toEqual({
+    expect(await parsed<DownRequest>(downCommand, [])).toEqual({
       name: 'default',
       all: false,
       force: false,
       iam: {},
     });
-    expect(await parsed<DownOptions>(downCommand, ['--name', 'x', '--all', '--force'])).toEqual({
+    expect(await parsed<DownRequest>(downCommand, ['--name', 'x', '--all', '--force'])).toEqual({
       name: 'x',
       all: true,
       force: true,
       iam: {},
     });
     const team = ['--iam-path', '/team/', '--iam-prefix', 'team-'];
-    expect((await parsed<DownOptions>(downCommand, team)).iam).toEqual({
+    expect((await parsed<DownRequest>(downCommand, team)).iam).toEqual({
       iamPath: '/team/',
       iamPrefix: 'team-',
     });
   });
 
   it('status', async () => {
-    expect(await parsed<StatusOptions>(statusCommand, ['--all-regions'])).toEqual({
+    expect(await parsed<StatusRequest>(statusCommand, ['--all-regions'])).toEqual({
       name: undefined,
       allRegions: true,
       iam: {},
@@ -128,7 +131,7 @@ describe('down, status, policy', () => {
   });
 
   it('policy takes a kind it knows, and values for its placeholders', async () => {
-    const options = await parsed<PolicyOptions>(policyCommand, [
+    const options = await parsed<PolicyRequest>(policyCommand, [
       'task-role',
       '--kms-key',
       'arn:k',

@@ -23,9 +23,15 @@ import {
   parsePort,
 } from '../../provision/plan/spec.ts';
 import { renderUserData, type UserDataFiles } from '../../provision/bastion/user-data.ts';
-import { readUserDataFiles } from './bastion-spec.ts';
-import type { PolicyOptions } from '../../cli/commands/policy.ts';
-import type { CommandContext } from '../../cli/context.ts';
+import type { PlaceholderValues } from '../../provision/policy/policy-documents.ts';
+import { type PolicyKindName, printPolicy } from '../../provision/policy/policy-kinds.ts';
+import { nameOf } from '../../connect/target/select.ts';
+import { readPolicy, readUserDataFiles } from '../asset-files.ts';
+import { iamNaming } from '../bastion/iam-naming.ts';
+import type { Needs } from '../collaborators.ts';
+import { locationOf, type PolicyRequest } from './print-policy.ts';
+
+type CodeNeeds = Needs<'account' | 'assets' | 'version', 'cluster' | 'iamPath' | 'iamPrefix' | 'region'>;
 
 /** `policy bastion --format`: a spec as `up` would make it, but with references where only the deployed code knows the id, and its requests. */
 
@@ -49,56 +55,68 @@ interface CodeOptions {
   readonly iam: IamNaming;
 }
 
-/** What `policy` knows of where the bastion is to live; undefined = not found out, and then refused. */
-export interface Whereabouts {
-  readonly account?: string | undefined;
-  readonly region?: string | undefined;
-  readonly partition?: string | undefined;
-}
-
 /** Name of what is launched from exported code, unless one is given. */
 const CODE_NAME = 'code';
 
-/** Throws `placeholder-unfilled`, `bastion-name`, `bad-arguments`, `port`, `database-not-found`. */
-export async function writeCode(
+/** The program text. Throws `code-format`, `placeholder-unfilled`, `bastion-name`, `bad-arguments`, `port`, `database-not-found`. */
+export async function bastionCode(
+  request: PolicyRequest,
   format: CodeFormat,
-  options: PolicyOptions,
-  where: Whereabouts,
-  documents: ExportedDocuments,
-  iam: IamNaming,
-  context: CommandContext,
-): Promise<void> {
-  const { values, kind, name } = options;
-  const { cluster } = context.settings;
+  deps: CodeNeeds,
+): Promise<string> {
+  const { values, kind, name } = request;
+  if (kind !== 'bastion' && kind !== 'bastion-tunnel-only') {
+    throw usage('code-format', `--format ${format} is for the kinds bastion and bastion-tunnel-only`, {
+      hints: [`fargate-connect policy bastion --cluster NAME --format ${format}`],
+      details: { kind, format },
+    });
+  }
   const installs = kind === 'bastion';
+  const cluster = deps.settings.cluster === undefined ? undefined : nameOf(deps.settings.cluster);
+  const location = await locationOf(request, deps);
   // What is not known shows as an open placeholder in the template too.
   const bastion = exportedBastion({
     name: name === '*' ? CODE_NAME : checkBastionName(name),
-    region: where.region ?? '${region}',
-    account: where.account ?? '${account}',
-    partition: where.partition ?? '${partition}',
-    cluster: installs ? (cluster?.slice(cluster.lastIndexOf('/') + 1) ?? '${cluster}') : undefined,
+    region: location.region ?? '${region}',
+    account: location.account ?? '${account}',
+    partition: location.partition ?? '${partition}',
+    cluster: installs ? (cluster ?? '${cluster}') : undefined,
     role: values['role'],
-    documents,
+    documents: await documentsOf(kind, { ...location, ...values, bastion: name, cluster }, deps),
     vpc: values['vpc'] === '*' ? undefined : values['vpc'],
     subnet: values['subnet'],
-    database: await databaseOf(options, context),
+    database: await databaseOf(request, deps),
     clientGroupId: values['client-security-group'],
-    userDataFiles: await readUserDataFiles(context.assets('userdata')),
-    version: context.version,
-    iam,
+    userDataFiles: await readUserDataFiles(deps),
+    version: deps.version,
+    iam: iamNaming(request.iam, deps.settings),
   });
-  context.terminal.stdout.write(exportBastion(format, bastion));
+  return exportBastion(format, bastion);
+}
+
+async function documentsOf(
+  kind: 'bastion' | 'bastion-tunnel-only',
+  values: PlaceholderValues,
+  deps: Needs<'assets'>,
+): Promise<ExportedDocuments> {
+  const document = async (name: PolicyKindName): Promise<string> =>
+    printPolicy(name, { [name]: await readPolicy(deps, name) }, values).text;
+  const [trust, policy, boundary] = await Promise.all([
+    document('bastion-trust'),
+    document(kind),
+    document(kind === 'bastion' ? 'bastion-boundary' : 'bastion-boundary-tunnel-only'),
+  ]);
+  return { trust, policy, boundary };
 }
 
 /** The one that is looked up by --db, or told by its group and port. */
 async function databaseOf(
-  { database, values }: PolicyOptions,
-  context: CommandContext,
+  { database, values }: PolicyRequest,
+  deps: Needs<'account'>,
 ): Promise<CodeOptions['database']> {
   const { port, 'database-security-group': groupId } = values;
   if (database !== undefined) {
-    const listed = await (await (await context.account()).databases()).databases();
+    const listed = await (await (await deps.account()).databases()).databases();
     const found = listed.find((each) => each.id === database);
     const [group] = found?.securityGroups ?? [];
     const [endpoint] = found?.endpoints ?? [];

@@ -1,0 +1,197 @@
+import { interrupted } from '../../core/errors.ts';
+import type { Bastion } from '../../provision/bastion/bastion.ts';
+import { bastionOf, readInventory } from '../../provision/bastion/inventory.ts';
+import { endedByDown, removedMeanwhile } from '../../provision/bastion/overtaken.ts';
+import { waitUntilReady } from '../../provision/bastion/readiness.ts';
+import { templateDigest } from '../../provision/capacity/launch-template.ts';
+import { cheapestPool } from '../../provision/capacity/pool.ts';
+import { MARKED } from '../../provision/lease/bastion-watch.ts';
+import { dollars, type Price, priceOf } from '../../provision/lease/lease.ts';
+import { applyUp } from '../../provision/plan/apply.ts';
+import { planUp, type UpPlan } from '../../provision/plan/plan-up.ts';
+import { isNoop } from '../../provision/plan/plan.ts';
+import type { BastionSpec } from '../../provision/plan/spec.ts';
+import type { SpotPrice } from '../../provision/ports/images.ts';
+import { iamWords } from '../../provision/roles/iam-names.ts';
+import type { Needs } from '../collaborators.ts';
+import { gatherSpec, type GatherNeeds } from './bastion-spec.ts';
+import type { UpRequest } from './up-request.ts';
+
+/** Bringing a bastion up: first what will be done (reads only), then, when the person agrees, doing it. */
+
+export interface PlannedBastion {
+  readonly plan: UpPlan;
+  readonly spec: BastionSpec;
+  readonly price: PlannedPrice;
+}
+
+export interface PlannedPrice extends Price {
+  /** The cheapest spot pool; undefined when AWS named no price. */
+  readonly cheapest: SpotPrice | undefined;
+}
+
+/** Asks the account for everything that the request leaves open. Throws what `gatherSpec` and `planUp` throw. */
+export async function planBastion(
+  request: UpRequest,
+  deps: GatherNeeds & Needs<'report'>,
+): Promise<PlannedBastion> {
+  const looking = { step: 'look', title: 'look at account and network' };
+  deps.report({ type: 'step-started', ...looking, next: 'plan' });
+  const account = await deps.account();
+  const [ec2, iam, images] = await Promise.all([account.ec2(), account.iam(), account.images()]);
+  const { spec, scope } = await gatherSpec(request, deps);
+  const [inventory, prices] = await Promise.all([
+    readInventory({ ec2, iam }, scope),
+    images.spotPrices(spec.types, deps.clock.now()),
+  ]);
+  deps.report({ type: 'step-done', ...looking, detail: spec.network.reason });
+  const plan = planUp(inventory, spec, templateDigest(spec), deps.clock.now());
+  return { plan, spec, price: plannedPrice(spec, prices) };
+}
+
+function plannedPrice(spec: BastionSpec, prices: readonly SpotPrice[]): PlannedPrice {
+  const cheapest = cheapestPool(
+    prices,
+    spec.types,
+    spec.network.subnets.map((subnet) => subnet.zone),
+  );
+  const price = priceOf({
+    region: spec.region,
+    market: spec.market,
+    type: spec.types[0] ?? 'an instance',
+    pool: cheapest,
+    volumeGiB: Math.max(...spec.images.map((image) => image.volumeGiB)),
+    publicIp: spec.network.publicIp,
+  });
+  return { ...price, cheapest };
+}
+
+export interface BroughtUp {
+  readonly name: string;
+  readonly instanceId: string;
+  /** False = it ran already. */
+  readonly launched: boolean;
+  /** False = nobody waited for its agent. */
+  readonly ready: boolean;
+  /** Undefined when EC2 does not show it yet. */
+  readonly bastion: Bastion | undefined;
+}
+
+export type BringUpNeeds = Needs<
+  'account' | 'clock' | 'prompter' | 'random' | 'report' | 'signal',
+  'endpointUrl' | 'input' | 'yes'
+>;
+
+/**
+ * Carries the plan out after asking, and waits until the bastion can be used. Throws `interrupted` when the person does
+ * not agree; after any other failure it is said that something may exist.
+ */
+export async function bringUp(
+  planned: PlannedBastion,
+  request: UpRequest,
+  deps: BringUpNeeds,
+): Promise<BroughtUp> {
+  const { plan, spec } = planned;
+  await warnIfTakenBack(plan, deps);
+  if (!isNoop(plan)) {
+    const agreed = await deps.prompter.confirm({
+      message: `Create bastion ${spec.name}?`,
+      flag: '--yes',
+      defaultAnswer: true,
+    });
+    if (!agreed) throw interrupted('nothing was created');
+  }
+  try {
+    return await createAndWait(planned, request, deps);
+  } catch (error) {
+    const named = spec.name === 'default' ? '' : ` --name ${spec.name}`;
+    deps.report({
+      type: 'note',
+      level: 'warning',
+      code: 'unfinished',
+      message: `not finished; fargate-connect down${named}${iamWords(spec.iam)} removes what exists by now, up goes on with it`,
+    });
+    throw error;
+  }
+}
+
+/** A bastion that is kept may have two minutes left. */
+async function warnIfTakenBack(plan: UpPlan, deps: Needs<'account' | 'report'>): Promise<void> {
+  const kept = plan.steps.find((step) => step.kind === 'instance' && step.action === 'keep')?.id;
+  if (kept === undefined) return;
+  const status = await (await (await deps.account()).ec2()).spotStatus([kept]);
+  if (status.get(kept) !== MARKED) return;
+  deps.report({
+    type: 'note',
+    level: 'warning',
+    code: 'bastion-taken-back',
+    message: `bastion ${kept} is being taken back by EC2: run up again in two minutes`,
+    details: { instanceId: kept },
+  });
+}
+
+/** IAM has replicas all over the world; an emulator behind an endpoint of its own has none. */
+const SETTLE_MS = 6_000;
+
+async function createAndWait(
+  { plan, spec, price }: PlannedBastion,
+  request: UpRequest,
+  deps: BringUpNeeds,
+): Promise<BroughtUp> {
+  const account = await deps.account();
+  const [ec2, iam, nodes] = await Promise.all([account.ec2(), account.iam(), account.nodes()]);
+  const { clock, report, signal } = deps;
+  const applied = await applyUp(plan, spec, {
+    ec2,
+    iam,
+    clock,
+    report,
+    signal,
+    random: () => deps.random.number(),
+    uuid: () => deps.random.uuid(),
+    settleMs: deps.settings.endpointUrl === undefined ? SETTLE_MS : 0,
+    approveOnDemand: (failure) => approveOnDemand(failure, price, request, deps),
+  });
+  const { name } = spec;
+  const { instanceId, launched } = applied;
+  if (!request.wait) {
+    const [instance] = await ec2.instances({ ids: [instanceId] });
+    if (instance?.state === 'shutting-down' || instance?.state === 'terminated')
+      throw removedMeanwhile(name, [`instance ${instance.id}`]);
+    const bastion = instance === undefined ? undefined : bastionOf(instance);
+    return { name, instanceId, launched, ready: false, bastion };
+  }
+  const instance = await waitUntilReady(
+    {
+      name,
+      instanceId,
+      installs: spec.cluster !== undefined,
+      // What runs already has told its verdict long ago; the console may have forgotten it.
+      boots: launched,
+      networkReason: spec.network.reason,
+      ...(spec.role.kind === 'given' ? { role: spec.role.profileName } : {}),
+    },
+    { ec2, nodes, clock, report, signal },
+  ).catch((error: unknown) => {
+    throw endedByDown(error, name) ?? error;
+  });
+  return { name, instanceId: instance.id, launched, ready: true, bastion: bastionOf(instance) };
+}
+
+/** Money is only spent when somebody said so: `--yes` agrees to the plan shown, which was spot. */
+async function approveOnDemand(
+  failure: Error,
+  { cheapest }: PlannedPrice,
+  request: UpRequest,
+  { prompter, report, settings }: BringUpNeeds,
+): Promise<boolean> {
+  if (request.onDemand || !settings.input || settings.yes) return false;
+  const spot = cheapest === undefined ? 'spot' : `the ${dollars(cheapest.dollarsPerHour)} an hour of spot`;
+  const message = `${failure.message}; on-demand costs more than ${spot}; AWS's price list says how much`;
+  report({ type: 'note', level: 'warning', code: 'no-spot', message });
+  return prompter.confirm({
+    message: 'Launch on-demand instead?',
+    flag: '--on-demand',
+    defaultAnswer: false,
+  });
+}

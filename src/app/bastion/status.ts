@@ -1,0 +1,246 @@
+import type { AwsAccount } from '../../aws/account.ts';
+import { access, ToolError } from '../../core/errors.ts';
+import { bastionOf, findNames, LIVING } from '../../provision/bastion/inventory.ts';
+import { TAG } from '../../provision/bastion/names.ts';
+import { MARKED } from '../../provision/lease/bastion-watch.ts';
+import { costSoFar, idleLeft, leaseOf } from '../../provision/lease/lease.ts';
+import type { Ec2Port, Instance } from '../../provision/ports/ec2.ts';
+import type { IamNaming } from '../../provision/roles/iam-names.ts';
+import type { Needs } from '../collaborators.ts';
+import { iamNaming, type IamOverrides } from './iam-naming.ts';
+import { RefusedActions } from './refused-actions.ts';
+
+/** The bastions of a region or of all regions: age, time left, sessions, cost so far. */
+
+export interface StatusRequest {
+  /** Undefined = all. */
+  readonly name: string | undefined;
+  readonly allRegions: boolean;
+  readonly iam: IamOverrides;
+}
+
+/** One row; these fields are what `--json` prints, and stable. */
+export interface BastionStatus {
+  readonly name: string;
+  readonly region: string;
+  /** Null when only leftovers exist: a crashed `up` or a bastion that ended itself. */
+  readonly instanceId: string | null;
+  /** State of the instance, or `leftovers`. */
+  readonly state: string;
+  /** EC2 has given notice and takes the spot instance back within two minutes; null when that may not be read. */
+  readonly takenBack: boolean | null;
+  /** The instance whose place this one takes after such a notice. */
+  readonly replaces: string | null;
+  /** Ping status; null where no agent has reported, `unknown` when that may not be read. */
+  readonly agent: string | null;
+  readonly type: string | null;
+  readonly market: string | null;
+  readonly vpc: string | null;
+  readonly subnet: string | null;
+  readonly owner: string | null;
+  readonly cluster: string | null;
+  /** ISO 8601. */
+  readonly launchedAt: string | null;
+  readonly expiresAt: string | null;
+  /** 0 = never. */
+  readonly idleMinutes: number | null;
+  /** Until it ends for want of a session; all of them while one is open. Null = never, or sessions may not be listed. */
+  readonly idleLeftMinutes: number | null;
+  /** Open sessions; null when they may not be listed. */
+  readonly sessions: number | null;
+  /** Dollars since the launch; null where AWS names no price. */
+  readonly cost: number | null;
+}
+
+export interface Statuses {
+  readonly bastions: readonly BastionStatus[];
+  /** Regions that IAM refuses to show. */
+  readonly closedRegions: readonly string[];
+  /** Where was looked; undefined = in all regions. */
+  readonly region: string | undefined;
+  readonly notAllowed: {
+    /** For agents and notices, which every document for people who use bastions grants. */
+    readonly ofBastions: readonly string[];
+    /** For leftovers, sessions of others, cost. */
+    readonly forOperators: readonly string[];
+  };
+}
+
+type StatusNeeds = Needs<'account' | 'accountIn' | 'clock' | 'report', 'iamPath' | 'iamPrefix'>;
+
+/** What is asked of each region, and what IAM refuses there. */
+interface Search {
+  readonly name: string | undefined;
+  readonly naming: IamNaming;
+  readonly ofBastions: RefusedActions;
+  readonly forOperators: RefusedActions;
+}
+
+/** Refusals that say nothing of the next region. AWS refuses some credentials in the regions that one has to opt into. */
+const OF_ONE_REGION: readonly string[] = ['access-denied', 'credentials-refused'];
+
+/** Throws `iam-path`, `iam-prefix`, and what the ports throw if no region can be read. */
+export async function bastionStatuses(request: StatusRequest, deps: StatusNeeds): Promise<Statuses> {
+  const search: Search = {
+    name: request.name,
+    naming: iamNaming(request.iam, deps.settings),
+    ofBastions: new RefusedActions(),
+    forOperators: new RefusedActions(),
+  };
+  const bastions: BastionStatus[] = [];
+  const closedRegions: string[] = [];
+  const accounts = await accountsOf(request, deps);
+  for (const account of accounts) {
+    try {
+      bastions.push(...(await bastionsIn(account, search, deps)));
+    } catch (error) {
+      // One region that a policy closes must not hide the others; the documents for operators are for one region each.
+      if (!(error instanceof ToolError) || !OF_ONE_REGION.includes(error.code)) throw error;
+      closedRegions.push(account.region);
+      if (closedRegions.length === accounts.length) throw error;
+      const message = `${account.region}: ${error.message}`;
+      deps.report({ type: 'note', level: 'warning', code: 'region-unreadable', message });
+    }
+  }
+  return {
+    bastions,
+    closedRegions,
+    region: request.allRegions ? undefined : accounts[0]?.region,
+    notAllowed: { ofBastions: search.ofBastions.actions, forOperators: search.forOperators.actions },
+  };
+}
+
+/** Throws `answer-incomplete` where somebody would take a bastion for sound of which too little is known. */
+export function requireWhole({ notAllowed: { ofBastions: actions } }: Statuses): void {
+  if (actions.length === 0) return;
+  throw access('answer-incomplete', `that is not all: not allowed to call ${actions.join(', ')}`, {
+    hints: ['fargate-connect policy operator   # or forward, or shell: all of them grant that'],
+    details: { actions },
+  });
+}
+
+async function accountsOf(
+  { allRegions }: StatusRequest,
+  deps: Needs<'account' | 'accountIn'>,
+): Promise<readonly AwsAccount[]> {
+  const home = await deps.account();
+  if (!allRegions) return [home];
+  const regions = await (await home.ec2()).regions();
+  return Promise.all(regions.map((region) => deps.accountIn(region)));
+}
+
+async function bastionsIn(
+  account: AwsAccount,
+  { name: wanted, naming, ofBastions, forOperators }: Search,
+  deps: Needs<'clock'>,
+): Promise<readonly BastionStatus[]> {
+  const [ec2, iam, nodesPort] = await Promise.all([account.ec2(), account.iam(), account.nodes()]);
+  const tag = wanted === undefined ? { key: TAG.bastion } : { key: TAG.bastion, values: [wanted] };
+  const [instances, found] = await Promise.all([
+    ec2.instances({ tag, states: LIVING }),
+    findNames({ ec2, iam }, account.region, naming, (list) => forOperators.or([], list)),
+  ]);
+  const [nodes, noticed] = await Promise.all([
+    ofBastions.or(undefined, nodesPort.nodes(instances.map((instance) => instance.id))),
+    takenBack(ec2, instances, ofBastions),
+  ]);
+  const rows = await Promise.all(
+    instances.map((instance) => {
+      const agent =
+        nodes === undefined
+          ? 'unknown'
+          : (nodes.find((node) => node.instanceId === instance.id)?.pingStatus ?? null);
+      const seen = { agent, takenBack: noticed?.has(instance.id) ?? null };
+      return statusOf(instance, seen, account, deps, forOperators);
+    }),
+  );
+  const orphans = found
+    .filter((name) => wanted === undefined || name === wanted)
+    .filter((name) => !rows.some((row) => row.name === name))
+    .map((name) => orphan(name, account.region));
+  const key = (row: BastionStatus): string => `${row.name} ${row.launchedAt ?? ''}`;
+  return [...rows, ...orphans].sort((a, b) => (key(a) < key(b) ? -1 : 1));
+}
+
+/** Ids of the instances that EC2 takes back; undefined when that may not be read. */
+async function takenBack(
+  ec2: Ec2Port,
+  instances: readonly Instance[],
+  refusals: RefusedActions,
+): Promise<ReadonlySet<string> | undefined> {
+  const ids = instances
+    .filter((instance) => instance.market === 'spot' && instance.state === 'running')
+    .map((instance) => instance.id);
+  if (ids.length === 0) return new Set();
+  const codes = await refusals.or(undefined, ec2.spotStatus(ids));
+  if (codes === undefined) return undefined;
+  return new Set([...codes].filter(([, code]) => code === MARKED).map(([id]) => id));
+}
+
+const orphan = (name: string, region: string): BastionStatus => ({
+  name,
+  region,
+  instanceId: null,
+  state: 'leftovers',
+  takenBack: null,
+  replaces: null,
+  agent: null,
+  type: null,
+  market: null,
+  vpc: null,
+  subnet: null,
+  owner: null,
+  cluster: null,
+  launchedAt: null,
+  expiresAt: null,
+  idleMinutes: null,
+  idleLeftMinutes: null,
+  sessions: null,
+  cost: null,
+});
+
+/** gp3 of the standard AL2023 image; the volume itself is not asked for, to spare a permission. */
+const VOLUME_GIB = 8;
+
+async function statusOf(
+  instance: Instance,
+  seen: Pick<BastionStatus, 'agent' | 'takenBack'>,
+  account: AwsAccount,
+  { clock }: Needs<'clock'>,
+  refusals: RefusedActions,
+): Promise<BastionStatus> {
+  const bastion = bastionOf(instance);
+  const lease = leaseOf(instance);
+  const [ssm, images] = await Promise.all([account.ssm(), account.images()]);
+  const [sessions, ended, history] = await Promise.all([
+    refusals.or(undefined, ssm.activeSessions(instance.id)),
+    refusals.or(undefined, ssm.lastSessionEnd(instance.id)),
+    refusals.or([], images.spotPrices([instance.type], instance.launchedAt)),
+  ]);
+  const now = clock.now();
+  const cost = costSoFar(instance, VOLUME_GIB, history, now);
+  const idleSince = sessions?.length === 0 ? Math.max(instance.launchedAt, ended ?? 0) : now;
+  const iso = (ms: number | undefined): string | null =>
+    ms === undefined ? null : new Date(ms).toISOString();
+  return {
+    name: bastion.name,
+    region: account.region,
+    instanceId: bastion.instanceId,
+    state: bastion.state,
+    takenBack: seen.takenBack,
+    replaces: bastion.replaces ?? null,
+    agent: seen.agent,
+    type: bastion.instanceType,
+    market: bastion.market,
+    vpc: bastion.vpcId,
+    subnet: bastion.subnetId,
+    owner: bastion.owner ?? null,
+    cluster: bastion.cluster ?? null,
+    launchedAt: iso(bastion.launchedAt),
+    expiresAt: iso(lease.expiresAt),
+    idleMinutes: lease.idleMinutes ?? null,
+    idleLeftMinutes: sessions === undefined ? null : (idleLeft(lease, idleSince, now) ?? null),
+    sessions: sessions?.length ?? null,
+    cost: cost === undefined ? null : Math.round(cost * 1e6) / 1e6,
+  };
+}

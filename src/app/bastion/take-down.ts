@@ -1,0 +1,144 @@
+import { interrupted, ToolError } from '../../core/errors.ts';
+import {
+  findBastions,
+  findNames,
+  type Inventory,
+  type InventoryScope,
+  isEmpty,
+  readInventory,
+} from '../../provision/bastion/inventory.ts';
+import { checkBastionName } from '../../provision/bastion/names.ts';
+import { planDown } from '../../provision/plan/plan-down.ts';
+import type { Plan } from '../../provision/plan/plan.ts';
+import { refuseIfInUse, tearDown, type TeardownResult } from '../../provision/teardown/teardown.ts';
+import type { Needs } from '../collaborators.ts';
+import { iamNaming, type IamOverrides } from './iam-naming.ts';
+
+/** Taking bastions down: find everything that is theirs, ask, delete it, and look again. */
+
+export interface DownRequest {
+  readonly name: string;
+  /** Every bastion of the account and region. */
+  readonly all: boolean;
+  /** Also while others are connected. */
+  readonly force: boolean;
+  readonly iam: IamOverrides;
+}
+
+/** One bastion and what exists of it. */
+interface Found {
+  readonly scope: InventoryScope;
+  readonly inventory: Inventory;
+}
+
+export interface FoundBastions {
+  readonly region: string;
+  /** Of the caller. */
+  readonly callerArn: string;
+  /** Those of which something exists. */
+  readonly full: readonly Found[];
+  /** What looks like a part of one of them, and is not ours to delete. */
+  readonly kept: Inventory['foreign'];
+  /** Names of other bastions; only read when nothing of the one asked for exists. */
+  readonly others: readonly string[];
+}
+
+/** Throws `bastion-name`, `iam-path`, `iam-prefix`, and what the ports throw. */
+export async function findForDown(
+  request: DownRequest,
+  deps: Needs<'account', 'iamPath' | 'iamPrefix'>,
+): Promise<FoundBastions> {
+  const account = await deps.account();
+  const [ec2, iam, identityPort] = await Promise.all([account.ec2(), account.iam(), account.identity()]);
+  const { accountId, partition, arn } = await identityPort.caller();
+  const { region } = account;
+  const naming = iamNaming(request.iam, deps.settings);
+  // Strict: with a listing that is denied, something could stay unseen.
+  const names = request.all
+    ? await findNames({ ec2, iam }, region, naming)
+    : [checkBastionName(request.name)];
+  const found = await Promise.all(
+    names.map(async (name): Promise<Found> => {
+      const scope = { name, region, accountId, partition, iam: naming };
+      return { scope, inventory: await readInventory({ ec2, iam }, scope) };
+    }),
+  );
+  const full = found.filter(({ inventory }) => !isEmpty(inventory));
+  // Who takes everything down must not overlook what has another name and costs money.
+  const others = full.length > 0 || request.all ? [] : (await findBastions(ec2, {})).map(({ name }) => name);
+  return {
+    region,
+    callerArn: arn,
+    full,
+    kept: found.flatMap(({ inventory }) => inventory.foreign),
+    others: [...new Set(others)].sort(),
+  };
+}
+
+/** What will be deleted, for each bastion. Throws `sessions-active` while others are connected, unless forced. */
+export async function planTeardown(
+  { full, callerArn }: FoundBastions,
+  { force }: DownRequest,
+  deps: Needs<'account'>,
+): Promise<readonly Plan[]> {
+  if (!force) {
+    const ssm = await (await deps.account()).ssm();
+    for (const { inventory } of full)
+      await refuseIfInUse(inventory, callerArn, (instanceId) => ssm.activeSessions(instanceId));
+  }
+  return full.map(({ inventory }) => planDown(inventory));
+}
+
+export interface TakenDown {
+  readonly done: readonly { readonly name: string; readonly result: TeardownResult }[];
+  /** Ids of what is left. */
+  readonly left: readonly string[];
+  /** Why something is left; undefined = nothing is. */
+  readonly problem: ToolError | undefined;
+}
+
+/** Asks, then deletes one bastion after the other; one that cannot be deleted does not keep the others. Throws `interrupted`. */
+export async function takeDown(
+  { full }: FoundBastions,
+  deps: Needs<'account' | 'clock' | 'prompter' | 'random' | 'report' | 'signal', 'profile'>,
+): Promise<TakenDown> {
+  const names = full.map(({ inventory }) => inventory.name).join(', ');
+  const agreed = await deps.prompter.confirm({
+    message: `Delete ${full.length === 1 ? `bastion ${names}` : `the bastions ${names}`}?`,
+    flag: '--yes',
+    defaultAnswer: true,
+  });
+  if (!agreed) throw interrupted('nothing was deleted');
+  const account = await deps.account();
+  const [ec2, iam] = await Promise.all([account.ec2(), account.iam()]);
+  const { clock, report, signal } = deps;
+  const random = (): number => deps.random.number();
+  const teardown = { ec2, iam, clock, random, report, signal, profile: deps.settings.profile };
+  const done: { readonly name: string; readonly result: TeardownResult }[] = [];
+  const problems: ToolError[] = [];
+  for (const { scope, inventory } of full) {
+    try {
+      done.push({ name: scope.name, result: await tearDown(inventory, scope, teardown) });
+    } catch (error) {
+      if (signal.aborted || !(error instanceof ToolError)) throw error;
+      problems.push(error);
+    }
+  }
+  return { done, left: problems.flatMap(leftBy), problem: together(problems) };
+}
+
+/** What is left of each is named with its commands, whichever ends the program. */
+function together(problems: readonly ToolError[]): ToolError | undefined {
+  const [first, ...others] = problems;
+  if (first === undefined || others.length === 0) return first;
+  const message = problems.map((problem) => problem.message).join('; ');
+  return new ToolError(first.role, first.code, message, {
+    hints: [...new Set(problems.flatMap((problem) => problem.hints))],
+    details: { ...first.details, left: problems.flatMap(leftBy) },
+    cause: first,
+  });
+}
+
+/** Where it could not be looked at in the end, something may be left. */
+const leftBy = ({ details: { left } }: ToolError): readonly string[] =>
+  Array.isArray(left) ? (left as readonly string[]) : ['not known'];

@@ -1,0 +1,24 @@
+import { parseForward, parseListener, parseTarget } from '../../connect/forward/forward-spec.ts';
+import type { Needs } from '../collaborators.ts';
+import type { ForwardNeeds, RouteRequest } from './route.ts';
+
+export interface ForwardRequest extends RouteRequest {
+  /** As typed: `[bind:]local:host:remote` or `local:remote`; with a document `[bind:]local`. */
+  readonly forwards: readonly string[];
+  /** `HOST:PORT` or `PORT`, as typed; stdin and stdout instead of listeners. */
+  readonly stdio: string | undefined;
+}
+
+/**
+ * What was typed is parsed before AWS is asked anything. Resolves with 0 when the person ended it after it was ready;
+ * throws `interrupted` before that, and the usage errors of the parsers.
+ */
+export async function forward(
+  request: ForwardRequest,
+  deps: ForwardNeeds & Needs<'terminal'>,
+): Promise<number> {
+  const target = request.stdio === undefined ? undefined : parseTarget(request.stdio);
+  const specs = request.forwards.map(request.document === undefined ? parseForward : parseListener);
+  const { forwardStdio, runForwards } = await import('./forwards.ts');
+  return target === undefined ? runForwards(specs, request, deps) : forwardStdio(target, request, deps);
+}

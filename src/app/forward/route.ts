@@ -1,0 +1,124 @@
+import type { ForwardRoute } from '../../connect/forward/forward.ts';
+import type { ForwardSpec } from '../../connect/forward/forward-spec.ts';
+import type { SessionStart } from '../../connect/ports.ts';
+import { documentRequest, forwardRequest } from '../../connect/session/session-documents.ts';
+import type { Wanted } from '../../connect/target/discover.ts';
+import { resolveContainer, whenConnected } from '../../connect/target/resolve.ts';
+import type { ForwardRemote } from '../../core/events.ts';
+import type { BastionKeeper, BastionRoute } from '../bastion/bastion-keeper.ts';
+import type { Needs } from '../collaborators.ts';
+import { type ChannelNeeds, type ResolveNeeds, resolveOptions } from '../session/session-setup.ts';
+
+/** What carries a forward: the service's task or the bastion, and a new one when that is lost. */
+
+export interface RouteRequest {
+  readonly via: 'auto' | 'task' | 'bastion';
+  /** Whose task carries the connections, where a task does. */
+  readonly wanted: Wanted;
+  /** Name of the bastion; undefined = the one that runs. */
+  readonly name: string | undefined;
+  /** False = a bastion that EC2 takes back is not replaced. */
+  readonly replace: boolean;
+  /** Session document that says where it leads; without it AWS's own, which take host and port. */
+  readonly document: string | undefined;
+}
+
+export interface Remote {
+  /** Undefined = a port of the task itself. */
+  readonly host: string | undefined;
+  readonly port: number;
+}
+
+type RouteNeeds = ResolveNeeds & Needs<'scope'>;
+
+/** What a forward takes from outside, whatever carries it. */
+export type ForwardNeeds = ChannelNeeds & RouteNeeds & Needs<never, 'transport'>;
+
+/** For `forward-ready`: what the person asked for. */
+export const remoteOf = (spec: ForwardSpec, { document }: RouteRequest): ForwardRemote =>
+  document === undefined ? { host: spec.remoteHost ?? 'localhost', port: spec.remotePort } : { document };
+
+/** `auto`: a task if one was meant, because it sees what the service sees; else the bastion. Reported, so that nobody has to guess. */
+export function routeKind(
+  request: RouteRequest,
+  specs: readonly Pick<ForwardSpec, 'remoteHost'>[],
+  { report }: Pick<RouteNeeds, 'report'>,
+): 'task' | 'bastion' {
+  if (request.via !== 'auto') return request.via;
+  const taskNamed = (request.wanted.service ?? request.wanted.task) !== undefined;
+  const toTaskItself = request.document === undefined && specs.some((spec) => spec.remoteHost === undefined);
+  const via = taskNamed || toTaskItself ? 'task' : 'bastion';
+  if (request.document !== undefined && via === 'bastion') return via;
+  report({
+    type: 'note',
+    level: 'info',
+    code: 'route-chosen',
+    message:
+      via === 'bastion'
+        ? 'through the bastion, because no service or task is named (--via task for the other way)'
+        : taskNamed
+          ? 'through the task, which sees what the service sees (--via bastion for the other way)'
+          : 'through a task, because the port is the task’s own',
+    details: { via },
+  });
+  return via;
+}
+
+/** Starts a session to `remote` through a task, through the bastion, or through the one that a keeper holds now. */
+export async function openRoute(
+  carrier: 'task' | 'bastion' | BastionKeeper,
+  remote: Remote,
+  request: RouteRequest,
+  deps: RouteNeeds,
+  localPort = 0,
+): Promise<ForwardRoute> {
+  const ssm = await (await deps.account()).ssm();
+  const { document } = request;
+  const start = (target: string): Promise<SessionStart> =>
+    ssm.startSession(
+      document === undefined
+        ? forwardRequest(target, remote, localPort)
+        : documentRequest(target, document, localPort),
+    );
+  if (carrier !== 'task') {
+    const { checkPort, onceOnline } = await import('../bastion/bastion-target.ts');
+    const route = carrier === 'bastion' ? watchedBastion(request.name, deps) : carrier.route();
+    const { bastion, watch, ...signals } = await route;
+    if (document === undefined) checkPort(bastion, remote);
+    const target = bastion.instanceId;
+    const [session] = await Promise.all([
+      onceOnline(bastion, deps, () => start(target)),
+      // An interruption notice of EC2 should be known before anything goes through the bastion.
+      watch.look(),
+    ]);
+    return { via: 'bastion', target, session, ...signals };
+  }
+  const resolving = await resolveOptions(deps, 'network');
+  const resolved = await resolveContainer(request.wanted, resolving);
+  const { target } = resolved;
+  const session = await whenConnected(resolved, resolving, () => start(target));
+  return { via: 'task', target, session };
+}
+
+/** For what cannot move to another instance: that it ends is reported, and nothing is launched. */
+async function watchedBastion(
+  name: string | undefined,
+  deps: RouteNeeds,
+): Promise<Pick<BastionRoute, 'bastion' | 'watch'> & Partial<BastionRoute>> {
+  const [{ findBastion }, { watchForNotice }] = await Promise.all([
+    import('../bastion/bastion-target.ts'),
+    import('../bastion/bastion-notice.ts'),
+  ]);
+  const bastion = await findBastion(deps, name);
+  const watch = await watchForNotice(bastion, deps);
+  deps.scope.add(() => watch.close());
+  return { bastion, watch };
+}
+
+/** The bastion behind all forwards of this run, replaced when EC2 takes it back. */
+export async function keepBastion({ name, replace }: RouteRequest, deps: RouteNeeds): Promise<BastionKeeper> {
+  const { BastionKeeper } = await import('../bastion/bastion-keeper.ts');
+  const keeper = new BastionKeeper({ name, replace }, deps);
+  deps.scope.add(() => keeper.close());
+  return keeper;
+}

@@ -1,0 +1,115 @@
+import { noMatch, ToolError, usage } from '../../core/errors.ts';
+import type { CodeFormat } from '../../provision/export/export-code.ts';
+import type { PlaceholderValues } from '../../provision/policy/policy-documents.ts';
+import {
+  POLICY_KINDS,
+  type PolicyKindName,
+  type PrintedPolicy,
+  printPolicy,
+} from '../../provision/policy/policy-kinds.ts';
+import { withIamNaming } from '../../provision/roles/iam-names.ts';
+import { iamNaming, type IamOverrides } from '../bastion/iam-naming.ts';
+import { readPolicy } from '../asset-files.ts';
+import type { Needs } from '../collaborators.ts';
+import type { PolicyCheck } from './policy-check.ts';
+
+/** A policy document of policies/, with all its placeholders filled that can be known. */
+
+export interface PolicyRequest {
+  readonly kind: PolicyKindName;
+  /** Name of the bastion; `*` = any. */
+  readonly name: string;
+  readonly account: string | undefined;
+  /** Placeholder → value, for those that have a flag of their own. */
+  readonly values: Readonly<Record<string, string | undefined>>;
+  /** For `session-document`: the database to look up; `forward-document` is named after it. */
+  readonly database: string | undefined;
+  readonly format: 'json' | CodeFormat;
+  /** Instead of printing it: who is to have it. */
+  readonly check: PolicyCheck | undefined;
+  readonly iam: IamOverrides;
+}
+
+/** What is known of where the bastion is to live; undefined = not found out, and then a placeholder. */
+export interface Location {
+  readonly account: string | undefined;
+  readonly region: string | undefined;
+  readonly partition: string | undefined;
+}
+
+type PolicyNeeds = Needs<'account' | 'assets', 'cluster' | 'container' | 'iamPath' | 'iamPrefix' | 'region'>;
+
+/** The document with all that is known. Throws `check-kind` for a check of what IAM does not know. */
+export async function fillPolicy(request: PolicyRequest, deps: PolicyNeeds): Promise<PrintedPolicy> {
+  if (request.kind === 'session-document' && request.check !== undefined) {
+    throw usage('check-kind', 'a session document is no IAM document: nobody is granted it', {
+      hints: ['fargate-connect policy forward-document --db ID --check PRINCIPAL   # who may use it'],
+    });
+  }
+  const iam = iamNaming(request.iam, deps.settings);
+  const templates = Object.fromEntries(
+    await Promise.all(
+      POLICY_KINDS[request.kind].files.map(
+        async (file) => [file, withIamNaming(await readPolicy(deps, file), iam)] as const,
+      ),
+    ),
+  );
+  const { cluster, container } = deps.settings;
+  return printPolicy(request.kind, templates, {
+    ...(await locationOf(request, deps)),
+    ...request.values,
+    ...(request.database === undefined || request.kind !== 'session-document'
+      ? {}
+      : await databaseValues(request.database, deps)),
+    bastion: request.name,
+    cluster: cluster?.slice(cluster.lastIndexOf('/') + 1),
+    container: container ?? '*',
+  });
+}
+
+/**
+ * Account, partition and region. Without credentials they stay placeholders, because a document needs no account to be
+ * read; a check does.
+ */
+export async function locationOf(
+  request: PolicyRequest,
+  deps: Needs<'account', 'region'>,
+): Promise<Location> {
+  const { region } = deps.settings;
+  if (request.account !== undefined && region !== undefined)
+    return { account: request.account, region, partition: partitionOf(region) };
+  try {
+    const account = await deps.account();
+    const caller = await (await account.identity()).caller();
+    return {
+      account: request.account ?? caller.accountId,
+      region: account.region,
+      partition: caller.partition,
+    };
+  } catch (error) {
+    if (request.check !== undefined || !(error instanceof ToolError)) throw error;
+    if (error.role !== 'access' && error.role !== 'transport') throw error;
+    return {
+      account: request.account,
+      region,
+      partition: region === undefined ? undefined : partitionOf(region),
+    };
+  }
+}
+
+function partitionOf(region: string): string {
+  if (region.startsWith('cn-')) return 'aws-cn';
+  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
+}
+
+async function databaseValues(id: string, deps: Needs<'account'>): Promise<PlaceholderValues> {
+  const databases = await (await (await deps.account()).databases()).databases();
+  const endpoint = databases.find((database) => database.id === id)?.endpoints[0];
+  if (endpoint === undefined) {
+    throw noMatch('database-not-found', `no database ${id} in this region`, {
+      hints: databases.slice(0, 5).map((database) => `--db ${database.id}   # ${database.engine}`),
+      details: { databases: [id] },
+    });
+  }
+  return { host: endpoint.host, port: String(endpoint.port) };
+}

@@ -1,0 +1,90 @@
+import type { SessionStart, SsmPort } from '../../connect/ports.ts';
+import { commandRequest, shellRequest } from '../../connect/session/session-documents.ts';
+import { quoteWords } from '../../connect/session/shell-words.ts';
+import { usage } from '../../core/errors.ts';
+import type { Bastion } from '../../provision/bastion/bastion.ts';
+import { watchForNotice } from '../bastion/bastion-notice.ts';
+import { findBastion, onceOnline } from '../bastion/bastion-target.ts';
+import type { Needs } from '../collaborators.ts';
+import { asTransportStatus, channelDeps, type ChannelNeeds, pluginCall } from './session-setup.ts';
+
+export interface BastionSessionRequest {
+  /** Of the bastion; undefined = the newest one. */
+  readonly name: string | undefined;
+  /** Program and arguments; empty = a shell. */
+  readonly command: readonly string[];
+}
+
+type SessionNeeds = ChannelNeeds & Needs<'scope' | 'signal' | 'signals' | 'terminal', 'transport'>;
+
+/**
+ * A Session Manager shell or a command on the bastion. Resolves with the command's exit status; after a shell with 0:
+ * Session Manager transmits no exit status of a shell.
+ */
+export async function openBastionSession(
+  request: BastionSessionRequest,
+  deps: SessionNeeds,
+): Promise<number> {
+  if (request.command.length > 0) return runCommand(request, deps);
+  if (deps.settings.transport === 'plugin') return openPluginShell(request, deps);
+  const { report, signal, signals, terminal } = deps;
+  const [{ runShellSession }, channel, bastion] = await Promise.all([
+    import('../../connect/session/shell-session.ts'),
+    channelDeps(deps),
+    findBastion(deps, request.name),
+  ]);
+  const { session, target } = await startWatched(bastion, shellRequest, deps);
+  return runShellSession({ session, target, deps: channel, terminal, signals, signal, report });
+}
+
+async function openPluginShell({ name }: BastionSessionRequest, deps: SessionNeeds): Promise<number> {
+  const { findPlugin, runPluginShell } = await import('../../connect/plugin/plugin-transport.ts');
+  const plugin = await findPlugin(deps.env);
+  const bastion = await findBastion(deps, name);
+  const { instanceId } = bastion;
+  const ssm = await (await deps.account()).ssm();
+  const session = await onceOnline(bastion, deps, () => ssm.startSession(shellRequest(instanceId)));
+  const call = await pluginCall(deps, session, instanceId);
+  // While the plugin has the terminal, Ctrl-C is meant for the far side; the plugin sends it on.
+  const release = deps.signals.on('SIGINT', () => undefined);
+  await runPluginShell(plugin, call, deps.signal).finally(release);
+  return 0;
+}
+
+async function runCommand({ name, command }: BastionSessionRequest, deps: SessionNeeds): Promise<number> {
+  const { settings, signal, signals, terminal } = deps;
+  if (settings.transport === 'plugin') {
+    throw usage('plugin-unsupported', 'the plugin hands on neither stderr nor the exit status of a command', {
+      hints: ['leave --transport plugin away'],
+    });
+  }
+  const { runBastionCommand } = await import('../../connect/session/bastion-command.ts');
+  const line = quoteWords(command);
+  const bastion = await findBastion(deps, name);
+  const { session, target } = await startWatched(bastion, (id) => commandRequest(id, line), deps);
+  const channel = await channelDeps(deps);
+  const { stdout, stderr } = terminal;
+  return runBastionCommand({ session, target, deps: channel, stdout, stderr, signals, signal }).catch(
+    (error: unknown) => {
+      throw asTransportStatus(error);
+    },
+  );
+}
+
+/** A session on a bastion whose end is reported when EC2 takes it back. */
+async function startWatched(
+  bastion: Bastion,
+  requestFor: (instanceId: string) => Parameters<SsmPort['startSession']>[0],
+  deps: SessionNeeds,
+): Promise<{ readonly session: SessionStart; readonly target: string }> {
+  const { instanceId } = bastion;
+  const watch = await watchForNotice(bastion, deps);
+  deps.scope.add(() => watch.close());
+  const ssm = await (await deps.account()).ssm();
+  const [session] = await Promise.all([
+    onceOnline(bastion, deps, () => ssm.startSession(requestFor(instanceId))),
+    // An interruption notice of EC2 should be known before anything is typed.
+    watch.look(),
+  ]);
+  return { session, target: instanceId };
+}

@@ -1,0 +1,68 @@
+import type { DownRequest, FoundBastions, TakenDown } from '../../app/bastion/take-down.ts';
+import type { Plan } from '../../provision/plan/plan.ts';
+import type { CommandContext } from '../context.ts';
+import { describePlan } from '../../provision/plan/plan-text.ts';
+import { talkWidth } from './up-text.ts';
+
+/** What `down` says. Fields of the JSON form are stable. */
+
+/** Nothing of what was asked for exists; with --json that is the result. */
+export function writeNothing(request: DownRequest, found: FoundBastions, context: CommandContext): void {
+  writeTakenDown({ done: [], left: [], problem: undefined }, found, context);
+  const what = request.all ? 'no bastion' : `nothing of bastion ${request.name}`;
+  context.report({
+    type: 'note',
+    level: 'info',
+    code: 'nothing-to-delete',
+    message: `${what} exists in ${found.region}`,
+  });
+  if (found.others.length === 0) return;
+  context.report({
+    type: 'note',
+    level: 'warning',
+    code: 'others-run',
+    message: `other bastions run: ${found.others.join(', ')}; fargate-connect down --name NAME, or --all`,
+    details: { names: found.others },
+  });
+}
+
+export function reportTeardown(plans: readonly Plan[], context: CommandContext): void {
+  for (const message of plans.flatMap((plan) => describePlan(plan, talkWidth(context))))
+    context.report({ type: 'note', level: 'info', code: 'plan', message });
+}
+
+export function writeTakenDown(
+  { done, left }: TakenDown,
+  { kept }: FoundBastions,
+  { report, settings, terminal }: CommandContext,
+): void {
+  for (const item of kept) {
+    report({
+      type: 'note',
+      level: 'warning',
+      code: 'kept',
+      message: `kept ${item.kind} ${item.id}: it ${item.why}`,
+    });
+  }
+  if (settings.output === 'json') {
+    terminal.stdout.write(
+      `${JSON.stringify({
+        bastions: done.map(({ name, result }) => ({
+          name,
+          deleted: result.deleted.map((step) => ({ kind: step.kind, name: step.name, id: step.id ?? null })),
+        })),
+        kept: kept.map(({ kind, id, why }) => ({ kind, id, why })),
+        left: left.length,
+      })}\n`,
+    );
+    return;
+  }
+  for (const { name, result } of done) {
+    report({
+      type: 'note',
+      level: 'info',
+      code: 'bastion-down',
+      message: `bastion ${name}: ${result.deleted.length} resources deleted, 0 left (looked again)`,
+    });
+  }
+}

@@ -1,0 +1,104 @@
+import type { ListKind, ListRecord } from '../../app/listing/listing.ts';
+import { ageText } from '../../connect/target/preflight.ts';
+import { type Cell, type Column, renderTable } from '../../ui/table.ts';
+import type { CommandContext } from '../context.ts';
+
+/** `ls` for people and for programs. */
+
+interface ListColumn extends Column {
+  cell(record: ListRecord): Cell;
+}
+
+export function writeListing(
+  kind: ListKind,
+  records: readonly ListRecord[],
+  { clock, settings, terminal }: CommandContext,
+): void {
+  if (settings.output === 'json') {
+    terminal.stdout.write(`${JSON.stringify(records, null, 2)}\n`);
+    return;
+  }
+  const columns = columnsOf(kind, clock.now());
+  const rows = records.map((record) => columns.map((column) => column.cell(record)));
+  const width = terminal.stdoutIsTty ? terminal.size().columns : undefined;
+  terminal.stdout.write(renderTable(columns, rows, { color: settings.color, width }));
+}
+
+function columnsOf(kind: ListKind, now: number): readonly ListColumn[] {
+  switch (kind) {
+    case 'clusters':
+      return [
+        text('name'),
+        text('status'),
+        number('activeServices', 'services'),
+        number('runningTasks', 'tasks'),
+      ];
+    case 'services':
+      return [
+        text('name'),
+        text('cluster'),
+        text('status'),
+        number('running'),
+        number('desired'),
+        { ...number('pending'), spare: 1 },
+        yesNo('execEnabled', 'exec'),
+        { ...text('launchType', 'launch type'), spare: 2 },
+      ];
+    case 'tasks':
+      return [
+        text('id'),
+        text('service'),
+        text('status'),
+        { ...text('health'), spare: 1 },
+        yesNo('execReady', 'exec ready'),
+        { ...age('startedAt', 'age', now), spare: 2 },
+        { ...text('privateIp', 'address'), spare: 3 },
+        { ...text('taskDefinition', 'task definition'), spare: 4 },
+      ];
+    case 'containers':
+      return [
+        text('name'),
+        { title: 'task', cell: (record) => String(record['task']).slice(0, 8) },
+        text('service'),
+        text('status'),
+        text('health'),
+        text('execAgent', 'exec agent'),
+        { ...text('image'), shrink: true },
+      ];
+    case 'databases':
+      return [
+        { ...text('id'), shrink: true },
+        { ...text('engine'), spare: 4 },
+        { ...text('status'), spare: 2 },
+        // What it is looked up for: never shortened.
+        text('host'),
+        number('port'),
+        { ...text('databaseName', 'database'), spare: 1 },
+        { ...yesNo('iamAuthentication', 'iam'), spare: 3 },
+      ];
+  }
+}
+
+const plain = (value: ListRecord[string] | undefined): Cell =>
+  value === null || value === undefined ? undefined : typeof value === 'number' ? value : String(value);
+
+const text = (field: string, title = field): ListColumn => ({
+  title,
+  cell: (record) => plain(record[field]),
+});
+
+const number = (field: string, title = field): ListColumn => ({ ...text(field, title), align: 'right' });
+
+const yesNo = (field: string, title: string): ListColumn => ({
+  title,
+  cell: (record) => (record[field] === true ? { text: 'yes', tone: 'good' } : { text: 'no', tone: 'dim' }),
+});
+
+const age = (field: string, title: string, now: number): ListColumn => ({
+  title,
+  align: 'right',
+  cell: (record) => {
+    const value = record[field];
+    return typeof value === 'string' ? ageText(now - Date.parse(value)) : undefined;
+  },
+});

@@ -1,0 +1,34 @@
+import type { PolicyRequest } from '../../app/policy/print-policy.ts';
+import {
+  MANAGED_POLICY_LIMIT,
+  POLICY_KINDS,
+  type PrintedPolicy,
+} from '../../provision/policy/policy-kinds.ts';
+import type { CommandContext } from '../context.ts';
+
+/** The name by which an administrator is told to create what `session-document` prints. */
+export const documentOf = (database: string): string => `fargate-connect-${database}`;
+
+/** What to do with a document that was printed, on stderr. */
+export function reportUse(request: PolicyRequest, printed: PrintedPolicy, context: CommandContext): void {
+  const note = (code: string, message: string): void =>
+    context.report({ type: 'note', level: 'warning', code, message });
+  if (request.kind === 'session-document' && request.database !== undefined) {
+    const name = documentOf(request.database);
+    const next = [
+      `create it: aws ssm create-document --name ${name} --document-type Session --content file://FILE`,
+      `grant it:  fargate-connect policy forward-document --db ${request.database}`,
+      `use it:    fargate-connect forward --document ${name} -L 0`,
+    ];
+    for (const message of next)
+      context.report({ type: 'note', level: 'info', code: 'session-document-use', message });
+  }
+  if (printed.unfilled.length > 0)
+    note('placeholder-unfilled', `fill in: ${printed.unfilled.map((name) => `\${${name}}`).join(', ')}`);
+  if (printed.size > MANAGED_POLICY_LIMIT) {
+    note(
+      'policy-too-large',
+      `${printed.size} characters: too large for one managed policy (${MANAGED_POLICY_LIMIT}); use its parts (${POLICY_KINDS[request.kind].files.join(', ')}) or an inline policy of a role`,
+    );
+  }
+}
