@@ -1,4 +1,5 @@
 import type { DatabasesPort, EcsPort, KmsPort, SsmPort, UpgradeSigner } from '../connect/ports.ts';
+import type { NetworkAgents } from '../core/network-agents.ts';
 import type { Ec2Port } from '../provision/ports/ec2.ts';
 import type { IamPort, IdentityPort } from '../provision/ports/iam.ts';
 import type { ImagesPort } from '../provision/ports/images.ts';
@@ -8,6 +9,10 @@ import type { SimulatorPort } from '../provision/ports/simulator.ts';
 /** One set of credentials and one region; each port loads its SDK client on first use. */
 export interface AwsAccount {
   readonly region: string;
+  /** How everything of this account is reached, the message gateway too: proxies and trusted certificates. */
+  readonly agents: NetworkAgents;
+  /** Milliseconds since the epoch by AWS's clock, as far as its answers have told; for what others will compare. */
+  now(): number;
   /** For the plugin transport: where SSM answers. */
   ssmEndpoint(): Promise<string>;
   /** Credentials as environment variables for child processes (the official plugin). Never logged. */

@@ -1,144 +1,131 @@
-import type { fromNodeProviderChain } from '@aws-sdk/credential-providers';
-import { readFile } from 'node:fs/promises';
-import { Agent as HttpAgent } from 'node:http';
-import type { Agent as HttpsAgent } from 'node:https';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-
+import type { Report } from '../core/events.ts';
+import { systemClock } from '../core/clock.ts';
 import { access } from '../core/errors.ts';
-import { ProxyAgent } from '../core/proxy.ts';
-import { credentialsProblem, isCredentialsProblem } from './errors.ts';
-
-export type Env = Readonly<Record<string, string | undefined>>;
+import { networkAgents } from '../core/network-agents.ts';
+import { AwsTime } from './aws-time.ts';
+import {
+  type AskMfaCode,
+  type Credentials,
+  hasKeys,
+  profileNotFound,
+  resolveCredentials,
+} from './credentials.ts';
+import { caBundle, type Env, namedProfile, type Profile, readProfiles } from './profiles.ts';
+import { checkRegion } from './regions.ts';
+import { AwsRequestHandler } from './request-handler.ts';
 
 /** The settings that choose account and region. */
 export interface AccountSettings {
+  /** That was asked for: by flag, variable of ours or a file. Keys in the environment do not win over it. */
   readonly profile: string | undefined;
   readonly region: string | undefined;
+  /**
+   * One endpoint for everything, whatever the environment says: for callers whose environment is not the process's own.
+   * Undefined = the SDK reads AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE> and the profile's endpoints itself.
+   */
   readonly endpointUrl: string | undefined;
 }
 
-/** Memoised until shortly before expiry; call it again for fresh credentials. */
-export type Credentials = ReturnType<typeof fromNodeProviderChain>;
+/** What the account may say and ask while it works. */
+export interface AccountTalk {
+  readonly report: Report;
+  /** Undefined = nobody can be asked. */
+  readonly askMfaCode: AskMfaCode | undefined;
+}
 
 /** What every SDK client constructor gets; one object for all clients of a run, so sockets and credentials are shared. */
 export interface ClientConfig {
   readonly region: string;
+  /** For what the SDK reads from the profile by itself: retries, FIPS, dual-stack. */
+  readonly profile?: string;
   readonly credentials: Credentials;
-  /** `AWS_ENDPOINT_URL`: the sandbox. */
   readonly endpoint?: string;
   readonly maxAttempts: number;
-  readonly retryMode: 'standard';
-  readonly requestHandler: {
-    readonly connectionTimeout: number;
-    readonly requestTimeout: number;
-    readonly throwOnRequestTimeout: boolean;
-    readonly httpAgent: HttpAgent;
-    readonly httpsAgent: HttpsAgent;
-  };
+  readonly retryMode: string;
+  readonly requestHandler: AwsRequestHandler;
 }
 
 /** List-heavy starts meet throttling: more tries than the SDK's three (docs/reference/api-limits.md §3). */
 const MAX_ATTEMPTS = 6;
-const CONNECTION_TIMEOUT_MS = 5_000;
-const REQUEST_TIMEOUT_MS = 30_000;
+/** Sends fewer requests a second after AWS has refused one for their number. */
+const RETRY_MODE = 'adaptive';
 
-/** Throws `region-missing`. Credentials are looked up at the first call, not here. */
-export async function clientConfig(settings: AccountSettings, env: Env): Promise<ClientConfig> {
-  const region = await resolveRegion(settings, env);
-  const agentOptions = { keepAlive: true, maxSockets: 16 };
+const QUIET: AccountTalk = { report: () => undefined, askMfaCode: undefined };
+
+/**
+ * Throws `region-missing`, `region-unknown`, `profile-not-found`, `ca-bundle-unreadable`. Credentials are looked up at
+ * the first call, not here.
+ */
+export async function clientConfig(
+  settings: AccountSettings,
+  env: Env,
+  talk: AccountTalk = QUIET,
+): Promise<ClientConfig> {
+  const named = namedProfile(settings.profile, env);
+  const files = await readProfiles(env);
+  const profile = files.profiles[named ?? 'default'];
+  const keysWin = settings.profile === undefined && hasKeys(env);
+  if (named !== undefined && profile === undefined && !keysWin) throw profileNotFound(named, files);
+  const region = regionOf(settings, env, named, profile);
+  const agents = await networkAgents(env, systemClock, caBundle(env, named, profile));
+  const now = (): number => systemClock.now();
+  const time = new AwsTime(systemClock, (skewMs) => tellSkew(skewMs, talk.report));
+  const requestHandler = new AwsRequestHandler(agents, time, { now });
   return {
     region,
-    credentials: await resolveCredentials(settings.profile, region, env),
+    ...(named === undefined || profile === undefined ? {} : { profile: named }),
+    credentials: resolveCredentials({
+      env,
+      profile: named,
+      keysWin,
+      region,
+      requestHandler,
+      now,
+      askMfaCode: talk.askMfaCode,
+    }),
     ...(settings.endpointUrl === undefined ? {} : { endpoint: settings.endpointUrl }),
-    maxAttempts: MAX_ATTEMPTS,
-    retryMode: 'standard',
-    requestHandler: {
-      connectionTimeout: CONNECTION_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      throwOnRequestTimeout: true,
-      httpAgent: new HttpAgent(agentOptions),
-      httpsAgent: new ProxyAgent(env, agentOptions),
-    },
+    ...retriesOf(env, profile),
+    requestHandler,
   };
 }
 
-/** Flag or settings, then AWS_REGION, AWS_DEFAULT_REGION, then the profile's `region`. Throws `region-missing`. */
-async function resolveRegion(settings: AccountSettings, env: Env): Promise<string> {
-  const profile = settings.profile ?? env['AWS_PROFILE'] ?? 'default';
-  const region =
-    settings.region || env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || (await profileRegion(profile, env));
-  if (region === undefined || region === '') {
-    throw access(
-      'region-missing',
-      `no AWS region: not given, not in the environment, not in profile ${profile}`,
-      {
-        hints: [
-          'give --region, e.g. --region eu-west-1',
-          `aws configure set region REGION --profile ${profile}`,
-        ],
-        details: { profile },
-      },
-    );
-  }
-  return region;
-}
-
-/** A shell's AWS_ACCESS_KEY_ID must win over files, as it does for the AWS CLI, unless a profile was asked for. */
-async function resolveCredentials(
-  profile: string | undefined,
-  region: string,
+/** Flag or settings, then AWS_REGION, AWS_DEFAULT_REGION, then the profile's `region`. */
+function regionOf(
+  settings: AccountSettings,
   env: Env,
-): Promise<Credentials> {
-  const accessKeyId = env['AWS_ACCESS_KEY_ID'];
-  const secretAccessKey = env['AWS_SECRET_ACCESS_KEY'];
-  if (profile === undefined && accessKeyId && secretAccessKey) {
-    const sessionToken = env['AWS_SESSION_TOKEN'];
-    return () => Promise.resolve({ accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) });
+  named: string | undefined,
+  profile: Profile | undefined,
+): string {
+  const region = settings.region || env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || profile?.['region'];
+  if (region) {
+    if (!hasOwnEndpoint(settings, env, profile)) checkRegion(region);
+    return region;
   }
-  const { fromNodeProviderChain } = await import('./credential-chain.ts');
-  const selected = profile ?? env['AWS_PROFILE'];
-  const chain = fromNodeProviderChain({
-    ...(selected === undefined ? {} : { profile: selected }),
-    configFilepath: configPath(env),
-    filepath: credentialsPath(env),
-    clientConfig: { region },
+  const name = named ?? 'default';
+  throw access('region-missing', `no AWS region: not given, not in the environment, not in profile ${name}`, {
+    details: { profile: name },
   });
-  return (...request) =>
-    chain(...request).catch((error: unknown) => {
-      throw isCredentialsProblem(error) ? credentialsProblem(error, selected) : error;
-    });
 }
 
-const home = (env: Env): string => env['HOME'] ?? homedir();
-const configPath = (env: Env): string => env['AWS_CONFIG_FILE'] || join(home(env), '.aws', 'config');
-const credentialsPath = (env: Env): string =>
-  env['AWS_SHARED_CREDENTIALS_FILE'] || join(home(env), '.aws', 'credentials');
+const hasOwnEndpoint = (settings: AccountSettings, env: Env, profile: Profile | undefined): boolean =>
+  Boolean(settings.endpointUrl ?? (env['AWS_ENDPOINT_URL'] || profile?.['endpoint_url']));
 
-async function profileRegion(profile: string, env: Env): Promise<string | undefined> {
-  const files = [
-    { path: configPath(env), section: profile === 'default' ? 'default' : `profile ${profile}` },
-    { path: credentialsPath(env), section: profile },
-  ];
-  for (const { path, section } of files) {
-    const contents = await readFile(path, 'utf8').catch(() => '');
-    const region = iniValue(contents, section, 'region');
-    if (region !== undefined) return region;
-  }
-  return undefined;
+/** Ours unless somebody says otherwise; the environment before the profile, as the SDK reads them. */
+function retriesOf(env: Env, profile: Profile | undefined): { maxAttempts: number; retryMode: string } {
+  const attempts = Number.parseInt(env['AWS_MAX_ATTEMPTS'] || profile?.['max_attempts'] || '', 10);
+  return {
+    maxAttempts: attempts > 0 ? attempts : MAX_ATTEMPTS,
+    retryMode: env['AWS_RETRY_MODE'] || profile?.['retry_mode'] || RETRY_MODE,
+  };
 }
 
-/** One top-level key of one section. Indented lines belong to a nested property (`s3 =`) and do not count. */
-export function iniValue(contents: string, section: string, key: string): string | undefined {
-  let inside = false;
-  for (const line of contents.split(/\r?\n/)) {
-    const header = /^\s*\[\s*([^\]]*?)\s*\]/.exec(line);
-    if (header !== null) {
-      inside = header[1]?.replace(/\s+/g, ' ') === section;
-      continue;
-    }
-    const pair = inside ? /^([^\s=#;][^=]*?)\s*=\s*(.*?)\s*$/.exec(line) : null;
-    if (pair?.[1] === key) return pair[2]?.replace(/\s+[#;].*$/, '');
-  }
-  return undefined;
+function tellSkew(skewMs: number, report: Report): void {
+  const minutes = Math.round(Math.abs(skewMs) / 60_000);
+  report({
+    type: 'note',
+    level: 'warning',
+    code: 'clock-off',
+    message: `this clock is ${minutes} minutes ${skewMs > 0 ? 'ahead' : 'behind'}; AWS's time is used instead`,
+    details: { skewSeconds: Math.round(skewMs / 1000) },
+  });
 }

@@ -1,13 +1,21 @@
-import type { Clock } from '../core/clock.ts';
 import type { AwsAccount } from './account.ts';
-import { type AccountSettings, clientConfig, type Env } from './client-config.ts';
+import type { AccountSettings, AccountTalk } from './client-config.ts';
 import { mapped } from './errors.ts';
+import type { Env } from './profiles.ts';
 
-/** Throws `region-missing`. Each port loads its SDK client when it is first asked for, and is the same object from then on. */
-export async function openAwsAccount(settings: AccountSettings, env: Env, clock: Clock): Promise<AwsAccount> {
-  const config = await clientConfig(settings, env);
+/** Throws as `clientConfig` does. Each port loads its SDK client when it is first asked for, and is the same object from then on. */
+export async function openAwsAccount(
+  settings: AccountSettings,
+  env: Env,
+  talk?: AccountTalk,
+): Promise<AwsAccount> {
+  const { clientConfig } = await import('./client-config.ts');
+  const config = await clientConfig(settings, env, talk);
+  const { agents, time } = config.requestHandler;
   return {
     region: config.region,
+    agents,
+    now: () => time.now(),
 
     ssmEndpoint: once(async () => {
       if (config.endpoint !== undefined) return config.endpoint;
@@ -30,7 +38,7 @@ export async function openAwsAccount(settings: AccountSettings, env: Env, clock:
     ssm: once(async () => (await import('./ssm.ts')).createSsmPort(config)),
     databases: once(async () => (await import('./rds.ts')).createDatabasesPort(config)),
     kms: once(async () => (await import('./kms.ts')).createKmsPort(config)),
-    signer: once(async () => (await import('./signer.ts')).createUpgradeSigner(config, clock)),
+    signer: once(async () => (await import('./signer.ts')).createUpgradeSigner(config)),
     ec2: once(async () => (await import('./ec2.ts')).createEc2Port(config)),
     iam: once(async () => (await import('./iam.ts')).createIamPort(config)),
     identity: once(async () => (await import('./identity.ts')).createIdentityPort(config)),

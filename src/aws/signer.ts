@@ -16,8 +16,14 @@ const PRESIGNED = [
   'X-Amz-Security-Token',
 ];
 
-/** Signs the WebSocket upgrade as session-manager-plugin ≥ 1.2.764 does. Without credentials the upgrade goes out unsigned. */
-export function createUpgradeSigner(config: ClientConfig, clock: Clock): UpgradeSigner {
+/**
+ * Signs the WebSocket upgrade as session-manager-plugin ≥ 1.2.764 does, by AWS's time: the API call that opened the
+ * session has taught it. Without credentials the upgrade goes out unsigned.
+ */
+export function createUpgradeSigner(
+  config: ClientConfig,
+  clock: Pick<Clock, 'now'> = config.requestHandler.time,
+): UpgradeSigner {
   const signer = new SignatureV4({
     service: 'ssmmessages',
     region: config.region,

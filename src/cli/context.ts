@@ -1,5 +1,6 @@
 import type { Collaborators, Random, Signals } from '../app/collaborators.ts';
 import type { AwsAccount } from '../aws/account.ts';
+import type { AccountTalk } from '../aws/client-config.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Terminal } from '../ui/terminal.ts';
@@ -15,7 +16,7 @@ export interface CliDeps {
   /** Errors that nothing caught; the returned function removes the listener. Absent in tests, whose runner watches. */
   readonly uncaught?: (listener: (error: unknown) => void) => () => void;
   /** Opens the account lazily; the SDK is loaded by the first port that is asked for. */
-  readonly openAccount: (settings: Settings) => Promise<AwsAccount>;
+  readonly openAccount: (settings: Settings, talk: AccountTalk) => Promise<AwsAccount>;
   readonly version: string;
 }
 

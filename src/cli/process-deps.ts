@@ -42,9 +42,12 @@ export function processDeps(host: NodeJS.Process, version: string): CliDeps {
         host.removeListener('unhandledRejection', listener);
       };
     },
-    async openAccount(settings) {
+    async openAccount(settings, talk) {
       const { openAwsAccount } = await import('../aws/open-account.ts');
-      return openAwsAccount(settings, env, systemClock);
+      // The SDK reads endpoints (`endpoint_url`, `services`) of the profile that AWS_PROFILE names, and of no other.
+      const profile = settings.profile ?? (env['AWS_DEFAULT_PROFILE'] || undefined);
+      if (profile !== undefined) env['AWS_PROFILE'] = profile;
+      return openAwsAccount({ ...settings, endpointUrl: undefined }, env, talk);
     },
     version,
   };

@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import { type Command, CommanderError } from 'commander';
 import type { AwsAccount } from '../aws/account.ts';
+import type { AccountTalk } from '../aws/client-config.ts';
 import { resolveSettings, type Resolved } from '../config/resolve.ts';
 import { CleanupScope } from '../core/cleanup.ts';
 import { withDeadline } from '../core/clock.ts';
@@ -8,6 +9,7 @@ import { EXIT_STATUS, ToolError, failed, interrupted } from '../core/errors.ts';
 import type { Report, ToolEvent } from '../core/events.ts';
 import { createColors } from '../ui/colors.ts';
 import { createPrompter } from '../ui/inquirer-prompter.ts';
+import type { Prompter } from '../ui/prompter.ts';
 import { createReporter } from '../ui/reporter.ts';
 import { guardTerminal, type GuardedTerminal } from '../ui/terminal.ts';
 import type { AdviceContext } from './advice/command-lines.ts';
@@ -223,6 +225,20 @@ class CliRun {
     this.#terminal = guarded;
     if (settings.debug) reportProvenance(resolved, reporter.report);
     let account: Promise<AwsAccount> | undefined;
+    const prompter = createPrompter({
+      terminal,
+      colors: createColors(stderrColor),
+      input: settings.input,
+      yes: settings.yes,
+      signal: this.#abort.signal,
+      suspend: () => reporter.suspend(),
+    });
+    const report: Report = (event) =>
+      reporter.report(withHints(event, (note) => adviceFor(note.code, note.details ?? {}, this.#advice)));
+    const talk: AccountTalk = {
+      report,
+      askMfaCode: settings.input ? (device, profile) => askMfaCode(prompter, device, profile) : undefined,
+    };
     const context: CommandContext = {
       env,
       clock,
@@ -231,18 +247,10 @@ class CliRun {
       terminal: guarded,
       signals: this.#router,
       settings,
-      report: (event) =>
-        reporter.report(withHints(event, (note) => adviceFor(note.code, note.details ?? {}, this.#advice))),
-      prompter: createPrompter({
-        terminal,
-        colors: createColors(stderrColor),
-        input: settings.input,
-        yes: settings.yes,
-        signal: this.#abort.signal,
-        suspend: () => reporter.suspend(),
-      }),
-      account: () => (account ??= this.#deps.openAccount(settings)),
-      accountIn: (region) => this.#deps.openAccount({ ...settings, region }),
+      report,
+      prompter,
+      account: () => (account ??= this.#deps.openAccount(settings, talk)),
+      accountIn: (region) => this.#deps.openAccount({ ...settings, region }, talk),
       signal: this.#abort.signal,
       scope: this.#scope,
       assets: assetFolder,
@@ -263,6 +271,14 @@ function withHints(event: ToolEvent, hintsOf: (note: Note) => readonly string[])
 }
 
 type Note = Extract<ToolEvent, { readonly type: 'note' }>;
+
+/** No flag answers it: a code counts for half a minute. */
+const askMfaCode = (prompter: Prompter, device: string, profile: string): Promise<string> =>
+  prompter.text({
+    message: `code of ${device} (profile ${profile})`,
+    flag: '--profile',
+    validate: (code) => (/^\d{6}$/.test(code) ? undefined : 'six digits'),
+  });
 
 const isInterruption = (error: unknown): boolean =>
   error instanceof ToolError && error.role === 'interrupted';

@@ -87,8 +87,23 @@ export interface ErrorFacts {
     readonly name?: string | undefined;
   };
   'answer-incomplete': { readonly actions: readonly string[] };
+  'assume-role-refused': {
+    readonly [name: string]: Fact;
+    readonly profile: string;
+    readonly role: string;
+    /** Who asked: an ARN where AWS named it, else the source of the credentials. */
+    readonly by: string;
+    readonly externalId: boolean;
+  };
   'aws-unreachable': AnyFacts;
-  'credentials-expired': { readonly [name: string]: Fact; readonly profile?: string | undefined };
+  'ca-bundle-unreadable': AnyFacts;
+  'credential-process-failed': { readonly profile: string; readonly program: string };
+  'credentials-expired': {
+    readonly [name: string]: Fact;
+    readonly profile?: string | undefined;
+    /** How one signs in for that profile; undefined = not known. */
+    readonly signIn?: 'sso' | 'login' | undefined;
+  };
   'credentials-missing': { readonly profile?: string | undefined };
   'credentials-refused': AnyFacts;
   'grants-missing': {
@@ -97,10 +112,16 @@ export interface ErrorFacts {
     /** Condition keys that the principal's policies ask for and whose values the check does not know. */
     readonly unknownKeys: readonly string[];
   };
+  'mfa-needed': { readonly profile: string; readonly device: string };
+  'mfa-refused': AnyFacts;
+  'not-aws': { readonly [name: string]: Fact; readonly host: string; readonly status: number };
+  'profile-incomplete': { readonly profile: string; readonly file: string };
+  'profile-not-found': { readonly profile: string; readonly candidates: readonly string[] };
   'proxy-invalid': { readonly variable: string; readonly scheme?: string | undefined };
-  'proxy-refused': AnyFacts;
+  'proxy-refused': { readonly [name: string]: Fact; readonly status: number };
   'proxy-unreachable': AnyFacts;
   'region-missing': { readonly profile: string };
+  'region-unknown': { readonly region: string; readonly candidates: readonly string[] };
   'role-untrusted': {
     readonly role: string;
     readonly action: string;
@@ -109,6 +130,11 @@ export interface ErrorFacts {
     /** The bastion. */
     readonly name: string;
   };
+  'sso-role-refused': AnyFacts;
+  'tls-failed': AnyFacts;
+  'tls-out-of-date': AnyFacts;
+  'tls-untrusted': AnyFacts;
+  'tls-wrong-host': AnyFacts;
 
   // Clusters, services, tasks and containers.
   'cluster-needed': { readonly candidates: readonly string[] };

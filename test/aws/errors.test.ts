@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
-import { iniValue, clientConfig } from '../../src/aws/client-config.ts';
+import { clientConfig } from '../../src/aws/client-config.ts';
 import { awsErrorName, mapped } from '../../src/aws/errors.ts';
 import { failed } from '../../src/core/errors.ts';
-import { proxyFor } from '../../src/core/proxy.ts';
 
 const sdkError = (name: string, message = 'text that may change', extra: object = {}): Error =>
   Object.assign(new Error(message), { name, $metadata: { requestId: 'r-1' }, ...extra });
@@ -30,17 +29,6 @@ describe('AWS errors by name', () => {
     expect(await raised('ecs:ExecuteCommand', sdkError('AccessDeniedException'))).toMatchObject({
       message: expect.stringContaining('ecs:ExecuteCommand') as string,
       hints: expect.arrayContaining([expect.stringContaining('fargate-connect policy exec')]) as string[],
-    });
-  });
-
-  test('an expired single sign-on is told apart from no credentials', async () => {
-    const expired = sdkError(
-      'CredentialsProviderError',
-      'The SSO session associated with this profile has expired.',
-    );
-    expect(await raised('ecs:ListTasks', expired)).toMatchObject({
-      code: 'credentials-expired',
-      hints: expect.arrayContaining([expect.stringContaining('aws sso login')]) as string[],
     });
   });
 
@@ -79,20 +67,12 @@ describe('region and credentials', () => {
     expect((await clientConfig(settings, { ...env, AWS_REGION: '' })).region).toBe('us-east-1');
   });
 
-  test('no region anywhere is exit 4 with the remedy', async () => {
+  test('no region anywhere is exit 4', async () => {
     await expect(clientConfig(settings, nowhere)).rejects.toMatchObject({
       code: 'region-missing',
       role: 'access',
-      hints: expect.arrayContaining([expect.stringContaining('--region')]) as string[],
+      details: { profile: 'default' },
     });
-  });
-
-  test('a profile’s region is read as the AWS CLI reads it', () => {
-    const file =
-      '[default]\nregion=us-east-1\n# comment\n[profile  dev]\nsso_session = x\ns3 =\n  region = nested\nregion = eu-north-1 # here\n';
-    expect(iniValue(file, 'profile dev', 'region')).toBe('eu-north-1');
-    expect(iniValue(file, 'default', 'region')).toBe('us-east-1');
-    expect(iniValue(file, 'profile other', 'region')).toBeUndefined();
   });
 
   test('keys in the environment win over files, unless a profile is asked for', async () => {
@@ -105,45 +85,9 @@ describe('region and credentials', () => {
     };
     const { credentials } = await clientConfig(settings, env);
     expect(await credentials()).toEqual({ accessKeyId: 'AKIA', secretAccessKey: 's', sessionToken: 't' });
-    const named = await clientConfig({ ...settings, profile: 'missing' }, env);
-    await expect(named.credentials()).rejects.toMatchObject({
-      code: 'credentials-missing',
-      message: expect.stringMatching(/^no AWS credentials in profile missing: /) as string,
+    await expect(clientConfig({ ...settings, profile: 'missing' }, env)).rejects.toMatchObject({
+      code: 'profile-not-found',
+      message: expect.stringMatching(/^no AWS profile missing in /) as string,
     });
-  });
-});
-
-describe('proxies', () => {
-  const thrown = (work: () => unknown): unknown => {
-    try {
-      return work();
-    } catch (error) {
-      return error;
-    }
-  };
-  const aws = new URL('wss://ssmmessages.eu-west-1.amazonaws.com/v1/data-channel/x');
-
-  test.each([
-    [{}, undefined],
-    [{ HTTPS_PROXY: 'http://proxy:3128' }, 'http://proxy:3128/'],
-    [{ https_proxy: 'proxy:3128' }, 'http://proxy:3128/'],
-    [{ ALL_PROXY: 'http://all:1' }, 'http://all:1/'],
-    [{ HTTP_PROXY: 'http://plain:1' }, undefined],
-    [{ HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: 'example.com,.amazonaws.com' }, undefined],
-    [{ HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: 'amazonaws.com:8443' }, 'http://proxy:3128/'],
-    [{ HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: '*' }, undefined],
-  ])('%j → %s', (env, proxy) => {
-    expect(proxyFor(aws, env)?.href).toBe(proxy);
-  });
-
-  test.each(['http://[', 'socks5://person:secret@proxy:1080'])('%s is refused, and not shown', (value) => {
-    const error = thrown(() => proxyFor(aws, { ALL_PROXY: value }));
-    expect(error).toMatchObject({ code: 'proxy-invalid', role: 'usage', details: { variable: 'ALL_PROXY' } });
-    expect(JSON.stringify(error) + String(error)).not.toContain('secret');
-  });
-
-  test('loopback never goes through one', () => {
-    expect(proxyFor(new URL('ws://127.0.0.1:1234/'), { ALL_PROXY: 'http://all:1' })).toBeUndefined();
-    expect(proxyFor(new URL('https://[::1]:1/'), { ALL_PROXY: 'http://all:1' })).toBeUndefined();
   });
 });

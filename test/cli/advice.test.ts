@@ -147,8 +147,7 @@ const CASES: readonly Case[] = [
     { profile: 'staging' },
     run('ls clusters', { profile: 'staging' }),
     [
-      'aws configure list-profiles   # is it one of them',
-      'aws sso login --profile staging',
+      'aws configure sso --profile staging   # or: aws configure --profile staging',
       'or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
       'fargate-connect demo   # needs no account',
     ],
@@ -166,7 +165,43 @@ const CASES: readonly Case[] = [
     'region-missing',
     { profile: 'staging' },
     run('up'),
-    ['give --region, e.g. --region eu-west-1', 'aws configure set region REGION --profile staging'],
+    [
+      'give --region, e.g. --region eu-west-1',
+      'aws configure set region REGION --profile staging',
+      'fargate-connect demo   # needs no account',
+    ],
+  ],
+  [
+    'credentials-expired',
+    { profile: 'prod', signIn: 'sso' },
+    run('up', { profile: 'staging' }),
+    ['aws sso login --profile prod'],
+  ],
+  ['credentials-expired', { profile: 'prod', signIn: 'login' }, run('up'), ['aws login --profile prod']],
+  [
+    'assume-role-refused',
+    { profile: 'ops', role: 'arn:aws:iam::1:role/ops', by: 'profile base', externalId: true },
+    run('up'),
+    [
+      'the trust policy of arn:aws:iam::1:role/ops must name profile base, and profile base must be allowed sts:AssumeRole on it',
+    ],
+  ],
+  [
+    'profile-not-found',
+    { profile: 'stagin', candidates: ['staging'] },
+    run('up'),
+    [
+      'did you mean staging?',
+      'aws configure list-profiles',
+      'aws configure sso --profile stagin   # makes one',
+    ],
+  ],
+  ['proxy-refused', { status: 403 }, run('up'), ['check HTTPS_PROXY, or add the host to NO_PROXY']],
+  [
+    'proxy-refused',
+    { status: 407 },
+    run('up'),
+    ['user and password go into the address: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT'],
   ],
 
   // Clusters, services, tasks, containers.

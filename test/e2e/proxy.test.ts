@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cli, CliProcess } from '../support/cli-process.ts';
 import { type CorporateProxy, startCorporateProxy } from '../support/corporate-proxy.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
-import { CERTIFICATE } from '../support/tls-identity.ts';
+import { COMPANY_CA } from '../support/tls-identity.ts';
 
 /** AWS behind a proxy: API calls and the WebSocket go through what the environment names. */
 
@@ -17,7 +17,7 @@ let folder: string;
 beforeAll(async () => {
   proxy = await startCorporateProxy(sandbox().endpoint);
   folder = mkdtempSync(join(tmpdir(), 'fc-proxy-'));
-  writeFileSync(join(folder, 'ca.pem'), CERTIFICATE);
+  writeFileSync(join(folder, 'ca.pem'), COMPANY_CA);
 });
 afterAll(() => {
   proxy.close();

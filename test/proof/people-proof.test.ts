@@ -24,6 +24,7 @@ import {
   type Unnamed,
   without,
 } from '../support/grants.ts';
+import { DIRECT } from '../support/direct-agents.ts';
 import {
   checkCommand,
   provedDocument,
@@ -188,7 +189,7 @@ async function tunnel(account: AwsAccount): Promise<void> {
       ssm,
       kms: () => Promise.reject(new Error('port sessions are never encrypted')),
       signer: await account.signer(),
-      openSocket: createOpenSocket({}, systemClock),
+      openSocket: createOpenSocket(DIRECT, systemClock),
       clock,
       random: {
         number: Math.random,

@@ -108,10 +108,10 @@ export async function cli(args: readonly string[], world: CliWorld): Promise<Cli
       uuid: () => randomUUID(),
     },
     signals: world.signals ?? new FakeSignals(),
-    openAccount: async (settings) => {
+    openAccount: async (settings, talk) => {
       const account = await (world.retries === false
         ? accountWithoutRetries(world.env, settings)
-        : openAwsAccount(settings, world.env, clock));
+        : openAwsAccount(settings, world.env, talk));
       return world.account?.(account) ?? account;
     },
     version: '0.1.0-test',
@@ -129,6 +129,8 @@ export async function accountWithoutRetries(env: CliWorld['env'], settings: Sett
   };
   return {
     region: config.region,
+    agents: config.requestHandler.agents,
+    now: () => config.requestHandler.time.now(),
     ssmEndpoint: port(config.endpoint ?? ''),
     credentialEnv: port({}),
     ecs: port(createEcsPort(config)),

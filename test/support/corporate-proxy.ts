@@ -1,6 +1,12 @@
-import { createServer as createHttpServer, request } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  request,
+  type RequestListener,
+} from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect, type Server } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { CERTIFICATE, KEY } from './tls-identity.ts';
 
 /** AWS's own host names, TLS and all, reachable only through a CONNECT proxy on loopback; a sandbox answers behind them. */
@@ -17,9 +23,28 @@ export interface CorporateProxy {
 
 const MESSAGE_GATEWAY = 'ssmmessages.eu-west-1.amazonaws.com';
 
-export async function startCorporateProxy(sandboxEndpoint: string): Promise<CorporateProxy> {
+export interface CorporateProxyOptions {
+  /** What AWS's names show; a certificate of the company's authority unless given. */
+  readonly certificate?: string;
+  /** The proxy itself is spoken to over TLS: its address is https://localhost:… */
+  readonly tls?: boolean;
+  /** What answers instead of the sandbox, by host name. */
+  readonly services?: Readonly<Record<string, RequestListener>>;
+}
+
+export async function startCorporateProxy(
+  sandboxEndpoint: string,
+  options: CorporateProxyOptions = {},
+): Promise<CorporateProxy> {
   const sandbox = new URL(sandboxEndpoint);
-  const aws = createTlsServer({ cert: CERTIFICATE, key: KEY }, (incoming, outgoing) => {
+  const identity = { cert: options.certificate ?? CERTIFICATE, key: KEY };
+  const aws = createTlsServer(identity, (incoming, outgoing) => {
+    const host = (incoming.headers.host ?? '').replace(/:\d+$/, '');
+    const service = options.services?.[host];
+    if (service !== undefined) {
+      service(incoming, outgoing);
+      return;
+    }
     const onward = request(
       {
         host: sandbox.hostname,
@@ -63,8 +88,12 @@ export async function startCorporateProxy(sandboxEndpoint: string): Promise<Corp
 
   const tunnels: string[] = [];
   const authorizations: (string | undefined)[] = [];
-  const proxy = createHttpServer((_incoming, outgoing) => outgoing.writeHead(405).end());
-  proxy.on('connect', (incoming, socket, head: Buffer) => {
+  const refuse: RequestListener = (_incoming, outgoing) => outgoing.writeHead(405).end();
+  const proxy =
+    options.tls === true
+      ? createTlsServer({ cert: CERTIFICATE, key: KEY }, refuse)
+      : createHttpServer(refuse);
+  proxy.on('connect', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
     tunnels.push(incoming.url ?? '');
     authorizations.push(incoming.headers['proxy-authorization']);
     const onward = connect(awsPort, '127.0.0.1', () => {
@@ -77,7 +106,7 @@ export async function startCorporateProxy(sandboxEndpoint: string): Promise<Corp
   });
   const port = await listening(proxy);
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: options.tls === true ? `https://localhost:${port}` : `http://127.0.0.1:${port}`,
     awsPort,
     tunnels,
     authorizations,

@@ -54,12 +54,12 @@ export async function channelDeps(deps: ChannelNeeds): Promise<ChannelDeps> {
     deps.account(),
     import('../../connect/channel/message-socket.ts'),
   ]);
-  const { clock, env, random, report, settings } = deps;
+  const { clock, random, report, settings } = deps;
   return {
     ssm: await account.ssm(),
     kms: () => account.kms(),
     signer: await account.signer(),
-    openSocket: createOpenSocket(env, clock),
+    openSocket: createOpenSocket(account.agents, clock),
     clock,
     random,
     report,

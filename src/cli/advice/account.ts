@@ -3,7 +3,7 @@ import type { PolicyKindName } from '../../provision/policy/policy-kinds.ts';
 import type { CommandLines } from './command-lines.ts';
 import type { Rows } from './rows.ts';
 
-/** Advice about credentials, permission and the way to AWS. */
+/** Advice about permission. */
 
 /** The document for the job of a command, where several grant the same action: who wants a shell need not be an operator. */
 const DOCUMENT_OF_COMMAND: Readonly<Record<string, PolicyKindName>> = {
@@ -52,8 +52,6 @@ export function grant(action: string, lines: CommandLines): readonly string[] {
   if (document === undefined) return [];
   return [lines.tool(`policy ${document}`, {}, 'the least-privilege document that grants it')];
 }
-
-const CHECK_PROXY = ['check HTTPS_PROXY, or add the host to NO_PROXY'];
 
 /** What teardown left, with the commands that delete it. */
 export const removals = (
@@ -131,34 +129,11 @@ export const ACCOUNT_ADVICE = {
   'answer-incomplete': (_, lines) => [
     lines.tool('policy operator', {}, 'or forward, or shell: all of them grant that'),
   ],
-  'aws-unreachable': () => ['check the network, HTTPS_PROXY and the region (--region)'],
-  'credentials-expired': ({ profile }, { context }) => [
-    `aws sso login --profile ${profile ?? context.given.profile ?? 'NAME'}   # with single sign-on`,
-    'otherwise export fresh AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN',
-  ],
-  'credentials-missing': ({ profile }, lines) => [
-    ...(profile === undefined
-      ? ['aws sso login --profile NAME   # then give --profile NAME']
-      : ['aws configure list-profiles   # is it one of them', `aws sso login --profile ${profile}`]),
-    'or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
-    lines.tool('demo', {}, 'needs no account'),
-  ],
-  'credentials-refused': (_, lines) => [
-    lines.aws('sts get-caller-identity', 'are they complete, and of the right account'),
-    'date -u   # a clock that is off by more than five minutes invalidates every signature',
-  ],
   'grants-missing': ({ unknownKeys }, { context }) => [
     `fargate-connect ${withoutCheck(context.argv)}   # prints what it should have`,
     ...(unknownKeys.length === 0
       ? []
       : [`its policies ask for ${unknownKeys.join(', ')}, which the check knows no value of`]),
-  ],
-  'proxy-invalid': ({ variable }) => [`export ${variable}=http://HOST:PORT`, 'or add the host to NO_PROXY'],
-  'proxy-refused': () => CHECK_PROXY,
-  'proxy-unreachable': () => CHECK_PROXY,
-  'region-missing': ({ profile }) => [
-    'give --region, e.g. --region eu-west-1',
-    `aws configure set region REGION --profile ${profile}`,
   ],
   'role-untrusted': roleUntrusted,
 } as const satisfies Rows;

@@ -1,6 +1,7 @@
 import type { ErrorDetails } from '../../core/error-facts.ts';
 import { ACCOUNT_ADVICE } from './account.ts';
 import { BASTION_ADVICE } from './bastions.ts';
+import { CREDENTIALS_ADVICE } from './credentials.ts';
 import { type AdviceContext, CommandLines } from './command-lines.ts';
 import type { AdvisedFacts } from './rows.ts';
 import { SESSION_ADVICE } from './sessions.ts';
@@ -12,6 +13,7 @@ export const ADVICE: {
   readonly [C in keyof AdvisedFacts]: (facts: AdvisedFacts[C], lines: CommandLines) => readonly string[];
 } = {
   ...ACCOUNT_ADVICE,
+  ...CREDENTIALS_ADVICE,
   ...TARGET_ADVICE,
   ...SESSION_ADVICE,
   ...BASTION_ADVICE,

@@ -53,9 +53,9 @@ export function createStage(
       clock: context.clock,
       random: context.random,
       signals: own,
-      async openAccount(settings) {
+      async openAccount(settings, talk) {
         const { openAwsAccount } = await import('../../aws/open-account.ts');
-        return openAwsAccount(settings, env, context.clock);
+        return openAwsAccount(settings, env, talk);
       },
       version: context.version,
     };

@@ -2,8 +2,9 @@ import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 
 import type { Clock } from '../../core/clock.ts';
-import { access, ProtocolError, transport } from '../../core/errors.ts';
-import { ProxyAgent } from '../../core/proxy.ts';
+import { access, ProtocolError, ToolError, transport } from '../../core/errors.ts';
+import type { NetworkAgents } from '../../core/network-agents.ts';
+import { tlsFailure } from '../../core/tls-failures.ts';
 
 /** The WebSocket as the session link sees it: whole messages, no events of its own making. */
 export interface MessageSocket {
@@ -32,7 +33,7 @@ export interface OpenSocketOptions {
   readonly signal: AbortSignal;
 }
 
-/** Throws `upgrade-refused` (with `status`) or `gateway-unreachable`. */
+/** Throws `upgrade-refused` (with `status`), `not-aws`, `tls-…`, `proxy-…` or `gateway-unreachable`. */
 export type OpenSocket = (
   url: URL,
   options: OpenSocketOptions,
@@ -43,11 +44,8 @@ export type OpenSocket = (
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 const GOODBYE_MS = 300;
 
-/** WebSockets through `ws`, through the proxy that the environment names. Plain `ws:` is only ever loopback and never proxied. */
-export function createOpenSocket(
-  env: Readonly<Record<string, string | undefined>>,
-  clock: Clock,
-): OpenSocket {
+/** WebSockets through `ws`, over the proxy and with the trusted certificates of the account's agents. */
+export function createOpenSocket(agents: NetworkAgents, clock: Clock): OpenSocket {
   return (url, options, events) => {
     const socket = new WebSocket(url, {
       headers: options.headers,
@@ -55,7 +53,7 @@ export function createOpenSocket(
       // A message may come in a text frame, and is no text (SPEC.md §9).
       skipUTF8Validation: true,
       maxPayload: MAX_MESSAGE_BYTES,
-      ...(url.protocol === 'wss:' ? { agent: new ProxyAgent(env) } : {}),
+      agent: url.protocol === 'wss:' ? agents.https : agents.http,
     });
     return new Promise((resolve, reject) => {
       let isOpen = false;
@@ -68,21 +66,8 @@ export function createOpenSocket(
         tcp = response.socket;
       });
       socket.on('unexpected-response', (request, response) => {
-        const status = response.statusCode ?? 0;
         request.destroy();
-        const message = `the message gateway ${url.host} answered ${status} instead of a WebSocket`;
-        const details = { status, host: url.host };
-        reject(
-          status === 401 || status === 403
-            ? access('upgrade-refused', message, {
-                hints: ['ssmmessages:OpenDataChannel may be missing: fargate-connect policy exec'],
-                details,
-              })
-            : transport('upgrade-refused', message, {
-                hints: ['try again; the service may be busy'],
-                details,
-              }),
-        );
+        reject(upgradeRefused(url.host, response.statusCode ?? 0, response.headers['content-type'] ?? ''));
       });
       socket.on('open', () => {
         isOpen = true;
@@ -94,6 +79,11 @@ export function createOpenSocket(
       socket.on('error', (error) => {
         failure = error;
         if (isOpen) return;
+        const known = error instanceof ToolError ? error : tlsFailure(error, url.host);
+        if (known !== undefined) {
+          reject(known);
+          return;
+        }
         reject(
           transport(
             'gateway-unreachable',
@@ -116,6 +106,31 @@ export function createOpenSocket(
       });
     });
   };
+}
+
+function upgradeRefused(host: string, status: number, contentType: string): ToolError {
+  const details = { status, host };
+  // The gateway answers in JSON, or not at all; it neither shows pages nor sends anybody elsewhere.
+  if (contentType.startsWith('text/html') || (status >= 300 && status < 400) || status === 511) {
+    return transport(
+      'not-aws',
+      `${host} answered ${status} instead of a WebSocket, and this is not AWS: a proxy or a portal answered`,
+      {
+        hints: [
+          'open a page in the browser: a network may want a sign-in first',
+          'check HTTPS_PROXY and NO_PROXY; a proxy may forbid WebSockets or this host',
+        ],
+        details,
+      },
+    );
+  }
+  const message = `the message gateway ${host} answered ${status} instead of a WebSocket`;
+  return status === 401 || status === 403
+    ? access('upgrade-refused', message, {
+        hints: ['ssmmessages:OpenDataChannel may be missing: fargate-connect policy exec'],
+        details,
+      })
+    : transport('upgrade-refused', message, { hints: ['try again; the service may be busy'], details });
 }
 
 /** A broken frame cannot be repaired by a new connection; a reset can. */

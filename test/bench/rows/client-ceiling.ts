@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { ChannelDriver } from '../../../src/connect/channel/channel-driver.ts';
 import { createOpenSocket } from '../../../src/connect/channel/message-socket.ts';
 import { systemClock } from '../../../src/core/clock.ts';
+import { DIRECT } from '../../support/direct-agents.ts';
 import { elapsedMs, type Measurement, repeat, type Row } from '../row.ts';
 
 const TOTAL_BYTES = 256 * 2 ** 20;
@@ -65,7 +66,7 @@ async function receive(port: number, totalBytes: number): Promise<number> {
       },
       kms: () => Promise.reject(new Error('nothing is encrypted here')),
       signer: { headers: () => Promise.resolve({}) },
-      openSocket: createOpenSocket({}, systemClock),
+      openSocket: createOpenSocket(DIRECT, systemClock),
       clock: systemClock,
       random: { number: Math.random, bytes: randomBytes, uuid: randomUUID },
       report: () => undefined,

@@ -16,6 +16,7 @@ import type { DataChannel } from '../../../src/protocol/data-channel.ts';
 import { MuxSession } from '../../../src/protocol/smux.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
 import { FakeGateway, SESSION } from '../../support/fake-gateway.ts';
+import { DIRECT } from '../../support/direct-agents.ts';
 import { ALL_TTY, fakeTerminal } from '../../support/fake-terminal.ts';
 
 /**
@@ -63,7 +64,7 @@ describe('the WebSocket', () => {
     const driver = new ChannelDriver(
       { ...SESSION, streamUrl },
       'i-1',
-      fake.deps({ openSocket: createOpenSocket({}, systemClock), clock: systemClock }),
+      fake.deps({ openSocket: createOpenSocket(DIRECT, systemClock), clock: systemClock }),
       { output: () => undefined },
     );
     fake.onResume = () => Promise.resolve({ ...SESSION, streamUrl, tokenValue: 'token-2' });

@@ -1,11 +1,5 @@
 import { createServer } from 'node:http';
-import {
-  type AddressInfo,
-  connect,
-  createServer as createTcpServer,
-  type Server,
-  type Socket,
-} from 'node:net';
+import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -15,7 +9,7 @@ import { LocalListener } from '../../../src/connect/forward/local-listener.ts';
 import { createOpenSocket } from '../../../src/connect/channel/message-socket.ts';
 import { PortSession } from '../../../src/connect/forward/port-session.ts';
 import { systemClock } from '../../../src/core/clock.ts';
-import { openTunnel } from '../../../src/core/proxy.ts';
+import { DIRECT } from '../../support/direct-agents.ts';
 import { FakeGateway, SESSION } from '../../support/fake-gateway.ts';
 
 /** Every bound that connect/ sets by itself, and every wait that has an end; those of the protocol are tested with it. */
@@ -52,7 +46,7 @@ describe('what a gateway may send', () => {
     const driver = new ChannelDriver(
       { ...SESSION, streamUrl: `ws://127.0.0.1:${port}/` },
       'i-1',
-      gateway.deps({ openSocket: createOpenSocket({}, systemClock) }),
+      gateway.deps({ openSocket: createOpenSocket(DIRECT, systemClock) }),
       { output: () => undefined },
     );
     await expect(driver.start()).rejects.toMatchObject({ code, role: 'transport' });
@@ -90,21 +84,6 @@ describe('waits', () => {
     await gateway.clock.advance(25 * 60_000);
     await ended;
     expect(gateway.resumes).toBeGreaterThan(40);
-  });
-
-  test('proxy-unreachable and proxy-refused', async () => {
-    const gone = createTcpServer();
-    const port = await listening(gone);
-    await new Promise((resolve) => gone.close(resolve));
-    await expect(openTunnel(new URL(`http://127.0.0.1:${port}`), 'host', 443)).rejects.toMatchObject({
-      code: 'proxy-unreachable',
-    });
-    const wall = createServer();
-    wall.on('connect', (_request, socket) => socket.end('HTTP/1.1 403 Forbidden\r\n\r\n'));
-    const refusing = new URL(`http://person:secret@127.0.0.1:${await listening(wall)}`);
-    const error: unknown = await openTunnel(refusing, 'host', 443).catch((reason: unknown) => reason);
-    expect(error).toMatchObject({ code: 'proxy-refused', message: expect.stringContaining('403') as string });
-    expect(JSON.stringify(error) + String(error)).not.toContain('secret');
   });
 });
 

@@ -11,14 +11,14 @@ import {
 } from '../../../src/connect/session/session-documents.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { ToolError } from '../../../src/core/errors.ts';
+import { DIRECT } from '../../support/direct-agents.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 
 /** The adapters behind connect/ports.ts, through the real SDK, against the sandbox. */
 
 const sandbox = testSandbox();
 const settings = () => ({ profile: undefined, region: undefined, endpointUrl: sandbox().endpoint });
-const open = (env: Readonly<Record<string, string>> = sandbox().env) =>
-  openAwsAccount(settings(), env, systemClock);
+const open = (env: Readonly<Record<string, string>> = sandbox().env) => openAwsAccount(settings(), env);
 const thrown = async (work: Promise<unknown>): Promise<ToolError> =>
   work.then(
     () => expect.fail('it should have failed'),
@@ -199,7 +199,7 @@ describe('the data channel', () => {
         ssm: await account.ssm(),
         kms: () => account.kms(),
         signer: await account.signer(),
-        openSocket: createOpenSocket({}, systemClock),
+        openSocket: createOpenSocket(DIRECT, systemClock),
         clock: systemClock,
         random: {
           number: () => 0.5,

@@ -11,6 +11,7 @@ import { resolveContainer, startExec } from '../../../src/connect/target/resolve
 import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
+import { DIRECT } from '../../support/direct-agents.ts';
 import { fakeTerminal } from '../../support/fake-terminal.ts';
 
 /** A command with data both ways through the real gateway, while it misbehaves: everything arrives, or an error says why. */
@@ -25,7 +26,7 @@ interface World {
   readonly clock: Clock;
 }
 const ORDERS: Wanted = { cluster: 'demo', service: 'orders-api', task: undefined, container: 'app' };
-const realSocket = createOpenSocket({}, systemClock);
+const realSocket = createOpenSocket(DIRECT, systemClock);
 
 async function execute(
   faults: readonly string[],
@@ -35,7 +36,7 @@ async function execute(
 ) {
   sandbox = await startSandbox({ faults, randomSeed: 7, clock });
   const settings = { profile: undefined, region: undefined, endpointUrl: sandbox.endpoint };
-  const account = await openAwsAccount(settings, sandbox.env, systemClock);
+  const account = await openAwsAccount(settings, sandbox.env);
   const states: string[] = [];
   const report = (event: { readonly type: string; readonly state?: string }): void => {
     if (event.type === 'session-state' && event.state !== undefined) states.push(event.state);

@@ -7,6 +7,7 @@ import { Forward } from '../../../src/connect/forward/forward.ts';
 import { LocalListener } from '../../../src/connect/forward/local-listener.ts';
 import { createOpenSocket } from '../../../src/connect/channel/message-socket.ts';
 import { systemClock } from '../../../src/core/clock.ts';
+import { DIRECT } from '../../support/direct-agents.ts';
 import { dial, PortLab, readAll } from './port-lab.ts';
 
 /** A forward whose session cannot be saved, over real sockets: what becomes of the listener and of each connection. */
@@ -197,7 +198,7 @@ test('a better route takes new connections, open ones stay until their target go
 
 /** Sockets of the first session, which a test may cut and keep from coming back; those of later sessions are left alone. */
 function firstSessionSockets() {
-  const real = createOpenSocket({}, systemClock);
+  const real = createOpenSocket(DIRECT, systemClock);
   let session: string | undefined;
   let allow: () => void = () => undefined;
   let gate = Promise.resolve();

@@ -9,6 +9,7 @@ import { systemClock } from '../../../src/core/clock.ts';
 import { access } from '../../../src/core/errors.ts';
 import type { ToolEvent } from '../../../src/core/events.ts';
 import { AwsError } from '../../../src/sandbox/contracts.ts';
+import { DIRECT } from '../../support/direct-agents.ts';
 import { type Lab, PRIVATE_IP, startLab } from '../../sandbox/support/gateway-lab.ts';
 
 /** Port sessions of the real client over the sandbox's gateway and agent: WebSockets and TCP on loopback, real time. */
@@ -47,7 +48,7 @@ export class PortLab {
       },
       kms: () => Promise.reject(new Error('port sessions are never encrypted')),
       signer: { headers: () => Promise.resolve({}) },
-      openSocket: createOpenSocket({}, systemClock),
+      openSocket: createOpenSocket(DIRECT, systemClock),
       clock: systemClock,
       random: { number: Math.random, bytes: (length) => randomBytes(length), uuid: () => randomUUID() },
       report: (event) => this.reports.push(event),

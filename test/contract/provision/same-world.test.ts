@@ -13,6 +13,7 @@ import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 import { shippedDocument } from '../../support/grants.ts';
+import { DIRECT } from '../../support/direct-agents.ts';
 
 /** What `up` made and what `policy` printed, used by others: the official CLI, and a person with one database. */
 
@@ -108,7 +109,7 @@ describe('policy session-document --db', () => {
       ssm,
       kms: () => Promise.reject(new Error('port sessions are never encrypted')),
       signer,
-      openSocket: createOpenSocket({}, systemClock),
+      openSocket: createOpenSocket(DIRECT, systemClock),
       clock: systemClock,
       random: {
         number: Math.random,

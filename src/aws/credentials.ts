@@ -1,0 +1,145 @@
+import type { AwsCredentialIdentity } from '@smithy/types';
+
+import { access, type ToolError, usage } from '../core/errors.ts';
+import { nearest } from '../core/nearest.ts';
+import { type CredentialFailure, credentialsError } from './credential-errors.ts';
+import { mfaCacheFile, readRoleSession, writeRoleSession } from './mfa-cache.ts';
+import { type Env, providerFiles, readProfiles } from './profiles.ts';
+import { AwsRequestHandler, SILENT } from './request-handler.ts';
+
+/** Resolves credentials, and renews them before they expire; call it again for fresh ones. Throws ToolErrors only. */
+export type Credentials = () => Promise<AwsCredentialIdentity>;
+
+/** Asks for the code that an MFA device shows. */
+export type AskMfaCode = (device: string, profile: string) => Promise<string>;
+
+export interface CredentialOptions {
+  readonly env: Env;
+  /** Undefined = nobody named one: keys in the environment, `default`, then what the machine has. */
+  readonly profile: string | undefined;
+  /** The keys in the environment count: as for the AWS CLI over AWS_PROFILE, but not over a profile that was asked for. */
+  readonly keysWin: boolean;
+  readonly region: string;
+  readonly requestHandler: AwsRequestHandler;
+  readonly now: () => number;
+  /** Undefined = nobody can be asked. */
+  readonly askMfaCode: AskMfaCode | undefined;
+}
+
+/** Credentials are renewed this long before their end, as the SDK does. */
+const RENEW_BEFORE_MS = 5 * 60_000;
+/** Temporary keys of a file do not say when they end, and another program writes new ones: they are read again each minute. */
+const READ_AGAIN_MS = 60_000;
+
+/**
+ * The SDK's own chain (environment, profile, web identity, container, instance) with errors of ours, each naming the
+ * profile and what to do: `profile-not-found`, `profile-incomplete`, `credentials-missing`, `credentials-expired`,
+ * `credential-process-failed`, `assume-role-refused`, `mfa-needed`, `mfa-refused`, `sso-role-refused` (all exit 4 but
+ * `mfa-needed`), and of the network those of AwsRequestHandler and `aws-unreachable`.
+ */
+export function resolveCredentials(options: CredentialOptions): Credentials {
+  const fromKeys = options.keysWin ? keysIn(options.env) : undefined;
+  if (fromKeys !== undefined) return () => Promise.resolve(fromKeys);
+  let current: AwsCredentialIdentity | undefined;
+  let pending: Promise<AwsCredentialIdentity> | undefined;
+  const left = (): number =>
+    current === undefined ? 0 : (current.expiration?.getTime() ?? Infinity) - options.now();
+  const renew = async (): Promise<AwsCredentialIdentity> => {
+    try {
+      current = await resolveOnce(options, current === undefined);
+    } catch (error) {
+      // What is still good for a minute is better than nothing.
+      if (current === undefined || left() <= 0) throw error;
+    }
+    return current;
+  };
+  return async () => {
+    if (current !== undefined && left() > RENEW_BEFORE_MS) return current;
+    pending ??= renew().finally(() => {
+      pending = undefined;
+    });
+    return pending;
+  };
+}
+
+export const hasKeys = (env: Env): boolean => keysIn(env) !== undefined;
+
+function keysIn(env: Env): AwsCredentialIdentity | undefined {
+  const accessKeyId = env['AWS_ACCESS_KEY_ID'];
+  const secretAccessKey = env['AWS_SECRET_ACCESS_KEY'];
+  if (!accessKeyId || !secretAccessKey) return undefined;
+  const sessionToken = env['AWS_SESSION_TOKEN'];
+  return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };
+}
+
+/** `mayAsk`: only before anything runs; in the middle of a session the terminal belongs to the far side. */
+async function resolveOnce(options: CredentialOptions, mayAsk: boolean): Promise<AwsCredentialIdentity> {
+  const { env, profile, region, requestHandler, now } = options;
+  const files = await readProfiles(env);
+  const name = profile ?? 'default';
+  const section = files.profiles[name];
+  if (profile !== undefined && section === undefined) throw profileNotFound(profile, files);
+  const cacheFile = section === undefined ? undefined : mfaCacheFile(section);
+  const kept = cacheFile === undefined ? undefined : await readRoleSession(env, cacheFile, now());
+  if (kept !== undefined) return kept;
+
+  const failure: CredentialFailure = { env, name, files, isNamed: profile !== undefined };
+  // Remembers what the calls of the providers met: they hand on little more than a sentence.
+  const watching = new AwsRequestHandler(requestHandler.agents, requestHandler.time, {
+    now,
+    onAnswer: (answer) => {
+      failure.lastAnswer = answer;
+    },
+  });
+  const { fromNodeProviderChain } = await import('./credential-chain.ts');
+  const chain = fromNodeProviderChain({
+    ...(profile === undefined ? {} : { profile }),
+    ...providerFiles(env),
+    // No region here: the SSO portal and the token service have one of their own.
+    clientConfig: { requestHandler: watching },
+    parentClientConfig: { requestHandler: watching, region: () => Promise.resolve(region) },
+    logger: SILENT,
+    mfaCodeProvider: async (device) => {
+      failure.mfaDevice = device;
+      if (!mayAsk) throw mfaAgain(device, name);
+      if (options.askMfaCode === undefined) throw mfaNeeded(device, name);
+      return options.askMfaCode(device, name);
+    },
+  });
+  let found: AwsCredentialIdentity;
+  try {
+    found = await chain();
+  } catch (error) {
+    throw credentialsError(error, failure);
+  }
+  if (cacheFile !== undefined && found.sessionToken !== undefined && found.expiration !== undefined) {
+    const { accessKeyId, secretAccessKey, sessionToken, expiration } = found;
+    await writeRoleSession(env, cacheFile, { accessKeyId, secretAccessKey, sessionToken, expiration });
+  }
+  const isRotated = found.expiration === undefined && found.sessionToken !== undefined;
+  return isRotated ? { ...found, expiration: new Date(now() + RENEW_BEFORE_MS + READ_AGAIN_MS) } : found;
+}
+
+/** Exported for what reads the profile before anybody asks for credentials. */
+export function profileNotFound(
+  name: string,
+  { configPath, credentialsPath, profiles }: CredentialFailure['files'],
+): ToolError {
+  return access('profile-not-found', `no AWS profile ${name} in ${configPath} or ${credentialsPath}`, {
+    details: { profile: name, candidates: nearest(name, Object.keys(profiles)) },
+  });
+}
+
+const mfaNeeded = (device: string, profile: string): ToolError =>
+  usage(
+    'mfa-needed',
+    `profile ${profile} needs a code of the device ${device}, and there is no terminal to ask on`,
+    {
+      details: { profile, device },
+    },
+  );
+
+const mfaAgain = (device: string, profile: string): ToolError =>
+  access('mfa-needed', `the session of profile ${profile} is over, and a new one needs a code of ${device}`, {
+    details: { profile, device },
+  });

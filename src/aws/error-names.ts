@@ -1,0 +1,65 @@
+/** What the names of errors mean, of AWS's services, of the SDK and of Node. Texts differ and change without notice. */
+
+const DENIED = new Set([
+  'AccessDenied',
+  'AccessDeniedException',
+  'UnauthorizedOperation',
+  'UnauthorizedException',
+  'AuthorizationError',
+  'KMSAccessDeniedException',
+]);
+export const EXPIRED = new Set([
+  'ExpiredToken',
+  'ExpiredTokenException',
+  'RequestExpired',
+  'TokenRefreshRequired',
+]);
+export const REFUSED = new Set([
+  'AuthFailure',
+  'InvalidClientTokenId',
+  'InvalidAccessKeyId',
+  'UnrecognizedClientException',
+  'SignatureDoesNotMatch',
+  'InvalidSignatureException',
+  'IncompleteSignature',
+  'MissingAuthenticationToken',
+  'OptInRequired',
+]);
+const UNREACHABLE = new Set([
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'EPIPE',
+]);
+
+export const propertyOf = (error: unknown, key: string): unknown =>
+  typeof error === 'object' && error !== null ? Reflect.get(error, key) : undefined;
+
+export const stringOf = (error: unknown, key: string): string | undefined => {
+  const value = propertyOf(error, key);
+  return typeof value === 'string' && value !== '' ? value : undefined;
+};
+
+/** Name of a system error (`ECONNREFUSED`) anywhere in the chain of causes. */
+export function systemCode(error: unknown): string | undefined {
+  for (let link: unknown = error, depth = 0; link !== undefined && depth < 5; depth++) {
+    const code = stringOf(link, 'code') ?? stringOf(link, 'errno');
+    if (code !== undefined && UNREACHABLE.has(code)) return code;
+    const parts = propertyOf(link, 'errors');
+    link = propertyOf(link, 'cause') ?? (Array.isArray(parts) ? (parts[0] as unknown) : undefined);
+  }
+  return undefined;
+}
+
+/** IAM, or a service in its name, said no. */
+export const isDenied = (error: unknown): boolean => isNamed(error, DENIED);
+
+/** Query protocols put the code into `Code`, where the SDK has no class for it. */
+export function isNamed(error: unknown, names: ReadonlySet<string>): boolean {
+  const name = stringOf(error, 'name') ?? '';
+  return names.has(name) || names.has(stringOf(error, 'Code') ?? name);
+}

@@ -1,0 +1,89 @@
+import type { Rows } from './rows.ts';
+
+/** Advice about profiles, credentials and the network between here and AWS. */
+
+const CHECK_PROXY = 'check HTTPS_PROXY, or add the host to NO_PROXY';
+
+const COMPANY_CA = [
+  'behind a proxy that opens TLS: export AWS_CA_BUNDLE=/path/to/company-ca.pem (or ca_bundle in the profile)',
+  'NODE_EXTRA_CA_CERTS=/path/to/company-ca.pem does the same',
+];
+
+/** `did you mean a or b?` */
+const didYouMean = (names: readonly string[]): readonly string[] =>
+  names.length === 0 ? [] : [`did you mean ${names.join(' or ')}?`];
+
+export const CREDENTIALS_ADVICE = {
+  'assume-role-refused': ({ role, by, externalId }) => [
+    `the trust policy of ${role} must name ${by}, and ${by} must be allowed sts:AssumeRole on it`,
+    ...(externalId ? [] : ['a role of another company often wants an external_id in the profile']),
+  ],
+  'aws-unreachable': () => ['check the network, HTTPS_PROXY, NO_PROXY and the region (--region)'],
+  'ca-bundle-unreadable': () => ['a file of PEM certificates is expected: -----BEGIN CERTIFICATE----- …'],
+  'credential-process-failed': ({ profile }) => [
+    `aws configure get credential_process --profile ${profile}   # run that command by hand`,
+  ],
+  'credentials-expired': ({ profile, signIn }, { context }) => {
+    const name = profile ?? context.given.profile ?? 'NAME';
+    if (signIn === 'sso') return [`aws sso login --profile ${name}`];
+    if (signIn === 'login') return [`aws login --profile ${name}`];
+    return [
+      `aws sso login --profile ${name}   # with single sign-on`,
+      'otherwise export fresh AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN',
+    ];
+  },
+  'credentials-missing': ({ profile }, lines) => [
+    ...(profile === undefined
+      ? [
+          'aws configure list-profiles   # then give --profile NAME',
+          'aws sso login --profile NAME   # with single sign-on',
+        ]
+      : [`aws configure sso --profile ${profile}   # or: aws configure --profile ${profile}`]),
+    'or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+    lines.tool('demo', {}, 'needs no account'),
+  ],
+  'credentials-refused': (_, lines) => [
+    lines.aws('sts get-caller-identity', 'are they complete, and of the right account'),
+    'date -u   # a clock that is off by more than five minutes invalidates every signature',
+  ],
+  'mfa-needed': ({ profile }) => [
+    `aws sts get-caller-identity --profile ${profile}   # asks for it; the session that it opens counts here too`,
+  ],
+  'mfa-refused': () => [
+    'a code counts once, and for half a minute: wait for the next one',
+    'is it the code of this device?',
+  ],
+  'not-aws': () => [
+    'open a page in the browser: a network may want a sign-in first',
+    'check HTTPS_PROXY and NO_PROXY; a proxy may forbid this host',
+  ],
+  'profile-incomplete': ({ profile, file }) => [`look at [profile ${profile}] in ${file}`],
+  'profile-not-found': ({ profile, candidates }) => [
+    ...didYouMean(candidates),
+    'aws configure list-profiles',
+    `aws configure sso --profile ${profile}   # makes one`,
+  ],
+  'proxy-invalid': ({ variable }) => [`export ${variable}=http://HOST:PORT`, 'or add the host to NO_PROXY'],
+  'proxy-refused': ({ status }) =>
+    status === 407
+      ? ['user and password go into the address: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT']
+      : [CHECK_PROXY],
+  'proxy-unreachable': () => [CHECK_PROXY],
+  'region-missing': ({ profile }, lines) => [
+    'give --region, e.g. --region eu-west-1',
+    `aws configure set region REGION --profile ${profile}`,
+    lines.tool('demo', {}, 'needs no account'),
+  ],
+  'region-unknown': ({ candidates }) =>
+    candidates.length === 0 ? ['for example --region eu-west-1'] : didYouMean(candidates),
+  'sso-role-refused': () => ['aws configure sso   # lists the accounts and roles that you have'],
+  'tls-failed': () => ['does it speak TLS at all? an http:// proxy is often written https://'],
+  'tls-out-of-date': () => [
+    'date -u   # is the clock of this machine right',
+    'behind a proxy that opens TLS: its certificate may have ended',
+  ],
+  'tls-untrusted': () => COMPANY_CA,
+  'tls-wrong-host': () => [
+    'something else answers under this name: check DNS, the endpoint settings and HTTPS_PROXY',
+  ],
+} as const satisfies Rows;

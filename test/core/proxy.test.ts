@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest';
+
+import { proxyFor } from '../../src/core/proxy.ts';
+
+const AWS = new URL('wss://ssmmessages.eu-west-1.amazonaws.com/v1/data-channel/x');
+
+const thrown = (work: () => unknown): unknown => {
+  try {
+    return work();
+  } catch (error) {
+    return error;
+  }
+};
+
+describe('proxyFor', () => {
+  test.each([
+    [{}, undefined],
+    [{ HTTPS_PROXY: 'http://proxy:3128' }, 'http://proxy:3128/'],
+    [{ https_proxy: 'proxy:3128' }, 'http://proxy:3128/'],
+    [{ https_proxy: 'http://lower:1', HTTPS_PROXY: 'http://upper:1' }, 'http://lower:1/'],
+    [{ ALL_PROXY: 'http://all:1' }, 'http://all:1/'],
+    [{ HTTP_PROXY: 'http://plain:1' }, undefined],
+    [{ HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: 'example.com,.amazonaws.com' }, undefined],
+    [{ HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: 'amazonaws.com:8443' }, 'http://proxy:3128/'],
+    [{ HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: '*' }, undefined],
+    // proxy-from-env takes the next one for the host `amazonaws.com` alone.
+    [{ HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: 'amazonaws.com' }, undefined],
+    [{ HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: 'notamazonaws.com' }, 'http://proxy:3128/'],
+  ])('%j → %s', (env, proxy) => {
+    expect(proxyFor(AWS, env)?.url.href).toBe(proxy);
+  });
+
+  test.each(['http://[', 'socks5://person:secret@proxy:1080'])('%s is refused, and not shown', (value) => {
+    const error = thrown(() => proxyFor(AWS, { ALL_PROXY: value }));
+    expect(error).toMatchObject({ code: 'proxy-invalid', role: 'usage', details: { variable: 'ALL_PROXY' } });
+    expect(JSON.stringify(error) + String(error)).not.toContain('secret');
+  });
+
+  test('loopback never goes through one', () => {
+    expect(proxyFor(new URL('ws://127.0.0.1:1234/'), { ALL_PROXY: 'http://all:1' })).toBeUndefined();
+    expect(proxyFor(new URL('https://[::1]:1/'), { ALL_PROXY: 'http://all:1' })).toBeUndefined();
+  });
+
+  test.each([
+    ['person:s3cret', 'person:s3cret'],
+    ['person:s3cret%21', 'person:s3cret!'],
+    ['CORP%5Cperson:a%40b', 'CORP\\person:a@b'],
+    ['person:100%', 'person:100%'],
+    ['person:50%zz', 'person:50%zz'],
+    ['token:', 'token:'],
+  ])('user information %s is sent as %s, and is not in the address', (userinfo, sent) => {
+    const proxy = proxyFor(AWS, { HTTPS_PROXY: `http://${userinfo}@proxy:3128` });
+    expect(proxy?.authorization).toBe(`Basic ${Buffer.from(sent).toString('base64')}`);
+    expect(proxy?.url.href).toBe('http://proxy:3128/');
+  });
+});
