@@ -12,13 +12,32 @@ const raised = (action: string, error: Error, translations = {}) =>
 
 describe('AWS errors by name', () => {
   test.each([
-    ['AccessDeniedException', 'access-denied', 'access'],
-    ['UnauthorizedOperation', 'access-denied', 'access'],
-    ['ExpiredTokenException', 'credentials-expired', 'access'],
-    ['RequestExpired', 'credentials-expired', 'access'],
-    ['UnrecognizedClientException', 'credentials-refused', 'access'],
-    ['SignatureDoesNotMatch', 'credentials-refused', 'access'],
+    ...[
+      'AccessDenied',
+      'AccessDeniedException',
+      'UnauthorizedOperation',
+      'UnauthorizedException',
+      'AuthorizationError',
+      'KMSAccessDeniedException',
+    ].map((name) => [name, 'access-denied', 'access']),
+    ...['ExpiredToken', 'ExpiredTokenException', 'RequestExpired', 'TokenRefreshRequired'].map((name) => [
+      name,
+      'credentials-expired',
+      'access',
+    ]),
+    ...[
+      'AuthFailure',
+      'InvalidClientTokenId',
+      'InvalidAccessKeyId',
+      'UnrecognizedClientException',
+      'SignatureDoesNotMatch',
+      'InvalidSignatureException',
+      'IncompleteSignature',
+      'MissingAuthenticationToken',
+      'OptInRequired',
+    ].map((name) => [name, 'credentials-refused', 'access']),
     ['CredentialsProviderError', 'credentials-missing', 'access'],
+    ['TokenProviderError', 'credentials-missing', 'access'],
     ['TimeoutError', 'aws-unreachable', 'transport'],
     ['ThrottlingException', 'aws-error', 'failed'],
   ])('%s → %s', async (name, code, role) => {
@@ -36,6 +55,48 @@ describe('AWS errors by name', () => {
     const cause = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
     const aggregate = Object.assign(new Error(''), { errors: [cause] });
     expect(await raised('ssm:StartSession', aggregate)).toMatchObject({ code: 'aws-unreachable' });
+  });
+
+  test.each([
+    'ENOTFOUND',
+    'EAI_AGAIN',
+    'ECONNREFUSED',
+    'ECONNRESET',
+    'EHOSTUNREACH',
+    'ENETUNREACH',
+    'ETIMEDOUT',
+    'EPIPE',
+  ])('%s means that AWS could not be reached', async (code) => {
+    const error = Object.assign(new Error('connect'), { code });
+    expect(await raised('ssm:StartSession', error)).toMatchObject({
+      code: 'aws-unreachable',
+      details: { systemError: code },
+    });
+  });
+
+  test('a system error is looked for in the chain of causes, but not for ever', async () => {
+    let error: Error = Object.assign(new Error('connect'), { errno: 'ECONNRESET' });
+    for (let depth = 0; depth < 4; depth++) error = new Error('wrapped', { cause: error });
+    expect(await raised('ssm:StartSession', error)).toMatchObject({ code: 'aws-unreachable' });
+    const deeper = new Error('wrapped', { cause: error });
+    expect(await raised('ssm:StartSession', deeper)).toMatchObject({ code: 'aws-error' });
+    const other = Object.assign(new Error('odd'), { code: 'EISDIR' });
+    expect(await raised('ssm:StartSession', other)).toMatchObject({ code: 'aws-error' });
+  });
+
+  test('the code of the wire decides where the SDK made the name longer', async () => {
+    const error = sdkError('SomethingServiceException', 'text', { Code: 'ExpiredToken' });
+    expect(await raised('sts:GetCallerIdentity', error)).toMatchObject({ code: 'credentials-expired' });
+  });
+
+  test('an unknown error keeps action, code and message', async () => {
+    const error = await raised('ecs:ListTasks', sdkError('ThrottlingException', 'Rate exceeded'));
+    expect(error).toMatchObject({
+      message: 'ecs:ListTasks failed: ThrottlingException: Rate exceeded',
+      details: { awsError: 'ThrottlingException', action: 'ecs:ListTasks', requestId: 'r-1' },
+    });
+    const plain = await raised('ecs:ListTasks', new Error('no name of its own'));
+    expect(plain).toMatchObject({ message: 'ecs:ListTasks failed: no name of its own' });
   });
 
   test('the name can be read back; our own errors pass unchanged; adapters may know better', async () => {

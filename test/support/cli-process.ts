@@ -9,7 +9,7 @@ import { stripVTControlCharacters } from 'node:util';
 
 const DIST = process.env['FARGATE_CONNECT_DIST'] ?? 'dist';
 export const ENTRY = resolve(import.meta.dirname, '..', '..', DIST, 'main.js');
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 120_000;
 const TRAILING_OUTPUT_MS = 100;
 
 if (!existsSync(ENTRY))

@@ -1,5 +1,5 @@
 /** Long enough for a machine with more to do. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 120_000;
 
 /**
  * Asks again until `probe` answers something; for what other processes, or the sandbox's own timers, do in a moment. Leaves

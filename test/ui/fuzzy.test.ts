@@ -41,6 +41,15 @@ describe('fuzzyScore', () => {
   it('takes blank-separated words in any order', () => {
     expect(fuzzyScore('api orders', 'orders-api')).toBe(fuzzyScore('orders api', 'orders-api'));
     expect(fuzzyScore('api nope', 'orders-api')).toBeUndefined();
+    // As one query the letters would have to occur in this order, and they do not.
+    expect(fuzzyScore('apiorders', 'orders-api')).toBeUndefined();
+  });
+
+  it('takes any run of white space as one separator, and adds up the scores of the words', () => {
+    const sum = (fuzzyScore('api', 'orders-api') ?? 0) + (fuzzyScore('orders', 'orders-api') ?? 0);
+    for (const query of ['api orders', ' api \t  orders ', 'orders\tapi'])
+      expect(fuzzyScore(query, 'orders-api')).toBe(sum);
+    expect(fuzzyScore('  ', 'orders-api')).toBe(0);
   });
 
   it('finds the best alignment, not the first', () => {

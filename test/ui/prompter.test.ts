@@ -36,7 +36,7 @@ function prompter(over: { readonly input?: boolean; readonly yes?: boolean } = {
   const type = async (...script: readonly (readonly [shown: string, keys: string])[]): Promise<void> => {
     let from = 0;
     for (const [shown, keys] of script) {
-      const deadline = performance.now() + 10_000;
+      const deadline = performance.now() + 60_000;
       while (!terminal.stderr.text.slice(from).includes(shown)) {
         if (performance.now() > deadline) throw new Error(`never shown: ${shown}\n${terminal.stderr.text}`);
         await new Promise((resolve) => setImmediate(resolve));

@@ -218,7 +218,7 @@ describe('the data channel', () => {
     );
     await driver.start();
     const saw = async (text: string): Promise<void> => {
-      await expect.poll(() => output, { timeout: 10_000, interval: 5 }).toContain(text);
+      await expect.poll(() => output, { timeout: 120_000, interval: 5 }).toContain(text);
     };
     return { driver, saw, reports };
   }

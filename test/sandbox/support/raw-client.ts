@@ -117,7 +117,7 @@ export class RawClient {
   }
 
   /** Resolves with the first defined answer; the test's own deadline ends the wait. */
-  async until<T>(probe: () => T | undefined | false, what: string, ms = 15_000): Promise<T> {
+  async until<T>(probe: () => T | undefined | false, what: string, ms = 120_000): Promise<T> {
     const deadline = Date.now() + ms;
     for (;;) {
       const value = probe();
