@@ -13,7 +13,7 @@ import {
 import { candidateHints } from '../../src/connect/target/candidate-hints.ts';
 import { nearest } from '../../src/core/nearest.ts';
 import { shellCommand } from '../../src/connect/session/shell-command.ts';
-import { quoteWord, quoteWords } from '../../src/connect/session/shell-words.ts';
+import { quoteWord, quoteWords } from '../../src/core/shell-words.ts';
 import { splitCommand } from '../../src/sandbox/machines/split-command.ts';
 
 const NONCE = '0123456789abcdef0123456789abcdef';

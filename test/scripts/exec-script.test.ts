@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { EXEC_ACKNOWLEDGEMENT, ExecOutputReader, execScript } from '../../src/connect/session/exec-script.ts';
-import { quoteWords } from '../../src/connect/session/shell-words.ts';
+import { quoteWords } from '../../src/core/shell-words.ts';
 
 const run = promisify(execFile);
 const NONCE = '0123456789abcdef0123456789abcdef';

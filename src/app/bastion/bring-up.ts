@@ -1,9 +1,8 @@
 import { interrupted } from '../../core/errors.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
 import { bastionOf, readInventory } from '../../provision/bastion/inventory.ts';
-import { endedByDown, removedMeanwhile } from '../../provision/bastion/overtaken.ts';
+import { endedByDown, removedMeanwhile } from '../../provision/bastion/removed-during-up.ts';
 import { waitUntilReady } from '../../provision/bastion/readiness.ts';
-import { templateDigest } from '../../provision/capacity/launch-template.ts';
 import { cheapestPool } from '../../provision/capacity/pool.ts';
 import { MARKED } from '../../provision/lease/bastion-watch.ts';
 import { dollars, type Price, priceOf } from '../../provision/lease/lease.ts';
@@ -45,7 +44,7 @@ export async function planBastion(
     images.spotPrices(spec.types, deps.clock.now()),
   ]);
   deps.report({ type: 'step-done', ...looking, detail: spec.network.reason });
-  const plan = planUp(inventory, spec, templateDigest(spec), deps.clock.now());
+  const plan = planUp(inventory, spec, deps.clock.now());
   return { plan, spec, price: plannedPrice(spec, prices) };
 }
 
@@ -117,7 +116,7 @@ export async function bringUp(
 
 /** A bastion that is kept may have two minutes left. */
 async function warnIfTakenBack(plan: UpPlan, deps: Needs<'account' | 'report'>): Promise<void> {
-  const kept = plan.steps.find((step) => step.kind === 'instance' && step.action === 'keep')?.id;
+  const kept = plan.steps.find((step) => step.kind === 'instance' && step.action === 'keep')?.existing?.id;
   if (kept === undefined) return;
   const status = await (await (await deps.account()).ec2()).spotStatus([kept]);
   if (status.get(kept) !== MARKED) return;
@@ -141,7 +140,7 @@ async function createAndWait(
   const account = await deps.account();
   const [ec2, iam, nodes] = await Promise.all([account.ec2(), account.iam(), account.nodes()]);
   const { clock, report, signal } = deps;
-  const applied = await applyUp(plan, spec, {
+  const applied = await applyUp(plan, {
     ec2,
     iam,
     clock,

@@ -1,4 +1,4 @@
-import { quoteWord } from '../../connect/session/shell-words.ts';
+import { quoteWord } from '../../core/shell-words.ts';
 import { mapConcurrently } from '../../core/concurrency.ts';
 import { access, noMatch, type ToolError, usage } from '../../core/errors.ts';
 import {

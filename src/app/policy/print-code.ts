@@ -8,7 +8,7 @@ import {
   type Json,
   referenceTo,
 } from '../../provision/export/exported-bastion.ts';
-import { launchTemplateSpec } from '../../provision/capacity/launch-template.ts';
+import { launchTemplateContent, launchTemplateSpec } from '../../provision/capacity/launch-template.ts';
 import { type CodeFormat, exportBastion } from '../../provision/export/export-code.ts';
 import type { IamNaming } from '../../provision/roles/iam-names.ts';
 import { checkBastionName, commonName, resourceTags, TAG } from '../../provision/bastion/names.ts';
@@ -142,7 +142,11 @@ function exportedBastion(options: CodeOptions): ExportedBastion {
   const profileArn = own
     ? referenceTo('profile')
     : `arn:${options.partition}:iam::${options.account}:instance-profile${options.iam.path}${role}`;
-  const wanted = launchTemplateSpec(spec, { profileArn, groupId: referenceTo('group') }, spec.market);
+  const wanted = launchTemplateSpec(
+    launchTemplateContent(spec),
+    { profileArn, groupId: referenceTo('group') },
+    spec.market,
+  );
   const { LaunchTemplateData: data } = launchTemplateRequest({ ...wanted, clientToken: '' });
   const { ClientToken: _token, ...fleet } = fleetRequest({
     clientToken: '',

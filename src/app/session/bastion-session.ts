@@ -1,6 +1,6 @@
 import type { SessionStart, SsmPort } from '../../connect/ports.ts';
 import { commandRequest, shellRequest } from '../../connect/session/session-documents.ts';
-import { quoteWords } from '../../connect/session/shell-words.ts';
+import { quoteWords } from '../../core/shell-words.ts';
 import { usage } from '../../core/errors.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
 import { watchForNotice } from '../bastion/bastion-notice.ts';

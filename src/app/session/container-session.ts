@@ -53,7 +53,7 @@ async function openTerminal(
   const { terminal, signal, signals, report } = deps;
   const [{ shellCommand }, { quoteWords }] = await Promise.all([
     import('../../connect/session/shell-command.ts'),
-    import('../../connect/session/shell-words.ts'),
+    import('../../core/shell-words.ts'),
   ]);
   const line = command.length === 0 ? shellCommand(resolved.task.platformFamily) : quoteWords(command);
   const session = await startExec(resolved, line, await resolveOptions(deps, 'exec'));

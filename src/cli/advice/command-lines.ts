@@ -1,4 +1,4 @@
-import { quoteWord } from '../../connect/session/shell-words.ts';
+import { quoteWord } from '../../core/shell-words.ts';
 
 /** Command lines to type next: our own and those of the AWS CLI, with the flags that the person gave before. */
 

@@ -1,4 +1,4 @@
-import { quoteWord } from '../../connect/session/shell-words.ts';
+import { quoteWord } from '../../core/shell-words.ts';
 import type { ParseFacts } from '../../core/error-facts.ts';
 import type { CommandLines } from './command-lines.ts';
 import type { Rows } from './rows.ts';

@@ -1,5 +1,5 @@
 import { Argument, Command, Option } from 'commander';
-import { quoteWord } from '../../connect/session/shell-words.ts';
+import { quoteWord } from '../../core/shell-words.ts';
 import type { PolicyRequest } from '../../app/policy/print-policy.ts';
 import { POLICY_KIND_NAMES, POLICY_KINDS, type PolicyKindName } from '../../provision/policy/policy-kinds.ts';
 import type { Invoke, Run } from '../command.ts';

@@ -49,7 +49,7 @@ export function writeTakenDown(
       `${JSON.stringify({
         bastions: done.map(({ name, result }) => ({
           name,
-          deleted: result.deleted.map((step) => ({ kind: step.kind, name: step.name, id: step.id ?? null })),
+          deleted: result.deleted.map((step) => ({ kind: step.kind, name: step.name, id: step.existing.id })),
         })),
         kept: kept.map(({ kind, id, why }) => ({ kind, id, why })),
         left: left.length,

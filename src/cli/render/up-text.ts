@@ -2,7 +2,7 @@ import { paragraph } from '../../core/paragraph.ts';
 import type { BroughtUp, PlannedBastion } from '../../app/bastion/bring-up.ts';
 import { describeDuration } from '../../provision/lease/lease.ts';
 import { describePlan } from '../../provision/plan/plan-text.ts';
-import type { Plan } from '../../provision/plan/plan.ts';
+import { type Plan, stepFields } from '../../provision/plan/plan.ts';
 import type { DatabaseAccess } from '../../provision/plan/spec.ts';
 import type { CommandContext } from '../context.ts';
 
@@ -77,7 +77,7 @@ export function writeDryRun(planned: PlannedBastion, context: CommandContext): v
         cluster: spec.cluster ?? null,
         market: spec.market,
         types: spec.types,
-        plan: plan.steps,
+        plan: plan.steps.map(stepFields),
         warnings: plan.warnings,
         network: {
           vpc: spec.network.vpcId,

@@ -1,5 +1,5 @@
 import { concat, text, utf8, view } from '../../core/bytes.ts';
-import { quoteWords } from './shell-words.ts';
+import { quoteWords } from '../../core/shell-words.ts';
 
 /**
  * ECS Exec runs one program on a pty and transmits neither its exit status nor its streams apart (docs/reference/ecs-exec.md §1,

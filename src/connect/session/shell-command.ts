@@ -1,4 +1,4 @@
-import { quoteWords } from './shell-words.ts';
+import { quoteWords } from '../../core/shell-words.ts';
 
 /** The shell that a person gets who asked for none: bash where there is one, PowerShell in Windows containers. */
 export function shellCommand(platformFamily: string | undefined): string {

@@ -66,7 +66,7 @@ export const LIVING: readonly InstanceState[] = [
  * Running or starting, oldest first: the first is the one that stays when two `up` ran at once. Without those that
  * EC2 is taking back and whose replacement is there: they end by themselves.
  */
-export function standing(instances: readonly Instance[]): readonly Instance[] {
+export function runningOldestFirst(instances: readonly Instance[]): readonly Instance[] {
   const alive = instances.filter((instance) => instance.state === 'running' || instance.state === 'pending');
   const replaced = new Set(alive.map((instance) => instance.tags[TAG.replaces]));
   return alive

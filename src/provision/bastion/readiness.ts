@@ -2,7 +2,7 @@ import { poll } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import { access, failed, type ToolError } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';
-import { standing } from './inventory.ts';
+import { runningOldestFirst } from './inventory.ts';
 import { TAG } from './names.ts';
 import type { Ec2Port, Instance } from '../ports/ec2.ts';
 import type { NodesPort } from '../ports/nodes.ts';
@@ -98,7 +98,7 @@ async function untilRunning(options: ReadinessOptions, end: number, deps: Readin
   return poll(
     async () => {
       const found = await deps.ec2.instances({ tag: { key: TAG.bastion, values: [options.name] } });
-      const alive = standing(found);
+      const alive = runningOldestFirst(found);
       const stays = alive[0];
       const second = alive.slice(1).map((instance) => instance.id);
       if (second.length > 0) {

@@ -1,13 +1,12 @@
 import { hex, sha256, utf8 } from '../../core/bytes.ts';
-import { type ApplyDeps, createOrAdopt, visible } from '../plan/creation.ts';
 import { commonName, TAG } from '../bastion/names.ts';
 import { hasIpv4 } from '../network/network.ts';
-import type { LaunchTemplateSpec, Market } from '../ports/ec2.ts';
 import type { BastionSpec } from '../plan/spec.ts';
+import type { LaunchTemplateSpec, Market } from '../ports/ec2.ts';
 
-/** The template that every launch of a bastion goes through. */
+/** The launch template that every launch of a bastion uses. */
 
-/** What a launch template is made of, as far as it is known before anything was created. */
+/** Short hash of all that a launch template is made of and that is known before anything was created. */
 export function templateDigest(spec: BastionSpec): string {
   const content = {
     region: spec.region,
@@ -26,51 +25,51 @@ export function templateDigest(spec: BastionSpec): string {
 
 const groupIdsOf = (spec: BastionSpec): readonly string[] => spec.clientGroups.map((group) => group.id);
 
-/** One template serves all pools. */
+/** The one template serves all types. */
 const isBurstable = ({ types }: BastionSpec): boolean => types.every((type) => /^t\d/.test(type));
 
-/** What was made before it and what it therefore names. */
-export interface TemplateParts {
-  readonly profileArn: string;
-  readonly groupId: string;
+/** A launch template, but for what the call repeats safely by, the market, and the ids of resources created before it. */
+export interface LaunchTemplateContent extends Omit<
+  LaunchTemplateSpec,
+  'clientToken' | 'instanceProfileArn' | 'securityGroupIds' | 'market'
+> {
+  /** Besides the bastion's own group. */
+  readonly clientGroupIds: readonly string[];
 }
 
-/** All of it but the token that makes the call repeatable. */
-export function launchTemplateSpec(
-  spec: BastionSpec,
-  { profileArn, groupId }: TemplateParts,
-  market: Market,
-): Omit<LaunchTemplateSpec, 'clientToken'> {
+export function launchTemplateContent(spec: BastionSpec): LaunchTemplateContent {
   const image = spec.images[0];
   return {
     name: commonName(spec.name),
-    instanceProfileArn: profileArn,
-    securityGroupIds: [groupId, ...groupIdsOf(spec)],
+    clientGroupIds: groupIdsOf(spec),
     publicIp: hasIpv4(spec.network) ? spec.network.publicIp : undefined,
     ipv6: spec.network.stack !== 'ipv4',
     userData: spec.userData,
     rootDevice: image?.rootDevice ?? '/dev/xvda',
     volumeGiB: Math.max(...spec.images.map((candidate) => candidate.volumeGiB)),
     burstable: isBurstable(spec),
-    market,
-    tags: { ...spec.tags, [TAG.digest]: templateDigest(spec), [TAG.group]: groupId },
+    tags: { ...spec.tags, [TAG.digest]: templateDigest(spec) },
     instanceTags: spec.tags,
   };
 }
 
-/** Resolves with its id. */
-export function createTemplate(
-  spec: BastionSpec,
-  parts: TemplateParts,
+/** Resources that were created before the template and that it names. */
+export interface TemplateParts {
+  readonly profileArn: string;
+  readonly groupId: string;
+}
+
+/** Everything of the creating call but its client token. */
+export function launchTemplateSpec(
+  { clientGroupIds, ...content }: LaunchTemplateContent,
+  { profileArn, groupId }: TemplateParts,
   market: Market,
-  deps: ApplyDeps,
-): Promise<string> {
-  const wanted = launchTemplateSpec(spec, parts, market);
-  const request = { ...wanted, clientToken: deps.uuid() };
-  return createOrAdopt(
-    `launch template ${request.name}`,
-    spec.name,
-    () => visible(deps, () => deps.ec2.createLaunchTemplate(request)),
-    async () => (await deps.ec2.launchTemplates({ names: [request.name] }))[0],
-  );
+): Omit<LaunchTemplateSpec, 'clientToken'> {
+  return {
+    ...content,
+    instanceProfileArn: profileArn,
+    securityGroupIds: [groupId, ...clientGroupIds],
+    market,
+    tags: { ...content.tags, [TAG.group]: groupId },
+  };
 }

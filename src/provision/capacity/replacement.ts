@@ -1,6 +1,6 @@
 import { retry } from '../../core/backoff.ts';
 import { failed, ToolError } from '../../core/errors.ts';
-import { standing } from '../bastion/inventory.ts';
+import { runningOldestFirst } from '../bastion/inventory.ts';
 import { type LaunchDeps, launchInstance, type LaunchSpec } from './launch.ts';
 import { leaseOf } from '../lease/lease.ts';
 import { commonName, TAG } from '../bastion/names.ts';
@@ -57,7 +57,7 @@ const upHint = (name: string): string => `fargate-connect up${name === 'default'
 /** Another client, or an `up`, was faster. */
 async function otherOf(lost: Instance, deps: ReplacementDeps): Promise<string | undefined> {
   const tag = { key: TAG.bastion, values: [lost.tags[TAG.bastion] ?? ''] };
-  const found = standing(await deps.ec2.instances({ tag, states: ['pending', 'running'] }));
+  const found = runningOldestFirst(await deps.ec2.instances({ tag, states: ['pending', 'running'] }));
   return found.find((instance) => instance.id !== lost.id)?.id;
 }
 

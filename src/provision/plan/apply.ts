@@ -1,227 +1,118 @@
 import { sleep } from '../../core/clock.ts';
 import { failed } from '../../core/errors.ts';
-import { type ApplyDeps, visible } from './creation.ts';
-import { wantedEgress } from '../network/egress.ts';
-import { type Applied, launchInstance, type LaunchSpec } from '../capacity/launch.ts';
-import { createTemplate } from '../capacity/launch-template.ts';
-import { iamNames } from '../roles/iam-names.ts';
-import { commonName, ROLE_POLICY, TAG } from '../bastion/names.ts';
-import { overtaken } from '../bastion/overtaken.ts';
-import { admitAtDatabase, createGroup, giveBack, setEgress } from '../network/own-group.ts';
-import { createBoundary, createProfile, createRole, putRoleIntoProfile } from '../roles/own-role.ts';
-import type { Plan, PlanStep } from './plan.ts';
-import { overrides } from '../capacity/pool.ts';
-import type { GroupRule } from '../ports/network.ts';
-import type { BastionSpec } from './spec.ts';
+import { type FoundResources, removedDuringUp } from '../bastion/removed-during-up.ts';
+import type { Applied } from '../capacity/launch.ts';
+import type { ApplyDeps } from './apply-deps.ts';
+import { createOrAdopt } from './create-or-adopt.ts';
+import type { ExistingLaunchTemplate } from './kinds/launch-template.ts';
+import type { ApplyRun, Existing, Ref } from './kinds/resource-kind.ts';
+import { stepTitle } from './plan-text.ts';
+import type { PlanStep, StepOf } from './plan.ts';
+import type { UpPlan } from './plan-up.ts';
+import { type ExistingOf, type KindName, RESOURCE_KINDS } from './resource-kinds.ts';
 
-/** Carries a plan out, in its order. Any prefix of it can be deleted by `down`; a second run adopts what exists. */
-
-/** Ids that later steps need. */
-interface Progress {
-  boundaryArn: string | undefined;
-  profileArn: string;
-  groupId: string;
-  templateId: string;
-  /** Made by an earlier run, or by one at the same time. */
-  keptTemplate: boolean;
-  lastIamWrite: number | undefined;
-  /** The running instance: somebody may be connected, so what others opened stays. */
-  instanceId: string | undefined;
-  applied: Applied | undefined;
-  /** What somebody else had opened in our group. */
-  closed: readonly GroupRule[];
-}
-
-/** Throws what the ports throw, `name-taken`, `overtaken`, and the launch failures of pool.ts. */
-export async function applyUp(plan: Plan, spec: BastionSpec, deps: ApplyDeps): Promise<Applied> {
-  const progress: Progress = {
-    boundaryArn:
-      spec.role.kind === 'own' && spec.role.boundary.kind === 'existing' ? spec.role.boundary.arn : undefined,
-    profileArn: spec.role.kind === 'given' ? spec.role.profileArn : '',
-    groupId: '',
-    templateId: '',
-    keptTemplate: plan.steps.some((step) => step.kind === 'launch-template' && step.action === 'keep'),
-    lastIamWrite: undefined,
-    instanceId: plan.steps.find((step) => step.kind === 'instance' && step.action === 'keep')?.id,
-    applied: undefined,
-    closed: [],
-  };
-  const had: PlanStep[] = [];
+/**
+ * Carries a plan out, in its order. `down` can delete what any prefix of it has created; a second run adopts that.
+ * Throws what the ports throw, `name-taken`, `overtaken`, and the launch failures of pool.ts.
+ */
+export async function applyUp(plan: UpPlan, deps: ApplyDeps): Promise<Applied> {
+  const run = new Run(plan.bastion, deps);
   for (const [index, step] of plan.steps.entries()) {
     deps.signal.throwIfAborted();
-    if (step.action === 'keep') {
-      adopt(step, progress);
-      had.push(step);
-      continue;
-    }
-    const id = `${step.kind}-${index}`;
-    const title = titleOf(step);
-    deps.report({ type: 'step-started', step: id, title });
-    try {
-      await applyStep(step, spec, progress, deps, id);
-    } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
-      deps.report({ type: 'step-failed', step: id, title, detail });
-      const { groupId, templateId } = progress;
-      throw (await overtaken(error, { steps: had, groupId, templateId }, spec, deps)) ?? error;
-    }
-    had.push(step);
-    deps.report({ type: 'step-done', step: id, title });
+    if (step.action === 'keep') run.had(step.kind, step.existing);
+    else await performInStep(step, `${step.kind}-${index}`, run);
   }
-  if (progress.applied === undefined) throw failed('plan-incomplete', 'the plan held no instance');
-  return progress.applied;
+  const { instance } = run.found;
+  if (instance === undefined) throw failed('plan-incomplete', 'the plan has no step for an instance');
+  return { instanceId: instance.id, market: instance.market, launched: instance.launched };
 }
 
-function titleOf(step: PlanStep): string {
-  const verb: Readonly<Record<PlanStep['action'], string>> = {
-    create: 'create',
-    keep: 'keep',
-    update: 'update',
-    replace: 'replace',
-    delete: 'delete',
-  };
-  return `${verb[step.action]} ${step.kind.replace('-', ' ')} ${step.name}`;
-}
-
-function adopt(step: PlanStep, progress: Progress): void {
-  if (step.id === undefined) return;
-  if (step.kind === 'boundary') progress.boundaryArn = step.id;
-  if (step.kind === 'instance-profile') progress.profileArn = step.id;
-  if (step.kind === 'security-group') progress.groupId = step.id;
-  if (step.kind === 'launch-template') progress.templateId = step.id;
-  if (step.kind === 'instance') progress.applied = { instanceId: step.id, market: 'spot', launched: false };
-}
-
-async function applyStep(
-  step: PlanStep,
-  spec: BastionSpec,
-  progress: Progress,
-  deps: ApplyDeps,
-  stepId: string,
-): Promise<void> {
-  const { ec2, iam } = deps;
-  const names = iamNames(spec.name, spec.region, spec.iam);
-  if (step.action === 'delete') {
-    await deleteInTheWay(step, deps);
-    return;
+async function performInStep(step: PlanStep, stepId: string, run: Run): Promise<void> {
+  const { report } = run.deps;
+  const title = stepTitle(step);
+  report({ type: 'step-started', step: stepId, title });
+  run.stepId = stepId;
+  try {
+    const existing = await perform(step, run);
+    if (step.action !== 'delete') run.had(step.kind, existing);
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    report({ type: 'step-failed', step: stepId, title, detail });
+    throw (await removedDuringUp(error, run.bastion, run.found, run.deps)) ?? error;
   }
-  switch (step.kind) {
-    case 'boundary':
-      progress.boundaryArn = await createBoundary(spec, names.boundary, deps);
-      break;
-    case 'role':
-      await createRole(spec, names.role, progress.boundaryArn, deps);
-      break;
-    case 'role-policy': {
-      const { role } = spec;
-      if (role.kind === 'own')
-        await visible(deps, () => iam.putRolePolicy(names.role, ROLE_POLICY, role.policy));
-      break;
-    }
-    case 'instance-profile':
-      progress.profileArn = await createProfile(spec, names.profile, deps);
-      break;
-    case 'profile-role':
-      await putRoleIntoProfile(names.profile, names.role, deps);
-      break;
-    case 'security-group':
-      progress.groupId = await createGroup(spec, commonName(spec.name), deps);
-      break;
-    case 'egress':
-      progress.closed = await setEgress(spec, progress.groupId, progress.instanceId, deps);
-      break;
-    case 'database-rule':
-      await admitAtDatabase(step, spec, progress.groupId, deps);
-      break;
-    case 'launch-template':
-      progress.templateId =
-        step.parent === progress.groupId && step.id !== undefined
-          ? // The group that seemed to be gone was only not visible yet.
-            step.id
-          : await replaceTemplate(step, spec, progress, deps);
-      break;
-    case 'instance': {
-      await settle(progress, deps, stepId);
-      progress.applied = await launchInstance(
-        launchSpec(spec, progress.keptTemplate),
-        progress.templateId,
-        deps,
-        stepId,
-        {
-          templateFor: async (market) => {
-            await ec2.deleteLaunchTemplate(progress.templateId);
-            progress.templateId = await createTemplate(spec, progress, market, deps);
-            return progress.templateId;
-          },
-        },
-      );
-      await keepOpen(spec, progress, deps);
-      break;
-    }
-    case 'lease':
-      if (step.id !== undefined)
-        await ec2.setTags([step.id], { [TAG.expiresAt]: new Date(spec.expiresAt).toISOString() });
-      break;
-    case 'fleet':
-      break;
+  report({ type: 'step-done', step: stepId, title });
+}
+
+/** Resolves with what the step has created, as far as AWS tells. */
+async function perform<K extends KindName>(step: StepOf<K>, run: Run): Promise<ExistingOf<K> | undefined> {
+  const existing = await callAws(step, run);
+  if (RESOURCE_KINDS[step.kind].settles === true) run.wroteIam();
+  return existing;
+}
+
+async function callAws<K extends KindName>(step: StepOf<K>, run: Run): Promise<ExistingOf<K> | undefined> {
+  const kind = RESOURCE_KINDS[step.kind];
+  switch (step.action) {
+    case 'create':
+      return createOrAdopt(kind, step.name, step.input, run);
+    case 'update':
+      return kind.create(step.input, run);
+    case 'replace':
+      return kind.replace?.(step.existing, step.input, run);
+    case 'delete':
+      await kind.removal?.delete(step.existing, run.deps);
+      return undefined;
+    case 'keep':
+      return step.existing;
     default:
-      step.kind satisfies never;
+      return step satisfies never;
   }
-  if (IAM_KINDS.has(step.kind)) progress.lastIamWrite = deps.clock.now();
 }
 
-const IAM_KINDS: ReadonlySet<PlanStep['kind']> = new Set([
-  'boundary',
-  'role',
-  'role-policy',
-  'instance-profile',
-  'profile-role',
-]);
+class Run implements ApplyRun {
+  readonly bastion: string;
+  readonly deps: ApplyDeps;
+  stepId = '';
+  closedRules: ApplyRun['closedRules'] = [];
+  /** What this run has created or found so far. */
+  readonly found: FoundResources = {};
+  #lastIamWrite: number | undefined;
 
-async function deleteInTheWay(step: PlanStep, deps: ApplyDeps): Promise<void> {
-  if (step.id === undefined) return;
-  if (step.kind === 'instance') await deps.ec2.terminateInstances([step.id]);
-  if (step.kind === 'database-rule') await deps.ec2.revokeIngress(step.parent ?? '', step.id);
-  if (step.kind === 'security-group') await deps.ec2.deleteSecurityGroup(step.id);
+  constructor(bastion: string, deps: ApplyDeps) {
+    this.bastion = bastion;
+    this.deps = deps;
+  }
+
+  had<K extends KindName>(kind: K, existing: FoundResources[K]): void {
+    if (existing !== undefined) this.found[kind] = existing;
+  }
+
+  resolve<K extends string>(ref: Ref<K>): string {
+    if ('value' in ref) return ref.value;
+    const existing = new Map<string, Existing | undefined>(Object.entries(this.found)).get(ref.outputOf);
+    if (existing !== undefined) return existing.id;
+    throw failed('plan-incomplete', `no step of the plan has created or found a ${ref.outputOf}`);
+  }
+
+  templateReplaced(existing: ExistingLaunchTemplate): void {
+    this.found['launch-template'] = existing;
+  }
+
+  wroteIam(): void {
+    this.#lastIamWrite = this.deps.clock.now();
+  }
+
+  /** An agent that is denied at its first start waits for half an hour before it tries again. */
+  async settled(): Promise<void> {
+    const { clock, settleMs, report, signal } = this.deps;
+    if (this.#lastIamWrite === undefined) return;
+    const rest = this.#lastIamWrite + settleMs - clock.now();
+    if (rest <= 0) return;
+    report({
+      type: 'step-progress',
+      step: this.stepId,
+      detail: 'waiting until the new role is known everywhere',
+    });
+    await sleep(clock, rest, signal);
+  }
 }
-
-/** Two `up` that ask for different databases share group and instance: what this one asked for is open in the end. */
-async function keepOpen(spec: BastionSpec, progress: Progress, deps: ApplyDeps): Promise<void> {
-  const { applied, groupId, closed } = progress;
-  if (applied?.launched !== true) return;
-  progress.instanceId = applied.instanceId;
-  if (closed.length > 0) await giveBack(closed, spec, groupId, applied.instanceId, deps);
-  if (wantedEgress(spec).length > 1) await setEgress(spec, groupId, applied.instanceId, deps);
-}
-
-async function replaceTemplate(
-  step: PlanStep,
-  spec: BastionSpec,
-  progress: Progress,
-  deps: ApplyDeps,
-): Promise<string> {
-  if (step.action === 'replace' && step.id !== undefined) await deps.ec2.deleteLaunchTemplate(step.id);
-  return createTemplate(spec, progress, spec.market, deps);
-}
-
-/** An agent that is denied at its first start sleeps for half an hour: what it may do must be known everywhere first. */
-async function settle(progress: Progress, deps: ApplyDeps, stepId: string): Promise<void> {
-  if (progress.lastIamWrite === undefined) return;
-  const rest = progress.lastIamWrite + deps.settleMs - deps.clock.now();
-  if (rest <= 0) return;
-  deps.report({ type: 'step-progress', step: stepId, detail: 'letting the new role settle' });
-  await sleep(deps.clock, rest, deps.signal);
-}
-
-const launchSpec = (spec: BastionSpec, mayRepeat: boolean): LaunchSpec => ({
-  name: spec.name,
-  market: spec.market,
-  pools: overrides(
-    spec.types,
-    spec.network.subnets.map((subnet) => subnet.id),
-    spec.images,
-  ),
-  zones: new Map(spec.network.subnets.map((subnet) => [subnet.id, subnet.zone])),
-  tags: spec.tags,
-  mayRepeat,
-});

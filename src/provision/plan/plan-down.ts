@@ -1,53 +1,21 @@
 import type { Inventory } from '../bastion/inventory.ts';
-import { type Plan, step } from './plan.ts';
+import type { AnyDeleteStep, Plan } from './plan.ts';
+import { type KindName, KINDS_IN_ORDER_OF_DELETION, RESOURCE_KINDS } from './resource-kinds.ts';
+
+export interface DownPlan extends Plan {
+  readonly steps: readonly AnyDeleteStep[];
+}
 
 /** Everything of one bastion, in the order in which it can be deleted (docs/reference/vpc.md §4). */
-export function planDown(inventory: Inventory): Plan {
-  const reason = 'made by up';
+export function planDown(inventory: Inventory): DownPlan {
   return {
     warnings: [],
-    steps: [
-      ...inventory.databaseRules.map((rule) =>
-        step(
-          'delete',
-          'database-rule',
-          `tcp/${rule.fromPort} in ${rule.groupId}`,
-          'opened by up --allow-db',
-          {
-            id: rule.id,
-            parent: rule.groupId,
-          },
-        ),
-      ),
-      ...inventory.instances.map((instance) =>
-        step('delete', 'instance', instance.id, `${instance.type}, ${instance.state}`, { id: instance.id }),
-      ),
-      ...inventory.fleets.map((fleet) => step('delete', 'fleet', fleet.id, reason, { id: fleet.id })),
-      ...inventory.templates.map((template) =>
-        step('delete', 'launch-template', template.name, reason, { id: template.id }),
-      ),
-      ...inventory.groups.map((group) =>
-        step('delete', 'security-group', group.name, reason, { id: group.id }),
-      ),
-      ...(inventory.profile?.roleNames ?? []).map((role) =>
-        step('delete', 'profile-role', inventory.profile?.name ?? '', reason, { id: role }),
-      ),
-      ...(inventory.profile === undefined
-        ? []
-        : [
-            step('delete', 'instance-profile', inventory.profile.name, reason, {
-              id: inventory.profile.name,
-            }),
-          ]),
-      ...(inventory.role?.policyNames ?? []).map((policy) =>
-        step('delete', 'role-policy', inventory.role?.name ?? '', reason, { id: policy }),
-      ),
-      ...(inventory.role === undefined
-        ? []
-        : [step('delete', 'role', inventory.role.name, reason, { id: inventory.role.name })]),
-      ...(inventory.boundary === undefined
-        ? []
-        : [step('delete', 'boundary', inventory.boundary.name, reason, { id: inventory.boundary.arn })]),
-    ],
+    steps: KINDS_IN_ORDER_OF_DELETION.flatMap((kind) => deletionsOf(kind, inventory)),
   };
+}
+
+function deletionsOf(kind: KindName, inventory: Inventory): readonly AnyDeleteStep[] {
+  const found = RESOURCE_KINDS[kind].removal?.find(inventory) ?? [];
+  // The compiler does not see that kind and `existing` belong together.
+  return found.map((each) => ({ action: 'delete', kind, ...each }) as AnyDeleteStep);
 }

@@ -1,7 +1,12 @@
 import { wrapped } from '../../core/paragraph.ts';
-import type { Plan, PlanAction } from './plan.ts';
+import type { Plan, PlanAction, PlanStep } from './plan.ts';
+import { RESOURCE_KINDS } from './resource-kinds.ts';
 
-/** A plan as lines for people. */
+/** A plan in words. */
+
+/** e.g. `create security group fargate-connect-default`. */
+export const stepTitle = ({ action, kind, name }: PlanStep): string =>
+  `${action} ${RESOURCE_KINDS[kind].title} ${name}`;
 
 const SIGN: Readonly<Record<PlanAction, string>> = {
   create: '+',
@@ -11,10 +16,10 @@ const SIGN: Readonly<Record<PlanAction, string>> = {
   delete: '-',
 };
 
-/** Where the column of reasons would be narrower than that, long ones stand below their step instead. */
+/** Where the column of reasons would be narrower than that, a long reason is written below its step instead. */
 const NARROWEST_REASON = 36;
 
-/** One aligned line for each step: `+ create  role  NAME  reason`; what does not fit `width` goes on below, indented. */
+/** One aligned line for each step: `+ create  role  NAME  reason`; what does not fit into `width` is continued below, indented. */
 export function describePlan(plan: Plan, width = Number.POSITIVE_INFINITY): readonly string[] {
   const kind = Math.max(0, ...plan.steps.map((item) => item.kind.length));
   const name = Math.max(0, ...plan.steps.map((item) => item.name.length));

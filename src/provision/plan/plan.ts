@@ -1,33 +1,60 @@
-/** What is to be done, step by step: decided by plan-up.ts and plan-down.ts, printed before anything is called. */
+import type { Ref } from './kinds/resource-kind.ts';
+import type { ExistingOf, InputOf, KindName } from './resource-kinds.ts';
+
+/** What is to be done, step by step: decided by plan-up.ts and plan-down.ts, shown before anything is called. */
 
 export type PlanAction = 'create' | 'keep' | 'update' | 'replace' | 'delete';
 
-export type ResourceKind =
-  | 'boundary'
-  | 'role'
-  | 'role-policy'
-  | 'instance-profile'
-  | 'profile-role'
-  | 'security-group'
-  | 'egress'
-  | 'database-rule'
-  | 'launch-template'
-  | 'fleet'
-  | 'instance'
-  | 'lease';
-
-export interface PlanStep {
-  readonly action: PlanAction;
-  readonly kind: ResourceKind;
+interface StepText<K extends KindName> {
+  readonly kind: K;
   readonly name: string;
-  /** Of what exists; undefined for what is only to be created. */
-  readonly id: string | undefined;
   readonly reason: string;
-  /** The group in which a database rule lives, the database it is for, or the group that a template to be replaced names. */
+  /** For programs: the group in which a database rule is, the database that it is for, or the group that a template names. */
   readonly parent?: string;
 }
 
-/** Something that the plan does not change and that a person should know before saying yes. */
+export interface CreateStep<K extends KindName> extends StepText<K> {
+  readonly action: 'create';
+  readonly input: InputOf<K>;
+}
+
+export interface KeepStep<K extends KindName> extends StepText<K> {
+  readonly action: 'keep';
+  /** Undefined for what belongs to somebody else and is not touched. */
+  readonly existing: ExistingOf<K> | undefined;
+}
+
+export interface UpdateStep<K extends KindName> extends StepText<K> {
+  readonly action: 'update';
+  readonly existing: ExistingOf<K>;
+  readonly input: InputOf<K>;
+}
+
+export interface ReplaceStep<K extends KindName> extends StepText<K> {
+  readonly action: 'replace';
+  readonly existing: ExistingOf<K>;
+  readonly input: InputOf<K>;
+}
+
+export interface DeleteStep<K extends KindName> extends StepText<K> {
+  readonly action: 'delete';
+  readonly existing: ExistingOf<K>;
+}
+
+/** A step for one resource kind, with all that its AWS calls need. */
+export type StepOf<K extends KindName> =
+  | CreateStep<K>
+  | KeepStep<K>
+  | UpdateStep<K>
+  | ReplaceStep<K>
+  | DeleteStep<K>;
+
+export type PlanStep = { readonly [K in KindName]: StepOf<K> }[KindName];
+
+/** Deletes one resource of whichever kind. */
+export type AnyDeleteStep = { readonly [K in KindName]: DeleteStep<K> }[KindName];
+
+/** Something that the plan does not change and that a person should know before agreeing to it. */
 export interface PlanWarning {
   /** Stable, kebab-case. */
   readonly code: string;
@@ -39,22 +66,37 @@ export interface Plan {
   readonly warnings: readonly PlanWarning[];
 }
 
-export function step(
-  action: PlanAction,
-  kind: ResourceKind,
-  name: string,
-  reason: string,
-  more: { readonly id?: string | undefined; readonly parent?: string } = {},
-): PlanStep {
+export const known = (value: string): { readonly value: string } => ({ value });
+
+/** What the step that creates the resource of that kind yields. */
+export const outputOf = <K extends KindName>(kind: K): Ref<K> => ({ outputOf: kind });
+
+/** Id, ARN or name of the resource as it exists; undefined for one that is only to be created. */
+export const idOf = (step: PlanStep): string | undefined =>
+  step.action === 'create' ? undefined : step.existing?.id;
+
+/** True if every step is `keep`. */
+export const isNoop = (plan: Plan): boolean => plan.steps.every((step) => step.action === 'keep');
+
+/** A step as programs read it (`--json`): stable fields, without the inputs of calls. */
+export interface StepFields {
+  readonly action: PlanAction;
+  readonly kind: KindName;
+  readonly name: string;
+  readonly reason: string;
+  readonly id?: string;
+  readonly parent?: string;
+}
+
+export function stepFields(step: PlanStep): StepFields {
+  const { action, kind, name, reason, parent } = step;
+  const id = idOf(step);
   return {
     action,
     kind,
     name,
     reason,
-    id: more.id,
-    ...(more.parent === undefined ? {} : { parent: more.parent }),
+    ...(id === undefined ? {} : { id }),
+    ...(parent === undefined ? {} : { parent }),
   };
 }
-
-/** Nothing but `keep`. */
-export const isNoop = (plan: Plan): boolean => plan.steps.every((item) => item.action === 'keep');

@@ -8,15 +8,17 @@ import {
   type Inventory,
   type InventoryScope,
   isEmpty,
-  LIVING,
   readInventory,
 } from '../bastion/inventory.ts';
-import type { PlanStep } from '../plan/plan.ts';
+import { awsCommandLine } from '../plan/aws-command.ts';
+import { stepTitle } from '../plan/plan-text.ts';
+import { type AnyDeleteStep, type DeleteStep, idOf } from '../plan/plan.ts';
 import { planDown } from '../plan/plan-down.ts';
+import { type KindName, RESOURCE_KINDS } from '../plan/resource-kinds.ts';
 import type { Ec2Port } from '../ports/ec2.ts';
 import type { IamPort } from '../ports/iam.ts';
 
-/** Removes a bastion by tags and names alone, and proves with a fresh look that nothing is left. */
+/** Deletes a bastion, found by tags and names alone, and looks once more to prove that nothing is left. */
 
 export interface TeardownDeps {
   readonly ec2: Ec2Port;
@@ -31,8 +33,8 @@ export interface TeardownDeps {
 
 export interface TeardownResult {
   /** In the order of deletion. */
-  readonly deleted: readonly PlanStep[];
-  /** What looked like ours and was not touched. */
+  readonly deleted: readonly AnyDeleteStep[];
+  /** What has the tag or the name of a resource of the bastion but not both, and was therefore not touched. */
   readonly kept: readonly Foreign[];
 }
 
@@ -45,7 +47,7 @@ export interface SessionOn {
 /** How often to look again after deletes that AWS has not shown yet, or that failed. */
 const ROUNDS = 4;
 const BETWEEN_ROUNDS_MS = 3_000;
-/** How long something may be in use before it is left; between tries everything is looked at anew, its user may be ours. */
+/** How long to wait for something in use. Between tries everything is looked at anew: its user may be part of the bastion. */
 const IN_USE_DEADLINE_MS = 120_000;
 const IN_USE_PATIENCE_MS = 10_000;
 const TERMINATION_DEADLINE_MS = 240_000;
@@ -79,22 +81,29 @@ export async function tearDown(
   scope: InventoryScope,
   deps: TeardownDeps,
 ): Promise<TeardownResult> {
-  // The tags that told it go with the first things deleted.
+  // The tags that name path and prefix are deleted with the first resources.
   const own = { ...scope, iam: first.iam };
-  const deleted: PlanStep[] = [];
+  const deleted: AnyDeleteStep[] = [];
   const problems = new Map<string, unknown>();
   let inventory = first;
   const end = deps.clock.now() + IN_USE_DEADLINE_MS;
   for (let round = 0; !isEmpty(inventory); round++) {
     if (round > 0) await sleep(deps.clock, BETWEEN_ROUNDS_MS * Math.min(round, 2), deps.signal);
     problems.clear();
+    const failedKinds = new Set<string>();
     for (const step of planDown(inventory).steps) {
       deps.signal.throwIfAborted();
-      await runStep(step, round, deps, deleted, problems);
+      const { removal } = RESOURCE_KINDS[step.kind];
+      if (removal?.onlyAfter !== undefined && failedKinds.has(removal.onlyAfter)) continue;
+      const problem = await runStep(step, round, problems.size === 0, deps);
+      if (problem !== undefined) {
+        failedKinds.add(step.kind);
+        problems.set(keyOf(step), problem);
+      } else if (!deleted.some((other) => keyOf(other) === keyOf(step))) deleted.push(step);
     }
     inventory = await readInventory(deps, own);
     const found = [...problems.values()];
-    // Time does not cure a missing permission, but it frees what is in use.
+    // Waiting does not help against a missing permission, but what is in use becomes free.
     if (found.some(isDenied)) break;
     if (found.some(isInUse) ? deps.clock.now() >= end : round + 1 >= ROUNDS) break;
   }
@@ -108,73 +117,47 @@ const isDenied = (problem: unknown): problem is ToolError =>
 const isInUse = (problem: unknown): boolean =>
   problem instanceof ToolError && problem.code === 'still-in-use';
 
-const keyOf = (step: PlanStep): string => `${step.kind} ${step.name} ${step.id ?? ''}`;
+const keyOf = (step: AnyDeleteStep): string => `${step.kind} ${step.name} ${idOf(step) ?? ''}`;
 
+/** Resolves with what went wrong; undefined = deleted. Rejects when the person stopped the run. */
 async function runStep(
-  step: PlanStep,
+  step: AnyDeleteStep,
   round: number,
+  allWentWell: boolean,
   deps: TeardownDeps,
-  deleted: PlanStep[],
-  problems: Map<string, unknown>,
-): Promise<void> {
-  // DeleteFleets would end the instance as well, by a right that was just refused or while we wait for it.
-  if (step.kind === 'fleet' && [...problems.keys()].some((key) => key.startsWith('instance '))) return;
+): Promise<Error | undefined> {
   const id = `down-${round}-${keyOf(step)}`;
-  const title = `delete ${step.kind.replace('-', ' ')} ${step.name}`;
+  const title = stepTitle(step);
   deps.report({ type: 'step-started', step: id, title });
   try {
-    // Waiting for a user of the resource makes sense while all went well, not for what could not be deleted itself.
-    const patienceMs = problems.size === 0 ? IN_USE_PATIENCE_MS : 0;
-    await deleteOne(step, id, patienceMs, deps);
-    if (!deleted.some((other) => keyOf(other) === keyOf(step))) deleted.push(step);
+    // Waiting for the user of a resource makes sense only while that was deleted itself.
+    await deleteOne(step, id, allWentWell ? IN_USE_PATIENCE_MS : 0, deps);
     deps.report({ type: 'step-done', step: id, title });
+    return undefined;
   } catch (error) {
     if (deps.signal.aborted) throw error;
-    problems.set(keyOf(step), error);
-    const detail = error instanceof Error ? error.message : String(error);
-    deps.report({ type: 'step-failed', step: id, title, detail });
+    const problem = error instanceof Error ? error : new Error(String(error));
+    deps.report({ type: 'step-failed', step: id, title, detail: problem.message });
+    return problem;
   }
 }
 
-async function deleteOne(
-  step: PlanStep,
+async function deleteOne<K extends KindName>(
+  { kind, existing }: DeleteStep<K>,
   stepId: string,
   patienceMs: number,
   deps: TeardownDeps,
 ): Promise<void> {
-  const { ec2, iam } = deps;
-  const id = step.id ?? '';
-  switch (step.kind) {
-    case 'database-rule':
-      return ec2.revokeIngress(step.parent ?? '', id);
-    case 'instance':
-      await ec2.terminateInstances([id]);
-      return untilTerminated(id, stepId, deps);
-    case 'fleet':
-      return ec2.deleteFleets([id]);
-    case 'launch-template':
-      return ec2.deleteLaunchTemplate(id);
-    case 'security-group':
-      return whileInUse(deps, stepId, patienceMs, () => ec2.deleteSecurityGroup(id));
-    case 'profile-role':
-      return iam.removeRoleFromInstanceProfile(step.name, id);
-    case 'instance-profile':
-      return whileInUse(deps, stepId, patienceMs, () => iam.deleteInstanceProfile(id));
-    case 'role-policy':
-      return iam.deleteRolePolicy(step.name, id);
-    case 'role':
-      return whileInUse(deps, stepId, patienceMs, () => iam.deleteRole(id));
-    case 'boundary':
-      return whileInUse(deps, stepId, patienceMs, () => iam.deletePolicy(id));
-    case 'egress':
-    case 'lease':
-      return;
-    default:
-      step.kind satisfies never;
-  }
+  const { removal, title } = RESOURCE_KINDS[kind];
+  if (removal === undefined) return;
+  const work = (): Promise<void> => removal.delete(existing, deps);
+  await (removal.mayBeInUse === true ? whileInUse(deps, stepId, patienceMs, work) : work());
+  const state = removal.stateOf?.bind(removal);
+  if (state === undefined) return;
+  await untilGone(`${title} ${existing.id}`, () => state(existing, deps), stepId, deps);
 }
 
-/** Network interfaces and IAM links outlive their owners by seconds. */
+/** Network interfaces and the links between IAM resources still exist for seconds after their owners were deleted. */
 function whileInUse(
   deps: TeardownDeps,
   stepId: string,
@@ -193,12 +176,17 @@ function whileInUse(
   });
 }
 
-async function untilTerminated(instanceId: string, stepId: string, deps: TeardownDeps): Promise<void> {
+async function untilGone(
+  what: string,
+  state: () => Promise<string | undefined>,
+  stepId: string,
+  deps: TeardownDeps,
+): Promise<void> {
   await poll(
     async () => {
-      const [instance] = await deps.ec2.instances({ ids: [instanceId], states: LIVING });
-      if (instance === undefined) return true;
-      deps.report({ type: 'step-progress', step: stepId, detail: instance.state });
+      const seen = await state();
+      if (seen === undefined) return true;
+      deps.report({ type: 'step-progress', step: stepId, detail: seen });
       return undefined;
     },
     {
@@ -207,45 +195,19 @@ async function untilTerminated(instanceId: string, stepId: string, deps: Teardow
       deadlineMs: TERMINATION_DEADLINE_MS,
       signal: deps.signal,
       onTimeout: () =>
-        failed('not-terminated', `instance ${instanceId} is still not terminated`, {
-          details: { instanceId },
-        }),
+        failed('not-terminated', `${what} is still not terminated`, { details: { instanceId: what } }),
     },
   );
 }
 
-/** The command that removes one thing by hand. */
-function removalCommand(step: PlanStep, region: string, profile: string): string {
-  const id = step.id ?? step.name;
-  const ec2 = `aws${profile} ec2 --region ${region}`;
-  const iam = `aws${profile} iam`;
-  switch (step.kind) {
-    case 'database-rule':
-      return `${ec2} revoke-security-group-ingress --group-id ${step.parent ?? ''} --security-group-rule-ids ${id}`;
-    case 'instance':
-      return `${ec2} terminate-instances --instance-ids ${id}`;
-    case 'fleet':
-      return `${ec2} delete-fleets --terminate-instances --fleet-ids ${id}`;
-    case 'launch-template':
-      return `${ec2} delete-launch-template --launch-template-id ${id}`;
-    case 'security-group':
-    case 'egress':
-      return `${ec2} delete-security-group --group-id ${id}`;
-    case 'profile-role':
-      return `${iam} remove-role-from-instance-profile --instance-profile-name ${step.name} --role-name ${id}`;
-    case 'instance-profile':
-      return `${iam} delete-instance-profile --instance-profile-name ${id}`;
-    case 'role-policy':
-      return `${iam} delete-role-policy --role-name ${step.name} --policy-name ${id}`;
-    case 'role':
-      return `${iam} delete-role --role-name ${id}`;
-    case 'boundary':
-      return `${iam} delete-policy --policy-arn ${id}`;
-    case 'lease':
-      return `${ec2} describe-instances --instance-ids ${id}`;
-    default:
-      return step.kind satisfies never;
-  }
+/** The command that deletes one resource by hand; empty for one that is deleted with another. */
+function removalCommand<K extends KindName>(
+  { kind, existing }: DeleteStep<K>,
+  region: string,
+  profile: string | undefined,
+): string {
+  const command = RESOURCE_KINDS[kind].removal?.command(existing);
+  return command === undefined ? '' : awsCommandLine(command, { region, profile });
 }
 
 function somethingLeft(
@@ -254,7 +216,7 @@ function somethingLeft(
   problems: ReadonlyMap<string, unknown>,
   deps: TeardownDeps,
 ): ToolError {
-  const profile = deps.profile === undefined ? '' : ` --profile ${deps.profile}`;
+  const { profile } = deps;
   const steps = planDown(inventory).steps;
   const names = steps.map((step) => `${step.kind} ${step.name}`);
   const hints = steps.map((step) => {
@@ -274,7 +236,7 @@ function somethingLeft(
   return leftovers('leftovers', `${steps.length} left of bastion ${inventory.name}: ${names.join(', ')}`, {
     hints: [
       ...hints,
-      `fargate-connect down --name ${inventory.name} --region ${scope.region}${iamWords(scope.iam)}${profile}   # tries again`,
+      `fargate-connect down --name ${inventory.name} --region ${scope.region}${iamWords(scope.iam)}${profile === undefined ? '' : ` --profile ${profile}`}   # tries again`,
     ],
     details,
   });

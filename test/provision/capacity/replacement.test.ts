@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { ToolError } from '../../../src/core/errors.ts';
 import type { ToolEvent } from '../../../src/core/events.ts';
-import { standing } from '../../../src/provision/bastion/inventory.ts';
+import { runningOldestFirst } from '../../../src/provision/bastion/inventory.ts';
 import { TAG } from '../../../src/provision/bastion/names.ts';
 import type { FleetResult, FleetSpec, Instance } from '../../../src/provision/ports/ec2.ts';
 import { replaceBastion } from '../../../src/provision/capacity/replacement.ts';
@@ -187,6 +187,6 @@ describe('bastions that stand', () => {
       ['a'],
     ],
   ])('%s', (_, instances, expected) => {
-    expect(standing(instances).map((instance) => instance.id)).toEqual(expected);
+    expect(runningOldestFirst(instances).map((instance) => instance.id)).toEqual(expected);
   });
 });

@@ -311,7 +311,7 @@ const SHAPES: readonly (readonly [string, NetworkFacts, NetworkWishes])[] = [
 /** What depends on the network in the plan of a bastion for tunnels. */
 function planFor(network: NetworkChoice): readonly string[] {
   const spec = sampleSpec({ network, cluster: undefined, databases: [], types: ['t4g.micro'] });
-  const { steps } = planUp(EMPTY, spec, 'digest', NOW);
+  const { steps } = planUp(EMPTY, spec, NOW);
   return steps
     .filter(({ kind }) => kind === 'egress' || kind === 'instance')
     .map(({ action, kind, reason }) => `  ${action} ${kind}: ${reason}`);
@@ -346,12 +346,12 @@ describe('the choice of a network, and what the plan makes of it', () => {
       "
       private subnet behind NAT
         → subnet-a: private, through a NAT gateway (all that fit)
-        create egress: only tcp/443 to 0.0.0.0/0
+        create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a
           subnet-a: nat, 0.0.0.0/0 → nat-1
       public subnet
         → subnet-a + public address: through the internet gateway; a public address is the only way out here (all that fit)
-        create egress: only tcp/443 to 0.0.0.0/0
+        create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a, with a public address
           subnet-a: internet-gateway, 0.0.0.0/0 → igw-1: needs a public address
       isolated subnet
@@ -359,7 +359,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-a: none, no default route and no endpoint for ssm, ssmmessages
       isolated, agent endpoints
         → subnet-a: private, through VPC endpoints (all that fit)
-        create egress: only tcp/443 to 0.0.0.0/0
+        create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a
           subnet-a: endpoints, VPC endpoints for ssm, ssmmessages
       isolated, agent endpoints, must install
@@ -367,7 +367,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-a: none, no default route and no endpoint for s3, ecs
       isolated, all endpoints, must install
         → subnet-a: private, through VPC endpoints (all that fit)
-        create egress: only tcp/443 to 0.0.0.0/0
+        create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a
           subnet-a: endpoints, VPC endpoints for ssm, ssmmessages, s3, ecs
       S3 gateway endpoint in another route table
@@ -378,7 +378,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-a: none, no default route and no endpoint for ssmmessages
       ssm endpoint and NAT
         → subnet-a: private, through a NAT gateway (all that fit)
-        create egress: only tcp/443 to 0.0.0.0/0
+        create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a
           subnet-a: nat, 0.0.0.0/0 → nat-1
       endpoints without private DNS
@@ -398,7 +398,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-a: none, endpoint vpce-ssm (ssm) does not admit 443 from 10.0.1.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.1.0/24: sg-endpoints
       endpoint admits a client group that is attached
         → subnet-a: private, through VPC endpoints (all that fit)
-        create egress: only tcp/443 to 0.0.0.0/0
+        create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a
           subnet-a: endpoints, VPC endpoints for ssm, ssmmessages
       NAT gateway is gone
@@ -406,12 +406,12 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-a: none, its default route leads to nat-9, which is gone, and no endpoint for ssm, ssmmessages
       transit gateway
         → subnet-a: private, through a default route (all that fit)
-        create egress: only tcp/443 to 0.0.0.0/0
+        create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a
           subnet-a: routed, 0.0.0.0/0 → tgw-1, taken to lead out
       firewall or NAT instance
         → subnet-a: private, through a default route (all that fit)
-        create egress: only tcp/443 to 0.0.0.0/0
+        create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a
           subnet-a: routed, 0.0.0.0/0 → eni-1, taken to lead out
       peering
@@ -428,7 +428,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-v: none, IPv6 only: no route for ::/0, no dual-stack endpoint for ssm, ssmmessages, no NAT64: no route leads 64:ff9b::/96 to a NAT gateway
       IPv6 only: NAT64
         → subnet-v [nat64]: private, over IPv6 through NAT64 (all that fit)
-        create egress: only tcp/443 to ::/0
+        create egress: allows only tcp/443 to ::/0
         create instance: spot, one of t4g.micro in subnet-v
           subnet-v: nat64, IPv6 only: DNS64, 64:ff9b::/96 → nat-1
       IPv6 only: the route without DNS64
@@ -436,7 +436,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-v: none, IPv6 only: enough for --tunnel-only, but to install takes NAT64: DNS64 is off
       IPv6 only: NAT64 through endpoints that admit the NAT gateway
         → subnet-v [nat64]: private, over IPv6 through NAT64 (as asked)
-        create egress: only tcp/443 to ::/0
+        create egress: allows only tcp/443 to ::/0
         create instance: spot, one of t4g.micro in subnet-v
           subnet-v: nat64, IPv6 only: DNS64, 64:ff9b::/96 → nat-1
           subnet-a: endpoints, VPC endpoints for ssm, ssmmessages
@@ -446,7 +446,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-a: none, endpoint vpce-ssm (ssm) does not admit 443 from 10.0.1.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.1.0/24: sg-endpoints
       IPv6 only: NAT64, but endpoints admit a group alone, which the NAT gateway is not in
         → subnet-a: private, through VPC endpoints (all that fit)
-        create egress: only tcp/443 to 0.0.0.0/0
+        create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a
           subnet-v: none, IPv6 only: endpoint vpce-ssm (ssm) does not admit 443 from 10.0.1.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.1.0/24: sg-endpoints
           subnet-a: endpoints, VPC endpoints for ssm, ssmmessages
@@ -455,7 +455,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-a: none, no default route and no endpoint for s3, ecs; over IPv6: endpoint vpce-ssm (ssm) does not admit 443 from 10.0.1.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.1.0/24: sg-endpoints
       IPv6 only: egress-only gateway
         → subnet-v [ipv6]: private, over IPv6 through an egress-only internet gateway; the agent is told the dual-stack names of AWS (all that fit)
-        create egress: only tcp/443 to ::/0
+        create egress: allows only tcp/443 to ::/0
         create instance: spot, one of t4g.micro in subnet-v
           subnet-v: egress-only, IPv6 only: ::/0 → eigw-1
       IPv6 only: egress-only gateway, must install
@@ -466,17 +466,17 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-v: none, IPv6 only: no route for ::/0, no dual-stack endpoint for ssm, ssmmessages, no NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
       IPv6 only: internet gateway
         → subnet-v [ipv6]: public, over IPv6 through the internet gateway; the agent is told the dual-stack names of AWS (all that fit)
-        create egress: only tcp/443 to ::/0
+        create egress: allows only tcp/443 to ::/0
         create instance: spot, one of t4g.micro in subnet-v
           subnet-v: ipv6-internet-gateway, IPv6 only: ::/0 → igw-1: its address is public
       IPv6 only: transit gateway
         → subnet-v [ipv6]: private, over IPv6 through a default route; the agent is told the dual-stack names of AWS (all that fit)
-        create egress: only tcp/443 to ::/0
+        create egress: allows only tcp/443 to ::/0
         create instance: spot, one of t4g.micro in subnet-v
           subnet-v: ipv6-routed, IPv6 only: ::/0 → tgw-1, taken to lead out
       IPv6 only: dual-stack endpoints
         → subnet-v [ipv6]: private, over IPv6 through VPC endpoints; the agent is told the dual-stack names of AWS (all that fit)
-        create egress: only tcp/443 to ::/0
+        create egress: allows only tcp/443 to ::/0
         create instance: spot, one of t4g.micro in subnet-v
           subnet-v: ipv6-endpoints, IPv6 only: VPC endpoints for ssm, ssmmessages
       IPv6 only: dual-stack endpoints that admit IPv4 alone
@@ -487,13 +487,13 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-v: none, IPv6 only: endpoint vpce-ssm (ssm) answers over IPv4 only: make it dual-stack; endpoint vpce-ssmmessages (ssmmessages) answers over IPv4 only: make it dual-stack
       IPv6 only and IPv4: IPv4 wins, even the public one
         → subnet-a + public address: through the internet gateway; a public address is the only way out here (all that fit); subnets without IPv4 are left aside
-        create egress: only tcp/443 to 0.0.0.0/0
+        create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a, with a public address
           subnet-v: egress-only, IPv6 only: ::/0 → eigw-1
           subnet-a: internet-gateway, 0.0.0.0/0 → igw-1: needs a public address
       IPv6 only, two ways: NAT64 wins
         → subnet-v [nat64]: private, over IPv6 through NAT64 (all that fit)
-        create egress: only tcp/443 to ::/0
+        create egress: allows only tcp/443 to ::/0
         create instance: spot, one of t4g.micro in subnet-v
           subnet-v: nat64, IPv6 only: DNS64, 64:ff9b::/96 → nat-1
           subnet-w: egress-only, IPv6 only: ::/0 → eigw-1
@@ -502,7 +502,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-a: none, endpoint vpce-ssm (ssm) answers over IPv6 only: make it dual-stack; endpoint vpce-ssmmessages (ssmmessages) answers over IPv6 only: make it dual-stack
       dual stack behind an egress-only gateway
         → subnet-a [ipv6]: private, over IPv6 through an egress-only internet gateway; the agent is told the dual-stack names of AWS (all that fit)
-        create egress: only tcp/443 to ::/0
+        create egress: allows only tcp/443 to ::/0
         create instance: spot, one of t4g.micro in subnet-a
           subnet-a: egress-only, over IPv6: ::/0 → eigw-1
       dual stack behind an egress-only gateway, must install
@@ -510,13 +510,13 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-a: none, no default route and no endpoint for ssm, ssmmessages, s3, ecs; over IPv6: enough for --tunnel-only, but to install takes NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
       dual stack and IPv6 only behind an egress-only gateway: not mixed
         → subnet-a [ipv6]: private, over IPv6 through an egress-only internet gateway; the agent is told the dual-stack names of AWS (all that fit); subnets without IPv4 are left aside
-        create egress: only tcp/443 to ::/0
+        create egress: allows only tcp/443 to ::/0
         create instance: spot, one of t4g.micro in subnet-a
           subnet-v: egress-only, IPv6 only: ::/0 → eigw-1
           subnet-a: egress-only, over IPv6: ::/0 → eigw-1
       dual stack behind NAT
         → subnet-a: private, through a NAT gateway (all that fit)
-        create egress: only tcp/443 to 0.0.0.0/0
+        create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a
           subnet-a: nat, 0.0.0.0/0 → nat-1
       no free address
@@ -524,37 +524,37 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-a: none, no free address left
       public and private: private wins
         → subnet-b: private, through a NAT gateway (all that fit)
-        create egress: only tcp/443 to 0.0.0.0/0
+        create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-b
           subnet-a: internet-gateway, 0.0.0.0/0 → igw-1: needs a public address
           subnet-b: nat, 0.0.0.0/0 → nat-1
       the service's own subnets first
         → subnet-b: private, through a NAT gateway (the service's own)
-        create egress: only tcp/443 to 0.0.0.0/0
+        create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-b
           subnet-a: nat, 0.0.0.0/0 → nat-1
           subnet-b: nat, 0.0.0.0/0 → nat-1
       the service lives in an isolated subnet
         → subnet-a: private, through a NAT gateway (none of the service's own fits)
-        create egress: only tcp/443 to 0.0.0.0/0
+        create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a
           subnet-a: nat, 0.0.0.0/0 → nat-1
           subnet-b: none, no default route and no endpoint for ssm, ssmmessages
       asked for the public one
         → subnet-a + public address: through the internet gateway; a public address is the only way out here (as asked)
-        create egress: only tcp/443 to 0.0.0.0/0
+        create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a, with a public address
           subnet-a: internet-gateway, 0.0.0.0/0 → igw-1: needs a public address
           subnet-b: nat, 0.0.0.0/0 → nat-1
       told better: private
         → subnet-a: private, by a way that only --way-out tells of (as asked)
-        create egress: only tcp/443 to 0.0.0.0/0
+        create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a
           subnet-a: private-as-told, as told (--way-out)
           subnet-b: none, endpoint vpce-ssm (ssm) does not admit 443 from 10.0.2.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.2.0/24: sg-endpoints
       told better: public
         → subnet-a + public address: with a public address, which --way-out tells of (as asked)
-        create egress: only tcp/443 to 0.0.0.0/0
+        create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a, with a public address
           subnet-a: public-as-told, as told (--way-out)
       no subnet at all

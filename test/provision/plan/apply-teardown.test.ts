@@ -3,11 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { failed, ToolError } from '../../../src/core/errors.ts';
 import type { ToolEvent } from '../../../src/core/events.ts';
 import { applyUp } from '../../../src/provision/plan/apply.ts';
-import type { ApplyDeps } from '../../../src/provision/plan/creation.ts';
+import type { ApplyDeps } from '../../../src/provision/plan/apply-deps.ts';
 import { wantedEgress } from '../../../src/provision/network/egress.ts';
 import { isEmpty, readInventory } from '../../../src/provision/bastion/inventory.ts';
 import type { Applied } from '../../../src/provision/capacity/launch.ts';
-import { templateDigest } from '../../../src/provision/capacity/launch-template.ts';
 import { isNoop } from '../../../src/provision/plan/plan.ts';
 import { planUp } from '../../../src/provision/plan/plan-up.ts';
 import type { BastionSpec } from '../../../src/provision/plan/spec.ts';
@@ -50,8 +49,8 @@ async function up(
 ): Promise<Applied> {
   const work = async (): Promise<Applied> => {
     const inventory = await readInventory(at.account, SCOPE);
-    const plan = planUp(inventory, spec, templateDigest(spec), at.clock.now());
-    return applyUp(plan, spec, depsOf(at, change));
+    const plan = planUp(inventory, spec, at.clock.now());
+    return applyUp(plan, depsOf(at, change));
   };
   return at.clock.run(work());
 }
@@ -75,8 +74,8 @@ describe('two up at once', () => {
     const { ec2 } = at.account;
     const other = withDatabase();
     const launchOther = async (): Promise<void> => {
-      const plan = planUp(await readInventory(at.account, SCOPE), other, templateDigest(other), NOW);
-      await applyUp(plan, other, depsOf(at));
+      const plan = planUp(await readInventory(at.account, SCOPE), other, NOW);
+      await applyUp(plan, depsOf(at));
     };
     let launched = false;
     const slow: ApplyDeps['ec2'] = {
@@ -245,8 +244,8 @@ describe('up', () => {
     const at = world();
     const spec = sampleSpec();
     const empty = await readInventory(at.account, SCOPE);
-    const plan = planUp(empty, spec, templateDigest(spec), at.clock.now());
-    const both = Promise.all([applyUp(plan, spec, depsOf(at)), applyUp(plan, spec, depsOf(at))]);
+    const plan = planUp(empty, spec, at.clock.now());
+    const both = Promise.all([applyUp(plan, depsOf(at)), applyUp(plan, depsOf(at))]);
     const [a, b] = await at.clock.run(both);
     expect(a.instanceId).toBe(b.instanceId);
     expect(at.account.instanceMap.size).toBe(1);
@@ -399,7 +398,7 @@ describe('a crash at any writing call', () => {
         await up(at, withDatabase());
         const inventory = await readInventory(at.account, SCOPE);
         expect(inventory.instances).toHaveLength(1);
-        const plan = planUp(inventory, withDatabase(), templateDigest(withDatabase()), at.clock.now());
+        const plan = planUp(inventory, withDatabase(), at.clock.now());
         expect(isNoop(plan)).toBe(true);
         await down(at);
         expect(at.account.snapshot()).toEqual([]);

@@ -69,21 +69,21 @@ const withDatabase = {
 };
 
 const table = (inventory: Inventory, spec: Partial<BastionSpec> = {}): string =>
-  `\n${describePlan(planUp(inventory, sampleSpec(spec), 'new', NOW)).join('\n')}\n`;
+  `\n${describePlan(planUp(inventory, sampleSpec(spec), NOW)).join('\n')}\n`;
 
 describe('the plan of up', () => {
   it('for an empty account', () => {
     expect(table(empty)).toMatchInlineSnapshot(`
       "
-      + create   boundary          fargate-connect-default-eu-west-1-boundary  limits what the role could ever do
-      + create   role              fargate-connect-default-eu-west-1           for EC2 only
-      + create   role-policy       fargate-connect-default-eu-west-1           agent channels, exec in cluster demo
-      + create   instance-profile  fargate-connect-default-eu-west-1           carries the role
+      + create   boundary          fargate-connect-default-eu-west-1-boundary  limits what the role can ever be allowed to do
+      + create   role              fargate-connect-default-eu-west-1           only EC2 can assume it
+      + create   role-policy       fargate-connect-default-eu-west-1           allows the channels of the SSM agent, and ECS Exec in cluster demo
+      + create   instance-profile  fargate-connect-default-eu-west-1           gives the instance its role
       + create   profile-role      fargate-connect-default-eu-west-1           puts the role into the profile
-      + create   security-group    fargate-connect-default                     in vpc-1, nothing comes in
-      + create   egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      + create   security-group    fargate-connect-default                     in vpc-1, without inbound rules
+      + create   egress            fargate-connect-default                     allows only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
       = keep     database-rule     tcp/5432 in sg-db                           orders-db admits 10.0.0.0/16
-      + create   launch-template   fargate-connect-default                     IMDSv2 only, encrypted root, no key pair, ends on shutdown
+      + create   launch-template   fargate-connect-default                     IMDSv2 only, encrypted root volume, no key pair, terminates on shutdown
       + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
       "
     `);
@@ -93,11 +93,11 @@ describe('the plan of up', () => {
       "
       = keep     boundary          fargate-connect-default-eu-west-1-boundary  exists
       = keep     role              fargate-connect-default-eu-west-1           exists
-      = keep     role-policy       fargate-connect-default-eu-west-1           says what it should
+      = keep     role-policy       fargate-connect-default-eu-west-1           is up to date
       = keep     instance-profile  fargate-connect-default-eu-west-1           exists
       = keep     profile-role      fargate-connect-default-eu-west-1           holds the role
       = keep     security-group    fargate-connect-default                     exists
-      = keep     egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      = keep     egress            fargate-connect-default                     allows only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
       = keep     database-rule     tcp/5432 in sg-db                           orders-db admits 10.0.0.0/16
       = keep     launch-template   fargate-connect-default                     in use
       = keep     instance          i-1                                         t4g.micro, running
@@ -110,27 +110,27 @@ describe('the plan of up', () => {
     const role = spec.role.kind === 'own' ? { ...spec.role, boundary: { kind: 'none' } as const } : spec.role;
     expect(table(empty, { cluster: undefined, market: 'on-demand', role, databases: [] }))
       .toMatchInlineSnapshot(`
-      "
-      + create   role              fargate-connect-default-eu-west-1  without a permissions boundary, as asked
-      + create   role-policy       fargate-connect-default-eu-west-1  agent channels only
-      + create   instance-profile  fargate-connect-default-eu-west-1  carries the role
-      + create   profile-role      fargate-connect-default-eu-west-1  puts the role into the profile
-      + create   security-group    fargate-connect-default            in vpc-1, nothing comes in
-      + create   egress            fargate-connect-default            only tcp/443 to 0.0.0.0/0
-      + create   launch-template   fargate-connect-default            IMDSv2 only, encrypted root, no key pair, ends on shutdown
-      + create   instance          fargate-connect-default            on-demand, one of t4g.micro, t3.micro in subnet-1
-      "
-    `);
+        "
+        + create   role              fargate-connect-default-eu-west-1  without a permissions boundary, as asked
+        + create   role-policy       fargate-connect-default-eu-west-1  allows the channels of the SSM agent only
+        + create   instance-profile  fargate-connect-default-eu-west-1  gives the instance its role
+        + create   profile-role      fargate-connect-default-eu-west-1  puts the role into the profile
+        + create   security-group    fargate-connect-default            in vpc-1, without inbound rules
+        + create   egress            fargate-connect-default            allows only tcp/443 to 0.0.0.0/0
+        + create   launch-template   fargate-connect-default            IMDSv2 only, encrypted root volume, no key pair, terminates on shutdown
+        + create   instance          fargate-connect-default            on-demand, one of t4g.micro, t3.micro in subnet-1
+        "
+      `);
   });
   it('with a role that an administrator made', () => {
     expect(table(empty, { role: { kind: 'given', profileArn: 'arn:p', profileName: 'ops-bastion' } }))
       .toMatchInlineSnapshot(`
         "
-        = keep     instance-profile  ops-bastion              made by an administrator (--role)
-        + create   security-group    fargate-connect-default  in vpc-1, nothing comes in
-        + create   egress            fargate-connect-default  only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+        = keep     instance-profile  ops-bastion              created by an administrator (--role)
+        + create   security-group    fargate-connect-default  in vpc-1, without inbound rules
+        + create   egress            fargate-connect-default  allows only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
         = keep     database-rule     tcp/5432 in sg-db        orders-db admits 10.0.0.0/16
-        + create   launch-template   fargate-connect-default  IMDSv2 only, encrypted root, no key pair, ends on shutdown
+        + create   launch-template   fargate-connect-default  IMDSv2 only, encrypted root volume, no key pair, terminates on shutdown
         + create   instance          fargate-connect-default  spot, one of t4g.micro, t3.micro in subnet-1
         "
       `);
@@ -140,13 +140,13 @@ describe('the plan of up', () => {
       "
       = keep     boundary          fargate-connect-default-eu-west-1-boundary  exists
       = keep     role              fargate-connect-default-eu-west-1           exists
-      = keep     role-policy       fargate-connect-default-eu-west-1           says what it should
+      = keep     role-policy       fargate-connect-default-eu-west-1           is up to date
       = keep     instance-profile  fargate-connect-default-eu-west-1           exists
       = keep     profile-role      fargate-connect-default-eu-west-1           holds the role
       = keep     security-group    fargate-connect-default                     exists
-      = keep     egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      = keep     egress            fargate-connect-default                     allows only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
       = keep     database-rule     tcp/5432 in sg-db                           orders-db admits 10.0.0.0/16
-      ± replace  launch-template   fargate-connect-default                     is of an earlier run
+      ± replace  launch-template   fargate-connect-default                     an earlier run created it with other settings
       + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
       "
     `);
@@ -155,15 +155,15 @@ describe('the plan of up', () => {
     const templates = full.templates.map((template) => ({ ...template, createdAt: NOW - 5_000 }));
     expect(table({ ...empty, templates })).toMatchInlineSnapshot(`
       "
-      + create   boundary          fargate-connect-default-eu-west-1-boundary  limits what the role could ever do
-      + create   role              fargate-connect-default-eu-west-1           for EC2 only
-      + create   role-policy       fargate-connect-default-eu-west-1           agent channels, exec in cluster demo
-      + create   instance-profile  fargate-connect-default-eu-west-1           carries the role
+      + create   boundary          fargate-connect-default-eu-west-1-boundary  limits what the role can ever be allowed to do
+      + create   role              fargate-connect-default-eu-west-1           only EC2 can assume it
+      + create   role-policy       fargate-connect-default-eu-west-1           allows the channels of the SSM agent, and ECS Exec in cluster demo
+      + create   instance-profile  fargate-connect-default-eu-west-1           gives the instance its role
       + create   profile-role      fargate-connect-default-eu-west-1           puts the role into the profile
-      + create   security-group    fargate-connect-default                     in vpc-1, nothing comes in
-      + create   egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      + create   security-group    fargate-connect-default                     in vpc-1, without inbound rules
+      + create   egress            fargate-connect-default                     allows only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
       = keep     database-rule     tcp/5432 in sg-db                           orders-db admits 10.0.0.0/16
-      = keep     launch-template   fargate-connect-default                     made moments ago by another up: joined
+      = keep     launch-template   fargate-connect-default                     another up created it moments ago, and this one uses it too
       + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
       "
     `);
@@ -178,9 +178,13 @@ describe('the plan of up', () => {
       { ...empty, templates },
       { ...full, instances: [], templates },
     ])
-      expect(table(inventory)).toMatch(/± replace +launch-template .* names sg-gone, which is gone/);
+      expect(table(inventory)).toMatch(
+        /± replace +launch-template .* names security group sg-gone, which no longer exists/,
+      );
     const named = templates.map((each) => ({ ...each, tags: { ...each.tags, [TAG.group]: group.id } }));
-    expect(table({ ...full, instances: [], templates: named })).toMatch(/= keep +launch-template .* joined/);
+    expect(table({ ...full, instances: [], templates: named })).toMatch(
+      /= keep +launch-template .* this one uses it too/,
+    );
   });
   it('for a stopped instance, a changed policy, a group that lets everything out', () => {
     const everything = { protocol: '-1', fromPort: 0, toPort: 65_535, cidr: '0.0.0.0/0' };
@@ -195,14 +199,14 @@ describe('the plan of up', () => {
       "
       = keep     boundary          fargate-connect-default-eu-west-1-boundary  exists
       = keep     role              fargate-connect-default-eu-west-1           exists
-      ~ update   role-policy       fargate-connect-default-eu-west-1           differs; will be: agent channels, exec in cluster demo
+      ~ update   role-policy       fargate-connect-default-eu-west-1           differs from the wanted one, which allows the channels of the SSM agent, and ECS Exec in cluster demo
       = keep     instance-profile  fargate-connect-default-eu-west-1           exists
       = keep     profile-role      fargate-connect-default-eu-west-1           holds the role
-      - delete   instance          i-1                                         is stopped, cannot be used again
+      - delete   instance          i-1                                         is stopped, and is not started again
       = keep     security-group    fargate-connect-default                     exists
       ~ update   egress            fargate-connect-default                     open tcp/443 to 0.0.0.0/0, open tcp/5432 to sg-db, close everything to 0.0.0.0/0
       = keep     database-rule     tcp/5432 in sg-db                           orders-db admits 10.0.0.0/16
-      ± replace  launch-template   fargate-connect-default                     is of an earlier run
+      ± replace  launch-template   fargate-connect-default                     an earlier run created it with other settings
       + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
       "
     `);
@@ -213,12 +217,12 @@ describe('the plan of up', () => {
       "
       = keep     boundary          fargate-connect-default-eu-west-1-boundary  exists
       = keep     role              fargate-connect-default-eu-west-1           exists
-      = keep     role-policy       fargate-connect-default-eu-west-1           says what it should
+      = keep     role-policy       fargate-connect-default-eu-west-1           is up to date
       = keep     instance-profile  fargate-connect-default-eu-west-1           exists
       = keep     profile-role      fargate-connect-default-eu-west-1           holds the role
-      - delete   instance          i-0                                         a second one of the same name
+      - delete   instance          i-0                                         is a second instance of this bastion
       = keep     security-group    fargate-connect-default                     exists
-      = keep     egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      = keep     egress            fargate-connect-default                     allows only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
       = keep     database-rule     tcp/5432 in sg-db                           orders-db admits 10.0.0.0/16
       = keep     launch-template   fargate-connect-default                     in use
       = keep     instance          i-1                                         t4g.micro, running
@@ -243,17 +247,17 @@ describe('the plan of up', () => {
       ),
     ).toMatchInlineSnapshot(`
       "
-      + create   boundary          fargate-connect-default-eu-west-1-boundary  limits what the role could ever do
-      + create   role              fargate-connect-default-eu-west-1           for EC2 only
-      + create   role-policy       fargate-connect-default-eu-west-1           agent channels, exec in cluster demo
-      + create   instance-profile  fargate-connect-default-eu-west-1           carries the role
+      + create   boundary          fargate-connect-default-eu-west-1-boundary  limits what the role can ever be allowed to do
+      + create   role              fargate-connect-default-eu-west-1           only EC2 can assume it
+      + create   role-policy       fargate-connect-default-eu-west-1           allows the channels of the SSM agent, and ECS Exec in cluster demo
+      + create   instance-profile  fargate-connect-default-eu-west-1           gives the instance its role
       + create   profile-role      fargate-connect-default-eu-west-1           puts the role into the profile
       - delete   database-rule     sgr-1                                       admits the group of another VPC
       - delete   security-group    fargate-connect-default                     belongs to vpc-9
-      + create   security-group    fargate-connect-default                     in vpc-1, nothing comes in
-      + create   egress            fargate-connect-default                     only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
+      + create   security-group    fargate-connect-default                     in vpc-1, without inbound rules
+      + create   egress            fargate-connect-default                     allows only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
       + create   database-rule     tcp/5432 in sg-db                           admits the bastion to orders-db, as asked (--allow-db)
-      + create   launch-template   fargate-connect-default                     IMDSv2 only, encrypted root, no key pair, ends on shutdown
+      + create   launch-template   fargate-connect-default                     IMDSv2 only, encrypted root volume, no key pair, terminates on shutdown
       + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
       "
     `);
@@ -261,8 +265,8 @@ describe('the plan of up', () => {
   it('never to make a role beside one that was given', () => {
     const given = sampleInstance({ tags: { ...tags, [TAG.role]: 'given' } });
     const lines = table({ ...empty, groups: [group], instances: [given] });
-    expect(lines).toMatch(/= keep +instance-profile +that of i-1 +made by an administrator \(--role\)/);
-    expect(lines).not.toContain('create');
+    expect(lines).toMatch(/= keep +instance-profile +that of i-1 +created by an administrator \(--role\)/);
+    expect(lines).not.toContain('+ create');
   });
 
   it('never to end a bastion sooner', () => {
@@ -270,7 +274,7 @@ describe('the plan of up', () => {
     expect(table(full, sooner)).toContain(
       '= keep     lease             i-1                                         until 2026-11-21T18:00:00.000Z',
     );
-    const { lease, warnings } = planUp(full, sampleSpec(sooner), 'digest', NOW);
+    const { lease, warnings } = planUp(full, sampleSpec(sooner), NOW);
     expect(lease).toEqual({ expiresAt: NOW + 8 * 3_600_000, idleMinutes: 30 });
     expect(warnings).toEqual([
       {
@@ -303,7 +307,7 @@ describe('the plan of up', () => {
       "
       = keep     boundary          fargate-connect-default-eu-west-1-boundary  exists
       = keep     role              fargate-connect-default-eu-west-1           exists
-      = keep     role-policy       fargate-connect-default-eu-west-1           says what it should
+      = keep     role-policy       fargate-connect-default-eu-west-1           is up to date
       = keep     instance-profile  fargate-connect-default-eu-west-1           exists
       = keep     profile-role      fargate-connect-default-eu-west-1           holds the role
       = keep     security-group    fargate-connect-default                     exists
@@ -359,7 +363,7 @@ describe('the plan of up', () => {
     ],
     ['a boundary of somebody else', { ...empty, foreign: [foreign('policy', 'b')] }, {}, 'name-taken'],
   ] as const)('refuses %s', (_what, inventory, change, code) => {
-    expect(() => planUp(inventory, sampleSpec(change), 'new', NOW)).toThrow(
+    expect(() => planUp(inventory, sampleSpec(change), NOW)).toThrow(
       expect.objectContaining({ code }) as Error,
     );
   });
@@ -367,7 +371,7 @@ describe('the plan of up', () => {
 
 describe('what a running bastion cannot become', () => {
   const warnings = (change: Partial<BastionSpec>): readonly string[] =>
-    planUp(full, sampleSpec(change), 'new', NOW).warnings.map(({ message }) => message);
+    planUp(full, sampleSpec(change), NOW).warnings.map(({ message }) => message);
   const asked = { idle: true, types: true, subnets: true };
   const elsewhere = { ...sampleSpec().network, subnets: [] };
   it.each([
@@ -381,7 +385,7 @@ describe('what a running bastion cannot become', () => {
   it('one without IPv4 does not reach everything', () => {
     const inventory = { ...full, instances: [sampleInstance({ privateIp: '2600:1f18:1:1::9' })] };
     const said = (change: Partial<BastionSpec>): readonly string[] =>
-      planUp(inventory, sampleSpec(change), 'new', NOW).warnings.map(({ message }) => message);
+      planUp(inventory, sampleSpec(change), NOW).warnings.map(({ message }) => message);
     expect(said({})).toEqual([expect.stringContaining('it has IPv6 alone in subnet-1, and does not reach')]);
     expect(said({ databases: [] })).toEqual([]);
   });
@@ -405,12 +409,12 @@ describe('what is not in the way of the plan', () => {
     ['a role, where one is given', empty, foreign('role', 'r'), { role: given }],
     ['a template, where nothing is launched', full, foreign('launch template', 'lt-9'), {}],
   ] as const)('%s', (_what, inventory, item, change) => {
-    expect(() => planUp({ ...inventory, foreign: [item] }, sampleSpec(change), 'new', NOW)).not.toThrow();
+    expect(() => planUp({ ...inventory, foreign: [item] }, sampleSpec(change), NOW)).not.toThrow();
   });
 });
 
 describe('a plan on a narrow terminal', () => {
-  const plan = planUp(empty, sampleSpec(), 'new', NOW);
+  const plan = planUp(empty, sampleSpec(), NOW);
   it.each([60, 80, 100, 120, 140])('%i columns', (width) => {
     const lines = describePlan(plan, width);
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(Math.max(width, 72));
@@ -421,8 +425,8 @@ describe('a plan on a narrow terminal', () => {
   it('puts the reason below where its column would be narrow', () => {
     expect(describePlan(plan, 90).slice(0, 3)).toEqual([
       '+ create   boundary          fargate-connect-default-eu-west-1-boundary',
-      '      limits what the role could ever do',
-      '+ create   role              fargate-connect-default-eu-west-1  for EC2 only',
+      '      limits what the role can ever be allowed to do',
+      '+ create   role              fargate-connect-default-eu-west-1  only EC2 can assume it',
     ]);
   });
 });
@@ -440,19 +444,19 @@ describe('the plan of down', () => {
     };
     expect(`\n${describePlan(planDown({ ...full, databaseRules: [rule] })).join('\n')}\n`)
       .toMatchInlineSnapshot(`
-      "
-      - delete   database-rule     tcp/5432 in sg-db                           opened by up --allow-db
-      - delete   instance          i-1                                         t4g.micro, running
-      - delete   fleet             fleet-1                                     made by up
-      - delete   launch-template   fargate-connect-default                     made by up
-      - delete   security-group    fargate-connect-default                     made by up
-      - delete   profile-role      fargate-connect-default-eu-west-1           made by up
-      - delete   instance-profile  fargate-connect-default-eu-west-1           made by up
-      - delete   role-policy       fargate-connect-default-eu-west-1           made by up
-      - delete   role              fargate-connect-default-eu-west-1           made by up
-      - delete   boundary          fargate-connect-default-eu-west-1-boundary  made by up
-      "
-    `);
+        "
+        - delete   database-rule     tcp/5432 in sg-db                           opened by up --allow-db
+        - delete   instance          i-1                                         t4g.micro, running
+        - delete   fleet             fleet-1                                     created by up
+        - delete   launch-template   fargate-connect-default                     created by up
+        - delete   security-group    fargate-connect-default                     created by up
+        - delete   profile-role      fargate-connect-default-eu-west-1           created by up
+        - delete   instance-profile  fargate-connect-default-eu-west-1           created by up
+        - delete   role-policy       fargate-connect-default-eu-west-1           created by up
+        - delete   role              fargate-connect-default-eu-west-1           created by up
+        - delete   boundary          fargate-connect-default-eu-west-1-boundary  created by up
+        "
+      `);
   });
   it('is empty for an empty account', () => {
     expect(planDown(empty).steps).toEqual([]);

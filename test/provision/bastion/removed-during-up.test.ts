@@ -4,8 +4,7 @@ import { access, failed } from '../../../src/core/errors.ts';
 import type { ToolEvent } from '../../../src/core/events.ts';
 import { applyUp } from '../../../src/provision/plan/apply.ts';
 import { readInventory } from '../../../src/provision/bastion/inventory.ts';
-import { templateDigest } from '../../../src/provision/capacity/launch-template.ts';
-import { endedByDown } from '../../../src/provision/bastion/overtaken.ts';
+import { endedByDown } from '../../../src/provision/bastion/removed-during-up.ts';
 import { planUp } from '../../../src/provision/plan/plan-up.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { FakeAccount } from '../fake-account.ts';
@@ -28,10 +27,10 @@ async function upUnder(
   };
   const events: ToolEvent[] = [];
   const work = async (): Promise<unknown> => {
-    const plan = planUp(await readInventory(account, SCOPE), spec, templateDigest(spec), clock.now());
+    const plan = planUp(await readInventory(account, SCOPE), spec, clock.now());
     change(account);
     let serial = 0;
-    return applyUp(plan, spec, {
+    return applyUp(plan, {
       ec2: account.ec2,
       iam: account.iam,
       clock,

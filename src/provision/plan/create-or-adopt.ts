@@ -1,0 +1,28 @@
+import { failed, ToolError } from '../../core/errors.ts';
+import { TAG } from '../bastion/names.ts';
+import type { ApplyRun, Existing, ResourceKind } from './kinds/resource-kind.ts';
+
+/**
+ * Creates a resource, or adopts the one that another run created meanwhile if that carries the tag of this bastion.
+ * Throws `name-taken` if it does not.
+ */
+export async function createOrAdopt<Input, Found extends Existing, Created extends Found | undefined>(
+  kind: ResourceKind<Input, Found, Created>,
+  name: string,
+  input: Input,
+  run: ApplyRun,
+): Promise<Found | Created> {
+  try {
+    return await kind.create(input, run);
+  } catch (error) {
+    if (!(error instanceof ToolError) || error.code !== 'already-exists' || kind.adopt === undefined)
+      throw error;
+    const found = await kind.adopt(input, run);
+    if (found?.tags[TAG.bastion] === run.bastion) return found;
+    throw failed('name-taken', `${kind.title} ${name} exists and is not part of bastion ${run.bastion}`, {
+      hints: ['fargate-connect up --name OTHER   # another name, nothing in the way'],
+      details: { name: run.bastion },
+      cause: error,
+    });
+  }
+}

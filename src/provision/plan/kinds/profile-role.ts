@@ -1,0 +1,38 @@
+import { whenVisible } from '../apply-deps.ts';
+import type { Existing, ResourceKind } from './resource-kind.ts';
+
+export interface ProfileRoleInput {
+  readonly profile: string;
+  readonly role: string;
+}
+
+/** `id` is the name of the role. */
+export interface ExistingProfileRole extends Existing {
+  readonly profile: string;
+}
+
+/** That the instance profile holds the role. */
+export const profileRole: ResourceKind<ProfileRoleInput, ExistingProfileRole> = {
+  title: 'profile role',
+  settles: true,
+  async create({ profile, role }, { deps }) {
+    // IAM answers a second role with LimitExceeded, which the SDK takes for throttling and repeats for long.
+    const found = await deps.iam.instanceProfile(profile);
+    if (found?.roleNames.includes(role) !== true)
+      await whenVisible(deps, () => deps.iam.addRoleToInstanceProfile(profile, role));
+    return { id: role, profile };
+  },
+  removal: {
+    find: ({ profile }) =>
+      (profile?.roleNames ?? []).map((id) => ({
+        name: profile?.name ?? '',
+        reason: 'created by up',
+        existing: { id, profile: profile?.name ?? '' },
+      })),
+    delete: ({ profile, id }, { iam }) => iam.removeRoleFromInstanceProfile(profile, id),
+    command: ({ profile, id }) => ({
+      service: 'iam',
+      args: ['remove-role-from-instance-profile', '--instance-profile-name', profile, '--role-name', id],
+    }),
+  },
+};

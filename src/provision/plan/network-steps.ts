@@ -1,0 +1,122 @@
+import type { Inventory } from '../bastion/inventory.ts';
+import { commonName } from '../bastion/names.ts';
+import { describeRule, egressChanges, wantedEgress } from '../network/egress.ts';
+import { groupDescription } from '../network/own-group.ts';
+import { admissionOf } from '../network/reach.ts';
+import type { Instance } from '../ports/ec2.ts';
+import type { SecurityGroup } from '../ports/network.ts';
+import type { EgressInput } from './kinds/egress.ts';
+import type { Ref } from './kinds/resource-kind.ts';
+import { known, outputOf, type PlanStep } from './plan.ts';
+import type { BastionSpec } from './spec.ts';
+import { create, keep, remove, update } from './steps.ts';
+
+/** The part of the plan of `up` that concerns security groups. Pure. */
+
+/** The bastion's group in the VPC that is asked for. */
+export const groupFor = (inventory: Inventory, spec: BastionSpec): SecurityGroup | undefined =>
+  inventory.groups.find((group) => group.vpcId === spec.network.vpcId);
+
+export function groupIdOf(inventory: Inventory, spec: BastionSpec): Ref<'security-group'> {
+  const group = groupFor(inventory, spec);
+  return group === undefined ? outputOf('security-group') : known(group.id);
+}
+
+export const egressInput = (
+  inventory: Inventory,
+  spec: BastionSpec,
+  kept: Instance | undefined,
+): EgressInput => ({
+  groupId: groupIdOf(inventory, spec),
+  wanted: wantedEgress(spec),
+  tags: spec.tags,
+  instanceId: kept?.id,
+});
+
+/** Groups that an earlier run created in another VPC, and the rules by which databases admit them. */
+export function otherVpcSteps(inventory: Inventory, spec: BastionSpec): readonly PlanStep[] {
+  return inventory.groups
+    .filter((group) => group.vpcId !== spec.network.vpcId)
+    .flatMap((group): readonly PlanStep[] => [
+      ...inventory.databaseRules
+        .filter((rule) => rule.sourceGroupId === group.id)
+        .map(({ id, groupId }) =>
+          remove('database-rule', id, 'admits the group of another VPC', { id, groupId }, groupId),
+        ),
+      remove('security-group', group.name, `belongs to ${group.vpcId}`, { id: group.id }),
+    ]);
+}
+
+/** `kept` is the instance that runs already. */
+export function groupSteps(
+  inventory: Inventory,
+  spec: BastionSpec,
+  kept: Instance | undefined,
+): readonly PlanStep[] {
+  const common = commonName(spec.name);
+  const group = groupFor(inventory, spec);
+  const input = egressInput(inventory, spec, kept);
+  if (group === undefined) {
+    const { vpcId } = spec.network;
+    return [
+      create('security-group', common, `in ${vpcId}, without inbound rules`, {
+        name: common,
+        description: groupDescription(spec.name),
+        vpcId,
+        tags: spec.tags,
+      }),
+      create('egress', common, `allows only ${input.wanted.map(describeRule).join(', ')}`, input),
+    ];
+  }
+  const { add, revoke } = egressChanges(group, input.wanted, kept === undefined);
+  const inbound = group.ingress.length;
+  const warning = inbound === 0 ? '' : `; somebody else has added ${inbound} inbound rules`;
+  const existing = { id: group.id };
+  return [
+    keep('security-group', common, `exists${warning}`, existing),
+    add.length + revoke.length === 0
+      ? keep('egress', common, `allows only ${group.egress.map(describeRule).join(', ')}`, existing)
+      : update(
+          'egress',
+          common,
+          [
+            ...add.map((rule) => `open ${describeRule(rule)}`),
+            ...revoke.map((rule) => `close ${describeRule(rule)}`),
+          ].join(', '),
+          existing,
+          input,
+        ),
+  ];
+}
+
+export function databaseSteps(inventory: Inventory, spec: BastionSpec): readonly PlanStep[] {
+  const group = groupFor(inventory, spec);
+  return spec.databases.flatMap((database): readonly PlanStep[] => {
+    const { id, port, groupId } = database;
+    const name = `tcp/${port} in ${groupId}`;
+    const rule = inventory.databaseRules.find(
+      (candidate) =>
+        candidate.groupId === groupId &&
+        candidate.fromPort === port &&
+        candidate.toPort === port &&
+        group !== undefined &&
+        candidate.sourceGroupId === group.id,
+    );
+    if (rule !== undefined)
+      return [keep('database-rule', name, `admits the bastion to ${id}`, { id: rule.id, groupId }, id)];
+    if (database.admit) {
+      const input = {
+        groupId,
+        sourceGroupId: groupIdOf(inventory, spec),
+        port,
+        description: `fargate-connect: bastion ${spec.name}`,
+        tags: spec.tags,
+      };
+      return [create('database-rule', name, `admits the bastion to ${id}, as asked (--allow-db)`, input, id)];
+    }
+    const admission = admissionOf(database, spec, group?.id);
+    return admission.kind === 'closed'
+      ? []
+      : [keep('database-rule', name, `${id} admits ${admission.by}`, undefined, id)];
+  });
+}

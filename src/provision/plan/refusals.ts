@@ -1,0 +1,107 @@
+import { failed, usage } from '../../core/errors.ts';
+import type { Foreign, Inventory } from '../bastion/inventory.ts';
+import { TAG } from '../bastion/names.ts';
+import type { Instance } from '../ports/ec2.ts';
+import { requireEc2Trust } from '../roles/ec2-trust.ts';
+import type { PlanStep } from './plan.ts';
+import type { KindName } from './resource-kinds.ts';
+import type { BastionSpec } from './spec.ts';
+
+/** Reasons for which `up` makes no plan: what exists stands in contradiction to what is asked for. Pure. */
+
+/** What the inventory calls a resource of somebody else whose name is taken. */
+const FOREIGN_KIND: Partial<Record<KindName, Foreign['kind']>> = {
+  boundary: 'policy',
+  role: 'role',
+  'instance-profile': 'instance profile',
+  'security-group': 'security group',
+  'launch-template': 'launch template',
+};
+
+/** Throws `name-taken` before anything is created, if a later step would find its name taken. */
+export function refuseTaken(steps: readonly PlanStep[], inventory: Inventory, spec: BastionSpec): void {
+  const created = new Set(
+    steps.flatMap((item) => (item.action === 'create' ? FOREIGN_KIND[item.kind] : undefined)),
+  );
+  const taken = inventory.foreign.filter(
+    (item) =>
+      item.holdsName &&
+      created.has(item.kind) &&
+      (item.vpcId === undefined || item.vpcId === spec.network.vpcId),
+  );
+  if (taken.length === 0) return;
+  throw failed('name-taken', `a name that bastion ${spec.name} needs is taken`, {
+    hints: [
+      ...taken.map((item) => `${item.kind} ${item.id} ${item.why}`),
+      'fargate-connect up --name OTHER   # another name, nothing in the way',
+    ],
+    details: { name: spec.name, taken: taken.map((item) => item.id) },
+  });
+}
+
+/** Throws `role-untrusted`: somebody changed whom the role trusts, and operators may not change it back. */
+export function refuseUntrusted({ role }: Inventory, spec: BastionSpec): void {
+  if (spec.role.kind === 'given' || role === undefined) return;
+  requireEc2Trust(role.name, role.trust, [
+    `fargate-connect down --name ${spec.name}   # then up makes it anew`,
+    'fargate-connect policy bastion-trust   # or what an administrator must let it trust',
+  ]);
+}
+
+/**
+ * Throws `bastion-differs` when the tags of the bastion name another IAM path or prefix: `down` looks for one role only,
+ * and would not find a second one.
+ */
+export function refuseOtherNames({ iam: { path, prefix } }: Inventory, spec: BastionSpec): void {
+  if (spec.role.kind === 'given' || (path === spec.iam.path && prefix === spec.iam.prefix)) return;
+  const flags = `--iam-path ${path}${prefix === '' ? '' : ` --iam-prefix ${prefix}`}`;
+  throw usage('bastion-differs', `bastion ${spec.name} was made with ${flags}`, {
+    hints: [
+      `fargate-connect up --name ${spec.name} ${flags}   # go on with it`,
+      `fargate-connect down --name ${spec.name}   # or end it first`,
+    ],
+    details: { name: spec.name, path, prefix },
+  });
+}
+
+/** Throws `bastion-elsewhere`, `bastion-differs` when the running instance is not what is asked for. */
+export function refuseDifferent(instance: Instance, spec: BastionSpec): void {
+  if (instance.vpcId !== spec.network.vpcId) {
+    throw usage(
+      'bastion-elsewhere',
+      `bastion ${spec.name} runs in ${instance.vpcId}, not in ${spec.network.vpcId}`,
+      {
+        hints: [
+          `fargate-connect up --name OTHER --vpc ${spec.network.vpcId}   # a second one`,
+          `fargate-connect down --name ${spec.name}   # or end the first`,
+        ],
+        details: { name: spec.name, vpc: instance.vpcId, wanted: spec.network.vpcId },
+      },
+    );
+  }
+  const lacking = spec.clientGroups.map((group) => group.id).filter((id) => !instance.groupIds.includes(id));
+  if (lacking.length > 0) {
+    throw usage('bastion-differs', `bastion ${spec.name} was made without ${lacking.join(', ')}`, {
+      hints: [
+        `fargate-connect up --name OTHER --client-security-group ${lacking.join(',')}   # a second one`,
+        `fargate-connect down --name ${spec.name}   # or end the first`,
+      ],
+      details: { name: spec.name, groups: instance.groupIds, wanted: lacking },
+    });
+  }
+  const cluster = instance.tags[TAG.cluster];
+  if (cluster === spec.cluster) return;
+  const purpose = (of: string | undefined): string => (of === undefined ? 'tunnels only' : `cluster ${of}`);
+  const wanted = spec.cluster === undefined ? '--tunnel-only' : `--cluster ${spec.cluster}`;
+  throw usage(
+    'bastion-differs',
+    `bastion ${spec.name} was made for ${purpose(cluster)}, not for ${purpose(spec.cluster)}`,
+    {
+      hints: [
+        `fargate-connect up --name OTHER ${wanted}   # a second one`,
+        `fargate-connect down --name ${spec.name}   # or end the first`,
+      ],
+      details: { name: spec.name, cluster, wanted: spec.cluster },
+    },
+  );
+}

@@ -1,0 +1,94 @@
+import { expect, it } from 'vitest';
+
+import { readInventory } from '../../../src/provision/bastion/inventory.ts';
+import { TAG } from '../../../src/provision/bastion/names.ts';
+import { applyUp } from '../../../src/provision/plan/apply.ts';
+import { awsCommandLine } from '../../../src/provision/plan/aws-command.ts';
+import { planDown } from '../../../src/provision/plan/plan-down.ts';
+import { planUp } from '../../../src/provision/plan/plan-up.ts';
+import { isNoop, type PlanStep } from '../../../src/provision/plan/plan.ts';
+import { RESOURCE_KINDS } from '../../../src/provision/plan/resource-kinds.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { FakeAccount } from '../fake-account.ts';
+import { EMPTY, NOW, sampleSpec, SCOPE } from '../sample-spec.ts';
+
+const SPEC = sampleSpec({
+  databases: sampleSpec().databases.map((database) => ({ ...database, admit: true })),
+});
+
+async function upIn(account: FakeAccount, clock: FakeClock, steps: readonly PlanStep[]): Promise<unknown> {
+  const plan = { ...planUp(EMPTY, SPEC, NOW), steps };
+  let serial = 0;
+  const work = applyUp(plan, {
+    ec2: account.ec2,
+    iam: account.iam,
+    clock,
+    random: () => 0.5,
+    uuid: () => `uuid-${++serial}`,
+    report: () => undefined,
+    signal: new AbortController().signal,
+    settleMs: 0,
+    approveOnDemand: () => Promise.resolve(false),
+  });
+  return clock.run(work);
+}
+
+it('the plan alone, without the spec, creates everything that a second plan keeps', async () => {
+  const clock = new FakeClock(NOW);
+  const account = new FakeAccount(() => clock.now());
+  await upIn(account, clock, planUp(EMPTY, SPEC, NOW).steps);
+  const after = await readInventory(account, SCOPE);
+  expect(isNoop(planUp(after, SPEC, NOW))).toBe(true);
+});
+
+it('a step that needs the id of a resource which no step creates is refused', async () => {
+  const clock = new FakeClock(NOW);
+  const account = new FakeAccount(() => clock.now());
+  const steps = planUp(EMPTY, SPEC, NOW).steps.filter(({ kind }) => kind === 'launch-template');
+  await expect(upIn(account, clock, steps)).rejects.toMatchObject({ code: 'plan-incomplete' });
+  expect(account.writes).toEqual([]);
+});
+
+/** Every `tags` and `instanceTags` in the input of a creating call. */
+function tagsIn(value: unknown): readonly unknown[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]): readonly unknown[] =>
+    /^(tags|instanceTags)$/.test(key) ? [inner] : tagsIn(inner),
+  );
+}
+
+it('every creating call is given the tag by which down finds the resource', () => {
+  for (const step of planUp(EMPTY, SPEC, NOW).steps) {
+    const tags = 'input' in step ? tagsIn(step.input) : [];
+    // An inline policy and the link of a profile to a role cannot have tags.
+    const canHaveTags = step.kind !== 'role-policy' && step.kind !== 'profile-role';
+    expect([step.kind, tags.length > 0]).toEqual([step.kind, canHaveTags]);
+    for (const each of tags) expect(each).toMatchObject({ [TAG.bastion]: 'default' });
+  }
+});
+
+it('every resource can be deleted by hand with a command of the AWS CLI', async () => {
+  const clock = new FakeClock(NOW);
+  const account = new FakeAccount(() => clock.now());
+  await upIn(account, clock, planUp(EMPTY, SPEC, NOW).steps);
+  const inventory = await readInventory(account, SCOPE);
+  const lines = planDown(inventory).steps.map((step) => {
+    const command = RESOURCE_KINDS[step.kind].removal?.command(step.existing as never);
+    if (command === undefined) return step.kind;
+    return awsCommandLine(command, { region: 'eu-west-1', profile: 'the ops team' });
+  });
+  expect(lines).toMatchInlineSnapshot(`
+    [
+      "aws --profile 'the ops team' ec2 --region eu-west-1 revoke-security-group-ingress --group-id sg-db --security-group-rule-ids sgr-0002",
+      "aws --profile 'the ops team' ec2 --region eu-west-1 terminate-instances --instance-ids i-0005",
+      "aws --profile 'the ops team' ec2 --region eu-west-1 delete-fleets --terminate-instances --fleet-ids fleet-0004",
+      "aws --profile 'the ops team' ec2 --region eu-west-1 delete-launch-template --launch-template-id lt-0003",
+      "aws --profile 'the ops team' ec2 --region eu-west-1 delete-security-group --group-id sg-0001",
+      "aws --profile 'the ops team' iam remove-role-from-instance-profile --instance-profile-name fargate-connect-default-eu-west-1 --role-name fargate-connect-default-eu-west-1",
+      "aws --profile 'the ops team' iam delete-instance-profile --instance-profile-name fargate-connect-default-eu-west-1",
+      "aws --profile 'the ops team' iam delete-role-policy --role-name fargate-connect-default-eu-west-1 --policy-name bastion",
+      "aws --profile 'the ops team' iam delete-role --role-name fargate-connect-default-eu-west-1",
+      "aws --profile 'the ops team' iam delete-policy --policy-arn arn:aws:iam::111122223333:policy/fargate-connect/fargate-connect-default-eu-west-1-boundary",
+    ]
+  `);
+});
