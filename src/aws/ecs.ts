@@ -1,3 +1,4 @@
+import { nameOfArn } from '../core/arn.ts';
 import {
   DescribeClustersCommand,
   DescribeServicesCommand,
@@ -37,7 +38,7 @@ export function createEcsPort(config: ClientConfig): EcsPort {
           new ListClustersCommand({ maxResults: PAGE_SIZE, nextToken }),
           options(signal),
         );
-        return { items: (page.clusterArns ?? []).map(lastSegment), nextToken: page.nextToken };
+        return { items: (page.clusterArns ?? []).map(nameOfArn), nextToken: page.nextToken };
       }),
 
     async describeClusters(names) {
@@ -56,7 +57,7 @@ export function createEcsPort(config: ClientConfig): EcsPort {
           new ListServicesCommand({ cluster, maxResults: PAGE_SIZE, nextToken }),
           options(signal),
         );
-        return { items: (page.serviceArns ?? []).map(lastSegment), nextToken: page.nextToken };
+        return { items: (page.serviceArns ?? []).map(nameOfArn), nextToken: page.nextToken };
       }),
 
     async describeServices(cluster, names) {
@@ -120,19 +121,19 @@ export function createEcsPort(config: ClientConfig): EcsPort {
           InvalidParameterException: (message, cause) =>
             failed(
               'exec-not-enabled',
-              `container ${container} of task ${lastSegment(task)} takes no command: ${oneLine(message)}`,
+              `container ${container} of task ${nameOfArn(task)} takes no command: ${oneLine(message)}`,
               {
-                hints: [`fargate-connect ls containers --cluster ${cluster} --task ${lastSegment(task)}`],
+                hints: [`fargate-connect ls containers --cluster ${cluster} --task ${nameOfArn(task)}`],
                 details: { cluster, task, container, awsError: 'InvalidParameterException' },
                 cause,
               },
             ),
           TargetNotConnectedException: (message, cause) =>
-            targetNotConnected(`container ${container} of task ${lastSegment(task)}`, message, cause, [
+            targetNotConnected(`container ${container} of task ${nameOfArn(task)}`, message, cause, [
               'a task that just started may need another minute',
               'fargate-connect policy task-role --check role/ROLE   # does its task role lack ssmmessages',
               'no way from the subnet to ssmmessages on port 443 (NAT, public IP or interface endpoint)',
-              `fargate-connect ls containers --cluster ${cluster} --task ${lastSegment(task)}   # is its agent RUNNING`,
+              `fargate-connect ls containers --cluster ${cluster} --task ${nameOfArn(task)}   # is its agent RUNNING`,
             ]),
         },
       ),
@@ -167,8 +168,6 @@ export function toSessionStart(session: {
 }
 
 const oneLine = (message: string): string => message.replace(/\s+/g, ' ').replace(/\.$/, '');
-
-const lastSegment = (arn: string): string => arn.slice(arn.lastIndexOf('/') + 1);
 
 const milliseconds = (date: Date | undefined): number | undefined => date?.getTime();
 
@@ -257,7 +256,7 @@ function toTask(task: EcsTask): Task {
     interfaceDetails?.find((each) => each.name === name)?.value;
   return {
     arn,
-    id: lastSegment(arn),
+    id: nameOfArn(arn),
     clusterArn: task.clusterArn ?? '',
     serviceName: group.startsWith('service:') ? group.slice('service:'.length) : undefined,
     lastStatus: task.lastStatus ?? 'UNKNOWN',

@@ -1,4 +1,5 @@
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { parseArn } from '../core/arn.ts';
 import type { ClientConfig } from './client-config.ts';
 
 import type { IdentityPort } from '../provision/ports/iam.ts';
@@ -16,7 +17,7 @@ export function createIdentityPort(config: ClientConfig): IdentityPort {
         accountId: answer.Account ?? '',
         arn,
         userId: answer.UserId ?? '',
-        partition: arn.split(':')[1] ?? 'aws',
+        partition: parseArn(arn)?.partition ?? 'aws',
       };
     },
   };

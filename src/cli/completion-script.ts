@@ -1,3 +1,4 @@
+import { singleQuoted } from '../core/shell-words.ts';
 import type { Argument, Command, Option } from 'commander';
 
 interface Node {
@@ -60,15 +61,13 @@ const firstSentence = (text: string): string => text.split(/[.;:](?:\s|$)/)[0] ?
 const words = (list: readonly string[]): string => list.join(' ');
 const flagWords = (node: Node): string[] =>
   node.flags.flatMap((flag) => (flag.short === undefined ? [flag.long] : [flag.short, flag.long]));
-/** For single quotes in all three shells. */
-const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 function bash(name: string, nodes: readonly Node[]): string {
   const cases = nodes.map((node) => {
     const plain = [...node.children.map((child) => child.name), ...node.argumentValues];
-    return `    ${quoted(node.path)}) plain=${quoted(words(plain))}; flags=${quoted(words(flagWords(node)))}; valued=${quoted(words(node.takesValue))} ;;`;
+    return `    ${singleQuoted(node.path)}) plain=${singleQuoted(words(plain))}; flags=${singleQuoted(words(flagWords(node)))}; valued=${singleQuoted(words(node.takesValue))} ;;`;
   });
-  const paths = nodes.filter((node) => node.path !== '').map((node) => quoted(node.path));
+  const paths = nodes.filter((node) => node.path !== '').map((node) => singleQuoted(node.path));
   return `# bash completion for ${name}
 _fargate_connect() {
   local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} path='' word try known plain flags valued
@@ -80,7 +79,7 @@ _fargate_connect() {
 ${cases.join('\n')}
   esac
   case "$previous" in
-${valueCases(nodes, (values) => `COMPREPLY=($(compgen -W ${quoted(words(values))} -- "$current")); return ;;`)}
+${valueCases(nodes, (values) => `COMPREPLY=($(compgen -W ${singleQuoted(words(values))} -- "$current")); return ;;`)}
   esac
   if [[ " $valued " == *" $previous "* ]]; then COMPREPLY=(); return; fi
   if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "$flags" -- "$current")); else COMPREPLY=($(compgen -W "$plain" -- "$current")); fi
@@ -96,16 +95,16 @@ function valueCases(nodes: readonly Node[], body: (values: readonly string[]) =>
 
 function zsh(name: string, nodes: readonly Node[]): string {
   const described = (entries: readonly { readonly text: string; readonly about: string }[]): string =>
-    entries.map((entry) => quoted(`${entry.text.replaceAll(':', '\\:')}:${entry.about}`)).join(' ');
+    entries.map((entry) => singleQuoted(`${entry.text.replaceAll(':', '\\:')}:${entry.about}`)).join(' ');
   const cases = nodes.map((node) => {
     const plain = [
       ...node.children.map((child) => ({ text: child.name, about: child.about })),
       ...node.argumentValues.map((value) => ({ text: value, about: '' })),
     ];
     const flags = node.flags.map((flag) => ({ text: flag.long, about: flag.about }));
-    return `    ${quoted(node.path)}) plain=(${described(plain)}); flags=(${described(flags)}); valued=(${words(node.takesValue)}) ;;`;
+    return `    ${singleQuoted(node.path)}) plain=(${described(plain)}); flags=(${described(flags)}); valued=(${words(node.takesValue)}) ;;`;
   });
-  const paths = nodes.filter((node) => node.path !== '').map((node) => quoted(node.path));
+  const paths = nodes.filter((node) => node.path !== '').map((node) => singleQuoted(node.path));
   return `#compdef ${name}
 _fargate_connect() {
   local trail='' word known previous=\${words[CURRENT-1]}
@@ -133,10 +132,10 @@ function fish(name: string, nodes: readonly Node[]): string {
     const here = root
       ? '__fish_use_subcommand'
       : path.map((word) => `__fish_seen_subcommand_from ${word}`).join('; and ');
-    const start = `complete -c ${name} -n ${quoted(here)}`;
+    const start = `complete -c ${name} -n ${singleQuoted(here)}`;
     return [
-      ...node.children.map((child) => `${start} -f -a ${child.name} -d ${quoted(child.about)}`),
-      ...node.argumentValues.map((value) => `${start} -f -a ${quoted(value)}`),
+      ...node.children.map((child) => `${start} -f -a ${child.name} -d ${singleQuoted(child.about)}`),
+      ...node.argumentValues.map((value) => `${start} -f -a ${singleQuoted(value)}`),
       ...node.flags.map((flag) => {
         const short = flag.short === undefined ? '' : ` -s ${flag.short.slice(1)}`;
         const fixed = node.values[flag.long];
@@ -145,8 +144,8 @@ function fish(name: string, nodes: readonly Node[]): string {
             ? node.takesValue.includes(flag.long)
               ? ' -x'
               : ''
-            : ` -x -a ${quoted(words(fixed))}`;
-        return `${start} -l ${flag.long.slice(2)}${short}${value} -d ${quoted(flag.about)}`;
+            : ` -x -a ${singleQuoted(words(fixed))}`;
+        return `${start} -l ${flag.long.slice(2)}${short}${value} -d ${singleQuoted(flag.about)}`;
       }),
     ];
   });

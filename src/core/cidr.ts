@@ -17,6 +17,15 @@ export function containsCidr(outer: string, inner: string): boolean {
 /** An address or a range of IPv6. */
 export const isIpv6 = (text: string): boolean => parse(text)?.bits === 128;
 
+/** First address as a number, and the number of addresses, of a range of IPv4; undefined for other text. */
+export function ipv4Range(cidr: string): { readonly first: number; readonly size: number } | undefined {
+  const range = parse(cidr);
+  if (range?.bits !== 32) return undefined;
+  const size = 2 ** (32 - range.prefix);
+  const address = Number(range.address);
+  return { first: address - (address % size), size };
+}
+
 interface Range {
   readonly address: bigint;
   readonly bits: 32 | 128;

@@ -1,3 +1,4 @@
+import { formatArn } from '../core/arn.ts';
 import type { Clock } from '../core/clock.ts';
 import type { AgentChallenge } from './agent/agent.ts';
 import type { AccessKeys } from './iam/access-keys.ts';
@@ -88,7 +89,7 @@ export function createAccount(deps: AccountDeps): Account {
       },
       demandEncryption: deps.demandEncryption,
       endpoint: () => deps.endpoint(),
-      arn: (resource) => `arn:aws:${description.name}:${region}:${accountId}:${resource}`,
+      arn: (resource) => formatArn({ service: description.name, region, account: accountId, resource }),
       peer: (other) => registry.get(other, region),
     }),
   });
@@ -99,7 +100,12 @@ export function createAccount(deps: AccountDeps): Account {
     const lookup = (id: string) => deps.keys.lookup(id);
     const signer = tokenSigner({ token, database, username, region: homeRegion, now: clock.now(), lookup });
     if (signer === undefined) return false;
-    const resource = `arn:aws:rds-db:${homeRegion}:${accountId}:dbuser:${databaseResourceId(database)}/${username}`;
+    const resource = formatArn({
+      service: 'rds-db',
+      region: homeRegion,
+      account: accountId,
+      resource: `dbuser:${databaseResourceId(database)}/${username}`,
+    });
     return access.examine(signer, homeRegion, [{ action: 'rds-db:connect', resource }]).refused === undefined;
   };
   const ec2 = (region: string): Ec2Service => registry.get(ec2Description, region);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { containsCidr, isIpv6 } from '../../src/core/cidr.ts';
+import { containsCidr, ipv4Range, isIpv6 } from '../../src/core/cidr.ts';
 
 describe('containsCidr', () => {
   it.each([
@@ -38,4 +38,16 @@ it('isIpv6', () => {
     false,
     false,
   ]);
+});
+
+it.each([
+  ['10.0.1.0/24', { first: 0x0a000100, size: 256 }],
+  ['10.0.1.7/24', { first: 0x0a000100, size: 256 }],
+  ['10.0.1.7', { first: 0x0a000107, size: 1 }],
+  ['0.0.0.0/0', { first: 0, size: 2 ** 32 }],
+  ['2001:db8::/64', undefined],
+  ['10.0.0.0/33', undefined],
+  ['somewhere', undefined],
+])('the addresses of %s', (cidr, range) => {
+  expect(ipv4Range(cidr)).toEqual(range);
 });

@@ -1,6 +1,6 @@
 import type { AwsAccount } from '../../aws/account.ts';
 import { collect, describeAllServices, findCluster, withNearest } from '../../connect/target/discover.ts';
-import { nameOf } from '../../connect/target/select.ts';
+import { formatArn, nameOfArn } from '../../core/arn.ts';
 import { noMatch, ToolError, usage } from '../../core/errors.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
 import { boundaryArn, findBastions, type InventoryScope } from '../../provision/bastion/inventory.ts';
@@ -72,7 +72,7 @@ export async function gatherSpec(request: UpRequest, deps: GatherNeeds): Promise
     running === undefined
       ? await homeOf(
           request,
-          cluster ?? (beside === undefined ? undefined : nameOf(beside)),
+          cluster ?? (beside === undefined ? undefined : nameOfArn(beside)),
           deps,
           account,
           ec2,
@@ -253,11 +253,11 @@ async function serviceSubnets(
   const ecs = await account.ecs();
   const wanted = deps.settings.service;
   if (wanted !== undefined) {
-    const [service] = await ecs.describeServices(cluster, [nameOf(wanted)]);
+    const [service] = await ecs.describeServices(cluster, [nameOfArn(wanted)]);
     if (service !== undefined) return service.subnets;
-    throw noMatch('service-not-found', `no service ${nameOf(wanted)} in cluster ${cluster}`, {
+    throw noMatch('service-not-found', `no service ${nameOfArn(wanted)} in cluster ${cluster}`, {
       hints: [`fargate-connect ls services --cluster ${cluster}`],
-      details: { service: nameOf(wanted), cluster },
+      details: { service: nameOfArn(wanted), cluster },
     });
   }
   const names = (await collect(ecs.serviceNames(cluster))).slice(0, SERVICES_LOOKED_AT);
@@ -347,7 +347,12 @@ async function boundaryOf(
   const asked = request.permissionsBoundary;
   if (asked === 'none') return { kind: 'none' };
   if (asked !== undefined) return { kind: 'existing', arn: asked, why: 'as asked (--permissions-boundary)' };
-  const arn = `arn:${scope.partition}:iam::${scope.accountId}:policy${scope.iam.path}${sharedBoundary(scope.iam)}`;
+  const arn = formatArn({
+    partition: scope.partition,
+    service: 'iam',
+    account: scope.accountId,
+    resource: `policy${scope.iam.path}${sharedBoundary(scope.iam)}`,
+  });
   const shared = await (await account.iam()).policy(arn);
   if (shared !== undefined)
     return { kind: 'existing', arn: shared.arn, why: 'made by an administrator for all bastions' };

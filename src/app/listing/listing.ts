@@ -1,3 +1,4 @@
+import { nameOfArn } from '../../core/arn.ts';
 import {
   collect,
   describeAllServices,
@@ -8,7 +9,6 @@ import {
 } from '../../connect/target/discover.ts';
 import type { Container, Database, EcsPort, Task } from '../../connect/ports.ts';
 import { readiness } from '../../connect/target/preflight.ts';
-import { nameOf } from '../../connect/target/select.ts';
 import { mapConcurrently } from '../../core/concurrency.ts';
 import { noMatch } from '../../core/errors.ts';
 import type { Needs } from '../collaborators.ts';
@@ -55,7 +55,7 @@ async function clusters(ecs: EcsPort): Promise<readonly ListRecord[]> {
 /** Of one cluster when it is named, else of all. */
 async function clusterNames(ecs: EcsPort, deps: Needs<never, 'cluster'>): Promise<readonly string[]> {
   const { cluster } = deps.settings;
-  return cluster === undefined ? [...(await collect(ecs.clusterNames()))].sort() : [nameOf(cluster)];
+  return cluster === undefined ? [...(await collect(ecs.clusterNames()))].sort() : [nameOfArn(cluster)];
 }
 
 async function services(ecs: EcsPort, deps: Needs<never, 'cluster'>): Promise<readonly ListRecord[]> {
@@ -76,7 +76,7 @@ async function services(ecs: EcsPort, deps: Needs<never, 'cluster'>): Promise<re
           pending: service.pendingCount,
           launchType: service.launchType,
           execEnabled: service.execEnabled,
-          taskDefinition: nameOf(service.taskDefinitionArn),
+          taskDefinition: nameOfArn(service.taskDefinitionArn),
           createdAt: timestamp(service.createdAt),
         })),
     );
@@ -106,13 +106,13 @@ async function tasks(ecs: EcsPort, deps: ListNeeds): Promise<readonly ListRecord
   return (await foundTasks(ecs, deps)).map((task) => ({
     id: task.id,
     arn: task.arn,
-    cluster: nameOf(task.clusterArn),
+    cluster: nameOfArn(task.clusterArn),
     service: task.serviceName ?? null,
     status: task.lastStatus,
     health: task.healthStatus,
     execEnabled: task.execEnabled,
     execReady: task.containers.some((container) => readiness(task, container, undefined, now).ready),
-    taskDefinition: nameOf(task.taskDefinitionArn),
+    taskDefinition: nameOfArn(task.taskDefinitionArn),
     privateIp: task.privateIp ?? null,
     startedAt: timestamp(task.startedAt),
     containers: task.containers.map((container) => container.name),
@@ -137,7 +137,7 @@ function containerRecord(task: Task, container: Container, now: number): ListRec
   return {
     name: container.name,
     task: task.id,
-    cluster: nameOf(task.clusterArn),
+    cluster: nameOfArn(task.clusterArn),
     service: task.serviceName ?? null,
     image: container.image,
     status: container.lastStatus,

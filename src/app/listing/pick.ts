@@ -1,3 +1,4 @@
+import { nameOfArn } from '../../core/arn.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
 import {
   collect,
@@ -22,7 +23,7 @@ import {
 } from '../../connect/target/picker.ts';
 import type { Container, Database, EcsPort, Task } from '../../connect/ports.ts';
 import { findTasks } from '../../connect/target/discover.ts';
-import { nameOf, pickContainer as containerOf } from '../../connect/target/select.ts';
+import { pickContainer as containerOf } from '../../connect/target/select.ts';
 import { noMatch } from '../../core/errors.ts';
 import { BACK } from '../../ui/prompter.ts';
 import type { Needs } from '../collaborators.ts';
@@ -62,11 +63,11 @@ export async function pickContainer(deps: PickNeeds, wanted: Wanted): Promise<Wa
 
 /** Flags answer their questions; a task or container that does not exist is an error, not a question. */
 async function known(deps: Needs<'account'>, wanted: Wanted): Promise<PickerChoices> {
-  const cluster = wanted.cluster === undefined ? undefined : nameOf(wanted.cluster);
+  const cluster = wanted.cluster === undefined ? undefined : nameOfArn(wanted.cluster);
   if (cluster === undefined || wanted.task === undefined) {
     return {
       ...(cluster === undefined ? {} : { cluster }),
-      ...(wanted.service === undefined ? {} : { service: nameOf(wanted.service) }),
+      ...(wanted.service === undefined ? {} : { service: nameOfArn(wanted.service) }),
     };
   }
   const ecs = await (await deps.account()).ecs();

@@ -1,3 +1,4 @@
+import { parseArn } from '../../core/arn.ts';
 import { quoteWord } from '../../core/shell-words.ts';
 import { mapConcurrently } from '../../core/concurrency.ts';
 import { access, noMatch, type ToolError, usage } from '../../core/errors.ts';
@@ -86,7 +87,7 @@ async function checkGrants(
   simulator: SimulatorPort,
 ): Promise<Checked> {
   const arn = principal.arn ?? (await arnOf(principal, simulator));
-  const requester = { arn, region, accountId: arn.split(':')[4] ?? '' };
+  const requester = { arn, region, accountId: parseArn(arn)?.account ?? '' };
   const { questions, notAsked } = questionsOf(document, requester);
   const findings = await mapConcurrently(batchesOf(questions, requester), async (batch) => {
     const decisions = await simulator.simulate(arn, batch.simulation);
@@ -130,8 +131,7 @@ export const namesOf = (items: readonly { readonly action: string }[]): string =
   [...new Set(items.map(({ action }) => action))].join(', ');
 
 /** `task/demo/*` of an ARN: partition, service, region and account are the same in nearly all rows, and `--json` has them. */
-export const withoutPlace = (text: string): string =>
-  text.startsWith('arn:') ? text.split(':').slice(5).join(':') : text;
+export const withoutPlace = (text: string): string => parseArn(text)?.resource ?? text;
 
 /** What to say of a principal, by what is wrong. */
 const SENTENCES: readonly (readonly [Verdict, (actions: string) => string])[] = [

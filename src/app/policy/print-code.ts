@@ -1,3 +1,4 @@
+import { formatArn, nameOfArn } from '../../core/arn.ts';
 import { fleetRequest, launchTemplateRequest } from '../../aws/ec2-requests.ts';
 import { imageParameter } from '../../aws/image-parameter.ts';
 import { noMatch, usage } from '../../core/errors.ts';
@@ -25,7 +26,6 @@ import {
 import { renderUserData, type UserDataFiles } from '../../provision/bastion/user-data.ts';
 import type { PlaceholderValues } from '../../provision/policy/policy-documents.ts';
 import { type PolicyKindName, printPolicy } from '../../provision/policy/policy-kinds.ts';
-import { nameOf } from '../../connect/target/select.ts';
 import { readPolicy, readUserDataFiles } from '../asset-files.ts';
 import { iamNaming } from '../bastion/iam-naming.ts';
 import type { Needs } from '../collaborators.ts';
@@ -72,7 +72,7 @@ export async function bastionCode(
     });
   }
   const installs = kind === 'bastion';
-  const cluster = deps.settings.cluster === undefined ? undefined : nameOf(deps.settings.cluster);
+  const cluster = deps.settings.cluster === undefined ? undefined : nameOfArn(deps.settings.cluster);
   const location = await locationOf(request, deps);
   // What is not known shows as an open placeholder in the template too.
   const bastion = exportedBastion({
@@ -141,7 +141,12 @@ function exportedBastion(options: CodeOptions): ExportedBastion {
   const own = role === undefined;
   const profileArn = own
     ? referenceTo('profile')
-    : `arn:${options.partition}:iam::${options.account}:instance-profile${options.iam.path}${role}`;
+    : formatArn({
+        partition: options.partition,
+        service: 'iam',
+        account: options.account,
+        resource: `instance-profile${options.iam.path}${role}`,
+      });
   const wanted = launchTemplateSpec(
     launchTemplateContent(spec),
     { profileArn, groupId: referenceTo('group') },

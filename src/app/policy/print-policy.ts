@@ -1,3 +1,4 @@
+import { nameOfArn } from '../../core/arn.ts';
 import { noMatch, ToolError, usage } from '../../core/errors.ts';
 import type { CodeFormat } from '../../provision/export/export-code.ts';
 import type { PlaceholderValues } from '../../provision/policy/policy-documents.ts';
@@ -62,7 +63,7 @@ export async function fillPolicy(request: PolicyRequest, deps: PolicyNeeds): Pro
       ? {}
       : await databaseValues(request.database, deps)),
     bastion: request.name,
-    cluster: cluster?.slice(cluster.lastIndexOf('/') + 1),
+    cluster: cluster === undefined ? undefined : nameOfArn(cluster),
     container: container ?? '*',
   });
 }

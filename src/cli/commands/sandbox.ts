@@ -1,3 +1,4 @@
+import { singleQuoted } from '../../core/shell-words.ts';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { failed } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
@@ -99,8 +100,7 @@ const portTaken = (port: number, cause: unknown): Error =>
 
 /** For `eval` and `source`. A profile or session token left over from real work would win over the sandbox's keys. */
 export function exportLines(env: Readonly<Record<string, string>>): string {
-  const quoted = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;
-  const lines = Object.entries(env).map(([name, value]) => `export ${name}=${quoted(value)}`);
+  const lines = Object.entries(env).map(([name, value]) => `export ${name}=${singleQuoted(value)}`);
   return `${[...lines, 'unset AWS_PROFILE AWS_SESSION_TOKEN'].join('\n')}\n`;
 }
 

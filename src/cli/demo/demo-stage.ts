@@ -1,3 +1,4 @@
+import { quoteWord } from '../../core/shell-words.ts';
 import { PassThrough, Writable } from 'node:stream';
 import { createColors } from '../../ui/colors.ts';
 import { printable } from '../../ui/printable.ts';
@@ -87,8 +88,7 @@ function tourEnv(
 
 /** As a person would type it, quoted where a shell needs it. */
 export function commandLine(args: readonly string[]): string {
-  const words = args.map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`));
-  return ['fargate-connect', ...words].map(printable).join(' ');
+  return ['fargate-connect', ...args.map(quoteWord)].map(printable).join(' ');
 }
 
 /** Passes bytes on and tells each complete line. */

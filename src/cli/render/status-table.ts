@@ -1,3 +1,4 @@
+import { nameOfArn } from '../../core/arn.ts';
 import { dollars } from '../../provision/lease/lease.ts';
 import { duration } from '../../ui/printable.ts';
 import { type Cell, type Column, renderTable } from '../../ui/table.ts';
@@ -43,7 +44,7 @@ const COLUMNS: readonly StatusColumn[] = [
     title: 'owner',
     shrink: true,
     spare: 3,
-    cell: ({ owner }) => (owner === null ? undefined : lastPart(owner)),
+    cell: ({ owner }) => (owner === null ? undefined : nameOfArn(owner)),
   },
 ];
 
@@ -58,7 +59,6 @@ function stateText({ state, agent, takenBack }: BastionStatus): string {
 const leftText = (ms: number): string => (ms <= 0 ? 'over' : duration(ms));
 
 /** User name or role session of an ARN; all of it is in --json. */
-const lastPart = (arn: string): string => arn.slice(arn.lastIndexOf('/') + 1);
 
 /** Table and notes for people, or the JSON form, whose fields are stable. */
 export function writeStatuses(statuses: Statuses, context: CommandContext): void {

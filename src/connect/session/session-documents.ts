@@ -1,3 +1,4 @@
+import { nameOfArn } from '../../core/arn.ts';
 import type { StartSessionRequest } from '../ports.ts';
 
 /** AWS's own session documents and what they take; every value is a list of one string (docs/reference/session-manager.md §1). */
@@ -52,4 +53,4 @@ export const commandRequest = (target: string, line: string): StartSessionReques
 
 /** SSM target of a container (docs/reference/ecs-exec.md §3); the cluster's name, not its ARN. */
 export const containerTarget = (cluster: string, taskId: string, runtimeId: string): string =>
-  `ecs:${cluster.slice(cluster.lastIndexOf('/') + 1)}_${taskId}_${runtimeId}`;
+  `ecs:${nameOfArn(cluster)}_${taskId}_${runtimeId}`;

@@ -1,9 +1,10 @@
+import { nameOfArn, resourceSegments } from '../../core/arn.ts';
 import { mapConcurrently } from '../../core/concurrency.ts';
 import { textFact } from '../../core/error-facts.ts';
 import { noMatch, ToolError, usage } from '../../core/errors.ts';
 import { candidateHints } from './candidate-hints.ts';
 import type { Cluster, EcsPort, Service, Task } from '../ports.ts';
-import { isWholeTaskId, matchTaskId, nameOf, rankTasks } from './select.ts';
+import { isWholeTaskId, matchTaskId, rankTasks } from './select.ts';
 
 /** What was asked for; names or ARNs, `task` also the start of an id. */
 export interface Wanted {
@@ -62,7 +63,7 @@ const isDenied = (error: unknown): boolean => error instanceof ToolError && erro
  * service. No API call in the first two cases. Throws `no-clusters` (exit 3), `service-not-found` (3), `cluster-needed` (2).
  */
 export async function findCluster(ecs: EcsPort, wanted: Wanted): Promise<string> {
-  if (wanted.cluster !== undefined) return nameOf(wanted.cluster);
+  if (wanted.cluster !== undefined) return nameOfArn(wanted.cluster);
   const fromArn = clusterInArn(wanted.task) ?? clusterInArn(wanted.service);
   if (fromArn !== undefined) return fromArn;
   const clusters = [...(await collect(ecs.clusterNames()))].sort();
@@ -73,7 +74,7 @@ export async function findCluster(ecs: EcsPort, wanted: Wanted): Promise<string>
     });
   }
   if (others.length === 0) return only;
-  if (wanted.service !== undefined) return clusterOfService(ecs, clusters, nameOf(wanted.service));
+  if (wanted.service !== undefined) return clusterOfService(ecs, clusters, nameOfArn(wanted.service));
   throw clusterNeeded(clusters, `there are ${clusters.length} clusters: which one?`);
 }
 
@@ -114,8 +115,8 @@ const clusterNeeded = (clusters: readonly string[], message: string): Error =>
 
 /** `arn:…:task/CLUSTER/ID` and `arn:…:service/CLUSTER/NAME`; the short form of old accounts has no cluster. */
 function clusterInArn(arn: string | undefined): string | undefined {
-  const parts = arn?.startsWith('arn:') === true ? arn.split('/') : [];
-  return parts.length === 3 ? parts[1] : undefined;
+  const segments = resourceSegments(arn ?? '');
+  return segments.length === 3 ? segments[1] : undefined;
 }
 
 /**
@@ -125,8 +126,8 @@ function clusterInArn(arn: string | undefined): string | undefined {
  */
 export async function findTasks(ecs: EcsPort, cluster: string, wanted: Wanted): Promise<readonly Task[]> {
   try {
-    const service = wanted.service === undefined ? undefined : nameOf(wanted.service);
-    if (wanted.task !== undefined) return [await findTask(ecs, cluster, nameOf(wanted.task), service)];
+    const service = wanted.service === undefined ? undefined : nameOfArn(wanted.service);
+    if (wanted.task !== undefined) return [await findTask(ecs, cluster, nameOfArn(wanted.task), service)];
     const arns = await collect(
       ecs.taskArns(cluster, { desiredStatus: 'RUNNING', ...(service === undefined ? {} : { service }) }),
     );
@@ -151,7 +152,7 @@ async function findTask(
   const arns = await collect(
     ecs.taskArns(cluster, { desiredStatus: 'RUNNING', ...(service === undefined ? {} : { service }) }),
   );
-  const id = matchTaskId(wanted, arns.map(nameOf), cluster);
+  const id = matchTaskId(wanted, arns.map(nameOfArn), cluster);
   const [task] = await ecs.describeTasks(cluster, [id]);
   if (task === undefined) throw noMatch('task-not-found', `task ${id} has just stopped`);
   return task;

@@ -1,3 +1,4 @@
+import { nameOfArn } from '../../core/arn.ts';
 import type { Cluster, Container, Database, Service, Task } from '../ports.ts';
 import { ageText, readiness } from './preflight.ts';
 import { rankTasks } from './select.ts';
@@ -137,7 +138,7 @@ export const containerEntries = (task: Task, now: number): readonly PickerEntry<
       value: container,
       name: container.name,
       description: [
-        container.image.slice(container.image.lastIndexOf('/') + 1),
+        nameOfArn(container.image),
         container.healthStatus === 'UNKNOWN'
           ? container.lastStatus.toLowerCase()
           : container.healthStatus.toLowerCase(),

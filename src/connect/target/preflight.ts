@@ -1,6 +1,6 @@
 import { failed, type ToolError } from '../../core/errors.ts';
 import type { Container, Service, Task } from '../ports.ts';
-import { nameOf } from './select.ts';
+import { nameOfArn } from '../../core/arn.ts';
 import { containerTarget } from '../session/session-documents.ts';
 
 /** What is known of a container before a session to it is tried. Pure: the clock is an argument. */
@@ -25,7 +25,7 @@ export function readiness(
   service: Service | undefined,
   now: number,
 ): Readiness {
-  const cluster = nameOf(task.clusterArn);
+  const cluster = nameOfArn(task.clusterArn);
   const details = { cluster, task: task.id, container: container.name };
   const look = `fargate-connect ls containers --cluster ${cluster} --task ${task.id}   # state of container and agent`;
   const mayCome = isYoung(task, now) && task.desiredStatus === 'RUNNING';
@@ -100,7 +100,7 @@ function execNotEnabled(
       `exec is off in task ${task.id}, and a running task cannot be switched on`,
       {
         hints: [
-          `aws ecs run-task --cluster ${cluster} --task-definition ${nameOf(task.taskDefinitionArn)} --enable-execute-command …`,
+          `aws ecs run-task --cluster ${cluster} --task-definition ${nameOfArn(task.taskDefinitionArn)} --enable-execute-command …`,
         ],
         details,
       },

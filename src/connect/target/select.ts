@@ -1,11 +1,9 @@
+import { nameOfArn } from '../../core/arn.ts';
 import { noMatch, usage } from '../../core/errors.ts';
 import { candidateHints } from './candidate-hints.ts';
 import type { Container, Task } from '../ports.ts';
 
 /** Choices without asking; all of it is pure. */
-
-/** Last segment of an ARN, or the name itself. */
-export const nameOf = (nameOrArn: string): string => nameOrArn.slice(nameOrArn.lastIndexOf('/') + 1);
 
 /** Side-cars that AWS adds by itself and nobody means (docs/reference/ecs-exec.md §1). */
 const isSideCar = (container: Container): boolean =>
@@ -74,7 +72,7 @@ export function pickContainer(task: Task, wanted: string | undefined): Container
       hints: candidateHints(
         wanted,
         names,
-        `fargate-connect ls containers --cluster ${nameOf(task.clusterArn)} --task ${task.id}`,
+        `fargate-connect ls containers --cluster ${nameOfArn(task.clusterArn)} --task ${task.id}`,
       ),
       details: { container: wanted, candidates: names },
     });

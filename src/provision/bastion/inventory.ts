@@ -1,3 +1,4 @@
+import { formatArn, nameOfArn } from '../../core/arn.ts';
 import type { Bastion } from './bastion.ts';
 import { bastionOfIamName, iamNames, type IamNaming, namingOfTag } from '../roles/iam-names.ts';
 import { commonName, ROLE_POLICY, TAG } from './names.ts';
@@ -216,7 +217,8 @@ async function readIam(
 /** ARN of the boundary that we make for one bastion when the account has no shared one. */
 export function boundaryArn(scope: InventoryScope): string {
   const { boundary } = iamNames(scope.name, scope.region, scope.iam);
-  return `arn:${scope.partition}:iam::${scope.accountId}:policy${scope.iam.path}${boundary}`;
+  const { partition, accountId: account, iam } = scope;
+  return formatArn({ partition, service: 'iam', account, resource: `policy${iam.path}${boundary}` });
 }
 
 /** Nothing left that we made; what is shutting down does not count as gone. */
@@ -297,7 +299,7 @@ export async function findNames(
     const called = 'name' in item ? item.name : item.tags[TAG.name];
     if (name !== '' && called === commonName(name)) names.add(name);
   }
-  for (const iamName of [...roles, ...profiles, ...policies.map((arn) => arn.split('/').at(-1) ?? '')]) {
+  for (const iamName of [...roles, ...profiles, ...policies.map(nameOfArn)]) {
     const name = bastionOfIamName(iamName, region, naming);
     if (name !== undefined) names.add(name);
   }

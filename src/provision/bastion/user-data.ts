@@ -1,3 +1,4 @@
+import { singleQuoted } from '../../core/shell-words.ts';
 import { failed } from '../../core/errors.ts';
 
 /** Renders userdata/bastion.sh: parameters quoted, files embedded, parts left out. */
@@ -40,7 +41,7 @@ export function shellQuote(value: string): string {
       details: { value: JSON.stringify(value) },
     });
   }
-  return `'${value.replaceAll("'", "'\\''")}'`;
+  return singleQuoted(value);
 }
 
 /** Seconds since the epoch, as a word of bash. */

@@ -1,3 +1,4 @@
+import { formatArn, nameOfArn, parseArn, typeOfArn } from '../../core/arn.ts';
 import { failed } from '../../core/errors.ts';
 import type { ContextEntry, SimulatedDecision, Simulation } from '../ports/simulator.ts';
 
@@ -117,29 +118,22 @@ export const listOf = (value: string | readonly string[] = []): readonly string[
 function resourcesOf(action: string, statement: Statement, requester: Requester): readonly string[] {
   const types = RESOURCE_TYPES[action];
   const resources = listOf(statement.Resource).filter(
-    (resource) => resource === '*' || types === undefined || types.includes(typeOf(resource)),
+    (resource) => resource === '*' || types === undefined || types.includes(typeOfArn(resource) ?? ''),
   );
   // An Allow is had as wide as it is written. A Deny holds wherever the requester is, so it is asked there.
   return statement.Effect === 'Allow' ? resources : resources.map((resource) => placed(resource, requester));
 }
 
-/** `cluster` of `arn:aws:ecs:REGION:ACCOUNT:cluster/NAME`. */
-const typeOf = (arn: string): string => arn.split(/[:/]/)[5] ?? '';
-
 /** Wildcards for region and account become those of the requester; AWS's own session documents have no account. */
 function placed(resource: string, { region, accountId }: Requester): string {
-  const [arn, partition, service, anyRegion, anyAccount, ...rest] = resource.split(':');
-  if (anyAccount === undefined) return resource;
-  const name = rest.join(':');
-  const account = name.startsWith('document/AWS-') ? '' : accountId;
-  return [
-    arn,
-    partition,
-    service,
-    anyRegion === '*' ? region : anyRegion,
-    anyAccount === '*' ? account : anyAccount,
-    name,
-  ].join(':');
+  const arn = parseArn(resource);
+  if (arn === undefined) return resource;
+  const account = arn.resource.startsWith('document/AWS-') ? '' : accountId;
+  return formatArn({
+    ...arn,
+    region: arn.region === '*' ? region : arn.region,
+    account: arn.account === '*' ? account : arn.account,
+  });
 }
 
 /** All the requests, by their context, that a condition lets through: one for each value that it lists. */
@@ -213,7 +207,7 @@ function contextOf({ arn, region, accountId }: Requester): readonly ContextEntry
     text('aws:RequestedRegion', region),
     { key: 'aws:SecureTransport', values: ['true'], type: 'boolean' },
     text('aws:userid', ANY_USER_ID),
-    ...(isUser ? [text('aws:username', arn.slice(arn.lastIndexOf('/') + 1))] : []),
+    ...(isUser ? [text('aws:username', nameOfArn(arn))] : []),
   ];
 }
 

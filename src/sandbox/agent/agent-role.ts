@@ -1,3 +1,4 @@
+import { formatArn } from '../../core/arn.ts';
 import type { AccessControl } from '../contracts.ts';
 
 /** The role that an agent acts with: of its instance, or of its task. */
@@ -29,7 +30,7 @@ export const roleSessionName = (target: string): string =>
 
 /** What the actions of the agent's channels are asked for (docs/reference/iam.md §3). */
 export const channelResource = (region: string, accountId: string): string =>
-  `arn:aws:ssmmessages:${region}:${accountId}:*`;
+  formatArn({ service: 'ssmmessages', region, account: accountId, resource: '*' });
 
 /** How the message gateway words a refusal, inside the agent's error. */
 export const gatewayRefusal = (refusal: string): string =>

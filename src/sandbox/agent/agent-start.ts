@@ -1,3 +1,4 @@
+import { formatArn } from '../../core/arn.ts';
 import type { AgentLogLine } from '../contracts.ts';
 import { type AgentRole, channelResource, gatewayRefusal } from './agent-role.ts';
 
@@ -51,7 +52,12 @@ export function startInstanceAgent(options: AgentStartOptions): AgentStart {
   if (!options.reachesSessionManager) return asleep('RequestError: send request failed');
   if (options.untrustedRole !== undefined) return asleep(cannotAssume(options.untrustedRole));
   if (!role.exists) return asleep('EC2RoleRequestError: no EC2 instance role found');
-  const instanceArn = `arn:aws:ec2:${region}:${accountId}:instance/${instanceId}`;
+  const instanceArn = formatArn({
+    service: 'ec2',
+    region,
+    account: accountId,
+    resource: `instance/${instanceId}`,
+  });
   const unreported = role.refusal('ssm:UpdateInstanceInformation', instanceArn);
   if (unreported !== undefined) return asleep(`AccessDeniedException: ${unreported}\n\tstatus code: 400`);
 

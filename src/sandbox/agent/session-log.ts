@@ -1,3 +1,4 @@
+import { formatArn } from '../../core/arn.ts';
 import type { SeedExecLogging } from '../seed-shapes.ts';
 import type { LogStore } from '../world/log-store.ts';
 import type { AgentRole } from './agent-role.ts';
@@ -41,7 +42,10 @@ export class SessionLog {
       if (!isEncrypted) return notEncrypted('CloudWatch Logs log group', 'log group');
     }
     if (bucket !== undefined && logging.s3EncryptionEnabled) {
-      const refusal = role.refusal('s3:GetEncryptionConfiguration', `arn:aws:s3:::${bucket}`);
+      const refusal = role.refusal(
+        's3:GetEncryptionConfiguration',
+        formatArn({ service: 's3', resource: bucket }),
+      );
       const error =
         refusal === undefined
           ? store.isBucketEncrypted(bucket) === undefined
@@ -68,7 +72,9 @@ export class SessionLog {
     const { cloudWatchLogGroupName: group, s3BucketName: bucket, s3KeyPrefix: prefix } = logging;
     if (bucket !== undefined) {
       const key = [prefix, `${sessionId}.log`].filter((part) => part !== undefined && part !== '').join('/');
-      if (role.refusal('s3:PutObject', `arn:aws:s3:::${bucket}/${key}`) === undefined)
+      if (
+        role.refusal('s3:PutObject', formatArn({ service: 's3', resource: `${bucket}/${key}` })) === undefined
+      )
         store.putObject(bucket, key, text);
     }
     if (group === undefined || !this.#seesGroups()) return;
@@ -85,6 +91,6 @@ export class SessionLog {
 
   #arn(group: string): string {
     const { region, accountId } = this.#options;
-    return `arn:aws:logs:${region}:${accountId}:log-group:${group}`;
+    return formatArn({ service: 'logs', region, account: accountId, resource: `log-group:${group}` });
   }
 }

@@ -1,3 +1,4 @@
+import { formatArn } from '../../core/arn.ts';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
@@ -65,7 +66,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
   });
 
   const sessionArn = (sessionId: string): string =>
-    `arn:aws:ssm:${deps.region}:${deps.accountId}:session/${sessionId}`;
+    formatArn({
+      service: 'ssm',
+      region: deps.region,
+      account: deps.accountId,
+      resource: `session/${sessionId}`,
+    });
 
   const admit = (request: IncomingMessage): GatewaySession => {
     const url = new URL(request.url ?? '/', 'ws://gateway');

@@ -1,3 +1,4 @@
+import { nameOfArn } from '../../core/arn.ts';
 import {
   type AccessControl,
   type AuthorizationCheck,
@@ -112,7 +113,7 @@ export class AccessController implements AccessControl {
     ]);
     if (region !== undefined) context.set('aws:requestedregion', [region]);
     if (principal.roleName === undefined) {
-      context.set('aws:username', [principal.arn.slice(principal.arn.lastIndexOf('/') + 1)]);
+      context.set('aws:username', [nameOfArn(principal.arn)]);
     }
     for (const [key, value] of this.#directory.tagsOf(principal)) {
       context.set(`aws:principaltag/${key.toLowerCase()}`, [value]);

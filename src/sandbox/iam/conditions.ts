@@ -1,3 +1,4 @@
+import { containsCidr } from '../../core/cidr.ts';
 import { compilePattern, type ContextValues, matchesArn, matchesPattern } from './pattern.ts';
 
 /** One `operator: { key: values }` entry of a statement's Condition block. */
@@ -136,7 +137,7 @@ function compare(
       return dateOf(value) >= dateOf(wanted);
     case 'IpAddress':
     case 'NotIpAddress':
-      return isInRange(value, wanted);
+      return containsCidr(wanted, value);
     case 'Null':
       return false;
   }
@@ -165,20 +166,3 @@ function matchesTextIgnoringCase(
 
 /** Epoch seconds or ISO 8601; NaN (which no comparison fulfils) for anything else. */
 const dateOf = (text: string): number => (/^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text));
-
-/** IPv4 only: the sandbox listens on 127.0.0.1. */
-function isInRange(address: string, range: string): boolean {
-  const [base = '', prefix = '32'] = range.split('/');
-  const bits = Number(prefix);
-  const a = ipv4(address);
-  const b = ipv4(base);
-  if (a === undefined || b === undefined || !Number.isInteger(bits) || bits < 0 || bits > 32) return false;
-  const size = 2 ** (32 - bits);
-  return Math.floor(a / size) === Math.floor(b / size);
-}
-
-function ipv4(text: string): number | undefined {
-  const parts = text.split('.').map((part) => (/^\d{1,3}$/.test(part) ? Number(part) : Number.NaN));
-  if (parts.length !== 4 || parts.some((part) => !(part <= 255))) return undefined;
-  return parts.reduce((sum, part) => sum * 256 + part, 0);
-}

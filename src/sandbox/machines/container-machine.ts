@@ -1,3 +1,4 @@
+import { nameOfArn } from '../../core/arn.ts';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { MachineError, type ContainerLaunch, type Machine } from '../contracts.ts';
@@ -80,7 +81,7 @@ type File = readonly [name: string, content: string, mode?: number];
 
 function filesOf(launch: ContainerLaunch): readonly File[] {
   const { container, taskDefinition } = launch;
-  const task = launch.taskArn.slice(launch.taskArn.lastIndexOf('/') + 1);
+  const task = nameOfArn(launch.taskArn);
   return [
     // Distributions reset PS1 for interactive bash; the one in the home directory has the last word.
     ['root/.bashrc', `PS1='${container.name}:\\$ '\n`],

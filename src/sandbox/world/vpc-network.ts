@@ -1,3 +1,4 @@
+import { ipv4Range } from '../../core/cidr.ts';
 import { connect as connectSocket, isIP, type Socket } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
 import { MachineError, type NetworkPolicy } from '../contracts.ts';
@@ -157,11 +158,10 @@ export class VpcNetwork {
     const value = ipv4Value(address);
     if (value === undefined) return false;
     return this.#options.vpcs.some((vpc) => {
-      const [base, bits] = vpc.cidr.split('/');
-      const first = ipv4Value(base ?? '');
-      if (first === undefined) return false;
-      const last = first + 2 ** (32 - Number(bits)) - 1;
-      return (value >= first && value < first + 4) || value === last;
+      const range = ipv4Range(vpc.cidr);
+      if (range === undefined) return false;
+      const offset = value - range.first;
+      return (offset >= 0 && offset < 4) || offset === range.size - 1;
     });
   }
 }

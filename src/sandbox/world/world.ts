@@ -1,3 +1,4 @@
+import { nameOfArn } from '../../core/arn.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import type {
   ContainerHost,
@@ -159,7 +160,7 @@ function identityOf(launch: ContainerLaunch, port: number): Parameters<typeof cr
   return {
     cluster: launch.cluster,
     service: launch.service,
-    task: launch.taskArn.slice(launch.taskArn.lastIndexOf('/') + 1),
+    task: nameOfArn(launch.taskArn),
     container: launch.container.name,
     port,
   };

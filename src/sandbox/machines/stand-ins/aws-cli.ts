@@ -1,3 +1,4 @@
+import { nameOfArn } from '../../../core/arn.ts';
 import type { Clock } from '../../../core/clock.ts';
 import { AwsCallError, callAws } from './signed-call.ts';
 import type { StandIn, StandInResult } from './stand-in-server.ts';
@@ -152,7 +153,7 @@ function targetOf(described: Answer, container: string | undefined): string {
   const found = list(task['containers'])
     .map(record)
     .find((candidate) => candidate['name'] === container);
-  const last = (value: unknown): string => (typeof value === 'string' ? (value.split('/').at(-1) ?? '') : '');
+  const last = (value: unknown): string => (typeof value === 'string' ? nameOfArn(value) : '');
   return `ecs:${last(task['clusterArn'])}_${last(task['taskArn'])}_${last(found?.['runtimeId'])}`;
 }
 

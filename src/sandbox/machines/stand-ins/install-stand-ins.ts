@@ -1,3 +1,4 @@
+import { singleQuoted } from '../../../core/shell-words.ts';
 import { join } from 'node:path';
 import type { MachineRoot } from '../machine-root.ts';
 import { FORWARDER_SOURCE } from './forwarder.ts';
@@ -16,11 +17,9 @@ export const INTERACTIVE_STAND_INS: readonly string[] = ['aws', 'session-manager
 
 export const standInSocket = (root: MachineRoot): string => join(root.path, SOCKET);
 
-const quote = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
-
 /** A program of the machine that hands its call to the sandbox. `file` is below the root. */
 export function installForwarded(root: MachineRoot, file: string, program: string, node: string): void {
-  const words = [node, join(root.path, FORWARDER), standInSocket(root), program].map(quote).join(' ');
+  const words = [node, join(root.path, FORWARDER), standInSocket(root), program].map(singleQuoted).join(' ');
   root.write(file, `#!/bin/sh\nexec ${words} "$@"\n`, 0o755);
 }
 

@@ -1,3 +1,4 @@
+import { singleQuoted } from '../../../core/shell-words.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -126,7 +127,7 @@ export class Systemd {
     const command = call.args.slice(index);
     if (command.length === 0) return { code: 1, stderr: 'Command line to execute required.\n' };
     const name = (options.get('unit') ?? `run-r${this.#nextTransient++}`).replace(/\.(service|timer)$/, '');
-    const quoted = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+    const quoted = command.map(singleQuoted).join(' ');
     this.#transient.set(`${name}.service`, parseUnitFile(`[Service]\nType=oneshot\nExecStart=${quoted}\n`));
     const timing = [...options].filter(([option]) => option.startsWith('on-'));
     if (timing.length === 0) {

@@ -1,4 +1,4 @@
-import { containsCidr } from '../../../core/cidr.ts';
+import { containsCidr, ipv4Range } from '../../../core/cidr.ts';
 import { AwsError, type Principal } from '../../contracts.ts';
 import type { Ec2Lifecycle } from './ec2-lifecycle.ts';
 import type { LaunchPlan } from './ec2-launch-plan.ts';
@@ -208,9 +208,7 @@ function instanceTags(plan: LaunchPlan, extras: LaunchExtras): Tags {
 
 /** The first four and the last address of a subnet are AWS's. */
 function freeAddress(deps: LaunchDeps, subnet: Subnet): string {
-  const [base = '10.0.0.0', prefix = '24'] = subnet.cidr.split('/');
-  const first = ipv4Number(base);
-  const size = 2 ** (32 - Number(prefix));
+  const { first, size } = ipv4Range(subnet.cidr) ?? { first: 0, size: 0 };
   const used = new Set([...deps.state.interfaces.values()].map((item) => item.privateIp));
   for (let offset = 4; offset < size - 1; offset++) {
     // Tasks and databases of a seed sit at the low addresses: instances start higher where there is room.

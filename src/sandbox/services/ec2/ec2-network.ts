@@ -1,3 +1,4 @@
+import { ipv4Range } from '../../../core/cidr.ts';
 import type { Operations } from '../../contracts.ts';
 import type { Fields } from '../../wire/fields.ts';
 import { describeOperation, tagSet } from './ec2-describe.ts';
@@ -149,7 +150,7 @@ const ipv6Associations = (kind: string, id: string, ipv6CidrBlock: string | unde
 /** AWS keeps five addresses of every subnet; an IPv6-only one has none to count. */
 export function freeAddresses(state: Ec2State, subnet: Subnet): number {
   if (subnet.ipv6?.only === true) return 0;
-  const size = 2 ** (32 - Number(subnet.cidr.split('/')[1] ?? '24'));
+  const size = ipv4Range(subnet.cidr)?.size ?? 0;
   const used = [...state.interfaces.values()].filter((item) => item.subnetId === subnet.id).length;
   return Math.max(0, size - 5 - used);
 }

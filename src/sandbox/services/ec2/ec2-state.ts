@@ -1,3 +1,4 @@
+import { formatArn } from '../../../core/arn.ts';
 import type { Clock } from '../../../core/clock.ts';
 import { AwsError } from '../../contracts.ts';
 import type { SeedEndpoint, SeedIpv6 } from '../../seed-shapes.ts';
@@ -283,6 +284,6 @@ export class Ec2State {
   arn(type: string, id: string): string {
     // Images and snapshots of Amazon's belong to no account of ours.
     const account = type === 'image' || type === 'snapshot' ? '' : this.accountId;
-    return `arn:aws:ec2:${this.region}:${account}:${type}/${id}`;
+    return formatArn({ service: 'ec2', region: this.region, account, resource: `${type}/${id}` });
   }
 }

@@ -1,3 +1,4 @@
+import { formatArn, nameOfArn } from '../../../core/arn.ts';
 import { channelResource } from '../../agent/agent-role.ts';
 import type { AccessControl, NetworkPolicy } from '../../contracts.ts';
 import type { Seed } from '../../seed-shapes.ts';
@@ -36,12 +37,17 @@ export function isAgentConnected(
 const trustsTasks = ({ access, seed }: ConnectivityDeps, role: string): boolean =>
   access.trustsService(role, 'ecs-tasks.amazonaws.com', {
     'aws:SourceAccount': seed.accountId,
-    'aws:SourceArn': `arn:aws:ecs:${seed.region}:${seed.accountId}:*`,
+    'aws:SourceArn': formatArn({
+      service: 'ecs',
+      region: seed.region,
+      account: seed.accountId,
+      resource: '*',
+    }),
   });
 
 export function taskRoleName(task: TaskState): string | undefined {
   const arn = task.definition.taskRoleArn;
-  return arn === undefined || arn === '' ? undefined : arn.slice(arn.lastIndexOf('/') + 1);
+  return arn === undefined || arn === '' ? undefined : nameOfArn(arn);
 }
 
 /** For an interface of the subnet, whichever address it has. */

@@ -1,10 +1,11 @@
+import { nameOfArn } from '../../../core/arn.ts';
 import { type AuthorizationCheck, AwsError, type Operation } from '../../contracts.ts';
 import { hexId } from '../../gateway/identifiers.ts';
 import type { Sessions } from '../../gateway/session-plan.ts';
 import type { RandomBytes } from '../../random.ts';
 import { taskRoleName } from './ecs-connectivity.ts';
 import { type EcsLookup, tagContext } from './ecs-lookup.ts';
-import { clusterArn, containerArn, nameOf, targetOf, taskArn } from './ecs-names.ts';
+import { clusterArn, containerArn, targetOf, taskArn } from './ecs-names.ts';
 import type { ClusterState, ContainerState, TaskState } from './ecs-model.ts';
 import { optionalFlag, optionalText, requiredText } from '../members.ts';
 
@@ -90,7 +91,7 @@ function chosenContainer(task: TaskState, name: string | undefined): ContainerSt
 function checks(lookup: EcsLookup, input: Input): readonly AuthorizationCheck[] {
   const { account, state } = lookup;
   const name = lookup.clusterName(input);
-  const id = nameOf(requiredText(input, 'task', 'InvalidParameterException'));
+  const id = nameOfArn(requiredText(input, 'task', 'InvalidParameterException'));
   const task = state.task(name, id);
   const container = optionalText(input, 'container') ?? task?.containers[0]?.name;
   const arn = taskArn(account, name, id);

@@ -1,6 +1,7 @@
+import { nameOfArn } from '../../../core/arn.ts';
 import { type AuthorizationCheck, AwsError } from '../../contracts.ts';
 import type { SeedTag } from '../../seed-shapes.ts';
-import { clusterArn, clusterOf, type EcsAccount, nameOf } from './ecs-names.ts';
+import { clusterArn, clusterOf, type EcsAccount } from './ecs-names.ts';
 import type { ClusterState, ServiceState, TaskState } from './ecs-model.ts';
 import type { EcsState } from './ecs-state.ts';
 import { optionalText, requiredText } from '../members.ts';
@@ -31,7 +32,7 @@ export class EcsLookup {
   }
 
   clusterName(input: Input): string {
-    return nameOf(optionalText(input, 'cluster') ?? DEFAULT_CLUSTER);
+    return nameOfArn(optionalText(input, 'cluster') ?? DEFAULT_CLUSTER);
   }
 
   clusterArn(input: Input): string {
@@ -48,7 +49,7 @@ export class EcsLookup {
     const cluster = this.cluster(input);
     const service = this.state.service(
       cluster.name,
-      nameOf(requiredText(input, member, 'InvalidParameterException')),
+      nameOfArn(requiredText(input, member, 'InvalidParameterException')),
     );
     if (service === undefined) throw new AwsError('ServiceNotFoundException', 'Service not found.');
     return service;
@@ -59,7 +60,7 @@ export class EcsLookup {
     const named = clusterOf(identifier);
     if (named !== undefined && named !== cluster)
       throw invalid(`Identifier is for ${named}. Your cluster is ${cluster}`);
-    const id = nameOf(identifier);
+    const id = nameOfArn(identifier);
     if (id.length !== 32 && id.length !== 36) throw invalid('taskId length should be one of [32,36]');
     return this.state.task(cluster, id);
   }

@@ -1,3 +1,5 @@
+import { formatArn, resourceSegments } from '../../../core/arn.ts';
+
 /** ARNs of ECS, and the names and ids that its operations take in their place. */
 
 export interface EcsAccount {
@@ -6,7 +8,7 @@ export interface EcsAccount {
 }
 
 const arn = (account: EcsAccount, resource: string): string =>
-  `arn:aws:ecs:${account.region}:${account.accountId}:${resource}`;
+  formatArn({ service: 'ecs', region: account.region, account: account.accountId, resource });
 
 export const clusterArn = (account: EcsAccount, cluster: string): string =>
   arn(account, `cluster/${cluster}`);
@@ -19,13 +21,10 @@ export const taskDefinitionArn = (account: EcsAccount, definition: string): stri
 export const containerArn = (account: EcsAccount, cluster: string, task: string, id: string): string =>
   arn(account, `container/${cluster}/${task}/${id}`);
 
-/** Last segment of an ARN; a plain name or id is its own. */
-export const nameOf = (identifier: string): string => identifier.slice(identifier.lastIndexOf('/') + 1);
-
 /** Cluster part of a service or task ARN in the long form; undefined for a name, an id, or an old short ARN. */
 export function clusterOf(identifier: string): string | undefined {
-  const parts = identifier.split('/');
-  return identifier.startsWith('arn:') && parts.length === 3 ? parts[1] : undefined;
+  const segments = resourceSegments(identifier);
+  return segments.length === 3 ? segments[1] : undefined;
 }
 
 /** `ecs:<cluster>_<taskId>_<runtimeId>`, the session target of a container (docs/reference/ecs-exec.md §3). */

@@ -1,3 +1,4 @@
+import { formatArn } from '../../../core/arn.ts';
 import type { SeedContainerDefinition, SeedTag, SeedTaskDefinition } from '../../seed-shapes.ts';
 import {
   clusterArn,
@@ -97,7 +98,7 @@ export function serviceShape(
     serviceRegistries: [],
     events: [],
     createdAt: date(service.createdAt),
-    createdBy: `arn:aws:iam::${account.accountId}:role/deployer`,
+    createdBy: formatArn({ service: 'iam', account: account.accountId, resource: 'role/deployer' }),
     placementConstraints: [],
     placementStrategy: [],
     networkConfiguration,
@@ -260,7 +261,12 @@ export function taskDefinitionShape(account: EcsAccount, definition: SeedTaskDef
 
 function containerDefinitionShape(account: EcsAccount, container: SeedContainerDefinition): unknown {
   const secret = (name: string): string =>
-    `arn:aws:secretsmanager:${account.region}:${account.accountId}:secret:${name.toLowerCase().replaceAll('_', '-')}`;
+    formatArn({
+      service: 'secretsmanager',
+      region: account.region,
+      account: account.accountId,
+      resource: `secret:${name.toLowerCase().replaceAll('_', '-')}`,
+    });
   return {
     name: container.name,
     image: container.image,

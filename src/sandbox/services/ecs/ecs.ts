@@ -1,3 +1,4 @@
+import { nameOfArn } from '../../../core/arn.ts';
 import type { Clock } from '../../../core/clock.ts';
 import {
   type AccessControl,
@@ -20,7 +21,7 @@ import type { ServiceDescription } from '../service-description.ts';
 import { isAgentConnected, taskRoleName } from './ecs-connectivity.ts';
 import { executeCommandOperation } from './ecs-execute-command.ts';
 import { EcsLookup, tagContext } from './ecs-lookup.ts';
-import { clusterArn, type EcsAccount, nameOf, serviceArn, taskArn, taskDefinitionArn } from './ecs-names.ts';
+import { clusterArn, type EcsAccount, serviceArn, taskArn, taskDefinitionArn } from './ecs-names.ts';
 import { clusterShape, serviceShape, taskDefinitionShape, taskShape } from './ecs-shapes.ts';
 import { definitionName, type TaskState } from './ecs-model.ts';
 import { EcsState } from './ecs-state.ts';
@@ -179,7 +180,7 @@ function clusterOperations({ account, state }: EcsLookup): Operations {
 }
 
 function describedClusters(input: Input): readonly string[] {
-  const names = textList(input, 'clusters').map(nameOf);
+  const names = textList(input, 'clusters').map(nameOfArn);
   if (names.length > MAX_DESCRIBED) throw invalid(`Clusters can have at most ${MAX_DESCRIBED} items.`);
   return names.length === 0 ? [DEFAULT_CLUSTER] : names;
 }
@@ -223,7 +224,7 @@ function serviceOperations(lookup: EcsLookup): Operations {
     },
     UpdateService: {
       authorize(input) {
-        const name = nameOf(requiredText(input, 'service', 'InvalidParameterException'));
+        const name = nameOfArn(requiredText(input, 'service', 'InvalidParameterException'));
         const cluster = lookup.clusterName(input);
         const exec = optionalFlag(input, 'enableExecuteCommand');
         const check = lookup.check(
@@ -247,9 +248,9 @@ function updateService(lookup: EcsLookup, input: Input): unknown {
   const { account, state } = lookup;
   const service = lookup.service(input);
   const wanted = optionalText(input, 'taskDefinition');
-  const definition = wanted === undefined ? service.definition : state.definition(nameOf(wanted));
+  const definition = wanted === undefined ? service.definition : state.definition(nameOfArn(wanted));
   if (definition === undefined)
-    throw new AwsError('ClientException', `TaskDefinition not found: ${nameOf(wanted ?? '')}`);
+    throw new AwsError('ClientException', `TaskDefinition not found: ${nameOfArn(wanted ?? '')}`);
   const execEnabled = optionalFlag(input, 'enableExecuteCommand') ?? service.execEnabled;
   if (execEnabled && (definition.taskRoleArn ?? '') === '') throw invalid(TASK_ROLE_MISSING);
   const desiredCount = optionalCount(input, 'desiredCount');
@@ -264,7 +265,7 @@ function updateService(lookup: EcsLookup, input: Input): unknown {
 }
 
 function describedServices(input: Input): readonly string[] {
-  const names = textList(input, 'services').map(nameOf);
+  const names = textList(input, 'services').map(nameOfArn);
   if (names.length === 0) throw invalid('Services cannot be empty.');
   if (names.length > MAX_DESCRIBED_SERVICES)
     throw invalid(`Services can have at most ${MAX_DESCRIBED_SERVICES} items.`);
@@ -275,9 +276,9 @@ function taskOperations(lookup: EcsLookup): Operations {
   const { account, state } = lookup;
   const taskCheck = (action: string, identifier: string, input: Input): AuthorizationCheck => {
     const cluster = lookup.clusterName(input);
-    const task = state.task(cluster, nameOf(identifier));
+    const task = state.task(cluster, nameOfArn(identifier));
     const tags = task === undefined ? [] : lookup.tagsOfTask(task);
-    return lookup.check(action, taskArn(account, cluster, nameOf(identifier)), input, tags);
+    return lookup.check(action, taskArn(account, cluster, nameOfArn(identifier)), input, tags);
   };
   return {
     ListTasks: {
@@ -304,7 +305,7 @@ function taskOperations(lookup: EcsLookup): Operations {
           tasks: found.flatMap(({ task }) => (task === undefined ? [] : [taskShape(account, state, task)])),
           failures: found
             .filter(({ task }) => task === undefined)
-            .map(({ identifier }) => missing(taskArn(account, cluster, nameOf(identifier)))),
+            .map(({ identifier }) => missing(taskArn(account, cluster, nameOfArn(identifier)))),
         };
       },
     },
@@ -351,7 +352,7 @@ function taskDefinitionOperations({ account, state }: EcsLookup): Operations {
     DescribeTaskDefinition: {
       authorize: () => [{ action: 'ecs:DescribeTaskDefinition', resource: '*' }],
       run(input) {
-        const name = nameOf(requiredText(input, 'taskDefinition', 'ClientException'));
+        const name = nameOfArn(requiredText(input, 'taskDefinition', 'ClientException'));
         const definition = state.definition(name);
         if (definition === undefined)
           throw new AwsError('ClientException', 'Unable to describe task definition.');

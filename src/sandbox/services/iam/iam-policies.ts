@@ -1,3 +1,4 @@
+import { nameOfArn } from '../../../core/arn.ts';
 import { type AuthorizationCheck, AwsError, type Operations } from '../../contracts.ts';
 import { type Fields, optionalText, requiredText } from '../../wire/fields.ts';
 import {
@@ -131,7 +132,7 @@ export function policyOperations(state: IamState): Operations {
         const { items, tail } = page(input, [...role.attached].sort());
         return {
           AttachedPolicies: items.map((arn) => ({
-            PolicyName: arn.slice(arn.lastIndexOf('/') + 1),
+            PolicyName: nameOfArn(arn),
             PolicyArn: arn,
           })),
           ...tail,

@@ -1,3 +1,4 @@
+import { formatArn, nameOfArn } from '../../../core/arn.ts';
 import type { Clock } from '../../../core/clock.ts';
 import { AwsError, type Principal, type RoleCredentials } from '../../contracts.ts';
 import type { Seed } from '../../seed-shapes.ts';
@@ -113,7 +114,7 @@ export class IamState implements PrincipalDirectory {
   }
 
   arn(resource: string): string {
-    return `arn:aws:iam::${this.accountId}:${resource}`;
+    return formatArn({ service: 'iam', account: this.accountId, resource });
   }
 
   addRole(spec: {
@@ -156,7 +157,7 @@ export class IamState implements PrincipalDirectory {
     const policy: ManagedPolicy = {
       name: spec.name,
       path: spec.path,
-      arn: spec.awsOwned ? `arn:aws:iam::aws:${suffix}` : this.arn(suffix),
+      arn: spec.awsOwned ? formatArn({ service: 'iam', account: 'aws', resource: suffix }) : this.arn(suffix),
       id: this.#deps.ids.iam('ANPA'),
       policy: { text: spec.text, document: parsePolicy(spec.text) },
       createdAt: new Date(this.now),
@@ -229,7 +230,7 @@ export class IamState implements PrincipalDirectory {
 
   grantsOf(principal: Principal): Grants | undefined {
     if (principal.roleName === undefined) {
-      const name = principal.arn.slice(principal.arn.lastIndexOf('/') + 1);
+      const name = nameOfArn(principal.arn);
       return this.users.get(name)?.grants;
     }
     const role = this.roles.get(principal.roleName);
@@ -260,7 +261,11 @@ export class IamState implements PrincipalDirectory {
     const role = this.roles.get(roleName);
     if (role === undefined) return undefined;
     return {
-      arn: `arn:aws:sts::${this.accountId}:assumed-role/${roleName}/${sessionName}`,
+      arn: formatArn({
+        service: 'sts',
+        account: this.accountId,
+        resource: `assumed-role/${roleName}/${sessionName}`,
+      }),
       userId: `${role.id}:${sessionName}`,
       accountId: this.accountId,
       roleName,

@@ -1,3 +1,4 @@
+import { formatArn, parseArn } from '../../../core/arn.ts';
 import type { Clock } from '../../../core/clock.ts';
 import { concat, equal, openAesGcm, sealAesGcm, sha256, utf8 } from '../../../core/bytes.ts';
 import { type ApiCall, type AuthorizationCheck, AwsError, type SandboxService } from '../../contracts.ts';
@@ -49,10 +50,19 @@ const digestOf = (context: EncryptionContext): Uint8Array =>
 /** Symmetric keys that can make and open data keys. A blob is key id ‖ AES-GCM(digest of the context ‖ plaintext). */
 export function createKmsService(deps: KmsDeps): KmsService {
   const keys = new Map<string, Key>();
+  const arnOf = (keyId: string): string =>
+    parseArn(keyId) === undefined
+      ? formatArn({
+          service: 'kms',
+          region: deps.region,
+          account: deps.accountId,
+          resource: `key/${keyId}`,
+        })
+      : keyId;
   const addKey = (keyId: string): void => {
     const id = keyId.replace(/^.*key\//, '');
     if (keys.has(id)) return;
-    const arn = keyId.startsWith('arn:') ? keyId : `arn:aws:kms:${deps.region}:${deps.accountId}:key/${id}`;
+    const arn = arnOf(keyId);
     keys.set(id, { id, arn, secret: deps.randomBytes(32), createdAt: new Date(deps.clock.now()) });
   };
   addKey(DEFAULT_KEY_ID);
@@ -62,10 +72,7 @@ export function createKmsService(deps: KmsDeps): KmsService {
     const name = keyId.endsWith(DEFAULT_ALIAS) ? DEFAULT_KEY_ID : keyId.replace(/^.*key\//, '');
     const key = keys.get(name);
     if (key === undefined) {
-      const arn = keyId.startsWith('arn:')
-        ? keyId
-        : `arn:aws:kms:${deps.region}:${deps.accountId}:key/${keyId}`;
-      throw new AwsError('NotFoundException', `Key '${arn}' does not exist`);
+      throw new AwsError('NotFoundException', `Key '${arnOf(keyId)}' does not exist`);
     }
     return key;
   };

@@ -1,3 +1,4 @@
+import { formatArn, parseArn } from '../../../core/arn.ts';
 import { type AuthorizationCheck, AwsError, type SandboxService } from '../../contracts.ts';
 import type { Seed, SeedDatabase } from '../../seed-shapes.ts';
 import { count, type Fields, optionalText, structures, texts } from '../../wire/fields.ts';
@@ -10,7 +11,12 @@ const CREATED_AT = new Date('2026-01-05T08:00:00Z');
 /** The databases of the seed, read-only. Engines named `aurora-…` are a cluster with one writer instance. */
 export function createRdsService(seed: Seed): SandboxService {
   const arn = (type: 'db' | 'cluster', id: string): string =>
-    `arn:aws:rds:${seed.region}:${seed.accountId}:${type}:${id}`;
+    formatArn({
+      service: 'rds',
+      region: seed.region,
+      account: seed.accountId,
+      resource: `${type}:${id}`,
+    });
   const check =
     (action: string, type: 'db' | 'cluster', parameter: string) =>
     (input: Fields): readonly AuthorizationCheck[] => [
@@ -82,7 +88,7 @@ const instanceId = (database: SeedDatabase): string =>
 
 /** RDS takes an identifier or an ARN. */
 const nameOf = (id: string | undefined): string | undefined =>
-  id?.startsWith('arn:') === true ? id.slice(id.lastIndexOf(':') + 1) : id;
+  parseArn(id ?? '')?.resource.replace(/^[^:]*:/, '') ?? id;
 
 /** Filters `engine`, `db-instance-id`, `db-cluster-id`. */
 function filtered(

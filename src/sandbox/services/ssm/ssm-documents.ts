@@ -1,3 +1,4 @@
+import { formatArn, parseArn } from '../../../core/arn.ts';
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../../core/clock.ts';
 import { type AuthorizationCheck, AwsError, type Operations } from '../../contracts.ts';
@@ -62,7 +63,12 @@ export class DocumentStore {
   arn(identifier: string | undefined): string {
     const name = documentName(identifier ?? DEFAULT_DOCUMENT);
     const isShipped = AWS_DOCUMENTS.some((document) => document.name === name) || name.startsWith('AWS-');
-    return `arn:aws:ssm:${this.#account.region}:${isShipped ? '' : this.#account.accountId}:document/${name}`;
+    return formatArn({
+      service: 'ssm',
+      region: this.#account.region,
+      account: isShipped ? '' : this.#account.accountId,
+      resource: `document/${name}`,
+    });
   }
 
   get operations(): Operations {
@@ -193,4 +199,5 @@ export class DocumentStore {
 }
 
 /** Name of a document given by name or ARN. */
-const documentName = (identifier: string): string => identifier.replace(/^arn:[^/]*:document\//, '');
+const documentName = (identifier: string): string =>
+  parseArn(identifier)?.resource.replace(/^document\//, '') ?? identifier;

@@ -1,3 +1,4 @@
+import { formatArn, parseArn } from '../../../core/arn.ts';
 import { AwsError, type Operations } from '../../contracts.ts';
 import { requiredText, textList } from '../members.ts';
 
@@ -16,11 +17,11 @@ const MAX_NAMES = 10;
 const parameterArn = (region: string, name: string): string =>
   name.startsWith('arn:')
     ? name
-    : `arn:aws:ssm:${region}::parameter${name.startsWith('/') ? '' : '/'}${name}`;
+    : formatArn({ service: 'ssm', region, resource: `parameter${name.startsWith('/') ? '' : '/'}${name}` });
 
 export function parameterOperations({ region, publicParameter }: ParameterDeps): Operations {
   const read = (identifier: string): unknown => {
-    const name = identifier.replace(/^arn:[^/]*:parameter/, '');
+    const name = parseArn(identifier)?.resource.replace(/^parameter/, '') ?? identifier;
     const value = publicParameter(name);
     if (value === undefined) return undefined;
     return {

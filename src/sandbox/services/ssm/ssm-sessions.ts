@@ -1,3 +1,4 @@
+import { formatArn, nameOfArn } from '../../../core/arn.ts';
 import {
   type AuthorizationCheck,
   AwsError,
@@ -45,7 +46,12 @@ const MINUTE_MS = 60_000;
 
 export function sessionOperations(deps: SessionDeps): Operations {
   const sessionArn = (sessionId: string): string =>
-    `arn:aws:ssm:${deps.region}:${deps.accountId}:session/${sessionId}`;
+    formatArn({
+      service: 'ssm',
+      region: deps.region,
+      account: deps.accountId,
+      resource: `session/${sessionId}`,
+    });
   const sessionCheck = (action: string, input: Input): readonly AuthorizationCheck[] => {
     const sessionId = requiredText(input, 'SessionId');
     const session = deps.sessions.find(sessionId);
@@ -120,7 +126,7 @@ function startSession(deps: SessionDeps, input: Input, principal: Principal): un
     throw new AwsError('TargetNotConnected', `${target} is not connected.`);
   const access = deps.sessions.open({
     // The name that the caller's session or user has; not aws:userid (docs/reference/session-manager.md §4).
-    sessionId: `${principal.arn.slice(principal.arn.lastIndexOf('/') + 1)}-${hexId(deps.randomBytes, SESSION_ID_DIGITS)}`,
+    sessionId: `${nameOfArn(principal.arn)}-${hexId(deps.randomBytes, SESSION_ID_DIGITS)}`,
     target,
     machine: found.machine(),
     plan,
@@ -178,7 +184,12 @@ function targetCheck(deps: SessionDeps, action: string, target: string): Authori
     action: `ssm:${action}`,
     resource: target.startsWith('ecs:')
       ? (task?.taskArn ?? taskArnOf(deps, target))
-      : `arn:aws:ec2:${deps.region}:${deps.accountId}:instance/${target}`,
+      : formatArn({
+          service: 'ec2',
+          region: deps.region,
+          account: deps.accountId,
+          resource: `instance/${target}`,
+        }),
     context: Object.fromEntries(
       Object.entries(tags).flatMap(([key, value]) => [
         [`ssm:resourceTag/${key}`, value],
