@@ -1,4 +1,3 @@
-import { nameOfArn } from '../../core/arn.ts';
 import { Argument, Command, Option } from 'commander';
 import { quoteWord } from '../../core/shell-words.ts';
 import type { PolicyRequest } from '../../app/policy/print-policy.ts';
