@@ -12,10 +12,12 @@ import { REGIONS } from './services/ec2/ec2-catalog.ts';
 import { ec2Description, type Ec2Service } from './services/ec2/ec2.ts';
 import { iamDescription, type IamService } from './services/iam/iam.ts';
 import { kmsDescription } from './services/kms/kms.ts';
+import { logsDescription } from './services/logs/logs.ts';
 import { databaseResourceId } from './services/rds/rds.ts';
 import type { ServiceDescription } from './services/service-description.ts';
 import { ServiceRegistry } from './services/service-registry.ts';
 import { tokenSigner } from './world/database-token.ts';
+import type { LogGroups } from './world/log-groups.ts';
 import { LogStore } from './world/log-store.ts';
 import { createWorld, type World, type WorldOptions } from './world/world.ts';
 
@@ -44,6 +46,8 @@ export interface AccountDeps {
 export interface Account {
   readonly access: AccessController;
   readonly logs: LogStore;
+  /** CloudWatch Logs of the seed's region. */
+  readonly logGroups: LogGroups;
   readonly iam: IamService;
   readonly gateway: Gateway;
   readonly world: World;
@@ -116,7 +120,8 @@ export function createAccount(deps: AccountDeps): Account {
     clock,
     policy: { allows: (...question) => ec2(homeRegion).network.allows(...question) },
   });
-  const logs = new LogStore(seed);
+  const logGroups = registry.get(logsDescription, homeRegion).groups;
+  const logs = new LogStore(seed, logGroups);
   const gateway: Gateway = createGateway({
     clock,
     random: () => (new DataView(Uint8Array.from(randomBytes(4)).buffer).getUint32(0) % 2 ** 24) / 2 ** 24,
@@ -139,6 +144,7 @@ export function createAccount(deps: AccountDeps): Account {
   return {
     access,
     logs,
+    logGroups,
     iam,
     gateway,
     world,

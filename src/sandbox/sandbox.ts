@@ -16,6 +16,7 @@ import { SERVICES } from './services/catalogue.ts';
 import type { ServiceDescription } from './services/service-description.ts';
 import { defaultTiming } from './timing.ts';
 import { defaultSeed } from './world/seed.ts';
+import type { LogGroups } from './world/log-groups.ts';
 import type { LogStore } from './world/log-store.ts';
 import type { WorldOptions } from './world/world.ts';
 
@@ -89,6 +90,8 @@ export interface Sandbox {
   listen(privateIp: string, port: number, loopbackPort: number): () => void;
   /** Transcripts of sessions, as CloudWatch Logs and S3 hold them. */
   readonly sessionLogs: Pick<LogStore, 'streams' | 'objects'>;
+  /** CloudWatch Logs of the seed's region: tests write to it what arrives late. */
+  readonly logs: LogGroups;
   /** Ends sessions, machines and databases. Idempotent. */
   close(): Promise<void>;
 }
@@ -180,6 +183,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     faults,
     warmUpDatabase: (id) => account.world.databases.warmUp(id),
     sessionLogs: account.logs,
+    logs: account.logGroups,
     listen: (privateIp, port, loopbackPort) => account.world.network.listen(privateIp, port, loopbackPort),
     close: () => {
       closing ??= front.close().then(() => account.close());

@@ -163,6 +163,76 @@ export interface SeedDatabase {
   readonly iamUsers?: readonly string[];
   /** SQL that fills it at first use. */
   readonly sql: string;
+  /** Secret of Secrets Manager that holds user name and password of the master user, as RDS keeps it. */
+  readonly masterSecretName?: string;
+  /** Of an Aurora cluster: the instances besides the writer. They answer from the same engine, and take writes too. */
+  readonly readers?: readonly { readonly id: string; readonly privateIp: string }[];
+  /** Of an Aurora cluster. */
+  readonly customEndpoints?: readonly {
+    readonly id: string;
+    readonly type: 'READER' | 'ANY';
+    /** Ids of instances; the writer's is `ID-writer`. */
+    readonly members: readonly string[];
+  }[];
+}
+
+/** An RDS Proxy before a database. */
+export interface SeedDatabaseProxy {
+  readonly name: string;
+  readonly databaseId: string;
+  readonly host: string;
+  readonly privateIp: string;
+  readonly vpcId: string;
+  readonly subnetIds: readonly string[];
+  readonly securityGroupIds: readonly string[];
+  readonly iamAuthentication: 'DISABLED' | 'REQUIRED';
+  readonly requireTls: boolean;
+  readonly secretName?: string;
+  readonly endpoints?: readonly {
+    readonly name: string;
+    readonly host: string;
+    readonly privateIp: string;
+    readonly role: 'READ_WRITE' | 'READ_ONLY';
+  }[];
+}
+
+/** A cache of ElastiCache, or a cluster of MemoryDB. */
+export interface SeedCache {
+  readonly service: 'elasticache' | 'memorydb';
+  /** MemoryDB has `cluster` only; with ElastiCache that is a cluster without replication. */
+  readonly kind: 'replication-group' | 'cluster' | 'serverless';
+  readonly id: string;
+  readonly engine: 'redis' | 'valkey' | 'memcached';
+  readonly engineVersion: string;
+  /** Primary endpoint, or the configuration endpoint in cluster mode. */
+  readonly host: string;
+  readonly readerHost?: string;
+  readonly port: number;
+  readonly privateIp: string;
+  readonly clusterMode: boolean;
+  /** Nodes besides the primary. */
+  readonly replicas?: number;
+  /** What the descriptions say; the sandbox itself has no TLS. */
+  readonly tls: boolean;
+  /** Undefined = nobody is asked for one. */
+  readonly authToken?: string;
+  readonly vpcId: string;
+  readonly subnetIds: readonly string[];
+  readonly securityGroupIds: readonly string[];
+}
+
+/** Secret from which the seed's containers take the variable: `DB_PASSWORD` from `db-password`. */
+export const secretNameOf = (variable: string): string => variable.toLowerCase().replaceAll('_', '-');
+
+/** A secret with one version. */
+export interface SeedSecret {
+  readonly name: string;
+  readonly value: string;
+  /** Absent = the AWS managed key, for which no permission is needed. */
+  readonly kmsKeyId?: string;
+  /** `rds` for the secrets that RDS keeps. */
+  readonly owningService?: string;
+  readonly tags?: readonly SeedTag[];
 }
 
 export interface SeedRole {
@@ -184,6 +254,9 @@ export interface Seed {
   readonly taskDefinitions: readonly SeedTaskDefinition[];
   readonly services: readonly SeedService[];
   readonly databases: readonly SeedDatabase[];
+  readonly proxies?: readonly SeedDatabaseProxy[];
+  readonly caches?: readonly SeedCache[];
+  readonly secrets?: readonly SeedSecret[];
   readonly logGroups?: readonly { readonly name: string; readonly kmsKeyId?: string }[];
   readonly buckets?: readonly { readonly name: string; readonly isEncrypted: boolean }[];
 }

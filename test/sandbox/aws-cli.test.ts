@@ -80,7 +80,12 @@ describe.skipIf(skipped)('the official AWS CLI', () => {
 
   test('describes databases and says who it is', async () => {
     const query = 'DBInstances[].DBInstanceIdentifier';
-    expect(await aws('rds', 'describe-db-instances', '--query', query)).toEqual(['orders-db', 'billing-db']);
+    expect(await aws('rds', 'describe-db-instances', '--query', query)).toEqual([
+      'orders-db',
+      'billing-db',
+      'catalog-db-writer',
+      'catalog-db-reader-1',
+    ]);
     expect(await aws('sts', 'get-caller-identity')).toMatchObject({ Account: '111122223333' });
   });
 

@@ -1,8 +1,12 @@
 import { ec2Description } from './ec2/ec2.ts';
 import { ecsDescription } from './ecs/ecs.ts';
+import { elastiCacheDescription } from './elasticache/elasticache.ts';
 import { iamDescription } from './iam/iam.ts';
 import { kmsDescription } from './kms/kms.ts';
+import { logsDescription } from './logs/logs.ts';
+import { memoryDbDescription } from './memorydb/memorydb.ts';
 import { rdsDescription } from './rds/rds.ts';
+import { secretsManagerDescription } from './secretsmanager/secretsmanager.ts';
 import type { ServiceDescription } from './service-description.ts';
 import { ssmDescription } from './ssm/ssm.ts';
 import { stsDescription } from './sts/sts.ts';
@@ -11,9 +15,13 @@ import { stsDescription } from './sts/sts.ts';
 export const SERVICES: readonly ServiceDescription[] = [
   ec2Description,
   ecsDescription,
+  elastiCacheDescription,
   iamDescription,
   kmsDescription,
+  logsDescription,
+  memoryDbDescription,
   rdsDescription,
+  secretsManagerDescription,
   ssmDescription,
   stsDescription,
 ];

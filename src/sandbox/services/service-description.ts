@@ -85,7 +85,7 @@ export interface ServiceContext {
   readonly demandEncryption: boolean;
   endpoint(): string;
   /** `arn:aws:SERVICE:REGION:ACCOUNT:resource` of the service that is being made. */
-  arn(resource: string): string;
+  readonly arn: (resource: string) => string;
   /** Another service of the same region; it is made if it is not there. Two services must not ask for each other. */
   peer<Service extends SandboxService>(description: ServiceDescription<Service>): Service;
 }

@@ -33,15 +33,15 @@ export function requestTagContext(tags: ReadonlyMap<string, string>): Record<str
   return context;
 }
 
-/** Condition keys of a resource's own tags: `aws:ResourceTag/…` and the service's older spelling. */
+/** Condition keys of a resource's own tags: `aws:ResourceTag/…` and, of a service that has one, the older spelling. */
 export function resourceTagContext(
   tags: ReadonlyMap<string, string>,
-  service: 'ec2' | 'iam' | 'rds',
+  service?: 'ec2' | 'iam' | 'secretsmanager',
 ): Record<string, string> {
   const context: Record<string, string> = {};
   for (const [key, value] of tags) {
     context[`aws:ResourceTag/${key}`] = value;
-    context[`${service}:ResourceTag/${key}`] = value;
+    if (service !== undefined) context[`${service}:ResourceTag/${key}`] = value;
   }
   return context;
 }

@@ -1,17 +1,13 @@
 import type { Seed } from '../seed-shapes.ts';
+import type { LogGroup, LogGroups } from './log-groups.ts';
 
-/** What CloudWatch Logs and S3 hold of session logs, in memory; who may write is asked by the writer. */
+/** Where transcripts of sessions go: CloudWatch Logs and S3, in memory; who may write is asked by the writer. */
 export class LogStore {
-  readonly #groups: ReadonlyMap<string, { readonly isEncrypted: boolean; streams: Map<string, string> }>;
+  readonly #groups: LogGroups;
   readonly #buckets: ReadonlyMap<string, { readonly isEncrypted: boolean; objects: Map<string, string> }>;
 
-  constructor(seed: Pick<Seed, 'logGroups' | 'buckets'>) {
-    this.#groups = new Map(
-      (seed.logGroups ?? []).map((group) => [
-        group.name,
-        { isEncrypted: group.kmsKeyId !== undefined, streams: new Map() },
-      ]),
-    );
+  constructor(seed: Pick<Seed, 'buckets'>, groups: LogGroups) {
+    this.#groups = groups;
     this.#buckets = new Map(
       (seed.buckets ?? []).map(({ name, isEncrypted }) => [name, { isEncrypted, objects: new Map() }]),
     );
@@ -19,7 +15,8 @@ export class LogStore {
 
   /** Undefined if there is no such group. */
   isGroupEncrypted(name: string): boolean | undefined {
-    return this.#groups.get(name)?.isEncrypted;
+    const group = this.#groups.group(name);
+    return group === undefined ? undefined : group.kmsKeyId !== undefined;
   }
 
   /** Undefined if there is no such bucket. */
@@ -27,9 +24,12 @@ export class LogStore {
     return this.#buckets.get(name)?.isEncrypted;
   }
 
-  /** Streams by name, their events one under the other; empty for an unknown group. */
+  /** Text of the streams by name, their events one behind the other; empty for an unknown group. */
   streams(group: string): ReadonlyMap<string, string> {
-    return this.#groups.get(group)?.streams ?? new Map();
+    const streams = this.#groups.group(group)?.streams.values() ?? [];
+    return new Map(
+      [...streams].map(({ name, events }) => [name, events.map((event) => event.message).join('')]),
+    );
   }
 
   objects(bucket: string): ReadonlyMap<string, string> {
@@ -37,18 +37,23 @@ export class LogStore {
   }
 
   createStream(group: string, stream: string): void {
-    const streams = this.#groups.get(group)?.streams;
-    if (streams?.has(stream) === false) streams.set(stream, '');
+    this.#within(group, (found) => this.#groups.createStream(found, stream));
   }
 
   /** Into a stream that exists. */
   putEvents(group: string, stream: string, text: string): void {
-    const streams = this.#groups.get(group)?.streams;
-    const before = streams?.get(stream);
-    if (before !== undefined) streams?.set(stream, before + text);
+    this.#within(group, ({ streams }) => {
+      const found = streams.get(stream);
+      if (found !== undefined) this.#groups.append(found, text);
+    });
   }
 
   putObject(bucket: string, key: string, text: string): void {
     this.#buckets.get(bucket)?.objects.set(key, text);
+  }
+
+  #within(name: string, work: (group: LogGroup) => void): void {
+    const group = this.#groups.group(name);
+    if (group !== undefined) work(group);
   }
 }

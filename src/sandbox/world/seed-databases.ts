@@ -1,11 +1,15 @@
-import type { SeedDatabase } from '../seed-shapes.ts';
+import type { SeedCache, SeedDatabase, SeedDatabaseProxy, SeedSecret } from '../seed-shapes.ts';
 import { GROUP, SUBNET, VPC } from './seed-network.ts';
 
-const ZONE = 'c1x2y3z4abcd.eu-west-1.rds.amazonaws.com';
+const HASH = 'c1x2y3z4abcd';
+const ZONE = `${HASH}.eu-west-1.rds.amazonaws.com`;
 const ORDERS_HOST = `orders-db.${ZONE}`;
 const BILLING_HOST = `billing-db.${ZONE}`;
 const ORDERS_PASSWORD = 'orders-sandbox-only';
 const BILLING_PASSWORD = 'billing-sandbox-only';
+const CATALOG_PASSWORD = 'catalog-sandbox-only';
+const CATALOG_SECRET = 'rds!cluster-5d0c6f7a-3c57-4a52-9d8e-3f9f2f6a1b10';
+const ORDERS_SECRET = 'demo/orders-db';
 
 /** As the containers of `orders-api` see it in their environment. */
 export const ORDERS_DATABASE_URL = `postgresql://orders:${ORDERS_PASSWORD}@${ORDERS_HOST}:5432/orders`;
@@ -68,6 +72,16 @@ INSERT INTO jobs VALUES
   (9003, 'dunning', 1, NULL, NULL);
 `;
 
+const CATALOG_SQL = `
+CREATE TABLE products (
+  id integer PRIMARY KEY,
+  title text NOT NULL,
+  price_cents integer NOT NULL
+);
+INSERT INTO products
+  SELECT n, 'product ' || n, 490 + (n * 7919) % 9000 FROM generate_series(1, 60) AS n;
+`;
+
 export const SEED_DATABASES: readonly SeedDatabase[] = [
   {
     id: 'orders-db',
@@ -101,5 +115,96 @@ export const SEED_DATABASES: readonly SeedDatabase[] = [
     securityGroupIds: [GROUP.billingDb],
     iamAuthentication: false,
     sql: BILLING_SQL,
+  },
+  {
+    id: 'catalog-db',
+    engine: 'aurora-postgresql',
+    engineVersion: '17.5',
+    host: `catalog-db.cluster-${ZONE}`,
+    port: 5432,
+    privateIp: '10.0.201.30',
+    databaseName: 'catalog',
+    masterUsername: 'catalog',
+    masterPassword: CATALOG_PASSWORD,
+    masterSecretName: CATALOG_SECRET,
+    vpcId: VPC.main,
+    subnetIds: [SUBNET.mainDataA, SUBNET.mainDataB],
+    securityGroupIds: [GROUP.ordersDb],
+    iamAuthentication: true,
+    iamUsers: ['catalog_app'],
+    sql: CATALOG_SQL,
+    readers: [{ id: 'catalog-db-reader-1', privateIp: '10.0.202.31' }],
+    customEndpoints: [{ id: 'catalog-reports', type: 'READER', members: ['catalog-db-reader-1'] }],
+  },
+];
+
+export const SEED_PROXIES: readonly SeedDatabaseProxy[] = [
+  {
+    name: 'orders-proxy',
+    databaseId: 'orders-db',
+    host: `orders-proxy.proxy-${ZONE}`,
+    privateIp: '10.0.201.40',
+    vpcId: VPC.main,
+    subnetIds: [SUBNET.mainDataA, SUBNET.mainDataB],
+    securityGroupIds: [GROUP.ordersDb],
+    iamAuthentication: 'DISABLED',
+    requireTls: false,
+    secretName: ORDERS_SECRET,
+    endpoints: [
+      {
+        name: 'orders-proxy-read',
+        host: `orders-proxy-read.endpoint.proxy-${ZONE}`,
+        privateIp: '10.0.202.41',
+        role: 'READ_ONLY',
+      },
+    ],
+  },
+];
+
+export const SEED_CACHES: readonly SeedCache[] = [
+  {
+    service: 'elasticache',
+    kind: 'replication-group',
+    id: 'sessions-cache',
+    engine: 'valkey',
+    engineVersion: '8.1',
+    host: 'master.sessions-cache.a1b2c3.euw1.cache.amazonaws.com',
+    readerHost: 'replica.sessions-cache.a1b2c3.euw1.cache.amazonaws.com',
+    port: 6379,
+    privateIp: '10.0.201.50',
+    clusterMode: false,
+    replicas: 1,
+    tls: false,
+    vpcId: VPC.main,
+    subnetIds: [SUBNET.mainDataA, SUBNET.mainDataB],
+    securityGroupIds: [GROUP.caches],
+  },
+  {
+    service: 'memorydb',
+    kind: 'cluster',
+    id: 'flags',
+    engine: 'valkey',
+    engineVersion: '7.3',
+    host: 'clustercfg.flags.a1b2c3.memorydb.eu-west-1.amazonaws.com',
+    port: 6379,
+    privateIp: '10.0.202.51',
+    clusterMode: true,
+    tls: false,
+    vpcId: VPC.main,
+    subnetIds: [SUBNET.mainDataA, SUBNET.mainDataB],
+    securityGroupIds: [GROUP.caches],
+  },
+];
+
+const login = (username: string, password: string, database: string, host: string): string =>
+  JSON.stringify({ username, password, engine: 'postgres', host, port: 5432, dbname: database });
+
+/** Those of databases; every secret that a task definition names exists besides. */
+export const SEED_DATABASE_SECRETS: readonly SeedSecret[] = [
+  { name: ORDERS_SECRET, value: login('orders', ORDERS_PASSWORD, 'orders', ORDERS_HOST) },
+  {
+    name: CATALOG_SECRET,
+    value: JSON.stringify({ username: 'catalog', password: CATALOG_PASSWORD }),
+    owningService: 'rds',
   },
 ];

@@ -46,6 +46,7 @@ export const GROUP = {
   ordersDb: 'sg-0a0000000000db001',
   billingDb: 'sg-0a0000000000db002',
   dbClients: 'sg-0a0000000000db003',
+  caches: 'sg-0a0000000000ca001',
   defaultDefault: 'sg-0d00000000000de00',
   cruddur: 'sg-04ca5ebd69e0aec6f',
   ecsService: 'sg-0d0000000000a0002',
@@ -160,6 +161,7 @@ export const SEED_SECURITY_GROUPS: readonly SeedSecurityGroup[] = [
     tcp(5432, { groupId: GROUP.billingTasks }),
     tcp(5432, { groupId: GROUP.dbClients }),
   ]),
+  group(GROUP.caches, VPC.main, 'caches', 'caches: the whole VPC', [tcp(6379, { cidr: '10.0.0.0/16' })]),
   group(GROUP.dbClients, VPC.main, 'db-clients', 'attach to reach the databases', []),
   group(GROUP.cruddur, VPC.default, 'crud-srv-sg', 'Security group for Cruddur services on ECS', [
     tcp(80, anywhere),

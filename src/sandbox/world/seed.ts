@@ -1,9 +1,17 @@
-import type { Seed } from '../seed-shapes.ts';
-import { SEED_DATABASES } from './seed-databases.ts';
+import { secretNameOf, type Seed, type SeedSecret } from '../seed-shapes.ts';
+import { SEED_CACHES, SEED_DATABASE_SECRETS, SEED_DATABASES, SEED_PROXIES } from './seed-databases.ts';
 import { SEED_ENDPOINTS, SEED_SECURITY_GROUPS, SEED_SUBNETS, SEED_VPCS } from './seed-network.ts';
 import { ACCOUNT, REGION, SEED_ROLES } from './seed-roles.ts';
 import { SEED_CLUSTERS, SEED_SERVICES } from './seed-services.ts';
 import { SEED_TASK_DEFINITIONS } from './seed-task-definitions.ts';
+
+/** What the containers get for the secrets that their task definitions name. */
+const containerSecrets = (): readonly SeedSecret[] =>
+  [
+    ...new Set(
+      SEED_TASK_DEFINITIONS.flatMap(({ containers }) => containers.flatMap((item) => item.secretNames)),
+    ),
+  ].map((name) => ({ name: secretNameOf(name), value: `sandbox-secret-${name.toLowerCase()}` }));
 
 /**
  * The account that a sandbox starts with. Cluster `demo` is healthy but for the services that show one state each
@@ -23,5 +31,8 @@ export function defaultSeed(): Seed {
     taskDefinitions: SEED_TASK_DEFINITIONS,
     services: SEED_SERVICES,
     databases: SEED_DATABASES,
+    proxies: SEED_PROXIES,
+    caches: SEED_CACHES,
+    secrets: [...SEED_DATABASE_SECRETS, ...containerSecrets()],
   };
 }

@@ -7,14 +7,17 @@ import type {
   InstanceLaunch,
   NetworkPolicy,
 } from '../contracts.ts';
-import type { Seed, SeedSubnet } from '../seed-shapes.ts';
+import type { Seed, SeedDatabase, SeedDatabaseProxy, SeedSubnet } from '../seed-shapes.ts';
 import { type ContainerMachine, createContainerMachine } from '../machines/container-machine.ts';
 import { createInstanceHost, type SandboxInstanceHost } from '../machines/instance-host.ts';
 import { findProgram, removeAbandonedDirectories } from '../machines/machine-root.ts';
 import type { HostTools } from '../machines/stand-ins/aws-cli.ts';
 import type { BootFault } from '../machines/stand-ins/package-tools.ts';
+import { namesOf as cacheNames } from './cache-endpoints.ts';
+import { CacheServer } from './cache-server.ts';
 import { createContainerService } from './container-service.ts';
 import { createDatabases, type Databases, type DatabasesOptions } from './databases.ts';
+import { addressesOf } from './database-endpoints.ts';
 import { type Listener, VpcNetwork } from './vpc-network.ts';
 
 export interface WorldOptions {
@@ -59,17 +62,19 @@ export function createWorld(options: WorldOptions): World {
     clock,
     blockedTimeoutMs: options.blockedTimeoutMs ?? 1500,
   });
-  for (const database of seed.databases)
-    for (const privateIp of [
-      database.privateIp,
-      ...(database.ipv6Address === undefined ? [] : [database.ipv6Address]),
-    ])
-      network.attach({
-        privateIp,
-        securityGroupIds: database.securityGroupIds,
-        names: [database.host],
-        listeners: new Map([[database.port, () => databases.port(database.id)]]),
-      });
+  for (const database of seed.databases) attachDatabase(network, database, () => databases.port(database.id));
+  for (const proxy of seed.proxies ?? []) attachProxy(network, proxy, seed, databases);
+  const caches = (seed.caches ?? []).map((cache) => {
+    const { engineVersion: version, authToken } = cache;
+    const server = new CacheServer({ version, authToken, now: () => clock.now() });
+    network.attach({
+      privateIp: cache.privateIp,
+      securityGroupIds: cache.securityGroupIds,
+      names: cacheNames(cache),
+      listeners: new Map([[cache.port, () => server.port()]]),
+    });
+    return server;
+  });
 
   const services = new Set<ReturnType<typeof createContainerService>>();
   const machines = new Set<ContainerMachine>();
@@ -132,11 +137,34 @@ export function createWorld(options: WorldOptions): World {
         host.close(),
         ...[...machines].map((machine) => machine.stop()),
         ...[...services].map((service) => service.close()),
+        ...caches.map((cache) => cache.close()),
       ]);
       await databases.close();
       await sweeping;
     },
   };
+}
+
+function attachDatabase(network: VpcNetwork, database: SeedDatabase, listener: Listener): void {
+  const { securityGroupIds, port, ipv6Address, host } = database;
+  const listeners = new Map([[port, listener]]);
+  for (const { privateIp, names } of addressesOf(database))
+    network.attach({ privateIp, securityGroupIds, names, listeners });
+  if (ipv6Address !== undefined)
+    network.attach({ privateIp: ipv6Address, securityGroupIds, names: [host], listeners });
+}
+
+/** A proxy hands every connection to its database; it pools nothing. */
+function attachProxy(network: VpcNetwork, proxy: SeedDatabaseProxy, seed: Seed, databases: Databases): void {
+  const port = seed.databases.find(({ id }) => id === proxy.databaseId)?.port;
+  if (port === undefined) throw new Error(`seed: no database ${proxy.databaseId} for proxy ${proxy.name}`);
+  for (const { host, privateIp } of [proxy, ...(proxy.endpoints ?? [])])
+    network.attach({
+      privateIp,
+      securityGroupIds: proxy.securityGroupIds,
+      names: [host],
+      listeners: new Map([[port, () => databases.port(proxy.databaseId)]]),
+    });
 }
 
 /** An instance has an address from its start to its end; nothing listens on it. */

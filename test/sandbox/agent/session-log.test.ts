@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { AgentRole } from '../../../src/sandbox/agent/agent-role.ts';
 import { SessionLog } from '../../../src/sandbox/agent/session-log.ts';
 import type { SeedExecLogging } from '../../../src/sandbox/seed-shapes.ts';
-import { LogStore } from '../../../src/sandbox/world/log-store.ts';
+import { logStore } from '../support/log-store.ts';
 
 const LOGGING: SeedExecLogging = {
   cloudWatchLogGroupName: '/ecs/exec',
@@ -21,7 +21,7 @@ function session(
   denied?: string,
   over: { readonly logging?: Partial<SeedExecLogging>; readonly seed?: Partial<typeof SEALED> } = {},
 ) {
-  const store = new LogStore({ ...SEALED, ...over.seed });
+  const store = logStore({ ...SEALED, ...over.seed });
   const asked: string[] = [];
   const access = {
     refusalOf: (

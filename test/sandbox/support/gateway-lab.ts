@@ -13,7 +13,7 @@ import type {
 import { createContainerMachine } from '../../../src/sandbox/machines/container-machine.ts';
 import { createKmsService, type KmsService } from '../../../src/sandbox/services/kms/kms.ts';
 import { defaultTiming } from '../../../src/sandbox/timing.ts';
-import { LogStore } from '../../../src/sandbox/world/log-store.ts';
+import { logStore } from './log-store.ts';
 import { VpcNetwork } from '../../../src/sandbox/world/vpc-network.ts';
 
 export const ACCOUNT = '111122223333';
@@ -113,7 +113,7 @@ export async function startLab(
     region: REGION,
     access: { ...ALLOW_ALL, ...options.access },
     kms,
-    logs: new LogStore({}),
+    logs: logStore({}),
     agentPace: options.agentPace ?? 'fast',
     ...(options.agentChallenge === undefined ? {} : { agentChallenge: options.agentChallenge }),
     ...(options.agentPayloadSize === undefined ? {} : { agentPayloadSize: options.agentPayloadSize }),

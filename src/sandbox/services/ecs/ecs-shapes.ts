@@ -1,5 +1,10 @@
 import { formatArn } from '../../../core/arn.ts';
-import type { SeedContainerDefinition, SeedTag, SeedTaskDefinition } from '../../seed-shapes.ts';
+import {
+  secretNameOf,
+  type SeedContainerDefinition,
+  type SeedTag,
+  type SeedTaskDefinition,
+} from '../../seed-shapes.ts';
 import {
   clusterArn,
   containerArn,
@@ -265,7 +270,7 @@ function containerDefinitionShape(account: EcsAccount, container: SeedContainerD
       service: 'secretsmanager',
       region: account.region,
       account: account.accountId,
-      resource: `secret:${name.toLowerCase().replaceAll('_', '-')}`,
+      resource: `secret:${secretNameOf(name)}`,
     });
   return {
     name: container.name,

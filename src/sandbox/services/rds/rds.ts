@@ -1,76 +1,41 @@
-import { formatArn, parseArn } from '../../../core/arn.ts';
-import { type AuthorizationCheck, AwsError, type SandboxService } from '../../contracts.ts';
+import { type AuthorizationCheck, AwsError, type Operations, type SandboxService } from '../../contracts.ts';
 import type { Seed, SeedDatabase } from '../../seed-shapes.ts';
-import { count, type Fields, optionalText, structures, texts } from '../../wire/fields.ts';
-import { paginate } from '../../wire/pages.ts';
-import type { ServiceDescription } from '../service-description.ts';
+import { type Fields, optionalText } from '../../wire/fields.ts';
 import { XmlList } from '../../wire/xml.ts';
+import {
+  customHost,
+  instanceHost,
+  instanceId,
+  isAurora,
+  readerHost,
+} from '../../world/database-endpoints.ts';
+import { secretsManagerDescription } from '../secretsmanager/secretsmanager.ts';
+import type { ServiceDescription } from '../service-description.ts';
+import { filtersOf, identifierOf, pageOf, passes } from './rds-lists.ts';
+import { proxyOperations } from './rds-proxies.ts';
 
 const CREATED_AT = new Date('2026-01-05T08:00:00Z');
 
-/** The databases of the seed, read-only. Engines named `aurora-…` are a cluster with one writer instance. */
-export function createRdsService(seed: Seed): SandboxService {
-  const arn = (type: 'db' | 'cluster', id: string): string =>
-    formatArn({
-      service: 'rds',
-      region: seed.region,
-      account: seed.accountId,
-      resource: `${type}:${id}`,
-    });
-  const check =
-    (action: string, type: 'db' | 'cluster', parameter: string) =>
-    (input: Fields): readonly AuthorizationCheck[] => [
-      { action: `rds:${action}`, resource: arn(type, optionalText(input, parameter) ?? '*') },
-    ];
-  const answer = (
-    input: Fields,
-    found: readonly SeedDatabase[],
-    listName: string,
-    itemName: string,
-    shape: (database: SeedDatabase) => Fields,
-  ): Fields => {
-    const size = count(input, 'MaxRecords') ?? 100;
-    if (size < 20 || size > 100) {
-      throw new AwsError(
-        'InvalidParameterValue',
-        `Invalid value ${size} for MaxRecords. Must be between 20 and 100`,
-      );
-    }
-    const { items, next } = paginate(found, optionalText(input, 'Marker'), size, 'InvalidParameterValue');
-    return { [listName]: new XmlList(itemName, items.map(shape)), Marker: next };
-  };
-  const clusters = seed.databases.filter(isAurora);
+export interface RdsDeps {
+  readonly seed: Seed;
+  /** `arn:aws:rds:REGION:ACCOUNT:…` */
+  readonly arn: (resource: string) => string;
+  /** ARN of a secret by name. */
+  readonly secretArn: (name: string) => string | undefined;
+}
 
+/** An instance as RDS lists it: the members of a cluster are instances of their own. */
+interface Instance {
+  readonly id: string;
+  readonly database: SeedDatabase;
+}
+
+/** The databases and proxies of the seed, read-only. */
+export function createRdsService(deps: RdsDeps): SandboxService {
+  const { seed } = deps;
   return {
     snapshot: () => ({ databases: seed.databases.map((database) => database.id).sort() }),
-    operations: {
-      DescribeDBInstances: {
-        authorize: check('DescribeDBInstances', 'db', 'DBInstanceIdentifier'),
-        run: (input) => {
-          const id = nameOf(optionalText(input, 'DBInstanceIdentifier'));
-          const found = filtered(seed.databases, input, id, instanceId);
-          if (id !== undefined && found.length === 0) {
-            throw new AwsError('DBInstanceNotFound', `DBInstance ${id} not found.`, 404);
-          }
-          return answer(input, found, 'DBInstances', 'DBInstance', (database) =>
-            instanceMembers(seed, database, arn('db', instanceId(database))),
-          );
-        },
-      },
-      DescribeDBClusters: {
-        authorize: check('DescribeDBClusters', 'cluster', 'DBClusterIdentifier'),
-        run: (input) => {
-          const id = nameOf(optionalText(input, 'DBClusterIdentifier'));
-          const found = filtered(clusters, input, id, (database) => database.id);
-          if (id !== undefined && found.length === 0) {
-            throw new AwsError('DBClusterNotFoundFault', `DBCluster ${id} not found.`, 404);
-          }
-          return answer(input, found, 'DBClusters', 'DBCluster', (database) =>
-            clusterMembers(database, arn('cluster', database.id)),
-          );
-        },
-      },
-    },
+    operations: { ...instanceOperations(deps), ...clusterOperations(deps), ...proxyOperations(deps) },
   };
 }
 
@@ -79,53 +44,160 @@ export const rdsDescription: ServiceDescription = {
   title: 'RDS',
   wire: { kind: 'query', version: '2014-10-31', namespace: 'http://rds.amazonaws.com/doc/2014-10-31/' },
   errors: { throttling: { code: 'Throttling', status: 400 }, internal: 'InternalFailure' },
-  create: ({ seed }) => createRdsService(seed),
+  create: (context) =>
+    createRdsService({
+      seed: context.seed,
+      arn: (resource) => context.arn(resource),
+      secretArn: (name) => context.peer(secretsManagerDescription).arnOf(name),
+    }),
 };
 
-const isAurora = (database: SeedDatabase): boolean => database.engine.startsWith('aurora');
-const instanceId = (database: SeedDatabase): string =>
-  isAurora(database) ? `${database.id}-writer` : database.id;
+/** One question about the named resource, or about all of its type. */
+const check =
+  ({ arn }: RdsDeps, action: string, type: string, parameter: string) =>
+  (input: Fields): readonly AuthorizationCheck[] => [
+    {
+      action: `rds:${action}`,
+      resource: arn(`${type}:${identifierOf(optionalText(input, parameter)) ?? '*'}`),
+    },
+  ];
 
-/** RDS takes an identifier or an ARN. */
-const nameOf = (id: string | undefined): string | undefined =>
-  parseArn(id ?? '')?.resource.replace(/^[^:]*:/, '') ?? id;
+const sameId = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
 
-/** Filters `engine`, `db-instance-id`, `db-cluster-id`. */
-function filtered(
-  databases: readonly SeedDatabase[],
-  input: Fields,
-  id: string | undefined,
-  idOf: (database: SeedDatabase) => string,
-): readonly SeedDatabase[] {
-  const filters = input['Filters'];
-  const wanted = structures({ Filters: isWrapped(filters) ? filters.Filter : filters }, 'Filters');
-  return databases.filter(
-    (database) =>
-      (id === undefined || idOf(database).toLowerCase() === id.toLowerCase()) &&
-      wanted.every((filter) => passes(database, idOf(database), filter)),
-  );
+function instanceOperations(deps: RdsDeps): Operations {
+  const instances = deps.seed.databases.flatMap((database): readonly Instance[] => [
+    { id: instanceId(database), database },
+    ...(database.readers ?? []).map(({ id }) => ({ id, database })),
+  ]);
+  return {
+    DescribeDBInstances: {
+      authorize: check(deps, 'DescribeDBInstances', 'db', 'DBInstanceIdentifier'),
+      run(input) {
+        const id = identifierOf(optionalText(input, 'DBInstanceIdentifier'));
+        const filters = filtersOf(input);
+        const found = instances
+          .filter((instance) => id === undefined || sameId(instance.id, id))
+          .filter((instance) => passes(instance, filters, INSTANCE_FILTERS));
+        if (id !== undefined && found.length === 0)
+          throw new AwsError('DBInstanceNotFound', `DBInstance ${id} not found.`, 404);
+        const names = { list: 'DBInstances', item: 'DBInstance' };
+        return pageOf(input, found, names, (instance) => instanceMembers(deps, instance));
+      },
+    },
+  };
 }
 
-function passes(database: SeedDatabase, id: string, filter: Fields): boolean {
-  const values = filter['Values'];
-  const wanted = texts({ Values: isWrapped(values) ? values.Value : values }, 'Values').map(
-    (value) => nameOf(value) ?? value,
-  );
-  switch (optionalText(filter, 'Name') ?? '') {
-    case 'engine':
-      return wanted.includes(database.engine);
-    case 'db-instance-id':
-      return wanted.includes(id);
-    case 'db-cluster-id':
-      return isAurora(database) && wanted.includes(database.id);
-    default:
-      throw new AwsError('InvalidParameterValue', `Unrecognized filter name: ${String(filter['Name'])}`);
-  }
+const INSTANCE_FILTERS: Readonly<Record<string, (instance: Instance) => readonly string[]>> = {
+  engine: ({ database }) => [database.engine],
+  'db-instance-id': ({ id }) => [id],
+  'db-cluster-id': ({ database }) => (isAurora(database) ? [database.id] : []),
+  'dbi-resource-id': ({ id }) => [resourceId('db', id)],
+};
+
+function clusterOperations(deps: RdsDeps): Operations {
+  const clusters = deps.seed.databases.filter(isAurora);
+  const endpoints = clusters.flatMap((database) => endpointsOf(deps, database));
+  return {
+    DescribeDBClusters: {
+      authorize: check(deps, 'DescribeDBClusters', 'cluster', 'DBClusterIdentifier'),
+      run(input) {
+        const id = identifierOf(optionalText(input, 'DBClusterIdentifier'));
+        const filters = filtersOf(input);
+        const found = clusters
+          .filter((database) => id === undefined || sameId(database.id, id))
+          .filter((database) => passes(database, filters, CLUSTER_FILTERS));
+        if (id !== undefined && found.length === 0)
+          throw new AwsError('DBClusterNotFoundFault', `DBCluster ${id} not found.`, 404);
+        const names = { list: 'DBClusters', item: 'DBCluster' };
+        return pageOf(input, found, names, (database) => clusterMembers(deps, database));
+      },
+    },
+    DescribeDBClusterEndpoints: {
+      authorize(input) {
+        const endpoint = optionalText(input, 'DBClusterEndpointIdentifier');
+        return [
+          ...check(deps, 'DescribeDBClusterEndpoints', 'cluster', 'DBClusterIdentifier')(input),
+          ...(endpoint === undefined
+            ? []
+            : check(
+                deps,
+                'DescribeDBClusterEndpoints',
+                'cluster-endpoint',
+                'DBClusterEndpointIdentifier',
+              )(input)),
+        ];
+      },
+      run(input) {
+        const cluster = identifierOf(optionalText(input, 'DBClusterIdentifier'));
+        const endpoint = optionalText(input, 'DBClusterEndpointIdentifier');
+        if (cluster !== undefined && !clusters.some(({ id }) => sameId(id, cluster)))
+          throw new AwsError('DBClusterNotFoundFault', `DBCluster ${cluster} not found.`, 404);
+        const filters = filtersOf(input);
+        const found = endpoints
+          .filter((item) => cluster === undefined || sameId(item.cluster, cluster))
+          .filter((item) => endpoint === undefined || item.id === endpoint)
+          .filter((item) => passes(item, filters, ENDPOINT_FILTERS));
+        const names = { list: 'DBClusterEndpoints', item: 'DBClusterEndpointList' };
+        return pageOf(input, found, names, (item) => item.members);
+      },
+    },
+  };
 }
 
-/** RDS numbers lists below the name of their items: `Filters.Filter.1.Values.Value.1`. */
-const isWrapped = (value: unknown): value is { readonly Filter?: unknown; readonly Value?: unknown } =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+const CLUSTER_FILTERS: Readonly<Record<string, (database: SeedDatabase) => readonly string[]>> = {
+  engine: ({ engine }) => [engine],
+  'db-cluster-id': ({ id }) => [id],
+  'db-cluster-resource-id': (database) => [databaseResourceId(database)],
+};
+
+interface ClusterEndpoint {
+  readonly cluster: string;
+  /** Absent for the writer and reader endpoints, which RDS makes itself. */
+  readonly id: string | undefined;
+  readonly type: 'WRITER' | 'READER' | 'CUSTOM';
+  readonly customType: string | undefined;
+  readonly members: Fields;
+}
+
+const ENDPOINT_FILTERS: Readonly<Record<string, (endpoint: ClusterEndpoint) => readonly string[]>> = {
+  'db-cluster-endpoint-type': ({ type }) => [type.toLowerCase()],
+  'db-cluster-endpoint-custom-type': ({ customType }) =>
+    customType === undefined ? [] : [customType.toLowerCase()],
+  'db-cluster-endpoint-id': ({ id }) => (id === undefined ? [] : [id]),
+  'db-cluster-endpoint-status': () => ['available'],
+};
+
+function endpointsOf({ arn }: RdsDeps, database: SeedDatabase): readonly ClusterEndpoint[] {
+  const own = (type: 'WRITER' | 'READER', host: string): ClusterEndpoint => ({
+    cluster: database.id,
+    id: undefined,
+    type,
+    customType: undefined,
+    members: { DBClusterIdentifier: database.id, Endpoint: host, Status: 'available', EndpointType: type },
+  });
+  return [
+    own('WRITER', database.host),
+    own('READER', readerHost(database)),
+    ...(database.customEndpoints ?? []).map(({ id, type, members }): ClusterEndpoint => ({
+      cluster: database.id,
+      id,
+      type: 'CUSTOM',
+      customType: type,
+      members: {
+        DBClusterEndpointIdentifier: id,
+        DBClusterIdentifier: database.id,
+        DBClusterEndpointResourceIdentifier: resourceId('cluster-endpoint', id),
+        Endpoint: customHost(database, id),
+        Status: 'available',
+        EndpointType: 'CUSTOM',
+        CustomEndpointType: type,
+        StaticMembers: members,
+        ExcludedMembers: [],
+        DBClusterEndpointArn: arn(`cluster-endpoint:${id}`),
+      },
+    })),
+  ];
+}
 
 const groupsOf = (database: SeedDatabase): XmlList =>
   new XmlList(
@@ -143,17 +215,24 @@ export const databaseResourceId = (database: SeedDatabase): string =>
 
 const networkType = ({ ipv6Address }: SeedDatabase): string => (ipv6Address === undefined ? 'IPV4' : 'DUAL');
 
-function instanceMembers(seed: Seed, database: SeedDatabase, arn: string): Fields {
+/** Secrets Manager keeps the password of the master user, if the seed says so. */
+function masterSecret({ secretArn }: RdsDeps, { masterSecretName }: SeedDatabase): Fields | undefined {
+  const arn = masterSecretName === undefined ? undefined : secretArn(masterSecretName);
+  return arn === undefined ? undefined : { SecretArn: arn, SecretStatus: 'active' };
+}
+
+function instanceMembers(deps: RdsDeps, { id, database }: Instance): Fields {
+  const { seed } = deps;
   const zone = seed.subnets.find((subnet) => subnet.id === database.subnetIds[0])?.zone;
   return {
-    DBInstanceIdentifier: instanceId(database),
+    DBInstanceIdentifier: id,
     DBInstanceClass: 'db.t4g.medium',
     Engine: database.engine,
     DBInstanceStatus: 'available',
     MasterUsername: database.masterUsername,
     DBName: database.databaseName,
-    Endpoint: { Address: database.host, Port: database.port, HostedZoneId: 'Z29XKXDKYMONMX' },
-    AllocatedStorage: 20,
+    Endpoint: { Address: instanceHost(database, id), Port: database.port, HostedZoneId: 'Z29XKXDKYMONMX' },
+    AllocatedStorage: isAurora(database) ? 1 : 20,
     InstanceCreateTime: CREATED_AT,
     VpcSecurityGroups: groupsOf(database),
     AvailabilityZone: zone,
@@ -163,44 +242,50 @@ function instanceMembers(seed: Seed, database: SeedDatabase, arn: string): Field
       SubnetGroupStatus: 'Complete',
       Subnets: new XmlList(
         'Subnet',
-        database.subnetIds.map((id) => ({ SubnetIdentifier: id, SubnetStatus: 'Active' })),
+        database.subnetIds.map((subnet) => ({ SubnetIdentifier: subnet, SubnetStatus: 'Active' })),
       ),
     },
     MultiAZ: false,
     NetworkType: networkType(database),
     EngineVersion: database.engineVersion,
     PubliclyAccessible: false,
-    StorageType: 'gp3',
+    StorageType: isAurora(database) ? 'aurora' : 'gp3',
     DBClusterIdentifier: isAurora(database) ? database.id : undefined,
     StorageEncrypted: true,
-    DbiResourceId: resourceId('db', database.id),
-    DBInstanceArn: arn,
+    DbiResourceId: resourceId('db', isAurora(database) ? id : database.id),
+    DBInstanceArn: deps.arn(`db:${id}`),
     IAMDatabaseAuthenticationEnabled: database.iamAuthentication,
+    MasterUserSecret: isAurora(database) ? undefined : masterSecret(deps, database),
   };
 }
 
-function clusterMembers(database: SeedDatabase, arn: string): Fields {
+function clusterMembers(deps: RdsDeps, database: SeedDatabase): Fields {
+  const { readers = [], customEndpoints = [] } = database;
   return {
     DatabaseName: database.databaseName,
     DBClusterIdentifier: database.id,
     DBSubnetGroup: `${database.id}-subnets`,
     Status: 'available',
     Endpoint: database.host,
-    ReaderEndpoint: database.host.replace('.cluster-', '.cluster-ro-'),
-    MultiAZ: false,
+    ReaderEndpoint: readerHost(database),
+    CustomEndpoints: customEndpoints.map(({ id }) => customHost(database, id)),
+    MultiAZ: readers.length > 0,
     NetworkType: networkType(database),
     Engine: database.engine,
     EngineVersion: database.engineVersion,
+    EngineMode: 'provisioned',
     Port: database.port,
     MasterUsername: database.masterUsername,
     DBClusterMembers: new XmlList('DBClusterMember', [
-      { DBInstanceIdentifier: instanceId(database), IsClusterWriter: true },
+      { DBInstanceIdentifier: instanceId(database), IsClusterWriter: true, PromotionTier: 1 },
+      ...readers.map(({ id }) => ({ DBInstanceIdentifier: id, IsClusterWriter: false, PromotionTier: 1 })),
     ]),
     VpcSecurityGroups: groupsOf(database),
     StorageEncrypted: true,
     DbClusterResourceId: databaseResourceId(database),
-    DBClusterArn: arn,
+    DBClusterArn: deps.arn(`cluster:${database.id}`),
     IAMDatabaseAuthenticationEnabled: database.iamAuthentication,
     ClusterCreateTime: CREATED_AT,
+    MasterUserSecret: masterSecret(deps, database),
   };
 }

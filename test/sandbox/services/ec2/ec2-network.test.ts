@@ -328,7 +328,7 @@ describe('RDS', () => {
     const ids = [first, second, third].flatMap((page) =>
       page.DBInstances!.map((item) => item.DBInstanceIdentifier),
     );
-    expect(new Set(ids).size).toBe(48);
+    expect(new Set(ids).size).toBe(50);
     expect(third.Marker).toBeUndefined();
     const one = await clients.rds.send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: 'orders-db' }));
     expect(one.DBInstances![0]).toMatchObject({
@@ -341,13 +341,19 @@ describe('RDS', () => {
     const engine = await clients.rds.send(
       new DescribeDBInstancesCommand({ Filters: filter('engine', 'aurora-postgresql') }),
     );
-    expect(engine.DBInstances!.map((item) => item.DBClusterIdentifier)).toEqual(['reports']);
+    expect(engine.DBInstances!.map((item) => item.DBClusterIdentifier)).toEqual([
+      'catalog-db',
+      'catalog-db',
+      'reports',
+    ]);
     const none = new DescribeDBInstancesCommand({ DBInstanceIdentifier: 'none' });
     expect(await errorName(clients.rds.send(none))).toBe('DBInstanceNotFoundFault');
   });
 
   test('describes an Aurora cluster with its endpoints', async () => {
-    const { DBClusters } = await clients.rds.send(new DescribeDBClustersCommand({}));
+    const { DBClusters } = await clients.rds.send(
+      new DescribeDBClustersCommand({ DBClusterIdentifier: 'reports' }),
+    );
     expect(DBClusters).toHaveLength(1);
     expect(DBClusters![0]).toMatchObject({
       DBClusterIdentifier: 'reports',

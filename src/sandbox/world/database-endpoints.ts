@@ -1,0 +1,53 @@
+import type { SeedDatabase } from '../seed-shapes.ts';
+
+/**
+ * Host names of an Aurora cluster, from its writer endpoint `ID.cluster-HASH.REGION.rds.amazonaws.com`; and which address
+ * answers for each. A database that is no cluster has its own host alone.
+ */
+
+export const isAurora = ({ engine }: SeedDatabase): boolean => engine.startsWith('aurora');
+
+/** Identifier of the only instance, or of the writer of a cluster. */
+export const instanceId = (database: SeedDatabase): string =>
+  isAurora(database) ? `${database.id}-writer` : database.id;
+
+const CLUSTER_HOST = /^[^.]+\.cluster-/;
+
+/** Endpoint of one instance of a cluster. */
+export const instanceHost = (database: SeedDatabase, instance: string): string =>
+  isAurora(database) ? database.host.replace(CLUSTER_HOST, `${instance}.`) : database.host;
+
+/** Leads to the readers; to the writer where there is none. */
+export const readerHost = ({ id, host }: SeedDatabase): string =>
+  host.replace(CLUSTER_HOST, `${id}.cluster-ro-`);
+
+export const customHost = ({ host }: SeedDatabase, endpoint: string): string =>
+  host.replace(CLUSTER_HOST, `${endpoint}.cluster-custom-`);
+
+/** Every address of a database with the names that lead to it. */
+export function addressesOf(
+  database: SeedDatabase,
+): readonly { readonly privateIp: string; readonly names: readonly string[] }[] {
+  const { readers = [], customEndpoints = [], privateIp, host } = database;
+  if (!isAurora(database)) return [{ privateIp, names: [host] }];
+  const custom = (instance: string): readonly string[] =>
+    customEndpoints
+      .filter(({ members }) => members.includes(instance))
+      .map((endpoint) => customHost(database, endpoint.id));
+  const writer = instanceId(database);
+  return [
+    {
+      privateIp,
+      names: [
+        host,
+        instanceHost(database, writer),
+        ...(readers.length === 0 ? [readerHost(database)] : []),
+        ...custom(writer),
+      ],
+    },
+    ...readers.map((reader) => ({
+      privateIp: reader.privateIp,
+      names: [instanceHost(database, reader.id), readerHost(database), ...custom(reader.id)],
+    })),
+  ];
+}
