@@ -2,9 +2,12 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Absolute path of a folder that ships with the package; found from where this code lies, bundled in dist/ or as source. */
-export function assetFolder(folder: 'userdata' | 'policies'): string {
+/** Absolute path of the folder with the tool's package.json; found from where this code lies, bundled in dist/ or as source. */
+export function packageFolder(): string {
   let at = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(at, 'package.json')) && dirname(at) !== at) at = dirname(at);
-  return join(at, folder);
+  return at;
 }
+
+/** Absolute path of a folder that ships with the package. */
+export const assetFolder = (folder: 'userdata' | 'policies'): string => join(packageFolder(), folder);

@@ -333,12 +333,26 @@ export interface ErrorFacts {
   'placeholder-unfilled': AnyFacts;
   port: { readonly flag: string; readonly value: string };
   'principal-not-found': { readonly principal: string; readonly kind: 'role' | 'user' };
-  'sandbox-part-missing': { readonly package: string };
+  'sandbox-part-missing': {
+    /** Names, with the version to install where it is known. */
+    readonly packages: readonly string[];
+    /** Where the tool is installed; undefined = unknown. */
+    readonly installation?: Installation | undefined;
+  };
   'sandbox-port': { readonly port: number };
   'unknown-command': ParseFacts;
   'unknown-option': ParseFacts;
   'user-data-file': AnyFacts;
 }
+
+/** How the tool came to where it runs, which decides how a package is put beside it. */
+export type Installation = {
+  readonly kind: 'npx' | 'global' | 'pnpm' | 'checkout' | 'project' | 'unpacked';
+  /** The tool's own version. */
+  readonly version: string;
+  /** The folder with the node_modules of a project, or the tool's own where there is none. */
+  readonly folder: string;
+};
 
 /** What teardown could not delete. */
 export type RemainingResource = {

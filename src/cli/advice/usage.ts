@@ -1,5 +1,5 @@
 import { quoteWord } from '../../core/shell-words.ts';
-import type { ParseFacts } from '../../core/error-facts.ts';
+import type { Installation, ParseFacts } from '../../core/error-facts.ts';
 import type { CommandLines } from './command-lines.ts';
 import type { Rows } from './rows.ts';
 
@@ -20,6 +20,39 @@ function afterParsing(
   return [
     ['fargate-connect', ...(context.command === undefined ? [] : [context.command]), '--help'].join(' '),
   ];
+}
+
+/**
+ * Puts packages beside the tool. `--include=optional` also where npm's configuration leaves optional ones out: the native
+ * part of node-pty is one.
+ */
+function installCommand(
+  packages: readonly string[],
+  installation: Installation | undefined,
+  commandLine: string,
+): string {
+  const names = packages.join(' ');
+  const folder = quoteWord(installation?.folder ?? '.');
+  switch (installation?.kind) {
+    case 'npx': {
+      const wanted = [`fargate-connect@${installation.version}`, ...packages].map(
+        (name) => `--package ${name}`,
+      );
+      return `npx --include=optional ${wanted.join(' ')} -- ${commandLine}`;
+    }
+    case 'global':
+      return `npm install --global --include=optional ${names}`;
+    case 'pnpm':
+      return `pnpm add ${names}`;
+    case 'checkout':
+      return `npm ci --include=optional --prefix ${folder}`;
+    case 'unpacked':
+      return `npm install --no-save --omit=dev --include=optional --prefix ${folder} ${names}`;
+    case 'project':
+      return `npm install --no-save --include=optional --prefix ${folder} ${names}`;
+    case undefined:
+      return `npm install --include=optional ${names}`;
+  }
 }
 
 export const USAGE_ADVICE = {
@@ -73,7 +106,9 @@ export const USAGE_ADVICE = {
   'principal-not-found': ({ kind }, lines) => [
     lines.aws(`iam list-${kind}s --query '${kind === 'role' ? 'Roles' : 'Users'}[].Arn'`),
   ],
-  'sandbox-part-missing': (facts) => [`npm install ${facts.package}`],
+  'sandbox-part-missing': ({ packages, installation }, { context }) => [
+    installCommand(packages, installation, ['fargate-connect', ...context.argv].map(quoteWord).join(' ')),
+  ],
   'sandbox-port': (_, lines) => [lines.tool('sandbox', { port: '0' })],
   'session-document-use': ({ database, document }, lines) => [
     lines.aws(

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import { requirePackages } from '../sandbox-packages.ts';
 
 /** The demo takes no options of its own: a terminal decides between the guided and the scripted tour. */
 export type DemoOptions = Readonly<Record<string, never>>;
@@ -24,6 +25,8 @@ Examples:
 }
 
 async function runDemo(_options: DemoOptions, context: CommandContext): Promise<void> {
+  const { missingPackages } = await import('../../sandbox/packages.ts');
+  requirePackages(await missingPackages());
   const [{ startSandbox }, { TOUR_DATABASE, guidedTour, scriptedTour }, { createStage }] = await Promise.all([
     import('../../sandbox/sandbox.ts'),
     import('../demo/demo-tour.ts'),

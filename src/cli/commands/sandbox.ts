@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { failed } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import { requirePackages } from '../sandbox-packages.ts';
 
 export interface SandboxCommandOptions {
   /** 0 = any free port. */
@@ -62,6 +63,8 @@ function portNumber(text: string): number {
 }
 
 async function runSandbox(options: SandboxCommandOptions, context: CommandContext): Promise<number> {
+  const { missingPackages } = await import('../../sandbox/packages.ts');
+  requirePackages(await missingPackages());
   const { startSandbox } = await import('../../sandbox/sandbox.ts');
   const sandbox = await startSandbox({
     port: options.port,

@@ -38,8 +38,7 @@ async function loadPty(): Promise<typeof nodePty> {
   } catch (cause) {
     throw failed('sandbox-part-missing', 'the sandbox needs the optional package @lydell/node-pty', {
       cause,
-      hints: ['npm install @lydell/node-pty'],
-      details: { package: '@lydell/node-pty' },
+      details: { packages: ['@lydell/node-pty'] },
     });
   }
 }

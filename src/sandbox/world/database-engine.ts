@@ -139,8 +139,7 @@ function enginePackage(): string {
   } catch (cause) {
     throw failed('sandbox-part-missing', 'the sandbox needs the optional package @electric-sql/pglite', {
       cause,
-      hints: ['npm install @electric-sql/pglite'],
-      details: { package: '@electric-sql/pglite' },
+      details: { packages: ['@electric-sql/pglite'] },
     });
   }
 }

@@ -1,0 +1,56 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Installation } from '../core/error-facts.ts';
+import { failed } from '../core/errors.ts';
+import { packageFolder } from './assets.ts';
+
+/** A package of sandbox/packages.ts that cannot be used. */
+export interface MissingPackage {
+  readonly name: string;
+  /** Undefined = not installed. */
+  readonly reason: string | undefined;
+}
+
+/** Refuses to start the sandbox where one of its packages is missing. Throws ToolError `sandbox-part-missing`. */
+export function requirePackages(missing: readonly MissingPackage[]): void {
+  if (missing.length === 0) return;
+  const root = packageFolder();
+  const { version, optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    readonly version: string;
+    readonly optionalDependencies: Readonly<Record<string, string>>;
+  };
+  const names = missing.map(({ name, reason }) =>
+    reason === undefined ? `${name} (not installed)` : `${name} (${firstLine(reason)})`,
+  );
+  throw failed(
+    'sandbox-part-missing',
+    `the sandbox needs packages that it cannot load: ${names.join(', ')}`,
+    {
+      details: {
+        // The oldest version in the range: a caret means something else to some shells.
+        packages: missing.map(({ name }) => `${name}@${(optionalDependencies[name] ?? '').replace('^', '')}`),
+        installation: installationOf(root, version, existsSync),
+      },
+    },
+  );
+}
+
+/** `root` is the folder with the tool's package.json. */
+export function installationOf(
+  root: string,
+  version: string,
+  exists: (path: string) => boolean,
+): Installation {
+  const parts = root.split(/[/\\]/);
+  if (parts.at(-2) !== 'node_modules') {
+    const isCheckout = exists(join(root, 'package-lock.json'));
+    return { kind: isCheckout ? 'checkout' : 'unpacked', version, folder: root };
+  }
+  const folder = dirname(dirname(root));
+  if (parts.includes('.pnpm')) return { kind: 'pnpm', version, folder };
+  if (parts.at(-4) === '_npx') return { kind: 'npx', version, folder };
+  // npm keeps a package.json in every folder into which it installs, but not for `--global`.
+  return { kind: exists(join(folder, 'package.json')) ? 'project' : 'global', version, folder };
+}
+
+const firstLine = (text: string): string => text.split('\n')[0] ?? '';
