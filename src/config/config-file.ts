@@ -1,25 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { usage } from '../core/errors.ts';
-
-/** Keys a config file may hold. */
-export const CONFIG_KEYS = [
-  'profile',
-  'region',
-  'cluster',
-  'service',
-  'container',
-  'transport',
-  'iam-path',
-  'iam-prefix',
-] as const;
-export type ConfigKey = (typeof CONFIG_KEYS)[number];
-
-export interface ConfigFile {
-  readonly path: string;
-  /** `line` counts from 1. */
-  readonly values: Readonly<Partial<Record<ConfigKey, { readonly value: string; readonly line: number }>>>;
-}
+import type { ConfigFile } from './config-keys.ts';
 
 export const PROJECT_FILE = '.fargate-connect.yaml';
 /** A config file has a handful of lines; more is a mistake (a link to a device, a data file). */

@@ -1,6 +1,7 @@
 import { usage } from '../core/errors.ts';
 import { NO_COMPILE_CACHE } from './cache-folder.ts';
-import { type ConfigFile, type ConfigKey, projectConfig, userConfig } from './config-file.ts';
+import { projectConfig, userConfig } from './config-file.ts';
+import type { ConfigFile, ConfigKey } from './config-keys.ts';
 import type { Flags, Provenance, Settings } from './settings.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;

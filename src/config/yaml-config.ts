@@ -1,7 +1,7 @@
 import { LineCounter, isMap, isScalar, parseDocument } from 'yaml';
 import { usage } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
-import { CONFIG_KEYS, type ConfigFile, type ConfigKey } from './config-file.ts';
+import { CONFIG_KEYS, type ConfigFile, type ConfigKey } from './config-keys.ts';
 
 /** Throws `config-syntax`, `config-unknown-key` or `config-value`, each with file, line and column. */
 export function parseConfig(path: string, text: string): ConfigFile {

@@ -1,9 +1,10 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { AwsError, type Principal } from './contracts.ts';
-import type { SignatureFailure } from './wire/protocol.ts';
 
 /** Verification of AWS Signature Version 4, in headers and presigned. */
+
+export type SignatureFailure = 'missing' | 'unknown-key' | 'mismatch' | 'expired-token' | 'skewed';
 
 /** What the account knows of an access key. */
 export interface AccessKey {

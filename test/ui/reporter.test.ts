@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ToolEvent } from '../../src/core/events.ts';
-import { createReporter, type ReporterOptions } from '../../src/ui/reporter.ts';
+import { createReporter, type ReporterOptions } from '../../src/ui/create-reporter.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { fakeTerminal } from '../support/fake-terminal.ts';
 import { screenAfter } from '../support/screen.ts';

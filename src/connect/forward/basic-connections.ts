@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 
-import { type PortChannel, type PortConnections, resetConnection } from './port-session.ts';
+import { type PortChannel, type PortConnections, resetConnection } from './port-connections.ts';
 
 /** What the remote side may say before anybody has connected here. */
 const MAX_EARLY_BYTES = 256 * 1024;

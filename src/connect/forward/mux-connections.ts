@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { concat } from '../../core/bytes.ts';
 import { writeInTurn } from '../../core/turn-writes.ts';
 import { MuxSession } from '../../protocol/smux.ts';
-import { type PortChannel, type PortConnections, resetConnection } from './port-session.ts';
+import { type PortChannel, type PortConnections, resetConnection } from './port-connections.ts';
 
 interface Stream {
   readonly id: number;

@@ -1,41 +1,12 @@
-import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-import type { Clock } from '../../core/clock.ts';
-import type { ToolEvent } from '../../core/events.ts';
 import { BasicConnections } from './basic-connections.ts';
 import type { ChannelDeps } from '../channel/channel-deps.ts';
 import { ChannelDriver } from '../channel/channel-driver.ts';
 import { MuxConnections } from './mux-connections.ts';
+import { type PortChannel, type PortConnections, resetConnection } from './port-connections.ts';
 import type { SessionStart } from '../ports.ts';
 import type { ChannelEnd } from '../session/session-end.ts';
-
-/** What the two ways of carrying connections over a port session have in common. */
-export interface PortConnections {
-  /** Takes a local connection over for good, paused; it is resumed when its turn has come. */
-  accept(connection: Duplex): void;
-  output(bytes: Uint8Array): void;
-  /** The channel takes data again. */
-  room(): void;
-  connectToPortError(): void;
-  /** Resets every connection: nothing more will come. */
-  reset(): void;
-  readonly openCount: number;
-}
-
-/** What connections need from their channel. */
-export interface PortChannel {
-  readonly clock: Clock;
-  /** False: read nothing more from any connection until `room`. */
-  send(bytes: Uint8Array): boolean;
-  sendFlag(flag: 'DisconnectToPort'): void;
-  pauseOutput(): void;
-  resumeOutput(): void;
-  /** A connection came or went. */
-  changed(): void;
-  warn(event: ToolEvent): void;
-  fail(error: unknown): void;
-}
 
 export interface PortSessionEvents {
   connections?(open: number): void;
@@ -124,10 +95,4 @@ export class PortSession {
     const left = await this.#driver.terminate();
     if (left !== undefined) throw left;
   }
-}
-
-/** A reset, so that the local program sees a failure and not an end of data. */
-export function resetConnection(connection: Duplex): void {
-  if (connection instanceof Socket) connection.resetAndDestroy();
-  else connection.destroy();
 }

@@ -7,7 +7,6 @@ import type { AgentEnd, AgentUplink, TaskResult } from '../gateway/gateway-sessi
 import { uuidMaker } from '../gateway/identifiers.ts';
 import type { RandomBytes } from '../random.ts';
 import type { SessionRequest } from '../gateway/session-plan.ts';
-import type { KmsService } from '../services/kms/kms.ts';
 import type { LogStore } from '../world/log-store.ts';
 import { AgentChannel } from './agent-channel.ts';
 import { AgentRole, channelResource, gatewayRefusal, roleSessionName } from './agent-role.ts';
@@ -25,11 +24,19 @@ export type { AgentPace } from './runner.ts';
 /** Old agents send no random challenge; newer ones offer it, and may be configured to demand it (SPEC.md §4). */
 export type AgentChallenge = 'absent' | 'offered' | 'demanded';
 
+/** What the agent asks KMS for. */
+export interface KeyDecryption {
+  decrypt(
+    ciphertextBlob: Uint8Array,
+    context: Readonly<Record<string, string>>,
+  ): { readonly plaintext: Uint8Array; readonly keyArn: string };
+}
+
 export interface AgentDeps {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly access: AccessControl;
-  readonly kms: KmsService;
+  readonly kms: KeyDecryption;
   readonly logs: LogStore;
   readonly region: string;
   readonly accountId: string;

@@ -3,9 +3,14 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { Clock } from '../../core/clock.ts';
-import { type AgentChallenge, type AgentPace, type RunningAgent, startAgent } from '../agent/agent.ts';
+import {
+  type AgentChallenge,
+  type AgentPace,
+  type KeyDecryption,
+  type RunningAgent,
+  startAgent,
+} from '../agent/agent.ts';
 import { type AccessControl, AwsError, type Principal, type Timing } from '../contracts.ts';
-import type { KmsService } from '../services/kms/kms.ts';
 import type { LogStore } from '../world/log-store.ts';
 import { ClientSocket } from './client-socket.ts';
 import { GatewayFaults } from './faults.ts';
@@ -22,7 +27,7 @@ export interface GatewayDeps {
   readonly accountId: string;
   readonly region: string;
   readonly access: AccessControl;
-  readonly kms: KmsService;
+  readonly kms: KeyDecryption;
   /** Where transcripts of sessions go. */
   readonly logs: LogStore;
   readonly agentPace: AgentPace;

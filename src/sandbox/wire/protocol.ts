@@ -1,12 +1,11 @@
 import { AwsError } from '../contracts.ts';
 import type { ServiceDescription } from '../services/service-description.ts';
+import type { SignatureFailure } from '../sigv4.ts';
 import { decodeJson, encodeJson } from './json.ts';
 import { decodeQueryForm } from './query-form.ts';
 import { escapeXml, xmlContent } from './xml.ts';
 
 /** The three AWS wire protocols the front speaks: which service and action a request means, and how answers and errors look. */
-
-export type SignatureFailure = 'missing' | 'unknown-key' | 'mismatch' | 'expired-token' | 'skewed';
 
 /** An HTTP answer, complete. */
 export interface WireAnswer {

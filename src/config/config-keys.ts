@@ -1,0 +1,18 @@
+/** Keys a config file may hold. */
+export const CONFIG_KEYS = [
+  'profile',
+  'region',
+  'cluster',
+  'service',
+  'container',
+  'transport',
+  'iam-path',
+  'iam-prefix',
+] as const;
+export type ConfigKey = (typeof CONFIG_KEYS)[number];
+
+export interface ConfigFile {
+  readonly path: string;
+  /** `line` counts from 1. */
+  readonly values: Readonly<Partial<Record<ConfigKey, { readonly value: string; readonly line: number }>>>;
+}
