@@ -1,11 +1,12 @@
 import type { Writable } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
+import { describeDuration } from '../core/duration.ts';
 import type { Report, ToolEvent } from '../core/events.ts';
 import type { Colors } from './colors.ts';
 import { createColors } from './colors.ts';
 import { doneLine, failedLine, isImportant, talkLine } from './event-text.ts';
 import { LiveReporter } from './live-reporter.ts';
-import { duration, printable } from './printable.ts';
+import { printable } from './printable.ts';
 import type { Reporter } from './reporter.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -139,7 +140,7 @@ class PlainReporter implements Reporter {
   #signOfLife(step: { title: string; since: number; detail: string; cancel: () => void }, ms: number): void {
     step.cancel = this.#clock.timer(ms, () => {
       const detail = step.detail === '' ? '' : `, ${printable(step.detail)}`;
-      this.#line(`… ${printable(step.title)} (${duration(this.#clock.now() - step.since)}${detail})`);
+      this.#line(`… ${printable(step.title)} (${describeDuration(this.#clock.now() - step.since)}${detail})`);
       this.#signOfLife(step, NEXT_SIGN_MS);
     });
   }

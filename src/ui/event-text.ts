@@ -1,6 +1,7 @@
+import { describeDuration } from '../core/duration.ts';
 import type { ToolEvent } from '../core/events.ts';
 import type { Colors } from './colors.ts';
-import { duration, printable } from './printable.ts';
+import { printable } from './printable.ts';
 
 /** The marks before a line; words say the same, so that nothing is lost without colour or Unicode. */
 export function doneLine(
@@ -10,7 +11,7 @@ export function doneLine(
   elapsedMs: number,
 ): string {
   const about = detail === undefined || detail === '' ? '' : `: ${printable(detail)}`;
-  return `${colors.green('✓')} ${printable(title)}${about} ${colors.dim(`(${duration(elapsedMs)})`)}`;
+  return `${colors.green('✓')} ${printable(title)}${about} ${colors.dim(`(${describeDuration(elapsedMs)})`)}`;
 }
 
 export function failedLine(colors: Colors, title: string, detail: string): string {

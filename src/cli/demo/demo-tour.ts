@@ -1,8 +1,8 @@
 import { withDeadline } from '../../core/clock.ts';
+import { describeDuration } from '../../core/duration.ts';
 import { Deferred } from '../../core/deferred.ts';
 import { EXIT_STATUS, failed, interrupted } from '../../core/errors.ts';
 import { renderTable } from '../../ui/table.ts';
-import { duration } from '../../ui/printable.ts';
 import type { Stage } from './demo-stage.ts';
 
 /** What a tour may look at behind the tool's back: everything in the account that lives or bills, as canonical JSON. */
@@ -190,7 +190,7 @@ async function query(
 
 function tellLeftovers(stage: Stage, before: string, after: string, since: number): void {
   const left = differences(before, after);
-  const elapsed = duration(stage.context.clock.now() - since);
+  const elapsed = describeDuration(stage.context.clock.now() - since);
   const { stdout } = stage.context.terminal;
   if (stage.context.settings.output === 'json')
     stdout.write(`${JSON.stringify({ resourcesLeft: left.length, differences: left })}\n`);

@@ -1,6 +1,6 @@
 import { nameOfArn } from '../../core/arn.ts';
 import { dollars } from '../../provision/lease/lease.ts';
-import { duration } from '../../ui/printable.ts';
+import { describeAge } from '../../core/duration.ts';
 import { type Cell, type Column, renderTable } from '../../ui/table.ts';
 import type { BastionStatus, Statuses } from '../../app/bastion/status.ts';
 import type { CommandContext } from '../context.ts';
@@ -27,7 +27,8 @@ const COLUMNS: readonly StatusColumn[] = [
   },
   {
     title: 'age',
-    cell: ({ launchedAt }, now) => (launchedAt === null ? undefined : duration(now - Date.parse(launchedAt))),
+    cell: ({ launchedAt }, now) =>
+      launchedAt === null ? undefined : describeAge(now - Date.parse(launchedAt)),
   },
   {
     title: 'left',
@@ -56,7 +57,7 @@ function stateText({ state, agent, takenBack }: BastionStatus): string {
   return agent === null ? 'no agent yet' : 'agent lost';
 }
 
-const leftText = (ms: number): string => (ms <= 0 ? 'over' : duration(ms));
+const leftText = (ms: number): string => (ms <= 0 ? 'over' : describeAge(ms));
 
 /** User name or role session of an ARN; all of it is in --json. */
 

@@ -1,6 +1,6 @@
+import { describeAge } from '../../core/duration.ts';
 import { paragraph } from '../../core/paragraph.ts';
 import type { BroughtUp, PlannedBastion } from '../../app/bastion/bring-up.ts';
-import { describeDuration } from '../../provision/lease/lease.ts';
 import { describePlan } from '../../provision/plan/plan-text.ts';
 import { type Plan, stepFields } from '../../provision/plan/plan.ts';
 import type { DatabaseAccess } from '../../provision/plan/spec.ts';
@@ -27,8 +27,10 @@ export function reportPlan(planned: PlannedBastion, context: CommandContext): vo
   };
   explain('network', `network: ${spec.network.vpcId}, ${spec.network.reason}`);
   explain('price', `price: ${planned.price.text}`);
-  say('lease', `ends: ${describeLease(planned, (at) => `in ${describeDuration(at - context.clock.now())}`)}`);
+  say('lease', `ends: ${describeLease(planned, (at) => fromNow(at - context.clock.now()))}`);
 }
+
+const fromNow = (ms: number): string => (ms <= 0 ? 'now' : `in ${describeAge(ms)}`);
 
 const isoOf = (at: number): string => new Date(at).toISOString();
 
@@ -188,8 +190,7 @@ export function writeResult(
   const named = result.name === 'default' ? '' : ` --name ${result.name}`;
   const say = (code: string, message: string): void =>
     context.report({ type: 'note', level: 'info', code, message });
-  const left =
-    expiresAt === undefined ? '' : `, ends in ${describeDuration(expiresAt - context.clock.now())}`;
+  const left = expiresAt === undefined ? '' : `, ends ${fromNow(expiresAt - context.clock.now())}`;
   const what = result.launched ? (result.ready ? 'is up' : 'is launched') : 'runs already';
   say('bastion-up', `bastion ${result.name} ${what}: ${result.instanceId}${left}`);
   const forward = (port: number, host: string): string =>

@@ -1,6 +1,7 @@
 import { nameOfArn } from '../../core/arn.ts';
+import { describeAge } from '../../core/duration.ts';
 import type { Cluster, Container, Database, Service, Task } from '../ports.ts';
-import { ageText, readiness } from './preflight.ts';
+import { readiness } from './preflight.ts';
 import { rankTasks } from './select.ts';
 
 /** The picker without its screen: which question comes next, what it offers, what Back undoes. */
@@ -175,7 +176,7 @@ export function onlyChoice<T>(entries: readonly PickerEntry<T>[]): PickerEntry<T
 
 function startedText(task: Task, now: number): string {
   const since = task.startedAt ?? task.createdAt;
-  return since === undefined ? 'not started' : `${ageText(now - since)} old`;
+  return since === undefined ? 'not started' : `${describeAge(now - since)} old`;
 }
 
 function execText(task: Task, now: number): string {

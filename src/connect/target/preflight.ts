@@ -1,3 +1,4 @@
+import { describeAge } from '../../core/duration.ts';
 import { failed, type ToolError } from '../../core/errors.ts';
 import type { Container, Service, Task } from '../ports.ts';
 import { nameOfArn } from '../../core/arn.ts';
@@ -136,7 +137,7 @@ function agentNotRunning(
   const state = agent === undefined ? 'absent' : agent.status;
   const reason = agent?.reason === undefined ? '' : `: ${agent.reason}`;
   const since = agent?.startedAt ?? task.startedAt ?? task.createdAt;
-  const age = since === undefined ? '' : ` for ${ageText(now - since)}`;
+  const age = since === undefined ? '' : ` for ${describeAge(now - since)}`;
   return failed(
     'exec-agent-not-running',
     `the exec agent of container ${container.name} is ${state}${age}${reason}`,
@@ -149,13 +150,4 @@ function agentNotRunning(
       details: { ...details, agent: state, agentReason: agent?.reason ?? null },
     },
   );
-}
-
-/** `45 s`, `12 min`, `3 h`, `9 d`: one unit, the largest that fits. */
-export function ageText(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 2 * 3600) return `${Math.floor(seconds / 60)} min`;
-  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} h`;
-  return `${Math.floor(seconds / 86_400)} d`;
 }

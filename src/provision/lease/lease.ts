@@ -17,18 +17,6 @@ const LIST_PRICES = {
   publicIpv4Hour: 0.005,
 } as const;
 
-/** `2 h 05 min`, `7 min`, `over`. */
-export function describeDuration(ms: number): string {
-  if (ms <= 0) return 'over';
-  const minutes = Math.max(1, Math.round(ms / 60_000));
-  const days = Math.floor(minutes / 1_440);
-  const hours = Math.floor((minutes % 1_440) / 60);
-  const rest = minutes % 60;
-  if (days > 0) return `${days} d ${hours} h`;
-  if (hours > 0) return `${hours} h ${String(rest).padStart(2, '0')} min`;
-  return `${rest} min`;
-}
-
 export interface Lease {
   /** Milliseconds since the epoch; undefined if the tag is missing. */
   readonly expiresAt: number | undefined;

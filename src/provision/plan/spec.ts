@@ -1,3 +1,4 @@
+import { parseDuration } from '../../core/duration.ts';
 import { usage } from '../../core/errors.ts';
 import type { IamNaming } from '../roles/iam-names.ts';
 import type { NetworkChoice } from '../network/network.ts';
@@ -73,22 +74,19 @@ export const DEFAULT_IDLE_MINUTES = 30;
 const SHORTEST_TTL_MS = 10 * 60_000;
 const LONGEST_TTL_MS = 7 * 24 * 3_600_000;
 
-/** `90m`, `8h`, `1h30m`, `2d`. Throws `duration` (usage) naming the flag. */
-function parseDuration(text: string, flag: string): number {
-  const match = /^(?:(\d{1,3})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m)?$/.exec(text.trim());
-  const [days = 0, hours = 0, minutes = 0] = (match?.slice(1) ?? []).map((part) => Number(part ?? 0));
-  if (match === null || text.trim() === '') {
-    throw usage('duration', `${flag} ${JSON.stringify(text)} is no duration`, {
-      hints: [`e.g. ${flag} 30m, ${flag} 8h, ${flag} 1h30m`],
-      details: { flag, value: text },
-    });
-  }
-  return ((days * 24 + hours) * 60 + minutes) * 60_000;
+/** Throws `duration` (usage) naming the flag. */
+function durationOf(text: string, flag: string): number {
+  const ms = parseDuration(text);
+  if (ms !== undefined) return ms;
+  throw usage('duration', `${flag} ${JSON.stringify(text)} is no duration`, {
+    hints: [`e.g. ${flag} 30m, ${flag} 8h, ${flag} 1h30m`],
+    details: { flag, value: text },
+  });
 }
 
 /** Lifetime in ms, 10 minutes to 7 days. Throws `duration` (usage). */
 export function parseTtl(text: string): number {
-  const ttl = parseDuration(text, '--ttl');
+  const ttl = durationOf(text, '--ttl');
   if (ttl >= SHORTEST_TTL_MS && ttl <= LONGEST_TTL_MS) return ttl;
   throw usage('duration', `--ttl ${text} is out of range`, {
     hints: ['between 10m and 7d'],
@@ -98,7 +96,7 @@ export function parseTtl(text: string): number {
 
 /** Minutes, 0 = never (`--idle 0m`), at least 5 otherwise. Throws `duration` (usage). */
 export function parseIdle(text: string): number {
-  const minutes = Math.round(parseDuration(text === '0' ? '0m' : text, '--idle') / 60_000);
+  const minutes = Math.round(durationOf(text === '0' ? '0m' : text, '--idle') / 60_000);
   if (minutes === 0 || (minutes >= 5 && minutes <= 24 * 60)) return minutes;
   throw usage('duration', `--idle ${text} is out of range`, {
     hints: ['between 5m and 24h, or 0 for never; --ttl ends the bastion in any case'],

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 
 import {
   costSoFar,
-  describeDuration,
   idleLeft,
   leaseOf,
   type PriceFacts,
@@ -20,20 +19,6 @@ it.each([
   [undefined, 0, undefined],
 ])('of %s idle minutes, %d ms without a session leave %s', (idleMinutes, ms, left) => {
   expect(idleLeft({ expiresAt: undefined, idleMinutes }, 5_000, 5_000 + ms)).toBe(left);
-});
-
-describe('durations', () => {
-  it.each([
-    [-5, 'over'],
-    [0, 'over'],
-    [1_000, '1 min'],
-    [29.6 * 60_000, '30 min'],
-    [HOUR, '1 h 00 min'],
-    [2 * HOUR + 5 * 60_000, '2 h 05 min'],
-    [50 * HOUR, '2 d 2 h'],
-  ])('%d ms: %s', (ms, text) => {
-    expect(describeDuration(ms)).toBe(text);
-  });
 });
 
 describe('the lease', () => {
