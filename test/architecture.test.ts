@@ -8,7 +8,19 @@ const SRC = join(ROOT, 'src');
 /** Who may import whom, statically (docs/architecture.md). A value is a folder or a single module without its ending. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   main: ['cli', 'config', 'ui', 'core', 'aws'],
-  cli: ['app', 'provision', 'connect', 'diagnose', 'config', 'ui', 'aws', 'core'],
+  cli: [
+    'app',
+    'config',
+    'ui',
+    'core',
+    // The process edge opens the account, and the demo that of its sandbox.
+    'aws/open-account',
+    // The help page of `policy` lists the kinds.
+    'provision/policy/policy-kinds',
+    // A plan as lines, for `up` and `down`.
+    'provision/plan/plan-text',
+    'connect/session/shell-words',
+  ],
   app: ['provision', 'connect', 'diagnose', 'config', 'ui', 'aws', 'core'],
   provision: ['core'],
   connect: ['core', 'protocol'],
@@ -21,6 +33,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   core: [],
 };
 
+/** Whose types a folder may name besides, because it renders them or hands them on; these imports leave no code. */
+const ALLOWED_TYPES: Readonly<Record<string, readonly string[]>> = {
+  cli: ['provision', 'connect', 'diagnose', 'aws/account'],
+};
+
 /** The only doors to the sandbox; dynamic imports, so that no other run loads it. */
 const SANDBOX_DOORS = ['cli/commands/sandbox', 'cli/commands/demo'];
 
@@ -29,6 +46,8 @@ interface Import {
   readonly target: string;
   readonly specifier: string;
   readonly dynamic: boolean;
+  /** `import type` or `export type`. */
+  readonly typeOnly: boolean;
 }
 
 const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
@@ -46,14 +65,14 @@ function withoutComments(text: string): string {
 function importsOf(source: { readonly module: string; readonly text: string }): Import[] {
   const text = withoutComments(source.text);
   const found: Import[] = [];
-  const add = (specifier: string, dynamic: boolean): void => {
+  const add = (specifier: string, dynamic: boolean, typeOnly = false): void => {
     const target = specifier.startsWith('.')
       ? relative(SRC, resolve(dirname(join(SRC, source.module)), specifier)).replace(/\.ts$/, '')
       : specifier;
-    found.push({ from: source.module, target, specifier, dynamic });
+    found.push({ from: source.module, target, specifier, dynamic, typeOnly });
   };
-  for (const match of text.matchAll(/^\s*(?:import|export)\b[^'"`;]*?from\s*['"]([^'"]+)['"]/gm))
-    add(match[1] ?? '', false);
+  for (const match of text.matchAll(/^\s*(?:import|export)(\s+type)?\b[^'"`;]*?from\s*['"]([^'"]+)['"]/gm))
+    add(match[2] ?? '', false, match[1] !== undefined);
   for (const match of text.matchAll(/^\s*import\s*['"]([^'"]+)['"]/gm)) add(match[1] ?? '', false);
   for (const match of text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]\s*\)/g)) add(match[1] ?? '', true);
   return found;
@@ -77,12 +96,34 @@ describe('the import table', () => {
       )
       .filter(
         (item) =>
-          !(ALLOWED[wingOf(item.from)] ?? []).some(
-            (allowed) => item.target === allowed || item.target.startsWith(`${allowed}/`),
-          ),
+          ![
+            ...(ALLOWED[wingOf(item.from)] ?? []),
+            ...(item.typeOnly ? (ALLOWED_TYPES[wingOf(item.from)] ?? []) : []),
+          ].some((allowed) => item.target === allowed || item.target.startsWith(`${allowed}/`)),
       )
       .map((item) => `${item.from} → ${item.target}`);
     expect(broken).toEqual([]);
+  });
+
+  it('has no cycle, type imports included', () => {
+    const targets = new Map(
+      sources.map(({ module }) => [
+        module,
+        imports.filter((item) => item.from === module && !item.dynamic).map((item) => item.target),
+      ]),
+    );
+    const state = new Map<string, 'open' | 'done'>();
+    const cycles: string[] = [];
+    const visit = (module: string, path: readonly string[]): void => {
+      if (state.get(module) === 'open')
+        cycles.push([...path.slice(path.indexOf(module)), module].join(' → '));
+      if (state.has(module)) return;
+      state.set(module, 'open');
+      for (const target of targets.get(module) ?? []) visit(target, [...path, module]);
+      state.set(module, 'done');
+    };
+    for (const { module } of sources) visit(module, []);
+    expect(cycles).toEqual([]);
   });
 
   it('lets only aws/ import the SDK', () => {

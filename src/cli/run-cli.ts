@@ -5,6 +5,7 @@ import type { AccountTalk } from '../aws/client-config.ts';
 import { resolveSettings, type Resolved } from '../config/resolve.ts';
 import { CleanupScope } from '../core/cleanup.ts';
 import { withDeadline } from '../core/clock.ts';
+import { describeDuration } from '../core/duration.ts';
 import { EXIT_STATUS, ToolError, failed, interrupted } from '../core/errors.ts';
 import type { Report, ToolEvent } from '../core/events.ts';
 import { createColors } from '../ui/colors.ts';
@@ -123,7 +124,7 @@ class CliRun {
 
   #cleanUp(): Promise<Ending> {
     return withDeadline(this.#deps.clock, CLEANUP_DEADLINE_MS, this.#scope.close(), () =>
-      failed('cleanup-timeout', `clean-up did not finish within ${CLEANUP_DEADLINE_MS / 1000} seconds`),
+      failed('cleanup-timeout', `clean-up did not finish within ${describeDuration(CLEANUP_DEADLINE_MS)}`),
     ).then((): Ending => ({ kind: 'done' }), errorOf);
   }
 

@@ -6,14 +6,14 @@ const two = (value: number): string => String(value).padStart(2, '0');
 const pair = (large: number, unit: string, small: number, smallUnit: string): string =>
   small === 0 ? `${large}${unit}` : `${large}${unit}${two(small)}${smallUnit}`;
 
-/** How long something took or will take: `850ms`, `4.2s`, `3m05s`, `2h10m`, `3d04h`; two units at most. */
-export function describeDuration(ms: number): string {
+/** How long a step took: `850ms`, `4.2s`, `3m05s`, `2h10m`, `3d04h`; two units at most. */
+export function describeElapsed(ms: number): string {
   if (ms < 1000) return `${Math.max(0, Math.round(ms))}ms`;
   return ms < 59_950 ? `${(ms / 1000).toFixed(1)}s` : longer(ms);
 }
 
-/** How old something is, in whole seconds at least: `45s`, `3m05s`, `2h10m`, `3d04h`. */
-export function describeAge(ms: number): string {
+/** An age, a deadline, the time that is left: `45s`, `3m05s`, `2h10m`, `3d04h`; whole seconds at least. */
+export function describeDuration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   return seconds < 60 ? `${seconds}s` : longer(seconds * 1000);
 }

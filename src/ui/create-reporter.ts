@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
-import { describeDuration } from '../core/duration.ts';
+import { describeElapsed } from '../core/duration.ts';
 import type { Report, ToolEvent } from '../core/events.ts';
 import type { Colors } from './colors.ts';
 import { createColors } from './colors.ts';
@@ -140,7 +140,7 @@ class PlainReporter implements Reporter {
   #signOfLife(step: { title: string; since: number; detail: string; cancel: () => void }, ms: number): void {
     step.cancel = this.#clock.timer(ms, () => {
       const detail = step.detail === '' ? '' : `, ${printable(step.detail)}`;
-      this.#line(`… ${printable(step.title)} (${describeDuration(this.#clock.now() - step.since)}${detail})`);
+      this.#line(`… ${printable(step.title)} (${describeElapsed(this.#clock.now() - step.since)}${detail})`);
       this.#signOfLife(step, NEXT_SIGN_MS);
     });
   }

@@ -1,4 +1,4 @@
-import { describeDuration } from '../core/duration.ts';
+import { describeElapsed } from '../core/duration.ts';
 import type { ToolEvent } from '../core/events.ts';
 import type { Colors } from './colors.ts';
 import { printable } from './printable.ts';
@@ -11,7 +11,7 @@ export function doneLine(
   elapsedMs: number,
 ): string {
   const about = detail === undefined || detail === '' ? '' : `: ${printable(detail)}`;
-  return `${colors.green('✓')} ${printable(title)}${about} ${colors.dim(`(${describeDuration(elapsedMs)})`)}`;
+  return `${colors.green('✓')} ${printable(title)}${about} ${colors.dim(`(${describeElapsed(elapsedMs)})`)}`;
 }
 
 export function failedLine(colors: Colors, title: string, detail: string): string {

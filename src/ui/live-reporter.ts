@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
-import { describeDuration } from '../core/duration.ts';
+import { describeElapsed } from '../core/duration.ts';
 import type { Report } from '../core/events.ts';
 import type { Colors } from './colors.ts';
 import { doneLine, failedLine, talkLine } from './event-text.ts';
@@ -126,7 +126,7 @@ export class LiveReporter implements Reporter {
     for (const step of this.#steps.values()) {
       const elapsed = clock.now() - step.since;
       const frame = FRAMES[Math.floor(elapsed / FRAME_MS) % FRAMES.length] ?? '';
-      const clockText = elapsed < 1000 ? '' : ` ${describeDuration(elapsed)}`;
+      const clockText = elapsed < 1000 ? '' : ` ${describeElapsed(elapsed)}`;
       const about = step.detail === '' ? '' : `: ${printable(step.detail)}`;
       const text = shortened(`${printable(step.title)}${about}`, width - 2 - clockText.length);
       lines.push(`${colors.cyan(frame)} ${text}${colors.dim(clockText)}`);

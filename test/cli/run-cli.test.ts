@@ -287,7 +287,7 @@ describe('signals', () => {
     );
     expect(await deps.clock.run(done)).toBe(1);
     expect(deps.terminal.stderr.text).toBe(
-      'error: clean-up did not finish within 20 seconds\n' +
+      'error: clean-up did not finish within 20s\n' +
         '  fargate-connect status   # what is left\n' +
         '  fargate-connect down   # removes it\n',
     );

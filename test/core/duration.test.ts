@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { describeAge, describeDuration, parseDuration } from '../../src/core/duration.ts';
+import { describeDuration, describeElapsed, parseDuration } from '../../src/core/duration.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -24,7 +24,7 @@ describe('a duration on screen', () => {
     [DAY - 1, '1d'],
     [3 * DAY + 4 * HOUR, '3d04h'],
   ])('%d ms: %s', (ms, text) => {
-    expect(describeDuration(ms)).toBe(text);
+    expect(describeElapsed(ms)).toBe(text);
   });
 });
 
@@ -38,14 +38,14 @@ describe('an age on screen', () => {
     [10 * MINUTE + 1_999, '10m01s'],
     [2 * DAY, '2d'],
   ])('%d ms: %s', (ms, text) => {
-    expect(describeAge(ms)).toBe(text);
+    expect(describeDuration(ms)).toBe(text);
   });
 
   it('can be typed where a duration is asked for, and means the same to within its smaller unit', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 30 * DAY }), (ms) => {
         const unit = ms < HOUR ? SECOND : ms < DAY ? MINUTE : HOUR;
-        expect(Math.abs((parseDuration(describeAge(ms)) ?? Number.NaN) - ms)).toBeLessThanOrEqual(unit);
+        expect(Math.abs((parseDuration(describeDuration(ms)) ?? Number.NaN) - ms)).toBeLessThanOrEqual(unit);
       }),
     );
   });

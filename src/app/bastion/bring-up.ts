@@ -1,3 +1,4 @@
+import { dollars } from '../../core/dollars.ts';
 import { interrupted } from '../../core/errors.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
 import { bastionOf, readInventory } from '../../provision/bastion/inventory.ts';
@@ -5,7 +6,7 @@ import { endedByDown, removedMeanwhile } from '../../provision/bastion/removed-d
 import { waitUntilReady } from '../../provision/bastion/readiness.ts';
 import { cheapestPool } from '../../provision/capacity/pool.ts';
 import { MARKED } from '../../provision/lease/bastion-watch.ts';
-import { dollars, type Price, priceOf } from '../../provision/lease/lease.ts';
+import { type Price, priceOf } from '../../provision/lease/lease.ts';
 import { applyUp } from '../../provision/plan/apply.ts';
 import { planUp, type UpPlan } from '../../provision/plan/plan-up.ts';
 import { isNoop } from '../../provision/plan/plan.ts';

@@ -1,4 +1,12 @@
 import type { WayTold } from '../../provision/network/network-facts.ts';
+import {
+  DEFAULT_IDLE_MINUTES,
+  DEFAULT_TTL_MS,
+  parseIdle,
+  parsePort,
+  parseTtl,
+} from '../../provision/plan/spec.ts';
+import { usage } from '../../core/errors.ts';
 import type { IamOverrides } from './iam-naming.ts';
 
 /** The bastion that somebody asks for. */
@@ -30,4 +38,56 @@ export interface UpRequest {
   readonly egressPorts: readonly number[];
   readonly clientSecurityGroups: readonly string[];
   readonly iam: IamOverrides;
+}
+
+/** The same as typed; durations and ports are still text. */
+export interface TypedUpRequest {
+  readonly name: string;
+  readonly ttl?: string;
+  readonly idle?: string;
+  readonly vpc?: string;
+  readonly subnet?: readonly string[];
+  readonly wayOut?: 'private' | 'public';
+  readonly type?: readonly string[];
+  readonly onDemand?: boolean;
+  readonly wait: boolean;
+  readonly tunnelOnly?: boolean;
+  readonly role?: string;
+  readonly permissionsBoundary?: string;
+  readonly kmsKey?: string;
+  readonly db?: readonly string[];
+  readonly allowDb?: readonly string[];
+  readonly egressPort?: readonly string[];
+  readonly clientSecurityGroup?: readonly string[];
+}
+
+/** Throws `duration`, `port`, `bad-arguments` (usage). */
+export function parseUpRequest(typed: TypedUpRequest, iam: IamOverrides): UpRequest {
+  if (typed.wayOut !== undefined && typed.subnet === undefined) {
+    throw usage('bad-arguments', '--way-out is about the subnets of --subnet', {
+      hints: [`--subnet ID --way-out ${typed.wayOut}`],
+    });
+  }
+  return {
+    name: typed.name,
+    ttlMs: typed.ttl === undefined ? DEFAULT_TTL_MS : parseTtl(typed.ttl),
+    ttlGiven: typed.ttl !== undefined,
+    idleGiven: typed.idle !== undefined,
+    idleMinutes: typed.idle === undefined ? DEFAULT_IDLE_MINUTES : parseIdle(typed.idle),
+    vpc: typed.vpc,
+    subnets: typed.subnet ?? [],
+    wayOut: typed.wayOut,
+    types: typed.type ?? [],
+    onDemand: typed.onDemand === true,
+    wait: typed.wait,
+    tunnelOnly: typed.tunnelOnly === true,
+    role: typed.role,
+    permissionsBoundary: typed.permissionsBoundary,
+    kmsKey: typed.kmsKey,
+    databases: typed.db ?? [],
+    allowDatabases: typed.allowDb ?? [],
+    egressPorts: (typed.egressPort ?? []).map((port) => parsePort(port, '--egress-port')),
+    clientSecurityGroups: typed.clientSecurityGroup ?? [],
+    iam,
+  };
 }

@@ -1,6 +1,5 @@
 import { Command, Option } from 'commander';
-import type { UpRequest } from '../../app/bastion/up-request.ts';
-import { usage } from '../../core/errors.ts';
+import type { TypedUpRequest, UpRequest } from '../../app/bastion/up-request.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { addIamFlags, type IamFlags, iamFlagsOf } from '../iam-flags.ts';
@@ -9,25 +8,8 @@ export interface UpOptions extends UpRequest {
   readonly dryRun: boolean;
 }
 
-interface UpFlags extends IamFlags {
-  readonly name: string;
-  readonly ttl?: string;
-  readonly idle?: string;
-  readonly vpc?: string;
-  readonly subnet?: readonly string[];
-  readonly wayOut?: 'private' | 'public';
-  readonly type?: readonly string[];
-  readonly onDemand?: boolean;
+interface UpFlags extends TypedUpRequest, IamFlags {
   readonly dryRun?: boolean;
-  readonly wait: boolean;
-  readonly tunnelOnly?: boolean;
-  readonly role?: string;
-  readonly permissionsBoundary?: string;
-  readonly kmsKey?: string;
-  readonly db?: readonly string[];
-  readonly allowDb?: readonly string[];
-  readonly egressPort?: readonly string[];
-  readonly clientSecurityGroup?: readonly string[];
 }
 
 /** `a,b` and repetition both work. */
@@ -105,45 +87,15 @@ Examples:
   $ fargate-connect up --cluster prod --dry-run
   $ fargate-connect up --tunnel-only --vpc vpc-0123 --allow-db orders --ttl 2h`,
     )
-    .action(async (flags: UpFlags, command: Command) => invoke(run, await optionsOf(flags), command));
+    .action(async (flags: UpFlags, command: Command) => {
+      const { parseUpRequest } = await import('../../app/bastion/up-request.ts');
+      const request = parseUpRequest(flags, iamFlagsOf(flags));
+      return invoke(run, { ...request, dryRun: flags.dryRun === true }, command);
+    });
 }
 
 const group = (heading: string, flags: string, description: string): Option =>
   new Option(flags, description).helpGroup(heading);
-
-/** Throws `duration`, `port`, `bad-arguments` (usage). */
-async function optionsOf(flags: UpFlags): Promise<UpOptions> {
-  const { DEFAULT_IDLE_MINUTES, DEFAULT_TTL_MS, parseIdle, parsePort, parseTtl } =
-    await import('../../provision/plan/spec.ts');
-  if (flags.wayOut !== undefined && flags.subnet === undefined) {
-    throw usage('bad-arguments', '--way-out is about the subnets of --subnet', {
-      hints: [`--subnet ID --way-out ${flags.wayOut}`],
-    });
-  }
-  return {
-    name: flags.name,
-    ttlMs: flags.ttl === undefined ? DEFAULT_TTL_MS : parseTtl(flags.ttl),
-    ttlGiven: flags.ttl !== undefined,
-    idleGiven: flags.idle !== undefined,
-    idleMinutes: flags.idle === undefined ? DEFAULT_IDLE_MINUTES : parseIdle(flags.idle),
-    vpc: flags.vpc,
-    subnets: flags.subnet ?? [],
-    wayOut: flags.wayOut,
-    types: flags.type ?? [],
-    onDemand: flags.onDemand === true,
-    dryRun: flags.dryRun === true,
-    wait: flags.wait,
-    tunnelOnly: flags.tunnelOnly === true,
-    role: flags.role,
-    permissionsBoundary: flags.permissionsBoundary,
-    kmsKey: flags.kmsKey,
-    databases: flags.db ?? [],
-    allowDatabases: flags.allowDb ?? [],
-    egressPorts: (flags.egressPort ?? []).map((port) => parsePort(port, '--egress-port')),
-    clientSecurityGroups: flags.clientSecurityGroup ?? [],
-    iam: iamFlagsOf(flags),
-  };
-}
 
 async function runUp(options: UpOptions, context: CommandContext): Promise<void> {
   const [{ bringUp, planBastion }, text] = await Promise.all([

@@ -1,5 +1,5 @@
 import { withDeadline } from '../../core/clock.ts';
-import { describeDuration } from '../../core/duration.ts';
+import { describeElapsed } from '../../core/duration.ts';
 import { Deferred } from '../../core/deferred.ts';
 import { EXIT_STATUS, failed, interrupted } from '../../core/errors.ts';
 import { renderTable } from '../../ui/table.ts';
@@ -190,7 +190,7 @@ async function query(
 
 function tellLeftovers(stage: Stage, before: string, after: string, since: number): void {
   const left = differences(before, after);
-  const elapsed = describeDuration(stage.context.clock.now() - since);
+  const elapsed = describeElapsed(stage.context.clock.now() - since);
   const { stdout } = stage.context.terminal;
   if (stage.context.settings.output === 'json')
     stdout.write(`${JSON.stringify({ resourcesLeft: left.length, differences: left })}\n`);

@@ -1,5 +1,5 @@
 import type { ListKind, ListRecord } from '../../app/listing/listing.ts';
-import { describeAge } from '../../core/duration.ts';
+import { describeDuration } from '../../core/duration.ts';
 import { type Cell, type Column, renderTable } from '../../ui/table.ts';
 import type { CommandContext } from '../context.ts';
 
@@ -99,6 +99,6 @@ const age = (field: string, title: string, now: number): ListColumn => ({
   align: 'right',
   cell: (record) => {
     const value = record[field];
-    return typeof value === 'string' ? describeAge(now - Date.parse(value)) : undefined;
+    return typeof value === 'string' ? describeDuration(now - Date.parse(value)) : undefined;
   },
 });

@@ -1,6 +1,6 @@
 import { nameOfArn } from '../../core/arn.ts';
-import { dollars } from '../../provision/lease/lease.ts';
-import { describeAge } from '../../core/duration.ts';
+import { dollars } from '../../core/dollars.ts';
+import { describeDuration } from '../../core/duration.ts';
 import { type Cell, type Column, renderTable } from '../../ui/table.ts';
 import type { BastionStatus, Statuses } from '../../app/bastion/status.ts';
 import type { CommandContext } from '../context.ts';
@@ -28,7 +28,7 @@ const COLUMNS: readonly StatusColumn[] = [
   {
     title: 'age',
     cell: ({ launchedAt }, now) =>
-      launchedAt === null ? undefined : describeAge(now - Date.parse(launchedAt)),
+      launchedAt === null ? undefined : describeDuration(now - Date.parse(launchedAt)),
   },
   {
     title: 'left',
@@ -57,9 +57,7 @@ function stateText({ state, agent, takenBack }: BastionStatus): string {
   return agent === null ? 'no agent yet' : 'agent lost';
 }
 
-const leftText = (ms: number): string => (ms <= 0 ? 'over' : describeAge(ms));
-
-/** User name or role session of an ARN; all of it is in --json. */
+const leftText = (ms: number): string => (ms <= 0 ? 'over' : describeDuration(ms));
 
 /** Table and notes for people, or the JSON form, whose fields are stable. */
 export function writeStatuses(statuses: Statuses, context: CommandContext): void {

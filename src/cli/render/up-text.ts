@@ -1,4 +1,4 @@
-import { describeAge } from '../../core/duration.ts';
+import { describeDuration } from '../../core/duration.ts';
 import { paragraph } from '../../core/paragraph.ts';
 import type { BroughtUp, PlannedBastion } from '../../app/bastion/bring-up.ts';
 import { describePlan } from '../../provision/plan/plan-text.ts';
@@ -30,7 +30,7 @@ export function reportPlan(planned: PlannedBastion, context: CommandContext): vo
   say('lease', `ends: ${describeLease(planned, (at) => fromNow(at - context.clock.now()))}`);
 }
 
-const fromNow = (ms: number): string => (ms <= 0 ? 'now' : `in ${describeAge(ms)}`);
+const fromNow = (ms: number): string => (ms <= 0 ? 'now' : `in ${describeDuration(ms)}`);
 
 const isoOf = (at: number): string => new Date(at).toISOString();
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import { describeDuration } from '../../core/duration.ts';
 import type { Report } from '../../core/events.ts';
 
 export interface SilenceDeps {
@@ -46,7 +47,7 @@ export class AgentSilence {
       const silence = clock.now() - this.#heardAt;
       if (listens() && silence >= silenceMs && !this.#said) {
         this.#said = true;
-        const reason = `the agent has not answered for ${Math.round(silence / 1000)} s`;
+        const reason = `the agent has not answered for ${describeDuration(silence)}`;
         report({ type: 'session-state', state: 'interrupted', reason });
       }
       this.watch();

@@ -1,6 +1,7 @@
 import { AwakeTime } from '../../core/awake-time.ts';
 import { backoffDelay, type BackoffOptions, retry } from '../../core/backoff.ts';
 import { type Clock, sleep, withDeadline } from '../../core/clock.ts';
+import { describeDuration } from '../../core/duration.ts';
 import { ProtocolError, ToolError, transport } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';
 import { openDataChannelInput } from '../../protocol/open-data-channel.ts';
@@ -344,5 +345,5 @@ function parseStreamUrl(streamUrl: string): URL {
   return url;
 }
 
-const seconds = (ms: number): string => `${Math.max(1, Math.round(ms / 1000))} s`;
+const seconds = (ms: number): string => describeDuration(Math.max(1, Math.round(ms / 1000)) * 1000);
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

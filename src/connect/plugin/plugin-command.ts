@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import { Deferred } from '../../core/deferred.ts';
+import { describeDuration } from '../../core/duration.ts';
 import { transport } from '../../core/errors.ts';
 import {
   Base64Lines,
@@ -82,7 +83,12 @@ export async function runPluginCommand(options: PluginCommandOptions): Promise<n
   let cancelBegin: () => void = () => undefined;
   const tooLate = new Promise<never>((_, reject) => {
     cancelBegin = clock.timer(BEGIN_DEADLINE_MS, () =>
-      reject(transport('exec-not-started', `the command did not start within ${BEGIN_DEADLINE_MS / 1000} s`)),
+      reject(
+        transport(
+          'exec-not-started',
+          `the command did not start within ${describeDuration(BEGIN_DEADLINE_MS)}`,
+        ),
+      ),
     );
   });
   const ended = child.ended.then((): never => {

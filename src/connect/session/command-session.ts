@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 
 import { Deferred } from '../../core/deferred.ts';
+import { describeDuration } from '../../core/duration.ts';
 import { transport } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';
 import type { ChannelDeps } from '../channel/channel-deps.ts';
@@ -106,9 +107,13 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
       undo.push(
         deps.clock.timer(BEGIN_DEADLINE_MS, () =>
           reject(
-            transport('exec-not-started', `the command did not start within ${BEGIN_DEADLINE_MS / 1000} s`, {
-              details: { said: reader.noise },
-            }),
+            transport(
+              'exec-not-started',
+              `the command did not start within ${describeDuration(BEGIN_DEADLINE_MS)}`,
+              {
+                details: { said: reader.noise },
+              },
+            ),
           ),
         ),
       );

@@ -1,3 +1,4 @@
+import { describeDuration } from '../../core/duration.ts';
 import { access, type ToolError, transport } from '../../core/errors.ts';
 
 /** What AWS forbids, us or the agent, while a session begins, in the middle of it or at its end, as errors of the session. */
@@ -32,7 +33,7 @@ export function sessionNotEnded(sessionId: string, cause: ToolError): ToolError 
 }
 
 export const agentSilent = (target: string, afterMs: number): ToolError =>
-  transport('agent-silent', `the agent sent nothing within ${afterMs / 1000} s`, {
+  transport('agent-silent', `the agent sent nothing within ${describeDuration(afterMs)}`, {
     hints: ['try again; if it stays silent, the task or instance may be out of memory: pick another one'],
     details: { target },
   });

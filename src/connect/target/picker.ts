@@ -1,5 +1,5 @@
 import { nameOfArn } from '../../core/arn.ts';
-import { describeAge } from '../../core/duration.ts';
+import { describeDuration } from '../../core/duration.ts';
 import type { Cluster, Container, Database, Service, Task } from '../ports.ts';
 import { readiness } from './preflight.ts';
 import { rankTasks } from './select.ts';
@@ -176,7 +176,7 @@ export function onlyChoice<T>(entries: readonly PickerEntry<T>[]): PickerEntry<T
 
 function startedText(task: Task, now: number): string {
   const since = task.startedAt ?? task.createdAt;
-  return since === undefined ? 'not started' : `${describeAge(now - since)} old`;
+  return since === undefined ? 'not started' : `${describeDuration(now - since)} old`;
 }
 
 function execText(task: Task, now: number): string {

@@ -1,4 +1,4 @@
-import { describeAge } from '../../core/duration.ts';
+import { describeDuration } from '../../core/duration.ts';
 import { failed, type ToolError } from '../../core/errors.ts';
 import type { Container, Service, Task } from '../ports.ts';
 import { nameOfArn } from '../../core/arn.ts';
@@ -137,7 +137,7 @@ function agentNotRunning(
   const state = agent === undefined ? 'absent' : agent.status;
   const reason = agent?.reason === undefined ? '' : `: ${agent.reason}`;
   const since = agent?.startedAt ?? task.startedAt ?? task.createdAt;
-  const age = since === undefined ? '' : ` for ${describeAge(now - since)}`;
+  const age = since === undefined ? '' : ` for ${describeDuration(now - since)}`;
   return failed(
     'exec-agent-not-running',
     `the exec agent of container ${container.name} is ${state}${age}${reason}`,

@@ -1,6 +1,7 @@
 import { poll, retry } from '../../core/backoff.ts';
 import { ToolError, failed } from '../../core/errors.ts';
 import type { Clock } from '../../core/clock.ts';
+import { describeDuration } from '../../core/duration.ts';
 import type { Report } from '../../core/events.ts';
 import { TAG } from '../bastion/names.ts';
 import { describeErrors, launchFailure, worstProblem } from './pool.ts';
@@ -171,7 +172,7 @@ async function createFleet(
     deps.report({
       type: 'step-progress',
       step: stepId,
-      detail: `an up before this one is launching, or was stopped: ${JOIN_DEADLINE_MS / 1000}s for its instance`,
+      detail: `an up before this one is launching, or was stopped: ${describeDuration(JOIN_DEADLINE_MS)} for its instance`,
     });
     const joined = await joinOther(spec, deps);
     if (joined !== undefined) return { fleetId: undefined, instanceIds: [joined], errors: [] };

@@ -1,4 +1,5 @@
 import { retry } from '../../core/backoff.ts';
+import { describeDuration } from '../../core/duration.ts';
 import { failed, ToolError } from '../../core/errors.ts';
 import { runningOldestFirst } from '../bastion/inventory.ts';
 import { type LaunchDeps, launchInstance, type LaunchSpec } from './launch.ts';
@@ -145,7 +146,7 @@ async function untilCapacity(
         deps.report({
           type: 'step-progress',
           step: 'replacement',
-          detail: `${error instanceof Error ? error.message : ''}, asking again in ${Math.round(delayMs / 1000)} s`,
+          detail: `${error instanceof Error ? error.message : ''}, asking again in ${describeDuration(delayMs)}`,
         }),
     },
   );

@@ -1,3 +1,4 @@
+import { dollars } from '../../core/dollars.ts';
 import { TAG } from '../bastion/names.ts';
 import type { Instance, Market } from '../ports/ec2.ts';
 import type { SpotPrice } from '../ports/images.ts';
@@ -83,9 +84,6 @@ export function costSoFar(
   total += (Math.max(0, now - from) / HOUR_MS) * rate;
   return total + fixedTotal;
 }
-
-/** `$0.0031`: four digits, because a bastion costs less than a cent an hour. */
-export const dollars = (amount: number): string => `$${amount.toFixed(amount < 1 ? 4 : 2)}`;
 
 export interface PriceFacts {
   readonly region: string;

@@ -39,7 +39,7 @@ test('after a night asleep the dead connection is noticed by the next ping and r
   })(gateway.onResume);
   await gateway.clock.advance(2_000);
   expect(gateway.states()).toEqual(['interrupted', 'resumed']);
-  expect(gateway.reports[0]).toMatchObject({ reason: 'no answer to a ping within 10 s' });
+  expect(gateway.reports[0]).toMatchObject({ reason: 'no answer to a ping within 10s' });
   driver.send(Buffer.from('good morning'));
   gateway.say('and to you');
   await gateway.clock.advance(10);
