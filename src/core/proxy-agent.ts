@@ -6,6 +6,7 @@ import { Agent, type AgentConnectOpts } from 'agent-base';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 
 import { type Clock, withDeadline } from './clock.ts';
+import { describeDuration } from './duration.ts';
 import { type ToolError, transport } from './errors.ts';
 import { proxyFor, type Proxy } from './proxy.ts';
 import { tlsFailure } from './tls-failures.ts';
@@ -55,7 +56,7 @@ export class ProxyAgent extends Agent {
     );
     return withDeadline(clock, CONNECT_DEADLINE_MS, opening, () => {
       abort.abort();
-      return unreachable(proxy, new Error(`no answer within ${CONNECT_DEADLINE_MS / 1000} s`));
+      return unreachable(proxy, new Error(`no answer within ${describeDuration(CONNECT_DEADLINE_MS)}`));
     });
   }
 }
