@@ -17,9 +17,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'aws/open-account',
     // The help page of `policy` lists the kinds.
     'provision/policy/policy-kinds',
-    // A plan as lines, for `up` and `down`.
+    // A plan as lines and as JSON, for `up` and `down`.
+    'provision/plan/plan',
     'provision/plan/plan-text',
-    'connect/session/shell-words',
   ],
   app: ['provision', 'connect', 'diagnose', 'config', 'ui', 'aws', 'core'],
   provision: ['core'],
