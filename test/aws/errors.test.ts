@@ -51,7 +51,7 @@ describe('AWS errors by name', () => {
     });
   });
 
-  test('network trouble is found in the causes', async () => {
+  test('a network error is found in the chain of causes', async () => {
     const cause = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
     const aggregate = Object.assign(new Error(''), { errors: [cause] });
     expect(await raised('ssm:StartSession', aggregate)).toMatchObject({ code: 'aws-unreachable' });
@@ -99,7 +99,7 @@ describe('AWS errors by name', () => {
     expect(plain).toMatchObject({ message: 'ecs:ListTasks failed: no name of its own' });
   });
 
-  test('the name can be read back; our own errors pass unchanged; adapters may know better', async () => {
+  test('the AWS name can be read back, our own errors pass unchanged, and an adapter may translate a name itself', async () => {
     const error = await raised('ec2:CreateFleet', sdkError('InvalidGroup.NotFound'));
     expect(awsErrorName(error)).toBe('InvalidGroup.NotFound');
     expect(error).toMatchObject({ details: { action: 'ec2:CreateFleet', requestId: 'r-1' } });

@@ -44,7 +44,7 @@ test.each([
   expect(lineage.isAbandoned()).toBe(isAbandoned);
 });
 
-test('whoever reads our output still wants us: `forward | tee log &`', () => {
+test('a reader of the output keeps the process alive: `forward | tee log &`', () => {
   const lineage = lineageOf([OTHER, OTHER, OTHER], undefined, {
     stat: (at) => (at === 0 ? file : pipe),
     hasReader: (at) => at === 2,
@@ -52,7 +52,7 @@ test('whoever reads our output still wants us: `forward | tee log &`', () => {
   expect(lineage.isAbandoned()).toBe(false);
 });
 
-test('the journal of a service is nobody who wants us', () => {
+test('the journal of a service does not keep the process alive', () => {
   const lineage = lineageOf([OTHER, OTHER, OTHER], '1:4', {
     stat: (at) => (at === 0 ? file : socket),
     hasReader: () => false,
@@ -65,7 +65,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('the parent is watched until it has died and nobody else wants us', () => {
+test('the parent is watched until it has died and no reader is left', () => {
   vi.useFakeTimers();
   const state = { parent: 41, isAbandoned: true, calls: 0 };
   const stop = watchParent(

@@ -138,7 +138,7 @@ describe('errors', () => {
     expect(remote.terminal.stderr.text).toMatch(/^error: unknown option/);
   });
 
-  it('that are defects say so, without a stack unless --debug asks for it', async () => {
+  it('that are defects of the tool say so, with a stack only under --debug', async () => {
     const defect = () => Promise.reject(new TypeError('x is not a function'));
     const plain = fakeDeps();
     expect(await run(['work'], defect, plain)).toBe(1);
@@ -151,13 +151,13 @@ describe('errors', () => {
     expect(debug.terminal.stderr.text).toMatch(/TypeError: x is not a function\n\s+at /);
   });
 
-  it('cannot drive the terminal', async () => {
+  it('are printed without control characters', async () => {
     const deps = fakeDeps();
     await run(['work'], () => Promise.reject(noMatch('x', 'no service \u001b[2Jevil')), deps);
     expect(deps.terminal.stderr.text).toBe('error: no service \\x1b[2Jevil\n');
   });
 
-  it('of clean-up are told when the command itself succeeded', async () => {
+  it('of clean-up are reported when the command itself succeeded', async () => {
     const deps = fakeDeps();
     const status = await run(
       ['work'],
@@ -236,7 +236,7 @@ describe('signals', () => {
     },
   );
 
-  it('what clean-up could not take away is told instead of the interruption', async () => {
+  it('what clean-up could not remove is reported instead of the interruption', async () => {
     const deps = fakeDeps();
     const status = await run(
       ['work'],
@@ -372,7 +372,7 @@ describe('streams', () => {
     expect(deps.terminal.rawDepth()).toBe(0);
   });
 
-  it('tells with --debug which settings are in force and why', async () => {
+  it('prints with --debug which settings apply and where each comes from', async () => {
     const deps = fakeDeps({ env: { AWS_REGION: 'eu-west-1' } });
     await run(['work', '--debug', '--cluster', 'prod'], async () => 0, deps);
     expect(deps.terminal.stderr.text).toContain('region = eu-west-1 (AWS_REGION)');

@@ -37,8 +37,8 @@ const user = (text: string): { readonly env: Record<string, string>; readonly pa
   return { env: { XDG_CONFIG_HOME: join(root, 'xdg') }, path: join(folder, 'config.yaml') };
 };
 
-describe('what wins', () => {
-  it('flag before own variable before common variable before project before person, each with its origin', async () => {
+describe('the order of precedence', () => {
+  it('is flag, own variable, common variable, project file, personal file; each value has its origin', async () => {
     const projectPath = project('# team\ncluster: from-project\nservice: from-project\n');
     const { env, path } = user('cluster: from-user\nservice: from-user\ncontainer: from-user\n');
     const all = { ...env, ECS_CLUSTER: 'from-ecs', FARGATE_CONNECT_CLUSTER: 'from-own' };
@@ -62,7 +62,7 @@ describe('what wins', () => {
     expect(await seen({}, 'container')).toEqual([undefined, 'default']);
   });
 
-  it('the nearest project file only', async () => {
+  it('reads the nearest project file only', async () => {
     project('region: eu-west-1\ncluster: outer\n');
     project('cluster: inner\n', join(root, 'team', 'repo'));
     expect((await resolve()).settings).toMatchObject({ cluster: 'inner', region: undefined });
@@ -87,7 +87,7 @@ describe('what wins', () => {
     expect((await resolve({ env })).settings[key]).toBe(value);
   });
 
-  it('keys in the environment before AWS_PROFILE and a profile named in a file, not before --profile', async () => {
+  it('puts keys in the environment before AWS_PROFILE and a profile named in a file, but after --profile', async () => {
     project('profile: prod\nregion: eu-west-1\n');
     expect((await resolve()).settings.profile).toBe('prod');
     const env = { AWS_ACCESS_KEY_ID: 'AKIAEXAMPLE', AWS_SECRET_ACCESS_KEY: 'x' };
@@ -105,7 +105,7 @@ describe('what wins', () => {
     });
   });
 
-  it('refuses a variable that says nothing it knows', async () => {
+  it('refuses a variable with an unknown value', async () => {
     await expect(resolve({ env: { FARGATE_CONNECT_YES: 'maybe' } })).rejects.toMatchObject({
       code: 'environment-value',
       role: 'usage',
@@ -189,12 +189,12 @@ describe('a config file that is wrong', () => {
     await expect(resolve()).resolves.toBeDefined();
   });
 
-  it('or that cannot be read is said, not skipped', async () => {
+  it('that cannot be read is an error', async () => {
     mkdirSync(join(root, 'team', PROJECT_FILE));
     await expect(resolve()).rejects.toMatchObject({ code: 'config-unreadable' });
   });
 
-  it('an empty one is none', async () => {
+  it('that is empty counts as absent', async () => {
     project('# nothing yet\n');
     expect((await resolve()).settings.cluster).toBeUndefined();
   });

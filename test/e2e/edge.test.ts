@@ -49,7 +49,7 @@ describe('the built tool', () => {
     });
   });
 
-  it('is quiet when nobody reads its output', async () => {
+  it('ends without an error when its output is closed', async () => {
     const process = new CliProcess(['completion', 'fish']);
     process.child.stdout?.destroy();
     expect(await process.finished).toMatchObject({ status: 0, stderr: '' });

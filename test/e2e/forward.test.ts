@@ -79,7 +79,7 @@ describe('a port that is taken', () => {
   let holder: Server | undefined;
   afterEach(() => void holder?.close());
 
-  it('is said before AWS is asked anything', async () => {
+  it('is reported before any call to AWS', async () => {
     holder = createServer();
     await new Promise<void>((done) => holder?.listen(0, '127.0.0.1', done));
     const address = holder.address();

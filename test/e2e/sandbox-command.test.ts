@@ -77,7 +77,7 @@ describe('sandbox --fault', () => {
     await process.finished;
   });
 
-  it('that nobody understands is a usage error', async () => {
+  it('with an unknown fault is a usage error', async () => {
     expect(await cli(['sandbox', '--fault', 'drop=often'])).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('fault "drop=often" is not understood') as string,

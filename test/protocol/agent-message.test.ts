@@ -77,7 +77,7 @@ describe('padding of the message type', () => {
   });
 });
 
-describe('what is refused', () => {
+describe('messages that are refused', () => {
   const uint32 = (value: number): Uint8Array => {
     const bytes = Buffer.alloc(4);
     bytes.writeUInt32BE(value);
@@ -107,7 +107,7 @@ describe('what is refused', () => {
     expect(protocolErrorCode(() => decodeAgentMessage(frame))).toBe(code);
   });
 
-  test('a payload one byte over the limit, by the length it really has', () => {
+  test('a payload one byte over the limit, by its actual length', () => {
     const frame = encodeAgentMessage({ ...message, payload: new Uint8Array(101) });
     expect(protocolErrorCode(() => decodeAgentMessage(frame, { maxPayloadBytes: 100 }))).toBe(
       'payload-too-large',
@@ -131,8 +131,8 @@ describe('what is refused', () => {
   });
 });
 
-describe('what is accepted all the same', () => {
-  test('a wrong digest, where digests are not checked', () => {
+describe('messages that are accepted although they differ', () => {
+  test('a wrong digest is accepted where digests are not checked', () => {
     expect(decodeAgentMessage(patched(80, fromHex('00')), { verifyDigest: false }).sequenceNumber).toBe(7);
   });
 

@@ -43,7 +43,7 @@ describe('sending', () => {
     expect(channel.unackedBytes).toBe(25);
   });
 
-  test('nothing to send is no message', () => {
+  test('sending no bytes sends no message', () => {
     const channel = openClient();
     channel.send(new Uint8Array(), NOW);
     expect(channel.takeOutput()).toEqual([]);
@@ -130,7 +130,7 @@ describe('the window', () => {
     expect(channel.room).toBeLessThan(grown * 0.8);
   });
 
-  test('gets used to a path that became longer for good', () => {
+  test('grows again after the round trip has become longer for good', () => {
     const channel = openClient({ payloadSize: 4096 });
     const round = (now: number, roundTrip: number): void => {
       channel.send(new Uint8Array(channel.room), now);
@@ -151,7 +151,7 @@ describe('the window', () => {
     expect(channel.room).toBe(before);
   });
 
-  test('before the session has started there is nothing to send to', () => {
+  test('before the session has started there is no room', () => {
     for (const channel of [client(), agent({ handshake: { sessionType: 'Port' } })])
       expect(protocolErrorCode(() => channel.send(utf8('x'), NOW))).toBe('channel-not-open');
   });
@@ -215,7 +215,7 @@ describe('repeating', () => {
     expect(channel.nextTimeout()).toBeUndefined();
   });
 
-  test('any progress at the front starts the patience anew', () => {
+  test('any acknowledgement of the oldest message restarts maxUnackedMs', () => {
     const channel = openClient({ limits: { maxUnackedMs: 5_000 }, payloadSize: 1 });
     channel.send(utf8('xy'), NOW);
     const [first] = sent(channel);
@@ -225,7 +225,7 @@ describe('repeating', () => {
     expect(protocolErrorCode(() => run(channel, NOW + 12_000))).toBe('peer-silent');
   });
 
-  test('acknowledgements behind a message that stays lost are no progress', () => {
+  test('acknowledgements of later messages do not restart maxUnackedMs', () => {
     const channel = openClient({ limits: { maxUnackedMs: 5_000 }, payloadSize: 1 });
     channel.send(utf8('xyz'), NOW);
     const [, second, third] = sent(channel);
@@ -249,7 +249,7 @@ describe('repeating', () => {
     expect(channel.takeOutput()[0]).toEqual(first[portion.length]);
   });
 
-  test('suspension counts two seconds, not its hours', () => {
+  test('hours of suspension count as two seconds', () => {
     const channel = openClient({ limits: { maxUnackedMs: 5_000 } });
     channel.send(utf8('x'), NOW);
     expect(protocolErrorCode(() => channel.tick(NOW + 8 * 3_600_000))).toBeUndefined();
@@ -257,7 +257,7 @@ describe('repeating', () => {
 });
 
 describe('pause and disconnection', () => {
-  test('new data is held, nothing is repeated, patience stands still; start_publication sends all of it in order', () => {
+  test('new data is held, nothing is repeated and maxUnackedMs does not run; start_publication sends everything in order', () => {
     const channel = openClient({ limits: { maxUnackedMs: 1_000 } });
     channel.send(utf8('a'), NOW);
     channel.takeOutput();
@@ -293,7 +293,7 @@ describe('pause and disconnection', () => {
     expect(acknowledged(sent(channel))).toEqual([1]);
   });
 
-  test('before the session is open a peer that is not there yet is no news', () => {
+  test('before the session is open a pause makes no event', () => {
     const channel = client();
     expect(channel.receive(publication('pause_publication'), NOW)).toEqual([]);
     expect(channel.receive(publication('start_publication'), NOW)).toEqual([]);
@@ -301,7 +301,7 @@ describe('pause and disconnection', () => {
     expect(types(channel.receive(outputMessage(), NOW))).toEqual(['opened', 'output']);
   });
 
-  test('a repeated pause or start says nothing twice', () => {
+  test('a repeated pause or start makes no second event', () => {
     const channel = openClient();
     expect(types(channel.receive(publication('start_publication'), NOW))).toEqual([]);
     channel.receive(publication('pause_publication'), NOW);
@@ -318,7 +318,7 @@ describe('pause and disconnection', () => {
     expect(probes[0]).toEqual(probes[1]);
   });
 
-  test('a reconnect ends a pause, and says so with the next call', () => {
+  test('a reconnect ends a pause, and the next call returns the event', () => {
     const channel = openClient();
     channel.receive(publication('pause_publication'), NOW);
     channel.reconnected(NOW + 10);
@@ -396,7 +396,7 @@ describe('receiving out of order', () => {
     }
   });
 
-  test('a number no honest peer can have reached ends the session', () => {
+  test('a sequence number too far ahead ends the session', () => {
     const channel = openClient();
     expect(protocolErrorCode(() => channel.receive(outputMessage({ seq: 2_000_000 }), NOW))).toBe(
       'sequence-too-far',
@@ -404,7 +404,7 @@ describe('receiving out of order', () => {
     expect(channel.phase).toBe('closed');
   });
 
-  test('a HandshakeComplete that overtakes nothing but arrives early is still one', () => {
+  test('a HandshakeComplete that arrives early is kept and still counts', () => {
     const channel = client();
     channel.receive(handshakeComplete(1), NOW);
     expect(types(channel.receive(handshakeRequest(), NOW))).toEqual(['opened']);
@@ -452,7 +452,7 @@ describe('limits on what a peer sends', () => {
 });
 
 describe('after the end', () => {
-  test('data is refused loudly, everything else is quietly without effect', () => {
+  test('sending data throws, everything else has no effect', () => {
     const channel = openClient();
     channel.receive(closedMessage(), NOW);
     expect(protocolErrorCode(() => channel.send(utf8('x'), NOW))).toBe('channel-closed');

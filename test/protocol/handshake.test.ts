@@ -133,7 +133,7 @@ describe('the client answers', () => {
     ).toBe('handshake-out-of-order');
   });
 
-  test('in time, or the session ends', () => {
+  test('within handshakeTimeoutMs, or the session ends', () => {
     const channel = client({ limits: { handshakeTimeoutMs: 20_000 } });
     channel.receive(handshakeRequest(), NOW);
     expect(protocolErrorCode(() => channel.tick(NOW + 19_999))).toBeUndefined();
@@ -157,7 +157,7 @@ describe('the agent', () => {
     expect(messages.map((message) => message.payloadType)).toEqual([0, PAYLOAD_TYPE.handshakeComplete]);
   });
 
-  test('gives up after 15 s with the official words', () => {
+  test('gives up after 15 s with the text of the official agent', () => {
     const channel = agent({ handshake: portHandshake });
     expect(protocolErrorCode(() => channel.tick(NOW + 14_999))).toBeUndefined();
     expect(() => channel.tick(NOW + 15_000)).toThrow(
@@ -289,7 +289,7 @@ describe('KMS encryption', () => {
     );
   });
 
-  test('an answer to the challenge that does not fit is not acknowledged, and time runs out', () => {
+  test('a wrong answer to the challenge is not acknowledged, and the handshake times out', () => {
     const near = client();
     const far = agent({ handshake: kms });
     for (const message of far.takeOutput()) near.receive(message, NOW);

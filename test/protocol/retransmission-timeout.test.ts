@@ -3,7 +3,7 @@ import { RetransmissionTimeout } from '../../src/protocol/retransmission-timeout
 
 /** The table of the reference is in vectors.test.ts. */
 
-test('never above 1000 ms, never closer than 10 ms to the round trip', () => {
+test('the timeout is at most 1000 ms and at least 10 ms above the round trip', () => {
   const timeout = new RetransmissionTimeout();
   for (let i = 0; i < 50; i++) timeout.add(5000);
   expect(timeout.value).toBe(1000);
@@ -11,7 +11,7 @@ test('never above 1000 ms, never closer than 10 ms to the round trip', () => {
   expect(timeout.value).toBeCloseTo(30, 5);
 });
 
-test('an hour of suspension is forgotten after a few dozen samples', () => {
+test('a sample of an hour no longer counts after a few dozen samples', () => {
   const timeout = new RetransmissionTimeout();
   timeout.add(3_600_000);
   for (let i = 0; i < 60; i++) timeout.add(20);

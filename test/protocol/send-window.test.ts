@@ -3,7 +3,7 @@ import { SendWindow } from '../../src/protocol/send-window.ts';
 
 const KIB = 1024;
 
-test('starts modestly, and never above half of the hard limit', () => {
+test('starts small, and never exceeds half of the hard limit', () => {
   expect(new SendWindow(4096 * KIB).size).toBe(64 * KIB);
   expect(new SendWindow(20 * KIB).size).toBe(10 * KIB);
 });
@@ -18,7 +18,7 @@ test('one loss halves it once, however many messages were due', () => {
   expect(window.size).toBe(128 * KIB);
 });
 
-test('losses one after the other stop at the floor', () => {
+test('repeated losses do not take it below its minimum', () => {
   const window = new SendWindow(4096 * KIB);
   for (let now = 0; now < 10_000; now += 200) window.timedOut(now, 200);
   expect(window.size).toBe(32 * KIB);

@@ -75,7 +75,7 @@ describe('two ends over a bad link', () => {
     expect(outcome.elapsed).toBeLessThan(6_000);
   });
 
-  test('an hour of suspension is survived', () => {
+  test('a session outlives an hour of suspension', () => {
     const outcome = runSchedule({
       ...quiet,
       fates: [{ type: 'pass' }, { type: 'pass' }, { type: 'pass' }, { type: 'drop' }],

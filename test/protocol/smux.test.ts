@@ -26,7 +26,7 @@ function summary(events: readonly MuxEvent[]): readonly string[] {
 }
 
 describe('streams', () => {
-  test('ids are 3, 5, 7; SYN goes out at once and nothing answers', () => {
+  test('stream ids are 3, 5, 7; SYN is sent at once and is not answered', () => {
     const client = session('client');
     expect([client.open(), client.open(), client.open()]).toEqual([3, 5, 7]);
     const server = session('server');
@@ -39,7 +39,7 @@ describe('streams', () => {
     expect(server.streamCount).toBe(3);
   });
 
-  test('after the peer finished we may go on writing; the stream is forgotten when both have', () => {
+  test('writing goes on after the peer’s FIN; the stream is forgotten when both ends have sent FIN', () => {
     const client = session('client');
     const server = session('server');
     const id = client.open();
@@ -78,7 +78,7 @@ describe('streams', () => {
     expect(server.receive(frames('0102010003000000ff', '0101000003000000'))).toEqual([]);
   });
 
-  test('a repeated SYN, an empty PSH and a NOP mean nothing', () => {
+  test('a repeated SYN, an empty PSH and a NOP have no effect', () => {
     const server = session('server');
     server.receive(fromHex('0100000003000000'));
     expect(server.receive(frames('0100000003000000', '0102000003000000', '0103000000000000'))).toEqual([]);
@@ -104,7 +104,7 @@ describe('cut anywhere', () => {
   const bytes = output(client);
   const whole = summary(session('server').receive(bytes));
 
-  test('the reference itself', () => {
+  test('the uncut byte stream gives the expected events', () => {
     expect(whole).toEqual([
       '3 stream-opened',
       '3 data 68656c6c6f',
@@ -129,7 +129,7 @@ describe('cut anywhere', () => {
     expect(summary([...bytes].flatMap((byte) => server.receive(Uint8Array.of(byte))))).toEqual(whole);
   });
 
-  test('at any set of places, with any data', () => {
+  test('cut at any set of places, with any data', () => {
     const writes = fc.array(fc.tuple(fc.nat(4), fc.uint8Array({ maxLength: 100 })), { maxLength: 12 });
     fc.assert(
       fc.property(writes, fc.array(fc.integer({ min: 1, max: 50 })), (all, lengths) => {
@@ -253,20 +253,20 @@ describe('keepalive', () => {
     expect(protocolErrorCode(() => client.tick(30_000))).toBe('mux-peer-silent');
   });
 
-  test('any frame counts as a sign of life', () => {
+  test('any frame restarts the keepalive deadline', () => {
     const client = session('client', {}, true);
     client.receive(fromHex('0103000000000000'));
     expect(protocolErrorCode(() => tickUntil(client, 50_000))).toBeUndefined();
     expect(protocolErrorCode(() => client.tick(60_000))).toBe('mux-peer-silent');
   });
 
-  test('a process that slept does not blame its peer', () => {
+  test('a process that was suspended does not give up on its peer', () => {
     const client = session('client', {}, true);
     client.tick(10_000);
     expect(protocolErrorCode(() => client.tick(3_600_000))).toBeUndefined();
   });
 
-  test('text of an answer survives next to NOPs', () => {
+  test('data between NOPs arrives unchanged', () => {
     const client = session('client', {}, true);
     const id = client.open();
     client.takeOutput();

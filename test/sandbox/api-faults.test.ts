@@ -78,7 +78,7 @@ describe('injected faults', () => {
     expect(sandbox.calls.filter((call) => call.outcome === 'dropped')).toHaveLength(2);
   });
 
-  test('tell their moment, and the answer waits for the listener', async () => {
+  test('call a listener when they hit, and the answer waits for it', async () => {
     const seen: string[] = [];
     sandbox.faults.inject({
       kind: 'throttle',
@@ -147,7 +147,7 @@ describe('the call log', () => {
     });
   });
 
-  test('and the state are readable without a signature', async () => {
+  test('and the state can be read without a signature', async () => {
     const state = await fetch(`${sandbox.endpoint}/_sandbox/state`);
     expect(await state.text()).toBe(sandbox.snapshot());
     const calls = await fetch(`${sandbox.endpoint}/_sandbox/calls`);
@@ -157,7 +157,7 @@ describe('the call log', () => {
 });
 
 describe('fault specs', () => {
-  test('are sorted to whom they concern', () => {
+  test('are sorted into faults of the API and faults of the gateway', () => {
     const specs = parseFaultSpecs([
       'throttle=ec2:CreateFleet@2',
       'drop-after',

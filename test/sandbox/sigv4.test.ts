@@ -49,7 +49,7 @@ async function failures(env: Readonly<Record<string, string>>): Promise<readonly
 }
 
 describe('signatures in headers', () => {
-  test('the right one is accepted and names the caller', async () => {
+  test('a correct signature is accepted and names the caller', async () => {
     const { sts } = sandboxClients(sandbox.env);
     const who = await sts.send(new GetCallerIdentityCommand({}));
     expect(who.Arn).toBe('arn:aws:iam::111122223333:user/developer');
@@ -149,13 +149,13 @@ describe('presigned requests', () => {
 });
 
 describe('limits', () => {
-  test('a body beyond one mebibyte is refused at its header', async () => {
+  test('a body above one mebibyte is refused at its Content-Length', async () => {
     const body = 'Action=DescribeVpcs&Version=2016-11-15&X='.padEnd(1024 * 1024 + 1, 'x');
     const answer = await fetch(sandbox.endpoint, { method: 'POST', body }).catch(() => undefined);
     expect(answer?.status ?? 413).toBe(413);
   });
 
-  test('a service the sandbox does not have is said so', async () => {
+  test('a service that the sandbox lacks is answered with an error that says so', async () => {
     const headers = { 'x-amz-target': 'DynamoDB_20120810.ListTables' };
     const answer = await fetch(sandbox.endpoint, { method: 'POST', headers, body: '{}' });
     expect(answer.status).toBe(404);

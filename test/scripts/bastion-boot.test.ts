@@ -127,7 +127,7 @@ describe('the boot of a bastion', () => {
     expect(command).toContain('--exclude=amazon-ssm-agent');
   });
 
-  it('takes the lease first: nothing is downloaded before the timer runs', async () => {
+  it('installs the lease first: nothing is downloaded before the timer runs', async () => {
     await boot('demo');
     const timer = box.calls.findIndex((call) => call.includes('fargate-connect-lease.timer'));
     const download = box.calls.findIndex((call) => call.startsWith('curl'));
@@ -185,7 +185,7 @@ describe('the boot of a bastion', () => {
     expect(rendered('demo')).not.toMatch(/#@|IPv6|fd00|DUAL_STACK/);
   });
 
-  it('uses what is there already', async () => {
+  it('installs nothing that is there already', async () => {
     box.stub('session-manager-plugin');
     await boot('demo');
     expect(verdict()).toBe('fargate-connect: ready');
@@ -274,7 +274,7 @@ describe('the boot of a bastion', () => {
       },
     );
 
-    it('a role that AWS knows only after a while', async () => {
+    it('waits for a role that AWS knows only after a while', async () => {
       agent(refusal('ssm:UpdateInstanceInformation'), CONNECTED);
       expect((await boot(undefined)).code).toBe(0);
       expect(verdict()).toBe('fargate-connect: ready');
@@ -331,7 +331,7 @@ describe('the boot of a bastion', () => {
       expect(verdict()).toBe('fargate-connect: ready');
     });
 
-    it('says so where that fails, after three tries', async () => {
+    it('reports a failed installation after three tries', async () => {
       box.stub('dnf', 'exit 1');
       expect((await withoutCli()).code).toBe(1);
       expect(box.calls.filter((call) => call.startsWith('dnf'))).toHaveLength(3);

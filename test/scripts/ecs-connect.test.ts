@@ -79,21 +79,21 @@ describe('ecs_connect.sh', () => {
     expect(executed().at(-1)).toBe('ls -l /tmp/a b');
   });
 
-  it('without input it gives the plugin one that does not end', async () => {
+  it('without input it gives the plugin a stdin that does not end', async () => {
     aws({ list: `${ARN}t1`, tasks: { t1: 'app\\tRUNNING\\tRUNNING' } });
     await connect(['web', 'app', 'ls']);
     // Bash's status of a read that ran out of time; at the end of the input it is 1.
     expect(Number(box.read('input'))).toBeGreaterThan(128);
   });
 
-  it('takes None for nothing: a service without tasks', async () => {
+  it('reads None as an empty answer: a service without tasks', async () => {
     aws({ list: 'None' });
     const outcome = await connect(['web']);
     expect(outcome).toMatchObject({ code: 3 });
     expect(outcome.stderr).toContain('service web in cluster demo has no running task');
   });
 
-  it('names the services there are when the service is unknown', async () => {
+  it('names the existing services when the service is unknown', async () => {
     aws({ fails: true });
     const outcome = await connect(['wbe']);
     expect(outcome.code).toBe(3);
@@ -137,7 +137,7 @@ describe('ecs_connect.sh', () => {
     expect(executed()).toContain(`${ARN}t3`);
   });
 
-  it('says why no task will do', async () => {
+  it('says why no task can be used', async () => {
     aws({
       list: `${ARN}t1\\t${ARN}t2`,
       tasks: { t1: 'app\\tRUNNING\\tNone', t2: 'app\\tRUNNING\\tSTOPPED' },
@@ -174,7 +174,7 @@ describe('ecs_connect.sh', () => {
       );
     });
 
-    it('ends with 4 if it may not even name the services there are', async () => {
+    it('ends with status 4 if it may not list the services either', async () => {
       aws({
         fails: true,
         instead: { 'list-services': `echo '${denied('ecs:ListServices')}' >&2; exit 254` },
@@ -211,14 +211,14 @@ describe('ecs_connect.sh', () => {
     );
   });
 
-  describe('keys of a terminal, which go to everything in it', () => {
+  describe('Ctrl-C on a terminal, which every process in it receives', () => {
     /** In a process group of its own, which `kill 0` means. */
     const pressed = (body: string): Promise<Outcome> => {
       aws({ ...ONE_TASK, instead: { 'execute-command': body } });
       return box.run(box.write('own-group.sh', `exec setsid --wait bash ${install()} web\n`));
     };
 
-    it('are left to a session that takes them', async () => {
+    it('is left to a session that handles it', async () => {
       const outcome = await pressed(
         `trap '' INT; kill -INT 0; kill -QUIT 0; echo later; echo 'said later' >&2; exit 7`,
       );
@@ -226,7 +226,7 @@ describe('ecs_connect.sh', () => {
       expect(outcome.stderr).toContain('said later');
     });
 
-    it('end a client that does not', async () => {
+    it('ends a client that does not handle it', async () => {
       expect(await pressed('kill -INT 0; echo later')).toMatchObject({ code: 130, stdout: '' });
     });
   });

@@ -65,7 +65,7 @@ describe('lease.sh', () => {
     expect(down()).toBe(false);
   });
 
-  it('survives nonsense in its counter', async () => {
+  it('starts at zero when its counter file holds no number', async () => {
     box.write('run/fargate-connect/idle-minutes', 'x; reboot\n');
     const outcome = await tick(NOW + 3_600, 30);
     expect(outcome.code).toBe(0);
@@ -97,7 +97,7 @@ describe('lease.sh', () => {
     expect(down()).toBe(true);
   });
 
-  it('does not believe a tag that is no time', async () => {
+  it('ignores a tag that is not a time', async () => {
     tagged('2099; touch pwned');
     await tick(NOW, 30);
     expect(down()).toBe(true);
@@ -136,7 +136,7 @@ describe('interruption.sh', () => {
        echo '${NOTICE}'`,
     );
 
-  it('passes the notice on, and keeps quiet before', async () => {
+  it('writes the interruption notice to the console, and nothing before it', async () => {
     metadata('((polls <= 3))');
     expect((await watch()).code).toBe(0);
     expect(box.read('dev/console')).toBe(`fargate-connect: interrupted ${NOTICE}\r\n`);
@@ -150,7 +150,7 @@ describe('interruption.sh', () => {
     expect(box.read('dev/console')).toContain(NOTICE);
   });
 
-  it('bears a metadata service that is away', async () => {
+  it('keeps asking while the metadata service does not answer', async () => {
     metadata('((polls <= 3)) && exit 7');
     expect((await watch()).code).toBe(0);
     expect(box.read('dev/console')).toContain(NOTICE);

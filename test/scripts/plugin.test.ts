@@ -50,7 +50,7 @@ describe('the official plugin', () => {
     });
   });
 
-  test('newer ones get the token by environment, older ones on the command line', () => {
+  test('newer versions get the token in the environment, older ones on the command line', () => {
     const at = (version: string) => pluginInvocation({ path: 'p', version }, call({ HOME: '/root' }));
     const modern = at('1.2.707.0');
     expect(modern.args).toEqual([
@@ -91,7 +91,7 @@ while :; do sleep 0.05; done`,
     expect(await readFile(join(folder, 'response'), 'utf8')).toContain(SESSION.tokenValue);
   });
 
-  test('one that gives up at once is told with its last line', async () => {
+  test('a plugin that gives up at once is reported with its last line', async () => {
     const env = await install('1.2.707.0', 'echo "Cannot perform start session: EOF"');
     await expect(startPluginForward(await findPlugin(env), call(env), systemClock)).rejects.toMatchObject({
       code: 'plugin-failed',

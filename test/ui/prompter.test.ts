@@ -49,7 +49,7 @@ function prompter(over: { readonly input?: boolean; readonly yes?: boolean } = {
 }
 
 describe('select', () => {
-  it('offers the first choice first, on stderr, with live output out of the way', async () => {
+  it('offers the first choice first, on stderr, with live output suspended', async () => {
     const { prompts, type, terminal, suspended } = prompter();
     const answer = prompts.select(question);
     await type(['storefront-web', ENTER]);
@@ -58,21 +58,21 @@ describe('select', () => {
     expect(suspended).toEqual(['suspended', 'resumed']);
   });
 
-  it('filters while one types', async () => {
+  it('filters the list while the person types', async () => {
     const { prompts, type } = prompter();
     const answer = prompts.select(question);
     await type(['Service?', 'sweb'], ['Service? sweb', ENTER]);
     expect(await answer).toBe(2);
   });
 
-  it('hears an Enter that comes in the same chunk as the filter', async () => {
+  it('acts on an Enter that arrives in the same chunk as the filter', async () => {
     const { prompts, type } = prompter();
     const answer = prompts.select(question);
     await type(['❯ orders-api', `sweb${ENTER}`]);
     expect(await answer).toBe(2);
   });
 
-  it('never picks what is disabled, and says why it is', async () => {
+  it('never picks a disabled choice, and shows the reason', async () => {
     const { prompts, type, terminal } = prompter();
     const answer = prompts.select(question);
     await type(['exec is off', DOWN + DOWN + DOWN], ['❯ storefront-web', ENTER]);
@@ -80,7 +80,7 @@ describe('select', () => {
     expect(terminal.stderr.text).toContain('legacy-admin (exec is off)');
   });
 
-  it('goes back by Escape, or by the first entry, which is not the default', async () => {
+  it('goes back on Escape, or with the first entry, which is not the default', async () => {
     const byEscape = prompter();
     const first = byEscape.prompts.select({ ...question, back: true });
     await byEscape.type(['← back', ESCAPE]);
@@ -92,7 +92,7 @@ describe('select', () => {
     expect(await second).toBe(BACK);
   });
 
-  it('takes the list off the screen, and leaves the answer if there is one', async () => {
+  it('removes the list from the screen, and leaves the answer if there is one', async () => {
     const chosen = prompter();
     const first = chosen.prompts.select(question);
     await chosen.type(['❯ orders-api', ENTER]);
@@ -143,7 +143,7 @@ describe('select', () => {
     await second;
   });
 
-  it('leaves the next question its keys', async () => {
+  it('leaves keys typed ahead to the next question', async () => {
     const { prompts, type } = prompter();
     const both = prompts
       .select(question)
@@ -204,7 +204,7 @@ describe('without a terminal', () => {
     });
   });
 
-  it('refuses what would need a yes', async () => {
+  it('refuses an action that needs a confirmation', async () => {
     const { prompts } = prompter({ input: false });
     await expect(prompts.confirm({ message: 'Delete it?', flag: '--yes' })).rejects.toMatchObject({
       code: 'input-needed',

@@ -47,7 +47,7 @@ const EVENTS: readonly ToolEvent[] = [
   { type: 'session-state', state: 'interrupted', reason: 'socket closed' },
 ];
 
-describe('into a log', () => {
+describe('the reporter of a log', () => {
   it('is one line per event that matters, without escapes', () => {
     const { report, terminal } = reporter();
     for (const event of EVENTS) report(event);
@@ -74,7 +74,7 @@ describe('into a log', () => {
     expect(terminal.stderr.text).toBe('listening on 127.0.0.1:8080 → localhost:80 via task 3c4d5e6f\n');
   });
 
-  it('gives a sign of life in a long step and stops when it ends', async () => {
+  it('prints a line from time to time during a long step, and no more after its end', async () => {
     const { report, terminal, clock } = reporter();
     report({ type: 'step-started', step: 'boot', title: 'wait for the agent' });
     await clock.advance(9_999);
@@ -97,8 +97,8 @@ describe('into a log', () => {
   });
 });
 
-describe('quietly', () => {
-  it('only what went wrong is said', () => {
+describe('the reporter with --quiet', () => {
+  it('prints only what went wrong', () => {
     const { report, terminal } = reporter({ quiet: true, tty: true });
     for (const event of EVENTS) report(event);
     expect(terminal.stderr.text).toBe(
@@ -107,7 +107,7 @@ describe('quietly', () => {
   });
 });
 
-describe('for programs', () => {
+describe('the reporter with --json', () => {
   it('is one JSON object per line on stderr, the ready event of a forward on stdout', () => {
     const { report, terminal } = reporter({ output: 'json', tty: true });
     for (const event of EVENTS) report(event);
@@ -127,8 +127,8 @@ describe('for programs', () => {
   });
 });
 
-describe('on a terminal', () => {
-  it('shows running steps with time and what is next, finished ones above them', async () => {
+describe('the reporter on a terminal', () => {
+  it('shows running steps with their time and the next step, below the finished ones', async () => {
     const { report, terminal, clock } = reporter({ tty: true });
     report({ type: 'step-started', step: 'role', title: 'create role', next: 'launch instance' });
     await clock.advance(4200);
@@ -152,7 +152,7 @@ describe('on a terminal', () => {
     for (const line of screenAfter(terminal.stderr.text)) expect(line.length).toBeLessThan(24);
   });
 
-  it('hides the cursor only while something moves', () => {
+  it('hides the cursor only while a step is running', () => {
     const { report, terminal, close } = reporter({ tty: true });
     report({ type: 'step-started', step: 'a', title: 'one' });
     expect(terminal.stderr.text).toContain('\u001b[?25l');
@@ -163,7 +163,7 @@ describe('on a terminal', () => {
     expect(screenAfter(terminal.stderr.text)).toEqual([]);
   });
 
-  it('keeps out of the way while it is suspended, even twice', async () => {
+  it('prints nothing while it is suspended, also when it was suspended twice', async () => {
     const { report, suspend, terminal, clock } = reporter({ tty: true });
     report({ type: 'step-started', step: 'a', title: 'one' });
     const resumeFirst = suspend();

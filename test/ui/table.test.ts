@@ -4,7 +4,7 @@ import { renderTable } from '../../src/ui/table.ts';
 const plain = { color: false };
 
 describe('renderTable', () => {
-  it('aligns, names columns in capitals, and shows what is absent', () => {
+  it('aligns columns, writes their titles in capitals, and shows a dash for an absent value', () => {
     expect(
       renderTable(
         ['name', { title: 'tasks', align: 'right' }, 'status'],
@@ -17,11 +17,11 @@ describe('renderTable', () => {
     ).toBe('NAME        TASKS  STATUS\norders-api      2  ACTIVE\nweb            13  -\n');
   });
 
-  it('is only the titles without rows', () => {
+  it('prints only the titles when there are no rows', () => {
     expect(renderTable(['a', 'b'], [], plain)).toBe('A  B\n');
   });
 
-  it('shortens the columns that may give way until it fits', () => {
+  it('shortens the columns that may be shortened until the table fits', () => {
     const table = renderTable(
       [{ title: 'arn', shrink: true }, 'status'],
       [['arn:aws:ecs:eu-west-1:111122223333:service/demo/orders-api', 'ACTIVE']],
@@ -30,7 +30,7 @@ describe('renderTable', () => {
     expect(table).toBe('ARN                     STATUS\narn:aws:ecs:eu-west-1…  ACTIVE\n');
   });
 
-  it('leaves out what can be spared, the highest first, before anything that matters is cut', () => {
+  it('leaves out optional columns, the most optional first, before it shortens any other', () => {
     const columns = ['id', { title: 'engine', spare: 2 }, 'host', { title: 'iam', spare: 1 }];
     const rows = [['orders-db', { text: 'postgres', tone: 'good' as const }, 'orders-db.example', 'yes']];
     const at = (width: number): string => renderTable(columns, rows, { color: false, width });
@@ -39,12 +39,12 @@ describe('renderTable', () => {
     expect(at(32)).toContain('orders-db  orders-db.example\n');
   });
 
-  it('stays as wide as it must when nothing can give way any more', () => {
+  it('stays wider than the screen when nothing can be shortened any more', () => {
     const table = renderTable(['aaaaaa', 'bbbbbb'], [['123456', '654321']], { color: false, width: 3 });
     expect(table.split('\n')[1]).toBe('123456  654321');
   });
 
-  it('colours by tone without moving a column', () => {
+  it('colours cells without moving a column', () => {
     const rows = [[{ text: 'RUNNING', tone: 'good' as const }, 'x']];
     const painted = renderTable(['state', 'y'], rows, { color: true });
     expect(painted).toContain('\u001b[32mRUNNING\u001b[39m');

@@ -40,7 +40,7 @@ describe('createTerminal', () => {
     expect(() => terminal.raw()()).not.toThrow();
   });
 
-  it('survives a reader that went away', () => {
+  it('does not throw when the reader of its output is gone', () => {
     const stdout = pipe();
     createTerminal({ stdin: pipe(), stdout, stderr: pipe() });
     expect(() => stdout.emit('error', new Error('EPIPE'))).not.toThrow();
@@ -48,7 +48,7 @@ describe('createTerminal', () => {
 });
 
 describe('guardTerminal', () => {
-  it('undoes what is still raw, and suspends live output meanwhile', () => {
+  it('leaves raw mode when the run ends, with live output suspended meanwhile', () => {
     const inner = fakeTerminal(ALL_TTY);
     const live: string[] = [];
     const guarded = guardTerminal(inner, () => {

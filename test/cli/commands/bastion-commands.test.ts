@@ -71,7 +71,7 @@ describe('up', () => {
     expect(options.egressPorts).toEqual([5432, 6379]);
   });
 
-  it('tells databases named, databases opened, and none at all apart', async () => {
+  it('distinguishes --db, --allow-db and neither', async () => {
     expect(await up('--db', 'orders', '--allow-db', 'billing')).toMatchObject({
       databases: ['orders'],
       allowDatabases: ['billing'],
@@ -79,7 +79,7 @@ describe('up', () => {
     expect(await up()).toMatchObject({ databases: [], allowDatabases: [] });
   });
 
-  it('knows when a lifetime was typed', async () => {
+  it('knows whether a lifetime was given', async () => {
     expect(await up('--ttl', '2h', '--idle', '0', '--no-wait')).toMatchObject({
       ttlMs: 7_200_000,
       ttlGiven: true,

@@ -53,7 +53,7 @@ describe('opening', () => {
     expect(await started).toMatchObject({ sessionType: 'Port', mux: true, keepAlive: false });
   });
 
-  test('an agent that never says a word ends the wait, and the session on the service’s side', async () => {
+  test('an agent that never sends anything ends the wait, and the session is terminated', async () => {
     const gateway = new FakeGateway();
     const { started } = await opened(gateway);
     await gateway.clock.advance(31_000);
@@ -61,7 +61,7 @@ describe('opening', () => {
     expect(gateway.terminated).toEqual([SESSION.sessionId]);
   });
 
-  test('network trouble is tried again with the same token, a refusal is not', async () => {
+  test('a network failure is retried with the same token, a refusal is not', async () => {
     const flaky = new FakeGateway();
     flaky.openFailures = [new Error('ECONNRESET'), new Error('ECONNRESET')];
     const first = await opened(flaky);
@@ -157,7 +157,7 @@ describe('data', () => {
     expect(output()).toBe('$ held');
   });
 
-  test('many frames of nonsense end the session with a code, not a crash', async () => {
+  test('many malformed frames end the session with a code', async () => {
     const gateway = new FakeGateway();
     const { driver } = await shell(gateway);
     for (let i = 0; i < 1_001; i++) gateway.deliver(Buffer.from('nonsense'));
@@ -229,7 +229,7 @@ describe('survival', () => {
     expect(gateway.resumes).toBe(1);
   });
 
-  test('network failures are outlived for as long as the session can live', async () => {
+  test('a session outlives network failures for as long as the service keeps it', async () => {
     const gateway = new FakeGateway();
     const { driver } = await shell(gateway);
     const answer = gateway.onResume;
@@ -245,7 +245,7 @@ describe('survival', () => {
     expect(gateway.input).toBe('alive');
   });
 
-  test('but not longer', async () => {
+  test('a session does not outlive longer network failures', async () => {
     const gateway = new FakeGateway();
     const { driver } = await shell(gateway);
     gateway.onResume = () => Promise.reject(new Error('getaddrinfo ENOTFOUND'));
@@ -393,7 +393,7 @@ describe('the end', () => {
     expect(gateway.clock.pendingTimers).toBe(0);
   });
 
-  test('but not one that the agent ends by itself, whose last words are acknowledged', async () => {
+  test('a session that the agent ends by itself is not terminated, and its last messages are acknowledged', async () => {
     const gateway = new FakeGateway({ handshake: PORT });
     gateway.onAgentEvent = (event) => {
       if (event.type !== 'flag') return;

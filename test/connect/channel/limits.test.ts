@@ -112,7 +112,7 @@ describe('local connections', () => {
     await session.close();
   });
 
-  test('a listener without a way keeps 128 connections waiting and resets the next', async () => {
+  test('a listener without a session keeps 128 connections waiting and resets the next', async () => {
     const listener = await LocalListener.bind('127.0.0.1', 0);
     closers.push(() => listener.close());
     const sockets = Array.from({ length: 129 }, () => connect(listener.port, '127.0.0.1'));
@@ -134,7 +134,7 @@ describe('local connections', () => {
     expect(accepted).toHaveLength(128);
   });
 
-  test('what an old agent says before anybody has connected is kept up to 256 KiB, then the gateway waits', async () => {
+  test('data of an old agent before the first connection is kept up to 256 KiB, then the gateway is paused', async () => {
     const gateway = new FakeGateway({ handshake, agentVersion: '3.0.196.0' });
     const session = await port(gateway);
     for (let i = 0; i < 16; i++) {

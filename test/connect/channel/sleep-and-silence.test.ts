@@ -24,7 +24,7 @@ async function shell(gateway: FakeGateway) {
   return { driver, output: () => output };
 }
 
-test('after a night asleep the dead connection is noticed by the next ping and resumed', async () => {
+test('after eight hours of suspension the next ping notices the dead connection, and it is resumed', async () => {
   const gateway = new FakeGateway();
   const { driver, output } = await shell(gateway);
   await gateway.clock.advance(5_000);
@@ -47,7 +47,7 @@ test('after a night asleep the dead connection is noticed by the next ping and r
   expect(output()).toBe('$ and to you');
 });
 
-test('hours asleep in the middle of an outage cost none of its budget', async () => {
+test('hours of suspension during an outage do not count against its time limit', async () => {
   const gateway = new FakeGateway();
   const { driver } = await shell(gateway);
   let state = 'running';
@@ -67,7 +67,7 @@ test('hours asleep in the middle of an outage cost none of its budget', async ()
   expect(gateway.states()).toEqual(['interrupted', 'resumed']);
 });
 
-test('credentials that expired in the night may be renewed in the morning', async () => {
+test('credentials that expired during a suspension may be renewed after it', async () => {
   const gateway = new FakeGateway();
   await shell(gateway);
   const answer = gateway.onResume;
@@ -81,7 +81,7 @@ test('credentials that expired in the night may be renewed in the morning', asyn
   expect(gateway.states()).toEqual(['interrupted', 'resumed']);
 });
 
-test('a session that ended in the night is said to have ended, at once', async () => {
+test('a session that ended during a suspension is reported as ended at once', async () => {
   const gateway = new FakeGateway();
   const { driver } = await shell(gateway);
   gateway.clock.sleep(8 * HOUR);

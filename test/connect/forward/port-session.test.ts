@@ -97,7 +97,7 @@ async function until(gateway: FakeGateway, ready: () => boolean): Promise<void> 
 }
 
 describe('mux connections', () => {
-  test('several at once, each with its own bytes', async () => {
+  test('several connections at once carry each its own bytes', async () => {
     const gateway = new FakeGateway({ handshake });
     const agent = muxAgent(gateway);
     const { dial, port } = await session(gateway);
@@ -143,7 +143,7 @@ describe('mux connections', () => {
     expect(received()).toBe('HTTP/1.0 200 OK\r\n\r\nbody');
   });
 
-  test('but a remote side that stays idle is told after fifteen seconds', async () => {
+  test('a remote side that stays idle gets the FIN after fifteen seconds', async () => {
     const gateway = new FakeGateway({ handshake });
     const agent = muxAgent(gateway);
     const { dial, counts } = await session(gateway);
@@ -232,7 +232,7 @@ describe('mux connections', () => {
     expect(await end).toBe('reset');
   });
 
-  test('an smux frame that cannot be ends the session with a code', async () => {
+  test('a malformed smux frame ends the session with a code', async () => {
     const gateway = new FakeGateway({ handshake });
     const port = new PortSession(SESSION, 'i-1', gateway.deps());
     const started = port.start();
@@ -290,7 +290,7 @@ describe('local listeners', () => {
     });
   });
 
-  test('connections before the way is open wait, unread', async () => {
+  test('connections before the session is open wait, and nothing is read from them', async () => {
     const listener = await LocalListener.bind('127.0.0.1', 0);
     closers.push(() => listener.close());
     const early = await client(listener.port);
@@ -354,7 +354,7 @@ describe('a forward', () => {
     await running;
   });
 
-  test('sessions that end at once in the same words are an answer, not an outage', async () => {
+  test('sessions that end at once with the same reason end the forward', async () => {
     const first = new FakeGateway({ handshake });
     const second = new FakeGateway({ handshake });
     const { running } = await forwardOver('orders-db', first, second);
@@ -385,7 +385,7 @@ describe('a forward', () => {
     await running;
   });
 
-  test('what keeps the first session from starting is thrown', async () => {
+  test('an error that keeps the first session from starting is thrown', async () => {
     const gateway = new FakeGateway({ handshake });
     const listener = await LocalListener.bind('127.0.0.1', 0);
     const forward = new Forward({

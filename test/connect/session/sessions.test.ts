@@ -143,7 +143,7 @@ describe('a shell without a terminal', () => {
     expect(gateway.input).toBe('uptime\x04\x04');
   });
 
-  test('tildes are data', async () => {
+  test('tildes are passed on as data', async () => {
     const { gateway, terminal } = await shell({});
     terminal.stdin.write('~.\n');
     await gateway.clock.advance(5);
@@ -201,7 +201,7 @@ describe('a command', () => {
     );
   });
 
-  test('but has none to keep when it was interrupted', async () => {
+  test('an interrupted command has no status to keep', async () => {
     const { gateway, abort, done } = command({});
     gateway.onTerminate = denied;
     await gateway.clock.advance(1);
@@ -260,7 +260,7 @@ describe('a command', () => {
     await gateway.clock.run(done);
   });
 
-  test('a fake marker in the output is output', async () => {
+  test('a forged marker in the output is passed on as output', async () => {
     const { gateway, terminal, done } = command({});
     await gateway.clock.advance(1);
     const fake = `\x1e${'f'.repeat(32)}:end/0\x1e`;
@@ -283,7 +283,7 @@ describe('a command', () => {
     expect(terminal.stdout.text).toBe('half a li');
   });
 
-  test('a wrapper that never ran is told with what came instead', async () => {
+  test('a script that never ran is reported with the output that came instead', async () => {
     const { gateway, done } = command({});
     await gateway.clock.advance(1);
     gateway.say('exec: "/bin/sh": no such file or directory');

@@ -46,7 +46,7 @@ test('Ctrl-C while nobody is there to take it ends the wait', async () => {
   expect(gateway.terminated).toEqual([SESSION.sessionId]);
 });
 
-test('so does ~.', async () => {
+test('~. ends the wait', async () => {
   const { gateway, terminal, done } = start();
   await gateway.clock.advance(100);
   terminal.stdin.write('~.');

@@ -196,7 +196,7 @@ describe('from names to a session', () => {
     expect(await thrown(findCluster(ecs, wanted({ service: 'orders-api' })))).toBe(refusal);
   });
 
-  test('what does not exist is answered with what is near', async () => {
+  test('an unknown name is answered with the nearest existing ones', async () => {
     const ecs = new FakeEcs();
     expect(await thrown(findTasks(ecs, 'dmeo', wanted()))).toMatchObject({
       code: 'cluster-not-found',

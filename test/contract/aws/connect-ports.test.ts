@@ -86,7 +86,7 @@ describe('EcsPort', () => {
     });
   });
 
-  test('exec that is off is said by name', async () => {
+  test('a task without ECS Exec gives its own error code', async () => {
     const ecs = await (await open()).ecs();
     const [first = ''] = await collect(ecs.taskArns('demo', { service: 'legacy-admin' }));
     const error = await thrown(
@@ -128,7 +128,7 @@ describe('SsmPort', () => {
     await ssm.terminateSession('nobody-00000000000000000');
   });
 
-  test('a target without an agent is said by name', async () => {
+  test('a target without an agent gives its own error code', async () => {
     const ssm = await (await open()).ssm();
     expect(await thrown(ssm.startSession({ target: 'i-0123456789abcdef0' }))).toMatchObject({
       code: 'target-not-connected',

@@ -35,7 +35,7 @@ const tags = { 'fargate-connect:bastion': 'ports', Name: 'fargate-connect-ports'
 const tag = { key: 'fargate-connect:bastion', values: ['ports'] };
 
 describe('reading a network', () => {
-  it('vpcs, subnets and routes in our words; what does not exist is absent', async () => {
+  it('maps VPCs, subnets and routes; what does not exist is absent', async () => {
     expect(await ec2.vpcs({ ids: [VPC.main, 'vpc-00000000000000404'] })).toMatchObject([
       { id: VPC.main, isDefault: false, cidrs: ['10.0.0.0/16'] },
     ]);

@@ -188,7 +188,7 @@ describe('waiting for a bastion', () => {
     expect(events).toContainEqual(expect.objectContaining({ code: 'second-bastion-ended' }));
   });
 
-  it('is content with an agent whose console stays empty, but says so', async () => {
+  it('accepts an agent whose console stays empty, and says so', async () => {
     const { result, events, seconds } = await wait({
       instances: [instance('i-1')],
       nodes: () => [online('i-1')],

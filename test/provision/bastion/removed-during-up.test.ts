@@ -89,7 +89,7 @@ describe('an up that is overtaken by a down', () => {
     });
   });
 
-  it('is not said of a plain refusal, not even where what was made shows late', async () => {
+  it('is not reported for a plain refusal, not even where new resources appear late', async () => {
     const late = (account: FakeAccount): void => {
       const role = account.iam.role.bind(account.iam);
       let looks = 0;
@@ -99,7 +99,7 @@ describe('an up that is overtaken by a down', () => {
     expect(await upUnder('createRole', () => undefined, late)).toMatchObject({ code: 'access-denied' });
   });
 
-  it('is not thought of where nothing is gone', async () => {
+  it('is not reported where nothing is gone', async () => {
     const answer = {
       fleetId: undefined,
       instanceIds: [],
@@ -122,7 +122,7 @@ describe('an up that is overtaken by a down', () => {
     expect(error).toMatchObject({ code: 'not-settled' });
   });
 
-  it('is not guessed where the second look fails: the first error stays', async () => {
+  it('is not reported where the second look fails: the first error stays', async () => {
     const error = await upUnder('putRolePolicy', (account) => {
       account.roles.clear();
       account.iam.role = () => Promise.reject(access('access-denied', 'no'));

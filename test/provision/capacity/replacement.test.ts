@@ -174,7 +174,7 @@ describe('the replacement of a bastion', () => {
   });
 });
 
-describe('bastions that stand', () => {
+describe('running bastions', () => {
   const at = (id: string, launchedAt: number, tags = {}, state: Instance['state'] = 'running') =>
     ({ id, launchedAt, tags, state }) as Instance;
   it.each([

@@ -153,7 +153,7 @@ describe('Terraform', () => {
     expect(at('resource', 'aws_security_group', label)).not.toHaveProperty('ingress');
   });
 
-  it('nothing of others is taken for its own templates', () => {
+  it('values with placeholder syntax are not read as Terraform templates', () => {
     const at = code('terraform');
     expect(at('resource', 'aws_iam_role_policy', label, 'policy')).toContain('session/$${aws:userid}-*');
     expect(at('locals', 'user_data')).toBe('#!/bin/bash\necho "$${HOME}" %%{x}\n');

@@ -100,7 +100,7 @@ describe('two up at once', () => {
 });
 
 describe('up', () => {
-  it('creates in the order of safety', async () => {
+  it('creates role and profile before the instance', async () => {
     const at = world();
     const applied = await up(at, withDatabase());
     expect(applied).toMatchObject({ launched: true, market: 'spot' });
@@ -240,7 +240,7 @@ describe('up', () => {
     ]);
   });
 
-  it('is not in the way of a second up at the same moment: one instance', async () => {
+  it('does not disturb a second up at the same moment: one instance', async () => {
     const at = world();
     const spec = sampleSpec();
     const empty = await readInventory(at.account, SCOPE);
@@ -251,7 +251,7 @@ describe('up', () => {
     expect(at.account.instanceMap.size).toBe(1);
   });
 
-  it('refuses names that others took', async () => {
+  it('refuses names of resources that are not its own', async () => {
     const at = world();
     at.account.roles.set('fargate-connect-default-eu-west-1', {
       name: 'fargate-connect-default-eu-west-1',
@@ -294,7 +294,7 @@ describe('down', () => {
     expect(at.account.writes).toEqual([]);
   });
 
-  it('keeps what only looks like ours', async () => {
+  it('keeps resources that only resemble a bastion’s', async () => {
     const at = world();
     await up(at);
     at.account.groups.set('sg-alien', {

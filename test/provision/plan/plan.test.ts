@@ -269,7 +269,7 @@ describe('the plan of up', () => {
     expect(lines).not.toContain('+ create');
   });
 
-  it('never to end a bastion sooner', () => {
+  it('never shortens the lease of a bastion', () => {
     const sooner = { extends: true, expiresAt: NOW + 3_600_000 };
     expect(table(full, sooner)).toContain(
       '= keep     lease             i-1                                         until 2026-11-21T18:00:00.000Z',
@@ -369,7 +369,7 @@ describe('the plan of up', () => {
   });
 });
 
-describe('what a running bastion cannot become', () => {
+describe('settings that a running bastion cannot take on', () => {
   const warnings = (change: Partial<BastionSpec>): readonly string[] =>
     planUp(full, sampleSpec(change), NOW).warnings.map(({ message }) => message);
   const asked = { idle: true, types: true, subnets: true };
@@ -389,7 +389,7 @@ describe('what a running bastion cannot become', () => {
     expect(said({})).toEqual([expect.stringContaining('it has IPv6 alone in subnet-1, and does not reach')]);
     expect(said({ databases: [] })).toEqual([]);
   });
-  it('nothing is said of what was not asked for, or is so', () => {
+  it('settings that were not asked for, or apply already, are not mentioned', () => {
     expect(warnings({ types: ['t3.micro'], network: elsewhere, idleMinutes: 60 })).toEqual([]);
     expect(warnings({ asked })).toEqual([]);
   });
@@ -432,7 +432,7 @@ describe('a plan on a narrow terminal', () => {
 });
 
 describe('the plan of down', () => {
-  it('goes backwards', () => {
+  it('deletes in the reverse order of creation', () => {
     const rule = {
       id: 'sgr-1',
       groupId: 'sg-db',

@@ -87,7 +87,7 @@ describe('the shipped documents', () => {
     },
   );
 
-  it('grant nothing wild: no Allow of all actions, of iam:*, or PassRole to anything but EC2', () => {
+  it('grant no wildcard beyond those that AWS requires: no Allow of all actions, of iam:*, or PassRole to anything but EC2', () => {
     for (const file of files) {
       const document = JSON.parse(read(file)) as {
         Statement?: {

@@ -17,7 +17,7 @@ import { resourceTags, TAG } from '../../../src/provision/bastion/names.ts';
 const TEAM: IamNaming = { path: '/team/bastions/', prefix: 'team-' };
 
 describe('names of the IAM half', () => {
-  it('are what they always were, unless told otherwise', () => {
+  it('are the usual ones without path and prefix', () => {
     expect(iamNames('orders', 'eu-west-1', USUAL_IAM)).toEqual({
       role: 'fargate-connect-orders-eu-west-1',
       profile: 'fargate-connect-orders-eu-west-1',
@@ -98,7 +98,7 @@ describe('the shipped documents', () => {
     expect(moved).toHaveLength(arns(read(name)).length);
   });
 
-  it('what an administrator called himself keeps its name', () => {
+  it('a name that an administrator gave keeps its form', () => {
     expect(withIamNaming(read('operator-given-role'), TEAM)).toContain(':role/team/bastions/${role}"');
   });
 });

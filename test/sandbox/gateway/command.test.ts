@@ -58,7 +58,7 @@ test('a prefix goes before the first chunk and after chunks that ended a line', 
   expect([done.stdout, exitCode(done)]).toEqual(['STDOUT:a\nSTDOUT:cd', 44]);
 });
 
-test('death by a signal is exit code -1', async () => {
+test('a command killed by a signal has exit code -1', async () => {
   expect(exitCode(await run(`/bin/sh -c 'kill -9 $$'`))).toBe(-1);
 });
 

@@ -131,7 +131,7 @@ test.each([
   );
 });
 
-test('specs combine, and a fault of another part is not taken for one of these', () => {
+test('fault specifications combine, and the name of another fault is not accepted', () => {
   expect(parseGatewayFaults(['drop=0.05, delay=1.5s', 'cut-agent=every:2s'])).toMatchObject({
     drop: 0.05,
     delayMs: 1500,

@@ -74,7 +74,7 @@ test.each([
   ]);
 });
 
-test('a client without ClientId and ClientVersion is taken', async () => {
+test('a client without ClientId and ClientVersion is accepted', async () => {
   lab = await startLab();
   const { streamUrl, tokenValue } = lab.start({ type: 'Standard_Stream' });
   const ws = new WebSocket(streamUrl);
@@ -202,7 +202,7 @@ test('channel_closed has the 112-byte header and names target and session', asyn
   });
 });
 
-test('whoever connects after the end learns why it ended', async () => {
+test('a client that connects after the end learns the reason', async () => {
   lab = await startLab();
   const access = lab.start({ type: 'Port', properties: { portNumber: '0' } });
   lab.gateway.sessions.endTarget(lab.machine.target, 'Task stopped');

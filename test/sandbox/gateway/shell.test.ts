@@ -49,7 +49,7 @@ test('a command runs without a shell and its output arrives whole', async () => 
   expect(client.events.filter((event) => event.type === 'ignored')).toEqual([]);
 });
 
-test('a program that does not exist is told through channel_closed, with no stream message', async () => {
+test('a program that does not exist is reported in channel_closed, without any stream message', async () => {
   const client = await connect(lab.start({ type: 'InteractiveCommands', command: '/bin/nosuch --x' }));
   const closed = await client.event('closed');
   expect(closed.output).toBe(

@@ -297,7 +297,7 @@ describe('the agent', () => {
     expect(await errorName(session)).toBe('TargetNotConnected');
   });
 
-  test('stays away if the user data failed', async () => {
+  test('does not come online if the user data failed', async () => {
     const id = await template('failed', '#!/bin/bash\necho giving up > "$FC_ROOT/dev/console"\nexit 3\n');
     const { Instances } = await clients.ec2.send(fleetCommand(id));
     const instanceId = Instances![0]!.InstanceIds![0]!;
