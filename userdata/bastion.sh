@@ -1,7 +1,7 @@
 #!/bin/bash
-# What a bastion runs once, as root, at its first boot (Amazon Linux 2023, arm64 and x86_64).
-# src/provision/bastion/user-data.ts fills in the parameters and the embedded files; what it fills in is quoted for the shell.
-# Verdict on the console, which `up` reads: "fargate-connect: ready" or "fargate-connect: FAILED <reason>".
+# Runs once, as root, at the first boot of a bastion (Amazon Linux 2023, arm64 and x86_64).
+# src/provision/bastion/user-data.ts inserts the parameters, quoted for the shell, and the embedded files.
+# The result is printed on the console, where `up` reads it: "fargate-connect: ready" or "fargate-connect: FAILED <reason>".
 set -Eeuo pipefail
 umask 022
 
@@ -15,14 +15,14 @@ FC_DUAL_STACK='api.aws'
 #@end
 #@parameters
 
-# Prefix of every file written; empty in real life.
+# Prefix of every path that is written to; set only by tests.
 FC_ROOT=${FC_ROOT:-}
 readonly BIN="$FC_ROOT/usr/local/bin"
 readonly LIBEXEC="$FC_ROOT/usr/local/libexec/fargate-connect"
 readonly ETC="$FC_ROOT/etc/fargate-connect"
 readonly UNITS="$FC_ROOT/etc/systemd/system"
 readonly CONSOLE="$FC_ROOT/dev/console"
-# No try begins after this many seconds, and the longest takes 90: `up` waits five minutes for the verdict, from the launch on.
+# No attempt begins after this many seconds, and the longest one takes 90: `up` waits five minutes for the result, counted from the launch.
 readonly DEADLINE=150
 
 say() {
@@ -36,7 +36,7 @@ fail() {
   exit 1
 }
 
-# Runs a command, which must end by itself, until it succeeds: retry TRIES COMMAND...
+# Runs a command, which must have a time limit of its own, until it succeeds: retry TRIES COMMAND...
 retry() {
   local tries=$1 try
   shift
@@ -48,7 +48,7 @@ retry() {
   return 1
 }
 
-# The lease comes first: the instance must end itself even if everything after this line fails.
+# The lease is installed first: the instance must terminate itself even if everything after it fails.
 install_lease() {
   mkdir -p "$BIN" "$LIBEXEC" "$ETC" "$UNITS"
   printf 'FC_BASTION=%q\nFC_EXPIRES_AT=%q\nFC_IDLE_MINUTES=%q\n' "$FC_BASTION" "$FC_EXPIRES_AT" "$FC_IDLE_MINUTES" >"$ETC/lease.conf"
@@ -96,7 +96,7 @@ start_agent() {
 }
 
 #@if ipv6
-# Units ask for metadata over IPv6. The image has started the agent already: what it is told from here on, it reads at a new start.
+# Makes the units read instance metadata over IPv6. The image has started the agent already; it reads the new settings when it is restarted.
 prefer_ipv6() {
   systemctl set-environment AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6 'FC_IMDS=http://[fd00:ec2::254]' || true
   timeout 60 systemctl stop amazon-ssm-agent.service || true
@@ -104,7 +104,7 @@ prefer_ipv6() {
 
 #@end
 #@if dual-stack
-# The agent does not look for these names by itself, but every version reads them here, as AWS's ecs-anywhere-install.sh knows.
+# The agent does not use dual-stack names by default, but every version reads them from this file; AWS's ecs-anywhere-install.sh writes them too.
 name_endpoints() {
   local base=".$FC_REGION.$FC_DUAL_STACK"
   mkdir -p "$FC_ROOT/etc/amazon/ssm"
@@ -119,8 +119,8 @@ END_OF_CONFIG
 }
 
 #@end
-# An agent that IAM refuses says so in its log, sleeps for half an hour, and is simply not there. A new role is unknown to
-# parts of AWS for seconds, so a refusal counts only after new starts. What the agent can do without is not looked at.
+# An agent that IAM refuses writes that into its log and does not try again for half an hour; meanwhile it is offline. Parts of AWS
+# do not know a new role for some seconds, so a refusal counts only after restarts. Actions that the agent can do without are ignored.
 check_agent() {
   local log="$FC_ROOT/var/log/amazon/ssm/amazon-ssm-agent.log" seen=0 start i news refused=''
   for start in 1 2 3; do
@@ -133,7 +133,7 @@ check_agent() {
       fi
       sleep "${FC_RETRY_SECONDS:-1}"
     done
-    # Slow is not refused: whoever waits for the agent waits on.
+    # An agent without a refusal is only slow: `up` goes on waiting for it.
     if [[ -z $refused ]]; then return; fi
     if ((start < 3)); then
       seen=$(wc -c <"$log")
@@ -143,8 +143,8 @@ check_agent() {
   fail "agent refused: $refused"
 }
 
-# `up` takes the newest image, which is days old; what was mended since comes ten minutes after the boot and then daily,
-# where there is a way to S3. The agent and the kernel wait for the next bastion: one holds the sessions, one wants a reboot.
+# `up` uses the newest image, which may be days old. Newer security updates are installed ten minutes after the boot and then daily,
+# if S3 can be reached. The agent and the kernel are not updated: the first holds the sessions, the second needs a reboot.
 install_updates() {
   cat >"$UNITS/fargate-connect-updates.service" <<'END_OF_UNIT'
 [Unit]
@@ -204,7 +204,7 @@ install_plugin() {
   command -v session-manager-plugin >/dev/null || fail "session-manager-plugin is not on PATH after its installation"
 }
 
-# The key is pinned twice, by content and by fingerprint; a good signature of any other key does not count.
+# The key is pinned twice, by its content and by its fingerprint; a valid signature of any other key is refused.
 verify_plugin() {
   local work=$1
   install -d -m 700 "$work/gnupg"

@@ -18,10 +18,10 @@ service=$1
 wanted=${2:-}
 shift
 (($# == 0)) || shift
-# ECS takes the command as one string.
+# ECS accepts the command as one string.
 command=${*:-$SHELL_COMMAND}
 cluster=${FC_CLUSTER:-}
-[[ -n $cluster ]] || problem 2 'no cluster: this bastion was made without one'
+[[ -n $cluster ]] || problem 2 'no cluster: this bastion was created without one (--tunnel-only)'
 for program in aws session-manager-plugin; do
   command -v "$program" >/dev/null || problem 1 "$program is not installed here"
 done
@@ -29,7 +29,7 @@ done
 work=$(mktemp -d)
 trap 'rm -r "$work"' EXIT
 
-# Ends with 4 where these words of AWS, which alone name it, tell of an action that IAM refuses.
+# Exits with 4 if stdin names an action that IAM refuses; only the text of AWS's error names it.
 stop_if_refused() {
   local action with=''
   action=$(sed -nE 's/.* is not authorized to perform: ([a-z0-9-]+:[A-Za-z]+).*/\1/p' | tail -n 1)
@@ -38,7 +38,7 @@ stop_if_refused() {
   problem 4 "the bastion's role may not call $action: fargate-connect policy bastion --cluster $cluster$with grants it"
 }
 
-# aws with its streams and its status, unless IAM refuses.
+# Runs aws with its own streams and exit status, except that a refusal by IAM ends this script.
 call() {
   local status=0
   { (trap - INT && exec aws "$@") 2>&1 >&3 3>&- | tee "$work/words" >&2 3>&-; } 3>&1 || status=$?
@@ -65,7 +65,7 @@ containers_of() {
     --query "tasks[0].containers[].[name,lastStatus,managedAgents[?name=='ExecuteCommandAgent']|[0].lastStatus]"
 }
 
-# Asks only when somebody is there to answer and there is something to choose.
+# Asks only on a terminal, and only if there is more than one container.
 choose() {
   local names=("$@") answer
   if ((${#names[@]} == 1)); then
@@ -83,16 +83,16 @@ choose() {
   printf '%s\n' "$answer"
 }
 
-# The plugin ends with its input, whatever the command has yet to say, and /dev/null ends at once: a pipe of our own does not.
+# The plugin exits when its input ends, even if the command still has output, and /dev/null ends at once. A pipe that this script holds open does not.
 hold_input() {
   if [[ ! /dev/stdin -ef /dev/null ]]; then return; fi
   mkfifo "$work/input"
   exec 0<>"$work/input"
 }
 
-# The plugin tells of a refused session key on stdout, at the end and with status 0. A terminal is left alone: there it is read.
+# The plugin reports a refused session key on stdout, at its end and with exit status 0. On a terminal the person reads it, so only other outputs are searched.
 run_session() {
-  # Keys that are for the session: the plugin hands them on, and nothing here must stop of them.
+  # The plugin passes these keys on to the session; they must not stop this script.
   trap '' INT QUIT TSTP
   if [[ -t 1 ]]; then
     call "$@"
@@ -122,7 +122,7 @@ for task in "${tasks[@]}"; do
   seen=("${names[@]}")
   if [[ -z $wanted ]]; then wanted=$(choose "${names[@]}") || exit; fi
   for i in "${!names[@]}"; do
-    # Equality, not a pattern: app is not my-app.
+    # Compared as a whole: app is not my-app.
     if [[ ${names[i]} != "$wanted" ]]; then continue; fi
     if [[ ${states[i]} == RUNNING && ${agents[i]} == RUNNING ]]; then
       printf 'ecs_connect.sh: task %s, container %s\n' "${task##*/}" "$wanted" >&2

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Ends the instance at the end of its lease, or after N minutes without a Session Manager session. Runs every minute.
-# Shutting down terminates it: the launch template says so.
+# Terminates the instance at the end of its lease, or after N minutes without a Session Manager session. Runs every minute.
+# A shutdown is enough: the launch template makes it a termination.
 set -euo pipefail
 FC_ROOT=${FC_ROOT:-}
 FC_BASTION=default
@@ -17,7 +17,7 @@ end() {
   exec shutdown -h now
 }
 
-# `up --ttl` extends a lease by writing the instance's tag; the baked-in end holds when the tag cannot be read.
+# `up --ttl` extends a lease by changing the tag of the instance. If the tag cannot be read, the end that was set at boot holds.
 expires_at() {
   local token iso
   if token=$(curl -sf -m 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "$IMDS/api/token") &&
@@ -45,7 +45,7 @@ fi
 echo "$idle" >"$IDLE_FILE"
 if ((FC_IDLE_MINUTES > 0 && idle >= FC_IDLE_MINUTES)); then end "no session for $idle minutes"; fi
 
-# An agent that was denied at its first start sleeps for half an hour; a new start asks again at once.
+# An agent that was denied at its first start tries again only after half an hour; a restart makes it try at once.
 log="$FC_ROOT/var/log/amazon/ssm/errors.log"
 if ((idle > 0 && idle <= 5)) && tail -n 3 "$log" 2>/dev/null | grep -q AccessDenied; then
   systemctl restart amazon-ssm-agent.service || true

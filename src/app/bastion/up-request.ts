@@ -1,4 +1,4 @@
-import type { WayTold } from '../../provision/network/network-facts.ts';
+import type { GivenWayOut } from '../../provision/network/network-facts.ts';
 import {
   DEFAULT_IDLE_MINUTES,
   DEFAULT_TTL_MS,
@@ -22,7 +22,7 @@ export interface UpRequest {
   readonly vpc: string | undefined;
   readonly subnets: readonly string[];
   /** Of those subnets; undefined = to be found out. */
-  readonly wayOut: WayTold | undefined;
+  readonly wayOut: GivenWayOut | undefined;
   /** Empty = the default pool. */
   readonly types: readonly string[];
   readonly onDemand: boolean;

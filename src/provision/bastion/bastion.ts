@@ -13,12 +13,12 @@ export interface Bastion {
   readonly launchedAt: number;
   /** Absolute end of the lease. */
   readonly expiresAt: number | undefined;
-  /** ARN of who ran `up`. */
+  /** ARN of the principal that ran `up`. */
   readonly owner: string | undefined;
   /** Cluster whose services `ecs_connect.sh` may reach; undefined with `--tunnel-only`. */
   readonly cluster: string | undefined;
-  /** The spot instance whose place it takes; that one may live for two minutes more. */
+  /** Id of the spot instance that it replaces; that one may run for two minutes more. */
   readonly replaces: string | undefined;
-  /** TCP ports that its group lets out; undefined where that is not known. */
+  /** TCP ports that its security group allows outbound; undefined where that is not known. */
   readonly ports: readonly number[] | undefined;
 }

@@ -7,7 +7,7 @@ import type { IamPort, InstanceProfile, ManagedPolicy, Role } from '../ports/iam
 import type { SecurityGroup, SecurityGroupRule } from '../ports/network.ts';
 import type { Tags } from '../ports/tags.ts';
 
-/** What exists of bastions, read from tags and derived names; there is no local record. */
+/** Which resources of bastions exist, read from tags and derived names; there is no local record. */
 
 export interface OwnRole extends Role {
   /** Names of its inline policies. */
@@ -16,7 +16,7 @@ export interface OwnRole extends Role {
   readonly policy: string | undefined;
 }
 
-/** Something whose tag or name says it is ours while the other does not: never touched. */
+/** A resource of which only the tag or only the name is that of a bastion: it is never touched. */
 export interface Foreign {
   readonly kind:
     | 'security group'
@@ -29,19 +29,19 @@ export interface Foreign {
     | 'policy';
   readonly id: string;
   readonly why: string;
-  /** It has the name that `up` would use: nothing of ours can be made beside it. */
+  /** It has the name that `up` would use, so that `up` cannot create its own. */
   readonly holdsName: boolean;
-  /** Of a security group, whose name is taken in its own VPC only. */
+  /** Of a security group: its name is taken in this VPC only. */
   readonly vpcId?: string;
 }
 
 export interface Inventory {
   readonly name: string;
-  /** Path and prefix under which the IAM half was looked for. */
+  /** Path and prefix under which the IAM resources were looked for. */
   readonly iam: IamNaming;
   readonly role: OwnRole | undefined;
   readonly profile: InstanceProfile | undefined;
-  /** The boundary made for this bastion alone; the shared one is not part of it. */
+  /** The permissions boundary created for this bastion alone; the shared one is not part of it. */
   readonly boundary: ManagedPolicy | undefined;
   readonly groups: readonly SecurityGroup[];
   readonly templates: readonly LaunchTemplate[];
@@ -64,8 +64,8 @@ export const LIVING: readonly InstanceState[] = [
 ];
 
 /**
- * Running or starting, oldest first: the first is the one that stays when two `up` ran at once. Without those that
- * EC2 is taking back and whose replacement is there: they end by themselves.
+ * Running or starting, oldest first: the first one stays when two `up` ran at once. Without those that EC2 is
+ * interrupting and that have a replacement already: they terminate by themselves.
  */
 export function runningOldestFirst(instances: readonly Instance[]): readonly Instance[] {
   const alive = instances.filter((instance) => instance.state === 'running' || instance.state === 'pending');
@@ -85,15 +85,15 @@ export interface InventoryScope {
   readonly region: string;
   readonly accountId: string;
   readonly partition: string;
-  /** Where the IAM half is looked for, unless a resource of the bastion says that it is elsewhere. */
+  /** Where the IAM resources are looked for, unless the tag of another resource names another path or prefix. */
   readonly iam: IamNaming;
 }
 
 /** Reads everything of one bastion. About ten API calls, in parallel. */
 export async function readInventory(ports: InventoryPorts, scope: InventoryScope): Promise<Inventory> {
   const [compute, usual] = await Promise.all([readCompute(ports.ec2, scope), readIam(ports.iam, scope)]);
-  const told = namingTold(compute.own);
-  const iam = told ?? scope.iam;
+  const tagged = namingInTags(compute.own);
+  const iam = tagged ?? scope.iam;
   const same = iam.path === scope.iam.path && iam.prefix === scope.iam.prefix;
   const identity = same ? usual : await readIam(ports.iam, { ...scope, iam });
   return {
@@ -105,8 +105,8 @@ export async function readInventory(ports: InventoryPorts, scope: InventoryScope
   };
 }
 
-/** What a resource of the bastion says of its IAM names: those of `up --iam-path`, whoever runs `down`. */
-function namingTold(own: ComputePart): IamNaming | undefined {
+/** Path and prefix that the tags of the bastion name, so that `down` finds what `up --iam-path` created without that flag. */
+function namingInTags(own: ComputePart): IamNaming | undefined {
   const tagged = [own.groups, own.templates, own.fleets, own.instances].flat();
   return tagged.map((item) => namingOfTag(item.tags[TAG.iam])).find((naming) => naming !== undefined);
 }
@@ -138,7 +138,7 @@ async function readCompute(
   ): T[] =>
     found.filter((item) => {
       if (fits(item)) return true;
-      const why = `has our tag, but its ${what} is not ${common}`;
+      const why = `has the tag of this bastion, but its ${what} is not ${common}`;
       foreign.push({ kind, id: item.id, why, holdsName: false });
       return false;
     });
@@ -149,7 +149,7 @@ async function readCompute(
   ): void => {
     if (item.tags[TAG.bastion] === scope.name) return;
     const { id, vpcId } = item;
-    const why = `is called ${item.name}, but has not our tag`;
+    const why = `has the name ${item.name}, but not the tag of this bastion`;
     foreign.push({ kind, id, why, holdsName: true, ...(vpcId === undefined ? {} : { vpcId }) });
   };
   for (const group of groupNamesakes) untagged('security group', group);
@@ -167,7 +167,7 @@ async function readCompute(
       instances: sift('instance', instances, named, 'tag Name'),
       databaseRules: sift(
         'security group rule',
-        // Egress rules of our own group go with the group.
+        // Outbound rules of the bastion's own group are deleted with the group.
         rules.filter((rule) => !rule.egress),
         named,
         'tag Name',
@@ -195,7 +195,7 @@ async function readIam(
     item: T | undefined,
   ): T | undefined => {
     if (item === undefined || ours(item)) return item;
-    const why = 'has the name we would use, but not our tag and path';
+    const why = 'has the name that this bastion would use, but not its tag and path';
     foreign.push({ kind, id: item.name, why, holdsName: true });
     return undefined;
   };
@@ -214,14 +214,14 @@ async function readIam(
   };
 }
 
-/** ARN of the boundary that we make for one bastion when the account has no shared one. */
+/** ARN of the permissions boundary that `up` creates for one bastion when the account has no shared one. */
 export function boundaryArn(scope: InventoryScope): string {
   const { boundary } = iamNames(scope.name, scope.region, scope.iam);
   const { partition, accountId: account, iam } = scope;
   return formatArn({ partition, service: 'iam', account, resource: `policy${iam.path}${boundary}` });
 }
 
-/** Nothing left that we made; what is shutting down does not count as gone. */
+/** True if nothing of the bastion exists; an instance that is shutting down still does. */
 export function isEmpty(inventory: Inventory): boolean {
   return (
     inventory.role === undefined &&
@@ -235,7 +235,7 @@ export function isEmpty(inventory: Inventory): boolean {
   );
 }
 
-/** Bastions that run or start, newest first. */
+/** Bastions that are running or starting, newest first. */
 export async function findBastions(
   ec2: Ec2Port,
   filter: { readonly name?: string },
@@ -245,7 +245,7 @@ export async function findBastions(
   return instances.map(bastionOf).sort((a, b) => b.launchedAt - a.launchedAt);
 }
 
-/** An instance, seen through its tags. */
+/** What the tags of an instance say about the bastion. */
 export function bastionOf(instance: Instance): Bastion {
   const expiresAt = Date.parse(instance.tags[TAG.expiresAt] ?? '');
   return {
@@ -267,9 +267,9 @@ export function bastionOf(instance: Instance): Bastion {
 }
 
 /**
- * Names of all bastions of which anything is left in this region, sorted. A copied tag alone makes no bastion. IAM
- * cannot be searched by tag, so its part goes by path and name. Throws `access-denied` where it may not be listed, unless
- * `read` makes something else of that.
+ * Names of all bastions of which any resource exists in this region, sorted. A resource that only has a copied tag does
+ * not count. IAM cannot be searched by tag, so its resources are found by path and name. Throws `access-denied` for a list
+ * that the caller may not read, unless `read` handles that.
  */
 export async function findNames(
   ports: InventoryPorts,

@@ -8,7 +8,7 @@ import { describeErrors, launchFailure, worstProblem } from './pool.ts';
 import type { Ec2Port, FleetOverride, FleetResult, InstanceState, Market } from '../ports/ec2.ts';
 import type { Tags } from '../ports/tags.ts';
 
-/** One instance out of a fleet: pools, propagation, fall-back to on-demand. */
+/** Launches one instance with an EC2 Fleet: waits until EC2 sees new resources, and falls back to on-demand if the person agrees. */
 
 const SETTLE_DEADLINE_MS = 60_000;
 const JOIN_DEADLINE_MS = 30_000;
@@ -34,18 +34,18 @@ export interface LaunchSpec {
   readonly zones: ReadonlyMap<string, string>;
   /** Of fleet, instance and volume. */
   readonly tags: Tags;
-  /** Instance whose place the new one takes: the same template is launched again. */
+  /** Instance that the new one replaces: the same template is launched again. */
   readonly replaces?: string;
-  /** The template was launched before: EC2 may answer as it did then, with an instance that has ended since. */
+  /** The template was launched before: EC2 may repeat its answer, with an instance that has been terminated since. */
   readonly mayRepeat: boolean;
-  /** Sets this launch apart from an earlier one of the same template, which EC2 would only repeat the answer of. */
+  /** Part of the client token. Without it EC2 would repeat its answer to an earlier launch of the same template. */
   readonly occasion?: string;
 }
 
 export interface Applied {
   readonly instanceId: string;
   readonly market: Market;
-  /** False when a running instance was adopted. */
+  /** False if a running instance was adopted. */
   readonly launched: boolean;
 }
 
@@ -73,7 +73,11 @@ export async function launchInstance(
   const moneyHelps = problem === 'capacity' || problem === 'quota' || problem === 'service-linked-role';
   if (spec.market !== 'spot' || !moneyHelps || !(await deps.approveOnDemand(failure))) throw failure;
 
-  deps.report({ type: 'step-progress', step: stepId, detail: 'no spot capacity: on-demand' });
+  deps.report({
+    type: 'step-progress',
+    step: stepId,
+    detail: 'spot has no capacity, launching on-demand instead',
+  });
   const second = await launchIn('on-demand', spec, await source.templateFor('on-demand'), deps, stepId);
   reportPools(second, zones, deps);
   const paidId = second.instanceIds[0];
@@ -81,7 +85,7 @@ export async function launchInstance(
   throw launchFailure(second.errors, 'on-demand', zones);
 }
 
-/** Also beside an instance: that another pool had refused says why it is of this one. */
+/** Also after a success: the refusals of other pools explain why the instance is of this one. */
 function reportPools(
   { errors, instanceIds }: FleetResult,
   zones: ReadonlyMap<string, string>,
@@ -92,7 +96,7 @@ function reportPools(
     deps.report({ type: 'note', level, code: 'pool-refused', message });
 }
 
-/** Thrown inside only, so that `retry` sees a result that is worth repeating. */
+/** Never leaves this module: it makes `retry` repeat a call whose answer says that EC2 does not see a new resource yet. */
 class NotSettled extends Error {
   readonly result: FleetResult;
   constructor(result: FleetResult) {
@@ -114,7 +118,7 @@ async function launchIn(
       async () => {
         const result = await createFleet(market, spec, templateId, attempt++, deps, stepId);
         if (result.instanceIds.length > 0) return result;
-        // The record of a fleet that started nothing would only be one more thing to find.
+        // A fleet without an instance is of no use, and would be one more resource to delete later.
         if (result.fleetId !== undefined) await deps.ec2.deleteFleets([result.fleetId]);
         if (worstProblem(result.errors) === 'not-settled') throw new NotSettled(result);
         return result;
@@ -142,8 +146,8 @@ async function launchIn(
 }
 
 /**
- * The client token is derived from the template, so that two `up` that share a template share the fleet: the second
- * gets the same answer, or a mismatch, and then joins the first one's instance.
+ * The client token is derived from the template, so that two `up` that share a template also share the fleet: the second
+ * one gets the same answer, or the error of a mismatch, and then uses the instance of the first one.
  */
 async function createFleet(
   market: Market,
@@ -172,23 +176,23 @@ async function createFleet(
     deps.report({
       type: 'step-progress',
       step: stepId,
-      detail: `an up before this one is launching, or was stopped: ${describeDuration(JOIN_DEADLINE_MS)} for its instance`,
+      detail: `another up is launching, or was stopped: waiting up to ${describeDuration(JOIN_DEADLINE_MS)} for its instance`,
     });
-    const joined = await joinOther(spec, deps);
+    const joined = await instanceOfOtherUp(spec, deps);
     if (joined !== undefined) return { fleetId: undefined, instanceIds: [joined], errors: [] };
     return deps.ec2.createFleet({ ...request, clientToken: deps.uuid() });
   }
 }
 
-/** An instance that is not visible yet has not ended. */
+/** False for an instance that is not visible yet. */
 async function hasEnded({ instanceIds: ids }: FleetResult, deps: LaunchDeps): Promise<boolean> {
   if (ids.length === 0) return false;
   const states: readonly InstanceState[] = ['shutting-down', 'terminated', 'stopping', 'stopped'];
   return (await deps.ec2.instances({ ids, states })).length > 0;
 }
 
-/** Instance of the other `up`; undefined if none appears. */
-async function joinOther(spec: LaunchSpec, deps: LaunchDeps): Promise<string | undefined> {
+/** Id of the instance that the other `up` launched; undefined if none appears in time. */
+async function instanceOfOtherUp(spec: LaunchSpec, deps: LaunchDeps): Promise<string | undefined> {
   try {
     return await poll(
       async () => {
@@ -203,7 +207,7 @@ async function joinOther(spec: LaunchSpec, deps: LaunchDeps): Promise<string | u
         intervalMs: 1_000,
         deadlineMs: JOIN_DEADLINE_MS,
         signal: deps.signal,
-        onTimeout: () => failed('not-settled', 'the other up launched nothing'),
+        onTimeout: () => failed('not-settled', 'the other up launched no instance'),
       },
     );
   } catch (error) {

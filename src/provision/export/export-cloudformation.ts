@@ -14,7 +14,7 @@ import { ROLE_POLICY, TAG } from '../bastion/names.ts';
 import type { GroupRule } from '../ports/network.ts';
 import type { Tags } from '../ports/tags.ts';
 
-/** The words of CloudFormation; those inside a launch template are EC2's own. */
+/** Names of CloudFormation; inside a launch template they are those of EC2's API. */
 
 export function cloudFormation(bastion: ExportedBastion): Json {
   const { documents, defaults } = bastion;

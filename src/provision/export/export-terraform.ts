@@ -15,7 +15,7 @@ import { ROLE_POLICY, TAG } from '../bastion/names.ts';
 import type { GroupRule } from '../ports/network.ts';
 import type { Tags } from '../ports/tags.ts';
 
-/** Terraform in its JSON syntax; a launch template's arguments are EC2's own words, spelled another way. */
+/** Terraform in its JSON syntax; the arguments of a launch template are named as in EC2's API, in another spelling. */
 
 const LABEL = 'fargate_connect_bastion';
 

@@ -1,16 +1,17 @@
+import { singleQuoted } from '../../core/shell-words.ts';
 import type { IamNaming } from '../roles/iam-names.ts';
 import type { GroupRule } from '../ports/network.ts';
 import type { Tags } from '../ports/tags.ts';
 
 /**
- * A bastion as code: what an administrator makes once (role, boundary, profile, group, launch template), and the
- * request that launches it, as a command. Everything is made from what `up` would send; only ids are references here.
+ * A bastion as code: the resources that an administrator creates once (role, boundary, profile, group, launch template),
+ * and the command that launches an instance. All of it is what `up` would send, with references in place of ids.
  */
 
 /** Name of role and profile in the exported code; `up --role` takes it. */
 export const exportedRole = ({ prefix }: IamNaming): string => `${prefix}fargate-connect-bastion`;
 
-/** What stands for an id that only the deployed code knows: `@group` in a launch template, `@subnet` in a fleet. */
+/** Placeholder for an id that only the deployed code knows: `@group` in a launch template, `@subnet` in a fleet. */
 export type Reference = 'vpc' | 'subnet' | 'profile' | 'group' | 'template' | 'public-ip' | 'user-data';
 
 export const referenceTo = (name: Reference): string => `@${name}`;
@@ -28,7 +29,7 @@ const isReference = (name: string): name is Reference => REFERENCES.has(name);
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
-/** JSON documents, completely filled. */
+/** JSON documents without placeholders. */
 export interface ExportedDocuments {
   readonly trust: string;
   readonly policy: string;
@@ -38,25 +39,25 @@ export interface ExportedDocuments {
 export interface ExportedBastion {
   readonly region: string;
   readonly iam: IamNaming;
-  /** Of group and launch template. Not the name that `up` gives, so that `down` takes them for somebody else's. */
+  /** Of group and launch template. Differs from the name that `up` uses, so that `down` does not delete them. */
   readonly name: string;
   readonly description: string;
-  /** Undefined: role and profile are there already. */
+  /** Undefined if role and profile exist already. */
   readonly documents: ExportedDocuments | undefined;
   readonly egress: readonly GroupRule[];
   readonly tags: Tags;
-  /** `LaunchTemplateData` in EC2's words, with references. */
+  /** `LaunchTemplateData` as EC2's API names its members, with references. */
   readonly template: Json;
   readonly userData: string;
-  /** The request of CreateFleet in EC2's words, with references. */
+  /** The request of CreateFleet as EC2's API names its members, with references. */
   readonly fleet: Json;
-  /** Values that the code's own parameters start with. */
+  /** Default values of the parameters of the code. */
   readonly defaults: { readonly vpc: string | undefined; readonly subnet: string | undefined };
 }
 
 /** Why there is no fleet among the resources; both formats say it. */
 export const NO_FLEET =
-  'The instance is no resource: a fleet of type instant is a request and nothing that stays, its record would outlive a bastion that ends itself, and declared fleets know no image per instance type, so arm64 and x86_64 could not be mixed. The output with the name launch is that request as a command; down --name ends what it launched and leaves the rest to this code.';
+  'The instance is not a resource of this code: a fleet of type instant is a single request, its record would still exist after the bastion has terminated itself, and a declared fleet cannot have an image for each instance type, so arm64 and x86_64 could not be mixed. The output named launch is that request as a command. down --name terminates what it launched and leaves the rest to this code.';
 
 /** The same value with `text` for each other string and `reference` for each reference. */
 export function mapped(
@@ -77,11 +78,11 @@ export const isList = (value: Json): value is readonly Json[] => Array.isArray(v
 
 export const parsed = (document: string): Json => JSON.parse(document) as Json;
 
-/** The command that launches one; `reference` writes each id in the words of the format. */
+/** The command that launches an instance; `reference` writes each id in the syntax of the format. */
 export function launchCommand(
   { fleet, region }: ExportedBastion,
   reference: (name: Reference) => string,
 ): string {
   const request = JSON.stringify(mapped(fleet, (text) => text, reference));
-  return `aws ec2 create-fleet --region ${region} --cli-input-json '${request}'`;
+  return `aws ec2 create-fleet --region ${region} --cli-input-json ${singleQuoted(request)}`;
 }

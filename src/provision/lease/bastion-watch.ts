@@ -5,8 +5,9 @@ import type { Bastion } from '../bastion/bastion.ts';
 import type { Ec2Port, Instance } from '../ports/ec2.ts';
 
 /**
- * Looks at one bastion for as long as somebody works through it. The two-minute notice is read from the spot request
- * and not from the console: a bastion may not write tags, and who may only forward need not read its boot log.
+ * Polls the state of one bastion for as long as somebody works through it. The two-minute notice is read from the spot
+ * request and not from the console output: a bastion may not write tags, and somebody who may only forward does not need
+ * the right to read its boot log.
  */
 
 export interface WatchDeps {
@@ -17,20 +18,20 @@ export interface WatchDeps {
 }
 
 export interface WatchEvents {
-  /** EC2 takes the instance back within two minutes; at most once. */
+  /** EC2 will interrupt the spot instance within two minutes; called at most once. */
   noticed(instance: Instance): void;
   /**
-   * It is ending or gone; at most once, and the last event. `bySpot` = EC2 took it back. Undefined = it was never seen:
-   * it ended too long ago.
+   * The instance is shutting down or gone; called at most once, as the last event. `bySpot` = EC2 interrupted it.
+   * Undefined = it was never seen, because it was terminated too long ago.
    */
   ended(instance: Instance | undefined, bySpot: boolean): void;
-  /** The spot request may not be read: the end will be seen, the notice not. At most once. */
+  /** The caller may not read the spot request, so only the end will be seen and not the notice. Called at most once. */
   noticeHidden?(error: ToolError): void;
 }
 
 const INTERVAL_MS = 5_000;
 const LONGEST_INTERVAL_MS = 60_000;
-/** An instance that was there is missing from that many answers in a row: it ended long ago (a laptop slept). */
+/** After so many answers in a row without the instance it was terminated long ago (the laptop was asleep). */
 const MISSING_LOOKS = 3;
 
 export const MARKED = 'marked-for-termination';
@@ -50,7 +51,7 @@ export class BastionWatch {
   #failures = 0;
   #missing = 0;
 
-  /** Begins with a look after the interval: the bastion was found a moment ago. */
+  /** The first look is after one interval, because the bastion was found a moment ago. */
   constructor(bastion: Pick<Bastion, 'instanceId' | 'market'>, deps: WatchDeps, events: WatchEvents) {
     this.#bastion = bastion;
     this.#deps = deps;
@@ -58,7 +59,7 @@ export class BastionWatch {
     this.#schedule();
   }
 
-  /** Looks now; resolves when the events of this look were told. Never rejects: what AWS did not answer is asked again. */
+  /** Looks now; resolves after the events of this look. Never rejects: a call that failed is repeated later. */
   look(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#looking ??= this.#round().finally(() => {
@@ -75,7 +76,7 @@ export class BastionWatch {
   #schedule(): void {
     if (this.#closed) return;
     const { clock, random } = this.#deps;
-    // Jittered, so that a hundred forwards do not ask in step.
+    // With jitter, so that a hundred forwards do not ask at the same moment.
     const delay = backoffDelay(this.#failures, { baseMs: INTERVAL_MS, capMs: LONGEST_INTERVAL_MS, random });
     this.#cancelTimer = clock.timer(delay, () => void this.look());
   }
@@ -129,7 +130,7 @@ export class BastionWatch {
   #end(instance: Instance | undefined): void {
     this.close();
     const stateReason = instance?.stateReason;
-    // Somebody may have run `down` within the two minutes: that is no reason to launch anything.
+    // Somebody may have run `down` within the two minutes; then nothing is to be launched.
     const bySpot =
       stateReason?.startsWith(TAKEN_BACK) === true ||
       (this.#isNoticed && stateReason?.startsWith('Client.') !== true);

@@ -3,14 +3,14 @@ import { TAG } from '../bastion/names.ts';
 import type { Instance, Market } from '../ports/ec2.ts';
 import type { SpotPrice } from '../ports/images.ts';
 
-/** Time and money of a bastion. */
+/** How long a bastion lives and what it costs. */
 
 const HOUR_MS = 3_600_000;
 
-/** Where the list prices below hold; elsewhere they are some per cent off. */
+/** The region of the list prices below; in other regions they differ by some per cent. */
 const LIST_REGION = 'us-east-1';
 
-/** Dollars. Spot prices are read, these are not. */
+/** Dollars. Spot prices are read from EC2, these are not. */
 const LIST_PRICES = {
   /** gp3, per GiB and month of 730 hours. */
   volumeGiBMonth: 0.08,
@@ -34,7 +34,7 @@ export function leaseOf(instance: Pick<Instance, 'tags'>): Lease {
   };
 }
 
-/** Minutes until it ends for want of a session, as its timer counts them; undefined = never, or not known. */
+/** Minutes until it terminates because nobody has a session, as its timer counts them; undefined = never, or not known. */
 export function idleLeft({ idleMinutes }: Lease, idleSince: number, now: number): number | undefined {
   if (idleMinutes === undefined || idleMinutes === 0) return undefined;
   return Math.max(0, idleMinutes - Math.floor((now - idleSince) / 60_000));

@@ -1,12 +1,15 @@
 import type { GroupRule, SecurityGroup } from '../ports/network.ts';
 import type { BastionSpec } from '../plan/spec.ts';
 
-/** What a bastion's security group lets out. Pure. */
+/** The outbound rules of a bastion's security group. Pure. */
 
-/** More group references than this would crowd the rule quota: the ports are then opened towards the VPC's ranges. */
+/**
+ * With more references to security groups than this the quota of rules would be nearly used up. The ports are then
+ * opened towards the address ranges of the VPC.
+ */
 const MOST_DATABASE_RULES = 20;
 
-/** 443 to reach AWS, and the database ports asked for. */
+/** Port 443 to reach AWS, and the ports that were asked for. */
 export function wantedEgress(spec: BastionSpec): readonly GroupRule[] {
   const tcp = (port: number): Pick<GroupRule, 'protocol' | 'fromPort' | 'toPort'> => ({
     protocol: 'tcp',
@@ -30,7 +33,7 @@ export const describeRule = (rule: GroupRule): string => {
   return `${rule.protocol}/${ports} to ${to}`;
 };
 
-/** What to open and close. A group in use keeps what others opened: `exact` is false then. */
+/** What to open and close. `exact` is false for a group in use, which keeps what others opened. */
 export function egressChanges(
   group: Pick<SecurityGroup, 'egress'>,
   wanted: readonly GroupRule[],
@@ -38,7 +41,7 @@ export function egressChanges(
 ): { readonly add: readonly GroupRule[]; readonly revoke: readonly GroupRule[] } {
   const has = (rules: readonly GroupRule[], rule: GroupRule): boolean =>
     rules.some((other) => describeRule(other) === describeRule(rule));
-  // The rule that a new group comes with is never wanted, whoever is connected.
+  // The rule that EC2 creates a group with is always removed, even while somebody is connected.
   const everything = (rule: GroupRule): boolean => rule.protocol === '-1';
   return {
     add: wanted.filter((rule) => !has(group.egress, rule)),

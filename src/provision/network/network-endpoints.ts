@@ -2,7 +2,7 @@ import { containsCidr } from '../../core/cidr.ts';
 import { type NetworkFacts, tableOf } from './network-facts.ts';
 import type { GroupRule, Subnet, VpcEndpoint } from '../ports/network.ts';
 
-/** What a VPC's endpoints mean for a bastion in one of its subnets. Pure. */
+/** Which VPC endpoints a bastion in a subnet can use, and which ones block it. Pure. */
 
 /** Endpoints without which the agent cannot work in a subnet that has no other way out (docs/reference/vpc.md §5). */
 export const AGENT_SERVICES = ['ssm', 'ssmmessages'] as const;
@@ -10,15 +10,18 @@ export const AGENT_SERVICES = ['ssm', 'ssmmessages'] as const;
 export const INSTALL_SERVICES = ['s3', 'ecs'] as const;
 
 export interface EndpointSurvey {
-  /** One phrase for each endpoint that stands in the way: with private DNS it is what the service's name means in the whole VPC. */
+  /**
+   * One phrase for each endpoint that refuses the bastion. With private DNS the service's name leads to it in the whole
+   * VPC, so no other way out helps.
+   */
   readonly blocked: readonly string[];
   /** Services without an endpoint that could be used here. */
   readonly absent: readonly string[];
 }
 
-/** As what an endpoint's groups see a call. */
+/** Where a call comes from, as the security groups of the endpoint see it. */
 export interface CallSource {
-  /** Each of which it may come from; empty = the endpoint cannot be called from here. */
+  /** The call may come from any of these; empty = the endpoint cannot be called from the subnet. */
   readonly ranges: readonly string[];
   readonly groupIds: readonly string[];
 }
@@ -45,7 +48,7 @@ export function surveyEndpoints(
   return { blocked, absent };
 }
 
-/** Services that lack an endpoint; one that is there but of no use says so. */
+/** Services without a usable endpoint; where one exists that cannot be used, the text says why. */
 export const describeAbsent = (services: readonly string[], facts: NetworkFacts): string =>
   services.map((service) => describeEndpoint(service, facts)).join(', ');
 

@@ -1,6 +1,6 @@
 import type { Route, RouteTable, SecurityGroup, Subnet, Vpc, VpcEndpoint } from '../ports/network.ts';
 
-/** What was read of a VPC, and what a bastion in it is to be able to do. */
+/** What was read of a VPC, and what a bastion in it has to be able to do. */
 
 export interface NetworkFacts {
   readonly region: string;
@@ -12,19 +12,19 @@ export interface NetworkFacts {
   readonly groups: readonly SecurityGroup[];
 }
 
-/** What somebody may know who knows more than a route table says. */
-export type WayTold = 'private' | 'public';
+/** How a subnet reaches AWS, given by the person because its route table does not show it (`--way-out`). */
+export type GivenWayOut = 'private' | 'public';
 
 export interface NetworkWishes {
   /** Only these; empty = any in the VPC. */
   readonly subnetIds: readonly string[];
-  /** How those reach AWS, by one who knows better than their route tables; undefined = to be found out. */
-  readonly wayOut?: WayTold | undefined;
-  /** Of the service; used first when equally good. */
+  /** How those subnets reach AWS, as the person says; undefined = it is read from the route tables. */
+  readonly wayOut?: GivenWayOut | undefined;
+  /** Subnets of the service; preferred among those that are equally good. */
   readonly preferredSubnetIds: readonly string[];
   /** False with --tunnel-only. */
   readonly installs: boolean;
-  /** Groups besides ours that the instance will have: an endpoint may admit them. */
+  /** Security groups that the instance will have besides its own: an endpoint may admit them. */
   readonly clientGroupIds: readonly string[];
 }
 

@@ -10,7 +10,7 @@ import type { Route, Subnet, VpcEndpoint } from '../ports/network.ts';
 
 /** How each subnet of a VPC reaches AWS, over IPv4 or else over IPv6. Pure. */
 
-/** Those over IPv6 but for `nat64` lead to AWS's dual-stack names alone. */
+/** How a subnet reaches AWS. Those over IPv6, except `nat64`, reach only AWS's dual-stack names. Stable: part of `up --dry-run --json`. */
 export type WayOut =
   | 'endpoints'
   | 'nat'
@@ -28,23 +28,23 @@ export type WayOut =
 export interface SubnetReport {
   readonly subnet: Subnet;
   readonly way: WayOut;
-  /** One phrase: why it can or cannot hold a bastion. */
+  /** One phrase: why a bastion can or cannot run in it. */
   readonly reason: string;
-  /** Services that an endpoint would have to provide here; only with `none`. */
+  /** Services for which an endpoint would have to be added; only with `none`. */
   readonly missing: readonly string[];
 }
 
-/** What DNS64 makes of an IPv4 address, and a NAT gateway of that. */
+/** The range into which DNS64 translates IPv4 addresses; a NAT gateway translates them back. */
 const NAT64 = '64:ff9b::/96';
 
-/** What each subnet offers, in the order given. */
+/** How each subnet reaches AWS, in the order given. */
 export function classifySubnets(facts: NetworkFacts, wishes: NetworkWishes): readonly SubnetReport[] {
   return facts.subnets.map((subnet) => {
     const { cidr, ipv6Cidr } = subnet;
     if (cidr === undefined) return overIpv6(subnet, 'IPv6 only', facts, wishes);
     if (subnet.freeAddresses < 1) return none(subnet, 'no free address left');
     if (wishes.wayOut !== undefined && wishes.subnetIds.includes(subnet.id))
-      return { subnet, way: `${wishes.wayOut}-as-told`, reason: 'as told (--way-out)', missing: [] };
+      return { subnet, way: `${wishes.wayOut}-as-told`, reason: 'as given with --way-out', missing: [] };
     const report = overIpv4(subnet, cidr, facts, wishes);
     if (report.way !== 'none' || ipv6Cidr === undefined) return report;
     const instead = overIpv6(subnet, 'over IPv6', facts, wishes);
@@ -64,7 +64,7 @@ const wanted = ({ installs }: NetworkWishes): readonly string[] => [
   ...(installs ? INSTALL_SERVICES : []),
 ];
 
-/** The instance calls by itself, if both have that family. */
+/** The instance itself calls the endpoint, if both have an address of that family. */
 const direct =
   (family: 'ipv4' | 'ipv6', range: string | undefined, { clientGroupIds }: NetworkWishes) =>
   ({ addresses }: VpcEndpoint): CallSource => ({
@@ -72,7 +72,10 @@ const direct =
     groupIds: clientGroupIds,
   });
 
-/** An endpoint without IPv6 is called by the NAT gateway, which is in none of our groups, from whichever subnet it lives in. */
+/**
+ * A NAT gateway, which has no security group of the bastion, calls an endpoint without IPv6. In which subnet the gateway
+ * is, is not known here.
+ */
 const overNat64 =
   ({ ipv6Cidr }: Subnet, { subnets }: NetworkFacts, wishes: NetworkWishes) =>
   (endpoint: VpcEndpoint): CallSource =>
@@ -84,7 +87,7 @@ function overIpv4(subnet: Subnet, cidr: string, facts: NetworkFacts, wishes: Net
   const report = (way: WayOut, reason: string): SubnetReport => ({ subnet, way, reason, missing: [] });
   const services = wanted(wishes);
   const { blocked, absent } = surveyEndpoints(services, subnet, facts, direct('ipv4', cidr, wishes));
-  // Another way out does not help past an endpoint with private DNS.
+  // With private DNS the service's name leads to the endpoint, so another way out does not help.
   if (blocked.length > 0) return none(subnet, blocked.join('; '));
   if (absent.length === 0) return report('endpoints', `VPC endpoints for ${services.join(', ')}`);
   const route = routeTo('0.0.0.0/0', subnet, facts);
@@ -98,8 +101,8 @@ function overIpv4(subnet: Subnet, cidr: string, facts: NetworkFacts, wishes: Net
     case 'transit-gateway':
     case 'network-interface':
     case 'other':
-      return report('routed', `${describeRoute(route)}, taken to lead out`);
-    // Nothing passes through the other VPC of a peering.
+      return report('routed', `${describeRoute(route)}, assumed to lead to the internet`);
+    // A peering does not carry traffic through the other VPC to the internet.
     case 'peering':
     case 'local':
     case 'egress-only-internet-gateway':
@@ -121,8 +124,8 @@ function withoutRoute(subnet: Subnet, absent: readonly string[], facts: NetworkF
 }
 
 /**
- * NAT64 serves everything by its usual name. The other ways serve who asks for dual-stack names: the agent can be told
- * to; of the plugin's download and of ECS's stream URL no such name is documented.
+ * With NAT64 every service is reached by its usual name. The other ways reach only dual-stack names: the agent can be
+ * configured to use them, but no such name is documented for the download of the plugin and for the stream URL of ECS.
  */
 function overIpv6(subnet: Subnet, start: string, facts: NetworkFacts, wishes: NetworkWishes): SubnetReport {
   const report = (way: WayOut, reason: string, missing: readonly string[] = []): SubnetReport => ({
@@ -154,7 +157,7 @@ function overIpv6(subnet: Subnet, start: string, facts: NetworkFacts, wishes: Ne
     return report('none', `${reason}, ${endpoints}, no NAT64: ${lacksNat64}`, absent);
   }
   if (wishes.installs)
-    return report('none', `enough for --tunnel-only, but to install takes NAT64: ${lacksNat64}`);
+    return report('none', `enough for --tunnel-only, but installing anything needs NAT64: ${lacksNat64}`);
   return report(way, reason);
 }
 
@@ -170,7 +173,7 @@ function ipv6WayOf(route: Route | undefined): readonly [way: WayOut, reason: str
     case 'network-interface':
     case 'nat-gateway':
     case 'other':
-      return ['ipv6-routed', `${describeRoute(route)}, taken to lead out`];
+      return ['ipv6-routed', `${describeRoute(route)}, assumed to lead to the internet`];
     case 'peering':
     case 'local':
       return ['none', `${describeRoute(route)} is no way out`];

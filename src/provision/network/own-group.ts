@@ -8,7 +8,7 @@ import { egressChanges } from './egress.ts';
 /** What the bastion's own security group lets out, while several `up` may change it and its instance may be in use. */
 
 export const groupDescription = (bastion: string): string =>
-  `fargate-connect: bastion ${bastion}, nothing comes in`;
+  `fargate-connect: bastion ${bastion}, no inbound rules`;
 
 export interface WantedEgress {
   readonly bastion: string;

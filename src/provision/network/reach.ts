@@ -3,11 +3,14 @@ import type { PlanWarning } from '../plan/plan.ts';
 import type { GroupRule } from '../ports/network.ts';
 import type { BastionSpec, DatabaseAccess } from '../plan/spec.ts';
 
-/** Whether somebody lets in what a bastion lets out: its group opens a way, the database's group must do so too. Pure. */
+/**
+ * Whether a database admits the bastion: the bastion's security group lets the connection out, and a security group of the
+ * database must let it in. Pure.
+ */
 
 export type Admission =
   | { readonly kind: 'admitted'; readonly by: string }
-  /** Nothing that was read admits it; `groups` are those that it does admit. */
+  /** No rule that was read admits the bastion; `groups` are the security groups that the database admits. */
   | { readonly kind: 'closed'; readonly groups: readonly string[] };
 
 /** `ownGroupId` is that of the bastion's own group; undefined before it exists. */
@@ -26,16 +29,16 @@ export function admissionOf(
     ({ cidr }) => cidr !== undefined && cidrs.every((subnetCidr) => containsCidr(cidr, subnetCidr)),
   );
   if (range?.cidr !== undefined) return { kind: 'admitted', by: range.cidr };
-  // What a prefix list holds is not read: it is believed.
+  // The entries of a prefix list are not read; the bastion's address is assumed to be among them.
   const list = rules.find((rule) => rule.prefixListId !== undefined)?.prefixListId;
-  if (list !== undefined) return { kind: 'admitted', by: `prefix list ${list}, which was not looked into` };
+  if (list !== undefined) return { kind: 'admitted', by: `prefix list ${list}, whose entries were not read` };
   return { kind: 'closed', groups: rules.flatMap((rule) => rule.groupId ?? []) };
 }
 
 const covers = (rule: GroupRule, port: number): boolean =>
   rule.protocol === '-1' || (rule.protocol === 'tcp' && rule.fromPort <= port && port <= rule.toPort);
 
-/** What would look like a connection that hangs, said while it can still be changed. */
+/** Warns before the launch of what would show later as a connection that hangs. */
 export function reachWarnings(spec: BastionSpec, ownGroupId: string | undefined): readonly PlanWarning[] {
   const closed = spec.databases
     .filter((database) => !database.admit)
@@ -47,7 +50,7 @@ export function reachWarnings(spec: BastionSpec, ownGroupId: string | undefined)
       return [
         {
           code: 'database-closed',
-          message: `${database.id} lets port ${database.port} in from no group or range of this bastion: add --allow-db ${database.id}${others}`,
+          message: `${database.id} does not admit port ${database.port} from any group or range of this bastion: add --allow-db ${database.id}${others}`,
         },
       ];
     });
@@ -64,11 +67,11 @@ export function reachWarnings(spec: BastionSpec, ownGroupId: string | undefined)
       .filter((group) => !group.egress.some(opensMore))
       .map((group) => ({
         code: 'client-group-closed',
-        message: `${group.id} lets nothing out that a bastion does not anyway: name the database too, with --db ID`,
+        message: `${group.id} allows no outbound traffic besides port 443, which every bastion has: name the database too, with --db ID`,
       })),
   ];
 }
 
-/** Than the port 443 that every bastion has. */
+/** Than port 443, which every bastion may use. */
 const opensMore = (rule: GroupRule): boolean =>
   rule.protocol === '-1' || (rule.protocol === 'tcp' && !(rule.fromPort === 443 && rule.toPort === 443));

@@ -2,7 +2,7 @@ import { wrapped } from '../../core/paragraph.ts';
 import type { Plan, PlanAction, PlanStep } from './plan.ts';
 import { RESOURCE_KINDS } from './resource-kinds.ts';
 
-/** A plan in words. */
+/** A plan as text for people. */
 
 /** e.g. `create security group fargate-connect-default`. */
 export const stepTitle = ({ action, kind, name }: PlanStep): string =>

@@ -7,7 +7,7 @@ import type { PlanStep } from './plan.ts';
 import type { KindName } from './resource-kinds.ts';
 import type { BastionSpec } from './spec.ts';
 
-/** Reasons for which `up` makes no plan: what exists stands in contradiction to what is asked for. Pure. */
+/** Reasons for which `up` makes no plan: what exists contradicts what is asked for. Pure. */
 
 /** What the inventory calls a resource of somebody else whose name is taken. */
 const FOREIGN_KIND: Partial<Record<KindName, Foreign['kind']>> = {

@@ -77,7 +77,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, readonly string[]>> = {
   'rds:DescribeDBInstances': ['db'],
 };
 
-/** Both sides of `${aws:userid}` get the same value; nobody's real one is known here. */
+/** A stand-in for `${aws:userid}`, used in resource and request alike: the real one is not known here. */
 const ANY_USER_ID = 'EXAMPLEID:check';
 
 /** `document` is JSON of `printPolicy` without placeholders. Throws `policy-document-invalid`. */
@@ -108,7 +108,7 @@ export function questionsOf(document: string, requester: Requester): Questions {
   };
 }
 
-/** IAM takes a single statement without a list. */
+/** IAM accepts a single statement that is not in a list. */
 export const statementsOf = (document: string): readonly Statement[] =>
   [(JSON.parse(document) as { readonly Statement: Statement | readonly Statement[] }).Statement].flat();
 
@@ -120,7 +120,7 @@ function resourcesOf(action: string, statement: Statement, requester: Requester)
   const resources = listOf(statement.Resource).filter(
     (resource) => resource === '*' || types === undefined || types.includes(typeOfArn(resource) ?? ''),
   );
-  // An Allow is had as wide as it is written. A Deny holds wherever the requester is, so it is asked there.
+  // An Allow has to be granted as widely as it is written. A Deny is asked for the account and region of the requester.
   return statement.Effect === 'Allow' ? resources : resources.map((resource) => placed(resource, requester));
 }
 
@@ -197,7 +197,7 @@ export function batchesOf(questions: readonly Question[], requester: Requester):
   });
 }
 
-/** Global condition keys, which the simulator does not fill in by itself. */
+/** Global condition keys, which the simulator does not set by itself. */
 function contextOf({ arn, region, accountId }: Requester): readonly ContextEntry[] {
   const text = (key: string, value: string): ContextEntry => ({ key, values: [value], type: 'string' });
   const isUser = arn.includes(':user/');

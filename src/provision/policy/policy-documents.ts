@@ -6,7 +6,7 @@ import { failed } from '../../core/errors.ts';
  */
 const PLACEHOLDER = /\$\{([a-z][a-z0-9-]*)\}/g;
 
-/** A string, or a list for a placeholder that stands alone in a JSON array: it is spread. */
+/** A string; or a list, whose items replace a placeholder that is one whole item of a JSON array. */
 export type PlaceholderValues = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 export interface FillOptions {
@@ -27,7 +27,7 @@ export function fillDocument(
   try {
     parsed = JSON.parse(template);
   } catch (error) {
-    throw failed('policy-document-invalid', `policies/${name} is no JSON`, { cause: error });
+    throw failed('policy-document-invalid', `policies/${name} is not valid JSON`, { cause: error });
   }
   const unfilled = new Set<string>();
   const filled = fill(withoutStatements(parsed, options.omit ?? []), values, unfilled);

@@ -9,7 +9,7 @@ import type {
 } from './network.ts';
 import type { TagFilter, Tags } from './tags.ts';
 
-/** What provision/ needs from AWS, a file for each service, in our words. Implemented by aws/; every error thrown is a ToolError (aws/errors.ts). */
+/** What provision/ needs from AWS, one file for each service. Implemented by aws/; every error thrown is a ToolError (aws/errors.ts). */
 
 export type Market = 'spot' | 'on-demand';
 

@@ -17,7 +17,7 @@ export interface Subnet {
   /** IPv4 range; undefined for IPv6-only subnets. */
   readonly cidr: string | undefined;
   readonly ipv6Cidr: string | undefined;
-  /** Names without an IPv6 address are given one below 64:ff9b::/96. */
+  /** The resolver answers with an address below 64:ff9b::/96 for names that have no IPv6 address. */
   readonly dns64: boolean;
   readonly tags: Tags;
 }
@@ -35,7 +35,7 @@ export interface Route {
     | 'local'
     | 'other';
   readonly targetId: string;
-  /** A route whose target is gone. */
+  /** True if its target no longer exists. */
   readonly blackhole: boolean;
 }
 
@@ -83,7 +83,7 @@ export interface SecurityGroup {
   readonly egress: readonly GroupRule[];
 }
 
-/** An ingress rule that we added to a group of somebody else, found by its own tag. */
+/** A rule of a security group, with its own id and tags. */
 export interface SecurityGroupRule {
   readonly id: string;
   readonly groupId: string;

@@ -25,7 +25,7 @@ export interface SimulatedDecision {
   readonly missingContext: readonly string[];
 }
 
-/** What a check of somebody's grants reads of IAM. A denied call is `access-denied` and names `policy check`. */
+/** What `policy --check` reads from IAM. A denied call is `access-denied`. */
 export interface SimulatorPort {
   /** GetRole: ARN and trust policy (JSON); undefined if it does not exist. */
   role(name: string): Promise<{ readonly arn: string; readonly trust: string } | undefined>;

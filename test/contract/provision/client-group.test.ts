@@ -56,7 +56,7 @@ it('a database that does not: said before the question, with both ways to change
     },
   ]);
   expect((await run(...UP, '--dry-run')).stdout).toMatch(
-    /\nWarnings\n {2}billing-db lets port 5432 in from no/,
+    /\nWarnings\n {2}billing-db does not admit port 5432 from/,
   );
   const up = await run(...UP, '--yes', '--no-wait');
   expect([up.status, up.stderr]).toEqual([0, expect.stringContaining('add --allow-db billing-db')]);

@@ -109,8 +109,8 @@ it('down keeps what only looks like ours, and says what and why', async () => {
       { kind: 'security group', id: rightTag.GroupId },
     ],
   });
-  expect(down.stderr).toContain('is called fargate-connect-default, but has not our tag');
-  expect(down.stderr).toContain('has our tag, but its name is not fargate-connect-default');
+  expect(down.stderr).toContain('has the name fargate-connect-default, but not the tag of this bastion');
+  expect(down.stderr).toContain('has the tag of this bastion, but its name is not fargate-connect-default');
 
   const RoleName = 'fargate-connect-default-eu-west-1';
   const AssumeRolePolicyDocument = JSON.stringify(shippedDocument('bastion-trust', {}));
@@ -119,7 +119,9 @@ it('down keeps what only looks like ours, and says what and why', async () => {
   const again = await run('down', '--yes');
   expect([again.status, again.stderr]).toEqual([
     0,
-    expect.stringContaining(`kept role ${RoleName}: it has the name we would use, but not our tag and path`),
+    expect.stringContaining(
+      `kept role ${RoleName}: it has the name that this bastion would use, but not its tag and path`,
+    ),
   ]);
   expect(await status()).toEqual([]);
   const GroupIds = [rightTag.GroupId ?? '', rightName.GroupId ?? ''];

@@ -14,7 +14,7 @@ const bastion: ExportedBastion = {
   region: 'eu-west-1',
   iam: USUAL_IAM,
   name: 'fargate-connect-code-code',
-  description: 'fargate-connect: bastion code, nothing comes in',
+  description: 'fargate-connect: bastion code, no inbound rules',
   documents,
   egress: [
     { protocol: 'tcp', fromPort: 443, toPort: 443, cidr: '0.0.0.0/0' },
@@ -110,14 +110,12 @@ describe('CloudFormation', () => {
     });
   });
 
-  it('the launch is a command, and why it is no resource stands beside it', () => {
+  it('the launch is a command, with the reason why it is not a resource', () => {
     const at = code('cloudformation');
     expect(at('Outputs', 'Launch', 'Value')).toEqual({
       'Fn::Sub': COMMAND('${LaunchTemplate}', '${SubnetId}'),
     });
-    expect(at('Metadata', 'Notes', 'Launch')).toContain(
-      'a fleet of type instant is a request and nothing that stays',
-    );
+    expect(at('Metadata', 'Notes', 'Launch')).toContain('a fleet of type instant is a single request');
   });
 
   it('a role that is there already: no IAM at all', () => {
@@ -174,12 +172,12 @@ describe('Terraform', () => {
     }
   });
 
-  it('the launch is a command, and why it is no resource stands beside it', () => {
+  it('the launch is a command, with the reason why it is not a resource', () => {
     const at = code('terraform');
     expect(at('output', 'launch', 'value')).toBe(
       COMMAND(`\${aws_launch_template.${label}.id}`, '${var.subnet_id}'),
     );
-    expect(at('//')).toContain('a fleet of type instant is a request and nothing that stays');
+    expect(at('//')).toContain('a fleet of type instant is a single request');
   });
 });
 

@@ -408,12 +408,12 @@ describe('the choice of a network, and what the plan makes of it', () => {
         → subnet-a: private, through a default route (all that fit)
         create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a
-          subnet-a: routed, 0.0.0.0/0 → tgw-1, taken to lead out
+          subnet-a: routed, 0.0.0.0/0 → tgw-1, assumed to lead to the internet
       firewall or NAT instance
         → subnet-a: private, through a default route (all that fit)
         create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a
-          subnet-a: routed, 0.0.0.0/0 → eni-1, taken to lead out
+          subnet-a: routed, 0.0.0.0/0 → eni-1, assumed to lead to the internet
       peering
         → no-way-out, missing: ssm,ssmmessages
           subnet-a: none, its default route leads to pcx-1, which is no way out, and no endpoint for ssm, ssmmessages
@@ -433,7 +433,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-v: nat64, IPv6 only: DNS64, 64:ff9b::/96 → nat-1
       IPv6 only: the route without DNS64
         → no-way-out, missing: 
-          subnet-v: none, IPv6 only: enough for --tunnel-only, but to install takes NAT64: DNS64 is off
+          subnet-v: none, IPv6 only: enough for --tunnel-only, but installing anything needs NAT64: DNS64 is off
       IPv6 only: NAT64 through endpoints that admit the NAT gateway
         → subnet-v [nat64]: private, over IPv6 through NAT64 (as asked)
         create egress: allows only tcp/443 to ::/0
@@ -460,7 +460,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-v: egress-only, IPv6 only: ::/0 → eigw-1
       IPv6 only: egress-only gateway, must install
         → no-way-out, missing: 
-          subnet-v: none, IPv6 only: enough for --tunnel-only, but to install takes NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
+          subnet-v: none, IPv6 only: enough for --tunnel-only, but installing anything needs NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
       IPv6 only: egress-only gateway is gone
         → no-way-out, missing: ssm,ssmmessages
           subnet-v: none, IPv6 only: no route for ::/0, no dual-stack endpoint for ssm, ssmmessages, no NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
@@ -473,7 +473,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
         → subnet-v [ipv6]: private, over IPv6 through a default route; the agent is told the dual-stack names of AWS (all that fit)
         create egress: allows only tcp/443 to ::/0
         create instance: spot, one of t4g.micro in subnet-v
-          subnet-v: ipv6-routed, IPv6 only: ::/0 → tgw-1, taken to lead out
+          subnet-v: ipv6-routed, IPv6 only: ::/0 → tgw-1, assumed to lead to the internet
       IPv6 only: dual-stack endpoints
         → subnet-v [ipv6]: private, over IPv6 through VPC endpoints; the agent is told the dual-stack names of AWS (all that fit)
         create egress: allows only tcp/443 to ::/0
@@ -507,7 +507,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-a: egress-only, over IPv6: ::/0 → eigw-1
       dual stack behind an egress-only gateway, must install
         → no-way-out, missing: ssm,ssmmessages,s3,ecs
-          subnet-a: none, no default route and no endpoint for ssm, ssmmessages, s3, ecs; over IPv6: enough for --tunnel-only, but to install takes NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
+          subnet-a: none, no default route and no endpoint for ssm, ssmmessages, s3, ecs; over IPv6: enough for --tunnel-only, but installing anything needs NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
       dual stack and IPv6 only behind an egress-only gateway: not mixed
         → subnet-a [ipv6]: private, over IPv6 through an egress-only internet gateway; the agent is told the dual-stack names of AWS (all that fit); subnets without IPv4 are left aside
         create egress: allows only tcp/443 to ::/0
@@ -550,13 +550,13 @@ describe('the choice of a network, and what the plan makes of it', () => {
         → subnet-a: private, by a way that only --way-out tells of (as asked)
         create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a
-          subnet-a: private-as-told, as told (--way-out)
+          subnet-a: private-as-told, as given with --way-out
           subnet-b: none, endpoint vpce-ssm (ssm) does not admit 443 from 10.0.2.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.2.0/24: sg-endpoints
       told better: public
         → subnet-a + public address: with a public address, which --way-out tells of (as asked)
         create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a, with a public address
-          subnet-a: public-as-told, as told (--way-out)
+          subnet-a: public-as-told, as given with --way-out
       no subnet at all
         → no-way-out, missing: 
       "

@@ -83,7 +83,7 @@ describe('what is said before a bastion is made that reaches nothing', () => {
 
   it('a database that admits nothing of it: what to add', () => {
     expect(warnings({ databases: [database(tcp(5432, { groupId: 'sg-app' }))] })).toEqual([
-      'database-closed: orders-db lets port 5432 in from no group or range of this bastion: add --allow-db orders-db, or --client-security-group sg-app',
+      'database-closed: orders-db does not admit port 5432 from any group or range of this bastion: add --allow-db orders-db, or --client-security-group sg-app',
     ]);
   });
   it('nothing of a database that is opened by the way', () => {
@@ -99,7 +99,7 @@ describe('what is said before a bastion is made that reaches nothing', () => {
     ['443 only', [tcp(443, { cidr: '0.0.0.0/0' })]],
   ])('a group that lets out %s, and no database named', (_what, egress) => {
     expect(warnings({ databases: [], clientGroups: [clients({ egress })] })).toEqual([
-      expect.stringContaining('client-group-closed: sg-clients lets nothing out'),
+      expect.stringContaining('client-group-closed: sg-clients allows no outbound traffic'),
     ]);
   });
   it.each([

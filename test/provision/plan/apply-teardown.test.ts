@@ -181,7 +181,7 @@ describe('up', () => {
     expect(at.account.writes.filter((call) => call === 'createFleet')).toHaveLength(3);
   });
 
-  it('says that it waits for the instance of an up before it, then launches one of its own', async () => {
+  it('reports that it waits for the instance of another up, then launches one of its own', async () => {
     const at = world();
     const { ec2 } = at.account;
     const tokens = new Set<string>();
@@ -198,7 +198,7 @@ describe('up', () => {
     expect(at.events).toContainEqual(
       expect.objectContaining({
         type: 'step-progress',
-        detail: expect.stringContaining('an up before this one'),
+        detail: expect.stringContaining('another up is launching'),
       }),
     );
   });

@@ -52,7 +52,7 @@ describe('fillDocument', () => {
     const text = fillDocument('x.json', '{"a":"${n}"}', { n: '","b":"c' });
     expect(JSON.parse(text)).toEqual({ a: '","b":"c' });
   });
-  it('names a file that is no JSON', () => {
+  it('names a file that is not valid JSON', () => {
     expect(() => fillDocument('x.json', '{', {})).toThrow(
       expect.objectContaining({ code: 'policy-document-invalid' }) as Error,
     );
