@@ -23,7 +23,7 @@ interface Warning {
 const warningsOf = (dry: CliOutcome): readonly Warning[] =>
   (JSON.parse(dry.stdout) as { readonly warnings: readonly Warning[] }).warnings;
 
-it('a group that the database admits: nobody writes to its group, and what is sent goes through', async () => {
+it('with a group that the database admits, no rule is added to the group of the database, and a forward works', async () => {
   const before = sandbox().snapshot();
   const dry = await run(...UP, ...CARRIED, '--dry-run', '--json');
   expect(warningsOf(dry)).toEqual([]);
@@ -46,7 +46,7 @@ it('a group that the database admits: nobody writes to its group, and what is se
   expect(sandbox().snapshot()).toBe(before);
 });
 
-it('a database that does not: said before the question, with both ways to change it', async () => {
+it('a database that does not admit the group: up warns before it asks, with both flags that change it', async () => {
   expect(warningsOf(await run(...UP, '--dry-run', '--json'))).toEqual([
     {
       code: 'database-closed',
@@ -62,14 +62,14 @@ it('a database that does not: said before the question, with both ways to change
   expect([up.status, up.stderr]).toEqual([0, expect.stringContaining('add --allow-db billing-db')]);
 });
 
-it('a group that does not exist: refused before anything is made', async () => {
+it('a group that does not exist is refused before anything is created', async () => {
   const before = sandbox().snapshot();
   const up = await run('up', '--cluster', 'demo', '--yes', '--json', '--client-security-group', 'sg-404');
   expect([up.status, up.stderr]).toEqual([3, expect.stringContaining('"code":"security-group-not-found"')]);
   expect(sandbox().snapshot()).toBe(before);
 });
 
-it('a bastion that runs without the group: refused, instead of going on without a word', async () => {
+it('a bastion that runs without the group is refused', async () => {
   await run('up', '--cluster', 'demo', '--yes', '--no-wait');
   const up = await run('up', '--cluster', 'demo', '--yes', ...CARRIED);
   expect([up.status, up.stderr]).toEqual([

@@ -26,7 +26,7 @@ async function teamRoles(): Promise<readonly Role[]> {
   return (await iam.send(new ListRolesCommand({ PathPrefix: TEAM.path }))).Roles ?? [];
 }
 
-it('role, profile and boundary are there, and down finds them without being told', async () => {
+it('role, profile and boundary have the path and prefix, and down finds them without the flags', async () => {
   const before = sandbox().snapshot();
   const up = await run('up', '--cluster', 'demo', ...FLAGS, '--yes', '--json');
   expect([up.status, JSON.parse(up.stdout)]).toMatchObject([0, { ready: true }]);
@@ -39,7 +39,7 @@ it('role, profile and boundary are there, and down finds them without being told
   expect(sandbox().snapshot()).toBe(before);
 });
 
-it('up without the flags does not make a second role beside the first', async () => {
+it('up without the flags does not create a second role', async () => {
   await run('up', '--cluster', 'demo', ...FLAGS, '--yes', '--no-wait');
   const up = await run('up', '--cluster', 'demo', '--yes');
   expect([up.status, up.stderr]).toEqual([
@@ -51,7 +51,7 @@ it('up without the flags does not make a second role beside the first', async ()
   );
 });
 
-it('what a crash left before there was anything to tag: found where it is looked for, and said so', async () => {
+it('down with the flags finds a role that a crash left before anything could be tagged', async () => {
   const before = sandbox().snapshot();
   sandbox().faults.inject({ kind: 'access-denied', action: 'ec2:CreateSecurityGroup', times: Infinity });
   const up = await cli(['up', '--cluster', 'demo', ...FLAGS, '--yes'], {

@@ -44,7 +44,7 @@ async function refused(...args: readonly string[]): Promise<Refusal['error'] & {
 }
 
 describe('capacity', () => {
-  it('one type is out everywhere: the next one is taken, and each pool of the first is named', async () => {
+  it('if one type has no capacity anywhere, the next one is launched, and each pool of the first is named', async () => {
     market().refuse({ instanceType: 't4g.micro' }, 'InsufficientInstanceCapacity');
     const outcome = await run(...UP, '--json');
     expect(launched(outcome).type).not.toBe('t4g.micro');
@@ -54,7 +54,7 @@ describe('capacity', () => {
     expect(new Set(refusals).size).toBe(3);
   });
 
-  it('one zone is out: another one is taken', async () => {
+  it('if one zone has no capacity, another one is used', async () => {
     market().refuse({ where: 'eu-west-1a' }, 'InsufficientInstanceCapacity');
     market().refuse({ where: 'eu-west-1b' }, 'Unsupported');
     expect(launched(await run(...UP, '--json')).subnet).toBe(SUBNET.mainPrivateC);
@@ -77,7 +77,7 @@ describe('capacity', () => {
     expect(launched(await run(...UP, '--json', '--on-demand')).market).toBe('on-demand');
   });
 
-  it('each pool says its own reason', async () => {
+  it('each pool is named with its own reason', async () => {
     market().refuse({ market: 'spot' }, 'InsufficientInstanceCapacity');
     market().refuse({ instanceType: 't4g.micro', where: 'eu-west-1a' }, 'UnfulfillableCapacity');
     const { details } = await refused('--type', 't4g.micro,t3.micro');
@@ -87,7 +87,7 @@ describe('capacity', () => {
     ]);
   });
 
-  it('on-demand can be out too, and then nothing else is advised', async () => {
+  it('if on-demand has no capacity either, on-demand is not advised', async () => {
     market().refuse({}, 'InsufficientInstanceCapacity');
     const outcome = await run(...UP, '--on-demand');
     expect(outcome.status).toBe(1);
@@ -108,7 +108,7 @@ describe('quota and price', () => {
     expect(JSON.stringify(error)).toContain(quota);
   });
 
-  it('the cheapest pool is taken, and the plan names its price', async () => {
+  it('the cheapest pool is used, and the plan names its price', async () => {
     market().setPrice({ instanceType: 't3.micro', where: 'eu-west-1b' }, 0.0007);
     const dry = await run('up', '--cluster', 'demo', '--dry-run', '--json');
     expect(JSON.parse(dry.stdout)).toMatchObject({
@@ -142,7 +142,7 @@ describe('interruption', () => {
   });
 });
 
-it('an account that never used spot: the missing role is explained, on-demand goes on', async () => {
+it('in an account that never used spot, the missing role is explained, and on-demand works', async () => {
   sandbox().faults.removeSpotServiceLinkedRole();
   const statement = [
     { Effect: 'Allow', Action: '*', Resource: '*' },
@@ -164,7 +164,7 @@ describe('as --fault specs of a sandbox', () => {
     faults: ['capacity=t4g.micro:UnfulfillableCapacity', 'price=t3.micro:0.0001', 'quota=on-demand:0'],
   });
 
-  it('pool, price and quota are as told from the start', async () => {
+  it('pool, price and quota are as given from the start', async () => {
     const { env } = scripted();
     const paid = await cli([...UP, '--on-demand'], { env });
     expect([paid.status, paid.stderr]).toEqual([1, expect.stringContaining('on-demand quota is used up')]);

@@ -53,7 +53,7 @@ async function status(...args: readonly string[]): Promise<readonly Row[]> {
 
 afterEach(() => run('down', '--all', '--yes', '--force'));
 
-it('two names in two VPCs: both shown, one removed alone', async () => {
+it('two bastions in two VPCs are both shown, and each is removed alone', async () => {
   const before = sandbox().snapshot();
   await run('up', '--cluster', 'demo', '--yes');
   const alone = sandbox().snapshot();
@@ -70,7 +70,7 @@ it('two names in two VPCs: both shown, one removed alone', async () => {
   expect(sandbox().snapshot()).toBe(before);
 });
 
-it('another name than the one that runs is answered with that one', async () => {
+it('for a name that no bastion has, the error names the one that runs', async () => {
   await run('up', '--tunnel-only', '--name', 'orders', '--vpc', VPC.default, '--yes', '--no-wait');
   const down = await run('down', '--yes');
   expect([down.status, down.stderr]).toEqual([0, expect.stringContaining('other bastions run: orders')]);
@@ -80,7 +80,7 @@ it('another name than the one that runs is answered with that one', async () => 
   expect([all.status, all.stderr]).toEqual([0, expect.not.stringContaining('other bastions')]);
 });
 
-it('down keeps what only looks like ours, and says what and why', async () => {
+it('down keeps resources of which only the tag or only the name fits, and says why', async () => {
   const { ec2, iam } = sandboxClients(sandbox().env);
   await run('up', '--cluster', 'demo', '--yes', '--no-wait', '--tunnel-only');
   const rightTag = await ec2.send(
@@ -144,7 +144,7 @@ async function connected() {
   return { env, session, signals };
 }
 
-it('status shows what is left of both leases: a session in use extends idle, never the end', async () => {
+it('status shows the time left: a session extends the idle time, never the end of the lease', async () => {
   await run('up', '--tunnel-only', '--vpc', VPC.main, '--yes');
   const clock = { ...systemClock, now: () => Date.now() + 12 * 60_000 };
   const left = async (): Promise<unknown> => {
@@ -177,7 +177,7 @@ it('down refuses while somebody else is connected, names who, and can be forced'
   expect((await session).status).toBe(255);
 });
 
-it('what somebody else still uses is named with its command, of each bastion, and counted', async () => {
+it('resources that somebody else still uses are named for each bastion, with the command that deletes them, and counted', async () => {
   const before = sandbox().snapshot();
   const { ec2 } = sandboxClients(sandbox().env);
   for (const name of ['one', 'two'])
@@ -207,7 +207,7 @@ it('what somebody else still uses is named with its command, of each bastion, an
   expect(sandbox().snapshot()).toBe(before);
 });
 
-describe('a name that is taken is noticed before anything is made:', () => {
+describe('a name that is taken is noticed before anything is created:', () => {
   type Clients = ReturnType<typeof sandboxClients>;
   const common = 'fargate-connect-default';
   const global = `${common}-eu-west-1`;

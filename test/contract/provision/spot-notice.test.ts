@@ -35,7 +35,7 @@ async function rows(): Promise<readonly Row[]> {
   return (JSON.parse(stdout) as { readonly bastions: readonly Row[] }).bastions;
 }
 
-it('before the notice: nothing of it', async () => {
+it('before the notice there is no warning', async () => {
   expect(await rows()).toMatchObject([{ instanceId, state: 'running', takenBack: false, replaces: null }]);
   expect((await run('status')).stderr).not.toContain('back');
   expect(sandbox().faults.interruptSpotInstance(instanceId)).toBe(true);

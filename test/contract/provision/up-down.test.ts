@@ -51,7 +51,7 @@ describe('up and down on the sandbox', () => {
     expect(sandbox().snapshot()).toBe(before);
   });
 
-  it('make an instance as hard as it can be', async () => {
+  it('create an instance with every protection that EC2 has', async () => {
     const { instanceId } = upJson(await run('up', '--cluster', 'demo', '--yes', '--json'));
     const { ec2, iam } = sandboxClients(sandbox().env);
     const described = await ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] }));
@@ -74,7 +74,7 @@ describe('up and down on the sandbox', () => {
     expect(role.Role?.Path).toBe('/fargate-connect/');
   });
 
-  it('dry-run: says everything and writes nothing', async () => {
+  it('dry-run: shows the whole plan and writes nothing', async () => {
     const before = sandbox().calls.length;
     const outcome = await run('up', '--cluster', 'demo', '--dry-run', '--json');
     expect(outcome.status).toBe(0);
@@ -97,7 +97,7 @@ describe('up and down on the sandbox', () => {
     expect(writes(before)).toEqual([]);
   });
 
-  it('dry-run on a narrow terminal: no line is broken by it', async () => {
+  it('dry-run on a narrow terminal: no line is longer than the terminal', async () => {
     const tty = { stdout: true, columns: 80 };
     const args = ['up', '--cluster', 'demo', '--db', 'billing-db', '--dry-run', '--no-color'];
     const { stdout } = await cli(args, { env: sandbox().env, tty });
@@ -108,7 +108,7 @@ describe('up and down on the sandbox', () => {
     expect(plain).toMatch(/^ {2}\* subnet-\w+ {2}eu-west-1a {2}nat {15}0\.0\.0\.0\/0 → nat-\w+$/m);
   });
 
-  it('up on a narrow terminal: no line of its talk is broken by it', async () => {
+  it('up on a narrow terminal: no line is longer than the terminal', async () => {
     const tty = { stdin: true, stdout: true, stderr: true, columns: 80 };
     const args = ['up', '--cluster', 'demo', '--db', 'billing-db', '--yes', '--no-wait', '--no-color'];
     const { status, stderr } = await cli(args, { env: sandbox().env, tty });
@@ -165,7 +165,7 @@ describe('up and down on the sandbox', () => {
     expect(sandbox().snapshot()).toBe(before);
   });
 
-  it('several bastions stand side by side', async () => {
+  it('several bastions can run at the same time', async () => {
     const before = sandbox().snapshot();
     await run('up', '--cluster', 'demo', '--yes');
     await run('up', '--cluster', 'demo', '--name', 'orders', '--tunnel-only', '--yes');
@@ -188,7 +188,7 @@ describe('up and down on the sandbox', () => {
     expect(sandbox().snapshot()).toBe(before);
   });
 
-  it('lets out port 443 only, until a database is asked for', async () => {
+  it('allows only outbound port 443, until a database is asked for', async () => {
     const egress = async (): Promise<readonly string[]> => {
       const { ec2 } = sandboxClients(sandbox().env);
       const name = { Name: 'group-name', Values: ['fargate-connect-default'] };
@@ -237,7 +237,7 @@ describe('up and down on the sandbox', () => {
     expect(sandbox().snapshot()).toBe(before);
   });
 
-  it('takes the next market only with consent', async () => {
+  it('launches on-demand only if the person agrees', async () => {
     sandbox().faults.market.refuse({ market: 'spot' }, 'InsufficientInstanceCapacity');
     const refused = await run('up', '--cluster', 'demo', '--yes');
     expect(refused.status).toBe(1);
@@ -249,7 +249,7 @@ describe('up and down on the sandbox', () => {
     expect(JSON.parse(paid.stdout)).toMatchObject({ market: 'on-demand', ready: true });
   });
 
-  it('takes a type that has no CPU credits to ask for', async () => {
+  it('launches a type that has no CPU credits', async () => {
     const up = await run('up', '--cluster', 'demo', '--yes', '--json', '--no-wait', '--type', 'm7g.medium');
     expect([up.status, up.stderr]).toEqual([0, up.stderr]);
     expect(JSON.parse(up.stdout)).toMatchObject({ type: 'm7g.medium' });
@@ -291,7 +291,7 @@ describe('up and down on the sandbox', () => {
     }
   });
 
-  it('lives in a VPC that has nothing but endpoints', async () => {
+  it('runs in a VPC that has only endpoints', async () => {
     const full = await run('up', '--cluster', 'demo', '--vpc', VPC.sealed, '--yes');
     expect(full.status).not.toBe(0);
     const tunnel = await run('up', '--tunnel-only', '--vpc', VPC.sealed, '--yes', '--json');
@@ -301,7 +301,7 @@ describe('up and down on the sandbox', () => {
   it.each([
     ['private', false],
     ['public', true],
-  ])('believes who knows that a subnet is %s', async (wayOut, publicIp) => {
+  ])('uses --way-out for a subnet that is %s', async (wayOut, publicIp) => {
     const args = ['up', '--tunnel-only', '--subnet', SUBNET.airgapA, '--dry-run', '--json'];
     expect(await run(...args)).toMatchObject({
       status: 1,
@@ -314,7 +314,7 @@ describe('up and down on the sandbox', () => {
     expect(await run('up', '--vpc', VPC.airgap, '--way-out', wayOut)).toMatchObject({ status: 2 });
   });
 
-  it('refuses, with a remedy, what does not exist', async () => {
+  it('refuses what does not exist, and says what to do', async () => {
     const cases: readonly (readonly [number, RegExp, readonly string[]])[] = [
       [2, /--ttl "soon" is no duration/, ['up', '--ttl', 'soon']],
       [2, /is no bastion name/, ['up', '--cluster', 'demo', '--name', 'Not_Good', '--yes']],
@@ -332,7 +332,7 @@ describe('up and down on the sandbox', () => {
     }
   });
 
-  it('a down while up still waits: up says that it was overtaken, and nothing is left', async () => {
+  it('a down while up still waits: up reports that the bastion was removed, and nothing is left', async () => {
     const before = sandbox().snapshot();
     let down: Promise<CliOutcome> | undefined;
     const up = await cli(['up', '--cluster', 'demo', '--yes', '--json'], {

@@ -55,7 +55,7 @@ const refusing =
     };
   };
 
-describe('an up that is overtaken by a down', () => {
+describe('an up whose resources a down deletes meanwhile', () => {
   it.each([
     ['role', 'putRolePolicy', (account: FakeAccount) => account.roles.clear(), ['role']],
     [
@@ -81,7 +81,7 @@ describe('an up that is overtaken by a down', () => {
     expect((error as { hints: readonly string[] }).hints.at(-1)).toMatch(/^fargate-connect up /);
   });
 
-  it('is seen behind a refusal too: a grant that depends on tags does not know what is gone', async () => {
+  it('is recognised after a refusal too: a grant that depends on tags is refused for a deleted resource', async () => {
     const remove = refusing((account) => account.roles.clear());
     expect(await upUnder('createRole', () => undefined, remove)).toMatchObject({
       code: 'overtaken',
@@ -131,7 +131,7 @@ describe('an up that is overtaken by a down', () => {
   });
 });
 
-describe('an instance that ended while up waited for it', () => {
+describe('an instance that was terminated while up waited for it', () => {
   const ended = (reason: string | undefined) =>
     failed('instance-ended', 'instance i-1 is terminated', { details: { instanceId: 'i-1', reason } });
   it.each([
@@ -143,7 +143,7 @@ describe('an instance that ended while up waited for it', () => {
     expect(endedByDown(ended(reason), 'default')?.code).toBe(code);
   });
 
-  it('names the bastion in what to type next', () => {
+  it('the next commands name the bastion', () => {
     expect(endedByDown(ended('Client.UserInitiatedShutdown'), 'orders')?.hints).toEqual([
       expect.stringContaining('status --name orders'),
       expect.stringContaining('up --name orders'),

@@ -22,7 +22,7 @@ const parameters = {
 };
 
 describe('the user data', () => {
-  it('holds its parameters, all files, no mark, and fits', () => {
+  it('has its parameters and all files, no unprocessed directive, and is small enough', () => {
     const text = renderUserData(files, parameters);
     expect(text.startsWith('#!/bin/bash\n')).toBe(true);
     expect(text).toContain("FC_CLUSTER='demo'\nFC_EXPIRES_AT='1800000001'\nFC_IDLE_MINUTES='30'");
@@ -32,7 +32,7 @@ describe('the user data', () => {
     expect(text.match(/^#!\/bin\/bash$/gm)).toHaveLength(4);
   });
 
-  it('fits in each variant, with room for the longest names', () => {
+  it('is small enough in each variant, even with the longest names', () => {
     const longest = { ...parameters, bastion: 'b'.repeat(40), cluster: 'c'.repeat(255) };
     for (const ipv6 of [
       undefined,
@@ -51,7 +51,7 @@ describe('the user data', () => {
     expect(text).toContain('install_lease\nstart_agent\ninstall_updates\ncheck_agent\nsay "ready"');
   });
 
-  it('refuses what EC2 would refuse', () => {
+  it('refuses what is larger than EC2 accepts', () => {
     const long = { ...files, 'lease.sh': `#!/bin/bash\n${': filler\n'.repeat(1_500)}` };
     expect(() => renderUserData(long, parameters)).toThrow(
       expect.objectContaining({ code: 'user-data-too-large' }) as Error,

@@ -84,7 +84,7 @@ function interrupted(change: Partial<Instance> = {}) {
 }
 
 describe('the replacement of a bastion', () => {
-  it('is the same template in the same pools, spot, with the same tags and end', async () => {
+  it('uses the same launch template and pools, as spot, with the same tags and the same end', async () => {
     const { clock, account, lost, fleets, replace } = interrupted();
     const next = await clock.run(replace());
     expect(fleets).toEqual([
@@ -101,7 +101,7 @@ describe('the replacement of a bastion', () => {
     expect(account.writes).toEqual(['createFleet']);
   });
 
-  it('is shared by all who look for one', async () => {
+  it('is shared by all clients that need it', async () => {
     const { clock, fleets, replace } = interrupted();
     const [a, b] = await clock.run(Promise.all([replace(), replace()]));
     expect(a.id).toBe(b.id);
@@ -110,7 +110,7 @@ describe('the replacement of a bastion', () => {
     expect(fleets).toHaveLength(2);
   });
 
-  it('waits for spot capacity, says once what each pool said, and never pays more', async () => {
+  it('waits for spot capacity, reports each answer of a pool once, and never launches on-demand', async () => {
     const { clock, account, fleets, events, replace } = interrupted();
     account.fleetAnswers = [NO_CAPACITY, NO_CAPACITY];
     await clock.run(replace());
@@ -133,14 +133,14 @@ describe('the replacement of a bastion', () => {
     expect(clock.now() - NOW).toBeLessThan(9 * 60_000);
   });
 
-  it('is not made when the lease is over', async () => {
+  it('is not launched when the lease is over', async () => {
     const tags = { ...sampleSpec().tags, [TAG.expiresAt]: new Date(NOW + 30_000).toISOString() };
     const { account, failure } = interrupted({ tags });
     expect((await failure()).code).toBe('lease-over');
     expect(account.writes).toEqual([]);
   });
 
-  it('is launched anew when the one before has ended too: EC2 would only repeat its answer', async () => {
+  it('is launched again when the previous replacement was terminated too: EC2 would only repeat its answer', async () => {
     const { clock, account, fleets, replace } = interrupted();
     const first = await clock.run(replace());
     account.instanceMap.set(first.id, { ...first, state: 'terminated' });
@@ -154,7 +154,7 @@ describe('the replacement of a bastion', () => {
     ]);
   });
 
-  it('is not made when somebody has run down', async () => {
+  it('is not launched when somebody has run down', async () => {
     const { account, failure } = interrupted();
     account.templates.clear();
     const error = await failure();
@@ -162,7 +162,7 @@ describe('the replacement of a bastion', () => {
     expect(account.writes).toEqual([]);
   });
 
-  it('is not sought further after Ctrl-C', async () => {
+  it('stops waiting for capacity after Ctrl-C', async () => {
     const { clock, account, fleets, ending, replace } = interrupted();
     account.fleetAnswers = Array.from({ length: 100 }, () => NO_CAPACITY);
     const replacing = replace();

@@ -61,7 +61,7 @@ function watching(market: Instance['market'] = 'spot') {
 }
 
 describe('a watched bastion', () => {
-  it('tells the notice within seconds, once, and then the end', async () => {
+  it('reports the notice within seconds, once, and then the end', async () => {
     const { clock, said, mark, change } = watching();
     await clock.advance(10_000);
     expect(said).toEqual([]);
@@ -100,7 +100,7 @@ describe('a watched bastion', () => {
     expect(said).toEqual(['noticed i-1', `ended i-1 ${by}`]);
   });
 
-  it('that may not be looked into says so once and still tells the end', async () => {
+  it('without the right to read the spot request, reports that once and still reports the end', async () => {
     const { clock, said, calls, hide, change } = watching();
     hide();
     await clock.advance(30_000);
@@ -128,7 +128,7 @@ describe('a watched bastion', () => {
     expect(said).toEqual(['ended i-1 spot']);
   });
 
-  it('one empty answer is lag, three are the end', async () => {
+  it('one empty answer is a delay of AWS, three mean the end', async () => {
     const { clock, said, vanish, change } = watching();
     await clock.advance(5_000);
     vanish();
@@ -141,7 +141,7 @@ describe('a watched bastion', () => {
     expect(said).toEqual(['ended i-1 other']);
   });
 
-  it('closed, asks nothing more and tells nothing that was on its way', async () => {
+  it('after close, makes no further call and reports nothing of a call under way', async () => {
     const { clock, watch, said, calls, change } = watching();
     change({ state: 'terminated' });
     const look = watch.look();
@@ -151,7 +151,7 @@ describe('a watched bastion', () => {
     expect([said, calls.instances, clock.pendingTimers]).toEqual([[], 1, 0]);
   });
 
-  it('looks that are asked for at the same time are one', async () => {
+  it('looks that are asked for at the same time make one call', async () => {
     const { watch, calls } = watching();
     await Promise.all([watch.look(), watch.look()]);
     expect(calls.instances).toBe(1);

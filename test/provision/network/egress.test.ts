@@ -8,8 +8,8 @@ const everything = (cidr: string): GroupRule => ({ protocol: '-1', fromPort: 0, 
 const https: GroupRule = { protocol: 'tcp', fromPort: 443, toPort: 443, cidr: '0.0.0.0/0' };
 const mysql: GroupRule = { protocol: 'tcp', fromPort: 3306, toPort: 3306, groupId: 'sg-9' };
 
-describe('what changes in a group', () => {
-  it('a new group of a VPC with IPv6 lets everything out twice: both rules go, whoever is connected', () => {
+describe('changes to the outbound rules of a security group', () => {
+  it('EC2 creates a group in a VPC with IPv6 with two rules that allow everything: both are removed, even while somebody is connected', () => {
     const group = { egress: [everything('0.0.0.0/0'), everything('::/0')] };
     for (const exact of [true, false]) {
       const changes = egressChanges(group, [https], exact);
@@ -18,13 +18,13 @@ describe('what changes in a group', () => {
     }
   });
 
-  it('what others opened stays while somebody is connected', () => {
+  it('rules that others added stay while somebody is connected', () => {
     expect(egressChanges({ egress: [https, mysql] }, [https], false)).toEqual({ add: [], revoke: [] });
     expect(egressChanges({ egress: [https, mysql] }, [https], true)).toEqual({ add: [], revoke: [mysql] });
   });
 });
 
-describe('what is let out', () => {
+describe('the wanted outbound rules', () => {
   const databases = (count: number) =>
     Array.from({ length: count }, (_, index) => ({
       id: `db-${index}`,
@@ -42,7 +42,7 @@ describe('what is let out', () => {
     expect(rules(20)).toHaveLength(21);
   });
 
-  it('for more than a group has room for: each port once, towards the VPC', () => {
+  it('for more databases than a group can have rules: each port once, towards the ranges of the VPC', () => {
     expect(rules(21)).toEqual([
       'tcp/443 to 0.0.0.0/0',
       'tcp/5432 to sg-0',

@@ -36,7 +36,7 @@ const twoSubnets = (): BastionSpec['network'] => {
   };
 };
 
-describe('who is let in at a database', () => {
+describe('whom a database admits', () => {
   it.each([
     [
       'the group that is carried',
@@ -77,16 +77,16 @@ describe('who is let in at a database', () => {
   });
 });
 
-describe('what is said before a bastion is made that reaches nothing', () => {
+describe('warnings about a bastion that could not reach a database', () => {
   const warnings = (change: Partial<BastionSpec>): readonly string[] =>
     reachWarnings(sampleSpec(change), undefined).map(({ code, message }) => `${code}: ${message}`);
 
-  it('a database that admits nothing of it: what to add', () => {
+  it('for a database that does not admit the bastion: which flag to add', () => {
     expect(warnings({ databases: [database(tcp(5432, { groupId: 'sg-app' }))] })).toEqual([
       'database-closed: orders-db does not admit port 5432 from any group or range of this bastion: add --allow-db orders-db, or --client-security-group sg-app',
     ]);
   });
-  it('nothing of a database that is opened by the way', () => {
+  it('none for a database that --allow-db opens', () => {
     expect(warnings({ databases: [{ ...database(), admit: true }] })).toEqual([]);
   });
   it('a group of another VPC', () => {
@@ -97,7 +97,7 @@ describe('what is said before a bastion is made that reaches nothing', () => {
   it.each([
     ['nothing at all', []],
     ['443 only', [tcp(443, { cidr: '0.0.0.0/0' })]],
-  ])('a group that lets out %s, and no database named', (_what, egress) => {
+  ])('a group that allows %s outbound, and no database named', (_what, egress) => {
     expect(warnings({ databases: [], clientGroups: [clients({ egress })] })).toEqual([
       expect.stringContaining('client-group-closed: sg-clients allows no outbound traffic'),
     ]);

@@ -69,7 +69,7 @@ const withDatabase = (): BastionSpec =>
   });
 
 describe('two up at once', () => {
-  it('what one opened and launched for, while the other was about to close it, is open in the end', async () => {
+  it('a port that one run opened while the other was closing it is open in the end', async () => {
     const at = world();
     const { ec2 } = at.account;
     const other = withDatabase();
@@ -119,7 +119,7 @@ describe('up', () => {
     ]);
   });
 
-  it('closes the way out that a new group comes with', async () => {
+  it('removes the outbound rule that EC2 creates a security group with', async () => {
     const at = world();
     await up(at);
     const [group] = [...at.account.groups.values()];
@@ -130,7 +130,7 @@ describe('up', () => {
     ]);
   });
 
-  it('lets a new role settle before the launch, and an old one not', async () => {
+  it('waits before the launch after creating a role, and does not wait for an existing role', async () => {
     const at = world();
     const started = at.clock.now();
     await up(at);
@@ -160,7 +160,7 @@ describe('up', () => {
     expect(instance?.tags['fargate-connect:expires-at']).toBe('2026-11-21T19:00:00.000Z');
   });
 
-  it('makes no IAM call with a role that an administrator made', async () => {
+  it('writes nothing to IAM with a role that an administrator created', async () => {
     const at = world();
     await up(at, sampleSpec({ role: { kind: 'given', profileArn: 'arn:p', profileName: 'p' } }));
     expect(at.account.writes.slice(0, 2)).toEqual(['createSecurityGroup', 'revokeEgress']);
@@ -216,7 +216,7 @@ describe('up', () => {
     ],
   };
 
-  it('takes an answer that holds only errors for a failure, and names each pool', async () => {
+  it('fails if the answer of EC2 has only errors, and names each pool', async () => {
     const at = world();
     at.account.fleetAnswers = [noCapacity];
     await expect(up(at)).rejects.toMatchObject({
@@ -228,7 +228,7 @@ describe('up', () => {
     expect(said).toEqual(['t4g.micro in subnet-1 (eu-west-1a): InsufficientInstanceCapacity']);
   });
 
-  it('pays for on-demand only after consent, with a template of its own', async () => {
+  it('launches on-demand only after the person agreed, with another launch template', async () => {
     const at = world();
     at.account.fleetAnswers = [noCapacity];
     const applied = await up(at, sampleSpec(), { approveOnDemand: () => Promise.resolve(true) });
@@ -267,7 +267,7 @@ describe('up', () => {
 });
 
 describe('down', () => {
-  it('deletes everything in the order in which AWS lets it', async () => {
+  it('deletes everything in the order that AWS requires', async () => {
     const at = world();
     await up(at, withDatabase());
     const before = at.account.writes.length;
@@ -344,7 +344,7 @@ describe('down', () => {
     expect(at.account.snapshot()).toHaveLength(1);
   });
 
-  it('ends no instance by its fleet when ending it was refused', async () => {
+  it('does not terminate an instance through its fleet after TerminateInstances was refused', async () => {
     const at = world();
     await up(at);
     at.account.gate = (call, when) => {

@@ -122,7 +122,7 @@ describe('the plan of up', () => {
         "
       `);
   });
-  it('with a role that an administrator made', () => {
+  it('with a role that an administrator created', () => {
     expect(table(empty, { role: { kind: 'given', profileArn: 'arn:p', profileName: 'ops-bastion' } }))
       .toMatchInlineSnapshot(`
         "
@@ -135,7 +135,7 @@ describe('the plan of up', () => {
         "
       `);
   });
-  it('for a bastion that ended itself', () => {
+  it('for a bastion that terminated itself', () => {
     expect(table({ ...full, instances: [] })).toMatchInlineSnapshot(`
       "
       = keep     boundary          fargate-connect-default-eu-west-1-boundary  exists
@@ -151,7 +151,7 @@ describe('the plan of up', () => {
       "
     `);
   });
-  it('for a template that another up made a moment ago', () => {
+  it('for a launch template that another up created a moment ago', () => {
     const templates = full.templates.map((template) => ({ ...template, createdAt: NOW - 5_000 }));
     expect(table({ ...empty, templates })).toMatchInlineSnapshot(`
       "
@@ -168,7 +168,7 @@ describe('the plan of up', () => {
       "
     `);
   });
-  it('for a template whose group is gone, however young it is', () => {
+  it('for a launch template whose security group no longer exists, even if it is new', () => {
     const templates = full.templates.map((template) => ({
       ...template,
       createdAt: NOW - 5_000,
@@ -186,7 +186,7 @@ describe('the plan of up', () => {
       /= keep +launch-template .* this one uses it too/,
     );
   });
-  it('for a stopped instance, a changed policy, a group that lets everything out', () => {
+  it('for a stopped instance, a changed policy, and a security group that allows all outbound traffic', () => {
     const everything = { protocol: '-1', fromPort: 0, toPort: 65_535, cidr: '0.0.0.0/0' };
     expect(
       table({
@@ -211,7 +211,7 @@ describe('the plan of up', () => {
       "
     `);
   });
-  it('for two instances of one name: the older one stays', () => {
+  it('for two instances of one bastion: the older one is kept', () => {
     const second = { ...instance, id: 'i-0', launchedAt: NOW };
     expect(table({ ...full, instances: [second, instance] })).toMatchInlineSnapshot(`
       "
@@ -230,7 +230,7 @@ describe('the plan of up', () => {
       "
     `);
   });
-  it('for a group left in another VPC, with a database rule that admits it', () => {
+  it('for a security group that an earlier run created in another VPC, with a database rule that admits it', () => {
     const rule = {
       id: 'sgr-1',
       groupId: 'sg-db',
@@ -262,7 +262,7 @@ describe('the plan of up', () => {
       "
     `);
   });
-  it('never to make a role beside one that was given', () => {
+  it('creates no role for a bastion whose role was given', () => {
     const given = sampleInstance({ tags: { ...tags, [TAG.role]: 'given' } });
     const lines = table({ ...empty, groups: [group], instances: [given] });
     expect(lines).toMatch(/= keep +instance-profile +that of i-1 +created by an administrator \(--role\)/);
@@ -286,7 +286,7 @@ describe('the plan of up', () => {
     ]);
   });
 
-  it('to extend a lease and open a database in use', () => {
+  it('extends the lease of a running bastion and opens a database', () => {
     expect(
       table(full, {
         extends: true,
@@ -382,7 +382,7 @@ describe('settings that a running bastion cannot take on', () => {
   ] as const)('%s is said', (_what, change, text) => {
     expect(warnings(change)).toEqual([expect.stringContaining(`bastion default is kept: ${text}`)]);
   });
-  it('one without IPv4 does not reach everything', () => {
+  it('a bastion without IPv4 does not reach every database', () => {
     const inventory = { ...full, instances: [sampleInstance({ privateIp: '2600:1f18:1:1::9' })] };
     const said = (change: Partial<BastionSpec>): readonly string[] =>
       planUp(inventory, sampleSpec(change), NOW).warnings.map(({ message }) => message);
@@ -395,7 +395,7 @@ describe('settings that a running bastion cannot take on', () => {
   });
 });
 
-describe('what is not in the way of the plan', () => {
+describe('resources of others that do not prevent the plan', () => {
   const given = { kind: 'given', profileArn: 'arn:p', profileName: 'ops-bastion' } as const;
   it.each([
     ['a group of that name in another VPC', empty, foreign('security group', 'sg-9', { vpcId: 'vpc-9' }), {}],
@@ -422,7 +422,7 @@ describe('a plan on a narrow terminal', () => {
     expect(words(lines)).toBe(words(describePlan(plan)));
   });
 
-  it('puts the reason below where its column would be narrow', () => {
+  it('writes the reason below the step where its column would be too narrow', () => {
     expect(describePlan(plan, 90).slice(0, 3)).toEqual([
       '+ create   boundary          fargate-connect-default-eu-west-1-boundary',
       '      limits what the role can ever be allowed to do',
