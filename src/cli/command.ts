@@ -6,7 +6,7 @@ export type Run<O> = (options: O, context: CommandContext) => Promise<number | v
 
 /**
  * Runs a command's behaviour inside a context: shared flags become `context.settings`, the scope is closed on every
- * path, the exit status is kept. program.ts supplies it; a parse-only test supplies its own.
+ * path, and the exit status becomes that of the process. program.ts supplies it; a parse-only test supplies its own.
  */
 export type Invoke = <O>(run: Run<O>, options: O, command: Command) => Promise<void>;
 

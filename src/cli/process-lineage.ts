@@ -1,13 +1,13 @@
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 
-/** How the process was started decides what the end of its starter means. */
+/** How this process was started; it decides whether the process ends when its parent ends. */
 export interface Lineage {
   /**
    * No stream is a terminal or a pipe, as with `nohup … > log &` and under service managers: a hang-up is not meant for
-   * us. Node.js undoes nohup's ignored SIGHUP at its start, so it has to be told from this.
+   * us. Node.js undoes nohup's ignored SIGHUP at its start, so this is the only way to detect it.
    */
   readonly isDetached: boolean;
-  /** For a process whose parent has died: whether nobody is left who wants it. A shell's background job outlives its shell. */
+  /** For a process whose parent has died: whether no other process reads its output. A shell's background job outlives its shell. */
   readonly isAbandoned: () => boolean;
 }
 
@@ -39,7 +39,7 @@ export function lineageOf(
     isAbandoned() {
       // A pipe to our stdin, and sockets anywhere, are what programs make; a shell has a terminal or /dev/null for a job.
       if (kinds[0] === 'fifo' || kinds.includes('socket')) return true;
-      // The person's shell has taken the terminal back when what it had started died.
+      // A terminal in raw mode: the shell that owned the terminal is gone, because a shell resets the mode when its job ends.
       if (stdin.isRaw === true) return true;
       const outputs = [1, 2].filter((descriptor) => kinds[descriptor] === 'fifo');
       return outputs.length > 0 && !outputs.some((descriptor) => descriptors.hasReader(descriptor));
@@ -68,7 +68,7 @@ const OWN: Descriptors = {
 
 const LOOK_EVERY_MS = 1_000;
 
-/** Calls back once when the process that started us has died (the kernel then gives us another parent) and nobody else wants us. */
+/** Calls back once when the process that started us has died (the kernel then gives us another parent) and `isAbandoned` holds. */
 export function watchParent(
   parentId: () => number,
   { isAbandoned }: Pick<Lineage, 'isAbandoned'>,

@@ -58,7 +58,7 @@ export function createProgram(options: ProgramOptions): Command {
     })
     .configureOutput({
       writeOut: (page) => options.write(fitted(page, options.columns)),
-      // Errors are told by usage-errors.ts, from the CommanderError.
+      // usage-errors.ts reports errors, from the CommanderError.
       writeErr: () => undefined,
       outputError: () => undefined,
       getOutHelpWidth: () => options.columns,

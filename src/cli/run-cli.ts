@@ -28,7 +28,7 @@ import { refuseUnknownCommand, usageError } from './usage-errors.ts';
 const CLEANUP_DEADLINE_MS = 20_000;
 /** How long a command may take to end its session after a crash or when its terminal is gone. */
 const UNWIND_MS = 5_000;
-/** How long a command may go on after the first Ctrl-C before clean-up starts under its feet. */
+/** How long a command may go on after the first Ctrl-C before clean-up starts while it still runs. */
 const GRACE_MS = 10_000;
 
 /** Runs one command line to its end and returns the exit status; never throws, never ends the process. */
@@ -40,7 +40,7 @@ export async function runCli(
   return new CliRun(deps, commands, argv).finish();
 }
 
-/** How a run ended: the command returned, something threw, or nobody is left to talk to. */
+/** How a run ended: the command returned, something threw, or the terminal or pipe is closed. */
 type Ending =
   | { readonly kind: 'done' }
   | { readonly kind: 'error'; readonly error: unknown }
@@ -96,7 +96,7 @@ class CliRun {
         case 'hangup':
           return ending.exitStatus;
         case 'error':
-          // What clean-up could not take away is news; that somebody pressed Ctrl-C is not.
+          // After Ctrl-C only what clean-up could not remove is reported; that Ctrl-C was pressed is known.
           return await this.#say(
             isInterruption(ending.error) && cleanup.kind === 'error' ? cleanup.error : ending.error,
           );

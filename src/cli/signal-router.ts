@@ -6,8 +6,8 @@ type SignalName = Parameters<Signals['on']>[0];
 const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Gives each signal to whoever listens inside the command, else ends the run. A remote command that handles Ctrl-C by
- * itself claims SIGINT by listening for it; when it stops listening, Ctrl-C is the run's again.
+ * Passes each signal to the listeners inside the command; without a listener the signal ends the run. A session whose remote
+ * command handles Ctrl-C listens for SIGINT; when it stops listening, Ctrl-C ends the run again.
  */
 export class SignalRouter implements Signals {
   readonly #source: Signals;

@@ -3,7 +3,7 @@ import type { ToolEvent } from '../core/events.ts';
 import type { Colors } from './colors.ts';
 import { printable } from './printable.ts';
 
-/** The marks before a line; words say the same, so that nothing is lost without colour or Unicode. */
+/** A finished step. The mark is not the only sign: the words say the same without colour or Unicode. */
 export function doneLine(
   colors: Colors,
   title: string,

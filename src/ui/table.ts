@@ -4,9 +4,9 @@ import { printable, shortened } from './printable.ts';
 export interface Column {
   readonly title: string;
   readonly align?: 'left' | 'right';
-  /** Gives way when the table is wider than the terminal; without any such column the widest ones do. */
+  /** Is shortened when the table is wider than the terminal; without any such column the widest ones are. */
   readonly shrink?: boolean;
-  /** Left out where the table does not fit otherwise, the highest first; absent = always there. */
+  /** Left out where the table does not fit otherwise, the highest number first; absent = always shown. */
   readonly spare?: number;
 }
 
@@ -31,13 +31,13 @@ export function renderTable(
   const all: readonly Column[] = columns.map((column) =>
     typeof column === 'string' ? { title: column } : column,
   );
-  const kept = withoutSpare(all, rows, options.width);
-  const heads = kept.map(({ head }) => head);
-  const cells = rows.map((row) => kept.map(({ index }) => row[index]));
+  const visible = withoutSpare(all, rows, options.width);
+  const heads = visible.map(({ head }) => head);
+  const cells = rows.map((row) => visible.map(({ index }) => row[index]));
   const texts = cells.map((row) => row.map(textOf));
   const widths = fit(
     heads,
-    kept.map(({ natural }) => natural),
+    visible.map(({ natural }) => natural),
     options.width,
   );
   const line = (cells: readonly string[], tones: readonly (Tone | undefined)[], title: boolean): string =>
@@ -75,7 +75,7 @@ function textOf(cell: Cell): string {
 
 const toneOf = (cell: Cell): Tone | undefined => (typeof cell === 'object' ? cell.tone : undefined);
 
-interface Kept {
+interface ShownColumn {
   readonly head: Column;
   /** Of the row. */
   readonly index: number;
@@ -87,25 +87,25 @@ function withoutSpare(
   columns: readonly Column[],
   rows: readonly (readonly Cell[])[],
   width = Number.POSITIVE_INFINITY,
-): readonly Kept[] {
-  let kept: readonly Kept[] = columns.map((head, index) => ({
+): readonly ShownColumn[] {
+  let visible: readonly ShownColumn[] = columns.map((head, index) => ({
     head,
     index,
     natural: Math.max(head.title.length, ...rows.map((row) => Array.from(textOf(row[index])).length)),
   }));
-  const least = ({ head, natural }: Kept): number =>
+  const least = ({ head, natural }: ShownColumn): number =>
     head.shrink === true ? Math.min(natural, NARROWEST) : natural;
-  while (kept.reduce((sum, each) => sum + least(each) + GAP.length, -GAP.length) > width) {
-    const [spare] = kept
+  while (visible.reduce((sum, each) => sum + least(each) + GAP.length, -GAP.length) > width) {
+    const [spare] = visible
       .filter(({ head }) => head.spare !== undefined)
       .sort((a, b) => (b.head.spare ?? 0) - (a.head.spare ?? 0));
     if (spare === undefined) break;
-    kept = kept.filter((each) => each !== spare);
+    visible = visible.filter((each) => each !== spare);
   }
-  return kept;
+  return visible;
 }
 
-/** Takes single characters from the widest column that may give way until the table fits, or nothing more can. */
+/** Takes single characters from the widest column that may be shortened until the table fits, or none is left. */
 function fit(
   heads: readonly Column[],
   natural: readonly number[],

@@ -24,18 +24,18 @@ export interface BastionRoute {
 export interface KeeperOptions {
   /** Of the bastion; undefined = the one that runs. */
   readonly name: string | undefined;
-  /** False with `--no-replace`: its end is said, nothing is launched. */
+  /** False with `--no-replace`: the end of the bastion is reported, and nothing is launched. */
   readonly replace: boolean;
 }
 
 interface Replacement {
-  /** Resolves with undefined when there is none to be had; that was said then. */
+  /** Resolves with undefined when none could be launched; that has been reported then. */
   readonly done: Promise<Bastion | undefined>;
   readonly cancel: AbortController;
   state: 'launching' | 'ready' | 'none';
 }
 
-interface Kept {
+interface WatchedBastion {
   readonly bastion: Bastion;
   readonly watch: BastionWatch;
   readonly lost: AbortController;
@@ -45,19 +45,19 @@ interface Kept {
 }
 
 /**
- * The bastion behind all forwards of one run. Its end is noticed beside the sockets; a spot instance that EC2 takes
- * back is replaced, from the two-minute notice on, so that the next one is there when it goes.
+ * The bastion behind all forwards of one run. Its end is noticed from EC2, independently of the connections; a spot
+ * instance that EC2 takes back is replaced as soon as its two-minute notice comes, so that the replacement runs when it ends.
  */
 export class BastionKeeper {
   readonly #options: KeeperOptions;
   readonly #deps: KeeperNeeds;
   readonly #ending = new AbortController();
   /** By instance: the one that is being taken back carries connections until its end. */
-  readonly #kept = new Map<string, Kept>();
-  /** Settled by the first bastion found, so that its loss never leads to another one's network. */
+  readonly #watched = new Map<string, WatchedBastion>();
+  /** The name of the first bastion found, so that after its loss no bastion of another name, in another network, is used. */
   #name: string | undefined;
-  #latest: Kept | undefined;
-  /** Why there is no replacement: says more than that no bastion runs. */
+  #latest: WatchedBastion | undefined;
+  /** Why there is no replacement; thrown instead of `no-bastion`, because it says more. */
   #failure: ToolError | undefined;
 
   constructor(options: KeeperOptions, deps: KeeperNeeds) {
@@ -71,7 +71,7 @@ export class BastionKeeper {
    * `bastion-ambiguous`, and why a replacement could not be launched.
    */
   async route(): Promise<BastionRoute> {
-    // A lost session is often the first that is seen of a lost bastion.
+    // A lost session is often the first sign of a lost bastion.
     await this.#latest?.watch.look();
     const latest = this.#latest;
     const replacement = latest?.replacement;
@@ -87,12 +87,12 @@ export class BastionKeeper {
     return routeOf(this.#keep(bastion));
   }
 
-  /** Ends the watching, and a replacement that is under way; what that has launched, `down` removes. */
+  /** Ends the watching, and a replacement that is being launched; `down` removes what that has created. */
   async close(): Promise<void> {
     this.#ending.abort(new Error('the forward is over'));
-    const kept = [...this.#kept.values()];
-    for (const { watch } of kept) watch.close();
-    const underWay = kept.flatMap(({ replacement }) =>
+    const watched = [...this.#watched.values()];
+    for (const { watch } of watched) watch.close();
+    const underWay = watched.flatMap(({ replacement }) =>
       replacement?.state === 'launching' ? [replacement.done] : [],
     );
     if (underWay.length === 0) return;
@@ -103,8 +103,8 @@ export class BastionKeeper {
     );
   }
 
-  #keep(bastion: Bastion): Kept {
-    const known = this.#kept.get(bastion.instanceId);
+  #keep(bastion: Bastion): WatchedBastion {
+    const known = this.#watched.get(bastion.instanceId);
     if (known !== undefined && !known.lost.signal.aborted) return known;
     this.#name ??= bastion.name;
     const { clock, random } = this.#deps;
@@ -121,17 +121,17 @@ export class BastionKeeper {
         random: () => random.number(),
       },
       {
-        noticed: (instance) => this.#takenBack(kept, instance),
+        noticed: (instance) => this.#takenBack(watched, instance),
         ended: (instance, bySpot) => {
-          if (bySpot && instance !== undefined) this.#takenBack(kept, instance);
-          else this.#ended(kept, instance);
+          if (bySpot && instance !== undefined) this.#takenBack(watched, instance);
+          else this.#ended(watched, instance);
           const how = bySpot ? 'was taken back by EC2' : 'has ended';
-          kept.lost.abort(new Error(`bastion ${instanceId} ${how}`));
+          watched.lost.abort(new Error(`bastion ${instanceId} ${how}`));
         },
         noticeHidden: (error) => this.#note('notice-hidden', noticeHidden(error), 'info'),
       },
     );
-    const kept: Kept = {
+    const watched: WatchedBastion = {
       bastion,
       watch,
       lost: new AbortController(),
@@ -139,15 +139,15 @@ export class BastionKeeper {
       isTakenBack: false,
       replacement: undefined,
     };
-    this.#kept.set(instanceId, kept);
-    this.#latest = kept;
-    return kept;
+    this.#watched.set(instanceId, watched);
+    this.#latest = watched;
+    return watched;
   }
 
   /** At the notice, or at the end if that was not seen. */
-  #takenBack(kept: Kept, instance: Instance): void {
-    if (kept.isTakenBack) return;
-    kept.isTakenBack = true;
+  #takenBack(watched: WatchedBastion, instance: Instance): void {
+    if (watched.isTakenBack) return;
+    watched.isTakenBack = true;
     const coming = this.#options.replace ? 'a replacement is coming' : 'connections through it end with it';
     this.#note(
       'bastion-taken-back',
@@ -155,7 +155,7 @@ export class BastionKeeper {
       'warning',
       {
         instanceId: instance.id,
-        name: kept.bastion.name,
+        name: watched.bastion.name,
       },
     );
     if (!this.#options.replace) return;
@@ -164,19 +164,20 @@ export class BastionKeeper {
     const replacement: Replacement = {
       done: launching.then((bastion) => {
         replacement.state = bastion === undefined ? 'none' : 'ready';
-        if (bastion !== undefined) kept.superseded.abort(new Error(`${bastion.instanceId} takes its place`));
+        if (bastion !== undefined)
+          watched.superseded.abort(new Error(`${bastion.instanceId} takes its place`));
         return bastion;
       }),
       cancel,
       state: 'launching',
     };
-    kept.replacement = replacement;
+    watched.replacement = replacement;
   }
 
-  /** Somebody ended it, or its lease did: that is meant, and nothing is launched. */
-  #ended(kept: Kept, instance: Instance | undefined): void {
-    const { bastion } = kept;
-    kept.replacement?.cancel.abort(new Error(`bastion ${bastion.name} was ended`));
+  /** `down` or the end of its lifetime ended it: that is intended, and nothing is launched. */
+  #ended(watched: WatchedBastion, instance: Instance | undefined): void {
+    const { bastion } = watched;
+    watched.replacement?.cancel.abort(new Error(`bastion ${bastion.name} was ended`));
     const why = instance?.stateReason === undefined ? '' : ` (${instance.stateReason})`;
     this.#note(
       'bastion-ended',
@@ -236,7 +237,7 @@ export class BastionKeeper {
   }
 }
 
-const routeOf = ({ bastion, watch, lost, superseded }: Kept): BastionRoute => ({
+const routeOf = ({ bastion, watch, lost, superseded }: WatchedBastion): BastionRoute => ({
   bastion,
   watch,
   lost: lost.signal,

@@ -3,8 +3,8 @@ import type { Bastion } from '../../provision/bastion/bastion.ts';
 import type { Needs } from '../collaborators.ts';
 
 /**
- * Says it when EC2 takes back the bastion under a shell or a command, until the watch is closed. Nothing is launched:
- * a shell cannot move.
+ * Reports when EC2 takes back the bastion of a shell or a command, until the watch is closed. Nothing is launched: a
+ * shell cannot move to another instance.
  */
 export async function watchForNotice(
   bastion: Bastion,
@@ -12,10 +12,10 @@ export async function watchForNotice(
 ): Promise<BastionWatch> {
   const { clock, random, report } = deps;
   const ec2 = await (await deps.account()).ec2();
-  let said = false;
+  let isReported = false;
   const takenBack = (when: string): void => {
-    if (said) return;
-    said = true;
+    if (isReported) return;
+    isReported = true;
     report({
       type: 'note',
       level: 'warning',
@@ -38,6 +38,6 @@ export async function watchForNotice(
   );
 }
 
-/** The reader may look at instances, but not at what EC2 is about to do with them. */
+/** For somebody who may describe instances, but not spot instance requests. */
 export const noticeHidden = (error: Error): string =>
   `${error.message}: a spot interruption will be seen only when it happens`;

@@ -6,7 +6,7 @@ import type { SecurityGroup } from '../../provision/ports/network.ts';
 import type { DatabaseAccess } from '../../provision/plan/spec.ts';
 import type { UpRequest } from './up-request.ts';
 
-/** What a bastion shall reach: databases with what their groups let in, and groups that it shall carry for that. */
+/** What a bastion is to reach: databases with the ingress rules of their security groups, and further groups for the bastion itself. */
 
 export interface Reach {
   readonly databases: readonly DatabaseAccess[];

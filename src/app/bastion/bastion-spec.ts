@@ -66,13 +66,13 @@ export async function gatherSpec(request: UpRequest, deps: GatherNeeds): Promise
     iam,
   };
   if (request.role === undefined) checkRoleName(name, account.region, iam);
-  // A bastion for tunnels has no rights in a cluster, but it may well live beside one.
-  const { cluster: beside } = deps.settings;
+  // A bastion for tunnels has no rights in a cluster, but the cluster still says in which VPC it should be.
+  const { cluster: named } = deps.settings;
   const home =
     running === undefined
       ? await homeOf(
           request,
-          cluster ?? (beside === undefined ? undefined : nameOfArn(beside)),
+          cluster ?? (named === undefined ? undefined : nameOfArn(named)),
           deps,
           account,
           ec2,

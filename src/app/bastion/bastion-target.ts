@@ -48,7 +48,7 @@ async function noBastion(ec2: Ec2Port, name: string | undefined): Promise<ToolEr
 
 const isRunning = (bastion: Bastion): boolean => bastion.state === 'running';
 
-/** Who may not ask takes the one that surely answers. */
+/** Whether its agent answers; false when IAM refuses that question, so that the old bastion is used, which does answer. */
 async function answers(bastion: Bastion, deps: Needs<'account'>): Promise<boolean> {
   const nodes = await (await deps.account()).nodes();
   try {
@@ -62,7 +62,7 @@ async function answers(bastion: Bastion, deps: Needs<'account'>): Promise<boolea
 
 const RUNNING_DEADLINE_MS = 60_000;
 
-/** Launched a moment ago, by `up --no-wait` or in the place of another: it is a matter of seconds. */
+/** For a bastion that was launched a moment ago, by `up --no-wait` or as a replacement: it runs within seconds. */
 async function untilRunning(
   starting: Bastion,
   look: () => Promise<readonly Bastion[]>,
@@ -86,11 +86,11 @@ const waiting = ({ instanceId, name }: Bastion): ToolEvent => ({
   type: 'note',
   level: 'info',
   code: 'waiting-for-agent',
-  message: `bastion ${instanceId} is young, waiting for it`,
+  message: `bastion ${instanceId} was launched a moment ago; waiting until it can be used`,
   details: { instanceId, name },
 });
 
-/** So long after its launch an agent may still be on its way (docs/reference/ec2-spot.md §6). */
+/** For this long after the launch an agent may still be starting (docs/reference/ec2-spot.md §6). */
 const YOUNG_MS = 300_000;
 const AGENT_DEADLINE_MS = 90_000;
 
@@ -120,8 +120,8 @@ export function onceOnline<T>(
 }
 
 /**
- * Says what would otherwise be a connection that hangs: the bastion's group lets that port not out. Throws
- * `port-not-open`. A bastion that carries further groups may reach more than its tag says and is believed.
+ * Refuses what would otherwise be a connection that hangs: the bastion's security group does not allow that port. Throws
+ * `port-not-open`. A bastion with further security groups may reach more than its tag says, so it is not refused.
  */
 export function checkPort(
   bastion: Bastion,

@@ -84,7 +84,7 @@ export type BringUpNeeds = Needs<
 
 /**
  * Carries the plan out after asking, and waits until the bastion can be used. Throws `interrupted` when the person does
- * not agree; after any other failure it is said that something may exist.
+ * not agree; after any other failure a note says that something may exist.
  */
 export async function bringUp(
   planned: PlannedBastion,
@@ -115,7 +115,7 @@ export async function bringUp(
   }
 }
 
-/** A bastion that is kept may have two minutes left. */
+/** EC2 may be taking back a bastion that the plan keeps. */
 async function warnIfTakenBack(plan: UpPlan, deps: Needs<'account' | 'report'>): Promise<void> {
   const kept = plan.steps.find((step) => step.kind === 'instance' && step.action === 'keep')?.existing?.id;
   if (kept === undefined) return;
@@ -130,7 +130,7 @@ async function warnIfTakenBack(plan: UpPlan, deps: Needs<'account' | 'report'>):
   });
 }
 
-/** IAM has replicas all over the world; an emulator behind an endpoint of its own has none. */
+/** IAM is replicated and settles after some seconds; an emulator behind `AWS_ENDPOINT_URL` is not. */
 const SETTLE_MS = 6_000;
 
 async function createAndWait(
@@ -166,7 +166,7 @@ async function createAndWait(
       name,
       instanceId,
       installs: spec.cluster !== undefined,
-      // What runs already has told its verdict long ago; the console may have forgotten it.
+      // The boot script of a bastion that ran already has ended long ago; its console output may be gone.
       boots: launched,
       networkReason: spec.network.reason,
       ...(spec.role.kind === 'given' ? { role: spec.role.profileName } : {}),
@@ -178,7 +178,7 @@ async function createAndWait(
   return { name, instanceId: instance.id, launched, ready: true, bastion: bastionOf(instance) };
 }
 
-/** Money is only spent when somebody said so: `--yes` agrees to the plan shown, which was spot. */
+/** On-demand costs more than the plan said, so it takes an answer of its own: `--yes` agrees to the plan, which was spot. */
 async function approveOnDemand(
   failure: Error,
   { cheapest }: PlannedPrice,

@@ -1,7 +1,7 @@
 import { textFact } from '../../core/error-facts.ts';
 import { ToolError } from '../../core/errors.ts';
 
-/** What IAM kept from an answer: the rest is worth printing, but must not pass for all of it. */
+/** The actions that IAM refused while an answer was put together: the rest is printed, and marked as incomplete. */
 export class RefusedActions {
   readonly #actions = new Set<string>();
 

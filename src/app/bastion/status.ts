@@ -56,7 +56,7 @@ export interface Statuses {
   readonly bastions: readonly BastionStatus[];
   /** Regions that IAM refuses to show. */
   readonly closedRegions: readonly string[];
-  /** Where was looked; undefined = in all regions. */
+  /** The only region that was read; undefined = all regions were. */
   readonly region: string | undefined;
   readonly notAllowed: {
     /** For agents and notices, which every document for people who use bastions grants. */
@@ -76,7 +76,7 @@ interface Search {
   readonly forOperators: RefusedActions;
 }
 
-/** Refusals that say nothing of the next region. AWS refuses some credentials in the regions that one has to opt into. */
+/** Errors of one region that another region need not have. AWS refuses some credentials in the regions that one has to opt into. */
 const OF_ONE_REGION: readonly string[] = ['access-denied', 'credentials-refused'];
 
 /** Throws `iam-path`, `iam-prefix`, and what the ports throw if no region can be read. */
@@ -110,7 +110,7 @@ export async function bastionStatuses(request: StatusRequest, deps: StatusNeeds)
   };
 }
 
-/** Throws `answer-incomplete` where somebody would take a bastion for sound of which too little is known. */
+/** Throws `answer-incomplete` when the state of agents or interruption notices could not be read: a bastion may look healthy and not be. */
 export function requireWhole({ notAllowed: { ofBastions: actions } }: Statuses): void {
   if (actions.length === 0) return;
   throw access('answer-incomplete', `that is not all: not allowed to call ${actions.join(', ')}`, {

@@ -14,7 +14,7 @@ import { refuseIfInUse, tearDown, type TeardownResult } from '../../provision/te
 import type { Needs } from '../collaborators.ts';
 import { iamNaming, type IamOverrides } from './iam-naming.ts';
 
-/** Taking bastions down: find everything that is theirs, ask, delete it, and look again. */
+/** Taking bastions down: find every resource of theirs, ask, delete them, and verify that none is left. */
 
 export interface DownRequest {
   readonly name: string;
@@ -64,7 +64,7 @@ export async function findForDown(
     }),
   );
   const full = found.filter(({ inventory }) => !isEmpty(inventory));
-  // Who takes everything down must not overlook what has another name and costs money.
+  // Bastions of other names cost money too; whoever takes one down should know of them.
   const others = full.length > 0 || request.all ? [] : (await findBastions(ec2, {})).map(({ name }) => name);
   return {
     region,

@@ -15,7 +15,7 @@ export interface UpRequest {
   readonly ttlMs: number;
   /** `--ttl` was typed: a running bastion is extended then. */
   readonly ttlGiven: boolean;
-  /** `--idle` was typed: a running bastion keeps its own, and that is said. */
+  /** `--idle` was typed: a running bastion keeps its own, and a warning says so. */
   readonly idleGiven: boolean;
   /** 0 = never. */
   readonly idleMinutes: number;

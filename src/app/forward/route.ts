@@ -38,7 +38,7 @@ export type ForwardNeeds = ChannelNeeds & RouteNeeds & Needs<never, 'transport'>
 export const remoteOf = (spec: ForwardSpec, { document }: RouteRequest): ForwardRemote =>
   document === undefined ? { host: spec.remoteHost ?? 'localhost', port: spec.remotePort } : { document };
 
-/** `auto`: a task if one was meant, because it sees what the service sees; else the bastion. Reported, so that nobody has to guess. */
+/** `auto`: a task if one is named, because it reaches what the service reaches; else the bastion. The choice is reported. */
 export function routeKind(
   request: RouteRequest,
   specs: readonly Pick<ForwardSpec, 'remoteHost'>[],
@@ -55,10 +55,10 @@ export function routeKind(
     code: 'route-chosen',
     message:
       via === 'bastion'
-        ? 'through the bastion, because no service or task is named (--via task for the other way)'
+        ? 'using the bastion, because no service or task is named (--via task uses a task)'
         : taskNamed
-          ? 'through the task, which sees what the service sees (--via bastion for the other way)'
-          : 'through a task, because the port is the task’s own',
+          ? 'using a task of the service, which reaches what the service reaches (--via bastion uses the bastion)'
+          : 'using a task, because the port is one of the task itself',
     details: { via },
   });
   return via;

@@ -109,7 +109,7 @@ async function documentsOf(
   return { trust, policy, boundary };
 }
 
-/** The one that is looked up by --db, or told by its group and port. */
+/** The database that --db names, or the one whose security group and port are given. */
 async function databaseOf(
   { database, values }: PolicyRequest,
   deps: Needs<'account'>,

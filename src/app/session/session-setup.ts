@@ -89,10 +89,10 @@ export async function pluginCall(
   };
 }
 
-/** ssh's convention: not the command's status, the connection failed. */
+/** As ssh: the connection failed, and this is not the status of the command. */
 const TRANSPORT_STATUS = 255;
 
-/** Where the exit status is a remote command's, trouble on the way to it must not look like one. */
+/** For commands whose exit status is that of a remote command: an error of the connection gets a status of its own. */
 export function asTransportStatus(error: unknown): unknown {
   if (!(error instanceof ToolError) || error.role !== 'transport') return error;
   const { role, code, message, hints, details, cause } = error;

@@ -7,7 +7,7 @@ import type { CliDeps, CommandContext } from '../context.ts';
 
 type SignalName = Parameters<Signals['on']>[0];
 
-/** Where a tour happens: it runs the tool's own command lines against the sandbox and shows them as a person types them. */
+/** Runs the tool's own command lines against the sandbox and shows them as a person types them. */
 export interface Stage {
   /** One line of narration, on stderr. */
   say(text: string): void;
@@ -24,7 +24,7 @@ export interface Running {
   stop(): void;
 }
 
-/** A longer line is shown, but only its end is told. */
+/** A longer line is shown whole, but `onLine` gets only its end. */
 const MAX_LINE = 64 * 1024;
 
 export function createStage(
@@ -91,7 +91,7 @@ export function commandLine(args: readonly string[]): string {
   return ['fargate-connect', ...args.map(quoteWord)].map(printable).join(' ');
 }
 
-/** Passes bytes on and tells each complete line. */
+/** Passes bytes on and calls back with each complete line. */
 class LineWriter extends Writable {
   readonly #target: Writable;
   readonly #onLine: (line: string) => void;

@@ -5,7 +5,7 @@ import { EXIT_STATUS, failed, interrupted } from '../../core/errors.ts';
 import { renderTable } from '../../ui/table.ts';
 import type { Stage } from './demo-stage.ts';
 
-/** What a tour may look at behind the tool's back: everything in the account that lives or bills, as canonical JSON. */
+/** The account as the sandbox sees it, without API calls: every resource that exists or costs money, as canonical JSON. */
 export interface Account {
   snapshot(): string;
 }
@@ -21,7 +21,7 @@ const QUERY_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 15_000;
 const SQL = 'SELECT status, count(*)::int AS orders FROM orders GROUP BY status ORDER BY orders DESC';
 
-/** Nobody watches, or nobody can answer: every step by itself. Throws `demo-step-failed`, `demo-leftovers`. */
+/** Without a terminal: every step runs without a question. Throws `demo-step-failed`, `demo-leftovers`. */
 export async function scriptedTour(stage: Stage, account: Account): Promise<void> {
   const since = stage.context.clock.now();
   const before = account.snapshot();
@@ -38,15 +38,15 @@ export async function scriptedTour(stage: Stage, account: Account): Promise<void
   stage.say('\n3. A command in a container of the service: which database does it use?');
   const url = await databaseUrl(stage);
 
-  stage.say('\n4. A way to that database through the bastion, and a question over it.');
+  stage.say('\n4. A local port to that database, through the bastion, and a query over it.');
   await queryThroughForward(stage, url);
 
-  stage.say('\n5. Everything away again.');
+  stage.say('\n5. Everything is deleted again.');
   await step(stage, ['down', '--yes']);
-  tellLeftovers(stage, before, account.snapshot(), since);
+  reportLeftovers(stage, before, account.snapshot(), since);
 }
 
-/** Somebody sits there: the same job, but the person confirms, picks and types. */
+/** On a terminal: the same steps, and the person confirms, picks and types. */
 export async function guidedTour(stage: Stage, account: Account): Promise<void> {
   const since = stage.context.clock.now();
   const before = account.snapshot();
@@ -70,7 +70,7 @@ export async function guidedTour(stage: Stage, account: Account): Promise<void> 
 
   stage.say('\n5. `down` finds by tags whatever `up` made and removes it.');
   await step(stage, ['down', '--yes']);
-  tellLeftovers(stage, before, account.snapshot(), since);
+  reportLeftovers(stage, before, account.snapshot(), since);
 }
 
 async function step(stage: Stage, args: readonly string[]): Promise<void> {
@@ -94,7 +94,7 @@ async function databaseUrl(stage: Stage): Promise<URL> {
     'printenv',
     'DATABASE_URL',
   ];
-  // Captured even on a terminal: without one on stdin, exec runs the command instead of opening a screen for it.
+  // Captured even on a terminal: when stdin is no terminal, exec runs the command with pipes and opens no terminal for it.
   let answer = '';
   const status = await stage.start(args, (line) => {
     answer += line;
@@ -188,7 +188,7 @@ async function query(
   }
 }
 
-function tellLeftovers(stage: Stage, before: string, after: string, since: number): void {
+function reportLeftovers(stage: Stage, before: string, after: string, since: number): void {
   const left = differences(before, after);
   const elapsed = describeElapsed(stage.context.clock.now() - since);
   const { stdout } = stage.context.terminal;

@@ -62,7 +62,7 @@ export function writeTakenDown(
       type: 'note',
       level: 'info',
       code: 'bastion-down',
-      message: `bastion ${name}: ${result.deleted.length} resources deleted, 0 left (looked again)`,
+      message: `bastion ${name}: ${result.deleted.length} resources deleted, 0 left (verified)`,
     });
   }
 }

@@ -6,7 +6,7 @@ import {
 } from '../../provision/policy/policy-kinds.ts';
 import type { CommandContext } from '../context.ts';
 
-/** The name by which an administrator is told to create what `session-document` prints. */
+/** The name under which an administrator creates the document that `session-document` prints. */
 export const documentOf = (database: string): string => `fargate-connect-${database}`;
 
 /** What to do with a document that was printed, on stderr. */

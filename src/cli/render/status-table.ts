@@ -49,7 +49,7 @@ const COLUMNS: readonly StatusColumn[] = [
   },
 ];
 
-/** The agent is worth a word only when it does not answer, and not beside a notice, which says more. */
+/** The agent's state is shown only when it does not answer, and not together with an interruption notice, which matters more. */
 function stateText({ state, agent, takenBack }: BastionStatus): string {
   if (state !== 'running') return state;
   if (takenBack === true) return 'taken back';

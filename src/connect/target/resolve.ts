@@ -49,7 +49,7 @@ export async function resolveContainer(wanted: Wanted, options: ResolveOptions):
       type: 'note',
       level: 'info',
       code: 'task-chosen',
-      message: `task ${task.id.slice(0, 8)} of ${tasks.length}: ${task.healthStatus.toLowerCase()}, the newest of its kind`,
+      message: `using task ${task.id.slice(0, 8)} (${whyChosen(task, tasks)})`,
       details: { task: task.id },
     });
   }
@@ -64,7 +64,7 @@ export async function resolveContainer(wanted: Wanted, options: ResolveOptions):
         type: 'note',
         level: 'info',
         code: 'waiting-for-agent',
-        message: `the task is young, waiting for it: ${state.error.message}`,
+        message: `waiting until the task is ready, it was started a moment ago: ${state.error.message}`,
       });
     }
     await sleep(clock, LOOK_EVERY_MS, signal);
@@ -73,6 +73,14 @@ export async function resolveContainer(wanted: Wanted, options: ResolveOptions):
     const { name } = container;
     container = task.containers.find((each) => each.name === name) ?? container;
   }
+}
+
+/** `healthy, newest of 2`: the tasks are ranked by health first, then by age. */
+function whyChosen(task: Task, tasks: readonly Task[]): string {
+  const { healthStatus } = task;
+  const health = healthStatus === 'UNKNOWN' ? 'no health known' : healthStatus.toLowerCase();
+  const equals = tasks.filter((each) => each.healthStatus === healthStatus).length;
+  return equals === 1 ? `the only ${health} one of ${tasks.length}` : `${health}, newest of ${equals}`;
 }
 
 /** Only a failure is worth the extra call that tells an old task from a service without exec. */

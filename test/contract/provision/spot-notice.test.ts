@@ -185,7 +185,7 @@ describe('a bastion that was launched a moment ago', () => {
       },
     });
     expect([[0, 130].includes(outcome.status), outcome.stdout]).toEqual([true, expect.stringContaining(out)]);
-    expect(outcome.stderr.match(/is young, waiting for it/g)).toHaveLength(1);
+    expect(outcome.stderr.match(/was launched a moment ago; waiting until it can be used/g)).toHaveLength(1);
   });
 
   it('not for ever', async () => {
@@ -218,6 +218,6 @@ describe('a bastion that was launched a moment ago', () => {
       account: starting,
     });
     expect([outcome.status, outcome.stdout]).toEqual([0, 'here\n']);
-    expect(outcome.stderr).toContain('is young, waiting for it');
+    expect(outcome.stderr).toContain('was launched a moment ago; waiting until it can be used');
   });
 });
