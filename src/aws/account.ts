@@ -11,8 +11,8 @@ export interface AwsAccount {
   readonly region: string;
   /** How everything of this account is reached, the message gateway too: proxies and trusted certificates. */
   readonly agents: NetworkAgents;
-  /** Milliseconds since the epoch by AWS's clock, as far as its answers have told; for what others will compare. */
-  now(): number;
+  /** Milliseconds to add to this machine's time to get AWS's, as far as its answers have told: for what others compare. */
+  clockOffsetMs(): number;
   /** For the plugin transport: where SSM answers. */
   ssmEndpoint(): Promise<string>;
   /** Credentials as environment variables for child processes (the official plugin). Never logged. */

@@ -52,7 +52,7 @@ export function createEcsPort(config: ClientConfig): EcsPort {
     },
 
     serviceNames: (cluster, signal) =>
-      pages('ecs:ListServices', inCluster(cluster), async (nextToken) => {
+      pages('ecs:ListServices', inCluster(cluster, config.region), async (nextToken) => {
         const page = await client.send(
           new ListServicesCommand({ cluster, maxResults: PAGE_SIZE, nextToken }),
           options(signal),
@@ -68,7 +68,7 @@ export function createEcsPort(config: ClientConfig): EcsPort {
             const answer = await client.send(new DescribeServicesCommand({ cluster, services: [...batch] }));
             return answer.services ?? [];
           },
-          inCluster(cluster),
+          inCluster(cluster, config.region),
         ),
       );
       return found.filter((service) => service.status !== 'INACTIVE').map(toService);
@@ -77,7 +77,10 @@ export function createEcsPort(config: ClientConfig): EcsPort {
     taskArns: (cluster, filter, signal) =>
       pages(
         'ecs:ListTasks',
-        { ...inCluster(cluster), ServiceNotFoundException: () => serviceNotFound(cluster, filter.service) },
+        {
+          ...inCluster(cluster, config.region),
+          ServiceNotFoundException: () => serviceNotFound(cluster, filter.service),
+        },
         async (nextToken) => {
           const page = await client.send(
             new ListTasksCommand({
@@ -101,7 +104,7 @@ export function createEcsPort(config: ClientConfig): EcsPort {
             const answer = await client.send(new DescribeTasksCommand({ cluster, tasks: [...batch] }));
             return answer.tasks ?? [];
           },
-          inCluster(cluster),
+          inCluster(cluster, config.region),
         ),
       );
       return found.map(toTask);
@@ -117,7 +120,7 @@ export function createEcsPort(config: ClientConfig): EcsPort {
           return toSessionStart(answer.session ?? {});
         },
         {
-          ...inCluster(cluster),
+          ...inCluster(cluster, config.region),
           InvalidParameterException: (message, cause) =>
             failed(
               'exec-not-enabled',
@@ -171,9 +174,9 @@ const oneLine = (message: string): string => message.replace(/\s+/g, ' ').replac
 
 const milliseconds = (date: Date | undefined): number | undefined => date?.getTime();
 
-const inCluster = (cluster: string): Translations => ({
+const inCluster = (cluster: string, region: string): Translations => ({
   ClusterNotFoundException: () =>
-    noMatch('cluster-not-found', `no cluster ${cluster}`, {
+    noMatch('cluster-not-found', `no cluster ${cluster} in ${region}`, {
       hints: ['fargate-connect ls clusters', 'is it in another region or account? --region, --profile'],
       details: { cluster },
     }),

@@ -15,7 +15,7 @@ export async function openAwsAccount(
   return {
     region: config.region,
     agents,
-    now: () => time.now(),
+    clockOffsetMs: () => time.offsetMs,
 
     ssmEndpoint: once(async () => {
       if (config.endpoint !== undefined) return config.endpoint;

@@ -13,6 +13,7 @@ import { sandboxCommand } from './commands/sandbox.ts';
 import { shellCommand } from './commands/shell.ts';
 import { statusCommand } from './commands/status.ts';
 import { upCommand } from './commands/up.ts';
+import { refuseRepeats } from './contradictions.ts';
 import { addSharedFlags, helpFlag } from './shared-flags.ts';
 
 export interface CommandGroup {
@@ -68,11 +69,13 @@ export function createProgram(options: ProgramOptions): Command {
     });
   // Understood before the command's name too, but the list of commands is what this page is for.
   addSharedFlags(program, { hidden: true });
+  refuseRepeats(program);
   for (const group of options.commands) {
     program.commandsGroup(group.heading);
     for (const factory of group.factories) {
       const command = factory(options.invoke);
       addSharedFlags(command);
+      refuseRepeats(command);
       program.addCommand(inherit(command, program), { isDefault: command.name() === DEFAULT_COMMAND });
     }
   }

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import { type Command, CommanderError } from 'commander';
+import { withArnsChecked } from '../app/arn-scope.ts';
 import type { AwsAccount } from '../aws/account.ts';
 import type { AccountTalk } from '../aws/client-config.ts';
 import { resolveSettings, type Resolved } from '../config/resolve.ts';
@@ -17,7 +18,9 @@ import type { AdviceContext } from './advice/command-lines.ts';
 import { assetFolder } from './assets.ts';
 import type { Invoke, Run } from './command.ts';
 import type { CliDeps, CommandContext } from './context.ts';
+import { refuseContradictions } from './contradictions.ts';
 import { reportOf } from './error-report.ts';
+import { withOrigin } from './origins.ts';
 import { forCommand } from './refusals.ts';
 import { COMMANDS, type CommandGroup, createProgram } from './program.ts';
 import { adviceContextOf, asksForJson, typedFlags } from './shared-flags.ts';
@@ -199,9 +202,11 @@ class CliRun {
 
   async #invoke<O>(run: Run<O>, options: O, command: Command): Promise<void> {
     const { terminal, env, cwd, clock } = this.#deps;
+    const flags = typedFlags(command);
+    refuseContradictions(flags);
     const [resolved, { adviceFor }] = await Promise.all([
       resolveSettings({
-        flags: typedFlags(command),
+        flags,
         env,
         cwd,
         stdinIsTty: terminal.stdinIsTty,
@@ -250,7 +255,10 @@ class CliRun {
       settings,
       report,
       prompter,
-      account: () => (account ??= this.#deps.openAccount(settings, talk)),
+      account: () =>
+        (account ??= this.#deps
+          .openAccount(settings, talk)
+          .then((opened) => withArnsChecked(opened, settings))),
       accountIn: (region) => this.#deps.openAccount({ ...settings, region }, talk),
       signal: this.#abort.signal,
       scope: this.#scope,
@@ -258,7 +266,7 @@ class CliRun {
     };
     this.#commandRuns = true;
     const status = await run(options, context).catch((error: unknown) => {
-      throw forCommand(error, command.name());
+      throw withOrigin(forCommand(error, command.name()), resolved);
     });
     this.#status = typeof status === 'number' ? status : 0;
   }

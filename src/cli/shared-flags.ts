@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 import type { Flags } from '../config/settings.ts';
 import type { AdviceContext, GivenFlags } from './advice/command-lines.ts';
+import { refuseOther } from './contradictions.ts';
 
 const GROUP = 'Shared flags:';
 
@@ -24,6 +25,7 @@ function sharedOptions(): readonly Option[] {
       'native',
       'plugin',
     ]),
+    new Option('--ssmmessages <host>', 'message gateway, at a VPC endpoint without private DNS'),
   ].map((option) => option.helpGroup(GROUP));
 }
 
@@ -36,14 +38,15 @@ export function addSharedFlags(command: Command, { hidden = false } = {}): void 
   for (const child of command.commands) addSharedFlags(child, { hidden });
 }
 
-/** The shared flags as they were typed, those nearest to the command's name winning over those before it. */
+/** The shared flags as they were typed, before or behind the command's name. Throws `conflicting-option` where both differ. */
 export function typedFlags(command: Command): Flags {
   const names = new Set(sharedOptions().map((option) => option.attributeName()));
   const flags: Record<string, unknown> = {};
   for (let at: Command | null = command; at !== null; at = at.parent) {
     for (const [name, value] of Object.entries(at.opts())) {
-      if (!names.has(name) || name in flags || at.getOptionValueSource(name) !== 'cli') continue;
-      flags[name] = value;
+      if (!names.has(name) || at.getOptionValueSource(name) !== 'cli') continue;
+      if (name in flags) refuseOther(name, flags[name], value);
+      else flags[name] = value;
     }
   }
   return flags;

@@ -6,6 +6,7 @@ export const CONFIG_KEYS = [
   'service',
   'container',
   'transport',
+  'ssmmessages',
   'iam-path',
   'iam-prefix',
 ] as const;

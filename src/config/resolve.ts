@@ -35,7 +35,7 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
     (file) => file !== undefined,
   );
   const text = (key: ConfigKey | 'task', ...variables: readonly string[]): Found<string> =>
-    (key === 'iam-path' || key === 'iam-prefix' ? undefined : given(flags[key], `--${key}`)) ??
+    given(flagOf(flags, key), `--${key}`) ??
     fromEnv(env, [`FARGATE_CONNECT_${key.toUpperCase().replaceAll('-', '_')}`, ...variables]) ??
     (key === 'task' || (key === 'profile' && hasKeys(env)) ? undefined : fromFiles(files, key));
 
@@ -56,6 +56,7 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
   switchOf(env, NO_COMPILE_CACHE);
   const input = inputOf(options);
   const color = colorOf(options);
+  const ssmmessages = gatewayOf(text('ssmmessages'));
   const payloadSize = payloadSizeOf(env);
   const iamPath = text('iam-path');
   const iamPrefix = text('iam-prefix');
@@ -74,6 +75,7 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
     debug: debug?.value ?? false,
     color: color.value && options.stdoutIsTty,
     transport: transport?.value ?? 'native',
+    ssmmessages: ssmmessages?.value,
     payloadSize: payloadSize?.value,
     iamPath: iamPath?.value,
     iamPrefix: iamPrefix?.value,
@@ -97,12 +99,39 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
       debug: from(debug),
       color: color.from,
       transport: from(transport),
+      ssmmessages: from(ssmmessages),
       payloadSize: from(payloadSize),
       iamPath: from(iamPath),
       iamPrefix: from(iamPrefix),
       endpointUrl: env['AWS_ENDPOINT_URL'] ? 'AWS_ENDPOINT_URL' : 'default',
     },
   };
+}
+
+/** `--iam-path` and `--iam-prefix` are flags of the commands that use them. */
+function flagOf(flags: Flags, key: ConfigKey | 'task'): string | undefined {
+  return key === 'iam-path' || key === 'iam-prefix' ? undefined : flags[key];
+}
+
+/** A host, with or without scheme and port: `vpce-0a1b-2c3d.ssmmessages.eu-west-1.vpce.amazonaws.com`. */
+function gatewayOf(found: Found<string>): Found<string> {
+  if (found === undefined) return undefined;
+  const { value, from } = found;
+  const text = value.includes('://') ? value.replace(/^http/, 'ws') : `wss://${value}`;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isGateway =
+    url !== undefined &&
+    /^wss?:$/.test(url.protocol) &&
+    url.username === '' &&
+    url.pathname === '/' &&
+    url.search === '' &&
+    url.hash === '';
+  if (!isGateway) {
+    throw usage('environment-value', `${from} is '${value}'`, {
+      details: { variable: from, takes: 'the host of an endpoint of ssmmessages, or https://HOST:PORT' },
+    });
+  }
+  return { value: url.origin, from };
 }
 
 const given = <T>(value: T | undefined, from: string): Found<T> =>

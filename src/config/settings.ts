@@ -17,6 +17,8 @@ export interface Settings {
   /** Colours in what goes to stdout; ui/ decides for stderr by itself. */
   readonly color: boolean;
   readonly transport: 'native' | 'plugin';
+  /** Where the message gateway is instead of where AWS says, e.g. an interface endpoint without private DNS; `wss:` or `ws:`. */
+  readonly ssmmessages: string | undefined;
   /** Bytes of data per message of the native data channel; undefined = 1024, what the official ends send. */
   readonly payloadSize: number | undefined;
   /** Of the roles that `up` makes; not checked here. Undefined = the usual one. */
@@ -45,6 +47,7 @@ export interface Flags {
   /** False for `--no-color`. */
   readonly color?: boolean;
   readonly transport?: 'native' | 'plugin';
+  readonly ssmmessages?: string;
 }
 
 /** Where each setting came from, for `--debug`: a flag, an environment variable, a file with its line, or the default. */

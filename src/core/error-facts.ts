@@ -87,6 +87,8 @@ export interface ErrorFacts {
     readonly name?: string | undefined;
   };
   'answer-incomplete': { readonly actions: readonly string[] };
+  'arn-elsewhere': { readonly [name: string]: Fact; readonly arn: string; readonly arnRegion: string };
+  'arn-kind': { readonly [name: string]: Fact; readonly flag: string; readonly expected: string };
   'assume-role-refused': {
     readonly [name: string]: Fact;
     readonly profile: string;

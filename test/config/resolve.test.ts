@@ -83,6 +83,12 @@ describe('the order of precedence', () => {
     [{ AWS_ENDPOINT_URL: 'http://127.0.0.1:1' }, 'endpointUrl', 'http://127.0.0.1:1'],
     [{ FARGATE_CONNECT_PAYLOAD_SIZE: '16384' }, 'payloadSize', 16_384],
     [{}, 'payloadSize', undefined],
+    [
+      { FARGATE_CONNECT_SSMMESSAGES: 'vpce-1.ssmmessages.eu-west-1.vpce.amazonaws.com' },
+      'ssmmessages',
+      'wss://vpce-1.ssmmessages.eu-west-1.vpce.amazonaws.com',
+    ],
+    [{ FARGATE_CONNECT_SSMMESSAGES: 'https://10.0.0.7:8443/' }, 'ssmmessages', 'wss://10.0.0.7:8443'],
   ] as const)('%j sets %s', async (env, key, value) => {
     expect((await resolve({ env })).settings[key]).toBe(value);
   });
@@ -97,6 +103,16 @@ describe('the order of precedence', () => {
       (await resolve({ env: { ...env, AWS_PROFILE: 'p' }, flags: { profile: 'f' } })).settings.profile,
     ).toBe('f');
   });
+
+  it.each(['ftp://host', 'https://host/path', 'https://user@host', 'host?x', 'a b'])(
+    'refuses %s as the endpoint of the message gateway',
+    async (value) => {
+      await expect(resolve({ flags: { ssmmessages: value } })).rejects.toMatchObject({
+        code: 'environment-value',
+        details: { variable: '--ssmmessages' },
+      });
+    },
+  );
 
   it.each(['127', '32769', '1k', '-5', '1e4'])('refuses a payload size of %s', async (value) => {
     await expect(resolve({ env: { FARGATE_CONNECT_PAYLOAD_SIZE: value } })).rejects.toMatchObject({
@@ -164,7 +180,9 @@ describe('a config file that is wrong', () => {
       'password: x\n',
       'config-unknown-key',
       `:1:1: unknown key 'password'`,
-      ['known keys: profile, region, cluster, service, container, transport, iam-path, iam-prefix'],
+      [
+        'known keys: profile, region, cluster, service, container, transport, ssmmessages, iam-path, iam-prefix',
+      ],
     ],
     ['cluster: [a, b]\n', 'config-value', ':1:1: cluster must be a string', []],
     ['region: 42\n', 'config-value', ':1:1: region must be a string', []],

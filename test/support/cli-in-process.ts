@@ -130,7 +130,7 @@ export async function accountWithoutRetries(env: CliWorld['env'], settings: Sett
   return {
     region: config.region,
     agents: config.requestHandler.agents,
-    now: () => config.requestHandler.time.now(),
+    clockOffsetMs: () => config.requestHandler.time.offsetMs,
     ssmEndpoint: port(config.endpoint ?? ''),
     credentialEnv: port({}),
     ecs: port(createEcsPort(config)),

@@ -1,3 +1,4 @@
+import { awsClock } from '../aws-clock.ts';
 import type { ErrorDetails } from '../../core/error-facts.ts';
 import { ToolError } from '../../core/errors.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
@@ -195,7 +196,7 @@ export class BastionKeeper {
         ec2,
         nodes,
         region: account.region,
-        clock,
+        clock: awsClock(account, clock),
         report,
         signal,
         random: () => random.number(),

@@ -1,3 +1,4 @@
+import { awsClock } from '../aws-clock.ts';
 import type { AwsAccount } from '../../aws/account.ts';
 import { collect, describeAllServices, findCluster, withNearest } from '../../connect/target/discover.ts';
 import { formatArn, nameOfArn } from '../../core/arn.ts';
@@ -90,7 +91,7 @@ export async function gatherSpec(request: UpRequest, deps: GatherNeeds): Promise
     roleOf(request, cluster, scope, deps, account),
     gatherReach(request, network, account),
   ]);
-  const expiresAt = deps.clock.now() + request.ttlMs;
+  const expiresAt = awsClock(account, deps.clock).now() + request.ttlMs;
   const spec: BastionSpec = {
     name,
     region: account.region,

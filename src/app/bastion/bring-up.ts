@@ -1,4 +1,5 @@
 import { dollars } from '../../core/dollars.ts';
+import { awsClock } from '../aws-clock.ts';
 import { interrupted } from '../../core/errors.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
 import { bastionOf, readInventory } from '../../provision/bastion/inventory.ts';
@@ -23,6 +24,9 @@ export interface PlannedBastion {
   readonly plan: UpPlan;
   readonly spec: BastionSpec;
   readonly price: PlannedPrice;
+  readonly accountId: string;
+  /** Milliseconds since the epoch by AWS's clock. */
+  readonly plannedAt: number;
 }
 
 export interface PlannedPrice extends Price {
@@ -39,14 +43,21 @@ export async function planBastion(
   deps.report({ type: 'step-started', ...looking, next: 'plan' });
   const account = await deps.account();
   const [ec2, iam, images] = await Promise.all([account.ec2(), account.iam(), account.images()]);
-  const { spec, scope } = await gatherSpec(request, deps);
+  const { spec, scope, identity } = await gatherSpec(request, deps);
+  const clock = awsClock(account, deps.clock);
   const [inventory, prices] = await Promise.all([
     readInventory({ ec2, iam }, scope),
-    images.spotPrices(spec.types, deps.clock.now()),
+    images.spotPrices(spec.types, clock.now()),
   ]);
   deps.report({ type: 'step-done', ...looking, detail: spec.network.reason });
-  const plan = planUp(inventory, spec, deps.clock.now());
-  return { plan, spec, price: plannedPrice(spec, prices) };
+  const plan = planUp(inventory, spec, clock.now());
+  return {
+    plan,
+    spec,
+    price: plannedPrice(spec, prices),
+    accountId: identity.accountId,
+    plannedAt: clock.now(),
+  };
 }
 
 function plannedPrice(spec: BastionSpec, prices: readonly SpotPrice[]): PlannedPrice {
@@ -95,7 +106,7 @@ export async function bringUp(
   await warnIfTakenBack(plan, deps);
   if (!isNoop(plan)) {
     const agreed = await deps.prompter.confirm({
-      message: `Create bastion ${spec.name}?`,
+      message: `Create bastion ${spec.name} in ${spec.region} of account ${planned.accountId}?`,
       flag: '--yes',
       defaultAnswer: true,
     });

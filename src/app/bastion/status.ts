@@ -1,3 +1,4 @@
+import { awsClock } from '../aws-clock.ts';
 import type { AwsAccount } from '../../aws/account.ts';
 import { access, ToolError } from '../../core/errors.ts';
 import { bastionOf, findNames, LIVING } from '../../provision/bastion/inventory.ts';
@@ -217,7 +218,7 @@ async function statusOf(
     refusals.or(undefined, ssm.lastSessionEnd(instance.id)),
     refusals.or([], images.spotPrices([instance.type], instance.launchedAt)),
   ]);
-  const now = clock.now();
+  const now = awsClock(account, clock).now();
   const cost = costSoFar(instance, VOLUME_GIB, history, now);
   const idleSince = sessions?.length === 0 ? Math.max(instance.launchedAt, ended ?? 0) : now;
   const iso = (ms: number | undefined): string | null =>

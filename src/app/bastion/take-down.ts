@@ -1,3 +1,4 @@
+import { awsClock } from '../aws-clock.ts';
 import { interrupted, ToolError } from '../../core/errors.ts';
 import {
   findBastions,
@@ -7,7 +8,7 @@ import {
   isEmpty,
   readInventory,
 } from '../../provision/bastion/inventory.ts';
-import { checkBastionName } from '../../provision/bastion/names.ts';
+import { checkBastionName, TAG } from '../../provision/bastion/names.ts';
 import { planDown } from '../../provision/plan/plan-down.ts';
 import type { Plan } from '../../provision/plan/plan.ts';
 import { refuseIfInUse, tearDown, type TeardownResult } from '../../provision/teardown/teardown.ts';
@@ -31,10 +32,23 @@ interface Found {
   readonly inventory: Inventory;
 }
 
+export interface BastionOwner {
+  readonly name: string;
+  /** ARN of who ran `up`; undefined where no instance tells it. */
+  readonly owner: string | undefined;
+  /** By AWS's clock; undefined without an instance. */
+  readonly ageMs: number | undefined;
+}
+
 export interface FoundBastions {
   readonly region: string;
   /** Of the caller. */
   readonly callerArn: string;
+  readonly accountId: string;
+  /** All that there are were asked for, not one by its name. */
+  readonly all: boolean;
+  /** Whose they are, in the order of `full`. */
+  readonly owners: readonly BastionOwner[];
   /** Those of which something exists. */
   readonly full: readonly Found[];
   /** What looks like a part of one of them, and is not ours to delete. */
@@ -46,7 +60,7 @@ export interface FoundBastions {
 /** Throws `bastion-name`, `iam-path`, `iam-prefix`, and what the ports throw. */
 export async function findForDown(
   request: DownRequest,
-  deps: Needs<'account', 'iamPath' | 'iamPrefix'>,
+  deps: Needs<'account' | 'clock', 'iamPath' | 'iamPrefix'>,
 ): Promise<FoundBastions> {
   const account = await deps.account();
   const [ec2, iam, identityPort] = await Promise.all([account.ec2(), account.iam(), account.identity()]);
@@ -69,9 +83,20 @@ export async function findForDown(
   return {
     region,
     callerArn: arn,
+    accountId,
+    all: request.all,
+    owners: full.map(({ inventory }) => ownerOf(inventory, awsClock(account, deps.clock).now())),
     full,
     kept: found.flatMap(({ inventory }) => inventory.foreign),
     others: [...new Set(others)].sort(),
+  };
+}
+
+function ownerOf({ name, instances: [instance] }: Inventory, now: number): BastionOwner {
+  return {
+    name,
+    owner: instance?.tags[TAG.owner],
+    ageMs: instance === undefined ? undefined : Math.max(0, now - instance.launchedAt),
   };
 }
 
@@ -99,14 +124,15 @@ export interface TakenDown {
 
 /** Asks, then deletes one bastion after the other; one that cannot be deleted does not keep the others. Throws `interrupted`. */
 export async function takeDown(
-  { full }: FoundBastions,
+  { full, all, region, accountId }: FoundBastions,
   deps: Needs<'account' | 'clock' | 'prompter' | 'random' | 'report' | 'signal', 'profile'>,
 ): Promise<TakenDown> {
   const names = full.map(({ inventory }) => inventory.name).join(', ');
   const agreed = await deps.prompter.confirm({
-    message: `Delete ${full.length === 1 ? `bastion ${names}` : `the bastions ${names}`}?`,
+    message: `Delete ${full.length === 1 ? `bastion ${names}` : `the bastions ${names}`} in ${region} of account ${accountId}?`,
     flag: '--yes',
-    defaultAnswer: true,
+    // Somebody else's may be among them.
+    defaultAnswer: !all,
   });
   if (!agreed) throw interrupted('nothing was deleted');
   const account = await deps.account();

@@ -11,7 +11,10 @@ import type { Needs } from '../collaborators.ts';
 /** What the workflows with a session share: from what a run is given to what connect/ takes. */
 
 /** For a native data channel. */
-export type ChannelNeeds = Needs<'account' | 'clock' | 'env' | 'random' | 'report', 'debug' | 'payloadSize'>;
+export type ChannelNeeds = Needs<
+  'account' | 'clock' | 'env' | 'random' | 'report',
+  'debug' | 'payloadSize' | 'ssmmessages'
+>;
 /** For finding a container, and asking which one. */
 export type ResolveNeeds = Needs<'account' | 'clock' | 'prompter' | 'random' | 'report' | 'signal', 'input'>;
 
@@ -63,6 +66,7 @@ export async function channelDeps(deps: ChannelNeeds): Promise<ChannelDeps> {
     clock,
     random,
     report,
+    gateway: settings.ssmmessages,
     payloadSize: settings.payloadSize,
     ...(settings.debug
       ? {

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { DownRequest } from '../../app/bastion/take-down.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
@@ -14,7 +14,7 @@ export function downCommand(invoke: Invoke, run: Run<DownRequest> = runDown): Co
   const command = new Command('down')
     .description('delete everything that up made, found by tags; verify; name what is left')
     .option('--name <name>', 'name of the bastion', 'default')
-    .option('--all', 'every bastion of this account and region')
+    .addOption(new Option('--all', 'every bastion of this account and region').conflicts('name'))
     .option('--force', "also while other people's sessions are open");
   return addIamFlags(command)
     .addHelpText(
@@ -46,7 +46,7 @@ async function runDown(request: DownRequest, context: CommandContext): Promise<v
     text.writeNothing(request, found, context);
     return;
   }
-  text.reportTeardown(await planTeardown(found, request, context), context);
+  text.reportTeardown(await planTeardown(found, request, context), found, context);
   const taken = await takeDown(found, context);
   text.writeTakenDown(taken, found, context);
   if (taken.problem !== undefined) throw taken.problem;

@@ -4,6 +4,7 @@ import type { ExecRequest } from '../../app/session/exec.ts';
 import { usage } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import { serviceArgument } from '../contradictions.ts';
 
 export function execCommand(invoke: Invoke, run: Run<ExecRequest> = runExec): Command {
   return new Command('exec')
@@ -25,14 +26,11 @@ Examples:
   $ cat fix.sql | fargate-connect exec orders-api -- psql`,
     )
     .action(
-      (
-        service: string | undefined,
-        words: readonly string[],
-        flags: { stdin: boolean },
-        command: Command,
-      ) => {
-        const typed = [...(service === undefined ? [] : [service]), ...words];
-        return invoke(run, { ...splitAtDashes(typed, command), stdin: flags.stdin }, command);
+      (service: string | undefined, rest: readonly string[], flags: { stdin: boolean }, command: Command) => {
+        const typed = [...(service === undefined ? [] : [service]), ...rest];
+        const words = splitAtDashes(typed, command);
+        serviceArgument(words.service, command);
+        return invoke(run, { ...words, stdin: flags.stdin }, command);
       },
     );
 }

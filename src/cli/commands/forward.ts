@@ -4,6 +4,7 @@ import type { ForwardRequest } from '../../app/forward/forward-request.ts';
 import { usage } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import { serviceArgument } from '../contradictions.ts';
 
 export interface ForwardOptions extends Omit<ForwardRequest, 'wanted'> {
   readonly service: string | undefined;
@@ -52,8 +53,9 @@ Examples:
           document?: string;
         },
         command: Command,
-      ) =>
-        invoke(
+      ) => {
+        serviceArgument(service, command);
+        return invoke(
           run,
           {
             forwards: flags.L ?? [],
@@ -65,7 +67,8 @@ Examples:
             document: flags.document,
           },
           command,
-        ),
+        );
+      },
     );
 }
 
@@ -85,7 +88,7 @@ async function runForward(options: ForwardOptions, context: CommandContext): Pro
 }
 
 /** Throws `forward-needed`, `bad-arguments` (usage). */
-function refuseContradictions({ stdio, forwards, document }: ForwardOptions): void {
+function refuseContradictions({ stdio, forwards, document, via, name }: ForwardOptions): void {
   if (stdio === undefined && forwards.length === 0) {
     throw usage('forward-needed', 'nothing to forward', {
       hints: [
@@ -97,6 +100,9 @@ function refuseContradictions({ stdio, forwards, document }: ForwardOptions): vo
   }
   if (stdio !== undefined && forwards.length > 0) {
     throw usage('bad-arguments', '--stdio and -L exclude each other');
+  }
+  if (via === 'task' && name !== undefined) {
+    throw usage('bad-arguments', `--via task uses no bastion, and --name ${name} names one`);
   }
   if (stdio !== undefined && document !== undefined) {
     throw usage('bad-arguments', '--stdio names host and port, and so does a --document', {

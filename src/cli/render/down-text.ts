@@ -1,5 +1,6 @@
 import type { DownRequest, FoundBastions, TakenDown } from '../../app/bastion/take-down.ts';
 import type { Plan } from '../../provision/plan/plan.ts';
+import { describeDuration } from '../../core/duration.ts';
 import type { CommandContext } from '../context.ts';
 import { describePlan } from '../../provision/plan/plan-text.ts';
 import { talkWidth } from './up-text.ts';
@@ -26,9 +27,33 @@ export function writeNothing(request: DownRequest, found: FoundBastions, context
   });
 }
 
-export function reportTeardown(plans: readonly Plan[], context: CommandContext): void {
+export function reportTeardown(plans: readonly Plan[], found: FoundBastions, context: CommandContext): void {
+  if (found.all) reportOwners(found, context);
   for (const message of plans.flatMap((plan) => describePlan(plan, talkWidth(context))))
     context.report({ type: 'note', level: 'info', code: 'plan', message });
+}
+
+/** Who would lose what: the bastions of others are among those of `--all`. */
+function reportOwners(
+  { owners, region, accountId, callerArn }: FoundBastions,
+  { report }: CommandContext,
+): void {
+  for (const { name, owner, ageMs } of owners) {
+    const whose =
+      owner === undefined ? 'owner not known' : owner === callerArn ? `yours (${owner})` : `of ${owner}`;
+    const age = ageMs === undefined ? 'no instance' : `${describeDuration(ageMs)} old`;
+    report({
+      type: 'note',
+      level: 'info',
+      code: 'bastion-of',
+      message: `bastion ${name} in ${region} of account ${accountId}: ${whose}, ${age}`,
+      details: {
+        name,
+        owner: owner ?? null,
+        ageSeconds: ageMs === undefined ? null : Math.round(ageMs / 1000),
+      },
+    });
+  }
 }
 
 export function writeTakenDown(

@@ -20,6 +20,7 @@ export function reportPlan(planned: PlannedBastion, context: CommandContext): vo
   const { spec } = planned;
   const say = (code: string, message: string): void =>
     context.report({ type: 'note', level: 'info', code, message });
+  say('plan', `bastion ${spec.name} in ${spec.region} of account ${planned.accountId}:`);
   for (const line of describePlan(planned.plan, talkWidth(context))) say('plan', line);
   reportWarnings(planned.plan, context);
   const explain = (code: string, text: string): void => {
@@ -27,7 +28,7 @@ export function reportPlan(planned: PlannedBastion, context: CommandContext): vo
   };
   explain('network', `network: ${spec.network.vpcId}, ${spec.network.reason}`);
   explain('price', `price: ${planned.price.text}`);
-  say('lease', `ends: ${describeLease(planned, (at) => fromNow(at - context.clock.now()))}`);
+  say('lease', `ends: ${describeLease(planned, (at) => fromNow(at - planned.plannedAt))}`);
 }
 
 const fromNow = (ms: number): string => (ms <= 0 ? 'now' : `in ${describeDuration(ms)}`);
@@ -76,6 +77,7 @@ export function writeDryRun(planned: PlannedBastion, context: CommandContext): v
       `${JSON.stringify({
         name: spec.name,
         region: spec.region,
+        account: planned.accountId,
         cluster: spec.cluster ?? null,
         market: spec.market,
         types: spec.types,
@@ -119,7 +121,7 @@ export function writeDryRun(planned: PlannedBastion, context: CommandContext): v
   });
   stdout.write(
     [
-      `Bastion ${spec.name} in ${spec.region}`,
+      `Bastion ${spec.name} in ${spec.region} of account ${planned.accountId}`,
       '',
       // The longest first: what is decided on stands at the end, where a terminal shows it.
       'Policies',

@@ -17,6 +17,8 @@ export interface ChannelDeps {
   readonly report: Report;
   /** One line per dropped message and state change, for `--debug`. */
   readonly debug?: ((line: string) => void) | undefined;
+  /** `wss://HOST` or `ws://HOST:PORT` instead of the host that AWS names; undefined = as AWS says. */
+  readonly gateway?: string | undefined;
   /** Bytes per message; 1024 until the far side is known to take more. */
   readonly payloadSize?: number | undefined;
   readonly timing?: Partial<ChannelTiming & LinkTiming> | undefined;

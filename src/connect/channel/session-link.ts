@@ -46,6 +46,8 @@ export interface LinkDeps {
   readonly clock: Clock;
   readonly random: { number(): number; uuid(): string };
   readonly report: Report;
+  /** `wss://HOST` or `ws://HOST:PORT` instead of the host that AWS names; undefined = as AWS says. */
+  readonly gateway?: string | undefined;
   readonly timing?: Partial<LinkTiming> | undefined;
 }
 
@@ -141,8 +143,8 @@ export class SessionLink {
   }
 
   async #connect(session: SessionStart): Promise<void> {
-    const { clock, openSocket, random, signer } = this.#deps;
-    const url = parseStreamUrl(session.streamUrl);
+    const { clock, gateway, openSocket, random, signer } = this.#deps;
+    const url = atGateway(parseStreamUrl(session.streamUrl), gateway);
     const abort = new AbortController();
     // `mine` tells this connection's late events apart from those of its successor.
     const mine: { socket?: MessageSocket; closedEarly?: string } = {};
@@ -332,6 +334,11 @@ const resumeRefused = (cause: unknown): ToolError =>
     ],
     cause,
   });
+
+/** The same path and query at another host; what is signed, and the Host header, follow the address. */
+function atGateway(url: URL, gateway: string | undefined): URL {
+  return gateway === undefined ? url : new URL(`${url.pathname}${url.search}`, gateway);
+}
 
 /** Opaque but for its scheme; user-info is refused because it would be logged with the URL. */
 function parseStreamUrl(streamUrl: string): URL {

@@ -109,8 +109,8 @@ describe('down, status, policy', () => {
       force: false,
       iam: {},
     });
-    expect(await parsed<DownRequest>(downCommand, ['--name', 'x', '--all', '--force'])).toEqual({
-      name: 'x',
+    expect(await parsed<DownRequest>(downCommand, ['--all', '--force'])).toEqual({
+      name: 'default',
       all: true,
       force: true,
       iam: {},

@@ -80,6 +80,7 @@ describe('up and down on the sandbox', () => {
     expect(outcome.status).toBe(0);
     const plan = JSON.parse(outcome.stdout) as Record<string, unknown>;
     expect(Object.keys(plan).sort()).toEqual([
+      'account',
       'cluster',
       'expiresAt',
       'idleMinutes',

@@ -1,0 +1,102 @@
+import type { AwsAccount } from '../aws/account.ts';
+import type { Settings } from '../config/settings.ts';
+import { type Arn, parseArn, resourceSegments } from '../core/arn.ts';
+import { usage } from '../core/errors.ts';
+
+/** An ARN says more than a name: in which account and region it is, and that must be the account and region in use. */
+
+type Named = Pick<Settings, 'cluster' | 'service' | 'task'>;
+
+const KINDS = ['cluster', 'service', 'task'] as const;
+
+/**
+ * The account, whose ECS is only reached when the ARNs among cluster, service and task are of this account and region.
+ * `ecs()` throws usage `arn-elsewhere` (both places named), `arn-kind`, or `conflicting-option` where two ARNs name two
+ * clusters. The region is compared without a call, the account with one.
+ */
+export function withArnsChecked(account: AwsAccount, settings: Named): AwsAccount {
+  let checked: Promise<void> | undefined;
+  return {
+    ...account,
+    async ecs() {
+      checked ??= refuseForeignArns(account, settings);
+      await checked;
+      return account.ecs();
+    },
+  };
+}
+
+async function refuseForeignArns(account: AwsAccount, settings: Named): Promise<void> {
+  const arns = KINDS.flatMap((kind) => {
+    const value = settings[kind];
+    return value?.startsWith('arn:') === true ? [{ kind, value, arn: ecsArn(kind, value) }] : [];
+  });
+  if (arns.length === 0) return;
+  refuseTwoClusters(settings);
+  const here = { region: account.region };
+  for (const { kind, value, arn } of arns)
+    if (arn.region !== account.region) throw elsewhere(kind, value, arn, here);
+  const { accountId, partition } = await (await account.identity()).caller();
+  for (const { kind, value, arn } of arns) {
+    if (arn.account !== accountId || arn.partition !== partition)
+      throw elsewhere(kind, value, arn, { ...here, account: accountId, partition });
+  }
+}
+
+function ecsArn(kind: (typeof KINDS)[number], value: string): Arn {
+  const arn = parseArn(value);
+  if (arn?.service === 'ecs' && resourceSegments(value)[0] === kind) return arn;
+  const is =
+    arn === undefined ? 'no complete ARN' : `the ARN of a ${arn.service} ${arn.resource.split(/[:/]/)[0]}`;
+  throw usage('arn-kind', `--${kind} takes an ECS ${kind}, and ${value} is ${is}`, {
+    details: { flag: `--${kind}`, value, expected: `arn:aws:ecs:REGION:ACCOUNT:${kind}/…` },
+  });
+}
+
+/** `service/CLUSTER/NAME` and `task/CLUSTER/ID` name their cluster; the short form of old accounts does not. */
+function refuseTwoClusters(settings: Named): void {
+  const named = KINDS.flatMap((kind) => {
+    const value = settings[kind];
+    if (value === undefined) return [];
+    const segments = resourceSegments(value);
+    const cluster =
+      kind === 'cluster' ? (segments[1] ?? value) : segments.length === 3 ? segments[1] : undefined;
+    return cluster === undefined ? [] : [{ kind, cluster }];
+  });
+  const [first, ...others] = named;
+  const other = others.find(({ cluster }) => cluster !== first?.cluster);
+  if (first === undefined || other === undefined) return;
+  throw usage(
+    'conflicting-option',
+    `the ${first.kind} is in cluster ${first.cluster}, and the ${other.kind} in cluster ${other.cluster}`,
+    { details: { expected: 'name one cluster' } },
+  );
+}
+
+interface Place {
+  readonly region: string;
+  readonly account?: string;
+  readonly partition?: string;
+}
+
+const placeOf = ({ region, account, partition }: Place): string =>
+  [
+    region,
+    ...(account === undefined ? [] : [`of account ${account}`]),
+    ...(partition === undefined || partition === 'aws' ? [] : [`(${partition})`]),
+  ].join(' ');
+
+const elsewhere = (kind: string, value: string, arn: Arn, here: Place): Error =>
+  usage(
+    'arn-elsewhere',
+    `${kind} ${value} is in ${placeOf(arn)}; the credentials are used in ${placeOf(here)}`,
+    {
+      details: {
+        arn: value,
+        arnRegion: arn.region,
+        arnAccount: arn.account,
+        region: here.region,
+        account: here.account,
+      },
+    },
+  );

@@ -1,0 +1,56 @@
+import type { Command } from 'commander';
+import type { Flags } from '../config/settings.ts';
+import { usage } from '../core/errors.ts';
+
+/** Two different answers to one question are a usage error, never a silent winner; the same answer twice is one answer. */
+
+const twoAnswers = (message: string, ...answers: readonly string[]): Error =>
+  usage('conflicting-option', message, {
+    details: { expected: `give one of them: ${answers.join(' or ')}` },
+  });
+
+/** Refuses a flag that is given twice with different values. Flags that collect (`-L`) are left alone. */
+export function refuseRepeats(command: Command): void {
+  for (const option of command.options) {
+    const collects = option.parseArg !== undefined && option.argChoices === undefined;
+    if (option.variadic || collects) continue;
+    let first: string | undefined;
+    command.on(`option:${option.name()}`, (value: unknown) => {
+      if (typeof value !== 'string') return;
+      const flag = option.long ?? option.short ?? option.name();
+      if (first !== undefined && first !== value)
+        throw twoAnswers(`${flag} is given twice`, `${flag} ${first}`, `${flag} ${value}`);
+      first = value;
+    });
+  }
+}
+
+/** Of one flag before and behind the command's name. */
+export function refuseOther(name: string, value: unknown, other: unknown): void {
+  if (value === other || typeof value !== 'string' || typeof other !== 'string') return;
+  throw twoAnswers(`--${name} is given twice`, `--${name} ${other}`, `--${name} ${value}`);
+}
+
+/** `--json --output table`, and names without a letter. */
+export function refuseContradictions(flags: Flags): void {
+  if (flags.json === true && flags.output === 'table')
+    throw twoAnswers('--json and --output table exclude each other', '--json', '--output table');
+  for (const name of ['profile', 'region', 'cluster', 'service', 'task', 'container'] as const)
+    if (flags[name]?.trim() === '')
+      throw usage('invalid-argument', `--${name} '${flags[name]}' is no name`, {
+        details: { expected: `--${name} NAME, or without --${name}` },
+      });
+}
+
+/** A service as argument is the same answer as `--service`; from here on it is that flag. */
+export function serviceArgument(service: string | undefined, command: Command): void {
+  if (service === undefined) return;
+  if (service.trim() === '') throw usage('invalid-argument', `'${service}' is no service`, { details: {} });
+  for (let at: Command | null = command; at !== null; at = at.parent) {
+    if (at.getOptionValueSource('service') !== 'cli') continue;
+    const other = String(at.getOptionValue('service'));
+    if (other !== service)
+      throw twoAnswers(`two services: ${service} and --service ${other}`, service, `--service ${other}`);
+  }
+  command.setOptionValueWithSource('service', service, 'cli');
+}

@@ -1,0 +1,43 @@
+import type { Resolved } from '../config/resolve.ts';
+import type { Settings } from '../config/settings.ts';
+import { ToolError } from '../core/errors.ts';
+
+/** Settings whose value an error may find wrong, although nobody typed it. */
+const NAMED = [
+  'profile',
+  'region',
+  'cluster',
+  'service',
+  'task',
+  'container',
+] as const satisfies readonly (keyof Settings)[];
+
+/**
+ * The error, and where the value that does not fit comes from: `… (cluster is from /work/.fargate-connect.yaml:3)`.
+ * Only for values out of files and the environment; what was typed is before the person's eyes.
+ */
+export function withOrigin(error: unknown, { settings, provenance }: Resolved): unknown {
+  if (!(error instanceof ToolError)) return error;
+  const facts = Object.values(error.details);
+  const origins = NAMED.flatMap((name) => {
+    const value = settings[name];
+    const from = provenance[name];
+    if (value === undefined || from === 'default' || from.startsWith('--')) return [];
+    // Errors name a cluster or service by the end of its ARN.
+    const isMeant =
+      facts.includes(value) || (value.startsWith('arn:') && facts.includes(value.split('/').at(-1)));
+    return isMeant ? [`${name} is from ${from}`] : [];
+  });
+  if (
+    origins.length === 0 ||
+    !(error.role === 'usage' || error.role === 'no-match' || error.role === 'access')
+  )
+    return error;
+  const { role, code, message, hints, details, exitStatus } = error;
+  return new ToolError(role, code, `${message} (${origins.join(', ')})`, {
+    hints,
+    details,
+    exitStatus,
+    cause: error,
+  });
+}

@@ -1,0 +1,171 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { AwsAccount } from '../../src/aws/account.ts';
+import { runCli } from '../../src/cli/run-cli.ts';
+import type { EcsPort } from '../../src/connect/ports.ts';
+import { noMatch } from '../../src/core/errors.ts';
+import { fakeDeps } from '../support/fake-deps.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'fc-pairs-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Calls {
+  readonly made: string[];
+  readonly openAccount: () => Promise<AwsAccount>;
+}
+
+/** An account in eu-west-1 that counts what it is asked, and has no cluster. */
+function countingAccount(): Calls {
+  const made: string[] = [];
+  const ecs = {
+    async *clusterNames() {
+      made.push('ecs:ListClusters');
+      yield [];
+    },
+    async *taskArns(cluster: string) {
+      made.push('ecs:ListTasks');
+      yield [];
+      throw noMatch('cluster-not-found', `no cluster ${cluster}`, { details: { cluster } });
+    },
+  } as unknown as EcsPort;
+  const account = {
+    region: 'eu-west-1',
+    ecs: () => Promise.resolve(ecs),
+    identity: async () => ({
+      caller: async () => {
+        made.push('sts:GetCallerIdentity');
+        return {
+          accountId: '123456789012',
+          partition: 'aws',
+          arn: 'arn:aws:iam::123456789012:user/a',
+          userId: 'A',
+        };
+      },
+    }),
+  } as unknown as AwsAccount;
+  return { made, openAccount: () => Promise.resolve(account) };
+}
+
+async function run(
+  argv: readonly string[],
+  over: Parameters<typeof fakeDeps>[0] = {},
+): Promise<{ readonly status: number; readonly stderr: string; readonly made: readonly string[] }> {
+  const { made, openAccount } = countingAccount();
+  const deps = fakeDeps({ openAccount, cwd: folder, ...over });
+  const status = await runCli(argv, deps);
+  return { status, stderr: deps.terminal.stderr.text, made };
+}
+
+describe('two answers to one question', () => {
+  it.each([
+    [['exec', 'a', '--service', 'b'], 'two services: a and --service b'],
+    [['--service', 'b', 'exec', 'a', '--', 'ls'], 'two services: a and --service b'],
+    [['forward', 'a', '-L', '8080:80', '--service', 'b'], 'two services: a and --service b'],
+    [['ls', 'clusters', '--json', '--output', 'table'], '--json and --output table exclude each other'],
+    [['ls', 'clusters', '--region', 'eu-west-1', '--region', 'us-east-1'], '--region is given twice'],
+    [['--cluster', 'a', 'ls', 'services', '--cluster', 'b'], '--cluster is given twice'],
+    [['exec', '--container', 'a', '--container', 'b', 'web'], '--container is given twice'],
+    [['down', '--name', 'x', '--all'], "option '--all' cannot be used with option '--name <name>'"],
+    [['up', '--ttl', '1h', '--ttl', '2h'], '--ttl is given twice'],
+    [['forward', '-L', '1:h:2', '--via', 'task', '--name', 'x'], '--via task uses no bastion'],
+  ])('%j: %s', async (argv, message) => {
+    const { status, stderr, made } = await run(argv);
+    expect(stderr).toContain(message);
+    expect(status).toBe(2);
+    expect(made).toEqual([]);
+  });
+
+  it.each([
+    [['ls', 'clusters', '--json', '--output', 'json']],
+    [['--region', 'eu-west-1', 'ls', 'clusters', '--region', 'eu-west-1']],
+  ])('%j: the same answer twice is one', async (argv) => {
+    expect((await run(argv)).status).toBe(0);
+  });
+});
+
+describe('names without a letter', () => {
+  it.each([
+    [['ls', 'services', '--cluster', ''], "--cluster '' is no name"],
+    [['exec', '--service=', '--', 'ls'], "--service '' is no name"],
+    [['exec', '', '--', 'ls'], "'' is no service"],
+  ])('%j: %s', async (argv, message) => {
+    const { status, stderr } = await run(argv);
+    expect(stderr).toContain(message);
+    expect(status).toBe(2);
+  });
+});
+
+describe('ARNs of another place', () => {
+  const HERE = 'arn:aws:ecs:eu-west-1:123456789012';
+  it.each([
+    [
+      'region',
+      ['--cluster', 'arn:aws:ecs:us-east-1:123456789012:cluster/demo'],
+      ['us-east-1', 'eu-west-1'],
+      0,
+    ],
+    [
+      'account',
+      ['--cluster', 'arn:aws:ecs:eu-west-1:999999999999:cluster/demo'],
+      ['999999999999', '123456789012'],
+      1,
+    ],
+    ['partition', ['--task', 'arn:aws-cn:ecs:eu-west-1:123456789012:task/demo/0'], ['(aws-cn)'], 1],
+  ])('%s', async (_, flags, named, calls) => {
+    const { status, stderr, made } = await run(['ls', 'tasks', ...flags]);
+    expect(status).toBe(2);
+    for (const name of named) expect(stderr).toContain(name);
+    expect(made).toHaveLength(calls);
+  });
+
+  it('a service as argument is looked at like the flag', async () => {
+    const arn = 'arn:aws:ecs:us-east-1:123456789012:service/demo/orders';
+    const { status, stderr, made } = await run(['exec', arn, '--', 'hostname']);
+    expect([status, made]).toEqual([2, []]);
+    expect(stderr).toContain(
+      'is in us-east-1 of account 123456789012; the credentials are used in eu-west-1',
+    );
+  });
+
+  it.each([
+    [['--cluster', `${HERE}:service/demo/orders`], '--cluster takes an ECS cluster, and'],
+    [['--service', 'arn:aws:iam::123456789012:role/x'], '--service takes an ECS service, and'],
+    [['--cluster', 'arn:aws:ecs'], 'is no complete ARN'],
+    [
+      ['--cluster', 'demo', '--service', `${HERE}:service/other/orders`],
+      'in cluster demo, and the service in cluster other',
+    ],
+  ])('%j: %s', async (flags, message) => {
+    const { status, stderr, made } = await run(['ls', 'tasks', ...flags]);
+    expect(stderr).toContain(message);
+    expect([status, made]).toEqual([2, []]);
+  });
+
+  it('those of this place are used', async () => {
+    const { made } = await run(['ls', 'tasks', '--cluster', `${HERE}:cluster/demo`]);
+    expect(made).toEqual(['sts:GetCallerIdentity', 'ecs:ListTasks', 'ecs:ListClusters']);
+  });
+});
+
+describe('a value that does not fit', () => {
+  const home = join(folder, 'home');
+  mkdirSync(join(home, '.config', 'fargate-connect'), { recursive: true });
+  writeFileSync(join(home, '.config', 'fargate-connect', 'config.yaml'), '# mine\ncluster: old\n');
+
+  it('out of a file is told with the file and the line', async () => {
+    const { stderr } = await run(['ls', 'tasks'], { env: { HOME: home } });
+    expect(stderr).toContain(`(cluster is from ${home}/.config/fargate-connect/config.yaml:2)`);
+  });
+
+  it('out of the environment is told with the variable', async () => {
+    const { stderr } = await run(['ls', 'tasks'], { env: { ECS_CLUSTER: 'older' } });
+    expect(stderr).toContain('(cluster is from ECS_CLUSTER)');
+  });
+
+  it('that was typed is told as it is', async () => {
+    const { stderr } = await run(['ls', 'tasks', '--cluster', 'typed']);
+    expect(stderr).not.toContain('is from');
+  });
+});
