@@ -86,12 +86,13 @@ describe('patterns', () => {
   });
   test('a pattern of many wildcards is decided at once', () => {
     const pattern = `arn:aws:s3:::${'*a'.repeat(60)}b`;
-    const started = performance.now();
-    allowed([allow('s3:*', pattern)], {
-      action: 's3:GetObject',
-      resource: `arn:aws:s3:::${'a'.repeat(3000)}`,
-    });
-    expect(performance.now() - started).toBeLessThan(500);
+    // Trying every split of the text would take longer than any deadline of a test.
+    expect(
+      allowed([allow('s3:*', pattern)], {
+        action: 's3:GetObject',
+        resource: `arn:aws:s3:::${'a'.repeat(3000)}`,
+      }),
+    ).toBe(false);
   });
 });
 
