@@ -131,6 +131,24 @@ export class DataChannel {
   }
 
   /**
+   * What the official agent does with a stream message whose acknowledgement cannot be sent: it is handled, but stays
+   * expected, so that its repetition is handled again. Messages ahead of their turn are lost.
+   */
+  receiveUnacknowledged(message: Uint8Array, now: number): readonly DataChannelEvent[] {
+    const events = this.#takePending();
+    if (this.#isClosed) return events;
+    this.#lastNow = now;
+    this.#closingOnError(() => {
+      const stream = this.#decode(message, events);
+      if (stream?.messageType !== this.#streamType || stream.sequenceNumber !== this.#incoming.expected)
+        return;
+      if (this.#role.accepts(stream.payloadType, stream.payload))
+        events.push(...this.#role.process(stream.payloadType, stream.payload, now));
+    });
+    return events;
+  }
+
+  /**
    * Splits `payload` into messages of the payload size. `room` may be exceeded, the hard limit may not: throws
    * `window-exceeded`, `channel-not-open`, `channel-closed`; nothing was taken then. `stream` is for NonInteractiveCommands.
    */
@@ -223,15 +241,19 @@ export class DataChannel {
     this.#sayResumed(this.#pending);
   }
 
+  /** Of the messages that the peer's data comes in. */
+  get #streamType(): string {
+    return this.#options.role === 'client' ? MESSAGE_TYPE.output : MESSAGE_TYPE.input;
+  }
+
   #dispatch(bytes: Uint8Array, now: number, events: DataChannelEvent[]): void {
     const message = this.#decode(bytes, events);
     if (message === undefined) return;
-    const isClient = this.#options.role === 'client';
     switch (message.messageType) {
       case MESSAGE_TYPE.acknowledge:
         this.#receiveAcknowledge(message, now, events);
         return;
-      case isClient ? MESSAGE_TYPE.output : MESSAGE_TYPE.input:
+      case this.#streamType:
         this.#resume(now, events);
         this.#receiveStream(message, now, events);
         return;
@@ -244,7 +266,7 @@ export class DataChannel {
         return;
       case MESSAGE_TYPE.startPublication:
         // An agent that was away has lost what was on its way to it: waiting for the timeout would only prolong the outage.
-        if (isClient && this.#isPaused) this.#queueStream(this.#outgoing.restart(now));
+        if (this.#options.role === 'client' && this.#isPaused) this.#queueStream(this.#outgoing.restart(now));
         this.#resume(now, events);
         return;
       default:

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../core/clock.ts';
 import { type Account, createAccount } from './account.ts';
 import type { AgentChallenge } from './agent/agent.ts';
+import type { AgentTrait } from './agent/agent-traits.ts';
 import { type ApiFault, ApiFaults } from './api-faults.ts';
 import { CallLog, type LoggedCall } from './call-log.ts';
 import type { Timing } from './contracts.ts';
@@ -29,6 +30,8 @@ export interface SandboxOptions {
   readonly timing?: Partial<Timing>;
   /** `official` reproduces the real agent's waits. */
   readonly agentPace?: 'fast' | 'official';
+  /** Traits of the official agent that this one does without; it has all of them unless given. */
+  readonly agentWithout?: readonly AgentTrait[];
   /** Bytes of payload per message of the agent; 1024, as the official one, unless given. */
   readonly agentPayloadSize?: number;
   /** `--fault` specs, see fault-specs.ts. */
@@ -119,6 +122,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     secretBytes: systemRandomBytes,
     keys,
     agentPace: options.agentPace ?? 'fast',
+    agentWithout: options.agentWithout ?? [],
     agentPayloadSize: options.agentPayloadSize,
     demandEncryption: options.demandEncryption ?? false,
     agentChallenge: options.agentChallenge ?? 'offered',

@@ -11,6 +11,7 @@ import {
   startAgent,
 } from '../agent/agent.ts';
 import { type AccessControl, AwsError, type Principal, type Timing } from '../contracts.ts';
+import { type AgentTrait, agentTraits } from '../agent/agent-traits.ts';
 import type { LogStore } from '../world/log-store.ts';
 import { ClientSocket } from './client-socket.ts';
 import { GatewayFaults } from './faults.ts';
@@ -31,6 +32,8 @@ export interface GatewayDeps {
   /** Where transcripts of sessions go. */
   readonly logs: LogStore;
   readonly agentPace: AgentPace;
+  /** Traits of the official agent that this one does without. */
+  readonly agentWithout?: readonly AgentTrait[];
   /** `offered` unless given, as by recent agents. */
   readonly agentChallenge?: AgentChallenge;
   /** Bytes of stream payload per agent message; the official agent sends 1024. */
@@ -60,6 +63,7 @@ const PATH = /^\/v1\/data-channel\/([^/]{1,96})$/;
 
 export function createGateway(deps: GatewayDeps): Gateway {
   const faults = new GatewayFaults(deps.faults);
+  const traits = agentTraits(deps.agentWithout);
   const sessions = new Map<string, GatewaySession>();
   const agents = new Map<string, RunningAgent>();
   const server = new WebSocketServer({
@@ -126,6 +130,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         region: deps.region,
         accountId: deps.accountId,
         pace: deps.agentPace,
+        traits,
         challenge: deps.agentChallenge ?? 'offered',
         payloadSize: deps.agentPayloadSize,
         connect: (end) => session.connectAgent(end),
