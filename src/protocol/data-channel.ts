@@ -112,7 +112,8 @@ export class DataChannel {
   get room(): number {
     if (this.phase !== 'open') return 0;
     const { room } = this.#outgoing;
-    return room < this.#payloadSize && this.unackedBytes > 0 ? 0 : room;
+    // Whole messages only: each costs the agent the same, however small it is.
+    return this.unackedBytes === 0 ? room : room - (room % this.#payloadSize);
   }
 
   /** Agent: queues the session state and the HandshakeRequest. Client: nothing, the agent speaks first. */
@@ -300,7 +301,7 @@ export class DataChannel {
       events.push({ type: 'ignored', reason: 'acknowledge that cannot be read' });
       return;
     }
-    this.#outgoing.acknowledge(sequenceNumber, now);
+    this.#queueStream(this.#outgoing.acknowledge(sequenceNumber, now));
     this.#resume(now, events);
   }
 

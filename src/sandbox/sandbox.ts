@@ -8,6 +8,7 @@ import type { Timing } from './contracts.ts';
 import type { Seed } from './seed-shapes.ts';
 import { parseFaultSpecs } from './fault-specs.ts';
 import type { GatewayFaults } from './gateway/faults.ts';
+import type { SessionTraffic } from './gateway/session-traffic.ts';
 import { startHttpFront } from './http-front.ts';
 import { AccessKeys } from './iam/access-keys.ts';
 import type { BootFault } from './machines/stand-ins/package-tools.ts';
@@ -91,6 +92,8 @@ export interface Sandbox {
    * answers there; security groups still apply. The returned function ends it.
    */
   listen(privateIp: string, port: number, loopbackPort: number): () => void;
+  /** What clients sent to agents over all sessions so far. */
+  sessionTraffic(): SessionTraffic;
   /** Transcripts of sessions, as CloudWatch Logs and S3 hold them. */
   readonly sessionLogs: Pick<LogStore, 'streams' | 'objects'>;
   /** CloudWatch Logs of the seed's region: tests write to it what arrives late. */
@@ -188,6 +191,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     warmUpDatabase: (id) => account.world.databases.warmUp(id),
     sessionLogs: account.logs,
     logs: account.logGroups,
+    sessionTraffic: () => account.gateway.traffic,
     listen: (privateIp, port, loopbackPort) => account.world.network.listen(privateIp, port, loopbackPort),
     close: () => {
       closing ??= front.close().then(() => account.close());

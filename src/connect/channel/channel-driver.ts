@@ -1,4 +1,4 @@
-import { inTime } from '../../core/clock.ts';
+import { inTime, preciseNow } from '../../core/clock.ts';
 import { Deferred } from '../../core/deferred.ts';
 import { type ToolError, transport } from '../../core/errors.ts';
 import { DataChannel, type DataChannelEvent } from '../../protocol/data-channel.ts';
@@ -88,7 +88,7 @@ export class ChannelDriver {
       throw error;
     }
     this.#silence.restart();
-    this.#channel.start(clock.now());
+    this.#channel.start(this.#now);
     this.#scheduleFlush();
     const cancel = clock.timer(this.#timing.firstMessageMs, () =>
       this.#fail(agentSilent(this.#target, this.#timing.firstMessageMs)),
@@ -118,6 +118,11 @@ export class ChannelDriver {
     return false;
   }
 
+  /** The window of the channel follows round trips, which may be shorter than a millisecond. */
+  get #now(): number {
+    return preciseNow(this.#deps.clock);
+  }
+
   get queuedBytes(): number {
     return this.#queue.bytes;
   }
@@ -127,13 +132,13 @@ export class ChannelDriver {
     if (this.#isOver || !this.#isOpen) return;
     if (size.columns === this.#size?.columns && size.rows === this.#size.rows) return;
     this.#size = size;
-    this.#channel.sendSize(size, this.#deps.clock.now());
+    this.#channel.sendSize(size, this.#now);
     this.#scheduleFlush();
   }
 
   sendFlag(flag: 'DisconnectToPort' | 'TerminateSession'): void {
     if (this.#isOver || !this.#isOpen) return;
-    this.#channel.sendFlag(flag, this.#deps.clock.now());
+    this.#channel.sendFlag(flag, this.#now);
     this.#scheduleFlush();
   }
 
@@ -154,7 +159,7 @@ export class ChannelDriver {
    */
   async terminate(): Promise<ToolError | undefined> {
     if (this.#isOver) return undefined;
-    if (this.#isOpen) this.#channel.sendFlag('TerminateSession', this.#deps.clock.now());
+    if (this.#isOpen) this.#channel.sendFlag('TerminateSession', this.#now);
     this.#finish();
     const closed = new Promise<boolean>((resolve) => {
       this.#onClosed = () => resolve(true);
@@ -185,7 +190,7 @@ export class ChannelDriver {
     }
     this.#silence.heard();
     try {
-      this.#handle(this.#channel.receive(bytes, this.#deps.clock.now()));
+      this.#handle(this.#channel.receive(bytes, this.#now));
     } catch (error) {
       this.#fail(error);
       return;
@@ -198,7 +203,7 @@ export class ChannelDriver {
   #receiveLate(bytes: Uint8Array): void {
     if (this.#onClosed === undefined) return;
     try {
-      const events = this.#channel.receive(bytes, this.#deps.clock.now());
+      const events = this.#channel.receive(bytes, this.#now);
       if (events.some((event) => event.type === 'closed')) this.#onClosed();
     } catch {
       return;
@@ -264,7 +269,7 @@ export class ChannelDriver {
   }
 
   async #provideDataKey(kmsKeyId: string, challenge: string | undefined): Promise<void> {
-    const { clock, kms } = this.#deps;
+    const { kms } = this.#deps;
     try {
       const port = await kms();
       const key = await port.generateDataKey(kmsKeyId, {
@@ -273,11 +278,11 @@ export class ChannelDriver {
         ...(challenge === undefined ? {} : { 'aws:ssm:RandomChallenge': challenge }),
       });
       if (this.#isOver) return;
-      this.#channel.provideDataKey({ ...key, acknowledgeChallenge: challenge !== undefined }, clock.now());
+      this.#channel.provideDataKey({ ...key, acknowledgeChallenge: challenge !== undefined }, this.#now);
     } catch (error) {
       if (this.#isOver) return;
       // The agent is told, so that its log names the cause too; what the person sees is the error itself.
-      this.#channel.refuseDataKey(error instanceof Error ? error.message : String(error), clock.now());
+      this.#channel.refuseDataKey(error instanceof Error ? error.message : String(error), this.#now);
       this.#writeOut();
       this.#fail(error);
       return;
@@ -288,14 +293,14 @@ export class ChannelDriver {
   #interrupted(): void {
     if (this.#isOver) return;
     this.#alarm.stop();
-    this.#channel.disconnected(this.#deps.clock.now());
+    this.#channel.disconnected(this.#now);
     this.#listener.interrupted?.();
   }
 
   #resumed(): void {
     if (this.#isOver) return;
     this.#silence.restart();
-    this.#channel.reconnected(this.#deps.clock.now());
+    this.#channel.reconnected(this.#now);
     this.#pump();
     this.#scheduleFlush();
     this.#listener.resumed?.();
@@ -303,7 +308,7 @@ export class ChannelDriver {
 
   #pump(): void {
     if (!this.#isOpen) return;
-    const now = this.#deps.clock.now();
+    const now = this.#now;
     let part: Uint8Array | undefined;
     while ((part = this.#queue.take(this.#channel.room)) !== undefined) this.#channel.send(part, now);
   }
@@ -340,7 +345,7 @@ export class ChannelDriver {
   #tick(): void {
     if (this.#isOver || !this.#link.isOpen) return;
     try {
-      this.#handle(this.#channel.tick(this.#deps.clock.now()));
+      this.#handle(this.#channel.tick(this.#now));
     } catch (error) {
       this.#fail(error);
       return;

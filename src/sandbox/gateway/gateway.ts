@@ -16,6 +16,7 @@ import type { LogStore } from '../world/log-store.ts';
 import { ClientSocket } from './client-socket.ts';
 import { GatewayFaults } from './faults.ts';
 import { GatewaySession } from './gateway-session.ts';
+import { type SessionTraffic, TrafficCounter } from './session-traffic.ts';
 import type { RandomBytes } from '../random.ts';
 import { type Sessions, sessionTags } from './session-plan.ts';
 
@@ -53,6 +54,7 @@ export interface Gateway {
   close(): Promise<void>;
   readonly sessions: Sessions;
   readonly faults: GatewayFaults;
+  readonly traffic: SessionTraffic;
 }
 
 /** Largest WebSocket message taken from a client; a longer one closes the socket with 1009. */
@@ -64,6 +66,7 @@ const PATH = /^\/v1\/data-channel\/([^/]{1,96})$/;
 export function createGateway(deps: GatewayDeps): Gateway {
   const faults = new GatewayFaults(deps.faults);
   const traits = agentTraits(deps.agentWithout);
+  const traffic = new TrafficCounter();
   const sessions = new Map<string, GatewaySession>();
   const agents = new Map<string, RunningAgent>();
   const server = new WebSocketServer({
@@ -116,6 +119,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         randomBytes: deps.randomBytes,
         faults,
         timing: deps.timing,
+        traffic,
         streamBase: () => deps.endpoint().replace(/^http/, 'ws').replace(/\/$/, ''),
         onEnd: () => agents.get(request.sessionId)?.cancel(),
       });
@@ -178,6 +182,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   return {
     faults,
+    get traffic() {
+      return traffic.totals;
+    },
     sessions: api,
     handleUpgrade(request, socket, head) {
       socket.on('error', () => socket.destroy());
