@@ -33,7 +33,8 @@ export type {
   SessionType,
 } from './data-channel-types.ts';
 
-const DEFAULT_PAYLOAD_SIZE = 1024;
+/** Bytes of data per message of the official peers. */
+export const DEFAULT_PAYLOAD_SIZE = 1024;
 const DEFAULT_CLIENT_VERSION = '1.2.707.0';
 const DEFAULT_AGENT_VERSION = '3.3.987.0';
 /** SYN: set by the agent, and only by the agent, on its first stream message. */

@@ -1,7 +1,7 @@
 import { inTime, preciseNow } from '../../core/clock.ts';
 import { Deferred } from '../../core/deferred.ts';
 import { type ToolError, transport } from '../../core/errors.ts';
-import { DataChannel, type DataChannelEvent } from '../../protocol/data-channel.ts';
+import { DataChannel, DEFAULT_PAYLOAD_SIZE, type DataChannelEvent } from '../../protocol/data-channel.ts';
 import { AgentSilence } from './agent-silence.ts';
 import { Alarm } from './alarm.ts';
 import {
@@ -16,6 +16,14 @@ import { SendQueue } from './send-queue.ts';
 import { CLIENT_VERSION, SessionLink } from './session-link.ts';
 import { type ChannelEnd, endMessage, terminateSession } from '../session/session-end.ts';
 import { agentRefusal, agentSilent, sessionNotEnded } from '../session/session-refusals.ts';
+
+/** Makes messages when there is room for them, so that they follow from all that waits by then. */
+export interface MessageSource {
+  /** What waits. */
+  readonly bytes: number;
+  /** The next message of at most `limit` bytes; `inFlight` bytes are unacknowledged. */
+  take(limit: number, inFlight: number): Uint8Array | undefined;
+}
 
 /**
  * A DataChannel with a socket under it and a clock beside it. All outgoing messages leave through one queue, once per
@@ -33,9 +41,11 @@ export class ChannelDriver {
   readonly #link: SessionLink;
   readonly #ended = new Deferred<ChannelEnd>();
   readonly #opened = new Deferred<ChannelOpened>();
+  readonly #payloadSize: number;
   readonly #queue = new SendQueue();
   readonly #silence: AgentSilence;
   readonly #alarm: Alarm;
+  #source: MessageSource | undefined;
   #isOpen = false;
   #isOver = false;
   #wantsRoom = false;
@@ -52,12 +62,13 @@ export class ChannelDriver {
     this.#timing = { ...CHANNEL_TIMING, ...deps.timing };
     this.ended = this.#ended.promise;
     this.ended.catch(() => undefined);
+    this.#payloadSize = deps.payloadSize ?? DEFAULT_PAYLOAD_SIZE;
     this.#channel = new DataChannel({
       role: 'client',
       version: CLIENT_VERSION,
       randomUuid: () => deps.random.uuid(),
       randomBytes: (length) => deps.random.bytes(length),
-      ...(deps.payloadSize === undefined ? {} : { payloadSize: deps.payloadSize }),
+      payloadSize: this.#payloadSize,
     });
     this.#link = new SessionLink(session, deps, {
       message: (bytes) => this.#receive(bytes),
@@ -121,6 +132,20 @@ export class ChannelDriver {
   /** The window of the channel follows round trips, which may be shorter than a millisecond. */
   get #now(): number {
     return preciseNow(this.#deps.clock);
+  }
+
+  /**
+   * Sends what the source of messages has, as the window allows, each as one message of the channel; the source is kept.
+   * False asks to add nothing until `room()`.
+   */
+  sendFrom(source: MessageSource): boolean {
+    if (this.#isOver) return true;
+    this.#source = source;
+    this.#pump();
+    this.#scheduleFlush();
+    if (source.bytes === 0) return true;
+    this.#wantsRoom = true;
+    return false;
   }
 
   get queuedBytes(): number {
@@ -311,6 +336,17 @@ export class ChannelDriver {
     const now = this.#now;
     let part: Uint8Array | undefined;
     while ((part = this.#queue.take(this.#channel.room)) !== undefined) this.#channel.send(part, now);
+    const source = this.#source;
+    if (source === undefined) return;
+    const { unackedBytes } = this.#channel;
+    let inFlight = unackedBytes;
+    // A message needs its whole room, unless nothing is under way.
+    while (inFlight === 0 || this.#channel.room >= this.#payloadSize) {
+      const message = source.take(this.#payloadSize, inFlight);
+      if (message === undefined) return;
+      this.#channel.send(message, now);
+      inFlight = this.#channel.unackedBytes;
+    }
   }
 
   #scheduleFlush(): void {
@@ -322,7 +358,7 @@ export class ChannelDriver {
       this.#writeOut();
       this.#scheduleTick();
       this.#silence.watch();
-      if (this.#wantsRoom && this.#queue.bytes === 0) {
+      if (this.#wantsRoom && this.#queue.bytes === 0 && (this.#source?.bytes ?? 0) === 0) {
         this.#wantsRoom = false;
         this.#listener.room?.();
       }
@@ -364,6 +400,7 @@ export class ChannelDriver {
   #finish(): void {
     this.#isOver = true;
     this.#queue.clear();
+    this.#source = undefined;
     this.#alarm.stop();
     this.#silence.close();
   }
