@@ -42,7 +42,7 @@ interface Promised {
 
 /**
  * Cuts the frames of a multiplexer into messages of which any may be handled twice. The official agent does that with a
- * message that it handled when its connection had just been cut (SPEC.md §9), and smux has no sequence numbers.
+ * message that it handled when its connection had just been cut (SPEC.md §15), and smux has no sequence numbers.
  *
  * A protected message `m` ends with the beginning of the next header, which promises a frame of `|m| − 8` bytes. If `m` is
  * handled again, its first bytes complete that header, to the number of a stream that does not exist (the promises are 5

@@ -24,7 +24,7 @@ export interface RoundTrip {
 
 /**
  * How many unacknowledged bytes are sensible. What is under way beyond what the path itself holds waits at the far side,
- * where it delays everything behind it and, at an agent whose connection is cut, is handled twice (SPEC.md §9).
+ * where it delays everything behind it and, at an agent whose connection is cut, is handled twice (SPEC.md §15).
  * So the window is one of delay: once per round trip, `window × (1 − shortest ÷ present round trip)` says how much waits.
  * Below the allowance the window grows (doubles until it first waits), above it shrinks to what the path holds. Stays below
  * half of the hard limit, so that a sender that overshoots by a frame hits nothing.

@@ -20,7 +20,7 @@ export interface AgentChannelOptions {
 }
 
 /** Input messages kept while the machine's side does not take them; beyond it they are lost, and the client retransmits them. */
-/** What it takes the official agent to handle one message: it took 6.5 to 11 MB/s of 1 KiB messages (SPEC.md §9). */
+/** What it takes the official agent to handle one message: it took 6.5 to 11 MB/s of 1 KiB messages (SPEC.md §15). */
 const HANDLING_MS = 0.05;
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 /** The official agent comes back 3 ms after a cut (transcript f3). */

@@ -1,3 +1,5 @@
+import { usage } from '../../core/errors.ts';
+
 /**
  * What the official agent was measured to do and a perfect agent would not. The sandbox's agent has all of these unless
  * told otherwise; BEHAVIOUR-sessions.md ("Traits of the agent") says what each does to a session.
@@ -22,3 +24,16 @@ export type AgentTraits = ReadonlySet<AgentTrait>;
 
 export const agentTraits = (without: readonly AgentTrait[] = []): AgentTraits =>
   new Set(AGENT_TRAITS.filter((trait) => !without.includes(trait)));
+
+const isTrait = (name: string): name is AgentTrait => (AGENT_TRAITS as readonly string[]).includes(name);
+
+/** Names from a command line. Throws usage `bad-arguments`. */
+export function parseAgentTraits(names: readonly string[]): readonly AgentTrait[] {
+  return names.map((name) => {
+    if (isTrait(name)) return name;
+    throw usage(
+      'bad-arguments',
+      `the sandbox's agent has no trait "${name}"; it has ${AGENT_TRAITS.join(', ')}`,
+    );
+  });
+}

@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { AgentTrait } from '../../../src/sandbox/agent/agent-traits.ts';
-import { AGENT_TRAITS, agentTraits } from '../../../src/sandbox/agent/agent-traits.ts';
+import { AGENT_TRAITS, agentTraits, parseAgentTraits } from '../../../src/sandbox/agent/agent-traits.ts';
 import { MuxSession } from '../../../src/protocol/smux.ts';
 import { type Lab, PRIVATE_IP, startLab } from '../support/gateway-lab.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -62,6 +62,13 @@ test('an agent has all traits, except those that it is told to do without', () =
   expect([...agentTraits()]).toEqual(AGENT_TRAITS);
   expect(agentTraits(['no-half-close']).has('no-half-close')).toBe(false);
   expect(agentTraits(['no-half-close']).size).toBe(AGENT_TRAITS.length - 1);
+});
+
+test('a trait that the agent does not have is a usage error that names those it has', () => {
+  expect(parseAgentTraits(['handled-twice'])).toEqual(['handled-twice']);
+  expect(() => parseAgentTraits(['tired'])).toThrow(
+    expect.objectContaining({ code: 'bad-arguments', role: 'usage' }) as Error,
+  );
 });
 
 describe('output-ends-at-pause', () => {
