@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { COMMANDS } from '../src/cli/program.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const SRC = join(ROOT, 'src');
@@ -192,6 +193,18 @@ describe('purity', () => {
         /\bprocess\.env\b/,
       ),
     ).toEqual([]);
+  });
+
+  it('knows command lines of ours only in cli/', () => {
+    const commands = COMMANDS.flatMap((group) => group.factories).map((factory) =>
+      factory(() => Promise.resolve()).name(),
+    );
+    // `fargate-connect:bastion` is a tag, and "the fargate-connect bastion" is no command.
+    const commandLine = new RegExp(String.raw`fargate-connect (?:(?:${commands.join('|')})\b|--|\$)`);
+    expect('hint: fargate-connect ls services').toMatch(commandLine);
+    expect('the fargate-connect bastion of tag fargate-connect:bastion').not.toMatch(commandLine);
+    const below = everywhere.filter((wing) => !['main', 'cli', 'sandbox'].includes(wing));
+    expect(offenders(below, commandLine)).toEqual([]);
   });
 
   it('prints only from ui/', () => {

@@ -15,6 +15,7 @@ import {
 } from '@aws-sdk/client-ecs';
 
 import type { Cluster, Container, EcsPort, Service, SessionStart, Task } from '../connect/ports.ts';
+import type { ErrorFacts } from '../core/error-facts.ts';
 import { failed, noMatch, type ToolError } from '../core/errors.ts';
 import type { ClientConfig } from './client-config.ts';
 import { mapped, type Translations } from './errors.ts';
@@ -126,18 +127,16 @@ export function createEcsPort(config: ClientConfig): EcsPort {
               'exec-not-enabled',
               `container ${container} of task ${nameOfArn(task)} takes no command: ${oneLine(message)}`,
               {
-                hints: [`fargate-connect ls containers --cluster ${cluster} --task ${nameOfArn(task)}`],
-                details: { cluster, task, container, awsError: 'InvalidParameterException' },
+                details: { cluster, task: nameOfArn(task), container, awsError: 'InvalidParameterException' },
                 cause,
               },
             ),
           TargetNotConnectedException: (message, cause) =>
-            targetNotConnected(`container ${container} of task ${nameOfArn(task)}`, message, cause, [
-              'a task that just started may need another minute',
-              'fargate-connect policy task-role --check role/ROLE   # does its task role lack ssmmessages',
-              'no way from the subnet to ssmmessages on port 443 (NAT, public IP or interface endpoint)',
-              `fargate-connect ls containers --cluster ${cluster} --task ${nameOfArn(task)}   # is its agent RUNNING`,
-            ]),
+            targetNotConnected(`container ${container} of task ${nameOfArn(task)}`, message, cause, {
+              target: `container ${container} of task ${nameOfArn(task)}`,
+              cluster,
+              task: nameOfArn(task),
+            }),
         },
       ),
   };
@@ -148,11 +147,10 @@ export function targetNotConnected(
   target: string,
   message: string,
   cause: unknown,
-  hints: readonly string[],
+  details: ErrorFacts['target-not-connected'],
 ): ToolError {
   return failed('target-not-connected', `the agent of ${target} is not connected: ${oneLine(message)}`, {
-    hints,
-    details: { target },
+    details,
     cause,
   });
 }
@@ -177,15 +175,13 @@ const milliseconds = (date: Date | undefined): number | undefined => date?.getTi
 const inCluster = (cluster: string, region: string): Translations => ({
   ClusterNotFoundException: () =>
     noMatch('cluster-not-found', `no cluster ${cluster} in ${region}`, {
-      hints: ['fargate-connect ls clusters', 'is it in another region or account? --region, --profile'],
       details: { cluster },
     }),
 });
 
 const serviceNotFound = (cluster: string, service: string | undefined): ToolError =>
   noMatch('service-not-found', `no service ${service ?? ''} in cluster ${cluster}`, {
-    hints: [`fargate-connect ls services --cluster ${cluster}`],
-    details: { cluster, service },
+    details: { cluster, service: service ?? '' },
   });
 
 interface Page<T> {

@@ -1,19 +1,8 @@
-import { access, failed, grantHint, ToolError, transport } from '../core/errors.ts';
+import { access, failed, ToolError, transport } from '../core/errors.ts';
 import { isCredentialsProblem } from './credential-errors.ts';
 import { EXPIRED, isDenied, isNamed, propertyOf, REFUSED, stringOf, systemCode } from './error-names.ts';
 
 /** SDK errors become ToolErrors here, by name and never by text: texts differ between services and change without notice. */
-
-/** `fargate-connect policy KIND` that grants an action; undefined = no shipped document does. Commands know better: cli/refusals.ts. */
-function policyKind(action: string): string | undefined {
-  if (action === 'ecs:ExecuteCommand' || action === 'kms:GenerateDataKey') return 'exec';
-  if (action === 'ssm:StartSession' || action === 'ssm:ResumeSession' || action === 'ssm:TerminateSession')
-    return 'forward';
-  if (action.startsWith('rds:')) return 'db';
-  if (action.startsWith('ecs:')) return 'exec';
-  if (/^(ec2|iam|ssm):/.test(action)) return 'operator';
-  return undefined;
-}
 
 /** What an adapter knows better than the general table: SDK error name → the ToolError it means in this call. */
 export type Translations = Readonly<Record<string, (message: string, error: unknown) => ToolError>>;
@@ -22,20 +11,19 @@ export type Translations = Readonly<Record<string, (message: string, error: unkn
  * Runs one AWS call. `action` is the IAM action it needs (`ecs:ListTasks`); it is named when AWS denies it.
  * Throws `access-denied`, `credentials-missing`, `credentials-expired`, `credentials-refused` (exit 4),
  * `aws-unreachable`, or `aws-error` with details `{ awsError, action, requestId }`.
- * `translations` are asked first; ToolErrors pass unchanged. `kind` is the document that grants the action, where several do.
+ * `translations` are asked first; ToolErrors pass unchanged.
  */
 export async function mapped<T>(
   action: string,
   work: () => Promise<T>,
   translations: Translations = {},
-  kind: string | undefined = policyKind(action),
 ): Promise<T> {
   try {
     return await work();
   } catch (error) {
     const translate = translations[stringOf(error, 'name') ?? ''];
     throw translate === undefined
-      ? toToolError(action, error, kind)
+      ? toToolError(action, error)
       : translate(stringOf(error, 'message') ?? action, error);
   }
 }
@@ -52,7 +40,7 @@ export function awsErrorName(error: unknown): string | undefined {
   return propertyOf(error, '$metadata') === undefined ? undefined : stringOf(error, 'name');
 }
 
-function toToolError(action: string, error: unknown, kind: string | undefined): ToolError {
+function toToolError(action: string, error: unknown): ToolError {
   if (error instanceof ToolError) return error;
   const name = stringOf(error, 'name') ?? 'Error';
   const code = stringOf(error, 'Code') ?? name;
@@ -62,10 +50,6 @@ function toToolError(action: string, error: unknown, kind: string | undefined): 
 
   if (isDenied(error)) {
     return access('access-denied', `not allowed to call ${action}: ${message}`, {
-      hints: [
-        ...(kind === undefined ? [] : [grantHint(kind)]),
-        'aws sts get-caller-identity   # who is asking',
-      ],
       details,
       cause: error,
     });
@@ -75,20 +59,12 @@ function toToolError(action: string, error: unknown, kind: string | undefined): 
   }
   if (isNamed(error, EXPIRED)) {
     return access('credentials-expired', `the AWS credentials have expired: ${message}`, {
-      hints: [
-        'aws sso login --profile NAME   # with single sign-on',
-        'otherwise export fresh AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN',
-      ],
       details,
       cause: error,
     });
   }
   if (isNamed(error, REFUSED)) {
     return access('credentials-refused', `AWS refused the credentials for ${action}: ${message}`, {
-      hints: [
-        'aws sts get-caller-identity   # are they complete, and of the right account',
-        'date -u   # a clock that is off by more than five minutes invalidates every signature',
-      ],
       details,
       cause: error,
     });
@@ -96,7 +72,6 @@ function toToolError(action: string, error: unknown, kind: string | undefined): 
   const system = systemCode(error);
   if (system !== undefined || name === 'TimeoutError') {
     return transport('aws-unreachable', `no answer from AWS to ${action}: ${message}`, {
-      hints: ['check the network, HTTPS_PROXY and the region (--region)'],
       details: { ...details, systemError: system },
       cause: error,
     });

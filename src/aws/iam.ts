@@ -12,14 +12,10 @@ const isNamed = (error: unknown, name: string): boolean => {
   return found === name || found === `${name}Exception`;
 };
 
-/** NoSuchEntity becomes undefined. `kind` as for `mapped`. */
-export async function ifExists<T>(
-  action: string,
-  work: () => Promise<T>,
-  kind?: string,
-): Promise<T | undefined> {
+/** NoSuchEntity becomes undefined. */
+export async function ifExists<T>(action: string, work: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await mapped(action, work, {}, kind);
+    return await mapped(action, work);
   } catch (error) {
     if (isNamed(error, 'NoSuchEntity')) return undefined;
     throw error;

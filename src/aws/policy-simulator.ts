@@ -9,13 +9,13 @@ export function createSimulatorPort(config: ClientConfig): SimulatorPort {
   const client = new sdk.IAMClient(config);
   return {
     async role(RoleName) {
-      const answer = await asked('iam:GetRole', () => client.send(new sdk.GetRoleCommand({ RoleName })));
+      const answer = await ifExists('iam:GetRole', () => client.send(new sdk.GetRoleCommand({ RoleName })));
       const role = answer?.Role;
       if (role === undefined) return undefined;
       return { arn: role.Arn ?? '', trust: decodeURIComponent(role.AssumeRolePolicyDocument ?? '') };
     },
     async userArn(UserName) {
-      const answer = await asked('iam:GetUser', () => client.send(new sdk.GetUserCommand({ UserName })));
+      const answer = await ifExists('iam:GetUser', () => client.send(new sdk.GetUserCommand({ UserName })));
       return answer?.User?.Arn;
     },
     async simulate(PolicySourceArn, { actions, resources, context }) {
@@ -29,7 +29,7 @@ export function createSimulatorPort(config: ClientConfig): SimulatorPort {
           ContextKeyType: type,
         })),
       };
-      return asked('iam:SimulatePrincipalPolicy', async () => {
+      return ifExists('iam:SimulatePrincipalPolicy', async () => {
         const decisions: SimulatedDecision[] = [];
         for await (const page of sdk.paginateSimulatePrincipalPolicy({ client }, request))
           decisions.push(...(page.EvaluationResults ?? []).flatMap(decisionsOf));
@@ -38,10 +38,6 @@ export function createSimulatorPort(config: ClientConfig): SimulatorPort {
     },
   };
 }
-
-/** The action may have other documents too; who checks has this one. */
-const asked = <T>(action: string, work: () => Promise<T>): Promise<T | undefined> =>
-  ifExists(action, work, 'check');
 
 /** IAM answers one resource at the top, and several in a part each. */
 function decisionsOf(result: sdk.EvaluationResult): readonly SimulatedDecision[] {

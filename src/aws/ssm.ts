@@ -39,21 +39,9 @@ export function createSsmPort(config: ClientConfig): SsmPort {
           });
         },
         {
-          TargetNotConnected: (message, cause) =>
-            targetNotConnected(target, message, cause, [
-              target.startsWith('ecs:')
-                ? 'fargate-connect ls containers   # is the exec agent of the container RUNNING'
-                : 'fargate-connect status   # is the bastion running, and its agent online',
-            ]),
+          TargetNotConnected: (message, cause) => targetNotConnected(target, message, cause, { target }),
           InvalidDocument: (message, cause) =>
             failed('session-document-missing', `no session document ${documentName ?? ''} here: ${message}`, {
-              hints:
-                documentName === undefined || documentName.startsWith('AWS-')
-                  ? ['young regions lack some AWS- documents; use another region, or --via bastion']
-                  : [
-                      'aws ssm list-documents --filters Key=Owner,Values=Self Key=DocumentType,Values=Session',
-                      'fargate-connect policy session-document --db ID   # prints one to create',
-                    ],
               details: { documentName },
               cause,
             }),

@@ -24,7 +24,7 @@ export async function reportOf(
 ): Promise<ErrorReport> {
   const { adviceFor } = await import('./advice/advice.ts');
   const known = thrown instanceof ToolError ? thrown : defect(thrown);
-  const hints = known.hints.length > 0 ? known.hints : adviceFor(known.code, known.details, context);
+  const hints = adviceFor(known.code, known.details, context);
   const text = style.json ? asJson(known, hints, thrown, style.debug) : asText(known, hints, thrown, style);
   return { text, exitStatus: exitStatusOf(known) };
 }

@@ -33,11 +33,5 @@ export function withOrigin(error: unknown, { settings, provenance }: Resolved): 
     !(error.role === 'usage' || error.role === 'no-match' || error.role === 'access')
   )
     return error;
-  const { role, code, message, hints, details, exitStatus } = error;
-  return new ToolError(role, code, `${message} (${origins.join(', ')})`, {
-    hints,
-    details,
-    exitStatus,
-    cause: error,
-  });
+  return error.with({ message: `${error.message} (${origins.join(', ')})` });
 }

@@ -21,7 +21,6 @@ import type { CliDeps, CommandContext } from './context.ts';
 import { refuseContradictions } from './contradictions.ts';
 import { reportOf } from './error-report.ts';
 import { withOrigin } from './origins.ts';
-import { forCommand } from './refusals.ts';
 import { COMMANDS, type CommandGroup, createProgram } from './program.ts';
 import { adviceContextOf, asksForJson, typedFlags } from './shared-flags.ts';
 import { SignalRouter } from './signal-router.ts';
@@ -196,7 +195,7 @@ class CliRun {
       await program.parseAsync([...argv], { from: 'user' });
     } catch (error) {
       if (!(error instanceof CommanderError)) throw error;
-      if (error.exitCode !== 0) throw usageError(error, argv, program);
+      if (error.exitCode !== 0) throw usageError(error);
     }
   }
 
@@ -266,7 +265,7 @@ class CliRun {
     };
     this.#commandRuns = true;
     const status = await run(options, context).catch((error: unknown) => {
-      throw withOrigin(forCommand(error, command.name()), resolved);
+      throw withOrigin(error, resolved);
     });
     this.#status = typeof status === 'number' ? status : 0;
   }

@@ -1,4 +1,5 @@
 import type { Command, CommanderError } from 'commander';
+import type { ParseFacts } from '../core/error-facts.ts';
 import { type ToolError, usage } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
 
@@ -15,11 +16,7 @@ export function refuseUnknownCommand(argv: readonly string[], program: Command):
   if (word === 'help' || names.includes(word)) return;
   const close = nearest(word, names);
   throw usage('unknown-command', `unknown command '${word}'`, {
-    hints:
-      close.length > 0
-        ? [`did you mean ${close.join(' or ')}?`]
-        : ['fargate-connect --help lists the commands'],
-    details: { candidates: close },
+    details: { suggestions: close },
   });
 }
 
@@ -27,33 +24,22 @@ const namesOf = (program: Command): readonly string[] =>
   program.commands.flatMap((command) => [command.name(), ...command.aliases()]);
 
 /** Not for what commander throws after it has printed a help page or the version (`exitCode` 0). */
-export function usageError(
-  { code, message }: CommanderError,
-  argv: readonly string[],
-  program: Command,
-): ToolError {
+export function usageError({ code, message }: CommanderError): ToolError {
   const [first = '', ...rest] = message.replace(/^error: /, '').split('\n');
   const said = first.replace(/\.$/, '').replace('. Expected', ': expected');
   const refused = refusedValue(said);
-  const hints = [
-    ...(refused?.hints ?? []),
-    // `(Did you mean --all?)`
-    ...rest.map((line) =>
-      line
-        .trim()
-        .replace(/^\((.*)\)$/, '$1')
-        .replace(/^Did/, 'did'),
-    ),
-  ].filter((hint) => hint !== '');
-  const command = argv.slice(0, 1).filter((word) => namesOf(program).includes(word));
-  const help = ['fargate-connect', ...command, '--help'].join(' ');
-  return usage(codeOf(code), refused?.message ?? said, { hints: hints.length > 0 ? hints : [help] });
+  const suggestions = rest.flatMap((line) => {
+    // `(Did you mean --all?)`, `(Did you mean one of --all, --call?)`
+    const names = /^\(Did you mean (?:one of )?(.*)\?\)$/.exec(line.trim())?.[1];
+    return names === undefined ? [] : names.split(', ');
+  });
+  return usage(codeOf(code), refused?.message ?? said, {
+    details: { ...refused?.facts, ...(suggestions.length > 0 ? { suggestions } : {}) },
+  });
 }
 
 /** A value that a flag or an argument does not take, out of commander's sentence; undefined for other sentences. */
-function refusedValue(
-  said: string,
-): { readonly message: string; readonly hints: readonly string[] } | undefined {
+function refusedValue(said: string): { readonly message: string; readonly facts: ParseFacts } | undefined {
   const match =
     /^(?:command-argument value|option '(?:.*, )?(--[\w-]+|-\w)[^']*' argument) '(.*)' is invalid(?: for argument '(.*)')?\. (.*)$/.exec(
       said,
@@ -62,12 +48,10 @@ function refusedValue(
   const [, flag, value = '', argument = '', why = ''] = match;
   const message = flag === undefined ? `'${value}' is no ${argument}` : `${flag} does not take '${value}'`;
   const choices = /^Allowed choices are (.*)$/.exec(why)?.[1];
-  if (choices === undefined) return { message, hints: [why.charAt(0).toLowerCase() + why.slice(1)] };
-  const near = nearest(value, choices.split(', '));
-  return {
-    message,
-    hints: [...(near.length > 0 ? [`did you mean ${near.join(', ')}?`] : []), `one of: ${choices}`],
-  };
+  if (choices === undefined)
+    return { message, facts: { expected: why.charAt(0).toLowerCase() + why.slice(1) } };
+  const allowed = choices.split(', ');
+  return { message, facts: { suggestions: nearest(value, allowed), allowed } };
 }
 
 /** `commander.unknownOption` → `unknown-option`; the codes are in docs/errors.md. */

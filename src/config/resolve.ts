@@ -159,7 +159,7 @@ function oneOf<T extends string>(found: Found<string>, values: readonly T[]): Fo
   const value = values.find((candidate) => candidate === found.value);
   if (value === undefined)
     throw usage('environment-value', `${found.from} is '${found.value}'`, {
-      hints: [`${found.from} takes ${values.join(' or ')}`],
+      details: { variable: found.from, takes: values.join(' or ') },
     });
   return { value, from: found.from };
 }
@@ -169,7 +169,9 @@ function switchOf(env: Env, name: string): Found<boolean> {
   if (value === undefined || value === '') return undefined;
   if (['1', 'true', 'yes'].includes(value.toLowerCase())) return { value: true, from: name };
   if (['0', 'false', 'no'].includes(value.toLowerCase())) return { value: false, from: name };
-  throw usage('environment-value', `${name} is '${value}'`, { hints: [`${name} takes 1 or 0`] });
+  throw usage('environment-value', `${name} is '${value}'`, {
+    details: { variable: name, takes: '1 or 0' },
+  });
 }
 
 /** Below this the header outweighs the data many times over; above it the gateway's own limit for a frame comes near. */
@@ -182,7 +184,7 @@ function payloadSizeOf(env: Env): Found<number> {
   const { least, most } = PAYLOAD_SIZES;
   if (value < least || value > most)
     throw usage('environment-value', `${found.from} is '${found.value}'`, {
-      hints: [`${found.from} takes a number of bytes from ${least} to ${most}`],
+      details: { variable: found.from, takes: `a number of bytes from ${least} to ${most}` },
     });
   return { value, from: found.from };
 }

@@ -18,10 +18,13 @@ export function parseConfig(path: string, text: string): ConfigFile {
     });
   if (document.contents === null) return { path, values: {} };
   if (!isMap(document.contents))
-    throw usage('config-value', `${place(document.contents.range?.[0] ?? 0)}: expected a map of settings`, {
-      hints: [`for example: cluster: my-cluster`],
-      details: { file: path },
-    });
+    throw usage(
+      'config-value',
+      `${place(document.contents.range?.[0] ?? 0)}: expected a map of settings, e.g. cluster: my-cluster`,
+      {
+        details: { file: path },
+      },
+    );
   const values: Partial<Record<ConfigKey, { value: string; line: number }>> = {};
   for (const pair of document.contents.items) {
     const offset = isScalar(pair.key) ? (pair.key.range?.[0] ?? 0) : 0;
@@ -45,8 +48,7 @@ export function parseConfig(path: string, text: string): ConfigFile {
 function unknownKey(place: string, path: string, name: string): Error {
   const close = nearest(name, CONFIG_KEYS, 1)[0];
   return usage('config-unknown-key', `${place}: unknown key '${name}'`, {
-    hints: [close === undefined ? `known keys: ${CONFIG_KEYS.join(', ')}` : `did you mean '${close}'?`],
-    details: { file: path, key: name },
+    details: { file: path, key: name, nearest: close, known: CONFIG_KEYS },
   });
 }
 

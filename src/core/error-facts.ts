@@ -1,3 +1,5 @@
+import type { Candidates } from './candidates.ts';
+
 /**
  * The facts that errors and notes carry, by code: what is known at the place where the error is thrown, and what
  * cli/advice/ needs to say what to type next. Names and values only, never a command line.
@@ -18,12 +20,6 @@ export type ErrorDetails = Readonly<Record<string, Fact>>;
 
 /** A code whose advice is the same whatever the facts are. */
 type AnyFacts = ErrorDetails;
-
-/** What a person may have meant: every name that exists, of which the nearest ones are shown. */
-interface Candidates {
-  readonly [name: string]: Fact;
-  readonly candidates?: readonly string[] | undefined;
-}
 
 interface ChannelFacts {
   readonly [name: string]: Fact;
@@ -140,9 +136,14 @@ export interface ErrorFacts {
 
   // Clusters, services, tasks and containers.
   'cluster-needed': { readonly candidates: readonly string[] };
-  'cluster-not-found': Candidates & { readonly cluster: string };
+  'cluster-not-found': Partial<Candidates> & { readonly cluster: string };
   'container-needed': { readonly candidates: readonly string[] };
-  'container-not-found': Candidates & TaskFacts;
+  'container-not-found': Candidates & {
+    readonly container: string;
+    readonly cluster: string;
+    /** Undefined where no task of several has it. */
+    readonly task?: string | undefined;
+  };
   'container-not-running': TaskFacts & { readonly mayCome: boolean };
   'exec-agent-not-running': TaskFacts;
   'exec-not-enabled': {
@@ -165,10 +166,13 @@ export interface ErrorFacts {
   };
   'nothing-to-pick': AnyFacts;
   'service-needed': AnyFacts;
-  'service-not-found': Candidates & { readonly service: string; readonly cluster?: string | undefined };
+  'service-not-found': Partial<Candidates> & {
+    readonly service: string;
+    readonly cluster?: string | undefined;
+  };
   'target-not-connected': TargetFacts;
   'task-ambiguous': { readonly task: string; readonly candidates: readonly string[] };
-  'task-not-found': Candidates & { readonly task: string; readonly cluster?: string | undefined };
+  'task-not-found': Partial<Candidates> & { readonly task: string; readonly cluster?: string | undefined };
   'task-not-running': TaskFacts & { readonly status: string; readonly mayCome: boolean };
 
   // Sessions and forwards.
@@ -261,7 +265,10 @@ export interface ErrorFacts {
     readonly name: string;
     readonly taken: readonly { readonly kind: string; readonly id: string; readonly why: string }[];
   };
-  'no-bastion': Candidates & { readonly name?: string | undefined; readonly starting?: boolean | undefined };
+  'no-bastion': Partial<Candidates> & {
+    readonly name?: string | undefined;
+    readonly starting?: boolean | undefined;
+  };
   'no-capacity': { readonly market: 'spot' | 'on-demand'; readonly pools: readonly string[] };
   'no-way-out': {
     readonly vpc: string;
@@ -360,7 +367,7 @@ export type Installation = {
 export type RemainingResource = {
   /** Kind and name. */
   readonly resource: string;
-  /** AWS CLI arguments that delete it, e.g. `ec2 delete-security-group --group-id sg-1 --region eu-west-1`. */
+  /** The command of the AWS CLI that deletes it, with its region; '' = it goes with another one. */
   readonly removal: string;
   /** Why it could not be deleted. */
   readonly reason?: string | undefined;
@@ -369,11 +376,21 @@ export type RemainingResource = {
 /** Facts of notes that are followed by advice, by code. */
 export interface NoteFacts {
   /** Something that was asked for is not changed in a bastion that runs already. */
-  'bastion-kept': { readonly name: string };
-  /** A bastion that `up` keeps has two minutes left. */
-  'bastion-leaves': { readonly name: string; readonly instanceId: string };
+  'bastion-kept': {
+    /** Undefined on all lines but the last one of a long message. */
+    readonly name?: string | undefined;
+  };
+  /** A bastion that `up` keeps, or that a session goes to, has two minutes left. */
+  'bastion-taken-back': {
+    /** Undefined where the message says what comes next. */
+    readonly name?: string | undefined;
+    /** Where it is not the region of the command. */
+    readonly region?: string | undefined;
+  };
   /** What `status` leaves out, because its reader may not see it. */
   'for-operators': { readonly actions: readonly string[] };
+  /** `status` found resources of a bastion without an instance. */
+  'leftovers-found': { readonly name: string; readonly region?: string | undefined };
   'no-bastions': AnyFacts;
   /** `down` found nothing of the bastion asked for, but there are others. */
   'others-run': { readonly names: readonly string[] };

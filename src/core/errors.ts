@@ -1,4 +1,4 @@
-import type { ErrorDetails } from './error-facts.ts';
+import type { ErrorDetails, ErrorFacts } from './error-facts.ts';
 
 /**
  * Every error a person may see, by role. The role decides the exit status (`exitStatusOf`); the code is stable,
@@ -27,8 +27,6 @@ export const EXIT_STATUS: Readonly<Record<ErrorRole, number>> = {
 };
 
 export interface ErrorOptions {
-  /** What to type or change next, one line each. */
-  readonly hints?: readonly string[];
   readonly details?: ErrorDetails;
   readonly cause?: unknown;
   /** Instead of the role's exit status: 255 where the status of a remote command would be ours. */
@@ -40,7 +38,6 @@ export class ToolError extends Error {
   readonly role: ErrorRole;
   /** Stable kebab-case code, a heading in docs/errors.md. */
   readonly code: string;
-  readonly hints: readonly string[];
   readonly details: ErrorDetails;
   readonly exitStatus: number;
 
@@ -49,26 +46,38 @@ export class ToolError extends Error {
     this.name = 'ToolError';
     this.role = role;
     this.code = code;
-    this.hints = options.hints ?? [];
     this.details = options.details ?? {};
     this.exitStatus = options.exitStatus ?? EXIT_STATUS[role];
   }
+
+  /** The same error with another message, more facts or another exit status; this one is its cause unless another is named. */
+  with(changes: ErrorOptions & { readonly message?: string }): ToolError {
+    return new ToolError(this.role, this.code, changes.message ?? this.message, {
+      details: { ...this.details, ...changes.details },
+      exitStatus: changes.exitStatus ?? this.exitStatus,
+      cause: changes.cause ?? this,
+    });
+  }
 }
 
-type Maker = (code: string, message: string, options?: ErrorOptions) => ToolError;
+type FactsOf<C extends string> = C extends keyof ErrorFacts ? ErrorFacts[C] : ErrorDetails;
 
-export const failed: Maker = (code, message, options) => new ToolError('failed', code, message, options);
-export const usage: Maker = (code, message, options) => new ToolError('usage', code, message, options);
-export const noMatch: Maker = (code, message, options) => new ToolError('no-match', code, message, options);
-export const access: Maker = (code, message, options) => new ToolError('access', code, message, options);
-export const leftovers: Maker = (code, message, options) =>
-  new ToolError('leftovers', code, message, options);
-export const transport: Maker = (code, message, options) =>
-  new ToolError('transport', code, message, options);
+/** Facts that a code must have are demanded by the compiler; a code without such facts may have any. */
+type Options<C extends string> = [Record<string, never>] extends [FactsOf<C>]
+  ? [options?: ErrorOptions & { readonly details?: FactsOf<C> }]
+  : [options: ErrorOptions & { readonly details: FactsOf<C> }];
 
-/** The hint for an action that IAM refuses: the document that grants it. */
-export const grantHint = (document: string): string =>
-  `fargate-connect policy ${document}   # the least-privilege document that grants it`;
+const maker =
+  (role: ErrorRole) =>
+  <const C extends string>(code: C, message: string, ...[options]: Options<C>): ToolError =>
+    new ToolError(role, code, message, options);
+
+export const failed = maker('failed');
+export const usage = maker('usage');
+export const noMatch = maker('no-match');
+export const access = maker('access');
+export const leftovers = maker('leftovers');
+export const transport = maker('transport');
 
 /** The person pressed Ctrl-C, or answered no: exit 130, one line, no advice. */
 export const interrupted = (message = 'interrupted'): ToolError =>

@@ -140,11 +140,19 @@ function splitOnce(text: string, separator: string): readonly [string, string] {
   return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
 }
 
+const FAULT_NAMES = [
+  ...GATEWAY_FAULT_NAMES,
+  ...API_KINDS,
+  'boot',
+  'capacity',
+  'price',
+  'interrupt',
+  'quota',
+  'no-spot-role',
+  'ec2-lag',
+];
+
 const badFault = (spec: string, expected?: string): Error =>
   usage('bad-fault', `fault "${spec}" is not understood`, {
-    hints: [
-      expected === undefined
-        ? `known: ${[...GATEWAY_FAULT_NAMES, ...API_KINDS, 'boot', 'capacity', 'price', 'interrupt', 'quota', 'no-spot-role', 'ec2-lag'].join(', ')}`
-        : `expected: ${expected}`,
-    ],
+    details: { expected, known: expected === undefined ? FAULT_NAMES : undefined },
   });

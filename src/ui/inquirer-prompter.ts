@@ -124,12 +124,8 @@ function inputNeeded(question: Question, choices: readonly Choice<unknown>[]): E
     .filter((choice) => choice.disabled === undefined)
     .map((choice) => printable(choice.name));
   const shown = names.slice(0, MAX_CANDIDATES);
-  const more = names.length - shown.length;
-  const hints = [`give ${question.flag}`];
-  if (shown.length > 0) hints.push(`one of: ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`);
   return usage('input-needed', `cannot ask without a terminal: ${question.message}`, {
-    hints,
-    details: { flag: question.flag, candidates: shown },
+    details: { flag: question.flag, candidates: shown, more: names.length - shown.length },
   });
 }
 

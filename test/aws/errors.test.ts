@@ -44,10 +44,10 @@ describe('AWS errors by name', () => {
     expect(await raised('ecs:ListTasks', sdkError(name))).toMatchObject({ code, role });
   });
 
-  test('a denial names the IAM action and the document that grants it', async () => {
+  test('a denial names the IAM action', async () => {
     expect(await raised('ecs:ExecuteCommand', sdkError('AccessDeniedException'))).toMatchObject({
       message: expect.stringContaining('ecs:ExecuteCommand') as string,
-      hints: expect.arrayContaining([expect.stringContaining('fargate-connect policy exec')]) as string[],
+      details: { action: 'ecs:ExecuteCommand' },
     });
   });
 

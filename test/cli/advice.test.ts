@@ -14,8 +14,9 @@ const ROOT = resolve(import.meta.dirname, '../..');
 /** Codes of notes, which docs/errors.md does not list. */
 const NOTES: readonly (keyof AdvisedFacts)[] = [
   'bastion-kept',
-  'bastion-leaves',
+  'bastion-taken-back',
   'for-operators',
+  'leftovers-found',
   'no-bastions',
   'others-run',
   'session-document-use',
@@ -41,6 +42,8 @@ type Case = {
     lines: readonly string[],
   ];
 }[keyof AdvisedFacts];
+
+const among = (near: string) => ({ near: [near], candidates: [near], existing: 1 });
 
 const PLACE = { profile: 'staging', region: 'eu-west-1' };
 const IN_PLACE = '--region eu-west-1 --profile staging';
@@ -216,7 +219,7 @@ const CASES: readonly Case[] = [
   ],
   [
     'cluster-not-found',
-    { cluster: 'prood', candidates: ['prod', 'dev'] },
+    { cluster: 'prood', ...among('prod') },
     run('exec', { cluster: 'prood' }),
     ['did you mean prod?', 'fargate-connect ls clusters'],
   ],
@@ -228,26 +231,26 @@ const CASES: readonly Case[] = [
   ],
   [
     'service-not-found',
-    { service: 'orders', cluster: 'prod', candidates: ['orders-api', 'web'] },
+    { service: 'orders', cluster: 'prod', ...among('orders-api') },
     run('exec', { cluster: 'arn:aws:ecs:eu-west-1:1:cluster/prod' }),
     ['did you mean orders-api?', 'fargate-connect ls services --cluster prod'],
   ],
   [
     'service-not-found',
-    { service: 'x', candidates: Array.from({ length: 11 }, (_, index) => `service-${index}`) },
+    { service: 'x', near: [], candidates: [], existing: 11 },
     run('exec'),
     ['none of the 11 names is close', 'fargate-connect ls services --cluster NAME'],
   ],
   [
     'task-not-found',
-    { task: 'zz', cluster: 'prod', candidates: ['abcd'] },
+    { task: 'zz', cluster: 'prod', near: [], candidates: ['abcd'], existing: 1 },
     run('exec', PLACE),
     ['there is: abcd', `fargate-connect ls tasks --cluster prod ${IN_PLACE}`],
   ],
   ['task-ambiguous', { task: 'ab', candidates: ['ab1', 'ab2'] }, run('exec'), ['--task ab1', '--task ab2']],
   [
     'container-not-found',
-    { cluster: 'prod', task: 'abcd', container: 'app', candidates: ['web', 'app2'] },
+    { cluster: 'prod', task: 'abcd', container: 'app', ...among('app2') },
     run('exec', { region: 'eu-west-1' }),
     ['did you mean app2?', 'fargate-connect ls containers --cluster prod --task abcd --region eu-west-1'],
   ],
@@ -417,8 +420,8 @@ const CASES: readonly Case[] = [
     {
       names: ['orders'],
       remaining: [
-        { resource: 'role r', removal: 'iam delete-role --role-name r', reason: 'in use' },
-        { resource: 'security-group sg-1', removal: 'ec2 delete-security-group --group-id sg-1' },
+        { resource: 'role r', removal: 'aws iam delete-role --role-name r', reason: 'in use' },
+        { resource: 'security-group sg-1', removal: 'aws ec2 delete-security-group --group-id sg-1' },
       ],
     },
     run('down', { ...PLACE, name: 'orders', iamPrefix: 'x-' }),
@@ -445,7 +448,7 @@ const CASES: readonly Case[] = [
   ],
   [
     'no-bastion',
-    { name: 'ordes', candidates: ['orders'] },
+    { name: 'ordes', ...among('orders') },
     run('shell', { name: 'ordes' }),
     ['did you mean orders?', 'fargate-connect status --name ordes', 'fargate-connect up --name ordes'],
   ],

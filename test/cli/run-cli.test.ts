@@ -97,7 +97,6 @@ describe('errors', () => {
   const denied = () =>
     Promise.reject(
       access('access-denied', 'not allowed: ecs:ListTasks', {
-        hints: ['fargate-connect policy operator', 'then attach it'],
         details: { action: 'ecs:ListTasks' },
       }),
     );
@@ -106,7 +105,9 @@ describe('errors', () => {
     const deps = fakeDeps();
     expect(await run(['work'], denied, deps)).toBe(4);
     expect(deps.terminal.stderr.text).toBe(
-      'error: not allowed: ecs:ListTasks\n  fargate-connect policy operator\n  then attach it\n',
+      'error: not allowed: ecs:ListTasks\n' +
+        '  fargate-connect policy exec   # the least-privilege document that grants it\n' +
+        '  aws sts get-caller-identity   # who is asking\n',
     );
   });
 
@@ -120,7 +121,10 @@ describe('errors', () => {
           code: 'access-denied',
           message: 'not allowed: ecs:ListTasks',
           role: 'access',
-          hints: ['fargate-connect policy operator', 'then attach it'],
+          hints: [
+            'fargate-connect policy exec   # the least-privilege document that grants it',
+            'aws sts get-caller-identity   # who is asking',
+          ],
           details: { action: 'ecs:ListTasks' },
         },
       });

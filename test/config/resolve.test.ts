@@ -117,7 +117,7 @@ describe('the order of precedence', () => {
   it.each(['127', '32769', '1k', '-5', '1e4'])('refuses a payload size of %s', async (value) => {
     await expect(resolve({ env: { FARGATE_CONNECT_PAYLOAD_SIZE: value } })).rejects.toMatchObject({
       code: 'environment-value',
-      hints: [expect.stringContaining('from 128 to 32768') as string],
+      details: { takes: expect.stringContaining('from 128 to 32768') as string },
     });
   });
 
@@ -129,7 +129,7 @@ describe('the order of precedence', () => {
     });
     await expect(resolve({ env: { FARGATE_CONNECT_TRANSPORT: 'ssh' } })).rejects.toMatchObject({
       code: 'environment-value',
-      hints: ['FARGATE_CONNECT_TRANSPORT takes native or plugin'],
+      details: { variable: 'FARGATE_CONNECT_TRANSPORT', takes: 'native or plugin' },
     });
     await expect(resolve({ env: { FARGATE_CONNECT_NO_COMPILE_CACHE: 'maybe' } })).rejects.toMatchObject({
       code: 'environment-value',
@@ -170,33 +170,26 @@ describe('colours', () => {
 
 describe('a config file that is wrong', () => {
   it.each([
-    [
-      'cluster: a\nclutser: b\n',
-      'config-unknown-key',
-      `:2:1: unknown key 'clutser'`,
-      ["did you mean 'cluster'?"],
-    ],
+    ['cluster: a\nclutser: b\n', 'config-unknown-key', `:2:1: unknown key 'clutser'`, { nearest: 'cluster' }],
     [
       'password: x\n',
       'config-unknown-key',
       `:1:1: unknown key 'password'`,
-      [
-        'known keys: profile, region, cluster, service, container, transport, ssmmessages, iam-path, iam-prefix',
-      ],
+      { nearest: undefined, known: expect.arrayContaining(['profile', 'cluster', 'iam-prefix']) as unknown },
     ],
-    ['cluster: [a, b]\n', 'config-value', ':1:1: cluster must be a string', []],
-    ['region: 42\n', 'config-value', ':1:1: region must be a string', []],
-    ['transport: ssh\n', 'config-value', `:1:1: transport 'ssh' is neither native nor plugin`, []],
-    ['- cluster\n', 'config-value', ':1:1: expected a map of settings', ['for example: cluster: my-cluster']],
-    ['cluster: "open\n', 'config-syntax', ':2:1: missing closing "quote', []],
-    ['cluster: a\ncluster: b\n', 'config-syntax', ':2:1: map keys must be unique', []],
-  ])('%j names file, line and column', async (text, code, message, hints) => {
+    ['cluster: [a, b]\n', 'config-value', ':1:1: cluster must be a string', {}],
+    ['region: 42\n', 'config-value', ':1:1: region must be a string', {}],
+    ['transport: ssh\n', 'config-value', `:1:1: transport 'ssh' is neither native nor plugin`, {}],
+    ['- cluster\n', 'config-value', ':1:1: expected a map of settings, e.g. cluster: my-cluster', {}],
+    ['cluster: "open\n', 'config-syntax', ':2:1: missing closing "quote', {}],
+    ['cluster: a\ncluster: b\n', 'config-syntax', ':2:1: map keys must be unique', {}],
+  ])('%j names file, line and column', async (text, code, message, details) => {
     const path = project(text);
     await expect(resolve()).rejects.toMatchObject({
       role: 'usage',
       code,
       message: `${path}${message}`,
-      hints,
+      details,
     });
   });
 

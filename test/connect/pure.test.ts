@@ -10,7 +10,7 @@ import {
   parseListener,
   parseTarget,
 } from '../../src/connect/forward/forward-spec.ts';
-import { candidateHints } from '../../src/connect/target/candidate-hints.ts';
+import { candidatesFor } from '../../src/core/candidates.ts';
 import { nearest } from '../../src/core/nearest.ts';
 import { shellCommand } from '../../src/connect/session/shell-command.ts';
 import { quoteWord, quoteWords } from '../../src/core/shell-words.ts';
@@ -226,12 +226,10 @@ describe('candidates', () => {
   });
 
   test('nothing close: all of a few, the number of many', () => {
-    expect(candidateHints('zzzzzzzz', names, 'ls')).toEqual([
-      'there is: billing-worker, orders-api, payments-api, storefront-web',
-      'ls',
-    ]);
-    const many = Array.from({ length: 50 }, (_, i) => `service-number-${i}`);
-    expect(candidateHints('zz', many, 'ls')[0]).toContain('50');
-    expect(candidateHints('service-number', many, 'ls')[0]?.split(', ')).toHaveLength(5);
+    expect(candidatesFor('zzzzzzzz', names)).toEqual({ near: [], candidates: names, existing: names.length });
+    const many = Array.from({ length: 150 }, (_, i) => `service-number-${i}`);
+    expect(candidatesFor('zz', many)).toMatchObject({ near: [], existing: 150 });
+    expect(candidatesFor('zz', many).candidates).toHaveLength(100);
+    expect(candidatesFor('service-number', many).near).toHaveLength(5);
   });
 });

@@ -168,7 +168,11 @@ const cutOnce: Step = async (env) => {
     return { ...status, status: 0 };
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
-    return { status: error.exitStatus, stdout: '', stderr: [error.message, ...error.hints].join('\n') };
+    return {
+      status: error.exitStatus,
+      stdout: '',
+      stderr: `${error.message}\n${JSON.stringify(error.details)}`,
+    };
   } finally {
     sandbox().faults.sessions.set();
   }

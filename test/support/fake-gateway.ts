@@ -200,4 +200,6 @@ export class FakeGateway {
 }
 
 export const refused = (status: number): Error =>
-  transport('upgrade-refused', `the gateway answered ${status}`, { details: { status } });
+  transport('upgrade-refused', `the gateway answered ${status}`, {
+    details: { status, host: 'gateway' },
+  });

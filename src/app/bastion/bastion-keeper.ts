@@ -98,10 +98,9 @@ export class BastionKeeper {
     );
     if (underWay.length === 0) return;
     await Promise.all(underWay);
-    this.#note(
-      'unfinished',
-      `a replacement was being launched; fargate-connect down${this.#flag()} removes what exists by now`,
-    );
+    this.#note('unfinished', 'a replacement was being launched, and has not come to its end', 'warning', {
+      name: this.#name ?? 'default',
+    });
   }
 
   #keep(bastion: Bastion): WatchedBastion {
@@ -231,10 +230,6 @@ export class BastionKeeper {
       message,
       ...(details === undefined ? {} : { details }),
     });
-  }
-
-  #flag(): string {
-    return this.#name === undefined || this.#name === 'default' ? '' : ` --name ${this.#name}`;
   }
 }
 

@@ -26,10 +26,7 @@ export async function gatherReach(
   const missing = carried.filter((id) => !groups.some((group) => group.id === id));
   if (missing.length > 0) {
     throw noMatch('security-group-not-found', `no security group ${missing.join(', ')} in this region`, {
-      hints: [
-        `aws ec2 describe-security-groups --filters Name=vpc-id,Values=${network.vpcId}   # those of the VPC`,
-      ],
-      details: { groups: missing },
+      details: { groups: missing, vpc: network.vpcId },
     });
   }
   const found = asked.flatMap((database) =>
@@ -53,8 +50,7 @@ async function askedDatabases(
   const missing = asked.filter((id) => !listed.some((database) => database.id === id));
   if (missing.length > 0) {
     throw noMatch('database-not-found', `no database ${missing.join(', ')} in this region`, {
-      hints: listed.slice(0, 5).map((database) => `--db ${database.id}   # ${database.engine}`),
-      details: { databases: missing },
+      details: { databases: missing, candidates: listed.map(({ id, engine }) => ({ id, engine })) },
     });
   }
   const wanted = listed.filter((database) => asked.includes(database.id));
@@ -64,7 +60,6 @@ async function askedDatabases(
       'database-elsewhere',
       `database ${elsewhere.id} is in ${elsewhere.vpcId ?? 'another VPC'}, the bastion in ${network.vpcId}`,
       {
-        hints: [`fargate-connect up --vpc ${elsewhere.vpcId ?? 'VPC'} --db ${elsewhere.id}`],
         details: { database: elsewhere.id, vpc: elsewhere.vpcId },
       },
     );
@@ -79,11 +74,12 @@ function ipv4Only({ id, kind }: Database, network: NetworkChoice): Error {
   const [other] = network.considered.filter(({ subnet, way }) => subnet.cidr !== undefined && way !== 'none');
   const where = network.subnets.map((subnet) => subnet.id).join(', ');
   return failed('database-ipv4-only', `database ${id} has IPv4 only, the bastion in ${where} has none`, {
-    hints: [
-      ...(other === undefined ? [] : [`fargate-connect up --subnet ${other.subnet.id} --db ${id}`]),
-      `aws rds modify-db-${kind} --db-${kind}-identifier ${id} --network-type DUAL --apply-immediately   # where its subnets have IPv6`,
-    ],
-    details: { database: id, subnets: network.subnets.map((subnet) => subnet.id) },
+    details: {
+      database: id,
+      kind,
+      subnets: network.subnets.map((subnet) => subnet.id),
+      otherSubnet: other?.subnet.id,
+    },
   });
 }
 

@@ -2,7 +2,7 @@ import { awsClock } from '../aws-clock.ts';
 import type { AwsAccount } from '../../aws/account.ts';
 import { collect, describeAllServices, findCluster, withNearest } from '../../connect/target/discover.ts';
 import { formatArn, nameOfArn } from '../../core/arn.ts';
-import { noMatch, ToolError, usage } from '../../core/errors.ts';
+import { noMatch, usage } from '../../core/errors.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
 import { boundaryArn, findBastions, type InventoryScope } from '../../provision/bastion/inventory.ts';
 import { checkRoleName, sharedBoundary } from '../../provision/roles/iam-names.ts';
@@ -171,16 +171,7 @@ async function unplaced(
 
 async function clusterOf(deps: Needs<never, 'cluster' | 'service'>, account: AwsAccount): Promise<string> {
   const { cluster, service } = deps.settings;
-  const ecs = await account.ecs();
-  try {
-    return await findCluster(ecs, { cluster, service, task: undefined, container: undefined });
-  } catch (error) {
-    if (!(error instanceof ToolError) || error.code !== 'no-clusters') throw error;
-    throw noMatch(error.code, error.message, {
-      hints: [...error.hints, 'fargate-connect up --tunnel-only --vpc VPC   # a bastion for tunnels only'],
-      cause: error,
-    });
-  }
+  return findCluster(await account.ecs(), { cluster, service, task: undefined, container: undefined });
 }
 
 interface Home {
@@ -257,7 +248,6 @@ async function serviceSubnets(
     const [service] = await ecs.describeServices(cluster, [nameOfArn(wanted)]);
     if (service !== undefined) return service.subnets;
     throw noMatch('service-not-found', `no service ${nameOfArn(wanted)} in cluster ${cluster}`, {
-      hints: [`fargate-connect ls services --cluster ${cluster}`],
       details: { service: nameOfArn(wanted), cluster },
     });
   }
@@ -270,7 +260,7 @@ async function onlyVpc(deps: Needs<'prompter'>, ec2: Ec2Port): Promise<string> {
   const vpcs = await ec2.vpcs({});
   const [only, ...others] = vpcs;
   if (only === undefined) {
-    throw noMatch('vpc-not-found', 'this region has no VPC', { hints: ['another region? --region'] });
+    throw noMatch('vpc-not-found', 'this region has no VPC');
   }
   if (others.length === 0) return only.id;
   const chosen = await deps.prompter.select({
@@ -314,16 +304,13 @@ async function roleOf(
     const profile = await iam.instanceProfile(request.role);
     if (profile === undefined) {
       throw noMatch('role-not-found', `no instance profile ${request.role} in this account`, {
-        hints: [
-          'an administrator makes role and profile of the same name: fargate-connect policy bastion',
-          'or leave out --role: up makes its own',
-        ],
         details: { role: request.role },
       });
     }
-    requireEc2Trust(profile.roleNames[0] ?? profile.name, profile.trust, [
-      'fargate-connect policy bastion-trust   # what an administrator must let the role trust',
-    ]);
+    requireEc2Trust(profile.roleNames[0] ?? profile.name, profile.trust, {
+      of: 'given',
+      name: scope.name,
+    });
     return { kind: 'given', profileArn: profile.arn, profileName: profile.name };
   }
   const values = documentValues(scope, cluster, request);

@@ -1,5 +1,5 @@
 import { poll, retry } from '../../core/backoff.ts';
-import { candidateHints } from '../../connect/target/candidate-hints.ts';
+import { candidatesFor } from '../../core/candidates.ts';
 import { failed, noMatch, ToolError, usage } from '../../core/errors.ts';
 import type { ToolEvent } from '../../core/events.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
@@ -27,7 +27,6 @@ export async function findBastion(deps: LookNeeds, name: string | undefined): Pr
   const names = [...new Set(running.map((each) => each.name))];
   if (names.length > 1) {
     throw usage('bastion-ambiguous', `${names.length} bastions run: which one?`, {
-      hints: names.map((each) => `--name ${each}`),
       details: { candidates: names },
     });
   }
@@ -36,13 +35,10 @@ export async function findBastion(deps: LookNeeds, name: string | undefined): Pr
 }
 
 async function noBastion(ec2: Ec2Port, name: string | undefined): Promise<ToolError> {
-  const list = 'fargate-connect status';
-  if (name === undefined)
-    return noMatch('no-bastion', 'no bastion runs in this region', { hints: ['fargate-connect up', list] });
+  if (name === undefined) return noMatch('no-bastion', 'no bastion runs in this region');
   const others = [...new Set((await findBastions(ec2, {})).map((each) => each.name))];
   return noMatch('no-bastion', `no bastion ${name} runs in this region`, {
-    hints: [...candidateHints(name, others, list), `fargate-connect up --name ${name}`],
-    details: { name, candidates: others },
+    details: { name, ...candidatesFor(name, others) },
   });
 }
 
@@ -76,8 +72,7 @@ async function untilRunning(
     signal,
     onTimeout: () =>
       noMatch('no-bastion', `bastion ${starting.name} is still starting`, {
-        hints: ['fargate-connect status'],
-        details: { name: starting.name },
+        details: { name: starting.name, starting: true },
       }),
   });
 }
@@ -129,16 +124,10 @@ export function checkPort(
 ): void {
   const { host, port } = remote;
   if (host === undefined || bastion.ports === undefined || bastion.ports.includes(port)) return;
-  const name = bastion.name === 'default' ? '' : ` --name ${bastion.name}`;
   const database = /^([a-z][a-z0-9-]*)\.(?:cluster-(?:ro-)?)?[a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com/.exec(
     host,
   )?.[1];
   throw failed('port-not-open', `bastion ${bastion.name} has no way out to port ${port}`, {
-    hints: [
-      database === undefined
-        ? `fargate-connect up${name} --egress-port ${port}   # opens it towards the VPC`
-        : `fargate-connect up${name} --db ${database}   # opens the way to that database`,
-    ],
-    details: { name: bastion.name, host, port, open: bastion.ports.map(String) },
+    details: { name: bastion.name, host, port, database, open: bastion.ports.map(String) },
   });
 }

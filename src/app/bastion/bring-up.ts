@@ -13,7 +13,6 @@ import { planUp, type UpPlan } from '../../provision/plan/plan-up.ts';
 import { isNoop } from '../../provision/plan/plan.ts';
 import type { BastionSpec } from '../../provision/plan/spec.ts';
 import type { SpotPrice } from '../../provision/ports/images.ts';
-import { iamWords } from '../../provision/roles/iam-names.ts';
 import type { Needs } from '../collaborators.ts';
 import { gatherSpec, type GatherNeeds } from './bastion-spec.ts';
 import type { UpRequest } from './up-request.ts';
@@ -103,7 +102,7 @@ export async function bringUp(
   deps: BringUpNeeds,
 ): Promise<BroughtUp> {
   const { plan, spec } = planned;
-  await warnIfTakenBack(plan, deps);
+  await warnIfTakenBack(plan, spec.name, deps);
   if (!isNoop(plan)) {
     const agreed = await deps.prompter.confirm({
       message: `Create bastion ${spec.name} in ${spec.region} of account ${planned.accountId}?`,
@@ -115,19 +114,19 @@ export async function bringUp(
   try {
     return await createAndWait(planned, request, deps);
   } catch (error) {
-    const named = spec.name === 'default' ? '' : ` --name ${spec.name}`;
     deps.report({
       type: 'note',
       level: 'warning',
       code: 'unfinished',
-      message: `not finished; fargate-connect down${named}${iamWords(spec.iam)} removes what exists by now, up goes on with it`,
+      message: `bastion ${spec.name} is not finished`,
+      details: { name: spec.name },
     });
     throw error;
   }
 }
 
 /** EC2 may be taking back a bastion that the plan keeps. */
-async function warnIfTakenBack(plan: UpPlan, deps: Needs<'account' | 'report'>): Promise<void> {
+async function warnIfTakenBack(plan: UpPlan, name: string, deps: Needs<'account' | 'report'>): Promise<void> {
   const kept = plan.steps.find((step) => step.kind === 'instance' && step.action === 'keep')?.existing?.id;
   if (kept === undefined) return;
   const status = await (await (await deps.account()).ec2()).spotStatus([kept]);
@@ -136,8 +135,8 @@ async function warnIfTakenBack(plan: UpPlan, deps: Needs<'account' | 'report'>):
     type: 'note',
     level: 'warning',
     code: 'bastion-taken-back',
-    message: `bastion ${kept} is being taken back by EC2: run up again in two minutes`,
-    details: { instanceId: kept },
+    message: `bastion ${kept} is being taken back by EC2 within two minutes`,
+    details: { instanceId: kept, name },
   });
 }
 

@@ -115,7 +115,6 @@ export async function bastionStatuses(request: StatusRequest, deps: StatusNeeds)
 export function requireWhole({ notAllowed: { ofBastions: actions } }: Statuses): void {
   if (actions.length === 0) return;
   throw access('answer-incomplete', `that is not all: not allowed to call ${actions.join(', ')}`, {
-    hints: ['fargate-connect policy operator   # or forward, or shell: all of them grant that'],
     details: { actions },
   });
 }

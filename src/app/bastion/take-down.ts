@@ -1,4 +1,5 @@
 import { awsClock } from '../aws-clock.ts';
+import type { Fact } from '../../core/error-facts.ts';
 import { interrupted, ToolError } from '../../core/errors.ts';
 import {
   findBastions,
@@ -153,14 +154,20 @@ export async function takeDown(
   return { done, left: problems.flatMap(leftBy), problem: together(problems) };
 }
 
-/** What is left of each is named with its commands, whichever ends the program. */
+const listOf = (fact: Fact): readonly Fact[] => (Array.isArray(fact) ? (fact as readonly Fact[]) : []);
+
+/** What is left of each is named, whichever ends the program. */
 function together(problems: readonly ToolError[]): ToolError | undefined {
   const [first, ...others] = problems;
   if (first === undefined || others.length === 0) return first;
   const message = problems.map((problem) => problem.message).join('; ');
   return new ToolError(first.role, first.code, message, {
-    hints: [...new Set(problems.flatMap((problem) => problem.hints))],
-    details: { ...first.details, left: problems.flatMap(leftBy) },
+    details: {
+      ...first.details,
+      names: problems.flatMap(({ details }) => listOf(details['names'])),
+      left: problems.flatMap(leftBy),
+      remaining: problems.flatMap(({ details }) => listOf(details['remaining'])),
+    },
     cause: first,
   });
 }

@@ -65,7 +65,7 @@ export interface TypedUpRequest {
 export function parseUpRequest(typed: TypedUpRequest, iam: IamOverrides): UpRequest {
   if (typed.wayOut !== undefined && typed.subnet === undefined) {
     throw usage('bad-arguments', '--way-out is about the subnets of --subnet', {
-      hints: [`--subnet ID --way-out ${typed.wayOut}`],
+      details: { instead: [['--subnet', 'ID', '--way-out', typed.wayOut]] },
     });
   }
   return {

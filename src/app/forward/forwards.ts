@@ -72,9 +72,7 @@ export async function forwardStdio(
   deps: ForwardNeeds & Needs<'terminal'>,
 ): Promise<number> {
   if (deps.settings.transport === 'plugin') {
-    throw usage('plugin-unsupported', '--stdio needs the native transport', {
-      hints: ['leave --transport plugin away'],
-    });
+    throw usage('plugin-unsupported', '--stdio needs the native transport');
   }
   const { terminal, signal } = deps;
   const via = routeKind(request, [{ remoteHost: remote.host }], deps);

@@ -19,9 +19,7 @@ export async function runPluginForwards(
 ): Promise<number> {
   const open = specs.find((spec) => !isLoopback(spec.bind));
   if (open !== undefined) {
-    throw usage('plugin-unsupported', `the plugin listens on 127.0.0.1 only, not on ${open.bind}`, {
-      hints: ['leave --transport plugin away'],
-    });
+    throw usage('plugin-unsupported', `the plugin listens on 127.0.0.1 only, not on ${open.bind}`);
   }
   const plugin = await findPlugin(deps.env);
   const ports = await freePorts(specs);

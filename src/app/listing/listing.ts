@@ -10,6 +10,7 @@ import {
 import type { Container, Database, EcsPort, Task } from '../../connect/ports.ts';
 import { readiness } from '../../connect/target/preflight.ts';
 import { mapConcurrently } from '../../core/concurrency.ts';
+import { candidatesFor } from '../../core/candidates.ts';
 import { noMatch } from '../../core/errors.ts';
 import type { Needs } from '../collaborators.ts';
 import { wantedOf } from '../session/session-setup.ts';
@@ -126,7 +127,12 @@ async function containers(ecs: EcsPort, deps: ListNeeds): Promise<readonly ListR
   const shown = wanted === undefined ? all : all.filter(({ container }) => container.name === wanted);
   if (wanted !== undefined && shown.length === 0) {
     throw noMatch('container-not-found', `no task has a container ${wanted}`, {
-      details: { container: wanted },
+      details: {
+        cluster: nameOfArn(found[0]?.clusterArn ?? ''),
+        task: undefined,
+        container: wanted,
+        ...candidatesFor(wanted, [...new Set(all.map(({ container }) => container.name))]),
+      },
     });
   }
   return shown.map(({ task, container }) => containerRecord(task, container, deps.clock.now()));

@@ -106,7 +106,8 @@ async function runPicker(deps: PickNeeds, start: PickerState): Promise<PickerSta
         break;
       }
       case 'container':
-        if (task === undefined) throw noMatch('no-running-task', `no task runs in cluster ${cluster}`);
+        if (task === undefined)
+          throw noMatch('no-running-task', `no task runs in cluster ${cluster}`, { details: { cluster } });
         state = await ask(
           deps,
           state,
@@ -142,9 +143,7 @@ async function ask<T>(
   const chose = (value: T, isAutomatic: boolean): PickerState =>
     advance(state, { type: 'chose', choices: { [step]: value }, automatic: isAutomatic });
   if (entries.length === 0) {
-    throw noMatch('nothing-to-pick', `there is no ${step} to pick from`, {
-      hints: ['another region or account? --region, --profile'],
-    });
+    throw noMatch('nothing-to-pick', `there is no ${step} to pick from`);
   }
   const only = automatic ? onlyChoice(entries) : undefined;
   if (only !== undefined) {

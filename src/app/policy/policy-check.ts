@@ -1,5 +1,4 @@
 import { parseArn } from '../../core/arn.ts';
-import { quoteWord } from '../../core/shell-words.ts';
 import { mapConcurrently } from '../../core/concurrency.ts';
 import { access, noMatch, type ToolError, usage } from '../../core/errors.ts';
 import {
@@ -19,13 +18,6 @@ import type { Needs } from '../collaborators.ts';
 
 /** Whether a principal has what a policy document grants, as IAM's simulator answers. */
 
-export interface PolicyCheck {
-  /** As typed. */
-  readonly principal: string;
-  /** The same command line without `--check`. */
-  readonly printedBy: string;
-}
-
 export interface CheckedPolicy extends Pick<Questions, 'notAsked'> {
   readonly kind: PolicyKindName;
   /** Of the principal. */
@@ -37,17 +29,17 @@ export interface CheckedPolicy extends Pick<Questions, 'notAsked'> {
 
 type Checked = Omit<CheckedPolicy, 'kind' | 'wrong'>;
 
-/** Asks IAM. Throws `check-placeholders`, `check-principal`, `principal-not-found`, and what the ports throw. */
+/** Asks IAM; `asked` is the principal as typed. Throws `check-placeholders`, `check-principal`, `principal-not-found`, and what the ports throw. */
 export async function checkPolicy(
-  check: PolicyCheck,
+  asked: string,
   kind: PolicyKindName,
   printed: PrintedPolicy,
   deps: Needs<'account'>,
 ): Promise<CheckedPolicy> {
-  refuseUnfilled(check, printed.unfilled);
+  refuseUnfilled(asked, printed.unfilled);
   const account = await deps.account();
   const asMe = async (): Promise<string> => (await (await account.identity()).caller()).arn;
-  const principal = parsePrincipal(check.principal === 'me' ? await asMe() : check.principal);
+  const principal = parsePrincipal(asked === 'me' ? await asMe() : asked);
   const simulator = await account.simulator();
   const checked =
     kind === 'bastion-trust' || kind === 'task-trust'
@@ -57,8 +49,8 @@ export async function checkPolicy(
 }
 
 /** Throws `grants-missing` (exit 4) naming every action that the principal lacks or must not have. */
-export function requireGrants({ arn, wrong }: CheckedPolicy, check: PolicyCheck): void {
-  if (wrong.length > 0) throw missing(arn, wrong, check);
+export function requireGrants({ arn, wrong }: CheckedPolicy): void {
+  if (wrong.length > 0) throw missing(arn, wrong);
 }
 
 /** Placeholders whose flag is not called like them. */
@@ -67,15 +59,14 @@ const FLAG_OF: Readonly<Record<string, string>> = {
   'session-document': 'document',
 };
 
-function refuseUnfilled({ principal, printedBy }: PolicyCheck, unfilled: readonly string[]): void {
+function refuseUnfilled(principal: string, unfilled: readonly string[]): void {
   if (unfilled.length === 0) return;
   const flags = unfilled.map((name) => `--${FLAG_OF[name] ?? name}`);
   throw usage(
     'check-placeholders',
     `a document with placeholders cannot be checked: add ${flags.join(', ')}`,
     {
-      hints: [`${printedBy}${flags.map((flag) => ` ${flag} …`).join('')} --check ${quoteWord(principal)}`],
-      details: { placeholders: unfilled, flags },
+      details: { principal, placeholders: unfilled, flags },
     },
   );
 }
@@ -113,7 +104,7 @@ async function checkTrust(
 ): Promise<Checked> {
   if (principal.kind === 'user') {
     throw usage('check-principal', `user ${principal.name} trusts nobody: only roles have a trust policy`, {
-      hints: ['--check role/NAME'],
+      details: { principal: `user/${principal.name}`, rolesOnly: true },
     });
   }
   const role = await simulator.role(principal.name);
@@ -123,8 +114,7 @@ async function checkTrust(
 
 const notFound = ({ kind, name, arn }: Principal): ToolError =>
   noMatch('principal-not-found', `there is no ${kind} ${name} in this account`, {
-    hints: [`aws iam list-${kind}s --query '${kind === 'role' ? 'Roles' : 'Users'}[].Arn'`],
-    details: { principal: arn ?? `${kind}/${name}` },
+    details: { principal: arn ?? `${kind}/${name}`, kind },
   });
 
 export const namesOf = (items: readonly { readonly action: string }[]): string =>
@@ -145,19 +135,17 @@ const SENTENCES: readonly (readonly [Verdict, (actions: string) => string])[] = 
   ['not-answered', (actions) => `got no answer about ${actions}`],
 ];
 
-function missing(arn: string, wrong: readonly Finding[], { printedBy }: PolicyCheck): ToolError {
+function missing(arn: string, wrong: readonly Finding[]): ToolError {
   const sentences = SENTENCES.flatMap(([verdict, sentence]) => {
     const found = wrong.filter((finding) => finding.verdict === verdict);
     return found.length === 0 ? [] : [sentence(namesOf(found))];
   });
   const unknown = [...new Set(wrong.flatMap(({ missingContext }) => missingContext))];
   return access('grants-missing', `${withoutPlace(arn)} ${sentences.join('; ')}`, {
-    hints: [
-      `${printedBy}   # prints what it should have`,
-      ...(unknown.length === 0
-        ? []
-        : [`its policies ask for ${unknown.join(', ')}, which the check knows no value of`]),
-    ],
-    details: { principal: arn, actions: [...new Set(wrong.map(({ action }) => action))] },
+    details: {
+      principal: arn,
+      actions: [...new Set(wrong.map(({ action }) => action))],
+      unknownKeys: unknown,
+    },
   });
 }

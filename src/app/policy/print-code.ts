@@ -67,7 +67,6 @@ export async function bastionCode(
   const { values, kind, name } = request;
   if (kind !== 'bastion' && kind !== 'bastion-tunnel-only') {
     throw usage('code-format', `--format ${format} is for the kinds bastion and bastion-tunnel-only`, {
-      hints: [`fargate-connect policy bastion --cluster NAME --format ${format}`],
       details: { kind, format },
     });
   }
@@ -122,14 +121,12 @@ async function databaseOf(
     const [endpoint] = found?.endpoints ?? [];
     if (group !== undefined && endpoint !== undefined) return { port: endpoint.port, groupId: group };
     throw noMatch('database-not-found', `no database ${database} in this region`, {
-      hints: listed.slice(0, 5).map((each) => `--db ${each.id}   # ${each.engine}`),
-      details: { databases: [database] },
+      details: { databases: [database], candidates: listed.map(({ id, engine }) => ({ id, engine })) },
     });
   }
   if (port === undefined && groupId === undefined) return undefined;
   if (port !== undefined && groupId !== undefined) return { port: parsePort(port, '--port'), groupId };
-  throw usage('bad-arguments', '--db-security-group and --port belong together', {
-    hints: ['--db-security-group sg-0123 --port 5432', 'or --db ID, which looks both up'],
+  throw usage('bad-arguments', '--db-security-group and --port belong together; --db looks both up', {
     details: { port, group: groupId },
   });
 }

@@ -12,7 +12,6 @@ import { withIamNaming } from '../../provision/roles/iam-names.ts';
 import { iamNaming, type IamOverrides } from '../bastion/iam-naming.ts';
 import { readPolicy } from '../asset-files.ts';
 import type { Needs } from '../collaborators.ts';
-import type { PolicyCheck } from './policy-check.ts';
 
 /** A policy document of policies/, with all its placeholders filled that can be known. */
 
@@ -27,7 +26,7 @@ export interface PolicyRequest {
   readonly database: string | undefined;
   readonly format: 'json' | CodeFormat;
   /** Instead of printing it: who is to have it. */
-  readonly check: PolicyCheck | undefined;
+  readonly check: string | undefined;
   readonly iam: IamOverrides;
 }
 
@@ -43,9 +42,7 @@ type PolicyNeeds = Needs<'account' | 'assets', 'cluster' | 'container' | 'iamPat
 /** The document with all that is known. Throws `check-kind` for a check of what IAM does not know. */
 export async function fillPolicy(request: PolicyRequest, deps: PolicyNeeds): Promise<PrintedPolicy> {
   if (request.kind === 'session-document' && request.check !== undefined) {
-    throw usage('check-kind', 'a session document is no IAM document: nobody is granted it', {
-      hints: ['fargate-connect policy forward-document --db ID --check PRINCIPAL   # who may use it'],
-    });
+    throw usage('check-kind', 'a session document is no IAM document: nobody is granted it');
   }
   const iam = iamNaming(request.iam, deps.settings);
   const templates = Object.fromEntries(
@@ -108,8 +105,10 @@ async function databaseValues(id: string, deps: Needs<'account'>): Promise<Place
   const endpoint = databases.find((database) => database.id === id)?.endpoints[0];
   if (endpoint === undefined) {
     throw noMatch('database-not-found', `no database ${id} in this region`, {
-      hints: databases.slice(0, 5).map((database) => `--db ${database.id}   # ${database.engine}`),
-      details: { databases: [id] },
+      details: {
+        databases: [id],
+        candidates: databases.map((database) => ({ id: database.id, engine: database.engine })),
+      },
     });
   }
   return { host: endpoint.host, port: String(endpoint.port) };

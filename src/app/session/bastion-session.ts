@@ -54,9 +54,7 @@ async function openPluginShell({ name }: BastionSessionRequest, deps: SessionNee
 async function runCommand({ name, command }: BastionSessionRequest, deps: SessionNeeds): Promise<number> {
   const { settings, signal, signals, terminal } = deps;
   if (settings.transport === 'plugin') {
-    throw usage('plugin-unsupported', 'the plugin hands on neither stderr nor the exit status of a command', {
-      hints: ['leave --transport plugin away'],
-    });
+    throw usage('plugin-unsupported', 'the plugin hands on neither stderr nor the exit status of a command');
   }
   const { runBastionCommand } = await import('../../connect/session/bastion-command.ts');
   const line = quoteWords(command);

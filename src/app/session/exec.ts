@@ -26,10 +26,4 @@ export async function execInContainer(
 
 /** For commands that need a service or a task and could not ask. */
 const serviceNeeded = (command: string): Error =>
-  usage('service-needed', `${command} needs a service or a task`, {
-    hints: [
-      `fargate-connect ${command} SERVICE`,
-      `fargate-connect ${command} --task ID`,
-      'fargate-connect ls services',
-    ],
-  });
+  usage('service-needed', `${command} needs a service or a task`);

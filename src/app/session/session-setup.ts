@@ -99,6 +99,5 @@ const TRANSPORT_STATUS = 255;
 /** For commands whose exit status is that of a remote command: an error of the connection gets a status of its own. */
 export function asTransportStatus(error: unknown): unknown {
   if (!(error instanceof ToolError) || error.role !== 'transport') return error;
-  const { role, code, message, hints, details, cause } = error;
-  return new ToolError(role, code, message, { hints, details, cause, exitStatus: TRANSPORT_STATUS });
+  return error.with({ exitStatus: TRANSPORT_STATUS, cause: error.cause });
 }

@@ -1,3 +1,4 @@
+import { quoteWord } from '../../core/shell-words.ts';
 import type { ErrorFacts } from '../../core/error-facts.ts';
 import type { PolicyKindName } from '../../provision/policy/policy-kinds.ts';
 import type { CommandLines } from './command-lines.ts';
@@ -57,7 +58,10 @@ export function grant(action: string, lines: CommandLines): readonly string[] {
 export const removals = (
   remaining: readonly { readonly removal: string; readonly reason?: string | undefined }[] | undefined,
   lines: CommandLines,
-): readonly string[] => (remaining ?? []).map(({ removal, reason }) => lines.aws(removal, reason));
+): readonly string[] =>
+  (remaining ?? [])
+    .filter(({ removal }) => removal !== '')
+    .map(({ removal, reason }) => lines.aws(removal.replace(/^aws /, ''), reason));
 
 function accessDenied(
   { action, missingBoundary, remaining }: ErrorFacts['access-denied'],
@@ -116,11 +120,22 @@ function roleUntrusted({ of, name }: ErrorFacts['role-untrusted'], lines: Comman
   }
 }
 
-/** The typed command line without `--check PRINCIPAL`. */
+/** Flags of `policy --check` that are not about the document, and whether a value follows. */
+const NOT_OF_THE_DOCUMENT: Readonly<Record<string, boolean>> = {
+  '--check': true,
+  '--output': true,
+  '-o': true,
+  '--json': false,
+};
+
+/** The command line that prints what was checked, as typed. */
 function withoutCheck(argv: readonly string[]): string {
-  const at = argv.findIndex((word) => word === '--check' || word.startsWith('--check='));
-  const length = argv[at] === '--check' ? 2 : 1;
-  return at === -1 ? argv.join(' ') : [...argv.slice(0, at), ...argv.slice(at + length)].join(' ');
+  const kept = argv.filter((word, index) => {
+    const flag = word.split('=', 1)[0] ?? '';
+    const follows = NOT_OF_THE_DOCUMENT[argv[index - 1] ?? ''] === true;
+    return NOT_OF_THE_DOCUMENT[flag] === undefined && !follows;
+  });
+  return ['fargate-connect', ...kept.map(quoteWord)].join(' ');
 }
 
 export const ACCOUNT_ADVICE = {
@@ -130,7 +145,7 @@ export const ACCOUNT_ADVICE = {
     lines.tool('policy operator', {}, 'or forward, or shell: all of them grant that'),
   ],
   'grants-missing': ({ unknownKeys }, { context }) => [
-    `fargate-connect ${withoutCheck(context.argv)}   # prints what it should have`,
+    `${withoutCheck(context.argv)}   # prints what it should have`,
     ...(unknownKeys.length === 0
       ? []
       : [`its policies ask for ${unknownKeys.join(', ')}, which the check knows no value of`]),

@@ -82,14 +82,12 @@ function noWayOut(facts: ErrorFacts['no-way-out'], lines: CommandLines): readonl
   ];
 }
 
-function noBastion(
-  { name, candidates, starting }: ErrorFacts['no-bastion'],
-  lines: CommandLines,
-): readonly string[] {
+function noBastion(facts: ErrorFacts['no-bastion'], lines: CommandLines): readonly string[] {
+  const { name, starting } = facts;
   const list = lines.tool('status', { name: starting === true ? name : undefined });
   if (starting === true) return [list];
   if (name === undefined) return [lines.tool('up'), list];
-  return [...meant(name, candidates), list, lines.tool('up', { name })];
+  return [...meant(facts), list, lines.tool('up', { name })];
 }
 
 const START_ANEW = 'begins again';
@@ -103,8 +101,13 @@ export const BASTION_ADVICE = {
     lines.tool('up', { name: 'OTHER', vpc: wanted }, 'a second one'),
     lines.tool('down', { name }, 'or end the first'),
   ],
-  'bastion-kept': ({ name }, lines) => [lines.tool('down', { name }, 'ends it; then up makes another')],
-  'bastion-leaves': ({ name }, lines) => [lines.tool('up', { name }, 'again, in two minutes')],
+  'bastion-kept': ({ name }, lines) =>
+    name === undefined ? [] : [lines.tool('down', { name }, 'ends it; then up makes another')],
+  // A forward launches a replacement by itself.
+  'bastion-taken-back': ({ name, region }, lines) =>
+    name === undefined || lines.context.command === 'forward'
+      ? []
+      : [lines.tool('up', { name, region }, 'in two minutes, for another one')],
   'bastion-name': ({ longest }) => [
     `use 1 to ${longest} lower-case letters, digits and dashes, e.g. --name orders`,
   ],
@@ -147,6 +150,7 @@ export const BASTION_ADVICE = {
     ...removals(remaining, lines),
     ...names.map((name) => lines.tool('down', { name }, 'tries again')),
   ],
+  'leftovers-found': ({ name, region }, lines) => [lines.tool('down', { name, region }, 'deletes them')],
   'name-taken': ({ taken }, lines) => [
     ...taken.map(({ kind, id, why }) => `${kind} ${id} ${why}`),
     lines.tool('up', { name: 'OTHER' }, 'another name, nothing in the way'),

@@ -29,7 +29,7 @@ type Flags = Readonly<Record<string, string | true | undefined>>;
 const REPEATED: Readonly<Record<string, readonly (keyof GivenFlags)[]>> = {
   up: ['cluster', 'name', 'iamPath', 'iamPrefix'],
   down: ['name', 'iamPath', 'iamPrefix'],
-  status: ['name'],
+  status: ['name', 'iamPath', 'iamPrefix'],
   shell: ['name'],
   forward: ['cluster', 'name'],
   exec: ['cluster'],

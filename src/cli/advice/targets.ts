@@ -66,15 +66,15 @@ export const TARGET_ADVICE = {
     ...candidates.slice(0, MOST_CLUSTERS).map((name) => `--cluster ${name}`),
     ...(candidates.length > MOST_CLUSTERS ? [lines.tool('ls clusters')] : []),
   ],
-  'cluster-not-found': ({ cluster, candidates }, lines) => [
-    ...meant(cluster, candidates),
+  'cluster-not-found': (facts, lines) => [
+    ...meant(facts),
     lines.tool('ls clusters'),
-    ...(candidates === undefined || candidates.length === 0 ? [OTHER_PLACE] : []),
+    ...(facts.existing === undefined || facts.existing === 0 ? [OTHER_PLACE] : []),
   ],
   'container-needed': ({ candidates }) => candidates.map((name) => `--container ${name}`),
-  'container-not-found': ({ cluster, task, container, candidates }, lines) => [
-    ...meant(container, candidates),
-    lines.tool('ls containers', { cluster, task }),
+  'container-not-found': (facts, lines) => [
+    ...meant(facts),
+    lines.tool('ls containers', { cluster: facts.cluster, task: facts.task }),
   ],
   'container-not-running': (facts, lines) => [
     ...(facts.mayCome ? [MAY_COME] : []),
@@ -98,16 +98,13 @@ export const TARGET_ADVICE = {
     const command = lines.context.command ?? 'exec';
     return [lines.tool(`${command} SERVICE`), lines.tool(command, { task: 'ID' }), lines.tool('ls services')];
   },
-  'service-not-found': ({ service, cluster, candidates }, lines) => [
-    ...meant(service, candidates),
-    lines.tool('ls services', { cluster: cluster ?? 'NAME' }),
+  'service-not-found': (facts, lines) => [
+    ...meant(facts),
+    lines.tool('ls services', { cluster: facts.cluster ?? 'NAME' }),
   ],
   'target-not-connected': notConnected,
   'task-ambiguous': ({ candidates }) => candidates.slice(0, 5).map((id) => `--task ${id}`),
-  'task-not-found': ({ task, cluster, candidates }, lines) => [
-    ...meant(task, candidates),
-    lines.tool('ls tasks', { cluster }),
-  ],
+  'task-not-found': (facts, lines) => [...meant(facts), lines.tool('ls tasks', { cluster: facts.cluster })],
   'task-not-running': (facts, lines) =>
     facts.mayCome
       ? [MAY_COME, listContainers(facts, lines)]

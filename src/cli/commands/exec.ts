@@ -47,10 +47,8 @@ function splitAtDashes(
   const behind = dashes === -1 ? 0 : raw.length - dashes - 1;
   const before = typed.slice(0, typed.length - behind);
   if (before.length > 1) {
-    throw usage('bad-arguments', `unexpected argument ${before[1] ?? ''}`, {
-      hints: [
-        `put -- before the command: fargate-connect exec ${before[0] ?? ''} -- ${before.slice(1).join(' ')}`,
-      ],
+    throw usage('bad-arguments', `unexpected argument ${before[1] ?? ''}: a command comes after --`, {
+      details: { instead: [[before[0] ?? '', '--', ...before.slice(1)]] },
     });
   }
   return { service: before[0], command: typed.slice(before.length) };

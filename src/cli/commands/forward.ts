@@ -90,13 +90,7 @@ async function runForward(options: ForwardOptions, context: CommandContext): Pro
 /** Throws `forward-needed`, `bad-arguments` (usage). */
 function refuseContradictions({ stdio, forwards, document, via, name }: ForwardOptions): void {
   if (stdio === undefined && forwards.length === 0) {
-    throw usage('forward-needed', 'nothing to forward', {
-      hints: [
-        '-L 8080:80   # a port of the task',
-        '-L 5432:db.internal:5432   # a host behind it',
-        '--stdio HOST:PORT',
-      ],
-    });
+    throw usage('forward-needed', 'nothing to forward');
   }
   if (stdio !== undefined && forwards.length > 0) {
     throw usage('bad-arguments', '--stdio and -L exclude each other');
@@ -106,7 +100,7 @@ function refuseContradictions({ stdio, forwards, document, via, name }: ForwardO
   }
   if (stdio !== undefined && document !== undefined) {
     throw usage('bad-arguments', '--stdio names host and port, and so does a --document', {
-      hints: [`fargate-connect forward --document ${document} -L 0`],
+      details: { instead: [['--document', document, '-L', '0']] },
     });
   }
 }

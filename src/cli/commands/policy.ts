@@ -1,12 +1,10 @@
 import { Argument, Command, Option } from 'commander';
-import { quoteWord } from '../../core/shell-words.ts';
 import type { PolicyRequest } from '../../app/policy/print-policy.ts';
 import { POLICY_KIND_NAMES, POLICY_KINDS, type PolicyKindName } from '../../provision/policy/policy-kinds.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { addIamFlags, type IamFlags, iamFlagsOf } from '../iam-flags.ts';
 import { documentOf, reportUse } from '../render/policy-notes.ts';
-import { typedFlags } from '../shared-flags.ts';
 
 interface PolicyFlags extends IamFlags {
   readonly name: string;
@@ -86,20 +84,17 @@ Examples:
   $ fargate-connect policy bastion --cluster prod --db orders --format terraform > bastion.tf.json`,
     )
     .action((kind: PolicyKindName, flags: PolicyFlags, command: Command) =>
-      invoke(run, optionsOf(kind, flags, command), command),
+      invoke(run, optionsOf(kind, flags), command),
     );
 }
 
-const optionsOf = (kind: PolicyKindName, flags: PolicyFlags, command: Command): PolicyRequest => ({
+const optionsOf = (kind: PolicyKindName, flags: PolicyFlags): PolicyRequest => ({
   kind,
   name: flags.name,
   account: flags.account,
   database: flags.db,
   format: flags.format,
-  check:
-    flags.check === undefined
-      ? undefined
-      : { principal: flags.check, printedBy: printingCommand(kind, command) },
+  check: flags.check,
   iam: iamFlagsOf(flags),
   values: {
     vpc: flags.vpc,
@@ -117,20 +112,6 @@ const optionsOf = (kind: PolicyKindName, flags: PolicyFlags, command: Command): 
     'session-document': flags.document ?? (flags.db === undefined ? undefined : documentOf(flags.db)),
   },
 });
-
-/** What was typed, as far as it is about the document. */
-function printingCommand(kind: PolicyKindName, command: Command): string {
-  const typed: Readonly<Record<string, unknown>> = { ...command.opts(), ...typedFlags(command) };
-  const flags = command.options
-    .filter(({ required, long }) => required && !['--check', '--output', '--transport'].includes(long ?? ''))
-    .flatMap((option) => {
-      const name = option.attributeName();
-      const value = typed[name];
-      const isDefault = command.getOptionValueSource(name) === 'default';
-      return isDefault || typeof value !== 'string' ? [] : [option.long ?? '', quoteWord(value)];
-    });
-  return ['fargate-connect policy', kind, ...flags].join(' ');
-}
 
 async function runPolicy(request: PolicyRequest, context: CommandContext): Promise<void> {
   const { stdout } = context.terminal;
@@ -153,5 +134,5 @@ async function runPolicy(request: PolicyRequest, context: CommandContext): Promi
   ]);
   const checked = await checkPolicy(check, request.kind, printed, context);
   writeCheck(checked, context);
-  requireGrants(checked, check);
+  requireGrants(checked);
 }

@@ -10,8 +10,6 @@ export interface SandboxCommandOptions {
   readonly port: number;
   readonly faults: readonly string[];
   readonly agentPace: 'fast' | 'official';
-  /** Traits of the official agent that the sandbox's agent does without. */
-  readonly agentWithout: readonly string[];
   /** Every shell and command session is encrypted with KMS. */
   readonly demandEncryption: boolean;
 }
@@ -25,11 +23,6 @@ export function sandboxCommand(invoke: Invoke, run: Run<SandboxCommandOptions> =
       new Option('--agent-pace <pace>', 'how the SSM agent behaves in time')
         .choices(['fast', 'official'])
         .default('fast'),
-    )
-    .option(
-      '--without-agent-trait <trait>',
-      'make the agent do without a trait of the official one; repeatable',
-      collect,
     )
     .option('--demand-encryption', 'encrypt every shell and command session with KMS', false)
     .addHelpText(
@@ -48,17 +41,12 @@ Examples:
           port: number;
           fault?: readonly string[];
           agentPace: 'fast' | 'official';
-          withoutAgentTrait?: readonly string[];
           demandEncryption: boolean;
         },
         command: Command,
       ) => {
-        const { port, fault = [], agentPace, withoutAgentTrait = [], demandEncryption } = flags;
-        return invoke(
-          run,
-          { port, faults: fault, agentPace, agentWithout: withoutAgentTrait, demandEncryption },
-          command,
-        );
+        const { port, fault = [], agentPace, demandEncryption } = flags;
+        return invoke(run, { port, faults: fault, agentPace, demandEncryption }, command);
       },
     );
 }
@@ -77,15 +65,11 @@ function portNumber(text: string): number {
 async function runSandbox(options: SandboxCommandOptions, context: CommandContext): Promise<number> {
   const { missingPackages } = await import('../../sandbox/packages.ts');
   requirePackages(await missingPackages());
-  const [{ startSandbox }, { parseAgentTraits }] = await Promise.all([
-    import('../../sandbox/sandbox.ts'),
-    import('../../sandbox/agent/agent-traits.ts'),
-  ]);
+  const { startSandbox } = await import('../../sandbox/sandbox.ts');
   const sandbox = await startSandbox({
     port: options.port,
     faults: options.faults,
     agentPace: options.agentPace,
-    agentWithout: parseAgentTraits(options.agentWithout),
     demandEncryption: options.demandEncryption,
   }).catch((error: unknown) => {
     throw isPortTrouble(error) ? portTaken(options.port, error) : error;
@@ -112,7 +96,6 @@ const isPortTrouble = (error: unknown): boolean =>
 
 const portTaken = (port: number, cause: unknown): Error =>
   failed('sandbox-port', `cannot listen on 127.0.0.1:${port}, it is taken or not allowed`, {
-    hints: ['fargate-connect sandbox --port 0'],
     details: { port },
     cause,
   });

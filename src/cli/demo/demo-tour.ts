@@ -200,7 +200,7 @@ function reportLeftovers(stage: Stage, before: string, after: string, since: num
     );
   if (left.length > 0)
     throw failed('demo-leftovers', `the account differs from before in ${left.length} places`, {
-      hints: left.slice(0, 10),
+      details: { differences: left },
     });
 }
 

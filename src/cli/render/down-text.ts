@@ -22,7 +22,7 @@ export function writeNothing(request: DownRequest, found: FoundBastions, context
     type: 'note',
     level: 'warning',
     code: 'others-run',
-    message: `other bastions run: ${found.others.join(', ')}; fargate-connect down --name NAME, or --all`,
+    message: `other bastions run: ${found.others.join(', ')}`,
     details: { names: found.others },
   });
 }

@@ -15,13 +15,13 @@ export function reportUse(request: PolicyRequest, printed: PrintedPolicy, contex
     context.report({ type: 'note', level: 'warning', code, message });
   if (request.kind === 'session-document' && request.database !== undefined) {
     const name = documentOf(request.database);
-    const next = [
-      `create it: aws ssm create-document --name ${name} --document-type Session --content file://FILE`,
-      `grant it:  fargate-connect policy forward-document --db ${request.database}`,
-      `use it:    fargate-connect forward --document ${name} -L 0`,
-    ];
-    for (const message of next)
-      context.report({ type: 'note', level: 'info', code: 'session-document-use', message });
+    context.report({
+      type: 'note',
+      level: 'info',
+      code: 'session-document-use',
+      message: `to be created as session document ${name}`,
+      details: { database: request.database, document: name },
+    });
   }
   if (printed.unfilled.length > 0)
     note('placeholder-unfilled', `fill in: ${printed.unfilled.map((name) => `\${${name}}`).join(', ')}`);

@@ -73,12 +73,18 @@ export function writeStatuses(statuses: Statuses, context: CommandContext): void
       type: 'note',
       level: 'info',
       code: 'no-bastions',
-      message: `no bastion in ${region ?? 'any region'}; fargate-connect up makes one`,
+      message: `no bastion in ${region ?? 'any region'}`,
     });
   }
   if (forOperators.length === 0) return;
-  const message = `not shown: leftovers, sessions or cost, which take ${forOperators.join(', ')}; see fargate-connect policy operator`;
-  report({ type: 'note', level: 'warning', code: 'for-operators', message });
+  const message = `not shown: leftovers, sessions or cost, which take ${forOperators.join(', ')}`;
+  report({
+    type: 'note',
+    level: 'warning',
+    code: 'for-operators',
+    message,
+    details: { actions: forOperators },
+  });
 }
 
 function writeTable(rows: readonly BastionStatus[], allRegions: boolean, context: CommandContext): void {
@@ -97,21 +103,25 @@ function adviseOn(
   allRegions: boolean,
   { report }: CommandContext,
 ): void {
-  const note = (code: string, message: string): void =>
-    report({ type: 'note', level: 'warning', code, message });
-  const region = allRegions ? ` --region ${row.region}` : '';
-  const named = row.name === 'default' ? '' : ` --name ${row.name}`;
+  const region = allRegions ? row.region : undefined;
   if (row.takenBack === true) {
     const other = rows.find((each) => each.replaces !== null && each.replaces === row.instanceId);
     const then =
-      other === undefined
-        ? `a running forward replaces it, or fargate-connect up${named}${region} does then`
-        : `${other.instanceId ?? ''} takes its place`;
-    note('bastion-taken-back', `EC2 takes ${row.instanceId ?? ''} back within two minutes: ${then}`);
+      other === undefined ? 'a running forward replaces it' : `${other.instanceId ?? ''} takes its place`;
+    report({
+      type: 'note',
+      level: 'warning',
+      code: 'bastion-taken-back',
+      message: `EC2 takes ${row.instanceId ?? ''} back within two minutes: ${then}`,
+      details: other === undefined ? { name: row.name, region } : {},
+    });
   }
   if (row.state !== 'leftovers') return;
-  note(
-    'leftovers-found',
-    `bastion ${row.name} has no instance, but resources: fargate-connect down --name ${row.name}${region}`,
-  );
+  report({
+    type: 'note',
+    level: 'warning',
+    code: 'leftovers-found',
+    message: `bastion ${row.name} has no instance, but resources`,
+    details: { name: row.name, region },
+  });
 }

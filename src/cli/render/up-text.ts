@@ -47,10 +47,18 @@ function describeLease({ plan }: PlannedBastion, when: (at: number) => string): 
 const MARK = 'warning: '.length;
 
 function reportWarnings(plan: Plan, context: CommandContext): void {
-  for (const { code, message } of plan.warnings) {
-    const [first = '', ...rest] = paragraph(message, talkWidth(context) - MARK, 2);
-    context.report({ type: 'note', level: 'warning', code, message: first });
-    for (const line of rest) context.report({ type: 'note', level: 'info', code, message: line });
+  for (const { code, message, details = {} } of plan.warnings) {
+    const lines = paragraph(message, talkWidth(context) - MARK, 2);
+    for (const [index, line] of lines.entries()) {
+      const isLast = index === lines.length - 1;
+      context.report({
+        type: 'note',
+        level: index === 0 ? 'warning' : 'info',
+        code,
+        message: line,
+        ...(isLast ? { details } : {}),
+      });
+    }
   }
 }
 

@@ -1,7 +1,7 @@
-import { inTime, preciseNow } from '../../core/clock.ts';
+import { inTime } from '../../core/clock.ts';
 import { Deferred } from '../../core/deferred.ts';
 import { type ToolError, transport } from '../../core/errors.ts';
-import { DataChannel, DEFAULT_PAYLOAD_SIZE, type DataChannelEvent } from '../../protocol/data-channel.ts';
+import { DataChannel, type DataChannelEvent } from '../../protocol/data-channel.ts';
 import { AgentSilence } from './agent-silence.ts';
 import { Alarm } from './alarm.ts';
 import {
@@ -16,14 +16,6 @@ import { SendQueue } from './send-queue.ts';
 import { CLIENT_VERSION, SessionLink } from './session-link.ts';
 import { type ChannelEnd, endMessage, terminateSession } from '../session/session-end.ts';
 import { agentRefusal, agentSilent, sessionNotEnded } from '../session/session-refusals.ts';
-
-/** Makes messages when there is room for them, so that they follow from all that waits by then. */
-export interface MessageSource {
-  /** What waits. */
-  readonly bytes: number;
-  /** The next message of at most `limit` bytes; `inFlight` bytes are unacknowledged. */
-  take(limit: number, inFlight: number): Uint8Array | undefined;
-}
 
 /**
  * A DataChannel with a socket under it and a clock beside it. All outgoing messages leave through one queue, once per
@@ -41,11 +33,9 @@ export class ChannelDriver {
   readonly #link: SessionLink;
   readonly #ended = new Deferred<ChannelEnd>();
   readonly #opened = new Deferred<ChannelOpened>();
-  readonly #payloadSize: number;
   readonly #queue = new SendQueue();
   readonly #silence: AgentSilence;
   readonly #alarm: Alarm;
-  #source: MessageSource | undefined;
   #isOpen = false;
   #isOver = false;
   #wantsRoom = false;
@@ -62,13 +52,12 @@ export class ChannelDriver {
     this.#timing = { ...CHANNEL_TIMING, ...deps.timing };
     this.ended = this.#ended.promise;
     this.ended.catch(() => undefined);
-    this.#payloadSize = deps.payloadSize ?? DEFAULT_PAYLOAD_SIZE;
     this.#channel = new DataChannel({
       role: 'client',
       version: CLIENT_VERSION,
       randomUuid: () => deps.random.uuid(),
       randomBytes: (length) => deps.random.bytes(length),
-      payloadSize: this.#payloadSize,
+      ...(deps.payloadSize === undefined ? {} : { payloadSize: deps.payloadSize }),
     });
     this.#link = new SessionLink(session, deps, {
       message: (bytes) => this.#receive(bytes),
@@ -99,7 +88,7 @@ export class ChannelDriver {
       throw error;
     }
     this.#silence.restart();
-    this.#channel.start(this.#now);
+    this.#channel.start(clock.now());
     this.#scheduleFlush();
     const cancel = clock.timer(this.#timing.firstMessageMs, () =>
       this.#fail(agentSilent(this.#target, this.#timing.firstMessageMs)),
@@ -129,25 +118,6 @@ export class ChannelDriver {
     return false;
   }
 
-  /** The window of the channel follows round trips, which may be shorter than a millisecond. */
-  get #now(): number {
-    return preciseNow(this.#deps.clock);
-  }
-
-  /**
-   * Sends what the source of messages has, as the window allows, each as one message of the channel; the source is kept.
-   * False asks to add nothing until `room()`.
-   */
-  sendFrom(source: MessageSource): boolean {
-    if (this.#isOver) return true;
-    this.#source = source;
-    this.#pump();
-    this.#scheduleFlush();
-    if (source.bytes === 0) return true;
-    this.#wantsRoom = true;
-    return false;
-  }
-
   get queuedBytes(): number {
     return this.#queue.bytes;
   }
@@ -157,13 +127,13 @@ export class ChannelDriver {
     if (this.#isOver || !this.#isOpen) return;
     if (size.columns === this.#size?.columns && size.rows === this.#size.rows) return;
     this.#size = size;
-    this.#channel.sendSize(size, this.#now);
+    this.#channel.sendSize(size, this.#deps.clock.now());
     this.#scheduleFlush();
   }
 
   sendFlag(flag: 'DisconnectToPort' | 'TerminateSession'): void {
     if (this.#isOver || !this.#isOpen) return;
-    this.#channel.sendFlag(flag, this.#now);
+    this.#channel.sendFlag(flag, this.#deps.clock.now());
     this.#scheduleFlush();
   }
 
@@ -184,7 +154,7 @@ export class ChannelDriver {
    */
   async terminate(): Promise<ToolError | undefined> {
     if (this.#isOver) return undefined;
-    if (this.#isOpen) this.#channel.sendFlag('TerminateSession', this.#now);
+    if (this.#isOpen) this.#channel.sendFlag('TerminateSession', this.#deps.clock.now());
     this.#finish();
     const closed = new Promise<boolean>((resolve) => {
       this.#onClosed = () => resolve(true);
@@ -215,7 +185,7 @@ export class ChannelDriver {
     }
     this.#silence.heard();
     try {
-      this.#handle(this.#channel.receive(bytes, this.#now));
+      this.#handle(this.#channel.receive(bytes, this.#deps.clock.now()));
     } catch (error) {
       this.#fail(error);
       return;
@@ -228,7 +198,7 @@ export class ChannelDriver {
   #receiveLate(bytes: Uint8Array): void {
     if (this.#onClosed === undefined) return;
     try {
-      const events = this.#channel.receive(bytes, this.#now);
+      const events = this.#channel.receive(bytes, this.#deps.clock.now());
       if (events.some((event) => event.type === 'closed')) this.#onClosed();
     } catch {
       return;
@@ -294,7 +264,7 @@ export class ChannelDriver {
   }
 
   async #provideDataKey(kmsKeyId: string, challenge: string | undefined): Promise<void> {
-    const { kms } = this.#deps;
+    const { clock, kms } = this.#deps;
     try {
       const port = await kms();
       const key = await port.generateDataKey(kmsKeyId, {
@@ -303,11 +273,11 @@ export class ChannelDriver {
         ...(challenge === undefined ? {} : { 'aws:ssm:RandomChallenge': challenge }),
       });
       if (this.#isOver) return;
-      this.#channel.provideDataKey({ ...key, acknowledgeChallenge: challenge !== undefined }, this.#now);
+      this.#channel.provideDataKey({ ...key, acknowledgeChallenge: challenge !== undefined }, clock.now());
     } catch (error) {
       if (this.#isOver) return;
       // The agent is told, so that its log names the cause too; what the person sees is the error itself.
-      this.#channel.refuseDataKey(error instanceof Error ? error.message : String(error), this.#now);
+      this.#channel.refuseDataKey(error instanceof Error ? error.message : String(error), clock.now());
       this.#writeOut();
       this.#fail(error);
       return;
@@ -318,14 +288,14 @@ export class ChannelDriver {
   #interrupted(): void {
     if (this.#isOver) return;
     this.#alarm.stop();
-    this.#channel.disconnected(this.#now);
+    this.#channel.disconnected(this.#deps.clock.now());
     this.#listener.interrupted?.();
   }
 
   #resumed(): void {
     if (this.#isOver) return;
     this.#silence.restart();
-    this.#channel.reconnected(this.#now);
+    this.#channel.reconnected(this.#deps.clock.now());
     this.#pump();
     this.#scheduleFlush();
     this.#listener.resumed?.();
@@ -333,20 +303,9 @@ export class ChannelDriver {
 
   #pump(): void {
     if (!this.#isOpen) return;
-    const now = this.#now;
+    const now = this.#deps.clock.now();
     let part: Uint8Array | undefined;
     while ((part = this.#queue.take(this.#channel.room)) !== undefined) this.#channel.send(part, now);
-    const source = this.#source;
-    if (source === undefined) return;
-    const { unackedBytes } = this.#channel;
-    let inFlight = unackedBytes;
-    // A message needs its whole room, unless nothing is under way.
-    while (inFlight === 0 || this.#channel.room >= this.#payloadSize) {
-      const message = source.take(this.#payloadSize, inFlight);
-      if (message === undefined) return;
-      this.#channel.send(message, now);
-      inFlight = this.#channel.unackedBytes;
-    }
   }
 
   #scheduleFlush(): void {
@@ -358,7 +317,7 @@ export class ChannelDriver {
       this.#writeOut();
       this.#scheduleTick();
       this.#silence.watch();
-      if (this.#wantsRoom && this.#queue.bytes === 0 && (this.#source?.bytes ?? 0) === 0) {
+      if (this.#wantsRoom && this.#queue.bytes === 0) {
         this.#wantsRoom = false;
         this.#listener.room?.();
       }
@@ -381,7 +340,7 @@ export class ChannelDriver {
   #tick(): void {
     if (this.#isOver || !this.#link.isOpen) return;
     try {
-      this.#handle(this.#channel.tick(this.#now));
+      this.#handle(this.#channel.tick(this.#deps.clock.now()));
     } catch (error) {
       this.#fail(error);
       return;
@@ -400,7 +359,6 @@ export class ChannelDriver {
   #finish(): void {
     this.#isOver = true;
     this.#queue.clear();
-    this.#source = undefined;
     this.#alarm.stop();
     this.#silence.close();
   }

@@ -89,7 +89,6 @@ export function createOpenSocket(agents: NetworkAgents, clock: Clock): OpenSocke
             'gateway-unreachable',
             `no connection to the message gateway ${url.host}: ${error.message}`,
             {
-              hints: ['check the network, HTTPS_PROXY and NO_PROXY'],
               details: { host: url.host },
               cause: error,
             },
@@ -115,22 +114,13 @@ function upgradeRefused(host: string, status: number, contentType: string): Tool
     return transport(
       'not-aws',
       `${host} answered ${status} instead of a WebSocket, and this is not AWS: a proxy or a portal answered`,
-      {
-        hints: [
-          'open a page in the browser: a network may want a sign-in first',
-          'check HTTPS_PROXY and NO_PROXY; a proxy may forbid WebSockets or this host',
-        ],
-        details,
-      },
+      { details },
     );
   }
   const message = `the message gateway ${host} answered ${status} instead of a WebSocket`;
   return status === 401 || status === 403
-    ? access('upgrade-refused', message, {
-        hints: ['ssmmessages:OpenDataChannel may be missing: fargate-connect policy exec'],
-        details,
-      })
-    : transport('upgrade-refused', message, { hints: ['try again; the service may be busy'], details });
+    ? access('upgrade-refused', message, { details })
+    : transport('upgrade-refused', message, { details });
 }
 
 /** A broken frame cannot be repaired by a new connection; a reset can. */

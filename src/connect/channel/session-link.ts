@@ -328,10 +328,6 @@ function isRefusal(error: unknown): boolean {
 
 const resumeRefused = (cause: unknown): ToolError =>
   transport('resume-refused', `AWS refused to resume the session: ${messageOf(cause)}`, {
-    hints: [
-      ...(cause instanceof ToolError ? cause.hints : []),
-      'fargate-connect policy forward   # grants ssm:ResumeSession',
-    ],
     cause,
   });
 

@@ -11,13 +11,6 @@ export interface ForwardSpec {
   readonly remotePort: number;
 }
 
-const FORMS = [
-  '-L LOCAL:PORT             a port of the task itself',
-  '-L LOCAL:HOST:PORT        a host that the task or the bastion can reach',
-  '-L BIND:LOCAL:HOST:PORT   the same, listening on another address than 127.0.0.1',
-  'LOCAL 0 takes any free port; IPv6 addresses go into [brackets]',
-];
-
 /** Parses `[bind:]local:host:remote` and `local:remote`. Throws `bad-forward` (usage) naming the part that is wrong. */
 export function parseForward(text: string): ForwardSpec {
   const parts = splitOutsideBrackets(text);
@@ -46,8 +39,7 @@ export function parseListener(text: string): ForwardSpec {
   const parts = splitOutsideBrackets(text);
   if (parts === undefined || parts.length > 2) {
     throw usage('bad-forward', `cannot read ${text}: with --document it is [BIND:]LOCAL`, {
-      hints: ['-L 5432   # where it leads is in the document'],
-      details: { value: text },
+      details: { value: text, document: true },
     });
   }
   const [local = '', bind = '127.0.0.1'] = parts.toReversed();
@@ -104,6 +96,5 @@ function parseHost(text: string, host: string): string {
 
 const badForward = (text: string, reason: string): Error =>
   usage('bad-forward', text === '' ? 'a port is missing' : `cannot read ${text}: ${reason}`, {
-    hints: FORMS,
-    details: { value: text },
+    details: { value: text, document: false },
   });

@@ -120,7 +120,7 @@ export class Forward {
     const { remote } = this.#options;
     const where = 'host' in remote ? `${remote.host}:${remote.port}` : `document ${remote.document}`;
     return failed('session-failed', `each session to ${where} ends at once: ${reason}`, {
-      hints: 'host' in remote ? ['fargate-connect ls databases   # the host names of databases'] : [],
+      details: remote,
     });
   }
 

@@ -89,10 +89,6 @@ async function bindError(host: string, port: number, error: unknown): Promise<To
       'local-port-taken',
       `local port ${where} is taken${holder === undefined ? '' : ` by ${holder}`}`,
       {
-        hints: [
-          `-L 0:…   # any free port`,
-          ...(holder === undefined ? [`lsof -nP -iTCP:${port} -sTCP:LISTEN   # who has it`] : []),
-        ],
         details: { ...details, holder },
         cause: error,
       },
@@ -100,7 +96,6 @@ async function bindError(host: string, port: number, error: unknown): Promise<To
   }
   if (code === 'EACCES') {
     return failed('local-port-forbidden', `not allowed to listen on ${where}`, {
-      hints: ['ports below 1024 need privileges: use a higher local port, or 0'],
       details,
       cause: error,
     });
@@ -109,7 +104,6 @@ async function bindError(host: string, port: number, error: unknown): Promise<To
     'bind-address-invalid',
     `cannot listen on ${where}: ${error instanceof Error ? error.message : String(error)}`,
     {
-      hints: ['use 127.0.0.1, or an address of this machine'],
       details,
       cause: error,
     },

@@ -53,7 +53,6 @@ export class PortSession {
     const channel: PortChannel = {
       clock: this.#deps.clock,
       send: (bytes) => driver.send(bytes),
-      sendFrom: (source) => driver.sendFrom(source),
       sendFlag: (flag) => driver.sendFlag(flag),
       pauseOutput: () => driver.pauseOutput(),
       resumeOutput: () => driver.resumeOutput(),

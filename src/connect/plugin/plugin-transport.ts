@@ -49,10 +49,6 @@ export async function findPlugin(env: PluginCall['env']): Promise<Plugin> {
     if (executable) return { path, version: await pluginVersion(path, env) };
   }
   throw failed('plugin-missing', `no ${NAME} in ${folders.join(', ')}`, {
-    hints: [
-      'leave --transport away: the native data channel needs no plugin',
-      'or install it: Session Manager plugin for the AWS CLI, version 1.2.764.0 or newer',
-    ],
     details: { searched: folders },
   });
 }
@@ -208,7 +204,6 @@ export function pluginFailed(exitCode: number | undefined, signal: string | unde
   const how =
     signal === undefined ? (exitCode === undefined ? '' : ` with status ${exitCode}`) : ` on ${signal}`;
   return transport('plugin-failed', `${NAME} ended${how}${said === '' ? '' : `: ${said}`}`, {
-    hints: ['try without --transport plugin'],
     details: { exitCode, signal },
   });
 }

@@ -93,9 +93,7 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
           'exec-no-status',
           `the session ended before the command told its exit status: ${endMessage(end)}`,
         )
-      : transport('exec-not-started', `the command was not started: ${endMessage(end)}${noise}`, {
-          hints: ['does the image have /bin/sh?'],
-        });
+      : transport('exec-not-started', `the command was not started: ${endMessage(end)}${noise}`);
   });
   endedWithoutStatus.catch(() => undefined);
   const undo: (() => void)[] = [];

@@ -1,8 +1,8 @@
 import { nameOfArn, resourceSegments } from '../../core/arn.ts';
 import { mapConcurrently } from '../../core/concurrency.ts';
+import { candidatesFor } from '../../core/candidates.ts';
 import { textFact } from '../../core/error-facts.ts';
 import { noMatch, ToolError, usage } from '../../core/errors.ts';
-import { candidateHints } from './candidate-hints.ts';
 import type { Cluster, EcsPort, Service, Task } from '../ports.ts';
 import { isWholeTaskId, matchTaskId, rankTasks } from './select.ts';
 
@@ -69,9 +69,7 @@ export async function findCluster(ecs: EcsPort, wanted: Wanted): Promise<string>
   const clusters = [...(await collect(ecs.clusterNames()))].sort();
   const [only, ...others] = clusters;
   if (only === undefined) {
-    throw noMatch('no-clusters', 'this account has no ECS cluster in this region', {
-      hints: ['another region or account? --region, --profile'],
-    });
+    throw noMatch('no-clusters', 'this account has no ECS cluster in this region');
   }
   if (others.length === 0) return only;
   if (wanted.service !== undefined) return clusterOfService(ecs, clusters, nameOfArn(wanted.service));
@@ -95,8 +93,7 @@ async function clusterOfService(ecs: EcsPort, clusters: readonly string[], servi
   if (only === undefined) {
     const names = [...new Set(listed.flatMap((each) => each.services))];
     throw noMatch('service-not-found', `no service ${service} in any of the ${clusters.length} clusters`, {
-      hints: candidateHints(service, names, 'fargate-connect ls services --cluster NAME'),
-      details: { service },
+      details: { service, ...candidatesFor(service, names) },
     });
   }
   if (others.length > 0)
@@ -106,10 +103,6 @@ async function clusterOfService(ecs: EcsPort, clusters: readonly string[], servi
 
 const clusterNeeded = (clusters: readonly string[], message: string): Error =>
   usage('cluster-needed', message, {
-    hints: [
-      ...clusters.slice(0, 5).map((name) => `--cluster ${name}`),
-      ...(clusters.length > 5 ? ['fargate-connect ls clusters'] : []),
-    ],
     details: { candidates: clusters },
   });
 
@@ -154,14 +147,14 @@ async function findTask(
   );
   const id = matchTaskId(wanted, arns.map(nameOfArn), cluster);
   const [task] = await ecs.describeTasks(cluster, [id]);
-  if (task === undefined) throw noMatch('task-not-found', `task ${id} has just stopped`);
+  if (task === undefined)
+    throw noMatch('task-not-found', `task ${id} has just stopped`, { details: { task: id, cluster } });
   return task;
 }
 
 async function noRunningTask(ecs: EcsPort, cluster: string, service: string | undefined): Promise<ToolError> {
   if (service === undefined) {
     return noMatch('no-running-task', `no task runs in cluster ${cluster}`, {
-      hints: [`fargate-connect ls services --cluster ${cluster}`],
       details: { cluster },
     });
   }
@@ -175,11 +168,6 @@ async function noRunningTask(ecs: EcsPort, cluster: string, service: string | un
     'no-running-task',
     `service ${service} has no running task (desired ${desiredCount}, pending ${pendingCount})`,
     {
-      hints: [
-        desiredCount === 0
-          ? `aws ecs update-service --cluster ${cluster} --service ${service} --desired-count 1`
-          : `aws ecs describe-services --cluster ${cluster} --services ${service} --query 'services[0].events[:5].message'`,
-      ],
       details: { cluster, service, desiredCount, pendingCount },
     },
   );
@@ -205,13 +193,5 @@ async function withCandidates(ecs: EcsPort, cluster: string, error: unknown): Pr
   };
   const names = await list().catch(() => undefined);
   if (names === undefined) return error;
-  const command =
-    error.code === 'cluster-not-found'
-      ? 'fargate-connect ls clusters'
-      : `fargate-connect ls services --cluster ${cluster}`;
-  return noMatch(error.code, error.message, {
-    hints: candidateHints(typed, names, command),
-    details: { ...error.details, candidates: names.slice(0, 100) },
-    cause: error.cause,
-  });
+  return error.with({ details: candidatesFor(typed, names) });
 }

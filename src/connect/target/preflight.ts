@@ -10,6 +10,9 @@ export type Readiness =
   /** `mayCome`: the task is young, waiting can help. */
   | { readonly ready: false; readonly mayCome: boolean; readonly error: ToolError };
 
+/** Which container it is about. */
+type ContainerFacts = { readonly cluster: string; readonly task: string; readonly container: string };
+
 /** A task this young may still be starting its agent (docs/reference/ecs-exec.md §2). */
 export const YOUNG_MS = 120_000;
 
@@ -28,7 +31,6 @@ export function readiness(
 ): Readiness {
   const cluster = nameOfArn(task.clusterArn);
   const details = { cluster, task: task.id, container: container.name };
-  const look = `fargate-connect ls containers --cluster ${cluster} --task ${task.id}   # state of container and agent`;
   const mayCome = isYoung(task, now) && task.desiredStatus === 'RUNNING';
 
   if (task.desiredStatus === 'STOPPED' || task.lastStatus === 'STOPPED') {
@@ -40,21 +42,19 @@ export function readiness(
         'task-not-running',
         `task ${task.id} is ${task.lastStatus.toLowerCase()} and will not come back${reason}`,
         {
-          hints: [`fargate-connect ls tasks --cluster ${cluster}`],
-          details: { ...details, status: task.lastStatus },
+          details: { ...details, status: task.lastStatus, mayCome: false },
         },
       ),
     };
   }
   if (!task.execEnabled)
-    return { ready: false, mayCome: false, error: execNotEnabled(task, cluster, service, details) };
+    return { ready: false, mayCome: false, error: execNotEnabled(task, service, details) };
   if (task.lastStatus !== 'RUNNING') {
     return {
       ready: false,
       mayCome: true,
       error: failed('task-not-running', `task ${task.id} is ${task.lastStatus}, not RUNNING`, {
-        hints: ['wait a little and try again', look],
-        details: { ...details, status: task.lastStatus },
+        details: { ...details, status: task.lastStatus, mayCome: true },
       }),
     };
   }
@@ -63,8 +63,7 @@ export function readiness(
       ready: false,
       mayCome: false,
       error: failed('container-not-running', `container ${container.name} of task ${task.id} has stopped`, {
-        hints: [`fargate-connect ls containers --cluster ${cluster} --task ${task.id}`],
-        details,
+        details: { ...details, mayCome: false },
       }),
     };
   }
@@ -76,63 +75,42 @@ export function readiness(
         'container-not-running',
         `container ${container.name} of task ${task.id} has not started yet`,
         {
-          hints: ['wait a little and try again', look],
-          details: { ...details, status: container.lastStatus },
+          details: { ...details, status: container.lastStatus, mayCome: true },
         },
       ),
     };
   }
   if (container.execAgent?.status !== 'RUNNING') {
-    return { ready: false, mayCome, error: agentNotRunning(task, container, now, look, details) };
+    return { ready: false, mayCome, error: agentNotRunning(task, container, now, details) };
   }
   return { ready: true, target: containerTarget(cluster, task.id, container.runtimeId) };
 }
 
-function execNotEnabled(
-  task: Task,
-  cluster: string,
-  service: Service | undefined,
-  details: ToolError['details'],
-): ToolError {
+function execNotEnabled(task: Task, service: Service | undefined, details: ContainerFacts): ToolError {
   const name = task.serviceName;
   if (name === undefined) {
     return failed(
       'exec-not-enabled',
       `exec is off in task ${task.id}, and a running task cannot be switched on`,
       {
-        hints: [
-          `aws ecs run-task --cluster ${cluster} --task-definition ${nameOfArn(task.taskDefinitionArn)} --enable-execute-command …`,
-        ],
-        details,
+        details: { ...details, taskDefinition: nameOfArn(task.taskDefinitionArn) },
       },
     );
   }
-  const redeploy = `aws ecs update-service --cluster ${cluster} --service ${name} --enable-execute-command --force-new-deployment`;
   return service?.execEnabled === true
     ? failed(
         'exec-not-enabled',
         `task ${task.id} was started before exec was switched on in service ${name}`,
         {
-          hints: [redeploy],
-          details: { ...details, service: name },
+          details: { ...details, service: name, serviceEnabled: true },
         },
       )
     : failed('exec-not-enabled', `exec is off in service ${name}`, {
-        hints: [
-          redeploy,
-          'then wait for the new tasks; the task role needs ssmmessages: fargate-connect policy task-role',
-        ],
-        details: { ...details, service: name },
+        details: { ...details, service: name, serviceEnabled: false },
       });
 }
 
-function agentNotRunning(
-  task: Task,
-  container: Container,
-  now: number,
-  look: string,
-  details: ToolError['details'],
-): ToolError {
+function agentNotRunning(task: Task, container: Container, now: number, details: ContainerFacts): ToolError {
   const agent = container.execAgent;
   const state = agent === undefined ? 'absent' : agent.status;
   const reason = agent?.reason === undefined ? '' : `: ${agent.reason}`;
@@ -142,11 +120,6 @@ function agentNotRunning(
     'exec-agent-not-running',
     `the exec agent of container ${container.name} is ${state}${age}${reason}`,
     {
-      hints: [
-        look,
-        'fargate-connect policy task-role --check role/ROLE   # does its task role lack ssmmessages',
-        'other known causes: a read-only root file system, no way to ssmmessages on port 443',
-      ],
       details: { ...details, agent: state, agentReason: agent?.reason ?? null },
     },
   );

@@ -42,7 +42,8 @@ export async function resolveContainer(wanted: Wanted, options: ResolveOptions):
   const cluster = await findCluster(ecs, wanted);
   const tasks = await findTasks(ecs, cluster, wanted);
   let [task] = tasks;
-  if (task === undefined) throw noMatch('no-running-task', `no task runs in cluster ${cluster}`);
+  if (task === undefined)
+    throw noMatch('no-running-task', `no task runs in cluster ${cluster}`, { details: { cluster } });
   let container = await choose(task, wanted, options);
   if (tasks.length > 1) {
     report({

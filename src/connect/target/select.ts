@@ -1,6 +1,6 @@
 import { nameOfArn } from '../../core/arn.ts';
+import { candidatesFor } from '../../core/candidates.ts';
 import { noMatch, usage } from '../../core/errors.ts';
-import { candidateHints } from './candidate-hints.ts';
 import type { Container, Task } from '../ports.ts';
 
 /** Choices without asking; all of it is pure. */
@@ -46,13 +46,11 @@ export function matchTaskId(wanted: string, ids: readonly string[], cluster: str
   const [first, ...others] = matches;
   if (first === undefined) {
     throw noMatch('task-not-found', `no running task ${wanted}`, {
-      hints: candidateHints(wanted, ids, `fargate-connect ls tasks --cluster ${cluster}`),
-      details: { task: wanted, candidates: ids.slice(0, 5) },
+      details: { task: wanted, cluster, ...candidatesFor(wanted, ids) },
     });
   }
   if (others.length > 0) {
     throw usage('task-ambiguous', `${matches.length} tasks start with ${wanted}`, {
-      hints: matches.slice(0, 5).map((id) => `--task ${id}`),
       details: { task: wanted, candidates: matches.slice(0, 5) },
     });
   }
@@ -69,12 +67,12 @@ export function pickContainer(task: Task, wanted: string | undefined): Container
     if (found !== undefined) return found;
     const names = task.containers.map((container) => container.name);
     throw noMatch('container-not-found', `no container ${wanted} in task ${task.id}`, {
-      hints: candidateHints(
-        wanted,
-        names,
-        `fargate-connect ls containers --cluster ${nameOfArn(task.clusterArn)} --task ${task.id}`,
-      ),
-      details: { container: wanted, candidates: names },
+      details: {
+        cluster: nameOfArn(task.clusterArn),
+        task: task.id,
+        container: wanted,
+        ...candidatesFor(wanted, names),
+      },
     });
   }
   const own = task.containers.filter((container) => !isSideCar(container));
@@ -96,7 +94,6 @@ export function networkContainer(task: Task, wanted: string | undefined): Contai
 /** Usage error for a choice nobody could be asked about. */
 export function containerNeeded(task: Task): Error {
   return usage('container-needed', `task ${task.id} has ${task.containers.length} containers: which one?`, {
-    hints: task.containers.map((container) => `--container ${container.name}`),
     details: { candidates: task.containers.map((container) => container.name) },
   });
 }

@@ -43,8 +43,7 @@ const LONGEST_NAME = 32;
 export function checkBastionName(name: string): string {
   if (name.length <= LONGEST_NAME && /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name)) return name;
   throw usage('bastion-name', `${JSON.stringify(name)} is no bastion name`, {
-    hints: [`use 1 to ${LONGEST_NAME} lower-case letters, digits and dashes, e.g. --name orders`],
-    details: { name },
+    details: { name, longest: LONGEST_NAME },
   });
 }
 

@@ -122,11 +122,7 @@ async function untilRunning(options: ReadinessOptions, end: number, deps: Readin
       signal: deps.signal,
       onTimeout: () =>
         failed('instance-not-running', `instance ${options.instanceId} did not start in time`, {
-          hints: [
-            'fargate-connect status',
-            `fargate-connect down --name ${options.name}   # removes everything`,
-          ],
-          details: { instanceId: options.instanceId },
+          details: { instanceId: options.instanceId, name: options.name },
         }),
     },
   );
@@ -138,7 +134,6 @@ function ended(instance: Instance): Error {
       ? 'AWS took the spot instance back'
       : `reason ${instance.stateReason ?? 'unknown'}`;
   return failed('instance-ended', `instance ${instance.id} is ${instance.state}: ${why}`, {
-    hints: ['the same again', 'the same with --on-demand   # is not taken back'],
     details: { instanceId: instance.id, state: instance.state, reason: instance.stateReason },
   });
 }
@@ -182,55 +177,40 @@ function bootFailed(options: ReadinessOptions, reason: string): ToolError {
   const action = AGENT_REFUSED.exec(reason)?.[1];
   if (action !== undefined) return agentDenied(options, action, reason);
   const untrusted = ROLE_UNTRUSTED.exec(reason)?.[1];
-  if (untrusted !== undefined)
-    return roleUntrusted(untrusted, [
-      'fargate-connect policy bastion-trust   # the role must trust so, and its conditions must let this account',
-      `fargate-connect down --name ${name}   # then up again: a refused agent sleeps for half an hour`,
-    ]);
+  if (untrusted !== undefined) return roleUntrusted(untrusted, { of: 'launched', name });
   return failed('boot-failed', `the bastion's boot script failed: ${reason}`, {
-    hints: [
-      `aws ec2 get-console-output --latest --output text --instance-id ${instanceId}   # all of it`,
-      `fargate-connect down --name ${name}   # removes everything`,
-      ...(/download|S3|dnf/.test(reason) ? ['fargate-connect up --tunnel-only   # downloads nothing'] : []),
-    ],
-    details: { instanceId, reason },
+    details: { instanceId, name, reason },
   });
 }
 
 function agentDenied(options: ReadinessOptions, action: string, reason: string): ToolError {
   const { instanceId, name } = options;
   const role = /assumed-role\/([^/ ]+)/.exec(reason)?.[1] ?? options.role;
-  const kind = options.installs ? 'bastion' : 'bastion-tunnel-only';
   return access(
     'agent-denied',
     `the agent of ${instanceId} was refused: its role${role === undefined ? '' : ` ${role}`} may not call ${action}`,
     {
-      hints: [
-        `fargate-connect policy ${kind}   # grants it; it belongs into the role`,
-        'with that in place, its permissions boundary or a service control policy refuses',
-        `fargate-connect down --name ${name}   # then up again: a refused agent sleeps for half an hour`,
-      ],
-      details: { instanceId, action, role, reason },
+      details: {
+        instanceId,
+        action,
+        role,
+        reason,
+        agent: options.installs ? 'bastion' : 'bastion-tunnel-only',
+        name,
+      },
     },
   );
 }
 
 function agentMissing(options: ReadinessOptions, verdict: BootVerdict): ToolError {
-  const seen =
-    verdict.kind === 'ready'
-      ? 'the boot script is done, so the instance works and its agent cannot reach or may not call AWS'
-      : verdict.kind === 'running' && verdict.last !== undefined
-        ? `the boot script got as far as: ${verdict.last}`
-        : 'the console shows nothing of the boot script yet';
   return failed('agent-not-online', `the agent of ${options.instanceId} did not come online in time`, {
-    hints: [
-      seen,
-      `way out: ${options.networkReason}; check network ACLs and, with endpoints, their policy`,
-      'the agent was denied: is a service control policy or a changed role in the way?',
-      `aws ec2 get-console-output --latest --output text --instance-id ${options.instanceId}`,
-      `fargate-connect down --name ${options.name}   # removes everything`,
-    ],
-    details: { instanceId: options.instanceId, console: verdict.kind },
+    details: {
+      instanceId: options.instanceId,
+      name: options.name,
+      bootDone: verdict.kind === 'ready',
+      bootLine: verdict.kind === 'running' ? verdict.last : undefined,
+      network: options.networkReason,
+    },
   });
 }
 

@@ -55,12 +55,7 @@ export function endedByDown(error: unknown, name: string): ToolError | undefined
 
 /** Code `overtaken`. */
 export function removedMeanwhile(name: string, gone: readonly string[], cause?: ToolError): ToolError {
-  const named = name === 'default' ? '' : ` --name ${name}`;
   return failed('overtaken', `bastion ${name} was removed while up was at work: ${gone.join(', ')} gone`, {
-    hints: [
-      `fargate-connect status${named}   # what is there; somebody ran down at the same time`,
-      `fargate-connect up${named}   # begins again`,
-    ],
     details: { name, gone },
     ...(cause === undefined ? {} : { cause }),
   });

@@ -115,7 +115,6 @@ function fileOf(files: UserDataFiles, name: string): string {
   const text = files[name];
   if (text !== undefined) return text;
   throw failed('user-data-file', `userdata/${name} is missing from this installation`, {
-    hints: ['npm install --global fargate-connect   # a package that is complete'],
     details: { file: name },
   });
 }

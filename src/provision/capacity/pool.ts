@@ -1,4 +1,4 @@
-import { access, failed, grantHint, usage } from '../../core/errors.ts';
+import { access, failed, usage } from '../../core/errors.ts';
 import type { FleetError, FleetOverride, Market } from '../ports/ec2.ts';
 import type { Architecture, Image, SpotPrice } from '../ports/images.ts';
 
@@ -12,8 +12,7 @@ export function architectureOf(instanceType: string): Architecture {
   const attributes = match?.[3] ?? '';
   if (family === undefined || family === 'mac') {
     throw usage('instance-type', `${JSON.stringify(instanceType)} is no instance type for a bastion`, {
-      hints: [`leave out --type, or use e.g. --type ${DEFAULT_TYPES.join(',')}`],
-      details: { instanceType },
+      details: { instanceType, examples: DEFAULT_TYPES },
     });
   }
   if (family === 'a') return 'arm64';
@@ -26,8 +25,7 @@ export function checkTypes(types: readonly string[]): readonly string[] {
     architectureOf(type);
     if (type.endsWith('.nano')) {
       throw usage('instance-type', `${type} has too little memory to install anything`, {
-        hints: ['use --type t4g.micro'],
-        details: { instanceType: type },
+        details: { instanceType: type, examples: ['t4g.micro'] },
       });
     }
   }
@@ -150,41 +148,27 @@ export function launchFailure(
     case 'denied': {
       const action = deniedAction(errors);
       return access('access-denied', `not allowed to call ${action}: ${lines[0] ?? 'EC2 names no reason'}`, {
-        hints: [grantHint('operator')],
         details: { ...details, action, awsError: 'UnauthorizedOperation' },
       });
     }
     case 'capacity':
       return failed('no-capacity', `no ${market} capacity in any of ${lines.length} pools`, {
-        hints: [
-          ...(market === 'spot' ? ['the same with --on-demand   # costs more, is nearly always there'] : []),
-          'the same with --type t4g.medium,t3.small   # other pools',
-        ],
         details,
       });
     case 'quota':
       return failed('quota-exceeded', `the account's ${market} quota is used up`, {
-        hints: [
-          `raise "${QUOTA_NAME[market]}" (in vCPUs) in Service Quotas`,
-          ...(market === 'spot' ? ['the same with --on-demand   # has a quota of its own'] : []),
-        ],
-        details,
+        details: { ...details, quota: QUOTA_NAME[market] },
       });
     case 'service-linked-role':
       return failed(
         'spot-role-missing',
         'the account has never used spot: AWSServiceRoleForEC2Spot is missing',
         {
-          hints: [
-            'aws iam create-service-linked-role --aws-service-name spot.amazonaws.com   # once per account',
-            'the same with --on-demand',
-          ],
           details,
         },
       );
     case 'not-settled':
       return failed('not-settled', 'EC2 still does not see what was just created', {
-        hints: ['the same again   # it adopts what exists'],
         details,
       });
     case 'other':

@@ -36,7 +36,6 @@ export async function replaceBastion(lost: Instance, deps: ReplacementDeps): Pro
   const { expiresAt } = leaseOf(lost);
   if (expiresAt !== undefined && expiresAt - deps.clock.now() < SHORTEST_LEASE_MS) {
     throw failed('lease-over', `the lease of bastion ${name} is over: it is not replaced`, {
-      hints: [upHint(name)],
       details: { name, instanceId: lost.id },
     });
   }
@@ -52,8 +51,6 @@ export async function replaceBastion(lost: Instance, deps: ReplacementDeps): Pro
     deps,
   );
 }
-
-const upHint = (name: string): string => `fargate-connect up${name === 'default' ? '' : ` --name ${name}`}`;
 
 /** Another client, or an `up`, was faster. */
 async function otherOf(lost: Instance, deps: ReplacementDeps): Promise<string | undefined> {
@@ -91,7 +88,6 @@ async function sameAgain(
   if (template === undefined || pools.length === 0) {
     const missing = template === undefined ? 'launch template' : 'fleet';
     throw failed('replacement-impossible', `bastion ${name} cannot be replaced: its ${missing} is gone`, {
-      hints: [upHint(name)],
       details: { name, instanceId: lost.id, missing },
     });
   }

@@ -15,7 +15,6 @@ export function exportBastion(format: CodeFormat, bastion: ExportedBastion): str
   const open = /\$\{([a-z][a-z0-9-]*)\}/.exec(text)?.[1];
   if (open !== undefined) {
     throw failed('placeholder-unfilled', `the code needs a value for ${open}`, {
-      hints: ['give --cluster, --account and --region'],
       details: { placeholders: [open] },
     });
   }

@@ -44,14 +44,17 @@ const RANKS: readonly Rank[] = [
 
 const fits = (report: SubnetReport): boolean => report.way !== 'none';
 
-/** Throws `subnet-not-found` (no match) or `no-way-out` (failed; hints list what is missing). */
+/** Throws `subnet-not-found` (no match) or `no-way-out` (failed; its facts say why each subnet does not fit, and what is missing). */
 export function chooseNetwork(facts: NetworkFacts, wishes: NetworkWishes): NetworkChoice {
   const considered = classifySubnets(facts, wishes);
   const unknown = wishes.subnetIds.filter((id) => !facts.subnets.some((subnet) => subnet.id === id));
   if (unknown.length > 0) {
     throw noMatch('subnet-not-found', `no subnet ${unknown.join(', ')} in ${facts.vpc.id}`, {
-      hints: facts.subnets.map((subnet) => `--subnet ${subnet.id}   # ${subnet.zone}`),
-      details: { subnets: unknown, vpc: facts.vpc.id },
+      details: {
+        subnets: unknown,
+        vpc: facts.vpc.id,
+        candidates: facts.subnets.map(({ id, zone }) => ({ id, zone })),
+      },
     });
   }
   const allowed = considered.filter(
@@ -117,24 +120,18 @@ const WAY_TEXT: Readonly<Record<WayOut, string>> = {
 function noWayOut(facts: NetworkFacts, wishes: NetworkWishes, allowed: readonly SubnetReport[]): Error {
   const missing = [...new Set(allowed.flatMap((report) => report.missing))];
   const withoutIpv4 = allowed.some(({ subnet }) => subnet.cidr === undefined);
-  const dualStack = withoutIpv4 ? ', dual-stack' : '';
   const tunnels = classifySubnets(facts, { ...wishes, installs: false }).some(
     (report) => fits(report) && allowed.some(({ subnet }) => subnet.id === report.subnet.id),
   );
   const lacking = tunnels ? 'everything that is installed at boot' : 'Systems Manager';
   return failed('no-way-out', `no subnet of ${facts.vpc.id} has a way to ${lacking}`, {
-    hints: [
-      ...allowed.map((report) => `${report.subnet.id} (${report.subnet.zone}): ${report.reason}`),
-      ...missing.map((service) =>
-        service === 's3'
-          ? `add a gateway endpoint com.amazonaws.${facts.region}.s3`
-          : `add an interface endpoint com.amazonaws.${facts.region}.${service}${dualStack}, private DNS on, 443 admitted from the subnet`,
-      ),
-      ...(withoutIpv4 ? ['or switch DNS64 on for the subnet and route 64:ff9b::/96 to a NAT gateway'] : []),
-      ...(tunnels ? ['or fargate-connect up --tunnel-only   # needs less, and has a way here'] : []),
-      'or name other subnets: --vpc, --subnet',
-      'or say what is not seen here, e.g. a route to a VPC of endpoints: --subnet ID --way-out private',
-    ],
-    details: { vpc: facts.vpc.id, missing },
+    details: {
+      vpc: facts.vpc.id,
+      region: facts.region,
+      subnets: allowed.map(({ subnet, reason }) => ({ id: subnet.id, zone: subnet.zone, reason })),
+      missing,
+      ipv6Only: withoutIpv4,
+      tunnelsPossible: tunnels,
+    },
   });
 }

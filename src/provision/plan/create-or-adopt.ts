@@ -20,8 +20,7 @@ export async function createOrAdopt<Input, Found extends Existing, Created exten
     const found = await kind.adopt(input, run);
     if (found?.tags[TAG.bastion] === run.bastion) return found;
     throw failed('name-taken', `${kind.title} ${name} exists and is not part of bastion ${run.bastion}`, {
-      hints: ['fargate-connect up --name OTHER   # another name, nothing in the way'],
-      details: { name: run.bastion },
+      details: { name: run.bastion, taken: [] },
       cause: error,
     });
   }

@@ -77,6 +77,7 @@ function keptWarnings(kept: Instance, spec: BastionSpec): readonly PlanWarning[]
     .filter(([differs]) => differs)
     .map(([, what]) => ({
       code: 'bastion-kept',
-      message: `bastion ${spec.name} is kept: ${what}; fargate-connect down --name ${spec.name} ends it first`,
+      message: `bastion ${spec.name} is kept: ${what}`,
+      details: { name: spec.name },
     }));
 }

@@ -1,3 +1,4 @@
+import type { ErrorDetails } from '../../core/error-facts.ts';
 import type { Ref } from './kinds/resource-kind.ts';
 import type { ExistingOf, InputOf, KindName } from './resource-kinds.ts';
 
@@ -59,6 +60,8 @@ export interface PlanWarning {
   /** Stable, kebab-case. */
   readonly code: string;
   readonly message: string;
+  /** Facts of the code (core/error-facts.ts). */
+  readonly details?: ErrorDetails;
 }
 
 export interface Plan {

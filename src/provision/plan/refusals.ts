@@ -31,21 +31,14 @@ export function refuseTaken(steps: readonly PlanStep[], inventory: Inventory, sp
   );
   if (taken.length === 0) return;
   throw failed('name-taken', `a name that bastion ${spec.name} needs is taken`, {
-    hints: [
-      ...taken.map((item) => `${item.kind} ${item.id} ${item.why}`),
-      'fargate-connect up --name OTHER   # another name, nothing in the way',
-    ],
-    details: { name: spec.name, taken: taken.map((item) => item.id) },
+    details: { name: spec.name, taken: taken.map(({ kind, id, why }) => ({ kind, id, why })) },
   });
 }
 
 /** Throws `role-untrusted`: somebody changed whom the role trusts, and operators may not change it back. */
 export function refuseUntrusted({ role }: Inventory, spec: BastionSpec): void {
   if (spec.role.kind === 'given' || role === undefined) return;
-  requireEc2Trust(role.name, role.trust, [
-    `fargate-connect down --name ${spec.name}   # then up makes it anew`,
-    'fargate-connect policy bastion-trust   # or what an administrator must let it trust',
-  ]);
+  requireEc2Trust(role.name, role.trust, { of: 'own', name: spec.name });
 }
 
 /**
@@ -56,11 +49,7 @@ export function refuseOtherNames({ iam: { path, prefix } }: Inventory, spec: Bas
   if (spec.role.kind === 'given' || (path === spec.iam.path && prefix === spec.iam.prefix)) return;
   const flags = `--iam-path ${path}${prefix === '' ? '' : ` --iam-prefix ${prefix}`}`;
   throw usage('bastion-differs', `bastion ${spec.name} was made with ${flags}`, {
-    hints: [
-      `fargate-connect up --name ${spec.name} ${flags}   # go on with it`,
-      `fargate-connect down --name ${spec.name}   # or end it first`,
-    ],
-    details: { name: spec.name, path, prefix },
+    details: { name: spec.name, difference: { kind: 'iam', path, prefix } },
   });
 }
 
@@ -71,10 +60,6 @@ export function refuseDifferent(instance: Instance, spec: BastionSpec): void {
       'bastion-elsewhere',
       `bastion ${spec.name} runs in ${instance.vpcId}, not in ${spec.network.vpcId}`,
       {
-        hints: [
-          `fargate-connect up --name OTHER --vpc ${spec.network.vpcId}   # a second one`,
-          `fargate-connect down --name ${spec.name}   # or end the first`,
-        ],
         details: { name: spec.name, vpc: instance.vpcId, wanted: spec.network.vpcId },
       },
     );
@@ -82,26 +67,21 @@ export function refuseDifferent(instance: Instance, spec: BastionSpec): void {
   const lacking = spec.clientGroups.map((group) => group.id).filter((id) => !instance.groupIds.includes(id));
   if (lacking.length > 0) {
     throw usage('bastion-differs', `bastion ${spec.name} was made without ${lacking.join(', ')}`, {
-      hints: [
-        `fargate-connect up --name OTHER --client-security-group ${lacking.join(',')}   # a second one`,
-        `fargate-connect down --name ${spec.name}   # or end the first`,
-      ],
-      details: { name: spec.name, groups: instance.groupIds, wanted: lacking },
+      details: {
+        name: spec.name,
+        groups: instance.groupIds,
+        difference: { kind: 'groups', wanted: lacking },
+      },
     });
   }
   const cluster = instance.tags[TAG.cluster];
   if (cluster === spec.cluster) return;
   const purpose = (of: string | undefined): string => (of === undefined ? 'tunnels only' : `cluster ${of}`);
-  const wanted = spec.cluster === undefined ? '--tunnel-only' : `--cluster ${spec.cluster}`;
   throw usage(
     'bastion-differs',
     `bastion ${spec.name} was made for ${purpose(cluster)}, not for ${purpose(spec.cluster)}`,
     {
-      hints: [
-        `fargate-connect up --name OTHER ${wanted}   # a second one`,
-        `fargate-connect down --name ${spec.name}   # or end the first`,
-      ],
-      details: { name: spec.name, cluster, wanted: spec.cluster },
+      details: { name: spec.name, cluster, difference: { kind: 'cluster', wanted: spec.cluster } },
     },
   );
 }

@@ -79,7 +79,6 @@ function durationOf(text: string, flag: string): number {
   const ms = parseDuration(text);
   if (ms !== undefined) return ms;
   throw usage('duration', `${flag} ${JSON.stringify(text)} is no duration`, {
-    hints: [`e.g. ${flag} 30m, ${flag} 8h, ${flag} 1h30m`],
     details: { flag, value: text },
   });
 }
@@ -89,8 +88,7 @@ export function parseTtl(text: string): number {
   const ttl = durationOf(text, '--ttl');
   if (ttl >= SHORTEST_TTL_MS && ttl <= LONGEST_TTL_MS) return ttl;
   throw usage('duration', `--ttl ${text} is out of range`, {
-    hints: ['between 10m and 7d'],
-    details: { flag: '--ttl', value: text },
+    details: { flag: '--ttl', value: text, between: ['10m', '7d'] },
   });
 }
 
@@ -99,8 +97,7 @@ export function parseIdle(text: string): number {
   const minutes = Math.round(durationOf(text === '0' ? '0m' : text, '--idle') / 60_000);
   if (minutes === 0 || (minutes >= 5 && minutes <= 24 * 60)) return minutes;
   throw usage('duration', `--idle ${text} is out of range`, {
-    hints: ['between 5m and 24h, or 0 for never; --ttl ends the bastion in any case'],
-    details: { flag: '--idle', value: text },
+    details: { flag: '--idle', value: text, between: ['5m', '24h'] },
   });
 }
 
@@ -109,7 +106,6 @@ export function parsePort(text: string, flag: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port >= 1 && port <= 65_535) return port;
   throw usage('port', `${flag} ${JSON.stringify(text)} is no port`, {
-    hints: [`e.g. ${flag} 5432`],
     details: { flag, value: text },
   });
 }

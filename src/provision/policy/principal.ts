@@ -23,12 +23,6 @@ export function parsePrincipal(text: string): Principal {
     return { kind, name, arn: text.startsWith('arn:') ? text : undefined };
   }
   throw usage('check-principal', `${text} is neither a role nor a user`, {
-    hints: [
-      '--check role/NAME',
-      '--check user/NAME',
-      '--check me   # who asks',
-      'or the ARN of one of these',
-    ],
     details: { principal: text },
   });
 }

@@ -15,10 +15,6 @@ export const USUAL_IAM: IamNaming = { path: '/fargate-connect/', prefix: '' };
 export const isUsual = ({ path, prefix }: IamNaming): boolean =>
   path === USUAL_IAM.path && prefix === USUAL_IAM.prefix;
 
-/** What a command has to be told in words; empty for the usual names. */
-export const iamWords = ({ path, prefix }: IamNaming): string =>
-  `${path === USUAL_IAM.path ? '' : ` --iam-path ${path}`}${prefix === '' ? '' : ` --iam-prefix ${prefix}`}`;
-
 export interface IamNames {
   readonly role: string;
   readonly profile: string;
@@ -53,13 +49,11 @@ export function checkIamNaming(naming: IamNaming): IamNaming {
   const { path, prefix } = naming;
   if (path.length > LONGEST_PATH || !/^\/(?:[\w+=.@-]+\/)*$/.test(path)) {
     throw usage('iam-path', `${JSON.stringify(path)} is no path of IAM`, {
-      hints: ['it begins and ends with a slash, e.g. --iam-path /team/bastions/'],
       details: { path },
     });
   }
   if (/^[\w+=.@-]{0,24}$/.test(prefix)) return naming;
   throw usage('iam-prefix', `${JSON.stringify(prefix)} is no prefix of IAM names`, {
-    hints: ['up to 24 letters, digits and +=.@_-, e.g. --iam-prefix team-'],
     details: { prefix },
   });
 }
@@ -69,7 +63,6 @@ export function checkRoleName(bastion: string, region: string, naming: IamNaming
   const { role } = iamNames(bastion, region, naming);
   if (role.length <= LONGEST_ROLE_NAME) return;
   throw usage('iam-prefix', `role ${role} has ${role.length} characters, IAM takes ${LONGEST_ROLE_NAME}`, {
-    hints: ['a shorter --name', 'or a shorter --iam-prefix'],
     details: { role, limit: LONGEST_ROLE_NAME },
   });
 }

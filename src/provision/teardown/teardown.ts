@@ -2,7 +2,6 @@ import { poll, retry } from '../../core/backoff.ts';
 import { type Clock, sleep } from '../../core/clock.ts';
 import { access, failed, leftovers, ToolError } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';
-import { iamWords } from '../roles/iam-names.ts';
 import {
   type Foreign,
   type Inventory,
@@ -27,8 +26,6 @@ export interface TeardownDeps {
   readonly random: () => number;
   readonly report: Report;
   readonly signal: AbortSignal;
-  /** Of the AWS configuration, for the commands that remove what is left; undefined = that of the environment. */
-  readonly profile?: string | undefined;
 }
 
 export interface TeardownResult {
@@ -64,11 +61,10 @@ export async function refuseIfInUse(
   if (others.length === 0) return;
   const owners = [...new Set(others.map((session) => session.owner))];
   throw failed('sessions-active', `bastion ${inventory.name} is in use by ${owners.join(', ')}`, {
-    hints: [
-      ...others.map((session) => `session ${session.sessionId} of ${session.owner}`),
-      `fargate-connect down --name ${inventory.name} --force   # cuts them off`,
-    ],
-    details: { name: inventory.name, owners, sessions: others.map((session) => session.sessionId) },
+    details: {
+      name: inventory.name,
+      sessions: others.map(({ sessionId, owner }) => ({ id: sessionId, owner })),
+    },
   });
 }
 
@@ -107,7 +103,7 @@ export async function tearDown(
     if (found.some(isDenied)) break;
     if (found.some(isInUse) ? deps.clock.now() >= end : round + 1 >= ROUNDS) break;
   }
-  if (!isEmpty(inventory)) throw somethingLeft(inventory, scope, problems, deps);
+  if (!isEmpty(inventory)) throw somethingLeft(inventory, scope, problems);
   return { deleted, kept: inventory.foreign };
 }
 
@@ -201,43 +197,35 @@ async function untilGone(
 }
 
 /** The command that deletes one resource by hand; empty for one that is deleted with another. */
-function removalCommand<K extends KindName>(
-  { kind, existing }: DeleteStep<K>,
-  region: string,
-  profile: string | undefined,
-): string {
+function removalCommand<K extends KindName>({ kind, existing }: DeleteStep<K>, region: string): string {
   const command = RESOURCE_KINDS[kind].removal?.command(existing);
-  return command === undefined ? '' : awsCommandLine(command, { region, profile });
+  return command === undefined ? '' : awsCommandLine(command, { region, profile: undefined });
 }
 
 function somethingLeft(
   inventory: Inventory,
   scope: InventoryScope,
   problems: ReadonlyMap<string, unknown>,
-  deps: TeardownDeps,
 ): ToolError {
-  const { profile } = deps;
   const steps = planDown(inventory).steps;
   const names = steps.map((step) => `${step.kind} ${step.name}`);
-  const hints = steps.map((step) => {
+  const remaining = steps.map((step) => {
     const problem = problems.get(keyOf(step));
-    const why = problem instanceof Error ? `   # ${problem.message}` : '';
-    return `${removalCommand(step, scope.region, profile)}${why}`;
+    return {
+      resource: `${step.kind} ${step.name}`,
+      removal: removalCommand(step, scope.region),
+      reason: problem instanceof Error ? problem.message : undefined,
+    };
   });
-  const details = { name: inventory.name, left: names };
+  const details = { names: [inventory.name], left: names, remaining };
   const denied = [...problems.values()].find(isDenied);
   if (denied !== undefined) {
     return access(denied.code, `${denied.message}; left behind: ${names.join(', ')}`, {
-      hints: [...denied.hints, ...hints],
-      details: { ...denied.details, ...details },
+      details: { action: '', ...denied.details, ...details },
       cause: denied,
     });
   }
   return leftovers('leftovers', `${steps.length} left of bastion ${inventory.name}: ${names.join(', ')}`, {
-    hints: [
-      ...hints,
-      `fargate-connect down --name ${inventory.name} --region ${scope.region}${iamWords(scope.iam)}${profile === undefined ? '' : ` --profile ${profile}`}   # tries again`,
-    ],
     details,
   });
 }

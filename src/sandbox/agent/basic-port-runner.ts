@@ -84,7 +84,6 @@ export function runBasicPort(
         writeInTurn(socket, bytes);
       }
       regulate();
-      return undefined;
     },
     size() {},
     flag(flag) {

@@ -18,21 +18,15 @@ interface Connection {
   waitingBytes: number;
   /** The client sent its FIN before the dial was done. */
   finished: boolean;
-  /** The server sent its end of data; only an agent that half-closes keeps such a connection. */
-  ended: boolean;
 }
 
-/**
- * Port forwarding in mux mode: one TCP connection per smux stream, closed as a whole by either end's EOF (transcripts d4, d5)
- * unless the trait no-half-close is off.
- */
+/** Port forwarding in mux mode: one TCP connection per smux stream, closed as a whole by either end's EOF (transcripts d4, d5). */
 export function runMuxPort(
   context: RunnerContext,
   properties: Readonly<Record<string, string>>,
   keepAlive: boolean,
 ): SessionRunner {
-  const { clock, outlet, channel, traits } = context;
-  const halfCloses = !traits.has('no-half-close');
+  const { clock, outlet, channel } = context;
   const mux = new MuxSession({ role: 'server', keepAlive, now: clock.now() });
   const connections = new Map<number, Connection>();
   let target: PortTarget | undefined;
@@ -74,13 +68,7 @@ export function runMuxPort(
   const handle = (event: MuxEvent): void => {
     switch (event.type) {
       case 'stream-opened':
-        connections.set(event.id, {
-          socket: undefined,
-          waiting: [],
-          waitingBytes: 0,
-          finished: false,
-          ended: false,
-        });
+        connections.set(event.id, { socket: undefined, waiting: [], waitingBytes: 0, finished: false });
         if (target === undefined) beforeTarget.push(event.id);
         else void dial(event.id, target);
         return;
@@ -110,10 +98,6 @@ export function runMuxPort(
     if (connection === undefined) return;
     connection.finished = true;
     if (connection.socket === undefined) return;
-    if (halfCloses && !connection.ended) {
-      connection.socket.end();
-      return;
-    }
     connections.delete(id);
     connection.socket.destroySoon();
     mux.finish(id);
@@ -157,15 +141,7 @@ export function runMuxPort(
       socket.destroySoon();
       if (!stopped) regulate();
     };
-    socket.on('end', () => {
-      if (!halfCloses || connection.finished) {
-        closed();
-        return;
-      }
-      connection.ended = true;
-      mux.finish(id);
-      pump();
-    });
+    socket.on('end', closed);
     // A reset looks to the client like any other end (transcript d7r); 'close' follows it.
     socket.on('error', () => undefined);
     socket.on('close', closed);
@@ -198,10 +174,7 @@ export function runMuxPort(
   pump();
 
   return {
-    input(bytes) {
-      guarded(() => mux.receive(bytes));
-      return undefined;
-    },
+    input: (bytes) => guarded(() => mux.receive(bytes)),
     size() {},
     flag() {},
     stop() {

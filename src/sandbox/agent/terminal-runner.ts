@@ -55,10 +55,8 @@ export function runTerminal(context: RunnerContext, command: string | undefined)
 
   return {
     input(bytes) {
-      const into = terminal;
-      if (into !== undefined) return new Promise((taken) => into.write(bytes, taken));
-      waitingInput.push(bytes);
-      return undefined;
+      if (terminal === undefined) waitingInput.push(bytes);
+      else terminal.write(bytes);
     },
     size(columns, rows) {
       size = { columns, rows };

@@ -103,7 +103,7 @@ function splitOnce(text: string, separator: string): readonly [string, string | 
 }
 
 const badFault = (spec: string, expected: string): Error =>
-  usage('bad-fault', `fault "${spec}" is not understood`, { hints: [`expected: ${expected}`] });
+  usage('bad-fault', `fault "${spec}" is not understood`, { details: { expected } });
 
 function probability(spec: string, value: string | undefined): number {
   const number = value === undefined || value === '' ? Number.NaN : Number(value);

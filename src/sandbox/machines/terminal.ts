@@ -47,7 +47,7 @@ async function loadPty(): Promise<typeof nodePty> {
 export class PtyTerminal implements MachineTerminal {
   readonly #pty: nodePty.IPty;
   #early: Uint8Array[] = [];
-  #unwritten: { readonly bytes: Uint8Array; readonly taken: (() => void) | undefined }[] = [];
+  #unwritten: Uint8Array[] = [];
   #dataListener: ((bytes: Uint8Array) => void) | undefined;
   #exit: { readonly code: number; readonly signal: number | undefined } | undefined;
   #exitListener: ((exit: { readonly code: number; readonly signal: number | undefined }) => void) | undefined;
@@ -133,12 +133,9 @@ export class PtyTerminal implements MachineTerminal {
     if (this.#exit !== undefined) listener(this.#exit);
   }
 
-  write(bytes: Uint8Array, taken?: () => void): void {
-    if (this.#exit !== undefined) {
-      taken?.();
-      return;
-    }
-    this.#unwritten.push({ bytes, taken });
+  write(bytes: Uint8Array): void {
+    if (this.#exit !== undefined) return;
+    this.#unwritten.push(bytes);
     if (this.#unwritten.length === 1) this.#writeNext();
   }
 
@@ -148,23 +145,16 @@ export class PtyTerminal implements MachineTerminal {
    */
   #writeNext(): void {
     const [first] = this.#unwritten;
-    if (first === undefined) return;
-    if (this.#exit !== undefined) {
-      for (const { taken } of this.#unwritten.splice(0)) taken?.();
-      return;
-    }
-    const { bytes } = first;
+    if (first === undefined || this.#exit !== undefined) return;
     const { fd } = this.#pty as unknown as { readonly fd: number };
-    write(fd, bytes, (error, length) => {
+    write(fd, first, (error, length) => {
       if (error?.code === 'EAGAIN') {
         setTimeout(() => this.#writeNext(), FULL_CHECK_MS);
         return;
       }
       // EIO: the program has closed its terminal; the exit follows.
-      if (error !== null || length >= bytes.byteLength) {
-        this.#unwritten.shift();
-        first.taken?.();
-      } else this.#unwritten[0] = { ...first, bytes: bytes.subarray(length) };
+      if (error !== null || length >= first.byteLength) this.#unwritten.shift();
+      else this.#unwritten[0] = first.subarray(length);
       this.#writeNext();
     });
   }

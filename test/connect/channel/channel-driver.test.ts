@@ -1,3 +1,4 @@
+import { denied } from '../../support/denied.ts';
 import { describe, expect, test } from 'vitest';
 
 import { ChannelDriver } from '../../../src/connect/channel/channel-driver.ts';
@@ -273,14 +274,14 @@ describe('survival', () => {
     const gateway = new FakeGateway();
     const { driver } = await shell(gateway);
     gateway.onResume = () =>
-      Promise.reject(access('access-denied', 'not allowed to call ssm:ResumeSession: no policy'));
+      Promise.reject(denied('ssm:ResumeSession', 'not allowed to call ssm:ResumeSession: no policy'));
     gateway.drop();
     await gateway.clock.advance(100);
     await expect(driver.ended).rejects.toMatchObject({
       code: 'resume-denied',
       exitStatus: 4,
       message: expect.stringContaining('ssm:ResumeSession') as string,
-      hints: [expect.stringContaining('fargate-connect policy forward')],
+      details: { action: 'ssm:ResumeSession' },
     });
     expect(gateway.resumes).toBe(1);
   });
@@ -378,7 +379,7 @@ describe('the end', () => {
   const denying = {
     resumeSession: () => Promise.resolve(undefined),
     terminateSession: () =>
-      Promise.reject(access('access-denied', 'not allowed to call ssm:TerminateSession: no policy')),
+      Promise.reject(denied('ssm:TerminateSession', 'not allowed to call ssm:TerminateSession: no policy')),
   };
 
   test('a TerminateSession that IAM denies leaves a shell open, and is told with its id', async () => {
@@ -502,7 +503,7 @@ describe('encryption', () => {
   test('a denied key ends the session with the denial, not with a time-out', async () => {
     const gateway = new FakeGateway({ handshake });
     const { started } = await opened(gateway, {
-      kms: () => Promise.reject(access('access-denied', 'not allowed to call kms:GenerateDataKey')),
+      kms: () => Promise.reject(denied('kms:GenerateDataKey')),
     });
     await gateway.clock.advance(20);
     await expect(started).rejects.toMatchObject({ code: 'access-denied' });

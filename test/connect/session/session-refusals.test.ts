@@ -32,16 +32,15 @@ describe('what the agent’s role lacked', () => {
       code: 'agent-denied',
       exitStatus: 4,
       message: expect.stringContaining(`may not call ${action}`) as string,
-      hints: expect.arrayContaining([expect.stringContaining('policy task-role')]) as unknown,
-      details: { action, role, target: TASK },
+      details: { action, role, target: TASK, agent: 'task' },
     });
   });
 
-  it('of a bastion is the matter of policy bastion', () => {
+  it('of a bastion is a matter of its own role', () => {
     const output = CREATE.replace('ledger-task/1f0e', 'ops/i-1');
     expect(agentRefusal(output, 'i-1')).toMatchObject({
       message: "the agent was refused: the bastion's role ops may not call ssmmessages:CreateDataChannel",
-      hints: expect.arrayContaining([expect.stringContaining('policy bastion')]) as unknown,
+      details: { agent: 'bastion' },
     });
   });
 
@@ -49,7 +48,7 @@ describe('what the agent’s role lacked', () => {
     expect(agentRefusal(GROUP, TASK)).toMatchObject({
       code: 'session-log-unverified',
       role: 'transport',
-      hints: expect.arrayContaining([expect.stringContaining('logs:DescribeLogGroups')]) as unknown,
+      details: { action: 'logs:DescribeLogGroups', target: TASK },
     });
   });
 

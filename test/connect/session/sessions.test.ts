@@ -1,15 +1,15 @@
+import { denied as deniedAction } from '../../support/denied.ts';
 import { describe, expect, test } from 'vitest';
 
 import { runCommandSession } from '../../../src/connect/session/command-session.ts';
 import { runShellSession } from '../../../src/connect/session/shell-session.ts';
-import { access } from '../../../src/core/errors.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
 import { FakeGateway, SESSION } from '../../support/fake-gateway.ts';
 import { ALL_TTY, fakeTerminal } from '../../support/fake-terminal.ts';
 
 const NONCE = '0123456789abcdef0123456789abcdef';
 const denied = (): Promise<never> =>
-  Promise.reject(access('access-denied', 'not allowed to call ssm:TerminateSession: no policy'));
+  Promise.reject(deniedAction('ssm:TerminateSession', 'not allowed to call ssm:TerminateSession: no policy'));
 const marker = (body: string): string => `\x1e${NONCE}:${body}\x1e`;
 
 function start(

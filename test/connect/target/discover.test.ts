@@ -1,3 +1,4 @@
+import { denied } from '../../support/denied.ts';
 import { describe, expect, test } from 'vitest';
 
 import { findCluster, findTasks } from '../../../src/connect/target/discover.ts';
@@ -14,7 +15,7 @@ import type { Container, EcsPort, Service, Task } from '../../../src/connect/por
 import { readiness } from '../../../src/connect/target/preflight.ts';
 import { resolveContainer, startExec } from '../../../src/connect/target/resolve.ts';
 import { networkContainer, pickContainer, rankTasks } from '../../../src/connect/target/select.ts';
-import { access, failed, noMatch, type ToolError } from '../../../src/core/errors.ts';
+import { failed, noMatch, type ToolError } from '../../../src/core/errors.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 const NOW = 1_700_000_000_000;
@@ -105,7 +106,8 @@ class FakeEcs implements EcsPort {
   async *taskArns(cluster: string, filter: { readonly service?: string }) {
     this.calls.push('ListTasks');
     const found = this.clusters[cluster];
-    if (found === undefined) throw noMatch('cluster-not-found', `no cluster ${cluster}`);
+    if (found === undefined)
+      throw noMatch('cluster-not-found', `no cluster ${cluster}`, { details: { cluster } });
     if (filter.service !== undefined && found[filter.service] === undefined)
       throw noMatch('service-not-found', `no service ${filter.service}`, {
         details: { service: filter.service },
@@ -169,7 +171,7 @@ describe('from names to a session', () => {
     expect(await thrown(findCluster(ecs, wanted()))).toMatchObject({
       code: 'cluster-needed',
       role: 'usage',
-      hints: ['--cluster demo', '--cluster other'],
+      details: { candidates: ['demo', 'other'] },
     });
     ecs.clusters = { a: { web: [] }, b: { web: [] } };
     expect(await thrown(findCluster(ecs, wanted({ service: 'web' })))).toMatchObject({
@@ -177,7 +179,7 @@ describe('from names to a session', () => {
     });
     expect(await thrown(findCluster(ecs, wanted({ service: 'wbe' })))).toMatchObject({
       code: 'service-not-found',
-      hints: ['did you mean web?', expect.any(String)],
+      details: { service: 'wbe', near: ['web'] },
     });
     ecs.clusters = {};
     expect(await thrown(findCluster(ecs, wanted()))).toMatchObject({ code: 'no-clusters', role: 'no-match' });
@@ -187,7 +189,7 @@ describe('from names to a session', () => {
     const ecs = new FakeEcs();
     ecs.clusters = { demo: { web: [] }, closed: { web: [] } };
     const open = ecs.serviceNames.bind(ecs);
-    const refusal = access('access-denied', 'not allowed to call ecs:ListServices');
+    const refusal = denied('ecs:ListServices');
     ecs.serviceNames = async function* (cluster) {
       if (cluster === 'closed') throw refusal;
       yield* open(cluster);
@@ -201,17 +203,17 @@ describe('from names to a session', () => {
     expect(await thrown(findTasks(ecs, 'dmeo', wanted()))).toMatchObject({
       code: 'cluster-not-found',
       role: 'no-match',
-      hints: ['did you mean demo?', 'fargate-connect ls clusters'],
+      details: { cluster: 'dmeo', near: ['demo'] },
     });
     expect(await thrown(findTasks(ecs, 'demo', wanted({ service: 'order-api' })))).toMatchObject({
       code: 'service-not-found',
       role: 'no-match',
-      hints: ['did you mean orders-api?', 'fargate-connect ls services --cluster demo'],
+      details: { service: 'order-api', near: ['orders-api'] },
     });
     ecs.clusters = { demo: { 'orders-api': ID.map((id) => task({ id })) } };
     expect(await thrown(findTasks(ecs, 'demo', wanted({ task: '99' })))).toMatchObject({
       code: 'task-not-found',
-      hints: [expect.anything(), 'fargate-connect ls tasks --cluster demo'],
+      details: { task: '99', cluster: 'demo', existing: ID.length },
     });
   });
 
@@ -223,7 +225,7 @@ describe('from names to a session', () => {
     expect(await thrown(findTasks(ecs, 'demo', wanted({ task: '2a' })))).toMatchObject({
       code: 'task-ambiguous',
       role: 'usage',
-      hints: [`--task ${ID[1]}`, `--task ${ID[2]}`],
+      details: { candidates: [ID[1], ID[2]] },
     });
     expect(await thrown(findTasks(ecs, 'demo', wanted({ task: 'ffff' })))).toMatchObject({
       code: 'task-not-found',
@@ -236,7 +238,7 @@ describe('from names to a session', () => {
     ecs.services = [service({ desiredCount: 0, runningCount: 0 })];
     expect(await thrown(findTasks(ecs, 'demo', wanted({ service: 'orders-api' })))).toMatchObject({
       code: 'no-running-task',
-      hints: [expect.stringContaining('--desired-count 1')],
+      details: { cluster: 'demo', service: 'orders-api', desiredCount: 0 },
     });
   });
 
@@ -271,7 +273,8 @@ describe('from names to a session', () => {
       container: container(),
       target: 't',
     };
-    ecs.execute = () => Promise.reject(failed('target-not-connected', 'not connected'));
+    ecs.execute = () =>
+      Promise.reject(failed('target-not-connected', 'not connected', { details: { target: 't' } }));
     const failing = clock.run(startExec(resolved, 'sh', resolving(ecs, clock)));
     expect(await thrown(failing)).toMatchObject({ code: 'target-not-connected' });
     expect(ecs.calls.length).toBeGreaterThan(8);
@@ -290,7 +293,7 @@ describe('from names to a session', () => {
     const names = wanted({ cluster: 'demo', service: 'orders-api' });
     expect(await thrown(resolveContainer(names, resolving(ecs)))).toMatchObject({
       code: 'container-needed',
-      hints: ['--container app', '--container otel'],
+      details: { candidates: ['app', 'otel'] },
     });
     const asked = {
       ...resolving(ecs),
@@ -357,19 +360,23 @@ describe('preflight', () => {
     expect(state).toMatchObject({ ready: false, mayCome, error: { code } });
   });
 
-  test('exec off: the fixing command; an old task is told apart from a service without exec', () => {
+  test('exec off: what to switch on where; an old task is told apart from a service without exec', () => {
     const off = check({ execEnabled: false }, {}, service({ execEnabled: false }));
     const old = check({ execEnabled: false }, {}, service({ execEnabled: true }));
     const loose = check({ execEnabled: false, serviceName: undefined });
-    const fix =
-      'aws ecs update-service --cluster demo --service orders-api --enable-execute-command --force-new-deployment';
-    expect(off).toMatchObject({ error: { message: 'exec is off in service orders-api' } });
-    expect(off.ready ? [] : off.error.hints).toContain(fix);
-    expect(old).toMatchObject({
-      error: { message: expect.stringContaining('before exec was switched on') as string },
+    const facts = { cluster: 'demo', service: 'orders-api' };
+    expect(off).toMatchObject({
+      error: { message: 'exec is off in service orders-api', details: { ...facts, serviceEnabled: false } },
     });
-    expect(old.ready ? [] : old.error.hints).toContain(fix);
-    expect(loose.ready ? '' : loose.error.hints[0]).toContain('aws ecs run-task');
+    expect(old).toMatchObject({
+      error: {
+        message: expect.stringContaining('before exec was switched on') as string,
+        details: { ...facts, serviceEnabled: true },
+      },
+    });
+    expect(loose).toMatchObject({
+      error: { details: { taskDefinition: expect.any(String) as string } },
+    });
   });
 
   test('the agent’s state, age and reason are named', () => {

@@ -47,7 +47,7 @@ it('up without the flags does not create a second role', async () => {
     expect.stringContaining('bastion default was made with --iam-path /team/bastions/ --iam-prefix team-'),
   ]);
   expect(up.stderr).toContain(
-    'fargate-connect up --name default --iam-path /team/bastions/ --iam-prefix team-',
+    'fargate-connect up --iam-path /team/bastions/ --iam-prefix team- --cluster demo   # go on with it',
   );
 });
 
@@ -61,7 +61,7 @@ it('down with the flags finds a role that a crash left before anything could be 
   expect([up.status, up.stderr]).toEqual([
     4,
     expect.stringContaining(
-      'fargate-connect down --iam-path /team/bastions/ --iam-prefix team- removes what exists',
+      'fargate-connect down --iam-path /team/bastions/ --iam-prefix team-   # removes what exists',
     ),
   ]);
   sandbox().faults.clear();

@@ -266,7 +266,7 @@ describe('on the command line', () => {
     ];
     const { stderr } = await cli([...args, '--check', user([])], { env: sandbox().env });
     expect(stderr).toContain(
-      `fargate-connect policy exec --region eu-west-1 --cluster demo --container 'a b'   # prints`,
+      `fargate-connect --region eu-west-1 policy exec --container 'a b' --cluster demo   # prints`,
     );
   });
 

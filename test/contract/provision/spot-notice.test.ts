@@ -54,7 +54,7 @@ it('up: instead of adopting it in silence', async () => {
   const outcome = await run('up', '--cluster', 'demo', '--yes');
   expect(outcome.status).toBe(0);
   expect(outcome.stderr).toContain(
-    `bastion ${instanceId} is being taken back by EC2: run up again in two minutes`,
+    `bastion ${instanceId} is being taken back by EC2 within two minutes\n  fargate-connect up --cluster demo   # `,
   );
   const launches = sandbox()
     .calls.slice(since)
@@ -63,7 +63,7 @@ it('up: instead of adopting it in silence', async () => {
 });
 
 it('status: as a table, as plain lines and as JSON', async () => {
-  const note = `EC2 takes ${instanceId} back within two minutes: a running forward replaces it, or fargate-connect up does then`;
+  const note = `EC2 takes ${instanceId} back within two minutes: a running forward replaces it fargate-connect up # in two minutes, for another one`;
   const tty = { stdout: true, stderr: true, columns: 80 };
   for (const world of [{ env: sandbox().env }, { env: sandbox().env, tty }]) {
     const shown = await cli(['status', '--no-color'], world);
@@ -164,7 +164,11 @@ describe('a bastion that was launched a moment ago', () => {
           ...ssm,
           startSession: (request) =>
             left-- > 0
-              ? Promise.reject(failed('target-not-connected', 'the agent is not connected'))
+              ? Promise.reject(
+                  failed('target-not-connected', 'the agent is not connected', {
+                    details: { target: 'i-1' },
+                  }),
+                )
               : ssm.startSession(request),
         };
       },

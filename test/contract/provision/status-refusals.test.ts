@@ -41,7 +41,7 @@ it('shows somebody with a document for tunnels the bastions, and names what else
     { instanceId, state: 'running', agent: 'Online', takenBack: false, sessions: null, cost: null },
   ]);
   expect(shownBy(outcome).notAllowed).toEqual(FOR_OPERATORS);
-  expect(outcome.stderr).toContain(`which take ${FOR_OPERATORS.join(', ')};`);
+  expect(outcome.stderr).toContain(`which take ${FOR_OPERATORS.join(', ')}`);
   expect(outcome.status).toBe(0);
 });
 

@@ -1,6 +1,7 @@
+import { denied } from '../../support/denied.ts';
 import { describe, expect, it } from 'vitest';
 
-import { access, failed } from '../../../src/core/errors.ts';
+import { failed } from '../../../src/core/errors.ts';
 import type { ToolEvent } from '../../../src/core/events.ts';
 import { applyUp } from '../../../src/provision/plan/apply.ts';
 import { readInventory } from '../../../src/provision/bastion/inventory.ts';
@@ -51,7 +52,7 @@ const refusing =
   (account: FakeAccount): void => {
     account.iam.putRolePolicy = () => {
       remove(account);
-      return Promise.reject(access('access-denied', 'not allowed'));
+      return Promise.reject(denied('iam:PutRolePolicy'));
     };
   };
 
@@ -78,7 +79,6 @@ describe('an up whose resources a down deletes meanwhile', () => {
     const error = await upUnder(call, remove);
     expect(error).toMatchObject({ code: 'overtaken', exitStatus: 1, details: { name: 'default', gone } });
     expect(String(error)).toContain(`bastion default was removed while up was at work: ${gone.join(', ')}`);
-    expect((error as { hints: readonly string[] }).hints.at(-1)).toMatch(/^fargate-connect up /);
   });
 
   it('is recognised after a refusal too: a grant that depends on tags is refused for a deleted resource', async () => {
@@ -94,7 +94,7 @@ describe('an up whose resources a down deletes meanwhile', () => {
       const role = account.iam.role.bind(account.iam);
       let looks = 0;
       account.iam.role = (name) => (looks++ === 0 ? Promise.resolve(undefined) : role(name));
-      account.iam.putRolePolicy = () => Promise.reject(access('access-denied', 'not allowed'));
+      account.iam.putRolePolicy = () => Promise.reject(denied('iam:PutRolePolicy'));
     };
     expect(await upUnder('createRole', () => undefined, late)).toMatchObject({ code: 'access-denied' });
   });
@@ -125,7 +125,7 @@ describe('an up whose resources a down deletes meanwhile', () => {
   it('is not reported where the second look fails: the first error stays', async () => {
     const error = await upUnder('putRolePolicy', (account) => {
       account.roles.clear();
-      account.iam.role = () => Promise.reject(access('access-denied', 'no'));
+      account.iam.role = () => Promise.reject(denied('iam:GetRole'));
     });
     expect(error).toMatchObject({ code: 'aws-error' });
   });
@@ -143,11 +143,11 @@ describe('an instance that was terminated while up waited for it', () => {
     expect(endedByDown(ended(reason), 'default')?.code).toBe(code);
   });
 
-  it('the next commands name the bastion', () => {
-    expect(endedByDown(ended('Client.UserInitiatedShutdown'), 'orders')?.hints).toEqual([
-      expect.stringContaining('status --name orders'),
-      expect.stringContaining('up --name orders'),
-    ]);
-    expect(endedByDown(failed('boot-failed', 'x'), 'orders')).toBeUndefined();
+  it('the error names the bastion, and no other failure becomes one', () => {
+    expect(endedByDown(ended('Client.UserInitiatedShutdown'), 'orders')?.details).toMatchObject({
+      name: 'orders',
+    });
+    const other = failed('boot-failed', 'x', { details: { instanceId: 'i-1', name: 'orders', reason: 'x' } });
+    expect(endedByDown(other, 'orders')).toBeUndefined();
   });
 });

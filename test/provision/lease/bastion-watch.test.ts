@@ -1,6 +1,7 @@
+import { denied } from '../../support/denied.ts';
 import { describe, expect, it } from 'vitest';
 
-import { access, failed } from '../../../src/core/errors.ts';
+import { failed } from '../../../src/core/errors.ts';
 import { BastionWatch } from '../../../src/provision/lease/bastion-watch.ts';
 import type { Instance } from '../../../src/provision/ports/ec2.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -55,7 +56,7 @@ function watching(market: Instance['market'] = 'spot') {
       trouble = error;
     },
     hide: () => {
-      hidden = access('access-denied', 'not allowed to call ec2:DescribeSpotInstanceRequests');
+      hidden = denied('ec2:DescribeSpotInstanceRequests');
     },
   };
 }

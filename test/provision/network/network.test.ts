@@ -573,10 +573,11 @@ describe('the choice of a network, and what the plan makes of it', () => {
     const shape = facts({ endpoints: agentEndpoints });
     expect(() => chooseNetwork(shape, wish({ installs: true }))).toThrow(
       expect.objectContaining({
-        hints: expect.arrayContaining([
-          'add a gateway endpoint com.amazonaws.eu-west-1.s3',
-          'or fargate-connect up --tunnel-only   # needs less, and has a way here',
-        ]) as unknown,
+        details: expect.objectContaining({
+          region: 'eu-west-1',
+          missing: expect.arrayContaining(['s3']) as unknown,
+          tunnelsPossible: true,
+        }) as unknown,
       }) as Error,
     );
   });

@@ -55,9 +55,9 @@ async function up(
   return at.clock.run(work());
 }
 
-async function down(at: World, profile?: string): Promise<TeardownResult> {
+async function down(at: World): Promise<TeardownResult> {
   const work = async (): Promise<TeardownResult> =>
-    tearDown(await readInventory(at.account, SCOPE), SCOPE, { ...depsOf(at), profile });
+    tearDown(await readInventory(at.account, SCOPE), SCOPE, depsOf(at));
   return at.clock.run(work());
 }
 
@@ -221,8 +221,10 @@ describe('up', () => {
     at.account.fleetAnswers = [noCapacity];
     await expect(up(at)).rejects.toMatchObject({
       code: 'no-capacity',
-      hints: [expect.stringContaining('--on-demand'), expect.stringContaining('--type')],
-      details: { pools: ['t4g.micro in subnet-1 (eu-west-1a): InsufficientInstanceCapacity'] },
+      details: {
+        market: 'spot',
+        pools: ['t4g.micro in subnet-1 (eu-west-1a): InsufficientInstanceCapacity'],
+      },
     });
     const said = at.events.filter((event) => event.type === 'note').map((event) => event.message);
     expect(said).toEqual(['t4g.micro in subnet-1 (eu-west-1a): InsufficientInstanceCapacity']);
@@ -310,23 +312,27 @@ describe('down', () => {
     expect(result.kept).toMatchObject([{ kind: 'security group', id: 'sg-alien' }]);
   });
 
-  it('names what it cannot delete with the command that does, exit 5', async () => {
+  it('names what it cannot delete, how that is deleted and why it is left, exit 5', async () => {
     const at = world();
     await up(at);
     at.account.gate = (call, when) => {
       if (call === 'deleteSecurityGroup' && when === 'before') throw failed('still-in-use', 'in use');
     };
-    const problem = await down(at, 'ops').catch((error: unknown) => error);
+    const problem = await down(at).catch((error: unknown) => error);
     expect(problem).toMatchObject({ role: 'leftovers', code: 'leftovers' });
-    const hints = problem instanceof ToolError ? problem.hints : [];
-    expect(hints).toEqual([
-      expect.stringMatching(
-        /^aws --profile ops ec2 --region eu-west-1 delete-security-group --group-id sg-\d+ +# in use$/,
-      ),
-      expect.stringMatching(
-        /^fargate-connect down --name default --region eu-west-1 --profile ops +# tries again$/,
-      ),
-    ]);
+    expect(problem).toMatchObject({
+      details: {
+        names: ['default'],
+        remaining: [
+          {
+            removal: expect.stringMatching(
+              /^aws ec2 --region eu-west-1 delete-security-group --group-id sg-\d+$/,
+            ) as string,
+            reason: 'in use',
+          },
+        ],
+      },
+    });
     expect(at.account.snapshot()).toHaveLength(1);
   });
 

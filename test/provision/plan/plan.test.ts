@@ -282,6 +282,7 @@ describe('the plan of up', () => {
         message: expect.stringContaining(
           'it ends at 2026-11-21T18:00:00.000Z, later than --ttl says',
         ) as string,
+        details: { name: 'default' },
       },
     ]);
   });

@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { requireEc2Trust } from '../../../src/provision/roles/ec2-trust.ts';
 import { shippedDocument } from '../../support/grants.ts';
 
+const ABOUT = { of: 'given', name: 'default' } as const;
+
 const check = (...Statement: readonly unknown[]): void =>
-  requireEc2Trust('ops-bastion', JSON.stringify({ Version: '2012-10-17', Statement }), ['a remedy']);
+  requireEc2Trust('ops-bastion', JSON.stringify({ Version: '2012-10-17', Statement }), ABOUT);
 const EC2 = { Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' };
 
 describe('a role that EC2 may assume', () => {
@@ -21,7 +23,7 @@ describe('a role that EC2 may assume', () => {
 
   it('one statement is enough, alone or among others', () => {
     expect(() => check({ ...EC2, Principal: { AWS: 'arn:aws:iam::1:root' } }, EC2)).not.toThrow();
-    expect(() => requireEc2Trust('r', JSON.stringify({ Statement: EC2 }), [])).not.toThrow();
+    expect(() => requireEc2Trust('r', JSON.stringify({ Statement: EC2 }), ABOUT)).not.toThrow();
   });
 });
 
@@ -38,7 +40,7 @@ describe('a role that EC2 may not assume', () => {
         code: 'role-untrusted',
         exitStatus: 4,
         message: expect.stringMatching(/sts:AssumeRole for role ops-bastion/),
-        hints: ['a remedy'],
+        details: { role: 'ops-bastion', action: 'sts:AssumeRole', of: 'given', name: 'default' },
       }),
     );
   });

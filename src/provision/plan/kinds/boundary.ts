@@ -45,18 +45,15 @@ export const boundary: ResourceKind<BoundaryInput, Existing> = {
 
 /** `policy operator` does not grant iam:CreatePolicy: whoever writes the boundary could widen it. */
 function boundaryNeeded({ path, sharedName, cluster }: BoundaryInput, cause: ToolError): ToolError {
-  const kind = cluster === undefined ? 'bastion-boundary-tunnel-only' : 'bastion-boundary';
-  const flag = cluster === undefined ? '' : ` --cluster ${cluster}`;
   return access(
     'access-denied',
     `${path}${sharedName} does not exist, and you may not call iam:CreatePolicy`,
     {
-      hints: [
-        'an administrator creates this boundary once:',
-        `fargate-connect policy ${kind}${flag} > boundary.json`,
-        `aws iam create-policy --path ${path} --policy-name ${sharedName} --policy-document file://boundary.json`,
-      ],
-      details: cause.details,
+      details: {
+        ...cause.details,
+        action: 'iam:CreatePolicy',
+        missingBoundary: { path, name: sharedName, tunnelOnly: cluster === undefined, cluster },
+      },
       cause,
     },
   );

@@ -1,0 +1,20 @@
+import { nearest } from './nearest.ts';
+
+/** What exists in the place of a name that was not found, as facts of the error. */
+export type Candidates = {
+  /** Up to five names that may have been meant, the best first. */
+  readonly near: readonly string[];
+  /** The names that exist, at most a hundred. */
+  readonly candidates: readonly string[];
+  /** How many exist. */
+  readonly existing: number;
+};
+
+const MOST_NEAR = 5;
+const MOST_LISTED = 100;
+
+export const candidatesFor = (typed: string, names: readonly string[]): Candidates => ({
+  near: nearest(typed, names, MOST_NEAR),
+  candidates: names.slice(0, MOST_LISTED),
+  existing: names.length,
+});
