@@ -2,12 +2,32 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
+  /** The same with fractions of a millisecond, for measuring; absent where time is not measured but given. */
+  precise?(): number;
   /** Calls `fn` once after `ms`; the returned function cancels. */
   timer(ms: number, fn: () => void): () => void;
 }
 
+/** `now` with fractions where the clock has them. */
+export const preciseNow = (clock: Clock): number => clock.precise?.() ?? clock.now();
+
+/** Beyond this the two clocks of the platform tell different times: the machine slept, or its time was set. */
+const MAX_DRIFT_MS = 5;
+
+function followTimeOfDay(): () => number {
+  let origin = performance.timeOrigin;
+  return () => {
+    const wall = Date.now();
+    const fine = origin + performance.now();
+    if (Math.abs(fine - wall) <= MAX_DRIFT_MS) return fine;
+    origin += wall - fine;
+    return wall;
+  };
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
+  precise: followTimeOfDay(),
   timer(ms, fn) {
     const handle = setTimeout(fn, ms);
     return () => clearTimeout(handle);

@@ -33,7 +33,8 @@ export type {
   SessionType,
 } from './data-channel-types.ts';
 
-const DEFAULT_PAYLOAD_SIZE = 1024;
+/** Bytes of data per message of the official peers. */
+export const DEFAULT_PAYLOAD_SIZE = 1024;
 const DEFAULT_CLIENT_VERSION = '1.2.707.0';
 const DEFAULT_AGENT_VERSION = '3.3.987.0';
 /** SYN: set by the agent, and only by the agent, on its first stream message. */
@@ -112,7 +113,8 @@ export class DataChannel {
   get room(): number {
     if (this.phase !== 'open') return 0;
     const { room } = this.#outgoing;
-    return room < this.#payloadSize && this.unackedBytes > 0 ? 0 : room;
+    // Whole messages only: each costs the agent the same, however small it is.
+    return this.unackedBytes === 0 ? room : room - (room % this.#payloadSize);
   }
 
   /** Agent: queues the session state and the HandshakeRequest. Client: nothing, the agent speaks first. */
@@ -127,6 +129,24 @@ export class DataChannel {
     if (this.#isClosed) return events;
     this.#lastNow = now;
     this.#closingOnError(() => this.#dispatch(message, now, events));
+    return events;
+  }
+
+  /**
+   * What the official agent does with a stream message whose acknowledgement cannot be sent: it is handled, but stays
+   * expected, so that its repetition is handled again. Messages ahead of their turn are lost.
+   */
+  receiveUnacknowledged(message: Uint8Array, now: number): readonly DataChannelEvent[] {
+    const events = this.#takePending();
+    if (this.#isClosed) return events;
+    this.#lastNow = now;
+    this.#closingOnError(() => {
+      const stream = this.#decode(message, events);
+      if (stream?.messageType !== this.#streamType || stream.sequenceNumber !== this.#incoming.expected)
+        return;
+      if (this.#role.accepts(stream.payloadType, stream.payload))
+        events.push(...this.#role.process(stream.payloadType, stream.payload, now));
+    });
     return events;
   }
 
@@ -223,15 +243,19 @@ export class DataChannel {
     this.#sayResumed(this.#pending);
   }
 
+  /** Of the messages that the peer's data comes in. */
+  get #streamType(): string {
+    return this.#options.role === 'client' ? MESSAGE_TYPE.output : MESSAGE_TYPE.input;
+  }
+
   #dispatch(bytes: Uint8Array, now: number, events: DataChannelEvent[]): void {
     const message = this.#decode(bytes, events);
     if (message === undefined) return;
-    const isClient = this.#options.role === 'client';
     switch (message.messageType) {
       case MESSAGE_TYPE.acknowledge:
         this.#receiveAcknowledge(message, now, events);
         return;
-      case isClient ? MESSAGE_TYPE.output : MESSAGE_TYPE.input:
+      case this.#streamType:
         this.#resume(now, events);
         this.#receiveStream(message, now, events);
         return;
@@ -244,7 +268,7 @@ export class DataChannel {
         return;
       case MESSAGE_TYPE.startPublication:
         // An agent that was away has lost what was on its way to it: waiting for the timeout would only prolong the outage.
-        if (isClient && this.#isPaused) this.#queueStream(this.#outgoing.restart(now));
+        if (this.#options.role === 'client' && this.#isPaused) this.#queueStream(this.#outgoing.restart(now));
         this.#resume(now, events);
         return;
       default:
@@ -278,7 +302,7 @@ export class DataChannel {
       events.push({ type: 'ignored', reason: 'acknowledge that cannot be read' });
       return;
     }
-    this.#outgoing.acknowledge(sequenceNumber, now);
+    this.#queueStream(this.#outgoing.acknowledge(sequenceNumber, now));
     this.#resume(now, events);
   }
 

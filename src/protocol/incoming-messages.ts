@@ -23,6 +23,11 @@ export class IncomingMessages {
     this.#limits = limits;
   }
 
+  /** The sequence number that is delivered next. */
+  get expected(): number {
+    return this.#expected;
+  }
+
   /** Keeps the message if it is early and there is room. Throws `sequence-too-far` for a number no honest sender reaches. */
   place(message: AgentMessage): Place {
     const { sequenceNumber, payload } = message;

@@ -4,10 +4,12 @@ import { SendWindow } from './send-window.ts';
 
 /** Official schedulers look every 100 ms; repeating sooner only doubles traffic when an event loop is late. */
 const MIN_RESEND_DELAY = 100;
-/** At most one window per tick goes out again; the rest follows after this many ms. */
-const RESEND_PACE = 10;
-/** What a new socket gets at once. With everything at once, a path that breaks every so many bytes would never get further. */
-const RESTART_BYTES = 32 * 1024;
+/** Timeouts without any acknowledgement between them double, up to this. */
+const MAX_RESEND_DELAY = 2_000;
+/** How much later than its successor a message may be acknowledged before it is taken for lost. */
+const REORDERING = 10;
+/** Of late messages only. */
+const MAX_UNSURE = 64;
 /** Silence counted per tick at most, so that a suspended process does not wake up to a dead session. */
 const MAX_SILENCE_STEP = 2_000;
 /** While paused, one message goes out this often, in case the start_publication was lost. */
@@ -17,9 +19,13 @@ interface Unacknowledged {
   readonly sequenceNumber: number;
   readonly message: Uint8Array;
   readonly payloadBytes: number;
-  /** Undefined while it is held back by a pause, or waits for its turn after a restart. */
+  /** On the present socket; undefined while it is held back by a pause, or waits for its turn. */
   firstSentAt: number | undefined;
   lastSentAt: number;
+  /** Counts transmissions of all messages. */
+  order: number;
+  /** Why it was sent again: it was found lost, or only overdue. */
+  repeated: 'lost' | 'overdue' | undefined;
 }
 
 export interface OutgoingLimits {
@@ -30,21 +36,38 @@ export interface OutgoingLimits {
 /**
  * The sending half of one direction (SPEC.md §3): sequence numbers, everything unacknowledged, when to send what again.
  * Returns the messages to put on the wire; keeps no clock and no socket.
+ *
+ * A message is lost if one that was sent after it has been acknowledged (RFC 8985), and is then repeated at once. If
+ * nothing is acknowledged for a whole timeout, only the oldest is repeated, because the agent acknowledges what it has
+ * handled and may merely be busy; the acknowledgements that follow show whether the others arrived (RFC 5682).
  */
 export class OutgoingMessages {
   readonly #limits: OutgoingLimits;
   readonly #timeout = new RetransmissionTimeout();
   readonly #window: SendWindow;
-  /** In the order of last transmission; held messages are not in here. */
+  /** Under way, in the order of last transmission. */
   readonly #sent = new Map<number, Unacknowledged>();
+  #sentBytes = 0;
+  /** Have to go out again when the window has room, in sequence order. */
+  #lost: Unacknowledged[] = [];
+  /** New and held back by a pause. */
   #held: Unacknowledged[] = [];
   #next = 0;
   #lowest = 0;
   #bytes = 0;
+  #order = 0;
+  /** The latest transmission that is known to have arrived, and how long its acknowledgement took. */
+  #arrived: { readonly order: number; readonly trip: number } | undefined;
+  /** After a timeout: everything sent up to `order` is lost if it is not acknowledged by `verdictAt`. */
+  #suspicion: { readonly order: number; verdictAt: number | undefined } | undefined;
+  /** Repeated because they were overdue, with the time from first transmission to acknowledgement. */
+  readonly #unsure = new Map<number, number>();
+  /** Last acknowledgement, timeout or restart. */
+  #timerStart = 0;
+  #timeouts = 0;
   #frozen = false;
   #silence = 0;
   #lastTick = 0;
-  #notBefore = 0;
   #probeAt = 0;
 
   constructor(limits: OutgoingLimits) {
@@ -72,9 +95,10 @@ export class OutgoingMessages {
 
   /** Takes the message numbered `nextSequenceNumber`; true if it must go out now, false if a pause holds it back. */
   add(message: Uint8Array, payloadBytes: number, now: number): boolean {
-    if (this.#sent.size + this.#held.length === 0) {
+    if (this.#count === 0) {
       this.#lastTick = now;
       this.#silence = 0;
+      this.#timeouts = 0;
       this.#probeAt = now + PAUSED_PROBE_INTERVAL;
     }
     const entry: Unacknowledged = {
@@ -83,32 +107,34 @@ export class OutgoingMessages {
       payloadBytes,
       firstSentAt: undefined,
       lastSentAt: now,
+      order: 0,
+      repeated: undefined,
     };
     this.#bytes += payloadBytes;
     if (this.#frozen) {
       this.#held.push(entry);
       return false;
     }
-    entry.firstSentAt = now;
-    this.#sent.set(entry.sequenceNumber, entry);
+    this.#transmit(entry, now);
     return true;
   }
 
-  /** Unknown numbers are ignored: the peer repeats acknowledgements. */
-  acknowledge(sequenceNumber: number, now: number): void {
-    const entry = this.#sent.get(sequenceNumber) ?? this.#takeHeld(sequenceNumber);
-    if (entry === undefined) return;
-    this.#sent.delete(sequenceNumber);
-    this.#bytes -= entry.payloadBytes;
-    if (entry.firstSentAt !== undefined) {
-      // Measured from the first transmission, as the official client does: an acknowledgement that crosses a repetition would
-      // otherwise look quick, and the timeout would never grow to a slow path's round trip.
-      const sample = Math.max(0, now - entry.firstSentAt);
-      this.#timeout.add(sample);
-      this.#window.acknowledged(entry.payloadBytes, sample, this.#bytes);
+  /** Answers with what the acknowledgement shows to be lost. Unknown numbers are ignored: the peer repeats acknowledgements. */
+  acknowledge(sequenceNumber: number, now: number): readonly Uint8Array[] {
+    const entry = this.#sent.get(sequenceNumber) ?? this.#takeWaiting(sequenceNumber);
+    if (entry === undefined) {
+      this.#acknowledgedAgain(sequenceNumber);
+      return [];
     }
+    if (this.#sent.delete(sequenceNumber)) this.#sentBytes -= entry.payloadBytes;
+    this.#bytes -= entry.payloadBytes;
+    this.#timerStart = now;
+    this.#timeouts = 0;
+    if (entry.firstSentAt !== undefined) this.#learn(entry, entry.firstSentAt, now);
+    if (this.#sent.size === 0) this.#suspicion = undefined;
     if (sequenceNumber === this.#lowest) this.#silence = 0;
     while (this.#lowest < this.#next && !this.#isUnacked(this.#lowest)) this.#lowest++;
+    return this.#repeatLost(now);
   }
 
   /** No first transmission and no repetition until `resume`; the silence limit stands still. */
@@ -122,87 +148,178 @@ export class OutgoingMessages {
     if (!this.#frozen) return [];
     this.#frozen = false;
     this.#lastTick = now;
+    this.#timerStart = now;
     const held = this.#held;
     this.#held = [];
-    for (const entry of held) {
-      entry.firstSentAt = now;
-      entry.lastSentAt = now;
-      this.#sent.set(entry.sequenceNumber, entry);
-    }
+    for (const entry of held) this.#transmit(entry, now);
     return held.map((entry) => entry.message);
   }
 
-  /** A new socket: everything unacknowledged again, in sequence order; what is not returned is due at the next tick. */
+  /** A new socket: everything unacknowledged again, in sequence order, as the window has room for it. */
   restart(now: number): readonly Uint8Array[] {
     this.#frozen = false;
     this.#silence = 0;
     this.#lastTick = now;
-    const entries = [...this.#sent.values(), ...this.#held].sort(
-      (a, b) => a.sequenceNumber - b.sequenceNumber,
-    );
-    this.#sent.clear();
+    this.#timerStart = now;
+    this.#timeouts = 0;
+    this.#suspicion = undefined;
+    this.#arrived = undefined;
+    this.#window.restart();
+    this.#lose([...this.#sent.values(), ...this.#held]);
     this.#held = [];
-    let bytes = 0;
-    const beyond = entries.findIndex((entry) => (bytes += entry.payloadBytes) > RESTART_BYTES);
-    const atOnce = entries.slice(0, beyond === -1 ? undefined : Math.max(1, beyond));
-    for (const entry of entries.slice(atOnce.length)) {
+    for (const entry of this.#lost) {
       entry.firstSentAt = undefined;
-      entry.lastSentAt = now - this.#resendDelay;
-      this.#sent.set(entry.sequenceNumber, entry);
+      entry.repeated = undefined;
     }
-    if (atOnce.length < entries.length) this.#notBefore = now + RESEND_PACE;
-    for (const entry of atOnce) {
-      entry.firstSentAt = now;
-      entry.lastSentAt = now;
-      this.#sent.set(entry.sequenceNumber, entry);
-    }
-    return atOnce.map((entry) => entry.message);
+    return this.#repeatLost(now);
   }
 
   /** When `tick` has something to do; undefined if nothing is unacknowledged. */
   nextTimeout(): number | undefined {
-    if (this.#frozen) return this.#sent.size + this.#held.length > 0 ? this.#probeAt : undefined;
-    const oldest = first(this.#sent);
-    if (oldest === undefined) return undefined;
-    return Math.max(oldest.lastSentAt + this.#resendDelay, this.#notBefore);
+    if (this.#count === 0) return undefined;
+    if (this.#frozen) return this.#probeAt;
+    if (this.#mayRepeat) return this.#timerStart;
+    return Math.min(
+      this.#timeoutAt ?? Infinity,
+      this.#lossAt(first(this.#sent)) ?? Infinity,
+      this.#suspicion?.verdictAt ?? Infinity,
+    );
   }
 
   /** The messages due for repetition. Throws `peer-silent` once the oldest message has been unacknowledged for too long. */
   tick(now: number): readonly Uint8Array[] {
     if (this.#frozen) return this.#probe(now);
-    if (this.#sent.size === 0) return [];
+    if (this.#count === 0) return [];
     this.#countSilence(now);
-    if (now < this.#notBefore && this.#notBefore - now <= RESEND_PACE) return [];
-    const due: Unacknowledged[] = [];
-    let bytes = 0;
-    for (const entry of this.#sent.values()) {
-      const age = now - entry.lastSentAt;
-      // A clock set back makes the age negative; repeating is harmless, waiting for the clock to catch up is not.
-      if (age >= 0 && age < this.#resendDelay) break;
-      if (bytes > 0 && bytes + entry.payloadBytes > this.#window.size) {
-        this.#notBefore = now + RESEND_PACE;
-        break;
+    // A clock set back makes what is due look early; repeating is harmless, waiting for the clock to catch up is not.
+    if (now < this.#timerStart) this.#timerStart = Number.NEGATIVE_INFINITY;
+    const repeated = this.#repeatLost(now);
+    const oldest = first(this.#sent);
+    const timeoutAt = this.#timeoutAt;
+    if (oldest === undefined || timeoutAt === undefined || (now < timeoutAt && now >= oldest.lastSentAt))
+      return repeated;
+    this.#timeouts++;
+    this.#timerStart = now;
+    this.#window.timedOut();
+    this.#suspicion = { order: this.#order, verdictAt: undefined };
+    oldest.repeated ??= 'overdue';
+    this.#transmit(oldest, now);
+    return [...repeated, oldest.message];
+  }
+
+  get #count(): number {
+    return this.#sent.size + this.#lost.length + this.#held.length;
+  }
+
+  #transmit(entry: Unacknowledged, now: number): void {
+    if (this.#sent.delete(entry.sequenceNumber)) this.#sentBytes -= entry.payloadBytes;
+    entry.firstSentAt ??= now;
+    entry.lastSentAt = now;
+    entry.order = ++this.#order;
+    this.#sent.set(entry.sequenceNumber, entry);
+    this.#sentBytes += entry.payloadBytes;
+  }
+
+  /** What one acknowledgement says about the path, and about what was sent before. */
+  #learn(entry: Unacknowledged, firstSentAt: number, now: number): void {
+    const trip = Math.max(0, now - entry.lastSentAt);
+    if (entry.repeated === undefined) {
+      this.#timeout.add(trip);
+      this.#window.acknowledged({
+        bytes: entry.payloadBytes,
+        sentAt: entry.lastSentAt,
+        now,
+        inFlight: this.#bytes,
+      });
+    }
+    if (entry.repeated === 'overdue') {
+      // Which of its transmissions this is about nobody knows: the others get a moment to be acknowledged.
+      this.#unsure.set(entry.sequenceNumber, Math.max(0, now - firstSentAt));
+      for (const old of this.#unsure.keys()) {
+        if (this.#unsure.size <= MAX_UNSURE) break;
+        this.#unsure.delete(old);
       }
-      bytes += entry.payloadBytes;
-      due.push(entry);
+      if (this.#suspicion !== undefined)
+        this.#suspicion.verdictAt ??= now + Math.max(REORDERING, this.#window.shortest ?? 0);
+      return;
     }
-    if (due.some((entry) => entry.firstSentAt !== undefined)) this.#window.timedOut(now, this.#resendDelay);
-    for (const entry of due) {
-      entry.firstSentAt ??= now;
-      entry.lastSentAt = now;
-      this.#sent.delete(entry.sequenceNumber);
-      this.#sent.set(entry.sequenceNumber, entry);
+    if (this.#suspicion !== undefined && entry.order <= this.#suspicion.order) this.#suspicion = undefined;
+    const isOfTheRepetition = entry.repeated === undefined || trip >= (this.#window.shortest ?? 0);
+    if (isOfTheRepetition && entry.order > (this.#arrived?.order ?? 0))
+      this.#arrived = { order: entry.order, trip };
+  }
+
+  /** Both transmissions arrived: the timeout was too short for this path. Where one was lost, nothing is learnt. */
+  #acknowledgedAgain(sequenceNumber: number): void {
+    const trip = this.#unsure.get(sequenceNumber);
+    if (trip === undefined) return;
+    this.#unsure.delete(sequenceNumber);
+    this.#timeout.add(trip);
+  }
+
+  /** Finds what is lost, and repeats as much of it as the window has room for. */
+  #repeatLost(now: number): readonly Uint8Array[] {
+    if (this.#frozen) return [];
+    this.#lose(this.#foundLost(now));
+    const repeated: Uint8Array[] = [];
+    while (this.#mayRepeat) {
+      const entry = this.#lost.shift();
+      if (entry === undefined) break;
+      if (entry.firstSentAt !== undefined) entry.repeated = 'lost';
+      this.#transmit(entry, now);
+      repeated.push(entry.message);
     }
-    return due.map((entry) => entry.message);
+    return repeated;
+  }
+
+  #foundLost(now: number): readonly Unacknowledged[] {
+    const found: Unacknowledged[] = [];
+    const suspicion = this.#suspicion;
+    const isJudged = suspicion?.verdictAt !== undefined && now >= suspicion.verdictAt;
+    for (const entry of this.#sent.values()) {
+      const lossAt = this.#lossAt(entry);
+      const isLost = (lossAt !== undefined && now >= lossAt) || (isJudged && entry.order <= suspicion.order);
+      if (!isLost) break;
+      found.push(entry);
+    }
+    if (isJudged) this.#suspicion = undefined;
+    return found;
+  }
+
+  /** When the message counts as lost because a later one has arrived; undefined while none has. */
+  #lossAt(entry: Unacknowledged | undefined): number | undefined {
+    if (entry === undefined || this.#arrived === undefined || entry.order >= this.#arrived.order)
+      return undefined;
+    return entry.lastSentAt + this.#arrived.trip + REORDERING;
+  }
+
+  #lose(entries: readonly Unacknowledged[]): void {
+    if (entries.length === 0) return;
+    for (const entry of entries)
+      if (this.#sent.delete(entry.sequenceNumber)) this.#sentBytes -= entry.payloadBytes;
+    this.#lost = [...this.#lost, ...entries].sort((a, b) => a.sequenceNumber - b.sequenceNumber);
+  }
+
+  get #mayRepeat(): boolean {
+    const [next] = this.#lost;
+    if (next === undefined) return false;
+    return this.#sentBytes === 0 || this.#sentBytes + next.payloadBytes <= this.#window.size;
+  }
+
+  /** Undefined while nothing is under way. */
+  get #timeoutAt(): number | undefined {
+    const oldest = first(this.#sent);
+    return oldest && Math.max(this.#timerStart, oldest.lastSentAt) + this.#resendDelay;
   }
 
   /** Whole ms: added to a time since the epoch, a fraction would be rounded and `tick` come too early for ever. */
   get #resendDelay(): number {
-    return Math.max(MIN_RESEND_DELAY, Math.ceil(this.#timeout.value));
+    const once = Math.max(MIN_RESEND_DELAY, Math.ceil(this.#timeout.value));
+    return Math.min(MAX_RESEND_DELAY, once * 2 ** Math.max(0, this.#timeouts - 1));
   }
 
   #probe(now: number): readonly Uint8Array[] {
-    const oldest = first(this.#sent) ?? this.#held[0];
+    const oldest = first(this.#sent) ?? this.#lost[0] ?? this.#held[0];
     if (oldest === undefined || (now < this.#probeAt && this.#probeAt - now <= PAUSED_PROBE_INTERVAL))
       return [];
     this.#probeAt = now + PAUSED_PROBE_INTERVAL;
@@ -222,12 +339,15 @@ export class OutgoingMessages {
 
   #isUnacked(sequenceNumber: number): boolean {
     if (this.#sent.has(sequenceNumber)) return true;
+    if (this.#lost.some((entry) => entry.sequenceNumber === sequenceNumber)) return true;
     const firstHeld = this.#held[0];
     return firstHeld !== undefined && sequenceNumber >= firstHeld.sequenceNumber;
   }
 
-  /** Only the front of the held messages can have been sent, by a probe. */
-  #takeHeld(sequenceNumber: number): Unacknowledged | undefined {
+  /** Lost ones may have arrived after all; of the held ones only the front can have been sent, by a probe. */
+  #takeWaiting(sequenceNumber: number): Unacknowledged | undefined {
+    const index = this.#lost.findIndex((entry) => entry.sequenceNumber === sequenceNumber);
+    if (index !== -1) return this.#lost.splice(index, 1)[0];
     return this.#held[0]?.sequenceNumber === sequenceNumber ? this.#held.shift() : undefined;
   }
 }

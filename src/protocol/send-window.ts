@@ -1,20 +1,49 @@
-const MIN_WINDOW = 32 * 1024;
-const INITIAL_WINDOW = 64 * 1024;
-/** Round trips up to this much above the shortest one are jitter, not a queue. */
-const JITTER = 50;
-/** The shortest round trip is forgotten this slowly, so that a path that became longer is not taken for a queue for ever. */
-const FORGETTING = 1 / 256;
+const MIN_WINDOW = 4 * 1024;
+const INITIAL_WINDOW = 32 * 1024;
+/** What may wait at the far side: enough that it never waits for us, little enough that it is handled within a millisecond. */
+const QUEUE_BYTES = 4 * 1024;
+/** … and this share of the window, because round trips of long paths vary. */
+const QUEUE_SHARE = 1 / 8;
+/** Of the window, while the shortest round trip is looked for: less than what is there without a queue. */
+const PROBE_SHARE = 3 / 4;
+const GROWTH_BYTES = 2 * 1024;
+const GROWTH_SHARE = 1 / 16;
+/** So many slow acknowledgements in a row end the doubling. */
+const SLOW_ONES = 8;
+/** The shortest round trip counts for one to two of these, so that a path that became longer is noticed. */
+const BASE_PERIOD_MS = 10_000;
+
+/** One acknowledged message that was sent once. Times in ms; fractions matter on short paths. */
+export interface RoundTrip {
+  readonly bytes: number;
+  readonly sentAt: number;
+  readonly now: number;
+  /** What is still unacknowledged. */
+  readonly inFlight: number;
+}
 
 /**
- * How many unacknowledged bytes are sensible: doubles per round trip while acknowledgements come back quickly, shrinks
- * when they queue up or get lost. Stays below half of the hard limit, so that a sender that overshoots by a frame hits nothing.
+ * How many unacknowledged bytes are sensible. What is under way beyond what the path itself holds waits at the far side,
+ * where it delays everything behind it and, at an agent whose connection is cut, is handled twice (SPEC.md §15).
+ * So the window is one of delay: once per round trip, `window × (1 − shortest ÷ present round trip)` says how much waits.
+ * Below the allowance the window grows (doubles until it first waits), above it shrinks to what the path holds. Stays below
+ * half of the hard limit, so that a sender that overshoots by a frame hits nothing.
  */
 export class SendWindow {
   readonly #ceiling: number;
   readonly #floor: number;
   #size: number;
-  #shortest = Number.POSITIVE_INFINITY;
-  #lastShrink = Number.NEGATIVE_INFINITY;
+  /** Doubling per round trip, until it waits. */
+  #isStarting = true;
+  #slow = 0;
+  #base = Number.POSITIVE_INFINITY;
+  #lastBase = Number.POSITIVE_INFINITY;
+  #baseSince = Number.NEGATIVE_INFINITY;
+  #roundStart = Number.NEGATIVE_INFINITY;
+  #roundTrip = Number.POSITIVE_INFINITY;
+  #wasUsed = false;
+  /** Set for a round with a smaller window, in which what we queue drains and the path shows how short it is. */
+  #afterProbe: number | undefined;
 
   constructor(hardLimit: number) {
     this.#ceiling = Math.max(1, Math.floor(hardLimit / 2));
@@ -26,20 +55,90 @@ export class SendWindow {
     return this.#size;
   }
 
-  /** `inFlight`: what is still unacknowledged; a window that was not used says nothing about the path. */
-  acknowledged(bytes: number, roundTrip: number, inFlight: number): void {
-    const drift = Number.isFinite(this.#shortest) ? (roundTrip - this.#shortest) * FORGETTING : 0;
-    this.#shortest = Math.min(this.#shortest + drift, roundTrip);
-    if (inFlight + bytes < this.#size / 2) return;
-    if (roundTrip <= 2 * this.#shortest + JITTER) this.#resize(this.#size + bytes);
-    else if (roundTrip > 4 * this.#shortest + 4 * JITTER) this.#resize(this.#size - Math.ceil(bytes / 4));
+  /** The shortest round trip of late, in ms; undefined before the first. */
+  get shortest(): number | undefined {
+    const shortest = Math.min(this.#base, this.#lastBase);
+    return Number.isFinite(shortest) ? shortest : undefined;
   }
 
-  /** Halves, once per timeout period however many messages were due in it. */
-  timedOut(now: number, timeout: number): void {
-    if (Math.abs(now - this.#lastShrink) < timeout) return;
-    this.#lastShrink = now;
+  acknowledged({ bytes, sentAt, now, inFlight }: RoundTrip): void {
+    const trip = Math.max(0, now - sentAt);
+    this.#base = Math.min(this.#base, trip);
+    this.#roundTrip = Math.min(this.#roundTrip, trip);
+    // A window that was not used says nothing about the path.
+    if (inFlight + bytes >= this.#size / 2) this.#wasUsed = true;
+    if (this.#isStarting && this.#wasUsed && this.#afterProbe === undefined) this.#start(bytes, trip);
+    // A clock set back ends the round too.
+    if (sentAt < this.#roundStart && now >= this.#roundStart) return;
+    this.#endRound(now);
+  }
+
+  /** Nothing came back for a whole timeout. */
+  timedOut(): void {
     this.#resize(this.#size / 2);
+    this.#isStarting = true;
+    this.#slow = 0;
+  }
+
+  /** A new connection, whose path may be another one. */
+  restart(): void {
+    this.#base = Number.POSITIVE_INFINITY;
+    this.#lastBase = Number.POSITIVE_INFINITY;
+    this.#baseSince = Number.NEGATIVE_INFINITY;
+    this.#afterProbe = undefined;
+    this.#isStarting = true;
+    this.#slow = 0;
+    this.#resize(Math.min(this.#size, INITIAL_WINDOW));
+  }
+
+  #start(bytes: number, trip: number): void {
+    this.#slow = this.#waiting(trip) > this.#allowed ? this.#slow + 1 : 0;
+    if (this.#slow >= SLOW_ONES) this.#isStarting = false;
+    else if (this.#slow === 0) this.#resize(this.#size + bytes);
+  }
+
+  /** Bytes under way beyond what a path with the shortest round trip would hold. */
+  #waiting(trip: number): number {
+    const base = this.shortest ?? trip;
+    return trip > base ? this.#size * (1 - base / trip) : 0;
+  }
+
+  get #allowed(): number {
+    return QUEUE_BYTES + this.#size * QUEUE_SHARE;
+  }
+
+  #endRound(now: number): void {
+    const trip = this.#roundTrip;
+    const wasUsed = this.#wasUsed;
+    this.#roundStart = now;
+    this.#roundTrip = Number.POSITIVE_INFINITY;
+    this.#wasUsed = false;
+    if (this.#afterProbe !== undefined) {
+      this.#size = this.#afterProbe;
+      this.#afterProbe = undefined;
+      return;
+    }
+    this.#adjust(trip, wasUsed);
+    if (now >= this.#baseSince && now - this.#baseSince < BASE_PERIOD_MS) return;
+    const isFirst = this.#baseSince === Number.NEGATIVE_INFINITY;
+    this.#baseSince = now;
+    if (isFirst) return;
+    // Both periods were slower than the one before them: another path, of which nothing is known.
+    if (Number.isFinite(this.#lastBase) && this.#base > 2 * this.#lastBase) this.#isStarting = true;
+    this.#lastBase = this.#base;
+    this.#base = Number.POSITIVE_INFINITY;
+    this.#afterProbe = this.#size;
+    this.#resize(this.#size * PROBE_SHARE - QUEUE_BYTES);
+  }
+
+  #adjust(trip: number, wasUsed: boolean): void {
+    const excess = this.#waiting(trip) - this.#allowed;
+    if (excess > 0) {
+      this.#isStarting = false;
+      this.#resize(this.#size - excess);
+    } else if (wasUsed && !this.#isStarting) {
+      this.#resize(this.#size + Math.max(GROWTH_BYTES, this.#size * GROWTH_SHARE));
+    }
   }
 
   #resize(size: number): void {

@@ -1,4 +1,5 @@
 import { ProtocolError } from '../core/errors.ts';
+import type { MuxPiece } from './mux-messages.ts';
 import {
   decodeFrameHeader,
   encodeFrame,
@@ -9,9 +10,6 @@ import {
 
 /** Where senders split; receivers take up to 65535. */
 const MAX_DATA_SENT = 32_768;
-const FIRST_CLIENT_ID = 3;
-const FIRST_SERVER_ID = 2;
-const MAX_ID = 0xffff_ffff;
 const KEEPALIVE_INTERVAL = 10_000;
 const KEEPALIVE_TIMEOUT = 30_000;
 
@@ -45,7 +43,15 @@ export interface MuxOptions {
   /** Milliseconds, on the same scale as the `now` of `tick`. */
   readonly now: number;
   readonly limits?: Partial<MuxLimits>;
+  /** The number of the next stream after `last`; undefined when there is none. 3, 5, 7 … unless given, as in the official client. */
+  readonly nextStreamId?: (last: number | undefined) => number | undefined;
 }
+
+const FIRST_ID = 3;
+const LAST_ID = 0xffff_ffff;
+
+const officialStreamId = (last: number | undefined): number | undefined =>
+  last === undefined ? FIRST_ID : last + 2 > LAST_ID ? undefined : last + 2;
 
 interface Stream {
   weFinished: boolean;
@@ -60,13 +66,14 @@ export class MuxSession {
   readonly #role: 'client' | 'server';
   readonly #keepAlive: boolean;
   readonly #limits: MuxLimits;
+  readonly #nextStreamId: (last: number | undefined) => number | undefined;
   readonly #streams = new Map<number, Stream>();
   readonly #header = Buffer.alloc(FRAME_HEADER_LENGTH);
   #headerBytes = 0;
   #frame: FrameHeader | undefined;
   #remaining = 0;
-  #nextId: number;
-  #output: Uint8Array[] = [];
+  #lastId: number | undefined;
+  #output: MuxPiece[] = [];
   #buffered = 0;
   #nextNop: number;
   #nextCheck: number;
@@ -77,7 +84,7 @@ export class MuxSession {
     this.#role = options.role;
     this.#keepAlive = options.keepAlive;
     this.#limits = { ...DEFAULT_MUX_LIMITS, ...options.limits };
-    this.#nextId = options.role === 'client' ? FIRST_CLIENT_ID : FIRST_SERVER_ID;
+    this.#nextStreamId = options.nextStreamId ?? officialStreamId;
     this.#lastTick = options.now;
     this.#nextNop = options.now + KEEPALIVE_INTERVAL;
     this.#nextCheck = options.now + KEEPALIVE_TIMEOUT;
@@ -118,11 +125,12 @@ export class MuxSession {
   /** Opens a stream; its SYN goes out with the next output, and nothing answers it. Throws `mux-streams`. */
   open(): number {
     this.#checkStreamLimit();
-    const id = this.#nextId;
-    if (id > MAX_ID) throw new ProtocolError('mux-streams', 'all stream ids of this session are used up');
-    this.#nextId += 2;
+    const id = this.#nextStreamId(this.#lastId);
+    if (id === undefined)
+      throw new ProtocolError('mux-streams', 'all stream ids of this session are used up');
+    this.#lastId = id;
     this.#streams.set(id, { weFinished: false, peerFinished: false });
-    this.#queue(encodeFrame(FRAME_COMMAND.syn, id));
+    this.#queue({ command: FRAME_COMMAND.syn, streamId: id });
     return id;
   }
 
@@ -137,7 +145,11 @@ export class MuxSession {
         `${this.#buffered + bytes.byteLength} bytes would be waiting, at most ${this.#limits.maxBufferedBytes}`,
       );
     for (let at = 0; at < bytes.byteLength; at += MAX_DATA_SENT)
-      this.#queue(encodeFrame(FRAME_COMMAND.psh, id, bytes.subarray(at, at + MAX_DATA_SENT)));
+      this.#queue({
+        command: FRAME_COMMAND.psh,
+        streamId: id,
+        bytes: bytes.subarray(at, at + MAX_DATA_SENT),
+      });
   }
 
   /** Sends our FIN, once. The stream is forgotten when the peer has finished too. */
@@ -145,12 +157,17 @@ export class MuxSession {
     const stream = this.#streams.get(id);
     if (stream === undefined || stream.weFinished) return;
     stream.weFinished = true;
-    this.#queue(encodeFrame(FRAME_COMMAND.fin, id));
+    this.#queue({ command: FRAME_COMMAND.fin, streamId: id });
     if (stream.peerFinished) this.#streams.delete(id);
   }
 
   /** Frames in order; to be sent as one byte stream, joined and cut as it suits the sender. */
   takeOutput(): readonly Uint8Array[] {
+    return this.takePieces().map(({ command, streamId, bytes }) => encodeFrame(command, streamId, bytes));
+  }
+
+  /** The same for a sender that makes the frames itself (mux-messages.ts). */
+  takePieces(): readonly MuxPiece[] {
     const output = this.#output;
     this.#output = [];
     this.#buffered = 0;
@@ -170,7 +187,7 @@ export class MuxSession {
     this.#lastTick = now;
     if (now >= this.#nextNop) {
       this.#nextNop = now + KEEPALIVE_INTERVAL;
-      this.#queue(encodeFrame(FRAME_COMMAND.nop, 0));
+      this.#queue({ command: FRAME_COMMAND.nop, streamId: 0 });
     }
     if (now >= this.#nextCheck) {
       if (this.#judgesSilence && !this.#heard && !slept)
@@ -242,8 +259,8 @@ export class MuxSession {
       throw new ProtocolError('mux-streams', `more than ${this.#limits.maxStreams} streams`);
   }
 
-  #queue(frame: Uint8Array): void {
-    this.#output.push(frame);
-    this.#buffered += frame.byteLength;
+  #queue(piece: MuxPiece): void {
+    this.#output.push(piece);
+    this.#buffered += FRAME_HEADER_LENGTH + (piece.bytes?.byteLength ?? 0);
   }
 }

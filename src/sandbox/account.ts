@@ -1,6 +1,7 @@
 import { formatArn } from '../core/arn.ts';
 import type { Clock } from '../core/clock.ts';
 import type { AgentChallenge } from './agent/agent.ts';
+import type { AgentTrait } from './agent/agent-traits.ts';
 import type { AccessKeys } from './iam/access-keys.ts';
 import { AccessController } from './iam/access-control.ts';
 import { verifyUpgrade } from './sigv4.ts';
@@ -34,6 +35,7 @@ export interface AccountDeps {
   readonly secretBytes: RandomBytes;
   readonly keys: AccessKeys;
   readonly agentPace: 'fast' | 'official';
+  readonly agentWithout: readonly AgentTrait[];
   readonly agentPayloadSize: number | undefined;
   readonly demandEncryption: boolean;
   readonly agentChallenge: AgentChallenge;
@@ -133,6 +135,7 @@ export function createAccount(deps: AccountDeps): Account {
     kms: registry.get(kmsDescription, homeRegion),
     logs,
     agentPace: deps.agentPace,
+    agentWithout: deps.agentWithout,
     agentChallenge: deps.agentChallenge,
     ...(deps.agentPayloadSize === undefined ? {} : { agentPayloadSize: deps.agentPayloadSize }),
     faults: deps.gatewayFaults,

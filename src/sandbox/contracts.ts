@@ -176,7 +176,8 @@ export type ContainerHost = (launch: ContainerLaunch) => Machine & { stop(): Pro
 export interface MachineTerminal {
   onData(listener: (bytes: Uint8Array) => void): void;
   onExit(listener: (exit: { readonly code: number; readonly signal: number | undefined }) => void): void;
-  write(bytes: Uint8Array): void;
+  /** Calls `taken` when the terminal has taken all bytes, or never will. */
+  write(bytes: Uint8Array, taken?: () => void): void;
   resize(columns: number, rows: number): void;
   pause(): void;
   resume(): void;
@@ -190,6 +191,8 @@ export interface MachineProcess {
   /** Stops reading both streams: back-pressure on the program. */
   pause(): void;
   resume(): void;
+  /** Reads nothing more, for good; the exit is told all the same. A program that writes much blocks for ever. */
+  abandonOutput(): void;
   /** SIGINT, SIGQUIT … to the whole process group. */
   kill(signal: NodeJS.Signals): void;
 }

@@ -1,12 +1,14 @@
 import { type Clock, systemClock } from '../core/clock.ts';
 import { type Account, createAccount } from './account.ts';
 import type { AgentChallenge } from './agent/agent.ts';
+import type { AgentTrait } from './agent/agent-traits.ts';
 import { type ApiFault, ApiFaults } from './api-faults.ts';
 import { CallLog, type LoggedCall } from './call-log.ts';
 import type { Timing } from './contracts.ts';
 import type { Seed } from './seed-shapes.ts';
 import { parseFaultSpecs } from './fault-specs.ts';
 import type { GatewayFaults } from './gateway/faults.ts';
+import type { SessionTraffic } from './gateway/session-traffic.ts';
 import { startHttpFront } from './http-front.ts';
 import { AccessKeys } from './iam/access-keys.ts';
 import type { BootFault } from './machines/stand-ins/package-tools.ts';
@@ -29,6 +31,8 @@ export interface SandboxOptions {
   readonly timing?: Partial<Timing>;
   /** `official` reproduces the real agent's waits. */
   readonly agentPace?: 'fast' | 'official';
+  /** Traits of the official agent that this one does without; it has all of them unless given. */
+  readonly agentWithout?: readonly AgentTrait[];
   /** Bytes of payload per message of the agent; 1024, as the official one, unless given. */
   readonly agentPayloadSize?: number;
   /** `--fault` specs, see fault-specs.ts. */
@@ -88,6 +92,8 @@ export interface Sandbox {
    * answers there; security groups still apply. The returned function ends it.
    */
   listen(privateIp: string, port: number, loopbackPort: number): () => void;
+  /** What clients sent to agents over all sessions so far. */
+  sessionTraffic(): SessionTraffic;
   /** Transcripts of sessions, as CloudWatch Logs and S3 hold them. */
   readonly sessionLogs: Pick<LogStore, 'streams' | 'objects'>;
   /** CloudWatch Logs of the seed's region: tests write to it what arrives late. */
@@ -119,6 +125,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     secretBytes: systemRandomBytes,
     keys,
     agentPace: options.agentPace ?? 'fast',
+    agentWithout: options.agentWithout ?? [],
     agentPayloadSize: options.agentPayloadSize,
     demandEncryption: options.demandEncryption ?? false,
     agentChallenge: options.agentChallenge ?? 'offered',
@@ -184,6 +191,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     warmUpDatabase: (id) => account.world.databases.warmUp(id),
     sessionLogs: account.logs,
     logs: account.logGroups,
+    sessionTraffic: () => account.gateway.traffic,
     listen: (privateIp, port, loopbackPort) => account.world.network.listen(privateIp, port, loopbackPort),
     close: () => {
       closing ??= front.close().then(() => account.close());

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { type BenchOptions, meetsBar, type Measurement, type Remark, type Row } from './row.ts';
 import { clientCeiling } from './rows/client-ceiling.ts';
 import { cut } from './rows/cut.ts';
+import { cutMatrix } from './rows/cut-matrix.ts';
 import { firstByte } from './rows/first-byte.ts';
 import { forwardLatency } from './rows/forward-latency.ts';
 import { forwardThroughput } from './rows/forward-throughput.ts';
@@ -22,6 +23,7 @@ const ROWS: readonly Row[] = [
   forwardLatency,
   memory,
   cut,
+  cutMatrix,
   provisioning,
   size,
 ];

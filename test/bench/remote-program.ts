@@ -1,15 +1,16 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 /**
  * The program behind a forward, and its client. A connection starts with one letter and eight digits of length in KiB:
- * `D` the program sends that much, `U` it takes that much and answers one byte, `E` it sends back what comes.
+ * `D` the program sends that much, `U` it takes that much and answers one byte, `H` it takes that much and answers with its SHA-256, `E` it sends back what comes.
  */
 const REQUEST_LENGTH = 9;
 const BLOCK = Buffer.alloc(64 * 1024, 'fargate-connect ');
 
-export const request = (kind: 'D' | 'U' | 'E', bytes = 0): string =>
+export const request = (kind: 'D' | 'U' | 'H' | 'E', bytes = 0): string =>
   kind + String(bytes / 1024).padStart(REQUEST_LENGTH - 1, '0');
 
 export async function startRemoteProgram(): Promise<{ readonly port: number; close(): void }> {
@@ -49,6 +50,16 @@ function serve(socket: Socket, kind: string, bytes: number): void {
       socket.on('data', (data: Buffer) => {
         left -= data.length;
         if (left === 0) socket.write('.');
+      });
+      return;
+    }
+    case 'H': {
+      const hash = createHash('sha256');
+      let left = bytes;
+      socket.on('data', (data: Buffer) => {
+        hash.update(data);
+        left -= data.length;
+        if (left <= 0) socket.end(hash.digest('hex'));
       });
       return;
     }
@@ -92,6 +103,44 @@ export async function download(port: number, bytes: number): Promise<void> {
   socket.write(request('D', bytes));
   await once(socket, 'close');
   if (received !== bytes) throw new Error(`${received} of ${bytes} bytes arrived`);
+}
+
+/** What became of a transfer whose every byte is checked. */
+export type Checked = 'intact' | 'failed' | 'wrong' | 'ended early';
+
+/** Sends so many bytes and compares what the remote program got. `ended early`: an end of data where a reset was due. */
+export async function checkedUpload(port: number, bytes: number): Promise<Checked> {
+  const socket = await dial(port);
+  const answer = answerOf(socket);
+  socket.write(request('H', bytes));
+  void send(socket, bytes);
+  const { data, isReset } = await answer;
+  if (data.length === 0) return isReset ? 'failed' : 'ended early';
+  return data.toString() === digestOf(bytes) ? 'intact' : 'wrong';
+}
+
+export async function checkedDownload(port: number, bytes: number): Promise<Checked> {
+  const socket = await dial(port);
+  const answer = answerOf(socket);
+  socket.write(request('D', bytes));
+  const { data, isReset } = await answer;
+  if (data.length < bytes) return isReset ? 'failed' : 'ended early';
+  return createHash('sha256').update(data).digest('hex') === digestOf(bytes) ? 'intact' : 'wrong';
+}
+
+async function answerOf(socket: Socket): Promise<{ readonly data: Buffer; readonly isReset: boolean }> {
+  const parts: Buffer[] = [];
+  let isReset = false;
+  socket.on('data', (part: Buffer) => parts.push(part));
+  socket.on('error', () => (isReset = true));
+  await new Promise((resolve) => socket.once('close', resolve));
+  return { data: Buffer.concat(parts), isReset };
+}
+
+function digestOf(bytes: number): string {
+  const hash = createHash('sha256');
+  for (let left = bytes; left > 0; left -= BLOCK.length) hash.update(BLOCK.subarray(0, left));
+  return hash.digest('hex');
 }
 
 /** Until the remote program has taken the last byte. */

@@ -20,6 +20,9 @@ process.on('message', (request: HostRequest) => {
       sandbox.faults.sessions.set(...request.specs);
       answer({ type: 'done', at: Date.now() });
       return;
+    case 'repeated-input':
+      answer({ type: 'repeated-input', count: sandbox.sessionTraffic().repeatedInput });
+      return;
     case 'snapshot':
       answer({ type: 'snapshot', text: sandbox.snapshot() });
       return;

@@ -14,12 +14,14 @@ export type HostRequest =
       readonly loopbackPort: number;
     }
   | { readonly type: 'faults'; readonly specs: readonly string[] }
+  | { readonly type: 'repeated-input' }
   | { readonly type: 'snapshot' };
 
 export type HostReply =
   | { readonly type: 'ready'; readonly endpoint: string; readonly env: Readonly<Record<string, string>> }
   /** `at`: when it was done, ms since the epoch. */
   | { readonly type: 'done'; readonly at: number }
+  | { readonly type: 'repeated-input'; readonly count: number }
   | { readonly type: 'snapshot'; readonly text: string };
 
 /** A sandbox in a child process. */
@@ -51,6 +53,12 @@ export class SandboxProcess {
     const reply = once(this.#child, 'message') as Promise<[HostReply]>;
     this.#child.send(request);
     return (await reply)[0];
+  }
+
+  /** Messages that clients sent more than once so far. */
+  async repeatedInput(): Promise<number> {
+    const reply = await this.ask({ type: 'repeated-input' });
+    return reply.type === 'repeated-input' ? reply.count : Number.NaN;
   }
 
   /** Names of the API calls so far, `service:Action`, in order of arrival. */

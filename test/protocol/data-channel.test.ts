@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { hex, text, utf8 } from '../../src/core/bytes.ts';
-import { PAYLOAD_TYPE } from '../../src/protocol/agent-message.ts';
+import { decodeAgentMessage, PAYLOAD_TYPE } from '../../src/protocol/agent-message.ts';
 import type { DataChannel, DataChannelEvent } from '../../src/protocol/data-channel.ts';
 import {
   acknowledged,
@@ -34,6 +34,13 @@ function run(channel: DataChannel, until: number): readonly Uint8Array[] {
   }
   return messages;
 }
+
+const sentNumbers = (messages: readonly Uint8Array[]): readonly number[] =>
+  messages.map((message) => decodeAgentMessage(message).sequenceNumber);
+
+/** The acknowledgement of our message with this number. */
+const acknowledgeOf = (sequenceNumber: number): Uint8Array =>
+  acknowledgeMessage({ ...decodeAgentMessage(inputMessage()), sequenceNumber });
 
 describe('sending', () => {
   test('is cut at the payload size', () => {
@@ -84,7 +91,8 @@ describe('the window', () => {
     const channel = openClient();
     const before = channel.room;
     channel.send(new Uint8Array(1000), NOW);
-    expect(channel.room).toBe(before - 1000);
+    // Whole messages of 1 KiB.
+    expect(channel.room).toBe(before - 1024);
     channel.receive(acknowledgeMessage(sent(channel)[0]!), NOW + 5);
     expect(channel.room).toBeGreaterThanOrEqual(before);
   });
@@ -114,8 +122,11 @@ describe('the window', () => {
     const start = channel.room;
     channel.send(new Uint8Array(10_000), NOW);
     run(channel, NOW + 60_000);
+    expect(channel.room).toBe(0);
+    for (const seq of Array.from({ length: 10 }, (_, index) => index))
+      channel.receive(acknowledgeOf(seq), NOW + 60_000);
     expect(channel.room).toBeLessThan(start / 2);
-    expect(channel.room).toBeGreaterThan(10_000);
+    expect(channel.room).toBeGreaterThanOrEqual(4096);
   });
 
   test('shrinks when acknowledgements come ever later', () => {
@@ -179,11 +190,45 @@ describe('the window', () => {
 });
 
 describe('repeating', () => {
-  test('everything that is due goes out in one tick, oldest first', () => {
+  test('an agent that is busy and acknowledges nothing gets the oldest message again, no more', () => {
     const channel = openClient({ payloadSize: 10 });
     channel.send(counting(200), NOW);
-    const first = channel.takeOutput();
-    expect(run(channel, NOW + 200)).toEqual(first);
+    const first = sent(channel);
+    expect(sentNumbers(run(channel, NOW + 350))).toEqual([0]);
+    // It goes on, in order: nothing was lost.
+    for (const [index, message] of first.entries())
+      channel.receive(acknowledgeMessage(message), NOW + 351 + index);
+    expect(channel.takeOutput()).toEqual([]);
+    expect(channel.unackedBytes).toBe(0);
+  });
+
+  test('a message is repeated at once when one that was sent later is acknowledged', () => {
+    const channel = openClient({ payloadSize: 10 });
+    channel.send(counting(40), NOW);
+    const messages = sent(channel);
+    for (const index of [0, 2, 3]) channel.receive(acknowledgeMessage(messages[index]!), NOW + 20);
+    expect(channel.takeOutput()).toEqual([]);
+    expect(channel.nextTimeout()).toBe(NOW + 30);
+    expect(sentNumbers(run(channel, NOW + 30))).toEqual([1]);
+  });
+
+  test('a burst that was lost whole: the oldest after the timeout, the others when only that one is acknowledged', () => {
+    const channel = openClient({ payloadSize: 10 });
+    channel.send(counting(40), NOW);
+    const [oldest] = sent(channel);
+    expect(sentNumbers(run(channel, NOW + 200))).toEqual([0]);
+    channel.receive(acknowledgeMessage(oldest!), NOW + 220);
+    expect(sentNumbers(run(channel, NOW + 229))).toEqual([]);
+    expect(sentNumbers(run(channel, NOW + 230))).toEqual([1, 2, 3]);
+  });
+
+  test('timeouts without any acknowledgement double, up to two seconds, each with the next message', () => {
+    const channel = openClient({ payloadSize: 10 });
+    channel.send(counting(40), NOW);
+    sent(channel);
+    const at: number[] = [];
+    for (let now = NOW; now <= NOW + 8_000; now += 10) if (run(channel, now).length > 0) at.push(now - NOW);
+    expect(at).toEqual([200, 400, 800, 1600, 3200, 5200, 7200]);
   });
 
   test('the timeout grows to the round trip of a slow path', () => {
@@ -193,7 +238,9 @@ describe('repeating', () => {
       channel.send(utf8('x'), now);
       const [message] = sent(channel);
       repeated = run(channel, now + 450).length;
-      channel.receive(acknowledgeMessage(message!), now + 450);
+      // Every transmission is acknowledged.
+      for (let times = 0; times <= repeated; times++)
+        channel.receive(acknowledgeMessage(message!), now + 450);
     }
     expect(repeated).toBe(0);
   });
@@ -236,17 +283,16 @@ describe('repeating', () => {
     expect(protocolErrorCode(() => run(channel, NOW + 6_500))).toBe('peer-silent');
   });
 
-  test('more than a window is repeated in portions, one window per tick', () => {
+  test('more than a window is repeated as acknowledgements make room', () => {
     const channel = openClient({ payloadSize: 1000, limits: { maxUnackedBytes: 200_000 } });
     channel.send(new Uint8Array(150_000), NOW);
-    const first = channel.takeOutput();
-    channel.tick(NOW + 200);
-    const portion = channel.takeOutput();
-    expect(portion.length).toBeLessThan(first.length);
-    expect(portion).toEqual(first.slice(0, portion.length));
-    expect(channel.nextTimeout()).toBe(NOW + 210);
-    channel.tick(NOW + 210);
-    expect(channel.takeOutput()[0]).toEqual(first[portion.length]);
+    const messages = sent(channel);
+    channel.receive(acknowledgeMessage(messages.at(-1)!), NOW + 10);
+    const portion = sentNumbers(run(channel, NOW + 20));
+    expect(portion.length).toBeLessThan(100);
+    expect(portion).toEqual(Array.from({ length: portion.length }, (_, index) => index));
+    channel.receive(acknowledgeMessage(messages[0]!), NOW + 30);
+    expect(sentNumbers(channel.takeOutput())[0]).toBe(portion.length);
   });
 
   test('hours of suspension count as two seconds', () => {
@@ -346,11 +392,13 @@ describe('pause and disconnection', () => {
     channel.reconnected(NOW + 5);
     const numbers = (): readonly string[] =>
       streamOf(sent(channel)).map((message) => text(message.payload).slice(0, 1));
-    const first = numbers();
-    expect(first).toEqual(letters.slice(0, 32));
-    expect(channel.nextTimeout()).toBe(NOW + 15);
-    channel.tick(NOW + 15);
-    expect(numbers()).toEqual(letters.slice(32));
+    const seen = [...numbers()];
+    expect(seen).toEqual(letters.slice(0, 32));
+    for (let seq = 0; seq < 60; seq++) {
+      channel.receive(acknowledgeOf(seq), NOW + 10);
+      seen.push(...numbers());
+    }
+    expect(seen).toEqual(letters);
   });
 
   test('a driver that never says disconnected loses nothing', () => {

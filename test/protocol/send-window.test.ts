@@ -3,31 +3,96 @@ import { SendWindow } from '../../src/protocol/send-window.ts';
 
 const KIB = 1024;
 
-test('starts small, and never exceeds half of the hard limit', () => {
-  expect(new SendWindow(4096 * KIB).size).toBe(64 * KIB);
+/** A sender that uses the whole window on a path that holds `path` ms, with an agent that takes `perKib` ms for each KiB. */
+class Path {
+  readonly window: SendWindow;
+  now = 0;
+  #busyUntil = 0;
+  #inFlight = 0;
+  readonly #acknowledgements: { readonly at: number; readonly sentAt: number }[] = [];
+  mostQueued = 0;
+
+  constructor(window: SendWindow) {
+    this.window = window;
+  }
+
+  run(ms: number, path: number, perKib: number): number {
+    const end = this.now + ms;
+    let bytes = 0;
+    for (;;) {
+      while (this.#inFlight + KIB <= this.window.size || this.#inFlight === 0) {
+        const begins = Math.max(this.now + path / 2, this.#busyUntil);
+        this.mostQueued = Math.max(this.mostQueued, (begins - this.now - path / 2) / perKib);
+        this.#busyUntil = begins + perKib;
+        this.#acknowledgements.push({ at: this.#busyUntil + path / 2, sentAt: this.now });
+        this.#inFlight += KIB;
+      }
+      const next = this.#acknowledgements[0];
+      if (next === undefined || next.at > end) break;
+      this.#acknowledgements.shift();
+      this.now = next.at;
+      this.#inFlight -= KIB;
+      bytes += KIB;
+      const { sentAt } = next;
+      this.window.acknowledged({ bytes: KIB, sentAt, now: this.now, inFlight: this.#inFlight });
+    }
+    this.now = end;
+    return bytes;
+  }
+}
+
+test('starts modestly, and never above half of the hard limit', () => {
+  expect(new SendWindow(4096 * KIB).size).toBe(32 * KIB);
   expect(new SendWindow(20 * KIB).size).toBe(10 * KIB);
 });
 
-test('one loss halves it once, however many messages were due', () => {
+test('doubles per round trip that used it fully, while nothing waits', () => {
   const window = new SendWindow(4096 * KIB);
-  for (let i = 0; i < 448; i++) window.acknowledged(KIB, 10, window.size);
-  expect(window.size).toBe(512 * KIB);
-  for (const now of [0, 10, 20, 199]) window.timedOut(now, 200);
-  expect(window.size).toBe(256 * KIB);
-  window.timedOut(200, 200);
-  expect(window.size).toBe(128 * KIB);
-});
-
-test('repeated losses do not take it below its minimum', () => {
-  const window = new SendWindow(4096 * KIB);
-  for (let now = 0; now < 10_000; now += 200) window.timedOut(now, 200);
-  expect(window.size).toBe(32 * KIB);
-});
-
-test('doubles per round trip that used it fully', () => {
-  const window = new SendWindow(4096 * KIB);
-  for (let i = 0; i < 64; i++) window.acknowledged(KIB, 10, window.size);
-  expect(window.size).toBe(128 * KIB);
-  for (let i = 0; i < 10_000; i++) window.acknowledged(KIB, 10, window.size);
+  const round = (now: number): void => {
+    for (let left = window.size; left > 0; left -= KIB)
+      window.acknowledged({ bytes: KIB, sentAt: now, now: now + 10, inFlight: left - KIB });
+  };
+  round(0);
+  expect(window.size).toBeGreaterThan(40 * KIB);
+  for (let now = 10; now < 300; now += 10) round(now);
   expect(window.size).toBe(2048 * KIB);
+});
+
+test.each([
+  ['loopback', 0.3],
+  ['the next zone', 2],
+  ['the next country', 20],
+  ['another continent', 150],
+])('%s (%f ms): at least four fifths of what the agent takes, and a short queue there', (_name, path) => {
+  const link = new Path(new SendWindow(4096 * KIB));
+  const perKib = 0.1;
+  link.run(5_000, path, perKib);
+  link.mostQueued = 0;
+  const rate = link.run(20_000, path, perKib) / 20_000;
+  expect(rate).toBeGreaterThan((0.8 * KIB) / perKib);
+  // An eighth of what the path holds may wait, a quarter for a moment after each look at the path.
+  expect(link.mostQueued).toBeLessThan(16 + (0.4 * path) / perKib);
+});
+
+test('an agent that becomes ten times slower gets less within a few round trips', () => {
+  const link = new Path(new SendWindow(4096 * KIB));
+  link.run(2_000, 10, 0.05);
+  expect(link.window.size).toBeGreaterThan(150 * KIB);
+  link.run(500, 10, 0.5);
+  expect(link.window.size).toBeLessThan(60 * KIB);
+});
+
+test('a path that became longer for good is found out', () => {
+  const link = new Path(new SendWindow(4096 * KIB));
+  link.run(5_000, 1, 0.05);
+  link.run(30_000, 100, 0.05);
+  expect(link.run(10_000, 100, 0.05) / 10_000).toBeGreaterThan((0.7 * KIB) / 0.05);
+});
+
+test('timeouts halve it, down to four messages', () => {
+  const window = new SendWindow(4096 * KIB);
+  window.timedOut();
+  expect(window.size).toBe(16 * KIB);
+  for (let i = 0; i < 10; i++) window.timedOut();
+  expect(window.size).toBe(4 * KIB);
 });

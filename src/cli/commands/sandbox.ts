@@ -10,6 +10,8 @@ export interface SandboxCommandOptions {
   readonly port: number;
   readonly faults: readonly string[];
   readonly agentPace: 'fast' | 'official';
+  /** Traits of the official agent that the sandbox's agent does without. */
+  readonly agentWithout: readonly string[];
   /** Every shell and command session is encrypted with KMS. */
   readonly demandEncryption: boolean;
 }
@@ -23,6 +25,11 @@ export function sandboxCommand(invoke: Invoke, run: Run<SandboxCommandOptions> =
       new Option('--agent-pace <pace>', 'how the SSM agent behaves in time')
         .choices(['fast', 'official'])
         .default('fast'),
+    )
+    .option(
+      '--without-agent-trait <trait>',
+      'make the agent do without a trait of the official one; repeatable',
+      collect,
     )
     .option('--demand-encryption', 'encrypt every shell and command session with KMS', false)
     .addHelpText(
@@ -41,12 +48,17 @@ Examples:
           port: number;
           fault?: readonly string[];
           agentPace: 'fast' | 'official';
+          withoutAgentTrait?: readonly string[];
           demandEncryption: boolean;
         },
         command: Command,
       ) => {
-        const { port, fault = [], agentPace, demandEncryption } = flags;
-        return invoke(run, { port, faults: fault, agentPace, demandEncryption }, command);
+        const { port, fault = [], agentPace, withoutAgentTrait = [], demandEncryption } = flags;
+        return invoke(
+          run,
+          { port, faults: fault, agentPace, agentWithout: withoutAgentTrait, demandEncryption },
+          command,
+        );
       },
     );
 }
@@ -65,11 +77,15 @@ function portNumber(text: string): number {
 async function runSandbox(options: SandboxCommandOptions, context: CommandContext): Promise<number> {
   const { missingPackages } = await import('../../sandbox/packages.ts');
   requirePackages(await missingPackages());
-  const { startSandbox } = await import('../../sandbox/sandbox.ts');
+  const [{ startSandbox }, { parseAgentTraits }] = await Promise.all([
+    import('../../sandbox/sandbox.ts'),
+    import('../../sandbox/agent/agent-traits.ts'),
+  ]);
   const sandbox = await startSandbox({
     port: options.port,
     faults: options.faults,
     agentPace: options.agentPace,
+    agentWithout: parseAgentTraits(options.agentWithout),
     demandEncryption: options.demandEncryption,
   }).catch((error: unknown) => {
     throw isPortTrouble(error) ? portTaken(options.port, error) : error;

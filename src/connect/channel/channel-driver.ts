@@ -1,7 +1,7 @@
-import { inTime } from '../../core/clock.ts';
+import { inTime, preciseNow } from '../../core/clock.ts';
 import { Deferred } from '../../core/deferred.ts';
 import { type ToolError, transport } from '../../core/errors.ts';
-import { DataChannel, type DataChannelEvent } from '../../protocol/data-channel.ts';
+import { DataChannel, DEFAULT_PAYLOAD_SIZE, type DataChannelEvent } from '../../protocol/data-channel.ts';
 import { AgentSilence } from './agent-silence.ts';
 import { Alarm } from './alarm.ts';
 import {
@@ -16,6 +16,14 @@ import { SendQueue } from './send-queue.ts';
 import { CLIENT_VERSION, SessionLink } from './session-link.ts';
 import { type ChannelEnd, endMessage, terminateSession } from '../session/session-end.ts';
 import { agentRefusal, agentSilent, sessionNotEnded } from '../session/session-refusals.ts';
+
+/** Makes messages when there is room for them, so that they follow from all that waits by then. */
+export interface MessageSource {
+  /** What waits. */
+  readonly bytes: number;
+  /** The next message of at most `limit` bytes; `inFlight` bytes are unacknowledged. */
+  take(limit: number, inFlight: number): Uint8Array | undefined;
+}
 
 /**
  * A DataChannel with a socket under it and a clock beside it. All outgoing messages leave through one queue, once per
@@ -33,9 +41,11 @@ export class ChannelDriver {
   readonly #link: SessionLink;
   readonly #ended = new Deferred<ChannelEnd>();
   readonly #opened = new Deferred<ChannelOpened>();
+  readonly #payloadSize: number;
   readonly #queue = new SendQueue();
   readonly #silence: AgentSilence;
   readonly #alarm: Alarm;
+  #source: MessageSource | undefined;
   #isOpen = false;
   #isOver = false;
   #wantsRoom = false;
@@ -52,12 +62,13 @@ export class ChannelDriver {
     this.#timing = { ...CHANNEL_TIMING, ...deps.timing };
     this.ended = this.#ended.promise;
     this.ended.catch(() => undefined);
+    this.#payloadSize = deps.payloadSize ?? DEFAULT_PAYLOAD_SIZE;
     this.#channel = new DataChannel({
       role: 'client',
       version: CLIENT_VERSION,
       randomUuid: () => deps.random.uuid(),
       randomBytes: (length) => deps.random.bytes(length),
-      ...(deps.payloadSize === undefined ? {} : { payloadSize: deps.payloadSize }),
+      payloadSize: this.#payloadSize,
     });
     this.#link = new SessionLink(session, deps, {
       message: (bytes) => this.#receive(bytes),
@@ -88,7 +99,7 @@ export class ChannelDriver {
       throw error;
     }
     this.#silence.restart();
-    this.#channel.start(clock.now());
+    this.#channel.start(this.#now);
     this.#scheduleFlush();
     const cancel = clock.timer(this.#timing.firstMessageMs, () =>
       this.#fail(agentSilent(this.#target, this.#timing.firstMessageMs)),
@@ -118,6 +129,25 @@ export class ChannelDriver {
     return false;
   }
 
+  /** The window of the channel follows round trips, which may be shorter than a millisecond. */
+  get #now(): number {
+    return preciseNow(this.#deps.clock);
+  }
+
+  /**
+   * Sends what the source of messages has, as the window allows, each as one message of the channel; the source is kept.
+   * False asks to add nothing until `room()`.
+   */
+  sendFrom(source: MessageSource): boolean {
+    if (this.#isOver) return true;
+    this.#source = source;
+    this.#pump();
+    this.#scheduleFlush();
+    if (source.bytes === 0) return true;
+    this.#wantsRoom = true;
+    return false;
+  }
+
   get queuedBytes(): number {
     return this.#queue.bytes;
   }
@@ -127,13 +157,13 @@ export class ChannelDriver {
     if (this.#isOver || !this.#isOpen) return;
     if (size.columns === this.#size?.columns && size.rows === this.#size.rows) return;
     this.#size = size;
-    this.#channel.sendSize(size, this.#deps.clock.now());
+    this.#channel.sendSize(size, this.#now);
     this.#scheduleFlush();
   }
 
   sendFlag(flag: 'DisconnectToPort' | 'TerminateSession'): void {
     if (this.#isOver || !this.#isOpen) return;
-    this.#channel.sendFlag(flag, this.#deps.clock.now());
+    this.#channel.sendFlag(flag, this.#now);
     this.#scheduleFlush();
   }
 
@@ -154,7 +184,7 @@ export class ChannelDriver {
    */
   async terminate(): Promise<ToolError | undefined> {
     if (this.#isOver) return undefined;
-    if (this.#isOpen) this.#channel.sendFlag('TerminateSession', this.#deps.clock.now());
+    if (this.#isOpen) this.#channel.sendFlag('TerminateSession', this.#now);
     this.#finish();
     const closed = new Promise<boolean>((resolve) => {
       this.#onClosed = () => resolve(true);
@@ -185,7 +215,7 @@ export class ChannelDriver {
     }
     this.#silence.heard();
     try {
-      this.#handle(this.#channel.receive(bytes, this.#deps.clock.now()));
+      this.#handle(this.#channel.receive(bytes, this.#now));
     } catch (error) {
       this.#fail(error);
       return;
@@ -198,7 +228,7 @@ export class ChannelDriver {
   #receiveLate(bytes: Uint8Array): void {
     if (this.#onClosed === undefined) return;
     try {
-      const events = this.#channel.receive(bytes, this.#deps.clock.now());
+      const events = this.#channel.receive(bytes, this.#now);
       if (events.some((event) => event.type === 'closed')) this.#onClosed();
     } catch {
       return;
@@ -264,7 +294,7 @@ export class ChannelDriver {
   }
 
   async #provideDataKey(kmsKeyId: string, challenge: string | undefined): Promise<void> {
-    const { clock, kms } = this.#deps;
+    const { kms } = this.#deps;
     try {
       const port = await kms();
       const key = await port.generateDataKey(kmsKeyId, {
@@ -273,11 +303,11 @@ export class ChannelDriver {
         ...(challenge === undefined ? {} : { 'aws:ssm:RandomChallenge': challenge }),
       });
       if (this.#isOver) return;
-      this.#channel.provideDataKey({ ...key, acknowledgeChallenge: challenge !== undefined }, clock.now());
+      this.#channel.provideDataKey({ ...key, acknowledgeChallenge: challenge !== undefined }, this.#now);
     } catch (error) {
       if (this.#isOver) return;
       // The agent is told, so that its log names the cause too; what the person sees is the error itself.
-      this.#channel.refuseDataKey(error instanceof Error ? error.message : String(error), clock.now());
+      this.#channel.refuseDataKey(error instanceof Error ? error.message : String(error), this.#now);
       this.#writeOut();
       this.#fail(error);
       return;
@@ -288,14 +318,14 @@ export class ChannelDriver {
   #interrupted(): void {
     if (this.#isOver) return;
     this.#alarm.stop();
-    this.#channel.disconnected(this.#deps.clock.now());
+    this.#channel.disconnected(this.#now);
     this.#listener.interrupted?.();
   }
 
   #resumed(): void {
     if (this.#isOver) return;
     this.#silence.restart();
-    this.#channel.reconnected(this.#deps.clock.now());
+    this.#channel.reconnected(this.#now);
     this.#pump();
     this.#scheduleFlush();
     this.#listener.resumed?.();
@@ -303,9 +333,20 @@ export class ChannelDriver {
 
   #pump(): void {
     if (!this.#isOpen) return;
-    const now = this.#deps.clock.now();
+    const now = this.#now;
     let part: Uint8Array | undefined;
     while ((part = this.#queue.take(this.#channel.room)) !== undefined) this.#channel.send(part, now);
+    const source = this.#source;
+    if (source === undefined) return;
+    const { unackedBytes } = this.#channel;
+    let inFlight = unackedBytes;
+    // A message needs its whole room, unless nothing is under way.
+    while (inFlight === 0 || this.#channel.room >= this.#payloadSize) {
+      const message = source.take(this.#payloadSize, inFlight);
+      if (message === undefined) return;
+      this.#channel.send(message, now);
+      inFlight = this.#channel.unackedBytes;
+    }
   }
 
   #scheduleFlush(): void {
@@ -317,7 +358,7 @@ export class ChannelDriver {
       this.#writeOut();
       this.#scheduleTick();
       this.#silence.watch();
-      if (this.#wantsRoom && this.#queue.bytes === 0) {
+      if (this.#wantsRoom && this.#queue.bytes === 0 && (this.#source?.bytes ?? 0) === 0) {
         this.#wantsRoom = false;
         this.#listener.room?.();
       }
@@ -340,7 +381,7 @@ export class ChannelDriver {
   #tick(): void {
     if (this.#isOver || !this.#link.isOpen) return;
     try {
-      this.#handle(this.#channel.tick(this.#deps.clock.now()));
+      this.#handle(this.#channel.tick(this.#now));
     } catch (error) {
       this.#fail(error);
       return;
@@ -359,6 +400,7 @@ export class ChannelDriver {
   #finish(): void {
     this.#isOver = true;
     this.#queue.clear();
+    this.#source = undefined;
     this.#alarm.stop();
     this.#silence.close();
   }

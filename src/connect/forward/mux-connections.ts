@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 
-import { concat } from '../../core/bytes.ts';
 import { writeInTurn } from '../../core/turn-writes.ts';
+import { mixableStreamId, MuxMessages } from '../../protocol/mux-messages.ts';
 import { MuxSession } from '../../protocol/smux.ts';
 import { type PortChannel, type PortConnections, resetConnection } from './port-connections.ts';
 
@@ -31,6 +31,7 @@ const LOCAL_LINGER_MS = 60_000;
 export class MuxConnections implements PortConnections {
   readonly #channel: PortChannel;
   readonly #mux: MuxSession;
+  readonly #messages = new MuxMessages();
   readonly #streams = new Map<number, Stream>();
   #isBlocked = false;
   #isOutputPaused = false;
@@ -39,7 +40,12 @@ export class MuxConnections implements PortConnections {
 
   constructor(channel: PortChannel, keepAlive: boolean) {
     this.#channel = channel;
-    this.#mux = new MuxSession({ role: 'client', keepAlive, now: channel.clock.now() });
+    this.#mux = new MuxSession({
+      role: 'client',
+      keepAlive,
+      now: channel.clock.now(),
+      nextStreamId: mixableStreamId,
+    });
     this.#scheduleTick();
   }
 
@@ -187,9 +193,10 @@ export class MuxConnections implements PortConnections {
   }
 
   #send(): void {
-    const frames = this.#mux.takeOutput();
-    if (frames.length === 0) return;
-    if (this.#channel.send(concat(frames))) return;
+    const pieces = this.#mux.takePieces();
+    if (pieces.length === 0) return;
+    for (const piece of pieces) this.#messages.push(piece);
+    if (this.#channel.sendFrom(this.#messages)) return;
     this.#isBlocked = true;
     for (const stream of this.#streams.values()) stream.connection.pause();
   }

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
+import type { MessageSource } from '../channel/channel-driver.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { ToolEvent } from '../../core/events.ts';
 
@@ -22,6 +23,8 @@ export interface PortChannel {
   readonly clock: Clock;
   /** False: read nothing more from any connection until `room`. */
   send(bytes: Uint8Array): boolean;
+  /** The same for messages that the source makes. */
+  sendFrom(source: MessageSource): boolean;
   sendFlag(flag: 'DisconnectToPort'): void;
   pauseOutput(): void;
   resumeOutput(): void;

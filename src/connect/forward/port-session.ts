@@ -53,6 +53,7 @@ export class PortSession {
     const channel: PortChannel = {
       clock: this.#deps.clock,
       send: (bytes) => driver.send(bytes),
+      sendFrom: (source) => driver.sendFrom(source),
       sendFlag: (flag) => driver.sendFlag(flag),
       pauseOutput: () => driver.pauseOutput(),
       resumeOutput: () => driver.resumeOutput(),

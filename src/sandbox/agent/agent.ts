@@ -13,6 +13,7 @@ import { AgentRole, channelResource, gatewayRefusal, roleSessionName } from './a
 import { runBasicPort } from './basic-port-runner.ts';
 import { runCommand } from './command-runner.ts';
 import { runMuxPort } from './mux-port-runner.ts';
+import type { AgentTraits } from './agent-traits.ts';
 import { Outlet } from './outlet.ts';
 import type { AgentPace, RunnerContext, SessionRunner } from './runner.ts';
 import { SessionLog } from './session-log.ts';
@@ -41,6 +42,7 @@ export interface AgentDeps {
   readonly region: string;
   readonly accountId: string;
   readonly pace: AgentPace;
+  readonly traits: AgentTraits;
   readonly challenge: AgentChallenge;
   /** Undefined = 1024, as the official agent. */
   readonly payloadSize: number | undefined;
@@ -121,10 +123,9 @@ class Agent implements RunningAgent {
     this.#channel = new AgentChannel({
       clock: deps.clock,
       channel,
+      traits: deps.traits,
       connect: deps.connect,
-      onEvents: (events) => {
-        for (const event of events) this.#handle(event);
-      },
+      onEvents: (events) => this.#handleAll(events),
       onRoom: () => this.#outlet.flush(),
       onError: (error) => this.#fail(channelFailure(error)),
     });
@@ -148,16 +149,23 @@ class Agent implements RunningAgent {
     this.#settle();
   }
 
-  #handle(event: DataChannelEvent): void {
+  /** The promise, if there is one, resolves when all input was taken. */
+  #handleAll(events: readonly DataChannelEvent[]): Promise<unknown> | undefined {
+    const taking: Promise<void>[] = [];
+    for (const event of events) {
+      const taken = event.type === 'input' ? this.#runner?.input(event.bytes) : this.#handle(event);
+      if (taken !== undefined) taking.push(taken);
+    }
+    return taking.length === 0 ? undefined : Promise.all(taking);
+  }
+
+  #handle(event: DataChannelEvent): undefined {
     switch (event.type) {
       case 'agent-opened':
         this.#start(event.mux, event.keepAlive);
         return;
       case 'data-key-offered':
         this.#openDataKey(event.ciphertextBlob, event.challengeAcknowledged);
-        return;
-      case 'input':
-        this.#runner?.input(event.bytes);
         return;
       case 'size':
         this.#runner?.size(event.columns, event.rows);
@@ -171,6 +179,9 @@ class Agent implements RunningAgent {
         this.cancel();
         return;
       case 'paused':
+        this.#runner?.paused?.();
+        return;
+      case 'input':
       case 'resumed':
       case 'ignored':
       case 'opened':
@@ -195,6 +206,7 @@ class Agent implements RunningAgent {
       machine,
       clock: this.#deps.clock,
       pace: this.#deps.pace,
+      traits: this.#deps.traits,
       outlet: this.#outlet,
       channel: this.#channel,
       succeed: () => void this.#succeed(),

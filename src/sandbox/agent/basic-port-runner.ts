@@ -84,6 +84,7 @@ export function runBasicPort(
         writeInTurn(socket, bytes);
       }
       regulate();
+      return undefined;
     },
     size() {},
     flag(flag) {

@@ -3,6 +3,7 @@ import type { MachineProcess } from '../contracts.ts';
 import type { OutputStream } from './outlet.ts';
 import type { RunnerContext, SessionRunner } from './runner.ts';
 import { startError } from './start-error.ts';
+import { DecodedOutput } from './whole-characters.ts';
 
 export interface CommandPlan {
   readonly command: string;
@@ -21,16 +22,21 @@ const LF = 0x0a;
 
 /** NonInteractiveCommands: no pty, no stdin, streams apart or merged (SPEC.md §12). */
 export function runCommand(context: RunnerContext, plan: CommandPlan): SessionRunner {
-  const { outlet, machine, clock } = context;
+  const { outlet, machine, clock, traits } = context;
   const official = context.pace === 'official';
   const prefixes: Record<OutputStream, { readonly text: Uint8Array; due: boolean }> = {
     stdout: { text: utf8(plan.stdOutPrefix), due: true },
     stderr: { text: utf8(plan.stdErrPrefix), due: true },
   };
+  const decoded: Record<OutputStream, DecodedOutput> = {
+    stdout: new DecodedOutput(),
+    stderr: new DecodedOutput(),
+  };
   const merged: Uint8Array[] = [];
   let mergedBytes = 0;
   let program: MachineProcess | undefined;
   let stopped = false;
+  let isAbandoned = false;
   let cancelFailure: (() => void) | undefined;
 
   /** The prefix goes before the first chunk and after each chunk that ended a line, not before each line (transcript c3). */
@@ -58,15 +64,19 @@ export function runCommand(context: RunnerContext, plan: CommandPlan): SessionRu
       return;
     }
     program = started;
+    if (isAbandoned) started.abandonOutput();
     const take = (stream: OutputStream) => (bytes: Uint8Array) => {
+      if (isAbandoned) return;
       if (!plan.separateOutput) collect(bytes);
-      else if (!sendSeparate(bytes, stream)) started.pause();
+      else if (!sendSeparate(decoded[stream].push(bytes), stream)) started.pause();
     };
     started.onStdout(take('stdout'));
     started.onStderr(take('stderr'));
     outlet.onDrain(() => started.resume());
     started.onExit(({ code, signal }) => {
       program = undefined;
+      if (plan.separateOutput && !isAbandoned && !traits.has('partial-character-dropped'))
+        for (const stream of ['stdout', 'stderr'] as const) sendSeparate(decoded[stream].flush(), stream);
       if (plan.separateOutput) sendExitCode(signal === undefined || signal === 0 ? code : -1);
       else outlet.write(concat(merged));
       context.succeed();
@@ -96,9 +106,15 @@ export function runCommand(context: RunnerContext, plan: CommandPlan): SessionRu
       const control = bytes.find((byte) => SIGNALS[byte] !== undefined);
       const signal = control === undefined ? undefined : SIGNALS[control];
       if (signal !== undefined) program?.kill(signal);
+      return undefined;
     },
     size() {},
     flag() {},
+    paused() {
+      if (!traits.has('output-ends-at-pause')) return;
+      isAbandoned = true;
+      program?.abandonOutput();
+    },
     stop() {
       stopped = true;
       cancelFailure?.();

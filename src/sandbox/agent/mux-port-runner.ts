@@ -18,15 +18,21 @@ interface Connection {
   waitingBytes: number;
   /** The client sent its FIN before the dial was done. */
   finished: boolean;
+  /** The server sent its end of data; only an agent that half-closes keeps such a connection. */
+  ended: boolean;
 }
 
-/** Port forwarding in mux mode: one TCP connection per smux stream, closed as a whole by either end's EOF (transcripts d4, d5). */
+/**
+ * Port forwarding in mux mode: one TCP connection per smux stream, closed as a whole by either end's EOF (transcripts d4, d5)
+ * unless the trait no-half-close is off.
+ */
 export function runMuxPort(
   context: RunnerContext,
   properties: Readonly<Record<string, string>>,
   keepAlive: boolean,
 ): SessionRunner {
-  const { clock, outlet, channel } = context;
+  const { clock, outlet, channel, traits } = context;
+  const halfCloses = !traits.has('no-half-close');
   const mux = new MuxSession({ role: 'server', keepAlive, now: clock.now() });
   const connections = new Map<number, Connection>();
   let target: PortTarget | undefined;
@@ -68,7 +74,13 @@ export function runMuxPort(
   const handle = (event: MuxEvent): void => {
     switch (event.type) {
       case 'stream-opened':
-        connections.set(event.id, { socket: undefined, waiting: [], waitingBytes: 0, finished: false });
+        connections.set(event.id, {
+          socket: undefined,
+          waiting: [],
+          waitingBytes: 0,
+          finished: false,
+          ended: false,
+        });
         if (target === undefined) beforeTarget.push(event.id);
         else void dial(event.id, target);
         return;
@@ -98,6 +110,10 @@ export function runMuxPort(
     if (connection === undefined) return;
     connection.finished = true;
     if (connection.socket === undefined) return;
+    if (halfCloses && !connection.ended) {
+      connection.socket.end();
+      return;
+    }
     connections.delete(id);
     connection.socket.destroySoon();
     mux.finish(id);
@@ -141,7 +157,15 @@ export function runMuxPort(
       socket.destroySoon();
       if (!stopped) regulate();
     };
-    socket.on('end', closed);
+    socket.on('end', () => {
+      if (!halfCloses || connection.finished) {
+        closed();
+        return;
+      }
+      connection.ended = true;
+      mux.finish(id);
+      pump();
+    });
     // A reset looks to the client like any other end (transcript d7r); 'close' follows it.
     socket.on('error', () => undefined);
     socket.on('close', closed);
@@ -174,7 +198,10 @@ export function runMuxPort(
   pump();
 
   return {
-    input: (bytes) => guarded(() => mux.receive(bytes)),
+    input(bytes) {
+      guarded(() => mux.receive(bytes));
+      return undefined;
+    },
     size() {},
     flag() {},
     stop() {

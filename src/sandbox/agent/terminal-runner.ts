@@ -55,8 +55,10 @@ export function runTerminal(context: RunnerContext, command: string | undefined)
 
   return {
     input(bytes) {
-      if (terminal === undefined) waitingInput.push(bytes);
-      else terminal.write(bytes);
+      const into = terminal;
+      if (into !== undefined) return new Promise((taken) => into.write(bytes, taken));
+      waitingInput.push(bytes);
+      return undefined;
     },
     size(columns, rows) {
       size = { columns, rows };

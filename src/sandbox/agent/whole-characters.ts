@@ -22,6 +22,55 @@ export class WholeCharacters {
   }
 }
 
+/**
+ * The agent's way with the output of a command without a terminal: up to three bytes at the end that cannot be decoded wait
+ * for what follows. The official agent drops those that still wait at the end.
+ */
+export class DecodedOutput {
+  #held: Uint8Array = new Uint8Array(0);
+
+  push(bytes: Uint8Array): Uint8Array {
+    const all = this.#held.byteLength === 0 ? bytes : concat([this.#held, bytes]);
+    const end = all.byteLength - undecodedTail(all);
+    this.#held = all.slice(end);
+    return all.subarray(0, end);
+  }
+
+  /** What waits, for an agent that does not drop it. */
+  flush(): Uint8Array {
+    const rest = this.#held;
+    this.#held = new Uint8Array(0);
+    return rest;
+  }
+}
+
+/** From the first byte among the last three that begins no whole character; continuation bytes belong to the character before. */
+function undecodedTail(bytes: Uint8Array): number {
+  for (let back = Math.min(MAX_HELD, bytes.byteLength); back >= 1; back--) {
+    const start = bytes.byteLength - back;
+    const lead = bytes[start] ?? 0;
+    if (lead < 0x80 || isInsideCharacter(bytes, start)) continue;
+    const length = lead < 0xc2 || lead > 0xf4 ? 0 : sequenceLength(lead);
+    const isWhole = length > 0 && length <= back && continues(bytes, start + 1, start + length);
+    if (!isWhole) return back;
+  }
+  return 0;
+}
+
+const continues = (bytes: Uint8Array, from: number, to: number): boolean =>
+  bytes.subarray(from, to).every((byte) => (byte & 0xc0) === 0x80);
+
+/** Whether a whole character that began before `at` reaches over it. */
+function isInsideCharacter(bytes: Uint8Array, at: number): boolean {
+  for (let lead = at - 1; lead >= Math.max(0, at - MAX_HELD); lead--) {
+    const length = sequenceLength(bytes[lead] ?? 0);
+    if (length > at - lead)
+      return lead + length <= bytes.byteLength && continues(bytes, lead + 1, lead + length);
+    if (((bytes[lead] ?? 0) & 0xc0) !== 0x80) return false;
+  }
+  return false;
+}
+
 /** Length of an unfinished UTF-8 sequence at the end: 0 to 3. Bytes that are not UTF-8 at all are not held. */
 function incompleteTail(bytes: Uint8Array): number {
   for (let back = 1; back <= Math.min(MAX_HELD, bytes.byteLength); back++) {

@@ -6,8 +6,9 @@ import { CutSchedule } from './cut-schedule.ts';
 import type { GatewayFaults } from './faults.ts';
 import type { RandomBytes } from '../random.ts';
 import { uuid } from './identifiers.ts';
-import { isStreamMessage, messageTypeOf } from './message-type.ts';
+import { isStreamMessage, messageTypeOf, sequenceNumberOf } from './message-type.ts';
 import { RelayLane } from './relay-lane.ts';
+import type { TrafficCounter } from './session-traffic.ts';
 import type { SessionAccess, SessionRecord, SessionRequest, SessionStatus } from './session-plan.ts';
 
 /** The agent's end of a data channel. It lives in this process, but what crosses it are the frames of the wire. */
@@ -35,6 +36,7 @@ export interface GatewaySessionOptions {
   readonly randomBytes: RandomBytes;
   readonly faults: GatewayFaults;
   readonly timing: Timing;
+  readonly traffic: TrafficCounter;
   /** `ws://127.0.0.1:PORT` */
   readonly streamBase: () => string;
   readonly onEnd: () => void;
@@ -64,6 +66,8 @@ export class GatewaySession {
   #agent: AgentEnd | undefined;
   #token = '';
   #wasConnected = false;
+  /** Of the client's stream messages. */
+  #highestInput = -1;
   #ended:
     | { readonly at: number; readonly status: 'Terminated' | 'Failed'; readonly output: string }
     | undefined;
@@ -175,6 +179,11 @@ export class GatewaySession {
     if (this.#client !== socket || this.isOver || isGatewayMessage(type)) return;
     // A message to an absent peer is lost; the sender retransmits it when the peer is back.
     if (this.#agent !== undefined) this.#toAgent.push(frame);
+    if (isStreamMessage(type)) {
+      const sequenceNumber = sequenceNumberOf(frame);
+      this.#options.traffic.count(sequenceNumber <= this.#highestInput);
+      this.#highestInput = Math.max(this.#highestInput, sequenceNumber);
+    }
     this.#count(type, frame);
   }
 

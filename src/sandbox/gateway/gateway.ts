@@ -11,10 +11,12 @@ import {
   startAgent,
 } from '../agent/agent.ts';
 import { type AccessControl, AwsError, type Principal, type Timing } from '../contracts.ts';
+import { type AgentTrait, agentTraits } from '../agent/agent-traits.ts';
 import type { LogStore } from '../world/log-store.ts';
 import { ClientSocket } from './client-socket.ts';
 import { GatewayFaults } from './faults.ts';
 import { GatewaySession } from './gateway-session.ts';
+import { type SessionTraffic, TrafficCounter } from './session-traffic.ts';
 import type { RandomBytes } from '../random.ts';
 import { type Sessions, sessionTags } from './session-plan.ts';
 
@@ -31,6 +33,8 @@ export interface GatewayDeps {
   /** Where transcripts of sessions go. */
   readonly logs: LogStore;
   readonly agentPace: AgentPace;
+  /** Traits of the official agent that this one does without. */
+  readonly agentWithout?: readonly AgentTrait[];
   /** `offered` unless given, as by recent agents. */
   readonly agentChallenge?: AgentChallenge;
   /** Bytes of stream payload per agent message; the official agent sends 1024. */
@@ -50,6 +54,7 @@ export interface Gateway {
   close(): Promise<void>;
   readonly sessions: Sessions;
   readonly faults: GatewayFaults;
+  readonly traffic: SessionTraffic;
 }
 
 /** Largest WebSocket message taken from a client; a longer one closes the socket with 1009. */
@@ -60,6 +65,8 @@ const PATH = /^\/v1\/data-channel\/([^/]{1,96})$/;
 
 export function createGateway(deps: GatewayDeps): Gateway {
   const faults = new GatewayFaults(deps.faults);
+  const traits = agentTraits(deps.agentWithout);
+  const traffic = new TrafficCounter();
   const sessions = new Map<string, GatewaySession>();
   const agents = new Map<string, RunningAgent>();
   const server = new WebSocketServer({
@@ -112,6 +119,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         randomBytes: deps.randomBytes,
         faults,
         timing: deps.timing,
+        traffic,
         streamBase: () => deps.endpoint().replace(/^http/, 'ws').replace(/\/$/, ''),
         onEnd: () => agents.get(request.sessionId)?.cancel(),
       });
@@ -126,6 +134,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         region: deps.region,
         accountId: deps.accountId,
         pace: deps.agentPace,
+        traits,
         challenge: deps.agentChallenge ?? 'offered',
         payloadSize: deps.agentPayloadSize,
         connect: (end) => session.connectAgent(end),
@@ -173,6 +182,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   return {
     faults,
+    get traffic() {
+      return traffic.totals;
+    },
     sessions: api,
     handleUpgrade(request, socket, head) {
       socket.on('error', () => socket.destroy());

@@ -2,6 +2,7 @@ import { view } from '../../core/bytes.ts';
 
 const TYPE_OFFSET = 4;
 const TYPE_LENGTH = 32;
+const SEQUENCE_NUMBER_OFFSET = 48;
 /** The shortest frame that the relay passes on: a whole header (SPEC.md §1). */
 const HEADER_BYTES = 116;
 
@@ -13,6 +14,10 @@ export function messageTypeOf(frame: Uint8Array): string {
     .replaceAll('\0', '')
     .trim();
 }
+
+/** Of a frame that `messageTypeOf` found to be a message. */
+export const sequenceNumberOf = (frame: Uint8Array): number =>
+  Number(view(frame).readBigUInt64BE(SEQUENCE_NUMBER_OFFSET));
 
 /** True for the two types that carry a session's data; acknowledgements and control messages are neither. */
 export const isStreamMessage = (type: string): boolean =>

@@ -20,6 +20,16 @@ export function startProcess(program: Program): Promise<WatchedProcess> {
   let exitListener:
     | ((exit: { readonly code: number; readonly signal: number | undefined }) => void)
     | undefined;
+  let isAbandoned = false;
+  let hasExited = false;
+  const endStreams = (): void => {
+    child.stdout.destroy();
+    child.stderr.destroy();
+  };
+  child.once('exit', () => {
+    hasExited = true;
+    if (isAbandoned) endStreams();
+  });
   // `close` comes after both streams have ended, so the exit is told after the last output.
   child.once('close', (code, signal) => {
     exit = { code: code ?? 0, signal: signal === null ? undefined : constants.signals[signal] };
@@ -38,8 +48,14 @@ export function startProcess(program: Program): Promise<WatchedProcess> {
       child.stderr.pause();
     },
     resume() {
+      if (isAbandoned) return;
       child.stdout.resume();
       child.stderr.resume();
+    },
+    abandonOutput() {
+      isAbandoned = true;
+      handle.pause();
+      if (hasExited) endStreams();
     },
     kill(signal) {
       if (exit === undefined && child.pid !== undefined) killGroup(child.pid, signal);

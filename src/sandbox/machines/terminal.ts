@@ -47,7 +47,7 @@ async function loadPty(): Promise<typeof nodePty> {
 export class PtyTerminal implements MachineTerminal {
   readonly #pty: nodePty.IPty;
   #early: Uint8Array[] = [];
-  #unwritten: Uint8Array[] = [];
+  #unwritten: { readonly bytes: Uint8Array; readonly taken: (() => void) | undefined }[] = [];
   #dataListener: ((bytes: Uint8Array) => void) | undefined;
   #exit: { readonly code: number; readonly signal: number | undefined } | undefined;
   #exitListener: ((exit: { readonly code: number; readonly signal: number | undefined }) => void) | undefined;
@@ -133,9 +133,12 @@ export class PtyTerminal implements MachineTerminal {
     if (this.#exit !== undefined) listener(this.#exit);
   }
 
-  write(bytes: Uint8Array): void {
-    if (this.#exit !== undefined) return;
-    this.#unwritten.push(bytes);
+  write(bytes: Uint8Array, taken?: () => void): void {
+    if (this.#exit !== undefined) {
+      taken?.();
+      return;
+    }
+    this.#unwritten.push({ bytes, taken });
     if (this.#unwritten.length === 1) this.#writeNext();
   }
 
@@ -145,16 +148,23 @@ export class PtyTerminal implements MachineTerminal {
    */
   #writeNext(): void {
     const [first] = this.#unwritten;
-    if (first === undefined || this.#exit !== undefined) return;
+    if (first === undefined) return;
+    if (this.#exit !== undefined) {
+      for (const { taken } of this.#unwritten.splice(0)) taken?.();
+      return;
+    }
+    const { bytes } = first;
     const { fd } = this.#pty as unknown as { readonly fd: number };
-    write(fd, first, (error, length) => {
+    write(fd, bytes, (error, length) => {
       if (error?.code === 'EAGAIN') {
         setTimeout(() => this.#writeNext(), FULL_CHECK_MS);
         return;
       }
       // EIO: the program has closed its terminal; the exit follows.
-      if (error !== null || length >= first.byteLength) this.#unwritten.shift();
-      else this.#unwritten[0] = first.subarray(length);
+      if (error !== null || length >= bytes.byteLength) {
+        this.#unwritten.shift();
+        first.taken?.();
+      } else this.#unwritten[0] = { ...first, bytes: bytes.subarray(length) };
       this.#writeNext();
     });
   }

@@ -6,7 +6,16 @@ import { ENTRY } from '../../support/cli-process.ts';
 import { elapsedMs, type Measurement, type Remark, repeat, type Row } from '../row.ts';
 
 const ROOT = resolve(import.meta.dirname, '..', '..', '..');
-const PACKED = ['package.json', 'policies', 'userdata', 'CHANGELOG.md', 'README.md', 'LICENSE'];
+const PACKED = [
+  'package.json',
+  'policies',
+  'userdata',
+  'docs',
+  'CHANGELOG.md',
+  'README.md',
+  'SECURITY.md',
+  'LICENSE',
+];
 
 export const size: Row = {
   name: 'size',

@@ -212,6 +212,9 @@ describe('a shell', () => {
   });
 });
 
+/** The number of the client's first stream (protocol/mux-messages.ts). */
+const FIRST = 0x4080_0003;
+
 describe('a forward', () => {
   async function forward() {
     const gateway = new FakeGateway({
@@ -254,28 +257,28 @@ describe('a forward', () => {
       for (let i = 0; i < 5_000 && !ready(); i++) await gateway.clock.advance(1);
       expect(ready()).toBe(true);
     };
-    await until(() => seen.includes('stream-opened 3'));
+    await until(() => seen.includes(`stream-opened ${FIRST}`));
     return { gateway, mux, port, client, events, seen, agent, until };
   }
 
   test('conformance 37: FIN from the remote ends what the local program reads; our FIN follows when it has closed too', async () => {
     const { mux, client, events, seen, agent, until } = await forward();
     agent(() => {
-      mux.write(3, Buffer.from('bye'));
-      mux.finish(3);
+      mux.write(FIRST, Buffer.from('bye'));
+      mux.finish(FIRST);
     });
     await until(() => events.includes('end'));
     expect(events.join(' ')).toBe('bye end');
-    expect(seen).not.toContain('stream-finished 3');
+    expect(seen).not.toContain(`stream-finished ${FIRST}`);
     client.end();
-    await until(() => seen.includes('stream-finished 3'));
+    await until(() => seen.includes(`stream-finished ${FIRST}`));
   });
 
   test('conformance 38: flag 3 is said, resets the connection it is about, and does not end the session', async () => {
     const { gateway, mux, port, events, agent, until } = await forward();
     agent(() => {
       gateway.agent.sendFlag('ConnectToPortError', gateway.clock.now());
-      mux.finish(3);
+      mux.finish(FIRST);
     });
     await until(() => events.includes('reset'));
     expect(gateway.reports).toContainEqual(expect.objectContaining({ code: 'remote-refused' }));

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { AccessControl, Machine, Principal, Timing } from '../../../src/sandbox/contracts.ts';
 import type { AgentChallenge, AgentPace } from '../../../src/sandbox/agent/agent.ts';
+import type { AgentTrait } from '../../../src/sandbox/agent/agent-traits.ts';
 import { createGateway, type Gateway } from '../../../src/sandbox/gateway/gateway.ts';
 import type {
   SessionAccess,
@@ -51,6 +52,7 @@ export async function startLab(
     readonly access?: Partial<AccessControl>;
     readonly faults?: readonly string[];
     readonly agentPace?: AgentPace;
+    readonly agentWithout?: readonly AgentTrait[];
     readonly agentChallenge?: AgentChallenge;
     readonly agentPayloadSize?: number;
     readonly random?: () => number;
@@ -115,6 +117,7 @@ export async function startLab(
     kms,
     logs: logStore({}),
     agentPace: options.agentPace ?? 'fast',
+    ...(options.agentWithout === undefined ? {} : { agentWithout: options.agentWithout }),
     ...(options.agentChallenge === undefined ? {} : { agentChallenge: options.agentChallenge }),
     ...(options.agentPayloadSize === undefined ? {} : { agentPayloadSize: options.agentPayloadSize }),
     ...(options.faults === undefined ? {} : { faults: options.faults }),

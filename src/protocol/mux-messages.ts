@@ -1,0 +1,232 @@
+import { encodeFrame, FRAME_COMMAND, FRAME_HEADER_LENGTH, type FrameCommand } from './smux-frame.ts';
+
+/** One thing that a multiplexer has to say: a command of a stream, or data of it. */
+export interface MuxPiece {
+  readonly command: FrameCommand;
+  readonly streamId: number;
+  /** Of PSH only. */
+  readonly bytes?: Uint8Array;
+}
+
+/** How much of a header ends a message whose next frame is promised; two lengths in turn, see below. */
+const SHORT_PROMISE = 5;
+const LONG_PROMISE = 6;
+const VERSION_BYTE = 1;
+/** Stream of what nobody takes; no stream that we open has such a number. */
+const NOBODY = 0xffff_ffff;
+/** With more than this under way, the agent may have several messages waiting. */
+const QUIET_BYTES = 4 * 1024;
+const MAX_FRAME_DATA = 65_535;
+const FIRST_ID = 0x4080_0003;
+const LAST_ID = 0x7fff_ffff;
+const THIRD_BYTE_MARK = 0x0080_0000;
+
+/**
+ * Numbers of the streams that a client opens: the third byte (little-endian) is at least 0x80, the fourth 0x40 to 0x7f, so
+ * that a mixture of two numbers as `MuxMessages` makes them never is the number of a stream. Undefined after the last.
+ */
+export function mixableStreamId(last: number | undefined): number | undefined {
+  if (last === undefined) return FIRST_ID;
+  const next = last + 2;
+  const marked = (next & THIRD_BYTE_MARK) === 0 ? next + THIRD_BYTE_MARK : next;
+  return marked > LAST_ID ? undefined : marked;
+}
+
+interface Promised {
+  /** Bytes of the header that are sent already. */
+  readonly sent: number;
+  readonly header: Uint8Array;
+  readonly length: number;
+  readonly isFiller: boolean;
+}
+
+/**
+ * Cuts the frames of a multiplexer into messages of which any may be handled twice. The official agent does that with a
+ * message that it handled when its connection had just been cut (SPEC.md §15), and smux has no sequence numbers.
+ *
+ * A protected message `m` ends with the beginning of the next header, which promises a frame of `|m| − 8` bytes. If `m` is
+ * handled again, its first bytes complete that header, to the number of a stream that does not exist (the promises are 5
+ * and 6 bytes long in turn, so two numbers mix), and the frame swallows the rest of `m` up to the promise at its end: the
+ * agent's multiplexer stands where it stood. If `m` is handled once, the next message keeps the promise with data, or
+ * with a filler when there is no more data.
+ *
+ * A single small message is not protected, because nothing else waits at the agent then: it only begins and ends at other
+ * places of a header (0 bytes and 1 byte in turn), so that handled twice it breaks the multiplexer and is no silent copy.
+ */
+export class MuxMessages {
+  #pieces: MuxPiece[] = [];
+  /** Of the first piece's data. */
+  #taken = 0;
+  #bytes = 0;
+  #promised: Promised | undefined;
+  /** The version byte of the next header is sent. */
+  #hasVersion = false;
+
+  /** What waits to be sent, headers included. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  push(piece: MuxPiece): void {
+    this.#pieces.push(piece);
+    this.#bytes += FRAME_HEADER_LENGTH + (piece.bytes?.byteLength ?? 0);
+  }
+
+  /** The next message of at most `limit` (64 or more) bytes; `inFlight` bytes are under way. Undefined if there is nothing to say. */
+  take(limit: number, inFlight: number): Uint8Array | undefined {
+    const promised = this.#promised;
+    if (promised?.isFiller === true) return this.#filler(promised);
+    if (promised === undefined && this.#pieces.length === 0) return undefined;
+    const promise = promised?.sent === LONG_PROMISE ? SHORT_PROMISE : LONG_PROMISE;
+    const message = new Message(promise === SHORT_PROMISE ? limit - 1 - promise : limit - promise);
+    if (promised === undefined) {
+      if (this.#hasVersion) message.skipOnce();
+    } else {
+      this.#promised = undefined;
+      message.add(promised.header.subarray(promised.sent));
+      this.#moveData(promised.length, message);
+    }
+    const hasData = this.#fill(message) || promised !== undefined;
+    if (!hasData) {
+      // Commands may be handled twice as they are, at the same place of a header.
+      if (this.#hasVersion) message.add(Uint8Array.of(VERSION_BYTE));
+      return message.bytes;
+    }
+    const length = message.length + promise - FRAME_HEADER_LENGTH;
+    const next = this.#promise(promise, length);
+    if (next === undefined && promised === undefined && this.#bytes === 0 && inFlight < QUIET_BYTES) {
+      this.#hasVersion = !this.#hasVersion;
+      if (this.#hasVersion) message.add(Uint8Array.of(VERSION_BYTE));
+      return message.bytes;
+    }
+    this.#hasVersion = false;
+    this.#promised = next ?? fillerPromise(promise, length);
+    message.add(this.#promised.header.subarray(0, promise));
+    return message.bytes;
+  }
+
+  /** Frames of what waits, as long as there is room. True if data went in. */
+  #fill(message: Message): boolean {
+    let hasData = false;
+    for (;;) {
+      const [piece] = this.#pieces;
+      if (piece === undefined) return hasData;
+      const room = message.room - FRAME_HEADER_LENGTH;
+      if (piece.bytes === undefined) {
+        if (room < 0) return hasData;
+        message.add(encodeFrame(piece.command, piece.streamId));
+        this.#dropFirst();
+        continue;
+      }
+      const length = Math.min(this.#run(piece.streamId), room, MAX_FRAME_DATA);
+      if (length <= 0) {
+        if (this.#run(piece.streamId) > 0) return hasData;
+        this.#dropFirst();
+        continue;
+      }
+      message.add(pushHeader(piece.streamId, length));
+      this.#moveData(length, message);
+      hasData = true;
+    }
+  }
+
+  /** Undefined if the stream that is next has less data than that. */
+  #promise(sent: number, length: number): Promised | undefined {
+    const [piece] = this.#pieces;
+    if (piece?.bytes === undefined || length > MAX_FRAME_DATA || this.#run(piece.streamId) < length)
+      return undefined;
+    return { sent, header: pushHeader(piece.streamId, length), length, isFiller: false };
+  }
+
+  /**
+   * Keeps a promise that no data keeps. What it begins with reads as a frame of its own to nobody, in case it is the
+   * message that is handled twice.
+   */
+  #filler({ sent, header, length }: Promised): Uint8Array {
+    this.#promised = undefined;
+    const message = Buffer.alloc(FRAME_HEADER_LENGTH - sent + length);
+    message.set(pushHeader(NOBODY, message.byteLength - FRAME_HEADER_LENGTH));
+    message.set(header.subarray(sent));
+    return message;
+  }
+
+  /** Bytes at the front of the queue that belong to one stream. */
+  #run(streamId: number): number {
+    let run = -this.#taken;
+    for (const piece of this.#pieces) {
+      if (piece.bytes === undefined || piece.streamId !== streamId) break;
+      run += piece.bytes.byteLength;
+      if (run > MAX_FRAME_DATA) break;
+    }
+    return run;
+  }
+
+  #moveData(length: number, message: Message): void {
+    for (let left = length; left > 0;) {
+      const data = this.#pieces[0]?.bytes;
+      if (data === undefined) return;
+      const part = data.subarray(this.#taken, this.#taken + left);
+      message.add(part);
+      left -= part.byteLength;
+      this.#taken += part.byteLength;
+      this.#bytes -= part.byteLength;
+      if (this.#taken === data.byteLength) this.#dropFirst();
+    }
+  }
+
+  #dropFirst(): void {
+    this.#pieces.shift();
+    this.#taken = 0;
+    this.#bytes -= FRAME_HEADER_LENGTH;
+  }
+}
+
+/** A message while it is written. */
+class Message {
+  readonly #buffer: Buffer;
+  #length = 0;
+  #skip = 0;
+
+  constructor(limit: number) {
+    // Room for what ends it.
+    this.#buffer = Buffer.allocUnsafe(limit + FRAME_HEADER_LENGTH);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  get room(): number {
+    return this.#buffer.byteLength - FRAME_HEADER_LENGTH - this.#length + this.#skip;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** The first byte of the first frame is sent already. */
+  skipOnce(): void {
+    this.#skip = 1;
+  }
+
+  add(bytes: Uint8Array): void {
+    const rest = bytes.subarray(this.#skip);
+    this.#skip = 0;
+    this.#buffer.set(rest, this.#length);
+    this.#length += rest.byteLength;
+  }
+}
+
+const pushHeader = (streamId: number, length: number): Uint8Array => {
+  const header = Buffer.from(encodeFrame(FRAME_COMMAND.psh, streamId));
+  header.writeUInt16LE(length, 2);
+  return header;
+};
+
+/** To a number that nobody has, and whose unsent bytes are the beginning of another such frame, of the filler's own length. */
+function fillerPromise(sent: number, length: number): Promised {
+  const own = pushHeader(NOBODY, FRAME_HEADER_LENGTH - sent + length - FRAME_HEADER_LENGTH);
+  const header = Buffer.from(pushHeader(NOBODY, length));
+  header.set(own.subarray(0, FRAME_HEADER_LENGTH - sent), sent);
+  return { sent, header, length, isFiller: true };
+}

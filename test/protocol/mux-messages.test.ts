@@ -1,0 +1,220 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ProtocolError } from '../../src/core/errors.ts';
+import { MuxMessages, mixableStreamId } from '../../src/protocol/mux-messages.ts';
+import { MuxSession } from '../../src/protocol/smux.ts';
+
+/** What a client's multiplexer says, in messages that the agent may handle twice. */
+
+type Act =
+  | { readonly type: 'open' }
+  | { readonly type: 'write'; readonly stream: number; readonly bytes: number }
+  | { readonly type: 'finish'; readonly stream: number }
+  | { readonly type: 'take'; readonly count: number; readonly inFlight: number };
+
+const act: fc.Arbitrary<Act> = fc.oneof(
+  { weight: 1, arbitrary: fc.constant<Act>({ type: 'open' }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      type: fc.constant('write' as const),
+      stream: fc.nat(5),
+      bytes: fc.oneof(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 9_000 })),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('finish' as const), stream: fc.nat(5) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      type: fc.constant('take' as const),
+      count: fc.integer({ min: 1, max: 6 }),
+      inFlight: fc.constantFrom(0, 0, 5_000),
+    }),
+  },
+);
+
+interface Said {
+  readonly messages: readonly Uint8Array[];
+  /** Bytes of each stream. */
+  readonly data: ReadonlyMap<number, string>;
+  readonly finished: readonly number[];
+}
+
+/** All that is said is taken at the end. Every written byte is another one, so that a copy shows. */
+function say(acts: readonly Act[], limit: number): Said {
+  const mux = new MuxSession({ role: 'client', keepAlive: false, now: 0, nextStreamId: mixableStreamId });
+  const source = new MuxMessages();
+  const messages: Uint8Array[] = [];
+  const ids: number[] = [mux.open()];
+  const finished = new Set<number>();
+  const data = new Map<number, string>();
+  let position = 1;
+  const push = (): void => {
+    for (const piece of mux.takePieces()) source.push(piece);
+  };
+  const take = (count: number, inFlight: number): void => {
+    for (let i = 0; i < count; i++) {
+      const message = source.take(limit, inFlight);
+      if (message === undefined) return;
+      expect(message.byteLength).toBeLessThanOrEqual(limit);
+      messages.push(Uint8Array.from(message));
+    }
+  };
+  for (const each of acts) {
+    if (each.type === 'open') ids.push(mux.open());
+    else if (each.type === 'take') take(each.count, each.inFlight);
+    else {
+      const id = ids[each.stream % ids.length] ?? 0;
+      if (finished.has(id)) continue;
+      if (each.type === 'finish') {
+        finished.add(id);
+        mux.finish(id);
+      } else {
+        const bytes = Buffer.from(
+          Array.from({ length: each.bytes }, () => (position = (position * 75) % 65_537)),
+        );
+        data.set(id, (data.get(id) ?? '') + bytes.toString('latin1'));
+        mux.write(id, bytes);
+      }
+    }
+    push();
+  }
+  take(100_000, 0);
+  expect(source.bytes).toBe(0);
+  return { messages, data, finished: [...finished] };
+}
+
+function hear(messages: readonly Uint8Array[]): Omit<Said, 'messages'> {
+  const mux = new MuxSession({ role: 'server', keepAlive: false, now: 0 });
+  const data = new Map<number, string>();
+  const finished: number[] = [];
+  for (const message of messages)
+    for (const event of mux.receive(message)) {
+      if (event.type === 'data')
+        data.set(event.id, (data.get(event.id) ?? '') + Buffer.from(event.bytes).toString('latin1'));
+      if (event.type === 'stream-finished') finished.push(event.id);
+    }
+  return { data, finished };
+}
+
+const cases = fc.record({
+  acts: fc.array(act, { maxLength: 25 }),
+  limit: fc.constantFrom(64, 300, 1024, 32_768),
+  which: fc.nat(),
+});
+const RUNS = { numRuns: 3_000, seed: 20_261_130 };
+
+test('messages of every stream arrive whole, in order, within the limit', () => {
+  fc.assert(
+    fc.property(cases, ({ acts, limit }) => {
+      const said = say(acts, limit);
+      const heard = hear(said.messages);
+      expect(heard.data).toEqual(said.data);
+      expect(new Set(heard.finished)).toEqual(new Set(said.finished));
+    }),
+    RUNS,
+  );
+});
+
+test('any message handled twice changes nothing, or breaks the multiplexer; never a byte more or less', () => {
+  const outcomes = { same: 0, broken: 0 };
+  fc.assert(
+    fc.property(cases, ({ acts, limit, which }) => {
+      const said = say(acts, limit);
+      if (said.messages.length === 0) return;
+      const index = which % said.messages.length;
+      const doubled = said.messages.flatMap((message, at) => (at === index ? [message, message] : [message]));
+      try {
+        // A break that only the next message would show: it would come with the next request.
+        const heard = hear([...doubled]);
+        expect(heard.data).toEqual(said.data);
+        outcomes.same++;
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) throw error;
+        outcomes.broken++;
+      }
+    }),
+    RUNS,
+  );
+  expect(outcomes.same).toBeGreaterThan(RUNS.numRuns / 2);
+});
+
+describe('an upload', () => {
+  const upload = (bytes: number): readonly Uint8Array[] => {
+    const { messages } = say(
+      [
+        { type: 'write', stream: 0, bytes },
+        { type: 'take', count: 100_000, inFlight: 50_000 },
+      ],
+      1024,
+    );
+    return messages;
+  };
+
+  test('each of its messages may be handled twice, or thrice', () => {
+    const messages = upload(100_000);
+    const once = hear(messages);
+    for (const [index] of messages.entries()) {
+      const [before, it, after] = [messages.slice(0, index), messages[index]!, messages.slice(index + 1)];
+      expect(hear([...before, it, it, ...after])).toEqual(once);
+      expect(hear([...before, it, it, it, ...after])).toEqual(once);
+    }
+  });
+
+  test('costs nothing but a header per message and one filler', () => {
+    const messages = upload(1_000_000);
+    expect(messages.length).toBeLessThan(1_000_000 / 1015 + 4);
+    expect(messages.slice(0, -3).map((message) => message.byteLength)).toSatisfy((lengths: number[]) =>
+      lengths.every((length) => length === 1024 || length === 1023),
+    );
+  });
+});
+
+test('a small message alone is one message, with no filler', () => {
+  const source = new MuxMessages();
+  source.push({ command: 2, streamId: mixableStreamId(undefined)!, bytes: Buffer.from('SELECT 1') });
+  expect(source.take(1024, 0)?.byteLength).toBe(8 + 8 + 1);
+  expect(source.take(1024, 0)).toBeUndefined();
+  source.push({ command: 2, streamId: mixableStreamId(undefined)!, bytes: Buffer.from('SELECT 1') });
+  expect(source.take(1024, 0)?.byteLength).toBe(7 + 8);
+});
+
+test('a filler is a frame of its own to nobody', () => {
+  const source = new MuxMessages();
+  source.push({ command: 2, streamId: mixableStreamId(undefined)!, bytes: Buffer.alloc(500, 1) });
+  source.take(1024, 100_000);
+  const filler = source.take(1024, 100_000)!;
+  const alone = new MuxSession({ role: 'server', keepAlive: false, now: 0 });
+  expect(alone.receive(filler)).toEqual([]);
+  alone.receive(
+    new MuxSession({
+      role: 'client',
+      keepAlive: false,
+      now: 0,
+      nextStreamId: mixableStreamId,
+    }).takeOutput()[0] ?? new Uint8Array(),
+  );
+});
+
+test('stream numbers: the third byte from 0x80, the fourth from 0x40 to 0x7f, each once', () => {
+  const bytesOf = (id: number): Buffer => {
+    const buffer = Buffer.alloc(4);
+    buffer.writeUInt32LE(id);
+    return buffer;
+  };
+  const seen: number[] = [];
+  for (
+    let id = mixableStreamId(undefined), i = 0;
+    id !== undefined && i < 100_000;
+    id = mixableStreamId(id), i++
+  )
+    seen.push(id);
+  expect(new Set(seen).size).toBe(100_000);
+  for (const id of [...seen, mixableStreamId(0x40ff_ffff)!, mixableStreamId(0x7ffe_ffff)!]) {
+    const bytes = bytesOf(id);
+    expect(bytes[2]).toBeGreaterThanOrEqual(0x80);
+    expect(bytes[3]).toBeGreaterThanOrEqual(0x40);
+    expect(bytes[3]).toBeLessThanOrEqual(0x7f);
+  }
+  expect(mixableStreamId(0x7fff_ffff)).toBeUndefined();
+});
