@@ -135,7 +135,7 @@ function roleRefused(
   const who = /User: (\S+) is not authorized/.exec(message)?.[1];
   return access(
     'assume-role-refused',
-    `${who ?? source} may not assume ${role} (profile ${link?.name ?? name}): ${message}`,
+    `${who ?? source} may not assume ${role} (profile ${link?.name ?? name})${why(message, role, who)}`,
     {
       details: {
         profile: link?.name ?? name,
@@ -146,6 +146,12 @@ function roleRefused(
       cause,
     },
   );
+}
+
+/** AWS's own words; where they only say once more who may not do what, the reason behind that. */
+function why(message: string, role: string, who: string | undefined): string {
+  const reason = who === undefined ? message : (message.split(`on resource: ${role}`)[1] ?? '').trim();
+  return reason === '' ? '' : `: ${reason}`;
 }
 
 function ssoFailed(link: Link, message: string, failure: CredentialFailure, cause: unknown): ToolError {

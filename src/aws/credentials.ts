@@ -4,7 +4,7 @@ import { access, type ToolError, usage } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
 import { type CredentialFailure, credentialsError } from './credential-errors.ts';
 import { mfaCacheFile, readRoleSession, writeRoleSession } from './mfa-cache.ts';
-import { type Env, providerFiles, readProfiles } from './profiles.ts';
+import { type Env, type Profile, providerFiles, readProfiles } from './profiles.ts';
 import { AwsRequestHandler, SILENT } from './request-handler.ts';
 
 /** Resolves credentials, and renews them before they expire; call it again for fresh ones. Throws ToolErrors only. */
@@ -91,8 +91,10 @@ async function resolveOnce(options: CredentialOptions, mayAsk: boolean): Promise
       failure.lastAnswer = answer;
     },
   });
-  const { fromNodeProviderChain } = await import('./credential-chain.ts');
-  const chain = fromNodeProviderChain({
+  const { fromIni, fromNodeProviderChain } = await import('./credential-chain.ts');
+  // The chain passes over a profile whose source fails, and then has nothing to say but that there are no credentials.
+  const provider = section !== undefined && namesSource(section) ? fromIni : fromNodeProviderChain;
+  const resolve = provider({
     ...(profile === undefined ? {} : { profile }),
     ...providerFiles(env),
     // No region here: the SSO portal and the token service have one of their own.
@@ -108,7 +110,7 @@ async function resolveOnce(options: CredentialOptions, mayAsk: boolean): Promise
   });
   let found: AwsCredentialIdentity;
   try {
-    found = await chain();
+    found = await resolve();
   } catch (error) {
     throw credentialsError(error, failure);
   }
@@ -119,6 +121,19 @@ async function resolveOnce(options: CredentialOptions, mayAsk: boolean): Promise
   const isRotated = found.expiration === undefined && found.sessionToken !== undefined;
   return isRotated ? { ...found, expiration: new Date(now() + RENEW_BEFORE_MS + READ_AGAIN_MS) } : found;
 }
+
+/** Keys of which one is enough for a profile to say where its credentials come from. */
+const SOURCE_KEYS = [
+  'aws_access_key_id',
+  'credential_process',
+  'login_session',
+  'role_arn',
+  'sso_session',
+  'sso_start_url',
+  'web_identity_token_file',
+];
+
+const namesSource = (profile: Profile): boolean => SOURCE_KEYS.some((key) => profile[key] !== undefined);
 
 /** Exported for what reads the profile before anybody asks for credentials. */
 export function profileNotFound(

@@ -39,7 +39,7 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
     fromEnv(env, [`FARGATE_CONNECT_${key.toUpperCase().replaceAll('-', '_')}`, ...variables]) ??
     (key === 'task' || (key === 'profile' && hasKeys(env)) ? undefined : fromFiles(files, key));
 
-  const profile = hasKeys(env) ? text('profile') : text('profile', 'AWS_PROFILE');
+  const profile = hasKeys(env) ? text('profile') : text('profile', 'AWS_DEFAULT_PROFILE', 'AWS_PROFILE');
   const region = text('region', 'AWS_REGION', 'AWS_DEFAULT_REGION');
   const cluster = text('cluster', 'ECS_CLUSTER');
   const service = text('service');

@@ -72,6 +72,8 @@ describe('the order of precedence', () => {
     [{ AWS_REGION: 'a', AWS_DEFAULT_REGION: 'b' }, 'region', 'a'],
     [{ AWS_DEFAULT_REGION: 'b' }, 'region', 'b'],
     [{ AWS_PROFILE: 'p' }, 'profile', 'p'],
+    // As the AWS CLI has it (botocore, `profile` of BOTOCORE_DEFAUT_SESSION_VARIABLES).
+    [{ AWS_DEFAULT_PROFILE: 'd', AWS_PROFILE: 'p' }, 'profile', 'd'],
     [{ FARGATE_CONNECT_TASK: 't' }, 'task', 't'],
     [{ FARGATE_CONNECT_OUTPUT: 'json' }, 'output', 'json'],
     [{ FARGATE_CONNECT_TRANSPORT: 'plugin' }, 'transport', 'plugin'],

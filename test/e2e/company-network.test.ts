@@ -1,0 +1,458 @@
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import type { RequestListener } from 'node:http';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { CreateRoleCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { cli, ENTRY, type Finished, PtyProcess } from '../support/cli-process.ts';
+import {
+  type CorporateProxy,
+  type CorporateProxyOptions,
+  startCorporateProxy,
+} from '../support/corporate-proxy.ts';
+import { sandboxClients } from '../support/sandbox-clients.ts';
+import { testSandbox } from '../support/test-sandbox.ts';
+import { COMPANY_CA, EXPIRED_CERTIFICATE } from '../support/tls-identity.ts';
+
+/**
+ * Credentials and networks of companies: AWS's own names behind a logging CONNECT proxy, with certificates of a private
+ * authority. Everything that is asked for credentials answers on loopback: the sandbox's STS, a portal of single sign-on.
+ */
+
+const sandbox = testSandbox();
+const homes: string[] = [];
+let home: string;
+let proxy: CorporateProxy;
+let signInAnswers: Record<string, RequestListener>;
+const services: Record<string, RequestListener> = {};
+
+beforeAll(async () => {
+  // Looked up at each request: a test says what answers.
+  const hosts = ['portal.sso.eu-west-1', 'oidc.eu-west-1', 'sts.eu-west-1', 'ecs.eu-west-1'];
+  for (const name of hosts) {
+    const host = `${name}.amazonaws.com`;
+    Object.defineProperty(services, host, { get: () => signInAnswers[host] });
+  }
+  proxy = await startCorporateProxy(sandbox().endpoint, { services });
+});
+afterAll(() => {
+  proxy.close();
+  for (const folder of homes) rmSync(folder, { recursive: true, force: true });
+});
+beforeEach(() => {
+  signInAnswers = {};
+  home = mkdtempSync(join(tmpdir(), 'fc-company-'));
+  homes.push(home);
+  file('company-ca.pem', COMPANY_CA);
+  proxy.tunnels.length = 0;
+});
+
+function file(name: string, text: string): string {
+  const path = join(home, name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  return path;
+}
+
+const keys = (): Readonly<Record<string, string>> => {
+  const { AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '' } = sandbox().env;
+  return { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY };
+};
+const keyLines = (): string =>
+  `aws_access_key_id = ${keys()['AWS_ACCESS_KEY_ID']}\naws_secret_access_key = ${keys()['AWS_SECRET_ACCESS_KEY']}\n`;
+
+/** Behind the proxy, without keys: those come from a profile. */
+const behindProxy = (over: Readonly<Record<string, string>> = {}): Record<string, string> => ({
+  HOME: home,
+  AWS_REGION: 'eu-west-1',
+  AWS_EC2_METADATA_DISABLED: 'true',
+  HTTPS_PROXY: proxy.url,
+  AWS_CA_BUNDLE: join(home, 'company-ca.pem'),
+  ...over,
+});
+
+const EXEC = ['exec', 'orders-api', '--cluster', 'demo', '--container', 'app'];
+const ECHO = ['--', 'echo', 'through'];
+const THROUGH = { status: 0, stdout: 'through\n' };
+const exec = (env: Record<string, string>, ...flags: readonly string[]): Promise<Finished> =>
+  cli([...EXEC, ...flags, ...ECHO], { env });
+const hosts = (): ReadonlySet<string> => new Set(proxy.tunnels.map((tunnel) => tunnel.split(':')[0] ?? ''));
+
+describe('certificates of a private authority', () => {
+  it('AWS_CA_BUNDLE is trusted by API calls and the data channel', async () => {
+    expect(await exec(behindProxy(keys()))).toMatchObject(THROUGH);
+    expect(hosts()).toContain('ssmmessages.eu-west-1.amazonaws.com');
+  });
+
+  it('ca_bundle of a profile is, too', async () => {
+    file('.aws/config', `[profile work]\nca_bundle = ${join(home, 'company-ca.pem')}\n${keyLines()}`);
+    expect(await exec(behindProxy({ AWS_CA_BUNDLE: '' }), '--profile', 'work')).toMatchObject(THROUGH);
+  });
+
+  it('without it nothing is sent, and the advice names it; NODE_TLS_REJECT_UNAUTHORIZED=0 changes nothing', async () => {
+    const env = behindProxy({ ...keys(), AWS_CA_BUNDLE: '', NODE_TLS_REJECT_UNAUTHORIZED: '0' });
+    const { status, stderr } = await exec(env);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain(
+      'nobody that is trusted here has signed the certificate of ecs.eu-west-1.amazonaws.com',
+    );
+    expect(stderr).toContain('AWS_CA_BUNDLE=/path/to/company-ca.pem');
+  });
+
+  it('a certificate that has ended is told apart', async () => {
+    const expired = await proxyWith({ certificate: EXPIRED_CERTIFICATE });
+    const { stderr } = await exec(behindProxy({ ...keys(), HTTPS_PROXY: expired.url }));
+    expired.close();
+    expect(stderr).toContain('is not valid at this time (CERT_HAS_EXPIRED)');
+  });
+
+  it('a proxy that is spoken to over TLS is verified with it', async () => {
+    const secure = await proxyWith({ tls: true });
+    const withCa = await exec(behindProxy({ ...keys(), HTTPS_PROXY: secure.url }));
+    const without = await exec(behindProxy({ ...keys(), HTTPS_PROXY: secure.url, AWS_CA_BUNDLE: '' }));
+    secure.close();
+    expect(withCa).toMatchObject(THROUGH);
+    expect(without.stderr).toContain(`the certificate of ${new URL(secure.url).host}`);
+  });
+});
+
+const proxyWith = (options: CorporateProxyOptions): Promise<CorporateProxy> =>
+  startCorporateProxy(sandbox().endpoint, options);
+
+it('a bare % in the password of the proxy is a part of it', async () => {
+  const before = proxy.authorizations.length;
+  const url = proxy.url.replace('//', '//person:100%@');
+  expect(await exec(behindProxy({ ...keys(), HTTPS_PROXY: url }))).toMatchObject(THROUGH);
+  const expected = `Basic ${Buffer.from('person:100%').toString('base64')}`;
+  expect(new Set(proxy.authorizations.slice(before))).toEqual(new Set([expected]));
+});
+
+describe('credentials behind the proxy', () => {
+  const SSO = `[profile sso]
+sso_session = company
+sso_account_id = 111122223333
+sso_role_name = Developer
+[sso-session company]
+sso_start_url = https://company.example/start
+sso_region = eu-west-1
+`;
+  const tokenFile = `.aws/sso/cache/${createHash('sha1').update('company').digest('hex')}.json`;
+  const token = (expiresAt: number): string =>
+    JSON.stringify({
+      accessToken: 'access',
+      expiresAt: new Date(expiresAt).toISOString(),
+      clientId: 'client',
+      clientSecret: 'client-secret',
+      refreshToken: 'refresh',
+    });
+  const json =
+    (status: number, body: object): RequestListener =>
+    (request, response) => {
+      request.resume();
+      response.writeHead(status, { 'content-type': 'application/json', 'x-amzn-requestid': 'r-1' });
+      response.end(JSON.stringify(body));
+    };
+  const roleCredentials = (): RequestListener =>
+    json(200, {
+      roleCredentials: {
+        accessKeyId: keys()['AWS_ACCESS_KEY_ID'],
+        secretAccessKey: keys()['AWS_SECRET_ACCESS_KEY'],
+        sessionToken: '',
+        expiration: Date.now() + 3_600_000,
+      },
+    });
+
+  it('the portal of single sign-on is asked through it', async () => {
+    file('.aws/config', SSO);
+    file(tokenFile, token(Date.now() + 3_600_000));
+    signInAnswers['portal.sso.eu-west-1.amazonaws.com'] = json(403, { message: 'No access' });
+    const { status, stderr } = await exec(behindProxy(), '--profile', 'sso');
+    expect(hosts()).toEqual(new Set(['portal.sso.eu-west-1.amazonaws.com']));
+    expect(status).toBe(4);
+    expect(stderr).toContain(
+      'single sign-on gives you no role Developer in account 111122223333 (profile sso)',
+    );
+  });
+
+  it('an ended token is renewed through it', async () => {
+    file('.aws/config', SSO);
+    file(tokenFile, token(Date.now() - 1_000));
+    signInAnswers['oidc.eu-west-1.amazonaws.com'] = json(200, {
+      accessToken: 'fresh',
+      expiresIn: 3600,
+      refreshToken: 'next',
+    });
+    signInAnswers['portal.sso.eu-west-1.amazonaws.com'] = roleCredentials();
+    await exec(behindProxy(), '--profile', 'sso');
+    expect(hosts()).toContain('oidc.eu-west-1.amazonaws.com');
+    expect(hosts()).toContain('portal.sso.eu-west-1.amazonaws.com');
+    expect(JSON.parse(readFileSync(join(home, tokenFile), 'utf8'))).toMatchObject({ accessToken: 'fresh' });
+  });
+
+  it('without a token the advice is to sign in, for this profile', async () => {
+    file('.aws/config', SSO);
+    const { status, stderr } = await exec(behindProxy(), '--profile', 'sso');
+    expect(status).toBe(4);
+    expect(stderr).toContain('nobody is signed in for profile sso');
+    expect(stderr).toContain('\n  aws sso login --profile sso\n');
+  });
+
+  it('a portal that cannot be reached is trouble of the network, not a sign-in', async () => {
+    file('.aws/config', SSO);
+    file(tokenFile, token(Date.now() + 3_600_000));
+    const { stderr } = await exec(behindProxy({ HTTPS_PROXY: 'http://127.0.0.1:1' }), '--profile', 'sso');
+    expect(stderr).toContain('the proxy 127.0.0.1:1 cannot be used');
+    expect(stderr).not.toContain('aws sso login');
+  });
+
+  describe('roles', () => {
+    const roleArn = 'arn:aws:iam::111122223333:role/CompanyOperator';
+    beforeAll(async () => {
+      const { iam } = sandboxClients(sandbox().env);
+      await iam.send(
+        new CreateRoleCommand({
+          RoleName: 'CompanyOperator',
+          AssumeRolePolicyDocument: JSON.stringify({
+            Version: '2012-10-17',
+            Statement: [
+              {
+                Effect: 'Allow',
+                Principal: { AWS: 'arn:aws:iam::111122223333:root' },
+                Action: 'sts:AssumeRole',
+              },
+            ],
+          }),
+        }),
+      );
+      await iam.send(
+        new PutRolePolicyCommand({
+          RoleName: 'CompanyOperator',
+          PolicyName: 'all',
+          PolicyDocument: JSON.stringify({
+            Version: '2012-10-17',
+            Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }],
+          }),
+        }),
+      );
+    });
+    const roleProfile = (arn: string, more = ''): void => {
+      file(
+        '.aws/config',
+        `[profile role]\nrole_arn = ${arn}\nsource_profile = base\n${more}[profile base]\nregion = eu-west-1\n`,
+      );
+      file('.aws/credentials', `[base]\n${keyLines()}`);
+    };
+
+    it('AssumeRole goes through it', async () => {
+      roleProfile(roleArn);
+      expect(await exec(behindProxy(), '--profile', 'role')).toMatchObject(THROUGH);
+      expect(hosts()).toContain('sts.eu-west-1.amazonaws.com');
+    });
+
+    it('a refused role is named, with who asked; ECS is not', async () => {
+      const stranger = 'arn:aws:iam::111122223333:role/Nobody';
+      roleProfile(stranger);
+      const { status, stderr } = await exec(behindProxy(), '--profile', 'role', '--json');
+      expect(status).toBe(4);
+      const { error } = JSON.parse(stderr.trim().split('\n').at(-1) ?? '') as {
+        error: { code: string; message: string; details: Record<string, string> };
+      };
+      expect(error).toMatchObject({
+        code: 'assume-role-refused',
+        details: { role: stranger, profile: 'role' },
+      });
+      expect(error.details['by']).toMatch(/^arn:aws:/);
+      expect(error.message).not.toContain('ecs:');
+    });
+
+    const DEVICE = 'arn:aws:iam::111122223333:mfa/person';
+    it('a code of an MFA device is asked for once, and its session is the AWS CLI’s too', async () => {
+      roleProfile(roleArn, `mfa_serial = ${DEVICE}\n`);
+      const env = behindProxy();
+      const first = new PtyProcess(['ls', 'clusters', '--profile', 'role'], { env });
+      await first.until(new RegExp(`code of ${DEVICE} \\(profile role\\)`));
+      first.write('123456\r');
+      expect(await first.exit()).toMatchObject({ status: 0 });
+      const cache = join(home, '.aws', 'cli', 'cache');
+      expect(readdirSync(cache)).toHaveLength(1);
+      expect(await exec(env, '--profile', 'role')).toMatchObject(THROUGH);
+      expect(readdirSync(cache)).toHaveLength(1);
+    });
+
+    it('without a terminal exit 2 names the device', async () => {
+      roleProfile(roleArn, `mfa_serial = ${DEVICE}\n`);
+      const { status, stderr } = await exec(behindProxy(), '--profile', 'role');
+      expect(status).toBe(2);
+      expect(stderr).toContain(`profile role needs a code of the device ${DEVICE}`);
+    });
+
+    it('web identity asks STS through it', async () => {
+      file('token', 'web-identity-token');
+      signInAnswers['sts.eu-west-1.amazonaws.com'] = (request, response) => {
+        request.resume();
+        response.writeHead(403, { 'content-type': 'text/xml', 'x-amzn-requestid': 'r-2' });
+        response.end(
+          '<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>Not authorized to perform sts:AssumeRoleWithWebIdentity</Message></Error></ErrorResponse>',
+        );
+      };
+      const { status, stderr } = await exec(
+        behindProxy({ AWS_ROLE_ARN: roleArn, AWS_WEB_IDENTITY_TOKEN_FILE: join(home, 'token') }),
+      );
+      expect(hosts()).toEqual(new Set(['sts.eu-west-1.amazonaws.com']));
+      expect(status).toBe(4);
+      expect(stderr).toContain(`the web identity token may not assume ${roleArn}`);
+    });
+  });
+
+  it('a failed credential_process is told in its own words, without its command line', async () => {
+    const script = file('vault.sh', 'echo "the vault is sealed" >&2; exit 3\n');
+    file('.aws/config', `[profile vault]\ncredential_process = sh ${script} --token s3cret\n`);
+    const { status, stderr } = await exec(behindProxy(), '--profile', 'vault');
+    expect(status).toBe(4);
+    expect(stderr).toContain(
+      'credential_process of profile vault (sh) gave no credentials: the vault is sealed',
+    );
+    expect(stderr).not.toContain('s3cret');
+  });
+
+  it('a profile that does not exist is named with the nearest', async () => {
+    file('.aws/config', `[profile staging]\nregion = eu-west-1\n`);
+    const { status, stderr } = await exec(behindProxy(), '--profile', 'stagin');
+    expect(status).toBe(4);
+    expect(stderr).toContain(`no AWS profile stagin in ${join(home, '.aws', 'config')}`);
+    expect(stderr).toContain('did you mean staging?');
+  });
+
+  it('login_session without a session: aws login', async () => {
+    file('.aws/config', '[profile console]\nlogin_session = arn:aws:iam::111122223333:user/person\n');
+    const { status, stderr } = await exec(behindProxy(), '--profile', 'console');
+    expect(status).toBe(4);
+    expect(stderr).toContain('\n  aws login --profile console\n');
+  });
+
+  it('nothing of the SDK is on stderr beside our own words', async () => {
+    file('.aws/config', `[profile work]\nregion = eu-west-1\n${keyLines()}`);
+    const { status, stderr } = await exec(behindProxy(keys()), '--profile', 'work', '--json');
+    expect(status).toBe(0);
+    for (const line of stderr.split('\n').filter((text) => text !== ''))
+      expect(() => JSON.parse(line)).not.toThrow();
+  });
+});
+
+describe('a profile that is chosen here is used as with AWS_PROFILE', () => {
+  const ENDPOINT = 'https://ecs.company.example';
+  const chosen: readonly (readonly [string, (env: Record<string, string>) => Promise<Finished>])[] = [
+    ['--profile', (env) => exec(env, '--profile', 'work')],
+    ['FARGATE_CONNECT_PROFILE', (env) => exec({ ...env, FARGATE_CONNECT_PROFILE: 'work' })],
+    [
+      'AWS_DEFAULT_PROFILE, which goes before AWS_PROFILE',
+      (env) => exec({ ...env, AWS_DEFAULT_PROFILE: 'work', AWS_PROFILE: 'other' }),
+    ],
+    [
+      'a configuration file',
+      (env) => {
+        file('.config/fargate-connect/config.yaml', 'profile: work\n');
+        return exec(env);
+      },
+    ],
+  ];
+
+  it.each(chosen)('%s: endpoint_url of the profile', async (_, run) => {
+    file(
+      '.aws/config',
+      `[profile work]\nendpoint_url = ${sandbox().endpoint}\n${keyLines()}[profile other]\nregion = us-east-1\n`,
+    );
+    expect(await run(behindProxy())).toMatchObject(THROUGH);
+    expect(hosts()).toEqual(new Set());
+  });
+
+  const config = (): string =>
+    `[profile work]\nservices = mine\nendpoint_url = ${sandbox().endpoint}\n${keyLines()}[services mine]\necs =\n  endpoint_url = ${ENDPOINT}\n`;
+
+  it('its services section goes before its endpoint_url', async () => {
+    file('.aws/config', config());
+    await exec(behindProxy({ AWS_MAX_ATTEMPTS: '1' }), '--profile', 'work');
+    expect(hosts()).toEqual(new Set(['ecs.company.example']));
+  });
+
+  it('AWS_ENDPOINT_URL_ECS goes before both', async () => {
+    file('.aws/config', config());
+    const env = behindProxy({ AWS_ENDPOINT_URL_ECS: sandbox().endpoint });
+    expect(await exec(env, '--profile', 'work')).toMatchObject(THROUGH);
+  });
+
+  it('AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, use_fips_endpoint and use_dualstack_endpoint count', async () => {
+    file('.aws/config', config().replace('services = mine', 'services = mine\nuse_fips_endpoint = true'));
+    const env = behindProxy({ AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true', AWS_MAX_ATTEMPTS: '1' });
+    await exec(env, '--profile', 'work');
+    expect(hosts()).toContain('ecs-fips.eu-west-1.amazonaws.com');
+    expect(hosts()).not.toContain('ecs.company.example');
+  });
+});
+
+it('--ssmmessages: the data channel goes to that host, signed for it', async () => {
+  const endpoint = 'vpce-1-2.ssmmessages.eu-west-1.vpce.amazonaws.com';
+  expect(await exec(behindProxy(keys()), '--ssmmessages', endpoint)).toMatchObject(THROUGH);
+  expect(hosts()).toContain(endpoint);
+  expect(hosts()).not.toContain('ssmmessages.eu-west-1.amazonaws.com');
+});
+
+describe('an answer that is not AWS’s', () => {
+  it.each([
+    [200, { 'content-type': 'text/html' }],
+    [403, { 'content-type': 'text/html; charset=utf-8' }],
+    [500, { 'content-type': 'text/html' }],
+    [302, { location: 'https://portal.example/login?session=s3cret' }],
+    [511, {}],
+    [403, { 'content-type': 'text/plain' }],
+  ] as const)('%d %j', async (status, headers) => {
+    signInAnswers['ecs.eu-west-1.amazonaws.com'] = (request, response) => {
+      request.resume();
+      response.writeHead(status, headers);
+      response.end('<html>please sign in</html>');
+    };
+    const result = await exec(behindProxy(keys()), '--json');
+    expect(result.status).not.toBe(0);
+    const { error } = JSON.parse(result.stderr.trim().split('\n').at(-1) ?? '') as {
+      error: { code: string; message: string };
+    };
+    expect(error.code).toBe('not-aws');
+    expect(error.message).toContain(`ecs.eu-west-1.amazonaws.com answered ${status}`);
+    expect(error.message).toContain('this is not AWS: a proxy or a portal answered');
+    expect(result.stderr).not.toContain('s3cret');
+  });
+});
+
+const FAKETIME = ['/usr/bin/faketime', '/usr/local/bin/faketime'].find((path) => existsSync(path));
+/** Not everywhere: it is the Debian package `faketime`. */
+describe.skipIf(FAKETIME === undefined)(
+  `a clock that is off${FAKETIME === undefined ? ' (faketime is not installed)' : ''}`,
+  () => {
+    it.each([
+      ['+20m', 'ahead'],
+      ['-20m', 'behind'],
+    ])(
+      '%s: API calls and the data channel are signed with AWS’s time, and it is said once',
+      async (offset, which) => {
+        const run = new PtyProcess(['-f', offset, process.execPath, ENTRY, ...EXEC, ...ECHO], {
+          env: behindProxy(keys()),
+          program: FAKETIME ?? '',
+        });
+        expect(await run.exit()).toMatchObject({ status: 0 });
+        expect(run.text).toContain('through');
+        expect(run.text.match(/this clock is 20 minutes (ahead|behind)/g)).toEqual([
+          `this clock is 20 minutes ${which}`,
+        ]);
+      },
+    );
+  },
+);
