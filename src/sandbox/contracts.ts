@@ -165,13 +165,25 @@ export interface ContainerLaunch {
   readonly taskArn: string;
   readonly taskDefinition: SeedTaskDefinition;
   readonly container: SeedContainerDefinition;
+  /** Values of its secrets; what is not in it has a value that says what it is. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** Writes one line to the container's log; absent = it has none. */
+  readonly log?: (line: string) => void;
   readonly privateIp: string;
   readonly subnetId: string;
   readonly securityGroupIds: readonly string[];
 }
 
-/** Makes the machine of a container: called once per runtimeId, when its first session starts; stopped with its task. */
-export type ContainerHost = (launch: ContainerLaunch) => Machine & { stop(): Promise<void> };
+/** The machine of a container. */
+export interface ContainerMachine extends Machine {
+  /** Starts the container's own command; undefined if this machine does not have its program. */
+  startMain(): Promise<MachineProcess | undefined>;
+  /** Kills its processes and removes its files. */
+  stop(): Promise<void>;
+}
+
+/** Makes the machine of a container: called once per runtimeId, when its program or its first session starts; stopped with its task. */
+export type ContainerHost = (launch: ContainerLaunch) => ContainerMachine;
 
 export interface MachineTerminal {
   onData(listener: (bytes: Uint8Array) => void): void;

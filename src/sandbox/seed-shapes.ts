@@ -75,13 +75,22 @@ export interface SeedContainerDefinition {
   readonly name: string;
   readonly image: string;
   readonly essential: boolean;
+  /** With the entry point before it. */
   readonly command: readonly string[];
+  readonly entryPoint?: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly secretNames: readonly string[];
+  /** Name or ARN from which a secret comes; the seed's own secrets unless given. */
+  readonly secretSources?: Readonly<Record<string, string>>;
   readonly ports: readonly number[];
   readonly initProcess: boolean;
   readonly readonlyRoot: boolean;
+  /** Of the awslogs driver. */
   readonly logGroup?: string;
+  /** `awslogs-stream-prefix`; `ecs` unless given. */
+  readonly logPrefix?: string;
+  /** `awslogs-create-group` */
+  readonly createsLogGroup?: boolean;
 }
 
 export interface SeedTaskDefinition {
@@ -103,8 +112,22 @@ export interface SeedTask {
     readonly lastStatus: 'PENDING' | 'RUNNING' | 'STOPPED';
     readonly health: 'HEALTHY' | 'UNHEALTHY' | 'UNKNOWN';
     readonly agent: 'PENDING' | 'RUNNING' | 'STOPPED' | undefined;
+    /** Of a stopped container. */
+    readonly exitCode?: number;
+    readonly reason?: string;
   }[];
   readonly lastStatus: 'PENDING' | 'RUNNING' | 'STOPPED';
+  /** Of a stopped task. */
+  readonly stopped?: {
+    readonly code:
+      | 'TaskFailedToStart'
+      | 'EssentialContainerExited'
+      | 'UserInitiated'
+      | 'ServiceSchedulerInitiated'
+      | 'SpotInterruption';
+    readonly reason: string;
+    readonly secondsAgo: number;
+  };
   readonly execEnabled: boolean;
   readonly startedSecondsAgo: number;
   readonly privateIp: string;
@@ -122,6 +145,8 @@ export interface SeedService {
   readonly publicIp: boolean;
   readonly tasks: readonly SeedTask[];
   readonly tags: readonly SeedTag[];
+  /** Messages without the `(service NAME)` before them. */
+  readonly events?: readonly { readonly secondsAgo: number; readonly text: string }[];
 }
 
 /** `logConfiguration` of a cluster, with logging OVERRIDE. */

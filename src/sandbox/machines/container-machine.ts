@@ -1,18 +1,13 @@
 import { nameOfArn } from '../../core/arn.ts';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { MachineError, type ContainerLaunch, type Machine } from '../contracts.ts';
+import { type ContainerLaunch, type ContainerMachine, MachineError } from '../contracts.ts';
 import type { NetworkPlace, VpcNetwork } from '../world/vpc-network.ts';
 import { privateDnsName } from '../world/vpc-network.ts';
 import { createMachineRoot, findProgram, SYSTEM_PATH } from './machine-root.ts';
 import { startProcess } from './process.ts';
 import { splitCommand } from './split-command.ts';
 import { startTerminal, type Program } from './terminal.ts';
-
-export interface ContainerMachine extends Machine {
-  /** Kills its processes and removes its files. */
-  stop(): Promise<void>;
-}
 
 /**
  * A container: real processes in a directory of their own. As in Fargate the agent starts a command without a shell
@@ -43,6 +38,11 @@ export function createContainerMachine(launch: ContainerLaunch, network: VpcNetw
     async process(command) {
       return startProcess(programOf(splitCommand(command)));
     },
+    async startMain() {
+      const [name = '', ...args] = launch.container.command;
+      const file = findProgram(name, SYSTEM_PATH, app);
+      return file === undefined ? undefined : startProcess({ file, args, cwd: app, env });
+    },
     connect: (host, port) => network.connect(host, port, place),
     resolve: async (host) => network.resolve(host, place),
     stop: () => root.remove(),
@@ -59,7 +59,10 @@ function notStarted(name: string): string {
 /** What the container agent and the task definition put into a container. Secrets have values that say what they are. */
 function environmentOf(launch: ContainerLaunch, home: string): Record<string, string> {
   const runtimeId = launch.target.slice(launch.target.lastIndexOf('_') + 1);
-  const secrets = launch.container.secretNames.map((name) => [name, `sandbox-secret-${name.toLowerCase()}`]);
+  const secrets = launch.container.secretNames.map((name) => [
+    name,
+    launch.secrets?.[name] ?? `sandbox-secret-${name.toLowerCase()}`,
+  ]);
   return {
     PATH: SYSTEM_PATH.join(':'),
     HOME: home,

@@ -14,7 +14,11 @@ export interface ServiceIdentity {
  * A small HTTP service, so that a forward to a task's port has something to talk to: any request is answered with the
  * identity of the container as one line of JSON. It starts at the first connection.
  */
-export function createContainerService(identity: ServiceIdentity): {
+export function createContainerService(
+  identity: ServiceIdentity,
+  /** Takes one line for each request. */
+  log: (line: string) => void = () => undefined,
+): {
   readonly listener: Listener;
   close(): Promise<void>;
 } {
@@ -27,6 +31,7 @@ export function createContainerService(identity: ServiceIdentity): {
       'content-length': Buffer.byteLength(body),
       server: identity.container,
     });
+    log(`INFO  ${request.method ?? 'GET'} ${request.url ?? '/'} 200`);
     response.end(request.method === 'HEAD' ? undefined : body);
   });
   let started: Promise<number> | undefined;

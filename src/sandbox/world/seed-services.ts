@@ -26,6 +26,10 @@ interface TaskShape {
   /** Of every container; undefined = exec was off when the task started. */
   readonly agent?: SeedTaskContainer['agent'];
   readonly health?: Readonly<Record<string, SeedTaskContainer['health']>>;
+  readonly stopped?: SeedTask['stopped'];
+  /** Of every container. */
+  readonly exitCode?: number;
+  readonly reason?: string;
 }
 
 /** `runtimeId` has Fargate's form: the task id and ten digits. */
@@ -38,13 +42,16 @@ function task(shape: TaskShape, containers: readonly string[], execEnabled: bool
       runtimeId: status === 'PENDING' ? undefined : `${shape.id}-${String(2531612879 + index * 104729)}`,
       lastStatus: status,
       health: shape.health?.[name] ?? 'UNKNOWN',
-      agent: execEnabled ? (shape.agent ?? 'RUNNING') : undefined,
+      agent: execEnabled ? (status === 'STOPPED' ? 'STOPPED' : (shape.agent ?? 'RUNNING')) : undefined,
+      ...(shape.exitCode === undefined ? {} : { exitCode: shape.exitCode }),
+      ...(shape.reason === undefined ? {} : { reason: shape.reason }),
     })),
     lastStatus: status,
     execEnabled,
     startedSecondsAgo: shape.age,
     privateIp: shape.ip,
     subnetId: shape.subnet,
+    ...(shape.stopped === undefined ? {} : { stopped: shape.stopped }),
   };
 }
 
@@ -60,6 +67,7 @@ interface ServiceShape {
   /** Side-cars that ECS injects beside those of the task definition. */
   readonly injected?: readonly string[];
   readonly tasks: readonly TaskShape[];
+  readonly events?: SeedService['events'];
 }
 
 function service(name: string, shape: ServiceShape): SeedService {
@@ -71,16 +79,18 @@ function service(name: string, shape: ServiceShape): SeedService {
     name,
     cluster: shape.cluster,
     taskDefinition: `${found.family}:${found.revision}`,
-    desiredCount: shape.desired ?? shape.tasks.length,
+    desiredCount: shape.desired ?? shape.tasks.filter(({ stopped }) => stopped === undefined).length,
     execEnabled,
     subnets: shape.subnets,
     securityGroups: [shape.group],
     publicIp: shape.publicIp ?? false,
     tasks: shape.tasks.map((item) => task(item, containers, execEnabled)),
     tags: [{ key: 'service', value: name }],
+    ...(shape.events === undefined ? {} : { events: shape.events }),
   };
 }
 
+const CANNOT_PULL = `CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref ${ACCOUNT}.dkr.ecr.${REGION}.amazonaws.com/payments-api:3.1.0-rc1: not found`;
 const MAIN = [SUBNET.mainPrivateA, SUBNET.mainPrivateB, SUBNET.mainPrivateC];
 const DEFAULT = [SUBNET.defaultA, SUBNET.defaultB, SUBNET.defaultC];
 
@@ -181,7 +191,26 @@ export const SEED_SERVICES: readonly SeedService[] = [
     desired: 0,
     subnets: MAIN,
     group: GROUP.internalTools,
-    tasks: [],
+    tasks: [
+      {
+        id: '7e1f2a3b4c5d46e7f8091a2b3c4d5e6f',
+        ip: '10.0.1.70',
+        subnet: SUBNET.mainPrivateA,
+        age: 2400,
+        status: 'STOPPED',
+        exitCode: 137,
+        reason: 'OutOfMemoryError: Container killed due to memory usage',
+        stopped: {
+          code: 'EssentialContainerExited',
+          reason: 'Essential container in task exited',
+          secondsAgo: 1500,
+        },
+      },
+    ],
+    events: [
+      { secondsAgo: 2410, text: 'has started 1 tasks: (task 7e1f2a3b4c5d46e7f8091a2b3c4d5e6f).' },
+      { secondsAgo: 1200, text: 'has reached a steady state.' },
+    ],
   }),
   service('payments-api', {
     cluster: 'demo',
@@ -197,6 +226,27 @@ export const SEED_SERVICES: readonly SeedService[] = [
         status: 'PENDING',
         agent: 'PENDING',
       },
+      {
+        id: '71a2b3c4d5e64f70819a2b3c4d5e6f70',
+        ip: '10.0.3.69',
+        subnet: SUBNET.mainPrivateC,
+        age: 400,
+        status: 'STOPPED',
+        stopped: {
+          code: 'TaskFailedToStart',
+          reason: CANNOT_PULL,
+          secondsAgo: 300,
+        },
+        reason: CANNOT_PULL,
+      },
+    ],
+    events: [
+      { secondsAgo: 410, text: 'has started 1 tasks: (task 71a2b3c4d5e64f70819a2b3c4d5e6f70).' },
+      {
+        secondsAgo: 290,
+        text: 'is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.',
+      },
+      { secondsAgo: 5, text: 'has started 1 tasks: (task 72a3b4c5d6e74f80d1a2b3c4d5e6f708).' },
     ],
   }),
   service('ledger', {

@@ -2,13 +2,14 @@ import { nameOfArn } from '../../core/arn.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import type {
   ContainerHost,
+  ContainerMachine,
   ContainerLaunch,
   InstanceHost,
   InstanceLaunch,
   NetworkPolicy,
 } from '../contracts.ts';
 import type { Seed, SeedDatabase, SeedDatabaseProxy, SeedSubnet } from '../seed-shapes.ts';
-import { type ContainerMachine, createContainerMachine } from '../machines/container-machine.ts';
+import { createContainerMachine } from '../machines/container-machine.ts';
 import { createInstanceHost, type SandboxInstanceHost } from '../machines/instance-host.ts';
 import { findProgram, removeAbandonedDirectories } from '../machines/machine-root.ts';
 import type { HostTools } from '../machines/stand-ins/aws-cli.ts';
@@ -110,7 +111,7 @@ export function createWorld(options: WorldOptions): World {
       const started = containers.flatMap((launch) =>
         launch.container.ports.map((port) => ({
           port,
-          service: createContainerService(identityOf(launch, port)),
+          service: createContainerService(identityOf(launch, port), launch.log),
         })),
       );
       for (const { service } of started) services.add(service);

@@ -344,7 +344,29 @@ function attributeMembers(state: Ec2State, instance: Instance, attribute: string
     case 'instanceInitiatedShutdownBehavior':
       return { instanceInitiatedShutdownBehavior: { value: instance.shutdownBehavior } };
     case 'disableApiTermination':
-      return { disableApiTermination: { value: false } };
+    case 'disableApiStop':
+    case 'ebsOptimized':
+      return { [attribute]: { value: false } };
+    case 'enaSupport':
+      return { enaSupport: { value: true } };
+    case 'enclaveOptions':
+      return { enclaveOptions: { enabled: false } };
+    case 'kernel':
+    case 'ramdisk':
+      return { [attribute]: {} };
+    case 'sriovNetSupport':
+      return { sriovNetSupport: { value: 'simple' } };
+    case 'productCodes':
+      return { productCodes: [] };
+    case 'blockDeviceMapping':
+      return {
+        blockDeviceMapping: [
+          {
+            deviceName: '/dev/xvda',
+            ebs: { volumeId: instance.volumeId, status: 'attached', deleteOnTermination: true },
+          },
+        ],
+      };
     case 'rootDeviceName':
       return { rootDeviceName: { value: '/dev/xvda' } };
     case 'groupSet':

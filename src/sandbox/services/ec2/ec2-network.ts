@@ -1,13 +1,45 @@
 import { ipv4Range } from '../../../core/cidr.ts';
-import type { Operations } from '../../contracts.ts';
-import type { Fields } from '../../wire/fields.ts';
+import { AwsError, type Operations } from '../../contracts.ts';
+import { type Fields, requiredText } from '../../wire/fields.ts';
+import { resourceTagContext } from '../tags.ts';
 import { describeOperation, tagSet } from './ec2-describe.ts';
-import type { Ec2State, Instance, NetworkInterface, Subnet, VpcEndpoint } from './ec2-state.ts';
+import type { Ec2State, Instance, NetworkInterface, Subnet, Vpc, VpcEndpoint } from './ec2-state.ts';
+
+/** The same of every VPC of the sandbox. */
+const VPC_ATTRIBUTES: Readonly<Record<string, boolean>> = {
+  enableDnsSupport: true,
+  enableDnsHostnames: true,
+  enableNetworkAddressUsageMetrics: false,
+};
+
+function vpcOf(state: Ec2State, input: Fields): Vpc {
+  const id = requiredText(input, 'VpcId');
+  const vpc = state.visible(state.vpcs).find((candidate) => candidate.id === id);
+  if (vpc === undefined) throw new AwsError('InvalidVpcID.NotFound', `The vpc ID '${id}' does not exist`);
+  return vpc;
+}
 
 /** The read-only network: VPCs, subnets, endpoints, network interfaces. */
 export function networkOperations(state: Ec2State): Operations {
   const owner = state.accountId;
   return {
+    DescribeVpcAttribute: {
+      authorize(input) {
+        const { id, tags } = vpcOf(state, input);
+        const context = { ...resourceTagContext(tags, 'ec2'), 'ec2:Region': state.region, 'ec2:VpcID': id };
+        return [{ action: 'ec2:DescribeVpcAttribute', resource: state.arn('vpc', id), context }];
+      },
+      run(input) {
+        const attribute = requiredText(input, 'Attribute');
+        const value = VPC_ATTRIBUTES[attribute];
+        if (value === undefined)
+          throw new AwsError(
+            'InvalidParameterValue',
+            `Value (${attribute}) for parameter attribute is invalid.`,
+          );
+        return { vpcId: vpcOf(state, input).id, [attribute]: { value } };
+      },
+    },
     DescribeVpcs: describeOperation({
       action: 'DescribeVpcs',
       answer: 'vpcSet',

@@ -1,5 +1,5 @@
 import { nameOfArn } from '../../../core/arn.ts';
-import { type AuthorizationCheck, AwsError, type Operation } from '../../contracts.ts';
+import { type AuthorizationCheck, AwsError, type Machine, type Operation } from '../../contracts.ts';
 import { hexId } from '../../gateway/identifiers.ts';
 import type { Sessions } from '../../gateway/session-plan.ts';
 import type { RandomBytes } from '../../random.ts';
@@ -11,6 +11,7 @@ import { optionalFlag, optionalText, requiredText } from '../members.ts';
 
 export interface ExecuteCommandDeps {
   readonly lookup: EcsLookup;
+  machine(task: TaskState, container: ContainerState): Machine;
   readonly sessions: Sessions;
   readonly randomBytes: RandomBytes;
   readonly demandedKmsKeyId: string | undefined;
@@ -53,7 +54,7 @@ export function executeCommandOperation(deps: ExecuteCommandDeps): Operation {
       const session = deps.sessions.open({
         sessionId: `ecs-execute-command-${hexId(deps.randomBytes, SESSION_ID_DIGITS)}`,
         target: targetOf(cluster.name, task.id, runtimeId),
-        machine: deps.lookup.state.machine(task, container),
+        machine: deps.machine(task, container),
         plan: { type: 'InteractiveCommands', command },
         kmsKeyId: keyOf(cluster, deps),
         ...(cluster.logging === undefined ? {} : { logging: cluster.logging }),
@@ -110,7 +111,7 @@ function checks(lookup: EcsLookup, input: Input): readonly AuthorizationCheck[] 
     {
       action,
       resource: arn,
-      context: { ...context, ...tagContext(task === undefined ? [] : lookup.tagsOfTask(task)) },
+      context: { ...context, ...tagContext(task === undefined ? [] : task.tags) },
     },
   ];
 }

@@ -4,13 +4,66 @@ import type { SeedTag } from '../../seed-shapes.ts';
 import { clusterArn, clusterOf, type EcsAccount } from './ecs-names.ts';
 import type { ClusterState, ServiceState, TaskState } from './ecs-model.ts';
 import type { EcsState } from './ecs-state.ts';
-import { optionalText, requiredText } from '../members.ts';
+import { paginate } from '../../wire/pages.ts';
+import { isFields } from '../../wire/fields.ts';
+import { optionalCount, optionalText, requiredText, structList, textList } from '../members.ts';
+import { requestTagContext } from '../tags.ts';
 
 type Input = Readonly<Record<string, unknown>>;
 
 const DEFAULT_CLUSTER = 'default';
 
-const invalid = (message: string): AwsError => new AwsError('InvalidParameterException', message);
+export const MAX_PAGE = 100;
+export const SERVICES_PAGE = 10;
+
+export const invalid = (message: string): AwsError => new AwsError('InvalidParameterException', message);
+
+/** A failure of a describing operation. */
+export const missing = (arn: string): unknown => ({ arn, reason: 'MISSING' });
+
+/** One page of a listing operation. */
+export function listPage<T>(items: readonly T[], input: Input, defaultSize: number) {
+  const size = optionalCount(input, 'maxResults') ?? defaultSize;
+  if (size < 1 || size > MAX_PAGE) throw invalid(`maxResults must be between 1 and ${MAX_PAGE}.`);
+  return paginate(items, optionalText(input, 'nextToken'), size, 'InvalidParameterException');
+}
+
+/** A member that is a structure; empty if it is absent. */
+export function structOf(input: Input, name: string): Input {
+  const value = input[name];
+  return isFields(value) ? value : {};
+}
+
+/** The tags of a request, and the condition keys that they are. */
+export function requestTags(input: Input): {
+  readonly tags: readonly SeedTag[];
+  readonly context: Record<string, string | string[]>;
+} {
+  const tags = structList(input, 'tags').map((tag) => ({
+    key: requiredText(tag, 'key', 'InvalidParameterException'),
+    value: optionalText(tag, 'value') ?? '',
+  }));
+  return { tags, context: requestTagContext(new Map(tags.map(({ key, value }) => [key, value]))) };
+}
+
+/** `networkConfiguration.awsvpcConfiguration`; undefined if it is absent. Throws AwsError for a subnet that does not exist. */
+export function networkOf(
+  state: EcsState,
+  input: Input,
+): Pick<ServiceState, 'subnets' | 'securityGroups' | 'publicIp'> | undefined {
+  if (input['networkConfiguration'] === undefined || input['networkConfiguration'] === null) return undefined;
+  const network = structOf(structOf(input, 'networkConfiguration'), 'awsvpcConfiguration');
+  const subnets = textList(network, 'subnets');
+  if (subnets.length === 0) throw invalid('subnets can not be empty.');
+  for (const id of subnets)
+    if (state.subnet(id) === undefined)
+      throw invalid(`Error retrieving subnet information for [${id}]: The subnet ID '${id}' does not exist`);
+  return {
+    subnets,
+    securityGroups: textList(network, 'securityGroups'),
+    publicIp: optionalText(network, 'assignPublicIp') === 'ENABLED',
+  };
+}
 
 /** Tags as condition keys, in both spellings that ECS understands. */
 export const tagContext = (tags: readonly SeedTag[]): Readonly<Record<string, string>> =>
@@ -45,6 +98,13 @@ export class EcsLookup {
     return cluster;
   }
 
+  /** For what is about to be made in it. */
+  activeCluster(input: Input): ClusterState {
+    const cluster = this.cluster(input);
+    if (cluster.status !== 'ACTIVE') throw new AwsError('ClusterNotFoundException', 'Cluster not found.');
+    return cluster;
+  }
+
   service(input: Input, member = 'service'): ServiceState {
     const cluster = this.cluster(input);
     const service = this.state.service(
@@ -63,10 +123,6 @@ export class EcsLookup {
     const id = nameOfArn(identifier);
     if (id.length !== 32 && id.length !== 36) throw invalid('taskId length should be one of [32,36]');
     return this.state.task(cluster, id);
-  }
-
-  tagsOfTask(task: TaskState): readonly SeedTag[] {
-    return this.state.service(task.cluster, task.service)?.tags ?? [];
   }
 
   /** A check on a resource of the cluster that the input names. */

@@ -7,6 +7,17 @@ import type {
 
 /** What ECS keeps of its clusters, services, tasks and containers while the sandbox runs. */
 
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** A revision of a task definition. */
+export interface DefinitionState extends SeedTaskDefinition {
+  /** What RegisterTaskDefinition was given; undefined for one of the seed, whose programs do not exist here. */
+  readonly registered?: Fields;
+  readonly registeredAt?: number;
+  readonly registeredBy?: string;
+  readonly tags?: readonly SeedTag[];
+}
+
 export interface ContainerState {
   readonly id: string;
   readonly name: string;
@@ -18,14 +29,28 @@ export interface ContainerState {
   agent: 'PENDING' | 'RUNNING' | 'STOPPED' | undefined;
   agentReason: string | undefined;
   agentStartedAt: number | undefined;
+  /** Of its main program, when it has ended. */
+  exitCode: number | undefined;
+  /** `OutOfMemoryError: …`, `CannotPullContainerError: …`. */
+  reason: string | undefined;
 }
+
+export type StopCode =
+  | 'TaskFailedToStart'
+  | 'EssentialContainerExited'
+  | 'UserInitiated'
+  | 'ServiceSchedulerInitiated'
+  | 'SpotInterruption';
 
 export interface TaskState {
   readonly id: string;
   readonly cluster: string;
-  readonly service: string;
-  readonly deploymentId: string;
-  readonly definition: SeedTaskDefinition;
+  /** Undefined for a task that RunTask started. */
+  readonly service: string | undefined;
+  /** Of the service, or `startedBy` of RunTask. */
+  readonly startedBy: string | undefined;
+  readonly group: string;
+  readonly definition: DefinitionState;
   readonly execEnabled: boolean;
   readonly createdAt: number;
   readonly privateIp: string;
@@ -34,43 +59,69 @@ export interface TaskState {
   readonly networkInterfaceId: string;
   readonly attachmentId: string;
   readonly publicIp: boolean;
+  readonly tags: readonly SeedTag[];
+  /** As given to RunTask. */
+  readonly overrides: Fields | undefined;
   readonly containers: readonly ContainerState[];
   desiredStatus: 'RUNNING' | 'STOPPED';
   lastStatus: 'PROVISIONING' | 'PENDING' | 'RUNNING' | 'DEPROVISIONING' | 'STOPPED';
+  pullStartedAt: number | undefined;
+  pullStoppedAt: number | undefined;
   startedAt: number | undefined;
   stoppingAt: number | undefined;
   stoppedAt: number | undefined;
-  stopCode: 'UserInitiated' | 'ServiceSchedulerInitiated' | undefined;
+  stopCode: StopCode | undefined;
   stoppedReason: string | undefined;
 }
 
 export interface DeploymentState {
   readonly id: string;
-  readonly definition: SeedTaskDefinition;
+  readonly definition: DefinitionState;
   readonly createdAt: number;
   updatedAt: number;
+  failedTasks: number;
+  /** The circuit breaker has given up on it. */
+  isFailed: boolean;
+  /** All its tasks have run at once. */
+  isCompleted: boolean;
+}
+
+export interface ServiceEvent {
+  readonly id: string;
+  readonly at: number;
+  readonly message: string;
 }
 
 export interface ServiceState {
   readonly name: string;
   readonly cluster: string;
   readonly createdAt: number;
-  readonly subnets: readonly string[];
-  readonly securityGroups: readonly string[];
-  readonly publicIp: boolean;
-  readonly tags: readonly SeedTag[];
-  definition: SeedTaskDefinition;
+  readonly createdBy: string;
+  subnets: readonly string[];
+  securityGroups: readonly string[];
+  publicIp: boolean;
+  tags: readonly SeedTag[];
+  /** What the descriptions repeat as CreateService and UpdateService were given it. */
+  settings: Fields;
+  status: 'ACTIVE' | 'DRAINING' | 'INACTIVE';
+  definition: DefinitionState;
   desiredCount: number;
   execEnabled: boolean;
   /** The primary first; others are being replaced. */
   deployments: readonly DeploymentState[];
+  /** Newest first, at most 100. */
+  events: readonly ServiceEvent[];
+  isSteady: boolean;
 }
 
 export interface ClusterState {
   readonly name: string;
-  readonly kmsKeyId: string | undefined;
-  readonly logging: SeedExecLogging | undefined;
-  readonly tags: readonly SeedTag[];
+  kmsKeyId: string | undefined;
+  logging: SeedExecLogging | undefined;
+  /** What CreateCluster was given besides: `settings`, `serviceConnectDefaults` … */
+  settings: Fields;
+  tags: readonly SeedTag[];
+  status: 'ACTIVE' | 'INACTIVE';
 }
 
 /** `family:revision`. */

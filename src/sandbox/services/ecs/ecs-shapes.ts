@@ -1,10 +1,5 @@
 import { formatArn } from '../../../core/arn.ts';
-import {
-  secretNameOf,
-  type SeedContainerDefinition,
-  type SeedTag,
-  type SeedTaskDefinition,
-} from '../../seed-shapes.ts';
+import { secretNameOf, type SeedContainerDefinition, type SeedTag } from '../../seed-shapes.ts';
 import {
   clusterArn,
   containerArn,
@@ -17,10 +12,14 @@ import {
   type ClusterState,
   type ContainerState,
   definitionName,
+  type DefinitionState,
   type DeploymentState,
+  type Fields,
   type ServiceState,
   type TaskState,
 } from './ecs-model.ts';
+import { structList } from '../members.ts';
+import { structOf } from './ecs-lookup.ts';
 import type { EcsState } from './ecs-state.ts';
 
 /** The answers of ECS, as its API reference names their members. */
@@ -37,23 +36,27 @@ export function clusterShape(
   cluster: ClusterState,
   include: readonly string[],
 ): unknown {
-  const services = state.services.filter((service) => service.cluster === cluster.name);
+  const services = state.servicesIn(cluster.name).filter(({ status }) => status !== 'INACTIVE');
   const tasks = state.tasks.filter((task) => task.cluster === cluster.name);
   const count = (status: string): number => tasks.filter((task) => task.lastStatus === status).length;
   return {
     clusterArn: clusterArn(account, cluster.name),
     clusterName: cluster.name,
-    status: 'ACTIVE',
+    status: cluster.status,
     registeredContainerInstancesCount: 0,
     runningTasksCount: count('RUNNING'),
     pendingTasksCount: count('PENDING') + count('PROVISIONING'),
     activeServicesCount: services.length,
     statistics: [],
     tags: include.includes('TAGS') ? tagList(cluster.tags) : [],
-    settings: include.includes('SETTINGS') ? [{ name: 'containerInsights', value: 'disabled' }] : [],
     capacityProviders: ['FARGATE', 'FARGATE_SPOT'],
     defaultCapacityProviderStrategy: [],
-    ...(include.includes('CONFIGURATIONS')
+    ...cluster.settings,
+    settings: include.includes('SETTINGS')
+      ? (cluster.settings['settings'] ?? [{ name: 'containerInsights', value: 'disabled' }])
+      : [],
+    // Absent in a cluster that was made without one.
+    ...(include.includes('CONFIGURATIONS') && (cluster.kmsKeyId ?? cluster.logging) !== undefined
       ? {
           configuration: {
             executeCommandConfiguration: {
@@ -87,30 +90,36 @@ export function serviceShape(
     serviceArn: serviceArn(account, service.cluster, service.name),
     serviceName: service.name,
     clusterArn: clusterArn(account, service.cluster),
-    status: 'ACTIVE',
+    status: service.status,
     desiredCount: service.desiredCount,
     runningCount: running,
     pendingCount: tasks.length - running,
-    launchType: 'FARGATE',
     ...PLATFORM,
     taskDefinition: taskDefinitionArn(account, definitionName(service.definition)),
-    deploymentConfiguration: { maximumPercent: 200, minimumHealthyPercent: 100 },
     deployments: service.deployments.map((deployment, index) => ({
       ...deploymentShape(account, deployment, index === 0, service, tasks),
       networkConfiguration,
     })),
     loadBalancers: [],
     serviceRegistries: [],
-    events: [],
+    events: service.events.map(({ id, at, message }) => ({ id, createdAt: date(at), message })),
     createdAt: date(service.createdAt),
-    createdBy: formatArn({ service: 'iam', account: account.accountId, resource: 'role/deployer' }),
+    createdBy: service.createdBy,
     placementConstraints: [],
     placementStrategy: [],
     networkConfiguration,
     schedulingStrategy: 'REPLICA',
     deploymentController: { type: 'ECS' },
-    enableECSManagedTags: true,
-    propagateTags: 'SERVICE',
+    enableECSManagedTags: false,
+    propagateTags: 'NONE',
+    availabilityZoneRebalancing: 'DISABLED',
+    ...service.settings,
+    deploymentConfiguration: {
+      deploymentCircuitBreaker: { enable: false, rollback: false },
+      maximumPercent: 200,
+      minimumHealthyPercent: 100,
+      ...structOf(service.settings, 'deploymentConfiguration'),
+    },
     enableExecuteCommand: service.execEnabled,
     ...(include.includes('TAGS') ? { tags: tagList(service.tags) } : {}),
   };
@@ -123,9 +132,9 @@ function deploymentShape(
   service: ServiceState,
   tasks: readonly TaskState[],
 ): Readonly<Record<string, unknown>> {
-  const own = tasks.filter((task) => task.deploymentId === deployment.id);
+  const own = tasks.filter((task) => task.startedBy === deployment.id);
   const running = own.filter((task) => task.lastStatus === 'RUNNING').length;
-  const isDone = service.deployments.length === 1 && running >= service.desiredCount;
+  const isDone = deployment.isCompleted && service.deployments.length === 1;
   return {
     id: deployment.id,
     status: isPrimary ? 'PRIMARY' : 'ACTIVE',
@@ -133,13 +142,15 @@ function deploymentShape(
     desiredCount: isPrimary ? service.desiredCount : own.length,
     runningCount: running,
     pendingCount: own.length - running,
-    failedTasks: 0,
+    failedTasks: deployment.failedTasks,
     createdAt: date(deployment.createdAt),
     updatedAt: date(deployment.updatedAt),
     launchType: 'FARGATE',
     ...PLATFORM,
-    rolloutState: isDone ? 'COMPLETED' : 'IN_PROGRESS',
-    rolloutStateReason: `ECS deployment ${deployment.id} ${isDone ? 'completed' : 'in progress'}.`,
+    rolloutState: deployment.isFailed ? 'FAILED' : isDone ? 'COMPLETED' : 'IN_PROGRESS',
+    rolloutStateReason: deployment.isFailed
+      ? 'ECS deployment circuit breaker: tasks failed to start.'
+      : `ECS deployment ${deployment.id} ${isDone ? 'completed' : 'in progress'}.`,
   };
 }
 
@@ -149,8 +160,8 @@ export function taskShape(account: EcsAccount, state: EcsState, task: TaskState)
     taskArn: arn,
     clusterArn: clusterArn(account, task.cluster),
     taskDefinitionArn: taskDefinitionArn(account, definitionName(task.definition)),
-    group: `service:${task.service}`,
-    startedBy: task.deploymentId,
+    group: task.group,
+    startedBy: task.startedBy,
     lastStatus: task.lastStatus,
     desiredStatus: task.desiredStatus,
     healthStatus: healthOf(task),
@@ -163,23 +174,26 @@ export function taskShape(account: EcsAccount, state: EcsState, task: TaskState)
     availabilityZone: state.subnet(task.subnetId)?.zone,
     enableExecuteCommand: task.execEnabled,
     createdAt: date(task.createdAt),
-    pullStartedAt: date(task.startedAt),
-    pullStoppedAt: date(task.startedAt),
+    pullStartedAt: date(task.pullStartedAt),
+    pullStoppedAt: date(task.pullStoppedAt),
     startedAt: date(task.startedAt),
     stoppingAt: date(task.stoppingAt),
+    executionStoppedAt: date(task.stoppedAt),
     stoppedAt: date(task.stoppedAt),
     stopCode: task.stopCode,
     stoppedReason: task.stoppedReason,
     version: 3,
     attributes: [{ name: 'ecs.cpu-architecture', value: 'x86_64' }],
     overrides: {
-      containerOverrides: task.containers.map(({ name }) => ({ name })),
       inferenceAcceleratorOverrides: [],
+      ...task.overrides,
+      containerOverrides:
+        task.overrides?.['containerOverrides'] ?? task.containers.map(({ name }) => ({ name })),
     },
     ephemeralStorage: { sizeInGiB: 20 },
     attachments: [attachmentShape(task, account)],
     containers: task.containers.map((container) => containerShape(account, task, arn, container)),
-    tags: tagList(state.service(task.cluster, task.service)?.tags ?? []),
+    tags: tagList(task.tags),
   };
 }
 
@@ -194,7 +208,12 @@ function attachmentShape(task: TaskState, account: EcsAccount): unknown {
   return {
     id: task.attachmentId,
     type: 'ElasticNetworkInterface',
-    status: task.lastStatus === 'STOPPED' ? 'DELETED' : 'ATTACHED',
+    status:
+      task.lastStatus === 'STOPPED'
+        ? 'DELETED'
+        : task.lastStatus === 'PROVISIONING'
+          ? 'PRECREATED'
+          : 'ATTACHED',
     details: [
       { name: 'subnetId', value: task.subnetId },
       { name: 'networkInterfaceId', value: task.networkInterfaceId },
@@ -222,6 +241,8 @@ function containerShape(
     lastStatus: container.lastStatus,
     healthStatus: container.health,
     ...(container.runtimeId === undefined ? {} : { runtimeId: container.runtimeId }),
+    ...(container.exitCode === undefined ? {} : { exitCode: container.exitCode }),
+    ...(container.reason === undefined ? {} : { reason: container.reason }),
     networkBindings: [],
     networkInterfaces: [{ attachmentId: task.attachmentId, privateIpv4Address: task.privateIp }],
     ...(container.agent === undefined
@@ -242,12 +263,26 @@ function containerShape(
   };
 }
 
-export function taskDefinitionShape(account: EcsAccount, definition: SeedTaskDefinition): unknown {
+export function taskDefinitionShape(
+  account: EcsAccount,
+  state: EcsState,
+  definition: DefinitionState,
+): unknown {
+  const { registered } = definition;
+  if (registered !== undefined)
+    return {
+      ...registeredShape(registered),
+      taskDefinitionArn: taskDefinitionArn(account, definitionName(definition)),
+      revision: definition.revision,
+      status: state.isActive(definition) ? 'ACTIVE' : 'INACTIVE',
+      registeredAt: date(definition.registeredAt),
+      registeredBy: definition.registeredBy,
+    };
   return {
     taskDefinitionArn: taskDefinitionArn(account, definitionName(definition)),
     family: definition.family,
     revision: definition.revision,
-    status: 'ACTIVE',
+    status: state.isActive(definition) ? 'ACTIVE' : 'INACTIVE',
     networkMode: 'awsvpc',
     cpu: definition.cpu,
     memory: definition.memory,
@@ -261,6 +296,32 @@ export function taskDefinitionShape(account: EcsAccount, definition: SeedTaskDef
     containerDefinitions: definition.containers.map((container) =>
       containerDefinitionShape(account, container),
     ),
+  };
+}
+
+/** What was registered, with the defaults that ECS adds. */
+function registeredShape(registered: Fields): Fields {
+  const { tags: _tags, ...kept } = registered;
+  return {
+    volumes: [],
+    placementConstraints: [],
+    requiresAttributes: [],
+    compatibilities: ['EC2', 'FARGATE'],
+    ...kept,
+    containerDefinitions: structList(registered, 'containerDefinitions').map((container) => ({
+      cpu: 0,
+      essential: true,
+      environment: [],
+      mountPoints: [],
+      volumesFrom: [],
+      systemControls: [],
+      ...container,
+      portMappings: structList(container, 'portMappings').map((mapping) => ({
+        hostPort: mapping['containerPort'],
+        protocol: 'tcp',
+        ...mapping,
+      })),
+    })),
   };
 }
 

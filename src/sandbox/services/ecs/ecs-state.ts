@@ -1,114 +1,152 @@
 import type { Clock } from '../../../core/clock.ts';
-import type { ContainerHost, ContainerLaunch, Machine, Timing } from '../../contracts.ts';
-import type {
-  Seed,
-  SeedContainerDefinition,
-  SeedSubnet,
-  SeedTask,
-  SeedTaskDefinition,
-} from '../../seed-shapes.ts';
 import { hexId, uuid } from '../../gateway/identifiers.ts';
 import type { RandomBytes } from '../../random.ts';
-import type { ClusterState, ContainerState, DeploymentState, ServiceState, TaskState } from './ecs-model.ts';
-import { type EcsAccount, targetOf, taskArn } from './ecs-names.ts';
+import type { Seed, SeedContainerDefinition, SeedSubnet, SeedTask } from '../../seed-shapes.ts';
+import type {
+  ClusterState,
+  ContainerState,
+  DefinitionState,
+  DeploymentState,
+  ServiceState,
+  TaskState,
+} from './ecs-model.ts';
+import { type EcsAccount, targetOf } from './ecs-names.ts';
 
-/** The clusters, services and tasks while the sandbox runs, and how services keep their tasks. */
+/** The clusters, services, task definitions and tasks of one region, and how they are found. */
 
 export interface EcsStateOptions extends EcsAccount {
   readonly seed: Seed;
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
-  readonly timing: Timing;
-  readonly containers: ContainerHost;
-  /** A task's network interface came up; the returned function is called when it goes. */
-  readonly onTaskStarted: ((containers: readonly ContainerLaunch[]) => () => void) | undefined;
-  /** A container is gone; its sessions must end. */
-  readonly onTargetGone: (target: string) => void;
 }
 
 const DAY = 86_400_000;
 /** Stopped tasks stay visible for about an hour. */
 const STOPPED_VISIBLE_MS = 3_600_000;
-const FIRST_RUNTIME_NUMBER = 1_000_000_000;
+const MAX_EVENTS = 100;
+
+const key = (cluster: string, name: string): string => `${cluster}/${name}`;
 
 export class EcsState {
-  readonly clusters: readonly ClusterState[];
-  readonly services: readonly ServiceState[];
-  readonly definitions: readonly SeedTaskDefinition[];
   readonly #options: EcsStateOptions;
   readonly #subnets: ReadonlyMap<string, SeedSubnet>;
-  readonly #machines = new Map<string, Machine & { stop(): Promise<void> }>();
-  readonly #detach = new Map<string, () => void>();
-  readonly #cancels = new Set<() => void>();
-  #tasks: TaskState[] = [];
+  readonly #clusters = new Map<string, ClusterState>();
+  readonly #services = new Map<string, ServiceState>();
+  /** Revisions of a family, oldest first. */
+  readonly #definitions = new Map<string, DefinitionState[]>();
+  readonly #inactiveDefinitions = new Set<DefinitionState>();
+  readonly #tasks = new Map<string, TaskState>();
+  readonly #tasksOfService = new Map<string, Set<TaskState>>();
+  readonly #takenAddresses = new Set<string>();
 
   constructor(options: EcsStateOptions) {
     this.#options = options;
-    const { seed, clock } = options;
-    const now = clock.now();
+    const { seed } = options;
     this.#subnets = new Map(seed.subnets.map((subnet) => [subnet.id, subnet]));
-    this.definitions = seed.taskDefinitions;
-    this.clusters = seed.clusters.map(({ name, kmsKeyId, logging, tags }) => ({
-      name,
-      kmsKeyId,
-      logging,
-      tags,
-    }));
-    this.services = seed.services.map((service) => {
-      const definition = this.definition(service.taskDefinition);
-      if (definition === undefined) throw new Error(`seed: no task definition ${service.taskDefinition}`);
-      const age = Math.max(DAY, ...service.tasks.map((task) => task.startedSecondsAgo * 1000));
-      const deployment = this.#newDeployment(definition, now - age);
-      const state: ServiceState = {
-        name: service.name,
-        cluster: service.cluster,
-        createdAt: now - age - DAY,
-        subnets: service.subnets,
-        securityGroups: service.securityGroups,
-        publicIp: service.publicIp,
-        tags: service.tags,
-        definition,
-        desiredCount: service.desiredCount,
-        execEnabled: service.execEnabled,
-        deployments: [deployment],
-      };
-      for (const task of service.tasks) this.#adopt(state, deployment.id, task, now);
-      return state;
-    });
+    for (const definition of seed.taskDefinitions) this.addDefinition(definition);
+    for (const { name, kmsKeyId, logging, tags } of seed.clusters)
+      this.addCluster({ name, kmsKeyId, logging, tags, settings: {}, status: 'ACTIVE' });
+  }
+
+  get now(): number {
+    return this.#options.clock.now();
+  }
+
+  get account(): EcsAccount {
+    return this.#options;
+  }
+
+  get clusters(): readonly ClusterState[] {
+    return [...this.#clusters.values()];
+  }
+
+  get services(): readonly ServiceState[] {
+    return [...this.#services.values()];
+  }
+
+  /** Of every family, oldest revision first. */
+  get definitions(): readonly DefinitionState[] {
+    return [...this.#definitions.values()].flat();
   }
 
   /** Those that DescribeTasks still knows, oldest first. */
   get tasks(): readonly TaskState[] {
-    const now = this.#options.clock.now();
-    this.#tasks = this.#tasks.filter(
-      (task) => task.stoppedAt === undefined || now - task.stoppedAt < STOPPED_VISIBLE_MS,
-    );
-    return this.#tasks;
+    const tasks = [...this.#tasks.values()];
+    const forgotten = tasks.filter((task) => this.#isForgotten(task));
+    for (const task of forgotten) this.#forget(task);
+    return forgotten.length === 0 ? tasks : [...this.#tasks.values()];
+  }
+
+  addCluster(cluster: ClusterState): ClusterState {
+    this.#clusters.set(cluster.name, cluster);
+    return cluster;
   }
 
   cluster(name: string): ClusterState | undefined {
-    return this.clusters.find((cluster) => cluster.name === name);
+    return this.#clusters.get(name);
+  }
+
+  addService(service: ServiceState): ServiceState {
+    this.#services.set(key(service.cluster, service.name), service);
+    return service;
   }
 
   service(cluster: string, name: string): ServiceState | undefined {
-    return this.services.find((service) => service.cluster === cluster && service.name === name);
+    return this.#services.get(key(cluster, name));
+  }
+
+  servicesIn(cluster: string): readonly ServiceState[] {
+    return this.services.filter((service) => service.cluster === cluster);
+  }
+
+  /** The number that the next revision of a family gets. */
+  nextRevision(family: string): number {
+    return (this.#definitions.get(family)?.at(-1)?.revision ?? 0) + 1;
+  }
+
+  addDefinition(definition: DefinitionState): DefinitionState {
+    const family = this.#definitions.get(definition.family) ?? [];
+    this.#definitions.set(definition.family, [...family, definition]);
+    return definition;
+  }
+
+  /** By `family` (latest active revision) or `family:revision` (of any status). */
+  definition(name: string): DefinitionState | undefined {
+    const [family = '', revision] = name.split(':');
+    const revisions = this.#definitions.get(family) ?? [];
+    return revision === undefined
+      ? revisions.findLast((item) => this.isActive(item))
+      : revisions.find((item) => String(item.revision) === revision);
+  }
+
+  isActive(definition: DefinitionState): boolean {
+    return !this.#inactiveDefinitions.has(definition);
+  }
+
+  deactivate(definition: DefinitionState): void {
+    this.#inactiveDefinitions.add(definition);
   }
 
   task(cluster: string, id: string): TaskState | undefined {
-    return this.tasks.find((task) => task.cluster === cluster && task.id === id);
-  }
-
-  /** By `family` (latest revision) or `family:revision`. */
-  definition(name: string): SeedTaskDefinition | undefined {
-    const [family, revision] = name.split(':');
-    return this.definitions
-      .filter((item) => item.family === family)
-      .filter((item) => revision === undefined || String(item.revision) === revision)
-      .sort((a, b) => b.revision - a.revision)[0];
+    const task = this.#tasks.get(key(cluster, id));
+    if (task === undefined || !this.#isForgotten(task)) return task;
+    this.#forget(task);
+    return undefined;
   }
 
   tasksOf(service: ServiceState): readonly TaskState[] {
-    return this.tasks.filter((task) => task.cluster === service.cluster && task.service === service.name);
+    const tasks = this.#tasksOfService.get(key(service.cluster, service.name)) ?? [];
+    return [...tasks].filter((task) => !this.#isForgotten(task));
+  }
+
+  addTask(task: TaskState): TaskState {
+    this.#tasks.set(key(task.cluster, task.id), task);
+    this.#takenAddresses.add(task.privateIp);
+    if (task.service !== undefined) {
+      const name = key(task.cluster, task.service);
+      this.#tasksOfService.set(name, (this.#tasksOfService.get(name) ?? new Set()).add(task));
+    }
+    return task;
   }
 
   subnet(id: string): SeedSubnet | undefined {
@@ -117,199 +155,30 @@ export class EcsState {
 
   /** The container behind a session target. */
   findTarget(target: string): { readonly task: TaskState; readonly container: ContainerState } | undefined {
-    for (const task of this.tasks)
-      for (const container of task.containers)
-        if (
-          container.runtimeId !== undefined &&
-          targetOf(task.cluster, task.id, container.runtimeId) === target
-        )
-          return { task, container };
-    return undefined;
-  }
-
-  /** The machine of a running container, made at its first session. */
-  machine(task: TaskState, container: ContainerState): Machine {
-    const launch = this.#launch(task, container);
-    const known = this.#machines.get(launch.target);
-    if (known !== undefined) return known;
-    const machine = this.#options.containers(launch);
-    this.#machines.set(launch.target, machine);
-    return machine;
-  }
-
-  /** Starts a deployment: new tasks come up, and when all of them run the old ones are stopped. */
-  deploy(service: ServiceState): void {
-    const deployment = this.#newDeployment(service.definition, this.#options.clock.now());
-    service.deployments = [deployment, ...service.deployments];
-    this.#reconcile(service);
-  }
-
-  scale(service: ServiceState, desiredCount: number): void {
-    service.desiredCount = desiredCount;
-    this.#reconcile(service);
-  }
-
-  stopTask(task: TaskState, code: NonNullable<TaskState['stopCode']>, reason: string): void {
-    if (task.desiredStatus === 'STOPPED') return;
-    task.desiredStatus = 'STOPPED';
-    task.stoppingAt = this.#options.clock.now();
-    task.stopCode = code;
-    task.stoppedReason = reason;
-    if (task.lastStatus === 'RUNNING') task.lastStatus = 'DEPROVISIONING';
-    this.#after(this.#options.timing.taskStoppingMs, () => this.#taskStopped(task));
-    const service = this.service(task.cluster, task.service);
-    if (service !== undefined) this.#reconcile(service);
-  }
-
-  async close(): Promise<void> {
-    for (const cancel of this.#cancels) cancel();
-    for (const detach of this.#detach.values()) detach();
-    await Promise.all([...this.#machines.values()].map((machine) => machine.stop()));
-    this.#machines.clear();
-  }
-
-  /** Starts what is missing in the primary deployment, stops what is too much, ends replaced deployments. */
-  #reconcile(service: ServiceState): void {
-    const primary = service.deployments[0];
-    if (primary === undefined) return;
-    const wanted = this.tasksOf(service).filter((task) => task.desiredStatus === 'RUNNING');
-    const current = wanted.filter((task) => task.deploymentId === primary.id);
-    for (let missing = service.desiredCount - current.length; missing > 0; missing--)
-      this.#startTask(service, primary);
-    for (const surplus of current.slice(service.desiredCount)) this.#stopByScheduler(surplus, service);
-    const running = current.filter((task) => task.lastStatus === 'RUNNING').length;
-    if (service.deployments.length === 1 || running < service.desiredCount) return;
-    service.deployments = [primary];
-    primary.updatedAt = this.#options.clock.now();
-    for (const old of wanted) if (old.deploymentId !== primary.id) this.#stopByScheduler(old, service);
-  }
-
-  #stopByScheduler(task: TaskState, service: ServiceState): void {
-    const deployment = service.deployments[0]?.id ?? '';
-    this.stopTask(
-      task,
-      'ServiceSchedulerInitiated',
-      `Scaling activity initiated by (deployment ${deployment})`,
+    const match = /^ecs:(.+)_([0-9a-f]{32,36})_([^_]+)$/.exec(target);
+    const task = match === null ? undefined : this.task(match[1] ?? '', match[2] ?? '');
+    const container = task?.containers.find(
+      ({ runtimeId }) => runtimeId !== undefined && targetOf(task.cluster, task.id, runtimeId) === target,
     );
+    return task === undefined || container === undefined ? undefined : { task, container };
   }
 
-  #startTask(service: ServiceState, deployment: DeploymentState): void {
-    const { clock, randomBytes, timing } = this.#options;
-    const id = hexId(randomBytes, 32);
-    const task = this.#makeTask(service, deployment.id, {
-      id,
-      definition: deployment.definition,
-      execEnabled: service.execEnabled,
-      createdAt: clock.now(),
-      ...this.#place(service),
-      containers: deployment.definition.containers.map((definition) =>
-        this.#newContainer(definition, service.execEnabled),
-      ),
-    });
-    this.#after(timing.taskPendingMs, () => this.#taskRuns(task));
+  /** A free address in the subnet with the fewest of the tasks that count. */
+  place(
+    subnets: readonly string[],
+    beside: readonly TaskState[],
+  ): { readonly subnetId: string; readonly privateIp: string } {
+    const load = (subnetId: string): number =>
+      beside.filter((task) => task.desiredStatus === 'RUNNING' && task.subnetId === subnetId).length;
+    const subnetId = [...subnets].sort((a, b) => load(a) - load(b))[0] ?? '';
+    const prefix = (this.#subnets.get(subnetId)?.cidr ?? '10.255.255.0/24').split('.').slice(0, 3).join('.');
+    // From above: instances and the seed's tasks sit at the low end of their subnets.
+    for (let host = 250; host > 4; host--)
+      if (!this.#takenAddresses.has(`${prefix}.${host}`)) return { subnetId, privateIp: `${prefix}.${host}` };
+    return { subnetId, privateIp: `${prefix}.251` };
   }
 
-  #taskRuns(task: TaskState): void {
-    if (task.desiredStatus === 'STOPPED') return;
-    const { clock, randomBytes, timing } = this.#options;
-    task.lastStatus = 'RUNNING';
-    task.startedAt = clock.now();
-    for (const container of task.containers) {
-      container.lastStatus = 'RUNNING';
-      const number = FIRST_RUNTIME_NUMBER + Number.parseInt(hexId(randomBytes, 7), 16);
-      container.runtimeId = `${task.id}-${number}`;
-    }
-    this.#interfaceUp(task);
-    if (task.execEnabled) this.#after(timing.execAgentStartMs, () => this.#agentStarts(task));
-    const service = this.service(task.cluster, task.service);
-    if (service !== undefined) this.#reconcile(service);
-  }
-
-  #agentStarts(task: TaskState): void {
-    if (task.lastStatus !== 'RUNNING') return;
-    for (const container of task.containers) {
-      // The agent writes to the container's file system; on a read-only one it cannot start (docs/reference/ecs-exec.md §1).
-      container.agent = container.definition.readonlyRoot ? 'STOPPED' : 'RUNNING';
-      container.agentReason = container.definition.readonlyRoot ? 'Unable to start agent' : undefined;
-      container.agentStartedAt = this.#options.clock.now();
-    }
-  }
-
-  #taskStopped(task: TaskState): void {
-    task.lastStatus = 'STOPPED';
-    task.stoppedAt = this.#options.clock.now();
-    this.#detach.get(task.id)?.();
-    this.#detach.delete(task.id);
-    for (const container of task.containers) {
-      container.lastStatus = 'STOPPED';
-      if (container.agent !== undefined) container.agent = 'STOPPED';
-      if (container.runtimeId === undefined) continue;
-      const target = targetOf(task.cluster, task.id, container.runtimeId);
-      this.#options.onTargetGone(target);
-      void this.#machines.get(target)?.stop();
-      this.#machines.delete(target);
-    }
-  }
-
-  #adopt(service: ServiceState, deploymentId: string, seed: SeedTask, now: number): void {
-    const startedAt = now - seed.startedSecondsAgo * 1000;
-    const task = this.#makeTask(service, deploymentId, {
-      id: seed.id,
-      definition: service.definition,
-      execEnabled: seed.execEnabled,
-      createdAt: startedAt - 30_000,
-      privateIp: seed.privateIp,
-      subnetId: seed.subnetId,
-      containers: seed.containers.map((item) => ({
-        ...this.#newContainer(
-          service.definition.containers.find((definition) => definition.name === item.name) ??
-            injectedContainer(item.name),
-          seed.execEnabled,
-        ),
-        lastStatus: item.lastStatus,
-        health: item.health,
-        runtimeId: item.runtimeId,
-        agent: item.agent,
-        agentReason: item.agent === 'STOPPED' ? 'Unable to start agent' : undefined,
-        agentStartedAt: item.agent === undefined ? undefined : startedAt + 5000,
-      })),
-    });
-    task.lastStatus = seed.lastStatus;
-    task.startedAt = seed.lastStatus === 'PENDING' ? undefined : startedAt;
-    if (seed.lastStatus === 'RUNNING') this.#interfaceUp(task);
-  }
-
-  #makeTask(
-    service: ServiceState,
-    deploymentId: string,
-    of: Pick<
-      TaskState,
-      'id' | 'definition' | 'execEnabled' | 'createdAt' | 'privateIp' | 'subnetId' | 'containers'
-    >,
-  ): TaskState {
-    const { randomBytes } = this.#options;
-    const task: TaskState = {
-      ...of,
-      cluster: service.cluster,
-      service: service.name,
-      deploymentId,
-      securityGroups: service.securityGroups,
-      publicIp: service.publicIp,
-      networkInterfaceId: `eni-${hexId(randomBytes, 17)}`,
-      attachmentId: uuid(randomBytes),
-      desiredStatus: 'RUNNING',
-      lastStatus: 'PENDING',
-      startedAt: undefined,
-      stoppingAt: undefined,
-      stoppedAt: undefined,
-      stopCode: undefined,
-      stoppedReason: undefined,
-    };
-    this.#tasks.push(task);
-    return task;
-  }
-
-  #newContainer(definition: SeedContainerDefinition, execEnabled: boolean): ContainerState {
+  newContainer(definition: SeedContainerDefinition, execEnabled: boolean): ContainerState {
     return {
       id: uuid(this.#options.randomBytes),
       name: definition.name,
@@ -320,62 +189,165 @@ export class EcsState {
       agent: execEnabled ? 'PENDING' : undefined,
       agentReason: undefined,
       agentStartedAt: undefined,
+      exitCode: undefined,
+      reason: undefined,
     };
   }
 
-  #newDeployment(definition: SeedTaskDefinition, at: number): DeploymentState {
+  newDeployment(definition: DefinitionState, at: number): DeploymentState {
     const number = Number.parseInt(hexId(this.#options.randomBytes, 12), 16);
     return {
       id: `ecs-svc/${String(number).padStart(19, '0')}`,
       definition,
       createdAt: at,
       updatedAt: at,
+      failedTasks: 0,
+      isFailed: false,
+      isCompleted: false,
     };
   }
 
-  /** A free address in the service's subnet with the fewest of its tasks. */
-  #place(service: ServiceState): { readonly subnetId: string; readonly privateIp: string } {
-    const load = (subnetId: string): number =>
-      this.tasksOf(service).filter((task) => task.desiredStatus === 'RUNNING' && task.subnetId === subnetId)
-        .length;
-    const subnetId = [...service.subnets].sort((a, b) => load(a) - load(b))[0] ?? '';
-    const taken = new Set(this.tasks.map((task) => task.privateIp));
-    const prefix = (this.#subnets.get(subnetId)?.cidr ?? '10.255.255.0/24').split('.').slice(0, 3).join('.');
-    // From above: instances and the seed's tasks sit at the low end of their subnets.
-    for (let host = 250; host > 4; host--)
-      if (!taken.has(`${prefix}.${host}`)) return { subnetId, privateIp: `${prefix}.${host}` };
-    return { subnetId, privateIp: `${prefix}.251` };
+  addEvent(service: ServiceState, text: string, at = this.now): void {
+    const event = { id: uuid(this.#options.randomBytes), at, message: `(service ${service.name}) ${text}` };
+    service.events = [event, ...service.events].slice(0, MAX_EVENTS);
   }
 
-  #interfaceUp(task: TaskState): void {
-    const launches = task.containers.map((container) => this.#launch(task, container));
-    const detach = this.#options.onTaskStarted?.(launches);
-    if (detach !== undefined) this.#detach.set(task.id, detach);
-  }
-
-  #launch(task: TaskState, container: ContainerState): ContainerLaunch {
-    const { region, accountId } = this.#options;
-    return {
-      target: targetOf(task.cluster, task.id, container.runtimeId ?? ''),
-      region,
-      accountId,
-      cluster: task.cluster,
-      service: task.service,
-      taskArn: taskArn(this.#options, task.cluster, task.id),
-      taskDefinition: task.definition,
-      container: container.definition,
-      privateIp: task.privateIp,
-      subnetId: task.subnetId,
-      securityGroupIds: task.securityGroups,
-    };
-  }
-
-  #after(ms: number, work: () => void): void {
-    const cancel = this.#options.clock.timer(ms, () => {
-      this.#cancels.delete(cancel);
-      work();
+  /** What a new task and a task of the seed have in common. */
+  newTask(
+    of: Pick<TaskState, 'id' | 'cluster' | 'group' | 'definition' | 'privateIp' | 'subnetId' | 'containers'> &
+      Partial<TaskState>,
+  ): TaskState {
+    const { randomBytes } = this.#options;
+    return this.addTask({
+      service: undefined,
+      startedBy: undefined,
+      execEnabled: false,
+      createdAt: this.now,
+      securityGroups: [],
+      publicIp: false,
+      networkInterfaceId: `eni-${hexId(randomBytes, 17)}`,
+      attachmentId: uuid(randomBytes),
+      tags: [],
+      overrides: undefined,
+      desiredStatus: 'RUNNING',
+      lastStatus: 'PROVISIONING',
+      pullStartedAt: undefined,
+      pullStoppedAt: undefined,
+      startedAt: undefined,
+      stoppingAt: undefined,
+      stoppedAt: undefined,
+      stopCode: undefined,
+      stoppedReason: undefined,
+      ...of,
     });
-    this.#cancels.add(cancel);
+  }
+
+  /** A service of the seed with its tasks, as if it had been there for days; the tasks that run are given back. */
+  adoptSeed(): readonly TaskState[] {
+    const { seed } = this.#options;
+    const running: TaskState[] = [];
+    for (const service of seed.services) {
+      const definition = this.definition(service.taskDefinition);
+      if (definition === undefined) throw new Error(`seed: no task definition ${service.taskDefinition}`);
+      const age = service.tasks.reduce(
+        (oldest, task) => Math.max(oldest, task.startedSecondsAgo * 1000),
+        DAY,
+      );
+      const deployment = this.newDeployment(definition, this.now - age);
+      const isSteady =
+        service.tasks.filter(({ lastStatus }) => lastStatus === 'RUNNING').length >= service.desiredCount;
+      deployment.isCompleted = isSteady;
+      const state = this.addService({
+        name: service.name,
+        cluster: service.cluster,
+        createdAt: this.now - age - DAY,
+        createdBy: `arn:aws:iam::${seed.accountId}:role/deployer`,
+        subnets: service.subnets,
+        securityGroups: service.securityGroups,
+        publicIp: service.publicIp,
+        tags: service.tags,
+        settings: { enableECSManagedTags: true, propagateTags: 'SERVICE', launchType: 'FARGATE' },
+        status: 'ACTIVE',
+        definition,
+        desiredCount: service.desiredCount,
+        execEnabled: service.execEnabled,
+        deployments: [deployment],
+        events: [],
+        isSteady,
+      });
+      for (const { secondsAgo, text } of (service.events ?? []).toSorted(
+        (a, b) => b.secondsAgo - a.secondsAgo,
+      ))
+        this.addEvent(state, text, this.now - secondsAgo * 1000);
+      for (const task of service.tasks) {
+        const adopted = this.#adopt(state, deployment, task);
+        if (adopted.lastStatus === 'RUNNING') running.push(adopted);
+      }
+    }
+    return running;
+  }
+
+  #adopt(service: ServiceState, deployment: DeploymentState, seed: SeedTask): TaskState {
+    const startedAt = this.now - seed.startedSecondsAgo * 1000;
+    const stoppedAt = seed.stopped === undefined ? undefined : this.now - seed.stopped.secondsAgo * 1000;
+    const hasStarted = seed.lastStatus !== 'PENDING' && seed.stopped?.code !== 'TaskFailedToStart';
+    return this.newTask({
+      id: seed.id,
+      cluster: service.cluster,
+      service: service.name,
+      startedBy: deployment.id,
+      group: `service:${service.name}`,
+      definition: service.definition,
+      execEnabled: seed.execEnabled,
+      createdAt: startedAt - 30_000,
+      privateIp: seed.privateIp,
+      subnetId: seed.subnetId,
+      securityGroups: service.securityGroups,
+      publicIp: service.publicIp,
+      tags: service.tags,
+      lastStatus: seed.lastStatus,
+      pullStartedAt: startedAt - 20_000,
+      pullStoppedAt: hasStarted ? startedAt - 5000 : undefined,
+      startedAt: hasStarted ? startedAt : undefined,
+      ...(seed.stopped === undefined
+        ? {}
+        : {
+            desiredStatus: 'STOPPED' as const,
+            stoppingAt: stoppedAt,
+            stoppedAt,
+            stopCode: seed.stopped.code,
+            stoppedReason: seed.stopped.reason,
+          }),
+      containers: seed.containers.map((item) => ({
+        ...this.newContainer(
+          service.definition.containers.find((definition) => definition.name === item.name) ??
+            injectedContainer(item.name),
+          seed.execEnabled,
+        ),
+        lastStatus: item.lastStatus,
+        health: item.health,
+        runtimeId: item.runtimeId,
+        agent: item.agent,
+        agentReason: item.agent === 'STOPPED' ? 'Unable to start agent' : undefined,
+        agentStartedAt: item.agent === undefined ? undefined : startedAt + 5000,
+        exitCode: item.exitCode,
+        reason: item.reason,
+      })),
+    });
+  }
+
+  #isForgotten({ stoppedAt }: TaskState): boolean {
+    return stoppedAt !== undefined && this.now - stoppedAt >= STOPPED_VISIBLE_MS;
+  }
+
+  #forget(task: TaskState): void {
+    this.#tasks.delete(key(task.cluster, task.id));
+    if (task.service !== undefined) this.#tasksOfService.get(key(task.cluster, task.service))?.delete(task);
+  }
+
+  /** The address of a stopped task may be given to another. */
+  releaseAddress(task: TaskState): void {
+    this.#takenAddresses.delete(task.privateIp);
   }
 }
 

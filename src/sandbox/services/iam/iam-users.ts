@@ -1,17 +1,27 @@
-import type { Operations } from '../../contracts.ts';
-import type { Fields } from '../../wire/fields.ts';
+import { nameOfArn } from '../../../core/arn.ts';
+import { type ApiCall, AwsError, type Operations } from '../../contracts.ts';
+import { type Fields, optionalText } from '../../wire/fields.ts';
 import { nameOf } from './iam-common.ts';
 import { type IamState, noSuchEntity } from './iam-state.ts';
 
 /** Users exist by seed and by test alone; this reads them. */
 export function userOperations(state: IamState): Operations {
-  const name = (input: Fields): string => nameOf(input, 'UserName', 64);
+  /** Without a name, the user who asks; a role session is no user. */
+  const name = (input: Fields, { principal }: ApiCall): string => {
+    if (optionalText(input, 'UserName') !== undefined) return nameOf(input, 'UserName', 64);
+    if (principal.roleName !== undefined)
+      throw new AwsError('ValidationError', 'Must specify userName when calling with non-User credentials');
+    return nameOfArn(principal.arn);
+  };
   return {
     GetUser: {
-      authorize: (input) => [{ action: 'iam:GetUser', resource: state.arn(`user/${name(input)}`) }],
-      run: (input) => {
-        const user = state.users.get(name(input));
-        if (user === undefined) throw noSuchEntity(`The user with name ${name(input)} cannot be found.`);
+      authorize: (input, call) => [
+        { action: 'iam:GetUser', resource: state.arn(`user/${name(input, call)}`) },
+      ],
+      run: (input, call) => {
+        const user = state.users.get(name(input, call));
+        if (user === undefined)
+          throw noSuchEntity(`The user with name ${name(input, call)} cannot be found.`);
         return {
           User: {
             Path: '/',

@@ -94,7 +94,7 @@ export function createSecretsManagerService(deps: SecretsManagerDeps): SecretsMa
       const value = find(id)?.value;
       return value !== undefined && 'text' in value ? value.text : undefined;
     },
-    operations: operationsOf(deps, secrets, { find, add }),
+    operations: operationsOf(deps, secrets, { find, add, remove: (name) => secrets.delete(name) }),
     // What the seed holds was there before.
     snapshot: () => [...secrets.keys()].filter((name) => !before.has(name)).sort(),
   };
@@ -119,6 +119,7 @@ export const secretsManagerDescription: ServiceDescription<SecretsManagerService
 };
 
 interface SecretAccess {
+  readonly remove: (name: string) => void;
   readonly find: (id: string) => Secret | undefined;
   readonly add: (of: Pick<Secret, 'name' | 'value'> & Partial<Secret>) => Secret;
 }
@@ -126,7 +127,7 @@ interface SecretAccess {
 function operationsOf(
   deps: SecretsManagerDeps,
   secrets: ReadonlyMap<string, Secret>,
-  { find, add }: SecretAccess,
+  { find, add, remove }: SecretAccess,
 ): Operations {
   const found = (input: Input): Secret => {
     const secret = find(requiredText(input, 'SecretId', 'InvalidParameterException'));
@@ -188,6 +189,32 @@ function operationsOf(
           VersionStages: [CURRENT],
           CreatedDate: secret.createdAt,
         };
+      },
+    },
+    PutSecretValue: {
+      authorize: (input) => check('PutSecretValue', input),
+      run(input) {
+        const secret = found(input);
+        const versionId = optionalText(input, 'ClientRequestToken') ?? deps.ids.uuid();
+        add({ ...secret, value: valueOf(input), versionId });
+        return { ARN: secret.arn, Name: secret.name, VersionId: versionId, VersionStages: [CURRENT] };
+      },
+    },
+    // Terraform asks for it; secrets have none here.
+    GetResourcePolicy: {
+      authorize: (input) => check('GetResourcePolicy', input),
+      run(input) {
+        const { arn, name } = found(input);
+        return { ARN: arn, Name: name };
+      },
+    },
+    // At once, whatever recovery window is asked for.
+    DeleteSecret: {
+      authorize: (input) => check('DeleteSecret', input),
+      run(input) {
+        const { arn, name } = found(input);
+        remove(name);
+        return { ARN: arn, Name: name, DeletionDate: new Date(deps.clock.now()) };
       },
     },
     DescribeSecret: {

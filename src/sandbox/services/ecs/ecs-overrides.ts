@@ -1,0 +1,24 @@
+import type { SeedContainerDefinition } from '../../seed-shapes.ts';
+import { optionalText, structList, textList } from '../members.ts';
+import type { Fields } from './ecs-model.ts';
+
+/** A container as `overrides.containerOverrides` of RunTask wants it: command and environment. */
+export function applyOverrides(
+  container: SeedContainerDefinition,
+  overrides: Fields | undefined,
+): SeedContainerDefinition {
+  const own = structList(overrides ?? {}, 'containerOverrides').find(
+    (item) => optionalText(item, 'name') === container.name,
+  );
+  if (own === undefined) return container;
+  const command = textList(own, 'command');
+  const environment = structList(own, 'environment').map((item) => [
+    optionalText(item, 'name') ?? '',
+    optionalText(item, 'value') ?? '',
+  ]);
+  return {
+    ...container,
+    ...(command.length === 0 ? {} : { command: [...(container.entryPoint ?? []), ...command] }),
+    environment: { ...container.environment, ...(Object.fromEntries(environment) as Record<string, string>) },
+  };
+}
