@@ -5,6 +5,7 @@ import { describeDuration } from '../../core/duration.ts';
 import { ProtocolError, ToolError, transport } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';
 import { openDataChannelInput } from '../../protocol/open-data-channel.ts';
+import { needsSignIn, reportSignIn } from './sign-in.ts';
 import type { MessageSocket, OpenSocket } from './message-socket.ts';
 import type { SessionStart, SsmPort, UpgradeSigner } from '../ports.ts';
 import { resumeDenied } from '../session/session-refusals.ts';
@@ -249,6 +250,7 @@ export class SessionLink {
     const began = clock.now();
     const trouble = (this.#trouble ??= { since: began, awake: new AwakeTime(began), attempts: 0 });
     let refused: AwakeTime | undefined;
+    let isTold = false;
     for (;;) {
       try {
         const attempt = trouble.attempts++;
@@ -282,6 +284,10 @@ export class SessionLink {
         if (error instanceof ToolError && error.code === 'access-denied') {
           this.#lose(resumeDenied(sessionId, error));
           return;
+        }
+        if (needsSignIn(error) && !isTold) {
+          isTold = true;
+          reportSignIn(error, 'the session', report);
         }
         const now = clock.now();
         const outageMs = trouble.awake.look(now);

@@ -4,6 +4,7 @@ import { sleep } from '../../core/clock.ts';
 import { ToolError, failed } from '../../core/errors.ts';
 import type { ForwardRemote } from '../../core/events.ts';
 import type { ChannelDeps } from '../channel/channel-deps.ts';
+import { needsSignIn, reportSignIn } from '../channel/sign-in.ts';
 import type { LocalListener } from './local-listener.ts';
 import { PortSession } from './port-session.ts';
 import type { SessionStart } from '../ports.ts';
@@ -38,6 +39,8 @@ interface OpenRoute {
 }
 
 const MAX_OUTAGE_MS = 10 * 60_000;
+/** Who has to sign in may be away for the night. */
+const MAX_SIGN_IN_MS = 12 * 60 * 60_000;
 /** A session that lived this long was good; the next loss starts with a full budget. */
 const STABLE_MS = 30_000;
 /** Two sessions in a row that end this soon in the same words of the agent: a wrong host name or a denial, no outage. */
@@ -149,6 +152,7 @@ export class Forward {
   async #replace(outage: AwakeTime, firstAttempt: number): Promise<OpenRoute | undefined> {
     const { deps, maxOutageMs = MAX_OUTAGE_MS } = this.#options;
     const backoff = { baseMs: 500, capMs: 15_000, random: () => deps.random.number() };
+    let isTold = false;
     for (let attempt = firstAttempt; ; attempt++) {
       try {
         if (attempt > 0) await sleep(deps.clock, backoffDelay(attempt - 1, backoff), this.#ending.signal);
@@ -156,7 +160,12 @@ export class Forward {
       } catch (error) {
         if (this.#ending.signal.aborted) return undefined;
         const hopeless = error instanceof ToolError && error.role === 'usage';
-        if (hopeless || outage.look(deps.clock.now()) >= maxOutageMs) throw error;
+        const limitMs = needsSignIn(error) ? MAX_SIGN_IN_MS : maxOutageMs;
+        if (hopeless || outage.look(deps.clock.now()) >= limitMs) throw error;
+        if (needsSignIn(error) && !isTold) {
+          isTold = true;
+          reportSignIn(error, 'the forward', deps.report);
+        }
         deps.debug?.(`no new session yet: ${error instanceof Error ? error.message : String(error)}`);
       }
     }

@@ -7,6 +7,7 @@ import { Forward } from '../../../src/connect/forward/forward.ts';
 import { LocalListener } from '../../../src/connect/forward/local-listener.ts';
 import { createOpenSocket } from '../../../src/connect/channel/message-socket.ts';
 import { systemClock } from '../../../src/core/clock.ts';
+import { access } from '../../../src/core/errors.ts';
 import { DIRECT } from '../../support/direct-agents.ts';
 import { dial, PortLab, readAll } from './port-lab.ts';
 
@@ -25,8 +26,12 @@ interface Signals {
   readonly superseded?: AbortSignal;
 }
 
-/** `signals` are those of the first route. */
-async function forwarding(signals: Signals = {}, deps: Partial<ChannelDeps> = {}) {
+/** `signals` are those of the first route; `refusals[n]` is why there is no nth one. */
+async function forwarding(
+  signals: Signals = {},
+  deps: Partial<ChannelDeps> = {},
+  refusals: readonly (Error | undefined)[] = [],
+) {
   const lab = await PortLab.start();
   closers.push(() => lab.close());
   await lab.serve((socket) => {
@@ -41,7 +46,8 @@ async function forwarding(signals: Signals = {}, deps: Partial<ChannelDeps> = {}
     remote: { host: 'localhost', port: 8080 },
     deps: lab.deps({ timing: TIMING, ...deps }),
     openRoute: () => {
-      routes++;
+      const refusal = refusals[routes++];
+      if (refusal !== undefined) return Promise.reject(refusal);
       return Promise.resolve({
         target: lab.lab.machine.target,
         via: 'task',
@@ -117,6 +123,32 @@ test.each([
     waiting.destroy();
   },
 );
+
+test('credentials that end meanwhile: the first refused try says how to sign in, and the forward heals by itself', async () => {
+  const expired = access('credentials-expired', 'nobody is signed in for profile work', {
+    details: { profile: 'work', signIn: 'sso' },
+  });
+  const { lab, listener, routes } = await forwarding({}, { timing: { ...TIMING, refusedBudgetMs: 100 } }, [
+    undefined,
+    expired,
+    expired,
+  ]);
+  await cut(lab, 'refuse-resume=no-token');
+  const waiting = dial(listener.port);
+  expect(await answered(waiting, 'still there?')).toBe('re: still there?');
+  expect(routes()).toBe(4);
+  const told = lab.reports.filter((event) => event.type === 'note' && event.code === 'credentials-expired');
+  expect(told).toEqual([
+    {
+      type: 'note',
+      level: 'warning',
+      code: 'credentials-expired',
+      message: 'nobody is signed in for profile work; the forward goes on by itself once you have signed in',
+      details: { profile: 'work', signIn: 'sso' },
+    },
+  ]);
+  waiting.destroy();
+});
 
 test('an agent that restarts and keeps its sessions: the same session, the same connections', async () => {
   const { lab, listener, routes } = await forwarding();
