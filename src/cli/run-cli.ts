@@ -42,8 +42,9 @@ export async function runCli(
   return new CliRun(deps, commands, argv).finish();
 }
 
-/** How a run ended: the command returned, something threw, or the terminal or pipe is closed. */
+/** How a run ended: the command returned, something threw, nobody is left to talk to, or it did not stop in time. */
 type Ending =
+  | { readonly kind: 'overdue' }
   | { readonly kind: 'done' }
   | { readonly kind: 'error'; readonly error: unknown }
   | { readonly kind: 'hangup'; readonly exitStatus: number };
@@ -90,13 +91,15 @@ class CliRun {
       const work = this.#parseAndRun().then((): Ending => ({ kind: 'done' }), errorOf);
       const ending = await Promise.race([work, this.#ended, this.#forced]);
       if (ending === 'forced') return EXIT_STATUS.interrupted;
-      if (ending.kind !== 'done') await this.#unwind(work);
+      if (ending.kind !== 'done' && ending.kind !== 'overdue') await this.#unwind(work);
       const cleanup = await Promise.race([this.#cleanUp(), this.#forced]);
       this.#restoreScreen();
       if (cleanup === 'forced') return EXIT_STATUS.interrupted;
       switch (ending.kind) {
         case 'hangup':
           return ending.exitStatus;
+        case 'overdue':
+          return this.#say(cleanup.kind === 'error' ? cleanup.error : interrupted());
         case 'error':
           // After Ctrl-C only what clean-up could not remove is reported; that Ctrl-C was pressed is known.
           return await this.#say(
@@ -112,9 +115,11 @@ class CliRun {
     }
   }
 
-  /** After a crash or a hang-up the command itself still runs; it alone knows how to end its session. */
+  /**
+   * After a crash or a hang-up the command itself still runs; it alone knows how to end its session. It may be doing so
+   * already: the terminal of a process whose parent has died fails while the session is being terminated.
+   */
   async #unwind(work: Promise<unknown>): Promise<void> {
-    if (this.#abort.signal.aborted) return;
     this.#abort.abort(interrupted());
     let cancel: () => void = () => undefined;
     const tooLate = new Promise<void>((resolve) => {
@@ -152,7 +157,7 @@ class CliRun {
     }
     this.#wasAsked = true;
     this.#abort.abort(interrupted());
-    this.#scope.add(this.#deps.clock.timer(GRACE_MS, () => this.#end(errorOf(interrupted()))));
+    this.#scope.add(this.#deps.clock.timer(GRACE_MS, () => this.#end({ kind: 'overdue' })));
   }
 
   /** Uncaught errors and broken streams end the run like errors of the command: with clean-up and at most one message. */
