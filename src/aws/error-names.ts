@@ -55,6 +55,18 @@ export function systemCode(error: unknown): string | undefined {
   return undefined;
 }
 
+/** Too many calls in a short time. */
+export const THROTTLED = new Set([
+  'Throttling',
+  'ThrottlingException',
+  'ThrottledException',
+  'RequestLimitExceeded',
+  'RequestThrottled',
+  'RequestThrottledException',
+  'TooManyRequestsException',
+  'EC2ThrottledException',
+]);
+
 /** IAM, or a service in its name, said no. */
 export const isDenied = (error: unknown): boolean => isNamed(error, DENIED);
 

@@ -1,6 +1,15 @@
 import { access, failed, ToolError, transport } from '../core/errors.ts';
 import { isCredentialsProblem } from './credential-errors.ts';
-import { EXPIRED, isDenied, isNamed, propertyOf, REFUSED, stringOf, systemCode } from './error-names.ts';
+import {
+  EXPIRED,
+  isDenied,
+  isNamed,
+  propertyOf,
+  REFUSED,
+  stringOf,
+  systemCode,
+  THROTTLED,
+} from './error-names.ts';
 
 /** SDK errors become ToolErrors here, by name and never by text: texts differ between services and change without notice. */
 
@@ -10,7 +19,7 @@ export type Translations = Readonly<Record<string, (message: string, error: unkn
 /**
  * Runs one AWS call. `action` is the IAM action it needs (`ecs:ListTasks`); it is named when AWS denies it.
  * Throws `access-denied`, `credentials-missing`, `credentials-expired`, `credentials-refused` (exit 4),
- * `aws-unreachable`, or `aws-error` with details `{ awsError, action, requestId }`.
+ * `aws-unreachable`, `aws-throttled`, or `aws-error` with details `{ awsError, action, requestId }`.
  * `translations` are asked first; ToolErrors pass unchanged.
  */
 export async function mapped<T>(
@@ -68,6 +77,17 @@ function toToolError(action: string, error: unknown): ToolError {
       details,
       cause: error,
     });
+  }
+  if (isNamed(error, THROTTLED)) {
+    const said = `${code}: ${message}`;
+    return failed(
+      'aws-throttled',
+      `AWS answers no more ${action} for now, there were too many calls (${said})`,
+      {
+        details,
+        cause: error,
+      },
+    );
   }
   const system = systemCode(error);
   if (system !== undefined || name === 'TimeoutError') {

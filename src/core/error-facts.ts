@@ -93,6 +93,7 @@ export interface ErrorFacts {
     readonly by: string;
     readonly externalId: boolean;
   };
+  'aws-throttled': { readonly [name: string]: Fact; readonly action: string };
   'aws-unreachable': AnyFacts;
   'ca-bundle-unreadable': AnyFacts;
   'credential-process-failed': { readonly profile: string; readonly program: string };

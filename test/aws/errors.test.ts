@@ -39,7 +39,8 @@ describe('AWS errors by name', () => {
     ['CredentialsProviderError', 'credentials-missing', 'access'],
     ['TokenProviderError', 'credentials-missing', 'access'],
     ['TimeoutError', 'aws-unreachable', 'transport'],
-    ['ThrottlingException', 'aws-error', 'failed'],
+    ['ThrottlingException', 'aws-throttled', 'failed'],
+    ['RequestLimitExceeded', 'aws-throttled', 'failed'],
   ])('%s → %s', async (name, code, role) => {
     expect(await raised('ecs:ListTasks', sdkError(name))).toMatchObject({ code, role });
   });
@@ -92,7 +93,8 @@ describe('AWS errors by name', () => {
   test('an unknown error keeps action, code and message', async () => {
     const error = await raised('ecs:ListTasks', sdkError('ThrottlingException', 'Rate exceeded'));
     expect(error).toMatchObject({
-      message: 'ecs:ListTasks failed: ThrottlingException: Rate exceeded',
+      code: 'aws-throttled',
+      message: expect.stringContaining('(ThrottlingException: Rate exceeded)') as string,
       details: { awsError: 'ThrottlingException', action: 'ecs:ListTasks', requestId: 'r-1' },
     });
     const plain = await raised('ecs:ListTasks', new Error('no name of its own'));

@@ -7,11 +7,12 @@ import {
   describeVisibleClusters,
   withNearest,
 } from '../../connect/target/discover.ts';
-import type { Container, Database, EcsPort, Task } from '../../connect/ports.ts';
+import type { AwsAccount } from '../../aws/account.ts';
+import type { Container, Database, EcsPort, Service, Task } from '../../connect/ports.ts';
 import { readiness } from '../../connect/target/preflight.ts';
 import { mapConcurrently } from '../../core/concurrency.ts';
 import { candidatesFor } from '../../core/candidates.ts';
-import { noMatch } from '../../core/errors.ts';
+import { noMatch, ToolError } from '../../core/errors.ts';
 import type { Needs } from '../collaborators.ts';
 import { wantedOf } from '../session/session-setup.ts';
 
@@ -22,22 +23,64 @@ export type ListKind = 'clusters' | 'services' | 'tasks' | 'containers' | 'datab
 
 type ListNeeds = Needs<'account' | 'clock', 'cluster' | 'service' | 'task' | 'container'>;
 
-/** Everything of that kind, as far as the settings do not narrow it down. */
-export async function listing(kind: ListKind, deps: ListNeeds): Promise<readonly ListRecord[]> {
+export interface Listing {
+  readonly records: readonly ListRecord[];
+  /** Why there may be more than these: AWS answered no more calls. */
+  readonly incomplete: ToolError | undefined;
+}
+
+/**
+ * Everything of that kind, as far as the settings do not narrow it down. When AWS throttles the calls for good, what is
+ * known by then; throws `aws-throttled` when that is nothing.
+ */
+export async function listing(kind: ListKind, deps: ListNeeds): Promise<Listing> {
   const account = await deps.account();
+  const known = new Known();
+  try {
+    return { records: await wholeListing(kind, account, deps, known), incomplete: undefined };
+  } catch (error) {
+    if (!(error instanceof ToolError) || error.code !== 'aws-throttled' || known.isEmpty) throw error;
+    const records =
+      kind === 'services' ? serviceRecords(known.services) : taskListing(kind, known.sortedTasks, deps);
+    return { records, incomplete: error };
+  }
+}
+
+/** What was described so far. */
+class Known {
+  readonly services: Service[] = [];
+  readonly tasks: Task[] = [];
+
+  get isEmpty(): boolean {
+    return this.services.length + this.tasks.length === 0;
+  }
+
+  get sortedTasks(): readonly Task[] {
+    return sortedTasks(this.tasks);
+  }
+}
+
+async function wholeListing(
+  kind: ListKind,
+  account: AwsAccount,
+  deps: ListNeeds,
+  known: Known,
+): Promise<readonly ListRecord[]> {
   switch (kind) {
     case 'clusters':
       return clusters(await account.ecs());
     case 'services':
-      return services(await account.ecs(), deps);
+      return services(await account.ecs(), deps, known);
     case 'tasks':
-      return tasks(await account.ecs(), deps);
     case 'containers':
-      return containers(await account.ecs(), deps);
+      return taskListing(kind, await foundTasks(await account.ecs(), deps, known), deps);
     case 'databases':
       return (await (await account.databases()).databases()).map(databaseRecord);
   }
 }
+
+const taskListing = (kind: ListKind, found: readonly Task[], deps: ListNeeds): readonly ListRecord[] =>
+  kind === 'containers' ? containers(found, deps) : tasks(found, deps);
 
 async function clusters(ecs: EcsPort): Promise<readonly ListRecord[]> {
   const names = await collect(ecs.clusterNames());
@@ -59,52 +102,67 @@ async function clusterNames(ecs: EcsPort, deps: Needs<never, 'cluster'>): Promis
   return cluster === undefined ? [...(await collect(ecs.clusterNames()))].sort() : [nameOfArn(cluster)];
 }
 
-async function services(ecs: EcsPort, deps: Needs<never, 'cluster'>): Promise<readonly ListRecord[]> {
-  const perCluster: ListRecord[][] = [];
+async function services(
+  ecs: EcsPort,
+  deps: Needs<never, 'cluster'>,
+  known: Known,
+): Promise<readonly ListRecord[]> {
   for (const cluster of await clusterNames(ecs, deps)) {
     const names = await collect(ecs.serviceNames(cluster)).catch(withNearest(ecs, cluster));
-    const found = await describeAllServices(ecs, cluster, names);
-    perCluster.push(
-      [...found]
-        .sort((a, b) => a.name.localeCompare(b.name))
-        .map((service) => ({
-          name: service.name,
-          arn: service.arn,
-          cluster,
-          status: service.status,
-          desired: service.desiredCount,
-          running: service.runningCount,
-          pending: service.pendingCount,
-          launchType: service.launchType,
-          execEnabled: service.execEnabled,
-          taskDefinition: nameOfArn(service.taskDefinitionArn),
-          createdAt: timestamp(service.createdAt),
-        })),
-    );
+    await describeAllServices(ecs, cluster, names, (found) => known.services.push(...found));
   }
-  return perCluster.flat();
+  return serviceRecords(known.services);
 }
 
+const serviceRecords = (found: readonly Service[]): readonly ListRecord[] =>
+  [...found]
+    .sort((a, b) => a.clusterArn.localeCompare(b.clusterArn) || a.name.localeCompare(b.name))
+    .map((service) => ({
+      name: service.name,
+      arn: service.arn,
+      cluster: nameOfArn(service.clusterArn),
+      status: service.status,
+      desired: service.desiredCount,
+      running: service.runningCount,
+      pending: service.pendingCount,
+      launchType: service.launchType,
+      execEnabled: service.execEnabled,
+      taskDefinition: nameOfArn(service.taskDefinitionArn),
+      createdAt: timestamp(service.createdAt),
+    }));
+
+const TASKS_PER_CALL = 100;
+
 /** Running tasks: of the named service or task, else of the cluster, else of all clusters. */
-async function foundTasks(ecs: EcsPort, deps: ListNeeds): Promise<readonly Task[]> {
+async function foundTasks(ecs: EcsPort, deps: ListNeeds, known: Known): Promise<readonly Task[]> {
   const wanted = wantedOf(deps.settings);
   if (wanted.service !== undefined || wanted.task !== undefined) {
     return findTasks(ecs, await findCluster(ecs, wanted), wanted);
   }
-  const perCluster = await mapConcurrently(await clusterNames(ecs, deps), async (cluster) => {
+  const batches = await mapConcurrently(await clusterNames(ecs, deps), async (cluster) => {
     const arns = await collect(ecs.taskArns(cluster, { desiredStatus: 'RUNNING' })).catch(
       withNearest(ecs, cluster),
     );
-    return arns.length === 0 ? [] : ecs.describeTasks(cluster, arns);
+    const starts = Array.from(
+      { length: Math.ceil(arns.length / TASKS_PER_CALL) },
+      (_, n) => n * TASKS_PER_CALL,
+    );
+    return starts.map((start) => ({ cluster, arns: arns.slice(start, start + TASKS_PER_CALL) }));
   });
-  return perCluster
-    .flat()
-    .sort((a, b) => (a.serviceName ?? '').localeCompare(b.serviceName ?? '') || a.id.localeCompare(b.id));
+  await mapConcurrently(batches.flat(), async ({ cluster, arns }) => {
+    known.tasks.push(...(await ecs.describeTasks(cluster, arns)));
+  });
+  return known.sortedTasks;
 }
 
-async function tasks(ecs: EcsPort, deps: ListNeeds): Promise<readonly ListRecord[]> {
+const sortedTasks = (found: readonly Task[]): readonly Task[] =>
+  [...found].sort(
+    (a, b) => (a.serviceName ?? '').localeCompare(b.serviceName ?? '') || a.id.localeCompare(b.id),
+  );
+
+function tasks(found: readonly Task[], deps: ListNeeds): readonly ListRecord[] {
   const now = deps.clock.now();
-  return (await foundTasks(ecs, deps)).map((task) => ({
+  return found.map((task) => ({
     id: task.id,
     arn: task.arn,
     cluster: nameOfArn(task.clusterArn),
@@ -120,8 +178,7 @@ async function tasks(ecs: EcsPort, deps: ListNeeds): Promise<readonly ListRecord
   }));
 }
 
-async function containers(ecs: EcsPort, deps: ListNeeds): Promise<readonly ListRecord[]> {
-  const found = await foundTasks(ecs, deps);
+function containers(found: readonly Task[], deps: ListNeeds): readonly ListRecord[] {
   const { container: wanted } = deps.settings;
   const all = found.flatMap((task) => task.containers.map((container) => ({ task, container })));
   const shown = wanted === undefined ? all : all.filter(({ container }) => container.name === wanted);

@@ -23,6 +23,16 @@ export const CREDENTIALS_ADVICE = {
     `the trust policy of ${role} must name ${by}, and ${by} must be allowed sts:AssumeRole on it`,
     ...(externalId ? [] : ['a role of another company often wants an external_id in the profile']),
   ],
+  'aws-throttled': ({ action }, { context }) => [
+    ...(/^ecs:(List|Describe)/.test(action)
+      ? [
+          context.given.cluster === undefined
+            ? 'ask for less: --cluster NAME looks at one cluster only'
+            : 'ask for less: --service NAME, or --task ID, looks at one service only',
+        ]
+      : []),
+    'try again in a minute: AWS counts the calls of everybody in the account and region',
+  ],
   'aws-unreachable': () => ['check the network, HTTPS_PROXY, NO_PROXY and the region (--region)'],
   'ca-bundle-unreadable': () => ['a file of PEM certificates is expected: -----BEGIN CERTIFICATE----- …'],
   'credential-process-failed': ({ profile }) => [

@@ -31,5 +31,7 @@ async function runLs({ kind }: LsOptions, context: CommandContext): Promise<void
     import('../../app/listing/listing.ts'),
     import('../render/listing-table.ts'),
   ]);
-  writeListing(kind, await listing(kind, context), context);
+  const { records, incomplete } = await listing(kind, context);
+  writeListing(kind, records, context);
+  if (incomplete !== undefined) throw incomplete;
 }

@@ -21,15 +21,21 @@ export async function collect<T>(pages: AsyncIterable<readonly T[]>): Promise<re
   return all;
 }
 
-/** Services with everything the tables and the picker show, in batches of ten, four batches at a time. */
+/** Services with everything the tables and the picker show, in batches of ten, four batches at a time; each is told to `onBatch`. */
 export async function describeAllServices(
   ecs: EcsPort,
   cluster: string,
   names: readonly string[],
+  onBatch: (services: readonly Service[]) => void = () => undefined,
 ): Promise<readonly Service[]> {
   const batches: (readonly string[])[] = [];
   for (let start = 0; start < names.length; start += 10) batches.push(names.slice(start, start + 10));
-  return (await mapConcurrently(batches, (batch) => ecs.describeServices(cluster, batch))).flat();
+  const found = await mapConcurrently(batches, async (batch) => {
+    const services = await ecs.describeServices(cluster, batch);
+    onBatch(services);
+    return services;
+  });
+  return found.flat();
 }
 
 /**

@@ -1,0 +1,73 @@
+import { expect, it } from 'vitest';
+import type { AwsAccount } from '../../src/aws/account.ts';
+import { runCli } from '../../src/cli/run-cli.ts';
+import type { EcsPort, Service } from '../../src/connect/ports.ts';
+import { failed } from '../../src/core/errors.ts';
+import { fakeDeps } from '../support/fake-deps.ts';
+
+/** AWS stays at "too many calls" after the SDK's last try: what is known by then is worth printing. */
+
+const throttled = (): Error =>
+  failed('aws-throttled', 'AWS answers no more ecs:DescribeServices for now', {
+    details: { action: 'ecs:DescribeServices' },
+  });
+
+const service = (name: string): Service => ({
+  arn: `arn:aws:ecs:eu-west-1:111122223333:service/demo/${name}`,
+  name,
+  clusterArn: 'arn:aws:ecs:eu-west-1:111122223333:cluster/demo',
+  status: 'ACTIVE',
+  desiredCount: 1,
+  runningCount: 1,
+  pendingCount: 0,
+  launchType: 'FARGATE',
+  execEnabled: true,
+  taskDefinitionArn: 'arn:aws:ecs:eu-west-1:111122223333:task-definition/app:1',
+  subnets: [],
+  securityGroups: [],
+  publicIp: false,
+  createdAt: undefined,
+});
+
+/** Describes `answers` batches of ten, then no more. */
+async function ls(answers: number, ...flags: readonly string[]) {
+  let left = answers;
+  const names = Array.from({ length: 60 }, (_, n) => `service-${String(n).padStart(2, '0')}`);
+  const ecs = {
+    async *clusterNames() {
+      yield ['demo'];
+    },
+    async *serviceNames() {
+      yield names;
+    },
+    describeServices: (_cluster: string, batch: readonly string[]) =>
+      left-- > 0 ? Promise.resolve(batch.map(service)) : Promise.reject(throttled()),
+  } as unknown as EcsPort;
+  const account = { region: 'eu-west-1', ecs: () => Promise.resolve(ecs) } as unknown as AwsAccount;
+  const deps = fakeDeps({ openAccount: () => Promise.resolve(account) });
+  const status = await runCli(['ls', 'services', ...flags], deps);
+  return { status, stdout: deps.terminal.stdout.text, stderr: deps.terminal.stderr.text };
+}
+
+it('ends with what is known, and how to ask for less', async () => {
+  const { status, stdout, stderr } = await ls(2, '--json');
+  expect(status).toBe(1);
+  const records = JSON.parse(stdout) as { name: string; cluster: string }[];
+  expect(records).toHaveLength(20);
+  expect(records[0]).toMatchObject({ name: 'service-00', cluster: 'demo' });
+  expect(JSON.parse(stderr)).toMatchObject({
+    error: {
+      code: 'aws-throttled',
+      hints: expect.arrayContaining([expect.stringContaining('--cluster NAME')]) as unknown,
+    },
+  });
+});
+
+it('the advice knows what was narrowed down already', async () => {
+  const { stderr } = await ls(1, '--cluster', 'demo');
+  expect(stderr).toContain('ask for less: --service NAME');
+});
+
+it('with nothing known it is the error alone', async () => {
+  expect(await ls(0)).toMatchObject({ status: 1, stdout: '' });
+});
