@@ -20,7 +20,6 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'provision/policy/policy-kinds',
     // A plan as lines and as JSON, for `up` and `down`.
     'provision/plan/plan',
-    'provision/plan/plan-text',
   ],
   app: ['provision', 'connect', 'diagnose', 'config', 'ui', 'aws', 'core'],
   provision: ['core'],

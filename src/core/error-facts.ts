@@ -364,12 +364,21 @@ export type Installation = {
   readonly folder: string;
 };
 
+/** A command of the AWS CLI. Profile and region are added where it is shown. */
+export type AwsCommandFacts = {
+  readonly service: 'ec2' | 'iam';
+  /** The operation and its flags, not quoted. */
+  readonly args: readonly string[];
+  /** Where the resource is. */
+  readonly region: string;
+};
+
 /** What teardown could not delete. */
 export type RemainingResource = {
   /** Kind and name. */
   readonly resource: string;
-  /** The command of the AWS CLI that deletes it, with its region; '' = it goes with another one. */
-  readonly removal: string;
+  /** The command of the AWS CLI that deletes it; undefined = AWS deletes it together with another resource. */
+  readonly removal?: AwsCommandFacts | undefined;
   /** Why it could not be deleted. */
   readonly reason?: string | undefined;
 };

@@ -420,14 +420,26 @@ const CASES: readonly Case[] = [
     {
       names: ['orders'],
       remaining: [
-        { resource: 'role r', removal: 'aws iam delete-role --role-name r', reason: 'in use' },
-        { resource: 'security-group sg-1', removal: 'aws ec2 delete-security-group --group-id sg-1' },
+        {
+          resource: 'role r',
+          removal: { service: 'iam', args: ['delete-role', '--role-name', 'a b'], region: 'eu-west-1' },
+          reason: 'in use',
+        },
+        {
+          resource: 'security-group sg-1',
+          removal: {
+            service: 'ec2',
+            args: ['delete-security-group', '--group-id', 'sg-1'],
+            region: 'us-east-1',
+          },
+        },
+        { resource: 'egress sg-1' },
       ],
     },
     run('down', { ...PLACE, name: 'orders', iamPrefix: 'x-' }),
     [
-      'aws iam delete-role --role-name r --profile staging   # in use',
-      `aws ec2 delete-security-group --group-id sg-1 ${IN_PLACE}`,
+      "aws iam delete-role --role-name 'a b' --profile staging   # in use",
+      'aws ec2 delete-security-group --group-id sg-1 --region us-east-1 --profile staging',
       `fargate-connect down --name orders --iam-prefix x- ${IN_PLACE}   # tries again`,
     ],
   ],

@@ -126,7 +126,7 @@ export interface TakenDown {
 /** Asks, then deletes one bastion after the other; one that cannot be deleted does not keep the others. Throws `interrupted`. */
 export async function takeDown(
   { full, all, region, accountId }: FoundBastions,
-  deps: Needs<'account' | 'clock' | 'prompter' | 'random' | 'report' | 'signal', 'profile'>,
+  deps: Needs<'account' | 'clock' | 'prompter' | 'random' | 'report' | 'signal'>,
 ): Promise<TakenDown> {
   const names = full.map(({ inventory }) => inventory.name).join(', ');
   const agreed = await deps.prompter.confirm({
@@ -140,7 +140,7 @@ export async function takeDown(
   const [ec2, iam] = await Promise.all([account.ec2(), account.iam()]);
   const { clock, report, signal } = deps;
   const random = (): number => deps.random.number();
-  const teardown = { ec2, iam, clock, random, report, signal, profile: deps.settings.profile };
+  const teardown = { ec2, iam, clock, random, report, signal };
   const done: { readonly name: string; readonly result: TeardownResult }[] = [];
   const problems: ToolError[] = [];
   for (const { scope, inventory } of full) {

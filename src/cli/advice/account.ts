@@ -1,5 +1,5 @@
-import { quoteWord } from '../../core/shell-words.ts';
-import type { ErrorFacts } from '../../core/error-facts.ts';
+import { quoteWord, quoteWords } from '../../core/shell-words.ts';
+import type { ErrorFacts, RemainingResource } from '../../core/error-facts.ts';
 import type { PolicyKindName } from '../../provision/policy/policy-kinds.ts';
 import type { CommandLines } from './command-lines.ts';
 import type { Rows } from './rows.ts';
@@ -54,14 +54,16 @@ export function grant(action: string, lines: CommandLines): readonly string[] {
   return [lines.tool(`policy ${document}`, {}, 'the least-privilege document that grants it')];
 }
 
-/** What teardown left, with the commands that delete it. */
+/** The commands that delete what teardown could not delete, each with the reason why it could not. */
 export const removals = (
-  remaining: readonly { readonly removal: string; readonly reason?: string | undefined }[] | undefined,
+  remaining: readonly RemainingResource[] | undefined,
   lines: CommandLines,
 ): readonly string[] =>
-  (remaining ?? [])
-    .filter(({ removal }) => removal !== '')
-    .map(({ removal, reason }) => lines.aws(removal.replace(/^aws /, ''), reason));
+  (remaining ?? []).flatMap(({ removal, reason }) => {
+    if (removal === undefined) return [];
+    const { service, args, region } = removal;
+    return [lines.aws(quoteWords([service, ...args]), reason, region)];
+  });
 
 function accessDenied(
   { action, missingBoundary, remaining }: ErrorFacts['access-denied'],

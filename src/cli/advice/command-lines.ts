@@ -79,9 +79,9 @@ export class CommandLines {
     return because(['fargate-connect', command, ...wordsOf(all)].join(' '), why);
   }
 
-  /** A command line of the AWS CLI, for the same account and region. */
-  aws(words: string, why?: string): string {
-    const { profile, region } = this.context.given;
+  /** A command line of the AWS CLI, for the same account and region; `region` wins over the one that was given. */
+  aws(words: string, why?: string, region = this.context.given.region): string {
+    const { profile } = this.context.given;
     const [service = ''] = words.split(' ', 1);
     const has = (flag: string): boolean => words.includes(` --${flag} `);
     const flags: Flags = {

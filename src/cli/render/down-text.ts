@@ -2,7 +2,7 @@ import type { DownRequest, FoundBastions, TakenDown } from '../../app/bastion/ta
 import type { Plan } from '../../provision/plan/plan.ts';
 import { describeDuration } from '../../core/duration.ts';
 import type { CommandContext } from '../context.ts';
-import { describePlan } from '../../provision/plan/plan-text.ts';
+import { describePlan } from './plan-text.ts';
 import { talkWidth } from './up-text.ts';
 
 /** What `down` says. Fields of the JSON form are stable. */

@@ -1,7 +1,7 @@
 import { describeDuration } from '../../core/duration.ts';
 import { paragraph } from '../../core/paragraph.ts';
 import type { BroughtUp, PlannedBastion } from '../../app/bastion/bring-up.ts';
-import { describePlan } from '../../provision/plan/plan-text.ts';
+import { describePlan } from './plan-text.ts';
 import { type Plan, stepFields } from '../../provision/plan/plan.ts';
 import type { DatabaseAccess } from '../../provision/plan/spec.ts';
 import type { CommandContext } from '../context.ts';

@@ -6,10 +6,9 @@ import type { ApplyDeps } from './apply-deps.ts';
 import { createOrAdopt } from './create-or-adopt.ts';
 import type { ExistingLaunchTemplate } from './kinds/launch-template.ts';
 import type { ApplyRun, Existing, Ref } from './kinds/resource-kind.ts';
-import { stepTitle } from './plan-text.ts';
 import type { PlanStep, StepOf } from './plan.ts';
 import type { UpPlan } from './plan-up.ts';
-import { type ExistingOf, type KindName, RESOURCE_KINDS } from './resource-kinds.ts';
+import { type ExistingOf, type KindName, RESOURCE_KINDS, stepTitle } from './resource-kinds.ts';
 
 /**
  * Carries a plan out, in its order. `down` can delete what any prefix of it has created; a second run adopts that.

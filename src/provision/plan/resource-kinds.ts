@@ -43,3 +43,10 @@ export const RESOURCE_KINDS: {
 } = KINDS;
 
 export const KINDS_IN_ORDER_OF_DELETION = Object.keys(KINDS) as readonly KindName[];
+
+/** What a step does, as progress shows it, e.g. `create security group fargate-connect-default`. */
+export const stepTitle = (step: {
+  readonly action: string;
+  readonly kind: KindName;
+  readonly name: string;
+}): string => `${step.action} ${RESOURCE_KINDS[step.kind].title} ${step.name}`;

@@ -1,6 +1,7 @@
 import { poll, retry } from '../../core/backoff.ts';
 import { type Clock, sleep } from '../../core/clock.ts';
 import { access, failed, leftovers, ToolError } from '../../core/errors.ts';
+import type { AwsCommandFacts } from '../../core/error-facts.ts';
 import type { Report } from '../../core/events.ts';
 import {
   type Foreign,
@@ -9,11 +10,9 @@ import {
   isEmpty,
   readInventory,
 } from '../bastion/inventory.ts';
-import { awsCommandLine } from '../plan/aws-command.ts';
-import { stepTitle } from '../plan/plan-text.ts';
 import { type AnyDeleteStep, type DeleteStep, idOf } from '../plan/plan.ts';
 import { planDown } from '../plan/plan-down.ts';
-import { type KindName, RESOURCE_KINDS } from '../plan/resource-kinds.ts';
+import { type KindName, RESOURCE_KINDS, stepTitle } from '../plan/resource-kinds.ts';
 import type { Ec2Port } from '../ports/ec2.ts';
 import type { IamPort } from '../ports/iam.ts';
 
@@ -196,10 +195,13 @@ async function untilGone(
   );
 }
 
-/** The command that deletes one resource by hand; empty for one that is deleted with another. */
-function removalCommand<K extends KindName>({ kind, existing }: DeleteStep<K>, region: string): string {
+/** The command that deletes one resource by hand; undefined for one that is deleted with another. */
+function removalCommand<K extends KindName>(
+  { kind, existing }: DeleteStep<K>,
+  region: string,
+): AwsCommandFacts | undefined {
   const command = RESOURCE_KINDS[kind].removal?.command(existing);
-  return command === undefined ? '' : awsCommandLine(command, { region, profile: undefined });
+  return command === undefined ? undefined : { ...command, region };
 }
 
 function somethingLeft(

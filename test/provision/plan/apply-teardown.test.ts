@@ -325,9 +325,11 @@ describe('down', () => {
         names: ['default'],
         remaining: [
           {
-            removal: expect.stringMatching(
-              /^aws ec2 --region eu-west-1 delete-security-group --group-id sg-\d+$/,
-            ) as string,
+            removal: {
+              service: 'ec2',
+              args: ['delete-security-group', '--group-id', expect.stringMatching(/^sg-\d+$/) as string],
+              region: 'eu-west-1',
+            },
             reason: 'in use',
           },
         ],

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Foreign, Inventory } from '../../../src/provision/bastion/inventory.ts';
 import { iamNames, USUAL_IAM } from '../../../src/provision/roles/iam-names.ts';
 import { commonName, TAG } from '../../../src/provision/bastion/names.ts';
-import { describePlan } from '../../../src/provision/plan/plan-text.ts';
+import { describePlan } from '../../../src/cli/render/plan-text.ts';
 import { planDown } from '../../../src/provision/plan/plan-down.ts';
 import { planUp } from '../../../src/provision/plan/plan-up.ts';
 import type { SecurityGroup } from '../../../src/provision/ports/network.ts';
@@ -411,24 +411,6 @@ describe('resources of others that do not prevent the plan', () => {
     ['a template, where nothing is launched', full, foreign('launch template', 'lt-9'), {}],
   ] as const)('%s', (_what, inventory, item, change) => {
     expect(() => planUp({ ...inventory, foreign: [item] }, sampleSpec(change), NOW)).not.toThrow();
-  });
-});
-
-describe('a plan on a narrow terminal', () => {
-  const plan = planUp(empty, sampleSpec(), NOW);
-  it.each([60, 80, 100, 120, 140])('%i columns', (width) => {
-    const lines = describePlan(plan, width);
-    for (const line of lines) expect(line.length).toBeLessThanOrEqual(Math.max(width, 72));
-    const words = (text: readonly string[]): string => text.join(' ').replace(/ +/g, ' ');
-    expect(words(lines)).toBe(words(describePlan(plan)));
-  });
-
-  it('writes the reason below the step where its column would be too narrow', () => {
-    expect(describePlan(plan, 90).slice(0, 3)).toEqual([
-      '+ create   boundary          fargate-connect-default-eu-west-1-boundary',
-      '      limits what the role can ever be allowed to do',
-      '+ create   role              fargate-connect-default-eu-west-1  only EC2 can assume it',
-    ]);
   });
 });
 

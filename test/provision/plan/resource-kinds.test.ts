@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { readInventory } from '../../../src/provision/bastion/inventory.ts';
 import { TAG } from '../../../src/provision/bastion/names.ts';
 import { applyUp } from '../../../src/provision/plan/apply.ts';
-import { awsCommandLine } from '../../../src/provision/plan/aws-command.ts';
+import { quoteWords } from '../../../src/core/shell-words.ts';
 import { planDown } from '../../../src/provision/plan/plan-down.ts';
 import { planUp } from '../../../src/provision/plan/plan-up.ts';
 import { isNoop, type PlanStep } from '../../../src/provision/plan/plan.ts';
@@ -75,20 +75,20 @@ it('every resource can be deleted by hand with a command of the AWS CLI', async 
   const lines = planDown(inventory).steps.map((step) => {
     const command = RESOURCE_KINDS[step.kind].removal?.command(step.existing as never);
     if (command === undefined) return step.kind;
-    return awsCommandLine(command, { region: 'eu-west-1', profile: 'the ops team' });
+    return quoteWords([command.service, ...command.args]);
   });
   expect(lines).toMatchInlineSnapshot(`
     [
-      "aws --profile 'the ops team' ec2 --region eu-west-1 revoke-security-group-ingress --group-id sg-db --security-group-rule-ids sgr-0002",
-      "aws --profile 'the ops team' ec2 --region eu-west-1 terminate-instances --instance-ids i-0005",
-      "aws --profile 'the ops team' ec2 --region eu-west-1 delete-fleets --terminate-instances --fleet-ids fleet-0004",
-      "aws --profile 'the ops team' ec2 --region eu-west-1 delete-launch-template --launch-template-id lt-0003",
-      "aws --profile 'the ops team' ec2 --region eu-west-1 delete-security-group --group-id sg-0001",
-      "aws --profile 'the ops team' iam remove-role-from-instance-profile --instance-profile-name fargate-connect-default-eu-west-1 --role-name fargate-connect-default-eu-west-1",
-      "aws --profile 'the ops team' iam delete-instance-profile --instance-profile-name fargate-connect-default-eu-west-1",
-      "aws --profile 'the ops team' iam delete-role-policy --role-name fargate-connect-default-eu-west-1 --policy-name bastion",
-      "aws --profile 'the ops team' iam delete-role --role-name fargate-connect-default-eu-west-1",
-      "aws --profile 'the ops team' iam delete-policy --policy-arn arn:aws:iam::111122223333:policy/fargate-connect/fargate-connect-default-eu-west-1-boundary",
+      "ec2 revoke-security-group-ingress --group-id sg-db --security-group-rule-ids sgr-0002",
+      "ec2 terminate-instances --instance-ids i-0005",
+      "ec2 delete-fleets --terminate-instances --fleet-ids fleet-0004",
+      "ec2 delete-launch-template --launch-template-id lt-0003",
+      "ec2 delete-security-group --group-id sg-0001",
+      "iam remove-role-from-instance-profile --instance-profile-name fargate-connect-default-eu-west-1 --role-name fargate-connect-default-eu-west-1",
+      "iam delete-instance-profile --instance-profile-name fargate-connect-default-eu-west-1",
+      "iam delete-role-policy --role-name fargate-connect-default-eu-west-1 --policy-name bastion",
+      "iam delete-role --role-name fargate-connect-default-eu-west-1",
+      "iam delete-policy --policy-arn arn:aws:iam::111122223333:policy/fargate-connect/fargate-connect-default-eu-west-1-boundary",
     ]
   `);
 });

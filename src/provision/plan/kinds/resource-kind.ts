@@ -1,3 +1,4 @@
+import type { AwsCommandFacts } from '../../../core/error-facts.ts';
 import type { Inventory } from '../../bastion/inventory.ts';
 import type { Ec2Port } from '../../ports/ec2.ts';
 import type { IamPort } from '../../ports/iam.ts';
@@ -19,11 +20,8 @@ export interface Existing {
 /** A value that is known when the plan is made, or the id (of an IAM resource: the ARN) that an earlier step yields. */
 export type Ref<K extends string> = { readonly value: string } | { readonly outputOf: K };
 
-/** Arguments of the AWS CLI. Profile, and region where the service has regions, are added when it is shown. */
-export interface AwsCommand {
-  readonly service: 'ec2' | 'iam';
-  readonly args: readonly string[];
-}
+/** What a person types to delete a resource by hand; the region is added where it is known. */
+export type AwsCommand = Omit<AwsCommandFacts, 'region'>;
 
 export interface DeletePorts {
   readonly ec2: Ec2Port;

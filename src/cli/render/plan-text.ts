@@ -1,12 +1,7 @@
 import { wrapped } from '../../core/paragraph.ts';
-import type { Plan, PlanAction, PlanStep } from './plan.ts';
-import { RESOURCE_KINDS } from './resource-kinds.ts';
+import type { Plan, PlanAction } from '../../provision/plan/plan.ts';
 
 /** A plan as text for people. */
-
-/** e.g. `create security group fargate-connect-default`. */
-export const stepTitle = ({ action, kind, name }: PlanStep): string =>
-  `${action} ${RESOURCE_KINDS[kind].title} ${name}`;
 
 const SIGN: Readonly<Record<PlanAction, string>> = {
   create: '+',
