@@ -4,7 +4,7 @@ import { usage } from '../core/errors.ts';
 import type { ConfigFile } from './config-keys.ts';
 
 export const PROJECT_FILE = '.fargate-connect.yaml';
-/** A config file has a handful of lines; more is a mistake (a link to a device, a data file). */
+/** A config file has a few lines; a larger file is a mistake, such as a link to a device or a data file. */
 export const MAX_CONFIG_BYTES = 64 * 1024;
 
 /** The nearest project file at or above `cwd`. Throws `config-unreadable` and everything of `parseConfig`. */
@@ -34,7 +34,7 @@ async function readConfig(path: string): Promise<ConfigFile | undefined> {
   }
   if (bytes.byteLength > MAX_CONFIG_BYTES)
     throw usage('config-too-large', `${path} has ${bytes.byteLength} bytes, more than ${MAX_CONFIG_BYTES}`);
-  // With the YAML parser in tow, so runs without a config file never pay for it.
+  // It imports the YAML parser, which a run without a config file does not load.
   const { parseConfig } = await import('./yaml-config.ts');
   return parseConfig(path, bytes.toString('utf8'));
 }

@@ -9,7 +9,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 export interface Resolved {
   readonly settings: Settings;
   readonly provenance: Provenance;
-  /** Colours on stderr; `settings.color` is about stdout. */
+  /** Whether stderr may have colours; `settings.color` says it for stdout. */
   readonly stderrColor: boolean;
 }
 
@@ -52,7 +52,7 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
   const yes = given(flags.yes, '--yes') ?? switchOf(env, 'FARGATE_CONNECT_YES');
   const quiet = given(flags.quiet, '--quiet') ?? switchOf(env, 'FARGATE_CONNECT_QUIET');
   const debug = given(flags.debug, '--debug') ?? switchOf(env, 'FARGATE_CONNECT_DEBUG');
-  // main.ts has acted on it before anything could be reported; a wrong value is refused here.
+  // main.ts acts on it before errors can be reported, so that a wrong value is refused here.
   switchOf(env, NO_COMPILE_CACHE);
   const input = inputOf(options);
   const color = colorOf(options);
@@ -174,7 +174,7 @@ function switchOf(env: Env, name: string): Found<boolean> {
   });
 }
 
-/** Below this the header outweighs the data many times over; above it the gateway's own limit for a frame comes near. */
+/** Smaller messages are mostly header; larger ones come near the gateway's own limit for a frame. */
 const PAYLOAD_SIZES = { least: 128, most: 32_768 } as const;
 
 function payloadSizeOf(env: Env): Found<number> {

@@ -14,16 +14,16 @@ export interface Settings {
   readonly input: boolean;
   readonly quiet: boolean;
   readonly debug: boolean;
-  /** Colours in what goes to stdout; ui/ decides for stderr by itself. */
+  /** Whether stdout may have colours; `Resolved.stderrColor` says it for stderr. */
   readonly color: boolean;
   readonly transport: 'native' | 'plugin';
-  /** Where the message gateway is instead of where AWS says, e.g. an interface endpoint without private DNS; `wss:` or `ws:`. */
+  /** Origin (`wss:` or `ws:`) of the message gateway in place of the one that AWS returns, e.g. an interface endpoint without private DNS. */
   readonly ssmmessages: string | undefined;
-  /** Bytes of data per message of the native data channel; undefined = 1024, what the official ends send. */
+  /** Bytes of data per message of the native data channel; undefined = 1024, what the official plugin and agent send. */
   readonly payloadSize: number | undefined;
-  /** Of the roles that `up` makes; not checked here. Undefined = the usual one. */
+  /** IAM path of the roles that `up` creates, not checked yet; undefined = the default path. */
   readonly iamPath: string | undefined;
-  /** Before their names. */
+  /** Prefix of the names of those roles, not checked yet; undefined = none. */
   readonly iamPrefix: string | undefined;
   /** `AWS_ENDPOINT_URL`; undefined = AWS. */
   readonly endpointUrl: string | undefined;

@@ -390,6 +390,14 @@ export interface NoteFacts {
     /** Undefined on all lines but the last one of a long message. */
     readonly name?: string | undefined;
   };
+  /** `up` has come to its end, and the bastion runs. */
+  'bastion-up': {
+    readonly name: string;
+    /** Those that were asked for. */
+    readonly databases: readonly { readonly id: string; readonly host: string; readonly port: number }[];
+    /** Its security group lets out port 443 and no other one. */
+    readonly onlyHttps: boolean;
+  };
   /** A bastion that `up` keeps, or that a session goes to, has two minutes left. */
   'bastion-taken-back': {
     /** Undefined where the message says what comes next. */

@@ -8,21 +8,21 @@ import type { Terminal } from './terminal.ts';
 export interface PrompterOptions {
   readonly terminal: Terminal;
   readonly colors: Colors;
-  /** `settings.input`: false = every question is answered by its flag or not at all. */
+  /** `settings.input`; false = nothing is asked, and a question throws `input-needed` with its flag. */
   readonly input: boolean;
   /** `settings.yes`. */
   readonly yes: boolean;
   readonly signal: AbortSignal;
-  /** Takes live output off the screen while a question is on it. */
+  /** Removes live output from the screen; the returned function shows it again after the question. */
   readonly suspend: () => () => void;
 }
 
-/** Candidates named in `input-needed`; a long list would bury the flag. */
+/** At most so many candidates are named in `input-needed`, so that the flag is seen beside them. */
 const MAX_CANDIDATES = 20;
 const BACK_INDEX = -1;
 const PAGE_SIZE = 12;
 
-/** Questions on stderr through inquirer, which is loaded by the first question that is really asked. */
+/** Asks questions on stderr with inquirer, which is loaded when the first question is asked. */
 export function createPrompter(options: PrompterOptions): Prompter {
   return {
     async select<T>(
@@ -53,7 +53,7 @@ export function createPrompter(options: PrompterOptions): Prompter {
         });
         const withBack = [{ value: BACK_INDEX, name: '← back', short: 'back' }, ...entries];
         const answer = Promise.resolve(back && filter === '' ? withBack : entries);
-        // Ahead of inquirer's own continuation, hence true for exactly as long as inquirer does not listen.
+        // This continuation runs before inquirer's own, so that `loading` is true exactly while inquirer ignores Enter.
         void answer.then(() => {
           loading = false;
         });
@@ -132,19 +132,19 @@ function inputNeeded(question: Question, choices: readonly Choice<unknown>[]): E
 interface ListKeys {
   /** `settle` ends the question with an answer; undefined = interrupted. */
   onEscape(settle: (answer: number | undefined) => void): void;
-  /** What stays of the question; the list itself is taken off the screen, however it ends. */
+  /** The line that stays on the screen after the answer; the list is removed from it in any case. */
   answered(index: number): string;
-  /** True while inquirer has not yet shown the answer of `source`; it drops an Enter that comes then. */
+  /** True while inquirer has not shown the answer of `source` yet; inquirer ignores Enter until then. */
   loading(): boolean;
 }
 
-/** As if a person pressed Ctrl and this letter. */
+/** Sends inquirer the key that Ctrl and this letter send. */
 function press(terminal: Terminal, sequence: string, name: string): void {
   terminal.stdin.emit('keypress', sequence, { name, ctrl: true, sequence });
 }
 
 /**
- * One question. Ctrl-C, Ctrl-D and the end of stdin all end it as `interrupted`: inquirer itself only knows the first,
+ * Asks one question. Ctrl-C, Ctrl-D and the end of stdin all throw `interrupted`; inquirer itself handles only Ctrl-C
  * and would wait for ever after the others.
  */
 async function ask(
@@ -170,7 +170,7 @@ async function ask(
     if (key.ctrl === true && key.name === 'd') settle(undefined);
     if (list === undefined) return;
     if (key.name === 'escape') list.onEscape(settle);
-    // A filter and its Enter can arrive in one chunk (pasted, or typed ahead): repeat the Enter when it can be heard.
+    // A filter and its Enter can arrive in one chunk (pasted, or typed ahead): send Enter again when inquirer handles it.
     if (key.name === 'return' && list.loading())
       setImmediate(() => terminal.stdin.emit('keypress', '\r', key));
   };
@@ -209,11 +209,11 @@ async function ask(
 const answeredLine = (colors: Colors, message: string, answer: string): string =>
   `${colors.green('✓')} ${colors.bold(message)} ${colors.cyan(answer)}\n`;
 
-/** By name: the classes live in a package that is not ours to import. */
+/** Compared by name: the classes are in a package of inquirer's that is no dependency of ours. */
 const isEndOfPrompt = (error: unknown): boolean =>
   error instanceof Error && ['ExitPromptError', 'AbortPromptError', 'CancelPromptError'].includes(error.name);
 
-/** inquirer colours by what stdout is; ours are decided for stderr, by flag and environment. */
+/** inquirer decides about colours by stdout; the questions are on stderr, whose colours `colors` knows. */
 function themeOf(colors: Colors, escape: () => string = () => 'quit'): object {
   const plain = (text: string): string => text;
   return {

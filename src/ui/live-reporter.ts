@@ -29,8 +29,8 @@ export interface LiveReporterOptions {
 }
 
 /**
- * Running steps as lines at the bottom that are redrawn in place (spinner, elapsed time, detail, what is next); finished
- * ones stay above. Each live line is cut to the terminal's width: a wrapped one could not be erased.
+ * Shows running steps as lines at the bottom that are redrawn in place (spinner, elapsed time, detail, next step);
+ * finished steps stay above them. Each live line is cut to the terminal's width, since a wrapped line could not be erased.
  */
 export class LiveReporter implements Reporter {
   readonly #options: LiveReporterOptions;
@@ -94,7 +94,7 @@ export class LiveReporter implements Reporter {
     this.#redraw();
   }
 
-  /** Erases the live lines, writes `line` above them for good, draws them anew. One write, so that nothing flickers. */
+  /** Erases the live lines, writes `line` above where they were, and draws them again, in one write so that nothing flickers. */
   #redraw(line?: string): void {
     const { stderr, clock } = this.#options;
     const live = this.#closed || this.#suspended > 0 ? [] : this.#liveLines();

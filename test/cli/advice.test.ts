@@ -15,6 +15,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const NOTES: readonly (keyof AdvisedFacts)[] = [
   'bastion-kept',
   'bastion-taken-back',
+  'bastion-up',
   'for-operators',
   'leftovers-found',
   'no-bastions',
@@ -413,6 +414,29 @@ const CASES: readonly Case[] = [
       `aws ec2 get-console-output --latest --output text --instance-id i-1 ${IN_PLACE}   # all that it says`,
       `fargate-connect down --name orders ${IN_PLACE}   # removes everything`,
       `fargate-connect up --name orders --tunnel-only ${IN_PLACE}   # downloads nothing`,
+    ],
+  ],
+  [
+    'bastion-up',
+    { name: 'default', databases: [], onlyHttps: true },
+    run('up', { ...PLACE, cluster: 'prod' }),
+    [
+      `fargate-connect connect --cluster prod ${IN_PLACE}   # pick a container or a database`,
+      `fargate-connect shell ${IN_PLACE}   # a shell on the bastion`,
+      `fargate-connect up --db ID --cluster prod ${IN_PLACE}   # opens the route to a database, then:`,
+      `fargate-connect forward -L 5432:HOST:5432 --via bastion --cluster prod ${IN_PLACE}   # a local port to HOST`,
+      `fargate-connect down ${IN_PLACE}   # removes everything`,
+    ],
+  ],
+  [
+    'bastion-up',
+    { name: 'orders', databases: [{ id: 'db', host: 'db.internal', port: 3306 }], onlyHttps: false },
+    run('up', { name: 'orders' }),
+    [
+      'fargate-connect connect   # pick a container or a database',
+      'fargate-connect shell --name orders   # a shell on the bastion',
+      'fargate-connect forward -L 3306:db.internal:3306 --via bastion --name orders   # a local port to db',
+      'fargate-connect down --name orders   # removes everything',
     ],
   ],
   [

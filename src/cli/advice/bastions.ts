@@ -1,4 +1,4 @@
-import type { ErrorFacts } from '../../core/error-facts.ts';
+import type { ErrorFacts, NoteFacts } from '../../core/error-facts.ts';
 import { removals } from './account.ts';
 import type { CommandLines } from './command-lines.ts';
 import { meant, type Rows } from './rows.ts';
@@ -60,6 +60,23 @@ function bastionDiffers(
   }
 }
 
+function bastionUp(
+  { name, databases, onlyHttps }: NoteFacts['bastion-up'],
+  lines: CommandLines,
+): readonly string[] {
+  const forward = (port: number, host: string, why: string): string =>
+    lines.tool(`forward -L ${port}:${host}:${port} --via bastion`, { name }, why);
+  return [
+    lines.tool('connect', {}, 'pick a container or a database'),
+    lines.tool('shell', { name }, 'a shell on the bastion'),
+    ...(onlyHttps ? [lines.tool('up', { name, db: 'ID' }, 'opens the route to a database, then:')] : []),
+    ...(databases.length === 0
+      ? [forward(5432, 'HOST', 'a local port to HOST')]
+      : databases.map(({ id, host, port }) => forward(port, host, `a local port to ${id}`))),
+    lines.tool('down', { name }, 'removes everything'),
+  ];
+}
+
 /** What the boot script could not download is not needed by a bastion that installs nothing. */
 const DOWNLOAD = /download|S3|dnf/;
 
@@ -108,6 +125,7 @@ export const BASTION_ADVICE = {
     name === undefined || lines.context.command === 'forward'
       ? []
       : [lines.tool('up', { name, region }, 'in two minutes, for another one')],
+  'bastion-up': bastionUp,
   'bastion-name': ({ longest }) => [
     `use 1 to ${longest} lower-case letters, digits and dashes, e.g. --name orders`,
   ],

@@ -31,6 +31,7 @@ const REPEATED: Readonly<Record<string, readonly (keyof GivenFlags)[]>> = {
   down: ['name', 'iamPath', 'iamPrefix'],
   status: ['name', 'iamPath', 'iamPrefix'],
   shell: ['name'],
+  connect: ['cluster'],
   forward: ['cluster', 'name'],
   exec: ['cluster'],
   'ls services': ['cluster'],

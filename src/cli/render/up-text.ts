@@ -155,21 +155,6 @@ export function writeDryRun(planned: PlannedBastion, context: CommandContext): v
   );
 }
 
-/** Command and purpose side by side, and below each other where they do not fit. */
-function nextLines(
-  next: readonly (readonly [command: string, purpose: string])[],
-  width: number,
-): readonly string[] {
-  const longest = Math.max(...next.map(([command]) => command.length));
-  const purposes = Math.max(...next.map(([, purpose]) => purpose.length));
-  const column = Math.min(longest, Math.max(0, width - purposes - 5));
-  return next.flatMap(([command, purpose]) =>
-    command.length <= column
-      ? [`  ${command.padEnd(column)}   ${purpose}`]
-      : [`  ${command}`, `  ${' '.repeat(column)}   ${purpose}`],
-  );
-}
-
 /** The bastion, and what to type next; `databases` are those that were asked for. */
 export function writeResult(
   result: BroughtUp,
@@ -197,23 +182,17 @@ export function writeResult(
     );
     return;
   }
-  const named = result.name === 'default' ? '' : ` --name ${result.name}`;
-  const say = (code: string, message: string): void =>
-    context.report({ type: 'note', level: 'info', code, message });
   const left = expiresAt === undefined ? '' : `, ends ${fromNow(expiresAt - context.clock.now())}`;
   const what = result.launched ? (result.ready ? 'is up' : 'is launched') : 'runs already';
-  say('bastion-up', `bastion ${result.name} ${what}: ${result.instanceId}${left}`);
-  const forward = (port: number, host: string): string =>
-    `fargate-connect forward -L ${port}:${host}:${port} --via bastion${named}`;
-  const closed = bastion?.ports?.every((port) => port === 443) === true;
-  const next: readonly (readonly [string, string])[] = [
-    ['fargate-connect', 'pick a container or a database'],
-    [`fargate-connect shell${named}`, 'a shell on the bastion'],
-    ...(closed ? [[`fargate-connect up${named} --db ID`, 'open the way to a database, then:'] as const] : []),
-    ...(databases.length === 0
-      ? [[forward(5432, 'HOST'), closed ? 'a local port to it' : 'a local port to HOST'] as const]
-      : databases.map(({ id, host, port }) => [forward(port, host), `a local port to ${id}`] as const)),
-    [`fargate-connect down${named}`, 'remove everything'],
-  ];
-  for (const line of nextLines(next, talkWidth(context))) say('next', line);
+  context.report({
+    type: 'note',
+    level: 'info',
+    code: 'bastion-up',
+    message: `bastion ${result.name} ${what}: ${result.instanceId}${left}`,
+    details: {
+      name: result.name,
+      databases: databases.map(({ id, host, port }) => ({ id, host, port })),
+      onlyHttps: bastion?.ports?.every((port) => port === 443) === true,
+    },
+  });
 }

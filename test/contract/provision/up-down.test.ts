@@ -118,7 +118,7 @@ describe('up and down on the sandbox', () => {
     // A command to copy stays whole, however long the name of the host.
     const command =
       '  fargate-connect forward -L 5432:billing-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com:5432';
-    expect(lines).toContain(`${command} --via bastion`);
+    expect(lines).toContain(`${command} --via bastion --cluster demo   # a local port to billing-db`);
     const talk = lines.filter(
       (line) => /^(warning|network|price|ends|bastion| )/.test(line) && !line.startsWith(command),
     );
