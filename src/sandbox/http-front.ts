@@ -5,6 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import { withDeadline } from '../core/clock.ts';
 import type { ApiFault, ApiFaults } from './api-faults.ts';
 import { internalError, throttled } from './api-faults.ts';
+import type { ApiRate } from './api-rate.ts';
 import type { CallLog } from './call-log.ts';
 import { type ApiCall, AwsError, type SandboxService } from './contracts.ts';
 import type { AccessController } from './iam/access-control.ts';
@@ -37,6 +38,10 @@ export interface FrontDeps {
   readonly requestDeadlineMs: number;
   readonly access: AccessController;
   readonly faults: ApiFaults;
+  /** Undefined = as often as anybody likes. */
+  readonly rate: ApiRate | undefined;
+  /** Every answer takes at least that long. */
+  readonly latencyMs: number;
   readonly calls: CallLog;
   readonly requestId: () => string;
   lookupKey(accessKeyId: string): AccessKey | undefined;
@@ -87,6 +92,15 @@ function listen(server: Server, port: number): Promise<void> {
 async function serve(deps: FrontDeps, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = request.url ?? '/';
   if (url.startsWith('/_sandbox/')) {
+    // These pages ask for no signature: a web page whose name was pointed at 127.0.0.1 must not read them.
+    if (!isLoopbackName(request.headers.host)) {
+      send(response, {
+        status: 403,
+        headers: { 'content-type': 'text/plain' },
+        body: 'Host must be a loopback address\n',
+      });
+      return;
+    }
     send(response, own(deps, request.method ?? 'GET', url));
     return;
   }
@@ -114,12 +128,14 @@ async function serve(deps: FrontDeps, request: IncomingMessage, response: Server
     send(response, unknownService(deps.services, requestId));
     return;
   }
+  const due = deps.clock.now() + deps.latencyMs;
   const answer = await withDeadline(
     deps.clock,
     deps.requestDeadlineMs,
     answerCall(deps, { description, protocol }, signed, requestId),
     () => new AwsError('RequestTimeout', 'the sandbox did not answer in time', 500),
   ).catch((error: unknown) => protocol.error(asAwsError(error, protocol.service), requestId));
+  if (deps.latencyMs > 0) await pause(deps.clock, due - deps.clock.now());
   if (answer === 'drop') request.socket.destroy();
   else send(response, answer);
 }
@@ -151,6 +167,7 @@ async function answerCall(
       region,
       principal: principal.arn,
     });
+    if (deps.rate?.admit(service, region) === false) throw throttled(description);
     const fault = deps.faults.next(service, action);
     if (fault !== undefined) await fault.onHit?.({ service, action });
     if (fault?.kind === 'drop-before') {
@@ -219,6 +236,15 @@ function asAwsError(error: unknown, service: string): AwsError {
   const message = error instanceof Error ? error.message : String(error);
   return new AwsError('InternalFailure', `defect in the sandbox's ${service}: ${message}`, 500);
 }
+
+const pause = (clock: Clock, ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    if (ms > 0) clock.timer(ms, resolve);
+    else resolve();
+  });
+
+const isLoopbackName = (host: string | undefined): boolean =>
+  /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?$/i.test(host ?? '');
 
 function own(deps: FrontDeps, method: string, url: string): WireAnswer {
   const headers = { 'content-type': 'application/json' };

@@ -6,6 +6,17 @@ export type RandomBytes = (length: number) => Uint8Array;
 /** From the operating system: credentials always, names unless a seed was given. */
 export const systemRandomBytes: RandomBytes = (length) => randomBytes(length);
 
+/** As `systemRandomBytes`, in one call to the operating system for many names. Not for secrets. */
+export function pooledRandomBytes(poolBytes = 65_536): RandomBytes {
+  let pool: Buffer = Buffer.alloc(0);
+  return (length) => {
+    if (length > pool.byteLength) pool = randomBytes(Math.max(poolBytes, length));
+    const taken = Uint8Array.from(pool.subarray(0, length));
+    pool = pool.subarray(length);
+    return taken;
+  };
+}
+
 /** The same bytes for the same seed, so that a failing run can be repeated. Not for secrets. */
 export function seededRandomBytes(seed: number): RandomBytes {
   let state = seed >>> 0;

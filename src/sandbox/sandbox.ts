@@ -3,6 +3,7 @@ import { type Account, createAccount } from './account.ts';
 import type { AgentChallenge } from './agent/agent.ts';
 import type { AgentTrait } from './agent/agent-traits.ts';
 import { type ApiFault, ApiFaults } from './api-faults.ts';
+import { ApiRate } from './api-rate.ts';
 import { CallLog, type LoggedCall } from './call-log.ts';
 import type { Timing } from './contracts.ts';
 import type { Seed } from './seed-shapes.ts';
@@ -12,7 +13,7 @@ import type { SessionTraffic } from './gateway/session-traffic.ts';
 import { startHttpFront } from './http-front.ts';
 import { AccessKeys } from './iam/access-keys.ts';
 import type { BootFault } from './machines/stand-ins/package-tools.ts';
-import { ResourceIds, seededRandomBytes, systemRandomBytes } from './random.ts';
+import { pooledRandomBytes, ResourceIds, seededRandomBytes, systemRandomBytes } from './random.ts';
 import type { Ec2Market } from './services/ec2/ec2-market.ts';
 import { SERVICES } from './services/catalogue.ts';
 import type { ServiceDescription } from './services/service-description.ts';
@@ -42,6 +43,10 @@ export interface SandboxOptions {
   /** The random challenge in an agent's demand for a data key; `offered` unless given. */
   readonly agentChallenge?: AgentChallenge;
   readonly clock?: Clock;
+  /** Every API call takes at least that long. */
+  readonly latencyMs?: number;
+  /** API calls a second, for each service and region, before they are refused; see `ApiRate`. */
+  readonly callsPerSecond?: number;
   /** Every service of the sandbox unless given. */
   readonly services?: readonly ServiceDescription[];
   readonly machines?: Pick<WorldOptions, 'bootDelayMs' | 'timeScale' | 'blockedTimeoutMs' | 'hostPath'>;
@@ -111,7 +116,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const seed = options.seed ?? defaultSeed();
   const timing: Timing = { ...defaultTiming, ...options.timing };
   const randomBytes =
-    options.randomSeed === undefined ? systemRandomBytes : seededRandomBytes(options.randomSeed);
+    options.randomSeed === undefined ? pooledRandomBytes() : seededRandomBytes(options.randomSeed);
   const keys = new AccessKeys(systemRandomBytes);
   const bootFaults = new Set(specs.boot);
   let endpoint = '';
@@ -152,6 +157,11 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       requestDeadlineMs: timing.requestDeadlineMs,
       access: account.access,
       faults: apiFaults,
+      rate:
+        options.callsPerSecond === undefined
+          ? undefined
+          : new ApiRate(options.callsPerSecond, () => clock.now()),
+      latencyMs: options.latencyMs ?? 0,
       calls,
       requestId: () => ids.uuid(),
       lookupKey: (accessKeyId) => keys.lookup(accessKeyId),

@@ -283,5 +283,11 @@ export interface Seed {
   readonly caches?: readonly SeedCache[];
   readonly secrets?: readonly SeedSecret[];
   readonly logGroups?: readonly { readonly name: string; readonly kmsKeyId?: string }[];
+  /** What is in log streams at the start. */
+  readonly logEvents?: readonly {
+    readonly group: string;
+    readonly stream: string;
+    readonly events: readonly { readonly secondsAgo: number; readonly message: string }[];
+  }[];
   readonly buckets?: readonly { readonly name: string; readonly isEncrypted: boolean }[];
 }

@@ -1,3 +1,4 @@
+import { get } from 'node:http';
 import {
   CreateSecurityGroupCommand,
   DescribeSecurityGroupsCommand,
@@ -153,6 +154,8 @@ describe('the call log', () => {
     const calls = await fetch(`${sandbox.endpoint}/_sandbox/calls`);
     expect(await calls.json()).toHaveLength(sandbox.calls.length);
     expect((await fetch(`${sandbox.endpoint}/_sandbox/other`)).status).toBe(404);
+    expect(await statusFor(sandbox.endpoint, 'attacker.example')).toBe(403);
+    expect(await statusFor(sandbox.endpoint, 'localhost:1')).toBe(200);
   });
 });
 
@@ -206,3 +209,12 @@ describe('fault specs', () => {
     await expect(startSandbox({ faults: [spec] })).rejects.toBeInstanceOf(ToolError);
   });
 });
+
+/** Status of the state page, asked for under another name than the sandbox's. */
+const statusFor = (endpoint: string, host: string): Promise<number | undefined> =>
+  new Promise((resolve, reject) => {
+    get(`${endpoint}/_sandbox/state`, { headers: { host } }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    }).on('error', reject);
+  });

@@ -4,6 +4,7 @@
  */
 export const SILENT_CODES: ReadonlySet<string> = new Set([
   'aws-error',
+  'bad-world',
   'channel-closed',
   'channel-not-open',
   'config-syntax',

@@ -14,6 +14,14 @@ export interface SandboxCommandOptions {
   readonly agentWithout: readonly string[];
   /** Every shell and command session is encrypted with KMS. */
   readonly demandEncryption: boolean;
+  /** A world file; undefined = the built-in world. */
+  readonly world: string | undefined;
+  /** Generated services and tasks besides; 0 = none. */
+  readonly services: number;
+  readonly tasks: number;
+  readonly latencyMs: number;
+  /** API calls a second; undefined = no limit. */
+  readonly callsPerSecond: number | undefined;
 }
 
 export function sandboxCommand(invoke: Invoke, run: Run<SandboxCommandOptions> = runSandbox): Command {
@@ -32,15 +40,23 @@ export function sandboxCommand(invoke: Invoke, run: Run<SandboxCommandOptions> =
       collect,
     )
     .option('--demand-encryption', 'encrypt every shell and command session with KMS', false)
+    .option('--world <file>', 'start with what a YAML file describes (docs/sandbox-world.md)')
+    .option('--services <number>', 'generate so many ECS services in cluster large', countOf(20_000), 0)
+    .option('--tasks <number>', 'generate so many ECS tasks, spread over the services', countOf(100_000), 0)
+    .option('--latency <ms>', 'make every API call take at least that long', countOf(60_000), 0)
+    .option('--rate <number>', 'API calls a second, for each service, before AWS refuses; e.g. 20/s', rate)
     .addHelpText(
       'after',
       `
 Prints the environment that points AWS clients at the sandbox; with --json, one line {"endpoint":…,"env":{…}}.
 
+Its shells run on this machine with your rights: do not run in them what you would not run in your own shell.
+
 Examples:
   $ fargate-connect sandbox > sandbox.env
   $ source sandbox.env                           in another shell, then:
-  $ fargate-connect ls services --cluster demo`,
+  $ fargate-connect ls services --cluster demo
+  $ fargate-connect sandbox --services 5000 --tasks 20000 --latency 60 --rate 20/s`,
     )
     .action(
       (
@@ -50,13 +66,25 @@ Examples:
           agentPace: 'fast' | 'official';
           withoutAgentTrait?: readonly string[];
           demandEncryption: boolean;
+          world?: string;
+          services: number;
+          tasks: number;
+          latency: number;
+          rate?: number;
         },
         command: Command,
       ) => {
-        const { port, fault = [], agentPace, withoutAgentTrait = [], demandEncryption } = flags;
+        const { fault = [], withoutAgentTrait = [], world, latency, rate: callsPerSecond, ...rest } = flags;
         return invoke(
           run,
-          { port, faults: fault, agentPace, agentWithout: withoutAgentTrait, demandEncryption },
+          {
+            ...rest,
+            faults: fault,
+            agentWithout: withoutAgentTrait,
+            world,
+            latencyMs: latency,
+            callsPerSecond,
+          },
           command,
         );
       },
@@ -74,12 +102,29 @@ function portNumber(text: string): number {
   return port;
 }
 
+const countOf =
+  (most: number) =>
+  (text: string): number => {
+    const count = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(count <= most)) throw new InvalidArgumentError(`A whole number from 0 to ${most} is expected.`);
+    return count;
+  };
+
+/** `20` or `20/s`. */
+function rate(text: string): number {
+  const match = /^(\d{1,5}(?:\.\d{1,3})?)(?:\/s)?$/.exec(text);
+  if (match === null || Number(match[1]) === 0)
+    throw new InvalidArgumentError('A number of calls a second is expected, e.g. 20/s.');
+  return Number(match[1]);
+}
+
 async function runSandbox(options: SandboxCommandOptions, context: CommandContext): Promise<number> {
   const { missingPackages } = await import('../../sandbox/packages.ts');
   requirePackages(await missingPackages());
-  const [{ startSandbox }, { parseAgentTraits }] = await Promise.all([
+  const [{ startSandbox }, { parseAgentTraits }, { loadWorld }] = await Promise.all([
     import('../../sandbox/sandbox.ts'),
     import('../../sandbox/agent/agent-traits.ts'),
+    import('../../sandbox/world/load-world.ts'),
   ]);
   const sandbox = await startSandbox({
     port: options.port,
@@ -87,6 +132,9 @@ async function runSandbox(options: SandboxCommandOptions, context: CommandContex
     agentPace: options.agentPace,
     agentWithout: parseAgentTraits(options.agentWithout),
     demandEncryption: options.demandEncryption,
+    seed: loadWorld({ file: options.world, services: options.services, tasks: options.tasks }),
+    latencyMs: options.latencyMs,
+    ...(options.callsPerSecond === undefined ? {} : { callsPerSecond: options.callsPerSecond }),
   }).catch((error: unknown) => {
     throw isPortTrouble(error) ? portTaken(options.port, error) : error;
   });
@@ -100,7 +148,7 @@ async function runSandbox(options: SandboxCommandOptions, context: CommandContex
       type: 'note',
       level: 'info',
       code: 'sandbox-ready',
-      message: `sandbox on ${sandbox.endpoint}; paste the lines above into another shell; Ctrl-C ends it`,
+      message: `sandbox on ${sandbox.endpoint}; paste the lines above into another shell; Ctrl-C ends it. Its shells run on this machine with your rights`,
     });
   }
   await untilAborted(context.signal);

@@ -6,6 +6,7 @@ import type { NetworkPlace, VpcNetwork } from '../world/vpc-network.ts';
 import { privateDnsName } from '../world/vpc-network.ts';
 import { createMachineRoot, findProgram, SYSTEM_PATH } from './machine-root.ts';
 import { startProcess } from './process.ts';
+import { installHostPrograms } from './stand-ins/host-programs.ts';
 import { splitCommand } from './split-command.ts';
 import { startTerminal, type Program } from './terminal.ts';
 
@@ -19,12 +20,13 @@ export function createContainerMachine(launch: ContainerLaunch, network: VpcNetw
   const home = join(root.path, 'root');
   for (const directory of [app, home, join(root.path, 'tmp')]) mkdirSync(directory, { recursive: true });
   for (const [name, content, mode] of filesOf(launch)) root.write(name, content, mode);
-  const env = root.environment(environmentOf(launch, home));
+  const searchPath = [installHostPrograms(root), ...SYSTEM_PATH];
+  const env = root.environment(environmentOf(launch, home, searchPath));
   const place: NetworkPlace = { privateIp: launch.privateIp, securityGroupIds: launch.securityGroupIds };
 
   const programOf = (words: readonly string[]): Program => {
     const [name = '', ...args] = words;
-    const file = findProgram(name, SYSTEM_PATH, app);
+    const file = findProgram(name, searchPath, app);
     if (file === undefined) throw new MachineError('not-found', notStarted(name));
     return { file, args, cwd: app, env };
   };
@@ -40,7 +42,7 @@ export function createContainerMachine(launch: ContainerLaunch, network: VpcNetw
     },
     async startMain() {
       const [name = '', ...args] = launch.container.command;
-      const file = findProgram(name, SYSTEM_PATH, app);
+      const file = findProgram(name, searchPath, app);
       return file === undefined ? undefined : startProcess({ file, args, cwd: app, env });
     },
     connect: (host, port) => network.connect(host, port, place),
@@ -57,14 +59,18 @@ function notStarted(name: string): string {
 }
 
 /** What the container agent and the task definition put into a container. Secrets have values that say what they are. */
-function environmentOf(launch: ContainerLaunch, home: string): Record<string, string> {
+function environmentOf(
+  launch: ContainerLaunch,
+  home: string,
+  searchPath: readonly string[],
+): Record<string, string> {
   const runtimeId = launch.target.slice(launch.target.lastIndexOf('_') + 1);
   const secrets = launch.container.secretNames.map((name) => [
     name,
     launch.secrets?.[name] ?? `sandbox-secret-${name.toLowerCase()}`,
   ]);
   return {
-    PATH: SYSTEM_PATH.join(':'),
+    PATH: searchPath.join(':'),
     HOME: home,
     HOSTNAME: privateDnsName(launch.privateIp, launch.region),
     PS1: `${launch.container.name}:$ `,

@@ -324,6 +324,9 @@ class Instance {
       ['session-manager-plugin', createSessionPlugin(environment, this.#options.tools ?? {}, this.#clock)],
       ['shutdown', (call) => this.#shutdown(call)],
       ['poweroff', (call) => this.#shutdown(call)],
+      ['halt', (call) => this.#shutdown(call)],
+      ['init', (call) => this.#init(call)],
+      ['telinit', (call) => this.#init(call)],
       ['wall', (call) => this.#wall(call)],
       ['pgrep', (call) => this.#pgrep(call)],
     ]);
@@ -340,6 +343,12 @@ class Instance {
     this.console.write('[  OK  ] Reached target Power-Off.\r\n');
     this.#launch.onShutdown();
     return { code: 0 };
+  }
+
+  /** `init 0` ends the instance; no other run level is played. */
+  #init(call: StandInCall): ReturnType<StandIn> {
+    if (call.args[0] === '0') return this.#shutdown(call);
+    return { code: 1, stderr: `init: run level ${call.args[0] ?? ''} is not played by the sandbox\n` };
   }
 
   #wall(call: StandInCall): ReturnType<StandIn> {

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Listener } from './vpc-network.ts';
 
 /** Who answers: a container of a task. */
@@ -22,7 +22,7 @@ export function createContainerService(
   readonly listener: Listener;
   close(): Promise<void>;
 } {
-  const server = createServer((request, response) => {
+  const answer: RequestListener = (request, response) => {
     // A body that nobody reads would keep a slow client waiting.
     request.resume();
     const body = `${JSON.stringify({ ...identity, method: request.method, path: request.url })}\n`;
@@ -33,14 +33,18 @@ export function createContainerService(
     });
     log(`INFO  ${request.method ?? 'GET'} ${request.url ?? '/'} 200`);
     response.end(request.method === 'HEAD' ? undefined : body);
-  });
+  };
+  // Thousands of containers may never be asked.
+  let server: Server | undefined;
   let started: Promise<number> | undefined;
   return {
     listener: () => {
       started ??= new Promise((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(0, '127.0.0.1', () => {
-          const address = server.address();
+        const opened = createServer(answer);
+        server = opened;
+        opened.once('error', reject);
+        opened.listen(0, '127.0.0.1', () => {
+          const address = opened.address();
           resolve(typeof address === 'object' && address !== null ? address.port : 0);
         });
       });
@@ -48,7 +52,7 @@ export function createContainerService(
     },
     close: () =>
       new Promise((resolve) => {
-        if (started === undefined) {
+        if (server === undefined) {
           resolve();
           return;
         }

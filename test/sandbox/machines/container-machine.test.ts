@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { ContainerLaunch } from '../../../src/sandbox/contracts.ts';
 import { createContainerMachine } from '../../../src/sandbox/machines/container-machine.ts';
+import { HOST_PROGRAMS } from '../../../src/sandbox/machines/stand-ins/host-programs.ts';
 import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
 import { VpcNetwork } from '../../../src/sandbox/world/vpc-network.ts';
 import { until } from '../../support/eventually.ts';
@@ -90,6 +91,30 @@ describe('a command in a container', () => {
     const ended = finish(process);
     process.onStdout(() => process.kill('SIGTERM'));
     expect(await ended).toMatchObject({ stdout: 'ready\n', signal: 15 });
+  });
+});
+
+describe('programs that would end or change the host', () => {
+  it('are refused by name, from the command line and from a shell', async () => {
+    const machine = start();
+    for (const command of [
+      'reboot',
+      'sh -c "halt -p"',
+      'sh -c "exec systemctl poweroff"',
+      'apt-get install x',
+    ])
+      expect(await finish(await machine.process(command))).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('runs on your own machine'),
+      });
+  });
+
+  it('come first on PATH', async () => {
+    const look = HOST_PROGRAMS.map((name) => `command -v ${name}`).join('; ');
+    const { stdout } = await finish(await start().process(`sh -c '${look}'`));
+    const found = stdout.trim().split('\n');
+    expect(found).toHaveLength(HOST_PROGRAMS.length);
+    expect(found.filter((path) => !path.includes('/.stand-ins/bin/'))).toEqual([]);
   });
 });
 

@@ -1,11 +1,12 @@
 import { singleQuoted } from '../../../core/shell-words.ts';
 import { join } from 'node:path';
 import type { MachineRoot } from '../machine-root.ts';
+import { HOST_PROGRAM_BIN, installHostPrograms } from './host-programs.ts';
 import { FORWARDER_SOURCE } from './forwarder.ts';
 import { pipeCallerScript } from './stand-in-pipe.ts';
 
 /** Where the stand-ins of an instance lie, below its root. */
-export const STAND_IN_BIN = '.stand-ins/bin';
+export const STAND_IN_BIN = HOST_PROGRAM_BIN;
 const FORWARDER = '.stand-ins/forward.cjs';
 const SOCKET = '.stand-ins/socket';
 
@@ -28,11 +29,14 @@ export function installStandIns(
   root: MachineRoot,
   options: {
     readonly architecture: 'arm64' | 'x86_64';
-    readonly forwarded: Iterable<string>;
+    readonly forwarded: readonly string[];
     /** The Node.js that runs the forwarder. */
     readonly node: string;
   },
 ): void {
+  installHostPrograms(root, new Set([...options.forwarded, 'sudo']));
+  // The user of a session may use it on Amazon Linux; here it gives no more rights.
+  root.write(`${STAND_IN_BIN}/sudo`, SUDO, 0o755);
   root.write(FORWARDER, FORWARDER_SOURCE);
   for (const program of options.forwarded) {
     const file = `${STAND_IN_BIN}/${program}`;
@@ -46,3 +50,14 @@ export function installStandIns(
     0o755,
   );
 }
+
+const SUDO = `#!/bin/sh
+while [ $# -gt 0 ]; do
+  case "$1" in
+    -u | -g | -C | -p) shift 2 ;;
+    -*) shift ;;
+    *) break ;;
+  esac
+done
+exec "$@"
+`;

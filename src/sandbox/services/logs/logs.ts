@@ -15,7 +15,7 @@ export interface LogsService extends SandboxService {
 }
 
 export interface LogsDeps {
-  readonly seed: Pick<Seed, 'logGroups' | 'taskDefinitions'>;
+  readonly seed: Pick<Seed, 'logGroups' | 'taskDefinitions' | 'logEvents'>;
   readonly now: () => number;
   /** `arn:aws:logs:REGION:ACCOUNT:…` */
   readonly arn: (resource: string) => string;
@@ -38,6 +38,11 @@ export function createLogsService(deps: LogsDeps): LogsService {
   for (const { name, kmsKeyId } of deps.seed.logGroups ?? []) groups.createGroup(name, { kmsKeyId });
   for (const { containers } of deps.seed.taskDefinitions)
     for (const { logGroup } of containers) if (logGroup !== undefined) groups.createGroup(logGroup);
+  for (const { group, stream, events } of deps.seed.logEvents ?? [])
+    groups.put(
+      groups.createStream(groups.createGroup(group), stream),
+      events.map(({ secondsAgo, message }) => ({ timestamp: deps.now() - secondsAgo * 1000, message })),
+    );
   const lookup = new LogsLookup(groups, (resource) => deps.arn(resource));
   return {
     groups,
