@@ -2,6 +2,7 @@ import type * as sdk from '@aws-sdk/client-ec2';
 
 import type {
   FleetOverride,
+  FleetError,
   FleetResult,
   Instance,
   InstanceState,
@@ -18,6 +19,7 @@ import type {
   VpcEndpoint,
 } from '../provision/ports/network.ts';
 import type { TagFilter, Tags } from '../provision/ports/tags.ts';
+import { denialOf } from './denial.ts';
 
 /** EC2's shapes, where every field may be absent, to ours and back. */
 
@@ -225,12 +227,18 @@ export function poolOf(override: sdk.FleetLaunchTemplateOverrides): readonly Fle
   return [{ instanceType: InstanceType, subnetId: SubnetId, imageId: ImageId, priority: Priority ?? 0 }];
 }
 
+/** The refusals of a fleet are texts of EC2, in the wordings of every other refusal. */
+function denialIn(text: string): Pick<FleetError, 'denial' | 'message'> {
+  const { message, ...denial } = denialOf(text);
+  return denial.deniedBy === undefined && denial.encoded === undefined ? { message } : { message, denial };
+}
+
 export const fleetResultOf = (result: sdk.CreateFleetResult): FleetResult => ({
   fleetId: result.FleetId,
   instanceIds: (result.Instances ?? []).flatMap((set) => set.InstanceIds ?? []),
   errors: (result.Errors ?? []).map((error) => ({
     code: error.ErrorCode ?? '',
-    message: error.ErrorMessage ?? '',
+    ...denialIn(error.ErrorMessage ?? ''),
     instanceType: error.LaunchTemplateAndOverrides?.Overrides?.InstanceType,
     subnetId: error.LaunchTemplateAndOverrides?.Overrides?.SubnetId,
   })),

@@ -1,4 +1,5 @@
 import { access, failed, ToolError, transport } from '../core/errors.ts';
+import { denialOf } from './denial.ts';
 import { isCredentialsProblem } from './credential-errors.ts';
 import {
   EXPIRED,
@@ -11,7 +12,10 @@ import {
   THROTTLED,
 } from './error-names.ts';
 
-/** SDK errors become ToolErrors here, by name and never by text: texts differ between services and change without notice. */
+/**
+ * SDK errors become ToolErrors here, by name and never by text: texts differ between services and change without notice.
+ * By whose policy a call was refused is read from the text (denial.ts), and changes the advice only.
+ */
 
 /** What an adapter knows better than the general table: SDK error name → the ToolError it means in this call. */
 export type Translations = Readonly<Record<string, (message: string, error: unknown) => ToolError>>;
@@ -58,8 +62,9 @@ function toToolError(action: string, error: unknown): ToolError {
   const details = { awsError: name, action, requestId };
 
   if (isDenied(error)) {
-    return access('access-denied', `not allowed to call ${action}: ${message}`, {
-      details,
+    const { message: reason, ...denial } = denialOf(message);
+    return access('access-denied', `not allowed to call ${action}: ${reason}`, {
+      details: { ...details, ...denial },
       cause: error,
     });
   }

@@ -1,3 +1,5 @@
+import type { ConfiguredTag } from './settings.ts';
+
 /** Keys a config file may hold. */
 export const CONFIG_KEYS = [
   'profile',
@@ -12,8 +14,12 @@ export const CONFIG_KEYS = [
 ] as const;
 export type ConfigKey = (typeof CONFIG_KEYS)[number];
 
+/** Holds a map, every other key a string. */
+export const TAGS_KEY = 'tags';
+
 export interface ConfigFile {
   readonly path: string;
   /** `line` counts from 1. */
   readonly values: Readonly<Partial<Record<ConfigKey, { readonly value: string; readonly line: number }>>>;
+  readonly tags: readonly ConfiguredTag[];
 }

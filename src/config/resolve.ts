@@ -60,6 +60,10 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
   const payloadSize = payloadSizeOf(env);
   const iamPath = text('iam-path');
   const iamPrefix = text('iam-prefix');
+  // The project's file comes first, and each key counts where it is met first.
+  const tags = [
+    ...new Map([...files].reverse().flatMap((file) => file.tags.map((tag) => [tag.key, tag]))).values(),
+  ];
 
   const settings: Settings = {
     profile: profile?.value,
@@ -79,6 +83,7 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
     payloadSize: payloadSize?.value,
     iamPath: iamPath?.value,
     iamPrefix: iamPrefix?.value,
+    tags,
     endpointUrl: env['AWS_ENDPOINT_URL'] || undefined,
   };
   const from = (found: Found<unknown>): string => found?.from ?? 'default';
@@ -103,6 +108,7 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
       payloadSize: from(payloadSize),
       iamPath: from(iamPath),
       iamPrefix: from(iamPrefix),
+      tags: tags.length === 0 ? 'default' : tags.map((tag) => tag.from).join(', '),
       endpointUrl: env['AWS_ENDPOINT_URL'] ? 'AWS_ENDPOINT_URL' : 'default',
     },
   };

@@ -1,3 +1,11 @@
+/** A tag for everything that is created. */
+export interface ConfiguredTag {
+  readonly key: string;
+  readonly value: string;
+  /** File and line. */
+  readonly from: string;
+}
+
 /** The options every command understands, after file, environment and flags were merged. */
 export interface Settings {
   readonly profile: string | undefined;
@@ -25,6 +33,8 @@ export interface Settings {
   readonly iamPath: string | undefined;
   /** Prefix of the names of those roles, not checked yet; undefined = none. */
   readonly iamPrefix: string | undefined;
+  /** Of the files, each key once; not checked here. Tags that are typed belong to the commands that take them. */
+  readonly tags: readonly ConfiguredTag[];
   /** `AWS_ENDPOINT_URL`; undefined = AWS. */
   readonly endpointUrl: string | undefined;
 }

@@ -1,7 +1,8 @@
-import { LineCounter, isMap, isScalar, parseDocument } from 'yaml';
+import { LineCounter, isMap, isScalar, parseDocument, type Scalar } from 'yaml';
 import { usage } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
-import { CONFIG_KEYS, type ConfigFile, type ConfigKey } from './config-keys.ts';
+import { CONFIG_KEYS, type ConfigFile, type ConfigKey, TAGS_KEY } from './config-keys.ts';
+import type { ConfiguredTag } from './settings.ts';
 
 /** Throws `config-syntax`, `config-unknown-key` or `config-value`, each with file, line and column. */
 export function parseConfig(path: string, text: string): ConfigFile {
@@ -16,7 +17,7 @@ export function parseConfig(path: string, text: string): ConfigFile {
     throw usage('config-syntax', `${place(syntax.pos[0])}: ${lowerFirst(syntax.message)}`, {
       details: { file: path },
     });
-  if (document.contents === null) return { path, values: {} };
+  if (document.contents === null) return { path, values: {}, tags: [] };
   if (!isMap(document.contents))
     throw usage(
       'config-value',
@@ -26,9 +27,14 @@ export function parseConfig(path: string, text: string): ConfigFile {
       },
     );
   const values: Partial<Record<ConfigKey, { value: string; line: number }>> = {};
+  let tags: readonly ConfiguredTag[] = [];
   for (const pair of document.contents.items) {
     const offset = isScalar(pair.key) ? (pair.key.range?.[0] ?? 0) : 0;
     const name = isScalar(pair.key) ? String(pair.key.value) : '?';
+    if (name === TAGS_KEY) {
+      tags = tagsOf(pair.value, path, place(offset), lines);
+      continue;
+    }
     const key = CONFIG_KEYS.find((known) => known === name);
     if (key === undefined) throw unknownKey(place(offset), path, name);
     const value: unknown = isScalar(pair.value) ? pair.value.value : undefined;
@@ -42,13 +48,31 @@ export function parseConfig(path: string, text: string): ConfigFile {
       });
     values[key] = { value, line: lines.linePos(offset).line };
   }
-  return { path, values };
+  return { path, values, tags };
 }
 
+/** A value is taken as it is written: `cost-centre: 0042` keeps its zeros. */
+function tagsOf(node: unknown, path: string, place: string, lines: LineCounter): readonly ConfiguredTag[] {
+  const wrong = (where: string): Error =>
+    usage('config-value', `${where}: tags must be a map of keys to values`, {
+      details: { file: path, key: TAGS_KEY },
+    });
+  if (!isMap(node)) throw wrong(place);
+  return node.items.map(({ key, value }) => {
+    if (!isScalar(key) || (value !== null && !isScalar(value))) throw wrong(place);
+    const line = lines.linePos(key.range?.[0] ?? 0).line;
+    return { key: textOf(key), value: value === null ? '' : textOf(value), from: `${path}:${line}` };
+  });
+}
+
+const textOf = ({ value, source }: Scalar): string =>
+  typeof value === 'string' ? value : (source ?? String(value ?? ''));
+
 function unknownKey(place: string, path: string, name: string): Error {
-  const close = nearest(name, CONFIG_KEYS, 1)[0];
+  const known = [...CONFIG_KEYS, TAGS_KEY];
+  const close = nearest(name, known, 1)[0];
   return usage('config-unknown-key', `${place}: unknown key '${name}'`, {
-    details: { file: path, key: name, nearest: close, known: CONFIG_KEYS },
+    details: { file: path, key: name, nearest: close, known },
   });
 }
 

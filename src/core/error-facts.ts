@@ -53,10 +53,29 @@ type TargetFacts = {
   readonly task?: string | undefined;
 };
 
+/** By whom and how AWS refused a call, as far as its message says. */
+export interface DenialFacts {
+  readonly [name: string]: Fact;
+  /** The kind of policy that decided; undefined where AWS does not name it. */
+  readonly deniedBy?:
+    | 'service-control-policy'
+    | 'resource-control-policy'
+    | 'vpc-endpoint-policy'
+    | 'permissions-boundary'
+    | 'session-policy'
+    | 'resource-policy'
+    | 'identity-policy'
+    | undefined;
+  /** True where a statement denies the call, false where none allows it. */
+  readonly explicitDeny?: boolean | undefined;
+  /** What `sts decode-authorization-message` takes; EC2 sends it. */
+  readonly encoded?: string | undefined;
+}
+
 /** Facts of errors, by code. A code that is not here has no advice: its message says everything. */
 export interface ErrorFacts {
   // Credentials, permission and the way to AWS.
-  'access-denied': {
+  'access-denied': DenialFacts & {
     readonly [name: string]: Fact;
     /** The IAM action that was refused, e.g. `ecs:ListTasks`. */
     readonly action: string;
@@ -71,6 +90,8 @@ export interface ErrorFacts {
       | undefined;
     /** What teardown left behind. */
     readonly remaining?: readonly RemainingResource[] | undefined;
+    /** Instance types that were asked for and refused. */
+    readonly types?: readonly string[] | undefined;
   };
   'agent-denied': {
     readonly [name: string]: Fact;

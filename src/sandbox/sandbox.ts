@@ -86,6 +86,8 @@ export interface Sandbox {
     readonly userName: string;
     readonly policies: readonly unknown[];
     readonly boundary?: unknown;
+    /** Of an organisation that the account is a member of. */
+    readonly serviceControlPolicies?: readonly unknown[];
     /** Temporary credentials that live this long, 0 = expired already; absent = a long-term access key. */
     readonly sessionMs?: number;
   }): Readonly<Record<string, string>>;
@@ -173,8 +175,14 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     options.port ?? 0,
   );
   endpoint = `http://127.0.0.1:${front.port}`;
-  const createPrincipal: Sandbox['createPrincipal'] = ({ userName, policies, boundary, sessionMs }) => {
-    const { principal } = account.iam.state.addUser(userName, policies, boundary);
+  const createPrincipal: Sandbox['createPrincipal'] = ({
+    userName,
+    policies,
+    boundary,
+    serviceControlPolicies,
+    sessionMs,
+  }) => {
+    const { principal } = account.iam.state.addUser(userName, policies, boundary, serviceControlPolicies);
     const session =
       sessionMs === undefined ? undefined : keys.issueSession(principal, clock.now() + sessionMs);
     const key = session ?? keys.issue(principal);

@@ -97,9 +97,11 @@ export function sampleSpec(change: Partial<BastionSpec> = {}): BastionSpec {
     asked: { idle: false, types: false, subnets: false },
     idleMinutes: 30,
     userData: '#!/bin/bash\n',
+    givenTags: {},
     tags: resourceTags({
       name: 'default',
       owner: OWNER,
+      given: {},
       expiresAt,
       idleMinutes: 30,
       cluster: 'demo',

@@ -6,6 +6,7 @@ import { noMatch, usage } from '../../core/errors.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
 import { boundaryArn, findBastions, type InventoryScope } from '../../provision/bastion/inventory.ts';
 import { checkRoleName, sharedBoundary } from '../../provision/roles/iam-names.ts';
+import { givenTags, legalTagValue } from '../../provision/bastion/given-tags.ts';
 import { checkBastionName, resourceTags } from '../../provision/bastion/names.ts';
 import { chooseNetwork, hasIpv4, type NetworkChoice } from '../../provision/network/network.ts';
 import type { NetworkFacts } from '../../provision/network/network-facts.ts';
@@ -27,7 +28,7 @@ import type { UpRequest } from './up-request.ts';
 
 export type GatherNeeds = Needs<
   'account' | 'assets' | 'clock' | 'prompter' | 'report' | 'version',
-  'cluster' | 'service' | 'iamPath' | 'iamPrefix'
+  'cluster' | 'service' | 'iamPath' | 'iamPrefix' | 'tags'
 >;
 
 export interface GatheredSpec {
@@ -42,6 +43,7 @@ const SERVICES_LOOKED_AT = 50;
 export async function gatherSpec(request: UpRequest, deps: GatherNeeds): Promise<GatheredSpec> {
   const name = checkBastionName(request.name);
   const iam = iamNaming(request.iam, deps.settings);
+  const tags = givenTags(request.tags, deps.settings.tags);
   const types = checkTypes(request.types.length > 0 ? request.types : DEFAULT_TYPES);
   const account = await deps.account();
   const [identityPort, ec2, imagesPort] = await Promise.all([
@@ -122,9 +124,11 @@ export async function gatherSpec(request: UpRequest, deps: GatherNeeds): Promise
       idleMinutes: request.idleMinutes,
       ipv6: ipv6Of(network, identity),
     }),
+    givenTags: tags,
     tags: resourceTags({
       name,
-      owner: identity.arn,
+      owner: legalTagValue(identity.arn),
+      given: tags,
       expiresAt,
       idleMinutes: request.idleMinutes,
       cluster,

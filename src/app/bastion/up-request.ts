@@ -6,6 +6,7 @@ import {
   parsePort,
   parseTtl,
 } from '../../provision/plan/spec.ts';
+import { type GivenTag, parseTag } from '../../provision/bastion/given-tags.ts';
 import { usage } from '../../core/errors.ts';
 import type { IamOverrides } from './iam-naming.ts';
 
@@ -38,6 +39,8 @@ export interface UpRequest {
   readonly egressPorts: readonly number[];
   readonly clientSecurityGroups: readonly string[];
   readonly iam: IamOverrides;
+  /** As typed; those of the files are in the settings. */
+  readonly tags: readonly GivenTag[];
 }
 
 /** The same as typed; durations and ports are still text. */
@@ -59,9 +62,10 @@ export interface TypedUpRequest {
   readonly allowDb?: readonly string[];
   readonly egressPort?: readonly string[];
   readonly clientSecurityGroup?: readonly string[];
+  readonly tag?: readonly string[];
 }
 
-/** Throws `duration`, `port`, `bad-arguments` (usage). */
+/** Throws `duration`, `port`, `tag-invalid`, `bad-arguments` (usage). */
 export function parseUpRequest(typed: TypedUpRequest, iam: IamOverrides): UpRequest {
   if (typed.wayOut !== undefined && typed.subnet === undefined) {
     throw usage('bad-arguments', '--way-out is about the subnets of --subnet', {
@@ -89,5 +93,6 @@ export function parseUpRequest(typed: TypedUpRequest, iam: IamOverrides): UpRequ
     egressPorts: (typed.egressPort ?? []).map((port) => parsePort(port, '--egress-port')),
     clientSecurityGroups: typed.clientSecurityGroup ?? [],
     iam,
+    tags: (typed.tag ?? []).map(parseTag),
   };
 }

@@ -12,6 +12,7 @@ import {
 import { launchTemplateContent, launchTemplateSpec } from '../../provision/capacity/launch-template.ts';
 import { type CodeFormat, exportBastion } from '../../provision/export/export-code.ts';
 import type { IamNaming } from '../../provision/roles/iam-names.ts';
+import { givenTags, parseTag } from '../../provision/bastion/given-tags.ts';
 import { checkBastionName, commonName, resourceTags, TAG } from '../../provision/bastion/names.ts';
 import { groupDescription } from '../../provision/network/own-group.ts';
 import { architecturesOf, DEFAULT_TYPES, overrides } from '../../provision/capacity/pool.ts';
@@ -31,7 +32,10 @@ import { iamNaming } from '../bastion/iam-naming.ts';
 import type { Needs } from '../collaborators.ts';
 import { locationOf, type PolicyRequest } from './print-policy.ts';
 
-type CodeNeeds = Needs<'account' | 'assets' | 'version', 'cluster' | 'iamPath' | 'iamPrefix' | 'region'>;
+type CodeNeeds = Needs<
+  'account' | 'assets' | 'version',
+  'cluster' | 'iamPath' | 'iamPrefix' | 'region' | 'tags'
+>;
 
 /** `policy bastion --format`: a spec as `up` would make it, but with references where only the deployed code knows the id, and its requests. */
 
@@ -53,6 +57,7 @@ interface CodeOptions {
   readonly userDataFiles: UserDataFiles;
   readonly version: string;
   readonly iam: IamNaming;
+  readonly tags: Tags;
 }
 
 /** Name of what is launched from exported code, unless one is given. */
@@ -89,6 +94,7 @@ export async function bastionCode(
     userDataFiles: await readUserDataFiles(deps),
     version: deps.version,
     iam: iamNaming(request.iam, deps.settings),
+    tags: givenTags(request.tags.map(parseTag), deps.settings.tags),
   });
   return exportBastion(format, bastion);
 }
@@ -235,9 +241,11 @@ function specOf(options: CodeOptions): BastionSpec {
       expiresAt: { afterBootMs: DEFAULT_TTL_MS },
       idleMinutes: DEFAULT_IDLE_MINUTES,
     }),
+    givenTags: options.tags,
     tags: resourceTags({
       name,
       owner: 'exported code',
+      given: options.tags,
       expiresAt: undefined,
       idleMinutes: DEFAULT_IDLE_MINUTES,
       cluster,

@@ -10,6 +10,8 @@ import {
 } from '../../provision/policy/policy-kinds.ts';
 import { withIamNaming } from '../../provision/roles/iam-names.ts';
 import { iamNaming, type IamOverrides } from '../bastion/iam-naming.ts';
+import { givenTags, parseTag } from '../../provision/bastion/given-tags.ts';
+import { DEFAULT_TYPES } from '../../provision/capacity/pool.ts';
 import { readPolicy } from '../asset-files.ts';
 import type { Needs } from '../collaborators.ts';
 
@@ -28,6 +30,8 @@ export interface PolicyRequest {
   /** Instead of printing it: who is to have it. */
   readonly check: string | undefined;
   readonly iam: IamOverrides;
+  /** `KEY=VALUE`, as typed; those of the files are in the settings. */
+  readonly tags: readonly string[];
 }
 
 /** What is known of where the bastion is to live; undefined = not found out, and then a placeholder. */
@@ -37,7 +41,10 @@ export interface Location {
   readonly partition: string | undefined;
 }
 
-type PolicyNeeds = Needs<'account' | 'assets', 'cluster' | 'container' | 'iamPath' | 'iamPrefix' | 'region'>;
+type PolicyNeeds = Needs<
+  'account' | 'assets',
+  'cluster' | 'container' | 'iamPath' | 'iamPrefix' | 'region' | 'tags'
+>;
 
 /** The document with all that is known. Throws `check-kind` for a check of what IAM does not know. */
 export async function fillPolicy(request: PolicyRequest, deps: PolicyNeeds): Promise<PrintedPolicy> {
@@ -45,6 +52,7 @@ export async function fillPolicy(request: PolicyRequest, deps: PolicyNeeds): Pro
     throw usage('check-kind', 'a session document is no IAM document: nobody is granted it');
   }
   const iam = iamNaming(request.iam, deps.settings);
+  const tags = givenTags(request.tags.map(parseTag), deps.settings.tags);
   const templates = Object.fromEntries(
     await Promise.all(
       POLICY_KINDS[request.kind].files.map(
@@ -53,7 +61,8 @@ export async function fillPolicy(request: PolicyRequest, deps: PolicyNeeds): Pro
     ),
   );
   const { cluster, container } = deps.settings;
-  return printPolicy(request.kind, templates, {
+  const values: PlaceholderValues = {
+    'instance-types': DEFAULT_TYPES,
     ...(await locationOf(request, deps)),
     ...request.values,
     ...(request.database === undefined || request.kind !== 'session-document'
@@ -62,7 +71,8 @@ export async function fillPolicy(request: PolicyRequest, deps: PolicyNeeds): Pro
     bastion: request.name,
     cluster: cluster === undefined ? undefined : nameOfArn(cluster),
     container: container ?? '*',
-  });
+  };
+  return printPolicy(request.kind, templates, values, tags);
 }
 
 /**

@@ -65,10 +65,48 @@ export const removals = (
     return [lines.aws(quoteWords([service, ...args]), reason, region)];
   });
 
-function accessDenied(
-  { action, missingBoundary, remaining }: ErrorFacts['access-denied'],
+/** What helps against a refusal depends on whose policy it was: a grant does not help against any of these. */
+function whoRefused(
+  { action, deniedBy, explicitDeny, types = [] }: ErrorFacts['access-denied'],
   lines: CommandLines,
 ): readonly string[] {
+  switch (deniedBy) {
+    case 'service-control-policy':
+    case 'resource-control-policy':
+      return [
+        `a ${deniedBy.replaceAll('-', ' ')} of the organisation refuses it, and no grant in this account changes that`,
+        'ask those who write it what it demands: tags (--tag KEY=VALUE), an own image, an own key, another region',
+      ];
+    case 'vpc-endpoint-policy':
+      return [
+        'the policy of the VPC endpoint that the call went through refuses it: another network, or its owner',
+      ];
+    case 'permissions-boundary':
+      return [
+        'your permissions boundary leaves it out: an administrator widens it, a grant alone does not help',
+      ];
+    case 'session-policy':
+      return ['the policy of your session leaves it out: assume the role without one, or with a wider one'];
+    case 'resource-policy':
+      if (explicitDeny === true) return ["the resource's own policy denies it: its owner must change that"];
+      break;
+    case 'identity-policy':
+      if (explicitDeny === true) return ['one of your own policies denies it: a further grant does not help'];
+      break;
+    case undefined:
+      break;
+    default:
+      return deniedBy satisfies never;
+  }
+  const forTypes =
+    action === 'ec2:RunInstances' && types.length > 0
+      ? [lines.tool('policy operator', { type: types.join(',') }, 'allows these instance types')]
+      : [];
+  return [...grant(action, lines), ...forTypes];
+}
+
+function accessDenied(facts: ErrorFacts['access-denied'], lines: CommandLines): readonly string[] {
+  const { missingBoundary, remaining } = facts;
   if (missingBoundary !== undefined) {
     const { path, name, tunnelOnly, cluster } = missingBoundary;
     const kind = tunnelOnly ? 'bastion-boundary-tunnel-only' : 'bastion-boundary';
@@ -81,7 +119,15 @@ function accessDenied(
     ];
   }
   return [
-    ...grant(action, lines),
+    ...whoRefused(facts, lines),
+    ...(facts.encoded === undefined
+      ? []
+      : [
+          lines.aws(
+            `sts decode-authorization-message --query DecodedMessage --output text --encoded-message ${facts.encoded}`,
+            'which statement it was',
+          ),
+        ]),
     lines.aws('sts get-caller-identity', 'who is asking'),
     ...removals(remaining, lines),
   ];

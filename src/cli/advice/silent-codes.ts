@@ -59,6 +59,7 @@ export const SILENT_CODES: ReadonlySet<string> = new Set([
   'still-in-use',
   'stream-url-invalid',
   'subnets-differ',
+  'tag-invalid',
   'user-data-parameter',
   'user-data-too-large',
   'websocket-broken',

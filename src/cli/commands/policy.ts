@@ -4,6 +4,7 @@ import { POLICY_KIND_NAMES, POLICY_KINDS, type PolicyKindName } from '../../prov
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { addIamFlags, type IamFlags, iamFlagsOf } from '../iam-flags.ts';
+import { addTagFlag } from '../tag-flag.ts';
 import { documentOf, reportUse } from '../render/policy-notes.ts';
 
 interface PolicyFlags extends IamFlags {
@@ -25,6 +26,7 @@ interface PolicyFlags extends IamFlags {
   readonly document?: string;
   readonly format: PolicyRequest['format'];
   readonly check?: string;
+  readonly tag?: readonly string[];
 }
 
 export function policyCommand(invoke: Invoke, run: Run<PolicyRequest> = runPolicy): Command {
@@ -66,6 +68,7 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyRequest> = runPolic
         'not print, but ask IAM whether this role or user has it: role/NAME, user/NAME, an ARN, me',
       ).conflicts('format'),
     );
+  addTagFlag(command);
   return addIamFlags(command)
     .addHelpText(
       'after',
@@ -96,6 +99,7 @@ const optionsOf = (kind: PolicyKindName, flags: PolicyFlags): PolicyRequest => (
   format: flags.format,
   check: flags.check,
   iam: iamFlagsOf(flags),
+  tags: flags.tag ?? [],
   values: {
     vpc: flags.vpc,
     subnet: flags.subnet,

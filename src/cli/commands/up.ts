@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { TypedUpRequest, UpRequest } from '../../app/bastion/up-request.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import { addTagFlag } from '../tag-flag.ts';
 import { addIamFlags, type IamFlags, iamFlagsOf } from '../iam-flags.ts';
 
 export interface UpOptions extends UpRequest {
@@ -74,6 +75,7 @@ export function upCommand(invoke: Invoke, run: Run<UpOptions> = runUp): Command 
       ),
     )
     .addOption(group('Roles:', '--kms-key <arn>', "the cluster's exec sessions are encrypted with it"));
+  addTagFlag(command);
   return addIamFlags(command)
     .addHelpText(
       'after',
@@ -85,6 +87,7 @@ Examples:
   $ fargate-connect up --cluster prod --service web
   $ fargate-connect up --cluster prod --db orders
   $ fargate-connect up --cluster prod --dry-run
+  $ fargate-connect up --tag team=orders --tag cost-centre=4711
   $ fargate-connect up --tunnel-only --vpc vpc-0123 --allow-db orders --ttl 2h`,
     )
     .action(async (flags: UpFlags, command: Command) => {

@@ -49,7 +49,10 @@ export function checkBastionName(name: string): string {
 
 export interface TagInput {
   readonly name: string;
+  /** A legal value of a tag (`legalTagValue`). */
   readonly owner: string;
+  /** What the organisation wants besides (`givenTags`). */
+  readonly given: Tags;
   /** Milliseconds since the epoch; undefined = not known before the launch. */
   readonly expiresAt: number | undefined;
   readonly idleMinutes: number;
@@ -64,6 +67,7 @@ export interface TagInput {
 /** Tags of every resource, given in the call that creates it. */
 export function resourceTags(input: TagInput): Tags {
   return {
+    ...input.given,
     [TAG.name]: commonName(input.name),
     [TAG.bastion]: input.name,
     [TAG.owner]: input.owner,

@@ -19,6 +19,7 @@ export function templateDigest(spec: BastionSpec): string {
     userData: spec.userData,
     role: spec.role.kind,
     version: spec.tags[TAG.version],
+    tags: spec.givenTags,
   };
   return hex(sha256(utf8(JSON.stringify(content)))).slice(0, 16);
 }

@@ -148,7 +148,13 @@ export function launchFailure(
     case 'denied': {
       const action = deniedAction(errors);
       return access('access-denied', `not allowed to call ${action}: ${lines[0] ?? 'EC2 names no reason'}`, {
-        details: { ...details, action, awsError: 'UnauthorizedOperation' },
+        details: {
+          ...details,
+          ...errors.find((error) => error.denial !== undefined)?.denial,
+          action,
+          awsError: 'UnauthorizedOperation',
+          types: [...new Set(errors.flatMap((error) => error.instanceType ?? []))],
+        },
       });
     }
     case 'capacity':

@@ -48,12 +48,22 @@ export function planUp(inventory: Inventory, spec: BastionSpec, now: number): Up
   };
 }
 
+const tagOf = (kept: Instance, key: string): string => {
+  const value = kept.tags[key];
+  return value === undefined ? `no tag ${key}` : `the tag ${key}=${value}`;
+};
+
 /** What was asked for and cannot be changed for as long as the instance runs. */
 function keptWarnings(kept: Instance, spec: BastionSpec): readonly PlanWarning[] {
   const { asked } = spec;
   const { expiresAt, idleMinutes: idle } = leaseOf(kept);
   const reaches = spec.databases.length + spec.egressPorts.length;
   const stays: readonly (readonly [boolean, string])[] = [
+    ...Object.entries(spec.givenTags)
+      .filter(([key, value]) => kept.tags[key] !== value)
+      .map(
+        ([key, value]) => [true, `it has ${tagOf(kept, key)}, whatever --tag ${key}=${value} says`] as const,
+      ),
     [spec.market === 'on-demand' && kept.market === 'spot', 'it runs as spot, whatever --on-demand says'],
     [asked.types && !spec.types.includes(kept.type), `it is a ${kept.type}, whatever --type says`],
     [

@@ -67,6 +67,8 @@ export interface BastionSpec {
   readonly userData: string;
   /** Of every resource. */
   readonly tags: Tags;
+  /** Those of them that were asked for (`--tag`, `tags:`). */
+  readonly givenTags: Tags;
 }
 
 export const DEFAULT_TTL_MS = 8 * 3_600_000;

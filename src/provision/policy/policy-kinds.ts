@@ -1,4 +1,6 @@
+import type { Tags } from '../ports/tags.ts';
 import { fillDocument, type PlaceholderValues } from './policy-documents.ts';
+import { withRequiredTags } from './required-tags.ts';
 
 /** What `policy KIND` prints: which files a kind is made of, and what it is for. */
 
@@ -79,11 +81,15 @@ export interface PrintedPolicy {
   readonly unfilled: readonly string[];
 }
 
-/** `templates` holds the kind's files by name without `.json`. Throws `policy-document-invalid`. */
+/**
+ * `templates` holds the kind's files by name without `.json`; `tags` are what everything that is created must carry.
+ * Throws `policy-document-invalid`.
+ */
 export function printPolicy(
   kind: PolicyKindName,
   templates: Readonly<Record<string, string>>,
   values: PlaceholderValues,
+  tags: Tags = {},
 ): PrintedPolicy {
   const omit = Object.entries(OPTIONAL_STATEMENTS)
     .filter(([, placeholder]) => values[placeholder] === undefined)
@@ -94,14 +100,16 @@ export function printPolicy(
         fillDocument(`${file}.json`, templates[file] ?? '', values, { omit, keepUnknown: true }),
       ) as Readonly<Record<string, unknown>>,
   );
-  const merged = documents.length === 1 ? documents[0] : merge(documents);
+  const merged = withRequiredTags(merge(documents), tags);
   const text = JSON.stringify(merged, undefined, 2);
   const left = [...text.matchAll(/\$\{([a-z][a-z0-9-]*)\}/g)].map((match) => match[1] ?? '');
   return { text, size: text.replace(/\s/g, '').length, unfilled: [...new Set(left)] };
 }
 
-/** Statements of all documents, each once. */
+/** Statements of all documents, each once; a single document, which need not be an IAM document, as it is. */
 function merge(documents: readonly Readonly<Record<string, unknown>>[]): Readonly<Record<string, unknown>> {
+  const [first] = documents;
+  if (first !== undefined && documents.length === 1) return first;
   const statements = documents.flatMap((document) =>
     Array.isArray(document['Statement']) ? (document['Statement'] as readonly unknown[]) : [],
   );

@@ -1,3 +1,4 @@
+import type { DenialFacts } from '../../core/error-facts.ts';
 import type {
   GroupRule,
   RouteTable,
@@ -97,6 +98,8 @@ export interface FleetSpec {
 }
 
 export interface FleetError {
+  /** Of a refusal by IAM: by whose policy. */
+  readonly denial?: DenialFacts;
   /** e.g. `InsufficientInstanceCapacity`. */
   readonly code: string;
   readonly message: string;

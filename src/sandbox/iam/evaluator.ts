@@ -15,6 +15,8 @@ export interface Grants {
   readonly identity: readonly NamedPolicy[];
   /** With a boundary an action must be allowed by both. */
   readonly boundary: NamedPolicy | undefined;
+  /** Service control policies of the account's organisation, all on one level; without any, none limits. */
+  readonly organization?: readonly NamedPolicy[];
 }
 
 export interface AccessQuestion {
@@ -32,6 +34,16 @@ export interface Decision {
 }
 
 export function decide(grants: Grants, question: AccessQuestion): Decision {
+  const { organization = [] } = grants;
+  const deniedAbove = firstMatch(organization, 'Deny', question);
+  if (deniedAbove !== undefined)
+    return {
+      allowed: false,
+      by: deniedAbove.by,
+      reason: 'with an explicit deny in a service control policy',
+    };
+  if (organization.length > 0 && firstMatch(organization, 'Allow', question) === undefined)
+    return refused(`because no service control policy allows the ${question.action} action`);
   const everything = grants.boundary === undefined ? grants.identity : [...grants.identity, grants.boundary];
   const denied = firstMatch(everything, 'Deny', question);
   if (denied !== undefined) {

@@ -162,7 +162,8 @@ function ec2Protocol(service: string, namespace: string, parameters: URLSearchPa
     accessDenied: (message) =>
       new AwsError(
         'UnauthorizedOperation',
-        `You are not authorized to perform this operation. ${message}`,
+        `You are not authorized to perform this operation. ${message}. ` +
+          `Encoded authorization failure message: ${Buffer.from(message).toString('base64url')}`,
         403,
       ),
   };

@@ -67,6 +67,7 @@ describe('path and prefix', () => {
     const input = {
       name: 'orders',
       owner: 'me',
+      given: {},
       expiresAt: 0,
       idleMinutes: 30,
       cluster: undefined,

@@ -189,7 +189,12 @@ export class IamState implements PrincipalDirectory {
     profile.settledAt = this.now + this.#deps.profilePropagationMs;
   }
 
-  addUser(name: string, policies: readonly unknown[], boundary: unknown): User {
+  addUser(
+    name: string,
+    policies: readonly unknown[],
+    boundary: unknown,
+    serviceControlPolicies: readonly unknown[] = [],
+  ): User {
     const arn = this.arn(`user/${name}`);
     const user: User = {
       name,
@@ -204,6 +209,10 @@ export class IamState implements PrincipalDirectory {
           boundary === undefined
             ? undefined
             : { name: `user/${name}/boundary`, document: parsePolicy(boundary) },
+        organization: serviceControlPolicies.map((policy, index) => ({
+          name: `organization/${index}`,
+          document: parsePolicy(policy),
+        })),
       },
     };
     this.users.set(name, user);

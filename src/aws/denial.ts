@@ -1,0 +1,39 @@
+import type { DenialFacts } from '../core/error-facts.ts';
+
+/**
+ * What AWS says of a refusal. That a call was refused is known by the name of the error; by whose policy is only in its
+ * message (IAM User Guide, "Troubleshoot access denied error messages", lists the wordings). A message without one of
+ * these wordings says nothing of the reason.
+ */
+
+const BY: Readonly<Record<string, NonNullable<DenialFacts['deniedBy']>>> = {
+  'service control policy': 'service-control-policy',
+  'resource control policy': 'resource-control-policy',
+  'vpc endpoint policy': 'vpc-endpoint-policy',
+  'permissions boundary': 'permissions-boundary',
+  'session policy': 'session-policy',
+  'resource-based policy': 'resource-policy',
+  'identity-based policy': 'identity-policy',
+};
+const KINDS = Object.keys(BY).join('|');
+const EXPLICIT = new RegExp(`with an explicit deny in an? (${KINDS})`, 'i');
+const IMPLICIT = new RegExp(`because no (${KINDS}) allows`, 'i');
+const ENCODED = /\s*Encoded authorization failure message: ([\w+/=-]+)\.?/;
+
+export interface Denial extends DenialFacts {
+  /** Without the encoded part, which is up to some thousand characters long. */
+  readonly message: string;
+}
+
+/** Reads the message of an access-denied error. */
+export function denialOf(message: string): Denial {
+  const explicit = EXPLICIT.exec(message)?.[1];
+  const wording = explicit ?? IMPLICIT.exec(message)?.[1];
+  const encoded = ENCODED.exec(message)?.[1];
+  return {
+    message: message.replace(ENCODED, ''),
+    deniedBy: wording === undefined ? undefined : BY[wording.toLowerCase()],
+    explicitDeny: wording === undefined ? undefined : explicit !== undefined,
+    encoded,
+  };
+}
