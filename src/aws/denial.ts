@@ -18,11 +18,14 @@ const BY: Readonly<Record<string, NonNullable<DenialFacts['deniedBy']>>> = {
 const KINDS = Object.keys(BY).join('|');
 const EXPLICIT = new RegExp(`with an explicit deny in an? (${KINDS})`, 'i');
 const IMPLICIT = new RegExp(`because no (${KINDS}) allows`, 'i');
+const ACTION = /not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)/;
 const ENCODED = /\s*Encoded authorization failure message: ([\w+/=-]+)\.?/;
 
 export interface Denial extends DenialFacts {
   /** Without the encoded part, which is up to some thousand characters long. */
   readonly message: string;
+  /** The IAM action that was refused, which may be another than that of the call: `iam:PassRole` of a launch. */
+  readonly action: string | undefined;
 }
 
 /** Reads the message of an access-denied error. */
@@ -32,6 +35,7 @@ export function denialOf(message: string): Denial {
   const encoded = ENCODED.exec(message)?.[1];
   return {
     message: message.replace(ENCODED, ''),
+    action: ACTION.exec(message)?.[1],
     deniedBy: wording === undefined ? undefined : BY[wording.toLowerCase()],
     explicitDeny: wording === undefined ? undefined : explicit !== undefined,
     encoded,

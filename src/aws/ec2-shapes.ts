@@ -229,7 +229,7 @@ export function poolOf(override: sdk.FleetLaunchTemplateOverrides): readonly Fle
 
 /** The refusals of a fleet are texts of EC2, in the wordings of every other refusal. */
 function denialIn(text: string): Pick<FleetError, 'denial' | 'message'> {
-  const { message, ...denial } = denialOf(text);
+  const { message, action: _named, ...denial } = denialOf(text);
   return denial.deniedBy === undefined && denial.encoded === undefined ? { message } : { message, denial };
 }
 

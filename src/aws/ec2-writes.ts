@@ -1,7 +1,7 @@
 import * as sdk from '@aws-sdk/client-ec2';
 
-import { failed } from '../core/errors.ts';
-import type { Ec2Port, FleetResult } from '../provision/ports/ec2.ts';
+import { access, failed, ToolError } from '../core/errors.ts';
+import type { Ec2Port, FleetResult, FleetSpec } from '../provision/ports/ec2.ts';
 import type { GroupRule } from '../provision/ports/network.ts';
 import { creation, deletion, tolerating } from './ec2-outcomes.ts';
 import { fleetRequest, launchTemplateRequest } from './ec2-requests.ts';
@@ -27,6 +27,17 @@ const LAUNCH_REFUSALS = new Set([
   'InvalidGroup.NotFound',
   'Unsupported',
 ]);
+/** The types that were asked for may be what somebody lacks. */
+const withTypes = (error: ToolError, { overrides }: FleetSpec): ToolError =>
+  access('access-denied', error.message, {
+    details: {
+      action: 'ec2:CreateFleet',
+      ...error.details,
+      types: [...new Set(overrides.map(({ instanceType }) => instanceType))],
+    },
+    cause: error,
+  });
+
 /** DeleteFleets takes that many instant fleets per call. */
 const FLEETS_PER_DELETE = 25;
 
@@ -130,6 +141,7 @@ export function launchCalls(
         );
         return fleetResultOf(result);
       } catch (error) {
+        if (error instanceof ToolError && error.code === 'access-denied') throw withTypes(error, spec);
         const code = awsErrorName(error) ?? '';
         if (!LAUNCH_REFUSALS.has(code)) throw error;
         const message = error instanceof Error ? error.message : code;

@@ -62,9 +62,9 @@ function toToolError(action: string, error: unknown): ToolError {
   const details = { awsError: name, action, requestId };
 
   if (isDenied(error)) {
-    const { message: reason, ...denial } = denialOf(message);
-    return access('access-denied', `not allowed to call ${action}: ${reason}`, {
-      details: { ...details, ...denial },
+    const { message: reason, action: named = action, ...denial } = denialOf(message);
+    return access('access-denied', `not allowed to call ${named}: ${reason}`, {
+      details: { ...details, ...denial, action: named },
       cause: error,
     });
   }

@@ -42,11 +42,13 @@ const FLOW: readonly (readonly string[])[] = [
 ];
 
 /** Which of the two flows needs a document; `operator-ec2` is proved in the first and taken along in the second. */
-const PROVED_IN: Readonly<Record<ProvedBy<'operator'>, 'own role' | 'given role'>> = {
+const PROVED_IN: Readonly<Record<ProvedBy<'operator'>, 'own role' | 'given role' | 'launches'>> = {
   'operator-ec2': 'own role',
   'operator-iam': 'own role',
   'operator-db-rule': 'own role',
   'operator-given-role': 'given role',
+  // Denies alone: test/contract/provision/operator-narrowing-proof.test.ts.
+  'operator-guardrail': 'launches',
 };
 const documentsOf = (flow: 'own role' | 'given role'): readonly Document[] =>
   Object.entries(PROVED_IN).flatMap(([kind, wanted]) =>

@@ -76,6 +76,8 @@ export function hurried(factor: number): Clock {
 
 export interface CliWorld {
   readonly env: Readonly<Record<string, string>>;
+  /** Where the command is typed; the root of the file system unless given. */
+  readonly cwd?: string;
   readonly clock?: Clock;
   readonly signals?: FakeSignals;
   /** False = no retries by the SDK. */
@@ -99,7 +101,7 @@ export async function cli(args: readonly string[], world: CliWorld): Promise<Cli
   const clock = world.clock ?? hurried(20);
   const deps: CliDeps = {
     env: { ...world.env, HOME: '/nonexistent' },
-    cwd: '/',
+    cwd: world.cwd ?? '/',
     terminal,
     clock,
     random: {

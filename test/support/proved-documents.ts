@@ -1,5 +1,7 @@
 import type { PlaceholderValues } from '../../src/provision/policy/policy-documents.ts';
+import { withRequiredTags } from '../../src/provision/policy/required-tags.ts';
 import type { PolicyKindName } from '../../src/provision/policy/policy-kinds.ts';
+import { DEFAULT_TYPES } from '../../src/provision/capacity/pool.ts';
 import { DEFAULT_KEY_ID } from '../../src/sandbox/services/kms/kms.ts';
 import { databaseResourceId } from '../../src/sandbox/services/rds/rds.ts';
 import { SEED_DATABASES } from '../../src/sandbox/world/seed-databases.ts';
@@ -25,6 +27,7 @@ const OPERATOR = {
   'client-security-group': GROUP.dbClients,
   'database-security-group': GROUP.billingDb,
   role: 'ops-bastion',
+  'instance-types': DEFAULT_TYPES,
 } as const;
 /** Where every session is encrypted: the bastion's own and those of ECS Exec. */
 const ENCRYPTED = { cluster: 'demo', 'kms-key': keyArn(DEFAULT_KEY_ID) } as const;
@@ -42,6 +45,7 @@ export const PROVED = {
   'operator-ec2': { by: 'operator', values: OPERATOR },
   'operator-iam': { by: 'operator', values: OPERATOR },
   'operator-db-rule': { by: 'operator', values: OPERATOR },
+  'operator-guardrail': { by: 'operator', values: {} },
   'operator-given-role': { by: 'operator', values: OPERATOR },
   exec: { by: 'person', values: { cluster: 'sealed', 'kms-key': keyArn(EXEC_KEY_ID) } },
   'forward-bastion': { by: 'person', values: ANY_BASTION },
@@ -76,13 +80,14 @@ const FLAGS: Readonly<Record<string, string>> = {
   'database-resource': 'db-resource',
   'database-user': 'db-user',
   'session-document': 'document',
+  'instance-types': 'type',
 };
 
 /** With which `policy KIND` prints the proved document. */
 export const flagsOf = (kind: ProvedKind): readonly string[] =>
-  Object.entries<string | undefined>(PROVED[kind].values).flatMap(([name, value]) => [
+  Object.entries<PlaceholderValues[string]>(PROVED[kind].values).flatMap(([name, value]) => [
     `--${FLAGS[name] ?? name}`,
-    value ?? '',
+    [value ?? ''].flat().join(','),
   ]);
 
 export const checkCommand = (kind: ProvedKind, principal: string): readonly string[] => [
@@ -92,6 +97,10 @@ export const checkCommand = (kind: ProvedKind, principal: string): readonly stri
   '--check',
   principal,
 ];
+
+/** A document as `--tag` narrows it. */
+export const requiringTags = (document: Document, tags: Readonly<Record<string, string>>): Document =>
+  withRequiredTags({ ...document }, tags) as unknown as Document;
 
 export const provedDocument = (kind: ProvedKind): Document => shippedDocument(kind, PROVED[kind].values);
 

@@ -11,7 +11,7 @@ import {
 import { withIamNaming } from '../../provision/roles/iam-names.ts';
 import { iamNaming, type IamOverrides } from '../bastion/iam-naming.ts';
 import { givenTags, parseTag } from '../../provision/bastion/given-tags.ts';
-import { DEFAULT_TYPES } from '../../provision/capacity/pool.ts';
+import { checkTypes, DEFAULT_TYPES } from '../../provision/capacity/pool.ts';
 import { readPolicy } from '../asset-files.ts';
 import type { Needs } from '../collaborators.ts';
 
@@ -30,6 +30,8 @@ export interface PolicyRequest {
   /** Instead of printing it: who is to have it. */
   readonly check: string | undefined;
   readonly iam: IamOverrides;
+  /** Instance types that operators may launch; empty = the default pool. */
+  readonly types: readonly string[];
   /** `KEY=VALUE`, as typed; those of the files are in the settings. */
   readonly tags: readonly string[];
 }
@@ -65,6 +67,7 @@ export async function fillPolicy(request: PolicyRequest, deps: PolicyNeeds): Pro
     'instance-types': DEFAULT_TYPES,
     ...(await locationOf(request, deps)),
     ...request.values,
+    ...(request.types.length === 0 ? {} : { 'instance-types': checkTypes(request.types) }),
     ...(request.database === undefined || request.kind !== 'session-document'
       ? {}
       : await databaseValues(request.database, deps)),

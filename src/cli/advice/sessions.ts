@@ -46,7 +46,14 @@ export const SESSION_ADVICE = {
       ? lines.tool('up', { name, 'egress-port': String(port) }, 'opens it towards the VPC')
       : lines.tool('up', { name, db: database }, 'opens the way to that database'),
   ],
-  'resume-denied': ({ action }, lines) => [grantForSession(action, lines)],
+  'resume-denied': ({ action, sessionId }, lines) => [
+    grantForSession(action, lines),
+    ...(sessionId.startsWith('ecs-execute-command-')
+      ? [
+          'with that grant in place, ECS has not tagged the session: docs/policies.md, "Whose session", has the wider statement',
+        ]
+      : []),
+  ],
   'resume-refused': (_, lines) => [grantForSession('ssm:ResumeSession', lines)],
   'session-document-missing': ({ documentName }, lines) =>
     documentName === undefined || documentName.startsWith('AWS-')

@@ -4,6 +4,7 @@ import { POLICY_KIND_NAMES, POLICY_KINDS, type PolicyKindName } from '../../prov
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { addIamFlags, type IamFlags, iamFlagsOf } from '../iam-flags.ts';
+import { commaSeparated } from '../comma-separated.ts';
 import { addTagFlag } from '../tag-flag.ts';
 import { documentOf, reportUse } from '../render/policy-notes.ts';
 
@@ -27,6 +28,7 @@ interface PolicyFlags extends IamFlags {
   readonly format: PolicyRequest['format'];
   readonly check?: string;
   readonly tag?: readonly string[];
+  readonly type?: readonly string[];
 }
 
 export function policyCommand(invoke: Invoke, run: Run<PolicyRequest> = runPolicy): Command {
@@ -45,6 +47,11 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyRequest> = runPolic
       "operator-db-rule: the database's security group; --format: let out to it",
     )
     .option('--client-security-group <id>', 'operator: group that bastions may carry; --format: carried')
+    .addOption(
+      new Option('--type <types>', 'operator: only these instance types (default: those of up)').argParser(
+        commaSeparated,
+      ),
+    )
     .option('--role <name>', 'operator-given-role: the role that an administrator made; --format: used')
     .option('--db-resource <id>', 'db: DbiResourceId or DbClusterResourceId to log in to')
     .option('--db-user <name>', 'db: database user', '*')
@@ -100,6 +107,7 @@ const optionsOf = (kind: PolicyKindName, flags: PolicyFlags): PolicyRequest => (
   check: flags.check,
   iam: iamFlagsOf(flags),
   tags: flags.tag ?? [],
+  types: flags.type ?? [],
   values: {
     vpc: flags.vpc,
     subnet: flags.subnet,

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { TypedUpRequest, UpRequest } from '../../app/bastion/up-request.ts';
 import type { Invoke, Run } from '../command.ts';
+import { commaSeparated } from '../comma-separated.ts';
 import type { CommandContext } from '../context.ts';
 import { addTagFlag } from '../tag-flag.ts';
 import { addIamFlags, type IamFlags, iamFlagsOf } from '../iam-flags.ts';
@@ -13,12 +14,6 @@ interface UpFlags extends TypedUpRequest, IamFlags {
   readonly dryRun?: boolean;
 }
 
-/** `a,b` and repetition both work. */
-const list = (text: string, before: unknown): readonly string[] => [
-  ...(Array.isArray(before) ? (before as readonly string[]) : []),
-  ...text.split(',').filter((part) => part !== ''),
-];
-
 export function upCommand(invoke: Invoke, run: Run<UpOptions> = runUp): Command {
   const command = new Command('up')
     .description('a bastion: least privilege, spot, no inbound ports, ends itself')
@@ -29,7 +24,7 @@ export function upCommand(invoke: Invoke, run: Run<UpOptions> = runUp): Command 
     .option('--no-wait', 'return as soon as it is launched')
     .option('--tunnel-only', 'install nothing and leave the ECS rights out')
     .addOption(group('Network:', '--vpc <id>', 'VPC (default: that of the service or cluster)'))
-    .addOption(group('Network:', '--subnet <ids>', 'only these subnets').argParser(list))
+    .addOption(group('Network:', '--subnet <ids>', 'only these subnets').argParser(commaSeparated))
     .addOption(
       group('Network:', '--way-out <kind>', 'the way out of those, where up does not see it').choices([
         'private',
@@ -38,7 +33,7 @@ export function upCommand(invoke: Invoke, run: Run<UpOptions> = runUp): Command 
     )
     .addOption(
       group('Network:', '--db <ids>', 'open the way to these databases (default: port 443 only)').argParser(
-        list,
+        commaSeparated,
       ),
     )
     .addOption(
@@ -46,24 +41,26 @@ export function upCommand(invoke: Invoke, run: Run<UpOptions> = runUp): Command 
         'Network:',
         '--allow-db <ids>',
         "--db, and admit the bastion in the database's security group",
-      ).argParser(list),
+      ).argParser(commaSeparated),
     )
     .addOption(
       group(
         'Network:',
         '--client-security-group <ids>',
         'attach a group that the database already admits',
-      ).argParser(list),
+      ).argParser(commaSeparated),
     )
     .addOption(
-      group('Network:', '--egress-port <ports>', 'open further TCP ports towards the VPC').argParser(list),
+      group('Network:', '--egress-port <ports>', 'open further TCP ports towards the VPC').argParser(
+        commaSeparated,
+      ),
     )
     .addOption(
       group(
         'Capacity:',
         '--type <types>',
         'instance types, in order of preference (default: t4g.micro, t4g.small, t3a.micro, t3.micro)',
-      ).argParser(list),
+      ).argParser(commaSeparated),
     )
     .addOption(group('Capacity:', '--on-demand', 'not spot: costs more, is not taken back'))
     .addOption(group('Roles:', '--role <name>', 'instance profile that an administrator made: no IAM write'))

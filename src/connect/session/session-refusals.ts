@@ -6,10 +6,14 @@ import { access, type ToolError, transport } from '../../core/errors.ts';
 /** The connection was cut, and IAM denies what would bring it back. */
 export function resumeDenied(sessionId: string, cause: ToolError): ToolError {
   const action = 'ssm:ResumeSession';
-  return access('resume-denied', `the connection was cut and cannot be resumed: ${cause.message}`, {
-    details: { sessionId, action },
-    cause,
-  });
+  return access(
+    'resume-denied',
+    `the connection was cut and cannot be resumed, so the session and what ran in it are lost: ${cause.message}`,
+    {
+      details: { sessionId, action },
+      cause,
+    },
+  );
 }
 
 /** The session goes on in the account until its idle limit, with whatever runs in it. */

@@ -25,6 +25,10 @@ export const POLICY_KINDS = {
   operator: { files: ['operator-ec2', 'operator-iam'], purpose: 'people who may up, status and down' },
   'operator-ec2': { files: ['operator-ec2'], purpose: 'the EC2 half of operator' },
   'operator-iam': { files: ['operator-iam'], purpose: 'the IAM half of operator' },
+  'operator-guardrail': {
+    files: ['operator-guardrail'],
+    purpose: 'besides operator: forbids launches without metadata tokens or not spot (unconfirmed, see docs)',
+  },
   'operator-given-role': {
     files: ['operator-given-role'],
     purpose: 'instead of operator-iam, with --role: no IAM write',

@@ -32,3 +32,20 @@ it.each(Object.keys(PROVED) as readonly ProvedKind[])('%s', async (kind) => {
   }
   expect(tooWide).toEqual([]);
 });
+
+/** A statement that is called somebody's own has to say how AWS knows. */
+it('what is called own is limited by a tag, by who started it, or by the name of the bastion', () => {
+  const unlimited = (Object.keys(PROVED) as readonly ProvedKind[]).flatMap((kind) =>
+    (provedDocument(kind).Statement as readonly (Granted & { readonly Sid: string })[])
+      .filter(({ Sid, Effect }) => Effect === 'Allow' && /Own|Our/.test(Sid))
+      .filter(({ Condition, Resource }) => {
+        const limiting = /tag\/(fargate-connect:bastion|aws:ssmmessages:session-id)"/i;
+        return (
+          !limiting.test(JSON.stringify(Condition ?? {})) &&
+          !/fargate-connect-/.test(JSON.stringify(Resource))
+        );
+      })
+      .map(({ Sid }) => `${kind} ${Sid}`),
+  );
+  expect(unlimited).toEqual([]);
+});

@@ -64,6 +64,13 @@ const RESOURCES: Readonly<Record<string, readonly string[]>> = {
     'arn:aws:ecs:eu-west-1:111122223333:task/demo/1f0e9d8c7b6a45948372615049382716',
   ],
   NeverTheseEvenByResourcePolicy: [ROLE],
+  OnlyWithMetadataTokens: ['arn:aws:ec2:eu-west-1:111122223333:instance/*'],
+  OnlySpot: ['arn:aws:ec2:eu-west-1:111122223333:instance/*'],
+};
+/** What the request has to say for a Deny to be about it. */
+const CONTEXT: Readonly<Record<string, readonly (readonly [string, readonly string[]])[]>> = {
+  OnlyWithMetadataTokens: [['ec2:metadatahttptokens', ['optional']]],
+  OnlySpot: [['ec2:instancemarkettype', ['on-demand']]],
 };
 const EXAMPLE: Readonly<Record<string, string>> = {
   'iam:*': 'iam:CreateUser',
@@ -78,14 +85,14 @@ const EVERYTHING = parsePolicy({
 });
 
 /** To somebody who may do everything otherwise: as an identity policy, and as a boundary widened to everything. */
-function decisions(document: Document, action: string, resource: string) {
+function decisions(document: Document, sid: string, action: string, resource: string) {
   const named = { name: 'it', document: parsePolicy(document) };
   const all = { name: 'all', document: EVERYTHING };
   const wide = {
     ...document,
     Statement: [...document.Statement, { Sid: 'Wide', Effect: 'Allow', Action: '*', Resource: '*' }],
   };
-  const question = { action, resource, context: new Map<string, readonly string[]>() };
+  const question = { action, resource, context: new Map(CONTEXT[sid] ?? []) };
   return [
     decide({ identity: [named, all], boundary: undefined }, question),
     decide({ identity: [all], boundary: { name: 'boundary', document: parsePolicy(wide) } }, question),
@@ -109,16 +116,28 @@ describe('every Deny', () => {
       const document = provedDocument(kind);
       const asked = EXAMPLE[action] ?? action;
       for (const resource of RESOURCES[sid] ?? []) {
-        for (const decision of decisions(document, asked, resource)) {
+        for (const decision of decisions(document, sid, asked, resource)) {
           expect(decision).toMatchObject({
             allowed: false,
             reason: expect.stringContaining('explicit deny') as string,
           });
         }
-        for (const decision of decisions(without(document, denial), asked, resource)) {
+        for (const decision of decisions(without(document, denial), sid, asked, resource)) {
           expect([resource, decision.allowed]).toEqual([resource, true]);
         }
       }
     },
   );
+});
+
+describe('a guardrail whose condition key is not in the request', () => {
+  it('denies nothing: whether EC2 sets these keys in the launches of a fleet is not confirmed', () => {
+    const [asIdentity] = decisions(
+      provedDocument('operator-guardrail'),
+      '',
+      'ec2:RunInstances',
+      RESOURCES['OnlySpot']?.[0] ?? '',
+    );
+    expect(asIdentity).toMatchObject({ allowed: true });
+  });
 });

@@ -1,0 +1,190 @@
+import {
+  CreateLaunchTemplateCommand,
+  DescribeLaunchTemplatesCommand,
+  DescribeSecurityGroupsCommand,
+  type EC2Client,
+  RunInstancesCommand,
+  type RunInstancesCommandInput,
+} from '@aws-sdk/client-ec2';
+import { CreatePolicyCommand } from '@aws-sdk/client-iam';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+import { TAG } from '../../../src/provision/bastion/names.ts';
+import { DEFAULT_TYPES } from '../../../src/provision/capacity/pool.ts';
+import { SUBNET } from '../../../src/sandbox/world/seed-network.ts';
+import { cli, type CliOutcome, hurried } from '../../support/cli-in-process.ts';
+import { type Document, shippedDocument } from '../../support/grants.ts';
+import { PROVED, provedDocument } from '../../support/proved-documents.ts';
+import { sandboxClients } from '../../support/sandbox-clients.ts';
+import { testSandbox } from '../../support/test-sandbox.ts';
+
+/** Each narrowing of the operator documents: a call that is refused, and an `up` that still works, spot and on-demand. */
+
+const sandbox = testSandbox({ randomSeed: 13 });
+type Env = Readonly<Record<string, string>>;
+
+const OPERATOR = ['operator-ec2', 'operator-iam'] as const;
+const EVERYTHING = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] };
+let users = 0;
+const user = (policies: readonly unknown[]): Env =>
+  sandbox().createPrincipal({ userName: `operator-${++users}`, policies });
+const operator = (): Env => user(OPERATOR.map(provedDocument));
+const run = (env: Env, ...args: readonly string[]): Promise<CliOutcome> =>
+  cli(args, { env, clock: hurried(10), retries: false });
+
+beforeAll(async () => {
+  await sandboxClients(sandbox().env).iam.send(
+    new CreatePolicyCommand({
+      PolicyName: 'fargate-connect-bastion-boundary',
+      Path: '/fargate-connect/',
+      PolicyDocument: JSON.stringify(provedDocument('bastion-boundary')),
+    }),
+  );
+});
+afterEach(async () => {
+  await run(sandbox().env, 'down', '--all', '--yes', '--force');
+});
+
+const ec2 = (env: Env): EC2Client => sandboxClients(env).ec2;
+const outcomeOf = (answer: Promise<unknown>): Promise<string> =>
+  answer.then(
+    () => 'launched',
+    (error: unknown) => String(error),
+  );
+
+const OURS = [{ Key: TAG.bastion, Value: 'default' }];
+const tagged = (...types: readonly string[]): RunInstancesCommandInput['TagSpecifications'] =>
+  types.map((type) => ({ ResourceType: type as 'instance', Tags: OURS }));
+
+/** A launch by hand from the template of a bastion that runs. */
+async function launchFromOurs(env: Env, change: Partial<RunInstancesCommandInput>): Promise<string> {
+  const { LaunchTemplates } = await ec2(sandbox().env).send(new DescribeLaunchTemplatesCommand({}));
+  const { SecurityGroups } = await ec2(sandbox().env).send(
+    new DescribeSecurityGroupsCommand({
+      Filters: [{ Name: `tag:${TAG.bastion}`, Values: ['default'] }],
+    }),
+  );
+  return outcomeOf(
+    ec2(env).send(
+      new RunInstancesCommand({
+        MinCount: 1,
+        MaxCount: 1,
+        LaunchTemplate: { LaunchTemplateId: LaunchTemplates?.[0]?.LaunchTemplateId },
+        ImageId: await imageId(),
+        NetworkInterfaces: [
+          { DeviceIndex: 0, SubnetId: SUBNET.mainPrivateA, Groups: [SecurityGroups?.[0]?.GroupId ?? ''] },
+        ],
+        InstanceType: 't4g.micro',
+        InstanceMarketOptions: { MarketType: 'spot' },
+        TagSpecifications: tagged('instance', 'volume'),
+        ...change,
+      }),
+    ),
+  );
+}
+
+async function imageId(): Promise<string> {
+  const { GetParameterCommand, SSMClient } = await import('@aws-sdk/client-ssm');
+  const { Parameter } = await new SSMClient(sandboxClients(sandbox().env).config).send(
+    new GetParameterCommand({
+      Name: '/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64',
+    }),
+  );
+  return Parameter?.Value ?? '';
+}
+
+describe('an operator', () => {
+  it.each(['spot', 'on-demand'])('brings a bastion up and takes it down: %s', async (market) => {
+    const env = operator();
+    const flags = market === 'spot' ? [] : ['--on-demand'];
+    const up = await run(env, 'up', '--cluster', 'demo', '--yes', ...flags);
+    expect([up.status, up.stderr]).toEqual([0, up.stderr]);
+    expect((await run(env, 'down', '--yes')).status).toBe(0);
+  });
+
+  it('launches by hand only from the template of a bastion, with one of the types', async () => {
+    const env = operator();
+    const up = await run(env, 'up', '--cluster', 'demo', '--yes');
+    expect([up.status, up.stderr]).toEqual([0, up.stderr]);
+    // What stays open: a further instance like the bastion's own.
+    expect(await launchFromOurs(env, {})).toBe('launched');
+    expect(await launchFromOurs(env, { InstanceType: 'm7g.medium' })).toContain(
+      'ec2:RunInstances',
+    );
+    const bare = new RunInstancesCommand({
+      MinCount: 1,
+      MaxCount: 1,
+      ImageId: await imageId(),
+      SubnetId: SUBNET.mainPrivateA,
+      InstanceType: 't4g.micro',
+      TagSpecifications: tagged('instance', 'volume', 'network-interface'),
+    });
+    expect(await outcomeOf(ec2(env).send(bare))).toContain('ec2:RunInstances');
+  });
+
+  it('is told by up --type which document allows these types', async () => {
+    const env = operator();
+    const up = await run(env, 'up', '--cluster', 'demo', '--yes', '--type', 'm7g.medium');
+    expect(up.status).toBe(4);
+    expect(up.stderr).toContain('fargate-connect policy operator --type m7g.medium --cluster demo');
+    await run(sandbox().env, 'down', '--all', '--yes', '--force');
+    const wider = user(
+      OPERATOR.map((kind) =>
+        shippedDocument(kind, { ...PROVED[kind].values, 'instance-types': [...DEFAULT_TYPES, 'm7g.medium'] }),
+      ),
+    );
+    const again = await run(wider, 'up', '--cluster', 'demo', '--yes', '--type', 'm7g.medium');
+    expect([again.status, again.stderr]).toEqual([0, again.stderr]);
+  });
+});
+
+describe('policy operator-guardrail', () => {
+  const guarded = (...sids: readonly string[]): Env => {
+    const guardrail = provedDocument('operator-guardrail');
+    const document: Document = {
+      ...guardrail,
+      Statement: guardrail.Statement.filter(({ Sid }) => sids.includes(Sid)),
+    };
+    return user([EVERYTHING, document]);
+  };
+
+  it('denies a launch without metadata tokens, and no up', async () => {
+    const env = guarded('OnlyWithMetadataTokens');
+    for (const market of [[], ['--on-demand']]) {
+      const up = await run(env, 'up', '--cluster', 'demo', '--yes', ...market);
+      expect([up.status, up.stderr]).toEqual([0, up.stderr]);
+      if (market.length === 0) {
+        expect(await launchFromOurs(env, { MetadataOptions: { HttpTokens: 'optional' } })).toContain(
+          'explicit deny',
+        );
+        expect(await launchFromOurs(env, {})).toBe('launched');
+      }
+      await run(env, 'down', '--yes', '--force');
+    }
+  });
+
+  it('denies a launch that is not spot, up --on-demand too', async () => {
+    const env = guarded('OnlySpot');
+    const up = await run(env, 'up', '--cluster', 'demo', '--yes');
+    expect([up.status, up.stderr]).toEqual([0, up.stderr]);
+    await run(env, 'down', '--yes', '--force');
+    const refused = await run(env, 'up', '--cluster', 'demo', '--yes', '--on-demand');
+    expect(refused.status).toBe(4);
+    expect(refused.stderr).toContain('explicit deny');
+    expect(refused.stderr).toContain('a further grant does not help');
+  });
+});
+
+// The template of an operator carries our tag, whatever else is in it: docs/policies.md, "What an operator can do".
+it('an operator may make a template of a bastion without metadata tokens, which the guardrail catches at the launch', async () => {
+  const made = await outcomeOf(
+    ec2(operator()).send(
+      new CreateLaunchTemplateCommand({
+        LaunchTemplateName: 'fargate-connect-loose',
+        TagSpecifications: [{ ResourceType: 'launch-template', Tags: OURS }],
+        LaunchTemplateData: { MetadataOptions: { HttpTokens: 'optional' } },
+      }),
+    ),
+  );
+  expect(made).toBe('launched');
+});
