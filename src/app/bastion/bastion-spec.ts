@@ -3,6 +3,8 @@ import type { AwsAccount } from '../../aws/account.ts';
 import { collect, describeAllServices, findCluster, withNearest } from '../../connect/target/discover.ts';
 import { formatArn, nameOfArn } from '../../core/arn.ts';
 import { noMatch, usage } from '../../core/errors.ts';
+import { errorOf } from '../../diagnose/errors.ts';
+import { ec2TrustOf } from '../../diagnose/iam/ec2-trust.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
 import { boundaryArn, findBastions, type InventoryScope } from '../../provision/bastion/inventory.ts';
 import { checkRoleName, sharedBoundary } from '../../provision/roles/iam-names.ts';
@@ -15,7 +17,6 @@ import { architecturesOf, checkTypes, DEFAULT_TYPES } from '../../provision/capa
 import type { Ec2Port } from '../../provision/ports/ec2.ts';
 import type { Identity } from '../../provision/ports/iam.ts';
 import type { Vpc } from '../../provision/ports/network.ts';
-import { requireEc2Trust } from '../../provision/roles/ec2-trust.ts';
 import type { BastionSpec, BoundarySpec, RoleSpec } from '../../provision/plan/spec.ts';
 import { renderUserData, type UserDataParameters } from '../../provision/bastion/user-data.ts';
 import { gatherReach } from './bastion-reach.ts';
@@ -311,10 +312,9 @@ async function roleOf(
         details: { role: request.role },
       });
     }
-    requireEc2Trust(profile.roleNames[0] ?? profile.name, profile.trust, {
-      of: 'given',
-      name: scope.name,
-    });
+    const about = { of: 'given', name: scope.name } as const;
+    const untrusted = ec2TrustOf(profile.roleNames[0] ?? profile.name, profile.trust, about);
+    if (untrusted !== undefined) throw errorOf(untrusted);
     return { kind: 'given', profileArn: profile.arn, profileName: profile.name };
   }
   const values = documentValues(scope, cluster, request);

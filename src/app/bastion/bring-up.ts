@@ -1,8 +1,10 @@
 import { dollars } from '../../core/dollars.ts';
 import { awsClock } from '../aws-clock.ts';
 import { interrupted } from '../../core/errors.ts';
+import { errorOf } from '../../diagnose/errors.ts';
+import { ec2TrustOf } from '../../diagnose/iam/ec2-trust.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
-import { bastionOf, readInventory } from '../../provision/bastion/inventory.ts';
+import { bastionOf, type Inventory, readInventory } from '../../provision/bastion/inventory.ts';
 import { endedByDown, removedMeanwhile } from '../../provision/bastion/removed-during-up.ts';
 import { waitUntilReady } from '../../provision/bastion/readiness.ts';
 import { cheapestPool } from '../../provision/capacity/pool.ts';
@@ -33,7 +35,7 @@ export interface PlannedPrice extends Price {
   readonly cheapest: SpotPrice | undefined;
 }
 
-/** Asks the account for everything that the request leaves open. Throws what `gatherSpec` and `planUp` throw. */
+/** Asks the account for everything that the request leaves open. Throws `role-untrusted` and what `gatherSpec` and `planUp` throw. */
 export async function planBastion(
   request: UpRequest,
   deps: GatherNeeds & Needs<'report'>,
@@ -50,6 +52,7 @@ export async function planBastion(
   ]);
   deps.report({ type: 'step-done', ...looking, detail: spec.network.reason });
   const plan = planUp(inventory, spec, clock.now());
+  refuseUntrusted(inventory, spec);
   return {
     plan,
     spec,
@@ -57,6 +60,13 @@ export async function planBastion(
     accountId: identity.accountId,
     plannedAt: clock.now(),
   };
+}
+
+/** Throws `role-untrusted`: somebody changed whom the bastion's own role trusts, and operators may not change it back. */
+function refuseUntrusted({ role }: Inventory, spec: BastionSpec): void {
+  if (spec.role.kind === 'given' || role === undefined) return;
+  const untrusted = ec2TrustOf(role.name, role.trust, { of: 'own', name: spec.name });
+  if (untrusted !== undefined) throw errorOf(untrusted);
 }
 
 function plannedPrice(spec: BastionSpec, prices: readonly SpotPrice[]): PlannedPrice {

@@ -1,19 +1,20 @@
 import { parseArn } from '../../core/arn.ts';
 import { mapConcurrently } from '../../core/concurrency.ts';
 import { access, noMatch, type ToolError, usage } from '../../core/errors.ts';
+import { grantFindings } from '../../diagnose/iam/grant-findings.ts';
 import {
   batchesOf,
-  type Finding,
-  findingsOf,
   isRight,
+  type Point,
+  pointsOf,
   type Questions,
   questionsOf,
-  type Verdict,
-} from '../../provision/policy/policy-check.ts';
+} from '../../diagnose/iam/grants.ts';
+import { trustPoints } from '../../diagnose/iam/trust.ts';
+import { sentenceOfAll } from '../../diagnose/sentences.ts';
 import type { PolicyKindName, PrintedPolicy } from '../../provision/policy/policy-kinds.ts';
 import type { SimulatorPort } from '../../provision/ports/simulator.ts';
 import { parsePrincipal, type Principal } from '../../provision/policy/principal.ts';
-import { trustFindings } from '../../provision/roles/trust-check.ts';
 import type { Needs } from '../collaborators.ts';
 
 /** Whether a principal has what a policy document grants, as IAM's simulator answers. */
@@ -22,9 +23,9 @@ export interface CheckedPolicy extends Pick<Questions, 'notAsked'> {
   readonly kind: PolicyKindName;
   /** Of the principal. */
   readonly arn: string;
-  readonly findings: readonly Finding[];
+  readonly points: readonly Point[];
   /** Those that do not hold. */
-  readonly wrong: readonly Finding[];
+  readonly wrong: readonly Point[];
 }
 
 type Checked = Omit<CheckedPolicy, 'kind' | 'wrong'>;
@@ -45,7 +46,7 @@ export async function checkPolicy(
     kind === 'bastion-trust' || kind === 'task-trust'
       ? await checkTrust(principal, printed.text, simulator)
       : await checkGrants(principal, printed.text, account.region, simulator);
-  return { kind, ...checked, wrong: checked.findings.filter((finding) => !isRight(finding)) };
+  return { kind, ...checked, wrong: checked.points.filter((point) => !isRight(point)) };
 }
 
 /** Throws `grants-missing` (exit 4) naming every action that the principal lacks or must not have. */
@@ -80,14 +81,14 @@ async function checkGrants(
   const arn = principal.arn ?? (await arnOf(principal, simulator));
   const requester = { arn, region, accountId: parseArn(arn)?.account ?? '' };
   const { questions, notAsked } = questionsOf(document, requester);
-  const findings = await mapConcurrently(batchesOf(questions, requester), async (batch) => {
+  const points = await mapConcurrently(batchesOf(questions, requester), async (batch) => {
     const decisions = await simulator.simulate(arn, batch.simulation);
     if (decisions === undefined) throw notFound(principal);
-    return findingsOf(batch.questions, decisions);
+    return pointsOf(batch.questions, decisions);
   });
   const order = [...new Set(questions.map(({ statement }) => statement))];
-  const inOrder = findings.flat().sort((a, b) => order.indexOf(a.statement) - order.indexOf(b.statement));
-  return { arn, findings: inOrder, notAsked };
+  const inOrder = points.flat().sort((a, b) => order.indexOf(a.statement) - order.indexOf(b.statement));
+  return { arn, points: inOrder, notAsked };
 }
 
 async function arnOf(principal: Principal, simulator: SimulatorPort): Promise<string> {
@@ -109,7 +110,7 @@ async function checkTrust(
   }
   const role = await simulator.role(principal.name);
   if (role === undefined) throw notFound(principal);
-  return { arn: role.arn, findings: trustFindings(document, role.trust), notAsked: [] };
+  return { arn: role.arn, points: trustPoints(document, role.trust), notAsked: [] };
 }
 
 const notFound = ({ kind, name, arn }: Principal): ToolError =>
@@ -123,25 +124,9 @@ export const namesOf = (items: readonly { readonly action: string }[]): string =
 /** `task/demo/*` of an ARN: partition, service, region and account are the same in nearly all rows, and `--json` has them. */
 export const withoutPlace = (text: string): string => parseArn(text)?.resource ?? text;
 
-/** What to say of a principal, by what is wrong. */
-const SENTENCES: readonly (readonly [Verdict, (actions: string) => string])[] = [
-  ['not-granted', (actions) => `lacks ${actions}`],
-  ['boundary', (actions) => `has a permissions boundary without ${actions}`],
-  ['organization', (actions) => `is forbidden ${actions} by a service control policy`],
-  ['explicitly-denied', (actions) => `is explicitly denied ${actions}`],
-  ['not-trusted', (actions) => `does not grant ${actions} in its trust policy`],
-  ['not-denied', (actions) => `may call ${actions}, which the document denies`],
-  ['unproved', (actions) => `has no Deny of ${actions}, and may be allowed it in part`],
-  ['not-answered', (actions) => `got no answer about ${actions}`],
-];
-
-function missing(arn: string, wrong: readonly Finding[]): ToolError {
-  const sentences = SENTENCES.flatMap(([verdict, sentence]) => {
-    const found = wrong.filter((finding) => finding.verdict === verdict);
-    return found.length === 0 ? [] : [sentence(namesOf(found))];
-  });
+function missing(arn: string, wrong: readonly Point[]): ToolError {
   const unknown = [...new Set(wrong.flatMap(({ missingContext }) => missingContext))];
-  return access('grants-missing', `${withoutPlace(arn)} ${sentences.join('; ')}`, {
+  return access('grants-missing', sentenceOfAll(arn, grantFindings(arn, wrong)), {
     details: {
       principal: arn,
       actions: [...new Set(wrong.map(({ action }) => action))],

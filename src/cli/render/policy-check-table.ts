@@ -1,24 +1,24 @@
 import { type CheckedPolicy, namesOf, withoutPlace } from '../../app/policy/policy-check.ts';
-import type { Finding, Verdict } from '../../provision/policy/policy-check.ts';
+import type { Point, Verdict } from '../../diagnose/iam/grants.ts';
 import { type Column, renderTable } from '../../ui/table.ts';
 import type { CommandContext } from '../context.ts';
 
 /** `policy KIND --check PRINCIPAL` for people and for programs. */
 
 /** One action of one statement, with all resources that got the same verdict; these fields are what `--json` prints, and stable. */
-interface Row extends Pick<Finding, 'statement' | 'effect' | 'action' | 'verdict' | 'missingContext'> {
+interface Row extends Pick<Point, 'statement' | 'effect' | 'action' | 'verdict' | 'missingContext'> {
   readonly resources: readonly string[];
   /** Condition keys of the request and their values. */
   readonly when: Readonly<Record<string, readonly string[]>>;
 }
 
-function rowsOf(findings: readonly Finding[]): readonly Row[] {
+function rowsOf(points: readonly Point[]): readonly Row[] {
   const rows = new Map<string, Row>();
-  for (const { resource, when, ...finding } of findings) {
+  for (const { resource, when, ...point } of points) {
     const entries = Object.fromEntries(when.map(({ key, values }) => [key, values]));
-    const key = JSON.stringify([finding, entries]);
+    const key = JSON.stringify([point, entries]);
     const resources = [...(rows.get(key)?.resources ?? []), resource];
-    rows.set(key, { ...finding, resources, when: entries });
+    rows.set(key, { ...point, resources, when: entries });
   }
   return [...rows.values()];
 }
@@ -39,14 +39,14 @@ const WORDS: Readonly<Record<Verdict, string>> = {
 
 export function writeCheck(checked: CheckedPolicy, context: CommandContext): void {
   const { terminal, settings } = context;
-  const { kind, arn, findings, wrong, notAsked } = checked;
+  const { kind, arn, points, wrong, notAsked } = checked;
   if (settings.output === 'json') {
-    const result = { kind, principal: arn, complete: wrong.length === 0, points: rowsOf(findings), notAsked };
+    const result = { kind, principal: arn, complete: wrong.length === 0, points: rowsOf(points), notAsked };
     terminal.stdout.write(`${JSON.stringify(result)}\n`);
     return;
   }
   if (wrong.length > 0) writeTable(rowsOf(wrong), context);
-  const held = `${findings.length - wrong.length} of ${findings.length} points hold for ${arn}`;
+  const held = `${points.length - wrong.length} of ${points.length} points hold for ${arn}`;
   const left =
     notAsked.length === 0
       ? ''

@@ -6,7 +6,6 @@ import { runningOldestFirst } from './inventory.ts';
 import { TAG } from './names.ts';
 import type { Ec2Port, Instance } from '../ports/ec2.ts';
 import type { NodesPort } from '../ports/nodes.ts';
-import { roleUntrusted } from '../roles/ec2-trust.ts';
 
 /** From "launched" to "a session can start", or the reason why not. */
 
@@ -177,11 +176,18 @@ function bootFailed(options: ReadinessOptions, reason: string): ToolError {
   const action = AGENT_REFUSED.exec(reason)?.[1];
   if (action !== undefined) return agentDenied(options, action, reason);
   const untrusted = ROLE_UNTRUSTED.exec(reason)?.[1];
-  if (untrusted !== undefined) return roleUntrusted(untrusted, { of: 'launched', name });
+  if (untrusted !== undefined) return roleUntrusted(untrusted, name);
   return failed('boot-failed', `the bastion's boot script failed: ${reason}`, {
     details: { instanceId, name, reason },
   });
 }
+
+const roleUntrusted = (role: string, name: string): ToolError =>
+  access(
+    'role-untrusted',
+    `EC2 may not call sts:AssumeRole for role ${role}: its trust policy does not let ec2.amazonaws.com`,
+    { details: { role, action: 'sts:AssumeRole', of: 'launched', name } },
+  );
 
 function agentDenied(options: ReadinessOptions, action: string, reason: string): ToolError {
   const { instanceId, name } = options;

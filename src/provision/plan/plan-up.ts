@@ -8,7 +8,7 @@ import type { Instance } from '../ports/ec2.ts';
 import { launchSteps, leaseAfter, surplusSteps } from './launch-steps.ts';
 import { databaseSteps, groupFor, groupSteps, otherVpcSteps } from './network-steps.ts';
 import type { Plan, PlanWarning } from './plan.ts';
-import { refuseDifferent, refuseOtherNames, refuseTaken, refuseUntrusted } from './refusals.ts';
+import { refuseDifferent, refuseOtherNames, refuseTaken } from './refusals.ts';
 import { roleSteps } from './role-steps.ts';
 import type { BastionSpec } from './spec.ts';
 
@@ -21,13 +21,12 @@ export interface UpPlan extends Plan {
   readonly lease: Lease;
 }
 
-/** Throws `name-taken`, `bastion-elsewhere`, `bastion-differs`, `role-untrusted`, `image-missing`. */
+/** Throws `name-taken`, `bastion-elsewhere`, `bastion-differs`, `image-missing`. */
 export function planUp(inventory: Inventory, spec: BastionSpec, now: number): UpPlan {
   const alive = runningOldestFirst(inventory.instances);
   const kept = alive[0];
   if (kept !== undefined) refuseDifferent(kept, spec);
   refuseOtherNames(inventory, spec);
-  refuseUntrusted(inventory, spec);
   const steps = [
     ...roleSteps(inventory, spec, kept),
     ...surplusSteps(inventory, alive),

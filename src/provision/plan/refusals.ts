@@ -2,7 +2,6 @@ import { failed, usage } from '../../core/errors.ts';
 import type { Foreign, Inventory } from '../bastion/inventory.ts';
 import { TAG } from '../bastion/names.ts';
 import type { Instance } from '../ports/ec2.ts';
-import { requireEc2Trust } from '../roles/ec2-trust.ts';
 import type { PlanStep } from './plan.ts';
 import type { KindName } from './resource-kinds.ts';
 import type { BastionSpec } from './spec.ts';
@@ -33,12 +32,6 @@ export function refuseTaken(steps: readonly PlanStep[], inventory: Inventory, sp
   throw failed('name-taken', `a name that bastion ${spec.name} needs is taken`, {
     details: { name: spec.name, taken: taken.map(({ kind, id, why }) => ({ kind, id, why })) },
   });
-}
-
-/** Throws `role-untrusted`: somebody changed whom the role trusts, and operators may not change it back. */
-export function refuseUntrusted({ role }: Inventory, spec: BastionSpec): void {
-  if (spec.role.kind === 'given' || role === undefined) return;
-  requireEc2Trust(role.name, role.trust, { of: 'own', name: spec.name });
 }
 
 /**

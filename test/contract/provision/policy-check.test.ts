@@ -185,7 +185,9 @@ describe('whoever it is', () => {
     expect(await refused([task], lacking)).toBe(`has a permissions boundary without ${one}`);
     expect(await refused([task, about('Deny')])).toBe(`is explicitly denied ${one}`);
     const fromOffice = about('Allow', { IpAddress: { 'aws:SourceIp': '10.0.0.0/8' } });
-    expect(await refused([lacking, fromOffice])).toBe(`lacks ${one}`);
+    expect(await refused([lacking, fromOffice])).toBe(
+      `may lack ${one}, which its policies grant under conditions`,
+    );
     const { stdout, stderr } = await check('task-role', [], user([lacking, fromOffice]));
     expect(stdout).toContain('not granted without aws:SourceIp');
     expect(stderr).toContain('its policies ask for aws:SourceIp');

@@ -356,12 +356,6 @@ describe('the plan of up', () => {
       {},
       'name-taken',
     ],
-    [
-      'a role of its own that trusts somebody else by now',
-      { ...full, role: full.role && { ...full.role, trust: TRUST.replace('ec2', 'lambda') } },
-      {},
-      'role-untrusted',
-    ],
     ['a boundary of somebody else', { ...empty, foreign: [foreign('policy', 'b')] }, {}, 'name-taken'],
   ] as const)('refuses %s', (_what, inventory, change, code) => {
     expect(() => planUp(inventory, sampleSpec(change), NOW)).toThrow(

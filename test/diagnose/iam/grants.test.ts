@@ -5,12 +5,12 @@ import {
   alternativesOf,
   batchesOf,
   type Condition,
-  type Finding,
-  findingsOf,
+  type Point,
+  pointsOf,
   isRight,
   questionsOf,
   RESOURCE_TYPES,
-} from '../../../src/provision/policy/policy-check.ts';
+} from '../../../src/diagnose/iam/grants.ts';
 import type { SimulatedDecision } from '../../../src/provision/ports/simulator.ts';
 import { grantsOf } from '../../support/grants.ts';
 import { PROVED, provedDocument, type ProvedKind } from '../../support/proved-documents.ts';
@@ -172,7 +172,7 @@ describe('questions become calls', () => {
   });
 });
 
-describe('answers become findings', () => {
+describe('answers become points', () => {
   const answer = (over: Partial<SimulatedDecision>): SimulatedDecision => ({
     action: 'ecs:ExecuteCommand',
     resource: TASKS,
@@ -182,14 +182,14 @@ describe('answers become findings', () => {
     missingContext: [],
     ...over,
   });
-  const verdict = (effect: 'Allow' | 'Deny', over: Partial<SimulatedDecision>): Finding => {
+  const verdict = (effect: 'Allow' | 'Deny', over: Partial<SimulatedDecision>): Point => {
     const asked = questions({ Effect: effect, Action: 'ecs:ExecuteCommand', Resource: TASKS });
-    const [finding] = findingsOf(asked.questions, [answer(over)]);
-    if (finding === undefined) throw new Error('no finding');
-    return finding;
+    const [point] = pointsOf(asked.questions, [answer(over)]);
+    if (point === undefined) throw new Error('no point');
+    return point;
   };
 
-  it.each<['Allow' | 'Deny', Partial<SimulatedDecision>, Finding['verdict'], boolean]>([
+  it.each<['Allow' | 'Deny', Partial<SimulatedDecision>, Point['verdict'], boolean]>([
     ['Allow', { decision: 'allowed' }, 'allowed', true],
     ['Allow', { decision: 'allowed', action: 'ECS:executecommand' }, 'allowed', true],
     ['Allow', {}, 'not-granted', false],
@@ -204,15 +204,15 @@ describe('answers become findings', () => {
     ['Deny', { decision: 'explicitDeny' }, 'denied', true],
     ['Deny', {}, 'unproved', false],
   ])('%s answered %j is %s', (effect, over, expected, right) => {
-    const finding = verdict(effect, over);
-    expect([finding.verdict, isRight(finding)]).toEqual([expected, right]);
+    const point = verdict(effect, over);
+    expect([point.verdict, isRight(point)]).toEqual([expected, right]);
   });
 
   it('a denial by nothing at all proves something only where no part of the resource can be allowed', () => {
     const asked = questions({ Effect: 'Deny', Action: 'ecs:ExecuteCommand', Resource: CLUSTER });
-    const [finding] = findingsOf(asked.questions, [answer({ resource: CLUSTER })]);
-    expect(finding).toMatchObject({ verdict: 'not-allowed' });
-    expect(finding && isRight(finding)).toBe(true);
+    const [point] = pointsOf(asked.questions, [answer({ resource: CLUSTER })]);
+    expect(point).toMatchObject({ verdict: 'not-allowed' });
+    expect(point && isRight(point)).toBe(true);
   });
 
   it('keeps the context that was missing, where a grant may depend on it', () => {

@@ -1,10 +1,10 @@
 import { formatArn, nameOfArn, parseArn, typeOfArn } from '../../core/arn.ts';
 import { failed } from '../../core/errors.ts';
-import type { ContextEntry, SimulatedDecision, Simulation } from '../ports/simulator.ts';
+import type { ContextEntry, SimulatedDecision, Simulation } from '../../provision/ports/simulator.ts';
 
 /**
  * Whether somebody has what a shipped document grants, and nothing that it denies: the document as questions to IAM's
- * policy simulator, and the simulator's answers as findings. Everything is asked as it is written: a wildcard in a
+ * policy simulator, and the simulator's answers as points that hold or not. Everything is asked as it is written: a wildcard in a
  * resource or a value is a character like any other, which only a grant as wide as the document's own covers.
  */
 
@@ -227,7 +227,8 @@ export type Verdict =
   // of either
   | 'not-answered';
 
-export interface Finding extends Question {
+/** A question with its answer: one point of the document. */
+export interface Point extends Question {
   readonly verdict: Verdict;
   /** Condition keys that policies of the principal ask for, and that the check knows no value of. */
   readonly missingContext: readonly string[];
@@ -236,12 +237,12 @@ export interface Finding extends Question {
 const AS_DOCUMENTED: readonly Verdict[] = ['allowed', 'denied', 'not-allowed'];
 
 /** Whether the principal is, in this point, what the document wants. */
-export const isRight = ({ verdict }: Finding): boolean => AS_DOCUMENTED.includes(verdict);
+export const isRight = ({ verdict }: Point): boolean => AS_DOCUMENTED.includes(verdict);
 
-export function findingsOf(
+export function pointsOf(
   questions: readonly Question[],
   decisions: readonly SimulatedDecision[],
-): readonly Finding[] {
+): readonly Point[] {
   const keyOf = ({ action, resource }: { readonly action: string; readonly resource: string }): string =>
     `${action.toLowerCase()} ${resource}`;
   const answers = new Map(decisions.map((decision) => [keyOf(decision), decision]));

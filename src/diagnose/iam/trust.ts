@@ -1,19 +1,19 @@
 import {
   alternativesOf,
   type Condition,
-  type Finding,
   listOf,
+  type Point,
   type Question,
   type Statement,
   statementsOf,
-} from '../policy/policy-check.ts';
-import type { ContextEntry } from '../ports/simulator.ts';
+} from './grants.ts';
+import type { ContextEntry } from '../../provision/ports/simulator.ts';
 
 /**
  * Whether a role trusts whom a document trusts: the simulator knows nothing of trust, so the role's own document is read.
- * Both are JSON. The `resource` of a finding is the service.
+ * Both are JSON. The `resource` of a point is the service.
  */
-export function trustFindings(document: string, roleTrust: string): readonly Finding[] {
+export function trustPoints(document: string, roleTrust: string): readonly Point[] {
   const own = statementsOf(roleTrust);
   return statementsOf(document)
     .flatMap(({ Sid, Effect, Principal, Action, Condition }) =>
@@ -32,7 +32,7 @@ export function trustFindings(document: string, roleTrust: string): readonly Fin
     .map((question) => judged(question, own));
 }
 
-function judged(question: Question, trust: readonly Statement[]): Finding {
+function judged(question: Question, trust: readonly Statement[]): Point {
   const { action, resource, when } = question;
   const about = trust.filter((each) => namesService(each, resource) && namesAction(each, action));
   const speaking = about.filter((each) => holds(each.Condition, when));

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
-import { requireEc2Trust } from '../../../src/provision/roles/ec2-trust.ts';
+import { errorOf } from '../../../src/diagnose/errors.ts';
+import { ec2TrustOf } from '../../../src/diagnose/iam/ec2-trust.ts';
 import { shippedDocument } from '../../support/grants.ts';
 
 const ABOUT = { of: 'given', name: 'default' } as const;
 
-const check = (...Statement: readonly unknown[]): void =>
-  requireEc2Trust('ops-bastion', JSON.stringify({ Version: '2012-10-17', Statement }), ABOUT);
+const check = (...Statement: readonly unknown[]): ReturnType<typeof ec2TrustOf> =>
+  ec2TrustOf('ops-bastion', JSON.stringify({ Version: '2012-10-17', Statement }), ABOUT);
 const EC2 = { Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' };
 
 describe('a role that EC2 may assume', () => {
@@ -18,12 +19,12 @@ describe('a role that EC2 may assume', () => {
     ['with a pattern', { ...EC2, Action: ['sts:TagSession', 'STS:Assume*'] }],
     ['under a condition', { ...EC2, Condition: { StringEquals: { 'aws:SourceAccount': '1' } } }],
   ])('%s', (_, statement) => {
-    expect(() => check(statement)).not.toThrow();
+    expect(check(statement)).toBeUndefined();
   });
 
   it('one statement is enough, alone or among others', () => {
-    expect(() => check({ ...EC2, Principal: { AWS: 'arn:aws:iam::1:root' } }, EC2)).not.toThrow();
-    expect(() => requireEc2Trust('r', JSON.stringify({ Statement: EC2 }), ABOUT)).not.toThrow();
+    expect(check({ ...EC2, Principal: { AWS: 'arn:aws:iam::1:root' } }, EC2)).toBeUndefined();
+    expect(ec2TrustOf('r', JSON.stringify({ Statement: EC2 }), ABOUT)).toBeUndefined();
   });
 });
 
@@ -35,17 +36,33 @@ describe('a role that EC2 may not assume', () => {
     ['grants another action', { ...EC2, Action: 'sts:TagSession' }],
     ['denies', { ...EC2, Effect: 'Deny' }],
   ])('%s', (_, statement) => {
-    expect(() => check(statement)).toThrow(
-      expect.objectContaining({
-        code: 'role-untrusted',
-        exitStatus: 4,
-        message: expect.stringMatching(/sts:AssumeRole for role ops-bastion/),
-        details: { role: 'ops-bastion', action: 'sts:AssumeRole', of: 'given', name: 'default' },
-      }),
-    );
+    const finding = check(statement);
+    expect(finding).toMatchObject({
+      severity: 'blocking',
+      fixes: [
+        [
+          {
+            kind: 'trust-service',
+            role: 'ops-bastion',
+            service: 'ec2.amazonaws.com',
+            actions: ['sts:AssumeRole'],
+          },
+        ],
+      ],
+    });
+    expect(finding && errorOf(finding)).toMatchObject({
+      code: 'role-untrusted',
+      exitStatus: 4,
+      message: expect.stringMatching(/sts:AssumeRole for role ops-bastion/),
+      details: { role: 'ops-bastion', action: 'sts:AssumeRole', of: 'given', name: 'default' },
+    });
   });
 
   it('denies what another statement allows', () => {
-    expect(() => check(EC2, { ...EC2, Effect: 'Deny' })).toThrow('sts:AssumeRole');
+    expect(check(EC2, { ...EC2, Effect: 'Deny' })).toMatchObject({ id: 'role-untrusted' });
   });
+});
+
+it('a trust policy that was not read is not judged', () => {
+  expect(ec2TrustOf('ops-bastion', undefined, ABOUT)).toBeUndefined();
 });

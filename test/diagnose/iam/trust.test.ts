@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { parsePrincipal } from '../../../src/provision/policy/principal.ts';
-import { trustFindings } from '../../../src/provision/roles/trust-check.ts';
+import { trustPoints } from '../../../src/diagnose/iam/trust.ts';
 import { provedDocument } from '../../support/proved-documents.ts';
 
 const BASTION = JSON.stringify(provedDocument('bastion-trust'));
@@ -12,9 +11,9 @@ const TASKS = { Service: ['ecs-tasks.amazonaws.com', 'ec2.amazonaws.com'] };
 
 const verdict = (document: string, ...statements: readonly object[]): readonly unknown[] => {
   const whole = statements.map((each) => ({ Effect: 'Allow', Action: 'sts:AssumeRole', ...each }));
-  return trustFindings(document, JSON.stringify({ Statement: whole })).map((finding) => [
-    finding.verdict,
-    ...finding.missingContext,
+  return trustPoints(document, JSON.stringify({ Statement: whole })).map((point) => [
+    point.verdict,
+    ...point.missingContext,
   ]);
 };
 const yes = [['allowed']];
@@ -22,13 +21,13 @@ const no = [['not-trusted']];
 
 describe('trust', () => {
   it('of the shipped documents is what they say', () => {
-    expect(trustFindings(BASTION, BASTION)).toMatchObject([
+    expect(trustPoints(BASTION, BASTION)).toMatchObject([
       { action: 'sts:AssumeRole', resource: 'ec2.amazonaws.com', verdict: 'allowed' },
     ]);
-    expect(trustFindings(TASK, TASK)).toMatchObject([
+    expect(trustPoints(TASK, TASK)).toMatchObject([
       { verdict: 'allowed', statement: 'TasksOfThisAccountOnly' },
     ]);
-    expect(trustFindings(BASTION, TASK)).toMatchObject([{ verdict: 'not-trusted' }]);
+    expect(trustPoints(BASTION, TASK)).toMatchObject([{ verdict: 'not-trusted' }]);
   });
 
   it.each<[string, readonly object[], unknown]>([
@@ -70,32 +69,5 @@ describe('trust', () => {
     ['a wildcard needs Like', { StringEquals: { 'aws:SourceAccount': '1111*' } }, no],
   ])('tasks: %s', (_, Condition, expected) => {
     expect(verdict(TASK, { Principal: TASKS, Condition })).toEqual(expected);
-  });
-});
-
-describe('principals', () => {
-  const ARN = 'arn:aws:iam::111122223333:';
-  it.each([
-    [`${ARN}role/team/dev`, 'role', 'dev', true],
-    [`${ARN}user/ada`, 'user', 'ada', true],
-    ['arn:aws-cn:iam::111122223333:role/dev', 'role', 'dev', true],
-    ['arn:aws:sts::111122223333:assumed-role/dev/ada@example.com', 'role', 'dev', false],
-    ['role/dev', 'role', 'dev', false],
-    ['role/team/dev', 'role', 'dev', false],
-    ['user/ada', 'user', 'ada', false],
-  ])('%s', (text, kind, name, whole) => {
-    expect(parsePrincipal(text)).toEqual({ kind, name, arn: whole ? text : undefined });
-  });
-
-  it.each([
-    'dev',
-    'role/',
-    'group/dev',
-    `${ARN}root`,
-    `${ARN}group/dev`,
-    'arn:aws:sts::111122223333:federated-user/ada',
-    '',
-  ])('%j is refused', (text) => {
-    expect(() => parsePrincipal(text)).toThrow(expect.objectContaining({ code: 'check-principal' }) as Error);
   });
 });

@@ -1,0 +1,46 @@
+import { parseArn } from '../core/arn.ts';
+import type { Finding, FindingEvidence, FindingId } from './finding.ts';
+
+/** Each finding as one sentence about what is so, without what to do about it. */
+
+export const sentenceOf = (finding: Finding): string =>
+  // The evidence is that of the id; the compiler does not follow that from one to the other.
+  (SENTENCES[finding.id] as (evidence: Finding['evidence']) => string)(finding.evidence);
+
+const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => string } = {
+  'role-untrusted': ({ role, action }) =>
+    `EC2 may not call ${action} for role ${role}: its trust policy does not let ec2.amazonaws.com`,
+  'action-not-granted': about((actions) => `lacks ${actions}`),
+  'action-undecided': about((actions) => `may lack ${actions}, which its policies grant under conditions`),
+  'action-outside-boundary': about((actions) => `has a permissions boundary without ${actions}`),
+  'action-forbidden-by-organization': about(
+    (actions) => `is forbidden ${actions} by a service control policy`,
+  ),
+  'action-explicitly-denied': about((actions) => `is explicitly denied ${actions}`),
+  'service-not-trusted': about((actions) => `does not grant ${actions} in its trust policy`),
+  'trust-undecided': about(
+    (actions) => `may not grant ${actions}, which its trust policy grants under conditions`,
+  ),
+  'action-not-denied': about((actions) => `may call ${actions}, which the document denies`),
+  'denial-undecided': about((actions) => `has no Deny of ${actions}, and may be allowed it in part`),
+  'action-not-answered': about((actions) => `got no answer about ${actions}`),
+};
+
+interface About {
+  readonly principal: string;
+  readonly actions: readonly string[];
+}
+
+/** Several such sentences have one subject, which is then said once: see `sentenceOfAll`. */
+function about(predicate: (actions: string) => string): (evidence: About) => string {
+  return ({ principal, actions }) => `${subjectOf(principal)} ${predicate(actions.join(', '))}`;
+}
+
+/** `role/dev`: partition and account of a principal are nearly always those of the caller. */
+const subjectOf = (principal: string): string => parseArn(principal)?.resource ?? principal;
+
+/** The findings about one principal as one sentence. */
+export function sentenceOfAll(principal: string, findings: readonly Finding[]): string {
+  const subject = `${subjectOf(principal)} `;
+  return subject + findings.map((finding) => sentenceOf(finding).replace(subject, '')).join('; ');
+}
