@@ -33,14 +33,62 @@ async function refuseForeignArns(account: AwsAccount, settings: Named): Promise<
   });
   if (arns.length === 0) return;
   refuseTwoClusters(settings);
+  await refuseElsewhere(arns, account);
+}
+
+interface NamedArn {
+  /** What it names, for the error: `cluster`. */
+  readonly kind: string;
+  readonly value: string;
+  readonly arn: Arn;
+  /** Another account may share it: subnets and VPCs (AWS RAM). */
+  readonly mayBeShared?: boolean;
+}
+
+/** All regions before the first account: those are compared without a call. */
+async function refuseElsewhere(arns: readonly NamedArn[], account: AwsAccount): Promise<void> {
   const here = { region: account.region };
   for (const { kind, value, arn } of arns)
     if (arn.region !== account.region) throw elsewhere(kind, value, arn, here);
   const { accountId, partition } = await (await account.identity()).caller();
-  for (const { kind, value, arn } of arns) {
-    if (arn.account !== accountId || arn.partition !== partition)
+  for (const { kind, value, arn, mayBeShared = false } of arns) {
+    const isOther = arn.account !== accountId && !mayBeShared;
+    if (isOther || arn.partition !== partition)
       throw elsewhere(kind, value, arn, { ...here, account: accountId, partition });
   }
+}
+
+/** Which ARN a flag of `up` takes, and that another account may share what it names. */
+const RESOURCES = {
+  vpc: { service: 'ec2', types: ['vpc'], mayBeShared: true },
+  subnet: { service: 'ec2', types: ['subnet'], mayBeShared: true },
+  'client-security-group': { service: 'ec2', types: ['security-group'], mayBeShared: false },
+  db: { service: 'rds', types: ['db', 'cluster'], mayBeShared: false },
+} as const;
+
+/**
+ * Ids, where ARNs of VPCs, subnets, security groups or databases may be given instead; checked like those of ECS.
+ * Throws usage `arn-elsewhere`, `arn-kind`.
+ */
+export async function localIds(
+  kind: keyof typeof RESOURCES,
+  values: readonly string[],
+  account: AwsAccount,
+): Promise<readonly string[]> {
+  const { service, types, mayBeShared } = RESOURCES[kind];
+  const arns = values.flatMap((value) => {
+    if (!value.startsWith('arn:')) return [];
+    const arn = parseArn(value);
+    const [type = ''] = arn?.resource.split(/[:/]/) ?? [];
+    if (arn?.service === service && types.some((known) => known === type))
+      return [{ kind, value, arn, mayBeShared }];
+    throw usage('arn-kind', `--${kind} does not take ${value}`, {
+      details: { flag: `--${kind}`, value, expected: `an ARN of ${service}: ${types.join(' or ')}` },
+    });
+  });
+  if (arns.length === 0) return values;
+  await refuseElsewhere(arns, account);
+  return values.map((value) => parseArn(value)?.resource.split(/[:/]/).at(-1) ?? value);
 }
 
 function ecsArn(kind: (typeof KINDS)[number], value: string): Arn {

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { localIds } from '../../src/app/arn-scope.ts';
 import type { AwsAccount } from '../../src/aws/account.ts';
 import { runCli } from '../../src/cli/run-cli.ts';
 import type { EcsPort } from '../../src/connect/ports.ts';
@@ -33,6 +34,10 @@ function countingAccount(): Calls {
   const account = {
     region: 'eu-west-1',
     ecs: () => Promise.resolve(ecs),
+    // A call of theirs would be a defect, and told as one.
+    ec2: () => Promise.resolve({}),
+    iam: () => Promise.resolve({}),
+    images: () => Promise.resolve({}),
     identity: async () => ({
       caller: async () => {
         made.push('sts:GetCallerIdentity');
@@ -141,6 +146,33 @@ describe('ARNs of another place', () => {
     const { status, stderr, made } = await run(['ls', 'tasks', ...flags]);
     expect(stderr).toContain(message);
     expect([status, made]).toEqual([2, []]);
+  });
+
+  it.each([
+    ['--db', 'arn:aws:rds:us-east-1:123456789012:db:orders', 'is in us-east-1', 0],
+    [
+      '--db',
+      'arn:aws:rds:eu-west-1:999999999999:cluster:orders',
+      'is in eu-west-1 of account 999999999999',
+      1,
+    ],
+    ['--subnet', 'arn:aws:ec2:us-east-1:123456789012:subnet/subnet-1', 'is in us-east-1', 0],
+    ['--vpc', 'arn:aws-cn:ec2:eu-west-1:999999999999:vpc/vpc-1', '(aws-cn)', 1],
+    ['--client-security-group', 'arn:aws:ec2:eu-west-1:999999999999:security-group/sg-1', '999999999999', 1],
+    ['--db', 'arn:aws:ec2:eu-west-1:123456789012:vpc/vpc-1', '--db does not take', 0],
+  ])('up %s %s', async (flag, arn, message, calls) => {
+    const { status, stderr, made } = await run(['up', flag, arn]);
+    expect(stderr).toContain(message);
+    expect([status, made.length]).toEqual([2, calls]);
+  });
+
+  it('a subnet of another account may be shared with this one: its id is used', async () => {
+    const account = await countingAccount().openAccount();
+    const shared = 'arn:aws:ec2:eu-west-1:999999999999:subnet/subnet-1';
+    expect(await localIds('subnet', [shared, 'subnet-2'], account)).toEqual(['subnet-1', 'subnet-2']);
+    expect(await localIds('db', ['arn:aws:rds:eu-west-1:123456789012:db:orders'], account)).toEqual([
+      'orders',
+    ]);
   });
 
   it('those of this place are used', async () => {

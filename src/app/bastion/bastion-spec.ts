@@ -1,3 +1,4 @@
+import { localIds } from '../arn-scope.ts';
 import { awsClock } from '../aws-clock.ts';
 import type { AwsAccount } from '../../aws/account.ts';
 import { collect, describeAllServices, findCluster, withNearest } from '../../connect/target/discover.ts';
@@ -41,12 +42,13 @@ export interface GatheredSpec {
 const SERVICES_LOOKED_AT = 50;
 
 /** Throws what the ports throw and the usage, no-match and network errors named at each part. */
-export async function gatherSpec(request: UpRequest, deps: GatherNeeds): Promise<GatheredSpec> {
-  const name = checkBastionName(request.name);
-  const iam = iamNaming(request.iam, deps.settings);
-  const tags = givenTags(request.tags, deps.settings.tags);
-  const types = checkTypes(request.types.length > 0 ? request.types : DEFAULT_TYPES);
+export async function gatherSpec(asked: UpRequest, deps: GatherNeeds): Promise<GatheredSpec> {
+  const name = checkBastionName(asked.name);
+  const iam = iamNaming(asked.iam, deps.settings);
+  const tags = givenTags(asked.tags, deps.settings.tags);
+  const types = checkTypes(asked.types.length > 0 ? asked.types : DEFAULT_TYPES);
   const account = await deps.account();
+  const request = await withLocalIds(asked, account);
   const [identityPort, ec2, imagesPort] = await Promise.all([
     account.identity(),
     account.ec2(),
@@ -143,6 +145,19 @@ export async function gatherSpec(request: UpRequest, deps: GatherNeeds): Promise
     }),
   };
   return { spec, scope, identity };
+}
+
+/** Ids for the ARNs in it. Throws `arn-elsewhere` before anything else is asked. */
+async function withLocalIds(request: UpRequest, account: AwsAccount): Promise<UpRequest> {
+  const [vpc] = await localIds('vpc', request.vpc === undefined ? [] : [request.vpc], account);
+  return {
+    ...request,
+    vpc,
+    subnets: await localIds('subnet', request.subnets, account),
+    clientSecurityGroups: await localIds('client-security-group', request.clientSecurityGroups, account),
+    databases: await localIds('db', request.databases, account),
+    allowDatabases: await localIds('db', request.allowDatabases, account),
+  };
 }
 
 function ipv6Of({ stack }: NetworkChoice, { partition }: Identity): UserDataParameters['ipv6'] {
