@@ -11,6 +11,7 @@ import {
   systemCode,
   THROTTLED,
 } from './error-names.ts';
+import { regionsMeant } from './regions.ts';
 
 /**
  * SDK errors become ToolErrors here, by name and never by text: texts differ between services and change without notice.
@@ -52,6 +53,10 @@ export function awsErrorName(error: unknown): string | undefined {
   }
   return propertyOf(error, '$metadata') === undefined ? undefined : stringOf(error, 'name');
 }
+
+/** Of a host that DNS does not know; '' for other errors. */
+const hostOf = (error: unknown): string =>
+  stringOf(error, 'code') === 'ENOTFOUND' ? (stringOf(error, 'hostname') ?? '') : '';
 
 function toToolError(action: string, error: unknown): ToolError {
   if (error instanceof ToolError) return error;
@@ -97,7 +102,7 @@ function toToolError(action: string, error: unknown): ToolError {
   const system = systemCode(error);
   if (system !== undefined || name === 'TimeoutError') {
     return transport('aws-unreachable', `no answer from AWS to ${action}: ${message}`, {
-      details: { ...details, systemError: system },
+      details: { ...details, systemError: system, regions: regionsMeant(hostOf(error)) },
       cause: error,
     });
   }

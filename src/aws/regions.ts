@@ -22,9 +22,12 @@ export function checkRegion(region: string): void {
   });
 }
 
-/** For a host that does not exist: a region that may be misspelt. Empty for those that are known. */
-export const regionsLike = (region: string): readonly string[] =>
-  REGIONS.includes(region) ? [] : nearest(region, REGIONS);
+/** What may have been meant by the region in the name of a host that does not exist, `ecs.eu-wset-1.amazonaws.com`. */
+export const regionsMeant = (host: string): readonly string[] =>
+  host
+    .split('.')
+    .filter((label) => isRegionName(label) && !REGIONS.includes(label))
+    .flatMap((region) => nearest(region, REGIONS));
 
 /** `eu-west-1`, `us-gov-east-1`, `us-isob-east-1`, `eusc-de-east-1`: the form of all partitions, new geographies included. */
 const isRegionName = (region: string): boolean =>

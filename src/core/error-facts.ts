@@ -115,7 +115,11 @@ export interface ErrorFacts {
     readonly externalId: boolean;
   };
   'aws-throttled': { readonly [name: string]: Fact; readonly action: string };
-  'aws-unreachable': AnyFacts;
+  'aws-unreachable': {
+    readonly [name: string]: Fact;
+    /** What may have been meant by a region that has no such host. */
+    readonly regions?: readonly string[] | undefined;
+  };
   'ca-bundle-unreadable': AnyFacts;
   'credential-process-failed': { readonly profile: string; readonly program: string };
   'credentials-expired': {

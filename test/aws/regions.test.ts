@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { checkRegion, regionsLike } from '../../src/aws/regions.ts';
+import { checkRegion, regionsMeant } from '../../src/aws/regions.ts';
 
 test.each([
   ['eu-west1', 'eu-west-1'],
@@ -26,6 +26,7 @@ test.each(['eu-west-1', 'us-gov-east-1', 'us-isob-east-1', 'eusc-de-east-1', 'cn
 );
 
 test('a misspelt region of the right form is only suggested for', () => {
-  expect(regionsLike('eu-wset-1')).toContain('eu-west-1');
-  expect(regionsLike('eu-west-1')).toEqual([]);
+  expect(regionsMeant('ecs.eu-wset-1.amazonaws.com')).toContain('eu-west-1');
+  expect(regionsMeant('ecs.eu-west-1.amazonaws.com')).toEqual([]);
+  expect(regionsMeant('company.example')).toEqual([]);
 });

@@ -33,7 +33,10 @@ export const CREDENTIALS_ADVICE = {
       : []),
     'try again in a minute: AWS counts the calls of everybody in the account and region',
   ],
-  'aws-unreachable': () => ['check the network, HTTPS_PROXY, NO_PROXY and the region (--region)'],
+  'aws-unreachable': ({ regions = [] }) => [
+    ...didYouMean(regions.map((region) => `--region ${region}`)),
+    'check the network, HTTPS_PROXY, NO_PROXY and the region (--region)',
+  ],
   'ca-bundle-unreadable': () => ['a file of PEM certificates is expected: -----BEGIN CERTIFICATE----- …'],
   'credential-process-failed': ({ profile }) => [
     `aws configure get credential_process --profile ${profile}   # run that command by hand`,
