@@ -1,6 +1,5 @@
 import type { SessionStart, SsmPort } from '../../connect/ports.ts';
 import { commandRequest, shellRequest } from '../../connect/session/session-documents.ts';
-import { quoteWords } from '../../core/shell-words.ts';
 import { usage } from '../../core/errors.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
 import { watchForNotice } from '../bastion/bastion-notice.ts';
@@ -52,21 +51,34 @@ async function openPluginShell({ name }: BastionSessionRequest, deps: SessionNee
 }
 
 async function runCommand({ name, command }: BastionSessionRequest, deps: SessionNeeds): Promise<number> {
-  const { settings, signal, signals, terminal } = deps;
+  const { random, report, settings, signal, signals, terminal } = deps;
   if (settings.transport === 'plugin') {
     throw usage('plugin-unsupported', 'the plugin hands on neither stderr nor the exit status of a command');
   }
-  const { runBastionCommand } = await import('../../connect/session/bastion-command.ts');
-  const line = quoteWords(command);
+  const [{ runBastionCommand }, { bastionScript }, { execNonce }] = await Promise.all([
+    import('../../connect/session/bastion-command.ts'),
+    import('../../connect/session/bastion-script.ts'),
+    import('../../connect/session/exec-script.ts'),
+  ]);
+  const nonce = execNonce((length) => random.bytes(length));
+  const line = bastionScript(command, nonce);
   const bastion = await findBastion(deps, name);
   const { session, target } = await startWatched(bastion, (id) => commandRequest(id, line), deps);
   const channel = await channelDeps(deps);
   const { stdout, stderr } = terminal;
-  return runBastionCommand({ session, target, deps: channel, stdout, stderr, signals, signal }).catch(
-    (error: unknown) => {
-      throw asTransportStatus(error);
-    },
-  );
+  return runBastionCommand({
+    session,
+    target,
+    nonce,
+    deps: channel,
+    report,
+    stdout,
+    stderr,
+    signals,
+    signal,
+  }).catch((error: unknown) => {
+    throw asTransportStatus(error);
+  });
 }
 
 /** A session on a bastion whose end is reported when EC2 takes it back. */

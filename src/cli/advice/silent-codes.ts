@@ -16,6 +16,7 @@ export const SILENT_CODES: ReadonlySet<string> = new Set([
   'decryption-failed',
   'demo-step-failed',
   'exec-no-status',
+  'exec-output-lost',
   'gateway-timeout',
   'handshake-failed',
   'handshake-malformed',

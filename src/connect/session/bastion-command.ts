@@ -1,8 +1,10 @@
 import type { Writable } from 'node:stream';
 
 import { transport } from '../../core/errors.ts';
+import type { Report } from '../../core/events.ts';
 import type { ChannelDeps } from '../channel/channel-deps.ts';
 import { ChannelDriver } from '../channel/channel-driver.ts';
+import { EndMark } from './bastion-script.ts';
 import type { SessionStart } from '../ports.ts';
 import { endMessage } from './session-end.ts';
 import { OutputWriter } from './session-terminal.ts';
@@ -10,6 +12,9 @@ import { endedAfter, whenAborted } from './shell-session.ts';
 
 export interface BastionCommandOptions {
   readonly session: SessionStart;
+  /** Of the script that the session runs (bastion-script.ts). */
+  readonly nonce: string;
+  readonly report: Report;
   /** Instance id. */
   readonly target: string;
   readonly deps: ChannelDeps;
@@ -27,17 +32,20 @@ const NO_STATUS = 255;
 
 /**
  * A session of type NonInteractiveCommands with separate streams: no terminal, no stdin. Resolves with the command's
- * exit status. Throws `exec-no-status` (transport) when the session ended without telling it, other transport errors,
- * `interrupted`, or `session-not-ended`.
+ * exit status. Throws `exec-no-status` (transport) when the session ended without telling it, `exec-output-lost`
+ * (transport) when it told it and output is missing, other transport errors, `output-failed`, `interrupted`, or
+ * `session-not-ended`.
  */
 export async function runBastionCommand(options: BastionCommandOptions): Promise<number> {
   const { deps, signals, signal } = options;
   let status: number | undefined;
+  let isUnread = false;
+  let wasCut = false;
   let onBroken: () => void = () => undefined;
   const broken = new Promise<{ readonly output: string }>((resolve) => {
     onBroken = () => {
       // Nobody reads any more, as with `| head`: that is the reader's choice and no failure.
-      status ??= 0;
+      isUnread = true;
       resolve({ output: '' });
     };
   });
@@ -59,11 +67,21 @@ export async function runBastionCommand(options: BastionCommandOptions): Promise
     });
   };
   const driver: ChannelDriver = new ChannelDriver(options.session, options.target, deps, {
-    output: (bytes, stream) => writers[stream].write(bytes),
+    output: (bytes, stream) => writers[stream].write(marks[stream].push(bytes)),
+    resumed: () => {
+      wasCut = true;
+      options.report({
+        type: 'note',
+        level: 'warning',
+        code: 'output-may-be-lost',
+        message: 'the connection was cut: what the command writes from now on may not arrive, its end will',
+      });
+    },
     exitCode: (code) => {
       status = code < 0 || code > NO_STATUS ? NO_STATUS : code;
     },
   });
+  const marks = { stdout: new EndMark(options.nonce), stderr: new EndMark(options.nonce) } as const;
   const writers = { stdout: writer(options.stdout), stderr: writer(options.stderr) } as const;
   const aborted = whenAborted(signal);
   let release: () => void = () => undefined;
@@ -74,7 +92,17 @@ export async function runBastionCommand(options: BastionCommandOptions): Promise
       driver.send(ETX);
     });
     const end = await Promise.race([driver.ended, broken, aborted.promise]);
-    if (status !== undefined) return status;
+    if (isUnread) return 0;
+    for (const stream of ['stdout', 'stderr'] as const) writers[stream].write(marks[stream].flush());
+    const isWhole = marks.stdout.isSeen && marks.stderr.isSeen;
+    // Whoever replaced the script, as `kill -9 $PPID` does, took its marks along.
+    if (status !== undefined && (isWhole || (status === NO_STATUS && !wasCut))) return status;
+    if (status !== undefined)
+      throw transport(
+        'exec-output-lost',
+        `the command ended with status ${status}, but not all of its output arrived`,
+        { details: { target: options.target, status } },
+      );
     throw transport(
       'exec-no-status',
       `the session ended before the command told its exit status: ${endMessage(end)}`,

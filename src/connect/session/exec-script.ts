@@ -37,9 +37,14 @@ export function execScript(argv: readonly string[], nonce: string, interactive: 
 export const execNonce = (randomBytes: (length: number) => Uint8Array): string =>
   view(randomBytes(NONCE_HALF)).toString('hex');
 
-/** `printf` arguments; the halves meet only in its output. */
+/** They meet only in the output of the script, so that its text does not hold the whole. */
+export const nonceHalves = (nonce: string): readonly [string, string] => [
+  nonce.slice(0, NONCE_HALF),
+  nonce.slice(NONCE_HALF),
+];
+
 function printMarker(nonce: string, rest: string): string {
-  return `printf '\\036%s%s:%s\\036' ${nonce.slice(0, NONCE_HALF)} ${nonce.slice(NONCE_HALF)} ${rest}`;
+  return `printf '\\036%s%s:%s\\036' ${nonceHalves(nonce).join(' ')} ${rest}`;
 }
 
 /** A signal typed by the person must not end the wrapper before it has printed the status; children get the default action. */

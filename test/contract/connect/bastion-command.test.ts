@@ -36,7 +36,7 @@ describe('shell -- CMD', () => {
 
   it('a program that is not there is no silent success', async () => {
     const outcome = await run('shell', '--', 'no-such-program');
-    expect(outcome.status).toBe(1);
+    expect(outcome.status).toBe(127);
     expect(outcome.stderr).toContain('no-such-program');
   });
 
@@ -51,6 +51,33 @@ describe('shell -- CMD', () => {
       },
     });
     expect(await outcome).toMatchObject({ status: 3, stdout: 'ready\ncaught\n' });
+  });
+
+  it('final bytes that are no UTF-8 arrive', async () => {
+    const outcome = await run(
+      'shell',
+      '--',
+      'sh',
+      '-c',
+      String.raw`printf 'abc\303'; printf 'def\342\202' >&2`,
+    );
+    // The in-process streams decode; what is no character becomes one replacement character each.
+    expect(outcome).toEqual({ status: 0, stdout: 'abc\uFFFD', stderr: 'def\uFFFD' });
+  });
+
+  it('output that a cut has lost is 255, though the command ended with 0', async () => {
+    const outcome = cli(['shell', '--', 'sh', '-c', 'echo one; sleep 1; echo two'], {
+      env: sandbox().env,
+      onStdout: () => sandbox().faults.sessions.set('cut-client=after:1ms'),
+    });
+    expect(await outcome).toMatchObject({
+      status: 255,
+      stdout: 'one\n',
+      stderr: expect.stringMatching(
+        /may not arrive[^]*ended with status 0, but not all of its output/,
+      ) as string,
+    });
+    sandbox().faults.sessions.set();
   });
 
   it('a session that ends without a status is 255, and says why', async () => {
