@@ -13,17 +13,37 @@ interface Stream {
   /** The local program has sent its last byte. */
   localEnded: boolean;
   received: boolean;
+  /** The local program sent something that nothing has answered. */
+  isUnanswered: boolean;
+  /** When the last byte came, or the local end of data. */
+  silentSince: number;
   cancelIdle: (() => void) | undefined;
 }
 
+/** As many streams as the multiplexer takes. */
+const MAX_CONNECTIONS = 1024;
 /** Bytes that wait for slow local programs, over all streams, before the gateway is told to wait. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 const LOW_WAITING_BYTES = 1024 * 1024;
 /**
  * A local end of data cannot be passed on: the agent answers a FIN by closing its connection completely, and the rest of
- * the reply would be lost (SPEC.md §13.3). So our FIN waits until the remote side has finished, or was idle this long.
+ * the reply would be lost (SPEC.md §13.3). So our FIN goes out at once if the local program has closed its connection, and
+ * waits if it still reads: until the remote side has finished, or was silent this long, or the program has closed.
  */
-const HALF_CLOSE_IDLE_MS = 15_000;
+const READER_IDLE_MS = 10 * 60_000;
+const LOOK_AGAIN_MS = 1_000;
+/** Where nobody knows whether the program reads: the wait for an answer that is due, and for the rest of one that came. */
+const ANSWER_IDLE_MS = 15_000;
+const ANSWERED_IDLE_MS = 80;
+/** So many of those may wait at the same time; the oldest give way, because each holds a connection at the server. */
+const MAX_UNKNOWN = 4;
+/**
+ * Connections that have ended here and that the agent has not closed yet; beyond it new ones wait, so that a program that
+ * opens one short connection after the other does not use up the server's.
+ */
+const MAX_CLOSING = 4;
+/** The agent answers a FIN with its own; one that does not holds nobody up for longer. */
+const CLOSING_MS = 2_000;
 /** The same the other way: the remote side is gone, the local program may still take its time to close. */
 const LOCAL_LINGER_MS = 60_000;
 
@@ -33,6 +53,13 @@ export class MuxConnections implements PortConnections {
   readonly #mux: MuxSession;
   readonly #messages = new MuxMessages();
   readonly #streams = new Map<number, Stream>();
+  /** Ended by local programs that may read on or not, oldest first. */
+  readonly #unknown = new Set<Stream>();
+  /** By stream; what ends the wait for the agent. */
+  readonly #closing = new Map<number, () => void>();
+  /** Accepted, and not opened before others are closed. */
+  #waiting: Duplex[] = [];
+  #isOpening = false;
   #isBlocked = false;
   #isOutputPaused = false;
   #refusals = 0;
@@ -50,21 +77,52 @@ export class MuxConnections implements PortConnections {
   }
 
   get openCount(): number {
-    return this.#streams.size;
+    return this.#streams.size + this.#waiting.length;
   }
 
   accept(connection: Duplex): void {
+    // What happens to it before its turn is seen when it is opened.
+    connection.on('error', () => undefined);
+    if (this.openCount >= MAX_CONNECTIONS) {
+      resetConnection(connection);
+      this.#tellTooMany();
+      return;
+    }
+    this.#waiting.push(connection);
+    this.#openWaiting();
+    this.#channel.changed();
+  }
+
+  /** One per turn of the event loop: those that ended meanwhile are known then, and count. */
+  #openWaiting(): void {
+    if (this.#isOpening || this.#closing.size >= MAX_CLOSING) return;
+    const next = this.#waiting.shift();
+    if (next === undefined) return;
+    if (next.destroyed) this.#channel.changed();
+    else this.#open(next);
+    this.#isOpening = true;
+    setImmediate(() => {
+      this.#isOpening = false;
+      this.#openWaiting();
+    });
+  }
+
+  #tellTooMany(): void {
+    this.#channel.warn({
+      type: 'note',
+      level: 'warning',
+      code: 'too-many-connections',
+      message: `more than ${MAX_CONNECTIONS} connections`,
+    });
+  }
+
+  #open(connection: Duplex): void {
     let id: number;
     try {
       id = this.#mux.open();
     } catch (error) {
       resetConnection(connection);
-      this.#channel.warn({
-        type: 'note',
-        level: 'warning',
-        code: 'too-many-connections',
-        message: error instanceof Error ? error.message : String(error),
-      });
+      this.#channel.fail(error);
       return;
     }
     const stream: Stream = {
@@ -73,12 +131,15 @@ export class MuxConnections implements PortConnections {
       remoteFinished: false,
       localEnded: false,
       received: false,
+      isUnanswered: false,
+      silentSince: 0,
       cancelIdle: undefined,
     };
     this.#streams.set(id, stream);
     connection.on('data', (bytes: Uint8Array) => {
       // The agent has closed its side completely by then; there is nobody to send it to.
       if (stream.remoteFinished) return;
+      stream.isUnanswered = true;
       this.#mux.write(id, bytes);
       this.#send();
     });
@@ -123,6 +184,9 @@ export class MuxConnections implements PortConnections {
 
   reset(): void {
     this.#cancelTick?.();
+    for (const cancel of this.#closing.values()) cancel();
+    this.#closing.clear();
+    for (const connection of this.#waiting.splice(0)) resetConnection(connection);
     for (const stream of this.#streams.values()) {
       stream.cancelIdle?.();
       resetConnection(stream.connection);
@@ -133,12 +197,15 @@ export class MuxConnections implements PortConnections {
 
   #handle(events: ReturnType<MuxSession['receive']>): void {
     for (const event of events) {
+      if (event.type === 'stream-finished') this.#closed(event.id);
       const stream = this.#streams.get(event.id);
       if (stream === undefined) continue;
       switch (event.type) {
         case 'data':
           stream.received = true;
-          if (stream.localEnded) this.#waitForRemote(stream);
+          stream.isUnanswered = false;
+          stream.silentSince = this.#channel.clock.now();
+          this.#answered(stream);
           if (!stream.connection.destroyed && !writeInTurn(stream.connection, event.bytes)) this.#strain();
           break;
         case 'stream-finished':
@@ -156,6 +223,7 @@ export class MuxConnections implements PortConnections {
   #remoteEnd(stream: Stream): void {
     stream.remoteFinished = true;
     stream.cancelIdle?.();
+    this.#unknown.delete(stream);
     if (this.#refusals > 0 && !stream.received) {
       this.#refusals--;
       resetConnection(stream.connection);
@@ -174,18 +242,71 @@ export class MuxConnections implements PortConnections {
       stream.connection.end();
       return;
     }
-    this.#waitForRemote(stream);
+    stream.silentSince = this.#channel.clock.now();
+    this.#close(stream.id);
+    void this.#look(stream);
   }
 
-  #waitForRemote(stream: Stream): void {
+  #close(id: number): void {
+    if (this.#closing.has(id)) return;
+    this.#closing.set(
+      id,
+      this.#channel.clock.timer(CLOSING_MS, () => this.#closed(id)),
+    );
+  }
+
+  #closed(id: number): void {
+    this.#closing.get(id)?.();
+    if (this.#closing.delete(id)) this.#openWaiting();
+  }
+
+  /** Decides what the end of the local program's data means; again and again while it reads. */
+  async #look(stream: Stream): Promise<void> {
+    const { clock } = this.#channel;
+    const peer = await this.#channel.lookAtPeer(stream.connection);
+    if (this.#streams.get(stream.id) !== stream || stream.remoteFinished) return;
+    if (peer !== 'closed') this.#closed(stream.id);
+    if (peer === 'unknown') {
+      this.#unknown.add(stream);
+      this.#answered(stream);
+      for (const oldest of this.#unknown) {
+        if (this.#unknown.size <= MAX_UNKNOWN) break;
+        this.#finish(oldest);
+      }
+      return;
+    }
+    if (peer === 'closed' || clock.now() - stream.silentSince >= READER_IDLE_MS) {
+      this.#finish(stream);
+      return;
+    }
     stream.cancelIdle?.();
-    stream.cancelIdle = this.#channel.clock.timer(HALF_CLOSE_IDLE_MS, () => stream.connection.destroy());
+    stream.cancelIdle = clock.timer(LOOK_AGAIN_MS, () => void this.#look(stream));
+  }
+
+  /** Starts the wait of a stream of whose program nobody knows anew. */
+  #answered(stream: Stream): void {
+    if (!this.#unknown.has(stream)) return;
+    stream.cancelIdle?.();
+    const waitMs = stream.isUnanswered ? ANSWER_IDLE_MS : ANSWERED_IDLE_MS;
+    stream.cancelIdle = this.#channel.clock.timer(waitMs, () => this.#finish(stream));
+  }
+
+  /** The server learns that the local program is done; what it still sent before goes to the program, if that is there. */
+  #finish(stream: Stream): void {
+    stream.cancelIdle?.();
+    this.#unknown.delete(stream);
+    this.#close(stream.id);
+    this.#mux.finish(stream.id);
+    this.#send();
+    stream.connection.destroy();
   }
 
   #forget(stream: Stream): void {
     if (this.#streams.get(stream.id) !== stream) return;
     stream.cancelIdle?.();
+    this.#unknown.delete(stream);
     this.#streams.delete(stream.id);
+    if (!stream.remoteFinished) this.#close(stream.id);
     this.#mux.finish(stream.id);
     this.#send();
     this.#relieve();
@@ -201,7 +322,7 @@ export class MuxConnections implements PortConnections {
     for (const stream of this.#streams.values()) stream.connection.pause();
   }
 
-  #waiting(): number {
+  #waitingBytes(): number {
     let bytes = 0;
     for (const stream of this.#streams.values()) bytes += stream.connection.writableLength;
     return bytes;
@@ -209,13 +330,13 @@ export class MuxConnections implements PortConnections {
 
   /** smux v1 has no windows for streams: beyond this buffer one slow program must hold up all (SPEC.md §6). */
   #strain(): void {
-    if (this.#isOutputPaused || this.#waiting() < MAX_WAITING_BYTES) return;
+    if (this.#isOutputPaused || this.#waitingBytes() < MAX_WAITING_BYTES) return;
     this.#isOutputPaused = true;
     this.#channel.pauseOutput();
   }
 
   #relieve(): void {
-    if (!this.#isOutputPaused || this.#waiting() > LOW_WAITING_BYTES) return;
+    if (!this.#isOutputPaused || this.#waitingBytes() > LOW_WAITING_BYTES) return;
     this.#isOutputPaused = false;
     this.#channel.resumeOutput();
   }

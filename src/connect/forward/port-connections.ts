@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import type { MessageSource } from '../channel/channel-driver.ts';
+import type { LookAtPeer } from './local-peer.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { ToolEvent } from '../../core/events.ts';
 
@@ -28,6 +29,8 @@ export interface PortChannel {
   sendFlag(flag: 'DisconnectToPort'): void;
   pauseOutput(): void;
   resumeOutput(): void;
+  /** What the local program does that sent its end of data. */
+  lookAtPeer: LookAtPeer;
   /** A connection came or went. */
   changed(): void;
   warn(event: ToolEvent): void;

@@ -3,12 +3,15 @@ import type { Duplex } from 'node:stream';
 import { BasicConnections } from './basic-connections.ts';
 import type { ChannelDeps } from '../channel/channel-deps.ts';
 import { ChannelDriver } from '../channel/channel-driver.ts';
+import { type LookAtPeer, lookInKernelTable } from './local-peer.ts';
 import { MuxConnections } from './mux-connections.ts';
 import { type PortChannel, type PortConnections, resetConnection } from './port-connections.ts';
 import type { SessionStart } from '../ports.ts';
 import type { ChannelEnd } from '../session/session-end.ts';
 
 export interface PortSessionEvents {
+  /** The kernel's table unless given. */
+  readonly lookAtPeer?: LookAtPeer;
   connections?(open: number): void;
   /** The way is interrupted: who connects now had better wait for `resumed`, or for another session. */
   interrupted?(): void;
@@ -54,6 +57,7 @@ export class PortSession {
       clock: this.#deps.clock,
       send: (bytes) => driver.send(bytes),
       sendFrom: (source) => driver.sendFrom(source),
+      lookAtPeer: this.#events.lookAtPeer ?? lookInKernelTable(),
       sendFlag: (flag) => driver.sendFlag(flag),
       pauseOutput: () => driver.pauseOutput(),
       resumeOutput: () => driver.resumeOutput(),

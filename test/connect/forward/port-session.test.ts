@@ -2,6 +2,7 @@ import { createServer, connect as connectTcp, type AddressInfo, type Server, typ
 import { afterEach, describe, expect, test } from 'vitest';
 
 import { Forward } from '../../../src/connect/forward/forward.ts';
+import type { LookAtPeer } from '../../../src/connect/forward/local-peer.ts';
 import { LocalListener } from '../../../src/connect/forward/local-listener.ts';
 import { PortSession } from '../../../src/connect/forward/port-session.ts';
 import { MuxSession } from '../../../src/protocol/smux.ts';
@@ -51,9 +52,12 @@ function muxAgent(gateway: FakeGateway) {
   };
 }
 
-async function session(gateway: FakeGateway) {
+async function session(gateway: FakeGateway, lookAtPeer?: LookAtPeer) {
   const counts: number[] = [];
-  const port = new PortSession(SESSION, 'i-1', gateway.deps(), { connections: (open) => counts.push(open) });
+  const port = new PortSession(SESSION, 'i-1', gateway.deps(), {
+    connections: (open) => counts.push(open),
+    ...(lookAtPeer === undefined ? {} : { lookAtPeer }),
+  });
   const started = port.start();
   started.catch(() => undefined);
   await gateway.clock.advance(20);
@@ -146,10 +150,72 @@ describe('mux connections', () => {
     expect(received()).toBe('HTTP/1.0 200 OK\r\n\r\nbody');
   });
 
-  test('a remote side that stays idle gets the FIN after fifteen seconds', async () => {
+  test('a program that closed its connection: the server learns of it at once', async () => {
     const gateway = new FakeGateway({ handshake });
     const agent = muxAgent(gateway);
-    const { dial, counts } = await session(gateway);
+    const { dial, counts } = await session(gateway, () => Promise.resolve('closed'));
+    const { socket } = await dial();
+    socket.end('bye');
+    await until(gateway, () => agent.streams.get(FIRST)?.finished === true);
+    expect(agent.streams.get(FIRST)?.data).toBe('bye');
+    expect(counts.at(-1)).toBe(0);
+  });
+
+  test('a program that reads on gets an answer that comes after a minute', async () => {
+    const gateway = new FakeGateway({ handshake });
+    const agent = muxAgent(gateway);
+    const { dial } = await session(gateway, () => Promise.resolve('reading'));
+    const { socket, received, end } = await dial();
+    socket.end('question');
+    await until(gateway, () => agent.streams.get(FIRST)?.data === 'question');
+    await gateway.clock.advance(60_000);
+    expect(agent.streams.get(FIRST)?.finished).toBe(false);
+    agent.write(FIRST, 'answer');
+    agent.finish(FIRST);
+    expect(await end).toBe('end');
+    expect(received()).toBe('answer');
+  });
+
+  test('nobody knows whether it reads, and its last word is answered: the server learns of it within 100 ms', async () => {
+    const gateway = new FakeGateway({ handshake });
+    const agent = muxAgent(gateway);
+    const { dial } = await session(gateway, () => Promise.resolve('unknown'));
+    const { socket, received } = await dial();
+    socket.write('question');
+    await until(gateway, () => agent.streams.get(FIRST)?.data === 'question');
+    agent.write(FIRST, 'answer');
+    await until(gateway, () => received() === 'answer');
+    const before = gateway.clock.now();
+    socket.end();
+    await until(gateway, () => agent.streams.get(FIRST)?.finished === true);
+    expect(gateway.clock.now() - before).toBeLessThanOrEqual(100);
+  });
+
+  test('nobody knows, and answers are due: the oldest give way when more than four wait', async () => {
+    const gateway = new FakeGateway({ handshake });
+    const agent = muxAgent(gateway);
+    const { dial } = await session(gateway, () => Promise.resolve('unknown'));
+    for (let i = 0; i < 6; i++) {
+      const { socket } = await dial();
+      socket.end('question');
+      await until(gateway, () => [...agent.streams.values()][i]?.data === 'question');
+      await gateway.clock.advance(5);
+    }
+    await until(gateway, () => [...agent.streams.values()].filter(({ finished }) => finished).length === 2);
+    expect([...agent.streams.values()].map(({ finished }) => finished)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  test('nobody knows, and an answer is due: the server learns of the end after fifteen seconds', async () => {
+    const gateway = new FakeGateway({ handshake });
+    const agent = muxAgent(gateway);
+    const { dial, counts } = await session(gateway, () => Promise.resolve('unknown'));
     const { socket } = await dial();
     socket.end('bye');
     await until(gateway, () => agent.streams.get(FIRST)?.data === 'bye');

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import { digest, PortLab, readAll } from './port-lab.ts';
 
@@ -54,6 +54,39 @@ describe('ends of data', () => {
     socket.write('\n');
     expect((await readAll(socket)).toString('hex')).toBe('0a');
     expect(seen).toEqual(['0a']);
+  });
+});
+
+describe('short connections in a row', () => {
+  test.each([
+    ['that read their answer', true],
+    ['that close without reading it', false],
+  ])('300 %s: none is reset, and the server never has more than a handful open', async (_name, reads) => {
+    let open = 0;
+    let peak = 0;
+    let served = 0;
+    const forward = await serving((socket) => {
+      peak = Math.max(peak, ++open);
+      socket.on('close', () => open--);
+      socket.on('end', () => socket.end());
+      socket.once('data', () => {
+        served++;
+        socket.write('answer');
+      });
+    });
+    for (let i = 0; i < 300; i++) {
+      const socket = forward.dial();
+      await new Promise<void>((resolve, reject) => {
+        socket.on('error', reject);
+        socket.on('close', () => resolve());
+        if (reads) socket.on('data', () => socket.destroy());
+        socket.write('question', () => {
+          if (!reads) socket.destroy();
+        });
+      });
+    }
+    await vi.waitFor(() => expect([served, open]).toEqual([300, 0]), 30_000);
+    expect(peak).toBeLessThanOrEqual(12);
   });
 });
 

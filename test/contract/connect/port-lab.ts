@@ -93,7 +93,6 @@ export class PortLab {
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
       accepted.push(socket);
       session.accept(socket);
-      socket.resume();
     });
     const port = await listening(server);
     this.#closers.push(

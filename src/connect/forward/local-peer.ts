@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+/**
+ * What a local program that sent its end of data does with the other direction: it has closed the connection, or it still
+ * reads (`shutdown`, `nc -N`). TCP shows both as the same FIN; `unknown` where the system does not tell.
+ */
+export type LocalPeer = 'closed' | 'reading' | 'unknown';
+
+export type LookAtPeer = (connection: Duplex) => Promise<LocalPeer>;
+
+const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'];
+/** Fields of a row: own address, the other's, state …, inode. */
+const LOCAL = 1;
+const REMOTE = 2;
+const INODE = 9;
+const NO_INODE = '0';
+
+/**
+ * Looks into the kernel's table of connections: the program's end of a loopback connection is there with an inode as long
+ * as some process has it open. Looks that are asked for at the same time share one reading of the table.
+ */
+export function lookInKernelTable(read: (path: string) => Promise<string> = readText): LookAtPeer {
+  let reading: Promise<ReadonlyMap<string, string> | undefined> | undefined;
+  const table = (): Promise<ReadonlyMap<string, string> | undefined> => {
+    reading ??= readTable(read).finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  };
+  return async (connection) => {
+    if (!(connection instanceof Socket) || !isLoopback(connection.remoteAddress)) return 'unknown';
+    const { localPort, remotePort } = connection;
+    if (localPort === undefined || remotePort === undefined) return 'closed';
+    // A reading that began before the end of data came shows an older state.
+    await reading;
+    const inodes = await table();
+    if (inodes === undefined) return 'unknown';
+    return (inodes.get(`${remotePort}>${localPort}`) ?? NO_INODE) === NO_INODE ? 'closed' : 'reading';
+  };
+}
+
+const readText = (path: string): Promise<string> => readFile(path, 'latin1');
+
+/** Inodes by `port>port`; undefined where there is no such table. */
+async function readTable(
+  read: (path: string) => Promise<string>,
+): Promise<ReadonlyMap<string, string> | undefined> {
+  const texts = await Promise.all(TABLES.map((path) => read(path).catch(() => undefined)));
+  if (texts[0] === undefined) return undefined;
+  const inodes = new Map<string, string>();
+  for (const text of texts)
+    for (const row of (text ?? '').split('\n').slice(1)) {
+      const fields = row.trim().split(/\s+/);
+      const [from, to, inode] = [portOf(fields[LOCAL]), portOf(fields[REMOTE]), fields[INODE]];
+      if (from === undefined || to === undefined || inode === undefined) continue;
+      const key = `${from}>${to}`;
+      // The same two ports at other addresses: whoever is there counts.
+      if ((inodes.get(key) ?? NO_INODE) === NO_INODE) inodes.set(key, inode);
+    }
+  return inodes;
+}
+
+function portOf(address: string | undefined): number | undefined {
+  const port = Number.parseInt(address?.split(':')[1] ?? '', 16);
+  return Number.isNaN(port) ? undefined : port;
+}
+
+const isLoopback = (address: string | undefined): boolean =>
+  address !== undefined && /^(::ffff:)?127\.|^::1$/.test(address);
