@@ -2,7 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { EscapeKeys } from '../../src/connect/session/escape-keys.ts';
-import { Base64Lines, ExecOutputReader, NewlineRestorer } from '../../src/connect/session/exec-script.ts';
+import {
+  Base64Lines,
+  ExecOutputReader,
+  LineMessages,
+  NewlineRestorer,
+} from '../../src/connect/session/exec-script.ts';
 import {
   hostPort,
   isLoopback,
@@ -104,9 +109,43 @@ describe('the marker reader', () => {
           .toString()
           .split('\n');
         expect(sent.slice(-2)).toEqual(['.', '']);
-        const received = Buffer.concat(sent.slice(0, -2).map((line) => Buffer.from(line, 'base64')));
+        const numbered = sent.slice(0, -2).map((line) => line.split(' '));
+        expect(numbered.map(([number]) => number)).toEqual(numbered.map((_, index) => String(index)));
+        const received = Buffer.concat(numbered.map(([, data = '']) => Buffer.from(data, 'base64')));
         expect(received.equals(Buffer.concat(chunks))).toBe(true);
       }),
+    );
+  });
+
+  test('messages of lines hold whole lines, as many as fit', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.uint8Array({ maxLength: 4_000 })),
+        fc.integer({ min: 1, max: 5 }),
+        (chunks, takes) => {
+          const lines = new Base64Lines();
+          const messages = new LineMessages();
+          const said: string[] = [];
+          const take = (count: number): void => {
+            for (let i = 0; i < count; i++) {
+              const message = messages.take(1024);
+              if (message === undefined) return;
+              expect(message.byteLength).toBeLessThanOrEqual(1024);
+              said.push(Buffer.from(message).toString());
+            }
+          };
+          const expected: string[] = [];
+          for (const chunk of [...chunks.map((each) => lines.push(each)), lines.end()]) {
+            expected.push(Buffer.from(chunk).toString());
+            messages.push(chunk);
+            take(takes);
+          }
+          take(Number.MAX_SAFE_INTEGER);
+          expect(messages.bytes).toBe(0);
+          expect(said.join('')).toBe(expected.join(''));
+          expect(said.every((message) => message.endsWith('\n'))).toBe(true);
+        },
+      ),
     );
   });
 });

@@ -10,6 +10,7 @@ import {
   Base64Lines,
   EXEC_ACKNOWLEDGEMENT,
   ExecOutputReader,
+  LineMessages,
   NewlineRestorer,
   type RemoteSetup,
 } from './exec-script.ts';
@@ -150,18 +151,23 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
 function pipeStdin(
   options: CommandSessionOptions,
   remote: RemoteSetup,
-  driver: Pick<ChannelDriver, 'send'>,
+  driver: Pick<ChannelDriver, 'sendFrom'>,
 ): { room(): void; stop(): void } | undefined {
   const stdin: Readable = options.terminal.stdin;
   const lines = new Base64Lines();
+  const messages = new LineMessages();
+  const send = (bytes: Uint8Array): boolean => {
+    messages.push(bytes);
+    return driver.sendFrom(messages);
+  };
   if (remote.input === 'base64') {
     if (options.readStdin) {
       return readInput(stdin, {
-        data: (bytes) => driver.send(lines.push(bytes)),
-        end: () => driver.send(lines.end()),
+        data: (bytes) => send(lines.push(bytes)),
+        end: () => send(lines.end()),
       });
     }
-    driver.send(lines.end());
+    send(lines.end());
     return undefined;
   }
   if (!options.readStdin || options.terminal.stdinIsTty) return undefined;

@@ -69,14 +69,14 @@ function interactiveScript(nonce: string): string {
 
 /**
  * The end marker is printed inside the last stage of the pipe: a command that ends without reading all of its stdin must
- * not wait for the stage that feeds it. Lines of base64 stay far below the 4095 bytes that a pty takes in one line.
+ * not wait for the stage that feeds it.
  */
 function pipedScript(nonce: string): string {
   return [
     `${SURVIVE_SIGNALS}; o=tty i=none`,
     'if stty -opost -echo 2>/dev/null; then o=raw; if command -v base64 >/dev/null 2>&1; then i=base64; fi; fi',
     printMarker(nonce, '"begin/$o/$i"'),
-    `if [ $i = base64 ]; then while IFS= read -r l && [ "$l" != . ] && [ "$l" != .. ]; do printf '%s\\n' "$l"; done | base64 -d | { "$@"; ${printMarker(nonce, '"end/$?"')}; }`,
+    `if [ $i = base64 ]; then n=0; while IFS=' ' read -r k l && [ "$k" != . ] && [ "$k" != .. ]; do if [ "$k" = $n ]; then n=$((n+1)); printf '%s\\n' "$l"; fi; done | base64 -d | { "$@"; ${printMarker(nonce, '"end/$?"')}; }`,
     `else "$@" </dev/null; ${printMarker(nonce, '"end/$?"')}; fi`,
     AWAIT_ACKNOWLEDGEMENT,
   ].join('; ');
@@ -220,30 +220,59 @@ export class NewlineRestorer {
   }
 }
 
-/** Stdin for the remote script: bytes in, lines of base64 out, a line with a dot at the end. */
+/** With its number a line stays below the 1 KiB of a message and far below the 4095 bytes that a pty takes in one line. */
+const BYTES_PER_LINE = 720;
+
+/**
+ * Stdin for the remote script: bytes in, numbered lines of base64 out, a line with a dot at the end. By its number the script
+ * knows a line that it has had: the agent may hand it a message twice when its connection is cut (SPEC.md §15).
+ */
 export class Base64Lines {
   #held: Uint8Array = new Uint8Array(0);
+  #count = 0;
 
   push(bytes: Uint8Array): Uint8Array {
     const all = this.#held.byteLength === 0 ? bytes : concat([this.#held, bytes]);
     const whole = all.byteLength - (all.byteLength % 3);
     this.#held = all.slice(whole);
-    return encodeLines(all.subarray(0, whole));
+    return this.#encode(all.subarray(0, whole));
   }
 
   end(): Uint8Array {
-    const last = encodeLines(this.#held);
+    const last = this.#encode(this.#held);
     this.#held = new Uint8Array(0);
     return concat([last, utf8('.\n')]);
   }
+
+  #encode(bytes: Uint8Array): Uint8Array {
+    const lines: string[] = [];
+    for (let start = 0; start < bytes.byteLength; start += BYTES_PER_LINE) {
+      const part = view(bytes.subarray(start, start + BYTES_PER_LINE));
+      lines.push(`${this.#count++} ${part.toString('base64')}\n`);
+    }
+    return utf8(lines.join(''));
+  }
 }
 
-const BYTES_PER_LINE = 720;
+const LF = 0x0a;
 
-function encodeLines(bytes: Uint8Array): Uint8Array {
-  const lines: string[] = [];
-  for (let start = 0; start < bytes.byteLength; start += BYTES_PER_LINE) {
-    lines.push(`${view(bytes.subarray(start, start + BYTES_PER_LINE)).toString('base64')}\n`);
+/** Whole lines on their way, cut into messages between lines only. */
+export class LineMessages {
+  #waiting: Uint8Array = new Uint8Array(0);
+
+  get bytes(): number {
+    return this.#waiting.byteLength;
   }
-  return utf8(lines.join(''));
+
+  push(lines: Uint8Array): void {
+    this.#waiting = this.#waiting.byteLength === 0 ? lines : concat([this.#waiting, lines]);
+  }
+
+  take(limit: number): Uint8Array | undefined {
+    if (this.#waiting.byteLength === 0) return undefined;
+    const end = view(this.#waiting).subarray(0, limit).lastIndexOf(LF) + 1;
+    const message = this.#waiting.subarray(0, end === 0 ? limit : end);
+    this.#waiting = this.#waiting.subarray(message.byteLength);
+    return message;
+  }
 }
