@@ -4,7 +4,7 @@ import { LocalListener } from '../../connect/forward/local-listener.ts';
 import { PortSession } from '../../connect/forward/port-session.ts';
 import { StdioConnection } from '../../connect/forward/stdio-connection.ts';
 import { whenAborted } from '../../connect/session/shell-session.ts';
-import { failed, usage } from '../../core/errors.ts';
+import { failed, ToolError, usage } from '../../core/errors.ts';
 import type { Needs } from '../collaborators.ts';
 import { channelDeps } from '../session/session-setup.ts';
 import {
@@ -18,7 +18,10 @@ import {
 } from './route.ts';
 import { keepYoungGenerationSmall } from './young-generation.ts';
 
-/** Listeners for all specs until the run is aborted (0) or a route is lost for good (throws). */
+/**
+ * Listeners for all specs until the run is aborted (0). Each forward lives and fails for itself; throws what the only one
+ * failed with, or `no-forward-left` when the last of several has failed.
+ */
 export async function runForwards(
   specs: readonly ForwardSpec[],
   request: RouteRequest,
@@ -43,26 +46,55 @@ export async function runForwards(
     const listener = listeners[index];
     if (listener === undefined) return [];
     const remote = { host: spec.remoteHost, port: spec.remotePort };
-    return new Forward({
+    const forward = new Forward({
       listener,
       remote: remoteOf(spec, request),
       openRoute: () => openRoute(keeper ?? via, remote, request, deps),
       deps: channel,
     });
+    return [{ forward, name: `-L ${listener.port}:${spec.remoteHost ?? 'localhost'}:${spec.remotePort}` }];
   });
   const aborted = whenAborted(deps.signal);
   deps.scope.add(async () => {
     aborted.dispose();
-    const closing = forwards.map((forward) => forward.close());
+    const closing = forwards.map(({ forward }) => forward.close());
     await Promise.allSettled(closing);
     await Promise.all(closing);
   });
-  await Promise.race([Promise.all(forwards.map((forward) => forward.start())), aborted.promise]);
-  await Promise.race([
-    Promise.all(forwards.map((forward) => forward.run())),
-    aborted.promise.catch(() => undefined),
-  ]);
+  let ready = 0;
+  let failures = 0;
+  const live = async ({ forward, name }: (typeof forwards)[number]): Promise<void> => {
+    try {
+      await forward.start();
+      ready++;
+      await forward.run();
+    } catch (error) {
+      if (deps.signal.aborted) return;
+      if (forwards.length === 1) throw error;
+      reportFailure(name, error, deps);
+      failures++;
+      // Its port must refuse connections, not hold them.
+      await forward.close().catch(() => undefined);
+      if (failures === forwards.length)
+        throw failed('no-forward-left', `all ${forwards.length} forwards have failed`);
+    }
+  };
+  // An interruption counts as one until the first forward was ready.
+  const interruption = aborted.promise.catch((error: unknown) => {
+    if (ready === 0) throw error;
+  });
+  await Promise.race([Promise.all(forwards.map(live)), interruption]);
   return 0;
+}
+
+function reportFailure(name: string, error: unknown, { report }: Pick<ForwardNeeds, 'report'>): void {
+  report({
+    type: 'note',
+    level: 'warning',
+    code: error instanceof ToolError ? error.code : 'forward-failed',
+    message: `${name} has failed: ${error instanceof Error ? error.message : String(error)}`,
+    details: { forward: name },
+  });
 }
 
 /** One connection on stdin and stdout. Resolves with 0 when the remote side has finished. */

@@ -42,6 +42,7 @@ export const SILENT_CODES: ReadonlySet<string> = new Set([
   'mux-streams',
   'mux-unexpected-stream',
   'mux-version',
+  'no-forward-left',
   'nothing-picked',
   'number-out-of-range',
   'payload-empty',

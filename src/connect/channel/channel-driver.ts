@@ -51,6 +51,8 @@ export class ChannelDriver {
   #wantsRoom = false;
   #flushing = false;
   #size: { readonly columns: number; readonly rows: number } | undefined;
+  /** TerminateSession of a session that failed; bounded in time. */
+  #terminating: Promise<unknown> | undefined;
   /** Set while `terminate` waits for the far side to end by itself. */
   #onClosed: (() => void) | undefined;
 
@@ -183,7 +185,11 @@ export class ChannelDriver {
    * agent did not end the session at the flag, which those of ports do and shells do not.
    */
   async terminate(): Promise<ToolError | undefined> {
-    if (this.#isOver) return undefined;
+    if (this.#isOver) {
+      // A session that failed is ended in AWS too before the process may go.
+      await this.#terminating;
+      return undefined;
+    }
     if (this.#isOpen) this.#channel.sendFlag('TerminateSession', this.#now);
     this.#finish();
     const closed = new Promise<boolean>((resolve) => {
@@ -393,7 +399,7 @@ export class ChannelDriver {
     if (this.#isOver) return;
     this.#finish();
     this.#ended.reject(error);
-    void terminateSession(this.#session.sessionId, this.#deps, this.#timing.terminateMs);
+    this.#terminating = terminateSession(this.#session.sessionId, this.#deps, this.#timing.terminateMs);
     void this.#link.close();
   }
 
