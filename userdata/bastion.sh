@@ -5,6 +5,9 @@
 set -Eeuo pipefail
 umask 022
 
+# Until the timers of the lease run, the system's own shutdown ends the instance, whatever fails or hangs: the launch template makes it a termination.
+shutdown -h +15 || true
+
 FC_BASTION='default'
 FC_REGION=''
 FC_CLUSTER=''
@@ -89,6 +92,8 @@ WantedBy=multi-user.target
 END_OF_UNIT
   systemctl daemon-reload
   systemctl enable --now fargate-connect-lease.timer fargate-connect-interruption.service
+  systemctl is-active --quiet fargate-connect-lease.timer
+  shutdown -c
 }
 
 start_agent() {

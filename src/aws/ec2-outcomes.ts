@@ -46,16 +46,16 @@ export async function creation<T>(action: string, name: string, work: () => Prom
   }
 }
 
-/** Runs a call that may fail with that one error; undefined then. */
+/** Runs a call that may fail with that error, or one of those; undefined then. */
 export async function tolerating<T>(
-  name: string,
+  names: string | readonly string[],
   action: string,
   work: () => Promise<T>,
 ): Promise<T | undefined> {
   try {
     return await mapped(action, work);
   } catch (error) {
-    if (awsErrorName(error) !== name) throw error;
+    if (![names].flat().includes(awsErrorName(error) ?? '')) throw error;
     return undefined;
   }
 }

@@ -124,11 +124,7 @@ function inventoryCalls(
       const pages = sdk.paginateDescribeTags(paging, { Filters });
       const tagged = await all('ec2:DescribeTags', pages, (page) => page.Tags);
       const FleetIds = [...new Set(tagged.flatMap((entry) => entry.ResourceId ?? []))];
-      if (FleetIds.length === 0) return [];
-      const described = await mapped('ec2:DescribeFleets', () =>
-        client.send(new sdk.DescribeFleetsCommand({ FleetIds })),
-      );
-      return (described.Fleets ?? []).map((fleet): Fleet => ({
+      return (await describedFleets(client, FleetIds)).map((fleet): Fleet => ({
         id: fleet.FleetId ?? '',
         state: fleet.FleetState ?? '',
         tags: tagsOf(fleet.Tags),
@@ -153,13 +149,34 @@ function inventoryCalls(
       return new Map(requests.map((request) => [request.InstanceId ?? '', request.Status?.Code ?? '']));
     },
     async consoleOutput(InstanceId) {
-      // Types before Nitro (t2, m4) have no console that can be read while they run.
-      const answer = await tolerating('UnsupportedOperation', 'ec2:GetConsoleOutput', () =>
-        client.send(new sdk.GetConsoleOutputCommand({ InstanceId, Latest: true })),
+      // Types before Nitro (t2, m4) have no console that can be read while they run, and an instance may be gone by now.
+      const answer = await tolerating(
+        ['UnsupportedOperation', 'InvalidInstanceID.NotFound'],
+        'ec2:GetConsoleOutput',
+        () => client.send(new sdk.GetConsoleOutputCommand({ InstanceId, Latest: true })),
       );
       return Buffer.from(answer?.Output ?? '', 'base64').toString('utf8');
     },
   };
+}
+
+/**
+ * EC2 forgets a fleet some days after its end, and its tags later still; a call that names one such id fails as a whole.
+ * Halves are asked then, so that one forgotten fleet costs a few calls and hides no other.
+ */
+async function describedFleets(
+  client: sdk.EC2Client,
+  FleetIds: readonly string[],
+): Promise<readonly sdk.FleetData[]> {
+  if (FleetIds.length === 0) return [];
+  const answer = await tolerating('InvalidFleetId.NotFound', 'ec2:DescribeFleets', () =>
+    client.send(new sdk.DescribeFleetsCommand({ FleetIds: [...FleetIds] })),
+  );
+  if (answer !== undefined) return answer.Fleets ?? [];
+  if (FleetIds.length === 1) return [];
+  const half = Math.ceil(FleetIds.length / 2);
+  const halves = [FleetIds.slice(0, half), FleetIds.slice(half)];
+  return (await Promise.all(halves.map((ids) => describedFleets(client, ids)))).flat();
 }
 
 /** DescribeTags spells its filters differently from every other call. */

@@ -66,6 +66,8 @@ export interface FaultControl {
   readonly boot: Set<BootFault>;
   /** EC2's describes and look-ups do not see what is younger. */
   setEc2LagMs(ms: number): void;
+  /** As EC2 does with each fleet some days after its end: describes name it no more, DescribeTags still does. */
+  forgetFleets(): void;
   /** As in an account that never used Spot. */
   removeSpotServiceLinkedRole(): void;
   /** False if no running spot instance has the id. */
@@ -239,6 +241,10 @@ function faultControl(
     sessions: account.gateway.faults,
     boot,
     setEc2LagMs,
+    forgetFleets: () => {
+      for (const ec2 of account.eachEc2())
+        for (const fleet of ec2.state.fleets.values()) fleet.forgotten = true;
+    },
     removeSpotServiceLinkedRole: () => account.iam.state.roles.delete('AWSServiceRoleForEC2Spot'),
     interruptSpotInstance: (instanceId) => account.ec2(homeRegion).interrupt(instanceId),
   };

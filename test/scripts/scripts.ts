@@ -43,6 +43,8 @@ export class ScriptBox {
     mkdirSync(this.#bodies);
     // Not by a write of our own, for the reason in stand-in.sh.
     execFileSync('cp', [join(import.meta.dirname, 'stand-in.sh'), this.#standIn]);
+    // No script under test may ever reach that of this machine.
+    this.stub('shutdown');
   }
 
   /** A stand-in; `body` is bash. */

@@ -175,8 +175,10 @@ function exportedBastion(options: CodeOptions): ExportedBastion {
     tags: ownTags(spec.tags),
     template: plain({
       ...data,
-      // A template that is launched by itself, without the pools of a fleet, needs an image too.
+      // A template that is launched by itself, without the pools of a fleet, needs an image and a type too.
       ImageId: spec.images[0]?.id,
+      // The provider of Terraform drops the credit specification of a template without a type.
+      InstanceType: spec.types[0],
       NetworkInterfaces: [{ ...network, AssociatePublicIpAddress: referenceTo('public-ip') }],
       UserData: referenceTo('user-data'),
     }),
@@ -246,7 +248,7 @@ function specOf(options: CodeOptions): BastionSpec {
       name,
       owner: 'exported code',
       given: options.tags,
-      expiresAt: undefined,
+      expiresAt: { afterLaunchMs: DEFAULT_TTL_MS },
       idleMinutes: DEFAULT_IDLE_MINUTES,
       cluster,
       roleIsGiven: true,

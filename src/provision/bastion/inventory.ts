@@ -1,5 +1,6 @@
 import { formatArn, nameOfArn } from '../../core/arn.ts';
 import type { Bastion } from './bastion.ts';
+import { leaseOf } from '../lease/lease.ts';
 import { bastionOfIamName, iamNames, type IamNaming, namingOfTag } from '../roles/iam-names.ts';
 import { commonName, ROLE_POLICY, TAG } from './names.ts';
 import type { Ec2Port, Fleet, Instance, InstanceState, LaunchTemplate } from '../ports/ec2.ts';
@@ -247,7 +248,6 @@ export async function findBastions(
 
 /** What the tags of an instance say about the bastion. */
 export function bastionOf(instance: Instance): Bastion {
-  const expiresAt = Date.parse(instance.tags[TAG.expiresAt] ?? '');
   return {
     name: instance.tags[TAG.bastion] ?? '',
     instanceId: instance.id,
@@ -258,7 +258,7 @@ export function bastionOf(instance: Instance): Bastion {
     subnetId: instance.subnetId,
     privateIp: instance.privateIp,
     launchedAt: instance.launchedAt,
-    expiresAt: Number.isNaN(expiresAt) ? undefined : expiresAt,
+    expiresAt: leaseOf(instance).expiresAt,
     owner: instance.tags[TAG.owner],
     cluster: instance.tags[TAG.cluster],
     replaces: instance.tags[TAG.replaces],

@@ -10,6 +10,8 @@ export const TAG = {
   owner: 'fargate-connect:owner',
   /** ISO 8601, UTC. */
   expiresAt: 'fargate-connect:expires-at',
+  /** Minutes from launch to end, where the end was not known when the tags were written: in exported code. */
+  ttl: 'fargate-connect:ttl-minutes',
   /** Minutes without a session after which the bastion ends itself. */
   idle: 'fargate-connect:idle-minutes',
   /** Cluster that ecs_connect.sh may reach; absent with --tunnel-only. */
@@ -53,8 +55,8 @@ export interface TagInput {
   readonly owner: string;
   /** What the organisation wants besides (`givenTags`). */
   readonly given: Tags;
-  /** Milliseconds since the epoch; undefined = not known before the launch. */
-  readonly expiresAt: number | undefined;
+  /** Milliseconds since the epoch; or how long from the launch on, where that is not known yet. */
+  readonly expiresAt: number | { readonly afterLaunchMs: number };
   readonly idleMinutes: number;
   readonly cluster: string | undefined;
   readonly roleIsGiven: boolean;
@@ -71,7 +73,9 @@ export function resourceTags(input: TagInput): Tags {
     [TAG.name]: commonName(input.name),
     [TAG.bastion]: input.name,
     [TAG.owner]: input.owner,
-    ...(input.expiresAt === undefined ? {} : { [TAG.expiresAt]: new Date(input.expiresAt).toISOString() }),
+    ...(typeof input.expiresAt === 'number'
+      ? { [TAG.expiresAt]: new Date(input.expiresAt).toISOString() }
+      : { [TAG.ttl]: String(Math.round(input.expiresAt.afterLaunchMs / 60_000)) }),
     [TAG.idle]: String(input.idleMinutes),
     ...(input.cluster === undefined ? {} : { [TAG.cluster]: input.cluster }),
     ...(input.ports === undefined ? {} : { [TAG.ports]: portsText(input.ports) }),
@@ -91,9 +95,9 @@ export function widenedPorts(before: string | undefined, wanted: string | undefi
   return after === before ? undefined : after;
 }
 
+const OF_THE_INSTANCE: ReadonlySet<string> = new Set([TAG.expiresAt, TAG.ttl, TAG.idle, TAG.ports]);
+
 /** IAM tags say whose it is; lease and ports belong to the instance, and IAM tags would only go stale. */
 export function iamTags(tags: Tags): Tags {
-  return Object.fromEntries(
-    Object.entries(tags).filter(([key]) => key !== TAG.expiresAt && key !== TAG.idle && key !== TAG.ports),
-  );
+  return Object.fromEntries(Object.entries(tags).filter(([key]) => !OF_THE_INSTANCE.has(key)));
 }

@@ -1,6 +1,7 @@
 import {
   type ExportedBastion,
   type ExportedDocuments,
+  exportedBoundary,
   exportedRole,
   type Json,
   launchCommand,
@@ -9,8 +10,7 @@ import {
   parsed,
   type Reference,
 } from './exported-bastion.ts';
-import { type IamNaming, sharedBoundary } from '../roles/iam-names.ts';
-import { ROLE_POLICY, TAG } from '../bastion/names.ts';
+import { iamTags, ROLE_POLICY } from '../bastion/names.ts';
 import type { GroupRule } from '../ports/network.ts';
 import type { Tags } from '../ports/tags.ts';
 
@@ -35,7 +35,7 @@ export function cloudFormation(bastion: ExportedBastion): Json {
       },
     },
     Resources: {
-      ...(documents === undefined ? {} : roleResources(documents, bastion.iam)),
+      ...(documents === undefined ? {} : roleResources(documents, bastion)),
       Group: {
         Type: 'AWS::EC2::SecurityGroup',
         Properties: {
@@ -118,11 +118,15 @@ const egressRule = (rule: GroupRule): Json => ({
 
 const roleResources = (
   { trust, policy, boundary }: ExportedDocuments,
-  iam: IamNaming,
+  { iam, tags }: Pick<ExportedBastion, 'iam' | 'tags'>,
 ): { readonly [key: string]: Json } => ({
   Boundary: {
     Type: 'AWS::IAM::ManagedPolicy',
-    Properties: { ManagedPolicyName: sharedBoundary(iam), Path: iam.path, PolicyDocument: parsed(boundary) },
+    Properties: {
+      ManagedPolicyName: exportedBoundary(iam),
+      Path: iam.path,
+      PolicyDocument: parsed(boundary),
+    },
   },
   Role: {
     Type: 'AWS::IAM::Role',
@@ -132,7 +136,8 @@ const roleResources = (
       AssumeRolePolicyDocument: parsed(trust),
       PermissionsBoundary: { Ref: 'Boundary' },
       Policies: [{ PolicyName: ROLE_POLICY, PolicyDocument: parsed(policy) }],
-      Tags: [{ Key: TAG.role, Value: 'given' }],
+      // ManagedPolicy and InstanceProfile take no tags in CloudFormation's words.
+      Tags: tagList(iamTags(tags)),
     },
   },
   Profile: {

@@ -1,6 +1,7 @@
 import {
   type ExportedBastion,
   type ExportedDocuments,
+  exportedBoundary,
   exportedRole,
   isList,
   type Json,
@@ -10,8 +11,7 @@ import {
   parsed,
   type Reference,
 } from './exported-bastion.ts';
-import { type IamNaming, sharedBoundary } from '../roles/iam-names.ts';
-import { ROLE_POLICY, TAG } from '../bastion/names.ts';
+import { iamTags, ROLE_POLICY } from '../bastion/names.ts';
 import type { GroupRule } from '../ports/network.ts';
 import type { Tags } from '../ports/tags.ts';
 
@@ -37,7 +37,7 @@ export function terraform(bastion: ExportedBastion): Json {
     },
     locals: { user_data: literal(bastion.userData) },
     resource: {
-      ...(documents === undefined ? {} : roleResources(documents, bastion.iam)),
+      ...(documents === undefined ? {} : roleResources(documents, bastion)),
       aws_security_group: {
         // The provider takes away the rule that lets everything out.
         [LABEL]: {
@@ -130,11 +130,20 @@ const egressRule = (rule: GroupRule, tags: Tags): Json => ({
   tags: tagMap(tags),
 });
 
-function roleResources({ trust, policy, boundary }: ExportedDocuments, iam: IamNaming): Block {
+function roleResources(
+  { trust, policy, boundary }: ExportedDocuments,
+  { iam, tags: all }: Pick<ExportedBastion, 'iam' | 'tags'>,
+): Block {
+  const tags = tagMap(iamTags(all));
   const document = (text: string): string => literal(JSON.stringify(parsed(text)));
   return {
     aws_iam_policy: {
-      [`${LABEL}_boundary`]: { name: sharedBoundary(iam), path: iam.path, policy: document(boundary) },
+      [`${LABEL}_boundary`]: {
+        name: exportedBoundary(iam),
+        path: iam.path,
+        policy: document(boundary),
+        tags,
+      },
     },
     aws_iam_role: {
       [LABEL]: {
@@ -142,14 +151,14 @@ function roleResources({ trust, policy, boundary }: ExportedDocuments, iam: IamN
         path: iam.path,
         assume_role_policy: document(trust),
         permissions_boundary: `\${aws_iam_policy.${LABEL}_boundary.arn}`,
-        tags: { [TAG.role]: 'given' },
+        tags,
       },
     },
     aws_iam_role_policy: {
       [LABEL]: { name: ROLE_POLICY, role: `\${aws_iam_role.${LABEL}.id}`, policy: document(policy) },
     },
     aws_iam_instance_profile: {
-      [LABEL]: { name: exportedRole(iam), path: iam.path, role: `\${aws_iam_role.${LABEL}.name}` },
+      [LABEL]: { name: exportedRole(iam), path: iam.path, role: `\${aws_iam_role.${LABEL}.name}`, tags },
     },
   };
 }

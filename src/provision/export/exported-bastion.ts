@@ -1,5 +1,5 @@
 import { singleQuoted } from '../../core/shell-words.ts';
-import type { IamNaming } from '../roles/iam-names.ts';
+import { type IamNaming, sharedBoundary } from '../roles/iam-names.ts';
 import type { GroupRule } from '../ports/network.ts';
 import type { Tags } from '../ports/tags.ts';
 
@@ -10,6 +10,12 @@ import type { Tags } from '../ports/tags.ts';
 
 /** Name of role and profile in the exported code; `up --role` takes it. */
 export const exportedRole = ({ prefix }: IamNaming): string => `${prefix}fargate-connect-bastion`;
+
+/**
+ * Name of the boundary in the exported code. It is not the one that `up` shares between bastions: code that is destroyed would
+ * have to delete that while roles of others use it. `policy operator` forbids to edit both.
+ */
+export const exportedBoundary = (iam: IamNaming): string => `${sharedBoundary(iam)}-code`;
 
 /** Placeholder for an id that only the deployed code knows: `@group` in a launch template, `@subnet` in a fleet. */
 export type Reference = 'vpc' | 'subnet' | 'profile' | 'group' | 'template' | 'public-ip' | 'user-data';

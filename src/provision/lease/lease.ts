@@ -25,11 +25,18 @@ export interface Lease {
   readonly idleMinutes: number | undefined;
 }
 
-export function leaseOf(instance: Pick<Instance, 'tags'>): Lease {
-  const expiresAt = Date.parse(instance.tags[TAG.expiresAt] ?? '');
+/** When its tags say that it ends: at a time, or so many minutes after the launch. */
+function endOf({ tags, launchedAt }: Pick<Instance, 'tags' | 'launchedAt'>): number | undefined {
+  const told = Date.parse(tags[TAG.expiresAt] ?? '');
+  if (!Number.isNaN(told)) return told;
+  const minutes = Number(tags[TAG.ttl] ?? 'NaN');
+  return Number.isInteger(minutes) ? launchedAt + minutes * 60_000 : undefined;
+}
+
+export function leaseOf(instance: Pick<Instance, 'tags' | 'launchedAt'>): Lease {
   const idle = Number(instance.tags[TAG.idle] ?? 'NaN');
   return {
-    expiresAt: Number.isNaN(expiresAt) ? undefined : expiresAt,
+    expiresAt: endOf(instance),
     idleMinutes: Number.isInteger(idle) ? idle : undefined,
   };
 }

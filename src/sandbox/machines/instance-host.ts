@@ -92,6 +92,7 @@ class Instance {
   readonly #launch: InstanceLaunch;
   readonly #options: InstanceHostOptions;
   readonly #clock: Clock;
+  #cancelShutdown = (): void => undefined;
   readonly #systemd: Systemd;
   readonly #machine: InstanceMachine;
   readonly #halted = new AbortController();
@@ -126,6 +127,7 @@ class Instance {
       },
     });
     launch.signal?.addEventListener('abort', () => void this.stop(), { once: true });
+    this.#halted.signal.addEventListener('abort', () => this.#cancelShutdown(), { once: true });
   }
 
   get #hostName(): string {
@@ -339,10 +341,25 @@ class Instance {
   }
 
   #shutdown(call: StandInCall): ReturnType<StandIn> {
-    if (call.args.includes('-c')) return { code: 0 };
+    if (call.args.includes('-c')) {
+      this.#cancelShutdown();
+      return { code: 0 };
+    }
+    const minutes = call.args.map((word) => /^\+(\d+)$/.exec(word)?.[1]).find((found) => found !== undefined);
+    if (minutes === undefined || minutes === '0') {
+      this.#powerOff();
+      return { code: 0 };
+    }
+    // A later one takes the place of the one before, as with systemd.
+    this.#cancelShutdown();
+    const afterMs = (Number(minutes) * 60_000) / (this.#options.timeScale ?? 1);
+    this.#cancelShutdown = this.#clock.timer(afterMs, () => this.#powerOff());
+    return { code: 0, stderr: `Shutdown scheduled in ${minutes} min, use 'shutdown -c' to cancel.\n` };
+  }
+
+  #powerOff(): void {
     this.console.write('[  OK  ] Reached target Power-Off.\r\n');
     this.#launch.onShutdown();
-    return { code: 0 };
   }
 
   /** `init 0` ends the instance; no other run level is played. */

@@ -52,6 +52,7 @@ describe('up', () => {
       egressPorts: [],
       clientSecurityGroups: [],
       iam: {},
+      tags: [],
     });
   });
 

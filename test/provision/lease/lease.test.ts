@@ -27,11 +27,21 @@ describe('the lease', () => {
       'fargate-connect:expires-at': '2026-11-21T18:00:00.000Z',
       'fargate-connect:idle-minutes': '0',
     };
-    expect(leaseOf({ tags })).toEqual({ expiresAt: Date.parse('2026-11-21T18:00:00Z'), idleMinutes: 0 });
-    expect(leaseOf({ tags: { 'fargate-connect:expires-at': 'soon' } })).toEqual({
+    expect(leaseOf({ tags, launchedAt: 0 })).toEqual({
+      expiresAt: Date.parse('2026-11-21T18:00:00Z'),
+      idleMinutes: 0,
+    });
+    expect(leaseOf({ tags: { 'fargate-connect:expires-at': 'soon' }, launchedAt: 0 })).toEqual({
       expiresAt: undefined,
       idleMinutes: undefined,
     });
+  });
+
+  it('is counted from the launch where code was exported before it', () => {
+    const tags = { 'fargate-connect:ttl-minutes': '480' };
+    expect(leaseOf({ tags, launchedAt: 60_000 }).expiresAt).toBe(481 * 60_000);
+    const extended = { ...tags, 'fargate-connect:expires-at': '2026-11-21T18:00:00.000Z' };
+    expect(leaseOf({ tags: extended, launchedAt: 0 }).expiresAt).toBe(Date.parse('2026-11-21T18:00:00Z'));
   });
 });
 

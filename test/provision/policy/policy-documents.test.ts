@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import { DEFAULT_TYPES } from '../../../src/provision/capacity/pool.ts';
 import { canonicalJson, fillDocument } from '../../../src/provision/policy/policy-documents.ts';
 import {
   MANAGED_POLICY_LIMIT,
@@ -27,6 +28,7 @@ const values = {
   'log-group': '/ecs/exec',
   'log-bucket': 'logs',
   'client-security-group': 'sg-1',
+  'instance-types': DEFAULT_TYPES,
   'database-security-group': 'sg-2',
   'database-resource': 'db-ABC',
   'database-user': 'reader',

@@ -216,6 +216,22 @@ describe('an instance that ends', () => {
     expect(existsSync(root)).toBe(false);
   });
 
+  it.each([
+    ['cannot be installed', 'false'],
+    ['hangs', 'sleep 600'],
+  ])('soon after its user data has begun, where the lease %s', async (_, instead) => {
+    const text = renderUserData(files, {
+      bastion: 'x',
+      region: 'eu-west-1',
+      cluster: undefined,
+      expiresAt: FAR_FUTURE * 1000,
+      idleMinutes: 0,
+    }).replace('systemctl daemon-reload', () => instead);
+    const launched = launch({ timeScale: 600 }, { userData: text });
+    await launched.shutdown;
+    expect(launched.console()).not.toContain('fargate-connect: ready');
+  });
+
   it('at the end of its lease, said to whoever works there', async () => {
     const launched = launch({ timeScale: 600 }, { cluster: undefined, expiresAt: 1000 });
     const machine = await machineOf(launched);

@@ -263,7 +263,7 @@ function describeFleets(state: Ec2State, input: Fields): Fields {
   const { items, next } = selectPage<Fleet>(
     {
       action: 'DescribeFleets',
-      items: () => (asked ? state.visible(state.fleets) : []),
+      items: () => (asked ? state.visible(state.fleets).filter((fleet) => fleet.forgotten !== true) : []),
       tags: (fleet) => fleet.tags,
       ids: { parameter: 'FleetId', of: (fleet) => fleet.id, notFound: 'InvalidFleetId.NotFound' },
       minPage: 1,
@@ -342,7 +342,7 @@ function deleteFleets(deps: FleetDeps, input: Fields): Fields {
   const refused: Fields[] = [];
   for (const fleetId of ids) {
     const fleet = state.fleets.get(fleetId);
-    if (fleet === undefined || !state.isVisible(fleet)) {
+    if (fleet === undefined || fleet.forgotten === true || !state.isVisible(fleet)) {
       const error = { code: 'fleetIdDoesNotExist', message: `The fleet ID '${fleetId}' does not exist` };
       refused.push({ error, fleetId });
       continue;

@@ -10,7 +10,9 @@ export function snapshotOf(state: Ec2State): unknown {
       rules: listed(group.rules, ruleOf),
     })),
     launchTemplates: listed(state.templates, (template) => ({ name: template.name })),
-    fleets: listed(state.fleets, (fleet) => (fleet.state === 'deleted' ? undefined : { state: fleet.state })),
+    fleets: listed(state.fleets, (fleet) =>
+      fleet.state === 'deleted' || fleet.forgotten === true ? undefined : { state: fleet.state },
+    ),
     instances: listed(state.instances, (instance) =>
       instance.state === 'terminated'
         ? undefined

@@ -105,6 +105,8 @@ export interface Fleet extends Resource {
   readonly errors: readonly unknown[];
   readonly instances: readonly unknown[];
   state: FleetState;
+  /** EC2 describes it no more; its tags are still listed. */
+  forgotten?: boolean;
 }
 
 export interface NetworkInterface extends Resource {
