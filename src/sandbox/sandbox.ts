@@ -12,6 +12,7 @@ import type { GatewayFaults } from './gateway/faults.ts';
 import type { SessionTraffic } from './gateway/session-traffic.ts';
 import { startHttpFront } from './http-front.ts';
 import { AccessKeys } from './iam/access-keys.ts';
+import { findConfinement } from './machines/confinement.ts';
 import type { BootFault } from './machines/stand-ins/package-tools.ts';
 import { pooledRandomBytes, ResourceIds, seededRandomBytes, systemRandomBytes } from './random.ts';
 import type { Ec2Market } from './services/ec2/ec2-market.ts';
@@ -43,6 +44,8 @@ export interface SandboxOptions {
   /** The random challenge in an agent's demand for a data key; `offered` unless given. */
   readonly agentChallenge?: AgentChallenge;
   readonly clock?: Clock;
+  /** Keeps the programs of containers apart from this machine, where that works; see `Sandbox.isConfined`. */
+  readonly confine?: boolean;
   /** Every API call takes at least that long. */
   readonly latencyMs?: number;
   /** API calls a second, for each service and region, before they are refused; see `ApiRate`. */
@@ -80,6 +83,8 @@ export interface Sandbox {
   readonly endpoint: string;
   /** What a client needs in its environment: endpoint, region, credentials of a user who may do everything. */
   readonly env: Readonly<Record<string, string>>;
+  /** The programs of containers run in namespaces of their own. */
+  readonly isConfined: boolean;
   readonly calls: readonly LoggedCall[];
   /** Canonical JSON of everything that lives or bills; equal before and after means nothing was left behind. */
   snapshot(): string;
@@ -125,6 +130,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const bootFaults = new Set(specs.boot);
   let endpoint = '';
   const services = options.services ?? SERVICES;
+  const confinement = options.confine === true ? await findConfinement() : undefined;
   const account = createAccount({
     services,
     clock,
@@ -139,7 +145,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     demandEncryption: options.demandEncryption ?? false,
     agentChallenge: options.agentChallenge ?? 'offered',
     gatewayFaults: specs.gateway,
-    world: { ...options.machines, bootFaults: () => bootFaults },
+    world: { ...options.machines, confinement, bootFaults: () => bootFaults },
     endpoint: () => endpoint,
   });
   const { market } = account.ec2(seed.region);
@@ -202,6 +208,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   return {
     endpoint,
     env: createPrincipal({ userName: 'developer', policies: [ADMINISTRATOR] }),
+    isConfined: confinement !== undefined,
     get calls() {
       return calls.calls;
     },

@@ -4,28 +4,36 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import { NO_CONFINEMENT, whereShellsRun } from '../sandbox-confinement.ts';
 import { requirePackages } from '../sandbox-packages.ts';
 
-/** The demo takes no options of its own: a terminal decides between the guided and the scripted tour. */
-export type DemoOptions = Readonly<Record<string, never>>;
+/** A terminal decides between the guided and the scripted tour. */
+export interface DemoOptions {
+  /** Containers run in namespaces of their own, where that works. */
+  readonly confinement: boolean;
+}
 
 export function demoCommand(invoke: Invoke, run: Run<DemoOptions> = runDemo): Command {
   return new Command('demo')
     .description('the whole job on the embedded AWS: no account, no network, nothing to clean up')
+    .option('--no-confinement', NO_CONFINEMENT)
     .addHelpText(
       'after',
       `
-Its shells run on this machine with your rights: do not run in them what you would not run in your own shell.
+Its shells run on this machine: those of bastions with your rights, those of containers in Linux namespaces
+where that works. Do not run in them what you would not run in your own shell.
 On a terminal you pick and type yourself; without one it is a scripted tour that ends with "0 resources left".
 
 Examples:
   $ fargate-connect demo
   $ fargate-connect demo </dev/null`,
     )
-    .action((_flags: unknown, command: Command) => invoke(run, {}, command));
+    .action((flags: DemoOptions, command: Command) =>
+      invoke(run, { confinement: flags.confinement }, command),
+    );
 }
 
-async function runDemo(_options: DemoOptions, context: CommandContext): Promise<void> {
+async function runDemo(options: DemoOptions, context: CommandContext): Promise<void> {
   const { missingPackages } = await import('../../sandbox/packages.ts');
   requirePackages(await missingPackages());
   const [{ startSandbox }, { TOUR_DATABASE, guidedTour, scriptedTour }, { createStage }] = await Promise.all([
@@ -36,11 +44,12 @@ async function runDemo(_options: DemoOptions, context: CommandContext): Promise<
   // An empty folder of its own: a project file or a personal config must not point the tour at real names.
   const folder = await mkdtemp(join(tmpdir(), 'fargate-connect-demo-'));
   context.scope.add(() => rm(folder, { recursive: true, force: true }));
-  const sandbox = await startSandbox({});
+  const sandbox = await startSandbox({ confine: options.confinement });
   context.scope.add(() => sandbox.close());
   // Behind `up`. If it fails, the question to the database says why.
   sandbox.warmUpDatabase(TOUR_DATABASE).catch(() => undefined);
   const stage = createStage(context, { env: sandbox.env, folder });
+  stage.say(`${whereShellsRun(sandbox.isConfined)}\n`);
   const tour = context.settings.input ? guidedTour : scriptedTour;
   await tour(stage, { snapshot: () => sandbox.snapshot() });
 }

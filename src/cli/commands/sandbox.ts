@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { failed } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import { NO_CONFINEMENT, whereShellsRun } from '../sandbox-confinement.ts';
 import { requirePackages } from '../sandbox-packages.ts';
 
 export interface SandboxCommandOptions {
@@ -20,6 +21,8 @@ export interface SandboxCommandOptions {
   readonly services: number;
   readonly tasks: number;
   readonly latencyMs: number;
+  /** Containers run in namespaces of their own, where that works. */
+  readonly confinement: boolean;
   /** API calls a second; undefined = no limit. */
   readonly callsPerSecond: number | undefined;
 }
@@ -45,12 +48,14 @@ export function sandboxCommand(invoke: Invoke, run: Run<SandboxCommandOptions> =
     .option('--tasks <number>', 'generate so many ECS tasks, spread over the services', countOf(100_000), 0)
     .option('--latency <ms>', 'make every API call take at least that long', countOf(60_000), 0)
     .option('--rate <number>', 'API calls a second, for each service, before AWS refuses; e.g. 20/s', rate)
+    .option('--no-confinement', NO_CONFINEMENT)
     .addHelpText(
       'after',
       `
 Prints the environment that points AWS clients at the sandbox; with --json, one line {"endpoint":…,"env":{…}}.
 
-Its shells run on this machine with your rights: do not run in them what you would not run in your own shell.
+Its shells run on this machine: those of bastions with your rights, those of containers in Linux namespaces
+where that works. Do not run in them what you would not run in your own shell.
 
 Examples:
   $ fargate-connect sandbox > sandbox.env
@@ -69,6 +74,7 @@ Examples:
           world?: string;
           services: number;
           tasks: number;
+          confinement: boolean;
           latency: number;
           rate?: number;
         },
@@ -134,6 +140,7 @@ async function runSandbox(options: SandboxCommandOptions, context: CommandContex
     demandEncryption: options.demandEncryption,
     seed: loadWorld({ file: options.world, services: options.services, tasks: options.tasks }),
     latencyMs: options.latencyMs,
+    confine: options.confinement,
     ...(options.callsPerSecond === undefined ? {} : { callsPerSecond: options.callsPerSecond }),
   }).catch((error: unknown) => {
     throw isPortTrouble(error) ? portTaken(options.port, error) : error;
@@ -148,7 +155,7 @@ async function runSandbox(options: SandboxCommandOptions, context: CommandContex
       type: 'note',
       level: 'info',
       code: 'sandbox-ready',
-      message: `sandbox on ${sandbox.endpoint}; paste the lines above into another shell; Ctrl-C ends it. Its shells run on this machine with your rights`,
+      message: `sandbox on ${sandbox.endpoint}; paste the lines above into another shell; Ctrl-C ends it. ${whereShellsRun(sandbox.isConfined)}`,
     });
   }
   await untilAborted(context.signal);

@@ -10,7 +10,6 @@ export interface Account {
   snapshot(): string;
 }
 
-const OWN_MACHINE = 'Its shells run on this machine with your rights.';
 const CLUSTER = 'demo';
 const SERVICE = 'orders-api';
 /** Identifier of the database that the service uses. */
@@ -27,7 +26,7 @@ export async function scriptedTour(stage: Stage, account: Account): Promise<void
   const since = stage.context.clock.now();
   const before = account.snapshot();
   stage.say(
-    `fargate-connect on its embedded AWS: real commands, real shells,\na real PostgreSQL; no account, no network.\n${OWN_MACHINE}`,
+    'fargate-connect on its embedded AWS: real commands, real shells,\na real PostgreSQL; no account, no network.',
   );
 
   stage.say('\n1. A bastion: a spot instance without inbound ports that ends itself.');
@@ -52,7 +51,7 @@ export async function guidedTour(stage: Stage, account: Account): Promise<void> 
   const since = stage.context.clock.now();
   const before = account.snapshot();
   stage.say(
-    `This is fargate-connect on an embedded AWS: what you type is real,\nthe account is not. Ctrl-C leaves at any time.\n${OWN_MACHINE}`,
+    'This is fargate-connect on an embedded AWS: what you type is real,\nthe account is not. Ctrl-C leaves at any time.',
   );
 
   stage.say('\n1. `up` plans a bastion, shows the plan, and creates it when you agree.');

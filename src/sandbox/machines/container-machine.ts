@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type ContainerLaunch, type ContainerMachine, MachineError } from '../contracts.ts';
 import type { NetworkPlace, VpcNetwork } from '../world/vpc-network.ts';
 import { privateDnsName } from '../world/vpc-network.ts';
+import type { Confinement } from './confinement.ts';
 import { createMachineRoot, findProgram, SYSTEM_PATH } from './machine-root.ts';
 import { startProcess } from './process.ts';
 import { installHostPrograms } from './stand-ins/host-programs.ts';
@@ -14,7 +15,11 @@ import { startTerminal, type Program } from './terminal.ts';
  * A container: real processes in a directory of their own. As in Fargate the agent starts a command without a shell
  * (split into words); without a command it starts `/bin/sh`.
  */
-export function createContainerMachine(launch: ContainerLaunch, network: VpcNetwork): ContainerMachine {
+export function createContainerMachine(
+  launch: ContainerLaunch,
+  network: VpcNetwork,
+  confinement?: Confinement,
+): ContainerMachine {
   const root = createMachineRoot('container');
   const app = join(root.path, 'app');
   const home = join(root.path, 'root');
@@ -24,11 +29,13 @@ export function createContainerMachine(launch: ContainerLaunch, network: VpcNetw
   const env = root.environment(environmentOf(launch, home, searchPath));
   const place: NetworkPlace = { privateIp: launch.privateIp, securityGroupIds: launch.securityGroupIds };
 
+  const confined = (program: Program): Program => confinement?.wrap(program, root.path) ?? program;
+
   const programOf = (words: readonly string[]): Program => {
     const [name = '', ...args] = words;
     const file = findProgram(name, searchPath, app);
     if (file === undefined) throw new MachineError('not-found', notStarted(name));
-    return { file, args, cwd: app, env };
+    return confined({ file, args, cwd: app, env });
   };
 
   return {
@@ -43,7 +50,7 @@ export function createContainerMachine(launch: ContainerLaunch, network: VpcNetw
     async startMain() {
       const [name = '', ...args] = launch.container.command;
       const file = findProgram(name, searchPath, app);
-      return file === undefined ? undefined : startProcess({ file, args, cwd: app, env });
+      return file === undefined ? undefined : startProcess(confined({ file, args, cwd: app, env }));
     },
     connect: (host, port) => network.connect(host, port, place),
     resolve: async (host) => network.resolve(host, place),

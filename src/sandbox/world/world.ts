@@ -10,6 +10,7 @@ import type {
 } from '../contracts.ts';
 import type { Seed, SeedDatabase, SeedDatabaseProxy, SeedSubnet } from '../seed-shapes.ts';
 import { createContainerMachine } from '../machines/container-machine.ts';
+import type { Confinement } from '../machines/confinement.ts';
 import { createInstanceHost, type SandboxInstanceHost } from '../machines/instance-host.ts';
 import { findProgram, removeAbandonedDirectories } from '../machines/machine-root.ts';
 import type { HostTools } from '../machines/stand-ins/aws-cli.ts';
@@ -31,6 +32,8 @@ export interface WorldOptions {
   readonly bootDelayMs?: number;
   readonly timeScale?: number;
   readonly bootFaults?: () => ReadonlySet<BootFault>;
+  /** Keeps the programs of containers apart from this machine. */
+  readonly confinement?: Confinement | undefined;
   readonly databases?: Omit<DatabasesOptions, 'clock'>;
   /** PATH of the person, searched for the official `aws` and `session-manager-plugin`; empty = use the built-in stand-ins. */
   readonly hostPath?: string;
@@ -94,7 +97,7 @@ export function createWorld(options: WorldOptions): World {
     network,
     databases,
     containers: (launch) => {
-      const machine = createContainerMachine(launch, network);
+      const machine = createContainerMachine(launch, network, options.confinement);
       machines.add(machine);
       return {
         ...machine,

@@ -1,0 +1,84 @@
+import { execFile } from 'node:child_process';
+import { homedir, tmpdir } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { findProgram, SYSTEM_PATH } from './machine-root.ts';
+import type { Program } from './terminal.ts';
+
+/**
+ * What keeps the programs of a container apart from the person's machine, where Linux offers it without root: a user, a mount
+ * and a pid namespace (unshare of util-linux). The file system is read-only but for the container's own directory; home directories,
+ * /tmp and /run are empty; other processes cannot be seen or signalled; `reboot` ends the container. The network is shared.
+ */
+export interface Confinement {
+  /** `program` in namespaces of its own; `root` is the only directory that it can write to. */
+  wrap(program: Program, root: string): Program;
+}
+
+/**
+ * Runs as process 1 of the pid namespace, and the program as its child: signals that nobody handles do not reach process 1, and a
+ * program that Ctrl-C does not end would be a surprise. The directory is opened before /tmp is covered, and bound again through that.
+ */
+const SETUP = `set -e
+root=$1 cwd=$2 home=$3 path=$PATH; shift 3
+# The container's own PATH begins with programs that refuse, mount among them.
+PATH=${SYSTEM_PATH.join(':')}
+exec 9<"$root"
+mount -t proc proc /proc
+for covered in /tmp /var/tmp /run /home /root /mnt /media "$home"; do
+  if [ -d "$covered" ] && [ ! -L "$covered" ]; then mount -t tmpfs -o mode=755 tmpfs "$covered"; fi
+done
+mkdir -p "$root"
+mount --no-canonicalize --bind /proc/self/fd/9 "$root"
+exec 9<&-
+mount -o remount,bind,ro /
+while read -r _ _ _ _ place _; do
+  case $place in
+    / | /proc | /proc/* | /dev | /dev/* | /sys | /sys/* | "$root" | "$root"/*) ;;
+    *) mount -o remount,bind,ro "$place" 2>/dev/null || : ;;
+  esac
+done </proc/self/mountinfo
+cd "$cwd"
+PATH=$path
+set +e
+"$@"
+exit $?`;
+
+const NAMESPACES = ['--user', '--map-root-user', '--mount', '--pid', '--fork', '--kill-child', '--'];
+
+/** Undefined where it does not work: no Linux, no unshare, or namespaces forbidden to this user. */
+export async function findConfinement(): Promise<Confinement | undefined> {
+  const unshare = findProgram('unshare', SYSTEM_PATH, '/');
+  if (process.platform !== 'linux' || unshare === undefined) return undefined;
+  const confinement: Confinement = {
+    wrap: ({ file, args, cwd, env }, root) => ({
+      file: unshare,
+      args: [...NAMESPACES, '/bin/sh', '-c', SETUP, 'sandbox', root, cwd, homedir(), file, ...args],
+      cwd,
+      env,
+    }),
+  };
+  return (await works(confinement)) ? confinement : undefined;
+}
+
+/** It must write where it may, and nowhere else. */
+async function works(confinement: Confinement): Promise<boolean> {
+  const root = mkdtempSync(join(tmpdir(), 'fargate-connect-probe-'));
+  const outside = mkdtempSync(join(tmpdir(), 'fargate-connect-probe-'));
+  const script = `[ ! -e "$1" ] && echo x >"$2/written" && ! { echo x >/probe; } 2>/dev/null && [ "$(cat "$2/written")" = x ]`;
+  const program = { file: '/bin/sh', args: ['-c', script, 'probe', outside, root], cwd: root, env: {} };
+  const { file, args } = confinement.wrap(program, root);
+  try {
+    await promisify(execFile)(file, [...args], {
+      cwd: root,
+      timeout: 10_000,
+      env: { PATH: SYSTEM_PATH.join(':') },
+    });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    for (const directory of [root, outside]) rmSync(directory, { recursive: true, force: true });
+  }
+}
