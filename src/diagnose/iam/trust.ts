@@ -10,8 +10,8 @@ import {
 import type { ContextEntry } from '../../provision/ports/simulator.ts';
 
 /**
- * Whether a role trusts whom a document trusts: the simulator knows nothing of trust, so the role's own document is read.
- * Both are JSON. The `resource` of a point is the service.
+ * Whether a role's trust policy allows what a shipped trust document allows. IAM's simulator does not evaluate trust
+ * policies, so the role's own is read. Both are JSON. The `resource` of a point is the service.
  */
 export function trustPoints(document: string, roleTrust: string): readonly Point[] {
   const own = statementsOf(roleTrust);

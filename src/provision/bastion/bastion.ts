@@ -17,7 +17,7 @@ export interface Bastion {
   readonly owner: string | undefined;
   /** Cluster whose services `ecs_connect.sh` may reach; undefined with `--tunnel-only`. */
   readonly cluster: string | undefined;
-  /** Id of the spot instance that it replaces; that one may run for two minutes more. */
+  /** Id of the spot instance that it replaces, which may run for up to two minutes more. */
   readonly replaces: string | undefined;
   /** TCP ports that its security group allows outbound; undefined where that is not known. */
   readonly ports: readonly number[] | undefined;

@@ -17,7 +17,7 @@ export interface OwnRole extends Role {
   readonly policy: string | undefined;
 }
 
-/** A resource of which only the tag or only the name is that of a bastion: it is never touched. */
+/** A resource that has the tag of a bastion but not the name, or the name but not the tag. It is never changed or deleted. */
 export interface Foreign {
   readonly kind:
     | 'security group'
@@ -32,7 +32,7 @@ export interface Foreign {
   readonly why: string;
   /** It has the name that `up` would use, so that `up` cannot create its own. */
   readonly holdsName: boolean;
-  /** Of a security group: its name is taken in this VPC only. */
+  /** VPC of a security group, whose name is taken in that VPC only. */
   readonly vpcId?: string;
 }
 
@@ -46,11 +46,11 @@ export interface Inventory {
   readonly boundary: ManagedPolicy | undefined;
   readonly groups: readonly SecurityGroup[];
   readonly templates: readonly LaunchTemplate[];
-  /** Without deleted ones. */
+  /** All but the deleted ones. */
   readonly fleets: readonly Fleet[];
-  /** Without terminated ones. */
+  /** All but the terminated ones. */
   readonly instances: readonly Instance[];
-  /** Ingress rules that we added to groups of others. */
+  /** Ingress rules that `up --allow-db` added to security groups of databases. */
   readonly databaseRules: readonly SecurityGroupRule[];
   readonly foreign: readonly Foreign[];
 }
@@ -65,8 +65,8 @@ export const LIVING: readonly InstanceState[] = [
 ];
 
 /**
- * Running or starting, oldest first: the first one stays when two `up` ran at once. Without those that EC2 is
- * interrupting and that have a replacement already: they terminate by themselves.
+ * Instances that run or start, oldest first: when two `up` ran at the same time, the first one is kept. An instance that
+ * EC2 is interrupting and that has a replacement already is left out, since it terminates by itself.
  */
 export function runningOldestFirst(instances: readonly Instance[]): readonly Instance[] {
   const alive = instances.filter((instance) => instance.state === 'running' || instance.state === 'pending');

@@ -2,10 +2,10 @@ import { usage } from '../../core/errors.ts';
 import { type IamNaming, isUsual } from '../roles/iam-names.ts';
 import type { Tags } from '../ports/tags.ts';
 
-/** Names and tags of everything a bastion is made of. They are derived, so that nothing has to be remembered locally. */
+/** Names and tags of all resources of a bastion. They are derived from its name, so that no local record is needed. */
 
 export const TAG = {
-  /** Value = name of the bastion. The tag by which everything is found. */
+  /** The name of the bastion. Every resource is found by this tag. */
   bastion: 'fargate-connect:bastion',
   owner: 'fargate-connect:owner',
   /** ISO 8601, UTC. */
@@ -16,13 +16,13 @@ export const TAG = {
   idle: 'fargate-connect:idle-minutes',
   /** Cluster that ecs_connect.sh may reach; absent with --tunnel-only. */
   cluster: 'fargate-connect:cluster',
-  /** TCP ports that the group lets out, e.g. `443 5432`; absent where a further group may open others. */
+  /** TCP ports that the security group allows outbound, e.g. `443 5432`; absent where a further group may allow others. */
   ports: 'fargate-connect:ports',
   /** `own`, or `given` when an administrator made role and profile (--role). */
   role: 'fargate-connect:role',
-  /** Id of the spot instance whose place this one takes; both may live for the two minutes of the notice. */
+  /** Id of the spot instance that this one replaces; both may run during the two minutes of the interruption notice. */
   replaces: 'fargate-connect:replaces',
-  /** Path and prefix of its IAM names, where they are not the usual ones: `down` finds them by it. */
+  /** Path and prefix of its IAM names, where they are not the default ones; `down` finds the IAM resources by it. */
   iam: 'fargate-connect:iam',
   /** Security group that a launch template names. */
   group: 'fargate-connect:group',
@@ -35,10 +35,10 @@ export const TAG = {
 /** Name of the one inline policy of the role. */
 export const ROLE_POLICY = 'bastion';
 
-/** Value of the tag `Name` on everything of a bastion, and name of its group and launch template. */
+/** Value of the tag `Name` on all resources of a bastion, and the name of its security group and launch template. */
 export const commonName = (bastion: string): string => `fargate-connect-${bastion}`;
 
-/** So that the role's name stays within IAM's limit in every region, as long as it has no prefix. */
+/** With names up to this length the role's name stays within IAM's limit in every region, if it has no prefix. */
 const LONGEST_NAME = 32;
 
 /** Throws `bastion-name` (usage). */
@@ -88,7 +88,7 @@ export function resourceTags(input: TagInput): Tags {
 const portsText = (ports: readonly number[]): string =>
   [...new Set([443, ...ports])].sort((a, b) => a - b).join(' ');
 
-/** The tag after further ports were opened for a running bastion; undefined = stays as it is. */
+/** The new value of the tag after further ports were opened for a running bastion; undefined = it does not change. */
 export function widenedPorts(before: string | undefined, wanted: string | undefined): string | undefined {
   if (before === undefined || wanted === undefined) return undefined;
   const after = portsText([...before.split(' '), ...wanted.split(' ')].map(Number));
@@ -97,7 +97,7 @@ export function widenedPorts(before: string | undefined, wanted: string | undefi
 
 const OF_THE_INSTANCE: ReadonlySet<string> = new Set([TAG.expiresAt, TAG.ttl, TAG.idle, TAG.ports]);
 
-/** IAM tags say whose it is; lease and ports belong to the instance, and IAM tags would only go stale. */
+/** Tags of an IAM resource. They leave out lease and ports, which change with the instance and are not updated in IAM. */
 export function iamTags(tags: Tags): Tags {
   return Object.fromEntries(Object.entries(tags).filter(([key]) => !OF_THE_INSTANCE.has(key)));
 }

@@ -7,7 +7,7 @@ import { TAG } from './names.ts';
 import type { Ec2Port, Instance } from '../ports/ec2.ts';
 import type { NodesPort } from '../ports/nodes.ts';
 
-/** From "launched" to "a session can start", or the reason why not. */
+/** Waits from the launch of the instance until a session can start, or throws the reason why none can. */
 
 export interface ReadinessDeps {
   readonly ec2: Ec2Port;
@@ -20,13 +20,13 @@ export interface ReadinessDeps {
 export interface ReadinessOptions {
   readonly name: string;
   readonly instanceId: string;
-  /** It is there for `ecs_connect.sh`, which the boot script installs. */
+  /** The bastion has a cluster, so that its boot script installs `ecs_connect.sh`. */
   readonly installs: boolean;
-  /** It boots now, so the verdict of its boot script is awaited; like `installs` unless told. */
+  /** The instance was just launched, so the verdict of its boot script is waited for; absent = as `installs`. */
   readonly boots?: boolean;
-  /** Its role, for messages; AWS names it in most of its refusals. */
+  /** Name of its role, for messages where AWS does not name it. */
   readonly role?: string;
-  /** How the subnets reach AWS; named when the agent stays away. */
+  /** How the subnets reach AWS; part of the error when the agent does not come online. */
   readonly networkReason: string;
   readonly deadlineMs?: number;
 }
@@ -38,10 +38,10 @@ export type BootVerdict =
 
 const DEADLINE_MS = 300_000;
 const INTERVAL_MS = 1_000;
-/** A console that still shows nothing so long after the agent came online is not readable. */
+/** If the console output is still empty so long after the agent came online, it is not waited for any longer. */
 const SILENCE_MS = 90_000;
 
-/** Reads `fargate-connect: …` lines of a console, of which the last verdict counts. */
+/** Reads the lines `fargate-connect: …` of a console output; the last verdict among them counts. */
 export function bootVerdict(consoleOutput: string): BootVerdict {
   const lines = [...consoleOutput.matchAll(/fargate-connect: ([^\r\n]*)/g)].map((match) => match[1] ?? '');
   const failure = lines.findLast((line) => line.startsWith('FAILED'));
@@ -52,7 +52,7 @@ export function bootVerdict(consoleOutput: string): BootVerdict {
 
 /**
  * Waits until the instance runs, its agent is online and its boot script is done. When two `up` launched at once, the
- * older instance stays and the other one is ended; the one that stays is returned.
+ * older instance is kept and the other one is terminated; the kept one is returned.
  * Throws `instance-ended`, `boot-failed`, `agent-denied`, `role-untrusted`, `agent-not-online`.
  */
 export async function waitUntilReady(options: ReadinessOptions, deps: ReadinessDeps): Promise<Instance> {
@@ -64,7 +64,7 @@ export async function waitUntilReady(options: ReadinessOptions, deps: ReadinessD
   await inStep(deps, 'agent-online', 'agent comes online', () =>
     untilOnline({ ...options, instanceId: instance.id }, end, deps),
   );
-  // Online alone is not enough: an agent without a control channel pings, and no session reaches it.
+  // Being online is not enough: an agent without a control channel reports itself to SSM, and no session can reach it.
   if (options.boots ?? options.installs) {
     await inStep(deps, 'boot-done', 'boot script finishes', () =>
       untilBooted({ ...options, instanceId: instance.id }, end, deps),
@@ -98,20 +98,20 @@ async function untilRunning(options: ReadinessOptions, end: number, deps: Readin
     async () => {
       const found = await deps.ec2.instances({ tag: { key: TAG.bastion, values: [options.name] } });
       const alive = runningOldestFirst(found);
-      const stays = alive[0];
+      const kept = alive[0];
       const second = alive.slice(1).map((instance) => instance.id);
       if (second.length > 0) {
         deps.report({
           type: 'note',
           level: 'warning',
           code: 'second-bastion-ended',
-          message: `two up ran at once: ${second.join(', ')} is ended, ${stays?.id ?? ''} stays`,
+          message: `another \`up\` ran at the same time: terminating ${second.join(', ')}, keeping ${kept?.id ?? ''}`,
         });
         await deps.ec2.terminateInstances(second);
       }
-      if (stays?.state === 'running') return stays;
+      if (kept?.state === 'running') return kept;
       const mine = found.find((instance) => instance.id === options.instanceId);
-      if (stays === undefined && mine !== undefined) throw ended(mine);
+      if (kept === undefined && mine !== undefined) throw ended(mine);
       return undefined;
     },
     {
@@ -130,7 +130,7 @@ async function untilRunning(options: ReadinessOptions, end: number, deps: Readin
 function ended(instance: Instance): Error {
   const why =
     instance.stateReason === 'Server.SpotInstanceTermination'
-      ? 'AWS took the spot instance back'
+      ? 'EC2 interrupted the spot instance'
       : `reason ${instance.stateReason ?? 'unknown'}`;
   return failed('instance-ended', `instance ${instance.id} is ${instance.state}: ${why}`, {
     details: { instanceId: instance.id, state: instance.state, reason: instance.stateReason },
@@ -166,9 +166,9 @@ async function readVerdict(instanceId: string, deps: ReadinessDeps): Promise<Boo
   return bootVerdict(await deps.ec2.consoleOutput(instanceId));
 }
 
-/** What userdata/bastion.sh found in the agent's log. */
+/** The line in which userdata/bastion.sh reports a refusal that it found in the agent's log. */
 const AGENT_REFUSED = /^agent refused: .*not authorized to perform: ([a-z-]+:[A-Za-z]+)/;
-/** Its metadata hold that instead of credentials (AWS: troubleshooting IAM and EC2, AssumeRoleUnauthorizedAccess). */
+/** The line when the instance metadata hold AssumeRoleUnauthorizedAccess in place of credentials (AWS: troubleshooting IAM and EC2). */
 const ROLE_UNTRUSTED = /^agent refused: EC2 cannot assume the role (\S+)/;
 
 function bootFailed(options: ReadinessOptions, reason: string): ToolError {
@@ -220,7 +220,7 @@ function agentMissing(options: ReadinessOptions, verdict: BootVerdict): ToolErro
   });
 }
 
-/** A script that has begun is waited for: it ends by itself, with a verdict. */
+/** Waits for a boot script that has begun until it reports a verdict, which it does in any case. */
 async function untilBooted(options: ReadinessOptions, end: number, deps: ReadinessDeps): Promise<void> {
   const { instanceId, installs } = options;
   const silentUntil = deps.clock.now() + SILENCE_MS;
@@ -240,7 +240,7 @@ async function untilBooted(options: ReadinessOptions, end: number, deps: Readine
       intervalMs: INTERVAL_MS,
       deadlineMs: Math.max(INTERVAL_MS, remaining(end, deps.clock)),
       signal: deps.signal,
-      onTimeout: () => bootFailed(options, `not done in time, it got as far as: ${last ?? 'nothing'}`),
+      onTimeout: () => bootFailed(options, `it did not finish in time; its last line is: ${last ?? 'none'}`),
     },
   );
   if (verdict === 'ready') return;
@@ -248,6 +248,6 @@ async function untilBooted(options: ReadinessOptions, end: number, deps: Readine
     type: 'note',
     level: 'warning',
     code: 'boot-unknown',
-    message: `the agent is online, but the console of ${instanceId} shows no verdict of the boot script: ${installs ? 'ecs_connect.sh may not be there yet' : 'whether sessions reach it is not known'}`,
+    message: `the agent is online, but the console of ${instanceId} does not show whether the boot script finished: ${installs ? 'ecs_connect.sh may not be installed yet' : 'it is not known whether sessions can start'}`,
   });
 }

@@ -45,7 +45,7 @@ export async function removedDuringUp(
   return gone.length === 0 ? undefined : removedMeanwhile(bastion, gone, failure);
 }
 
-/** The same after the launch: the instance was terminated by an API call, and not by EC2 or by itself. */
+/** The same after the launch; undefined unless the instance was terminated by an API call, not by EC2 or by itself. */
 export function endedByDown(error: unknown, name: string): ToolError | undefined {
   if (!(error instanceof ToolError) || error.code !== 'instance-ended') return undefined;
   return error.details['reason'] === 'Client.UserInitiatedShutdown'
@@ -53,9 +53,9 @@ export function endedByDown(error: unknown, name: string): ToolError | undefined
     : undefined;
 }
 
-/** Code `overtaken`. */
+/** The error `overtaken`. */
 export function removedMeanwhile(name: string, gone: readonly string[], cause?: ToolError): ToolError {
-  return failed('overtaken', `bastion ${name} was removed while up was at work: ${gone.join(', ')} gone`, {
+  return failed('overtaken', `bastion ${name} was deleted while up was running: ${gone.join(', ')}`, {
     details: { name, gone },
     ...(cause === undefined ? {} : { cause }),
   });

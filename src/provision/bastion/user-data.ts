@@ -1,9 +1,9 @@
 import { singleQuoted } from '../../core/shell-words.ts';
 import { failed } from '../../core/errors.ts';
 
-/** Renders userdata/bastion.sh: parameters quoted, files embedded, parts left out. */
+/** Renders userdata/bastion.sh: quotes the parameters, embeds the files, and leaves out the parts that are not wanted. */
 
-/** EC2's limit, before base64. */
+/** EC2's limit in bytes, before the encoding in base64. */
 export const USER_DATA_LIMIT = 16 * 1024;
 
 /** Contents of the files in userdata/ by name. `bastion.sh` is the one that is rendered. */
@@ -23,18 +23,18 @@ export interface UserDataParameters {
   readonly region: string;
   /** Undefined renders the variant for tunnels only, which downloads nothing but security updates. */
   readonly cluster: string | undefined;
-  /** Milliseconds since the epoch; or after the boot, for a launch template that is used again and again. */
+  /** Milliseconds since the epoch; or milliseconds after the boot, for a launch template that is used more than once. */
   readonly expiresAt: number | { readonly afterBootMs: number };
   /** 0 = never. */
   readonly idleMinutes: number;
   /**
-   * For a subnet whose way out is IPv6: the metadata service is asked over IPv6, and the agent calls AWS by the
-   * dual-stack names below that domain (`ssm.REGION.api.aws`); undefined = NAT64 makes the usual names work.
+   * Set for a subnet that reaches AWS over IPv6 only: the metadata service is asked over IPv6, and the agent calls AWS by
+   * the dual-stack names below that domain (`ssm.REGION.api.aws`); undefined = the usual names work through NAT64.
    */
   readonly ipv6?: { readonly dualStackDomain: string | undefined } | undefined;
 }
 
-/** Single quotes for bash: nothing in the value is interpreted. Throws `user-data-parameter` on control characters. */
+/** Puts the value into single quotes, in which bash interprets nothing. Throws `user-data-parameter` on control characters. */
 export function shellQuote(value: string): string {
   if (/[\x00-\x1f\x7f]/.test(value)) {
     throw failed('user-data-parameter', `${JSON.stringify(value)} holds a control character`, {
@@ -44,13 +44,13 @@ export function shellQuote(value: string): string {
   return singleQuoted(value);
 }
 
-/** Seconds since the epoch, as a word of bash. */
+/** The end of the lease in seconds since the epoch, as a word of bash. */
 const endOf = (expiresAt: UserDataParameters['expiresAt']): string =>
   typeof expiresAt === 'number'
     ? shellQuote(String(Math.ceil(expiresAt / 1000)))
     : `$(($(date +%s) + ${Math.ceil(expiresAt.afterBootMs / 1000)}))`;
 
-/** EC2 counts every byte, and comments are for who reads the files. */
+/** Comment lines are left out, since EC2 limits the bytes. */
 const COMMENT = /^ *#(?!!)/;
 
 /** Throws `user-data-file`, `user-data-too-large`, `user-data-parameter`. */
@@ -88,7 +88,7 @@ export function renderUserData(files: UserDataFiles, parameters: UserDataParamet
   return rendered;
 }
 
-/** Drops what stands between `#@if PART` and `#@end`, one within the other, unless wanted, and the marks themselves. */
+/** Removes the lines between `#@if PART` and `#@end`, which may be nested, unless `parts` has PART; and those two lines. */
 function withoutParts(lines: readonly string[], parts: ReadonlySet<string>): readonly string[] {
   const within: string[] = [];
   return lines.filter((line) => {

@@ -6,7 +6,7 @@ import type { LaunchTemplateSpec, Market } from '../ports/ec2.ts';
 
 /** The launch template that every launch of a bastion uses. */
 
-/** Short hash of all that a launch template is made of and that is known before anything was created. */
+/** Short hash of the part of a launch template that is known before anything is created. */
 export function templateDigest(spec: BastionSpec): string {
   const content = {
     region: spec.region,
@@ -26,15 +26,15 @@ export function templateDigest(spec: BastionSpec): string {
 
 const groupIdsOf = (spec: BastionSpec): readonly string[] => spec.clientGroups.map((group) => group.id);
 
-/** The one template serves all types. */
+/** The same launch template is used for all instance types. */
 const isBurstable = ({ types }: BastionSpec): boolean => types.every((type) => /^t\d/.test(type));
 
-/** A launch template, but for what the call repeats safely by, the market, and the ids of resources created before it. */
+/** The input of the creating call without its client token, the market, and the ids of resources that are created before. */
 export interface LaunchTemplateContent extends Omit<
   LaunchTemplateSpec,
   'clientToken' | 'instanceProfileArn' | 'securityGroupIds' | 'market'
 > {
-  /** Besides the bastion's own group. */
+  /** Security groups besides the bastion's own. */
   readonly clientGroupIds: readonly string[];
 }
 

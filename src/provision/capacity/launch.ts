@@ -8,7 +8,7 @@ import { describeErrors, launchFailure, worstProblem } from './pool.ts';
 import type { Ec2Port, FleetOverride, FleetResult, InstanceState, Market } from '../ports/ec2.ts';
 import type { Tags } from '../ports/tags.ts';
 
-/** Launches one instance with an EC2 Fleet: waits until EC2 sees new resources, and falls back to on-demand if the person agrees. */
+/** Launches one instance with an EC2 Fleet. It waits until EC2 sees new resources, and launches on-demand if the person agrees. */
 
 const SETTLE_DEADLINE_MS = 60_000;
 const JOIN_DEADLINE_MS = 30_000;
@@ -26,19 +26,19 @@ export interface LaunchDeps {
 }
 
 export interface LaunchSpec {
-  /** Of the bastion. */
+  /** Name of the bastion. */
   readonly name: string;
   readonly market: Market;
   readonly pools: readonly FleetOverride[];
   /** Zone of each subnet, for messages. */
   readonly zones: ReadonlyMap<string, string>;
-  /** Of fleet, instance and volume. */
+  /** Tags of fleet, instance and volume. */
   readonly tags: Tags;
-  /** Instance that the new one replaces: the same template is launched again. */
+  /** Id of the instance that the new one replaces. */
   readonly replaces?: string;
-  /** The template was launched before: EC2 may repeat its answer, with an instance that has been terminated since. */
+  /** The template was launched before, so EC2 may repeat its answer with an instance that has been terminated since. */
   readonly mayRepeat: boolean;
-  /** Part of the client token. Without it EC2 would repeat its answer to an earlier launch of the same template. */
+  /** Part of the client token, without which EC2 would repeat its answer to an earlier launch of the same template. */
   readonly occasion?: string;
 }
 
@@ -70,8 +70,8 @@ export async function launchInstance(
 
   const failure = launchFailure(first.errors, spec.market, zones);
   const problem = worstProblem(first.errors);
-  const moneyHelps = problem === 'capacity' || problem === 'quota' || problem === 'service-linked-role';
-  if (spec.market !== 'spot' || !moneyHelps || !(await deps.approveOnDemand(failure))) throw failure;
+  const onDemandMayWork = problem === 'capacity' || problem === 'quota' || problem === 'service-linked-role';
+  if (spec.market !== 'spot' || !onDemandMayWork || !(await deps.approveOnDemand(failure))) throw failure;
 
   deps.report({
     type: 'step-progress',
@@ -80,12 +80,12 @@ export async function launchInstance(
   });
   const second = await launchIn('on-demand', spec, await source.templateFor('on-demand'), deps, stepId);
   reportPools(second, zones, deps);
-  const paidId = second.instanceIds[0];
-  if (paidId !== undefined) return { instanceId: paidId, market: 'on-demand', launched: true };
+  const onDemandId = second.instanceIds[0];
+  if (onDemandId !== undefined) return { instanceId: onDemandId, market: 'on-demand', launched: true };
   throw launchFailure(second.errors, 'on-demand', zones);
 }
 
-/** Also after a success: the refusals of other pools explain why the instance is of this one. */
+/** Reports the pools that refused, also after a success: they explain why the instance is in another pool. */
 function reportPools(
   { errors, instanceIds }: FleetResult,
   zones: ReadonlyMap<string, string>,
@@ -96,7 +96,7 @@ function reportPools(
     deps.report({ type: 'note', level, code: 'pool-refused', message });
 }
 
-/** Never leaves this module: it makes `retry` repeat a call whose answer says that EC2 does not see a new resource yet. */
+/** Makes `retry` repeat a call whose answer says that EC2 does not see a new resource yet. Is never thrown to callers. */
 class NotSettled extends Error {
   readonly result: FleetResult;
   constructor(result: FleetResult) {
@@ -135,7 +135,7 @@ async function launchIn(
           deps.report({
             type: 'step-progress',
             step: stepId,
-            detail: 'EC2 does not see the new profile yet, trying again',
+            detail: 'EC2 does not see the new instance profile yet, trying again',
           }),
       },
     );
@@ -176,7 +176,7 @@ async function createFleet(
     deps.report({
       type: 'step-progress',
       step: stepId,
-      detail: `another up is launching, or was stopped: waiting up to ${describeDuration(JOIN_DEADLINE_MS)} for its instance`,
+      detail: `another \`up\` is launching the instance or was stopped: waiting up to ${describeDuration(JOIN_DEADLINE_MS)} for its instance`,
     });
     const joined = await instanceOfOtherUp(spec, deps);
     if (joined !== undefined) return { fleetId: undefined, instanceIds: [joined], errors: [] };

@@ -2,10 +2,10 @@ import { access, failed, usage } from '../../core/errors.ts';
 import type { FleetError, FleetOverride, Market } from '../ports/ec2.ts';
 import type { Architecture, Image, SpotPrice } from '../ports/images.ts';
 
-/** Small, arm64 first. No nano: 512 MiB run out of memory on AL2023 (docs/reference/ec2-spot.md §3). */
+/** Small types, arm64 first. No nano type, because AL2023 runs out of memory with 512 MiB (docs/reference/ec2-spot.md §3). */
 export const DEFAULT_TYPES: readonly string[] = ['t4g.micro', 't4g.small', 't3a.micro', 't3.micro'];
 
-/** From the type's name: `g` after the generation means Graviton (`t4g`, `c7gn`); `a1` is the one exception. Throws `instance-type`. */
+/** Read from the type's name, where `g` after the generation means Graviton (`t4g`, `c7gn`); `a1` is the exception. Throws `instance-type`. */
 export function architectureOf(instanceType: string): Architecture {
   const match = /^([a-z]+(?:-[a-z0-9]+)?)(\d+)([a-z0-9-]*)\.([a-z0-9-]+)$/.exec(instanceType);
   const family = match?.[1];
@@ -19,7 +19,7 @@ export function architectureOf(instanceType: string): Architecture {
   return attributes.includes('g') ? 'arm64' : 'x86_64';
 }
 
-/** Throws `instance-type` for what cannot work: nano types cannot install anything, not even security updates. */
+/** Throws `instance-type` for nano types, which cannot install anything, not even security updates. */
 export function checkTypes(types: readonly string[]): readonly string[] {
   for (const type of types) {
     architectureOf(type);
@@ -54,7 +54,7 @@ export function overrides(
   });
 }
 
-/** What a launch error means for what happens next. */
+/** Kinds of launch errors, by what can be done about them. */
 export type LaunchProblem = 'denied' | 'capacity' | 'quota' | 'service-linked-role' | 'not-settled' | 'other';
 
 const CAPACITY = new Set([
@@ -65,7 +65,7 @@ const CAPACITY = new Set([
   'SpotMaxPriceTooLow',
   'InsufficientCapacity',
 ]);
-/** Of the types that a bastion has, in AWS's words. */
+/** Names in Service Quotas of the quotas for the instance types of a bastion. */
 const QUOTA_NAME: Readonly<Record<Market, string>> = {
   spot: 'All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests',
   'on-demand': 'Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances',

@@ -10,9 +10,9 @@ import type { NodesPort } from '../ports/nodes.ts';
 import { waitUntilReady } from '../bastion/readiness.ts';
 
 /**
- * A spot bastion that EC2 takes back, launched once more: everything else of it still stands, so its own launch
- * template goes into the pools of its own fleet. VPC, subnets, role, groups, user data, and with them the end of the
- * lease, are therefore the same without anybody having remembered them.
+ * Launches a replacement of a spot bastion that EC2 interrupts. All other resources of the bastion still exist, so the
+ * replacement is launched from its launch template in the pools of its fleet. VPC, subnets, role, security groups, user
+ * data and the end of the lease are therefore the same, and no local record is needed.
  */
 
 export interface ReplacementDeps extends Omit<LaunchDeps, 'approveOnDemand'> {
@@ -20,15 +20,15 @@ export interface ReplacementDeps extends Omit<LaunchDeps, 'approveOnDemand'> {
   readonly region: string;
 }
 
-/** So long EC2 is asked for capacity. */
+/** EC2 is asked for capacity for at most so long. */
 const CAPACITY_DEADLINE_MS = 8 * 60_000;
-/** A lease that ends before a bastion has booted is over. */
+/** With less time left the lease counts as over, because it would end before the replacement has booted. */
 const SHORTEST_LEASE_MS = 60_000;
-const WORTH_WAITING = new Set(['no-capacity', 'quota-exceeded']);
+const MAY_END_SOON = new Set(['no-capacity', 'quota-exceeded']);
 
 /**
- * Resolves when the replacement's agent is online. Only spot: nothing costs more than what was agreed to. Several
- * clients that do this for the same instance share one replacement.
+ * Resolves when the replacement's agent is online. It is a spot instance, so that it costs no more than the person agreed
+ * to. Several clients that replace the same instance share one replacement.
  * Throws `lease-over`, `replacement-impossible`, and what launch and readiness throw.
  */
 export async function replaceBastion(lost: Instance, deps: ReplacementDeps): Promise<Instance> {
@@ -39,21 +39,21 @@ export async function replaceBastion(lost: Instance, deps: ReplacementDeps): Pro
       details: { name, instanceId: lost.id },
     });
   }
-  const instanceId = (await otherOf(lost, deps)) ?? (await launch(lost, name, deps));
+  const instanceId = (await launchedByOther(lost, deps)) ?? (await launch(lost, name, deps));
   return waitUntilReady(
     {
       name,
       instanceId,
       installs: lost.tags[TAG.cluster] !== undefined,
       boots: true,
-      networkReason: 'that of the bastion which it replaces',
+      networkReason: 'the same as that of the bastion that it replaces',
     },
     deps,
   );
 }
 
-/** Another client, or an `up`, was faster. */
-async function otherOf(lost: Instance, deps: ReplacementDeps): Promise<string | undefined> {
+/** Id of the instance that another client or an `up` launched meanwhile; undefined = there is none. */
+async function launchedByOther(lost: Instance, deps: ReplacementDeps): Promise<string | undefined> {
   const tag = { key: TAG.bastion, values: [lost.tags[TAG.bastion] ?? ''] };
   const found = runningOldestFirst(await deps.ec2.instances({ tag, states: ['pending', 'running'] }));
   return found.find((instance) => instance.id !== lost.id)?.id;
@@ -63,7 +63,7 @@ async function launch(lost: Instance, name: string, deps: ReplacementDeps): Prom
   const step = { step: 'replacement', title: `launch a replacement of ${lost.id}: spot, same lease` };
   deps.report({ type: 'step-started', ...step });
   try {
-    const { spec, templateId } = await sameAgain(lost, name, deps);
+    const { spec, templateId } = await specOf(lost, name, deps);
     const instanceId = await untilCapacity(lost, spec, templateId, deps);
     deps.report({ type: 'step-done', ...step, detail: instanceId });
     return instanceId;
@@ -74,7 +74,7 @@ async function launch(lost: Instance, name: string, deps: ReplacementDeps): Prom
   }
 }
 
-async function sameAgain(
+async function specOf(
   lost: Instance,
   name: string,
   deps: ReplacementDeps,
@@ -107,20 +107,20 @@ async function sameAgain(
   };
 }
 
-/** Where spot was taken back it is scarce: EC2 is asked again and again, and what each pool says is said once. */
+/** Asks EC2 repeatedly, because spot capacity is scarce after an interruption. A pool's refusal is reported once. */
 async function untilCapacity(
   lost: Instance,
   spec: LaunchSpec,
   templateId: string,
   deps: ReplacementDeps,
 ): Promise<string> {
-  const said = new Set<string>();
+  const reported = new Set<string>();
   const launchDeps: LaunchDeps = {
     ...deps,
     approveOnDemand: () => Promise.resolve(false),
     report: (event) => {
-      if (event.type === 'note' && said.has(event.message)) return;
-      if (event.type === 'note') said.add(event.message);
+      if (event.type === 'note' && reported.has(event.message)) return;
+      if (event.type === 'note') reported.add(event.message);
       deps.report(event);
     },
   };
@@ -137,7 +137,7 @@ async function untilCapacity(
       capMs: 60_000,
       deadlineMs: CAPACITY_DEADLINE_MS,
       signal: deps.signal,
-      shouldRetry: (error) => error instanceof ToolError && WORTH_WAITING.has(error.code),
+      shouldRetry: (error) => error instanceof ToolError && MAY_END_SOON.has(error.code),
       onRetry: (error, delayMs) =>
         deps.report({
           type: 'step-progress',

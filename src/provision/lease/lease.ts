@@ -10,7 +10,7 @@ const HOUR_MS = 3_600_000;
 /** The region of the list prices below; in other regions they differ by some per cent. */
 const LIST_REGION = 'us-east-1';
 
-/** Dollars. Spot prices are read from EC2, these are not. */
+/** List prices in dollars. Spot prices are read from EC2. */
 const LIST_PRICES = {
   /** gp3, per GiB and month of 730 hours. */
   volumeGiBMonth: 0.08,

@@ -3,22 +3,22 @@ import type { NetworkFacts, NetworkWishes } from './network-facts.ts';
 import { classifySubnets, type SubnetReport, type WayOut } from './network-ways.ts';
 import type { Subnet } from '../ports/network.ts';
 
-/** Which subnets a bastion can live in: pure, over what was read of the VPC. */
+/** Chooses the subnets in which a bastion can reach AWS, from what was read of the VPC. Pure. */
 
 /**
- * How a bastion finds AWS: by the usual names over IPv4, by the same over NAT64, or over IPv6 by dual-stack names,
- * which is enough for the agent alone.
+ * How a bastion reaches AWS: by the usual names over IPv4 or through NAT64, or by dual-stack names over IPv6, which is
+ * enough for the agent but not for `ecs_connect.sh`.
  */
 export type Stack = 'ipv4' | 'nat64' | 'ipv6';
 
 export interface NetworkChoice {
   readonly vpcId: string;
-  /** All of them with IPv4, or none of them. */
+  /** Either all of them have IPv4 or none has. */
   readonly subnets: readonly Subnet[];
   readonly stack: Stack;
-  /** A public IPv4 address. */
+  /** Whether the instance gets a public IPv4 address. */
   readonly publicIp: boolean;
-  /** Why these. */
+  /** Why these subnets were chosen, as one phrase. */
   readonly reason: string;
   readonly considered: readonly SubnetReport[];
 }
@@ -33,7 +33,7 @@ interface Rank {
   readonly isPublic: boolean;
 }
 
-/** Best first; what is chosen is of one rank. */
+/** The best first. All subnets that are chosen belong to the same entry. */
 const RANKS: readonly Rank[] = [
   { ways: ['endpoints', 'nat', 'routed', 'private-as-told'], stack: 'ipv4', isPublic: false },
   { ways: ['internet-gateway', 'public-as-told'], stack: 'ipv4', isPublic: true },
@@ -77,7 +77,7 @@ export function chooseNetwork(facts: NetworkFacts, wishes: NetworkWishes): Netwo
           ? "none of the service's own fits"
           : 'all that fit';
   const leftAside = allowed.some((report) => fits(report) && report.subnet.cidr === undefined);
-  const aside = withIpv4.length > 0 && leftAside ? '; subnets without IPv4 are left aside' : '';
+  const aside = withIpv4.length > 0 && leftAside ? '; subnets without IPv4 are not used' : '';
   return {
     vpcId: facts.vpc.id,
     subnets: chosen.map((report) => report.subnet),
@@ -96,7 +96,7 @@ function describeChoice({ stack, isPublic }: Rank, chosen: readonly SubnetReport
     case 'nat64':
       return `private, over IPv6 ${ways}`;
     case 'ipv6':
-      return `${isPublic ? 'public' : 'private'}, over IPv6 ${ways}; the agent is told the dual-stack names of AWS`;
+      return `${isPublic ? 'public' : 'private'}, over IPv6 ${ways}; the agent is configured with AWS's dual-stack names`;
     default:
       return stack satisfies never;
   }
@@ -107,8 +107,8 @@ const WAY_TEXT: Readonly<Record<WayOut, string>> = {
   nat: 'through a NAT gateway',
   routed: 'through a default route',
   'internet-gateway': 'through the internet gateway; a public address is the only way out here',
-  'private-as-told': 'by a way that only --way-out tells of',
-  'public-as-told': 'with a public address, which --way-out tells of',
+  'private-as-told': 'by a route that only --way-out names',
+  'public-as-told': 'with a public address, as --way-out says',
   nat64: 'through NAT64',
   'ipv6-endpoints': 'through VPC endpoints',
   'egress-only': 'through an egress-only internet gateway',

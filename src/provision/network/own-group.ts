@@ -5,7 +5,7 @@ import type { GroupRule } from '../ports/network.ts';
 import type { Tags } from '../ports/tags.ts';
 import { egressChanges } from './egress.ts';
 
-/** What the bastion's own security group lets out, while several `up` may change it and its instance may be in use. */
+/** Sets the outbound rules of the bastion's own security group, which several `up` may change at once and which may be in use. */
 
 export const groupDescription = (bastion: string): string =>
   `fargate-connect: bastion ${bastion}, no inbound rules`;

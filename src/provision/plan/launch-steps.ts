@@ -14,10 +14,10 @@ import { create, keep, remove, replace, update } from './steps.ts';
 
 /** The part of the plan of `up` that concerns launch template and instance. Pure. */
 
-/** A younger launch template belongs to an `up` that runs now, perhaps another person's: it is used, not replaced. */
+/** A launch template that is younger belongs to an `up` that still runs, perhaps of another person. It is used, not replaced. */
 const YOUNG_MS = 120_000;
 
-/** Never sooner than it is now: somebody else may rely on it. */
+/** The lease is never shortened, because somebody else may rely on it. */
 export function leaseAfter(kept: Instance, spec: BastionSpec): Lease {
   const { expiresAt, idleMinutes } = leaseOf(kept);
   return { expiresAt: spec.extends ? Math.max(spec.expiresAt, expiresAt ?? 0) : expiresAt, idleMinutes };
@@ -119,7 +119,12 @@ function templateStep(
   if (template.tags[TAG.digest] === input.content.tags[TAG.digest])
     return keep('launch-template', name, 'is up to date', existing);
   return isOfRunningUp(template, spec, now)
-    ? keep('launch-template', name, 'another up created it moments ago, and this one uses it too', existing)
+    ? keep(
+        'launch-template',
+        name,
+        'another `up` created it a moment ago, and this one uses it too',
+        existing,
+      )
     : replace('launch-template', name, 'an earlier run created it with other settings', existing, input);
 }
 

@@ -12,7 +12,7 @@ import { refuseDifferent, refuseOtherNames, refuseTaken } from './refusals.ts';
 import { roleSteps } from './role-steps.ts';
 import type { BastionSpec } from './spec.ts';
 
-/** What `up` has to do, decided from what exists and what is wanted. Pure. */
+/** Decides what `up` has to do, from what exists and what is wanted. Pure. */
 
 export interface UpPlan extends Plan {
   /** Name of the bastion. */
@@ -52,26 +52,30 @@ const tagOf = (kept: Instance, key: string): string => {
   return value === undefined ? `no tag ${key}` : `the tag ${key}=${value}`;
 };
 
-/** What was asked for and cannot be changed for as long as the instance runs. */
+/** Warns of what was asked for and cannot be changed while the instance runs. */
 function keptWarnings(kept: Instance, spec: BastionSpec): readonly PlanWarning[] {
   const { asked } = spec;
   const { expiresAt, idleMinutes: idle } = leaseOf(kept);
   const reaches = spec.databases.length + spec.egressPorts.length;
-  const stays: readonly (readonly [boolean, string])[] = [
+  const differences: readonly (readonly [boolean, string])[] = [
     ...Object.entries(spec.givenTags)
       .filter(([key, value]) => kept.tags[key] !== value)
       .map(
-        ([key, value]) => [true, `it has ${tagOf(kept, key)}, whatever --tag ${key}=${value} says`] as const,
+        ([key, value]) =>
+          [true, `it has ${tagOf(kept, key)}, although --tag ${key}=${value} was given`] as const,
       ),
-    [spec.market === 'on-demand' && kept.market === 'spot', 'it runs as spot, whatever --on-demand says'],
-    [asked.types && !spec.types.includes(kept.type), `it is a ${kept.type}, whatever --type says`],
+    [
+      spec.market === 'on-demand' && kept.market === 'spot',
+      'it runs as spot, although --on-demand was given',
+    ],
+    [asked.types && !spec.types.includes(kept.type), `its type is ${kept.type}, which --type does not name`],
     [
       asked.subnets && !spec.network.subnets.some((subnet) => subnet.id === kept.subnetId),
-      `it lives in ${kept.subnetId}, whatever --subnet says`,
+      `it runs in ${kept.subnetId}, which --subnet does not name`,
     ],
     [
       isIpv6(kept.privateIp ?? '') && hasIpv4(spec.network) && reaches > 0,
-      `it has IPv6 alone in ${kept.subnetId}, and does not reach what has none`,
+      `it has no IPv4 address in ${kept.subnetId}, and cannot reach a host without IPv6`,
     ],
     [
       spec.extends && expiresAt !== undefined && expiresAt > spec.expiresAt,
@@ -79,10 +83,10 @@ function keptWarnings(kept: Instance, spec: BastionSpec): readonly PlanWarning[]
     ],
     [
       asked.idle && idle !== undefined && idle !== spec.idleMinutes,
-      `it ends ${idle === 0 ? 'never' : `after ${idle ?? ''} minutes`} without a session, whatever --idle says`,
+      `it ends ${idle === 0 ? 'never' : `after ${idle ?? ''} minutes`} without a session, which --idle does not change`,
     ],
   ];
-  return stays
+  return differences
     .filter(([differs]) => differs)
     .map(([, what]) => ({
       code: 'bastion-kept',

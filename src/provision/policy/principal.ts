@@ -1,6 +1,6 @@
 import { usage } from '../../core/errors.ts';
 
-/** Whose grants are checked. */
+/** The role or user whose grants are checked. */
 export interface Principal {
   readonly kind: 'role' | 'user';
   /** Without its path. */
@@ -10,7 +10,7 @@ export interface Principal {
 }
 
 const ENTITY = /^arn:[\w-]+:iam::\d{12}:(role|user)\/(?:.+\/)?([^/]+)$/;
-/** What GetCallerIdentity says of a session of a role: without the role's path. */
+/** ARN of a role's session as GetCallerIdentity returns it, without the role's path. */
 const SESSION = /^arn:[\w-]+:sts::\d{12}:assumed-role\/([^/]+)\/.+$/;
 const SHORT = /^(role|user)\/(?:.+\/)?([^/]+)$/;
 

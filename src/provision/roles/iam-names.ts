@@ -1,11 +1,11 @@
 import { usage } from '../../core/errors.ts';
 
-/** Names of the IAM half of a bastion. IAM has no regions and cannot be searched by tag: path and name are all there is. */
+/** Names of the IAM resources of a bastion. IAM has no regions and cannot be searched by tag, so they are found by path and name. */
 
 export interface IamNaming {
   /** `/`, or segments between slashes. */
   readonly path: string;
-  /** Before every name; empty unless an organisation demands one. */
+  /** Prefix of every name; empty unless an organisation demands one. */
   readonly prefix: string;
 }
 
@@ -21,7 +21,7 @@ export interface IamNames {
   readonly boundary: string;
 }
 
-/** The region is part of the name, so that a bastion of the same name can live in each. */
+/** The region is part of the name, so that each region can have a bastion of the same name. */
 export function iamNames(bastion: string, region: string, { prefix }: IamNaming): IamNames {
   const name = `${prefix}fargate-connect-${bastion}-${region}`;
   return { role: name, profile: name, boundary: `${name}-boundary` };
@@ -67,13 +67,13 @@ export function checkRoleName(bastion: string, region: string, naming: IamNaming
   });
 }
 
-/** What the tag of a resource says of its bastion's IAM names; undefined where it says nothing. */
+/** Path and prefix in the tag of a resource; undefined without the tag. */
 export function namingOfTag(value: string | undefined): IamNaming | undefined {
   const match = /^(\/(?:[^/]+\/)*)([^/]*)$/.exec(value ?? '');
   return match === null ? undefined : { path: match[1] ?? '/', prefix: match[2] ?? '' };
 }
 
-/** A shipped policy document for other names than the usual ones: ARNs of roles, profiles and policies change. */
+/** The shipped policy document with the ARNs of roles, profiles and policies changed to another path and prefix. */
 export function withIamNaming(document: string, { path, prefix }: IamNaming): string {
   return document
     .replaceAll(/:(role|instance-profile|policy)\/fargate-connect\/(?!\$\{role\})/g, `:$1${path}${prefix}`)

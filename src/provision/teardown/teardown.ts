@@ -16,7 +16,7 @@ import { type KindName, RESOURCE_KINDS, stepTitle } from '../plan/resource-kinds
 import type { Ec2Port } from '../ports/ec2.ts';
 import type { IamPort } from '../ports/iam.ts';
 
-/** Deletes a bastion, found by tags and names alone, and looks once more to prove that nothing is left. */
+/** Deletes a bastion, found by tags and names alone, and then reads the inventory again to prove that nothing is left. */
 
 export interface TeardownDeps {
   readonly ec2: Ec2Port;
@@ -30,20 +30,20 @@ export interface TeardownDeps {
 export interface TeardownResult {
   /** In the order of deletion. */
   readonly deleted: readonly AnyDeleteStep[];
-  /** What has the tag or the name of a resource of the bastion but not both, and was therefore not touched. */
+  /** Resources that have the tag or the name of the bastion but not both, and were therefore not deleted. */
   readonly kept: readonly Foreign[];
 }
 
-/** Somebody's open session on an instance. */
+/** An open session on an instance. */
 export interface SessionOn {
   readonly sessionId: string;
   readonly owner: string;
 }
 
-/** How often to look again after deletes that AWS has not shown yet, or that failed. */
+/** How many times the inventory is read and deleted, because AWS shows deletes late and some fail at first. */
 const ROUNDS = 4;
 const BETWEEN_ROUNDS_MS = 3_000;
-/** How long to wait for something in use. Between tries everything is looked at anew: its user may be part of the bastion. */
+/** How long to wait for a resource in use. The inventory is read again between tries, since its user may be part of the bastion. */
 const IN_USE_DEADLINE_MS = 120_000;
 const IN_USE_PATIENCE_MS = 10_000;
 const TERMINATION_DEADLINE_MS = 240_000;
@@ -98,7 +98,7 @@ export async function tearDown(
     }
     inventory = await readInventory(deps, own);
     const found = [...problems.values()];
-    // Waiting does not help against a missing permission, but what is in use becomes free.
+    // Waiting does not help against a missing permission, but a resource in use becomes free.
     if (found.some(isDenied)) break;
     if (found.some(isInUse) ? deps.clock.now() >= end : round + 1 >= ROUNDS) break;
   }
@@ -125,7 +125,7 @@ async function runStep(
   const title = stepTitle(step);
   deps.report({ type: 'step-started', step: id, title });
   try {
-    // Waiting for the user of a resource makes sense only while that was deleted itself.
+    // Waiting for a resource in use helps only if its user was deleted.
     await deleteOne(step, id, allWentWell ? IN_USE_PATIENCE_MS : 0, deps);
     deps.report({ type: 'step-done', step: id, title });
     return undefined;
@@ -222,7 +222,7 @@ function somethingLeft(
   const details = { names: [inventory.name], left: names, remaining };
   const denied = [...problems.values()].find(isDenied);
   if (denied !== undefined) {
-    return access(denied.code, `${denied.message}; left behind: ${names.join(', ')}`, {
+    return access(denied.code, `${denied.message}; not deleted: ${names.join(', ')}`, {
       details: { action: '', ...denied.details, ...details },
       cause: denied,
     });

@@ -158,9 +158,9 @@ describe('what is missing is said before anything is made', () => {
     expect(sandbox().snapshot()).toBe(before);
   });
 
-  it('where IPv4 is there, IPv6-only subnets are left aside, and that is said', async () => {
+  it('says that IPv6-only subnets are not used where other subnets have IPv4', async () => {
     const outcome = await run('up', '--cluster', 'demo', '--dry-run', '--vpc', 'vpc-0a1b2c3d4e5f60001');
-    expect(outcome.stdout).toContain('subnets without IPv4 are left aside');
+    expect(outcome.stdout).toContain('subnets without IPv4 are not used');
   });
 });
 

@@ -133,7 +133,7 @@ describe('interruption', () => {
     const lost = await cli(up, { env });
     expect([lost.status, lost.stderr]).toEqual([
       1,
-      expect.stringContaining('AWS took the spot instance back'),
+      expect.stringContaining('EC2 interrupted the spot instance'),
     ]);
     await cli(['down', '--yes'], { env });
     faults.market.setPrice({ instanceType: 't4g.micro', where: 'eu-west-1b' }, 0.00005);

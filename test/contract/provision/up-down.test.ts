@@ -262,7 +262,7 @@ describe('up and down on the sandbox', () => {
     const up = await cli(args, { env, clock: hurried(60) });
     expect([up.status, up.stderr]).toEqual([
       0,
-      expect.stringContaining('shows no verdict of the boot script'),
+      expect.stringContaining('does not show whether the boot script finished'),
     ]);
     expect(JSON.parse(up.stdout)).toMatchObject({ type: 't2.medium', ready: true });
   });
@@ -343,7 +343,7 @@ describe('up and down on the sandbox', () => {
       },
     });
     expect([up.status, up.stderr]).toEqual([1, expect.stringContaining('"code":"overtaken"')]);
-    expect(up.stderr).toContain('bastion default was removed while up was at work: instance i-');
+    expect(up.stderr).toContain('bastion default was deleted while up was running: instance i-');
     expect((await down)?.status).toBe(0);
     expect(sandbox().snapshot()).toBe(before);
   });

@@ -172,7 +172,7 @@ describe('waiting for a bastion', () => {
     });
     expect(result).toMatchObject({
       code: 'instance-ended',
-      message: expect.stringContaining('took the spot instance back') as unknown,
+      message: expect.stringContaining('interrupted the spot instance') as unknown,
     });
   });
 
@@ -208,7 +208,7 @@ describe('waiting for a bastion', () => {
     });
     expect(result).toMatchObject({
       code: 'boot-failed',
-      message: expect.stringMatching(/no time left for: download|got as far as: installing/) as string,
+      message: expect.stringMatching(/no time left for: download|its last line is: installing/) as string,
     });
     expect(seconds).toBe(at);
   });

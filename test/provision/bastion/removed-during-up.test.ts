@@ -78,7 +78,7 @@ describe('an up whose resources a down deletes meanwhile', () => {
   ] as const)('%s: says what is gone and how to go on', async (_what, call, remove, gone) => {
     const error = await upUnder(call, remove);
     expect(error).toMatchObject({ code: 'overtaken', exitStatus: 1, details: { name: 'default', gone } });
-    expect(String(error)).toContain(`bastion default was removed while up was at work: ${gone.join(', ')}`);
+    expect(String(error)).toContain(`bastion default was deleted while up was running: ${gone.join(', ')}`);
   });
 
   it('is recognised after a refusal too: a grant that depends on tags is refused for a deleted resource', async () => {

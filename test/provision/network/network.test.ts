@@ -454,7 +454,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
         → no-way-out, missing: s3,ecs
           subnet-a: none, no default route and no endpoint for s3, ecs; over IPv6: endpoint vpce-ssm (ssm) does not admit 443 from 10.0.1.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.1.0/24: sg-endpoints
       IPv6 only: egress-only gateway
-        → subnet-v [ipv6]: private, over IPv6 through an egress-only internet gateway; the agent is told the dual-stack names of AWS (all that fit)
+        → subnet-v [ipv6]: private, over IPv6 through an egress-only internet gateway; the agent is configured with AWS's dual-stack names (all that fit)
         create egress: allows only tcp/443 to ::/0
         create instance: spot, one of t4g.micro in subnet-v
           subnet-v: egress-only, IPv6 only: ::/0 → eigw-1
@@ -465,17 +465,17 @@ describe('the choice of a network, and what the plan makes of it', () => {
         → no-way-out, missing: ssm,ssmmessages
           subnet-v: none, IPv6 only: no route for ::/0, no dual-stack endpoint for ssm, ssmmessages, no NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
       IPv6 only: internet gateway
-        → subnet-v [ipv6]: public, over IPv6 through the internet gateway; the agent is told the dual-stack names of AWS (all that fit)
+        → subnet-v [ipv6]: public, over IPv6 through the internet gateway; the agent is configured with AWS's dual-stack names (all that fit)
         create egress: allows only tcp/443 to ::/0
         create instance: spot, one of t4g.micro in subnet-v
           subnet-v: ipv6-internet-gateway, IPv6 only: ::/0 → igw-1: its address is public
       IPv6 only: transit gateway
-        → subnet-v [ipv6]: private, over IPv6 through a default route; the agent is told the dual-stack names of AWS (all that fit)
+        → subnet-v [ipv6]: private, over IPv6 through a default route; the agent is configured with AWS's dual-stack names (all that fit)
         create egress: allows only tcp/443 to ::/0
         create instance: spot, one of t4g.micro in subnet-v
           subnet-v: ipv6-routed, IPv6 only: ::/0 → tgw-1, assumed to lead to the internet
       IPv6 only: dual-stack endpoints
-        → subnet-v [ipv6]: private, over IPv6 through VPC endpoints; the agent is told the dual-stack names of AWS (all that fit)
+        → subnet-v [ipv6]: private, over IPv6 through VPC endpoints; the agent is configured with AWS's dual-stack names (all that fit)
         create egress: allows only tcp/443 to ::/0
         create instance: spot, one of t4g.micro in subnet-v
           subnet-v: ipv6-endpoints, IPv6 only: VPC endpoints for ssm, ssmmessages
@@ -486,7 +486,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
         → no-way-out, missing: 
           subnet-v: none, IPv6 only: endpoint vpce-ssm (ssm) answers over IPv4 only: make it dual-stack; endpoint vpce-ssmmessages (ssmmessages) answers over IPv4 only: make it dual-stack
       IPv6 only and IPv4: IPv4 wins, even the public one
-        → subnet-a + public address: through the internet gateway; a public address is the only way out here (all that fit); subnets without IPv4 are left aside
+        → subnet-a + public address: through the internet gateway; a public address is the only way out here (all that fit); subnets without IPv4 are not used
         create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a, with a public address
           subnet-v: egress-only, IPv6 only: ::/0 → eigw-1
@@ -501,7 +501,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
         → no-way-out, missing: 
           subnet-a: none, endpoint vpce-ssm (ssm) answers over IPv6 only: make it dual-stack; endpoint vpce-ssmmessages (ssmmessages) answers over IPv6 only: make it dual-stack
       dual stack behind an egress-only gateway
-        → subnet-a [ipv6]: private, over IPv6 through an egress-only internet gateway; the agent is told the dual-stack names of AWS (all that fit)
+        → subnet-a [ipv6]: private, over IPv6 through an egress-only internet gateway; the agent is configured with AWS's dual-stack names (all that fit)
         create egress: allows only tcp/443 to ::/0
         create instance: spot, one of t4g.micro in subnet-a
           subnet-a: egress-only, over IPv6: ::/0 → eigw-1
@@ -509,7 +509,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
         → no-way-out, missing: ssm,ssmmessages,s3,ecs
           subnet-a: none, no default route and no endpoint for ssm, ssmmessages, s3, ecs; over IPv6: enough for --tunnel-only, but installing anything needs NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
       dual stack and IPv6 only behind an egress-only gateway: not mixed
-        → subnet-a [ipv6]: private, over IPv6 through an egress-only internet gateway; the agent is told the dual-stack names of AWS (all that fit); subnets without IPv4 are left aside
+        → subnet-a [ipv6]: private, over IPv6 through an egress-only internet gateway; the agent is configured with AWS's dual-stack names (all that fit); subnets without IPv4 are not used
         create egress: allows only tcp/443 to ::/0
         create instance: spot, one of t4g.micro in subnet-a
           subnet-v: egress-only, IPv6 only: ::/0 → eigw-1
@@ -547,13 +547,13 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-a: internet-gateway, 0.0.0.0/0 → igw-1: needs a public address
           subnet-b: nat, 0.0.0.0/0 → nat-1
       told better: private
-        → subnet-a: private, by a way that only --way-out tells of (as asked)
+        → subnet-a: private, by a route that only --way-out names (as asked)
         create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a
           subnet-a: private-as-told, as given with --way-out
           subnet-b: none, endpoint vpce-ssm (ssm) does not admit 443 from 10.0.2.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.2.0/24: sg-endpoints
       told better: public
-        → subnet-a + public address: with a public address, which --way-out tells of (as asked)
+        → subnet-a + public address: with a public address, as --way-out says (as asked)
         create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a, with a public address
           subnet-a: public-as-told, as given with --way-out

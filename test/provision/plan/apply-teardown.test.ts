@@ -198,7 +198,7 @@ describe('up', () => {
     expect(at.events).toContainEqual(
       expect.objectContaining({
         type: 'step-progress',
-        detail: expect.stringContaining('another up is launching'),
+        detail: expect.stringContaining('another `up` is launching'),
       }),
     );
   });

@@ -163,7 +163,7 @@ describe('the plan of up', () => {
       + create   security-group    fargate-connect-default                     in vpc-1, without inbound rules
       + create   egress            fargate-connect-default                     allows only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
       = keep     database-rule     tcp/5432 in sg-db                           orders-db admits 10.0.0.0/16
-      = keep     launch-template   fargate-connect-default                     another up created it moments ago, and this one uses it too
+      = keep     launch-template   fargate-connect-default                     another \`up\` created it a moment ago, and this one uses it too
       + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
       "
     `);
@@ -370,9 +370,9 @@ describe('settings that a running bastion cannot take on', () => {
   const asked = { idle: true, types: true, subnets: true };
   const elsewhere = { ...sampleSpec().network, subnets: [] };
   it.each([
-    ['on-demand', { market: 'on-demand' }, 'it runs as spot, whatever --on-demand says'],
-    ['another type', { asked, types: ['t3.micro'] }, 'it is a t4g.micro, whatever --type says'],
-    ['another subnet', { asked, network: elsewhere }, 'it lives in subnet-1, whatever --subnet says'],
+    ['on-demand', { market: 'on-demand' }, 'it runs as spot, although --on-demand was given'],
+    ['another type', { asked, types: ['t3.micro'] }, 'its type is t4g.micro, which --type does not name'],
+    ['another subnet', { asked, network: elsewhere }, 'it runs in subnet-1, which --subnet does not name'],
     ['another idle end', { asked, idleMinutes: 60 }, 'it ends after 30 minutes without a session'],
   ] as const)('%s is said', (_what, change, text) => {
     expect(warnings(change)).toEqual([expect.stringContaining(`bastion default is kept: ${text}`)]);

@@ -8,7 +8,7 @@ export interface EgressInput {
   readonly wanted: readonly GroupRule[];
   /** Of each rule; also names the ports that a running instance is tagged with. */
   readonly tags: Tags;
-  /** The instance that runs already: somebody may be connected through it, so what others opened stays open. */
+  /** The instance that runs already. Ports that others opened stay open, because somebody may be connected through it. */
   readonly instanceId: string | undefined;
 }
 

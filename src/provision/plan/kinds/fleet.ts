@@ -1,13 +1,13 @@
 import type { Existing, ResourceKind } from './resource-kind.ts';
 
-/** The EC2 Fleet out of which the instance came. The instance step creates it. */
+/** The EC2 Fleet that launched the instance. The instance step creates it. */
 export const fleet: ResourceKind<never, Existing> = {
   title: 'fleet',
   create: (input) => input,
   removal: {
     find: ({ fleets }) => fleets.map(({ id }) => ({ name: id, reason: 'created by up', existing: { id } })),
     delete: ({ id }, { ec2 }) => ec2.deleteFleets([id]),
-    // DeleteFleets also terminates the instance: by a right that was just refused, or while that is waited for.
+    // DeleteFleets also terminates the instance, so it must not run while terminating was refused or is waited for.
     onlyAfter: 'instance',
     command: ({ id }) => ({
       service: 'ec2',

@@ -12,7 +12,7 @@ export interface InstanceInput {
   readonly templateId: Ref<'launch-template'>;
   /** For the other market, should the first have no capacity. */
   readonly template: LaunchTemplateInput;
-  /** What has to be open once the instance runs. */
+  /** Outbound rules that must exist once the instance runs. */
   readonly egress: EgressInput;
 }
 

@@ -11,7 +11,7 @@ export interface ExistingProfileRole extends Existing {
   readonly profile: string;
 }
 
-/** That the instance profile holds the role. */
+/** The role's place in the instance profile. */
 export const profileRole: ResourceKind<ProfileRoleInput, ExistingProfileRole> = {
   title: 'profile role',
   settles: true,
