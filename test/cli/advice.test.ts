@@ -411,7 +411,7 @@ const CASES: readonly Case[] = [
     { instanceId: 'i-1', name: 'orders', reason: 'download of https://x failed: no way to S3?' },
     run('up', { ...PLACE, name: 'orders' }),
     [
-      `aws ec2 get-console-output --latest --output text --instance-id i-1 ${IN_PLACE}   # all that it says`,
+      `aws ec2 get-console-output --latest --output text --instance-id i-1 ${IN_PLACE}   # its whole console output`,
       `fargate-connect down --name orders ${IN_PLACE}   # removes everything`,
       `fargate-connect up --name orders --tunnel-only ${IN_PLACE}   # downloads nothing`,
     ],

@@ -39,7 +39,7 @@ it('a forward outlives the spot instance under it', async () => {
   const reset = new Promise((resolve) => open.once('end', resolve));
 
   expect(sandbox().faults.interruptSpotInstance(instanceId)).toBe(true);
-  await forward.until('stderr', /is being taken back by EC2, a replacement is coming/);
+  await forward.until('stderr', /EC2 interrupts bastion i-\w+ within two minutes: a replacement is launched/);
   const [note] = await forward.until('stderr', /\{[^\n]*"bastion-replaced"[^\n]*\}/);
   const { details } = JSON.parse(note) as Said;
   expect(details.replaces).toBe(instanceId);

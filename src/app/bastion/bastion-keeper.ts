@@ -41,19 +41,19 @@ interface WatchedBastion {
   readonly watch: BastionWatch;
   readonly lost: AbortController;
   readonly superseded: AbortController;
-  isTakenBack: boolean;
+  isInterrupted: boolean;
   replacement: Replacement | undefined;
 }
 
 /**
  * The bastion behind all forwards of one run. Its end is noticed from EC2, independently of the connections; a spot
- * instance that EC2 takes back is replaced as soon as its two-minute notice comes, so that the replacement runs when it ends.
+ * instance that EC2 interrupts is replaced as soon as its two-minute notice comes, so that the replacement runs when it ends.
  */
 export class BastionKeeper {
   readonly #options: KeeperOptions;
   readonly #deps: KeeperNeeds;
   readonly #ending = new AbortController();
-  /** By instance: the one that is being taken back carries connections until its end. */
+  /** By instance id. The instance that EC2 interrupts carries connections until its end. */
   readonly #watched = new Map<string, WatchedBastion>();
   /** The name of the first bastion found, so that after its loss no bastion of another name, in another network, is used. */
   #name: string | undefined;
@@ -121,11 +121,11 @@ export class BastionKeeper {
         random: () => random.number(),
       },
       {
-        noticed: (instance) => this.#takenBack(watched, instance),
+        noticed: (instance) => this.#interrupted(watched, instance),
         ended: (instance, bySpot) => {
-          if (bySpot && instance !== undefined) this.#takenBack(watched, instance);
+          if (bySpot && instance !== undefined) this.#interrupted(watched, instance);
           else this.#ended(watched, instance);
-          const how = bySpot ? 'was taken back by EC2' : 'has ended';
+          const how = bySpot ? 'was interrupted by EC2' : 'has ended';
           watched.lost.abort(new Error(`bastion ${instanceId} ${how}`));
         },
         noticeHidden: (error) => this.#note('notice-hidden', noticeHidden(error), 'info'),
@@ -136,7 +136,7 @@ export class BastionKeeper {
       watch,
       lost: new AbortController(),
       superseded: new AbortController(),
-      isTakenBack: false,
+      isInterrupted: false,
       replacement: undefined,
     };
     this.#watched.set(instanceId, watched);
@@ -144,14 +144,14 @@ export class BastionKeeper {
     return watched;
   }
 
-  /** At the notice, or at the end if that was not seen. */
-  #takenBack(watched: WatchedBastion, instance: Instance): void {
-    if (watched.isTakenBack) return;
-    watched.isTakenBack = true;
-    const coming = this.#options.replace ? 'a replacement is coming' : 'connections through it end with it';
+  /** Called at the interruption notice, or at the end of the instance if the notice was not seen. */
+  #interrupted(watched: WatchedBastion, instance: Instance): void {
+    if (watched.isInterrupted) return;
+    watched.isInterrupted = true;
+    const then = this.#options.replace ? 'a replacement is launched' : 'connections through it end with it';
     this.#note(
       'bastion-taken-back',
-      `bastion ${instance.id} is being taken back by EC2, ${coming}`,
+      `EC2 interrupts bastion ${instance.id} within two minutes: ${then}`,
       'warning',
       {
         instanceId: instance.id,

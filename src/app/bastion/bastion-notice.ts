@@ -3,7 +3,7 @@ import type { Bastion } from '../../provision/bastion/bastion.ts';
 import type { Needs } from '../collaborators.ts';
 
 /**
- * Reports when EC2 takes back the bastion of a shell or a command, until the watch is closed. Nothing is launched: a
+ * Reports when EC2 interrupts the bastion of a shell or a command, until the watch is closed. Nothing is launched: a
  * shell cannot move to another instance.
  */
 export async function watchForNotice(
@@ -13,14 +13,14 @@ export async function watchForNotice(
   const { clock, random, report } = deps;
   const ec2 = await (await deps.account()).ec2();
   let isReported = false;
-  const takenBack = (when: string): void => {
+  const reportOnce = (when: string): void => {
     if (isReported) return;
     isReported = true;
     report({
       type: 'note',
       level: 'warning',
       code: 'bastion-taken-back',
-      message: `bastion ${bastion.instanceId} is being taken back by EC2: this session ends ${when}`,
+      message: `EC2 interrupts bastion ${bastion.instanceId}: this session ends ${when}`,
       details: { instanceId: bastion.instanceId, name: bastion.name },
     });
   };
@@ -28,9 +28,9 @@ export async function watchForNotice(
     bastion,
     { ec2, clock, random: () => random.number() },
     {
-      noticed: () => takenBack('within two minutes'),
+      noticed: () => reportOnce('within two minutes'),
       ended: (_, bySpot) => {
-        if (bySpot) takenBack('now');
+        if (bySpot) reportOnce('now');
       },
       noticeHidden: (error) =>
         report({ type: 'note', level: 'info', code: 'notice-hidden', message: noticeHidden(error) }),

@@ -112,7 +112,7 @@ export async function bringUp(
   deps: BringUpNeeds,
 ): Promise<BroughtUp> {
   const { plan, spec } = planned;
-  await warnIfTakenBack(plan, spec.name, deps);
+  await warnIfInterrupted(plan, spec.name, deps);
   if (!isNoop(plan)) {
     const agreed = await deps.prompter.confirm({
       message: `Create bastion ${spec.name} in ${spec.region} of account ${planned.accountId}?`,
@@ -135,8 +135,12 @@ export async function bringUp(
   }
 }
 
-/** EC2 may be taking back a bastion that the plan keeps. */
-async function warnIfTakenBack(plan: UpPlan, name: string, deps: Needs<'account' | 'report'>): Promise<void> {
+/** Warns if EC2 has announced that it will interrupt the bastion that the plan keeps. */
+async function warnIfInterrupted(
+  plan: UpPlan,
+  name: string,
+  deps: Needs<'account' | 'report'>,
+): Promise<void> {
   const kept = plan.steps.find((step) => step.kind === 'instance' && step.action === 'keep')?.existing?.id;
   if (kept === undefined) return;
   const status = await (await (await deps.account()).ec2()).spotStatus([kept]);
@@ -145,7 +149,7 @@ async function warnIfTakenBack(plan: UpPlan, name: string, deps: Needs<'account'
     type: 'note',
     level: 'warning',
     code: 'bastion-taken-back',
-    message: `bastion ${kept} is being taken back by EC2 within two minutes`,
+    message: `EC2 interrupts bastion ${kept} within two minutes`,
     details: { instanceId: kept, name },
   });
 }

@@ -142,7 +142,7 @@ async function bastionsIn(
   ]);
   const [nodes, noticed] = await Promise.all([
     ofBastions.or(undefined, nodesPort.nodes(instances.map((instance) => instance.id))),
-    takenBack(ec2, instances, ofBastions),
+    withNotice(ec2, instances, ofBastions),
   ]);
   const rows = await Promise.all(
     instances.map((instance) => {
@@ -162,8 +162,8 @@ async function bastionsIn(
   return [...rows, ...orphans].sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
-/** Ids of the instances that EC2 takes back; undefined when that may not be read. */
-async function takenBack(
+/** Ids of the instances with an interruption notice; undefined when the caller may not read it. */
+async function withNotice(
   ec2: Ec2Port,
   instances: readonly Instance[],
   refusals: RefusedActions,

@@ -17,7 +17,7 @@ export interface RouteRequest {
   readonly wanted: Wanted;
   /** Name of the bastion; undefined = the one that runs. */
   readonly name: string | undefined;
-  /** False = a bastion that EC2 takes back is not replaced. */
+  /** False = a bastion that EC2 interrupts is not replaced. */
   readonly replace: boolean;
   /** Session document that says where it leads; without it AWS's own, which take host and port. */
   readonly document: string | undefined;
@@ -115,7 +115,7 @@ async function watchedBastion(
   return { bastion, watch };
 }
 
-/** The bastion behind all forwards of this run, replaced when EC2 takes it back. */
+/** The bastion behind all forwards of this run, which is replaced when EC2 interrupts it. */
 export async function keepBastion({ name, replace }: RouteRequest, deps: RouteNeeds): Promise<BastionKeeper> {
   const { BastionKeeper } = await import('../bastion/bastion-keeper.ts');
   const keeper = new BastionKeeper({ name, replace }, deps);

@@ -81,7 +81,7 @@ async function runCommand({ name, command }: BastionSessionRequest, deps: Sessio
   });
 }
 
-/** A session on a bastion whose end is reported when EC2 takes it back. */
+/** A session on a bastion that reports when EC2 interrupts the bastion. */
 async function startWatched(
   bastion: Bastion,
   requestFor: (instanceId: string) => Parameters<SsmPort['startSession']>[0],

@@ -12,19 +12,22 @@ const removesEverything = (name: string, lines: CommandLines): string =>
   lines.tool('down', { name }, 'removes everything');
 
 const consoleOutput = (instanceId: string, lines: CommandLines): string =>
-  lines.aws(`ec2 get-console-output --latest --output text --instance-id ${instanceId}`, 'all that it says');
+  lines.aws(
+    `ec2 get-console-output --latest --output text --instance-id ${instanceId}`,
+    'its whole console output',
+  );
 
 function agentNotOnline(facts: ErrorFacts['agent-not-online'], lines: CommandLines): readonly string[] {
   const { bootDone, bootLine, instanceId, name, network } = facts;
   const seen = bootDone
-    ? 'the boot script is done, so the instance works and its agent cannot reach or may not call AWS'
+    ? 'the boot script finished, so the instance runs and its agent cannot reach AWS or may not call it'
     : bootLine === undefined
       ? 'the console shows nothing of the boot script yet'
-      : `the boot script got as far as: ${bootLine}`;
+      : `the last line of the boot script is: ${bootLine}`;
   return [
     seen,
     `way out: ${network}; check network ACLs and, with endpoints, their policy`,
-    'the agent was denied: is a service control policy or a changed role in the way?',
+    'or AWS refused the agent: does a service control policy or a changed role deny it?',
     consoleOutput(instanceId, lines),
     removesEverything(name, lines),
   ];
@@ -157,7 +160,7 @@ export const BASTION_ADVICE = {
     role === undefined
       ? ['up to 24 letters, digits and +=.@_-, e.g. --iam-prefix team-']
       : ['a shorter --name', 'or a shorter --iam-prefix'],
-  'instance-ended': () => ['the same again', `${ON_DEMAND}   # is not taken back`],
+  'instance-ended': () => ['the same again', `${ON_DEMAND}   # EC2 does not interrupt it`],
   'instance-not-running': ({ name }, lines) => [
     lines.tool('status', { name }),
     removesEverything(name, lines),

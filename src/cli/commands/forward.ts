@@ -27,7 +27,7 @@ export function forwardCommand(invoke: Invoke, run: Run<ForwardOptions> = runFor
     .option('--stdio <target>', 'HOST:PORT on stdin and stdout, for ssh -o ProxyCommand')
     .option('--document <name>', 'session document that has host and port in it; -L is [bind:]local then')
     .option('--name <bastion>', 'which bastion, when there are several')
-    .option('--no-replace', 'launch no replacement of a spot bastion that EC2 takes back')
+    .option('--no-replace', 'launch no replacement for a spot bastion that EC2 interrupts')
     .addHelpText(
       'after',
       `

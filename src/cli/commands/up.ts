@@ -62,7 +62,9 @@ export function upCommand(invoke: Invoke, run: Run<UpOptions> = runUp): Command 
         'instance types, in order of preference (default: t4g.micro, t4g.small, t3a.micro, t3.micro)',
       ).argParser(commaSeparated),
     )
-    .addOption(group('Capacity:', '--on-demand', 'not spot: costs more, is not taken back'))
+    .addOption(
+      group('Capacity:', '--on-demand', 'an on-demand instance: costs more, and EC2 does not interrupt it'),
+    )
     .addOption(group('Roles:', '--role <name>', 'instance profile that an administrator made: no IAM write'))
     .addOption(
       group(

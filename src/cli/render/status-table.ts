@@ -52,7 +52,7 @@ const COLUMNS: readonly StatusColumn[] = [
 /** The agent's state is shown only when it does not answer, and not together with an interruption notice, which matters more. */
 function stateText({ state, agent, takenBack }: BastionStatus): string {
   if (state !== 'running') return state;
-  if (takenBack === true) return 'taken back';
+  if (takenBack === true) return 'interrupted';
   if (agent === 'Online' || agent === 'unknown') return state;
   return agent === null ? 'no agent yet' : 'agent lost';
 }
@@ -112,7 +112,7 @@ function adviseOn(
       type: 'note',
       level: 'warning',
       code: 'bastion-taken-back',
-      message: `EC2 takes ${row.instanceId ?? ''} back within two minutes: ${then}`,
+      message: `EC2 interrupts ${row.instanceId ?? ''} within two minutes: ${then}`,
       details: other === undefined ? { name: row.name, region } : {},
     });
   }

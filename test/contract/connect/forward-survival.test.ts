@@ -201,13 +201,13 @@ test('a target that is known to be gone is left at once, though its session says
   const open = dial(listener.port);
   expect(await answered(open, 'before')).toBe('re: before');
   const end = outcome(open);
-  gone.abort(new Error('bastion i-1 was taken back by EC2'));
+  gone.abort(new Error('bastion i-1 was interrupted by EC2'));
   const waiting = dial(listener.port);
   expect(await end).toBe('reset');
   expect(await answered(waiting, 'still there?')).toBe('re: still there?');
   expect(lab.states()).toEqual(['interrupted', 'replaced']);
   expect(lab.reports).toContainEqual(
-    expect.objectContaining({ state: 'interrupted', reason: 'bastion i-1 was taken back by EC2' }),
+    expect.objectContaining({ state: 'interrupted', reason: 'bastion i-1 was interrupted by EC2' }),
   );
   waiting.destroy();
 });
@@ -223,7 +223,7 @@ test('a better route takes new connections, open ones stay until their target go
   expect(await answered(next, 'new')).toBe('re: new');
   expect(await answered(open, 'old')).toBe('re: old');
   const end = outcome(open);
-  gone.abort(new Error('bastion i-1 was taken back by EC2'));
+  gone.abort(new Error('bastion i-1 was interrupted by EC2'));
   expect(await end).toBe('reset');
   expect(await answered(next, 'still')).toBe('re: still');
   expect([routes(), lab.states()]).toEqual([2, ['replaced']]);
@@ -274,7 +274,7 @@ test('a superseded session that is cut or comes back does not touch where new co
   expect(await answered(late, 'the old way is back')).toBe('re: the old way is back');
 
   const end = outcome(open);
-  gone.abort(new Error('bastion i-1 was taken back by EC2'));
+  gone.abort(new Error('bastion i-1 was interrupted by EC2'));
   expect(await end).toBe('reset');
   expect(await answered(late, 'still')).toBe('re: still');
   meanwhile.destroy();

@@ -83,13 +83,13 @@ describe('up, work, down', () => {
     ['an egress-only gateway', SUBNET_OF.egressOnly, 'egress-only', 'private'],
     ['an internet gateway', SUBNET_OF.internet, 'ipv6-internet-gateway', 'public'],
     ['dual-stack endpoints', SUBNET_OF.endpoints, 'ipv6-endpoints', 'private'],
-  ])('through %s: the agent is told dual-stack names', async (_, subnet, way, exposure) => {
+  ])('through %s: the agent is configured with dual-stack names', async (_, subnet, way, exposure) => {
     const before = sandbox().snapshot();
     const dry = await run(...TUNNEL, '--subnet', subnet, '--dry-run');
     const { network } = JSON.parse(dry.stdout) as { network: Record<string, unknown> };
     expect(network).toMatchObject({ subnets: [subnet], publicIp: false, stack: 'ipv6' });
     expect(network['reason']).toMatch(
-      new RegExp(`^${exposure}, over IPv6 through .* dual-stack names of AWS`),
+      new RegExp(`^${exposure}, over IPv6 through .* AWS's dual-stack names`),
     );
     expect(network['considered']).toContainEqual(expect.objectContaining({ subnet, way }));
 

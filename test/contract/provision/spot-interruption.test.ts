@@ -7,7 +7,7 @@ import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 import { shippedDocument } from '../../support/grants.ts';
 
-/** A forward through a spot bastion that EC2 takes back, from its end to SQL through another instance. */
+/** A forward through a spot bastion that EC2 interrupts, from its end to SQL through another instance. */
 
 /** Too short a notice to prepare anything: there is a gap. test/e2e/spot-interruption.test.ts has the other case. */
 const sandbox = testSandbox({ randomSeed: 11, timing: { spotNoticeMs: 50 } });
@@ -94,7 +94,7 @@ const launches = (since: number): number =>
     .calls.slice(since)
     .filter((call) => call.action === 'CreateFleet').length;
 
-describe('a forward through a bastion that EC2 takes back', () => {
+describe('a forward through a bastion that EC2 interrupts', () => {
   it('goes on through a replacement, on the same local port, and down leaves nothing', async () => {
     const before = sandbox().snapshot();
     const lost = await up('--ttl', '2h');
@@ -107,7 +107,7 @@ describe('a forward through a bastion that EC2 takes back', () => {
 
     expect(sandbox().faults.interruptSpotInstance(lost)).toBe(true);
     expect((await note('bastion-taken-back')).message).toBe(
-      `bastion ${lost} is being taken back by EC2, a replacement is coming`,
+      `EC2 interrupts bastion ${lost} within two minutes: a replacement is launched`,
     );
     await said((event) => event.type === 'session-state' && event.state === 'interrupted');
     await reset;

@@ -45,7 +45,7 @@ it('shell: before anything is typed', async () => {
   const outcome = await run('shell', '--', 'echo', 'still here');
   expect([outcome.status, outcome.stdout]).toEqual([0, 'still here\n']);
   expect(outcome.stderr).toContain(
-    `bastion ${instanceId} is being taken back by EC2: this session ends within two minutes`,
+    `EC2 interrupts bastion ${instanceId}: this session ends within two minutes`,
   );
 });
 
@@ -54,7 +54,7 @@ it('up: instead of adopting it in silence', async () => {
   const outcome = await run('up', '--cluster', 'demo', '--yes');
   expect(outcome.status).toBe(0);
   expect(outcome.stderr).toContain(
-    `bastion ${instanceId} is being taken back by EC2 within two minutes\n  fargate-connect up --cluster demo   # `,
+    `EC2 interrupts bastion ${instanceId} within two minutes\n  fargate-connect up --cluster demo   # `,
   );
   const launches = sandbox()
     .calls.slice(since)
@@ -67,7 +67,7 @@ it('status: as a table, as plain lines and as JSON', async () => {
   const tty = { stdout: true, stderr: true, columns: 80 };
   for (const world of [{ env: sandbox().env }, { env: sandbox().env, tty }]) {
     const shown = await cli(['status', '--no-color'], world);
-    expect(shown.stdout).toMatch(new RegExp(`^default +${instanceId} +taken back `, 'm'));
+    expect(shown.stdout).toMatch(new RegExp(`^default +${instanceId} +interrupted `, 'm'));
     const columns = Math.max(...shown.stdout.split('\n').map((line) => line.length));
     if ('tty' in world) expect(columns).toBeLessThanOrEqual(80);
     expect(shown.stderr.replace(/\s+/g, ' ')).toContain(note);

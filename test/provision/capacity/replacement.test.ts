@@ -28,7 +28,7 @@ const NO_CAPACITY: FleetResult = {
   ],
 };
 
-/** A bastion whose instance EC2 is taking back: template and fleet stand. */
+/** A bastion whose instance EC2 interrupts; its launch template and fleet still exist. */
 function interrupted(change: Partial<Instance> = {}) {
   const clock = new FakeClock(NOW);
   const account = new FakeAccount(() => clock.now());

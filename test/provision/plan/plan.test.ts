@@ -381,7 +381,9 @@ describe('settings that a running bastion cannot take on', () => {
     const inventory = { ...full, instances: [sampleInstance({ privateIp: '2600:1f18:1:1::9' })] };
     const said = (change: Partial<BastionSpec>): readonly string[] =>
       planUp(inventory, sampleSpec(change), NOW).warnings.map(({ message }) => message);
-    expect(said({})).toEqual([expect.stringContaining('it has IPv6 alone in subnet-1, and does not reach')]);
+    expect(said({})).toEqual([
+      expect.stringContaining('it has no IPv4 address in subnet-1, and cannot reach'),
+    ]);
     expect(said({ databases: [] })).toEqual([]);
   });
   it('settings that were not asked for, or apply already, are not mentioned', () => {
