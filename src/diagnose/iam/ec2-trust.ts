@@ -2,21 +2,21 @@ import type { ErrorFacts } from '../../core/error-facts.ts';
 import type { FindingOf } from '../finding.ts';
 import { trustPoints } from './trust.ts';
 
-/** Whether EC2 gets a role's credentials at all: the agent of an instance without them is silent. */
+/** Whether a role's trust policy lets EC2 assume it. Without credentials the instance's agent never reports itself to SSM. */
 
-/** Whose role it is; `launched`: EC2 was asked for the role by an instance that runs. */
+/** Whose role it is; `launched` = the role of an instance that runs. */
 type About = Pick<ErrorFacts['role-untrusted'], 'of' | 'name'>;
 
 const ACTION = 'sts:AssumeRole';
 const EC2 = 'ec2.amazonaws.com';
-/** Roles in China may trust EC2 by an older name. */
+/** Roles in the China regions may name EC2 by an older service name. */
 const Service = [EC2, 'ec2.amazonaws.com.cn'];
 const WANTED = JSON.stringify({
   Statement: [{ Sid: 'Ec2', Effect: 'Allow', Principal: { Service }, Action: ACTION }],
 });
 
 /**
- * The finding if the trust policy does not let EC2 assume the role. What may work has none: conditions are left to EC2.
+ * The finding if the trust policy does not let EC2 assume the role. Conditions are not evaluated.
  * `trust` is JSON as IAM holds it; undefined = it was not read, which has none either.
  */
 export function ec2TrustOf(
