@@ -1,4 +1,4 @@
-import type { DatabasesPort, EcsPort, KmsPort, SsmPort, UpgradeSigner } from '../connect/ports.ts';
+import type { DatabasesPort, EcsPort, KmsPort, LogsPort, SsmPort, UpgradeSigner } from '../connect/ports.ts';
 import type { NetworkAgents } from '../core/network-agents.ts';
 import type { Ec2Port } from '../provision/ports/ec2.ts';
 import type { IamPort, IdentityPort } from '../provision/ports/iam.ts';
@@ -21,6 +21,7 @@ export interface AwsAccount {
   ssm(): Promise<SsmPort>;
   databases(): Promise<DatabasesPort>;
   kms(): Promise<KmsPort>;
+  logs(): Promise<LogsPort>;
   signer(): Promise<UpgradeSigner>;
   ec2(): Promise<Ec2Port>;
   iam(): Promise<IamPort>;

@@ -2,6 +2,7 @@ import { nameOfArn } from '../core/arn.ts';
 import {
   DescribeClustersCommand,
   DescribeServicesCommand,
+  DescribeTaskDefinitionCommand,
   DescribeTasksCommand,
   ECSClient,
   ExecuteCommandCommand,
@@ -10,11 +11,22 @@ import {
   ListTasksCommand,
   type Cluster as EcsCluster,
   type Container as EcsContainer,
+  type ContainerDefinition as EcsContainerDefinition,
+  type Deployment as EcsDeployment,
   type Service as EcsService,
   type Task as EcsTask,
 } from '@aws-sdk/client-ecs';
 
-import type { Cluster, Container, EcsPort, Service, SessionStart, Task } from '../connect/ports.ts';
+import type {
+  Cluster,
+  Container,
+  ContainerDefinition,
+  Deployment,
+  EcsPort,
+  Service,
+  SessionStart,
+  Task,
+} from '../connect/ports.ts';
 import type { ErrorFacts } from '../core/error-facts.ts';
 import { failed, noMatch, type ToolError } from '../core/errors.ts';
 import type { ClientConfig } from './client-config.ts';
@@ -110,6 +122,25 @@ export function createEcsPort(config: ClientConfig): EcsPort {
       );
       return found.map(toTask);
     },
+
+    taskDefinition: (name) =>
+      mapped(
+        'ecs:DescribeTaskDefinition',
+        async () => {
+          const answer = await client.send(new DescribeTaskDefinitionCommand({ taskDefinition: name }));
+          const found = answer.taskDefinition;
+          return {
+            arn: found?.taskDefinitionArn ?? name,
+            containers: (found?.containerDefinitions ?? []).map(toContainerDefinition),
+          };
+        },
+        {
+          ClientException: (message, cause) =>
+            noMatch('task-definition-not-found', `no task definition ${nameOfArn(name)}: ${oneLine(message)}`, {
+              cause,
+            }),
+        },
+      ),
 
     executeCommand: ({ cluster, task, container, command }) =>
       mapped(
@@ -244,6 +275,36 @@ function toService(service: EcsService): Service {
     securityGroups: network?.securityGroups ?? [],
     publicIp: network?.assignPublicIp === 'ENABLED',
     createdAt: milliseconds(service.createdAt),
+    events: (service.events ?? []).map(({ id, createdAt, message }) => ({
+      id: id ?? '',
+      at: milliseconds(createdAt) ?? 0,
+      message: message ?? '',
+    })),
+    deployments: (service.deployments ?? []).map(toDeployment),
+  };
+}
+
+function toDeployment(deployment: EcsDeployment): Deployment {
+  return {
+    id: deployment.id ?? '',
+    status: deployment.status ?? 'UNKNOWN',
+    taskDefinitionArn: deployment.taskDefinition ?? '',
+    desiredCount: deployment.desiredCount ?? 0,
+    runningCount: deployment.runningCount ?? 0,
+    pendingCount: deployment.pendingCount ?? 0,
+    failedTasks: deployment.failedTasks ?? 0,
+    rolloutState: deployment.rolloutState,
+    rolloutReason: deployment.rolloutStateReason,
+    createdAt: milliseconds(deployment.createdAt),
+  };
+}
+
+function toContainerDefinition(container: EcsContainerDefinition): ContainerDefinition {
+  const log = container.logConfiguration;
+  return {
+    name: container.name ?? '',
+    log: log?.logDriver === undefined ? undefined : { driver: log.logDriver, options: log.options ?? {} },
+    firelens: container.firelensConfiguration?.type,
   };
 }
 
@@ -265,6 +326,8 @@ function toTask(task: EcsTask): Task {
     createdAt: milliseconds(task.createdAt),
     startedAt: milliseconds(task.startedAt),
     stoppedReason: task.stoppedReason,
+    stopCode: task.stopCode,
+    stoppedAt: milliseconds(task.stoppedAt),
     taskDefinitionArn: task.taskDefinitionArn ?? '',
     launchType: task.launchType ?? 'UNKNOWN',
     platformVersion: task.platformVersion,
@@ -284,6 +347,8 @@ function toContainer(container: EcsContainer): Container {
     lastStatus: container.lastStatus ?? 'UNKNOWN',
     healthStatus: container.healthStatus ?? 'UNKNOWN',
     runtimeId: container.runtimeId,
+    exitCode: container.exitCode,
+    reason: container.reason,
     execAgent:
       agent === undefined
         ? undefined

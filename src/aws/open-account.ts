@@ -38,6 +38,7 @@ export async function openAwsAccount(
     ssm: once(async () => (await import('./ssm.ts')).createSsmPort(config)),
     databases: once(async () => (await import('./rds.ts')).createDatabasesPort(config)),
     kms: once(async () => (await import('./kms.ts')).createKmsPort(config)),
+    logs: once(async () => (await import('./logs.ts')).createLogsPort(config)),
     signer: once(async () => (await import('./signer.ts')).createUpgradeSigner(config)),
     ec2: once(async () => (await import('./ec2.ts')).createEc2Port(config)),
     iam: once(async () => (await import('./iam.ts')).createIamPort(config)),

@@ -25,6 +25,34 @@ export interface Service {
   readonly publicIp: boolean;
   /** Milliseconds since the epoch. */
   readonly createdAt: number | undefined;
+  /** The last hundred at most, newest first. */
+  readonly events: readonly ServiceEvent[];
+  /** The primary one and those that it replaces. */
+  readonly deployments: readonly Deployment[];
+}
+
+/** What ECS says about the work on a service: tasks started and stopped, failures, steady states. */
+export interface ServiceEvent {
+  readonly id: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly message: string;
+}
+
+export interface Deployment {
+  readonly id: string;
+  /** PRIMARY, ACTIVE or INACTIVE. */
+  readonly status: string;
+  readonly taskDefinitionArn: string;
+  readonly desiredCount: number;
+  readonly runningCount: number;
+  readonly pendingCount: number;
+  readonly failedTasks: number;
+  /** COMPLETED, IN_PROGRESS or FAILED; undefined where the deployment controller is not ECS. */
+  readonly rolloutState: string | undefined;
+  readonly rolloutReason: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number | undefined;
 }
 
 export interface Container {
@@ -34,6 +62,10 @@ export interface Container {
   readonly healthStatus: string;
   /** Absent until the container has started. */
   readonly runtimeId: string | undefined;
+  /** Of a container that has ended; undefined too where it never started. */
+  readonly exitCode: number | undefined;
+  /** Why it ended or did not start: `OutOfMemoryError: …`, `CannotPullContainerError: …`. */
+  readonly reason: string | undefined;
   /** The managed ExecuteCommandAgent of this container; undefined when exec was off at the task's start. */
   readonly execAgent:
     | {
@@ -58,6 +90,10 @@ export interface Task {
   readonly createdAt: number | undefined;
   readonly startedAt: number | undefined;
   readonly stoppedReason: string | undefined;
+  /** `EssentialContainerExited`, `TaskFailedToStart`, `ServiceSchedulerInitiated`, … */
+  readonly stopCode: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly stoppedAt: number | undefined;
   readonly taskDefinitionArn: string;
   readonly launchType: string;
   readonly platformVersion: string | undefined;
@@ -65,6 +101,25 @@ export interface Task {
   readonly privateIp: string | undefined;
   readonly subnetId: string | undefined;
   readonly containers: readonly Container[];
+}
+
+export interface TaskDefinition {
+  readonly arn: string;
+  readonly containers: readonly ContainerDefinition[];
+}
+
+export interface ContainerDefinition {
+  readonly name: string;
+  /** `logDriver` and options of `logConfiguration`; undefined = the container has none, and its output goes nowhere. */
+  readonly log: LogConfiguration | undefined;
+  /** Where this container routes the output of the others: `fluentd` or `fluentbit`. */
+  readonly firelens: string | undefined;
+}
+
+export interface LogConfiguration {
+  /** `awslogs`, `awsfirelens`, `splunk`, … */
+  readonly driver: string;
+  readonly options: Readonly<Record<string, string>>;
 }
 
 /** What StartSession, ResumeSession and ExecuteCommand return. The token is a secret: never log it, never put it in argv. */
@@ -90,6 +145,8 @@ export interface EcsPort {
   ): AsyncIterable<readonly string[]>;
   /** Chunks of 100. ARNs or ids; those that do not exist are absent from the result. */
   describeTasks(cluster: string, tasks: readonly string[]): Promise<readonly Task[]>;
+  /** `family:revision` or an ARN. Throws `task-definition-not-found`. */
+  taskDefinition(name: string): Promise<TaskDefinition>;
   /** Always names the container: side-cars count. Throws `target-not-connected`, `exec-not-enabled`. */
   executeCommand(request: {
     readonly cluster: string;
@@ -150,6 +207,50 @@ export interface Database {
 
 export interface DatabasesPort {
   databases(): Promise<readonly Database[]>;
+}
+
+/** One event of CloudWatch Logs; a message can hold several lines. */
+export interface LogEvent {
+  /** The same wherever the event is read again. */
+  readonly id: string;
+  readonly stream: string;
+  /** Milliseconds since the epoch, as the writer of the event said. */
+  readonly timestamp: number;
+  /** Milliseconds since the epoch; when CloudWatch Logs took the event in. */
+  readonly ingestedAt: number;
+  readonly message: string;
+}
+
+export interface LogEventsRequest {
+  readonly group: string;
+  /** One to a hundred. */
+  readonly streams: readonly string[];
+  /** Milliseconds since the epoch, included. */
+  readonly from: number;
+  /** Milliseconds since the epoch, excluded; undefined = without end. */
+  readonly to: number | undefined;
+  /** Filter pattern of CloudWatch Logs; undefined = all events. */
+  readonly pattern: string | undefined;
+  readonly pageToken: string | undefined;
+}
+
+export interface LogEventsPage {
+  /** By time. Can be empty although there is another page. */
+  readonly events: readonly LogEvent[];
+  readonly nextToken: string | undefined;
+}
+
+/** CloudWatch Logs of one region. */
+export interface LogsPort {
+  readonly region: string;
+  /** Throws `log-stream-not-found` where the group, or one of the streams, does not exist; `log-pattern-invalid`; `logs-throttled`. */
+  events(request: LogEventsRequest, signal?: AbortSignal): Promise<LogEventsPage>;
+  /** Undefined = there is no such stream. Throws `log-group-not-found`, `logs-throttled`. */
+  stream(
+    group: string,
+    name: string,
+    signal?: AbortSignal,
+  ): Promise<{ readonly lastEventAt: number | undefined } | undefined>;
 }
 
 export interface DataKey {

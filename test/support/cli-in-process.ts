@@ -8,6 +8,7 @@ import { createIamPort } from '../../src/aws/iam.ts';
 import { createIdentityPort } from '../../src/aws/identity.ts';
 import { createImagesPort } from '../../src/aws/images.ts';
 import { createKmsPort } from '../../src/aws/kms.ts';
+import { createLogsPort } from '../../src/aws/logs.ts';
 import { createNodesPort } from '../../src/aws/nodes.ts';
 import { openAwsAccount } from '../../src/aws/open-account.ts';
 import { createSimulatorPort } from '../../src/aws/policy-simulator.ts';
@@ -139,6 +140,7 @@ export async function accountWithoutRetries(env: CliWorld['env'], settings: Sett
     ssm: port(createSsmPort(config)),
     databases: port(createDatabasesPort(config)),
     kms: port(createKmsPort(config)),
+    logs: port(createLogsPort(config)),
     signer: port(createUpgradeSigner(config, systemClock)),
     ec2: port(createEc2Port(config)),
     iam: port(createIamPort(config)),

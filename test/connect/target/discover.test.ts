@@ -33,6 +33,8 @@ const container = (over: Partial<Container> = {}): Container => ({
   lastStatus: 'RUNNING',
   healthStatus: 'HEALTHY',
   runtimeId: 'abc-123',
+  exitCode: undefined,
+  reason: undefined,
   execAgent: { status: 'RUNNING', reason: undefined, startedAt: NOW - HOUR },
   ...over,
 });
@@ -51,6 +53,8 @@ const task = (over: Partial<Task> = {}): Task => {
     createdAt: NOW - HOUR,
     startedAt: NOW - HOUR,
     stoppedReason: undefined,
+    stopCode: undefined,
+    stoppedAt: undefined,
     taskDefinitionArn: 'arn:aws:ecs:eu-west-1:111122223333:task-definition/orders:42',
     launchType: 'FARGATE',
     platformVersion: '1.4.0',
@@ -77,6 +81,8 @@ const service = (over: Partial<Service> = {}): Service => ({
   securityGroups: [],
   publicIp: false,
   createdAt: NOW,
+  events: [],
+  deployments: [],
   ...over,
 });
 
@@ -119,6 +125,9 @@ class FakeEcs implements EcsPort {
     this.calls.push('DescribeTasks');
     const all = Object.values(this.clusters[cluster] ?? {}).flat();
     return Promise.resolve(all.filter((each) => tasks.includes(each.arn) || tasks.includes(each.id)));
+  }
+  taskDefinition(name: string) {
+    return Promise.resolve({ arn: name, containers: [] });
   }
   executeCommand() {
     this.calls.push('ExecuteCommand');

@@ -1,0 +1,103 @@
+import {
+  CloudWatchLogsClient,
+  DescribeLogStreamsCommand,
+  FilterLogEventsCommand,
+} from '@aws-sdk/client-cloudwatch-logs';
+
+import type { LogsPort } from '../connect/ports.ts';
+import { failed, noMatch, usage } from '../core/errors.ts';
+import type { ClientConfig } from './client-config.ts';
+import { mapped, type Translations } from './errors.ts';
+
+/** The largest page that FilterLogEvents takes; an answer ends at 1 MB too. */
+const PAGE_SIZE = 10_000;
+
+/** CloudWatch Logs behind the words of connect/. */
+export function createLogsPort(config: ClientConfig): LogsPort {
+  const client = new CloudWatchLogsClient(config);
+  const { region } = config;
+  return {
+    region,
+
+    events: ({ group, streams, from, to, pattern, pageToken }, signal) =>
+      mapped(
+        'logs:FilterLogEvents',
+        async () => {
+          const page = await client.send(
+            new FilterLogEventsCommand({
+              logGroupName: group,
+              logStreamNames: [...streams],
+              startTime: Math.max(0, Math.floor(from)),
+              endTime: to,
+              filterPattern: pattern,
+              limit: PAGE_SIZE,
+              nextToken: pageToken,
+            }),
+            aborting(signal),
+          );
+          return {
+            events: (page.events ?? []).map((event) => ({
+              id: event.eventId ?? '',
+              stream: event.logStreamName ?? '',
+              timestamp: event.timestamp ?? 0,
+              ingestedAt: event.ingestionTime ?? event.timestamp ?? 0,
+              message: event.message ?? '',
+            })),
+            nextToken: page.nextToken === '' ? undefined : page.nextToken,
+          };
+        },
+        {
+          ...throttled('logs:FilterLogEvents'),
+          ResourceNotFoundException: (message, cause) =>
+            noMatch('log-stream-not-found', `log group ${group} in ${region}: ${message}`, {
+              details: { group, region },
+              cause,
+            }),
+          ...(pattern === undefined
+            ? {}
+            : {
+                InvalidParameterException: (message: string, cause: unknown) =>
+                  usage('log-pattern-invalid', `AWS refused the filter pattern ${pattern}: ${message}`, {
+                    details: { pattern },
+                    cause,
+                  }),
+              }),
+        },
+      ),
+
+    stream: (group, name, signal) =>
+      mapped(
+        'logs:DescribeLogStreams',
+        async () => {
+          // In the order of names, the stream itself comes before all that its name is the beginning of.
+          const page = await client.send(
+            new DescribeLogStreamsCommand({ logGroupName: group, logStreamNamePrefix: name, limit: 1 }),
+            aborting(signal),
+          );
+          const found = page.logStreams?.find(({ logStreamName }) => logStreamName === name);
+          return found === undefined ? undefined : { lastEventAt: found.lastEventTimestamp };
+        },
+        {
+          ...throttled('logs:DescribeLogStreams'),
+          ResourceNotFoundException: (_, cause) =>
+            noMatch('log-group-not-found', `there is no log group ${group} in ${region}`, {
+              details: { group, region },
+              cause,
+            }),
+        },
+      ),
+  };
+}
+
+const aborting = (signal: AbortSignal | undefined): { abortSignal?: AbortSignal } =>
+  signal === undefined ? {} : { abortSignal: signal };
+
+/** The SDK has tried several times, more slowly each time, before one of these comes through. */
+function throttled(action: string): Translations {
+  const toError = (message: string, cause: unknown) =>
+    failed('logs-throttled', `CloudWatch Logs answers no more calls of ${action} at the moment: ${message}`, {
+      details: { action },
+      cause,
+    });
+  return { ThrottlingException: toError, LimitExceededException: toError };
+}

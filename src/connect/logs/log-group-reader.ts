@@ -1,0 +1,196 @@
+import { type Clock, sleep } from '../../core/clock.ts';
+import { backoffDelay } from '../../core/backoff.ts';
+import { noMatch, ToolError } from '../../core/errors.ts';
+import type { Report } from '../../core/events.ts';
+import type { LogEvent, LogEventsPage, LogEventsRequest, LogsPort } from '../ports.ts';
+import type { CallPace } from './call-pace.ts';
+import { LogWindow } from './log-window.ts';
+
+/** FilterLogEvents takes so many names of streams (API reference, `logStreamNames`). */
+const STREAMS_PER_CALL = 100;
+/** Between two tries of a page that was throttled or not answered. */
+const RETRY_BASE_MS = 1_000;
+const RETRY_CAP_MS = 30_000;
+/** Without following, a page is tried that long beyond the SDK's own tries. */
+const RETRY_DEADLINE_MS = 60_000;
+
+export interface LogGroupReaderDeps {
+  readonly logs: LogsPort;
+  /** Of FilterLogEvents and of DescribeLogStreams in this region. */
+  readonly pace: { readonly events: CallPace; readonly streams: CallPace };
+  readonly clock: Clock;
+  readonly random: { number(): number };
+  readonly report: Report;
+  readonly signal: AbortSignal;
+}
+
+export interface ReadRange {
+  /** Milliseconds since the epoch, excluded; undefined = all there is. */
+  readonly to: number | undefined;
+  readonly pattern: string | undefined;
+  /** A page that fails for now is tried until the signal aborts. */
+  readonly patient: boolean;
+}
+
+/** The chosen streams of one log group of one region. */
+export class LogGroupReader {
+  readonly group: string;
+  readonly region: string;
+  readonly #deps: LogGroupReaderDeps;
+  readonly #windows: LogWindow[] = [];
+  /** Streams that did not exist when they were asked for, and what they are read from when they do. */
+  readonly #awaited = new Map<string, number>();
+  /** Streams that are known to exist. */
+  readonly #existing = new Set<string>();
+
+  constructor(group: string, deps: LogGroupReaderDeps) {
+    this.group = group;
+    this.region = deps.logs.region;
+    this.#deps = deps;
+  }
+
+  /** `isCertain`: its container has run. Others are looked for by `findAwaited`. */
+  add(stream: string, from: number, isCertain: boolean): void {
+    if (this.#existing.has(stream)) return;
+    if (isCertain) {
+      this.#awaited.delete(stream);
+      this.#windowFor(stream).add(stream, from);
+    } else if (!this.#windows.some((window) => window.streams.includes(stream))) {
+      this.#awaited.set(stream, from);
+    }
+  }
+
+  remove(stream: string): void {
+    this.#awaited.delete(stream);
+    for (const window of this.#windows) window.remove(stream);
+  }
+
+  /** It did not exist when it was looked for. */
+  isAwaited(stream: string): boolean {
+    return this.#awaited.has(stream);
+  }
+
+  /** Takes those of the awaited streams in that exist by now. Throws `log-group-not-found`. */
+  async findAwaited(): Promise<void> {
+    for (const [stream, from] of this.#awaited) {
+      const found = await this.#exists(stream);
+      if (!found) continue;
+      this.#awaited.delete(stream);
+      this.#existing.add(stream);
+      this.#windowFor(stream).add(stream, from);
+    }
+  }
+
+  /** One read of each hundred streams: pages of what is new. Throws `log-group-not-found`, `log-pattern-invalid`. */
+  reads(now: number, range: ReadRange): readonly AsyncIterable<readonly LogEvent[]>[] {
+    return this.#windows.map((window) => this.#read(window, now, range));
+  }
+
+  /** When the newest of the streams was written to, as far as CloudWatch Logs says: it can be an hour behind. */
+  async lastEventAt(streams: readonly string[]): Promise<number | undefined> {
+    let last: number | undefined;
+    for (const stream of streams) {
+      await this.#deps.pace.streams.turn(this.#deps.signal);
+      const found = await this.#deps.logs.stream(this.group, stream, this.#deps.signal);
+      if (found?.lastEventAt !== undefined) last = Math.max(last ?? 0, found.lastEventAt);
+    }
+    return last;
+  }
+
+  async *#read(window: LogWindow, now: number, range: ReadRange): AsyncGenerator<readonly LogEvent[]> {
+    let plan = window.begin(now);
+    let pages = 0;
+    for (let pageToken: string | undefined; plan !== undefined;) {
+      const { streams, from } = plan;
+      const { to, pattern } = range;
+      const request = { group: this.group, streams, from, to, pattern, pageToken };
+      const page = await this.#page(request, range.patient);
+      if (page === undefined) {
+        await this.#setMissingAside(window);
+        plan = window.begin(now);
+        pageToken = undefined;
+        continue;
+      }
+      pages++;
+      const fresh = window.accept(page.events);
+      if (fresh.length > 0) yield fresh;
+      pageToken = page.nextToken;
+      if (pageToken === undefined) break;
+    }
+    window.finish(pages);
+  }
+
+  /** Undefined: one of the streams does not exist. A page is asked for again by the same token, so that nothing is read twice. */
+  async #page(request: LogEventsRequest, patient: boolean): Promise<LogEventsPage | undefined> {
+    const { logs, pace, clock, random, report, signal } = this.#deps;
+    const giveUpAt = clock.now() + RETRY_DEADLINE_MS;
+    for (let attempt = 0; ; attempt++) {
+      await pace.events.turn(signal);
+      try {
+        return await logs.events(request, signal);
+      } catch (error) {
+        if (error instanceof ToolError && error.code === 'log-stream-not-found') return undefined;
+        const delay = backoffDelay(attempt, {
+          baseMs: RETRY_BASE_MS,
+          capMs: RETRY_CAP_MS,
+          random: () => random.number(),
+        });
+        if (!isTemporary(error) || (!patient && clock.now() + delay > giveUpAt)) throw error;
+        if (attempt === 0) {
+          report({
+            type: 'note',
+            level: 'warning',
+            code: 'logs-delayed',
+            message: `${error.message}; the lines will follow when it answers`,
+          });
+        }
+        await sleep(clock, delay, signal);
+      }
+    }
+  }
+
+  /**
+   * A call for several streams fails as a whole when one is missing, and does not say which. Those that were there before
+   * are asked about only if none of the others is the missing one.
+   */
+  async #setMissingAside(window: LogWindow): Promise<void> {
+    const isMissing = async (stream: string): Promise<boolean> => {
+      if (await this.#exists(stream)) {
+        this.#existing.add(stream);
+        return false;
+      }
+      const from = window.earliest(stream);
+      window.remove(stream);
+      this.#existing.delete(stream);
+      if (from !== undefined) this.#awaited.set(stream, from);
+      return true;
+    };
+    const { streams } = window;
+    const asked = streams.filter((stream) => !this.#existing.has(stream));
+    for (const some of [asked, streams.filter((stream) => !asked.includes(stream))]) {
+      let missing = 0;
+      for (const stream of some) if (await isMissing(stream)) missing++;
+      if (missing > 0) return;
+    }
+    throw noMatch('log-stream-not-found', `log group ${this.group} in ${this.region} lost a stream while it was read`, {
+      details: { group: this.group, region: this.region },
+    });
+  }
+
+  async #exists(stream: string): Promise<boolean> {
+    await this.#deps.pace.streams.turn(this.#deps.signal);
+    return (await this.#deps.logs.stream(this.group, stream, this.#deps.signal)) !== undefined;
+  }
+
+  #windowFor(stream: string): LogWindow {
+    const known = this.#windows.find((window) => window.streams.includes(stream));
+    const free = known ?? this.#windows.find((window) => window.streams.length < STREAMS_PER_CALL);
+    if (free !== undefined) return free;
+    const window = new LogWindow();
+    this.#windows.push(window);
+    return window;
+  }
+}
+
+const isTemporary = (error: unknown): error is ToolError =>
+  error instanceof ToolError && (error.code === 'logs-throttled' || error.role === 'transport');

@@ -1,0 +1,352 @@
+import { nameOfArn } from '../../core/arn.ts';
+import { candidatesFor } from '../../core/candidates.ts';
+import { type Clock, sleep } from '../../core/clock.ts';
+import { describeDuration } from '../../core/duration.ts';
+import { noMatch, ToolError } from '../../core/errors.ts';
+import type { Report } from '../../core/events.ts';
+import type { EcsPort, LogEvent, LogsPort, TaskDefinition } from '../ports.ts';
+import type { Wanted } from '../target/discover.ts';
+import { whyStopped } from '../target/stop-reason.ts';
+import { CallPace } from './call-pace.ts';
+import { LogGroupReader } from './log-group-reader.ts';
+import { type CloudWatchSource, logSourceOf } from './log-source.ts';
+import { findLogTasks, type LogTask } from './log-tasks.ts';
+import { LATENESS_MS } from './log-window.ts';
+import { mergeByTime } from './merge-by-time.ts';
+
+/** One event of a container's log. */
+export interface LogLine {
+  /** Milliseconds since the epoch. */
+  readonly timestamp: number;
+  /** Milliseconds since the epoch; when CloudWatch Logs took it in. */
+  readonly ingestedAt: number;
+  readonly message: string;
+  /** Of the event; the same whenever it is read. */
+  readonly id: string;
+  readonly service: string | undefined;
+  /** Id. */
+  readonly task: string;
+  readonly container: string;
+  readonly region: string;
+  readonly group: string;
+  readonly stream: string;
+}
+
+export interface ServiceLogsRequest {
+  readonly cluster: string;
+  readonly wanted: Wanted;
+  /** Milliseconds; undefined = a quarter of an hour, or where nothing runs, the life of the tasks that stopped last. */
+  readonly since: number | undefined;
+  readonly follow: boolean;
+  /** Filter pattern of CloudWatch Logs. */
+  readonly pattern: string | undefined;
+}
+
+export interface ServiceLogsDeps {
+  readonly ecs: EcsPort;
+  /** Undefined = the region of the account. */
+  logsIn(region: string | undefined): Promise<LogsPort>;
+  /** AWS's time. */
+  readonly clock: Clock;
+  readonly random: { number(): number };
+  readonly report: Report;
+  readonly signal: AbortSignal;
+}
+
+const DEFAULT_SINCE_MS = 15 * 60_000;
+/** Of the tasks that stopped last, so many are told of and looked back to. */
+const MOST_STOPPED = 3;
+/** Four calls of FilterLogEvents and ten of DescribeLogStreams a second: below the quotas (docs/logs.md). */
+const EVENTS_GAP_MS = 250;
+const STREAMS_GAP_MS = 100;
+/** Between two reads while following. */
+const READ_EVERY_MS = 2_000;
+/** Between two looks for tasks that came and went. */
+const LOOK_EVERY_MS = 10_000;
+/** Clocks of containers may be that far ahead of AWS's. */
+const AHEAD_MS = 5_000;
+/** Clocks of containers may be that far behind it: lines of a task are read from so long before its creation. */
+const BEHIND_MS = 60_000;
+/** Streams that are asked for the time of their last event, when there is no line at all. */
+const MOST_ASKED = 3;
+
+interface Source {
+  readonly task: LogTask;
+  readonly source: CloudWatchSource;
+  readonly reader: LogGroupReader;
+}
+
+/** The log of the tasks of a service: what is there, in the order of time, and with `follow` what comes after it. */
+export class ServiceLogs {
+  readonly #request: ServiceLogsRequest;
+  readonly #deps: ServiceLogsDeps;
+  readonly #definitions = new Map<string, Promise<TaskDefinition>>();
+  readonly #paces = new Map<string, { readonly events: CallPace; readonly streams: CallPace }>();
+  readonly #readers = new Map<string, LogGroupReader>();
+  /** By region, group and stream. */
+  readonly #sources = new Map<string, Source>();
+  /** By id. */
+  readonly #tasks = new Map<string, LogTask>();
+  /** Messages that were reported once and hold for the whole run. */
+  readonly #said = new Set<string>();
+  /** Sources of tasks that stopped long enough ago; they are not read again. */
+  readonly #left = new Set<string>();
+  /** Milliseconds since the epoch. */
+  #from = 0;
+  #lines = 0;
+
+  constructor(request: ServiceLogsRequest, deps: ServiceLogsDeps) {
+    this.#request = request;
+    this.#deps = deps;
+  }
+
+  /**
+   * Ends by itself without `follow`, and with it when the one task that is asked for has stopped a minute ago. Throws what
+   * `findLogTasks` throws, `container-not-found`, `no-log-source`, `log-group-not-found`, `log-pattern-invalid`,
+   * `access-denied`, and the reason of the signal.
+   */
+  async *lines(): AsyncGenerator<readonly LogLine[]> {
+    const { clock, signal } = this.#deps;
+    const { follow } = this.#request;
+    await this.#findTasks();
+    if (this.#sources.size === 0) throw this.#noSource();
+    for (let lookedAt = clock.now(); ;) {
+      const now = clock.now();
+      const isLast = !follow || this.#isOver(now);
+      yield* this.#read(now);
+      if (isLast) break;
+      await sleep(clock, READ_EVERY_MS, signal);
+      if (clock.now() - lookedAt < LOOK_EVERY_MS) continue;
+      lookedAt = clock.now();
+      await this.#findTasksAgain();
+    }
+    if (this.#lines === 0) await this.#sayThatNothingIsThere();
+  }
+
+  async *#read(now: number): AsyncGenerator<readonly LogLine[]> {
+    const { follow, pattern } = this.#request;
+    const range = { to: follow ? undefined : now + AHEAD_MS, pattern, patient: follow };
+    const reads = [...this.#readers.values()].flatMap((reader) =>
+      reader.reads(now, range).map((pages) => this.#labelled(reader, pages)),
+    );
+    for await (const lines of mergeByTime(reads)) {
+      this.#lines += lines.length;
+      yield lines;
+    }
+    if (follow) this.#leaveStopped(now);
+  }
+
+  async *#labelled(
+    reader: LogGroupReader,
+    pages: AsyncIterable<readonly LogEvent[]>,
+  ): AsyncGenerator<readonly LogLine[]> {
+    const { region, group } = reader;
+    for await (const events of pages) {
+      yield events.flatMap(({ id, stream, timestamp, ingestedAt, message }) => {
+        const found = this.#sources.get(keyOf(region, group, stream));
+        if (found === undefined) return [];
+        const { task, source } = found;
+        return [
+          {
+            id,
+            timestamp,
+            ingestedAt,
+            message,
+            service: task.service,
+            task: task.id,
+            container: source.container,
+            region,
+            group,
+            stream,
+          },
+        ];
+      });
+    }
+  }
+
+  /** Looking again must not end what is read: that AWS does not answer is said once. */
+  async #findTasksAgain(): Promise<void> {
+    try {
+      await this.#findTasks();
+    } catch (error) {
+      if (!(error instanceof ToolError) || (error.role !== 'transport' && error.code !== 'aws-error')) throw error;
+      this.#note('warning', 'tasks-unknown', `${error.message}; new tasks are looked for again in a moment`);
+    }
+  }
+
+  async #findTasks(): Promise<void> {
+    const { ecs, clock } = this.#deps;
+    const { cluster, wanted, since = DEFAULT_SINCE_MS } = this.#request;
+    const now = clock.now();
+    const isFirst = this.#tasks.size === 0;
+    const from = isFirst ? now - since : now - LATENESS_MS;
+    const tasks = await findLogTasks(ecs, cluster, wanted, { from, now });
+    if (isFirst) this.#from = Math.min(from, this.#lookBack(tasks, now));
+    for (const found of tasks) {
+      const known = this.#tasks.get(found.id);
+      this.#tasks.set(found.id, found);
+      if (!isFirst) this.#sayWhatChanged(known, found);
+      const earliest = isFirst ? this.#from : from;
+      if (found.task?.stoppedAt === undefined || found.task.stoppedAt >= earliest - LATENESS_MS)
+        await this.#addSources(found);
+    }
+    if (wanted.container !== undefined) await this.#checkContainer(wanted.container);
+    for (const reader of [...this.#readers.values()]) await this.#findAwaited(reader);
+    for (const [key, { task, source, reader }] of this.#sources) {
+      // Nobody writes to a stream of a forgotten task any more: what does not exist will not.
+      if (task.task !== undefined || !reader.isAwaited(source.stream)) continue;
+      reader.remove(source.stream);
+      this.#sources.delete(key);
+    }
+  }
+
+  /** Where nothing runs, the last lines are those of the tasks that stopped last, whenever that was. Says why they did. */
+  #lookBack(tasks: readonly LogTask[], now: number): number {
+    const known = tasks.flatMap(({ task }) => task ?? []);
+    if (known.length === 0 || known.some(({ stoppedAt }) => stoppedAt === undefined)) return now;
+    const last = [...known].sort((a, b) => (b.stoppedAt ?? 0) - (a.stoppedAt ?? 0)).slice(0, MOST_STOPPED);
+    for (const task of last) {
+      const age = describeDuration(now - (task.stoppedAt ?? now));
+      this.#note('warning', 'task-stopped', `task ${task.id.slice(0, 8)} stopped ${age} ago: ${whyStopped(task)}`);
+    }
+    if (this.#request.since !== undefined) return now;
+    return Math.min(...last.map(({ createdAt }) => (createdAt ?? now) - BEHIND_MS));
+  }
+
+  async #addSources(found: LogTask): Promise<void> {
+    const { container: only } = this.#request.wanted;
+    const definition = await this.#definition(found.taskDefinitionArn);
+    for (const each of definition.containers) {
+      if (only !== undefined && each.name !== only) continue;
+      const container = found.task?.containers.find(({ name }) => name === each.name);
+      const source = logSourceOf(found.id, each, container, definition.containers);
+      if (source.kind === 'elsewhere') {
+        this.#note('warning', 'logs-elsewhere', `container ${source.container} ${source.destination}`);
+        continue;
+      }
+      if (source.canDrop) {
+        this.#note(
+          'info',
+          'log-mode',
+          `container ${source.container} logs in mode non-blocking: lines are dropped while its buffer is full`,
+        );
+      }
+      const reader = await this.#reader(source);
+      const created = found.task?.createdAt;
+      const from = Math.max(this.#from, created === undefined ? 0 : created - BEHIND_MS);
+      const key = keyOf(reader.region, source.group, source.stream);
+      if (this.#left.has(key)) continue;
+      this.#sources.set(key, { task: found, source, reader });
+      reader.add(source.stream, from, source.hasRun);
+    }
+  }
+
+  async #reader({ region: named, group }: CloudWatchSource): Promise<LogGroupReader> {
+    const { clock, random, report, signal } = this.#deps;
+    const logs = await this.#deps.logsIn(named);
+    const key = `${logs.region} ${group}`;
+    const known = this.#readers.get(key);
+    if (known !== undefined) return known;
+    const pace = this.#paces.get(logs.region) ?? {
+      events: new CallPace(clock, EVENTS_GAP_MS),
+      streams: new CallPace(clock, STREAMS_GAP_MS),
+    };
+    this.#paces.set(logs.region, pace);
+    const reader = new LogGroupReader(group, { logs, pace, clock, random, report, signal });
+    this.#readers.set(key, reader);
+    return reader;
+  }
+
+  #definition(arn: string): Promise<TaskDefinition> {
+    const known = this.#definitions.get(arn) ?? this.#deps.ecs.taskDefinition(arn);
+    this.#definitions.set(arn, known);
+    return known;
+  }
+
+  async #checkContainer(wanted: string): Promise<void> {
+    const definitions = await Promise.all(this.#definitions.values());
+    const names = [...new Set(definitions.flatMap(({ containers }) => containers.map(({ name }) => name)))];
+    if (names.length === 0 || names.includes(wanted)) return;
+    const { cluster } = this.#request;
+    throw noMatch('container-not-found', `no task has a container ${wanted}`, {
+      details: { cluster, task: undefined, container: wanted, ...candidatesFor(wanted, names) },
+    });
+  }
+
+  /** A group that is missing costs its own lines only, as long as there is another. */
+  async #findAwaited(reader: LogGroupReader): Promise<void> {
+    try {
+      await reader.findAwaited();
+    } catch (error) {
+      if (!(error instanceof ToolError) || error.code !== 'log-group-not-found' || this.#readers.size === 1)
+        throw error;
+      this.#note('warning', error.code, error.message);
+      for (const [key, source] of this.#sources) if (source.reader === reader) this.#sources.delete(key);
+      for (const [key, each] of this.#readers) if (each === reader) this.#readers.delete(key);
+    }
+  }
+
+  #sayWhatChanged(before: LogTask | undefined, { id, task }: LogTask): void {
+    if (task === undefined) return;
+    const short = id.slice(0, 8);
+    if (before === undefined && task.lastStatus !== 'STOPPED')
+      this.#note('info', 'task-joined', `task ${short} is new: its lines follow`);
+    if (task.lastStatus === 'STOPPED' && before?.task?.lastStatus !== 'STOPPED')
+      this.#note('warning', 'task-stopped', `task ${short} stopped: ${whyStopped(task)}`);
+  }
+
+  /** A task that stopped writes no more: once its late lines can have arrived, it is not read any more. */
+  #leaveStopped(now: number): void {
+    for (const [key, { task, source, reader }] of this.#sources) {
+      const { stoppedAt } = this.#tasks.get(task.id)?.task ?? {};
+      if (stoppedAt === undefined || now < stoppedAt + 2 * LATENESS_MS) continue;
+      reader.remove(source.stream);
+      this.#sources.delete(key);
+      this.#left.add(key);
+    }
+  }
+
+  /** The one task that is followed will write no more. */
+  #isOver(now: number): boolean {
+    if (this.#request.wanted.task === undefined) return false;
+    return [...this.#tasks.values()].every(
+      ({ task }) => task === undefined || (task.stoppedAt !== undefined && now >= task.stoppedAt + LATENESS_MS),
+    );
+  }
+
+  #noSource(): ToolError {
+    const { cluster, wanted } = this.#request;
+    const service = wanted.service === undefined ? undefined : nameOfArn(wanted.service);
+    const of = service === undefined ? `in cluster ${cluster}` : `of service ${service}`;
+    return this.#tasks.size === 0
+      ? noMatch('no-log-source', `no task ${of} runs, or is known to have run`, { details: { cluster, service } })
+      : noMatch('no-log-source', `no container ${of} has lines in CloudWatch Logs for that time`, {
+          details: { cluster, service },
+        });
+  }
+
+  /** Silence has a reason, most often that the last line is older than what was asked for. */
+  async #sayThatNothingIsThere(): Promise<void> {
+    const { clock } = this.#deps;
+    const { pattern } = this.#request;
+    const now = clock.now();
+    const asked = [...this.#sources.values()].slice(-MOST_ASKED);
+    let last: number | undefined;
+    for (const { reader, source } of asked) {
+      const at = await reader.lastEventAt([source.stream]);
+      if (at !== undefined) last = Math.max(last ?? at, at);
+    }
+    const age = describeDuration(now - this.#from);
+    const about = pattern === undefined ? 'no line' : 'no line that fits the pattern';
+    const known = last === undefined ? '' : `; the last one is ${describeDuration(now - last)} old`;
+    this.#note('info', 'no-log-lines', `${about} in the last ${age}${known}`);
+  }
+
+  #note(level: 'info' | 'warning', code: string, message: string): void {
+    if (this.#said.has(message)) return;
+    this.#said.add(message);
+    this.#deps.report({ type: 'note', level, code, message });
+  }
+}
+
+const keyOf = (region: string, group: string, stream: string): string => `${region} ${group} ${stream}`;
