@@ -136,9 +136,13 @@ export function createEcsPort(config: ClientConfig): EcsPort {
         },
         {
           ClientException: (message, cause) =>
-            noMatch('task-definition-not-found', `no task definition ${nameOfArn(name)}: ${oneLine(message)}`, {
-              cause,
-            }),
+            noMatch(
+              'task-definition-not-found',
+              `no task definition ${nameOfArn(name)}: ${oneLine(message)}`,
+              {
+                cause,
+              },
+            ),
         },
       ),
 

@@ -7,6 +7,7 @@ import { demoCommand } from './commands/demo.ts';
 import { downCommand } from './commands/down.ts';
 import { execCommand } from './commands/exec.ts';
 import { forwardCommand } from './commands/forward.ts';
+import { logsCommand } from './commands/logs.ts';
 import { lsCommand } from './commands/ls.ts';
 import { policyCommand } from './commands/policy.ts';
 import { sandboxCommand } from './commands/sandbox.ts';
@@ -23,7 +24,10 @@ export interface CommandGroup {
 
 /** All commands, in the order of the help page. */
 export const COMMANDS: readonly CommandGroup[] = [
-  { heading: 'Connect:', factories: [connectCommand, execCommand, forwardCommand, shellCommand, lsCommand] },
+  {
+    heading: 'Connect:',
+    factories: [connectCommand, execCommand, logsCommand, forwardCommand, shellCommand, lsCommand],
+  },
   { heading: 'Bastion:', factories: [upCommand, statusCommand, downCommand, policyCommand] },
   { heading: 'Try it:', factories: [demoCommand, sandboxCommand] },
   { heading: 'Shell:', factories: [completionCommand] },

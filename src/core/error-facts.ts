@@ -183,7 +183,12 @@ export interface ErrorFacts {
     /** Whether the service has ECS Exec on: then the task is only older than that. Undefined where AWS alone refused. */
     readonly serviceEnabled?: boolean | undefined;
   };
+  'log-group-not-found': { readonly group: string; readonly region: string };
+  'log-pattern-invalid': AnyFacts;
+  'log-stream-not-found': { readonly group: string; readonly region: string };
+  'logs-throttled': AnyFacts;
   'no-clusters': AnyFacts;
+  'no-log-source': { readonly cluster: string; readonly service?: string | undefined };
   'no-running-task': {
     readonly cluster: string;
     readonly service?: string | undefined;

@@ -27,6 +27,8 @@ const service = (name: string): Service => ({
   securityGroups: [],
   publicIp: false,
   createdAt: undefined,
+  events: [],
+  deployments: [],
 });
 
 /** Describes `answers` batches of ten, then no more. */

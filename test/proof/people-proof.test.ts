@@ -273,6 +273,16 @@ const CASES: Readonly<Record<ProvedBy<'person'>, Case>> = {
       afterACut('exec', 'ledger', '--cluster', 'sealed', '--', ...SLOW),
     ],
   },
+  logs: {
+    steps: [
+      command('ls', 'clusters'),
+      command('ls', 'services', ...CLUSTER),
+      // So far back that ECS has forgotten tasks: the service's events name them.
+      command('logs', 'orders-api', ...CLUSTER, '--since', '2h'),
+      // No line is that young: the time of the last one is looked up.
+      command('logs', 'orders-api', ...CLUSTER, '--since', '1s'),
+    ],
+  },
   'forward-bastion': {
     steps: [
       command('status'),

@@ -14,6 +14,7 @@ import {
   containerEntries,
   databaseEntries,
   onlyChoice,
+  type PickerAction,
   type PickerChoices,
   type PickerEntry,
   type PickerState,
@@ -35,7 +36,7 @@ export interface Picked {
   readonly cluster: string;
   readonly task: Task;
   readonly container: Container;
-  readonly action: 'shell' | 'forward' | 'database';
+  readonly action: PickerAction;
   readonly database: Database | undefined;
 }
 
@@ -58,6 +59,18 @@ export async function pickContainer(deps: PickNeeds, wanted: Wanted): Promise<Wa
     service: undefined,
     task: choices.task?.arn,
     container: choices.container?.name,
+  };
+}
+
+/** A service whose log is to be read, or a task that belongs to none. */
+export async function pickService(deps: PickNeeds, wanted: Wanted): Promise<Wanted> {
+  const start = startPicker({ ...(await known(deps, wanted)), action: 'logs' });
+  const { choices } = await runPicker(deps, start);
+  return {
+    cluster: choices.cluster,
+    service: choices.service ?? undefined,
+    task: choices.task?.arn,
+    container: undefined,
   };
 }
 

@@ -34,6 +34,8 @@ export async function connect(
         deps,
       );
     }
+    case 'logs':
+      return 0;
     default:
       return picked.action satisfies never;
   }

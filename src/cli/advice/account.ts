@@ -10,6 +10,7 @@ import type { Rows } from './rows.ts';
 const DOCUMENT_OF_COMMAND: Readonly<Record<string, PolicyKindName>> = {
   connect: 'exec',
   exec: 'exec',
+  logs: 'logs',
   forward: 'forward',
   shell: 'shell',
   up: 'operator',
@@ -24,6 +25,8 @@ export function documentFor(action: string, command: string | undefined): Policy
     // The key of encrypted sessions; `policy exec --kms-key` alone grants it.
     case 'kms':
       return 'exec';
+    case 'logs':
+      return 'logs';
     case 'rds':
       return 'db';
     case 'ecs':

@@ -34,6 +34,7 @@ const REPEATED: Readonly<Record<string, readonly (keyof GivenFlags)[]>> = {
   connect: ['cluster'],
   forward: ['cluster', 'name'],
   exec: ['cluster'],
+  logs: ['cluster'],
   'ls services': ['cluster'],
   'ls tasks': ['cluster'],
   'ls containers': ['cluster'],

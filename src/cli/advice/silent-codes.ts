@@ -62,6 +62,7 @@ export const SILENT_CODES: ReadonlySet<string> = new Set([
   'stream-url-invalid',
   'subnets-differ',
   'tag-invalid',
+  'task-definition-not-found',
   'user-data-parameter',
   'user-data-too-large',
   'websocket-broken',

@@ -1,3 +1,4 @@
+import { quoteWord } from '../../core/shell-words.ts';
 import type { ErrorFacts } from '../../core/error-facts.ts';
 import type { CommandLines } from './command-lines.ts';
 import { meant, type Rows } from './rows.ts';
@@ -86,11 +87,27 @@ export const TARGET_ADVICE = {
     'other known causes: a read-only root file system, no way to ssmmessages on port 443',
   ],
   'exec-not-enabled': execNotEnabled,
+  'log-group-not-found': ({ group, region }, lines) => [
+    lines.aws(`logs describe-log-groups --log-group-name-prefix ${quoteWord(group)} --region ${region}`),
+    'the task definition names the group; awslogs-create-group lets ECS create it',
+  ],
+  'log-pattern-invalid': (_, lines) => [
+    `${lines.tool('logs SERVICE')} --filter-pattern '"a phrase"'`,
+    `${lines.tool('logs SERVICE')} --grep REGEX   # applied on this machine`,
+  ],
+  'log-stream-not-found': (_, lines) => [lines.tool('logs SERVICE', {}, 'again')],
+  'logs-throttled': () => ['others use up what this account may read a second; a shorter --since asks less'],
   'no-clusters': (_, lines) => [
     OTHER_PLACE,
     ...(lines.context.command === 'up'
       ? [lines.tool('up', { 'tunnel-only': true, vpc: 'VPC' }, 'a bastion for tunnels only')]
       : []),
+  ],
+  'no-log-source': ({ cluster, service }, lines) => [
+    ...(service === undefined
+      ? []
+      : [lines.tool(`ls events ${service}`, { cluster }, 'what ECS says of it')]),
+    lines.tool('logs SERVICE', { cluster, since: '1d' }, 'looks further back'),
   ],
   'no-running-task': noRunningTask,
   'nothing-to-pick': () => [OTHER_PLACE],

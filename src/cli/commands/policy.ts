@@ -40,7 +40,7 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyRequest> = runPolic
     .option('--vpc <id>', 'operator: only this VPC; --format: its VPC', '*')
     .option('--subnet <id>', '--format: its subnet')
     .option('--kms-key <arn>', "exec, bastion, task-role: the cluster's session key")
-    .option('--log-group <name>', 'task-role: log group of exec sessions')
+    .option('--log-group <name>', 'logs: of the services; task-role: of exec sessions')
     .option('--log-bucket <name>', 'task-role: bucket of exec sessions')
     .option(
       '--db-security-group <id>',

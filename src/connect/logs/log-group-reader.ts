@@ -86,15 +86,10 @@ export class LogGroupReader {
     return this.#windows.map((window) => this.#read(window, now, range));
   }
 
-  /** When the newest of the streams was written to, as far as CloudWatch Logs says: it can be an hour behind. */
-  async lastEventAt(streams: readonly string[]): Promise<number | undefined> {
-    let last: number | undefined;
-    for (const stream of streams) {
-      await this.#deps.pace.streams.turn(this.#deps.signal);
-      const found = await this.#deps.logs.stream(this.group, stream, this.#deps.signal);
-      if (found?.lastEventAt !== undefined) last = Math.max(last ?? 0, found.lastEventAt);
-    }
-    return last;
+  /** When the stream was last written to, as far as CloudWatch Logs says: that can be an hour behind. */
+  async lastEventAt(stream: string): Promise<number | undefined> {
+    await this.#deps.pace.streams.turn(this.#deps.signal);
+    return (await this.#deps.logs.stream(this.group, stream, this.#deps.signal))?.lastEventAt;
   }
 
   async *#read(window: LogWindow, now: number, range: ReadRange): AsyncGenerator<readonly LogEvent[]> {
@@ -172,9 +167,13 @@ export class LogGroupReader {
       for (const stream of some) if (await isMissing(stream)) missing++;
       if (missing > 0) return;
     }
-    throw noMatch('log-stream-not-found', `log group ${this.group} in ${this.region} lost a stream while it was read`, {
-      details: { group: this.group, region: this.region },
-    });
+    throw noMatch(
+      'log-stream-not-found',
+      `log group ${this.group} in ${this.region} lost a stream while it was read`,
+      {
+        details: { group: this.group, region: this.region },
+      },
+    );
   }
 
   async #exists(stream: string): Promise<boolean> {

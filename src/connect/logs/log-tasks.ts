@@ -83,7 +83,9 @@ async function describedService(ecs: EcsPort, cluster: string, service: string):
 function forgottenTasks(service: Service, known: readonly Task[], from: number): readonly LogTask[] {
   const ids = service.events
     .filter(({ at }) => at >= from)
-    .flatMap(({ message }) => [...message.matchAll(/\(task ([0-9a-f-]{32,36})\)/g)].map((match) => match[1] ?? ''));
+    .flatMap(({ message }) =>
+      [...message.matchAll(/\(task ([0-9a-f-]{32,36})\)/g)].map((match) => match[1] ?? ''),
+    );
   const others = new Set(ids.filter((id) => known.every((task) => task.id !== id)));
   return [...others].map((id) => ({
     id,

@@ -44,6 +44,8 @@ export class LogWindow {
   readonly #seen = new Map<string, number>();
   /** Streams that no sweep has read so far. */
   readonly #unread = new Set<string>();
+  /** With so many ids they are looked over. */
+  #forgetAt = MANY_IDS;
   #lastRead: number | undefined;
   #lastSweep: number | undefined;
   #lastSweepPages = 0;
@@ -92,7 +94,13 @@ export class LogWindow {
       isSweep ? earliest : (this.#lastRead ?? now) - OVERLAP_MS,
       again === undefined ? earliest : passed(again),
     );
-    this.#current = { startedAt: again?.startedAt ?? now, streams, isSweep, from, front: again?.front ?? from };
+    this.#current = {
+      startedAt: again?.startedAt ?? now,
+      streams,
+      isSweep,
+      from,
+      front: again?.front ?? from,
+    };
     return { streams, from };
   }
 
@@ -109,7 +117,7 @@ export class LogWindow {
       current.front = Math.max(current.front, event.timestamp);
       fresh.push(event);
     }
-    if (this.#seen.size > MANY_IDS)
+    if (this.#seen.size > this.#forgetAt)
       this.#forget(current.isSweep ? passed(current) : Math.min(...this.#earliest.values()));
     return fresh.sort((a, b) => a.timestamp - b.timestamp);
   }
@@ -134,6 +142,7 @@ export class LogWindow {
 
   #forget(before: number): void {
     for (const [id, timestamp] of this.#seen) if (timestamp < before) this.#seen.delete(id);
+    this.#forgetAt = Math.max(MANY_IDS, 2 * this.#seen.size);
   }
 }
 

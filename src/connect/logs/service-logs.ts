@@ -93,6 +93,7 @@ export class ServiceLogs {
   readonly #left = new Set<string>();
   /** Milliseconds since the epoch. */
   #from = 0;
+  #startedAt = 0;
   #lines = 0;
 
   constructor(request: ServiceLogsRequest, deps: ServiceLogsDeps) {
@@ -169,7 +170,8 @@ export class ServiceLogs {
     try {
       await this.#findTasks();
     } catch (error) {
-      if (!(error instanceof ToolError) || (error.role !== 'transport' && error.code !== 'aws-error')) throw error;
+      if (!(error instanceof ToolError) || (error.role !== 'transport' && error.code !== 'aws-error'))
+        throw error;
       this.#note('warning', 'tasks-unknown', `${error.message}; new tasks are looked for again in a moment`);
     }
   }
@@ -181,6 +183,7 @@ export class ServiceLogs {
     const isFirst = this.#tasks.size === 0;
     const from = isFirst ? now - since : now - LATENESS_MS;
     const tasks = await findLogTasks(ecs, cluster, wanted, { from, now });
+    if (isFirst) this.#startedAt = now;
     if (isFirst) this.#from = Math.min(from, this.#lookBack(tasks, now));
     for (const found of tasks) {
       const known = this.#tasks.get(found.id);
@@ -207,7 +210,11 @@ export class ServiceLogs {
     const last = [...known].sort((a, b) => (b.stoppedAt ?? 0) - (a.stoppedAt ?? 0)).slice(0, MOST_STOPPED);
     for (const task of last) {
       const age = describeDuration(now - (task.stoppedAt ?? now));
-      this.#note('warning', 'task-stopped', `task ${task.id.slice(0, 8)} stopped ${age} ago: ${whyStopped(task)}`);
+      this.#note(
+        'warning',
+        'task-stopped',
+        `task ${task.id.slice(0, 8)} stopped ${age} ago: ${whyStopped(task)}`,
+      );
     }
     if (this.#request.since !== undefined) return now;
     return Math.min(...last.map(({ createdAt }) => (createdAt ?? now) - BEHIND_MS));
@@ -221,7 +228,8 @@ export class ServiceLogs {
       const container = found.task?.containers.find(({ name }) => name === each.name);
       const source = logSourceOf(found.id, each, container, definition.containers);
       if (source.kind === 'elsewhere') {
-        this.#note('warning', 'logs-elsewhere', `container ${source.container} ${source.destination}`);
+        const level = each.log === undefined ? 'info' : 'warning';
+        this.#note(level, 'logs-elsewhere', `container ${source.container} ${source.destination}`);
         continue;
       }
       if (source.canDrop) {
@@ -310,7 +318,8 @@ export class ServiceLogs {
   #isOver(now: number): boolean {
     if (this.#request.wanted.task === undefined) return false;
     return [...this.#tasks.values()].every(
-      ({ task }) => task === undefined || (task.stoppedAt !== undefined && now >= task.stoppedAt + LATENESS_MS),
+      ({ task }) =>
+        task === undefined || (task.stoppedAt !== undefined && now >= task.stoppedAt + LATENESS_MS),
     );
   }
 
@@ -319,7 +328,9 @@ export class ServiceLogs {
     const service = wanted.service === undefined ? undefined : nameOfArn(wanted.service);
     const of = service === undefined ? `in cluster ${cluster}` : `of service ${service}`;
     return this.#tasks.size === 0
-      ? noMatch('no-log-source', `no task ${of} runs, or is known to have run`, { details: { cluster, service } })
+      ? noMatch('no-log-source', `no task ${of} runs, or is known to have run`, {
+          details: { cluster, service },
+        })
       : noMatch('no-log-source', `no container ${of} has lines in CloudWatch Logs for that time`, {
           details: { cluster, service },
         });
@@ -333,10 +344,10 @@ export class ServiceLogs {
     const asked = [...this.#sources.values()].slice(-MOST_ASKED);
     let last: number | undefined;
     for (const { reader, source } of asked) {
-      const at = await reader.lastEventAt([source.stream]);
+      const at = await reader.lastEventAt(source.stream);
       if (at !== undefined) last = Math.max(last ?? at, at);
     }
-    const age = describeDuration(now - this.#from);
+    const age = describeDuration(this.#startedAt - this.#from);
     const about = pattern === undefined ? 'no line' : 'no line that fits the pattern';
     const known = last === undefined ? '' : `; the last one is ${describeDuration(now - last)} old`;
     this.#note('info', 'no-log-lines', `${about} in the last ${age}${known}`);

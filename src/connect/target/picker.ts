@@ -8,7 +8,7 @@ import { rankTasks } from './select.ts';
 
 export type PickerStep = 'cluster' | 'service' | 'task' | 'container' | 'action' | 'database';
 
-export type PickerAction = 'shell' | 'forward' | 'database';
+export type PickerAction = 'shell' | 'forward' | 'database' | 'logs';
 
 export interface PickerChoices {
   readonly cluster?: string;
@@ -63,6 +63,8 @@ export function advance(state: PickerState, event: PickerEvent): PickerState {
 }
 
 function nextStep(choices: PickerChoices): PickerStep | 'done' {
+  // The log of a service needs no task.
+  if (choices.action === 'logs' && typeof choices.service === 'string') return 'done';
   const next = ORDER.find((step) => choices[step] === undefined);
   return next === undefined || (next === 'database' && choices.action !== 'database') ? 'done' : next;
 }

@@ -32,7 +32,9 @@ export function waitsFor(task: Task): string | undefined {
       return 'its network interface, or capacity';
     case 'PENDING': {
       const waiting = task.containers.filter(({ lastStatus }) => lastStatus === 'PENDING');
-      const reasons = waiting.flatMap(({ name, reason }) => (reason === undefined ? [] : [`${name}: ${reason}`]));
+      const reasons = waiting.flatMap(({ name, reason }) =>
+        reason === undefined ? [] : [`${name}: ${reason}`],
+      );
       if (reasons.length > 0) return reasons.join(', ');
       const names = waiting.map(({ name }) => name).join(', ');
       return names === '' ? 'its containers' : `its images and secrets, and the start of ${names}`;

@@ -35,6 +35,7 @@ export const POLICY_KINDS = {
   },
   'operator-db-rule': { files: ['operator-db-rule'], purpose: 'what --allow-db needs besides operator' },
   exec: { files: ['exec'], purpose: 'people who may exec into containers of one cluster' },
+  logs: { files: ['logs'], purpose: 'people who may read the logs of the services of one cluster' },
   forward: { files: ['forward-bastion', 'forward-task'], purpose: 'people who may forward ports' },
   'forward-bastion': { files: ['forward-bastion'], purpose: 'forward through a bastion only' },
   'forward-document': {

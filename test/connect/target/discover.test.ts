@@ -16,6 +16,7 @@ import { readiness } from '../../../src/connect/target/preflight.ts';
 import { resolveContainer, startExec } from '../../../src/connect/target/resolve.ts';
 import { networkContainer, pickContainer, rankTasks } from '../../../src/connect/target/select.ts';
 import { failed, noMatch, type ToolError } from '../../../src/core/errors.ts';
+import { containerRecord, serviceRecord, taskRecord } from '../../support/ecs-records.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 const NOW = 1_700_000_000_000;
@@ -27,64 +28,9 @@ const ID = [
 ];
 const arn = (id: string): string => `arn:aws:ecs:eu-west-1:111122223333:task/demo/${id}`;
 
-const container = (over: Partial<Container> = {}): Container => ({
-  name: 'app',
-  image: 'registry/app:1',
-  lastStatus: 'RUNNING',
-  healthStatus: 'HEALTHY',
-  runtimeId: 'abc-123',
-  exitCode: undefined,
-  reason: undefined,
-  execAgent: { status: 'RUNNING', reason: undefined, startedAt: NOW - HOUR },
-  ...over,
-});
-
-const task = (over: Partial<Task> = {}): Task => {
-  const id = over.id ?? ID[0] ?? '';
-  return {
-    arn: arn(id),
-    id,
-    clusterArn: 'arn:aws:ecs:eu-west-1:111122223333:cluster/demo',
-    serviceName: 'orders-api',
-    lastStatus: 'RUNNING',
-    desiredStatus: 'RUNNING',
-    healthStatus: 'HEALTHY',
-    execEnabled: true,
-    createdAt: NOW - HOUR,
-    startedAt: NOW - HOUR,
-    stoppedReason: undefined,
-    stopCode: undefined,
-    stoppedAt: undefined,
-    taskDefinitionArn: 'arn:aws:ecs:eu-west-1:111122223333:task-definition/orders:42',
-    launchType: 'FARGATE',
-    platformVersion: '1.4.0',
-    platformFamily: 'Linux',
-    privateIp: '10.0.1.1',
-    subnetId: 'subnet-1',
-    containers: [container()],
-    ...over,
-  };
-};
-
-const service = (over: Partial<Service> = {}): Service => ({
-  arn: 'arn:aws:ecs:eu-west-1:111122223333:service/demo/orders-api',
-  name: 'orders-api',
-  clusterArn: 'arn:aws:ecs:eu-west-1:111122223333:cluster/demo',
-  status: 'ACTIVE',
-  desiredCount: 1,
-  runningCount: 1,
-  pendingCount: 0,
-  launchType: 'FARGATE',
-  execEnabled: true,
-  taskDefinitionArn: 'td',
-  subnets: [],
-  securityGroups: [],
-  publicIp: false,
-  createdAt: NOW,
-  events: [],
-  deployments: [],
-  ...over,
-});
+const container = containerRecord;
+const task = (over: Partial<Task> = {}): Task => taskRecord({ id: ID[0] ?? '', ...over });
+const service = (over: Partial<Service> = {}): Service => serviceRecord({ taskDefinitionArn: 'td', ...over });
 
 /** An account in memory that counts its calls. */
 class FakeEcs implements EcsPort {

@@ -1,0 +1,96 @@
+import type { LogLine } from '../../connect/logs/service-logs.ts';
+import { type Colors, createColors } from '../../ui/colors.ts';
+import { withoutControls } from '../../ui/printable.ts';
+
+export interface LogStyle {
+  readonly json: boolean;
+  /** stdout is a terminal: times are short, and control characters of the lines are made visible. */
+  readonly isTty: boolean;
+  readonly color: boolean;
+  readonly utc: boolean;
+  /** Milliseconds since the epoch; on a terminal a line of today shows no date. */
+  readonly now: number;
+}
+
+type Paint = (text: string) => string;
+
+/** One colour for each task, in the order in which they appear. */
+const paintsOf = (colors: Colors): readonly Paint[] => [
+  colors.cyan,
+  colors.yellow,
+  colors.magenta,
+  colors.green,
+  colors.blue,
+  colors.cyanBright,
+  colors.yellowBright,
+  colors.magentaBright,
+  colors.greenBright,
+  colors.blueBright,
+];
+
+/** Makes text of log events: `TIME TASK/CONTAINER message`, or one JSON object a line. */
+export class LogRenderer {
+  readonly #style: LogStyle;
+  readonly #paints: readonly Paint[];
+  readonly #byTask = new Map<string, Paint>();
+
+  constructor(style: LogStyle) {
+    this.#style = style;
+    this.#paints = paintsOf(createColors(style.color));
+  }
+
+  /** Each line with its end. */
+  render(lines: readonly LogLine[]): string {
+    return lines.map((line) => (this.#style.json ? jsonLine(line) : this.#textLines(line))).join('');
+  }
+
+  /** A message of several lines is several lines, each with its time and its task. */
+  #textLines(line: LogLine): string {
+    const { isTty, color } = this.#style;
+    const paint = this.#paintOf(line.task);
+    const head = `${this.#time(line.timestamp)} ${paint(`${line.task.slice(0, 8)}/${line.container}`)} `;
+    return line.message
+      .replace(/\r?\n$/, '')
+      .split(/\r?\n/)
+      .map((text) => `${head}${isTty ? withoutControls(text, color) : text}\n`)
+      .join('');
+  }
+
+  #time(timestamp: number): string {
+    const { isTty, utc, now } = this.#style;
+    const offset = utc ? 0 : -new Date(timestamp).getTimezoneOffset();
+    const shown = new Date(timestamp + offset * 60_000).toISOString();
+    if (!isTty) return `${shown.slice(0, 23)}${utc ? 'Z' : offsetText(offset)}`;
+    const today = new Date(now + offset * 60_000).toISOString().slice(0, 10);
+    return shown.startsWith(today) ? shown.slice(11, 23) : `${shown.slice(5, 10)} ${shown.slice(11, 23)}`;
+  }
+
+  #paintOf(task: string): Paint {
+    const known = this.#byTask.get(task);
+    if (known !== undefined) return known;
+    const paint = this.#paints[this.#byTask.size % this.#paints.length] ?? String;
+    this.#byTask.set(task, paint);
+    return paint;
+  }
+}
+
+/** `+01:00` of 60 minutes. */
+function offsetText(minutes: number): string {
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const absolute = Math.abs(minutes);
+  return `${minutes < 0 ? '-' : '+'}${two(Math.floor(absolute / 60))}:${two(absolute % 60)}`;
+}
+
+const jsonLine = (line: LogLine): string =>
+  `${JSON.stringify({
+    time: new Date(line.timestamp).toISOString(),
+    ingested: new Date(line.ingestedAt).toISOString(),
+    service: line.service ?? null,
+    task: line.task,
+    container: line.container,
+    message: line.message,
+    region: line.region,
+    group: line.group,
+    stream: line.stream,
+    eventId: line.id,
+  })}\n`;
