@@ -194,7 +194,7 @@ export class ServiceLogs {
         await this.#addSources(found);
     }
     if (wanted.container !== undefined) await this.#checkContainer(wanted.container);
-    for (const reader of [...this.#readers.values()]) await this.#findAwaited(reader);
+    for (const reader of this.#readers.values()) await this.#findAwaited(reader);
     for (const [key, { task, source, reader }] of this.#sources) {
       // Nobody writes to a stream of a forgotten task any more: what does not exist will not.
       if (task.task !== undefined || !reader.isAwaited(source.stream)) continue;
