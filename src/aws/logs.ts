@@ -9,7 +9,7 @@ import { failed, noMatch, usage } from '../core/errors.ts';
 import type { ClientConfig } from './client-config.ts';
 import { mapped, type Translations } from './errors.ts';
 
-/** The largest page that FilterLogEvents takes; an answer ends at 1 MB too. */
+/** The largest page that FilterLogEvents takes; an answer ends at 1 MB too (docs/reference/api-limits.md §5). */
 const PAGE_SIZE = 10_000;
 
 /** CloudWatch Logs behind the words of connect/. */

@@ -6,7 +6,7 @@ import type { LogEvent, LogEventsPage, LogEventsRequest, LogsPort } from '../por
 import type { CallPace } from './call-pace.ts';
 import { LogWindow } from './log-window.ts';
 
-/** FilterLogEvents takes so many names of streams (API reference, `logStreamNames`). */
+/** FilterLogEvents takes so many names of streams (docs/reference/api-limits.md §5). */
 const STREAMS_PER_CALL = 100;
 /** Between two tries of a page that was throttled or not answered. */
 const RETRY_BASE_MS = 1_000;

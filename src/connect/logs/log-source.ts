@@ -25,7 +25,7 @@ export interface OtherDestination {
 
 /**
  * The source of a container's lines. `container` is undefined for a task that ECS no longer knows. Names of streams:
- * "Using the awslogs log driver", Amazon ECS Developer Guide (docs/reference/ecs-exec.md has the same for sessions).
+ * docs/reference/api-limits.md §5.
  */
 export function logSourceOf(
   taskId: string,

@@ -4,7 +4,7 @@ import { collect, type Wanted, withNearest } from '../target/discover.ts';
 import { isWholeTaskId, matchTaskId } from '../target/select.ts';
 import type { EcsPort, Service, Task } from '../ports.ts';
 
-/** ECS forgets a task about an hour after it stopped (docs/reference/api-limits.md). */
+/** ECS forgets a task about an hour after it stopped (docs/reference/api-limits.md §5). */
 const REMEMBERED_MS = 3_600_000;
 
 /** A task whose lines are asked for. */
