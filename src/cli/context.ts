@@ -3,6 +3,7 @@ import type { AwsAccount } from '../aws/account.ts';
 import type { AccountTalk } from '../aws/client-config.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Clock } from '../core/clock.ts';
+import type { ErrorDetails } from '../core/error-facts.ts';
 import type { Terminal } from '../ui/terminal.ts';
 
 /** Everything that the outside world hands to the tool; main.ts builds the real one, tests build their own. */
@@ -23,4 +24,6 @@ export interface CliDeps {
 /** What a command's `run` receives besides its own options. It hands a workflow the part that the workflow names. */
 export interface CommandContext extends Collaborators {
   readonly settings: Settings;
+  /** What to type after an error, a note or a finding, one line each (advice/). */
+  readonly advice: (code: string, facts: ErrorDetails) => readonly string[];
 }

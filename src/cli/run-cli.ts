@@ -263,6 +263,7 @@ class CliRun {
         (account ??= this.#deps
           .openAccount(settings, talk)
           .then((opened) => withArnsChecked(opened, settings))),
+      advice: (code, facts) => adviceFor(code, facts, this.#advice),
       accountIn: (region) => this.#deps.openAccount({ ...settings, region }, talk),
       signal: this.#abort.signal,
       scope: this.#scope,

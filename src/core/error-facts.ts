@@ -435,6 +435,18 @@ export interface NoteFacts {
     /** Where it is not the region of the command. */
     readonly region?: string | undefined;
   };
+  /** The group was given as one that opens the way to something, and opens nothing. */
+  'client-group-closed': {
+    /** Undefined on all lines but the last one of a long message. */
+    readonly group?: string | undefined;
+  };
+  /** A database admits nothing that the bastion is or carries. */
+  'database-closed': {
+    /** Undefined on all lines but the last one of a long message. */
+    readonly database?: string | undefined;
+    /** Groups that it admits. */
+    readonly admittedGroups?: readonly string[] | undefined;
+  };
   /** What `status` leaves out, because its reader may not see it. */
   'for-operators': { readonly actions: readonly string[] };
   /** `status` found resources of a bastion without an instance. */

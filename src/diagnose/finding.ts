@@ -43,7 +43,77 @@ export interface FindingEvidence extends Pick<ErrorFacts, 'role-untrusted'> {
   'denial-undecided': Actions;
   /** The simulator left the question out of its answer. */
   'action-not-answered': Actions;
+
+  // Whether a subnet reaches AWS.
+  'subnet-full': InSubnet;
+  /** The groups of a VPC endpoint admit 443 from none of the ranges; with private DNS nothing goes around it. */
+  'endpoint-refuses': InSubnet & {
+    readonly endpoint: string;
+    readonly service: string;
+    readonly groups: readonly string[];
+    readonly ranges: readonly string[];
+  };
+  /** A VPC endpoint has no address of the family in which the subnet calls it. */
+  'endpoint-other-family': InSubnet & {
+    readonly endpoint: string;
+    readonly service: string;
+    readonly answers: 'ipv4' | 'ipv6';
+  };
+  'no-way-out-ipv4': InSubnet & {
+    /** Undefined = there is none. */
+    readonly defaultRoute?: DefaultRoute | undefined;
+    readonly absent: readonly AbsentEndpoint[];
+  };
+  'no-way-out-ipv6': InSubnet &
+    Nat64 & {
+      readonly defaultRoute?: DefaultRoute | undefined;
+      readonly absent: readonly AbsentEndpoint[];
+    };
+  /** IPv6 reaches the agent's services, but nothing that has IPv4 alone. */
+  'nat64-needed': InSubnet & Nat64;
+  /** The default route leads to a transit gateway, a network interface or the like: where it goes on is not shown. */
+  'way-out-assumed': InSubnet & { readonly destination: string; readonly target: string };
+
+  // Whether a bastion reaches a database.
+  'database-closed': {
+    readonly database: string;
+    readonly port: number;
+    /** A group of the database. */
+    readonly group: string;
+    /** Groups that the database admits. */
+    readonly admittedGroups: readonly string[];
+  };
+  /** EC2 refuses a group of another VPC that is not associated with the bastion's. */
+  'client-group-elsewhere': { readonly group: string; readonly vpc: string; readonly bastionVpc: string };
+  /** The group was given as one that opens the way to something, and opens nothing. */
+  'client-group-closed': { readonly group: string };
 }
+
+type InSubnet = { readonly subnet: string };
+
+type Nat64 = {
+  readonly dns64: boolean;
+  /** Whether a route leads 64:ff9b::/96 to a NAT gateway. */
+  readonly nat64Route: boolean;
+};
+
+export type DefaultRoute = {
+  /** Id of its target. */
+  readonly target: string;
+  /** False = the target is gone (a blackhole). */
+  readonly exists: boolean;
+};
+
+/** A service without a VPC endpoint that can be used. */
+export type AbsentEndpoint = {
+  /** `ssm`, `ssmmessages`, `s3`, … */
+  readonly service: string;
+  /** One that exists; undefined = there is none. */
+  readonly endpoint?: string | undefined;
+  /** What keeps it from being used: a route to it in the subnet's table, private DNS, or its state. */
+  readonly lacks?: 'route' | 'private-dns' | 'availability' | undefined;
+  readonly state?: string | undefined;
+};
 
 export type FindingId = keyof FindingEvidence;
 
@@ -80,4 +150,43 @@ export type Change =
       /** e.g. `ec2.amazonaws.com`. */
       readonly service: string;
       readonly actions: readonly string[];
-    };
+    }
+  | {
+      /** A rule in a security group. */
+      readonly kind: 'admit';
+      readonly group: string;
+      /** TCP. */
+      readonly port: number;
+      /** Ranges and groups; `own-group` is the group that the bastion will have. */
+      readonly from: readonly string[] | 'own-group';
+    }
+  /** The bastion carries the group besides its own. */
+  | { readonly kind: 'carry-group'; readonly group: string }
+  | { readonly kind: 'associate-group'; readonly group: string; readonly vpc: string }
+  | {
+      readonly kind: 'add-endpoint';
+      readonly vpc: string;
+      /** `com.amazonaws.REGION.SERVICE`. */
+      readonly serviceName: string;
+      /** `Interface` with private DNS, and with a group that admits 443 from the subnet. */
+      readonly type: 'Interface' | 'Gateway';
+      readonly subnet: string;
+      /** Of the subnet; a gateway endpoint is a route in it. */
+      readonly routeTable: string | undefined;
+      readonly dualStack: boolean;
+    }
+  | {
+      readonly kind: 'set-endpoint';
+      readonly endpoint: string;
+      readonly privateDns?: true;
+      readonly dualStack?: true;
+      readonly addRouteTable?: string | undefined;
+    }
+  | {
+      readonly kind: 'set-route';
+      readonly routeTable: string | undefined;
+      readonly destination: string;
+      /** One of the VPC, to be made if there is none. */
+      readonly target: 'nat-gateway';
+    }
+  | { readonly kind: 'set-subnet'; readonly subnet: string; readonly dns64: true };

@@ -1,5 +1,6 @@
 import { parseArn } from '../core/arn.ts';
 import type { Finding, FindingEvidence, FindingId } from './finding.ts';
+import { SUBNET_REASONS } from './network/subnet-reasons.ts';
 
 /** Each finding as one sentence about what is so, without what to do about it. */
 
@@ -24,7 +25,25 @@ const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => 
   'action-not-denied': about((actions) => `may call ${actions}, which the document denies`),
   'denial-undecided': about((actions) => `has no Deny of ${actions}, and may be allowed it in part`),
   'action-not-answered': about((actions) => `got no answer about ${actions}`),
+  'subnet-full': ofSubnet('subnet-full'),
+  'endpoint-refuses': ofSubnet('endpoint-refuses'),
+  'endpoint-other-family': ofSubnet('endpoint-other-family'),
+  'no-way-out-ipv4': ofSubnet('no-way-out-ipv4'),
+  'no-way-out-ipv6': ofSubnet('no-way-out-ipv6'),
+  'nat64-needed': ofSubnet('nat64-needed'),
+  'way-out-assumed': ({ subnet, destination, target }) =>
+    `${subnet}: ${destination} → ${target}, assumed to lead to the internet`,
+  'database-closed': ({ database, port }) =>
+    `${database} does not admit port ${port} from any group or range of this bastion`,
+  'client-group-elsewhere': ({ group, vpc, bastionVpc }) =>
+    `${group} belongs to ${vpc}: EC2 refuses it unless it is associated with ${bastionVpc}`,
+  'client-group-closed': ({ group }) =>
+    `${group} allows no outbound traffic besides port 443, which every bastion has`,
 };
+
+function ofSubnet<I extends keyof typeof SUBNET_REASONS>(id: I): (evidence: FindingEvidence[I]) => string {
+  return (evidence) => `${evidence.subnet}: ${SUBNET_REASONS[id](evidence)}`;
+}
 
 interface About {
   readonly principal: string;

@@ -16,6 +16,8 @@ const NOTES: readonly (keyof AdvisedFacts)[] = [
   'bastion-kept',
   'bastion-taken-back',
   'bastion-up',
+  'client-group-closed',
+  'database-closed',
   'for-operators',
   'leftovers-found',
   'no-bastions',
@@ -513,6 +515,24 @@ const CASES: readonly Case[] = [
       'or name other subnets: --vpc, --subnet',
       'or say what is not seen here, e.g. a route to a VPC of endpoints: --subnet ID --way-out private',
     ],
+  ],
+  [
+    'database-closed',
+    { database: 'orders-db', admittedGroups: ['sg-app', 'sg-jobs'] },
+    run('up'),
+    [
+      'the same with --allow-db orders-db   # adds a rule, which down deletes',
+      'or with --client-security-group sg-app',
+      'or with --client-security-group sg-jobs',
+    ],
+  ],
+  // All lines of a long message but the last one.
+  ['database-closed', {}, run('up'), []],
+  [
+    'client-group-closed',
+    { group: 'sg-clients' },
+    run('up'),
+    ['name the database that it opens the way to, too: --db ID'],
   ],
   [
     'overtaken',

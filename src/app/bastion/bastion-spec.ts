@@ -6,18 +6,19 @@ import { formatArn, nameOfArn } from '../../core/arn.ts';
 import { noMatch, usage } from '../../core/errors.ts';
 import { errorOf } from '../../diagnose/errors.ts';
 import { ec2TrustOf } from '../../diagnose/iam/ec2-trust.ts';
+import { classifySubnets } from '../../diagnose/network/ways-out.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
 import { boundaryArn, findBastions, type InventoryScope } from '../../provision/bastion/inventory.ts';
 import { checkRoleName, sharedBoundary } from '../../provision/roles/iam-names.ts';
 import { givenTags, legalTagValue } from '../../provision/bastion/given-tags.ts';
 import { checkBastionName, resourceTags } from '../../provision/bastion/names.ts';
 import { chooseNetwork, hasIpv4, type NetworkChoice } from '../../provision/network/network.ts';
-import type { NetworkFacts } from '../../provision/network/network-facts.ts';
 import { fillDocument, type PlaceholderValues } from '../../provision/policy/policy-documents.ts';
 import { architecturesOf, checkTypes, DEFAULT_TYPES } from '../../provision/capacity/pool.ts';
 import type { Ec2Port } from '../../provision/ports/ec2.ts';
 import type { Identity } from '../../provision/ports/iam.ts';
 import type { Vpc } from '../../provision/ports/network.ts';
+import type { NetworkFacts } from '../../provision/ports/ways-out.ts';
 import type { BastionSpec, BoundarySpec, RoleSpec } from '../../provision/plan/spec.ts';
 import { renderUserData, type UserDataParameters } from '../../provision/bastion/user-data.ts';
 import { gatherReach } from './bastion-reach.ts';
@@ -85,13 +86,17 @@ export async function gatherSpec(asked: UpRequest, deps: GatherNeeds): Promise<G
         )
       : { vpcId: running.vpcId, subnetIds: [] };
   const facts = await readNetwork(ec2, account.region, home.vpcId);
-  const network = chooseNetwork(facts, {
-    subnetIds: request.subnets,
-    wayOut: request.wayOut,
-    preferredSubnetIds: home.subnetIds,
-    installs: cluster !== undefined,
-    clientGroupIds: request.clientSecurityGroups,
-  });
+  const network = chooseNetwork(
+    facts,
+    {
+      subnetIds: request.subnets,
+      wayOut: request.wayOut,
+      preferredSubnetIds: home.subnetIds,
+      installs: cluster !== undefined,
+      clientGroupIds: request.clientSecurityGroups,
+    },
+    classifySubnets,
+  );
   const [role, { databases, clientGroups }] = await Promise.all([
     roleOf(request, cluster, scope, deps, account),
     gatherReach(request, network, account),

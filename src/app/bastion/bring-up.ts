@@ -2,7 +2,10 @@ import { dollars } from '../../core/dollars.ts';
 import { awsClock } from '../aws-clock.ts';
 import { interrupted } from '../../core/errors.ts';
 import { errorOf } from '../../diagnose/errors.ts';
+import type { Finding } from '../../diagnose/finding.ts';
 import { ec2TrustOf } from '../../diagnose/iam/ec2-trust.ts';
+import { reachFindings, ruleAdmitting } from '../../diagnose/network/reach.ts';
+import { sentenceOf } from '../../diagnose/sentences.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
 import { bastionOf, type Inventory, readInventory } from '../../provision/bastion/inventory.ts';
 import { endedByDown, removedMeanwhile } from '../../provision/bastion/removed-during-up.ts';
@@ -11,8 +14,9 @@ import { cheapestPool } from '../../provision/capacity/pool.ts';
 import { MARKED } from '../../provision/lease/bastion-watch.ts';
 import { type Price, priceOf } from '../../provision/lease/lease.ts';
 import { applyUp } from '../../provision/plan/apply.ts';
+import { groupFor } from '../../provision/plan/network-steps.ts';
 import { planUp, type UpPlan } from '../../provision/plan/plan-up.ts';
-import { isNoop } from '../../provision/plan/plan.ts';
+import { isNoop, type PlanWarning } from '../../provision/plan/plan.ts';
 import type { BastionSpec } from '../../provision/plan/spec.ts';
 import type { SpotPrice } from '../../provision/ports/images.ts';
 import type { Needs } from '../collaborators.ts';
@@ -51,16 +55,24 @@ export async function planBastion(
     images.spotPrices(spec.types, clock.now()),
   ]);
   deps.report({ type: 'step-done', ...looking, detail: spec.network.reason });
-  const plan = planUp(inventory, spec, clock.now());
+  const plan = planUp(inventory, spec, clock.now(), ruleAdmitting);
   refuseUntrusted(inventory, spec);
+  const warnings = reachFindings(spec, groupFor(inventory, spec)?.id).map(warningOf);
   return {
-    plan,
+    plan: { ...plan, warnings: [...plan.warnings, ...warnings] },
     spec,
     price: plannedPrice(spec, prices),
     accountId: identity.accountId,
     plannedAt: clock.now(),
   };
 }
+
+/** A finding that does not stop the plan. */
+const warningOf = (finding: Finding): PlanWarning => ({
+  code: finding.id,
+  message: sentenceOf(finding),
+  details: finding.evidence,
+});
 
 /** Throws `role-untrusted`: somebody changed whom the bastion's own role trusts, and operators may not change it back. */
 function refuseUntrusted({ role }: Inventory, spec: BastionSpec): void {

@@ -1,4 +1,4 @@
-import type { GivenWayOut } from '../../provision/network/network-facts.ts';
+import type { GivenWayOut } from '../../provision/ports/ways-out.ts';
 import {
   DEFAULT_IDLE_MINUTES,
   DEFAULT_TTL_MS,

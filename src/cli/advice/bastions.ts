@@ -137,6 +137,15 @@ export const BASTION_ADVICE = {
     removesEverything(name, lines),
     ...(DOWNLOAD.test(reason) ? [lines.tool('up', { name, 'tunnel-only': true }, 'downloads nothing')] : []),
   ],
+  'client-group-closed': ({ group }) =>
+    group === undefined ? [] : ['name the database that it opens the way to, too: --db ID'],
+  'database-closed': ({ database, admittedGroups }) =>
+    database === undefined
+      ? []
+      : [
+          `the same with --allow-db ${database}   # adds a rule, which down deletes`,
+          ...(admittedGroups ?? []).map((group) => `or with --client-security-group ${group}`),
+        ],
   'database-elsewhere': ({ database, vpc }, lines) => [lines.tool('up', { vpc: vpc ?? 'VPC', db: database })],
   'database-ipv4-only': ({ database, kind, otherSubnet }, lines) => [
     ...(otherSubnet === undefined ? [] : [lines.tool('up', { subnet: otherSubnet, db: database })]),

@@ -2,7 +2,7 @@ import { describeDuration } from '../../core/duration.ts';
 import { paragraph } from '../../core/paragraph.ts';
 import type { BroughtUp, PlannedBastion } from '../../app/bastion/bring-up.ts';
 import { describePlan } from './plan-text.ts';
-import { type Plan, stepFields } from '../../provision/plan/plan.ts';
+import { type Plan, type PlanWarning, stepFields } from '../../provision/plan/plan.ts';
 import type { DatabaseAccess } from '../../provision/plan/spec.ts';
 import type { CommandContext } from '../context.ts';
 
@@ -62,6 +62,15 @@ function reportWarnings(plan: Plan, context: CommandContext): void {
   }
 }
 
+const describeWarning = (
+  { code, message, details = {} }: PlanWarning,
+  context: CommandContext,
+  width: number,
+): readonly string[] => [
+  ...paragraph(`  ${message}`, width, 4),
+  ...context.advice(code, details).flatMap((hint) => paragraph(`    ${hint}`, width, 6)),
+];
+
 /** `--dry-run`: everything on stdout, nothing written anywhere else. */
 export function writeDryRun(planned: PlannedBastion, context: CommandContext): void {
   const { plan, spec, price } = planned;
@@ -90,7 +99,10 @@ export function writeDryRun(planned: PlannedBastion, context: CommandContext): v
         market: spec.market,
         types: spec.types,
         plan: plan.steps.map(stepFields),
-        warnings: plan.warnings,
+        warnings: plan.warnings.map((warning) => ({
+          ...warning,
+          hints: context.advice(warning.code, warning.details ?? {}),
+        })),
         network: {
           vpc: spec.network.vpcId,
           subnets: spec.network.subnets.map((subnet) => subnet.id),
@@ -142,7 +154,7 @@ export function writeDryRun(planned: PlannedBastion, context: CommandContext): v
       '',
       ...(plan.warnings.length === 0
         ? []
-        : ['Warnings', ...plan.warnings.flatMap(({ message }) => paragraph(`  ${message}`, width, 4)), '']),
+        : ['Warnings', ...plan.warnings.flatMap((warning) => describeWarning(warning, context, width)), '']),
       ...paragraph(`Network: ${spec.network.vpcId}, ${spec.network.reason}`, width, 2),
       ...subnets,
       '',

@@ -1,7 +1,12 @@
 import { failed, noMatch } from '../../core/errors.ts';
-import type { NetworkFacts, NetworkWishes } from './network-facts.ts';
-import { classifySubnets, type SubnetReport, type WayOut } from './network-ways.ts';
 import type { Subnet } from '../ports/network.ts';
+import type {
+  ClassifySubnets,
+  NetworkFacts,
+  NetworkWishes,
+  SubnetReport,
+  WayOut,
+} from '../ports/ways-out.ts';
 
 /** Chooses the subnets in which a bastion can reach AWS, from what was read of the VPC. Pure. */
 
@@ -44,9 +49,13 @@ const RANKS: readonly Rank[] = [
 
 const fits = (report: SubnetReport): boolean => report.way !== 'none';
 
-/** Throws `subnet-not-found` (no match) or `no-way-out` (failed; its facts say why each subnet does not fit, and what is missing). */
-export function chooseNetwork(facts: NetworkFacts, wishes: NetworkWishes): NetworkChoice {
-  const considered = classifySubnets(facts, wishes);
+/** `classify` judges the subnets. Throws `subnet-not-found` (no match) or `no-way-out` (failed; its facts say why each subnet does not fit, and what is missing). */
+export function chooseNetwork(
+  facts: NetworkFacts,
+  wishes: NetworkWishes,
+  classify: ClassifySubnets,
+): NetworkChoice {
+  const considered = classify(facts, wishes);
   const unknown = wishes.subnetIds.filter((id) => !facts.subnets.some((subnet) => subnet.id === id));
   if (unknown.length > 0) {
     throw noMatch('subnet-not-found', `no subnet ${unknown.join(', ')} in ${facts.vpc.id}`, {
@@ -61,7 +70,7 @@ export function chooseNetwork(facts: NetworkFacts, wishes: NetworkWishes): Netwo
     (report) => wishes.subnetIds.length === 0 || wishes.subnetIds.includes(report.subnet.id),
   );
   const rank = RANKS.find(({ ways }) => allowed.some(({ way }) => ways.includes(way)));
-  if (rank === undefined) throw noWayOut(facts, wishes, allowed);
+  if (rank === undefined) throw noWayOut(facts, wishes, allowed, classify);
   const equal = allowed.filter(({ way }) => rank.ways.includes(way));
   const withIpv4 = equal.filter(({ subnet }) => subnet.cidr !== undefined);
   const best = withIpv4.length > 0 ? withIpv4 : equal;
@@ -117,10 +126,15 @@ const WAY_TEXT: Readonly<Record<WayOut, string>> = {
   none: 'no way out',
 };
 
-function noWayOut(facts: NetworkFacts, wishes: NetworkWishes, allowed: readonly SubnetReport[]): Error {
+function noWayOut(
+  facts: NetworkFacts,
+  wishes: NetworkWishes,
+  allowed: readonly SubnetReport[],
+  classify: ClassifySubnets,
+): Error {
   const missing = [...new Set(allowed.flatMap((report) => report.missing))];
   const withoutIpv4 = allowed.some(({ subnet }) => subnet.cidr === undefined);
-  const tunnels = classifySubnets(facts, { ...wishes, installs: false }).some(
+  const tunnels = classify(facts, { ...wishes, installs: false }).some(
     (report) => fits(report) && allowed.some(({ subnet }) => subnet.id === report.subnet.id),
   );
   const lacking = tunnels ? 'everything that is installed at boot' : 'Systems Manager';

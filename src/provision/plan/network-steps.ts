@@ -2,13 +2,12 @@ import type { Inventory } from '../bastion/inventory.ts';
 import { commonName } from '../bastion/names.ts';
 import { describeRule, egressChanges, wantedEgress } from '../network/egress.ts';
 import { groupDescription } from '../network/own-group.ts';
-import { admissionOf } from '../network/reach.ts';
 import type { Instance } from '../ports/ec2.ts';
-import type { SecurityGroup } from '../ports/network.ts';
+import type { GroupRule, SecurityGroup } from '../ports/network.ts';
 import type { EgressInput } from './kinds/egress.ts';
 import type { Ref } from './kinds/resource-kind.ts';
 import { known, outputOf, type PlanStep } from './plan.ts';
-import type { BastionSpec } from './spec.ts';
+import type { BastionSpec, DatabaseAccess } from './spec.ts';
 import { create, keep, remove, update } from './steps.ts';
 
 /** The part of the plan of `up` that concerns security groups. Pure. */
@@ -89,7 +88,21 @@ export function groupSteps(
   ];
 }
 
-export function databaseSteps(inventory: Inventory, spec: BastionSpec): readonly PlanStep[] {
+/**
+ * The rule by which a database admits the bastion as it is wanted, undefined = none does; `ownGroupId` is the bastion's own
+ * group, undefined before it exists (diagnose/network/reach.ts).
+ */
+export type FindAdmittingRule = (
+  database: DatabaseAccess,
+  spec: BastionSpec,
+  ownGroupId: string | undefined,
+) => GroupRule | undefined;
+
+export function databaseSteps(
+  inventory: Inventory,
+  spec: BastionSpec,
+  findAdmittingRule: FindAdmittingRule,
+): readonly PlanStep[] {
   const group = groupFor(inventory, spec);
   return spec.databases.flatMap((database): readonly PlanStep[] => {
     const { id, port, groupId } = database;
@@ -114,9 +127,15 @@ export function databaseSteps(inventory: Inventory, spec: BastionSpec): readonly
       };
       return [create('database-rule', name, `admits the bastion to ${id}, as asked (--allow-db)`, input, id)];
     }
-    const admission = admissionOf(database, spec, group?.id);
-    return admission.kind === 'closed'
+    const admitting = findAdmittingRule(database, spec, group?.id);
+    return admitting === undefined
       ? []
-      : [keep('database-rule', name, `${id} admits ${admission.by}`, undefined, id)];
+      : [keep('database-rule', name, `${id} admits ${describeSource(admitting, group?.id)}`, undefined, id)];
   });
+}
+
+function describeSource({ cidr, groupId, prefixListId }: GroupRule, ownGroupId: string | undefined): string {
+  if (prefixListId !== undefined) return `prefix list ${prefixListId}, whose entries were not read`;
+  if (groupId === undefined) return cidr ?? '';
+  return groupId === ownGroupId ? "the bastion's own group" : `${groupId} (--client-security-group)`;
 }

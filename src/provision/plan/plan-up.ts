@@ -3,10 +3,9 @@ import { type Inventory, runningOldestFirst } from '../bastion/inventory.ts';
 import { TAG } from '../bastion/names.ts';
 import { type Lease, leaseOf } from '../lease/lease.ts';
 import { hasIpv4 } from '../network/network.ts';
-import { reachWarnings } from '../network/reach.ts';
 import type { Instance } from '../ports/ec2.ts';
 import { launchSteps, leaseAfter, surplusSteps } from './launch-steps.ts';
-import { databaseSteps, groupFor, groupSteps, otherVpcSteps } from './network-steps.ts';
+import { databaseSteps, type FindAdmittingRule, groupSteps, otherVpcSteps } from './network-steps.ts';
 import type { Plan, PlanWarning } from './plan.ts';
 import { refuseDifferent, refuseOtherNames, refuseTaken } from './refusals.ts';
 import { roleSteps } from './role-steps.ts';
@@ -22,7 +21,12 @@ export interface UpPlan extends Plan {
 }
 
 /** Throws `name-taken`, `bastion-elsewhere`, `bastion-differs`, `image-missing`. */
-export function planUp(inventory: Inventory, spec: BastionSpec, now: number): UpPlan {
+export function planUp(
+  inventory: Inventory,
+  spec: BastionSpec,
+  now: number,
+  findAdmittingRule: FindAdmittingRule,
+): UpPlan {
   const alive = runningOldestFirst(inventory.instances);
   const kept = alive[0];
   if (kept !== undefined) refuseDifferent(kept, spec);
@@ -32,17 +36,14 @@ export function planUp(inventory: Inventory, spec: BastionSpec, now: number): Up
     ...surplusSteps(inventory, alive),
     ...(kept === undefined ? otherVpcSteps(inventory, spec) : []),
     ...groupSteps(inventory, spec, kept),
-    ...databaseSteps(inventory, spec),
+    ...databaseSteps(inventory, spec, findAdmittingRule),
     ...launchSteps(inventory, spec, kept, now),
   ];
   refuseTaken(steps, inventory, spec);
   return {
     bastion: spec.name,
     steps,
-    warnings: [
-      ...(kept === undefined ? [] : keptWarnings(kept, spec)),
-      ...reachWarnings(spec, groupFor(inventory, spec)?.id),
-    ],
+    warnings: kept === undefined ? [] : keptWarnings(kept, spec),
     lease: kept === undefined ? spec : leaseAfter(kept, spec),
   };
 }

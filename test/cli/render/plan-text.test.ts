@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { describePlan } from '../../../src/cli/render/plan-text.ts';
+import { ruleAdmitting } from '../../../src/diagnose/network/reach.ts';
 import { planUp } from '../../../src/provision/plan/plan-up.ts';
 import { EMPTY, NOW, sampleSpec } from '../../provision/sample-spec.ts';
 
 describe('a plan on a narrow terminal', () => {
-  const plan = planUp(EMPTY, sampleSpec(), NOW);
+  const plan = planUp(EMPTY, sampleSpec(), NOW, ruleAdmitting);
   it.each([60, 80, 100, 120, 140])('fits into %i columns and loses no word', (width) => {
     const lines = describePlan(plan, width);
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(Math.max(width, 72));

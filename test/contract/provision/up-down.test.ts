@@ -122,7 +122,7 @@ describe('up and down on the sandbox', () => {
     const talk = lines.filter(
       (line) => /^(warning|network|price|ends|bastion| )/.test(line) && !line.startsWith(command),
     );
-    expect(talk.join(' ').replaceAll(/ +/g, ' ')).toContain('add --allow-db billing-db, or');
+    expect(talk.join(' ').replaceAll(/ +/g, ' ')).toContain('the same with --allow-db billing-db');
     for (const line of talk) expect([line, line.length <= 80]).toEqual([line, true]);
   });
 

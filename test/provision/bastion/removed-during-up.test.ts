@@ -6,6 +6,7 @@ import type { ToolEvent } from '../../../src/core/events.ts';
 import { applyUp } from '../../../src/provision/plan/apply.ts';
 import { readInventory } from '../../../src/provision/bastion/inventory.ts';
 import { endedByDown } from '../../../src/provision/bastion/removed-during-up.ts';
+import { ruleAdmitting } from '../../../src/diagnose/network/reach.ts';
 import { planUp } from '../../../src/provision/plan/plan-up.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { FakeAccount } from '../fake-account.ts';
@@ -28,7 +29,7 @@ async function upUnder(
   };
   const events: ToolEvent[] = [];
   const work = async (): Promise<unknown> => {
-    const plan = planUp(await readInventory(account, SCOPE), spec, clock.now());
+    const plan = planUp(await readInventory(account, SCOPE), spec, clock.now(), ruleAdmitting);
     change(account);
     let serial = 0;
     return applyUp(plan, {

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 
 import { ToolError } from '../../../src/core/errors.ts';
 import { chooseNetwork, type NetworkChoice } from '../../../src/provision/network/network.ts';
-import type { NetworkFacts, NetworkWishes } from '../../../src/provision/network/network-facts.ts';
-import { classifySubnets } from '../../../src/provision/network/network-ways.ts';
+import type { NetworkFacts, NetworkWishes } from '../../../src/provision/ports/ways-out.ts';
+import { classifySubnets } from '../../../src/diagnose/network/ways-out.ts';
+import { ruleAdmitting } from '../../../src/diagnose/network/reach.ts';
 import { planUp } from '../../../src/provision/plan/plan-up.ts';
 import type {
   Route,
@@ -311,7 +312,7 @@ const SHAPES: readonly (readonly [string, NetworkFacts, NetworkWishes])[] = [
 /** What depends on the network in the plan of a bastion for tunnels. */
 function planFor(network: NetworkChoice): readonly string[] {
   const spec = sampleSpec({ network, cluster: undefined, databases: [], types: ['t4g.micro'] });
-  const { steps } = planUp(EMPTY, spec, NOW);
+  const { steps } = planUp(EMPTY, spec, NOW, ruleAdmitting);
   return steps
     .filter(({ kind }) => kind === 'egress' || kind === 'instance')
     .map(({ action, kind, reason }) => `  ${action} ${kind}: ${reason}`);
@@ -322,7 +323,7 @@ function outcome(shape: NetworkFacts, wishes: NetworkWishes): string {
     (report) => `    ${report.subnet.id}: ${report.way}, ${report.reason}`,
   );
   try {
-    const choice = chooseNetwork(shape, wishes);
+    const choice = chooseNetwork(shape, wishes, classifySubnets);
     const ids = choice.subnets.map((each) => each.id).join(' ');
     const stack = choice.stack === 'ipv4' ? '' : ` [${choice.stack}]`;
     return [
@@ -565,13 +566,13 @@ describe('the choice of a network, and what the plan makes of it', () => {
 
   it('refuses a subnet of another VPC by name', () => {
     expect(() =>
-      chooseNetwork(facts({ routeTables: [main(NAT)] }), wish({ subnetIds: ['subnet-z'] })),
+      chooseNetwork(facts({ routeTables: [main(NAT)] }), wish({ subnetIds: ['subnet-z'] }), classifySubnets),
     ).toThrow(expect.objectContaining({ code: 'subnet-not-found' }) as Error);
   });
 
   it('names the endpoints to add, and the way that needs fewer', () => {
     const shape = facts({ endpoints: agentEndpoints });
-    expect(() => chooseNetwork(shape, wish({ installs: true }))).toThrow(
+    expect(() => chooseNetwork(shape, wish({ installs: true }), classifySubnets)).toThrow(
       expect.objectContaining({
         details: expect.objectContaining({
           region: 'eu-west-1',

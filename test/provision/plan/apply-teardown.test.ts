@@ -8,6 +8,7 @@ import { wantedEgress } from '../../../src/provision/network/egress.ts';
 import { isEmpty, readInventory } from '../../../src/provision/bastion/inventory.ts';
 import type { Applied } from '../../../src/provision/capacity/launch.ts';
 import { isNoop } from '../../../src/provision/plan/plan.ts';
+import { ruleAdmitting } from '../../../src/diagnose/network/reach.ts';
 import { planUp } from '../../../src/provision/plan/plan-up.ts';
 import type { BastionSpec } from '../../../src/provision/plan/spec.ts';
 import { refuseIfInUse, tearDown, type TeardownResult } from '../../../src/provision/teardown/teardown.ts';
@@ -49,7 +50,7 @@ async function up(
 ): Promise<Applied> {
   const work = async (): Promise<Applied> => {
     const inventory = await readInventory(at.account, SCOPE);
-    const plan = planUp(inventory, spec, at.clock.now());
+    const plan = planUp(inventory, spec, at.clock.now(), ruleAdmitting);
     return applyUp(plan, depsOf(at, change));
   };
   return at.clock.run(work());
@@ -74,7 +75,7 @@ describe('two up at once', () => {
     const { ec2 } = at.account;
     const other = withDatabase();
     const launchOther = async (): Promise<void> => {
-      const plan = planUp(await readInventory(at.account, SCOPE), other, NOW);
+      const plan = planUp(await readInventory(at.account, SCOPE), other, NOW, ruleAdmitting);
       await applyUp(plan, depsOf(at));
     };
     let launched = false;
@@ -246,7 +247,7 @@ describe('up', () => {
     const at = world();
     const spec = sampleSpec();
     const empty = await readInventory(at.account, SCOPE);
-    const plan = planUp(empty, spec, at.clock.now());
+    const plan = planUp(empty, spec, at.clock.now(), ruleAdmitting);
     const both = Promise.all([applyUp(plan, depsOf(at)), applyUp(plan, depsOf(at))]);
     const [a, b] = await at.clock.run(both);
     expect(a.instanceId).toBe(b.instanceId);
@@ -406,7 +407,7 @@ describe('a crash at any writing call', () => {
         await up(at, withDatabase());
         const inventory = await readInventory(at.account, SCOPE);
         expect(inventory.instances).toHaveLength(1);
-        const plan = planUp(inventory, withDatabase(), at.clock.now());
+        const plan = planUp(inventory, withDatabase(), at.clock.now(), ruleAdmitting);
         expect(isNoop(plan)).toBe(true);
         await down(at);
         expect(at.account.snapshot()).toEqual([]);

@@ -5,8 +5,9 @@ import { iamNames, USUAL_IAM } from '../../../src/provision/roles/iam-names.ts';
 import { commonName, TAG } from '../../../src/provision/bastion/names.ts';
 import { describePlan } from '../../../src/cli/render/plan-text.ts';
 import { planDown } from '../../../src/provision/plan/plan-down.ts';
+import { ruleAdmitting } from '../../../src/diagnose/network/reach.ts';
 import { planUp } from '../../../src/provision/plan/plan-up.ts';
-import type { SecurityGroup } from '../../../src/provision/ports/network.ts';
+import type { GroupRule, SecurityGroup } from '../../../src/provision/ports/network.ts';
 import type { BastionSpec } from '../../../src/provision/plan/spec.ts';
 import { EMPTY as empty, NOW, ORDERS_DB, sampleInstance, sampleSpec, TRUST } from '../sample-spec.ts';
 
@@ -69,7 +70,7 @@ const withDatabase = {
 };
 
 const table = (inventory: Inventory, spec: Partial<BastionSpec> = {}): string =>
-  `\n${describePlan(planUp(inventory, sampleSpec(spec), NOW)).join('\n')}\n`;
+  `\n${describePlan(planUp(inventory, sampleSpec(spec), NOW, ruleAdmitting)).join('\n')}\n`;
 
 describe('the plan of up', () => {
   it('for an empty account', () => {
@@ -274,7 +275,7 @@ describe('the plan of up', () => {
     expect(table(full, sooner)).toContain(
       '= keep     lease             i-1                                         until 2026-11-21T18:00:00.000Z',
     );
-    const { lease, warnings } = planUp(full, sampleSpec(sooner), NOW);
+    const { lease, warnings } = planUp(full, sampleSpec(sooner), NOW, ruleAdmitting);
     expect(lease).toEqual({ expiresAt: NOW + 8 * 3_600_000, idleMinutes: 30 });
     expect(warnings).toEqual([
       {
@@ -358,15 +359,32 @@ describe('the plan of up', () => {
     ],
     ['a boundary of somebody else', { ...empty, foreign: [foreign('policy', 'b')] }, {}, 'name-taken'],
   ] as const)('refuses %s', (_what, inventory, change, code) => {
-    expect(() => planUp(inventory, sampleSpec(change), NOW)).toThrow(
+    expect(() => planUp(inventory, sampleSpec(change), NOW, ruleAdmitting)).toThrow(
       expect.objectContaining({ code }) as Error,
     );
   });
 });
 
+const FROM = { protocol: 'tcp', fromPort: 5432, toPort: 5432 } as const;
+
+describe('a database that admits the bastion already', () => {
+  it.each<[string, GroupRule, string]>([
+    ['by a range', { ...FROM, cidr: '10.0.0.0/16' }, '10.0.0.0/16'],
+    ['by a group that it carries', { ...FROM, groupId: 'sg-7' }, 'sg-7 (--client-security-group)'],
+    ['by its own group', { ...FROM, groupId: full.groups[0]?.id ?? '' }, "the bastion's own group"],
+    ['by a prefix list', { ...FROM, prefixListId: 'pl-1' }, 'prefix list pl-1, whose entries were not read'],
+  ])('%s gets no rule, and the plan says why', (_, rule, by) => {
+    const spec = sampleSpec({ databases: [{ ...ORDERS_DB, ingress: [] }] });
+    const { steps } = planUp({ ...full, databaseRules: [] }, spec, NOW, () => rule);
+    expect(steps.filter(({ kind }) => kind === 'database-rule')).toMatchObject([
+      { action: 'keep', reason: `orders-db admits ${by}` },
+    ]);
+  });
+});
+
 describe('settings that a running bastion cannot take on', () => {
   const warnings = (change: Partial<BastionSpec>): readonly string[] =>
-    planUp(full, sampleSpec(change), NOW).warnings.map(({ message }) => message);
+    planUp(full, sampleSpec(change), NOW, ruleAdmitting).warnings.map(({ message }) => message);
   const asked = { idle: true, types: true, subnets: true };
   const elsewhere = { ...sampleSpec().network, subnets: [] };
   it.each([
@@ -380,7 +398,7 @@ describe('settings that a running bastion cannot take on', () => {
   it('a bastion without IPv4 does not reach every database', () => {
     const inventory = { ...full, instances: [sampleInstance({ privateIp: '2600:1f18:1:1::9' })] };
     const said = (change: Partial<BastionSpec>): readonly string[] =>
-      planUp(inventory, sampleSpec(change), NOW).warnings.map(({ message }) => message);
+      planUp(inventory, sampleSpec(change), NOW, ruleAdmitting).warnings.map(({ message }) => message);
     expect(said({})).toEqual([
       expect.stringContaining('it has no IPv4 address in subnet-1, and cannot reach'),
     ]);
@@ -406,7 +424,9 @@ describe('resources of others that do not prevent the plan', () => {
     ['a role, where one is given', empty, foreign('role', 'r'), { role: given }],
     ['a template, where nothing is launched', full, foreign('launch template', 'lt-9'), {}],
   ] as const)('%s', (_what, inventory, item, change) => {
-    expect(() => planUp({ ...inventory, foreign: [item] }, sampleSpec(change), NOW)).not.toThrow();
+    expect(() =>
+      planUp({ ...inventory, foreign: [item] }, sampleSpec(change), NOW, ruleAdmitting),
+    ).not.toThrow();
   });
 });
 

@@ -5,6 +5,7 @@ import { TAG } from '../../../src/provision/bastion/names.ts';
 import { applyUp } from '../../../src/provision/plan/apply.ts';
 import { quoteWords } from '../../../src/core/shell-words.ts';
 import { planDown } from '../../../src/provision/plan/plan-down.ts';
+import { ruleAdmitting } from '../../../src/diagnose/network/reach.ts';
 import { planUp } from '../../../src/provision/plan/plan-up.ts';
 import { isNoop, type PlanStep } from '../../../src/provision/plan/plan.ts';
 import { RESOURCE_KINDS } from '../../../src/provision/plan/resource-kinds.ts';
@@ -17,7 +18,7 @@ const SPEC = sampleSpec({
 });
 
 async function upIn(account: FakeAccount, clock: FakeClock, steps: readonly PlanStep[]): Promise<unknown> {
-  const plan = { ...planUp(EMPTY, SPEC, NOW), steps };
+  const plan = { ...planUp(EMPTY, SPEC, NOW, ruleAdmitting), steps };
   let serial = 0;
   const work = applyUp(plan, {
     ec2: account.ec2,
@@ -36,15 +37,17 @@ async function upIn(account: FakeAccount, clock: FakeClock, steps: readonly Plan
 it('the plan alone, without the spec, creates everything that a second plan keeps', async () => {
   const clock = new FakeClock(NOW);
   const account = new FakeAccount(() => clock.now());
-  await upIn(account, clock, planUp(EMPTY, SPEC, NOW).steps);
+  await upIn(account, clock, planUp(EMPTY, SPEC, NOW, ruleAdmitting).steps);
   const after = await readInventory(account, SCOPE);
-  expect(isNoop(planUp(after, SPEC, NOW))).toBe(true);
+  expect(isNoop(planUp(after, SPEC, NOW, ruleAdmitting))).toBe(true);
 });
 
 it('a step that needs the id of a resource which no step creates is refused', async () => {
   const clock = new FakeClock(NOW);
   const account = new FakeAccount(() => clock.now());
-  const steps = planUp(EMPTY, SPEC, NOW).steps.filter(({ kind }) => kind === 'launch-template');
+  const steps = planUp(EMPTY, SPEC, NOW, ruleAdmitting).steps.filter(
+    ({ kind }) => kind === 'launch-template',
+  );
   await expect(upIn(account, clock, steps)).rejects.toMatchObject({ code: 'plan-incomplete' });
   expect(account.writes).toEqual([]);
 });
@@ -58,7 +61,7 @@ function tagsIn(value: unknown): readonly unknown[] {
 }
 
 it('every creating call is given the tag by which down finds the resource', () => {
-  for (const step of planUp(EMPTY, SPEC, NOW).steps) {
+  for (const step of planUp(EMPTY, SPEC, NOW, ruleAdmitting).steps) {
     const tags = 'input' in step ? tagsIn(step.input) : [];
     // An inline policy and the link of a profile to a role cannot have tags.
     const canHaveTags = step.kind !== 'role-policy' && step.kind !== 'profile-role';
@@ -70,7 +73,7 @@ it('every creating call is given the tag by which down finds the resource', () =
 it('every resource can be deleted by hand with a command of the AWS CLI', async () => {
   const clock = new FakeClock(NOW);
   const account = new FakeAccount(() => clock.now());
-  await upIn(account, clock, planUp(EMPTY, SPEC, NOW).steps);
+  await upIn(account, clock, planUp(EMPTY, SPEC, NOW, ruleAdmitting).steps);
   const inventory = await readInventory(account, SCOPE);
   const lines = planDown(inventory).steps.map((step) => {
     const command = RESOURCE_KINDS[step.kind].removal?.command(step.existing as never);

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
 import type { GroupRule, SecurityGroup } from '../../../src/provision/ports/network.ts';
-import { admissionOf, reachWarnings } from '../../../src/provision/network/reach.ts';
+import { reachFindings, ruleAdmitting } from '../../../src/diagnose/network/reach.ts';
 import type { BastionSpec, DatabaseAccess } from '../../../src/provision/plan/spec.ts';
-import { sampleSpec } from '../sample-spec.ts';
+import { sentenceOf } from '../../../src/diagnose/sentences.ts';
+import { sampleSpec } from '../../provision/sample-spec.ts';
 
 const tcp = (fromPort: number, from: Partial<GroupRule>, toPort = fromPort): GroupRule => ({
   protocol: 'tcp',
@@ -38,30 +39,21 @@ const twoSubnets = (): BastionSpec['network'] => {
 
 describe('whom a database admits', () => {
   it.each([
-    [
-      'the group that is carried',
-      database(tcp(5432, { groupId: 'sg-clients' })),
-      'sg-clients (--client-security-group)',
-    ],
-    [
-      'a range of ports',
-      database(tcp(5000, { groupId: 'sg-clients' }, 6000)),
-      'sg-clients (--client-security-group)',
-    ],
-    ['every protocol', database({ ...everything, cidr: '10.0.0.0/16' }), '10.0.0.0/16'],
-    ['the range of the subnet', database(tcp(5432, { cidr: '10.0.0.0/16' })), '10.0.0.0/16'],
-    [
-      "the bastion's own group, of an earlier run",
-      database(tcp(5432, { groupId: 'sg-own' })),
-      "the bastion's own group",
-    ],
-    ['a prefix list, taken on trust', database(tcp(5432, { prefixListId: 'pl-1' })), 'prefix list pl-1'],
-  ] as const)('%s', (_what, wanted, by) => {
+    ['the group that is carried', tcp(5432, { groupId: 'sg-clients' })],
+    ['a range of ports', tcp(5000, { groupId: 'sg-clients' }, 6000)],
+    ['every protocol', { ...everything, cidr: '10.0.0.0/16' }],
+    ['the range of the subnet', tcp(5432, { cidr: '10.0.0.0/16' })],
+    ["the bastion's own group, of an earlier run", tcp(5432, { groupId: 'sg-own' })],
+    ['a prefix list, whose entries are not read', tcp(5432, { prefixListId: 'pl-1' })],
+  ] as const)('%s', (_what, rule) => {
     const spec = sampleSpec({ clientGroups: [clients()] });
-    expect(admissionOf(wanted, spec, 'sg-own')).toEqual({
-      kind: 'admitted',
-      by: expect.stringContaining(by) as string,
-    });
+    expect(ruleAdmitting(database(tcp(22, { groupId: 'sg-own' }), rule), spec, 'sg-own')).toBe(rule);
+  });
+
+  it('names what is certain before a prefix list', () => {
+    const certain = tcp(5432, { cidr: '10.0.0.0/16' });
+    const wanted = database(tcp(5432, { prefixListId: 'pl-1' }), certain);
+    expect(ruleAdmitting(wanted, sampleSpec(), undefined)).toBe(certain);
   });
 
   it.each([
@@ -71,34 +63,45 @@ describe('whom a database admits', () => {
     ['another range', database(tcp(5432, { cidr: '10.9.0.0/16' })), []],
     ['one of two subnets', database(tcp(5432, { cidr: '10.0.1.0/24' })), []],
     ['another group', database(tcp(5432, { groupId: 'sg-app' })), ['sg-app']],
-  ] as const)('not: %s', (_what, wanted, groups) => {
-    const spec = sampleSpec({ clientGroups: [clients()], network: twoSubnets() });
-    expect(admissionOf(wanted, spec, 'sg-own')).toEqual({ kind: 'closed', groups });
+  ] as const)('not: %s', (_what, wanted, admittedGroups) => {
+    const spec = sampleSpec({ databases: [wanted], clientGroups: [clients()], network: twoSubnets() });
+    expect(ruleAdmitting(wanted, spec, 'sg-own')).toBeUndefined();
+    expect(reachFindings(spec, 'sg-own')).toEqual([
+      {
+        id: 'database-closed',
+        severity: 'blocking',
+        evidence: { database: 'orders-db', port: 5432, group: 'sg-db', admittedGroups },
+        fixes: [
+          [{ kind: 'admit', group: 'sg-db', port: 5432, from: ['sg-own'] }],
+          ...admittedGroups.map((group) => [{ kind: 'carry-group', group }]),
+        ],
+      },
+    ]);
   });
 });
 
-describe('warnings about a bastion that could not reach a database', () => {
-  const warnings = (change: Partial<BastionSpec>): readonly string[] =>
-    reachWarnings(sampleSpec(change), undefined).map(({ code, message }) => `${code}: ${message}`);
+describe('findings about a bastion that could not reach a database', () => {
+  const findings = (change: Partial<BastionSpec>): readonly string[] =>
+    reachFindings(sampleSpec(change), undefined).map((finding) => `${finding.id}: ${sentenceOf(finding)}`);
 
-  it('for a database that does not admit the bastion: which flag to add', () => {
-    expect(warnings({ databases: [database(tcp(5432, { groupId: 'sg-app' }))] })).toEqual([
-      'database-closed: orders-db does not admit port 5432 from any group or range of this bastion: add --allow-db orders-db, or --client-security-group sg-app',
+  it('for a database that does not admit the bastion', () => {
+    expect(findings({ databases: [database(tcp(5432, { groupId: 'sg-app' }))] })).toEqual([
+      'database-closed: orders-db does not admit port 5432 from any group or range of this bastion',
     ]);
   });
   it('none for a database that --allow-db opens', () => {
-    expect(warnings({ databases: [{ ...database(), admit: true }] })).toEqual([]);
+    expect(findings({ databases: [{ ...database(), admit: true }] })).toEqual([]);
   });
   it('a group of another VPC', () => {
     expect(
-      warnings({ databases: [], clientGroups: [clients({ vpcId: 'vpc-9', egress: [everything] })] }),
+      findings({ databases: [], clientGroups: [clients({ vpcId: 'vpc-9', egress: [everything] })] }),
     ).toEqual([expect.stringContaining('client-group-elsewhere: sg-clients belongs to vpc-9')]);
   });
   it.each([
     ['nothing at all', []],
     ['443 only', [tcp(443, { cidr: '0.0.0.0/0' })]],
   ])('a group that allows %s outbound, and no database named', (_what, egress) => {
-    expect(warnings({ databases: [], clientGroups: [clients({ egress })] })).toEqual([
+    expect(findings({ databases: [], clientGroups: [clients({ egress })] })).toEqual([
       expect.stringContaining('client-group-closed: sg-clients allows no outbound traffic'),
     ]);
   });
@@ -111,6 +114,6 @@ describe('warnings about a bastion that could not reach a database', () => {
     ['nothing, while a database is named', { databases: [database(everything)], clientGroups: [clients()] }],
     ['nothing, while a port is opened', { databases: [], egressPorts: [5432], clientGroups: [clients()] }],
   ])('nothing of a group that lets out %s', (_what, change) => {
-    expect(warnings(change)).toEqual([]);
+    expect(findings(change)).toEqual([]);
   });
 });

@@ -1,0 +1,139 @@
+import { containsCidr } from '../../core/cidr.ts';
+import type { GroupRule, Subnet, VpcEndpoint } from '../../provision/ports/network.ts';
+import type { NetworkFacts } from '../../provision/ports/ways-out.ts';
+import type { AbsentEndpoint, Change, FindingOf } from '../finding.ts';
+import { admits } from './admission.ts';
+import { tableOf } from './routes.ts';
+
+/** Which VPC endpoints a bastion in a subnet can use, and which ones block it. Pure. */
+
+/** Endpoints without which the agent cannot work in a subnet that has no other way out (docs/reference/vpc.md §5). */
+export const AGENT_SERVICES = ['ssm', 'ssmmessages'] as const;
+/** Further endpoints for `ecs_connect.sh`: the plugin's download and the ECS API. */
+export const INSTALL_SERVICES = ['s3', 'ecs'] as const;
+
+export type BlockingEndpoint = FindingOf<'endpoint-refuses'> | FindingOf<'endpoint-other-family'>;
+
+export interface EndpointSurvey {
+  /**
+   * One for each endpoint that refuses the bastion. With private DNS the service's name leads to it in the whole VPC, so
+   * no other way out helps.
+   */
+  readonly blocked: readonly BlockingEndpoint[];
+  /** Services without an endpoint that could be used here. */
+  readonly absent: readonly AbsentEndpoint[];
+}
+
+/** Where a call comes from, as the security groups of the endpoint see it. */
+export interface CallSource {
+  /** The call may come from any of these; empty = the endpoint cannot be called from the subnet. */
+  readonly ranges: readonly string[];
+  readonly groupIds: readonly string[];
+}
+
+export function surveyEndpoints(
+  services: readonly string[],
+  subnet: Subnet,
+  facts: NetworkFacts,
+  sourceFor: (endpoint: VpcEndpoint) => CallSource,
+): EndpointSurvey {
+  const blocked: BlockingEndpoint[] = [];
+  const absent: AbsentEndpoint[] = [];
+  for (const service of services) {
+    const candidates = facts.endpoints.filter(
+      (endpoint) => endpoint.service === service && endpoint.state === 'available',
+    );
+    if (candidates.some((endpoint) => isRouted(endpoint, subnet, facts))) continue;
+    const named = candidates.filter((endpoint) => endpoint.type === 'Interface' && endpoint.privateDns);
+    const [first] = named;
+    if (first === undefined) absent.push(absentEndpoint(service, facts));
+    else if (!named.some((endpoint) => admitsCall(endpoint, sourceFor(endpoint), facts)))
+      blocked.push(blocking(first, subnet, sourceFor(first)));
+  }
+  return { blocked, absent };
+}
+
+/** An endpoint of the service may exist that cannot be used. */
+function absentEndpoint(service: string, facts: NetworkFacts): AbsentEndpoint {
+  const unusable = facts.endpoints.find((endpoint) => endpoint.service === service);
+  if (unusable === undefined) return { service };
+  const { id: endpoint, state } = unusable;
+  if (unusable.type === 'Gateway') return { service, endpoint, lacks: 'route' };
+  return state === 'available'
+    ? { service, endpoint, lacks: 'private-dns' }
+    : { service, endpoint, lacks: 'availability', state };
+}
+
+/** What makes an endpoint of each service usable from the subnet; undefined where one exists that nothing can be changed of. */
+export function endpointChanges(
+  absent: readonly AbsentEndpoint[],
+  subnet: Subnet,
+  facts: NetworkFacts,
+  dualStack: boolean,
+): readonly Change[] | undefined {
+  const changes = absent.map(({ service, endpoint, lacks }): Change | undefined => {
+    if (endpoint === undefined) {
+      return {
+        kind: 'add-endpoint',
+        vpc: facts.vpc.id,
+        serviceName: `com.amazonaws.${facts.region}.${service}`,
+        type: service === 's3' ? 'Gateway' : 'Interface',
+        subnet: subnet.id,
+        routeTable: tableOf(subnet, facts)?.id,
+        dualStack,
+      };
+    }
+    switch (lacks) {
+      case 'private-dns':
+        return { kind: 'set-endpoint', endpoint, privateDns: true };
+      case 'route':
+        return { kind: 'set-endpoint', endpoint, addRouteTable: tableOf(subnet, facts)?.id };
+      default:
+        return undefined;
+    }
+  });
+  const possible = changes.flatMap((change) => change ?? []);
+  return possible.length === changes.length ? possible : undefined;
+}
+
+const isRouted = (endpoint: VpcEndpoint, subnet: Subnet, facts: NetworkFacts): boolean =>
+  endpoint.type === 'Gateway' &&
+  tableOf(subnet, facts)?.routes.some((route) => route.targetId === endpoint.id) === true;
+
+const HTTPS = 443;
+
+const admitsCall = (endpoint: VpcEndpoint, { ranges, groupIds }: CallSource, facts: NetworkFacts): boolean =>
+  ranges.length > 0 &&
+  facts.groups
+    .filter((group) => endpoint.securityGroupIds.includes(group.id))
+    .some((group) => group.ingress.some((rule) => admitsHttps(rule, ranges, groupIds)));
+
+function admitsHttps(rule: GroupRule, ranges: readonly string[], groupIds: readonly string[]): boolean {
+  if (!admits(rule, HTTPS)) return false;
+  if (rule.groupId !== undefined) return groupIds.includes(rule.groupId);
+  const { cidr } = rule;
+  return cidr !== undefined && ranges.some((range) => containsCidr(cidr, range));
+}
+
+function blocking(
+  { id: endpoint, service, addresses, securityGroupIds }: VpcEndpoint,
+  subnet: Subnet,
+  { ranges }: CallSource,
+): BlockingEndpoint {
+  const about = { subnet: subnet.id, endpoint, service };
+  if (ranges.length === 0) {
+    return {
+      id: 'endpoint-other-family',
+      severity: 'blocking',
+      evidence: { ...about, answers: addresses.includes('ipv4') ? 'ipv4' : 'ipv6' },
+      fixes: [[{ kind: 'set-endpoint', endpoint, dualStack: true }]],
+    };
+  }
+  const [group] = securityGroupIds;
+  return {
+    id: 'endpoint-refuses',
+    severity: 'blocking',
+    evidence: { ...about, groups: securityGroupIds, ranges },
+    fixes: group === undefined ? [] : [[{ kind: 'admit', group, port: HTTPS, from: ranges }]],
+  };
+}

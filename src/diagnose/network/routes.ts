@@ -1,0 +1,12 @@
+import type { Route, RouteTable, Subnet } from '../../provision/ports/network.ts';
+import type { NetworkFacts } from '../../provision/ports/ways-out.ts';
+
+/** The routes of a subnet. Pure. */
+
+/** The table a subnet uses: its own association, else the VPC's main one. */
+export const tableOf = (subnet: Subnet, { routeTables }: NetworkFacts): RouteTable | undefined =>
+  routeTables.find((table) => table.subnetIds.includes(subnet.id)) ?? routeTables.find((table) => table.main);
+
+/** The route to exactly that destination, unless its target is gone. */
+export const routeTo = (destination: string, subnet: Subnet, facts: NetworkFacts): Route | undefined =>
+  tableOf(subnet, facts)?.routes.find((route) => route.destination === destination && !route.blackhole);
