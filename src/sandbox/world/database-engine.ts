@@ -61,10 +61,13 @@ interface Answer {
 }
 
 /**
- * Starts PGlite in a thread of its own and fills it. Throws ToolError `sandbox-part-missing` where the package is not
+ * Starts PGlite in a thread of its own and fills it; `signal` ends an engine that is still starting. Throws ToolError `sandbox-part-missing` where the package is not
  * installed, `sandbox-database-failed` when it does not start.
  */
-export async function startDatabaseEngine(setup: DatabaseSetup): Promise<DatabaseEngine> {
+export async function startDatabaseEngine(
+  setup: DatabaseSetup,
+  signal: AbortSignal,
+): Promise<DatabaseEngine> {
   const worker = new Worker(WORKER_SOURCE, {
     eval: true,
     workerData: {
@@ -113,7 +116,14 @@ export async function startDatabaseEngine(setup: DatabaseSetup): Promise<Databas
       reject(error);
     });
   });
+  const abandon = (): void => {
+    stopping = true;
+    void worker.terminate();
+  };
+  signal.addEventListener('abort', abandon);
+  if (signal.aborted) abandon();
   await ready;
+  signal.removeEventListener('abort', abandon);
   return {
     run(messages) {
       if (ended !== undefined) return Promise.reject(ended);

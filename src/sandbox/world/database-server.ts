@@ -9,8 +9,8 @@ import { encodeQuery, encodeStartup, messagesOf } from './postgres-wire.ts';
 export interface DatabaseServerOptions {
   readonly database: SeedDatabase;
   readonly clock: Clock;
-  /** Starts a freshly filled engine; called again after a crash. */
-  startEngine(): Promise<DatabaseEngine>;
+  /** Starts a freshly filled engine; called again after a crash. The signal ends one that is still starting. */
+  startEngine(signal: AbortSignal): Promise<DatabaseEngine>;
   /** A batch that runs longer ends the engine: nothing else can stop it. */
   readonly statementTimeoutMs: number;
   /** An open transaction may keep others waiting this long. */
@@ -42,6 +42,7 @@ export class DatabaseServer {
   #holder: DatabaseSession | undefined;
   #busy = false;
   #cancelIdle: (() => void) | undefined;
+  readonly #closing = new AbortController();
   #nextSession = 1;
   #listening: Promise<number> | undefined;
 
@@ -68,6 +69,7 @@ export class DatabaseServer {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort();
     this.#cancelIdle?.();
     for (const session of this.#sessions)
       session.fail('57P01', 'terminating connection due to administrator command');
@@ -122,7 +124,7 @@ export class DatabaseServer {
 
   #startedEngine(): Promise<DatabaseEngine> {
     if (this.#engine === undefined) {
-      const starting = this.#options.startEngine();
+      const starting = this.#options.startEngine(this.#closing.signal);
       this.#engine = starting;
       starting.then(
         (engine) => engine.onCrash(() => this.#crashed(starting)),

@@ -39,15 +39,18 @@ export function createDatabases(seed: Pick<Seed, 'databases'>, options: Database
           : {
               verifyToken: (token, username) => options.verifyToken?.(database, token, username) === true,
             }),
-        startEngine: async () => {
+        startEngine: async (signal) => {
           const directory = await mkdtemp(temporaryPrefix('database'));
           directories.add(directory);
-          return startDatabaseEngine({
-            directory,
-            databaseName: database.databaseName,
-            username: database.masterUsername,
-            sql: database.sql,
-          });
+          return startDatabaseEngine(
+            {
+              directory,
+              databaseName: database.databaseName,
+              username: database.masterUsername,
+              sql: database.sql,
+            },
+            signal,
+          );
         },
       }),
     ]),
