@@ -13,7 +13,9 @@ export const addIamFlags = (command: Command): Command =>
         'path of role, profile and boundary (default: /fargate-connect/)',
       ).helpGroup('Roles:'),
     )
-    .addOption(new Option('--iam-prefix <text>', 'before their names (default: none)').helpGroup('Roles:'));
+    .addOption(
+      new Option('--iam-prefix <text>', 'prefix of their names (default: none)').helpGroup('Roles:'),
+    );
 
 /** Those two of all that were typed. */
 export const iamFlagsOf = ({ iamPath, iamPrefix }: IamFlags): IamFlags => ({

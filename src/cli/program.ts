@@ -93,10 +93,10 @@ Without a command: connect, the picker. Every command understands the shared fla
 
 Examples:
   $ fargate-connect demo                    the whole tour, no AWS account needed
-  $ fargate-connect up --cluster prod       a bastion that ends itself
+  $ fargate-connect up --cluster prod       a bastion that terminates itself
   $ fargate-connect                         pick a container, get a shell
   $ fargate-connect forward -L 5432:db:5432 --service web
-  $ fargate-connect down                    everything gone, verified`;
+  $ fargate-connect down                    delete everything and verify it`;
 
 /** Commander breaks its own lines between words, but not those of `addHelpText`. Commands to copy stay whole. */
 const fitted = (page: string, columns: number): string =>

@@ -14,14 +14,14 @@ function sharedOptions(): readonly Option[] {
     new Option('--service <name>', 'ECS service, name or ARN'),
     new Option('--task <id>', 'ECS task: ARN, id, or the start of an id'),
     new Option('--container <name>', 'container of the task'),
-    new Option('-o, --output <format>', 'what stdout carries').choices(['table', 'json']),
+    new Option('-o, --output <format>', 'format of stdout').choices(['table', 'json']),
     new Option('--json', 'same as --output json'),
     new Option('-y, --yes', 'answer yes to every confirmation'),
     new Option('--no-input', 'never ask; list what is missing and exit 2'),
     new Option('-q, --quiet', 'only warnings and errors on stderr'),
-    new Option('--debug', 'say more: settings and where they come from, stack traces'),
+    new Option('--debug', 'print more: each setting with its source, stack traces'),
     new Option('--no-color', 'no colours'),
-    new Option('--transport <kind>', 'data channel: our own, or the official plugin').choices([
+    new Option('--transport <kind>', 'data channel: built in or the official plugin').choices([
       'native',
       'plugin',
     ]),

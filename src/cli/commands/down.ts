@@ -20,7 +20,7 @@ export function downCommand(invoke: Invoke, run: Run<DownRequest> = runDown): Co
     .addHelpText(
       'after',
       `
-Works from any machine and after any crash; running it twice does no harm. Exit 5: something is left, and named.
+Works from any machine and after any crash; running it twice does no harm. It exits 5 if something is left, and names it.
 
 Examples:
   $ fargate-connect down

@@ -12,11 +12,11 @@ export function execCommand(invoke: Invoke, run: Run<ExecRequest> = runExec): Co
     .argument('[service]', 'service whose healthiest, newest task is used; --task names one')
     .argument('[command...]', 'after --: program and arguments, passed on exactly as given')
     .usage('[service] [flags] [-- command...]')
-    .option('--no-stdin', 'leave stdin alone; the command gets an empty one')
+    .option('--no-stdin', 'do not read stdin; the command gets an empty one')
     .addHelpText(
       'after',
       `
-With a command, its exit status is ours; 255 means that the connection failed. Without a terminal its output arrives \
+With a command, exec ends with the command's exit status; 255 means that the connection failed. Without a terminal its output arrives \
 unchanged and stdin is piped in. ECS Exec itself runs everything on one pty: stdout and stderr come out together.
 On a terminal, ~. at the start of a line ends a stuck session; ~? lists the escapes.
 

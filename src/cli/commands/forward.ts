@@ -25,13 +25,13 @@ export function forwardCommand(invoke: Invoke, run: Run<ForwardOptions> = runFor
         .default('auto'),
     )
     .option('--stdio <target>', 'HOST:PORT on stdin and stdout, for ssh -o ProxyCommand')
-    .option('--document <name>', 'session document that has host and port in it; -L is [bind:]local then')
+    .option('--document <name>', 'session document that fixes host and port; -L is then [bind:]local')
     .option('--name <bastion>', 'which bastion, when there are several')
     .option('--no-replace', 'launch no replacement for a spot bastion that EC2 interrupts')
     .addHelpText(
       'after',
       `
-Stays up until Ctrl-C, which is its regular end (exit 0; 130 before it was ready). With --json each listener that is \
+Runs until Ctrl-C and then exits 0 (130 if no listener was ready yet). With --json each listener that is \
 ready is one line on stdout. Local port 0 takes any free port. --via auto: a task when a service or task is named, \
 else the bastion.
 

@@ -12,7 +12,7 @@ export interface LsOptions {
 
 export function lsCommand(invoke: Invoke, run: Run<LsOptions> = runLs): Command {
   return new Command('ls')
-    .description('what there is: clusters, services, tasks, containers, databases')
+    .description('list clusters, services, tasks, containers or databases')
     .addArgument(new Argument('<kind>', 'what to list').choices(KINDS))
     .addHelpText(
       'after',

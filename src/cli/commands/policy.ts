@@ -35,7 +35,7 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyRequest> = runPolic
   const command = new Command('policy')
     .description('the least-privilege IAM document for a job')
     .addArgument(new Argument('<kind>', 'for whom').choices(POLICY_KIND_NAMES))
-    .option('--name <bastion>', 'only this bastion', '*')
+    .option('--name <bastion>', 'only the bastion of this name', '*')
     .option('--account <id>', 'account id (default: that of the credentials)')
     .option('--vpc <id>', 'operator: only this VPC; --format: its VPC', '*')
     .option('--subnet <id>', '--format: its subnet')
@@ -44,35 +44,41 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyRequest> = runPolic
     .option('--log-bucket <name>', 'task-role: bucket of exec sessions')
     .option(
       '--db-security-group <id>',
-      "operator-db-rule: the database's security group; --format: let out to it",
+      "operator-db-rule: the database's security group; --format: the bastion may connect to it",
     )
-    .option('--client-security-group <id>', 'operator: group that bastions may carry; --format: carried')
+    .option(
+      '--client-security-group <id>',
+      'operator: group that bastions may have; --format: group that the bastion has',
+    )
     .addOption(
       new Option('--type <types>', 'operator: only these instance types (default: those of up)').argParser(
         commaSeparated,
       ),
     )
-    .option('--role <name>', 'operator-given-role: the role that an administrator made; --format: used')
+    .option(
+      '--role <name>',
+      'operator-given-role: the role that an administrator created; --format: the role of the bastion',
+    )
     .option('--db-resource <id>', 'db: DbiResourceId or DbClusterResourceId to log in to')
     .option('--db-user <name>', 'db: database user', '*')
     .addOption(
       new Option(
         '--db <id>',
-        'session-document, forward-document: the database; --format: let out to it',
+        'session-document, forward-document: the database; --format: the bastion may connect to it',
       ).conflicts(['host', 'port']),
     )
     .option('--document <name>', 'forward-document: its session document (default: fargate-connect-DB)')
     .option('--host <name>', 'session-document: host')
     .option('--port <number>', 'session-document: port; --format: that of the database group')
     .addOption(
-      new Option('--format <format>', 'bastion: all of it as code: role, group, launch template')
+      new Option('--format <format>', 'bastion: role, group and launch template as code')
         .choices(['json', 'terraform', 'cloudformation'])
         .default('json'),
     )
     .addOption(
       new Option(
         '--check <principal>',
-        'not print, but ask IAM whether this role or user has it: role/NAME, user/NAME, an ARN, me',
+        'print nothing; ask IAM whether role/NAME, user/NAME, an ARN or me has these permissions',
       ).conflicts('format'),
     );
   addTagFlag(command);
@@ -83,7 +89,7 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyRequest> = runPolic
 Kinds:
 ${POLICY_KIND_NAMES.map((kind) => `  ${kind.padEnd(29)} ${POLICY_KINDS[kind].purpose}`).join('\n')}
 
-What is not known stays as a \${placeholder}.
+A value that is not known is printed as a \${placeholder}.
 
 Examples:
   $ fargate-connect policy operator --name dev > operator.json

@@ -33,7 +33,7 @@ export function sandboxCommand(invoke: Invoke, run: Run<SandboxCommandOptions> =
     .option('--port <number>', 'port to listen on, 0 for any free one', portNumber, 0)
     .option('--fault <spec>', 'inject a fault; repeatable', collect)
     .addOption(
-      new Option('--agent-pace <pace>', 'how the SSM agent behaves in time')
+      new Option('--agent-pace <pace>', 'how fast the SSM agent sends')
         .choices(['fast', 'official'])
         .default('fast'),
     )

@@ -14,7 +14,7 @@ export function shellCommand(invoke: Invoke, run: Run<BastionSessionRequest> = r
       'after',
       `
 ~. at the start of a line ends a stuck session; ~? lists the escapes.
-A command has no terminal and no stdin; its stdout, stderr and exit status are ours. 255 means that the connection \
+A command has no terminal and no stdin; shell passes on its stdout, stderr and exit status. 255 means that the connection \
 failed.
 
 Examples:

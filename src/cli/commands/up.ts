@@ -16,25 +16,28 @@ interface UpFlags extends TypedUpRequest, IamFlags {
 
 export function upCommand(invoke: Invoke, run: Run<UpOptions> = runUp): Command {
   const command = new Command('up')
-    .description('a bastion: least privilege, spot, no inbound ports, ends itself')
+    .description('create a bastion: least privilege, spot, no inbound ports, terminates itself')
     .option('--name <name>', 'name of the bastion', 'default')
-    .option('--ttl <duration>', 'absolute end, e.g. 8h; extends a running one (default: 8h)')
-    .option('--idle <duration>', 'end after that long without a session, 0 = never (default: 30m)')
+    .option('--ttl <duration>', 'lifetime of the bastion, e.g. 8h; extends a running one (default: 8h)')
+    .option('--idle <duration>', 'terminate after that long without a session; 0 = never (default: 30m)')
     .option('--dry-run', 'print plan, policies, network and price; write nothing')
     .option('--no-wait', 'return as soon as it is launched')
-    .option('--tunnel-only', 'install nothing and leave the ECS rights out')
+    .option('--tunnel-only', 'install nothing, and grant no ECS permissions')
     .addOption(group('Network:', '--vpc <id>', 'VPC (default: that of the service or cluster)'))
     .addOption(group('Network:', '--subnet <ids>', 'only these subnets').argParser(commaSeparated))
     .addOption(
-      group('Network:', '--way-out <kind>', 'the way out of those, where up does not see it').choices([
-        'private',
-        'public',
-      ]),
+      group(
+        'Network:',
+        '--way-out <kind>',
+        'how these subnets reach AWS, if their route tables do not show it',
+      ).choices(['private', 'public']),
     )
     .addOption(
-      group('Network:', '--db <ids>', 'open the way to these databases (default: port 443 only)').argParser(
-        commaSeparated,
-      ),
+      group(
+        'Network:',
+        '--db <ids>',
+        'allow connections to these databases (default: port 443 only)',
+      ).argParser(commaSeparated),
     )
     .addOption(
       group(
@@ -65,12 +68,18 @@ export function upCommand(invoke: Invoke, run: Run<UpOptions> = runUp): Command 
     .addOption(
       group('Capacity:', '--on-demand', 'an on-demand instance: costs more, and EC2 does not interrupt it'),
     )
-    .addOption(group('Roles:', '--role <name>', 'instance profile that an administrator made: no IAM write'))
+    .addOption(
+      group(
+        'Roles:',
+        '--role <name>',
+        'use an instance profile of an administrator, and write nothing to IAM',
+      ),
+    )
     .addOption(
       group(
         'Roles:',
         '--permissions-boundary <arn>',
-        'for the role we make, or "none" (default: always one)',
+        'for the role that up creates, or "none" (default: always one)',
       ),
     )
     .addOption(group('Roles:', '--kms-key <arn>', "the cluster's exec sessions are encrypted with it"));
@@ -79,7 +88,7 @@ export function upCommand(invoke: Invoke, run: Run<UpOptions> = runUp): Command 
     .addHelpText(
       'after',
       `
-Running it again adopts what exists, and opens and extends what is asked for.
+Running it again keeps what exists, and adds the databases, ports and time that are asked for.
 Ctrl-C at any moment leaves only what \`down\` removes.
 
 Examples:
