@@ -186,8 +186,15 @@ describe('escapes', () => {
 
 describe('-L', () => {
   test.each([
-    ['8080:80', { bind: '127.0.0.1', localPort: 8080, remoteHost: undefined, remotePort: 80 }],
-    ['0:db.internal:5432', { bind: '127.0.0.1', localPort: 0, remoteHost: 'db.internal', remotePort: 5432 }],
+    [
+      '8080:80',
+      { bind: '127.0.0.1', isDefaultBind: true, localPort: 8080, remoteHost: undefined, remotePort: 80 },
+    ],
+    ['127.0.0.1:1:h:2', { bind: '127.0.0.1', localPort: 1, remoteHost: 'h', remotePort: 2 }],
+    [
+      '0:db.internal:5432',
+      { bind: '127.0.0.1', isDefaultBind: true, localPort: 0, remoteHost: 'db.internal', remotePort: 5432 },
+    ],
     ['0.0.0.0:1:h:2', { bind: '0.0.0.0', localPort: 1, remoteHost: 'h', remotePort: 2 }],
     ['*:1:h:2', { bind: '0.0.0.0', localPort: 1, remoteHost: 'h', remotePort: 2 }],
     [
@@ -228,7 +235,7 @@ describe('-L', () => {
 
   test('with a session document there is a local side only', () => {
     const spec = { bind: '127.0.0.1', localPort: 5432, remoteHost: undefined, remotePort: 0 };
-    expect(parseListener('5432')).toEqual(spec);
+    expect(parseListener('5432')).toEqual({ ...spec, isDefaultBind: true });
     expect(parseListener('*:0')).toEqual({ ...spec, bind: '0.0.0.0', localPort: 0 });
     expect(parseListener('[::1]:0')).toEqual({ ...spec, bind: '::1', localPort: 0 });
     for (const text of ['', 'a', '5432:db:5432', '70000', ':1'])

@@ -8,7 +8,7 @@ export async function ordersDatabase(port: number): Promise<pg.Client> {
     user: 'orders',
     password: 'orders-sandbox-only',
     database: 'orders',
-    connectionTimeoutMillis: 30_000,
+    connectionTimeoutMillis: 110_000,
   });
   client.on('error', () => undefined);
   await client.connect();

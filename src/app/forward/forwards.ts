@@ -38,7 +38,12 @@ export async function runForwards(
     await Promise.all(listeners.map((listener) => listener.close()));
   });
   // Bound before any AWS call: a taken port is the cheapest error there is.
-  for (const spec of specs) listeners.push(await LocalListener.bind(spec.bind, spec.localPort));
+  for (const spec of specs)
+    listeners.push(
+      spec.isDefaultBind === true
+        ? await LocalListener.bindLoopback(spec.localPort)
+        : await LocalListener.bind(spec.bind, spec.localPort),
+    );
   const via = routeKind(request, specs, deps);
   const channel = await channelDeps(deps);
   const keeper = via === 'bastion' ? await keepBastion(request, deps) : undefined;

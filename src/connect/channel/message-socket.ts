@@ -78,7 +78,11 @@ export function createOpenSocket(agents: NetworkAgents, clock: Clock): OpenSocke
       socket.on('pong', () => events.pong());
       socket.on('error', (error) => {
         failure = error;
-        if (isOpen) return;
+        if (isOpen) {
+          // Nothing more of use comes; ws itself would wait 30 s for the gateway's goodbye.
+          socket.terminate();
+          return;
+        }
         const known = error instanceof ToolError ? error : tlsFailure(error, url.host);
         if (known !== undefined) {
           reject(known);

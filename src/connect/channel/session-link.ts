@@ -342,7 +342,10 @@ function atGateway(url: URL, gateway: string | undefined): URL {
   return gateway === undefined ? url : new URL(`${url.pathname}${url.search}`, gateway);
 }
 
-/** Opaque but for its scheme; user-info is refused because it would be logged with the URL. */
+/**
+ * Opaque but for its scheme; user-info is refused because it would be logged with the URL. Neither signature nor token goes
+ * over a network unencrypted: plain `ws:` is the sandbox's, on loopback.
+ */
 function parseStreamUrl(streamUrl: string): URL {
   const url = URL.canParse(streamUrl) ? new URL(streamUrl) : undefined;
   if (url === undefined || !/^wss?:$/.test(url.protocol) || url.username !== '') {
@@ -351,8 +354,16 @@ function parseStreamUrl(streamUrl: string): URL {
       'AWS returned a stream address that is no WebSocket address',
     );
   }
+  if (url.protocol === 'ws:' && !isLoopbackHost(url.hostname))
+    throw new ProtocolError(
+      'stream-url-invalid',
+      `AWS returned a stream address that is not encrypted and not of this machine: ${url.host}`,
+    );
   return url;
 }
+
+const isLoopbackHost = (hostname: string): boolean =>
+  hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 
 const seconds = (ms: number): string => describeDuration(Math.max(1, Math.round(ms / 1000)) * 1000);
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

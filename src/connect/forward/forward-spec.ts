@@ -3,6 +3,8 @@ import { usage } from '../../core/errors.ts';
 /** One `-L`: where we listen and where the far side connects. */
 export interface ForwardSpec {
   readonly bind: string;
+  /** No address was asked for: 127.0.0.1, and ::1 where there is one. */
+  readonly isDefaultBind?: true;
   /** 0 = any free port. */
   readonly localPort: number;
   /** Undefined = the task (or bastion) itself. */
@@ -20,14 +22,15 @@ export function parseForward(text: string): ForwardSpec {
   if (parts.length === 2) {
     return {
       bind: '127.0.0.1',
+      isDefaultBind: true,
       localPort: parsePort(text, parts[0] ?? '', 0),
       remoteHost: undefined,
       remotePort,
     };
   }
-  const [remoteHost = '', local = '', bind = '127.0.0.1'] = parts.slice(0, -1).toReversed();
+  const [remoteHost = '', local = '', bind] = parts.slice(0, -1).toReversed();
   return {
-    bind: bind === '*' ? '0.0.0.0' : parseHost(text, bind),
+    ...parseBind(text, bind),
     localPort: parsePort(text, local, 0),
     remoteHost: parseHost(text, remoteHost),
     remotePort,
@@ -42,9 +45,9 @@ export function parseListener(text: string): ForwardSpec {
       details: { value: text, document: true },
     });
   }
-  const [local = '', bind = '127.0.0.1'] = parts.toReversed();
+  const [local = '', bind] = parts.toReversed();
   return {
-    bind: bind === '*' ? '0.0.0.0' : parseHost(text, bind),
+    ...parseBind(text, bind),
     localPort: parsePort(text, local, 0),
     remoteHost: undefined,
     remotePort: 0,
@@ -86,6 +89,11 @@ function parsePort(text: string, port: string, lowest: number): number {
   if (!(value >= lowest && value <= 65_535))
     throw badForward(text, `${port} is no port from ${lowest} to 65535`);
   return value;
+}
+
+function parseBind(text: string, bind: string | undefined): Pick<ForwardSpec, 'bind' | 'isDefaultBind'> {
+  if (bind === undefined) return { bind: '127.0.0.1', isDefaultBind: true };
+  return { bind: bind === '*' ? '0.0.0.0' : parseHost(text, bind) };
 }
 
 function parseHost(text: string, host: string): string {

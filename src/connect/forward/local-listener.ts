@@ -1,47 +1,60 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 
-import { failed, type ToolError, usage } from '../../core/errors.ts';
+import { failed, ToolError, usage } from '../../core/errors.ts';
 import { hostPort } from './forward-spec.ts';
 
 /** Connections that came before the way was open wait here, unread. */
 const MAX_QUEUED = 128;
+const IPV4_LOOPBACK = '127.0.0.1';
+const IPV6_LOOPBACK = '::1';
+/** Free ports of 127.0.0.1 that are taken on ::1. */
+const MAX_ATTEMPTS = 10;
 
 /** A bound local port. It stays bound whatever happens to the session behind it. */
 export class LocalListener {
   readonly host: string;
   readonly port: number;
-  readonly #server: Server;
+  readonly #servers: readonly Server[];
   #accept: ((socket: Socket) => void) | undefined;
   #queued: Socket[] = [];
 
-  private constructor(server: Server, host: string, port: number) {
-    this.#server = server;
+  private constructor(servers: readonly Server[], host: string, port: number) {
+    this.#servers = servers;
     this.host = host;
     this.port = port;
-    server.on('connection', (socket) => this.#connection(socket));
-    // A failed accept (no file descriptors left) costs that connection, not the listener.
-    server.on('error', () => undefined);
+    for (const server of servers) {
+      server.on('connection', (socket) => this.#connection(socket));
+      // A failed accept (no file descriptors left) costs that connection, not the listener.
+      server.on('error', () => undefined);
+    }
   }
 
   /** Throws `local-port-taken` naming who has it, `local-port-forbidden`, `bind-address-invalid`. Port 0 takes any free one. */
   static async bind(host: string, port: number): Promise<LocalListener> {
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ host, port, exclusive: true }, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    }).catch(async (error: unknown) => {
-      throw await bindError(host, port, error);
-    });
-    const address = server.address();
-    return new LocalListener(
-      server,
-      host,
-      typeof address === 'object' && address !== null ? address.port : port,
-    );
+    const server = await listen(host, port);
+    return new LocalListener([server], host, portOf(server) ?? port);
+  }
+
+  /**
+   * On 127.0.0.1 and, where this machine has it, on ::1, because `localhost` is the one for some programs and the other for
+   * others. Throws what `bind` throws.
+   */
+  static async bindLoopback(port: number): Promise<LocalListener> {
+    for (let attempt = 1; ; attempt++) {
+      const four = await listen(IPV4_LOOPBACK, port);
+      const chosen = portOf(four) ?? port;
+      try {
+        const six = await listen(IPV6_LOOPBACK, chosen);
+        return new LocalListener([four, six], IPV4_LOOPBACK, chosen);
+      } catch (error) {
+        const isTaken = error instanceof ToolError && error.code === 'local-port-taken';
+        if (!isTaken) return new LocalListener([four], IPV4_LOOPBACK, chosen);
+        await closed(four);
+        // A port that we chose can be another one.
+        if (port !== 0 || attempt >= MAX_ATTEMPTS) throw error;
+      }
+    }
   }
 
   /** From now on connections go to `accept`, those that waited first; all of them paused. */
@@ -57,9 +70,7 @@ export class LocalListener {
 
   async close(): Promise<void> {
     for (const socket of this.#queued.splice(0)) socket.resetAndDestroy();
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-    });
+    await Promise.all(this.#servers.map(closed));
   }
 
   #connection(socket: Socket): void {
@@ -78,6 +89,30 @@ export class LocalListener {
     });
   }
 }
+
+async function listen(host: string, port: number): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, exclusive: true }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  }).catch(async (error: unknown) => {
+    throw await bindError(host, port, error);
+  });
+  return server;
+}
+
+function portOf(server: Server): number | undefined {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : undefined;
+}
+
+const closed = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    server.close(() => resolve());
+  });
 
 async function bindError(host: string, port: number, error: unknown): Promise<ToolError> {
   const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;

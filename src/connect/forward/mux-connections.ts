@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import { writeInTurn } from '../../core/turn-writes.ts';
@@ -287,7 +288,9 @@ export class MuxConnections implements PortConnections {
   #answered(stream: Stream): void {
     if (!this.#unknown.has(stream)) return;
     stream.cancelIdle?.();
-    const waitMs = stream.isUnanswered ? ANSWER_IDLE_MS : ANSWERED_IDLE_MS;
+    // What is no socket (stdin and stdout of --stdio) ends its input long before it stops reading.
+    const isAnswered = !stream.isUnanswered && stream.connection instanceof Socket;
+    const waitMs = isAnswered ? ANSWERED_IDLE_MS : ANSWER_IDLE_MS;
     stream.cancelIdle = this.#channel.clock.timer(waitMs, () => this.#finish(stream));
   }
 

@@ -1,4 +1,5 @@
 import { createServer, connect as connectTcp, type AddressInfo, type Server, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, test } from 'vitest';
 
 import { Forward } from '../../../src/connect/forward/forward.ts';
@@ -12,6 +13,9 @@ const handshake = {
   sessionType: 'Port',
   properties: { portNumber: '80', type: 'LocalPortForwarding' },
 } as const;
+
+const hasIpv6 = (): boolean =>
+  Object.values(networkInterfaces()).some((each) => each?.some(({ address }) => address === '::1'));
 
 const closers: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
@@ -373,6 +377,33 @@ describe('local listeners', () => {
       });
     });
     expect(await got).toBe('early');
+  });
+});
+
+describe('a listener on loopback', () => {
+  test('takes connections to 127.0.0.1 and ::1 at the same port', async () => {
+    const listener = await LocalListener.bindLoopback(0);
+    closers.push(() => listener.close());
+    const accepted = new Promise<void>((resolve) => {
+      let count = 0;
+      listener.open((socket) => {
+        closers.push(() => void socket.destroy());
+        if (++count === hosts.length) resolve();
+      });
+    });
+    const hosts = hasIpv6() ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
+    for (const host of hosts) {
+      const socket = connectTcp({ host, port: listener.port });
+      socket.on('error', () => undefined);
+      closers.push(() => void socket.destroy());
+    }
+    await accepted;
+  });
+
+  test.runIf(hasIpv6())('a port that somebody has on ::1 is taken', async () => {
+    const other = await LocalListener.bind('::1', 0);
+    closers.push(() => other.close());
+    await expect(LocalListener.bindLoopback(other.port)).rejects.toMatchObject({ code: 'local-port-taken' });
   });
 });
 
