@@ -209,6 +209,7 @@ export function instanceOf(instance: sdk.Instance): Instance {
     groupIds: (instance.SecurityGroups ?? []).flatMap((group) => group.GroupId ?? []),
     launchedAt: instance.LaunchTime?.getTime() ?? 0,
     stateReason: instance.StateReason?.Code,
+    stateMessage: instance.StateReason?.Message,
     tags: tagsOf(instance.Tags),
   };
 }

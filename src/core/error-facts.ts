@@ -282,7 +282,13 @@ export interface ErrorFacts {
   };
   'iam-path': AnyFacts;
   'iam-prefix': { readonly [name: string]: Fact; readonly role?: string | undefined };
-  'instance-ended': AnyFacts;
+  'instance-ended': {
+    readonly [name: string]: Fact;
+    readonly instanceId: string;
+    /** EC2's code, e.g. `Client.InternalError`. */
+    readonly reason: string | undefined;
+    readonly message: string | undefined;
+  };
   'instance-not-running': { readonly instanceId: string; readonly name: string };
   'instance-type': { readonly instanceType: string; readonly examples: readonly string[] };
   'lease-over': { readonly name: string; readonly instanceId: string };

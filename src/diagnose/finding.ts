@@ -110,8 +110,11 @@ export type AbsentEndpoint = {
   readonly service: string;
   /** One that exists; undefined = there is none. */
   readonly endpoint?: string | undefined;
-  /** What keeps it from being used: a route to it in the subnet's table, private DNS, or its state. */
-  readonly lacks?: 'route' | 'private-dns' | 'availability' | undefined;
+  /**
+   * What keeps it from being used: a route to it in the subnet's table, private DNS, or its state. `global-name`: no
+   * endpoint of the region carries the name that is called.
+   */
+  readonly lacks?: 'route' | 'private-dns' | 'availability' | 'global-name' | undefined;
   readonly state?: string | undefined;
 };
 

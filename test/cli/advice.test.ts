@@ -497,6 +497,32 @@ const CASES: readonly Case[] = [
     ['the same with --type t4g.medium,t3.small   # other pools'],
   ],
   [
+    'instance-ended',
+    { instanceId: 'i-1', reason: 'Client.InternalError', message: 'Client error on launch' },
+    run('up'),
+    [
+      "mostly the key of encrypted volumes: is the account's default key for EBS its own?",
+      'aws ec2 get-ebs-default-kms-key-id   # which key that is',
+      'its key policy must let the launching person use it, and the role AWSServiceRoleForEC2Spot for spot (docs/policies.md, "A key of your own")',
+    ],
+  ],
+  [
+    'instance-ended',
+    { instanceId: 'i-1', reason: 'Server.SpotInstanceTermination', message: undefined },
+    run('up'),
+    ['the same again', 'the same with --on-demand   # EC2 does not interrupt it'],
+  ],
+  [
+    'access-denied',
+    { action: 'ec2:RunInstances', deniedBy: 'service-control-policy', explicitDeny: true },
+    run('up'),
+    [
+      'a service control policy of the organisation refuses it, and no grant in this account changes that',
+      'ask those who write it what it demands: tags (--tag KEY=VALUE), an own image, an own key, another region',
+      'aws sts get-caller-identity   # who is asking',
+    ],
+  ],
+  [
     'no-way-out',
     {
       vpc: 'vpc-1',
@@ -510,7 +536,7 @@ const CASES: readonly Case[] = [
     [
       'subnet-1 (eu-west-1a): no route',
       'add an interface endpoint com.amazonaws.eu-west-1.ssm, private DNS on, 443 admitted from the subnet',
-      'add a gateway endpoint com.amazonaws.eu-west-1.s3',
+      'route 0.0.0.0/0 to a NAT gateway: the plugin comes from s3.amazonaws.com, and endpoints of eu-west-1 carry the S3 of eu-west-1 only',
       'fargate-connect up --tunnel-only --cluster prod   # or this: it needs less, and has a way here',
       'or name other subnets: --vpc, --subnet',
       'or say what is not seen here, e.g. a route to a VPC of endpoints: --subnet ID --way-out private',

@@ -3,7 +3,7 @@ import { awsClock } from '../aws-clock.ts';
 import type { AwsAccount } from '../../aws/account.ts';
 import { collect, describeAllServices, findCluster, withNearest } from '../../connect/target/discover.ts';
 import { formatArn, nameOfArn } from '../../core/arn.ts';
-import { noMatch, usage } from '../../core/errors.ts';
+import { noMatch, ToolError, usage } from '../../core/errors.ts';
 import { errorOf } from '../../diagnose/errors.ts';
 import { ec2TrustOf } from '../../diagnose/iam/ec2-trust.ts';
 import { classifySubnets } from '../../diagnose/network/ways-out.ts';
@@ -31,7 +31,7 @@ import type { UpRequest } from './up-request.ts';
 
 export type GatherNeeds = Needs<
   'account' | 'assets' | 'clock' | 'prompter' | 'report' | 'version',
-  'cluster' | 'service' | 'iamPath' | 'iamPrefix' | 'tags'
+  'cluster' | 'service' | 'iamPath' | 'iamPrefix' | 'tags' | 'input' | 'yes'
 >;
 
 export interface GatheredSpec {
@@ -42,8 +42,32 @@ export interface GatheredSpec {
 
 const SERVICES_LOOKED_AT = 50;
 
-/** Throws what the ports throw and the usage, no-match and network errors named at each part. */
+/**
+ * Throws what the ports throw and the usage, no-match and network errors named at each part. Where only a bastion for
+ * tunnels has a way to AWS, the person is asked whether one of these is wanted.
+ */
 export async function gatherSpec(asked: UpRequest, deps: GatherNeeds): Promise<GatheredSpec> {
+  try {
+    return await gather(asked, deps);
+  } catch (error) {
+    if (!(await prefersTunnels(error, deps))) throw error;
+    return gather({ ...asked, tunnelOnly: true }, deps);
+  }
+}
+
+/** `--yes` agrees to what was asked for, which was more than tunnels. */
+async function prefersTunnels(error: unknown, { prompter, report, settings }: GatherNeeds): Promise<boolean> {
+  if (!(error instanceof ToolError) || error.code !== 'no-way-out') return false;
+  if (error.details['tunnelsPossible'] !== true || !settings.input || settings.yes) return false;
+  report({ type: 'note', level: 'warning', code: 'tunnels-only', message: error.message });
+  return prompter.confirm({
+    message: 'Make a bastion for tunnels only, which installs nothing?',
+    flag: '--tunnel-only',
+    defaultAnswer: true,
+  });
+}
+
+async function gather(asked: UpRequest, deps: GatherNeeds): Promise<GatheredSpec> {
   const name = checkBastionName(asked.name);
   const iam = iamNaming(asked.iam, deps.settings);
   const tags = givenTags(asked.tags, deps.settings.tags);

@@ -89,9 +89,11 @@ function noWayOut(facts: ErrorFacts['no-way-out'], lines: CommandLines): readonl
   return [
     ...subnets.map(({ id, zone, reason }) => `${id} (${zone}): ${reason}`),
     ...missing.map((service) =>
-      service === 's3'
-        ? `add a gateway endpoint com.amazonaws.${region}.s3`
-        : `add an interface endpoint com.amazonaws.${region}.${service}${dualStack}, private DNS on, 443 admitted from the subnet`,
+      service === 's3' && region !== 'us-east-1'
+        ? `route 0.0.0.0/0 to a NAT gateway: the plugin comes from s3.amazonaws.com, and endpoints of ${region} carry the S3 of ${region} only`
+        : service === 's3'
+          ? `add a gateway endpoint com.amazonaws.${region}.s3`
+          : `add an interface endpoint com.amazonaws.${region}.${service}${dualStack}, private DNS on, 443 admitted from the subnet`,
     ),
     ...(ipv6Only ? ['or switch DNS64 on for the subnet and route 64:ff9b::/96 to a NAT gateway'] : []),
     ...(tunnelsPossible
@@ -108,6 +110,34 @@ function noBastion(facts: ErrorFacts['no-bastion'], lines: CommandLines): readon
   if (starting === true) return [list];
   if (name === undefined) return [lines.tool('up'), list];
   return [...meant(facts), list, lines.tool('up', { name })];
+}
+
+/** EC2's reasons, from its guide "Instance terminates immediately" and the API reference of StateReason. */
+function instanceEnded({ reason }: ErrorFacts['instance-ended'], lines: CommandLines): readonly string[] {
+  switch (reason) {
+    case 'Client.InternalError':
+      return [
+        "mostly the key of encrypted volumes: is the account's default key for EBS its own?",
+        lines.aws('ec2 get-ebs-default-kms-key-id', 'which key that is'),
+        'its key policy must let the launching person use it, and the role AWSServiceRoleForEC2Spot for spot (docs/policies.md, "A key of your own")',
+      ];
+    case 'Client.VolumeLimitExceeded':
+      return ["the account's quota for EBS storage is used up: raise it in Service Quotas"];
+    case 'Client.InvalidSnapshot.NotFound':
+      return [
+        'the snapshot of the image cannot be read: is the image shared with this account, with its snapshot and key?',
+      ];
+    case 'Client.UserInitiatedShutdown':
+    case 'Client.InstanceInitiatedShutdown':
+    case 'Client.InstanceTerminated':
+      return ['somebody, or the instance itself, ended it', SAME_AGAIN];
+    case 'Server.InsufficientInstanceCapacity':
+      return ['the same with --type t4g.medium,t3.small   # other pools', `${ON_DEMAND}   # costs more`];
+    case 'Server.InternalError':
+      return ['an error of EC2: the same again'];
+    default:
+      return ['the same again', `${ON_DEMAND}   # EC2 does not interrupt it`];
+  }
 }
 
 const START_ANEW = 'begins again';
@@ -169,7 +199,7 @@ export const BASTION_ADVICE = {
     role === undefined
       ? ['up to 24 letters, digits and +=.@_-, e.g. --iam-prefix team-']
       : ['a shorter --name', 'or a shorter --iam-prefix'],
-  'instance-ended': () => ['the same again', `${ON_DEMAND}   # EC2 does not interrupt it`],
+  'instance-ended': instanceEnded,
   'instance-not-running': ({ name }, lines) => [
     lines.tool('status', { name }),
     removesEverything(name, lines),

@@ -12,6 +12,12 @@ export const AGENT_SERVICES = ['ssm', 'ssmmessages'] as const;
 /** Further endpoints for `ecs_connect.sh`: the plugin's download and the ECS API. */
 export const INSTALL_SERVICES = ['s3', 'ecs'] as const;
 
+/**
+ * The plugin is published as `https://s3.amazonaws.com/…`, which is S3 of this region. The endpoints of other regions carry
+ * only their own region's S3 (docs/reference/vpc.md §5).
+ */
+const PLUGIN_REGION = 'us-east-1';
+
 export type BlockingEndpoint = FindingOf<'endpoint-refuses'> | FindingOf<'endpoint-other-family'>;
 
 export interface EndpointSurvey {
@@ -43,6 +49,10 @@ export function surveyEndpoints(
     const candidates = facts.endpoints.filter(
       (endpoint) => endpoint.service === service && endpoint.state === 'available',
     );
+    if (service === 's3' && facts.region !== PLUGIN_REGION) {
+      absent.push({ service, lacks: 'global-name' });
+      continue;
+    }
     if (candidates.some((endpoint) => isRouted(endpoint, subnet, facts))) continue;
     const named = candidates.filter((endpoint) => endpoint.type === 'Interface' && endpoint.privateDns);
     const [first] = named;
@@ -72,6 +82,7 @@ export function endpointChanges(
   dualStack: boolean,
 ): readonly Change[] | undefined {
   const changes = absent.map(({ service, endpoint, lacks }): Change | undefined => {
+    if (lacks === 'global-name') return undefined;
     if (endpoint === undefined) {
       return {
         kind: 'add-endpoint',

@@ -42,6 +42,7 @@ const describeDefaultRoute = (route: DefaultRoute | undefined): string =>
 const describeAbsent = (absent: readonly AbsentEndpoint[]): string => absent.map(describeEndpoint).join(', ');
 
 function describeEndpoint({ service, endpoint, lacks, state }: AbsentEndpoint): string {
+  if (lacks === 'global-name') return `${service} (no endpoint of this region carries s3.amazonaws.com)`;
   if (endpoint === undefined || lacks === undefined) return service;
   switch (lacks) {
     case 'route':

@@ -128,12 +128,20 @@ async function untilRunning(options: ReadinessOptions, end: number, deps: Readin
 }
 
 function ended(instance: Instance): Error {
+  const { stateReason = 'no reason given', stateMessage = '' } = instance;
+  // EC2's messages repeat the code before a colon.
+  const said = stateMessage.startsWith(stateReason) ? stateMessage : `${stateReason}: ${stateMessage}`;
   const why =
-    instance.stateReason === 'Server.SpotInstanceTermination'
-      ? 'EC2 interrupted the spot instance'
-      : `reason ${instance.stateReason ?? 'unknown'}`;
+    stateReason === 'Server.SpotInstanceTermination'
+      ? `EC2 interrupted the spot instance`
+      : said.replace(/: $/, '');
   return failed('instance-ended', `instance ${instance.id} is ${instance.state}: ${why}`, {
-    details: { instanceId: instance.id, state: instance.state, reason: instance.stateReason },
+    details: {
+      instanceId: instance.id,
+      state: instance.state,
+      reason: instance.stateReason,
+      message: instance.stateMessage,
+    },
   });
 }
 

@@ -33,6 +33,8 @@ export interface Instance {
   readonly launchedAt: number;
   /** Code of why it left its last state, e.g. `Server.SpotInstanceTermination`. */
   readonly stateReason: string | undefined;
+  /** What EC2 says of it, e.g. `Client.InternalError: Client error on launch`. */
+  readonly stateMessage?: string | undefined;
   /** Includes the `aws:` tags, of which `aws:ec2:fleet-id` names the fleet. */
   readonly tags: Tags;
 }

@@ -214,7 +214,12 @@ function placeOf(seed: Seed, subnetId: string): { readonly zone: string; readonl
 function reachesDownloads(seed: Seed, { vpcId, route, ipv6 }: SeedSubnet): boolean {
   if (ipv6?.dns64 === true && ipv6.nat64 === true) return true;
   if (ipv6?.only === true) return false;
-  return route !== 'none' || seed.endpoints.some((item) => item.vpcId === vpcId && item.service === 's3');
+  // `s3.amazonaws.com` is S3 of us-east-1: the endpoints of other regions do not carry it.
+  const carried = seed.region === 'us-east-1';
+  return (
+    route !== 'none' ||
+    (carried && seed.endpoints.some((item) => item.vpcId === vpcId && item.service === 's3'))
+  );
 }
 
 function hostTools(path: string): HostTools {

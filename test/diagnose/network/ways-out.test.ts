@@ -77,6 +77,9 @@ const NAT64 = [
 ];
 const agent = [endpoint('ssm'), endpoint('ssmmessages')];
 
+/** Where an S3 endpoint carries s3.amazonaws.com. */
+const inUsEast1 = (facts_: NetworkFacts): NetworkFacts => ({ ...facts_, region: 'us-east-1' });
+
 describe('why a subnet does not reach AWS, and what changes that', () => {
   it.each<[string, NetworkFacts, NetworkWishes, readonly (readonly [string, readonly unknown[]])[]]>([
     ['no address left', facts({ ...V4, freeAddresses: 0 }), wishes(), [['subnet-full', []]]],
@@ -87,16 +90,22 @@ describe('why a subnet does not reach AWS, and what changes that', () => {
       [['no-way-out-ipv4', [[SSM, MESSAGES], [TO_NAT]]]],
     ],
     [
-      'to install, S3 too, by a gateway endpoint',
+      'to install outside us-east-1, no endpoint helps: s3.amazonaws.com takes a route',
       facts(V4, [], agent, [{ protocol: '-1', fromPort: 0, toPort: 65_535, cidr: '10.0.0.0/16' }]),
+      wishes(true),
+      [['no-way-out-ipv4', [[TO_NAT]]]],
+    ],
+    [
+      'to install in us-east-1, S3 too, by a gateway endpoint',
+      inUsEast1(facts(V4, [], agent, [{ protocol: '-1', fromPort: 0, toPort: 65_535, cidr: '10.0.0.0/16' }])),
       wishes(true),
       [
         [
           'no-way-out-ipv4',
           [
             [
-              { ...ADD, serviceName: 'com.amazonaws.eu-west-1.s3', type: 'Gateway' },
-              { ...ADD, serviceName: 'com.amazonaws.eu-west-1.ecs' },
+              { ...ADD, serviceName: 'com.amazonaws.us-east-1.s3', type: 'Gateway' },
+              { ...ADD, serviceName: 'com.amazonaws.us-east-1.ecs' },
             ],
             [TO_NAT],
           ],
@@ -116,11 +125,13 @@ describe('why a subnet does not reach AWS, and what changes that', () => {
     ],
     [
       'a gateway endpoint of another route table gets this one too',
-      facts(
-        V4,
-        [],
-        [...agent, endpoint('ecs'), endpoint('s3', { type: 'Gateway', privateDns: false })],
-        [{ protocol: 'tcp', fromPort: 443, toPort: 443, cidr: '10.0.0.0/16' }],
+      inUsEast1(
+        facts(
+          V4,
+          [],
+          [...agent, endpoint('ecs'), endpoint('s3', { type: 'Gateway', privateDns: false })],
+          [{ protocol: 'tcp', fromPort: 443, toPort: 443, cidr: '10.0.0.0/16' }],
+        ),
       ),
       wishes(true),
       [

@@ -165,6 +165,20 @@ describe('waiting for a bastion', () => {
     expect(seconds).toBeLessThanOrEqual(300);
   });
 
+  it('keeps what EC2 says of an instance that ended for another reason', async () => {
+    const stateReason = 'Client.InternalError';
+    const stateMessage = 'Client.InternalError: Client error on launch';
+    const { result } = await wait({
+      instances: [instance('i-1', { state: 'terminated', stateReason, stateMessage })],
+      nodes: () => [],
+    });
+    expect(result).toMatchObject({
+      code: 'instance-ended',
+      message: 'instance i-1 is terminated: Client.InternalError: Client error on launch',
+      details: { reason: stateReason, message: stateMessage },
+    });
+  });
+
   it('says that AWS took the instance back', async () => {
     const { result } = await wait({
       instances: [instance('i-1', { state: 'terminated', stateReason: 'Server.SpotInstanceTermination' })],

@@ -134,7 +134,9 @@ describe('an up whose resources a down deletes meanwhile', () => {
 
 describe('an instance that was terminated while up waited for it', () => {
   const ended = (reason: string | undefined) =>
-    failed('instance-ended', 'instance i-1 is terminated', { details: { instanceId: 'i-1', reason } });
+    failed('instance-ended', 'instance i-1 is terminated', {
+      details: { instanceId: 'i-1', reason, message: undefined },
+    });
   it.each([
     ['Client.UserInitiatedShutdown', 'overtaken'],
     ['Client.InstanceInitiatedShutdown', undefined],

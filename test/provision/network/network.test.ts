@@ -118,12 +118,22 @@ const SHAPES: readonly (readonly [string, NetworkFacts, NetworkWishes])[] = [
   ['isolated, agent endpoints, must install', facts({ endpoints: agentEndpoints }), wish({ installs: true })],
   [
     'isolated, all endpoints, must install',
+    facts({ region: 'us-east-1', endpoints: allEndpoints, routeTables: [main(s3Route)] }),
+    wish({ installs: true }),
+  ],
+  [
+    'isolated, all endpoints, must install, outside us-east-1',
     facts({ endpoints: allEndpoints, routeTables: [main(s3Route)] }),
     wish({ installs: true }),
   ],
   [
+    'NAT beside all endpoints, must install, outside us-east-1',
+    facts({ endpoints: allEndpoints, routeTables: [main(NAT)] }),
+    wish({ installs: true }),
+  ],
+  [
     'S3 gateway endpoint in another route table',
-    facts({ endpoints: allEndpoints }),
+    facts({ region: 'us-east-1', endpoints: allEndpoints }),
     wish({ installs: true }),
   ],
   ['only the ssm endpoint', facts({ endpoints: [endpoint('ssm')] }), wish()],
@@ -365,12 +375,20 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-a: endpoints, VPC endpoints for ssm, ssmmessages
       isolated, agent endpoints, must install
         → no-way-out, missing: s3,ecs
-          subnet-a: none, no default route and no endpoint for s3, ecs
+          subnet-a: none, no default route and no endpoint for s3 (no endpoint of this region carries s3.amazonaws.com), ecs
       isolated, all endpoints, must install
         → subnet-a: private, through VPC endpoints (all that fit)
         create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a
           subnet-a: endpoints, VPC endpoints for ssm, ssmmessages, s3, ecs
+      isolated, all endpoints, must install, outside us-east-1
+        → no-way-out, missing: s3
+          subnet-a: none, no default route and no endpoint for s3 (no endpoint of this region carries s3.amazonaws.com)
+      NAT beside all endpoints, must install, outside us-east-1
+        → subnet-a: private, through a NAT gateway (all that fit)
+        create egress: allows only tcp/443 to 0.0.0.0/0
+        create instance: spot, one of t4g.micro in subnet-a
+          subnet-a: nat, 0.0.0.0/0 → nat-1
       S3 gateway endpoint in another route table
         → no-way-out, missing: s3
           subnet-a: none, no default route and no endpoint for s3 (vpce-s3 is not in its route table)
@@ -453,7 +471,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-a: endpoints, VPC endpoints for ssm, ssmmessages
       dual stack: the same, because 443 leaves it over IPv6 alone
         → no-way-out, missing: s3,ecs
-          subnet-a: none, no default route and no endpoint for s3, ecs; over IPv6: endpoint vpce-ssm (ssm) does not admit 443 from 10.0.1.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.1.0/24: sg-endpoints
+          subnet-a: none, no default route and no endpoint for s3 (no endpoint of this region carries s3.amazonaws.com), ecs; over IPv6: endpoint vpce-ssm (ssm) does not admit 443 from 10.0.1.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.1.0/24: sg-endpoints
       IPv6 only: egress-only gateway
         → subnet-v [ipv6]: private, over IPv6 through an egress-only internet gateway; the agent is configured with AWS's dual-stack names (all that fit)
         create egress: allows only tcp/443 to ::/0
@@ -508,7 +526,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
           subnet-a: egress-only, over IPv6: ::/0 → eigw-1
       dual stack behind an egress-only gateway, must install
         → no-way-out, missing: ssm,ssmmessages,s3,ecs
-          subnet-a: none, no default route and no endpoint for ssm, ssmmessages, s3, ecs; over IPv6: enough for --tunnel-only, but installing anything needs NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
+          subnet-a: none, no default route and no endpoint for ssm, ssmmessages, s3 (no endpoint of this region carries s3.amazonaws.com), ecs; over IPv6: enough for --tunnel-only, but installing anything needs NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
       dual stack and IPv6 only behind an egress-only gateway: not mixed
         → subnet-a [ipv6]: private, over IPv6 through an egress-only internet gateway; the agent is configured with AWS's dual-stack names (all that fit); subnets without IPv4 are not used
         create egress: allows only tcp/443 to ::/0
