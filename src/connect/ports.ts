@@ -1,3 +1,5 @@
+import type { ToolError } from '../core/errors.ts';
+
 /** What connect/ needs from AWS, in our words. Implemented by aws/; every error thrown is a ToolError (aws/errors.ts). */
 
 export interface Cluster {
@@ -121,6 +123,25 @@ export interface LogConfiguration {
   readonly driver: string;
   readonly options: Readonly<Record<string, string>>;
 }
+
+/** What is known of a container before a session to it is tried. */
+export type ContainerVerdict =
+  | {
+      readonly ready: true;
+      readonly runtimeId: string;
+      /** Milliseconds since the epoch. Before that, a refusal to connect may mean that the agent is only starting. */
+      readonly settledAt: number;
+    }
+  /** `mayCome`: the task is young, waiting can help. */
+  | { readonly ready: false; readonly mayCome: boolean; readonly error: ToolError };
+
+/** Judges what was described (diagnose/ecs/container.ts); `now` in milliseconds since the epoch. `service` is asked for only where it matters. */
+export type JudgeContainer = (
+  task: Task,
+  container: Container,
+  service: Service | undefined,
+  now: number,
+) => ContainerVerdict;
 
 /** What StartSession, ResumeSession and ExecuteCommand return. The token is a secret: never log it, never put it in argv. */
 export interface SessionStart {

@@ -171,7 +171,13 @@ export interface ErrorFacts {
     readonly task?: string | undefined;
   };
   'container-not-running': TaskFacts & { readonly mayCome: boolean };
-  'exec-agent-not-running': TaskFacts;
+  'exec-agent-not-running': TaskFacts & {
+    /** `absent` = the container has no such agent. */
+    readonly agent: 'PENDING' | 'STOPPED' | 'absent';
+    readonly agentReason: string | null;
+    /** How long it has been so. */
+    readonly forMs?: number | undefined;
+  };
   'exec-not-enabled': {
     readonly [name: string]: Fact;
     readonly cluster: string;
@@ -204,7 +210,11 @@ export interface ErrorFacts {
   'target-not-connected': TargetFacts;
   'task-ambiguous': { readonly task: string; readonly candidates: readonly string[] };
   'task-not-found': Partial<Candidates> & { readonly task: string; readonly cluster?: string | undefined };
-  'task-not-running': TaskFacts & { readonly status: string; readonly mayCome: boolean };
+  'task-not-running': TaskFacts & {
+    readonly status: string;
+    readonly mayCome: boolean;
+    readonly stoppedReason?: string | undefined;
+  };
 
   // Sessions and forwards.
   'agent-silent': AnyFacts;

@@ -1,14 +1,32 @@
-import { access, type ToolError } from '../core/errors.ts';
+import { access, failed, type ToolError } from '../core/errors.ts';
 import type { FindingOf } from './finding.ts';
 import { sentenceOf } from './sentences.ts';
 
 /** Findings for which a command stops: the error has the finding's id as its code, and its evidence as its facts. */
 
-type StopId = 'role-untrusted';
+type StopId =
+  | 'container-not-running'
+  | 'exec-agent-not-running'
+  | 'exec-not-enabled'
+  | 'role-untrusted'
+  | 'task-not-running';
 
 export type StoppingFinding = { readonly [I in StopId]: FindingOf<I> }[StopId];
 
 export function errorOf(finding: StoppingFinding): ToolError {
   const message = sentenceOf(finding);
-  return access('role-untrusted', message, { details: finding.evidence });
+  switch (finding.id) {
+    case 'container-not-running':
+      return failed('container-not-running', message, { details: finding.evidence });
+    case 'exec-agent-not-running':
+      return failed('exec-agent-not-running', message, { details: finding.evidence });
+    case 'exec-not-enabled':
+      return failed('exec-not-enabled', message, { details: finding.evidence });
+    case 'role-untrusted':
+      return access('role-untrusted', message, { details: finding.evidence });
+    case 'task-not-running':
+      return failed('task-not-running', message, { details: finding.evidence });
+    default:
+      return finding satisfies never;
+  }
 }

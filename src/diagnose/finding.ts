@@ -24,7 +24,14 @@ type Actions = Principal & { readonly actions: readonly string[] };
  * What shows each cause, by the id of the finding. An id that is also the code of an error has the facts of that error;
  * `errorOf` (errors.ts) makes the one of the other. Ids are stable: `--json` prints them.
  */
-export interface FindingEvidence extends Pick<ErrorFacts, 'role-untrusted'> {
+export interface FindingEvidence extends Pick<
+  ErrorFacts,
+  | 'container-not-running'
+  | 'exec-agent-not-running'
+  | 'exec-not-enabled'
+  | 'role-untrusted'
+  | 'task-not-running'
+> {
   // What a principal may do, compared with a document.
   'action-not-granted': Actions;
   /** A policy grants the actions under conditions on these keys, whose values were not known. */
@@ -191,5 +198,20 @@ export type Change =
       readonly destination: string;
       /** One of the VPC, to be made if there is none. */
       readonly target: 'nat-gateway';
+    }
+  | {
+      /** New tasks replace the running ones, whose setting cannot be changed. */
+      readonly kind: 'redeploy-service';
+      readonly cluster: string;
+      readonly service: string;
+      /** Undefined = the service has it on. */
+      readonly enableExecuteCommand?: true;
+    }
+  | {
+      /** A task that belongs to no service is started anew. */
+      readonly kind: 'run-task';
+      readonly cluster: string;
+      readonly taskDefinition: string;
+      readonly enableExecuteCommand: true;
     }
   | { readonly kind: 'set-subnet'; readonly subnet: string; readonly dns64: true };

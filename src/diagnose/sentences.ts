@@ -1,4 +1,5 @@
 import { parseArn } from '../core/arn.ts';
+import { describeDuration } from '../core/duration.ts';
 import type { Finding, FindingEvidence, FindingId } from './finding.ts';
 import { SUBNET_REASONS } from './network/subnet-reasons.ts';
 
@@ -9,6 +10,22 @@ export const sentenceOf = (finding: Finding): string =>
   (SENTENCES[finding.id] as (evidence: Finding['evidence']) => string)(finding.evidence);
 
 const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => string } = {
+  'task-not-running': ({ task, status, mayCome, stoppedReason }) =>
+    mayCome
+      ? `task ${task} is ${status}, not RUNNING`
+      : `task ${task} is ${status.toLowerCase()} and will not come back${because(stoppedReason)}`,
+  'container-not-running': ({ container, task, mayCome }) =>
+    `container ${container} of task ${task} ${mayCome ? 'has not started yet' : 'has stopped'}`,
+  'exec-not-enabled': ({ task, service, serviceEnabled }) => {
+    if (service === undefined) return `exec is off in task ${task}, and a running task cannot be switched on`;
+    return serviceEnabled === true
+      ? `task ${task} was started before exec was switched on in service ${service}`
+      : `exec is off in service ${service}`;
+  },
+  'exec-agent-not-running': ({ container, agent, agentReason, forMs }) => {
+    const age = forMs === undefined ? '' : ` for ${describeDuration(forMs)}`;
+    return `the exec agent of container ${container} is ${agent}${age}${because(agentReason)}`;
+  },
   'role-untrusted': ({ role, action }) =>
     `EC2 may not call ${action} for role ${role}: its trust policy does not let ec2.amazonaws.com`,
   'action-not-granted': about((actions) => `lacks ${actions}`),
@@ -44,6 +61,9 @@ const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => 
 function ofSubnet<I extends keyof typeof SUBNET_REASONS>(id: I): (evidence: FindingEvidence[I]) => string {
   return (evidence) => `${evidence.subnet}: ${SUBNET_REASONS[id](evidence)}`;
 }
+
+const because = (reason: string | null | undefined): string =>
+  reason === undefined || reason === null ? '' : `: ${reason}`;
 
 interface About {
   readonly principal: string;

@@ -296,7 +296,7 @@ const CASES: readonly Case[] = [
   ],
   [
     'exec-agent-not-running',
-    { cluster: 'prod', task: 'abcd', container: 'app' },
+    { cluster: 'prod', task: 'abcd', container: 'app', agent: 'STOPPED', agentReason: null },
     run('exec', { cluster: 'prod' }),
     [
       'fargate-connect ls containers --cluster prod --task abcd   # state of container and agent',

@@ -9,7 +9,8 @@ import {
 } from '../../connect/target/discover.ts';
 import type { AwsAccount } from '../../aws/account.ts';
 import type { Container, Database, EcsPort, Service, Task } from '../../connect/ports.ts';
-import { readiness } from '../../connect/target/preflight.ts';
+import { containerTarget } from '../../connect/session/session-documents.ts';
+import { judgeContainer } from '../../diagnose/ecs/container.ts';
 import { mapConcurrently } from '../../core/concurrency.ts';
 import { candidatesFor } from '../../core/candidates.ts';
 import { noMatch, ToolError } from '../../core/errors.ts';
@@ -170,7 +171,7 @@ function tasks(found: readonly Task[], deps: ListNeeds): readonly ListRecord[] {
     status: task.lastStatus,
     health: task.healthStatus,
     execEnabled: task.execEnabled,
-    execReady: task.containers.some((container) => readiness(task, container, undefined, now).ready),
+    execReady: task.containers.some((container) => judgeContainer(task, container, undefined, now).ready),
     taskDefinition: nameOfArn(task.taskDefinitionArn),
     privateIp: task.privateIp ?? null,
     startedAt: timestamp(task.startedAt),
@@ -196,7 +197,7 @@ function containers(found: readonly Task[], deps: ListNeeds): readonly ListRecor
 }
 
 function containerRecord(task: Task, container: Container, now: number): ListRecord {
-  const state = readiness(task, container, undefined, now);
+  const state = judgeContainer(task, container, undefined, now);
   return {
     name: container.name,
     task: task.id,
@@ -208,7 +209,7 @@ function containerRecord(task: Task, container: Container, now: number): ListRec
     runtimeId: container.runtimeId ?? null,
     execAgent: container.execAgent?.status ?? null,
     execReady: state.ready,
-    target: state.ready ? state.target : null,
+    target: state.ready ? containerTarget(nameOfArn(task.clusterArn), task.id, state.runtimeId) : null,
   };
 }
 

@@ -1,3 +1,4 @@
+import { judgeContainer } from '../../diagnose/ecs/container.ts';
 import { nameOfArn } from '../../core/arn.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
 import {
@@ -115,7 +116,7 @@ async function runPicker(deps: PickNeeds, start: PickerState): Promise<PickerSta
       case 'task': {
         const tasks = await tasksOf(ecs, cluster, service ?? null);
         const title = service === null ? `task in ${cluster}` : `task of ${service ?? cluster}`;
-        state = await ask(deps, state, title, '--task', taskEntries(tasks, deps.clock.now()));
+        state = await ask(deps, state, title, '--task', taskEntries(tasks, judgeContainer, deps.clock.now()));
         break;
       }
       case 'container':
@@ -126,7 +127,7 @@ async function runPicker(deps: PickNeeds, start: PickerState): Promise<PickerSta
           state,
           `container of task ${task.id.slice(0, 8)}`,
           '--container',
-          containerEntries(task, deps.clock.now()),
+          containerEntries(task, judgeContainer, deps.clock.now()),
         );
         break;
       case 'action':

@@ -1,3 +1,4 @@
+import { judgeContainer } from '../../diagnose/ecs/container.ts';
 import type { ChannelDeps } from '../../connect/channel/channel-deps.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
 import type { PluginCall } from '../../connect/plugin/plugin-transport.ts';
@@ -32,6 +33,7 @@ export async function resolveOptions(
   const account = await deps.account();
   return {
     ecs: await account.ecs(),
+    judge: judgeContainer,
     clock,
     random,
     report,
@@ -46,7 +48,7 @@ async function chooseContainer(deps: ResolveNeeds, task: Task): Promise<Containe
   const chosen = await deps.prompter.select<Container>({
     message: `container of task ${task.id.slice(0, 8)}`,
     flag: '--container',
-    choices: containerEntries(task, deps.clock.now()),
+    choices: containerEntries(task, judgeContainer, deps.clock.now()),
   });
   if (chosen === BACK) throw interrupted();
   return chosen;

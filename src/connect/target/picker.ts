@@ -1,7 +1,6 @@
 import { nameOfArn } from '../../core/arn.ts';
 import { describeDuration } from '../../core/duration.ts';
-import type { Cluster, Container, Database, Service, Task } from '../ports.ts';
-import { readiness } from './preflight.ts';
+import type { Cluster, Container, Database, JudgeContainer, Service, Task } from '../ports.ts';
 import { rankTasks } from './select.ts';
 
 /** The picker without its screen: which question comes next, what it offers, what Back undoes. */
@@ -121,22 +120,30 @@ export function serviceEntries(
   return entries;
 }
 
-export const taskEntries = (tasks: readonly Task[], now: number): readonly PickerEntry<Task>[] =>
+export const taskEntries = (
+  tasks: readonly Task[],
+  judge: JudgeContainer,
+  now: number,
+): readonly PickerEntry<Task>[] =>
   rankTasks(tasks).map((task) => ({
     value: task,
     name: task.id,
     description: [
       task.healthStatus === 'UNKNOWN' ? task.lastStatus.toLowerCase() : task.healthStatus.toLowerCase(),
       startedText(task, now),
-      execText(task, now),
+      execText(task, judge, now),
     ].join(', '),
     ...(task.lastStatus === 'STOPPED' ? { disabled: 'stopped' } : {}),
   }));
 
 /** Containers without a running agent can be seen but not chosen: the reason stands beside them. */
-export const containerEntries = (task: Task, now: number): readonly PickerEntry<Container>[] =>
+export const containerEntries = (
+  task: Task,
+  judge: JudgeContainer,
+  now: number,
+): readonly PickerEntry<Container>[] =>
   task.containers.map((container) => {
-    const state = readiness(task, container, undefined, now);
+    const state = judge(task, container, undefined, now);
     return {
       value: container,
       name: container.name,
@@ -181,11 +188,9 @@ function startedText(task: Task, now: number): string {
   return since === undefined ? 'not started' : `${describeDuration(now - since)} old`;
 }
 
-function execText(task: Task, now: number): string {
+function execText(task: Task, judge: JudgeContainer, now: number): string {
   if (!task.execEnabled) return 'exec off';
-  const ready = task.containers.filter(
-    (container) => readiness(task, container, undefined, now).ready,
-  ).length;
+  const ready = task.containers.filter((container) => judge(task, container, undefined, now).ready).length;
   return ready === 0 ? 'exec agent not running' : 'exec ready';
 }
 

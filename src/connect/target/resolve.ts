@@ -3,8 +3,8 @@ import { type Clock, sleep } from '../../core/clock.ts';
 import { noMatch, ToolError } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';
 import { findCluster, findTasks, type Wanted } from './discover.ts';
-import type { Container, EcsPort, Service, SessionStart, Task } from '../ports.ts';
-import { isYoung, readiness } from './preflight.ts';
+import type { Container, EcsPort, JudgeContainer, Service, SessionStart, Task } from '../ports.ts';
+import { containerTarget } from '../session/session-documents.ts';
 import { containerNeeded, networkContainer, pickContainer } from './select.ts';
 
 /** A container whose agent is ready for a session. */
@@ -14,10 +14,13 @@ export interface ResolvedContainer {
   readonly container: Container;
   /** `ecs:<cluster>_<taskId>_<runtimeId>`. */
   readonly target: string;
+  /** Milliseconds since the epoch. Before that, a refusal to connect may mean that the agent is only starting. */
+  readonly settledAt: number;
 }
 
 export interface ResolveOptions {
   readonly ecs: EcsPort;
+  readonly judge: JudgeContainer;
   readonly clock: Clock;
   readonly random: { number(): number };
   readonly report: Report;
@@ -35,10 +38,10 @@ const CONNECT_DEADLINE_MS = 60_000;
 
 /**
  * Names to a ready container: ListTasks and DescribeTasks, nothing else, when cluster and service are given and all is
- * well. Throws what `findCluster`, `findTasks`, `pickContainer` and the preflight throw; waits for young tasks only.
+ * well. Throws what `findCluster`, `findTasks`, `pickContainer` throw, and the errors of `judge`; waits for young tasks only.
  */
 export async function resolveContainer(wanted: Wanted, options: ResolveOptions): Promise<ResolvedContainer> {
-  const { ecs, clock, report, signal } = options;
+  const { ecs, judge, clock, report, signal } = options;
   const cluster = await findCluster(ecs, wanted);
   const tasks = await findTasks(ecs, cluster, wanted);
   let [task] = tasks;
@@ -56,10 +59,13 @@ export async function resolveContainer(wanted: Wanted, options: ResolveOptions):
   }
   const deadline = clock.now() + AGENT_DEADLINE_MS;
   for (let waited = false; ; waited = true) {
-    const state = readiness(task, container, undefined, clock.now());
-    if (state.ready) return { cluster, task, container, target: state.target };
+    const state = judge(task, container, undefined, clock.now());
+    if (state.ready) {
+      const target = containerTarget(cluster, task.id, state.runtimeId);
+      return { cluster, task, container, target, settledAt: state.settledAt };
+    }
     if (!state.mayCome || clock.now() >= deadline)
-      throw await explained(ecs, cluster, task, container, state.error, clock);
+      throw await explained(cluster, task, container, state.error, options);
     if (!waited) {
       report({
         type: 'note',
@@ -86,18 +92,17 @@ function whyChosen(task: Task, tasks: readonly Task[]): string {
 
 /** Only a failure is worth the extra call that tells an old task from a service without exec. */
 async function explained(
-  ecs: EcsPort,
   cluster: string,
   task: Task,
   container: Container,
   error: ToolError,
-  clock: Clock,
+  { ecs, judge, clock }: ResolveOptions,
 ): Promise<ToolError> {
   if (error.code !== 'exec-not-enabled' || task.serviceName === undefined) return error;
   const services: readonly Service[] = await ecs
     .describeServices(cluster, [task.serviceName])
     .catch(() => []);
-  const state = readiness(task, container, services[0], clock.now());
+  const state = judge(task, container, services[0], clock.now());
   return state.ready ? error : state.error;
 }
 
@@ -142,9 +147,7 @@ export function whenConnected(
     random: () => random.number(),
     deadlineMs: CONNECT_DEADLINE_MS,
     shouldRetry: (error) =>
-      error instanceof ToolError &&
-      error.code === 'target-not-connected' &&
-      isYoung(resolved.task, clock.now()),
+      error instanceof ToolError && error.code === 'target-not-connected' && clock.now() < resolved.settledAt,
     ...(signal === undefined ? {} : { signal }),
   });
 }

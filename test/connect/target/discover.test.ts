@@ -12,7 +12,7 @@ import {
   taskEntries,
 } from '../../../src/connect/target/picker.ts';
 import type { Container, EcsPort, Service, Task } from '../../../src/connect/ports.ts';
-import { readiness } from '../../../src/connect/target/preflight.ts';
+import { judgeContainer } from '../../../src/diagnose/ecs/container.ts';
 import { resolveContainer, startExec } from '../../../src/connect/target/resolve.ts';
 import { networkContainer, pickContainer, rankTasks } from '../../../src/connect/target/select.ts';
 import { failed, noMatch, type ToolError } from '../../../src/core/errors.ts';
@@ -96,7 +96,8 @@ const thrown = async (work: Promise<unknown>): Promise<ToolError> =>
   );
 
 function resolving(ecs: EcsPort, clock = new FakeClock(NOW), purpose: 'exec' | 'network' = 'exec') {
-  return { ecs, clock, random: { number: () => 0.5 }, report: () => undefined, purpose };
+  const random = { number: () => 0.5 };
+  return { ecs, judge: judgeContainer, clock, random, report: () => undefined, purpose };
 }
 
 describe('from names to a session', () => {
@@ -227,6 +228,7 @@ describe('from names to a session', () => {
       task: task({ startedAt: NOW - 20_000 }),
       container: container(),
       target: 't',
+      settledAt: NOW + 100_000,
     };
     ecs.execute = () =>
       Promise.reject(failed('target-not-connected', 'not connected', { details: { target: 't' } }));
@@ -236,7 +238,7 @@ describe('from names to a session', () => {
     expect(clock.now() - NOW).toBeGreaterThan(45_000);
 
     ecs.calls = [];
-    const old = { ...resolved, task: task() };
+    const old = { ...resolved, settledAt: NOW - HOUR };
     await thrown(startExec(old, 'sh', resolving(ecs, clock)));
     expect(ecs.calls).toEqual(['ExecuteCommand']);
   });
@@ -292,59 +294,6 @@ describe('choices', () => {
   });
 });
 
-describe('preflight', () => {
-  const check = (over: Partial<Task>, c: Partial<Container> = {}, described?: Service) =>
-    readiness(task(over), container(c), described, NOW);
-
-  test.each([
-    [{ lastStatus: 'STOPPED', stoppedReason: 'OutOfMemory' }, {}, 'task-not-running', false],
-    [{ lastStatus: 'PENDING' }, {}, 'task-not-running', true],
-    [{ execEnabled: false }, {}, 'exec-not-enabled', false],
-    [{}, { lastStatus: 'STOPPED' }, 'container-not-running', false],
-    [{}, { runtimeId: undefined }, 'container-not-running', false],
-    [{ startedAt: NOW - 5_000 }, { runtimeId: undefined }, 'container-not-running', true],
-    [{}, { execAgent: undefined }, 'exec-agent-not-running', false],
-    [
-      {},
-      { execAgent: { status: 'STOPPED', reason: 'no route', startedAt: NOW - HOUR } },
-      'exec-agent-not-running',
-      false,
-    ],
-  ] as const)('%j %j → %s', (taskPart, containerPart, code, mayCome) => {
-    const state = check(taskPart, containerPart);
-    expect(state).toMatchObject({ ready: false, mayCome, error: { code } });
-  });
-
-  test('exec off: what to switch on where; an old task is told apart from a service without exec', () => {
-    const off = check({ execEnabled: false }, {}, service({ execEnabled: false }));
-    const old = check({ execEnabled: false }, {}, service({ execEnabled: true }));
-    const loose = check({ execEnabled: false, serviceName: undefined });
-    const facts = { cluster: 'demo', service: 'orders-api' };
-    expect(off).toMatchObject({
-      error: { message: 'exec is off in service orders-api', details: { ...facts, serviceEnabled: false } },
-    });
-    expect(old).toMatchObject({
-      error: {
-        message: expect.stringContaining('before exec was switched on') as string,
-        details: { ...facts, serviceEnabled: true },
-      },
-    });
-    expect(loose).toMatchObject({
-      error: { details: { taskDefinition: expect.any(String) as string } },
-    });
-  });
-
-  test('the agent’s state, age and reason are named', () => {
-    const state = check(
-      {},
-      { execAgent: { status: 'STOPPED', reason: 'no route', startedAt: NOW - 3 * HOUR } },
-    );
-    expect(state.ready ? '' : state.error.message).toBe(
-      'the exec agent of container app is STOPPED for 3h: no route',
-    );
-  });
-});
-
 describe('the picker', () => {
   test('asks in order, skips what is known, goes back over what picked itself', () => {
     let state = startPicker();
@@ -381,9 +330,15 @@ describe('the picker', () => {
   });
 
   test('entries show health, age and readiness, and why something cannot be chosen', () => {
-    expect(taskEntries([task()], NOW)[0]).toMatchObject({ description: 'healthy, 1h old, exec ready' });
-    expect(taskEntries([task({ execEnabled: false })], NOW)[0]?.description).toContain('exec off');
-    expect(containerEntries(task({ execEnabled: false }), NOW)[0]?.disabled).toContain('exec is off');
+    expect(taskEntries([task()], judgeContainer, NOW)[0]).toMatchObject({
+      description: 'healthy, 1h old, exec ready',
+    });
+    expect(taskEntries([task({ execEnabled: false })], judgeContainer, NOW)[0]?.description).toContain(
+      'exec off',
+    );
+    expect(containerEntries(task({ execEnabled: false }), judgeContainer, NOW)[0]?.disabled).toContain(
+      'exec is off',
+    );
     expect(serviceEntries([service({ runningCount: 0 })], 2)).toMatchObject([
       { name: 'orders-api', disabled: 'no running task' },
       { value: null, description: '2 running tasks' },

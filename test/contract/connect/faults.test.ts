@@ -7,6 +7,7 @@ import { runCommandSession } from '../../../src/connect/session/command-session.
 import type { Wanted } from '../../../src/connect/target/discover.ts';
 import { execScript } from '../../../src/connect/session/exec-script.ts';
 import { createOpenSocket, type OpenSocket } from '../../../src/connect/channel/message-socket.ts';
+import { judgeContainer } from '../../../src/diagnose/ecs/container.ts';
 import { resolveContainer, startExec } from '../../../src/connect/target/resolve.ts';
 import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
@@ -48,6 +49,7 @@ async function execute(
   };
   const resolving = {
     ecs: await account.ecs(),
+    judge: judgeContainer,
     clock: systemClock,
     random,
     report,

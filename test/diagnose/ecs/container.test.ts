@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest';
+
+import type { Container, Service, Task } from '../../../src/connect/ports.ts';
+import { containerFinding, judgeContainer } from '../../../src/diagnose/ecs/container.ts';
+import {
+  containerRecord as container,
+  RECORD_TIME as NOW,
+  serviceRecord as service,
+  taskRecord as task,
+} from '../../support/ecs-records.ts';
+
+const HOUR = 3_600_000;
+
+describe('a container before a session', () => {
+  const check = (over: Partial<Task>, c: Partial<Container> = {}, described?: Service) =>
+    judgeContainer(task(over), container(c), described, NOW);
+
+  test.each([
+    [{ lastStatus: 'STOPPED', stoppedReason: 'OutOfMemory' }, {}, 'task-not-running', false],
+    [{ lastStatus: 'PENDING' }, {}, 'task-not-running', true],
+    [{ execEnabled: false }, {}, 'exec-not-enabled', false],
+    [{}, { lastStatus: 'STOPPED' }, 'container-not-running', false],
+    [{}, { runtimeId: undefined }, 'container-not-running', false],
+    [{ startedAt: NOW - 5_000 }, { runtimeId: undefined }, 'container-not-running', true],
+    [{}, { execAgent: undefined }, 'exec-agent-not-running', false],
+    [
+      {},
+      { execAgent: { status: 'STOPPED', reason: 'no route', startedAt: NOW - HOUR } },
+      'exec-agent-not-running',
+      false,
+    ],
+  ] as const)('%j %j → %s', (taskPart, containerPart, code, mayCome) => {
+    const state = check(taskPart, containerPart);
+    expect(state).toMatchObject({ ready: false, mayCome, error: { code } });
+  });
+
+  test('exec off: what to switch on where; an old task is told apart from a service without exec', () => {
+    const off = check({ execEnabled: false }, {}, service({ execEnabled: false }));
+    const old = check({ execEnabled: false }, {}, service({ execEnabled: true }));
+    const loose = check({ execEnabled: false, serviceName: undefined });
+    const facts = { cluster: 'demo', service: 'orders-api' };
+    expect(off).toMatchObject({
+      error: { message: 'exec is off in service orders-api', details: { ...facts, serviceEnabled: false } },
+    });
+    expect(old).toMatchObject({
+      error: {
+        message: expect.stringContaining('before exec was switched on') as string,
+        details: { ...facts, serviceEnabled: true },
+      },
+    });
+    expect(loose).toMatchObject({
+      error: { details: { taskDefinition: expect.any(String) as string } },
+    });
+  });
+
+  test('the agent’s state, age and reason are named', () => {
+    const state = check(
+      {},
+      { execAgent: { status: 'STOPPED', reason: 'no route', startedAt: NOW - 3 * HOUR } },
+    );
+    expect(state.ready ? '' : state.error.message).toBe(
+      'the exec agent of container app is STOPPED for 3h: no route',
+    );
+  });
+});
+
+describe('what cures it', () => {
+  const fixes = (over: Partial<Task>, described?: Service) =>
+    containerFinding(task(over), container(), described, NOW)?.fixes;
+
+  test('a service that has exec off is changed; one that has it on only starts new tasks', () => {
+    const change = { kind: 'redeploy-service', cluster: 'demo', service: 'orders-api' };
+    expect(fixes({ execEnabled: false }, service({ execEnabled: false }))).toEqual([
+      [{ ...change, enableExecuteCommand: true }],
+    ]);
+    expect(fixes({ execEnabled: false }, service())).toEqual([[change]]);
+  });
+
+  test('a task without a service is run anew', () => {
+    expect(fixes({ execEnabled: false, serviceName: undefined })).toEqual([
+      [{ kind: 'run-task', cluster: 'demo', taskDefinition: 'orders:42', enableExecuteCommand: true }],
+    ]);
+  });
+
+  test('nothing is to be done for a container that is ready, and it is settled two minutes after its start', () => {
+    expect(containerFinding(task(), container(), undefined, NOW)).toBeUndefined();
+    expect(judgeContainer(task(), container(), undefined, NOW)).toEqual({
+      ready: true,
+      runtimeId: 'abc-123',
+      settledAt: NOW - HOUR + 120_000,
+    });
+  });
+});
