@@ -75,6 +75,16 @@ describe('a shell in a container, in a real terminal', () => {
 });
 
 describe('a command in a container', () => {
+  it('sees the size of the terminal at its start, and tells its status', async () => {
+    const command = new PtyProcess([...APP, '--', 'sh', '-c', 'stty size; exit 7'], {
+      env: sandbox().env,
+      columns: 101,
+      rows: 33,
+    });
+    await command.until(/33 101/);
+    expect((await command.exit()).status).toBe(7);
+  });
+
   it('returns its exit status, with stdout only its output', async () => {
     const env = sandbox().env;
     const ok = await cli([...APP, '--', 'echo', 'hello   world', "it's; $HOME `x`"], { env });

@@ -48,6 +48,9 @@ export async function runPluginCommand(options: PluginCommandOptions): Promise<n
   const consume = (bytes: Uint8Array): void => {
     for (const event of reader.push(bytes)) {
       switch (event.type) {
+        // Of scripts that own a terminal, which the plugin then has itself.
+        case 'ready':
+          break;
         case 'begin':
           setup = event.setup;
           begin();

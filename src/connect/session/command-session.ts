@@ -37,6 +37,7 @@ export interface CommandSessionOptions {
 
 /** From the open session to the begin marker: `sh` starts at once, the agent reads its pty after a second. */
 const BEGIN_DEADLINE_MS = 30_000;
+const LINE_END = Uint8Array.of(0x0a);
 /** The far side has no use for more columns than this; programs wrap at what they are told. */
 const WIDE = { columns: 200, rows: 50 };
 
@@ -57,6 +58,10 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
   const consume = (bytes: Uint8Array | undefined): void => {
     for (const event of bytes === undefined ? reader.flush() : reader.push(bytes)) {
       switch (event.type) {
+        case 'ready':
+          driver.sendSize(terminal.size());
+          driver.send(LINE_END);
+          break;
         case 'begin':
           setup = event.setup;
           begun.resolve(event.setup);

@@ -61,6 +61,9 @@ const AWAIT_ACKNOWLEDGEMENT = 'while IFS= read -r l && [ "$l" != .. ]; do :; don
 function interactiveScript(nonce: string): string {
   return [
     SURVIVE_SIGNALS,
+    // The size of our terminal arrives with this line at the latest, so the command sees it at its start.
+    printMarker(nonce, 'ready'),
+    'IFS= read -r l',
     printMarker(nonce, 'begin/tty/terminal'),
     `"$@"; ${printMarker(nonce, '"end/$?"')}`,
     AWAIT_ACKNOWLEDGEMENT,
@@ -83,6 +86,8 @@ function pipedScript(nonce: string): string {
 }
 
 export type ExecOutput =
+  /** The script waits for a line, before which the size of the terminal is to be sent. */
+  | { readonly type: 'ready' }
   | { readonly type: 'begin'; readonly setup: RemoteSetup }
   | { readonly type: 'data'; readonly bytes: Uint8Array }
   | { readonly type: 'end'; readonly status: number };
@@ -147,6 +152,10 @@ export class ExecOutputReader {
 
   #marker(body: string, events: ExecOutput[]): boolean {
     const [kind, first = '', second = ''] = body.split('/');
+    if (kind === 'ready' && this.#phase === 'before') {
+      events.push({ type: 'ready' });
+      return true;
+    }
     if (kind === 'begin' && this.#phase === 'before') {
       this.#phase = 'inside';
       events.push({

@@ -305,12 +305,17 @@ describe('a command', () => {
     const { gateway, terminal, done } = command(ALL_TTY, { interactive: true });
     await gateway.clock.advance(1);
     expect(terminal.rawDepth()).toBe(0);
+    // The script waits for a line, so that the command starts with the size that came before.
+    gateway.say(marker('ready'));
+    await gateway.clock.advance(5);
+    expect(gateway.agentEvents.map(({ type }) => type)).toEqual(['agent-opened', 'size', 'input']);
+    expect(gateway.input).toBe('\n');
     gateway.say(marker('begin/tty/terminal'));
     await gateway.clock.advance(5);
     expect(terminal.rawDepth()).toBe(1);
     terminal.stdin.write('\x03');
     await gateway.clock.advance(5);
-    expect(gateway.input).toBe('\x03');
+    expect(gateway.input).toBe('\n\x03');
     gateway.say(`^C\r\n${marker('end/130')}`);
     expect(await gateway.clock.run(done)).toBe(130);
     expect(terminal.stdout.text).toBe('^C\r\n');
