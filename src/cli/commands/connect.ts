@@ -11,8 +11,8 @@ export function connectCommand(invoke: Invoke, run: Run<ConnectOptions> = runCon
     .addHelpText(
       'after',
       `
-Cluster, service, task, container, action: type to filter, Enter to choose, Esc to go back. What there is only one of \
-picks itself; what a flag names is not asked.
+Cluster, service, task, container, action: type to filter, Enter to choose, Esc to go back. A question with \
+one possible answer, or whose answer a flag gives, is not asked.
 
 Examples:
   $ fargate-connect
