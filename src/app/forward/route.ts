@@ -1,3 +1,4 @@
+import { bastionPlace, containerPlace } from '../session/session-place.ts';
 import type { ForwardRoute } from '../../connect/forward/forward.ts';
 import type { ForwardSpec } from '../../connect/forward/forward-spec.ts';
 import type { SessionStart } from '../../connect/ports.ts';
@@ -72,7 +73,8 @@ export async function openRoute(
   deps: RouteNeeds,
   localPort = 0,
 ): Promise<ForwardRoute> {
-  const ssm = await (await deps.account()).ssm();
+  const account = await deps.account();
+  const ssm = await account.ssm();
   const { document } = request;
   const start = (target: string): Promise<SessionStart> =>
     ssm.startSession(
@@ -85,6 +87,7 @@ export async function openRoute(
     const route = carrier === 'bastion' ? watchedBastion(request.name, deps) : carrier.route();
     const { bastion, watch, ...signals } = await route;
     if (document === undefined) checkPort(bastion, remote);
+    deps.report(bastionPlace(bastion, account.region));
     const target = bastion.instanceId;
     const [session] = await Promise.all([
       onceOnline(bastion, deps, () => start(target)),
@@ -95,6 +98,7 @@ export async function openRoute(
   }
   const resolving = await resolveOptions(deps, 'network');
   const resolved = await resolveContainer(request.wanted, resolving);
+  deps.report(containerPlace(resolved));
   const { target } = resolved;
   const session = await whenConnected(resolved, resolving, () => start(target));
   return { via: 'task', target, session };

@@ -1,3 +1,4 @@
+import { bastionPlace } from './session-place.ts';
 import type { SessionStart, SsmPort } from '../../connect/ports.ts';
 import { commandRequest, shellRequest } from '../../connect/session/session-documents.ts';
 import { usage } from '../../core/errors.ts';
@@ -32,6 +33,7 @@ export async function openBastionSession(
     channelDeps(deps),
     findBastion(deps, request.name),
   ]);
+  report(bastionPlace(bastion, (await deps.account()).region));
   const { session, target } = await startWatched(bastion, shellRequest, deps);
   return runShellSession({ session, target, deps: channel, terminal, signals, signal, report });
 }

@@ -1,5 +1,4 @@
-import { parseArn } from '../../core/arn.ts';
-import type { ToolEvent } from '../../core/events.ts';
+import { containerPlace } from './session-place.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
 import type { Plugin } from '../../connect/plugin/plugin-transport.ts';
 import { type ResolvedContainer, resolveContainer, startExec } from '../../connect/target/resolve.ts';
@@ -57,7 +56,7 @@ async function openTerminal(
     import('../../connect/session/shell-command.ts'),
     import('../../core/shell-words.ts'),
   ]);
-  report(placeOf(resolved));
+  report(containerPlace(resolved));
   const line = command.length === 0 ? shellCommand(resolved.task.platformFamily) : quoteWords(command);
   const session = await startExec(resolved, line, await resolveOptions(deps, 'exec'));
   if (plugin !== undefined) {
@@ -117,16 +116,4 @@ async function runCommand(
     signal,
     report,
   });
-}
-
-/** Where the session will be: who works in several accounts reads it before the first key. */
-function placeOf({ cluster, task, container }: ResolvedContainer): ToolEvent {
-  const { region, account } = parseArn(task.arn) ?? { region: '', account: '' };
-  return {
-    type: 'note',
-    level: 'info',
-    code: 'session-place',
-    message: `container ${container.name} of task ${task.id.slice(0, 8)} in cluster ${cluster}, ${region}, account ${account}`,
-    details: { cluster, task: task.arn, container: container.name, region, account },
-  };
 }
