@@ -23,8 +23,15 @@ export function refuseUnknownCommand(argv: readonly string[], program: Command):
 const namesOf = (program: Command): readonly string[] =>
   program.commands.flatMap((command) => [command.name(), ...command.aliases()]);
 
-/** Not for what commander throws after it has printed a help page or the version (`exitCode` 0). */
-export function usageError({ code, message }: CommanderError): ToolError {
+/** The command that the first word names; undefined where there is none. */
+export const commandOf = (argv: readonly string[], program: Command): Command | undefined =>
+  program.commands.find((command) => command.name() === argv[0] || command.aliases().includes(argv[0] ?? ''));
+
+/**
+ * Not for what commander throws after it has printed a help page or the version (`exitCode` 0). `command` is the one that
+ * was typed: where an argument of it is missing, the values that it takes are listed.
+ */
+export function usageError({ code, message }: CommanderError, command?: Command): ToolError {
   const [first = '', ...rest] = message.replace(/^error: /, '').split('\n');
   const said = first.replace(/\.$/, '').replace('. Expected', ': expected');
   const refused = refusedValue(said);
@@ -34,8 +41,21 @@ export function usageError({ code, message }: CommanderError): ToolError {
     return names === undefined ? [] : names.split(', ');
   });
   return usage(codeOf(code), refused?.message ?? said, {
-    details: { ...refused?.facts, ...(suggestions.length > 0 ? { suggestions } : {}) },
+    details: {
+      ...missingValues(code, said, command),
+      ...refused?.facts,
+      ...(suggestions.length > 0 ? { suggestions } : {}),
+    },
   });
+}
+
+/** All values of the argument that commander misses; nothing where it takes any. */
+function missingValues(code: string, said: string, command: Command | undefined): ParseFacts {
+  if (code !== 'commander.missingArgument') return {};
+  const allowed = command?.registeredArguments.find((argument) =>
+    said.includes(`'${argument.name()}'`),
+  )?.argChoices;
+  return allowed === undefined ? {} : { allowed };
 }
 
 /** A value that a flag or an argument does not take, out of commander's sentence; undefined for other sentences. */

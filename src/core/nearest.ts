@@ -1,14 +1,16 @@
 /**
  * The candidates most like `word`, best first: those that contain it, those at most a third of their letters away, and
- * those of which some part is that near (`ordrs` means `orders-api`).
+ * those of which some part is that near (`ordrs` means `orders-api`). Two letters are like a part of almost anything, and
+ * half of them is no typing error (`cp` does not mean `up`, `db` does not mean `sandbox`): they only count as a beginning.
  */
 export function nearest(word: string, candidates: Iterable<string>, limit = 3): readonly string[] {
   const wanted = word.toLowerCase();
   const scored: { readonly candidate: string; readonly distance: number }[] = [];
   for (const candidate of candidates) {
     const name = candidate.toLowerCase();
-    const allowed = Math.max(1, Math.floor(Math.max(name.length, wanted.length) / 3));
-    const contained = wanted.length >= 2 && (name.includes(wanted) || wanted.includes(name));
+    const allowed = Math.floor(Math.max(name.length, wanted.length) / 3);
+    const [short, long] = name.length < wanted.length ? [name, wanted] : [wanted, name];
+    const contained = short.length > 2 ? long.includes(short) : short.length === 2 && long.startsWith(short);
     // Below 1, so before any typing error; the shorter the surplus, the nearer.
     const surplus = 1 - Math.min(name.length, wanted.length) / Math.max(name.length, wanted.length);
     const distance = contained ? surplus : editDistance(wanted, name);

@@ -217,7 +217,7 @@ const CASES: readonly Case[] = [
     run('exec', PLACE),
     [
       ...['a', 'b', 'c', 'd', 'e'].map((name) => `--cluster ${name}`),
-      `fargate-connect ls clusters ${IN_PLACE}`,
+      `fargate-connect ls clusters ${IN_PLACE}   # and 1 more`,
     ],
   ],
   [

@@ -54,6 +54,16 @@ describe('exit status', () => {
 });
 
 describe('the command line', () => {
+  it.each([
+    ['ls', 'clusters, services, tasks'],
+    ['policy', 'operator, operator-ec2'],
+  ])('%s without a kind lists the kinds', async (command, kinds) => {
+    const deps = fakeDeps();
+    expect(await runCli([command], deps)).toBe(2);
+    expect(deps.terminal.stderr.text).toContain(`  one of: `);
+    expect(deps.terminal.stderr.text).toContain(kinds);
+  });
+
   it('runs connect when no command is named', async () => {
     let cluster: string | undefined;
     await run(['--cluster', 'prod'], async (_options, context) => {

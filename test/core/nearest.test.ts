@@ -12,6 +12,9 @@ describe('nearest', () => {
     ['storfront', ['storefront-web', 'orders-api'], ['storefront-web']],
     ['xyz', ['up', 'down'], []],
     ['', ['up'], []],
+    ['cp', ['up', 'exec'], []],
+    ['db', ['sandbox'], []],
+    ['up', ['upload', 'setup'], ['upload']],
   ])('%j among %j is %j', (word, candidates, expected) => {
     expect(nearest(word, candidates)).toEqual(expected);
   });

@@ -65,7 +65,9 @@ const MOST_CLUSTERS = 5;
 export const TARGET_ADVICE = {
   'cluster-needed': ({ candidates }, lines) => [
     ...candidates.slice(0, MOST_CLUSTERS).map((name) => `--cluster ${name}`),
-    ...(candidates.length > MOST_CLUSTERS ? [lines.tool('ls clusters')] : []),
+    ...(candidates.length > MOST_CLUSTERS
+      ? [lines.tool('ls clusters', {}, `and ${candidates.length - MOST_CLUSTERS} more`)]
+      : []),
   ],
   'cluster-not-found': (facts, lines) => [
     ...meant(facts),
