@@ -5,9 +5,13 @@ import { sentenceOf } from './sentences.ts';
 /** Findings for which a command stops: the error has the finding's id as its code, and its evidence as its facts. */
 
 type StopId =
+  | 'agent-denied'
+  | 'agent-not-online'
+  | 'boot-failed'
   | 'container-not-running'
   | 'exec-agent-not-running'
   | 'exec-not-enabled'
+  | 'instance-ended'
   | 'role-untrusted'
   | 'task-not-running';
 
@@ -16,6 +20,14 @@ export type StoppingFinding = { readonly [I in StopId]: FindingOf<I> }[StopId];
 export function errorOf(finding: StoppingFinding): ToolError {
   const message = sentenceOf(finding);
   switch (finding.id) {
+    case 'agent-denied':
+      return access('agent-denied', message, { details: finding.evidence });
+    case 'agent-not-online':
+      return failed('agent-not-online', message, { details: finding.evidence });
+    case 'boot-failed':
+      return failed('boot-failed', message, { details: finding.evidence });
+    case 'instance-ended':
+      return failed('instance-ended', message, { details: finding.evidence });
     case 'container-not-running':
       return failed('container-not-running', message, { details: finding.evidence });
     case 'exec-agent-not-running':

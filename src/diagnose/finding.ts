@@ -26,12 +26,21 @@ type Actions = Principal & { readonly actions: readonly string[] };
  */
 export interface FindingEvidence extends Pick<
   ErrorFacts,
+  | 'agent-not-online'
+  | 'boot-failed'
   | 'container-not-running'
   | 'exec-agent-not-running'
   | 'exec-not-enabled'
   | 'role-untrusted'
   | 'task-not-running'
 > {
+  'instance-ended': ErrorFacts['instance-ended'] & { readonly state: string };
+  /** The agent of a bastion. */
+  'agent-denied': ErrorFacts['agent-denied'] & {
+    readonly instanceId: string;
+    readonly role?: string | undefined;
+  };
+
   // What a principal may do, compared with a document.
   'action-not-granted': Actions;
   /** A policy grants the actions under conditions on these keys, whose values were not known. */
@@ -147,8 +156,8 @@ export type Change =
       readonly principal: string;
       /** In which document; undefined = in whichever of the principal's policies holds it. */
       readonly policy: 'identity' | 'permissions-boundary' | 'service-control' | undefined;
-      /** Sid of the statement in the document that the principal was compared with. */
-      readonly statement: string;
+      /** Sid of the statement in the document that the principal was compared with; undefined = it was compared with none. */
+      readonly statement: string | undefined;
       readonly actions: readonly string[];
       readonly resources: readonly string[];
       /** Condition keys of the requests concerned. */

@@ -10,6 +10,19 @@ export const sentenceOf = (finding: Finding): string =>
   (SENTENCES[finding.id] as (evidence: Finding['evidence']) => string)(finding.evidence);
 
 const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => string } = {
+  'agent-denied': ({ instanceId, role, action }) =>
+    `the agent of ${instanceId} was refused: its role${role === undefined ? '' : ` ${role}`} may not call ${action}`,
+  'agent-not-online': ({ instanceId }) => `the agent of ${instanceId} did not come online in time`,
+  'boot-failed': ({ reason }) => `the bastion's boot script failed: ${reason}`,
+  'instance-ended': ({ instanceId, state, reason = 'no reason given', message = '' }) => {
+    // EC2's messages repeat the code before a colon.
+    const said = message.startsWith(reason) ? message : `${reason}: ${message}`;
+    const why =
+      reason === 'Server.SpotInstanceTermination'
+        ? 'EC2 interrupted the spot instance'
+        : said.replace(/: $/, '');
+    return `instance ${instanceId} is ${state}: ${why}`;
+  },
   'task-not-running': ({ task, status, mayCome, stoppedReason }) =>
     mayCome
       ? `task ${task} is ${status}, not RUNNING`

@@ -5,6 +5,7 @@ import type { Bastion } from '../../provision/bastion/bastion.ts';
 import { BastionWatch } from '../../provision/lease/bastion-watch.ts';
 import { bastionOf } from '../../provision/bastion/inventory.ts';
 import type { Ec2Port, Instance } from '../../provision/ports/ec2.ts';
+import { bootDiagnosis } from '../../diagnose/bastion/boot.ts';
 import { replaceBastion } from '../../provision/capacity/replacement.ts';
 import { noticeHidden } from './bastion-notice.ts';
 import { findBastion } from './bastion-target.ts';
@@ -194,6 +195,7 @@ export class BastionKeeper {
       const instance = await replaceBastion(lost, {
         ec2,
         nodes,
+        diagnosis: bootDiagnosis,
         region: account.region,
         clock: awsClock(account, clock),
         report,

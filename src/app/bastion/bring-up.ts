@@ -1,6 +1,7 @@
 import { dollars } from '../../core/dollars.ts';
 import { awsClock } from '../aws-clock.ts';
 import { interrupted } from '../../core/errors.ts';
+import { bootDiagnosis } from '../../diagnose/bastion/boot.ts';
 import { errorOf } from '../../diagnose/errors.ts';
 import type { Finding } from '../../diagnose/finding.ts';
 import { ec2TrustOf } from '../../diagnose/iam/ec2-trust.ts';
@@ -207,7 +208,7 @@ async function createAndWait(
       networkReason: spec.network.reason,
       ...(spec.role.kind === 'given' ? { role: spec.role.profileName } : {}),
     },
-    { ec2, nodes, clock, report, signal },
+    { ec2, nodes, diagnosis: bootDiagnosis, clock, report, signal },
   ).catch((error: unknown) => {
     throw endedByDown(error, name) ?? error;
   });

@@ -1,9 +1,10 @@
 import { poll } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
-import { access, failed, type ToolError } from '../../core/errors.ts';
+import { failed } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';
 import { runningOldestFirst } from './inventory.ts';
 import { TAG } from './names.ts';
+import type { BootDiagnosis, BootingBastion, BootVerdict } from '../ports/boot-diagnosis.ts';
 import type { Ec2Port, Instance } from '../ports/ec2.ts';
 import type { NodesPort } from '../ports/nodes.ts';
 
@@ -12,43 +13,22 @@ import type { NodesPort } from '../ports/nodes.ts';
 export interface ReadinessDeps {
   readonly ec2: Ec2Port;
   readonly nodes: NodesPort;
+  readonly diagnosis: BootDiagnosis;
   readonly clock: Clock;
   readonly report: Report;
   readonly signal: AbortSignal;
 }
 
-export interface ReadinessOptions {
-  readonly name: string;
-  readonly instanceId: string;
-  /** The bastion has a cluster, so that its boot script installs `ecs_connect.sh`. */
-  readonly installs: boolean;
+export interface ReadinessOptions extends BootingBastion {
   /** The instance was just launched, so the verdict of its boot script is waited for; absent = as `installs`. */
   readonly boots?: boolean;
-  /** Name of its role, for messages where AWS does not name it. */
-  readonly role?: string;
-  /** How the subnets reach AWS; part of the error when the agent does not come online. */
-  readonly networkReason: string;
   readonly deadlineMs?: number;
 }
-
-export type BootVerdict =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'failed'; readonly reason: string }
-  | { readonly kind: 'running'; readonly last: string | undefined };
 
 const DEADLINE_MS = 300_000;
 const INTERVAL_MS = 1_000;
 /** If the console output is still empty so long after the agent came online, it is not waited for any longer. */
 const SILENCE_MS = 90_000;
-
-/** Reads the lines `fargate-connect: …` of a console output; the last verdict among them counts. */
-export function bootVerdict(consoleOutput: string): BootVerdict {
-  const lines = [...consoleOutput.matchAll(/fargate-connect: ([^\r\n]*)/g)].map((match) => match[1] ?? '');
-  const failure = lines.findLast((line) => line.startsWith('FAILED'));
-  if (failure !== undefined) return { kind: 'failed', reason: failure.replace(/^FAILED ?/, '') };
-  if (lines.includes('ready')) return { kind: 'ready' };
-  return { kind: 'running', last: lines.at(-1) };
-}
 
 /**
  * Waits until the instance runs, its agent is online and its boot script is done. When two `up` launched at once, the
@@ -111,7 +91,7 @@ async function untilRunning(options: ReadinessOptions, end: number, deps: Readin
       }
       if (kept?.state === 'running') return kept;
       const mine = found.find((instance) => instance.id === options.instanceId);
-      if (kept === undefined && mine !== undefined) throw ended(mine);
+      if (kept === undefined && mine !== undefined) throw deps.diagnosis.ended(mine);
       return undefined;
     },
     {
@@ -127,24 +107,6 @@ async function untilRunning(options: ReadinessOptions, end: number, deps: Readin
   );
 }
 
-function ended(instance: Instance): Error {
-  const { stateReason = 'no reason given', stateMessage = '' } = instance;
-  // EC2's messages repeat the code before a colon.
-  const said = stateMessage.startsWith(stateReason) ? stateMessage : `${stateReason}: ${stateMessage}`;
-  const why =
-    stateReason === 'Server.SpotInstanceTermination'
-      ? `EC2 interrupted the spot instance`
-      : said.replace(/: $/, '');
-  return failed('instance-ended', `instance ${instance.id} is ${instance.state}: ${why}`, {
-    details: {
-      instanceId: instance.id,
-      state: instance.state,
-      reason: instance.stateReason,
-      message: instance.stateMessage,
-    },
-  });
-}
-
 async function untilOnline(options: ReadinessOptions, end: number, deps: ReadinessDeps): Promise<void> {
   let verdict: BootVerdict = { kind: 'running', last: undefined };
   await poll(
@@ -152,10 +114,10 @@ async function untilOnline(options: ReadinessOptions, end: number, deps: Readine
       const [node] = await deps.nodes.nodes([options.instanceId]);
       if (node?.pingStatus === 'Online') return node;
       verdict = await readVerdict(options.instanceId, deps);
-      if (verdict.kind === 'failed') throw bootFailed(options, verdict.reason);
+      if (verdict.kind === 'failed') throw deps.diagnosis.bootFailed(options, verdict.reason);
       const [instance] = await deps.ec2.instances({ ids: [options.instanceId] });
       if (instance !== undefined && instance.state !== 'running' && instance.state !== 'pending')
-        throw ended(instance);
+        throw deps.diagnosis.ended(instance);
       if (verdict.kind === 'running' && verdict.last !== undefined)
         deps.report({ type: 'step-progress', step: 'agent-online', detail: verdict.last });
       return undefined;
@@ -165,67 +127,13 @@ async function untilOnline(options: ReadinessOptions, end: number, deps: Readine
       intervalMs: INTERVAL_MS,
       deadlineMs: remaining(end, deps.clock),
       signal: deps.signal,
-      onTimeout: () => agentMissing(options, verdict),
+      onTimeout: () => deps.diagnosis.agentMissing(options, verdict),
     },
   );
 }
 
 async function readVerdict(instanceId: string, deps: ReadinessDeps): Promise<BootVerdict> {
-  return bootVerdict(await deps.ec2.consoleOutput(instanceId));
-}
-
-/** The line in which userdata/bastion.sh reports a refusal that it found in the agent's log. */
-const AGENT_REFUSED = /^agent refused: .*not authorized to perform: ([a-z-]+:[A-Za-z]+)/;
-/** The line when the instance metadata hold AssumeRoleUnauthorizedAccess in place of credentials (AWS: troubleshooting IAM and EC2). */
-const ROLE_UNTRUSTED = /^agent refused: EC2 cannot assume the role (\S+)/;
-
-function bootFailed(options: ReadinessOptions, reason: string): ToolError {
-  const { instanceId, name } = options;
-  const action = AGENT_REFUSED.exec(reason)?.[1];
-  if (action !== undefined) return agentDenied(options, action, reason);
-  const untrusted = ROLE_UNTRUSTED.exec(reason)?.[1];
-  if (untrusted !== undefined) return roleUntrusted(untrusted, name);
-  return failed('boot-failed', `the bastion's boot script failed: ${reason}`, {
-    details: { instanceId, name, reason },
-  });
-}
-
-const roleUntrusted = (role: string, name: string): ToolError =>
-  access(
-    'role-untrusted',
-    `EC2 may not call sts:AssumeRole for role ${role}: its trust policy does not let ec2.amazonaws.com`,
-    { details: { role, action: 'sts:AssumeRole', of: 'launched', name } },
-  );
-
-function agentDenied(options: ReadinessOptions, action: string, reason: string): ToolError {
-  const { instanceId, name } = options;
-  const role = /assumed-role\/([^/ ]+)/.exec(reason)?.[1] ?? options.role;
-  return access(
-    'agent-denied',
-    `the agent of ${instanceId} was refused: its role${role === undefined ? '' : ` ${role}`} may not call ${action}`,
-    {
-      details: {
-        instanceId,
-        action,
-        role,
-        reason,
-        agent: options.installs ? 'bastion' : 'bastion-tunnel-only',
-        name,
-      },
-    },
-  );
-}
-
-function agentMissing(options: ReadinessOptions, verdict: BootVerdict): ToolError {
-  return failed('agent-not-online', `the agent of ${options.instanceId} did not come online in time`, {
-    details: {
-      instanceId: options.instanceId,
-      name: options.name,
-      bootDone: verdict.kind === 'ready',
-      bootLine: verdict.kind === 'running' ? verdict.last : undefined,
-      network: options.networkReason,
-    },
-  });
+  return deps.diagnosis.verdictOf(await deps.ec2.consoleOutput(instanceId));
 }
 
 /** Waits for a boot script that has begun until it reports a verdict, which it does in any case. */
@@ -236,7 +144,7 @@ async function untilBooted(options: ReadinessOptions, end: number, deps: Readine
   const verdict = await poll(
     async () => {
       const seen = await readVerdict(instanceId, deps);
-      if (seen.kind === 'failed') throw bootFailed(options, seen.reason);
+      if (seen.kind === 'failed') throw deps.diagnosis.bootFailed(options, seen.reason);
       if (seen.kind === 'ready') return seen.kind;
       last = seen.last;
       if (last === undefined) return deps.clock.now() < silentUntil ? undefined : 'silent';
@@ -248,7 +156,8 @@ async function untilBooted(options: ReadinessOptions, end: number, deps: Readine
       intervalMs: INTERVAL_MS,
       deadlineMs: Math.max(INTERVAL_MS, remaining(end, deps.clock)),
       signal: deps.signal,
-      onTimeout: () => bootFailed(options, `it did not finish in time; its last line is: ${last ?? 'none'}`),
+      onTimeout: () =>
+        deps.diagnosis.bootFailed(options, `it did not finish in time; its last line is: ${last ?? 'none'}`),
     },
   );
   if (verdict === 'ready') return;

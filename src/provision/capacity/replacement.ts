@@ -5,6 +5,7 @@ import { runningOldestFirst } from '../bastion/inventory.ts';
 import { type LaunchDeps, launchInstance, type LaunchSpec } from './launch.ts';
 import { leaseOf } from '../lease/lease.ts';
 import { commonName, TAG } from '../bastion/names.ts';
+import type { BootDiagnosis } from '../ports/boot-diagnosis.ts';
 import type { Instance } from '../ports/ec2.ts';
 import type { NodesPort } from '../ports/nodes.ts';
 import { waitUntilReady } from '../bastion/readiness.ts';
@@ -17,6 +18,7 @@ import { waitUntilReady } from '../bastion/readiness.ts';
 
 export interface ReplacementDeps extends Omit<LaunchDeps, 'approveOnDemand'> {
   readonly nodes: NodesPort;
+  readonly diagnosis: BootDiagnosis;
   readonly region: string;
 }
 

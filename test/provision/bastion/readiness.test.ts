@@ -3,11 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { ToolEvent } from '../../../src/core/events.ts';
 import type { Instance } from '../../../src/provision/ports/ec2.ts';
 import type { Node } from '../../../src/provision/ports/nodes.ts';
-import {
-  bootVerdict,
-  type ReadinessOptions,
-  waitUntilReady,
-} from '../../../src/provision/bastion/readiness.ts';
+import { bootDiagnosis } from '../../../src/diagnose/bastion/boot.ts';
+import { type ReadinessOptions, waitUntilReady } from '../../../src/provision/bastion/readiness.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { FakeAccount } from '../fake-account.ts';
 import { NOW, sampleInstance } from '../sample-spec.ts';
@@ -49,6 +46,7 @@ async function wait(scene: Scene) {
     {
       ec2,
       nodes: { nodes: () => Promise.resolve(scene.nodes(seconds())) },
+      diagnosis: bootDiagnosis,
       clock,
       report: (event) => events.push(event),
       signal: new AbortController().signal,
@@ -57,19 +55,6 @@ async function wait(scene: Scene) {
   const result = await clock.run(work).catch((error: unknown) => error);
   return { result, seconds: seconds(), events, account };
 }
-
-describe('the verdict of the boot script', () => {
-  it.each([
-    ['', { kind: 'running', last: undefined }],
-    ['[ 1.2] cloud-init\r\n', { kind: 'running', last: undefined }],
-    ['fargate-connect: preparing bastion x\r\n', { kind: 'running', last: 'preparing bastion x' }],
-    ['fargate-connect: preparing\r\nfargate-connect: ready\r\n', { kind: 'ready' }],
-    ['fargate-connect: FAILED no way to S3\r\n', { kind: 'failed', reason: 'no way to S3' }],
-    ['fargate-connect: ready\r\nfargate-connect: FAILED late\r\n', { kind: 'failed', reason: 'late' }],
-  ])('%j', (text, verdict) => {
-    expect(bootVerdict(text)).toEqual(verdict);
-  });
-});
 
 describe('waiting for a bastion', () => {
   it('ends when the agent is online and the boot script is done', async () => {

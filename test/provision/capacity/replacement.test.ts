@@ -5,6 +5,7 @@ import type { ToolEvent } from '../../../src/core/events.ts';
 import { runningOldestFirst } from '../../../src/provision/bastion/inventory.ts';
 import { TAG } from '../../../src/provision/bastion/names.ts';
 import type { FleetResult, FleetSpec, Instance } from '../../../src/provision/ports/ec2.ts';
+import { bootDiagnosis } from '../../../src/diagnose/bastion/boot.ts';
 import { replaceBastion } from '../../../src/provision/capacity/replacement.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { FakeAccount } from '../fake-account.ts';
@@ -66,6 +67,7 @@ function interrupted(change: Partial<Instance> = {}) {
             })),
           ),
       },
+      diagnosis: bootDiagnosis,
       region: 'eu-west-1',
       clock,
       random: () => 0.5,
