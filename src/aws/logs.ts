@@ -5,9 +5,9 @@ import {
 } from '@aws-sdk/client-cloudwatch-logs';
 
 import type { LogsPort } from '../connect/ports.ts';
-import { failed, noMatch, usage } from '../core/errors.ts';
+import { noMatch, usage } from '../core/errors.ts';
 import type { ClientConfig } from './client-config.ts';
-import { mapped, type Translations } from './errors.ts';
+import { mapped } from './errors.ts';
 
 /** The largest page that FilterLogEvents takes; an answer ends at 1 MB too (docs/reference/api-limits.md §5). */
 const PAGE_SIZE = 10_000;
@@ -47,7 +47,6 @@ export function createLogsPort(config: ClientConfig): LogsPort {
           };
         },
         {
-          ...throttled('logs:FilterLogEvents'),
           ResourceNotFoundException: (message, cause) =>
             noMatch('log-stream-not-found', `log group ${group} in ${region}: ${message}`, {
               details: { group, region },
@@ -78,7 +77,6 @@ export function createLogsPort(config: ClientConfig): LogsPort {
           return found === undefined ? undefined : { lastEventAt: found.lastEventTimestamp };
         },
         {
-          ...throttled('logs:DescribeLogStreams'),
           ResourceNotFoundException: (_, cause) =>
             noMatch('log-group-not-found', `there is no log group ${group} in ${region}`, {
               details: { group, region },
@@ -91,13 +89,3 @@ export function createLogsPort(config: ClientConfig): LogsPort {
 
 const aborting = (signal: AbortSignal | undefined): { abortSignal?: AbortSignal } =>
   signal === undefined ? {} : { abortSignal: signal };
-
-/** The SDK has tried several times, more slowly each time, before one of these comes through. */
-function throttled(action: string): Translations {
-  const toError = (message: string, cause: unknown) =>
-    failed('logs-throttled', `CloudWatch Logs answers no more calls of ${action} at the moment: ${message}`, {
-      details: { action },
-      cause,
-    });
-  return { ThrottlingException: toError, LimitExceededException: toError };
-}

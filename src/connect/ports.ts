@@ -264,9 +264,9 @@ export interface LogEventsPage {
 /** CloudWatch Logs of one region. */
 export interface LogsPort {
   readonly region: string;
-  /** Throws `log-stream-not-found` where the group, or one of the streams, does not exist; `log-pattern-invalid`; `logs-throttled`. */
+  /** Throws `log-stream-not-found` where the group, or one of the streams, does not exist; `log-pattern-invalid`; `aws-throttled`. */
   events(request: LogEventsRequest, signal?: AbortSignal): Promise<LogEventsPage>;
-  /** Undefined = there is no such stream. Throws `log-group-not-found`, `logs-throttled`. */
+  /** Undefined = there is no such stream. Throws `log-group-not-found`, `aws-throttled`. */
   stream(
     group: string,
     name: string,

@@ -192,7 +192,6 @@ export interface ErrorFacts {
   'log-group-not-found': { readonly group: string; readonly region: string };
   'log-pattern-invalid': AnyFacts;
   'log-stream-not-found': { readonly group: string; readonly region: string };
-  'logs-throttled': AnyFacts;
   'no-clusters': AnyFacts;
   'no-log-source': { readonly cluster: string; readonly service?: string | undefined };
   'no-running-task': {

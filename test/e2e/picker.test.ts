@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cli, PtyProcess } from '../support/cli-process.ts';
+import { cli, ENTRY, PtyProcess } from '../support/cli-process.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
 const sandbox = testSandbox();
@@ -46,6 +46,47 @@ describe('the picker, driven by keystrokes', () => {
     await picker.type(DOWN, /./);
     picker.write('\x03');
     expect((await picker.exit()).status).toBe(130);
+  });
+});
+
+describe('a service of which nothing runs', () => {
+  it('can be chosen, and its reasons are printed', async () => {
+    const picker = new PtyProcess(['connect', '--cluster', 'demo'], { env: sandbox().env });
+    await picker.until(/nightly-reports/);
+    await picker.type('nightly', /nightly-reports/);
+    await picker.type('\r', /reasons[^]*logs/);
+    await picker.type('\r', /Essential container in task exited: reports exit 137 \(out of memory\)/);
+    expect((await picker.exit()).status).toBe(0);
+  });
+});
+
+describe('logs', () => {
+  it('can be picked for a container, follow on the terminal, and end with Ctrl-C', async () => {
+    const picker = new PtyProcess(['connect', '--cluster', 'demo', '--service', 'billing-worker'], {
+      env: sandbox().env,
+    });
+    await picker.until(/what now/);
+    await picker.type('logs', /logs/);
+    picker.write('\r');
+    const { logs } = sandbox();
+    const stream = 'ecs/worker/3c4d5e6f708192a3b4c5d6e7f8091a2b';
+    const group = logs.createGroup('/ecs/billing-worker');
+    logs.append(logs.createStream(group, stream), 'seen \u001b]0;title\u0007 by the reader');
+    await picker.until(/\d\d:\d\d:\d\d\.\d{3} 3c4d5e6f\/worker seen \\x1b\]0;title\\x07 by the reader\n/);
+    picker.write('\x03');
+    expect((await picker.exit()).status).toBe(130);
+  });
+
+  it('in a pipe that closes early is no failure', async () => {
+    const shell = new PtyProcess(
+      [
+        '-c',
+        `"$NODE" "$ENTRY" logs billing-worker --cluster demo --since 9d --json | head -n 1; echo "status \${PIPESTATUS[0]}"`,
+      ],
+      { env: { ...sandbox().env, NODE: process.execPath, ENTRY }, program: 'bash', columns: 600 },
+    );
+    await shell.until(/"container":"worker"[^]*status 0\n/);
+    expect((await shell.exit()).status).toBe(0);
   });
 });
 

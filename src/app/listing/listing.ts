@@ -11,6 +11,7 @@ import type { AwsAccount } from '../../aws/account.ts';
 import type { Container, Database, EcsPort, Service, Task } from '../../connect/ports.ts';
 import { containerTarget } from '../../connect/session/session-documents.ts';
 import { judgeContainer } from '../../diagnose/ecs/container.ts';
+import { waitsFor } from '../../connect/target/stop-reason.ts';
 import { mapConcurrently } from '../../core/concurrency.ts';
 import { candidatesFor } from '../../core/candidates.ts';
 import { noMatch, ToolError } from '../../core/errors.ts';
@@ -176,6 +177,7 @@ function tasks(found: readonly Task[], deps: ListNeeds): readonly ListRecord[] {
     privateIp: task.privateIp ?? null,
     startedAt: timestamp(task.startedAt),
     containers: task.containers.map((container) => container.name),
+    waitsFor: waitsFor(task) ?? null,
   }));
 }
 

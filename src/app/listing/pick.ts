@@ -14,6 +14,7 @@ import {
   clusterEntries,
   containerEntries,
   databaseEntries,
+  idleActionEntries,
   onlyChoice,
   type PickerAction,
   type PickerChoices,
@@ -26,7 +27,7 @@ import {
 import type { Container, Database, EcsPort, Task } from '../../connect/ports.ts';
 import { findTasks } from '../../connect/target/discover.ts';
 import { pickContainer as containerOf } from '../../connect/target/select.ts';
-import { noMatch } from '../../core/errors.ts';
+import { noMatch, ToolError } from '../../core/errors.ts';
 import { BACK } from '../../ui/prompter.ts';
 import type { Needs } from '../collaborators.ts';
 
@@ -35,8 +36,11 @@ type PickNeeds = Needs<'account' | 'clock' | 'prompter' | 'report'>;
 /** Everything the picker can end with. */
 export interface Picked {
   readonly cluster: string;
-  readonly task: Task;
-  readonly container: Container;
+  /** Undefined = the task belongs to no service. */
+  readonly service: string | undefined;
+  /** Task and container are undefined for a service of which nothing runs: action `logs` or `reasons`. */
+  readonly task: Task | undefined;
+  readonly container: Container | undefined;
   readonly action: PickerAction;
   readonly database: Database | undefined;
 }
@@ -44,11 +48,9 @@ export interface Picked {
 /** Cluster → service → task → container → action, as far as flags have not answered. Throws `interrupted`, `input-needed`, no-match errors. */
 export async function pick(deps: PickNeeds, wanted: Wanted): Promise<Picked> {
   const { choices } = await runPicker(deps, startPicker(await known(deps, wanted)));
-  const { cluster, task, container, action, database } = choices;
-  if (cluster === undefined || task === undefined || container === undefined || action === undefined) {
-    throw noMatch('nothing-picked', 'nothing was picked');
-  }
-  return { cluster, task, container, action, database };
+  const { cluster, service, task, container, action, database } = choices;
+  if (cluster === undefined || action === undefined) throw noMatch('nothing-picked', 'nothing was picked');
+  return { cluster, service: service ?? task?.serviceName, task, container, action, database };
 }
 
 /** The same without the last question: a container for a shell. */
@@ -111,10 +113,24 @@ async function runPicker(deps: PickNeeds, start: PickerState): Promise<PickerSta
         break;
       }
       case 'service':
-        state = await ask(deps, state, `service in ${cluster}`, '--service', await services(ecs, cluster));
+        state = await ask(
+          deps,
+          state,
+          `service in ${cluster}`,
+          '--service',
+          await services(ecs, cluster, state.known.action === 'shell'),
+        );
         break;
       case 'task': {
-        const tasks = await tasksOf(ecs, cluster, service ?? null);
+        const tasks = await tasksOf(ecs, cluster, service ?? null).catch((error: unknown) => {
+          if (typeof service !== 'string' || state.known.action === 'shell' || !isNoRunningTask(error))
+            throw error;
+          return undefined;
+        });
+        if (tasks === undefined) {
+          state = advance(state, { type: 'chose', choices: { isIdle: true }, automatic: true });
+          break;
+        }
         const title = service === null ? `task in ${cluster}` : `task of ${service ?? cluster}`;
         state = await ask(deps, state, title, '--task', taskEntries(tasks, judgeContainer, deps.clock.now()));
         break;
@@ -127,11 +143,18 @@ async function runPicker(deps: PickNeeds, start: PickerState): Promise<PickerSta
           state,
           `container of task ${task.id.slice(0, 8)}`,
           '--container',
-          containerEntries(task, judgeContainer, deps.clock.now()),
+          containerEntries(task, judgeContainer, deps.clock.now(), state.known.action === 'shell'),
         );
         break;
       case 'action':
-        state = await ask(deps, state, 'what now', 'exec, forward or db', actionEntries(true), false);
+        state = await ask(
+          deps,
+          state,
+          'what now',
+          'exec, logs, forward or ls events',
+          actions(state, deps),
+          false,
+        );
         break;
       case 'database': {
         const databases = await (await account.databases()).databases();
@@ -173,13 +196,40 @@ async function ask<T>(
   return answer === BACK ? advance(state, { type: 'back' }) : chose(answer, false);
 }
 
-async function services(ecs: EcsPort, cluster: string): Promise<readonly PickerEntry<string | null>[]> {
+/** What can be done with what was chosen so far. */
+function actions({ choices }: PickerState, deps: Needs<'clock'>): readonly PickerEntry<PickerAction>[] {
+  const { task, container, isIdle } = choices;
+  if (isIdle === true || task === undefined || container === undefined) return idleActionEntries();
+  const state = judgeContainer(task, container, undefined, deps.clock.now());
+  return actionEntries(true, state.ready || state.mayCome ? undefined : state.error.message);
+}
+
+const isNoRunningTask = (error: unknown): boolean =>
+  error instanceof ToolError && error.code === 'no-running-task';
+
+/** In a cluster with more tasks than that, their health is not worth the calls (a hundred tasks each). */
+const MOST_TASKS = 300;
+
+async function services(
+  ecs: EcsPort,
+  cluster: string,
+  isForShell: boolean,
+): Promise<readonly PickerEntry<string | null>[]> {
   const names = await collect(ecs.serviceNames(cluster)).catch(withNearest(ecs, cluster));
-  const [described, loose] = await Promise.all([
-    describeAllServices(ecs, cluster, names),
-    names.length === 0 ? tasksOf(ecs, cluster, null) : [],
-  ]);
-  return serviceEntries(described, loose.length);
+  const described = await describeAllServices(ecs, cluster, names);
+  const total = described.reduce(
+    (sum, { runningCount, pendingCount }) => sum + runningCount + pendingCount,
+    0,
+  );
+  const tasks = total > MOST_TASKS ? [] : await tasksIn(ecs, cluster);
+  const loose = tasks.filter(({ serviceName }) => serviceName === undefined);
+  return serviceEntries(described, loose.length, tasks, isForShell);
+}
+
+/** Running and pending tasks of the cluster. */
+async function tasksIn(ecs: EcsPort, cluster: string): Promise<readonly Task[]> {
+  const arns = await collect(ecs.taskArns(cluster, { desiredStatus: 'RUNNING' }));
+  return arns.length === 0 ? [] : ecs.describeTasks(cluster, arns);
 }
 
 async function tasksOf(ecs: EcsPort, cluster: string, service: string | null): Promise<readonly Task[]> {

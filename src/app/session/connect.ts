@@ -7,18 +7,21 @@ import { pick } from '../listing/pick.ts';
 import type { SessionNeeds } from './container-session.ts';
 import { wantedOf } from './session-setup.ts';
 
-/** The picker, then what was picked: a shell, a port or a database. Resolves with its exit status. */
+/** What the picker can end with besides sessions: printed by cli/. */
+export interface Shown {
+  logs(wanted: Wanted): Promise<void>;
+  /** Deployments, stopped tasks and events of a service. */
+  reasons(wanted: Wanted): Promise<void>;
+}
+
+/** The picker, then what was picked: a shell, a port, a database, or something to read. Resolves with its exit status. */
 export async function connect(
   deps: SessionNeeds & ForwardNeeds & { readonly settings: Pick<Settings, keyof Wanted> },
+  show: Shown,
 ): Promise<number> {
-  const picked = await pick(deps, wantedOf(deps.settings));
-  const wanted: Wanted = {
-    cluster: picked.cluster,
-    service: undefined,
-    task: picked.task.arn,
-    container: picked.container.name,
-  };
-  switch (picked.action) {
+  const { cluster, service, task, container, action, database } = await pick(deps, wantedOf(deps.settings));
+  const wanted: Wanted = { cluster, service: undefined, task: task?.arn, container: container?.name };
+  switch (action) {
     case 'shell': {
       const { openContainer } = await import('./container-session.ts');
       return openContainer(wanted, { command: [], stdin: true }, deps);
@@ -26,8 +29,8 @@ export async function connect(
     case 'forward':
       return forwardThrough(wanted, [await askForForward(deps)], deps);
     case 'database': {
-      const endpoint = picked.database?.endpoints[0];
-      if (picked.database === undefined || endpoint === undefined) return 0;
+      const endpoint = database?.endpoints[0];
+      if (endpoint === undefined) return 0;
       return forwardThrough(
         wanted,
         [{ bind: '127.0.0.1', localPort: 0, remoteHost: endpoint.host, remotePort: endpoint.port }],
@@ -35,9 +38,13 @@ export async function connect(
       );
     }
     case 'logs':
+      await show.logs({ ...wanted, service });
+      return 0;
+    case 'reasons':
+      await show.reasons({ cluster, service, task: undefined, container: undefined });
       return 0;
     default:
-      return picked.action satisfies never;
+      return action satisfies never;
   }
 }
 

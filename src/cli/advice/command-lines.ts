@@ -35,6 +35,7 @@ const REPEATED: Readonly<Record<string, readonly (keyof GivenFlags)[]>> = {
   forward: ['cluster', 'name'],
   exec: ['cluster'],
   logs: ['cluster'],
+  'ls events': ['cluster'],
   'ls services': ['cluster'],
   'ls tasks': ['cluster'],
   'ls containers': ['cluster'],

@@ -98,7 +98,6 @@ export const TARGET_ADVICE = {
     `${lines.tool('logs SERVICE')} --grep REGEX   # applied on this machine`,
   ],
   'log-stream-not-found': (_, lines) => [lines.tool('logs SERVICE', {}, 'again')],
-  'logs-throttled': () => ['others use up what this account may read a second; a shorter --since asks less'],
   'no-clusters': (_, lines) => [
     OTHER_PLACE,
     ...(lines.context.command === 'up'
@@ -115,6 +114,7 @@ export const TARGET_ADVICE = {
   'nothing-to-pick': () => [OTHER_PLACE],
   'service-needed': (_, lines) => {
     const command = lines.context.command ?? 'exec';
+    if (command === 'ls') return [lines.tool('ls events SERVICE'), lines.tool('ls services')];
     return [lines.tool(`${command} SERVICE`), lines.tool(command, { task: 'ID' }), lines.tool('ls services')];
   },
   'service-not-found': (facts, lines) => [

@@ -54,6 +54,7 @@ function columnsOf(kind: ListKind, now: number): readonly ListColumn[] {
         { ...age('startedAt', 'age', now), spare: 2 },
         { ...text('privateIp', 'address'), spare: 3 },
         { ...text('taskDefinition', 'task definition'), spare: 4 },
+        { ...text('waitsFor', 'waits for'), spare: 5 },
       ];
     case 'containers':
       return [

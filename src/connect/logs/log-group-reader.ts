@@ -192,4 +192,4 @@ export class LogGroupReader {
 }
 
 const isTemporary = (error: unknown): error is ToolError =>
-  error instanceof ToolError && (error.code === 'logs-throttled' || error.role === 'transport');
+  error instanceof ToolError && (error.code === 'aws-throttled' || error.role === 'transport');

@@ -170,7 +170,7 @@ export class ServiceLogs {
     try {
       await this.#findTasks();
     } catch (error) {
-      if (!(error instanceof ToolError) || (error.role !== 'transport' && error.code !== 'aws-error'))
+      if (!(error instanceof ToolError) || (error.role !== 'transport' && error.code !== 'aws-throttled'))
         throw error;
       this.#note('warning', 'tasks-unknown', `${error.message}; new tasks are looked for again in a moment`);
     }

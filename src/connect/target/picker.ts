@@ -2,12 +2,14 @@ import { nameOfArn } from '../../core/arn.ts';
 import { describeDuration } from '../../core/duration.ts';
 import type { Cluster, Container, Database, JudgeContainer, Service, Task } from '../ports.ts';
 import { rankTasks } from './select.ts';
+import { waitsFor } from './stop-reason.ts';
 
 /** The picker without its screen: which question comes next, what it offers, what Back undoes. */
 
 export type PickerStep = 'cluster' | 'service' | 'task' | 'container' | 'action' | 'database';
 
-export type PickerAction = 'shell' | 'forward' | 'database' | 'logs';
+/** `reasons`: what ECS says of the service, its deployments, its events and the tasks of it that stopped. */
+export type PickerAction = 'shell' | 'forward' | 'database' | 'logs' | 'reasons';
 
 export interface PickerChoices {
   readonly cluster?: string;
@@ -17,6 +19,8 @@ export interface PickerChoices {
   readonly container?: Container;
   readonly action?: PickerAction;
   readonly database?: Database;
+  /** No task of the service runs or waits to: it has a past to look at, and nothing to connect to. */
+  readonly isIdle?: boolean;
 }
 
 export interface PickerState {
@@ -64,6 +68,7 @@ export function advance(state: PickerState, event: PickerEvent): PickerState {
 function nextStep(choices: PickerChoices): PickerStep | 'done' {
   // The log of a service needs no task.
   if (choices.action === 'logs' && typeof choices.service === 'string') return 'done';
+  if (choices.isIdle === true) return choices.action === undefined ? 'action' : 'done';
   const next = ORDER.find((step) => choices[step] === undefined);
   return next === undefined || (next === 'database' && choices.action !== 'database') ? 'done' : next;
 }
@@ -92,9 +97,12 @@ export const clusterEntries = (clusters: readonly Cluster[]): readonly PickerEnt
       description: `${count(cluster.activeServices, 'service')}, ${count(cluster.runningTasks, 'running task')}`,
     }));
 
+/** `tasks` are the running and pending ones of the cluster, as far as they are known: they tell how many are unhealthy. */
 export function serviceEntries(
   services: readonly Service[],
   looseTasks: number,
+  tasks: readonly Task[] = [],
+  isForShell = false,
 ): readonly PickerEntry<string | null>[] {
   const entries: PickerEntry<string | null>[] = [...services]
     .sort(
@@ -103,12 +111,11 @@ export function serviceEntries(
     .map((service) => ({
       value: service.name,
       name: service.name,
-      description: [
-        `${service.runningCount}/${service.desiredCount} running`,
-        service.execEnabled ? 'exec on' : 'exec off',
-        service.launchType,
-      ].join(', '),
-      ...(service.runningCount === 0 ? { disabled: 'no running task' } : {}),
+      description: serviceText(
+        service,
+        tasks.filter(({ serviceName }) => serviceName === service.name),
+      ),
+      ...(isForShell && service.runningCount === 0 ? { disabled: 'no running task' } : {}),
     }));
   if (looseTasks > 0) {
     entries.push({
@@ -118,6 +125,25 @@ export function serviceEntries(
     });
   }
   return entries;
+}
+
+/** `4 of 4 running, 3 unhealthy, exec on, FARGATE`; `0 of 1 running, 1 pending, deployment failed, …`. */
+function serviceText(service: Service, tasks: readonly Task[]): string {
+  const unhealthy = tasks.filter(({ healthStatus }) => healthStatus === 'UNHEALTHY').length;
+  return [
+    `${service.runningCount}/${service.desiredCount} running`,
+    ...(unhealthy === 0 ? [] : [`${unhealthy} unhealthy`]),
+    ...(service.pendingCount === 0 ? [] : [`${service.pendingCount} pending`]),
+    ...deploymentText(service),
+    service.execEnabled ? 'exec on' : 'exec off',
+    service.launchType,
+  ].join(', ');
+}
+
+/** A deployment that is under way or failed; nothing about one that is complete. */
+function deploymentText({ deployments }: Service): readonly string[] {
+  if (deployments.some(({ rolloutState }) => rolloutState === 'FAILED')) return ['deployment failed'];
+  return deployments.length > 1 || deployments[0]?.rolloutState === 'IN_PROGRESS' ? ['deploying'] : [];
 }
 
 export const taskEntries = (
@@ -130,17 +156,19 @@ export const taskEntries = (
     name: task.id,
     description: [
       task.healthStatus === 'UNKNOWN' ? task.lastStatus.toLowerCase() : task.healthStatus.toLowerCase(),
+      ...waitText(task),
       startedText(task, now),
       execText(task, judge, now),
     ].join(', '),
     ...(task.lastStatus === 'STOPPED' ? { disabled: 'stopped' } : {}),
   }));
 
-/** Containers without a running agent can be seen but not chosen: the reason stands beside them. */
+/** For a shell, containers without a running agent can be seen but not chosen: the reason stands beside them. */
 export const containerEntries = (
   task: Task,
   judge: JudgeContainer,
   now: number,
+  isForShell = true,
 ): readonly PickerEntry<Container>[] =>
   task.containers.map((container) => {
     const state = judge(task, container, undefined, now);
@@ -154,19 +182,40 @@ export const containerEntries = (
           : container.healthStatus.toLowerCase(),
         ...(state.ready ? ['exec ready'] : state.mayCome ? ['exec not ready'] : []),
       ].join(', '),
-      ...(state.ready || state.mayCome ? {} : { disabled: state.error.message }),
+      ...(state.ready || state.mayCome || !isForShell ? {} : { disabled: state.error.message }),
     };
   });
 
-export const actionEntries = (hasDatabases: boolean): readonly PickerEntry<PickerAction>[] => [
-  { value: 'shell', name: 'shell', description: 'in this container' },
-  { value: 'forward', name: 'forward a port', description: 'of this task to this machine' },
-  {
-    value: 'database',
-    name: 'database',
-    description: 'a local port to RDS or Aurora, through this task',
-    ...(hasDatabases ? {} : { disabled: 'none in this region' }),
-  },
+/** `refusal`: why no session can be opened into the container. */
+export function actionEntries(
+  hasDatabases: boolean,
+  refusal: string | undefined,
+): readonly PickerEntry<PickerAction>[] {
+  const session = refusal === undefined ? {} : { disabled: refusal };
+  return [
+    { value: 'shell', name: 'shell', description: 'in this container', ...session },
+    { value: 'logs', name: 'logs', description: 'of this container, followed until Ctrl-C' },
+    { value: 'forward', name: 'forward a port', description: 'of this task to this machine', ...session },
+    {
+      value: 'database',
+      name: 'database',
+      description: 'a local port to RDS or Aurora, through this task',
+      ...(hasDatabases ? session : { disabled: 'none in this region' }),
+    },
+    REASONS,
+  ];
+}
+
+const REASONS: PickerEntry<PickerAction> = {
+  value: 'reasons',
+  name: 'reasons',
+  description: 'deployments, stopped tasks and events',
+};
+
+/** Of a service of which nothing runs. */
+export const idleActionEntries = (): readonly PickerEntry<PickerAction>[] => [
+  REASONS,
+  { value: 'logs', name: 'logs', description: 'of the tasks that stopped last' },
 ];
 
 export const databaseEntries = (databases: readonly Database[]): readonly PickerEntry<Database>[] =>
@@ -181,6 +230,11 @@ export const databaseEntries = (databases: readonly Database[]): readonly Picker
 export function onlyChoice<T>(entries: readonly PickerEntry<T>[]): PickerEntry<T> | undefined {
   const [only, ...others] = entries;
   return others.length === 0 && only?.disabled === undefined ? only : undefined;
+}
+
+function waitText(task: Task): readonly string[] {
+  const wait = waitsFor(task);
+  return wait === undefined ? [] : [`waits for ${wait}`];
 }
 
 function startedText(task: Task, now: number): string {

@@ -20,8 +20,11 @@ export function containerEnd(container: Container): string | undefined {
 
 /** In one line, the reason of the task and the end of each container: `Essential container in task exited: app exit 1`. */
 export function whyStopped(task: Task): string {
-  const ends = task.containers.flatMap((container) => containerEnd(container) ?? []);
   const reason = task.stoppedReason ?? task.stopCode ?? 'no reason given';
+  // Of a task that could not start, each container repeats the reason.
+  const ends = task.containers
+    .filter((container) => container.exitCode !== undefined || container.reason !== task.stoppedReason)
+    .flatMap((container) => containerEnd(container) ?? []);
   return ends.length === 0 ? reason : `${reason}: ${ends.join(', ')}`;
 }
 

@@ -13,6 +13,7 @@ import { containerRecord, RECORD_TIME as NOW, serviceRecord, taskRecord } from '
 import { FakeClock } from '../../support/fake-clock.ts';
 import { FakeLogs } from '../../support/fake-logs.ts';
 
+const BUSY = { action: 'logs:FilterLogEvents' };
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const GROUP = '/ecs/orders';
@@ -330,11 +331,11 @@ describe('without following', () => {
   test('throttling is waited out for a minute and is an error then', async () => {
     const world = new World();
     world.logs.put(GROUP, streamOf(taskRecord()), 'one', NOW - MINUTE);
-    const busy = (): Error => failed('logs-throttled', 'too many calls');
+    const busy = (): Error => failed('aws-throttled', 'too many calls', { details: BUSY });
     world.logs.faults = [busy(), busy()];
     expect(messages(await world.all())).toEqual(['one']);
     world.logs.faults = Array.from({ length: 50 }, busy);
-    expect(await thrown(world.all())).toMatchObject({ code: 'logs-throttled' });
+    expect(await thrown(world.all())).toMatchObject({ code: 'aws-throttled' });
   });
 });
 
@@ -367,7 +368,10 @@ describe('following', () => {
       for (let second = 0; second <= 330; second++) {
         if (second === 100) world.tasks = [...tasks];
         if (faultsAt.includes(second)) {
-          world.logs.faults.push(failed('logs-throttled', 'busy'), transport('aws-unreachable', 'no answer'));
+          world.logs.faults.push(
+            failed('aws-throttled', 'busy', { details: BUSY }),
+            transport('aws-unreachable', 'no answer'),
+          );
         }
         for (const [number, { at, late, task }] of byTime) {
           // Lines of the task that has stopped can only be late ones from before.

@@ -3,9 +3,11 @@ import { describe, expect, test } from 'vitest';
 
 import { findCluster, findTasks } from '../../../src/connect/target/discover.ts';
 import {
+  actionEntries,
   advance,
   canGoBack,
   containerEntries,
+  idleActionEntries,
   onlyChoice,
   serviceEntries,
   startPicker,
@@ -339,7 +341,7 @@ describe('the picker', () => {
     expect(containerEntries(task({ execEnabled: false }), judgeContainer, NOW)[0]?.disabled).toContain(
       'exec is off',
     );
-    expect(serviceEntries([service({ runningCount: 0 })], 2)).toMatchObject([
+    expect(serviceEntries([service({ runningCount: 0 })], 2, [], true)).toMatchObject([
       { name: 'orders-api', disabled: 'no running task' },
       { value: null, description: '2 running tasks' },
     ]);
@@ -353,6 +355,66 @@ describe('the picker', () => {
         { value: 1, name: 'a' },
         { value: 2, name: 'b' },
       ]),
+    ).toBeUndefined();
+  });
+
+  test('a service shows how many tasks are unhealthy or pending, and a deployment that is under way or failed', () => {
+    const unhealthy = [1, 2, 3].map(() => task({ healthStatus: 'UNHEALTHY' }));
+    const description = (over: Partial<Service>, tasks: readonly Task[] = []): string | undefined =>
+      serviceEntries([service(over)], 0, tasks)[0]?.description;
+    expect(description({ runningCount: 4, desiredCount: 4 }, [...unhealthy, task()])).toBe(
+      '4/4 running, 3 unhealthy, exec on, FARGATE',
+    );
+    const deployment = (status: string, rolloutState: string) => ({
+      id: status,
+      status,
+      taskDefinitionArn: 'td',
+      desiredCount: 1,
+      runningCount: 0,
+      pendingCount: 1,
+      failedTasks: 0,
+      rolloutState,
+      rolloutReason: undefined,
+      createdAt: NOW,
+    });
+    expect(
+      description({ runningCount: 0, pendingCount: 1, deployments: [deployment('PRIMARY', 'IN_PROGRESS')] }),
+    ).toBe('0/1 running, 1 pending, deploying, exec on, FARGATE');
+    expect(description({ deployments: [deployment('PRIMARY', 'FAILED')] })).toContain('deployment failed');
+    expect(description({ deployments: [deployment('PRIMARY', 'COMPLETED')] })).toBe(
+      '1/1 running, exec on, FARGATE',
+    );
+  });
+
+  test('a pending task says what it waits for', () => {
+    const pending = task({
+      lastStatus: 'PENDING',
+      healthStatus: 'UNKNOWN',
+      containers: [container({ lastStatus: 'PENDING', runtimeId: undefined })],
+    });
+    expect(taskEntries([pending], judgeContainer, NOW)[0]?.description).toContain(
+      'waits for its images and secrets',
+    );
+  });
+
+  test('of a service of which nothing runs, the action comes next: reasons and logs, and Back leads to the services', () => {
+    let state = startPicker({ cluster: 'demo' });
+    state = advance(state, { type: 'chose', choices: { service: 'nightly' }, automatic: false });
+    state = advance(state, { type: 'chose', choices: { isIdle: true }, automatic: true });
+    expect(state.step).toBe('action');
+    expect(idleActionEntries().map(({ value }) => value)).toEqual(['reasons', 'logs']);
+    expect(advance(state, { type: 'back' })).toMatchObject({ step: 'service', choices: { cluster: 'demo' } });
+    expect(advance(state, { type: 'back' }).choices).not.toHaveProperty('isIdle');
+    state = advance(state, { type: 'chose', choices: { action: 'reasons' }, automatic: false });
+    expect(state.step).toBe('done');
+  });
+
+  test('where no session can be opened, logs and reasons can still be chosen', () => {
+    const entries = actionEntries(true, 'exec is off');
+    const free = entries.filter(({ disabled }) => disabled === undefined).map(({ value }) => value);
+    expect(free).toEqual(['logs', 'reasons']);
+    expect(
+      containerEntries(task({ execEnabled: false }), judgeContainer, NOW, false)[0]?.disabled,
     ).toBeUndefined();
   });
 });

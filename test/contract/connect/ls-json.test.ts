@@ -32,6 +32,7 @@ const FIELDS = {
     'privateIp',
     'startedAt',
     'containers',
+    'waitsFor',
   ],
   containers: [
     'name',
