@@ -2,12 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { EscapeKeys } from '../../src/connect/session/escape-keys.ts';
-import {
-  Base64Lines,
-  ExecOutputReader,
-  LineMessages,
-  NewlineRestorer,
-} from '../../src/connect/session/exec-script.ts';
+import { StdinFrames } from '../../src/connect/session/exec-script-input.ts';
+import { ExecOutputReader, NewlineRestorer } from '../../src/connect/session/exec-script-output.ts';
 import {
   hostPort,
   isLoopback,
@@ -44,39 +40,67 @@ describe('quoting', () => {
 });
 
 describe('the marker reader', () => {
-  test('finds the markers however the stream is cut, and keeps every other byte', () => {
+  test('finds markers and frames of stderr however the stream is cut, and keeps every other byte', () => {
     const tricky = fc.oneof(
       fc.uint8Array({ maxLength: 60 }),
       fc.constant(Buffer.from('\x1e')),
       fc.constant(Buffer.from(`\x1e${NONCE}`)),
       fc.constant(Buffer.from(`\x1e${NONCE}:`)),
-      fc.constant(Buffer.from(`\x1e${NONCE}:end/x\x1e`)),
-      fc.constant(Buffer.from(`\x1e${'9'.repeat(32)}:end/0\x1e`)),
+      fc.constant(Buffer.from(`\x1e${NONCE}:exit/x\x1e`)),
+      fc.constant(Buffer.from(`\x1e${NONCE}:end\x1e`)),
+      fc.constant(Buffer.from(`\x1e${'9'.repeat(32)}:exit/0\x1e`)),
     );
+    const frame = fc.record({
+      bytes: fc.uint8Array({ maxLength: 90 }),
+      encoding: fc.constantFrom('base64', 'hex'),
+    });
     fc.assert(
-      fc.property(fc.array(tricky), fc.array(fc.nat(400)), fc.nat(255), (parts, cuts, code) => {
-        const body = Buffer.concat(parts);
-        const stream = Buffer.concat([
-          Buffer.from(`noise\r\n${marker('begin/raw/none')}`),
-          body,
-          Buffer.from(`${marker(`end/${code}`)}late`),
-        ]);
-        const reader = new ExecOutputReader(NONCE);
-        const data: Uint8Array[] = [];
-        let status: number | undefined;
-        let at = 0;
-        for (const cut of [...cuts.toSorted((a, b) => a - b), stream.byteLength]) {
-          const to = Math.min(Math.max(cut, at), stream.byteLength);
-          for (const event of reader.push(stream.subarray(at, to))) {
-            if (event.type === 'data') data.push(Uint8Array.from(event.bytes));
-            if (event.type === 'end') status = event.status;
+      fc.property(
+        fc.array(fc.tuple(tricky, frame)),
+        fc.array(fc.nat(400)),
+        fc.nat(255),
+        (parts, cuts, code) => {
+          const stream = Buffer.concat([
+            Buffer.from(`noise\r\n${marker('begin/raw/counted/base64/pipes')}`),
+            ...parts.flatMap(([data, { bytes, encoding }]) => [
+              data,
+              // Data must not end in what makes a marker of the frame behind it.
+              Buffer.from(marker(`${encoding}/${Buffer.from(bytes).toString(encoding as BufferEncoding)}`)),
+            ]),
+            Buffer.from(`${marker(`exit/${code}`)}rest${marker('end')}late`),
+          ]);
+          const reader = new ExecOutputReader(NONCE);
+          const stdout: Uint8Array[] = [];
+          const stderr: Uint8Array[] = [];
+          const told: unknown[] = [];
+          let at = 0;
+          for (const cut of [...cuts.toSorted((a, b) => a - b), stream.byteLength]) {
+            const to = Math.min(Math.max(cut, at), stream.byteLength);
+            for (const event of reader.push(stream.subarray(at, to))) {
+              if (event.type === 'stdout') stdout.push(Uint8Array.from(event.bytes));
+              else if (event.type === 'stderr') stderr.push(event.bytes);
+              else told.push(event.type === 'exit' ? event.status : event.type);
+            }
+            at = to;
           }
-          at = to;
-        }
-        expect(status).toBe(code);
-        expect(Buffer.concat(data).equals(body)).toBe(true);
-      }),
+          expect(told).toEqual(['begin', code, 'end']);
+          expect(Buffer.concat(stderr).equals(Buffer.concat(parts.map(([, { bytes }]) => bytes)))).toBe(true);
+          const data = Buffer.concat([...parts.map(([bytes]) => bytes), Buffer.from('rest')]);
+          expect(Buffer.concat(stdout).equals(data)).toBe(true);
+        },
+      ),
     );
+  });
+
+  test('what the command prints after its exit is kept, and a second exit is data', () => {
+    const reader = new ExecOutputReader(NONCE);
+    const stream = `${marker('begin/raw/counted/base64/pipes')}${marker('exit/3')}${marker('exit/0')}`;
+    expect(reader.push(Buffer.from(stream)).map(({ type }) => type)).toEqual([
+      'begin',
+      'exit',
+      'stdout',
+      'stdout',
+    ]);
   });
 
   test('memory stays small before the begin marker', () => {
@@ -101,52 +125,43 @@ describe('the marker reader', () => {
     );
   });
 
-  test('base64 lines carry any bytes', () => {
+  test('stdin as text: printable lines that a pty takes, from which printf %b makes any bytes', () => {
     fc.assert(
-      fc.property(fc.array(fc.uint8Array({ maxLength: 2_000 })), (chunks) => {
-        const lines = new Base64Lines();
-        const sent = Buffer.concat([...chunks.map((chunk) => lines.push(chunk)), lines.end()])
-          .toString()
-          .split('\n');
+      fc.property(fc.array(fc.uint8Array({ minLength: 1, maxLength: 2_000 })), (chunks) => {
+        const frames = new StdinFrames('text');
+        for (const chunk of chunks) frames.push(chunk);
+        frames.end();
+        const sent = Buffer.from(frames.take()).toString('latin1').split('\n');
         expect(sent.slice(-2)).toEqual(['.', '']);
-        const numbered = sent.slice(0, -2).map((line) => line.split(' '));
-        expect(numbered.map(([number]) => number)).toEqual(numbered.map((_, index) => String(index)));
-        const received = Buffer.concat(numbered.map(([, data = '']) => Buffer.from(data, 'base64')));
-        expect(received.equals(Buffer.concat(chunks))).toBe(true);
+        const received = sent.slice(0, -2).map((line) => {
+          expect(line).toMatch(/^=[ -~]{1,4090}$/);
+          const bytes = line
+            .slice(1)
+            .replaceAll(/\\0([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+          return Buffer.from(bytes, 'latin1');
+        });
+        expect(Buffer.concat(received).equals(Buffer.concat(chunks))).toBe(true);
       }),
     );
   });
 
-  test('messages of lines hold whole lines, as many as fit', () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.uint8Array({ maxLength: 4_000 })),
-        fc.integer({ min: 1, max: 5 }),
-        (chunks, takes) => {
-          const lines = new Base64Lines();
-          const messages = new LineMessages();
-          const said: string[] = [];
-          const take = (count: number): void => {
-            for (let i = 0; i < count; i++) {
-              const message = messages.take(1024);
-              if (message === undefined) return;
-              expect(message.byteLength).toBeLessThanOrEqual(1024);
-              said.push(Buffer.from(message).toString());
-            }
-          };
-          const expected: string[] = [];
-          for (const chunk of [...chunks.map((each) => lines.push(each)), lines.end()]) {
-            expected.push(Buffer.from(chunk).toString());
-            messages.push(chunk);
-            take(takes);
-          }
-          take(Number.MAX_SAFE_INTEGER);
-          expect(messages.bytes).toBe(0);
-          expect(said.join('')).toBe(expected.join(''));
-          expect(said.every((message) => message.endsWith('\n'))).toBe(true);
-        },
-      ),
-    );
+  test('stdin in counted blocks: never more under way than the far side can hold', () => {
+    const frames = new StdinFrames('counted');
+    frames.push(new Uint8Array(500_000));
+    frames.end();
+    const first = frames.take().byteLength;
+    expect(first).toBe(3 * (65_536 + '0:65536\n,\n'.length));
+    expect(frames.take().byteLength).toBe(0);
+    expect(frames.isFull).toBe(true);
+    frames.taken();
+    expect(frames.take().byteLength).toBe(65_536 + '3:65536\n,\n'.length);
+    let last = Buffer.alloc(0);
+    for (let i = 0; i < 8; i++) {
+      frames.taken();
+      last = Buffer.concat([last, frames.take()]);
+    }
+    expect(last.toString('latin1').endsWith('\0,\n.\n')).toBe(true);
+    expect(frames.isFull).toBe(false);
   });
 });
 

@@ -1,10 +1,10 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { EXEC_ACKNOWLEDGEMENT, ExecOutputReader, execScript } from '../../src/connect/session/exec-script.ts';
+import { execScript } from '../../src/connect/session/exec-script.ts';
 import { quoteWords } from '../../src/core/shell-words.ts';
+import { makeImage, remoteExec } from '../support/remote-exec.ts';
 
 const run = promisify(execFile);
 const NONCE = '0123456789abcdef0123456789abcdef';
@@ -23,44 +23,49 @@ describe('quoted words', () => {
 });
 
 describe('the exec script', () => {
-  /** Acknowledges the end as a client does. */
-  async function execute(argv: readonly string[]) {
-    const { command } = execScript(argv, NONCE, false);
-    const script = spawn('/bin/sh', ['-c', command], { stdio: ['pipe', 'pipe', 'ignore'] });
-    const reader = new ExecOutputReader(NONCE);
-    let status: number | undefined;
-    const data: Uint8Array[] = [];
-    script.stdout.on('data', (bytes: Buffer) => {
-      for (const event of reader.push(bytes)) {
-        if (event.type === 'data') data.push(event.bytes);
-        if (event.type !== 'end') continue;
-        ({ status } = event);
-        script.stdin.write(EXEC_ACKNOWLEDGEMENT);
-      }
-    });
-    await once(script, 'close');
-    return { status, output: Buffer.concat(data).toString(), begun: reader.hasBegun };
-  }
-
-  test.each([
-    [['sh', '-c', 'exit 42'], 42, ''],
-    [['true'], 0, ''],
-    [['printf', '%s|%s', 'a b', "c'd"], 0, "a b|c'd"],
-    [['no-such-program-anywhere'], 127, ''],
-    [['sh', '-c', 'kill -9 $$'], 137, ''],
-  ])('%j', async (argv, status, output) => {
-    expect(await execute(argv)).toMatchObject({
-      status,
-      output: expect.stringContaining(output) as string,
-      begun: true,
-    });
+  test('the marker is not in the script, so neither ps nor an echo of it can fool the reader', async () => {
+    expect(execScript(['true'], NONCE, 'pipes').command).not.toContain(NONCE);
+    const image = makeImage('dash', []);
+    try {
+      const printParents = 'tr "\\0" " " <"/proc/$PPID/cmdline"; exit 3';
+      const { status, stdout } = await remoteExec(image, [
+        '/usr/bin/env',
+        'PATH=/usr/bin:/bin',
+        'sh',
+        '-c',
+        printParents,
+      ]);
+      expect(status).toBe(3);
+      expect(stdout.toString()).toContain('fargate-connect');
+    } finally {
+      image.remove();
+    }
   });
 
-  test('the marker is not in the script, so neither ps nor an echo of it can fool the reader', async () => {
-    const { command } = execScript(['true'], NONCE, false);
-    expect(command).not.toContain(NONCE);
-    const { status, output } = await execute(['sh', '-c', 'cat /proc/$PPID/cmdline; exit 3']);
-    expect(status).toBe(3);
-    expect(output).toContain('fargate-connect');
+  test.each(['pipes', 'pipes-by-lines', 'terminal'] as const)(
+    'no variable of the wrapper in mode %s can hide one of the environment',
+    (mode) => {
+      const { command } = execScript(['true'], NONCE, mode);
+      const assigned = [...command.matchAll(/(?:^|[\s;{(])([A-Za-z_]\w*)=/g)].map(([, name]) => name ?? '');
+      expect(assigned.filter((name) => !name.startsWith('fc_') && name !== 'IFS')).toEqual(
+        assigned.filter((name) => name === 'bs' || name === 'count' || name === 'iflag' || name === 'if'),
+      );
+    },
+  );
+
+  test.each(['pipes', 'pipes-by-lines'] as const)('stdin in mode %s', async (mode) => {
+    const image = makeImage('dash', []);
+    try {
+      const result = await remoteExec(
+        image,
+        ['/usr/bin/env', 'PATH=/usr/bin:/bin', 'cat'],
+        Buffer.from('one\ntwo\\0\n'),
+        mode,
+      );
+      expect(result).toMatchObject({ status: 0, setup: { input: mode === 'pipes' ? 'counted' : 'text' } });
+      expect(result.stdout.toString()).toBe('one\ntwo\\0\n');
+    } finally {
+      image.remove();
+    }
   });
 });

@@ -102,8 +102,8 @@ while :; do sleep 0.05; done`,
   test('a command’s output and status come out of the banner and the markers', async () => {
     const env = await install(
       '1.2.707.0',
-      `echo; echo "Starting session with SessionId: x"; printf '\\036${NONCE}:begin/raw/base64\\036'
-while IFS= read -r l && [ "$l" != . ]; do printf '%s\\n' "$l"; done | base64 -d; printf '\\036${NONCE}:end/9\\036'; exec sleep 30`,
+      `echo; echo "Starting session with SessionId: x"; printf '\\036${NONCE}:begin/raw/text/base64/pipes\\036'
+while IFS= read -r l && [ "$l" != . ]; do printf %b "\${l#=}"; done; printf '\\036${NONCE}:exit/9\\036\\036${NONCE}:end\\036'; exec sleep 30`,
     );
     const terminal = fakeTerminal();
     const done = runPluginCommand({

@@ -19,6 +19,8 @@ export interface ContainerSessionOptions {
   readonly command: readonly string[];
   /** False gives a command an empty stdin. */
   readonly stdin: boolean;
+  /** Whether the far program gets a terminal; undefined = it does when stdin and stdout are one. */
+  readonly tty?: boolean | undefined;
 }
 
 /** A shell or a command in the container that `wanted` means. Resolves with the exit status for our process. */
@@ -28,7 +30,7 @@ export async function openContainer(
   deps: SessionNeeds,
 ): Promise<number> {
   const { settings, terminal } = deps;
-  const interactive = terminal.stdinIsTty && terminal.stdoutIsTty && options.stdin;
+  const interactive = options.tty ?? (terminal.stdinIsTty && terminal.stdoutIsTty && options.stdin);
   const plugin = settings.transport === 'plugin' ? await findPlugin(deps) : undefined;
   const resolved = await resolveContainer(wanted, await resolveOptions(deps, 'exec'));
   if (interactive && (options.command.length === 0 || plugin !== undefined)) {
@@ -94,7 +96,7 @@ async function runCommand(
   const script = execScript(
     argv,
     execNonce((length) => random.bytes(length)),
-    interactive,
+    interactive ? 'terminal' : plugin === undefined ? 'pipes' : 'pipes-by-lines',
   );
   const session = await startExec(resolved, script.command, await resolveOptions(deps, 'exec'));
   const { nonce } = script;

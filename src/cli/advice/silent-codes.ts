@@ -58,6 +58,7 @@ export const SILENT_CODES: ReadonlySet<string> = new Set([
   'session-lost',
   'session-over',
   'session-type-unknown',
+  'stdin-damaged',
   'still-in-use',
   'stream-url-invalid',
   'subnets-differ',

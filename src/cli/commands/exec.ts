@@ -6,33 +6,51 @@ import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { serviceArgument } from '../contradictions.ts';
 
+interface ExecFlags {
+  /** Undefined without `-i` and `--no-stdin`. */
+  readonly stdin?: boolean;
+  /** Undefined without `-t` and `--no-tty`. */
+  readonly tty?: boolean;
+}
+
 export function execCommand(invoke: Invoke, run: Run<ExecRequest> = runExec): Command {
   return new Command('exec')
     .description('a shell or a command in a container, through ECS Exec')
     .argument('[service]', 'service whose healthiest, newest task is used; --task names one')
     .argument('[command...]', 'after --: program and arguments, passed on exactly as given')
     .usage('[service] [flags] [-- command...]')
+    .option('-i, --stdin', 'pass stdin on, which is the default; without -t the command gets pipes')
+    .option('-t, --tty', 'give the command a terminal, which is the default where stdin and stdout are one')
+    .option('--no-tty', 'give the command pipes, also on a terminal')
     .option('--no-stdin', 'do not read stdin; the command gets an empty one')
     .addHelpText(
       'after',
       `
-With a command, exec ends with the command's exit status; 255 means that the connection failed. Without a terminal its output arrives \
-unchanged and stdin is piped in. ECS Exec itself runs everything on one pty: stdout and stderr come out together.
+With a command, exec ends with the command's exit status; 255 means that the connection failed. Without a terminal, or with --no-tty, \
+the command gets pipes: stdout and stderr arrive unchanged and apart, and stdin is passed on to its end. With a \
+terminal they come out together. A program that opens /dev/tty itself, to ask for a password, needs --tty.
 On a terminal, ~. at the start of a line ends a stuck session; ~? lists the escapes.
 
 Examples:
   $ fargate-connect exec orders-api
   $ fargate-connect exec orders-api --container app -- printenv DATABASE_URL
-  $ cat fix.sql | fargate-connect exec orders-api -- psql`,
+  $ cat fix.sql | fargate-connect exec orders-api -- psql
+  $ fargate-connect exec orders-api --no-tty -- git log`,
     )
-    .action(
-      (service: string | undefined, rest: readonly string[], flags: { stdin: boolean }, command: Command) => {
-        const typed = [...(service === undefined ? [] : [service]), ...rest];
-        const words = splitAtDashes(typed, command);
-        serviceArgument(words.service, command);
-        return invoke(run, { ...words, stdin: flags.stdin }, command);
-      },
-    );
+    .action((service: string | undefined, rest: readonly string[], flags: ExecFlags, command: Command) => {
+      const typed = [...(service === undefined ? [] : [service]), ...rest];
+      const words = splitAtDashes(typed, command);
+      serviceArgument(words.service, command);
+      return invoke(
+        run,
+        {
+          ...words,
+          stdin: flags.stdin ?? true,
+          tty: flags.tty ?? (flags.stdin === true ? false : undefined),
+        },
+        command,
+      );
+    });
 }
 
 /** Commander drops `--`, but everything behind it in the raw command line belongs to the command. */

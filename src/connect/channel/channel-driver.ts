@@ -163,6 +163,13 @@ export class ChannelDriver {
     this.#scheduleFlush();
   }
 
+  /** Sends the last size again: traffic that changes nothing, for services that end silent sessions. */
+  repeatSize(): void {
+    if (this.#isOver || !this.#isOpen || this.#size === undefined) return;
+    this.#channel.sendSize(this.#size, this.#now);
+    this.#scheduleFlush();
+  }
+
   sendFlag(flag: 'DisconnectToPort' | 'TerminateSession'): void {
     if (this.#isOver || !this.#isOpen) return;
     this.#channel.sendFlag(flag, this.#now);

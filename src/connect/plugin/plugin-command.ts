@@ -1,14 +1,11 @@
+import type { Writable } from 'node:stream';
+
 import type { Clock } from '../../core/clock.ts';
 import { Deferred } from '../../core/deferred.ts';
 import { describeDuration } from '../../core/duration.ts';
 import { transport } from '../../core/errors.ts';
-import {
-  Base64Lines,
-  EXEC_ACKNOWLEDGEMENT,
-  ExecOutputReader,
-  NewlineRestorer,
-  type RemoteSetup,
-} from '../session/exec-script.ts';
+import { EXEC_ACKNOWLEDGEMENT, StdinFrames } from '../session/exec-script-input.ts';
+import { ExecOutputReader } from '../session/exec-script-output.ts';
 import { type Plugin, type PluginCall, startPiped } from './plugin-transport.ts';
 import { OutputWriter, readInput, type SessionTerminal } from '../session/session-terminal.ts';
 import { whenAborted } from '../session/shell-session.ts';
@@ -32,19 +29,21 @@ const BEGIN_DEADLINE_MS = 60_000;
 export async function runPluginCommand(options: PluginCommandOptions): Promise<number> {
   const { terminal, clock } = options;
   const reader = new ExecOutputReader(options.nonce);
-  const newlines = new NewlineRestorer();
-  const lines = new Base64Lines();
+  const frames = new StdinFrames('text');
+  let hasStdin = false;
   const aborted = whenAborted(options.signal);
-  let setup: RemoteSetup | undefined;
   let input: { room(): void; stop(): void } | undefined;
   const status = new Deferred<number>();
-  const writer = new OutputWriter(terminal.stdout, {
-    // The plugin itself has no flow control to use (SPEC.md §11.1).
-    full: () => undefined,
-    drained: () => undefined,
-    // Nobody reads any more: that is no failure.
-    broken: () => status.resolve(0),
-  });
+  let exitStatus = 0;
+  // The plugin itself has no flow control to use (SPEC.md §11.1). Nobody reads any more: that is no failure.
+  const writerOf = (stream: Writable): OutputWriter =>
+    new OutputWriter(stream, {
+      full: () => undefined,
+      drained: () => undefined,
+      broken: () => status.resolve(0),
+    });
+  const stdout = writerOf(terminal.stdout);
+  const stderr = writerOf(terminal.stderr);
   const consume = (bytes: Uint8Array): void => {
     for (const event of reader.push(bytes)) {
       switch (event.type) {
@@ -52,17 +51,25 @@ export async function runPluginCommand(options: PluginCommandOptions): Promise<n
         case 'ready':
           break;
         case 'begin':
-          setup = event.setup;
+          hasStdin = event.setup.input === 'text';
           begin();
           break;
-        case 'data':
-          writer.write(setup?.output === 'tty' ? newlines.push(event.bytes) : event.bytes);
+        case 'stdout':
+          stdout.write(event.bytes);
+          break;
+        case 'stderr':
+          stderr.write(event.bytes);
+          break;
+        case 'taken':
+        case 'broken':
+          break;
+        case 'exit':
+          exitStatus = event.status;
+          input?.stop();
           break;
         case 'end':
-          writer.write(newlines.flush());
-          input?.stop();
           child.stdin.write(EXEC_ACKNOWLEDGEMENT);
-          status.resolve(event.status);
+          status.resolve(exitStatus);
           break;
         default:
           event satisfies never;
@@ -72,15 +79,22 @@ export async function runPluginCommand(options: PluginCommandOptions): Promise<n
   const child = startPiped(options.plugin, options.call, consume, 'SIGTERM');
   const begin = (): void => {
     cancelBegin();
-    if (setup?.input !== 'base64') return;
+    if (!hasStdin) return;
+    const end = (): void => {
+      frames.end();
+      child.stdin.write(frames.take());
+    };
     if (!options.readStdin) {
-      child.stdin.write(lines.end());
+      end();
       return;
     }
     child.stdin.on('drain', () => input?.room());
     input = readInput(terminal.stdin, {
-      data: (bytes) => child.stdin.write(lines.push(bytes)),
-      end: () => child.stdin.write(lines.end()),
+      data: (bytes) => {
+        frames.push(bytes);
+        return child.stdin.write(frames.take());
+      },
+      end,
     });
   };
   let cancelBegin: () => void = () => undefined;
@@ -108,6 +122,6 @@ export async function runPluginCommand(options: PluginCommandOptions): Promise<n
     aborted.dispose();
     input?.stop();
     await child.stop();
-    await writer.finish();
+    await Promise.all([stdout.finish(), stderr.finish()]);
   }
 }

@@ -1,23 +1,18 @@
-import type { Readable } from 'node:stream';
-
 import { Deferred } from '../../core/deferred.ts';
 import { describeDuration } from '../../core/duration.ts';
 import { transport } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';
 import type { ChannelDeps } from '../channel/channel-deps.ts';
 import { ChannelDriver } from '../channel/channel-driver.ts';
-import {
-  Base64Lines,
-  EXEC_ACKNOWLEDGEMENT,
-  ExecOutputReader,
-  LineMessages,
-  NewlineRestorer,
-  type RemoteSetup,
-} from './exec-script.ts';
+import { CommandPipes } from './command-pipes.ts';
+import { CommandTerminal } from './command-terminal.ts';
+import type { RemoteSetup } from './exec-script.ts';
+import { EXEC_ACKNOWLEDGEMENT, EXEC_SIGN_OF_LIFE } from './exec-script-input.ts';
+import { type ExecOutput, ExecOutputReader } from './exec-script-output.ts';
 import type { SessionStart } from '../ports.ts';
 import { endMessage } from './session-end.ts';
-import { readInput, type SessionTerminal, type SizeSignals } from './session-terminal.ts';
-import { endedAfter, TerminalBridge, whenAborted } from './shell-session.ts';
+import type { SessionTerminal, SizeSignals } from './session-terminal.ts';
+import { endedAfter, whenAborted } from './shell-session.ts';
 
 export interface CommandSessionOptions {
   readonly session: SessionStart;
@@ -35,116 +30,157 @@ export interface CommandSessionOptions {
   readonly report: Report;
 }
 
+/** One end of the command's streams: our terminal, or our three pipes. */
+export interface CommandEnd {
+  /** The command runs; its input may be sent. */
+  begin(setup: RemoteSetup): void;
+  stdout(bytes: Uint8Array): void;
+  stderr(bytes: Uint8Array): void;
+  /** The far side has taken a block of stdin. */
+  taken(): void;
+  /** The channel takes input again. */
+  room(): void;
+  /** Reads no more input, and restores what was changed. Safe to call twice. */
+  stop(): void;
+  /** True while the consumer of the output is behind, so that silence says nothing about the far side. */
+  readonly isBehind: boolean;
+  /** Resolves when all output has left. */
+  finish(): Promise<void>;
+  /** Resolves when nobody wants the rest: an escape was typed, or the reader of our output is gone. */
+  readonly stopped: Promise<unknown>;
+}
+
 /** From the open session to the begin marker: `sh` starts at once, the agent reads its pty after a second. */
 const BEGIN_DEADLINE_MS = 30_000;
 const LINE_END = Uint8Array.of(0x0a);
-/** The far side has no use for more columns than this; programs wrap at what they are told. */
+/** After the command's end, of silence: processes that it left behind may hold its output for ever. As `docker exec` waits. */
+const LEFT_BEHIND_MS = 2_000;
+/** ECS Exec ends a session after 20 minutes without traffic; a quarter of that survives three lost tries. */
+const SIGN_OF_LIFE_MS = 5 * 60_000;
+/** Programs without a terminal have no use for more columns than this; those with one wrap at what they are told. */
 const WIDE = { columns: 200, rows: 50 };
 
 /**
  * One wrapped command (exec-script.ts). Resolves with its exit status. Throws `exec-no-status` (255) when the session
- * ended without telling it, `exec-not-started` (255) when the wrapper never ran, other transport errors, `interrupted`,
+ * ended without telling it, `stdin-damaged` (255), `exec-not-started` (255) when the wrapper never ran, other transport errors, `interrupted`,
  * `session-not-ended` (unless the command told its status: then that is a warning).
  */
 export async function runCommandSession(options: CommandSessionOptions): Promise<number> {
-  const { deps, interactive, signals, terminal } = options;
+  const { deps, interactive } = options;
   const reader = new ExecOutputReader(options.nonce);
-  const bridge = new TerminalBridge(terminal, options.report);
-  const newlines = new NewlineRestorer();
-  let setup: RemoteSetup | undefined;
   const begun = new Deferred<RemoteSetup>();
   const status = new Deferred<number>();
-  const restores = (): boolean => !interactive && setup?.output === 'tty';
-  const consume = (bytes: Uint8Array | undefined): void => {
-    for (const event of bytes === undefined ? reader.flush() : reader.push(bytes)) {
-      switch (event.type) {
-        case 'ready':
-          driver.sendSize(terminal.size());
-          driver.send(LINE_END);
-          break;
-        case 'begin':
-          setup = event.setup;
-          begun.resolve(event.setup);
-          break;
-        case 'data':
-          bridge.output(restores() ? newlines.push(event.bytes) : event.bytes);
-          break;
-        case 'end':
-          if (restores()) bridge.output(newlines.flush());
-          input?.stop();
-          driver.send(EXEC_ACKNOWLEDGEMENT);
-          status.resolve(event.status);
-          break;
-        default:
-          event satisfies never;
-      }
+  const timers = new Map<'begin' | 'life' | 'left-behind', () => void>();
+  const setTimer = (name: 'begin' | 'life' | 'left-behind', ms: number, action: () => void): void => {
+    timers.get(name)?.();
+    timers.set(name, deps.clock.timer(ms, action));
+  };
+  let exitStatus: number | undefined;
+
+  const handle = (event: ExecOutput): void => {
+    switch (event.type) {
+      case 'ready':
+        driver.sendSize(options.terminal.size());
+        driver.send(LINE_END);
+        break;
+      case 'begin':
+        begun.resolve(event.setup);
+        break;
+      case 'stdout':
+        end.stdout(event.bytes);
+        break;
+      case 'stderr':
+        end.stderr(event.bytes);
+        break;
+      case 'taken':
+        end.taken();
+        break;
+      case 'broken':
+        status.reject(stdinDamaged());
+        break;
+      case 'exit':
+        exitStatus = event.status;
+        end.stop();
+        awaitEnd(event.status);
+        break;
+      case 'end':
+        driver.send(EXEC_ACKNOWLEDGEMENT);
+        if (exitStatus !== undefined) status.resolve(exitStatus);
+        break;
+      default:
+        event satisfies never;
     }
   };
-  let input: { room(): void; stop(): void } | undefined;
+  const awaitEnd = (code: number): void =>
+    setTimer('left-behind', LEFT_BEHIND_MS, () => {
+      if (end.isBehind) awaitEnd(code);
+      else status.resolve(code);
+    });
+  const consume = (events: readonly ExecOutput[]): void => {
+    if (exitStatus !== undefined) awaitEnd(exitStatus);
+    for (const event of events) handle(event);
+  };
+
   const driver = new ChannelDriver(options.session, options.target, deps, {
-    output: consume,
-    room: () => {
-      bridge.room();
-      input?.room();
-    },
+    output: (bytes) => consume(reader.push(bytes)),
+    room: () => end.room(),
   });
-  bridge.attach(driver);
+  const end: CommandEnd = interactive
+    ? new CommandTerminal(options, driver)
+    : new CommandPipes(options, driver);
   const aborted = whenAborted(options.signal);
-  const endedWithoutStatus = driver.ended.then((end) => {
+  const endedWithoutStatus = driver.ended.then((ended) => {
     // A status in the last bytes has already settled the race.
-    consume(undefined);
+    consume(reader.flush());
+    if (exitStatus !== undefined) return exitStatus;
     const noise = reader.noise === '' ? '' : `: ${reader.noise.replace(/\s+/g, ' ')}`;
     throw reader.hasBegun
       ? transport(
           'exec-no-status',
-          `the session ended before the command told its exit status: ${endMessage(end)}`,
+          `the session ended before the command told its exit status: ${endMessage(ended)}`,
         )
-      : transport('exec-not-started', `the command was not started: ${endMessage(end)}${noise}`);
+      : transport('exec-not-started', `the command was not started: ${endMessage(ended)}${noise}`);
   });
   endedWithoutStatus.catch(() => undefined);
-  const undo: (() => void)[] = [];
-  let told = false;
+
+  const signOfLife = (setup: RemoteSetup): void =>
+    setTimer('life', SIGN_OF_LIFE_MS, () => {
+      sendSignOfLife(driver, setup);
+      signOfLife(setup);
+    });
+
   const work = async (): Promise<number> => {
     await Promise.race([driver.start(), aborted.promise]);
-    driver.sendSize(interactive ? terminal.size() : WIDE);
-    const tooLate = new Promise<never>((_, reject) => {
-      undo.push(
-        deps.clock.timer(BEGIN_DEADLINE_MS, () =>
-          reject(
-            transport(
-              'exec-not-started',
-              `the command did not start within ${describeDuration(BEGIN_DEADLINE_MS)}`,
-              {
-                details: { said: reader.noise },
-              },
-            ),
+    driver.sendSize(interactive ? options.terminal.size() : WIDE);
+    const tooLate = new Promise<never>((_, reject) =>
+      setTimer('begin', BEGIN_DEADLINE_MS, () =>
+        reject(
+          transport(
+            'exec-not-started',
+            `the command did not start within ${describeDuration(BEGIN_DEADLINE_MS)}`,
+            { details: { said: reader.noise } },
           ),
         ),
-      );
-    });
-    const remote = await Promise.race([begun.promise, tooLate, endedWithoutStatus, aborted.promise]);
-    if (interactive) {
-      undo.push(signals.on('SIGWINCH', () => driver.sendSize(terminal.size())));
-      undo.push(terminal.raw());
-      bridge.opened();
-      bridge.readKeys();
-    } else {
-      input = pipeStdin(options, remote, driver);
+      ),
+    );
+    const setup = await Promise.race([begun.promise, tooLate, endedWithoutStatus, aborted.promise]);
+    timers.get('begin')?.();
+    // A command that has ended already ended without its status.
+    if (typeof setup === 'number') return setup;
+    explainSetup(setup, deps);
+    if (exitStatus === undefined) {
+      end.begin(setup);
+      if (!interactive) signOfLife(setup);
     }
-    const remoteStatus = status.promise.then((code) => {
-      told = true;
-      return code;
-    });
-    return Promise.race([remoteStatus, endedWithoutStatus, bridge.stopped.then(() => 0), aborted.promise]);
+    return Promise.race([status.promise, endedWithoutStatus, end.stopped.then(() => 0), aborted.promise]);
   };
   return endedAfter(work, async () => {
     aborted.dispose();
-    bridge.stop();
-    input?.stop();
-    for (const restore of undo) restore();
+    end.stop();
+    for (const cancel of timers.values()) cancel();
     const left = await driver.terminate();
-    await bridge.finish();
-    if (left === undefined || !told) return left;
+    await end.finish();
+    if (left === undefined || exitStatus === undefined) return left;
     // The command has ended and its status is the answer; only its session was not cleaned away.
     const { code, message, details } = left;
     options.report({ type: 'note', level: 'warning', code, message, details });
@@ -152,42 +188,28 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
   });
 }
 
-/** Sends stdin in the way that the remote side can take it; says so when it cannot. */
-function pipeStdin(
-  options: CommandSessionOptions,
-  remote: RemoteSetup,
-  driver: Pick<ChannelDriver, 'sendFrom'>,
-): { room(): void; stop(): void } | undefined {
-  const stdin: Readable = options.terminal.stdin;
-  const lines = new Base64Lines();
-  const messages = new LineMessages();
-  const send = (bytes: Uint8Array): boolean => {
-    messages.push(bytes);
-    return driver.sendFrom(messages);
-  };
-  if (remote.input === 'base64') {
-    if (options.readStdin) {
-      return readInput(stdin, {
-        data: (bytes) => send(lines.push(bytes)),
-        end: () => send(lines.end()),
-      });
-    }
-    send(lines.end());
-    return undefined;
-  }
-  if (!options.readStdin || options.terminal.stdinIsTty) return undefined;
-  const input = readInput(stdin, {
-    data: () => {
-      options.report({
-        type: 'note',
-        level: 'warning',
-        code: 'stdin-not-sent',
-        message: 'stdin was not sent: the image has no base64 or no stty',
-      });
-      input.stop();
-      return false;
-    },
-    end: () => undefined,
-  });
-  return input;
+/** A line that the command never sees; where the pty would echo it, its size once more. */
+function sendSignOfLife(driver: ChannelDriver, setup: RemoteSetup): void {
+  if (setup.input === 'counted' || setup.input === 'text') driver.send(EXEC_SIGN_OF_LIFE);
+  else driver.repeatSize();
 }
+
+/** Once, with `--debug`: what the command does not get because the image lacks a tool. */
+function explainSetup(setup: RemoteSetup, { debug }: ChannelDeps): void {
+  if (debug === undefined || setup.input === 'terminal') return;
+  if (setup.output === 'tty')
+    debug('the image has no stty: stdin is not sent, and line ends are restored here');
+  else if (setup.input === 'text')
+    debug('the image has no dd that can count (iflag=fullblock): stdin is sent slowly, as lines of text');
+  if (!setup.pipes) debug('the image has neither cat nor dd: the output of the command is a terminal');
+  else if (setup.errors === 'merged')
+    debug('the image has no dd, or neither base64 nor od: stderr arrives as a part of stdout');
+  else if (setup.errors === 'hex')
+    debug('the image has no base64: stderr arrives slowly, as hexadecimal digits');
+}
+
+const stdinDamaged = (): Error =>
+  transport(
+    'stdin-damaged',
+    'a part of stdin arrived twice, because the connection of the agent was cut; the command was ended',
+  );

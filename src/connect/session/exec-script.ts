@@ -1,14 +1,21 @@
-import { concat, text, utf8, view } from '../../core/bytes.ts';
+import { view } from '../../core/bytes.ts';
 import { quoteWords } from '../../core/shell-words.ts';
 
 /**
- * ECS Exec runs one program on a pty and transmits neither its exit status nor its streams apart (docs/reference/ecs-exec.md §1,
- * SPEC.md §11.2). So the command is wrapped in a `sh` script that prints a marker before it and one with
- * `$?` behind it. What this cannot do: stdout and stderr stay merged, because the pty has only one way out; and a
- * command that kills its parent shell takes the marker along, which is then reported as a transport fault.
+ * ECS Exec runs one program on a pty and transmits neither its exit status nor its streams apart
+ * (docs/reference/ecs-exec.md §1, SPEC.md §11.2). So a command is wrapped in a `sh` script, which has two forms.
  *
- * The marker holds a random nonce. The script carries it in two halves, so neither `ps` in the container nor an echo
- * of the command line contains the marker itself.
+ * `terminal`: the command gets the pty. A marker before it and one with `$?` behind it tell its start and its status.
+ *
+ * `pipes`: the command gets three pipes, and the script carries them over the pty.
+ * - stdout: `cat` copies it to the pty, unframed and unchanged.
+ * - stderr: each chunk is encoded (base64, or hexadecimal digits from `od`) and printed as a frame between the bytes of
+ *   stdout. A frame is one `write` of less than 1024 bytes, which is the smallest output buffer of the C libraries; the
+ *   kernel carries out one `write` to a pty at a time, so no byte of stdout stands inside a frame.
+ * - stdin: exec-script-input.ts.
+ *
+ * Markers and frames hold a random nonce. The script carries it in two halves, so neither `ps` in the container nor an
+ * echo of the command line contains a marker. exec-script-output.ts reads them.
  */
 export interface ExecScript {
   /** For ExecuteCommand: `/bin/sh -c '…' fargate-connect ARGV…`. */
@@ -16,21 +23,29 @@ export interface ExecScript {
   readonly nonce: string;
 }
 
+/**
+ * `pipes-by-lines` is `pipes` for a transport that changes a lone line feed of the input, as session-manager-plugin does
+ * (SPEC.md §11.1): stdin goes as lines of text.
+ */
+export type ExecMode = 'terminal' | 'pipes' | 'pipes-by-lines';
+
 /** What the begin marker reports of the remote side. */
 export interface RemoteSetup {
-  /** `raw`: the pty passes bytes unchanged. `tty`: it turns LF into CR LF (no `stty` in the image, or a terminal was asked for). */
+  /** `raw`: the pty passes bytes unchanged. `tty`: it turns LF into CR LF, and echoes its input. */
   readonly output: 'raw' | 'tty';
-  /** `terminal`: our keys are its keys. `base64`: lines of base64, ended by a line with a dot. `none`: it has an empty stdin. */
-  readonly input: 'terminal' | 'base64' | 'none';
+  /** `terminal`: our keys are its keys. `counted` and `text`: exec-script-input.ts. `none`: the command has an empty stdin. */
+  readonly input: 'terminal' | 'counted' | 'text' | 'none';
+  /** The encoding of stderr; `merged`: it arrives as a part of stdout. */
+  readonly errors: 'base64' | 'hex' | 'merged';
+  /** False: the image has nothing that copies a stream, so the command's output is a terminal. */
+  readonly pipes: boolean;
 }
 
 const NONCE_HALF = 16;
-const FENCE = 0x1e;
 
-/** `interactive`: the command owns our terminal. Otherwise its output arrives unchanged and its stdin is sent as base64. */
-export function execScript(argv: readonly string[], nonce: string, interactive: boolean): ExecScript {
-  const script = interactive ? interactiveScript(nonce) : pipedScript(nonce);
-  return { command: quoteWords(['/bin/sh', '-c', script, 'fargate-connect', ...argv]), nonce };
+export function execScript(argv: readonly string[], nonce: string, mode: ExecMode): ExecScript {
+  const statements = mode === 'terminal' ? terminalScript(nonce) : pipesScript(nonce, mode === 'pipes');
+  return { command: quoteWords(['/bin/sh', '-c', statements.join('; '), 'fargate-connect', ...argv]), nonce };
 }
 
 /** Random bytes as the nonce that `execScript` expects: 32 hex digits. */
@@ -43,245 +58,83 @@ export const nonceHalves = (nonce: string): readonly [string, string] => [
   nonce.slice(NONCE_HALF),
 ];
 
-function printMarker(nonce: string, rest: string): string {
-  return `printf '\\036%s%s:%s\\036' ${nonceHalves(nonce).join(' ')} ${rest}`;
-}
+const defineMarker = (nonce: string): string =>
+  `fc_m() { printf '\\036%s%s:%s\\036' ${nonceHalves(nonce).join(' ')} "$1"; }`;
 
 /** A signal typed by the person must not end the wrapper before it has printed the status; children get the default action. */
 const SURVIVE_SIGNALS = 'trap : INT QUIT';
 
 /**
- * Sent when the end marker has arrived, and waited for by the script: an agent gives what is on its way 2 s when its program
- * ends, so a connection that was down at that moment would lose the status. Twice, because the first may go to the stage
- * that feeds stdin; behind a line end, because half a line may stand there.
+ * The script waits for a line with two dots when everything is told: an agent gives what is on its way 2 s when its
+ * program ends, so a connection that was down at that moment would lose the status.
  */
-export const EXEC_ACKNOWLEDGEMENT: Uint8Array = utf8('\n..\n..\n');
-const AWAIT_ACKNOWLEDGEMENT = 'while IFS= read -r l && [ "$l" != .. ]; do :; done';
+const AWAIT_ACKNOWLEDGEMENT = 'while IFS= read -r fc_n && [ "$fc_n" != .. ]; do :; done';
 
-function interactiveScript(nonce: string): string {
+function terminalScript(nonce: string): readonly string[] {
   return [
     SURVIVE_SIGNALS,
+    defineMarker(nonce),
     // The size of our terminal arrives with this line at the latest, so the command sees it at its start.
-    printMarker(nonce, 'ready'),
-    'IFS= read -r l',
-    printMarker(nonce, 'begin/tty/terminal'),
-    `"$@"; ${printMarker(nonce, '"end/$?"')}`,
+    'fc_m ready',
+    'IFS= read -r fc_n',
+    'fc_m begin/tty/terminal/merged/tty',
+    '(exec "$@")',
+    'fc_m "exit/$?"',
+    'fc_m end',
     AWAIT_ACKNOWLEDGEMENT,
-  ].join('; ');
+  ];
 }
 
+/** Of one frame of stderr, in characters of base64: with nonce and fences it stays below 1024 bytes. */
+const ERROR_FRAME_LENGTH = 900;
+
 /**
- * The end marker is printed inside the last stage of the pipe: a command that ends without reading all of its stdin must
- * not wait for the stage that feeds it.
+ * Every name begins with `fc_`: a variable that the environment has already would be exported to the command.
+ * Descriptor 3 is the pty's output, 4 its input, 5 the pipe of stdout, 6 the pipe of stderr.
  */
-function pipedScript(nonce: string): string {
+function pipesScript(nonce: string, mayCount: boolean): readonly string[] {
   return [
-    `${SURVIVE_SIGNALS}; o=tty i=none`,
-    'if stty -opost -echo 2>/dev/null; then o=raw; if command -v base64 >/dev/null 2>&1; then i=base64; fi; fi',
-    printMarker(nonce, '"begin/$o/$i"'),
-    `if [ $i = base64 ]; then n=0; while IFS=' ' read -r k l && [ "$k" != . ] && [ "$k" != .. ]; do if [ "$k" = $n ]; then n=$((n+1)); printf '%s\\n' "$l"; fi; done | base64 -d | { "$@"; ${printMarker(nonce, '"end/$?"')}; }`,
-    `else "$@" </dev/null; ${printMarker(nonce, '"end/$?"')}; fi`,
-    AWAIT_ACKNOWLEDGEMENT,
-  ].join('; ');
-}
-
-export type ExecOutput =
-  /** The script waits for a line, before which the size of the terminal is to be sent. */
-  | { readonly type: 'ready' }
-  | { readonly type: 'begin'; readonly setup: RemoteSetup }
-  | { readonly type: 'data'; readonly bytes: Uint8Array }
-  | { readonly type: 'end'; readonly status: number };
-
-/**
- * Finds the two markers in the output stream, however it is cut. Bytes before the begin marker belong to nobody (shell
- * start-up noise) and are dropped, as is everything behind the end marker. A marker without the nonce is data.
- */
-export class ExecOutputReader {
-  readonly #prefix: Uint8Array;
-  #phase: 'before' | 'inside' | 'after' = 'before';
-  #held: Uint8Array = new Uint8Array(0);
-  #noise = '';
-
-  constructor(nonce: string) {
-    this.#prefix = concat([new Uint8Array([FENCE]), utf8(`${nonce}:`)]);
-  }
-
-  /** What was printed instead of the begin marker, at most its last 400 characters: the reason if the session ends without one. */
-  get noise(): string {
-    return this.#noise.trim();
-  }
-
-  get hasBegun(): boolean {
-    return this.#phase !== 'before';
-  }
-
-  push(bytes: Uint8Array): readonly ExecOutput[] {
-    const events: ExecOutput[] = [];
-    let rest = this.#held.byteLength === 0 ? bytes : concat([this.#held, bytes]);
-    this.#held = new Uint8Array(0);
-    while (rest.byteLength > 0 && this.#phase !== 'after') {
-      const found = findMarker(rest, this.#prefix);
-      if (found.type === 'none') {
-        this.#pass(rest, events);
-        return events;
-      }
-      this.#pass(rest.subarray(0, found.start), events);
-      if (found.type === 'partial') {
-        // A copy: the caller's buffer may be part of a larger one that should not be kept alive.
-        this.#held = rest.slice(found.start);
-        return events;
-      }
-      if (this.#marker(found.body, events)) {
-        rest = rest.subarray(found.end);
-      } else {
-        // Data that begins like a marker; a real one may begin inside of it.
-        this.#pass(rest.subarray(found.start, found.start + 1), events);
-        rest = rest.subarray(found.start + 1);
-      }
-    }
-    return events;
-  }
-
-  /** The stream has ended: what looked like the start of a marker was data. */
-  flush(): readonly ExecOutput[] {
-    const events: ExecOutput[] = [];
-    this.#pass(this.#held, events);
-    this.#held = new Uint8Array(0);
-    return events;
-  }
-
-  #marker(body: string, events: ExecOutput[]): boolean {
-    const [kind, first = '', second = ''] = body.split('/');
-    if (kind === 'ready' && this.#phase === 'before') {
-      events.push({ type: 'ready' });
-      return true;
-    }
-    if (kind === 'begin' && this.#phase === 'before') {
-      this.#phase = 'inside';
-      events.push({
-        type: 'begin',
-        setup: {
-          output: first === 'raw' ? 'raw' : 'tty',
-          input: second === 'terminal' || second === 'base64' ? second : 'none',
-        },
-      });
-      return true;
-    }
-    if (kind === 'end' && this.#phase === 'inside' && /^\d{1,3}$/.test(first)) {
-      this.#phase = 'after';
-      events.push({ type: 'end', status: Number(first) });
-      return true;
-    }
-    return false;
-  }
-
-  #pass(bytes: Uint8Array, events: ExecOutput[]): void {
-    if (bytes.byteLength === 0 || this.#phase === 'after') return;
-    if (this.#phase === 'inside') events.push({ type: 'data', bytes });
-    else this.#noise = (this.#noise + text(bytes)).slice(-400);
-  }
-}
-
-/** Longest body of a marker: `begin/raw/terminal`. */
-const MAX_BODY = 24;
-
-type Found =
-  | { readonly type: 'none' }
-  | { readonly type: 'partial'; readonly start: number }
-  | { readonly type: 'marker'; readonly start: number; readonly end: number; readonly body: string };
-
-function findMarker(bytes: Uint8Array, prefix: Uint8Array): Found {
-  const buffer = view(bytes);
-  for (let start = buffer.indexOf(FENCE); start !== -1; start = buffer.indexOf(FENCE, start + 1)) {
-    const available = buffer.subarray(start, start + prefix.byteLength);
-    if (!view(prefix).subarray(0, available.byteLength).equals(available)) continue;
-    if (available.byteLength < prefix.byteLength) return { type: 'partial', start };
-    const bodyStart = start + prefix.byteLength;
-    const fence = buffer.subarray(bodyStart, bodyStart + MAX_BODY + 1).indexOf(FENCE);
-    if (fence !== -1) {
-      const end = bodyStart + fence;
-      return { type: 'marker', start, end: end + 1, body: buffer.toString('latin1', bodyStart, end) };
-    }
-    if (buffer.byteLength - bodyStart <= MAX_BODY) return { type: 'partial', start };
-  }
-  return { type: 'none' };
-}
-
-/** CR LF → LF across chunk borders, for output that came through a pty which could not be told otherwise. */
-export class NewlineRestorer {
-  #heldReturn = false;
-
-  push(bytes: Uint8Array): Uint8Array {
-    const out = new Uint8Array(bytes.byteLength + 1);
-    let length = 0;
-    for (const byte of bytes) {
-      if (this.#heldReturn && byte !== 0x0a) out[length++] = 0x0d;
-      this.#heldReturn = byte === 0x0d;
-      if (!this.#heldReturn) out[length++] = byte;
-    }
-    return out.subarray(0, length);
-  }
-
-  flush(): Uint8Array {
-    const held = this.#heldReturn;
-    this.#heldReturn = false;
-    return held ? new Uint8Array([0x0d]) : new Uint8Array(0);
-  }
-}
-
-/** With its number a line stays below the 1 KiB of a message and far below the 4095 bytes that a pty takes in one line. */
-const BYTES_PER_LINE = 720;
-
-/**
- * Stdin for the remote script: bytes in, numbered lines of base64 out, a line with a dot at the end. By its number the script
- * knows a line that it has had: the agent may hand it a message twice when its connection is cut (SPEC.md §15).
- */
-export class Base64Lines {
-  #held: Uint8Array = new Uint8Array(0);
-  #count = 0;
-
-  push(bytes: Uint8Array): Uint8Array {
-    const all = this.#held.byteLength === 0 ? bytes : concat([this.#held, bytes]);
-    const whole = all.byteLength - (all.byteLength % 3);
-    this.#held = all.slice(whole);
-    return this.#encode(all.subarray(0, whole));
-  }
-
-  end(): Uint8Array {
-    const last = this.#encode(this.#held);
-    this.#held = new Uint8Array(0);
-    return concat([last, utf8('.\n')]);
-  }
-
-  #encode(bytes: Uint8Array): Uint8Array {
-    const lines: string[] = [];
-    for (let start = 0; start < bytes.byteLength; start += BYTES_PER_LINE) {
-      const part = view(bytes.subarray(start, start + BYTES_PER_LINE));
-      lines.push(`${this.#count++} ${part.toString('base64')}\n`);
-    }
-    return utf8(lines.join(''));
-  }
-}
-
-const LF = 0x0a;
-
-/** Whole lines on their way, cut into messages between lines only. */
-export class LineMessages {
-  #waiting: Uint8Array = new Uint8Array(0);
-
-  get bytes(): number {
-    return this.#waiting.byteLength;
-  }
-
-  push(lines: Uint8Array): void {
-    this.#waiting = this.#waiting.byteLength === 0 ? lines : concat([this.#waiting, lines]);
-  }
-
-  take(limit: number): Uint8Array | undefined {
-    if (this.#waiting.byteLength === 0) return undefined;
-    const end = view(this.#waiting).subarray(0, limit).lastIndexOf(LF) + 1;
-    const message = this.#waiting.subarray(0, end === 0 ? limit : end);
-    this.#waiting = this.#waiting.subarray(message.byteLength);
-    return message;
-  }
+    SURVIVE_SIGNALS,
+    defineMarker(nonce),
+    'fc_has() { command -v "$1" >/dev/null 2>&1; }',
+    // What is there: fc_copy copies a stream, fc_dd tells that dd can read a counted block, fc_enc encodes a chunk of stderr.
+    // dd goes before cat, because BusyBox's cat keeps the pipe locked while it waits for the pty (sendfile).
+    'fc_out=tty fc_in=none fc_err=merged fc_copy=',
+    "if fc_has dd; then fc_copy='dd bs=65536'; elif fc_has cat; then fc_copy=cat; fi",
+    'fc_dd() { dd if=/dev/null bs=1 count=1 iflag=fullblock; }',
+    `if ${mayCount ? 'fc_dd >/dev/null 2>&1 && stty raw -echo 2>/dev/null' : 'false'}; then fc_out=raw fc_in=counted` +
+      '; elif stty -opost -echo 2>/dev/null; then fc_out=raw fc_in=text; fi',
+    'if [ -z "$fc_copy" ] || ! fc_has dd; then :' +
+      `; elif printf x | base64 -w ${ERROR_FRAME_LENGTH} >/dev/null 2>&1; then fc_err=base64 fc_enc='base64 -w ${ERROR_FRAME_LENGTH}'` +
+      '; elif fc_has base64; then fc_err=base64 fc_enc=base64' +
+      "; elif fc_has od; then fc_err=hex fc_enc='od -An -v -tx1'; fi",
+    // Feeds stdin to its end (exec-script-input.ts).
+    'fc_q=0; fc_broken() { fc_m broken >&3; while IFS= read -r fc_n; do :; done; }',
+    'fc_feed() { while IFS= read -r fc_n; do case $fc_n in' +
+      ' "") ;; .|..) break;; =*) printf %b "${fc_n#=}";;' +
+      // A block that comes a second time is dropped. What comes twice in part spoils the count of the block: then no comma follows.
+      ' "$fc_q":*) dd bs="${fc_n#*:}" count=1 iflag=fullblock 2>/dev/null; IFS= read -r fc_n' +
+      '; [ "$fc_n" = , ] || { fc_broken; break; }; fc_q=$((fc_q+1)); fc_m taken >&3;;' +
+      ' $((fc_q-1)):*) dd bs="${fc_n#*:}" count=1 iflag=fullblock >/dev/null 2>&1; IFS= read -r fc_n;;' +
+      ' *) fc_broken; break;; esac; done; }',
+    // One chunk at its natural size, until a chunk is empty. A command substitution reads in blocks; `read` takes one byte a call.
+    "fc_errors() { IFS=$(printf '\\n_'); IFS=${IFS%_}; fc_n=0" +
+      '; while [ $fc_n = 0 ]; do fc_n=1; for fc_l in $(dd bs=65536 count=1 2>/dev/null | (IFS=" "; $fc_enc)); do' +
+      ' fc_n=0; fc_m "$fc_err/$fc_l" >&3; done; done; }',
+    // The shell's own word about a signal ("Killed") goes to /dev/null; that a program is not found goes to stderr.
+    'fc_run() { exec 2>&1 >&5 5>&- 4<&-; exec 6>&2 2>/dev/null; (exec "$@" 2>&6 3>&- 6>&-); fc_m "exit/$?" >&3; }',
+    'fc_both() { if [ $fc_err = merged ]; then fc_run "$@"; else fc_run "$@" | fc_errors 5>&-; fi; }',
+    // After the command the rest of its stdin is taken, so that the feeder comes to the acknowledgement.
+    'fc_all() { { fc_both "$@"; } 5>&1 | $fc_copy 2>/dev/null >&3; fc_m end >&3; $fc_copy >/dev/null 2>&1; }',
+    'exec 3>&1 4<&0',
+    'fc_p=pipes; [ -n "$fc_copy" ] || fc_p=tty fc_in=none',
+    'fc_m "begin/$fc_out/$fc_in/$fc_err/$fc_p"',
+    `fc_end() { ${AWAIT_ACKNOWLEDGEMENT}; }`,
+    'if [ $fc_p = tty ]; then (exec "$@" </dev/null 3>&- 4<&-); fc_m "exit/$?"; fc_m end; fc_end' +
+      // `read` of bash takes more than a line from a pty in raw mode, from a pipe it does not. The copying dd would wait
+      // for the next byte of the pty: when the session leader ends, the pty is hung up, which ends it too.
+      '; elif [ $fc_in = counted ]; then dd bs=65536 <&4 2>/dev/null | { fc_feed | fc_all "$@"; fc_end; kill -HUP $$; }' +
+      '; elif [ $fc_in = text ]; then fc_feed <&4 | fc_all "$@"; fc_end <&4' +
+      '; else : | fc_all "$@"; fc_end <&4; fi',
+  ];
 }

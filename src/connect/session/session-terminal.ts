@@ -4,6 +4,7 @@ import type { Readable, Writable } from 'node:stream';
 export interface SessionTerminal {
   readonly stdin: Readable;
   readonly stdout: Writable;
+  readonly stderr: Writable;
   readonly stdinIsTty: boolean;
   readonly stdoutIsTty: boolean;
   size(): { readonly columns: number; readonly rows: number };

@@ -11,6 +11,8 @@ const NONCE = '0123456789abcdef0123456789abcdef';
 const denied = (): Promise<never> =>
   Promise.reject(deniedAction('ssm:TerminateSession', 'not allowed to call ssm:TerminateSession: no policy'));
 const marker = (body: string): string => `\x1e${NONCE}:${body}\x1e`;
+const BEGIN = marker('begin/raw/counted/base64/pipes');
+const ended = (status: number): string => marker(`exit/${status}`) + marker('end');
 
 function start(
   tty: Parameters<typeof fakeTerminal>[0],
@@ -181,12 +183,11 @@ describe('a command', () => {
   test('returns the status in the marker and nothing of the marker on stdout', async () => {
     const { gateway, terminal, done } = command({});
     await gateway.clock.advance(1);
-    for (const byte of `noise${marker('begin/raw/none')}one\ntwo\r\n${marker('end/42')}trailing`)
-      gateway.say(byte);
+    for (const byte of `noise${BEGIN}one\ntwo\r\n${ended(42)}trailing`) gateway.say(byte);
     expect(await gateway.clock.run(done)).toBe(42);
     expect(terminal.stdout.text).toBe('one\ntwo\r\n');
     // The script waits for that, so that no status is lost with a connection that is down.
-    expect(gateway.input).toBe('\n..\n..\n');
+    expect(gateway.input).toBe('..\n..\n');
     expect(gateway.terminated).toEqual([SESSION.sessionId]);
   });
 
@@ -194,7 +195,7 @@ describe('a command', () => {
     const { gateway, done } = command({});
     gateway.onTerminate = denied;
     await gateway.clock.advance(1);
-    gateway.say(`${marker('begin/raw/none')}one${marker('end/42')}`);
+    gateway.say(`${BEGIN}one${ended(42)}`);
     expect(await gateway.clock.run(done)).toBe(42);
     expect(gateway.reports).toContainEqual(
       expect.objectContaining({ type: 'note', level: 'warning', code: 'session-not-ended' }),
@@ -205,7 +206,7 @@ describe('a command', () => {
     const { gateway, abort, done } = command({});
     gateway.onTerminate = denied;
     await gateway.clock.advance(1);
-    gateway.say(marker('begin/raw/none'));
+    gateway.say(BEGIN);
     await gateway.clock.advance(1);
     abort.abort();
     await expect(gateway.clock.run(done)).rejects.toMatchObject({ code: 'session-not-ended', exitStatus: 4 });
@@ -214,28 +215,74 @@ describe('a command', () => {
   test('restores line ends where the pty could not be told to leave them alone', async () => {
     const { gateway, terminal, done } = command({});
     await gateway.clock.advance(1);
-    gateway.say(`${marker('begin/tty/none')}a\r\nb\r`);
-    gateway.say(`\nc\r${marker('end/0')}`);
+    gateway.say(`${marker('begin/tty/none/base64/pipes')}a\r\nb\r`);
+    gateway.say(`\nc\r${ended(0)}`);
     expect(await gateway.clock.run(done)).toBe(0);
     expect(terminal.stdout.text).toBe('a\nb\nc\r');
   });
 
-  test('sends stdin as base64 lines, ended by a dot', async () => {
+  test('sends stdin in counted blocks, the next when one is taken, and a dot behind the last', async () => {
     const { gateway, terminal, done } = command({});
     await gateway.clock.advance(1);
-    gateway.say(marker('begin/raw/base64'));
+    gateway.say(BEGIN);
     await gateway.clock.advance(5);
-    const sent = Buffer.from(Array.from({ length: 5_000 }, (_, i) => i % 256));
-    terminal.stdin.end(sent);
+    terminal.stdin.end(Buffer.alloc(250_000, 'x'));
     await gateway.clock.advance(50);
-    const lines = gateway.input.split('\n');
-    expect(lines.slice(-2)).toEqual(['.', '']);
-    expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(1_000);
-    const numbered = lines.slice(0, -2).map((line) => line.split(' '));
-    expect(numbered.map(([number]) => number)).toEqual(numbered.map((_, index) => String(index)));
-    const data = Buffer.concat(numbered.map(([, base64 = '']) => Buffer.from(base64, 'base64')));
-    expect(data.equals(sent)).toBe(true);
-    gateway.say(marker('end/0'));
+    const block = (index: number): string => `${index}:65536\n${'x'.repeat(65_536)},\n`;
+    const three = block(0) + block(1) + block(2);
+    expect(gateway.input === three).toBe(true);
+    gateway.say(marker('taken'));
+    await gateway.clock.advance(50);
+    const rest = 250_000 - 3 * 65_536;
+    expect(gateway.input === `${three}3:${rest}\n${'x'.repeat(rest)},\n.\n`).toBe(true);
+    gateway.say(ended(0));
+    expect(await gateway.clock.run(done)).toBe(0);
+  });
+
+  test('sends stdin as lines of text where the far side cannot count', async () => {
+    const { gateway, terminal } = command({});
+    await gateway.clock.advance(1);
+    gateway.say(marker('begin/raw/text/merged/pipes'));
+    await gateway.clock.advance(5);
+    terminal.stdin.end('a\\b\n\0');
+    await gateway.clock.advance(5);
+    expect(gateway.input).toBe('=a\\0134b\\0012\\0000\n.\n');
+  });
+
+  test('stdout and stderr come out apart', async () => {
+    const { gateway, terminal, done } = command({});
+    await gateway.clock.advance(1);
+    const stderr = marker(`base64/${Buffer.from('bad').toString('base64')}`);
+    gateway.say(`${BEGIN}go${stderr}od${ended(1)}`);
+    expect(await gateway.clock.run(done)).toBe(1);
+    expect(terminal.stdout.text).toBe('good');
+    expect(terminal.stderr.text).toBe('bad');
+  });
+
+  test('a process that it left behind does not hold up its status for more than two silent seconds', async () => {
+    const { gateway, terminal, done } = command({});
+    let status: number | undefined;
+    void done.then((code) => (status = code));
+    await gateway.clock.advance(1);
+    gateway.say(`${BEGIN}one${marker('exit/5')}`);
+    await gateway.clock.advance(1_900);
+    gateway.say('two');
+    await gateway.clock.advance(1_900);
+    expect(status).toBeUndefined();
+    await gateway.clock.advance(200);
+    expect(await gateway.clock.run(done)).toBe(5);
+    expect(terminal.stdout.text).toBe('onetwo');
+  });
+
+  test('gives a sign of life every five minutes, which is no part of stdin', async () => {
+    const { gateway, done } = command({}, { readStdin: false });
+    await gateway.clock.advance(1);
+    gateway.say(BEGIN);
+    await gateway.clock.advance(5 * 60_000 + 100);
+    expect(gateway.input).toBe('.\n\n');
+    await gateway.clock.advance(5 * 60_000 + 100);
+    expect(gateway.input).toBe('.\n\n\n');
+    gateway.say(ended(0));
     expect(await gateway.clock.run(done)).toBe(0);
   });
 
@@ -243,7 +290,7 @@ describe('a command', () => {
     const { gateway, terminal } = command({}, { readStdin: false });
     terminal.stdin.write('not for you');
     await gateway.clock.advance(1);
-    gateway.say(marker('begin/raw/base64'));
+    gateway.say(BEGIN);
     await gateway.clock.advance(5);
     expect(gateway.input).toBe('.\n');
   });
@@ -251,21 +298,21 @@ describe('a command', () => {
   test('says so when stdin cannot be sent, and only when there is something in it', async () => {
     const { gateway, terminal, done } = command({});
     await gateway.clock.advance(1);
-    gateway.say(marker('begin/tty/none'));
+    gateway.say(marker('begin/tty/none/base64/pipes'));
     await gateway.clock.advance(5);
     expect(gateway.reports).toEqual([]);
     terminal.stdin.write('data');
     await gateway.clock.advance(5);
     expect(gateway.reports).toMatchObject([{ type: 'note', code: 'stdin-not-sent' }]);
-    gateway.say(marker('end/0'));
+    gateway.say(ended(0));
     await gateway.clock.run(done);
   });
 
   test('a forged marker in the output is passed on as output', async () => {
     const { gateway, terminal, done } = command({});
     await gateway.clock.advance(1);
-    const fake = `\x1e${'f'.repeat(32)}:end/0\x1e`;
-    gateway.say(`${marker('begin/raw/none')}${fake}${marker('end/7')}`);
+    const fake = `\x1e${'f'.repeat(32)}:exit/0\x1e`;
+    gateway.say(`${BEGIN}${fake}${ended(7)}`);
     expect(await gateway.clock.run(done)).toBe(7);
     expect(terminal.stdout.text).toBe(fake);
   });
@@ -273,7 +320,7 @@ describe('a command', () => {
   test('no status is a transport error with the service’s reason', async () => {
     const { gateway, terminal, done } = command({});
     await gateway.clock.advance(1);
-    gateway.say(`${marker('begin/raw/none')}half a li`);
+    gateway.say(`${BEGIN}half a li`);
     await gateway.clock.advance(5);
     gateway.closeChannel('task stopped');
     await expect(gateway.clock.run(done)).rejects.toMatchObject({
@@ -310,13 +357,13 @@ describe('a command', () => {
     await gateway.clock.advance(5);
     expect(gateway.agentEvents.map(({ type }) => type)).toEqual(['agent-opened', 'size', 'input']);
     expect(gateway.input).toBe('\n');
-    gateway.say(marker('begin/tty/terminal'));
+    gateway.say(marker('begin/tty/terminal/merged/tty'));
     await gateway.clock.advance(5);
     expect(terminal.rawDepth()).toBe(1);
     terminal.stdin.write('\x03');
     await gateway.clock.advance(5);
     expect(gateway.input).toBe('\n\x03');
-    gateway.say(`^C\r\n${marker('end/130')}`);
+    gateway.say(`^C\r\n${ended(130)}`);
     expect(await gateway.clock.run(done)).toBe(130);
     expect(terminal.stdout.text).toBe('^C\r\n');
     expect(terminal.rawDepth()).toBe(0);

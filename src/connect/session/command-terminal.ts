@@ -1,0 +1,58 @@
+import type { ChannelDriver } from '../channel/channel-driver.ts';
+import type { CommandEnd, CommandSessionOptions } from './command-session.ts';
+import { TerminalBridge } from './shell-session.ts';
+
+/** The command owns our terminal: keys one way, screen the other. */
+export class CommandTerminal implements CommandEnd {
+  readonly isBehind = false;
+  readonly #options: CommandSessionOptions;
+  readonly #driver: ChannelDriver;
+  readonly #bridge: TerminalBridge;
+  #undo: (() => void)[] = [];
+
+  constructor(options: CommandSessionOptions, driver: ChannelDriver) {
+    this.#options = options;
+    this.#driver = driver;
+    this.#bridge = new TerminalBridge(options.terminal, options.report);
+    this.#bridge.attach(driver);
+  }
+
+  get stopped(): Promise<unknown> {
+    return this.#bridge.stopped;
+  }
+
+  begin(): void {
+    const { signals, terminal } = this.#options;
+    this.#undo.push(signals.on('SIGWINCH', () => this.#driver.sendSize(terminal.size())));
+    this.#undo.push(terminal.raw());
+    this.#bridge.opened();
+    this.#bridge.readKeys();
+  }
+
+  stdout(bytes: Uint8Array): void {
+    this.#bridge.output(bytes);
+  }
+
+  /** Never called: a terminal has one way out. */
+  stderr(bytes: Uint8Array): void {
+    this.#bridge.output(bytes);
+  }
+
+  taken(): void {
+    // A terminal's input is not counted.
+  }
+
+  room(): void {
+    this.#bridge.room();
+  }
+
+  stop(): void {
+    this.#bridge.stop();
+    for (const restore of this.#undo) restore();
+    this.#undo = [];
+  }
+
+  finish(): Promise<void> {
+    return this.#bridge.finish();
+  }
+}
