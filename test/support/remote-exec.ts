@@ -92,6 +92,9 @@ export async function remoteExec(
   terminal.onData((bytes) => {
     for (const event of reader.push(bytes)) {
       switch (event.type) {
+        case 'ready':
+          terminal.write(Uint8Array.of(0x0a));
+          break;
         case 'begin':
           ({ setup } = event);
           began = performance.now();

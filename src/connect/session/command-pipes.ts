@@ -1,6 +1,6 @@
 import type { ChannelDriver } from '../channel/channel-driver.ts';
 import { Deferred } from '../../core/deferred.ts';
-import type { CommandEnd, CommandSessionOptions } from './command-session.ts';
+import type { CommandEnd, CommandSessionOptions } from './command-end.ts';
 import type { RemoteSetup } from './exec-script.ts';
 import { StdinFrames } from './exec-script-input.ts';
 import { OutputWriter, readInput } from './session-terminal.ts';

@@ -1,5 +1,5 @@
 import type { ChannelDriver } from '../channel/channel-driver.ts';
-import type { CommandEnd, CommandSessionOptions } from './command-session.ts';
+import type { CommandEnd, CommandSessionOptions } from './command-end.ts';
 import { TerminalBridge } from './shell-session.ts';
 
 /** The command owns our terminal: keys one way, screen the other. */
