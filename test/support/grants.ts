@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { DEFAULT_TYPES } from '../../src/provision/capacity/pool.ts';
 import { type PolicyKindName, POLICY_KINDS, printPolicy } from '../../src/provision/policy/policy-kinds.ts';
 import type { PlaceholderValues } from '../../src/provision/policy/policy-documents.ts';
 import type { CliOutcome } from './cli-in-process.ts';
@@ -20,7 +21,13 @@ export interface Document {
   readonly Statement: readonly Statement[];
 }
 
-const VALUES = { partition: 'aws', account: '111122223333', region: 'eu-west-1', container: '*' };
+const VALUES = {
+  partition: 'aws',
+  account: '111122223333',
+  region: 'eu-west-1',
+  container: '*',
+  'instance-types': DEFAULT_TYPES,
+};
 
 /** What `policy KIND` prints with these values. */
 export function shippedDocument(kind: PolicyKindName, values: PlaceholderValues): Document {
