@@ -9,14 +9,14 @@ import {
 import { CreatePolicyCommand } from '@aws-sdk/client-iam';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { TAG } from '../../../src/provision/bastion/names.ts';
-import { DEFAULT_TYPES } from '../../../src/provision/capacity/pool.ts';
-import { SUBNET } from '../../../src/sandbox/world/seed-network.ts';
-import { cli, type CliOutcome, hurried } from '../../support/cli-in-process.ts';
-import { type Document, shippedDocument } from '../../support/grants.ts';
-import { PROVED, provedDocument } from '../../support/proved-documents.ts';
-import { sandboxClients } from '../../support/sandbox-clients.ts';
-import { testSandbox } from '../../support/test-sandbox.ts';
+import { TAG } from '../../src/provision/bastion/names.ts';
+import { DEFAULT_TYPES } from '../../src/provision/capacity/pool.ts';
+import { SUBNET } from '../../src/sandbox/world/seed-network.ts';
+import { cli, type CliOutcome, hurried } from '../support/cli-in-process.ts';
+import { type Document, shippedDocument } from '../support/grants.ts';
+import { PROVED, provedDocument } from '../support/proved-documents.ts';
+import { sandboxClients } from '../support/sandbox-clients.ts';
+import { testSandbox } from '../support/test-sandbox.ts';
 
 /** Each narrowing of the operator documents: a call that is refused, and an `up` that still works, spot and on-demand. */
 
