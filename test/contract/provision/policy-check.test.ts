@@ -300,7 +300,7 @@ describe('the calls', () => {
     const before = simulations();
     const { stdout } = await check('operator', ['--cluster', 'demo'], user([EVERYTHING]));
     const points = Number(/ of (\d+) points/.exec(stdout)?.[1]);
-    expect(simulations() - before).toBeLessThan(points / 5);
+    expect(simulations() - before).toBeLessThan(points / 3);
   });
 
   it('are repeated for every page of answers', async () => {

@@ -199,7 +199,7 @@ it('resources that somebody else still uses are named for each bastion, with the
   const down = await cli(['down', '--all', '--yes', '--json'], { env, clock: hurried(300) });
   expect([down.status, JSON.parse(down.stdout)]).toMatchObject([5, { bastions: [], left: 2 }]);
   for (const id of groupIds)
-    expect(down.stderr).toContain(`aws ec2 --region eu-west-1 delete-security-group --group-id ${id}`);
+    expect(down.stderr).toContain(`aws ec2 delete-security-group --group-id ${id} --region eu-west-1`);
   await ec2.send(
     new TerminateInstancesCommand({ InstanceIds: Instances.map((instance) => instance.InstanceId ?? '') }),
   );
