@@ -64,6 +64,64 @@ describe('the command line', () => {
     expect(deps.terminal.stderr.text).toContain(kinds);
   });
 
+  const unknown = (option: string): string => `error: unknown option '${option}'`;
+  it.each([
+    [['exec', 'web', 'ls', '-la'], unknown('-la'), 'exec web -- ls -la'],
+    [['exec', 'web', 'sh', '-c', 'id; ls'], unknown('-c'), "exec web -- sh -c 'id; ls'"],
+    [['exec', 'web', 'ls', '-il'], unknown('-l'), 'exec web -- ls -il'],
+    [
+      ['exec', 'web', '--container=app', '-i', 'git', 'log', '--oneline'],
+      unknown('--oneline'),
+      'exec web --container=app -i -- git log --oneline',
+    ],
+    [['exec', '--task', '1f0e', 'ps', '-ef'], unknown('-ef'), 'exec --task 1f0e -- ps -ef'],
+    [
+      ['--region', 'eu-west-1', 'exec', 'web', 'ls', '-la'],
+      unknown('-la'),
+      '--region eu-west-1 exec web -- ls -la',
+    ],
+    [['shell', 'uname', '-a'], unknown('-a'), 'shell -- uname -a'],
+    [['exec', 'web', 'ls'], 'error: unexpected argument ls: a command comes after --', 'exec web -- ls'],
+    [
+      ['exec', 'web', 'cat', '-i', 'a'],
+      'error: unexpected argument cat: a command comes after --',
+      'exec web -- cat -i a',
+    ],
+    [
+      ['exec', 'web', 'curl', '-o', 'page', 'localhost'],
+      "error: --output does not take 'page'",
+      'exec web -- curl -o page localhost',
+    ],
+    [['exec', 'web', '--clutser', 'prod'], unknown('--clutser'), undefined],
+    [['exec', '-la'], unknown('-la'), undefined],
+    [['up', 'web', '-la'], unknown('-la'), undefined],
+  ])('%j gets the hint about -- where a remote command was typed', async (argv, message, line) => {
+    const deps = fakeDeps();
+    expect(await runCli(argv, deps)).toBe(2);
+    const [first, second] = deps.terminal.stderr.text.split('\n');
+    expect(first).toBe(message);
+    const hint = `  fargate-connect ${line ?? ''}   # everything after -- belongs to the remote command`;
+    if (line === undefined) expect(second).not.toContain('# everything after --');
+    else expect(second).toBe(hint);
+  });
+
+  it.each([
+    [['-L', 'db:5432:5432'], 'cannot read db:5432:5432: db is no port', 'did you mean 5432:db:5432?'],
+    [['--stdio', 'db'], 'cannot read db: its port is missing', '--stdio HOST:PORT '],
+    [['--stdio', '22:db'], 'cannot read 22:db: db is no port', 'did you mean db:22?'],
+    [
+      ['--document', 'D', '-L', '5432:db:5432'],
+      'cannot read 5432:db:5432: with --document it is [BIND:]LOCAL',
+      '-L 5432   # where it leads is in the document',
+    ],
+  ])('forward %j says what its own grammar is', async (words, message, line) => {
+    const deps = fakeDeps();
+    expect(await runCli(['forward', ...words], deps)).toBe(2);
+    const [first, second] = deps.terminal.stderr.text.split('\n');
+    expect(first).toContain(`error: ${message}`);
+    expect(second).toContain(`  ${line}`);
+  });
+
   it('runs connect when no command is named', async () => {
     let cluster: string | undefined;
     await run(['--cluster', 'prod'], async (_options, context) => {
