@@ -307,6 +307,8 @@ function reportProvenance({ settings, provenance }: Resolved, report: Report): v
   for (const [name, from] of Object.entries(provenance)) {
     const value = settings[name as keyof typeof settings];
     if (from === 'default' || value === undefined) continue;
-    report({ type: 'note', level: 'info', code: 'setting', message: `${name} = ${String(value)} (${from})` });
+    const text =
+      typeof value === 'object' ? value.map((tag) => `${tag.key}=${tag.value}`).join(', ') : String(value);
+    report({ type: 'note', level: 'info', code: 'setting', message: `${name} = ${text} (${from})` });
   }
 }

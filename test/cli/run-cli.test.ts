@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import type { CommandFactory, Run } from '../../src/cli/command.ts';
@@ -449,5 +452,17 @@ describe('streams', () => {
     await run(['work', '--debug', '--cluster', 'prod'], async () => 0, deps);
     expect(deps.terminal.stderr.text).toContain('region = eu-west-1 (AWS_REGION)');
     expect(deps.terminal.stderr.text).toContain('cluster = prod (--cluster)');
+  });
+
+  it('prints with --debug the tags of a config file', async () => {
+    const cwd = await mkdtemp(join(tmpdir(), 'fargate-connect-tags-'));
+    try {
+      await writeFile(join(cwd, '.fargate-connect.yaml'), 'tags:\n  Team: orders\n  Stage: test\n');
+      const deps = fakeDeps({ cwd });
+      await run(['work', '--debug'], async () => 0, deps);
+      expect(deps.terminal.stderr.text).toContain('tags = Team=orders, Stage=test (');
+    } finally {
+      await rm(cwd, { recursive: true });
+    }
   });
 });
