@@ -8,6 +8,6 @@ export const singleQuoted = (text: string): string => `'${text.replaceAll("'", S
  * knows the same quotes but runs no shell (SPEC.md §11.2) — reads exactly `word`.
  */
 export const quoteWord = (word: string): string =>
-  word !== '' && /^[\w@%+=:,./-]+$/.test(word) ? word : singleQuoted(word);
+  /^[\w@%+=:,./-]+$/.test(word) ? word : singleQuoted(word);
 
 export const quoteWords = (words: readonly string[]): string => words.map(quoteWord).join(' ');

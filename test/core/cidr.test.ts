@@ -26,6 +26,12 @@ describe('containsCidr', () => {
     ['::/129', '::1', false],
     ['fe80::1%eth0/64', 'fe80::1', false],
     ['', '', false],
+    ['10.0.0.0/8', 'orders-db', false],
+    ['x10.0.0.0/8', '10.0.0.1', false],
+    ['10.0.0.0/24', '10.0.0.0/16', false],
+    ['64:ff9b::a00:304/128', '64:ff9b::10.0.3.4', true],
+    ['64:ff9b::10.0.3.4', '64:ff9b::10.0.3.5', false],
+    ['64:ff9b::10.0.3.40', '64:ff9b::10.0.3.4', false],
   ])('%s contains %s: %s', (outer, inner, expected) => {
     expect(containsCidr(outer, inner)).toBe(expected);
   });

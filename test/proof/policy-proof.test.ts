@@ -47,7 +47,7 @@ const PROVED_IN: Readonly<Record<ProvedBy<'operator'>, 'own role' | 'given role'
   'operator-iam': 'own role',
   'operator-db-rule': 'own role',
   'operator-given-role': 'given role',
-  // Denies alone: test/contract/provision/operator-narrowing-proof.test.ts.
+  // Denies alone: test/proof/operator-narrowing-proof.test.ts.
   'operator-guardrail': 'launches',
 };
 const documentsOf = (flow: 'own role' | 'given role'): readonly Document[] =>
