@@ -141,7 +141,11 @@ export function profileNotFound(
   { configPath, credentialsPath, profiles }: CredentialFailure['files'],
 ): ToolError {
   return access('profile-not-found', `no AWS profile ${name} in ${configPath} or ${credentialsPath}`, {
-    details: { profile: name, candidates: nearest(name, Object.keys(profiles)) },
+    details: {
+      profile: name,
+      candidates: nearest(name, Object.keys(profiles)),
+      existing: Object.keys(profiles).length,
+    },
   });
 }
 

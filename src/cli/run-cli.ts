@@ -24,7 +24,7 @@ import { withOrigin } from './origins.ts';
 import { COMMANDS, type CommandGroup, createProgram } from './program.ts';
 import { adviceContextOf, asksForJson, typedFlags } from './shared-flags.ts';
 import { SignalRouter } from './signal-router.ts';
-import { commandOf, refuseUnknownCommand, usageError } from './usage-errors.ts';
+import { refuseUnknownCommand, usageError } from './usage-errors.ts';
 
 /** How long clean-up may take before the run ends without it. */
 const CLEANUP_DEADLINE_MS = 20_000;
@@ -200,7 +200,7 @@ class CliRun {
       await program.parseAsync([...argv], { from: 'user' });
     } catch (error) {
       if (!(error instanceof CommanderError)) throw error;
-      if (error.exitCode !== 0) throw usageError(error, commandOf(argv, program));
+      if (error.exitCode !== 0) throw usageError(error, argv, program);
     }
   }
 
@@ -307,6 +307,8 @@ function reportProvenance({ settings, provenance }: Resolved, report: Report): v
   for (const [name, from] of Object.entries(provenance)) {
     const value = settings[name as keyof typeof settings];
     if (from === 'default' || value === undefined) continue;
-    report({ type: 'note', level: 'info', code: 'setting', message: `${name} = ${String(value)} (${from})` });
+    const text =
+      typeof value === 'object' ? value.map((tag) => `${tag.key}=${tag.value}`).join(', ') : String(value);
+    report({ type: 'note', level: 'info', code: 'setting', message: `${name} = ${text} (${from})` });
   }
 }

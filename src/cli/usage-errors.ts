@@ -2,6 +2,7 @@ import type { Command, CommanderError } from 'commander';
 import type { ParseFacts } from '../core/error-facts.ts';
 import { type ToolError, usage } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
+import { remoteCommandAt } from './missing-dashes.ts';
 
 /** What is wrong with a command line: commander's findings in our words, with what to type next. */
 
@@ -24,14 +25,21 @@ const namesOf = (program: Command): readonly string[] =>
   program.commands.flatMap((command) => [command.name(), ...command.aliases()]);
 
 /** The command that the first word names; undefined where there is none. */
-export const commandOf = (argv: readonly string[], program: Command): Command | undefined =>
+const commandOf = (argv: readonly string[], program: Command): Command | undefined =>
   program.commands.find((command) => command.name() === argv[0] || command.aliases().includes(argv[0] ?? ''));
 
 /**
- * Not for what commander throws after it has printed a help page or the version (`exitCode` 0). `command` is the one that
- * was typed: where an argument of it is missing, the values that it takes are listed.
+ * Not for what commander throws after it has printed a help page or the version (`exitCode` 0). Where an argument of
+ * the command is missing, the values that it takes are listed.
  */
-export function usageError({ code, message }: CommanderError, command?: Command): ToolError {
+export function usageError(
+  { code, message }: CommanderError,
+  argv: readonly string[],
+  program: Command,
+): ToolError {
+  const command = commandOf(argv, program);
+  // An option of the remote command is one that commander does not know, or reads as one of ours.
+  const remote = remoteCommandAt(argv, program);
   const [first = '', ...rest] = message.replace(/^error: /, '').split('\n');
   const said = first.replace(/\.$/, '').replace('. Expected', ': expected');
   const refused = refusedValue(said);
@@ -45,6 +53,7 @@ export function usageError({ code, message }: CommanderError, command?: Command)
       ...missingValues(code, said, command),
       ...refused?.facts,
       ...(suggestions.length > 0 ? { suggestions } : {}),
+      ...(remote === undefined ? {} : { remoteCommandAt: remote }),
     },
   });
 }

@@ -44,6 +44,21 @@ export interface ParseFacts {
   readonly allowed?: readonly string[] | undefined;
   /** What is expected instead, as a sentence. */
   readonly expected?: string | undefined;
+  /** Index in argv of the first word of a remote command that was typed without `--` before it. */
+  readonly remoteCommandAt?: number | undefined;
+}
+
+/** What the picker knew when it came to a question that no flag answers. */
+export interface PickedFacts {
+  readonly [name: string]: Fact;
+  readonly cluster: string;
+  readonly service?: string | undefined;
+  /** Id of the task, where the service alone does not lead to it. */
+  readonly task?: string | undefined;
+  /** Name of the container. */
+  readonly container?: string | undefined;
+  /** What can be done with it. */
+  readonly actions: readonly ('shell' | 'forward' | 'database' | 'logs' | 'reasons')[];
 }
 
 /** The container to which a session was to be opened, or the target of Session Manager where that is all that is known. */
@@ -140,7 +155,12 @@ export interface ErrorFacts {
   'mfa-refused': AnyFacts;
   'not-aws': { readonly [name: string]: Fact; readonly host: string; readonly status: number };
   'profile-incomplete': { readonly profile: string; readonly file: string };
-  'profile-not-found': { readonly profile: string; readonly candidates: readonly string[] };
+  'profile-not-found': {
+    readonly profile: string;
+    readonly candidates: readonly string[];
+    /** How many profiles there are; 0 = the AWS CLI was never configured here. */
+    readonly existing: number;
+  };
   'proxy-invalid': { readonly variable: string; readonly scheme?: string | undefined };
   'proxy-refused': { readonly [name: string]: Fact; readonly status: number };
   'proxy-unreachable': AnyFacts;
@@ -217,7 +237,13 @@ export interface ErrorFacts {
 
   // Sessions and forwards.
   'agent-silent': AnyFacts;
-  'bad-forward': { readonly value: string; readonly document: boolean };
+  'bad-forward': {
+    readonly value: string;
+    /** Which grammar counts: that of `-L`, of `-L` with `--document`, or of `--stdio`. */
+    readonly form: 'forward' | 'listener' | 'target';
+    /** The same parts in an order that can be read. */
+    readonly suggestions?: readonly string[] | undefined;
+  };
   'bind-address-invalid': AnyFacts;
   'exec-not-started': AnyFacts;
   'forward-needed': AnyFacts;
@@ -355,6 +381,8 @@ export interface ErrorFacts {
     readonly [name: string]: Fact;
     /** Arguments of the same command that would be right, one way each. */
     readonly instead?: readonly (readonly string[])[] | undefined;
+    /** Index in argv of the first word of a remote command that was typed without `--` before it. */
+    readonly remoteCommandAt?: number | undefined;
   };
   'bad-fault': {
     readonly expected?: string | undefined;
@@ -380,7 +408,13 @@ export interface ErrorFacts {
   'demo-leftovers': { readonly differences: readonly string[] };
   'environment-value': { readonly variable: string; readonly takes: string };
   'excess-arguments': ParseFacts;
-  'input-needed': { readonly flag: string; readonly candidates: readonly string[]; readonly more: number };
+  'input-needed': {
+    /** Undefined where no flag answers the question; then `picked` says what other commands can do. */
+    readonly flag: string | undefined;
+    readonly candidates: readonly string[];
+    readonly more: number;
+    readonly picked?: PickedFacts | undefined;
+  };
   internal: AnyFacts;
   'invalid-argument': ParseFacts;
   'missing-argument': ParseFacts;

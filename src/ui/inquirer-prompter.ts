@@ -121,11 +121,16 @@ const row = (
 
 function inputNeeded(question: Question, choices: readonly Choice<unknown>[]): Error {
   const names = choices
-    .filter((choice) => choice.disabled === undefined)
+    .filter((choice) => choice.disabled === undefined && choice.flagless !== true)
     .map((choice) => printable(choice.name));
   const shown = names.slice(0, MAX_CANDIDATES);
   return usage('input-needed', `cannot ask without a terminal: ${question.message}`, {
-    details: { flag: question.flag, candidates: shown, more: names.length - shown.length },
+    details: {
+      flag: question.flag,
+      candidates: shown,
+      more: names.length - shown.length,
+      picked: question.picked,
+    },
   });
 }
 

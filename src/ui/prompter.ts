@@ -1,7 +1,14 @@
-/** Questions to the person. Every question has a flag; without a TTY the answer is a UsageError (exit 2) that names it. */
+import type { PickedFacts } from '../core/error-facts.ts';
+
+/**
+ * Questions to the person. A flag of the command that asks, or another command, answers each question too; without a TTY
+ * the answer is a UsageError (exit 2) that names it.
+ */
 export interface Choice<T> {
   readonly value: T;
   readonly name: string;
+  /** True where the question's flag cannot name it. */
+  readonly flagless?: boolean;
   /** Shown beside the name, dimmed. */
   readonly description?: string;
   /** A reason, shown instead of being selectable. */
@@ -13,8 +20,10 @@ export const BACK: unique symbol = Symbol('back');
 
 export interface Question {
   readonly message: string;
-  /** The flag that answers it without a prompt, e.g. `--cluster`. */
-  readonly flag: string;
+  /** The flag that answers it without a prompt, e.g. `--cluster`; undefined where no flag does. */
+  readonly flag: string | undefined;
+  /** For a question without a flag: what other commands need to know. */
+  readonly picked?: PickedFacts;
 }
 
 export interface Prompter {

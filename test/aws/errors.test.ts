@@ -151,6 +151,7 @@ describe('region and credentials', () => {
     await expect(clientConfig({ ...settings, profile: 'missing' }, env)).rejects.toMatchObject({
       code: 'profile-not-found',
       message: expect.stringMatching(/^no AWS profile missing in /) as string,
+      details: { profile: 'missing', candidates: [], existing: 0 },
     });
   });
 });

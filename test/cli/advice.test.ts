@@ -194,13 +194,19 @@ const CASES: readonly Case[] = [
   ],
   [
     'profile-not-found',
-    { profile: 'stagin', candidates: ['staging'] },
+    { profile: 'stagin', candidates: ['staging'], existing: 2 },
     run('up'),
     [
       'did you mean staging?',
       'aws configure list-profiles',
       'aws configure sso --profile stagin   # makes one',
     ],
+  ],
+  [
+    'profile-not-found',
+    { profile: 'staging', candidates: [], existing: 0 },
+    run('up'),
+    ['aws configure sso --profile staging   # makes one', 'fargate-connect demo   # needs no account'],
   ],
   ['proxy-refused', { status: 403 }, run('up'), ['check HTTPS_PROXY, or add the host to NO_PROXY']],
   [
@@ -610,6 +616,23 @@ const CASES: readonly Case[] = [
   ],
   ['bad-arguments', {}, run('exec'), []],
   [
+    'bad-arguments',
+    { remoteCommandAt: 4 },
+    run('exec', { cluster: 'prod' }, ['exec', 'web', '--cluster', 'prod', 'ls', 'my dir']),
+    [
+      "fargate-connect exec web --cluster prod -- ls 'my dir'   # everything after -- belongs to the remote command",
+    ],
+  ],
+  [
+    'unknown-option',
+    { remoteCommandAt: 1, suggestions: ['--all'] },
+    run('shell', {}, ['shell', 'uname', '--al']),
+    [
+      'fargate-connect shell -- uname --al   # everything after -- belongs to the remote command',
+      'did you mean --all?',
+    ],
+  ],
+  [
     'check-placeholders',
     { principal: 'me', placeholders: ['cluster'], flags: ['--cluster'] },
     run('policy', {}, ['policy', 'exec', '--check', 'me']),
@@ -622,6 +645,68 @@ const CASES: readonly Case[] = [
     { flag: '--service', candidates: ['a', 'b'], more: 3 },
     run('connect'),
     ['give --service', 'one of: a, b and 3 more'],
+  ],
+  ['input-needed', { flag: undefined, candidates: ['shell'], more: 0 }, run('connect'), []],
+  [
+    'input-needed',
+    {
+      flag: undefined,
+      candidates: ['shell', 'logs'],
+      more: 0,
+      picked: {
+        cluster: 'prod',
+        service: 'web',
+        container: 'app',
+        actions: ['shell', 'logs', 'forward', 'database', 'reasons'],
+      },
+    },
+    run('connect', { region: 'eu-west-1', cluster: 'prod' }),
+    [
+      'fargate-connect exec --cluster prod --service web --container app --region eu-west-1   # a shell in the container',
+      'fargate-connect logs --cluster prod --service web --container app --region eu-west-1   # its log',
+      'fargate-connect forward --cluster prod --service web --region eu-west-1 -L 0:PORT   # a port of the task',
+      'fargate-connect forward --cluster prod --service web --region eu-west-1 -L 0:HOST:PORT   # a database',
+      'fargate-connect ls events web --cluster prod --region eu-west-1   # what ECS says of the service',
+    ],
+  ],
+  [
+    'input-needed',
+    {
+      flag: undefined,
+      candidates: ['logs', 'reasons'],
+      more: 0,
+      picked: { cluster: 'prod', task: '1f0e', actions: ['logs', 'reasons'] },
+    },
+    run('connect'),
+    ['fargate-connect logs --cluster prod --task 1f0e   # its log'],
+  ],
+  [
+    'bad-forward',
+    { value: 'db:5432:5432', form: 'forward', suggestions: ['5432:db:5432'] },
+    run('forward'),
+    [
+      'did you mean 5432:db:5432?',
+      '-L LOCAL:PORT             a port of the task itself',
+      '-L LOCAL:HOST:PORT        a host that the task or the bastion can reach',
+      '-L BIND:LOCAL:HOST:PORT   the same, listening on another address than 127.0.0.1',
+      'LOCAL 0 takes any free port; IPv6 addresses go into [brackets]',
+    ],
+  ],
+  [
+    'bad-forward',
+    { value: 'a:5432', form: 'listener' },
+    run('forward'),
+    ['-L 5432   # where it leads is in the document'],
+  ],
+  [
+    'bad-forward',
+    { value: 'db', form: 'target' },
+    run('forward'),
+    [
+      '--stdio HOST:PORT   a host that the task or the bastion can reach',
+      '--stdio PORT        a port of the task or the bastion itself',
+      'IPv6 addresses go into [brackets]',
+    ],
   ],
 ];
 

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import type { CommandFactory, Run } from '../../src/cli/command.ts';
@@ -62,6 +65,64 @@ describe('the command line', () => {
     expect(await runCli([command], deps)).toBe(2);
     expect(deps.terminal.stderr.text).toContain(`  one of: `);
     expect(deps.terminal.stderr.text).toContain(kinds);
+  });
+
+  const unknown = (option: string): string => `error: unknown option '${option}'`;
+  it.each([
+    [['exec', 'web', 'ls', '-la'], unknown('-la'), 'exec web -- ls -la'],
+    [['exec', 'web', 'sh', '-c', 'id; ls'], unknown('-c'), "exec web -- sh -c 'id; ls'"],
+    [['exec', 'web', 'ls', '-il'], unknown('-l'), 'exec web -- ls -il'],
+    [
+      ['exec', 'web', '--container=app', '-i', 'git', 'log', '--oneline'],
+      unknown('--oneline'),
+      'exec web --container=app -i -- git log --oneline',
+    ],
+    [['exec', '--task', '1f0e', 'ps', '-ef'], unknown('-ef'), 'exec --task 1f0e -- ps -ef'],
+    [
+      ['--region', 'eu-west-1', 'exec', 'web', 'ls', '-la'],
+      unknown('-la'),
+      '--region eu-west-1 exec web -- ls -la',
+    ],
+    [['shell', 'uname', '-a'], unknown('-a'), 'shell -- uname -a'],
+    [['exec', 'web', 'ls'], 'error: unexpected argument ls: a command comes after --', 'exec web -- ls'],
+    [
+      ['exec', 'web', 'cat', '-i', 'a'],
+      'error: unexpected argument cat: a command comes after --',
+      'exec web -- cat -i a',
+    ],
+    [
+      ['exec', 'web', 'curl', '-o', 'page', 'localhost'],
+      "error: --output does not take 'page'",
+      'exec web -- curl -o page localhost',
+    ],
+    [['exec', 'web', '--clutser', 'prod'], unknown('--clutser'), undefined],
+    [['exec', '-la'], unknown('-la'), undefined],
+    [['up', 'web', '-la'], unknown('-la'), undefined],
+  ])('%j gets the hint about -- where a remote command was typed', async (argv, message, line) => {
+    const deps = fakeDeps();
+    expect(await runCli(argv, deps)).toBe(2);
+    const [first, second] = deps.terminal.stderr.text.split('\n');
+    expect(first).toBe(message);
+    const hint = `  fargate-connect ${line ?? ''}   # everything after -- belongs to the remote command`;
+    if (line === undefined) expect(second).not.toContain('# everything after --');
+    else expect(second).toBe(hint);
+  });
+
+  it.each([
+    [['-L', 'db:5432:5432'], 'cannot read db:5432:5432: db is no port', 'did you mean 5432:db:5432?'],
+    [['--stdio', 'db'], 'cannot read db: its port is missing', '--stdio HOST:PORT '],
+    [['--stdio', '22:db'], 'cannot read 22:db: db is no port', 'did you mean db:22?'],
+    [
+      ['--document', 'D', '-L', '5432:db:5432'],
+      'cannot read 5432:db:5432: with --document it is [BIND:]LOCAL',
+      '-L 5432   # where it leads is in the document',
+    ],
+  ])('forward %j says what its own grammar is', async (words, message, line) => {
+    const deps = fakeDeps();
+    expect(await runCli(['forward', ...words], deps)).toBe(2);
+    const [first, second] = deps.terminal.stderr.text.split('\n');
+    expect(first).toContain(`error: ${message}`);
+    expect(second).toContain(`  ${line}`);
   });
 
   it('runs connect when no command is named', async () => {
@@ -391,5 +452,17 @@ describe('streams', () => {
     await run(['work', '--debug', '--cluster', 'prod'], async () => 0, deps);
     expect(deps.terminal.stderr.text).toContain('region = eu-west-1 (AWS_REGION)');
     expect(deps.terminal.stderr.text).toContain('cluster = prod (--cluster)');
+  });
+
+  it('prints with --debug the tags of a config file', async () => {
+    const cwd = await mkdtemp(join(tmpdir(), 'fargate-connect-tags-'));
+    try {
+      await writeFile(join(cwd, '.fargate-connect.yaml'), 'tags:\n  Team: orders\n  Stage: test\n');
+      const deps = fakeDeps({ cwd });
+      await run(['work', '--debug'], async () => 0, deps);
+      expect(deps.terminal.stderr.text).toContain('tags = Team=orders, Stage=test (');
+    } finally {
+      await rm(cwd, { recursive: true });
+    }
   });
 });

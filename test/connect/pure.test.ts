@@ -220,6 +220,44 @@ describe('-L', () => {
     expect(parseForward(text)).toEqual(spec);
   });
 
+  test.each([
+    ['0.0.0.0:0:80', { bind: '0.0.0.0', localPort: 0, remoteHost: undefined, remotePort: 80 }],
+    ['*:8080:80', { bind: '0.0.0.0', localPort: 8080, remoteHost: undefined, remotePort: 80 }],
+    ['[::1]:8080:80', { bind: '::1', localPort: 8080, remoteHost: undefined, remotePort: 80 }],
+    ['localhost:8080:80', { bind: 'localhost', localPort: 8080, remoteHost: undefined, remotePort: 80 }],
+  ])('%s can only be bind:local:port', (text, spec) => {
+    expect(parseForward(text)).toEqual(spec);
+  });
+
+  test.each([
+    ['db:5432:5432', 'db is no port from 0 to 65535', '5432:db:5432'],
+    ['db.internal:15432:5432', 'db.internal is no port from 0 to 65535', '15432:db.internal:5432'],
+    ['10.0.0.5:8080:80', '10.0.0.5 is no port from 0 to 65535', '8080:10.0.0.5:80'],
+    ['[fd00::10]:5432:5432', 'fd00::10 is no port from 0 to 65535', '5432:[fd00::10]:5432'],
+    ['5432:5432:db', 'db is no port from 1 to 65535', '5432:db:5432'],
+    ['db:5432', 'db is no port from 0 to 65535', '5432:db:5432'],
+    ['*:5432', '* is no port from 0 to 65535', '*:5432:5432'],
+    ['127.0.0.1:db:5432:5432', 'db is no port from 0 to 65535', '127.0.0.1:5432:db:5432'],
+    ['8080', 'it has the wrong number of parts', '8080:8080'],
+  ])('%s is refused with the order that was probably meant', (text, reason, suggestion) => {
+    expect(() => parseForward(text)).toThrowError(
+      expect.objectContaining({
+        message: `cannot read ${text}: ${reason}`,
+        details: { value: text, form: 'forward', suggestions: [suggestion] },
+      }),
+    );
+    expect(() => parseForward(suggestion)).not.toThrow();
+  });
+
+  test.each(['70000:db:5432', 'db:5432:0', 'a:b:5432', '1:2:3:4:5', 'db'])(
+    '%s is refused without a guess',
+    (text) => {
+      expect(() => parseForward(text)).toThrowError(
+        expect.objectContaining({ details: { value: text, form: 'forward' } }),
+      );
+    },
+  );
+
   test('of nothing says what is missing', () => {
     expect(() => parseForward('')).toThrowError(
       expect.objectContaining({ code: 'bad-forward', message: 'a port is missing' }),
@@ -254,14 +292,30 @@ describe('-L', () => {
     expect(parseListener('*:0')).toEqual({ ...spec, bind: '0.0.0.0', localPort: 0 });
     expect(parseListener('[::1]:0')).toEqual({ ...spec, bind: '::1', localPort: 0 });
     for (const text of ['', 'a', '5432:db:5432', '70000', ':1'])
-      expect(() => parseListener(text)).toThrowError(expect.objectContaining({ code: 'bad-forward' }));
+      expect(() => parseListener(text)).toThrowError(
+        expect.objectContaining({ code: 'bad-forward', details: { value: text, form: 'listener' } }),
+      );
   });
 
   test('targets of --stdio, and how addresses are written', () => {
     expect(parseTarget('db:22')).toEqual({ host: 'db', port: 22 });
     expect(parseTarget('22')).toEqual({ host: undefined, port: 22 });
     expect(parseTarget('[fd00::1]:22')).toEqual({ host: 'fd00::1', port: 22 });
-    expect(() => parseTarget('a:b:22')).toThrowError(expect.objectContaining({ code: 'bad-forward' }));
+    for (const [text, message, ...suggestions] of [
+      ['db', 'cannot read db: its port is missing, --stdio takes HOST:PORT'],
+      ['[fd00::1]', 'cannot read [fd00::1]: its port is missing, --stdio takes HOST:PORT'],
+      ['a:b:22', 'cannot read a:b:22: --stdio takes HOST:PORT'],
+      ['fd00::1:22', 'cannot read fd00::1:22: --stdio takes HOST:PORT'],
+      ['db:', 'cannot read db:: --stdio takes HOST:PORT'],
+      ['22:db', 'cannot read 22:db: db is no port from 1 to 65535', 'db:22'],
+      ['5432:db:5432', 'cannot read 5432:db:5432: --stdio takes HOST:PORT', 'db:5432'],
+      ['70000', 'cannot read 70000: 70000 is no port from 1 to 65535'],
+    ] as const) {
+      const details = { value: text, form: 'target', ...(suggestions.length === 0 ? {} : { suggestions }) };
+      expect(() => parseTarget(text)).toThrowError(
+        expect.objectContaining({ code: 'bad-forward', message, details }),
+      );
+    }
     expect(hostPort('::1', 5)).toBe('[::1]:5');
     expect(['127.0.0.1', '127.1.2.3', '::1', 'localhost', '0.0.0.0', '10.0.0.1'].map(isLoopback)).toEqual([
       true,

@@ -147,18 +147,11 @@ async function runPicker(deps: PickNeeds, start: PickerState): Promise<PickerSta
         );
         break;
       case 'action':
-        state = await ask(
-          deps,
-          state,
-          'what now',
-          'exec, logs, forward or ls events',
-          actions(state, deps),
-          false,
-        );
+        state = await askForAction(deps, state);
         break;
       case 'database': {
         const databases = await (await account.databases()).databases();
-        state = await ask(deps, state, 'database', '-L', databaseEntries(databases));
+        state = await ask(deps, state, 'database', undefined, databaseEntries(databases));
         break;
       }
       default:
@@ -172,9 +165,8 @@ async function ask<T>(
   deps: Needs<'prompter' | 'report'>,
   state: PickerState,
   message: string,
-  flag: string,
+  flag: string | undefined,
   entries: readonly PickerEntry<T>[],
-  automatic = true,
 ): Promise<PickerState> {
   const { step } = state;
   const chose = (value: T, isAutomatic: boolean): PickerState =>
@@ -182,7 +174,7 @@ async function ask<T>(
   if (entries.length === 0) {
     throw noMatch('nothing-to-pick', `there is no ${step} to pick from`);
   }
-  const only = automatic ? onlyChoice(entries) : undefined;
+  const only = onlyChoice(entries);
   if (only !== undefined) {
     deps.report({
       type: 'note',
@@ -194,6 +186,29 @@ async function ask<T>(
   }
   const answer = await deps.prompter.select({ message, flag, choices: entries, back: canGoBack(state) });
   return answer === BACK ? advance(state, { type: 'back' }) : chose(answer, false);
+}
+
+/** The last question, asked even if there is one answer only. No flag of `connect` answers it, but a command of its own. */
+async function askForAction(deps: Needs<'prompter' | 'clock'>, state: PickerState): Promise<PickerState> {
+  const choices = actions(state, deps);
+  const { cluster = '', service, task, container } = state.choices;
+  const isTaskNeeded = state.known.task !== undefined || typeof service !== 'string';
+  const answer = await deps.prompter.select({
+    message: 'what now',
+    flag: undefined,
+    choices,
+    back: canGoBack(state),
+    picked: {
+      cluster,
+      service: service ?? undefined,
+      task: isTaskNeeded ? task?.id : undefined,
+      container: container?.name,
+      actions: choices.filter(({ disabled }) => disabled === undefined).map(({ value }) => value),
+    },
+  });
+  return answer === BACK
+    ? advance(state, { type: 'back' })
+    : advance(state, { type: 'chose', choices: { action: answer }, automatic: false });
 }
 
 /** What can be done with what was chosen so far. */

@@ -52,7 +52,7 @@ async function askForForward({ prompter }: Needs<'prompter'>): Promise<ForwardSp
   const { parseForward } = await import('../../connect/forward/forward-spec.ts');
   const answer = await prompter.text({
     message: 'port of the task (or local:port, local:host:port)',
-    flag: '-L',
+    flag: undefined,
     validate: (text) => problemOf(text, parseForward),
   });
   return parseForward(fullSpec(answer));

@@ -76,10 +76,11 @@ export const CREDENTIALS_ADVICE = {
     'check HTTPS_PROXY and NO_PROXY; a proxy may forbid this host',
   ],
   'profile-incomplete': ({ profile, file }) => [`look at [profile ${profile}] in ${file}`],
-  'profile-not-found': ({ profile, candidates }) => [
+  'profile-not-found': ({ profile, candidates, existing }, lines) => [
     ...didYouMean(candidates),
-    'aws configure list-profiles',
+    ...(existing === 0 ? [] : ['aws configure list-profiles']),
     `aws configure sso --profile ${profile}   # makes one`,
+    ...(existing === 0 ? [lines.tool('demo', {}, 'needs no account')] : []),
   ],
   'proxy-invalid': ({ variable }) => [`export ${variable}=http://HOST:PORT`, 'or add the host to NO_PROXY'],
   'proxy-refused': ({ status }) =>

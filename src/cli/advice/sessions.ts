@@ -1,3 +1,4 @@
+import type { ErrorFacts } from '../../core/error-facts.ts';
 import { documentFor, grant } from './account.ts';
 import type { CommandLines } from './command-lines.ts';
 import type { Rows } from './rows.ts';
@@ -6,6 +7,21 @@ import type { Rows } from './rows.ts';
 
 const NATIVE_INSTEAD = ['leave --transport plugin away'];
 
+const FORWARD_GRAMMAR: Readonly<Record<ErrorFacts['bad-forward']['form'], readonly string[]>> = {
+  forward: [
+    '-L LOCAL:PORT             a port of the task itself',
+    '-L LOCAL:HOST:PORT        a host that the task or the bastion can reach',
+    '-L BIND:LOCAL:HOST:PORT   the same, listening on another address than 127.0.0.1',
+    'LOCAL 0 takes any free port; IPv6 addresses go into [brackets]',
+  ],
+  listener: ['-L 5432   # where it leads is in the document'],
+  target: [
+    '--stdio HOST:PORT   a host that the task or the bastion can reach',
+    '--stdio PORT        a port of the task or the bastion itself',
+    'IPv6 addresses go into [brackets]',
+  ],
+};
+
 const grantForSession = (action: string, lines: CommandLines): string =>
   lines.tool(`policy ${documentFor(action, lines.context.command) ?? 'exec'}`, {}, `grants ${action}`);
 
@@ -13,15 +29,10 @@ export const SESSION_ADVICE = {
   'agent-silent': () => [
     'try again; if it stays silent, the task or instance may be out of memory: pick another one',
   ],
-  'bad-forward': ({ document }) =>
-    document
-      ? ['-L 5432   # where it leads is in the document']
-      : [
-          '-L LOCAL:PORT             a port of the task itself',
-          '-L LOCAL:HOST:PORT        a host that the task or the bastion can reach',
-          '-L BIND:LOCAL:HOST:PORT   the same, listening on another address than 127.0.0.1',
-          'LOCAL 0 takes any free port; IPv6 addresses go into [brackets]',
-        ],
+  'bad-forward': ({ form, suggestions = [] }) => [
+    ...(suggestions.length === 0 ? [] : [`did you mean ${suggestions.join(' or ')}?`]),
+    ...FORWARD_GRAMMAR[form],
+  ],
   'bind-address-invalid': () => ['use 127.0.0.1, or an address of this machine'],
   'exec-not-started': () => ['does the image have /bin/sh?'],
   'forward-needed': () => [

@@ -1,15 +1,24 @@
 import { quoteWord } from '../../core/shell-words.ts';
-import type { Installation, ParseFacts } from '../../core/error-facts.ts';
-import type { CommandLines } from './command-lines.ts';
+import type { Installation, ParseFacts, PickedFacts } from '../../core/error-facts.ts';
+import { because, type CommandLines } from './command-lines.ts';
 import type { Rows } from './rows.ts';
 
 /** Advice about the command line itself, its environment and the installation. */
 
+/** The command line as it was typed, with `--` before the remote command. */
+const withDashes = (at: number, { context: { argv } }: CommandLines): string =>
+  because(
+    ['fargate-connect', ...argv.slice(0, at), '--', ...argv.slice(at)].map(quoteWord).join(' '),
+    'everything after -- belongs to the remote command',
+  );
+
 function afterParsing(
-  { suggestions, allowed, expected }: ParseFacts,
-  { context }: CommandLines,
+  { suggestions, allowed, expected, remoteCommandAt }: ParseFacts,
+  commandLines: CommandLines,
 ): readonly string[] {
+  const { context } = commandLines;
   const lines = [
+    ...(remoteCommandAt === undefined ? [] : [withDashes(remoteCommandAt, commandLines)]),
     ...(suggestions === undefined || suggestions.length === 0
       ? []
       : [`did you mean ${suggestions.join(' or ')}?`]),
@@ -55,11 +64,37 @@ function installCommand(
   }
 }
 
+/** One command line for each thing that the picker would offer. */
+function withoutPicker(picked: PickedFacts, lines: CommandLines): readonly string[] {
+  const { cluster, service, task, container, actions } = picked;
+  const target = { cluster, service: task === undefined ? service : undefined, task };
+  return actions.flatMap((action) => {
+    switch (action) {
+      case 'shell':
+        return [lines.tool('exec', { ...target, container }, 'a shell in the container')];
+      case 'logs':
+        return [lines.tool('logs', { ...target, container }, 'its log')];
+      case 'forward':
+        return [because(`${lines.tool('forward', target)} -L 0:PORT`, 'a port of the task')];
+      case 'database':
+        return [because(`${lines.tool('forward', target)} -L 0:HOST:PORT`, 'a database')];
+      case 'reasons':
+        return service === undefined
+          ? []
+          : [lines.tool(`ls events ${quoteWord(service)}`, { cluster }, 'what ECS says of the service')];
+      default:
+        return action satisfies never;
+    }
+  });
+}
+
 export const USAGE_ADVICE = {
-  'bad-arguments': ({ instead }, lines) =>
-    (instead ?? []).map(
-      (words) => `${lines.tool(lines.context.command ?? '')} ${words.map(quoteWord).join(' ')}`,
-    ),
+  'bad-arguments': ({ instead, remoteCommandAt }, lines) =>
+    remoteCommandAt === undefined
+      ? (instead ?? []).map(
+          (words) => `${lines.tool(lines.context.command ?? '')} ${words.map(quoteWord).join(' ')}`,
+        )
+      : [withDashes(remoteCommandAt, lines)],
   'bad-fault': ({ expected, known }) => [
     ...(expected === undefined ? [] : [`expected: ${expected}`]),
     ...(known === undefined ? [] : [`known: ${known.join(', ')}`]),
@@ -88,11 +123,12 @@ export const USAGE_ADVICE = {
   'demo-leftovers': ({ differences }) => differences.slice(0, 10),
   'environment-value': ({ variable, takes }) => [`${variable} takes ${takes}`],
   'excess-arguments': afterParsing,
-  'input-needed': ({ flag, candidates, more }) => [
-    `give ${flag}`,
-    ...(candidates.length === 0
+  'input-needed': ({ flag, candidates, more, picked }, lines) => [
+    ...(flag === undefined ? [] : [`give ${flag}`]),
+    ...(flag === undefined || candidates.length === 0
       ? []
       : [`one of: ${candidates.join(', ')}${more > 0 ? ` and ${more} more` : ''}`]),
+    ...(picked === undefined ? [] : withoutPicker(picked, lines)),
   ],
   internal: () => [
     'the same command with --debug prints where it happened',

@@ -5,6 +5,7 @@ import { usage } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { serviceArgument } from '../contradictions.ts';
+import { remoteCommandAt } from '../missing-dashes.ts';
 
 interface ExecFlags {
   /** Undefined without `-i` and `--no-stdin`. */
@@ -66,7 +67,7 @@ function splitAtDashes(
   const before = typed.slice(0, typed.length - behind);
   if (before.length > 1) {
     throw usage('bad-arguments', `unexpected argument ${before[1] ?? ''}: a command comes after --`, {
-      details: { instead: [[before[0] ?? '', '--', ...before.slice(1)]] },
+      details: { remoteCommandAt: remoteCommandAt(raw, root) },
     });
   }
   return { service: before[0], command: typed.slice(before.length) };

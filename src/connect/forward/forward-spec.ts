@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { usage } from '../../core/errors.ts';
 
 /** One `-L`: where we listen and where the far side connects. */
@@ -13,26 +14,35 @@ export interface ForwardSpec {
   readonly remotePort: number;
 }
 
-/** Parses `[bind:]local:host:remote` and `local:remote`. Throws `bad-forward` (usage) naming the part that is wrong. */
+/**
+ * Parses `[bind:]local:host:remote` and `local:remote`; also `bind:local:remote` where bind is `*`, `0.0.0.0`,
+ * `::` or a loopback address: port `remote` of the task itself.
+ * Throws `bad-forward` (usage) naming the part that is wrong, with the order that was probably meant.
+ */
 export function parseForward(text: string): ForwardSpec {
   const parts = splitOutsideBrackets(text);
+  const refuse = (reason: string): Error =>
+    badForward('forward', text, reason, parts === undefined ? undefined : inReadableOrder(parts));
   if (parts === undefined || parts.length < 2 || parts.length > 4)
-    throw badForward(text, 'it has the wrong number of parts');
-  const remotePort = parsePort(text, parts.at(-1) ?? '', 1);
+    throw refuse('it has the wrong number of parts');
+  const remotePort = parsePort(refuse, parts.at(-1) ?? '', 1);
+  const [first = '', second = ''] = parts;
   if (parts.length === 2) {
     return {
       bind: '127.0.0.1',
       isDefaultBind: true,
-      localPort: parsePort(text, parts[0] ?? '', 0),
+      localPort: parsePort(refuse, first, 0),
       remoteHost: undefined,
       remotePort,
     };
   }
+  if (parts.length === 3 && isListenAddress(first) && isPort(second, 0))
+    return { ...parseBind(refuse, first), localPort: Number(second), remoteHost: undefined, remotePort };
   const [remoteHost = '', local = '', bind] = parts.slice(0, -1).toReversed();
   return {
-    ...parseBind(text, bind),
-    localPort: parsePort(text, local, 0),
-    remoteHost: parseHost(text, remoteHost),
+    ...parseBind(refuse, bind),
+    localPort: parsePort(refuse, local, 0),
+    remoteHost: parseHost(refuse, remoteHost),
     remotePort,
   };
 }
@@ -40,15 +50,12 @@ export function parseForward(text: string): ForwardSpec {
 /** Parses `[bind:]local`, for a session document that says itself where it leads. Throws `bad-forward` (usage). */
 export function parseListener(text: string): ForwardSpec {
   const parts = splitOutsideBrackets(text);
-  if (parts === undefined || parts.length > 2) {
-    throw usage('bad-forward', `cannot read ${text}: with --document it is [BIND:]LOCAL`, {
-      details: { value: text, document: true },
-    });
-  }
+  const refuse = (reason: string): Error => badForward('listener', text, reason);
+  if (parts === undefined || parts.length > 2) throw refuse('with --document it is [BIND:]LOCAL');
   const [local = '', bind] = parts.toReversed();
   return {
-    ...parseBind(text, bind),
-    localPort: parsePort(text, local, 0),
+    ...parseBind(refuse, bind),
+    localPort: parsePort(refuse, local, 0),
     remoteHost: undefined,
     remotePort: 0,
   };
@@ -57,9 +64,14 @@ export function parseListener(text: string): ForwardSpec {
 /** `HOST:PORT` or `PORT` of `--stdio`. Throws `bad-forward`. */
 export function parseTarget(text: string): { readonly host: string | undefined; readonly port: number } {
   const parts = splitOutsideBrackets(text);
-  if (parts === undefined || parts.length > 2) throw badForward(text, 'it is not HOST:PORT');
-  const port = parsePort(text, parts.at(-1) ?? '', 1);
-  return { host: parts.length === 1 ? undefined : parseHost(text, parts[0] ?? ''), port };
+  const refuse = (reason: string): Error =>
+    badForward('target', text, reason, parts === undefined ? undefined : asTarget(parts));
+  if (parts === undefined || parts.length > 2) throw refuse('--stdio takes HOST:PORT');
+  const [first = '', second] = parts;
+  if (second === undefined && !/^\d+$/.test(first) && isHost(first))
+    throw refuse('its port is missing, --stdio takes HOST:PORT');
+  const port = parsePort(refuse, second ?? first, 1);
+  return { host: second === undefined ? undefined : parseHost(refuse, first), port };
 }
 
 /** True for addresses that only this machine can reach. */
@@ -84,25 +96,67 @@ function splitOutsideBrackets(text: string): readonly string[] | undefined {
   return expectsField ? undefined : fields;
 }
 
-function parsePort(text: string, port: string, lowest: number): number {
-  const value = /^\d{1,5}$/.test(port) ? Number(port) : Number.NaN;
-  if (!(value >= lowest && value <= 65_535))
-    throw badForward(text, `${port} is no port from ${lowest} to 65535`);
-  return value;
+/** Makes the error for a part that cannot be read, out of the reason. */
+type Refuse = (reason: string) => Error;
+
+const isPort = (text: string, lowest: number): boolean =>
+  /^\d{1,5}$/.test(text) && Number(text) >= lowest && Number(text) <= 65_535;
+
+const isHost = (text: string): boolean => /^[\w.:%-]+$/.test(text);
+
+/** An address that, before two ports, can only be where we listen: as the host behind a task it means the task itself. */
+const isListenAddress = (text: string): boolean =>
+  ['*', '0.0.0.0', '::', 'localhost', '::1'].includes(text) || /^127(\.\d{1,3}){3}$/.test(text);
+
+function parsePort(refuse: Refuse, port: string, lowest: number): number {
+  if (!isPort(port, lowest)) throw refuse(`${port} is no port from ${lowest} to 65535`);
+  return Number(port);
 }
 
-function parseBind(text: string, bind: string | undefined): Pick<ForwardSpec, 'bind' | 'isDefaultBind'> {
+function parseBind(refuse: Refuse, bind: string | undefined): Pick<ForwardSpec, 'bind' | 'isDefaultBind'> {
   if (bind === undefined) return { bind: '127.0.0.1', isDefaultBind: true };
-  return { bind: bind === '*' ? '0.0.0.0' : parseHost(text, bind) };
+  return { bind: bind === '*' ? '0.0.0.0' : parseHost(refuse, bind) };
 }
 
-function parseHost(text: string, host: string): string {
-  if (!/^[\w.:%-]+$/.test(host))
-    throw badForward(text, `${host === '' ? 'the host' : host} is no host name or address`);
+function parseHost(refuse: Refuse, host: string): string {
+  if (!isHost(host)) throw refuse(`${host === '' ? 'the host' : host} is no host name or address`);
   return host;
 }
 
-const badForward = (text: string, reason: string): Error =>
+const written = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+
+/** The parts of a `-L` in an order that can be read; undefined where there is none. */
+function inReadableOrder(parts: readonly string[]): string | undefined {
+  const ports = parts.filter((part) => isPort(part, 0));
+  const [local = '', remote = local] = ports;
+  if (ports.length > 2 || !isPort(remote, 1)) return undefined;
+  const [host, bind, ...more] = parts.filter((part) => !isPort(part, 0)).toReversed();
+  if (more.length > 0) return undefined;
+  if (host === undefined) return [local, remote].join(':');
+  if (bind === undefined && isListenAddress(host)) return [written(host), local, remote].join(':');
+  // Digits alone are a port out of range.
+  if (!isHost(host) || /^\d+$/.test(host)) return undefined;
+  if (bind === undefined) return [local, written(host), remote].join(':');
+  if (!isListenAddress(bind) && isIP(bind) === 0) return undefined;
+  return [written(bind), local, written(host), remote].join(':');
+}
+
+/** Host and port out of `PORT:HOST` or of what `-L` takes; undefined where they are not told apart. */
+function asTarget(parts: readonly string[]): string | undefined {
+  const hosts = parts.filter((part) => !/^\d+$/.test(part) && isHost(part));
+  const port = parts.findLast((part) => isPort(part, 1));
+  const [host] = hosts;
+  return host === undefined || hosts.length > 1 || port === undefined
+    ? undefined
+    : hostPort(host, Number(port));
+}
+
+const badForward = (
+  form: 'forward' | 'listener' | 'target',
+  text: string,
+  reason: string,
+  suggestion?: string,
+): Error =>
   usage('bad-forward', text === '' ? 'a port is missing' : `cannot read ${text}: ${reason}`, {
-    details: { value: text, document: false },
+    details: { value: text, form, ...(suggestion === undefined ? {} : { suggestions: [suggestion] }) },
   });

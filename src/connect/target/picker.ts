@@ -84,6 +84,8 @@ export interface PickerEntry<T> {
   readonly name: string;
   readonly description?: string;
   readonly disabled?: string;
+  /** True where no value of the question's flag means it. */
+  readonly flagless?: boolean;
 }
 
 export const clusterEntries = (clusters: readonly Cluster[]): readonly PickerEntry<string>[] =>
@@ -122,6 +124,7 @@ export function serviceEntries(
       value: null,
       name: '(tasks without a service)',
       description: count(looseTasks, 'running task'),
+      flagless: true,
     });
   }
   return entries;

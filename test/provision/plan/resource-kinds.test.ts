@@ -70,6 +70,18 @@ it('every creating call is given the tag by which down finds the resource', () =
   }
 });
 
+it('what is to be deleted has a name and ids, and of what does not exist nothing is deleted', async () => {
+  const clock = new FakeClock(NOW);
+  const account = new FakeAccount(() => clock.now());
+  await upIn(account, clock, planUp(EMPTY, SPEC, NOW, ruleAdmitting).steps);
+  const inventory = await readInventory(account, SCOPE);
+  for (const { title, removal } of Object.values(RESOURCE_KINDS)) {
+    expect([title, removal?.find(EMPTY) ?? []]).toEqual([title, []]);
+    for (const { name, existing } of removal?.find(inventory) ?? [])
+      expect([title, name, ...Object.values(existing)]).not.toContain('');
+  }
+});
+
 it('every resource can be deleted by hand with a command of the AWS CLI', async () => {
   const clock = new FakeClock(NOW);
   const account = new FakeAccount(() => clock.now());

@@ -24,11 +24,13 @@ export const profileRole: ResourceKind<ProfileRoleInput, ExistingProfileRole> = 
   },
   removal: {
     find: ({ profile }) =>
-      (profile?.roleNames ?? []).map((id) => ({
-        name: profile?.name ?? '',
-        reason: 'created by up',
-        existing: { id, profile: profile?.name ?? '' },
-      })),
+      profile === undefined
+        ? []
+        : profile.roleNames.map((id) => ({
+            name: profile.name,
+            reason: 'created by up',
+            existing: { id, profile: profile.name },
+          })),
     delete: ({ profile, id }, { iam }) => iam.removeRoleFromInstanceProfile(profile, id),
     command: ({ profile, id }) => ({
       service: 'iam',

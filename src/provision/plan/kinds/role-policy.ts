@@ -23,11 +23,13 @@ export const rolePolicy: ResourceKind<RolePolicyInput, ExistingRolePolicy> = {
   },
   removal: {
     find: ({ role }) =>
-      (role?.policyNames ?? []).map((id) => ({
-        name: role?.name ?? '',
-        reason: 'created by up',
-        existing: { id, role: role?.name ?? '' },
-      })),
+      role === undefined
+        ? []
+        : role.policyNames.map((id) => ({
+            name: role.name,
+            reason: 'created by up',
+            existing: { id, role: role.name },
+          })),
     delete: ({ role, id }, { iam }) => iam.deleteRolePolicy(role, id),
     command: ({ role, id }) => ({
       service: 'iam',
