@@ -28,8 +28,9 @@ export interface UserDataParameters {
   /** 0 = never. */
   readonly idleMinutes: number;
   /**
-   * Set for a subnet that reaches AWS over IPv6 only: the metadata service is asked over IPv6, and the agent calls AWS by
-   * the dual-stack names below that domain (`ssm.REGION.api.aws`); undefined = the usual names work through NAT64.
+   * Set for a subnet that reaches AWS over IPv6 only: the instance then uses the metadata service over IPv6, and the
+   * agent calls AWS by the dual-stack names below that domain (`ssm.REGION.api.aws`); undefined = the usual names work
+   * through NAT64.
    */
   readonly ipv6?: { readonly dualStackDomain: string | undefined } | undefined;
 }
@@ -44,7 +45,7 @@ export function shellQuote(value: string): string {
   return singleQuoted(value);
 }
 
-/** The end of the lease in seconds since the epoch, as a word of bash. */
+/** The end of the lease in seconds since the epoch, as an expression in bash. */
 const endOf = (expiresAt: UserDataParameters['expiresAt']): string =>
   typeof expiresAt === 'number'
     ? shellQuote(String(Math.ceil(expiresAt / 1000)))
