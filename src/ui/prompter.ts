@@ -1,14 +1,17 @@
-/** Questions to the person. Every question has a flag; without a TTY the answer is a UsageError (exit 2) that names it. */
+/**
+ * Questions to the person. Each question has a flag that answers it; without a TTY it throws a UsageError (exit 2) that
+ * names the flag.
+ */
 export interface Choice<T> {
   readonly value: T;
   readonly name: string;
   /** Shown beside the name, dimmed. */
   readonly description?: string;
-  /** A reason, shown instead of being selectable. */
+  /** The reason why it cannot be selected, shown beside it. */
   readonly disabled?: string;
 }
 
-/** Returned by `select` when the person went back (first entry, or Escape on an empty filter). */
+/** Returned by `select` when the person went back (first entry, or Escape with an empty filter). */
 export const BACK: unique symbol = Symbol('back');
 
 export interface Question {
@@ -18,11 +21,14 @@ export interface Question {
 }
 
 export interface Prompter {
-  /** Type-to-filter list. Throws `input-needed` (usage, with flag and candidates) when nothing may prompt, `interrupted` on Ctrl-C. */
+  /**
+   * Type-to-filter list. Throws `input-needed` (usage, with flag and candidates) when no question may be asked,
+   * `interrupted` on Ctrl-C.
+   */
   select<T>(
     question: Question & { readonly choices: readonly Choice<T>[]; readonly back?: boolean },
   ): Promise<T | typeof BACK>;
-  /** Unattended: true with `--yes`, else throws `input-needed` naming `--yes`. */
+  /** Without a question: true with `--yes`, else throws `input-needed` naming `--yes`. */
   confirm(question: Question & { readonly defaultAnswer?: boolean }): Promise<boolean>;
   text(
     question: Question & {

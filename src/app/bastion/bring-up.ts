@@ -82,8 +82,8 @@ const warningOf = (finding: Finding): PlanWarning => ({
 });
 
 /**
- * Throws `role-untrusted` if the trust policy of the bastion's own role was changed so that EC2 cannot assume it.
- * Operators may not be allowed to change it back.
+ * Throws `role-untrusted` if the trust policy of the bastion's own role was changed so that EC2 cannot assume it. The
+ * policy for operators does not let them change it back.
  */
 function refuseUntrusted({ role }: Inventory, spec: BastionSpec): void {
   if (spec.role.kind === 'given' || role === undefined) return;
