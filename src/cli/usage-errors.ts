@@ -3,11 +3,11 @@ import type { ParseFacts } from '../core/error-facts.ts';
 import { type ToolError, usage } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
 
-/** What is wrong with a command line: commander's findings in our words, with what to type next. */
+/** Turns commander's errors about a command line into errors of this tool, with the next command to type. */
 
 /**
- * With a default command commander would hand an unknown word to it as an argument, and `fargate-connect donw` would
- * look for a service of that name; `help donw` it answers with nothing.
+ * Because there is a default command, commander would pass an unknown word to it as an argument, and `fargate-connect
+ * donw` would look for a service of that name. For `help donw` commander prints nothing.
  */
 export function refuseUnknownCommand(argv: readonly string[], program: Command): void {
   const word = argv[0] === 'help' ? argv[1] : argv[0];
@@ -23,13 +23,13 @@ export function refuseUnknownCommand(argv: readonly string[], program: Command):
 const namesOf = (program: Command): readonly string[] =>
   program.commands.flatMap((command) => [command.name(), ...command.aliases()]);
 
-/** The command that the first word names; undefined where there is none. */
+/** The command that the first word names; undefined if there is none of that name. */
 export const commandOf = (argv: readonly string[], program: Command): Command | undefined =>
   program.commands.find((command) => command.name() === argv[0] || command.aliases().includes(argv[0] ?? ''));
 
 /**
- * Not for what commander throws after it has printed a help page or the version (`exitCode` 0). `command` is the one that
- * was typed: where an argument of it is missing, the values that it takes are listed.
+ * Must not be called for a CommanderError thrown after a help page or the version was printed (`exitCode` 0). `command`
+ * is the one that was typed: if an argument is missing, the values that it accepts are listed.
  */
 export function usageError({ code, message }: CommanderError, command?: Command): ToolError {
   const [first = '', ...rest] = message.replace(/^error: /, '').split('\n');
@@ -49,7 +49,7 @@ export function usageError({ code, message }: CommanderError, command?: Command)
   });
 }
 
-/** All values of the argument that commander misses; nothing where it takes any. */
+/** All values of the argument that is missing; empty if it accepts any value. */
 function missingValues(code: string, said: string, command: Command | undefined): ParseFacts {
   if (code !== 'commander.missingArgument') return {};
   const allowed = command?.registeredArguments.find((argument) =>
@@ -58,7 +58,9 @@ function missingValues(code: string, said: string, command: Command | undefined)
   return allowed === undefined ? {} : { allowed };
 }
 
-/** A value that a flag or an argument does not take, out of commander's sentence; undefined for other sentences. */
+/**
+ * Reads from commander's sentence the value that a flag or an argument does not accept; undefined for other sentences.
+ */
 function refusedValue(said: string): { readonly message: string; readonly facts: ParseFacts } | undefined {
   const match =
     /^(?:command-argument value|option '(?:.*, )?(--[\w-]+|-\w)[^']*' argument) '(.*)' is invalid(?: for argument '(.*)')?\. (.*)$/.exec(
