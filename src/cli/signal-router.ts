@@ -30,7 +30,8 @@ export class SignalRouter implements Signals {
     if (!ENDING.some((ending) => ending === name)) return this.#source.on(name, listener);
     const claims = this.#claims.get(name) ?? new Set();
     this.#claims.set(name, claims);
-    // A new function for each call, so that a listener that is registered twice is also removed twice.
+    // A new function for each call, so that a listener that is registered twice is called twice and removed one
+    // registration at a time.
     const claim = (): void => listener();
     claims.add(claim);
     return () => claims.delete(claim);

@@ -5,7 +5,7 @@ const START_OF_WORD = 8;
 const ADJACENT = 6;
 const MATCH = 1;
 const GAP_PENALTY = 1;
-/** Positions after this one have the same rank. */
+/** The first matching character costs more the later it is, up to this position. */
 const FAR = 4;
 
 /**

@@ -8,7 +8,7 @@ import type { Needs } from '../collaborators.ts';
 
 /** Why tasks do not run: the tasks that stopped, and the events of a service. */
 
-/** As `ls tasks --stopped --json` prints it; absent values are null. */
+/** One stopped task, in the form that `ls tasks --stopped --json` prints; absent values are null. */
 export interface StoppedTask {
   readonly id: string;
   readonly arn: string;
@@ -29,7 +29,7 @@ export interface StoppedTask {
   }[];
 }
 
-/** As `ls events --json` prints it. */
+/** One event, in the form that `ls events --json` prints. */
 export interface EventRecord {
   readonly id: string;
   /** ISO 8601. */

@@ -8,7 +8,7 @@ import type { IamPort, InstanceProfile, ManagedPolicy, Role } from '../ports/iam
 import type { SecurityGroup, SecurityGroupRule } from '../ports/network.ts';
 import type { Tags } from '../ports/tags.ts';
 
-/** Which resources of bastions exist, read from tags and derived names; there is no local record. */
+/** Reads which resources of bastions exist, from tags and derived names; there is no local record. */
 
 export interface OwnRole extends Role {
   /** Names of the role's inline policies. */

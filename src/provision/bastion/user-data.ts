@@ -9,7 +9,7 @@ export const USER_DATA_LIMIT = 16 * 1024;
 /** Contents of the files in userdata/ by name. `bastion.sh` is the one that is rendered. */
 export type UserDataFiles = Readonly<Record<string, string>>;
 
-/** Which files `renderUserData` may ask for. */
+/** The files that `renderUserData` may read. */
 export const USER_DATA_FILES = [
   'bastion.sh',
   'ecs_connect.sh',
@@ -51,7 +51,7 @@ const endOf = (expiresAt: UserDataParameters['expiresAt']): string =>
     ? shellQuote(String(Math.ceil(expiresAt / 1000)))
     : `$(($(date +%s) + ${Math.ceil(expiresAt.afterBootMs / 1000)}))`;
 
-/** Comment lines are left out, since EC2 limits the bytes. */
+/** Comment lines are removed, because EC2 limits the size of user data. */
 const COMMENT = /^ *#(?!!)/;
 
 /** Throws `user-data-file`, `user-data-too-large`, `user-data-parameter`. */

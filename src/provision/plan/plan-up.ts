@@ -17,8 +17,8 @@ export interface UpPlan extends Plan {
   /** Name of the bastion. */
   readonly bastion: string;
   /**
-   * End and idle time of the bastion after the plan is carried out: a running one keeps those with which it was
-   * launched.
+   * End and idle time of the bastion after the plan is carried out. A running one keeps its idle time, and its end
+   * unless the request extends it.
    */
   readonly lease: Lease;
 }

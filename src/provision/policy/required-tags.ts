@@ -9,7 +9,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 const TAG_KEYS = 'aws:TagKeys';
 const KEY_OPERATOR = 'ForAllValues:StringLike';
-/** A separate operator, because the documents already contain conditions with `StringEquals` and `StringLike`. */
+/** Operator of the conditions that require a value; they are added to the conditions that a statement already has. */
 const VALUE_OPERATOR = 'StringEquals';
 
 const objectOf = (value: unknown): Json =>

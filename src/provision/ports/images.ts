@@ -13,7 +13,7 @@ export interface SpotPrice {
   readonly instanceType: string;
   readonly zone: string;
   readonly dollarsPerHour: number;
-  /** Start of the price, in milliseconds since the epoch. */
+  /** Time from which the price applies, in milliseconds since the epoch. */
   readonly at: number;
 }
 

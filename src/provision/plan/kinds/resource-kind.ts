@@ -13,7 +13,7 @@ import type { ApplyDeps } from '../apply-deps.ts';
 
 /** What identifies a resource that exists. Each kind adds what its calls need. */
 export interface Existing {
-  /** As the plan shows it: the id, ARN or name that AWS uses for it. */
+  /** The id, ARN or name that AWS uses for it; the plan shows it. */
   readonly id: string;
 }
 
