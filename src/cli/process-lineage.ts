@@ -21,7 +21,7 @@ type Kind = 'fifo' | 'socket' | 'other';
 export interface Descriptors {
   /** Undefined for a closed descriptor. */
   stat(descriptor: number): Pick<Stats, 'isFIFO' | 'isSocket' | 'dev' | 'ino'> | undefined;
-  /** Whether any process has a FIFO open for reading to which this process writes. */
+  /** True if another process reads from the FIFO to which this process writes. */
   hasReader(descriptor: number): boolean;
 }
 

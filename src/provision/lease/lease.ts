@@ -3,7 +3,7 @@ import { TAG } from '../bastion/names.ts';
 import type { Instance, Market } from '../ports/ec2.ts';
 import type { SpotPrice } from '../ports/images.ts';
 
-/** How long a bastion lives and what it costs. */
+/** The lifetime of a bastion and its cost. */
 
 const HOUR_MS = 3_600_000;
 
