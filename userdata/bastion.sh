@@ -1,11 +1,13 @@
 #!/bin/bash
 # Runs once, as root, at the first boot of a bastion (Amazon Linux 2023, arm64 and x86_64).
 # src/provision/bastion/user-data.ts inserts the parameters, quoted for the shell, and the embedded files.
-# The result is printed on the console, where `up` reads it: "fargate-connect: ready" or "fargate-connect: FAILED <reason>".
+# The result is printed on the console, where `up` reads it: "fargate-connect: ready" or "fargate-connect: FAILED
+# <reason>".
 set -Eeuo pipefail
 umask 022
 
-# Until the timers of the lease run, the system's own shutdown ends the instance, whatever fails or hangs: the launch template makes it a termination.
+# Until the timers of the lease run, this scheduled shutdown terminates the instance even if a later step fails or
+# hangs: the launch template makes EC2 terminate an instance that shuts down.
 shutdown -h +15 || true
 
 FC_BASTION='default'
@@ -18,14 +20,15 @@ FC_DUAL_STACK='api.aws'
 #@end
 #@parameters
 
-# Prefix of every path that is written to; set only by tests.
+# Prefix of every path to which this script writes; set only by tests.
 FC_ROOT=${FC_ROOT:-}
 readonly BIN="$FC_ROOT/usr/local/bin"
 readonly LIBEXEC="$FC_ROOT/usr/local/libexec/fargate-connect"
 readonly ETC="$FC_ROOT/etc/fargate-connect"
 readonly UNITS="$FC_ROOT/etc/systemd/system"
 readonly CONSOLE="$FC_ROOT/dev/console"
-# No attempt begins after this many seconds, and the longest one takes 90: `up` waits five minutes for the result, counted from the launch.
+# No attempt begins after this many seconds, and the longest one takes 90: `up` waits five minutes for the result,
+# counted from the launch.
 readonly DEADLINE=150
 
 say() {
@@ -101,7 +104,8 @@ start_agent() {
 }
 
 #@if ipv6
-# Makes the units read instance metadata over IPv6. The image has started the agent already; it reads the new settings when it is restarted.
+# Makes the units read instance metadata over IPv6. The image has started the agent already; it reads the new settings
+# when it is restarted.
 prefer_ipv6() {
   systemctl set-environment AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6 'FC_IMDS=http://[fd00:ec2::254]' || true
   timeout 60 systemctl stop amazon-ssm-agent.service || true
@@ -109,7 +113,8 @@ prefer_ipv6() {
 
 #@end
 #@if dual-stack
-# The agent does not use dual-stack names by default, but every version reads them from this file; AWS's ecs-anywhere-install.sh writes them too.
+# The agent does not use dual-stack names by default, but every version reads them from this file; AWS's
+# ecs-anywhere-install.sh writes them too.
 name_endpoints() {
   local base=".$FC_REGION.$FC_DUAL_STACK"
   mkdir -p "$FC_ROOT/etc/amazon/ssm"
@@ -124,8 +129,9 @@ END_OF_CONFIG
 }
 
 #@end
-# An agent that IAM refuses writes that into its log and does not try again for half an hour; meanwhile it is offline. Parts of AWS
-# do not know a new role for some seconds, so a refusal counts only after restarts. Actions that the agent can do without are ignored.
+# If IAM denies an action to the agent, the agent writes that into its log and does not try again for half an hour;
+# meanwhile it is offline. Parts of AWS do not know a new role for some seconds, so a denial counts only if it is
+# repeated after restarts. Denials of actions that the agent does not need are ignored.
 check_agent() {
   local log="$FC_ROOT/var/log/amazon/ssm/amazon-ssm-agent.log" seen=0 start i news refused=''
   for start in 1 2 3; do
@@ -138,7 +144,7 @@ check_agent() {
       fi
       sleep "${FC_RETRY_SECONDS:-1}"
     done
-    # An agent without a refusal is only slow: `up` goes on waiting for it.
+    # An agent without a denial in its log is only slow: `up` continues to wait for it.
     if [[ -z $refused ]]; then return; fi
     if ((start < 3)); then
       seen=$(wc -c <"$log")
@@ -148,8 +154,9 @@ check_agent() {
   fail "agent refused: $refused"
 }
 
-# `up` uses the newest image, which may be days old. Newer security updates are installed ten minutes after the boot and then daily,
-# if S3 can be reached. The agent and the kernel are not updated: the first holds the sessions, the second needs a reboot.
+# `up` uses the newest image, which may be days old. Newer security updates are installed ten minutes after the boot and
+# then daily, if S3 can be reached. The agent and the kernel are not updated: updating the agent would end its sessions,
+# and a new kernel needs a reboot.
 install_updates() {
   cat >"$UNITS/fargate-connect-updates.service" <<'END_OF_UNIT'
 [Unit]

@@ -1,5 +1,6 @@
 #!/bin/bash
-# ecs_connect.sh SERVICE [CONTAINER] [COMMAND...]: a shell, or a command, in a container of a running task of the service.
+# ecs_connect.sh SERVICE [CONTAINER] [COMMAND...]: a shell, or a command, in a container of a running task of the
+# service.
 # FC_CLUSTER and AWS_REGION are set above this line when it is installed.
 set -euo pipefail
 readonly SHELL_COMMAND=/bin/sh
@@ -29,7 +30,7 @@ done
 work=$(mktemp -d)
 trap 'rm -r "$work"' EXIT
 
-# Exits with 4 if stdin names an action that IAM refuses; only the text of AWS's error names it.
+# Exits with 4 if stdin names an action that IAM denied; only the text of AWS's error names the action.
 stop_if_refused() {
   local action with=''
   action=$(sed -nE 's/.* is not authorized to perform: ([a-z0-9-]+:[A-Za-z]+).*/\1/p' | tail -n 1)
@@ -38,7 +39,7 @@ stop_if_refused() {
   problem 4 "the bastion's role may not call $action: fargate-connect policy bastion --cluster $cluster$with grants it"
 }
 
-# Runs aws with its own streams and exit status, except that a refusal by IAM ends this script.
+# Runs aws with its own streams and exit status, but ends this script if IAM denied an action.
 call() {
   local status=0
   { (trap - INT && exec aws "$@") 2>&1 >&3 3>&- | tee "$work/words" >&2 3>&-; } 3>&1 || status=$?
@@ -48,7 +49,7 @@ call() {
 
 ecs() { call ecs "$@" --cluster "$cluster" --output text; }
 
-# `--output text` prints None where there is nothing.
+# `--output text` prints None for an absent value.
 words() { tr '\t' '\n' | { grep -vx -e None -e '' || true; }; }
 
 if ! ecs list-tasks --service-name "$service" --desired-status RUNNING --query 'taskArns[]' >"$work/tasks"; then
@@ -83,14 +84,16 @@ choose() {
   printf '%s\n' "$answer"
 }
 
-# The plugin exits when its input ends, even if the command still has output, and /dev/null ends at once. A pipe that this script holds open does not.
+# The plugin exits when its input ends, even if the command still has output. /dev/null ends at once, so this function
+# replaces it by a pipe that stays open.
 hold_input() {
   if [[ ! /dev/stdin -ef /dev/null ]]; then return; fi
   mkfifo "$work/input"
   exec 0<>"$work/input"
 }
 
-# The plugin reports a refused session key on stdout, at its end and with exit status 0. On a terminal the person reads it, so only other outputs are searched.
+# If IAM denies the session key, the plugin writes that at the end of stdout and exits with 0. On a terminal the person
+# reads it, so only other outputs are searched.
 run_session() {
   # The plugin passes these keys on to the session; they must not stop this script.
   trap '' INT QUIT TSTP
@@ -122,7 +125,7 @@ for task in "${tasks[@]}"; do
   seen=("${names[@]}")
   if [[ -z $wanted ]]; then wanted=$(choose "${names[@]}") || exit; fi
   for i in "${!names[@]}"; do
-    # Compared as a whole: app is not my-app.
+    # The whole name is compared, so that app does not match my-app.
     if [[ ${names[i]} != "$wanted" ]]; then continue; fi
     if [[ ${states[i]} == RUNNING && ${agents[i]} == RUNNING ]]; then
       printf 'ecs_connect.sh: task %s, container %s\n' "${task##*/}" "$wanted" >&2

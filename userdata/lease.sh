@@ -1,6 +1,7 @@
 #!/bin/bash
-# Terminates the instance at the end of its lease, or after N minutes without a Session Manager session. Runs every minute.
-# A shutdown is enough: the launch template makes it a termination.
+# Terminates the instance at the end of its lease, or after N minutes without a Session Manager session. Runs every
+# minute.
+# A shutdown is enough, because the launch template makes EC2 terminate an instance that shuts down.
 set -euo pipefail
 FC_ROOT=${FC_ROOT:-}
 FC_BASTION=default
@@ -17,7 +18,8 @@ end() {
   exec shutdown -h now
 }
 
-# `up --ttl` extends a lease by changing the tag of the instance. If the tag cannot be read, the end that was set at boot holds.
+# `up --ttl` extends a lease by changing the tag of the instance. If the tag cannot be read, the end that was set at
+# boot holds.
 expires_at() {
   local token iso
   if token=$(curl -sf -m 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "$IMDS/api/token") &&

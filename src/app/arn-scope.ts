@@ -3,16 +3,16 @@ import type { Settings } from '../config/settings.ts';
 import { type Arn, parseArn, resourceSegments } from '../core/arn.ts';
 import { usage } from '../core/errors.ts';
 
-/** An ARN says more than a name: in which account and region it is, and that must be the account and region in use. */
+/** An ARN contains the account and the region of the resource, and these must be the account and region in use. */
 
 type Named = Pick<Settings, 'cluster' | 'service' | 'task'>;
 
 const KINDS = ['cluster', 'service', 'task'] as const;
 
 /**
- * The account, whose ECS is only reached when the ARNs among cluster, service and task are of this account and region.
- * `ecs()` throws usage `arn-elsewhere` (both places named), `arn-kind`, or `conflicting-option` where two ARNs name two
- * clusters. The region is compared without a call, the account with one.
+ * Wraps the account: its ECS client is available only if the ARNs among cluster, service and task are of this account
+ * and region. `ecs()` throws usage `arn-elsewhere` (both places named), `arn-kind`, or `conflicting-option` where two
+ * ARNs name two clusters. The region is compared without a call, the account with one.
  */
 export function withArnsChecked(account: AwsAccount, settings: Named): AwsAccount {
   let checked: Promise<void> | undefined;
@@ -37,15 +37,15 @@ async function refuseForeignArns(account: AwsAccount, settings: Named): Promise<
 }
 
 interface NamedArn {
-  /** What it names, for the error: `cluster`. */
+  /** The kind of resource, for the error: `cluster`. */
   readonly kind: string;
   readonly value: string;
   readonly arn: Arn;
-  /** Another account may share it: subnets and VPCs (AWS RAM). */
+  /** True for resources that another account may share: subnets and VPCs (AWS RAM). */
   readonly mayBeShared?: boolean;
 }
 
-/** All regions before the first account: those are compared without a call. */
+/** All regions are compared before the first account, because that needs no call. */
 async function refuseElsewhere(arns: readonly NamedArn[], account: AwsAccount): Promise<void> {
   const here = { region: account.region };
   for (const { kind, value, arn } of arns)
@@ -58,7 +58,7 @@ async function refuseElsewhere(arns: readonly NamedArn[], account: AwsAccount): 
   }
 }
 
-/** Which ARN a flag of `up` takes, and that another account may share what it names. */
+/** The kind of ARN that each flag of `up` accepts, and whether another account may share the resource. */
 const RESOURCES = {
   vpc: { service: 'ec2', types: ['vpc'], mayBeShared: true },
   subnet: { service: 'ec2', types: ['subnet'], mayBeShared: true },
@@ -67,8 +67,8 @@ const RESOURCES = {
 } as const;
 
 /**
- * Ids, where ARNs of VPCs, subnets, security groups or databases may be given instead; checked like those of ECS.
- * Throws usage `arn-elsewhere`, `arn-kind`.
+ * Replaces ARNs of VPCs, subnets, security groups or databases by ids; they are checked like those of ECS. Throws usage
+ * `arn-elsewhere`, `arn-kind`.
  */
 export async function localIds(
   kind: keyof typeof RESOURCES,
@@ -101,7 +101,7 @@ function ecsArn(kind: (typeof KINDS)[number], value: string): Arn {
   });
 }
 
-/** `service/CLUSTER/NAME` and `task/CLUSTER/ID` name their cluster; the short form of old accounts does not. */
+/** `service/CLUSTER/NAME` and `task/CLUSTER/ID` name their cluster; ARNs in the short format of old accounts do not. */
 function refuseTwoClusters(settings: Named): void {
   const named = KINDS.flatMap((kind) => {
     const value = settings[kind];

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { USER_DATA_FILES, type UserDataFiles } from '../provision/bastion/user-data.ts';
 import type { Needs } from './collaborators.ts';
 
-/** A document of policies/, with its placeholders open. `name` without `.json`. */
+/** Reads a document of policies/ without filling its placeholders. `name` is without `.json`. */
 export const readPolicy = ({ assets }: Needs<'assets'>, name: string): Promise<string> =>
   readFile(join(assets('policies'), `${name}.json`), 'utf8');
 
-/** All files that user data is rendered from. */
+/** Reads all files from which user data is rendered. */
 export async function readUserDataFiles({ assets }: Needs<'assets'>): Promise<UserDataFiles> {
   const folder = assets('userdata');
   const files = await Promise.all(

@@ -6,13 +6,13 @@ import type { Report } from '../core/events.ts';
 import type { Prompter } from '../ui/prompter.ts';
 import type { Terminal } from '../ui/terminal.ts';
 
-/** What a workflow can be given from outside; the command line builds all of it once for each run. */
+/** The collaborators that a workflow can receive; the command line creates all of them once for each run. */
 export interface Collaborators {
   /** The account of the settings; the same object for each call in a run. */
   account(): Promise<AwsAccount>;
   /** The account with the same credentials in another region. */
   accountIn(region: string): Promise<AwsAccount>;
-  /** Absolute path of a folder that ships with the package. */
+  /** Absolute path of a folder in the package. */
   assets(folder: 'userdata' | 'policies'): string;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -21,17 +21,17 @@ export interface Collaborators {
   readonly report: Report;
   /** Closed on every exit path, before the process ends. */
   readonly scope: CleanupScope;
-  /** Aborted by the first SIGINT, SIGTERM or SIGHUP that no session has claimed for itself. */
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP for which no session listens. */
   readonly signal: AbortSignal;
   readonly signals: Signals;
   readonly terminal: Terminal;
-  /** Of this program. */
+  /** Version of this program. */
   readonly version: string;
 }
 
 /**
- * The collaborators and the settings that one workflow names: `Needs<'account' | 'clock', 'cluster'>`. No workflow takes
- * all of them, so that its signature says what it touches and a test builds only that.
+ * The collaborators and the settings that one workflow names: `Needs<'account' | 'clock', 'cluster'>`. No workflow
+ * receives all of them, so that its signature shows what it uses, and a test creates only that.
  */
 export type Needs<K extends keyof Collaborators, S extends keyof Settings = never> = Pick<
   Collaborators,
@@ -44,7 +44,7 @@ export interface Random {
   /** Uniform in [0, 1). */
   number(): number;
   bytes(length: number): Uint8Array;
-  /** Version 4. */
+  /** A UUID of version 4. */
   uuid(): string;
 }
 

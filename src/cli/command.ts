@@ -1,7 +1,10 @@
 import type { Command } from 'commander';
 import type { CommandContext } from './context.ts';
 
-/** What a command does. A returned number is the exit status (a remote one, say); nothing returned means 0. */
+/**
+ * The behaviour of a command. A returned number is the exit status (for example that of a remote command); undefined
+ * means 0.
+ */
 export type Run<O> = (options: O, context: CommandContext) => Promise<number | void>;
 
 /**

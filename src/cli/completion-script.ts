@@ -12,7 +12,7 @@ interface Node {
   }[];
   /** Fixed values of flags, by long name. */
   readonly values: Readonly<Record<string, readonly string[]>>;
-  /** Flags that take a value at all. */
+  /** All flags that take a value. */
   readonly takesValue: readonly string[];
   /** Fixed values of the first argument. */
   readonly argumentValues: readonly string[];

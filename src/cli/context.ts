@@ -6,7 +6,7 @@ import type { Clock } from '../core/clock.ts';
 import type { ErrorDetails } from '../core/error-facts.ts';
 import type { Terminal } from '../ui/terminal.ts';
 
-/** Everything that the outside world hands to the tool; main.ts builds the real one, tests build their own. */
+/** Everything that the tool uses from outside; main.ts passes the real implementations, tests pass their own. */
 export interface CliDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
@@ -14,14 +14,20 @@ export interface CliDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly signals: Signals;
-  /** Errors that nothing caught; the returned function removes the listener. Absent in tests, whose runner watches. */
+  /**
+   * Reports errors that were not caught; the returned function removes the listener. Absent in tests, because the test
+   * runner reports such errors itself.
+   */
   readonly uncaught?: (listener: (error: unknown) => void) => () => void;
-  /** Opens the account lazily; the SDK is loaded by the first port that is asked for. */
+  /** Opens the account lazily; the first port that is used loads the SDK. */
   readonly openAccount: (settings: Settings, talk: AccountTalk) => Promise<AwsAccount>;
   readonly version: string;
 }
 
-/** What a command's `run` receives besides its own options. It hands a workflow the part that the workflow names. */
+/**
+ * What a command's `run` receives besides its own options. It passes to a workflow the collaborators that the workflow
+ * names.
+ */
 export interface CommandContext extends Collaborators {
   readonly settings: Settings;
   /** What to type after an error, a note or a finding, one line each (advice/). */

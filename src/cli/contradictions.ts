@@ -2,14 +2,17 @@ import type { Command } from 'commander';
 import type { Flags } from '../config/settings.ts';
 import { usage } from '../core/errors.ts';
 
-/** Two different answers to one question are a usage error, never a silent winner; the same answer twice is one answer. */
+/**
+ * Two different values for one setting are a usage error, so that neither is silently ignored; the same value given
+ * twice is accepted.
+ */
 
 const twoAnswers = (message: string, ...answers: readonly string[]): Error =>
   usage('conflicting-option', message, {
     details: { expected: `give one of them: ${answers.join(' or ')}` },
   });
 
-/** Refuses a flag that is given twice with different values. Flags that collect (`-L`) are left alone. */
+/** Throws if a flag is given twice with different values. Flags that may be repeated (`-L`) are not checked. */
 export function refuseRepeats(command: Command): void {
   for (const option of command.options) {
     const collects = option.parseArg !== undefined && option.argChoices === undefined;
@@ -25,13 +28,13 @@ export function refuseRepeats(command: Command): void {
   }
 }
 
-/** Of one flag before and behind the command's name. */
+/** Throws if one flag has different values before and after the command's name. */
 export function refuseOther(name: string, value: unknown, other: unknown): void {
   if (value === other || typeof value !== 'string' || typeof other !== 'string') return;
   throw twoAnswers(`--${name} is given twice`, `--${name} ${other}`, `--${name} ${value}`);
 }
 
-/** `--json --output table`, and names without a letter. */
+/** Throws for `--json --output table`, and for names without a letter. */
 export function refuseContradictions(flags: Flags): void {
   if (flags.json === true && flags.output === 'table')
     throw twoAnswers('--json and --output table exclude each other', '--json', '--output table');
@@ -42,7 +45,7 @@ export function refuseContradictions(flags: Flags): void {
       });
 }
 
-/** A service as argument is the same answer as `--service`; from here on it is that flag. */
+/** A service as argument means the same as `--service`; it is stored as the value of that flag. */
 export function serviceArgument(service: string | undefined, command: Command): void {
   if (service === undefined) return;
   if (service.trim() === '') throw usage('invalid-argument', `'${service}' is no service`, { details: {} });

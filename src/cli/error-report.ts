@@ -11,12 +11,15 @@ export interface ErrorStyle {
 }
 
 export interface ErrorReport {
-  /** For stderr, newline at the end. */
+  /** Text for stderr, with a newline at the end. */
   readonly text: string;
   readonly exitStatus: number;
 }
 
-/** The one place where an error becomes text and an exit status. Advice is loaded here, so that no other start loads it. */
+/**
+ * The only function that turns an error into text and an exit status. It loads the advice, so that runs without an
+ * error do not load it.
+ */
 export async function reportOf(
   thrown: unknown,
   style: ErrorStyle,
@@ -29,7 +32,7 @@ export async function reportOf(
   return { text, exitStatus: exitStatusOf(known) };
 }
 
-/** Anything that is not a ToolError is a defect of ours, and says so. */
+/** An error that is not a ToolError is a defect of the tool, and its message states that. */
 function defect(error: unknown): ToolError {
   const message = error instanceof Error ? error.message : JSON.stringify(error);
   return new ToolError('failed', 'internal', `this is a defect of fargate-connect: ${oneLine(message)}`, {
@@ -38,7 +41,7 @@ function defect(error: unknown): ToolError {
 }
 
 function asText(error: ToolError, hints: readonly string[], thrown: unknown, style: ErrorStyle): string {
-  // The person knows what they pressed.
+  // An interruption needs no code and no hints, because the person caused it.
   if (error.role === 'interrupted' && !style.debug) return `${printable(error.message)}\n`;
   const colors = createColors(style.color);
   const code = style.debug ? colors.dim(` [${error.code}]`) : '';
@@ -56,7 +59,7 @@ function asJson(error: ToolError, hints: readonly string[], thrown: unknown, deb
   return `${JSON.stringify({ error: { code, message, role, hints, details, ...stack } })}\n`;
 }
 
-/** The stack with all causes; an error that holds itself as a cause ends the walk. */
+/** The stack with all causes; stops at an error that is its own cause. */
 function stackOf(thrown: unknown): string {
   const parts: string[] = [];
   const seen = new Set<unknown>();

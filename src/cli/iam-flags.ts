@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 
 import type { IamOverrides } from '../app/bastion/iam-naming.ts';
 
-/** Commands that read or write the roles that we make take the same two flags. */
+/** The two flags of all commands that read or write the IAM roles of bastions. */
 export type IamFlags = IamOverrides;
 
 export const addIamFlags = (command: Command): Command =>
@@ -17,7 +17,7 @@ export const addIamFlags = (command: Command): Command =>
       new Option('--iam-prefix <text>', 'prefix of their names (default: none)').helpGroup('Roles:'),
     );
 
-/** Those two of all that were typed. */
+/** Selects those two flags from all that were typed. */
 export const iamFlagsOf = ({ iamPath, iamPrefix }: IamFlags): IamFlags => ({
   ...(iamPath === undefined ? {} : { iamPath }),
   ...(iamPrefix === undefined ? {} : { iamPrefix }),

@@ -2,7 +2,7 @@ import type { Resolved } from '../config/resolve.ts';
 import type { Settings } from '../config/settings.ts';
 import { ToolError } from '../core/errors.ts';
 
-/** Settings whose value an error may find wrong, although nobody typed it. */
+/** Settings whose value an error may report as wrong although the person did not type it. */
 const NAMED = [
   'profile',
   'region',
@@ -13,8 +13,8 @@ const NAMED = [
 ] as const satisfies readonly (keyof Settings)[];
 
 /**
- * The error, and where the value that does not fit comes from: `… (cluster is from /work/.fargate-connect.yaml:3)`.
- * Only for values out of files and the environment; what was typed is before the person's eyes.
+ * The error, with the source of the value that is wrong: `… (cluster is from /work/.fargate-connect.yaml:3)`. The
+ * source is added only for values from files and the environment; the person can see what they typed.
  */
 export function withOrigin(error: unknown, { settings, provenance }: Resolved): unknown {
   if (!(error instanceof ToolError)) return error;

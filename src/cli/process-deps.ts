@@ -4,7 +4,9 @@ import { createTerminal } from '../ui/terminal.ts';
 import type { CliDeps } from './context.ts';
 import { lineageOf, watchParent } from './process-lineage.ts';
 
-/** The real outside world. The process is handed in, so that only main.ts names it. */
+/**
+ * The implementations for a real process. The process is a parameter, so that only main.ts refers to the global one.
+ */
 export function processDeps(host: NodeJS.Process, version: string): CliDeps {
   const env = host.env;
   const lineage = lineageOf([host.stdin, host.stdout, host.stderr], env['JOURNAL_STREAM']);
@@ -24,7 +26,7 @@ export function processDeps(host: NodeJS.Process, version: string): CliDeps {
           host.on(name, listener);
           return () => host.removeListener(name, listener);
         }
-        // The listener stays registered when it does nothing: without one SIGHUP would end the process.
+        // The listener stays registered even if it does nothing: without a listener SIGHUP would end the process.
         const onHangup = lineage.isDetached ? (): void => undefined : listener;
         host.on(name, onHangup);
         const unwatch = watchParent(() => host.ppid, lineage, listener);
@@ -44,7 +46,7 @@ export function processDeps(host: NodeJS.Process, version: string): CliDeps {
     },
     async openAccount(settings, talk) {
       const { openAwsAccount } = await import('../aws/open-account.ts');
-      // The SDK reads endpoints (`endpoint_url`, `services`) of the profile that AWS_PROFILE names, and of no other.
+      // The SDK reads the endpoints (`endpoint_url`, `services`) only of the profile that AWS_PROFILE names.
       const profile = settings.profile ?? (env['AWS_DEFAULT_PROFILE'] || undefined);
       if (profile !== undefined) env['AWS_PROFILE'] = profile;
       return openAwsAccount({ ...settings, endpointUrl: undefined }, env, talk);

@@ -3,11 +3,15 @@ import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 /** How this process was started; it decides whether the process ends when its parent ends. */
 export interface Lineage {
   /**
-   * No stream is a terminal or a pipe, as with `nohup … > log &` and under service managers: a hang-up is not meant for
-   * us. Node.js undoes nohup's ignored SIGHUP at its start, so this is the only way to detect it.
+   * True if no stream is a terminal or a pipe, as with `nohup … > log &` and under service managers: a SIGHUP is then
+   * not meant for this process. Node.js undoes nohup's ignored SIGHUP at its start, so that this is the only way to
+   * detect it.
    */
   readonly isDetached: boolean;
-  /** For a process whose parent has died: whether no other process reads its output. A shell's background job outlives its shell. */
+  /**
+   * For a process whose parent has ended: true if no other process reads its output. A shell's background job outlives
+   * its shell.
+   */
   readonly isAbandoned: () => boolean;
 }
 
@@ -15,9 +19,9 @@ type Stream = { readonly isTTY?: boolean | undefined; readonly isRaw?: boolean |
 type Kind = 'fifo' | 'socket' | 'other';
 
 export interface Descriptors {
-  /** Undefined for one that was closed. */
+  /** Undefined for a closed descriptor. */
   stat(descriptor: number): Pick<Stats, 'isFIFO' | 'isSocket' | 'dev' | 'ino'> | undefined;
-  /** Of a FIFO that we write to. */
+  /** True if another process reads from the FIFO to which this process writes. */
   hasReader(descriptor: number): boolean;
 }
 
@@ -37,9 +41,11 @@ export function lineageOf(
   return {
     isDetached: streams.every((stream, i) => stream.isTTY !== true && kinds[i] === 'other'),
     isAbandoned() {
-      // A pipe to our stdin, and sockets anywhere, are what programs make; a shell has a terminal or /dev/null for a job.
+      // A pipe as stdin, and sockets as any stream, are created by programs; a shell starts a job with a terminal or
+      // /dev/null.
       if (kinds[0] === 'fifo' || kinds.includes('socket')) return true;
-      // A terminal in raw mode: the shell that owned the terminal is gone, because a shell resets the mode when its job ends.
+      // If the terminal is in raw mode, the shell that owned it is gone, because a shell resets the mode when its job
+      // ends.
       if (stdin.isRaw === true) return true;
       const outputs = [1, 2].filter((descriptor) => kinds[descriptor] === 'fifo');
       return outputs.length > 0 && !outputs.some((descriptor) => descriptors.hasReader(descriptor));
@@ -55,7 +61,10 @@ const OWN: Descriptors = {
       return undefined;
     }
   },
-  /** Linux opens the FIFO once more and refuses if nobody reads it; where that is no new opening it always succeeds. */
+  /**
+   * Linux opens the FIFO again and returns an error if no process reads it. On systems where /dev/fd duplicates the
+   * descriptor instead, the result is always true.
+   */
   hasReader(descriptor) {
     try {
       closeSync(openSync(`/dev/fd/${descriptor}`, constants.O_WRONLY | constants.O_NONBLOCK));
@@ -68,7 +77,10 @@ const OWN: Descriptors = {
 
 const LOOK_EVERY_MS = 1_000;
 
-/** Calls back once when the process that started us has died (the kernel then gives us another parent) and `isAbandoned` holds. */
+/**
+ * Calls back once when the process that started this one has ended (the kernel then assigns another parent) and
+ * `isAbandoned` is true.
+ */
 export function watchParent(
   parentId: () => number,
   { isAbandoned }: Pick<Lineage, 'isAbandoned'>,

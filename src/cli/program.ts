@@ -33,7 +33,7 @@ export const COMMANDS: readonly CommandGroup[] = [
   { heading: 'Shell:', factories: [completionCommand] },
 ];
 
-/** The command that runs when none is named. */
+/** The command that runs when the command line names none. */
 const DEFAULT_COMMAND = 'connect';
 
 export interface ProgramOptions {
@@ -63,7 +63,7 @@ export function createProgram(options: ProgramOptions): Command {
     })
     .configureOutput({
       writeOut: (page) => options.write(fitted(page, options.columns)),
-      // usage-errors.ts reports errors, from the CommanderError.
+      // Commander prints no errors; usage-errors.ts reports them from the CommanderError.
       writeErr: () => undefined,
       outputError: () => undefined,
       getOutHelpWidth: () => options.columns,
@@ -71,7 +71,7 @@ export function createProgram(options: ProgramOptions): Command {
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });
-  // Understood before the command's name too, but the list of commands is what this page is for.
+  // The shared flags are accepted before the command's name too, but this help page should show the list of commands.
   addSharedFlags(program, { hidden: true });
   refuseRepeats(program);
   for (const group of options.commands) {
@@ -98,7 +98,10 @@ Examples:
   $ fargate-connect forward -L 5432:db:5432 --service web
   $ fargate-connect down                    delete everything and verify it`;
 
-/** Commander breaks its own lines between words, but not those of `addHelpText`. Commands to copy stay whole. */
+/**
+ * Commander wraps its own lines between words, but not those of `addHelpText`. Lines with commands to copy are not
+ * wrapped.
+ */
 const fitted = (page: string, columns: number): string =>
   page
     .split('\n')
@@ -113,7 +116,7 @@ const argumentTerm = (argument: Argument): string => {
   return argument.required ? `<${name}>` : `[${name}]`;
 };
 
-/** `addCommand` does not hand settings down, unlike commander's own `command()`. */
+/** `addCommand` does not pass settings on to the subcommand, unlike commander's own `command()`. */
 function inherit(command: Command, parent: Command): Command {
   command.copyInheritedSettings(parent).addHelpOption(helpFlag());
   for (const child of command.commands) inherit(child, command);

@@ -26,11 +26,11 @@ import { adviceContextOf, asksForJson, typedFlags } from './shared-flags.ts';
 import { SignalRouter } from './signal-router.ts';
 import { refuseUnknownCommand, usageError } from './usage-errors.ts';
 
-/** How long clean-up may take before the run ends without it. */
+/** How long clean-up may take before the run ends without waiting for it. */
 const CLEANUP_DEADLINE_MS = 20_000;
 /** How long a command may take to end its session after a crash or when its terminal is gone. */
 const UNWIND_MS = 5_000;
-/** How long a command may go on after the first Ctrl-C before clean-up starts while it still runs. */
+/** How long a command may continue after the first Ctrl-C before clean-up starts although the command still runs. */
 const GRACE_MS = 10_000;
 
 /** Runs one command line to its end and returns the exit status; never throws, never ends the process. */
@@ -42,7 +42,10 @@ export async function runCli(
   return new CliRun(deps, commands, argv).finish();
 }
 
-/** How a run ended: the command returned, something threw, nobody is left to talk to, or it did not stop in time. */
+/**
+ * How a run ended: the command returned, an error was thrown, the terminal or the reader of the output is gone, or the
+ * command did not stop in time.
+ */
 type Ending =
   | { readonly kind: 'overdue' }
   | { readonly kind: 'done' }
@@ -65,10 +68,10 @@ class CliRun {
   #terminal: GuardedTerminal | undefined;
   #closeReporter: () => void = () => undefined;
   #status = 0;
-  /** What advice knows of this run; more, once the command line has been parsed. */
+  /** What is known of this run for advice; it is replaced once the command line has been parsed. */
   #advice: AdviceContext;
   #commandRuns = false;
-  /** Somebody asked the run to stop. */
+  /** True after a signal has asked the run to stop. */
   #wasAsked = false;
 
   constructor(deps: CliDeps, commands: readonly CommandGroup[], argv: readonly string[]) {
@@ -101,7 +104,8 @@ class CliRun {
         case 'overdue':
           return this.#say(cleanup.kind === 'error' ? cleanup.error : interrupted());
         case 'error':
-          // After Ctrl-C only what clean-up could not remove is reported; that Ctrl-C was pressed is known.
+          // After Ctrl-C only the resources that clean-up could not remove are reported; the person knows that they
+          // pressed Ctrl-C.
           return await this.#say(
             isInterruption(ending.error) && cleanup.kind === 'error' ? cleanup.error : ending.error,
           );
@@ -116,8 +120,8 @@ class CliRun {
   }
 
   /**
-   * After a crash or a hang-up the command itself still runs; it alone knows how to end its session. It may be doing so
-   * already: the terminal of a process whose parent has died fails while the session is being terminated.
+   * After a crash or a hang-up the command itself still runs, and only the command can end its session. It may be doing
+   * so already: the terminal of a process whose parent has ended fails while the session is being terminated.
    */
   async #unwind(work: Promise<unknown>): Promise<void> {
     this.#abort.abort(interrupted());
@@ -142,14 +146,14 @@ class CliRun {
 
   /** Prints the error and returns its exit status. */
   async #say(error: unknown): Promise<number> {
-    // After Ctrl-C, whatever an aborted library call throws is only the echo of it.
+    // After Ctrl-C, an error of an aborted library call is only a consequence of the interruption.
     const echo = this.#wasAsked && !(error instanceof ToolError);
     const report = await reportOf(echo ? interrupted() : error, this.#style, this.#advice);
     this.#deps.terminal.stderr.write(report.text);
     return report.exitStatus;
   }
 
-  /** The first signal asks the command to stop, the second does not ask. */
+  /** The first signal asks the command to stop; the second one ends the run without waiting for the command. */
   #onSignal(): void {
     if (this.#abort.signal.aborted || !this.#commandRuns) {
       this.#force();
@@ -170,7 +174,7 @@ class CliRun {
       return () => stream.removeListener('error', onError);
     };
     const removers = [
-      // `fargate-connect ls | head -1` is no failure.
+      // If the reader of stdout closes the pipe, as in `fargate-connect ls | head -1`, the run succeeds.
       watch(terminal.stdout, 0),
       watch(terminal.stderr, EXIT_STATUS.interrupted),
       watch(terminal.stdin, EXIT_STATUS.interrupted),
@@ -277,7 +281,7 @@ class CliRun {
   }
 }
 
-/** A note is followed by what to type next, too. */
+/** Adds to a note the lines to type next. */
 function withHints(event: ToolEvent, hintsOf: (note: Note) => readonly string[]): ToolEvent {
   if (event.type !== 'note') return event;
   const hints = hintsOf(event);
@@ -286,7 +290,7 @@ function withHints(event: ToolEvent, hintsOf: (note: Note) => readonly string[])
 
 type Note = Extract<ToolEvent, { readonly type: 'note' }>;
 
-/** No flag answers it: a code counts for half a minute. */
+/** No flag answers this question, because a code is valid for half a minute only. */
 const askMfaCode = (prompter: Prompter, device: string, profile: string): Promise<string> =>
   prompter.text({
     message: `code of ${device} (profile ${profile})`,

@@ -1,7 +1,7 @@
-/** What `--no-confinement` of `sandbox` and `demo` does. */
+/** Help text of `--no-confinement` for `sandbox` and `demo`. */
 export const NO_CONFINEMENT = 'run the shells of containers without namespaces of their own';
 
-/** One plain line, said where the sandbox or the demo is entered. */
+/** One line that is shown when the sandbox or the demo starts. */
 export const whereShellsRun = (isConfined: boolean): string =>
   isConfined
     ? 'Shells of containers run on this machine, confined: your files are hidden, the rest is read-only. Shells of bastions run with your rights.'

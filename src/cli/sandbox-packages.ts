@@ -11,7 +11,9 @@ export interface MissingPackage {
   readonly reason: string | undefined;
 }
 
-/** Refuses to start the sandbox where one of its packages is missing. Throws ToolError `sandbox-part-missing`. */
+/**
+ * Throws ToolError `sandbox-part-missing` if a package of the sandbox is missing, so that the sandbox does not start.
+ */
 export function requirePackages(missing: readonly MissingPackage[]): void {
   if (missing.length === 0) return;
   const root = packageFolder();
@@ -27,7 +29,8 @@ export function requirePackages(missing: readonly MissingPackage[]): void {
     `the sandbox needs packages that it cannot load: ${names.join(', ')}`,
     {
       details: {
-        // The oldest version in the range: a caret means something else to some shells.
+        // The oldest version in the range is named without a caret, because a caret has a special meaning in some
+        // shells.
         packages: missing.map(({ name }) => `${name}@${(optionalDependencies[name] ?? '').replace('^', '')}`),
         installation: installationOf(root, version, existsSync),
       },
@@ -49,7 +52,7 @@ export function installationOf(
   const folder = dirname(dirname(root));
   if (parts.includes('.pnpm')) return { kind: 'pnpm', version, folder };
   if (parts.at(-4) === '_npx') return { kind: 'npx', version, folder };
-  // npm keeps a package.json in every folder into which it installs, but not for `--global`.
+  // npm keeps a package.json in every folder into which it installs, except with `--global`.
   return { kind: exists(join(folder, 'package.json')) ? 'project' : 'global', version, folder };
 }
 

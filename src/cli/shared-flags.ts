@@ -29,7 +29,7 @@ function sharedOptions(): readonly Option[] {
   ].map((option) => option.helpGroup(GROUP));
 }
 
-/** `--help` as the last of the shared flags, on the page of a command. */
+/** `--help` as the last of the shared flags on the help page of a command. */
 export const helpFlag = (): Option => new Option('-h, --help', 'this help').helpGroup(GROUP);
 
 /** Adds the shared flags to a command and all its subcommands. */
@@ -38,7 +38,7 @@ export function addSharedFlags(command: Command, { hidden = false } = {}): void 
   for (const child of command.commands) addSharedFlags(child, { hidden });
 }
 
-/** The shared flags as they were typed, before or behind the command's name. Throws `conflicting-option` where both differ. */
+/** The shared flags as typed, before or after the command's name. Throws `conflicting-option` where both differ. */
 export function typedFlags(command: Command): Flags {
   const names = new Set(sharedOptions().map((option) => option.attributeName()));
   const flags: Record<string, unknown> = {};
@@ -52,7 +52,7 @@ export function typedFlags(command: Command): Flags {
   return flags;
 }
 
-/** What advice must know of the command that runs: its name and the flags that its next command lines repeat. */
+/** The facts about the running command that advice needs: its name and the flags that its next command lines repeat. */
 export function adviceContextOf(command: Command, argv: readonly string[]): AdviceContext {
   const names: string[] = [];
   for (let at: Command = command; at.parent !== null; at = at.parent) names.unshift(at.name());

@@ -2,12 +2,12 @@ import type { Signals } from '../app/collaborators.ts';
 
 type SignalName = Parameters<Signals['on']>[0];
 
-/** Signals that end a run unless a session has claimed them. */
+/** Signals that end a run unless a session listens for them. */
 const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Passes each signal to the listeners inside the command; without a listener the signal ends the run. A session whose remote
- * command handles Ctrl-C listens for SIGINT; when it stops listening, Ctrl-C ends the run again.
+ * Passes each signal to the listeners inside the command; without a listener the signal ends the run. A session whose
+ * remote command handles Ctrl-C listens for SIGINT; when it stops listening, Ctrl-C ends the run again.
  */
 export class SignalRouter implements Signals {
   readonly #source: Signals;
@@ -30,7 +30,8 @@ export class SignalRouter implements Signals {
     if (!ENDING.some((ending) => ending === name)) return this.#source.on(name, listener);
     const claims = this.#claims.get(name) ?? new Set();
     this.#claims.set(name, claims);
-    // A wrapper, so that the same function registered twice is two claims.
+    // A new function for each call, so that a listener that is registered twice is called twice and removed one
+    // registration at a time.
     const claim = (): void => listener();
     claims.add(claim);
     return () => claims.delete(claim);

@@ -1,6 +1,9 @@
 import { type Command, Option } from 'commander';
 
-/** Commands that create something, and those that print who may, take the same tags. Parsed later: the key ends at the first `=`. */
+/**
+ * Commands that create resources, and those that print the policies for that, accept the same tags. The text is parsed
+ * later: the key ends at the first `=`.
+ */
 export const addTagFlag = (command: Command): Command =>
   command.addOption(
     new Option('--tag <key=value>', 'on everything that is created; may be repeated')

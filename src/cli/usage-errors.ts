@@ -4,11 +4,11 @@ import { type ToolError, usage } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
 import { remoteCommandAt } from './missing-dashes.ts';
 
-/** What is wrong with a command line: commander's findings in our words, with what to type next. */
+/** Turns commander's errors about a command line into errors of this tool, with the next command to type. */
 
 /**
- * With a default command commander would hand an unknown word to it as an argument, and `fargate-connect donw` would
- * look for a service of that name; `help donw` it answers with nothing.
+ * Because there is a default command, commander would pass an unknown word to it as an argument, and `fargate-connect
+ * donw` would look for a service of that name. For `help donw` commander prints nothing.
  */
 export function refuseUnknownCommand(argv: readonly string[], program: Command): void {
   const word = argv[0] === 'help' ? argv[1] : argv[0];
@@ -58,7 +58,7 @@ export function usageError(
   });
 }
 
-/** All values of the argument that commander misses; nothing where it takes any. */
+/** All values of the argument that is missing; empty if it accepts any value. */
 function missingValues(code: string, said: string, command: Command | undefined): ParseFacts {
   if (code !== 'commander.missingArgument') return {};
   const allowed = command?.registeredArguments.find((argument) =>
@@ -67,7 +67,9 @@ function missingValues(code: string, said: string, command: Command | undefined)
   return allowed === undefined ? {} : { allowed };
 }
 
-/** A value that a flag or an argument does not take, out of commander's sentence; undefined for other sentences. */
+/**
+ * Reads from commander's sentence the value that a flag or an argument does not accept; undefined for other sentences.
+ */
 function refusedValue(said: string): { readonly message: string; readonly facts: ParseFacts } | undefined {
   const match =
     /^(?:command-argument value|option '(?:.*, )?(--[\w-]+|-\w)[^']*' argument) '(.*)' is invalid(?: for argument '(.*)')?\. (.*)$/.exec(

@@ -2,7 +2,7 @@ import { isAbsolute, join } from 'node:path';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Turns the compile cache off; `1`, `true` and `yes` do. */
+/** Variable that turns the compile cache off; its values are `1`, `true` and `yes`. */
 export const NO_COMPILE_CACHE = 'FARGATE_CONNECT_NO_COMPILE_CACHE';
 
 /**
@@ -19,7 +19,7 @@ export function cacheFolder(env: Env, platform: NodeJS.Platform): string | undef
   return base === undefined ? undefined : join(base, 'fargate-connect');
 }
 
-/** Where Node.js keeps the compiled form of our modules; undefined where it should keep none. */
+/** The folder in which Node.js stores the compiled form of the tool's modules; undefined = it should store none. */
 export function compileCacheFolder(env: Env, platform: NodeJS.Platform): string | undefined {
   const off = env[NO_COMPILE_CACHE]?.toLowerCase() ?? '';
   if (!['', '0', 'false', 'no'].includes(off)) return undefined;

@@ -34,7 +34,7 @@ async function readConfig(path: string): Promise<ConfigFile | undefined> {
   }
   if (bytes.byteLength > MAX_CONFIG_BYTES)
     throw usage('config-too-large', `${path} has ${bytes.byteLength} bytes, more than ${MAX_CONFIG_BYTES}`);
-  // It imports the YAML parser, which a run without a config file does not load.
+  // The import loads the YAML parser, which a run without a config file does not need.
   const { parseConfig } = await import('./yaml-config.ts');
   return parseConfig(path, bytes.toString('utf8'));
 }

@@ -14,7 +14,7 @@ export const CONFIG_KEYS = [
 ] as const;
 export type ConfigKey = (typeof CONFIG_KEYS)[number];
 
-/** Holds a map, every other key a string. */
+/** This key holds a map, every other key a string. */
 export const TAGS_KEY = 'tags';
 
 export interface ConfigFile {

@@ -9,7 +9,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 export interface Resolved {
   readonly settings: Settings;
   readonly provenance: Provenance;
-  /** Whether stderr may have colours; `settings.color` says it for stdout. */
+  /** Whether stderr may have colours; `settings.color` is the same for stdout. */
   readonly stderrColor: boolean;
 }
 
@@ -22,12 +22,12 @@ export interface ResolveOptions {
   readonly stderrIsTty: boolean;
 }
 
-/** A value and where it came from, or nothing. */
+/** A value and its source, or undefined. */
 type Found<T> = { readonly value: T; readonly from: string } | undefined;
 
 /**
- * Flags before environment before the project's file before the person's file. Throws `environment-value` and the
- * errors of config-file.ts.
+ * Flags take precedence over the environment, the environment over the project's file, and that over the person's own
+ * file. Throws `environment-value` and the errors of config-file.ts.
  */
 export async function resolveSettings(options: ResolveOptions): Promise<Resolved> {
   const { flags, env } = options;
@@ -52,7 +52,7 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
   const yes = given(flags.yes, '--yes') ?? switchOf(env, 'FARGATE_CONNECT_YES');
   const quiet = given(flags.quiet, '--quiet') ?? switchOf(env, 'FARGATE_CONNECT_QUIET');
   const debug = given(flags.debug, '--debug') ?? switchOf(env, 'FARGATE_CONNECT_DEBUG');
-  // main.ts acts on it before errors can be reported, so that a wrong value is refused here.
+  // main.ts uses this variable before it can report errors, so that a wrong value is rejected here.
   switchOf(env, NO_COMPILE_CACHE);
   const input = inputOf(options);
   const color = colorOf(options);
@@ -60,7 +60,7 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
   const payloadSize = payloadSizeOf(env);
   const iamPath = text('iam-path');
   const iamPrefix = text('iam-prefix');
-  // The project's file comes first, and each key counts where it is met first.
+  // The project's file comes first; for each key the first occurrence counts.
   const tags = [
     ...new Map([...files].reverse().flatMap((file) => file.tags.map((tag) => [tag.key, tag]))).values(),
   ];
@@ -157,7 +157,10 @@ function fromFiles(files: readonly ConfigFile[], key: ConfigKey): Found<string> 
   return undefined;
 }
 
-/** Keys in the environment win over AWS_PROFILE, as for the AWS CLI, and over a profile that only a file names. */
+/**
+ * Keys in the environment take precedence over AWS_PROFILE, as in the AWS CLI, and over a profile that only a file
+ * names.
+ */
 const hasKeys = (env: Env): boolean => Boolean(env['AWS_ACCESS_KEY_ID'] && env['AWS_SECRET_ACCESS_KEY']);
 
 function oneOf<T extends string>(found: Found<string>, values: readonly T[]): Found<T> {
@@ -180,7 +183,7 @@ function switchOf(env: Env, name: string): Found<boolean> {
   });
 }
 
-/** Smaller messages are mostly header; larger ones come near the gateway's own limit for a frame. */
+/** Smaller messages consist mostly of the header; larger ones come near the gateway's own limit for a frame. */
 const PAYLOAD_SIZES = { least: 128, most: 32_768 } as const;
 
 function payloadSizeOf(env: Env): Found<number> {

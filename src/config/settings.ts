@@ -1,39 +1,42 @@
-/** A tag for everything that is created. */
+/** A tag for everything that `up` creates. */
 export interface ConfiguredTag {
   readonly key: string;
   readonly value: string;
-  /** File and line. */
+  /** File and line of the tag. */
   readonly from: string;
 }
 
-/** The options every command understands, after file, environment and flags were merged. */
+/** The options that every command understands, merged from file, environment and flags. */
 export interface Settings {
   readonly profile: string | undefined;
-  /** Undefined = not given anywhere; aws/account.ts then looks at the profile and throws `region-missing`. */
+  /** Undefined = not given; aws/account.ts then reads the profile and throws `region-missing`. */
   readonly region: string | undefined;
   readonly cluster: string | undefined;
   readonly service: string | undefined;
   readonly task: string | undefined;
   readonly container: string | undefined;
   readonly output: 'table' | 'json';
-  /** Answer yes to every confirmation. */
+  /** True = every confirmation is answered with yes. */
   readonly yes: boolean;
-  /** False with `--no-input`, in CI, or when stdin or stderr is not a TTY: nothing prompts then. */
+  /** False with `--no-input`, in CI, or when stdin or stderr is not a TTY: no question is asked then. */
   readonly input: boolean;
   readonly quiet: boolean;
   readonly debug: boolean;
-  /** Whether stdout may have colours; `Resolved.stderrColor` says it for stderr. */
+  /** Whether stdout may have colours; `Resolved.stderrColor` is the same for stderr. */
   readonly color: boolean;
   readonly transport: 'native' | 'plugin';
   /** Origin (`wss:` or `ws:`) of the message gateway in place of the one that AWS returns, e.g. an interface endpoint without private DNS. */
   readonly ssmmessages: string | undefined;
-  /** Bytes of data per message of the native data channel; undefined = 1024, what the official plugin and agent send. */
+  /** Bytes of data per message of the native data channel; undefined = 1024, as the official plugin and agent use. */
   readonly payloadSize: number | undefined;
   /** IAM path of the roles that `up` creates, not checked yet; undefined = the default path. */
   readonly iamPath: string | undefined;
   /** Prefix of the names of those roles, not checked yet; undefined = none. */
   readonly iamPrefix: string | undefined;
-  /** Of the files, each key once; not checked here. Tags that are typed belong to the commands that take them. */
+  /**
+   * Tags of the configuration files, each key once; they are not validated here. Tags on the command line belong to the
+   * commands that accept them.
+   */
   readonly tags: readonly ConfiguredTag[];
   /** `AWS_ENDPOINT_URL`; undefined = AWS. */
   readonly endpointUrl: string | undefined;
@@ -60,5 +63,5 @@ export interface Flags {
   readonly ssmmessages?: string;
 }
 
-/** Where each setting came from, for `--debug`: a flag, an environment variable, a file with its line, or the default. */
+/** The source of each setting, for `--debug`: a flag, an environment variable, a file with its line, or the default. */
 export type Provenance = Readonly<Record<keyof Settings, string>>;

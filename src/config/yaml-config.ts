@@ -51,7 +51,7 @@ export function parseConfig(path: string, text: string): ConfigFile {
   return { path, values, tags };
 }
 
-/** A value is taken as it is written: `cost-centre: 0042` keeps its zeros. */
+/** The text of a value is not interpreted: `cost-centre: 0042` keeps its zeros. */
 function tagsOf(node: unknown, path: string, place: string, lines: LineCounter): readonly ConfiguredTag[] {
   const wrong = (where: string): Error =>
     usage('config-value', `${where}: tags must be a map of keys to values`, {

@@ -2,7 +2,9 @@ import { access, failed, type ToolError } from '../core/errors.ts';
 import type { FindingOf } from './finding.ts';
 import { sentenceOf } from './sentences.ts';
 
-/** Findings for which a command stops: the error has the finding's id as its code, and its evidence as its facts. */
+/**
+ * Findings that stop a command: the error has the finding's id as its code, and the finding's evidence as its facts.
+ */
 
 type StopId =
   | 'agent-denied'

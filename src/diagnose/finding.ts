@@ -2,27 +2,27 @@ import type { ErrorFacts } from '../core/error-facts.ts';
 import type { ContextEntry } from '../provision/ports/simulator.ts';
 
 /**
- * What a diagnosis says: one finding for each cause, with the facts that show it and the changes that cure it. Pure: the
- * functions of this folder judge what the ports of connect/ and provision/ have read, call nothing, and take the time as
- * an argument. What a person types for a change is written in cli/.
+ * The result of a diagnosis: one finding for each cause, with the facts that show it and the changes that fix it. Pure:
+ * the functions of this folder judge what the ports of connect/ and provision/ have read, make no calls, and receive
+ * the time as an argument. cli/ turns a change into the command to type.
  */
 
 export type Severity =
-  /** What was asked for does not work until this is changed. */
+  /** The request does not work until this is changed. */
   | 'blocking'
-  /** It works, or may work, and something is not as it should be. */
+  /** The request works, or may work, but a setting is not as it should be. */
   | 'warning'
-  /** What was read does not show whether it works. */
+  /** The facts that were read do not show whether it works. */
   | 'could-not-tell';
 
-/** Whose policy or trust a finding is about: an ARN, or a name where that is all that is known. */
+/** The principal whose policy or trust a finding is about: an ARN, or a name if only that is known. */
 type Principal = { readonly principal: string };
 
 type Actions = Principal & { readonly actions: readonly string[] };
 
 /**
- * What shows each cause, by the id of the finding. An id that is also the code of an error has the facts of that error;
- * `errorOf` (errors.ts) makes the one of the other. Ids are stable: `--json` prints them.
+ * The evidence of each cause, by the id of the finding. If an id is also the code of an error, the evidence has the
+ * facts of that error; `errorOf` (errors.ts) converts the finding to the error. Ids are stable: `--json` prints them.
  */
 export interface FindingEvidence extends Pick<
   ErrorFacts,
@@ -55,14 +55,17 @@ export interface FindingEvidence extends Pick<
     readonly unknownKeys: readonly string[];
   };
   'action-not-denied': Actions;
-  /** No policy denies the actions as a whole, and one may allow them for a part of the resources. */
+  /** No policy denies all of the actions' resources, and a policy may allow the actions for some of them. */
   'denial-undecided': Actions;
-  /** The simulator left the question out of its answer. */
+  /** The simulator's answer does not contain the question. */
   'action-not-answered': Actions;
 
   // Whether a subnet reaches AWS.
   'subnet-full': InSubnet;
-  /** The groups of a VPC endpoint admit 443 from none of the ranges; with private DNS nothing goes around it. */
+  /**
+   * The groups of a VPC endpoint do not admit port 443 from any of the ranges; with private DNS no other route avoids
+   * the endpoint.
+   */
   'endpoint-refuses': InSubnet & {
     readonly endpoint: string;
     readonly service: string;
@@ -76,7 +79,7 @@ export interface FindingEvidence extends Pick<
     readonly answers: 'ipv4' | 'ipv6';
   };
   'no-way-out-ipv4': InSubnet & {
-    /** Undefined = there is none. */
+    /** Undefined = the subnet has none. */
     readonly defaultRoute?: DefaultRoute | undefined;
     readonly absent: readonly AbsentEndpoint[];
   };
@@ -85,9 +88,11 @@ export interface FindingEvidence extends Pick<
       readonly defaultRoute?: DefaultRoute | undefined;
       readonly absent: readonly AbsentEndpoint[];
     };
-  /** IPv6 reaches the agent's services, but nothing that has IPv4 alone. */
+  /** IPv6 reaches the agent's services, but no service that has only IPv4. */
   'nat64-needed': InSubnet & Nat64;
-  /** The default route leads to a transit gateway, a network interface or the like: where it goes on is not shown. */
+  /**
+   * The default route leads to a transit gateway, a network interface or the like, whose own routes EC2 does not show.
+   */
   'way-out-assumed': InSubnet & { readonly destination: string; readonly target: string };
 
   // Whether a bastion reaches a database.
@@ -101,7 +106,7 @@ export interface FindingEvidence extends Pick<
   };
   /** EC2 refuses a group of another VPC that is not associated with the bastion's. */
   'client-group-elsewhere': { readonly group: string; readonly vpc: string; readonly bastionVpc: string };
-  /** The group was given as one that opens the way to something, and opens nothing. */
+  /** The group was given to let the bastion reach a destination, but it allows nothing. */
   'client-group-closed': { readonly group: string };
 }
 
@@ -109,26 +114,26 @@ type InSubnet = { readonly subnet: string };
 
 type Nat64 = {
   readonly dns64: boolean;
-  /** Whether a route leads 64:ff9b::/96 to a NAT gateway. */
+  /** Whether a route sends 64:ff9b::/96 to a NAT gateway. */
   readonly nat64Route: boolean;
 };
 
 export type DefaultRoute = {
   /** Id of its target. */
   readonly target: string;
-  /** False = the target is gone (a blackhole). */
+  /** False = the target no longer exists (a blackhole). */
   readonly exists: boolean;
 };
 
-/** A service without a VPC endpoint that can be used. */
+/** A service without a usable VPC endpoint. */
 export type AbsentEndpoint = {
   /** `ssm`, `ssmmessages`, `s3`, … */
   readonly service: string;
-  /** One that exists; undefined = there is none. */
+  /** Id of an existing endpoint; undefined = there is none. */
   readonly endpoint?: string | undefined;
   /**
-   * What keeps it from being used: a route to it in the subnet's table, private DNS, or its state. `global-name`: no
-   * endpoint of the region carries the name that is called.
+   * Why it cannot be used: it lacks a route in the subnet's table, private DNS, or the state `available`.
+   * `global-name`: no endpoint of the region has the name that is called.
    */
   readonly lacks?: 'route' | 'private-dns' | 'availability' | 'global-name' | undefined;
   readonly state?: string | undefined;
@@ -140,23 +145,26 @@ export interface FindingOf<I extends FindingId> {
   readonly id: I;
   readonly severity: Severity;
   readonly evidence: FindingEvidence[I];
-  /** Alternatives, the best one first; empty where no change of the account cures it. */
+  /** Alternatives, the best one first; empty if no change in the account fixes it. */
   readonly fixes: readonly Fix[];
 }
 
 export type Finding = { readonly [I in FindingId]: FindingOf<I> }[FindingId];
 
-/** Changes that are all needed, in the order in which they are made. */
+/** Changes that are all needed, in the order in which they have to be made. */
 export type Fix = readonly Change[];
 
-/** One change of one resource: what `aws`, Terraform or an IAM document is to say is read off it. */
+/** One change of one resource, with all facts that an `aws` command, Terraform or an IAM document needs. */
 export type Change =
   | {
       readonly kind: 'allow-actions' | 'deny-actions' | 'withdraw-denial';
       readonly principal: string;
-      /** In which document; undefined = in whichever of the principal's policies holds it. */
+      /** The kind of policy to change; undefined = any of the principal's policies. */
       readonly policy: 'identity' | 'permissions-boundary' | 'service-control' | undefined;
-      /** Sid of the statement in the document that the principal was compared with; undefined = it was compared with none. */
+      /**
+       * Sid of the statement in the document that the principal was compared with; undefined = there was no such
+       * document.
+       */
       readonly statement: string | undefined;
       readonly actions: readonly string[];
       readonly resources: readonly string[];
@@ -171,15 +179,15 @@ export type Change =
       readonly actions: readonly string[];
     }
   | {
-      /** A rule in a security group. */
+      /** Adds a rule to a security group. */
       readonly kind: 'admit';
       readonly group: string;
-      /** TCP. */
+      /** TCP port. */
       readonly port: number;
-      /** Ranges and groups; `own-group` is the group that the bastion will have. */
+      /** Address ranges and groups; `own-group` is the group that the bastion will have. */
       readonly from: readonly string[] | 'own-group';
     }
-  /** The bastion carries the group besides its own. */
+  /** The bastion gets the group in addition to its own. */
   | { readonly kind: 'carry-group'; readonly group: string }
   | { readonly kind: 'associate-group'; readonly group: string; readonly vpc: string }
   | {
@@ -187,10 +195,10 @@ export type Change =
       readonly vpc: string;
       /** `com.amazonaws.REGION.SERVICE`. */
       readonly serviceName: string;
-      /** `Interface` with private DNS, and with a group that admits 443 from the subnet. */
+      /** `Interface` means with private DNS, and with a group that admits port 443 from the subnet. */
       readonly type: 'Interface' | 'Gateway';
       readonly subnet: string;
-      /** Of the subnet; a gateway endpoint is a route in it. */
+      /** Route table of the subnet; a gateway endpoint is a route in it. */
       readonly routeTable: string | undefined;
       readonly dualStack: boolean;
     }
@@ -205,19 +213,19 @@ export type Change =
       readonly kind: 'set-route';
       readonly routeTable: string | undefined;
       readonly destination: string;
-      /** One of the VPC, to be made if there is none. */
+      /** A NAT gateway of the VPC, to be created if there is none. */
       readonly target: 'nat-gateway';
     }
   | {
-      /** New tasks replace the running ones, whose setting cannot be changed. */
+      /** New tasks replace the running ones, because the setting of a running task cannot be changed. */
       readonly kind: 'redeploy-service';
       readonly cluster: string;
       readonly service: string;
-      /** Undefined = the service has it on. */
+      /** Undefined = ECS Exec is already enabled for the service. */
       readonly enableExecuteCommand?: true;
     }
   | {
-      /** A task that belongs to no service is started anew. */
+      /** A task that belongs to no service is started again. */
       readonly kind: 'run-task';
       readonly cluster: string;
       readonly taskDefinition: string;

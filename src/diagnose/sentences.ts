@@ -3,10 +3,10 @@ import { describeDuration } from '../core/duration.ts';
 import type { Finding, FindingEvidence, FindingId } from './finding.ts';
 import { SUBNET_REASONS } from './network/subnet-reasons.ts';
 
-/** Each finding as one sentence about what is so, without what to do about it. */
+/** Each finding as one sentence about the facts, without advice. */
 
 export const sentenceOf = (finding: Finding): string =>
-  // The evidence is that of the id; the compiler does not follow that from one to the other.
+  // The evidence belongs to the id; the compiler cannot infer that.
   (SENTENCES[finding.id] as (evidence: Finding['evidence']) => string)(finding.evidence);
 
 const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => string } = {
@@ -83,12 +83,12 @@ interface About {
   readonly actions: readonly string[];
 }
 
-/** Several such sentences have one subject, which is then said once: see `sentenceOfAll`. */
+/** Such sentences have the same subject, so that `sentenceOfAll` can join several of them. */
 function about(predicate: (actions: string) => string): (evidence: About) => string {
   return ({ principal, actions }) => `${subjectOf(principal)} ${predicate(actions.join(', '))}`;
 }
 
-/** `role/dev`: partition and account of a principal are nearly always those of the caller. */
+/** `role/dev`: partition and account are omitted, because they are nearly always those of the caller. */
 const subjectOf = (principal: string): string => parseArn(principal)?.resource ?? principal;
 
 /** The findings about one principal as one sentence. */

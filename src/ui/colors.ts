@@ -1,11 +1,11 @@
 import pico from 'picocolors';
 
-/** Colours as a value, decided per stream; with `false` every function returns its text unchanged. */
+/** The colour functions of one stream; with `false` every function returns its text unchanged. */
 export type Colors = ReturnType<typeof pico.createColors>;
 
 export const createColors = (enabled: boolean): Colors => pico.createColors(enabled);
 
-/** Meaning before colour: the same four tones in tables and events. */
+/** Tones are named by their meaning; tables and events use the same four. */
 export type Tone = 'good' | 'warning' | 'bad' | 'dim';
 
 export function paint(colors: Colors, tone: Tone, text: string): string {

@@ -19,7 +19,9 @@ export interface ReporterOptions {
   readonly color: boolean;
 }
 
-/** JSON lines when a program reads, live lines when a person watches, else plain lines for a log. All on stderr. */
+/**
+ * Creates the reporter for stderr: JSON lines with `--json`, lines that are redrawn on a terminal, else plain lines.
+ */
 export function createReporter(options: ReporterOptions): Reporter {
   const { terminal } = options;
   const colors = createColors(options.color);
@@ -39,8 +41,8 @@ export function createReporter(options: ReporterOptions): Reporter {
 const nothing = (): void => undefined;
 
 /**
- * One JSON object per event on stderr, with `time` (ISO 8601). `forward-ready` is what a program that starts a forward
- * waits for, hence data, hence stdout.
+ * One JSON object per event on stderr, with `time` (ISO 8601). `forward-ready` goes to stdout, because a program that
+ * starts a forward waits for it as its data.
  */
 function jsonReporter({ terminal, clock, quiet }: ReporterOptions): Reporter {
   return {
@@ -75,11 +77,11 @@ function isTalk(event: ToolEvent): event is Exclude<ToolEvent, { type: `step-${s
   return !event.type.startsWith('step-');
 }
 
-/** A long step says that it is still there after this time, and then each minute. */
+/** A long step reports after this time, and then each minute, that it still runs. */
 const FIRST_SIGN_MS = 10_000;
 const NEXT_SIGN_MS = 60_000;
 
-/** One line per step, when it ends; for logs, where rewriting a line is not possible. */
+/** Writes one line per step, when it ends; for logs, in which a line cannot be rewritten. */
 class PlainReporter implements Reporter {
   readonly #stderr: Writable;
   readonly #clock: Clock;

@@ -3,7 +3,7 @@ import type { ToolEvent } from '../core/events.ts';
 import type { Colors } from './colors.ts';
 import { printable } from './printable.ts';
 
-/** A finished step. The mark is not the only sign: the words say the same without colour or Unicode. */
+/** A finished step. Its words have the same meaning as the mark, so that it can be read without colour or Unicode. */
 export function doneLine(
   colors: Colors,
   title: string,
@@ -18,7 +18,10 @@ export function failedLine(colors: Colors, title: string, detail: string): strin
   return `${colors.red('✗')} ${printable(title)}: ${printable(detail)}`;
 }
 
-/** One line, and one more for each hint, for events that are not steps; undefined = not worth a line at this level of detail. */
+/**
+ * One line, and one more for each hint, for events that are not steps; undefined = the event is not shown at this level
+ * of detail.
+ */
 export function talkLine(
   event: Exclude<ToolEvent, { type: `step-${string}` }>,
   colors: Colors,
@@ -48,11 +51,14 @@ export function talkLine(
   }
 }
 
-/** `ecs:CLUSTER_TASK_RUNTIME` is two lines long; people know a task by the start of its id. Instances are as they are. */
+/**
+ * `ecs:CLUSTER_TASK_RUNTIME` is too long for a line; a task is shown by the start of its id. Ids of instances are not
+ * shortened.
+ */
 const shortTarget = (target: string): string =>
   /^ecs:.*_([0-9a-f]{8})[0-9a-f-]*_/.exec(target)?.[1] ?? target;
 
-/** What `--quiet` still lets through. */
+/** True for the events that are shown even with `--quiet`. */
 export function isImportant(event: ToolEvent): boolean {
   switch (event.type) {
     case 'step-failed':

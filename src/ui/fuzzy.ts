@@ -1,16 +1,16 @@
-/** Type-to-filter: a query matches when its characters occur in order; where they occur decides the rank. */
+/** Type-to-filter: a query matches when its characters occur in order; their positions decide the rank. */
 
 const START_OF_TEXT = 12;
 const START_OF_WORD = 8;
 const ADJACENT = 6;
 const MATCH = 1;
 const GAP_PENALTY = 1;
-/** Positions after this one are all equally far from the start. */
+/** The first matching character costs more the later it is, up to this position. */
 const FAR = 4;
 
 /**
- * How well `query` fits `text`, undefined if it does not. Case is ignored; blanks separate queries that must all match,
- * in any order. Higher is better; an empty query fits everything with 0.
+ * How well `query` matches `text`; undefined if it does not. Case is ignored; blanks separate queries that must all
+ * match, in any order. Higher is better; an empty query matches every text with 0.
  */
 export function fuzzyScore(query: string, text: string): number | undefined {
   let sum = 0;
@@ -24,8 +24,8 @@ export function fuzzyScore(query: string, text: string): number | undefined {
 }
 
 /**
- * The best alignment of all, not the first: `web` in `worker-web` must find the word. One row per query character:
- * `best[i]` is the best score of an alignment whose last character sits at text position `i`.
+ * Finds the best of all alignments, not the first: `web` in `worker-web` must match the word. One row per query
+ * character: `best[i]` is the best score of an alignment whose last character is at text position `i`.
  */
 function subsequenceScore(query: string, text: string): number | undefined {
   const lower = text.toLowerCase();
@@ -34,7 +34,7 @@ function subsequenceScore(query: string, text: string): number | undefined {
   let best: (number | undefined)[] = [];
   for (let q = 0; q < query.length; q++) {
     const row: (number | undefined)[] = Array.from({ length: lower.length });
-    // The best earlier alignment that has at least one character between; it pays for the gap.
+    // The best earlier alignment with at least one character in between; the gap reduces its score.
     let distant: number | undefined;
     for (let i = 0; i < lower.length; i++) {
       const before = i >= 2 ? best[i - 2] : undefined;
@@ -56,7 +56,7 @@ function subsequenceScore(query: string, text: string): number | undefined {
   }
   let result: number | undefined;
   for (const score of best) result = maximum(result, score);
-  // Of two equal fits the shorter text is the closer one.
+  // Of two equal matches the shorter text ranks higher.
   return result === undefined ? undefined : result - lower.length / 1000;
 }
 
@@ -73,7 +73,7 @@ function positionBonus(text: string, index: number): number {
   return 0;
 }
 
-/** The items that match, best first; equally good ones keep their order. */
+/** The items that match, best first; items with the same score keep their order. */
 export function fuzzyFilter<T>(
   query: string,
   items: readonly T[],

@@ -8,7 +8,7 @@ import type { Terminal } from './terminal.ts';
 export interface PrompterOptions {
   readonly terminal: Terminal;
   readonly colors: Colors;
-  /** `settings.input`; false = nothing is asked, and a question throws `input-needed` with its flag. */
+  /** `settings.input`; false = no question is asked, and each one throws `input-needed` with its flag. */
   readonly input: boolean;
   /** `settings.yes`. */
   readonly yes: boolean;
@@ -17,7 +17,7 @@ export interface PrompterOptions {
   readonly suspend: () => () => void;
 }
 
-/** At most so many candidates are named in `input-needed`, so that the flag is seen beside them. */
+/** The largest number of candidates in `input-needed`; with more, the flag would be hard to find beside them. */
 const MAX_CANDIDATES = 20;
 const BACK_INDEX = -1;
 const PAGE_SIZE = 12;
@@ -137,20 +137,20 @@ function inputNeeded(question: Question, choices: readonly Choice<unknown>[]): E
 interface ListKeys {
   /** `settle` ends the question with an answer; undefined = interrupted. */
   onEscape(settle: (answer: number | undefined) => void): void;
-  /** The line that stays on the screen after the answer; the list is removed from it in any case. */
+  /** The line that remains on the screen after the answer; the list is removed in any case. */
   answered(index: number): string;
   /** True while inquirer has not shown the answer of `source` yet; inquirer ignores Enter until then. */
   loading(): boolean;
 }
 
-/** Sends inquirer the key that Ctrl and this letter send. */
+/** Sends inquirer the key event of Ctrl and this letter. */
 function press(terminal: Terminal, sequence: string, name: string): void {
   terminal.stdin.emit('keypress', sequence, { name, ctrl: true, sequence });
 }
 
 /**
  * Asks one question. Ctrl-C, Ctrl-D and the end of stdin all throw `interrupted`; inquirer itself handles only Ctrl-C
- * and would wait for ever after the others.
+ * and would wait forever after the others.
  */
 async function ask(
   options: PrompterOptions,
@@ -214,11 +214,14 @@ async function ask(
 const answeredLine = (colors: Colors, message: string, answer: string): string =>
   `${colors.green('✓')} ${colors.bold(message)} ${colors.cyan(answer)}\n`;
 
-/** Compared by name: the classes are in a package of inquirer's that is no dependency of ours. */
+/**
+ * The errors are compared by name, because their classes are in a package of inquirer that is not a dependency of this
+ * tool.
+ */
 const isEndOfPrompt = (error: unknown): boolean =>
   error instanceof Error && ['ExitPromptError', 'AbortPromptError', 'CancelPromptError'].includes(error.name);
 
-/** inquirer decides about colours by stdout; the questions are on stderr, whose colours `colors` knows. */
+/** inquirer decides about colours from stdout, but the questions are on stderr, for which `colors` is right. */
 function themeOf(colors: Colors, escape: () => string = () => 'quit'): object {
   const plain = (text: string): string => text;
   return {

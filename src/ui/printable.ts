@@ -11,8 +11,8 @@ const visible = (text: string): string =>
   });
 
 /**
- * One line of a program's own output for a terminal: its colours (SGR sequences) stay when `color` is wanted and end with
- * the line, else they go; tabs stay; all other control characters are made visible.
+ * One line of a program's own output for a terminal: its colours (SGR sequences) are kept and end with the line if
+ * `color` is true, else they are removed; tabs are kept; all other control characters are made visible.
  */
 export function withoutControls(line: string, color: boolean): string {
   let colored = false;
@@ -28,7 +28,7 @@ export function withoutControls(line: string, color: boolean): string {
   return colored ? `${text}\u001b[0m` : text;
 }
 
-/** At most `width` characters; what was cut off shows as `…`. */
+/** At most `width` characters; `…` replaces the part that was cut off. */
 export function shortened(text: string, width: number): string {
   const characters = Array.from(text);
   if (characters.length <= width) return text;

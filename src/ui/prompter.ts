@@ -1,21 +1,21 @@
 import type { PickedFacts } from '../core/error-facts.ts';
 
 /**
- * Questions to the person. A flag of the command that asks, or another command, answers each question too; without a TTY
+ * Questions to the person. Each question can also be answered by a flag or by another command; without a TTY
  * the answer is a UsageError (exit 2) that names it.
  */
 export interface Choice<T> {
   readonly value: T;
   readonly name: string;
-  /** True where the question's flag cannot name it. */
+  /** True if the question's flag cannot name this choice. */
   readonly flagless?: boolean;
   /** Shown beside the name, dimmed. */
   readonly description?: string;
-  /** A reason, shown instead of being selectable. */
+  /** The reason why it cannot be selected, shown beside it. */
   readonly disabled?: string;
 }
 
-/** Returned by `select` when the person went back (first entry, or Escape on an empty filter). */
+/** Returned by `select` when the person went back (first entry, or Escape with an empty filter). */
 export const BACK: unique symbol = Symbol('back');
 
 export interface Question {
@@ -27,11 +27,14 @@ export interface Question {
 }
 
 export interface Prompter {
-  /** Type-to-filter list. Throws `input-needed` (usage, with flag and candidates) when nothing may prompt, `interrupted` on Ctrl-C. */
+  /**
+   * Type-to-filter list. Throws `input-needed` (usage, with flag and candidates) when no question may be asked,
+   * `interrupted` on Ctrl-C.
+   */
   select<T>(
     question: Question & { readonly choices: readonly Choice<T>[]; readonly back?: boolean },
   ): Promise<T | typeof BACK>;
-  /** Unattended: true with `--yes`, else throws `input-needed` naming `--yes`. */
+  /** Without a question: true with `--yes`, else throws `input-needed` naming `--yes`. */
   confirm(question: Question & { readonly defaultAnswer?: boolean }): Promise<boolean>;
   text(
     question: Question & {

@@ -4,9 +4,15 @@ import { printable, shortened } from './printable.ts';
 export interface Column {
   readonly title: string;
   readonly align?: 'left' | 'right';
-  /** Is shortened when the table is wider than the terminal; without any such column the widest ones are. */
+  /**
+   * True = it may be shortened when the table is wider than the terminal; if no column may, the widest ones are
+   * shortened.
+   */
   readonly shrink?: boolean;
-  /** Left out where the table does not fit otherwise, the highest number first; absent = always shown. */
+  /**
+   * The column is left out if the table does not fit otherwise; the highest number is left out first. Absent = always
+   * shown.
+   */
   readonly spare?: number;
 }
 
@@ -14,14 +20,17 @@ export type Cell = string | number | undefined | { readonly text: string; readon
 
 export interface TableOptions {
   readonly color: boolean;
-  /** Columns of the terminal; absent = nothing is shortened (stdout is not a terminal). */
+  /** Columns of the terminal; absent = no text is shortened (stdout is not a terminal). */
   readonly width?: number | undefined;
 }
 
 const GAP = '  ';
 const NARROWEST = 6;
 
-/** A table for people: upper-case titles, two spaces between columns, `-` for what is absent, one line per row, newline at the end. */
+/**
+ * A table with upper-case titles, two spaces between columns, `-` for absent values, one line per row, and a newline at
+ * the end.
+ */
 export function renderTable(
   columns: readonly (Column | string)[],
   rows: readonly (readonly Cell[])[],
@@ -77,12 +86,12 @@ const toneOf = (cell: Cell): Tone | undefined => (typeof cell === 'object' ? cel
 
 interface ShownColumn {
   readonly head: Column;
-  /** Of the row. */
+  /** Index of the cell in the row. */
   readonly index: number;
   readonly natural: number;
 }
 
-/** Columns until what is left fits when all that may shrink has shrunk. */
+/** Removes columns until the others fit, when all that may be shortened are as short as possible. */
 function withoutSpare(
   columns: readonly Column[],
   rows: readonly (readonly Cell[])[],
@@ -105,7 +114,10 @@ function withoutSpare(
   return visible;
 }
 
-/** Takes single characters from the widest column that may be shortened until the table fits, or none is left. */
+/**
+ * Shortens the widest column that may be shortened by one character at a time, until the table fits or no column can be
+ * shortened further.
+ */
 function fit(
   heads: readonly Column[],
   natural: readonly number[],

@@ -1,6 +1,9 @@
 import type { Readable, Writable } from 'node:stream';
 
-/** The three streams and what they are connected to. stdout is data, stderr is talk. TTY-ness is a value, so tests set it. */
+/**
+ * The three streams and whether they are terminals. stdout carries data, stderr carries messages. The tests set whether
+ * a stream is a TTY.
+ */
 export interface Terminal {
   readonly stdin: Readable & { setRawMode?: (raw: boolean) => unknown };
   readonly stdout: Writable;
@@ -8,9 +11,11 @@ export interface Terminal {
   readonly stdinIsTty: boolean;
   readonly stdoutIsTty: boolean;
   readonly stderrIsTty: boolean;
-  /** Of stdout if it is a TTY, else of stderr, else 80 × 24. Read it again after SIGWINCH. */
+  /** Size of stdout if it is a TTY, else of stderr, else 80 × 24. Read it again after SIGWINCH. */
   size(): { readonly columns: number; readonly rows: number };
-  /** Switches raw mode; the returned function restores what was before and is safe to call twice. No-op without a TTY. */
+  /**
+   * Switches raw mode on; the returned function restores the earlier mode and may be called twice. No-op without a TTY.
+   */
   raw(): () => void;
 }
 
@@ -30,7 +35,10 @@ interface Screen {
   readonly rows?: number;
 }
 
-/** The streams get an error listener for good: an EPIPE after the run is over must not become an uncaught error. */
+/**
+ * The error listeners on the streams are never removed: an EPIPE after the end of the run must not become an uncaught
+ * error.
+ */
 export function createTerminal(streams: TerminalStreams): Terminal {
   const { stdin, stdout, stderr } = streams;
   for (const stream of [stdin, stdout, stderr]) stream.on('error', () => undefined);
@@ -43,7 +51,7 @@ export function createTerminal(streams: TerminalStreams): Terminal {
     stderrIsTty: stderr.isTTY === true,
     size() {
       const screen = [stdout, stderr].find((stream) => stream.isTTY === true);
-      // A pty that was never sized reports 0 × 0.
+      // A pty whose size was never set reports 0 × 0.
       return { columns: screen?.columns || 80, rows: screen?.rows || 24 };
     },
     raw() {
@@ -60,12 +68,15 @@ export function createTerminal(streams: TerminalStreams): Terminal {
   };
 }
 
-/** A terminal that knows what must be undone: whatever a command leaves raw, `restore` puts back, synchronously. */
+/** A terminal that remembers raw modes: `restore` synchronously ends every raw mode that a command has left on. */
 export interface GuardedTerminal extends Terminal {
   restore(): void;
 }
 
-/** `onRaw` runs when raw mode begins and returns what runs when it ends: live output must keep out of a session. */
+/**
+ * `onRaw` is called when raw mode begins and returns the function that is called when it ends: live output must not be
+ * written during a session.
+ */
 export function guardTerminal(terminal: Terminal, onRaw: () => () => void): GuardedTerminal {
   const open = new Set<() => void>();
   return {

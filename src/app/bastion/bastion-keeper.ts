@@ -13,7 +13,7 @@ import type { Needs } from '../collaborators.ts';
 
 type KeeperNeeds = Needs<'account' | 'clock' | 'random' | 'report' | 'signal'>;
 
-/** Which instance carries a forward now, and whether it still does. */
+/** The instance that carries a forward at the moment, and signals for its end. */
 export interface BastionRoute {
   readonly bastion: Bastion;
   readonly watch: Pick<BastionWatch, 'look'>;
@@ -24,14 +24,14 @@ export interface BastionRoute {
 }
 
 export interface KeeperOptions {
-  /** Of the bastion; undefined = the one that runs. */
+  /** Name of the bastion; undefined = the running one. */
   readonly name: string | undefined;
   /** False with `--no-replace`: the end of the bastion is reported, and nothing is launched. */
   readonly replace: boolean;
 }
 
 interface Replacement {
-  /** Resolves with undefined when none could be launched; that has been reported then. */
+  /** Resolves with undefined when no replacement could be launched; the reason has been reported by then. */
   readonly done: Promise<Bastion | undefined>;
   readonly cancel: AbortController;
   state: 'launching' | 'ready' | 'none';
@@ -47,19 +47,23 @@ interface WatchedBastion {
 }
 
 /**
- * The bastion behind all forwards of one run. Its end is noticed from EC2, independently of the connections; a spot
- * instance that EC2 interrupts is replaced as soon as its two-minute notice comes, so that the replacement runs when it ends.
+ * The bastion that carries all forwards of one run. It polls EC2 for the end of the instance, independently of the
+ * connections. When EC2 announces with the two-minute notice that it interrupts a spot instance, the replacement is
+ * launched at once, so that it runs when the old instance ends.
  */
 export class BastionKeeper {
   readonly #options: KeeperOptions;
   readonly #deps: KeeperNeeds;
   readonly #ending = new AbortController();
-  /** By instance id. The instance that EC2 interrupts carries connections until its end. */
+  /** Watched bastions by instance id. The instance that EC2 interrupts carries connections until its end. */
   readonly #watched = new Map<string, WatchedBastion>();
-  /** The name of the first bastion found, so that after its loss no bastion of another name, in another network, is used. */
+  /**
+   * The name of the first bastion found. After its loss no bastion of another name is used, which might be in another
+   * network.
+   */
   #name: string | undefined;
   #latest: WatchedBastion | undefined;
-  /** Why there is no replacement; thrown instead of `no-bastion`, because it says more. */
+  /** Why there is no replacement. It is thrown instead of `no-bastion`, because it names the actual reason. */
   #failure: ToolError | undefined;
 
   constructor(options: KeeperOptions, deps: KeeperNeeds) {
@@ -69,11 +73,11 @@ export class BastionKeeper {
   }
 
   /**
-   * The instance for a new session: the one that runs, or its replacement once that is ready. Throws `no-bastion`,
-   * `bastion-ambiguous`, and why a replacement could not be launched.
+   * The instance for a new session: the running one, or its replacement once that is ready. Throws `no-bastion`,
+   * `bastion-ambiguous`, or the reason why a replacement could not be launched.
    */
   async route(): Promise<BastionRoute> {
-    // A lost session is often the first sign of a lost bastion.
+    // A lost session often shows the loss of the bastion before the next poll does.
     await this.#latest?.watch.look();
     const latest = this.#latest;
     const replacement = latest?.replacement;
@@ -89,7 +93,10 @@ export class BastionKeeper {
     return routeOf(this.#keep(bastion));
   }
 
-  /** Ends the watching, and a replacement that is being launched; `down` removes what that has created. */
+  /**
+   * Stops the watches, and the launch of a replacement if one is in progress; `down` removes what that launch has
+   * created.
+   */
   async close(): Promise<void> {
     this.#ending.abort(new Error('the forward is over'));
     const watched = [...this.#watched.values()];
@@ -175,7 +182,7 @@ export class BastionKeeper {
     watched.replacement = replacement;
   }
 
-  /** `down` or the end of its lifetime ended it: that is intended, and nothing is launched. */
+  /** If `down` or the end of its lifetime ended the instance, that was intended, and no replacement is launched. */
   #ended(watched: WatchedBastion, instance: Instance | undefined): void {
     const { bastion } = watched;
     watched.replacement?.cancel.abort(new Error(`bastion ${bastion.name} was ended`));

@@ -3,8 +3,8 @@ import type { Bastion } from '../../provision/bastion/bastion.ts';
 import type { Needs } from '../collaborators.ts';
 
 /**
- * Reports when EC2 interrupts the bastion of a shell or a command, until the watch is closed. Nothing is launched: a
- * shell cannot move to another instance.
+ * Reports when EC2 interrupts the bastion of a shell or a command, until the watch is closed. It launches no
+ * replacement, because a shell cannot move to another instance.
  */
 export async function watchForNotice(
   bastion: Bastion,
@@ -38,6 +38,6 @@ export async function watchForNotice(
   );
 }
 
-/** For somebody who may describe instances, but not spot instance requests. */
+/** The note for a caller who may describe instances, but not spot instance requests. */
 export const noticeHidden = (error: Error): string =>
   `${error.message}: a spot interruption will be seen only when it happens`;

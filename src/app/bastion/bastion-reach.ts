@@ -6,7 +6,10 @@ import type { SecurityGroup } from '../../provision/ports/network.ts';
 import type { DatabaseAccess } from '../../provision/plan/spec.ts';
 import type { UpRequest } from './up-request.ts';
 
-/** What a bastion is to reach: databases with the ingress rules of their security groups, and further groups for the bastion itself. */
+/**
+ * The destinations that a bastion should reach: databases with the ingress rules of their security groups, and more
+ * security groups for the bastion itself.
+ */
 
 export interface Reach {
   readonly databases: readonly DatabaseAccess[];
@@ -38,7 +41,9 @@ export async function gatherReach(
   };
 }
 
-/** RDS is asked only when a database was named. Throws `database-not-found`, `database-elsewhere`, `database-ipv4-only`. */
+/**
+ * Calls RDS only when a database was named. Throws `database-not-found`, `database-elsewhere`, `database-ipv4-only`.
+ */
 async function askedDatabases(
   request: UpRequest,
   network: NetworkChoice,
@@ -69,7 +74,7 @@ async function askedDatabases(
   return wanted;
 }
 
-/** NAT64 does not help: the database would see the address of the NAT gateway, and no security group. */
+/** NAT64 does not help: the database would see the address of the NAT gateway, and not the bastion's security group. */
 function ipv4Only({ id, kind }: Database, network: NetworkChoice): Error {
   const [other] = network.considered.filter(({ subnet, way }) => subnet.cidr !== undefined && way !== 'none');
   const where = network.subnets.map((subnet) => subnet.id).join(', ');
@@ -102,7 +107,10 @@ function accessOf(
   }));
 }
 
-/** A cluster and its instances share group and port; one rule serves them all. */
+/**
+ * Removes duplicates: a cluster and its instances share security group and port, so that one rule is enough for all of
+ * them.
+ */
 function distinct(found: readonly DatabaseAccess[]): readonly DatabaseAccess[] {
   const byTarget = new Map<string, DatabaseAccess>();
   for (const access of found) {

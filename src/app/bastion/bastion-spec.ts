@@ -27,7 +27,9 @@ import type { Needs } from '../collaborators.ts';
 import { iamNaming } from './iam-naming.ts';
 import type { UpRequest } from './up-request.ts';
 
-/** Turns a request into a BastionSpec: asks the account for everything that was left out. Reads only. */
+/**
+ * Turns a request into a BastionSpec: reads from the account everything that the request leaves open. Changes nothing.
+ */
 
 export type GatherNeeds = Needs<
   'account' | 'assets' | 'clock' | 'prompter' | 'report' | 'version',
@@ -43,8 +45,8 @@ export interface GatheredSpec {
 const SERVICES_LOOKED_AT = 50;
 
 /**
- * Throws what the ports throw and the usage, no-match and network errors named at each part. Where only a bastion for
- * tunnels has a way to AWS, the person is asked whether one of these is wanted.
+ * Throws what the ports throw and the usage, no-match and network errors named at each part. If only a bastion for
+ * tunnels could reach AWS, the person is asked whether to create one of these.
  */
 export async function gatherSpec(asked: UpRequest, deps: GatherNeeds): Promise<GatheredSpec> {
   try {
@@ -55,7 +57,7 @@ export async function gatherSpec(asked: UpRequest, deps: GatherNeeds): Promise<G
   }
 }
 
-/** `--yes` agrees to what was asked for, which was more than tunnels. */
+/** `--yes` is no answer to this question: it agrees to the request, which was for more than tunnels. */
 async function prefersTunnels(error: unknown, { prompter, report, settings }: GatherNeeds): Promise<boolean> {
   if (!(error instanceof ToolError) || error.code !== 'no-way-out') return false;
   if (error.details['tunnelsPossible'] !== true || !settings.input || settings.yes) return false;
@@ -97,7 +99,7 @@ async function gather(asked: UpRequest, deps: GatherNeeds): Promise<GatheredSpec
     iam,
   };
   if (request.role === undefined) checkRoleName(name, account.region, iam);
-  // A bastion for tunnels has no rights in a cluster, but the cluster still says in which VPC it should be.
+  // A bastion for tunnels has no permissions in a cluster, but the cluster still determines the VPC.
   const { cluster: named } = deps.settings;
   const home =
     running === undefined
@@ -176,7 +178,7 @@ async function gather(asked: UpRequest, deps: GatherNeeds): Promise<GatheredSpec
   return { spec, scope, identity };
 }
 
-/** Ids for the ARNs in it. Throws `arn-elsewhere` before anything else is asked. */
+/** Replaces the ARNs in the request by ids. Throws `arn-elsewhere` before any other call. */
 async function withLocalIds(request: UpRequest, account: AwsAccount): Promise<UpRequest> {
   const [vpc] = await localIds('vpc', request.vpc === undefined ? [] : [request.vpc], account);
   return {
@@ -207,7 +209,10 @@ const rangesOf = (vpc: Vpc, network: NetworkChoice): readonly string[] => [
   ...(network.stack === 'ipv4' ? [] : vpc.ipv6Cidrs),
 ];
 
-/** The bastion that runs already, where nothing was said of the place of one: `up --ttl 2h` is about that one. */
+/**
+ * The bastion that already runs, if the request names no place (VPC, subnet, cluster or service): `up --ttl 2h` is then
+ * about that bastion.
+ */
 async function unplaced(
   name: string,
   { vpc, subnets }: UpRequest,
@@ -225,11 +230,14 @@ async function clusterOf(deps: Needs<never, 'cluster' | 'service'>, account: Aws
 
 interface Home {
   readonly vpcId: string;
-  /** Subnets of the service; preferred. */
+  /** Subnets of the service, which are preferred. */
   readonly subnetIds: readonly string[];
 }
 
-/** The VPC: as given, that of the subnets given, that of the service, that of most services of the cluster, or the only one. */
+/**
+ * The VPC: the given one, that of the given subnets, that of the service, that of most services of the cluster, or the
+ * only one.
+ */
 async function homeOf(
   request: UpRequest,
   cluster: string | undefined,
@@ -285,7 +293,7 @@ async function vpcOfSubnets(ec2: Ec2Port, ids: readonly string[]): Promise<strin
   });
 }
 
-/** Each subnet as often as a service names it. Throws `service-not-found`. */
+/** The subnets of the services; a subnet appears once for each service that names it. Throws `service-not-found`. */
 async function serviceSubnets(
   cluster: string,
   deps: Needs<never, 'service'>,

@@ -10,8 +10,8 @@ import type { Needs } from '../collaborators.ts';
 type LookNeeds = Needs<'account' | 'clock' | 'report' | 'signal'>;
 
 /**
- * The bastion a session should go to: the named one, or the newest that runs. While EC2 takes one back, that is the old
- * one until the agent of its replacement answers. Throws `no-bastion` (exit 3), `bastion-ambiguous` (2).
+ * The bastion for a session: the named one, or the newest that runs. While EC2 interrupts a bastion, it is the old
+ * instance until the agent of the replacement is online. Throws `no-bastion` (exit 3), `bastion-ambiguous` (2).
  */
 export async function findBastion(deps: LookNeeds, name: string | undefined): Promise<Bastion> {
   const ec2 = await (await deps.account()).ec2();
@@ -44,7 +44,10 @@ async function noBastion(ec2: Ec2Port, name: string | undefined): Promise<ToolEr
 
 const isRunning = (bastion: Bastion): boolean => bastion.state === 'running';
 
-/** Whether its agent answers; false when IAM refuses that question, so that the old bastion is used, which does answer. */
+/**
+ * True if the bastion's agent is online. False when IAM denies the call: the old bastion is then used, whose agent is
+ * online.
+ */
 async function answers(bastion: Bastion, deps: Needs<'account'>): Promise<boolean> {
   const nodes = await (await deps.account()).nodes();
   try {
@@ -58,7 +61,10 @@ async function answers(bastion: Bastion, deps: Needs<'account'>): Promise<boolea
 
 const RUNNING_DEADLINE_MS = 60_000;
 
-/** For a bastion that was launched a moment ago, by `up --no-wait` or as a replacement: it runs within seconds. */
+/**
+ * For a bastion that was launched a moment ago, by `up --no-wait` or as a replacement: it reaches the state `running`
+ * within seconds.
+ */
 async function untilRunning(
   starting: Bastion,
   look: () => Promise<readonly Bastion[]>,
@@ -115,8 +121,8 @@ export function onceOnline<T>(
 }
 
 /**
- * Refuses what would otherwise be a connection that hangs: the bastion's security group does not allow that port. Throws
- * `port-not-open`. A bastion with further security groups may reach more than its tag says, so it is not refused.
+ * Throws `port-not-open` if the bastion's security group does not allow that port, since the connection would only time
+ * out. A bastion with more security groups may reach more than its tag names, so its ports are not checked.
  */
 export function checkPort(
   bastion: Bastion,

@@ -24,7 +24,10 @@ import type { Needs } from '../collaborators.ts';
 import { gatherSpec, type GatherNeeds } from './bastion-spec.ts';
 import type { UpRequest } from './up-request.ts';
 
-/** Bringing a bastion up: first what will be done (reads only), then, when the person agrees, doing it. */
+/**
+ * Creates a bastion in two parts: the first plans and only reads, the second carries out the plan when the person
+ * agrees.
+ */
 
 export interface PlannedBastion {
   readonly plan: UpPlan;
@@ -36,11 +39,14 @@ export interface PlannedBastion {
 }
 
 export interface PlannedPrice extends Price {
-  /** The cheapest spot pool; undefined when AWS named no price. */
+  /** The cheapest spot pool; undefined when EC2 returned no price. */
   readonly cheapest: SpotPrice | undefined;
 }
 
-/** Asks the account for everything that the request leaves open. Throws `role-untrusted` and what `gatherSpec` and `planUp` throw. */
+/**
+ * Reads from the account everything that the request leaves open. Throws `role-untrusted` and what `gatherSpec` and
+ * `planUp` throw.
+ */
 export async function planBastion(
   request: UpRequest,
   deps: GatherNeeds & Needs<'report'>,
@@ -68,14 +74,17 @@ export async function planBastion(
   };
 }
 
-/** A finding that does not stop the plan. */
+/** Turns a finding that does not stop the plan into a warning. */
 const warningOf = (finding: Finding): PlanWarning => ({
   code: finding.id,
   message: sentenceOf(finding),
   details: finding.evidence,
 });
 
-/** Throws `role-untrusted`: somebody changed whom the bastion's own role trusts, and operators may not change it back. */
+/**
+ * Throws `role-untrusted` if the trust policy of the bastion's own role was changed so that EC2 cannot assume it. The
+ * policy for operators does not let them change it back.
+ */
 function refuseUntrusted({ role }: Inventory, spec: BastionSpec): void {
   if (spec.role.kind === 'given' || role === undefined) return;
   const untrusted = ec2TrustOf(role.name, role.trust, { of: 'own', name: spec.name });
@@ -102,9 +111,9 @@ function plannedPrice(spec: BastionSpec, prices: readonly SpotPrice[]): PlannedP
 export interface BroughtUp {
   readonly name: string;
   readonly instanceId: string;
-  /** False = it ran already. */
+  /** False = it already ran. */
   readonly launched: boolean;
-  /** False = nobody waited for its agent. */
+  /** False = `up` did not wait for its agent. */
   readonly ready: boolean;
   /** Undefined when EC2 does not show it yet. */
   readonly bastion: Bastion | undefined;
@@ -116,8 +125,8 @@ export type BringUpNeeds = Needs<
 >;
 
 /**
- * Carries the plan out after asking, and waits until the bastion can be used. Throws `interrupted` when the person does
- * not agree; after any other failure a note says that something may exist.
+ * Asks for agreement, carries out the plan, and waits until the bastion can be used. Throws `interrupted` when the
+ * person does not agree; after any other failure a note reports that resources may exist.
  */
 export async function bringUp(
   planned: PlannedBastion,
@@ -167,7 +176,10 @@ async function warnIfInterrupted(
   });
 }
 
-/** IAM is replicated and settles after some seconds; an emulator behind `AWS_ENDPOINT_URL` is not. */
+/**
+ * IAM is replicated, and other services see a change only some seconds later. An emulator behind `AWS_ENDPOINT_URL`
+ * needs no wait.
+ */
 const SETTLE_MS = 6_000;
 
 async function createAndWait(
@@ -203,7 +215,7 @@ async function createAndWait(
       name,
       instanceId,
       installs: spec.cluster !== undefined,
-      // The boot script of a bastion that ran already has ended long ago; its console output may be gone.
+      // The boot script of a bastion that already ran has ended long ago; its console output may be gone.
       boots: launched,
       networkReason: spec.network.reason,
       ...(spec.role.kind === 'given' ? { role: spec.role.profileName } : {}),
@@ -215,7 +227,10 @@ async function createAndWait(
   return { name, instanceId: instance.id, launched, ready: true, bastion: bastionOf(instance) };
 }
 
-/** On-demand costs more than the plan said, so it takes an answer of its own: `--yes` agrees to the plan, which was spot. */
+/**
+ * On-demand costs more than the plan showed, so that it needs a separate answer: `--yes` agrees to the plan, which was
+ * for spot.
+ */
 async function approveOnDemand(
   failure: Error,
   { cheapest }: PlannedPrice,

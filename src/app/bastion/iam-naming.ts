@@ -1,13 +1,13 @@
 import type { Settings } from '../../config/settings.ts';
 import { checkIamNaming, type IamNaming, USUAL_IAM } from '../../provision/roles/iam-names.ts';
 
-/** Where an organisation wants the roles that we make, as typed for one command. */
+/** IAM path and prefix for the roles that `up` creates, as typed for one command. */
 export interface IamOverrides {
   readonly iamPath?: string;
   readonly iamPrefix?: string;
 }
 
-/** As typed, else as configured, else the usual ones. Throws `iam-path`, `iam-prefix`. */
+/** The typed values, else the configured ones, else the defaults. Throws `iam-path`, `iam-prefix`. */
 export const iamNaming = (
   typed: IamOverrides,
   settings: Pick<Settings, 'iamPath' | 'iamPrefix'>,

@@ -1,7 +1,10 @@
 import { textFact } from '../../core/error-facts.ts';
 import { ToolError } from '../../core/errors.ts';
 
-/** The actions that IAM refused while an answer was put together: the rest is printed, and marked as incomplete. */
+/**
+ * Collects the actions that IAM denied while an answer was put together: the rest of the answer is printed and marked
+ * as incomplete.
+ */
 export class RefusedActions {
   readonly #actions = new Set<string>();
 
@@ -10,7 +13,7 @@ export class RefusedActions {
     return [...this.#actions].sort();
   }
 
-  /** What `work` resolves with, or `instead` where IAM refuses it. */
+  /** Resolves with the result of `work`, or with `instead` if IAM denies it. */
   async or<T, I>(instead: I, work: Promise<T>): Promise<T | I> {
     try {
       return await work;

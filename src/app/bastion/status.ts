@@ -14,25 +14,28 @@ import { RefusedActions } from './refused-actions.ts';
 /** The bastions of a region or of all regions: age, time left, sessions, cost so far. */
 
 export interface StatusRequest {
-  /** Undefined = all. */
+  /** Undefined = all bastions. */
   readonly name: string | undefined;
   readonly allRegions: boolean;
   readonly iam: IamOverrides;
 }
 
-/** One row; these fields are what `--json` prints, and stable. */
+/** One row. `--json` prints these fields, and they are stable. */
 export interface BastionStatus {
   readonly name: string;
   readonly region: string;
-  /** Null when only leftovers exist: a crashed `up` or a bastion that ended itself. */
+  /** Null when only leftovers exist: those of a crashed `up` or of a bastion that terminated itself. */
   readonly instanceId: string | null;
   /** State of the instance, or `leftovers`. */
   readonly state: string;
-  /** EC2 has given notice and takes the spot instance back within two minutes; null when that may not be read. */
+  /**
+   * True if EC2 has announced that it interrupts the spot instance within two minutes; null when the caller may not
+   * read that.
+   */
   readonly takenBack: boolean | null;
-  /** The instance whose place this one takes after such a notice. */
+  /** Id of the instance that this one replaces after such a notice. */
   readonly replaces: string | null;
-  /** Ping status; null where no agent has reported, `unknown` when that may not be read. */
+  /** Ping status; null where no agent has registered, `unknown` when the caller may not read it. */
   readonly agent: string | null;
   readonly type: string | null;
   readonly market: string | null;
@@ -45,31 +48,36 @@ export interface BastionStatus {
   readonly expiresAt: string | null;
   /** 0 = never. */
   readonly idleMinutes: number | null;
-  /** Until it ends for want of a session; all of them while one is open. Null = never, or sessions may not be listed. */
+  /**
+   * Minutes until it terminates itself for lack of a session; the full idle time while a session is open. Null = never,
+   * or the caller may not list sessions.
+   */
   readonly idleLeftMinutes: number | null;
-  /** Open sessions; null when they may not be listed. */
+  /** Number of open sessions; null when the caller may not list them. */
   readonly sessions: number | null;
-  /** Dollars since the launch; null where AWS names no price. */
+  /** Dollars since the launch; null where EC2 returns no price. */
   readonly cost: number | null;
 }
 
 export interface Statuses {
   readonly bastions: readonly BastionStatus[];
-  /** Regions that IAM refuses to show. */
+  /** Regions for which IAM denied the calls. */
   readonly closedRegions: readonly string[];
-  /** The only region that was read; undefined = all regions were. */
+  /** The only region that was read; undefined = all regions were read. */
   readonly region: string | undefined;
   readonly notAllowed: {
-    /** For agents and notices, which every document for people who use bastions grants. */
+    /**
+     * Actions for the state of agents and interruption notices; every document for people who use bastions grants them.
+     */
     readonly ofBastions: readonly string[];
-    /** For leftovers, sessions of others, cost. */
+    /** Actions for leftovers, sessions of others, and cost. */
     readonly forOperators: readonly string[];
   };
 }
 
 type StatusNeeds = Needs<'account' | 'accountIn' | 'clock' | 'report', 'iamPath' | 'iamPrefix'>;
 
-/** What is asked of each region, and what IAM refuses there. */
+/** The search in each region, and the actions that IAM denies there. */
 interface Search {
   readonly name: string | undefined;
   readonly naming: IamNaming;
@@ -77,7 +85,10 @@ interface Search {
   readonly forOperators: RefusedActions;
 }
 
-/** Errors of one region that another region need not have. AWS refuses some credentials in the regions that one has to opt into. */
+/**
+ * Errors that can concern one region only. AWS rejects some credentials in the regions that have to be enabled (opt-in
+ * regions).
+ */
 const OF_ONE_REGION: readonly string[] = ['access-denied', 'credentials-refused'];
 
 /** Throws `iam-path`, `iam-prefix`, and what the ports throw if no region can be read. */
@@ -95,7 +106,7 @@ export async function bastionStatuses(request: StatusRequest, deps: StatusNeeds)
     try {
       bastions.push(...(await bastionsIn(account, search, deps)));
     } catch (error) {
-      // One region that a policy closes must not hide the others; the documents for operators are for one region each.
+      // If a policy denies one region, the others are still shown; the documents for operators are for one region each.
       if (!(error instanceof ToolError) || !OF_ONE_REGION.includes(error.code)) throw error;
       closedRegions.push(account.region);
       if (closedRegions.length === accounts.length) throw error;
@@ -111,7 +122,10 @@ export async function bastionStatuses(request: StatusRequest, deps: StatusNeeds)
   };
 }
 
-/** Throws `answer-incomplete` when the state of agents or interruption notices could not be read: a bastion may look healthy and not be. */
+/**
+ * Throws `answer-incomplete` when the state of agents or interruption notices could not be read: a bastion may then be
+ * unhealthy although no problem is shown.
+ */
 export function requireWhole({ notAllowed: { ofBastions: actions } }: Statuses): void {
   if (actions.length === 0) return;
   throw access('answer-incomplete', `that is not all: not allowed to call ${actions.join(', ')}`, {
@@ -199,7 +213,10 @@ const orphan = (name: string, region: string): BastionStatus => ({
   cost: null,
 });
 
-/** gp3 of the standard AL2023 image; the volume itself is not asked for, to spare a permission. */
+/**
+ * The gp3 volume of the standard AL2023 image. The size of the volume itself is not read, so that the caller needs no
+ * permission for it.
+ */
 const VOLUME_GIB = 8;
 
 async function statusOf(

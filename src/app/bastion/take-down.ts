@@ -16,18 +16,18 @@ import { refuseIfInUse, tearDown, type TeardownResult } from '../../provision/te
 import type { Needs } from '../collaborators.ts';
 import { iamNaming, type IamOverrides } from './iam-naming.ts';
 
-/** Taking bastions down: find every resource of theirs, ask, delete them, and verify that none is left. */
+/** Deletes bastions: finds all their resources, asks for agreement, deletes them, and verifies that none is left. */
 
 export interface DownRequest {
   readonly name: string;
   /** Every bastion of the account and region. */
   readonly all: boolean;
-  /** Also while others are connected. */
+  /** Deletes also while other people are connected. */
   readonly force: boolean;
   readonly iam: IamOverrides;
 }
 
-/** One bastion and what exists of it. */
+/** One bastion and its existing resources. */
 interface Found {
   readonly scope: InventoryScope;
   readonly inventory: Inventory;
@@ -35,26 +35,26 @@ interface Found {
 
 export interface BastionOwner {
   readonly name: string;
-  /** ARN of who ran `up`; undefined where no instance tells it. */
+  /** ARN of the principal that ran `up`; undefined where no instance has the tag. */
   readonly owner: string | undefined;
-  /** By AWS's clock; undefined without an instance. */
+  /** Age by AWS's clock; undefined without an instance. */
   readonly ageMs: number | undefined;
 }
 
 export interface FoundBastions {
   readonly region: string;
-  /** Of the caller. */
+  /** ARN of the caller. */
   readonly callerArn: string;
   readonly accountId: string;
-  /** All that there are were asked for, not one by its name. */
+  /** True if all bastions were requested, not one by its name. */
   readonly all: boolean;
-  /** Whose they are, in the order of `full`. */
+  /** The owners of the bastions, in the order of `full`. */
   readonly owners: readonly BastionOwner[];
-  /** Those of which something exists. */
+  /** The bastions of which any resource exists. */
   readonly full: readonly Found[];
-  /** What looks like a part of one of them, and is not ours to delete. */
+  /** Resources that look like a part of one of them but must not be deleted. */
   readonly kept: Inventory['foreign'];
-  /** Names of other bastions; only read when nothing of the one asked for exists. */
+  /** Names of other bastions; read only when no resource of the requested one exists. */
   readonly others: readonly string[];
 }
 
@@ -68,7 +68,7 @@ export async function findForDown(
   const { accountId, partition, arn } = await identityPort.caller();
   const { region } = account;
   const naming = iamNaming(request.iam, deps.settings);
-  // Strict: with a listing that is denied, something could stay unseen.
+  // No denial is tolerated here: if a list is denied, a resource could be overlooked.
   const names = request.all
     ? await findNames({ ec2, iam }, region, naming)
     : [checkBastionName(request.name)];
@@ -79,7 +79,7 @@ export async function findForDown(
     }),
   );
   const full = found.filter(({ inventory }) => !isEmpty(inventory));
-  // Bastions of other names cost money too; whoever takes one down should know of them.
+  // Bastions of other names cost money too, so the person is informed about them.
   const others = full.length > 0 || request.all ? [] : (await findBastions(ec2, {})).map(({ name }) => name);
   return {
     region,
@@ -101,7 +101,9 @@ function ownerOf({ name, instances: [instance] }: Inventory, now: number): Basti
   };
 }
 
-/** What will be deleted, for each bastion. Throws `sessions-active` while others are connected, unless forced. */
+/**
+ * The resources to delete, for each bastion. Throws `sessions-active` while other people are connected, unless forced.
+ */
 export async function planTeardown(
   { full, callerArn }: FoundBastions,
   { force }: DownRequest,
@@ -117,13 +119,16 @@ export async function planTeardown(
 
 export interface TakenDown {
   readonly done: readonly { readonly name: string; readonly result: TeardownResult }[];
-  /** Ids of what is left. */
+  /** Ids of the resources that remain. */
   readonly left: readonly string[];
-  /** Why something is left; undefined = nothing is. */
+  /** Why resources remain; undefined = none does. */
   readonly problem: ToolError | undefined;
 }
 
-/** Asks, then deletes one bastion after the other; one that cannot be deleted does not keep the others. Throws `interrupted`. */
+/**
+ * Asks for agreement, then deletes one bastion after the other; if one cannot be deleted, the others still are. Throws
+ * `interrupted`.
+ */
 export async function takeDown(
   { full, all, region, accountId }: FoundBastions,
   deps: Needs<'account' | 'clock' | 'prompter' | 'random' | 'report' | 'signal'>,
@@ -132,7 +137,7 @@ export async function takeDown(
   const agreed = await deps.prompter.confirm({
     message: `Delete ${full.length === 1 ? `bastion ${names}` : `the bastions ${names}`} in ${region} of account ${accountId}?`,
     flag: '--yes',
-    // Somebody else's may be among them.
+    // Bastions of other people may be among them.
     defaultAnswer: !all,
   });
   if (!agreed) throw interrupted('nothing was deleted');
@@ -156,7 +161,10 @@ export async function takeDown(
 
 const listOf = (fact: Fact): readonly Fact[] => (Array.isArray(fact) ? (fact as readonly Fact[]) : []);
 
-/** What is left of each is named, whichever ends the program. */
+/**
+ * Combines the errors, so that the remaining resources of each bastion are named, whichever error determines the exit
+ * status.
+ */
 function together(problems: readonly ToolError[]): ToolError | undefined {
   const [first, ...others] = problems;
   if (first === undefined || others.length === 0) return first;
@@ -172,6 +180,6 @@ function together(problems: readonly ToolError[]): ToolError | undefined {
   });
 }
 
-/** Where it could not be looked at in the end, something may be left. */
+/** If the inventory could not be read in the end, resources may remain. */
 const leftBy = ({ details: { left } }: ToolError): readonly string[] =>
   Array.isArray(left) ? (left as readonly string[]) : ['not known'];

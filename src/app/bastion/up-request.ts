@@ -10,19 +10,19 @@ import { type GivenTag, parseTag } from '../../provision/bastion/given-tags.ts';
 import { usage } from '../../core/errors.ts';
 import type { IamOverrides } from './iam-naming.ts';
 
-/** The bastion that somebody asks for. */
+/** A request for a bastion. */
 export interface UpRequest {
   readonly name: string;
   readonly ttlMs: number;
-  /** `--ttl` was typed: a running bastion is extended then. */
+  /** True if `--ttl` was typed: a running bastion is then extended. */
   readonly ttlGiven: boolean;
-  /** `--idle` was typed: a running bastion keeps its own, and a warning says so. */
+  /** True if `--idle` was typed: a running bastion keeps its idle time, and a warning is shown. */
   readonly idleGiven: boolean;
   /** 0 = never. */
   readonly idleMinutes: number;
   readonly vpc: string | undefined;
   readonly subnets: readonly string[];
-  /** Of those subnets; undefined = to be found out. */
+  /** How those subnets reach AWS; undefined = it is determined from the route tables. */
   readonly wayOut: GivenWayOut | undefined;
   /** Empty = the default pool. */
   readonly types: readonly string[];
@@ -31,7 +31,7 @@ export interface UpRequest {
   readonly wait: boolean;
   readonly tunnelOnly: boolean;
   readonly role: string | undefined;
-  /** An ARN, or `none`; undefined = the shared one, else one of its own. */
+  /** An ARN, or `none`; undefined = the shared boundary if it exists, else a new one for this bastion. */
   readonly permissionsBoundary: string | undefined;
   readonly kmsKey: string | undefined;
   readonly databases: readonly string[];
@@ -39,11 +39,11 @@ export interface UpRequest {
   readonly egressPorts: readonly number[];
   readonly clientSecurityGroups: readonly string[];
   readonly iam: IamOverrides;
-  /** As typed; those of the files are in the settings. */
+  /** Tags as typed; those of the configuration files are in the settings. */
   readonly tags: readonly GivenTag[];
 }
 
-/** The same as typed; durations and ports are still text. */
+/** The same request as typed; durations and ports are still text. */
 export interface TypedUpRequest {
   readonly name: string;
   readonly ttl?: string;

@@ -5,13 +5,13 @@ import type { ForwardNeeds, RouteRequest } from './route.ts';
 export interface ForwardRequest extends RouteRequest {
   /** As typed: `[bind:]local:host:remote` or `local:remote`; with a document `[bind:]local`. */
   readonly forwards: readonly string[];
-  /** `HOST:PORT` or `PORT`, as typed; stdin and stdout instead of listeners. */
+  /** `HOST:PORT` or `PORT`, as typed; the forward then uses stdin and stdout instead of listeners. */
   readonly stdio: string | undefined;
 }
 
 /**
- * What was typed is parsed before AWS is asked anything. Resolves with 0 when the person ended it after it was ready;
- * throws `interrupted` before that, and the usage errors of the parsers.
+ * Parses what was typed before any call to AWS. Resolves with 0 when the person stopped the forward after it was ready;
+ * throws `interrupted` if it was stopped before that, and the usage errors of the parsers.
  */
 export async function forward(
   request: ForwardRequest,

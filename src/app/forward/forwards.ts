@@ -19,8 +19,9 @@ import {
 import { keepYoungGenerationSmall } from './young-generation.ts';
 
 /**
- * Listeners for all specs until the run is aborted (0). Each forward lives and fails for itself; throws what the only one
- * failed with, or `no-forward-left` when the last of several has failed.
+ * Listens for all specs until the run is aborted; resolves with 0 then. The forwards are independent: one that fails
+ * does not stop the others. Throws the error of the only forward, or `no-forward-left` when the last of several has
+ * failed.
  */
 export async function runForwards(
   specs: readonly ForwardSpec[],
@@ -37,7 +38,7 @@ export async function runForwards(
   deps.scope.add(async () => {
     await Promise.all(listeners.map((listener) => listener.close()));
   });
-  // Bound before any AWS call: a taken port is the cheapest error there is.
+  // The listeners are bound before any AWS call, so that a port in use is reported at once.
   for (const spec of specs)
     listeners.push(
       spec.isDefaultBind === true
@@ -78,13 +79,13 @@ export async function runForwards(
       if (forwards.length === 1) throw error;
       reportFailure(name, error, deps);
       failures++;
-      // Its port must refuse connections, not hold them.
+      // The listener is closed so that its port refuses connections instead of accepting connections that lead nowhere.
       await forward.close().catch(() => undefined);
       if (failures === forwards.length)
         throw failed('no-forward-left', `all ${forwards.length} forwards have failed`);
     }
   };
-  // An interruption counts as one until the first forward was ready.
+  // An interruption is an error only until the first forward was ready.
   const interruption = aborted.promise.catch((error: unknown) => {
     if (ready === 0) throw error;
   });

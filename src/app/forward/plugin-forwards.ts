@@ -11,7 +11,10 @@ import { usage } from '../../core/errors.ts';
 import { pluginCall } from '../session/session-setup.ts';
 import { type ForwardNeeds, openRoute, remoteOf, type RouteRequest, routeKind } from './route.ts';
 
-/** The plugin does its own listening, on 127.0.0.1 only; its port is chosen and found free before AWS is asked. */
+/**
+ * Forwards through session-manager-plugin, which listens on 127.0.0.1 only. A free local port is chosen before any AWS
+ * call.
+ */
 export async function runPluginForwards(
   specs: readonly ForwardSpec[],
   request: RouteRequest,
@@ -55,7 +58,7 @@ export async function runPluginForwards(
   return 0;
 }
 
-/** All bound at the same time, so that no port is handed out twice. */
+/** All ports are bound at the same time, so that no port is chosen twice. */
 async function freePorts(specs: readonly ForwardSpec[]): Promise<readonly number[]> {
   const listeners: LocalListener[] = [];
   try {

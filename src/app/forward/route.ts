@@ -10,17 +10,20 @@ import type { BastionKeeper, BastionRoute } from '../bastion/bastion-keeper.ts';
 import type { Needs } from '../collaborators.ts';
 import { type ChannelNeeds, type ResolveNeeds, resolveOptions } from '../session/session-setup.ts';
 
-/** What carries a forward: the service's task or the bastion, and a new one when that is lost. */
+/** Chooses what carries a forward, the service's task or the bastion, and a new one when that is lost. */
 
 export interface RouteRequest {
   readonly via: 'auto' | 'task' | 'bastion';
-  /** Whose task carries the connections, where a task does. */
+  /** The service or task that carries the connections, if a task does. */
   readonly wanted: Wanted;
-  /** Name of the bastion; undefined = the one that runs. */
+  /** Name of the bastion; undefined = the running one. */
   readonly name: string | undefined;
   /** False = a bastion that EC2 interrupts is not replaced. */
   readonly replace: boolean;
-  /** Session document that says where it leads; without it AWS's own, which take host and port. */
+  /**
+   * Session document that contains the destination; undefined = AWS's own documents, which take host and port as
+   * parameters.
+   */
   readonly document: string | undefined;
 }
 
@@ -32,14 +35,17 @@ export interface Remote {
 
 type RouteNeeds = ResolveNeeds & Needs<'scope'>;
 
-/** What a forward takes from outside, whatever carries it. */
+/** What every forward needs, whether a task or a bastion carries it. */
 export type ForwardNeeds = ChannelNeeds & RouteNeeds & Needs<never, 'transport'>;
 
-/** For `forward-ready`: what the person asked for. */
+/** The requested destination, for `forward-ready`. */
 export const remoteOf = (spec: ForwardSpec, { document }: RouteRequest): ForwardRemote =>
   document === undefined ? { host: spec.remoteHost ?? 'localhost', port: spec.remotePort } : { document };
 
-/** `auto`: a task if one is named, because it reaches what the service reaches; else the bastion. The choice is reported. */
+/**
+ * `auto` chooses a task if one is named, because it reaches what the service reaches; else the bastion. The choice is
+ * reported.
+ */
 export function routeKind(
   request: RouteRequest,
   specs: readonly Pick<ForwardSpec, 'remoteHost'>[],
@@ -65,7 +71,7 @@ export function routeKind(
   return via;
 }
 
-/** Starts a session to `remote` through a task, through the bastion, or through the one that a keeper holds now. */
+/** Starts a session to `remote` through a task, through the bastion, or through the current bastion of a keeper. */
 export async function openRoute(
   carrier: 'task' | 'bastion' | BastionKeeper,
   remote: Remote,
@@ -91,7 +97,7 @@ export async function openRoute(
     const target = bastion.instanceId;
     const [session] = await Promise.all([
       onceOnline(bastion, deps, () => start(target)),
-      // An interruption notice of EC2 should be known before anything goes through the bastion.
+      // The watch polls first, so that an interruption notice is reported before the session is used.
       watch.look(),
     ]);
     return { via: 'bastion', target, session, ...signals };
@@ -104,7 +110,10 @@ export async function openRoute(
   return { via: 'task', target, session };
 }
 
-/** For what cannot move to another instance: that it ends is reported, and nothing is launched. */
+/**
+ * For a session that cannot move to another instance: the end of the bastion is reported, and no replacement is
+ * launched.
+ */
 async function watchedBastion(
   name: string | undefined,
   deps: RouteNeeds,
@@ -119,7 +128,7 @@ async function watchedBastion(
   return { bastion, watch };
 }
 
-/** The bastion behind all forwards of this run, which is replaced when EC2 interrupts it. */
+/** The bastion that carries all forwards of this run. It is replaced when EC2 interrupts it. */
 export async function keepBastion({ name, replace }: RouteRequest, deps: RouteNeeds): Promise<BastionKeeper> {
   const { BastionKeeper } = await import('../bastion/bastion-keeper.ts');
   const keeper = new BastionKeeper({ name, replace }, deps);

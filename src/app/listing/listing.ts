@@ -27,13 +27,13 @@ type ListNeeds = Needs<'account' | 'clock', 'cluster' | 'service' | 'task' | 'co
 
 export interface Listing {
   readonly records: readonly ListRecord[];
-  /** Why there may be more than these: AWS answered no more calls. */
+  /** Why more items may exist than are listed: AWS throttled the remaining calls. */
   readonly incomplete: ToolError | undefined;
 }
 
 /**
- * Everything of that kind, as far as the settings do not narrow it down. When AWS throttles the calls for good, what is
- * known by then; throws `aws-throttled` when that is nothing.
+ * All items of that kind that match the settings. When AWS keeps throttling the calls, resolves with the items known by
+ * then; throws `aws-throttled` when there are none.
  */
 export async function listing(kind: ListKind, deps: ListNeeds): Promise<Listing> {
   const account = await deps.account();
@@ -48,7 +48,7 @@ export async function listing(kind: ListKind, deps: ListNeeds): Promise<Listing>
   }
 }
 
-/** What was described so far. */
+/** The items that were described so far. */
 class Known {
   readonly services: Service[] = [];
   readonly tasks: Task[] = [];
@@ -98,7 +98,7 @@ async function clusters(ecs: EcsPort): Promise<readonly ListRecord[]> {
     }));
 }
 
-/** Of one cluster when it is named, else of all. */
+/** The named cluster, else all clusters. */
 async function clusterNames(ecs: EcsPort, deps: Needs<never, 'cluster'>): Promise<readonly string[]> {
   const { cluster } = deps.settings;
   return cluster === undefined ? [...(await collect(ecs.clusterNames()))].sort() : [nameOfArn(cluster)];

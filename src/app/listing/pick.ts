@@ -33,19 +33,22 @@ import type { Needs } from '../collaborators.ts';
 
 type PickNeeds = Needs<'account' | 'clock' | 'prompter' | 'report'>;
 
-/** Everything the picker can end with. */
+/** Every result that the picker can have. */
 export interface Picked {
   readonly cluster: string;
   /** Undefined = the task belongs to no service. */
   readonly service: string | undefined;
-  /** Task and container are undefined for a service of which nothing runs: action `logs` or `reasons`. */
+  /** Task and container are undefined for a service without running tasks: action `logs` or `reasons`. */
   readonly task: Task | undefined;
   readonly container: Container | undefined;
   readonly action: PickerAction;
   readonly database: Database | undefined;
 }
 
-/** Cluster → service → task → container → action, as far as flags have not answered. Throws `interrupted`, `input-needed`, no-match errors. */
+/**
+ * Asks for cluster → service → task → container → action, except what flags have answered. Throws `interrupted`,
+ * `input-needed`, no-match errors.
+ */
 export async function pick(deps: PickNeeds, wanted: Wanted): Promise<Picked> {
   const { choices } = await runPicker(deps, startPicker(await known(deps, wanted)));
   const { cluster, service, task, container, action, database } = choices;
@@ -53,7 +56,7 @@ export async function pick(deps: PickNeeds, wanted: Wanted): Promise<Picked> {
   return { cluster, service: service ?? task?.serviceName, task, container, action, database };
 }
 
-/** The same without the last question: a container for a shell. */
+/** The same without the last question: picks a container for a shell. */
 export async function pickContainer(deps: PickNeeds, wanted: Wanted): Promise<Wanted> {
   const start = startPicker({ ...(await known(deps, wanted)), action: 'shell' });
   const { choices } = await runPicker(deps, start);
@@ -65,7 +68,7 @@ export async function pickContainer(deps: PickNeeds, wanted: Wanted): Promise<Wa
   };
 }
 
-/** A service whose log is to be read, or a task that belongs to none. */
+/** Picks a service whose log should be read, or a task that belongs to no service. */
 export async function pickService(deps: PickNeeds, wanted: Wanted): Promise<Wanted> {
   const start = startPicker({ ...(await known(deps, wanted)), action: 'logs' });
   const { choices } = await runPicker(deps, start);
@@ -77,7 +80,7 @@ export async function pickService(deps: PickNeeds, wanted: Wanted): Promise<Want
   };
 }
 
-/** Flags answer their questions; a task or container that does not exist is an error, not a question. */
+/** Flags answer their questions; a named task or container that does not exist is an error and leads to no question. */
 async function known(deps: Needs<'account'>, wanted: Wanted): Promise<PickerChoices> {
   const cluster = wanted.cluster === undefined ? undefined : nameOfArn(wanted.cluster);
   if (cluster === undefined || wanted.task === undefined) {
@@ -160,7 +163,7 @@ async function runPicker(deps: PickNeeds, start: PickerState): Promise<PickerSta
   }
 }
 
-/** One question, or none if there is only one answer. */
+/** Asks one question, or none if there is only one answer. */
 async function ask<T>(
   deps: Needs<'prompter' | 'report'>,
   state: PickerState,
@@ -222,7 +225,7 @@ function actions({ choices }: PickerState, deps: Needs<'clock'>): readonly Picke
 const isNoRunningTask = (error: unknown): boolean =>
   error instanceof ToolError && error.code === 'no-running-task';
 
-/** In a cluster with more tasks than that, their health is not worth the calls (a hundred tasks each). */
+/** In a cluster with more tasks than this, their health is not read: each call describes only a hundred tasks. */
 const MOST_TASKS = 300;
 
 async function services(

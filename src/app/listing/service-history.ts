@@ -6,9 +6,9 @@ import type { EcsPort, Service, Task } from '../../connect/ports.ts';
 import { isOutOfMemory, whyStopped } from '../../connect/target/stop-reason.ts';
 import type { Needs } from '../collaborators.ts';
 
-/** Why something does not run: tasks that stopped, and what ECS says of a service. */
+/** Why tasks do not run: the tasks that stopped, and the events of a service. */
 
-/** As `ls tasks --stopped --json` prints it; absent values are null. */
+/** One stopped task, in the form that `ls tasks --stopped --json` prints; absent values are null. */
 export interface StoppedTask {
   readonly id: string;
   readonly arn: string;
@@ -19,7 +19,7 @@ export interface StoppedTask {
   readonly stoppedAt: string | null;
   readonly stopCode: string | null;
   readonly reason: string | null;
-  /** Reason and ends of the containers in one line. */
+  /** Stop reason and exit codes of the containers in one line. */
   readonly why: string;
   readonly outOfMemory: boolean;
   readonly containers: readonly {
@@ -29,7 +29,7 @@ export interface StoppedTask {
   }[];
 }
 
-/** As `ls events --json` prints it. */
+/** One event, in the form that `ls events --json` prints. */
 export interface EventRecord {
   readonly id: string;
   /** ISO 8601. */
@@ -40,14 +40,14 @@ export interface EventRecord {
 
 export interface ServiceHistory {
   readonly service: Service;
-  /** The last one first. */
+  /** Newest first. */
   readonly stopped: readonly StoppedTask[];
-  /** The last one first. */
+  /** Newest first. */
   readonly events: readonly EventRecord[];
 }
 
 /**
- * Tasks that stopped within about the last hour, the last one first: of the service, else of the cluster, else of all
+ * Tasks that stopped within about the last hour, newest first: those of the service, else of the cluster, else of all
  * clusters. Throws what `findCluster` throws.
  */
 export async function stoppedTasks(wanted: Wanted, deps: Needs<'account'>): Promise<readonly StoppedTask[]> {
@@ -60,7 +60,7 @@ export async function stoppedTasks(wanted: Wanted, deps: Needs<'account'>): Prom
   return newestFirst(each.flat());
 }
 
-/** What ECS said last of the service, the newest first. Throws `service-needed`, `service-not-found`. */
+/** The latest events of the service, newest first. Throws `service-needed`, `service-not-found`. */
 export async function serviceEvents(wanted: Wanted, deps: Needs<'account'>): Promise<readonly EventRecord[]> {
   const ecs = await (await deps.account()).ecs();
   return eventsOf(await describedService(ecs, wanted));
@@ -101,7 +101,7 @@ async function stoppedIn(
   return newestFirst(tasks.map(stoppedTask));
 }
 
-/** A task that is being stopped has no time yet, and is the newest. */
+/** A task that is being stopped has no stop time yet, and counts as the newest. */
 const newestFirst = (tasks: readonly StoppedTask[]): readonly StoppedTask[] =>
   [...tasks].sort((a, b) => (b.stoppedAt ?? '9').localeCompare(a.stoppedAt ?? '9'));
 

@@ -7,18 +7,20 @@ import type { Needs } from '../collaborators.ts';
 
 export interface LogsRequest {
   readonly follow: boolean;
-  /** Milliseconds; undefined = a quarter of an hour, or where nothing runs, the life of the tasks that stopped last. */
+  /**
+   * Milliseconds; undefined = a quarter of an hour, or if no task runs, the lifetime of the tasks that stopped last.
+   */
   readonly since: number | undefined;
-  /** Only events whose message it matches, on this machine. */
+  /** Selects events by their message, after they were received. */
   readonly grep: RegExp | undefined;
-  /** Filter pattern of CloudWatch Logs: AWS reads it and sends only what fits. */
+  /** Filter pattern of CloudWatch Logs: AWS applies it and sends only matching events. */
   readonly pattern: string | undefined;
 }
 
 export type LogsNeeds = Needs<'account' | 'accountIn' | 'clock' | 'random' | 'report' | 'signal'>;
 
 /**
- * The lines of a service or a task, in pages, in the order of time; with `follow` without end. Throws what
+ * The lines of a service or a task, in pages, ordered by time; with `follow` it does not end. Throws what
  * `ServiceLogs.lines` and `findCluster` throw.
  */
 export async function* readLogs(

@@ -17,20 +17,23 @@ import type { SimulatorPort } from '../../provision/ports/simulator.ts';
 import { parsePrincipal, type Principal } from '../../provision/policy/principal.ts';
 import type { Needs } from '../collaborators.ts';
 
-/** Whether a principal has what a policy document grants, as IAM's simulator answers. */
+/** Checks with IAM's simulator whether a principal has what a policy document grants. */
 
 export interface CheckedPolicy extends Pick<Questions, 'notAsked'> {
   readonly kind: PolicyKindName;
-  /** Of the principal. */
+  /** ARN of the principal. */
   readonly arn: string;
   readonly points: readonly Point[];
-  /** Those that do not hold. */
+  /** The points of the document in which the principal differs from it. */
   readonly wrong: readonly Point[];
 }
 
 type Checked = Omit<CheckedPolicy, 'kind' | 'wrong'>;
 
-/** Asks IAM; `asked` is the principal as typed. Throws `check-placeholders`, `check-principal`, `principal-not-found`, and what the ports throw. */
+/**
+ * Runs the check; `asked` is the principal as typed. Throws `check-placeholders`, `check-principal`,
+ * `principal-not-found`, and what the ports throw.
+ */
 export async function checkPolicy(
   asked: string,
   kind: PolicyKindName,
@@ -54,7 +57,7 @@ export function requireGrants({ arn, wrong }: CheckedPolicy): void {
   if (wrong.length > 0) throw missing(arn, wrong);
 }
 
-/** Placeholders whose flag is not called like them. */
+/** Placeholders whose flag has another name. */
 const FLAG_OF: Readonly<Record<string, string>> = {
   'database-security-group': 'db-security-group',
   'session-document': 'document',
@@ -121,7 +124,10 @@ const notFound = ({ kind, name, arn }: Principal): ToolError =>
 export const namesOf = (items: readonly { readonly action: string }[]): string =>
   [...new Set(items.map(({ action }) => action))].join(', ');
 
-/** `task/demo/*` of an ARN: partition, service, region and account are the same in nearly all rows, and `--json` has them. */
+/**
+ * Shortens an ARN to its resource, e.g. `task/demo/*`: partition, service, region and account are the same in nearly
+ * all rows, and `--json` has them.
+ */
 export const withoutPlace = (text: string): string => parseArn(text)?.resource ?? text;
 
 function missing(arn: string, wrong: readonly Point[]): ToolError {

@@ -37,10 +37,13 @@ type CodeNeeds = Needs<
   'cluster' | 'iamPath' | 'iamPrefix' | 'region' | 'tags'
 >;
 
-/** `policy bastion --format`: a spec as `up` would make it, but with references where only the deployed code knows the id, and its requests. */
+/**
+ * `policy bastion --format`: the spec and the requests of `up`, with references in place of ids that only the deployed
+ * code knows.
+ */
 
 interface CodeOptions {
-  /** Of the bastion; tags of what is launched. */
+  /** Name of the bastion, for the tags of what is launched. */
   readonly name: string;
   readonly region: string;
   /** Undefined = tunnels only. */
@@ -60,7 +63,7 @@ interface CodeOptions {
   readonly tags: Tags;
 }
 
-/** Name of what is launched from exported code, unless one is given. */
+/** Name of the bastions launched from exported code, unless a name is given. */
 const CODE_NAME = 'code';
 
 /** The program text. Throws `code-format`, `placeholder-unfilled`, `bastion-name`, `bad-arguments`, `port`, `database-not-found`. */
@@ -78,7 +81,7 @@ export async function bastionCode(
   const installs = kind === 'bastion';
   const cluster = deps.settings.cluster === undefined ? undefined : nameOfArn(deps.settings.cluster);
   const location = await locationOf(request, deps);
-  // What is not known shows as an open placeholder in the template too.
+  // A value that is not known remains an open placeholder in the template too.
   const bastion = exportedBastion({
     name: name === '*' ? CODE_NAME : checkBastionName(name),
     region: location.region ?? '${region}',
@@ -137,7 +140,7 @@ async function databaseOf(
   });
 }
 
-/** The bastion that `exportBastion` writes down. */
+/** The bastion in the form that `exportBastion` takes. */
 function exportedBastion(options: CodeOptions): ExportedBastion {
   const spec = specOf(options);
   const { role, name, region } = options;
@@ -175,9 +178,9 @@ function exportedBastion(options: CodeOptions): ExportedBastion {
     tags: ownTags(spec.tags),
     template: plain({
       ...data,
-      // A template that is launched by itself, without the pools of a fleet, needs an image and a type too.
+      // A template that is launched directly, without the pools of a fleet, also needs an image and a type.
       ImageId: spec.images[0]?.id,
-      // The provider of Terraform drops the credit specification of a template without a type.
+      // The Terraform provider drops the credit specification of a template without a type.
       InstanceType: spec.types[0],
       NetworkInterfaces: [{ ...network, AssociatePublicIpAddress: referenceTo('public-ip') }],
       UserData: referenceTo('user-data'),
@@ -185,7 +188,8 @@ function exportedBastion(options: CodeOptions): ExportedBastion {
     userData: spec.userData,
     fleet: plain({
       ...fleet,
-      // Code makes new versions, and leaves the default at the first.
+      // Deployed code creates new versions of the template and does not change the default version, which stays the
+      // first.
       LaunchTemplateConfigs: [
         {
           ...launch,
@@ -197,10 +201,13 @@ function exportedBastion(options: CodeOptions): ExportedBastion {
   };
 }
 
-/** Without what is undefined. */
+/** Removes members that are undefined. */
 const plain = (value: unknown): Json => JSON.parse(JSON.stringify(value)) as Json;
 
-/** A name of its own in the console; by the tag of the bastion operators may launch with it. */
+/**
+ * A separate `Name` tag distinguishes it in the console. The tag of the bastion stays, because it allows operators to
+ * launch with it.
+ */
 const ownTags = (tags: Tags): Tags => ({ ...tags, [TAG.name]: `${tags[TAG.name] ?? ''}-code` });
 
 function specOf(options: CodeOptions): BastionSpec {

@@ -15,28 +15,28 @@ import { checkTypes, DEFAULT_TYPES } from '../../provision/capacity/pool.ts';
 import { readPolicy } from '../asset-files.ts';
 import type { Needs } from '../collaborators.ts';
 
-/** A policy document of policies/, with all its placeholders filled that can be known. */
+/** Prints a policy document of policies/ and fills all placeholders whose values are known. */
 
 export interface PolicyRequest {
   readonly kind: PolicyKindName;
   /** Name of the bastion; `*` = any. */
   readonly name: string;
   readonly account: string | undefined;
-  /** Placeholder → value, for those that have a flag of their own. */
+  /** Placeholder → value, for the placeholders that have their own flag. */
   readonly values: Readonly<Record<string, string | undefined>>;
   /** For `session-document`: the database to look up; `forward-document` is named after it. */
   readonly database: string | undefined;
   readonly format: 'json' | CodeFormat;
-  /** Instead of printing it: who is to have it. */
+  /** The principal to check, instead of printing the document. */
   readonly check: string | undefined;
   readonly iam: IamOverrides;
   /** Instance types that operators may launch; empty = the default pool. */
   readonly types: readonly string[];
-  /** `KEY=VALUE`, as typed; those of the files are in the settings. */
+  /** `KEY=VALUE`, as typed; the tags of the configuration files are in the settings. */
   readonly tags: readonly string[];
 }
 
-/** What is known of where the bastion is to live; undefined = not found out, and then a placeholder. */
+/** The known facts about where the bastion will be; undefined = not known, and the placeholder remains. */
 export interface Location {
   readonly account: string | undefined;
   readonly region: string | undefined;
@@ -48,7 +48,7 @@ type PolicyNeeds = Needs<
   'cluster' | 'container' | 'iamPath' | 'iamPrefix' | 'region' | 'tags'
 >;
 
-/** The document with all that is known. Throws `check-kind` for a check of what IAM does not know. */
+/** The document with all known values. Throws `check-kind` for a check of a document that IAM cannot simulate. */
 export async function fillPolicy(request: PolicyRequest, deps: PolicyNeeds): Promise<PrintedPolicy> {
   if (request.kind === 'session-document' && request.check !== undefined) {
     throw usage('check-kind', 'a session document is no IAM document: nobody is granted it');
@@ -79,8 +79,8 @@ export async function fillPolicy(request: PolicyRequest, deps: PolicyNeeds): Pro
 }
 
 /**
- * Account, partition and region. Without credentials they stay placeholders, because a document needs no account to be
- * read; a check does.
+ * Account, partition and region. Without credentials they stay placeholders, because printing a document needs no
+ * account; a check does.
  */
 export async function locationOf(
   request: PolicyRequest,

@@ -9,7 +9,7 @@ import type { Needs } from '../collaborators.ts';
 import { asTransportStatus, channelDeps, type ChannelNeeds, pluginCall } from './session-setup.ts';
 
 export interface BastionSessionRequest {
-  /** Of the bastion; undefined = the newest one. */
+  /** Name of the bastion; undefined = the newest one. */
   readonly name: string | undefined;
   /** Program and arguments; empty = a shell. */
   readonly command: readonly string[];
@@ -18,8 +18,8 @@ export interface BastionSessionRequest {
 type SessionNeeds = ChannelNeeds & Needs<'scope' | 'signal' | 'signals' | 'terminal', 'transport'>;
 
 /**
- * A Session Manager shell or a command on the bastion. Resolves with the command's exit status; after a shell with 0:
- * Session Manager transmits no exit status of a shell.
+ * Opens a Session Manager shell or runs a command on the bastion. Resolves with the command's exit status; after a
+ * shell with 0, because Session Manager transmits no exit status of a shell.
  */
 export async function openBastionSession(
   request: BastionSessionRequest,
@@ -46,7 +46,7 @@ async function openPluginShell({ name }: BastionSessionRequest, deps: SessionNee
   const ssm = await (await deps.account()).ssm();
   const session = await onceOnline(bastion, deps, () => ssm.startSession(shellRequest(instanceId)));
   const call = await pluginCall(deps, session, instanceId);
-  // While the plugin has the terminal, Ctrl-C is meant for the far side; the plugin sends it on.
+  // While the plugin uses the terminal, Ctrl-C is for the remote program; the plugin transmits it.
   const release = deps.signals.on('SIGINT', () => undefined);
   await runPluginShell(plugin, call, deps.signal).finally(release);
   return 0;
@@ -83,7 +83,7 @@ async function runCommand({ name, command }: BastionSessionRequest, deps: Sessio
   });
 }
 
-/** A session on a bastion that reports when EC2 interrupts the bastion. */
+/** Starts a session on a bastion and reports when EC2 interrupts the bastion. */
 async function startWatched(
   bastion: Bastion,
   requestFor: (instanceId: string) => Parameters<SsmPort['startSession']>[0],
@@ -95,7 +95,7 @@ async function startWatched(
   const ssm = await (await deps.account()).ssm();
   const [session] = await Promise.all([
     onceOnline(bastion, deps, () => ssm.startSession(requestFor(instanceId))),
-    // An interruption notice of EC2 should be known before anything is typed.
+    // The watch polls first, so that an interruption notice is reported before the person types.
     watch.look(),
   ]);
   return { session, target: instanceId };

@@ -7,14 +7,16 @@ import { pick } from '../listing/pick.ts';
 import type { SessionNeeds } from './container-session.ts';
 import { wantedOf } from './session-setup.ts';
 
-/** What the picker can end with besides sessions: printed by cli/. */
+/** Results of the picker other than sessions; cli/ prints them. */
 export interface Shown {
   logs(wanted: Wanted): Promise<void>;
   /** Deployments, stopped tasks and events of a service. */
   reasons(wanted: Wanted): Promise<void>;
 }
 
-/** The picker, then what was picked: a shell, a port, a database, or something to read. Resolves with its exit status. */
+/**
+ * Runs the picker, then what was picked: a shell, a port, a database, or text to read. Resolves with the exit status.
+ */
 export async function connect(
   deps: SessionNeeds & ForwardNeeds & { readonly settings: Pick<Settings, keyof Wanted> },
   show: Shown,
@@ -58,7 +60,7 @@ async function askForForward({ prompter }: Needs<'prompter'>): Promise<ForwardSp
   return parseForward(fullSpec(answer));
 }
 
-/** A bare port is the task's own, on any free local port. */
+/** A port alone means a port of the task, on any free local port. */
 const fullSpec = (text: string): string => (/^\d+$/.test(text.trim()) ? `0:${text.trim()}` : text.trim());
 
 function problemOf(text: string, parse: (spec: string) => unknown): string | undefined {

@@ -17,13 +17,16 @@ export type SessionNeeds = ChannelNeeds & ResolveNeeds & Needs<'signals' | 'term
 export interface ContainerSessionOptions {
   /** Empty = a shell. */
   readonly command: readonly string[];
-  /** False gives a command an empty stdin. */
+  /** False = the command gets an empty stdin. */
   readonly stdin: boolean;
-  /** Whether the far program gets a terminal; undefined = it does when stdin and stdout are one. */
+  /** Whether the remote program gets a terminal; undefined = it does when stdin and stdout are terminals. */
   readonly tty?: boolean | undefined;
 }
 
-/** A shell or a command in the container that `wanted` means. Resolves with the exit status for our process. */
+/**
+ * Opens a shell or runs a command in the container that `wanted` describes. Resolves with the exit status for our
+ * process.
+ */
 export async function openContainer(
   wanted: Wanted,
   options: ContainerSessionOptions,
@@ -46,7 +49,10 @@ async function findPlugin(deps: Needs<'env'>): Promise<Plugin> {
   return transport.findPlugin(deps.env);
 }
 
-/** The person's terminal is the container's. The plugin hands on no exit status, so there even a command ends with 0. */
+/**
+ * The remote program uses the person's terminal. The plugin transmits no exit status, so that even a command ends with
+ * 0.
+ */
 async function openTerminal(
   resolved: ResolvedContainer,
   command: readonly string[],
@@ -64,7 +70,7 @@ async function openTerminal(
   if (plugin !== undefined) {
     const { runPluginShell } = await import('../../connect/plugin/plugin-transport.ts');
     const call = await pluginCall(deps, session, resolved.target);
-    // While the plugin has the terminal, Ctrl-C is meant for the far side; the plugin sends it on.
+    // While the plugin uses the terminal, Ctrl-C is for the remote program; the plugin transmits it.
     const release = signals.on('SIGINT', () => undefined);
     await runPluginShell(plugin, call, signal).finally(release);
     return 0;

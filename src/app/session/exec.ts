@@ -5,13 +5,13 @@ import { type ContainerSessionOptions, openContainer, type SessionNeeds } from '
 import { wantedOf } from './session-setup.ts';
 
 export interface ExecRequest extends ContainerSessionOptions {
-  /** As typed; undefined = the one of the settings, or to be picked. */
+  /** As typed; undefined = the service of the settings, or the one that the person picks. */
   readonly service: string | undefined;
 }
 
 /**
- * A shell or a command in a container of the service; the person picks one where none is named. Resolves with the exit
- * status for our process. Throws `service-needed` where nobody can be asked.
+ * Opens a shell or runs a command in a container of the service; the person picks a service if none is named. Resolves
+ * with the exit status for our process. Throws `service-needed` where no question can be asked.
  */
 export async function execInContainer(
   request: ExecRequest,
@@ -24,6 +24,6 @@ export async function execInContainer(
   return openContainer(await pickContainer(deps, wanted), request, deps);
 }
 
-/** For commands that need a service or a task and could not ask. */
+/** For commands that need a service or a task where no question can be asked. */
 const serviceNeeded = (command: string): Error =>
   usage('service-needed', `${command} needs a service or a task`);

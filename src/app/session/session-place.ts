@@ -3,7 +3,7 @@ import type { ToolEvent } from '../../core/events.ts';
 import type { ResolvedContainer } from '../../connect/target/resolve.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
 
-/** Where a session or a forward will be: who works in several accounts reads it before anything happens there. */
+/** Reports the account and region of a session or forward before it starts, for people who work in several accounts. */
 
 const note = (message: string, details: Readonly<Record<string, string>>): ToolEvent => ({
   type: 'note',
@@ -22,7 +22,7 @@ export function containerPlace({ cluster, task, container }: ResolvedContainer):
   );
 }
 
-/** The account is that of who ran `up`; without that tag only the region is known. */
+/** The account is that of the principal that ran `up`; without that tag only the region is known. */
 export function bastionPlace({ name, instanceId, owner }: Bastion, region: string): ToolEvent {
   const account = parseArn(owner ?? '')?.account ?? '';
   return note(`bastion ${name} (${instanceId}) in ${region}${account === '' ? '' : `, account ${account}`}`, {

@@ -9,17 +9,17 @@ import { BACK } from '../../ui/prompter.ts';
 import type { Settings } from '../../config/settings.ts';
 import type { Needs } from '../collaborators.ts';
 
-/** What the workflows with a session share: from what a run is given to what connect/ takes. */
+/** Shared by the workflows with a session: converts the collaborators of a run to what connect/ takes. */
 
-/** For a native data channel. */
+/** What a native data channel needs. */
 export type ChannelNeeds = Needs<
   'account' | 'clock' | 'env' | 'random' | 'report',
   'debug' | 'payloadSize' | 'ssmmessages'
 >;
-/** For finding a container, and asking which one. */
+/** What finding a container, and asking for one, needs. */
 export type ResolveNeeds = Needs<'account' | 'clock' | 'prompter' | 'random' | 'report' | 'signal', 'input'>;
 
-/** The target of a session as the settings have it; a service that was typed as an argument goes before. */
+/** The target of a session from the settings; a service that was typed as an argument takes precedence. */
 export const wantedOf = (
   { cluster, service, task, container }: Pick<Settings, keyof Wanted>,
   argument?: string,
@@ -88,17 +88,17 @@ export async function pluginCall(
     session,
     target,
     region: account.region,
-    // The credentials go along in the environment; naming the profile too would make the plugin look them up again.
+    // The credentials are passed in the environment; if the profile were named too, the plugin would load them again.
     profile: undefined,
     ssmEndpoint: await account.ssmEndpoint(),
     env: { ...deps.env, ...(await account.credentialEnv()) },
   };
 }
 
-/** As ssh: the connection failed, and this is not the status of the command. */
+/** The same status as ssh: the connection failed, and the status is not that of the command. */
 const TRANSPORT_STATUS = 255;
 
-/** For commands whose exit status is that of a remote command: an error of the connection gets a status of its own. */
+/** For commands that exit with the status of a remote command: an error of the connection gets a separate status. */
 export function asTransportStatus(error: unknown): unknown {
   if (!(error instanceof ToolError) || error.role !== 'transport') return error;
   return error.with({ exitStatus: TRANSPORT_STATUS, cause: error.cause });

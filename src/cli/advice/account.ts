@@ -4,9 +4,12 @@ import type { PolicyKindName } from '../../provision/policy/policy-kinds.ts';
 import type { CommandLines } from './command-lines.ts';
 import type { Rows } from './rows.ts';
 
-/** Advice about permission. */
+/** Advice about permissions. */
 
-/** The document for the job of a command, where several grant the same action: who wants a shell need not be an operator. */
+/**
+ * The document to advise for a command, where several documents grant the same action: opening a shell should not
+ * require the operator's permissions.
+ */
 const DOCUMENT_OF_COMMAND: Readonly<Record<string, PolicyKindName>> = {
   connect: 'exec',
   exec: 'exec',
@@ -18,11 +21,11 @@ const DOCUMENT_OF_COMMAND: Readonly<Record<string, PolicyKindName>> = {
   down: 'operator',
 };
 
-/** Which `policy KIND` grants `action` to somebody who ran `command`; undefined = no document does. */
+/** The `policy KIND` that grants `action` to a person who ran `command`; undefined = no document does. */
 export function documentFor(action: string, command: string | undefined): PolicyKindName | undefined {
   const [service = ''] = action.split(':');
   switch (service) {
-    // The key of encrypted sessions; `policy exec --kms-key` alone grants it.
+    // For the key of encrypted sessions; only `policy exec --kms-key` grants it.
     case 'kms':
       return 'exec';
     case 'logs':
@@ -50,7 +53,7 @@ const SESSION_ACTIONS: ReadonlySet<string> = new Set([
   'ssm:TerminateSession',
 ]);
 
-/** `policy KIND` for an action that IAM refuses to the person; nothing where no document grants it. */
+/** `policy KIND` for an action that IAM denied to the person; empty where no document grants it. */
 export function grant(action: string, lines: CommandLines): readonly string[] {
   const document = documentFor(action, lines.context.command);
   if (document === undefined) return [];
@@ -68,7 +71,10 @@ export const removals = (
     return [lines.aws(quoteWords([service, ...args]), reason, region)];
   });
 
-/** What helps against a refusal depends on whose policy it was: a grant does not help against any of these. */
+/**
+ * What helps against a denial depends on the kind of policy that caused it: granting the action does not help against
+ * any of these.
+ */
 function whoRefused(
   { action, deniedBy, explicitDeny, types = [] }: ErrorFacts['access-denied'],
   lines: CommandLines,
@@ -171,7 +177,7 @@ function roleUntrusted({ of, name }: ErrorFacts['role-untrusted'], lines: Comman
   }
 }
 
-/** Flags of `policy --check` that are not about the document, and whether a value follows. */
+/** Flags of `policy --check` that do not concern the document; true if the flag takes a value. */
 const NOT_OF_THE_DOCUMENT: Readonly<Record<string, boolean>> = {
   '--check': true,
   '--output': true,
@@ -179,7 +185,7 @@ const NOT_OF_THE_DOCUMENT: Readonly<Record<string, boolean>> = {
   '--json': false,
 };
 
-/** The command line that prints what was checked, as typed. */
+/** The command line that prints the checked document, with the flags as typed. */
 function withoutCheck(argv: readonly string[]): string {
   const kept = argv.filter((word, index) => {
     const flag = word.split('=', 1)[0] ?? '';

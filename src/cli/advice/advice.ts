@@ -8,7 +8,7 @@ import { SESSION_ADVICE } from './sessions.ts';
 import { TARGET_ADVICE } from './targets.ts';
 import { USAGE_ADVICE } from './usage.ts';
 
-/** One row for each code that has facts to give advice on; a code without a row has none (silent-codes.ts). */
+/** One row for each code that has advice; the codes without advice are in silent-codes.ts. */
 export const ADVICE: {
   readonly [C in keyof AdvisedFacts]: (facts: AdvisedFacts[C], lines: CommandLines) => readonly string[];
 } = {
@@ -20,10 +20,12 @@ export const ADVICE: {
   ...USAGE_ADVICE,
 };
 
-/** What to type or change after an error or a note, one line each; empty where its message says it all. */
+/**
+ * What to type or change after an error or a note, one line each; empty if there is no next step beyond the message.
+ */
 export function adviceFor(code: string, facts: ErrorDetails, context: AdviceContext): readonly string[] {
   if (!Object.hasOwn(ADVICE, code)) return [];
-  // The makers of core/errors.ts see to it that an error carries the facts of its code.
+  // The functions of core/errors.ts that create an error make sure that it carries the facts of its code.
   const row = ADVICE[code as keyof AdvisedFacts] as (
     facts: ErrorDetails,
     lines: CommandLines,

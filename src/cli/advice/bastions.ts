@@ -3,7 +3,7 @@ import { removals } from './account.ts';
 import type { CommandLines } from './command-lines.ts';
 import { meant, type Rows } from './rows.ts';
 
-/** Advice about the bastion: its network, its capacity, its life and its end. */
+/** Advice about the bastion: its network, its capacity, its lifetime and its end. */
 
 const SAME_AGAIN = 'the same again   # it adopts what exists';
 const ON_DEMAND = 'the same with --on-demand';
@@ -80,7 +80,7 @@ function bastionUp(
   ];
 }
 
-/** What the boot script could not download is not needed by a bastion that installs nothing. */
+/** Matches failures of downloads, which a bastion for tunnels only does not need. */
 const DOWNLOAD = /download|S3|dnf/;
 
 function noWayOut(facts: ErrorFacts['no-way-out'], lines: CommandLines): readonly string[] {
@@ -112,7 +112,7 @@ function noBastion(facts: ErrorFacts['no-bastion'], lines: CommandLines): readon
   return [...meant(facts), list, lines.tool('up', { name })];
 }
 
-/** EC2's reasons, from its guide "Instance terminates immediately" and the API reference of StateReason. */
+/** EC2's reasons are from its guide "Instance terminates immediately" and the API reference of StateReason. */
 function instanceEnded({ reason }: ErrorFacts['instance-ended'], lines: CommandLines): readonly string[] {
   switch (reason) {
     case 'Client.InternalError':
@@ -153,7 +153,7 @@ export const BASTION_ADVICE = {
   ],
   'bastion-kept': ({ name }, lines) =>
     name === undefined ? [] : [lines.tool('down', { name }, 'ends it; then up makes another')],
-  // A forward launches a replacement by itself.
+  // There is no advice for `forward`, which launches a replacement itself.
   'bastion-taken-back': ({ name, region }, lines) =>
     name === undefined || lines.context.command === 'forward'
       ? []

@@ -1,31 +1,36 @@
 import { quoteWord } from '../../core/shell-words.ts';
 
-/** Command lines to type next: our own and those of the AWS CLI, with the flags that the person gave before. */
+/** Command lines to type next, of this tool and of the AWS CLI, with the flags that the person gave before. */
 
-/** Flags of the command line that ran, as typed; what comes from the environment or a file needs no repeating. */
+/**
+ * Flags of the command line that ran, as typed. Values from the environment or a file are not repeated, because the
+ * next command reads them too.
+ */
 export interface GivenFlags {
   readonly profile?: string;
   readonly region?: string;
   readonly cluster?: string;
-  /** Of the bastion. */
+  /** Name of the bastion. */
   readonly name?: string;
   readonly iamPath?: string;
   readonly iamPrefix?: string;
 }
 
-/** The run that an error or a note comes from. */
+/** The run in which an error or a note occurred. */
 export interface AdviceContext {
-  /** The command that ran, e.g. `exec` or `ls services`; undefined = it could not be parsed so far. */
+  /** The command that ran, e.g. `exec` or `ls services`; undefined = the command line could not be parsed that far. */
   readonly command: string | undefined;
   readonly given: GivenFlags;
-  /** What was typed behind the tool's name; `policy --check` advises the same command line without the check. */
+  /** The arguments as typed; `policy --check` advises the same command line without the check. */
   readonly argv: readonly string[];
 }
 
-/** Long flag without its dashes → value; true = a switch, undefined = left out. */
+/** Long flag without its dashes → value; true = the flag has no value, undefined = the flag is left out. */
 type Flags = Readonly<Record<string, string | true | undefined>>;
 
-/** Which of the flags that were given a command needs again. `--profile` and `--region` are for all that ask AWS. */
+/**
+ * The given flags that a command needs again. `--profile` and `--region` are repeated for all commands that call AWS.
+ */
 const REPEATED: Readonly<Record<string, readonly (keyof GivenFlags)[]>> = {
   up: ['cluster', 'name', 'iamPath', 'iamPrefix'],
   down: ['name', 'iamPath', 'iamPrefix'],
@@ -42,10 +47,10 @@ const REPEATED: Readonly<Record<string, readonly (keyof GivenFlags)[]>> = {
   policy: ['cluster', 'iamPath', 'iamPrefix'],
 };
 
-/** Commands that ask no account anything. */
+/** Commands that do not call an account. */
 const WITHOUT_ACCOUNT: ReadonlySet<string> = new Set(['demo', 'sandbox', 'completion']);
 
-/** The same words in every region. */
+/** Services of the AWS CLI whose commands do not depend on the region. */
 const GLOBAL_SERVICES: ReadonlySet<string> = new Set(['iam', 'sts', 'sso', 'configure']);
 
 const FLAG_NAME: Readonly<Record<keyof GivenFlags, string>> = {
@@ -57,11 +62,11 @@ const FLAG_NAME: Readonly<Record<keyof GivenFlags, string>> = {
   iamPrefix: 'iam-prefix',
 };
 
-/** `line   # why`: can be pasted as it is. */
+/** `line   # why`: the shell ignores the comment, so that the text can be pasted unchanged. */
 export const because = (line: string, why: string | undefined): string =>
   why === undefined ? line : `${line}   # ${why}`;
 
-/** Writes the lines of one piece of advice. */
+/** Writes the lines of advice for one error or note. */
 export class CommandLines {
   readonly context: AdviceContext;
 
@@ -70,8 +75,8 @@ export class CommandLines {
   }
 
   /**
-   * A command line of ours. `command` may hold arguments (`policy exec`); `flags` win over those that were given, and
-   * undefined ones are left to them. A bastion called `default` needs no `--name`.
+   * A command line of this tool. `command` may hold arguments (`policy exec`). `flags` take precedence over the flags
+   * that were given; where one is undefined, the given one is used. A bastion called `default` needs no `--name`.
    */
   tool(command: string, flags: Flags = {}, why?: string): string {
     const given = this.#given(command);
@@ -82,7 +87,10 @@ export class CommandLines {
     return because(['fargate-connect', command, ...wordsOf(all)].join(' '), why);
   }
 
-  /** A command line of the AWS CLI, for the same account and region; `region` wins over the one that was given. */
+  /**
+   * A command line of the AWS CLI, for the same account and region; `region` takes precedence over the one that was
+   * given.
+   */
   aws(words: string, why?: string, region = this.context.given.region): string {
     const { profile } = this.context.given;
     const [service = ''] = words.split(' ', 1);

@@ -1,6 +1,6 @@
 import type { Rows } from './rows.ts';
 
-/** Advice about profiles, credentials and the network between here and AWS. */
+/** Advice about profiles, credentials and the network between this machine and AWS. */
 
 const CHECK_PROXY = 'check HTTPS_PROXY, or add the host to NO_PROXY';
 

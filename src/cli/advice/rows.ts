@@ -2,19 +2,19 @@ import type { Candidates } from '../../core/candidates.ts';
 import type { ErrorFacts, NoteFacts } from '../../core/error-facts.ts';
 import type { CommandLines } from './command-lines.ts';
 
-/** What the tables of advice are made of: a row for each code, from its facts to lines to read or to type. */
+/** The types of the advice tables: a row for each code turns its facts into lines to read or to type. */
 
 export type AdvisedFacts = ErrorFacts & NoteFacts;
 
 type Row<F> = (facts: F, lines: CommandLines) => readonly string[];
 
-/** Rows of some codes; advice.ts puts the tables together and has one row for each code. */
+/** Rows of some codes; advice.ts combines the tables and has one row for each code. */
 export type Rows = { readonly [C in keyof AdvisedFacts]?: Row<AdvisedFacts[C]> };
 
-/** So many names still fit into one line when none of them is near. */
+/** Up to this number of names, all of them are shown in one line when none is similar. */
 const MOST_SHOWN = 10;
 
-/** What a person may have meant: near names, else all of a few, or how many there are. */
+/** Names that the person may have meant: similar names, else all names if they are few, else their number. */
 export function meant({ near = [], candidates = [], existing = 0 }: Partial<Candidates>): readonly string[] {
   if (near.length > 0) return [`did you mean ${near.join(', ')}?`];
   if (existing === 0) return [];

@@ -1,6 +1,6 @@
 /**
- * Error codes without advice: the message says what is wrong and there is no next command, or the fault is in a peer or
- * in the tool itself. test/cli/advice.test.ts holds this list, the table and docs/errors.md together.
+ * Error codes without advice: either the message is complete and there is no next command, or the fault is in a peer or
+ * in the tool itself. test/cli/advice.test.ts checks this list against the table and docs/errors.md.
  */
 export const SILENT_CODES: ReadonlySet<string> = new Set([
   'aws-error',

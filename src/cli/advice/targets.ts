@@ -59,7 +59,7 @@ function notConnected(facts: ErrorFacts['target-not-connected'], lines: CommandL
     : [lines.tool('status', {}, 'is the bastion running, and its agent online')];
 }
 
-/** So many clusters are offered one by one. */
+/** Up to this number of clusters, each one gets a line of advice. */
 const MOST_CLUSTERS = 5;
 
 export const TARGET_ADVICE = {

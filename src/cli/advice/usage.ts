@@ -32,8 +32,8 @@ function afterParsing(
 }
 
 /**
- * Puts packages beside the tool. `--include=optional` also where npm's configuration leaves optional ones out: the native
- * part of node-pty is one.
+ * Installs packages beside the tool. `--include=optional` overrides an npm configuration that leaves optional packages
+ * out: the native part of node-pty is one.
  */
 function installCommand(
   packages: readonly string[],

@@ -4,7 +4,7 @@ import type { CommandContext } from '../context.ts';
 
 export interface CompletionOptions {
   readonly shell: 'bash' | 'zsh' | 'fish';
-  /** The tree to complete. */
+  /** The command tree to complete. */
   readonly program: Command;
 }
 

@@ -28,7 +28,7 @@ async function runConnect(_options: ConnectOptions, context: CommandContext): Pr
   return connect(context, {
     async logs(wanted) {
       const { writeLogs } = await import('./logs.ts');
-      // Of a service of which nothing runs there is nothing to follow.
+      // If no task of a service runs, there are no new log lines to follow.
       const follow = wanted.task !== undefined;
       const all = { since: undefined, grep: undefined, pattern: undefined, utc: false };
       await writeLogs(wanted, { ...all, follow }, context);

@@ -7,9 +7,9 @@ import type { CommandContext } from '../context.ts';
 import { NO_CONFINEMENT, whereShellsRun } from '../sandbox-confinement.ts';
 import { requirePackages } from '../sandbox-packages.ts';
 
-/** A terminal decides between the guided and the scripted tour. */
+/** On a terminal the tour is guided, otherwise it is scripted. */
 export interface DemoOptions {
-  /** Containers run in namespaces of their own, where that works. */
+  /** True = containers run in their own namespaces, where the system supports it. */
   readonly confinement: boolean;
 }
 
@@ -41,12 +41,12 @@ async function runDemo(options: DemoOptions, context: CommandContext): Promise<v
     import('../demo/demo-tour.ts'),
     import('../demo/demo-stage.ts'),
   ]);
-  // An empty folder of its own: a project file or a personal config must not point the tour at real names.
+  // The tour runs in its own empty folder, so that no project file or personal config file makes it use real names.
   const folder = await mkdtemp(join(tmpdir(), 'fargate-connect-demo-'));
   context.scope.add(() => rm(folder, { recursive: true, force: true }));
   const sandbox = await startSandbox({ confine: options.confinement });
   context.scope.add(() => sandbox.close());
-  // Behind `up`. If it fails, the question to the database says why.
+  // The database starts while `up` runs. If the start fails, the query to the database reports the reason.
   sandbox.warmUpDatabase(TOUR_DATABASE).catch(() => undefined);
   const stage = createStage(context, { env: sandbox.env, folder });
   stage.say(`${whereShellsRun(sandbox.isConfined)}\n`);

@@ -54,7 +54,7 @@ Examples:
     });
 }
 
-/** Commander drops `--`, but everything behind it in the raw command line belongs to the command. */
+/** Commander drops `--`; everything after it in the raw command line belongs to the command. */
 function splitAtDashes(
   typed: readonly string[],
   command: Command,

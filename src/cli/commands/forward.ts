@@ -77,7 +77,10 @@ const addSpec = (spec: string, all: readonly string[] | undefined): readonly str
   spec,
 ];
 
-/** Resolves with 0 when the person ended it after it was ready; throws `interrupted` before that. */
+/**
+ * Resolves with 0 when the person stopped the forward after it was ready; throws `interrupted` if it was stopped before
+ * that.
+ */
 async function runForward(options: ForwardOptions, context: CommandContext): Promise<number> {
   refuseContradictions(options);
   const [{ forward }, { wantedOf }] = await Promise.all([

@@ -103,7 +103,7 @@ async function runLogs(options: LogsOptions, context: CommandContext): Promise<v
   );
 }
 
-/** Prints the log to stdout; ends where it ends, or with the reason of the run's signal. */
+/** Prints the log to stdout; ends at the end of the log, or throws the reason of the run's signal. */
 export async function writeLogs(
   wanted: Wanted,
   options: LogsOptions,
@@ -122,7 +122,7 @@ export async function writeLogs(
     now: clock.now(),
   });
   for await (const lines of readLogs(wanted, options, context)) {
-    // A reader of the pipe that is slower than AWS holds up the next page.
+    // If the reader of the pipe is slower than AWS, the next page waits for it.
     if (!terminal.stdout.write(renderer.render(lines))) await once(terminal.stdout, 'drain', { signal });
   }
 }

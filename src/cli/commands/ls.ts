@@ -16,9 +16,9 @@ const KINDS: readonly LsOptions['kind'][] = [
 ];
 
 export interface LsOptions {
-  /** `events` are those of one service. */
+  /** `events` are the events of one service. */
   readonly kind: ListKind | 'events';
-  /** Of tasks: those that stopped, with the reason, instead of those that run. */
+  /** For tasks: lists those that stopped, with the reason, instead of those that run. */
   readonly stopped: boolean;
 }
 

@@ -11,19 +11,19 @@ export interface SandboxCommandOptions {
   readonly port: number;
   readonly faults: readonly string[];
   readonly agentPace: 'fast' | 'official';
-  /** Traits of the official agent that the sandbox's agent does without. */
+  /** Features of the official agent that the sandbox's agent should lack. */
   readonly agentWithout: readonly string[];
-  /** Every shell and command session is encrypted with KMS. */
+  /** True = every shell and command session is encrypted with KMS. */
   readonly demandEncryption: boolean;
   /** A world file; undefined = the built-in world. */
   readonly world: string | undefined;
-  /** Generated services and tasks besides; 0 = none. */
+  /** Number of generated services and tasks in addition to the world; 0 = none. */
   readonly services: number;
   readonly tasks: number;
   readonly latencyMs: number;
-  /** Containers run in namespaces of their own, where that works. */
+  /** True = containers run in their own namespaces, where the system supports it. */
   readonly confinement: boolean;
-  /** API calls a second; undefined = no limit. */
+  /** API calls per second; undefined = no limit. */
   readonly callsPerSecond: number | undefined;
 }
 
@@ -171,7 +171,10 @@ const portTaken = (port: number, cause: unknown): Error =>
     cause,
   });
 
-/** For `eval` and `source`. A profile or session token left over from real work would win over the sandbox's keys. */
+/**
+ * Lines for `eval` and `source`. They unset variables too: a profile or session token left over from real work would
+ * take precedence over the sandbox's keys.
+ */
 export function exportLines(env: Readonly<Record<string, string>>): string {
   const lines = Object.entries(env).map(([name, value]) => `export ${name}=${singleQuoted(value)}`);
   return `${[...lines, 'unset AWS_PROFILE AWS_SESSION_TOKEN'].join('\n')}\n`;

@@ -11,20 +11,25 @@ type SignalName = Parameters<Signals['on']>[0];
 export interface Stage {
   /** One line of narration, on stderr. */
   say(text: string): void;
-  /** Shows and runs a command line to its end, with the person's own terminal if there is one. Returns the exit status. */
+  /**
+   * Shows a command line and runs it to its end, on the person's own terminal if there is one. Returns the exit status.
+   */
   run(args: readonly string[]): Promise<number>;
-  /** Shows and starts a command line that stays; each line of its stdout is shown and handed to `onLine`. */
+  /**
+   * Shows a command line and starts it without waiting for its end; each line of its stdout is shown and passed to
+   * `onLine`.
+   */
   start(args: readonly string[], onLine: (line: string) => void): Running;
   readonly context: CommandContext;
 }
 
 export interface Running {
   readonly status: Promise<number>;
-  /** What Ctrl-C does. */
+  /** Stops the command as Ctrl-C does. */
   stop(): void;
 }
 
-/** A longer line is shown whole, but `onLine` gets only its end. */
+/** A longer line is shown completely, but `onLine` gets only its end. */
 const MAX_LINE = 64 * 1024;
 
 export function createStage(
@@ -75,7 +80,7 @@ export function createStage(
   };
 }
 
-/** The sandbox's environment and nothing of the person's own AWS or fargate-connect settings. */
+/** The sandbox's environment, without the person's own AWS and fargate-connect settings. */
 function tourEnv(
   env: CliDeps['env'],
   world: { readonly env: Readonly<Record<string, string>>; readonly folder: string },
@@ -86,12 +91,12 @@ function tourEnv(
   return { ...Object.fromEntries(kept), XDG_CONFIG_HOME: world.folder, ...world.env };
 }
 
-/** As a person would type it, quoted where a shell needs it. */
+/** The command line as a person types it, quoted where a shell requires it. */
 export function commandLine(args: readonly string[]): string {
   return ['fargate-connect', ...args.map(quoteWord)].map(printable).join(' ');
 }
 
-/** Passes bytes on and calls back with each complete line. */
+/** Forwards bytes and calls `onLine` with each complete line. */
 class LineWriter extends Writable {
   readonly #target: Writable;
   readonly #onLine: (line: string) => void;
@@ -112,7 +117,7 @@ class LineWriter extends Writable {
   }
 }
 
-/** The person's signals and the tour's own. */
+/** The signals of the person and those that the tour sends. */
 class OwnSignals implements Signals {
   readonly #outer: Signals;
   readonly #listeners = new Map<SignalName, Set<() => void>>();

@@ -5,7 +5,10 @@ import { EXIT_STATUS, failed, interrupted } from '../../core/errors.ts';
 import { renderTable } from '../../ui/table.ts';
 import type { Stage } from './demo-stage.ts';
 
-/** The account as the sandbox sees it, without API calls: every resource that exists or costs money, as canonical JSON. */
+/**
+ * The account as the sandbox stores it, read without API calls: every resource that exists or costs money, as canonical
+ * JSON.
+ */
 export interface Account {
   snapshot(): string;
 }
@@ -16,12 +19,12 @@ const SERVICE = 'orders-api';
 export const TOUR_DATABASE = 'orders-db';
 const CONTAINER = 'app';
 const READY_DEADLINE_MS = 60_000;
-/** A slow machine may still be starting the database. */
+/** Long, because the database may still be starting on a slow machine. */
 const QUERY_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 15_000;
 const SQL = 'SELECT status, count(*)::int AS orders FROM orders GROUP BY status ORDER BY orders DESC';
 
-/** Without a terminal: every step runs without a question. Throws `demo-step-failed`, `demo-leftovers`. */
+/** The tour without a terminal: every step runs without a question. Throws `demo-step-failed`, `demo-leftovers`. */
 export async function scriptedTour(stage: Stage, account: Account): Promise<void> {
   const since = stage.context.clock.now();
   const before = account.snapshot();
@@ -46,7 +49,7 @@ export async function scriptedTour(stage: Stage, account: Account): Promise<void
   reportLeftovers(stage, before, account.snapshot(), since);
 }
 
-/** On a terminal: the same steps, and the person confirms, picks and types. */
+/** The tour on a terminal: the same steps, and the person confirms, picks and types. */
 export async function guidedTour(stage: Stage, account: Account): Promise<void> {
   const since = stage.context.clock.now();
   const before = account.snapshot();
@@ -94,7 +97,8 @@ async function databaseUrl(stage: Stage): Promise<URL> {
     'printenv',
     'DATABASE_URL',
   ];
-  // Captured even on a terminal: when stdin is no terminal, exec runs the command with pipes and opens no terminal for it.
+  // The output is captured even on a terminal: when stdin is not a terminal, exec runs the command with pipes and
+  // without a terminal.
   let answer = '';
   const status = await stage.start(args, (line) => {
     answer += line;
@@ -106,7 +110,7 @@ async function databaseUrl(stage: Stage): Promise<URL> {
   return new URL(text);
 }
 
-/** Starts a forward, waits for its ready event, asks the database something, stops the forward as Ctrl-C would. */
+/** Starts a forward, waits for its ready event, queries the database, and stops the forward as Ctrl-C would. */
 async function queryThroughForward(stage: Stage, url: URL): Promise<void> {
   const { clock } = stage.context;
   const remote = `${url.hostname}:${url.port || '5432'}`;
@@ -130,7 +134,7 @@ async function queryThroughForward(stage: Stage, url: URL): Promise<void> {
     if (status === EXIT_STATUS.interrupted) throw interrupted('the demo ended, and its account with it');
     throw stepFailed(args, `ended with status ${status} before it was ready`);
   });
-  // After the query the forward's end is expected; only Promise.race below is interested in an early one.
+  // After the query the end of the forward is expected; only the Promise.race below handles an early one.
   early.catch(() => undefined);
   try {
     const localPort = await withDeadline(clock, READY_DEADLINE_MS, Promise.race([port.promise, early]), () =>

@@ -5,9 +5,9 @@ import type { CommandContext } from '../context.ts';
 import { describePlan } from './plan-text.ts';
 import { talkWidth } from './up-text.ts';
 
-/** What `down` says. Fields of the JSON form are stable. */
+/** The output of `down`. The fields of the JSON form are stable. */
 
-/** Nothing of what was asked for exists; with --json that is the result. */
+/** No requested resource exists; with --json that is the result. */
 export function writeNothing(request: DownRequest, found: FoundBastions, context: CommandContext): void {
   writeTakenDown({ done: [], left: [], problem: undefined }, found, context);
   const what = request.all ? 'no bastion' : `nothing of bastion ${request.name}`;
@@ -33,7 +33,7 @@ export function reportTeardown(plans: readonly Plan[], found: FoundBastions, con
     context.report({ type: 'note', level: 'info', code: 'plan', message });
 }
 
-/** Who would lose what: the bastions of others are among those of `--all`. */
+/** Names the owners, because `--all` includes the bastions of other people. */
 function reportOwners(
   { owners, region, accountId, callerArn }: FoundBastions,
   { report }: CommandContext,

@@ -3,7 +3,7 @@ import { describeDuration } from '../../core/duration.ts';
 import { type Cell, type Column, renderTable } from '../../ui/table.ts';
 import type { CommandContext } from '../context.ts';
 
-/** `ls` for people and for programs. */
+/** The output of `ls`, as a table and as JSON. */
 
 interface ListColumn extends Column {
   cell(record: ListRecord): Cell;
@@ -71,7 +71,7 @@ function columnsOf(kind: ListKind, now: number): readonly ListColumn[] {
         { ...text('id'), shrink: true },
         { ...text('engine'), spare: 4 },
         { ...text('status'), spare: 2 },
-        // What it is looked up for: never shortened.
+        // The host is never shortened, because it is what the person looks up.
         text('host'),
         number('port'),
         { ...text('databaseName', 'database'), spare: 1 },

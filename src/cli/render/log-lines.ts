@@ -4,17 +4,17 @@ import { withoutControls } from '../../ui/printable.ts';
 
 export interface LogStyle {
   readonly json: boolean;
-  /** stdout is a terminal: times are short, and control characters of the lines are made visible. */
+  /** True = stdout is a terminal: times are short, and control characters in the lines are made visible. */
   readonly isTty: boolean;
   readonly color: boolean;
   readonly utc: boolean;
-  /** Milliseconds since the epoch; on a terminal a line of today shows no date. */
+  /** Milliseconds since the epoch; on a terminal the lines of the current day show no date. */
   readonly now: number;
 }
 
 type Paint = (text: string) => string;
 
-/** One colour for each task, in the order in which they appear. */
+/** The colours for the tasks, assigned in the order in which the tasks appear. */
 const paintsOf = (colors: Colors): readonly Paint[] => [
   colors.cyan,
   colors.yellow,
@@ -28,7 +28,7 @@ const paintsOf = (colors: Colors): readonly Paint[] => [
   colors.blueBright,
 ];
 
-/** Makes text of log events: `TIME TASK/CONTAINER message`, or one JSON object a line. */
+/** Turns log events into text: `TIME TASK/CONTAINER message`, or one JSON object per line. */
 export class LogRenderer {
   readonly #style: LogStyle;
   readonly #paints: readonly Paint[];
@@ -39,12 +39,12 @@ export class LogRenderer {
     this.#paints = paintsOf(createColors(style.color));
   }
 
-  /** Each line with its end. */
+  /** Each line ends with a line break. */
   render(lines: readonly LogLine[]): string {
     return lines.map((line) => (this.#style.json ? jsonLine(line) : this.#textLines(line))).join('');
   }
 
-  /** A message of several lines is several lines, each with its time and its task. */
+  /** A message of several lines becomes several lines, each with its time and its task. */
   #textLines(line: LogLine): string {
     const { isTty, color } = this.#style;
     const paint = this.#paintOf(line.task);
@@ -74,7 +74,7 @@ export class LogRenderer {
   }
 }
 
-/** `+01:00` of 60 minutes. */
+/** 60 minutes become `+01:00`. */
 function offsetText(minutes: number): string {
   const two = (value: number): string => String(value).padStart(2, '0');
   const absolute = Math.abs(minutes);

@@ -1,7 +1,7 @@
 import { wrapped } from '../../core/paragraph.ts';
 import type { Plan, PlanAction } from '../../provision/plan/plan.ts';
 
-/** A plan as text for people. */
+/** A plan as text. */
 
 const SIGN: Readonly<Record<PlanAction, string>> = {
   create: '+',
@@ -11,10 +11,13 @@ const SIGN: Readonly<Record<PlanAction, string>> = {
   delete: '-',
 };
 
-/** Where the column of reasons would be narrower than that, a long reason is written below its step instead. */
+/** If the column of reasons would be narrower than this, a long reason is written below its step instead. */
 const NARROWEST_REASON = 36;
 
-/** One aligned line for each step: `+ create  role  NAME  reason`; what does not fit into `width` is continued below, indented. */
+/**
+ * One aligned line for each step: `+ create  role  NAME  reason`; text that does not fit into `width` continues on the
+ * next line, indented.
+ */
 export function describePlan(plan: Plan, width = Number.POSITIVE_INFINITY): readonly string[] {
   const kind = Math.max(0, ...plan.steps.map((item) => item.kind.length));
   const name = Math.max(0, ...plan.steps.map((item) => item.name.length));

@@ -3,9 +3,12 @@ import type { Point, Verdict } from '../../diagnose/iam/grants.ts';
 import { type Column, renderTable } from '../../ui/table.ts';
 import type { CommandContext } from '../context.ts';
 
-/** `policy KIND --check PRINCIPAL` for people and for programs. */
+/** The output of `policy KIND --check PRINCIPAL`, as a table and as JSON. */
 
-/** One action of one statement, with all resources that got the same verdict; these fields are what `--json` prints, and stable. */
+/**
+ * One action of one statement, with all resources that got the same verdict. `--json` prints these fields, and they are
+ * stable.
+ */
 interface Row extends Pick<Point, 'statement' | 'effect' | 'action' | 'verdict' | 'missingContext'> {
   readonly resources: readonly string[];
   /** Condition keys of the request and their values. */

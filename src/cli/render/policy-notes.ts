@@ -9,7 +9,7 @@ import type { CommandContext } from '../context.ts';
 /** The name under which an administrator creates the document that `session-document` prints. */
 export const documentOf = (database: string): string => `fargate-connect-${database}`;
 
-/** What to do with a document that was printed, on stderr. */
+/** Explains on stderr how to use the document that was printed. */
 export function reportUse(request: PolicyRequest, printed: PrintedPolicy, context: CommandContext): void {
   const note = (code: string, message: string): void =>
     context.report({ type: 'note', level: 'warning', code, message });

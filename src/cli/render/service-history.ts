@@ -5,9 +5,12 @@ import { printable } from '../../ui/printable.ts';
 import { renderTable } from '../../ui/table.ts';
 import type { CommandContext } from '../context.ts';
 
-/** `ls tasks --stopped`, `ls events` and the reasons of the picker. Their last column is never cut off: it is what is read. */
+/**
+ * The output of `ls tasks --stopped`, of `ls events`, and of the picker's action that shows reasons. The last column is
+ * never shortened, because it holds the reason.
+ */
 
-/** Events that the picker shows; `ls events` prints all. */
+/** Number of events that the picker shows; `ls events` prints all. */
 const SHOWN_EVENTS = 10;
 
 export function writeStoppedTasks(tasks: readonly StoppedTask[], context: CommandContext): void {

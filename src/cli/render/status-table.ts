@@ -5,7 +5,9 @@ import { type Cell, type Column, renderTable } from '../../ui/table.ts';
 import type { BastionStatus, Statuses } from '../../app/bastion/status.ts';
 import type { CommandContext } from '../context.ts';
 
-/** `status` for people: one line for each bastion, and below it what to do about some of them. */
+/**
+ * The output of `status`: one line for each bastion, and notes below the table for the bastions that need an action.
+ */
 
 interface StatusColumn extends Column {
   readonly cell: (row: BastionStatus, now: number) => Cell;
@@ -49,7 +51,10 @@ const COLUMNS: readonly StatusColumn[] = [
   },
 ];
 
-/** The agent's state is shown only when it does not answer, and not together with an interruption notice, which matters more. */
+/**
+ * The agent's state is shown only when the agent is not online. An interruption notice is more important and is shown
+ * instead of it.
+ */
 function stateText({ state, agent, takenBack }: BastionStatus): string {
   if (state !== 'running') return state;
   if (takenBack === true) return 'interrupted';
@@ -59,7 +64,7 @@ function stateText({ state, agent, takenBack }: BastionStatus): string {
 
 const leftText = (ms: number): string => (ms <= 0 ? 'over' : describeDuration(ms));
 
-/** Table and notes for people, or the JSON form, whose fields are stable. */
+/** Writes table and notes, or the JSON form, whose fields are stable. */
 export function writeStatuses(statuses: Statuses, context: CommandContext): void {
   const { report, settings, terminal } = context;
   const { bastions, closedRegions, region, notAllowed } = statuses;

@@ -6,16 +6,16 @@ import { type Plan, type PlanWarning, stepFields } from '../../provision/plan/pl
 import type { DatabaseAccess } from '../../provision/plan/spec.ts';
 import type { CommandContext } from '../context.ts';
 
-/** What `up` says: plan, network, price, result. Fields of the JSON forms are stable. */
+/** The output of `up`: plan, network, price, result. The fields of the JSON forms are stable. */
 
-/** Columns for lines of talk; programs get them whole. */
+/** The width in columns for messages on stderr; in the JSON form they are not wrapped. */
 export const talkWidth = ({ terminal, settings }: CommandContext): number =>
   terminal.stderrIsTty && settings.output !== 'json' ? terminal.size().columns : Number.POSITIVE_INFINITY;
 
 const stdoutWidth = ({ terminal }: CommandContext): number =>
   terminal.stdoutIsTty ? terminal.size().columns : Number.POSITIVE_INFINITY;
 
-/** The plan as talk, before the question. */
+/** Writes the plan to stderr, before the question. */
 export function reportPlan(planned: PlannedBastion, context: CommandContext): void {
   const { spec } = planned;
   const say = (code: string, message: string): void =>
@@ -43,7 +43,7 @@ function describeLease({ plan }: PlannedBastion, when: (at: number) => string): 
     : `${end}, or after ${idleMinutes} minutes without a session`;
 }
 
-/** What the reporter writes before a warning. */
+/** The prefix that the reporter writes before a warning. */
 const MARK = 'warning: '.length;
 
 function reportWarnings(plan: Plan, context: CommandContext): void {
@@ -71,7 +71,7 @@ const describeWarning = (
   ...context.advice(code, details).flatMap((hint) => paragraph(`    ${hint}`, width, 6)),
 ];
 
-/** `--dry-run`: everything on stdout, nothing written anywhere else. */
+/** `--dry-run` writes everything to stdout. */
 export function writeDryRun(planned: PlannedBastion, context: CommandContext): void {
   const { plan, spec, price } = planned;
   const { cheapest } = price;
@@ -143,7 +143,7 @@ export function writeDryRun(planned: PlannedBastion, context: CommandContext): v
     [
       `Bastion ${spec.name} in ${spec.region} of account ${planned.accountId}`,
       '',
-      // The longest first: what is decided on stands at the end, where a terminal shows it.
+      // The longest part comes first, so that the facts for the decision are at the end, where a terminal shows them.
       'Policies',
       ...JSON.stringify(policies, undefined, 2)
         .split('\n')
@@ -167,7 +167,7 @@ export function writeDryRun(planned: PlannedBastion, context: CommandContext): v
   );
 }
 
-/** The bastion, and what to type next; `databases` are those that were asked for. */
+/** Writes the bastion, and the commands to type next; `databases` are those that were requested. */
 export function writeResult(
   result: BroughtUp,
   databases: readonly DatabaseAccess[],

@@ -4,7 +4,10 @@ import { errorOf } from '../errors.ts';
 import type { FindingOf } from '../finding.ts';
 import { roleUntrusted } from '../iam/ec2-trust.ts';
 
-/** Why a bastion that was launched cannot be used: from its console output, its state and that of its agent. Pure. */
+/**
+ * Determines why a launched bastion cannot be used, from its console output, its state and the state of its agent.
+ * Pure.
+ */
 
 export function bootVerdict(consoleOutput: string): BootVerdict {
   const lines = [...consoleOutput.matchAll(/fargate-connect: ([^\r\n]*)/g)].map((match) => match[1] ?? '');
@@ -16,7 +19,10 @@ export function bootVerdict(consoleOutput: string): BootVerdict {
 
 /** The line in which userdata/bastion.sh reports a refusal that it found in the agent's log. */
 const AGENT_REFUSED = /^agent refused: .*not authorized to perform: ([a-z-]+:[A-Za-z]+)/;
-/** The line when the instance metadata hold AssumeRoleUnauthorizedAccess in place of credentials (AWS: troubleshooting IAM and EC2). */
+/**
+ * The line when the instance metadata holds AssumeRoleUnauthorizedAccess in place of credentials (AWS: troubleshooting
+ * IAM and EC2).
+ */
 const ROLE_UNTRUSTED = /^agent refused: EC2 cannot assume the role (\S+)/;
 
 /** `reason` is what the boot script reported. */
@@ -71,7 +77,10 @@ export const endedFinding = ({
   fixes: [],
 });
 
-/** The agent does not come online and nobody says why: neither its log nor its network can be read from here. */
+/**
+ * The finding for an agent that does not come online without a known reason: the tool can read neither its log nor its
+ * network.
+ */
 export const agentMissingFinding = (
   { instanceId, name, networkReason: network }: BootingBastion,
   verdict: BootVerdict,

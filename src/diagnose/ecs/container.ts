@@ -3,7 +3,7 @@ import type { Container, ContainerVerdict, Service, Task } from '../../connect/p
 import { errorOf } from '../errors.ts';
 import type { FindingOf } from '../finding.ts';
 
-/** What stops a session to a container, as far as DescribeTasks and DescribeServices show it. Pure. */
+/** Determines what prevents a session to a container, as far as DescribeTasks and DescribeServices show it. Pure. */
 
 export type ContainerFinding =
   | FindingOf<'task-not-running'>
@@ -11,13 +11,13 @@ export type ContainerFinding =
   | FindingOf<'container-not-running'>
   | FindingOf<'exec-agent-not-running'>;
 
-/** A task this young may still be starting its agent (docs/reference/ecs-exec.md §2). */
+/** The agent of a task younger than this may still be starting (docs/reference/ecs-exec.md §2). */
 const YOUNG_MS = 120_000;
 
 /** Until when the agent of a task may still be starting, in milliseconds since the epoch. */
 const settledAt = (task: Task): number => (task.startedAt ?? task.createdAt ?? 0) + YOUNG_MS;
 
-/** The verdict that connect/ waits for; an error where there is a finding. */
+/** The verdict for which connect/ waits; an error if there is a finding. */
 export function judgeContainer(
   task: Task,
   container: Container,
@@ -28,7 +28,7 @@ export function judgeContainer(
   const { runtimeId } = container;
   if (finding !== undefined)
     return { ready: false, mayCome: mayCome(finding, task, now), error: errorOf(finding) };
-  // A container without a runtime id has a finding.
+  // A container without a runtime id always has a finding, so that the empty text is never used.
   return { ready: true, runtimeId: runtimeId ?? '', settledAt: settledAt(task) };
 }
 
@@ -39,9 +39,9 @@ function mayCome({ id, evidence }: ContainerFinding, task: Task, now: number): b
 }
 
 /**
- * The first cause in the order in which they build on each other (docs/reference/ecs-exec.md §2); undefined = nothing stops
- * a session. `service`, when known, tells a task that was started before exec was switched on apart from a service that has
- * it off.
+ * The first cause in the order in which the requirements depend on each other (docs/reference/ecs-exec.md §2);
+ * undefined = nothing prevents a session. `service`, when known, distinguishes a task that was started before ECS Exec
+ * was enabled from a service that has it disabled.
  */
 export function containerFinding(
   task: Task,

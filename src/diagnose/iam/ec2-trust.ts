@@ -2,9 +2,12 @@ import type { ErrorFacts } from '../../core/error-facts.ts';
 import type { FindingOf } from '../finding.ts';
 import { trustPoints } from './trust.ts';
 
-/** Whether a role's trust policy lets EC2 assume it. Without credentials the instance's agent never reports itself to SSM. */
+/**
+ * Checks whether a role's trust policy lets EC2 assume it. Without credentials the instance's agent never registers
+ * with SSM.
+ */
 
-/** Whose role it is; `launched` = the role of an instance that runs. */
+/** Which role it is; `launched` = the role of a running instance. */
 type About = Pick<ErrorFacts['role-untrusted'], 'of' | 'name'>;
 
 const ACTION = 'sts:AssumeRole';
@@ -16,8 +19,8 @@ const WANTED = JSON.stringify({
 });
 
 /**
- * The finding if the trust policy does not let EC2 assume the role. Conditions are not evaluated.
- * `trust` is JSON as IAM holds it; undefined = it was not read, which has none either.
+ * The finding if the trust policy does not let EC2 assume the role. Conditions are not evaluated. `trust` is the JSON
+ * that IAM returns; undefined = it was not read, and there is no finding.
  */
 export function ec2TrustOf(
   role: string,

@@ -1,9 +1,13 @@
 import type { Change, Finding } from '../finding.ts';
 import { isRight, type Point, type Verdict } from './grants.ts';
 
-/** What the points of a document that do not hold mean: one finding for each cause, with the statements that cure it. */
+/**
+ * Turns the points of a document that do not hold into findings: one for each cause, with the statements that fix it.
+ */
 
-/** `principal` is its ARN; in the order of the causes, those without which nothing works first. */
+/**
+ * `principal` is its ARN. The findings are in the order of the causes; those without which nothing works come first.
+ */
 export function grantFindings(principal: string, points: readonly Point[]): readonly Finding[] {
   const wrong = points.filter((point) => !isRight(point));
   const certain = (verdict: Verdict): readonly Point[] =>
@@ -105,7 +109,7 @@ const distinct = (points: readonly Point[], member: 'action' | 'resource'): read
   ...new Set(points.map((point) => point[member])),
 ];
 
-/** Points of one statement under one condition: each is one statement to write. */
+/** Groups the points by statement and condition: each group becomes one statement to write. */
 function byStatement(points: readonly Point[]): readonly (readonly [Point, ...Point[]])[] {
   const groups = new Map<string, [Point, ...Point[]]>();
   for (const point of points) {

@@ -3,9 +3,10 @@ import { failed } from '../../core/errors.ts';
 import type { ContextEntry, SimulatedDecision, Simulation } from '../../provision/ports/simulator.ts';
 
 /**
- * Whether somebody has what a shipped document grants, and nothing that it denies: the document as questions to IAM's
- * policy simulator, and the simulator's answers as points that hold or not. Everything is asked as it is written: a wildcard in a
- * resource or a value is a character like any other, which only a grant as wide as the document's own covers.
+ * Checks whether a principal has what a document of the package grants, and nothing that it denies: turns the document
+ * into questions to IAM's policy simulator, and the simulator's answers into points that hold or not. Resources and
+ * values are simulated as they are written: a wildcard counts as an ordinary character, which only a grant as wide as
+ * the document's own covers.
  */
 
 export interface Statement {
@@ -14,7 +15,7 @@ export interface Statement {
   /** Trust policies only: by type (`Service`), or `*`. */
   readonly Principal?: string | Readonly<Record<string, string | readonly string[]>>;
   readonly Action?: string | readonly string[];
-  /** Only in what others write: no shipped document has it. */
+  /** Occurs only in documents of other authors: no document of the package has it. */
   readonly NotAction?: string | readonly string[];
   /** Absent in trust policies. */
   readonly Resource?: string | readonly string[];
@@ -22,7 +23,7 @@ export interface Statement {
 }
 export type Condition = Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 
-/** What a request of the principal looks like, whatever the document says of it. */
+/** Properties of the principal's requests that do not depend on the document. */
 export interface Requester {
   readonly arn: string;
   readonly region: string;
@@ -35,19 +36,20 @@ export interface Question {
   readonly effect: 'Allow' | 'Deny';
   readonly action: string;
   readonly resource: string;
-  /** What the statement's condition demands of the request. */
+  /** The context that the statement's condition requires of the request. */
   readonly when: readonly ContextEntry[];
 }
 
 export interface Questions {
   readonly questions: readonly Question[];
-  /** Action patterns of denials: the simulator takes none. */
+  /** Denied actions with wildcards, which are not checked because the simulator does not accept them. */
   readonly notAsked: readonly { readonly statement: string; readonly action: string }[];
 }
 
 /**
- * Resource types of the actions that share a statement with others (Service Authorization Reference): a document in which
- * `ecs:DescribeTasks` is granted for tasks alone lacks nothing. Actions that are not here are asked about every resource.
+ * Resource types of the actions that share a statement with others (Service Authorization Reference): a principal that
+ * has `ecs:DescribeTasks` for tasks alone lacks nothing. Actions that are not listed here are checked on every
+ * resource.
  */
 export const RESOURCE_TYPES: Readonly<Record<string, readonly string[]>> = {
   'ec2:CreateFleet': ['fleet', 'image', 'instance', 'launch-template', 'subnet', 'volume'],
@@ -77,10 +79,10 @@ export const RESOURCE_TYPES: Readonly<Record<string, readonly string[]>> = {
   'rds:DescribeDBInstances': ['db'],
 };
 
-/** A stand-in for `${aws:userid}`, used in resource and request alike: the real one is not known here. */
+/** Replaces `${aws:userid}` in both resource and request, because the real value is not known here. */
 const ANY_USER_ID = 'EXAMPLEID:check';
 
-/** `document` is JSON of `printPolicy` without placeholders. Throws `policy-document-invalid`. */
+/** `document` is the JSON of `printPolicy` without placeholders. Throws `policy-document-invalid`. */
 export function questionsOf(document: string, requester: Requester): Questions {
   const statements = statementsOf(document);
   const isPattern = (action: string): boolean => /[*?]/.test(action);
@@ -120,11 +122,12 @@ function resourcesOf(action: string, statement: Statement, requester: Requester)
   const resources = listOf(statement.Resource).filter(
     (resource) => resource === '*' || types === undefined || types.includes(typeOfArn(resource) ?? ''),
   );
-  // An Allow has to be granted as widely as it is written. A Deny is asked for the account and region of the requester.
+  // An Allow has to be granted as widely as it is written. A Deny is checked for the account and region of the
+  // requester.
   return statement.Effect === 'Allow' ? resources : resources.map((resource) => placed(resource, requester));
 }
 
-/** Wildcards for region and account become those of the requester; AWS's own session documents have no account. */
+/** Replaces wildcards for region and account by those of the requester; AWS's own session documents have no account. */
 function placed(resource: string, { region, accountId }: Requester): string {
   const arn = parseArn(resource);
   if (arn === undefined) return resource;
@@ -136,7 +139,7 @@ function placed(resource: string, { region, accountId }: Requester): string {
   });
 }
 
-/** All the requests, by their context, that a condition lets through: one for each value that it lists. */
+/** All request contexts that fulfil a condition: one for each value that the condition lists. */
 export function alternativesOf(condition: Condition = {}): readonly (readonly ContextEntry[])[] {
   const demands = Object.entries(condition).flatMap(([operator, keys]) =>
     Object.entries(keys).map(([key, values]) => choicesOf(operator, key, listOf(values).map(withUserId))),
@@ -166,20 +169,20 @@ function choicesOf(
   return values.map((value) => [{ key, values: [value], type }]);
 }
 
-/** One call of the simulator and the questions that it answers. */
+/** One call of the simulator and the questions that its answers are for. */
 export interface Batch {
   readonly simulation: Simulation;
   readonly questions: readonly Question[];
 }
 
 /**
- * As few calls as the simulator allows, which asks all its actions about all its resources, in one context: one for each
- * context. Nobody listens to answers that no question asked for.
+ * Makes as few calls as possible. The simulator evaluates all actions of a call on all its resources in one context, so
+ * that one call for each context is needed. Answers that belong to no question are ignored.
  */
 export function batchesOf(questions: readonly Question[], requester: Requester): readonly Batch[] {
   const groups = new Map<string, Question[]>();
   for (const question of questions) {
-    // `*` means no resource at all, and so is asked alone.
+    // `*` stands for actions without a resource, so that it needs a separate call.
     const key = JSON.stringify([question.resource === '*', question.when]);
     groups.set(key, [...(groups.get(key) ?? []), question]);
   }
@@ -197,7 +200,7 @@ export function batchesOf(questions: readonly Question[], requester: Requester):
   });
 }
 
-/** Global condition keys, which the simulator does not set by itself. */
+/** Global condition keys, which the simulator does not set. */
 function contextOf({ arn, region, accountId }: Requester): readonly ContextEntry[] {
   const text = (key: string, value: string): ContextEntry => ({ key, values: [value], type: 'string' });
   const isUser = arn.includes(':user/');
@@ -212,31 +215,31 @@ function contextOf({ arn, region, accountId }: Requester): readonly ContextEntry
 }
 
 export type Verdict =
-  // of an Allow
+  // for an Allow
   | 'allowed'
   | 'not-granted'
   | 'explicitly-denied'
   | 'boundary'
   | 'organization'
   | 'not-trusted'
-  // of a Deny
+  // for a Deny
   | 'denied'
   | 'not-allowed'
   | 'not-denied'
   | 'unproved'
-  // of either
+  // for either
   | 'not-answered';
 
 /** A question with its answer: one point of the document. */
 export interface Point extends Question {
   readonly verdict: Verdict;
-  /** Condition keys that policies of the principal ask for, and that the check knows no value of. */
+  /** Condition keys that the principal's policies use and whose values the check does not know. */
   readonly missingContext: readonly string[];
 }
 
 const AS_DOCUMENTED: readonly Verdict[] = ['allowed', 'denied', 'not-allowed'];
 
-/** Whether the principal is, in this point, what the document wants. */
+/** True if the principal has, in this point, what the document requires. */
 export const isRight = ({ verdict }: Point): boolean => AS_DOCUMENTED.includes(verdict);
 
 export function pointsOf(
@@ -259,11 +262,12 @@ function verdictOf({ effect, resource }: Question, answer: SimulatedDecision): V
   if (effect === 'Deny') {
     if (decision === 'allowed') return 'not-denied';
     if (decision === 'explicitDeny') return 'denied';
-    // Nothing allows the whole of a wildcard; a grant for a part of it, which a Deny would overrule, does not show.
+    // No policy allows the whole wildcard; the simulation does not show a grant for a part of it, which a Deny would
+    // overrule.
     return resource.includes('*') ? 'unproved' : 'not-allowed';
   }
   if (decision === 'allowed') return 'allowed';
-  // An organization's refusal ends the simulation: whatever else is said is about nothing.
+  // If the organization denies the action, the simulation ends, and its other results mean nothing.
   if (allowedByOrganization === false) return 'organization';
   if (allowedByBoundary === false) return 'boundary';
   return decision === 'explicitDeny' ? 'explicitly-denied' : 'not-granted';

@@ -10,8 +10,9 @@ import {
 import type { ContextEntry } from '../../provision/ports/simulator.ts';
 
 /**
- * Whether a role's trust policy allows what a shipped trust document allows. IAM's simulator does not evaluate trust
- * policies, so the role's own is read. Both are JSON. The `resource` of a point is the service.
+ * Checks whether a role's trust policy allows what a trust document of the package allows. IAM's simulator does not
+ * evaluate trust policies, so that the role's own policy is compared. Both are JSON. The `resource` of a point is the
+ * service.
  */
 export function trustPoints(document: string, roleTrust: string): readonly Point[] {
   const own = statementsOf(roleTrust);
@@ -47,7 +48,7 @@ function judged(question: Question, trust: readonly Statement[]): Point {
 const servicesOf = (principal: Statement['Principal']): readonly string[] =>
   listOf(typeof principal === 'object' ? principal['Service'] : principal);
 
-/** `{"AWS": "*"}` is everybody, as `*` is. */
+/** `{"AWS": "*"}` means every principal, as `*` does. */
 const namesService = ({ Principal }: Statement, service: string): boolean =>
   servicesOf(Principal).some((each) => each === '*' || each === service) ||
   (typeof Principal === 'object' && listOf(Principal['AWS']).includes('*'));
@@ -78,7 +79,7 @@ function unknownKeys(statements: readonly Statement[], context: readonly Context
   return [...new Set(keys)].filter((key) => valueOf(context, key) === undefined);
 }
 
-/** `*` and `?` of IAM. */
+/** Matches with the wildcards `*` and `?` of IAM. */
 function matches(pattern: string, value: string): boolean {
   const literal = pattern.replace(/[.+^${}()|[\]\\]/g, String.raw`\$&`);
   return new RegExp(`^${literal.replaceAll('*', '.*').replaceAll('?', '.')}$`).test(value);

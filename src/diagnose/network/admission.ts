@@ -1,23 +1,23 @@
 import { containsCidr } from '../../core/cidr.ts';
 import type { GroupRule } from '../../provision/ports/network.ts';
 
-/** Whether a security group admits a connection. Pure. */
+/** Checks whether a security group admits a connection. Pure. */
 
-/** Where a connection comes from. */
+/** The source of a connection. */
 export interface ConnectionSource {
-  /** Groups of the network interface; the first one that is admitted is named. */
+  /** Groups of the network interface; the first admitted one is named. */
   readonly groupIds: readonly string[];
-  /** Ranges in which the address may be: it is admitted for certain only if all of them are. */
+  /** Ranges that contain the source address. The connection is certainly admitted only if all of them are. */
   readonly ranges: readonly string[];
 }
 
-/** Whether a rule is about that TCP port, whoever it lets through. */
+/** True if a rule applies to that TCP port, whatever its source. */
 export const admits = (rule: GroupRule, port: number): boolean =>
   rule.protocol === '-1' || (rule.protocol === 'tcp' && rule.fromPort <= port && port <= rule.toPort);
 
 /**
- * The rule that admits the connection; undefined = none does. The entries of a prefix list are not read: a rule with one
- * is named when no other rule admits the connection, and whether it does could not be told.
+ * The rule that admits the connection; undefined = none does. The entries of a prefix list are not read: a rule with a
+ * prefix list is returned when no other rule admits the connection, although it is unknown whether it does.
  */
 export function admittingRule(
   rules: readonly GroupRule[],

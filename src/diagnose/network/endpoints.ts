@@ -5,16 +5,18 @@ import type { AbsentEndpoint, Change, FindingOf } from '../finding.ts';
 import { admits } from './admission.ts';
 import { tableOf } from './routes.ts';
 
-/** Which VPC endpoints a bastion in a subnet can use, and which ones block it. Pure. */
+/** Determines which VPC endpoints a bastion in a subnet can use, and which ones block it. Pure. */
 
-/** Endpoints without which the agent cannot work in a subnet that has no other way out (docs/reference/vpc.md §5). */
+/**
+ * Endpoints without which the agent cannot work in a subnet that has no other route to AWS (docs/reference/vpc.md §5).
+ */
 export const AGENT_SERVICES = ['ssm', 'ssmmessages'] as const;
-/** Further endpoints for `ecs_connect.sh`: the plugin's download and the ECS API. */
+/** More endpoints that `ecs_connect.sh` needs: for the plugin's download and for the ECS API. */
 export const INSTALL_SERVICES = ['s3', 'ecs'] as const;
 
 /**
- * The plugin is published as `https://s3.amazonaws.com/…`, which is S3 of this region. The endpoints of other regions carry
- * only their own region's S3 (docs/reference/vpc.md §5).
+ * The plugin is published as `https://s3.amazonaws.com/…`, which is S3 of this region. An S3 endpoint of another region
+ * only reaches S3 of its own region (docs/reference/vpc.md §5).
  */
 const PLUGIN_REGION = 'us-east-1';
 
@@ -22,17 +24,17 @@ export type BlockingEndpoint = FindingOf<'endpoint-refuses'> | FindingOf<'endpoi
 
 export interface EndpointSurvey {
   /**
-   * One for each endpoint that refuses the bastion. With private DNS the service's name leads to it in the whole VPC, so
-   * no other way out helps.
+   * One for each endpoint that refuses the bastion. With private DNS the service's name resolves to the endpoint in the
+   * whole VPC, so no other route helps.
    */
   readonly blocked: readonly BlockingEndpoint[];
-  /** Services without an endpoint that could be used here. */
+  /** Services without an endpoint that is usable here. */
   readonly absent: readonly AbsentEndpoint[];
 }
 
-/** Where a call comes from, as the security groups of the endpoint see it. */
+/** The source of a call, as the security groups of the endpoint see it. */
 export interface CallSource {
-  /** The call may come from any of these; empty = the endpoint cannot be called from the subnet. */
+  /** The source address may be in any of these ranges; empty = the endpoint cannot be called from the subnet. */
   readonly ranges: readonly string[];
   readonly groupIds: readonly string[];
 }
@@ -63,7 +65,7 @@ export function surveyEndpoints(
   return { blocked, absent };
 }
 
-/** An endpoint of the service may exist that cannot be used. */
+/** An endpoint of the service may exist and not be usable. */
 function absentEndpoint(service: string, facts: NetworkFacts): AbsentEndpoint {
   const unusable = facts.endpoints.find((endpoint) => endpoint.service === service);
   if (unusable === undefined) return { service };
@@ -74,7 +76,10 @@ function absentEndpoint(service: string, facts: NetworkFacts): AbsentEndpoint {
     : { service, endpoint, lacks: 'availability', state };
 }
 
-/** What makes an endpoint of each service usable from the subnet; undefined where one exists that nothing can be changed of. */
+/**
+ * The changes that make an endpoint of each service usable from the subnet; undefined if no change helps for an
+ * existing endpoint.
+ */
 export function endpointChanges(
   absent: readonly AbsentEndpoint[],
   subnet: Subnet,

@@ -3,31 +3,34 @@ import type { FindingOf } from '../finding.ts';
 import { admits, admittingRule } from './admission.ts';
 
 /**
- * Whether a database admits the bastion: the bastion's security group lets the connection out, and a security group of the
- * database must let it in. Pure.
+ * Checks whether a database admits the bastion: the bastion's security group allows the outbound connection, and a
+ * security group of the database must allow the inbound one. Pure.
  */
 
-/** What of a bastion decides whom it reaches. */
+/** The properties of a bastion that decide what it reaches. */
 export interface ReachingBastion {
   readonly network: { readonly vpcId: string; readonly subnets: readonly Subnet[] };
   readonly databases: readonly ReachedDatabase[];
   readonly egressPorts: readonly number[];
-  /** Groups of others that it carries besides its own. */
+  /** Security groups that it has besides its own. */
   readonly clientGroups: readonly Pick<SecurityGroup, 'id' | 'vpcId' | 'egress'>[];
 }
 
 export interface ReachedDatabase {
   readonly id: string;
   readonly port: number;
-  /** One of its groups. */
+  /** One security group of the database. */
   readonly groupId: string;
-  /** A rule that admits the bastion is going to be added. */
+  /** True if a rule that admits the bastion will be added. */
   readonly admit: boolean;
-  /** Of all its groups, as they are. */
+  /** The existing ingress rules of all its groups. */
   readonly ingress: readonly GroupRule[];
 }
 
-/** The rule by which the database admits the bastion, if any. `ownGroupId` is the bastion's own group; undefined before it exists. */
+/**
+ * The rule by which the database admits the bastion; undefined = none. `ownGroupId` is the bastion's own group;
+ * undefined before it exists.
+ */
 export const ruleAdmitting = (
   { ingress, port }: ReachedDatabase,
   { clientGroups, network }: ReachingBastion,
@@ -43,7 +46,7 @@ export type ReachFinding =
   | FindingOf<'client-group-elsewhere'>
   | FindingOf<'client-group-closed'>;
 
-/** What would show after the launch as a connection that hangs. */
+/** Problems that would appear after the launch only as connections that time out. */
 export function reachFindings(
   bastion: ReachingBastion,
   ownGroupId: string | undefined,
@@ -96,6 +99,6 @@ function databaseClosed(
   };
 }
 
-/** Than port 443, which every bastion may use. */
+/** True if the rule allows more than port 443, which every bastion may use. */
 const opensMore = (rule: GroupRule): boolean =>
   rule.protocol === '-1' || (rule.protocol === 'tcp' && !(rule.fromPort === 443 && rule.toPort === 443));

@@ -13,7 +13,7 @@ type SubnetFindingId =
 export type SubnetFinding = { readonly [I in SubnetFindingId]: FindingOf<I> }[SubnetFindingId];
 
 export const subnetReason = (finding: SubnetFinding): string =>
-  // The evidence is that of the id; the compiler does not follow that from one to the other.
+  // The evidence belongs to the id; the compiler cannot infer that.
   (SUBNET_REASONS[finding.id] as (evidence: SubnetFinding['evidence']) => string)(finding.evidence);
 
 export const SUBNET_REASONS: { readonly [I in SubnetFindingId]: (evidence: FindingEvidence[I]) => string } = {

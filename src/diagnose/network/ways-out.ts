@@ -12,12 +12,12 @@ import { routeTo, tableOf } from './routes.ts';
 import { type SubnetFinding, subnetReason } from './subnet-reasons.ts';
 
 /**
- * How each subnet of a VPC reaches AWS, over IPv4 or else over IPv6, and why one does not. Which of them a bastion lives in is
- * chosen in provision/network. Pure.
+ * Determines how each subnet of a VPC reaches AWS, over IPv4 or else over IPv6, and why a subnet does not.
+ * provision/network chooses the bastion's subnets from that. Pure.
  */
 
 export interface SubnetDiagnosis extends SubnetReport {
-  /** Why it reaches AWS only as far as can be told, or does not. */
+  /** Why it does not reach AWS, or why that is not certain. */
   readonly findings: readonly Finding[];
 }
 
@@ -62,7 +62,7 @@ const none = (
   findings,
 });
 
-/** A default route leads to something of which EC2 does not tell where it leads. */
+/** The default route leads to a target whose own routes EC2 does not show. */
 const assumed = (subnet: Subnet, { destination, targetId: target }: Route): FindingOf<'way-out-assumed'> => ({
   id: 'way-out-assumed',
   severity: 'could-not-tell',
@@ -84,8 +84,8 @@ const direct =
   });
 
 /**
- * A NAT gateway, which has no security group of the bastion, calls an endpoint without IPv6. In which subnet the gateway
- * is, is not known here.
+ * A NAT gateway calls an endpoint without IPv6. The gateway does not have the bastion's security group, and its subnet
+ * is not known here.
  */
 const overNat64 =
   ({ ipv6Cidr }: Subnet, { subnets }: NetworkFacts, wishes: NetworkWishes) =>
@@ -102,7 +102,7 @@ function overIpv4(subnet: Subnet, cidr: string, facts: NetworkFacts, wishes: Net
   ): SubnetDiagnosis => ({ subnet, way, reason, missing: [], findings });
   const services = wanted(wishes);
   const { blocked, absent } = surveyEndpoints(services, subnet, facts, direct('ipv4', cidr, wishes));
-  // With private DNS the service's name leads to the endpoint, so another way out does not help.
+  // With private DNS the service's name resolves to the endpoint, so another route does not help.
   if (blocked.length > 0) return none(subnet, blocked);
   if (absent.length === 0) return report('endpoints', `VPC endpoints for ${services.join(', ')}`);
   const missing = absent.map(({ service }) => service);
@@ -154,14 +154,14 @@ const natRoute = (subnet: Subnet, facts: NetworkFacts, destination: string): Cha
   target: 'nat-gateway',
 });
 
-/** The default route for IPv4 even if it is useless. */
+/** The default route for IPv4, even if it leads nowhere. */
 function defaultRouteOf(subnet: Subnet, facts: NetworkFacts): DefaultRoute | undefined {
   const route = tableOf(subnet, facts)?.routes.find(({ destination }) => destination === '0.0.0.0/0');
   return route && { target: route.targetId, exists: !route.blackhole };
 }
 
 /**
- * With NAT64 every service is reached by its usual name. The other ways reach only dual-stack names: the agent can be
+ * With NAT64 every service is reached by its usual name. The other routes reach only dual-stack names: the agent can be
  * configured to use them, but no such name is documented for the download of the plugin and for the stream URL of ECS.
  */
 function overIpv6(
@@ -221,7 +221,7 @@ function overIpv6(
   return report(way, reason, way === 'ipv6-routed' && route !== undefined ? [assumed(subnet, route)] : []);
 }
 
-/** With its reason, which for `none` a finding gives. */
+/** The way out and its reason; for `none` a finding gives the reason. */
 function ipv6WayOf(route: Route | undefined): readonly [way: WayOut, reason: string] {
   if (route === undefined) return ['none', ''];
   const { target } = route;

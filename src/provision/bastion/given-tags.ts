@@ -3,28 +3,31 @@ import type { Tags } from '../ports/tags.ts';
 import { TAG } from './names.ts';
 
 /**
- * Tags that an organisation wants on everything that `up` creates. They have to be legal on every kind of resource, so
- * the strictest of three rules holds: those of EC2, of IAM, and of instance tags that the instance metadata shows
+ * Tags that an organisation requires on everything that `up` creates. They have to be legal on every kind of resource,
+ * so the strictest of three rules applies: those of EC2, of IAM, and of instance tags that the instance metadata shows
  * (docs/reference/ec2-spot.md, "Tags").
  */
 
 export interface GivenTag {
   readonly key: string;
   readonly value: string;
-  /** Where it was written: `--tag`, or a file with its line. */
+  /** Where the tag was written: `--tag`, or a file with its line. */
   readonly from: string;
 }
 
 export const TAG_LIMITS = {
   key: 128,
   value: 256,
-  /** AWS takes 50 on each resource, and a bastion has its own. */
+  /** AWS allows 50 tags on each resource, and `up` adds its own to each. */
   count: 50 - Object.keys(TAG).length,
 } as const;
 
-/** What instance metadata takes, without the comma and the equals sign: IAM refuses the first, `--tag` ends the key at the second. */
+/**
+ * The characters that instance metadata allows, without the comma and the equals sign: IAM refuses the comma, and
+ * `--tag` ends the key at the first equals sign.
+ */
 const KEY = /^[A-Za-z0-9+\-._:@]+$/;
-/** IAM's; EC2 takes more. */
+/** The characters that IAM allows; EC2 allows more. */
 const VALUE = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
 const NOT_IN_VALUES = /[^\p{L}\p{Z}\p{N}_.:/=+\-@]/gu;
 
@@ -36,8 +39,8 @@ export function parseTag(text: string): GivenTag {
 }
 
 /**
- * The typed tags, and those of the files whose keys were not typed. Throws `tag-invalid` (usage) for what AWS would
- * refuse, before anything is called.
+ * The tags of the command line, and those of the configuration files whose keys the command line does not have. Throws
+ * `tag-invalid` (usage) for a tag that AWS would refuse, before any call to AWS.
  */
 export function givenTags(typed: readonly GivenTag[], configured: readonly GivenTag[]): Tags {
   const tags = [...typed, ...configured.filter(({ key }) => !typed.some((tag) => tag.key === key))];
@@ -90,8 +93,8 @@ const invalid = (message: string, { key, from }: Pick<GivenTag, 'key' | 'from'>)
   usage('tag-invalid', message, { details: { key, from } });
 
 /**
- * A text as IAM and EC2 take it for the value of a tag. The ARN of a caller may hold commas, and that of a user with a
- * long path has more than 256 characters: its end is what names the person.
+ * Makes a text a legal tag value for IAM and EC2. The ARN of a caller may hold commas, and the ARN of a user with a
+ * long path has more than 256 characters: its end is kept, because that identifies the person.
  */
 export const legalTagValue = (text: string): string =>
   [...text.replaceAll(NOT_IN_VALUES, '_')].slice(-TAG_LIMITS.value).join('');

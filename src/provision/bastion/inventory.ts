@@ -8,12 +8,12 @@ import type { IamPort, InstanceProfile, ManagedPolicy, Role } from '../ports/iam
 import type { SecurityGroup, SecurityGroupRule } from '../ports/network.ts';
 import type { Tags } from '../ports/tags.ts';
 
-/** Which resources of bastions exist, read from tags and derived names; there is no local record. */
+/** Reads which resources of bastions exist, from tags and derived names; there is no local record. */
 
 export interface OwnRole extends Role {
-  /** Names of its inline policies. */
+  /** Names of the role's inline policies. */
   readonly policyNames: readonly string[];
-  /** Our inline policy as JSON; undefined if it is not there. */
+  /** The inline policy that `up` wrote, as JSON; undefined if it does not exist. */
   readonly policy: string | undefined;
 }
 
@@ -30,15 +30,15 @@ export interface Foreign {
     | 'policy';
   readonly id: string;
   readonly why: string;
-  /** It has the name that `up` would use, so that `up` cannot create its own. */
+  /** True if it has the name that `up` would use, so that `up` cannot create its own resource. */
   readonly holdsName: boolean;
-  /** VPC of a security group, whose name is taken in that VPC only. */
+  /** VPC of a security group. The name of a security group is unique only within its VPC. */
   readonly vpcId?: string;
 }
 
 export interface Inventory {
   readonly name: string;
-  /** Path and prefix under which the IAM resources were looked for. */
+  /** Path and prefix under which the IAM resources were searched. */
   readonly iam: IamNaming;
   readonly role: OwnRole | undefined;
   readonly profile: InstanceProfile | undefined;
@@ -46,9 +46,9 @@ export interface Inventory {
   readonly boundary: ManagedPolicy | undefined;
   readonly groups: readonly SecurityGroup[];
   readonly templates: readonly LaunchTemplate[];
-  /** All but the deleted ones. */
+  /** The fleets that are not deleted. */
   readonly fleets: readonly Fleet[];
-  /** All but the terminated ones. */
+  /** The instances that are not terminated. */
   readonly instances: readonly Instance[];
   /** Ingress rules that `up --allow-db` added to security groups of databases. */
   readonly databaseRules: readonly SecurityGroupRule[];
@@ -86,11 +86,11 @@ export interface InventoryScope {
   readonly region: string;
   readonly accountId: string;
   readonly partition: string;
-  /** Where the IAM resources are looked for, unless the tag of another resource names another path or prefix. */
+  /** Path and prefix under which the IAM resources are searched, unless the tag of another resource names others. */
   readonly iam: IamNaming;
 }
 
-/** Reads everything of one bastion. About ten API calls, in parallel. */
+/** Reads all resources of one bastion, with about ten API calls in parallel. */
 export async function readInventory(ports: InventoryPorts, scope: InventoryScope): Promise<Inventory> {
   const [compute, usual] = await Promise.all([readCompute(ports.ec2, scope), readIam(ports.iam, scope)]);
   const tagged = namingInTags(compute.own);
@@ -246,7 +246,7 @@ export async function findBastions(
   return instances.map(bastionOf).sort((a, b) => b.launchedAt - a.launchedAt);
 }
 
-/** What the tags of an instance say about the bastion. */
+/** Reads the properties of the bastion from the tags of its instance. */
 export function bastionOf(instance: Instance): Bastion {
   return {
     name: instance.tags[TAG.bastion] ?? '',

@@ -10,23 +10,28 @@ export const TAG = {
   owner: 'fargate-connect:owner',
   /** ISO 8601, UTC. */
   expiresAt: 'fargate-connect:expires-at',
-  /** Minutes from launch to end, where the end was not known when the tags were written: in exported code. */
+  /** Minutes from launch to end. Used in exported code, where the end is not known when the tags are written. */
   ttl: 'fargate-connect:ttl-minutes',
-  /** Minutes without a session after which the bastion ends itself. */
+  /** Minutes without a session after which the bastion terminates itself. */
   idle: 'fargate-connect:idle-minutes',
   /** Cluster that ecs_connect.sh may reach; absent with --tunnel-only. */
   cluster: 'fargate-connect:cluster',
-  /** TCP ports that the security group allows outbound, e.g. `443 5432`; absent where a further group may allow others. */
+  /**
+   * TCP ports that the security group allows outbound, e.g. `443 5432`; absent where another security group may allow
+   * others.
+   */
   ports: 'fargate-connect:ports',
-  /** `own`, or `given` when an administrator made role and profile (--role). */
+  /** `own`, or `given` when an administrator created role and profile (--role). */
   role: 'fargate-connect:role',
   /** Id of the spot instance that this one replaces; both may run during the two minutes of the interruption notice. */
   replaces: 'fargate-connect:replaces',
-  /** Path and prefix of its IAM names, where they are not the default ones; `down` finds the IAM resources by it. */
+  /**
+   * Path and prefix of the IAM names, where they are not the default ones; `down` uses it to find the IAM resources.
+   */
   iam: 'fargate-connect:iam',
   /** Security group that a launch template names. */
   group: 'fargate-connect:group',
-  /** Digest of what a launch template was made from. */
+  /** Digest of the input from which a launch template was created. */
   digest: 'fargate-connect:digest',
   version: 'fargate-connect:version',
   name: 'Name',
@@ -38,7 +43,9 @@ export const ROLE_POLICY = 'bastion';
 /** Value of the tag `Name` on all resources of a bastion, and the name of its security group and launch template. */
 export const commonName = (bastion: string): string => `fargate-connect-${bastion}`;
 
-/** With names up to this length the role's name stays within IAM's limit in every region, if it has no prefix. */
+/**
+ * With bastion names up to this length the role's name stays within IAM's limit in every region, if it has no prefix.
+ */
 const LONGEST_NAME = 32;
 
 /** Throws `bastion-name` (usage). */
@@ -53,9 +60,9 @@ export interface TagInput {
   readonly name: string;
   /** A legal value of a tag (`legalTagValue`). */
   readonly owner: string;
-  /** What the organisation wants besides (`givenTags`). */
+  /** The tags that the organisation requires (`givenTags`). */
   readonly given: Tags;
-  /** Milliseconds since the epoch; or how long from the launch on, where that is not known yet. */
+  /** Milliseconds since the epoch; or milliseconds after the launch, where the end is not known yet. */
   readonly expiresAt: number | { readonly afterLaunchMs: number };
   readonly idleMinutes: number;
   readonly cluster: string | undefined;
@@ -88,7 +95,9 @@ export function resourceTags(input: TagInput): Tags {
 const portsText = (ports: readonly number[]): string =>
   [...new Set([443, ...ports])].sort((a, b) => a - b).join(' ');
 
-/** The new value of the tag after further ports were opened for a running bastion; undefined = it does not change. */
+/**
+ * The new value of the tag after more ports were opened for a running bastion; undefined = the value does not change.
+ */
 export function widenedPorts(before: string | undefined, wanted: string | undefined): string | undefined {
   if (before === undefined || wanted === undefined) return undefined;
   const after = portsText([...before.split(' '), ...wanted.split(' ')].map(Number));

@@ -20,14 +20,17 @@ export interface ReadinessDeps {
 }
 
 export interface ReadinessOptions extends BootingBastion {
-  /** The instance was just launched, so the verdict of its boot script is waited for; absent = as `installs`. */
+  /**
+   * True if the instance was just launched, so that `up` waits for the verdict of its boot script; absent = as
+   * `installs`.
+   */
   readonly boots?: boolean;
   readonly deadlineMs?: number;
 }
 
 const DEADLINE_MS = 300_000;
 const INTERVAL_MS = 1_000;
-/** If the console output is still empty so long after the agent came online, it is not waited for any longer. */
+/** If the console output is still empty so long after the agent came online, `up` stops waiting for it. */
 const SILENCE_MS = 90_000;
 
 /**
@@ -136,7 +139,7 @@ async function readVerdict(instanceId: string, deps: ReadinessDeps): Promise<Boo
   return deps.diagnosis.verdictOf(await deps.ec2.consoleOutput(instanceId));
 }
 
-/** Waits for a boot script that has begun until it reports a verdict, which it does in any case. */
+/** Waits until a boot script that has begun reports a verdict. The script reports one even when it fails. */
 async function untilBooted(options: ReadinessOptions, end: number, deps: ReadinessDeps): Promise<void> {
   const { instanceId, installs } = options;
   const silentUntil = deps.clock.now() + SILENCE_MS;

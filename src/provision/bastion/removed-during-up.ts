@@ -7,12 +7,12 @@ import type { Ec2Port } from '../ports/ec2.ts';
 import type { IamPort } from '../ports/iam.ts';
 
 /**
- * Recognises that somebody ran `down` while `up` was still creating resources. AWS answers then as it does for a new
- * resource that is not visible yet. So `up` first retries for as long as that can last, and then looks once more for
- * the resources that it had created or found.
+ * Recognises that `down` deleted resources while `up` was still creating others. AWS then returns the same errors as
+ * for a new resource that is not visible yet. So `up` first retries for as long as a new resource can stay invisible,
+ * and then looks once more for the resources that it had created or found.
  */
 
-/** What a run of `up` has created or found, by kind, in that order. */
+/** The resources that a run of `up` has created or found, by kind, in that order. */
 export type FoundResources = { [K in KindName]?: ExistingOf<K> | undefined };
 
 export interface RemovalCheckDeps {
@@ -22,10 +22,10 @@ export interface RemovalCheckDeps {
   readonly signal: AbortSignal;
 }
 
-/** A resource created a moment before the refused call may only not be visible yet. */
+/** A resource that was created a moment before the refused call may exist without being visible yet. */
 const LOOK_AGAIN_MS = 5_000;
 
-/** The error to throw instead of `failure`; undefined when nothing is gone or `failure` has another reason. */
+/** The error to throw instead of `failure`; undefined when no resource is gone or `failure` has another reason. */
 export async function removedDuringUp(
   failure: unknown,
   bastion: string,
@@ -45,7 +45,10 @@ export async function removedDuringUp(
   return gone.length === 0 ? undefined : removedMeanwhile(bastion, gone, failure);
 }
 
-/** The same after the launch; undefined unless the instance was terminated by an API call, not by EC2 or by itself. */
+/**
+ * The same check after the launch; undefined unless an API call terminated the instance, rather than EC2 or the
+ * instance itself.
+ */
 export function endedByDown(error: unknown, name: string): ToolError | undefined {
   if (!(error instanceof ToolError) || error.code !== 'instance-ended') return undefined;
   return error.details['reason'] === 'Client.UserInitiatedShutdown'

@@ -9,7 +9,7 @@ export const USER_DATA_LIMIT = 16 * 1024;
 /** Contents of the files in userdata/ by name. `bastion.sh` is the one that is rendered. */
 export type UserDataFiles = Readonly<Record<string, string>>;
 
-/** Which files `renderUserData` may ask for. */
+/** The files that `renderUserData` may read. */
 export const USER_DATA_FILES = [
   'bastion.sh',
   'ecs_connect.sh',
@@ -28,8 +28,9 @@ export interface UserDataParameters {
   /** 0 = never. */
   readonly idleMinutes: number;
   /**
-   * Set for a subnet that reaches AWS over IPv6 only: the metadata service is asked over IPv6, and the agent calls AWS by
-   * the dual-stack names below that domain (`ssm.REGION.api.aws`); undefined = the usual names work through NAT64.
+   * Set for a subnet that reaches AWS over IPv6 only: the instance then uses the metadata service over IPv6, and the
+   * agent calls AWS by the dual-stack names below that domain (`ssm.REGION.api.aws`); undefined = the usual names work
+   * through NAT64.
    */
   readonly ipv6?: { readonly dualStackDomain: string | undefined } | undefined;
 }
@@ -44,13 +45,13 @@ export function shellQuote(value: string): string {
   return singleQuoted(value);
 }
 
-/** The end of the lease in seconds since the epoch, as a word of bash. */
+/** The end of the lease in seconds since the epoch, as an expression in bash. */
 const endOf = (expiresAt: UserDataParameters['expiresAt']): string =>
   typeof expiresAt === 'number'
     ? shellQuote(String(Math.ceil(expiresAt / 1000)))
     : `$(($(date +%s) + ${Math.ceil(expiresAt.afterBootMs / 1000)}))`;
 
-/** Comment lines are left out, since EC2 limits the bytes. */
+/** Comment lines are removed, because EC2 limits the size of user data. */
 const COMMENT = /^ *#(?!!)/;
 
 /** Throws `user-data-file`, `user-data-too-large`, `user-data-parameter`. */

@@ -26,10 +26,13 @@ export function templateDigest(spec: BastionSpec): string {
 
 const groupIdsOf = (spec: BastionSpec): readonly string[] => spec.clientGroups.map((group) => group.id);
 
-/** The same launch template is used for all instance types. */
+/** All instance types share one launch template, so all of them must be burstable. */
 const isBurstable = ({ types }: BastionSpec): boolean => types.every((type) => /^t\d/.test(type));
 
-/** The input of the creating call without its client token, the market, and the ids of resources that are created before. */
+/**
+ * The input of CreateLaunchTemplate without its client token, the market, and the ids of resources that are created
+ * before it.
+ */
 export interface LaunchTemplateContent extends Omit<
   LaunchTemplateSpec,
   'clientToken' | 'instanceProfileArn' | 'securityGroupIds' | 'market'
@@ -60,7 +63,7 @@ export interface TemplateParts {
   readonly groupId: string;
 }
 
-/** Everything of the creating call but its client token. */
+/** The complete input of CreateLaunchTemplate except its client token. */
 export function launchTemplateSpec(
   { clientGroupIds, ...content }: LaunchTemplateContent,
   { profileArn, groupId }: TemplateParts,

@@ -8,7 +8,10 @@ import { describeErrors, launchFailure, worstProblem } from './pool.ts';
 import type { Ec2Port, FleetOverride, FleetResult, InstanceState, Market } from '../ports/ec2.ts';
 import type { Tags } from '../ports/tags.ts';
 
-/** Launches one instance with an EC2 Fleet. It waits until EC2 sees new resources, and launches on-demand if the person agrees. */
+/**
+ * Launches one instance with an EC2 Fleet. It retries until EC2 sees new resources, and launches on-demand if the
+ * person agrees.
+ */
 
 const SETTLE_DEADLINE_MS = 60_000;
 const JOIN_DEADLINE_MS = 30_000;
@@ -21,7 +24,7 @@ export interface LaunchDeps {
   readonly uuid: () => string;
   readonly report: Report;
   readonly signal: AbortSignal;
-  /** Asked when spot has no capacity; true = pay for on-demand. */
+  /** Called when spot has no capacity; true = launch an on-demand instance. */
   readonly approveOnDemand: (failure: Error) => Promise<boolean>;
 }
 
@@ -30,15 +33,18 @@ export interface LaunchSpec {
   readonly name: string;
   readonly market: Market;
   readonly pools: readonly FleetOverride[];
-  /** Zone of each subnet, for messages. */
+  /** Availability zone of each subnet, for messages. */
   readonly zones: ReadonlyMap<string, string>;
   /** Tags of fleet, instance and volume. */
   readonly tags: Tags;
   /** Id of the instance that the new one replaces. */
   readonly replaces?: string;
-  /** The template was launched before, so EC2 may repeat its answer with an instance that has been terminated since. */
+  /**
+   * True if the template was launched before: EC2 may then repeat its answer with an instance that has been terminated
+   * since.
+   */
   readonly mayRepeat: boolean;
-  /** Part of the client token, without which EC2 would repeat its answer to an earlier launch of the same template. */
+  /** Part of the client token. Without it EC2 would repeat its answer to an earlier launch of the same template. */
   readonly occasion?: string;
 }
 
@@ -50,11 +56,11 @@ export interface Applied {
 }
 
 export interface TemplateSource {
-  /** A launch template for another market: EC2 refuses spot tags on an on-demand launch. */
+  /** Returns the id of a launch template for the other market: EC2 refuses spot tags on an on-demand launch. */
   readonly templateFor: (market: Market) => Promise<string>;
 }
 
-/** Throws the failures of `launchFailure`. */
+/** Throws the errors that `launchFailure` returns. */
 export async function launchInstance(
   spec: LaunchSpec,
   templateId: string,
@@ -96,7 +102,7 @@ function reportPools(
     deps.report({ type: 'note', level, code: 'pool-refused', message });
 }
 
-/** Makes `retry` repeat a call whose answer says that EC2 does not see a new resource yet. Is never thrown to callers. */
+/** Makes `retry` repeat a call whose error shows that EC2 does not see a new resource yet. Callers never receive it. */
 class NotSettled extends Error {
   readonly result: FleetResult;
   constructor(result: FleetResult) {

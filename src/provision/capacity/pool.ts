@@ -2,7 +2,10 @@ import { access, failed, usage } from '../../core/errors.ts';
 import type { FleetError, FleetOverride, Market } from '../ports/ec2.ts';
 import type { Architecture, Image, SpotPrice } from '../ports/images.ts';
 
-/** Small types, arm64 first. No nano type, because AL2023 runs out of memory with 512 MiB (docs/reference/ec2-spot.md §3). */
+/**
+ * Small types, arm64 first. There is no nano type, because AL2023 runs out of memory with 512 MiB
+ * (docs/reference/ec2-spot.md §3).
+ */
 export const DEFAULT_TYPES: readonly string[] = ['t4g.micro', 't4g.small', 't3a.micro', 't3.micro'];
 
 /** Read from the type's name, where `g` after the generation means Graviton (`t4g`, `c7gn`); `a1` is the exception. Throws `instance-type`. */
@@ -54,7 +57,7 @@ export function overrides(
   });
 }
 
-/** Kinds of launch errors, by what can be done about them. */
+/** Kinds of launch errors, grouped by what can be done about them. */
 export type LaunchProblem = 'denied' | 'capacity' | 'quota' | 'service-linked-role' | 'not-settled' | 'other';
 
 const CAPACITY = new Set([
@@ -65,7 +68,7 @@ const CAPACITY = new Set([
   'SpotMaxPriceTooLow',
   'InsufficientCapacity',
 ]);
-/** Names in Service Quotas of the quotas for the instance types of a bastion. */
+/** Names, in Service Quotas, of the quotas that apply to the instance types of a bastion. */
 const QUOTA_NAME: Readonly<Record<Market, string>> = {
   spot: 'All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests',
   'on-demand': 'Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances',
@@ -95,7 +98,9 @@ export function launchProblem(error: Pick<FleetError, 'code' | 'message'>): Laun
   return 'other';
 }
 
-/** The worst problem decides: a missing role or a refusal is not cured by another pool. */
+/**
+ * The most severe problem decides: trying another pool helps neither with a missing role nor with a denied permission.
+ */
 export function worstProblem(errors: readonly FleetError[]): LaunchProblem {
   const found = new Set(errors.map(launchProblem));
   const order: readonly LaunchProblem[] = [
@@ -133,8 +138,9 @@ function deniedAction(errors: readonly FleetError[]): string {
 }
 
 /**
- * What an empty fleet means: `access-denied`, `no-capacity`, `quota-exceeded`, `spot-role-missing`, `not-settled`,
- * `launch-refused`. Each pool has had its line before (`describeErrors`); here they are details.
+ * The error for a fleet without an instance: `access-denied`, `no-capacity`, `quota-exceeded`, `spot-role-missing`,
+ * `not-settled`, `launch-refused`. The refusal of each pool was reported before (`describeErrors`); the error holds
+ * them as details.
  */
 export function launchFailure(
   errors: readonly FleetError[],
@@ -186,7 +192,7 @@ export function launchFailure(
   }
 }
 
-/** Lowest current price among the pools of these types and zones; undefined if AWS named none. */
+/** Lowest current price among the pools of these types and zones; undefined if EC2 returned no price. */
 export function cheapestPool(
   prices: readonly SpotPrice[],
   types: readonly string[],

@@ -22,7 +22,7 @@ export interface ReplacementDeps extends Omit<LaunchDeps, 'approveOnDemand'> {
   readonly region: string;
 }
 
-/** EC2 is asked for capacity for at most so long. */
+/** The longest time for which the tool keeps asking EC2 for capacity. */
 const CAPACITY_DEADLINE_MS = 8 * 60_000;
 /** With less time left the lease counts as over, because it would end before the replacement has booted. */
 const SHORTEST_LEASE_MS = 60_000;

@@ -14,7 +14,7 @@ import { iamTags, ROLE_POLICY } from '../bastion/names.ts';
 import type { GroupRule } from '../ports/network.ts';
 import type { Tags } from '../ports/tags.ts';
 
-/** Names of CloudFormation; inside a launch template they are those of EC2's API. */
+/** The property names are those of CloudFormation; inside a launch template they are those of EC2's API. */
 
 export function cloudFormation(bastion: ExportedBastion): Json {
   const { documents, defaults } = bastion;
@@ -42,7 +42,8 @@ export function cloudFormation(bastion: ExportedBastion): Json {
           GroupName: bastion.name,
           GroupDescription: bastion.description,
           VpcId: { Ref: 'VpcId' },
-          // With rules of its own, a group comes without the one that lets everything out.
+          // CloudFormation creates a group that has egress rules of its own without the rule that allows all outbound
+          // traffic.
           SecurityGroupEgress: bastion.egress.map(egressRule),
           Tags: tagList(bastion.tags),
         },
@@ -136,7 +137,7 @@ const roleResources = (
       AssumeRolePolicyDocument: parsed(trust),
       PermissionsBoundary: { Ref: 'Boundary' },
       Policies: [{ PolicyName: ROLE_POLICY, PolicyDocument: parsed(policy) }],
-      // ManagedPolicy and InstanceProfile take no tags in CloudFormation's words.
+      // CloudFormation has no Tags property for ManagedPolicy and InstanceProfile.
       Tags: tagList(iamTags(tags)),
     },
   },

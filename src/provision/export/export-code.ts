@@ -6,8 +6,8 @@ import type { ExportedBastion } from './exported-bastion.ts';
 export type CodeFormat = 'terraform' | 'cloudformation';
 
 /**
- * A CloudFormation template, or Terraform in its JSON syntax (`*.tf.json`). Throws `placeholder-unfilled`: code with a
- * placeholder would only fail later, and elsewhere.
+ * Returns a CloudFormation template, or Terraform in its JSON syntax (`*.tf.json`). Throws `placeholder-unfilled`,
+ * because code with an unfilled placeholder would fail only at deployment.
  */
 export function exportBastion(format: CodeFormat, bastion: ExportedBastion): string {
   const { documents, template } = bastion;

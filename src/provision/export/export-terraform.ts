@@ -15,7 +15,7 @@ import { iamTags, ROLE_POLICY } from '../bastion/names.ts';
 import type { GroupRule } from '../ports/network.ts';
 import type { Tags } from '../ports/tags.ts';
 
-/** Terraform in its JSON syntax; the arguments of a launch template are named as in EC2's API, in another spelling. */
+/** Terraform in its JSON syntax. The arguments of a launch template have the names of EC2's API, in snake case. */
 
 const LABEL = 'fargate_connect_bastion';
 
@@ -39,7 +39,7 @@ export function terraform(bastion: ExportedBastion): Json {
     resource: {
       ...(documents === undefined ? {} : roleResources(documents, bastion)),
       aws_security_group: {
-        // The provider takes away the rule that lets everything out.
+        // The provider removes the rule that allows all outbound traffic.
         [LABEL]: {
           name: bastion.name,
           description: bastion.description,
@@ -80,7 +80,10 @@ const REFERENCE: Readonly<Record<Reference, string>> = {
   'user-data': '${base64encode(local.user_data)}',
 };
 
-/** Terraform reads `${…}` and `%{…}` in strings as its own; what is meant for others is written with two signs. */
+/**
+ * Terraform interprets `${…}` and `%{…}` in strings. Doubling the first character (`$${…}`, `%%{…}`) keeps the text as
+ * it is.
+ */
 const literal = (text: string): string => text.replaceAll('${', () => '$${').replaceAll('%{', () => '%%{');
 
 const variable = (description: string, type: string, value: Json | undefined): Block => ({
@@ -96,10 +99,10 @@ const tagMap = (tags: Tags): Json =>
 const snakeCase = (name: string): string =>
   name.replaceAll(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
 
-/** Where the provider's word is not EC2's. */
+/** The names that differ between the provider and EC2's API. */
 const OTHER_WORDS: Readonly<Record<string, string>> = { Groups: 'security_groups' };
 
-/** EC2's structure as arguments and blocks of the provider. */
+/** Converts a structure of EC2's API to arguments and blocks of the provider. */
 function blocks(value: Json): Block {
   if (typeof value !== 'object' || value === null || isList(value)) return {};
   return Object.fromEntries(

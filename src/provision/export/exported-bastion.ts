@@ -8,12 +8,13 @@ import type { Tags } from '../ports/tags.ts';
  * and the command that launches an instance. All of it is what `up` would send, with references in place of ids.
  */
 
-/** Name of role and profile in the exported code; `up --role` takes it. */
+/** Name of role and profile in the exported code; it is the value for `up --role`. */
 export const exportedRole = ({ prefix }: IamNaming): string => `${prefix}fargate-connect-bastion`;
 
 /**
- * Name of the boundary in the exported code. It is not the one that `up` shares between bastions: code that is destroyed would
- * have to delete that while roles of others use it. `policy operator` forbids to edit both.
+ * Name of the boundary in the exported code. It differs from the one that bastions of `up` share: destroying the code
+ * would otherwise have to delete a boundary that the roles of other bastions use. `policy operator` forbids editing
+ * both.
  */
 export const exportedBoundary = (iam: IamNaming): string => `${sharedBoundary(iam)}-code`;
 
@@ -35,7 +36,7 @@ const isReference = (name: string): name is Reference => REFERENCES.has(name);
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
-/** JSON documents without placeholders. */
+/** The IAM documents as JSON, with all placeholders filled. */
 export interface ExportedDocuments {
   readonly trust: string;
   readonly policy: string;
@@ -45,7 +46,9 @@ export interface ExportedDocuments {
 export interface ExportedBastion {
   readonly region: string;
   readonly iam: IamNaming;
-  /** Of group and launch template. Differs from the name that `up` uses, so that `down` does not delete them. */
+  /**
+   * Name of group and launch template. It differs from the name that `up` uses, so that `down` does not delete them.
+   */
   readonly name: string;
   readonly description: string;
   /** Undefined if role and profile exist already. */
@@ -61,7 +64,7 @@ export interface ExportedBastion {
   readonly defaults: { readonly vpc: string | undefined; readonly subnet: string | undefined };
 }
 
-/** Why there is no fleet among the resources; both formats say it. */
+/** Why the resources contain no fleet; both formats print it. */
 export const NO_FLEET =
   'The instance is not a resource of this code: a fleet of type instant is a single request, its record would still exist after the bastion has terminated itself, and a declared fleet cannot have an image for each instance type, so arm64 and x86_64 could not be mixed. The output named launch is that request as a command. down --name terminates what it launched and leaves the rest to this code.';
 

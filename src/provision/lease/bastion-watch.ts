@@ -5,9 +5,9 @@ import type { Bastion } from '../bastion/bastion.ts';
 import type { Ec2Port, Instance } from '../ports/ec2.ts';
 
 /**
- * Polls the state of one bastion for as long as somebody works through it. The two-minute notice is read from the spot
- * request and not from the console output: a bastion may not write tags, and somebody who may only forward does not need
- * the right to read its boot log.
+ * Polls the state of one bastion for as long as a session runs through it. The two-minute interruption notice is read
+ * from the spot request and not from the console output: a bastion may not write tags, and a caller who may only
+ * forward does not need permission to read the boot log.
  */
 
 export interface WatchDeps {
@@ -21,21 +21,29 @@ export interface WatchEvents {
   /** EC2 will interrupt the spot instance within two minutes; called at most once. */
   noticed(instance: Instance): void;
   /**
-   * The instance is shutting down or gone; called at most once, as the last event. `bySpot` = EC2 interrupted it.
-   * Undefined = it was never seen, because it was terminated too long ago.
+   * The instance is shutting down or gone; called at most once, as the last event. `bySpot` = EC2 interrupted it. An
+   * undefined instance was never seen, because it was terminated too long ago.
    */
   ended(instance: Instance | undefined, bySpot: boolean): void;
-  /** The caller may not read the spot request, so only the end will be seen and not the notice. Called at most once. */
+  /**
+   * The caller may not read the spot request, so the watch reports only the end and not the notice. Called at most
+   * once.
+   */
   noticeHidden?(error: ToolError): void;
 }
 
 const INTERVAL_MS = 5_000;
 const LONGEST_INTERVAL_MS = 60_000;
-/** After so many answers in a row without the instance it was terminated long ago (the laptop was asleep). */
+/**
+ * After so many answers in a row without the instance, it was terminated long ago (for example while the laptop slept).
+ */
 const MISSING_LOOKS = 3;
 
 export const MARKED = 'marked-for-termination';
-/** `Server.SpotInstanceTermination`, or `…Shutdown` while it goes down. */
+/**
+ * Prefix of the state reason of an interrupted instance: `Server.SpotInstanceTermination`, or `…Shutdown` while it
+ * shuts down.
+ */
 const TAKEN_BACK = 'Server.SpotInstance';
 
 export class BastionWatch {
@@ -51,7 +59,7 @@ export class BastionWatch {
   #failures = 0;
   #missing = 0;
 
-  /** The first look is after one interval, because the bastion was found a moment ago. */
+  /** The first poll is after one interval, because the bastion was found a moment ago. */
   constructor(bastion: Pick<Bastion, 'instanceId' | 'market'>, deps: WatchDeps, events: WatchEvents) {
     this.#bastion = bastion;
     this.#deps = deps;
@@ -59,7 +67,7 @@ export class BastionWatch {
     this.#schedule();
   }
 
-  /** Looks now; resolves after the events of this look. Never rejects: a call that failed is repeated later. */
+  /** Polls now; resolves after the events of this poll. Never rejects: a call that failed is repeated later. */
   look(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#looking ??= this.#round().finally(() => {
@@ -76,7 +84,7 @@ export class BastionWatch {
   #schedule(): void {
     if (this.#closed) return;
     const { clock, random } = this.#deps;
-    // With jitter, so that a hundred forwards do not ask at the same moment.
+    // With jitter, so that a hundred forwards do not poll at the same moment.
     const delay = backoffDelay(this.#failures, { baseMs: INTERVAL_MS, capMs: LONGEST_INTERVAL_MS, random });
     this.#cancelTimer = clock.timer(delay, () => void this.look());
   }
@@ -130,7 +138,7 @@ export class BastionWatch {
   #end(instance: Instance | undefined): void {
     this.close();
     const stateReason = instance?.stateReason;
-    // Somebody may have run `down` within the two minutes; then nothing is to be launched.
+    // A person may have run `down` within the two minutes; then the tool must not launch a replacement.
     const bySpot =
       stateReason?.startsWith(TAKEN_BACK) === true ||
       (this.#isNoticed && stateReason?.startsWith('Client.') !== true);

@@ -3,7 +3,7 @@ import { TAG } from '../bastion/names.ts';
 import type { Instance, Market } from '../ports/ec2.ts';
 import type { SpotPrice } from '../ports/images.ts';
 
-/** How long a bastion lives and what it costs. */
+/** The lifetime of a bastion and its cost. */
 
 const HOUR_MS = 3_600_000;
 
@@ -12,9 +12,9 @@ const LIST_REGION = 'us-east-1';
 
 /** List prices in dollars. Spot prices are read from EC2. */
 const LIST_PRICES = {
-  /** gp3, per GiB and month of 730 hours. */
+  /** Price of gp3, per GiB and month of 730 hours. */
   volumeGiBMonth: 0.08,
-  /** Per hour and address. */
+  /** Price per hour and address. */
   publicIpv4Hour: 0.005,
 } as const;
 
@@ -25,7 +25,7 @@ export interface Lease {
   readonly idleMinutes: number | undefined;
 }
 
-/** When its tags say that it ends: at a time, or so many minutes after the launch. */
+/** The end of the lease as the tags state it: a time, or a number of minutes after the launch. */
 function endOf({ tags, launchedAt }: Pick<Instance, 'tags' | 'launchedAt'>): number | undefined {
   const told = Date.parse(tags[TAG.expiresAt] ?? '');
   if (!Number.isNaN(told)) return told;
@@ -41,14 +41,17 @@ export function leaseOf(instance: Pick<Instance, 'tags' | 'launchedAt'>): Lease 
   };
 }
 
-/** Minutes until it terminates because nobody has a session, as its timer counts them; undefined = never, or not known. */
+/**
+ * Minutes until the bastion terminates itself for lack of a session, as its timer counts them; undefined = never, or
+ * not known.
+ */
 export function idleLeft({ idleMinutes }: Lease, idleSince: number, now: number): number | undefined {
   if (idleMinutes === undefined || idleMinutes === 0) return undefined;
   return Math.max(0, idleMinutes - Math.floor((now - idleSince) / 60_000));
 }
 
 interface HourlyCost {
-  /** Undefined when AWS named no price. */
+  /** Undefined when EC2 returned no price. */
   readonly instance: number | undefined;
   readonly volume: number;
   readonly publicIp: number;
@@ -62,7 +65,7 @@ const hourlyCost = (instancePrice: number | undefined, volumeGiB: number, public
 
 /**
  * Dollars from launch until now: the spot price as it was in each interval, the volume, the address. Undefined for
- * on-demand instances and where the history is empty: a guess would look like a fact.
+ * on-demand instances and where the price history is empty: an estimate would look like a measured value.
  */
 export function costSoFar(
   instance: Pick<Instance, 'launchedAt' | 'market' | 'type' | 'zone' | 'publicIp'>,
@@ -95,9 +98,9 @@ export function costSoFar(
 export interface PriceFacts {
   readonly region: string;
   readonly market: Market;
-  /** The first choice; only named where no pool is known. */
+  /** The preferred instance type; it is shown only where no pool is known. */
   readonly type: string;
-  /** The cheapest spot pool; undefined when AWS named no price. */
+  /** The cheapest spot pool; undefined when EC2 returned no price. */
   readonly pool: SpotPrice | undefined;
   readonly volumeGiB: number;
   readonly publicIp: boolean;
@@ -110,7 +113,10 @@ export interface Price {
   readonly text: string;
 }
 
-/** For the plan. On-demand prices are not read: the API that names them is a service of its own, with rights of its own. */
+/**
+ * The price that the plan shows. On-demand prices are not read: they come from a separate service (AWS Price List),
+ * which needs permissions of its own.
+ */
 export function priceOf({ region, market, type, pool, volumeGiB, publicIp }: PriceFacts): Price {
   const cost = hourlyCost(market === 'spot' ? pool?.dollarsPerHour : undefined, volumeGiB, publicIp);
   const beside = cost.volume + cost.publicIp;

@@ -4,12 +4,12 @@ import type { BastionSpec } from '../plan/spec.ts';
 /** The outbound rules of a bastion's security group. Pure. */
 
 /**
- * With more references to security groups than this the quota of rules would be nearly used up. The ports are then
- * opened towards the address ranges of the VPC.
+ * More references to security groups than this would nearly use up the quota of rules. The ports are then opened
+ * towards the address ranges of the VPC.
  */
 const MOST_DATABASE_RULES = 20;
 
-/** Port 443 to reach AWS, and the ports that were asked for. */
+/** Port 443, which the bastion needs to reach AWS, and the ports that were requested. */
 export function wantedEgress(spec: BastionSpec): readonly GroupRule[] {
   const tcp = (port: number): Pick<GroupRule, 'protocol' | 'fromPort' | 'toPort'> => ({
     protocol: 'tcp',
@@ -33,7 +33,7 @@ export const describeRule = (rule: GroupRule): string => {
   return `${rule.protocol}/${ports} to ${to}`;
 };
 
-/** What to open and close. `exact` is false for a group in use, which keeps what others opened. */
+/** The rules to add and to remove. `exact` is false for a group in use, which keeps the rules that others added. */
 export function egressChanges(
   group: Pick<SecurityGroup, 'egress'>,
   wanted: readonly GroupRule[],
@@ -41,7 +41,7 @@ export function egressChanges(
 ): { readonly add: readonly GroupRule[]; readonly revoke: readonly GroupRule[] } {
   const has = (rules: readonly GroupRule[], rule: GroupRule): boolean =>
     rules.some((other) => describeRule(other) === describeRule(rule));
-  // The rule that EC2 creates a group with is always removed, even while somebody is connected.
+  // The rule that EC2 creates with each group is always removed, even while a session is open.
   const everything = (rule: GroupRule): boolean => rule.protocol === '-1';
   return {
     add: wanted.filter((rule) => !has(group.egress, rule)),

@@ -8,7 +8,7 @@ import type {
   WayOut,
 } from '../ports/ways-out.ts';
 
-/** Chooses the subnets in which a bastion can reach AWS, from what was read of the VPC. Pure. */
+/** Chooses the subnets in which a bastion can reach AWS, from the facts that were read about the VPC. Pure. */
 
 /**
  * How a bastion reaches AWS: by the usual names over IPv4 or through NAT64, or by dual-stack names over IPv6, which is
@@ -18,7 +18,7 @@ export type Stack = 'ipv4' | 'nat64' | 'ipv6';
 
 export interface NetworkChoice {
   readonly vpcId: string;
-  /** Either all of them have IPv4 or none has. */
+  /** Either all of these subnets have IPv4 or none has. */
   readonly subnets: readonly Subnet[];
   readonly stack: Stack;
   /** Whether the instance gets a public IPv4 address. */
@@ -28,7 +28,7 @@ export interface NetworkChoice {
   readonly considered: readonly SubnetReport[];
 }
 
-/** Whether the bastion will have an IPv4 address, without which it does not reach a database that has nothing else. */
+/** True if the bastion will have an IPv4 address. Without one it cannot reach a database that has only IPv4. */
 export const hasIpv4 = ({ subnets }: Pick<NetworkChoice, 'subnets'>): boolean =>
   subnets.every((subnet) => subnet.cidr !== undefined);
 
@@ -38,7 +38,7 @@ interface Rank {
   readonly isPublic: boolean;
 }
 
-/** The best first. All subnets that are chosen belong to the same entry. */
+/** The best rank first. All chosen subnets have the same rank. */
 const RANKS: readonly Rank[] = [
   { ways: ['endpoints', 'nat', 'routed', 'private-as-told'], stack: 'ipv4', isPublic: false },
   { ways: ['internet-gateway', 'public-as-told'], stack: 'ipv4', isPublic: true },
@@ -49,7 +49,10 @@ const RANKS: readonly Rank[] = [
 
 const fits = (report: SubnetReport): boolean => report.way !== 'none';
 
-/** `classify` judges the subnets. Throws `subnet-not-found` (no match) or `no-way-out` (failed; its facts say why each subnet does not fit, and what is missing). */
+/**
+ * `classify` determines how each subnet reaches AWS. Throws `subnet-not-found` (no match) or `no-way-out` (failed; its
+ * facts name the reason why each subnet does not fit, and what is missing).
+ */
 export function chooseNetwork(
   facts: NetworkFacts,
   wishes: NetworkWishes,

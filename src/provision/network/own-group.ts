@@ -5,7 +5,10 @@ import type { GroupRule } from '../ports/network.ts';
 import type { Tags } from '../ports/tags.ts';
 import { egressChanges } from './egress.ts';
 
-/** Sets the outbound rules of the bastion's own security group, which several `up` may change at once and which may be in use. */
+/**
+ * Sets the outbound rules of the bastion's own security group. Several runs of `up` may change them at once, and the
+ * group may be in use.
+ */
 
 export const groupDescription = (bastion: string): string =>
   `fargate-connect: bastion ${bastion}, no inbound rules`;
@@ -14,19 +17,20 @@ export interface WantedEgress {
   readonly bastion: string;
   readonly groupId: string;
   readonly wanted: readonly GroupRule[];
-  /** Of each rule; also names the ports that a running instance is tagged with. */
+  /** Tags of each rule; they also name the ports with which a running instance is tagged. */
   readonly tags: Tags;
-  /** The running instance: somebody may be connected through it, so what others opened stays open. */
+  /** The running instance. A session may be open through it, so rules that others added are kept. */
   readonly instanceId: string | undefined;
 }
 
 /**
- * Compares with the rules of the group as it is now, because EC2 creates a group with a rule that lets everything out.
- * Resolves with the rules of somebody else that it closed: see `reopenClosedRules`.
+ * Compares with the current rules of the group, because EC2 creates a group with a rule that allows all outbound
+ * traffic. Resolves with the rules of other runs or people that it removed: see `reopenClosedRules`.
  */
 export async function setEgress(wish: WantedEgress, deps: ApplyDeps): Promise<readonly GroupRule[]> {
   const { groupId, wanted, instanceId, tags } = wish;
-  // Before the rules: a run that ends in between would find the missing rule again, but not the missing tag.
+  // The instance is tagged before the rules are added: after an interrupted run, the next one would notice a missing
+  // rule, but not a missing tag.
   if (instanceId !== undefined) await tagWithPorts(instanceId, tags, deps);
   return whenVisible(deps, async () => {
     const [group] = await deps.ec2.securityGroups({ ids: [groupId] });
@@ -37,7 +41,7 @@ export async function setEgress(wish: WantedEgress, deps: ApplyDeps): Promise<re
     }
     const isRunning = instanceId !== undefined;
     let changes = egressChanges(group, wanted, !isRunning);
-    // Another up may have launched since the plan was made. The ports that it opened stay open.
+    // Another `up` may have launched since the plan was made. The ports that it opened stay open.
     if (!isRunning && changes.revoke.some(isOfSomebody) && (await anyInstanceRuns(wish.bastion, deps)))
       changes = egressChanges(group, wanted, false);
     await deps.ec2.revokeEgress(groupId, changes.revoke);
@@ -46,12 +50,12 @@ export async function setEgress(wish: WantedEgress, deps: ApplyDeps): Promise<re
   });
 }
 
-/** Not the rule that EC2 creates a group with. */
+/** True for every rule except the one that EC2 creates with each group. */
 const isOfSomebody = (rule: GroupRule): boolean => rule.protocol !== '-1';
 
 /**
- * Another `up` may have opened a port, and launched, between our look at the group and our closing of that port. It
- * tagged the instance with the port before it opened it, so a closed port that the tag names is opened again.
+ * Another `up` may have opened a port, and launched, after this run read the group and before it closed that port. The
+ * other run tagged the instance with the port before it opened it, so a closed port that the tag names is opened again.
  */
 export async function reopenClosedRules(
   closed: readonly GroupRule[],
@@ -73,7 +77,7 @@ async function anyInstanceRuns(bastion: string, deps: ApplyDeps): Promise<boolea
   return (await deps.ec2.instances({ tag, states: ['pending', 'running'] })).length > 0;
 }
 
-/** By this tag of the instance, `forward` knows without waiting for a timeout that a port cannot be reached. */
+/** From this tag of the instance, `forward` knows without waiting for a timeout that a port cannot be reached. */
 async function tagWithPorts(instanceId: string, tags: Tags, deps: ApplyDeps): Promise<void> {
   const [instance] = await deps.ec2.instances({ ids: [instanceId] });
   const ports = widenedPorts(instance?.tags[TAG.ports], tags[TAG.ports]);

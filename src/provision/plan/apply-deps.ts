@@ -6,7 +6,7 @@ import type { IamPort } from '../ports/iam.ts';
 
 export interface ApplyDeps extends LaunchDeps {
   readonly iam: IamPort;
-  /** How long a launch waits after the last write to IAM. */
+  /** Milliseconds that a launch waits after the last write to IAM. */
   readonly settleMs: number;
 }
 

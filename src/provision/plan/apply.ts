@@ -11,8 +11,8 @@ import type { UpPlan } from './plan-up.ts';
 import { type ExistingOf, type KindName, RESOURCE_KINDS, stepTitle } from './resource-kinds.ts';
 
 /**
- * Carries a plan out, in its order. `down` can delete what any prefix of it has created; a second run adopts that.
- * Throws what the ports throw, `name-taken`, `overtaken`, and the launch failures of pool.ts.
+ * Carries out a plan, in its order. If a run stops early, `down` can delete what it has created, and a second run
+ * adopts it. Throws what the ports throw, `name-taken`, `overtaken`, and the launch failures of pool.ts.
  */
 export async function applyUp(plan: UpPlan, deps: ApplyDeps): Promise<Applied> {
   const run = new Run(plan.bastion, deps);
@@ -42,7 +42,7 @@ async function performInStep(step: PlanStep, stepId: string, run: Run): Promise<
   report({ type: 'step-done', step: stepId, title });
 }
 
-/** Resolves with what the step has created, as far as AWS tells. */
+/** Resolves with the resource that the step has created, as far as AWS returns its identity. */
 async function perform<K extends KindName>(step: StepOf<K>, run: Run): Promise<ExistingOf<K> | undefined> {
   const existing = await callAws(step, run);
   if (RESOURCE_KINDS[step.kind].settles === true) run.wroteIam();
@@ -101,7 +101,9 @@ class Run implements ApplyRun {
     this.#lastIamWrite = this.deps.clock.now();
   }
 
-  /** An agent that is denied at its first start waits for half an hour before it tries again. */
+  /**
+   * The wait is needed because an agent that is denied at its first start waits for half an hour before it tries again.
+   */
   async settled(): Promise<void> {
     const { clock, settleMs, report, signal } = this.deps;
     if (this.#lastIamWrite === undefined) return;

@@ -3,8 +3,8 @@ import { TAG } from '../bastion/names.ts';
 import type { ApplyRun, Existing, ResourceKind } from './kinds/resource-kind.ts';
 
 /**
- * Creates a resource, or adopts the one that another run created meanwhile if that carries the tag of this bastion.
- * Throws `name-taken` if it does not.
+ * Creates a resource. If another run created it meanwhile and it carries the tag of this bastion, adopts that one.
+ * Throws `name-taken` if it does not carry the tag.
  */
 export async function createOrAdopt<Input, Found extends Existing, Created extends Found | undefined>(
   kind: ResourceKind<Input, Found, Created>,

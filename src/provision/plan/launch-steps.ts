@@ -14,16 +14,21 @@ import { create, keep, remove, replace, update } from './steps.ts';
 
 /** The part of the plan of `up` that concerns launch template and instance. Pure. */
 
-/** A launch template that is younger belongs to an `up` that still runs, perhaps of another person. It is used, not replaced. */
+/**
+ * A launch template that is younger than this belongs to an `up` that still runs, perhaps one of another person. It is
+ * used, not replaced.
+ */
 const YOUNG_MS = 120_000;
 
-/** The lease is never shortened, because somebody else may rely on it. */
+/** The lease is never shortened, because another person may rely on it. */
 export function leaseAfter(kept: Instance, spec: BastionSpec): Lease {
   const { expiresAt, idleMinutes } = leaseOf(kept);
   return { expiresAt: spec.extends ? Math.max(spec.expiresAt, expiresAt ?? 0) : expiresAt, idleMinutes };
 }
 
-/** Instances that are in the way of a launch: stopped ones, and those beside the one that is kept. */
+/**
+ * Instances that must be terminated before a launch: stopped ones, and running ones other than the one that is kept.
+ */
 export function surplusSteps(inventory: Inventory, alive: readonly Instance[]): readonly PlanStep[] {
   const terminate = ({ id, market }: Instance, reason: string): PlanStep =>
     remove('instance', id, reason, { id, market, launched: false });
@@ -35,7 +40,7 @@ export function surplusSteps(inventory: Inventory, alive: readonly Instance[]): 
   ];
 }
 
-/** `kept` is the instance that runs already. */
+/** `kept` is the instance that already runs. */
 export function launchSteps(
   inventory: Inventory,
   spec: BastionSpec,

@@ -12,7 +12,7 @@ import { create, keep, remove, update } from './steps.ts';
 
 /** The part of the plan of `up` that concerns security groups. Pure. */
 
-/** The bastion's group in the VPC that is asked for. */
+/** The bastion's security group in the requested VPC. */
 export const groupFor = (inventory: Inventory, spec: BastionSpec): SecurityGroup | undefined =>
   inventory.groups.find((group) => group.vpcId === spec.network.vpcId);
 
@@ -32,7 +32,7 @@ export const egressInput = (
   instanceId: kept?.id,
 });
 
-/** Groups that an earlier run created in another VPC, and the rules by which databases admit them. */
+/** Security groups that an earlier run created in another VPC, and the ingress rules of databases that name them. */
 export function otherVpcSteps(inventory: Inventory, spec: BastionSpec): readonly PlanStep[] {
   return inventory.groups
     .filter((group) => group.vpcId !== spec.network.vpcId)
@@ -46,7 +46,7 @@ export function otherVpcSteps(inventory: Inventory, spec: BastionSpec): readonly
     ]);
 }
 
-/** `kept` is the instance that runs already. */
+/** `kept` is the instance that already runs. */
 export function groupSteps(
   inventory: Inventory,
   spec: BastionSpec,
@@ -89,8 +89,8 @@ export function groupSteps(
 }
 
 /**
- * The rule by which a database admits the bastion as it is wanted, undefined = none does; `ownGroupId` is the bastion's own
- * group, undefined before it exists (diagnose/network/reach.ts).
+ * Returns the ingress rule by which a database admits the bastion of the spec; undefined = there is none. `ownGroupId`
+ * is the bastion's own group, undefined before it exists (diagnose/network/reach.ts).
  */
 export type FindAdmittingRule = (
   database: DatabaseAccess,

@@ -6,7 +6,7 @@ export interface DownPlan extends Plan {
   readonly steps: readonly AnyDeleteStep[];
 }
 
-/** Everything of one bastion, in the order in which it can be deleted (docs/reference/vpc.md §4). */
+/** Deletes all resources of one bastion, in the order in which AWS allows it (docs/reference/vpc.md §4). */
 export function planDown(inventory: Inventory): DownPlan {
   return {
     warnings: [],
@@ -16,6 +16,6 @@ export function planDown(inventory: Inventory): DownPlan {
 
 function deletionsOf(kind: KindName, inventory: Inventory): readonly AnyDeleteStep[] {
   const found = RESOURCE_KINDS[kind].removal?.find(inventory) ?? [];
-  // The compiler does not see that kind and `existing` belong together.
+  // The compiler cannot infer that `existing` is of the type that belongs to `kind`.
   return found.map((each) => ({ action: 'delete', kind, ...each }) as AnyDeleteStep);
 }

@@ -11,12 +11,15 @@ import { refuseDifferent, refuseOtherNames, refuseTaken } from './refusals.ts';
 import { roleSteps } from './role-steps.ts';
 import type { BastionSpec } from './spec.ts';
 
-/** Decides what `up` has to do, from what exists and what is wanted. Pure. */
+/** Decides what `up` has to do, from what exists and what was requested. Pure. */
 
 export interface UpPlan extends Plan {
   /** Name of the bastion. */
   readonly bastion: string;
-  /** When the bastion ends once the plan is carried out: a running one keeps what it was launched with. */
+  /**
+   * End and idle time of the bastion after the plan is carried out. A running one keeps its idle time, and its end
+   * unless the request extends it.
+   */
   readonly lease: Lease;
 }
 
@@ -53,7 +56,7 @@ const tagOf = (kept: Instance, key: string): string => {
   return value === undefined ? `no tag ${key}` : `the tag ${key}=${value}`;
 };
 
-/** Warns of what was asked for and cannot be changed while the instance runs. */
+/** Warns about requests that cannot take effect while the instance runs. */
 function keptWarnings(kept: Instance, spec: BastionSpec): readonly PlanWarning[] {
   const { asked } = spec;
   const { expiresAt, idleMinutes: idle } = leaseOf(kept);

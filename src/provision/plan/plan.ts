@@ -2,7 +2,10 @@ import type { ErrorDetails } from '../../core/error-facts.ts';
 import type { Ref } from './kinds/resource-kind.ts';
 import type { ExistingOf, InputOf, KindName } from './resource-kinds.ts';
 
-/** What is to be done, step by step: decided by plan-up.ts and plan-down.ts, shown before anything is called. */
+/**
+ * A plan is a list of steps: plan-up.ts and plan-down.ts decide them, and the plan is shown before any call that
+ * changes something.
+ */
 
 export type PlanAction = 'create' | 'keep' | 'update' | 'replace' | 'delete';
 
@@ -10,7 +13,10 @@ interface StepText<K extends KindName> {
   readonly kind: K;
   readonly name: string;
   readonly reason: string;
-  /** For programs: the group in which a database rule is, the database that it is for, or the group that a template names. */
+  /**
+   * Part of the JSON output: the group that holds a database rule, the database that it is for, or the group that a
+   * template names.
+   */
   readonly parent?: string;
 }
 
@@ -21,7 +27,7 @@ export interface CreateStep<K extends KindName> extends StepText<K> {
 
 export interface KeepStep<K extends KindName> extends StepText<K> {
   readonly action: 'keep';
-  /** Undefined for what belongs to somebody else and is not touched. */
+  /** Undefined for a resource that does not belong to the bastion and is not changed. */
   readonly existing: ExistingOf<K> | undefined;
 }
 
@@ -42,7 +48,7 @@ export interface DeleteStep<K extends KindName> extends StepText<K> {
   readonly existing: ExistingOf<K>;
 }
 
-/** A step for one resource kind, with all that its AWS calls need. */
+/** A step for one resource kind, with all inputs of its AWS calls. */
 export type StepOf<K extends KindName> =
   | CreateStep<K>
   | KeepStep<K>
@@ -52,15 +58,15 @@ export type StepOf<K extends KindName> =
 
 export type PlanStep = { readonly [K in KindName]: StepOf<K> }[KindName];
 
-/** Deletes one resource of whichever kind. */
+/** Deletes one resource of any kind. */
 export type AnyDeleteStep = { readonly [K in KindName]: DeleteStep<K> }[KindName];
 
-/** Something that the plan does not change and that a person should know before agreeing to it. */
+/** A fact that the plan does not change and that a person should know before agreeing to the plan. */
 export interface PlanWarning {
   /** Stable, kebab-case. */
   readonly code: string;
   readonly message: string;
-  /** Facts of the code (core/error-facts.ts). */
+  /** Facts that belong to the code (core/error-facts.ts). */
   readonly details?: ErrorDetails;
 }
 
@@ -71,17 +77,17 @@ export interface Plan {
 
 export const known = (value: string): { readonly value: string } => ({ value });
 
-/** What the step that creates the resource of that kind yields. */
+/** Refers to the result of the step that creates the resource of that kind. */
 export const outputOf = <K extends KindName>(kind: K): Ref<K> => ({ outputOf: kind });
 
-/** Id, ARN or name of the resource as it exists; undefined for one that is only to be created. */
+/** Id, ARN or name of the existing resource; undefined for one that the step creates. */
 export const idOf = (step: PlanStep): string | undefined =>
   step.action === 'create' ? undefined : step.existing?.id;
 
 /** True if every step is `keep`. */
 export const isNoop = (plan: Plan): boolean => plan.steps.every((step) => step.action === 'keep');
 
-/** A step as programs read it (`--json`): stable fields, without the inputs of calls. */
+/** A step in the JSON output (`--json`): the fields are stable, and the inputs of the calls are left out. */
 export interface StepFields {
   readonly action: PlanAction;
   readonly kind: KindName;

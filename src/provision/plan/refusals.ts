@@ -6,9 +6,9 @@ import type { PlanStep } from './plan.ts';
 import type { KindName } from './resource-kinds.ts';
 import type { BastionSpec } from './spec.ts';
 
-/** Reasons for which `up` makes no plan: what exists contradicts what is asked for. Pure. */
+/** Reasons for which `up` makes no plan: what exists contradicts what was requested. Pure. */
 
-/** What the inventory calls a resource of somebody else whose name is taken. */
+/** The kind under which the inventory lists a foreign resource that has a name `up` needs. */
 const FOREIGN_KIND: Partial<Record<KindName, Foreign['kind']>> = {
   boundary: 'policy',
   role: 'role',
@@ -17,7 +17,9 @@ const FOREIGN_KIND: Partial<Record<KindName, Foreign['kind']>> = {
   'launch-template': 'launch template',
 };
 
-/** Throws `name-taken` before anything is created, if a later step would find its name taken. */
+/**
+ * Throws `name-taken` before anything is created, if the name that a later step needs belongs to a foreign resource.
+ */
 export function refuseTaken(steps: readonly PlanStep[], inventory: Inventory, spec: BastionSpec): void {
   const created = new Set(
     steps.flatMap((item) => (item.action === 'create' ? FOREIGN_KIND[item.kind] : undefined)),
@@ -35,8 +37,8 @@ export function refuseTaken(steps: readonly PlanStep[], inventory: Inventory, sp
 }
 
 /**
- * Throws `bastion-differs` when the tags of the bastion name another IAM path or prefix: `down` looks for one role only,
- * and would not find a second one.
+ * Throws `bastion-differs` when the tags of the bastion name another IAM path or prefix: `down` looks for one role
+ * only, and would not find a second one.
  */
 export function refuseOtherNames({ iam: { path, prefix } }: Inventory, spec: BastionSpec): void {
   if (spec.role.kind === 'given' || (path === spec.iam.path && prefix === spec.iam.prefix)) return;
@@ -46,7 +48,7 @@ export function refuseOtherNames({ iam: { path, prefix } }: Inventory, spec: Bas
   });
 }
 
-/** Throws `bastion-elsewhere`, `bastion-differs` when the running instance is not what is asked for. */
+/** Throws `bastion-elsewhere` or `bastion-differs` when the running instance does not match the request. */
 export function refuseDifferent(instance: Instance, spec: BastionSpec): void {
   if (instance.vpcId !== spec.network.vpcId) {
     throw usage(

@@ -12,7 +12,7 @@ import { rolePolicy } from './kinds/role-policy.ts';
 import { role } from './kinds/role.ts';
 import { securityGroup } from './kinds/security-group.ts';
 
-/** Every resource kind of a bastion, in the order in which AWS lets them be deleted (docs/reference/vpc.md §4). */
+/** Every resource kind of a bastion, in the order in which AWS allows their deletion (docs/reference/vpc.md §4). */
 const KINDS = {
   'database-rule': databaseRule,
   lease,
@@ -31,7 +31,7 @@ const KINDS = {
 /** Stable: it is part of the JSON of `up --dry-run` and `down`. */
 export type KindName = keyof typeof KINDS;
 
-/** What the creating call of that kind takes. */
+/** Input of the call that creates a resource of that kind. */
 export type InputOf<K extends KindName> = Parameters<(typeof KINDS)[K]['create']>[0];
 
 /** What identifies a resource of that kind. */

@@ -12,13 +12,13 @@ import { create, keep, update } from './steps.ts';
 
 type OwnRoleSpec = Extract<RoleSpec, { readonly kind: 'own' }>;
 
-/** What the launch template takes the permissions of the instance from. */
+/** ARN of the instance profile that the launch template names. */
 export function profileArnOf({ profile }: Inventory, { role }: BastionSpec): Ref<'instance-profile'> {
   if (role.kind === 'given') return known(role.profileArn);
   return profile === undefined ? outputOf('instance-profile') : known(profile.arn);
 }
 
-/** `kept` is the instance that runs already. */
+/** `kept` is the instance that already runs. */
 export function roleSteps(
   inventory: Inventory,
   spec: BastionSpec,

@@ -13,16 +13,16 @@ export interface DatabaseAccess {
   readonly host: string;
   readonly port: number;
   readonly groupId: string;
-  /** Also add an ingress rule to the database's group: only when asked for (--allow-db). */
+  /** True if `up` also adds an ingress rule to the database's group: only on request (--allow-db). */
   readonly admit: boolean;
-  /** Of all its groups, as they are. */
+  /** The existing ingress rules of all its security groups. */
   readonly ingress: readonly GroupRule[];
 }
 
 export type BoundarySpec =
-  /** An ARN given, or the shared one that an administrator made. */
+  /** A given ARN, or the shared boundary that an administrator created. */
   | { readonly kind: 'existing'; readonly arn: string; readonly why: string }
-  /** Made for this bastion, deleted with it. */
+  /** Created for this bastion, deleted with it. */
   | { readonly kind: 'own'; readonly arn: string; readonly document: string }
   | { readonly kind: 'none' };
 
@@ -34,14 +34,14 @@ export type RoleSpec =
       readonly policy: string;
       readonly boundary: BoundarySpec;
     }
-  /** Made by an administrator: no IAM write at all. */
+  /** Created by an administrator: `up` makes no write call to IAM. */
   | { readonly kind: 'given'; readonly profileArn: string; readonly profileName: string };
 
-/** Everything `up` decided before it plans. */
+/** Everything that `up` has decided before it makes the plan. */
 export interface BastionSpec {
   readonly name: string;
   readonly region: string;
-  /** Undefined = tunnel only. */
+  /** Undefined = tunnels only. */
   readonly cluster: string | undefined;
   readonly network: NetworkChoice;
   readonly role: RoleSpec;
@@ -51,23 +51,23 @@ export interface BastionSpec {
   readonly images: readonly Image[];
   readonly market: Market;
   readonly databases: readonly DatabaseAccess[];
-  /** Further TCP ports open towards the VPC's ranges. */
+  /** More TCP ports to open towards the VPC's address ranges. */
   readonly egressPorts: readonly number[];
-  /** Of the families that the bastion has. */
+  /** Address ranges of the IP families that the bastion has. */
   readonly vpcCidrs: readonly string[];
-  /** Attached beside our own group: a database admits them already. */
+  /** Groups attached besides the bastion's own, because a database already admits them. */
   readonly clientGroups: readonly Pick<SecurityGroup, 'id' | 'vpcId' | 'egress'>[];
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
-  /** True when a lifetime was asked for: a running bastion is extended then. */
+  /** True when a lifetime was requested: a running bastion is then extended. */
   readonly extends: boolean;
-  /** What else was asked for, and a running bastion cannot become. */
+  /** Which other options were requested that cannot be changed on a running bastion. */
   readonly asked: { readonly idle: boolean; readonly types: boolean; readonly subnets: boolean };
   readonly idleMinutes: number;
   readonly userData: string;
-  /** Of every resource. */
+  /** Tags of every resource. */
   readonly tags: Tags;
-  /** Those of them that were asked for (`--tag`, `tags:`). */
+  /** Those of them that were requested (`--tag`, `tags:`). */
   readonly givenTags: Tags;
 }
 

@@ -1,7 +1,7 @@
 import type { CreateStep, DeleteStep, KeepStep, ReplaceStep, UpdateStep } from './plan.ts';
 import type { ExistingOf, InputOf, KindName } from './resource-kinds.ts';
 
-/** Makers of plan steps, for the planner. */
+/** Functions that create plan steps, for the planner. */
 
 export const create = <K extends KindName>(
   kind: K,
@@ -11,7 +11,7 @@ export const create = <K extends KindName>(
   parent?: string,
 ): CreateStep<K> => ({ action: 'create', kind, name, reason, input, ...parentOf(parent) });
 
-/** `existing` is undefined for what belongs to somebody else and is not touched. */
+/** `existing` is undefined for a resource that does not belong to the bastion and is not changed. */
 export const keep = <K extends KindName>(
   kind: K,
   name: string,

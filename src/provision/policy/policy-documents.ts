@@ -12,7 +12,7 @@ export type PlaceholderValues = Readonly<Record<string, string | readonly string
 export interface FillOptions {
   /** Statements to leave out, by Sid (a KMS grant without a key). */
   readonly omit?: readonly string[];
-  /** Leave unknown placeholders as they are instead of failing: for printing. */
+  /** Leaves unknown placeholders in the text instead of throwing; used for printing. */
   readonly keepUnknown?: boolean;
 }
 

@@ -74,7 +74,7 @@ const OPTIONAL_STATEMENTS: Readonly<Record<string, string>> = {
   LogInWithIamToken: 'database-resource',
 };
 
-/** Managed policies may have that many characters besides white space. */
+/** The number of characters, without white space, that a managed policy may have. */
 export const MANAGED_POLICY_LIMIT = 6_144;
 
 export interface PrintedPolicy {
@@ -82,13 +82,13 @@ export interface PrintedPolicy {
   readonly text: string;
   /** Characters as IAM counts them. */
   readonly size: number;
-  /** Placeholders for which no value was known; they stay visible. */
+  /** Placeholders for which no value was known; they remain in the text. */
   readonly unfilled: readonly string[];
 }
 
 /**
- * `templates` holds the kind's files by name without `.json`; `tags` are what everything that is created must carry.
- * Throws `policy-document-invalid`.
+ * `templates` holds the kind's files by name without `.json`; `tags` are the tags that every created resource must
+ * carry. Throws `policy-document-invalid`.
  */
 export function printPolicy(
   kind: PolicyKindName,
@@ -111,7 +111,10 @@ export function printPolicy(
   return { text, size: text.replace(/\s/g, '').length, unfilled: [...new Set(left)] };
 }
 
-/** Statements of all documents, each once; a single document, which need not be an IAM document, as it is. */
+/**
+ * The statements of all documents, without duplicates. A single document, which need not be an IAM document, is
+ * returned unchanged.
+ */
 function merge(documents: readonly Readonly<Record<string, unknown>>[]): Readonly<Record<string, unknown>> {
   const [first] = documents;
   if (first !== undefined && documents.length === 1) return first;

@@ -3,9 +3,9 @@ import { usage } from '../../core/errors.ts';
 /** The role or user whose grants are checked. */
 export interface Principal {
   readonly kind: 'role' | 'user';
-  /** Without its path. */
+  /** Name without the path. */
   readonly name: string;
-  /** Undefined when only the name is known: its path has to be looked up. */
+  /** Undefined when only the name is known: the path then has to be looked up. */
   readonly arn: string | undefined;
 }
 

@@ -1,21 +1,21 @@
 import type { Tags } from '../ports/tags.ts';
 
 /**
- * Narrows the statements that let somebody tag what is created: these tags must be given, with these values. That no
- * other keys are given is said by `aws:TagKeys` in the documents themselves.
+ * Narrows the statements that allow tagging new resources: these tags must be given, with these values. The documents
+ * themselves forbid other keys, with `aws:TagKeys`.
  */
 
 type Json = Readonly<Record<string, unknown>>;
 
 const TAG_KEYS = 'aws:TagKeys';
 const KEY_OPERATOR = 'ForAllValues:StringLike';
-/** An operator of its own: conditions with `StringEquals` and `StringLike` are in the documents already. */
+/** Operator of the conditions that require a value; they are added to the conditions that a statement already has. */
 const VALUE_OPERATOR = 'StringEquals';
 
 const objectOf = (value: unknown): Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
 
-/** `document` is a parsed policy; without tags it is returned as it is. */
+/** `document` is a parsed policy; without tags it is returned unchanged. */
 export function withRequiredTags(document: Json, tags: Tags): Json {
   const entries = Object.entries(tags);
   const statements: unknown = document['Statement'];

@@ -1,7 +1,7 @@
 import type { ToolError } from '../../core/errors.ts';
 import type { Instance } from './ec2.ts';
 
-/** What diagnose/bastion/boot.ts makes of an instance that boots, handed to the loop that waits for it. Pure. */
+/** The port through which the loop that waits for a booting instance uses diagnose/bastion/boot.ts. Pure. */
 
 export type BootVerdict =
   | { readonly kind: 'ready' }
@@ -11,9 +11,9 @@ export type BootVerdict =
 export interface BootingBastion {
   readonly name: string;
   readonly instanceId: string;
-  /** The bastion has a cluster, so that its boot script installs `ecs_connect.sh`. */
+  /** True if the bastion has a cluster, so that its boot script installs `ecs_connect.sh`. */
   readonly installs: boolean;
-  /** Name of its role, for messages where AWS does not name it. */
+  /** Name of the role, for messages where AWS does not return it. */
   readonly role?: string;
   /** How the subnets reach AWS; part of the error when the agent does not come online. */
   readonly networkReason: string;
@@ -22,10 +22,10 @@ export interface BootingBastion {
 export interface BootDiagnosis {
   /** Reads the lines `fargate-connect: …` of a console output; the last verdict among them counts. */
   readonly verdictOf: (consoleOutput: string) => BootVerdict;
-  /** `agent-denied`, `role-untrusted`, `boot-failed`: `reason` is what the boot script reported. */
+  /** Returns `agent-denied`, `role-untrusted` or `boot-failed`; `reason` is what the boot script reported. */
   readonly bootFailed: (bastion: BootingBastion, reason: string) => ToolError;
-  /** `instance-ended`. */
+  /** Returns `instance-ended`. */
   readonly ended: (instance: Instance) => ToolError;
-  /** `agent-not-online`. */
+  /** Returns `agent-not-online`. */
   readonly agentMissing: (bastion: BootingBastion, verdict: BootVerdict) => ToolError;
 }

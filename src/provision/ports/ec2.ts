@@ -10,7 +10,10 @@ import type {
 } from './network.ts';
 import type { TagFilter, Tags } from './tags.ts';
 
-/** What provision/ needs from AWS, one file for each service. Implemented by aws/; every error thrown is a ToolError (aws/errors.ts). */
+/**
+ * The calls to AWS that provision/ needs, one file for each service. aws/ implements them; every error thrown is a
+ * ToolError (aws/errors.ts).
+ */
 
 export type Market = 'spot' | 'on-demand';
 
@@ -24,16 +27,16 @@ export interface Instance {
   readonly vpcId: string;
   readonly subnetId: string;
   readonly zone: string;
-  /** IPv6 where there is nothing else. */
+  /** An IPv6 address if the instance has no IPv4 address. */
   readonly privateIp: string | undefined;
   readonly publicIp: string | undefined;
-  /** Security groups. */
+  /** Ids of the security groups. */
   readonly groupIds: readonly string[];
   /** Milliseconds since the epoch. */
   readonly launchedAt: number;
-  /** Code of why it left its last state, e.g. `Server.SpotInstanceTermination`. */
+  /** Code of the reason for the last state change, e.g. `Server.SpotInstanceTermination`. */
   readonly stateReason: string | undefined;
-  /** What EC2 says of it, e.g. `Client.InternalError: Client error on launch`. */
+  /** EC2's message about it, e.g. `Client.InternalError: Client error on launch`. */
   readonly stateMessage?: string | undefined;
   /** Includes the `aws:` tags, of which `aws:ec2:fleet-id` names the fleet. */
   readonly tags: Tags;
@@ -54,30 +57,32 @@ export interface Fleet {
   readonly tags: Tags;
 }
 
-/** Everything a launch template holds; what is not here is not configurable on purpose (IMDSv2, encryption, no key pair). */
+/** The complete content of a launch template. Other settings (IMDSv2, encryption, no key pair) are fixed on purpose. */
 export interface LaunchTemplateSpec {
   readonly name: string;
   readonly clientToken: string;
   readonly instanceProfileArn: string;
   readonly securityGroupIds: readonly string[];
   /**
-   * A public IPv4 address. Explicit in both directions, the subnet's own default is not trusted; but undefined without
-   * IPv4, where EC2 refuses the question.
+   * Whether the instance gets a public IPv4 address. It is always set, so that the subnet's default has no effect;
+   * undefined in subnets without IPv4, where EC2 refuses the setting.
    */
   readonly publicIp: boolean | undefined;
-  /** An IPv6 address, and the metadata service over IPv6. */
+  /** True = the instance gets an IPv6 address and the metadata service answers over IPv6. */
   readonly ipv6: boolean;
-  /** Not yet base64. */
+  /** Plain text, before the encoding in base64. */
   readonly userData: string;
   readonly rootDevice: string;
   readonly volumeGiB: number;
-  /** Standard CPU credits: EC2 refuses the question for types that have none. */
+  /** True = the credit specification is set to standard. EC2 refuses the setting for types that have no CPU credits. */
   readonly burstable: boolean;
-  /** Only a spot launch makes a spot request that can be tagged; EC2 refuses the tag for others. */
+  /**
+   * Only a spot launch creates a spot request that can be tagged; EC2 refuses tags for spot requests on other launches.
+   */
   readonly market: Market;
-  /** Of the template itself. */
+  /** Tags of the template itself. */
   readonly tags: Tags;
-  /** Of network interface and spot request; instance and volume get theirs from the fleet. */
+  /** Tags of network interface and spot request; instance and volume get theirs from the fleet. */
   readonly instanceTags: Tags;
 }
 
@@ -86,7 +91,7 @@ export interface FleetOverride {
   readonly instanceType: string;
   readonly subnetId: string;
   readonly imageId: string;
-  /** 0 = first; only used for on-demand. */
+  /** 0 = first; only used for on-demand instances. */
   readonly priority: number;
 }
 
@@ -95,12 +100,12 @@ export interface FleetSpec {
   readonly launchTemplateId: string;
   readonly market: Market;
   readonly overrides: readonly FleetOverride[];
-  /** Of fleet, instance and volume. */
+  /** Tags of fleet, instance and volume. */
   readonly tags: Tags;
 }
 
 export interface FleetError {
-  /** Of a refusal by IAM: by whose policy. */
+  /** For a refusal by IAM: which policy denied the action. */
   readonly denial?: DenialFacts;
   /** e.g. `InsufficientInstanceCapacity`. */
   readonly code: string;
@@ -109,7 +114,7 @@ export interface FleetError {
   readonly subnetId: string | undefined;
 }
 
-/** The answer of an `instant` fleet. It can hold no instance at all and still be HTTP 200. */
+/** The answer of an `instant` fleet. It can contain no instance although the status is HTTP 200. */
 export interface FleetResult {
   readonly fleetId: string | undefined;
   readonly instanceIds: readonly string[];
@@ -151,25 +156,25 @@ export interface Ec2Port {
   /** DescribeFleets by id: the pools that the fleet was offered; empty when it is gone. */
   fleetPools(fleetId: string): Promise<readonly FleetOverride[]>;
   /**
-   * DescribeSpotInstanceRequests: status code of the request behind each instance, `marked-for-termination` from the
+   * DescribeSpotInstanceRequests: status code of the request of each instance, `marked-for-termination` from the
    * two-minute notice on. Instances that are not spot are absent.
    */
   spotStatus(instanceIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
-  /** GetConsoleOutput with Latest; empty until there is something. */
+  /** GetConsoleOutput with Latest; empty until EC2 has some output. */
   consoleOutput(instanceId: string): Promise<string>;
 
-  /** CreateSecurityGroup; throws `already-exists`. It comes with an allow-all egress rule. */
+  /** CreateSecurityGroup; throws `already-exists`. The new group has an egress rule that allows all traffic. */
   createSecurityGroup(request: {
     readonly name: string;
     readonly description: string;
     readonly vpcId: string;
     readonly tags: Tags;
   }): Promise<string>;
-  /** RevokeSecurityGroupEgress; rules that are gone already are fine. */
+  /** RevokeSecurityGroupEgress; succeeds for rules that no longer exist. */
   revokeEgress(groupId: string, rules: readonly GroupRule[]): Promise<void>;
-  /** AuthorizeSecurityGroupEgress; rules that exist already are fine. */
+  /** AuthorizeSecurityGroupEgress; succeeds for rules that already exist. */
   authorizeEgress(groupId: string, rules: readonly GroupRule[], tags: Tags): Promise<void>;
-  /** AuthorizeSecurityGroupIngress of one TCP port from a group; a rule that exists already is fine. */
+  /** AuthorizeSecurityGroupIngress of one TCP port from a group; succeeds if the rule already exists. */
   authorizeIngress(request: {
     readonly groupId: string;
     readonly sourceGroupId: string;
@@ -177,23 +182,23 @@ export interface Ec2Port {
     readonly description: string;
     readonly tags: Tags;
   }): Promise<void>;
-  /** RevokeSecurityGroupIngress by rule id; a rule that is gone is fine. */
+  /** RevokeSecurityGroupIngress by rule id; succeeds if the rule no longer exists. */
   revokeIngress(groupId: string, ruleId: string): Promise<void>;
-  /** DeleteSecurityGroup; a group that is gone is fine. Throws `still-in-use` (DependencyViolation). */
+  /** DeleteSecurityGroup; succeeds if the group no longer exists. Throws `still-in-use` (DependencyViolation). */
   deleteSecurityGroup(groupId: string): Promise<void>;
   /** CreateLaunchTemplate; returns its id. Throws `already-exists`. */
   createLaunchTemplate(spec: LaunchTemplateSpec): Promise<string>;
-  /** DeleteLaunchTemplate; one that is gone is fine. */
+  /** DeleteLaunchTemplate; succeeds if the template no longer exists. */
   deleteLaunchTemplate(id: string): Promise<void>;
   /**
-   * CreateFleet `instant`. Refusals that EC2 throws instead of listing (quota, missing profile) come back in `errors` too.
+   * CreateFleet `instant`. Errors that EC2 throws instead of listing (quota, missing profile) are in `errors` too.
    * Throws `already-exists` when the client token was used for a different request.
    */
   createFleet(spec: FleetSpec): Promise<FleetResult>;
-  /** DeleteFleets with TerminateInstances; fleets that are gone are fine. */
+  /** DeleteFleets with TerminateInstances; succeeds for fleets that no longer exist. */
   deleteFleets(ids: readonly string[]): Promise<void>;
-  /** TerminateInstances; instances that are gone are fine. */
+  /** TerminateInstances; succeeds for instances that no longer exist. */
   terminateInstances(ids: readonly string[]): Promise<void>;
-  /** CreateTags on resources that already carry our tag (a lease is extended that way). */
+  /** CreateTags on resources that already carry the tag of a bastion; used for example to extend a lease. */
   setTags(ids: readonly string[], tags: Tags): Promise<void>;
 }

@@ -5,7 +5,7 @@ export interface Role {
   readonly arn: string;
   readonly path: string;
   readonly boundaryArn: string | undefined;
-  /** JSON. */
+  /** Trust policy as JSON. */
   readonly trust: string | undefined;
   readonly tags: Tags;
 }
@@ -15,7 +15,7 @@ export interface InstanceProfile {
   readonly arn: string;
   readonly path: string;
   readonly roleNames: readonly string[];
-  /** JSON, of its role. */
+  /** Trust policy of its role, as JSON. */
   readonly trust: string | undefined;
   readonly tags: Tags;
 }
@@ -37,7 +37,7 @@ export interface IamPort {
     readonly name: string;
     readonly path: string;
     readonly description: string;
-    /** JSON. */
+    /** Trust policy as JSON. */
     readonly trust: string;
     readonly boundaryArn: string | undefined;
     readonly tags: Tags;
@@ -48,9 +48,9 @@ export interface IamPort {
   rolePolicy(role: string, policy: string): Promise<string | undefined>;
   /** PutRolePolicy: creates or overwrites. */
   putRolePolicy(role: string, policy: string, document: string): Promise<void>;
-  /** DeleteRolePolicy; one that is gone is fine. */
+  /** DeleteRolePolicy; succeeds if the policy no longer exists. */
   deleteRolePolicy(role: string, policy: string): Promise<void>;
-  /** DeleteRole; one that is gone is fine. Throws `still-in-use` (DeleteConflict). */
+  /** DeleteRole; succeeds if the role no longer exists. Throws `still-in-use` (DeleteConflict). */
   deleteRole(name: string): Promise<void>;
 
   /** GetInstanceProfile; undefined if it does not exist. */
@@ -63,16 +63,16 @@ export interface IamPort {
     readonly path: string;
     readonly tags: Tags;
   }): Promise<string>;
-  /** AddRoleToInstanceProfile; a role that is in it already is fine. */
+  /** AddRoleToInstanceProfile; succeeds if the profile already has the role. */
   addRoleToInstanceProfile(profile: string, role: string): Promise<void>;
-  /** RemoveRoleFromInstanceProfile; one that is gone is fine. */
+  /** RemoveRoleFromInstanceProfile; succeeds if the role is no longer in it. */
   removeRoleFromInstanceProfile(profile: string, role: string): Promise<void>;
-  /** DeleteInstanceProfile; one that is gone is fine. Throws `still-in-use` (DeleteConflict). */
+  /** DeleteInstanceProfile; succeeds if the profile no longer exists. Throws `still-in-use` (DeleteConflict). */
   deleteInstanceProfile(name: string): Promise<void>;
 
   /** GetPolicy by ARN; undefined if it does not exist. */
   policy(arn: string): Promise<ManagedPolicy | undefined>;
-  /** ListPolicies (scope Local) by path, ARNs. */
+  /** ListPolicies (scope Local) by path; returns ARNs. */
   policyArns(path: string): Promise<readonly string[]>;
   /** CreatePolicy; returns its ARN. Throws `already-exists`. */
   createPolicy(request: {
@@ -82,7 +82,7 @@ export interface IamPort {
     readonly document: string;
     readonly tags: Tags;
   }): Promise<string>;
-  /** DeletePolicy; one that is gone is fine. Throws `still-in-use` (DeleteConflict). */
+  /** DeletePolicy; succeeds if the policy no longer exists. Throws `still-in-use` (DeleteConflict). */
   deletePolicy(arn: string): Promise<void>;
 }
 

@@ -5,7 +5,7 @@ export interface Image {
   readonly architecture: Architecture;
   /** e.g. `/dev/xvda`. */
   readonly rootDevice: string;
-  /** Smallest root volume, from the snapshot. */
+  /** Smallest size of the root volume, given by its snapshot. */
   readonly volumeGiB: number;
 }
 
@@ -13,7 +13,7 @@ export interface SpotPrice {
   readonly instanceType: string;
   readonly zone: string;
   readonly dollarsPerHour: number;
-  /** Milliseconds since the epoch; the price holds from then on. */
+  /** Time from which the price applies, in milliseconds since the epoch. */
   readonly at: number;
 }
 

@@ -17,7 +17,7 @@ export interface Subnet {
   /** IPv4 range; undefined for IPv6-only subnets. */
   readonly cidr: string | undefined;
   readonly ipv6Cidr: string | undefined;
-  /** The resolver answers with an address below 64:ff9b::/96 for names that have no IPv6 address. */
+  /** True if the subnet's resolver synthesises an address below 64:ff9b::/96 for names that have no IPv6 address. */
   readonly dns64: boolean;
   readonly tags: Tags;
 }
@@ -56,7 +56,7 @@ export interface VpcEndpoint {
   /** `available` when it works. */
   readonly state: string;
   readonly privateDns: boolean;
-  /** Families in which its names resolve. */
+  /** IP families in which its names resolve. */
   readonly addresses: readonly ('ipv4' | 'ipv6')[];
   readonly subnetIds: readonly string[];
   readonly securityGroupIds: readonly string[];

@@ -5,7 +5,7 @@ export interface ContextEntry {
   readonly type: 'string' | 'stringList' | 'boolean';
 }
 
-/** Each action is asked about each resource, all with the same context. */
+/** Each action is simulated on each resource, all with the same context. */
 export interface Simulation {
   readonly actions: readonly string[];
   /** ARNs, or `*` alone for actions without resource types. */
@@ -19,7 +19,7 @@ export interface SimulatedDecision {
   readonly decision: 'allowed' | 'explicitDeny' | 'implicitDeny';
   /** Undefined for a principal without a permissions boundary. */
   readonly allowedByBoundary: boolean | undefined;
-  /** Of the organization's service control policies; undefined outside an organization. */
+  /** Result of the organization's service control policies; undefined outside an organization. */
   readonly allowedByOrganization: boolean | undefined;
   /** Condition keys that the principal's policies ask for and the context lacks. */
   readonly missingContext: readonly string[];

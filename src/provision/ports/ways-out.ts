@@ -1,6 +1,9 @@
 import type { RouteTable, SecurityGroup, Subnet, Vpc, VpcEndpoint } from './network.ts';
 
-/** What was read of a VPC, what a bastion in it has to be able to do, and what diagnose/ makes of that: provision/ chooses. */
+/**
+ * The facts read about a VPC, the requirements of a bastion in it, and the classification that diagnose/ makes from
+ * both. provision/ chooses the subnets from it.
+ */
 
 export interface NetworkFacts {
   readonly region: string;
@@ -8,7 +11,7 @@ export interface NetworkFacts {
   readonly subnets: readonly Subnet[];
   readonly routeTables: readonly RouteTable[];
   readonly endpoints: readonly VpcEndpoint[];
-  /** Groups of the endpoints. */
+  /** Security groups of the endpoints. */
   readonly groups: readonly SecurityGroup[];
 }
 
@@ -16,9 +19,9 @@ export interface NetworkFacts {
 export type GivenWayOut = 'private' | 'public';
 
 export interface NetworkWishes {
-  /** Only these; empty = any in the VPC. */
+  /** Only these subnets; empty = any in the VPC. */
   readonly subnetIds: readonly string[];
-  /** How those subnets reach AWS, as the person says; undefined = it is read from the route tables. */
+  /** How those subnets reach AWS, as given by the person; undefined = it is read from the route tables. */
   readonly wayOut?: GivenWayOut | undefined;
   /** Subnets of the service; preferred among those that are equally good. */
   readonly preferredSubnetIds: readonly string[];
@@ -46,7 +49,7 @@ export type WayOut =
 export interface SubnetReport {
   readonly subnet: Subnet;
   readonly way: WayOut;
-  /** One phrase: why a bastion can or cannot run in it. */
+  /** Why a bastion can or cannot run in the subnet, as one phrase. */
   readonly reason: string;
   /** Services for which an endpoint would have to be added; only with `none`. */
   readonly missing: readonly string[];

@@ -5,11 +5,11 @@ import { usage } from '../../core/errors.ts';
 export interface IamNaming {
   /** `/`, or segments between slashes. */
   readonly path: string;
-  /** Prefix of every name; empty unless an organisation demands one. */
+  /** Prefix of every name; empty unless an organisation requires one. */
   readonly prefix: string;
 }
 
-/** Unless `--iam-path`, `--iam-prefix`: the policies that ship are scoped to it. */
+/** The default without `--iam-path` and `--iam-prefix`: the policies in the package are scoped to it. */
 export const USUAL_IAM: IamNaming = { path: '/fargate-connect/', prefix: '' };
 
 export const isUsual = ({ path, prefix }: IamNaming): boolean =>
@@ -27,10 +27,13 @@ export function iamNames(bastion: string, region: string, { prefix }: IamNaming)
   return { role: name, profile: name, boundary: `${name}-boundary` };
 }
 
-/** A boundary that an administrator made once for all bastions of the account. */
+/** Name of a boundary that an administrator created once for all bastions of the account. */
 export const sharedBoundary = ({ prefix }: IamNaming): string => `${prefix}fargate-connect-bastion-boundary`;
 
-/** Bastion of an IAM name of ours in this region; undefined if the name does not fit. */
+/**
+ * Bastion to which an IAM name belongs in this region; undefined if the name does not have the form that `iamNames`
+ * creates.
+ */
 export function bastionOfIamName(iamName: string, region: string, { prefix }: IamNaming): string | undefined {
   const start = `${prefix}fargate-connect-`;
   const end = `-${region}`;
@@ -73,7 +76,9 @@ export function namingOfTag(value: string | undefined): IamNaming | undefined {
   return match === null ? undefined : { path: match[1] ?? '/', prefix: match[2] ?? '' };
 }
 
-/** The shipped policy document with the ARNs of roles, profiles and policies changed to another path and prefix. */
+/**
+ * The policy document of the package with the ARNs of roles, profiles and policies changed to another path and prefix.
+ */
 export function withIamNaming(document: string, { path, prefix }: IamNaming): string {
   return document
     .replaceAll(/:(role|instance-profile|policy)\/fargate-connect\/(?!\$\{role\})/g, `:$1${path}${prefix}`)

@@ -16,7 +16,10 @@ import { type KindName, RESOURCE_KINDS, stepTitle } from '../plan/resource-kinds
 import type { Ec2Port } from '../ports/ec2.ts';
 import type { IamPort } from '../ports/iam.ts';
 
-/** Deletes a bastion, found by tags and names alone, and then reads the inventory again to prove that nothing is left. */
+/**
+ * Deletes a bastion, found by tags and names alone, and then reads the inventory again to verify that no resource
+ * remains.
+ */
 
 export interface TeardownDeps {
   readonly ec2: Ec2Port;
@@ -28,7 +31,7 @@ export interface TeardownDeps {
 }
 
 export interface TeardownResult {
-  /** In the order of deletion. */
+  /** The deleted resources, in the order of deletion. */
   readonly deleted: readonly AnyDeleteStep[];
   /** Resources that have the tag or the name of the bastion but not both, and were therefore not deleted. */
   readonly kept: readonly Foreign[];
@@ -40,10 +43,16 @@ export interface SessionOn {
   readonly owner: string;
 }
 
-/** How many times the inventory is read and deleted, because AWS shows deletes late and some fail at first. */
+/**
+ * How many times the inventory is read and its resources are deleted, because AWS shows deletions late and some fail at
+ * first.
+ */
 const ROUNDS = 4;
 const BETWEEN_ROUNDS_MS = 3_000;
-/** How long to wait for a resource in use. The inventory is read again between tries, since its user may be part of the bastion. */
+/**
+ * How long to wait for a resource in use. The inventory is read again between attempts, since the user of the resource
+ * may be part of the bastion.
+ */
 const IN_USE_DEADLINE_MS = 120_000;
 const IN_USE_PATIENCE_MS = 10_000;
 const TERMINATION_DEADLINE_MS = 240_000;
@@ -68,15 +77,15 @@ export async function refuseIfInUse(
 }
 
 /**
- * Throws `leftovers` (exit 5) naming what remains with the command that removes it, or `access-denied` when a missing
- * permission is the reason.
+ * Throws `leftovers` (exit 5), which names each remaining resource with the command that removes it, or `access-denied`
+ * when a missing permission is the reason.
  */
 export async function tearDown(
   first: Inventory,
   scope: InventoryScope,
   deps: TeardownDeps,
 ): Promise<TeardownResult> {
-  // The tags that name path and prefix are deleted with the first resources.
+  // The scope keeps path and prefix, because the tags that name them are deleted with the first resources.
   const own = { ...scope, iam: first.iam };
   const deleted: AnyDeleteStep[] = [];
   const problems = new Map<string, unknown>();
@@ -114,7 +123,7 @@ const isInUse = (problem: unknown): boolean =>
 
 const keyOf = (step: AnyDeleteStep): string => `${step.kind} ${step.name} ${idOf(step) ?? ''}`;
 
-/** Resolves with what went wrong; undefined = deleted. Rejects when the person stopped the run. */
+/** Resolves with the error of the deletion; undefined = deleted. Rejects when the person stopped the run. */
 async function runStep(
   step: AnyDeleteStep,
   round: number,

@@ -12,7 +12,7 @@ export interface BoundaryInput {
   readonly tags: Tags;
   /** Name of the boundary that an administrator can create once for all bastions. */
   readonly sharedName: string;
-  /** Of the bastion; undefined = tunnels only. */
+  /** Cluster of the bastion; undefined = tunnels only. */
   readonly cluster: string | undefined;
 }
 
@@ -43,7 +43,7 @@ export const boundary: ResourceKind<BoundaryInput, Existing> = {
   },
 };
 
-/** `policy operator` does not grant iam:CreatePolicy: whoever writes the boundary could widen it. */
+/** `policy operator` does not grant iam:CreatePolicy: a caller who may write the boundary could widen it. */
 function boundaryNeeded({ path, sharedName, cluster }: BoundaryInput, cause: ToolError): ToolError {
   return access(
     'access-denied',

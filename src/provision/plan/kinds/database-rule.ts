@@ -3,9 +3,9 @@ import { whenVisible } from '../apply-deps.ts';
 import type { Existing, Ref, ResourceKind } from './resource-kind.ts';
 
 export interface DatabaseRuleInput {
-  /** Of the database. */
+  /** Security group of the database. */
   readonly groupId: string;
-  /** Of the bastion. */
+  /** Security group of the bastion. */
   readonly sourceGroupId: Ref<'security-group'>;
   readonly port: number;
   readonly description: string;
@@ -13,11 +13,11 @@ export interface DatabaseRuleInput {
 }
 
 export interface ExistingDatabaseRule extends Existing {
-  /** The security group in which the rule is. */
+  /** The security group that holds the rule. */
   readonly groupId: string;
 }
 
-/** An ingress rule in the security group of a database, which somebody else owns. */
+/** An ingress rule in the security group of a database. The group itself does not belong to the bastion. */
 export const databaseRule: ResourceKind<DatabaseRuleInput, ExistingDatabaseRule, undefined> = {
   title: 'database rule',
   async create(input, run) {

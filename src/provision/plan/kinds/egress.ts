@@ -6,13 +6,13 @@ import type { Existing, Ref, ResourceKind } from './resource-kind.ts';
 export interface EgressInput {
   readonly groupId: Ref<'security-group'>;
   readonly wanted: readonly GroupRule[];
-  /** Of each rule; also names the ports that a running instance is tagged with. */
+  /** Tags of each rule; they also name the ports with which a running instance is tagged. */
   readonly tags: Tags;
-  /** The instance that runs already. Ports that others opened stay open, because somebody may be connected through it. */
+  /** The instance that already runs. Rules that others added are kept, because a session may be open through it. */
   readonly instanceId: string | undefined;
 }
 
-/** What the security group lets out. `id` is that of the group, with which the rules are deleted. */
+/** The outbound rules of the security group. `id` is the id of the group; deleting the group deletes the rules. */
 export const egress: ResourceKind<EgressInput, Existing> = {
   title: 'egress',
   async create(input, run) {

@@ -7,7 +7,8 @@ export const fleet: ResourceKind<never, Existing> = {
   removal: {
     find: ({ fleets }) => fleets.map(({ id }) => ({ name: id, reason: 'created by up', existing: { id } })),
     delete: ({ id }, { ec2 }) => ec2.deleteFleets([id]),
-    // DeleteFleets also terminates the instance, so it must not run while terminating was refused or is waited for.
+    // DeleteFleets also terminates the instance, so it must not run if terminating the instance was refused or has not
+    // finished.
     onlyAfter: 'instance',
     command: ({ id }) => ({
       service: 'ec2',

@@ -10,7 +10,7 @@ import type { ApplyRun, Existing, Ref, ResourceKind } from './resource-kind.ts';
 export interface InstanceInput {
   readonly launch: LaunchSpec;
   readonly templateId: Ref<'launch-template'>;
-  /** For the other market, should the first have no capacity. */
+  /** The launch template for the other market, used if the first market has no capacity. */
   readonly template: LaunchTemplateInput;
   /** Outbound rules that must exist once the instance runs. */
   readonly egress: EgressInput;
@@ -57,7 +57,10 @@ export const instance: ResourceKind<InstanceInput, ExistingInstance> = {
   },
 };
 
-/** Two `up` that ask for different databases share group and instance: what this one asked for is open in the end. */
+/**
+ * Two runs of `up` that request different databases share group and instance. This makes sure that the ports of this
+ * run are open in the end.
+ */
 async function keepOpen(egress: EgressInput, instanceId: string, run: ApplyRun): Promise<void> {
   const { wanted, tags } = egress;
   const wish = { wanted, tags, bastion: run.bastion, groupId: run.resolve(egress.groupId), instanceId };

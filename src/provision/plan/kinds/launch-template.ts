@@ -13,7 +13,7 @@ export interface LaunchTemplateInput {
 
 export interface ExistingLaunchTemplate extends Existing {
   readonly name: string;
-  /** The security group that it names, where the plan found no such group. */
+  /** The security group that the template names, if the plan did not find that group. */
   readonly missingGroupId?: string;
 }
 
@@ -30,7 +30,7 @@ export const launchTemplate: ResourceKind<LaunchTemplateInput, ExistingLaunchTem
     return (await deps.ec2.launchTemplates({ names: [content.name] }))[0];
   },
   async replace(existing, input, run) {
-    // The group was not missing, it was not visible yet when the plan was made.
+    // The group existed, but was not visible yet when the plan was made.
     if (existing.missingGroupId === run.resolve(input.groupId)) return existing;
     await run.deps.ec2.deleteLaunchTemplate(existing.id);
     return createOrAdopt(launchTemplate, existing.name, input, run);

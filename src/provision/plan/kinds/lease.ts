@@ -7,7 +7,7 @@ export interface LeaseInput {
   readonly expiresAt: number;
 }
 
-/** When the instance terminates itself: a tag of the instance, whose id it has. */
+/** The time at which the instance terminates itself. It is a tag of the instance; `id` is the id of the instance. */
 export const lease: ResourceKind<LeaseInput, Existing> = {
   title: 'lease',
   async create({ instanceId, expiresAt }, { deps }) {

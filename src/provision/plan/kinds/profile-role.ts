@@ -11,12 +11,12 @@ export interface ExistingProfileRole extends Existing {
   readonly profile: string;
 }
 
-/** The role's place in the instance profile. */
+/** The membership of the role in the instance profile. */
 export const profileRole: ResourceKind<ProfileRoleInput, ExistingProfileRole> = {
   title: 'profile role',
   settles: true,
   async create({ profile, role }, { deps }) {
-    // IAM answers a second role with LimitExceeded, which the SDK takes for throttling and repeats for long.
+    // For a second role IAM returns LimitExceeded, which the SDK treats as throttling and retries for a long time.
     const found = await deps.iam.instanceProfile(profile);
     if (found?.roleNames.includes(role) !== true)
       await whenVisible(deps, () => deps.iam.addRoleToInstanceProfile(profile, role));

@@ -13,7 +13,10 @@ export interface ExistingRolePolicy extends Existing {
   readonly role: string;
 }
 
-/** The inline policy of the role. `down` deletes those that others have added too: IAM keeps the role otherwise. */
+/**
+ * The inline policy of the role. `down` also deletes inline policies that others have added, because IAM does not
+ * delete a role that has any.
+ */
 export const rolePolicy: ResourceKind<RolePolicyInput, ExistingRolePolicy> = {
   title: 'role policy',
   settles: true,
