@@ -10,7 +10,10 @@ import { awsErrorName, mapped } from './errors.ts';
 
 /** The calls that change something. Each may be repeated without harm. */
 
-/** Refusals of a launch that EC2 sometimes throws instead of listing them in the fleet's `Errors` (docs/reference/ec2-spot.md §2). */
+/**
+ * Refusals of a launch that EC2 sometimes throws instead of listing them in the fleet's `Errors`
+ * (docs/reference/ec2-spot.md §2).
+ */
 const LAUNCH_REFUSALS = new Set([
   'InsufficientInstanceCapacity',
   'UnfulfillableCapacity',

@@ -151,7 +151,10 @@ export type JudgeContainer = (
   now: number,
 ) => ContainerVerdict;
 
-/** What StartSession, ResumeSession and ExecuteCommand return. The token is a secret: never log it, never put it in argv. */
+/**
+ * What StartSession, ResumeSession and ExecuteCommand return. The token is a secret: never log it, never put it in
+ * argv.
+ */
 export interface SessionStart {
   readonly sessionId: string;
   readonly streamUrl: string;

@@ -77,7 +77,10 @@ export interface DataKey {
 
 /** What a client's channel reports. */
 export type ClientEvent =
-  /** After HandshakeComplete, or at the first output without a handshake (then `sessionType` is undefined, the version empty). */
+  /**
+   * After HandshakeComplete, or at the first output without a handshake (then `sessionType` is undefined, the version
+   * empty).
+   */
   | {
       readonly type: 'opened';
       readonly sessionType: SessionType | undefined;

@@ -202,7 +202,9 @@ export class OutgoingMessages {
     );
   }
 
-  /** The messages due for repetition. Throws `peer-silent` once the oldest message has been unacknowledged for too long. */
+  /**
+   * The messages due for repetition. Throws `peer-silent` once the oldest message has been unacknowledged for too long.
+   */
   tick(now: number): readonly Uint8Array[] {
     if (this.#frozen) return this.#probe(now);
     if (this.#count === 0) return [];
