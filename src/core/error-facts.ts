@@ -38,7 +38,7 @@ interface TaskFacts {
 /** What is wrong with a command line, as far as the parser knows. */
 export interface ParseFacts {
   readonly [name: string]: Fact;
-  /** What was probably meant. */
+  /** Corrections that the user probably meant. */
   readonly suggestions?: readonly string[] | undefined;
   /** All values that a flag or argument takes. */
   readonly allowed?: readonly string[] | undefined;
@@ -436,7 +436,7 @@ export type RemainingResource = {
 
 /** Facts of the notes that are followed by advice, by code. */
 export interface NoteFacts {
-  /** A requested setting is not changed, because the bastion is running already. */
+  /** A requested setting is not applied, because the bastion is running already. */
   'bastion-kept': {
     /** Only on the last line of a message of several lines; undefined on the others. */
     readonly name?: string | undefined;
@@ -449,14 +449,14 @@ export interface NoteFacts {
     /** The bastion's security group allows outgoing traffic to port 443 only. */
     readonly onlyHttps: boolean;
   };
-  /** AWS will stop a spot bastion in two minutes; `up` keeps this bastion or a session goes through it. */
+  /** AWS will reclaim a spot bastion in two minutes; `up` keeps this bastion or a session goes through it. */
   'bastion-taken-back': {
     /** Undefined if the message itself says what happens next. */
     readonly name?: string | undefined;
     /** The bastion's region, if it is not the region of the command. */
     readonly region?: string | undefined;
   };
-  /** The given security group was meant to give access to something, but allows no access. */
+  /** The given client security group has no outgoing rule beyond port 443, which every bastion may use anyway. */
   'client-group-closed': {
     /** Only on the last line of a message of several lines; undefined on the others. */
     readonly group?: string | undefined;

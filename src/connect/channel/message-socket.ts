@@ -50,7 +50,7 @@ export function createOpenSocket(agents: NetworkAgents, clock: Clock): OpenSocke
     const socket = new WebSocket(url, {
       headers: options.headers,
       perMessageDeflate: false,
-      // The gateway may send a binary message in a text frame (SPEC.md §9).
+      // A message may arrive in a text frame although it is binary (SPEC.md §9).
       skipUTF8Validation: true,
       maxPayload: MAX_MESSAGE_BYTES,
       agent: url.protocol === 'wss:' ? agents.https : agents.http,

@@ -153,7 +153,7 @@ function setupOf(body: string): RemoteSetup {
   };
 }
 
-/** The longest body of a marker is a frame of stderr. */
+/** Limit for the body of a marker; a frame of stderr has the longest one. */
 const MAX_BODY = 1024;
 
 type Found =

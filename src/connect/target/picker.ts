@@ -26,7 +26,7 @@ export interface PickerChoices {
 export interface PickerState {
   readonly step: PickerStep | 'done';
   readonly choices: PickerChoices;
-  /** What flags have answered: the picker never asks for it and Back never undoes it. */
+  /** Choices that flags have made: the picker does not ask for them, and Back does not undo them. */
   readonly known: PickerChoices;
   /** Steps that the user answered, oldest first. Steps with only one choice are not among them, so Back skips them. */
   readonly asked: readonly PickerStep[];
@@ -78,7 +78,7 @@ function choicesBefore(choices: PickerChoices, step: PickerStep): PickerChoices 
   return Object.fromEntries(Object.entries(choices).filter(([name]) => kept.some((each) => each === name)));
 }
 
-/** One line of a question; ui/prompter.ts's Choice is one. */
+/** One line of a question; Choice in ui/prompter.ts has this form. */
 export interface PickerEntry<T> {
   readonly value: T;
   readonly name: string;

@@ -10,7 +10,8 @@ const isSideCar = (container: Container): boolean =>
   container.name.startsWith('ecs-service-connect-') || container.name.startsWith('aws-guardduty-agent');
 
 /**
- * True for a container into which a session can be opened right now (docs/reference/ecs-exec.md §2), if its task runs.
+ * True for a container into which a session can be opened right now (docs/reference/ecs-exec.md §2); does not check the
+ * state of its task.
  */
 const hasRunningAgent = (container: Container): boolean =>
   container.runtimeId !== undefined && container.execAgent?.status === 'RUNNING';
