@@ -49,11 +49,12 @@ interface Promised {
  * handles a message twice if its connection had just been cut when it handled the message (SPEC.md §15), and smux has
  * no sequence numbers to detect that.
  *
- * A protected message `m` ends with the beginning of the next header, which announces a frame of `|m| − 8` bytes. If
- * `m` is handled again, its first bytes complete that header with the number of a stream that does not exist (the
- * announcements are 5 and 6 bytes long in turn, so two numbers mix). This frame then consumes the rest of `m` up to the
- * announcement at its end, and the agent's multiplexer is in the same state as before. If `m` is handled once, the next
- * message completes the announced frame with data, or with a filler when there is no more data.
+ * A protected message `m` ends with the beginning of the next header, which announces (in the names below: promises) a
+ * frame of `|m| − 8` bytes. If `m` is handled again, its first bytes complete that header with the number of a stream
+ * that does not exist (the announcements are 5 and 6 bytes long in turn, so two numbers mix). This frame then consumes
+ * the rest of `m` up to the announcement at its end, and the agent's multiplexer is in the same state as before. If `m`
+ * is handled once, the next message completes the announced frame with data, or with a filler when there is no more
+ * data.
  *
  * A single small message is not protected, because nothing else waits at the agent then. It only begins and ends at
  * different offsets of a header (0 bytes and 1 byte in turn), so that handling it twice breaks the multiplexer instead
