@@ -9,11 +9,14 @@ import type { SimulatorPort } from '../provision/ports/simulator.ts';
 /** One set of credentials and one region; each port loads its SDK client on first use. */
 export interface AwsAccount {
   readonly region: string;
-  /** How everything of this account is reached, the message gateway too: proxies and trusted certificates. */
+  /** Proxies and trusted certificates for everything of this account, the message gateway included. */
   readonly agents: NetworkAgents;
-  /** Milliseconds to add to this machine's time to get AWS's, as far as its answers have told: for what others compare. */
+  /**
+   * Milliseconds to add to this machine's time to get AWS's time, as far as AWS's answers have shown it; for
+   * comparisons with times of AWS.
+   */
   clockOffsetMs(): number;
-  /** For the plugin transport: where SSM answers. */
+  /** The SSM endpoint, for the plugin transport. */
   ssmEndpoint(): Promise<string>;
   /** Credentials as environment variables for child processes (the official plugin). Never logged. */
   credentialEnv(): Promise<Readonly<Record<string, string>>>;

@@ -16,27 +16,33 @@ import { AwsRequestHandler } from './request-handler.ts';
 
 /** The settings that choose account and region. */
 export interface AccountSettings {
-  /** That was asked for: by flag, variable of ours or a file. Keys in the environment do not win over it. */
+  /**
+   * The profile that the user asked for by flag, by a variable of this tool or in a file. Keys in the environment do
+   * not override it.
+   */
   readonly profile: string | undefined;
   readonly region: string | undefined;
   /**
-   * One endpoint for everything, whatever the environment says: for callers whose environment is not the process's own.
-   * Undefined = the SDK reads AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE> and the profile's endpoints itself.
+   * One endpoint for all services, whatever the environment says: for callers whose environment is not the process's
+   * own. Undefined = the SDK reads AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE> and the profile's endpoints itself.
    */
   readonly endpointUrl: string | undefined;
 }
 
-/** What the account may say and ask while it works. */
+/** How the account reports to the user and asks the user while it works. */
 export interface AccountTalk {
   readonly report: Report;
-  /** Undefined = nobody can be asked. */
+  /** Undefined = there is no terminal to ask on. */
   readonly askMfaCode: AskMfaCode | undefined;
 }
 
-/** What every SDK client constructor gets; one object for all clients of a run, so sockets and credentials are shared. */
+/**
+ * The configuration of every SDK client; one object for all clients of a run, so that they share sockets and
+ * credentials.
+ */
 export interface ClientConfig {
   readonly region: string;
-  /** For what the SDK reads from the profile by itself: retries, FIPS, dual-stack. */
+  /** For the settings that the SDK itself reads from the profile: retries, FIPS, dual-stack. */
   readonly profile?: string;
   readonly credentials: Credentials;
   readonly endpoint?: string;
@@ -45,15 +51,18 @@ export interface ClientConfig {
   readonly requestHandler: AwsRequestHandler;
 }
 
-/** List-heavy starts meet throttling: more tries than the SDK's three (docs/reference/api-limits.md §3). */
+/**
+ * Many list calls at the start are throttled often, so this is more than the SDK's three attempts
+ * (docs/reference/api-limits.md §3).
+ */
 const MAX_ATTEMPTS = 6;
-/** Sends fewer requests a second after AWS has refused one for their number. */
+/** Sends fewer requests per second after AWS has throttled one. */
 const RETRY_MODE = 'adaptive';
 
 const QUIET: AccountTalk = { report: () => undefined, askMfaCode: undefined };
 
 /**
- * Throws `region-missing`, `region-unknown`, `profile-not-found`, `ca-bundle-unreadable`. Credentials are looked up at
+ * Throws `region-missing`, `region-unknown`, `profile-not-found`, `ca-bundle-unreadable`. Credentials are resolved at
  * the first call, not here.
  */
 export async function clientConfig(
@@ -89,7 +98,7 @@ export async function clientConfig(
   };
 }
 
-/** Flag or settings, then AWS_REGION, AWS_DEFAULT_REGION, then the profile's `region`. */
+/** The flag or the settings, then AWS_REGION, AWS_DEFAULT_REGION, then the profile's `region`. */
 function regionOf(
   settings: AccountSettings,
   env: Env,
@@ -110,7 +119,7 @@ function regionOf(
 const hasOwnEndpoint = (settings: AccountSettings, env: Env, profile: Profile | undefined): boolean =>
   Boolean(settings.endpointUrl ?? (env['AWS_ENDPOINT_URL'] || profile?.['endpoint_url']));
 
-/** Ours unless somebody says otherwise; the environment before the profile, as the SDK reads them. */
+/** Our defaults unless the environment or the profile sets others; the environment comes first, as in the SDK. */
 function retriesOf(env: Env, profile: Profile | undefined): { maxAttempts: number; retryMode: string } {
   const attempts = Number.parseInt(env['AWS_MAX_ATTEMPTS'] || profile?.['max_attempts'] || '', 10);
   return {

@@ -6,13 +6,13 @@ import type { LastAnswer } from './request-handler.ts';
 /** What is known when the credential chain of the SDK has failed. */
 export interface CredentialFailure {
   readonly env: Env;
-  /** Of the profile; `default` if nobody named one. */
+  /** Name of the profile; `default` if the user named none. */
   readonly name: string;
   readonly isNamed: boolean;
   readonly files: ProfileFiles;
   /** The last call that a provider made. */
   lastAnswer?: LastAnswer;
-  /** Serial number of the device whose code was asked for. */
+  /** Serial number of the MFA device whose code was asked for. */
   mfaDevice?: string;
 }
 
@@ -21,14 +21,14 @@ interface Link {
   readonly profile: Profile;
 }
 
-/** Of a credential provider: no call of ours was made. */
+/** True for an error of a credential provider, which is thrown before our own call is made. */
 export const isCredentialsProblem = (error: unknown): error is Error =>
   error instanceof Error &&
   (error.name === 'CredentialsProviderError' || error.name === 'TokenProviderError');
 
 /**
- * The SDK's providers fail with a sentence. What it means is told by the profile (which kind of source it names) and by
- * the last call that was made; the sentence is only shown.
+ * The SDK's providers fail with a sentence only. What failed is found out from the profile (which kind of source it
+ * names) and from the last call that was made; the sentence is only shown.
  */
 export function credentialsError(error: unknown, failure: CredentialFailure): ToolError {
   if (error instanceof ToolError) return error;
@@ -57,7 +57,7 @@ export function credentialsError(error: unknown, failure: CredentialFailure): To
   return missing(message, failure, error);
 }
 
-/** The profile and what it takes its credentials from, one after the other; a circle ends the walk. */
+/** The profile and the profiles that it takes its credentials from, in order; stops at a circular reference. */
 function sourcesOf({ name, files }: CredentialFailure): readonly Link[] {
   const links: Link[] = [];
   for (let at: string | undefined = name; at !== undefined && links.every((link) => link.name !== at);) {
@@ -86,7 +86,9 @@ function networkError({ host, error }: LastAnswer, profile: string): ToolError |
   );
 }
 
-/** Its own words, without the command line that the SDK puts before them: that may hold a secret. */
+/**
+ * The process's own output, without the command line that the SDK puts before it, because that may contain a secret.
+ */
 function processFailed({ name, profile }: Link, message: string, cause: unknown): ToolError {
   const command = profile['credential_process'] ?? '';
   const words = message.replace(`Command failed: ${command}`, '').replaceAll(command, '').trim();
@@ -101,7 +103,7 @@ function processFailed({ name, profile }: Link, message: string, cause: unknown)
   );
 }
 
-/** The words of a program can be long; what it said last says most. */
+/** The output of a program can be long; its last lines are the most useful. */
 const lastLines = (words: string): string =>
   words
     .split('\n')
@@ -148,7 +150,7 @@ function roleRefused(
   );
 }
 
-/** AWS's own words; where they only say once more who may not do what, the reason behind that. */
+/** AWS's message; when it only repeats who may not assume which role, just the reason after that. */
 function why(message: string, role: string, who: string | undefined): string {
   const reason = who === undefined ? message : (message.split(`on resource: ${role}`)[1] ?? '').trim();
   return reason === '' ? '' : `: ${reason}`;
@@ -177,7 +179,7 @@ function ssoFailed(link: Link, message: string, failure: CredentialFailure, caus
   return signInExpired('sso', link, message, cause);
 }
 
-/** A sign-in of a person that is over, or was never made. */
+/** The error for a user's sign-in that has expired, or was never made. */
 const signInExpired = (signIn: 'sso' | 'login', { name }: Link, message: string, cause: unknown): ToolError =>
   access(
     'credentials-expired',

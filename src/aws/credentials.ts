@@ -15,27 +15,36 @@ export type AskMfaCode = (device: string, profile: string) => Promise<string>;
 
 export interface CredentialOptions {
   readonly env: Env;
-  /** Undefined = nobody named one: keys in the environment, `default`, then what the machine has. */
+  /**
+   * Undefined = the user named none: then keys in the environment, the profile `default`, and the machine's own sources
+   * are tried.
+   */
   readonly profile: string | undefined;
-  /** The keys in the environment count: as for the AWS CLI over AWS_PROFILE, but not over a profile that was asked for. */
+  /**
+   * True: keys in the environment are used. As in the AWS CLI they override AWS_PROFILE, but not a profile that was
+   * asked for explicitly.
+   */
   readonly keysWin: boolean;
   readonly region: string;
   readonly requestHandler: AwsRequestHandler;
   readonly now: () => number;
-  /** Undefined = nobody can be asked. */
+  /** Undefined = there is no terminal to ask on. */
   readonly askMfaCode: AskMfaCode | undefined;
 }
 
-/** Credentials are renewed this long before their end, as the SDK does. */
+/** Credentials are renewed this long before they expire, as in the SDK. */
 const RENEW_BEFORE_MS = 5 * 60_000;
-/** Temporary keys of a file do not say when they end, and another program writes new ones: they are read again each minute. */
+/**
+ * Temporary keys in a file do not say when they expire, and another program replaces them: the file is read again each
+ * minute.
+ */
 const READ_AGAIN_MS = 60_000;
 
 /**
- * The SDK's own chain (environment, profile, web identity, container, instance) with errors of ours, each naming the
- * profile and what to do: `profile-not-found`, `profile-incomplete`, `credentials-missing`, `credentials-expired`,
- * `credential-process-failed`, `assume-role-refused`, `mfa-needed`, `mfa-refused`, `sso-role-refused` (all exit 4 but
- * `mfa-needed`), and of the network those of AwsRequestHandler and `aws-unreachable`.
+ * Uses the SDK's own chain (environment, profile, web identity, container, instance) with errors of our own, which name
+ * the profile and the remedy: `profile-not-found`, `profile-incomplete`, `credentials-missing`, `credentials-expired`,
+ * `credential-process-failed`, `assume-role-refused`, `mfa-needed`, `mfa-refused`, `sso-role-refused` (all exit 4
+ * except `mfa-needed`). Network errors are those of AwsRequestHandler, and `aws-unreachable`.
  */
 export function resolveCredentials(options: CredentialOptions): Credentials {
   const fromKeys = options.keysWin ? keysIn(options.env) : undefined;
@@ -48,7 +57,7 @@ export function resolveCredentials(options: CredentialOptions): Credentials {
     try {
       current = await resolveOnce(options, current === undefined);
     } catch (error) {
-      // What is still good for a minute is better than nothing.
+      // If the renewal fails, the present credentials are used until they expire.
       if (current === undefined || left() <= 0) throw error;
     }
     return current;
@@ -72,7 +81,7 @@ function keysIn(env: Env): AwsCredentialIdentity | undefined {
   return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };
 }
 
-/** `mayAsk`: only before anything runs; in the middle of a session the terminal belongs to the far side. */
+/** `mayAsk`: true only before a session runs; during a session the terminal belongs to the remote program. */
 async function resolveOnce(options: CredentialOptions, mayAsk: boolean): Promise<AwsCredentialIdentity> {
   const { env, profile, region, requestHandler, now } = options;
   const files = await readProfiles(env);
@@ -84,7 +93,7 @@ async function resolveOnce(options: CredentialOptions, mayAsk: boolean): Promise
   if (kept !== undefined) return kept;
 
   const failure: CredentialFailure = { env, name, files, isNamed: profile !== undefined };
-  // Remembers what the calls of the providers met: they hand on little more than a sentence.
+  // Records the answers to the providers' own calls, because the providers' errors contain little more than a sentence.
   const watching = new AwsRequestHandler(requestHandler.agents, requestHandler.time, {
     now,
     onAnswer: (answer) => {
@@ -92,12 +101,12 @@ async function resolveOnce(options: CredentialOptions, mayAsk: boolean): Promise
     },
   });
   const { fromIni, fromNodeProviderChain } = await import('./credential-chain.ts');
-  // The chain passes over a profile whose source fails, and then has nothing to say but that there are no credentials.
+  // The chain skips a profile whose source fails, and then only reports that there are no credentials.
   const provider = section !== undefined && namesSource(section) ? fromIni : fromNodeProviderChain;
   const resolve = provider({
     ...(profile === undefined ? {} : { profile }),
     ...providerFiles(env),
-    // No region here: the SSO portal and the token service have one of their own.
+    // No region here: the SSO portal and the token service have regions of their own.
     clientConfig: { requestHandler: watching },
     parentClientConfig: { requestHandler: watching, region: () => Promise.resolve(region) },
     logger: SILENT,
@@ -122,7 +131,7 @@ async function resolveOnce(options: CredentialOptions, mayAsk: boolean): Promise
   return isRotated ? { ...found, expiration: new Date(now() + RENEW_BEFORE_MS + READ_AGAIN_MS) } : found;
 }
 
-/** Keys of which one is enough for a profile to say where its credentials come from. */
+/** A profile needs only one of these keys to name the source of its credentials. */
 const SOURCE_KEYS = [
   'aws_access_key_id',
   'credential_process',
@@ -135,7 +144,7 @@ const SOURCE_KEYS = [
 
 const namesSource = (profile: Profile): boolean => SOURCE_KEYS.some((key) => profile[key] !== undefined);
 
-/** Exported for what reads the profile before anybody asks for credentials. */
+/** Exported for callers that read the profile before credentials are needed. */
 export function profileNotFound(
   name: string,
   { configPath, credentialsPath, profiles }: CredentialFailure['files'],

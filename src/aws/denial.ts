@@ -1,9 +1,9 @@
 import type { DenialFacts } from '../core/error-facts.ts';
 
 /**
- * What AWS says of a refusal. That a call was refused is known by the name of the error; by whose policy is only in its
- * message (IAM User Guide, "Troubleshoot access denied error messages", lists the wordings). A message without one of
- * these wordings says nothing of the reason.
+ * What AWS reports about a refusal. The name of the error shows that a call was refused; only its message shows whose
+ * policy refused it (IAM User Guide, "Troubleshoot access denied error messages", lists the wordings). A message
+ * without one of these wordings tells nothing about the reason.
  */
 
 const BY: Readonly<Record<string, NonNullable<DenialFacts['deniedBy']>>> = {
@@ -22,9 +22,9 @@ const ACTION = /not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)/;
 const ENCODED = /\s*Encoded authorization failure message: ([\w+/=-]+)\.?/;
 
 export interface Denial extends DenialFacts {
-  /** Without the encoded part, which is up to some thousand characters long. */
+  /** The message without its encoded part, which can be more than a thousand characters long. */
   readonly message: string;
-  /** The IAM action that was refused, which may be another than that of the call: `iam:PassRole` of a launch. */
+  /** The IAM action that was refused, which may differ from that of the call: `iam:PassRole` for a launch. */
   readonly action: string | undefined;
 }
 

@@ -1,7 +1,7 @@
 import { failed } from '../core/errors.ts';
 import { awsErrorName, mapped } from './errors.ts';
 
-/** What EC2's answers mean for a caller who only wants something to be there, or to be gone. */
+/** Interprets EC2's answers for callers who only need a resource to exist, or not to exist. */
 
 const GONE = new Set([
   'InvalidGroup.NotFound',
@@ -18,7 +18,7 @@ const DUPLICATE = new Set([
   'IdempotentParameterMismatch',
 ]);
 
-/** Runs a deletion; what is gone already is as good as deleted. */
+/** Runs a deletion; succeeds if the resource does not exist any more. */
 export async function deletion(action: string, work: () => Promise<unknown>): Promise<void> {
   try {
     await mapped(action, work);
@@ -35,7 +35,7 @@ export async function deletion(action: string, work: () => Promise<unknown>): Pr
   }
 }
 
-/** Runs a creation; a name that is taken becomes `already-exists`, so that the caller can adopt it. */
+/** Runs a creation; if the name is in use, throws `already-exists`, so that the caller can adopt the resource. */
 export async function creation<T>(action: string, name: string, work: () => Promise<T>): Promise<T> {
   try {
     return await mapped(action, work);
@@ -46,7 +46,7 @@ export async function creation<T>(action: string, name: string, work: () => Prom
   }
 }
 
-/** Runs a call that may fail with that error, or one of those; undefined then. */
+/** Runs a call that may fail with one of the named errors; returns undefined then. */
 export async function tolerating<T>(
   names: string | readonly string[],
   action: string,

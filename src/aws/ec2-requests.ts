@@ -4,7 +4,7 @@ import { base64, utf8 } from '../core/bytes.ts';
 import type { FleetSpec, LaunchTemplateSpec } from '../provision/ports/ec2.ts';
 import { tagSpecification } from './ec2-shapes.ts';
 
-/** What a bastion looks like in EC2's words: sent by `up`, and exported by `policy --format`. */
+/** What EC2 is asked to create for a bastion: sent by `up`, and exported by `policy --format`. */
 
 export function launchTemplateRequest(spec: LaunchTemplateSpec): sdk.CreateLaunchTemplateCommandInput {
   const atLaunch: sdk.LaunchTemplateTagSpecificationRequest[] = [
@@ -37,7 +37,7 @@ export function launchTemplateRequest(spec: LaunchTemplateSpec): sdk.CreateLaunc
         HttpTokens: 'required',
         HttpPutResponseHopLimit: 1,
         ...(spec.ipv6 ? { HttpProtocolIpv6: 'enabled' as const } : {}),
-        // The lease timer reads the expiry tag there: extending a lease needs no rights on the instance.
+        // The lease timer reads the expiry tag from the metadata, so extending a lease needs no access to the instance.
         InstanceMetadataTags: 'enabled',
       },
       ...(spec.burstable ? { CreditSpecification: { CpuCredits: 'standard' } } : {}),

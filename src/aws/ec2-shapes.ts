@@ -21,7 +21,7 @@ import type {
 import type { TagFilter, Tags } from '../provision/ports/tags.ts';
 import { denialOf } from './denial.ts';
 
-/** EC2's shapes, where every field may be absent, to ours and back. */
+/** Converts EC2's types, in which every field may be absent, to ours and back. */
 
 export const tagsOf = (tags: readonly sdk.Tag[] | undefined): Tags =>
   Object.fromEntries((tags ?? []).map((tag) => [tag.Key ?? '', tag.Value ?? '']));
@@ -41,7 +41,9 @@ export function tagFilters(tag: TagFilter | undefined): sdk.Filter[] {
     : [{ Name: `tag:${tag.key}`, Values: [...tag.values] }];
 }
 
-/** A filter instead of an id parameter: ids that do not exist are then simply absent, not an error. */
+/**
+ * Uses a filter instead of an id parameter: then ids that do not exist are absent from the result instead of an error.
+ */
 export const idFilter = (name: string, ids: readonly string[] | undefined): sdk.Filter[] =>
   ids === undefined ? [] : [{ Name: name, Values: [...ids] }];
 
@@ -59,7 +61,7 @@ export const vpcOf = (vpc: sdk.Vpc): Vpc => ({
   ipv6Cidrs: ipv6CidrsOf(vpc.Ipv6CidrBlockAssociationSet),
 });
 
-/** Not those that are still coming, or going. */
+/** Leaves out ranges that are still being associated or disassociated. */
 const ipv6CidrsOf = (
   associations: readonly (sdk.VpcIpv6CidrBlockAssociation | sdk.SubnetIpv6CidrBlockAssociation)[] | undefined,
 ): readonly string[] =>
@@ -126,7 +128,10 @@ export const endpointOf = (endpoint: sdk.VpcEndpoint): VpcEndpoint => ({
   securityGroupIds: (endpoint.Groups ?? []).flatMap((group) => (group.GroupId ? [group.GroupId] : [])),
 });
 
-/** An endpoint may have addresses of a family that its DNS records do not show; `service-defined` shows private names IPv4. */
+/**
+ * An endpoint may have addresses of a family that its DNS records do not return; with `service-defined`, private names
+ * resolve to IPv4.
+ */
 function addressesOf({ IpAddressType, DnsOptions }: sdk.VpcEndpoint): VpcEndpoint['addresses'] {
   const types = [IpAddressType ?? 'ipv4', DnsOptions?.DnsRecordIpType ?? 'dualstack'];
   const has = (...among: readonly string[]): boolean => types.every((type) => among.includes(type));
@@ -221,14 +226,14 @@ export const launchTemplateOf = (template: sdk.LaunchTemplate): LaunchTemplate =
   tags: tagsOf(template.Tags),
 });
 
-/** Empty for a pool that we would not have asked for: without type, subnet or image. */
+/** Empty for a pool without type, subnet or image, which we would not have requested. */
 export function poolOf(override: sdk.FleetLaunchTemplateOverrides): readonly FleetOverride[] {
   const { InstanceType, SubnetId, ImageId, Priority } = override;
   if (InstanceType === undefined || SubnetId === undefined || ImageId === undefined) return [];
   return [{ instanceType: InstanceType, subnetId: SubnetId, imageId: ImageId, priority: Priority ?? 0 }];
 }
 
-/** The refusals of a fleet are texts of EC2, in the wordings of every other refusal. */
+/** A fleet's refusals are texts of EC2, with the same wording as all other refusals. */
 function denialIn(text: string): Pick<FleetError, 'denial' | 'message'> {
   const { message, action: _named, ...denial } = denialOf(text);
   return denial.deniedBy === undefined && denial.encoded === undefined ? { message } : { message, denial };

@@ -8,9 +8,12 @@ import { fleetRequest, launchTemplateRequest } from './ec2-requests.ts';
 import { fleetResultOf, permissionOf, tagList, tagSpecification } from './ec2-shapes.ts';
 import { awsErrorName, mapped } from './errors.ts';
 
-/** The calls that change something, each of them fit to be repeated. */
+/** The calls that change something. Each may be repeated without harm. */
 
-/** Refusals of a launch that EC2 sometimes throws instead of listing them in the fleet's `Errors` (docs/reference/ec2-spot.md §2). */
+/**
+ * Refusals of a launch that EC2 sometimes throws instead of listing them in the fleet's `Errors`
+ * (docs/reference/ec2-spot.md §2).
+ */
 const LAUNCH_REFUSALS = new Set([
   'InsufficientInstanceCapacity',
   'UnfulfillableCapacity',
@@ -27,7 +30,7 @@ const LAUNCH_REFUSALS = new Set([
   'InvalidGroup.NotFound',
   'Unsupported',
 ]);
-/** The types that were asked for may be what somebody lacks. */
+/** Adds the requested instance types, because a policy may allow only other types. */
 const withTypes = (error: ToolError, { overrides }: FleetSpec): ToolError =>
   access('access-denied', error.message, {
     details: {
@@ -38,7 +41,7 @@ const withTypes = (error: ToolError, { overrides }: FleetSpec): ToolError =>
     cause: error,
   });
 
-/** DeleteFleets takes that many instant fleets per call. */
+/** DeleteFleets accepts this many instant fleets per call. */
 const FLEETS_PER_DELETE = 25;
 
 export function groupCalls(

@@ -119,7 +119,7 @@ function inventoryCalls(
       return templates.map(launchTemplateOf);
     },
     async fleets({ tag }) {
-      // Instant fleets appear in DescribeFleets only when asked for by id; DescribeTags is where their ids are found.
+      // DescribeFleets returns instant fleets only when they are requested by id; DescribeTags finds their ids.
       const Filters = [{ Name: 'resource-type', Values: ['fleet'] }, ...describeTagsFilter(tag)];
       const pages = sdk.paginateDescribeTags(paging, { Filters });
       const tagged = await all('ec2:DescribeTags', pages, (page) => page.Tags);
@@ -149,7 +149,8 @@ function inventoryCalls(
       return new Map(requests.map((request) => [request.InstanceId ?? '', request.Status?.Code ?? '']));
     },
     async consoleOutput(InstanceId) {
-      // Types before Nitro (t2, m4) have no console that can be read while they run, and an instance may be gone by now.
+      // The console of types before Nitro (t2, m4) cannot be read while they run, and the instance may have been
+      // deleted by now.
       const answer = await tolerating(
         ['UnsupportedOperation', 'InvalidInstanceID.NotFound'],
         'ec2:GetConsoleOutput',
@@ -161,8 +162,8 @@ function inventoryCalls(
 }
 
 /**
- * EC2 forgets a fleet some days after its end, and its tags later still; a call that names one such id fails as a whole.
- * Halves are asked then, so that one forgotten fleet costs a few calls and hides no other.
+ * EC2 forgets a fleet some days after its end, and the fleet's tags still later; a call that names one such id fails as
+ * a whole. The ids are then split in halves, so that a forgotten fleet costs a few more calls but hides no other fleet.
  */
 async function describedFleets(
   client: sdk.EC2Client,
@@ -179,7 +180,7 @@ async function describedFleets(
   return (await Promise.all(halves.map((ids) => describedFleets(client, ids)))).flat();
 }
 
-/** DescribeTags spells its filters differently from every other call. */
+/** DescribeTags names its filters differently from every other call. */
 const describeTagsFilter = (tag: TagFilter): sdk.Filter[] => [
   { Name: 'key', Values: [tag.key] },
   ...(tag.values === undefined ? [] : [{ Name: 'value', Values: [...tag.values] }]),

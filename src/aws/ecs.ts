@@ -32,13 +32,13 @@ import { failed, noMatch, type ToolError } from '../core/errors.ts';
 import type { ClientConfig } from './client-config.ts';
 import { mapped, type Translations } from './errors.ts';
 
-/** Largest page and batch that ECS takes (docs/reference/api-limits.md §1). */
+/** Largest page and batch that ECS accepts (docs/reference/api-limits.md §1). */
 const PAGE_SIZE = 100;
 const SERVICES_PER_DESCRIBE = 10;
 const TASKS_PER_DESCRIBE = 100;
 const CLUSTERS_PER_DESCRIBE = 100;
 
-/** ECS behind the words of connect/. Pages are fetched one by one, as the caller asks for them. */
+/** Implements EcsPort of connect/ with ECS. Pages are fetched one by one, as the caller asks for them. */
 export function createEcsPort(config: ClientConfig): EcsPort {
   const client = new ECSClient(config);
   const options = (signal: AbortSignal | undefined): { abortSignal?: AbortSignal } =>
@@ -177,7 +177,10 @@ export function createEcsPort(config: ClientConfig): EcsPort {
   };
 }
 
-/** The error of a target whose agent has no open control channel; ECS and SSM report it alike (docs/reference/ecs-exec.md §8). */
+/**
+ * The error for a target whose agent has no open control channel; ECS and SSM report it in the same way
+ * (docs/reference/ecs-exec.md §8).
+ */
 export function targetNotConnected(
   target: string,
   message: string,
@@ -238,7 +241,7 @@ async function* pages<T>(
   } while (nextToken !== undefined);
 }
 
-/** Batches run one after the other: callers that want several at a time split the names themselves. */
+/** Runs the batches one after the other; callers that want several at a time must split the names themselves. */
 async function inBatches<In, Out>(
   items: readonly In[],
   size: number,
@@ -271,7 +274,7 @@ function toService(service: EcsService): Service {
     desiredCount: service.desiredCount ?? 0,
     runningCount: service.runningCount ?? 0,
     pendingCount: service.pendingCount ?? 0,
-    // A service on a capacity provider strategy has no launch type of its own.
+    // A service with a capacity provider strategy has no launch type.
     launchType: service.launchType ?? service.capacityProviderStrategy?.[0]?.capacityProvider ?? 'UNKNOWN',
     execEnabled: service.enableExecuteCommand ?? false,
     taskDefinitionArn: service.taskDefinition ?? '',

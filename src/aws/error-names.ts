@@ -1,4 +1,6 @@
-/** What the names of errors mean, of AWS's services, of the SDK and of Node. Texts differ and change without notice. */
+/**
+ * What the names of errors mean, for AWS's services, the SDK and Node. Error texts differ and change without notice.
+ */
 
 const DENIED = new Set([
   'AccessDenied',
@@ -55,7 +57,7 @@ export function systemCode(error: unknown): string | undefined {
   return undefined;
 }
 
-/** Too many calls in a short time. */
+/** Names that mean too many calls in a short time. */
 export const THROTTLED = new Set([
   'Throttling',
   'ThrottlingException',
@@ -67,10 +69,10 @@ export const THROTTLED = new Set([
   'EC2ThrottledException',
 ]);
 
-/** IAM, or a service in its name, said no. */
+/** True if IAM, or a service on its behalf, refused the call. */
 export const isDenied = (error: unknown): boolean => isNamed(error, DENIED);
 
-/** Query protocols put the code into `Code`, where the SDK has no class for it. */
+/** Services with a query protocol put the name into `Code` when the SDK has no class for it. */
 export function isNamed(error: unknown, names: ReadonlySet<string>): boolean {
   const name = stringOf(error, 'name') ?? '';
   return names.has(name) || names.has(stringOf(error, 'Code') ?? name);

@@ -14,18 +14,18 @@ import {
 import { regionsMeant } from './regions.ts';
 
 /**
- * SDK errors become ToolErrors here, by name and never by text: texts differ between services and change without notice.
- * By whose policy a call was refused is read from the text (denial.ts), and changes the advice only.
+ * SDK errors become ToolErrors here, by name and never by text: texts differ between services and change without
+ * notice. Only the policy that refused a call is read from the text (denial.ts), and it changes only the advice.
  */
 
-/** What an adapter knows better than the general table: SDK error name → the ToolError it means in this call. */
+/** For errors that mean something special in one call: SDK error name → the ToolError that it means there. */
 export type Translations = Readonly<Record<string, (message: string, error: unknown) => ToolError>>;
 
 /**
- * Runs one AWS call. `action` is the IAM action it needs (`ecs:ListTasks`); it is named when AWS denies it.
- * Throws `access-denied`, `credentials-missing`, `credentials-expired`, `credentials-refused` (exit 4),
- * `aws-unreachable`, `aws-throttled`, or `aws-error` with details `{ awsError, action, requestId }`.
- * `translations` are asked first; ToolErrors pass unchanged.
+ * Runs one AWS call. `action` is the IAM action that it needs (`ecs:ListTasks`); the error names it when AWS denies the
+ * call. Throws `access-denied`, `credentials-missing`, `credentials-expired`, `credentials-refused` (exit 4),
+ * `aws-unreachable`, `aws-throttled`, or `aws-error` with details `{ awsError, action, requestId }`. `translations` are
+ * applied first; ToolErrors pass unchanged.
  */
 export async function mapped<T>(
   action: string,
@@ -43,8 +43,8 @@ export async function mapped<T>(
 }
 
 /**
- * The SDK's name of what AWS answered, e.g. `ClusterNotFoundException` or `InvalidGroup.NotFound`: of an error
- * that `mapped` threw, or of a raw SDK error. Services with modelled errors keep the suffix `Exception`.
+ * The SDK's name for AWS's error, e.g. `ClusterNotFoundException` or `InvalidGroup.NotFound`: of an error that `mapped`
+ * threw, or of a raw SDK error. Services with modelled errors keep the suffix `Exception`.
  */
 export function awsErrorName(error: unknown): string | undefined {
   if (error instanceof ToolError) {
@@ -54,7 +54,7 @@ export function awsErrorName(error: unknown): string | undefined {
   return propertyOf(error, '$metadata') === undefined ? undefined : stringOf(error, 'name');
 }
 
-/** Of a host that DNS does not know; '' for other errors. */
+/** The host that DNS does not know; '' for other errors. */
 const hostOf = (error: unknown): string =>
   stringOf(error, 'code') === 'ENOTFOUND' ? (stringOf(error, 'hostname') ?? '') : '';
 

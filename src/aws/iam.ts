@@ -6,13 +6,13 @@ import type { IamPort } from '../provision/ports/iam.ts';
 import type { Tags } from '../provision/ports/tags.ts';
 import { awsErrorName, mapped } from './errors.ts';
 
-/** IAM says the same error with and without the suffix, depending on where it was thrown. */
+/** IAM reports the same error with and without the suffix, depending on where it was thrown. */
 const isNamed = (error: unknown, name: string): boolean => {
   const found = awsErrorName(error);
   return found === name || found === `${name}Exception`;
 };
 
-/** NoSuchEntity becomes undefined. */
+/** Returns undefined for NoSuchEntity. */
 export async function ifExists<T>(action: string, work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await mapped(action, work);
@@ -50,11 +50,11 @@ const tagList = (tags: Tags): sdk.Tag[] => Object.entries(tags).map(([Key, Value
 const tagsOf = (tags: readonly sdk.Tag[] | undefined): Tags =>
   Object.fromEntries((tags ?? []).map((tag) => [tag.Key ?? '', tag.Value ?? '']));
 
-/** Documents come URL-encoded. */
+/** IAM returns policy documents URL-encoded. */
 const decoded = (document: string | undefined): string | undefined =>
   document === undefined ? undefined : decodeURIComponent(document);
 
-/** IAM is global; the client still wants a region for its endpoint. */
+/** IAM is global, but the client still needs a region for its endpoint. */
 export function createIamPort(config: ClientConfig): IamPort {
   const client = new sdk.IAMClient(config);
   return { ...roleCalls(client), ...profileCalls(client), ...policyCalls(client) };
@@ -196,7 +196,8 @@ function profileCalls(
           client.send(new sdk.AddRoleToInstanceProfileCommand({ InstanceProfileName, RoleName })),
         );
       } catch (error) {
-        // A profile holds one role: a second one is LimitExceeded, whichever it is. The inventory has told which.
+        // A profile holds one role, and adding any second one, even the same, is LimitExceeded. The inventory shows
+        // which role it holds.
         if (!isNamed(error, 'LimitExceeded') && !isNamed(error, 'EntityAlreadyExists')) throw error;
       }
     },

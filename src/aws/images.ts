@@ -8,7 +8,7 @@ import type { ImagesPort, SpotPrice } from '../provision/ports/images.ts';
 import { mapped } from './errors.ts';
 import { imageParameter } from './image-parameter.ts';
 
-/** Images and prices of what is launched. */
+/** Images and prices of the instances that are launched. */
 export function createImagesPort(config: ClientConfig): ImagesPort {
   const ec2 = new EC2Client(config);
   const ssm = new SSMClient(config);

@@ -9,10 +9,10 @@ import { noMatch, usage } from '../core/errors.ts';
 import type { ClientConfig } from './client-config.ts';
 import { mapped } from './errors.ts';
 
-/** The largest page that FilterLogEvents takes; an answer ends at 1 MB too (docs/reference/api-limits.md §5). */
+/** The largest page that FilterLogEvents accepts; an answer also ends at 1 MB (docs/reference/api-limits.md §5). */
 const PAGE_SIZE = 10_000;
 
-/** CloudWatch Logs behind the words of connect/. */
+/** Implements LogsPort of connect/ with CloudWatch Logs. */
 export function createLogsPort(config: ClientConfig): LogsPort {
   const client = new CloudWatchLogsClient(config);
   const { region } = config;
@@ -68,7 +68,7 @@ export function createLogsPort(config: ClientConfig): LogsPort {
       mapped(
         'logs:DescribeLogStreams',
         async () => {
-          // In the order of names, the stream itself comes before all that its name is the beginning of.
+          // Ordered by name, the stream itself comes before all streams whose names begin with its name.
           const page = await client.send(
             new DescribeLogStreamsCommand({ logGroupName: group, logStreamNamePrefix: name, limit: 1 }),
             aborting(signal),

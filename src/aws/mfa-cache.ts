@@ -5,7 +5,9 @@ import { join } from 'node:path';
 
 import type { Env, Profile } from './profiles.ts';
 
-/** What the AWS CLI keeps of a role session, so that a code of an MFA device is asked for once per session and not once per command. */
+/**
+ * A role session in the AWS CLI's cache, so that an MFA code is asked for once per session and not once per command.
+ */
 export interface RoleSession {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -13,14 +15,15 @@ export interface RoleSession {
   readonly expiration: Date;
 }
 
-/** A session that ends sooner is no longer taken; the SDK renews at the same distance. */
+/** A session with less time left is not used; the SDK renews credentials at the same time before their end. */
 const LEAST_LEFT_MS = 5 * 60_000;
 
 const folderOf = (env: Env): string => join(env['HOME'] || homedir(), '.aws', 'cli', 'cache');
 
 /**
- * Name of the CLI's file for the role of a profile: SHA-1 of the request's parameters as Python's json.dumps writes
- * them (botocore, AssumeRoleCredentialFetcher._create_cache_key). Undefined if the profile assumes no role with MFA.
+ * Name of the CLI's cache file for the role of a profile: SHA-1 of the request's parameters as Python's json.dumps
+ * writes them (botocore, AssumeRoleCredentialFetcher._create_cache_key). Undefined if the profile assumes no role with
+ * MFA.
  */
 export function mfaCacheFile(profile: Profile): string | undefined {
   const { role_arn, mfa_serial, external_id, duration_seconds, role_session_name } = profile;
@@ -41,19 +44,19 @@ export function mfaCacheFile(profile: Profile): string | undefined {
     .digest('hex')}.json`;
 }
 
-/** As Python writes it: everything beyond ASCII escaped. */
+/** JSON as Python writes it: all characters beyond ASCII are escaped. */
 const asciiJson = (value: string | number): string =>
   JSON.stringify(value).replace(
     /[\u007f-\uffff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 
-/** Undefined if there is none, it cannot be read, or it ends within five minutes of `now`. */
+/** Undefined if there is no such file, it cannot be read, or its session ends within five minutes of `now`. */
 export async function readRoleSession(env: Env, file: string, now: number): Promise<RoleSession | undefined> {
   try {
     const text = await readFile(join(folderOf(env), file), 'utf8');
     const { Credentials: kept } = JSON.parse(text) as { Credentials: Record<string, string> };
-    // The CLI of old wrote `…UTC`.
+    // Old versions of the CLI wrote `…UTC`.
     const expiration = new Date((kept['Expiration'] ?? '').replace(/UTC$/, 'Z'));
     const { AccessKeyId, SecretAccessKey, SessionToken } = kept;
     if (!AccessKeyId || !SecretAccessKey || !SessionToken) return undefined;
@@ -69,7 +72,7 @@ export async function readRoleSession(env: Env, file: string, now: number): Prom
   }
 }
 
-/** Readable by its owner only. A cache that cannot be written costs another code, and nothing else. */
+/** The file is readable by its owner only. If it cannot be written, the user is asked for another code next time. */
 export async function writeRoleSession(env: Env, file: string, session: RoleSession): Promise<void> {
   const folder = folderOf(env);
   const contents = {
@@ -87,6 +90,6 @@ export async function writeRoleSession(env: Env, file: string, session: RoleSess
     await writeFile(partial, JSON.stringify(contents), { mode: 0o600 });
     await rename(partial, join(folder, file));
   } catch {
-    // Said above.
+    // The cache is only a convenience, see above.
   }
 }

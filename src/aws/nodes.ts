@@ -9,7 +9,7 @@ const PING: Readonly<Record<string, Node['pingStatus']>> = {
   ConnectionLost: 'ConnectionLost',
 };
 
-/** What Systems Manager knows of our instances. */
+/** Implements NodesPort: what Systems Manager knows about our instances. */
 export function createNodesPort(config: ClientConfig): NodesPort {
   const client = new SSMClient(config);
   return {
@@ -34,7 +34,7 @@ export function createNodesPort(config: ClientConfig): NodesPort {
         return nodes;
       });
       return described.catch((error: unknown) => {
-        // What was launched a moment ago may not even be an instance id to Systems Manager.
+        // Right after a launch, Systems Manager may not know the instance id yet.
         if (awsErrorName(error) === 'InvalidInstanceId') return [];
         throw error;
       });

@@ -3,7 +3,10 @@ import type { AccountSettings, AccountTalk } from './client-config.ts';
 import { mapped } from './errors.ts';
 import type { Env } from './profiles.ts';
 
-/** Throws as `clientConfig` does. Each port loads its SDK client when it is first asked for, and is the same object from then on. */
+/**
+ * Throws as `clientConfig` does. Each port loads its SDK client when it is first requested, and stays the same object
+ * from then on.
+ */
 export async function openAwsAccount(
   settings: AccountSettings,
   env: Env,

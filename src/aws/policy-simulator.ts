@@ -4,7 +4,10 @@ import type { SimulatedDecision, SimulatorPort } from '../provision/ports/simula
 import type { ClientConfig } from './client-config.ts';
 import { ifExists } from './iam.ts';
 
-/** IAM as somebody asks it who checks the grants of others: policies/check.json is what that takes. */
+/**
+ * Asks IAM's policy simulator about the permissions of other principals; policies/check.json lists the permissions that
+ * this needs.
+ */
 export function createSimulatorPort(config: ClientConfig): SimulatorPort {
   const client = new sdk.IAMClient(config);
   return {
@@ -39,7 +42,7 @@ export function createSimulatorPort(config: ClientConfig): SimulatorPort {
   };
 }
 
-/** IAM answers one resource at the top, and several in a part each. */
+/** IAM returns the decision about one resource at the top level, and those about several in one part each. */
 function decisionsOf(result: sdk.EvaluationResult): readonly SimulatedDecision[] {
   const action = result.EvalActionName ?? '';
   const allowedByOrganization = result.OrganizationsDecisionDetail?.AllowedByOrganizations;

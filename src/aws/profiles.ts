@@ -9,7 +9,7 @@ export type Env = Readonly<Record<string, string | undefined>>;
 /** One section of the AWS configuration files: `region`, `sso_session`, `s3.use_accelerate_endpoint`, … */
 export type Profile = Readonly<Record<string, string | undefined>>;
 
-/** The shared configuration files of AWS, as the SDK reads them; keys of the credentials file win. */
+/** The shared configuration files of AWS, as the SDK reads them; keys in the credentials file have priority. */
 export interface ProfileFiles {
   readonly configPath: string;
   readonly credentialsPath: string;
@@ -25,10 +25,13 @@ const pathsOf = (env: Env): { readonly configFilepath: string; readonly filepath
   filepath: env['AWS_SHARED_CREDENTIALS_FILE'] || join(home(env), '.aws', 'credentials'),
 });
 
-/** Reads the files anew each time: another program may have signed in meanwhile. A file that cannot be read counts as empty. */
+/**
+ * Reads the files again each time, because another program may have signed in meanwhile. A file that cannot be read
+ * counts as empty.
+ */
 export async function readProfiles(env: Env): Promise<ProfileFiles> {
   const paths = pathsOf(env);
-  // One reading for both: the SDK's cache is filled by the first.
+  // One reading serves both calls: the first one fills the SDK's cache.
   await loadSharedConfigFiles({ ...paths, ignoreCache: true });
   const [known, sessions] = await Promise.all([parseKnownFiles(paths), loadSsoSessionData(paths)]);
   const profiles = Object.fromEntries(Object.entries(known).filter(([name]) => !isOtherSection(name)));
@@ -40,20 +43,20 @@ export async function readProfiles(env: Env): Promise<ProfileFiles> {
   };
 }
 
-/** `sso-session.NAME` and `services.NAME` come beside the profiles. */
+/** The SDK returns `sso-session.NAME` and `services.NAME` among the profiles. */
 const isOtherSection = (name: string): boolean => /^(sso-session|services)\./.test(name);
 
-/** Where the credential providers of the SDK look, anew each time. */
+/** Options that let the SDK's credential providers read our files, and read them again each time. */
 export const providerFiles = (env: Env) => ({ ...pathsOf(env), ignoreCache: true });
 
 /**
- * The profile whose settings count: the chosen one, else AWS_DEFAULT_PROFILE before AWS_PROFILE, as the AWS CLI takes
- * them. Undefined = nobody named one, and `default` counts if it exists.
+ * The profile whose settings apply: the chosen one, otherwise AWS_DEFAULT_PROFILE before AWS_PROFILE, as in the AWS
+ * CLI. Undefined = the user named none, and `default` applies if it exists.
  */
 export const namedProfile = (chosen: string | undefined, env: Env): string | undefined =>
   chosen ?? (env['AWS_DEFAULT_PROFILE'] || env['AWS_PROFILE'] || undefined);
 
-/** AWS_CA_BUNDLE before the profile's `ca_bundle`, as the AWS CLI takes them. */
+/** AWS_CA_BUNDLE before the profile's `ca_bundle`, as in the AWS CLI. */
 export function caBundle(
   env: Env,
   name: string | undefined,

@@ -12,7 +12,9 @@ import { mapped } from './errors.ts';
 
 const RECORDS_PER_PAGE = 100;
 
-/** RDS and Aurora. Neptune and DocumentDB come through the same API and are left out (docs/reference/api-limits.md §4). */
+/**
+ * RDS and Aurora. The same API also lists Neptune and DocumentDB, which are left out (docs/reference/api-limits.md §4).
+ */
 export function createDatabasesPort(config: ClientConfig): DatabasesPort {
   const client = new RDSClient(config);
 
@@ -86,7 +88,7 @@ function clusterToDatabase(cluster: DBCluster, members: readonly DBInstance[]): 
     ],
     databaseName: cluster.DatabaseName,
     masterUsername: cluster.MasterUsername,
-    // Only the members' subnet group names the VPC.
+    // Only the subnet group of a member names the VPC.
     vpcId: members[0]?.DBSubnetGroup?.VpcId,
     securityGroups: groupIds(cluster.VpcSecurityGroups),
     iamAuthentication: cluster.IAMDatabaseAuthenticationEnabled ?? false,
@@ -113,7 +115,7 @@ function instanceToDatabase(instance: DBInstance): Database {
   };
 }
 
-/** Empty while the instance is being created: it has no address yet. */
+/** Empty while the instance is being created, because it has no address yet. */
 const instanceEndpoints = (instance: DBInstance): readonly Endpoint[] =>
   instance.Endpoint?.Address === undefined
     ? []

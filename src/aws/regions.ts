@@ -1,7 +1,10 @@
 import { usage } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
 
-/** Regions that are open to everybody, for the spelling of a name only: one that is not here may be new and is tried. */
+/**
+ * Regions that need no special access, used only to suggest a spelling: a region that is not listed may be new and is
+ * tried.
+ */
 const REGIONS: readonly string[] =
   `af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1
   ap-south-2 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6
@@ -11,8 +14,8 @@ const REGIONS: readonly string[] =
   cn-northwest-1 us-gov-east-1 us-gov-west-1 eusc-de-east-1`.split(/\s+/);
 
 /**
- * Refuses what no partition of AWS would call a region: usage `region-unknown`, with the nearest name. Emulators at an
- * endpoint of their own may call theirs as they like.
+ * Throws usage `region-unknown`, with the nearest names, for a name that cannot be a region in any partition of AWS.
+ * Callers skip this check for emulators, which have an endpoint of their own and may name regions freely.
  */
 export function checkRegion(region: string): void {
   if (isRegionName(region)) return;
@@ -22,13 +25,16 @@ export function checkRegion(region: string): void {
   });
 }
 
-/** What may have been meant by the region in the name of a host that does not exist, `ecs.eu-wset-1.amazonaws.com`. */
+/** The regions that may have been meant by a host name that does not exist, such as `ecs.eu-wset-1.amazonaws.com`. */
 export const regionsMeant = (host: string): readonly string[] =>
   host
     .split('.')
     .filter((label) => isRegionName(label) && !REGIONS.includes(label))
     .flatMap((region) => nearest(region, REGIONS));
 
-/** `eu-west-1`, `us-gov-east-1`, `us-isob-east-1`, `eusc-de-east-1`: the form of all partitions, new geographies included. */
+/**
+ * `eu-west-1`, `us-gov-east-1`, `us-isob-east-1`, `eusc-de-east-1`: the form of the names in all partitions, also of
+ * new regions.
+ */
 const isRegionName = (region: string): boolean =>
   /^[a-z]{2,4}(-gov|-iso[a-z]?|-[a-z]{2})?-[a-z]+-\d+$/.test(region);

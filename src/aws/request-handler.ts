@@ -17,25 +17,25 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** How the last call of a client ended. */
 export interface LastAnswer {
   readonly host: string;
-  /** HTTP status of what AWS answered. */
+  /** HTTP status of AWS's answer. */
   readonly status?: number;
-  /** Instead of an answer of AWS. */
+  /** The error, if AWS did not answer. */
   readonly error?: unknown;
 }
 
 export interface RequestHandlerOptions {
-  /** By this machine's clock. */
+  /** The time according to this machine's clock. */
   readonly now: () => number;
   readonly onAnswer?: (answer: LastAnswer) => void;
 }
 
-/** Every service of AWS numbers its answers in one of these. */
+/** Every AWS service puts the request id into one of these headers. */
 const REQUEST_ID_HEADERS = ['x-amzn-requestid', 'x-amz-request-id', 'x-amzn-request-id', 'x-amz-id-2'];
 
 /**
- * The one way to AWS of all clients, those of the credential providers included: the same sockets, proxies and trusted
- * certificates. It learns AWS's time, and tells answers of AWS apart from those of a proxy or a portal.
- * Requests fail with `tls-…` (core/tls-failures.ts), `not-aws`, `proxy-…` (core/proxy-agent.ts), or as Node says.
+ * Sends the requests of all SDK clients, those of the credential providers included, over the same sockets, proxies and
+ * trusted certificates. It learns AWS's time, and distinguishes answers of AWS from those of a proxy or a portal.
+ * Requests fail with `tls-…` (core/tls-failures.ts), `not-aws`, `proxy-…` (core/proxy-agent.ts), or an error of Node.
  */
 export class AwsRequestHandler extends NodeHttpHandler {
   readonly agents: NetworkAgents;
@@ -48,7 +48,7 @@ export class AwsRequestHandler extends NodeHttpHandler {
       requestTimeout: REQUEST_TIMEOUT_MS,
       throwOnRequestTimeout: true,
       httpAgent: agents.http,
-      // By its type the SDK wants an https.Agent, and uses what every http.Agent has.
+      // The SDK's type demands an https.Agent, but it uses only what every http.Agent has.
       httpsAgent: agents.https as never,
       logger: SILENT,
     });
@@ -80,7 +80,7 @@ export class AwsRequestHandler extends NodeHttpHandler {
   }
 }
 
-/** What the SDK would print to stderr beside our own words. */
+/** A logger that discards the SDK's messages, which would otherwise appear on stderr beside our own. */
 export const SILENT = {
   trace: (): void => undefined,
   debug: (): void => undefined,
@@ -90,8 +90,8 @@ export const SILENT = {
 };
 
 /**
- * AWS's APIs neither answer with a page nor send anybody elsewhere. Under AWS's own names, an answer that AWS did not
- * number is not AWS's either; other endpoints (emulators, gateways of a company) may leave the number out.
+ * AWS's APIs never answer with an HTML page or a redirect. At AWS's own host names an answer without a request id is
+ * not AWS's either; other endpoints (emulators, company gateways) may leave the request id out.
  */
 function notAws(host: string, response: HttpResponse): ToolError | undefined {
   const { statusCode, headers } = response;
@@ -106,7 +106,7 @@ function notAws(host: string, response: HttpResponse): ToolError | undefined {
     `${host} answered ${statusCode}${type === '' ? '' : ` (${type.split(';')[0]})`}, and this is not AWS: a proxy or a portal answered`,
     {
       details: { host, status: statusCode, contentType: type, location: locationOf(headers['location']) },
-      // The SDK repeats what it takes for a passing fault: a load balancer of AWS's own speaks HTML then.
+      // The cause tells the SDK to retry: with such a status, AWS's own load balancers can answer in HTML.
       ...(isTransient
         ? {
             cause: Object.assign(new Error(`HTTP ${statusCode}`), {
@@ -123,7 +123,7 @@ const isAwsHost = (host: string): boolean =>
     host,
   );
 
-/** Where a portal wants the browser; without its query, which may hold tokens. */
+/** The address to which a portal redirects the browser; without its query, which may contain tokens. */
 const locationOf = (location: string | undefined): string | undefined =>
   location === undefined ? undefined : location.split(/[?#]/)[0];
 

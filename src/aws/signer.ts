@@ -5,7 +5,10 @@ import type { UpgradeSigner } from '../connect/ports.ts';
 import type { Clock } from '../core/clock.ts';
 import type { ClientConfig } from './client-config.ts';
 
-/** Any of these in the query means that the address is already signed; a second signature would spoil it (SPEC.md §9). */
+/**
+ * Each of these in the query means that the URL is signed already; a second signature would make it invalid
+ * (SPEC.md §9).
+ */
 const PRESIGNED = [
   'X-Amz-Algorithm',
   'X-Amz-Credential',
@@ -17,8 +20,8 @@ const PRESIGNED = [
 ];
 
 /**
- * Signs the WebSocket upgrade as session-manager-plugin ≥ 1.2.764 does, by AWS's time: the API call that opened the
- * session has taught it. Without credentials the upgrade goes out unsigned.
+ * Signs the WebSocket upgrade as session-manager-plugin ≥ 1.2.764 does. The signature uses AWS's time, which is known
+ * from the API call that opened the session. Without credentials the upgrade is sent unsigned.
  */
 export function createUpgradeSigner(
   config: ClientConfig,

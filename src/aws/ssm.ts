@@ -16,7 +16,7 @@ import { awsErrorName, mapped } from './errors.ts';
 
 const SESSIONS_PER_PAGE = 200;
 
-/** Session Manager behind the words of connect/. */
+/** Implements SsmPort of connect/ with Session Manager. */
 export function createSsmPort(config: ClientConfig): SsmPort {
   const client = new SSMClient(config);
   return {
@@ -52,7 +52,7 @@ export function createSsmPort(config: ClientConfig): SsmPort {
       const answer = await mapped('ssm:ResumeSession', () =>
         client.send(new ResumeSessionCommand({ SessionId: sessionId })),
       ).catch((error: unknown) => {
-        // The service forgets a session some time after its end.
+        // Session Manager forgets a session some time after its end.
         if (awsErrorName(error) === 'DoesNotExistException') return undefined;
         throw error;
       });
@@ -113,7 +113,7 @@ async function* sessions(client: SSMClient, State: SessionState, target: string)
 const mutable = (parameters: Readonly<Record<string, readonly string[]>>): Record<string, string[]> =>
   Object.fromEntries(Object.entries(parameters).map(([name, values]) => [name, [...values]]));
 
-/** Where SSM answers in the configured region, for programs that take an endpoint as an argument. */
+/** The SSM endpoint of the configured region, for programs that take an endpoint as an argument. */
 export async function ssmEndpoint(config: ClientConfig): Promise<string> {
   const { endpointProvider } = new SSMClient(config).config;
   return endpointProvider({ Region: config.region }).url.origin;

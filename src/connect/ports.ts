@@ -1,6 +1,9 @@
 import type { ToolError } from '../core/errors.ts';
 
-/** What connect/ needs from AWS, in our words. Implemented by aws/; every error thrown is a ToolError (aws/errors.ts). */
+/**
+ * What connect/ needs from AWS, as interfaces of its own types. aws/ implements them; every error thrown is a ToolError
+ * (aws/errors.ts).
+ */
 
 export interface Cluster {
   readonly arn: string;
@@ -19,7 +22,7 @@ export interface Service {
   readonly runningCount: number;
   readonly pendingCount: number;
   readonly launchType: string;
-  /** `enableExecuteCommand` of the service; what a task has was copied when that task started. */
+  /** `enableExecuteCommand` of the service; each task keeps the value of the time when it started. */
   readonly execEnabled: boolean;
   readonly taskDefinitionArn: string;
   readonly subnets: readonly string[];
@@ -27,13 +30,13 @@ export interface Service {
   readonly publicIp: boolean;
   /** Milliseconds since the epoch. */
   readonly createdAt: number | undefined;
-  /** The last hundred at most, newest first. */
+  /** The last hundred events at most, newest first. */
   readonly events: readonly ServiceEvent[];
-  /** The primary one and those that it replaces. */
+  /** The primary deployment and those that it replaces. */
   readonly deployments: readonly Deployment[];
 }
 
-/** What ECS says about the work on a service: tasks started and stopped, failures, steady states. */
+/** An event of a service: tasks started and stopped, failures, steady states. */
 export interface ServiceEvent {
   readonly id: string;
   /** Milliseconds since the epoch. */
@@ -64,11 +67,11 @@ export interface Container {
   readonly healthStatus: string;
   /** Absent until the container has started. */
   readonly runtimeId: string | undefined;
-  /** Of a container that has ended; undefined too where it never started. */
+  /** Exit code of a container that has ended; undefined also for one that never started. */
   readonly exitCode: number | undefined;
-  /** Why it ended or did not start: `OutOfMemoryError: …`, `CannotPullContainerError: …`. */
+  /** Why the container ended or did not start: `OutOfMemoryError: …`, `CannotPullContainerError: …`. */
   readonly reason: string | undefined;
-  /** The managed ExecuteCommandAgent of this container; undefined when exec was off at the task's start. */
+  /** The managed ExecuteCommandAgent of this container; undefined when ECS Exec was off at the task's start. */
   readonly execAgent:
     | {
         readonly status: 'PENDING' | 'RUNNING' | 'STOPPED';
@@ -83,7 +86,7 @@ export interface Task {
   /** Last segment of the ARN. */
   readonly id: string;
   readonly clusterArn: string;
-  /** From `group` "service:<name>"; undefined for a stand-alone task. */
+  /** Taken from `group` "service:<name>"; undefined for a stand-alone task. */
   readonly serviceName: string | undefined;
   readonly lastStatus: string;
   readonly desiredStatus: string;
@@ -112,9 +115,9 @@ export interface TaskDefinition {
 
 export interface ContainerDefinition {
   readonly name: string;
-  /** `logDriver` and options of `logConfiguration`; undefined = the container has none, and its output goes nowhere. */
+  /** `logDriver` and options of `logConfiguration`; undefined = the container has none, and its output is not kept. */
   readonly log: LogConfiguration | undefined;
-  /** Where this container routes the output of the others: `fluentd` or `fluentbit`. */
+  /** The type of the FireLens router, if this container is one: `fluentd` or `fluentbit`. */
   readonly firelens: string | undefined;
 }
 
@@ -129,13 +132,18 @@ export type ContainerVerdict =
   | {
       readonly ready: true;
       readonly runtimeId: string;
-      /** Milliseconds since the epoch. Before that, a refusal to connect may mean that the agent is only starting. */
+      /**
+       * Milliseconds since the epoch. Before this time, a refusal to connect may mean that the agent is still starting.
+       */
       readonly settledAt: number;
     }
-  /** `mayCome`: the task is young, waiting can help. */
+  /** `mayCome`: the task is young, so waiting can help. */
   | { readonly ready: false; readonly mayCome: boolean; readonly error: ToolError };
 
-/** Judges what was described (diagnose/ecs/container.ts); `now` in milliseconds since the epoch. `service` is asked for only where it matters. */
+/**
+ * Judges a described container (diagnose/ecs/container.ts); `now` in milliseconds since the epoch. Calls `service` only
+ * when the result depends on it.
+ */
 export type JudgeContainer = (
   task: Task,
   container: Container,
@@ -143,7 +151,10 @@ export type JudgeContainer = (
   now: number,
 ) => ContainerVerdict;
 
-/** What StartSession, ResumeSession and ExecuteCommand return. The token is a secret: never log it, never put it in argv. */
+/**
+ * What StartSession, ResumeSession and ExecuteCommand return. The token is a secret: never log it, never put it in
+ * argv.
+ */
 export interface SessionStart {
   readonly sessionId: string;
   readonly streamUrl: string;
@@ -168,7 +179,10 @@ export interface EcsPort {
   describeTasks(cluster: string, tasks: readonly string[]): Promise<readonly Task[]>;
   /** `family:revision` or an ARN. Throws `task-definition-not-found`. */
   taskDefinition(name: string): Promise<TaskDefinition>;
-  /** Always names the container: side-cars count. Throws `target-not-connected`, `exec-not-enabled`. */
+  /**
+   * The request always names the container, because side-cars count as containers too. Throws `target-not-connected`,
+   * `exec-not-enabled`.
+   */
   executeCommand(request: {
     readonly cluster: string;
     readonly task: string;
@@ -189,7 +203,7 @@ export interface StartSessionRequest {
 export interface ActiveSession {
   readonly sessionId: string;
   readonly target: string;
-  /** ARN of who started it. */
+  /** ARN of the principal that started the session. */
   readonly owner: string;
   readonly startedAt: number | undefined;
   readonly documentName: string | undefined;
@@ -201,7 +215,7 @@ export interface SsmPort {
   resumeSession(sessionId: string): Promise<SessionStart | undefined>;
   terminateSession(sessionId: string): Promise<void>;
   activeSessions(target: string): Promise<readonly ActiveSession[]>;
-  /** Milliseconds since the epoch; undefined where none has ended yet. */
+  /** Milliseconds since the epoch; undefined when no session has ended yet. */
   lastSessionEnd(target: string): Promise<number | undefined>;
 }
 
@@ -222,7 +236,7 @@ export interface Database {
   readonly securityGroups: readonly string[];
   readonly iamAuthentication: boolean;
   readonly publiclyAccessible: boolean;
-  /** It answers over IPv6 too: network type DUAL. */
+  /** Also reachable over IPv6: network type DUAL. */
   readonly ipv6: boolean;
 }
 
@@ -232,12 +246,12 @@ export interface DatabasesPort {
 
 /** One event of CloudWatch Logs; a message can hold several lines. */
 export interface LogEvent {
-  /** The same wherever the event is read again. */
+  /** The same every time the event is read. */
   readonly id: string;
   readonly stream: string;
-  /** Milliseconds since the epoch, as the writer of the event said. */
+  /** Milliseconds since the epoch, as set by the writer of the event. */
   readonly timestamp: number;
-  /** Milliseconds since the epoch; when CloudWatch Logs took the event in. */
+  /** When CloudWatch Logs received the event, in milliseconds since the epoch. */
   readonly ingestedAt: number;
   readonly message: string;
 }
@@ -246,9 +260,9 @@ export interface LogEventsRequest {
   readonly group: string;
   /** One to a hundred. */
   readonly streams: readonly string[];
-  /** Milliseconds since the epoch, included. */
+  /** Milliseconds since the epoch, inclusive. */
   readonly from: number;
-  /** Milliseconds since the epoch, excluded; undefined = without end. */
+  /** Milliseconds since the epoch, exclusive; undefined = no end. */
   readonly to: number | undefined;
   /** Filter pattern of CloudWatch Logs; undefined = all events. */
   readonly pattern: string | undefined;
@@ -256,7 +270,7 @@ export interface LogEventsRequest {
 }
 
 export interface LogEventsPage {
-  /** By time. Can be empty although there is another page. */
+  /** Ordered by time. Can be empty although there is another page. */
   readonly events: readonly LogEvent[];
   readonly nextToken: string | undefined;
 }
@@ -264,9 +278,12 @@ export interface LogEventsPage {
 /** CloudWatch Logs of one region. */
 export interface LogsPort {
   readonly region: string;
-  /** Throws `log-stream-not-found` where the group, or one of the streams, does not exist; `log-pattern-invalid`; `aws-throttled`. */
+  /**
+   * Throws `log-stream-not-found` if the group, or one of the streams, does not exist; `log-pattern-invalid`;
+   * `aws-throttled`.
+   */
   events(request: LogEventsRequest, signal?: AbortSignal): Promise<LogEventsPage>;
-  /** Undefined = there is no such stream. Throws `log-group-not-found`, `aws-throttled`. */
+  /** Undefined = the stream does not exist. Throws `log-group-not-found`, `aws-throttled`. */
   stream(
     group: string,
     name: string,

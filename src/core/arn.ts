@@ -1,4 +1,6 @@
-/** Amazon Resource Names: `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE` (AWS IAM User Guide, "Amazon Resource Names"). */
+/**
+ * Amazon Resource Names: `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE` (AWS IAM User Guide, "Amazon Resource Names").
+ */
 
 export interface Arn {
   /** `aws`, `aws-cn`, `aws-us-gov`. */
@@ -7,9 +9,9 @@ export interface Arn {
   readonly service: string;
   /** Empty for services without regions, such as IAM. */
   readonly region: string;
-  /** Twelve digits; empty for what belongs to no account, such as an S3 bucket. */
+  /** Twelve digits; empty for resources without an account in the ARN, such as an S3 bucket. */
   readonly account: string;
-  /** Everything after the fifth colon, which may hold further colons and slashes: `task/demo/0123`, `db:orders`. */
+  /** Everything after the fifth colon, which may contain further colons and slashes: `task/demo/0123`, `db:orders`. */
   readonly resource: string;
 }
 
@@ -21,7 +23,7 @@ export function parseArn(text: string): Arn | undefined {
   return { partition, service, region: region ?? '', account: account ?? '', resource };
 }
 
-/** Without `partition` that of the commercial regions, without `region` or `account` an empty part. */
+/** Without `partition`, uses that of the commercial regions; without `region` or `account`, leaves that part empty. */
 export const formatArn = ({
   partition = 'aws',
   service,
@@ -31,10 +33,12 @@ export const formatArn = ({
 }: Partial<Arn> & Pick<Arn, 'service' | 'resource'>): string =>
   `arn:${partition}:${service}:${region}:${account}:${resource}`;
 
-/** The name at the end of an ARN or a path, after the last slash; text without a slash as it is. */
+/** The name at the end of an ARN or a path, after the last slash; text without a slash is returned unchanged. */
 export const nameOfArn = (text: string): string => text.slice(text.lastIndexOf('/') + 1);
 
-/** What the resource of an ARN starts with: `cluster` of `…:cluster/demo`, `db` of `…:db:orders`; undefined for other text. */
+/**
+ * The type in the resource of an ARN: `cluster` for `…:cluster/demo`, `db` for `…:db:orders`; undefined for other text.
+ */
 export const typeOfArn = (text: string): string | undefined => parseArn(text)?.resource.split(/[:/]/)[0];
 
 /** The parts of an ARN's resource between slashes, e.g. `task`, `demo`, `0123`; empty for text that is not an ARN. */

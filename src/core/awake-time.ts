@@ -1,9 +1,10 @@
-/** The longest step between two looks that counts in full; beyond it the machine was asleep. */
+/** The longest time between two calls of `look` that counts in full; after a longer time the machine was asleep. */
 const LONGEST_STEP_MS = 60_000;
 
 /**
- * Time that passed while the machine was awake. A laptop that wakes after hours has its whole budget of tries still
- * before it: its network comes back some seconds later, and the clock alone would say that all is over.
+ * Measures the time that passed while the machine was awake. When a laptop wakes after hours, its network comes back
+ * some seconds later; the clock alone would say that the time for retries is over, but here the whole budget is still
+ * left.
  */
 export class AwakeTime {
   #at: number;
@@ -13,7 +14,7 @@ export class AwakeTime {
     this.#at = now;
   }
 
-  /** Milliseconds awake since the beginning; look at least once a minute. */
+  /** Milliseconds awake since the beginning; to be called at least once a minute. */
   look(now: number): number {
     this.#passed += Math.max(0, Math.min(now - this.#at, LONGEST_STEP_MS));
     this.#at = now;

@@ -1,14 +1,14 @@
 import { type Clock, sleep } from './clock.ts';
 
-/** How long to wait between tries: full jitter over a doubling base, capped. */
+/** How long to wait between attempts: a base that doubles up to a cap, with jitter. */
 export interface BackoffOptions {
   readonly baseMs: number;
   readonly capMs: number;
-  /** Uniform in [0, 1). */
+  /** Returns random numbers, uniform in [0, 1). */
   readonly random: () => number;
 }
 
-/** Delay before try `attempt` (0 = first repeat), in ms: between half and all of min(cap, base·2^attempt). */
+/** Delay before repetition `attempt` (0 = the first), in ms: between half and all of min(cap, base·2^attempt). */
 export function backoffDelay(attempt: number, options: BackoffOptions): number {
   const ceiling = Math.min(options.capMs, options.baseMs * 2 ** Math.min(attempt, 30));
   return Math.round(ceiling / 2 + (options.random() * ceiling) / 2);
@@ -16,14 +16,14 @@ export function backoffDelay(attempt: number, options: BackoffOptions): number {
 
 export interface RetryOptions extends BackoffOptions {
   readonly clock: Clock;
-  /** Total time budget; after it the last error is thrown as it is. */
+  /** Total time budget; after it the last error is thrown unchanged. */
   readonly deadlineMs: number;
   readonly shouldRetry: (error: unknown) => boolean;
   readonly onRetry?: (error: unknown, delayMs: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** Repeats `work` until it succeeds, fails for good, or the deadline is reached. */
+/** Repeats `work` until it succeeds, fails with an error that is not worth a retry, or the deadline is reached. */
 export async function retry<T>(work: () => Promise<T>, options: RetryOptions): Promise<T> {
   const end = options.clock.now() + options.deadlineMs;
   for (let attempt = 0; ; attempt++) {

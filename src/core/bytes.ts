@@ -1,15 +1,15 @@
 import { createCipheriv, createDecipheriv, hash } from 'node:crypto';
 
-/** Byte helpers and the two pure cryptographic functions the protocol needs. Nothing here holds state. */
+/** Byte helpers and the two pure cryptographic functions that the protocol needs. Nothing here holds state. */
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export const utf8 = (text: string): Uint8Array => encoder.encode(text);
-/** Invalid sequences become U+FFFD: for people, never for round trips. */
+/** Invalid sequences become U+FFFD: for display, never for round trips. */
 export const text = (bytes: Uint8Array): string => decoder.decode(bytes);
 
-/** A Buffer over the same memory, for its number accessors. */
+/** A Buffer over the same memory, for its methods that read and write numbers. */
 export const view = (bytes: Uint8Array): Buffer =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 

@@ -1,12 +1,12 @@
 import { nearest } from './nearest.ts';
 
-/** What exists in the place of a name that was not found, as facts of the error. */
+/** The existing names of the kind that was not found, as facts of the error. */
 export type Candidates = {
-  /** Up to five names that may have been meant, the best first. */
+  /** Up to five names that may have been meant, the most similar first. */
   readonly near: readonly string[];
-  /** The names that exist, at most a hundred. */
+  /** The existing names, at most a hundred. */
   readonly candidates: readonly string[];
-  /** How many exist. */
+  /** How many names exist. */
   readonly existing: number;
 };
 

@@ -1,10 +1,10 @@
 import { isIP } from 'node:net';
 
-/** Addresses and ranges of both families, as CIDR text. */
+/** IPv4 and IPv6 addresses and ranges, as CIDR text. */
 
 /**
- * True if every address of `inner`, a range or a single address, is in `outer`. False across families, and for text
- * that is neither.
+ * True if every address of `inner`, a range or a single address, is in `outer`. False if one is IPv4 and the other
+ * IPv6, and for text that is neither.
  */
 export function containsCidr(outer: string, inner: string): boolean {
   const a = parse(outer);
@@ -14,10 +14,10 @@ export function containsCidr(outer: string, inner: string): boolean {
   return a.address >> shift === b.address >> shift;
 }
 
-/** An address or a range of IPv6. */
+/** True for an IPv6 address or range. */
 export const isIpv6 = (text: string): boolean => parse(text)?.bits === 128;
 
-/** First address as a number, and the number of addresses, of a range of IPv4; undefined for other text. */
+/** First address as a number, and the number of addresses, of an IPv4 range; undefined for other text. */
 export function ipv4Range(cidr: string): { readonly first: number; readonly size: number } | undefined {
   const range = parse(cidr);
   if (range?.bits !== 32) return undefined;

@@ -1,9 +1,9 @@
-/** Undo actions in reverse order of their registration, each exactly once, even when one of them fails. */
+/** Runs undo actions in reverse order of their registration, each exactly once, even when one of them fails. */
 export class CleanupScope implements AsyncDisposable {
   readonly #actions: (() => void | Promise<void>)[] = [];
   #running: Promise<void> | undefined;
 
-  /** Registers an undo; the returned function runs it now instead of later. */
+  /** Registers an undo action; the returned function runs it at once instead of at `close`. */
   add(action: () => void | Promise<void>): () => Promise<void> {
     let pending = true;
     const once = async (): Promise<void> => {
@@ -15,7 +15,7 @@ export class CleanupScope implements AsyncDisposable {
     return once;
   }
 
-  /** Runs everything that is left; throws an AggregateError after all of them ran if any failed. Idempotent. */
+  /** Runs all remaining actions; if any failed, throws an AggregateError after all of them ran. Idempotent. */
   close(): Promise<void> {
     this.#running ??= this.#runAll();
     return this.#running;

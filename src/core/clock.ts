@@ -1,17 +1,19 @@
-/** Time and timers as a collaborator, so that nothing in a test ever waits. */
+/** Time and timers as a dependency, so that tests never have to wait. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** The same with fractions of a millisecond, for measuring; absent where time is not measured but given. */
+  /**
+   * The same with fractions of a millisecond, for measurements; absent in clocks whose time is set and not measured.
+   */
   precise?(): number;
   /** Calls `fn` once after `ms`; the returned function cancels. */
   timer(ms: number, fn: () => void): () => void;
 }
 
-/** `now` with fractions where the clock has them. */
+/** `now` with fractions if the clock has them. */
 export const preciseNow = (clock: Clock): number => clock.precise?.() ?? clock.now();
 
-/** Beyond this the two clocks of the platform tell different times: the machine slept, or its time was set. */
+/** With a larger difference between the platform's two clocks, the machine slept or its time was set. */
 const MAX_DRIFT_MS = 5;
 
 function followTimeOfDay(): () => number {
@@ -66,7 +68,10 @@ export function withDeadline<T>(
   });
 }
 
-/** `tooLate` if `work` has not settled after `ms`; rejects as `work` does. The timer never outlives the work. */
+/**
+ * Resolves with `tooLate` if `work` has not settled after `ms`; rejects as `work` does. The timer never outlives the
+ * work.
+ */
 export function inTime<T>(clock: Clock, ms: number, work: Promise<T>, tooLate: T): Promise<T> {
   return new Promise((resolve, reject) => {
     const cancel = clock.timer(ms, () => resolve(tooLate));

@@ -1,9 +1,9 @@
-/** How many calls of one kind are under way at the same time (docs/reference/api-limits.md §2). */
+/** How many calls of one kind run at the same time (docs/reference/api-limits.md §2). */
 const CONCURRENCY = 4;
 
 /**
- * Runs `work` for each item, four at a time; results in the order of the items. Rejects as the first that fails does, and
- * begins no other then.
+ * Runs `work` for each item, four at a time; results are in the order of the items. When one call fails, rejects with
+ * its error and starts no others.
  */
 export async function mapConcurrently<In, Out>(
   items: readonly In[],

@@ -1,4 +1,4 @@
-/** A promise that somebody else settles. */
+/** A promise that other code settles. */
 export class Deferred<T> {
   resolve: (value: T) => void = () => undefined;
   reject: (reason: unknown) => void = () => undefined;

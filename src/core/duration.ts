@@ -1,18 +1,18 @@
-/** Durations and ages, as they are typed and as they are shown: `45s`, `3m05s`, `1h30m`, `2d`. */
+/** Durations and ages, as users type them and as they are shown: `45s`, `3m05s`, `1h30m`, `2d`. */
 
 const two = (value: number): string => String(value).padStart(2, '0');
 
-/** `3m05s` of 3 minutes and 5 seconds; the smaller unit is left out when there is none of it. */
+/** `3m05s` for 3 minutes and 5 seconds; the smaller unit is left out when it is zero. */
 const pair = (large: number, unit: string, small: number, smallUnit: string): string =>
   small === 0 ? `${large}${unit}` : `${large}${unit}${two(small)}${smallUnit}`;
 
-/** How long a step took: `850ms`, `4.2s`, `3m05s`, `2h10m`, `3d04h`; two units at most. */
+/** How long a step took: `850ms`, `4.2s`, `3m05s`, `2h10m`, `3d04h`; at most two units. */
 export function describeElapsed(ms: number): string {
   if (ms < 1000) return `${Math.max(0, Math.round(ms))}ms`;
   return ms < 59_950 ? `${(ms / 1000).toFixed(1)}s` : longer(ms);
 }
 
-/** An age, a deadline, the time that is left: `45s`, `3m05s`, `2h10m`, `3d04h`; whole seconds at least. */
+/** An age, a deadline or a remaining time: `45s`, `3m05s`, `2h10m`, `3d04h`; in whole seconds. */
 export function describeDuration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   return seconds < 60 ? `${seconds}s` : longer(seconds * 1000);
@@ -27,7 +27,7 @@ function longer(ms: number): string {
   return pair(Math.floor(hours / 24), 'd', hours % 24, 'h');
 }
 
-/** Milliseconds of `30m`, `8h`, `1h30m`, `2d`, `45s`; undefined for everything else. */
+/** The milliseconds of `30m`, `8h`, `1h30m`, `2d`, `45s`; undefined for all other text. */
 export function parseDuration(text: string): number | undefined {
   const match = /^(?:(\d{1,3})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s)?$/.exec(text.trim());
   if (match === null || text.trim() === '') return undefined;

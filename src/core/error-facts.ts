@@ -1,11 +1,11 @@
 import type { Candidates } from './candidates.ts';
 
 /**
- * The facts that errors and notes carry, by code: what is known at the place where the error is thrown, and what
- * cli/advice/ needs to say what to type next. Names and values only, never a command line.
+ * The facts that errors and notes carry, by code: what is known where the error is thrown, and what cli/advice/ needs
+ * to say what to type next. Names and values only, never a command line.
  */
 
-/** A value that JSON can carry; undefined members are left out of it. */
+/** A value that JSON can carry; undefined members are left out of the JSON. */
 export type Fact =
   | string
   | number
@@ -15,10 +15,10 @@ export type Fact =
   | readonly Fact[]
   | { readonly [name: string]: Fact };
 
-/** Printed with `--json`. Must never hold a token, key or password. */
+/** Printed with `--json`. Must never contain a token, key or password. */
 export type ErrorDetails = Readonly<Record<string, Fact>>;
 
-/** A code whose advice is the same whatever the facts are. */
+/** For codes whose advice does not depend on the facts. */
 type AnyFacts = ErrorDetails;
 
 interface ChannelFacts {
@@ -35,14 +35,14 @@ interface TaskFacts {
   readonly container: string;
 }
 
-/** What is wrong with a command line, as far as its parser knows. */
+/** What is wrong with a command line, as far as the parser knows. */
 export interface ParseFacts {
   readonly [name: string]: Fact;
-  /** What was probably meant. */
+  /** Corrections that the user probably meant. */
   readonly suggestions?: readonly string[] | undefined;
   /** All values that a flag or argument takes. */
   readonly allowed?: readonly string[] | undefined;
-  /** What is expected instead, as a sentence. */
+  /** What was expected instead, as a sentence. */
   readonly expected?: string | undefined;
   /** Index in argv of the first word of a remote command that was typed without `--` before it. */
   readonly remoteCommandAt?: number | undefined;
@@ -61,17 +61,17 @@ export interface PickedFacts {
   readonly actions: readonly ('shell' | 'forward' | 'database' | 'logs' | 'reasons')[];
 }
 
-/** The container to which a session was to be opened, or the target of Session Manager where that is all that is known. */
+/** The container to which a session was to be opened, or the Session Manager target if only that is known. */
 type TargetFacts = {
   readonly target: string;
   readonly cluster?: string | undefined;
   readonly task?: string | undefined;
 };
 
-/** By whom and how AWS refused a call, as far as its message says. */
+/** Which policy refused a call and how, as far as AWS's message says. */
 export interface DenialFacts {
   readonly [name: string]: Fact;
-  /** The kind of policy that decided; undefined where AWS does not name it. */
+  /** The kind of policy that refused; undefined if AWS does not name it. */
   readonly deniedBy?:
     | 'service-control-policy'
     | 'resource-control-policy'
@@ -81,15 +81,15 @@ export interface DenialFacts {
     | 'resource-policy'
     | 'identity-policy'
     | undefined;
-  /** True where a statement denies the call, false where none allows it. */
+  /** True if a statement denies the call, false if none allows it. */
   readonly explicitDeny?: boolean | undefined;
-  /** What `sts decode-authorization-message` takes; EC2 sends it. */
+  /** The text that `sts decode-authorization-message` decodes; EC2 sends it. */
   readonly encoded?: string | undefined;
 }
 
-/** Facts of errors, by code. A code that is not here has no advice: its message says everything. */
+/** Facts of errors, by code. A code that is not listed here has no advice, because its message says everything. */
 export interface ErrorFacts {
-  // Credentials, permission and the way to AWS.
+  // Credentials, permissions and the connection to AWS.
   'access-denied': DenialFacts & {
     readonly [name: string]: Fact;
     /** The IAM action that was refused, e.g. `ecs:ListTasks`. */
@@ -103,17 +103,17 @@ export interface ErrorFacts {
           readonly cluster: string | undefined;
         }
       | undefined;
-    /** What teardown left behind. */
+    /** What teardown could not delete. */
     readonly remaining?: readonly RemainingResource[] | undefined;
-    /** Instance types that were asked for and refused. */
+    /** The instance types that were requested and refused. */
     readonly types?: readonly string[] | undefined;
   };
   'agent-denied': {
     readonly [name: string]: Fact;
     readonly action: string;
-    /** What the agent said of it. */
+    /** The agent's own text about it. */
     readonly reason: string;
-    /** Whose agent it is. */
+    /** Which agent reported it. */
     readonly agent: 'task' | 'bastion' | 'bastion-tunnel-only';
     /** The bastion that was being created. */
     readonly name?: string | undefined;
@@ -125,14 +125,14 @@ export interface ErrorFacts {
     readonly [name: string]: Fact;
     readonly profile: string;
     readonly role: string;
-    /** Who asked: an ARN where AWS named it, else the source of the credentials. */
+    /** The principal that made the call: an ARN if AWS named it, otherwise the source of the credentials. */
     readonly by: string;
     readonly externalId: boolean;
   };
   'aws-throttled': { readonly [name: string]: Fact; readonly action: string };
   'aws-unreachable': {
     readonly [name: string]: Fact;
-    /** What may have been meant by a region that has no such host. */
+    /** Regions that may have been meant by a region without such a host. */
     readonly regions?: readonly string[] | undefined;
   };
   'ca-bundle-unreadable': AnyFacts;
@@ -140,7 +140,7 @@ export interface ErrorFacts {
   'credentials-expired': {
     readonly [name: string]: Fact;
     readonly profile?: string | undefined;
-    /** How one signs in for that profile; undefined = not known. */
+    /** How the user signs in for this profile; undefined = not known. */
     readonly signIn?: 'sso' | 'login' | undefined;
   };
   'credentials-missing': { readonly profile?: string | undefined };
@@ -148,7 +148,7 @@ export interface ErrorFacts {
   'grants-missing': {
     readonly principal: string;
     readonly actions: readonly string[];
-    /** Condition keys that the principal's policies ask for and whose values the check does not know. */
+    /** Condition keys that the principal's policies use and whose values the check does not know. */
     readonly unknownKeys: readonly string[];
   };
   'mfa-needed': { readonly profile: string; readonly device: string };
@@ -169,9 +169,12 @@ export interface ErrorFacts {
   'role-untrusted': {
     readonly role: string;
     readonly action: string;
-    /** `given`: the role of --role. `own`: that of the named bastion. `launched`: the same, but the bastion runs already. */
+    /**
+     * `given`: the role of --role. `own`: the role of the named bastion. `launched`: the same, but the bastion is
+     * running already.
+     */
     readonly of: 'given' | 'own' | 'launched';
-    /** The bastion. */
+    /** Name of the bastion. */
     readonly name: string;
   };
   'sso-role-refused': AnyFacts;
@@ -187,7 +190,7 @@ export interface ErrorFacts {
   'container-not-found': Candidates & {
     readonly container: string;
     readonly cluster: string;
-    /** Undefined where no task of several has it. */
+    /** Undefined if none of several tasks has it. */
     readonly task?: string | undefined;
   };
   'container-not-running': TaskFacts & { readonly mayCome: boolean };
@@ -195,18 +198,21 @@ export interface ErrorFacts {
     /** `absent` = the container has no such agent. */
     readonly agent: 'PENDING' | 'STOPPED' | 'absent';
     readonly agentReason: string | null;
-    /** How long it has been so. */
+    /** How long the agent has been in this state, in milliseconds. */
     readonly forMs?: number | undefined;
   };
   'exec-not-enabled': {
     readonly [name: string]: Fact;
     readonly cluster: string;
     readonly task: string;
-    /** The service of the task; undefined for a task that was started by itself. */
+    /** The service of the task; undefined for a stand-alone task. */
     readonly service?: string | undefined;
-    /** Of a task that was started by itself. */
+    /** Task definition of a stand-alone task. */
     readonly taskDefinition?: string | undefined;
-    /** Whether the service has ECS Exec on: then the task is only older than that. Undefined where AWS alone refused. */
+    /**
+     * Whether the service has ECS Exec enabled; the task is then older than that setting. Undefined if only AWS's
+     * refusal is known.
+     */
     readonly serviceEnabled?: boolean | undefined;
   };
   'log-group-not-found': { readonly group: string; readonly region: string };
@@ -259,10 +265,10 @@ export interface ErrorFacts {
   'plugin-unsupported': AnyFacts;
   'port-not-open': {
     readonly [name: string]: Fact;
-    /** The bastion. */
+    /** Name of the bastion. */
     readonly name: string;
     readonly port: number;
-    /** The database that the host name belongs to. */
+    /** The database to which the host name belongs. */
     readonly database?: string | undefined;
   };
   'resume-denied': ChannelFacts;
@@ -273,15 +279,15 @@ export interface ErrorFacts {
   'session-not-ended': ChannelFacts;
   'upgrade-refused': { readonly status: number; readonly host: string };
 
-  // The bastion: its network, its capacity, its life and its end.
+  // The bastion: network, capacity, lifetime and teardown.
   'agent-not-online': {
     readonly instanceId: string;
-    /** The bastion. */
+    /** Name of the bastion. */
     readonly name: string;
-    /** What the boot script said last; undefined = nothing yet. */
+    /** The last line of the boot script; undefined = it has printed nothing yet. */
     readonly bootLine?: string | undefined;
     readonly bootDone: boolean;
-    /** How its subnets reach AWS. */
+    /** How the bastion's subnets reach AWS. */
     readonly network: string;
   };
   'already-exists': AnyFacts;
@@ -302,7 +308,7 @@ export interface ErrorFacts {
     readonly database: string;
     readonly kind: 'cluster' | 'instance';
     readonly subnets: readonly string[];
-    /** A subnet with IPv4 in which the bastion could live instead. */
+    /** A subnet with IPv4 that the bastion could use instead. */
     readonly otherSubnet?: string | undefined;
   };
   'database-not-found': {
@@ -312,7 +318,7 @@ export interface ErrorFacts {
   duration: {
     readonly flag: string;
     readonly value: string;
-    /** Shortest and longest, as they would be typed; undefined = the text is no duration at all. */
+    /** The shortest and longest duration that is allowed, as typed; undefined = the text is no duration at all. */
     readonly between?: readonly [string, string] | undefined;
   };
   'iam-path': AnyFacts;
@@ -329,7 +335,7 @@ export interface ErrorFacts {
   'lease-over': { readonly name: string; readonly instanceId: string };
   leftovers: {
     readonly [name: string]: Fact;
-    /** The bastion; several, when `down --all` left something of each. */
+    /** Names of bastions; several if `down --all` could not delete all resources of several bastions. */
     readonly names: readonly string[];
     readonly remaining: readonly RemainingResource[];
   };
@@ -346,11 +352,11 @@ export interface ErrorFacts {
     readonly vpc: string;
     readonly region: string;
     readonly subnets: readonly { readonly id: string; readonly zone: string; readonly reason: string }[];
-    /** VPC endpoints that would be enough: `ssm`, `ssmmessages`, `s3`, … */
+    /** The VPC endpoints that would be sufficient: `ssm`, `ssmmessages`, `s3`, … */
     readonly missing: readonly string[];
-    /** One of the subnets has no IPv4. */
+    /** True if one of the subnets has no IPv4. */
     readonly ipv6Only: boolean;
-    /** A bastion that installs nothing could live there. */
+    /** True if a bastion that installs nothing could run there. */
     readonly tunnelsPossible: boolean;
   };
   'not-settled': AnyFacts;
@@ -359,7 +365,7 @@ export interface ErrorFacts {
   'quota-exceeded': {
     readonly market: 'spot' | 'on-demand';
     readonly pools: readonly string[];
-    /** Its name in Service Quotas. */
+    /** The quota's name in Service Quotas. */
     readonly quota: string;
   };
   'replacement-impossible': { readonly name: string; readonly instanceId: string; readonly missing: string };
@@ -379,14 +385,14 @@ export interface ErrorFacts {
   // The command line, its environment and the installation.
   'bad-arguments': {
     readonly [name: string]: Fact;
-    /** Arguments of the same command that would be right, one way each. */
+    /** Correct arguments of the same command; one list for each way to correct them. */
     readonly instead?: readonly (readonly string[])[] | undefined;
     /** Index in argv of the first word of a remote command that was typed without `--` before it. */
     readonly remoteCommandAt?: number | undefined;
   };
   'bad-fault': {
     readonly expected?: string | undefined;
-    /** Names of all faults. */
+    /** Names of all faults that exist. */
     readonly known?: readonly string[] | undefined;
   };
   'check-kind': AnyFacts;
@@ -423,7 +429,7 @@ export interface ErrorFacts {
   port: { readonly flag: string; readonly value: string };
   'principal-not-found': { readonly principal: string; readonly kind: 'role' | 'user' };
   'sandbox-part-missing': {
-    /** Names, with the version to install where it is known. */
+    /** Package names, with the version to install if it is known. */
     readonly packages: readonly string[];
     /** Where the tool is installed; undefined = unknown. */
     readonly installation?: Installation | undefined;
@@ -434,27 +440,27 @@ export interface ErrorFacts {
   'user-data-file': AnyFacts;
 }
 
-/** How the tool came to where it runs, which decides how a package is put beside it. */
+/** How the tool was installed, which decides how a package is installed next to it. */
 export type Installation = {
   readonly kind: 'npx' | 'global' | 'pnpm' | 'checkout' | 'project' | 'unpacked';
   /** The tool's own version. */
   readonly version: string;
-  /** The folder with the node_modules of a project, or the tool's own where there is none. */
+  /** The project folder that contains node_modules, or the tool's own folder if there is none. */
   readonly folder: string;
 };
 
-/** A command of the AWS CLI. Profile and region are added where it is shown. */
+/** A command of the AWS CLI. Profile and region are added when it is displayed. */
 export type AwsCommandFacts = {
   readonly service: 'ec2' | 'iam';
   /** The operation and its flags, not quoted. */
   readonly args: readonly string[];
-  /** Where the resource is. */
+  /** The region of the resource. */
   readonly region: string;
 };
 
 /** What teardown could not delete. */
 export type RemainingResource = {
-  /** Kind and name. */
+  /** Kind and name of the resource. */
   readonly resource: string;
   /** The command of the AWS CLI that deletes it; undefined = AWS deletes it together with another resource. */
   readonly removal?: AwsCommandFacts | undefined;
@@ -462,53 +468,53 @@ export type RemainingResource = {
   readonly reason?: string | undefined;
 };
 
-/** Facts of notes that are followed by advice, by code. */
+/** Facts of the notes that are followed by advice, by code. */
 export interface NoteFacts {
-  /** Something that was asked for is not changed in a bastion that runs already. */
+  /** A requested setting is not applied, because the bastion is running already. */
   'bastion-kept': {
-    /** Undefined on all lines but the last one of a long message. */
+    /** Only on the last line of a message of several lines; undefined on the others. */
     readonly name?: string | undefined;
   };
-  /** `up` has come to its end, and the bastion runs. */
+  /** `up` has finished, and the bastion is running. */
   'bastion-up': {
     readonly name: string;
-    /** Those that were asked for. */
+    /** The databases that were asked for. */
     readonly databases: readonly { readonly id: string; readonly host: string; readonly port: number }[];
-    /** Its security group lets out port 443 and no other one. */
+    /** The bastion's security group allows outgoing traffic to port 443 only. */
     readonly onlyHttps: boolean;
   };
-  /** A bastion that `up` keeps, or that a session goes to, has two minutes left. */
+  /** AWS will reclaim a spot bastion in two minutes; `up` keeps this bastion or a session goes through it. */
   'bastion-taken-back': {
-    /** Undefined where the message says what comes next. */
+    /** Undefined if the message itself says what happens next. */
     readonly name?: string | undefined;
-    /** Where it is not the region of the command. */
+    /** The bastion's region, if it is not the region of the command. */
     readonly region?: string | undefined;
   };
-  /** The group was given as one that opens the way to something, and opens nothing. */
+  /** The given client security group has no outgoing rule beyond port 443, which every bastion may use anyway. */
   'client-group-closed': {
-    /** Undefined on all lines but the last one of a long message. */
+    /** Only on the last line of a message of several lines; undefined on the others. */
     readonly group?: string | undefined;
   };
-  /** A database admits nothing that the bastion is or carries. */
+  /** A database's security groups allow no access from the bastion or from the groups attached to it. */
   'database-closed': {
-    /** Undefined on all lines but the last one of a long message. */
+    /** Only on the last line of a message of several lines; undefined on the others. */
     readonly database?: string | undefined;
-    /** Groups that it admits. */
+    /** The groups from which the database allows access. */
     readonly admittedGroups?: readonly string[] | undefined;
   };
-  /** What `status` leaves out, because its reader may not see it. */
+  /** What `status` leaves out, because the user has no permission to read it. */
   'for-operators': { readonly actions: readonly string[] };
   /** `status` found resources of a bastion without an instance. */
   'leftovers-found': { readonly name: string; readonly region?: string | undefined };
   'no-bastions': AnyFacts;
-  /** `down` found nothing of the bastion asked for, but there are others. */
+  /** `down` found nothing of the named bastion, but other bastions exist. */
   'others-run': { readonly names: readonly string[] };
   'session-document-use': { readonly database: string; readonly document: string };
-  /** `up`, or the replacement of a bastion, did not come to its end. */
+  /** `up`, or the replacement of a bastion, did not finish. */
   unfinished: { readonly name: string };
 }
 
-/** A fact that is text; '' for any other value, and for none. */
+/** The fact as text; '' if it is absent or not a text. */
 export const textFact = (details: ErrorDetails, name: string): string => {
   const value = details[name];
   return typeof value === 'string' ? value : '';

@@ -1,21 +1,25 @@
 import type { ErrorDetails, ErrorFacts } from './error-facts.ts';
 
 /**
- * Every error a person may see, by role. The role decides the exit status (`exitStatusOf`); the code is stable,
- * has a heading in docs/errors.md, and is what `--json` reports. Subject detail goes into `details`, never into new classes.
+ * Every error that a user may see, by role. The role decides the exit status (`exitStatusOf`); the code is stable, has
+ * a heading in docs/errors.md, and is what `--json` reports. Details of the subject go into `details`, never into new
+ * classes.
  */
 
-/** What kind of trouble it is; one exit status each. */
+/** The kind of failure; each has its own exit status. */
 export type ErrorRole =
-  | 'failed' // 1: it was tried and did not work
+  | 'failed' // 1: the tool tried and failed
   | 'usage' // 2: the command line is wrong, or a question has no answer without a TTY
   | 'no-match' // 3: nothing matched what was asked for
-  | 'access' // 4: credentials or permission
-  | 'leftovers' // 5: teardown left something
-  | 'interrupted' // 130: the person stopped it
-  | 'transport'; // 1, or 255 for a command whose remote status would be ours
+  | 'access' // 4: credentials or permissions
+  | 'leftovers' // 5: teardown could not delete everything
+  | 'interrupted' // 130: the user stopped it
+  | 'transport'; // 1, or 255 when the tool would return the status of a remote command
 
-/** Exit status of each role; `transport` becomes 255 where a remote exit status would otherwise be returned. */
+/**
+ * Exit status of each role; `transport` becomes 255 when the tool would otherwise return the exit status of a remote
+ * command.
+ */
 export const EXIT_STATUS: Readonly<Record<ErrorRole, number>> = {
   failed: 1,
   usage: 2,
@@ -29,11 +33,14 @@ export const EXIT_STATUS: Readonly<Record<ErrorRole, number>> = {
 export interface ErrorOptions {
   readonly details?: ErrorDetails;
   readonly cause?: unknown;
-  /** Instead of the role's exit status: 255 where the status of a remote command would be ours. */
+  /** Replaces the role's exit status: 255 when the tool would otherwise return the exit status of a remote command. */
   readonly exitStatus?: number;
 }
 
-/** The only error class that reaches the process edge on purpose; anything else is a defect and is reported as `internal`. */
+/**
+ * The only error class that is meant to reach the process edge; anything else is a defect and is reported as
+ * `internal`.
+ */
 export class ToolError extends Error {
   readonly role: ErrorRole;
   /** Stable kebab-case code, a heading in docs/errors.md. */
@@ -50,7 +57,10 @@ export class ToolError extends Error {
     this.exitStatus = options.exitStatus ?? EXIT_STATUS[role];
   }
 
-  /** The same error with another message, more facts or another exit status; this one is its cause unless another is named. */
+  /**
+   * The same error with another message, more facts or another exit status; its cause is this error unless another is
+   * given.
+   */
   with(changes: ErrorOptions & { readonly message?: string }): ToolError {
     return new ToolError(this.role, this.code, changes.message ?? this.message, {
       details: { ...this.details, ...changes.details },
@@ -62,7 +72,7 @@ export class ToolError extends Error {
 
 type FactsOf<C extends string> = C extends keyof ErrorFacts ? ErrorFacts[C] : ErrorDetails;
 
-/** Facts that a code must have are demanded by the compiler; a code without such facts may have any. */
+/** The compiler demands the facts that a code must have; a code without such facts may have any. */
 type Options<C extends string> = [Record<string, never>] extends [FactsOf<C>]
   ? [options?: ErrorOptions & { readonly details?: FactsOf<C> }]
   : [options: ErrorOptions & { readonly details: FactsOf<C> }];
@@ -79,11 +89,14 @@ export const access = maker('access');
 export const leftovers = maker('leftovers');
 export const transport = maker('transport');
 
-/** The person pressed Ctrl-C, or answered no: exit 130, one line, no advice. */
+/** The user pressed Ctrl-C, or answered no: exit 130, one line, no advice. */
 export const interrupted = (message = 'interrupted'): ToolError =>
   new ToolError('interrupted', 'interrupted', message);
 
-/** A peer broke the wire protocol, or a limit of ours was hit; `code` names which (docs/errors.md). Always fatal to its channel. */
+/**
+ * The peer broke the wire protocol, or exceeded one of our limits; `code` names which (docs/errors.md). Always fatal to
+ * its channel.
+ */
 export class ProtocolError extends ToolError {
   constructor(code: string, message: string, details: ErrorDetails = {}) {
     super('transport', code, message, { details });
@@ -91,7 +104,7 @@ export class ProtocolError extends ToolError {
   }
 }
 
-/** Exit status for anything thrown; unknown errors are 1. */
+/** Exit status for any thrown value; 1 for unknown errors. */
 export function exitStatusOf(error: unknown): number {
   return error instanceof ToolError ? error.exitStatus : 1;
 }

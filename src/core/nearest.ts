@@ -1,7 +1,8 @@
 /**
- * The candidates most like `word`, best first: those that contain it, those at most a third of their letters away, and
- * those of which some part is that near (`ordrs` means `orders-api`). Two letters are like a part of almost anything, and
- * half of them is no typing error (`cp` does not mean `up`, `db` does not mean `sandbox`): they only count as a beginning.
+ * The candidates most similar to `word`, best first: those that contain it, those at an edit distance of at most a
+ * third of its letters, and those with a part that is this similar (`ordrs` means `orders-api`). A word of two letters
+ * is similar to a part of almost any name, and half of it cannot be a typing error (`cp` does not mean `up`, `db` does
+ * not mean `sandbox`): it only matches the beginning of a name.
  */
 export function nearest(word: string, candidates: Iterable<string>, limit = 3): readonly string[] {
   const wanted = word.toLowerCase();
@@ -11,7 +12,7 @@ export function nearest(word: string, candidates: Iterable<string>, limit = 3): 
     const allowed = Math.floor(Math.max(name.length, wanted.length) / 3);
     const [short, long] = name.length < wanted.length ? [name, wanted] : [wanted, name];
     const contained = short.length > 2 ? long.includes(short) : short.length === 2 && long.startsWith(short);
-    // Below 1, so before any typing error; the shorter the surplus, the nearer.
+    // Below 1, so better than any typing error; the fewer additional letters, the better.
     const surplus = 1 - Math.min(name.length, wanted.length) / Math.max(name.length, wanted.length);
     const distance = contained ? surplus : editDistance(wanted, name);
     if (distance <= allowed) scored.push({ candidate, distance });
@@ -26,10 +27,10 @@ export function nearest(word: string, candidates: Iterable<string>, limit = 3): 
     .map((entry) => entry.candidate);
 }
 
-/** Shorter words are like a part of almost anything. */
+/** Shorter words are similar to a part of almost any name. */
 const MIN_PART = 4;
 
-/** Edit distance of `word` to that part of `name` which is most like it. */
+/** The smallest edit distance between `word` and any part of `name`. */
 function distanceToPart(word: string, name: string): number {
   let last = Array.from({ length: name.length + 1 }, () => 0);
   for (let i = 1; i <= word.length; i++) {
@@ -43,7 +44,7 @@ function distanceToPart(word: string, name: string): number {
   return Math.min(...last);
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours, each counted once (optimal string alignment). */
+/** Insertions, deletions, replacements and swaps of adjacent letters, each counted once (optimal string alignment). */
 export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, index) => index);

@@ -10,14 +10,17 @@ import { namesProxy } from './proxy.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** How connections are made: proxies, trusted certificates, pools. One pair for API calls, sign-in calls and WebSockets. */
+/**
+ * How connections are made: proxies, trusted certificates, pools. API calls, sign-in calls and WebSockets share one
+ * pair of agents.
+ */
 export interface NetworkAgents {
   readonly http: HttpAgent;
-  /** Also for `wss:`. An http.Agent by type, because an agent that serves both is no https.Agent. */
+  /** Also for `wss:`. The type is http.Agent, because an agent that serves both protocols is no https.Agent. */
   readonly https: HttpAgent;
 }
 
-/** Certificates that are trusted beside those of Node. */
+/** Certificates that are trusted in addition to Node's. */
 export interface CaBundle {
   readonly path: string;
   /** Where the path comes from, for errors: `AWS_CA_BUNDLE`, or `ca_bundle of profile dev`. */
@@ -25,11 +28,11 @@ export interface CaBundle {
 }
 
 const MAX_SOCKETS = 16;
-/** Mozilla's whole list has 220 KB. */
+/** Limit; Mozilla's whole list has 220 KB. */
 const MAX_BUNDLE_BYTES = 4 * 1024 * 1024;
 
 /**
- * Verification is never switched off: the agents ignore NODE_TLS_REJECT_UNAUTHORIZED. Throws usage
+ * Makes the agents. Certificates are always verified: the agents ignore NODE_TLS_REJECT_UNAUTHORIZED. Throws usage
  * `ca-bundle-unreadable`; the agents' requests fail as those of `ProxyAgent`.
  */
 export async function networkAgents(
@@ -54,17 +57,17 @@ export async function networkAgents(
   };
 }
 
-/** A list of our own replaces Node's; the bundle is meant to add to it, as NODE_EXTRA_CA_CERTS does. */
+/** A list given to OpenSSL replaces Node's list, but the bundle must be added to it, as NODE_EXTRA_CA_CERTS does. */
 async function trusting(bundle: CaBundle, env: Env): Promise<tls.SecureContext> {
   return tls.createSecureContext({ ca: [...(await trustedByNode(env)), ...(await readBundle(bundle))] });
 }
 
 async function trustedByNode(env: Env): Promise<readonly string[]> {
-  // Node 22.15 and later tell what they trust, NODE_EXTRA_CA_CERTS and --use-system-ca included.
+  // Node 22.15 and later return the certificates that they trust, including NODE_EXTRA_CA_CERTS and --use-system-ca.
   const told: unknown = Reflect.get(tls, 'getCACertificates');
   if (typeof told === 'function') return told('default') as readonly string[];
   const extra = env['NODE_EXTRA_CA_CERTS'];
-  // An unreadable file is Node's to complain about: it does so at its start.
+  // Node itself warns about an unreadable file when it starts.
   const text = extra ? await readFile(extra, 'utf8').catch(() => '') : '';
   return [...tls.rootCertificates, ...certificatesIn(text)];
 }
@@ -76,7 +79,7 @@ async function readBundle(bundle: CaBundle): Promise<readonly string[]> {
   if (bytes.byteLength > MAX_BUNDLE_BYTES) throw unreadable(bundle, `it has ${bytes.byteLength} bytes`);
   const certificates = certificatesIn(bytes.toString('latin1'));
   if (certificates.length === 0) throw unreadable(bundle, 'it holds no PEM certificate');
-  // OpenSSL would pass over a broken one without a word, and the failure would look like a missing one.
+  // OpenSSL would skip a broken certificate silently, and the failure would look as if the certificate were missing.
   certificates.forEach((certificate, index) => {
     if (!isCertificate(certificate)) throw unreadable(bundle, `certificate ${index + 1} is broken`);
   });

@@ -17,12 +17,12 @@ export interface ProxyAgentOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly maxSockets: number;
-  /** Undefined = what Node trusts by itself. It is used for the proxy's own TLS too. */
+  /** Undefined = the certificates that Node trusts. Used for the TLS connection to the proxy too. */
   readonly secureContext: SecureContext | undefined;
 }
 
 /**
- * Asks `proxyFor` at each new connection, so that NO_PROXY counts host by host. Serves https, http and WebSocket
+ * Calls `proxyFor` for each new connection, so that NO_PROXY applies host by host. Serves https, http and WebSocket
  * upgrades alike: everything goes through a CONNECT tunnel. Requests fail with `proxy-refused` (details.status),
  * `proxy-unreachable`, or usage `proxy-invalid`; no message shows the proxy's password.
  */
@@ -61,7 +61,7 @@ export class ProxyAgent extends Agent {
   }
 }
 
-/** Said aloud, because NODE_TLS_REJECT_UNAUTHORIZED=0 would change the default. */
+/** Set explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 would change the default. */
 const verified = (secureContext: SecureContext | undefined): object => ({
   rejectUnauthorized: true,
   ...(secureContext === undefined ? {} : { secureContext }),
@@ -76,12 +76,12 @@ async function openTunnel(
 ): Promise<Duplex> {
   const agent = new HttpsProxyAgent(url, {
     headers: authorization === undefined ? {} : { 'Proxy-Authorization': authorization },
-    // Down to the socket: what does not answer in time is closed.
+    // The signal reaches the socket, so that a connection that is not answered in time is closed.
     signal,
     ...('secureContext' in options ? { secureContext: options.secureContext } : {}),
     rejectUnauthorized: true,
   });
-  // The library would hand the proxy's refusal on as if the server had answered so.
+  // The library would pass the proxy's refusal on as if it were the server's answer.
   let status = 0;
   agent.once('proxyConnect', (answer: { readonly statusCode: number }) => {
     status = answer.statusCode;

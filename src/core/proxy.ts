@@ -3,33 +3,33 @@ import { usage } from './errors.ts';
 type Env = Readonly<Record<string, string | undefined>>;
 
 /**
- * Which proxy the environment names for a URL. Written here and not taken from `proxy-from-env`, which reads the
- * process's own environment only, takes `NO_PROXY=amazonaws.com` for that one host (curl, Go and the AWS CLI take it for
- * the whole domain) and sends loopback through the proxy (test/core/proxy.test.ts has each case).
+ * Finds the proxy that the environment names for a URL. This is our own code because `proxy-from-env` reads the
+ * process's own environment only, applies `NO_PROXY=amazonaws.com` to that one host (curl, Go and the AWS CLI apply it
+ * to the whole domain) and sends loopback through the proxy (test/core/proxy.test.ts has each case).
  */
 
-/** The variables that name a proxy; lower case counts too. */
+/** The variables that name a proxy; their lower-case forms count too. */
 const PROXY_VARIABLES = ['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY'] as const;
 
 const valueOf = (env: Env, name: string): string | undefined =>
   env[name.toLowerCase()] || env[name] || undefined;
 
-/** True if any variable names a proxy, for whatever host. */
+/** True if any variable names a proxy, for any host. */
 export const namesProxy = (env: Env): boolean =>
   PROXY_VARIABLES.some((name) => valueOf(env, name) !== undefined);
 
-/** Where a proxy listens, and what it wants to hear of us. */
+/** The address of a proxy, and the credentials for it. */
 export interface Proxy {
-  /** Without user and password: libraries decode them, log them, and throw at a `%` that is only a `%`. */
+  /** Without user and password, because libraries decode them, log them, and throw at a `%` that begins no escape. */
   readonly url: URL;
-  /** Value of the `Proxy-Authorization` header; undefined without user information. */
+  /** Value of the `Proxy-Authorization` header; undefined when the address has no user information. */
   readonly authorization: string | undefined;
 }
 
 /**
- * The proxy that the environment names for a URL (HTTPS_PROXY for https and wss, HTTP_PROXY for http and ws,
- * ALL_PROXY for both; lower case too), unless NO_PROXY covers its host. Loopback never goes through a proxy.
- * Throws usage `proxy-invalid` for what is no http or https address.
+ * The proxy that the environment names for a URL (HTTPS_PROXY for https and wss, HTTP_PROXY for http and ws, ALL_PROXY
+ * for both; lower case too), unless NO_PROXY covers its host. Loopback never goes through a proxy. Throws usage
+ * `proxy-invalid` if the value is not an http or https address.
  */
 export function proxyFor(url: URL, env: Env): Proxy | undefined {
   const isSecure = url.protocol === 'https:' || url.protocol === 'wss:';
@@ -40,7 +40,7 @@ export function proxyFor(url: URL, env: Env): Proxy | undefined {
   return parseProxy(named, valueOf(env, named) ?? '');
 }
 
-/** The value is not shown: it may hold a password. */
+/** The error does not show the value, because it may contain a password. */
 function parseProxy(name: string, value: string): Proxy {
   const text = value.includes('://') ? value : `http://${value}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -57,7 +57,7 @@ function parseProxy(name: string, value: string): Proxy {
   return { url, authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
 }
 
-/** `%XX` decoded; a text in which a `%` begins no escape means exactly what it says. */
+/** Decodes `%XX`; if a `%` in the text begins no escape, the text is used unchanged. */
 function percentDecoded(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -1,6 +1,6 @@
 import { ToolError, transport } from './errors.ts';
 
-/** OpenSSL's and Node's names of what is wrong with a certificate chain. */
+/** The names that OpenSSL and Node use for problems of a certificate chain. */
 const UNTRUSTED = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
   'SELF_SIGNED_CERT_IN_CHAIN',
@@ -16,8 +16,8 @@ const isOtherTlsCode = (code: string): boolean =>
   code === 'EPROTO' || code.startsWith('ERR_SSL_') || code.startsWith('CERT_') || code.startsWith('ERR_TLS_');
 
 /**
- * What went wrong in the TLS handshake with `host`: `tls-untrusted`, `tls-out-of-date`, `tls-wrong-host` or
- * `tls-failed`, each with the code of Node in details.tlsError. Undefined if the error is none of TLS.
+ * What failed in the TLS handshake with `host`: `tls-untrusted`, `tls-out-of-date`, `tls-wrong-host` or `tls-failed`,
+ * each with Node's code in details.tlsError. Undefined if the error is not a TLS error.
  */
 export function tlsFailure(error: unknown, host: string): ToolError | undefined {
   if (error instanceof ToolError) return undefined;
@@ -45,7 +45,7 @@ export function tlsFailure(error: unknown, host: string): ToolError | undefined 
   return transport('tls-failed', `no TLS connection with ${host}: ${message} (${code})`, options);
 }
 
-/** The first code of TLS in the chain of causes. */
+/** The first TLS error code in the chain of causes. */
 function tlsCodeOf(error: unknown): string | undefined {
   for (let link = error, depth = 0; typeof link === 'object' && link !== null && depth < 5; depth++) {
     const code: unknown = Reflect.get(link, 'code');

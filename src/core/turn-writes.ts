@@ -1,8 +1,9 @@
 import type { Writable } from 'node:stream';
 
 /**
- * `stream.write`, but what one turn of the event loop writes leaves in one system call: data channels carry 1 KiB per
- * message, and a call for each costs more than everything else done to it. Answers what `write` answers.
+ * Like `stream.write`, but everything that is written in one turn of the event loop goes out in one system call: data
+ * channels carry 1 KiB per message, and one call for each would cost more than all the other work on it. Returns what
+ * `write` returns.
  */
 export function writeInTurn(stream: Writable, bytes: Uint8Array): boolean {
   if (stream.writableCorked === 0) {

@@ -2,12 +2,12 @@ import { text, utf8 } from '../core/bytes.ts';
 import { type AgentMessage, encodeAgentMessage, MESSAGE_TYPE, PAYLOAD_TYPE } from './agent-message.ts';
 import { numberMember, parseObject } from './json-payload.ts';
 
-/** Acknowledges exactly one stream message; never acknowledged itself (SPEC.md §3). */
+/** Acknowledges exactly one stream message; an acknowledgement is never acknowledged itself (SPEC.md §3). */
 export function encodeAcknowledge(
   acknowledged: AgentMessage,
   header: { readonly messageId: string; readonly createdDate: number },
 ): Uint8Array {
-  // Written by hand in the order of the official serialisers: one is built for every message received.
+  // Built as text, in the member order of the official serialisers, because every received message needs one.
   const payload =
     `{"AcknowledgedMessageType":"${acknowledged.messageType}","AcknowledgedMessageId":"${acknowledged.messageId}",` +
     `"AcknowledgedMessageSequenceNumber":${acknowledged.sequenceNumber},"IsSequentialMessage":true}`;
@@ -22,7 +22,7 @@ export function encodeAcknowledge(
   });
 }
 
-/** The only member an official receiver looks at; undefined if the payload cannot be read. */
+/** The only member that an official receiver reads; undefined if the payload cannot be read. */
 export function acknowledgedSequenceNumber(payload: Uint8Array): number | undefined {
   return numberMember(parseObject(text(payload)), 'AcknowledgedMessageSequenceNumber');
 }

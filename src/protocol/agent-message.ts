@@ -28,7 +28,7 @@ const DIGEST_AT = 80;
 const PAYLOAD_TYPE_AT = 112;
 const FULL_HEADER = 116;
 const GATEWAY_HEADER = 112;
-/** A longer header may come one day; an absurd one is a broken frame. */
+/** Future versions may have a longer header; a much longer one is a broken frame. */
 const MAX_HEADER = 1024;
 const LENGTH_FIELD = 4;
 
@@ -82,11 +82,14 @@ export interface EncodeOptions {
 
 export interface DecodeOptions {
   readonly maxPayloadBytes?: number;
-  /** The official agent does not check digests, some clients send wrong ones (SPEC.md §1). */
+  /** The official agent does not check digests, and some clients send wrong ones (SPEC.md §1). */
   readonly verifyDigest?: boolean;
 }
 
-/** One whole WebSocket message. Throws `payload-empty`: no official serialiser emits one, the agent drops them. */
+/**
+ * Encodes one whole WebSocket message. Throws `payload-empty`: no official serialiser emits an empty payload, and
+ * agents drop them.
+ */
 export function encodeAgentMessage(message: AgentMessage, options: EncodeOptions = {}): Uint8Array {
   const { messageType, payload } = message;
   if (payload.byteLength === 0)
@@ -173,14 +176,14 @@ export function decodeAgentMessage(bytes: Uint8Array, options: DecodeOptions = {
   };
 }
 
-/** Their header is never validated by official clients, not even the date (SPEC.md §1). */
+/** Official clients do not validate the header of these messages, not even the date (SPEC.md §1). */
 const isPublication = (messageType: string): boolean =>
   messageType === MESSAGE_TYPE.startPublication || messageType === MESSAGE_TYPE.pausePublication;
 
 const digestMatches = (frame: Buffer, payload: Uint8Array): boolean =>
   frame.compare(sha256(payload), 0, 32, DIGEST_AT, DIGEST_AT + 32) === 0;
 
-/** NULs go first, then whitespace, at both ends. */
+/** Removes NULs first, then whitespace, at both ends. */
 function readMessageType(frame: Buffer): string {
   let from = TYPE_AT;
   let to = TYPE_AT + TYPE_LENGTH;
@@ -196,7 +199,7 @@ function writeUint64(frame: Buffer, value: number, at: number): void {
   frame.writeUInt32BE(value % 0x1_0000_0000, at + 4);
 }
 
-/** Exact up to 2^53; above that the result is no safe integer, which callers check where it matters. */
+/** Exact up to 2^53; a larger result is no safe integer, and callers check that where it matters. */
 const readUint64 = (frame: Buffer, at: number): number =>
   frame.readUInt32BE(at) * 0x1_0000_0000 + frame.readUInt32BE(at + 4);
 

@@ -35,7 +35,7 @@ export interface AgentRoleOptions {
   readonly randomBytes: (length: number) => Uint8Array;
 }
 
-/** The agent's side: asks for the handshake, checks the answers, reads input (SPEC.md §4, §5). */
+/** The agent's side: sends the handshake request, checks the answers, reads input (SPEC.md §4, §5). */
 export class AgentRole implements ChannelRole {
   readonly #options: AgentRoleOptions;
   readonly #link: RoleLink;
@@ -78,7 +78,9 @@ export class AgentRole implements ChannelRole {
     this.#link.sendStream(PAYLOAD_TYPE.handshakeRequest, request, now);
   }
 
-  /** An answer that does not fit the challenge is never acknowledged; the session fails when its time is up. */
+  /**
+   * An answer that does not match the challenge is never acknowledged; the session fails when the handshake times out.
+   */
   accepts(payloadType: number, payload: Uint8Array): boolean {
     if (this.#stage !== 'challenged' || payloadType !== PAYLOAD_TYPE.encChallengeResponse) return true;
     const answer = this.#encryption?.open(decodeChallenge(payload));
@@ -111,7 +113,7 @@ export class AgentRole implements ChannelRole {
     );
   }
 
-  /** The next tick throws `handshake-failed`. */
+  /** Makes the next tick throw `handshake-failed`. */
   refuseDataKey(reason: string, now: number): void {
     if (this.#stage !== 'needs-key') return;
     this.#failure = handshakeFailed(reason);

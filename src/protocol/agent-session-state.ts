@@ -3,7 +3,7 @@ import { encodeAgentMessage, MESSAGE_TYPE, PAYLOAD_TYPE } from './agent-message.
 
 export type SessionState = 'Connected' | 'Terminating';
 
-/** From the agent to the gateway, which keeps it; never acknowledged (SPEC.md §2). */
+/** The agent sends this to the gateway, which does not pass it on to clients; it is never acknowledged (SPEC.md §2). */
 export function encodeAgentSessionState(
   state: SessionState,
   sessionId: string,

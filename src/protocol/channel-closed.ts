@@ -2,7 +2,7 @@ import { text, utf8 } from '../core/bytes.ts';
 import { encodeAgentMessage, MESSAGE_TYPE, PAYLOAD_TYPE } from './agent-message.ts';
 import { parseObject, textMember } from './json-payload.ts';
 
-/** The messages that the gateway itself originates (SPEC.md §1): 112-byte header, NUL padding, never acknowledged. */
+/** The messages that the gateway itself sends (SPEC.md §1): 112-byte header, NUL padding, never acknowledged. */
 
 export interface ChannelClosed {
   readonly messageId: string;
@@ -11,7 +11,7 @@ export interface ChannelClosed {
   /** The Target of the session. */
   readonly destinationId: string;
   readonly sessionId: string;
-  /** Why it ended; empty for a regular end. */
+  /** Why the session ended; empty for a regular end. */
   readonly output: string;
 }
 
@@ -36,7 +36,10 @@ export function encodePublication(
   return encodeGatewayMessage(kind, kind, header);
 }
 
-/** The `Output` text of a channel_closed payload; empty if it is absent or cannot be read, because the channel is closed anyway. */
+/**
+ * The `Output` text of a channel_closed payload; empty if it is absent or cannot be read, because the channel is closed
+ * in any case.
+ */
 export function channelClosedOutput(payload: Uint8Array): string {
   return textMember(parseObject(text(payload)), 'Output') ?? '';
 }

@@ -56,10 +56,12 @@ export class ClientRole implements ChannelRole {
   }
 
   start(): void {
-    // The agent speaks first.
+    // The agent sends the first message.
   }
 
-  /** During a handshake only its own messages are taken; the agent repeats the others until the session is open. */
+  /**
+   * During a handshake only handshake messages are accepted; the agent repeats the others until the session is open.
+   */
   accepts(payloadType: number): boolean {
     return !this.isShaking || isHandshake(payloadType);
   }
@@ -88,7 +90,7 @@ export class ClientRole implements ChannelRole {
     );
   }
 
-  /** The agent then ends the session; its reason arrives with channel_closed. */
+  /** The agent then ends the session and sends the reason with channel_closed. */
   refuseDataKey(reason: string, now: number): void {
     if (this.#stage !== 'needs-key') return;
     this.#respond(failedAction('KMSEncryption', reason), now);

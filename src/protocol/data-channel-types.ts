@@ -1,19 +1,19 @@
 import { DEFAULT_MAX_PAYLOAD } from './agent-message.ts';
 import type { SessionState } from './agent-session-state.ts';
 
-/** `sessionType` of the session document; the first three are shells to the client. */
+/** `sessionType` of the session document; the client treats the first three as shells. */
 export type SessionType = 'Standard_Stream' | 'InteractiveCommands' | 'NonInteractiveCommands' | 'Port';
 
 export interface DataChannelOptions {
   readonly role: 'client' | 'agent';
   readonly randomUuid: () => string;
-  /** KMS nonces and challenges; must be cryptographically strong outside tests. */
+  /** For KMS nonces and challenges; must be cryptographically strong outside tests. */
   readonly randomBytes: (length: number) => Uint8Array;
-  /** ClientVersion or AgentVersion, four integers; it switches the peer's features (SPEC.md §4). */
+  /** ClientVersion or AgentVersion, four integers; it decides which features the peer uses (SPEC.md §4). */
   readonly version?: string;
-  /** Named in agent_session_state; agent only. */
+  /** Agent only: the session named in agent_session_state. */
   readonly sessionId?: string;
-  /** Bytes of data per message; 1024 unless the far side is known to take more. */
+  /** Bytes of data per message; 1024 unless the peer is known to accept more. */
   readonly payloadSize?: number;
   readonly limits?: Partial<DataChannelLimits>;
   /** Agent only; absent: no handshake, as in plain shells and ECS exec. */
@@ -30,23 +30,23 @@ export interface AgentHandshake {
   /** Base64 of random bytes that the client may bind into the KMS encryption context. */
   readonly challenge?: string;
   readonly customerMessage?: string;
-  /** For the response, and once more for the answer to the encryption challenge; 15 s like the official agent. */
+  /** Deadline for the response, and again for the answer to the encryption challenge; 15 s like the official agent. */
   readonly timeoutMs?: number;
 }
 
-/** Each is a bound on what the peer can make us hold or wait; the code it raises is in SPEC.md §7. */
+/** Each is a limit on what the peer can make us store or wait for; the code that it raises is in SPEC.md §7. */
 export interface DataChannelLimits {
-  /** Payload of one received message. */
+  /** Payload bytes of one received message. */
   readonly maxPayloadBytes: number;
   readonly maxOutOfOrderMessages: number;
   readonly maxOutOfOrderBytes: number;
-  /** Hard limit of unacknowledged bytes; `room` keeps a polite sender below half of it. */
+  /** Hard limit of unacknowledged bytes; `room` keeps a sender that respects it below half of this. */
   readonly maxUnackedBytes: number;
-  /** How long the oldest message may stay unacknowledged while neither paused nor disconnected. */
+  /** How long the oldest message may stay unacknowledged; time while paused or disconnected does not count. */
   readonly maxUnackedMs: number;
   /** Client: from HandshakeRequest to HandshakeComplete, KMS call included. */
   readonly handshakeTimeoutMs: number;
-  /** Unreadable messages in a row. */
+  /** Limit of unreadable messages in a row. */
   readonly maxMalformedMessages: number;
 }
 
@@ -71,13 +71,16 @@ export interface DataKey {
   /** 64 bytes from KMS. */
   readonly plaintext: Uint8Array;
   readonly ciphertextBlob: Uint8Array;
-  /** Client: the challenge was part of the encryption context, and the agent is told so. */
+  /** Client: the challenge was part of the encryption context; this is reported to the agent. */
   readonly acknowledgeChallenge?: boolean;
 }
 
 /** What a client's channel reports. */
 export type ClientEvent =
-  /** After HandshakeComplete, or at the first output without a handshake (then `sessionType` is undefined, the version empty). */
+  /**
+   * After HandshakeComplete, or at the first output without a handshake (then `sessionType` is undefined, the version
+   * empty).
+   */
   | {
       readonly type: 'opened';
       readonly sessionType: SessionType | undefined;
@@ -95,7 +98,7 @@ export type ClientEvent =
     }
   | { readonly type: 'output'; readonly stream: 'stdout' | 'stderr'; readonly bytes: Uint8Array }
   | { readonly type: 'exit-code'; readonly code: number }
-  /** The agent could not dial; it names no connection. */
+  /** The agent could not connect to the port; it does not say for which connection. */
   | { readonly type: 'connect-to-port-error' };
 
 /** What an agent's channel reports. */
@@ -120,7 +123,10 @@ export type AgentEvent =
 export type DataChannelEvent =
   | ClientEvent
   | AgentEvent
-  /** The gateway says that the peer of an open session cannot hear us, or can again. New data is held meanwhile. */
+  /**
+   * The gateway reports that the peer of an open session cannot receive messages (`paused`), or can again. Meanwhile
+   * new data is held back.
+   */
   | { readonly type: 'paused' }
   | { readonly type: 'resumed' }
   /** channel_closed: the session is over; `output` says why, empty for a regular end. */
@@ -128,14 +134,14 @@ export type DataChannelEvent =
   /** A message that was dropped or had no effect; for `--debug`. */
   | { readonly type: 'ignored'; readonly reason: string };
 
-/** The half of a channel that differs between the two ends: what a stream message means, and the handshake. */
+/** The part of a channel that differs between client and agent: the meaning of stream messages, and the handshake. */
 export interface ChannelRole {
-  /** Stream data may flow. */
+  /** True when stream data may be sent. */
   readonly isOpen: boolean;
-  /** The peer began a handshake, or was asked to. */
+  /** True when the peer began a handshake, or was asked to. */
   readonly isShaking: boolean;
   start(now: number): void;
-  /** False: the message must neither be acknowledged nor counted; the peer sends it again. */
+  /** False: the message must neither be acknowledged nor counted, so that the peer sends it again. */
   accepts(payloadType: number, payload: Uint8Array): boolean;
   /** Called in sequence order, after the acknowledgement was queued. */
   process(payloadType: number, payload: Uint8Array, now: number): readonly DataChannelEvent[];
@@ -144,7 +150,7 @@ export interface ChannelRole {
   provideDataKey(key: DataKey, now: number): void;
   refuseDataKey(reason: string, now: number): void;
   nextTimeout(): number | undefined;
-  /** Throws when the handshake's time is up. */
+  /** Throws when the handshake has timed out. */
   tick(now: number): readonly DataChannelEvent[];
 }
 
@@ -152,6 +158,6 @@ export interface ChannelRole {
 export interface RoleLink {
   sendStream(payloadType: number, payload: Uint8Array, now: number): void;
   sendSessionState(state: SessionState, now: number): void;
-  /** For calls that return no events: the next `receive` or `tick` hands it over. */
+  /** For calls that return no events: the next `receive` or `tick` returns this event. */
   emit(event: DataChannelEvent): void;
 }

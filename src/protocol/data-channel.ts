@@ -33,25 +33,25 @@ export type {
   SessionType,
 } from './data-channel-types.ts';
 
-/** Bytes of data per message of the official peers. */
+/** Bytes of data per message, as the official peers send them. */
 export const DEFAULT_PAYLOAD_SIZE = 1024;
 const DEFAULT_CLIENT_VERSION = '1.2.707.0';
 const DEFAULT_AGENT_VERSION = '3.3.987.0';
-/** SYN: set by the agent, and only by the agent, on its first stream message. */
+/** The SYN flag. Only the agent sets it, on its first stream message. */
 const FIRST_OF_STREAM = 1;
 
 interface Queued {
   readonly message: Uint8Array;
-  /** Kept elsewhere until acknowledged, so it may be dropped here. */
+  /** Stream messages are kept elsewhere until acknowledged, so they may be dropped here. */
   readonly isStream: boolean;
 }
 
 /**
- * One end of an SSM data channel: WebSocket messages and `now` (ms since the epoch) in, WebSocket messages and events out.
- * Whatever call it is, the driver then sends `takeOutput()` and arms a timer for `nextTimeout()`.
+ * One end of an SSM data channel. It takes WebSocket messages and `now` (ms since the epoch), and returns WebSocket
+ * messages and events. After every call the driver sends `takeOutput()` and sets a timer for `nextTimeout()`.
  *
- * `receive` and `tick` throw ProtocolError when the peer broke the protocol or a limit was hit (SPEC.md §7); the channel is
- * closed from then on. Messages that official peers survive are dropped and reported as `ignored` instead.
+ * `receive` and `tick` throw ProtocolError when the peer broke the protocol or a limit was exceeded (SPEC.md §7); after
+ * that the channel is closed. Messages that official peers survive are dropped and reported as `ignored` instead.
  */
 export class DataChannel {
   readonly #options: DataChannelOptions;
@@ -61,7 +61,7 @@ export class DataChannel {
   readonly #incoming: IncomingMessages;
   readonly #outgoing: OutgoingMessages;
   #output: Queued[] = [];
-  /** Size and flags asked for before the agent would listen to them. */
+  /** Sizes and flags that were requested before the agent would accept them. */
   #beforeOpen: { readonly payloadType: number; readonly payload: Uint8Array }[] = [];
   #pending: DataChannelEvent[] = [];
   #isClosed = false;
@@ -109,21 +109,24 @@ export class DataChannel {
     return this.#outgoing.unackedBytes;
   }
 
-  /** Bytes that `send` should be given now; 0 until the channel is open, and while less than one message fits. */
+  /** How many bytes `send` may be given now; 0 until the channel is open, and while less than one message fits. */
   get room(): number {
     if (this.phase !== 'open') return 0;
     const { room } = this.#outgoing;
-    // Whole messages only: each costs the agent the same, however small it is.
+    // Whole messages only: a message costs the agent the same, however small it is.
     return this.unackedBytes === 0 ? room : room - (room % this.#payloadSize);
   }
 
-  /** Agent: queues the session state and the HandshakeRequest. Client: nothing, the agent speaks first. */
+  /** Agent: queues the session state and the HandshakeRequest. Client: does nothing, because the agent sends first. */
   start(now: number): void {
     this.#lastNow = now;
     this.#role.start(now);
   }
 
-  /** Takes one WebSocket message, text or binary alike. The bytes must not change afterwards: events are views of them. */
+  /**
+   * Handles one WebSocket message, text or binary alike. The bytes must not change afterwards, because events are views
+   * of them.
+   */
   receive(message: Uint8Array, now: number): readonly DataChannelEvent[] {
     const events = this.#takePending();
     if (this.#isClosed) return events;
@@ -133,8 +136,8 @@ export class DataChannel {
   }
 
   /**
-   * What the official agent does with a stream message whose acknowledgement cannot be sent: it is handled, but stays
-   * expected, so that its repetition is handled again. Messages ahead of their turn are lost.
+   * Does what the official agent does with a stream message that it cannot acknowledge: the message is handled but
+   * stays expected, so that its repetition is handled again. Messages ahead of the expected one are lost.
    */
   receiveUnacknowledged(message: Uint8Array, now: number): readonly DataChannelEvent[] {
     const events = this.#takePending();
@@ -151,8 +154,9 @@ export class DataChannel {
   }
 
   /**
-   * Splits `payload` into messages of the payload size. `room` may be exceeded, the hard limit may not: throws
-   * `window-exceeded`, `channel-not-open`, `channel-closed`; nothing was taken then. `stream` is for NonInteractiveCommands.
+   * Splits `payload` into messages of the payload size. It may exceed `room`, but not the hard limit: throws
+   * `window-exceeded`, `channel-not-open`, `channel-closed`, and then has taken nothing. `stream` is for
+   * NonInteractiveCommands.
    */
   send(payload: Uint8Array, now: number, stream: 'stdout' | 'stderr' = 'stdout'): void {
     if (this.#isClosed) throw new ProtocolError('channel-closed', 'the session is over');
@@ -162,14 +166,14 @@ export class DataChannel {
         'window-exceeded',
         `${this.unackedBytes + payload.byteLength} bytes would be unacknowledged, at most ${this.#limits.maxUnackedBytes}`,
       );
-    // Sessions without a handshake have one stream only, and official clients need its first message to be Output.
+    // Sessions without a handshake have only one stream, and official clients require its first message to be Output.
     const separate = stream === 'stderr' && this.#options.handshake !== undefined;
     const payloadType = separate ? PAYLOAD_TYPE.stdErr : PAYLOAD_TYPE.output;
     for (let at = 0; at < payload.byteLength; at += this.#payloadSize)
       this.#sendStream(payloadType, this.#role.seal(payload.subarray(at, at + this.#payloadSize)), now);
   }
 
-  /** Before the channel is open only the last size is kept, and sent when it opens. */
+  /** Before the channel is open, keeps only the last size, and sends it when the channel opens. */
   sendSize(size: WindowSize, now: number): void {
     this.#sendControl(PAYLOAD_TYPE.size, encodeSize(size), now);
   }
@@ -178,12 +182,12 @@ export class DataChannel {
     this.#sendControl(PAYLOAD_TYPE.flag, encodeFlag(flag), now);
   }
 
-  /** Agent, NonInteractiveCommands: the last stream message. */
+  /** Agent, NonInteractiveCommands: sends the last stream message. */
   sendExitCode(code: number, now: number): void {
     this.#sendControl(PAYLOAD_TYPE.exitCode, this.#role.seal(encodeExitCode(code)), now);
   }
 
-  /** Agent: tells the gateway that the session ends; send it once everything is acknowledged, or after 2 s. */
+  /** Agent: tells the gateway that the session ends; to be called once everything is acknowledged, or after 2 s. */
   terminating(now: number): void {
     if (!this.#isClosed) this.#sendSessionState('Terminating', now);
   }
@@ -193,19 +197,22 @@ export class DataChannel {
     if (!this.#isClosed) this.#role.provideDataKey(key, now);
   }
 
-  /** The client answers the agent with `reason`; the agent fails its session with it. */
+  /** The client sends `reason` to the agent; the agent fails its session with it. */
   refuseDataKey(reason: string, now: number): void {
     if (!this.#isClosed) this.#role.refuseDataKey(reason, now);
   }
 
-  /** Whole WebSocket messages to send, in order; all binary. */
+  /** The WebSocket messages to send, whole and in order; all are binary. */
   takeOutput(): readonly Uint8Array[] {
     const output = this.#output;
     this.#output = [];
     return output.map((queued) => queued.message);
   }
 
-  /** When `tick` wants to be called, in the past if at once; undefined if only a message can change anything. */
+  /**
+   * When `tick` must be called next (now if that is in the past); undefined if only a received message can change
+   * anything.
+   */
   nextTimeout(): number | undefined {
     if (this.#pending.length > 0) return this.#lastNow;
     if (this.#isClosed) return undefined;
@@ -225,7 +232,10 @@ export class DataChannel {
     return events;
   }
 
-  /** The socket is gone: nothing is repeated and no limit runs until `reconnected`. Optional, but without it retries pile up. */
+  /**
+   * The socket was closed: until `reconnected`, nothing is repeated and no limit counts. Optional, but without it
+   * repetitions pile up.
+   */
   disconnected(now: number): void {
     this.#isConnected = false;
     this.#lastNow = now;
@@ -233,7 +243,10 @@ export class DataChannel {
     this.#output = this.#output.filter((queued) => !queued.isStream);
   }
 
-  /** A new socket is open: everything unacknowledged goes out again, in order; numbers continue, no handshake is repeated. */
+  /**
+   * A new socket is open: everything unacknowledged is sent again, in order. Sequence numbers continue, and the
+   * handshake is not repeated.
+   */
   reconnected(now: number): void {
     if (this.#isClosed) return;
     this.#isConnected = true;
@@ -243,7 +256,7 @@ export class DataChannel {
     this.#sayResumed(this.#pending);
   }
 
-  /** Of the messages that the peer's data comes in. */
+  /** The message type of the peer's stream data. */
   get #streamType(): string {
     return this.#options.role === 'client' ? MESSAGE_TYPE.output : MESSAGE_TYPE.input;
   }
@@ -267,7 +280,8 @@ export class DataChannel {
         this.#pause(now, events);
         return;
       case MESSAGE_TYPE.startPublication:
-        // An agent that was away has lost what was on its way to it: waiting for the timeout would only prolong the outage.
+        // An agent that was away has lost the messages sent to it meanwhile: waiting for the timeout would only prolong
+        // the outage.
         if (this.#options.role === 'client' && this.#isPaused) this.#queueStream(this.#outgoing.restart(now));
         this.#resume(now, events);
         return;
@@ -276,7 +290,10 @@ export class DataChannel {
     }
   }
 
-  /** Undefined for a message that official peers drop and survive; too many in a row, or one too large, is fatal. */
+  /**
+   * Undefined for a message that official peers drop and survive. Too many of them in a row, or one that is too large,
+   * is fatal.
+   */
   #decode(bytes: Uint8Array, events: DataChannelEvent[]): AgentMessage | undefined {
     try {
       const message = decodeAgentMessage(bytes, {
@@ -311,7 +328,8 @@ export class DataChannel {
     switch (place) {
       case 'early':
       case 'duplicate':
-        // Official clients stay silent on duplicates; then a lost acknowledgement makes the agent repeat forever.
+        // Duplicates are acknowledged too. Official clients do not do that, so a lost acknowledgement makes the agent
+        // repeat forever.
         this.#acknowledge(message, now);
         return;
       case 'no-room':
@@ -356,7 +374,7 @@ export class DataChannel {
     this.#output.push({ message: encodeAcknowledge(message, this.#header(now)), isStream: false });
   }
 
-  /** Said only in an open session: before that a peer that is not there yet is the normal beginning. */
+  /** Reported only in an open session: before that it is normal that the peer is not connected yet. */
   #pause(now: number, events: DataChannelEvent[]): void {
     if (!this.#isPaused && this.#role.isOpen) {
       this.#saidPaused = true;
@@ -430,5 +448,5 @@ export class DataChannel {
   }
 }
 
-/** Clocks may have fractions; the field has none, and receivers refuse 0. */
+/** Clocks may have fractions, but the field holds whole milliseconds, and receivers refuse 0. */
 const createdDate = (now: number): number => Math.max(1, Math.floor(now));

@@ -2,9 +2,12 @@ import { base64, fromBase64, text, utf8 } from '../core/bytes.ts';
 import { ProtocolError } from '../core/errors.ts';
 import { asObject, listMember, numberMember, parseObject, textMember } from './json-payload.ts';
 
-/** The JSON of payload types 5 to 9 (SPEC.md §4). Every reader throws `handshake-malformed` on what it cannot use. */
+/**
+ * The JSON of payload types 5 to 9 (SPEC.md §4). Every reader throws `handshake-malformed` when it cannot use the
+ * payload.
+ */
 
-/** Official agents ask for two. */
+/** Limit; official agents ask for two. */
 const MAX_ACTIONS = 16;
 
 export const ACTION_STATUS = { success: 1, failed: 2, unsupported: 3 } as const;
@@ -105,7 +108,7 @@ export function decodeHandshakeResponse(payload: Uint8Array): HandshakeResponse 
       const action = asObject(value);
       return {
         actionType: textMember(action, 'ActionType') ?? '',
-        // Upstream clients leave 0 for an action they do not know; 0 is no success either.
+        // Official clients leave the status 0 for an action that they do not know; 0 does not mean success either.
         status: numberMember(action, 'ActionStatus') ?? 0,
         result: action?.['ActionResult'],
         error: textMember(action, 'Error') ?? '',
@@ -138,14 +141,14 @@ export function decodeKeyResult(value: unknown): {
 export const encodeHandshakeComplete = (elapsedMs: number, customerMessage: string): Uint8Array =>
   json({ HandshakeTimeToComplete: Math.round(elapsedMs * 1_000_000), CustomerMessage: customerMessage });
 
-/** The CustomerMessage, for people; the time is of no use to anyone. */
+/** The CustomerMessage, a text for users; the time in the payload is not needed. */
 export function decodeHandshakeComplete(payload: Uint8Array): string {
   const complete = parseObject(text(payload));
   if (complete === undefined) throw malformed('HandshakeComplete');
   return textMember(complete, 'CustomerMessage') ?? '';
 }
 
-/** EncChallengeRequest and EncChallengeResponse alike. */
+/** Encodes EncChallengeRequest and EncChallengeResponse, which have the same form. */
 export const encodeChallenge = (sealed: Uint8Array): Uint8Array => json({ Challenge: base64(sealed) });
 
 export function decodeChallenge(payload: Uint8Array): Uint8Array {

@@ -1,7 +1,9 @@
 import { ProtocolError } from '../core/errors.ts';
 import type { AgentMessage } from './agent-message.ts';
 
-/** Where a stream message belongs: deliver it, keep it, it was here already, or there is no room to keep it. */
+/**
+ * What to do with a stream message: deliver it, keep it, ignore it as a duplicate, or drop it because there is no room.
+ */
 export type Place = 'expected' | 'early' | 'duplicate' | 'no-room';
 
 export interface IncomingLimits {
@@ -9,10 +11,13 @@ export interface IncomingLimits {
   readonly maxOutOfOrderBytes: number;
 }
 
-/** No peer can be this far ahead of what it has seen acknowledged; official buffers hold 100 000 messages. */
+/** No peer can be this far ahead of what was acknowledged; official buffers hold 100 000 messages. */
 const MAX_AHEAD = 1_000_000;
 
-/** The receiving half of one direction: the next sequence number and what arrived ahead of it (SPEC.md §3). */
+/**
+ * The receiving half of one direction: the next sequence number, and the messages that arrived ahead of it
+ * (SPEC.md §3).
+ */
 export class IncomingMessages {
   readonly #limits: IncomingLimits;
   readonly #early = new Map<number, AgentMessage>();
@@ -28,7 +33,10 @@ export class IncomingMessages {
     return this.#expected;
   }
 
-  /** Keeps the message if it is early and there is room. Throws `sequence-too-far` for a number no honest sender reaches. */
+  /**
+   * Keeps the message if it is early and there is room. Throws `sequence-too-far` for a number that no correct sender
+   * reaches.
+   */
   place(message: AgentMessage): Place {
     const { sequenceNumber, payload } = message;
     if (sequenceNumber === this.#expected) return 'expected';

@@ -1,4 +1,7 @@
-/** Reading JSON payloads from a peer: nothing is trusted, nothing throws; absent and ill-typed are both undefined. */
+/**
+ * Reads JSON payloads of a peer. The peer is not trusted, and reading never throws; absent members and members of a
+ * wrong type are both undefined.
+ */
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 

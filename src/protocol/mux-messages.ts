@@ -1,20 +1,23 @@
 import { encodeFrame, FRAME_COMMAND, FRAME_HEADER_LENGTH, type FrameCommand } from './smux-frame.ts';
 
-/** One thing that a multiplexer has to say: a command of a stream, or data of it. */
+/** One output item of a multiplexer: a command for a stream, or data of it. */
 export interface MuxPiece {
   readonly command: FrameCommand;
   readonly streamId: number;
-  /** Of PSH only. */
+  /** For PSH only. */
   readonly bytes?: Uint8Array;
 }
 
-/** How much of a header ends a message whose next frame is promised; two lengths in turn, see below. */
+/**
+ * How many bytes of the next frame's header end a message that announces this frame: this length and the next one
+ * alternate, see below.
+ */
 const SHORT_PROMISE = 5;
 const LONG_PROMISE = 6;
 const VERSION_BYTE = 1;
-/** Stream of what nobody takes; no stream that we open has such a number. */
+/** Stream number of filler frames; no stream that we open has this number. */
 const NOBODY = 0xffff_ffff;
-/** With more than this under way, the agent may have several messages waiting. */
+/** When more bytes than this are unacknowledged, the agent may have several messages waiting. */
 const QUIET_BYTES = 4 * 1024;
 const MAX_FRAME_DATA = 65_535;
 const FIRST_ID = 0x4080_0003;
@@ -22,8 +25,9 @@ const LAST_ID = 0x7fff_ffff;
 const THIRD_BYTE_MARK = 0x0080_0000;
 
 /**
- * Numbers of the streams that a client opens: the third byte (little-endian) is at least 0x80, the fourth 0x40 to 0x7f, so
- * that a mixture of two numbers as `MuxMessages` makes them never is the number of a stream. Undefined after the last.
+ * Numbers for the streams that a client opens: the third byte (little-endian) is at least 0x80, the fourth 0x40 to
+ * 0x7f. So a mixture of two numbers, as `MuxMessages` makes them, is never the number of a stream. Undefined after the
+ * last number.
  */
 export function mixableStreamId(last: number | undefined): number | undefined {
   if (last === undefined) return FIRST_ID;
@@ -33,7 +37,7 @@ export function mixableStreamId(last: number | undefined): number | undefined {
 }
 
 interface Promised {
-  /** Bytes of the header that are sent already. */
+  /** How many bytes of the header have been sent already. */
   readonly sent: number;
   readonly header: Uint8Array;
   readonly length: number;
@@ -41,28 +45,31 @@ interface Promised {
 }
 
 /**
- * Cuts the frames of a multiplexer into messages of which any may be handled twice. The official agent does that with a
- * message that it handled when its connection had just been cut (SPEC.md §15), and smux has no sequence numbers.
+ * Splits the frames of a multiplexer into messages that the agent may handle twice without harm. The official agent
+ * handles a message twice if its connection had just been cut when it handled the message (SPEC.md §15), and smux has
+ * no sequence numbers to detect that.
  *
- * A protected message `m` ends with the beginning of the next header, which promises a frame of `|m| − 8` bytes. If `m` is
- * handled again, its first bytes complete that header, to the number of a stream that does not exist (the promises are 5
- * and 6 bytes long in turn, so two numbers mix), and the frame swallows the rest of `m` up to the promise at its end: the
- * agent's multiplexer stands where it stood. If `m` is handled once, the next message keeps the promise with data, or
- * with a filler when there is no more data.
+ * A protected message `m` ends with the beginning of the next header, which announces (in the names below: promises) a
+ * frame of `|m| − 8` bytes. If `m` is handled again, its first bytes complete that header with the number of a stream
+ * that does not exist (the announcements are 5 and 6 bytes long in turn, so two numbers mix). This frame then consumes
+ * the rest of `m` up to the announcement at its end, and the agent's multiplexer is in the same state as before. If `m`
+ * is handled once, the next message completes the announced frame with data, or with a filler when there is no more
+ * data.
  *
- * A single small message is not protected, because nothing else waits at the agent then: it only begins and ends at other
- * places of a header (0 bytes and 1 byte in turn), so that handled twice it breaks the multiplexer and is no silent copy.
+ * A single small message is not protected, because nothing else waits at the agent then. It only begins and ends at
+ * different offsets of a header (0 bytes and 1 byte in turn), so that handling it twice breaks the multiplexer instead
+ * of duplicating data silently.
  */
 export class MuxMessages {
   #pieces: MuxPiece[] = [];
-  /** Of the first piece's data. */
+  /** How many bytes of the first piece's data were sent. */
   #taken = 0;
   #bytes = 0;
   #promised: Promised | undefined;
-  /** The version byte of the next header is sent. */
+  /** True if the version byte of the next header was sent already. */
   #hasVersion = false;
 
-  /** What waits to be sent, headers included. */
+  /** How many bytes wait to be sent, headers included. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -72,7 +79,10 @@ export class MuxMessages {
     this.#bytes += FRAME_HEADER_LENGTH + (piece.bytes?.byteLength ?? 0);
   }
 
-  /** The next message of at most `limit` (64 or more) bytes; `inFlight` bytes are under way. Undefined if there is nothing to say. */
+  /**
+   * The next message of at most `limit` (64 or more) bytes; `inFlight` bytes are unacknowledged. Undefined if nothing
+   * waits.
+   */
   take(limit: number, inFlight: number): Uint8Array | undefined {
     const promised = this.#promised;
     if (promised?.isFiller === true) return this.#filler(promised);
@@ -88,7 +98,7 @@ export class MuxMessages {
     }
     const hasData = this.#fill(message) || promised !== undefined;
     if (!hasData) {
-      // Commands may be handled twice as they are, at the same place of a header.
+      // Commands may be handled twice without harm, if both begin at the same offset of a header.
       if (this.#hasVersion) message.add(Uint8Array.of(VERSION_BYTE));
       return message.bytes;
     }
@@ -105,7 +115,7 @@ export class MuxMessages {
     return message.bytes;
   }
 
-  /** Frames of what waits, as long as there is room. True if data went in. */
+  /** Adds frames of the waiting pieces while there is room. True if data was added. */
   #fill(message: Message): boolean {
     let hasData = false;
     for (;;) {
@@ -130,7 +140,7 @@ export class MuxMessages {
     }
   }
 
-  /** Undefined if the stream that is next has less data than that. */
+  /** The announcement of the next frame; undefined if the next stream has less data than the announced length. */
   #promise(sent: number, length: number): Promised | undefined {
     const [piece] = this.#pieces;
     if (piece?.bytes === undefined || length > MAX_FRAME_DATA || this.#run(piece.streamId) < length)
@@ -139,8 +149,8 @@ export class MuxMessages {
   }
 
   /**
-   * Keeps a promise that no data keeps. What it begins with reads as a frame of its own to nobody, in case it is the
-   * message that is handled twice.
+   * Completes an announced frame for which there is no data. Its content begins like a frame to a stream that does not
+   * exist, in case this message is the one that is handled twice.
    */
   #filler({ sent, header, length }: Promised): Uint8Array {
     this.#promised = undefined;
@@ -150,7 +160,7 @@ export class MuxMessages {
     return message;
   }
 
-  /** Bytes at the front of the queue that belong to one stream. */
+  /** Number of bytes at the front of the queue that belong to this stream. */
   #run(streamId: number): number {
     let run = -this.#taken;
     for (const piece of this.#pieces) {
@@ -181,14 +191,14 @@ export class MuxMessages {
   }
 }
 
-/** A message while it is written. */
+/** A message that is being written. */
 class Message {
   readonly #buffer: Buffer;
   #length = 0;
   #skip = 0;
 
   constructor(limit: number) {
-    // Room for what ends it.
+    // Reserves room for the announcement at its end.
     this.#buffer = Buffer.allocUnsafe(limit + FRAME_HEADER_LENGTH);
   }
 
@@ -204,7 +214,7 @@ class Message {
     return this.#buffer.subarray(0, this.#length);
   }
 
-  /** The first byte of the first frame is sent already. */
+  /** Skips the first byte of the first frame, which was sent already. */
   skipOnce(): void {
     this.#skip = 1;
   }
@@ -223,7 +233,10 @@ const pushHeader = (streamId: number, length: number): Uint8Array => {
   return header;
 };
 
-/** To a number that nobody has, and whose unsent bytes are the beginning of another such frame, of the filler's own length. */
+/**
+ * Announces a frame to an unused stream number. The unsent bytes of that number are the beginning of another such
+ * frame, of the filler's own length.
+ */
 function fillerPromise(sent: number, length: number): Promised {
   const own = pushHeader(NOBODY, FRAME_HEADER_LENGTH - sent + length - FRAME_HEADER_LENGTH);
   const header = Buffer.from(pushHeader(NOBODY, length));

@@ -1,9 +1,12 @@
-/** The one text frame of a data channel, sent by the client right after the upgrade; nothing answers it (SPEC.md §2). */
+/**
+ * The only text frame of a data channel. The client sends it right after the upgrade, and the gateway does not answer
+ * it (SPEC.md §2).
+ */
 export interface OpenDataChannelInput {
   readonly tokenValue: string;
   /** One per process, kept across reconnects. */
   readonly clientId: string;
-  /** A new one for every open. */
+  /** A new UUID each time the channel is opened. */
   readonly requestId: string;
   readonly clientVersion: string;
 }

@@ -2,29 +2,35 @@ import { ProtocolError } from '../core/errors.ts';
 import { RetransmissionTimeout } from './retransmission-timeout.ts';
 import { SendWindow } from './send-window.ts';
 
-/** Official schedulers look every 100 ms; repeating sooner only doubles traffic when an event loop is late. */
+/** Official senders check every 100 ms; repeating sooner only doubles traffic when an event loop is late. */
 const MIN_RESEND_DELAY = 100;
-/** Timeouts without any acknowledgement between them double, up to this. */
+/** The delay doubles with each timeout that has no acknowledgement before it, up to this value. */
 const MAX_RESEND_DELAY = 2_000;
-/** How much later than its successor a message may be acknowledged before it is taken for lost. */
+/** How much later than its successor a message may be acknowledged before it counts as lost. */
 const REORDERING = 10;
-/** Of late messages only. */
+/** Limit for the messages of `#unsure`. */
 const MAX_UNSURE = 64;
-/** Silence counted per tick at most, so that a suspended process does not wake up to a dead session. */
+/**
+ * At most this much silence is counted per tick, so that a process that was suspended does not find its session ended
+ * when it resumes.
+ */
 const MAX_SILENCE_STEP = 2_000;
-/** While paused, one message goes out this often, in case the start_publication was lost. */
+/** While paused, one message is sent this often, in case the start_publication was lost. */
 const PAUSED_PROBE_INTERVAL = 5_000;
 
 interface Unacknowledged {
   readonly sequenceNumber: number;
   readonly message: Uint8Array;
   readonly payloadBytes: number;
-  /** On the present socket; undefined while it is held back by a pause, or waits for its turn. */
+  /**
+   * First transmission on the present socket; undefined while a pause holds the message back, or while it waits for
+   * room in the window.
+   */
   firstSentAt: number | undefined;
   lastSentAt: number;
-  /** Counts transmissions of all messages. */
+  /** Transmission number, counted over all messages. */
   order: number;
-  /** Why it was sent again: it was found lost, or only overdue. */
+  /** Why the message was sent again: it was lost, or only overdue. */
   repeated: 'lost' | 'overdue' | undefined;
 }
 
@@ -34,23 +40,24 @@ export interface OutgoingLimits {
 }
 
 /**
- * The sending half of one direction (SPEC.md §3): sequence numbers, everything unacknowledged, when to send what again.
- * Returns the messages to put on the wire; keeps no clock and no socket.
+ * The sending half of one direction (SPEC.md §3): assigns sequence numbers, keeps everything unacknowledged, and
+ * decides when to send what again. Returns the messages to send; has no clock and no socket.
  *
- * A message is lost if one that was sent after it has been acknowledged (RFC 8985), and is then repeated at once. If
- * nothing is acknowledged for a whole timeout, only the oldest is repeated, because the agent acknowledges what it has
- * handled and may merely be busy; the acknowledgements that follow show whether the others arrived (RFC 5682).
+ * A message is lost if a message that was sent after it has been acknowledged (RFC 8985); it is then repeated at once.
+ * If nothing is acknowledged for a whole timeout, only the oldest message is repeated, because the agent acknowledges
+ * what it has handled and may merely be busy; the acknowledgements that follow show whether the others arrived (RFC
+ * 5682).
  */
 export class OutgoingMessages {
   readonly #limits: OutgoingLimits;
   readonly #timeout = new RetransmissionTimeout();
   readonly #window: SendWindow;
-  /** Under way, in the order of last transmission. */
+  /** Sent and unacknowledged, in the order of last transmission. */
   readonly #sent = new Map<number, Unacknowledged>();
   #sentBytes = 0;
-  /** Have to go out again when the window has room, in sequence order. */
+  /** Lost messages, which must be sent again when the window has room, in sequence order. */
   #lost: Unacknowledged[] = [];
-  /** New and held back by a pause. */
+  /** New messages that a pause holds back. */
   #held: Unacknowledged[] = [];
   #next = 0;
   #lowest = 0;
@@ -58,11 +65,13 @@ export class OutgoingMessages {
   #order = 0;
   /** The latest transmission that is known to have arrived, and how long its acknowledgement took. */
   #arrived: { readonly order: number; readonly trip: number } | undefined;
-  /** After a timeout: everything sent up to `order` is lost if it is not acknowledged by `verdictAt`. */
+  /** After a timeout: everything sent up to `order` counts as lost if it is not acknowledged by `verdictAt`. */
   #suspicion: { readonly order: number; verdictAt: number | undefined } | undefined;
-  /** Repeated because they were overdue, with the time from first transmission to acknowledgement. */
+  /**
+   * Messages that were repeated because they were overdue, with the time from first transmission to acknowledgement.
+   */
   readonly #unsure = new Map<number, number>();
-  /** Last acknowledgement, timeout or restart. */
+  /** Time of the last acknowledgement, timeout or restart. */
   #timerStart = 0;
   #timeouts = 0;
   #frozen = false;
@@ -75,7 +84,7 @@ export class OutgoingMessages {
     this.#window = new SendWindow(limits.maxUnackedBytes);
   }
 
-  /** The number the next message must carry. */
+  /** The sequence number that the next message must have. */
   get nextSequenceNumber(): number {
     return this.#next;
   }
@@ -88,12 +97,12 @@ export class OutgoingMessages {
     return Math.max(0, this.#window.size - this.#bytes);
   }
 
-  /** Whether `bytes` more fit under the hard limit, which the window stays well below. */
+  /** Whether `bytes` more fit under the hard limit. The window stays well below that limit. */
   fits(bytes: number): boolean {
     return this.#bytes + bytes <= this.#limits.maxUnackedBytes;
   }
 
-  /** Takes the message numbered `nextSequenceNumber`; true if it must go out now, false if a pause holds it back. */
+  /** Adds the message numbered `nextSequenceNumber`; true if it must be sent now, false if a pause holds it back. */
   add(message: Uint8Array, payloadBytes: number, now: number): boolean {
     if (this.#count === 0) {
       this.#lastTick = now;
@@ -119,7 +128,10 @@ export class OutgoingMessages {
     return true;
   }
 
-  /** Answers with what the acknowledgement shows to be lost. Unknown numbers are ignored: the peer repeats acknowledgements. */
+  /**
+   * Returns the messages that the acknowledgement shows to be lost. Unknown numbers are ignored, because the peer
+   * repeats acknowledgements.
+   */
   acknowledge(sequenceNumber: number, now: number): readonly Uint8Array[] {
     const entry = this.#sent.get(sequenceNumber) ?? this.#takeWaiting(sequenceNumber);
     if (entry === undefined) {
@@ -137,13 +149,15 @@ export class OutgoingMessages {
     return this.#repeatLost(now);
   }
 
-  /** No first transmission and no repetition until `resume`; the silence limit stands still. */
+  /** Until `resume`, nothing is sent for the first time or repeated, and silence is not counted. */
   freeze(now: number): void {
     if (!this.#frozen) this.#probeAt = now + PAUSED_PROBE_INTERVAL;
     this.#frozen = true;
   }
 
-  /** Messages that were held back, in order; repetitions that fell due meanwhile come with the next tick. */
+  /**
+   * Returns the messages that were held back, in order; the next tick returns repetitions that became due meanwhile.
+   */
   resume(now: number): readonly Uint8Array[] {
     if (!this.#frozen) return [];
     this.#frozen = false;
@@ -155,7 +169,9 @@ export class OutgoingMessages {
     return held.map((entry) => entry.message);
   }
 
-  /** A new socket: everything unacknowledged again, in sequence order, as the window has room for it. */
+  /**
+   * A new socket is open: returns everything unacknowledged again, in sequence order, as far as the window has room.
+   */
   restart(now: number): readonly Uint8Array[] {
     this.#frozen = false;
     this.#silence = 0;
@@ -174,7 +190,7 @@ export class OutgoingMessages {
     return this.#repeatLost(now);
   }
 
-  /** When `tick` has something to do; undefined if nothing is unacknowledged. */
+  /** When `tick` must be called next; undefined if nothing is unacknowledged. */
   nextTimeout(): number | undefined {
     if (this.#count === 0) return undefined;
     if (this.#frozen) return this.#probeAt;
@@ -186,12 +202,15 @@ export class OutgoingMessages {
     );
   }
 
-  /** The messages due for repetition. Throws `peer-silent` once the oldest message has been unacknowledged for too long. */
+  /**
+   * The messages due for repetition. Throws `peer-silent` once the oldest message has been unacknowledged for too long.
+   */
   tick(now: number): readonly Uint8Array[] {
     if (this.#frozen) return this.#probe(now);
     if (this.#count === 0) return [];
     this.#countSilence(now);
-    // A clock set back makes what is due look early; repeating is harmless, waiting for the clock to catch up is not.
+    // After a clock was set back, due messages look early. Repeating them does no harm, but waiting for the clock to
+    // catch up does.
     if (now < this.#timerStart) this.#timerStart = Number.NEGATIVE_INFINITY;
     const repeated = this.#repeatLost(now);
     const oldest = first(this.#sent);
@@ -220,7 +239,9 @@ export class OutgoingMessages {
     this.#sentBytes += entry.payloadBytes;
   }
 
-  /** What one acknowledgement says about the path, and about what was sent before. */
+  /**
+   * Updates the estimates of the path from one acknowledgement, and finds which earlier messages it shows to be lost.
+   */
   #learn(entry: Unacknowledged, firstSentAt: number, now: number): void {
     const trip = Math.max(0, now - entry.lastSentAt);
     if (entry.repeated === undefined) {
@@ -233,7 +254,7 @@ export class OutgoingMessages {
       });
     }
     if (entry.repeated === 'overdue') {
-      // Which of its transmissions this is about nobody knows: the others get a moment to be acknowledged.
+      // It is unknown which transmission this acknowledges, so a second acknowledgement is awaited for a moment.
       this.#unsure.set(entry.sequenceNumber, Math.max(0, now - firstSentAt));
       for (const old of this.#unsure.keys()) {
         if (this.#unsure.size <= MAX_UNSURE) break;
@@ -249,7 +270,10 @@ export class OutgoingMessages {
       this.#arrived = { order: entry.order, trip };
   }
 
-  /** Both transmissions arrived: the timeout was too short for this path. Where one was lost, nothing is learnt. */
+  /**
+   * Both transmissions arrived, so the timeout was too short for this path. If one of them was lost, the timeout stays
+   * unchanged.
+   */
   #acknowledgedAgain(sequenceNumber: number): void {
     const trip = this.#unsure.get(sequenceNumber);
     if (trip === undefined) return;
@@ -257,7 +281,7 @@ export class OutgoingMessages {
     this.#timeout.add(trip);
   }
 
-  /** Finds what is lost, and repeats as much of it as the window has room for. */
+  /** Finds lost messages, and repeats as many as the window has room for. */
   #repeatLost(now: number): readonly Uint8Array[] {
     if (this.#frozen) return [];
     this.#lose(this.#foundLost(now));
@@ -286,7 +310,7 @@ export class OutgoingMessages {
     return found;
   }
 
-  /** When the message counts as lost because a later one has arrived; undefined while none has. */
+  /** When the message counts as lost because a later one has arrived; undefined while no later one has. */
   #lossAt(entry: Unacknowledged | undefined): number | undefined {
     if (entry === undefined || this.#arrived === undefined || entry.order >= this.#arrived.order)
       return undefined;
@@ -306,13 +330,16 @@ export class OutgoingMessages {
     return this.#sentBytes === 0 || this.#sentBytes + next.payloadBytes <= this.#window.size;
   }
 
-  /** Undefined while nothing is under way. */
+  /** Undefined while nothing is unacknowledged. */
   get #timeoutAt(): number | undefined {
     const oldest = first(this.#sent);
     return oldest && Math.max(this.#timerStart, oldest.lastSentAt) + this.#resendDelay;
   }
 
-  /** Whole ms: added to a time since the epoch, a fraction would be rounded and `tick` come too early for ever. */
+  /**
+   * In whole ms: a fraction would be rounded when it is added to a time since the epoch, and `tick` would always be
+   * called too early.
+   */
   get #resendDelay(): number {
     const once = Math.max(MIN_RESEND_DELAY, Math.ceil(this.#timeout.value));
     return Math.min(MAX_RESEND_DELAY, once * 2 ** Math.max(0, this.#timeouts - 1));
@@ -344,7 +371,10 @@ export class OutgoingMessages {
     return firstHeld !== undefined && sequenceNumber >= firstHeld.sequenceNumber;
   }
 
-  /** Lost ones may have arrived after all; of the held ones only the front can have been sent, by a probe. */
+  /**
+   * A message that counted as lost may have arrived after all. Of the messages that a pause holds back, only the first
+   * can have been sent, as a probe.
+   */
   #takeWaiting(sequenceNumber: number): Unacknowledged | undefined {
     const index = this.#lost.findIndex((entry) => entry.sequenceNumber === sequenceNumber);
     if (index !== -1) return this.#lost.splice(index, 1)[0];

@@ -2,7 +2,10 @@ const INITIAL_RTT = 100;
 const INITIAL_TIMEOUT = 200;
 const MAX_TIMEOUT = 1000;
 const GRANULARITY = 10;
-/** Nothing on a live path takes longer; a sample from across a suspended laptop must not poison the estimate. */
+/**
+ * No acknowledgement takes longer on a working path; a sample that includes a suspension of the machine must not
+ * distort the estimate.
+ */
 const MAX_SAMPLE = 10_000;
 
 /** Jacobson's estimator with the constants of both official peers (SPEC.md §3). All values in ms. */
@@ -23,7 +26,7 @@ export class RetransmissionTimeout {
     return this.#timeout;
   }
 
-  /** `sample`: from sending a message to its acknowledgement. */
+  /** `sample`: time from sending a message to its acknowledgement. */
   add(sample: number): void {
     const rtt = Math.min(MAX_SAMPLE, Math.max(0, sample));
     this.#variation = 0.75 * this.#variation + 0.25 * Math.abs(this.#rtt - rtt);

@@ -1,39 +1,45 @@
 const MIN_WINDOW = 4 * 1024;
 const INITIAL_WINDOW = 32 * 1024;
-/** What may wait at the far side: enough that it never waits for us, little enough that it is handled within a millisecond. */
+/**
+ * How many bytes may wait at the receiver: enough that it never waits for us, few enough that it handles them within a
+ * millisecond.
+ */
 const QUEUE_BYTES = 4 * 1024;
-/** … and this share of the window, because round trips of long paths vary. */
+/** This share of the window may wait too, because round trips of long paths vary. */
 const QUEUE_SHARE = 1 / 8;
-/** Of the window, while the shortest round trip is looked for: less than what is there without a queue. */
+/**
+ * Share of the window that is used while the shortest round trip is measured: less than the path holds without a queue.
+ */
 const PROBE_SHARE = 3 / 4;
 const GROWTH_BYTES = 2 * 1024;
 const GROWTH_SHARE = 1 / 16;
-/** So many slow acknowledgements in a row end the doubling. */
+/** After this many slow acknowledgements in a row the window no longer doubles. */
 const SLOW_ONES = 8;
-/** The shortest round trip counts for one to two of these, so that a path that became longer is noticed. */
+/** The shortest round trip is kept for one to two of these periods, so that a path that became longer is noticed. */
 const BASE_PERIOD_MS = 10_000;
 
-/** One acknowledged message that was sent once. Times in ms; fractions matter on short paths. */
+/** One acknowledged message that was sent only once. Times in ms; fractions matter on short paths. */
 export interface RoundTrip {
   readonly bytes: number;
   readonly sentAt: number;
   readonly now: number;
-  /** What is still unacknowledged. */
+  /** Bytes that are still unacknowledged. */
   readonly inFlight: number;
 }
 
 /**
- * How many unacknowledged bytes are sensible. What is under way beyond what the path itself holds waits at the far side,
- * where it delays everything behind it and, at an agent whose connection is cut, is handled twice (SPEC.md §15).
- * So the window is one of delay: once per round trip, `window × (1 − shortest ÷ present round trip)` says how much waits.
- * Below the allowance the window grows (doubles until it first waits), above it shrinks to what the path holds. Stays below
- * half of the hard limit, so that a sender that overshoots by a frame hits nothing.
+ * Limits the unacknowledged bytes to a useful number. Bytes beyond what the path itself holds wait at the receiver,
+ * where they delay everything after them; an agent whose connection is cut may also handle them twice (SPEC.md §15). So
+ * the window follows the delay: once per round trip, `window × (1 − shortest ÷ present round trip)` says how many bytes
+ * wait. Below the allowance the window grows (it doubles until bytes wait for the first time), above it the window
+ * shrinks to what the path holds. It stays below half of the hard limit, so that a sender that overshoots by a frame
+ * does not reach that limit.
  */
 export class SendWindow {
   readonly #ceiling: number;
   readonly #floor: number;
   #size: number;
-  /** Doubling per round trip, until it waits. */
+  /** The window doubles per round trip, until bytes wait at the receiver. */
   #isStarting = true;
   #slow = 0;
   #base = Number.POSITIVE_INFINITY;
@@ -42,7 +48,10 @@ export class SendWindow {
   #roundStart = Number.NEGATIVE_INFINITY;
   #roundTrip = Number.POSITIVE_INFINITY;
   #wasUsed = false;
-  /** Set for a round with a smaller window, in which what we queue drains and the path shows how short it is. */
+  /**
+   * Set during a round with a smaller window, in which the queue at the receiver drains and the shortest round trip can
+   * be measured.
+   */
   #afterProbe: number | undefined;
 
   constructor(hardLimit: number) {
@@ -55,7 +64,7 @@ export class SendWindow {
     return this.#size;
   }
 
-  /** The shortest round trip of late, in ms; undefined before the first. */
+  /** The shortest recent round trip, in ms; undefined before the first one. */
   get shortest(): number | undefined {
     const shortest = Math.min(this.#base, this.#lastBase);
     return Number.isFinite(shortest) ? shortest : undefined;
@@ -65,22 +74,22 @@ export class SendWindow {
     const trip = Math.max(0, now - sentAt);
     this.#base = Math.min(this.#base, trip);
     this.#roundTrip = Math.min(this.#roundTrip, trip);
-    // A window that was not used says nothing about the path.
+    // A window that was not filled says nothing about the path.
     if (inFlight + bytes >= this.#size / 2) this.#wasUsed = true;
     if (this.#isStarting && this.#wasUsed && this.#afterProbe === undefined) this.#start(bytes, trip);
-    // A clock set back ends the round too.
+    // A clock that was set back ends the round too.
     if (sentAt < this.#roundStart && now >= this.#roundStart) return;
     this.#endRound(now);
   }
 
-  /** Nothing came back for a whole timeout. */
+  /** Nothing was acknowledged for a whole timeout. */
   timedOut(): void {
     this.#resize(this.#size / 2);
     this.#isStarting = true;
     this.#slow = 0;
   }
 
-  /** A new connection, whose path may be another one. */
+  /** A new connection, which may take another path. */
   restart(): void {
     this.#base = Number.POSITIVE_INFINITY;
     this.#lastBase = Number.POSITIVE_INFINITY;
@@ -97,7 +106,7 @@ export class SendWindow {
     else if (this.#slow === 0) this.#resize(this.#size + bytes);
   }
 
-  /** Bytes under way beyond what a path with the shortest round trip would hold. */
+  /** Unacknowledged bytes beyond what a path with the shortest round trip would hold. */
   #waiting(trip: number): number {
     const base = this.shortest ?? trip;
     return trip > base ? this.#size * (1 - base / trip) : 0;
@@ -123,7 +132,7 @@ export class SendWindow {
     const isFirst = this.#baseSince === Number.NEGATIVE_INFINITY;
     this.#baseSince = now;
     if (isFirst) return;
-    // Both periods were slower than the one before them: another path, of which nothing is known.
+    // Both periods were slower than the one before them, so this is another path, about which nothing is known.
     if (Number.isFinite(this.#lastBase) && this.#base > 2 * this.#lastBase) this.#isStarting = true;
     this.#lastBase = this.#base;
     this.#base = Number.POSITIVE_INFINITY;

@@ -29,15 +29,15 @@ export class SessionEncryption {
     return sealAesGcm(this.#sealKey, this.#nextNonce(), plaintext);
   }
 
-  /** Undefined if it was not sealed by the peer with the same data key. */
+  /** Undefined if the bytes were not sealed by the peer with the same data key. */
   open(sealed: Uint8Array): Uint8Array | undefined {
     return openAesGcm(this.#openKey, sealed);
   }
 }
 
-/** The agent's nonces: a random start, counted up as a little-endian number. */
+/** The agent's nonces: a random start, then incremented as a little-endian number. */
 function countingNonces(start: Uint8Array): () => Uint8Array {
-  // Not slice(): on a Buffer that is a view, and the nonce handed out would change with the counter.
+  // Not slice(): on a Buffer that is a view, and the returned nonce would change with the counter.
   const next = Uint8Array.from(start);
   return () => {
     const nonce = Uint8Array.from(next);

@@ -22,7 +22,7 @@ export interface FrameHeader {
   readonly streamId: number;
 }
 
-/** Data larger than 65535 bytes does not fit a frame; callers split. */
+/** The caller must split data of more than 65535 bytes, which does not fit into a frame. */
 export function encodeFrame(command: FrameCommand, streamId: number, data?: Uint8Array): Uint8Array {
   const length = data?.byteLength ?? 0;
   const frame = Buffer.allocUnsafe(FRAME_HEADER_LENGTH + length);
@@ -34,7 +34,10 @@ export function encodeFrame(command: FrameCommand, streamId: number, data?: Uint
   return frame;
 }
 
-/** Throws `mux-version`, `mux-command` (UPD belongs to version 2), `mux-frame-length` for data where none belongs. */
+/**
+ * Throws `mux-version`, `mux-command` (UPD belongs to version 2), `mux-frame-length` for data in a frame that cannot
+ * have any.
+ */
 export function decodeFrameHeader(header: Buffer): FrameHeader {
   const version = header.readUInt8(0);
   const command = header.readUInt8(1);

@@ -8,24 +8,24 @@ import {
   type FrameHeader,
 } from './smux-frame.ts';
 
-/** Where senders split; receivers take up to 65535. */
+/** The largest frame that is sent; frames of up to 65535 bytes are accepted. */
 const MAX_DATA_SENT = 32_768;
 const KEEPALIVE_INTERVAL = 10_000;
 const KEEPALIVE_TIMEOUT = 30_000;
 
 export type MuxEvent =
   | { readonly type: 'stream-opened'; readonly id: number }
-  /** In order, in pieces of any size: a frame is handed on as it arrives, never collected. */
+  /** In order, in pieces of any size: the bytes of a frame are passed on as they arrive, never collected. */
   | { readonly type: 'data'; readonly id: number; readonly bytes: Uint8Array }
-  /** The peer sends nothing more on it; we still may. */
+  /** The peer sends nothing more on the stream; we still may. */
   | { readonly type: 'stream-finished'; readonly id: number };
 
 export interface MuxLimits {
-  /** `mux-streams` beyond it. */
+  /** More streams raise `mux-streams`. */
   readonly maxStreams: number;
-  /** Data of one received frame; `mux-frame-length` beyond it. */
+  /** More data in one received frame raises `mux-frame-length`. */
   readonly maxFrameBytes: number;
-  /** Written but not taken yet; `mux-buffer` beyond it. */
+  /** More bytes that were written but not yet taken for output raise `mux-buffer`. */
   readonly maxBufferedBytes: number;
 }
 
@@ -36,14 +36,17 @@ const DEFAULT_MUX_LIMITS: MuxLimits = {
 };
 
 export interface MuxOptions {
-  /** The client opens streams; the agent's end is the server. */
+  /** The client opens streams; the agent is the server. */
   readonly role: 'client' | 'server';
-  /** Of this side, from the `opened` or `agent-opened` event. */
+  /** Whether this side sends keepalives; from the `opened` or `agent-opened` event. */
   readonly keepAlive: boolean;
   /** Milliseconds, on the same scale as the `now` of `tick`. */
   readonly now: number;
   readonly limits?: Partial<MuxLimits>;
-  /** The number of the next stream after `last`; undefined when there is none. 3, 5, 7 … unless given, as in the official client. */
+  /**
+   * The number of the stream after `last`; undefined when there is none. By default 3, 5, 7 …, as in the official
+   * client.
+   */
   readonly nextStreamId?: (last: number | undefined) => number | undefined;
 }
 
@@ -59,8 +62,8 @@ interface Stream {
 }
 
 /**
- * smux version 1 over the byte stream of a mux port session (SPEC.md §6). Message boundaries mean nothing to it.
- * `receive` and `tick` throw ProtocolError when the session is beyond use; there is no way to resynchronise.
+ * smux version 1 over the byte stream of a mux port session (SPEC.md §6). It ignores message boundaries. `receive` and
+ * `tick` throw ProtocolError when the session cannot continue; smux has no way to resynchronise.
  */
 export class MuxSession {
   readonly #role: 'client' | 'server';
@@ -94,12 +97,12 @@ export class MuxSession {
     return this.#streams.size;
   }
 
-  /** Bytes written and not yet taken by `takeOutput`. */
+  /** Bytes that were written and that `takeOutput` has not returned yet. */
   get bufferedBytes(): number {
     return this.#buffered;
   }
 
-  /** The next stretch of the peer's byte stream, cut anywhere. Events hold views of `bytes`. */
+  /** Reads the next part of the peer's byte stream, which may end anywhere. Events hold views of `bytes`. */
   receive(bytes: Uint8Array): readonly MuxEvent[] {
     const events: MuxEvent[] = [];
     let at = 0;
@@ -122,7 +125,7 @@ export class MuxSession {
     return events;
   }
 
-  /** Opens a stream; its SYN goes out with the next output, and nothing answers it. Throws `mux-streams`. */
+  /** Opens a stream; its SYN is sent with the next output, and the peer does not answer it. Throws `mux-streams`. */
   open(): number {
     this.#checkStreamLimit();
     const id = this.#nextStreamId(this.#lastId);
@@ -134,7 +137,10 @@ export class MuxSession {
     return id;
   }
 
-  /** Throws `mux-stream-finished` after our own `finish` or on a forgotten stream, `mux-buffer` if the output is not taken. */
+  /**
+   * Throws `mux-stream-finished` after our own `finish` or on an unknown stream, `mux-buffer` if too much output was
+   * not taken.
+   */
   write(id: number, bytes: Uint8Array): void {
     const stream = this.#streams.get(id);
     if (stream === undefined || stream.weFinished)
@@ -152,7 +158,7 @@ export class MuxSession {
       });
   }
 
-  /** Sends our FIN, once. The stream is forgotten when the peer has finished too. */
+  /** Sends our FIN, once. The stream is removed when the peer has finished too. */
   finish(id: number): void {
     const stream = this.#streams.get(id);
     if (stream === undefined || stream.weFinished) return;
@@ -161,12 +167,12 @@ export class MuxSession {
     if (stream.peerFinished) this.#streams.delete(id);
   }
 
-  /** Frames in order; to be sent as one byte stream, joined and cut as it suits the sender. */
+  /** The frames in order; to be sent as one byte stream, which the sender may join and split as it likes. */
   takeOutput(): readonly Uint8Array[] {
     return this.takePieces().map(({ command, streamId, bytes }) => encodeFrame(command, streamId, bytes));
   }
 
-  /** The same for a sender that makes the frames itself (mux-messages.ts). */
+  /** The same as pieces, for a sender that builds the frames itself (mux-messages.ts). */
   takePieces(): readonly MuxPiece[] {
     const output = this.#output;
     this.#output = [];
@@ -179,10 +185,10 @@ export class MuxSession {
     return this.#judgesSilence ? Math.min(this.#nextNop, this.#nextCheck) : this.#nextNop;
   }
 
-  /** Sends the keepalive. Throws `mux-peer-silent` (client only) if not one frame arrived in a whole period of 30 s. */
+  /** Sends the keepalive. Throws `mux-peer-silent` (client only) if no frame arrived in a whole period of 30 s. */
   tick(now: number): readonly MuxEvent[] {
     if (!this.#keepAlive) return [];
-    // A process that slept has no right to call its peer silent.
+    // A process that was suspended cannot conclude that its peer was silent.
     const slept = now - this.#lastTick > 2 * KEEPALIVE_INTERVAL;
     this.#lastTick = now;
     if (now >= this.#nextNop) {
@@ -198,7 +204,7 @@ export class MuxSession {
     return [];
   }
 
-  /** Clients decide by the agent's version alone whether they send NOPs, so a server must do without. */
+  /** Clients decide by the agent's version alone whether they send NOPs, so a server cannot rely on them. */
   get #judgesSilence(): boolean {
     return this.#role === 'client';
   }
@@ -239,7 +245,7 @@ export class MuxSession {
     events.push({ type: 'stream-opened', id });
   }
 
-  /** Data and FIN of unknown streams are dropped: they crossed our forgetting of it. */
+  /** Drops data and FIN of unknown streams: the peer sent them before it knew that we removed the stream. */
   #receiveData(bytes: Uint8Array, events: MuxEvent[]): void {
     const id = this.#frame?.streamId;
     if (id === undefined || this.#streams.get(id)?.peerFinished !== false) return;

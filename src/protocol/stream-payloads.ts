@@ -2,7 +2,7 @@ import { text, utf8, view } from '../core/bytes.ts';
 import type { SessionFlag, WindowSize } from './data-channel-types.ts';
 import { numberMember, parseObject } from './json-payload.ts';
 
-/** Payload types 3, 10 and 12 (SPEC.md §5). Readers return undefined for what they cannot read. */
+/** Payload types 3, 10 and 12 (SPEC.md §5). Readers return undefined for a payload that they cannot read. */
 
 const FLAG_VALUE: Readonly<Record<SessionFlag, number>> = {
   DisconnectToPort: 1,
@@ -11,7 +11,7 @@ const FLAG_VALUE: Readonly<Record<SessionFlag, number>> = {
 };
 const FLAGS: readonly SessionFlag[] = ['DisconnectToPort', 'TerminateSession', 'ConnectToPortError'];
 const EXIT_CODE_PREFIX = 'EXIT_CODE: ';
-/** Terminal sizes are 16-bit in the kernel. */
+/** The kernel stores terminal sizes in 16 bits. */
 const MAX_DIMENSION = 0xffff;
 
 export function encodeFlag(flag: SessionFlag): Uint8Array {

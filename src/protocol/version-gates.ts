@@ -1,6 +1,9 @@
-/** Features that each side derives from the other's version string; the two sides compare differently (SPEC.md §4). */
+/**
+ * Features that each side derives from the other's version string; the two sides compare versions differently
+ * (SPEC.md §4).
+ */
 
-/** The client's rule: four integers on both sides, else "not newer". */
+/** The client's rule: both versions must have four integers, otherwise the agent counts as not newer. */
 function isAgentNewerThan(agentVersion: string, bound: string): boolean {
   const left = components(agentVersion);
   const right = components(bound);
@@ -8,7 +11,10 @@ function isAgentNewerThan(agentVersion: string, bound: string): boolean {
   return compareComponents(left, right) > 0;
 }
 
-/** The agent's rule: component by component; where one runs out of components it is the smaller. Unreadable counts as oldest. */
+/**
+ * The agent's rule: compares component by component; the version with fewer components is the smaller. An unreadable
+ * version counts as the oldest.
+ */
 function compareClientVersions(a: string, b: string): number {
   return compareComponents(components(a) ?? [], components(b) ?? []);
 }
@@ -19,13 +25,13 @@ export interface MuxFeatures {
   readonly keepAlive: boolean;
 }
 
-/** What the client runs, given the agent's version and the session's properties. */
+/** The features that the client uses, given the agent's version and the session's properties. */
 export function clientMuxFeatures(agentVersion: string, localPortForwarding: boolean): MuxFeatures {
   const mux = localPortForwarding && isAgentNewerThan(agentVersion, '3.0.196.0');
   return { mux, keepAlive: mux && !isAgentNewerThan(agentVersion, '3.1.1511.0') };
 }
 
-/** What the agent runs, given the client's version. */
+/** The features that the agent uses, given the client's version. */
 export function agentMuxFeatures(clientVersion: string, localPortForwarding: boolean): MuxFeatures {
   const mux = localPortForwarding && compareClientVersions(clientVersion, '1.1.70') >= 0;
   return { mux, keepAlive: mux && compareClientVersions(clientVersion, '1.2.331.0') <= 0 };

@@ -5,15 +5,15 @@ import type { Report } from '../../core/events.ts';
 export interface SilenceDeps {
   readonly clock: Clock;
   readonly report: Report;
-  /** Without a word for so long while it owes one: said to the person. */
+  /** When the agent owes an acknowledgement and sends nothing for this long, the user is told. */
   readonly silenceMs: number;
-  /** Something sent is not acknowledged. */
+  /** True while something that we sent is unacknowledged. */
   readonly owes: () => boolean;
-  /** We would hear it: connected, and reading. */
+  /** True while we could receive a message: connected, and reading. */
   readonly listens: () => boolean;
 }
 
-/** The gateway answers pings for an agent that is gone; only missing acknowledgements show that. */
+/** The gateway answers pings even when the agent is gone; only missing acknowledgements show that. */
 export class AgentSilence {
   readonly #deps: SilenceDeps;
   #heardAt = 0;
@@ -32,12 +32,12 @@ export class AgentSilence {
     this.#deps.report({ type: 'session-state', state: 'resumed', reason: 'the agent answers again' });
   }
 
-  /** Nothing could be heard before this moment. */
+  /** Starts the measurement anew: before this moment no message could have arrived. */
   restart(): void {
     this.#heardAt = this.#deps.clock.now();
   }
 
-  /** To be called whenever something may have been sent: looks again until nothing is owed. */
+  /** To be called whenever something may have been sent: checks again and again until the agent owes nothing. */
   watch(): void {
     const { clock, report, silenceMs, owes, listens } = this.#deps;
     if (this.#cancel !== undefined || !owes()) return;

@@ -1,6 +1,9 @@
 import type { Clock } from '../../core/clock.ts';
 
-/** One timer for a moment that moves often. It may ring too early, which costs a look; one timer per move would cost more. */
+/**
+ * One timer for a deadline that moves often. It may fire too early, which costs one check; a new timer for each move
+ * would cost more.
+ */
 export class Alarm {
   readonly #clock: Clock;
   readonly #ring: () => void;
@@ -12,7 +15,7 @@ export class Alarm {
     this.#ring = ring;
   }
 
-  /** Rings at that moment or before. */
+  /** Fires at that moment or earlier. */
   set(at: number): void {
     if (this.#at <= at) return;
     this.stop();

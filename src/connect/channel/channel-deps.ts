@@ -17,17 +17,23 @@ export interface ChannelDeps {
   readonly report: Report;
   /** One line per dropped message and state change, for `--debug`. */
   readonly debug?: ((line: string) => void) | undefined;
-  /** `wss://HOST` or `ws://HOST:PORT` instead of the host that AWS names; undefined = as AWS says. */
+  /** `wss://HOST` or `ws://HOST:PORT` instead of the host that AWS names; undefined = the host that AWS names. */
   readonly gateway?: string | undefined;
-  /** Bytes per message; 1024 until the far side is known to take more. */
+  /** Bytes per message; 1024 until the agent is known to accept more. */
   readonly payloadSize?: number | undefined;
   readonly timing?: Partial<ChannelTiming & LinkTiming> | undefined;
 }
 
 export interface ChannelTiming {
-  /** From the open WebSocket until the session begins, handshake and KMS included; an agent waits 1 s before it reads its pty. */
+  /**
+   * From the open WebSocket until the session begins, handshake and KMS included; an agent waits 1 s before it reads
+   * its pty.
+   */
   readonly firstMessageMs: number;
-  /** Unacknowledged bytes and not a word for so long: said to the person. The channel itself gives up after five minutes. */
+  /**
+   * When bytes stay unacknowledged and the agent sends nothing for this long, the user is told. The channel itself
+   * gives up after five minutes.
+   */
   readonly silenceMs: number;
   readonly terminateMs: number;
 }
@@ -46,9 +52,9 @@ export interface ChannelListener {
   /** `send` returned false before; there is room again. */
   room?(): void;
   exitCode?(code: number): void;
-  /** The agent could not connect to the port of one of our streams; which one is not said. */
+  /** The agent could not connect to the port for one of our streams; it does not say for which. */
   connectToPortError?(): void;
-  /** The connection is gone and may come back. */
+  /** The connection was lost and may be restored. */
   interrupted?(): void;
   resumed?(): void;
 }

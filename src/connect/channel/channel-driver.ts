@@ -17,20 +17,25 @@ import { CLIENT_VERSION, SessionLink } from './session-link.ts';
 import { type ChannelEnd, endMessage, terminateSession } from '../session/session-end.ts';
 import { agentRefusal, agentSilent, sessionNotEnded } from '../session/session-refusals.ts';
 
-/** Makes messages when there is room for them, so that they follow from all that waits by then. */
+/**
+ * Makes a message only when the channel has room for it, so that each message reflects everything that waits by then.
+ */
 export interface MessageSource {
-  /** What waits. */
+  /** How many bytes wait. */
   readonly bytes: number;
   /** The next message of at most `limit` bytes; `inFlight` bytes are unacknowledged. */
   take(limit: number, inFlight: number): Uint8Array | undefined;
 }
 
 /**
- * A DataChannel with a socket under it and a clock beside it. All outgoing messages leave through one queue, once per
- * turn of the event loop, so acknowledgements and data share packets and sequence numbers never race.
+ * Runs a DataChannel on a socket and a clock. All outgoing messages leave through one queue, once per turn of the event
+ * loop, so acknowledgements and data share packets and sequence numbers never race.
  */
 export class ChannelDriver {
-  /** Resolves with channel_closed, or after `terminate`; rejects with the ToolError that ended the session otherwise. */
+  /**
+   * Resolves when the service sends channel_closed, or after `terminate`; otherwise rejects with the ToolError that
+   * ended the session.
+   */
   readonly ended: Promise<ChannelEnd>;
   readonly #session: SessionStart;
   readonly #target: string;
@@ -51,9 +56,9 @@ export class ChannelDriver {
   #wantsRoom = false;
   #flushing = false;
   #size: { readonly columns: number; readonly rows: number } | undefined;
-  /** TerminateSession of a session that failed; bounded in time. */
+  /** The TerminateSession call for a session that failed; it has a time limit. */
   #terminating: Promise<unknown> | undefined;
-  /** Set while `terminate` waits for the far side to end by itself. */
+  /** Set while `terminate` waits for the agent to end the session by itself. */
   #onClosed: (() => void) | undefined;
 
   constructor(session: SessionStart, target: string, deps: ChannelDeps, listener: ChannelListener) {
@@ -90,7 +95,7 @@ export class ChannelDriver {
 
   /**
    * Opens the channel and waits until the agent lets the session begin. Throws what `SessionLink.open` throws,
-   * `agent-silent` after 30 s without a word, or what ended the session first.
+   * `agent-silent` when the agent sends nothing for 30 s, or the error that ended the session before it began.
    */
   async start(): Promise<ChannelOpened> {
     const { clock } = this.#deps;
@@ -118,7 +123,9 @@ export class ChannelDriver {
     }
   }
 
-  /** Takes all bytes; false asks the source to stop until `room()`. The bytes must not change afterwards. */
+  /**
+   * Accepts all bytes; false asks the caller to stop until `room()`. The caller must not change the bytes afterwards.
+   */
   send(bytes: Uint8Array): boolean {
     if (this.#isOver) return true;
     if (bytes.byteLength > 0) {
@@ -131,14 +138,14 @@ export class ChannelDriver {
     return false;
   }
 
-  /** The window of the channel follows round trips, which may be shorter than a millisecond. */
+  /** The channel's send window follows round-trip times, which may be shorter than a millisecond. */
   get #now(): number {
     return preciseNow(this.#deps.clock);
   }
 
   /**
-   * Sends what the source of messages has, as the window allows, each as one message of the channel; the source is kept.
-   * False asks to add nothing until `room()`.
+   * Sends the messages of the source as far as the window allows, each as one message of the channel. The driver keeps
+   * the source. False asks the caller to add nothing until `room()`.
    */
   sendFrom(source: MessageSource): boolean {
     if (this.#isOver) return true;
@@ -154,7 +161,7 @@ export class ChannelDriver {
     return this.#queue.bytes;
   }
 
-  /** A size that the far side has already is not sent again. */
+  /** Does not send a size that the agent already has. */
   sendSize(size: { readonly columns: number; readonly rows: number }): void {
     if (this.#isOver || !this.#isOpen) return;
     if (size.columns === this.#size?.columns && size.rows === this.#size.rows) return;
@@ -163,7 +170,7 @@ export class ChannelDriver {
     this.#scheduleFlush();
   }
 
-  /** Sends the last size again: traffic that changes nothing, for services that end silent sessions. */
+  /** Sends the last size again: this changes nothing, but it is traffic, and services end sessions without traffic. */
   repeatSize(): void {
     if (this.#isOver || !this.#isOpen || this.#size === undefined) return;
     this.#channel.sendSize(this.#size, this.#now);
@@ -176,7 +183,7 @@ export class ChannelDriver {
     this.#scheduleFlush();
   }
 
-  /** For a consumer that cannot keep up: nothing more is read from the gateway until `resumeOutput`. */
+  /** For a consumer that cannot keep up: the driver reads nothing from the gateway until `resumeOutput`. */
   pauseOutput(): void {
     this.#link.pauseReading();
   }
@@ -187,13 +194,14 @@ export class ChannelDriver {
   }
 
   /**
-   * Ends the session from our side: flag, TerminateSession, goodbye; each bounded in time. `ended` then resolves if
-   * nothing ended it before. Never rejects; resolves with `session-not-ended` if AWS forbids TerminateSession and the
-   * agent did not end the session at the flag, which those of ports do and shells do not.
+   * Ends the session from our side: the terminate flag, TerminateSession, the WebSocket's close; each has a time limit.
+   * `ended` then resolves if nothing ended the session before. Never rejects; resolves with `session-not-ended` if AWS
+   * forbids TerminateSession and the agent did not end the session at the flag. Agents end port sessions at the flag,
+   * but not shell sessions.
    */
   async terminate(): Promise<ToolError | undefined> {
     if (this.#isOver) {
-      // A session that failed is ended in AWS too before the process may go.
+      // A session that failed must be ended in AWS too before the process may exit.
       await this.#terminating;
       return undefined;
     }
@@ -208,7 +216,7 @@ export class ChannelDriver {
     const refusal = await terminateSession(this.#session.sessionId, this.#deps, this.#timing.terminateMs);
     let left: ToolError | undefined;
     if (refusal !== undefined) {
-      // A consumer that could not keep up must not hide the agent's goodbye.
+      // Reading must go on, or a consumer that could not keep up would hide the agent's last messages.
       this.#link.resumeReading();
       const heard =
         this.#isOpen &&
@@ -237,7 +245,7 @@ export class ChannelDriver {
     this.#scheduleFlush();
   }
 
-  /** The agent's last words are acknowledged, or it would wait for that before it ends. */
+  /** Acknowledges the agent's last messages: the agent waits for that before it ends. */
   #receiveLate(bytes: Uint8Array): void {
     if (this.#onClosed === undefined) return;
     try {
@@ -281,7 +289,7 @@ export class ChannelDriver {
         case 'ignored':
           this.#deps.debug?.(`message ignored: ${event.reason}`);
           break;
-        // The rest are events of the agent's role, which this object never plays.
+        // The other events belong to the agent's role, which this object never plays.
         case 'input':
         case 'size':
         case 'flag':
@@ -319,7 +327,7 @@ export class ChannelDriver {
       this.#channel.provideDataKey({ ...key, acknowledgeChallenge: challenge !== undefined }, this.#now);
     } catch (error) {
       if (this.#isOver) return;
-      // The agent is told, so that its log names the cause too; what the person sees is the error itself.
+      // Tells the agent, so that its log names the cause too; the user sees the error itself.
       this.#channel.refuseDataKey(error instanceof Error ? error.message : String(error), this.#now);
       this.#writeOut();
       this.#fail(error);
@@ -353,7 +361,7 @@ export class ChannelDriver {
     if (source === undefined) return;
     const { unackedBytes } = this.#channel;
     let inFlight = unackedBytes;
-    // A message needs its whole room, unless nothing is under way.
+    // A message needs room for its full size, unless nothing is unacknowledged.
     while (inFlight === 0 || this.#channel.room >= this.#payloadSize) {
       const message = source.take(this.#payloadSize, inFlight);
       if (message === undefined) return;
@@ -384,7 +392,7 @@ export class ChannelDriver {
     if (messages.length > 0) this.#link.send(messages);
   }
 
-  /** While there is no connection no timer runs: retransmissions would only pile up. */
+  /** While there is no connection no timer runs, because retransmissions would only pile up. */
   #scheduleTick(): void {
     const at = this.#link.isOpen ? this.#channel.nextTimeout() : undefined;
     if (at === undefined) this.#alarm.stop();

@@ -6,18 +6,18 @@ import { access, ProtocolError, ToolError, transport } from '../../core/errors.t
 import type { NetworkAgents } from '../../core/network-agents.ts';
 import { tlsFailure } from '../../core/tls-failures.ts';
 
-/** The WebSocket as the session link sees it: whole messages, no events of its own making. */
+/** The WebSocket as the session link uses it: whole messages in both directions. */
 export interface MessageSocket {
   /** Sends several messages in as few packets as possible. */
   send(messages: readonly Uint8Array[]): void;
   sendText(text: string): void;
   ping(): void;
-  /** Stops reading; TCP then slows the gateway down. Pongs are not seen while paused. */
+  /** Stops reading, so that TCP slows the gateway down. While paused, pongs do not arrive either. */
   pause(): void;
   resume(): void;
-  /** Drops the connection at once. */
+  /** Closes the connection at once, without a close frame. */
   destroy(): void;
-  /** Sends what is queued, says goodbye, waits for the other side only briefly. */
+  /** Sends what is queued and the close frame, and waits only briefly for the gateway's answer. */
   close(): Promise<void>;
 }
 
@@ -40,17 +40,17 @@ export type OpenSocket = (
   events: MessageSocketEvents,
 ) => Promise<MessageSocket>;
 
-/** Far above what any agent sends (32 KiB seen), far below what would hurt. */
+/** Far above what any agent sends (at most 32 KiB was seen), and small enough to hold in memory. */
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 const GOODBYE_MS = 300;
 
-/** WebSockets through `ws`, over the proxy and with the trusted certificates of the account's agents. */
+/** WebSockets by `ws`, through the proxy and with the trusted certificates of the account's agents. */
 export function createOpenSocket(agents: NetworkAgents, clock: Clock): OpenSocket {
   return (url, options, events) => {
     const socket = new WebSocket(url, {
       headers: options.headers,
       perMessageDeflate: false,
-      // A message may come in a text frame, and is no text (SPEC.md §9).
+      // A message may arrive in a text frame although it is binary (SPEC.md §9).
       skipUTF8Validation: true,
       maxPayload: MAX_MESSAGE_BYTES,
       agent: url.protocol === 'wss:' ? agents.https : agents.http,
@@ -79,7 +79,7 @@ export function createOpenSocket(agents: NetworkAgents, clock: Clock): OpenSocke
       socket.on('error', (error) => {
         failure = error;
         if (isOpen) {
-          // Nothing more of use comes; ws itself would wait 30 s for the gateway's goodbye.
+          // Nothing useful follows; ws itself would wait 30 s for the gateway's close frame.
           socket.terminate();
           return;
         }
@@ -113,7 +113,7 @@ export function createOpenSocket(agents: NetworkAgents, clock: Clock): OpenSocke
 
 function upgradeRefused(host: string, status: number, contentType: string): ToolError {
   const details = { status, host };
-  // The gateway answers in JSON, or not at all; it neither shows pages nor sends anybody elsewhere.
+  // The gateway answers in JSON or without a body; it never sends HTML pages or redirects.
   if (contentType.startsWith('text/html') || (status >= 300 && status < 400) || status === 511) {
     return transport(
       'not-aws',
@@ -127,7 +127,7 @@ function upgradeRefused(host: string, status: number, contentType: string): Tool
     : transport('upgrade-refused', message, { details });
 }
 
-/** A broken frame cannot be repaired by a new connection; a reset can. */
+/** A new connection cannot repair a broken frame, but it can repair a reset. */
 function protocolFailure(failure: Error | undefined): ProtocolError | undefined {
   const code: unknown = failure === undefined ? undefined : Reflect.get(failure, 'code');
   if (failure === undefined || typeof code !== 'string' || !code.startsWith('WS_ERR_')) return undefined;
@@ -140,7 +140,7 @@ function protocolFailure(failure: Error | undefined): ProtocolError | undefined 
 
 function wrap(socket: WebSocket, tcp: () => Duplex | undefined, clock: Clock): MessageSocket {
   const isOpen = (): boolean => socket.readyState === WebSocket.OPEN;
-  // A send that fails is followed by 'close', which is where it is dealt with.
+  // 'close' follows a send that fails, and its handler deals with the failure.
   const ignore = (): void => undefined;
   return {
     send(messages) {
@@ -167,7 +167,7 @@ function wrap(socket: WebSocket, tcp: () => Duplex | undefined, clock: Clock): M
           cancel();
           resolve();
         });
-        // A paused socket would never see the answer to its close frame.
+        // A paused socket would never read the answer to its close frame.
         socket.resume();
         socket.close(1000);
       });

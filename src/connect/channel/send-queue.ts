@@ -1,4 +1,6 @@
-/** Bytes on their way out that the channel's window has no room for yet, in order. They must not change afterwards. */
+/**
+ * Outgoing bytes, in order, for which the channel's window has no room yet. The caller must not change them afterwards.
+ */
 export class SendQueue {
   #parts: Uint8Array[] = [];
   #bytes = 0;
@@ -13,7 +15,7 @@ export class SendQueue {
     this.#bytes += part.byteLength;
   }
 
-  /** At most `room` bytes from the front; undefined when there are none to give. */
+  /** At most `room` bytes from the front; undefined when the queue is empty or there is no room. */
   take(room: number): Uint8Array | undefined {
     const [first] = this.#parts;
     if (first === undefined || room <= 0) return undefined;

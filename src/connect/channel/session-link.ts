@@ -10,20 +10,26 @@ import type { MessageSocket, OpenSocket } from './message-socket.ts';
 import type { SessionStart, SsmPort, UpgradeSigner } from '../ports.ts';
 import { resumeDenied } from '../session/session-refusals.ts';
 
-/** Every wait of a link has one of these; milliseconds. */
+/** The deadlines of a link, in milliseconds. */
 export interface LinkTiming {
   /** One TCP, TLS and WebSocket handshake. */
   readonly openMs: number;
-  /** All tries of the first opening together. */
+  /** All attempts of the first opening together. */
   readonly openBudgetMs: number;
   readonly pingEveryMs: number;
   readonly pongWithinMs: number;
   readonly resumeCallMs: number;
-  /** How long one trouble may last: the idle limit of ECS Exec, after which the service has ended the session (docs/reference/ecs-exec.md §4). */
+  /**
+   * How long one outage may last: the idle limit of ECS Exec, after which the service has ended the session
+   * (docs/reference/ecs-exec.md §4).
+   */
   readonly maxOutageMs: number;
-  /** How long a refused ResumeSession is repeated with fresh credentials. */
+  /** How long the link repeats a refused ResumeSession with fresh credentials. */
   readonly refusedBudgetMs: number;
-  /** A connection that lived this long, or carried this many messages, was good; the next trouble starts with a full budget. */
+  /**
+   * A connection that lived this long, or carried this many messages, counts as good: the next outage starts with a
+   * full budget.
+   */
   readonly stableMs: number;
   readonly stableMessages: number;
 }
@@ -47,27 +53,31 @@ export interface LinkDeps {
   readonly clock: Clock;
   readonly random: { number(): number; uuid(): string };
   readonly report: Report;
-  /** `wss://HOST` or `ws://HOST:PORT` instead of the host that AWS names; undefined = as AWS says. */
+  /** `wss://HOST` or `ws://HOST:PORT` instead of the host that AWS names; undefined = the host that AWS names. */
   readonly gateway?: string | undefined;
   readonly timing?: Partial<LinkTiming> | undefined;
 }
 
 export interface LinkEvents {
   message(bytes: Uint8Array): void;
-  /** The connection is gone; `resumed` or `lost` follows. */
+  /** The connection was lost; `resumed` or `lost` follows. */
   interrupted(): void;
-  /** A new connection stands; everything unacknowledged must go out again. */
+  /** A new connection is open; everything unacknowledged must be sent again. */
   resumed(): void;
-  /** No connection will come any more. Not called after `close()`. */
+  /** The link will not connect again. Not called after `close()`. */
   lost(error: ToolError): void;
 }
 
-/** The version we report; four components above 1.2.331.0 select mux, no keep-alive and separate output (SPEC.md §4). */
+/**
+ * The version that we report to the agent; four components above 1.2.331.0 select mux, no keep-alive and separate
+ * output (SPEC.md §4).
+ */
 export const CLIENT_VERSION = '1.2.707.0';
 
 /**
- * One session's way to the message gateway, across as many WebSockets as it takes: opens, pings, notices silence,
- * resumes with what ResumeSession returns. It knows nothing of the messages it carries.
+ * The connection of one session to the message gateway, over as many WebSockets in turn as it needs: opens them, sends
+ * pings, detects a silent gateway, and resumes with what ResumeSession returns. It knows nothing of the messages that
+ * it carries.
  */
 export class SessionLink {
   readonly #session: SessionStart;
@@ -80,7 +90,7 @@ export class SessionLink {
   #reading = true;
   #openedAt = 0;
   #carried = 0;
-  /** Start of the present trouble and tries so far; kept over connections that did not last. */
+  /** Start of the present outage and the attempts so far; kept when a new connection was lost again at once. */
   #trouble: { readonly since: number; readonly awake: AwakeTime; attempts: number } | undefined;
   #cancelPing: (() => void) | undefined;
   #cancelPong: (() => void) | undefined;
@@ -108,12 +118,12 @@ export class SessionLink {
     });
   }
 
-  /** Messages given while there is no connection are dropped: the channel repeats them after `resumed`. */
+  /** Drops messages that are sent while there is no connection: the channel repeats them after `resumed`. */
   send(messages: readonly Uint8Array[]): void {
     this.#socket?.send(messages);
   }
 
-  /** Slow consumer: nothing is read until `resumeReading`. */
+  /** For a slow consumer: the link reads nothing until `resumeReading`. */
   pauseReading(): void {
     if (!this.#reading) return;
     this.#reading = false;
@@ -131,7 +141,7 @@ export class SessionLink {
     return this.#reading;
   }
 
-  /** The session ends: no connection replaces this one any more. */
+  /** The session ends: the link opens no new connection in place of this one. */
   leave(): void {
     this.#ending.abort(new Error('the session ends'));
   }
@@ -147,7 +157,7 @@ export class SessionLink {
     const { clock, gateway, openSocket, random, signer } = this.#deps;
     const url = atGateway(parseStreamUrl(session.streamUrl), gateway);
     const abort = new AbortController();
-    // `mine` tells this connection's late events apart from those of its successor.
+    // `mine` distinguishes late events of this connection from those of its successor.
     const mine: { socket?: MessageSocket; closedEarly?: string } = {};
     const events = {
       message: (bytes: Uint8Array): void => {
@@ -214,7 +224,7 @@ export class SessionLink {
     this.#cancelPing = clock.timer(this.#timing.pingEveryMs, () => this.#ping());
   }
 
-  /** Anything from the gateway proves that it lives. */
+  /** Any data from the gateway proves that it is alive. */
   #heard(): void {
     this.#cancelPong?.();
     this.#cancelPong = undefined;
@@ -280,7 +290,7 @@ export class SessionLink {
         return;
       } catch (error) {
         if (this.#ending.signal.aborted) return;
-        // Credentials may be renewed; what IAM denies it denies again.
+        // Credentials may be renewed, so a retry can help; a denial by IAM stays a denial.
         if (error instanceof ToolError && error.code === 'access-denied') {
           this.#lose(resumeDenied(sessionId, error));
           return;
@@ -321,7 +331,7 @@ export class SessionLink {
   }
 }
 
-/** AWS or the gateway said no; asking again only helps with other credentials. */
+/** AWS or the gateway refused; asking again only helps with other credentials. */
 function isRefusal(error: unknown): boolean {
   if (!(error instanceof ToolError)) return false;
   const status = error.details['status'];
@@ -337,14 +347,15 @@ const resumeRefused = (cause: unknown): ToolError =>
     cause,
   });
 
-/** The same path and query at another host; what is signed, and the Host header, follow the address. */
+/** The same path and query at another host; the signature and the Host header are made for that host. */
 function atGateway(url: URL, gateway: string | undefined): URL {
   return gateway === undefined ? url : new URL(`${url.pathname}${url.search}`, gateway);
 }
 
 /**
- * Opaque but for its scheme; user-info is refused because it would be logged with the URL. Neither signature nor token goes
- * over a network unencrypted: plain `ws:` is the sandbox's, on loopback.
+ * Checks the scheme of the URL and leaves the rest unread. Refuses user-info, because it would be logged with the URL.
+ * Neither the signature nor the token may cross a network unencrypted: plain `ws:` is allowed only on loopback, where
+ * the sandbox uses it.
  */
 function parseStreamUrl(streamUrl: string): URL {
   const url = URL.canParse(streamUrl) ? new URL(streamUrl) : undefined;

@@ -1,15 +1,24 @@
 import { ToolError } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';
 
-/** Credentials that end while something waits: the person signs in anew elsewhere, and what waits goes on by itself. */
+/**
+ * For credentials that end while a session waits: the user signs in again in another terminal, and the wait then
+ * continues by itself.
+ */
 
-/** True for credentials that are missing, over or refused; what IAM denies is another matter, which signing in does not mend. */
+/**
+ * True for credentials that are missing, expired or refused; not for a denial by IAM, which signing in again does not
+ * change.
+ */
 export const needsSignIn = (error: unknown): error is ToolError =>
   error instanceof ToolError &&
   error.role === 'access' &&
   (error.code.startsWith('credentials-') || error.code.startsWith('mfa-'));
 
-/** Said at the first refused try, with what signs in as its advice (cli/advice/credentials.ts has a row for each code). */
+/**
+ * Reported at the first refused attempt; the advice is the command that signs in (cli/advice/credentials.ts has a row
+ * for each code).
+ */
 export const reportSignIn = (error: ToolError, what: string, report: Report): void =>
   report({
     type: 'note',

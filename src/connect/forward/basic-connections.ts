@@ -2,19 +2,19 @@ import type { Duplex } from 'node:stream';
 
 import { type PortChannel, type PortConnections, resetConnection } from './port-connections.ts';
 
-/** What the remote side may say before anybody has connected here. */
+/** Limit for data that the remote side sends before a local program has connected. */
 const MAX_EARLY_BYTES = 256 * 1024;
 
 /**
- * Agents up to 3.0.196.0, and sessions without mux: one connection at a time, bytes as they are. Others wait their turn.
- * The agent connects at the session's start and again at the first byte after DisconnectToPort; that the server closed is
- * never told (SPEC.md §13.2).
+ * For agents up to 3.0.196.0, and sessions without mux: one connection at a time, with its bytes unframed; the others
+ * wait. The agent connects at the session's start, and again at the first byte after DisconnectToPort; it never reports
+ * that the server closed (SPEC.md §13.2).
  */
 export class BasicConnections implements PortConnections {
   readonly #channel: PortChannel;
   #current: Duplex | undefined;
   #waiting: Duplex[] = [];
-  /** Only for the first connection: later the agent says nothing unasked. */
+  /** Only for the first connection: later the agent sends no data before we do. */
   #early: Uint8Array[] | undefined = [];
   #earlyBytes = 0;
 
@@ -75,7 +75,7 @@ export class BasicConnections implements PortConnections {
       if (!this.#channel.send(bytes)) connection.pause();
     });
     connection.on('drain', () => this.#channel.resumeOutput());
-    // Basic mode has no way to pass on a half-close.
+    // Basic mode cannot transmit a half-close.
     connection.on('end', () => connection.end());
     for (const bytes of this.#early ?? []) connection.write(bytes);
     if (this.#earlyBytes >= MAX_EARLY_BYTES) this.#channel.resumeOutput();

@@ -1,16 +1,16 @@
 import { isIP } from 'node:net';
 import { usage } from '../../core/errors.ts';
 
-/** One `-L`: where we listen and where the far side connects. */
+/** One `-L`: the local address and port, and the remote host and port. */
 export interface ForwardSpec {
   readonly bind: string;
-  /** No address was asked for: 127.0.0.1, and ::1 where there is one. */
+  /** The user gave no address: the listener binds 127.0.0.1, and ::1 if the machine has it. */
   readonly isDefaultBind?: true;
   /** 0 = any free port. */
   readonly localPort: number;
   /** Undefined = the task (or bastion) itself. */
   readonly remoteHost: string | undefined;
-  /** 0 where a session document decides. */
+  /** 0 when a session document decides the port. */
   readonly remotePort: number;
 }
 
@@ -47,7 +47,7 @@ export function parseForward(text: string): ForwardSpec {
   };
 }
 
-/** Parses `[bind:]local`, for a session document that says itself where it leads. Throws `bad-forward` (usage). */
+/** Parses `[bind:]local`, for a session document that contains the destination. Throws `bad-forward` (usage). */
 export function parseListener(text: string): ForwardSpec {
   const parts = splitOutsideBrackets(text);
   const refuse = (reason: string): Error => badForward('listener', text, reason);
@@ -61,7 +61,7 @@ export function parseListener(text: string): ForwardSpec {
   };
 }
 
-/** `HOST:PORT` or `PORT` of `--stdio`. Throws `bad-forward`. */
+/** Parses `HOST:PORT` or `PORT` of `--stdio`. Throws `bad-forward`. */
 export function parseTarget(text: string): { readonly host: string | undefined; readonly port: number } {
   const parts = splitOutsideBrackets(text);
   const refuse = (reason: string): Error =>
@@ -78,7 +78,7 @@ export function parseTarget(text: string): { readonly host: string | undefined; 
 export const isLoopback = (bind: string): boolean =>
   bind === 'localhost' || bind === '::1' || bind.startsWith('127.');
 
-/** An address as it is written beside a port. */
+/** Host and port in one text; IPv6 addresses in brackets. */
 export const hostPort = (host: string, port: number): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 

@@ -11,25 +11,27 @@ import type { SessionStart } from '../ports.ts';
 import { endMessage, WORDLESS_END } from '../session/session-end.ts';
 import { whenAborted } from '../session/shell-session.ts';
 
-/** A way that was just opened to a target; asked for anew whenever the old way is lost. */
+/** A session that was just opened to a target. When it is lost, the forward asks for a new route. */
 export interface ForwardRoute {
   readonly target: string;
   readonly via: 'task' | 'bastion';
   readonly session: SessionStart;
-  /** Aborted, with the reason as an Error, when the target is known to be gone, whatever the session still believes. */
+  /**
+   * Aborted, with the reason as an Error, when the target is known to be gone, even if the session has not noticed yet.
+   */
   readonly lost?: AbortSignal;
-  /** Aborted when a better route is there while this one still carries: new connections move, open ones stay. */
+  /** Aborted when a better route is available while this one still works: new connections move, open ones stay. */
   readonly superseded?: AbortSignal;
 }
 
 export interface ForwardOptions {
   readonly listener: LocalListener;
-  /** For the ready event: what the route leads to. */
+  /** For the ready event: the destination of the route. */
   readonly remote: ForwardRemote;
-  /** Finds the target (perhaps another than last time) and starts a session to it. */
+  /** Finds the target (perhaps a different one than last time) and starts a session to it. */
   readonly openRoute: () => Promise<ForwardRoute>;
   readonly deps: ChannelDeps;
-  /** How long a lost way is looked for anew before the forward gives up. */
+  /** How long the forward tries to replace a lost route before it gives up. */
   readonly maxOutageMs?: number;
 }
 
@@ -39,31 +41,34 @@ interface OpenRoute {
 }
 
 const MAX_OUTAGE_MS = 10 * 60_000;
-/** Who has to sign in may be away for the night. */
+/** The user who has to sign in may be away for the night. */
 const MAX_SIGN_IN_MS = 12 * 60 * 60_000;
-/** A session that lived this long was good; the next loss starts with a full budget. */
+/** A session that lived this long counts as good: the next loss starts with a full budget. */
 const STABLE_MS = 30_000;
-/** Two sessions in a row that end this soon in the same words of the agent: a wrong host name or a denial, no outage. */
+/**
+ * Two sessions in a row that end this soon with the same text of the agent mean a wrong host name or a denial, not an
+ * outage.
+ */
 const REFUSED_WITHIN_MS = 5_000;
 
 /**
- * One `-L` from its bound port to its end. When a session is lost for good another one takes its place; the listener
- * stays, new connections wait, those that were open are reset.
+ * One `-L` from its bound port to its end. When a session is lost for good, another one replaces it; the listener
+ * stays, new connections wait, and connections that were open are reset.
  */
 export class Forward {
   readonly #options: ForwardOptions;
   readonly #ending = new AbortController();
   #current: OpenRoute | undefined;
-  /** The session that the listener's connections go to. */
+  /** The session that new connections go to. */
   #serving: PortSession | undefined;
-  /** Sessions that were superseded and still carry connections. */
+  /** Sessions that were superseded but still carry connections. */
   readonly #leaving = new Set<PortSession>();
 
   constructor(options: ForwardOptions) {
     this.#options = options;
   }
 
-  /** Resolves when connections go through; throws what keeps the first session from starting. */
+  /** Resolves when connections can pass; throws the error that kept the first session from starting. */
   async start(): Promise<void> {
     const current = await this.#openSession();
     const { route } = current;
@@ -79,8 +84,8 @@ export class Forward {
   }
 
   /**
-   * Resolves after `close`; rejects when the way is lost and cannot be found again, or is refused (session-failed). Call
-   * it after `start`.
+   * Resolves after `close`; rejects when the route is lost and cannot be replaced, or is refused (session-failed). Must
+   * be called after `start`.
    */
   async run(): Promise<void> {
     const { deps, listener } = this.#options;
@@ -110,7 +115,7 @@ export class Forward {
     }
   }
 
-  /** Throws `session-not-ended` when everything else is closed. */
+  /** Throws `session-not-ended` after everything else is closed. */
   async close(): Promise<void> {
     this.#ending.abort(new Error('the forward was closed'));
     const sessions = [...this.#leaving, ...(this.#current === undefined ? [] : [this.#current.session])];
@@ -127,7 +132,7 @@ export class Forward {
     });
   }
 
-  /** New connections go another way before this one ends; until then the old one serves. */
+  /** Moves new connections to the new session before the old one ends; until then the old one serves. */
   async #move({ route, session }: OpenRoute): Promise<void> {
     const { superseded: _, ...old } = route;
     try {
@@ -180,7 +185,7 @@ export class Forward {
     const session: PortSession = new PortSession(route.session, route.target, deps, {
       connections: (count) =>
         deps.report({ type: 'forward-connection', localPort: listener.port, open: count }),
-      // A connection that waits is served by whatever comes next; one that the lost session had is reset with it.
+      // The next session serves a connection that waits; a connection of the lost session is reset with it.
       interrupted: () => {
         if (this.#serving === session) listener.hold();
       },
@@ -202,12 +207,12 @@ export class Forward {
   }
 }
 
-/** What `endOf` says of a route that did not end. */
+/** What `endOf` returns when the route was superseded but has not ended. */
 const SUPERSEDED = Symbol('superseded');
 
 /**
- * Why the route carries nothing any more, or that a better one is there. A session whose target is gone is not waited
- * for: it would go on trying to resume.
+ * Returns why the route has ended, or SUPERSEDED when a better one is available. When the target is gone, the session
+ * is not waited for, because it would go on trying to resume.
  */
 async function endOf({ route, session }: OpenRoute): Promise<string | typeof SUPERSEDED> {
   const said = session.ended().then(endMessage, (error: unknown) => {

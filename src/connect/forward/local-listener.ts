@@ -4,14 +4,14 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { failed, ToolError, usage } from '../../core/errors.ts';
 import { hostPort } from './forward-spec.ts';
 
-/** Connections that came before the way was open wait here, unread. */
+/** Connections that arrive before the session is open wait here, unread; this is their maximum number. */
 const MAX_QUEUED = 128;
 const IPV4_LOOPBACK = '127.0.0.1';
 const IPV6_LOOPBACK = '::1';
-/** Free ports of 127.0.0.1 that are taken on ::1. */
+/** How often another free port is tried, when the port that 127.0.0.1 gave is taken on ::1. */
 const MAX_ATTEMPTS = 10;
 
-/** A bound local port. It stays bound whatever happens to the session behind it. */
+/** A bound local port. It stays bound whatever happens to the session that serves it. */
 export class LocalListener {
   readonly host: string;
   readonly port: number;
@@ -25,20 +25,23 @@ export class LocalListener {
     this.port = port;
     for (const server of servers) {
       server.on('connection', (socket) => this.#connection(socket));
-      // A failed accept (no file descriptors left) costs that connection, not the listener.
+      // A failed accept (no file descriptors left) loses that connection, but the listener stays.
       server.on('error', () => undefined);
     }
   }
 
-  /** Throws `local-port-taken` naming who has it, `local-port-forbidden`, `bind-address-invalid`. Port 0 takes any free one. */
+  /**
+   * Throws `local-port-taken`, which names the process that has the port, `local-port-forbidden`,
+   * `bind-address-invalid`. Port 0 binds any free port.
+   */
   static async bind(host: string, port: number): Promise<LocalListener> {
     const server = await listen(host, port);
     return new LocalListener([server], host, portOf(server) ?? port);
   }
 
   /**
-   * On 127.0.0.1 and, where this machine has it, on ::1, because `localhost` is the one for some programs and the other for
-   * others. Throws what `bind` throws.
+   * Binds 127.0.0.1 and, if this machine has it, ::1, because `localhost` means the one for some programs and the other
+   * for others. Throws what `bind` throws.
    */
   static async bindLoopback(port: number): Promise<LocalListener> {
     for (let attempt = 1; ; attempt++) {
@@ -51,19 +54,19 @@ export class LocalListener {
         const isTaken = error instanceof ToolError && error.code === 'local-port-taken';
         if (!isTaken) return new LocalListener([four], IPV4_LOOPBACK, chosen);
         await closed(four);
-        // A port that we chose can be another one.
+        // When we chose the port ourselves, another one will do.
         if (port !== 0 || attempt >= MAX_ATTEMPTS) throw error;
       }
     }
   }
 
-  /** From now on connections go to `accept`, those that waited first; all of them paused. */
+  /** Passes connections to `accept` from now on, first those that waited; all of them are paused. */
   open(accept: (socket: Socket) => void): void {
     this.#accept = accept;
     for (const socket of this.#queued.splice(0)) accept(socket);
   }
 
-  /** Connections wait again until the next `open`. */
+  /** Lets connections wait again until the next `open`. */
   hold(): void {
     this.#accept = undefined;
   }
@@ -145,7 +148,10 @@ async function bindError(host: string, port: number, error: unknown): Promise<To
   );
 }
 
-/** `name (pid N)` of the process that listens on a TCP port; only where /proc says so, and only for our own user's processes. */
+/**
+ * `name (pid N)` of the process that listens on a TCP port; only on systems with /proc, and only for processes of our
+ * own user.
+ */
 async function portHolder(port: number): Promise<string | undefined> {
   const inodes = new Set<string>();
   for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {

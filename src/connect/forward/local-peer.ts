@@ -3,23 +3,23 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 /**
- * What a local program that sent its end of data does with the other direction: it has closed the connection, or it still
- * reads (`shutdown`, `nc -N`). TCP shows both as the same FIN; `unknown` where the system does not tell.
+ * What a local program does with the other direction after it sent its end of data: it has closed the connection, or it
+ * still reads (`shutdown`, `nc -N`). TCP shows the same FIN for both; `unknown` when the operating system cannot tell.
  */
 export type LocalPeer = 'closed' | 'reading' | 'unknown';
 
 export type LookAtPeer = (connection: Duplex) => Promise<LocalPeer>;
 
 const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'];
-/** Fields of a row: own address, the other's, state …, inode. */
+/** Field numbers in a row: own address, peer address, state …, inode. */
 const LOCAL = 1;
 const REMOTE = 2;
 const INODE = 9;
 const NO_INODE = '0';
 
 /**
- * Looks into the kernel's table of connections: the program's end of a loopback connection is there with an inode as long
- * as some process has it open. Looks that are asked for at the same time share one reading of the table.
+ * Reads the kernel's table of connections: the program's end of a loopback connection has an inode there as long as a
+ * process has it open. Requests that are made at the same time share one reading of the table.
  */
 export function lookInKernelTable(read: (path: string) => Promise<string> = readText): LookAtPeer {
   let reading: Promise<ReadonlyMap<string, string> | undefined> | undefined;
@@ -33,7 +33,7 @@ export function lookInKernelTable(read: (path: string) => Promise<string> = read
     if (!(connection instanceof Socket) || !isLoopback(connection.remoteAddress)) return 'unknown';
     const { localPort, remotePort } = connection;
     if (localPort === undefined || remotePort === undefined) return 'closed';
-    // A reading that began before the end of data came shows an older state.
+    // A reading that began before the end of data shows an older state.
     await reading;
     const inodes = await table();
     if (inodes === undefined) return 'unknown';
@@ -43,7 +43,7 @@ export function lookInKernelTable(read: (path: string) => Promise<string> = read
 
 const readText = (path: string): Promise<string> => readFile(path, 'latin1');
 
-/** Inodes by `port>port`; undefined where there is no such table. */
+/** Inodes by `port>port`; undefined on systems without such a table. */
 async function readTable(
   read: (path: string) => Promise<string>,
 ): Promise<ReadonlyMap<string, string> | undefined> {
@@ -56,7 +56,7 @@ async function readTable(
       const [from, to, inode] = [portOf(fields[LOCAL]), portOf(fields[REMOTE]), fields[INODE]];
       if (from === undefined || to === undefined || inode === undefined) continue;
       const key = `${from}>${to}`;
-      // The same two ports at other addresses: whoever is there counts.
+      // If the same two ports appear at other addresses too, one open end is enough.
       if ((inodes.get(key) ?? NO_INODE) === NO_INODE) inodes.set(key, inode);
     }
   return inodes;

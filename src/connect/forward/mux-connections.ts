@@ -11,41 +11,50 @@ interface Stream {
   readonly connection: Duplex;
   /** Nothing more will come from the remote side. */
   remoteFinished: boolean;
-  /** The local program has sent its last byte. */
+  /** The local program has sent its end of data. */
   localEnded: boolean;
   received: boolean;
-  /** The local program sent something that nothing has answered. */
+  /** The local program sent data that the remote side has not answered yet. */
   isUnanswered: boolean;
-  /** When the last byte came, or the local end of data. */
+  /** When the last byte arrived, or the local end of data. */
   silentSince: number;
   cancelIdle: (() => void) | undefined;
 }
 
-/** As many streams as the multiplexer takes. */
+/** The maximum number of streams of the multiplexer. */
 const MAX_CONNECTIONS = 1024;
-/** Bytes that wait for slow local programs, over all streams, before the gateway is told to wait. */
+/** When this many bytes wait for slow local programs, over all streams, we stop reading from the gateway. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 const LOW_WAITING_BYTES = 1024 * 1024;
 /**
- * A local end of data cannot be passed on: the agent answers a FIN by closing its connection completely, and the rest of
- * the reply would be lost (SPEC.md §13.3). So our FIN goes out at once if the local program has closed its connection, and
- * waits if it still reads: until the remote side has finished, or was silent this long, or the program has closed.
+ * We cannot pass on a local end of data: the agent answers a FIN by closing its connection completely, and the rest of
+ * the reply would be lost (SPEC.md §13.3). So our FIN is sent at once if the local program has closed its connection.
+ * If the program still reads, our FIN waits until the remote side has finished, or was silent for this long, or the
+ * program has closed.
  */
 const READER_IDLE_MS = 10 * 60_000;
 const LOOK_AGAIN_MS = 1_000;
-/** Where nobody knows whether the program reads: the wait for an answer that is due, and for the rest of one that came. */
+/**
+ * The same wait when it is unknown whether the program still reads: for an answer that is due, and for the rest of an
+ * answer.
+ */
 const ANSWER_IDLE_MS = 15_000;
 const ANSWERED_IDLE_MS = 80;
-/** So many of those may wait at the same time; the oldest give way, because each holds a connection at the server. */
+/**
+ * At most this many streams with an unknown reader wait at the same time; the oldest are ended first, because each
+ * holds a connection at the server.
+ */
 const MAX_UNKNOWN = 4;
 /**
- * Connections that have ended here and that the agent has not closed yet; beyond it new ones wait, so that a program that
- * opens one short connection after the other does not use up the server's.
+ * How many connections may have ended here without being closed by the agent. Beyond this, new ones wait, so that a
+ * program that opens one short connection after the other does not use up the server's connections.
  */
 const MAX_CLOSING = 4;
-/** The agent answers a FIN with its own; one that does not holds nobody up for longer. */
+/**
+ * How long to wait for the agent's FIN, which answers ours; an agent that sends none must not block others for longer.
+ */
 const CLOSING_MS = 2_000;
-/** The same the other way: the remote side is gone, the local program may still take its time to close. */
+/** The reverse case: the remote side has closed, and the local program may take this long to close. */
 const LOCAL_LINGER_MS = 60_000;
 
 /** Every local connection is one smux stream (SPEC.md §13.3). */
@@ -54,11 +63,11 @@ export class MuxConnections implements PortConnections {
   readonly #mux: MuxSession;
   readonly #messages = new MuxMessages();
   readonly #streams = new Map<number, Stream>();
-  /** Ended by local programs that may read on or not, oldest first. */
+  /** Streams whose local program sent its end of data and may or may not still read, oldest first. */
   readonly #unknown = new Set<Stream>();
-  /** By stream; what ends the wait for the agent. */
+  /** Keyed by stream: the function that cancels the wait for the agent. */
   readonly #closing = new Map<number, () => void>();
-  /** Accepted, and not opened before others are closed. */
+  /** Accepted connections that are opened only when others are closed. */
   #waiting: Duplex[] = [];
   #isOpening = false;
   #isBlocked = false;
@@ -82,7 +91,7 @@ export class MuxConnections implements PortConnections {
   }
 
   accept(connection: Duplex): void {
-    // What happens to it before its turn is seen when it is opened.
+    // Errors before its turn are noticed when it is opened.
     connection.on('error', () => undefined);
     if (this.openCount >= MAX_CONNECTIONS) {
       resetConnection(connection);
@@ -94,7 +103,7 @@ export class MuxConnections implements PortConnections {
     this.#channel.changed();
   }
 
-  /** One per turn of the event loop: those that ended meanwhile are known then, and count. */
+  /** Runs once per turn of the event loop, so that connections that ended meanwhile are counted as ended. */
   #openWaiting(): void {
     if (this.#isOpening || this.#closing.size >= MAX_CLOSING) return;
     const next = this.#waiting.shift();
@@ -138,7 +147,7 @@ export class MuxConnections implements PortConnections {
     };
     this.#streams.set(id, stream);
     connection.on('data', (bytes: Uint8Array) => {
-      // The agent has closed its side completely by then; there is nobody to send it to.
+      // The agent has closed its side completely by then, so no end of data can reach it.
       if (stream.remoteFinished) return;
       stream.isUnanswered = true;
       this.#mux.write(id, bytes);
@@ -146,10 +155,10 @@ export class MuxConnections implements PortConnections {
     });
     connection.on('end', () => this.#localEnd(stream));
     connection.on('drain', () => this.#relieve());
-    // 'close' follows, and decides.
+    // 'close' follows, and its handler deals with the error.
     connection.on('error', () => undefined);
     connection.on('close', () => this.#forget(stream));
-    // Local connections come paused.
+    // Local connections arrive paused.
     if (!this.#isBlocked) connection.resume();
     this.#send();
     this.#channel.changed();
@@ -172,7 +181,7 @@ export class MuxConnections implements PortConnections {
     }
   }
 
-  /** Sent before the FIN of the stream it is about; which stream that is, it does not say (SPEC.md §13.3). */
+  /** The agent sends this before the FIN of the stream that it is about, without naming the stream (SPEC.md §13.3). */
   connectToPortError(): void {
     this.#refusals++;
     this.#channel.warn({
@@ -261,7 +270,7 @@ export class MuxConnections implements PortConnections {
     if (this.#closing.delete(id)) this.#openWaiting();
   }
 
-  /** Decides what the end of the local program's data means; again and again while it reads. */
+  /** Decides what the local program's end of data means; repeats this as long as the program reads. */
   async #look(stream: Stream): Promise<void> {
     const { clock } = this.#channel;
     const peer = await this.#channel.lookAtPeer(stream.connection);
@@ -284,17 +293,20 @@ export class MuxConnections implements PortConnections {
     stream.cancelIdle = clock.timer(LOOK_AGAIN_MS, () => void this.#look(stream));
   }
 
-  /** Starts the wait of a stream of whose program nobody knows anew. */
+  /** Restarts the wait of a stream when it is unknown whether its program reads. */
   #answered(stream: Stream): void {
     if (!this.#unknown.has(stream)) return;
     stream.cancelIdle?.();
-    // What is no socket (stdin and stdout of --stdio) ends its input long before it stops reading.
+    // A connection that is no socket (stdin and stdout of --stdio) ends its input long before it stops reading.
     const isAnswered = !stream.isUnanswered && stream.connection instanceof Socket;
     const waitMs = isAnswered ? ANSWERED_IDLE_MS : ANSWER_IDLE_MS;
     stream.cancelIdle = this.#channel.clock.timer(waitMs, () => this.#finish(stream));
   }
 
-  /** The server learns that the local program is done; what it still sent before goes to the program, if that is there. */
+  /**
+   * Tells the server that the local program is done. Data that the server sent before goes to the program if it still
+   * reads.
+   */
   #finish(stream: Stream): void {
     stream.cancelIdle?.();
     this.#unknown.delete(stream);
@@ -331,7 +343,7 @@ export class MuxConnections implements PortConnections {
     return bytes;
   }
 
-  /** smux v1 has no windows for streams: beyond this buffer one slow program must hold up all (SPEC.md §6). */
+  /** smux v1 has no flow control per stream: beyond this buffer one slow program must hold up all (SPEC.md §6). */
   #strain(): void {
     if (this.#isOutputPaused || this.#waitingBytes() < MAX_WAITING_BYTES) return;
     this.#isOutputPaused = true;

@@ -10,15 +10,20 @@ import type { SessionStart } from '../ports.ts';
 import type { ChannelEnd } from '../session/session-end.ts';
 
 export interface PortSessionEvents {
-  /** The kernel's table unless given. */
+  /** Looks into the kernel's table unless given. */
   readonly lookAtPeer?: LookAtPeer;
   connections?(open: number): void;
-  /** The way is interrupted: who connects now had better wait for `resumed`, or for another session. */
+  /**
+   * The connection to the gateway was lost: new local connections should wait for `resumed`, or for another session.
+   */
   interrupted?(): void;
   resumed?(): void;
 }
 
-/** A session of type Port, from StartSession's answer to its end. Mux or basic is the agent's version's choice (SPEC.md §4). */
+/**
+ * A session of type Port, from StartSession's answer to its end. The agent's version decides between mux and basic mode
+ * (SPEC.md §4).
+ */
 export class PortSession {
   readonly #driver: ChannelDriver;
   readonly #deps: ChannelDeps;
@@ -39,7 +44,7 @@ export class PortSession {
       output: (bytes) => this.#connections?.output(bytes),
       room: () => this.#connections?.room(),
       connectToPortError: () => this.#connections?.connectToPortError(),
-      // What happens before the session is open is the business of `start` alone.
+      // Before the session is open, only `start` handles interruptions.
       interrupted: () => {
         if (this.#connections !== undefined) this.#events.interrupted?.();
       },
@@ -49,7 +54,7 @@ export class PortSession {
     });
   }
 
-  /** Resolves when connections may be given to `accept`. Throws what `ChannelDriver.start` throws. */
+  /** Resolves when connections may be passed to `accept`. Throws what `ChannelDriver.start` throws. */
   async start(): Promise<void> {
     const opened = await this.#driver.start();
     const driver = this.#driver;
@@ -85,7 +90,10 @@ export class PortSession {
     return this.#connections?.openCount ?? 0;
   }
 
-  /** Resolves when the service ends the session; rejects when it breaks. Connections are reset by then. */
+  /**
+   * Resolves when the service ends the session; rejects when the session fails. By then all connections have been
+   * reset.
+   */
   async ended(): Promise<ChannelEnd> {
     try {
       return await Promise.race([this.#driver.ended, this.#failed]);
@@ -94,7 +102,7 @@ export class PortSession {
     }
   }
 
-  /** Resets what is open and ends the session on the service's side. Throws `session-not-ended`. */
+  /** Resets open connections and ends the session in AWS. Throws `session-not-ended`. */
   async close(): Promise<void> {
     this.#connections?.reset();
     const left = await this.#driver.terminate();

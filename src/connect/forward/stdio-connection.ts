@@ -1,6 +1,9 @@
 import { Duplex, type Readable, type Writable } from 'node:stream';
 
-/** stdin and stdout as one connection, for `ssh -o ProxyCommand`. The streams of the process are neither ended nor destroyed. */
+/**
+ * stdin and stdout as one connection, for `ssh -o ProxyCommand`. The process's own streams are neither ended nor
+ * destroyed.
+ */
 export class StdioConnection extends Duplex {
   readonly #input: Readable;
   readonly #output: Writable;

@@ -1,6 +1,6 @@
 import { type Clock, sleep } from '../../core/clock.ts';
 
-/** Lets calls of one kind begin no closer together than `leastGapMs` (docs/logs.md, "How often AWS is asked"). */
+/** Starts calls of one kind at least `leastGapMs` apart (docs/logs.md, "How often AWS is asked"). */
 export class CallPace {
   readonly #clock: Clock;
   readonly #leastGapMs: number;

@@ -6,17 +6,17 @@ import type { LogEvent, LogEventsPage, LogEventsRequest, LogsPort } from '../por
 import type { CallPace } from './call-pace.ts';
 import { LogWindow } from './log-window.ts';
 
-/** FilterLogEvents takes so many names of streams (docs/reference/api-limits.md §5). */
+/** FilterLogEvents accepts this many stream names (docs/reference/api-limits.md §5). */
 const STREAMS_PER_CALL = 100;
-/** Between two tries of a page that was throttled or not answered. */
+/** Delay before the first repetition of a page that was throttled or not answered. */
 const RETRY_BASE_MS = 1_000;
 const RETRY_CAP_MS = 30_000;
-/** Without following, a page is tried that long beyond the SDK's own tries. */
+/** Without `follow`, a page is retried for this long after the SDK's own retries. */
 const RETRY_DEADLINE_MS = 60_000;
 
 export interface LogGroupReaderDeps {
   readonly logs: LogsPort;
-  /** Of FilterLogEvents and of DescribeLogStreams in this region. */
+  /** The paces of FilterLogEvents and DescribeLogStreams in this region. */
   readonly pace: { readonly events: CallPace; readonly streams: CallPace };
   readonly clock: Clock;
   readonly random: { number(): number };
@@ -25,10 +25,10 @@ export interface LogGroupReaderDeps {
 }
 
 export interface ReadRange {
-  /** Milliseconds since the epoch, excluded; undefined = all there is. */
+  /** Milliseconds since the epoch, exclusive; undefined = no end. */
   readonly to: number | undefined;
   readonly pattern: string | undefined;
-  /** A page that fails for now is tried until the signal aborts. */
+  /** True: a page that fails temporarily is retried until the signal aborts. */
   readonly patient: boolean;
 }
 
@@ -38,7 +38,7 @@ export class LogGroupReader {
   readonly region: string;
   readonly #deps: LogGroupReaderDeps;
   readonly #windows: LogWindow[] = [];
-  /** Streams that did not exist when they were asked for, and what they are read from when they do. */
+  /** Streams that did not exist when they were looked for, with the time from which to read them once they exist. */
   readonly #awaited = new Map<string, number>();
   /** Streams that are known to exist. */
   readonly #existing = new Set<string>();
@@ -49,7 +49,7 @@ export class LogGroupReader {
     this.#deps = deps;
   }
 
-  /** `isCertain`: its container has run. Others are looked for by `findAwaited`. */
+  /** `isCertain`: the container has run, so the stream must exist. `findAwaited` looks for the others. */
   add(stream: string, from: number, isCertain: boolean): void {
     if (this.#existing.has(stream)) return;
     if (isCertain) {
@@ -65,12 +65,12 @@ export class LogGroupReader {
     for (const window of this.#windows) window.remove(stream);
   }
 
-  /** It did not exist when it was looked for. */
+  /** True if the stream did not exist when it was looked for. */
   isAwaited(stream: string): boolean {
     return this.#awaited.has(stream);
   }
 
-  /** Takes those of the awaited streams in that exist by now. Throws `log-group-not-found`. */
+  /** Starts to read the awaited streams that exist by now. Throws `log-group-not-found`. */
   async findAwaited(): Promise<void> {
     for (const [stream, from] of this.#awaited) {
       const found = await this.#exists(stream);
@@ -81,12 +81,14 @@ export class LogGroupReader {
     }
   }
 
-  /** One read of each hundred streams: pages of what is new. Throws `log-group-not-found`, `log-pattern-invalid`. */
+  /**
+   * One read for each hundred streams: pages of the new events. Throws `log-group-not-found`, `log-pattern-invalid`.
+   */
   reads(now: number, range: ReadRange): readonly AsyncIterable<readonly LogEvent[]>[] {
     return this.#windows.map((window) => this.#read(window, now, range));
   }
 
-  /** When the stream was last written to, as far as CloudWatch Logs says: that can be an hour behind. */
+  /** When the stream was last written to, according to CloudWatch Logs, which can be an hour behind. */
   async lastEventAt(stream: string): Promise<number | undefined> {
     await this.#deps.pace.streams.turn(this.#deps.signal);
     return (await this.#deps.logs.stream(this.group, stream, this.#deps.signal))?.lastEventAt;
@@ -115,7 +117,10 @@ export class LogGroupReader {
     window.finish(pages);
   }
 
-  /** Undefined: one of the streams does not exist. A page is asked for again by the same token, so that nothing is read twice. */
+  /**
+   * Undefined: one of the streams does not exist. A retried page is requested with the same token, so that nothing is
+   * read twice.
+   */
   async #page(request: LogEventsRequest, patient: boolean): Promise<LogEventsPage | undefined> {
     const { logs, pace, clock, random, report, signal } = this.#deps;
     const giveUpAt = clock.now() + RETRY_DEADLINE_MS;
@@ -145,8 +150,8 @@ export class LogGroupReader {
   }
 
   /**
-   * A call for several streams fails as a whole when one is missing, and does not say which. Those that were there before
-   * are asked about only if none of the others is the missing one.
+   * A call for several streams fails as a whole when one is missing, and does not name it. The streams that existed
+   * before are checked only if none of the others is the missing one.
    */
   async #setMissingAside(window: LogWindow): Promise<void> {
     const isMissing = async (stream: string): Promise<boolean> => {

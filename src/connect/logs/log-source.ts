@@ -1,6 +1,6 @@
 import type { Container, ContainerDefinition } from '../ports.ts';
 
-/** Where the output of one container goes, as its task definition says. Pure. */
+/** Where the output of a container goes according to its task definition. Pure. */
 export type LogSource = CloudWatchSource | OtherDestination;
 
 export interface CloudWatchSource {
@@ -10,22 +10,22 @@ export interface CloudWatchSource {
   readonly region: string | undefined;
   readonly group: string;
   readonly stream: string;
-  /** Mode `non-blocking`: the driver drops what does not fit into its buffer. */
+  /** Mode `non-blocking`: the driver drops lines that do not fit into its buffer. */
   readonly canDrop: boolean;
-  /** The container has run, so its stream exists unless somebody deleted it. */
+  /** The container has run, so its stream exists unless it was deleted. */
   readonly hasRun: boolean;
 }
 
 export interface OtherDestination {
   readonly kind: 'elsewhere';
   readonly container: string;
-  /** Where its lines are instead, in words. */
+  /** Description of the destination that receives the lines instead. */
   readonly destination: string;
 }
 
 /**
- * The source of a container's lines. `container` is undefined for a task that ECS no longer knows. Names of streams:
- * docs/reference/api-limits.md §5.
+ * The source of a container's lines. `container` is undefined for a task that ECS no longer knows. For the names of
+ * streams see docs/reference/api-limits.md §5.
  */
 export function logSourceOf(
   taskId: string,
@@ -61,7 +61,7 @@ export function logSourceOf(
   };
 }
 
-/** FireLens hands the lines to a router container, which sends them where its own configuration says. */
+/** FireLens hands the lines to a router container, whose own configuration says where it sends them. */
 function firelensText(
   options: Readonly<Record<string, string>>,
   containers: readonly ContainerDefinition[],

@@ -7,7 +7,7 @@ import type { EcsPort, Service, Task } from '../ports.ts';
 /** ECS forgets a task about an hour after it stopped (docs/reference/api-limits.md §5). */
 const REMEMBERED_MS = 3_600_000;
 
-/** A task whose lines are asked for. */
+/** A task whose lines are wanted. */
 export interface LogTask {
   readonly id: string;
   readonly service: string | undefined;
@@ -17,9 +17,9 @@ export interface LogTask {
 }
 
 /**
- * The tasks of a service that run, those that ECS still remembers the end of, and, when lines from before that are asked
- * for, those that the events of the service name. Or the one task that is named: an id in full also finds one that ECS
- * has forgotten, if the service is named too. Throws what `findTasks` throws but for `no-running-task`.
+ * The running tasks of a service, the stopped tasks that ECS still remembers, and, when lines from before that are
+ * wanted, the tasks that the events of the service name. Or only the named task: a full id also finds a task that ECS
+ * has forgotten, if the service is named too. Throws what `findTasks` throws, except `no-running-task`.
  */
 export async function findLogTasks(
   ecs: EcsPort,
@@ -40,7 +40,7 @@ export async function findLogTasks(
   }
 }
 
-/** Running tasks and those that stopped within about an hour. */
+/** Running tasks, and tasks that stopped within about the last hour. */
 export async function rememberedTasks(
   ecs: EcsPort,
   cluster: string,

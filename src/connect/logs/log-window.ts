@@ -1,13 +1,13 @@
 import type { LogEvent } from '../ports.ts';
 
 /**
- * CloudWatch Logs can show an event this long after the time that the event carries. Five seconds more than the minute
- * that is promised: clocks of containers and of this machine differ.
+ * CloudWatch Logs can show an event this long after the time that the event carries. This is five seconds more than the
+ * minute that AWS promises, because the clocks of containers and of this machine differ.
  */
 export const LATENESS_MS = 65_000;
-/** A quick read begins this long before the previous one began. */
+/** A quick read covers the time from this long before the previous read began. */
 const OVERLAP_MS = 5_000;
-/** At the latest so often the whole time in which late events can appear is read again. */
+/** All of the time in which late events can appear is read again at least this often. */
 const SWEEP_EVERY_MS = 15_000;
 
 export interface ReadPlan {
@@ -16,35 +16,36 @@ export interface ReadPlan {
   readonly from: number;
 }
 
-/** So many ids are kept before a long read is looked over for those that no later read can meet. */
+/** When this many ids are kept, those that no later read can meet are removed. */
 const MANY_IDS = 20_000;
 
 interface Read {
   readonly startedAt: number;
   readonly streams: readonly string[];
   readonly isSweep: boolean;
-  /** Nothing earlier is new: the same read was begun before and came as far as this. */
+  /** Start of the read. An unfinished read that is begun again starts at the time up to which it was complete. */
   readonly from: number;
-  /** The latest time of an event so far. */
+  /** The latest time of an event that the read returned so far. */
   front: number;
 }
 
 /**
- * Which past each read of a followed log group covers, and which of its events are new. Pure: the time is an argument.
+ * Which period each read of a followed log group covers, and which of its events are new. Pure: the time is an
+ * argument.
  *
  * A sweep reads everything that can have appeared since the sweep before it: that one began at S, so an event that it
  * did not see appeared after S, and its time is later than S − LATENESS_MS. A log with few lines is swept each time,
- * which is one call; a busy one, where a sweep is several pages, is read quickly in between, from a few seconds back.
- * What is read twice is known by its event id, which is kept as long as a sweep can meet it.
+ * which is one call. A busy log, where a sweep takes several pages, gets quick reads in between, which start a few
+ * seconds back. An event that is read twice is recognized by its id, which is kept as long as a sweep can meet it.
  */
 export class LogWindow {
-  /** By stream, the earliest time that an event can have and still be new. */
+  /** Per stream, the earliest time that an event can have and still be new. */
   readonly #earliest = new Map<string, number>();
-  /** Times of the events that were handed out, by id. */
+  /** Times of the events that were returned, by event id. */
   readonly #seen = new Map<string, number>();
   /** Streams that no sweep has read so far. */
   readonly #unread = new Set<string>();
-  /** With so many ids they are looked over. */
+  /** When this many ids are kept, those that are no longer needed are removed. */
   #forgetAt = MANY_IDS;
   #lastRead: number | undefined;
   #lastSweep: number | undefined;
@@ -55,12 +56,12 @@ export class LogWindow {
     return [...this.#earliest.keys()];
   }
 
-  /** Ids that are kept; for tests of memory. */
+  /** The number of ids that are kept; for tests of memory. */
   get remembered(): number {
     return this.#seen.size;
   }
 
-  /** Events of the stream count from `from` on; a stream that is followed already is left as it is. */
+  /** Follows the stream: its events count from `from` on. A stream that is followed already keeps its start. */
   add(stream: string, from: number): void {
     if (this.#earliest.has(stream)) return;
     this.#earliest.set(stream, from);
@@ -77,7 +78,7 @@ export class LogWindow {
     return this.#earliest.get(stream);
   }
 
-  /** Begins a read, or begins an unfinished one again with the streams of now; undefined where there is no stream. */
+  /** Begins a read, or restarts an unfinished one with the present streams; undefined when there is no stream. */
   begin(now: number): ReadPlan | undefined {
     const { streams } = this;
     if (streams.length === 0) return undefined;
@@ -104,7 +105,7 @@ export class LogWindow {
     return { streams, from };
   }
 
-  /** The new ones among the events of a page, by time; events of one time stay in the order of the page. */
+  /** The new events among those of a page, ordered by time; events with the same time keep the order of the page. */
   accept(events: readonly LogEvent[]): readonly LogEvent[] {
     const current = this.#current;
     if (current === undefined) return [];
@@ -122,7 +123,7 @@ export class LogWindow {
     return fresh.sort((a, b) => a.timestamp - b.timestamp);
   }
 
-  /** The read has come to its last page. */
+  /** To be called when the read has reached its last page. */
   finish(pages: number): void {
     const current = this.#current;
     if (current === undefined) return;
@@ -146,5 +147,8 @@ export class LogWindow {
   }
 }
 
-/** Up to this time the read has handed everything out: its pages are in the order of time, with a minute to spare. */
+/**
+ * The time up to which the read has returned every event: its pages are ordered by time, and late events are allowed
+ * for.
+ */
 const passed = ({ front, startedAt }: Read): number => Math.min(front, startedAt) - LATENESS_MS;

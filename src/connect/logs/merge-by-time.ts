@@ -1,4 +1,4 @@
-/** A page under way: what is left of it, and where the next one comes from. */
+/** A page of one source: its unread items, and the iterator that gives the next page. */
 interface Head<T> {
   readonly iterator: AsyncIterator<readonly T[]>;
   page: readonly T[];
@@ -6,8 +6,8 @@ interface Head<T> {
 }
 
 /**
- * Pages of several sources as pages of one, in the order of time. Each source is in that order itself; items of one time
- * come in the order of the sources. No more than one page of each source is held.
+ * Merges the pages of several sources into pages ordered by time. Each source must itself be ordered by time; items
+ * with the same time come in the order of the sources. Holds at most one page of each source.
  */
 export async function* mergeByTime<T extends { readonly timestamp: number }>(
   sources: readonly AsyncIterable<readonly T[]>[],
@@ -30,7 +30,7 @@ export async function* mergeByTime<T extends { readonly timestamp: number }>(
       open = await refilled(open);
     }
   } finally {
-    // A reader that stops early ends the sources too.
+    // When the reader stops early, the sources are ended too.
     await Promise.all(heads.map(({ iterator }) => iterator.return?.()));
   }
 }
@@ -42,7 +42,10 @@ function earliest<T extends { readonly timestamp: number }>(heads: readonly Head
   });
 }
 
-/** Fetches the next page where one is read to its end; without the sources that have none. */
+/**
+ * Fetches the next page for each source whose page is read to its end, and leaves out the sources that have no more
+ * pages.
+ */
 async function refilled<T>(heads: readonly Head<T>[]): Promise<readonly Head<T>[]> {
   const left = await Promise.all(
     heads.map(async (head) => {

@@ -18,13 +18,13 @@ import { mergeByTime } from './merge-by-time.ts';
 export interface LogLine {
   /** Milliseconds since the epoch. */
   readonly timestamp: number;
-  /** Milliseconds since the epoch; when CloudWatch Logs took it in. */
+  /** When CloudWatch Logs received the event, in milliseconds since the epoch. */
   readonly ingestedAt: number;
   readonly message: string;
-  /** Of the event; the same whenever it is read. */
+  /** Id of the event; the same at every read. */
   readonly id: string;
   readonly service: string | undefined;
-  /** Id. */
+  /** Id of the task. */
   readonly task: string;
   readonly container: string;
   readonly region: string;
@@ -35,7 +35,7 @@ export interface LogLine {
 export interface ServiceLogsRequest {
   readonly cluster: string;
   readonly wanted: Wanted;
-  /** Milliseconds; undefined = a quarter of an hour, or where nothing runs, the life of the tasks that stopped last. */
+  /** Milliseconds; undefined = the last 15 minutes, or when no task runs, the life of the tasks that stopped last. */
   readonly since: number | undefined;
   readonly follow: boolean;
   /** Filter pattern of CloudWatch Logs. */
@@ -46,7 +46,7 @@ export interface ServiceLogsDeps {
   readonly ecs: EcsPort;
   /** Undefined = the region of the account. */
   logsIn(region: string | undefined): Promise<LogsPort>;
-  /** AWS's time. */
+  /** A clock that follows AWS's time. */
   readonly clock: Clock;
   readonly random: { number(): number };
   readonly report: Report;
@@ -54,20 +54,22 @@ export interface ServiceLogsDeps {
 }
 
 const DEFAULT_SINCE_MS = 15 * 60_000;
-/** Of the tasks that stopped last, so many are told of and looked back to. */
+/** When no task runs, this many of the tasks that stopped last are reported and read. */
 const MOST_STOPPED = 3;
 /** Four calls of FilterLogEvents and ten of DescribeLogStreams a second: below the quotas (docs/logs.md). */
 const EVENTS_GAP_MS = 250;
 const STREAMS_GAP_MS = 100;
-/** Between two reads while following. */
+/** Time between two reads while following. */
 const READ_EVERY_MS = 2_000;
-/** Between two looks for tasks that came and went. */
+/** Time between two searches for new and stopped tasks. */
 const LOOK_EVERY_MS = 10_000;
-/** Clocks of containers may be that far ahead of AWS's. */
+/** How far a container's clock may be ahead of AWS's clock. */
 const AHEAD_MS = 5_000;
-/** Clocks of containers may be that far behind it: lines of a task are read from so long before its creation. */
+/**
+ * How far a container's clock may be behind AWS's clock: lines of a task are read from this long before its creation.
+ */
 const BEHIND_MS = 60_000;
-/** Streams that are asked for the time of their last event, when there is no line at all. */
+/** When there is no line at all, this many streams are asked for the time of their last event. */
 const MOST_ASKED = 3;
 
 interface Source {
@@ -76,22 +78,22 @@ interface Source {
   readonly reader: LogGroupReader;
 }
 
-/** The log of the tasks of a service: what is there, in the order of time, and with `follow` what comes after it. */
+/** The log of the tasks of a service: the existing events in the order of time, and with `follow` the later ones. */
 export class ServiceLogs {
   readonly #request: ServiceLogsRequest;
   readonly #deps: ServiceLogsDeps;
   readonly #definitions = new Map<string, Promise<TaskDefinition>>();
   readonly #paces = new Map<string, { readonly events: CallPace; readonly streams: CallPace }>();
   readonly #readers = new Map<string, LogGroupReader>();
-  /** By region, group and stream. */
+  /** Keyed by region, group and stream. */
   readonly #sources = new Map<string, Source>();
-  /** By id. */
+  /** Keyed by task id. */
   readonly #tasks = new Map<string, LogTask>();
-  /** Messages that were reported once and hold for the whole run. */
+  /** Messages that were reported already and are reported only once per run. */
   readonly #said = new Set<string>();
-  /** Sources of tasks that stopped long enough ago; they are not read again. */
+  /** Keys of sources whose tasks stopped so long ago that they are not read again. */
   readonly #left = new Set<string>();
-  /** Milliseconds since the epoch. */
+  /** Start of the time that is read, in milliseconds since the epoch. */
   #from = 0;
   #startedAt = 0;
   #lines = 0;
@@ -102,9 +104,9 @@ export class ServiceLogs {
   }
 
   /**
-   * Ends by itself without `follow`, and with it when the one task that is asked for has stopped a minute ago. Throws what
-   * `findLogTasks` throws, `container-not-found`, `no-log-source`, `log-group-not-found`, `log-pattern-invalid`,
-   * `access-denied`, and the reason of the signal.
+   * Without `follow`, ends when everything was read; with it, only when the one task that was asked for stopped a
+   * minute ago. Throws what `findLogTasks` throws, `container-not-found`, `no-log-source`, `log-group-not-found`,
+   * `log-pattern-invalid`, `access-denied`, and the reason of the signal.
    */
   async *lines(): AsyncGenerator<readonly LogLine[]> {
     const { clock, signal } = this.#deps;
@@ -165,7 +167,7 @@ export class ServiceLogs {
     }
   }
 
-  /** Looking again must not end what is read: that AWS does not answer is said once. */
+  /** Looks for tasks again. A failure must not end the reads that work, so it is only reported, and once. */
   async #findTasksAgain(): Promise<void> {
     try {
       await this.#findTasks();
@@ -196,14 +198,17 @@ export class ServiceLogs {
     if (wanted.container !== undefined) await this.#checkContainer(wanted.container);
     for (const reader of this.#readers.values()) await this.#findAwaited(reader);
     for (const [key, { task, source, reader }] of this.#sources) {
-      // Nobody writes to a stream of a forgotten task any more: what does not exist will not.
+      // A forgotten task writes to its stream no more, so a stream that does not exist will not appear.
       if (task.task !== undefined || !reader.isAwaited(source.stream)) continue;
       reader.remove(source.stream);
       this.#sources.delete(key);
     }
   }
 
-  /** Where nothing runs, the last lines are those of the tasks that stopped last, whenever that was. Says why they did. */
+  /**
+   * When no task runs, the last lines are those of the tasks that stopped last, however long ago. Also reports why they
+   * stopped.
+   */
   #lookBack(tasks: readonly LogTask[], now: number): number {
     const known = tasks.flatMap(({ task }) => task ?? []);
     if (known.length === 0 || known.some(({ stoppedAt }) => stoppedAt === undefined)) return now;
@@ -281,7 +286,7 @@ export class ServiceLogs {
     });
   }
 
-  /** A group that is missing costs its own lines only, as long as there is another. */
+  /** When a log group is missing, its lines are left out; it is an error only when there is no other group. */
   async #findAwaited(reader: LogGroupReader): Promise<void> {
     try {
       await reader.findAwaited();
@@ -303,7 +308,7 @@ export class ServiceLogs {
       this.#note('warning', 'task-stopped', `task ${short} stopped: ${whyStopped(task)}`);
   }
 
-  /** A task that stopped writes no more: once its late lines can have arrived, it is not read any more. */
+  /** A stopped task writes no more: once its late lines can have arrived, it is not read any more. */
   #leaveStopped(now: number): void {
     for (const [key, { task, source, reader }] of this.#sources) {
       const { stoppedAt } = this.#tasks.get(task.id)?.task ?? {};
@@ -314,7 +319,7 @@ export class ServiceLogs {
     }
   }
 
-  /** The one task that is followed will write no more. */
+  /** True when the one task that is followed will write no more. */
   #isOver(now: number): boolean {
     if (this.#request.wanted.task === undefined) return false;
     return [...this.#tasks.values()].every(
@@ -336,7 +341,7 @@ export class ServiceLogs {
         });
   }
 
-  /** Silence has a reason, most often that the last line is older than what was asked for. */
+  /** Explains an empty result; most often the last line is older than the time that was asked for. */
   async #sayThatNothingIsThere(): Promise<void> {
     const { clock } = this.#deps;
     const { pattern } = this.#request;

@@ -23,8 +23,9 @@ export interface PluginCommandOptions {
 const BEGIN_DEADLINE_MS = 60_000;
 
 /**
- * A wrapped command over the official plugin. Its banner stands before the begin marker and is dropped with the rest of
- * the noise. Throws `exec-not-started` and `exec-no-status` (255) as the native transport does.
+ * Runs a wrapped command over the official plugin. The plugin prints its banner before the begin marker, so the banner
+ * is dropped with the other text there. Throws `exec-not-started` and `exec-no-status` (255) as the native transport
+ * does.
  */
 export async function runPluginCommand(options: PluginCommandOptions): Promise<number> {
   const { terminal, clock } = options;
@@ -35,7 +36,7 @@ export async function runPluginCommand(options: PluginCommandOptions): Promise<n
   let input: { room(): void; stop(): void } | undefined;
   const status = new Deferred<number>();
   let exitStatus = 0;
-  // The plugin itself has no flow control to use (SPEC.md §11.1). Nobody reads any more: that is no failure.
+  // The plugin offers no flow control (SPEC.md §11.1). A reader that closed our output is no failure.
   const writerOf = (stream: Writable): OutputWriter =>
     new OutputWriter(stream, {
       full: () => undefined,
@@ -47,7 +48,7 @@ export async function runPluginCommand(options: PluginCommandOptions): Promise<n
   const consume = (bytes: Uint8Array): void => {
     for (const event of reader.push(bytes)) {
       switch (event.type) {
-        // Of scripts that own a terminal, which the plugin then has itself.
+        // Only scripts that own a terminal send this, and then the plugin itself has the terminal.
         case 'ready':
           break;
         case 'begin':

@@ -20,17 +20,22 @@ export interface PluginCall {
   readonly region: string;
   readonly profile: string | undefined;
   readonly target: string;
-  /** Always SSM's, also for ECS Exec, where the AWS CLI passes the ECS one and sessions cannot be resumed (SPEC.md §9). */
+  /**
+   * Always the SSM endpoint, also for ECS Exec: the AWS CLI passes the ECS endpoint there, and then sessions cannot be
+   * resumed (SPEC.md §9).
+   */
   readonly ssmEndpoint: string;
   /** Environment of this process, and credentials for the plugin's own calls. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 const NAME = 'session-manager-plugin';
-/** Where the installers of AWS put it when it is not on PATH. */
+/** Where AWS's installers put the plugin when it is not on PATH. */
 const USUAL_PLACES = ['/usr/local/sessionmanagerplugin/bin', '/usr/local/bin', '/opt/homebrew/bin'];
 const RESPONSE_VARIABLE = 'AWS_SSM_START_SESSION_RESPONSE';
-/** Newer plugins read the answer of StartSession from the environment, where `ps` does not show it. */
+/**
+ * Plugins newer than this version read the answer of StartSession from the environment, where `ps` does not show it.
+ */
 const LAST_WITHOUT_VARIABLE = '1.2.497.0';
 const VERSION_DEADLINE_MS = 5_000;
 const KILL_AFTER_MS = 5_000;
@@ -65,7 +70,10 @@ async function pluginVersion(path: string, env: PluginCall['env']): Promise<stri
   return /^\d+(\.\d+){0,3}$/.test(version) ? version : '0';
 }
 
-/** argv and environment as the AWS CLI builds them (SPEC.md §10); the token is on the command line only for plugins that know no other way. */
+/**
+ * argv and environment as the AWS CLI builds them (SPEC.md §10). The token is on the command line only for plugins that
+ * accept it nowhere else.
+ */
 export function pluginInvocation(
   plugin: Plugin,
   call: PluginCall,
@@ -100,7 +108,10 @@ function compareVersions(a: string, b: string): number {
   return 0;
 }
 
-/** A session on our own terminal. The plugin's exit status says nothing (SPEC.md §14); 0 means that it ended. */
+/**
+ * Runs a session on our own terminal. The plugin's exit status says nothing about the command (SPEC.md §14); 0 means
+ * that the session ended.
+ */
 export async function runPluginShell(plugin: Plugin, call: PluginCall, signal: AbortSignal): Promise<void> {
   const { args, env } = pluginInvocation(plugin, call);
   const child = execa(plugin.path, args, {
@@ -116,18 +127,21 @@ export async function runPluginShell(plugin: Plugin, call: PluginCall, signal: A
 }
 
 /**
- * A session whose output is read: `onOutput` gets stdout as it comes, banner included. Input is held open until the
+ * A session whose output we read: `onOutput` gets stdout as it arrives, banner included. Stdin is kept open until the
  * end, because the plugin ends the session at once when its stdin ends (SPEC.md §11.1).
  */
 export interface PipedPlugin {
   readonly stdin: Writable;
   /** Resolves when the process has ended, whatever its exit status. */
   readonly ended: Promise<void>;
-  /** Sends the end signal, and kills the plugin if it does not listen. */
+  /** Sends the end signal, and kills the plugin if it does not exit. */
   stop(): Promise<void>;
 }
 
-/** With SIGINT a forward sends its flag to the agent; a shell would pass it on as Ctrl-C, so there SIGTERM ends the plugin. */
+/**
+ * On SIGINT the plugin of a forward sends the terminate flag to the agent. The plugin of a shell would pass SIGINT on
+ * as Ctrl-C, so there SIGTERM ends the plugin.
+ */
 export function startPiped(
   plugin: Plugin,
   call: PluginCall,
@@ -146,11 +160,11 @@ export function startPiped(
     reject: false,
     killSignal: endSignal,
     forceKillAfterDelay: KILL_AFTER_MS,
-    // Ctrl-C reaches the whole process group of the terminal; the forward itself decides how its plugins end.
+    // Ctrl-C reaches the whole process group of the terminal, but the forward itself must decide when its plugins end.
     detached: true,
   });
   child.stdout.on('data', onOutput);
-  // A session that is over no longer reads; its end is what counts.
+  // A session that is over reads no more input; only the end of the process matters then.
   child.stdin.on('error', () => undefined);
   const ended = child.then(() => undefined);
   return {
@@ -166,7 +180,10 @@ export function startPiped(
 const READY_TEXT = 'Waiting for connections';
 const READY_DEADLINE_MS = 60_000;
 
-/** Resolves when the plugin listens. Throws `plugin-failed` with what it printed, or after a minute: it may hang without a word (SPEC.md §9, §13.5). */
+/**
+ * Resolves when the plugin listens. Throws `plugin-failed` with what it printed, or after a minute: it may hang without
+ * printing anything (SPEC.md §9, §13.5).
+ */
 export async function startPluginForward(
   plugin: Plugin,
   call: PluginCall,

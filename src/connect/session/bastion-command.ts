@@ -12,7 +12,7 @@ import { endedAfter, whenAborted } from './shell-session.ts';
 
 export interface BastionCommandOptions {
   readonly session: SessionStart;
-  /** Of the script that the session runs (bastion-script.ts). */
+  /** The nonce of the script that the session runs (bastion-script.ts). */
   readonly nonce: string;
   readonly report: Report;
   /** Instance id. */
@@ -20,21 +20,21 @@ export interface BastionCommandOptions {
   readonly deps: ChannelDeps;
   readonly stdout: Writable;
   readonly stderr: Writable;
-  /** The first Ctrl-C goes to the command; the next one is the run's own. */
+  /** The first Ctrl-C goes to the command; the next one interrupts this run. */
   readonly signals: { on(name: 'SIGINT', listener: () => void): () => void };
   readonly signal: AbortSignal;
 }
 
-/** What the agent turns into SIGINT for a command without a terminal (SPEC.md §12). */
+/** The agent turns this byte into SIGINT for a command without a terminal (SPEC.md §12). */
 const ETX = Uint8Array.of(0x03);
-/** The agent's word for a command that a signal ended: it has no status. */
+/** The status that the agent reports for a command that a signal ended, because it has none. */
 const NO_STATUS = 255;
 
 /**
- * A session of type NonInteractiveCommands with separate streams: no terminal, no stdin. Resolves with the command's
- * exit status. Throws `exec-no-status` (transport) when the session ended without telling it, `exec-output-lost`
- * (transport) when it told it and output is missing, other transport errors, `output-failed`, `interrupted`, or
- * `session-not-ended`.
+ * Runs a session of type NonInteractiveCommands with separate streams: no terminal, no stdin. Resolves with the
+ * command's exit status. Throws `exec-no-status` (transport) when the session ended without a status,
+ * `exec-output-lost` (transport) when the status arrived but output is missing, other transport errors,
+ * `output-failed`, `interrupted`, or `session-not-ended`.
  */
 export async function runBastionCommand(options: BastionCommandOptions): Promise<number> {
   const { deps, signals, signal } = options;
@@ -44,7 +44,7 @@ export async function runBastionCommand(options: BastionCommandOptions): Promise
   let onBroken: () => void = () => undefined;
   const broken = new Promise<{ readonly output: string }>((resolve) => {
     onBroken = () => {
-      // Nobody reads any more, as with `| head`: that is the reader's choice and no failure.
+      // The reader of our output closed it, as `| head` does: that is its choice and no failure.
       isUnread = true;
       resolve({ output: '' });
     };
@@ -95,7 +95,7 @@ export async function runBastionCommand(options: BastionCommandOptions): Promise
     if (isUnread) return 0;
     for (const stream of ['stdout', 'stderr'] as const) writers[stream].write(marks[stream].flush());
     const isWhole = marks.stdout.isSeen && marks.stderr.isSeen;
-    // Whoever replaced the script, as `kill -9 $PPID` does, took its marks along.
+    // A command that replaces or kills the script, as `kill -9 $PPID` does, also prevents its marks.
     if (status !== undefined && (isWhole || (status === NO_STATUS && !wasCut))) return status;
     if (status !== undefined)
       throw transport(

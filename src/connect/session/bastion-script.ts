@@ -3,22 +3,25 @@ import { quoteWords } from '../../core/shell-words.ts';
 import { nonceHalves } from './exec-script.ts';
 
 /**
- * A command without a terminal (NonInteractiveCommands) has its streams apart and its exit code transmitted, but the agent
- * stops reading its output for good when our connection was cut, drops final bytes that are no whole character, and sends
- * the exit code all the same (SPEC.md §15). So a script around the command prints a mark at the end of both streams: what
- * precedes a mark that arrived has arrived, and the last bytes are those of the mark.
+ * A command without a terminal (NonInteractiveCommands) has separate streams, and the agent transmits its exit code.
+ * But after our connection was cut the agent reads no more output, it drops final bytes that are not a whole character,
+ * and it sends the exit code all the same (SPEC.md §15). So a script around the command prints a mark at the end of
+ * both streams: if the mark arrived, everything before it has arrived too, and the final bytes are those of the mark.
  */
 export function bastionScript(argv: readonly string[], nonce: string): string {
   const [first, second] = nonceHalves(nonce);
   const mark = `printf '\\036%s%s\\036' ${first} ${second}`;
-  // A Ctrl-C that is the command's must not end the script before its marks; the command itself gets the default action.
+  // A Ctrl-C for the command must not end the script before its marks; the command itself gets the default action.
   const script = `trap : INT QUIT; "$@"; s=$?; ${mark}; ${mark} >&2; exit $s`;
   return quoteWords(['/bin/sh', '-c', script, 'fargate-connect', ...argv]);
 }
 
 const FENCE = Uint8Array.of(0x1e);
 
-/** Takes the mark out of one stream, however it is cut. What a child left behind prints after it passes. */
+/**
+ * Removes the mark from one stream, however the stream is split into chunks. Output that background processes print
+ * after the mark passes through.
+ */
 export class EndMark {
   readonly #mark: Uint8Array;
   #held: Uint8Array = new Uint8Array(0);
@@ -32,7 +35,7 @@ export class EndMark {
     return this.#isSeen;
   }
 
-  /** What belongs to the command. */
+  /** Returns the bytes that belong to the command. */
   push(bytes: Uint8Array): Uint8Array {
     if (this.#isSeen) return bytes;
     const all = this.#held.byteLength === 0 ? bytes : concat([this.#held, bytes]);
@@ -48,14 +51,14 @@ export class EndMark {
     return all.subarray(0, end);
   }
 
-  /** The stream has ended: what looked like the beginning of the mark was the command's. */
+  /** The stream has ended: bytes that looked like the beginning of the mark belong to the command. */
   flush(): Uint8Array {
     const held = this.#held;
     this.#held = new Uint8Array(0);
     return held;
   }
 
-  /** Length of the longest end of `bytes` that the mark begins with. */
+  /** Length of the longest suffix of `bytes` that is a prefix of the mark. */
   #beginning(bytes: Uint8Array): number {
     const from = Math.max(0, bytes.byteLength - this.#mark.byteLength + 1);
     for (let at = from; at < bytes.byteLength; at++) {

@@ -7,11 +7,11 @@ import type { SessionTerminal, SizeSignals } from './session-terminal.ts';
 export interface CommandSessionOptions {
   readonly session: SessionStart;
   readonly target: string;
-  /** Of the script that ExecuteCommand was given. */
+  /** The nonce of the script that ExecuteCommand was given. */
   readonly nonce: string;
-  /** The command owns our terminal: raw mode, resizes, escapes. Must agree with the script. */
+  /** The command gets our terminal: raw mode, sizes, escapes. Must agree with the script. */
   readonly interactive: boolean;
-  /** False gives the command an empty stdin. */
+  /** False: the command gets an empty stdin. */
   readonly readStdin: boolean;
   readonly deps: ChannelDeps;
   readonly terminal: SessionTerminal;
@@ -20,22 +20,22 @@ export interface CommandSessionOptions {
   readonly report: Report;
 }
 
-/** One end of the command's streams: our terminal, or our three pipes. */
+/** Our end of the command's streams: our terminal, or our three pipes. */
 export interface CommandEnd {
-  /** The command runs; its input may be sent. */
+  /** The command runs; its input may be sent from now on. */
   begin(setup: RemoteSetup): void;
   stdout(bytes: Uint8Array): void;
   stderr(bytes: Uint8Array): void;
-  /** The far side has taken a block of stdin. */
+  /** The remote script has read a block of stdin. */
   taken(): void;
-  /** The channel takes input again. */
+  /** The channel accepts input again. */
   room(): void;
-  /** Reads no more input, and restores what was changed. Safe to call twice. */
+  /** Stops reading input, and restores what was changed. May be called twice. */
   stop(): void;
-  /** True while the consumer of the output is behind, so that silence says nothing about the far side. */
+  /** True while the consumer of the output is behind; silence then says nothing about the remote side. */
   readonly isBehind: boolean;
-  /** Resolves when all output has left. */
+  /** Resolves when all output was passed on. */
   finish(): Promise<void>;
-  /** Resolves when nobody wants the rest: an escape was typed, or the reader of our output is gone. */
+  /** Resolves when the rest is not wanted: the user typed an escape, or the reader of our output closed it. */
   readonly stopped: Promise<unknown>;
 }

@@ -99,7 +99,7 @@ export class CommandPipes implements CommandEnd {
     });
   }
 
-  /** Sends what the far side can take. True when stdin should go on. */
+  /** Sends what the remote side can accept. True when stdin should go on. */
   #sendFrames(): boolean {
     const frames = this.#frames;
     if (frames === undefined) return true;

@@ -12,20 +12,28 @@ import { type ExecOutput, ExecOutputReader } from './exec-script-output.ts';
 import { endMessage } from './session-end.ts';
 import { endedAfter, whenAborted } from './shell-session.ts';
 
-/** From the open session to the begin marker: `sh` starts at once, the agent reads its pty after a second. */
+/** From the open session to the begin marker: `sh` starts at once, but the agent reads its pty only after a second. */
 const BEGIN_DEADLINE_MS = 30_000;
 const LINE_END = Uint8Array.of(0x0a);
-/** After the command's end, of silence: processes that it left behind may hold its output for ever. As `docker exec` waits. */
+/**
+ * How long the output must be silent after the command's end: background processes may hold the output open for ever.
+ * `docker exec` waits like this too.
+ */
 const LEFT_BEHIND_MS = 2_000;
-/** ECS Exec ends a session after 20 minutes without traffic; a quarter of that survives three lost tries. */
+/**
+ * ECS Exec ends a session after 20 minutes without traffic; with a quarter of that, three lost keepalives do no harm.
+ */
 const SIGN_OF_LIFE_MS = 5 * 60_000;
-/** Programs without a terminal have no use for more columns than this; those with one wrap at what they are told. */
+/**
+ * The terminal size for programs without a terminal, which need no more columns; programs with a terminal wrap at the
+ * size that they are given.
+ */
 const WIDE = { columns: 200, rows: 50 };
 
 /**
- * One wrapped command (exec-script.ts). Resolves with its exit status. Throws `exec-no-status` (255) when the session
- * ended without telling it, `stdin-damaged` (255), `exec-not-started` (255) when the wrapper never ran, other transport errors, `interrupted`,
- * `session-not-ended` (unless the command told its status: then that is a warning).
+ * Runs one wrapped command (exec-script.ts). Resolves with its exit status. Throws `exec-no-status` (255) when the
+ * session ended without a status, `stdin-damaged` (255), `exec-not-started` (255) when the wrapper never ran, other
+ * transport errors, `interrupted`, `session-not-ended` (if the command's status is known, that is only a warning).
  */
 export async function runCommandSession(options: CommandSessionOptions): Promise<number> {
   const { deps, interactive } = options;
@@ -92,7 +100,7 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
     : new CommandPipes(options, driver);
   const aborted = whenAborted(options.signal);
   const endedWithoutStatus = driver.ended.then((ended) => {
-    // A status in the last bytes has already settled the race.
+    // The last bytes may contain the status.
     consume(reader.flush());
     if (exitStatus !== undefined) return exitStatus;
     const noise = reader.noise === '' ? '' : `: ${reader.noise.replace(/\s+/g, ' ')}`;
@@ -127,7 +135,7 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
     );
     const setup = await Promise.race([begun.promise, tooLate, endedWithoutStatus, aborted.promise]);
     timers.get('begin')?.();
-    // A command that has ended already ended without its status.
+    // A number is the exit status: the session has ended already.
     if (typeof setup === 'number') return setup;
     explainSetup(setup, deps);
     if (exitStatus === undefined) {
@@ -143,20 +151,20 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
     const left = await driver.terminate();
     await end.finish();
     if (left === undefined || exitStatus === undefined) return left;
-    // The command has ended and its status is the answer; only its session was not cleaned away.
+    // The command has ended and its status is the result; only its session was not ended in AWS.
     const { code, message, details } = left;
     options.report({ type: 'note', level: 'warning', code, message, details });
     return undefined;
   });
 }
 
-/** A line that the command never sees; where the pty would echo it, its size once more. */
+/** Sends a line that the command never sees; where the pty would echo it, sends the terminal size again. */
 function sendSignOfLife(driver: ChannelDriver, setup: RemoteSetup): void {
   if (setup.input === 'counted' || setup.input === 'text') driver.send(EXEC_SIGN_OF_LIFE);
   else driver.repeatSize();
 }
 
-/** Once, with `--debug`: what the command does not get because the image lacks a tool. */
+/** Reports once, with `--debug`, what the command lacks because the image lacks a tool. */
 function explainSetup(setup: RemoteSetup, { debug }: ChannelDeps): void {
   if (debug === undefined || setup.input === 'terminal') return;
   if (setup.output === 'tty')

@@ -2,7 +2,7 @@ import type { ChannelDriver } from '../channel/channel-driver.ts';
 import type { CommandEnd, CommandSessionOptions } from './command-end.ts';
 import { TerminalBridge } from './shell-session.ts';
 
-/** The command owns our terminal: keys one way, screen the other. */
+/** The command gets our terminal: keys go to it, its output goes to the screen. */
 export class CommandTerminal implements CommandEnd {
   readonly isBehind = false;
   readonly #options: CommandSessionOptions;
@@ -33,13 +33,13 @@ export class CommandTerminal implements CommandEnd {
     this.#bridge.output(bytes);
   }
 
-  /** Never called: a terminal has one way out. */
+  /** Never called: a terminal has a single output stream. */
   stderr(bytes: Uint8Array): void {
     this.#bridge.output(bytes);
   }
 
   taken(): void {
-    // A terminal's input is not counted.
+    // The script does not count a terminal's input.
   }
 
   room(): void {

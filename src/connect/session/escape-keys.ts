@@ -1,8 +1,8 @@
-/** Escapes for a terminal whose far side no longer answers, as in ssh: they work only at the start of a line. */
+/** Escapes for a terminal whose remote shell no longer answers, as in ssh: they work only at the start of a line. */
 export type EscapeAction = 'end-session' | 'list-escapes';
 
 export interface EscapeResult {
-  /** For the far side; the same memory as the input where possible. */
+  /** For the remote shell; the same memory as the input where possible. */
   readonly bytes: Uint8Array;
   readonly actions: readonly EscapeAction[];
 }
@@ -19,7 +19,10 @@ const DOT = 0x2e;
 const QUESTION = 0x3f;
 const isNewline = (byte: number): boolean => byte === 0x0d || byte === 0x0a;
 
-/** Follows what is typed. A tilde at the start of a line is held back until the next key shows what it meant. */
+/**
+ * Follows what the user types. A tilde at the start of a line is held back until the next key shows whether it begins
+ * an escape.
+ */
 export class EscapeKeys {
   #state: 'line-start' | 'in-line' | 'tilde' = 'line-start';
 

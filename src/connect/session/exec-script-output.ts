@@ -2,26 +2,26 @@ import { concat, text, utf8, view } from '../../core/bytes.ts';
 import type { RemoteSetup } from './exec-script.ts';
 
 export type ExecOutput =
-  /** The script waits for a line, before which the size of the terminal is to be sent. */
+  /** The script waits for a line; the size of the terminal must be sent before it. */
   | { readonly type: 'ready' }
   | { readonly type: 'begin'; readonly setup: RemoteSetup }
   | { readonly type: 'stdout'; readonly bytes: Uint8Array }
   | { readonly type: 'stderr'; readonly bytes: Uint8Array }
-  /** The command has ended; processes that it left behind may still hold its output. */
+  /** The command has ended; background processes of it may still hold its output open. */
   | { readonly type: 'exit'; readonly status: number }
   /** A counted block of stdin is in the pipe of the command. */
   | { readonly type: 'taken' }
-  /** Stdin did not arrive as it was sent; the script waits for the end of the session. */
+  /** Stdin arrived damaged; the script waits for the end of the session. */
   | { readonly type: 'broken' }
-  /** All output has been told; the script waits for the acknowledgement. */
+  /** The script has printed all output and waits for the acknowledgement. */
   | { readonly type: 'end' };
 
 const FENCE = 0x1e;
 
 /**
- * Finds markers and frames of exec-script.ts in the output stream, however it is cut. Bytes before the begin marker belong
- * to nobody (noise of a start) and are dropped, as is everything behind the end marker. A marker without the nonce, or with
- * a body that is none, is data.
+ * Finds markers and frames of exec-script.ts in the output stream, however the stream is split into chunks. Bytes
+ * before the begin marker do not come from the command and are dropped, as is everything after the end marker. A marker
+ * without the nonce, or with an invalid body, is data.
  */
 export class ExecOutputReader {
   readonly #prefix: Uint8Array;
@@ -35,7 +35,10 @@ export class ExecOutputReader {
     this.#prefix = concat([new Uint8Array([FENCE]), utf8(`${nonce}:`)]);
   }
 
-  /** What was printed instead of the begin marker, at most its last 400 characters: the reason if the session ends without one. */
+  /**
+   * What was printed instead of the begin marker, at most its last 400 characters: it tells the reason if the session
+   * ends without a marker.
+   */
   get noise(): string {
     return this.#noise.trim();
   }
@@ -63,7 +66,7 @@ export class ExecOutputReader {
       if (this.#marker(found.body, events)) {
         rest = rest.subarray(found.end);
       } else {
-        // Data that begins like a marker; a real one may begin inside of it.
+        // Data that begins like a marker; a real marker may begin inside it.
         this.#pass(rest.subarray(found.start, found.start + 1), events);
         rest = rest.subarray(found.start + 1);
       }
@@ -91,7 +94,7 @@ export class ExecOutputReader {
     if (kind === 'begin' && this.#phase === 'before') {
       const setup = setupOf(rest);
       this.#phase = 'inside';
-      // A command that was given the terminal writes what a terminal shows.
+      // When the command has the terminal, its output must reach the screen unchanged.
       if (setup.output === 'tty' && setup.input !== 'terminal') this.#newlines = new NewlineRestorer();
       events.push({ type: 'begin', setup });
       return true;
@@ -150,7 +153,7 @@ function setupOf(body: string): RemoteSetup {
   };
 }
 
-/** Longest body of a marker: a frame of stderr. */
+/** Limit for the body of a marker; a frame of stderr has the longest one. */
 const MAX_BODY = 1024;
 
 type Found =
@@ -176,8 +179,8 @@ function findMarker(bytes: Uint8Array, prefix: Uint8Array): Found {
 }
 
 /**
- * CR LF → LF across chunk borders, for output that came through a pty which could not be told otherwise. Exact: the pty
- * puts one CR before every LF and changes nothing else.
+ * CR LF → LF across chunk borders, for output of a pty that could not be set to raw mode. Exact: the pty puts one CR
+ * before every LF and changes nothing else.
  */
 export class NewlineRestorer {
   #heldReturn = false;

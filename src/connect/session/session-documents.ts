@@ -1,14 +1,20 @@
 import { nameOfArn } from '../../core/arn.ts';
 import type { StartSessionRequest } from '../ports.ts';
 
-/** AWS's own session documents and what they take; every value is a list of one string (docs/reference/session-manager.md §1). */
+/**
+ * AWS's own session documents and their parameters; every value is a list of one string
+ * (docs/reference/session-manager.md §1).
+ */
 
 const PORT_DOCUMENT = 'AWS-StartPortForwardingSession';
 const REMOTE_HOST_DOCUMENT = 'AWS-StartPortForwardingSessionToRemoteHost';
 const COMMAND_DOCUMENT = 'AWS-StartNonInteractiveCommand';
 const REASON = 'fargate-connect';
 
-/** A port of the target itself, or of a host behind it. `localPort` matters to the official plugin only, which does its own listening. */
+/**
+ * A port of the target itself, or of a host that the target reaches. Only the official plugin uses `localPort`, because
+ * it listens itself.
+ */
 export function forwardRequest(
   target: string,
   remote: { readonly host: string | undefined; readonly port: number },
@@ -26,8 +32,8 @@ export function forwardRequest(
 }
 
 /**
- * A port session by a document that has host and port in it. Its one parameter matters to the official plugin only, and
- * others' documents may lack it.
+ * A port session with a document that contains host and port. Its one parameter matters to the official plugin only,
+ * and documents of other authors may lack it.
  */
 export const documentRequest = (
   target: string,

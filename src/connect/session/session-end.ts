@@ -2,23 +2,23 @@ import { type Clock, inTime } from '../../core/clock.ts';
 import { ToolError } from '../../core/errors.ts';
 import type { SsmPort } from '../ports.ts';
 
-/** The agent or the service said that the session is over; `output` is its text for people, often empty. */
+/** The agent or the service reported that the session is over; `output` is its text for users, often empty. */
 export interface ChannelEnd {
   readonly output: string;
 }
 
-/** Said of an end without a word, which is that of every agent that stops. */
+/** The text for an end without a message; agents that stop send none. */
 export const WORDLESS_END = 'the session was closed by the service';
 
-/** What the service said at the end, as one line. */
+/** The service's text at the end of the session, as one line. */
 export function endMessage(end: ChannelEnd): string {
   const said = end.output.replace(/\s+/g, ' ').trim();
   return said === '' ? WORDLESS_END : said.replace(/\.$/, '');
 }
 
 /**
- * Asks AWS to end the session and waits for the answer no longer than that. Never rejects; resolves with what keeps the
- * session standing: a denial. Other failures are the network's and pass.
+ * Asks AWS to end the session and waits for the answer at most `withinMs`. Never rejects; resolves with a denial,
+ * because the session then stays open. Other failures are ignored.
  */
 export function terminateSession(
   sessionId: string,

@@ -1,9 +1,12 @@
 import { describeDuration } from '../../core/duration.ts';
 import { access, type ToolError, transport } from '../../core/errors.ts';
 
-/** What AWS forbids, us or the agent, while a session begins, in the middle of it or at its end, as errors of the session. */
+/**
+ * Denials by AWS, to us or to the agent, at the beginning, in the middle or at the end of a session, as errors of the
+ * session.
+ */
 
-/** The connection was cut, and IAM denies what would bring it back. */
+/** The connection was cut, and IAM denies the call that would resume the session. */
 export function resumeDenied(sessionId: string, cause: ToolError): ToolError {
   const action = 'ssm:ResumeSession';
   return access(
@@ -16,7 +19,7 @@ export function resumeDenied(sessionId: string, cause: ToolError): ToolError {
   );
 }
 
-/** The session goes on in the account until its idle limit, with whatever runs in it. */
+/** The session, and what runs in it, continues in the account until its idle limit. */
 export function sessionNotEnded(sessionId: string, cause: ToolError): ToolError {
   const action = 'ssm:TerminateSession';
   return access('session-not-ended', `session ${sessionId} stays open: ${cause.message}`, {
@@ -30,7 +33,7 @@ export const agentSilent = (target: string, afterMs: number): ToolError =>
     details: { target },
   });
 
-/** Told apart by their words, because an agent has no codes: amazon-ssm-agent, agent/session. */
+/** Denials are recognized by their text, because an agent sends no codes: amazon-ssm-agent, agent/session. */
 const AGENT_DENIED =
   /User: (?:\S*?:assumed-role\/)?(\S+?)(?:\/\S*)? is not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)/;
 const CLIENT_DENIED = 'failed on client';
@@ -39,8 +42,8 @@ const BUCKET_UNSEEN = /unable to validate encryption on Amazon S3 bucket\. Error
 const GROUP_UNSEEN = 'encryption is not set up on the selected CloudWatch Logs log group';
 
 /**
- * What the agent's own role lacked, from what the service says at the end of a session: `agent-denied`, or
- * `session-log-unverified` where that is one of two reasons. Undefined for every other end.
+ * What the agent's own role is not allowed to do, from the service's text at the end of a session: `agent-denied`, or
+ * `session-log-unverified` when that is one of two possible reasons. Undefined for every other end.
  */
 export function agentRefusal(output: string, target: string): ToolError | undefined {
   const said = output.replace(/\s+/g, ' ').trim();

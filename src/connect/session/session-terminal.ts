@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 
-/** What a session needs of the terminal; ui/terminal.ts is one. */
+/** What a session needs from the terminal; ui/terminal.ts implements it. */
 export interface SessionTerminal {
   readonly stdin: Readable;
   readonly stdout: Writable;
@@ -8,7 +8,7 @@ export interface SessionTerminal {
   readonly stdinIsTty: boolean;
   readonly stdoutIsTty: boolean;
   size(): { readonly columns: number; readonly rows: number };
-  /** Raw mode; the returned function restores what was before and is safe to call twice. */
+  /** Sets raw mode; the returned function restores the previous mode and may be called twice. */
   raw(): () => void;
 }
 
@@ -17,8 +17,8 @@ export interface SizeSignals {
 }
 
 /**
- * Reads `stdin` into `data`, whose false stops it until `room`. `stop` ends the reading and leaves the stream paused, so
- * that it does not keep the process alive.
+ * Passes `stdin` to `data`; when `data` returns false, reading pauses until `room`. `stop` ends the reading and leaves
+ * the stream paused, so that it does not keep the process alive.
  */
 export function readInput(
   stdin: Readable,
@@ -28,7 +28,7 @@ export function readInput(
   const onData = (bytes: Uint8Array): void => {
     if (!handlers.data(bytes) && !stopped) stdin.pause();
   };
-  // A reading error (a terminal that went away) ends input just as its end does.
+  // A read error (the terminal was closed) ends the input as an end of data does.
   const onEnd = (): void => {
     if (stopped) return;
     stop();
@@ -44,7 +44,7 @@ export function readInput(
   stdin.on('data', onData);
   stdin.on('end', onEnd);
   stdin.on('error', onEnd);
-  // A prompt that ran before leaves the stream paused, and then a listener alone starts nothing.
+  // A prompt that ran before leaves the stream paused, and then adding a listener does not resume it.
   stdin.resume();
   if (stdin.readableEnded || stdin.destroyed) queueMicrotask(onEnd);
   return {
@@ -55,7 +55,9 @@ export function readInput(
   };
 }
 
-/** Writes output and reports when the consumer cannot keep up. A closed pipe (`| head`) is reported once through `broken`. */
+/**
+ * Writes output and reports when the consumer cannot keep up. Reports a closed pipe (`| head`) once, through `broken`.
+ */
 export class OutputWriter {
   readonly #stream: Writable;
   readonly #onFull: () => void;
@@ -84,7 +86,10 @@ export class OutputWriter {
     if (!this.#stream.write(bytes)) this.#onFull();
   }
 
-  /** Resolves when everything written so far has left, or cannot leave any more. The error listener stays: a late EPIPE must not crash. */
+  /**
+   * Resolves when everything written so far was passed on, or cannot be any more. The error listener stays, because a
+   * late EPIPE must not crash the process.
+   */
   async finish(): Promise<void> {
     this.#stream.off('drain', this.#onDrain);
     if (this.#isBroken || this.#stream.writableLength === 0) return;

@@ -15,19 +15,19 @@ export interface ShellSessionOptions {
   /** SIGTERM, SIGHUP, or SIGINT while the terminal is not raw. */
   readonly signal: AbortSignal;
   readonly report: Report;
-  /** False leaves stdin alone. */
+  /** False: stdin is not read. */
   readonly readStdin?: boolean;
 }
 
 /** Ctrl-C in raw mode. */
 const ETX = 0x03;
-/** End of transmission: what a terminal's line discipline takes for the end of input. */
+/** End of transmission: the character that a terminal's line discipline takes for the end of input. */
 const EOT = 0x04;
 
 /**
- * A shell on our terminal until it ends. Resolves with the exit status of NonInteractiveCommands, else with 0: a pty
- * session transmits none (SPEC.md §11.2). Throws `session-failed` with the service's words, transport errors,
- * or `interrupted`. The terminal is restored on every path.
+ * Runs a shell on our terminal until it ends. Resolves with the exit status for NonInteractiveCommands, otherwise with
+ * 0, because a pty session transmits none (SPEC.md §11.2). Throws `session-failed` with the service's text, transport
+ * errors, or `interrupted`. Restores the terminal on every path.
  */
 export async function runShellSession(options: ShellSessionOptions): Promise<number> {
   const { terminal, signals, signal, report } = options;
@@ -46,7 +46,8 @@ export async function runShellSession(options: ShellSessionOptions): Promise<num
   const readStdin = options.readStdin ?? true;
   const work = async (): Promise<number> => {
     if (terminal.stdinIsTty) {
-      // Before the session opens, or what is typed meanwhile would be echoed here and again by the far side.
+      // Raw mode begins before the session opens; otherwise keys typed meanwhile would be echoed here and again by the
+      // remote shell.
       undo.push(terminal.raw());
       if (readStdin) bridge.readKeys();
     }
@@ -72,8 +73,9 @@ export async function runShellSession(options: ShellSessionOptions): Promise<num
 }
 
 /**
- * Does the work, then ends the session whatever came of it. `end` resolves with why the session stays open, if it does:
- * that is thrown instead of a success or an interruption, a failure of the work is not replaced.
+ * Does the work, then ends the session whether the work succeeded or failed. `end` resolves with an error if the
+ * session stays open: that error is thrown instead of a success or an interruption, but it does not replace a failure
+ * of the work.
  */
 export async function endedAfter<T>(
   work: () => Promise<T>,
@@ -91,11 +93,11 @@ export async function endedAfter<T>(
   return outcome.value;
 }
 
-/** Keys one way, screen the other, escapes between. */
+/** Passes keys to the session and output to the screen, and handles escapes. */
 export class TerminalBridge {
   /**
-   * Resolves when the person ended the session with `~.`, or nobody reads our output any more; rejects with
-   * `interrupted` at a Ctrl-C before `opened`, when there is no far side yet that could take it.
+   * Resolves when the user ended the session with `~.`, or the reader of our output closed it; rejects with
+   * `interrupted` at a Ctrl-C before `opened`, when no remote shell can receive it yet.
    */
   readonly stopped: Promise<{ readonly output: string }>;
   readonly #terminal: SessionTerminal;
@@ -128,7 +130,7 @@ export class TerminalBridge {
     this.#driver = driver;
   }
 
-  /** The far side listens: from now on Ctrl-C is its own. */
+  /** The remote shell is ready: from now on it receives Ctrl-C. */
   opened(): void {
     this.#isOpen = true;
   }
@@ -150,11 +152,11 @@ export class TerminalBridge {
       },
       end: () => {
         if (stdinIsTty) {
-          // The terminal itself is gone; nobody could type `exit` any more.
+          // The terminal was closed, so the user could not type `exit` any more.
           this.#stop({ output: '' });
           return;
         }
-        // In the middle of a line the first EOT only pushes what is there, as on any terminal.
+        // In the middle of a line the first EOT only submits the line so far, as on any terminal.
         this.#send(this.#lastByte === 0x0a ? new Uint8Array([EOT]) : new Uint8Array([EOT, EOT]));
       },
     });
@@ -199,7 +201,7 @@ export class TerminalBridge {
   }
 }
 
-/** Rejects with `interrupted` when the signal aborts; `dispose` takes the listener away. */
+/** `promise` rejects with `interrupted` when the signal aborts; `dispose` removes the listener. */
 export function whenAborted(signal: AbortSignal): { readonly promise: Promise<never>; dispose(): void } {
   let onAbort: () => void = () => undefined;
   const promise = new Promise<never>((_, reject) => {

@@ -6,7 +6,7 @@ import { noMatch, ToolError, usage } from '../../core/errors.ts';
 import type { Cluster, EcsPort, Service, Task } from '../ports.ts';
 import { isWholeTaskId, matchTaskId, rankTasks } from './select.ts';
 
-/** What was asked for; names or ARNs, `task` also the start of an id. */
+/** What the user asked for; names or ARNs, `task` also the start of an id. */
 export interface Wanted {
   readonly cluster: string | undefined;
   readonly service: string | undefined;
@@ -21,7 +21,10 @@ export async function collect<T>(pages: AsyncIterable<readonly T[]>): Promise<re
   return all;
 }
 
-/** Services with everything the tables and the picker show, in batches of ten, four batches at a time; each is told to `onBatch`. */
+/**
+ * Services with everything that the tables and the picker show, in batches of ten, four batches at a time; `onBatch`
+ * receives each batch.
+ */
 export async function describeAllServices(
   ecs: EcsPort,
   cluster: string,
@@ -39,8 +42,8 @@ export async function describeAllServices(
 }
 
 /**
- * Clusters that the person may describe: a grant for one cluster is no reason to show none, and ECS refuses a question
- * about several as a whole. Throws `access-denied` if none may be described.
+ * The clusters that the user may describe. ECS refuses a call about several clusters as a whole if one of them may not
+ * be described, so the clusters are then asked about one by one. Throws `access-denied` if the user may describe none.
  */
 export async function describeVisibleClusters(
   ecs: EcsPort,
@@ -65,8 +68,9 @@ export async function describeVisibleClusters(
 const isDenied = (error: unknown): boolean => error instanceof ToolError && error.code === 'access-denied';
 
 /**
- * The cluster's name: as given, out of the task's or service's ARN, the only one there is, or the only one that has the
- * service. No API call in the first two cases. Throws `no-clusters` (exit 3), `service-not-found` (3), `cluster-needed` (2).
+ * The cluster's name: the given one, the one in the ARN of the task or service, the only one of the account, or the
+ * only one that has the service. The first two cases need no API call. Throws `no-clusters` (exit 3),
+ * `service-not-found` (3), `cluster-needed` (2).
  */
 export async function findCluster(ecs: EcsPort, wanted: Wanted): Promise<string> {
   if (wanted.cluster !== undefined) return nameOfArn(wanted.cluster);
@@ -82,7 +86,10 @@ export async function findCluster(ecs: EcsPort, wanted: Wanted): Promise<string>
   throw clusterNeeded(clusters, `there are ${clusters.length} clusters: which one?`);
 }
 
-/** Among the clusters that may be listed: least privilege is for one of them, and where nothing may be read nothing can be done. */
+/**
+ * Searches the clusters whose services may be listed: a least-privilege policy may allow only one of them. Throws the
+ * denial if none of those has the service and another cluster could not be listed.
+ */
 async function clusterOfService(ecs: EcsPort, clusters: readonly string[], service: string): Promise<string> {
   let refusal: ToolError | undefined;
   const listed = await mapConcurrently(clusters, async (cluster) => ({
@@ -112,16 +119,19 @@ const clusterNeeded = (clusters: readonly string[], message: string): Error =>
     details: { candidates: clusters },
   });
 
-/** `arn:…:task/CLUSTER/ID` and `arn:…:service/CLUSTER/NAME`; the short form of old accounts has no cluster. */
+/**
+ * The cluster in `arn:…:task/CLUSTER/ID` or `arn:…:service/CLUSTER/NAME`; the short ARNs of old accounts name no
+ * cluster.
+ */
 function clusterInArn(arn: string | undefined): string | undefined {
   const segments = resourceSegments(arn ?? '');
   return segments.length === 3 ? segments[1] : undefined;
 }
 
 /**
- * Running tasks, best first; at least one. Two API calls when service or task is named and exists; the listings that
- * make up the candidates are only fetched on failure. Throws `cluster-not-found`, `service-not-found`, `task-not-found`,
- * `no-running-task` (all exit 3), `task-ambiguous` (2).
+ * Running tasks, best first; at least one. Needs two API calls when the named service or task exists; only on failure
+ * it fetches the listings that make up the candidates. Throws `cluster-not-found`, `service-not-found`,
+ * `task-not-found`, `no-running-task` (all exit 3), `task-ambiguous` (2).
  */
 export async function findTasks(ecs: EcsPort, cluster: string, wanted: Wanted): Promise<readonly Task[]> {
   try {
@@ -180,8 +190,8 @@ async function noRunningTask(ecs: EcsPort, cluster: string, service: string | un
 }
 
 /**
- * For `catch`: throws the error, a bare `cluster-not-found` or `service-not-found` with the nearest names. A listing that
- * fails itself must not hide the error.
+ * For `catch`: throws the error again, and adds the nearest names to a `cluster-not-found` or `service-not-found` that
+ * has none. If the listing itself fails, the original error is thrown.
  */
 export const withNearest =
   (ecs: EcsPort, cluster: string) =>

@@ -4,11 +4,11 @@ import type { Cluster, Container, Database, JudgeContainer, Service, Task } from
 import { rankTasks } from './select.ts';
 import { waitsFor } from './stop-reason.ts';
 
-/** The picker without its screen: which question comes next, what it offers, what Back undoes. */
+/** The picker without its screen: which question comes next, which entries it offers, what Back undoes. */
 
 export type PickerStep = 'cluster' | 'service' | 'task' | 'container' | 'action' | 'database';
 
-/** `reasons`: what ECS says of the service, its deployments, its events and the tasks of it that stopped. */
+/** `reasons`: shows what ECS reports about the service, its deployments, its events and its stopped tasks. */
 export type PickerAction = 'shell' | 'forward' | 'database' | 'logs' | 'reasons';
 
 export interface PickerChoices {
@@ -19,16 +19,16 @@ export interface PickerChoices {
   readonly container?: Container;
   readonly action?: PickerAction;
   readonly database?: Database;
-  /** No task of the service runs or waits to: it has a past to look at, and nothing to connect to. */
+  /** The service has no running or pending task: there is a history to look at, but nothing to connect to. */
   readonly isIdle?: boolean;
 }
 
 export interface PickerState {
   readonly step: PickerStep | 'done';
   readonly choices: PickerChoices;
-  /** What flags have answered: never asked, never undone. */
+  /** Choices that flags have made: the picker does not ask for them, and Back does not undo them. */
   readonly known: PickerChoices;
-  /** Steps that the person answered, oldest first; what picked itself is not among them, so Back skips it. */
+  /** Steps that the user answered, oldest first. Steps with only one choice are not among them, so Back skips them. */
   readonly asked: readonly PickerStep[];
 }
 
@@ -78,7 +78,7 @@ function choicesBefore(choices: PickerChoices, step: PickerStep): PickerChoices 
   return Object.fromEntries(Object.entries(choices).filter(([name]) => kept.some((each) => each === name)));
 }
 
-/** One line of a question; ui/prompter.ts's Choice is one. */
+/** One line of a question; Choice in ui/prompter.ts has this form. */
 export interface PickerEntry<T> {
   readonly value: T;
   readonly name: string;
@@ -99,7 +99,9 @@ export const clusterEntries = (clusters: readonly Cluster[]): readonly PickerEnt
       description: `${count(cluster.activeServices, 'service')}, ${count(cluster.runningTasks, 'running task')}`,
     }));
 
-/** `tasks` are the running and pending ones of the cluster, as far as they are known: they tell how many are unhealthy. */
+/**
+ * `tasks` are the running and pending tasks of the cluster, as far as they are known; the unhealthy ones are counted.
+ */
 export function serviceEntries(
   services: readonly Service[],
   looseTasks: number,
@@ -143,7 +145,7 @@ function serviceText(service: Service, tasks: readonly Task[]): string {
   ].join(', ');
 }
 
-/** A deployment that is under way or failed; nothing about one that is complete. */
+/** Describes deployments that are in progress or failed; complete ones are left out. */
 function deploymentText({ deployments }: Service): readonly string[] {
   if (deployments.some(({ rolloutState }) => rolloutState === 'FAILED')) return ['deployment failed'];
   return deployments.length > 1 || deployments[0]?.rolloutState === 'IN_PROGRESS' ? ['deploying'] : [];
@@ -166,7 +168,7 @@ export const taskEntries = (
     ...(task.lastStatus === 'STOPPED' ? { disabled: 'stopped' } : {}),
   }));
 
-/** For a shell, containers without a running agent can be seen but not chosen: the reason stands beside them. */
+/** For a shell, containers without a running agent are shown but cannot be chosen; the reason is shown beside them. */
 export const containerEntries = (
   task: Task,
   judge: JudgeContainer,
@@ -189,7 +191,7 @@ export const containerEntries = (
     };
   });
 
-/** `refusal`: why no session can be opened into the container. */
+/** `refusal`: the reason why no session can be opened into the container. */
 export function actionEntries(
   hasDatabases: boolean,
   refusal: string | undefined,
@@ -215,7 +217,7 @@ const REASONS: PickerEntry<PickerAction> = {
   description: 'deployments, stopped tasks and events',
 };
 
-/** Of a service of which nothing runs. */
+/** The actions for a service without running tasks. */
 export const idleActionEntries = (): readonly PickerEntry<PickerAction>[] => [
   REASONS,
   { value: 'logs', name: 'logs', description: 'of the tasks that stopped last' },
@@ -229,7 +231,7 @@ export const databaseEntries = (databases: readonly Database[]): readonly Picker
     ...(database.endpoints.length === 0 ? { disabled: `${database.status}, no endpoint yet` } : {}),
   }));
 
-/** What may be picked without asking: the only entry, if it can be chosen at all. */
+/** The entry that may be picked without asking: the only one, if it can be chosen. */
 export function onlyChoice<T>(entries: readonly PickerEntry<T>[]): PickerEntry<T> | undefined {
   const [only, ...others] = entries;
   return others.length === 0 && only?.disabled === undefined ? only : undefined;

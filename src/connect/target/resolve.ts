@@ -14,7 +14,7 @@ export interface ResolvedContainer {
   readonly container: Container;
   /** `ecs:<cluster>_<taskId>_<runtimeId>`. */
   readonly target: string;
-  /** Milliseconds since the epoch. Before that, a refusal to connect may mean that the agent is only starting. */
+  /** Milliseconds since the epoch. Before this time, a refusal to connect may mean that the agent is still starting. */
   readonly settledAt: number;
 }
 
@@ -25,20 +25,21 @@ export interface ResolveOptions {
   readonly random: { number(): number };
   readonly report: Report;
   readonly signal?: AbortSignal;
-  /** `exec`: the container matters. `network`: any container of the task will do. */
+  /** `exec`: the session needs this container. `network`: any container of the task will do. */
   readonly purpose: 'exec' | 'network';
-  /** Asks the person; absent: an ambiguous choice is a usage error that lists the candidates. */
+  /** Asks the user; absent: an ambiguous choice is a usage error that lists the candidates. */
   readonly chooseContainer?: (task: Task) => Promise<Container>;
 }
 
-/** A young task gets this long to bring its agent up; AWS staff say to expect 30–60 s (docs/reference/ecs-exec.md §2). */
+/** How long to wait for the agent of a young task; AWS staff say to expect 30–60 s (docs/reference/ecs-exec.md §2). */
 const AGENT_DEADLINE_MS = 75_000;
 const LOOK_EVERY_MS = 2_000;
 const CONNECT_DEADLINE_MS = 60_000;
 
 /**
- * Names to a ready container: ListTasks and DescribeTasks, nothing else, when cluster and service are given and all is
- * well. Throws what `findCluster`, `findTasks`, `pickContainer` throw, and the errors of `judge`; waits for young tasks only.
+ * Turns names into a container that is ready for a session. When cluster and service are given and all is well, it
+ * calls only ListTasks and DescribeTasks. Throws what `findCluster`, `findTasks`, `pickContainer` throw, and the errors
+ * of `judge`; waits for young tasks only.
  */
 export async function resolveContainer(wanted: Wanted, options: ResolveOptions): Promise<ResolvedContainer> {
   const { ecs, judge, clock, report, signal } = options;
@@ -82,7 +83,7 @@ export async function resolveContainer(wanted: Wanted, options: ResolveOptions):
   }
 }
 
-/** `healthy, newest of 2`: the tasks are ranked by health first, then by age. */
+/** `healthy, newest of 2`: tasks are ranked first by health, then by age. */
 function whyChosen(task: Task, tasks: readonly Task[]): string {
   const { healthStatus } = task;
   const health = healthStatus === 'UNKNOWN' ? 'no health known' : healthStatus.toLowerCase();
@@ -90,7 +91,9 @@ function whyChosen(task: Task, tasks: readonly Task[]): string {
   return equals === 1 ? `the only ${health} one of ${tasks.length}` : `${health}, newest of ${equals}`;
 }
 
-/** Only a failure is worth the extra call that tells an old task from a service without exec. */
+/**
+ * Makes the extra call that distinguishes an old task from a service without exec; only a failure is worth that call.
+ */
 async function explained(
   cluster: string,
   task: Task,
@@ -116,7 +119,7 @@ async function choose(task: Task, wanted: Wanted, options: ResolveOptions): Prom
   return options.chooseContainer(task);
 }
 
-/** ExecuteCommand; repeated while a young task's agent is running but not connected yet. */
+/** Calls ExecuteCommand, and repeats it while the agent of a young task runs but is not connected yet. */
 export function startExec(
   resolved: ResolvedContainer,
   command: string,

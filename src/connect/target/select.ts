@@ -3,13 +3,16 @@ import { candidatesFor } from '../../core/candidates.ts';
 import { noMatch, usage } from '../../core/errors.ts';
 import type { Container, Task } from '../ports.ts';
 
-/** Choices without asking; all of it is pure. */
+/** Choices that need no question. All of them are pure. */
 
-/** Side-cars that AWS adds by itself and nobody means (docs/reference/ecs-exec.md §1). */
+/** Side-car containers that AWS adds by itself and that the user does not mean (docs/reference/ecs-exec.md §1). */
 const isSideCar = (container: Container): boolean =>
   container.name.startsWith('ecs-service-connect-') || container.name.startsWith('aws-guardduty-agent');
 
-/** A container into which a session can be opened right now (docs/reference/ecs-exec.md §2), its task's state aside. */
+/**
+ * True for a container into which a session can be opened right now (docs/reference/ecs-exec.md §2); does not check the
+ * state of its task.
+ */
 const hasRunningAgent = (container: Container): boolean =>
   container.runtimeId !== undefined && container.execAgent?.status === 'RUNNING';
 
@@ -38,7 +41,10 @@ export function rankTasks(tasks: readonly Task[]): readonly Task[] {
 export const isWholeTaskId = (wanted: string): boolean =>
   /^[0-9a-f]{32}$/.test(wanted) || /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(wanted);
 
-/** The one id that is, or starts with, `wanted`. Throws `task-not-found` (exit 3) or `task-ambiguous` (exit 2), both with candidates. */
+/**
+ * The one id that equals `wanted` or starts with it. Throws `task-not-found` (exit 3) or `task-ambiguous` (exit 2),
+ * both with candidates.
+ */
 export function matchTaskId(wanted: string, ids: readonly string[], cluster: string): string {
   const matches = ids.filter((id) => id.startsWith(wanted));
   const exact = matches.find((id) => id === wanted);
@@ -58,7 +64,7 @@ export function matchTaskId(wanted: string, ids: readonly string[], cluster: str
 }
 
 /**
- * The named container, the only one, or the only one that is not a side-car of AWS; undefined if a person must choose.
+ * The named container, the only one, or the only one that is not a side-car of AWS; undefined if the user must choose.
  * Throws `container-not-found` with candidates.
  */
 export function pickContainer(task: Task, wanted: string | undefined): Container | undefined {
@@ -80,7 +86,10 @@ export function pickContainer(task: Task, wanted: string | undefined): Container
   return candidates.length === 1 ? candidates[0] : undefined;
 }
 
-/** For port forwards any container will do: all of a task share one network (awsvpc). The ready ones first. */
+/**
+ * The container to forward ports through. Any will do, because all containers of a task share one network (awsvpc);
+ * ready ones come first.
+ */
 export function networkContainer(task: Task, wanted: string | undefined): Container | undefined {
   if (wanted !== undefined) return pickContainer(task, wanted);
   return (
@@ -91,7 +100,7 @@ export function networkContainer(task: Task, wanted: string | undefined): Contai
   );
 }
 
-/** Usage error for a choice nobody could be asked about. */
+/** The usage error when a choice is needed and there is no terminal to ask on. */
 export function containerNeeded(task: Task): Error {
   return usage('container-needed', `task ${task.id} has ${task.containers.length} containers: which one?`, {
     details: { candidates: task.containers.map((container) => container.name) },

@@ -1,15 +1,21 @@
 import type { Container, Task } from '../ports.ts';
 
-/** Why a task stopped or does not start, from what DescribeTasks says of it. Pure. */
+/** Why a task stopped or does not start, according to DescribeTasks. Pure. */
 
-/** The kernel ended it: 128 + SIGKILL. Fargate says OutOfMemoryError besides; others end containers so too. */
+/**
+ * The exit code of a process that the kernel killed: 128 + SIGKILL. Fargate adds OutOfMemoryError as the reason when
+ * memory was the cause; containers can be killed for other reasons too.
+ */
 const KILLED = 137;
 
-/** `OutOfMemoryError: Container killed due to memory usage` is the reason of the container, not of the task. */
+/** `OutOfMemoryError: Container killed due to memory usage` is a reason of the container, not of the task. */
 export const isOutOfMemory = (container: Pick<Container, 'reason'>): boolean =>
   container.reason?.startsWith('OutOfMemory') === true;
 
-/** `app exit 137 (out of memory)`, `envoy exit 0`, `app: CannotPullContainerError: …`; undefined for one that did not end. */
+/**
+ * `app exit 137 (out of memory)`, `envoy exit 0`, `app: CannotPullContainerError: …`; undefined for a container that
+ * did not end.
+ */
 export function containerEnd(container: Container): string | undefined {
   const { name, exitCode, reason } = container;
   if (isOutOfMemory(container)) return `${name} exit ${exitCode ?? KILLED} (out of memory)`;
@@ -18,17 +24,19 @@ export function containerEnd(container: Container): string | undefined {
   return `${name} exit ${exitCode}${reason === undefined ? killed : ` (${reason})`}`;
 }
 
-/** In one line, the reason of the task and the end of each container: `Essential container in task exited: app exit 1`. */
+/**
+ * The reason of the task and the end of each container, in one line: `Essential container in task exited: app exit 1`.
+ */
 export function whyStopped(task: Task): string {
   const reason = task.stoppedReason ?? task.stopCode ?? 'no reason given';
-  // Of a task that could not start, each container repeats the reason.
+  // When a task could not start, each of its containers repeats the reason.
   const ends = task.containers
     .filter((container) => container.exitCode !== undefined || container.reason !== task.stoppedReason)
     .flatMap((container) => containerEnd(container) ?? []);
   return ends.length === 0 ? reason : `${reason}: ${ends.join(', ')}`;
 }
 
-/** What a task that does not run yet waits for; undefined for one that runs or has stopped. */
+/** What a task that does not run yet waits for; undefined for a task that runs or has stopped. */
 export function waitsFor(task: Task): string | undefined {
   switch (task.lastStatus) {
     case 'PROVISIONING':
