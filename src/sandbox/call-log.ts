@@ -1,8 +1,8 @@
-/** One question the front put to IAM for a call, with the answer. */
+/** One permission check that the HTTP front made for a call, with IAM's decision. */
 export interface LoggedCheck {
   readonly action: string;
   readonly resource: string;
-  /** Condition keys of the request and the resource that were known. */
+  /** Condition keys of the request and the resource whose values were known. */
   readonly context: Readonly<Record<string, string | readonly string[]>>;
   readonly allowed: boolean;
   /** `policy#statement` that allowed or denied it; undefined for an implicit deny. */
@@ -21,13 +21,13 @@ export interface LoggedCall {
   readonly region: string;
   readonly principal: string;
   readonly checks: readonly LoggedCheck[];
-  /** `ok`, an AWS error code, or `dropped` (by an injected fault); `pending` until it is answered. */
+  /** `ok`, an AWS error code, or `dropped` (by an injected fault); `pending` until the call is answered. */
   readonly outcome: string;
-  /** Message of an error answer; with `InternalFailure` the defect's stack. */
+  /** Message of an error answer; with `InternalFailure` the stack of the exception. */
   readonly detail: string | undefined;
 }
 
-/** The log while it is written. Input is never logged: it may hold user data and secrets. */
+/** The log of the calls, filled while the sandbox runs. Input is never logged: it may hold user data and secrets. */
 export class CallLog {
   readonly #calls: LoggedCall[] = [];
 

@@ -17,14 +17,16 @@ export interface OutletOptions {
   readonly payloadSize: number;
   /** Time between two messages: 1 ms for the official agent, 0 to send as fast as acknowledgements allow. */
   readonly pauseMs: number;
-  /** Sees everything that goes out, for the transcript. */
+  /** Gets a copy of everything that is sent, for the transcript. */
   readonly record?: (bytes: Uint8Array) => void;
 }
 
-/** Above this many waiting bytes a source should pause; below half of it, go on. */
+/** A source should pause when more bytes than this wait, and go on when fewer than half of it do. */
 const HIGH_WATER = 256 * 1024;
 
-/** Output of a session on its way into the data channel: queued while the window of unacknowledged bytes is full. */
+/**
+ * A session's output on its way into the data channel; it is queued while the window of unacknowledged bytes is full.
+ */
 export class Outlet {
   readonly #options: OutletOptions;
   #queue: { readonly stream: OutputStream; readonly bytes: Uint8Array }[] = [];

@@ -1,13 +1,16 @@
 import { usage } from '../../core/errors.ts';
 
-/** When a cut happens: by relayed bytes or by time, once or again and again. Times count from the session's first data channel. */
+/**
+ * When a cut happens: after relayed bytes or after a time, once or repeatedly. Times count from the opening of the
+ * session's first data channel.
+ */
 export interface CutRule {
   readonly repeat: boolean;
   readonly unit: 'bytes' | 'ms';
   readonly amount: number;
 }
 
-/** What goes wrong between a client and its agent. Probabilities are per relayed message, in each direction. */
+/** Faults between a client and its agent. Probabilities are per relayed message, in each direction. */
 export interface GatewayFaultPlan {
   readonly drop: number;
   readonly duplicate: number;
@@ -152,7 +155,7 @@ function refusal(spec: string, value: string | undefined): GatewayFaultPlan['ref
   }
 }
 
-/** The faults in force; changing them acts on running sessions too. */
+/** The current faults; a change applies to running sessions too. */
 export class GatewayFaults {
   #plan: GatewayFaultPlan;
   readonly #listeners = new Set<() => void>();
