@@ -80,7 +80,7 @@ export function createAccount(deps: AccountDeps): Account {
       ids,
       keys: deps.keys,
       services: deps.services,
-      // The services below ask for it only when they are called. IAM and KMS are made first and do not use it.
+      // These are getters because the parts are made below. IAM and KMS, which are made first, use none of them.
       get access() {
         return access;
       },
