@@ -78,7 +78,10 @@ export function executeCommandOperation(deps: ExecuteCommandDeps): Operation {
 const keyOf = (cluster: ClusterState, deps: ExecuteCommandDeps): string | undefined =>
   cluster.kmsKeyId ?? deps.demandedKmsKeyId;
 
-/** A name that the task does not have is answered like an agent that does not run (docs/reference/ecs-exec.md §8). */
+/**
+ * A container name that the task does not have gets the same answer as an agent that does not run
+ * (docs/reference/ecs-exec.md §8).
+ */
 function chosenContainer(task: TaskState, name: string | undefined): ContainerState {
   const [only, ...others] = task.containers;
   if (name === undefined && others.length > 0)

@@ -49,7 +49,10 @@ const check =
     { action: `elasticache:${action}`, resource: arn(`${type}:${optionalText(input, parameter) ?? '*'}`) },
   ];
 
-/** One page of what the request names, or of everything; a name that does not exist is the error `missing`. */
+/**
+ * One page of the items that the request names, or of all items; a name that does not exist throws the error
+ * `missing`.
+ */
 function described<T>(
   input: Fields,
   items: readonly T[],
