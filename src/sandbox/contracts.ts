@@ -99,7 +99,9 @@ export interface AccessControl {
   trustsService(roleName: string, service: string, context?: Readonly<Record<string, string>>): boolean;
   /** New credentials of a session of the role; throws AwsError `NoSuchEntity`. */
   credentialsForRole(roleName: string, sessionName?: string): RoleCredentials;
-  /** Throws AwsError `AccessDeniedException` (naming principal, action, resource) for the first check that is refused. */
+  /**
+   * Throws AwsError `AccessDeniedException` (naming principal, action, resource) for the first check that is refused.
+   */
   demand(principal: Principal, region: string, checks: readonly AuthorizationCheck[]): void;
 }
 
@@ -150,7 +152,10 @@ export interface Machine {
   readonly kind: 'instance' | 'container';
   /** `i-…` or `ecs:<cluster>_<taskId>_<runtimeId>`. */
   readonly target: string;
-  /** A program on a real pty. `command` is a shell command line; absent = login shell. Throws MachineError `not-found`. */
+  /**
+   * A program on a real pty. `command` is a shell command line; absent = login shell. Throws MachineError
+   * `not-found`.
+   */
   terminal(options: {
     readonly command?: string;
     readonly columns: number;
@@ -163,7 +168,10 @@ export interface Machine {
    * MachineError.
    */
   connect(host: string, port: number): Promise<Socket>;
-  /** Addresses as the machine's resolver sees them. Throws MachineError `name-not-found`, `forbidden` (the agent's deny list). */
+  /**
+   * Addresses as the machine's resolver sees them. Throws MachineError `name-not-found`, `forbidden` (the agent's
+   * deny list).
+   */
   resolve(host: string): Promise<readonly string[]>;
   /**
    * Counts a session worker as running until the returned function is called; the machine's own idle watch reads that

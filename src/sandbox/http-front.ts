@@ -14,7 +14,10 @@ import type { ServiceDescription } from './services/service-description.ts';
 import { flag } from './wire/fields.ts';
 import { protocolOf, type WireAnswer, type WireProtocol } from './wire/protocol.ts';
 
-/** One port for everything: API calls over HTTP, data channels over WebSocket, and the sandbox's own `/_sandbox/` pages. */
+/**
+ * One port for everything: API calls over HTTP, data channels over WebSocket, and the sandbox's own `/_sandbox/`
+ * pages.
+ */
 
 /** Bytes of a request body; AWS's own limits are of the same order of magnitude. */
 const MAX_BODY_BYTES = 1024 * 1024;

@@ -25,7 +25,10 @@ const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
 const POLICY_VIOLATION = 1008;
 const UNSUPPORTED_DATA = 1003;
 
-/** The client's WebSocket: one text frame that opens the data channel within the deadline, then one binary frame per message. */
+/**
+ * The client's WebSocket: one text frame that opens the data channel within the deadline, then one binary frame per
+ * message.
+ */
 export class ClientSocket {
   readonly #ws: WebSocket;
   readonly #transport: Duplex;

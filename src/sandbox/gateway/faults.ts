@@ -63,7 +63,10 @@ export const isGatewayFault = (spec: string): boolean => isFaultName(spec.split(
 /** The names that `parseGatewayFaults` knows, for help texts. */
 export const GATEWAY_FAULT_NAMES: readonly string[] = NAMES;
 
-/** Specs like `drop=0.05` or `cut-client=every:65536`, several in one text separated by commas. Throws usage `bad-fault`. */
+/**
+ * Specs like `drop=0.05` or `cut-client=every:65536`, several in one text separated by commas. Throws usage
+ * `bad-fault`.
+ */
 export function parseGatewayFaults(specs: readonly string[]): GatewayFaultPlan {
   return specs
     .flatMap((spec) => spec.split(','))

@@ -50,8 +50,9 @@ function isAlive(pid: number): boolean {
 }
 
 /**
- * The directory that stands for a machine's disk. Its processes start in it and with an environment made from nothing, so no
- * variable of the person who runs the sandbox reaches them. It is no jail: they are ordinary processes of that person.
+ * The directory that stands for a machine's disk. Its processes start in it and with an environment made from
+ * nothing, so no variable of the person who runs the sandbox reaches them. It is no jail: they are ordinary processes
+ * of that person.
  */
 export interface MachineRoot {
   readonly path: string;

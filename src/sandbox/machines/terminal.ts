@@ -15,7 +15,10 @@ const UNREAD_CHECK_MS = 25;
 /** How long to wait until a program with a full input buffer is offered the rest of the input again. */
 const FULL_CHECK_MS = 2;
 
-/** Starts a program on a pty of its own. Throws ToolError `sandbox-part-missing` where the pty package is not installed. */
+/**
+ * Starts a program on a pty of its own. Throws ToolError `sandbox-part-missing` where the pty package is not
+ * installed.
+ */
 export async function startTerminal(
   program: Program,
   size: { readonly columns: number; readonly rows: number },

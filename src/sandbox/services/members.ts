@@ -1,6 +1,9 @@
 import { AwsError } from '../contracts.ts';
 
-/** Typed access to the members of an operation's input. A member of the wrong JSON type is a SerializationException, as the JSON services answer. */
+/**
+ * Typed access to the members of an operation's input. A member of the wrong JSON type is a SerializationException,
+ * as the JSON services answer.
+ */
 
 type Input = Readonly<Record<string, unknown>>;
 

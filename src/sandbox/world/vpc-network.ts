@@ -87,7 +87,10 @@ export class VpcNetwork {
     };
   }
 
-  /** Lets a program that listens on 127.0.0.1:`loopbackPort` answer for `privateIp`:`port`; the returned function ends it. */
+  /**
+   * Lets a program that listens on 127.0.0.1:`loopbackPort` answer for `privateIp`:`port`; the returned function ends
+   * it.
+   */
   listen(privateIp: string, port: number, loopbackPort: number): () => void {
     const key = `${privateIp} ${port}`;
     const listener: Listener = () => Promise.resolve(loopbackPort);

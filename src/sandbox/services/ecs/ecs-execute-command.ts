@@ -28,7 +28,10 @@ const SESSION_ID_DIGITS = 17;
 
 const invalid = (message: string): AwsError => new AwsError('InvalidParameterException', message);
 
-/** ecs:ExecuteCommand: starts a session under ECS's own role, so the caller needs no ssm:StartSession (docs/reference/ecs-exec.md §7). */
+/**
+ * ecs:ExecuteCommand: starts a session under ECS's own role, so the caller needs no ssm:StartSession
+ * (docs/reference/ecs-exec.md §7).
+ */
 export function executeCommandOperation(deps: ExecuteCommandDeps): Operation {
   return {
     authorize: (input) => checks(deps.lookup, input),

@@ -46,7 +46,10 @@ export function requestTags(input: Input): {
   return { tags, context: requestTagContext(new Map(tags.map(({ key, value }) => [key, value]))) };
 }
 
-/** `networkConfiguration.awsvpcConfiguration`; undefined if it is absent. Throws AwsError for a subnet that does not exist. */
+/**
+ * `networkConfiguration.awsvpcConfiguration`; undefined if it is absent. Throws AwsError for a subnet that does not
+ * exist.
+ */
 export function networkOf(
   state: EcsState,
   input: Input,

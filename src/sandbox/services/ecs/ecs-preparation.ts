@@ -65,7 +65,10 @@ export class TaskPreparation {
     );
   }
 
-  /** Writes one line to the container's stream; undefined without the awslogs driver, or where its group does not exist. */
+  /**
+   * Writes one line to the container's stream; undefined without the awslogs driver, or where its group does not
+   * exist.
+   */
   logOf(task: TaskState, container: ContainerState): ((line: string) => void) | undefined {
     const { logGroup } = container.definition;
     const groups = this.#deps.logs?.groups;

@@ -6,7 +6,10 @@ import { XmlList } from '../../wire/xml.ts';
 import { nodeHost, nodeIds } from '../../world/cache-endpoints.ts';
 import type { ServiceDescription } from '../service-description.ts';
 
-/** The caches of the seed, read-only: replication groups with their member nodes, Memcached clusters, serverless caches. */
+/**
+ * The caches of the seed, read-only: replication groups with their member nodes, Memcached clusters, serverless
+ * caches.
+ */
 
 export interface ElastiCacheDeps {
   readonly seed: Seed;
