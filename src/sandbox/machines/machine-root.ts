@@ -50,9 +50,9 @@ function isAlive(pid: number): boolean {
 }
 
 /**
- * The directory that stands for a machine's disk. Its processes start in it and with an environment made from
- * nothing, so no variable of the person who runs the sandbox reaches them. It is no jail: they are ordinary processes
- * of that person.
+ * The directory that plays a machine's disk. The machine's processes start in it with an environment that is built
+ * from nothing, so no variable of the user who runs the sandbox reaches them. It does not isolate them: they are
+ * ordinary processes of that user.
  */
 export interface MachineRoot {
   readonly path: string;
