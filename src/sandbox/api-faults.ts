@@ -49,7 +49,7 @@ export class ApiFaults {
     this.#armed = [];
   }
 
-  /** The fault that hits this call, if any. Counts the call for every armed fault it matches. */
+  /** The fault that hits this call, if any. Counts the call for every active fault that it matches. */
   next(service: string, action: string): ApiFault | undefined {
     let hit: ApiFault | undefined;
     for (const armed of this.#armed) {

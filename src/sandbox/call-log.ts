@@ -9,7 +9,7 @@ export interface LoggedCheck {
   readonly by: string | undefined;
 }
 
-/** One API call that reached the sandbox with an acceptable signature. */
+/** One API call that the sandbox received with a valid signature. */
 export interface LoggedCall {
   /** From 1, in order of arrival. */
   readonly index: number;

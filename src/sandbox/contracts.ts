@@ -114,7 +114,7 @@ export interface ManagedInstances {
     readonly roleName: string;
     /** Without a control channel an agent sends heartbeats and is online, but no session can be started on it. */
     readonly hasControlChannel: boolean;
-    /** Tags as they are now, for `ssm:resourceTag/…` conditions. */
+    /** The current tags, for `ssm:resourceTag/…` conditions. */
     tags(): Readonly<Record<string, string>>;
   }): void;
   /** Ends its sessions with channel_closed. Unknown ids are ignored. */
@@ -123,7 +123,7 @@ export interface ManagedInstances {
 
 /** Real durations in ms of operations that take time in AWS. */
 export interface Timing {
-  /** RunInstances/CreateFleet until `running`. */
+  /** From RunInstances or CreateFleet until the instance is `running`. */
   readonly instancePendingMs: number;
   /** `shutting-down` until `terminated`; network interface and volumes are deleted then. */
   readonly instanceShutdownMs: number;
@@ -133,17 +133,17 @@ export interface Timing {
   readonly spotNoticeMs: number;
   /** Every HTTP request must be answered within this. */
   readonly requestDeadlineMs: number;
-  /** A new task of a service until RUNNING. */
+  /** From the start of a service's task until it is RUNNING. */
   readonly taskPendingMs: number;
-  /** StopTask, or a replaced task, until STOPPED. */
+  /** From StopTask, or from the replacement of a task, until the task is STOPPED. */
   readonly taskStoppingMs: number;
-  /** A RUNNING container until its ExecuteCommandAgent is RUNNING. */
+  /** From a container's state RUNNING until its ExecuteCommandAgent is RUNNING. */
   readonly execAgentStartMs: number;
-  /** A session without stream data until it is ended (AWS: 20 minutes). */
+  /** How long a session may have no stream data before it is ended (AWS: 20 minutes). */
   readonly sessionIdleMs: number;
   /** Longest duration of a session (AWS: set by the preferences; unlimited by default). */
   readonly sessionMaxMs: number;
-  /** WebSocket upgrade until OpenDataChannelInput must have arrived. */
+  /** From the WebSocket upgrade until OpenDataChannelInput must have arrived. */
   readonly openDataChannelMs: number;
 }
 
@@ -217,7 +217,7 @@ export type ContainerHost = (launch: ContainerLaunch) => ContainerMachine;
 export interface MachineTerminal {
   onData(listener: (bytes: Uint8Array) => void): void;
   onExit(listener: (exit: { readonly code: number; readonly signal: number | undefined }) => void): void;
-  /** Calls `taken` when the terminal has taken all bytes, or never will. */
+  /** Calls `taken` when the terminal has taken all bytes, or when it is certain that it never will. */
   write(bytes: Uint8Array, taken?: () => void): void;
   resize(columns: number, rows: number): void;
   pause(): void;
@@ -249,7 +249,7 @@ export class MachineError extends Error {
   }
 }
 
-/** What EC2 knows of an instance when it starts. */
+/** What EC2 passes to the instance host when an instance starts. */
 export interface InstanceLaunch {
   readonly instanceId: string;
   readonly architecture: 'arm64' | 'x86_64';
@@ -274,14 +274,14 @@ export interface InstanceLaunch {
     readonly tags: Readonly<Record<string, string>>;
     readonly interruption: { readonly action: 'terminate'; readonly time: Date } | undefined;
   };
-  /** The operating system was shut down from inside. */
+  /** Called when the operating system was shut down from inside. */
   onShutdown(): void;
   /**
    * Called when the SSM agent starts or restarts, with the endpoints from its configuration file; returns the lines
    * that it logs. Absent = the agent reaches AWS and all its calls are allowed.
    */
   startAgent?(endpoints: AgentEndpoints): readonly AgentLogLine[];
-  /** Aborted when the instance is terminated, also while it still boots: `boot` then resolves without a machine. */
+  /** Aborted when the instance is terminated, even during its boot: `boot` then resolves without a machine. */
   readonly signal?: AbortSignal;
 }
 
@@ -307,7 +307,7 @@ export interface BootedInstance {
 /** Boots instances by executing their real user data. */
 export interface InstanceHost {
   boot(launch: InstanceLaunch): Promise<BootedInstance>;
-  /** What GetConsoleOutput returns; grows while the boot runs. */
+  /** What GetConsoleOutput returns; it grows during the boot. */
   consoleOutput(instanceId: string): string;
 }
 

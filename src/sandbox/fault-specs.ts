@@ -18,7 +18,7 @@ export interface FaultSpecs {
   readonly interruptions: readonly { readonly pool: PoolPattern; readonly afterMs: number }[];
   /** vCPUs that may run at the same time. */
   readonly quota: { readonly spotVcpus?: number; readonly onDemandVcpus?: number };
-  /** The account never used Spot. */
+  /** Whether the account has never used Spot. */
   readonly noSpotRole: boolean;
   /** EC2's describe calls lag this many ms behind. */
   readonly consistencyMs: number;

@@ -235,7 +235,7 @@ export interface SeedCache {
   readonly port: number;
   readonly privateIp: string;
   readonly clusterMode: boolean;
-  /** Nodes besides the primary. */
+  /** Number of nodes in addition to the primary. */
   readonly replicas?: number;
   /** What the describe operations return; the sandbox itself has no TLS. */
   readonly tls: boolean;

@@ -15,7 +15,7 @@ export interface AgentChannelOptions {
   readonly onEvents: (events: readonly DataChannelEvent[]) => Promise<unknown> | undefined;
   /** The send window may have grown. */
   readonly onRoom: () => void;
-  /** A peer broke the protocol or a limit; the session cannot go on. */
+  /** The peer violated the protocol or a limit; the session cannot continue. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -188,7 +188,7 @@ export class AgentChannel implements AgentEnd {
     }
   }
 
-  /** Resolves when everything sent is acknowledged, or after `ms`. */
+  /** Resolves when every sent message is acknowledged, or after `ms`. */
   async drained(ms: number): Promise<void> {
     if (this.#closed || this.#options.channel.unackedBytes === 0) return;
     await new Promise<void>((resolve) => {

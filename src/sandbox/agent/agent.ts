@@ -53,7 +53,7 @@ export interface AgentDeps {
 export interface RunningAgent {
   /** Ends the session's work: kills programs and closes connections. */
   cancel(): void;
-  /** Settles when nothing of the session runs any more; never rejects. */
+  /** Settles when all programs and connections of the session have ended; never rejects. */
   readonly done: Promise<void>;
 }
 

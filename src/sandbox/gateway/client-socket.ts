@@ -5,7 +5,7 @@ import type { Clock } from '../../core/clock.ts';
 /** The fields of OpenDataChannelInput with which a client describes itself (SPEC.md §2). */
 export interface DataChannelOpening {
   readonly tokenValue: string;
-  /** Third-party clients leave it out. */
+  /** Third-party clients omit it. */
   readonly clientId: string | undefined;
   readonly clientVersion: string | undefined;
 }
@@ -35,7 +35,7 @@ export class ClientSocket {
   #isCorked = false;
   #open = false;
 
-  /** `transport` is the connection under the WebSocket. */
+  /** `transport` is the TCP connection that carries the WebSocket. */
   constructor(
     ws: WebSocket,
     transport: Duplex,

@@ -28,7 +28,7 @@ export class CutSchedule {
     if (this.#started) this.#arm();
   }
 
-  /** The session's first data channel is open: time counts from now. */
+  /** Called when the session's first data channel opens: times count from this call. */
   start(): void {
     if (this.#started) return;
     this.#started = true;

@@ -60,7 +60,7 @@ const isFaultName = (name: string): name is FaultName => (NAMES as readonly stri
 /** True if the spec is one for the gateway, well-formed or not. */
 export const isGatewayFault = (spec: string): boolean => isFaultName(spec.split('=')[0] ?? '');
 
-/** The names that `parseGatewayFaults` knows, for help texts. */
+/** The names that `parseGatewayFaults` accepts, for help texts. */
 export const GATEWAY_FAULT_NAMES: readonly string[] = NAMES;
 
 /**

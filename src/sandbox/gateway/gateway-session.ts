@@ -17,7 +17,7 @@ import type { SessionAccess, SessionRecord, SessionRequest, SessionStatus } from
  */
 export interface AgentEnd {
   receive(frame: Uint8Array): void;
-  /** The agent's connection was cut. */
+  /** Called when the agent's connection was cut. */
   disconnected(): void;
 }
 

@@ -53,7 +53,7 @@ export interface GatewayDeps {
 /** The message gateway (`ssmmessages`). */
 export interface Gateway {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Ends every session and waits for the agents to stop. */
+  /** Ends every session and waits until the agents have stopped. */
   close(): Promise<void>;
   readonly sessions: Sessions;
   readonly faults: GatewayFaults;

@@ -59,7 +59,7 @@ export interface SessionRecord {
   readonly endedAt: number | undefined;
 }
 
-/** The sessions of the account, as the SSM and ECS services see them. */
+/** The sessions of the account, as the SSM and ECS services use them. */
 export interface Sessions {
   open(request: SessionRequest): SessionAccess;
   /**

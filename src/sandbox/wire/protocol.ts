@@ -18,7 +18,7 @@ export interface WireAnswer {
 }
 
 export interface WireProtocol {
-  /** `name` of its description. */
+  /** `name` of the service's description. */
   readonly service: string;
   /** Throws AwsError for a body that cannot be read. */
   decode(): { readonly action: string; readonly input: Record<string, unknown> };

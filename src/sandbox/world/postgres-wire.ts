@@ -117,7 +117,7 @@ export const AUTHENTICATION_CLEARTEXT_PASSWORD = encodeMessage('R', int32(3));
 export const encodeBackendKey = (processId: number, secret: number): Buffer =>
   encodeMessage('K', Buffer.concat([int32(processId), int32(secret)]));
 export const encodeReady = (status: 'I' | 'T' | 'E'): Buffer => encodeMessage('Z', Buffer.from(status));
-/** CopyInResponse, text, column count unknown. */
+/** A CopyInResponse for text data with an unknown number of columns. */
 export const COPY_IN_RESPONSE = encodeMessage('G', Buffer.from([0, 0, 0]));
 
 /** The text of a password or query message. */
@@ -160,7 +160,7 @@ export function preparedName(message: WireMessage): string {
   return message.type === 'P' ? textOf(message) : '';
 }
 
-/** Close of a prepared statement. */
+/** The message that closes a prepared statement. */
 export const encodeCloseStatement = (name: string): Buffer =>
   encodeMessage('C', Buffer.concat([Buffer.from('S'), text(name)]));
 export const SYNC = encodeMessage('S', Buffer.alloc(0));

@@ -94,7 +94,7 @@ function chosenContainer(task: TaskState, name: string | undefined): ContainerSt
   return container;
 }
 
-/** Both the cluster and the task are checked, each with its own tags. */
+/** The checks on the cluster and on the task, each with its own tags. */
 function checks(lookup: EcsLookup, input: Input): readonly AuthorizationCheck[] {
   const { account, state } = lookup;
   const name = lookup.clusterName(input);

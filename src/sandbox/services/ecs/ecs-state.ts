@@ -153,7 +153,7 @@ export class EcsState {
     return this.#subnets.get(id);
   }
 
-  /** The container behind a session target. */
+  /** The container that a session target names. */
   findTarget(target: string): { readonly task: TaskState; readonly container: ContainerState } | undefined {
     const match = /^ecs:(.+)_([0-9a-f]{32,36})_([^_]+)$/.exec(target);
     const task = match === null ? undefined : this.task(match[1] ?? '', match[2] ?? '');

@@ -171,7 +171,8 @@ export class TaskRunner {
     if (task.lastStatus !== 'RUNNING') return;
     for (const container of task.containers) {
       if (container.lastStatus !== 'RUNNING') continue;
-      // The agent writes to the container's file system; on a read-only one it cannot start (docs/reference/ecs-exec.md §1).
+      // The agent writes to the container's file system, so it cannot start if that is read-only
+      // (docs/reference/ecs-exec.md §1).
       container.agent = container.definition.readonlyRoot ? 'STOPPED' : 'RUNNING';
       container.agentReason = container.definition.readonlyRoot ? 'Unable to start agent' : undefined;
       container.agentStartedAt = this.#deps.state.now;

@@ -18,7 +18,7 @@ export interface KmsDeps {
 export type EncryptionContext = Readonly<Record<string, string>>;
 
 export interface KmsService extends SandboxService {
-  /** ARN of the key that encrypts sessions when the sandbox demands encryption. */
+  /** ARN of the key that encrypts sessions when the sandbox's option `demandEncryption` is set. */
   readonly defaultKeyArn: string;
   /** The ARN for a key id, ARN or alias. Throws NotFoundException. */
   keyArn(keyId: string): string;

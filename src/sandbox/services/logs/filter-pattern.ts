@@ -1,6 +1,8 @@
 import { AwsError } from '../../contracts.ts';
 
-/** Whether a message fits a filter pattern of CloudWatch Logs ("Filter pattern syntax", unstructured log events). */
+/**
+ * Whether a message matches a filter pattern of CloudWatch Logs ("Filter pattern syntax", unstructured log events).
+ */
 export type MessageFilter = (message: string) => boolean;
 
 const unsupported = (pattern: string): AwsError =>

@@ -5,7 +5,7 @@ import { XmlList } from '../../wire/xml.ts';
 
 /** What the describe operations of RDS have in common: identifiers, filters, pages. */
 
-/** RDS takes an identifier or an ARN. */
+/** The identifier; RDS accepts an identifier or an ARN. */
 export const identifierOf = (id: string | undefined): string | undefined =>
   id?.startsWith('arn:') === true ? id.slice(id.lastIndexOf(':') + 1) : id;
 
