@@ -20,14 +20,14 @@ export interface AgentChannelOptions {
 }
 
 /**
+ * Time that the official agent needs to handle one message: it handled 6.5 to 11 MB/s of 1 KiB messages
+ * (SPEC.md §15).
+ */
+const HANDLING_MS = 0.05;
+/**
  * Input messages that are kept while the machine does not read them. Messages beyond this are dropped, and the client
  * retransmits them.
  */
-/**
- * Time that the official agent needs to handle one message: it handled 6.5 to 11 MB/s of 1 KiB messages (SPEC.md
- * §15).
- */
-const HANDLING_MS = 0.05;
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 /** The official agent reconnects 3 ms after its connection was cut (transcript f3). */
 const RECONNECT_MS = 3;

@@ -45,8 +45,8 @@ export class DecodedOutput {
 }
 
 /**
- * The bytes from the first one, among the last three, that does not begin a whole character. Continuation bytes
- * belong to the character before them.
+ * Number of bytes from the first of the last three bytes that does not begin a whole character to the end.
+ * Continuation bytes belong to the character before them.
  */
 function undecodedTail(bytes: Uint8Array): number {
   for (let back = Math.min(MAX_HELD, bytes.byteLength); back >= 1; back--) {

@@ -80,8 +80,8 @@ export interface ServiceContext {
   readonly keys: AccessKeys;
   readonly services: readonly ServiceDescription[];
   /**
-   * The following members exist only after IAM and KMS were created; a service may use them in its operations, not in
-   * `create`.
+   * `access`, `gateway` and `world` exist only after IAM and KMS were created; a service may use them in its
+   * operations, not in `create`.
    */
   readonly access: AccessController & AccessControl;
   readonly gateway: Gateway;

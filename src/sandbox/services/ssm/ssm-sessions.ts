@@ -165,8 +165,8 @@ function findTarget(deps: SessionDeps, target: string): Target | undefined {
 }
 
 /**
- * The checks on the target with its tags and on the document; each must be allowed (docs/reference/session-manager.md
- * §4).
+ * The checks on the target with its tags and on the document; each must be allowed
+ * (docs/reference/session-manager.md §4).
  */
 function startChecks(deps: SessionDeps, input: Input): readonly AuthorizationCheck[] {
   const context = { 'ssm:SessionDocumentAccessCheck': 'true' };
