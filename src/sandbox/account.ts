@@ -22,16 +22,16 @@ import type { LogGroups } from './world/log-groups.ts';
 import { LogStore } from './world/log-store.ts';
 import { createWorld, type World, type WorldOptions } from './world/world.ts';
 
-/** One AWS account: every service over one world, wired to each other. */
+/** One AWS account: every service, built over one world and connected to the others. */
 
 export interface AccountDeps {
   readonly services: readonly ServiceDescription[];
   readonly clock: Clock;
   readonly seed: Seed;
   readonly timing: Timing;
-  /** Names of resources and decisions about faults; may be seeded. */
+  /** Bytes for resource names and for decisions about faults; a test may seed them. */
   readonly randomBytes: RandomBytes;
-  /** Tokens, nonces and keys; never seeded. */
+  /** Bytes for tokens, nonces and keys; never seeded. */
   readonly secretBytes: RandomBytes;
   readonly keys: AccessKeys;
   readonly agentPace: 'fast' | 'official';
@@ -56,7 +56,7 @@ export interface Account {
   ec2(region: string): Ec2Service;
   /** Undefined for a region that does not exist. */
   service(description: ServiceDescription, region: string): SandboxService | undefined;
-  /** Every EC2 that was ever asked; for the seed's region always. */
+  /** The EC2 services of all regions that were requested so far; the seed's region is always among them. */
   eachEc2(): readonly Ec2Service[];
   snapshot(): unknown;
   close(): Promise<void>;
@@ -80,7 +80,7 @@ export function createAccount(deps: AccountDeps): Account {
       ids,
       keys: deps.keys,
       services: deps.services,
-      // Made below: IAM and KMS, which come first, use neither of them.
+      // These are getters because the parts are made below. IAM and KMS, which are made first, use none of them.
       get access() {
         return access;
       },
@@ -101,7 +101,7 @@ export function createAccount(deps: AccountDeps): Account {
   });
   const iam = registry.get(iamDescription, homeRegion);
   const access = new AccessController(iam.state, () => clock.now());
-  /** A token for a database opens it if its signer may `rds-db:connect` as that user. */
+  /** A database accepts an IAM token if the token's signer is allowed `rds-db:connect` as that user. */
   const verifyToken = (database: SeedDatabase, token: string, username: string): boolean => {
     const lookup = (id: string) => deps.keys.lookup(id);
     const signer = tokenSigner({ token, database, username, region: homeRegion, now: clock.now(), lookup });
@@ -142,7 +142,7 @@ export function createAccount(deps: AccountDeps): Account {
     endpoint: () => deps.endpoint(),
     verifyUpgrade: (request) => verifyUpgrade(request, (id) => deps.keys.lookup(id), clock.now()),
   });
-  // The seed's own things are there from the start, whoever is asked first.
+  // The seed's own resources exist from the start, whichever service is called first.
   for (const description of deps.services) registry.get(description, homeRegion);
   return {
     access,
@@ -164,7 +164,7 @@ export function createAccount(deps: AccountDeps): Account {
   };
 }
 
-/** What a region holds in which nothing was ever made. */
+/** The contents of a region in which nothing was ever created. */
 const NOTHING = {
   vpcs: [],
   subnets: [],

@@ -1,16 +1,19 @@
 import { AwsError } from './contracts.ts';
 import type { ServiceDescription } from './services/service-description.ts';
 
-/** Faults of API calls, injected while the sandbox runs. */
+/** Faults that are injected into API calls while the sandbox runs. */
 
 export type ApiFaultKind =
-  /** Refused before it is executed, with the service's throttling code. */
+  /** The call is refused before it is executed, with the service's throttling code. */
   | 'throttle'
-  /** Refused before it is executed, with the service's internal error. */
+  /** The call is refused before it is executed, with the service's internal error. */
   | 'server-error'
-  /** Refused as if IAM denied it. */
+  /** The call is refused as if IAM denied it. */
   | 'access-denied'
-  /** The service does not see what was made lately: NotFound for a named resource, an empty list for a describe. */
+  /**
+   * The service does not see recently created resources: NotFound for a named resource, an empty list for a describe
+   * call.
+   */
   | 'not-found'
   /** The connection is reset; the call is not executed. */
   | 'drop-before'
@@ -23,9 +26,9 @@ export interface ApiFault {
   readonly action?: string;
   /** Which matching call after the injection is hit first, from 1 (the default). */
   readonly at?: number;
-  /** How many matching calls in a row are hit; 1 unless told, Infinity for all. */
+  /** How many matching calls in a row are hit; 1 unless given, Infinity for all. */
   readonly times?: number;
-  /** Called at the moment of the fault, e.g. to kill the client; the answer waits for it. */
+  /** Called when the fault occurs, for example to kill the client; the answer waits for it. */
   readonly onHit?: (call: { readonly service: string; readonly action: string }) => void | Promise<void>;
 }
 
@@ -34,7 +37,7 @@ interface ArmedFault {
   seen: number;
 }
 
-/** The faults that are armed, and what they say about each call. */
+/** The injected faults that are still active; decides for each call which of them applies. */
 export class ApiFaults {
   #armed: ArmedFault[] = [];
 
@@ -46,7 +49,7 @@ export class ApiFaults {
     this.#armed = [];
   }
 
-  /** The fault that hits this call, if any. Counts the call for every armed fault it matches. */
+  /** The fault that hits this call, if any. Counts the call for every active fault that it matches. */
   next(service: string, action: string): ApiFault | undefined {
     let hit: ApiFault | undefined;
     for (const armed of this.#armed) {
@@ -66,7 +69,7 @@ function matches(wanted: string | undefined, service: string, action: string): b
   return wantedService === service && (wantedAction === '*' || wantedAction === action);
 }
 
-/** The answer of a service that is asked too often. */
+/** The answer of a service to a caller that exceeds its request rate. */
 export function throttled({ errors }: ServiceDescription): AwsError {
   const { code, status } = errors.throttling;
   return new AwsError(
@@ -76,6 +79,6 @@ export function throttled({ errors }: ServiceDescription): AwsError {
   );
 }
 
-/** The answer of a service that failed by itself. */
+/** The answer of a service that fails with an internal error. */
 export const internalError = ({ errors }: ServiceDescription): AwsError =>
   new AwsError(errors.internal, 'An internal error occurred (injected by the sandbox)', 500);

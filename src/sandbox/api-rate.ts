@@ -1,6 +1,7 @@
 /**
- * How often an account may call: a token bucket for each service and region, as AWS describes for ECS and EC2 (docs/reference/api-limits.md
- * §2). A bucket is full at the start, holds five seconds' worth, and every call that finds it empty is refused.
+ * How often an account may call: a token bucket for each service and region, as AWS describes it for ECS and EC2
+ * (docs/reference/api-limits.md §2). A bucket starts full and holds the tokens of five seconds; a call that finds it
+ * empty is refused.
  */
 export class ApiRate {
   readonly #perSecond: number;
@@ -13,7 +14,7 @@ export class ApiRate {
     this.#now = now;
   }
 
-  /** Takes a token; false if there is none. */
+  /** Takes a token; returns false if there is none. */
   admit(service: string, region: string): boolean {
     const capacity = Math.max(1, this.#perSecond * 5);
     const key = `${service}/${region}`;

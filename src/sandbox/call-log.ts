@@ -1,15 +1,15 @@
-/** One question the front put to IAM for a call, with the answer. */
+/** One permission check that the HTTP front made for a call, with IAM's decision. */
 export interface LoggedCheck {
   readonly action: string;
   readonly resource: string;
-  /** Condition keys of the request and the resource that were known. */
+  /** Condition keys of the request and the resource whose values were known. */
   readonly context: Readonly<Record<string, string | readonly string[]>>;
   readonly allowed: boolean;
   /** `policy#statement` that allowed or denied it; undefined for an implicit deny. */
   readonly by: string | undefined;
 }
 
-/** One API call that reached the sandbox with an acceptable signature. */
+/** One API call that the sandbox received with a valid signature. */
 export interface LoggedCall {
   /** From 1, in order of arrival. */
   readonly index: number;
@@ -21,13 +21,13 @@ export interface LoggedCall {
   readonly region: string;
   readonly principal: string;
   readonly checks: readonly LoggedCheck[];
-  /** `ok`, an AWS error code, or `dropped` (by an injected fault); `pending` until it is answered. */
+  /** `ok`, an AWS error code, or `dropped` (by an injected fault); `pending` until the call is answered. */
   readonly outcome: string;
-  /** Message of an error answer; with `InternalFailure` the defect's stack. */
+  /** Message of an error answer; with `InternalFailure` the stack of the exception. */
   readonly detail: string | undefined;
 }
 
-/** The log while it is written. Input is never logged: it may hold user data and secrets. */
+/** The log of the calls, filled while the sandbox runs. Input is never logged: it may hold user data and secrets. */
 export class CallLog {
   readonly #calls: LoggedCall[] = [];
 

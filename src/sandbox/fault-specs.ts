@@ -7,20 +7,20 @@ import type { PoolPattern } from './services/ec2/ec2-market.ts';
 /** `--fault` specs of every part of the sandbox. */
 
 export interface FaultSpecs {
-  /** For the message gateway, as they came. */
+  /** Specs for the message gateway, unparsed. */
   readonly gateway: readonly string[];
   readonly api: readonly ApiFault[];
   readonly boot: readonly BootFault[];
   readonly capacity: readonly { readonly pool: PoolPattern; readonly code: string }[];
   /** Dollars per hour. */
   readonly prices: readonly { readonly pool: PoolPattern; readonly price: number }[];
-  /** From the start of an instance to its notice. */
+  /** Time from the start of an instance to its interruption notice. */
   readonly interruptions: readonly { readonly pool: PoolPattern; readonly afterMs: number }[];
-  /** vCPUs that may live at once. */
+  /** vCPUs that may run at the same time. */
   readonly quota: { readonly spotVcpus?: number; readonly onDemandVcpus?: number };
-  /** The account never used Spot. */
+  /** Whether the account has never used Spot. */
   readonly noSpotRole: boolean;
-  /** EC2's describes lag this far behind. */
+  /** EC2's describe calls lag this many ms behind. */
   readonly consistencyMs: number;
 }
 
@@ -42,10 +42,10 @@ const BOOT_FAULTS: readonly BootFault[] = [
 ];
 
 /**
- * Understands `throttle=ec2:CreateFleet@2` (kind, action, which call), `boot=download-fails`,
- * `capacity=t4g.micro/eu-west-1a:InsufficientInstanceCapacity`, `price=t3.micro/eu-west-1b:0.0007`, `quota=spot:0` (vCPUs),
- * `interrupt=t4g.micro/eu-west-1a:30` (seconds after the start), `no-spot-role`, `ec2-lag=500` (ms), and the gateway's own specs.
- * Throws usage `bad-fault`.
+ * Parses `throttle=ec2:CreateFleet@2` (kind, action, which call), `boot=download-fails`,
+ * `capacity=t4g.micro/eu-west-1a:InsufficientInstanceCapacity`, `price=t3.micro/eu-west-1b:0.0007`, `quota=spot:0`
+ * (vCPUs), `interrupt=t4g.micro/eu-west-1a:30` (seconds after the start), `no-spot-role`, `ec2-lag=500` (ms), and the
+ * gateway's own specs. Throws usage `bad-fault`.
  */
 export function parseFaultSpecs(specs: readonly string[]): FaultSpecs {
   const gateway: string[] = [];
@@ -75,7 +75,8 @@ export function parseFaultSpecs(specs: readonly string[]): FaultSpecs {
     else if (isGatewayFault(spec)) gateway.push(spec);
     else throw badFault(spec);
   }
-  // Said before anything starts; the gateway reads them again when it does.
+  // Checked here so that a bad spec is reported before anything starts; the gateway parses the specs again when it
+  // starts.
   parseGatewayFaults(gateway);
   return { gateway, api, boot, capacity, prices, interruptions, quota, noSpotRole, consistencyMs };
 }

@@ -14,20 +14,23 @@ import type { ServiceDescription } from './services/service-description.ts';
 import { flag } from './wire/fields.ts';
 import { protocolOf, type WireAnswer, type WireProtocol } from './wire/protocol.ts';
 
-/** One port for everything: API calls over HTTP, data channels over WebSocket, and the sandbox's own `/_sandbox/` pages. */
+/**
+ * One port for everything: API calls over HTTP, data channels over WebSocket, and the sandbox's own `/_sandbox/`
+ * pages.
+ */
 
-/** Bytes of a request body; AWS's own limits are of this order. */
+/** Bytes of a request body; AWS's own limits are of the same order of magnitude. */
 const MAX_BODY_BYTES = 1024 * 1024;
-/** An idle connection is kept that long. */
+/** How long an idle connection is kept open. */
 const KEEP_ALIVE_MS = 120_000;
 
-/** Whom a request is for, and how that service speaks. */
+/** The service that a request is addressed to, and its protocol. */
 interface Recipient {
   readonly description: ServiceDescription;
   readonly protocol: WireProtocol;
 }
 
-/** Who takes the data channels. */
+/** Handles the WebSocket upgrades of data channels. */
 export interface UpgradeHandler {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   close(): Promise<void>;
@@ -38,9 +41,9 @@ export interface FrontDeps {
   readonly requestDeadlineMs: number;
   readonly access: AccessController;
   readonly faults: ApiFaults;
-  /** Undefined = as often as anybody likes. */
+  /** Undefined = calls are not limited. */
   readonly rate: ApiRate | undefined;
-  /** Every answer takes at least that long. */
+  /** Every answer takes at least this many ms. */
   readonly latencyMs: number;
   readonly calls: CallLog;
   readonly requestId: () => string;
@@ -64,7 +67,8 @@ export async function startHttpFront(deps: FrontDeps, port: number): Promise<Htt
   });
   server.requestTimeout = deps.requestDeadlineMs;
   server.headersTimeout = deps.requestDeadlineMs;
-  // Node's 5 s are soon over on a busy machine, and a connection that ends under a request is a fault that nobody asked for.
+  // Node's default of 5 s passes quickly on a busy machine, and closing a connection while a client sends a request
+  // on it would be a fault that no test injected.
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.on('upgrade', (request, socket, head) => deps.gateway.handleUpgrade(request, socket, head));
   await listen(server, port);
@@ -92,7 +96,8 @@ function listen(server: Server, port: number): Promise<void> {
 async function serve(deps: FrontDeps, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = request.url ?? '/';
   if (url.startsWith('/_sandbox/')) {
-    // These pages ask for no signature: a web page whose name was pointed at 127.0.0.1 must not read them.
+    // These pages need no signature, so a web page whose host name was pointed at 127.0.0.1 must not be able to read
+    // them.
     if (!isLoopbackName(request.headers.host)) {
       send(response, {
         status: 403,
@@ -140,7 +145,10 @@ async function serve(deps: FrontDeps, request: IncomingMessage, response: Server
   else send(response, answer);
 }
 
-/** Signature, then fault, then input, then IAM, then the operation: the order in which AWS refuses. */
+/**
+ * Checks the signature, then the injected fault, then the input, then IAM, then runs the operation: the order in
+ * which AWS refuses.
+ */
 async function answerCall(
   deps: FrontDeps,
   { description, protocol }: Recipient,
@@ -230,7 +238,10 @@ async function execute(
   return stale && addressed?.withStaleReads !== undefined ? addressed.withStaleReads(run) : run();
 }
 
-/** An unexpected exception is a defect of the sandbox; it is answered as AWS would and kept in the call log. */
+/**
+ * An unexpected exception is a defect of the sandbox. It is answered with AWS's internal error and its stack is kept
+ * in the call log.
+ */
 function asAwsError(error: unknown, service: string): AwsError {
   if (error instanceof AwsError) return error;
   const message = error instanceof Error ? error.message : String(error);
@@ -272,7 +283,7 @@ function send(response: ServerResponse, answer: WireAnswer): void {
   response.end(answer.body);
 }
 
-/** Undefined if it is longer than MAX_BODY_BYTES. */
+/** Undefined if the body is longer than MAX_BODY_BYTES. */
 async function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
   const declared = Number(request.headers['content-length'] ?? '0');
   if (declared > MAX_BODY_BYTES) return undefined;

@@ -5,11 +5,13 @@ export const SANDBOX_PACKAGES = ['@electric-sql/pglite', '@lydell/node-pty'] as 
 
 export interface MissingPackage {
   readonly name: string;
-  /** Why it cannot be used where it is installed, for example because it has no build for this platform. */
+  /**
+   * Why the package cannot be used although it is installed, for example because it has no build for this platform.
+   */
   readonly reason: string | undefined;
 }
 
-/** Which of them cannot be used; empty where the sandbox can run. */
+/** Returns the packages that cannot be used; empty where the sandbox can run. */
 export async function missingPackages(): Promise<readonly MissingPackage[]> {
   const { resolve } = createRequire(import.meta.url);
   const missing: MissingPackage[] = [];
@@ -21,7 +23,7 @@ export async function missingPackages(): Promise<readonly MissingPackage[]> {
     }
   }
   if (missing.every(({ name }) => name !== '@lydell/node-pty')) {
-    // Its native part is a package per platform, which may be missing alone.
+    // The native part of node-pty is a separate package for each platform, which can be missing on its own.
     await import('@lydell/node-pty').catch((error: unknown) => {
       missing.push({
         name: '@lydell/node-pty',

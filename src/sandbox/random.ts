@@ -3,10 +3,13 @@ import { randomBytes } from 'node:crypto';
 /** Uniform random bytes. */
 export type RandomBytes = (length: number) => Uint8Array;
 
-/** From the operating system: credentials always, names unless a seed was given. */
+/**
+ * Random bytes from the operating system. Credentials always use them; resource names use them unless a seed was
+ * given.
+ */
 export const systemRandomBytes: RandomBytes = (length) => randomBytes(length);
 
-/** As `systemRandomBytes`, in one call to the operating system for many names. Not for secrets. */
+/** Like `systemRandomBytes`, but with one call to the operating system for many names. Not for secrets. */
 export function pooledRandomBytes(poolBytes = 65_536): RandomBytes {
   let pool: Buffer = Buffer.alloc(0);
   return (length) => {
@@ -30,7 +33,7 @@ export function seededRandomBytes(seed: number): RandomBytes {
   return (length) => Uint8Array.from({ length }, () => next() & 0xff);
 }
 
-/** Names of AWS resources. */
+/** Makes the ids and names of AWS resources. */
 export class ResourceIds {
   readonly #randomBytes: RandomBytes;
 

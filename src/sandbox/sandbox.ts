@@ -25,100 +25,108 @@ import type { LogStore } from './world/log-store.ts';
 import type { WorldOptions } from './world/world.ts';
 
 export interface SandboxOptions {
-  /** 0 or absent = any free one. */
+  /** 0 or absent = any free port. */
   readonly port?: number;
   readonly seed?: Seed;
-  /** Makes resource names and injected faults repeatable; credentials are random all the same. */
+  /** Makes resource names and injected faults repeatable; credentials are random in any case. */
   readonly randomSeed?: number;
   readonly timing?: Partial<Timing>;
-  /** `official` reproduces the real agent's waits. */
+  /** `official` reproduces the delays of the real agent. */
   readonly agentPace?: 'fast' | 'official';
-  /** Traits of the official agent that this one does without; it has all of them unless given. */
+  /** Traits of the official agent that the sandbox's agent shall not have; without this option it has all of them. */
   readonly agentWithout?: readonly AgentTrait[];
-  /** Bytes of payload per message of the agent; 1024, as the official one, unless given. */
+  /** Bytes of payload per agent message; 1024 unless given, as in the official agent. */
   readonly agentPayloadSize?: number;
   /** `--fault` specs, see fault-specs.ts. */
   readonly faults?: readonly string[];
   /** Every shell and command session is encrypted with KMS. */
   readonly demandEncryption?: boolean;
-  /** The random challenge in an agent's demand for a data key; `offered` unless given. */
+  /** Whether the agent's request for a data key contains a random challenge; `offered` unless given. */
   readonly agentChallenge?: AgentChallenge;
   readonly clock?: Clock;
-  /** Keeps the programs of containers apart from this machine, where that works; see `Sandbox.isConfined`. */
+  /** Isolates the programs of containers from this machine, where that is possible; see `Sandbox.isConfined`. */
   readonly confine?: boolean;
-  /** Every API call takes at least that long. */
+  /** Every API call takes at least this many ms. */
   readonly latencyMs?: number;
-  /** API calls a second, for each service and region, before they are refused; see `ApiRate`. */
+  /** API calls per second, for each service and region, above which calls are refused; see `ApiRate`. */
   readonly callsPerSecond?: number;
-  /** Every service of the sandbox unless given. */
+  /** The services of the account; all services of the sandbox unless given. */
   readonly services?: readonly ServiceDescription[];
   readonly machines?: Pick<WorldOptions, 'bootDelayMs' | 'timeScale' | 'blockedTimeoutMs' | 'hostPath'>;
 }
 
-/** What goes wrong, changed while the sandbox runs. */
+/** Faults that can be changed while the sandbox runs. */
 export interface FaultControl {
-  /** Of API calls. */
+  /** Injects a fault into API calls. */
   inject(fault: ApiFault): void;
-  /** Disarms all that `inject` armed, clears boot faults, the market and EC2's lag. */
+  /** Removes all faults that `inject` added; clears boot faults, the market and EC2's lag. */
   clear(): void;
   /** Capacity, prices, quotas and interruptions per pool. */
   readonly market: Ec2Market;
-  /** Of sessions: what happens between client and agent. */
+  /** Faults of sessions, between client and agent. */
   readonly sessions: GatewayFaults;
-  /** Of user data; asked for at each boot. */
+  /** Faults of the user data; read at each boot. */
   readonly boot: Set<BootFault>;
-  /** EC2's describes and look-ups do not see what is younger. */
+  /** EC2's describe calls and look-ups do not see resources younger than this. */
   setEc2LagMs(ms: number): void;
-  /** As EC2 does with each fleet some days after its end: describes name it no more, DescribeTags still does. */
+  /**
+   * EC2 does this to each fleet some days after its end: describe calls no longer return it, DescribeTags still does.
+   */
   forgetFleets(): void;
-  /** As in an account that never used Spot. */
+  /** Makes the account one that has never used Spot. */
   removeSpotServiceLinkedRole(): void;
-  /** False if no running spot instance has the id. */
+  /** Starts the interruption of a spot instance; returns false if no running spot instance has the id. */
   interruptSpotInstance(instanceId: string): boolean;
 }
 
-/** The embedded AWS while it runs. */
+/** The running embedded AWS. */
 export interface Sandbox {
   /** `http://127.0.0.1:PORT` */
   readonly endpoint: string;
-  /** What a client needs in its environment: endpoint, region, credentials of a user who may do everything. */
+  /**
+   * The variables that a client needs in its environment: endpoint, region, and credentials of a user who is allowed
+   * everything.
+   */
   readonly env: Readonly<Record<string, string>>;
-  /** The programs of containers run in namespaces of their own. */
+  /** Whether the programs of containers run in namespaces of their own. */
   readonly isConfined: boolean;
   readonly calls: readonly LoggedCall[];
-  /** Canonical JSON of everything that lives or bills; equal before and after means nothing was left behind. */
+  /**
+   * Canonical JSON of every resource that exists or costs money; if it is equal before and after, no resource was
+   * left behind.
+   */
   snapshot(): string;
-  /** A user with exactly these policies; the answer is the environment of that user. */
+  /** Creates a user with exactly these policies and returns that user's environment. */
   createPrincipal(options: {
     readonly userName: string;
     readonly policies: readonly unknown[];
     readonly boundary?: unknown;
-    /** Of an organisation that the account is a member of. */
+    /** Service control policies of the organisation that the account belongs to. */
     readonly serviceControlPolicies?: readonly unknown[];
-    /** Temporary credentials that live this long, 0 = expired already; absent = a long-term access key. */
+    /** Lifetime of temporary credentials, 0 = already expired; absent = a long-term access key. */
     readonly sessionMs?: number;
   }): Readonly<Record<string, string>>;
   readonly faults: FaultControl;
-  /** Starts a database's engine ahead of its first connection: PostgreSQL's first start takes seconds. */
+  /** Starts a database's engine before its first connection, because the first start of PostgreSQL takes seconds. */
   warmUpDatabase(id: string): Promise<void>;
   /**
-   * Lets a program that listens on 127.0.0.1:`loopbackPort` answer for `privateIp`:`port` of the VPC, ahead of whatever
-   * answers there; security groups still apply. The returned function ends it.
+   * Lets a program that listens on 127.0.0.1:`loopbackPort` answer for `privateIp`:`port` of the VPC. It takes
+   * precedence over any other listener there; security groups still apply. The returned function ends it.
    */
   listen(privateIp: string, port: number, loopbackPort: number): () => void;
-  /** What clients sent to agents over all sessions so far. */
+  /** Counts of what clients sent to agents over all sessions so far. */
   sessionTraffic(): SessionTraffic;
   /** Transcripts of sessions, as CloudWatch Logs and S3 hold them. */
   readonly sessionLogs: Pick<LogStore, 'streams' | 'objects'>;
-  /** CloudWatch Logs of the seed's region: tests write to it what arrives late. */
+  /** CloudWatch Logs of the seed's region; tests use it to write events that become visible late. */
   readonly logs: LogGroups;
-  /** Ends sessions, machines and databases. Idempotent. */
+  /** Ends sessions, machines and databases. A second call has no effect. */
   close(): Promise<void>;
 }
 
 const ADMINISTRATOR = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] };
 
-/** Rejects if the port is taken, and with usage `bad-fault` for a fault spec that nobody understands. */
+/** Rejects if the port is taken, and with usage `bad-fault` for a fault spec that cannot be parsed. */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const specs = parseFaultSpecs(options.faults ?? []);
   const clock = options.clock ?? systemClock;

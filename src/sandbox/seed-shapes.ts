@@ -1,4 +1,4 @@
-/** The world at start: plain data, from which each service builds its own state. */
+/** The initial contents of the account: plain data, from which each service builds its own state. */
 
 export interface SeedTag {
   readonly key: string;
@@ -11,22 +11,22 @@ export interface SeedSubnet {
   readonly zone: string;
   readonly cidr: string;
   readonly tags: readonly SeedTag[];
-  /** Default route; `none` = isolated. */
+  /** Target of the default route; `none` = isolated. */
   readonly route: 'internet-gateway' | 'nat-gateway' | 'none';
   readonly mapPublicIp: boolean;
   readonly ipv6?: SeedIpv6;
 }
 
-/** The IPv6 side of a subnet. */
+/** The IPv6 settings of a subnet. */
 export interface SeedIpv6 {
   /** e.g. `2a05:d018:1:1::/64` */
   readonly cidr: string;
-  /** No IPv4 at all: the subnet's `cidr` and `route` do not count. */
+  /** The subnet has no IPv4: its `cidr` and `route` are ignored. */
   readonly only: boolean;
-  /** Where `::/0` leads; absent = nowhere. */
+  /** Target of the route for `::/0`; absent = no such route. */
   readonly route?: 'internet-gateway' | 'egress-only-internet-gateway';
   readonly dns64?: boolean;
-  /** A route of 64:ff9b::/96 to the VPC's NAT gateway. */
+  /** Whether a route for 64:ff9b::/96 leads to the VPC's NAT gateway. */
   readonly nat64?: boolean;
 }
 
@@ -59,7 +59,7 @@ export interface SeedEndpoint {
   readonly subnetIds: readonly string[];
   readonly securityGroupIds: readonly string[];
   readonly privateDns: boolean;
-  /** `ipv4` unless told. */
+  /** `ipv4` unless given. */
   readonly ipAddressType?: 'ipv4' | 'dualstack' | 'ipv6';
 }
 
@@ -75,17 +75,17 @@ export interface SeedContainerDefinition {
   readonly name: string;
   readonly image: string;
   readonly essential: boolean;
-  /** With the entry point before it. */
+  /** The command, preceded by the entry point. */
   readonly command: readonly string[];
   readonly entryPoint?: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly secretNames: readonly string[];
-  /** Name or ARN from which a secret comes; the seed's own secrets unless given. */
+  /** Name or ARN of the secret for each variable; the seed's own secrets unless given. */
   readonly secretSources?: Readonly<Record<string, string>>;
   readonly ports: readonly number[];
   readonly initProcess: boolean;
   readonly readonlyRoot: boolean;
-  /** Of the awslogs driver. */
+  /** The log group of the awslogs driver. */
   readonly logGroup?: string;
   /** `awslogs-stream-prefix`; `ecs` unless given. */
   readonly logPrefix?: string;
@@ -112,12 +112,12 @@ export interface SeedTask {
     readonly lastStatus: 'PENDING' | 'RUNNING' | 'STOPPED';
     readonly health: 'HEALTHY' | 'UNHEALTHY' | 'UNKNOWN';
     readonly agent: 'PENDING' | 'RUNNING' | 'STOPPED' | undefined;
-    /** Of a stopped container. */
+    /** Exit code of a stopped container. */
     readonly exitCode?: number;
     readonly reason?: string;
   }[];
   readonly lastStatus: 'PENDING' | 'RUNNING' | 'STOPPED';
-  /** Of a stopped task. */
+  /** How and why a stopped task ended. */
   readonly stopped?: {
     readonly code:
       | 'TaskFailedToStart'
@@ -145,14 +145,14 @@ export interface SeedService {
   readonly publicIp: boolean;
   readonly tasks: readonly SeedTask[];
   readonly tags: readonly SeedTag[];
-  /** Messages without the `(service NAME)` before them. */
+  /** Messages without the leading `(service NAME)`. */
   readonly events?: readonly { readonly secondsAgo: number; readonly text: string }[];
 }
 
 /** `logConfiguration` of a cluster, with logging OVERRIDE. */
 export interface SeedExecLogging {
   readonly cloudWatchLogGroupName?: string;
-  /** Demands a log group with a key. */
+  /** The log group must be encrypted with a key. */
   readonly cloudWatchEncryptionEnabled: boolean;
   readonly s3BucketName?: string;
   readonly s3EncryptionEnabled: boolean;
@@ -162,7 +162,7 @@ export interface SeedExecLogging {
 export interface SeedCluster {
   readonly name: string;
   readonly kmsKeyId?: string;
-  /** Absent = logging DEFAULT, which the sandbox does not follow. */
+  /** Absent = logging DEFAULT, which the sandbox does not implement. */
   readonly logging?: SeedExecLogging;
   readonly tags: readonly SeedTag[];
 }
@@ -174,7 +174,7 @@ export interface SeedDatabase {
   readonly host: string;
   readonly port: number;
   readonly privateIp: string;
-  /** With one, the network type is DUAL. */
+  /** If it is set, the network type is DUAL. */
   readonly ipv6Address?: string;
   readonly databaseName: string;
   readonly masterUsername: string;
@@ -184,15 +184,15 @@ export interface SeedDatabase {
   readonly subnetIds: readonly string[];
   readonly securityGroupIds: readonly string[];
   readonly iamAuthentication: boolean;
-  /** Users with `rds_iam`: an IAM token is the only password that they have. */
+  /** Users with `rds_iam`: they can log in with an IAM token only. */
   readonly iamUsers?: readonly string[];
-  /** SQL that fills it at first use. */
+  /** SQL that fills the database at its first use. */
   readonly sql: string;
-  /** Secret of Secrets Manager that holds user name and password of the master user, as RDS keeps it. */
+  /** Secret of Secrets Manager that holds the master user's name and password, as RDS keeps it. */
   readonly masterSecretName?: string;
-  /** Of an Aurora cluster: the instances besides the writer. They answer from the same engine, and take writes too. */
+  /** Instances of an Aurora cluster besides the writer. They use the writer's engine, and accept writes too. */
   readonly readers?: readonly { readonly id: string; readonly privateIp: string }[];
-  /** Of an Aurora cluster. */
+  /** Custom endpoints of an Aurora cluster. */
   readonly customEndpoints?: readonly {
     readonly id: string;
     readonly type: 'READER' | 'ANY';
@@ -201,7 +201,7 @@ export interface SeedDatabase {
   }[];
 }
 
-/** An RDS Proxy before a database. */
+/** An RDS Proxy in front of a database. */
 export interface SeedDatabaseProxy {
   readonly name: string;
   readonly databaseId: string;
@@ -224,7 +224,7 @@ export interface SeedDatabaseProxy {
 /** A cache of ElastiCache, or a cluster of MemoryDB. */
 export interface SeedCache {
   readonly service: 'elasticache' | 'memorydb';
-  /** MemoryDB has `cluster` only; with ElastiCache that is a cluster without replication. */
+  /** MemoryDB has `cluster` only; in ElastiCache `cluster` is a cluster without replication. */
   readonly kind: 'replication-group' | 'cluster' | 'serverless';
   readonly id: string;
   readonly engine: 'redis' | 'valkey' | 'memcached';
@@ -235,27 +235,27 @@ export interface SeedCache {
   readonly port: number;
   readonly privateIp: string;
   readonly clusterMode: boolean;
-  /** Nodes besides the primary. */
+  /** Number of nodes in addition to the primary. */
   readonly replicas?: number;
-  /** What the descriptions say; the sandbox itself has no TLS. */
+  /** What the describe operations return; the sandbox itself has no TLS. */
   readonly tls: boolean;
-  /** Undefined = nobody is asked for one. */
+  /** Undefined = the cache requires no token. */
   readonly authToken?: string;
   readonly vpcId: string;
   readonly subnetIds: readonly string[];
   readonly securityGroupIds: readonly string[];
 }
 
-/** Secret from which the seed's containers take the variable: `DB_PASSWORD` from `db-password`. */
+/** The secret that the seed's containers take the variable from: `DB_PASSWORD` comes from `db-password`. */
 export const secretNameOf = (variable: string): string => variable.toLowerCase().replaceAll('_', '-');
 
 /** A secret with one version. */
 export interface SeedSecret {
   readonly name: string;
   readonly value: string;
-  /** Absent = the AWS managed key, for which no permission is needed. */
+  /** Absent = the AWS managed key, which requires no permission. */
   readonly kmsKeyId?: string;
-  /** `rds` for the secrets that RDS keeps. */
+  /** `rds` for secrets that RDS manages. */
   readonly owningService?: string;
   readonly tags?: readonly SeedTag[];
 }
@@ -283,7 +283,7 @@ export interface Seed {
   readonly caches?: readonly SeedCache[];
   readonly secrets?: readonly SeedSecret[];
   readonly logGroups?: readonly { readonly name: string; readonly kmsKeyId?: string }[];
-  /** What is in log streams at the start. */
+  /** Events that exist in log streams at the start. */
   readonly logEvents?: readonly {
     readonly group: string;
     readonly stream: string;

@@ -6,10 +6,10 @@ import { AwsError, type Principal } from './contracts.ts';
 
 export type SignatureFailure = 'missing' | 'unknown-key' | 'mismatch' | 'expired-token' | 'skewed';
 
-/** What the account knows of an access key. */
+/** What the account stores for an access key. */
 export interface AccessKey {
   readonly secretAccessKey: string;
-  /** Present for temporary credentials; the request must carry it. */
+  /** Present for temporary credentials; a request must then carry it. */
   readonly sessionToken: string | undefined;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number | undefined;
@@ -18,7 +18,7 @@ export interface AccessKey {
 
 export interface SignedRequest {
   readonly method: string;
-  /** Path and query as they came. */
+  /** Path and query as received. */
   readonly url: string;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -43,7 +43,7 @@ export interface Signature {
 const MAX_SKEW_MS = 15 * 60 * 1000;
 const UNSIGNED = 'UNSIGNED-PAYLOAD';
 
-/** Undefined if the request carries no (readable) signature. */
+/** Undefined if the request has no signature, or none that can be parsed. */
 export function signatureOf(request: SignedRequest): Signature | undefined {
   const query = queryOf(request.url);
   if (query.has('X-Amz-Signature')) {
@@ -113,7 +113,7 @@ export type Verified =
   | { readonly ok: true; readonly principal: Principal; readonly signature: Signature }
   | { readonly ok: false; readonly failure: SignatureFailure };
 
-/** Checks key, token, time and signature, in the order in which AWS reports them. */
+/** Checks access key, token, time and signature, in the order in which AWS reports their errors. */
 export function verifySignature(
   request: SignedRequest,
   lookup: (accessKeyId: string) => AccessKey | undefined,
@@ -132,8 +132,8 @@ export function verifySignature(
 }
 
 /**
- * Who signed a WebSocket upgrade, in headers or presigned; undefined if it is unsigned, as plugins before 1.2.764 send it.
- * Throws AwsError (403) for a signature that is not acceptable.
+ * Returns who signed a WebSocket upgrade, in headers or presigned; undefined if it is unsigned, as plugins before
+ * 1.2.764 send it. Throws AwsError (403) for a signature that is not accepted.
  */
 export function verifyUpgrade(
   request: IncomingMessage,
@@ -185,7 +185,7 @@ function canonicalRequest(request: SignedRequest, signature: Signature): string 
   );
   return [
     request.method,
-    // Every service but S3 encodes each path segment twice; the first time is what came over the wire.
+    // Every service except S3 encodes each path segment twice; the received path is encoded once already.
     path.split('/').map(encode).join('/'),
     canonicalQuery(request.url),
     headers.join(''),
@@ -205,7 +205,10 @@ function canonicalQuery(url: string): string {
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** Computed from the body, never taken from the header: a declared hash that is not the body's is a mismatch. */
+/**
+ * The hash is computed from the body and never taken from the header, so a declared hash that differs from the body's
+ * is a mismatch.
+ */
 function payloadHash(request: SignedRequest): string {
   const declared = header(request, 'x-amz-content-sha256');
   return declared === UNSIGNED ? UNSIGNED : sha256(request.body);
@@ -213,7 +216,8 @@ function payloadHash(request: SignedRequest): string {
 
 function queryOf(url: string): URLSearchParams {
   const mark = url.indexOf('?');
-  // URLSearchParams reads "+" as a space; signed query strings write a plus sign as %2B, so both readings agree.
+  // URLSearchParams reads "+" as a space; signed query strings write a plus sign as %2B, so both interpretations
+  // agree.
   return new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1));
 }
 

@@ -1,6 +1,6 @@
 import type { Timing } from './contracts.ts';
 
-/** Fast enough for a test suite, slow enough that a client which does not wait is caught. */
+/** Fast enough for a test suite, and slow enough that a client that does not wait fails. */
 export const defaultTiming: Timing = {
   instancePendingMs: 40,
   instanceShutdownMs: 60,

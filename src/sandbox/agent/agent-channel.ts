@@ -9,30 +9,39 @@ export interface AgentChannelOptions {
   readonly clock: Clock;
   readonly channel: DataChannel;
   readonly traits: AgentTraits;
-  /** Undefined when the session is over. */
+  /** Connects the agent to the gateway; undefined when the session is over. */
   readonly connect: (end: AgentEnd) => AgentUplink | undefined;
-  /** The promise, if there is one, resolves when the input among the events was taken. */
+  /** Handles received events. The promise, if there is one, resolves when the input among them has been delivered. */
   readonly onEvents: (events: readonly DataChannelEvent[]) => Promise<unknown> | undefined;
-  /** The window may have grown. */
+  /** The send window may have grown. */
   readonly onRoom: () => void;
-  /** A peer broke the protocol or a limit; the session cannot go on. */
+  /** The peer violated the protocol or a limit; the session cannot continue. */
   readonly onError: (error: unknown) => void;
 }
 
-/** Input messages kept while the machine's side does not take them; beyond it they are lost, and the client retransmits them. */
-/** What it takes the official agent to handle one message: it took 6.5 to 11 MB/s of 1 KiB messages (SPEC.md §15). */
+/**
+ * Time that the official agent needs to handle one message: it handled 6.5 to 11 MB/s of 1 KiB messages
+ * (SPEC.md §15).
+ */
 const HANDLING_MS = 0.05;
+/**
+ * Input messages that are kept while the machine does not read them. Messages beyond this are dropped, and the client
+ * retransmits them.
+ */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
-/** The official agent comes back 3 ms after a cut (transcript f3). */
+/** The official agent reconnects 3 ms after its connection was cut (transcript f3). */
 const RECONNECT_MS = 3;
 
 /**
- * Drives the protocol core on the agent's end: frames in and out, timers, reconnects. As in the official agent input
- * messages are handled one after the other, and the next one waits until the pty or connection has taken the one before.
+ * Drives the protocol core on the agent's end: frames in and out, timers, reconnects. As in the official agent, input
+ * messages are handled one after the other, and each waits until the pty or connection has taken the one before it.
  */
 export class AgentChannel implements AgentEnd {
   readonly #options: AgentChannelOptions;
-  /** Whether input waits for its turn; without the two traits that need it, it is handled as it comes. */
+  /**
+   * Whether input messages are queued. Without the two traits that need a queue, each message is handled when it
+   * arrives.
+   */
   readonly #inTurn: boolean;
   #uplink: AgentUplink | undefined;
   #cancelTimer: (() => void) | undefined;
@@ -43,9 +52,9 @@ export class AgentChannel implements AgentEnd {
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #isTurnDue = false;
-  /** When the message that was handled last is done with. */
+  /** The time at which handling of the last message ends. */
   #busyUntil = 0;
-  /** The bytes of a message are being taken; its acknowledgement waits for that. */
+  /** The bytes of a message are being delivered; the message is acknowledged when that is done. */
   #isTaking = false;
   #unsentAcknowledgements: Uint8Array[] = [];
   #closed = false;
@@ -88,14 +97,15 @@ export class AgentChannel implements AgentEnd {
     this.#do((now) => this.#options.channel.refuseDataKey(reason, now));
   }
 
-  /** Says that the session's work is done. */
+  /** Tells the client that the session's work is done. */
   terminating(): void {
     this.#do((now) => this.#options.channel.terminating(now));
   }
 
   /**
-   * Keeps input messages unhandled, and so unacknowledged, until released. Acknowledgements still go through: an echo
-   * server whose output waits for them would never read its input again (the official agent's output has no window).
+   * While `holding`, input messages stay unhandled, and so unacknowledged. Received acknowledgements are still
+   * processed: an echo server whose output waits for them would otherwise never read its input again (the official
+   * agent's output has no window).
    */
   hold(holding: boolean): void {
     this.#isHeld = holding;
@@ -129,7 +139,10 @@ export class AgentChannel implements AgentEnd {
     });
   }
 
-  /** What arrives together waits together; in each turn of the event loop as much is handled as the time allows. */
+  /**
+   * Messages that arrive together wait together; each turn of the event loop handles as many as the elapsed time
+   * allows.
+   */
   #scheduleTurn(): void {
     if (this.#isTurnDue || !this.#handles || this.#waiting.length === 0) return;
     this.#isTurnDue = true;
@@ -158,8 +171,8 @@ export class AgentChannel implements AgentEnd {
   }
 
   /**
-   * What had arrived before the cut is still read and handled. The first acknowledgement vanishes in the dead socket, the
-   * next ones cannot be written: their messages stay expected.
+   * Messages that arrived before the connection was cut are still read and handled. The first acknowledgement is lost
+   * in the dead socket and the following ones cannot be written, so their messages are expected again.
    */
   #handleBehindTheCut(): void {
     if (!this.#options.traits.has('handled-twice') || this.#isTaking || this.#isHeld) return;
@@ -175,7 +188,7 @@ export class AgentChannel implements AgentEnd {
     }
   }
 
-  /** Resolves when everything sent is acknowledged, or after `ms`. */
+  /** Resolves when every sent message is acknowledged, or after `ms`. */
   async drained(ms: number): Promise<void> {
     if (this.#closed || this.#options.channel.unackedBytes === 0) return;
     await new Promise<void>((resolve) => {
@@ -257,7 +270,8 @@ export class AgentChannel implements AgentEnd {
       this.#tickAt = Number.POSITIVE_INFINITY;
       return;
     }
-    // A timer that fires too early costs one look at the clock; setting one per message would cost more.
+    // A timer that fires too early costs one comparison of times; setting a new timer for each message would cost
+    // more.
     if (this.#tickAt <= at) return;
     this.#cancelTimer?.();
     this.#tickAt = at;

@@ -5,7 +5,10 @@ import type { AgentEndpoints } from '../contracts.ts';
 /** The agent's own configuration file. */
 const FILE = 'etc/amazon/ssm/amazon-ssm-agent.json';
 
-/** What the file below `root` names; a file that is absent or no JSON leaves everything as it is, as with the real agent. */
+/**
+ * The endpoints that the file below `root` names. If the file is absent or not JSON, the defaults stay in force, as
+ * with the real agent.
+ */
 export function readAgentEndpoints(root: string): AgentEndpoints {
   const config = readConfig(join(root, FILE));
   return { ssm: hostOf(config, 'Ssm'), ssmmessages: hostOf(config, 'Mgs') };

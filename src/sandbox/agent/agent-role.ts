@@ -1,7 +1,7 @@
 import { formatArn } from '../../core/arn.ts';
 import type { AccessControl } from '../contracts.ts';
 
-/** The role that an agent acts with: of its instance, or of its task. */
+/** The role that an agent acts with: the role of its instance or of its task. */
 export class AgentRole {
   readonly #access: Pick<AccessControl, 'refusalOf'>;
   readonly #roleName: string | undefined;
@@ -17,7 +17,7 @@ export class AgentRole {
     return this.#roleName !== undefined;
   }
 
-  /** AWS's words if it may not; undefined if it may. */
+  /** The message with which AWS refuses the action; undefined if the role allows it. */
   refusal(action: string, resource: string): string | undefined {
     if (this.#roleName === undefined) return `there is no role that allows ${action}`;
     return this.#access.refusalOf(this.#roleName, this.#sessionName, { action, resource });
@@ -28,11 +28,11 @@ export class AgentRole {
 export const roleSessionName = (target: string): string =>
   target.startsWith('ecs:') ? (target.split('_').at(-2) ?? target) : target;
 
-/** What the actions of the agent's channels are asked for (docs/reference/iam.md §3). */
+/** The resource of the permission checks for the agent's channels (docs/reference/iam.md §3). */
 export const channelResource = (region: string, accountId: string): string =>
   formatArn({ service: 'ssmmessages', region, account: accountId, resource: '*' });
 
-/** How the message gateway words a refusal, inside the agent's error. */
+/** The text of a refusal by the message gateway inside the agent's error message. */
 export const gatewayRefusal = (refusal: string): string =>
   'unexpected response from the service ' +
   `<AccessDeniedException> <Message>${refusal}</Message> </AccessDeniedException>`;

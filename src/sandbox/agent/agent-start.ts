@@ -2,22 +2,24 @@ import { formatArn } from '../../core/arn.ts';
 import type { AgentLogLine } from '../contracts.ts';
 import { type AgentRole, channelResource, gatewayRefusal } from './agent-role.ts';
 
-/** The SSM agent of an instance from its start to its control channel: what it asks of AWS, and what its log says. */
+/**
+ * How the SSM agent of an instance starts, up to its control channel: the AWS calls it makes and the lines it logs.
+ */
 
 export interface AgentStartOptions {
-  /** That of the instance profile. */
+  /** The role of the instance profile. */
   readonly role: AgentRole;
-  /** The profile's role, where EC2 may not assume it. */
+  /** The name of the profile's role, if EC2 may not assume it. */
   readonly untrustedRole?: string | undefined;
   readonly instanceId: string;
   readonly region: string;
   readonly accountId: string;
-  /** Whether the subnet and the security group let it out to Session Manager. */
+  /** Whether the subnet and the security group let the agent reach Session Manager. */
   readonly reachesSessionManager: boolean;
 }
 
 export interface AgentStart {
-  /** It reported itself: DescribeInstanceInformation shows it online. */
+  /** The agent reported itself: DescribeInstanceInformation shows it as online. */
   readonly isOnline: boolean;
   readonly hasControlChannel: boolean;
   readonly log: readonly AgentLogLine[];
@@ -29,7 +31,10 @@ const ROLE_CREDENTIALS =
 const SLEEPS = 'Sleeping for 26m42s before retrying retrieve credentials';
 const GATEWAY = '[ssm-agent-worker] [MessageService] [MGSInteractor]';
 
-/** The agent's words are those of its source and of its users' logs (amazon-ssm-agent 3.2, issues 120, 543, 544). */
+/**
+ * The texts are those of the agent's source and of logs that users published (amazon-ssm-agent 3.2, issues 120, 543,
+ * 544).
+ */
 export function startInstanceAgent(options: AgentStartOptions): AgentStart {
   const { role, instanceId, region, accountId } = options;
   const begin: AgentLogLine = {
@@ -77,7 +82,8 @@ export function startInstanceAgent(options: AgentStartOptions): AgentStart {
     level: 'INFO',
     text: `${GATEWAY} Opening websocket connection to: wss://ssmmessages.${region}.amazonaws.com/v1/control-channel/${instanceId}?role=subscribe&stream=input`,
   };
-  // The upgrade has no body that the agent would show: which action was refused, only its status tells.
+  // The agent does not show the body of a refused upgrade: its log holds the status and not the action that was
+  // refused.
   if (role.refusal('ssmmessages:OpenControlChannel', channelResource(region, accountId)) !== undefined)
     return online(false, opening, {
       level: 'WARN',
@@ -86,12 +92,12 @@ export function startInstanceAgent(options: AgentStartOptions): AgentStart {
   return online(true, opening, { level: 'INFO', text: `${GATEWAY} Set up control channel successfully` });
 }
 
-/** What the metadata service answers instead of credentials, as the SDK of the agent hands it on. */
+/** What the metadata service answers in place of credentials, in the form in which the agent's SDK reports it. */
 const cannotAssume = (roleName: string): string =>
   `AssumeRoleUnauthorizedAccess: EC2 cannot assume the role ${roleName}.  Please see documentation at ` +
   'https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html#troubleshoot_iam-ec2_errors-info-doc.';
 
-/** Default Host Management, which the agent tries when its own role fails. */
+/** The error of Default Host Management, which the agent tries when its own role fails. */
 const noDefault = (accountId: string): string =>
   'no valid credentials could be retrieved for ec2 identity. Default Host Management Err: error calling ' +
   "RequestManagedInstanceRoleToken: AccessDeniedException: Systems Manager's instance management role is not " +

@@ -1,17 +1,24 @@
 import { usage } from '../../core/errors.ts';
 
 /**
- * What the official agent was measured to do and a perfect agent would not. The sandbox's agent has all of these unless
- * told otherwise; BEHAVIOUR-sessions.md ("Traits of the agent") says what each does to a session.
+ * Behaviour that was measured on the official agent and that an ideal agent would not have. The sandbox's agent has
+ * all of these traits unless some are turned off; BEHAVIOUR-sessions.md ("Traits of the agent") says what each does
+ * to a session.
  */
 export const AGENT_TRAITS = [
-  /** A command without a terminal: its output is read no more once its channel was paused; the exit code is still sent. */
+  /**
+   * A command without a terminal: after its channel was paused, the agent stops reading its output; the exit code is
+   * still sent.
+   */
   'output-ends-at-pause',
-  /** A command without a terminal: up to three final bytes that are no whole UTF-8 character are dropped. */
+  /** A command without a terminal: up to three final bytes that do not form a whole UTF-8 character are dropped. */
   'partial-character-dropped',
   /** Input is handled one message at a time, and acknowledged when the pty or the connection has taken it. */
   'acknowledged-when-handled',
-  /** A message whose acknowledgement met a dead socket stays expected: its repetition is handled a second time. */
+  /**
+   * A message whose acknowledgement was lost in a dead socket is still expected: when the client repeats it, it is
+   * handled again.
+   */
   'handled-twice',
   /** The end of data in one direction of a forwarded connection ends the whole connection. */
   'no-half-close',
@@ -19,7 +26,7 @@ export const AGENT_TRAITS = [
 
 export type AgentTrait = (typeof AGENT_TRAITS)[number];
 
-/** Those that an agent has. */
+/** The traits that one agent has. */
 export type AgentTraits = ReadonlySet<AgentTrait>;
 
 export const agentTraits = (without: readonly AgentTrait[] = []): AgentTraits =>
@@ -27,7 +34,7 @@ export const agentTraits = (without: readonly AgentTrait[] = []): AgentTraits =>
 
 const isTrait = (name: string): name is AgentTrait => (AGENT_TRAITS as readonly string[]).includes(name);
 
-/** Names from a command line. Throws usage `bad-arguments`. */
+/** Reads the names of traits from a command line. Throws usage `bad-arguments`. */
 export function parseAgentTraits(names: readonly string[]): readonly AgentTrait[] {
   return names.map((name) => {
     if (isTrait(name)) return name;

@@ -22,10 +22,10 @@ import { runTerminal } from './terminal-runner.ts';
 
 export type { AgentPace } from './runner.ts';
 
-/** Old agents send no random challenge; newer ones offer it, and may be configured to demand it (SPEC.md §4). */
+/** Old agents send no random challenge; newer ones offer it, and can be configured to require it (SPEC.md §4). */
 export type AgentChallenge = 'absent' | 'offered' | 'demanded';
 
-/** What the agent asks KMS for. */
+/** The agent's request to KMS for decryption of a data key. */
 export interface KeyDecryption {
   decrypt(
     ciphertextBlob: Uint8Array,
@@ -44,16 +44,16 @@ export interface AgentDeps {
   readonly pace: AgentPace;
   readonly traits: AgentTraits;
   readonly challenge: AgentChallenge;
-  /** Undefined = 1024, as the official agent. */
+  /** Undefined = 1024, as in the official agent. */
   readonly payloadSize: number | undefined;
   readonly connect: (end: AgentEnd) => AgentUplink | undefined;
   readonly complete: (result: TaskResult) => void;
 }
 
 export interface RunningAgent {
-  /** The session is over; programs are killed and connections closed. */
+  /** Ends the session's work: kills programs and closes connections. */
   cancel(): void;
-  /** Settles when nothing of the session runs any more; never rejects. */
+  /** Settles when all programs and connections of the session have ended; never rejects. */
   readonly done: Promise<void>;
 }
 
@@ -62,7 +62,10 @@ const OFFICIAL_PAUSE_MS = 1;
 /** How long the agent waits for the acknowledgements of its last messages. */
 const DRAIN_MS = 2000;
 
-/** `ssm-session-worker` for one session: does what the plan says on the machine, speaking frames. */
+/**
+ * Plays `ssm-session-worker` for one session: does on the machine what the plan says, and exchanges frames with the
+ * gateway.
+ */
 export function startAgent(request: SessionRequest, deps: AgentDeps): RunningAgent {
   const role = new AgentRole(deps.access, request.roleName, roleSessionName(request.target));
   const refused = dataChannelRefusal(role, deps);
@@ -77,7 +80,10 @@ export function startAgent(request: SessionRequest, deps: AgentDeps): RunningAge
   return agent;
 }
 
-/** What keeps the agent from a data channel of its own, in its words (amazon-ssm-agent issue 272); undefined if nothing does. */
+/**
+ * The error with which the agent cannot open a data channel, as the official agent words it (amazon-ssm-agent issue
+ * 272); undefined if it can.
+ */
 function dataChannelRefusal(role: AgentRole, { region, accountId }: AgentDeps): string | undefined {
   const resource = channelResource(region, accountId);
   const uncreated = role.refusal('ssmmessages:CreateDataChannel', resource);
@@ -149,7 +155,7 @@ class Agent implements RunningAgent {
     this.#settle();
   }
 
-  /** The promise, if there is one, resolves when all input was taken. */
+  /** The promise, if there is one, resolves when all input has been delivered. */
   #handleAll(events: readonly DataChannelEvent[]): Promise<unknown> | undefined {
     const taking: Promise<void>[] = [];
     for (const event of events) {
@@ -171,7 +177,7 @@ class Agent implements RunningAgent {
         this.#runner?.size(event.columns, event.rows);
         return;
       case 'flag':
-        // The flag is for sessions of ports; a shell ends by TerminateSession only.
+        // The flag TerminateSession is for port sessions; a shell is ended by the API call TerminateSession only.
         if (event.flag !== 'TerminateSession') this.#runner?.flag(event.flag);
         else if (this.#request.plan.type === 'Port') void this.#succeed();
         return;
@@ -232,7 +238,7 @@ class Agent implements RunningAgent {
     }
   }
 
-  /** Sends what is left, waits up to 2 s for its acknowledgements, says Terminating, and reports the end. */
+  /** Sends the queued output, waits up to 2 s for its acknowledgements, sends Terminating, and reports the end. */
   async #succeed(): Promise<void> {
     if (this.#finishing || this.#over) return;
     this.#finishing = true;
@@ -245,7 +251,7 @@ class Agent implements RunningAgent {
     this.cancel();
   }
 
-  /** The agent leaves without a word to the client; the text travels through the control channel (transcript e2). */
+  /** The agent sends nothing to the client; the text travels through the control channel (transcript e2). */
   #fail(output: string): void {
     if (this.#over) return;
     this.cancel();
@@ -285,7 +291,7 @@ function logOf(request: SessionRequest, role: AgentRole, deps: AgentDeps): Sessi
   return new SessionLog({ logging, store, role, sessionId, region, accountId });
 }
 
-/** Which session types shake hands is fixed (SPEC.md §4); Port is never encrypted. */
+/** The session type decides whether there is a handshake (SPEC.md §4); Port sessions are never encrypted. */
 function handshakeOf(request: SessionRequest, deps: AgentDeps): AgentHandshake | undefined {
   const { plan } = request;
   const kmsKeyId = plan.type === 'Port' ? undefined : request.kmsKeyId;

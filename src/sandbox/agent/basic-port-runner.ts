@@ -3,12 +3,13 @@ import { writeInTurn } from '../../core/turn-writes.ts';
 import { openPortTarget, type PortTarget } from './port-target.ts';
 import type { RunnerContext, SessionRunner } from './runner.ts';
 
-/** Bytes to the server that may wait before the client's messages are no longer taken. */
+/** Bytes that may wait for the server before the agent stops taking the client's messages. */
 const RECEIVE_BUDGET = 1024 * 1024;
 
 /**
- * Port sessions without mux: stdio mode (SSH), and listener mode with old clients. One connection at a time, dialled when the
- * session starts; in listener mode dialled again at the first data after it ended (SPEC.md §13.2).
+ * Port sessions without mux: stdio mode (SSH), and listener mode with old clients. There is one connection at a time.
+ * It is dialled when the session starts; in listener mode it is dialled again when data arrives after it ended
+ * (SPEC.md §13.2).
  */
 export function runBasicPort(
   context: RunnerContext,
@@ -52,7 +53,8 @@ export function runBasicPort(
       if (socket !== opened || stopped) return;
       socket = undefined;
       regulate();
-      // In listener mode the client is not told; its next connection's data dials again.
+      // In listener mode the client gets no message; the first data of its next connection makes the agent dial
+      // again.
       if (!isListener) context.succeed();
     };
     opened.on('end', ended);

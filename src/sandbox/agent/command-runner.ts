@@ -13,14 +13,14 @@ export interface CommandPlan {
 }
 
 const CHUNK = 1024;
-/** Merged output is sent only after the end, so it is kept; what is beyond this is cut off. */
+/** Merged output is sent only after the end, so it is kept in memory; output beyond this size is cut off. */
 const MAX_MERGED_BYTES = 64 * 1024 * 1024;
-/** The official agent reports a failed start this long after `EXIT_CODE: 1` (transcript c4). */
+/** The official agent waits this long after `EXIT_CODE: 1` before it reports a failed start (transcript c4). */
 const OFFICIAL_FAILURE_MS = 1000;
 const SIGNALS: Readonly<Record<number, NodeJS.Signals>> = { 0x03: 'SIGINT', 0x1c: 'SIGQUIT' };
 const LF = 0x0a;
 
-/** NonInteractiveCommands: no pty, no stdin, streams apart or merged (SPEC.md §12). */
+/** NonInteractiveCommands: no pty, no stdin, stdout and stderr separate or merged (SPEC.md §12). */
 export function runCommand(context: RunnerContext, plan: CommandPlan): SessionRunner {
   const { outlet, machine, clock, traits } = context;
   const official = context.pace === 'official';
@@ -39,7 +39,10 @@ export function runCommand(context: RunnerContext, plan: CommandPlan): SessionRu
   let isAbandoned = false;
   let cancelFailure: (() => void) | undefined;
 
-  /** The prefix goes before the first chunk and after each chunk that ended a line, not before each line (transcript c3). */
+  /**
+   * The prefix is sent before the first chunk and before each chunk that follows a line end, not before each line
+   * (transcript c3).
+   */
   const sendSeparate = (bytes: Uint8Array, stream: OutputStream): boolean => {
     const prefix = prefixes[stream];
     let ready = true;
@@ -83,7 +86,7 @@ export function runCommand(context: RunnerContext, plan: CommandPlan): SessionRu
     });
   };
 
-  /** The exit code is a message of its own and must not overtake output that waits for the window. */
+  /** The exit code is a message of its own and must not overtake output that still waits for the send window. */
   const sendExitCode = (code: number): void => {
     if (outlet.isEmpty) context.channel.sendExitCode(code);
     else outlet.afterQueued(() => context.channel.sendExitCode(code));

@@ -6,25 +6,28 @@ import { type MuxEvent, MuxSession } from '../../protocol/smux.ts';
 import { openPortTarget, type PortTarget } from './port-target.ts';
 import type { RunnerContext, SessionRunner } from './runner.ts';
 
-/** smux v1 has one budget for all streams; a full one stalls them all (SPEC.md §6). */
+/** smux v1 has one receive budget for all streams; when it is full, all of them stall (SPEC.md §6). */
 const RECEIVE_BUDGET = 4 * 1024 * 1024;
-/** The largest piece that goes into the channel at once; bounds what a stalled client leaves waiting. */
+/**
+ * The largest piece that is put into the channel at once; it limits how much data waits for a client that does not
+ * read.
+ */
 const READ_SIZE = 64 * 1024;
 
 interface Connection {
   socket: Socket | undefined;
-  /** Data that came before the dial was done. */
+  /** Data that arrived before the connection was established. */
   waiting: Uint8Array[];
   waitingBytes: number;
-  /** The client sent its FIN before the dial was done. */
+  /** The client sent its FIN before the connection was established. */
   finished: boolean;
-  /** The server sent its end of data; only an agent that half-closes keeps such a connection. */
+  /** The server sent its end of data; only an agent that supports half-close keeps such a connection. */
   ended: boolean;
 }
 
 /**
- * Port forwarding in mux mode: one TCP connection per smux stream, closed as a whole by either end's EOF (transcripts d4, d5)
- * unless the trait no-half-close is off.
+ * Port forwarding in mux mode: one TCP connection per smux stream. EOF from either end closes the whole connection
+ * (transcripts d4, d5) unless the trait no-half-close is off.
  */
 export function runMuxPort(
   context: RunnerContext,
@@ -104,7 +107,10 @@ export function runMuxPort(
     }
   };
 
-  /** The client's FIN: what it sent is delivered, then the connection is closed completely and our FIN goes back. */
+  /**
+   * The client sent FIN: the data before it is delivered, then the connection is closed completely and the agent
+   * sends its own FIN.
+   */
   const finish = (id: number): void => {
     const connection = connections.get(id);
     if (connection === undefined) return;
@@ -125,7 +131,7 @@ export function runMuxPort(
       socket = await to.dial();
     } catch {
       if (stopped || !connections.delete(id)) return;
-      // The flag carries no stream id; the FIN behind it tells which stream it was (transcript d6).
+      // The flag carries no stream id; the FIN after it tells the client which stream failed (transcript d6).
       channel.sendConnectToPortError();
       mux.finish(id);
       pump();
@@ -166,7 +172,7 @@ export function runMuxPort(
       mux.finish(id);
       pump();
     });
-    // A reset looks to the client like any other end (transcript d7r); 'close' follows it.
+    // A reset looks to the client like any other end of a connection (transcript d7r); 'close' follows it.
     socket.on('error', () => undefined);
     socket.on('close', closed);
     socket.on('drain', regulate);
@@ -194,7 +200,8 @@ export function runMuxPort(
     },
     (error: unknown) => context.fail(error instanceof Error ? error.message : String(error)),
   );
-  // Arms the keepalive timer; nothing is sent before the first stream opens, or old clients would lose it (SPEC.md §13.4).
+  // This call arms the keepalive timer. Nothing is sent before the first stream opens, because old clients would lose
+  // it (SPEC.md §13.4).
   pump();
 
   return {

@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 
 export type OutputStream = 'stdout' | 'stderr';
 
-/** The sending half of a data channel, as far as the outlet needs it. */
+/** The part of a data channel that the outlet uses to send. */
 export interface OutletChannel {
   /** Bytes that `send` may take now. */
   room(): number;
@@ -17,14 +17,16 @@ export interface OutletOptions {
   readonly payloadSize: number;
   /** Time between two messages: 1 ms for the official agent, 0 to send as fast as acknowledgements allow. */
   readonly pauseMs: number;
-  /** Sees everything that goes out, for the transcript. */
+  /** Gets a copy of everything that is sent, for the transcript. */
   readonly record?: (bytes: Uint8Array) => void;
 }
 
-/** Above this many waiting bytes a source should pause; below half of it, go on. */
+/** A source should pause when more bytes than this wait, and go on when fewer than half of it do. */
 const HIGH_WATER = 256 * 1024;
 
-/** Output of a session on its way into the data channel: queued while the window of unacknowledged bytes is full. */
+/**
+ * A session's output on its way into the data channel; it is queued while the window of unacknowledged bytes is full.
+ */
 export class Outlet {
   readonly #options: OutletOptions;
   #queue: { readonly stream: OutputStream; readonly bytes: Uint8Array }[] = [];
@@ -38,7 +40,10 @@ export class Outlet {
     this.#options = options;
   }
 
-  /** False: the outlet is full, pause the source until the drain listener is called. */
+  /**
+   * Queues bytes. Returns false when the outlet is full: the source must then pause until the drain listener is
+   * called.
+   */
   write(bytes: Uint8Array, stream: OutputStream = 'stdout'): boolean {
     if (bytes.byteLength > 0) {
       this.#options.record?.(bytes);
@@ -80,13 +85,13 @@ export class Outlet {
     return this.#full;
   }
 
-  /** Sends what the window takes; to be called whenever it may have grown. */
+  /** Sends as much as the window allows; must be called whenever the window may have grown. */
   flush(): void {
     const { channel, payloadSize, pauseMs } = this.#options;
     while (this.#queued > 0 && this.#cancelPause === undefined) {
       const head = this.#queue[0];
       if (head === undefined) break;
-      // Whole messages only: a window that opens byte by byte must not make tiny ones.
+      // Only full messages are sent while the window opens little by little; otherwise there would be many tiny ones.
       const size = Math.min(payloadSize, this.#queued);
       if (channel.room() < size) break;
       channel.send(this.#take(head.stream, payloadSize), head.stream);
@@ -103,7 +108,7 @@ export class Outlet {
     }
   }
 
-  /** Drops everything; nothing is sent any more. */
+  /** Discards the queue; nothing is sent after this call. */
   close(): void {
     this.#cancelPause?.();
     this.#queue = [];

@@ -1,13 +1,19 @@
 import type { Socket } from 'node:net';
 import { type Machine, MachineError } from '../contracts.ts';
 
-/** The far end of a port session: resolved once when the session starts, dialled for each connection (SPEC.md §13.1). */
+/**
+ * The server that a port session connects to: its name is resolved once, when the session starts, and dialled for
+ * each connection (SPEC.md §13.1).
+ */
 export interface PortTarget {
-  /** Tries the addresses in order. Throws MachineError of the last one. */
+  /** Tries the addresses in order. Throws the MachineError of the last one. */
   dial(): Promise<Socket>;
 }
 
-/** Throws an Error whose message is the session's failure text: empty port, unresolvable or forbidden host. */
+/**
+ * Throws an Error whose message is the text with which the session fails: empty port, unresolvable host or forbidden
+ * host.
+ */
 export async function openPortTarget(
   machine: Machine,
   properties: Readonly<Record<string, string>>,

@@ -4,8 +4,8 @@ import type { LogStore } from '../world/log-store.ts';
 import type { AgentRole } from './agent-role.ts';
 
 /**
- * Transcripts of sessions, as the agent writes them with its own role: what it looks at before the session begins, and what it
- * uploads after its end (amazon-ssm-agent: session/shell/shell.go, cloudwatchlogsservice.go, s3util.go).
+ * Transcripts of sessions. The agent reads their settings before the session begins and uploads them after its end,
+ * both with its own role (amazon-ssm-agent: session/shell/shell.go, cloudwatchlogsservice.go, s3util.go).
  */
 
 export interface SessionLogOptions {
@@ -17,7 +17,7 @@ export interface SessionLogOptions {
   readonly accountId: string;
 }
 
-/** More than this of one session is not kept. */
+/** The part of one session's transcript beyond this is not kept. */
 const MAX_BYTES = 4 * 1024 * 1024;
 const notEncrypted = (what: string, choice: string): string =>
   `We couldn't start the session because encryption is not set up on the selected ${what}. ` +
@@ -32,11 +32,12 @@ export class SessionLog {
     this.#options = options;
   }
 
-  /** Why the session must not begin, as the person reads it; undefined if it may. */
+  /** Why the session must not begin, as the user reads it; undefined if it may begin. */
   validate(): string | undefined {
     const { logging, role, store } = this.#options;
     const { cloudWatchLogGroupName: group, s3BucketName: bucket } = logging;
-    // A look that is refused is taken for a group that is not there, and that for one that is not encrypted.
+    // The agent treats a refused DescribeLogGroups as a group that does not exist, and such a group as one that is
+    // not encrypted.
     if (group !== undefined && logging.cloudWatchEncryptionEnabled) {
       const isEncrypted = this.#seesGroups() && store.isGroupEncrypted(group) === true;
       if (!isEncrypted) return notEncrypted('CloudWatch Logs log group', 'log group');
@@ -65,7 +66,7 @@ export class SessionLog {
     this.#parts.push(bytes);
   }
 
-  /** What is refused here is told to nobody but the agent's own log. */
+  /** Writes the transcript. Only the agent's own log shows a refusal here. */
   upload(): void {
     const text = Buffer.concat(this.#parts).toString('utf8');
     const { logging, role, store, sessionId } = this.#options;
@@ -81,7 +82,8 @@ export class SessionLog {
     const stream = this.#arn(`${group}:log-stream:${sessionId}`);
     if (role.refusal('logs:CreateLogStream', stream) !== undefined) return;
     store.createStream(group, sessionId);
-    // It also asks DescribeLogStreams for a sequence token, and goes on without one: PutLogEvents takes none any more.
+    // The real agent also calls DescribeLogStreams for a sequence token, and goes on without one: PutLogEvents needs
+    // none any more.
     if (role.refusal('logs:PutLogEvents', stream) === undefined) store.putEvents(group, sessionId, text);
   }
 

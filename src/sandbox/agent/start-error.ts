@@ -1,7 +1,7 @@
 import { MachineError } from '../contracts.ts';
 import { splitCommand } from '../machines/split-command.ts';
 
-/** Why a command could not be started, in the words of the agent's language (transcripts b4, c4). */
+/** Why a command could not be started, as the Go runtime of the official agent words it (transcripts b4, c4). */
 export function startError(error: unknown, command: string): string {
   if (!(error instanceof MachineError) || error.kind !== 'not-found')
     return error instanceof Error ? error.message : String(error);
@@ -11,5 +11,5 @@ export function startError(error: unknown, command: string): string {
     : `exec: "${program}": executable file not found in $PATH`;
 }
 
-/** Tasks that fail before their program runs put this heading over the error. */
+/** The agent puts this heading over the error of a task that fails before its program runs. */
 export const failedTask = (error: string): string => `\n----------ERROR-------\n${error}\n`;

@@ -3,9 +3,9 @@ import type { RunnerContext, SessionRunner } from './runner.ts';
 import { failedTask, startError } from './start-error.ts';
 import { WholeCharacters } from './whole-characters.ts';
 
-/** The official agent reads nothing for this long after the start of a shell. */
+/** After it has started a shell, the official agent waits this long before it reads the first output. */
 const OFFICIAL_START_MS = 1000;
-/** It sleeps this long before it reports a program that could not be started. */
+/** The official agent waits this long before it reports a program that could not be started. */
 const OFFICIAL_FAILURE_MS = 2000;
 const DEFAULT_SIZE = { columns: 80, rows: 24 };
 
@@ -64,7 +64,7 @@ export function runTerminal(context: RunnerContext, command: string | undefined)
       size = { columns, rows };
       terminal?.resize(columns, rows);
     },
-    // Flags belong to port sessions; the shell ignores what it does not know.
+    // Flags are for port sessions; a shell session ignores them.
     flag() {},
     stop() {
       stopped = true;

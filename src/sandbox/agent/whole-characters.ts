@@ -2,11 +2,11 @@ import { concat } from '../../core/bytes.ts';
 
 const MAX_HELD = 3;
 
-/** Holds back the bytes of a character that is not complete yet, so that no message splits one (SPEC.md §11.2). */
+/** Holds back the bytes of an incomplete character, so that no message splits a character (SPEC.md §11.2). */
 export class WholeCharacters {
   #held: Uint8Array = new Uint8Array(0);
 
-  /** What may go out now. */
+  /** Takes new bytes; returns those that may be sent now. */
   push(bytes: Uint8Array): Uint8Array {
     const all = this.#held.byteLength === 0 ? bytes : concat([this.#held, bytes]);
     const end = all.byteLength - incompleteTail(all);
@@ -14,7 +14,7 @@ export class WholeCharacters {
     return all.subarray(0, end);
   }
 
-  /** The rest, complete or not. */
+  /** Returns the remaining bytes, whether they form a whole character or not. */
   flush(): Uint8Array {
     const rest = this.#held;
     this.#held = new Uint8Array(0);
@@ -23,8 +23,8 @@ export class WholeCharacters {
 }
 
 /**
- * The agent's way with the output of a command without a terminal: up to three bytes at the end that cannot be decoded wait
- * for what follows. The official agent drops those that still wait at the end.
+ * How the official agent treats the output of a command without a terminal: up to three bytes at the end that cannot
+ * be decoded wait for the bytes that follow. The official agent drops those that still wait at the end.
  */
 export class DecodedOutput {
   #held: Uint8Array = new Uint8Array(0);
@@ -36,7 +36,7 @@ export class DecodedOutput {
     return all.subarray(0, end);
   }
 
-  /** What waits, for an agent that does not drop it. */
+  /** Returns the waiting bytes, for an agent that does not drop them. */
   flush(): Uint8Array {
     const rest = this.#held;
     this.#held = new Uint8Array(0);
@@ -44,7 +44,10 @@ export class DecodedOutput {
   }
 }
 
-/** From the first byte among the last three that begins no whole character; continuation bytes belong to the character before. */
+/**
+ * Number of bytes from the first of the last three bytes that does not begin a whole character to the end.
+ * Continuation bytes belong to the character before them.
+ */
 function undecodedTail(bytes: Uint8Array): number {
   for (let back = Math.min(MAX_HELD, bytes.byteLength); back >= 1; back--) {
     const start = bytes.byteLength - back;
@@ -60,7 +63,7 @@ function undecodedTail(bytes: Uint8Array): number {
 const continues = (bytes: Uint8Array, from: number, to: number): boolean =>
   bytes.subarray(from, to).every((byte) => (byte & 0xc0) === 0x80);
 
-/** Whether a whole character that began before `at` reaches over it. */
+/** Whether a whole character begins before `at` and ends after it. */
 function isInsideCharacter(bytes: Uint8Array, at: number): boolean {
   for (let lead = at - 1; lead >= Math.max(0, at - MAX_HELD); lead--) {
     const length = sequenceLength(bytes[lead] ?? 0);
@@ -71,7 +74,7 @@ function isInsideCharacter(bytes: Uint8Array, at: number): boolean {
   return false;
 }
 
-/** Length of an unfinished UTF-8 sequence at the end: 0 to 3. Bytes that are not UTF-8 at all are not held. */
+/** Length of an unfinished UTF-8 sequence at the end: 0 to 3. Bytes that are not UTF-8 at all are not held back. */
 function incompleteTail(bytes: Uint8Array): number {
   for (let back = 1; back <= Math.min(MAX_HELD, bytes.byteLength); back++) {
     const byte = bytes[bytes.byteLength - back] ?? 0;

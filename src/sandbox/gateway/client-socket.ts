@@ -2,16 +2,16 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../../core/clock.ts';
 
-/** What the client says of itself in OpenDataChannelInput (SPEC.md §2). */
+/** The fields of OpenDataChannelInput with which a client describes itself (SPEC.md §2). */
 export interface DataChannelOpening {
   readonly tokenValue: string;
-  /** Third-party clients leave it out. */
+  /** Third-party clients omit it. */
   readonly clientId: string | undefined;
   readonly clientVersion: string | undefined;
 }
 
 export interface ClientSocketHandlers {
-  /** The first frame arrived and is well-formed; false refuses it. */
+  /** Called with the first frame, if it is well-formed; returning false refuses the channel. */
   opening(opening: DataChannelOpening): boolean;
   frame(frame: Uint8Array): void;
   closed(): void;
@@ -20,19 +20,22 @@ export interface ClientSocketHandlers {
 }
 
 const MAX_OPENING_BYTES = 16 * 1024;
-/** Unsent bytes to a client that does not read; beyond them messages are lost, and the agent retransmits them. */
+/** Unsent bytes for a client that does not read. Messages beyond this are dropped, and the agent retransmits them. */
 const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
 const POLICY_VIOLATION = 1008;
 const UNSUPPORTED_DATA = 1003;
 
-/** The client's WebSocket: one text frame that opens the data channel within the deadline, then one binary frame per message. */
+/**
+ * The client's WebSocket: one text frame that opens the data channel within the deadline, then one binary frame per
+ * message.
+ */
 export class ClientSocket {
   readonly #ws: WebSocket;
   readonly #transport: Duplex;
   #isCorked = false;
   #open = false;
 
-  /** `transport` is the connection under the WebSocket. */
+  /** `transport` is the TCP connection that carries the WebSocket. */
   constructor(
     ws: WebSocket,
     transport: Duplex,
@@ -77,7 +80,7 @@ export class ClientSocket {
     this.#ws.send(frame, { binary: true });
   }
 
-  /** What one turn of the event loop sends, acknowledgements above all, goes out in one system call. */
+  /** All frames that one turn of the event loop sends, mostly acknowledgements, are written in one system call. */
   #cork(): void {
     if (this.#isCorked) return;
     this.#isCorked = true;

@@ -1,7 +1,9 @@
 import type { Clock } from '../../core/clock.ts';
 import type { CutRule } from './faults.ts';
 
-/** Decides when one kind of cut is due in one session: after so many relayed bytes or so much time, once or again and again. */
+/**
+ * Decides when one kind of cut is due in one session: after a number of relayed bytes or a time, once or repeatedly.
+ */
 export class CutSchedule {
   readonly #clock: Clock;
   readonly #cut: () => void;
@@ -16,7 +18,7 @@ export class CutSchedule {
     this.#cut = cut;
   }
 
-  /** Adopts a rule; a rule that is already in force goes on counting. */
+  /** Adopts a rule; a rule that is already in force keeps its count. */
   follow(rule: CutRule | undefined): void {
     if (rule === this.#rule) return;
     this.stop();
@@ -26,7 +28,7 @@ export class CutSchedule {
     if (this.#started) this.#arm();
   }
 
-  /** The session's first data channel is open: time counts from now. */
+  /** Called when the session's first data channel opens: times count from this call. */
   start(): void {
     if (this.#started) return;
     this.#started = true;

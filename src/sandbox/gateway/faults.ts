@@ -1,13 +1,16 @@
 import { usage } from '../../core/errors.ts';
 
-/** When a cut happens: by relayed bytes or by time, once or again and again. Times count from the session's first data channel. */
+/**
+ * When a cut happens: after relayed bytes or after a time, once or repeatedly. Times count from the opening of the
+ * session's first data channel.
+ */
 export interface CutRule {
   readonly repeat: boolean;
   readonly unit: 'bytes' | 'ms';
   readonly amount: number;
 }
 
-/** What goes wrong between a client and its agent. Probabilities are per relayed message, in each direction. */
+/** Faults between a client and its agent. Probabilities are per relayed message, in each direction. */
 export interface GatewayFaultPlan {
   readonly drop: number;
   readonly duplicate: number;
@@ -57,10 +60,13 @@ const isFaultName = (name: string): name is FaultName => (NAMES as readonly stri
 /** True if the spec is one for the gateway, well-formed or not. */
 export const isGatewayFault = (spec: string): boolean => isFaultName(spec.split('=')[0] ?? '');
 
-/** The names that `parseGatewayFaults` knows, for help texts. */
+/** The names that `parseGatewayFaults` accepts, for help texts. */
 export const GATEWAY_FAULT_NAMES: readonly string[] = NAMES;
 
-/** Specs like `drop=0.05` or `cut-client=every:65536`, several in one text separated by commas. Throws usage `bad-fault`. */
+/**
+ * Specs like `drop=0.05` or `cut-client=every:65536`, several in one text separated by commas. Throws usage
+ * `bad-fault`.
+ */
 export function parseGatewayFaults(specs: readonly string[]): GatewayFaultPlan {
   return specs
     .flatMap((spec) => spec.split(','))
@@ -152,7 +158,7 @@ function refusal(spec: string, value: string | undefined): GatewayFaultPlan['ref
   }
 }
 
-/** The faults in force; changing them acts on running sessions too. */
+/** The current faults; a change applies to running sessions too. */
 export class GatewayFaults {
   #plan: GatewayFaultPlan;
   readonly #listeners = new Set<() => void>();

@@ -11,20 +11,25 @@ import { RelayLane } from './relay-lane.ts';
 import type { TrafficCounter } from './session-traffic.ts';
 import type { SessionAccess, SessionRecord, SessionRequest, SessionStatus } from './session-plan.ts';
 
-/** The agent's end of a data channel. It lives in this process, but what crosses it are the frames of the wire. */
+/**
+ * The agent's end of a data channel. The agent lives in this process, but only frames of the wire protocol cross this
+ * interface.
+ */
 export interface AgentEnd {
   receive(frame: Uint8Array): void;
-  /** The agent's connection was cut. */
+  /** Called when the agent's connection was cut. */
   disconnected(): void;
 }
 
-/** What the agent can do with its connection. */
+/** What the agent can do with its connection to the gateway. */
 export interface AgentUplink {
   send(frame: Uint8Array): void;
   close(): void;
 }
 
-/** agent_task_complete on the control channel: the session's work is over; `output` is the error text of a failed one. */
+/**
+ * agent_task_complete on the control channel: the session's work is over; for failed work `output` is the error text.
+ */
 export interface TaskResult {
   readonly status: 'Success' | 'Failed';
   readonly output: string;
@@ -45,10 +50,10 @@ export interface GatewaySessionOptions {
 const NORMAL_CLOSURE = 1000;
 const IDLE_OUTPUT = 'Session timed out because it was idle.';
 const MAX_DURATION_OUTPUT = 'Session reached its maximum duration.';
-/** The longest a timer of the platform can run. */
+/** The longest delay that a Node.js timer accepts. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** One session at the gateway: its tokens, the two ends, what is relayed between them, and how it ends. */
+/** One session at the gateway: its tokens, its two ends, the messages relayed between them, and how it ends. */
 export class GatewaySession {
   readonly request: SessionRequest;
   readonly #options: GatewaySessionOptions;
@@ -66,7 +71,7 @@ export class GatewaySession {
   #agent: AgentEnd | undefined;
   #token = '';
   #wasConnected = false;
-  /** Of the client's stream messages. */
+  /** Highest sequence number of the client's stream messages. */
   #highestInput = -1;
   #ended:
     | { readonly at: number; readonly status: 'Terminated' | 'Failed'; readonly output: string }
@@ -132,7 +137,7 @@ export class GatewaySession {
     return this.#ended !== undefined;
   }
 
-  /** A new token, which replaces the one before, and a StreamUrl through another cell of the gateway. */
+  /** Makes a new token, which replaces the previous one, and a StreamUrl through another cell of the gateway. */
   grantAccess(): SessionAccess {
     const { randomBytes, streamBase } = this.#options;
     this.#token = Buffer.from(randomBytes(48)).toString('base64');
@@ -145,7 +150,10 @@ export class GatewaySession {
     };
   }
 
-  /** False refuses the channel: the token is wrong. Whoever comes after the end learns why it ended. */
+  /**
+   * False refuses the channel because the token is wrong. A client that connects after the session's end gets the
+   * reason of the end.
+   */
   attachClient(socket: ClientSocket, opening: DataChannelOpening): boolean {
     if (opening.tokenValue !== this.#token) return false;
     if (this.#ended !== undefined) {
@@ -160,7 +168,8 @@ export class GatewaySession {
     if (this.#agent === undefined) {
       this.#publish('pause_publication', 'client');
     } else {
-      // The client first: the agent answers at once with what it held back.
+      // The client gets start_publication first, because the agent answers its own at once with the messages that it
+      // held back.
       this.#publish('start_publication', 'client');
       this.#publish('start_publication', 'agent');
     }
@@ -177,7 +186,7 @@ export class GatewaySession {
   fromClient(socket: ClientSocket, frame: Uint8Array): void {
     const type = messageTypeOf(frame);
     if (this.#client !== socket || this.isOver || isGatewayMessage(type)) return;
-    // A message to an absent peer is lost; the sender retransmits it when the peer is back.
+    // A message to a disconnected peer is lost; the sender retransmits it when the peer has reconnected.
     if (this.#agent !== undefined) this.#toAgent.push(frame);
     if (isStreamMessage(type)) {
       const sequenceNumber = sequenceNumberOf(frame);
@@ -187,7 +196,7 @@ export class GatewaySession {
     this.#count(type, frame);
   }
 
-  /** Undefined if the session is over: the agent must stop. */
+  /** Connects the agent; undefined if the session is over, and then the agent must stop. */
   connectAgent(end: AgentEnd): AgentUplink | undefined {
     if (this.isOver) return undefined;
     this.#agent = end;
@@ -246,7 +255,7 @@ export class GatewaySession {
   #fromAgent(end: AgentEnd, frame: Uint8Array): void {
     if (this.#agent !== end || this.isOver) return;
     const type = messageTypeOf(frame);
-    // The agent's state is for the gateway; clients never see it (SPEC.md §1).
+    // The agent's state is meant for the gateway; it is never relayed to clients (SPEC.md §1).
     if (type === 'agent_session_state') return;
     if (this.#client !== undefined) this.#toClient.push(frame);
     this.#count(type, frame);
@@ -292,6 +301,9 @@ export class GatewaySession {
   }
 }
 
-/** Only the gateway may say these; a peer that sends them is not believed. Empty means too short to be a message. */
+/**
+ * Message types that only the gateway may send; when a peer sends one, it is ignored. The empty type is that of a
+ * frame too short to be a message.
+ */
 const isGatewayMessage = (type: string): boolean =>
   type === '' || type === 'channel_closed' || type === 'start_publication' || type === 'pause_publication';

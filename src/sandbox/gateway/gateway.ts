@@ -22,7 +22,7 @@ import { type Sessions, sessionTags } from './session-plan.ts';
 
 export interface GatewayDeps {
   readonly clock: Clock;
-  /** Uniform in [0, 1); decides faults, so it is seeded. */
+  /** Uniform in [0, 1). It decides when faults occur, so it is seeded. */
   readonly random: () => number;
   readonly randomBytes: RandomBytes;
   readonly timing: Timing;
@@ -30,12 +30,12 @@ export interface GatewayDeps {
   readonly region: string;
   readonly access: AccessControl;
   readonly kms: KeyDecryption;
-  /** Where transcripts of sessions go. */
+  /** Where transcripts of sessions are stored. */
   readonly logs: LogStore;
   readonly agentPace: AgentPace;
-  /** Traits of the official agent that this one does without. */
+  /** Traits of the official agent that the sandbox's agent shall not have. */
   readonly agentWithout?: readonly AgentTrait[];
-  /** `offered` unless given, as by recent agents. */
+  /** `offered` unless given, as with recent agents. */
   readonly agentChallenge?: AgentChallenge;
   /** Bytes of stream payload per agent message; the official agent sends 1024. */
   readonly agentPayloadSize?: number;
@@ -43,23 +43,26 @@ export interface GatewayDeps {
   readonly faults?: readonly string[];
   /** `http://127.0.0.1:PORT`; called when a session starts. */
   readonly endpoint: () => string;
-  /** Who signed the upgrade (headers or presigned); undefined = unsigned. Throws AwsError for a wrong signature. */
+  /**
+   * Returns who signed the upgrade (in headers or presigned); undefined = unsigned. Throws AwsError for a wrong
+   * signature.
+   */
   readonly verifyUpgrade: (request: IncomingMessage) => Principal | undefined;
 }
 
 /** The message gateway (`ssmmessages`). */
 export interface Gateway {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Ends every session and waits for the agents to stop. */
+  /** Ends every session and waits until the agents have stopped. */
   close(): Promise<void>;
   readonly sessions: Sessions;
   readonly faults: GatewayFaults;
   readonly traffic: SessionTraffic;
 }
 
-/** Largest WebSocket message taken from a client; a longer one closes the socket with 1009. */
+/** Largest WebSocket message that is accepted from a client; a longer one closes the socket with 1009. */
 const MAX_FRAME_BYTES = 1024 * 1024 + 4096;
-/** Ended sessions kept for DescribeSessions. */
+/** Number of ended sessions that are kept for DescribeSessions. */
 const MAX_HISTORY = 1000;
 const PATH = /^\/v1\/data-channel\/([^/]{1,96})$/;
 
@@ -73,7 +76,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     noServer: true,
     maxPayload: MAX_FRAME_BYTES,
     perMessageDeflate: false,
-    // A silent peer must not answer pings, so the client's socket answers them itself.
+    // A silent peer must not answer pings, so ClientSocket answers them itself.
     autoPong: false,
   });
 
@@ -228,7 +231,7 @@ const REASONS: Readonly<Record<number, string>> = { 400: 'Bad Request', 403: 'Fo
 function refuse(socket: Duplex, error: unknown): void {
   const known =
     error instanceof AwsError ? error : new AwsError('InternalServerError', 'internal error', 500);
-  // IAM's refusals are 400 on JSON services; on an upgrade the gateway answers 403.
+  // JSON services answer IAM's refusals with 400; for an upgrade the gateway answers 403.
   const status = known.code === 'AccessDeniedException' ? 403 : known.status;
   const body = JSON.stringify({ __type: known.code, message: known.message });
   socket.end(

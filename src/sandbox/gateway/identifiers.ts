@@ -7,7 +7,10 @@ const POOLED_UUIDS = 64;
 /** A version 4 UUID. */
 export const uuid = (randomBytes: RandomBytes): string => format(randomBytes(UUID_BYTES));
 
-/** A maker of version 4 UUIDs that asks for random bytes in large pieces: every message of a session has one. */
+/**
+ * Returns a function that makes version 4 UUIDs. It requests random bytes in large pieces because every message of a
+ * session has a UUID.
+ */
 export function uuidMaker(randomBytes: RandomBytes): () => string {
   let pool = randomBytes(0);
   let used = 0;

@@ -3,7 +3,7 @@ import { view } from '../../core/bytes.ts';
 const TYPE_OFFSET = 4;
 const TYPE_LENGTH = 32;
 const SEQUENCE_NUMBER_OFFSET = 48;
-/** The shortest frame that the relay passes on: a whole header (SPEC.md §1). */
+/** The shortest frame that the gateway relays: a whole header (SPEC.md §1). */
 const HEADER_BYTES = 116;
 
 /** MessageType of a frame, without decoding the rest; empty for a frame that is too short to be a message. */
@@ -15,7 +15,7 @@ export function messageTypeOf(frame: Uint8Array): string {
     .trim();
 }
 
-/** Of a frame that `messageTypeOf` found to be a message. */
+/** The sequence number of a frame that `messageTypeOf` found to be a message. */
 export const sequenceNumberOf = (frame: Uint8Array): number =>
   Number(view(frame).readBigUInt64BE(SEQUENCE_NUMBER_OFFSET));
 

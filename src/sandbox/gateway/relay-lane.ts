@@ -6,17 +6,20 @@ export interface RelayLaneOptions {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly faults: GatewayFaults;
-  /** Least time between two messages; asked at each message. */
+  /** Shortest time between two messages; called for each message. */
   readonly paceMs: () => number;
   readonly deliver: (frame: Uint8Array) => void;
 }
 
-/** A message held for reordering goes on after this even if no other follows. */
+/** A message that is held for reordering is passed on after this time even if no other message follows. */
 const REORDER_HOLD_MS = 50;
-/** What may wait in a delayed lane; beyond it messages are lost, and the peers retransmit them. */
+/** Bytes that may wait in a delayed lane. Messages beyond this are dropped, and the peers retransmit them. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
-/** One direction between a client and its agent, with the faults in force. Without faults a message goes through at once. */
+/**
+ * One direction between a client and its agent, with the current faults. Without faults a message is passed on at
+ * once.
+ */
 export class RelayLane {
   readonly #options: RelayLaneOptions;
   #waiting: { readonly at: number; readonly frame: Uint8Array }[] = [];
@@ -44,7 +47,7 @@ export class RelayLane {
     this.#releaseHeld();
   }
 
-  /** Forgets what is under way: the socket it was meant for is gone. */
+  /** Discards the waiting messages, because the socket that they were meant for is gone. */
   clear(): void {
     this.#cancelHold?.();
     this.#cancelTimer?.();

@@ -1,7 +1,9 @@
 import type { Machine, Principal } from '../contracts.ts';
 import type { SeedExecLogging } from '../seed-shapes.ts';
 
-/** What the agent is to do in one session: the session document with its parameters substituted (SPEC.md §4, §13.1). */
+/**
+ * What the agent has to do in one session: the session document with its parameters substituted (SPEC.md §4, §13.1).
+ */
 export type SessionPlan =
   | { readonly type: 'Standard_Stream' }
   | { readonly type: 'InteractiveCommands'; readonly command: string }
@@ -21,21 +23,21 @@ export interface SessionRequest {
   readonly target: string;
   readonly machine: Machine;
   readonly plan: SessionPlan;
-  /** Encrypts everything but Port sessions. */
+  /** The KMS key that encrypts the session; Port sessions are never encrypted. */
   readonly kmsKeyId: string | undefined;
-  /** Where the transcript goes; nowhere unless given. Port sessions have none. */
+  /** Where the transcript is stored; absent = nowhere. Port sessions have none. */
   readonly logging?: SeedExecLogging;
-  /** Role of the machine, which its agent acts with: data channels, `kms:Decrypt`, the transcript. */
+  /** Role of the machine; its agent uses it for data channels, `kms:Decrypt` and the transcript. */
   readonly roleName: string | undefined;
   readonly documentName: string | undefined;
   readonly reason: string | undefined;
   readonly owner: Principal;
-  /** Limits of the session document in ms; undefined = those of the account. */
+  /** Limits of the session document in ms; undefined = the limits of the account. */
   readonly idleMs?: number;
   readonly maxMs?: number;
 }
 
-/** Answer of StartSession, ResumeSession and ExecuteCommand. */
+/** Answer to StartSession, ResumeSession and ExecuteCommand. */
 export interface SessionAccess {
   readonly sessionId: string;
   readonly streamUrl: string;
@@ -44,7 +46,7 @@ export interface SessionAccess {
 
 export type SessionStatus = 'Connecting' | 'Connected' | 'Disconnected' | 'Terminated' | 'Failed';
 
-/** What DescribeSessions tells of a session; ended ones stay as history. */
+/** What DescribeSessions returns for a session; ended sessions are kept as history. */
 export interface SessionRecord {
   readonly sessionId: string;
   readonly target: string;
@@ -57,21 +59,30 @@ export interface SessionRecord {
   readonly endedAt: number | undefined;
 }
 
-/** The sessions of the account, as the SSM and ECS services see them. */
+/** The sessions of the account, as the SSM and ECS services use them. */
 export interface Sessions {
   open(request: SessionRequest): SessionAccess;
-  /** A new token and StreamUrl; earlier tokens stop working. `over` for a session that has ended, undefined for one that never was. */
+  /**
+   * Returns a new token and StreamUrl; earlier tokens stop working. `over` for a session that has ended, undefined
+   * for one that never existed.
+   */
   resume(sessionId: string): SessionAccess | 'over' | undefined;
-  /** Sends channel_closed to both sides. False if there never was such a session; ending an ended one is fine. */
+  /**
+   * Sends channel_closed to both sides. Returns false if there never was such a session; ending an ended one has no
+   * effect.
+   */
   terminate(sessionId: string): boolean;
-  /** Ends every session of a machine that goes away. */
+  /** Ends every session of a machine that is being removed. */
   endTarget(target: string, output: string): void;
   find(sessionId: string): SessionRecord | undefined;
   /** Newest first. */
   records(): readonly SessionRecord[];
 }
 
-/** Tags that the service puts on a session, as condition keys: who started it, and on what (docs/reference/session-manager.md §4). */
+/**
+ * Tags that the service puts on a session, as condition keys: who started it, and on which target
+ * (docs/reference/session-manager.md §4).
+ */
 export function sessionTags(session: {
   readonly owner: Principal;
   readonly target: string;

@@ -1,8 +1,8 @@
-/** What clients sent to agents, over all sessions of a gateway. */
+/** Counts of what clients sent to agents, over all sessions of a gateway. */
 export interface SessionTraffic {
-  /** Stream messages, repetitions included. */
+  /** Stream messages, including repeated ones. */
   readonly input: number;
-  /** Those whose sequence number had been seen before. */
+  /** Stream messages whose sequence number had been received before. */
   readonly repeatedInput: number;
 }
 

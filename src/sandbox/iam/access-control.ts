@@ -12,9 +12,9 @@ import type { ContextValues } from './pattern.ts';
 import type { PolicyDocument } from './policy-document.ts';
 import { trusts } from './trust.ts';
 
-/** What access control asks of the account's principals. */
+/** What access control needs to know about the account's principals. */
 export interface PrincipalDirectory {
-  /** Undefined for a principal that does not exist any more. */
+  /** Undefined for a principal that no longer exists. */
   grantsOf(principal: Principal): Grants | undefined;
   tagsOf(principal: Principal): ReadonlyMap<string, string>;
   rolePrincipal(roleName: string, sessionName: string): Principal | undefined;
@@ -22,7 +22,7 @@ export interface PrincipalDirectory {
   roleSession(roleName: string, sessionName: string): RoleCredentials;
 }
 
-/** Answers every authorization question of the sandbox. */
+/** Decides every permission check of the sandbox. */
 export class AccessController implements AccessControl {
   readonly #directory: PrincipalDirectory;
   readonly #now: () => number;
@@ -32,7 +32,10 @@ export class AccessController implements AccessControl {
     this.#now = now;
   }
 
-  /** Asks until the first refusal; `refused` is that refusal in AWS's words. */
+  /**
+   * Evaluates the checks in order, up to the first refusal; `refused` is the message with which AWS reports that
+   * refusal.
+   */
   examine(
     principal: Principal,
     region: string,
@@ -97,7 +100,7 @@ export class AccessController implements AccessControl {
     });
   }
 
-  /** The global condition keys of every request, then those of the check. Keys are case-insensitive. */
+  /** The global condition keys of every request, overlaid with those of the check. Keys are case-insensitive. */
   #context(principal: Principal, region: string | undefined, check: AuthorizationCheck): ContextValues {
     const now = this.#now();
     const context = new Map<string, readonly string[]>([

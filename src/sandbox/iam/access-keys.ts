@@ -12,7 +12,10 @@ export interface IssuedSession extends IssuedKey {
   readonly expiresAt: number;
 }
 
-/** Every access key of the account, long-term and temporary. The bytes must be unpredictable to other users of the machine. */
+/**
+ * Every access key of the account, long-term and temporary. The random bytes must be unpredictable for other users of
+ * the machine.
+ */
 export class AccessKeys {
   readonly #keys = new Map<string, AccessKey>();
   readonly #randomBytes: RandomBytes;

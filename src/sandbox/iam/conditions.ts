@@ -45,7 +45,7 @@ const BASE_OPERATORS = [
 
 export type BaseOperator = (typeof BASE_OPERATORS)[number];
 
-/** Undefined if IAM knows no such operator. */
+/** Undefined if IAM has no such operator. */
 export function parseOperator(text: string): ConditionOperator | undefined {
   const match = /^(?:(ForAnyValue|ForAllValues):)?([A-Za-z]+?)(IfExists)?$/.exec(text);
   if (match === null) return undefined;
@@ -59,8 +59,8 @@ export function parseOperator(text: string): ConditionOperator | undefined {
 }
 
 /**
- * Whether the request fulfils the condition. A missing key fails a positive operator and fulfils a negated one;
- * `…IfExists` and `ForAllValues` are fulfilled by a missing key, `ForAnyValue` never is.
+ * Whether the request fulfils the condition. A missing key fails a positive operator and fulfils a negated one. A
+ * missing key fulfils `…IfExists` and `ForAllValues`, and never fulfils `ForAnyValue`.
  */
 export function isFulfilled(
   condition: Condition,
@@ -83,13 +83,14 @@ export function isFulfilled(
   }
   if (set === 'any') return actual.some(holds);
   if (set === 'all') return actual.every(holds);
-  // Without a set operator a negated operator means: none of the values; a positive one: at least one.
+  // Without a set operator, a negated operator requires that no value matches, a positive one that at least one
+  // matches.
   return negated ? actual.every(holds) : actual.some(holds);
 }
 
 const isNegated = (base: BaseOperator): boolean => base.includes('Not');
 
-/** True if the policy's value and the request's are related as the positive form of the operator says. */
+/** Whether the policy's value and the request's value match by the positive form of the operator. */
 function compare(
   base: BaseOperator,
   wanted: string,
@@ -164,5 +165,5 @@ function matchesTextIgnoringCase(
   return matchesPattern(folded, value.toLowerCase());
 }
 
-/** Epoch seconds or ISO 8601; NaN (which no comparison fulfils) for anything else. */
+/** Epoch seconds or ISO 8601; NaN for anything else, which no comparison fulfils. */
 const dateOf = (text: string): number => (/^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text));

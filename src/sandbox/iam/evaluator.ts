@@ -5,17 +5,17 @@ import type { PolicyDocument, Selection, Statement } from './policy-document.ts'
 /** IAM's decision for one action on one resource, within one account (IAM User Guide, "policy evaluation logic"). */
 
 export interface NamedPolicy {
-  /** For explanations: `user/ops inline operator`, a policy ARN. */
+  /** Used in explanations: `user/ops inline operator`, or a policy ARN. */
   readonly name: string;
   readonly document: PolicyDocument;
 }
 
-/** All that limits or grants what a principal may do. */
+/** All policies that grant or limit what a principal may do. */
 export interface Grants {
   readonly identity: readonly NamedPolicy[];
-  /** With a boundary an action must be allowed by both. */
+  /** If there is a permissions boundary, an action must be allowed by the policies and by the boundary. */
   readonly boundary: NamedPolicy | undefined;
-  /** Service control policies of the account's organisation, all on one level; without any, none limits. */
+  /** Service control policies of the account's organisation, all on one level; absent = no limit. */
   readonly organization?: readonly NamedPolicy[];
 }
 
@@ -29,7 +29,7 @@ export interface Decision {
   readonly allowed: boolean;
   /** `policy#statement` that decided; undefined for an implicit deny. */
   readonly by: string | undefined;
-  /** As AWS words it: why the request was refused. */
+  /** Why the request was refused, in AWS's wording. */
   readonly reason: string;
 }
 
@@ -78,7 +78,7 @@ function firstMatch(
   return undefined;
 }
 
-/** Whether a statement speaks about the question at all; principals are not looked at. */
+/** Whether a statement applies to the action and resource at all; its principals are not checked. */
 export function applies(
   statement: Statement,
   question: AccessQuestion,
@@ -92,7 +92,7 @@ export function applies(
 }
 
 function matchesResource(pattern: string, resource: string, variables: ContextValues | undefined): boolean {
-  // Actions without resource types are asked about "*": only a pattern that means everything covers them.
+  // Actions without resource types are checked for "*"; only a pattern that matches everything covers them.
   if (resource === '*') return pattern === '*';
   return matchesArn(pattern, resource, variables);
 }

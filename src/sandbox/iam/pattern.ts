@@ -10,12 +10,12 @@ const ONE = Symbol('?');
 export type Pattern = readonly (string | typeof ANY | typeof ONE)[];
 
 export interface PatternOptions {
-  /** Undefined where variables have no meaning: policy version 2008-10-17, actions. */
+  /** Undefined where variables are not replaced: in policy version 2008-10-17 and in actions. */
   readonly variables: ContextValues | undefined;
   readonly wildcards: boolean;
 }
 
-/** Undefined if a variable has no (single) value and no default: such a pattern matches nothing. */
+/** Undefined if a variable has no value or several values, and no default: such a pattern matches nothing. */
 export function compilePattern(source: string, options: PatternOptions): Pattern | undefined {
   const pattern: (string | typeof ANY | typeof ONE)[] = [];
   for (let at = 0; at < source.length;) {
@@ -47,7 +47,7 @@ function resolveVariable(inside: string, values: ContextValues): string | undefi
   return found === undefined ? withDefault?.[2] : undefined;
 }
 
-/** Linear in the value for each wildcard: a policy cannot make it backtrack exponentially. */
+/** Takes time linear in the value's length for each wildcard, so a policy cannot cause exponential backtracking. */
 export function matchesPattern(pattern: Pattern, value: string): boolean {
   const characters = units(value);
   let p = 0;
@@ -73,19 +73,19 @@ export function matchesPattern(pattern: Pattern, value: string): boolean {
   return p === pattern.length;
 }
 
-/** UTF-16 units, the same cut that compilePattern makes. */
+/** UTF-16 code units, the same division as in compilePattern. */
 const units = (value: string): readonly string[] =>
   Array.from({ length: value.length }, (_, index) => value.charAt(index));
 
-/** `service:Action` against `service:Act*`; both cases count as one. */
+/** Matches `service:Action` against `service:Act*`; case does not matter. */
 export function matchesAction(pattern: string, action: string): boolean {
   const compiled = compilePattern(pattern.toLowerCase(), { variables: undefined, wildcards: true });
   return compiled !== undefined && matchesPattern(compiled, action.toLowerCase());
 }
 
 /**
- * An ARN against a pattern: `*` alone is everything; otherwise the six segments match one by one, so that a wildcard
- * does not reach over a colon of the first five. Missing segments of a short pattern count as `*`.
+ * Matches an ARN against a pattern. `*` alone matches everything; otherwise the six segments are matched one by one,
+ * so that a wildcard does not match one of the first five colons. Missing segments of a short pattern count as `*`.
  */
 export function matchesArn(pattern: string, arn: string, variables: ContextValues | undefined): boolean {
   if (pattern === '*') return true;
@@ -98,7 +98,7 @@ export function matchesArn(pattern: string, arn: string, variables: ContextValue
   });
 }
 
-/** Cut at the first five colons that stand outside a variable. */
+/** Splits at the first five colons that are outside a variable. */
 function segments(arn: string): readonly string[] {
   const parts: string[] = [];
   let start = 0;

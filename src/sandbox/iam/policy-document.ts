@@ -2,7 +2,7 @@ import { AwsError } from '../contracts.ts';
 import { isFields } from '../wire/fields.ts';
 import { type Condition, parseOperator } from './conditions.ts';
 
-/** Policy documents as IAM accepts them; the rest is refused with MalformedPolicyDocument. */
+/** Policy documents as IAM accepts them; any other document is refused with MalformedPolicyDocument. */
 
 export interface Statement {
   /** `Sid`, or the position in the document (from 0). */
@@ -15,7 +15,7 @@ export interface Statement {
   readonly principals: readonly string[];
 }
 
-/** Patterns, or with `negated` everything but them. */
+/** Patterns; with `negated`, everything that the patterns do not match. */
 export interface Selection {
   readonly negated: boolean;
   readonly patterns: readonly string[];

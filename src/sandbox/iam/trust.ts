@@ -3,8 +3,8 @@ import type { ContextValues } from './pattern.ts';
 import type { PolicyDocument, Statement } from './policy-document.ts';
 
 /**
- * Whether a role's trust policy lets somebody assume it. `names` are all that the caller goes by: `AWS:arn:…`,
- * `Service:ec2.amazonaws.com`, `*`.
+ * Whether a role's trust policy lets a caller assume the role. `names` are all principal names of the caller:
+ * `AWS:arn:…`, `Service:ec2.amazonaws.com`, `*`.
  */
 export function trusts(
   trust: PolicyDocument,

@@ -7,18 +7,23 @@ import { findProgram, SYSTEM_PATH } from './machine-root.ts';
 import type { Program } from './terminal.ts';
 
 /**
- * What keeps the programs of a container apart from the person's machine, where Linux offers it without root: a user, a mount
- * and a pid namespace (unshare of util-linux). The file system is read-only but for the container's own directory; home directories,
- * /tmp and /run are empty; other processes cannot be seen or signalled; `reboot` ends the container. The network is shared.
+ * Isolates the programs of a container from the user's machine, where Linux allows that without root: a user, a mount
+ * and a pid namespace (unshare of util-linux). The file system is read-only except for the container's own directory;
+ * home directories, /tmp and /run are empty; other processes cannot be seen or signalled; `reboot` ends the
+ * container. The network is shared.
  */
 export interface Confinement {
-  /** `program` in namespaces of its own; `root` is the only directory that it can write to. */
+  /**
+   * Returns `program` wrapped so that it runs in its own namespaces; `root` is the only directory that it can write
+   * to.
+   */
   wrap(program: Program, root: string): Program;
 }
 
 /**
- * Runs as process 1 of the pid namespace, and the program as its child: signals that nobody handles do not reach process 1, and a
- * program that Ctrl-C does not end would be a surprise. The directory is opened before /tmp is covered, and bound again through that.
+ * This script is process 1 of the pid namespace and starts the program as its child: a signal without a handler is
+ * not delivered to process 1, so a program that ran there could not be ended with Ctrl-C. The directory is opened
+ * before /tmp is covered, and is bound again through that open descriptor.
  */
 const SETUP = `set -e
 root=$1 cwd=$2 home=$3 path=$PATH; shift 3
@@ -47,7 +52,7 @@ exit $?`;
 
 const NAMESPACES = ['--user', '--map-root-user', '--mount', '--pid', '--fork', '--kill-child', '--'];
 
-/** Undefined where it does not work: no Linux, no unshare, or namespaces forbidden to this user. */
+/** Undefined where confinement does not work: not on Linux, no unshare, or this user may not create namespaces. */
 export async function findConfinement(): Promise<Confinement | undefined> {
   const unshare = findProgram('unshare', SYSTEM_PATH, '/');
   if (process.platform !== 'linux' || unshare === undefined) return undefined;
@@ -62,7 +67,7 @@ export async function findConfinement(): Promise<Confinement | undefined> {
   return (await works(confinement)) ? confinement : undefined;
 }
 
-/** It must write where it may, and nowhere else. */
+/** Tries it out: a confined program must be able to write to its own directory, and nowhere else. */
 async function works(confinement: Confinement): Promise<boolean> {
   const root = mkdtempSync(join(tmpdir(), 'fargate-connect-probe-'));
   const outside = mkdtempSync(join(tmpdir(), 'fargate-connect-probe-'));

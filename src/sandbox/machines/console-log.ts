@@ -3,10 +3,13 @@ import { constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { promisify } from 'node:util';
 
-/** GetConsoleOutput gives the last 64 KB. */
+/** GetConsoleOutput returns the last 64 KB. */
 const KEPT_BYTES = 64 * 1024;
 
-/** The serial console of an instance: a named pipe, for scripts both append to `/dev/console` and overwrite it. */
+/**
+ * The serial console of an instance. It is a named pipe because scripts both append to `/dev/console` and overwrite
+ * it.
+ */
 export class ConsoleLog {
   #kept: Buffer = Buffer.alloc(0);
   #watchers: (() => void)[] = [];
@@ -15,7 +18,7 @@ export class ConsoleLog {
   /** Makes the pipe at `path` and reads what programs write to it. */
   async open(path: string): Promise<void> {
     await promisify(execFile)('mkfifo', [path]);
-    // Opened for writing too, so that it never ends between two writers.
+    // The pipe is opened for writing too, so that reading does not end between two writers.
     const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
     this.#pipe = new Socket({ fd, readable: true, writable: false });
     this.#pipe.on('data', (bytes: Buffer) => this.write(bytes));
@@ -32,7 +35,7 @@ export class ConsoleLog {
     return this.#kept.toString('utf8');
   }
 
-  /** Called after each write, with the whole text in `text`. */
+  /** Calls `watcher` after each write; `text` then holds the whole output. */
   onWrite(watcher: () => void): void {
     this.#watchers.push(watcher);
   }

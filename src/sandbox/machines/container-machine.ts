@@ -58,14 +58,20 @@ export function createContainerMachine(
   };
 }
 
-/** The agent's words (transcript b4) for a program that cannot be started; what a person reads after `Unable to start command: `. */
+/**
+ * The message of the official agent (transcript b4) for a program that cannot be started, without its beginning
+ * `Unable to start command: `.
+ */
 function notStarted(name: string): string {
   return name.includes('/')
     ? `Failed to start pty: fork/exec ${name}: no such file or directory`
     : `Failed to start pty: exec: "${name}": executable file not found in $PATH`;
 }
 
-/** What the container agent and the task definition put into a container. Secrets have values that say what they are. */
+/**
+ * The variables that the container agent and the task definition set in a container. The value of a secret without a
+ * source is a placeholder that names it.
+ */
 function environmentOf(
   launch: ContainerLaunch,
   home: string,
@@ -99,7 +105,7 @@ function filesOf(launch: ContainerLaunch): readonly File[] {
   const { container, taskDefinition } = launch;
   const task = nameOfArn(launch.taskArn);
   return [
-    // Distributions reset PS1 for interactive bash; the one in the home directory has the last word.
+    // Distributions set PS1 again for interactive bash; .bashrc in the home directory is read last.
     ['root/.bashrc', `PS1='${container.name}:\\$ '\n`],
     [
       'app/config.json',

@@ -30,30 +30,30 @@ import { killGroup, type Program } from './terminal.ts';
 export interface InstanceHostOptions {
   readonly network: VpcNetwork;
   readonly clock?: Clock;
-  /** Zone and way out of the subnet that an instance starts in. */
+  /** Zone of the subnet, and whether an instance in it reaches the internet. */
   place(subnetId: string): { readonly zone: string; readonly internet: boolean };
-  /** Asked at every boot and every call of a stand-in. */
+  /** Called at every boot and for every call of a stand-in. */
   readonly bootFaults?: () => ReadonlySet<BootFault>;
-  /** From power-on to the first line of the user data; 0 unless told. */
+  /** Time from power-on to the first line of the user data; 0 unless given. */
   readonly bootDelayMs?: number;
-  /** systemd timers fire this many times faster than they say; 1 unless told. */
+  /** systemd timers fire this many times faster than configured; 1 unless given. */
   readonly timeScale?: number;
-  /** Official programs of the host that stand-ins hand over to; see `HostTools`. */
+  /** Official programs of the host that the stand-ins start instead; see `HostTools`. */
   readonly tools?: HostTools;
   /** The Node.js that runs stand-ins. */
   readonly node: string;
 }
 
-/** A stand-in as it was called, for tests and `status`. */
+/** One call of a stand-in, recorded for tests and `status`. */
 export interface RecordedCall {
   readonly program: string;
   readonly args: readonly string[];
 }
 
 export interface SandboxInstanceHost extends InstanceHost {
-  /** What the instance's programs asked of the stand-ins, oldest first; empty for an unknown instance. */
+  /** The calls that the instance's programs made to the stand-ins, oldest first; empty for an unknown instance. */
   callsOf(instanceId: string): readonly RecordedCall[];
-  /** Directory that stands for the instance's disk while it lives. */
+  /** The directory that plays the instance's disk while the instance exists. */
   rootOf(instanceId: string): string | undefined;
   /** Called after each write to the console. */
   onConsole(instanceId: string, watcher: () => void): void;
@@ -61,7 +61,7 @@ export interface SandboxInstanceHost extends InstanceHost {
 }
 
 const AGENT_UNIT = 'amazon-ssm-agent.service';
-/** What the standard Amazon Linux 2023 image runs or could run. */
+/** The units that the standard Amazon Linux 2023 image runs or can run. */
 const IMAGE_UNITS = [AGENT_UNIT, 'sshd.service', 'chronyd.service', 'dnf-automatic.timer'];
 const AGENT_LOGS = 'var/log/amazon/ssm';
 const CONNECTED = 'Set up control channel successfully';
@@ -137,7 +137,7 @@ class Instance {
 
   async boot(): Promise<BootedInstance> {
     await this.#prepare();
-    // The image enables it; user data comes later.
+    // The image enables the agent, so it starts before the user data runs.
     this.#systemd.start(AGENT_UNIT);
     const exitCode =
       this.#launch.userData === undefined ? undefined : await this.#runUserData(this.#launch.userData);
@@ -182,7 +182,7 @@ class Instance {
     const standIns = this.#standIns();
     installStandIns(root, {
       architecture: this.#launch.architecture,
-      // The plugin is no part of the image: it appears when its package is installed.
+      // The plugin is not part of the image: it appears when its package is installed.
       forwarded: [...standIns.keys()].filter((name) => name !== 'session-manager-plugin'),
       node: this.#options.node,
     });
@@ -193,7 +193,7 @@ class Instance {
     this.console.write(`${this.#hostName} login: \r\n`);
   }
 
-  /** The agent itself is outside; its log is here, where the user data looks. */
+  /** The agent itself does not run on the machine; its log is written there, because the user data reads it. */
   #startAgent(): void {
     const lines = this.#launch.startAgent?.(readAgentEndpoints(this.root.path)) ?? [
       { level: 'INFO', text: CONNECTED },
@@ -206,7 +206,10 @@ class Instance {
     }
   }
 
-  /** Exit code of the script; like cloud-init, text that does not start with `#!` is not run. 128 + signal if it was killed. */
+  /**
+   * Returns the exit code of the script, or 128 + signal if it was killed. As with cloud-init, text that does not
+   * start with `#!` is not run.
+   */
   async #runUserData(text: string): Promise<number> {
     const delay = this.#options.bootDelayMs ?? 0;
     if (delay > 0 && !(await this.#wait(delay))) return 143;
@@ -235,12 +238,12 @@ class Instance {
     this.#halted.signal.addEventListener('abort', kill, { once: true });
     return new Promise((resolve) => {
       child.once('error', () => resolve(127));
-      // `exit`, not `close`: a service left in the background may keep the streams open.
+      // The `exit` event is used and not `close`, because a service left in the background may keep the streams open.
       child.once('exit', (code) => resolve(code ?? 143));
     });
   }
 
-  /** False if the instance ended first. */
+  /** Waits; returns false if the instance ended first. */
   #wait(ms: number): Promise<boolean> {
     return new Promise((resolve) => {
       const cancel = this.#clock.timer(ms, () => resolve(true));
@@ -260,7 +263,7 @@ class Instance {
       USER: user,
       LOGNAME: user,
       HOSTNAME: this.#hostName,
-      // No /usr/local of the host: that is where people install what the image lacks.
+      // /usr/local of the host is left out, because people install there what the image does not have.
       PATH: [below(STAND_IN_BIN), below('usr/local/bin'), '/usr/sbin', '/usr/bin', '/sbin', '/bin'].join(':'),
       FC_ROOT: this.root.path,
       FC_POLL_SECONDS: String(Math.max(0.1, 5 / scale)),
@@ -273,7 +276,7 @@ class Instance {
     const bash = findProgram('bash', SYSTEM_PATH, '/');
     const env = { ...this.#environment(USER), PS1: 'sh-5.2$ ' };
     const cwd = join(this.root.path, `home/${USER}`);
-    // What Amazon Linux calls sh is bash in POSIX mode.
+    // On Amazon Linux `sh` is bash in POSIX mode.
     if (command === undefined && bash !== undefined)
       return { file: bash, args: ['--posix', '--norc'], cwd, env };
     return { file: '/bin/sh', args: command === undefined ? [] : ['-c', command], cwd, env };
@@ -350,7 +353,7 @@ class Instance {
       this.#powerOff();
       return { code: 0 };
     }
-    // A later one takes the place of the one before, as with systemd.
+    // A later shutdown replaces an earlier one, as with systemd.
     this.#cancelShutdown();
     const afterMs = (Number(minutes) * 60_000) / (this.#options.timeScale ?? 1);
     this.#cancelShutdown = this.#clock.timer(afterMs, () => this.#powerOff());
@@ -362,7 +365,7 @@ class Instance {
     this.#launch.onShutdown();
   }
 
-  /** `init 0` ends the instance; no other run level is played. */
+  /** `init 0` ends the instance; other run levels are not supported. */
   #init(call: StandInCall): ReturnType<StandIn> {
     if (call.args[0] === '0') return this.#shutdown(call);
     return { code: 1, stderr: `init: run level ${call.args[0] ?? ''} is not played by the sandbox\n` };
@@ -374,7 +377,7 @@ class Instance {
     return { code: 0 };
   }
 
-  /** Only session workers are looked for by name on a bastion; every other pattern finds nothing. */
+  /** The user data searches for session workers only; every other pattern finds nothing. */
   #pgrep(call: StandInCall): ReturnType<StandIn> {
     const found = call.args.some((word) => word.includes('ssm-session-worker'))
       ? this.#machine.liveSessions

@@ -8,13 +8,16 @@ export interface InstanceMachineOptions {
   readonly instanceId: string;
   readonly place: NetworkPlace;
   readonly network: VpcNetwork;
-  /** The shell, and environment and directory of a session's user. */
+  /** The user's shell or the command, with the environment and directory of a session's user. */
   session(command: string | undefined): Program;
-  /** The words of a command line, no shell in between. */
+  /** The program for a command line that is split into words, without a shell. */
   command(line: string): Program;
 }
 
-/** The bastion as the agent on it sees it: a shell in between, and sessions that can be counted and written to. */
+/**
+ * The bastion as its agent uses it. Commands run through a shell; sessions can be counted, and messages can be
+ * written to them.
+ */
 export class InstanceMachine implements Machine {
   readonly kind = 'instance';
   readonly target: string;
@@ -67,7 +70,7 @@ export class InstanceMachine implements Machine {
     return () => void this.#sessions.delete(key);
   }
 
-  /** How many `ssm-session-worker` processes the real machine would show. */
+  /** How many `ssm-session-worker` processes would run on the real machine. */
   get liveSessions(): number {
     return Math.max(this.#sessions.size, this.#terminals.size + this.#busy.size);
   }

@@ -12,18 +12,24 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 
-/** Set in every process of a machine; how its processes are found again when it stops. */
+/**
+ * This variable is set in every process of a machine; it identifies the processes that must be killed when the
+ * machine stops.
+ */
 const ROOT_VARIABLE = 'FARGATE_CONNECT_SANDBOX_ROOT';
 
-/** Where the system's own programs are, whatever the person's PATH holds. */
+/** Directories of the system's own programs; the user's PATH is not used. */
 export const SYSTEM_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
-/** Start of the name of a directory of this process, for mkdtemp. */
+/** First part of the name of a directory that this process makes with mkdtemp. */
 export function temporaryPrefix(label: 'container' | 'instance' | 'database'): string {
   return join(tmpdir(), `fargate-connect-${label}-${process.pid}-`);
 }
 
-/** Removes what sandboxes left that were killed: directories whose process is gone, and what still runs in them. */
+/**
+ * Removes what killed sandboxes left behind: directories whose sandbox process has ended, and the processes that
+ * still run in them.
+ */
 export async function removeAbandonedDirectories(): Promise<void> {
   for (const name of readdirSync(tmpdir())) {
     const pid = /^fargate-connect-(?:container|instance|database)-(\d+)-/.exec(name)?.[1];
@@ -44,16 +50,17 @@ function isAlive(pid: number): boolean {
 }
 
 /**
- * The directory that stands for a machine's disk. Its processes start in it and with an environment made from nothing, so no
- * variable of the person who runs the sandbox reaches them. It is no jail: they are ordinary processes of that person.
+ * The directory that plays a machine's disk. The machine's processes start in it with an environment that is built
+ * from nothing, so no variable of the user who runs the sandbox reaches them. It does not isolate them: they are
+ * ordinary processes of that user.
  */
 export interface MachineRoot {
   readonly path: string;
-  /** Writes a file below the root, making its directories; `mode` as of chmod, 0644 unless told. */
+  /** Writes a file below the root and makes its directories; `mode` as in chmod, 0644 unless given. */
   write(name: string, content: string, mode?: number): void;
-  /** Adds what every process of the machine has. */
+  /** Returns the variables together with those that every process of the machine has. */
   environment(variables: Readonly<Record<string, string>>): Record<string, string>;
-  /** Kills what still runs in it, then removes it. */
+  /** Kills the processes that still run in the directory, then removes it. */
   remove(): Promise<void>;
 }
 
@@ -80,7 +87,7 @@ export function createMachineRoot(label: 'container' | 'instance'): MachineRoot 
   };
 }
 
-/** The file that a shell would run for `name`, or undefined. A name with a slash is taken from `cwd`. */
+/** The file that a shell would run for `name`, or undefined. A name with a slash is resolved from `cwd`. */
 export function findProgram(name: string, searchPath: readonly string[], cwd: string): string | undefined {
   const candidates = name.includes('/')
     ? [isAbsolute(name) ? name : join(cwd, name)]
@@ -95,7 +102,10 @@ export function findProgram(name: string, searchPath: readonly string[], cwd: st
   });
 }
 
-/** Programs that left their session's process group are found by their environment; only Linux shows it. */
+/**
+ * Finds programs that left their session's process group by their environment; only Linux shows the environment of a
+ * process.
+ */
 function killProcessesOf(root: string): void {
   const mark = `${ROOT_VARIABLE}=${root}\0`;
   let names: readonly string[];
@@ -110,7 +120,7 @@ function killProcessesOf(root: string): void {
       if (`${readFileSync(`/proc/${name}/environ`, 'latin1')}\0`.includes(mark))
         process.kill(Number(name), 'SIGKILL');
     } catch {
-      // Ended meanwhile, or another user's.
+      // The process has ended in the meantime, or belongs to another user.
     }
   }
 }

@@ -3,12 +3,14 @@ import { constants } from 'node:os';
 import { MachineError, type MachineProcess } from '../contracts.ts';
 import { killGroup, type Program } from './terminal.ts';
 
-/** A process that its machine watches beside the session. */
+/** A process whose end its machine watches too, in addition to the session. */
 export interface WatchedProcess extends MachineProcess {
   onEnd(listener: () => void): void;
 }
 
-/** Starts a program without a pty, as leader of a process group, its input closed. Throws MachineError `not-found`. */
+/**
+ * Starts a program without a pty, as leader of a process group, with closed stdin. Throws MachineError `not-found`.
+ */
 export function startProcess(program: Program): Promise<WatchedProcess> {
   const child = spawn(program.file, [...program.args], {
     cwd: program.cwd,
@@ -30,7 +32,7 @@ export function startProcess(program: Program): Promise<WatchedProcess> {
     hasExited = true;
     if (isAbandoned) endStreams();
   });
-  // `close` comes after both streams have ended, so the exit is told after the last output.
+  // `close` comes after both streams have ended, so the exit is reported after the last output.
   child.once('close', (code, signal) => {
     exit = { code: code ?? 0, signal: signal === null ? undefined : constants.signals[signal] };
     exitListener?.(exit);

@@ -1,7 +1,7 @@
 /**
- * Splits a command line into words as the agent does in a container, where no shell is in between: blanks separate,
- * single and double quotes group, a backslash outside single quotes takes the next character as it is. Nothing is expanded.
- * An unclosed quote ends with the line.
+ * Splits a command line into words as the agent does in a container, where no shell runs it: blanks separate words,
+ * single and double quotes group, a backslash outside single quotes makes the next character literal. Nothing is
+ * expanded. An unclosed quote extends to the end of the line.
  */
 export function splitCommand(command: string): readonly string[] {
   const words: string[] = [];
@@ -28,7 +28,7 @@ export function splitCommand(command: string): readonly string[] {
   return words;
 }
 
-/** Inside double quotes a backslash is an ordinary character unless it protects something. */
+/** Inside double quotes a backslash is an ordinary character unless the character after it needs escaping. */
 function takesBackslash(next: string, quote: '"' | undefined): boolean {
   if (next === '') return false;
   return quote === undefined || next === '"' || next === '\\' || next === '$' || next === '`';

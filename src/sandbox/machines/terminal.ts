@@ -12,10 +12,13 @@ export interface Program {
 }
 
 const UNREAD_CHECK_MS = 25;
-/** How long a program may leave its full input alone before it is offered again. */
+/** How long to wait until a program with a full input buffer is offered the rest of the input again. */
 const FULL_CHECK_MS = 2;
 
-/** Starts a program on a pty of its own. Throws ToolError `sandbox-part-missing` where the pty package is not installed. */
+/**
+ * Starts a program on a pty of its own. Throws ToolError `sandbox-part-missing` where the pty package is not
+ * installed.
+ */
 export async function startTerminal(
   program: Program,
   size: { readonly columns: number; readonly rows: number },
@@ -43,7 +46,10 @@ async function loadPty(): Promise<typeof nodePty> {
   }
 }
 
-/** Output that comes before anybody listens is kept; the exit is told after the last output. */
+/**
+ * A program on a pty. Output that arrives before a listener is set is kept; the exit is reported after the last
+ * output.
+ */
 export class PtyTerminal implements MachineTerminal {
   readonly #pty: nodePty.IPty;
   #early: Uint8Array[] = [];
@@ -72,9 +78,9 @@ export class PtyTerminal implements MachineTerminal {
   }
 
   /**
-   * Puts the end off until everything was read. Otherwise a slow reader loses output: the package destroys its socket 0.2 s
-   * after the program has ended, and libuv takes any read below 64 KiB for the last one once the far side has hung up, while
-   * a pty never gives more than 4 KiB at a time.
+   * Delays the end until all output was read. Otherwise a slow reader loses output: the package destroys its socket
+   * 0.2 s after the program has ended, and libuv treats any read below 64 KiB as the last one once the other end has
+   * hung up, while a pty never returns more than 4 KiB at a time.
    */
   #keepUnread(pty: nodePty.IPty): void {
     const { _socket: socket, fd } = pty as unknown as { readonly _socket: Socket; readonly fd: number };
@@ -93,7 +99,10 @@ export class PtyTerminal implements MachineTerminal {
     };
   }
 
-  /** True when nothing more comes: the far side is closed, or held open by somebody who has been silent since the last look. */
+  /**
+   * True when no more output will come: the other end is closed, or a process that holds it open has written nothing
+   * since the last check.
+   */
   #drain(fd: number): boolean {
     const buffer = Buffer.alloc(4096);
     while (!this.#isPaused) {
@@ -111,13 +120,13 @@ export class PtyTerminal implements MachineTerminal {
     return false;
   }
 
-  /** Shows bytes that did not come from the program, such as a broadcast message. */
+  /** Shows bytes that do not come from the program, such as a broadcast message. */
   show(bytes: Uint8Array): void {
     if (this.#dataListener === undefined) this.#early.push(bytes);
     else this.#dataListener(bytes);
   }
 
-  /** For the machine itself; the session's own listener is `onExit`. */
+  /** A second listener, for the machine; the session uses `onExit`. */
   onEnd(listener: () => void): void {
     this.#onEnd = listener;
   }
@@ -143,8 +152,8 @@ export class PtyTerminal implements MachineTerminal {
   }
 
   /**
-   * Not through the package: its stream writes to a terminal blocking the whole process until the program reads, and a
-   * program that first wants its output taken (`cat`) never would.
+   * Writes to the pty directly. The package's stream writes in blocking mode, which stops this whole process until
+   * the program reads; a program that waits for its output to be read first (`cat`) would never do so.
    */
   #writeNext(): void {
     const [first] = this.#unwritten;
@@ -160,7 +169,7 @@ export class PtyTerminal implements MachineTerminal {
         setTimeout(() => this.#writeNext(), FULL_CHECK_MS);
         return;
       }
-      // EIO: the program has closed its terminal; the exit follows.
+      // EIO means that the program has closed its terminal; its exit follows.
       if (error !== null || length >= bytes.byteLength) {
         this.#unwritten.shift();
         first.taken?.();
@@ -186,20 +195,20 @@ export class PtyTerminal implements MachineTerminal {
 
   kill(): void {
     if (this.#exit !== undefined) return;
-    // The shell leads a session: its group gets the hang-up, as when a terminal is closed.
+    // The shell leads a terminal session: its process group gets SIGHUP, as when a terminal is closed.
     killGroup(this.#pty.pid, 'SIGHUP');
     killGroup(this.#pty.pid, 'SIGKILL');
-    // Just forked, it may lead no group yet.
+    // A process that was just forked may not lead a group yet.
     this.#pty.kill('SIGKILL');
     this.resume();
   }
 }
 
-/** Signals a whole process group; one that has ended already is no error. */
+/** Signals a whole process group; a group that has already ended is not an error. */
 export function killGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch {
-    // No such group any more.
+    // The group no longer exists.
   }
 }

@@ -1,11 +1,14 @@
 import { AwsError } from '../contracts.ts';
 import { type Fields, optionalText } from '../wire/fields.ts';
 
-/** Client tokens: a repeated request gets the first answer, a different request with the same token is refused. */
+/** Client tokens: a repeated request gets the first answer; a different request with the same token is refused. */
 export class Idempotency {
   readonly #answers = new Map<string, { readonly request: string; readonly answer: unknown }>();
 
-  /** Throws AwsError `IdempotentParameterMismatch`. A request that failed may be tried again. */
+  /**
+   * Runs `work` once for each token. A request that failed may be repeated. Throws AwsError
+   * `IdempotentParameterMismatch`.
+   */
   once<T>(action: string, input: Fields, work: () => T): T {
     const token = optionalText(input, 'ClientToken');
     if (token === undefined) return work();

@@ -1,6 +1,9 @@
 import { AwsError } from '../contracts.ts';
 
-/** Typed access to the members of an operation's input. A member of the wrong JSON type is a SerializationException, as the JSON services answer. */
+/**
+ * Typed access to the members of an operation's input. A member of the wrong JSON type is a SerializationException,
+ * as the JSON services answer.
+ */
 
 type Input = Readonly<Record<string, unknown>>;
 
@@ -14,7 +17,7 @@ export function optionalText(input: Input, name: string): string | undefined {
   return value;
 }
 
-/** Throws `code` with AWS's wording if the member is absent or empty. */
+/** Throws `code` with AWS's message if the member is absent or empty. */
 export function requiredText(input: Input, name: string, code = 'ValidationException'): string {
   const value = optionalText(input, name);
   if (value === undefined || value === '') throw new AwsError(code, `${name} must not be empty.`);

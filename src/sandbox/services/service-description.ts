@@ -8,32 +8,33 @@ import type { Seed } from '../seed-shapes.ts';
 import type { World } from '../world/world.ts';
 
 /**
- * What the rest of the sandbox knows of a service: the front (which requests are the service's, how answers and errors
- * look), the injected faults (its error codes), IAM (its prefix, its service-linked roles) and the account (how it is
- * made). A new service is a folder that exports one description, and its row in `catalogue.ts`.
+ * What the rest of the sandbox needs to know about a service: the front (which requests belong to it, the form of its
+ * answers and errors), the injected faults (its error codes), IAM (its prefix and its service-linked roles) and the
+ * account (how it is created). A new service is a folder that exports one description, and a row for it in
+ * `catalogue.ts`.
  */
 export interface ServiceDescription<Service extends SandboxService = SandboxService> {
-  /** Prefix of its IAM actions, service of the credential scope and of its ARNs: `logs`. */
+  /** Prefix of the service's IAM actions, and its name in the credential scope and in ARNs: `logs`. */
   readonly name: string;
-  /** As AWS's documentation calls it: `CloudWatch Logs`. */
+  /** The name in AWS's documentation: `CloudWatch Logs`. */
   readonly title: string;
   readonly wire: WireFormat;
-  /** One for all regions, as IAM; regional unless told. */
+  /** True for a service with one instance for all regions, such as IAM; regional unless given. */
   readonly isGlobal?: boolean;
   readonly errors: {
-    /** Refusal of a caller that asks too often. */
+    /** The error for a caller that exceeds its request rate. */
     readonly throttling: ErrorCode;
-    /** The service failed by itself; always HTTP 500. */
+    /** The error code for an internal failure of the service; always HTTP 500. */
     readonly internal: string;
     /**
-     * What eventual consistency answers for a call that names a fresh resource; undefined if the input names none (the
-     * call then runs in `SandboxService.withStaleReads`). Absent = the service is consistent.
+     * The answer that eventual consistency gives to a call that names a new resource; undefined if the input names
+     * none (the call then runs in `SandboxService.withStaleReads`). Absent = the service is consistent.
      */
     notFoundYet?(input: Readonly<Record<string, unknown>>): AwsError | undefined;
   };
-  /** Roles that IAM makes for the service alone, see `ServiceLinkedRole`. */
+  /** Roles that IAM creates for this service only, see `ServiceLinkedRole`. */
   readonly serviceLinkedRoles?: readonly ServiceLinkedRole[];
-  /** Called once for each region that is asked for, or once in all for a global service. */
+  /** Called once for each region that is used, or once in total for a global service. */
   create(context: ServiceContext): Service;
 }
 
@@ -42,7 +43,7 @@ export interface ServiceLinkedRole {
   readonly principal: string;
   /** `AWSServiceRoleForEC2Spot` */
   readonly roleName: string;
-  /** Exists from the start, as in an account that has used the service. */
+  /** Whether the role exists from the start, as in an account that has used the service. */
   readonly isPresent: boolean;
 }
 
@@ -59,33 +60,42 @@ export type WireFormat =
   /** AWS query; the form's `Version` names the service. */
   | { readonly kind: 'query'; readonly version: string; readonly namespace: string };
 
-/** What a service is made from: the account's parts, and the services of the same region. */
+/** What a service is created with: the account's parts, and the other services of the same region. */
 export interface ServiceContext {
-  /** What the region holds at the start: the seed, or nothing in regions other than the seed's. `seed.region` = `region`. */
+  /**
+   * The initial contents of the region: the seed, or an empty one in regions other than the seed's. `seed.region` =
+   * `region`.
+   */
   readonly seed: Seed;
-  /** For a global service the seed's region. */
+  /** The region; for a global service the seed's region. */
   readonly region: string;
   readonly accountId: string;
   readonly clock: Clock;
   readonly timing: Timing;
-  /** Names of resources and decisions about faults; may be seeded. */
+  /** Bytes for resource names and for decisions about faults; a test may seed them. */
   readonly randomBytes: RandomBytes;
-  /** Tokens, nonces and keys; never seeded. */
+  /** Bytes for tokens, nonces and keys; never seeded. */
   readonly secretBytes: RandomBytes;
   readonly ids: ResourceIds;
   readonly keys: AccessKeys;
   readonly services: readonly ServiceDescription[];
-  /** These come up after IAM and KMS do; a service may ask for them when it is called, not while it is made. */
+  /**
+   * `access`, `gateway` and `world` exist only after IAM and KMS were created; a service may use them in its
+   * operations, not in `create`.
+   */
   readonly access: AccessController & AccessControl;
   readonly gateway: Gateway;
   readonly world: World;
-  /** What the region's security groups let through. */
+  /** The connections that the region's security groups allow. */
   readonly network: NetworkPolicy;
-  /** Every session into a machine is encrypted, with Session Manager's key if no other is named. */
+  /** Whether every session into a machine is encrypted, with Session Manager's key if no other key is configured. */
   readonly demandEncryption: boolean;
   endpoint(): string;
-  /** `arn:aws:SERVICE:REGION:ACCOUNT:resource` of the service that is being made. */
+  /** `arn:aws:SERVICE:REGION:ACCOUNT:resource` for the service that is being created. */
   readonly arn: (resource: string) => string;
-  /** Another service of the same region; it is made if it is not there. Two services must not ask for each other. */
+  /**
+   * Another service of the same region, which is created if it does not exist yet. Two services must not request each
+   * other.
+   */
   peer<Service extends SandboxService>(description: ServiceDescription<Service>): Service;
 }

@@ -1,7 +1,7 @@
 import type { SandboxService } from '../contracts.ts';
 import type { ServiceContext, ServiceDescription } from './service-description.ts';
 
-/** A service of one region, and what its snapshot was when nothing had been done in it. */
+/** A service of one region, and its snapshot at the time of its creation. */
 interface Entry {
   readonly region: string;
   readonly service: SandboxService;
@@ -14,7 +14,7 @@ export interface RegistryOptions {
   contextOf(description: ServiceDescription, region: string): ServiceContext;
 }
 
-/** The services of an account, made when they are first asked for. */
+/** The services of an account; each is created when it is first requested. */
 export class ServiceRegistry {
   readonly #options: RegistryOptions;
   readonly #entries = new Map<ServiceDescription, Map<string, Entry>>();
@@ -28,19 +28,22 @@ export class ServiceRegistry {
     const entries = this.#entries.get(description) ?? new Map<string, Entry>();
     this.#entries.set(description, entries);
     const known = entries.get(home);
-    // The entry was made by this very description.
+    // The entry was created from this same description, so the type is right.
     if (known !== undefined) return known.service as Service;
     const service = description.create(this.#options.contextOf(description, home));
     entries.set(home, { region: home, service, untouched: JSON.stringify(service.snapshot()) });
     return service;
   }
 
-  /** Of every region that was asked for. */
+  /** The service in every region that was requested. */
   all<Service extends SandboxService>(description: ServiceDescription<Service>): readonly Service[] {
     return this.#of(description).map(({ service }) => service as Service);
   }
 
-  /** By service; a regional one by region. A region in which nothing was done is left out, so looking is no change. */
+  /**
+   * Snapshots by service, and for regional services by region. A region without changes is left out, so a read-only
+   * call there does not change the snapshot.
+   */
   snapshot(): unknown {
     const { services, homeRegion } = this.#options;
     return Object.fromEntries(

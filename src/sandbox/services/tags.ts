@@ -1,12 +1,15 @@
 import { AwsError } from '../contracts.ts';
 import { type Fields, isFields, optionalText } from '../wire/fields.ts';
 
-/** Resource tags, the way every service of the sandbox keeps them. */
+/** Resource tags, as every service of the sandbox keeps them. */
 export type Tags = Map<string, string>;
 
 const MAX_TAGS = 50;
 
-/** From `[{Key, Value}]`; a tag without a value has the empty one. Throws AwsError for reserved, over-long or too many tags. */
+/**
+ * Reads `[{Key, Value}]`; a tag without a value gets an empty one. Throws AwsError for reserved, too long or too many
+ * tags.
+ */
 export function parseTags(items: readonly unknown[], code = 'InvalidParameterValue'): Tags {
   const tags: Tags = new Map();
   for (const item of items.filter(isFields)) {
@@ -33,7 +36,9 @@ export function requestTagContext(tags: ReadonlyMap<string, string>): Record<str
   return context;
 }
 
-/** Condition keys of a resource's own tags: `aws:ResourceTag/…` and, of a service that has one, the older spelling. */
+/**
+ * Condition keys of a resource's own tags: `aws:ResourceTag/…` and, for services that have one, the older spelling.
+ */
 export function resourceTagContext(
   tags: ReadonlyMap<string, string>,
   service?: 'ec2' | 'iam' | 'secretsmanager',
@@ -46,7 +51,7 @@ export function resourceTagContext(
   return context;
 }
 
-/** Members of an answer, by key. */
+/** The tags as members of an answer, sorted by key. */
 export function tagMembers(
   tags: ReadonlyMap<string, string>,
   names: readonly [string, string] = ['Key', 'Value'],

@@ -1,6 +1,9 @@
 import { AwsError } from '../contracts.ts';
 
-/** Reading decoded request parameters. Everything from a query protocol is text; JSON bodies carry their own types. */
+/**
+ * Readers for decoded request parameters. Values from a query protocol are always text; JSON bodies have typed
+ * values.
+ */
 
 export type Fields = Readonly<Record<string, unknown>>;
 

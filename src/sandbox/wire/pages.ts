@@ -8,8 +8,8 @@ export interface Page<T> {
 }
 
 /**
- * Cuts `items` at the token of the previous page. Tokens are positions: a list that changes between pages may skip or repeat, as in AWS.
- * Throws AwsError `code` for a token the sandbox did not make.
+ * Returns the items after the token of the previous page. Tokens are positions: if the list changes between pages,
+ * items may be skipped or repeated, as in AWS. Throws AwsError `code` for a token that the sandbox did not make.
  */
 export function paginate<T>(
   items: readonly T[],

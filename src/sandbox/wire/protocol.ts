@@ -5,9 +5,12 @@ import { decodeJson, encodeJson } from './json.ts';
 import { decodeQueryForm } from './query-form.ts';
 import { escapeXml, xmlContent } from './xml.ts';
 
-/** The three AWS wire protocols the front speaks: which service and action a request means, and how answers and errors look. */
+/**
+ * The three AWS wire protocols of the front: which service and action a request is for, and the form of answers and
+ * errors.
+ */
 
-/** An HTTP answer, complete. */
+/** A complete HTTP answer. */
 export interface WireAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -15,15 +18,15 @@ export interface WireAnswer {
 }
 
 export interface WireProtocol {
-  /** `name` of its description. */
+  /** `name` of the service's description. */
   readonly service: string;
   /** Throws AwsError for a body that cannot be read. */
   decode(): { readonly action: string; readonly input: Record<string, unknown> };
   answer(action: string, output: unknown, requestId: string): WireAnswer;
   error(error: AwsError, requestId: string): WireAnswer;
-  /** The code this service answers for a request whose signature cannot be accepted. */
+  /** The error with which this service answers a request whose signature is not accepted. */
   signatureError(failure: SignatureFailure): AwsError;
-  /** The code this service answers when IAM refuses. */
+  /** The error with which this service answers when IAM refuses. */
   accessDenied(message: string): AwsError;
 }
 
@@ -32,11 +35,11 @@ export interface WireRequest {
   readonly query: URLSearchParams;
   readonly target: string | undefined;
   readonly body: Uint8Array;
-  /** Service of the credential scope, if the request is signed. */
+  /** The service in the credential scope, if the request is signed. */
   readonly scopeService: string | undefined;
 }
 
-/** Undefined if the request belongs to none of the services. */
+/** Undefined if the request is for none of the services. */
 export function protocolOf(
   request: WireRequest,
   services: readonly ServiceDescription[],

@@ -1,6 +1,6 @@
 import { AwsError } from '../contracts.ts';
 
-/** Limits of a query request, checked before anything is built from it. */
+/** Limits of a query request, checked before structures are built from it. */
 export const QUERY_LIMITS = { parameters: 4096, depth: 12, listIndex: 2000 } as const;
 
 interface Branch {
@@ -11,8 +11,9 @@ interface Branch {
 const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
 
 /**
- * `Filter.1.Value.2=x` as nested structures and arrays. Names are the wire's; `.member.` levels of the AWS query protocol vanish,
- * so that a list is an array under its own name. Throws AwsError `MalformedQueryString` beyond QUERY_LIMITS.
+ * Decodes `Filter.1.Value.2=x` into nested structures and arrays. Member names are those of the wire. The `.member.`
+ * levels of the AWS query protocol are removed, so a list is an array under its own name. Throws AwsError
+ * `MalformedQueryString` beyond QUERY_LIMITS.
  */
 export function decodeQueryForm(parameters: URLSearchParams): Record<string, unknown> {
   const root: Branch = { children: new Map(), value: undefined };

@@ -1,6 +1,6 @@
 /** Answers of the XML services. Structures become elements in insertion order; undefined members are left out. */
 
-/** A list whose items have a name of their own, e.g. RDS's `<DBInstances><DBInstance>`. */
+/** A list whose items have an element name of their own, e.g. RDS's `<DBInstances><DBInstance>`. */
 export class XmlList {
   readonly itemName: string;
   readonly items: readonly unknown[];
@@ -10,13 +10,13 @@ export class XmlList {
   }
 }
 
-/** `<name>…</name>`; array items are called `itemName`. */
+/** `<name>…</name>`; the items of an array are elements named `itemName`. */
 function xmlElement(name: string, value: unknown, itemName: string): string {
   if (value === undefined || value === null) return '';
   return `<${name}>${xmlContent(value, itemName)}</${name}>`;
 }
 
-/** What stands between the tags. */
+/** The text between an element's start tag and end tag. */
 export function xmlContent(value: unknown, itemName: string): string {
   if (value instanceof XmlList) {
     return value.items.map((item) => xmlElement(value.itemName, item, itemName)).join('');
@@ -46,7 +46,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '\r': '&#xD;',
 };
 
-/** XML 1.0 cannot carry most control characters, not even escaped: they become U+FFFD. */
+/** XML 1.0 cannot represent most control characters, not even escaped: they are replaced by U+FFFD. */
 export function escapeXml(text: string): string {
   return text
     .replace(/[&<>"'\r]/g, (character) => ESCAPES[character] ?? character)

@@ -2,8 +2,8 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { timingSafeEqual } from 'node:crypto';
 
 /**
- * A small Redis for the caches of the seed, so that a forward to one has something to talk to: text values, expiry, and the
- * commands that clients send when they connect. One command more than it knows is answered with Redis's own error.
+ * A small Redis that answers when a session forwards to a cache of the seed: text values, expiry, and the commands
+ * that clients send when they connect. An unknown command gets Redis's own error.
  */
 export class CacheServer {
   readonly #server: Server;
@@ -17,7 +17,7 @@ export class CacheServer {
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
-  /** The port of 127.0.0.1 that it listens on; opened at the first call. */
+  /** The port of 127.0.0.1 on which it listens; opened at the first call. */
   port(): Promise<number> {
     this.#listening ??= new Promise((resolve, reject) => {
       this.#server.once('error', reject);
@@ -145,7 +145,7 @@ export class CacheServer {
 
 export interface CacheServerOptions {
   readonly version: string;
-  /** Undefined = nobody is asked for one. */
+  /** Undefined = clients need no token. */
   readonly authToken: string | undefined;
   readonly now: () => number;
 }
@@ -166,7 +166,7 @@ interface Command {
   readonly bytes: number;
 }
 
-/** The first command of the bytes, as an array of bulk strings or as a line; undefined until it is there whole. */
+/** The first command in the bytes, as an array of bulk strings or as a line; undefined while it is incomplete. */
 function nextCommand(bytes: Buffer): Command | 'malformed' | undefined {
   const line = lineAt(bytes, 0);
   if (line === undefined) return undefined;

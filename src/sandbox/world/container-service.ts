@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Listener } from './vpc-network.ts';
 
-/** Who answers: a container of a task. */
+/** The container that an answer names. */
 export interface ServiceIdentity {
   readonly cluster: string;
   readonly service: string | undefined;
@@ -11,19 +11,19 @@ export interface ServiceIdentity {
 }
 
 /**
- * A small HTTP service, so that a forward to a task's port has something to talk to: any request is answered with the
- * identity of the container as one line of JSON. It starts at the first connection.
+ * A small HTTP service that answers when a session forwards to a port of a task: the answer to every request is one
+ * line of JSON that identifies the container. The service starts at the first connection.
  */
 export function createContainerService(
   identity: ServiceIdentity,
-  /** Takes one line for each request. */
+  /** Receives one line for each request. */
   log: (line: string) => void = () => undefined,
 ): {
   readonly listener: Listener;
   close(): Promise<void>;
 } {
   const answer: RequestListener = (request, response) => {
-    // A body that nobody reads would keep a slow client waiting.
+    // The body is read and discarded, because otherwise a client that is still sending it would wait.
     request.resume();
     const body = `${JSON.stringify({ ...identity, method: request.method, path: request.url })}\n`;
     response.writeHead(200, {
@@ -34,7 +34,7 @@ export function createContainerService(
     log(`INFO  ${request.method ?? 'GET'} ${request.url ?? '/'} 200`);
     response.end(request.method === 'HEAD' ? undefined : body);
   };
-  // Thousands of containers may never be asked.
+  // The server is created on demand, because there may be thousands of containers that no client connects to.
   let server: Server | undefined;
   let started: Promise<number> | undefined;
   return {

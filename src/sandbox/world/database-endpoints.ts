@@ -1,8 +1,8 @@
 import type { SeedDatabase } from '../seed-shapes.ts';
 
 /**
- * Host names of an Aurora cluster, from its writer endpoint `ID.cluster-HASH.REGION.rds.amazonaws.com`; and which address
- * answers for each. A database that is no cluster has its own host alone.
+ * Host names of an Aurora cluster, derived from its writer endpoint `ID.cluster-HASH.REGION.rds.amazonaws.com`, and
+ * the address for each of them. A database that is not a cluster has its own host name only.
  */
 
 export const isAurora = ({ engine }: SeedDatabase): boolean => engine.startsWith('aurora');
@@ -17,14 +17,14 @@ const CLUSTER_HOST = /^[^.]+\.cluster-/;
 export const instanceHost = (database: SeedDatabase, instance: string): string =>
   isAurora(database) ? database.host.replace(CLUSTER_HOST, `${instance}.`) : database.host;
 
-/** Leads to the readers; to the writer where there is none. */
+/** The reader endpoint; it leads to the writer if there are no readers. */
 export const readerHost = ({ id, host }: SeedDatabase): string =>
   host.replace(CLUSTER_HOST, `${id}.cluster-ro-`);
 
 export const customHost = ({ host }: SeedDatabase, endpoint: string): string =>
   host.replace(CLUSTER_HOST, `${endpoint}.cluster-custom-`);
 
-/** Every address of a database with the names that lead to it. */
+/** Every address of a database, with the host names that resolve to it. */
 export function addressesOf(
   database: SeedDatabase,
 ): readonly { readonly privateIp: string; readonly names: readonly string[] }[] {

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { failed } from '../../core/errors.ts';
 
-/** One PostgreSQL, single-session: a call at a time. */
+/** One PostgreSQL engine with a single session; it runs one call at a time. */
 export interface DatabaseEngine {
-  /** Runs whole protocol messages and answers with what the engine says. Rejects when the engine has ended. */
+  /** Runs whole protocol messages and returns the engine's answer. Rejects when the engine has ended. */
   run(messages: Buffer): Promise<Buffer>;
-  /** Called once, when the engine ends without being told to. */
+  /** Called once, when the engine ends although it was not told to. */
   onCrash(listener: (error: Error) => void): void;
   stop(): Promise<void>;
 }
@@ -20,9 +20,10 @@ export interface DatabaseSetup {
 }
 
 /**
- * What runs in the worker thread: an engine that boots, or a query that sleeps, would otherwise stop the whole sandbox.
- * Plain source text, because a bundle of one file has no second file that a worker could be started from.
- * The role and the database exist only after a first start as `postgres`; the second start, as the owner, takes 0.2 s.
+ * The program of the worker thread. It runs in a thread because an engine that boots, or a query that sleeps, would
+ * otherwise stop the whole sandbox. It is source text because a worker needs a file or a text to start from, and the
+ * bundle is a single file. The role and the database exist only after a first start as `postgres`; the second start,
+ * as the owner, takes 0.2 s.
  */
 const WORKER_SOURCE = `
 const { parentPort, workerData } = require('node:worker_threads');
@@ -61,8 +62,9 @@ interface Answer {
 }
 
 /**
- * Starts PGlite in a thread of its own and fills it; `signal` ends an engine that is still starting. Throws ToolError `sandbox-part-missing` where the package is not
- * installed, `sandbox-database-failed` when it does not start.
+ * Starts PGlite in a worker thread and runs the seed's SQL; `signal` ends an engine that is still starting. Throws
+ * ToolError `sandbox-part-missing` where the package is not installed, and `sandbox-database-failed` when the engine
+ * does not start.
  */
 export async function startDatabaseEngine(
   setup: DatabaseSetup,

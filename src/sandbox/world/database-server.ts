@@ -9,11 +9,14 @@ import { encodeQuery, encodeStartup, messagesOf } from './postgres-wire.ts';
 export interface DatabaseServerOptions {
   readonly database: SeedDatabase;
   readonly clock: Clock;
-  /** Starts a freshly filled engine; called again after a crash. The signal ends one that is still starting. */
+  /**
+   * Starts an engine with the seed's data; called again after a crash. The signal ends an engine that is still
+   * starting.
+   */
   startEngine(signal: AbortSignal): Promise<DatabaseEngine>;
-  /** A batch that runs longer ends the engine: nothing else can stop it. */
+  /** If a batch runs longer, the engine is ended, because a single statement cannot be stopped. */
   readonly statementTimeoutMs: number;
-  /** An open transaction may keep others waiting this long. */
+  /** How long an open transaction may keep other sessions waiting. */
   readonly idleInTransactionMs: number;
   readonly maxConnections: number;
   /** Checks the IAM token that a user with IAM authentication gave as password; absent = tokens are refused. */
@@ -26,9 +29,9 @@ interface Waiting {
 }
 
 /**
- * Serves many clients from an engine that has one session: batches run one after another, and whoever is inside a
- * transaction keeps the engine until its end. Settings (`SET`) and temporary tables are therefore common to all
- * connections, as behind a pooler in transaction mode; prepared statements are not.
+ * Serves many clients from an engine that has one session: batches run one after another, and a session inside a
+ * transaction keeps the engine until the transaction ends. Settings (`SET`) and temporary tables are therefore shared
+ * by all connections, as behind a connection pooler in transaction mode; prepared statements are not shared.
  */
 export class DatabaseServer {
   readonly #options: DatabaseServerOptions;
@@ -51,7 +54,7 @@ export class DatabaseServer {
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
-  /** The port of 127.0.0.1 that it listens on; opened at the first call. The engine starts at the first login. */
+  /** The port of 127.0.0.1 on which it listens; opened at the first call. The engine starts at the first login. */
   port(): Promise<number> {
     this.#listening ??= new Promise((resolve, reject) => {
       this.#server.once('error', reject);
@@ -63,7 +66,7 @@ export class DatabaseServer {
     return this.#listening;
   }
 
-  /** Starts the engine ahead of the first login. */
+  /** Starts the engine before the first login. */
   async warmUp(): Promise<void> {
     await this.#startedEngine();
   }
@@ -150,7 +153,7 @@ export class DatabaseServer {
     return this.#parameterStatus;
   }
 
-  /** Everything is lost with the engine; the next login gets a new one, filled as at the start. */
+  /** The data is lost with the engine; the next login gets a new engine with the seed's data. */
   #crashed(engine: Promise<DatabaseEngine>): void {
     if (this.#engine !== engine) return;
     this.#engine = undefined;
@@ -221,7 +224,7 @@ export class DatabaseServer {
     this.#stopIdle();
   }
 
-  /** Runs only while the holder does nothing and others wait. */
+  /** The timer runs only while the session that holds the engine is idle and others wait. */
   #startIdle(): void {
     const holder = this.#holder;
     if (holder === undefined || this.#cancelIdle !== undefined) return;
@@ -243,7 +246,7 @@ export class DatabaseServer {
     void this.#work();
   }
 
-  /** Undoes what a session that has ended leaves in the one that all share. */
+  /** Undoes what an ended session left in the engine's session, which all clients share. */
   async #cleanUpAfter(session: DatabaseSession): Promise<void> {
     if (this.#engine === undefined) return;
     const held = this.#holder === session;
@@ -254,12 +257,12 @@ export class DatabaseServer {
       if (this.#sessions.size === 0) await this.#runWithDeadline(encodeQuery(FORGET_EVERYTHING));
       else if (session.hasStatements) await this.#runWithDeadline(session.forgetStatements());
     } catch {
-      // The engine ended: nothing is left to undo.
+      // The engine has ended, so there is nothing to undo.
     }
   }
 }
 
-/** DISCARD ALL, but it must not give back the engine's own superuser. */
+/** The parts of DISCARD ALL, except the one that would return the session to the engine's own superuser. */
 const FORGET_EVERYTHING =
   'CLOSE ALL; RESET ALL; DEALLOCATE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES';
 
@@ -269,7 +272,7 @@ function sameText(expected: string, given: string): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-/** Status byte of the last ReadyForQuery: idle, in a transaction, in a failed one. */
+/** Status byte of the last ReadyForQuery: idle, in a transaction, or in a failed transaction. */
 function statusOf(answer: Buffer): string | undefined {
   const last = answer.subarray(-6);
   return last.length === 6 && last[0] === 0x5a && last.readInt32BE(1) === 5

@@ -18,24 +18,27 @@ import {
   type WireMessage,
 } from './postgres-wire.ts';
 
-/** Messages that must reach the engine together, because the next one may belong to another session. */
+/** Messages that must reach the engine together, because the next messages may be those of another session. */
 export interface Unit {
   readonly messages: Buffer;
-  /** The session goes on holding the engine afterwards: a Flush inside an unfinished batch. */
+  /** Whether the session keeps the engine afterwards, because of a Flush inside an unfinished batch. */
   readonly holds: boolean;
-  /** The answer's CopyInResponse was given to the client before the engine saw the command. */
+  /** Whether the client got the CopyInResponse before the engine received the command. */
   readonly copied: boolean;
 }
 
-/** What a session asks of the server that it belongs to. */
+/** What a session needs from the server that it belongs to. */
 export interface SessionHost {
-  /** Why this login is refused, as SQLSTATE and message; undefined = welcome. `password` is undefined before it was asked for. */
+  /**
+   * Why this login is refused, as SQLSTATE and message; undefined = it is accepted. `password` is undefined before
+   * the client was asked for it.
+   */
   refuse(
     parameters: ReadonlyMap<string, string>,
     password: string | undefined,
   ): { readonly code: string; readonly message: string } | undefined;
   readonly asksPassword: boolean;
-  /** ParameterStatus messages of the engine, which may have to start first. */
+  /** ParameterStatus messages of the engine, which may have to be started first. */
   parameterStatus(): Promise<Buffer>;
   submit(session: DatabaseSession, unit: Unit): void;
   ended(session: DatabaseSession): void;
@@ -44,8 +47,8 @@ export interface SessionHost {
 const COPY_FROM_STDIN = /^\s*copy\b[^;]*\bfrom\s+stdin\b/i;
 
 /**
- * One client's side of the protocol: login, then batches. It never talks to the engine itself; it hands whole units to its
- * host, so that several sessions can share an engine that knows only one.
+ * The server's side of the protocol for one client: login, then batches. It does not use the engine itself. It passes
+ * whole units to its host, so that several sessions can share an engine with a single session.
  */
 export class DatabaseSession {
   readonly id: number;
@@ -70,7 +73,7 @@ export class DatabaseSession {
     socket.on('end', () => this.#end());
   }
 
-  /** Statements that the engine must forget when this session ends. */
+  /** Messages that close the statements of this session, for the engine to run when the session ends. */
   forgetStatements(): Buffer {
     return Buffer.concat([...[...this.#prepared].map(encodeCloseStatement), SYNC]);
   }
@@ -79,7 +82,7 @@ export class DatabaseSession {
     return this.#prepared.size > 0;
   }
 
-  /** Hands on what the engine answered to `unit`. */
+  /** Sends the client what the engine answered to `unit`. */
   answer(unit: Unit, answer: Buffer): void {
     if (this.#phase === 'ended') return;
     if (!unit.copied) {
@@ -90,7 +93,7 @@ export class DatabaseSession {
     this.#socket.write(Buffer.concat(kept.map((message) => message.bytes)));
   }
 
-  /** The unit could not be run: an error, and the session goes on. */
+  /** Reports that the unit could not be run: the client gets an error, and the session goes on. */
   reject(code: string, message: string): void {
     if (this.#phase === 'ended') return;
     this.#socket.write(Buffer.concat([encodeError('ERROR', code, message), encodeReady('I')]));
@@ -189,7 +192,8 @@ export class DatabaseSession {
     switch (message.type) {
       case 'Q':
         if (COPY_FROM_STDIN.test(textOf(message))) {
-          // The engine wants the data together with the command; the client sends it only when it is asked to.
+          // The engine needs the data together with the command, but the client sends the data only when it is asked
+          // for it.
           this.#copying = true;
           this.#socket.write(COPY_IN_RESPONSE);
         } else this.#submit(false, false);
@@ -216,7 +220,7 @@ export class DatabaseSession {
   }
 
   #takeCopy(message: WireMessage): void {
-    // Sync and Flush are ignored while data is copied in.
+    // Sync and Flush are ignored during a COPY from the client.
     if (message.type === 'S' || message.type === 'H') return;
     if (!['d', 'c', 'f'].includes(message.type)) throw new WireError('08P01', 'expected copy data');
     this.#collect(message.bytes);

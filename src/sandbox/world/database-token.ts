@@ -2,9 +2,12 @@ import type { Principal } from '../contracts.ts';
 import type { SeedDatabase } from '../seed-shapes.ts';
 import { type AccessKey, verifySignature } from '../sigv4.ts';
 
-/** RDS's IAM tokens: a presigned `GET HOST:PORT/?Action=connect&DBUser=USER` for service `rds-db`, without its scheme. */
+/**
+ * IAM tokens of RDS: a presigned `GET HOST:PORT/?Action=connect&DBUser=USER` for service `rds-db`, without the URL
+ * scheme.
+ */
 
-/** A token opens connections for a quarter of an hour. */
+/** A token is valid for 15 minutes. */
 const MAX_LIFETIME_SECONDS = 900;
 
 export interface TokenQuestion {
@@ -17,7 +20,10 @@ export interface TokenQuestion {
   readonly lookup: (accessKeyId: string) => AccessKey | undefined;
 }
 
-/** Who signed the token, if it is one for this host, port and user, and valid now. Whether the signer may connect is IAM's matter. */
+/**
+ * Returns who signed the token, if it is valid for this host, port and user at this time. It does not check whether
+ * IAM allows the signer to connect.
+ */
 export function tokenSigner(question: TokenQuestion): Principal | undefined {
   const { token, database, username, region, now, lookup } = question;
   const slash = token.indexOf('/');

@@ -10,19 +10,19 @@ export interface DatabasesOptions {
   readonly statementTimeoutMs?: number;
   readonly idleInTransactionMs?: number;
   readonly maxConnections?: number;
-  /** Whether an IAM token opens this database for this user. */
+  /** Whether the database accepts an IAM token as this user's password. */
   verifyToken?(database: SeedDatabase, token: string, username: string): boolean;
 }
 
 export interface Databases {
-  /** Loopback port of the database; its server opens now, its engine starts at the first login. */
+  /** Loopback port of the database. Its server listens from this call on; its engine starts at the first login. */
   port(id: string): Promise<number>;
-  /** Starts the engine ahead of time: the first start of PostgreSQL takes seconds. */
+  /** Starts the engine before the first login, because the first start of PostgreSQL takes seconds. */
   warmUp(id: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Real PostgreSQL engines for the databases of the seed, nothing of them started yet. */
+/** Real PostgreSQL engines for the databases of the seed. This call starts none of them. */
 export function createDatabases(seed: Pick<Seed, 'databases'>, options: DatabasesOptions = {}): Databases {
   const directories = new Set<string>();
   const servers = new Map(

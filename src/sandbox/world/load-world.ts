@@ -8,12 +8,12 @@ import { generatedWorld, seedOfWorld } from './world-seed.ts';
 export interface WorldRequest {
   /** Path of a world file; undefined = the built-in world. */
   readonly file: string | undefined;
-  /** Generated besides, in a cluster of their own. */
+  /** Number of services to generate in addition, in a cluster of their own. */
   readonly services: number;
   readonly tasks: number;
 }
 
-/** Throws usage `bad-world` for a file that cannot be read or does not fit. */
+/** Throws usage `bad-world` for a file that cannot be read or does not match the schema. */
 export function loadWorld({ file, services, tasks }: WorldRequest): Seed {
   const base =
     file === undefined ? defaultSeed() : seedOfWorld(file, parseWorldFile(file, textOf(file)), defaultSeed());

@@ -1,21 +1,21 @@
 /** Log groups, streams and events of one region, in memory. */
 
 export interface LogEvent {
-  /** Milliseconds since the epoch, as the writer said. */
+  /** Milliseconds since the epoch, as given by the writer. */
   readonly timestamp: number;
   readonly message: string;
-  /** When it was written. */
+  /** The time at which the event was written. */
   readonly ingestedAt: number;
-  /** Order of arrival in the whole region; parts events of one timestamp. */
+  /** Order of arrival in the whole region; it orders events with equal timestamps. */
   readonly sequence: number;
-  /** Reads before this moment do not see it: CloudWatch Logs shows some events up to a minute late. */
+  /** Reads before this time do not return the event: CloudWatch Logs shows some events up to a minute late. */
   readonly visibleAt: number;
 }
 
 export interface LogStream {
   readonly name: string;
   readonly createdAt: number;
-  /** By timestamp, then by arrival. */
+  /** Sorted by timestamp, then by arrival. */
   readonly events: LogEvent[];
 }
 
@@ -27,7 +27,7 @@ export interface LogGroup {
   readonly streams: Map<string, LogStream>;
 }
 
-/** A place between two events of a group or a stream: behind the event with this timestamp and sequence. */
+/** A position between two events of a group or a stream: after the event with this timestamp and sequence. */
 export interface LogPosition {
   readonly timestamp: number;
   readonly sequence: number;
@@ -36,7 +36,10 @@ export interface LogPosition {
 export const comparePositions = (a: LogPosition, b: LogPosition): number =>
   a.timestamp - b.timestamp || a.sequence - b.sequence;
 
-/** Events of one stream that are kept; the oldest go first, so that a program that prints without end costs no memory. */
+/**
+ * Number of events that are kept for one stream. The oldest are removed first, so that a program that prints without
+ * end does not fill the memory.
+ */
 const MAX_EVENTS = 50_000;
 
 export class LogGroups {
@@ -48,7 +51,7 @@ export class LogGroups {
     this.#now = now;
   }
 
-  /** By name. */
+  /** All groups, sorted by name. */
   get all(): readonly LogGroup[] {
     return [...this.#groups.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
@@ -57,7 +60,7 @@ export class LogGroups {
     return this.#groups.get(name);
   }
 
-  /** The group of that name, made if it does not exist. */
+  /** Returns the group with that name; creates it if it does not exist. */
   createGroup(
     name: string,
     options: { readonly kmsKeyId?: string | undefined; readonly tags?: ReadonlyMap<string, string> } = {},
@@ -79,7 +82,7 @@ export class LogGroups {
     this.#groups.delete(name);
   }
 
-  /** The stream of that name, made if it does not exist. */
+  /** Returns the stream with that name; creates it if it does not exist. */
   createStream(group: LogGroup, name: string): LogStream {
     const known = group.streams.get(name);
     if (known !== undefined) return known;
@@ -88,7 +91,7 @@ export class LogGroups {
     return stream;
   }
 
-  /** Adds events at the places that their timestamps give them. Readers see them `delayMs` from now. */
+  /** Inserts events in the order of their timestamps. Readers see them after `delayMs`. */
   put(
     stream: LogStream,
     events: readonly { readonly timestamp: number; readonly message: string }[],
@@ -110,12 +113,12 @@ export class LogGroups {
     if (stream.events.length > MAX_EVENTS) stream.events.splice(0, stream.events.length - MAX_EVENTS);
   }
 
-  /** Adds an event of this moment. */
+  /** Adds an event with the current time. */
   append(stream: LogStream, message: string): void {
     this.put(stream, [{ timestamp: this.#now(), message }]);
   }
 
-  /** What a reader sees now. */
+  /** The events that a reader sees now. */
   visible(stream: LogStream): readonly LogEvent[] {
     const now = this.#now();
     return stream.events.filter((event) => event.visibleAt <= now);

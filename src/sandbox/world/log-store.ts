@@ -1,7 +1,10 @@
 import type { Seed } from '../seed-shapes.ts';
 import type { LogGroup, LogGroups } from './log-groups.ts';
 
-/** Where transcripts of sessions go: CloudWatch Logs and S3, in memory; who may write is asked by the writer. */
+/**
+ * Stores transcripts of sessions, as CloudWatch Logs and S3 would, in memory. The writer checks its permissions
+ * itself.
+ */
 export class LogStore {
   readonly #groups: LogGroups;
   readonly #buckets: ReadonlyMap<string, { readonly isEncrypted: boolean; objects: Map<string, string> }>;
@@ -24,7 +27,7 @@ export class LogStore {
     return this.#buckets.get(name)?.isEncrypted;
   }
 
-  /** Text of the streams by name, their events one behind the other; empty for an unknown group. */
+  /** Text of each stream by its name, with its events in order; empty for an unknown group. */
   streams(group: string): ReadonlyMap<string, string> {
     const streams = this.#groups.group(group)?.streams.values() ?? [];
     return new Map(
@@ -40,7 +43,7 @@ export class LogStore {
     this.#within(group, (found) => this.#groups.createStream(found, stream));
   }
 
-  /** Into a stream that exists. */
+  /** Adds an event to a stream that exists. */
   putEvents(group: string, stream: string, text: string): void {
     this.#within(group, ({ streams }) => {
       const found = streams.get(stream);

@@ -1,6 +1,9 @@
-/** Framing of the PostgreSQL frontend/backend protocol 3.0: what the session server must read and say itself. */
+/**
+ * Framing of the PostgreSQL frontend/backend protocol 3.0: the messages that the session server must read and write
+ * itself.
+ */
 
-/** Messages of a client are cut off beyond this; PostgreSQL's own limit is 1 GiB. */
+/** A longer message of a client is refused; PostgreSQL's own limit is 1 GiB. */
 export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 /** PostgreSQL's MAX_STARTUP_PACKET_LENGTH. */
 const MAX_STARTUP_BYTES = 10_000;
@@ -10,7 +13,7 @@ const SSL_REQUEST = 80_877_103;
 const GSS_REQUEST = 80_877_104;
 const CANCEL_REQUEST = 80_877_102;
 
-/** A typed message; `bytes` is all of it, type and length included. */
+/** A typed message; `bytes` is the whole message with its type and length. */
 export interface WireMessage {
   readonly type: string;
   readonly bytes: Buffer;
@@ -21,7 +24,7 @@ export type StartupPacket =
   | { readonly kind: 'encryption' }
   | { readonly kind: 'cancel' };
 
-/** A client broke the protocol; `code` is the SQLSTATE to end the session with. */
+/** A client violated the protocol; `code` is the SQLSTATE with which the session ends. */
 export class WireError extends Error {
   readonly code: string;
   constructor(code: string, message: string) {
@@ -31,7 +34,10 @@ export class WireError extends Error {
   }
 }
 
-/** Collects bytes of one connection and gives out whole packets. Limits are checked at the length field, before anything is kept. */
+/**
+ * Collects the bytes of one connection and returns whole packets. Limits are checked at the length field, before the
+ * packet is stored.
+ */
 export class WireReader {
   #buffer: Buffer = Buffer.alloc(0);
 
@@ -93,7 +99,7 @@ const int32 = (value: number): Buffer => {
 
 export const encodeQuery = (sql: string): Buffer => encodeMessage('Q', text(sql));
 
-/** The startup packet that a client of the engine itself sends. */
+/** The startup packet that the sandbox sends to the engine. */
 export function encodeStartup(parameters: Readonly<Record<string, string>>): Buffer {
   const words = Object.entries(parameters).flatMap(([name, value]) => [text(name), text(value)]);
   const body = Buffer.concat([int32(PROTOCOL_3), ...words, Buffer.from([0])]);
@@ -111,7 +117,7 @@ export const AUTHENTICATION_CLEARTEXT_PASSWORD = encodeMessage('R', int32(3));
 export const encodeBackendKey = (processId: number, secret: number): Buffer =>
   encodeMessage('K', Buffer.concat([int32(processId), int32(secret)]));
 export const encodeReady = (status: 'I' | 'T' | 'E'): Buffer => encodeMessage('Z', Buffer.from(status));
-/** CopyInResponse, text, column count unknown. */
+/** A CopyInResponse for text data with an unknown number of columns. */
 export const COPY_IN_RESPONSE = encodeMessage('G', Buffer.from([0, 0, 0]));
 
 /** The text of a password or query message. */
@@ -121,8 +127,8 @@ export function textOf(message: WireMessage): string {
 }
 
 /**
- * Gives the prepared statements of one session names of their own, for all sessions share the engine's single one.
- * The unnamed statement stays: it lives only within one batch, which nobody else can interrupt.
+ * Renames the prepared statements of one session, because all sessions share the engine's single session. The unnamed
+ * statement keeps its name: it exists only within one batch, which no other session can interrupt.
  */
 export function renameStatements(message: WireMessage, prefix: string): WireMessage {
   const { bytes, type } = message;
@@ -132,7 +138,7 @@ export function renameStatements(message: WireMessage, prefix: string): WireMess
   return { type, bytes: encodeMessage(type, body) };
 }
 
-/** Where the statement name begins in a Parse, Bind, Describe or Close message; undefined in others. */
+/** The offset of the statement name in a Parse, Bind, Describe or Close message; undefined in others. */
 function statementOffset({ type, bytes }: WireMessage): number | undefined {
   switch (type) {
     case 'P':
@@ -147,17 +153,19 @@ function statementOffset({ type, bytes }: WireMessage): number | undefined {
   }
 }
 
-/** Name of the statement that a Parse message prepares; empty for the unnamed one and for other messages. */
+/**
+ * The name of the statement that a Parse message prepares; empty for the unnamed statement and for other messages.
+ */
 export function preparedName(message: WireMessage): string {
   return message.type === 'P' ? textOf(message) : '';
 }
 
-/** Close of a prepared statement. */
+/** The message that closes a prepared statement. */
 export const encodeCloseStatement = (name: string): Buffer =>
   encodeMessage('C', Buffer.concat([Buffer.from('S'), text(name)]));
 export const SYNC = encodeMessage('S', Buffer.alloc(0));
 
-/** Splits what the engine answered into messages; a rest that is no whole message is dropped. */
+/** Splits the engine's answer into messages; an incomplete message at the end is dropped. */
 export function messagesOf(bytes: Buffer): readonly WireMessage[] {
   const reader = new WireReader();
   reader.push(bytes);

@@ -11,7 +11,7 @@ const CATALOG_PASSWORD = 'catalog-sandbox-only';
 const CATALOG_SECRET = 'rds!cluster-5d0c6f7a-3c57-4a52-9d8e-3f9f2f6a1b10';
 const ORDERS_SECRET = 'demo/orders-db';
 
-/** As the containers of `orders-api` see it in their environment. */
+/** The value that the containers of `orders-api` have in their environment. */
 export const ORDERS_DATABASE_URL = `postgresql://orders:${ORDERS_PASSWORD}@${ORDERS_HOST}:5432/orders`;
 export const BILLING_DATABASE_URL = `postgresql://billing:${BILLING_PASSWORD}@${BILLING_HOST}:5432/billing`;
 
@@ -199,7 +199,7 @@ export const SEED_CACHES: readonly SeedCache[] = [
 const login = (username: string, password: string, database: string, host: string): string =>
   JSON.stringify({ username, password, engine: 'postgres', host, port: 5432, dbname: database });
 
-/** Those of databases; every secret that a task definition names exists besides. */
+/** The secrets of databases. Every secret that a task definition names exists in addition. */
 export const SEED_DATABASE_SECRETS: readonly SeedSecret[] = [
   { name: ORDERS_SECRET, value: login('orders', ORDERS_PASSWORD, 'orders', ORDERS_HOST) },
   {

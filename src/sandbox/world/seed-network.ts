@@ -8,8 +8,8 @@ import type {
 } from '../seed-shapes.ts';
 
 /**
- * Four VPCs, one for every way a private task can (or cannot) reach Session Manager:
- * `main` has NAT, `default` has public subnets only, `sealed` has interface endpoints, `airgap` has nothing.
+ * Four VPCs, one for each way in which a task can reach Session Manager or cannot: `main` has NAT, `default` has
+ * public subnets only, `sealed` has interface endpoints, `airgap` has no route out.
  */
 export const VPC = {
   main: 'vpc-0a1b2c3d4e5f60001',
@@ -107,7 +107,7 @@ const tcp = (port: number, from: { readonly cidr: string } | { readonly groupId:
   ...from,
 });
 const anywhere = { cidr: '0.0.0.0/0' } as const;
-/** What EC2 gives every new group. */
+/** The egress rule that EC2 adds to every new group. */
 const allOut: SeedRule = { protocol: '-1', fromPort: -1, toPort: -1, ...anywhere };
 
 const group = (

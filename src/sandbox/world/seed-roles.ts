@@ -3,7 +3,7 @@ import type { SeedRole } from '../seed-shapes.ts';
 export const ACCOUNT = '111122223333';
 export const REGION = 'eu-west-1';
 
-/** Key of the cluster `sealed`, whose exec sessions are encrypted. */
+/** The key that encrypts the exec sessions of the cluster `sealed`. */
 export const EXEC_KEY_ID = '11111111-2222-3333-4444-555555555555';
 
 const trust = (service: string): unknown => ({
@@ -27,7 +27,7 @@ const allow = (actions: readonly string[], resources: string | readonly string[]
   Resource: resources,
 });
 
-/** docs/reference/iam.md §8: what ECS Exec needs of a task role. */
+/** The permissions that ECS Exec needs on a task role (docs/reference/iam.md §8). */
 const execChannels = allow([
   'ssmmessages:CreateControlChannel',
   'ssmmessages:CreateDataChannel',
@@ -51,7 +51,7 @@ const taskRole = (name: string, inlinePolicies: SeedRole['inlinePolicies']): See
   inlinePolicies,
 });
 
-/** Healthy roles of the demo cluster first, then those of the five seeds with the faults they came with. */
+/** First the correct roles of the demo cluster, then those of the five seed documents with their original faults. */
 export const SEED_ROLES: readonly SeedRole[] = [
   taskRole('demo-task-execution', { pull: policy(pullAndLog) }),
   taskRole('demo-exec-task', { 'ecs-exec': policy(execChannels) }),
@@ -66,7 +66,7 @@ export const SEED_ROLES: readonly SeedRole[] = [
     'ecs-exec': policy(execChannels),
     billing: policy(allow(['s3:GetObject', 's3:PutObject'], 'arn:aws:s3:::example-invoices/*')),
   }),
-  // No ssmmessages: its agent cannot connect.
+  // The role allows no ssmmessages action, so its agent cannot connect.
   taskRole('legacy-admin-task', {
     mail: policy(allow(['ses:SendEmail'])),
   }),
@@ -78,7 +78,7 @@ export const SEED_ROLES: readonly SeedRole[] = [
   }),
   taskRole('archiver-task', { 'ecs-exec': policy(execChannels) }),
 
-  // Seed 000: the execution role serves as task role.
+  // Seed 000: the execution role is used as the task role.
   taskRole('ecs-task-execution-role', {
     'ecs-execution': policy(pullAndLog),
     'ecs-secretsmanager-policy': policy(
@@ -95,7 +95,7 @@ export const SEED_ROLES: readonly SeedRole[] = [
     'ecs-sts-policy': policy(allow(['sts:GetCallerIdentity'])),
   }),
 
-  // Seed 001: the task role has no policy, all of them hang on the execution role.
+  // Seed 001: the task role has no policy; all policies are attached to the execution role.
   taskRole('example-app-ecsTaskRole', {}),
   taskRole('example-app-ecsTaskExecutionRole', {
     'example-app-task-policy-logs': policy(
@@ -121,14 +121,14 @@ export const SEED_ROLES: readonly SeedRole[] = [
     AWSXRayDaemonWriteAccess: policy(allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'])),
   }),
 
-  // Seed 003: one role for execution and for the application.
+  // Seed 003: execution and application use the same role.
   taskRole('serviceTaskExecutionRole', {
     AmazonECSTaskExecutionRolePolicy: policy(pullAndLog),
     AllowParameterStoreRO: policy(allow(['ssm:GetParameters', 'kms:Decrypt'], parameter('service/*'))),
     AllowCreateLogGroup: policy(allow(['logs:CreateLogGroup'])),
   }),
 
-  // Seed 004: the ancestor's bastion role, misspelt name included.
+  // Seed 004: the bastion role of the predecessor tool, with its misspelt name.
   {
     name: 'fagate_connect',
     path: '/',

@@ -23,16 +23,16 @@ interface TaskShape {
   readonly subnet: string;
   readonly age: number;
   readonly status?: SeedTask['lastStatus'];
-  /** Of every container; undefined = exec was off when the task started. */
+  /** Agent state of every container; undefined = exec was off when the task started. */
   readonly agent?: SeedTaskContainer['agent'];
   readonly health?: Readonly<Record<string, SeedTaskContainer['health']>>;
   readonly stopped?: SeedTask['stopped'];
-  /** Of every container. */
+  /** Exit code of every container. */
   readonly exitCode?: number;
   readonly reason?: string;
 }
 
-/** `runtimeId` has Fargate's form: the task id and ten digits. */
+/** `runtimeId` has Fargate's form: the task id, a hyphen and ten digits. */
 function task(shape: TaskShape, containers: readonly string[], execEnabled: boolean): SeedTask {
   const status = shape.status ?? 'RUNNING';
   return {
@@ -57,14 +57,14 @@ function task(shape: TaskShape, containers: readonly string[], execEnabled: bool
 
 interface ServiceShape {
   readonly cluster: string;
-  /** Family; the service runs the seed's revision of it. */
+  /** Family of the task definition; the service runs the revision that is in the seed. */
   readonly family: string;
   readonly exec?: boolean;
   readonly desired?: number;
   readonly subnets: readonly string[];
   readonly group: string;
   readonly publicIp?: boolean;
-  /** Side-cars that ECS injects beside those of the task definition. */
+  /** Side-cars that ECS adds to the containers of the task definition. */
   readonly injected?: readonly string[];
   readonly tasks: readonly TaskShape[];
   readonly events?: SeedService['events'];

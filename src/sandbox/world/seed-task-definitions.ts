@@ -151,7 +151,8 @@ export const SEED_TASK_DEFINITIONS: readonly SeedTaskDefinition[] = [
       }),
     ],
   }),
-  // Seed 002: `"taskRoleArn": ""` registers no task role, and the injected keys shadow the one it should have.
+  // Seed 002: `"taskRoleArn": ""` registers no task role, and the access keys in the environment would take
+  // precedence over one.
   definition('backend-flask', {
     taskRoleArn: undefined,
     executionRoleArn: roleArn('CruddurServiceExecutionRole'),

@@ -5,7 +5,7 @@ import { ACCOUNT, REGION, SEED_ROLES } from './seed-roles.ts';
 import { SEED_CLUSTERS, SEED_SERVICES } from './seed-services.ts';
 import { SEED_TASK_DEFINITIONS } from './seed-task-definitions.ts';
 
-/** What the containers get for the secrets that their task definitions name. */
+/** The secrets that the task definitions name, with the values that their containers get. */
 const containerSecrets = (): readonly SeedSecret[] =>
   [
     ...new Set(
@@ -14,9 +14,9 @@ const containerSecrets = (): readonly SeedSecret[] =>
   ].map((name) => ({ name: secretNameOf(name), value: `sandbox-secret-${name.toLowerCase()}` }));
 
 /**
- * The account that a sandbox starts with. Cluster `demo` is healthy but for the services that show one state each
- * (`legacy-admin`: exec off, `search-indexer`: agent stopped, `nightly-reports`: no task, `payments-api`: pending);
- * the other clusters have the shape, and the faults, of the five documents in the seeds folder.
+ * The initial contents of a sandbox's account. Cluster `demo` is healthy except for the services that each show one
+ * state (`legacy-admin`: exec off, `search-indexer`: agent stopped, `nightly-reports`: no task, `payments-api`:
+ * pending). The other clusters have the form, and the faults, of the five documents in the seeds folder.
  */
 export function defaultSeed(): Seed {
   return {

@@ -6,13 +6,16 @@ import type { SeedVpc } from '../seed-shapes.ts';
 
 /** Where a connection starts: the network interface of a task or an instance. */
 export interface NetworkPlace {
-  /** IPv6 in a subnet that has nothing else. */
+  /** The IPv6 address in an IPv6-only subnet. */
   readonly privateIp: string;
   readonly ipv6Address?: string | undefined;
   readonly securityGroupIds: readonly string[];
 }
 
-/** What an address of the VPC answers on one port: the loopback port behind it, started when first asked for. */
+/**
+ * Returns the loopback port that serves one port of an address of the VPC; the program behind it starts at the first
+ * call.
+ */
 export type Listener = () => Promise<number>;
 
 /** A network interface with the names that the VPC's resolver knows for it. */
@@ -26,7 +29,10 @@ export interface VpcNetworkOptions {
   readonly region: string;
   readonly policy: NetworkPolicy;
   readonly clock: Clock;
-  /** How long a connection that a security group drops stays silent before it fails; a real kernel gives up after two minutes. */
+  /**
+   * How long a connection that a security group drops gets no answer before it fails; a real kernel gives up after
+   * two minutes.
+   */
   readonly blockedTimeoutMs: number;
 }
 
@@ -44,8 +50,8 @@ const RESERVED_EVERYWHERE: readonly string[] = [
 ];
 
 /**
- * The network between the machines: one resolver, one table of interfaces, and EC2's security groups in between.
- * Every listener really is a port of 127.0.0.1, which nothing outside the sandbox knows by name.
+ * The network between the machines: one resolver, one table of interfaces, and EC2's security groups. Every listener
+ * is a port of 127.0.0.1, which only the sandbox maps to a name.
  */
 export class VpcNetwork {
   readonly #options: VpcNetworkOptions;
@@ -58,7 +64,10 @@ export class VpcNetwork {
     this.#options = options;
   }
 
-  /** Adds an interface; the returned function takes it away. An address that is taken already keeps its first owner. */
+  /**
+   * Adds an interface; the returned function removes it. If the address is in use already, it stays with its first
+   * interface.
+   */
   attach(item: NetworkInterface): () => void {
     if (this.#interfaces.has(item.privateIp)) return () => undefined;
     this.#interfaces.set(item.privateIp, item);
@@ -78,7 +87,10 @@ export class VpcNetwork {
     };
   }
 
-  /** Lets a program that listens on 127.0.0.1:`loopbackPort` answer for `privateIp`:`port`; the returned function ends it. */
+  /**
+   * Lets a program that listens on 127.0.0.1:`loopbackPort` answer for `privateIp`:`port`; the returned function ends
+   * it.
+   */
   listen(privateIp: string, port: number, loopbackPort: number): () => void {
     const key = `${privateIp} ${port}`;
     const listener: Listener = () => Promise.resolve(loopbackPort);
@@ -89,8 +101,8 @@ export class VpcNetwork {
   }
 
   /**
-   * What the VPC's resolver answers. Throws MachineError: `name-not-found` for an unknown name, `forbidden` for an
-   * address that no session may be forwarded to.
+   * Resolves a name as the VPC's resolver does. Throws MachineError: `name-not-found` for an unknown name,
+   * `forbidden` for an address to which no session may forward.
    */
   resolve(host: string, from: NetworkPlace): readonly string[] {
     const name = host.toLowerCase().replace(/\.$/, '');
@@ -101,11 +113,12 @@ export class VpcNetwork {
       throw new MachineError('name-not-found', `lookup ${host} on ${resolverOf(from)}:53: no such host`);
     if (addresses.some((address) => this.#isReserved(address)))
       throw new MachineError('forbidden', `Forwarding to IP address ${host} is forbidden.`);
-    // As RFC 6724 sorts them: IPv6 first for who has it, and last what there is no address of one's own for.
+    // The order of RFC 6724: IPv6 first if the caller has an IPv6 address; last the addresses of a family that it
+    // does not have.
     return addresses.toSorted((a, b) => preference(a, from) - preference(b, from));
   }
 
-  /** Tries each address in order and fails as the last one did. Throws MachineError. */
+  /** Tries each address in order and fails with the error of the last one. Throws MachineError. */
   async connect(host: string, port: number, from: NetworkPlace): Promise<Socket> {
     let failure: unknown = new MachineError('name-not-found', `no address of ${host}`);
     for (const address of this.resolve(host, from)) {
@@ -118,7 +131,7 @@ export class VpcNetwork {
     throw failure;
   }
 
-  /** Ends every connection attempt that still waits in silence. */
+  /** Ends every connection attempt that still waits for an answer. */
   close(): void {
     for (const end of this.#waiting) end();
   }
@@ -130,7 +143,8 @@ export class VpcNetwork {
     if (!own) {
       const source = sourceFor(address, from);
       if (source === undefined) throw new MachineError('refused', `${where}: network is unreachable`);
-      // Nobody answers an address that no interface has, and security groups drop without a word: both are silence.
+      // An address without an interface sends no answer, and security groups drop packets without one: both look the
+      // same.
       const caller = { ...from, privateIp: source };
       const reachable = target !== undefined && this.#options.policy.allows(caller, target, port);
       if (!reachable) return this.#silence(`${where}: connection timed out`);
@@ -166,12 +180,12 @@ export class VpcNetwork {
   }
 }
 
-/** `ip-10-0-1-21.eu-west-1.compute.internal`. */
+/** E.g. `ip-10-0-1-21.eu-west-1.compute.internal`. */
 export function privateDnsName(privateIp: string, region: string): string {
   return `ip-${privateIp.replaceAll('.', '-')}.${region}.compute.internal`;
 }
 
-/** `i-0123….eu-west-1.compute.internal` without IPv4. */
+/** E.g. `i-0123….eu-west-1.compute.internal`, for an instance without IPv4. */
 export const instanceDnsName = (
   { id, privateIp }: { readonly id: string; readonly privateIp: string | undefined },
   region: string,
@@ -180,14 +194,14 @@ export const instanceDnsName = (
     ? `${id}.${region}.compute.internal`
     : privateDnsName(privateIp, region);
 
-/** The address of a place from which a connection to `address` goes out; undefined = it has none of that family. */
+/** The caller's address from which a connection to `address` starts; undefined = it has none of that family. */
 const sourceFor = (address: string, { privateIp, ipv6Address }: NetworkPlace): string | undefined =>
   [privateIp, ipv6Address ?? ''].find((own) => isIP(own) === isIP(address));
 
 const preference = (address: string, from: NetworkPlace): number =>
   sourceFor(address, from) === undefined ? 2 : isIP(address) === 6 ? 0 : 1;
 
-/** The resolver of a VPC with a /16 block, which all of the sandbox's are: base address plus two. */
+/** The address of the VPC's resolver: the base address plus two. All VPCs of the sandbox have a /16 block. */
 function resolverOf(from: NetworkPlace): string {
   if (isIP(from.privateIp) === 6) return '[fd00:ec2::253]';
   const [a, b] = from.privateIp.split('.');

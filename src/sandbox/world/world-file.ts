@@ -7,8 +7,8 @@ import { WORLD_SCHEMA, type WorldFile } from './world-schema.ts';
 const MAX_BYTES = 8 * 1024 * 1024;
 
 /**
- * Reads a world file. Throws usage `bad-world` with file, line and column: what is no YAML, what the schema does not have, and
- * names that nothing in the file or the base world has.
+ * Reads a world file. Throws usage `bad-world` with file, line and column for text that is not YAML, for members that
+ * the schema does not have, and for names that exist neither in the file nor in the base world.
  */
 export function parseWorldFile(path: string, text: string): WorldFile {
   if (Buffer.byteLength(text) > MAX_BYTES)
@@ -40,7 +40,7 @@ export function parseWorldFile(path: string, text: string): WorldFile {
 
 const badWorld = (message: string, file: string): Error => usage('bad-world', message, { details: { file } });
 
-/** Keys and indexes from the root to what is wrong. */
+/** Keys and indexes from the root to the wrong value. */
 function placeOf({ instancePath }: ErrorObject): readonly (string | number)[] {
   return instancePath
     .split('/')

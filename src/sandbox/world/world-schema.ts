@@ -117,7 +117,7 @@ export const WORLD_SCHEMA = object({
   ),
 });
 
-/** A file that fits the schema. */
+/** A file that matches the schema. */
 export interface WorldFile {
   readonly base?: 'demo' | 'empty';
   readonly networks?: readonly WorldNetwork[];
@@ -145,7 +145,7 @@ export interface WorldService {
   readonly network?: string;
   readonly desired?: number;
   readonly exec?: boolean;
-  /** Without one nobody can exec. */
+  /** Without a task role, ECS Exec is not possible. */
   readonly taskRole?: boolean;
   readonly containers?: readonly WorldContainer[];
   readonly tasks?: readonly WorldTasks[];
@@ -168,7 +168,7 @@ export interface WorldTasks {
   readonly state?: 'PENDING' | 'RUNNING' | 'STOPPED';
   readonly health?: 'HEALTHY' | 'UNHEALTHY' | 'UNKNOWN';
   readonly agent?: 'PENDING' | 'RUNNING' | 'STOPPED';
-  /** Seconds, as every duration of the file. */
+  /** Seconds, like every duration in the file. */
   readonly age?: number;
   readonly stopCode?:
     | 'TaskFailedToStart'

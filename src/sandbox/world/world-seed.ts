@@ -14,7 +14,7 @@ import type {
 } from '../seed-shapes.ts';
 import type { WorldDatabase, WorldFile, WorldNetwork, WorldService, WorldTasks } from './world-schema.ts';
 
-/** A world file, or a generated world, as the seed of an account. */
+/** Turns a world file, or a generated world, into the seed of an account. */
 
 const ids = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -26,7 +26,7 @@ interface Network {
   readonly subnets: readonly SeedSubnet[];
   readonly group: SeedSecurityGroup;
   readonly endpoints: Seed['endpoints'];
-  /** The next free address of a subnet, from its low end. */
+  /** The next free address of a subnet, starting from its low end. */
   readonly next: (subnet: SeedSubnet) => string;
 }
 
@@ -35,7 +35,7 @@ const unknown = (file: string, what: string, name: string, known: readonly strin
     details: { file },
   });
 
-/** Adds what the file holds to the base world. Throws usage `bad-world` for names that nothing has. */
+/** Adds the contents of the file to the base world. Throws usage `bad-world` for names that do not exist. */
 export function seedOfWorld(file: string, world: WorldFile, demo: Seed): Seed {
   const base: Seed = world.base === 'empty' ? emptied(demo) : demo;
   const networks = new Map([
@@ -83,7 +83,7 @@ export function seedOfWorld(file: string, world: WorldFile, demo: Seed): Seed {
   };
 }
 
-/** Network and roles stay: without them nothing could run. */
+/** Network and roles are kept, because tasks cannot run without them. */
 const emptied = (seed: Seed): Seed => ({
   ...seed,
   clusters: [],
@@ -95,7 +95,7 @@ const emptied = (seed: Seed): Seed => ({
   secrets: [],
 });
 
-/** By the names that their tags give them. */
+/** The networks by the names in their tags. */
 function existingNetworks(seed: Seed): readonly (readonly [string, Network])[] {
   const taken = new Set([
     ...seed.services.flatMap(({ tasks }) => tasks.map(({ privateIp }) => privateIp)),
@@ -150,7 +150,7 @@ function newNetwork(region: string, { name, cidr, subnets, endpoints = [] }: Wor
   };
 }
 
-/** Free addresses from the fifth of a subnet on (AWS keeps the first four), each once. */
+/** Returns the free addresses of a subnet from the fifth on (AWS reserves the first four), each once. */
 function addresses(taken: ReadonlySet<string>): Network['next'] {
   const used = new Map<string, number>();
   return (subnet) => {
@@ -285,7 +285,10 @@ const AREAS =
     ' ',
   );
 
-/** What `--services` and `--tasks` ask for, in a cluster and a network of its own: names as teams give them, some tasks unhealthy. */
+/**
+ * The world that `--services` and `--tasks` request, in a cluster and a network of its own: with names as teams use
+ * them, and with some unhealthy tasks.
+ */
 export function generatedWorld(services: number, tasks: number): WorldFile {
   const [area, kind] = [AREAS.length, KINDS.length];
   return {

@@ -26,34 +26,39 @@ export interface WorldOptions {
   readonly seed: Seed;
   readonly policy: NetworkPolicy;
   readonly clock?: Clock;
-  /** How long a dropped connection stays silent; 1500 unless told (a real kernel: two minutes). */
+  /** How long a dropped connection gets no answer; 1500 unless given (a real kernel: two minutes). */
   readonly blockedTimeoutMs?: number;
   /** See `InstanceHostOptions`. */
   readonly bootDelayMs?: number;
   readonly timeScale?: number;
   readonly bootFaults?: () => ReadonlySet<BootFault>;
-  /** Keeps the programs of containers apart from this machine. */
+  /** Isolates the programs of containers from this machine. */
   readonly confinement?: Confinement | undefined;
   readonly databases?: Omit<DatabasesOptions, 'clock'>;
-  /** PATH of the person, searched for the official `aws` and `session-manager-plugin`; empty = use the built-in stand-ins. */
+  /**
+   * The user's PATH, searched for the official `aws` and `session-manager-plugin`; empty = use the built-in
+   * stand-ins.
+   */
   readonly hostPath?: string;
 }
 
-/** Everything behind the API that is real: machines, databases, and the network between them. */
+/** The parts behind the API that really run: machines, databases, and the network between them. */
 export interface World {
   readonly network: VpcNetwork;
   readonly databases: Databases;
   readonly containers: ContainerHost;
   readonly instances: SandboxInstanceHost;
   /**
-   * The containers of one task come up: its address answers on their ports, and on the name of its service
-   * (`SERVICE.CLUSTER.local`, `SERVICE.CLUSTER`). The returned function takes it away.
+   * Called when the containers of a task start: from then on the task's address answers on their ports, and so does
+   * the name of its service (`SERVICE.CLUSTER.local`, `SERVICE.CLUSTER`). The returned function ends that.
    */
   taskStarted(containers: readonly ContainerLaunch[]): () => void;
   close(): Promise<void>;
 }
 
-/** Builds the world of a seed. Nothing of it runs yet: engines, ports and processes start when they are first needed. */
+/**
+ * Builds the world of a seed and starts none of it: engines, ports and processes start when they are first needed.
+ */
 export function createWorld(options: WorldOptions): World {
   const { seed } = options;
   const clock = options.clock ?? systemClock;
@@ -158,7 +163,7 @@ function attachDatabase(network: VpcNetwork, database: SeedDatabase, listener: L
     network.attach({ privateIp: ipv6Address, securityGroupIds, names: [host], listeners });
 }
 
-/** A proxy hands every connection to its database; it pools nothing. */
+/** A proxy passes every connection to its database; it does not pool connections. */
 function attachProxy(network: VpcNetwork, proxy: SeedDatabaseProxy, seed: Seed, databases: Databases): void {
   const port = seed.databases.find(({ id }) => id === proxy.databaseId)?.port;
   if (port === undefined) throw new Error(`seed: no database ${proxy.databaseId} for proxy ${proxy.name}`);
@@ -171,7 +176,7 @@ function attachProxy(network: VpcNetwork, proxy: SeedDatabaseProxy, seed: Seed, 
     });
 }
 
-/** An instance has an address from its start to its end; nothing listens on it. */
+/** An instance has an address from its start to its end; no program listens on it. */
 function attachedInstances(host: SandboxInstanceHost, network: VpcNetwork): SandboxInstanceHost {
   const boot: InstanceHost['boot'] = async (launch: InstanceLaunch) => {
     const detach = network.attach({ ...launch, names: [], listeners: new Map() });
@@ -210,11 +215,11 @@ function placeOf(seed: Seed, subnetId: string): { readonly zone: string; readonl
   };
 }
 
-/** What is downloaded at boot has an IPv4 name only. */
+/** The hosts of downloads at boot have IPv4 addresses only. */
 function reachesDownloads(seed: Seed, { vpcId, route, ipv6 }: SeedSubnet): boolean {
   if (ipv6?.dns64 === true && ipv6.nat64 === true) return true;
   if (ipv6?.only === true) return false;
-  // `s3.amazonaws.com` is S3 of us-east-1: the endpoints of other regions do not carry it.
+  // `s3.amazonaws.com` is S3 of us-east-1; the S3 endpoints of other regions do not route its addresses.
   const carried = seed.region === 'us-east-1';
   return (
     route !== 'none' ||

@@ -3,7 +3,9 @@ import type { Clock } from '../../../core/clock.ts';
 import { AwsCallError, callAws } from './signed-call.ts';
 import type { StandIn, StandInResult } from './stand-in-server.ts';
 
-/** Official programs of the host, by absolute path; where one is given its stand-in hands over to it. */
+/**
+ * Official programs of the host, by absolute path. If a path is given, the stand-in starts that program in its place.
+ */
 export interface HostTools {
   readonly aws?: string;
   readonly sessionManagerPlugin?: string;
@@ -14,7 +16,7 @@ const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? val
 const record = (value: unknown): Answer =>
   typeof value === 'object' && value !== null ? (value as Answer) : {};
 
-/** The queries of `ecs_connect.sh`: a whole JMESPath would be a program of its own. */
+/** The queries that `ecs_connect.sh` uses; JMESPath in full is not supported. */
 const QUERIES: Readonly<Record<string, (answer: Answer) => readonly (readonly unknown[])[]>> = {
   'taskArns[]': (answer) => [list(answer['taskArns'])],
   'serviceArns[]': (answer) => [list(answer['serviceArns'])],
@@ -30,7 +32,7 @@ const QUERIES: Readonly<Record<string, (answer: Answer) => readonly (readonly un
     }),
 };
 
-/** Operation, and its input from the options, of each command that the built-in client knows. */
+/** For each command of the built-in client: the operation, and its input built from the options. */
 const COMMANDS: Readonly<
   Record<
     string,
@@ -69,8 +71,9 @@ const first = (options: ReadonlyMap<string, readonly string[]>, name: string): s
   options.get(name)?.[0];
 
 /**
- * The stand-in `aws`: the host's official client if there is one, else the four `aws ecs` commands that `ecs_connect.sh` uses.
- * Either way calls are signed with the credentials of the instance's role.
+ * The stand-in `aws`: it starts the host's official client if there is one, and otherwise implements the four `aws
+ * ecs` commands that `ecs_connect.sh` uses. In both cases calls are signed with the credentials of the instance's
+ * role.
  */
 export function createAwsCli(
   environment: () => Readonly<Record<string, string>>,
@@ -141,7 +144,7 @@ function optionsOf(args: readonly string[]): ReadonlyMap<string, readonly string
   return options;
 }
 
-/** `--output text`: one line for each row, tabs between, None for what is missing. */
+/** Formats `--output text`: one line for each row, tabs between columns, None for missing values. */
 function textRows(rows: readonly (readonly unknown[])[]): string {
   return rows
     .map((row) => `${row.map((value) => (typeof value === 'string' ? value : 'None')).join('\t')}\n`)
@@ -157,7 +160,7 @@ function targetOf(described: Answer, container: string | undefined): string {
   return `ecs:${last(task['clusterArn'])}_${last(task['taskArn'])}_${last(found?.['runtimeId'])}`;
 }
 
-/** Starts the plugin in our place, its secrets in the environment and not in the arguments. */
+/** Starts the plugin in place of this program, with its secrets in the environment and not in the arguments. */
 function startPlugin(answer: Answer, target: string, env: Readonly<Record<string, string>>): StandInResult {
   const session = record(answer['session']);
   const response = {

@@ -18,7 +18,7 @@ export interface HttpRequest {
 
 export interface CurlOptions {
   has(fault: BootFault): boolean;
-  /** The subnet has a way to S3: NAT, an internet gateway, or an S3 endpoint. */
+  /** Whether the subnet reaches S3: through NAT, an internet gateway, or an S3 endpoint. */
   readonly internet: boolean;
   readonly metadataOverIpv6: boolean;
   metadata(request: HttpRequest): HttpAnswer;
@@ -31,15 +31,20 @@ interface CurlCall {
   readonly silent: boolean;
 }
 
-/** Amazon Linux gives itself a link-local IPv4 address where there is no other, so the first answers everywhere. */
+/**
+ * Amazon Linux gives itself a link-local IPv4 address where it has no other, so 169.254.169.254 answers everywhere.
+ */
 const METADATA_HOST = '169.254.169.254';
 const METADATA_HOST_IPV6 = '[fd00:ec2::254]';
 const PACKAGES =
   /^\/session-manager-downloads\/plugin\/([^/]+)\/(linux_arm64|linux_64bit)\/session-manager-plugin\.rpm(\.sig)?$/;
-/** What `latest` is (docs/reference/user-data.md §2). */
+/** The version that `latest` names (docs/reference/user-data.md §2). */
 const LATEST_PLUGIN = '1.2.896.0';
 
-/** The stand-in `curl`: it knows the metadata service and where AWS publishes the plugin; elsewhere nothing answers. */
+/**
+ * The stand-in `curl`: it answers for the metadata service and for the address where AWS publishes the plugin; every
+ * other host is unknown.
+ */
 export function createCurl(options: CurlOptions): StandIn {
   return (call) => {
     const parsed = parse(call.args);
@@ -142,7 +147,7 @@ function unbundle(word: string): readonly string[] {
     : [word];
 }
 
-/** What the metadata service (IMDSv2) shows of an instance. */
+/** What the metadata service (IMDSv2) returns for an instance. */
 export interface InstanceMetadata {
   readonly instanceId: string;
   readonly instanceType: string;
@@ -154,7 +159,9 @@ export interface InstanceMetadata {
   readonly interruption: { readonly action: string; readonly time: Date } | undefined;
 }
 
-/** Answers like 169.254.169.254 with IMDSv2 required: a token first, 401 without. */
+/**
+ * Answers like 169.254.169.254 with IMDSv2 required: a token must be requested first; a request without one gets 401.
+ */
 export function createMetadataService(
   token: string,
   read: () => InstanceMetadata,

@@ -1,7 +1,8 @@
 /**
- * The program behind every stand-in on a bastion: it passes its arguments to the sandbox over a Unix socket and does what
- * comes back (print, run a program of the host in its place, end). Plain JavaScript: it runs on its own, outside any bundle.
- * Frames both ways: one letter, four bytes of length, payload; see `StandInServer`.
+ * The program behind every stand-in on a bastion: it sends its arguments to the sandbox over a Unix socket and
+ * executes the answer (print, start a program of the host in its place, end). It is plain JavaScript because it runs
+ * on its own, outside any bundle. Frames in both directions: one letter, four bytes of length, payload; see
+ * `StandInServer`.
  */
 export const FORWARDER_SOURCE = `'use strict';
 const { connect } = require('node:net');

@@ -5,26 +5,26 @@ import { HOST_PROGRAM_BIN, installHostPrograms } from './host-programs.ts';
 import { FORWARDER_SOURCE } from './forwarder.ts';
 import { pipeCallerScript } from './stand-in-pipe.ts';
 
-/** Where the stand-ins of an instance lie, below its root. */
+/** Directory of an instance's stand-ins, below its root. */
 export const STAND_IN_BIN = HOST_PROGRAM_BIN;
 const FORWARDER = '.stand-ins/forward.cjs';
 const SOCKET = '.stand-ins/socket';
 
-/** Directory of the calls that come through pipes. */
+/** Directory of the calls that are made through pipes. */
 export const standInCalls = (root: MachineRoot): string => join(root.path, '.stand-ins/calls');
 
-/** Stand-ins that take the caller's terminal; they come through the socket, the others through pipes. */
+/** Stand-ins that use the caller's terminal. They are called through the socket, the others through pipes. */
 export const INTERACTIVE_STAND_INS: readonly string[] = ['aws', 'session-manager-plugin'];
 
 export const standInSocket = (root: MachineRoot): string => join(root.path, SOCKET);
 
-/** A program of the machine that hands its call to the sandbox. `file` is below the root. */
+/** Writes a program of the machine that forwards its call to the sandbox. `file` is below the root. */
 export function installForwarded(root: MachineRoot, file: string, program: string, node: string): void {
   const words = [node, join(root.path, FORWARDER), standInSocket(root), program].map(singleQuoted).join(' ');
   root.write(file, `#!/bin/sh\nexec ${words} "$@"\n`, 0o755);
 }
 
-/** Writes the programs that stand in for those of Amazon Linux; the forwarded ones are answered by `StandInServer`. */
+/** Writes the programs that replace those of Amazon Linux; `StandInServer` answers the forwarded ones. */
 export function installStandIns(
   root: MachineRoot,
   options: {
@@ -35,7 +35,7 @@ export function installStandIns(
   },
 ): void {
   installHostPrograms(root, new Set([...options.forwarded, 'sudo']));
-  // The user of a session may use it on Amazon Linux; here it gives no more rights.
+  // On Amazon Linux the user of a session may use sudo; here it gives no more rights.
   root.write(`${STAND_IN_BIN}/sudo`, SUDO, 0o755);
   root.write(FORWARDER, FORWARDER_SOURCE);
   for (const program of options.forwarded) {

@@ -3,17 +3,17 @@ import { resolve } from 'node:path';
 import { isSignatureOf, keyFingerprints, readPluginPackage, SIGNER_FINGERPRINT } from './plugin-package.ts';
 import type { StandIn, StandInCall, StandInResult } from './stand-in-server.ts';
 
-/** What can go wrong on an instance while its user data runs. */
+/** Faults that can be injected into an instance while its user data runs. */
 export type BootFault = 'download-fails' | 'bad-signature' | 'disk-full' | 'dnf-fails' | 'hang';
 
 export interface PackageToolsOptions {
   readonly architecture: 'arm64' | 'x86_64';
   has(fault: BootFault): boolean;
-  /** Puts the plugin onto the machine's PATH. */
+  /** Puts the plugin on the machine's PATH. */
   installPlugin(version: string): void;
 }
 
-/** A call that never answers; it ends when its caller is killed. */
+/** A call that never returns; it ends when its caller is killed. */
 export function hang(call: StandInCall): Promise<StandInResult> {
   return new Promise((resolveCall) => {
     call.io.signal.addEventListener('abort', () => resolveCall({ code: 143 }), { once: true });

@@ -8,12 +8,12 @@ const SIGNATURE = 'sandbox signature of ';
 
 export type PackageArchitecture = 'aarch64' | 'x86_64';
 
-/** What stands for the rpm that AWS publishes: a text that says which version and architecture it is. */
+/** Replaces the rpm that AWS publishes: a text that names its version and architecture. */
 export function pluginPackage(version: string, architecture: PackageArchitecture): string {
   return `${HEADER}\nversion ${version}\narchitecture ${architecture}\n`;
 }
 
-/** Undefined if the text is no such package. */
+/** Undefined if the text is not such a package. */
 export function readPluginPackage(
   text: string,
 ): { readonly version: string; readonly architecture: string } | undefined {
@@ -24,20 +24,20 @@ export function readPluginPackage(
 
 const digestOf = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
 
-/** The detached signature that belongs to exactly these bytes. */
+/** The detached signature of exactly these bytes. */
 export function signPackage(bytes: Uint8Array | string): string {
   return `${SIGNATURE}${digestOf(bytes)}\n`;
 }
 
-/** Whether `signature` was made for these bytes; undefined if it is no signature at all. */
+/** Whether `signature` was made for these bytes; undefined if it is not a signature at all. */
 export function isSignatureOf(signature: string, bytes: Uint8Array): boolean | undefined {
   if (!signature.startsWith(SIGNATURE)) return undefined;
   return signature === signPackage(bytes);
 }
 
 /**
- * Fingerprints (upper-case hex) of the version 4 primary keys in an armored OpenPGP block: SHA-1 over the key packet. Empty for
- * anything else.
+ * Fingerprints (upper-case hex) of the version 4 primary keys in an armored OpenPGP block: SHA-1 over the key packet.
+ * Empty for any other text.
  */
 export function keyFingerprints(armored: string): readonly string[] {
   const block = /-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n([\s\S]*?)-----END/.exec(armored);

@@ -8,7 +8,7 @@ import { AwsCallError, callAws } from './signed-call.ts';
 import type { StandIn, StandInCall, StandInResult } from './stand-in-server.ts';
 
 const VERSION = '1.2.896.0';
-/** Transcript b3. */
+/** The terminal size that the plugin reports when it has no terminal (transcript b3). */
 const SIZE_WITHOUT_TERMINAL = { columns: 300, rows: 100 };
 const RESPONSE_VARIABLE = 'AWS_SSM_START_SESSION_RESPONSE';
 
@@ -24,8 +24,9 @@ interface SessionResponse {
 }
 
 /**
- * The stand-in `session-manager-plugin`: the host's official one if there is one, else a client on our own protocol core that
- * knows shells and commands, encrypted ones too. It does not resume.
+ * The stand-in `session-manager-plugin`: it starts the host's official plugin if there is one, and is otherwise a
+ * client on this project's protocol core that supports shell and command sessions, encrypted ones too. It does not
+ * resume sessions.
  */
 export function createSessionPlugin(environment: () => Environment, tools: HostTools, clock: Clock): StandIn {
   return (call) => {
@@ -46,7 +47,7 @@ export function createSessionPlugin(environment: () => Environment, tools: HostT
   };
 }
 
-/** The fifth argument is the request that the session was started with. */
+/** The fifth argument is the request with which the session was started. */
 function targetOf(call: StandInCall): string {
   const request = JSON.parse(call.args[4] ?? '{}') as { readonly Target?: string };
   return request.Target ?? '';
@@ -68,7 +69,10 @@ async function dataKey(
   return { plaintext: blob('Plaintext'), ciphertextBlob: blob('CiphertextBlob') };
 }
 
-/** Like the official plugin's, member names may begin with a small letter: AWS CLI 1 hands on what ECS answered. */
+/**
+ * As in the official plugin, member names may begin with a small letter, because AWS CLI 1 passes on the members of
+ * ECS's answer.
+ */
 function readResponse(text: string): SessionResponse {
   const members = Object.entries(JSON.parse(text) as Record<string, string>).map(([name, value]) => [
     name.charAt(0).toUpperCase() + name.slice(1),
@@ -135,7 +139,7 @@ function runSession(
               guarded(() => handle(channel.tick(clock.now()))),
             );
     };
-    // The official plugin leaves the agent's challenge alone.
+    // The official plugin ignores the agent's challenge, and so does this one.
     const provideKey = async (keyId: string): Promise<void> => {
       const context = { 'aws:ssm:SessionId': session.SessionId, 'aws:ssm:TargetId': targetOf(call) };
       try {
@@ -143,17 +147,18 @@ function runSession(
         guarded(() => channel.provideDataKey({ ...key, acknowledgeChallenge: false }, clock.now()));
       } catch (error) {
         const reason = error instanceof AwsCallError ? `${error.code}: ${error.message}` : String(error);
-        // The agent ends the session with these words, which is where a person reads them.
+        // The agent ends the session with this text, so the user reads it there.
         guarded(() => channel.refuseDataKey(`Error calling KMS GenerateDataKey API: ${reason}`, clock.now()));
       }
     };
     const type = (bytes: Uint8Array): void => guarded(() => void waiting.push(Uint8Array.from(bytes)));
 
-    // As the official plugin: nothing is read before the session has begun.
+    // As in the official plugin, nothing is read before the session has begun.
     const takeInput = (): void =>
       call.io.takeInput({
         onInput: type,
-        // So does the official plugin (transcripts b2, b5), even if the command has not said everything yet.
+        // The official plugin ends at the end of its input too (transcripts b2, b5), even if the command still has
+        // output to send.
         onEnd: () => finish({ code: 0, stdout: 'Cannot perform start session: EOF\n' }),
         onSize: (size) => guarded(() => channel.sendSize(size, clock.now())),
       });

@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 
-/** An answer that is an AWS error. */
+/** Thrown when the answer is an AWS error. */
 export class AwsCallError extends Error {
   readonly code: string;
   constructor(code: string, message: string) {
@@ -14,8 +14,8 @@ const sha256 = (data: string): string => createHash('sha256').update(data).diges
 const hmac = (key: string | Buffer, data: string): Buffer => createHmac('sha256', key).update(data).digest();
 
 /**
- * Calls a JSON service of the sandbox (AWS JSON 1.1) with the credentials, region and `AWS_ENDPOINT_URL` of an environment, signed
- * with Signature Version 4. Throws AwsCallError.
+ * Calls a JSON service of the sandbox (AWS JSON 1.1) with the credentials, region and `AWS_ENDPOINT_URL` of an
+ * environment; the call is signed with Signature Version 4. Throws AwsCallError.
  */
 export async function callAws(
   env: Readonly<Record<string, string>>,

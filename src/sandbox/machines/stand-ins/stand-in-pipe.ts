@@ -12,9 +12,10 @@ const CALLER_RETRY_MS = 2;
 const CALLER_RETRIES = 500;
 
 /**
- * The program behind a stand-in that only prints and ends. It is a shell script and not the forwarder, because a user data script
- * calls a dozen of them and Node.js needs ten times longer to start than all they do. A call is a directory: the script
- * writes its words there, names it on the control pipe, and waits for the exit status on a pipe of its own.
+ * The program behind a stand-in that only prints and ends. It is a shell script and not the forwarder, because a user
+ * data script calls a dozen such programs and the start of Node.js takes ten times longer than all their work. Each
+ * call is a directory: the script writes its arguments there, sends the directory's name through the control pipe,
+ * and waits for the exit status on a pipe of its own.
  */
 export function pipeCallerScript(directory: string, program: string): string {
   return `#!/bin/sh
@@ -30,7 +31,7 @@ exit "$status"
 `;
 }
 
-/** Answers the scripts of `pipeCallerScript` for one machine. */
+/** Answers the scripts made by `pipeCallerScript` for one machine. */
 export class StandInPipe {
   readonly #clock: Clock;
   readonly #standIns: ReadonlyMap<string, StandIn>;
@@ -41,7 +42,7 @@ export class StandInPipe {
   private constructor(path: string, standIns: ReadonlyMap<string, StandIn>, clock: Clock) {
     this.#clock = clock;
     this.#standIns = standIns;
-    // Opened for writing too, so that it never ends between two callers.
+    // The pipe is opened for writing too, so that reading does not end between two callers.
     this.#pipe = new Socket({
       fd: openSync(path, constants.O_RDWR | constants.O_NONBLOCK),
       readable: true,
@@ -51,7 +52,7 @@ export class StandInPipe {
     this.#pipe.on('error', () => undefined);
   }
 
-  /** Makes the control pipe in `directory`, which is made too. */
+  /** Makes the control pipe in `directory`, and the directory itself. */
   static async open(
     directory: string,
     standIns: ReadonlyMap<string, StandIn>,
@@ -63,7 +64,7 @@ export class StandInPipe {
     return new StandInPipe(path, standIns, clock);
   }
 
-  /** Calls that still run are aborted and never answered. */
+  /** Calls that still run are aborted and get no answer. */
   close(): void {
     this.#closed.abort();
     this.#pipe.destroy();
@@ -87,7 +88,7 @@ export class StandInPipe {
       writeFileSync(join(directory, 'out'), out + (result.stdout ?? ''));
       writeFileSync(join(directory, 'err'), err + (result.stderr ?? ''));
     } catch {
-      // The caller was killed and its directory went with the machine.
+      // The caller was killed, and its directory was removed with the machine.
       return;
     }
     this.#tellStatus(join(directory, 'status'), result.code, CALLER_RETRIES);
@@ -120,7 +121,7 @@ export class StandInPipe {
     }
   }
 
-  /** The caller opens its pipe a moment after it called; a killed one never does. */
+  /** The caller opens its pipe shortly after its call; a caller that was killed never opens it. */
   #tellStatus(path: string, code: number, retries: number): void {
     try {
       const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);

@@ -1,36 +1,36 @@
 import { createServer, type Server, type Socket } from 'node:net';
 
-/** A stand-in as it was called on the machine. */
+/** One call of a stand-in on the machine. */
 export interface StandInCall {
   readonly program: string;
   readonly args: readonly string[];
   readonly cwd: string;
-  /** Standard input is a terminal of this size. */
+  /** Whether standard input is a terminal, of `columns` × `rows` characters. */
   readonly terminal: boolean;
   readonly columns: number;
   readonly rows: number;
-  /** `AWS_SSM_START_SESSION_RESPONSE` of the caller, which only the plugin reads. */
+  /** The caller's `AWS_SSM_START_SESSION_RESPONSE`, which only the plugin reads. */
   readonly sessionResponse?: string;
   readonly io: StandInIo;
 }
 
-/** The streams of a call that talks while it runs. */
+/** The streams of a call that reads and writes while it runs. */
 export interface StandInIo {
   stdout(bytes: Uint8Array | string): void;
   stderr(bytes: Uint8Array | string): void;
-  /** From now on standard input is read, a terminal in raw mode. */
+  /** Starts to read standard input; a terminal is put into raw mode. */
   takeInput(listener: {
     onInput(bytes: Uint8Array): void;
     onEnd(): void;
     onSize(size: { readonly columns: number; readonly rows: number }): void;
   }): void;
-  /** Aborted when the caller is gone: killed, or timed out. */
+  /** Aborted when the caller has ended, because it was killed or timed out. */
   readonly signal: AbortSignal;
 }
 
 export type StandInResult =
   | { readonly code: number; readonly stdout?: string; readonly stderr?: string }
-  /** A program of the host takes the caller's place, with its terminal. */
+  /** A program of the host replaces the caller and gets its terminal. */
   | {
       readonly run: string;
       readonly args: readonly string[];
@@ -39,7 +39,7 @@ export type StandInResult =
 
 export type StandIn = (call: StandInCall) => StandInResult | Promise<StandInResult>;
 
-/** A call is one line of arguments; more than this is no stand-in of ours. */
+/** A call is one line of arguments; a longer frame does not come from a stand-in. */
 const MAX_FRAME_BYTES = 1024 * 1024;
 
 /** Answers the forwarders of one machine on a Unix socket; see `FORWARDER_SOURCE`. */
@@ -61,7 +61,7 @@ export class StandInServer {
     });
   }
 
-  /** Hangs up on every call that still runs. */
+  /** Closes the connection of every call that still runs. */
   close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     return new Promise((resolve) => this.#server.close(() => resolve()));

@@ -20,7 +20,10 @@ const UNITS: Readonly<Record<string, number>> = {
   days: 86_400_000,
 };
 
-/** Milliseconds of a systemd time span (`60`, `4h`, `1min 30s`); undefined if it is none. A bare number is seconds. */
+/**
+ * Milliseconds of a systemd time span (`60`, `4h`, `1min 30s`); undefined if the text is not one. A bare number is
+ * seconds.
+ */
 export function parseTimeSpan(text: string): number | undefined {
   const parts = [...text.trim().matchAll(/(\d+(?:\.\d+)?)\s*([a-z]*)\s*/gy)];
   if (parts.length === 0 || parts.map((part) => part[0]).join('') !== text.trim()) return undefined;
@@ -42,9 +45,10 @@ const SECOND = 1000;
 const MINUTE = 60_000;
 
 /**
- * The next time (ms since the epoch, UTC) after `after` that an OnCalendar expression names, or undefined if there is none or it
- * is not understood. Understood: `minutely`, `hourly`, `daily`, one absolute time (`2026-11-21 18:00:00`, with or without
- * `UTC`), and times of day of `*`, numbers, lists and steps (`*:0/5`, `*-*-* 03:30:00`).
+ * The next time (ms since the epoch, UTC) after `after` that an OnCalendar expression names; undefined if there is
+ * none or the expression is not supported. Supported are `minutely`, `hourly`, `daily`, one absolute time
+ * (`2026-11-21 18:00:00`, with or without `UTC`), and times of day made of `*`, numbers, lists and steps (`*:0/5`,
+ * `*-*-* 03:30:00`).
  */
 export function nextCalendarTime(expression: string, after: number): number | undefined {
   const text = (WORDS[expression.trim()] ?? expression.trim()).replace(/\s*(UTC|Z)$/, '');

@@ -1,7 +1,10 @@
 /** Directives of a unit file by section; a directive may be given several times. */
 export type UnitFile = ReadonlyMap<string, readonly { readonly name: string; readonly value: string }[]>;
 
-/** Reads a unit file. Comments, blank lines and what stands before the first section are left out; a backslash joins lines. */
+/**
+ * Reads a unit file. Comments, blank lines and everything before the first section are ignored; a backslash joins
+ * lines.
+ */
 export function parseUnitFile(text: string): UnitFile {
   const sections = new Map<string, { name: string; value: string }[]>();
   let section: { name: string; value: string }[] | undefined;
@@ -21,7 +24,7 @@ export function parseUnitFile(text: string): UnitFile {
   return sections;
 }
 
-/** All values of a directive; an empty one resets what came before, as systemd does. */
+/** All values of a directive; an empty value resets those before it, as in systemd. */
 export function valuesOf(unit: UnitFile, section: string, name: string): readonly string[] {
   let values: string[] = [];
   for (const directive of unit.get(section) ?? []) {

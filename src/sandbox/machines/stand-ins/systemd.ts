@@ -13,25 +13,25 @@ export interface SystemdOptions {
   /** The instance's root: units are read from `etc/systemd/system`, output goes to `var/log/journal.log`. */
   readonly root: string;
   readonly clock: Clock;
-  /** Timers fire this many times faster than they say. */
+  /** Timers fire this many times faster than configured. */
   readonly timeScale: number;
-  /** Units that the image has, e.g. `amazon-ssm-agent.service`. */
+  /** Units that are part of the image, e.g. `amazon-ssm-agent.service`. */
   readonly imageUnits: readonly string[];
-  /** A unit of the image starts that did not run. */
+  /** Called when a unit of the image starts that was not running. */
   onImageUnit?(unit: string): void;
   environment(): Readonly<Record<string, string>>;
-  /** The program for a path of the real system: the instance's own, a stand-in, or the host's. */
+  /** The program to run for a path of the real system: the instance's own, a stand-in, or the host's. */
   resolveProgram(path: string): string;
 }
 
 interface Timer {
   readonly unit: string;
   cancel: () => void;
-  /** When the service it starts was last started; OnUnitActiveSec counts from there. */
+  /** When the timer's service was last started; OnUnitActiveSec counts from that time. */
   lastActivation: number | undefined;
 }
 
-/** What systemctl does to units that a user data script writes: services really run, timers really fire. */
+/** Implements systemd for the units that a user data script writes: services run and timers fire. */
 export class Systemd {
   readonly #options: SystemdOptions;
   readonly #bootedAt: number;
@@ -40,7 +40,7 @@ export class Systemd {
   readonly #timers = new Map<string, Timer>();
   readonly #active = new Set<string>();
   readonly #enabled = new Set<string>();
-  /** Of the manager: what every unit is started with. */
+  /** The manager's environment, which every unit is started with. */
   readonly #environment = new Map<string, string>();
   readonly #transient = new Map<string, UnitFile>();
   #stopped = false;
@@ -51,7 +51,7 @@ export class Systemd {
     this.#bootedAt = options.clock.now();
   }
 
-  /** Stops everything, as at power-off. */
+  /** Stops all services and timers, as at power-off. */
   close(): void {
     this.#stopped = true;
     for (const timer of this.#timers.values()) timer.cancel();
@@ -114,7 +114,7 @@ export class Systemd {
     }
   };
 
-  /** The stand-in `systemd-run`: a transient service, with `--on-active` a transient timer. */
+  /** The stand-in `systemd-run`: starts a transient service or, with `--on-active`, a transient timer. */
   readonly systemdRun = (call: StandInCall): StandInResult => {
     const options = new Map<string, string>();
     let index = 0;
@@ -215,7 +215,8 @@ export class Systemd {
         this.#after(wait, () => this.#startService(unit)),
       );
     }
-    // OnUnitActiveSec of a oneshot counts from its last start, so its timer is set again when it has ended.
+    // OnUnitActiveSec of a oneshot service counts from its last start, so its timer is armed again when the service
+    // has ended.
     for (const [name, timer] of this.#timers) if (timer.unit === unit) this.#arm(name, timer);
   }
 
@@ -239,7 +240,7 @@ export class Systemd {
       valuesOf(file, 'Timer', directive).flatMap((value) => parseTimeSpan(value) ?? []);
     if (activatedAt !== undefined) {
       for (const span of spans('OnActiveSec')) due.push(activatedAt + span);
-      // A boot that is past already elapses at once.
+      // A time after boot that has already passed elapses at once.
       for (const span of [...spans('OnBootSec'), ...spans('OnStartupSec')])
         due.push(Math.max(now, this.#bootedAt + span));
     }
@@ -258,7 +259,7 @@ export class Systemd {
     });
   }
 
-  /** The instance's own time, which passes faster than ours. */
+  /** The instance's own time, which passes `timeScale` times faster than real time. */
   #now(): number {
     const { clock, timeScale } = this.#options;
     return this.#bootedAt + (clock.now() - this.#bootedAt) * timeScale;

@@ -5,11 +5,13 @@ import { createTagsCheck, tagsFor, type TagsByType } from './ec2-request-tags.ts
 import type { Ec2State, Instance } from './ec2-state.ts';
 import { requestTagContext, resourceTagContext } from '../tags.ts';
 
-/** Which resources a launch is asked about, after the Service Authorization Reference (docs/reference/iam.md §7). */
+/**
+ * The resources for which a launch is authorized, by the Service Authorization Reference (docs/reference/iam.md §7).
+ */
 
 type Context = Record<string, string | readonly string[]>;
 
-/** The questions of RunInstances for one or several plans of the same request; the same question is put once. */
+/** The checks of RunInstances for one or several plans of the same request; each check is listed once. */
 export function runInstancesChecks(
   state: Ec2State,
   plans: readonly LaunchPlan[],
@@ -34,7 +36,7 @@ export function runInstancesChecks(
   return distinct(checks);
 }
 
-/** The questions of CreateFleet itself; those of the RunInstances it makes come besides. */
+/** The checks of CreateFleet itself; the checks of the RunInstances calls that it makes are added to them. */
 export function createFleetChecks(
   state: Ec2State,
   plans: readonly LaunchPlan[],
@@ -69,7 +71,7 @@ function launchContext(state: Ec2State, plan: LaunchPlan): Context {
   };
 }
 
-/** Image, subnet, template. */
+/** Image, subnet, launch template. */
 function existingResources(
   state: Ec2State,
   plan: LaunchPlan,
@@ -132,7 +134,7 @@ function snapshotAndGroups(state: Ec2State, plan: LaunchPlan): readonly Authoriz
   ];
 }
 
-/** Instance, volume, network interface, spot request: each with the tags it would get. */
+/** Instance, volume, network interface and spot request, each with the tags that it would get. */
 function newResources(
   state: Ec2State,
   plan: LaunchPlan,

@@ -36,7 +36,9 @@ export const INSTANCE_TYPES: readonly InstanceType[] = [
   type('m5.large', 'x86_64', 8192, 0.107, 0.0421),
 ];
 
-/** Burstable types alone have CPU credits, and types before Nitro no console that can be read while they run. */
+/**
+ * Only burstable types have CPU credits. Types before Nitro have no console output that can be read while they run.
+ */
 export const hasCredits = ({ name }: InstanceType): boolean => name.startsWith('t');
 export const isBeforeNitro = (name: string): boolean => name.startsWith('t2.');
 
@@ -51,7 +53,7 @@ export interface Image {
   readonly volumeGiB: number;
   /** The minimal image has no SSM agent. */
   readonly hasAgent: boolean;
-  /** Last segment of its public parameters. */
+  /** Last segments of the public parameters that name the image. */
   readonly parameters: readonly string[];
 }
 
@@ -82,7 +84,7 @@ export const IMAGES: readonly Image[] = [
   image('a12023f86', 'x86_64', ['default', '6.1'], true),
 ];
 
-/** Amazon's account, as image owner. */
+/** Amazon's account, as owner of images. */
 export const AMAZON = '137112412989';
 
 /** Value of a public SSM parameter, e.g. `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64`. */
@@ -92,7 +94,7 @@ export function imageParameter(name: string): string | undefined {
   return IMAGES.find((candidate) => candidate.parameters.includes(name.slice(prefix.length)))?.id;
 }
 
-/** Regions that exist; the seed's network is in one of them, the others are empty. */
+/** Regions that exist. The seed's network is in one of them; the others are empty. */
 export const REGIONS = [
   'eu-central-1',
   'eu-north-1',

@@ -13,9 +13,9 @@ import { paginate } from '../../wire/pages.ts';
 import type { Tags } from '../tags.ts';
 import { tagMembers } from '../tags.ts';
 
-/** The one shape of every Describe operation of EC2: ids, filters with wildcards, pages. */
+/** What all Describe operations of EC2 have in common: ids, filters with wildcards, pages. */
 
-/** Value or values of an item for each filter name; tag filters come by themselves. */
+/** For each filter name, the item's value or values; tag filters need no entry. */
 export type FilterTable<T> = Readonly<
   Record<string, (item: T) => string | boolean | readonly string[] | undefined>
 >;
@@ -27,9 +27,9 @@ export interface DescribeSpec<T> {
   items(input: Fields): readonly T[];
   shape(item: T): Fields;
   readonly filters: FilterTable<T>;
-  /** Absent for what has no tags. */
+  /** Absent for resources without tags. */
   tags?(item: T): Tags;
-  /** How single items are asked for. */
+  /** How a request names single items. */
   readonly ids?: { readonly parameter: string; readonly of: (item: T) => string; readonly notFound: string };
   /** Smallest page; 5 in most operations. */
   readonly minPage?: number;
@@ -45,7 +45,7 @@ export function describeOperation<T>(spec: DescribeSpec<T>): Operation {
   };
 }
 
-/** The items of one page; for operations whose answer is not a plain list. */
+/** The items of one page; for operations whose answer is more than a plain list. */
 export function selectPage<T>(
   spec: Omit<DescribeSpec<T>, 'shape' | 'answer'>,
   input: Fields,
@@ -62,7 +62,7 @@ export function selectPage<T>(
   return paginate(found, optionalText(input, 'NextToken'), size, 'InvalidNextToken');
 }
 
-/** `ec2:Describe…` takes no resource. */
+/** The check of an `ec2:Describe…` action, which has no resource types. */
 export const anyResource = (action: string): readonly AuthorizationCheck[] => [
   { action: `ec2:${action}`, resource: '*' },
 ];
@@ -120,12 +120,12 @@ function valuesFor<T>(
   return typeof value === 'string' || typeof value === 'boolean' ? [String(value)] : value;
 }
 
-/** `*` and `?` as in EC2's filters. */
+/** Matches `*` and `?` as EC2's filters do. */
 function matchesGlob(pattern: string, value: string): boolean {
   const compiled = compilePattern(pattern, { variables: undefined, wildcards: true });
   return compiled !== undefined && matchesPattern(compiled, value);
 }
 
-/** Undefined if there are none: EC2 leaves the list out. */
+/** Undefined without tags: EC2 then leaves the list out. */
 export const tagSet = (tags: Tags): readonly Fields[] | undefined =>
   tags.size === 0 ? undefined : tagMembers(tags, ['key', 'value']);

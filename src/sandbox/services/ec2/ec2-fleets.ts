@@ -20,17 +20,20 @@ import type { Ec2State, Fleet, Instance, LaunchTemplate } from './ec2-state.ts';
 import type { Idempotency } from '../idempotency.ts';
 import { resourceTagContext } from '../tags.ts';
 
-/** EC2 Fleet of type `instant`: one synchronous attempt, HTTP 200 whatever comes of it. */
+/**
+ * EC2 Fleet of type `instant`: one synchronous attempt, answered with HTTP 200 whether or not instances were
+ * launched.
+ */
 
 export interface FleetDeps extends LaunchDeps {
   readonly idempotency: Idempotency;
-  /** iam:PassRole for the profiles of these plans. */
+  /** The iam:PassRole checks for the instance profiles of these plans. */
   passRoleChecks(plans: readonly LaunchPlan[]): readonly AuthorizationCheck[];
 }
 
 const MAX_INSTANT_PER_DELETE = 25;
 
-/** One override with its template; `plan` is missing where EC2 would refuse the form of it. */
+/** One override with its template; `plan` is missing if EC2 would refuse its form. */
 interface Candidate {
   readonly template: LaunchTemplate;
   readonly override: Fields;
@@ -92,7 +95,7 @@ function marketOf(input: Fields): Pool['market'] {
   return optionalText(capacity, 'DefaultTargetCapacityType') === 'spot' ? 'spot' : 'on-demand';
 }
 
-/** Every pool the request names, in its order. Throws AwsError for a request that EC2 refuses as a whole. */
+/** Every pool that the request names, in its order. Throws AwsError for a request that EC2 refuses as a whole. */
 function candidates(state: Ec2State, input: Fields): readonly Candidate[] {
   const type = optionalText(input, 'Type') ?? 'maintain';
   if (type !== 'instant') {
@@ -181,7 +184,7 @@ function createFleet(deps: FleetDeps, input: Fields, call: ApiCall): Fields {
   return { fleetId, errorSet: errors, fleetInstanceSet: members };
 }
 
-/** As many instances as the pool gives, and why it gives no more. */
+/** Launches as many instances as the pool allows, and returns why it allows no more. */
 function launchFrom(
   deps: FleetDeps,
   pool: Candidate,
@@ -198,7 +201,10 @@ function launchFrom(
   return { instances, refusal: undefined };
 }
 
-/** The order in which pools are tried. Capacity is scripted, so every capacity-optimized strategy is by price and list. */
+/**
+ * The order in which pools are tried. Capacity is scripted, so every capacity-optimized strategy sorts by price and
+ * then by position in the list.
+ */
 function inOrder(
   deps: FleetDeps,
   input: Fields,
@@ -257,7 +263,7 @@ const instanceMembers = (
   instanceType: pool.plan?.type.name,
 });
 
-/** Instant fleets are shown only when asked for by id (EC2 API reference, DescribeFleets). */
+/** Instant fleets are returned only when they are requested by id (EC2 API reference, DescribeFleets). */
 function describeFleets(state: Ec2State, input: Fields): Fields {
   const asked = texts(input, 'FleetId').length > 0;
   const { items, next } = selectPage<Fleet>(

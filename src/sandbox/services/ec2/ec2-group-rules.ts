@@ -2,7 +2,7 @@ import { AwsError } from '../../contracts.ts';
 import { type Fields, optionalText, requiredText, structures } from '../../wire/fields.ts';
 import type { Ec2State, GroupRule, SecurityGroup } from './ec2-state.ts';
 
-/** IpPermissions: one permission of a request is as many rules as it names peers. */
+/** IpPermissions: one permission of a request becomes as many rules as it names peers. */
 
 export type RuleSpec = Omit<GroupRule, 'id' | 'tags' | 'createdAt'>;
 
@@ -22,7 +22,7 @@ export function parsePermissions(
   return rules;
 }
 
-/** The parameters of the days before IpPermissions; the CLI's short options still use them. */
+/** The parameters from before IpPermissions existed; the CLI's short options still use them. */
 function simplePermission(input: Fields): readonly Fields[] {
   const cidr = optionalText(input, 'CidrIp');
   const protocol = optionalText(input, 'IpProtocol');
@@ -109,7 +109,7 @@ function portsOf(permission: Fields, protocol: string): { fromPort: number; toPo
   return { fromPort, toPort };
 }
 
-/** Equal rules are duplicates whatever their descriptions and tags. */
+/** Equal rules are duplicates even if their descriptions and tags differ. */
 export function sameRule(a: RuleSpec, b: RuleSpec): boolean {
   return (
     a.egress === b.egress &&
@@ -120,7 +120,7 @@ export function sameRule(a: RuleSpec, b: RuleSpec): boolean {
   );
 }
 
-/** A group's rules as `ipPermissions`: one entry per protocol and port range. */
+/** A group's rules as `ipPermissions`: one entry for each protocol and port range. */
 export function permissionMembers(state: Ec2State, group: SecurityGroup, egress: boolean): readonly Fields[] {
   const byRange = new Map<string, GroupRule[]>();
   for (const rule of group.rules.values()) {

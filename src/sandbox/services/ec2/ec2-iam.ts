@@ -5,7 +5,10 @@ import type { LaunchPlan } from './ec2-launch-plan.ts';
 import { addServiceLinkedRole } from '../iam/iam-roles.ts';
 import type { IamState, InstanceProfile } from '../iam/iam-state.ts';
 
-/** EC2's view of IAM: profiles with their propagation, PassRole, and the service-linked role of Spot. */
+/**
+ * What EC2 needs from IAM: instance profiles with their propagation delay, PassRole, and the service-linked role of
+ * Spot.
+ */
 
 const SPOT_ROLE = 'AWSServiceRoleForEC2Spot';
 
@@ -34,7 +37,7 @@ export function createLaunchIam(iam: IamState, access: AccessController, region:
   };
 }
 
-/** For every role that the plans hand to EC2. */
+/** The iam:PassRole checks for every role that the plans pass to EC2. */
 export function passRoleChecks(iam: IamState, plans: readonly LaunchPlan[]): readonly AuthorizationCheck[] {
   const roles = new Set(
     plans.flatMap((plan) => {

@@ -19,7 +19,7 @@ import {
   type Volume,
 } from './ec2-state.ts';
 
-/** Instances and what belongs to them: volumes, spot requests, console. */
+/** Instances and what belongs to them: volumes, spot requests, console output. */
 export function instanceOperations(deps: FleetDeps): Operations {
   const { state, lifecycle } = deps;
   const instances = (input: Fields): readonly Instance[] =>
@@ -149,7 +149,7 @@ export function instanceOperations(deps: FleetDeps): Operations {
   };
 }
 
-/** Template data under the request's own members. */
+/** The launch plan of a request: its own members override those of the template. */
 function runPlan(state: Ec2State, input: Fields): LaunchPlan {
   const specification = structure(input, 'LaunchTemplate');
   const template = specification === undefined ? undefined : templateOf(state, specification);

@@ -15,7 +15,7 @@ import type { Ec2State, LaunchTemplate, MetadataOptions, Subnet } from './ec2-st
 import { checkUserData } from './ec2-user-data.ts';
 import type { Tags } from '../tags.ts';
 
-/** A launch in full: template data with what the request or a fleet override puts over it. */
+/** A complete launch: template data, overridden by the request or by a fleet override. */
 export interface LaunchPlan {
   readonly template: LaunchTemplate | undefined;
   readonly type: InstanceType;
@@ -23,9 +23,9 @@ export interface LaunchPlan {
   readonly subnet: Subnet;
   readonly groupIds: readonly string[];
   readonly publicIp: boolean;
-  /** One IPv6 address: asked for, or all there is. */
+  /** The instance gets one IPv6 address, because it was requested or the subnet has nothing else. */
   readonly ipv6: boolean;
-  /** ARN or name, as given. */
+  /** ARN or name of the instance profile, as given. */
   readonly profile: { readonly field: 'arn' | 'name'; readonly value: string } | undefined;
   /** Base64. */
   readonly userData: string | undefined;
@@ -50,11 +50,11 @@ export interface PlanRequest {
   readonly template: LaunchTemplate | undefined;
   readonly market: Pool['market'];
   readonly maxPrice?: number | undefined;
-  /** Tags of the request; they come over the template's. */
+  /** Tags of the request; they override the template's. */
   readonly tags: TagsByType;
 }
 
-/** Throws AwsError for what EC2 refuses about the form of a launch, before capacity is looked at. */
+/** Throws AwsError for a launch whose form EC2 refuses before it checks capacity. */
 export function planLaunch(state: Ec2State, request: PlanRequest): LaunchPlan {
   const { data } = request;
   const [primary] = structures(data, 'NetworkInterface');
@@ -126,7 +126,9 @@ function typeOf(data: Fields): InstanceType {
   return type;
 }
 
-/** By id, or by a public parameter as `resolve:ssm:…`. Throws AwsError `InvalidAMIID.NotFound`. */
+/**
+ * The image for an id, or for a public parameter given as `resolve:ssm:…`. Throws AwsError `InvalidAMIID.NotFound`.
+ */
 function imageOf(data: Fields): Image {
   const given = optionalText(data, 'ImageId');
   if (given === undefined)

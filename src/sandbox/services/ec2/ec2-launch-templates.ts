@@ -13,7 +13,7 @@ export const LAUNCH_TAG_TYPES = ['instance', 'volume', 'network-interface', 'spo
 
 const NAME = /^[a-zA-Z0-9().\-/_]{3,128}$/;
 
-/** Launch templates; each has its one version. */
+/** Launch templates; each has exactly one version. */
 export function launchTemplateOperations(state: Ec2State, idempotency: Idempotency): Operations {
   return {
     CreateLaunchTemplate: {
@@ -74,7 +74,7 @@ export const onTemplate = (
   context: { ...resourceTagContext(template.tags, 'ec2'), 'ec2:Region': state.region },
 });
 
-/** By `LaunchTemplateId` or `LaunchTemplateName`. Throws AwsError for none, both, or an unknown one. */
+/** The template for `LaunchTemplateId` or `LaunchTemplateName`. Throws AwsError for none, both, or an unknown one. */
 export function templateOf(state: Ec2State, input: Fields): LaunchTemplate {
   const id = optionalText(input, 'LaunchTemplateId');
   const name = optionalText(input, 'LaunchTemplateName');
@@ -180,7 +180,7 @@ function versionMembers(template: LaunchTemplate): Fields {
   };
 }
 
-/** Lists whose answer name is not the request name with `Set` at its end. */
+/** Lists whose name in the answer is not the name in the request followed by `Set`. */
 const ANSWER_LISTS: Readonly<Record<string, string>> = {
   SecurityGroupId: 'securityGroupIdSet',
   SecurityGroup: 'securityGroupSet',
@@ -190,7 +190,7 @@ const ANSWER_LISTS: Readonly<Record<string, string>> = {
   NetworkInterface: 'networkInterfaceSet',
 };
 
-/** LaunchTemplateData of an answer: the request's members in lower camel case, lists as sets. */
+/** LaunchTemplateData of an answer: the request's members in lower camel case, lists named as sets. */
 function dataMembers(data: Fields, inInterface = false): Fields {
   return Object.fromEntries(
     Object.entries(data).map(([name, value]) => {

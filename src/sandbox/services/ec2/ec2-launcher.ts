@@ -10,9 +10,9 @@ import type { Ec2State, Instance, Subnet } from './ec2-state.ts';
 import { instanceType } from './ec2-catalog.ts';
 import type { Tags } from '../tags.ts';
 
-/** What a launch asks of IAM. */
+/** What a launch needs from IAM. */
 export interface LaunchIam {
-  /** The profile as EC2 knows it now; `unknown` also while it propagates. */
+  /** The profile as EC2 knows it now; `unknown` also while the profile propagates. */
   profileForLaunch(
     profile: NonNullable<LaunchPlan['profile']>,
   ):
@@ -27,7 +27,7 @@ export interface LaunchDeps {
   readonly market: Ec2Market;
   readonly lifecycle: Ec2Lifecycle;
   readonly iam: LaunchIam;
-  /** Addresses that tasks and databases have. */
+  /** Addresses that tasks and databases use. */
   readonly takenAddresses: ReadonlySet<string>;
 }
 
@@ -44,7 +44,7 @@ export const poolOf = (plan: LaunchPlan): Pool => ({
   market: plan.market,
 });
 
-/** One instance, or why EC2 refuses it now. */
+/** Launches one instance, or returns why EC2 refuses the launch at this time. */
 export function launch(deps: LaunchDeps, plan: LaunchPlan, extras: LaunchExtras): Instance | LaunchRefusal {
   const { state, market, iam } = deps;
   const refusal = profileRefusal(iam, plan) ?? marketRefusal(state, market, plan);
@@ -195,7 +195,7 @@ function createInstance(deps: LaunchDeps, plan: LaunchPlan, extras: LaunchExtras
   return instance;
 }
 
-/** With the tags that EC2 itself sets. */
+/** The tags of the plan, and those that EC2 itself sets. */
 function instanceTags(plan: LaunchPlan, extras: LaunchExtras): Tags {
   const tags = new Map(tagsFor(plan.tags, 'instance'));
   if (extras.fleetId !== undefined) tags.set('aws:ec2:fleet-id', extras.fleetId);
@@ -206,12 +206,12 @@ function instanceTags(plan: LaunchPlan, extras: LaunchExtras): Tags {
   return tags;
 }
 
-/** The first four and the last address of a subnet are AWS's. */
+/** AWS reserves the first four addresses and the last address of a subnet. */
 function freeAddress(deps: LaunchDeps, subnet: Subnet): string {
   const { first, size } = ipv4Range(subnet.cidr) ?? { first: 0, size: 0 };
   const used = new Set([...deps.state.interfaces.values()].map((item) => item.privateIp));
   for (let offset = 4; offset < size - 1; offset++) {
-    // Tasks and databases of a seed sit at the low addresses: instances start higher where there is room.
+    // Tasks and databases of a seed use the low addresses, so instances start at higher ones where there is room.
     const address = ipv4Text(first + ((offset + Math.min(96, size >> 1)) % (size - 1)));
     if (containsCidr(subnet.cidr, address) && isAssignable(address, first, size) && !used.has(address)) {
       if (!deps.takenAddresses.has(address)) return address;
@@ -223,7 +223,7 @@ function freeAddress(deps: LaunchDeps, subnet: Subnet): string {
   );
 }
 
-/** A /64 has room for everybody. */
+/** A /64 never runs out of addresses. */
 function freeIpv6Address(state: Ec2State, subnet: Subnet): string {
   const used = new Set([...state.interfaces.values()].map((item) => item.ipv6Address));
   const prefix = subnet.ipv6?.cidr.replace(/\/\d+$/, '') ?? '::';

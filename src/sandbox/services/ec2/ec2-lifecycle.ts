@@ -13,14 +13,14 @@ import { reachesSessionManager } from './ec2-reachability.ts';
 import type { Ec2State, Instance } from './ec2-state.ts';
 import { decodeUserData } from './ec2-user-data.ts';
 
-/** What an instance does by itself: start, boot, come online, be interrupted, end. */
+/** The states that an instance goes through by itself: start, boot, online, interruption, termination. */
 
 export interface LifecycleDeps {
   readonly timing: Timing;
   readonly host: InstanceHost;
   readonly managed: ManagedInstances;
   readonly access: AccessControl;
-  /** Of the sandbox, for programs on the instance. */
+  /** The sandbox's endpoint, for programs on the instance. */
   endpoint(): string;
 }
 
@@ -61,20 +61,21 @@ export class Ec2Lifecycle {
     this.#deps = deps;
   }
 
-  /** From `pending` on. `interruptionMs` after it runs EC2 wants it back; undefined = never. */
+  /** Starts the instance, in state `pending`. `interruptionMs` after it runs EC2 interrupts it; undefined = never. */
   start(instance: Instance, interruptionMs?: number): void {
     this.#after(this.#deps.timing.instancePendingMs, () => {
       if (instance.state !== 'pending') return;
       instance.state = 'running';
       const boot = this.#boot(instance);
       this.#booted.set(instance.id, boot);
-      // A defect of the machine host shows as an instance that never comes online, with its message on the console.
+      // A defect of the machine host appears as an instance that never comes online, with the error message on its
+      // console.
       boot.catch(() => undefined);
       if (interruptionMs !== undefined) this.#after(interruptionMs, () => this.interrupt(instance));
     });
   }
 
-  /** Idempotent; the interface and the volume go when the instance is terminated. */
+  /** A second call has no effect. The interface and the volume are deleted when the instance is terminated. */
   terminate(instance: Instance, reason: EndReason): void {
     if (instance.state === 'shutting-down' || instance.state === 'terminated') return;
     const { code, message, transition } = REASONS[reason];
@@ -91,7 +92,7 @@ export class Ec2Lifecycle {
     this.#after(this.#deps.timing.instanceShutdownMs, () => this.#terminated(instance));
   }
 
-  /** A spot instance that EC2 wants back: notice now, end after the notice time. */
+  /** EC2 reclaims a spot instance: it gives the notice now, and terminates the instance after the notice time. */
   interrupt(instance: Instance): void {
     if (instance.interruptionAt !== undefined || instance.spotRequestId === undefined) return;
     const { spotNoticeMs } = this.#deps.timing;
@@ -101,7 +102,7 @@ export class Ec2Lifecycle {
     this.#after(spotNoticeMs, () => this.terminate(instance, 'spot'));
   }
 
-  /** Text, not base64. */
+  /** Plain text, not base64. */
   consoleOutput(instanceId: string): string {
     return this.#deps.host.consoleOutput(instanceId);
   }
@@ -143,7 +144,8 @@ export class Ec2Lifecycle {
     const { machine } = booted;
     const roleName = this.#roleOf(instance);
     const lives = instance.state === 'running' && !this.#closed && instance.hasAgent;
-    // Denied, the agent sleeps for half an hour (docs/reference/iam.md §6): what counts is its last start during the boot.
+    // After a refusal the agent sleeps for half an hour (docs/reference/iam.md §6), so its last start during the boot
+    // decides.
     if (machine !== undefined && roleName !== undefined && lives && agent?.isOnline === true) {
       this.#deps.managed.registerInstance({
         instanceId: instance.id,
@@ -157,7 +159,7 @@ export class Ec2Lifecycle {
     return booted;
   }
 
-  /** Undefined without a profile, and for a role that does not trust EC2. */
+  /** Undefined without an instance profile, and for a role that does not trust EC2. */
   #roleOf(instance: Instance): string | undefined {
     const roleName = instance.profile?.roleName;
     const isTrusting =
@@ -198,7 +200,7 @@ export class Ec2Lifecycle {
     };
   }
 
-  /** Undefined once the role is deleted: the instance outlives its rights. */
+  /** Undefined once the role is deleted; the instance keeps running without permissions. */
   #credentials(roleName: string, instanceId: string): RoleCredentials | undefined {
     try {
       return this.#deps.access.credentialsForRole(roleName, instanceId);
@@ -209,7 +211,7 @@ export class Ec2Lifecycle {
 
   #shutDown(instance: Instance): void {
     if (instance.state !== 'running') return;
-    // A one-time spot instance cannot be stopped, only ended.
+    // A one-time spot instance cannot be stopped, only terminated.
     if (instance.shutdownBehavior === 'terminate' || instance.spotRequestId !== undefined) {
       this.terminate(instance, 'shutdown');
       return;
@@ -225,7 +227,7 @@ export class Ec2Lifecycle {
   async #stopMachine(instance: Instance): Promise<void> {
     this.#deps.managed.deregisterInstance(instance.id);
     const booted = await this.#booted.get(instance.id)?.catch(() => undefined);
-    // The boot may have ended after the first call, and have registered the instance meanwhile.
+    // The boot may have finished after the first call, and may have registered the instance since then.
     this.#deps.managed.deregisterInstance(instance.id);
     await booted?.stop();
   }
@@ -258,7 +260,7 @@ export class Ec2Lifecycle {
   }
 }
 
-/** IPv6 where there is nothing else. */
+/** The IPv4 address, or the IPv6 address of an instance that has no other. */
 const addressOf = ({ privateIp, ipv6Address }: Instance): string => privateIp ?? ipv6Address ?? '';
 
 /** `2026-11-21 10:00:00 GMT` */

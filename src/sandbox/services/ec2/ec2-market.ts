@@ -1,6 +1,9 @@
 import type { InstanceType } from './ec2-catalog.ts';
 
-/** Capacity, prices, quotas and interruptions, as a test scripts them. A pool is an instance type in a zone or subnet. */
+/**
+ * Capacity, prices, quotas and interruptions, as a test scripts them. A pool is an instance type in a zone or a
+ * subnet.
+ */
 
 export interface PoolPattern {
   /** Absent = every type. */
@@ -41,7 +44,7 @@ const MESSAGES: Readonly<Record<string, (pool: Pool) => string>> = {
     'Your Spot request price is lower than the minimum required Spot request fulfillment price.',
 };
 
-/** EC2's side of a launch that has nothing to do with the request's form. */
+/** The part of a launch decision that does not depend on the form of the request. */
 export class Ec2Market {
   readonly #refusals: { readonly pattern: PoolPattern; readonly code: string }[] = [];
   readonly #prices: { readonly pattern: PoolPattern; readonly price: number }[] = [];
@@ -49,28 +52,31 @@ export class Ec2Market {
   #spotVcpus = 64;
   #onDemandVcpus = 64;
 
-  /** From now on launches into these pools are refused with the code, e.g. `InsufficientInstanceCapacity`. */
+  /** From now on EC2 refuses launches into these pools with the code, e.g. `InsufficientInstanceCapacity`. */
   refuse(pattern: PoolPattern, code: string): void {
     this.#refusals.push({ pattern, code });
   }
 
-  /** Dollars per hour; the latest setting that matches a pool counts. */
+  /** Dollars per hour; for each pool the latest matching setting applies. */
   setPrice(pattern: PoolPattern, price: number): void {
     this.#prices.push({ pattern, price });
   }
 
-  /** From now on each spot instance that is launched in these pools gets its notice so long after it runs. */
+  /**
+   * From now on each spot instance that is launched in these pools gets its interruption notice `afterMs` after it
+   * runs.
+   */
   interrupt(pattern: PoolPattern, afterMs: number): void {
     this.#interruptions.push({ pattern, afterMs });
   }
 
-  /** vCPUs that may live at the same time. */
+  /** vCPUs that may run at the same time. */
   setQuota(quota: { readonly spotVcpus?: number; readonly onDemandVcpus?: number }): void {
     this.#spotVcpus = quota.spotVcpus ?? this.#spotVcpus;
     this.#onDemandVcpus = quota.onDemandVcpus ?? this.#onDemandVcpus;
   }
 
-  /** Back to capacity everywhere and for ever, list prices and default quotas. */
+  /** Resets to unlimited capacity everywhere, list prices and default quotas. */
   reset(): void {
     this.#refusals.length = 0;
     this.#prices.length = 0;
@@ -85,12 +91,12 @@ export class Ec2Market {
     return pool.market === 'spot' ? pool.type.spotPrice : pool.type.onDemandPrice;
   }
 
-  /** From the start of an instance to the notice of its interruption; undefined = it is left alone. */
+  /** Time from the start of an instance to its interruption notice; undefined = it is not interrupted. */
   interruptionMs(pool: Pool): number | undefined {
     return this.#interruptions.findLast(({ pattern }) => matches(pattern, pool))?.afterMs;
   }
 
-  /** `liveVcpus` are those of the same market that live already. */
+  /** `liveVcpus` are the vCPUs of the same market that run already. */
   refusal(pool: Pool, liveVcpus: number): LaunchRefusal | undefined {
     const scripted = this.#refusals.findLast(({ pattern }) => matches(pattern, pool));
     if (scripted !== undefined) return refusalOf(scripted.code, pool);
@@ -100,7 +106,7 @@ export class Ec2Market {
   }
 }
 
-/** The refusal with AWS's own words where they are known. */
+/** The refusal, with AWS's message where it is known. */
 export const refusalOf = (code: string, pool: Pool): LaunchRefusal => ({
   code,
   message: MESSAGES[code]?.(pool) ?? `${code} (scripted by the sandbox)`,

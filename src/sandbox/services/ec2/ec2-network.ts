@@ -5,7 +5,7 @@ import { resourceTagContext } from '../tags.ts';
 import { describeOperation, tagSet } from './ec2-describe.ts';
 import type { Ec2State, Instance, NetworkInterface, Subnet, Vpc, VpcEndpoint } from './ec2-state.ts';
 
-/** The same of every VPC of the sandbox. */
+/** The attributes of every VPC of the sandbox. */
 const VPC_ATTRIBUTES: Readonly<Record<string, boolean>> = {
   enableDnsSupport: true,
   enableDnsHostnames: true,
@@ -179,7 +179,7 @@ const ipv6Associations = (kind: string, id: string, ipv6CidrBlock: string | unde
         },
       ];
 
-/** AWS keeps five addresses of every subnet; an IPv6-only one has none to count. */
+/** AWS reserves five addresses of every subnet; an IPv6-only subnet has no IPv4 addresses to count. */
 export function freeAddresses(state: Ec2State, subnet: Subnet): number {
   if (subnet.ipv6?.only === true) return 0;
   const size = ipv4Range(subnet.cidr)?.size ?? 0;
@@ -222,7 +222,7 @@ function endpointMembers(state: Ec2State, endpoint: VpcEndpoint): Fields {
   };
 }
 
-/** Of an interface, and of an instance's own. */
+/** The address members of a network interface, and of an instance. */
 export const addressMembers = (
   { privateIp, ipv6Address }: Pick<Instance, 'privateIp' | 'ipv6Address'>,
   association: Fields | undefined,

@@ -6,7 +6,7 @@ import type { Ec2Market } from './ec2-market.ts';
 import { zoneId } from './ec2-network.ts';
 import type { Ec2State } from './ec2-state.ts';
 
-/** What can be launched, where, and for how much. */
+/** Instance types, images and prices: what can be launched, where, and for how much. */
 export function offerOperations(state: Ec2State, market: Ec2Market): Operations {
   const zones = ['a', 'b', 'c'].map((letter) => `${state.region}${letter}`);
   return {
@@ -147,7 +147,7 @@ interface SpotPrice {
   readonly at: Date;
 }
 
-/** One price per pool, set an hour ago: EC2 answers the last change even if it lies before StartTime. */
+/** One price for each pool, set an hour ago: EC2 returns the latest change even if it is before StartTime. */
 function spotPrices(
   state: Ec2State,
   market: Ec2Market,

@@ -2,7 +2,7 @@ import { containsCidr } from '../../../core/cidr.ts';
 import type { AgentEndpoints, NetworkPolicy } from '../../contracts.ts';
 import type { Ec2State, GroupRule, Instance, NetworkInterface, SecurityGroup, Subnet } from './ec2-state.ts';
 
-/** What security groups and routes let through. */
+/** The connections that security groups and routes allow. */
 
 export function createNetworkPolicy(state: Ec2State): NetworkPolicy {
   return {
@@ -17,7 +17,7 @@ interface Place {
   readonly privateIp: string;
 }
 
-/** A place without groups is outside EC2's control: everything passes. */
+/** A place without security groups is outside EC2's control: it accepts every connection. */
 function admits(
   state: Ec2State,
   groupIds: readonly string[],
@@ -59,15 +59,18 @@ export const ipv4Number = (address: string): number =>
 export const ipv4Text = (number: number): string =>
   [24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) % 256).join('.');
 
-/** Public addresses that AWS's service endpoints could have; only for rules on 0.0.0.0/0, ::/0 and the like. */
+/**
+ * Public addresses that AWS's service endpoints could have; used only to evaluate rules for 0.0.0.0/0, ::/0 and
+ * similar.
+ */
 const SERVICE_ADDRESS = '52.94.5.1';
 const DUAL_STACK_ADDRESS = '2600:1f70:8000::1';
-/** What DNS64 makes of an IPv4 address. */
+/** The IPv6 address that DNS64 makes of an IPv4 address. */
 const synthesized = (ipv4: string): string => `64:ff9b::${ipv4}`;
 
 /**
- * Whether the agent on an instance gets to Session Manager by the names that it was told: to interface endpoints with
- * private DNS where there are some, else through a gateway.
+ * Whether the agent on an instance reaches Session Manager by the host names of its configuration: through interface
+ * endpoints with private DNS where there are some, otherwise through a gateway.
  */
 export const reachesSessionManager = (
   state: Ec2State,
@@ -104,7 +107,7 @@ function reachesService(
     (subnet.route === 'internet-gateway' && instance.publicIp !== undefined);
   if (instance.privateIp !== undefined && overIpv4 && letsOut(SERVICE_ADDRESS)) return true;
   if (instance.ipv6Address === undefined) return false;
-  // DNS64 makes up an address only for a name that has none of its own.
+  // DNS64 makes an address only for a name that has no IPv6 address of its own.
   return byDualStackName
     ? subnet.ipv6?.route !== undefined && letsOut(DUAL_STACK_ADDRESS)
     : hasNat64(subnet) && letsOut(synthesized(SERVICE_ADDRESS));
@@ -137,7 +140,7 @@ function reachesInterface(
   if (reaches(privateIp, item.privateIp) || reaches(ipv6Address, item.ipv6Address)) return true;
   if (ipv6Address === undefined || item.ipv6Address !== undefined || item.privateIp === undefined)
     return false;
-  // What arrives at the endpoint comes from the NAT gateway and from no group.
+  // To the endpoint, the connection comes from the NAT gateway and not from a member of any group.
   const target = { securityGroupIds: [], privateIp: synthesized(item.privateIp) };
   return (
     hasNat64(subnet) &&

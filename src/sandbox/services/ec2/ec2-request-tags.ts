@@ -3,11 +3,11 @@ import { type Fields, list, requiredText, structures } from '../../wire/fields.t
 import type { Ec2State } from './ec2-state.ts';
 import { parseTags, requestTagContext, type Tags } from '../tags.ts';
 
-/** TagSpecifications of EC2's creating calls, and the ec2:CreateTags question that comes with them. */
+/** TagSpecifications of EC2's creating calls, and the ec2:CreateTags check that they require. */
 
 export type TagsByType = ReadonlyMap<string, Tags>;
 
-/** Throws AwsError for a resource type the call does not create. */
+/** Throws AwsError for a resource type that the call does not create. */
 export function tagSpecifications(
   input: Fields,
   allowed: readonly string[],
@@ -32,7 +32,7 @@ export function tagSpecifications(
 
 export const tagsFor = (tags: TagsByType, type: string): Tags => tags.get(type) ?? new Map<string, string>();
 
-/** Nothing to ask if the call sets no tags on that type. */
+/** No check if the call sets no tags on that type. */
 export function createTagsCheck(
   state: Ec2State,
   type: string,

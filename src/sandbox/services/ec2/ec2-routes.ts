@@ -3,7 +3,7 @@ import type { Fields } from '../../wire/fields.ts';
 import { describeOperation, tagSet } from './ec2-describe.ts';
 import type { Ec2State, RouteTable } from './ec2-state.ts';
 
-/** Where a VPC's traffic goes: route tables and gateways, read-only. */
+/** Route tables and gateways of a VPC, read-only. */
 export function routeOperations(state: Ec2State): Operations {
   const owner = state.accountId;
   return {

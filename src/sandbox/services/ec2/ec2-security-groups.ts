@@ -111,7 +111,7 @@ const referencedBy = (group: SecurityGroup, egress: boolean): readonly string[] 
     rule.egress === egress && rule.peer.type === 'group' ? [rule.peer.groupId] : [],
   );
 
-/** Attached to an interface, or named by a rule of another group. */
+/** Whether an interface has the group, or a rule of another group names it. */
 function isInUse(state: Ec2State, group: SecurityGroup): boolean {
   const attached = [...state.interfaces.values()].some((item) => item.groupIds.includes(group.id));
   const referenced = [...state.groups.values()].some(

@@ -4,7 +4,9 @@ import type { Seed, SeedRule, SeedSubnet, SeedTag } from '../../seed-shapes.ts';
 import type { Ec2State, GroupRule, RouteTable } from './ec2-state.ts';
 import type { Tags } from '../tags.ts';
 
-/** Fills a region's state from the seed: route tables, gateways and endpoint interfaces follow from the subnets. */
+/**
+ * Fills a region's state from the seed; route tables, gateways and endpoint interfaces are derived from the subnets.
+ */
 export function seedNetwork(state: Ec2State, seed: Seed): void {
   for (const vpc of seed.vpcs) {
     const { cidr, ipv6Cidr, isDefault } = vpc;
@@ -54,7 +56,7 @@ function settled(id: string, tags: readonly SeedTag[]): { id: string; tags: Tags
   return { id, tags: new Map(tags.map(({ key, value }) => [key, value])), createdAt: 0 };
 }
 
-/** Ids that follow from another resource's id, so that a seed always looks the same. */
+/** Derives an id from another resource's id, so that a seed has the same ids in every run. */
 const derived = (prefix: string, from: string, index = 0): string =>
   `${prefix}-${createHash('sha256').update(`${from}/${index}`).digest('hex').slice(0, 17)}`;
 
@@ -64,7 +66,7 @@ interface Gateways {
   readonly nat: string | undefined;
 }
 
-/** Those that some subnet's way out leads through. */
+/** The gateways to which the default route of at least one subnet leads. */
 function seedGateways(state: Ec2State, vpcId: string, subnets: readonly SeedSubnet[]): Gateways {
   const leadsTo = (target: string): boolean => subnets.some(({ ipv6 }) => ipv6?.route === target);
   const behindNat = subnets.filter(({ route, ipv6 }) => route === 'nat-gateway' || ipv6?.nat64 === true);
@@ -91,7 +93,7 @@ function seedGateways(state: Ec2State, vpcId: string, subnets: readonly SeedSubn
   return gateways;
 }
 
-/** Subnets with IPv6 have a table each; of the others those with the same way share one. */
+/** Each subnet with IPv6 has its own table; of the others, those with the same default route share one. */
 function seedRoutes(state: Ec2State, seed: Seed, vpcId: string): void {
   const subnets = seed.subnets.filter((subnet) => subnet.vpcId === vpcId);
   const { internet, egressOnly, nat } = seedGateways(state, vpcId, subnets);
@@ -108,7 +110,7 @@ function seedRoutes(state: Ec2State, seed: Seed, vpcId: string): void {
       ...routes,
     });
   };
-  // Isolated subnets use the main table by not being associated with any, as in most real VPCs.
+  // Isolated subnets use the main table, because they are not associated with any table, as in most real VPCs.
   table(derived('rtb', vpcId), [], { main: true });
   const isOfIpv6 = ({ ipv6 }: SeedSubnet): boolean => ipv6?.route !== undefined || ipv6?.nat64 === true;
   const shared = (way: SeedSubnet['route'], index: number, routes: Partial<RouteTable>): void => {

@@ -1,6 +1,9 @@
 import type { Ec2State, GroupRule, Resource } from './ec2-state.ts';
 
-/** What exists or bills in a region. Terminated instances, closed spot requests and deleted fleets are history. */
+/**
+ * The resources of a region that exist or cost money. Terminated instances, closed spot requests and deleted fleets
+ * are not included.
+ */
 export function snapshotOf(state: Ec2State): unknown {
   return {
     securityGroups: listed(state.groups, (group) => ({
@@ -43,7 +46,7 @@ const ruleOf = (rule: GroupRule): object => ({
   description: rule.description ?? null,
 });
 
-/** By id, with tags; what `shape` leaves undefined is left out. */
+/** The resources sorted by id, with tags; a resource for which `shape` returns undefined is left out. */
 function listed<T extends Resource>(
   resources: ReadonlyMap<string, T>,
   shape: (resource: T) => object | undefined,

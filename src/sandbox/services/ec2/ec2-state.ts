@@ -6,12 +6,12 @@ import type { ResourceIds } from '../../random.ts';
 import type { Architecture } from './ec2-catalog.ts';
 import type { Tags } from '../tags.ts';
 
-/** EC2's resources in one region, as the operations read and change them. */
+/** EC2's resources in one region, which the operations read and change. */
 
 export interface Resource {
   readonly id: string;
   readonly tags: Tags;
-  /** Milliseconds since the epoch; 0 for what the seed brought. */
+  /** Milliseconds since the epoch; 0 for resources of the seed. */
   readonly createdAt: number;
 }
 
@@ -37,9 +37,9 @@ export interface RouteTable extends Resource {
   readonly main: boolean;
   readonly gatewayId: string | undefined;
   readonly natGatewayId: string | undefined;
-  /** Where `::/0` leads: an internet gateway, or an egress-only one. */
+  /** Target of the route for `::/0`: an internet gateway, or an egress-only one. */
   readonly ipv6GatewayId: string | undefined;
-  /** Where 64:ff9b::/96 leads. */
+  /** Target of the route for 64:ff9b::/96. */
   readonly nat64GatewayId: string | undefined;
 }
 
@@ -56,7 +56,7 @@ export interface NatGateway extends Resource {
 
 export interface VpcEndpoint extends Resource {
   readonly vpcId: string;
-  /** Last part of the service name. */
+  /** Last part of the endpoint's service name. */
   readonly service: string;
   readonly type: 'Interface' | 'Gateway';
   readonly subnetIds: readonly string[];
@@ -69,7 +69,7 @@ export interface GroupRule extends Resource {
   readonly egress: boolean;
   /** `tcp`, `udp`, `icmp` or `-1`. */
   readonly protocol: string;
-  /** -1 with protocol -1. */
+  /** -1 for protocol -1. */
   readonly fromPort: number;
   readonly toPort: number;
   readonly peer:
@@ -91,7 +91,7 @@ export interface LaunchTemplate extends Resource {
   readonly name: string;
   readonly createdBy: string;
   readonly description: string | undefined;
-  /** Request shape (`LaunchTemplateData` as it came). */
+  /** Members of the request (`LaunchTemplateData` as received). */
   readonly data: Readonly<Record<string, unknown>>;
 }
 
@@ -101,11 +101,11 @@ export interface Fleet extends Resource {
   readonly clientToken: string | undefined;
   readonly request: Readonly<Record<string, unknown>>;
   readonly instanceIds: readonly string[];
-  /** `Errors[]` and `Instances[]` of the answer, as they went out. */
+  /** `Errors[]` and `Instances[]` of the answer, as sent. */
   readonly errors: readonly unknown[];
   readonly instances: readonly unknown[];
   state: FleetState;
-  /** EC2 describes it no more; its tags are still listed. */
+  /** EC2's describe calls no longer return it; its tags are still listed. */
   forgotten?: boolean;
 }
 
@@ -129,7 +129,7 @@ export interface Volume extends Resource {
   readonly snapshotId: string;
   readonly device: string;
   readonly deleteOnTermination: boolean;
-  /** Undefined once detached: a volume that outlived its instance. */
+  /** Undefined once it is detached: a volume that was kept after its instance was terminated. */
   instanceId: string | undefined;
 }
 
@@ -180,7 +180,7 @@ export interface Instance extends Resource {
   readonly profile: { readonly arn: string; readonly id: string; readonly roleName: string } | undefined;
   readonly spotRequestId: string | undefined;
   readonly keyName: string | undefined;
-  /** Base64, as it was sent. */
+  /** Base64, as received. */
   readonly userData: string | undefined;
   readonly metadata: MetadataOptions;
   readonly shutdownBehavior: 'stop' | 'terminate';
@@ -190,11 +190,11 @@ export interface Instance extends Resource {
   stateReason: { readonly code: string; readonly message: string } | undefined;
   /** e.g. `User initiated (2026-11-21 10:00:00 GMT)`. */
   transitionReason: string;
-  /** Set when EC2 announced that it takes a spot instance back. */
+  /** Set when EC2 announced the interruption of a spot instance. */
   interruptionAt: Date | undefined;
 }
 
-/** Seen even while EC2 does not see what was made lately. */
+/** A resource of this age is visible even while EC2 does not show recent ones. */
 const SETTLED_AFTER_MS = 300_000;
 
 export interface Ec2StateDeps {
@@ -204,7 +204,7 @@ export interface Ec2StateDeps {
   readonly ids: ResourceIds;
 }
 
-/** The collections; what is younger than `consistencyMs` stays out of sight of describes and look-ups. */
+/** EC2's collections; describe calls and look-ups do not see resources younger than `consistencyMs`. */
 export class Ec2State {
   readonly vpcs = new Map<string, Vpc>();
   readonly subnets = new Map<string, Subnet>();
@@ -238,7 +238,7 @@ export class Ec2State {
     return this.clock.now();
   }
 
-  /** Runs synchronous `work` as if nothing made in the last minutes had arrived everywhere yet. */
+  /** Runs synchronous `work` as if no resource made in the last minutes were visible yet. */
   withStaleReads<T>(work: () => T): T {
     this.#stale = true;
     try {
@@ -253,7 +253,7 @@ export class Ec2State {
     return delay === 0 || resource.createdAt <= this.now - delay;
   }
 
-  /** Throws AwsError `code` if it does not exist or is too young to be seen. */
+  /** Throws AwsError `code` if the resource does not exist or is too young to be visible. */
   find<T extends Resource>(from: ReadonlyMap<string, T>, id: string, code: string, what: string): T {
     const resource = from.get(id);
     if (resource === undefined || !this.isVisible(resource)) {
@@ -284,7 +284,7 @@ export class Ec2State {
   }
 
   arn(type: string, id: string): string {
-    // Images and snapshots of Amazon's belong to no account of ours.
+    // Amazon's images and snapshots have no account in their ARN.
     const account = type === 'image' || type === 'snapshot' ? '' : this.accountId;
     return formatArn({ service: 'ec2', region: this.region, account, resource: `${type}/${id}` });
   }

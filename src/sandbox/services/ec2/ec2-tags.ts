@@ -4,7 +4,7 @@ import { describeOperation } from './ec2-describe.ts';
 import type { Ec2State, Resource } from './ec2-state.ts';
 import { parseTags, requestTagContext, resourceTagContext } from '../tags.ts';
 
-/** Tags as resources of their own: CreateTags, DeleteTags, DescribeTags. */
+/** The operations on tags: CreateTags, DeleteTags, DescribeTags. */
 export function tagOperations(state: Ec2State): Operations {
   const targets = (input: Fields): readonly TaggedResource[] =>
     texts(input, 'ResourceId').map((id) => resourceOf(state, id));
@@ -79,7 +79,7 @@ function collections(state: Ec2State): readonly (readonly [string, ReadonlyMap<s
   ];
 }
 
-/** Throws AwsError `InvalidID` for an id that is nothing the sandbox knows. */
+/** Throws AwsError `InvalidID` for an id of no resource in the sandbox. */
 function resourceOf(state: Ec2State, id: string): TaggedResource {
   for (const [type, resources] of collections(state)) {
     const resource = resources.get(id);
@@ -99,7 +99,10 @@ const check = (
   context: { ...requested, ...resourceTagContext(resource.tags, 'ec2'), 'ec2:Region': state.region },
 });
 
-/** A tag without a value goes whatever its value is; without tags all but AWS's own go. */
+/**
+ * A tag given without a value is removed whatever its value is; without given tags, all tags are removed except AWS's
+ * own.
+ */
 function removeTags(resource: Resource, wanted: readonly Fields[]): void {
   if (wanted.length === 0) {
     for (const key of resource.tags.keys()) if (!key.startsWith('aws:')) resource.tags.delete(key);

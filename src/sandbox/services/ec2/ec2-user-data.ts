@@ -1,9 +1,9 @@
 import { AwsError } from '../../contracts.ts';
 
-/** Bytes before base64 (EC2 User Guide). */
+/** Size in bytes before base64 encoding (EC2 User Guide). */
 const MAX_USER_DATA_BYTES = 16_384;
 
-/** Throws AwsError `InvalidUserData.Malformed` if it is not base64 or longer than MAX_USER_DATA_BYTES. */
+/** Throws AwsError `InvalidUserData.Malformed` if the text is not base64 or is longer than MAX_USER_DATA_BYTES. */
 export function checkUserData(encoded: string | undefined): void {
   if (encoded === undefined) return;
   if (!/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(encoded) || encoded.replace(/\s/g, '').length % 4 !== 0) {

@@ -39,7 +39,7 @@ export interface Ec2Service extends SandboxService {
   readonly state: Ec2State;
   readonly network: NetworkPolicy;
   readonly market: Ec2Market;
-  /** Starts the interruption of a running spot instance; false if there is none of that id. */
+  /** Starts the interruption of a running spot instance; returns false if there is none with that id. */
   interrupt(instanceId: string): boolean;
 }
 

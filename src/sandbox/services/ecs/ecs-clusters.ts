@@ -19,7 +19,7 @@ import { clusterShape } from './ecs-shapes.ts';
 const MAX_DESCRIBED = 100;
 const DEFAULT_CLUSTER = 'default';
 
-/** Members of CreateCluster that the descriptions repeat. */
+/** Members of CreateCluster that the descriptions return unchanged. */
 const KEPT = ['settings', 'serviceConnectDefaults', 'capacityProviders', 'defaultCapacityProviderStrategy'];
 
 export function clusterOperations(lookup: EcsLookup): Operations {
@@ -70,7 +70,7 @@ export function clusterOperations(lookup: EcsLookup): Operations {
         const { context } = requestTags(input);
         return [{ ...check('CreateCluster', named(input, 'clusterName')), context }];
       },
-      // Repeated for a cluster that is there, it answers with that cluster.
+      // For a cluster that exists already, CreateCluster returns that cluster.
       run(input) {
         const name = named(input, 'clusterName');
         if (!/^[A-Za-z0-9_-]{1,255}$/.test(name)) throw invalid('Identifier contains invalid characters.');
@@ -136,7 +136,7 @@ function describedClusters(input: Fields): readonly string[] {
 export const pick = (input: Fields, members: readonly string[]): Fields =>
   Object.fromEntries(members.flatMap((name) => (input[name] === undefined ? [] : [[name, input[name]]])));
 
-/** `configuration.executeCommandConfiguration`: the key and the log of exec sessions. */
+/** The encryption key and the log of exec sessions, from `configuration.executeCommandConfiguration`. */
 function execConfiguration(input: Fields): Pick<ClusterState, 'kmsKeyId' | 'logging'> {
   const exec = structOf(structOf(input, 'configuration'), 'executeCommandConfiguration');
   const log = structOf(exec, 'logConfiguration');

@@ -5,9 +5,15 @@ import type { Seed } from '../../seed-shapes.ts';
 import type { ContainerState, TaskState } from './ecs-model.ts';
 import type { EcsState } from './ecs-state.ts';
 
-/** What an agent needs to be reached; the two for data channels it needs only when a session begins (docs/reference/iam.md §8). */
+/**
+ * The actions that an agent needs to be reachable; it needs the two for data channels only when a session begins
+ * (docs/reference/iam.md §8).
+ */
 const CONTROL_ACTIONS = ['ssmmessages:CreateControlChannel', 'ssmmessages:OpenControlChannel'];
-/** In a container's environment these win over the task role, and the agent signs with them (docs/reference/ecs-exec.md §8). */
+/**
+ * In a container's environment these take precedence over the task role, and the agent signs with them
+ * (docs/reference/ecs-exec.md §8).
+ */
 const OVERRIDING_VARIABLES = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
 const HTTPS = 443;
 
@@ -17,7 +23,10 @@ export interface ConnectivityDeps {
   readonly network: NetworkPolicy;
 }
 
-/** Whether the agent of a container, which runs, has reached the message gateway: the causes of TargetNotConnected. */
+/**
+ * Whether the running agent of a container has reached the message gateway; if not, sessions fail with
+ * TargetNotConnected.
+ */
 export function isAgentConnected(
   deps: ConnectivityDeps,
   state: EcsState,
@@ -50,11 +59,14 @@ export function taskRoleName(task: TaskState): string | undefined {
   return arn === undefined || arn === '' ? undefined : nameOfArn(arn);
 }
 
-/** For an interface of the subnet, whichever address it has. */
+/** The base address of the subnet; it is used in place of the address of an interface in the subnet. */
 const baseAddress = ({ subnets }: Seed, subnetId: string | undefined): string =>
   subnets.find(({ id }) => id === subnetId)?.cidr.replace(/\/\d+$/, '') ?? '';
 
-/** A private endpoint wins over the way out, because the name then resolves to it (docs/reference/ecs-exec.md §6). */
+/**
+ * A private endpoint takes precedence over the default route, because the name then resolves to it
+ * (docs/reference/ecs-exec.md §6).
+ */
 function reachesGateway(deps: ConnectivityDeps, state: EcsState, task: TaskState): boolean {
   const subnet = state.subnet(task.subnetId);
   if (subnet === undefined) return false;

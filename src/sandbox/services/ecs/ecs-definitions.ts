@@ -15,7 +15,7 @@ import { definitionName, type DefinitionState, type Fields } from './ecs-model.t
 import { taskDefinitionArn } from './ecs-names.ts';
 import { taskDefinitionShape } from './ecs-shapes.ts';
 
-/** Task definitions for Fargate: their revisions, and what of them the sandbox acts upon. */
+/** Task definitions for Fargate: their revisions, and the members that the sandbox evaluates. */
 
 const client = (message: string): AwsError => new AwsError('ClientException', message);
 
@@ -30,7 +30,7 @@ const MEMORY: Readonly<Record<string, readonly [least: number, most: number]>> =
   '16384': [32_768, 122_880],
 };
 
-/** Whoever hands a role to a task needs `iam:PassRole` on it. */
+/** A caller that passes a role to a task needs `iam:PassRole` on it. */
 export const passRoleChecks = (roles: readonly (string | undefined)[]): readonly AuthorizationCheck[] =>
   [...new Set(roles)].flatMap((role) =>
     role === undefined || role === ''
@@ -154,7 +154,7 @@ function parseDefinition(input: Fields): Parsed {
   };
 }
 
-/** CPU units or vCPU, MiB or GB, as Fargate takes both. */
+/** Checks the size. Fargate accepts CPU units or vCPU, and MiB or GB. */
 function checkSize(cpu: string | undefined, memory: string | undefined): void {
   const units = /^([\d.]+)\s*vcpu$/i.exec(cpu ?? '')?.[1];
   const gigabytes = /^([\d.]+)\s*gb$/i.exec(memory ?? '')?.[1];

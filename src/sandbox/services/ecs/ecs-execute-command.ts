@@ -28,7 +28,10 @@ const SESSION_ID_DIGITS = 17;
 
 const invalid = (message: string): AwsError => new AwsError('InvalidParameterException', message);
 
-/** ecs:ExecuteCommand: starts a session under ECS's own role, so the caller needs no ssm:StartSession (docs/reference/ecs-exec.md §7). */
+/**
+ * ecs:ExecuteCommand: starts a session under ECS's own role, so the caller needs no ssm:StartSession
+ * (docs/reference/ecs-exec.md §7).
+ */
 export function executeCommandOperation(deps: ExecuteCommandDeps): Operation {
   return {
     authorize: (input) => checks(deps.lookup, input),
@@ -78,7 +81,10 @@ export function executeCommandOperation(deps: ExecuteCommandDeps): Operation {
 const keyOf = (cluster: ClusterState, deps: ExecuteCommandDeps): string | undefined =>
   cluster.kmsKeyId ?? deps.demandedKmsKeyId;
 
-/** A name that the task does not have is answered like an agent that does not run (docs/reference/ecs-exec.md §8). */
+/**
+ * A container name that the task does not have gets the same answer as an agent that does not run
+ * (docs/reference/ecs-exec.md §8).
+ */
 function chosenContainer(task: TaskState, name: string | undefined): ContainerState {
   const [only, ...others] = task.containers;
   if (name === undefined && others.length > 0)
@@ -88,7 +94,7 @@ function chosenContainer(task: TaskState, name: string | undefined): ContainerSt
   return container;
 }
 
-/** Both the cluster and the task are checked, each with its own tags. */
+/** The checks on the cluster and on the task, each with its own tags. */
 function checks(lookup: EcsLookup, input: Input): readonly AuthorizationCheck[] {
   const { account, state } = lookup;
   const name = lookup.clusterName(input);

@@ -18,10 +18,10 @@ export const SERVICES_PAGE = 10;
 
 export const invalid = (message: string): AwsError => new AwsError('InvalidParameterException', message);
 
-/** A failure of a describing operation. */
+/** A `failures` entry of a describe operation. */
 export const missing = (arn: string): unknown => ({ arn, reason: 'MISSING' });
 
-/** One page of a listing operation. */
+/** One page of a list operation. */
 export function listPage<T>(items: readonly T[], input: Input, defaultSize: number) {
   const size = optionalCount(input, 'maxResults') ?? defaultSize;
   if (size < 1 || size > MAX_PAGE) throw invalid(`maxResults must be between 1 and ${MAX_PAGE}.`);
@@ -34,7 +34,7 @@ export function structOf(input: Input, name: string): Input {
   return isFields(value) ? value : {};
 }
 
-/** The tags of a request, and the condition keys that they are. */
+/** The tags of a request, and the condition keys that follow from them. */
 export function requestTags(input: Input): {
   readonly tags: readonly SeedTag[];
   readonly context: Record<string, string | string[]>;
@@ -46,7 +46,10 @@ export function requestTags(input: Input): {
   return { tags, context: requestTagContext(new Map(tags.map(({ key, value }) => [key, value]))) };
 }
 
-/** `networkConfiguration.awsvpcConfiguration`; undefined if it is absent. Throws AwsError for a subnet that does not exist. */
+/**
+ * `networkConfiguration.awsvpcConfiguration`; undefined if it is absent. Throws AwsError for a subnet that does not
+ * exist.
+ */
 export function networkOf(
   state: EcsState,
   input: Input,
@@ -65,7 +68,7 @@ export function networkOf(
   };
 }
 
-/** Tags as condition keys, in both spellings that ECS understands. */
+/** Tags as condition keys, in both spellings that ECS supports. */
 export const tagContext = (tags: readonly SeedTag[]): Readonly<Record<string, string>> =>
   Object.fromEntries(
     tags.flatMap(({ key, value }) => [
@@ -74,7 +77,7 @@ export const tagContext = (tags: readonly SeedTag[]): Readonly<Record<string, st
     ]),
   );
 
-/** Finds what an operation's input names, by name, id or ARN, with ECS's errors. */
+/** Finds the resources that an operation's input names, by name, id or ARN; throws ECS's errors. */
 export class EcsLookup {
   readonly account: EcsAccount;
   readonly state: EcsState;
@@ -98,7 +101,7 @@ export class EcsLookup {
     return cluster;
   }
 
-  /** For what is about to be made in it. */
+  /** The cluster in which a resource is about to be created; it must be active. */
   activeCluster(input: Input): ClusterState {
     const cluster = this.cluster(input);
     if (cluster.status !== 'ACTIVE') throw new AwsError('ClusterNotFoundException', 'Cluster not found.');
@@ -115,7 +118,9 @@ export class EcsLookup {
     return service;
   }
 
-  /** Undefined if the cluster has no such task. An ARN of another cluster, or something that is no id, is refused. */
+  /**
+   * Undefined if the cluster has no such task. An ARN of another cluster, or a text that is not an id, is refused.
+   */
   task(cluster: string, identifier: string): TaskState | undefined {
     const named = clusterOf(identifier);
     if (named !== undefined && named !== cluster)
@@ -125,7 +130,7 @@ export class EcsLookup {
     return this.state.task(cluster, id);
   }
 
-  /** A check on a resource of the cluster that the input names. */
+  /** A permission check on a resource of the cluster that the input names. */
   check(action: string, resource: string, input: Input, tags: readonly SeedTag[] = []): AuthorizationCheck {
     return {
       action: `ecs:${action}`,

@@ -5,13 +5,15 @@ import type {
   SeedTaskDefinition,
 } from '../../seed-shapes.ts';
 
-/** What ECS keeps of its clusters, services, tasks and containers while the sandbox runs. */
+/** The state that ECS keeps of its clusters, services, tasks and containers while the sandbox runs. */
 
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** A revision of a task definition. */
 export interface DefinitionState extends SeedTaskDefinition {
-  /** What RegisterTaskDefinition was given; undefined for one of the seed, whose programs do not exist here. */
+  /**
+   * The input of RegisterTaskDefinition; undefined for a definition of the seed, whose programs do not exist here.
+   */
   readonly registered?: Fields;
   readonly registeredAt?: number;
   readonly registeredBy?: string;
@@ -25,11 +27,11 @@ export interface ContainerState {
   lastStatus: 'PENDING' | 'RUNNING' | 'STOPPED';
   health: 'HEALTHY' | 'UNHEALTHY' | 'UNKNOWN';
   runtimeId: string | undefined;
-  /** Undefined: exec was off when the task started. */
+  /** Undefined if exec was off when the task started. */
   agent: 'PENDING' | 'RUNNING' | 'STOPPED' | undefined;
   agentReason: string | undefined;
   agentStartedAt: number | undefined;
-  /** Of its main program, when it has ended. */
+  /** Exit code of the container's main program, once it has ended. */
   exitCode: number | undefined;
   /** `OutOfMemoryError: …`, `CannotPullContainerError: …`. */
   reason: string | undefined;
@@ -47,7 +49,7 @@ export interface TaskState {
   readonly cluster: string;
   /** Undefined for a task that RunTask started. */
   readonly service: string | undefined;
-  /** Of the service, or `startedBy` of RunTask. */
+  /** Set by the service, or `startedBy` of RunTask. */
   readonly startedBy: string | undefined;
   readonly group: string;
   readonly definition: DefinitionState;
@@ -60,7 +62,7 @@ export interface TaskState {
   readonly attachmentId: string;
   readonly publicIp: boolean;
   readonly tags: readonly SeedTag[];
-  /** As given to RunTask. */
+  /** The overrides as given to RunTask. */
   readonly overrides: Fields | undefined;
   readonly containers: readonly ContainerState[];
   desiredStatus: 'RUNNING' | 'STOPPED';
@@ -80,9 +82,9 @@ export interface DeploymentState {
   readonly createdAt: number;
   updatedAt: number;
   failedTasks: number;
-  /** The circuit breaker has given up on it. */
+  /** Whether the circuit breaker has stopped the deployment. */
   isFailed: boolean;
-  /** All its tasks have run at once. */
+  /** Whether all its tasks have run at the same time. */
   isCompleted: boolean;
 }
 
@@ -101,13 +103,13 @@ export interface ServiceState {
   securityGroups: readonly string[];
   publicIp: boolean;
   tags: readonly SeedTag[];
-  /** What the descriptions repeat as CreateService and UpdateService were given it. */
+  /** Members of CreateService and UpdateService that the descriptions return unchanged. */
   settings: Fields;
   status: 'ACTIVE' | 'DRAINING' | 'INACTIVE';
   definition: DefinitionState;
   desiredCount: number;
   execEnabled: boolean;
-  /** The primary first; others are being replaced. */
+  /** The primary deployment first; the others are being replaced. */
   deployments: readonly DeploymentState[];
   /** Newest first, at most 100. */
   events: readonly ServiceEvent[];
@@ -118,7 +120,7 @@ export interface ClusterState {
   readonly name: string;
   kmsKeyId: string | undefined;
   logging: SeedExecLogging | undefined;
-  /** What CreateCluster was given besides: `settings`, `serviceConnectDefaults` … */
+  /** Other members of CreateCluster: `settings`, `serviceConnectDefaults` … */
   settings: Fields;
   tags: readonly SeedTag[];
   status: 'ACTIVE' | 'INACTIVE';

@@ -1,6 +1,6 @@
 import { formatArn, resourceSegments } from '../../../core/arn.ts';
 
-/** ARNs of ECS, and the names and ids that its operations take in their place. */
+/** ARNs of ECS, and the names and ids that its operations accept instead. */
 
 export interface EcsAccount {
   readonly region: string;
@@ -21,7 +21,7 @@ export const taskDefinitionArn = (account: EcsAccount, definition: string): stri
 export const containerArn = (account: EcsAccount, cluster: string, task: string, id: string): string =>
   arn(account, `container/${cluster}/${task}/${id}`);
 
-/** Cluster part of a service or task ARN in the long form; undefined for a name, an id, or an old short ARN. */
+/** The cluster in a service or task ARN of the long form; undefined for a name, an id, or an old short ARN. */
 export function clusterOf(identifier: string): string | undefined {
   const segments = resourceSegments(identifier);
   return segments.length === 3 ? segments[1] : undefined;

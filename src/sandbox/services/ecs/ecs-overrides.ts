@@ -2,7 +2,7 @@ import type { SeedContainerDefinition } from '../../seed-shapes.ts';
 import { optionalText, structList, textList } from '../members.ts';
 import type { Fields } from './ecs-model.ts';
 
-/** A container as `overrides.containerOverrides` of RunTask wants it: command and environment. */
+/** The container with the command and environment that `overrides.containerOverrides` of RunTask sets. */
 export function applyOverrides(
   container: SeedContainerDefinition,
   overrides: Fields | undefined,

@@ -4,7 +4,9 @@ import type { SecretsManagerService } from '../secretsmanager/secretsmanager.ts'
 import type { ContainerState, TaskState } from './ecs-model.ts';
 import type { EcsAccount } from './ecs-names.ts';
 
-/** What a task needs before its containers run: images, secrets, log streams; and the words in which ECS says what lacks. */
+/**
+ * What a task needs before its containers run (images, secrets, log streams), and ECS's messages for what is missing.
+ */
 
 export interface PreparationDeps extends EcsAccount {
   readonly access: AccessControl;
@@ -16,11 +18,11 @@ export interface PreparationDeps extends EcsAccount {
 export interface PreparationFailure {
   /** `stoppedReason` of the task. */
   readonly reason: string;
-  /** `reason` of the containers that have one. */
+  /** `reason` of the containers that get one. */
   readonly containers: ReadonlyMap<ContainerState, string>;
 }
 
-/** Images that no registry has: their repository or tag is called so. */
+/** Images that no registry has: their repository or tag has this name. */
 const MISSING_IMAGE = /(?:^|[/:])does-not-exist(?:$|[:@])/;
 
 export class TaskPreparation {
@@ -51,7 +53,7 @@ export class TaskPreparation {
         };
   }
 
-  /** Values of the container's secrets; what has no source keeps the value that says what it is. */
+  /** Values of the container's secrets; a secret without a source gets a placeholder that names it. */
   secretsOf(container: ContainerState): Readonly<Record<string, string>> {
     const sources = Object.entries(container.definition.secretSources ?? {});
     return Object.fromEntries(
@@ -63,7 +65,10 @@ export class TaskPreparation {
     );
   }
 
-  /** Writes one line to the container's stream; undefined without the awslogs driver, or where its group does not exist. */
+  /**
+   * Writes one line to the container's stream; undefined without the awslogs driver, or where its group does not
+   * exist.
+   */
   logOf(task: TaskState, container: ContainerState): ((line: string) => void) | undefined {
     const { logGroup } = container.definition;
     const groups = this.#deps.logs?.groups;
@@ -72,7 +77,7 @@ export class TaskPreparation {
     return (line) => groups.append(groups.createStream(group, streamOf(task, container)), line);
   }
 
-  /** What a container of the seed has printed so far: the sandbox does not run its program. */
+  /** Writes the earlier output of a container of the seed, whose program the sandbox does not run. */
   writeHistory(task: TaskState): void {
     const groups = this.#deps.logs?.groups;
     for (const container of task.containers) {
@@ -100,7 +105,7 @@ export class TaskPreparation {
   #missingSecret(task: TaskState, container: ContainerState): string | undefined {
     for (const source of Object.values(container.definition.secretSources ?? {})) {
       const { id } = partsOf(source);
-      // Parameters of SSM are not looked for: the sandbox has none but AWS's.
+      // SSM parameters are not checked: the sandbox has none except AWS's public ones.
       if (/^arn:[^:]*:ssm:/.test(id) || !id.startsWith('arn:')) continue;
       const refusal = this.#refusal(task, { action: 'secretsmanager:GetSecretValue', resource: id });
       if (refusal !== undefined)
@@ -133,7 +138,7 @@ export class TaskPreparation {
     return undefined;
   }
 
-  /** Fargate does all this with the execution role. */
+  /** Fargate makes these calls with the execution role. */
   #refusal(task: TaskState, check: AuthorizationCheck): string | undefined {
     const role = task.definition.executionRoleArn;
     if (role === undefined) return undefined;

@@ -4,9 +4,9 @@ import type { DeploymentState, Fields, ServiceState, TaskState } from './ecs-mod
 import type { EcsState } from './ecs-state.ts';
 import type { TaskRunner } from './ecs-tasks.ts';
 
-/** How services keep their tasks: the rolling deployments of ECS's own controller. */
+/** How services keep their tasks running: the rolling deployments of ECS's own controller. */
 
-/** Failures in a row before an event complains. */
+/** Number of consecutive failures after which an event reports them. */
 const UNSTABLE_AFTER = 3;
 const MAX_BACKOFF = 32;
 
@@ -14,9 +14,9 @@ export class ServiceScheduler {
   readonly #state: EcsState;
   readonly #tasks: TaskRunner;
   readonly #timing: Timing;
-  /** Services whose next start waits, because the last ones failed. */
+  /** Services whose next start is delayed because their last tasks failed. */
   readonly #waiting = new Set<ServiceState>();
-  /** Tasks that have only just begun to run. */
+  /** Tasks that have started to run only a moment ago. */
   readonly #fresh = new WeakSet<TaskState>();
   readonly #reconciling = new Map<ServiceState, 'once' | 'again'>();
 
@@ -27,7 +27,9 @@ export class ServiceScheduler {
     tasks.onChange = (task) => this.#taskChanged(task);
   }
 
-  /** Starts a deployment: new tasks come up, and when all of them have run for a while the old ones are stopped. */
+  /**
+   * Starts a deployment: new tasks are started, and when all of them have run for a while the old ones are stopped.
+   */
   deploy(service: ServiceState): void {
     const deployment = this.#state.newDeployment(service.definition, this.#state.now);
     service.deployments = [deployment, ...service.deployments];
@@ -41,7 +43,7 @@ export class ServiceScheduler {
     this.reconcile(service);
   }
 
-  /** DRAINING until its tasks have stopped, then INACTIVE. */
+  /** The service is DRAINING until its tasks have stopped, then INACTIVE. */
   remove(service: ServiceState): void {
     service.status = 'DRAINING';
     service.desiredCount = 0;
@@ -50,9 +52,12 @@ export class ServiceScheduler {
     this.#settle(service);
   }
 
-  /** Starts what is missing in the primary deployment, stops what is too much, ends replaced deployments. */
+  /**
+   * Starts the tasks that are missing in the primary deployment, stops surplus tasks, and ends replaced deployments.
+   */
   reconcile(service: ServiceState): void {
-    // A task that is told to stop reports it at once: what follows from that is done after what follows from this.
+    // A task that is told to stop reports that at once, which calls this method again; the second call is deferred
+    // until the first has finished.
     if (this.#reconciling.has(service)) {
       this.#reconciling.set(service, 'again');
       return;
@@ -89,7 +94,7 @@ export class ServiceScheduler {
     }
   }
 
-  /** A program that ends as soon as it has started does not replace one that runs. */
+  /** A task whose program ends right after its start must not replace a running task. */
   #isSettled(task: TaskState): boolean {
     return task.lastStatus === 'RUNNING' && !this.#fresh.has(task);
   }
@@ -147,7 +152,7 @@ export class ServiceScheduler {
     this.reconcile(service);
   }
 
-  /** Later and later tries, as ECS throttles a service whose tasks fail. */
+  /** Delays between tries grow, as ECS throttles a service whose tasks fail. */
   #taskFailed(service: ServiceState, primary: DeploymentState): void {
     primary.failedTasks++;
     primary.updatedAt = this.#state.now;
@@ -189,7 +194,7 @@ export class ServiceScheduler {
   }
 }
 
-/** Tags that a service gives its tasks. */
+/** The tags that a service copies to its tasks. */
 function propagatedTags({ settings, tags, definition }: ServiceState): ServiceState['tags'] {
   if (settings['propagateTags'] === 'SERVICE') return tags;
   return settings['propagateTags'] === 'TASK_DEFINITION' ? (definition.tags ?? []) : [];

@@ -22,7 +22,7 @@ const taskRoleMissing = (verb: 'created' | 'updated'): AwsError =>
     `The service couldn't be ${verb} because a valid taskRoleArn is not being used. Specify a valid task role in your task definition and try again.`,
   );
 
-/** Members of CreateService and UpdateService that the descriptions repeat. */
+/** Members of CreateService and UpdateService that the descriptions return unchanged. */
 const KEPT = [
   'capacityProviderStrategy',
   'deploymentConfiguration',
@@ -199,7 +199,8 @@ function updateService(lookup: EcsLookup, scheduler: ServiceScheduler, input: Fi
   if (execEnabled && (definition.taskRoleArn ?? '') === '') throw taskRoleMissing('updated');
   const desiredCount = countOf(input);
   const network = networkOf(state, input);
-  // The flag alone starts no deployment: running tasks keep what they started with (docs/reference/ecs-exec.md §1).
+  // Changing the flag starts no deployment: running tasks keep the value with which they started
+  // (docs/reference/ecs-exec.md §1).
   service.execEnabled = execEnabled;
   service.settings = { ...service.settings, ...pick(input, KEPT) };
   Object.assign(service, network);

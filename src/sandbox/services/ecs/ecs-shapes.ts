@@ -22,7 +22,7 @@ import { structList } from '../members.ts';
 import { structOf } from './ecs-lookup.ts';
 import type { EcsState } from './ecs-state.ts';
 
-/** The answers of ECS, as its API reference names their members. */
+/** The answers of ECS, with the member names of its API reference. */
 
 const PLATFORM = { platformVersion: '1.4.0', platformFamily: 'Linux' };
 
@@ -55,7 +55,7 @@ export function clusterShape(
     settings: include.includes('SETTINGS')
       ? (cluster.settings['settings'] ?? [{ name: 'containerInsights', value: 'disabled' }])
       : [],
-    // Absent in a cluster that was made without one.
+    // A cluster that was created without a configuration has none in its description.
     ...(include.includes('CONFIGURATIONS') && (cluster.kmsKeyId ?? cluster.logging) !== undefined
       ? {
           configuration: {
@@ -299,7 +299,7 @@ export function taskDefinitionShape(
   };
 }
 
-/** What was registered, with the defaults that ECS adds. */
+/** The registered input, with the defaults that ECS adds. */
 function registeredShape(registered: Fields): Fields {
   const { tags: _tags, ...kept } = registered;
   return {

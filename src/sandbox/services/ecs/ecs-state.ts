@@ -12,7 +12,7 @@ import type {
 } from './ecs-model.ts';
 import { type EcsAccount, targetOf } from './ecs-names.ts';
 
-/** The clusters, services, task definitions and tasks of one region, and how they are found. */
+/** The clusters, services, task definitions and tasks of one region, and the look-ups for them. */
 
 export interface EcsStateOptions extends EcsAccount {
   readonly seed: Seed;
@@ -32,7 +32,7 @@ export class EcsState {
   readonly #subnets: ReadonlyMap<string, SeedSubnet>;
   readonly #clusters = new Map<string, ClusterState>();
   readonly #services = new Map<string, ServiceState>();
-  /** Revisions of a family, oldest first. */
+  /** Revisions of each family, oldest first. */
   readonly #definitions = new Map<string, DefinitionState[]>();
   readonly #inactiveDefinitions = new Set<DefinitionState>();
   readonly #tasks = new Map<string, TaskState>();
@@ -64,12 +64,12 @@ export class EcsState {
     return [...this.#services.values()];
   }
 
-  /** Of every family, oldest revision first. */
+  /** Definitions of all families, oldest revision first. */
   get definitions(): readonly DefinitionState[] {
     return [...this.#definitions.values()].flat();
   }
 
-  /** Those that DescribeTasks still knows, oldest first. */
+  /** The tasks that DescribeTasks still returns, oldest first. */
   get tasks(): readonly TaskState[] {
     const tasks = [...this.#tasks.values()];
     const forgotten = tasks.filter((task) => this.#isForgotten(task));
@@ -110,7 +110,7 @@ export class EcsState {
     return definition;
   }
 
-  /** By `family` (latest active revision) or `family:revision` (of any status). */
+  /** Looks up `family` (latest active revision) or `family:revision` (any status). */
   definition(name: string): DefinitionState | undefined {
     const [family = '', revision] = name.split(':');
     const revisions = this.#definitions.get(family) ?? [];
@@ -153,7 +153,7 @@ export class EcsState {
     return this.#subnets.get(id);
   }
 
-  /** The container behind a session target. */
+  /** The container that a session target names. */
   findTarget(target: string): { readonly task: TaskState; readonly container: ContainerState } | undefined {
     const match = /^ecs:(.+)_([0-9a-f]{32,36})_([^_]+)$/.exec(target);
     const task = match === null ? undefined : this.task(match[1] ?? '', match[2] ?? '');
@@ -163,7 +163,7 @@ export class EcsState {
     return task === undefined || container === undefined ? undefined : { task, container };
   }
 
-  /** A free address in the subnet with the fewest of the tasks that count. */
+  /** Chooses the subnet in which the fewest of the counted tasks run, and a free address in it. */
   place(
     subnets: readonly string[],
     beside: readonly TaskState[],
@@ -172,7 +172,8 @@ export class EcsState {
       beside.filter((task) => task.desiredStatus === 'RUNNING' && task.subnetId === subnetId).length;
     const subnetId = [...subnets].sort((a, b) => load(a) - load(b))[0] ?? '';
     const prefix = (this.#subnets.get(subnetId)?.cidr ?? '10.255.255.0/24').split('.').slice(0, 3).join('.');
-    // From above: instances and the seed's tasks sit at the low end of their subnets.
+    // Addresses are assigned from the top, because instances and the seed's tasks use the low addresses of their
+    // subnets.
     for (let host = 250; host > 4; host--)
       if (!this.#takenAddresses.has(`${prefix}.${host}`)) return { subnetId, privateIp: `${prefix}.${host}` };
     return { subnetId, privateIp: `${prefix}.251` };
@@ -212,7 +213,7 @@ export class EcsState {
     service.events = [event, ...service.events].slice(0, MAX_EVENTS);
   }
 
-  /** What a new task and a task of the seed have in common. */
+  /** The part that is the same for a new task and a task of the seed. */
   newTask(
     of: Pick<TaskState, 'id' | 'cluster' | 'group' | 'definition' | 'privateIp' | 'subnetId' | 'containers'> &
       Partial<TaskState>,
@@ -242,7 +243,7 @@ export class EcsState {
     });
   }
 
-  /** A service of the seed with its tasks, as if it had been there for days; the tasks that run are given back. */
+  /** Adds a service of the seed with its tasks, as if it had existed for days; returns the running tasks. */
   adoptSeed(): readonly TaskState[] {
     const { seed } = this.#options;
     const running: TaskState[] = [];
@@ -345,7 +346,7 @@ export class EcsState {
     if (task.service !== undefined) this.#tasksOfService.get(key(task.cluster, task.service))?.delete(task);
   }
 
-  /** The address of a stopped task may be given to another. */
+  /** The address of a stopped task may be assigned to another task. */
   releaseAddress(task: TaskState): void {
     this.#takenAddresses.delete(task.privateIp);
   }

@@ -5,7 +5,7 @@ import { requiredText, textList } from '../members.ts';
 import { type EcsLookup, invalid, requestTags, tagContext } from './ecs-lookup.ts';
 import type { Fields } from './ecs-model.ts';
 
-/** Something that has tags, as the operations on tags see it. */
+/** A resource with tags, as the tag operations use it. */
 interface Tagged {
   tags?: readonly SeedTag[];
 }

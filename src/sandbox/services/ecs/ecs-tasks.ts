@@ -22,7 +22,7 @@ import { applyOverrides } from './ecs-overrides.ts';
 import type { TaskPreparation } from './ecs-preparation.ts';
 import type { EcsState } from './ecs-state.ts';
 
-/** What a task does from its start to its end, and the machines of its containers. */
+/** The states of a task from its start to its end, and the machines of its containers. */
 
 export interface TaskRunnerDeps {
   readonly state: EcsState;
@@ -31,9 +31,9 @@ export interface TaskRunnerDeps {
   readonly timing: Timing;
   readonly containers: ContainerHost;
   readonly preparation: TaskPreparation;
-  /** A task's network interface came up; the returned function is called when it goes. */
+  /** Called when a task's network interface is up; the returned function is called when the interface is removed. */
   readonly onTaskStarted: ((containers: readonly ContainerLaunch[]) => () => void) | undefined;
-  /** A container is gone; its sessions must end. */
+  /** Called when a container has ended; its sessions must end. */
   readonly onTargetGone: (target: string) => void;
 }
 
@@ -63,7 +63,7 @@ export class TaskRunner {
   readonly #programs = new Map<ContainerState, MachineProcess>();
   readonly #detach = new Map<TaskState, () => void>();
   readonly #cancels = new Set<() => void>();
-  /** Called when a task runs or has been told to stop, and when it has stopped. */
+  /** Called when a task runs, when it has been told to stop, and when it has stopped. */
   onChange: (task: TaskState) => void = () => undefined;
 
   constructor(deps: TaskRunnerDeps) {
@@ -99,7 +99,7 @@ export class TaskRunner {
     return task;
   }
 
-  /** The network interface and the log of a task that ran before the sandbox did. */
+  /** Sets up the network interface and the log of a task that the seed declares as running. */
   adopt(task: TaskState): void {
     this.#interfaceUp(task);
   }
@@ -117,12 +117,14 @@ export class TaskRunner {
     this.onChange(task);
   }
 
-  /** The machine of a running container, made at its first session unless a main program runs on it. */
+  /**
+   * The machine of a running container. It is made at the first session, unless a main program already runs on it.
+   */
   machine(task: TaskState, container: ContainerState): Machine {
     return this.#machineOf(this.#launch(task, container));
   }
 
-  /** Runs `work` later, unless the sandbox ends before. */
+  /** Runs `work` after `ms`, unless the sandbox ends before. */
   after(ms: number, work: () => void): void {
     const cancel = this.#deps.clock.timer(ms, () => {
       this.#cancels.delete(cancel);
@@ -138,7 +140,7 @@ export class TaskRunner {
     this.#machines.clear();
   }
 
-  /** Image, secrets and log are looked for; then the containers run. */
+  /** Checks image, secrets and log; then the containers run. */
   #begin(task: TaskState): void {
     if (task.desiredStatus === 'STOPPED') return;
     const { state, preparation, randomBytes, timing } = this.#deps;
@@ -169,14 +171,18 @@ export class TaskRunner {
     if (task.lastStatus !== 'RUNNING') return;
     for (const container of task.containers) {
       if (container.lastStatus !== 'RUNNING') continue;
-      // The agent writes to the container's file system; on a read-only one it cannot start (docs/reference/ecs-exec.md §1).
+      // The agent writes to the container's file system, so it cannot start if that is read-only
+      // (docs/reference/ecs-exec.md §1).
       container.agent = container.definition.readonlyRoot ? 'STOPPED' : 'RUNNING';
       container.agentReason = container.definition.readonlyRoot ? 'Unable to start agent' : undefined;
       container.agentStartedAt = this.#deps.state.now;
     }
   }
 
-  /** The command of the task definition, if this machine has the program; an image's own program does not exist here. */
+  /**
+   * Runs the command of the task definition, if this machine has the program; a program of the image does not exist
+   * here.
+   */
   async #runProgram(task: TaskState, container: ContainerState): Promise<void> {
     const launch = this.#launch(task, container);
     if (launch.container.command.length === 0) return;
@@ -204,7 +210,7 @@ export class TaskRunner {
   #exited(task: TaskState, container: ContainerState, status: number): void {
     if (container.lastStatus === 'STOPPED') return;
     container.exitCode = status;
-    // Nobody else can kill a program in a container of Fargate.
+    // Only the out-of-memory killer sends SIGKILL to a program in a Fargate container that has not been told to stop.
     if (status === SIGKILL_STATUS && task.desiredStatus === 'RUNNING') container.reason = OUT_OF_MEMORY;
     this.#containerStopped(task, container);
     if (container.definition.essential)
@@ -282,7 +288,7 @@ function hasHealthCheck(task: TaskState, container: ContainerState): boolean {
 
 const MAX_LINE_BYTES = 256 * 1024;
 
-/** Hands on whole lines, as the awslogs driver does; a longer one in pieces. */
+/** Passes on whole lines, as the awslogs driver does; a line that is too long is split. */
 function lineWriter(log: (line: string) => void): { write(bytes: Uint8Array): void; end(): void } {
   let rest = Buffer.alloc(0);
   return {

@@ -36,31 +36,31 @@ export interface EcsDeps {
   readonly randomBytes: RandomBytes;
   readonly timing: Timing;
   readonly access: AccessControl;
-  /** Where the awslogs driver writes; absent = nowhere. */
+  /** Where the awslogs driver writes; absent = containers have no log. */
   readonly logs?: LogsService;
-  /** Where containers take their secrets from; absent = from nowhere. */
+  /** Where containers get the values of their secrets; absent = they get placeholders. */
   readonly secrets?: SecretsManagerService;
   readonly network: NetworkPolicy;
   readonly sessions: Sessions;
   readonly containers: ContainerHost;
-  /** A task's network interface came up; the returned function is called when it goes. */
+  /** Called when a task's network interface is up; the returned function is called when the interface is removed. */
   readonly onTaskStarted?: (containers: readonly ContainerLaunch[]) => () => void;
-  /** Encrypts sessions into clusters that have no key of their own. */
+  /** The key that encrypts sessions into clusters without a key of their own. */
   readonly demandedKmsKeyId?: string;
 }
 
-/** Where a session to a container would go: SSM's view of ECS. */
+/** The target of a session to a container, as SSM gets it from ECS. */
 export interface TaskTarget {
   readonly taskArn: string;
   readonly tags: Readonly<Record<string, string>>;
   readonly roleName: string | undefined;
   readonly isConnected: boolean;
-  /** Undefined for a container that does not run. */
+  /** Undefined for a container that is not running. */
   machine(): Machine;
 }
 
 export interface EcsService extends SandboxService {
-  /** By session target `ecs:<cluster>_<taskId>_<runtimeId>`; undefined if there is no such container. */
+  /** Looks up a session target `ecs:<cluster>_<taskId>_<runtimeId>`; undefined if there is no such container. */
   findTarget(target: string): TaskTarget | undefined;
 }
 
@@ -127,7 +127,7 @@ export function createEcsService(deps: EcsDeps): EcsService {
   };
 }
 
-/** Tasks of services come and go by themselves; what was deleted is not in it. */
+/** Tasks of services are left out, because services start and stop them by themselves; so are deleted resources. */
 function snapshotOf(state: EcsState): unknown {
   return {
     clusters: state.clusters.filter(({ status }) => status === 'ACTIVE').map(({ name }) => name),

@@ -6,7 +6,10 @@ import { XmlList } from '../../wire/xml.ts';
 import { nodeHost, nodeIds } from '../../world/cache-endpoints.ts';
 import type { ServiceDescription } from '../service-description.ts';
 
-/** The caches of the seed, read-only: replication groups with their member nodes, Memcached clusters, serverless caches. */
+/**
+ * The caches of the seed, read-only: replication groups with their member nodes, Memcached clusters, serverless
+ * caches.
+ */
 
 export interface ElastiCacheDeps {
   readonly seed: Seed;
@@ -49,7 +52,10 @@ const check =
     { action: `elasticache:${action}`, resource: arn(`${type}:${optionalText(input, parameter) ?? '*'}`) },
   ];
 
-/** One page of what the request names, or of everything; a name that does not exist is the error `missing`. */
+/**
+ * One page of the items that the request names, or of all items; a name that does not exist throws the error
+ * `missing`.
+ */
 function described<T>(
   input: Fields,
   items: readonly T[],

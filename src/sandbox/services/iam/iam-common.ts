@@ -56,7 +56,7 @@ export const onProfile = (
   context: { ...resourceTagContext(profile.tags, 'iam'), ...context },
 });
 
-/** A resource about to be made: its ARN, and the tags it would get. */
+/** A check on a resource that is about to be created: its ARN, and the tags it would get. */
 export const onNew = (
   action: string,
   arn: string,
@@ -68,7 +68,7 @@ export const onNew = (
   context: { ...requestTagContext(tags), ...context },
 });
 
-/** IAM's lists: `Marker`, `MaxItems` (100), `IsTruncated`. */
+/** Pages of IAM's lists: `Marker`, `MaxItems` (100), `IsTruncated`. */
 export function page<T>(
   input: Fields,
   items: readonly T[],
@@ -133,5 +133,5 @@ export const entityExists = (message: string): AwsError => new AwsError('EntityA
 export const deleteConflict = (message: string): AwsError => new AwsError('DeleteConflict', message, 409);
 export const limitExceeded = (message: string): AwsError => new AwsError('LimitExceeded', message, 409);
 
-/** Size as IAM counts it: without white space. */
+/** The size as IAM counts it: without white space. */
 export const policySize = (text: string): number => text.replace(/\s/g, '').length;

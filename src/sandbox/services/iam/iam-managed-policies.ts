@@ -1,4 +1,7 @@
-/** The few AWS managed policies that people attach to roles the tool meets, as of 2026 (docs/reference/iam.md §1). */
+/**
+ * AWS managed policies that users often attach to the roles that this tool works with, as of 2026
+ * (docs/reference/iam.md §1).
+ */
 
 const allow = (actions: readonly string[]): object => ({
   Version: '2012-10-17',

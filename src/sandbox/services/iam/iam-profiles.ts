@@ -15,7 +15,7 @@ import {
 import { type IamState, type InstanceProfile, noSuchEntity } from './iam-state.ts';
 import { requestTagContext } from '../tags.ts';
 
-/** Instance profiles: how EC2 is handed a role. */
+/** Instance profiles, through which EC2 gets a role. */
 export function instanceProfileOperations(state: IamState): Operations {
   const profileOf = (input: Fields): InstanceProfile =>
     state.profile(nameOf(input, 'InstanceProfileName', 128));

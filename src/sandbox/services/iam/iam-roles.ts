@@ -25,7 +25,7 @@ const MAX_INLINE_SIZE = 10_240;
 export function roleOperations(state: IamState): Operations {
   const roleOf = (input: Fields): Role => state.role(nameOf(input, 'RoleName', 64));
   const newArn = (input: Fields): string => state.arn(`role${pathOf(input)}${nameOf(input, 'RoleName', 64)}`);
-  /** For actions that a missing role must not turn into a permission question. */
+  /** The check of an action on a role; for a missing role it uses the ARN that the role would have. */
   const check = (action: string) => (input: Fields) => {
     const name = nameOf(input, 'RoleName', 64);
     const role = state.roles.get(name);
@@ -228,7 +228,7 @@ export function roleOperations(state: IamState): Operations {
   };
 }
 
-/** Throws AwsError `InvalidInput` for a service that has none. */
+/** Throws AwsError `InvalidInput` for a service without such a role. */
 function serviceRoleName(state: IamState, service: string): string {
   const role = state.serviceLinkedRoles.find(({ principal }) => principal === service);
   if (role === undefined)
@@ -236,7 +236,7 @@ function serviceRoleName(state: IamState, service: string): string {
   return role.roleName;
 }
 
-/** The role by which a service (`spot.amazonaws.com`) acts in the account. Throws AwsError `InvalidInput`. */
+/** Adds the role with which a service (`spot.amazonaws.com`) acts in the account. Throws AwsError `InvalidInput`. */
 export function addServiceLinkedRole(state: IamState, service: string): Role {
   return state.addRole({
     name: serviceRoleName(state, service),

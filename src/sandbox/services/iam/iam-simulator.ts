@@ -6,10 +6,10 @@ import { type Fields, optionalText, requiredText, structures, texts } from '../.
 import { page } from './iam-common.ts';
 import { type IamState, noSuchEntity } from './iam-state.ts';
 
-/** What the sandbox cannot take into account; ignoring it would give wrong answers. */
+/** Parameters that the sandbox does not support; ignoring them would give wrong results. */
 const UNSUPPORTED = ['ResourcePolicy', 'ResourceOwner', 'CallerArn', 'ResourceHandlingOption'] as const;
 
-/** The policy simulator. Its only context is what the request gives, as in AWS. */
+/** The policy simulator. Its only context is the one in the request, as in AWS. */
 export function simulatorOperations(state: IamState): Operations {
   return {
     SimulatePrincipalPolicy: {
@@ -80,7 +80,7 @@ function actionsOf(input: Fields): readonly string[] {
   return actions;
 }
 
-/** One resource is answered at the top, several each in their own part. */
+/** The result for one resource is at the top level; several resources each have their own part. */
 function resultOf(simulated: Simulated, action: string, resources: readonly string[]): Fields {
   const parts = resources.map((resource) => ({ resource, ...answerOf(simulated, action, resource) }));
   const [first] = parts;
@@ -119,7 +119,7 @@ function answerOf(
   };
 }
 
-/** Keys that statements about this action and resource ask for, and that the request does not give. */
+/** Condition keys that statements about this action and resource use and that the request does not provide. */
 function missingContext({ identity, boundary }: Grants, question: AccessQuestion): readonly string[] {
   const { context } = question;
   const keys = [...identity, ...(boundary === undefined ? [] : [boundary])].flatMap(({ document }) =>

@@ -30,7 +30,7 @@ export interface Role {
   readonly attached: Set<string>;
   readonly boundaryArn: string | undefined;
   readonly tags: Map<string, string>;
-  /** Made by AWS for a service; not deletable like others and no leftover of anybody. */
+  /** AWS made the role for a service: it cannot be deleted like other roles, and the snapshot leaves it out. */
   readonly serviceLinked: boolean;
 }
 
@@ -53,7 +53,7 @@ export interface InstanceProfile {
   readonly createdAt: Date;
   readonly tags: Map<string, string>;
   roleName: string | undefined;
-  /** Milliseconds since the epoch from which EC2 knows of it as it is now. */
+  /** Milliseconds since the epoch from which EC2 uses the profile in its current form. */
   settledAt: number;
 }
 
@@ -70,13 +70,13 @@ export interface IamDeps {
   readonly ids: ResourceIds;
   readonly keys: AccessKeys;
   readonly profilePropagationMs: number;
-  /** Those that any service of the sandbox can have. */
+  /** The service-linked roles of all services of the sandbox. */
   readonly serviceLinkedRoles: readonly ServiceLinkedRole[];
 }
 
 const SESSION_MS = 3_600_000;
 
-/** Throws AwsError `NoSuchEntity` from every lookup that finds nothing. */
+/** The state of IAM. Each lookup throws AwsError `NoSuchEntity` if it finds nothing. */
 export class IamState implements PrincipalDirectory {
   readonly accountId: string;
   readonly roles = new Map<string, Role>();
@@ -183,7 +183,7 @@ export class IamState implements PrincipalDirectory {
     return profile;
   }
 
-  /** EC2 takes a while to hear of it. */
+  /** Sets the role of the profile; EC2 uses the change after a delay. */
   setProfileRole(profile: InstanceProfile, roleName: string | undefined): void {
     profile.roleName = roleName;
     profile.settledAt = this.now + this.#deps.profilePropagationMs;

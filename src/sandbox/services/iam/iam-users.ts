@@ -4,9 +4,9 @@ import { type Fields, optionalText } from '../../wire/fields.ts';
 import { nameOf } from './iam-common.ts';
 import { type IamState, noSuchEntity } from './iam-state.ts';
 
-/** Users exist by seed and by test alone; this reads them. */
+/** The read operations on users. Only the seed and tests create users. */
 export function userOperations(state: IamState): Operations {
-  /** Without a name, the user who asks; a role session is no user. */
+  /** Without a name, the user who calls; the session of a role is not a user. */
   const name = (input: Fields, { principal }: ApiCall): string => {
     if (optionalText(input, 'UserName') !== undefined) return nameOf(input, 'UserName', 64);
     if (principal.roleName !== undefined)

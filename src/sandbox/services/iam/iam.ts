@@ -57,7 +57,7 @@ export const iamDescription: ServiceDescription<IamService> = {
     }),
 };
 
-/** Without service-linked roles and AWS's own policies, which nobody can be said to have left behind. */
+/** The account's resources, without service-linked roles and AWS's managed policies, which no caller created. */
 function snapshotOf(state: IamState): unknown {
   const byKey = <T>(map: ReadonlyMap<string, T>): [string, T][] =>
     [...map].sort(([a], [b]) => (a < b ? -1 : 1));

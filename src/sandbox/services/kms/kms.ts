@@ -11,18 +11,18 @@ export interface KmsDeps {
   readonly region: string;
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
-  /** Keys that clusters name, as id or ARN; they exist besides the default key. */
+  /** Keys that clusters name, as id or ARN; they exist in addition to the default key. */
   readonly keyIds?: readonly string[];
 }
 
 export type EncryptionContext = Readonly<Record<string, string>>;
 
 export interface KmsService extends SandboxService {
-  /** ARN of the key that encrypts sessions when the sandbox demands encryption. */
+  /** ARN of the key that encrypts sessions when the sandbox's option `demandEncryption` is set. */
   readonly defaultKeyArn: string;
-  /** ARN for an id, ARN or alias. Throws NotFoundException. */
+  /** The ARN for a key id, ARN or alias. Throws NotFoundException. */
   keyArn(keyId: string): string;
-  /** Throws AwsError `InvalidCiphertextException` for another context, another key, or a damaged blob. */
+  /** Throws AwsError `InvalidCiphertextException` for a different context, a different key, or a damaged blob. */
   decrypt(
     ciphertextBlob: Uint8Array,
     context: EncryptionContext,
@@ -36,18 +36,20 @@ interface Key {
   readonly createdAt: Date;
 }
 
-/** Of the account's own session preferences, `alias/session-manager`. */
+/** The key of the account's own session preferences, `alias/session-manager`. */
 export const DEFAULT_KEY_ID = '0fa26a7e-5e55-4a0d-9c0e-fa26a7ec0ec7';
 const DEFAULT_ALIAS = 'alias/session-manager';
 const KEY_ID_BYTES = 36;
 const DIGEST_BYTES = 32;
 const MAX_DATA_KEY_BYTES = 1024;
 
-/** Order of the members does not matter to AWS, so it must not matter to the digest. */
+/** AWS ignores the order of the members, so the digest must not depend on it. */
 const digestOf = (context: EncryptionContext): Uint8Array =>
   sha256(utf8(JSON.stringify(Object.entries(context).sort(([a], [b]) => (a < b ? -1 : 1)))));
 
-/** Symmetric keys that can make and open data keys. A blob is key id ‖ AES-GCM(digest of the context ‖ plaintext). */
+/**
+ * Symmetric keys that generate and decrypt data keys. A blob is key id ‖ AES-GCM(digest of the context ‖ plaintext).
+ */
 export function createKmsService(deps: KmsDeps): KmsService {
   const keys = new Map<string, Key>();
   const arnOf = (keyId: string): string =>

@@ -1,15 +1,17 @@
 import { AwsError } from '../../contracts.ts';
 
-/** Whether a message fits a filter pattern of CloudWatch Logs ("Filter pattern syntax", unstructured log events). */
+/**
+ * Whether a message matches a filter pattern of CloudWatch Logs ("Filter pattern syntax", unstructured log events).
+ */
 export type MessageFilter = (message: string) => boolean;
 
 const unsupported = (pattern: string): AwsError =>
   new AwsError('InvalidParameterException', `Invalid filter pattern: ${pattern}`);
 
 /**
- * Words that must all be in the message, `?word` of which one must be, `-word` that must not be, `"a phrase"`, `%regex%`;
- * upper and lower case differ. The sandbox has no JSON (`{ … }`) and no column (`[ … ]`) patterns: they are refused, as is
- * a pattern that cannot be read, with AwsError `InvalidParameterException`.
+ * Parses a pattern. Words must all be in the message; of the `?word` terms one must be; a `-word` must not be; `"a
+ * phrase"` and `%regex%` work too. Upper and lower case differ. The sandbox has no JSON (`{ … }`) and no column (`[ …
+ * ]`) patterns: they are refused with AwsError `InvalidParameterException`, as is a pattern that cannot be parsed.
  */
 export function parseFilterPattern(pattern: string): MessageFilter {
   const text = pattern.trim();

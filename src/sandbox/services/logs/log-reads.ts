@@ -4,13 +4,13 @@ import { optionalCount, optionalFlag, optionalText, requiredText, textList } fro
 import { parseFilterPattern } from './filter-pattern.ts';
 import { invalid, type LogsLookup, notFound } from './logs-lookup.ts';
 
-/** GetLogEvents and FilterLogEvents: pages are cut at a number of events and at 1 MB. */
+/** GetLogEvents and FilterLogEvents. A page is limited to a number of events and to 1 MB. */
 
 type Input = Readonly<Record<string, unknown>>;
 
 const MAX_EVENTS = 10_000;
 const MAX_PAGE_BYTES = 1_048_576;
-/** FilterLogEvents looks at so many events a call; a page may come back empty and still have a successor. */
+/** FilterLogEvents examines at most this many events per call; a page may be empty although another one follows. */
 const MAX_SEARCHED = 20_000;
 const MAX_STREAMS = 100;
 
@@ -39,7 +39,7 @@ function limitOf(input: Input): number {
   return limit;
 }
 
-/** Start included, end excluded, as in CloudWatch Logs. */
+/** The start is included and the end is excluded, as in CloudWatch Logs. */
 function withinTimes(input: Input): (event: LogEvent) => boolean {
   const start = optionalCount(input, 'startTime') ?? 0;
   const end = optionalCount(input, 'endTime') ?? Number.POSITIVE_INFINITY;
@@ -59,7 +59,7 @@ function decode(token: string, kinds: string): { readonly kind: string; readonly
 
 const START: LogPosition = { timestamp: 0, sequence: 0 };
 
-/** The longest run of events from the front (or the back) that fits a page. */
+/** The longest sequence of events from the front (or the back) that fits into a page. */
 function page(events: readonly LogEvent[], limit: number, fromHead: boolean): readonly LogEvent[] {
   const ordered = fromHead ? events : events.toReversed();
   const taken: LogEvent[] = [];
@@ -72,7 +72,10 @@ function page(events: readonly LogEvent[], limit: number, fromHead: boolean): re
   return fromHead ? taken : taken.toReversed();
 }
 
-/** Without a token the newest events, unless `startFromHead`. At either end the token that came in is given back. */
+/**
+ * Without a token it returns the newest events, unless `startFromHead` is set. At either end it returns the token
+ * that it was given.
+ */
 function getLogEvents(lookup: LogsLookup, input: Input): unknown {
   const stream = lookup.stream(input);
   const events = lookup.groups.visible(stream).filter(withinTimes(input));
@@ -99,7 +102,10 @@ function getLogEvents(lookup: LogsLookup, input: Input): unknown {
   };
 }
 
-/** Events of several streams in the order of their time. What arrives later with an earlier time is behind the token. */
+/**
+ * Merges the events of several streams by time. An event that arrives later with a time before the token is not
+ * returned.
+ */
 function filterLogEvents(lookup: LogsLookup, input: Input): unknown {
   const group = lookup.group(input);
   const streams = searchedStreams([...group.streams.values()], input);
@@ -141,7 +147,9 @@ function filterLogEvents(lookup: LogsLookup, input: Input): unknown {
   };
 }
 
-/** Of names, or of a prefix, not of both. A name that does not exist is an error. */
+/**
+ * The streams for a list of names or for a prefix; both together are refused. A name that does not exist is an error.
+ */
 function searchedStreams(streams: readonly LogStream[], input: Input): readonly LogStream[] {
   const names = textList(input, 'logStreamNames');
   const prefix = optionalText(input, 'logStreamNamePrefix');

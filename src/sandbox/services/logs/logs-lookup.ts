@@ -11,7 +11,7 @@ export const notFound = (what: string): AwsError =>
 export const exists = (what: string): AwsError =>
   new AwsError('ResourceAlreadyExistsException', `The specified ${what} already exists`);
 
-/** Finds what an operation's input names, and the resources of its permission questions. */
+/** Finds the groups and streams that an operation's input names, and the resources of its permission checks. */
 export class LogsLookup {
   readonly groups: LogGroups;
   readonly #arn: (resource: string) => string;
@@ -29,7 +29,7 @@ export class LogsLookup {
     return this.#arn(`log-group:${group}:log-stream:${stream}`);
   }
 
-  /** Of `logGroupName` or `logGroupIdentifier`, a name or an ARN. Both or none is refused. */
+  /** The name from `logGroupName`, or from `logGroupIdentifier` (a name or an ARN). Both or none is refused. */
   groupName(input: Input): string {
     const name = optionalText(input, 'logGroupName');
     const identifier = optionalText(input, 'logGroupIdentifier');
@@ -53,8 +53,8 @@ export class LogsLookup {
   }
 
   /**
-   * IAM is asked about a stream also where the reference names the group (`log-group:NAME:log-stream:`, empty for the whole
-   * group); so a policy needs `log-group:NAME:*`.
+   * IAM checks a stream ARN also where the reference names the group (`log-group:NAME:log-stream:`, with an empty
+   * stream for the whole group); so a policy needs `log-group:NAME:*`.
    */
   check(action: string, group: string, stream = ''): readonly AuthorizationCheck[] {
     return [

@@ -10,7 +10,7 @@ import { readOperations } from './log-reads.ts';
 
 /** CloudWatch Logs: groups, streams, events. */
 export interface LogsService extends SandboxService {
-  /** For what writes and reads without a call: containers, session transcripts, tests. */
+  /** For code that writes and reads without an API call: containers, session transcripts, tests. */
   readonly groups: LogGroups;
 }
 
@@ -24,12 +24,12 @@ export interface LogsDeps {
 type Input = Readonly<Record<string, unknown>>;
 
 const MAX_PAGE = 50;
-/** PutLogEvents takes at most this many events and bytes, counting 26 bytes of each event besides its message. */
+/** PutLogEvents accepts at most this many events and bytes; each event counts its message and 26 bytes. */
 const MAX_BATCH = 10_000;
 const MAX_BATCH_BYTES = 1_048_576;
 const EVENT_OVERHEAD = 26;
 const HOUR = 3_600_000;
-/** Older and newer events are refused one by one. */
+/** Older and newer events are rejected one by one. */
 const OLDEST_MS = 14 * 24 * HOUR;
 const NEWEST_MS = 2 * HOUR;
 
@@ -98,7 +98,7 @@ function groupOperations(lookup: LogsLookup): Operations {
       run: (input) => groups.deleteGroup(lookup.group(input).name),
     },
     DescribeLogGroups: {
-      // Without a resource in the request IAM is asked about all groups, in this odd form.
+      // If the request names no resource, IAM checks this ARN, which stands for all groups.
       authorize: () => lookup.check('DescribeLogGroups', ''),
       run(input) {
         const prefix = optionalText(input, 'logGroupNamePrefix');
@@ -124,7 +124,7 @@ function groupOperations(lookup: LogsLookup): Operations {
         };
       },
     },
-    // Asked for by Terraform.
+    // Terraform calls this operation.
     ListTagsForResource: {
       authorize: (input) => lookup.check('ListTagsForResource', groupOfArn(input)),
       run(input) {

@@ -3,13 +3,13 @@ import { count, type Fields, optionalText, structures, texts } from '../../wire/
 import { paginate } from '../../wire/pages.ts';
 import { XmlList } from '../../wire/xml.ts';
 
-/** What the describing operations of RDS have in common: identifiers, filters, pages. */
+/** What the describe operations of RDS have in common: identifiers, filters, pages. */
 
-/** RDS takes an identifier or an ARN. */
+/** The identifier; RDS accepts an identifier or an ARN. */
 export const identifierOf = (id: string | undefined): string | undefined =>
   id?.startsWith('arn:') === true ? id.slice(id.lastIndexOf(':') + 1) : id;
 
-/** RDS numbers lists below the name of their items: `Filters.Filter.1.Values.Value.1`. */
+/** RDS numbers the items of a list under the name of the items: `Filters.Filter.1.Values.Value.1`. */
 const isWrapped = (value: unknown): value is { readonly Filter?: unknown; readonly Value?: unknown } =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -45,7 +45,10 @@ export function passes<T>(
   });
 }
 
-/** One page as `<listName><itemName>…`, with the `Marker` of the next. Throws AwsError for a `MaxRecords` beyond 20…100. */
+/**
+ * One page as `<listName><itemName>…`, with the `Marker` of the next one. Throws AwsError for a `MaxRecords` outside
+ * 20 to 100.
+ */
 export function pageOf<T>(
   input: Fields,
   found: readonly T[],

@@ -10,7 +10,7 @@ import { identifierOf, pageOf } from './rds-lists.ts';
 const CREATED_AT = new Date('2026-02-02T08:00:00Z');
 const GROUP = 'default';
 
-/** ARNs of proxies end with ids that AWS makes up, not with names. */
+/** The ARNs of proxies end with ids that AWS generates, not with names. */
 export const proxyId = (kind: 'prx' | 'prx-endpoint' | 'prx-tg', name: string): string =>
   `${kind}-0${createHash('sha256').update(name).digest('hex').slice(0, 16)}`;
 
@@ -45,7 +45,7 @@ export function proxyOperations({ seed, arn, secretArn }: ProxyDeps): Operations
     action: `rds:${action}`,
     resource,
   });
-  /** Of one proxy, or of all. */
+  /** A check on one proxy, or on all of them. */
   const onProxy = (action: string, name: string | undefined): AuthorizationCheck =>
     check(action, name === undefined ? arn('db-proxy:*') : proxyArn(name));
   return {
@@ -143,7 +143,10 @@ export function proxyOperations({ seed, arn, secretArn }: ProxyDeps): Operations
   };
 }
 
-/** The instances that a proxy sends to; of a cluster also the cluster itself, which is tracked and has no health. */
+/**
+ * The instances to which a proxy connects. For a cluster the list also has the cluster itself, as a tracked target
+ * without a health state.
+ */
 function targetsOf(database: SeedDatabase, arn: (resource: string) => string): readonly Fields[] {
   const instances = [instanceId(database), ...(database.readers ?? []).map(({ id }) => id)];
   const cluster = isAurora(database) ? database.id : undefined;

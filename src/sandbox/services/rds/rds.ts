@@ -24,7 +24,7 @@ export interface RdsDeps {
   readonly secretArn: (name: string) => string | undefined;
 }
 
-/** An instance as RDS lists it: the members of a cluster are instances of their own. */
+/** An instance as RDS lists it: the members of a cluster are listed as instances too. */
 interface Instance {
   readonly id: string;
   readonly database: SeedDatabase;
@@ -52,7 +52,7 @@ export const rdsDescription: ServiceDescription = {
     }),
 };
 
-/** One question about the named resource, or about all of its type. */
+/** A check on the named resource, or on all resources of its type. */
 const check =
   ({ arn }: RdsDeps, action: string, type: string, parameter: string) =>
   (input: Fields): readonly AuthorizationCheck[] => [
@@ -152,7 +152,7 @@ const CLUSTER_FILTERS: Readonly<Record<string, (database: SeedDatabase) => reado
 
 interface ClusterEndpoint {
   readonly cluster: string;
-  /** Absent for the writer and reader endpoints, which RDS makes itself. */
+  /** Absent for the writer and reader endpoints, which RDS creates itself. */
   readonly id: string | undefined;
   readonly type: 'WRITER' | 'READER' | 'CUSTOM';
   readonly customType: string | undefined;
@@ -205,17 +205,17 @@ const groupsOf = (database: SeedDatabase): XmlList =>
     database.securityGroupIds.map((id) => ({ VpcSecurityGroupId: id, Status: 'active' })),
   );
 
-/** `db-` or `cluster-` and 26 characters, stable for an identifier. */
+/** `db-` or `cluster-` and 26 characters, always the same for an identifier. */
 const resourceId = (prefix: string, id: string): string =>
   `${prefix}-${Buffer.from(id).toString('hex').toUpperCase().padEnd(26, '0').slice(0, 26)}`;
 
-/** Part of the ARN of a database user: an Aurora cluster's users are the cluster's. */
+/** The id in the ARN of a database user: for users of an Aurora cluster it is the cluster's. */
 export const databaseResourceId = (database: SeedDatabase): string =>
   resourceId(isAurora(database) ? 'cluster' : 'db', database.id);
 
 const networkType = ({ ipv6Address }: SeedDatabase): string => (ipv6Address === undefined ? 'IPV4' : 'DUAL');
 
-/** Secrets Manager keeps the password of the master user, if the seed says so. */
+/** Secrets Manager keeps the master user's password, if the seed says so. */
 function masterSecret({ secretArn }: RdsDeps, { masterSecretName }: SeedDatabase): Fields | undefined {
   const arn = masterSecretName === undefined ? undefined : secretArn(masterSecretName);
   return arn === undefined ? undefined : { SecretArn: arn, SecretStatus: 'active' };

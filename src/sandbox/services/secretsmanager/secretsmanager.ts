@@ -23,7 +23,7 @@ export interface SecretsManagerDeps {
 export interface SecretsManagerService extends SandboxService {
   /** ARN of a secret by name; undefined if there is none. */
   arnOf(name: string): string | undefined;
-  /** The text that a container gets for `valueFrom`, a name or an ARN; undefined if there is no such secret. */
+  /** The value that a container gets for `valueFrom`, a name or an ARN; undefined if there is no such secret. */
   textOf(id: string): string | undefined;
 }
 
@@ -31,7 +31,7 @@ interface Secret {
   readonly name: string;
   readonly arn: string;
   readonly description: string | undefined;
-  /** Undefined = the AWS managed key, which asks nobody. */
+  /** Undefined = the AWS managed key, which requires no permission. */
   readonly kmsKeyArn: string | undefined;
   readonly createdAt: Date;
   readonly tags: Tags;
@@ -50,7 +50,7 @@ const invalid = (message: string): AwsError => new AwsError('InvalidParameterExc
 const notFound = (): AwsError =>
   new AwsError('ResourceNotFoundException', "Secrets Manager can't find the specified secret.");
 
-/** Six characters that AWS appends to a name in the ARN; the same for a name in every run. */
+/** The six characters that AWS appends to a name in the ARN; always the same for a name. */
 const suffixOf = (name: string): string =>
   createHash('sha256')
     .update(name)
@@ -84,7 +84,7 @@ export function createSecretsManagerService(deps: SecretsManagerDeps): SecretsMa
       tags: new Map(tags.map((tag) => [tag.key, tag.value])),
     });
   const before = new Set(secrets.keys());
-  /** By name, by ARN, or by ARN without its last six characters. */
+  /** Finds a secret by name, by ARN, or by ARN without its last six characters. */
   const find = (id: string): Secret | undefined =>
     secrets.get(id) ??
     [...secrets.values()].find(({ arn }) => arn === id || (id.startsWith('arn:') && arn.slice(0, -7) === id));
@@ -95,7 +95,7 @@ export function createSecretsManagerService(deps: SecretsManagerDeps): SecretsMa
       return value !== undefined && 'text' in value ? value.text : undefined;
     },
     operations: operationsOf(deps, secrets, { find, add, remove: (name) => secrets.delete(name) }),
-    // What the seed holds was there before.
+    // Secrets of the seed are left out.
     snapshot: () => [...secrets.keys()].filter((name) => !before.has(name)).sort(),
   };
 }
@@ -134,7 +134,10 @@ function operationsOf(
     if (secret === undefined) throw notFound();
     return secret;
   };
-  /** Before the secret is looked for: who may not read is not told whether it exists. */
+  /**
+   * This check comes before the look-up, so that a caller without permission does not learn whether the secret
+   * exists.
+   */
   const check = (action: string, input: Input): readonly AuthorizationCheck[] => {
     const id = requiredText(input, 'SecretId', 'InvalidParameterException');
     const secret = find(id);
@@ -200,7 +203,7 @@ function operationsOf(
         return { ARN: secret.arn, Name: secret.name, VersionId: versionId, VersionStages: [CURRENT] };
       },
     },
-    // Terraform asks for it; secrets have none here.
+    // Terraform calls this operation; secrets have no resource policy here.
     GetResourcePolicy: {
       authorize: (input) => check('GetResourcePolicy', input),
       run(input) {
@@ -208,7 +211,7 @@ function operationsOf(
         return { ARN: arn, Name: name };
       },
     },
-    // At once, whatever recovery window is asked for.
+    // The secret is deleted at once, whatever recovery window was requested.
     DeleteSecret: {
       authorize: (input) => check('DeleteSecret', input),
       run(input) {
@@ -293,7 +296,10 @@ function valueOf(input: Input): Secret['value'] {
   return bytes === undefined ? { text: text ?? '' } : { bytes };
 }
 
-/** `name`, `description`: words at whose start it begins; `tag-key`, `tag-value`, `owning-service`; `!` before a value inverts it. */
+/**
+ * A secret matches if one of the key's texts begins with one of the wanted values; for `description` each word is such
+ * a text. `!` before a value inverts it.
+ */
 function filterOf(filter: Input): (secret: Secret) => boolean {
   const key = requiredText(filter, 'Key', 'InvalidParameterException');
   const values = textList(filter, 'Values');

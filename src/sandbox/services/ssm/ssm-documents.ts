@@ -11,7 +11,7 @@ import {
   type SessionDocument,
 } from './ssm-session-documents.ts';
 
-/** Session documents of the account beside those of AWS, and the operations on them. */
+/** The account's own session documents beside those of AWS, and the operations on them. */
 
 interface StoredDocument {
   readonly document: SessionDocument;
@@ -42,12 +42,15 @@ export class DocumentStore {
     this.#account = account;
   }
 
-  /** Names of the account's own, sorted. */
+  /** Names of the account's own documents, sorted. */
   get names(): readonly string[] {
     return [...this.#stored.keys()].sort();
   }
 
-  /** By name or ARN; no name = the account's preferences, or a plain shell if it has none. Throws `InvalidDocument`. */
+  /**
+   * The document for a name or ARN; without one, the account's preferences, or a plain shell if it has none. Throws
+   * `InvalidDocument`.
+   */
   forSession(identifier: string | undefined): SessionDocument {
     const name = documentName(identifier ?? DEFAULT_DOCUMENT);
     const own = this.#stored.get(name)?.document;
@@ -59,7 +62,7 @@ export class DocumentStore {
     return shipped;
   }
 
-  /** AWS's own documents have an empty account (docs/reference/session-manager.md §1). */
+  /** The ARNs of AWS's own documents have an empty account (docs/reference/session-manager.md §1). */
   arn(identifier: string | undefined): string {
     const name = documentName(identifier ?? DEFAULT_DOCUMENT);
     const isShipped = AWS_DOCUMENTS.some((document) => document.name === name) || name.startsWith('AWS-');
@@ -198,6 +201,6 @@ export class DocumentStore {
   }
 }
 
-/** Name of a document given by name or ARN. */
+/** The name of a document that is given by name or ARN. */
 const documentName = (identifier: string): string =>
   parseArn(identifier)?.resource.replace(/^document\//, '') ?? identifier;

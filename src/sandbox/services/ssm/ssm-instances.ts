@@ -18,7 +18,7 @@ type Input = Readonly<Record<string, unknown>>;
 const AGENT_VERSION = '3.3.987.0';
 const MIN_PAGE = 5;
 const MAX_PAGE = 50;
-/** The agent's heartbeat; LastPingDateTime is a multiple of it after the registration. */
+/** Interval of the agent's heartbeats; LastPingDateTime is the registration time plus a multiple of it. */
 const HEARTBEAT_MS = 300_000;
 
 export class InstanceRegistry {
@@ -33,7 +33,7 @@ export class InstanceRegistry {
     this.#instances.set(instance.instanceId, { instance, registeredAt: this.#clock.now() });
   }
 
-  /** False if it was not registered. */
+  /** Returns false if the instance was not registered. */
   deregister(instanceId: string): boolean {
     return this.#instances.delete(instanceId);
   }
@@ -97,7 +97,7 @@ interface Filter {
   readonly values: readonly string[];
 }
 
-/** Both generations of filters: `Filters` and `InstanceInformationFilterList`. */
+/** Reads both forms of filters: `Filters` and `InstanceInformationFilterList`. */
 function readFilters(input: Input): readonly Filter[] {
   return [
     ...structList(input, 'Filters').map((filter) => ({

@@ -2,7 +2,7 @@ import { formatArn, parseArn } from '../../../core/arn.ts';
 import { AwsError, type Operations } from '../../contracts.ts';
 import { requiredText, textList } from '../members.ts';
 
-/** Public parameters: the ids of the Amazon Linux images. The account has none of its own. */
+/** Public parameters: the ids of the Amazon Linux images. The account has no parameters of its own. */
 
 export interface ParameterDeps {
   readonly region: string;
@@ -13,7 +13,7 @@ export interface ParameterDeps {
 const PUBLISHED = new Date('2026-10-01T00:00:00Z');
 const MAX_NAMES = 10;
 
-/** Public parameters have an empty account in their ARN, like AWS's documents. */
+/** The ARNs of public parameters have an empty account, like those of AWS's documents. */
 const parameterArn = (region: string, name: string): string =>
   name.startsWith('arn:')
     ? name

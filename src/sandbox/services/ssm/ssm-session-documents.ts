@@ -1,7 +1,10 @@
 import { AwsError } from '../../contracts.ts';
 import type { SessionPlan } from '../../gateway/session-plan.ts';
 
-/** Session documents: what AWS ships, what an account may add, and how parameters become a session's plan (docs/reference/session-manager.md §1, §5). */
+/**
+ * Session documents: those of AWS, those that an account may add, and how parameters turn a document into a session's
+ * plan (docs/reference/session-manager.md §1, §5).
+ */
 
 export type SessionType = SessionPlan['type'];
 
@@ -36,7 +39,7 @@ const SESSION_TYPES: readonly SessionType[] = [
 
 const PORT_PATTERN =
   '^([1-9]|[1-9][0-9]{1,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$';
-/** A local port may be 0 or empty: the client chooses. */
+/** A local port may be 0 or empty: the client then chooses one. */
 const LOCAL_PORT_PATTERN =
   '^(|[0-9]|[1-9][0-9]{1,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$';
 const HOST_PATTERN = '^[^,$^&\\(\\)!;\'"<>`{}\\[\\]|#=\\s]{1,}$';
@@ -70,7 +73,7 @@ const owned = (
 
 const command = parameter('The command to run');
 
-/** Those of AWS; their ARNs have an empty account. */
+/** AWS's own documents; their ARNs have an empty account. */
 export const AWS_DOCUMENTS: readonly SessionDocument[] = [
   owned(
     'AWS-StartPortForwardingSession',
@@ -134,7 +137,7 @@ export const AWS_DOCUMENTS: readonly SessionDocument[] = [
   ),
 ];
 
-/** What a session is when the account has set no preferences. */
+/** The document of a session if the account has set no preferences. */
 export const DEFAULT_SHELL: SessionDocument = {
   ...owned(DEFAULT_DOCUMENT, 'Standard_Stream', 'Standard shell', {}, {}),
 };
@@ -266,5 +269,5 @@ function record(value: unknown): Readonly<Record<string, unknown>> | undefined {
     : undefined;
 }
 
-/** Values of documents are strings; authors may have written numbers or flags. */
+/** Values in documents are strings; authors may have written numbers or booleans. */
 const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));

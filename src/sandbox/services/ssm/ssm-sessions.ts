@@ -17,7 +17,7 @@ import type { DocumentStore } from './ssm-documents.ts';
 import type { InstanceRegistry } from './ssm-instances.ts';
 import { planSession, type SessionDocument } from './ssm-session-documents.ts';
 
-/** Session Manager: who may start what on which target, and the sessions there are. */
+/** Session Manager: the permissions for sessions on each target, and the list of sessions. */
 
 export interface SessionDeps {
   readonly region: string;
@@ -75,7 +75,7 @@ export function sessionOperations(deps: SessionDeps): Operations {
         const access = deps.sessions.resume(sessionId);
         if (access === undefined)
           throw new AwsError('DoesNotExistException', `Session ${sessionId} does not exist.`);
-        // No token tells the client that the session is over.
+        // An answer without a token tells the client that the session is over.
         return access === 'over' ? { SessionId: sessionId } : answer(access);
       },
     },
@@ -125,7 +125,8 @@ function startSession(deps: SessionDeps, input: Input, principal: Principal): un
   if (found === undefined || !found.isConnected)
     throw new AwsError('TargetNotConnected', `${target} is not connected.`);
   const access = deps.sessions.open({
-    // The name that the caller's session or user has; not aws:userid (docs/reference/session-manager.md §4).
+    // A session id begins with the name of the caller's role session or user, not with aws:userid
+    // (docs/reference/session-manager.md §4).
     sessionId: `${nameOfArn(principal.arn)}-${hexId(deps.randomBytes, SESSION_ID_DIGITS)}`,
     target,
     machine: found.machine(),
@@ -163,7 +164,10 @@ function findTarget(deps: SessionDeps, target: string): Target | undefined {
   return { roleName, isConnected, machine: () => instance.machine };
 }
 
-/** The target with its tags, and the document, each of which must be allowed (docs/reference/session-manager.md §4). */
+/**
+ * The checks on the target with its tags and on the document; each must be allowed
+ * (docs/reference/session-manager.md §4).
+ */
 function startChecks(deps: SessionDeps, input: Input): readonly AuthorizationCheck[] {
   const context = { 'ssm:SessionDocumentAccessCheck': 'true' };
   const target = targetCheck(deps, 'StartSession', requiredText(input, 'Target'));
@@ -199,7 +203,7 @@ function targetCheck(deps: SessionDeps, action: string, target: string): Authori
   };
 }
 
-/** The ARN that a target means, whether or not there is such a task: IAM is asked before ECS. */
+/** The ARN that a target names, whether or not the task exists: IAM is checked before ECS. */
 function taskArnOf(deps: SessionDeps, target: string): string {
   const parts = target.slice('ecs:'.length).split('_');
   const cluster = parts.slice(0, -2).join('_');

@@ -22,7 +22,7 @@ export interface SsmDeps {
   readonly findTask: (target: string) => TaskTarget | undefined;
   /** Values of `/aws/service/…` parameters. */
   readonly publicParameter: (name: string) => string | undefined;
-  /** Encrypts sessions whose document names no key; Port sessions stay plain, as always. */
+  /** The key that encrypts sessions whose document names no key; Port sessions are never encrypted. */
   readonly demandedKmsKeyId?: string;
 }
 

@@ -5,12 +5,12 @@ import { iamDescription } from '../iam/iam.ts';
 import type { ServiceDescription } from '../service-description.ts';
 import type { IamState, Role } from '../iam/iam-state.ts';
 
-/** Who am I, and role sessions. */
+/** GetCallerIdentity and the sessions of roles. */
 export function createStsService(iam: IamState): SandboxService {
   return {
     snapshot: () => null,
     operations: {
-      // AWS answers it whatever the policies say.
+      // AWS answers this call whatever the policies say.
       GetCallerIdentity: {
         authorize: () => [],
         run: (_input, { principal }) => ({
@@ -69,7 +69,7 @@ function assumeRole(iam: IamState, input: Fields, call: ApiCall): Fields {
   };
 }
 
-/** The account root stands for every principal of the account. */
+/** In a trust policy, the account root means every principal of the account. */
 function isTrusted(role: Role, principal: Principal): boolean {
   const names = [
     'AWS:*',
