@@ -123,7 +123,9 @@ describe("another client's first session", () => {
           expect(row.agent).toBeNull();
           expect(await target()).toBe(instanceId);
           const { stderr } = await run('status');
-          expect(stderr).toContain(`EC2 interrupts ${instanceId} within two minutes: ${row.instanceId} takes its place`);
+          expect(stderr).toContain(
+            `EC2 interrupts ${instanceId} within two minutes: ${row.instanceId} takes its place`,
+          );
           const InstanceIds = [row.instanceId];
           await sandboxClients(sandbox().env).ec2.send(new TerminateInstancesCommand({ InstanceIds }));
         },
