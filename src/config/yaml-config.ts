@@ -66,7 +66,9 @@ function tagsOf(node: unknown, path: string, place: string, lines: LineCounter):
 }
 
 const textOf = ({ value, source }: Scalar): string =>
-  typeof value === 'string' ? value : (source ?? String(value ?? ''));
+  typeof value === 'string'
+    ? value
+    : (source ?? (typeof value === 'number' || typeof value === 'boolean' ? String(value) : ''));
 
 function unknownKey(place: string, path: string, name: string): Error {
   const known = [...CONFIG_KEYS, TAGS_KEY];

@@ -135,6 +135,7 @@ function instanceEnded({ reason }: ErrorFacts['instance-ended'], lines: CommandL
       return ['the same with --type t4g.medium,t3.small   # other pools', `${ON_DEMAND}   # costs more`];
     case 'Server.InternalError':
       return ['an error of EC2: the same again'];
+    case undefined:
     default:
       return ['the same again', `${ON_DEMAND}   # EC2 does not interrupt it`];
   }

@@ -31,7 +31,7 @@ export async function* mergeByTime<T extends { readonly timestamp: number }>(
     }
   } finally {
     // When the reader stops early, the sources are ended too.
-    await Promise.all(heads.map(({ iterator }) => iterator.return?.()));
+    await Promise.all(heads.map(async ({ iterator }) => void (await iterator.return?.())));
   }
 }
 

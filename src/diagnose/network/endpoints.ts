@@ -104,8 +104,11 @@ export function endpointChanges(
         return { kind: 'set-endpoint', endpoint, privateDns: true };
       case 'route':
         return { kind: 'set-endpoint', endpoint, addRouteTable: tableOf(subnet, facts)?.id };
-      default:
+      case 'availability':
+      case undefined:
         return undefined;
+      default:
+        return lacks satisfies never;
     }
   });
   const possible = changes.flatMap((change) => change ?? []);

@@ -69,15 +69,18 @@ export function givenTags(typed: readonly GivenTag[], configured: readonly Given
   return Object.fromEntries(found.map(({ key, value }) => [key, value]));
 }
 
+/** Counted in Unicode characters, as AWS counts. */
+const lengthOf = (text: string): number => Array.from(text).length;
+
 function checkTag(tag: GivenTag): void {
   const { key, value, from } = tag;
   const refuse = (why: string): never => {
     throw invalid(`${from}: tag ${JSON.stringify(key)} ${why}`, tag);
   };
-  if (key === '' || [...key].length > TAG_LIMITS.key)
-    refuse(`has ${[...key].length} characters in its key, and AWS takes 1 to ${TAG_LIMITS.key}`);
-  if ([...value].length > TAG_LIMITS.value)
-    refuse(`has ${[...value].length} characters in its value, and AWS takes up to ${TAG_LIMITS.value}`);
+  if (key === '' || lengthOf(key) > TAG_LIMITS.key)
+    refuse(`has ${lengthOf(key)} characters in its key, and AWS takes 1 to ${TAG_LIMITS.key}`);
+  if (lengthOf(value) > TAG_LIMITS.value)
+    refuse(`has ${lengthOf(value)} characters in its value, and AWS takes up to ${TAG_LIMITS.value}`);
   if (/^aws:/i.test(key) || /^aws:/i.test(value)) refuse('begins with aws:, which AWS keeps for itself');
   if (key === TAG.name || /^fargate-connect:/i.test(key))
     refuse('is one by which bastions are found, and is set by fargate-connect itself');
@@ -97,4 +100,4 @@ const invalid = (message: string, { key, from }: Pick<GivenTag, 'key' | 'from'>)
  * long path has more than 256 characters: its end is kept, because that identifies the person.
  */
 export const legalTagValue = (text: string): string =>
-  [...text.replaceAll(NOT_IN_VALUES, '_')].slice(-TAG_LIMITS.value).join('');
+  Array.from(text.replaceAll(NOT_IN_VALUES, '_')).slice(-TAG_LIMITS.value).join('');
