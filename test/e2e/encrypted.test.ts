@@ -76,7 +76,7 @@ describe('sessions under a KMS key', () => {
     const command = await cli([...LEDGER, '--', 'true'], { env });
     expect(command).toMatchObject({ status: 4, stdout: '' });
     expect(command.stderr).toContain('not allowed to call kms:GenerateDataKey');
-    expect(command.stderr).toContain('fargate-connect policy exec');
+    expect(command.stderr).toContain('one of your own policies denies it: a further grant does not help');
     const shell = new PtyProcess(LEDGER, { env });
     expect(await shell.exit()).toMatchObject({ status: 4 });
     expect(shell.text).toContain('kms:GenerateDataKey');
