@@ -305,7 +305,7 @@ describe('the exported code', () => {
   });
 });
 
-/** Maps each path, independent of its spelling, to its value; a reference is replaced by a placeholder. */
+/** Maps each path, in a spelling that both formats share, to its value; every reference has the same value. */
 function leaves(value: unknown, path = ''): Readonly<Record<string, unknown>> {
   const reference =
     (typeof value === 'string' && value.startsWith('${')) ||
@@ -514,8 +514,7 @@ describe('the deployed code', () => {
       'resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64',
     );
     expect(theirs.ImageId).toBeUndefined();
-    // The Terraform provider always writes CreditSpecification, which it does from the type alone; a fleet overrides
-    // the type.
+    // The Terraform provider writes CreditSpecification only if the template has a type; a fleet overrides the type.
     expect([ours.InstanceType, theirs.InstanceType]).toEqual(['t4g.micro', undefined]);
     expect(comparable(ours)).toEqual(comparable(theirs));
   });

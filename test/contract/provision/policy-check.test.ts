@@ -194,7 +194,7 @@ describe('the principal', () => {
     expect(stderr).toContain('its policies ask for aws:SourceIp');
   });
 
-  it('is not reported as denied for a wildcard of a Deny that is denied only in part', async () => {
+  it('fails if only a part of what a wildcard of the Deny matches is denied', async () => {
     const tunnels = provedDocument('forward-task');
     const outcome = await check('deny-unlogged', [], user([tunnels]));
     expect(outcome).toMatchObject({ status: 4 });

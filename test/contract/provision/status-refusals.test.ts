@@ -94,7 +94,7 @@ it('does not report regions as denied when the credentials expire between calls'
   const env = sandbox().createPrincipal({ userName: 'expires', policies, sessionMs });
   const until = Date.now() + sessionMs;
   const expiry = () => new Promise<void>((resolve) => setTimeout(resolve, until - Date.now() + 10));
-  // Each region gets two calls: the second round starts here.
+  // Each region gets two calls: the third call is the first one to the second region.
   sandbox().faults.inject({ kind: 'throttle', action: 'ec2:DescribeInstances', at: 3, onHit: expiry });
   const outcome = await cli(['status', '--all-regions', '--json'], { env });
   sandbox().faults.clear();
