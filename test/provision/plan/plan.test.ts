@@ -89,7 +89,7 @@ describe('the plan of up', () => {
       "
     `);
   });
-  it('for everything there and running', () => {
+  it('for an account where everything exists and runs', () => {
     expect(table(full)).toMatchInlineSnapshot(`
       "
       = keep     boundary          fargate-connect-default-eu-west-1-boundary  exists
@@ -382,7 +382,7 @@ describe('a database that admits the bastion already', () => {
   });
 });
 
-describe('settings that a running bastion cannot take on', () => {
+describe('settings that cannot be applied to a running bastion', () => {
   const warnings = (change: Partial<BastionSpec>): readonly string[] =>
     planUp(full, sampleSpec(change), NOW, ruleAdmitting).warnings.map(({ message }) => message);
   const asked = { idle: true, types: true, subnets: true };
@@ -392,10 +392,10 @@ describe('settings that a running bastion cannot take on', () => {
     ['another type', { asked, types: ['t3.micro'] }, 'its type is t4g.micro, which --type does not name'],
     ['another subnet', { asked, network: elsewhere }, 'it runs in subnet-1, which --subnet does not name'],
     ['another idle end', { asked, idleMinutes: 60 }, 'it ends after 30 minutes without a session'],
-  ] as const)('%s is said', (_what, change, text) => {
+  ] as const)('%s is reported', (_what, change, text) => {
     expect(warnings(change)).toEqual([expect.stringContaining(`bastion default is kept: ${text}`)]);
   });
-  it('a bastion without IPv4 does not reach every database', () => {
+  it('a bastion without IPv4 cannot reach every database', () => {
     const inventory = { ...full, instances: [sampleInstance({ privateIp: '2600:1f18:1:1::9' })] };
     const said = (change: Partial<BastionSpec>): readonly string[] =>
       planUp(inventory, sampleSpec(change), NOW, ruleAdmitting).warnings.map(({ message }) => message);
@@ -404,7 +404,7 @@ describe('settings that a running bastion cannot take on', () => {
     ]);
     expect(said({ databases: [] })).toEqual([]);
   });
-  it('settings that were not asked for, or apply already, are not mentioned', () => {
+  it('settings that were not given, or apply already, are not mentioned', () => {
     expect(warnings({ types: ['t3.micro'], network: elsewhere, idleMinutes: 60 })).toEqual([]);
     expect(warnings({ asked })).toEqual([]);
   });
