@@ -15,17 +15,17 @@ describe('nearest', () => {
     ['cp', ['up', 'exec'], []],
     ['db', ['sandbox'], []],
     ['up', ['upload', 'setup'], ['upload']],
-  ])('%j among %j is %j', (word, candidates, expected) => {
+  ])('%j among %j is closest to %j', (word, candidates, expected) => {
     expect(nearest(word, candidates)).toEqual(expected);
   });
 
-  it('names at most as many as asked for', () => {
+  it('returns at most the requested number', () => {
     expect(nearest('task', ['task1', 'task2', 'task3', 'task4'], 2)).toHaveLength(2);
   });
 });
 
 describe('the edit distance', () => {
-  it('is zero for equal words only, symmetric, and bounded by the longer word', () => {
+  it('is zero for equal words only, symmetric, and at most the length of the longer word', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 12 }), fc.string({ maxLength: 12 }), (a, b) => {
         const distance = editDistance(a, b);
