@@ -22,7 +22,7 @@ describe('a role that EC2 may assume', () => {
     expect(check(statement)).toBeUndefined();
   });
 
-  it('one statement is enough, alone or among others', () => {
+  it('needs one such statement, alone or among others', () => {
     expect(check({ ...EC2, Principal: { AWS: 'arn:aws:iam::1:root' } }, EC2)).toBeUndefined();
     expect(ec2TrustOf('r', JSON.stringify({ Statement: EC2 }), ABOUT)).toBeUndefined();
   });
@@ -58,11 +58,11 @@ describe('a role that EC2 may not assume', () => {
     });
   });
 
-  it('denies what another statement allows', () => {
+  it('has a Deny that overrides another statement', () => {
     expect(check(EC2, { ...EC2, Effect: 'Deny' })).toMatchObject({ id: 'role-untrusted' });
   });
 });
 
-it('a trust policy that was not read is not judged', () => {
+it('a trust policy that was not read gives no finding', () => {
   expect(ec2TrustOf('ops-bastion', undefined, ABOUT)).toBeUndefined();
 });

@@ -19,8 +19,8 @@ const verdict = (document: string, ...statements: readonly object[]): readonly u
 const yes = [['allowed']];
 const no = [['not-trusted']];
 
-describe('trust', () => {
-  it('of the shipped documents is what they say', () => {
+describe('a trust policy', () => {
+  it('that is shipped trusts exactly its service', () => {
     expect(trustPoints(BASTION, BASTION)).toMatchObject([
       { action: 'sts:AssumeRole', resource: 'ec2.amazonaws.com', verdict: 'allowed' },
     ]);
@@ -54,7 +54,7 @@ describe('trust', () => {
       yes,
     ],
     ['with an inverted key', [{ Principal: EC2, Condition: { ArnNotLike: { 'aws:SourceArn': 'x' } } }], yes],
-  ])('EC2: %s', (_, statements, expected) => {
+  ])('EC2 and the statement "%s"', (_, statements, expected) => {
     expect(verdict(BASTION, ...statements)).toEqual(expected);
   });
 
@@ -67,7 +67,7 @@ describe('trust', () => {
     ['not of this account', { StringNotEquals: { 'aws:SourceAccount': '111122223333' } }, no],
     ['a dot is a dot', { ArnLike: { 'aws:SourceArn': 'arn.aws.*' } }, no],
     ['a wildcard needs Like', { StringEquals: { 'aws:SourceAccount': '1111*' } }, no],
-  ])('tasks: %s', (_, Condition, expected) => {
+  ])('ECS tasks and the condition "%s"', (_, Condition, expected) => {
     expect(verdict(TASK, { Principal: TASKS, Condition })).toEqual(expected);
   });
 });

@@ -5,7 +5,9 @@ import { sentenceOf } from '../../../src/diagnose/sentences.ts';
 import type { Route, Subnet, VpcEndpoint } from '../../../src/provision/ports/network.ts';
 import type { NetworkFacts, NetworkWishes } from '../../../src/provision/ports/ways-out.ts';
 
-/** The reasons as `up` shows them are in test/provision/network/network.test.ts; here, the causes and what cures them. */
+/**
+ * test/provision/network/network.test.ts tests the reasons as `up` shows them; this file tests the causes and fixes.
+ */
 
 const V4: Subnet = {
   id: 'subnet-a',
@@ -77,7 +79,7 @@ const NAT64 = [
 ];
 const agent = [endpoint('ssm'), endpoint('ssmmessages')];
 
-/** Where an S3 endpoint carries s3.amazonaws.com. */
+/** The region in which an S3 endpoint serves s3.amazonaws.com. */
 const inUsEast1 = (facts_: NetworkFacts): NetworkFacts => ({ ...facts_, region: 'us-east-1' });
 
 describe('why a subnet does not reach AWS, and what changes that', () => {
@@ -219,7 +221,7 @@ describe('why a subnet does not reach AWS, and what changes that', () => {
     );
   });
 
-  it('a default route whose target is gone is told apart from one that leads nowhere', () => {
+  it('a default route whose target no longer exists is reported differently from one that does not lead to the internet', () => {
     const evidenceOf = (default4: Route): unknown =>
       classifySubnets(facts(V4, [default4]), wishes())[0]?.findings[0]?.evidence;
     expect(evidenceOf(route('0.0.0.0/0', 'nat-gateway', 'nat-9', true))).toMatchObject({
@@ -231,11 +233,11 @@ describe('why a subnet does not reach AWS, and what changes that', () => {
   });
 });
 
-describe('what is not shown', () => {
+describe('routes whose target cannot be checked', () => {
   it.each([
     ['IPv4', V4, '0.0.0.0/0', 'routed'],
     ['IPv6', V6, '::/0', 'ipv6-routed'],
-  ] as const)('%s over a transit gateway: a way, as far as can be told', (_, subnet, destination, way) => {
+  ] as const)('%s over a transit gateway: assumed to reach the internet', (_, subnet, destination, way) => {
     const [report] = classifySubnets(
       facts(subnet, [route(destination, 'transit-gateway', 'tgw-1')]),
       wishes(),
@@ -249,7 +251,7 @@ describe('what is not shown', () => {
     ]);
   });
 
-  it('a NAT gateway leaves nothing to say', () => {
+  it('a NAT gateway gives no finding', () => {
     const [report] = classifySubnets(facts(V4, [route('0.0.0.0/0', 'nat-gateway', 'nat-1')]), wishes());
     expect(report).toMatchObject({ way: 'nat', findings: [] });
   });
