@@ -48,10 +48,10 @@ test('a session that is written can be read again, and only by its owner', async
 
 test.each([
   ['a session that ends within five minutes', JSON.stringify(inFile('2026-03-01T12:04:59+00:00'))],
-  ['a session without an end', JSON.stringify(inFile('soon'))],
+  ['a session without an expiration', JSON.stringify(inFile('soon'))],
   ['a file without a token', JSON.stringify({ Credentials: { AccessKeyId: 'A', SecretAccessKey: 's' } })],
   ['a broken file', '{"Credentials":'],
-  ['another file', '[]'],
+  ['a file in another format', '[]'],
 ])('%s is ignored', async (_, text) => {
   writeFileSync(join(folder, 'b.json'), text);
   expect(await readRoleSession({ HOME }, 'b.json', NOW)).toBeUndefined();

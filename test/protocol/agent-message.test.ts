@@ -61,11 +61,11 @@ describe('compared with a second, naive codec', () => {
 
 describe('padding of the message type', () => {
   test.each([
-    ['spaces right', 'acknowledge'.padEnd(32, ' ')],
-    ['spaces left', 'acknowledge'.padStart(32, ' ')],
-    ['NULs right', 'acknowledge'.padEnd(32, '\0')],
-    ['NULs left', 'acknowledge'.padStart(32, '\0')],
-    ['NULs outside of spaces', '\0\0  acknowledge '.padEnd(32, '\0')],
+    ['spaces on the right', 'acknowledge'.padEnd(32, ' ')],
+    ['spaces on the left', 'acknowledge'.padStart(32, ' ')],
+    ['NULs on the right', 'acknowledge'.padEnd(32, '\0')],
+    ['NULs on the left', 'acknowledge'.padStart(32, '\0')],
+    ['NULs around spaces', '\0\0  acknowledge '.padEnd(32, '\0')],
   ])('%s is removed', (_, name) => {
     const decoded = decodeAgentMessage(patched(4, utf8(name)));
     expect(decoded.messageType).toBe('acknowledge');
@@ -97,7 +97,7 @@ describe('messages that are rejected', () => {
     ['header length 2^32 − 1', patched(0, uint32(0xffff_ffff)), 'message-header-length'],
     ['header length beyond the frame', patched(0, uint32(1000)), 'message-truncated'],
     ['payload length 2^32 − 1', patched(116, uint32(0xffff_ffff)), 'payload-too-large'],
-    ['no type', patched(4, new Uint8Array(32)), 'message-type-invalid'],
+    ['no message type', patched(4, new Uint8Array(32)), 'message-type-invalid'],
     ['date 0', patched(40, new Uint8Array(8)), 'message-date-missing'],
     ['sequence number 2^53', patched(48, fromHex('0020000000000000')), 'message-sequence-range'],
     ['sequence number −1', patched(48, fromHex('ffffffffffffffff')), 'message-sequence-range'],
@@ -122,8 +122,8 @@ describe('messages that are rejected', () => {
   test.each([
     ['an empty payload', { payload: new Uint8Array() }, 'payload-empty'],
     ['a type of 33 characters', { messageType: 'a'.repeat(33) }, 'message-type-invalid'],
-    ['an id that is no UUID', { messageId: '00112233-4455-4677-8899-aabbccddeexx' }, 'message-id-invalid'],
-    ['an id too long', { messageId: '00112233-4455-4677-8899-aabbccddeeff00' }, 'message-id-invalid'],
+    ['an id that is not a UUID', { messageId: '00112233-4455-4677-8899-aabbccddeexx' }, 'message-id-invalid'],
+    ['an id that is too long', { messageId: '00112233-4455-4677-8899-aabbccddeeff00' }, 'message-id-invalid'],
     ['a negative sequence number', { sequenceNumber: -1 }, 'number-out-of-range'],
     ['a date beyond 2^53', { createdDate: 2 ** 53 }, 'number-out-of-range'],
   ])('when encoding: %s', (_, change, code) => {

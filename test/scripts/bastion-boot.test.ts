@@ -199,25 +199,20 @@ describe('the boot of a bastion', () => {
   it.each([
     ['a download that fails', 'curl', 'exit 22', /FAILED download of https:.* failed: no way to S3\?/],
     [
-      'a signature that is not there',
+      'a missing signature',
       'curl',
       `[[ $* != *.sig ]] || exit 22; ${DOWNLOADED}`,
       /FAILED download of https:.*rpm\.sig failed/,
     ],
+    ['an invalid signature', 'gpg', '[[ $* != *--verify* ]]', /FAILED the signature of .* is not good/],
     [
-      'a signature that is not good',
-      'gpg',
-      '[[ $* != *--verify* ]]',
-      /FAILED the signature of .* is not good/,
-    ],
-    [
-      'a good signature of another key',
+      'a valid signature by another key',
       'gpg',
       '[[ $* != *--verify* ]] || echo "[GNUPG:] VALIDSIG 0000000000000000000000000000000000000000 2025-01-22 0"',
       /FAILED the signature of .* is not good/,
     ],
     ['an unknown machine', 'uname', 'echo riscv64', /FAILED no session-manager-plugin for riscv64/],
-    ['a package that rpm refuses', 'rpm', 'exit 1', /FAILED rpm refused session-manager-plugin/],
+    ['a package that rpm rejects', 'rpm', 'exit 1', /FAILED rpm refused session-manager-plugin/],
     ['an rpm that installs nothing', 'rpm', 'exit 0', /FAILED session-manager-plugin is not on PATH/],
     [
       'an image without the agent',

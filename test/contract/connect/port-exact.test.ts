@@ -59,8 +59,8 @@ describe('ends of data', () => {
 
 describe('short connections in a row', () => {
   test.each([
-    ['that read their answer', true],
-    ['that close without reading it', false],
+    ['that read the response', true],
+    ['that close without reading the response', false],
   ])('300 %s: none is reset, and the server never has more than a handful open', async (_name, reads) => {
     let open = 0;
     let peak = 0;

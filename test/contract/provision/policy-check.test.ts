@@ -103,7 +103,7 @@ describe.each(kinds)('%s', (kind) => {
   });
 });
 
-it('prints resources without account and region for people, and all resources for programs', async () => {
+it('the table shows resources without account and region, and --json shows the whole ARNs', async () => {
   const nobody = user([]);
   const { stdout } = await check('exec', flagsOf('exec'), nobody);
   expect(stdout).toMatch(/ecs:DescribeTasks +task\/sealed\/\* /);

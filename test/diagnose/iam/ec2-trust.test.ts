@@ -14,8 +14,8 @@ describe('a role that EC2 may assume', () => {
   it.each([
     ['the shipped one', shippedDocument('bastion-trust', {}).Statement[0]],
     ['among other services', { ...EC2, Principal: { Service: ['ssm.amazonaws.com', 'ec2.amazonaws.com'] } }],
-    ['as China once named it', { ...EC2, Principal: { Service: 'ec2.amazonaws.com.cn' } }],
-    ['by everybody', { ...EC2, Principal: '*' }],
+    ['with the former name in the China regions', { ...EC2, Principal: { Service: 'ec2.amazonaws.com.cn' } }],
+    ['for every principal', { ...EC2, Principal: '*' }],
     ['with a pattern', { ...EC2, Action: ['sts:TagSession', 'STS:Assume*'] }],
     ['under a condition', { ...EC2, Condition: { StringEquals: { 'aws:SourceAccount': '1' } } }],
   ])('%s', (_, statement) => {
@@ -30,7 +30,7 @@ describe('a role that EC2 may assume', () => {
 
 describe('a role that EC2 may not assume', () => {
   it.each([
-    ['trusts a person', { ...EC2, Principal: { AWS: 'arn:aws:iam::1:root' } }],
+    ['trusts an account', { ...EC2, Principal: { AWS: 'arn:aws:iam::1:root' } }],
     ['trusts another service', { ...EC2, Principal: { Service: 'ecs-tasks.amazonaws.com' } }],
     ['trusts a name that only looks like it', { ...EC2, Principal: { Service: 'xec2.amazonaws.com' } }],
     ['grants another action', { ...EC2, Action: 'sts:TagSession' }],

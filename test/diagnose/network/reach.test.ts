@@ -39,11 +39,11 @@ const twoSubnets = (): BastionSpec['network'] => {
 
 describe('a database admits the bastion', () => {
   it.each([
-    ['the group that is carried', tcp(5432, { groupId: 'sg-clients' })],
+    ['a group that the bastion has', tcp(5432, { groupId: 'sg-clients' })],
     ['a range of ports', tcp(5000, { groupId: 'sg-clients' }, 6000)],
     ['every protocol', { ...everything, cidr: '10.0.0.0/16' }],
     ['the range of the subnet', tcp(5432, { cidr: '10.0.0.0/16' })],
-    ["the bastion's own group, of an earlier run", tcp(5432, { groupId: 'sg-own' })],
+    ["the bastion's own group, from an earlier run", tcp(5432, { groupId: 'sg-own' })],
     ['a prefix list, whose entries are not read', tcp(5432, { prefixListId: 'pl-1' })],
   ] as const)('by %s', (_what, rule) => {
     const spec = sampleSpec({ clientGroups: [clients()] });
@@ -57,7 +57,7 @@ describe('a database admits the bastion', () => {
   });
 
   it.each([
-    ['nobody', database(), []],
+    ['no source', database(), []],
     ['another port', database(tcp(3306, { groupId: 'sg-clients' })), []],
     ['UDP', database({ ...tcp(5432, { groupId: 'sg-clients' }), protocol: 'udp' }), []],
     ['another range', database(tcp(5432, { cidr: '10.9.0.0/16' })), []],
@@ -98,7 +98,7 @@ describe('findings about a bastion that could not reach a database', () => {
     ).toEqual([expect.stringContaining('client-group-elsewhere: sg-clients belongs to vpc-9')]);
   });
   it.each([
-    ['nothing at all', []],
+    ['nothing', []],
     ['443 only', [tcp(443, { cidr: '0.0.0.0/0' })]],
   ])('report a group that allows %s outbound, if no database is named', (_what, egress) => {
     expect(findings({ databases: [], clientGroups: [clients({ egress })] })).toEqual([
@@ -111,8 +111,8 @@ describe('findings about a bastion that could not reach a database', () => {
       'a database port',
       { databases: [], clientGroups: [clients({ egress: [tcp(5432, { cidr: '10.0.0.0/16' })] })] },
     ],
-    ['nothing, while a database is named', { databases: [database(everything)], clientGroups: [clients()] }],
-    ['nothing, while a port is opened', { databases: [], egressPorts: [5432], clientGroups: [clients()] }],
+    ['nothing, if a database is named', { databases: [database(everything)], clientGroups: [clients()] }],
+    ['nothing, if a port is opened', { databases: [], egressPorts: [5432], clientGroups: [clients()] }],
   ])('do not report a group that allows outbound: %s', (_what, change) => {
     expect(findings(change)).toEqual([]);
   });

@@ -84,21 +84,21 @@ const inUsEast1 = (facts_: NetworkFacts): NetworkFacts => ({ ...facts_, region: 
 
 describe('why a subnet does not reach AWS, and what changes that', () => {
   it.each<[string, NetworkFacts, NetworkWishes, readonly (readonly [string, readonly unknown[]])[]]>([
-    ['no address left', facts({ ...V4, freeAddresses: 0 }), wishes(), [['subnet-full', []]]],
+    ['no free address in the subnet', facts({ ...V4, freeAddresses: 0 }), wishes(), [['subnet-full', []]]],
     [
-      'neither route nor endpoint: endpoints, or a NAT gateway',
+      'neither route nor endpoint: add endpoints, or a NAT gateway',
       facts(V4),
       wishes(),
       [['no-way-out-ipv4', [[SSM, MESSAGES], [TO_NAT]]]],
     ],
     [
-      'to install outside us-east-1, no endpoint helps: s3.amazonaws.com takes a route',
+      'installations outside us-east-1: s3.amazonaws.com needs a route, and no endpoint replaces it',
       facts(V4, [], agent, [{ protocol: '-1', fromPort: 0, toPort: 65_535, cidr: '10.0.0.0/16' }]),
       wishes(true),
       [['no-way-out-ipv4', [[TO_NAT]]]],
     ],
     [
-      'to install in us-east-1, S3 too, by a gateway endpoint',
+      'installations in us-east-1: S3 needs a gateway endpoint too',
       inUsEast1(facts(V4, [], agent, [{ protocol: '-1', fromPort: 0, toPort: 65_535, cidr: '10.0.0.0/16' }])),
       wishes(true),
       [
@@ -115,7 +115,7 @@ describe('why a subnet does not reach AWS, and what changes that', () => {
       ],
     ],
     [
-      'an endpoint without private DNS is changed, not made again',
+      'an endpoint without private DNS is changed, not created again',
       facts(V4, [], [endpoint('ssm', { privateDns: false })]),
       wishes(),
       [
@@ -126,7 +126,7 @@ describe('why a subnet does not reach AWS, and what changes that', () => {
       ],
     ],
     [
-      'a gateway endpoint of another route table gets this one too',
+      'a gateway endpoint of another route table gets the route table of the subnet too',
       inUsEast1(
         facts(
           V4,
@@ -144,7 +144,7 @@ describe('why a subnet does not reach AWS, and what changes that', () => {
       ],
     ],
     [
-      'an endpoint that is not available cannot be changed: only a route helps',
+      'an endpoint that is not available cannot be changed, so only a route helps',
       facts(
         V4,
         [],
@@ -155,7 +155,7 @@ describe('why a subnet does not reach AWS, and what changes that', () => {
       [['no-way-out-ipv4', [[TO_NAT]]]],
     ],
     [
-      'a group shuts the subnet out',
+      'the security group of the endpoints does not admit the subnet',
       facts(V4, [route('0.0.0.0/0', 'nat-gateway', 'nat-1')], agent),
       wishes(),
       ['ssm', 'ssmmessages'].map(() => [
@@ -173,7 +173,7 @@ describe('why a subnet does not reach AWS, and what changes that', () => {
       ]),
     ],
     [
-      'IPv6 only: nothing; dual-stack endpoints, or NAT64',
+      'IPv6 only, without routes and endpoints: add dual-stack endpoints, or NAT64',
       facts(V6),
       wishes(),
       [
@@ -190,13 +190,13 @@ describe('why a subnet does not reach AWS, and what changes that', () => {
       ],
     ],
     [
-      'IPv6 only: an egress-only gateway is not enough to install',
+      'IPv6 only: an egress-only gateway is not enough for installations',
       facts(V6, [route('::/0', 'egress-only-internet-gateway', 'eigw-1')]),
       wishes(true),
       [['nat64-needed', [NAT64]]],
     ],
     [
-      'both families, neither with a way',
+      'both address families, neither with a route',
       facts({ ...V4, ipv6Cidr: '2600:1f18:1:1::/64', dns64: true }),
       wishes(),
       [

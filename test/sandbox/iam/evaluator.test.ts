@@ -223,21 +223,24 @@ describe('documents that IAM refuses', () => {
     ['no statement', { Version: '2012-10-17' }],
     ['unknown version', { Version: '2020-01-01', Statement: allow('a:B') }],
     ['misspelt effect', { Version: '2012-10-17', Statement: { ...allow('a:B'), Effect: 'Alow' } }],
-    ['action without vendor', { Version: '2012-10-17', Statement: allow('RunInstances') }],
-    ['resource that is no ARN', { Version: '2012-10-17', Statement: allow('a:B', 'instance/*') }],
-    ['both actions', { Version: '2012-10-17', Statement: { ...allow('a:B'), NotAction: 'a:C' } }],
+    ['action without service prefix', { Version: '2012-10-17', Statement: allow('RunInstances') }],
+    ['resource that is not an ARN', { Version: '2012-10-17', Statement: allow('a:B', 'instance/*') }],
+    [
+      'both Action and NotAction',
+      { Version: '2012-10-17', Statement: { ...allow('a:B'), NotAction: 'a:C' } },
+    ],
     [
       'unknown operator',
       { Version: '2012-10-17', Statement: allow('a:B', '*', when('StringIs', 'aws:a', '1')) },
     ],
     [
-      'key without vendor',
+      'condition key without prefix',
       { Version: '2012-10-17', Statement: allow('a:B', '*', when('Bool', 'mfa', 'true')) },
     ],
     ['principal', { Version: '2012-10-17', Statement: { ...allow('a:B'), Principal: '*' } }],
     ['unknown member', { Version: '2012-10-17', Statement: { ...allow('a:B'), Ressource: '*' } }],
     [
-      'equal sids',
+      'two equal Sids',
       {
         Version: '2012-10-17',
         Statement: [

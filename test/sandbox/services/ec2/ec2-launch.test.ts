@@ -257,7 +257,7 @@ describe('a profile that EC2 does not know yet', () => {
 describe('the agent', () => {
   test.each([
     [
-      'the role may not report it',
+      'its role may not register it',
       {
         policy: {
           Version: '2012-10-17',
@@ -266,8 +266,8 @@ describe('the agent', () => {
       },
       SUBNET_A,
     ],
-    ['the subnet has no way out', {}, 'subnet-0a30000000000001a'],
-    ['the public subnet gives no public address', {}, 'subnet-0a20000000000001a'],
+    ['the subnet has no route to AWS', {}, 'subnet-0a30000000000001a'],
+    ['the public subnet assigns no public address', {}, 'subnet-0a20000000000001a'],
   ])('does not register if %s', async (_why, role, subnet) => {
     const profileArn = await createRole(clients, 'away', role);
     const groupId = await createGroup(clients, 'away');

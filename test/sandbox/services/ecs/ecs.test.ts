@@ -161,10 +161,10 @@ test('ExecuteCommand runs a command in the named container', async () => {
 });
 
 test.each([
-  ['exec was off', 'demo', 'legacy-admin', 'admin'],
+  ['exec is not enabled', 'demo', 'legacy-admin', 'admin'],
   ['the agent is stopped', 'demo', 'search-indexer', 'indexer'],
   ['the task is pending', 'demo', 'payments-api', 'app'],
-  ['no such container', 'demo', 'orders-api', 'nope'],
+  ['the container does not exist', 'demo', 'orders-api', 'nope'],
 ])('ExecuteCommand is rejected when %s', async (_why, cluster, service, container) => {
   await expect(exec(cluster, service, container)).rejects.toMatchObject({
     name: 'InvalidParameterException',

@@ -95,8 +95,8 @@ test.each([
     { DocumentName: 'AWS-StartSSHSession', Parameters: { portNumber: ['22', '23'] } },
     'InvalidParameters',
   ],
-  ['an instance that is not there', { Target: 'i-0123456789abcdef0' }, 'TargetNotConnected'],
-  ['a container that is not there', { Target: `ecs:demo_${'0'.repeat(32)}_x-1` }, 'TargetNotConnected'],
+  ['an instance that does not exist', { Target: 'i-0123456789abcdef0' }, 'TargetNotConnected'],
+  ['a container that does not exist', { Target: `ecs:demo_${'0'.repeat(32)}_x-1` }, 'TargetNotConnected'],
   ['a reason that is too long', { Reason: 'x'.repeat(257) }, 'ValidationException'],
 ] as const)('StartSession rejects %s', async (_what, input, name) => {
   await expect(start(input as Partial<StartSessionCommandInput>)).rejects.toMatchObject({ name });
