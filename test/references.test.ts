@@ -32,8 +32,8 @@ function sectionsOf(document: string): ReadonlySet<string> {
 }
 
 /**
- * Matches a document with one or several sections: `SPEC.md §4`, `docs/reference/iam.md §3, §8`; without sections it
- * refers to the whole document.
+ * Matches a document with one or several sections: `SPEC.md §4`, `docs/reference/iam.md §3, §8`; a section
+ * without a document refers to the document that contains it.
  */
 const REFERENCE = /(?:(RFC \d+|[\w./-]+\.md)`? )?((?:(?:, | and )?§(?:\d+(?:\.\d+)*)?)+)/g;
 
