@@ -45,7 +45,7 @@ export const MISHAPS: readonly Mishap[] = [
 export const UP = ['up', '--cluster', 'demo', '--yes', '--allow-db', 'billing-db'] as const;
 export const DOWN = ['down', '--yes'] as const;
 
-/** The boot of an instance keeps its real duration; the delays of the account are set to zero. */
+/** The boot of an instance keeps its real duration; the delays of the account are shortened. */
 export const QUICK: Partial<Timing> = {
   instancePendingMs: 10,
   instanceShutdownMs: 10,

@@ -238,7 +238,7 @@ let people = 0;
 const user = (policies: readonly Document[]): Env =>
   sandbox().createPrincipal({ userName: `person-${++people}`, policies });
 
-/** Runs as an assumed role with these documents: its sessions are named after the role, and it has no user name. */
+/** Assumes a new role with these documents: its sessions are named after the role, and it has no user name. */
 async function roleSession(policies: readonly Document[]): Promise<Env> {
   const { env } = sandbox();
   const { iam, sts } = sandboxClients(env);

@@ -20,7 +20,7 @@ afterAll(() => ends.tell(`races of two people, ${SEEDS} seeds of each kind and p
 describe.each(Object.entries(PACES))('two people, %s', (paceName, pace) => {
   const account = testSandbox({ timing: QUICK });
   let sandbox: Sandbox;
-  /** The users whose policy allows one bastion name only; `*` = any name. */
+  /** Creates a user whose policy allows this bastion name only; `*` = any name. */
   const person = (userName: string, bastion: string): Readonly<Record<string, string>> => {
     const values = { bastion, cluster: 'demo', vpc: VPC.main };
     const documents: readonly Document[] = [

@@ -50,7 +50,7 @@ export async function alive(sandbox: Sandbox, name = 'default'): Promise<readonl
     .map((each) => each.InstanceId ?? '');
 }
 
-/** Whether the rules of the database's group and of the instance's group both open the port. */
+/** Whether the bastion's security group allows the port outbound and the tag of the instance names the port. */
 export async function reaches(sandbox: Sandbox, instanceId: string, port: number): Promise<boolean> {
   const { ec2 } = sandboxClients(sandbox.env);
   const filter = { Name: 'group-name', Values: ['fargate-connect-default'] };

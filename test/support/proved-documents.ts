@@ -31,7 +31,7 @@ const OPERATOR = {
   role: 'ops-bastion',
   'instance-types': DEFAULT_TYPES,
 } as const;
-/** A cluster in which every session is encrypted: the bastion's own and those of ECS Exec. */
+/** Values for an account that encrypts every session: those on the bastion and those of ECS Exec. */
 const ENCRYPTED = { cluster: 'demo', 'kms-key': keyArn(DEFAULT_KEY_ID) } as const;
 const ANY_BASTION = { bastion: '*' } as const;
 

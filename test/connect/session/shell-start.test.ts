@@ -5,7 +5,7 @@ import { FakeSignals } from '../../support/fake-deps.ts';
 import { FakeGateway, SESSION } from '../../support/fake-gateway.ts';
 import { ALL_TTY, fakeTerminal } from '../../support/fake-terminal.ts';
 
-/** The time between Enter and the first prompt. */
+/** Tests the time between Enter and the first prompt. */
 
 function start() {
   const gateway = new FakeGateway();
