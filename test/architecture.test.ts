@@ -6,7 +6,10 @@ import { COMMANDS } from '../src/cli/program.ts';
 const ROOT = resolve(import.meta.dirname, '..');
 const SRC = join(ROOT, 'src');
 
-/** Who may import whom, statically (docs/architecture.md). A value is a folder or a single module without its ending. */
+/**
+ * Allowed static imports of each folder (docs/architecture.md). A value is a folder or a single module without its file
+ * extension.
+ */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   main: ['cli', 'config', 'ui', 'core', 'aws'],
   cli: [
@@ -14,11 +17,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'config',
     'ui',
     'core',
-    // The process edge opens the account, and the demo that of its sandbox.
+    // The process edge opens the account, and the demo opens that of its sandbox.
     'aws/open-account',
     // The help page of `policy` lists the kinds.
     'provision/policy/policy-kinds',
-    // A plan as lines and as JSON, for `up` and `down`.
+    // The plan as lines and as JSON, for `up` and `down`.
     'provision/plan/plan',
   ],
   app: ['provision', 'connect', 'diagnose', 'config', 'ui', 'aws', 'core'],
@@ -33,12 +36,14 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   core: [],
 };
 
-/** Whose types a folder may name besides, because it renders them or hands them on; these imports leave no code. */
+/**
+ * Folders whose types a folder may also import, because it renders them or passes them on; type imports leave no code.
+ */
 const ALLOWED_TYPES: Readonly<Record<string, readonly string[]>> = {
   cli: ['provision', 'connect', 'diagnose', 'aws'],
 };
 
-/** The only doors to the sandbox; dynamic imports, so that no other run loads it. */
+/** The only imports of the sandbox; they are dynamic, so that no other command loads it. */
 const SANDBOX_DOORS = ['cli/commands/sandbox', 'cli/commands/demo'];
 
 interface Import {
@@ -46,7 +51,7 @@ interface Import {
   readonly target: string;
   readonly specifier: string;
   readonly dynamic: boolean;
-  /** `import type` or `export type`. */
+  /** Whether it is `import type` or `export type`. */
   readonly typeOnly: boolean;
 }
 
@@ -57,7 +62,7 @@ const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
     text: readFileSync(join(SRC, name), 'utf8'),
   }));
 
-/** Comments and template text would otherwise count as code. */
+/** Removes comments and template text, which would otherwise count as code. */
 function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|[^:'"`])\/\/.*$/gm, '$1');
 }
@@ -87,7 +92,7 @@ describe('the import table', () => {
     expect([...wings].filter((wing) => ALLOWED[wing] === undefined)).toEqual([]);
   });
 
-  it('holds for imports between our folders', () => {
+  it('is obeyed by all imports between our folders', () => {
     const broken = imports
       .filter((item) => item.specifier.startsWith('.') && !item.target.startsWith('..'))
       .filter((item) => wingOf(item.from) !== wingOf(item.target))
@@ -133,7 +138,7 @@ describe('the import table', () => {
     expect(broken).toEqual([]);
   });
 
-  it('keeps the named and heavy packages in their rooms', () => {
+  it('restricts the named and heavy packages to their folders', () => {
     const rooms: Readonly<Record<string, readonly string[]>> = {
       inquirer: ['ui'],
       commander: ['cli'],
@@ -150,14 +155,14 @@ describe('the import table', () => {
     expect(broken).toEqual([]);
   });
 
-  it('has no barrels', () => {
+  it('allows no barrel modules', () => {
     expect(
       sources.filter((source) => /(^|\/)index$/.test(source.module)).map((source) => source.module),
     ).toEqual([]);
   });
 });
 
-describe('purity', () => {
+describe('code without side effects', () => {
   const offenders = (wings: readonly string[], pattern: RegExp, except: readonly string[] = []): string[] =>
     sources
       .filter((source) => wings.includes(wingOf(source.module)) && !except.includes(source.module))
@@ -165,7 +170,7 @@ describe('purity', () => {
       .map((source) => source.module);
   const everywhere = Object.keys(ALLOWED);
 
-  it('keeps protocol/ free of sockets, timers, processes, dates and randomness', () => {
+  it('protocol/ uses no sockets, timers, processes, dates and randomness', () => {
     expect(
       offenders(
         ['protocol'],
@@ -174,7 +179,7 @@ describe('purity', () => {
     ).toEqual([]);
   });
 
-  it('takes clock and randomness from outside in business code', () => {
+  it('business code gets clock and randomness from outside', () => {
     expect(
       offenders(
         ['provision', 'connect', 'diagnose', 'config', 'core'],
@@ -184,7 +189,7 @@ describe('purity', () => {
     ).toEqual([]);
   });
 
-  it('ends the process and reads its environment only at the edge', () => {
+  it('only the process edge ends the process and reads its environment', () => {
     expect(offenders(everywhere, /\bprocess\.exit\(/, ['main'])).toEqual([]);
     expect(
       offenders(
@@ -194,11 +199,11 @@ describe('purity', () => {
     ).toEqual([]);
   });
 
-  it('knows command lines of ours only in cli/', () => {
+  it('only cli/ contains our command lines', () => {
     const commands = COMMANDS.flatMap((group) => group.factories).map((factory) =>
       factory(() => Promise.resolve()).name(),
     );
-    // `fargate-connect:bastion` is a tag, and "the fargate-connect bastion" is no command.
+    // `fargate-connect:bastion` is a tag, and "the fargate-connect bastion" is not a command.
     const commandLine = new RegExp(String.raw`fargate-connect (?:(?:${commands.join('|')})\b|--|\$)`);
     expect('hint: fargate-connect ls services').toMatch(commandLine);
     expect('the fargate-connect bastion of tag fargate-connect:bastion').not.toMatch(commandLine);
@@ -206,7 +211,7 @@ describe('purity', () => {
     expect(offenders(below, commandLine)).toEqual([]);
   });
 
-  it('prints only from ui/', () => {
+  it('only ui/ prints', () => {
     expect(offenders(everywhere, /\bconsole\.(log|error|warn|info|debug)\(/, ['main'])).toEqual([]);
   });
 });

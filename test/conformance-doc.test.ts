@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 const ROOT = resolve(import.meta.dirname, '..');
 const ITEMS = 50;
 
-/** Item → files with a test named after it. */
+/** Item → files with a test whose title names it. */
 function itemsInTests(): Map<number, Set<string>> {
   const found = new Map<number, Set<string>>();
   for (const name of readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })) {

@@ -4,9 +4,9 @@ import { expect, it } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
-/** Codes as they stand in the source: the first argument of a maker of core/errors.ts, or of ProtocolError. */
+/** The codes in the source: the first argument of an error factory of core/errors.ts, or of ProtocolError. */
 function codesInSource(): Set<string> {
-  // The parser's own codes come from commander (cli/usage-errors.ts hands them on).
+  // The codes of the parser come from commander (cli/usage-errors.ts passes them on).
   const codes = new Set<string>([
     'interrupted',
     'internal',

@@ -20,7 +20,7 @@ const files = [
 ].filter((name) => TEXT.test(name) && name !== 'test/references.test.ts' && !name.includes('/transcripts/'));
 const textOf = (name: string): string => readFileSync(join(ROOT, name), 'utf8');
 
-/** The document that a reference names: by its path, or by its name alone if it is a reference document. */
+/** The document that a reference names: by its path, or by its name alone for a reference document. */
 function documentNamed(named: string): string | undefined {
   return [named, `docs/reference/${named}`, `src/protocol/${named}`].find((path) =>
     existsSync(join(ROOT, path)),
@@ -31,11 +31,14 @@ function sectionsOf(document: string): ReadonlySet<string> {
   return new Set([...textOf(document).matchAll(/^#+ (\d+(?:\.\d+)*)\.? /gm)].map((match) => match[1] ?? ''));
 }
 
-/** A document, then one section or several: `SPEC.md §4`, `docs/reference/iam.md §3, §8`; a document alone for its own sections. */
+/**
+ * Matches a document with one or several sections: `SPEC.md §4`, `docs/reference/iam.md §3, §8`; a section
+ * without a document refers to the document that contains it.
+ */
 const REFERENCE = /(?:(RFC \d+|[\w./-]+\.md)`? )?((?:(?:, | and )?§(?:\d+(?:\.\d+)*)?)+)/g;
 
 function broken(file: string): string[] {
-  // A comment may break its line before the section.
+  // A comment may have a line break before the section.
   const text = textOf(file).replaceAll(/\n[ \t]*(?:\*|\/\/|#)?[ \t]*/g, ' ');
   return [...text.matchAll(REFERENCE)].flatMap(([whole, named, list = '']) => {
     if (named?.startsWith('RFC') === true) return [];
@@ -50,19 +53,19 @@ function broken(file: string): string[] {
 
 describe('references', () => {
   it('lead to a document and a section that exist', () => {
-    // Explanations of the notation itself.
+    // These explain the notation itself.
     const except = ['docs/reference/README.md', 'CONTRIBUTING.md'];
     const all = files.filter((file) => !except.includes(file));
     expect(all.flatMap(broken)).toEqual([]);
     expect(all.filter((file) => textOf(file).includes('§')).length).toBeGreaterThan(40);
   });
 
-  it('name nothing outside the repository', () => {
+  it('name no file outside the repository', () => {
     const outside = /\bshared\/(reference|design)|\baws-facts\b|ssm-data-channel\.md|\bdesign §/;
     expect(files.filter((file) => outside.test(textOf(file)))).toEqual([]);
   });
 
-  it('say from which page of AWS a fact comes, and from when', () => {
+  it('state the AWS page and the date of each fact', () => {
     const facts = files.filter((file) => /^docs\/reference\/(?!README)/.test(file));
     expect(facts.length).toBeGreaterThan(5);
     for (const file of facts) {

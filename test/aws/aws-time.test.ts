@@ -13,12 +13,12 @@ function timeOf(machineOffset: number) {
   return { time, told, answer };
 }
 
-test('before AWS has answered, the machine’s time is all there is', () => {
+test('before the first response of AWS, the clock of the machine is used', () => {
   expect(timeOf(20 * MINUTE).time.now()).toBe(NOON + 20 * MINUTE);
 });
 
 test.each([20 * MINUTE, -20 * MINUTE, 90 * MINUTE])(
-  'a clock that is %d ms off is corrected and told once',
+  'a clock that is %d ms off is corrected and reported once',
   (off) => {
     const { time, told, answer } = timeOf(off);
     answer();
@@ -29,7 +29,7 @@ test.each([20 * MINUTE, -20 * MINUTE, 90 * MINUTE])(
   },
 );
 
-test('a clock that is a minute off is corrected without a word, one within the header’s precision is left alone', () => {
+test('a clock that is a minute off is corrected without a report, and one within the precision of the header is not corrected', () => {
   const minute = timeOf(MINUTE);
   minute.answer();
   expect(Math.abs(minute.time.now() - NOON)).toBeLessThanOrEqual(1_000);
@@ -39,13 +39,13 @@ test('a clock that is a minute off is corrected without a word, one within the h
   expect(second.time.offsetMs).toBe(0);
 });
 
-test('a slow answer says less about the time: its duration counts as uncertainty', () => {
+test('a slow response gives less information: its duration counts as uncertainty', () => {
   const time = new AwsTime({ now: () => NOON });
   time.learn(new Date(NOON).toUTCString(), NOON - 30_000, NOON + 2_000);
   expect(time.offsetMs).toBe(0);
 });
 
-test.each([undefined, '', 'yesterday'])('the header %j teaches nothing', (header) => {
+test.each([undefined, '', 'yesterday'])('the header %j is ignored', (header) => {
   const { time } = timeOf(0);
   time.learn(header, NOON, NOON);
   expect(time.offsetMs).toBe(0);

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 
 import { denialOf } from '../../src/aws/denial.ts';
 
-/** The wordings are those of the IAM User Guide, "Troubleshoot access denied error messages". */
+/** The wordings are from the IAM User Guide, "Troubleshoot access denied error messages". */
 const user =
   'User: arn:aws:iam::111122223333:user/anna is not authorized to perform: ec2:RunInstances on resource: *';
 
@@ -31,14 +31,14 @@ it.each([
   });
 });
 
-it('a message without a reason says nothing of whose policy it was', () => {
+it('a message without a reason does not tell which kind of policy denied the action', () => {
   expect(denialOf('You are not authorized to perform this operation.')).toMatchObject({
     deniedBy: undefined,
     explicitDeny: undefined,
   });
 });
 
-it('the encoded part is taken out of the message', () => {
+it('the encoded part is removed from the message', () => {
   const text = `You are not authorized to perform this operation. ${user}. Encoded authorization failure message: a-B_9=`;
   expect(denialOf(text)).toMatchObject({
     message: `You are not authorized to perform this operation. ${user}.`,

@@ -20,7 +20,7 @@ describe('endpointOf', () => {
   );
 });
 
-it('subnetOf: a range that is on its way out is no range', () => {
+it('subnetOf: a range that is being removed is ignored', () => {
   const association = (Ipv6CidrBlock: string, State: 'associated' | 'disassociating') => ({
     Ipv6CidrBlock,
     Ipv6CidrBlockState: { State },

@@ -75,7 +75,7 @@ describe('AWS errors by name', () => {
     });
   });
 
-  test('a system error is looked for in the chain of causes, but not for ever', async () => {
+  test('a system error is searched for in the chain of causes, up to a limited depth', async () => {
     let error: Error = Object.assign(new Error('connect'), { errno: 'ECONNRESET' });
     for (let depth = 0; depth < 4; depth++) error = new Error('wrapped', { cause: error });
     expect(await raised('ssm:StartSession', error)).toMatchObject({ code: 'aws-unreachable' });
@@ -85,7 +85,7 @@ describe('AWS errors by name', () => {
     expect(await raised('ssm:StartSession', other)).toMatchObject({ code: 'aws-error' });
   });
 
-  test('the code of the wire decides where the SDK made the name longer', async () => {
+  test('the error code in the response decides if the SDK lengthened the name', async () => {
     const error = sdkError('SomethingServiceException', 'text', { Code: 'ExpiredToken' });
     expect(await raised('sts:GetCallerIdentity', error)).toMatchObject({ code: 'credentials-expired' });
   });
@@ -101,7 +101,7 @@ describe('AWS errors by name', () => {
     expect(plain).toMatchObject({ message: 'ecs:ListTasks failed: no name of its own' });
   });
 
-  test('the AWS name can be read back, our own errors pass unchanged, and an adapter may translate a name itself', async () => {
+  test('the AWS name can be read from the error, our own errors pass unchanged, and an adapter may translate a name itself', async () => {
     const error = await raised('ec2:CreateFleet', sdkError('InvalidGroup.NotFound'));
     expect(awsErrorName(error)).toBe('InvalidGroup.NotFound');
     expect(error).toMatchObject({ details: { action: 'ec2:CreateFleet', requestId: 'r-1' } });
@@ -117,7 +117,7 @@ describe('region and credentials', () => {
   const settings = { profile: undefined, region: undefined, endpointUrl: undefined };
   const nowhere = { HOME: '/nonexistent' };
 
-  test('flag before AWS_REGION before AWS_DEFAULT_REGION', async () => {
+  test('--region has precedence over AWS_REGION, and that over AWS_DEFAULT_REGION', async () => {
     const env = {
       ...nowhere,
       AWS_REGION: 'eu-west-1',
@@ -130,7 +130,7 @@ describe('region and credentials', () => {
     expect((await clientConfig(settings, { ...env, AWS_REGION: '' })).region).toBe('us-east-1');
   });
 
-  test('no region anywhere is exit 4', async () => {
+  test('no region anywhere is an error with exit 4', async () => {
     await expect(clientConfig(settings, nowhere)).rejects.toMatchObject({
       code: 'region-missing',
       role: 'access',
@@ -138,7 +138,7 @@ describe('region and credentials', () => {
     });
   });
 
-  test('keys in the environment win over files, unless a profile is asked for', async () => {
+  test('keys in the environment have precedence over files, unless a profile is given', async () => {
     const env = {
       ...nowhere,
       AWS_REGION: 'eu-west-1',

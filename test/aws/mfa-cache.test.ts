@@ -17,7 +17,7 @@ const SESSION = {
   expiration: new Date(NOW + 3_600_000),
 };
 
-describe('the name of the file is the AWS CLI’s', () => {
+describe('the cache file has the name that the AWS CLI uses', () => {
   // Both names were computed by botocore 1.43.11 (AssumeRoleCredentialFetcher._create_cache_key).
   const role = {
     role_arn: 'arn:aws:iam::111122223333:role/Ops',
@@ -33,13 +33,13 @@ describe('the name of the file is the AWS CLI’s', () => {
     expect(mfaCacheFile(profile)).toBe(name);
   });
 
-  test('a role without MFA, and MFA without a role, have none', () => {
+  test('a role without MFA, and MFA without a role, have no cache file', () => {
     expect(mfaCacheFile({ role_arn: role.role_arn })).toBeUndefined();
     expect(mfaCacheFile({ mfa_serial: role.mfa_serial })).toBeUndefined();
   });
 });
 
-test('what is written is read again, and only its owner may', async () => {
+test('a session that is written can be read again, and only by its owner', async () => {
   await writeRoleSession({ HOME }, 'a.json', SESSION);
   expect(await readRoleSession({ HOME }, 'a.json', NOW)).toEqual(SESSION);
   expect(statSync(join(folder, 'a.json')).mode & 0o777).toBe(0o600);
@@ -48,21 +48,21 @@ test('what is written is read again, and only its owner may', async () => {
 
 test.each([
   ['a session that ends within five minutes', JSON.stringify(inFile('2026-03-01T12:04:59+00:00'))],
-  ['a session without an end', JSON.stringify(inFile('soon'))],
+  ['a session without an expiration', JSON.stringify(inFile('soon'))],
   ['a file without a token', JSON.stringify({ Credentials: { AccessKeyId: 'A', SecretAccessKey: 's' } })],
   ['a broken file', '{"Credentials":'],
-  ['another file', '[]'],
-])('%s is passed over', async (_, text) => {
+  ['a file in another format', '[]'],
+])('%s is ignored', async (_, text) => {
   writeFileSync(join(folder, 'b.json'), text);
   expect(await readRoleSession({ HOME }, 'b.json', NOW)).toBeUndefined();
 });
 
-test('the end as old versions of the CLI wrote it', async () => {
+test('an expiration in the format of old versions of the CLI is read', async () => {
   writeFileSync(join(folder, 'c.json'), JSON.stringify(inFile('2026-03-01T13:00:00UTC')));
   expect(await readRoleSession({ HOME }, 'c.json', NOW)).toEqual(SESSION);
 });
 
-test('a cache that cannot be written or read costs nothing but another code', async () => {
+test('a cache that cannot be written or read only means that another code is asked for', async () => {
   const nowhere = { HOME: join(folder, 'c.json') };
   await expect(writeRoleSession(nowhere, 'd.json', SESSION)).resolves.toBeUndefined();
   expect(await readRoleSession(nowhere, 'd.json', NOW)).toBeUndefined();

@@ -19,13 +19,13 @@ test.each([
 });
 
 test.each(['eu-west-1', 'us-gov-east-1', 'us-isob-east-1', 'eusc-de-east-1', 'cn-north-1', 'nz-north-7'])(
-  '%s is a region, or may become one',
+  '%s is accepted as an existing or future region',
   (region) => {
     expect(() => checkRegion(region)).not.toThrow();
   },
 );
 
-test('a misspelt region of the right form is only suggested for', () => {
+test('for a misspelt region of valid form only suggestions are given', () => {
   expect(regionsMeant('ecs.eu-wset-1.amazonaws.com')).toContain('eu-west-1');
   expect(regionsMeant('ecs.eu-west-1.amazonaws.com')).toEqual([]);
   expect(regionsMeant('company.example')).toEqual([]);

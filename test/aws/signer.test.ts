@@ -15,7 +15,7 @@ async function headers(url: string, env: Readonly<Record<string, string>>) {
 
 const KEY = { AWS_ACCESS_KEY_ID: 'AKIA', AWS_SECRET_ACCESS_KEY: 'secret', AWS_SESSION_TOKEN: 'session' };
 
-test('the upgrade is signed for ssmmessages, with the token of temporary credentials', async () => {
+test('the upgrade is signed for ssmmessages, with the session token of temporary credentials', async () => {
   const signed = await headers(STREAM_URL, KEY);
   expect(signed['authorization']).toMatch(
     /^AWS4-HMAC-SHA256 Credential=AKIA\/\d{8}\/eu-west-1\/ssmmessages\/aws4_request, /,
@@ -33,10 +33,10 @@ test.each([
   'X-Amz-SignedHeaders',
   'X-Amz-Signature',
   'X-Amz-Security-Token',
-])('an address with %s is presigned and left alone', async (parameter) => {
+])('an address with %s is presigned and not signed again', async (parameter) => {
   expect(await headers(`${STREAM_URL}&${parameter}=x`, KEY)).toEqual({});
 });
 
-test('without credentials the upgrade goes out unsigned', async () => {
+test('without credentials the upgrade is sent unsigned', async () => {
   expect(await headers(STREAM_URL, {})).toEqual({});
 });

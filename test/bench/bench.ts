@@ -13,7 +13,9 @@ import { size } from './rows/size.ts';
 import { start } from './rows/start.ts';
 import { median, short } from './statistics.ts';
 
-/** `npm run bench -- [NAME…] [--json] [--runs N] [--slow]`: the figures of docs/benchmarks.md, measured on this machine. */
+/**
+ * `npm run bench -- [NAME…] [--json] [--runs N] [--slow]`: measures the figures of docs/benchmarks.md on this machine.
+ */
 
 const ROWS: readonly Row[] = [
   start,

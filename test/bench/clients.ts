@@ -4,7 +4,7 @@ import { type Bar, type Measurement, type Remark, within } from './row.ts';
 import type { SandboxProcess } from './sandbox-process.ts';
 import { median } from './statistics.ts';
 
-/** Our client and the official plugin beside it: the same work, run by run in turn. */
+/** Measures our client and the official plugin with the same work, alternating between them. */
 
 export interface Client {
   readonly name: 'fargate-connect' | 'official plugin';
@@ -18,7 +18,7 @@ const official: Client | undefined =
     ? undefined
     : { name: 'official plugin', start: (sandbox) => ForwardProcess.official(plugin, sandbox) };
 
-/** What a client did in all runs; a run that failed left its reason instead of a sample. */
+/** The results of a client in all runs; a failed run gives its reason instead of a sample. */
 export interface Trials<T> {
   readonly client: Client;
   readonly samples: readonly T[];
@@ -26,8 +26,8 @@ export interface Trials<T> {
 }
 
 /**
- * Each client `runs` times, with a process of its own each time and `deadlineMs` for the work. What the official client
- * cannot do is a result; a failure of ours is thrown.
+ * Runs each client `runs` times, each time in a process of its own, with `deadlineMs` for the work. A failure of the
+ * official client is a result; a failure of ours is thrown.
  */
 export async function compare<T>(
   sandbox: SandboxProcess,
@@ -61,11 +61,11 @@ export interface Quantity<T> {
   readonly what: string;
   readonly unit: string;
   readonly of: (sample: T) => number;
-  /** For ours; `official` is the other client's median in this run, undefined if it has none. */
+  /** The bar of our client; `official` is the median of the other client in this run, or undefined without one. */
   readonly bar?: (official: number | undefined) => Bar | undefined;
 }
 
-/** One measurement per client, the official one's only if a run of it came through. */
+/** One measurement per client; the official client has one only if at least one of its runs succeeded. */
 export function measured<T>(
   all: readonly Trials<T>[],
   { what, unit, of, bar }: Quantity<T>,
@@ -82,7 +82,7 @@ export function measured<T>(
     }));
 }
 
-/** What became of the official client's other runs. */
+/** Describes the failed runs of the official client. */
 export function failed(all: readonly Trials<unknown>[], what: string): readonly Remark[] {
   return all
     .filter(({ failures }) => failures.length > 0)
@@ -91,7 +91,7 @@ export function failed(all: readonly Trials<unknown>[], what: string): readonly 
     }));
 }
 
-/** Said by every row that compares. */
+/** A note that every comparing row prints. */
 export const OFFICIAL: Remark = {
   remark:
     plugin === undefined

@@ -12,7 +12,7 @@ const TICKS_PER_SECOND = 100;
 const START_MS = 15_000;
 const STOP_MS = 3_000;
 
-/** A client's process with a local port that leads through a task to a program of this process. */
+/** A client process with a local port that forwards through a task to a program in this process. */
 export class ForwardProcess {
   readonly port: number;
   readonly #child: ChildProcess;
@@ -22,7 +22,7 @@ export class ForwardProcess {
     this.port = port;
   }
 
-  /** `fargate-connect forward`, built. */
+  /** Starts the built `fargate-connect forward`. */
   static async ours(sandbox: SandboxProcess): Promise<ForwardProcess> {
     const { host, port } = place();
     const args = ['forward', 'orders-api', '-L', `0:${host}:${port}`, '--via', 'task', '--cluster', 'demo'];
@@ -32,7 +32,7 @@ export class ForwardProcess {
     return new ForwardProcess(cli.child, ready.local.port);
   }
 
-  /** The plugin alone, as the AWS CLI starts it; the CLI itself only waits and is left out. */
+  /** Starts only the plugin, as the AWS CLI does; the CLI itself only waits, so it is left out. */
   static async official(plugin: string, sandbox: SandboxProcess): Promise<ForwardProcess> {
     const { host, port } = place();
     const child = await startOfficialPlugin(
@@ -58,7 +58,7 @@ export class ForwardProcess {
     }
   }
 
-  /** User and system time so far, of children that ended too; NaN where there is no /proc. */
+  /** User and system time so far, including that of child processes that ended; NaN without /proc. */
   get cpuSeconds(): number {
     const fields = this.#proc('stat')
       .replace(/^.*\) /s, '')
@@ -66,7 +66,7 @@ export class ForwardProcess {
     return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND;
   }
 
-  /** Largest resident set so far in MB; NaN where there is no /proc. */
+  /** Largest resident set size so far in MB; NaN without /proc. */
   get peakMb(): number {
     return Number(/VmHWM:\s+(\d+)/.exec(this.#proc('status'))?.[1]) / 1024;
   }
@@ -93,14 +93,14 @@ export class ForwardProcess {
   }
 }
 
-/** The remote program takes the place of a database: the tasks' security group reaches it. */
+/** The remote program listens in place of a database, which the security group of the tasks may reach. */
 function place(): { readonly host: string; readonly port: number; readonly privateIp: string } {
   const database = SEED_DATABASES[0];
   if (database === undefined) throw new Error('the seed has no database');
   return database;
 }
 
-/** A remote program that answers where `ForwardProcess` leads, for as long as `work` runs. */
+/** Runs a remote program behind the `ForwardProcess` until `work` ends. */
 export async function withRemoteProgram<T>(
   sandbox: SandboxProcess,
   work: (port: number) => Promise<T>,

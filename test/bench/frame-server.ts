@@ -5,8 +5,9 @@ import { encodeAgentMessage, MESSAGE_TYPE, PAYLOAD_TYPE } from '../../src/protoc
 import { drained } from './remote-program.ts';
 
 /**
- * A gateway that costs next to nothing: agent messages encoded beforehand, WebSocket frames and all, written to whoever
- * opens a data channel. Acknowledgements are read and thrown away. A child process; its first IPC message is the port.
+ * A gateway with almost no cost of its own: it writes agent messages, encoded in advance with their WebSocket frames,
+ * to each client that opens a data channel. It reads and discards acknowledgements. It runs as a child process, whose
+ * first IPC message is the port.
  */
 
 const [payloadBytes = 0, totalBytes = 0] = process.argv.slice(2).map(Number);

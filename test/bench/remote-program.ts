@@ -4,8 +4,9 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import type { Duplex } from 'node:stream';
 
 /**
- * The program behind a forward, and its client. A connection starts with one letter and eight digits of length in KiB:
- * `D` the program sends that much, `U` it takes that much and answers one byte, `H` it takes that much and answers with its SHA-256, `E` it sends back what comes.
+ * The program behind a forward, and its client. A connection starts with one letter and a length in KiB of eight
+ * digits: `D` the program sends that many bytes, `U` it reads that many and answers with one byte, `H` it reads that
+ * many and answers with their SHA-256, `E` it sends back what it receives.
  */
 const REQUEST_LENGTH = 9;
 const BLOCK = Buffer.alloc(64 * 1024, 'fargate-connect ');
@@ -73,7 +74,7 @@ async function send(socket: Socket, bytes: number): Promise<void> {
     if (!socket.write(BLOCK.subarray(0, left))) await drained(socket);
 }
 
-/** Resolves when the socket takes more, or never will. */
+/** Resolves when the socket accepts more data, or has closed. */
 export function drained(socket: Duplex): Promise<void> {
   return new Promise((done) => {
     const settle = (): void => {
@@ -87,7 +88,7 @@ export function drained(socket: Duplex): Promise<void> {
 export async function dial(port: number): Promise<Socket> {
   const socket = connect({ host: '127.0.0.1', port, noDelay: true });
   await once(socket, 'connect');
-  // Whoever waits for something hears of a reset; nobody else has to.
+  // A caller that waits receives the reset as an error; without one the error is ignored.
   socket.on('error', () => undefined);
   return socket;
 }
@@ -105,10 +106,13 @@ export async function download(port: number, bytes: number): Promise<void> {
   if (received !== bytes) throw new Error(`${received} of ${bytes} bytes arrived`);
 }
 
-/** What became of a transfer whose every byte is checked. */
+/** The result of a transfer in which every byte is checked. */
 export type Checked = 'intact' | 'failed' | 'wrong' | 'ended early';
 
-/** Sends so many bytes and compares what the remote program got. `ended early`: an end of data where a reset was due. */
+/**
+ * Sends that many bytes and compares them with what the remote program received. `ended early`: an end of data arrived
+ * instead of a reset.
+ */
 export async function checkedUpload(port: number, bytes: number): Promise<Checked> {
   const socket = await dial(port);
   const answer = answerOf(socket);
@@ -143,7 +147,7 @@ function digestOf(bytes: number): string {
   return hash.digest('hex');
 }
 
-/** Until the remote program has taken the last byte. */
+/** Resolves when the remote program has received the last byte. */
 export async function upload(port: number, bytes: number): Promise<void> {
   const socket = await dial(port);
   const taken = once(socket, 'data');

@@ -1,9 +1,9 @@
 import { median } from './statistics.ts';
 
-/** The bar of a row (docs/benchmarks.md), in the unit of what it bounds. */
+/** The bar of a row (docs/benchmarks.md), in the unit of the measured quantity. */
 export type Bar = { readonly atLeast: number } | { readonly atMost: number };
 
-/** One measured quantity: all runs, so that the reader can judge the spread. */
+/** One measured quantity with all its runs, so that the reader can judge the spread. */
 export interface Measurement {
   readonly what: string;
   readonly unit: string;
@@ -11,15 +11,15 @@ export interface Measurement {
   readonly bar?: Bar;
 }
 
-/** Something worth saying that is no number: lists of calls, what could not be measured and why. */
+/** A note that is not a number: lists of calls, or what could not be measured and why. */
 export interface Remark {
   readonly remark: string;
 }
 
 export interface BenchOptions {
-  /** Runs per measurement, at least 5 for figures that are published. */
+  /** Runs per measurement; at least 5 for published figures. */
   readonly runs: number;
-  /** Rows that need a registry run too. */
+  /** Whether to run the rows that need a package registry too. */
   readonly slow: boolean;
 }
 
@@ -36,14 +36,14 @@ export function meetsBar({ bar, values }: Measurement): boolean | undefined {
   return 'atLeast' in bar ? value >= bar.atLeast : value <= bar.atMost;
 }
 
-/** Calls `work` for each run in turn and collects the answers. */
+/** Calls `work` once for each run, one after another, and collects the results. */
 export async function repeat<T>(runs: number, work: (run: number) => Promise<T>): Promise<readonly T[]> {
   const results: T[] = [];
   for (let run = 0; run < runs; run++) results.push(await work(run));
   return results;
 }
 
-/** Rejects with `otherwise` when the work takes longer; what the work does later is nobody's business then. */
+/** Rejects with `otherwise` when the work takes longer; later results and errors of the work are ignored. */
 export async function within<T>(ms: number, otherwise: string, work: Promise<T>): Promise<T> {
   work.catch(() => undefined);
   let timer: NodeJS.Timeout | undefined;

@@ -1,7 +1,10 @@
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import type { HostReply, HostRequest, HostStart } from './sandbox-process.ts';
 
-/** The sandbox in a process of its own, so that what it costs is not charged to whoever is measured; obeys IPC messages. */
+/**
+ * Runs the sandbox in a process of its own, so that its cost is not measured with the client; it is controlled by IPC
+ * messages.
+ */
 
 const { agentPace } = JSON.parse(process.argv[2] ?? '{}') as HostStart;
 const sandbox = await startSandbox({

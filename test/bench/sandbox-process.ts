@@ -19,7 +19,7 @@ export type HostRequest =
 
 export type HostReply =
   | { readonly type: 'ready'; readonly endpoint: string; readonly env: Readonly<Record<string, string>> }
-  /** `at`: when it was done, ms since the epoch. */
+  /** `at`: the time of the answer, ms since the epoch. */
   | { readonly type: 'done'; readonly at: number }
   | { readonly type: 'repeated-input'; readonly count: number }
   | { readonly type: 'snapshot'; readonly text: string };
@@ -48,20 +48,20 @@ export class SandboxProcess {
     return new SandboxProcess(child, reply.endpoint, reply.env);
   }
 
-  /** Requests are answered in order; one at a time. */
+  /** Requests are answered in order, one at a time. */
   async ask(request: HostRequest): Promise<HostReply> {
     const reply = once(this.#child, 'message') as Promise<[HostReply]>;
     this.#child.send(request);
     return (await reply)[0];
   }
 
-  /** Messages that clients sent more than once so far. */
+  /** The number of messages that clients have sent more than once so far. */
   async repeatedInput(): Promise<number> {
     const reply = await this.ask({ type: 'repeated-input' });
     return reply.type === 'repeated-input' ? reply.count : Number.NaN;
   }
 
-  /** Names of the API calls so far, `service:Action`, in order of arrival. */
+  /** The names of the API calls so far, `service:Action`, in order of arrival. */
   async calls(): Promise<readonly string[]> {
     const response = await fetch(`${this.endpoint}/_sandbox/calls`);
     const calls = (await response.json()) as readonly { readonly service: string; readonly action: string }[];

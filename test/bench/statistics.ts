@@ -1,4 +1,4 @@
-/** What repeated measurements say; medians, because a shared machine only ever makes a run slower. */
+/** Statistics of repeated measurements; medians, because a shared machine can only make a run slower. */
 
 /** Nearest rank; NaN without values. `share` from 0 to 1. */
 export function percentile(values: readonly number[], share: number): number {

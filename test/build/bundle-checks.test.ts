@@ -12,7 +12,7 @@ const metafileOf = (outputs: Readonly<Record<string, Imports>>): Metafile => ({
 });
 
 describe('the outputs that every start loads', () => {
-  it('are the entry, what it imports in any way, and what that imports statically', () => {
+  it('are the entry, everything that it imports, and the static imports of those', () => {
     const metafile = metafileOf({
       'dist/main.js': [{ path: 'dist/run.js', kind: 'dynamic-import' }],
       'dist/run.js': [
@@ -27,8 +27,8 @@ describe('the outputs that every start loads', () => {
   });
 });
 
-describe('packages that the bundle would load at run time', () => {
-  it('are all external ones, but for modules of Node and those allowed', () => {
+describe('packages that the bundle loads at run time', () => {
+  it('are all external ones, except modules of Node.js and the allowed packages', () => {
     const metafile = metafileOf({
       'dist/main.js': [
         { path: 'node:fs', kind: 'import-statement', external: true },

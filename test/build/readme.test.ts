@@ -9,14 +9,14 @@ const { files } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) a
 };
 
 describe('README.md', () => {
-  it('has no relative link: on a package page nothing says what they are relative to', () => {
+  it('has no relative link, because on a package page relative links lead nowhere', () => {
     const targets = [...README.matchAll(/\]\((?<target>[^)]*)\)/g)].map(
       (match) => match.groups?.['target'] ?? '',
     );
     expect(targets.filter((target) => !/^(?:https:|#)/.test(target))).toEqual([]);
   });
 
-  it('names documents by paths that exist, those for users in the package', () => {
+  it('names documents by existing paths, and documents for users by paths in the package', () => {
     const named = [...README.matchAll(/`(?<path>[\w./-]+\.md)`/g)].map(
       (match) => match.groups?.['path'] ?? '',
     );

@@ -24,7 +24,7 @@ const packageWith = (change: Partial<BundledPackage> = {}): BundledPackage => ({
 
 describe('the allow-list of licences', () => {
   it.each(['MIT', 'ISC', 'Apache-2.0', '0BSD', 'BSD-3-Clause', '(MIT OR GPL-3.0-only)', 'MIT AND ISC'])(
-    'takes %s',
+    'accepts %s',
     (licence) => {
       expect(refusedPackages([packageWith({ licence })])).toEqual([]);
     },
@@ -37,13 +37,13 @@ describe('the allow-list of licences', () => {
     'SEE LICENSE IN EULA.txt',
     'UNLICENSED',
     '',
-  ])('refuses "%s" and names the package', (licence) => {
+  ])('rejects "%s" and names the package', (licence) => {
     expect(refusedPackages([packageWith(), packageWith({ name: 'b', licence })])).toEqual([
       `the licence of b@1.0.0 is not allowed: ${licence === '' ? 'none' : licence}`,
     ]);
   });
 
-  it('refuses a package whose licence text is missing', () => {
+  it('rejects a package whose licence text is missing', () => {
     expect(refusedPackages([packageWith({ text: ' \n' })])).toEqual([
       'a@1.0.0 comes without the text of its licence',
     ]);
@@ -79,7 +79,7 @@ describe('the packages behind a bundle', () => {
     },
   });
 
-  it('are read from the files that the bundle holds, each package once, unused ones not at all', () => {
+  it('are derived from the files in the bundle, each package once, without unused ones', () => {
     addPackage('node_modules/a', { 'package.json': manifest('a', 'MIT'), 'LICENSE.md': MIT });
     addPackage('node_modules/a/node_modules/@b/c', {
       'package.json': manifest('@b/c', 'ISC'),
@@ -101,7 +101,7 @@ describe('the packages behind a bundle', () => {
     ]);
   });
 
-  it('keep their NOTICE beside their licence', () => {
+  it('keep their NOTICE beside the licence', () => {
     addPackage('node_modules/a', {
       'package.json': manifest('a', 'Apache-2.0'),
       LICENSE: 'terms',
@@ -110,7 +110,7 @@ describe('the packages behind a bundle', () => {
     expect(bundledPackages(metafileOf({ 'node_modules/a/i.js': 1 }), root)[0]?.text).toBe('terms\nby A');
   });
 
-  it('without a licence file have the licence section of their README', () => {
+  it('without a licence file get the licence section of their README', () => {
     addPackage('node_modules/a', {
       'package.json': manifest('a', 'MIT'),
       'README.md': `# a\n\n## License\n\n${MIT}\n\n## More\n`,
@@ -118,7 +118,7 @@ describe('the packages behind a bundle', () => {
     expect(bundledPackages(metafileOf({ 'node_modules/a/i.js': 1 }), root)[0]?.text).toBe(MIT);
   });
 
-  it('under Apache-2.0 without a file have the text of another package under Apache-2.0', () => {
+  it('under Apache-2.0 without a file get the text of another package under Apache-2.0', () => {
     addPackage('node_modules/a', { 'package.json': manifest('a', 'Apache-2.0') });
     addPackage('node_modules/b', { 'package.json': manifest('b', 'Apache-2.0'), LICENSE: 'terms' });
     const packages = bundledPackages(
@@ -128,7 +128,7 @@ describe('the packages behind a bundle', () => {
     expect(packages.map(({ text }) => text)).toEqual(['terms', 'terms']);
   });
 
-  it('with a licence that is no text are refused', () => {
+  it('with a licence section that has no text are rejected', () => {
     addPackage('node_modules/a', { 'package.json': manifest('a', { type: 'MIT' }), LICENSE: MIT });
     const packages = bundledPackages(metafileOf({ 'node_modules/a/i.js': 1 }), root);
     expect(refusedPackages(packages)).toEqual(['the licence of a@1.2.3 is not allowed: none']);
@@ -136,7 +136,7 @@ describe('the packages behind a bundle', () => {
 });
 
 describe('a licence section', () => {
-  it('that only names the licence is no licence text', () => {
+  it('that only names the licence is not a licence text', () => {
     expect(licenceSection('# a\n\n## License\n\nMIT\n')).toBe('');
   });
 
@@ -146,7 +146,7 @@ describe('a licence section', () => {
 });
 
 describe('the notices', () => {
-  it('print a text once, below all packages that have it, whatever its line ends', () => {
+  it('print a text once, below all packages that have it, regardless of line ends', () => {
     const text = noticesOf([
       packageWith(),
       packageWith({ name: 'b', licence: 'ISC', text: 'ISC text' }),

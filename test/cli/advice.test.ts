@@ -36,7 +36,7 @@ const run = (
   argv,
 });
 
-/** Typed: a case with facts that its code does not have does not compile. */
+/** Typed, so that a case with details that its code does not have does not compile. */
 type Case = {
   readonly [C in keyof AdvisedFacts]: readonly [
     code: C,
@@ -558,7 +558,7 @@ const CASES: readonly Case[] = [
       'or with --client-security-group sg-jobs',
     ],
   ],
-  // All lines of a long message but the last one.
+  // All lines of a long message except the last.
   ['database-closed', {}, run('up'), []],
   [
     'client-group-closed',
@@ -710,22 +710,22 @@ const CASES: readonly Case[] = [
   ],
 ];
 
-describe('what to type next', () => {
+describe('the advice on what to type next', () => {
   it.each(CASES)('%s %j', (code, facts, context, lines) => {
     expect(adviceFor(code, facts, context)).toEqual(lines);
   });
 
-  it('is nothing for a code without a row', () => {
+  it('is empty for a code without a row', () => {
     expect(adviceFor('toString', {}, run('up'))).toEqual([]);
     expect(adviceFor('session-lost', {}, run('exec'))).toEqual([]);
   });
 
-  it('quotes what a shell would read otherwise', () => {
+  it('quotes what a shell would otherwise interpret', () => {
     const [line] = adviceFor('no-bastion', {}, run('shell', { profile: "o'neill & co" }));
     expect(line).toBe(String.raw`fargate-connect up --profile 'o'\''neill & co'`);
   });
 
-  it('is command lines that the parser takes', async () => {
+  it('consists of command lines that the parser accepts', async () => {
     const tried: string[] = [];
     for (const [code, facts, context] of CASES) {
       for (const line of adviceFor(code, facts, context)) {
@@ -762,12 +762,12 @@ describe('the document that grants an action', () => {
     ['ssm:StartSession', undefined, 'forward'],
     ['ssm:DescribeInstanceInformation', 'status', 'operator'],
     ['sts:GetCallerIdentity', 'up', undefined],
-  ] as const)('%s, wanted by %s: %s', (action, command, document) => {
+  ] as const)('for %s in the command %s is %s', (action, command, document) => {
     expect(documentFor(action, command)).toBe(document);
   });
 });
 
-it('has a row, or none for a reason, for every code in docs/errors.md', () => {
+it('there is a row, or a reason for none, for every code in docs/errors.md', () => {
   const page = readFileSync(join(ROOT, 'docs', 'errors.md'), 'utf8');
   const documented = new Set([...page.matchAll(/^## ([a-z0-9-]+)$/gm)].map((match) => match[1] ?? ''));
   const rows = Object.keys(ADVICE).filter((code) => !NOTES.includes(code as keyof AdvisedFacts));

@@ -14,7 +14,7 @@ const tree = new Command('fargate-connect')
   .addCommand(new Command('ls').addArgument(new Argument('<kind>').choices(['clusters', 'tasks'])));
 
 describe('zsh and fish', () => {
-  it('know each command, its flags and fixed values', () => {
+  it('contain each command, its flags and fixed values', () => {
     expect(completionScript('zsh', tree)).toContain(`'up:makes it'`);
     expect(completionScript('zsh', tree)).toContain('--output) compadd -- table json; return ;;');
     const fish = completionScript('fish', tree);
@@ -35,7 +35,7 @@ describe('the command', () => {
     expect(deps.terminal.stderr.text).toBe('');
   });
 
-  it('refuses a shell it does not know', async () => {
+  it('rejects an unknown shell', async () => {
     const deps = fakeDeps();
     expect(await runCli(['completion', 'tcsh'], deps)).toBe(2);
     expect(deps.terminal.stderr.text).toContain('one of: bash, zsh, fish');

@@ -17,7 +17,7 @@ interface Calls {
   readonly openAccount: () => Promise<AwsAccount>;
 }
 
-/** An account in eu-west-1 that counts what it is asked, and has no cluster. */
+/** An account in eu-west-1 that records its calls and has no cluster. */
 function countingAccount(): Calls {
   const made: string[] = [];
   const ecs = {
@@ -34,7 +34,7 @@ function countingAccount(): Calls {
   const account = {
     region: 'eu-west-1',
     ecs: () => Promise.resolve(ecs),
-    // A call of theirs would be a defect, and told as one.
+    // An unexpected call throws, and the CLI reports it as a defect.
     ec2: () => Promise.resolve({}),
     iam: () => Promise.resolve({}),
     images: () => Promise.resolve({}),
@@ -75,7 +75,7 @@ describe('two answers to one question', () => {
     [['down', '--name', 'x', '--all'], "option '--all' cannot be used with option '--name <name>'"],
     [['up', '--ttl', '1h', '--ttl', '2h'], '--ttl is given twice'],
     [['forward', '-L', '1:h:2', '--via', 'task', '--name', 'x'], '--via task uses no bastion'],
-  ])('%j: %s', async (argv, message) => {
+  ])('%j is refused: %s', async (argv, message) => {
     const { status, stderr, made } = await run(argv);
     expect(stderr).toContain(message);
     expect(status).toBe(2);
@@ -85,17 +85,17 @@ describe('two answers to one question', () => {
   it.each([
     [['ls', 'clusters', '--json', '--output', 'json']],
     [['--region', 'eu-west-1', 'ls', 'clusters', '--region', 'eu-west-1']],
-  ])('%j: the same answer twice is one', async (argv) => {
+  ])('%j: the same value twice is accepted', async (argv) => {
     expect((await run(argv)).status).toBe(0);
   });
 });
 
-describe('names without a letter', () => {
+describe('empty names', () => {
   it.each([
     [['ls', 'services', '--cluster', ''], "--cluster '' is no name"],
     [['exec', '--service=', '--', 'ls'], "--service '' is no name"],
     [['exec', '', '--', 'ls'], "'' is no service"],
-  ])('%j: %s', async (argv, message) => {
+  ])('%j is refused: %s', async (argv, message) => {
     const { status, stderr } = await run(argv);
     expect(stderr).toContain(message);
     expect(status).toBe(2);
@@ -118,14 +118,14 @@ describe('ARNs of another place', () => {
       1,
     ],
     ['partition', ['--task', 'arn:aws-cn:ecs:eu-west-1:123456789012:task/demo/0'], ['(aws-cn)'], 1],
-  ])('%s', async (_, flags, named, calls) => {
+  ])('another %s is refused', async (_, flags, named, calls) => {
     const { status, stderr, made } = await run(['ls', 'tasks', ...flags]);
     expect(status).toBe(2);
     for (const name of named) expect(stderr).toContain(name);
     expect(made).toHaveLength(calls);
   });
 
-  it('a service as argument is looked at like the flag', async () => {
+  it('an ARN as service argument is checked like the flag', async () => {
     const arn = 'arn:aws:ecs:us-east-1:123456789012:service/demo/orders';
     const { status, stderr, made } = await run(['exec', arn, '--', 'hostname']);
     expect([status, made]).toEqual([2, []]);
@@ -142,7 +142,7 @@ describe('ARNs of another place', () => {
       ['--cluster', 'demo', '--service', `${HERE}:service/other/orders`],
       'in cluster demo, and the service in cluster other',
     ],
-  ])('%j: %s', async (flags, message) => {
+  ])('%j is refused: %s', async (flags, message) => {
     const { status, stderr, made } = await run(['ls', 'tasks', ...flags]);
     expect(stderr).toContain(message);
     expect([status, made]).toEqual([2, []]);
@@ -160,13 +160,13 @@ describe('ARNs of another place', () => {
     ['--vpc', 'arn:aws-cn:ec2:eu-west-1:999999999999:vpc/vpc-1', '(aws-cn)', 1],
     ['--client-security-group', 'arn:aws:ec2:eu-west-1:999999999999:security-group/sg-1', '999999999999', 1],
     ['--db', 'arn:aws:ec2:eu-west-1:123456789012:vpc/vpc-1', '--db does not take', 0],
-  ])('up %s %s', async (flag, arn, message, calls) => {
+  ])('up %s %s is refused', async (flag, arn, message, calls) => {
     const { status, stderr, made } = await run(['up', flag, arn]);
     expect(stderr).toContain(message);
     expect([status, made.length]).toEqual([2, calls]);
   });
 
-  it('a subnet of another account may be shared with this one: its id is used', async () => {
+  it('a subnet of another account may be shared with this one, so its id is used', async () => {
     const account = await countingAccount().openAccount();
     const shared = 'arn:aws:ec2:eu-west-1:999999999999:subnet/subnet-1';
     expect(await localIds('subnet', [shared, 'subnet-2'], account)).toEqual(['subnet-1', 'subnet-2']);
@@ -175,28 +175,28 @@ describe('ARNs of another place', () => {
     ]);
   });
 
-  it('those of this place are used', async () => {
+  it('ARNs of this region and account are used', async () => {
     const { made } = await run(['ls', 'tasks', '--cluster', `${HERE}:cluster/demo`]);
     expect(made).toEqual(['sts:GetCallerIdentity', 'ecs:ListTasks', 'ecs:ListClusters']);
   });
 });
 
-describe('a value that does not fit', () => {
+describe('a name that is not found', () => {
   const home = join(folder, 'home');
   mkdirSync(join(home, '.config', 'fargate-connect'), { recursive: true });
   writeFileSync(join(home, '.config', 'fargate-connect', 'config.yaml'), '# mine\ncluster: old\n');
 
-  it('out of a file is told with the file and the line', async () => {
+  it('from a file is reported with the file and the line', async () => {
     const { stderr } = await run(['ls', 'tasks'], { env: { HOME: home } });
     expect(stderr).toContain(`(cluster is from ${home}/.config/fargate-connect/config.yaml:2)`);
   });
 
-  it('out of the environment is told with the variable', async () => {
+  it('from the environment is reported with the variable', async () => {
     const { stderr } = await run(['ls', 'tasks'], { env: { ECS_CLUSTER: 'older' } });
     expect(stderr).toContain('(cluster is from ECS_CLUSTER)');
   });
 
-  it('that was typed is told as it is', async () => {
+  it('from the command line is reported without its origin', async () => {
     const { stderr } = await run(['ls', 'tasks', '--cluster', 'typed']);
     expect(stderr).not.toContain('is from');
   });

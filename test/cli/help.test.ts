@@ -4,7 +4,7 @@ import { runCli } from '../../src/cli/run-cli.ts';
 import { fakeDeps } from '../support/fake-deps.ts';
 import { fakeTerminal } from '../support/fake-terminal.ts';
 
-/** The surface is a contract: a change of any help page shows up in review as a change of its file. */
+/** The command line interface is a contract: each change of a help page appears in a review as a change of its file. */
 async function help(...argv: readonly string[]): Promise<string> {
   const deps = fakeDeps();
   expect(await runCli([...argv, '--help'], deps)).toBe(0);

@@ -20,12 +20,12 @@ const line = (over: Partial<LogLine> = {}): LogLine => ({
 const rendered = (lines: readonly LogLine[], style: Partial<LogStyle> = {}): string =>
   new LogRenderer({ json: false, isTty: true, color: false, utc: true, now: NOW, ...style }).render(lines);
 
-test('on a terminal: a short time, the start of the task id, the container', () => {
+test('on a terminal, a line has a short time, the start of the task id and the container', () => {
   expect(rendered([line()])).toBe('11:59:58.500 1f0e9d8c/app hello\n');
   expect(rendered([line({ timestamp: NOW - 86_400_000 })])).toBe('11-29 12:00:00.000 1f0e9d8c/app hello\n');
 });
 
-test('in a pipe: the whole time with its zone, and the message as it is', () => {
+test('in a pipe, a line has the full time with its time zone, and the unchanged message', () => {
   const message = '\u001b[31mred\u001b[0m \u0007';
   expect(rendered([line({ message })], { isTty: false })).toBe(
     `2026-11-30T11:59:58.500Z 1f0e9d8c/app ${message}\n`,
@@ -37,14 +37,14 @@ test('in a pipe: the whole time with its zone, and the message as it is', () => 
   );
 });
 
-test('every line of a message has its head, and an empty message is an empty line', () => {
+test('every line of a message has the prefix, and an empty message is an empty line', () => {
   expect(rendered([line({ message: 'Error\n    at x\r\n' })])).toBe(
     '11:59:58.500 1f0e9d8c/app Error\n11:59:58.500 1f0e9d8c/app     at x\n',
   );
   expect(rendered([line({ message: '' })])).toBe('11:59:58.500 1f0e9d8c/app \n');
 });
 
-test('a line cannot drive the terminal; its colours stay and end with it', () => {
+test('a line cannot control the terminal; its colours are kept and reset at its end', () => {
   const message = '\u001b[31mred\u001b[2J\u001b]0;title\u0007\ttab';
   expect(rendered([line({ message })])).toContain('app red\\x1b[2J\\x1b]0;title\\x07\ttab\n');
   expect(rendered([line({ message })], { color: true })).toContain(
@@ -52,7 +52,7 @@ test('a line cannot drive the terminal; its colours stay and end with it', () =>
   );
 });
 
-test('tasks have different colours, the same one each time', () => {
+test('tasks have different colours, and each keeps its colour', () => {
   const [a, b] = [line(), line({ task: '2a3b4c5d6e7f48091a2b3c4d5e6f7081' })];
   const [first, second, third] = rendered([a, b, a], { color: true }).split('\n');
   expect(first).toBe(third);
@@ -60,7 +60,7 @@ test('tasks have different colours, the same one each time', () => {
   expect(second).toContain('\u001b[33m2a3b4c5d/app');
 });
 
-test('with --json one object a line, with the fields that the documentation names', () => {
+test('with --json there is one object per line, with the documented fields', () => {
   const text = rendered([line({ message: 'a\nb' }), line({ service: undefined })], { json: true });
   const objects = text
     .trimEnd()

@@ -65,7 +65,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('the parent is watched until it has died and no reader is left', () => {
+test('the parent is watched until it has died and no reader of the output is left', () => {
   vi.useFakeTimers();
   const state = { parent: 41, isAbandoned: true, calls: 0 };
   const stop = watchParent(

@@ -11,7 +11,7 @@ import { access, EXIT_STATUS, failed, noMatch, ToolError, type ErrorRole } from 
 import { type FakeDeps, fakeDeps } from '../support/fake-deps.ts';
 import { ALL_TTY, fakeTerminal } from '../support/fake-terminal.ts';
 
-/** A tree with one command `work`, and `connect` as what runs when none is named. */
+/** A command tree with one command `work`, and `connect` as the default command. */
 function run(argv: readonly string[], work: Run<unknown>, deps: FakeDeps = fakeDeps()): Promise<number> {
   const named =
     (name: string): CommandFactory =>
@@ -24,12 +24,12 @@ function run(argv: readonly string[], work: Run<unknown>, deps: FakeDeps = fakeD
 }
 
 describe('exit status', () => {
-  it('is 0 when the command returns nothing, and what it returns otherwise', async () => {
+  it('is 0 when the command returns nothing, and otherwise the returned status', async () => {
     expect(await run(['work'], async () => undefined)).toBe(0);
     expect(await run(['work'], async () => 42)).toBe(42);
   });
 
-  it('is frozen per role', async () => {
+  it('is fixed for each role', async () => {
     const seen: Record<string, number> = {};
     for (const role of Object.keys(EXIT_STATUS) as ErrorRole[])
       seen[role] = await run(['work'], () =>
@@ -133,7 +133,7 @@ describe('the command line', () => {
     expect(cluster).toBe('prod');
   });
 
-  it('takes shared flags before and after the command', async () => {
+  it('accepts shared flags before and after the command', async () => {
     let settings: CommandContext['settings'] | undefined;
     await run(
       ['--region', 'eu-west-1', '--cluster', 'b', 'work', '--cluster', 'b', '-y', '--no-input'],
@@ -156,7 +156,7 @@ describe('the command line', () => {
       ['work', 'a', 'b'],
       "error: too many arguments for 'work': expected 1 argument but got 2\n  fargate-connect work --help\n",
     ],
-  ])('answers %j with what is wrong and status 2', async (argv, text) => {
+  ])('reports what is wrong with %j and exits with status 2', async (argv, text) => {
     const deps = fakeDeps();
     expect(await run(argv, async () => 0, deps)).toBe(2);
     expect(deps.terminal.stderr.text).toBe(text);
@@ -172,7 +172,7 @@ describe('errors', () => {
       }),
     );
 
-  it('are one message with each hint on its own line', async () => {
+  it('are one message, with each hint on a line of its own', async () => {
     const deps = fakeDeps();
     expect(await run(['work'], denied, deps)).toBe(4);
     expect(deps.terminal.stderr.text).toBe(
@@ -213,7 +213,7 @@ describe('errors', () => {
     expect(remote.terminal.stderr.text).toMatch(/^error: unknown option/);
   });
 
-  it('that are defects of the tool say so, with a stack only under --debug', async () => {
+  it('that are defects of the tool say so, with a stack trace only with --debug', async () => {
     const defect = () => Promise.reject(new TypeError('x is not a function'));
     const plain = fakeDeps();
     expect(await run(['work'], defect, plain)).toBe(1);
@@ -232,7 +232,7 @@ describe('errors', () => {
     expect(deps.terminal.stderr.text).toBe('error: no service \\x1b[2Jevil\n');
   });
 
-  it('of clean-up are reported when the command itself succeeded', async () => {
+  it('during clean-up are reported if the command itself succeeded', async () => {
     const deps = fakeDeps();
     const status = await run(
       ['work'],
@@ -245,7 +245,7 @@ describe('errors', () => {
     expect(deps.terminal.stderr.text).toBe('error: could not undo\n');
   });
 
-  it('that nothing caught end the run like any other, after clean-up', async () => {
+  it('that are not caught end the run like others, after clean-up', async () => {
     const deps = fakeDeps();
     let cleaned = false;
     const done = run(
@@ -311,7 +311,7 @@ describe('signals', () => {
     },
   );
 
-  it('what clean-up could not remove is reported instead of the interruption', async () => {
+  it('resources that clean-up could not remove are reported instead of the interruption', async () => {
     const deps = fakeDeps();
     const status = await run(
       ['work'],
@@ -334,7 +334,7 @@ describe('signals', () => {
     );
   });
 
-  it('a second SIGINT ends a run whose clean-up hangs', async () => {
+  it('a second SIGINT ends a run whose clean-up does not return', async () => {
     const deps = fakeDeps();
     const done = run(
       ['work'],
@@ -351,7 +351,7 @@ describe('signals', () => {
     expect(await done).toBe(130);
   });
 
-  it('clean-up that hangs by itself ends at its deadline', async () => {
+  it('clean-up that does not return ends at its deadline', async () => {
     const deps = fakeDeps();
     const done = run(
       ['work'],
@@ -368,7 +368,7 @@ describe('signals', () => {
     );
   });
 
-  it('a command that ignores the abort is left behind after a grace period', async () => {
+  it('a command that ignores the abort is abandoned after a grace period', async () => {
     const deps = fakeDeps();
     const done = run(
       ['work'],
@@ -381,7 +381,7 @@ describe('signals', () => {
     expect(await deps.clock.run(done)).toBe(130);
   });
 
-  it('a session that listens for SIGINT gets it instead, until it stops listening', async () => {
+  it('a session that listens for SIGINT receives it until it stops listening', async () => {
     const deps = fakeDeps();
     let heard = 0;
     const status = await run(
@@ -401,7 +401,7 @@ describe('signals', () => {
     expect(status).toBe(7);
   });
 
-  it('what an aborted library call throws is not reported as a defect', async () => {
+  it('the error of an aborted library call is not reported as a defect', async () => {
     const deps = fakeDeps();
     const status = await run(
       ['work'],
@@ -417,7 +417,7 @@ describe('signals', () => {
 });
 
 describe('streams', () => {
-  it('a closed stdout ends the run quietly', async () => {
+  it('a closed stdout ends the run without an error', async () => {
     const deps = fakeDeps();
     const done = run(
       ['work'],
@@ -433,7 +433,7 @@ describe('streams', () => {
     expect(deps.terminal.stderr.text).toBe('');
   });
 
-  it('raw mode that a command left behind is undone', async () => {
+  it('raw mode is switched off if a command left it on', async () => {
     const deps = fakeDeps({ terminal: fakeTerminal(ALL_TTY) });
     await run(
       ['work'],
@@ -447,7 +447,7 @@ describe('streams', () => {
     expect(deps.terminal.rawDepth()).toBe(0);
   });
 
-  it('prints with --debug which settings apply and where each comes from', async () => {
+  it('--debug prints the settings that apply and the origin of each', async () => {
     const deps = fakeDeps({ env: { AWS_REGION: 'eu-west-1' } });
     await run(['work', '--debug', '--cluster', 'prod'], async () => 0, deps);
     expect(deps.terminal.stderr.text).toContain('region = eu-west-1 (AWS_REGION)');

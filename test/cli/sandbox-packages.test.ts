@@ -49,13 +49,13 @@ describe('a missing package of the sandbox', () => {
       existing: ['/home/a/fargate-connect/package.json', '/home/a/fargate-connect/package-lock.json'],
       line: 'npm ci --include=optional --prefix /home/a/fargate-connect',
     },
-  ])('is answered with the command that installs it: $where', ({ root, existing, line }) => {
+  ])('is reported with the command that installs it: $where', ({ root, existing, line }) => {
     const installation = installationOf(root, '1.2.3', (path) => existing.includes(path));
     const context = { command: 'sandbox', given: {}, argv: ['sandbox', '--port', '4566'] };
     expect(adviceFor('sandbox-part-missing', { packages: PACKAGES, installation }, context)).toEqual([line]);
   });
 
-  it('is refused with its name and what Node.js said, and all at once', () => {
+  it('is reported with its name and the message of Node.js, together with all others', () => {
     const missing = [
       { name: '@electric-sql/pglite', reason: undefined },
       { name: '@lydell/node-pty', reason: 'no build for sunos\nRequire stack: …' },
@@ -75,7 +75,7 @@ describe('a missing package of the sandbox', () => {
     );
   });
 
-  it('is not missing where all can be loaded', () => {
+  it('is not reported if all packages can be loaded', () => {
     expect(() => requirePackages([])).not.toThrow();
   });
 });

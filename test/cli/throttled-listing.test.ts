@@ -5,7 +5,7 @@ import type { EcsPort, Service } from '../../src/connect/ports.ts';
 import { failed } from '../../src/core/errors.ts';
 import { fakeDeps } from '../support/fake-deps.ts';
 
-/** AWS stays at "too many calls" after the SDK's last try: what is known by then is worth printing. */
+/** AWS still throttles after the last retry of the SDK: the command prints the results so far. */
 
 const throttled = (): Error =>
   failed('aws-throttled', 'AWS answers no more ecs:DescribeServices for now', {
@@ -31,7 +31,7 @@ const service = (name: string): Service => ({
   deployments: [],
 });
 
-/** Describes `answers` batches of ten, then no more. */
+/** Describes `answers` batches of ten, and then fails. */
 async function ls(answers: number, ...flags: readonly string[]) {
   let left = answers;
   const names = Array.from({ length: 60 }, (_, n) => `service-${String(n).padStart(2, '0')}`);
@@ -51,7 +51,7 @@ async function ls(answers: number, ...flags: readonly string[]) {
   return { status, stdout: deps.terminal.stdout.text, stderr: deps.terminal.stderr.text };
 }
 
-it('ends with what is known, and how to ask for less', async () => {
+it('prints the results so far, and says how to request less', async () => {
   const { status, stdout, stderr } = await ls(2, '--json');
   expect(status).toBe(1);
   const records = JSON.parse(stdout) as { name: string; cluster: string }[];
@@ -65,11 +65,11 @@ it('ends with what is known, and how to ask for less', async () => {
   });
 });
 
-it('the advice knows what was narrowed down already', async () => {
+it('the advice omits filters that are already given', async () => {
   const { stderr } = await ls(1, '--cluster', 'demo');
   expect(stderr).toContain('ask for less: --service NAME');
 });
 
-it('with nothing known it is the error alone', async () => {
+it('without any result only the error is printed', async () => {
   expect(await ls(0)).toMatchObject({ status: 1, stdout: '' });
 });

@@ -32,7 +32,7 @@ describe('the compile cache', () => {
     },
   );
 
-  it('is off where nobody has a home', () => {
+  it('is off without a home directory', () => {
     expect(compileCacheFolder({}, 'linux')).toBeUndefined();
   });
 });

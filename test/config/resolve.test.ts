@@ -38,7 +38,7 @@ const user = (text: string): { readonly env: Record<string, string>; readonly pa
 };
 
 describe('the order of precedence', () => {
-  it('is flag, own variable, common variable, project file, personal file; each value has its origin', async () => {
+  it('is flag, own variable, common variable, project file, user file; each value has its origin', async () => {
     const projectPath = project('# team\ncluster: from-project\nservice: from-project\n');
     const { env, path } = user('cluster: from-user\nservice: from-user\ncontainer: from-user\n');
     const all = { ...env, ECS_CLUSTER: 'from-ecs', FARGATE_CONNECT_CLUSTER: 'from-own' };
@@ -72,7 +72,7 @@ describe('the order of precedence', () => {
     [{ AWS_REGION: 'a', AWS_DEFAULT_REGION: 'b' }, 'region', 'a'],
     [{ AWS_DEFAULT_REGION: 'b' }, 'region', 'b'],
     [{ AWS_PROFILE: 'p' }, 'profile', 'p'],
-    // As the AWS CLI has it (botocore, `profile` of BOTOCORE_DEFAUT_SESSION_VARIABLES).
+    // As in the AWS CLI (botocore, `profile` of BOTOCORE_DEFAUT_SESSION_VARIABLES).
     [{ AWS_DEFAULT_PROFILE: 'd', AWS_PROFILE: 'p' }, 'profile', 'd'],
     [{ FARGATE_CONNECT_TASK: 't' }, 'task', 't'],
     [{ FARGATE_CONNECT_OUTPUT: 'json' }, 'output', 'json'],
@@ -95,7 +95,7 @@ describe('the order of precedence', () => {
     expect((await resolve({ env })).settings[key]).toBe(value);
   });
 
-  it('puts keys in the environment before AWS_PROFILE and a profile named in a file, but after --profile', async () => {
+  it('has keys in the environment before AWS_PROFILE and a profile from a file, but after --profile', async () => {
     project('profile: prod\nregion: eu-west-1\n');
     expect((await resolve()).settings.profile).toBe('prod');
     const env = { AWS_ACCESS_KEY_ID: 'AKIAEXAMPLE', AWS_SECRET_ACCESS_KEY: 'x' };
@@ -107,7 +107,7 @@ describe('the order of precedence', () => {
   });
 
   it.each(['ftp://host', 'https://host/path', 'https://user@host', 'host?x', 'a b'])(
-    'refuses %s as the endpoint of the message gateway',
+    'rejects %s as the endpoint of the message gateway',
     async (value) => {
       await expect(resolve({ flags: { ssmmessages: value } })).rejects.toMatchObject({
         code: 'environment-value',
@@ -116,14 +116,14 @@ describe('the order of precedence', () => {
     },
   );
 
-  it.each(['127', '32769', '1k', '-5', '1e4'])('refuses a payload size of %s', async (value) => {
+  it.each(['127', '32769', '1k', '-5', '1e4'])('rejects a payload size of %s', async (value) => {
     await expect(resolve({ env: { FARGATE_CONNECT_PAYLOAD_SIZE: value } })).rejects.toMatchObject({
       code: 'environment-value',
       details: { takes: expect.stringContaining('from 128 to 32768') as string },
     });
   });
 
-  it('refuses a variable with an unknown value', async () => {
+  it('rejects a variable with an unknown value', async () => {
     await expect(resolve({ env: { FARGATE_CONNECT_YES: 'maybe' } })).rejects.toMatchObject({
       code: 'environment-value',
       role: 'usage',
@@ -139,7 +139,7 @@ describe('the order of precedence', () => {
   });
 });
 
-describe('asking', () => {
+describe('prompts', () => {
   it.each([
     [{}, true],
     [{ flags: { input: false } }, false],
@@ -149,7 +149,7 @@ describe('asking', () => {
     [{ stdinIsTty: false }, false],
     [{ stderrIsTty: false }, false],
     [{ stdoutIsTty: false }, true],
-  ] as const)('%j → %s', async (over, input) => {
+  ] as const)('with %j are allowed: %s', async (over, input) => {
     expect((await resolve(over)).settings.input).toBe(input);
   });
 });
@@ -170,7 +170,7 @@ describe('colours', () => {
   });
 });
 
-describe('a config file that is wrong', () => {
+describe('an invalid config file', () => {
   it.each([
     ['cluster: a\nclutser: b\n', 'config-unknown-key', `:2:1: unknown key 'clutser'`, { nearest: 'cluster' }],
     [
@@ -185,7 +185,7 @@ describe('a config file that is wrong', () => {
     ['- cluster\n', 'config-value', ':1:1: expected a map of settings, e.g. cluster: my-cluster', {}],
     ['cluster: "open\n', 'config-syntax', ':2:1: missing closing "quote', {}],
     ['cluster: a\ncluster: b\n', 'config-syntax', ':2:1: map keys must be unique', {}],
-  ])('%j names file, line and column', async (text, code, message, details) => {
+  ])('%j is reported with file, line and column', async (text, code, message, details) => {
     const path = project(text);
     await expect(resolve()).rejects.toMatchObject({
       role: 'usage',
@@ -195,7 +195,7 @@ describe('a config file that is wrong', () => {
     });
   });
 
-  it('is refused by size before it is parsed', async () => {
+  it('that is too large is rejected before it is parsed', async () => {
     project('#'.repeat(MAX_CONFIG_BYTES + 1));
     await expect(resolve()).rejects.toMatchObject({ code: 'config-too-large' });
     project('#'.repeat(MAX_CONFIG_BYTES));
@@ -207,7 +207,7 @@ describe('a config file that is wrong', () => {
     await expect(resolve()).rejects.toMatchObject({ code: 'config-unreadable' });
   });
 
-  it('that is empty counts as absent', async () => {
+  it('that is empty is treated as absent', async () => {
     project('# nothing yet\n');
     expect((await resolve()).settings.cluster).toBeUndefined();
   });

@@ -22,7 +22,7 @@ const marker = (body: string): string => `\x1e${NONCE}:${body}\x1e`;
 const word = fc.string({ unit: 'binary', maxLength: 30 }).filter((text) => !text.includes('\0'));
 
 describe('quoting', () => {
-  test('the agent’s splitter, which knows no shell, gives back exactly the words', () => {
+  test('the agent’s splitter, which is not a shell, returns exactly the arguments', () => {
     fc.assert(
       fc.property(fc.array(word, { minLength: 1 }), (words) => {
         expect(splitCommand(quoteWords(words))).toEqual(words);
@@ -30,7 +30,7 @@ describe('quoting', () => {
     );
   });
 
-  test('plain words stay readable', () => {
+  test('arguments without special characters are not quoted', () => {
     expect(quoteWord('/usr/bin/psql')).toBe('/usr/bin/psql');
     expect(quoteWord('')).toBe("''");
     expect(quoteWord("it's")).toBe(String.raw`'it'\''s'`);
@@ -40,7 +40,7 @@ describe('quoting', () => {
 });
 
 describe('the marker reader', () => {
-  test('finds markers and frames of stderr however the stream is cut, and keeps every other byte', () => {
+  test('finds markers and frames of stderr however the stream is split, and keeps every other byte', () => {
     const tricky = fc.oneof(
       fc.uint8Array({ maxLength: 60 }),
       fc.constant(Buffer.from('\x1e')),
@@ -64,7 +64,7 @@ describe('the marker reader', () => {
             Buffer.from(`noise\r\n${marker('begin/raw/counted/base64/pipes')}`),
             ...parts.flatMap(([data, { bytes, encoding }]) => [
               data,
-              // Data must not end in what makes a marker of the frame behind it.
+              // Data must not end with bytes that would form a marker with the frame after it.
               Buffer.from(marker(`${encoding}/${Buffer.from(bytes).toString(encoding as BufferEncoding)}`)),
             ]),
             Buffer.from(`${marker(`exit/${code}`)}rest${marker('end')}late`),
@@ -92,7 +92,7 @@ describe('the marker reader', () => {
     );
   });
 
-  test('what the command prints after its exit is kept, and a second exit is data', () => {
+  test('output after the exit marker is kept, and a second exit marker is data', () => {
     const reader = new ExecOutputReader(NONCE);
     const stream = `${marker('begin/raw/counted/base64/pipes')}${marker('exit/3')}${marker('exit/0')}`;
     expect(reader.push(Buffer.from(stream)).map(({ type }) => type)).toEqual([
@@ -103,13 +103,13 @@ describe('the marker reader', () => {
     ]);
   });
 
-  test('memory stays small before the begin marker', () => {
+  test('buffers little before the begin marker', () => {
     const reader = new ExecOutputReader(NONCE);
     for (let i = 0; i < 100; i++) reader.push(Buffer.alloc(1_000, 'x'));
     expect(reader.noise.length).toBeLessThanOrEqual(400);
   });
 
-  test('restores line ends across cuts', () => {
+  test('restores line ends across chunk boundaries', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom('a', '\n', '\r')), fc.nat(20), (letters, cut) => {
         const original = letters.join('').replaceAll('\r', '');
@@ -125,7 +125,7 @@ describe('the marker reader', () => {
     );
   });
 
-  test('stdin as text: printable lines that a pty takes, from which printf %b makes any bytes', () => {
+  test('stdin as text: sends printable lines that a pty accepts, from which printf %b restores all bytes', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ minLength: 1, maxLength: 2_000 })), (chunks) => {
         const frames = new StdinFrames('text');
@@ -145,7 +145,7 @@ describe('the marker reader', () => {
     );
   });
 
-  test('stdin in counted blocks: never more under way than the far side can hold', () => {
+  test('stdin in counted blocks: never sends more ahead than the remote side can hold', () => {
     const frames = new StdinFrames('counted');
     frames.push(new Uint8Array(500_000));
     frames.end();
@@ -184,11 +184,11 @@ describe('escapes', () => {
     ['a~.', 'a~.', []],
     ['cd ~\r', 'cd ~\r', []],
     ['~\r~.', '~\r', ['end-session']],
-  ])('%j', (keys, sent, actions) => {
+  ])('%j is parsed', (keys, sent, actions) => {
     expect(type(keys)).toEqual({ sent, actions });
   });
 
-  test('cutting the input elsewhere changes nothing', () => {
+  test('splitting the input differently changes nothing', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom('~', '.', '?', '\r', 'a')), (keys) => {
         const whole = new EscapeKeys().push(Buffer.from(keys.join('')));
@@ -216,7 +216,7 @@ describe('-L', () => {
       '[::1]:5432:[fd00::10]:5432',
       { bind: '::1', localPort: 5432, remoteHost: 'fd00::10', remotePort: 5432 },
     ],
-  ])('%s', (text, spec) => {
+  ])('%s is parsed', (text, spec) => {
     expect(parseForward(text)).toEqual(spec);
   });
 
@@ -276,7 +276,7 @@ describe('-L', () => {
     '1:ho st:2',
     '1::2',
     '70000:h:1',
-  ])('refuses %j and names it', (text) => {
+  ])('rejects %j and names it', (text) => {
     expect(() => parseForward(text)).toThrowError(
       expect.objectContaining({
         code: 'bad-forward',
@@ -286,7 +286,7 @@ describe('-L', () => {
     );
   });
 
-  test('with a session document there is a local side only', () => {
+  test('with a session document only the local side is given', () => {
     const spec = { bind: '127.0.0.1', localPort: 5432, remoteHost: undefined, remotePort: 0 };
     expect(parseListener('5432')).toEqual({ ...spec, isDefaultBind: true });
     expect(parseListener('*:0')).toEqual({ ...spec, bind: '0.0.0.0', localPort: 0 });
@@ -297,7 +297,7 @@ describe('-L', () => {
       );
   });
 
-  test('targets of --stdio, and how addresses are written', () => {
+  test('the targets of --stdio are parsed, and addresses are formatted', () => {
     expect(parseTarget('db:22')).toEqual({ host: 'db', port: 22 });
     expect(parseTarget('22')).toEqual({ host: undefined, port: 22 });
     expect(parseTarget('[fd00::1]:22')).toEqual({ host: 'fd00::1', port: 22 });
@@ -336,11 +336,11 @@ describe('candidates', () => {
     ['odrers-api', 'orders-api'],
     ['PAYMENTS', 'payments-api'],
     ['web', 'storefront-web'],
-  ])('%s → %s', (typed, meant) => {
+  ])('%s is matched with %s', (typed, meant) => {
     expect(nearest(typed, names)[0]).toBe(meant);
   });
 
-  test('nothing close: all of a few, the number of many', () => {
+  test('without a close match, a few names are all listed, and of many the number is given', () => {
     expect(candidatesFor('zzzzzzzz', names)).toEqual({ near: [], candidates: names, existing: names.length });
     const many = Array.from({ length: 150 }, (_, i) => `service-number-${i}`);
     expect(candidatesFor('zz', many)).toMatchObject({ near: [], existing: 150 });

@@ -6,7 +6,7 @@ import { formatArn, nameOfArn, parseArn, resourceSegments, typeOfArn } from '../
 const TASK = 'arn:aws-cn:ecs:cn-north-1:111122223333:task/demo/0123';
 
 describe('an ARN', () => {
-  it('is taken apart and put together again', () => {
+  it('is parsed and formatted again', () => {
     const arn = parseArn(TASK);
     expect(arn).toEqual({
       partition: 'aws-cn',
@@ -18,11 +18,11 @@ describe('an ARN', () => {
     expect(arn === undefined ? '' : formatArn(arn)).toBe(TASK);
   });
 
-  it('keeps the colons of its resource', () => {
+  it('keeps the colons in its resource', () => {
     expect(parseArn('arn:aws:rds:eu-west-1:111122223333:db:orders')?.resource).toBe('db:orders');
   });
 
-  it('has an empty region and account where AWS has none', () => {
+  it('has an empty region and account if AWS leaves them out', () => {
     expect(formatArn({ service: 's3', resource: 'logs/*' })).toBe('arn:aws:s3:::logs/*');
     expect(parseArn('arn:aws:s3:::logs/*')).toMatchObject({ region: '', account: '', resource: 'logs/*' });
   });
@@ -35,13 +35,13 @@ describe('an ARN', () => {
     'arn:aws:ecs:eu-west-1:1:',
     'arn::ecs:r:a:x',
     'ARN:aws:ecs:r:a:x',
-  ])('is not %j', (text) => {
+  ])('is not parsed from %j', (text) => {
     expect(parseArn(text)).toBeUndefined();
     expect(typeOfArn(text)).toBeUndefined();
     expect(resourceSegments(text)).toEqual([]);
   });
 
-  it('comes out of any text unchanged, or not at all', () => {
+  it('formats to the same text if the text can be parsed', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -66,6 +66,6 @@ it.each([
     ['db:orders'],
   ],
   ['demo', 'demo', undefined, []],
-])('the parts of %s', (text, name, type, segments) => {
+])('the parts of %s are parsed', (text, name, type, segments) => {
   expect([nameOfArn(text), typeOfArn(text), resourceSegments(text)]).toEqual([name, type, segments]);
 });

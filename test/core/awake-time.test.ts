@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { AwakeTime } from '../../src/core/awake-time.ts';
 
-test('counts what passed between looks, a night as a minute, and a clock set back as nothing', () => {
+test('counts the time between two calls, a night as one minute, and a clock that is set back as no time', () => {
   const time = new AwakeTime(1_000);
   expect(time.look(1_500)).toBe(500);
   expect(time.look(31_500)).toBe(30_500);

@@ -56,7 +56,7 @@ describe('retry', () => {
     expect(clock.now()).toBe(350);
   });
 
-  it('throws the last error as it is when the next delay would end after the deadline', async () => {
+  it('throws the last error unchanged when the next delay would end after the deadline', async () => {
     const clock = new FakeClock(0);
     const { work, calls } = refusals(100);
     // 50 + 100 + 200 + 400 = 750; the next delay of 800 ms would end at 1550.
@@ -64,21 +64,21 @@ describe('retry', () => {
     expect([calls(), clock.now()]).toEqual([5, 750]);
   });
 
-  it('still repeats when the delay ends exactly at the deadline', async () => {
+  it('still retries when the delay ends exactly at the deadline', async () => {
     const clock = new FakeClock(0);
     const { work, calls } = refusals(100);
     await expect(clock.run(retry(work, { ...options(clock), deadlineMs: 750 }))).rejects.toThrow();
     expect(calls()).toBe(5);
   });
 
-  it('does not repeat what will not get better', async () => {
+  it('does not retry a permanent error', async () => {
     const clock = new FakeClock(0);
     const { work, calls } = refusals(100);
     await expect(retry(work, { ...options(clock), shouldRetry: () => false })).rejects.toThrow('refusal 1');
     expect([calls(), clock.pendingTimers]).toEqual([1, 0]);
   });
 
-  it('ends with the reason of the signal when it is aborted while it waits', async () => {
+  it('ends with the reason of the signal when it is aborted during a delay', async () => {
     const clock = new FakeClock(0);
     const abort = new AbortController();
     const { work, calls } = refusals(100);
@@ -94,7 +94,7 @@ describe('retry', () => {
 describe('poll', () => {
   const onTimeout = (): Error => new Error('it did not come');
 
-  it('returns the first answer that is not undefined, also a falsy one', async () => {
+  it('returns the first result that is not undefined, also a falsy one', async () => {
     const clock = new FakeClock(0);
     let calls = 0;
     const probe = async (): Promise<number | undefined> => (++calls < 3 ? undefined : 0);
@@ -103,7 +103,7 @@ describe('poll', () => {
     expect([calls, clock.now()]).toEqual([3, 200]);
   });
 
-  it('asks at the deadline itself and then throws what the caller wants', async () => {
+  it('checks once more at the deadline and then throws the error of the caller', async () => {
     const clock = new FakeClock(0);
     let calls = 0;
     const probe = async (): Promise<undefined> => void calls++;

@@ -37,7 +37,7 @@ describe('containsCidr', () => {
   });
 });
 
-it('isIpv6', () => {
+it('isIpv6 recognises IPv6 addresses and ranges', () => {
   expect(['::/0', '2600:1f18:1:1::5', '10.0.0.0/8', 'orders-db'].map(isIpv6)).toEqual([
     true,
     true,
@@ -54,6 +54,6 @@ it.each([
   ['2001:db8::/64', undefined],
   ['10.0.0.0/33', undefined],
   ['somewhere', undefined],
-])('the addresses of %s', (cidr, range) => {
+])('the addresses of %s are a range', (cidr, range) => {
   expect(ipv4Range(cidr)).toEqual(range);
 });

@@ -9,7 +9,7 @@ it('runs at most four at the same time, and keeps the order', async () => {
   let most = 0;
   const results = await mapConcurrently([1, 2, 3, 4, 5, 6, 7, 8, 9], async (item) => {
     most = Math.max(most, ++running);
-    // The first ones take longest.
+    // The first ones take the longest.
     for (let turns = item; turns < 10; turns++) await turn();
     running--;
     return item * 2;
@@ -18,7 +18,7 @@ it('runs at most four at the same time, and keeps the order', async () => {
   expect(most).toBe(4);
 });
 
-it('begins nothing after a failure', async () => {
+it('starts nothing after a failure', async () => {
   const begun: number[] = [];
   const result = mapConcurrently([1, 2, 3, 4, 5, 6, 7, 8, 9], async (item) => {
     begun.push(item);

@@ -23,7 +23,7 @@ describe('a duration on screen', () => {
     [8 * HOUR - 900, '8h'],
     [DAY - 1, '1d'],
     [3 * DAY + 4 * HOUR, '3d04h'],
-  ])('%d ms: %s', (ms, text) => {
+  ])('%d ms is shown as %s', (ms, text) => {
     expect(describeElapsed(ms)).toBe(text);
   });
 });
@@ -37,11 +37,11 @@ describe('an age on screen', () => {
     [60_000, '1m'],
     [10 * MINUTE + 1_999, '10m01s'],
     [2 * DAY, '2d'],
-  ])('%d ms: %s', (ms, text) => {
+  ])('%d ms is shown as %s', (ms, text) => {
     expect(describeDuration(ms)).toBe(text);
   });
 
-  it('can be typed where a duration is asked for, and means the same to within its smaller unit', () => {
+  it('can be typed as a duration, and its value is accurate to its smaller unit', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 30 * DAY }), (ms) => {
         const unit = ms < HOUR ? SECOND : ms < DAY ? MINUTE : HOUR;
@@ -59,11 +59,14 @@ describe('a duration as typed', () => {
     [' 1h30m ', 90 * MINUTE],
     ['2d4h', 2 * DAY + 4 * HOUR],
     ['0m', 0],
-  ])('%s', (text, ms) => {
+  ])('%s is parsed', (text, ms) => {
     expect(parseDuration(text)).toBe(ms);
   });
 
-  it.each(['', ' ', '8', 'h', '-1h', '1.5h', '30m1h', '8hours', '1234d', '1e3s'])('not %j', (text) => {
-    expect(parseDuration(text)).toBeUndefined();
-  });
+  it.each(['', ' ', '8', 'h', '-1h', '1.5h', '30m1h', '8hours', '1234d', '1e3s'])(
+    '%j is rejected',
+    (text) => {
+      expect(parseDuration(text)).toBeUndefined();
+    },
+  );
 });

@@ -36,7 +36,7 @@ describe('nearest', () => {
     expect(nearest(word, candidates)).toEqual(expected);
   });
 
-  it('names at most as many as asked for', () => {
+  it('returns at most the requested number', () => {
     expect(nearest('task', ['task1', 'task2', 'task3', 'task4'], 2)).toHaveLength(2);
   });
 });

@@ -42,7 +42,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** Status of a request with the agents of this environment; rejects as the request does. */
+/** Returns the status of a request with the agents of this environment; rejects as the request does. */
 async function ask(
   port: number,
   env: Readonly<Record<string, string>> = {},
@@ -55,7 +55,7 @@ async function ask(
       answer.resume();
       resolve(answer.statusCode ?? 0);
     });
-    // The name is this machine, and nothing of these tests leaves it.
+    // The name resolves to this machine, so that no test reaches the internet.
     sent.on('error', reject);
     sent.end();
   }).finally(() => {
@@ -81,10 +81,10 @@ describe('trusted certificates', () => {
     expect(await codeOf(ask(port))).toBe('tls-untrusted');
   });
 
-  test('the bundle adds to what Node trusts, NODE_EXTRA_CA_CERTS included', async () => {
+  test('the bundle is added to the certificates that Node trusts, NODE_EXTRA_CA_CERTS included', async () => {
     const other = bundle(file('unrelated.pem', CERTIFICATE));
     expect(await codeOf(ask(port, {}, other))).toBe('tls-untrusted');
-    // Node 22.15 and later read the variable at their start only, and tell what they read.
+    // Node 22.15 and later read the variable only at their start, and report what they read.
     if (Reflect.get(await import('node:tls'), 'getCACertificates') === undefined)
       expect(await ask(port, { NODE_EXTRA_CA_CERTS: COMPANY.path }, other)).toBe(200);
   });
@@ -101,7 +101,7 @@ describe('trusted certificates', () => {
     expect(await codeOf(ask(plain))).toBe('tls-failed');
   });
 
-  test('NODE_TLS_REJECT_UNAUTHORIZED=0 does not switch verification off', async () => {
+  test('NODE_TLS_REJECT_UNAUTHORIZED=0 does not disable verification', async () => {
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
     expect(await codeOf(ask(port))).toBe('tls-untrusted');
     expect(await codeOf(ask(port, { HTTPS_PROXY: 'http://127.0.0.1:1' }))).toBe('tls-untrusted');
@@ -126,7 +126,7 @@ describe('proxies', () => {
   const through = (proxy: string, trusted?: CaBundle): Promise<unknown> =>
     ask(443, { HTTPS_PROXY: proxy }, trusted, 'aws.example').catch((error: unknown) => error);
 
-  test('one that is not there is proxy-unreachable', async () => {
+  test('a proxy that cannot be reached is proxy-unreachable', async () => {
     const gone = createTcpServer();
     const port = await listening(gone);
     await new Promise((resolve) => gone.close(resolve));
@@ -136,7 +136,7 @@ describe('proxies', () => {
     });
   });
 
-  test('one that refuses is proxy-refused with its status; no error shows the password', async () => {
+  test('a proxy that refuses is proxy-refused with its status, and no error shows the password', async () => {
     const wall = createServer();
     wall.on('connect', (_request, socket) => socket.end('HTTP/1.1 403 Forbidden\r\n\r\nno'));
     const error = await through(`http://person:s3cret@127.0.0.1:${await listening(wall)}`);
@@ -148,7 +148,7 @@ describe('proxies', () => {
     expect(JSON.stringify(error) + String(error)).not.toContain('s3cret');
   });
 
-  test('its own TLS is verified with the same certificates', async () => {
+  test('the TLS certificate of a proxy is verified with the same certificates', async () => {
     const wall = createTlsServer({ cert: CERTIFICATE, key: KEY });
     wall.on('connect', (_request: unknown, socket: { end(text: string): void }) =>
       socket.end('HTTP/1.1 403 Forbidden\r\n\r\n'),

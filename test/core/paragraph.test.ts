@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { paragraph } from '../../src/core/paragraph.ts';
 
 describe('a paragraph', () => {
-  it('is broken between words, and only where it must', () => {
+  it('is broken between words, and only where necessary', () => {
     const text = '  one two three four five';
     expect(paragraph(text, 80, 4)).toEqual([text]);
     expect(paragraph(text, 14, 4)).toEqual(['  one two', '    three four', '    five']);

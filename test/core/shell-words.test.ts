@@ -15,10 +15,10 @@ it.each([
   expect(quoteWord(word)).toBe(quoted);
 });
 
-it('a list of words is one line', () => {
+it('a list of arguments becomes one line', () => {
   expect(quoteWords(['aws', '--profile', 'the ops team'])).toBe("aws --profile 'the ops team'");
 });
 
-it('what needs no quotes can be quoted all the same', () => {
+it('an argument that needs no quotes can be quoted too', () => {
   expect(singleQuoted('plain')).toBe("'plain'");
 });

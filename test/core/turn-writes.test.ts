@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { expect, it } from 'vitest';
 import { writeInTurn } from '../../src/core/turn-writes.ts';
 
-/** Records what each call of the system would have carried. */
+/** Records the data of each system call. */
 class Calls extends Writable {
   readonly calls: string[][] = [];
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
@@ -17,7 +17,7 @@ class Calls extends Writable {
 
 const turn = (): Promise<void> => new Promise((done) => setImmediate(done));
 
-it('sends the writes of one turn together and in order, those of the next turn apart', async () => {
+it('combines the writes of one event loop turn in order, and sends those of the next turn separately', async () => {
   const stream = new Calls();
   for (const text of ['a', 'b', 'c']) writeInTurn(stream, Buffer.from(text));
   expect(stream.calls).toEqual([]);
@@ -27,7 +27,7 @@ it('sends the writes of one turn together and in order, those of the next turn a
   expect(stream.calls).toEqual([['a', 'b', 'c'], ['d']]);
 });
 
-it('loses nothing to an end in the same turn, and survives a destroyed stream', async () => {
+it('loses no data when the stream ends in the same turn, and ignores a destroyed stream', async () => {
   const stream = new Calls();
   writeInTurn(stream, Buffer.from('last'));
   stream.end();
@@ -40,7 +40,7 @@ it('loses nothing to an end in the same turn, and survives a destroyed stream', 
   expect(gone.calls).toEqual([]);
 });
 
-it('answers as write does: false once the high-water mark is reached', () => {
+it('returns what write returns: false once the high-water mark is reached', () => {
   const stream = new Calls({ highWaterMark: 2 });
   expect(writeInTurn(stream, Buffer.from('a'))).toBe(true);
   expect(writeInTurn(stream, Buffer.from('b'))).toBe(false);

@@ -9,7 +9,7 @@ import { cli, CliProcess, ENTRY, PtyProcess } from '../support/cli-process.ts';
 import { eventually, until } from '../support/eventually.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
-/** However a session ends, nothing of it stays: no session at AWS, no raw terminal, no file, and nowhere a secret. */
+/** However a session ends, it leaves nothing behind: no session at AWS, no raw terminal, no file, and no secret. */
 
 const sandbox = testSandbox();
 const FORWARD = ['forward', 'orders-api', '-L', '0:8080', '--cluster', 'demo', '--json'];
@@ -26,7 +26,7 @@ afterEach(() => {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      // It ended by itself.
+      // The process has already ended by itself.
     }
   }
 });
@@ -48,7 +48,7 @@ describe('a forward', () => {
     ['SIGINT', 0],
     ['SIGTERM', 0],
     ['SIGHUP', 0],
-  ] as const)('ends at %s with its session', async (signal, status) => {
+  ] as const)('%s ends the forward and terminates its session', async (signal, status) => {
     const before = terminated();
     const forward = new CliProcess(FORWARD, { env: sandbox().env });
     await forward.until('stdout', /forward-ready.*\n/);
@@ -59,7 +59,7 @@ describe('a forward', () => {
 
   const env = (): NodeJS.ProcessEnv => ({ PATH: process.env['PATH'], HOME: folder, ...sandbox().env });
 
-  /** A starter that starts a forward, tells its pid, and waits to be killed. */
+  /** A parent process that starts a forward, prints the pid of the forward, and waits to be killed. */
   function starter(script: string): Promise<{ readonly pid: number; kill(): Promise<void> }> {
     const child = spawn(process.execPath, ['-e', script], {
       env: env(),
@@ -92,10 +92,10 @@ describe('a forward', () => {
      setInterval(() => {}, 1000);`;
 
   it.each([
-    ['holds its stdin', `['pipe', log, log]`],
-    ['reads its errors', `['ignore', log, 'pipe']`],
+    ['holds the pipe of its stdin', `['pipe', log, log]`],
+    ['reads the pipe of its stderr', `['ignore', log, 'pipe']`],
   ])(
-    'of a program that %s ends when the program dies, although nobody says a word to it',
+    'whose parent process %s ends when the parent dies, although the forward receives no signal',
     async (_, stdio) => {
       writeFileSync(join(folder, 'log'), '');
       const parent = await starter(
@@ -109,7 +109,7 @@ describe('a forward', () => {
     },
   );
 
-  it('whose starter has died ends when the last reader of its output has gone too', async () => {
+  it('whose parent process has died ends when the last reader of its output has gone too', async () => {
     writeFileSync(join(folder, 'log'), '');
     const fifo = join(folder, 'fifo');
     execFileSync('mkfifo', [fifo]);
@@ -128,7 +128,7 @@ describe('a forward', () => {
     expect(terminated()).toBe(before + 1);
   });
 
-  it('left behind on purpose, without terminal and pipes, outlives its starter and a hang-up, and ends at SIGTERM', async () => {
+  it('that was started in the background, without a terminal or pipes, outlives its parent and a SIGHUP, and ends on SIGTERM', async () => {
     writeFileSync(join(folder, 'log'), '');
     const parent = await starter(
       `const log = require('node:fs').openSync(${JSON.stringify(join(folder, 'log'))}, 'a');` +
@@ -151,8 +151,8 @@ describe('a forward', () => {
   });
 });
 
-describe('a shell whose starter dies', () => {
-  it('ends its session, and the terminal belongs to the shell before it', async () => {
+describe('a shell whose parent process dies', () => {
+  it('terminates its session and gives the terminal back to the calling shell', async () => {
     const before = terminated();
     const outer = new PtyProcess(['--norc', '-i'], {
       env: { ...sandbox().env, PS1: 'outer> ' },
@@ -177,7 +177,7 @@ describe('a shell whose starter dies', () => {
 });
 
 describe('a crash in the middle of a shell', () => {
-  it('restores the terminal, ends the session, and says that it is a defect', async () => {
+  it('restores the terminal, terminates the session, and reports a defect', async () => {
     const trap = join(folder, 'trap.mjs');
     writeFileSync(trap, `process.on('SIGUSR2', () => { throw new Error('boom in the middle'); });`);
     const before = terminated();
@@ -207,7 +207,7 @@ const readText = (path: string): string => {
 };
 
 describe('secrets', () => {
-  /** The sandbox behind a window: every token that passes is written down. */
+  /** Starts the sandbox behind a proxy that records every token that passes. */
   async function window(): Promise<{
     env: Record<string, string>;
     tokens: string[];
@@ -252,7 +252,7 @@ describe('secrets', () => {
     };
   }
 
-  it('are in no output with --debug, in no command line, and no file is left', async () => {
+  it('appear in no output with --debug and in no command line, and no file is left', async () => {
     const seen: string[] = [];
     const { env, tokens, close } = await window();
     const command = await cli([...APP, '--debug', '--', 'sh', '-c', 'echo done'], { env });
@@ -277,7 +277,7 @@ describe('secrets', () => {
     const { port } = (JSON.parse(line) as { local: { port: number } }).local;
     seen.push(readText(`/proc/${forward.child.pid}/cmdline`));
     await (await fetch(`http://127.0.0.1:${port}/`)).text();
-    // A cut makes the forward resume, with another token.
+    // After the cut the forward resumes its session with another token.
     sandbox().faults.sessions.set('cut-client=after:1');
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => undefined);

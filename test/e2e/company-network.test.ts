@@ -24,8 +24,9 @@ import { testSandbox } from '../support/test-sandbox.ts';
 import { COMPANY_CA, EXPIRED_CERTIFICATE } from '../support/tls-identity.ts';
 
 /**
- * Credentials and networks of companies: AWS's own names behind a logging CONNECT proxy, with certificates of a private
- * authority. Everything that is asked for credentials answers on loopback: the sandbox's STS, a portal of single sign-on.
+ * Credentials and networks of companies: the host names of AWS behind a CONNECT proxy that logs, with certificates of a
+ * private authority. The servers that issue credentials listen on loopback: the STS of the sandbox, and a single
+ * sign-on portal.
  */
 
 const sandbox = testSandbox();
@@ -36,7 +37,7 @@ let signInAnswers: Record<string, RequestListener>;
 const services: Record<string, RequestListener> = {};
 
 beforeAll(async () => {
-  // Looked up at each request: a test says what answers.
+  // Looked up at each request, so that each test can define the answer.
   const hosts = ['portal.sso.eu-west-1', 'oidc.eu-west-1', 'sts.eu-west-1', 'ecs.eu-west-1'];
   for (const name of hosts) {
     const host = `${name}.amazonaws.com`;
@@ -70,7 +71,7 @@ const keys = (): Readonly<Record<string, string>> => {
 const keyLines = (): string =>
   `aws_access_key_id = ${keys()['AWS_ACCESS_KEY_ID']}\naws_secret_access_key = ${keys()['AWS_SECRET_ACCESS_KEY']}\n`;
 
-/** Behind the proxy, without keys: those come from a profile. */
+/** Uses the proxy, without keys in the environment: the keys come from a profile. */
 const behindProxy = (over: Readonly<Record<string, string>> = {}): Record<string, string> => ({
   HOME: home,
   AWS_REGION: 'eu-west-1',
@@ -88,17 +89,17 @@ const exec = (env: Record<string, string>, ...flags: readonly string[]): Promise
 const hosts = (): ReadonlySet<string> => new Set(proxy.tunnels.map((tunnel) => tunnel.split(':')[0] ?? ''));
 
 describe('certificates of a private authority', () => {
-  it('AWS_CA_BUNDLE is trusted by API calls and the data channel', async () => {
+  it('API calls and the data channel trust AWS_CA_BUNDLE', async () => {
     expect(await exec(behindProxy(keys()))).toMatchObject(THROUGH);
     expect(hosts()).toContain('ssmmessages.eu-west-1.amazonaws.com');
   });
 
-  it('ca_bundle of a profile is, too', async () => {
+  it('API calls and the data channel trust the ca_bundle of a profile', async () => {
     file('.aws/config', `[profile work]\nca_bundle = ${join(home, 'company-ca.pem')}\n${keyLines()}`);
     expect(await exec(behindProxy({ AWS_CA_BUNDLE: '' }), '--profile', 'work')).toMatchObject(THROUGH);
   });
 
-  it('without it nothing is sent, and the advice names it; NODE_TLS_REJECT_UNAUTHORIZED=0 changes nothing', async () => {
+  it('without the certificate nothing is sent, and the advice names AWS_CA_BUNDLE; NODE_TLS_REJECT_UNAUTHORIZED=0 has no effect', async () => {
     const env = behindProxy({ ...keys(), AWS_CA_BUNDLE: '', NODE_TLS_REJECT_UNAUTHORIZED: '0' });
     const { status, stderr } = await exec(env);
     expect(status).not.toBe(0);
@@ -108,14 +109,14 @@ describe('certificates of a private authority', () => {
     expect(stderr).toContain('AWS_CA_BUNDLE=/path/to/company-ca.pem');
   });
 
-  it('a certificate that has ended is told apart', async () => {
+  it('an expired certificate has an error message of its own', async () => {
     const expired = await proxyWith({ certificate: EXPIRED_CERTIFICATE });
     const { stderr } = await exec(behindProxy({ ...keys(), HTTPS_PROXY: expired.url }));
     expired.close();
     expect(stderr).toContain('is not valid at this time (CERT_HAS_EXPIRED)');
   });
 
-  it('a proxy that is spoken to over TLS is verified with it', async () => {
+  it('a proxy with TLS is verified with these certificates', async () => {
     const secure = await proxyWith({ tls: true });
     const withCa = await exec(behindProxy({ ...keys(), HTTPS_PROXY: secure.url }));
     const without = await exec(behindProxy({ ...keys(), HTTPS_PROXY: secure.url, AWS_CA_BUNDLE: '' }));
@@ -128,7 +129,7 @@ describe('certificates of a private authority', () => {
 const proxyWith = (options: CorporateProxyOptions): Promise<CorporateProxy> =>
   startCorporateProxy(sandbox().endpoint, options);
 
-it('a bare % in the password of the proxy is a part of it', async () => {
+it('a bare % in the password of the proxy is taken literally', async () => {
   const before = proxy.authorizations.length;
   const url = proxy.url.replace('//', '//person:100%@');
   expect(await exec(behindProxy({ ...keys(), HTTPS_PROXY: url }))).toMatchObject(THROUGH);
@@ -171,7 +172,7 @@ sso_region = eu-west-1
       },
     });
 
-  it('the portal of single sign-on is asked through it', async () => {
+  it('the single sign-on portal is reached through the proxy', async () => {
     file('.aws/config', SSO);
     file(tokenFile, token(Date.now() + 3_600_000));
     signInAnswers['portal.sso.eu-west-1.amazonaws.com'] = json(403, { message: 'No access' });
@@ -183,7 +184,7 @@ sso_region = eu-west-1
     );
   });
 
-  it('an ended token is renewed through it', async () => {
+  it('an expired token is renewed through the proxy', async () => {
     file('.aws/config', SSO);
     file(tokenFile, token(Date.now() - 1_000));
     signInAnswers['oidc.eu-west-1.amazonaws.com'] = json(200, {
@@ -198,7 +199,7 @@ sso_region = eu-west-1
     expect(JSON.parse(readFileSync(join(home, tokenFile), 'utf8'))).toMatchObject({ accessToken: 'fresh' });
   });
 
-  it('without a token the advice is to sign in, for this profile', async () => {
+  it('without a token the advice is to sign in, with the name of the profile', async () => {
     file('.aws/config', SSO);
     const { status, stderr } = await exec(behindProxy(), '--profile', 'sso');
     expect(status).toBe(4);
@@ -206,7 +207,7 @@ sso_region = eu-west-1
     expect(stderr).toContain('\n  aws sso login --profile sso\n');
   });
 
-  it('a portal that cannot be reached is trouble of the network, not a sign-in', async () => {
+  it('an unreachable portal is reported as a network error, without advice to sign in', async () => {
     file('.aws/config', SSO);
     file(tokenFile, token(Date.now() + 3_600_000));
     const { stderr } = await exec(behindProxy({ HTTPS_PROXY: 'http://127.0.0.1:1' }), '--profile', 'sso');
@@ -252,13 +253,13 @@ sso_region = eu-west-1
       file('.aws/credentials', `[base]\n${keyLines()}`);
     };
 
-    it('AssumeRole goes through it', async () => {
+    it('AssumeRole goes through the proxy', async () => {
       roleProfile(roleArn);
       expect(await exec(behindProxy(), '--profile', 'role')).toMatchObject(THROUGH);
       expect(hosts()).toContain('sts.eu-west-1.amazonaws.com');
     });
 
-    it('a refused role is named, with who asked; ECS is not', async () => {
+    it('a refused AssumeRole names the role and the caller, and does not name ECS', async () => {
       const stranger = 'arn:aws:iam::111122223333:role/Nobody';
       roleProfile(stranger);
       const { status, stderr } = await exec(behindProxy(), '--profile', 'role', '--json');
@@ -275,7 +276,7 @@ sso_region = eu-west-1
     });
 
     const DEVICE = 'arn:aws:iam::111122223333:mfa/person';
-    it('a code of an MFA device is asked for once, and its session is the AWS CLI’s too', async () => {
+    it('an MFA code is asked for once, and the AWS CLI shares the cached session', async () => {
       roleProfile(roleArn, `mfa_serial = ${DEVICE}\n`);
       const env = behindProxy();
       const first = new PtyProcess(['ls', 'clusters', '--profile', 'role'], { env });
@@ -295,7 +296,7 @@ sso_region = eu-west-1
       expect(stderr).toContain(`profile role needs a code of the device ${DEVICE}`);
     });
 
-    it('web identity asks STS through it', async () => {
+    it('a web identity calls STS through the proxy', async () => {
       file('token', 'web-identity-token');
       signInAnswers['sts.eu-west-1.amazonaws.com'] = (request, response) => {
         request.resume();
@@ -313,7 +314,7 @@ sso_region = eu-west-1
     });
   });
 
-  it('a failed credential_process is told in its own words, without its command line', async () => {
+  it('a failed credential_process is reported with its own error output, without its command line', async () => {
     const script = file('vault.sh', 'echo "the vault is sealed" >&2; exit 3\n');
     file('.aws/config', `[profile vault]\ncredential_process = sh ${script} --token s3cret\n`);
     const { status, stderr } = await exec(behindProxy(), '--profile', 'vault');
@@ -324,7 +325,7 @@ sso_region = eu-west-1
     expect(stderr).not.toContain('s3cret');
   });
 
-  it('a profile that does not exist is named with the nearest', async () => {
+  it('a profile that does not exist is reported with the nearest name', async () => {
     file('.aws/config', `[profile staging]\nregion = eu-west-1\n`);
     const { status, stderr } = await exec(behindProxy(), '--profile', 'stagin');
     expect(status).toBe(4);
@@ -332,14 +333,14 @@ sso_region = eu-west-1
     expect(stderr).toContain('did you mean staging?');
   });
 
-  it('login_session without a session: aws login', async () => {
+  it('login_session without a session: the advice is aws login', async () => {
     file('.aws/config', '[profile console]\nlogin_session = arn:aws:iam::111122223333:user/person\n');
     const { status, stderr } = await exec(behindProxy(), '--profile', 'console');
     expect(status).toBe(4);
     expect(stderr).toContain('\n  aws login --profile console\n');
   });
 
-  it('nothing of the SDK is on stderr beside our own words', async () => {
+  it('stderr shows no message of the SDK beside our own', async () => {
     file('.aws/config', `[profile work]\nregion = eu-west-1\n${keyLines()}`);
     const { status, stderr } = await exec(behindProxy(keys()), '--profile', 'work', '--json');
     expect(status).toBe(0);
@@ -348,7 +349,7 @@ sso_region = eu-west-1
   });
 });
 
-describe('a profile that is chosen here is used as with AWS_PROFILE', () => {
+describe('a profile that is chosen with our own options is used as with AWS_PROFILE', () => {
   const ENDPOINT = 'https://ecs.company.example';
   const chosen: readonly (readonly [string, (env: Record<string, string>) => Promise<Finished>])[] = [
     ['--profile', (env) => exec(env, '--profile', 'work')],
@@ -366,7 +367,7 @@ describe('a profile that is chosen here is used as with AWS_PROFILE', () => {
     ],
   ];
 
-  it.each(chosen)('%s: endpoint_url of the profile', async (_, run) => {
+  it.each(chosen)('%s: the endpoint_url of the profile is used', async (_, run) => {
     file(
       '.aws/config',
       `[profile work]\nendpoint_url = ${sandbox().endpoint}\n${keyLines()}[profile other]\nregion = us-east-1\n`,
@@ -378,19 +379,19 @@ describe('a profile that is chosen here is used as with AWS_PROFILE', () => {
   const config = (): string =>
     `[profile work]\nservices = mine\nendpoint_url = ${sandbox().endpoint}\n${keyLines()}[services mine]\necs =\n  endpoint_url = ${ENDPOINT}\n`;
 
-  it('its services section goes before its endpoint_url', async () => {
+  it('the services section of the profile has precedence over its endpoint_url', async () => {
     file('.aws/config', config());
     await exec(behindProxy({ AWS_MAX_ATTEMPTS: '1' }), '--profile', 'work');
     expect(hosts()).toEqual(new Set(['ecs.company.example']));
   });
 
-  it('AWS_ENDPOINT_URL_ECS goes before both', async () => {
+  it('AWS_ENDPOINT_URL_ECS has precedence over both', async () => {
     file('.aws/config', config());
     const env = behindProxy({ AWS_ENDPOINT_URL_ECS: sandbox().endpoint });
     expect(await exec(env, '--profile', 'work')).toMatchObject(THROUGH);
   });
 
-  it('AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, use_fips_endpoint and use_dualstack_endpoint count', async () => {
+  it('AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, use_fips_endpoint and use_dualstack_endpoint are respected', async () => {
     file('.aws/config', config().replace('services = mine', 'services = mine\nuse_fips_endpoint = true'));
     const env = behindProxy({ AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true', AWS_MAX_ATTEMPTS: '1' });
     await exec(env, '--profile', 'work');
@@ -399,14 +400,14 @@ describe('a profile that is chosen here is used as with AWS_PROFILE', () => {
   });
 });
 
-it('--ssmmessages: the data channel goes to that host, signed for it', async () => {
+it('--ssmmessages: the data channel connects to that host and is signed for it', async () => {
   const endpoint = 'vpce-1-2.ssmmessages.eu-west-1.vpce.amazonaws.com';
   expect(await exec(behindProxy(keys()), '--ssmmessages', endpoint)).toMatchObject(THROUGH);
   expect(hosts()).toContain(endpoint);
   expect(hosts()).not.toContain('ssmmessages.eu-west-1.amazonaws.com');
 });
 
-describe('an answer that is not AWS’s', () => {
+describe('a response that does not come from AWS', () => {
   it.each([
     [200, { 'content-type': 'text/html' }],
     [403, { 'content-type': 'text/html; charset=utf-8' }],
@@ -414,7 +415,7 @@ describe('an answer that is not AWS’s', () => {
     [302, { location: 'https://portal.example/login?session=s3cret' }],
     [511, {}],
     [403, { 'content-type': 'text/plain' }],
-  ] as const)('%d %j', async (status, headers) => {
+  ] as const)('status %d with headers %j is the error not-aws', async (status, headers) => {
     signInAnswers['ecs.eu-west-1.amazonaws.com'] = (request, response) => {
       request.resume();
       response.writeHead(status, headers);
@@ -433,15 +434,15 @@ describe('an answer that is not AWS’s', () => {
 });
 
 const FAKETIME = ['/usr/bin/faketime', '/usr/local/bin/faketime'].find((path) => existsSync(path));
-/** Not everywhere: it is the Debian package `faketime`. */
+/** Runs only where the Debian package `faketime` is installed. */
 describe.skipIf(FAKETIME === undefined)(
-  `a clock that is off${FAKETIME === undefined ? ' (faketime is not installed)' : ''}`,
+  `a clock that is wrong${FAKETIME === undefined ? ' (faketime is not installed)' : ''}`,
   () => {
     it.each([
       ['+20m', 'ahead'],
       ['-20m', 'behind'],
     ])(
-      '%s: API calls and the data channel are signed with AWS’s time, and it is said once',
+      '%s: API calls and the data channel are signed with the time of AWS, and one message says so',
       async (offset, which) => {
         const run = new PtyProcess(['-f', offset, process.execPath, ENTRY, ...EXEC, ...ECHO], {
           env: behindProxy(keys()),

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CliProcess } from '../support/cli-process.ts';
 
-/** From Node.js 22.1 on. */
+/** Node.js offers the compile cache from 22.1 on. */
 const IS_OFFERED = 'enableCompileCache' in module;
 
 describe('the compile cache', () => {
@@ -21,17 +21,17 @@ describe('the compile cache', () => {
     return stdout;
   };
 
-  it(`is ${IS_OFFERED ? 'kept in the cache folder of the person' : 'not asked of a Node.js without one'}`, async () => {
+  it(`is ${IS_OFFERED ? "kept in the user's cache folder" : 'not used on a Node.js version that does not offer it'}`, async () => {
     await version({ XDG_CACHE_HOME: caches });
     expect(existsSync(join(caches, 'fargate-connect', 'compile-cache'))).toBe(IS_OFFERED);
   });
 
-  it('is not kept with FARGATE_CONNECT_NO_COMPILE_CACHE=1', async () => {
+  it('is not used with FARGATE_CONNECT_NO_COMPILE_CACHE=1', async () => {
     await version({ XDG_CACHE_HOME: caches, FARGATE_CONNECT_NO_COMPILE_CACHE: '1' });
     expect(existsSync(join(caches, 'fargate-connect'))).toBe(false);
   });
 
-  it('that cannot be written changes nothing', async () => {
+  it('does not change the result when its folder cannot be written', async () => {
     writeFileSync(join(caches, 'fargate-connect'), 'a file where the folder would be');
     expect(await version({ XDG_CACHE_HOME: caches })).toMatch(/^\d+\.\d+\.\d+\n$/);
   });

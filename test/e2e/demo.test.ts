@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { cli, PtyProcess } from '../support/cli-process.ts';
 
 describe('demo', () => {
-  it('without a terminal walks the main job and leaves nothing, in less than 20 seconds of a quiet machine', async () => {
+  it('without a terminal runs the main workflow and leaves nothing, in less than 20 seconds on an idle machine', async () => {
     const { status, stdout, stderr } = await cli(['demo']);
     expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/^orders-api\s+demo\s+ACTIVE/m);
@@ -14,7 +14,7 @@ describe('demo', () => {
     expect(stderr).not.toContain('Warning');
   });
 
-  it('for programs ends with one JSON line about what is left', async () => {
+  it('with --json ends with one JSON line about the resources that are left', async () => {
     const { status, stdout } = await cli(['demo', '--json']);
     expect(status).toBe(0);
     expect(JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '')).toEqual({
@@ -23,7 +23,7 @@ describe('demo', () => {
     });
   });
 
-  it('on a terminal lets the person agree, pick and type', async () => {
+  it('on a terminal lets the user agree, pick and type', async () => {
     const tour = new PtyProcess(['demo'], { columns: 110, rows: 40 });
     await tour.until(/\(y\/N\)/i);
     await tour.type('y\r', /service in demo[\s\S]*orders-api/);
@@ -38,7 +38,7 @@ describe('demo', () => {
     expect((await tour.exit()).status).toBe(0);
   });
 
-  it('ends at Ctrl-C, with the cursor back', async () => {
+  it('ends on Ctrl-C and shows the cursor again', async () => {
     const tour = new PtyProcess(['demo']);
     await tour.until(/\(y\/N\)/i);
     tour.write('\u0003');

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cli, CliProcess, ENTRY, PtyProcess } from '../support/cli-process.ts';
 
-/** What only the built tool in a process of its own can show. */
+/** Behaviour that only the built tool in a process of its own can show. */
 
 const NOWHERE = { AWS_EC2_METADATA_DISABLED: 'true' };
 
 describe('the built tool', () => {
-  it('reads a config file, and says where it is wrong', async () => {
+  it('reads a config file, and reports the position of an error in it', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'fc-xdg-'));
     try {
       mkdirSync(join(folder, 'fargate-connect'));
@@ -28,14 +28,14 @@ describe('the built tool', () => {
   it.each([
     ['credentials', { ...NOWHERE, AWS_REGION: 'eu-west-1' }, /^error: no AWS credentials/],
     ['a region', NOWHERE, /^error: no AWS region/],
-  ])('without %s ends with status 4 and what to do', async (_what, env, message) => {
+  ])('without %s ends with status 4 and says what to do', async (_what, env, message) => {
     const { status, stderr } = await cli(['ls', 'clusters'], { env });
     expect(stderr).toMatch(message);
     expect(stderr.split('\n').length).toBeGreaterThan(2);
     expect(status).toBe(4);
   });
 
-  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('a sandbox ends cleanly at %s', async (signal) => {
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('a sandbox ends cleanly on %s', async (signal) => {
     const sandbox = new CliProcess(['sandbox', '--json']);
     const [line] = await sandbox.until('stdout', /^\{.*\}\n/);
     expect(JSON.parse(line)).toMatchObject({
@@ -55,7 +55,7 @@ describe('the built tool', () => {
     expect(await process.finished).toMatchObject({ status: 0, stderr: '' });
   });
 
-  it('a question ends at Ctrl-C with 130, and the terminal is as it was', async () => {
+  it('a prompt ends on Ctrl-C with status 130 and restores the terminal', async () => {
     const sandbox = new CliProcess(['sandbox', '--json']);
     const [line] = await sandbox.until('stdout', /^\{.*\}\n/);
     const { env } = JSON.parse(line) as { env: Record<string, string> };

@@ -5,7 +5,7 @@ import { clientConfig } from '../sandbox/support/client-config.ts';
 import { cli, CliProcess, PtyProcess } from '../support/cli-process.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
-/** Accounts that demand encryption, end to end: the built tool, the sandbox's KMS, its agent. */
+/** Accounts that require encryption, end to end: the built tool, the KMS of the sandbox, and its agent. */
 
 const sandbox = testSandbox({ demandEncryption: true });
 const LEDGER = ['exec', 'ledger', '--cluster', 'sealed'];
@@ -19,7 +19,7 @@ describe('sessions under a KMS key', () => {
     (agentChallenge) => {
       const challenging = testSandbox({ demandEncryption: true, agentChallenge });
 
-      it('a command: output, stdin and exit status', async () => {
+      it('run a command: output, stdin and exit status', async () => {
         const before = keysAsked(challenging());
         const result = await cli([...LEDGER, '--', 'sh', '-c', 'cat; exit 7'], {
           env: challenging().env,
@@ -29,7 +29,7 @@ describe('sessions under a KMS key', () => {
         expect(keysAsked(challenging())).toBe(before + 1);
       });
 
-      it('a shell on a terminal', async () => {
+      it('run a shell on a terminal', async () => {
         const shell = new PtyProcess(LEDGER, { env: challenging().env });
         await shell.until(/[$#] $/);
         await shell.type('echo six times seven is $((6*7))\r', /six times seven is 42\n/);
@@ -48,7 +48,7 @@ describe('sessions under a KMS key', () => {
     });
     afterAll(() => cli(['down', '--all', '--yes', '--force'], { env: sandbox().env }));
 
-    it('a shell on a terminal, of type Standard_Stream', async () => {
+    it('run a shell of type Standard_Stream on a terminal', async () => {
       const before = keysAsked(sandbox());
       const shell = new PtyProcess(['shell'], { env: sandbox().env });
       await shell.until(/[$#] $/);
@@ -59,7 +59,7 @@ describe('sessions under a KMS key', () => {
     });
   });
 
-  it('without the right to the key: exit 4 that names the action, and no session left behind', async () => {
+  it('without permission to use the key: exit 4 names the action, and no session is left', async () => {
     const env = sandbox().createPrincipal({
       userName: 'without-key',
       policies: [
@@ -95,7 +95,7 @@ describe('sessions under a KMS key', () => {
     expect((await other.finished).status).toBe(0);
   });
 
-  it('a forward is never encrypted', async () => {
+  it('do not apply to a forward: it is never encrypted', async () => {
     const before = keysAsked(sandbox());
     const args = ['forward', 'orders-api', '-L', '0:8080', '--cluster', 'demo', '--json'];
     const forward = new CliProcess(args, { env: sandbox().env });

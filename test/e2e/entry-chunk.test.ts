@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { startOutputs } from '../../scripts/bundle-checks.ts';
 import { ENTRY } from '../support/cli-process.ts';
 
-it('every start loads neither the sandbox nor an AWS client nor a prompt library', () => {
+it('the entry chunk loads neither the sandbox nor an AWS client nor a prompt library', () => {
   const metafile = JSON.parse(readFileSync(join(dirname(ENTRY), 'meta.json'), 'utf8')) as Metafile;
   const inputs = startOutputs(metafile, relative(process.cwd(), ENTRY)).flatMap((output) =>
     Object.keys(metafile.outputs[output]?.inputs ?? {}),

@@ -7,7 +7,7 @@ import { onPath, reportSkip } from '../support/on-path.ts';
 import { ordersDatabase } from '../support/orders-database.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
-/** Nothing of ours but the sandbox: the AWS CLI and its session-manager-plugin, unmodified, as people use them. */
+/** Runs the AWS CLI and its session-manager-plugin unmodified against the sandbox, without our client. */
 
 const aws = onPath('aws');
 const missing = [
@@ -25,7 +25,7 @@ async function ask<T>(...args: readonly string[]): Promise<T> {
   return JSON.parse(stdout) as T;
 }
 
-/** The flags that name a container of orders-api. */
+/** The flags that select a container of orders-api. */
 async function container(): Promise<readonly string[]> {
   const service = ['--cluster', 'demo', '--service-name', 'orders-api'];
   const { taskArns } = await ask<{ readonly taskArns: readonly string[] }>('ecs', 'list-tasks', ...service);
@@ -33,8 +33,8 @@ async function container(): Promise<readonly string[]> {
 }
 
 /**
- * The plugin numbers its messages without a lock: what is typed at the moment of its first size message may be lost, and
- * the agent then waits for ever. So these tests are tried again.
+ * Retried, because the plugin numbers its messages without a lock: when a key is typed at the moment of its first size
+ * message, the plugin can lose a message, and the agent then waits for it for ever.
  */
 describe.runIf(missing.length === 0)('the official clients', { retry: 3 }, () => {
   let instanceId = '';
@@ -88,7 +88,7 @@ describe.runIf(missing.length === 0)('the official clients', { retry: 3 }, () =>
     const session = spawn(
       aws ?? '',
       ['ssm', 'start-session', '--target', instanceId, ...document, '--parameters', parameters],
-      // A group of its own, as a terminal gives it: the CLI leaves Ctrl-C to the plugin.
+      // Starts in a process group of its own, as in a terminal: the CLI leaves Ctrl-C to the plugin.
       { env: env(), stdio: ['ignore', 'pipe', 'inherit'], detached: true },
     );
     const ended = once(session, 'exit');

@@ -3,7 +3,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cli, PtyProcess } from '../support/cli-process.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
-/** No spot pool has anything: a person is asked once, a script is told what to type, and nobody pays unasked. */
+/**
+ * No spot pool has capacity: a user at a terminal is asked once, a script gets the flag to type, and no on-demand
+ * instance is launched without consent.
+ */
 
 const sandbox = testSandbox();
 const UP = ['up', '--cluster', 'demo', '--no-wait'] as const;
@@ -23,7 +26,7 @@ const markets = async (): Promise<readonly string[]> => {
   return bastions.flatMap((row) => (row.instanceId === null ? [] : row.market));
 };
 
-/** `up` in a terminal, at the question after the plan was agreed to. */
+/** Runs `up` in a terminal until the question that follows the approval of the plan. */
 async function asked(): Promise<PtyProcess> {
   const up = new PtyProcess(UP, { env: sandbox().env });
   await up.until(/Create bastion default\?/);
@@ -35,7 +38,7 @@ async function asked(): Promise<PtyProcess> {
 const times = (text: string): number => text.split('Launch on-demand instead').length - 1;
 
 describe('at a terminal', () => {
-  it('yes: on-demand, asked with what is known of the price', async () => {
+  it('the answer yes launches on-demand, and the question shows the known price', async () => {
     const up = await asked();
     const words = up.text.replace(/\s+/g, ' ');
     expect(words).toMatch(
@@ -48,9 +51,9 @@ describe('at a terminal', () => {
   });
 
   it.each([
-    ['no', 'n\r'],
-    ['Enter, because nothing is bought by default', '\r'],
-  ])('%s: exit 1 with the flag, nothing bought', async (_what, keys) => {
+    ['the answer no', 'n\r'],
+    ['Enter, because the default answer is no', '\r'],
+  ])('%s: exit 1 with the flag, and nothing is launched', async (_what, keys) => {
     const up = await asked();
     const from = up.text.length;
     up.write(keys);
@@ -61,14 +64,14 @@ describe('at a terminal', () => {
     expect(await markets()).toEqual([]);
   });
 
-  it('Ctrl-C: exit 130, nothing bought', async () => {
+  it('Ctrl-C: exit 130, and nothing is launched', async () => {
     const up = await asked();
     up.write('\x03');
     expect((await up.exit()).status).toBe(130);
     expect(await markets()).toEqual([]);
   });
 
-  it('with --yes, which agreed to a plan of spot: not asked, refused', async () => {
+  it('with --yes, which approved a plan for spot, `up` does not ask and fails', async () => {
     const up = new PtyProcess([...UP, '--yes'], { env: sandbox().env });
     expect((await up.exit()).status).toBe(1);
     expect(up.text).not.toMatch(/Launch on-demand/);
@@ -77,7 +80,7 @@ describe('at a terminal', () => {
 });
 
 describe('without a terminal', () => {
-  it('refused with the flag to type', async () => {
+  it('up fails and names the flag to type', async () => {
     const up = await cli([...UP, '--yes'], { env: sandbox().env });
     expect([up.status, up.stderr]).toEqual([
       1,

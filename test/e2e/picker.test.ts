@@ -5,7 +5,7 @@ import { testSandbox } from '../support/test-sandbox.ts';
 const sandbox = testSandbox();
 const DOWN = '\x1b[B';
 
-describe('the picker, driven by keystrokes', () => {
+describe('the picker, controlled by keystrokes', () => {
   it('goes cluster → service → task → container → shell, with a filter on each list', async () => {
     const picker = new PtyProcess([], { env: sandbox().env });
     await picker.until(/cluster/i);
@@ -26,7 +26,7 @@ describe('the picker, driven by keystrokes', () => {
     expect((await picker.exit()).status).toBe(0);
   });
 
-  it('picks single choices by itself and goes back on Escape', async () => {
+  it('skips lists with a single choice and goes back on Escape', async () => {
     const picker = new PtyProcess(['connect', '--cluster', 'demo'], { env: sandbox().env });
     await picker.until(/service/i);
     await picker.until(/billing-worker/);
@@ -38,7 +38,7 @@ describe('the picker, driven by keystrokes', () => {
     expect((await picker.exit()).status).toBe(130);
   });
 
-  it('filters to nothing, and back', async () => {
+  it('shows an empty list for a filter without matches, and the full list again when the filter is deleted', async () => {
     const picker = new PtyProcess(['connect'], { env: sandbox().env });
     await picker.until(/cruddur/);
     await picker.type('zzz', /zzz/);
@@ -49,8 +49,8 @@ describe('the picker, driven by keystrokes', () => {
   });
 });
 
-describe('a service of which nothing runs', () => {
-  it('can be chosen, and its reasons are printed', async () => {
+describe('a service without running tasks', () => {
+  it('can be chosen, and the reasons are printed', async () => {
     const picker = new PtyProcess(['connect', '--cluster', 'demo'], { env: sandbox().env });
     await picker.until(/nightly-reports/);
     await picker.type('nightly', /nightly-reports/);
@@ -77,7 +77,7 @@ describe('logs', () => {
     expect((await picker.exit()).status).toBe(130);
   });
 
-  it('in a pipe that closes early is no failure', async () => {
+  it('in a pipe that closes early are not a failure', async () => {
     const shell = new PtyProcess(
       [
         '-c',

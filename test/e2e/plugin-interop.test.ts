@@ -6,7 +6,9 @@ import { startOfficialPlugin } from '../support/official-plugin.ts';
 import { onPath, reportSkip } from '../support/on-path.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
-/** The official session-manager-plugin against the sandbox beside our own client: the same sessions, the same results. */
+/**
+ * Compares the official session-manager-plugin with our own client against the sandbox: same sessions, same results.
+ */
 
 const plugin = onPath('session-manager-plugin');
 if (plugin === undefined) {
@@ -36,8 +38,9 @@ describe.runIf(plugin !== undefined)('with the plugin and with our client', () =
   );
 
   /**
-   * Tried again: the official plugin numbers its messages without a lock, from the keyboard's and the resize's
-   * goroutine. Typing at the moment of its first size message may leave a number out, and the agent waits for ever.
+   * Retried, because the official plugin numbers its messages from two goroutines (keyboard and window size) without a
+   * lock. When a key is typed at the moment of the first size message, the plugin can skip a number, and the agent
+   * waits for it for ever.
    */
   it.each(TRANSPORTS)('InteractiveCommands on a terminal (%s)', { retry: 3 }, async (transport) => {
     const shell = new PtyProcess([...APP, '--transport', transport], { env: sandbox().env });
@@ -77,7 +80,9 @@ describe.runIf(plugin !== undefined)('with the plugin and with our client', () =
     });
   });
 
-  /** Documents for which the tool has no command with the plugin: the plugin as the AWS CLI starts it. */
+  /**
+   * Documents for which the tool has no command that uses the plugin: the test starts the plugin as the AWS CLI does.
+   */
   async function official(
     documentName: string,
     parameters: Readonly<Record<string, string[]>>,
@@ -99,7 +104,7 @@ describe.runIf(plugin !== undefined)('with the plugin and with our client', () =
     expect(output()).toContain('EXIT_CODE: 7');
   });
 
-  it('Port, stdio: the plugin speaks to a port of the task on stdin and stdout', async () => {
+  it('Port, stdio: the plugin connects stdin and stdout to a port of the task', async () => {
     const { child, output } = await official('AWS-StartSSHSession', { portNumber: ['8080'] });
     child.stdin?.write('GET / HTTP/1.0\r\n\r\n');
     await once(child, 'exit');

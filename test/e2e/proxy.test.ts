@@ -9,7 +9,7 @@ import { type CorporateProxy, startCorporateProxy } from '../support/corporate-p
 import { testSandbox } from '../support/test-sandbox.ts';
 import { COMPANY_CA } from '../support/tls-identity.ts';
 
-/** AWS behind a proxy: API calls and the WebSocket go through what the environment names. */
+/** AWS behind a proxy: API calls and the WebSocket use the proxy that the environment variables name. */
 
 const sandbox = testSandbox();
 let proxy: CorporateProxy;
@@ -24,7 +24,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** No AWS_ENDPOINT_URL: the SDK and the tool use AWS's own names. */
+/** AWS_ENDPOINT_URL is not set: the SDK and the tool use the host names of AWS. */
 function env(over: Readonly<Record<string, string>>): Record<string, string> {
   const { AWS_ENDPOINT_URL: _, ...rest } = sandbox().env;
   return { ...rest, NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem'), ...over };
@@ -33,7 +33,7 @@ function env(over: Readonly<Record<string, string>>): Record<string, string> {
 const EXEC = ['exec', 'orders-api', '--cluster', 'demo', '--container', 'app', '--', 'echo', 'through'];
 
 describe('HTTPS_PROXY', () => {
-  it('carries API calls and the WebSocket of a command, TLS end to end', async () => {
+  it('carries API calls and the WebSocket of a command with TLS from end to end', async () => {
     const result = await cli(EXEC, { env: env({ HTTPS_PROXY: proxy.url }) });
     expect(result).toMatchObject({ status: 0, stdout: 'through\n' });
     const hosts = new Set(proxy.tunnels);
@@ -42,7 +42,7 @@ describe('HTTPS_PROXY', () => {
     expect(hosts).toContain('ssmmessages.eu-west-1.amazonaws.com:443');
   });
 
-  it('with user and password sends them to the proxy, and shows them nowhere', async () => {
+  it('with a user and a password sends them to the proxy, and no output shows them', async () => {
     const before = proxy.authorizations.length;
     const url = proxy.url.replace('//', '//person:s3cret%21@');
     const result = await cli([...EXEC.slice(0, 6), '--debug', ...EXEC.slice(6)], {
@@ -56,7 +56,7 @@ describe('HTTPS_PROXY', () => {
     expect(result.stdout + result.stderr).not.toMatch(/s3cret/);
   });
 
-  it('a forward works through it', async () => {
+  it('carries a forward', async () => {
     const forward = new CliProcess(['forward', 'orders-api', '-L', '0:8080', '--cluster', 'demo', '--json'], {
       env: env({ ALL_PROXY: proxy.url }),
     });
@@ -68,7 +68,7 @@ describe('HTTPS_PROXY', () => {
     expect(await forward.finished).toMatchObject({ status: 0 });
   });
 
-  it('a proxy that refuses is named, without hanging', async () => {
+  it('reports a proxy that refuses by its name, without hanging', async () => {
     const wall = createServer();
     wall.on('connect', (_request, socket) =>
       socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n'),
@@ -84,7 +84,7 @@ describe('HTTPS_PROXY', () => {
     expect(result.stderr).toContain('407');
   });
 
-  it('is left alone for loopback: the sandbox needs no NO_PROXY', async () => {
+  it('is not used for loopback addresses: the sandbox needs no NO_PROXY', async () => {
     const before = proxy.tunnels.length;
     const result = await cli(EXEC, {
       env: { ...sandbox().env, HTTPS_PROXY: proxy.url, HTTP_PROXY: proxy.url },
@@ -94,7 +94,7 @@ describe('HTTPS_PROXY', () => {
   });
 });
 
-it('an address that is no proxy is a usage error that names the variable, not the value', async () => {
+it('an invalid proxy address is a usage error that names the variable, not the value', async () => {
   const result = await cli(EXEC, { env: env({ HTTPS_PROXY: 'socks5://person:s3cret@proxy:1080' }) });
   expect(result).toMatchObject({ status: 2, stdout: '' });
   expect(result.stderr).toContain('HTTPS_PROXY is not the address of an http or https proxy');
@@ -102,7 +102,10 @@ it('an address that is no proxy is a usage error that names the variable, not th
 });
 
 describe('NO_PROXY', () => {
-  /** AWS's names are this machine, on a port that needs no privileges: nothing of these tests can leave it. */
+  /**
+   * The host names of AWS resolve to this machine, on a port that needs no privileges, so no test can reach the
+   * internet.
+   */
   const LOOPBACK_NAMES = `import dns from 'node:dns';
     const { lookup } = dns;
     dns.lookup = (host, ...rest) => lookup(host.endsWith('.amazonaws.com') ? '127.0.0.1' : host, ...rest);`;
@@ -115,11 +118,19 @@ describe('NO_PROXY', () => {
     });
 
   it.each([
-    ['without an entry everything goes through the proxy', '', ['api', 'ssmmessages']],
-    ['an entry for the API leaves the WebSocket', 'api.eu-west-1.amazonaws.com', ['ssmmessages']],
-    ['an entry for the WebSocket leaves the API', 'ssmmessages.eu-west-1.amazonaws.com', ['api']],
-    ['a domain covers both', 'internal.example, .amazonaws.com', []],
-    ['a star covers everything', '*', []],
+    ['without an entry, all connections use the proxy', '', ['api', 'ssmmessages']],
+    [
+      'an entry for the API host does not exempt the WebSocket',
+      'api.eu-west-1.amazonaws.com',
+      ['ssmmessages'],
+    ],
+    [
+      'an entry for the WebSocket host does not exempt the API',
+      'ssmmessages.eu-west-1.amazonaws.com',
+      ['api'],
+    ],
+    ['an entry for a domain exempts both', 'internal.example, .amazonaws.com', []],
+    ['a star exempts every host', '*', []],
   ])('%s', async (_, noProxy, expected) => {
     const before = proxy.tunnels.length;
     const result = await cli(EXEC, { env: direct(noProxy) });
@@ -128,7 +139,7 @@ describe('NO_PROXY', () => {
     expect(new Set(hosts)).toEqual(new Set(expected));
   });
 
-  it('an entry with a port is about that port', async () => {
+  it('an entry with a port exempts only that port', async () => {
     const before = proxy.tunnels.length;
     const host = 'api.eu-west-1.amazonaws.com';
     const both = `${host}:1,ssmmessages.eu-west-1.amazonaws.com:${proxy.awsPort}`;

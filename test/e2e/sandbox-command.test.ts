@@ -38,7 +38,7 @@ describe('fargate-connect sandbox', () => {
     expect(ended.stdout.trim().split('\n')).toHaveLength(1);
   });
 
-  it('prints lines to eval for people', async () => {
+  it('prints lines for eval when --json is not given', async () => {
     const process = new CliProcess(['sandbox']);
     await process.until('stdout', /export AWS_ENDPOINT_URL=.*\n/);
     await process.until('stdout', /export AWS_SECRET_ACCESS_KEY=.*\n/);
@@ -50,7 +50,7 @@ describe('fargate-connect sandbox', () => {
 describe('sandbox --fault', () => {
   const EXEC = ['exec', 'orders-api', '--cluster', 'demo', '--container', 'app', '--', 'cat'];
 
-  it('makes sessions meet what it names, as often as it is given', async () => {
+  it('injects the fault that it names into sessions, as often as the flag is given', async () => {
     const faults = ['cut-client=every:300000', 'drop=0.01,duplicate=0.05,reorder=0.05'];
     const { process, ready } = await startSandbox(faults.flatMap((fault) => ['--fault', fault]));
     const input = 'sixteen bytes, \n'.repeat(12_500);
@@ -69,7 +69,7 @@ describe('sandbox --fault', () => {
     'close-1000=after:3000',
     'cut-agent=after:200ms',
     'refuse-resume=403',
-  ])('%s is outlived by a short command', async (fault) => {
+  ])('a short command succeeds despite %s', async (fault) => {
     const { process, ready } = await startSandbox(['--fault', fault]);
     const result = await cli(EXEC, { env: ready.env, input: 'hello\n' });
     expect(result).toMatchObject({ status: 0, stdout: 'hello\n' });

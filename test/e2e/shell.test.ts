@@ -7,13 +7,13 @@ const sandbox = testSandbox();
 const APP = ['exec', 'orders-api', '--cluster', 'demo', '--container', 'app'];
 
 describe('a shell in a container, in a real terminal', () => {
-  it('runs what is typed, follows the window, hands Ctrl-C to the far side, and ends with exit', async () => {
+  it('runs what is typed, follows the window size, sends Ctrl-C to the container, and ends with exit', async () => {
     const shell = new PtyProcess(APP, { env: sandbox().env, columns: 101, rows: 33 });
     await shell.until(/[$#] $/);
     await shell.type('echo six times seven is $((6*7))\r', /six times seven is 42\n/);
     await shell.type('stty size\r', /33 101/);
     shell.resize(77, 21);
-    // The new size travels as its own message; a shell that asks until it sees it proves that it came.
+    // The new size travels as a message of its own: a loop in the shell waits until the size has changed.
     await shell.type('until [ "$(stty size)" = "21 77" ]; do sleep 0.05; done; echo resi"zed"\r', /resized/);
     await shell.type(`sh -c 'echo beg""un; exec sleep 1000'\r`, /begun\n/);
     await shell.type('\x03', /\^C[\s\S]*[$#] $/);
@@ -41,7 +41,7 @@ describe('a shell in a container, in a real terminal', () => {
     return new PtyProcess(['-c', script], { env: sandbox().env, program: '/bin/bash' });
   };
 
-  it('leaves the terminal as it was after a normal end', async () => {
+  it('restores the terminal after a normal end', async () => {
     const shell = inBash();
     await shell.until(/[$#] $/);
     shell.write('exit\r');
@@ -51,7 +51,7 @@ describe('a shell in a container, in a real terminal', () => {
   it.each([
     ['SIGTERM', 130],
     ['SIGHUP', 130],
-  ] as const)('leaves the terminal as it was after %s, and ends the session', async (signal, status) => {
+  ] as const)('restores the terminal after %s and terminates the session', async (signal, status) => {
     const shell = inBash();
     await shell.until(/[$#] $/);
     const child = Number(execFileSync('pgrep', ['-P', String(shell.pid)], { encoding: 'utf8' }));
@@ -63,7 +63,7 @@ describe('a shell in a container, in a real terminal', () => {
     expect(terminated()).toBe(before + 1);
   });
 
-  it('ends a stuck shell with ~. and lists the escapes with ~?', async () => {
+  it('ends a shell that does not respond with ~. and lists the escapes with ~?', async () => {
     const shell = new PtyProcess(APP, { env: sandbox().env });
     await shell.until(/[$#] $/);
     await shell.type('sleep 1000\r', /sleep 1000/);
@@ -75,7 +75,7 @@ describe('a shell in a container, in a real terminal', () => {
 });
 
 describe('a command in a container', () => {
-  it('sees the size of the terminal at its start, and tells its status', async () => {
+  it('sees the size of the terminal at its start, and returns its exit status', async () => {
     const command = new PtyProcess([...APP, '--', 'sh', '-c', 'stty size; exit 7'], {
       env: sandbox().env,
       columns: 101,
@@ -85,7 +85,7 @@ describe('a command in a container', () => {
     expect((await command.exit()).status).toBe(7);
   });
 
-  it('returns its exit status, with stdout only its output', async () => {
+  it('returns its exit status, and stdout holds only its output', async () => {
     const env = sandbox().env;
     const ok = await cli([...APP, '--', 'echo', 'hello   world', "it's; $HOME `x`"], { env });
     expect(ok).toMatchObject({ status: 0, stdout: "hello   world it's; $HOME `x`\n" });

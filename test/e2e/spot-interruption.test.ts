@@ -5,7 +5,10 @@ import { cli, CliProcess } from '../support/cli-process.ts';
 import { ordersDatabase } from '../support/orders-database.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
-/** The whole tool in processes of its own, on the wall clock: notice, replacement before the end, the same local port. */
+/**
+ * Runs the whole tool in processes of its own, in real time: a spot interruption notice, a replacement before the
+ * instance ends, and the same local port.
+ */
 
 const sandbox = testSandbox({ timing: { spotNoticeMs: 12_000 } });
 const HOST = 'orders-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com';
@@ -23,7 +26,7 @@ interface Said {
   readonly details: { readonly instanceId: string; readonly replaces: string };
 }
 
-it('a forward outlives the spot instance under it', async () => {
+it('a forward survives the interruption of its spot instance', async () => {
   const env = sandbox().env;
   const before = sandbox().snapshot();
   const up = await cli(['up', '--cluster', 'demo', '--db', 'orders-db', '--yes', '--json'], { env });
@@ -45,7 +48,7 @@ it('a forward outlives the spot instance under it', async () => {
   expect(details.replaces).toBe(instanceId);
   expect(details.instanceId).not.toBe(instanceId);
   await forward.until('stderr', /"replaced"/);
-  // Within the notice: who comes goes the new way, and what is open goes on until the old instance ends.
+  // During the notice, new connections use the replacement, and open ones continue until the old instance ends.
   const next = await ordersDatabase(port);
   expect(await Promise.all([answer(open), answer(next)])).toEqual([{ orders: 420 }, { orders: 420 }]);
   await reset;

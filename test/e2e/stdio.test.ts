@@ -11,7 +11,7 @@ import { ENTRY } from '../support/cli-process.ts';
 import { onPath, reportSkip } from '../support/on-path.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
-/** One connection on stdin and stdout, as `ssh -o ProxyCommand` uses it. */
+/** One connection over stdin and stdout, as `ssh -o ProxyCommand` uses it. */
 
 const sandbox = testSandbox();
 const place = SEED_DATABASES[0];
@@ -29,7 +29,7 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
-  // The server takes the place of a database, which the tasks' security group reaches.
+  // The server listens on the port of a database, which the security group of the tasks may reach.
   sandbox().listen(place.privateIp, place.port, (server.address() as AddressInfo).port);
 });
 afterAll(() => {
@@ -69,7 +69,7 @@ function run(...command: Parameters<typeof start>) {
 const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 describe('forward --stdio', () => {
-  it('carries ten megabytes each way at the same time, byte for byte, and ends when the remote side ends', async () => {
+  it('carries ten megabytes in each direction at the same time, byte for byte, and ends when the remote side ends', async () => {
     const [up, down] = [randomBytes(10_000_000), randomBytes(10_000_000)];
     const received = new Promise<Buffer>((resolve) => {
       onConnection = (socket) => {
@@ -103,7 +103,7 @@ describe('forward --stdio', () => {
     expect(digest(stdout)).toBe(digest(reply));
   });
 
-  it('ends when the remote side ends although stdin stays open; a lone LF is a LF', async () => {
+  it('ends when the remote side ends although stdin stays open, and does not change a lone LF', async () => {
     onConnection = (socket) => socket.once('data', (bytes: Buffer) => socket.end(bytes.toString('hex')));
     const { child, ended } = run();
     child.stdin.write('\n');
@@ -119,7 +119,8 @@ describe('forward --stdio', () => {
         socket.write('SSH-2.0-OpenSSH_9.9\r\n');
         socket.on('data', (bytes: Buffer) => {
           text += bytes.toString('latin1');
-          // The algorithms that a client offers come after its banner, and only when it has read ours.
+          // A client sends its list of algorithms after its banner, and only after it has read the banner of the
+          // server.
           if (!text.includes('curve25519')) return;
           resolve(text);
           socket.end();
@@ -147,7 +148,7 @@ describe('forward --stdio', () => {
     await ended;
   });
 
-  // Daemons live where a person's PATH often does not look.
+  // sshd is often in a folder that is not in the PATH of a user.
   const sshd = onPath('sshd', ['/usr/sbin', '/usr/local/sbin']);
   const keygen = onPath('ssh-keygen');
   const missing = Object.entries({ ssh, sshd, 'ssh-keygen': keygen }).flatMap(([name, path]) =>
@@ -155,8 +156,8 @@ describe('forward --stdio', () => {
   );
   if (missing.length > 0)
     reportSkip('a whole ssh session through --stdio', `not on PATH: ${missing.join(', ')}`);
-  describe.runIf(missing.length === 0)('as ProxyCommand to a real sshd', () => {
-    /** Debian's sshd insists on it when it is root's, and leaves it to its service to make it. */
+  describe.runIf(missing.length === 0)('as the ProxyCommand for a real sshd', () => {
+    /** Debian's sshd refuses to start as root without this folder, which normally its service creates. */
     const PRIVILEGE_SEPARATION = '/run/sshd';
     const isRoot = process.getuid?.() === 0;
     const madeDirectory = isRoot && !existsSync(PRIVILEGE_SEPARATION);
@@ -172,7 +173,7 @@ describe('forward --stdio', () => {
         'PasswordAuthentication no',
         'KbdInteractiveAuthentication no',
         'PermitRootLogin prohibit-password',
-        // The keys lie below /tmp, which everyone may write to.
+        // sshd would refuse the keys because everyone may write to /tmp, which contains them.
         'StrictModes no',
         'PidFile none',
       ];
@@ -182,7 +183,7 @@ describe('forward --stdio', () => {
       if (madeDirectory) rmdirSync(PRIVILEGE_SEPARATION);
     });
 
-    /** One sshd per connection, as inetd starts it. */
+    /** Starts one sshd for each connection, as inetd does. */
     const serveSsh = (socket: Socket): void => {
       const daemon = spawn(sshd ?? '', ['-i', '-e', '-f', join(home, 'sshd_config')], {
         stdio: ['pipe', 'pipe', 'ignore'],
@@ -210,13 +211,13 @@ describe('forward --stdio', () => {
       return ended;
     }
 
-    it('runs a command: its output, its errors, its status', async () => {
+    it('runs a command and returns its stdout, stderr and exit status', async () => {
       const result = await overSsh('echo out; echo err >&2; exit 7');
       expect(result).toMatchObject({ status: 7, stdout: Buffer.from('out\n') });
       expect(result.stderr).toContain('err\n');
     });
 
-    it('carries a megabyte there and back', async () => {
+    it('carries a megabyte in each direction', async () => {
       const bytes = randomBytes(1_000_000);
       const { status, stdout } = await overSsh('cat', bytes);
       expect(status).toBe(0);

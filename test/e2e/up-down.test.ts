@@ -25,7 +25,7 @@ describe('up and down', () => {
     expect(again.status).toBe(0);
   });
 
-  it('--dry-run calls nothing that writes', async () => {
+  it('--dry-run makes no API call that writes', async () => {
     const calls = sandbox().calls.length;
     const dry = await cli(['up', '--cluster', 'demo', '--dry-run'], { env: sandbox().env });
     expect(dry.status).toBe(0);
@@ -37,7 +37,7 @@ describe('up and down', () => {
   });
 
   it.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
-    '%s in the middle of up leaves something that down removes completely',
+    '%s in the middle of up leaves only resources that down removes completely',
     async (signal) => {
       const env = sandbox().env;
       const before = sandbox().snapshot();

@@ -9,11 +9,14 @@ afterAll(() => void process.stdout.write(`crash matrix of down: ${cases} cases, 
 
 const launch = [...UP, '--no-wait'];
 
-/** An account each: it remembers what was terminated, and every look at it takes longer. */
+/**
+ * Each mishap has an account of its own, because an account keeps terminated instances and each listing of them takes
+ * longer.
+ */
 describe.each(MISHAPS)('%s', (mishap) => {
   const sandbox = testSandbox({ timing: QUICK });
 
-  it('whatever happens at any API call of down, a second down leaves the account as it was', async () => {
+  it('after a mishap at any API call of down, a second down leaves the account as it was', async () => {
     const before = sandbox().snapshot();
     await calm(sandbox(), launch);
     const calls = await callsOf(sandbox(), DOWN);

@@ -6,9 +6,9 @@ import { cli, type CliOutcome, hurried } from '../support/cli-in-process.ts';
 
 /** What happens at API call k. */
 export type Mishap =
-  /** The process is gone: this call and all later ones never arrive. */
+  /** The process dies: this call and all later ones never reach AWS. */
   | 'killed before'
-  /** The process is gone after the call had its effect. */
+  /** The process dies after the call took effect. */
   | 'killed after'
   | 'throttled'
   | 'server error'
@@ -45,17 +45,20 @@ export const MISHAPS: readonly Mishap[] = [
 export const UP = ['up', '--cluster', 'demo', '--yes', '--allow-db', 'billing-db'] as const;
 export const DOWN = ['down', '--yes'] as const;
 
-/** An instance that boots takes its time in earnest, but the account's own delays need not. */
+/** The boot of an instance keeps its real duration; the delays of the account are shortened. */
 export const QUICK: Partial<Timing> = {
   instancePendingMs: 10,
   instanceShutdownMs: 10,
   profilePropagationMs: 15,
 };
 
-/** `up` polls while an instance boots, in real time; `down` only waits for what the sandbox does at once. */
+/**
+ * `up` polls while an instance boots, which takes real time; `down` only waits for changes that the sandbox makes at
+ * once.
+ */
 const clockFor = (args: readonly string[]): Clock => hurried(args[0] === 'down' ? 300 : 30);
 
-/** One command with something wrong at call k, without retries that would hide it. */
+/** Runs one command with a mishap at call k, without retries, which would hide the mishap. */
 export async function withMishap(
   sandbox: Sandbox,
   args: readonly string[],

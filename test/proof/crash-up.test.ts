@@ -7,12 +7,15 @@ let cases = 0;
 let left = 0;
 afterAll(() => void process.stdout.write(`crash matrix of up: ${cases} cases, ${left} left something\n`));
 
-/** An account each: it remembers what was terminated, and every look at it takes longer. */
+/**
+ * Each mishap has an account of its own, because an account keeps terminated instances and each listing of them takes
+ * longer.
+ */
 describe.each(MISHAPS)('%s', (mishap) => {
   const sandbox = testSandbox({ timing: QUICK });
 
-  /** Polls make the number of calls vary a little; calls beyond the end of a run change nothing. */
-  it('whatever happens at any API call of up, a fresh down leaves the account as it was', async () => {
+  /** Polling makes the number of calls vary a little; a mishap after the last call of a run has no effect. */
+  it('after a mishap at any API call of up, a fresh down leaves the account as it was', async () => {
     const before = sandbox().snapshot();
     const calls = await callsOf(sandbox(), UP);
     await calm(sandbox(), DOWN);

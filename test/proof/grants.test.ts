@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { CliOutcome } from '../support/cli-in-process.ts';
 import { type Document, type Flow, grantsOf, proveGrants } from '../support/grants.ts';
 
-/** The proof itself: what it takes for needed, and what not. */
+/** Tests the proof itself: which grants it considers needed, and which not. */
 
 const document: Document = {
   Version: '2012-10-17',
@@ -18,7 +18,7 @@ const lacks = (action: string): CliOutcome => ({
   stderr: `not allowed to call ${action}`,
 });
 
-/** Without a:Loud it is refused; without a:Quiet it hangs. */
+/** Without a:Loud the flow is refused; without a:Quiet it hangs. */
 const flow: Flow = (documents) =>
   Promise.resolve(
     !has(documents, 'a:Loud')
@@ -30,14 +30,14 @@ const flow: Flow = (documents) =>
 const shows = { 'A a:Quiet': ({ stderr }: CliOutcome): boolean => stderr === 'nothing came' };
 
 describe('a grant', () => {
-  it('whose absence is a refusal is needed, and one whose absence is only a symptom is not', async () => {
+  it('is needed if the flow is refused without it, and not proved by a symptom alone', async () => {
     expect(await proveGrants([document], flow)).toEqual({
       tried: 2,
       idle: ['A a:Quiet: exit 1 nothing came'],
     });
   });
 
-  it('may show as a symptom where another flow names it', async () => {
+  it('is needed if its absence shows as a declared symptom and the check names it', async () => {
     let asked = 0;
     const check: Flow = (documents) => {
       asked++;
@@ -47,7 +47,7 @@ describe('a grant', () => {
     expect([proof, asked]).toEqual([{ tried: 2, idle: [] }, 1]);
   });
 
-  it('that no flow names is not proved', async () => {
+  it('is not proved if the check does not name it', async () => {
     const check: Flow = () => Promise.resolve(done);
     expect(await proveGrants([document], flow, { unnamed: { shows, check } })).toEqual({
       tried: 2,
@@ -55,7 +55,7 @@ describe('a grant', () => {
     });
   });
 
-  it('is taken out beside documents that stay whole', async () => {
+  it('is removed from one document while the other documents stay unchanged', async () => {
     const other: Document = { ...document, Statement: [{ Sid: 'B', Effect: 'Allow', Action: 'b:Needed' }] };
     const needsBoth: Flow = (documents) =>
       has(documents, 'b:Needed') ? flow(documents) : Promise.resolve(lacks('b:Needed'));

@@ -18,7 +18,10 @@ import { PROVED, provedDocument } from '../support/proved-documents.ts';
 import { sandboxClients } from '../support/sandbox-clients.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
-/** Each narrowing of the operator documents: a call that is refused, and an `up` that still works, spot and on-demand. */
+/**
+ * For each restriction in the operator documents: a call that it refuses, and an `up` that still works, spot and
+ * on-demand.
+ */
 
 const sandbox = testSandbox({ randomSeed: 13 });
 type Env = Readonly<Record<string, string>>;
@@ -56,7 +59,7 @@ const OURS = [{ Key: TAG.bastion, Value: 'default' }];
 const tagged = (...types: readonly string[]): RunInstancesCommandInput['TagSpecifications'] =>
   types.map((type) => ({ ResourceType: type as 'instance', Tags: OURS }));
 
-/** A launch by hand from the template of a bastion that runs. */
+/** Launches an instance by hand from the launch template of a running bastion. */
 async function launchFromOurs(env: Env, change: Partial<RunInstancesCommandInput>): Promise<string> {
   const { LaunchTemplates } = await ec2(sandbox().env).send(new DescribeLaunchTemplatesCommand({}));
   const { SecurityGroups } = await ec2(sandbox().env).send(
@@ -102,11 +105,11 @@ describe('an operator', () => {
     expect((await run(env, 'down', '--yes')).status).toBe(0);
   });
 
-  it('launches by hand only from the template of a bastion, with one of the types', async () => {
+  it('can launch by hand only from the launch template of a bastion, with one of the allowed types', async () => {
     const env = operator();
     const up = await run(env, 'up', '--cluster', 'demo', '--yes');
     expect([up.status, up.stderr]).toEqual([0, up.stderr]);
-    // What stays open: a further instance like the bastion's own.
+    // The documents still allow another instance like the bastion's own.
     expect(await launchFromOurs(env, {})).toBe('launched');
     expect(await launchFromOurs(env, { InstanceType: 't4g.medium' })).toContain('ec2:RunInstances');
     const bare = new RunInstancesCommand({
@@ -120,7 +123,7 @@ describe('an operator', () => {
     expect(await outcomeOf(ec2(env).send(bare))).toContain('ec2:RunInstances');
   });
 
-  it('is told by up --type which document allows these types', async () => {
+  it('gets from up --type the name of the document that allows these types', async () => {
     const env = operator();
     const up = await run(env, 'up', '--cluster', 'demo', '--yes', '--type', 'm7g.medium');
     expect(up.status).toBe(4);
@@ -146,7 +149,7 @@ describe('policy operator-guardrail', () => {
     return user([EVERYTHING, document]);
   };
 
-  it('denies a launch without metadata tokens, and no up', async () => {
+  it('denies a launch without required metadata tokens, but not up', async () => {
     const env = guarded('OnlyWithMetadataTokens');
     for (const market of [[], ['--on-demand']]) {
       const up = await run(env, 'up', '--cluster', 'demo', '--yes', ...market);
@@ -161,7 +164,7 @@ describe('policy operator-guardrail', () => {
     }
   });
 
-  it('denies a launch that is not spot, up --on-demand too', async () => {
+  it('denies a launch that is not spot, and up --on-demand too', async () => {
     const env = guarded('OnlySpot');
     const up = await run(env, 'up', '--cluster', 'demo', '--yes');
     expect([up.status, up.stderr]).toEqual([0, up.stderr]);
@@ -173,8 +176,8 @@ describe('policy operator-guardrail', () => {
   });
 });
 
-// The template of an operator carries our tag, whatever else is in it: docs/policies.md, "What an operator can do".
-it('an operator may make a template of a bastion without metadata tokens, which the guardrail catches at the launch', async () => {
+// An operator's launch template carries our tag, whatever else it holds: docs/policies.md, "What an operator can do".
+it('an operator may create a launch template without required metadata tokens, and the guardrail denies the launch', async () => {
   const made = await outcomeOf(
     ec2(operator()).send(
       new CreateLaunchTemplateCommand({

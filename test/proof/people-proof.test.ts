@@ -33,7 +33,10 @@ import {
   TOKEN_USER,
 } from '../support/proved-documents.ts';
 
-/** Documents for people who only use what is there: each flow under exactly one of them, and no grant for nothing. */
+/**
+ * Proofs of the documents for people who only use existing resources: each flow needs exactly one document, and every
+ * grant in it.
+ */
 
 const sandbox = testSandbox();
 const CLUSTER = ['--cluster', 'demo'] as const;
@@ -68,7 +71,7 @@ const command =
   (env) =>
     cli(args, { env, retries: false });
 
-/** Ends by a signal as soon as stdout says that it runs. */
+/** Sends a signal as soon as stdout shows that the command runs. */
 const until =
   (sign: string, ...args: readonly string[]): Step =>
   (env) => {
@@ -79,7 +82,10 @@ const until =
     return cli(args, { env, signals, onStdout, retries: false });
   };
 
-/** The gateway swallows everything from `sign` on, the flag that ends sessions too: only TerminateSession can end this one. */
+/**
+ * The gateway drops every message from `sign` on, including the flag that ends sessions: only TerminateSession can end
+ * this one.
+ */
 const endedInSilence =
   (sign: string, ...args: readonly string[]): Step =>
   async (env) => {
@@ -96,7 +102,7 @@ const endedInSilence =
     }
   };
 
-/** The connection is cut once, when the session runs; the step ends when that is mended or is known to be beyond it. */
+/** Cuts the connection once while the session runs; the step ends when the client has resumed or has given up. */
 const afterACut =
   (...args: readonly string[]): Step =>
   async (env) => {
@@ -121,7 +127,7 @@ const forward = (via: 'bastion' | 'task'): readonly string[] => [
   ...to(via),
   '--json',
 ];
-/** One session, which no other replaces. */
+/** A single session that no other one replaces. */
 const stdio = (via: 'bastion' | 'task'): readonly string[] => [
   'forward',
   '--stdio',
@@ -129,7 +135,9 @@ const stdio = (via: 'bastion' | 'task'): readonly string[] => [
   ...to(via),
 ];
 
-/** Opens the forward and logs in there with a token of this person. What the database says is the outcome. */
+/**
+ * Opens the forward and logs in to the database with a token of this user. The outcome is the answer of the database.
+ */
 const logIn: Step = async (env) => {
   const signals = new FakeSignals();
   let refusal = '';
@@ -157,10 +165,13 @@ async function connect(port: number, env: Env): Promise<void> {
 
 const byDocument = ['forward', '--document', SESSION_DOCUMENT, '-L', '0', '--json'] as const;
 
-/** A session by the document that is cut and resumed. A forward would replace it, so this is its session alone. */
+/**
+ * A session with the document that is cut and resumed. A forward would replace its session, so this test uses a single
+ * one.
+ */
 const cutOnce: Step = async (env) => {
   let account: AwsAccount | undefined;
-  // The command is only a way to an account with the right ports.
+  // The command serves only to get an account with the right ports.
   const status = await cli(['status'], { env, retries: false, account: (opened) => (account = opened) });
   if (account === undefined) return status;
   try {
@@ -227,7 +238,7 @@ let people = 0;
 const user = (policies: readonly Document[]): Env =>
   sandbox().createPrincipal({ userName: `person-${++people}`, policies });
 
-/** A session of a role with these documents: its sessions are named after it, and it has no user name. */
+/** Assumes a new role with these documents: its sessions are named after the role, and it has no user name. */
 async function roleSession(policies: readonly Document[]): Promise<Env> {
   const { env } = sandbox();
   const { iam, sts } = sandboxClients(env);
@@ -251,16 +262,16 @@ async function roleSession(policies: readonly Document[]): Promise<Env> {
   };
 }
 
-/** The database asks for it, and speaks for itself. */
+/** The database checks this permission itself and refuses with its own message. */
 const refusedByDatabase: Symptom = (outcome) =>
   outcome.stderr.includes(`PAM authentication failed for user "${TOKEN_USER}"`);
 
 interface Case {
   readonly steps: readonly Step[];
-  /** Another document that the flow needs, and that stays as it is. */
+  /** Another document that the flow needs, which the proof does not change. */
   readonly beside?: readonly Document[];
   readonly unnamed?: Unnamed;
-  /** What the document's Deny forbids, to somebody who has these documents too. */
+  /** Calls that the document's Deny forbids to a user who also has these documents. */
   readonly forbids?: { readonly sid: string; readonly beside: readonly Document[]; readonly step: Step };
 }
 
@@ -277,9 +288,9 @@ const CASES: Readonly<Record<ProvedBy<'person'>, Case>> = {
     steps: [
       command('ls', 'clusters'),
       command('ls', 'services', ...CLUSTER),
-      // So far back that ECS has forgotten tasks: the service's events name them.
+      // The tasks stopped so long ago that ECS has forgotten them; the events of the service name them.
       command('logs', 'orders-api', ...CLUSTER, '--since', '2h'),
-      // No line is that young: the time of the last one is looked up.
+      // No log line is as recent as that, so the command looks up the time of the last one.
       command('logs', 'orders-api', ...CLUSTER, '--since', '1s'),
     ],
   },
@@ -363,7 +374,7 @@ describe.each(cases)('$kind', ({ kind, steps, beside = [], unnamed, forbids }) =
   const document = provedDocument(kind);
 
   if (steps.length > 0) {
-    it('is enough, and no grant in it is for nothing', async () => {
+    it('is sufficient, and every grant in it is needed', async () => {
       const flow = (documents: readonly Document[]): Promise<CliOutcome> => run(steps, user(documents));
       const whole = await flow([document, ...beside]);
       expect([fine(whole), whole]).toEqual([true, whole]);
@@ -373,7 +384,7 @@ describe.each(cases)('$kind', ({ kind, steps, beside = [], unnamed, forbids }) =
       expect(proof.tried).toBe(grantsOf(document).length);
     }, 300_000);
 
-    it('is enough for the session of a role too', async () => {
+    it('is sufficient for an assumed role too', async () => {
       const whole = await run(steps, await roleSession([document, ...beside]));
       expect([fine(whole), whole]).toEqual([true, whole]);
     });

@@ -17,12 +17,12 @@ import { cli, type CliOutcome, hurried } from '../support/cli-in-process.ts';
 import { type Document, grantsOf, proveGrants, tellProof, without } from '../support/grants.ts';
 import { provedDocument, type ProvedBy } from '../support/proved-documents.ts';
 
-/** Each flow runs under exactly its own shipped document; no grant is missing, and none is there for nothing. */
+/** Each flow runs with exactly its own shipped document: no grant is missing, and no grant is unnecessary. */
 
 const sandbox = testSandbox();
 
 const SERVICE = 'orders-api';
-/** What an operator does; every grant of the operator's documents is for one of these. */
+/** What an operator does; one of these steps needs each grant of the operator documents. */
 const FLOW: readonly (readonly string[])[] = [
   ['up', '--service', SERVICE, '--dry-run'],
   ['up', '--cluster', 'demo', '--dry-run'],
@@ -41,7 +41,7 @@ const FLOW: readonly (readonly string[])[] = [
   ['down', '--all', '--yes'],
 ];
 
-/** Which of the two flows needs a document; `operator-ec2` is proved in the first and taken along in the second. */
+/** Which of the two flows proves a document; `operator-ec2` is proved in the first and only used in the second. */
 const PROVED_IN: Readonly<Record<ProvedBy<'operator'>, 'own role' | 'given role' | 'launches'>> = {
   'operator-ec2': 'own role',
   'operator-iam': 'own role',
@@ -57,7 +57,7 @@ const documentsOf = (flow: 'own role' | 'given role'): readonly Document[] =>
 
 let users = 0;
 
-/** Runs the flow as a user with these documents; stops at the first command that fails. */
+/** Runs the flow as a user with these documents, up to the first command that fails. */
 async function flowAs(
   documents: readonly Document[],
   flow: readonly (readonly string[])[] = FLOW,
@@ -74,7 +74,7 @@ async function flowAs(
 const cleanUp = (): Promise<CliOutcome> =>
   cli(['down', '--all', '--yes', '--force'], { env: sandbox().env, clock: hurried(10) });
 
-it('the operator documents are enough, and no action in them is too many', async () => {
+it('the operator documents are sufficient, and every action in them is needed', async () => {
   const boundary = provedDocument('bastion-boundary');
   await sandboxClients(sandbox().env).iam.send(
     new CreatePolicyCommand({
@@ -100,7 +100,7 @@ it('the operator documents are enough, and no action in them is too many', async
   expect(proof.tried).toBe(documents.flatMap((each) => grantsOf(each)).length);
 }, 900_000);
 
-it('with a role that an administrator made, nobody needs to write IAM', async () => {
+it('with a role that an administrator created, an operator needs no IAM write action', async () => {
   const { iam } = sandboxClients(sandbox().env);
   const names = { RoleName: 'ops-bastion', Path: '/fargate-connect/' };
   await iam.send(
@@ -146,7 +146,7 @@ it('with a role that an administrator made, nobody needs to write IAM', async ()
   expect(proof.tried).toBe(documents.flatMap((each) => grantsOf(each)).length);
 }, 240_000);
 
-/** The rest of what is denied, the sandbox has no operations for: proved-documents.test.ts asks the evaluator. */
+/** The sandbox does not implement the other denied actions: proved-documents.test.ts checks them with the evaluator. */
 it.each([
   [
     'NeverLoosenTheBoundary',
@@ -166,7 +166,7 @@ it.each([
     'iam:DeletePolicy',
     new DeletePolicyCommand({ PolicyArn: boundaryArn('fargate-connect-bastion-boundary') }),
   ],
-])('%s: whatever else grants %s, an operator may not', async (sid, action, call) => {
+])('%s: denies %s to an operator, whatever another document grants', async (sid, action, call) => {
   const admin = sandboxClients(sandbox().env).iam;
   const Path = '/fargate-connect/';
   const made = { RoleName: 'loose', Path, AssumeRolePolicyDocument: trustText() };

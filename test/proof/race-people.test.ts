@@ -11,7 +11,7 @@ import { type Document, shippedDocument } from '../support/grants.ts';
 import { alive, calm, codeOf, DOWN, Ends, instanceOf, race, tail, UP } from './races.ts';
 import { PACES } from './turns.ts';
 
-/** Two people, each under the operator's document that we ship, at the same account at the same time. */
+/** Two users at the same time in the same account, each with the operator document that we ship. */
 
 const SEEDS = 12;
 const ends = new Ends();
@@ -20,7 +20,7 @@ afterAll(() => ends.tell(`races of two people, ${SEEDS} seeds of each kind and p
 describe.each(Object.entries(PACES))('two people, %s', (paceName, pace) => {
   const account = testSandbox({ timing: QUICK });
   let sandbox: Sandbox;
-  /** Whom the policy ties to one name of a bastion: `*` = any. */
+  /** Creates a user whose policy allows this bastion name only; `*` = any name. */
   const person = (userName: string, bastion: string): Readonly<Record<string, string>> => {
     const values = { bastion, cluster: 'demo', vpc: VPC.main };
     const documents: readonly Document[] = [
@@ -43,7 +43,7 @@ describe.each(Object.entries(PACES))('two people, %s', (paceName, pace) => {
   afterEach(() => calm(sandbox.env, ['down', '--all', '--yes', '--force']));
   const seeds = Array.from({ length: SEEDS }, (_, index) => index + 1);
 
-  it('one name: one bastion, which both are told, and either may remove it', async () => {
+  it('two up with one name end with one bastion, which both users get, and either may remove it', async () => {
     const [ada, bob] = [person('ada', '*'), person('bob', '*')];
     const before = sandbox.snapshot();
     const bad: string[] = [];
@@ -62,7 +62,7 @@ describe.each(Object.entries(PACES))('two people, %s', (paceName, pace) => {
     expect(bad).toEqual([]);
   });
 
-  it('two names: two bastions, and the end of one leaves the other whole', async () => {
+  it('two up with two names end with two bastions, and the removal of one leaves the other intact', async () => {
     const people = ['ada', 'bob'].map((name) => ({ name, env: person(name, name) }));
     const before = sandbox.snapshot();
     const bad: string[] = [];
@@ -84,7 +84,7 @@ describe.each(Object.entries(PACES))('two people, %s', (paceName, pace) => {
     expect(bad).toEqual([]);
   });
 
-  it("one's up against the other's down: one bastion or none, and nothing orphaned", async () => {
+  it('up of one user and down of the other end with one bastion or none, and no orphaned resource', async () => {
     const [ada, bob] = [person('up', '*'), person('down', '*')];
     const before = sandbox.snapshot();
     const bad: string[] = [];

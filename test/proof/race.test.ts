@@ -6,9 +6,9 @@ import { QUICK } from './crash-matrix.ts';
 import { alive, calm, codeOf, DOWN, Ends, instanceOf, race, reaches, tail, UP } from './races.ts';
 import { type Pace, PACES } from './turns.ts';
 
-/** Two `up`, and an `up` against a `down`, of one bastion. */
+/** Runs two `up` at the same time, and an `up` and a `down`, for one bastion. */
 
-/** Seeds of one account: it remembers what was terminated, and every look at it takes longer. */
+/** The seeds of one account, because an account keeps terminated instances and each listing of them takes longer. */
 const LOT = 16;
 interface Lot {
   readonly pace: keyof typeof PACES;
@@ -19,7 +19,7 @@ const LOTS: readonly Lot[] = [
   { pace: 'call by call', first: 101 },
   { pace: 'whole phases', first: 201 },
 ];
-/** Something of it was seen to be gone under the hands of `up`. */
+/** The outcome of an `up` that noticed that another command removed one of its resources meanwhile. */
 const OVERTAKEN = 'overtaken';
 
 const ends = new Ends();
@@ -39,7 +39,7 @@ describe.each(LOTS)('races, $pace from seed $first on', ({ pace: paceName, first
     { env: sandbox.env, args: b },
   ];
 
-  it('two up end with one bastion, whatever the order of their calls', async () => {
+  it('two up at the same time end with one bastion, in every order of their calls', async () => {
     const before = sandbox.snapshot();
     const bad: string[] = [];
     for (const seed of seeds) {
@@ -62,11 +62,11 @@ describe.each(LOTS)('races, $pace from seed $first on', ({ pace: paceName, first
     expect(bad).toEqual([]);
   });
 
-  it('up against down ends with one bastion or none', async () => {
+  it('up and down at the same time end with one bastion or none', async () => {
     const before = sandbox.snapshot();
     const bad: string[] = [];
     for (const seed of seeds) {
-      // Half of the races begin with a bastion that runs already.
+      // In half of the races a bastion already runs at the start.
       if (seed % 2 === 0) await calm(sandbox.env, UP);
       const [up, down] = await race(1_000 + seed, both(UP, DOWN), pace);
       const living = await alive(sandbox);

@@ -6,14 +6,14 @@ import { seeded } from '../contract/connect/port-lab.ts';
 import { cli, type CliOutcome, hurried } from '../support/cli-in-process.ts';
 import { type Pace, Turns } from './turns.ts';
 
-/** Two commands at the same time at the same account; a seed orders their API calls. */
+/** Runs two commands at the same time in the same account; a seed decides the order of their API calls. */
 
 export const UP = ['up', '--cluster', 'demo', '--yes', '--no-wait', '--json'] as const;
 export const DOWN = ['down', '--yes', '--json'] as const;
 
 type Env = Readonly<Record<string, string>>;
 
-/** One of those who race. */
+/** One of the commands that run at the same time. */
 export interface Runner {
   readonly env: Env;
   readonly args: readonly string[];
@@ -22,7 +22,7 @@ export interface Runner {
 export const calm = (env: Env, args: readonly string[]): Promise<CliOutcome> =>
   cli(args, { env, clock: hurried(200) });
 
-/** All at once, their calls in the order of the seed. */
+/** Runs all commands at the same time, with their API calls in the order that the seed decides. */
 export function race(seed: number, runners: readonly Runner[], pace?: Pace): Promise<readonly CliOutcome[]> {
   const turns = new Turns(seeded(seed), pace);
   return Promise.all(
@@ -36,7 +36,7 @@ export function race(seed: number, runners: readonly Runner[], pace?: Pace): Pro
   );
 }
 
-/** Ids of a bastion's instances that start or run. */
+/** Ids of the bastion's instances that are pending or running. */
 export async function alive(sandbox: Sandbox, name = 'default'): Promise<readonly string[]> {
   const filters = [
     { Name: 'tag:fargate-connect:bastion', Values: [name] },
@@ -50,7 +50,7 @@ export async function alive(sandbox: Sandbox, name = 'default'): Promise<readonl
     .map((each) => each.InstanceId ?? '');
 }
 
-/** Group and instance agree that the port is open. */
+/** Whether the bastion's security group allows the port outbound and the tag of the instance names the port. */
 export async function reaches(sandbox: Sandbox, instanceId: string, port: number): Promise<boolean> {
   const { ec2 } = sandboxClients(sandbox.env);
   const filter = { Name: 'group-name', Values: ['fargate-connect-default'] };
@@ -65,11 +65,11 @@ export async function reaches(sandbox: Sandbox, instanceId: string, port: number
   );
 }
 
-/** Of `up --json`. */
+/** Reads the output of `up --json`. */
 export const instanceOf = (outcome: CliOutcome): string =>
   (JSON.parse(outcome.stdout) as { readonly instanceId: string }).instanceId;
 
-/** Code of the error on stderr of a command with --json; empty without one. */
+/** Returns the error code on the stderr of a command with --json, or an empty string without an error. */
 export function codeOf(outcome: CliOutcome | undefined): string {
   const line = outcome?.stderr
     .trim()
@@ -81,7 +81,7 @@ export function codeOf(outcome: CliOutcome | undefined): string {
 export const tail = (outcome: CliOutcome | undefined): string =>
   `exit ${outcome?.status} ${outcome?.stderr.slice(-400)}`;
 
-/** How often each end was seen, told when all is over. */
+/** Counts how often each outcome occurred, and prints the counts at the end. */
 export class Ends {
   readonly #times = new Map<string, number>();
 

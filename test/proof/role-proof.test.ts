@@ -35,7 +35,10 @@ import {
   type ProvedKind,
 } from '../support/proved-documents.ts';
 
-/** Documents for roles: of bastions, with and without their boundary, and of tasks. Who is refused there is a machine. */
+/**
+ * Proofs of the documents for roles: of bastions, with and without a permissions boundary, and of tasks. The refused
+ * caller is a machine here.
+ */
 
 const UP = ['up', '--vpc', VPC.main, '--yes'] as const;
 const SERVICE = 'orders-api';
@@ -53,7 +56,7 @@ const only = (documents: readonly Document[]): Document => {
 };
 
 let roles = 0;
-/** Role and profile as an administrator would make them, for `up --role`. */
+/** Creates the role and the instance profile as an administrator would, for `up --role`. */
 async function makeRole(
   { env }: Sandbox,
   made: { readonly policy: Document; readonly boundary?: Document; readonly trust?: Document },
@@ -83,7 +86,7 @@ async function makeRole(
   return name;
 }
 
-/** A bastion for tunnels under that role: comes online, and carries one. */
+/** Brings up a bastion for tunnels with that role, waits until it is online, and opens a tunnel through it. */
 async function tunnels(sandbox: Sandbox, role: string): Promise<CliOutcome> {
   try {
     const up = await run(sandbox, ...UP, '--tunnel-only', '--db', 'orders-db', '--role', role);
@@ -98,7 +101,7 @@ async function tunnels(sandbox: Sandbox, role: string): Promise<CliOutcome> {
   }
 }
 
-/** A bastion for a cluster under that role: its script names services, and runs a command in one. */
+/** Brings up a bastion for a cluster with that role; its script lists services and runs a command in one of them. */
 async function reachesContainers(sandbox: Sandbox, role: string): Promise<CliOutcome> {
   try {
     const up = await run(sandbox, ...UP, '--cluster', 'demo', '--role', role);
@@ -142,7 +145,7 @@ const BASTION: Readonly<Record<Extract<ProvedBy<'role'>, `bastion${string}`>, Ca
     flow: async (sandbox, documents) =>
       reachesContainers(sandbox, await makeRole(sandbox, { policy: only(documents) })),
   },
-  // The role itself may do everything: what is missing is missing in the boundary.
+  // The role itself may do everything, so that only the boundary can refuse.
   'bastion-boundary': {
     flow: async (sandbox, documents) =>
       reachesContainers(sandbox, await makeRole(sandbox, { policy: everything, boundary: only(documents) })),
@@ -171,14 +174,14 @@ async function prove(kind: ProvedBy<'role'>, flow: Flow, unnamed?: Unnamed) {
   expect(proof.tried).toBe(grantsOf(document).length);
 }
 
-describe('roles of bastions, where every session is encrypted', () => {
+describe('roles of bastions in an account that encrypts every session', () => {
   const sandbox = testSandbox({ demandEncryption: true });
 
   it.each(Object.entries(BASTION))(
-    '%s: enough, and nothing for nothing',
+    '%s: the document is sufficient, and every grant in it is needed',
     async (kind, { flow }) => {
       const name = kind as keyof typeof BASTION;
-      // The task's agent decrypts with a role of its own, which is not what is proved here.
+      // The agent of the task decrypts with a role of its own, which this test does not cover.
       await sandboxClients(sandbox().env).iam.send(
         new PutRolePolicyCommand({
           RoleName: 'orders-api-task',
@@ -219,7 +222,7 @@ describe('the role of a task, in a cluster that encrypts and logs', () => {
   });
   const RoleName = 'ledger-task';
 
-  /** What a transcript is for: the session can be read afterwards, in both places. */
+  /** Checks what a transcript is for: that the session can be read afterwards, in both places. */
   async function loggedExec(): Promise<CliOutcome> {
     const transcripts = (): readonly string[] => {
       const { sessionLogs } = sandbox();
@@ -238,16 +241,16 @@ describe('the role of a task, in a cluster that encrypts and logs', () => {
       : { ...outcome, status: 1, stderr: `no transcript: ${missing.join()}` };
   }
 
-  /** The client never learns of it: what is missing is what the session was to leave. */
+  /** The client never sees the refusal: only the transcript of the session is missing. */
   const unlogged =
     (place: string): Symptom =>
     (outcome) =>
       outcome.stderr === `no transcript: ${place}`;
-  /** The agent takes a group that it may not see for one without a key; both reasons are named. */
+  /** The agent treats a log group that it may not describe like one without a key; the message names both reasons. */
   const namedAsOneOfTwo: Symptom = (outcome, { action }) =>
     outcome.status === 255 && outcome.stderr.includes(action);
 
-  /** The role as the flow has just made it. */
+  /** Checks the role with the documents that the flow has just given it. */
   const check = (kind: ProvedKind) => (): Promise<CliOutcome> =>
     run(sandbox(), ...checkCommand(kind, `role/${RoleName}`));
 
@@ -287,7 +290,7 @@ describe('the role of a task, in a cluster that encrypts and logs', () => {
   };
 
   it.each(Object.entries(TASK))(
-    '%s: enough, and nothing for nothing',
+    '%s: the document is sufficient, and every grant in it is needed',
     async (kind, { flow, unnamed }) => {
       const name = kind as keyof typeof TASK;
       await prove(name, (documents) => flow(sandbox(), documents), unnamed?.(provedDocument(name)));

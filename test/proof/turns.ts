@@ -1,22 +1,25 @@
 import type { AwsAccount } from '../../src/aws/account.ts';
 
-/** Calls of one turn: how many of them a run makes before the other's turn may come. */
+/** How many calls one run makes before another run may get its turn. */
 export type Pace = (random: () => number) => number;
 
-/** Each finds other faults: what goes wrong between any two calls, between a few, and between whole phases of a run. */
+/**
+ * Each pace finds other faults: between any two calls, between short groups of calls, and between whole phases of a
+ * run.
+ */
 export const PACES = {
   'call by call': () => 1,
   'short and long runs of calls': (random) => 1 + Math.floor(random() ** 3 * 24),
   'whole phases': (random) => 8 + Math.floor(random() * 40),
 } as const satisfies Readonly<Record<string, Pace>>;
 
-/** Two runs take turns at the account, one API call at a time, in an order that a seed decides. */
+/** Two runs take turns in the account, one API call at a time, in an order that a seed decides. */
 export class Turns {
   readonly #random: () => number;
   readonly #pace: Pace;
   readonly #waiting = new Map<string, (() => Promise<void>)[]>();
   #busy = false;
-  /** The run whose turn it is, and for how many calls yet. */
+  /** The run whose turn it is, and how many calls it has left. */
   #turn: { run: string; left: number } = { run: '', left: 0 };
 
   constructor(random: () => number, pace: Pace = PACES['short and long runs of calls']) {
@@ -24,7 +27,7 @@ export class Turns {
     this.#pace = pace;
   }
 
-  /** The account as `run` sees it: each call that reads or writes EC2 and IAM waits for its turn. */
+  /** The account as `run` uses it: each call that reads or writes EC2 and IAM waits for its turn. */
   account(run: string, account: AwsAccount): AwsAccount {
     const inTurn =
       <T extends object>(open: () => Promise<T>) =>
@@ -59,7 +62,7 @@ export class Turns {
     if (this.#busy) return;
     this.#busy = true;
     for (;;) {
-      // The run that has just got an answer asks its next question in a moment.
+      // A run that has just got an answer usually makes its next call within a moment.
       for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
       const next = this.#next();
       if (next === undefined) break;

@@ -21,7 +21,7 @@ const message: AgentMessage = {
   payload: utf8('payload'),
 };
 
-/** An encoded message with some bytes replaced. */
+/** An encoded message in which some bytes are replaced. */
 function patched(at: number, replacement: Uint8Array, from: AgentMessage = message): Buffer {
   const frame = Buffer.from(encodeAgentMessage(from));
   frame.set(replacement, at);
@@ -30,8 +30,8 @@ function patched(at: number, replacement: Uint8Array, from: AgentMessage = messa
 
 const plain = (decoded: AgentMessage): unknown => ({ ...decoded, payload: hex(decoded.payload) });
 
-describe('against a second, naive codec', () => {
-  test('encodes the same bytes', () => {
+describe('compared with a second, naive codec', () => {
+  test('encoding gives the same bytes', () => {
     fc.assert(
       fc.property(agentMessages, (any) => {
         expect([...encodeAgentMessage(any)]).toEqual(naiveEncode(any));
@@ -39,7 +39,7 @@ describe('against a second, naive codec', () => {
     );
   });
 
-  test('decodes the same fields', () => {
+  test('decoding gives the same fields', () => {
     fc.assert(
       fc.property(agentMessages, (any) => {
         const frame = encodeAgentMessage(any);
@@ -48,7 +48,7 @@ describe('against a second, naive codec', () => {
     );
   });
 
-  test('a round trip changes nothing, in either layout', () => {
+  test('a round trip changes nothing, in both layouts', () => {
     fc.assert(
       fc.property(agentMessages, fc.constantFrom('full' as const, 'gateway' as const), (any, layout) => {
         const decoded = decodeAgentMessage(encodeAgentMessage(any, { layout }));
@@ -61,23 +61,23 @@ describe('against a second, naive codec', () => {
 
 describe('padding of the message type', () => {
   test.each([
-    ['spaces right', 'acknowledge'.padEnd(32, ' ')],
-    ['spaces left', 'acknowledge'.padStart(32, ' ')],
-    ['NULs right', 'acknowledge'.padEnd(32, '\0')],
-    ['NULs left', 'acknowledge'.padStart(32, '\0')],
-    ['NULs outside of spaces', '\0\0  acknowledge '.padEnd(32, '\0')],
-  ])('%s', (_, name) => {
+    ['spaces on the right', 'acknowledge'.padEnd(32, ' ')],
+    ['spaces on the left', 'acknowledge'.padStart(32, ' ')],
+    ['NULs on the right', 'acknowledge'.padEnd(32, '\0')],
+    ['NULs on the left', 'acknowledge'.padStart(32, '\0')],
+    ['NULs around spaces', '\0\0  acknowledge '.padEnd(32, '\0')],
+  ])('%s is removed', (_, name) => {
     const decoded = decodeAgentMessage(patched(4, utf8(name)));
     expect(decoded.messageType).toBe('acknowledge');
   });
 
-  test('a name that fills the field', () => {
+  test('a name that fills the field has no padding', () => {
     const full = { ...message, messageType: 'a'.repeat(32) };
     expect(decodeAgentMessage(encodeAgentMessage(full)).messageType).toBe(full.messageType);
   });
 });
 
-describe('messages that are refused', () => {
+describe('messages that are rejected', () => {
   const uint32 = (value: number): Uint8Array => {
     const bytes = Buffer.alloc(4);
     bytes.writeUInt32BE(value);
@@ -97,7 +97,7 @@ describe('messages that are refused', () => {
     ['header length 2^32 − 1', patched(0, uint32(0xffff_ffff)), 'message-header-length'],
     ['header length beyond the frame', patched(0, uint32(1000)), 'message-truncated'],
     ['payload length 2^32 − 1', patched(116, uint32(0xffff_ffff)), 'payload-too-large'],
-    ['no type', patched(4, new Uint8Array(32)), 'message-type-invalid'],
+    ['no message type', patched(4, new Uint8Array(32)), 'message-type-invalid'],
     ['date 0', patched(40, new Uint8Array(8)), 'message-date-missing'],
     ['sequence number 2^53', patched(48, fromHex('0020000000000000')), 'message-sequence-range'],
     ['sequence number −1', patched(48, fromHex('ffffffffffffffff')), 'message-sequence-range'],
@@ -107,7 +107,7 @@ describe('messages that are refused', () => {
     expect(protocolErrorCode(() => decodeAgentMessage(frame))).toBe(code);
   });
 
-  test('a payload one byte over the limit, by its actual length', () => {
+  test('a payload that is one byte over the limit, by its actual length', () => {
     const frame = encodeAgentMessage({ ...message, payload: new Uint8Array(101) });
     expect(protocolErrorCode(() => decodeAgentMessage(frame, { maxPayloadBytes: 100 }))).toBe(
       'payload-too-large',
@@ -122,8 +122,8 @@ describe('messages that are refused', () => {
   test.each([
     ['an empty payload', { payload: new Uint8Array() }, 'payload-empty'],
     ['a type of 33 characters', { messageType: 'a'.repeat(33) }, 'message-type-invalid'],
-    ['an id that is no UUID', { messageId: '00112233-4455-4677-8899-aabbccddeexx' }, 'message-id-invalid'],
-    ['an id too long', { messageId: '00112233-4455-4677-8899-aabbccddeeff00' }, 'message-id-invalid'],
+    ['an id that is not a UUID', { messageId: '00112233-4455-4677-8899-aabbccddeexx' }, 'message-id-invalid'],
+    ['an id that is too long', { messageId: '00112233-4455-4677-8899-aabbccddeeff00' }, 'message-id-invalid'],
     ['a negative sequence number', { sequenceNumber: -1 }, 'number-out-of-range'],
     ['a date beyond 2^53', { createdDate: 2 ** 53 }, 'number-out-of-range'],
   ])('when encoding: %s', (_, change, code) => {
@@ -131,12 +131,12 @@ describe('messages that are refused', () => {
   });
 });
 
-describe('messages that are accepted although they differ', () => {
-  test('a wrong digest is accepted where digests are not checked', () => {
+describe('messages that are accepted although they deviate', () => {
+  test('a wrong digest, if digests are not checked', () => {
     expect(decodeAgentMessage(patched(80, fromHex('00')), { verifyDigest: false }).sequenceNumber).toBe(7);
   });
 
-  test('publications without date or digest', () => {
+  test('publications without a date or a digest', () => {
     for (const messageType of ['start_publication', 'pause_publication']) {
       const frame = patched(40, new Uint8Array(8), { ...message, messageType });
       frame.fill(0, 80, 112);
@@ -144,7 +144,7 @@ describe('messages that are accepted although they differ', () => {
     }
   });
 
-  test('a PayloadLength that disagrees with the frame: the payload is what follows the header', () => {
+  test('a PayloadLength that disagrees with the frame: the payload is everything after the header', () => {
     expect(decodeAgentMessage(patched(116, fromHex('00000001'))).payload.byteLength).toBe(7);
   });
 
@@ -160,7 +160,7 @@ describe('messages that are accepted although they differ', () => {
   });
 });
 
-test('mutated frames are decoded or refused with a code, never anything else', () => {
+test('mutated frames are either decoded or rejected with a code', () => {
   const mutation = fc.record({ at: fc.nat(140), value: fc.nat(255), cut: fc.nat(400) });
   fc.assert(
     fc.property(agentMessages, fc.array(mutation, { maxLength: 4 }), (any, mutations) => {

@@ -29,8 +29,9 @@ import {
 } from '../support/channel.ts';
 
 /**
- * The interop checklist of the reference, as far as it is about the protocol and not about a process, a terminal or a socket.
- * Numbers are its items. Where an item describes the official client only, the test pins what ours does instead, and says so.
+ * The items of the interoperability checklist that concern the protocol and not a process, a terminal or a socket, with
+ * their numbers. Where an item describes only the official client, the test checks what our client does instead, and
+ * its title says so.
  */
 
 const types = (events: readonly DataChannelEvent[]): readonly string[] => events.map((event) => event.type);

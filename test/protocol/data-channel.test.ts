@@ -25,7 +25,7 @@ import { protocolErrorCode } from '../support/protocol-error-code.ts';
 
 const types = (events: readonly DataChannelEvent[]): readonly string[] => events.map((event) => event.type);
 
-/** Calls tick whenever the channel asks for it, up to `until`; returns what was sent. */
+/** Calls tick whenever the channel requests it, up to `until`; returns the messages sent. */
 function run(channel: DataChannel, until: number): readonly Uint8Array[] {
   const messages: Uint8Array[] = [];
   for (let next = channel.nextTimeout(); next !== undefined && next <= until; next = channel.nextTimeout()) {
@@ -43,20 +43,20 @@ const acknowledgeOf = (sequenceNumber: number): Uint8Array =>
   acknowledgeMessage({ ...decodeAgentMessage(inputMessage()), sequenceNumber });
 
 describe('sending', () => {
-  test('is cut at the payload size', () => {
+  test('splits data at the payload size', () => {
     const channel = openClient({ payloadSize: 10 });
     channel.send(counting(25), NOW);
     expect(sent(channel).map((message) => message.payload.byteLength)).toEqual([10, 10, 5]);
     expect(channel.unackedBytes).toBe(25);
   });
 
-  test('sending no bytes sends no message', () => {
+  test('an empty buffer sends no message', () => {
     const channel = openClient();
     channel.send(new Uint8Array(), NOW);
     expect(channel.takeOutput()).toEqual([]);
   });
 
-  test('separate stderr and the exit status of NonInteractiveCommands', () => {
+  test('stderr is sent separately, and so is the exit status of NonInteractiveCommands', () => {
     const far = agent({ handshake: { sessionType: 'NonInteractiveCommands' } });
     const near = client();
     converse(near, far);
@@ -70,7 +70,7 @@ describe('sending', () => {
     ]);
   });
 
-  test('terminating tells the gateway', () => {
+  test('terminate sends a message to the gateway', () => {
     const far = agent();
     far.takeOutput();
     far.terminating(NOW);
@@ -79,7 +79,7 @@ describe('sending', () => {
     ]);
   });
 
-  test('times with fractions and a clock at 0 make valid messages', () => {
+  test('fractional times and a clock at 0 give valid messages', () => {
     const channel = openClient();
     channel.send(utf8('x'), 0.5);
     expect(sent(channel)).toMatchObject([{ createdDate: 1 }]);
@@ -87,7 +87,7 @@ describe('sending', () => {
 });
 
 describe('the window', () => {
-  test('room shrinks by what is sent and comes back with acknowledgements', () => {
+  test('room shrinks by the bytes sent and grows with acknowledgements', () => {
     const channel = openClient();
     const before = channel.room;
     channel.send(new Uint8Array(1000), NOW);
@@ -97,7 +97,7 @@ describe('the window', () => {
     expect(channel.room).toBeGreaterThanOrEqual(before);
   });
 
-  test('less than one message of room is no room, unless nothing is under way', () => {
+  test('room for less than one message counts as none, unless nothing is unacknowledged', () => {
     const channel = openClient({ limits: { maxUnackedBytes: 3000 } });
     expect(channel.room).toBe(1500);
     channel.send(new Uint8Array(500), NOW);
@@ -129,7 +129,7 @@ describe('the window', () => {
     expect(channel.room).toBeGreaterThanOrEqual(4096);
   });
 
-  test('shrinks when acknowledgements come ever later', () => {
+  test('shrinks when acknowledgements take longer and longer', () => {
     const channel = openClient({ payloadSize: 16_384 });
     const round = (now: number, roundTrip: number): void => {
       channel.send(new Uint8Array(channel.room), now);
@@ -141,7 +141,7 @@ describe('the window', () => {
     expect(channel.room).toBeLessThan(grown * 0.8);
   });
 
-  test('grows again after the round trip has become longer for good', () => {
+  test('grows again after the round trip time has become permanently longer', () => {
     const channel = openClient({ payloadSize: 4096 });
     const round = (now: number, roundTrip: number): void => {
       channel.send(new Uint8Array(channel.room), now);
@@ -152,7 +152,7 @@ describe('the window', () => {
     expect(channel.room).toBeGreaterThan(1024 * 1024);
   });
 
-  test('an idle sender learns nothing about the path, and its window stays', () => {
+  test('an idle sender learns nothing about the path, and its window does not change', () => {
     const channel = openClient();
     const before = channel.room;
     for (let i = 0; i < 2000; i++) {
@@ -162,12 +162,12 @@ describe('the window', () => {
     expect(channel.room).toBe(before);
   });
 
-  test('before the session has started there is no room', () => {
+  test('there is no room before the session has started', () => {
     for (const channel of [client(), agent({ handshake: { sessionType: 'Port' } })])
       expect(protocolErrorCode(() => channel.send(utf8('x'), NOW))).toBe('channel-not-open');
   });
 
-  test('the hard limit refuses the whole payload', () => {
+  test('the hard limit rejects the whole payload', () => {
     const channel = openClient({ limits: { maxUnackedBytes: 1000 } });
     channel.send(new Uint8Array(600), NOW);
     expect(protocolErrorCode(() => channel.send(new Uint8Array(401), NOW))).toBe('window-exceeded');
@@ -176,7 +176,7 @@ describe('the window', () => {
     expect(channel.room).toBe(0);
   });
 
-  test('acknowledgements of messages that never were change nothing', () => {
+  test('acknowledgements of messages that were never sent change nothing', () => {
     const channel = openClient();
     channel.send(utf8('x'), NOW);
     const [message] = sent(channel);
@@ -189,20 +189,20 @@ describe('the window', () => {
   });
 });
 
-describe('repeating', () => {
-  test('an agent that is busy and acknowledges nothing gets the oldest message again, no more', () => {
+describe('retransmission', () => {
+  test('an agent that is busy and acknowledges nothing gets only the oldest message again', () => {
     const channel = openClient({ payloadSize: 10 });
     channel.send(counting(200), NOW);
     const first = sent(channel);
     expect(sentNumbers(run(channel, NOW + 350))).toEqual([0]);
-    // It goes on, in order: nothing was lost.
+    // The agent continues, in order: no message was lost.
     for (const [index, message] of first.entries())
       channel.receive(acknowledgeMessage(message), NOW + 351 + index);
     expect(channel.takeOutput()).toEqual([]);
     expect(channel.unackedBytes).toBe(0);
   });
 
-  test('a message is repeated at once when one that was sent later is acknowledged', () => {
+  test('a message is retransmitted at once when a later one is acknowledged', () => {
     const channel = openClient({ payloadSize: 10 });
     channel.send(counting(40), NOW);
     const messages = sent(channel);
@@ -212,7 +212,7 @@ describe('repeating', () => {
     expect(sentNumbers(run(channel, NOW + 30))).toEqual([1]);
   });
 
-  test('a burst that was lost whole: the oldest after the timeout, the others when only that one is acknowledged', () => {
+  test('a burst that was lost completely: the oldest message after the timeout, the others when that one is acknowledged', () => {
     const channel = openClient({ payloadSize: 10 });
     channel.send(counting(40), NOW);
     const [oldest] = sent(channel);
@@ -222,7 +222,7 @@ describe('repeating', () => {
     expect(sentNumbers(run(channel, NOW + 230))).toEqual([1, 2, 3]);
   });
 
-  test('timeouts without any acknowledgement double, up to two seconds, each with the next message', () => {
+  test('timeouts without any acknowledgement double up to two seconds, each with the next message', () => {
     const channel = openClient({ payloadSize: 10 });
     channel.send(counting(40), NOW);
     sent(channel);
@@ -231,7 +231,7 @@ describe('repeating', () => {
     expect(at).toEqual([200, 400, 800, 1600, 3200, 5200, 7200]);
   });
 
-  test('the timeout grows to the round trip of a slow path', () => {
+  test('the timeout grows to the round trip time of a slow path', () => {
     const channel = openClient();
     let repeated = 0;
     for (let now = NOW, i = 0; i < 20; i++, now += 1000) {
@@ -245,7 +245,7 @@ describe('repeating', () => {
     expect(repeated).toBe(0);
   });
 
-  test('a clock that is set back repeats at once instead of waiting for it to catch up', () => {
+  test('a clock that is set back causes an immediate retransmission instead of a long wait', () => {
     const channel = openClient();
     channel.send(utf8('x'), NOW);
     const first = channel.takeOutput();
@@ -253,7 +253,7 @@ describe('repeating', () => {
     expect(channel.takeOutput()).toEqual(first);
   });
 
-  test('the peer is given up after maxUnackedMs, and the channel is closed', () => {
+  test('the session fails after maxUnackedMs, and the channel is closed', () => {
     const channel = openClient({ limits: { maxUnackedMs: 5_000 } });
     channel.send(utf8('x'), NOW);
     expect(protocolErrorCode(() => run(channel, NOW + 4_900))).toBeUndefined();
@@ -283,7 +283,7 @@ describe('repeating', () => {
     expect(protocolErrorCode(() => run(channel, NOW + 6_500))).toBe('peer-silent');
   });
 
-  test('more than a window is repeated as acknowledgements make room', () => {
+  test('more than a window is retransmitted as acknowledgements make room', () => {
     const channel = openClient({ payloadSize: 1000, limits: { maxUnackedBytes: 200_000 } });
     channel.send(new Uint8Array(150_000), NOW);
     const messages = sent(channel);
@@ -303,7 +303,7 @@ describe('repeating', () => {
 });
 
 describe('pause and disconnection', () => {
-  test('new data is held, nothing is repeated and maxUnackedMs does not run; start_publication sends everything in order', () => {
+  test('new data is held, nothing is retransmitted and maxUnackedMs does not run; start_publication sends everything in order', () => {
     const channel = openClient({ limits: { maxUnackedMs: 1_000 } });
     channel.send(utf8('a'), NOW);
     channel.takeOutput();
@@ -318,7 +318,7 @@ describe('pause and disconnection', () => {
     expect(sent(channel)).toEqual([]);
   });
 
-  test('any stream message or acknowledgement resumes as well', () => {
+  test('any stream message or acknowledgement ends the pause too', () => {
     for (const kind of ['stream', 'acknowledge'] as const) {
       const channel = openClient();
       channel.send(utf8('a'), NOW);
@@ -339,7 +339,7 @@ describe('pause and disconnection', () => {
     expect(acknowledged(sent(channel))).toEqual([1]);
   });
 
-  test('before the session is open a pause makes no event', () => {
+  test('a pause before the session is open causes no event', () => {
     const channel = client();
     expect(channel.receive(publication('pause_publication'), NOW)).toEqual([]);
     expect(channel.receive(publication('start_publication'), NOW)).toEqual([]);
@@ -347,14 +347,14 @@ describe('pause and disconnection', () => {
     expect(types(channel.receive(outputMessage(), NOW))).toEqual(['opened', 'output']);
   });
 
-  test('a repeated pause or start makes no second event', () => {
+  test('a repeated pause or start causes no second event', () => {
     const channel = openClient();
     expect(types(channel.receive(publication('start_publication'), NOW))).toEqual([]);
     channel.receive(publication('pause_publication'), NOW);
     expect(types(channel.receive(publication('pause_publication'), NOW))).toEqual([]);
   });
 
-  test('a paused channel asks every 5 s with one message whether it is still paused', () => {
+  test('a paused channel sends one message every 5 s to check whether it is still paused', () => {
     const channel = openClient();
     channel.receive(publication('pause_publication'), NOW);
     channel.send(utf8('a'), NOW);
@@ -372,7 +372,7 @@ describe('pause and disconnection', () => {
     expect(types(channel.tick(NOW + 10))).toEqual(['resumed']);
   });
 
-  test('while disconnected no limit runs and nothing is repeated, but acknowledgements still owed are kept', () => {
+  test('while disconnected no limit runs and nothing is retransmitted, but pending acknowledgements are kept', () => {
     const channel = openClient({ limits: { maxUnackedMs: 1_000 } });
     channel.send(utf8('a'), NOW);
     channel.receive(outputMessage({ seq: 1 }), NOW);
@@ -384,7 +384,7 @@ describe('pause and disconnection', () => {
     expect(streamOf(sent(channel)).map((message) => text(message.payload))).toEqual(['a']);
   });
 
-  test('a new socket gets 32 KiB at once and the rest by and by, in order, each once', () => {
+  test('a new socket gets 32 KiB at once and the rest gradually, in order, each message once', () => {
     const channel = openClient();
     const letters = Array.from({ length: 60 }, (_, i) => String.fromCharCode(65 + i));
     for (const letter of letters) channel.send(utf8(letter.repeat(1024)), NOW);
@@ -401,7 +401,7 @@ describe('pause and disconnection', () => {
     expect(seen).toEqual(letters);
   });
 
-  test('a driver that never says disconnected loses nothing', () => {
+  test('no data is lost with a driver that never reports a disconnection', () => {
     const channel = openClient();
     channel.send(utf8('a'), NOW);
     channel.reconnected(NOW + 5);
@@ -410,7 +410,7 @@ describe('pause and disconnection', () => {
 });
 
 describe('receiving out of order', () => {
-  test('a full buffer drops without acknowledging, so the peer repeats; nothing is lost', () => {
+  test('a full buffer drops messages without acknowledgement, so the peer retransmits, and nothing is lost', () => {
     for (const limits of [{ maxOutOfOrderMessages: 1 }, { maxOutOfOrderBytes: 4 }]) {
       const channel = openClient({ limits });
       channel.receive(outputMessage({ seq: 2, payload: 'ccc' }), NOW);
@@ -424,7 +424,7 @@ describe('receiving out of order', () => {
     }
   });
 
-  test('the same early message twice takes its room once', () => {
+  test('the same early message uses its buffer space only once', () => {
     const channel = openClient({ limits: { maxOutOfOrderBytes: 6 } });
     const early = outputMessage({ seq: 2, payload: 'ccc' });
     for (let i = 0; i < 5; i++) channel.receive(early, NOW);
@@ -433,7 +433,7 @@ describe('receiving out of order', () => {
     expect(types(channel.receive(outputMessage({ seq: 1 }), NOW))).toEqual(['output', 'output', 'output']);
   });
 
-  test('room is given back when the gap closes', () => {
+  test('buffer space is freed when the gap closes', () => {
     const channel = openClient({ limits: { maxOutOfOrderBytes: 3 } });
     for (let seq = 1; seq < 20; seq += 2) {
       expect(channel.receive(outputMessage({ seq: seq + 1, payload: 'abc' }), NOW)).toEqual([]);
@@ -452,7 +452,7 @@ describe('receiving out of order', () => {
     expect(channel.phase).toBe('closed');
   });
 
-  test('a HandshakeComplete that arrives early is kept and still counts', () => {
+  test('a HandshakeComplete that arrives early is kept and takes effect later', () => {
     const channel = client();
     channel.receive(handshakeComplete(1), NOW);
     expect(types(channel.receive(handshakeRequest(), NOW))).toEqual(['opened']);
@@ -468,7 +468,7 @@ describe('limits on what a peer sends', () => {
     expect(channel.receive(outputMessage({ seq: 1 }), NOW)).toEqual([]);
   });
 
-  test('unreadable messages end it only when nothing else comes any more', () => {
+  test('unreadable messages end the session only if no readable one arrives any more', () => {
     const channel = openClient({ limits: { maxMalformedMessages: 3 } });
     const broken = new Uint8Array(10);
     for (let i = 0; i < 3; i++) channel.receive(broken, NOW);
@@ -477,7 +477,7 @@ describe('limits on what a peer sends', () => {
     expect(protocolErrorCode(() => channel.receive(broken, NOW))).toBe('malformed-messages');
   });
 
-  test('an acknowledge, a size, a flag, an exit status that cannot be read have no effect', () => {
+  test('acknowledgements, sizes, flags and exit statuses that cannot be read have no effect', () => {
     const near = openClient();
     const far = agent();
     const cases: readonly (readonly [DataChannel, Uint8Array])[] = [
@@ -500,7 +500,7 @@ describe('limits on what a peer sends', () => {
 });
 
 describe('after the end', () => {
-  test('sending data throws, everything else has no effect', () => {
+  test('sending data throws, and everything else has no effect', () => {
     const channel = openClient();
     channel.receive(closedMessage(), NOW);
     expect(protocolErrorCode(() => channel.send(utf8('x'), NOW))).toBe('channel-closed');
@@ -512,7 +512,7 @@ describe('after the end', () => {
     expect(channel.room).toBe(0);
   });
 
-  test('a channel_closed whose payload cannot be read closes all the same', () => {
+  test('a channel_closed whose payload cannot be read still closes the channel', () => {
     const broken = closedMessage().slice(0, 118);
     expect(openClient({ role: 'client' }).receive(broken, NOW)).toMatchObject([{ type: 'ignored' }]);
     const far = agent();
@@ -521,7 +521,7 @@ describe('after the end', () => {
 });
 
 describe('phases', () => {
-  test('of a client', () => {
+  test('of a client are in order', () => {
     const channel = client();
     expect(channel.phase).toBe('awaiting-handshake');
     channel.receive(handshakeRequest(), NOW);
@@ -530,7 +530,7 @@ describe('phases', () => {
     expect(channel.phase).toBe('open');
   });
 
-  test('of an agent without handshake: open from the start, and the event comes with the first tick', () => {
+  test('of an agent without handshake: open from the start, with the event at the first tick', () => {
     const channel = agent({ handshake: portHandshake });
     expect(channel.phase).toBe('handshaking');
     const plain = agent();
@@ -538,7 +538,7 @@ describe('phases', () => {
   });
 });
 
-test('what an agent sends at the start, in order', () => {
+test('the first messages of an agent are in order', () => {
   const channel = agent({ handshake: portHandshake });
   expect(sent(channel).map((message) => [message.messageType, message.flags])).toEqual([
     ['agent_session_state', 3],

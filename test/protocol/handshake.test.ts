@@ -29,7 +29,7 @@ function responseOf(channel: DataChannel): unknown {
   return JSON.parse(text(response!.payload));
 }
 
-/** Both ends, each given its data key. */
+/** Both ends, each with its own data key. */
 function shakeHands(
   near: DataChannel,
   far: DataChannel,
@@ -59,7 +59,7 @@ describe('the client answers', () => {
     },
   );
 
-  test('an unknown session type with status 2, and cannot go on', () => {
+  test('an unknown session type with status 2, and the session fails', () => {
     const channel = client();
     channel.receive(handshakeRequest({ sessionType: 'Telepathy' }), NOW);
     expect(responseOf(channel)).toMatchObject({
@@ -71,7 +71,7 @@ describe('the client answers', () => {
     expect(protocolErrorCode(() => channel.receive(handshakeComplete(), NOW))).toBe('session-type-unknown');
   });
 
-  test('an unknown action with status 3, in its place', () => {
+  test('an unknown action with status 3, in the order of the request', () => {
     const channel = client();
     channel.receive(handshakeRequest({ actions: [{ ActionType: 'Dance', ActionParameters: {} }] }), NOW);
     expect(responseOf(channel)).toMatchObject({
@@ -82,7 +82,7 @@ describe('the client answers', () => {
     });
   });
 
-  test('a repeated request with one more acknowledgement and nothing else', () => {
+  test('a repeated request with only another acknowledgement', () => {
     const channel = client();
     const request = handshakeRequest();
     channel.receive(request, NOW);
@@ -106,7 +106,7 @@ describe('the client answers', () => {
       '17 actions',
       JSON.stringify({ RequestedClientActions: Array.from({ length: 17 }, () => ({ ActionType: 'x' })) }),
     ],
-  ])('nothing to a request that is %s', (_, payload) => {
+  ])('a request that is %s with an error', (_, payload) => {
     const request = outputMessage({ payloadType: PAYLOAD_TYPE.handshakeRequest, payload });
     expect(protocolErrorCode(() => client().receive(request, NOW))).toBe('handshake-malformed');
   });
@@ -124,7 +124,7 @@ describe('the client answers', () => {
         outputMessage({ seq: 1, payloadType: 5, payload: '{"RequestedClientActions":[]}' }),
       ],
     ],
-  ])('nothing to %s', (_, messages) => {
+  ])('%s with an error', (_, messages) => {
     const channel = client();
     expect(
       protocolErrorCode(() => {
@@ -157,7 +157,7 @@ describe('the agent', () => {
     expect(messages.map((message) => message.payloadType)).toEqual([0, PAYLOAD_TYPE.handshakeComplete]);
   });
 
-  test('gives up after 15 s with the text of the official agent', () => {
+  test('stops after 15 s with the message of the official agent', () => {
     const channel = agent({ handshake: portHandshake });
     expect(protocolErrorCode(() => channel.tick(NOW + 14_999))).toBeUndefined();
     expect(() => channel.tick(NOW + 15_000)).toThrow(
@@ -182,20 +182,20 @@ describe('the agent', () => {
     expect(channel.phase).toBe('closed');
   });
 
-  test('refuses a response that cannot be read', () => {
+  test('rejects a response that cannot be read', () => {
     const response = inputMessage({ payloadType: PAYLOAD_TYPE.handshakeResponse, payload: '{}' });
     const channel = agent({ handshake: portHandshake });
     expect(protocolErrorCode(() => channel.receive(response, NOW))).toBe('handshake-malformed');
   });
 
-  test('refuses a client that skips the encryption it was asked for', () => {
+  test('rejects a client that skips the requested encryption', () => {
     const channel = agent({ handshake: kms });
     expect(protocolErrorCode(() => channel.receive(handshakeResponse('1.2.707.0'), NOW))).toBe(
       'handshake-failed',
     );
   });
 
-  test('says how long it took, in nanoseconds, and its customer message', () => {
+  test('reports the duration in nanoseconds, and its customer message', () => {
     const channel = agent({ handshake: { ...portHandshake, customerMessage: 'hello' } });
     channel.takeOutput();
     channel.receive(handshakeResponse('1.2.707.0'), NOW + 3);
@@ -205,7 +205,7 @@ describe('the agent', () => {
 });
 
 describe('KMS encryption', () => {
-  test('opens with and without the random challenge', () => {
+  test('is set up with and without the random challenge', () => {
     for (const challenge of ['Y2hhbGxlbmdl', undefined]) {
       const near = client();
       const far = agent({
@@ -224,7 +224,7 @@ describe('KMS encryption', () => {
     }
   });
 
-  test('nothing but the acknowledgement leaves the client until the data key is there', () => {
+  test('the client sends only the acknowledgement until it has the data key', () => {
     const channel = client();
     channel.receive(
       handshakeRequest({ actions: [{ ActionType: 'KMSEncryption', ActionParameters: { KMSKeyId: 'k' } }] }),
@@ -248,7 +248,7 @@ describe('KMS encryption', () => {
     });
   });
 
-  test('without acknowledgement of the challenge the member is absent', () => {
+  test('the member for the challenge is absent without a challenge', () => {
     const channel = client();
     channel.receive(
       handshakeRequest({ actions: [{ ActionType: 'KMSEncryption', ActionParameters: { KMSKeyId: 'k' } }] }),
@@ -259,7 +259,7 @@ describe('KMS encryption', () => {
     expect(JSON.stringify(responseOf(channel))).not.toContain('ChallengeAcknowledgement');
   });
 
-  test('a client that gets no key says why, and the agent fails with it', () => {
+  test('a client that gets no key sends the reason, and the agent fails with it', () => {
     const near = client();
     const far = agent({ handshake: kms });
     const shake = (): unknown =>
@@ -269,7 +269,7 @@ describe('KMS encryption', () => {
     expect(shake).toThrow('Failed to process action KMSEncryption: AccessDeniedException');
   });
 
-  test('an agent that cannot decrypt the key fails with its next tick', () => {
+  test('an agent that cannot decrypt the key fails at its next tick', () => {
     const near = client();
     const far = agent({ handshake: kms });
     converse(near, far, (event, at) => {
@@ -280,7 +280,7 @@ describe('KMS encryption', () => {
     expect(protocolErrorCode(() => far.tick(NOW))).toBe('handshake-failed');
   });
 
-  test('ends that hold different keys never open', () => {
+  test('two ends with different keys never open the session', () => {
     const near = client();
     const far = agent({ handshake: kms });
     const other = { ...dataKey, plaintext: new Uint8Array(64) };
@@ -289,7 +289,7 @@ describe('KMS encryption', () => {
     );
   });
 
-  test('a wrong answer to the challenge is not acknowledged, and the handshake times out', () => {
+  test('a wrong response to the challenge is not acknowledged, and the handshake times out', () => {
     const near = client();
     const far = agent({ handshake: kms });
     for (const message of far.takeOutput()) near.receive(message, NOW);
@@ -308,7 +308,7 @@ describe('KMS encryption', () => {
     expect(protocolErrorCode(() => far.tick(NOW + 25_000))).toBe('handshake-timeout');
   });
 
-  test('plain output in an encrypted session ends it', () => {
+  test('unencrypted output in an encrypted session ends it', () => {
     const near = client();
     shakeHands(near, agent({ handshake: kms }));
     expect(
@@ -316,7 +316,7 @@ describe('KMS encryption', () => {
     ).toBe('decryption-failed');
   });
 
-  test('plain input in an encrypted session ends it', () => {
+  test('unencrypted input in an encrypted session ends it', () => {
     const far = agent({ handshake: kms });
     shakeHands(client(), far);
     expect(protocolErrorCode(() => far.receive(inputMessage({ seq: 2, payload: 'in the clear' }), NOW))).toBe(
@@ -324,7 +324,7 @@ describe('KMS encryption', () => {
     );
   });
 
-  test('a data key of the wrong length is refused', () => {
+  test('a data key of the wrong length is rejected', () => {
     const channel = client();
     channel.receive(
       handshakeRequest({ actions: [{ ActionType: 'KMSEncryption', ActionParameters: { KMSKeyId: 'k' } }] }),
@@ -335,7 +335,7 @@ describe('KMS encryption', () => {
     ).toBe('data-key-length');
   });
 
-  test('the agent counts its nonces up, little-endian, from a random start', () => {
+  test('the agent increments its nonces, little-endian, from a random start', () => {
     const near = client();
     const far = agent({ handshake: kms, randomBytes: (length) => new Uint8Array(length).fill(0xff) });
     shakeHands(near, far);
@@ -344,7 +344,7 @@ describe('KMS encryption', () => {
       far.send(counting(1), NOW);
       return Buffer.from(sent(far)[0]!.payload.subarray(0, 12)).toString('hex');
     });
-    // The challenge took the first, all ones; these are the three after it.
+    // The challenge used the first nonce, all ones; these are the next three.
     expect(nonces).toEqual(['00'.repeat(12), `01${'00'.repeat(11)}`, `02${'00'.repeat(11)}`]);
   });
 });

@@ -4,7 +4,7 @@ import { ProtocolError } from '../../src/core/errors.ts';
 import { MuxMessages, mixableStreamId } from '../../src/protocol/mux-messages.ts';
 import { MuxSession } from '../../src/protocol/smux.ts';
 
-/** What a client's multiplexer says, in messages that the agent may handle twice. */
+/** The output of the client's multiplexer, in messages that the agent may handle twice. */
 
 type Act =
   | { readonly type: 'open' }
@@ -35,12 +35,12 @@ const act: fc.Arbitrary<Act> = fc.oneof(
 
 interface Said {
   readonly messages: readonly Uint8Array[];
-  /** Bytes of each stream. */
+  /** The bytes of each stream. */
   readonly data: ReadonlyMap<number, string>;
   readonly finished: readonly number[];
 }
 
-/** All that is said is taken at the end. Every written byte is another one, so that a copy shows. */
+/** All output is taken at the end. The written bytes differ, so that a duplicate is detected. */
 function say(acts: readonly Act[], limit: number): Said {
   const mux = new MuxSession({ role: 'client', keepAlive: false, now: 0, nextStreamId: mixableStreamId });
   const source = new MuxMessages();
@@ -104,7 +104,7 @@ const cases = fc.record({
 });
 const RUNS = { numRuns: 3_000, seed: 20_261_130 };
 
-test('messages of every stream arrive whole, in order, within the limit', () => {
+test('messages of every stream arrive complete, in order, within the limit', () => {
   fc.assert(
     fc.property(cases, ({ acts, limit }) => {
       const said = say(acts, limit);
@@ -116,7 +116,7 @@ test('messages of every stream arrive whole, in order, within the limit', () => 
   );
 });
 
-test('any message handled twice changes nothing, or breaks the multiplexer; never a byte more or less', () => {
+test('any message that is handled twice changes nothing, or breaks the multiplexer, but never adds or removes a byte', () => {
   const outcomes = { same: 0, broken: 0 };
   fc.assert(
     fc.property(cases, ({ acts, limit, which }) => {
@@ -125,7 +125,7 @@ test('any message handled twice changes nothing, or breaks the multiplexer; neve
       const index = which % said.messages.length;
       const doubled = said.messages.flatMap((message, at) => (at === index ? [message, message] : [message]));
       try {
-        // A break that only the next message would show: it would come with the next request.
+        // The error could appear only with the next message, so one more request follows.
         const heard = hear([...doubled]);
         expect(heard.data).toEqual(said.data);
         outcomes.same++;
@@ -151,7 +151,7 @@ describe('an upload', () => {
     return messages;
   };
 
-  test('each of its messages may be handled twice, or thrice', () => {
+  test('tolerates that each of its messages is handled twice or three times', () => {
     const messages = upload(100_000);
     const once = hear(messages);
     for (const [index] of messages.entries()) {
@@ -161,7 +161,7 @@ describe('an upload', () => {
     }
   });
 
-  test('costs nothing but a header per message and one filler', () => {
+  test('has an overhead of one header per message and one filler', () => {
     const messages = upload(1_000_000);
     expect(messages.length).toBeLessThan(1_000_000 / 1015 + 4);
     expect(messages.slice(0, -3).map((message) => message.byteLength)).toSatisfy((lengths: number[]) =>
@@ -170,7 +170,7 @@ describe('an upload', () => {
   });
 });
 
-test('a small message alone is one message, with no filler', () => {
+test('a small message is sent as one message, without filler', () => {
   const source = new MuxMessages();
   source.push({ command: 2, streamId: mixableStreamId(undefined)!, bytes: Buffer.from('SELECT 1') });
   expect(source.take(1024, 0)?.byteLength).toBe(8 + 8 + 1);
@@ -179,7 +179,7 @@ test('a small message alone is one message, with no filler', () => {
   expect(source.take(1024, 0)?.byteLength).toBe(7 + 8);
 });
 
-test('a filler is a frame of its own to nobody', () => {
+test('a filler is a frame that belongs to no stream', () => {
   const source = new MuxMessages();
   source.push({ command: 2, streamId: mixableStreamId(undefined)!, bytes: Buffer.alloc(500, 1) });
   source.take(1024, 100_000);
@@ -196,7 +196,7 @@ test('a filler is a frame of its own to nobody', () => {
   );
 });
 
-test('stream numbers: the third byte from 0x80, the fourth from 0x40 to 0x7f, each once', () => {
+test('stream numbers have a third byte from 0x80, a fourth from 0x40 to 0x7f, and are unique', () => {
   const bytesOf = (id: number): Buffer => {
     const buffer = Buffer.alloc(4);
     buffer.writeUInt32LE(id);

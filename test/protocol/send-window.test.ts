@@ -3,7 +3,7 @@ import { SendWindow } from '../../src/protocol/send-window.ts';
 
 const KIB = 1024;
 
-/** A sender that uses the whole window on a path that holds `path` ms, with an agent that takes `perKib` ms for each KiB. */
+/** A sender that uses the whole window on a path of `path` ms, with an agent that needs `perKib` ms for each KiB. */
 class Path {
   readonly window: SendWindow;
   now = 0;
@@ -41,12 +41,12 @@ class Path {
   }
 }
 
-test('starts modestly, and never above half of the hard limit', () => {
+test('starts small, and never above half of the hard limit', () => {
   expect(new SendWindow(4096 * KIB).size).toBe(32 * KIB);
   expect(new SendWindow(20 * KIB).size).toBe(10 * KIB);
 });
 
-test('doubles per round trip that used it fully, while nothing waits', () => {
+test('doubles in each round trip that used it fully, while the queue is empty', () => {
   const window = new SendWindow(4096 * KIB);
   const round = (now: number): void => {
     for (let left = window.size; left > 0; left -= KIB)
@@ -63,18 +63,18 @@ test.each([
   ['the next zone', 2],
   ['the next country', 20],
   ['another continent', 150],
-])('%s (%f ms): at least four fifths of what the agent takes, and a short queue there', (_name, path) => {
+])("%s (%f ms): at least four fifths of the agent's rate, with a short queue at the agent", (_name, path) => {
   const link = new Path(new SendWindow(4096 * KIB));
   const perKib = 0.1;
   link.run(5_000, path, perKib);
   link.mostQueued = 0;
   const rate = link.run(20_000, path, perKib) / 20_000;
   expect(rate).toBeGreaterThan((0.8 * KIB) / perKib);
-  // An eighth of what the path holds may wait, a quarter for a moment after each look at the path.
+  // An eighth of the bytes on the path may be queued, and a quarter for a moment after each probe of the path.
   expect(link.mostQueued).toBeLessThan(16 + (0.4 * path) / perKib);
 });
 
-test('an agent that becomes ten times slower gets less within a few round trips', () => {
+test('shrinks within a few round trips for an agent that becomes ten times slower', () => {
   const link = new Path(new SendWindow(4096 * KIB));
   link.run(2_000, 10, 0.05);
   expect(link.window.size).toBeGreaterThan(150 * KIB);
@@ -82,14 +82,14 @@ test('an agent that becomes ten times slower gets less within a few round trips'
   expect(link.window.size).toBeLessThan(60 * KIB);
 });
 
-test('a path that became longer for good is found out', () => {
+test('detects a path that became permanently longer', () => {
   const link = new Path(new SendWindow(4096 * KIB));
   link.run(5_000, 1, 0.05);
   link.run(30_000, 100, 0.05);
   expect(link.run(10_000, 100, 0.05) / 10_000).toBeGreaterThan((0.7 * KIB) / 0.05);
 });
 
-test('timeouts halve it, down to four messages', () => {
+test('is halved by timeouts, down to four messages', () => {
   const window = new SendWindow(4096 * KIB);
   window.timedOut();
   expect(window.size).toBe(16 * KIB);

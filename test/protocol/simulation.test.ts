@@ -6,9 +6,12 @@ import { type Fate, runSchedule, type Schedule } from '../support/two-ends.ts';
 const fates = (count: number, type: 'pass' | 'drop'): readonly Fate[] =>
   Array.from({ length: count }, () => ({ type }));
 
-/** The bytes delivered equal the bytes sent, in order, or both ends know that the session ended. 20 000 more in test/soak. */
-describe('two ends over a bad link', () => {
-  test('500 seeded schedules', () => {
+/**
+ * The delivered bytes equal the sent bytes, in order, or both ends know that the session ended. test/soak runs 20 000
+ * more.
+ */
+describe('two ends over an unreliable link', () => {
+  test('deliver all bytes in 500 seeded schedules', () => {
     fc.assert(
       fc.property(schedules({ fates: 60, steps: 10 }), (schedule) => {
         expect(runSchedule(schedule).violation).toBeUndefined();
@@ -17,8 +20,8 @@ describe('two ends over a bad link', () => {
     );
   });
 
-  test('a schedule that fails shrinks to the steps that make it fail', () => {
-    // Stands for a defect that shows when data is on its way to a client that is cut off.
+  test('a failing schedule shrinks to the steps that cause the failure', () => {
+    // Simulates a defect that appears when data is sent to a disconnected client.
     const fails = ({ steps }: Schedule): boolean =>
       steps.some((step, i) => step.type === 'cut' && step.leg === 'client' && steps[i - 1]?.type === 'send');
     const { counterexample } = fc.check(
@@ -38,13 +41,13 @@ describe('two ends over a bad link', () => {
 
   const quiet: Schedule = { session: 'plain', payloadSize: 1024, fates: [], steps: [] };
 
-  test('a perfect link needs no repetition', () => {
+  test('an ideal link needs no retransmission', () => {
     const outcome = runSchedule({ ...quiet, steps: [{ type: 'send', from: 'client', bytes: 6000 }] });
     expect(outcome).toEqual({ result: 'delivered', violation: undefined, elapsed: expect.any(Number) });
     expect(outcome.elapsed).toBeLessThan(100);
   });
 
-  test('a burst that is lost whole comes back within one timeout, not one message per 100 ms', () => {
+  test('a burst that is lost completely is retransmitted within one timeout, not at one message per 100 ms', () => {
     const outcome = runSchedule({
       ...quiet,
       payloadSize: 64,
@@ -58,7 +61,7 @@ describe('two ends over a bad link', () => {
     expect(outcome.elapsed).toBeLessThan(500);
   });
 
-  test('a lost start_publication does not silence a session for good', () => {
+  test('a lost start_publication does not pause a session for ever', () => {
     const outcome = runSchedule({
       ...quiet,
       // Passed: session state, first output, its acknowledgement, pause_publication. Dropped: start_publication.
@@ -75,7 +78,7 @@ describe('two ends over a bad link', () => {
     expect(outcome.elapsed).toBeLessThan(6_000);
   });
 
-  test('a session outlives an hour of suspension', () => {
+  test('a session survives an hour of suspension', () => {
     const outcome = runSchedule({
       ...quiet,
       fates: [{ type: 'pass' }, { type: 'pass' }, { type: 'pass' }, { type: 'drop' }],

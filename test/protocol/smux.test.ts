@@ -12,7 +12,7 @@ const output = (of: MuxSession): Uint8Array => concat([...of.takeOutput(), new U
 
 const frames = (...digits: readonly string[]): Uint8Array => fromHex(digits.join(''));
 
-/** Events with the data of each stream joined, so that how the bytes were cut does not matter. */
+/** Events with the data of each stream joined, so that the split of the bytes does not matter. */
 function summary(events: readonly MuxEvent[]): readonly string[] {
   const lines: string[] = [];
   for (const event of events) {
@@ -39,7 +39,7 @@ describe('streams', () => {
     expect(server.streamCount).toBe(3);
   });
 
-  test('writing goes on after the peer’s FIN; the stream is forgotten when both ends have sent FIN', () => {
+  test('writing continues after the peer’s FIN; the stream is removed when both ends have sent FIN', () => {
     const client = session('client');
     const server = session('server');
     const id = client.open();
@@ -84,7 +84,7 @@ describe('streams', () => {
     expect(server.receive(frames('0100000003000000', '0102000003000000', '0103000000000000'))).toEqual([]);
   });
 
-  test('data is handed on as it arrives, before its frame is complete', () => {
+  test('data is delivered as it arrives, before its frame is complete', () => {
     const server = session('server');
     server.receive(fromHex('0100000003000000'));
     expect(summary(server.receive(fromHex('01020500030000006865')))).toEqual(['3 data 6865']);
@@ -92,7 +92,7 @@ describe('streams', () => {
   });
 });
 
-describe('cut anywhere', () => {
+describe('input split anywhere', () => {
   const client = session('client');
   const first = client.open();
   client.write(first, utf8('hello'));
@@ -104,7 +104,7 @@ describe('cut anywhere', () => {
   const bytes = output(client);
   const whole = summary(session('server').receive(bytes));
 
-  test('the uncut byte stream gives the expected events', () => {
+  test('the unsplit byte stream gives the expected events', () => {
     expect(whole).toEqual([
       '3 stream-opened',
       '3 data 68656c6c6f',
@@ -116,7 +116,7 @@ describe('cut anywhere', () => {
     ]);
   });
 
-  test('at every offset', () => {
+  test('gives the same events at every offset', () => {
     for (let at = 0; at <= bytes.byteLength; at++) {
       const server = session('server');
       const events = [...server.receive(bytes.subarray(0, at)), ...server.receive(bytes.subarray(at))];
@@ -124,12 +124,12 @@ describe('cut anywhere', () => {
     }
   });
 
-  test('byte by byte', () => {
+  test('gives the same events byte by byte', () => {
     const server = session('server');
     expect(summary([...bytes].flatMap((byte) => server.receive(Uint8Array.of(byte))))).toEqual(whole);
   });
 
-  test('cut at any set of places, with any data', () => {
+  test('gives the same events for any set of offsets, with any data', () => {
     const writes = fc.array(fc.tuple(fc.nat(4), fc.uint8Array({ maxLength: 100 })), { maxLength: 12 });
     fc.assert(
       fc.property(writes, fc.array(fc.integer({ min: 1, max: 50 })), (all, lengths) => {
@@ -156,7 +156,7 @@ describe('cut anywhere', () => {
   });
 });
 
-describe('what ends the session', () => {
+describe('errors that end the session', () => {
   test.each([
     ['version 2', '0202010003000000ff', 'mux-version'],
     ['an SSH banner', hex(utf8('SSH-2.0-x')), 'mux-version'],
@@ -191,7 +191,7 @@ describe('what ends the session', () => {
     expect(protocolErrorCode(() => server.receive(fromHex('0102650003000000')))).toBe('mux-frame-length');
   });
 
-  test('output that nobody takes', () => {
+  test('output that is not taken', () => {
     const client = session('client', { maxBufferedBytes: 100 });
     client.open();
     expect(protocolErrorCode(() => client.write(3, new Uint8Array(93)))).toBe('mux-buffer');
@@ -199,7 +199,7 @@ describe('what ends the session', () => {
     expect(protocolErrorCode(() => client.write(3, new Uint8Array(93)))).toBeUndefined();
   });
 
-  test('writing after finish, or to a stream that never was', () => {
+  test('writing after finish, or to an unknown stream', () => {
     const client = session('client');
     client.open();
     client.finish(3);
@@ -207,7 +207,7 @@ describe('what ends the session', () => {
     expect(protocolErrorCode(() => client.write(9, utf8('x')))).toBe('mux-stream-finished');
   });
 
-  test('arbitrary bytes give events or a code', () => {
+  test('arbitrary bytes give events or an error code', () => {
     const start = fc.constantFrom('', '0100000003000000', '01020500030000006865');
     fc.assert(
       fc.property(
@@ -228,7 +228,7 @@ describe('what ends the session', () => {
 });
 
 describe('keepalive', () => {
-  test('a NOP every 10 s if it is on, never if it is off', () => {
+  test('sends a NOP every 10 s if it is on, never if it is off', () => {
     const on = session('client', {}, true);
     expect(on.nextTimeout()).toBe(10_000);
     on.tick(10_000);
@@ -247,7 +247,7 @@ describe('keepalive', () => {
     for (let now = 10_000; now <= end; now += 10_000) of.tick(now);
   };
 
-  test('a client gives up after 30 s without any frame', () => {
+  test('a client fails after 30 s without any frame', () => {
     const client = session('client', {}, true);
     expect(protocolErrorCode(() => tickUntil(client, 20_000))).toBeUndefined();
     expect(protocolErrorCode(() => client.tick(30_000))).toBe('mux-peer-silent');
@@ -260,7 +260,7 @@ describe('keepalive', () => {
     expect(protocolErrorCode(() => client.tick(60_000))).toBe('mux-peer-silent');
   });
 
-  test('a process that was suspended does not give up on its peer', () => {
+  test('a process that was suspended does not treat its peer as dead', () => {
     const client = session('client', {}, true);
     client.tick(10_000);
     expect(protocolErrorCode(() => client.tick(3_600_000))).toBeUndefined();

@@ -13,18 +13,18 @@ import { decodeHandshakeRequest } from '../../src/protocol/handshake-payloads.ts
 import { MuxSession } from '../../src/protocol/smux.ts';
 import { readTranscript, type Transcript } from '../support/transcripts.ts';
 
-/** Recorded sessions of the official client and agent, replayed into our two roles. */
+/** Recorded sessions of the official client and agent, replayed for both of our roles. */
 
 interface Expected {
   readonly name: string;
-  /** What the session delivered, as its record describes it; of mux sessions the data of all streams. */
+  /** The data that the session delivered, as its record describes it; for mux sessions the data of all streams. */
   readonly stdout: string | RegExp;
   readonly stderr?: string;
   readonly exitCode?: number;
   readonly input: string | RegExp;
   readonly flags?: readonly string[];
   readonly portErrors?: number;
-  /** Output of channel_closed; undefined where the client left first. */
+  /** The output in channel_closed; undefined where the client ended first. */
   readonly closed?: string | RegExp;
 }
 
@@ -95,7 +95,7 @@ const SESSIONS: readonly Expected[] = [
   {
     name: 'e4-ssh-stdio',
     stdout: '220 lab ready\r\n250 HELO y\r\n250 \rabc\r\n221 bye\r\n',
-    // The lone LF that the official client turned into CR; ours would not.
+    // The official client turned the lone LF into CR; our client does not.
     input: /^HELO y\r\n\rabc\r\nQUIT\r\n$/,
     closed: '',
   },
@@ -117,7 +117,7 @@ interface Replay {
   readonly sent: readonly AgentMessage[];
 }
 
-/** Feeds what the recorded peer and gateway sent to one end of ours. */
+/** Sends to one of our ends what the recorded peer and gateway sent. */
 function replay(channel: DataChannel, transcript: Transcript, to: 'client' | 'agent'): Replay {
   const events: DataChannelEvent[] = [...channel.tick(EPOCH)];
   const sent: AgentMessage[] = [];
@@ -159,7 +159,7 @@ const joined = (
   pick: (event: DataChannelEvent) => Uint8Array | undefined,
 ): Uint8Array => concat(events.flatMap((event) => pick(event) ?? []));
 
-/** The data of all streams, one after the other. */
+/** The data of all streams, one after another. */
 function muxData(role: 'client' | 'server', stream: Uint8Array): string {
   const session = new MuxSession({ role, keepAlive: false, now: 0 });
   if (role === 'client') for (let i = 0; i < 4; i++) session.open();
@@ -176,14 +176,14 @@ describe.each(SESSIONS)('$name', (expected) => {
   const transcript = readTranscript(expected.name);
   const handshake = handshakeOf(transcript);
 
-  test('every message decodes, and encodes back to the same bytes', () => {
+  test('every message can be decoded, and encoded to the same bytes', () => {
     for (const { bytes, message, from } of transcript.messages) {
       const encoded = encodeAgentMessage(message, { layout: from === 'gateway' ? 'gateway' : 'full' });
       expect(hex(encoded)).toBe(hex(bytes));
     }
   });
 
-  test('the agent speaks to our client', () => {
+  test('the recorded agent works with our client', () => {
     const channel = new DataChannel({ ...options, role: 'client' });
     const { events, sent } = replay(channel, transcript, 'client');
     const opened = events.find((event) => event.type === 'opened');
@@ -214,7 +214,7 @@ describe.each(SESSIONS)('$name', (expected) => {
     expect(response(sent)).toBe(response(official));
   });
 
-  test('the client speaks to our agent', () => {
+  test('the recorded client works with our agent', () => {
     const channel = new DataChannel({
       ...options,
       role: 'agent',

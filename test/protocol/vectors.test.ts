@@ -17,7 +17,7 @@ import { encodeFlag, encodeSize } from '../../src/protocol/stream-payloads.ts';
 import { protocolErrorCode } from '../support/protocol-error-code.ts';
 import { fromHex } from '../support/from-hex.ts';
 
-/** Every vector of the reference (provenance in the file), byte for byte. */
+/** Compares every vector of the reference byte for byte (the file names its sources). */
 interface Vectors {
   readonly createdDate: number;
   readonly messages: readonly {
@@ -73,7 +73,7 @@ describe('V1 to V8: messages', () => {
     expect({ ...decoded, payload: text(decoded.payload) }).toEqual({ ...fields, payload: vector.payload });
   });
 
-  test('the payloads are what our own serialisers write', () => {
+  test('our own serialisers write the same payloads', () => {
     const m2 = decodeAgentMessage(fromHex(message('V6').hex));
     expect(text(encodeSize({ columns: 80, rows: 24 }))).toBe(message('V2').payload);
     const acknowledged = { ...m2, sequenceNumber: 7 };
@@ -99,7 +99,7 @@ describe('V1 to V8: messages', () => {
     expect(text(encodeHandshakeRequest(request))).toBe(message('V6').payload);
   });
 
-  test('a whole agent channel produces V8 and V6', () => {
+  test('a complete agent channel produces V8 and V6', () => {
     const agent = new DataChannel({
       role: 'agent',
       sessionId: 'sess-1',
@@ -152,7 +152,7 @@ describe('V11: KMS encryption', () => {
   const nonce = (): Uint8Array => fromHex(vectors.kms.nonce);
   const plaintext = utf8(vectors.kms.plaintext);
 
-  test('both directions', () => {
+  test('encrypts and decrypts in both directions', () => {
     const agent = new SessionEncryption('agent', dataKey, nonce);
     const client = new SessionEncryption('client', dataKey, nonce);
     expect(hex(agent.seal(plaintext))).toBe(vectors.kms.agentToClient);
@@ -162,7 +162,7 @@ describe('V11: KMS encryption', () => {
     expect(client.open(fromHex(vectors.kms.clientToAgent))).toBeUndefined();
   });
 
-  test('as a complete message', () => {
+  test('encrypts a complete message', () => {
     const { message: vector } = vectors.kms;
     const decoded = decodeAgentMessage(fromHex(vector.hex));
     expect(decoded).toMatchObject({ sequenceNumber: vector.sequenceNumber, payloadType: 1 });

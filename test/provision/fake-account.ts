@@ -11,14 +11,14 @@ import type { IamPort, InstanceProfile, ManagedPolicy, Role } from '../../src/pr
 import type { GroupRule, SecurityGroup, SecurityGroupRule } from '../../src/provision/ports/network.ts';
 import type { TagFilter, Tags } from '../../src/provision/ports/tags.ts';
 
-/** Thrown instead of an answer. */
+/** Thrown instead of returning a response. */
 export class Crash extends Error {}
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * An account in memory behind the ports, strict about order: a group in use, a role in a profile, a policy attached
- * cannot be deleted. Every writing call passes `gate`, which may throw before or after its effect.
+ * An in-memory account behind the ports that checks the order of deletion: a group in use, a role in a profile and an
+ * attached policy cannot be deleted. Every writing call passes `gate`, which may throw before or after the effect.
  */
 export class FakeAccount {
   readonly groups = new Map<string, Mutable<SecurityGroup>>();
@@ -32,12 +32,12 @@ export class FakeAccount {
   readonly policies = new Map<string, ManagedPolicy>();
   /** Names of writing calls, in order. */
   readonly writes: string[] = [];
-  /** Groups of each instance, for DependencyViolation. */
+  /** Security groups of each instance, for DependencyViolation. */
   readonly attached = new Map<string, readonly string[]>();
   gate: (call: string, when: 'before' | 'after') => void = () => undefined;
-  /** Answers of CreateFleet, used up one by one before launches succeed. */
+  /** Responses of CreateFleet, used one by one; when none is left, launches succeed. */
   fleetAnswers: FleetResult[] = [];
-  /** What a new instance's state is. */
+  /** The state of a new instance. */
   newState: Instance['state'] = 'running';
   consoleText = 'fargate-connect: ready\r\n';
   #serial = 0;
@@ -65,7 +65,7 @@ export class FakeAccount {
     }
   }
 
-  /** Everything that lives, as sorted lines. */
+  /** All existing resources, as sorted lines. */
   snapshot(): readonly string[] {
     const living = [...this.instanceMap.values()].filter((instance) => instance.state !== 'terminated');
     const fleets = [...this.fleets.values()].filter((fleet) => !fleet.state.startsWith('deleted'));

@@ -41,7 +41,7 @@ export const ORDERS_DB: DatabaseAccess = {
   ingress: [ADMITS_VPC],
 };
 
-/** Trust policy of a role for EC2. */
+/** The trust policy of a role that EC2 may assume. */
 export const TRUST = JSON.stringify({
   Statement: [{ Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' }],
 });

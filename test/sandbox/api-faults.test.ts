@@ -33,7 +33,7 @@ const exists = async (name: string): Promise<boolean> => {
 };
 
 describe('injected faults', () => {
-  test('hit the call they count to, of the action they name', async () => {
+  test('affect the call with the given number, of the given action', async () => {
     sandbox.faults.inject({ kind: 'throttle', action: 'ec2:DescribeVpcs', at: 2, times: 2 });
     const outcomes: string[] = [];
     for (let i = 0; i < 4; i++) {
@@ -43,7 +43,7 @@ describe('injected faults', () => {
     expect(outcomes).toEqual(['resolved', 'RequestLimitExceeded', 'RequestLimitExceeded', 'resolved']);
   });
 
-  test('look like each service’s own', async () => {
+  test('have the error format of each service', async () => {
     const ecs = new ECSClient(clients.config);
     const all = async () => [
       await errorName(clients.ec2.send(new DescribeVpcsCommand({}))),
@@ -62,7 +62,7 @@ describe('injected faults', () => {
     expect(await all()).toEqual(['resolved', 'resolved', 'resolved']);
   });
 
-  test('are retried by the SDK as the real ones are', async () => {
+  test('are retried by the SDK as real errors are', async () => {
     sandbox.faults.inject({ kind: 'throttle', action: 'ec2:DescribeVpcs' });
     const patient = sandboxClients(sandbox.env, { maxAttempts: 3 });
     expect((await patient.ec2.send(new DescribeVpcsCommand({}))).Vpcs!.length).toBeGreaterThan(0);
@@ -79,7 +79,7 @@ describe('injected faults', () => {
     expect(sandbox.calls.filter((call) => call.outcome === 'dropped')).toHaveLength(2);
   });
 
-  test('call a listener when they hit, and the answer waits for it', async () => {
+  test('call a listener when they occur, and the response waits for the listener', async () => {
     const seen: string[] = [];
     sandbox.faults.inject({
       kind: 'throttle',
@@ -93,7 +93,7 @@ describe('injected faults', () => {
     expect(seen).toEqual(['DescribeVpcs']);
   });
 
-  test('hide what is fresh: NotFound by name, an empty list otherwise', async () => {
+  test('hide new resources: NotFound when named, an empty list otherwise', async () => {
     const { GroupId } = await group('fresh');
     const byId = new DescribeSecurityGroupsCommand({ GroupIds: [GroupId!] });
     sandbox.faults.inject({ kind: 'not-found', times: 2 });
@@ -117,7 +117,7 @@ describe('injected faults', () => {
     );
   });
 
-  test('EC2’s lag hides what is younger, and only that', async () => {
+  test('the EC2 lag hides only resources that are newer than the lag', async () => {
     sandbox.faults.setEc2LagMs(150);
     await group('lagging');
     expect(await exists('lagging')).toBe(false);
@@ -127,7 +127,7 @@ describe('injected faults', () => {
 });
 
 describe('the call log', () => {
-  test('holds who asked what, and which statement allowed it', async () => {
+  test('has the caller and the action of each call, and the statement that allowed it', async () => {
     const env = sandbox.createPrincipal({
       userName: 'logged',
       policies: [
@@ -148,7 +148,7 @@ describe('the call log', () => {
     });
   });
 
-  test('and the state can be read without a signature', async () => {
+  test('can be read without a signature, and so can the state', async () => {
     const state = await fetch(`${sandbox.endpoint}/_sandbox/state`);
     expect(await state.text()).toBe(sandbox.snapshot());
     const calls = await fetch(`${sandbox.endpoint}/_sandbox/calls`);
@@ -160,7 +160,7 @@ describe('the call log', () => {
 });
 
 describe('fault specs', () => {
-  test('are sorted into faults of the API and faults of the gateway', () => {
+  test('are divided into faults of the API and faults of the gateway', () => {
     const specs = parseFaultSpecs([
       'throttle=ec2:CreateFleet@2',
       'drop-after',
@@ -210,7 +210,7 @@ describe('fault specs', () => {
   });
 });
 
-/** Status of the state page, asked for under another name than the sandbox's. */
+/** Returns the HTTP status of the state page when it is requested with another host name than the sandbox's. */
 const statusFor = (endpoint: string, host: string): Promise<number | undefined> =>
   new Promise((resolve, reject) => {
     get(`${endpoint}/_sandbox/state`, { headers: { host } }, (response) => {

@@ -4,7 +4,7 @@ import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { bringUp, untilState } from '../support/bastion-launch.ts';
 import { sandboxClients } from '../support/sandbox-clients.ts';
 
-/** The official AWS CLI, unmodified, sees the same world as the SDK. */
+/** The official AWS CLI, unmodified, sees the same resources as the SDK. */
 
 const installed = await execa('aws', ['--version'], { reject: false });
 const skipped = installed.failed;
@@ -73,12 +73,12 @@ describe.skipIf(skipped)('the official AWS CLI', () => {
     expect(policy).toMatchObject({ PolicyDocument: { Statement: [{ Effect: 'Allow', Resource: '*' }] } });
   });
 
-  test('walks pages by itself', async () => {
+  test('reads all pages by itself', async () => {
     const paged = await aws('ec2', 'describe-subnets', '--page-size', '5', '--query', 'length(Subnets)');
     expect(paged).toBe(await aws('ec2', 'describe-subnets', '--query', 'length(Subnets)'));
   });
 
-  test('describes databases and says who it is', async () => {
+  test('describes databases and the identity of the caller', async () => {
     const query = 'DBInstances[].DBInstanceIdentifier';
     expect(await aws('rds', 'describe-db-instances', '--query', query)).toEqual([
       'orders-db',
@@ -89,7 +89,7 @@ describe.skipIf(skipped)('the official AWS CLI', () => {
     expect(await aws('sts', 'get-caller-identity')).toMatchObject({ Account: '111122223333' });
   });
 
-  test('prints errors in AWS’s words', async () => {
+  test('prints errors with the messages of AWS', async () => {
     await expect(
       aws('ec2', 'describe-instances', '--instance-ids', 'i-0000000000000000f'),
     ).rejects.toMatchObject({

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { testSandbox } from '../support/test-sandbox.ts';
 
-/** The unmodified official clients against the sandbox; skipped, saying so, where they are not installed. */
+/** The unmodified official clients against the sandbox; skipped with a message where they are not installed. */
 
 const run = promisify(execFile);
 
@@ -31,7 +31,7 @@ const awsJson = async (...args: readonly string[]): Promise<unknown> =>
   JSON.parse(await aws(...args, '--output', 'json'));
 
 describe.runIf(hasCli)('aws', () => {
-  test('ecs describe-services, list-tasks, describe-clusters', async () => {
+  test('ecs describe-services, list-tasks and describe-clusters work', async () => {
     expect(
       await awsJson('ecs', 'describe-services', '--cluster', 'demo', '--services', 'orders-api'),
     ).toMatchObject({
@@ -47,7 +47,7 @@ describe.runIf(hasCli)('aws', () => {
     });
   });
 
-  test('ssm get-parameter and describe-sessions', async () => {
+  test('ssm get-parameter and describe-sessions work', async () => {
     const name = '/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64';
     expect(await awsJson('ssm', 'get-parameter', '--name', name)).toMatchObject({
       Parameter: { Name: name },
@@ -55,7 +55,7 @@ describe.runIf(hasCli)('aws', () => {
     expect(await awsJson('ssm', 'describe-sessions', '--state', 'Active')).toEqual({ Sessions: [] });
   });
 
-  test('errors carry their names', async () => {
+  test('errors have their names', async () => {
     await expect(aws('ecs', 'list-services', '--cluster', 'nope')).rejects.toMatchObject({
       stderr: expect.stringContaining('ClusterNotFoundException') as unknown,
     });

@@ -6,8 +6,8 @@ import { ARM_IMAGE, bringUp, DATABASE_GROUP, SUBNET_A, tearDown, VPC } from '../
 import { errorName, sandboxClients } from '../support/sandbox-clients.ts';
 
 /**
- * A least-privilege operator in the shape of Karpenter's published controller policy (docs/reference/iam.md §7): what the sandbox
- * asks IAM about must be what such a policy grants. The tool's own policies are proved by its own tests.
+ * A least-privilege operator, modelled on Karpenter's published controller policy (docs/reference/iam.md §7): such a
+ * policy must grant everything for which the sandbox asks IAM. The tool's own policies are proved by their own tests.
  */
 
 const ACCOUNT = 'arn:aws:ec2:eu-west-1:111122223333:';
@@ -135,7 +135,7 @@ const document = (grants: readonly Grant[]) => ({
   Statement: grants.map((grant) => ({ Effect: 'Allow', ...grant })),
 });
 
-/** Every statement-action once, with the policy that lacks just it. */
+/** Each action of each statement once, with the policy that lacks only this action. */
 const REMOVALS = GRANTS.flatMap((grant, index) =>
   grant.Action.map((action) => ({
     action,
@@ -170,7 +170,7 @@ const operator = (userName: string, grants: readonly Grant[]) =>
   sandboxClients(sandbox.createPrincipal({ userName, policies: [document(grants)] }));
 
 describe('a least-privilege operator', () => {
-  test('brings a bastion up and down, and cannot do anything else', async () => {
+  test('launches and removes a bastion, and cannot do anything else', async () => {
     const clients = operator('operator', GRANTS);
     const before = sandbox.snapshot();
     await tearDown(clients, await bringUp(clients, 'whole', { boundaryArn: BOUNDARY }));
@@ -194,7 +194,7 @@ describe('a least-privilege operator', () => {
   });
 
   test.each(REMOVALS.map((removal, index) => [index, removal] as const))(
-    '%i: is stopped by the one grant that is missing',
+    '%i: fails without the one missing grant',
     async (index, { action, grants }) => {
       const clients = operator(`lacks-${index}`, grants);
       const name = `lacks-${index}`;

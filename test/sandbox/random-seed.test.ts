@@ -6,7 +6,7 @@ import { clientConfig } from './support/client-config.ts';
 
 const twins = [testSandbox({ randomSeed: 11 }), testSandbox({ randomSeed: 11 })] as const;
 
-test('a seed makes names repeatable; tokens, addresses and keys stay random', async () => {
+test('a seed makes names repeatable, while tokens, addresses and keys stay random', async () => {
   const [first, second] = await Promise.all(
     twins.map(async (sandbox) => {
       const ecs = new ECSClient(clientConfig(sandbox().env));

@@ -9,7 +9,7 @@ import { defaultSeed } from '../../src/sandbox/world/seed.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { errorName, sandboxClients } from '../support/sandbox-clients.ts';
 
-/** A clock that runs as the system's, but can be set forward. */
+/** A clock that follows the system clock, but can be set forward. */
 const clock = {
   skewMs: 0,
   now: () => Date.now() + clock.skewMs,
@@ -49,14 +49,14 @@ async function failures(env: Readonly<Record<string, string>>): Promise<readonly
 }
 
 describe('signatures in headers', () => {
-  test('a correct signature is accepted and names the caller', async () => {
+  test('a correct signature is accepted and identifies the caller', async () => {
     const { sts } = sandboxClients(sandbox.env);
     const who = await sts.send(new GetCallerIdentityCommand({}));
     expect(who.Arn).toBe('arn:aws:iam::111122223333:user/developer');
     expect(who.UserId).toMatch(/^AIDA[A-Z2-7]{17}$/);
   });
 
-  test('a wrong secret is refused in each protocol', async () => {
+  test('a wrong secret is rejected in each protocol', async () => {
     const env = { ...sandbox.env, AWS_SECRET_ACCESS_KEY: 'wrong' };
     expect(await failures(env)).toEqual([
       'SignatureDoesNotMatch',
@@ -66,7 +66,7 @@ describe('signatures in headers', () => {
     ]);
   });
 
-  test('an unknown key is refused in each protocol', async () => {
+  test('an unknown access key is rejected in each protocol', async () => {
     const env = { ...sandbox.env, AWS_ACCESS_KEY_ID: 'AKIAAAAAAAAAAAAAAAAA' };
     expect(await failures(env)).toEqual([
       'InvalidClientTokenId',
@@ -76,7 +76,7 @@ describe('signatures in headers', () => {
     ]);
   });
 
-  test('a role session is its own principal, and needs its token', async () => {
+  test('a role session is a principal of its own, and needs its token', async () => {
     const { sts } = sandboxClients(sandbox.env);
     const { Credentials } = await sts.send(
       new AssumeRoleCommand({
@@ -97,7 +97,7 @@ describe('signatures in headers', () => {
     expect((await failures(withoutToken))[0]).toBe('InvalidClientTokenId');
   });
 
-  test('an expired session token is refused in each protocol', async () => {
+  test('an expired session token is rejected in each protocol', async () => {
     const env = sandbox.createPrincipal({ userName: 'late', policies: [], sessionMs: 0 });
     expect(await failures(env)).toEqual([
       'ExpiredToken',
@@ -107,7 +107,7 @@ describe('signatures in headers', () => {
     ]);
   });
 
-  test('a request from a clock that is far off is refused', async () => {
+  test('a request whose time differs too much is rejected', async () => {
     clock.skewMs = 20 * 60_000;
     const refused = await failures(sandbox.env);
     clock.skewMs = 0;
@@ -115,14 +115,14 @@ describe('signatures in headers', () => {
     expect(refused[2]).toBe('RequestExpired');
   });
 
-  test('an unsigned request is refused', async () => {
+  test('an unsigned request is rejected', async () => {
     const body = 'Action=DescribeVpcs&Version=2016-11-15';
     const answer = await fetch(sandbox.endpoint, { method: 'POST', body });
     expect(answer.status).toBe(401);
     expect(await answer.text()).toContain('<Code>AuthFailure</Code>');
   });
 
-  test('a body that was changed after signing is refused', async () => {
+  test('a body that was changed after signing is rejected', async () => {
     const request = await sign('Action=GetCallerIdentity&Version=2011-06-15');
     const body = 'Action=GetCallerIdentity&Version=2011-06-15&X=1';
     const answer = await fetch(sandbox.endpoint, { method: 'POST', headers: request.headers, body });
@@ -142,20 +142,20 @@ describe('presigned requests', () => {
     expect(refused.status).toBe(403);
   });
 
-  test('are refused when a parameter was changed', async () => {
+  test('are rejected when a parameter was changed', async () => {
     const url = (await presign(60)).replace('X-Amz-Expires=60', 'X-Amz-Expires=600');
     expect((await fetch(url)).status).toBe(403);
   });
 });
 
 describe('limits', () => {
-  test('a body above one mebibyte is refused at its Content-Length', async () => {
+  test('a body above one mebibyte is rejected at its Content-Length', async () => {
     const body = 'Action=DescribeVpcs&Version=2016-11-15&X='.padEnd(1024 * 1024 + 1, 'x');
     const answer = await fetch(sandbox.endpoint, { method: 'POST', body }).catch(() => undefined);
     expect(answer?.status ?? 413).toBe(413);
   });
 
-  test('a service that the sandbox lacks is answered with an error that says so', async () => {
+  test('a service that the sandbox does not have returns an error that says so', async () => {
     const headers = { 'x-amz-target': 'DynamoDB_20120810.ListTables' };
     const answer = await fetch(sandbox.endpoint, { method: 'POST', headers, body: '{}' });
     expect(answer.status).toBe(404);

@@ -13,9 +13,9 @@ import { checkSyntax, onPath, ScriptBox, USERDATA } from './scripts.ts';
 const AGENT_LOG = 'var/log/amazon/ssm/amazon-ssm-agent.log';
 const CONNECTED =
   '2026-11-21 10:00:01.0000 INFO [ssm-agent-worker] [MessageService] [MGSInteractor] Set up control channel successfully\n';
-/** Body of a `curl` that writes the file it was asked for. */
+/** The body of a `curl` stub that writes the requested file. */
 const DOWNLOADED = 'while (($# > 1)); do [[ $1 == --output ]] && echo content >"$2"; shift; done; exit 0';
-/** What the script takes from the machine where it is tested. */
+/** The programs that the script uses from the machine on which the test runs. */
 const TOOLS = [
   'bash',
   'cat',
@@ -50,11 +50,11 @@ const NAT64 = { dualStackDomain: undefined };
 const DUAL_STACK = { dualStackDomain: 'api.aws' };
 
 describe('every script', () => {
-  it.each(scripts)('%s is sound for bash', (name) => {
+  it.each(scripts)('%s has valid bash syntax', (name) => {
     expect(() => checkSyntax(join(USERDATA, name))).not.toThrow();
   });
 
-  it('is clean for shellcheck, as a file and rendered', (context) => {
+  it('passes shellcheck, as a file and rendered', (context) => {
     const shellcheck = onPath('shellcheck');
     if (shellcheck === undefined) {
       context.skip('shellcheck is not on PATH');
@@ -69,7 +69,7 @@ describe('every script', () => {
         box.write('nat64.sh', rendered('demo', NAT64)),
         box.write('dual-stack.sh', rendered(undefined, DUAL_STACK)),
       ];
-      // The rendered script holds its parameters twice, defaults first; unused ones belong to the other variant.
+      // The rendered script sets its parameters twice, defaults first; unused ones belong to the other variant.
       execFileSync(shellcheck, ['--severity=style', '--exclude=SC2034', ...all], { stdio: 'pipe' });
     } finally {
       box.remove();
@@ -127,7 +127,7 @@ describe('the boot of a bastion', () => {
     expect(command).toContain('--exclude=amazon-ssm-agent');
   });
 
-  it('installs the lease first: nothing is downloaded before the timer runs', async () => {
+  it('installs the lease first: the timer runs before anything is downloaded', async () => {
     await boot('demo');
     const timer = box.calls.findIndex((call) => call.includes('fargate-connect-lease.timer'));
     const download = box.calls.findIndex((call) => call.startsWith('curl'));
@@ -138,7 +138,7 @@ describe('the boot of a bastion', () => {
   it.each([
     ['aarch64', 'linux_arm64'],
     ['x86_64', 'linux_64bit'],
-  ])('downloads for %s over https only', async (machine, folder) => {
+  ])('downloads the package for %s over https only', async (machine, folder) => {
     box.stub('uname', `echo ${machine}`);
     await boot('demo');
     const downloads = box.calls.filter((call) => call.startsWith('curl'));
@@ -153,14 +153,14 @@ describe('the boot of a bastion', () => {
     const outcome = await boot(undefined);
     expect(outcome.code).toBe(0);
     expect(verdict()).toBe('fargate-connect: ready');
-    // The shutdown of the first lines is taken back when the timers run.
+    // The shutdown that the first lines schedule is cancelled when the timers run.
     expect(box.calls.filter((call) => !call.startsWith('systemctl'))).toEqual([
       'shutdown -h +15',
       'shutdown -c',
     ]);
   });
 
-  it('tells the agent the dual-stack names before it starts it anew', async () => {
+  it('gives the agent the dual-stack names before it restarts the agent', async () => {
     const outcome = await boot(undefined, DUAL_STACK);
     expect([outcome.code, verdict()]).toEqual([0, 'fargate-connect: ready']);
     expect(JSON.parse(box.read('etc/amazon/ssm/amazon-ssm-agent.json'))).toEqual({
@@ -175,21 +175,21 @@ describe('the boot of a bastion', () => {
     ]);
   });
 
-  it('asks for metadata over IPv6 behind NAT64, and leaves the agent its usual names', async () => {
+  it("requests metadata over IPv6 behind NAT64, and leaves the usual names in the agent's configuration", async () => {
     expect((await boot('demo', NAT64)).code).toBe(0);
     expect(box.read('etc/amazon/ssm/amazon-ssm-agent.json')).toBe('');
-    // Before any unit of ours is started.
+    // Before any of our units is started.
     expect(box.calls.find((call) => call.startsWith('systemctl'))).toBe(
       'systemctl set-environment AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6 FC_IMDS=http://[fd00:ec2::254]',
     );
     expect(box.read('usr/local/bin/ecs_connect.sh')).toContain('ENDPOINT_MODE=IPv6\n');
   });
 
-  it('is the same for IPv4 whatever there is for IPv6', () => {
+  it('is the same for IPv4, without any of the IPv6 code', () => {
     expect(rendered('demo')).not.toMatch(/#@|IPv6|fd00|DUAL_STACK/);
   });
 
-  it('installs nothing that is there already', async () => {
+  it('installs nothing that already exists', async () => {
     box.stub('session-manager-plugin');
     await boot('demo');
     expect(verdict()).toBe('fargate-connect: ready');
@@ -199,25 +199,20 @@ describe('the boot of a bastion', () => {
   it.each([
     ['a download that fails', 'curl', 'exit 22', /FAILED download of https:.* failed: no way to S3\?/],
     [
-      'a signature that is not there',
+      'a missing signature',
       'curl',
       `[[ $* != *.sig ]] || exit 22; ${DOWNLOADED}`,
       /FAILED download of https:.*rpm\.sig failed/,
     ],
+    ['an invalid signature', 'gpg', '[[ $* != *--verify* ]]', /FAILED the signature of .* is not good/],
     [
-      'a signature that is not good',
-      'gpg',
-      '[[ $* != *--verify* ]]',
-      /FAILED the signature of .* is not good/,
-    ],
-    [
-      'a good signature of another key',
+      'a valid signature by another key',
       'gpg',
       '[[ $* != *--verify* ]] || echo "[GNUPG:] VALIDSIG 0000000000000000000000000000000000000000 2025-01-22 0"',
       /FAILED the signature of .* is not good/,
     ],
     ['an unknown machine', 'uname', 'echo riscv64', /FAILED no session-manager-plugin for riscv64/],
-    ['a package that rpm refuses', 'rpm', 'exit 1', /FAILED rpm refused session-manager-plugin/],
+    ['a package that rpm rejects', 'rpm', 'exit 1', /FAILED rpm refused session-manager-plugin/],
     ['an rpm that installs nothing', 'rpm', 'exit 0', /FAILED session-manager-plugin is not on PATH/],
     [
       'an image without the agent',
@@ -231,7 +226,7 @@ describe('the boot of a bastion', () => {
       '[[ $* != daemon-reload ]]',
       /FAILED line \d+: systemctl daemon-reload/,
     ],
-  ])('says so on the console: %s', async (_what, program, body, expected) => {
+  ])('reports on the console: %s', async (_what, program, body, expected) => {
     box.stub(program, body);
     const outcome = await boot('demo');
     expect(outcome.code).not.toBe(0);
@@ -239,13 +234,13 @@ describe('the boot of a bastion', () => {
     expect(box.read('dev/console')).not.toContain('fargate-connect: ready');
   });
 
-  describe('looks into the log of the agent', () => {
+  describe('with an agent that does not register', () => {
     const user = 'User: arn:aws:sts::111122223333:assumed-role/ops/i-1';
     const refusal = (action: string): string =>
       `2026-11-21 10:00:00.0000 WARN EC2RoleProvider Failed to connect to Systems Manager with instance profile role credentials. Err: retrieved credentials failed to report to ssm. RequestId: r Error: AccessDeniedException: ${user} is not authorized to perform: ${action} on resource: arn:aws:ec2:eu-west-1:111122223333:instance/i-1 because no identity-based policy allows the ${action} action\n\tstatus code: 400, request id: r\n`;
     const upgrade =
       '2026-11-21 10:00:00.0000 WARN [MGSInteractor] Failed to dial websocket, status: 403 Forbidden, err: websocket: bad handshake\n';
-    /** What the log says at first, and what each new start adds. */
+    /** The content of the log at first, and what each restart adds. */
     function agent(first: string, again: string): void {
       box.write(AGENT_LOG, first);
       box.write('again', again);
@@ -257,7 +252,7 @@ describe('the boot of a bastion', () => {
       ['ssm:UpdateInstanceInformation', refusal('ssm:UpdateInstanceInformation'), `${user} is `],
       ['ssmmessages:CreateControlChannel', refusal('ssmmessages:CreateControlChannel'), `${user} is `],
       ['ssmmessages:OpenControlChannel', upgrade, ''],
-    ])('%s: named after two more starts', async (action, log, who) => {
+    ])('reports the denied %s after two more starts', async (action, log, who) => {
       agent(log, log);
       const outcome = await boot(undefined);
       expect(outcome.code).toBe(1);
@@ -268,7 +263,7 @@ describe('the boot of a bastion', () => {
     });
 
     it.each(['https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html.', ''])(
-      'a role that EC2 may not assume (%j)',
+      'reports a role that EC2 may not assume (%j)',
       async (rest) => {
         const log = `2026-11-21 10:00:00.0000 WARN EC2RoleProvider Failed to connect to Systems Manager with instance profile role credentials. Err: retrieved credentials failed to report to ssm. Error: AssumeRoleUnauthorizedAccess: EC2 cannot assume the role my.ops.  Please see documentation at ${rest}\n`;
         agent(log, log);
@@ -278,7 +273,7 @@ describe('the boot of a bastion', () => {
       },
     );
 
-    it('waits for a role that AWS knows only after a while', async () => {
+    it('waits for a role that AWS does not know at first', async () => {
       agent(refusal('ssm:UpdateInstanceInformation'), CONNECTED);
       expect((await boot(undefined)).code).toBe(0);
       expect(verdict()).toBe('fargate-connect: ready');
@@ -286,10 +281,13 @@ describe('the boot of a bastion', () => {
     });
 
     it.each([
-      ['what connects by another role in the end', `${refusal('ssm:UpdateInstanceInformation')}${CONNECTED}`],
-      ['what the agent can do without', refusal('ssm:ListInstanceAssociations')],
-      ['an agent that has said nothing yet', ''],
-    ])('%s is no failure', async (_, log) => {
+      [
+        'an agent that finally connects with another role',
+        `${refusal('ssm:UpdateInstanceInformation')}${CONNECTED}`,
+      ],
+      ['a denied action that the agent does not need', refusal('ssm:ListInstanceAssociations')],
+      ['an agent with an empty log', ''],
+    ])('%s is not a failure', async (_, log) => {
       agent(log, '');
       expect((await boot(undefined)).code).toBe(0);
       expect(verdict()).toBe('fargate-connect: ready');
@@ -297,7 +295,7 @@ describe('the boot of a bastion', () => {
     });
   });
 
-  it('repeats a download that fails for a while', async () => {
+  it('retries a download that fails for a while', async () => {
     box.stub(
       'curl',
       `tries=$(grep -c '^curl' "${box.root}/calls"); ((tries > 2)) || exit 7
@@ -308,8 +306,8 @@ describe('the boot of a bastion', () => {
     expect(box.calls.filter((call) => call.startsWith('curl'))).toHaveLength(4);
   });
 
-  it('begins no try that `up` would not wait for', async () => {
-    // Bash counts on from there.
+  it('starts no attempt that would end after `up` stops waiting', async () => {
+    // Bash counts up from this value.
     const late = { SECONDS: '150' };
     const outcome = await box.run(box.write('user-data.sh', rendered('demo')), [], late);
     expect([outcome.code, verdict()]).toEqual([
@@ -319,7 +317,7 @@ describe('the boot of a bastion', () => {
   });
 
   describe('on an image without the AWS CLI', () => {
-    /** A PATH without the machine's own CLI. */
+    /** A PATH without the AWS CLI of the machine. */
     function withoutCli(): ReturnType<ScriptBox['run']> {
       rmSync(join(box.bin, 'aws'));
       mkdirSync(join(box.root, 'tools'));
@@ -335,7 +333,7 @@ describe('the boot of a bastion', () => {
       expect(verdict()).toBe('fargate-connect: ready');
     });
 
-    it('reports a failed installation after three tries', async () => {
+    it('reports a failed installation after three attempts', async () => {
       box.stub('dnf', 'exit 1');
       expect((await withoutCli()).code).toBe(1);
       expect(box.calls.filter((call) => call.startsWith('dnf'))).toHaveLength(3);
@@ -343,7 +341,7 @@ describe('the boot of a bastion', () => {
     });
   });
 
-  it('writes a cluster name of shell characters as it is', async () => {
+  it('does not interpret shell characters in a cluster name', async () => {
     const outcome = await boot("x'; touch pwned; '$(touch pwned)");
     expect(outcome.code).toBe(0);
     expect(box.read('pwned')).toBe('');

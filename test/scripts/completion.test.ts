@@ -15,7 +15,7 @@ const tree = new Command('fargate-connect')
   )
   .addCommand(new Command('ls').addArgument(new Argument('<kind>').choices(['clusters', 'tasks'])));
 
-/** What bash offers after these words, the last being the one under the cursor. */
+/** Returns what bash offers after these words; the last one is the word under the cursor. */
 function offered(...words: readonly string[]): readonly string[] {
   const folder = mkdtempSync(join(tmpdir(), 'fargate-connect-completion-'));
   try {

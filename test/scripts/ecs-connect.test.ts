@@ -6,7 +6,7 @@ import { type Outcome, ScriptBox, USERDATA } from './scripts.ts';
 
 const ARN = 'arn:aws:ecs:eu-west-1:111122223333:task/demo/';
 
-/** What the ancestor's script got wrong (peers A13, 11–14 and 16) is what these cases hold. */
+/** These cases cover the defects of the script from which this one was derived (peers A13, 11–14 and 16). */
 describe('ecs_connect.sh', () => {
   let box: ScriptBox;
   beforeEach(() => {
@@ -15,12 +15,12 @@ describe('ecs_connect.sh', () => {
   });
   afterEach(() => box.remove());
 
-  /** `describe-tasks` rows by the end of a task's id; text as `aws --output text` prints it. */
+  /** `describe-tasks` rows by the last part of a task's id, in the format of `aws --output text`. */
   function aws(answers: {
     readonly list?: string;
     readonly tasks?: Readonly<Record<string, string>>;
     readonly fails?: boolean;
-    /** Bash instead, by command of `aws ecs`. */
+    /** Replacement bash code, by command of `aws ecs`. */
     readonly instead?: Readonly<Record<string, string>>;
   }): void {
     const rows = Object.entries(answers.tasks ?? {})
@@ -73,20 +73,20 @@ describe('ecs_connect.sh', () => {
     ]);
   });
 
-  it('passes the command on as one string', async () => {
+  it('passes the command on as one argument', async () => {
     aws({ list: `${ARN}t1`, tasks: { t1: 'app\\tRUNNING\\tRUNNING' } });
     await connect(['web', 'app', 'ls', '-l', '/tmp/a b']);
     expect(executed().at(-1)).toBe('ls -l /tmp/a b');
   });
 
-  it('without input it gives the plugin a stdin that does not end', async () => {
+  it('without input gives the plugin a stdin that does not end', async () => {
     aws({ list: `${ARN}t1`, tasks: { t1: 'app\\tRUNNING\\tRUNNING' } });
     await connect(['web', 'app', 'ls']);
-    // Bash's status of a read that ran out of time; at the end of the input it is 1.
+    // The exit status of bash's read after a timeout; at the end of the input it is 1.
     expect(Number(box.read('input'))).toBeGreaterThan(128);
   });
 
-  it('reads None as an empty answer: a service without tasks', async () => {
+  it('treats None as an empty answer: a service without tasks', async () => {
     aws({ list: 'None' });
     const outcome = await connect(['web']);
     expect(outcome).toMatchObject({ code: 3 });
@@ -100,7 +100,7 @@ describe('ecs_connect.sh', () => {
     expect(outcome.stderr).toContain('services there: api web');
   });
 
-  it('compares container names whole, not as patterns', async () => {
+  it('compares whole container names, not patterns', async () => {
     aws({ list: `${ARN}t1`, tasks: { t1: 'my-app\\tRUNNING\\tRUNNING' } });
     for (const name of ['app', 'my.app', '.*']) {
       const outcome = await connect(['web', name]);
@@ -116,14 +116,14 @@ describe('ecs_connect.sh', () => {
     expect(executed()).toContain('proxy');
   });
 
-  it('asks which container only where somebody can answer', async () => {
+  it('asks for the container only on a terminal', async () => {
     aws({ list: `${ARN}t1`, tasks: { t1: 'app\\tRUNNING\\tRUNNING\\nproxy\\tRUNNING\\tRUNNING' } });
     const outcome = await connect(['web']);
     expect(outcome.code).toBe(2);
     expect(outcome.stderr).toContain('several containers: app proxy');
   });
 
-  it('goes on to a task whose exec agent runs', async () => {
+  it('skips tasks whose exec agent does not run', async () => {
     aws({
       list: `${ARN}t1\\t${ARN}t2\\t${ARN}t3`,
       tasks: {
@@ -150,7 +150,7 @@ describe('ecs_connect.sh', () => {
     expect(outcome.stderr).toContain('task t2: container RUNNING, exec agent STOPPED');
   });
 
-  it('keeps names of shell characters in one piece', async () => {
+  it('keeps names with shell characters intact', async () => {
     aws({ list: 'None' });
     await connect(['web; touch pwned', '$(touch pwned)']);
     expect(box.read('pwned')).toBe('');
@@ -159,12 +159,12 @@ describe('ecs_connect.sh', () => {
     );
   });
 
-  describe('where IAM refuses', () => {
+  describe('if IAM denies an action', () => {
     it.each([
       ['list-tasks', 'ecs:ListTasks'],
       ['describe-tasks', 'ecs:DescribeTasks'],
       ['execute-command', 'ecs:ExecuteCommand'],
-    ])('%s: ends with 4, naming action and remedy', async (command, action) => {
+    ])('%s: exits with 4 and names the action and the remedy', async (command, action) => {
       aws({ ...ONE_TASK, instead: { [command]: `echo '${denied(action)}' >&2; exit 254` } });
       const outcome = await connect(['web']);
       expect(outcome.code).toBe(4);
@@ -174,7 +174,7 @@ describe('ecs_connect.sh', () => {
       );
     });
 
-    it('ends with status 4 if it may not list the services either', async () => {
+    it('exits with 4 if listing the services is denied too', async () => {
       aws({
         fails: true,
         instead: { 'list-services': `echo '${denied('ecs:ListServices')}' >&2; exit 254` },
@@ -184,7 +184,7 @@ describe('ecs_connect.sh', () => {
       expect(outcome.stderr).toContain('may not call ecs:ListServices');
     });
 
-    it('finds a refused session key in what the plugin says last, with status 0', async () => {
+    it('detects a denied session key in the last output of the plugin, although its status is 0', async () => {
       aws({
         ...ONE_TASK,
         instead: {
@@ -198,7 +198,7 @@ describe('ecs_connect.sh', () => {
     });
 
     it.each([0, 7])(
-      'leaves to the command in the container what is refused there (status %d)',
+      'does not report a denial from the command in the container itself (status %d)',
       async (status) => {
         aws({
           ...ONE_TASK,
@@ -212,13 +212,13 @@ describe('ecs_connect.sh', () => {
   });
 
   describe('Ctrl-C on a terminal, which every process in it receives', () => {
-    /** In a process group of its own, which `kill 0` means. */
+    /** Runs in a process group of its own, which `kill 0` signals. */
     const pressed = (body: string): Promise<Outcome> => {
       aws({ ...ONE_TASK, instead: { 'execute-command': body } });
       return box.run(box.write('own-group.sh', `exec setsid --wait bash ${install()} web\n`));
     };
 
-    it('is left to a session that handles it', async () => {
+    it('does not end a session that handles it', async () => {
       const outcome = await pressed(
         `trap '' INT; kill -INT 0; kill -QUIT 0; echo later; echo 'said later' >&2; exit 7`,
       );
@@ -231,7 +231,7 @@ describe('ecs_connect.sh', () => {
     });
   });
 
-  it.each([[[]], [['--help']]])('explains itself for %j', async (args) => {
+  it.each([[[]], [['--help']]])('prints its usage for %j', async (args) => {
     aws({});
     const outcome = await connect(args);
     expect(outcome).toMatchObject({ code: 2 });

@@ -10,8 +10,8 @@ const run = promisify(execFile);
 const NONCE = '0123456789abcdef0123456789abcdef';
 const word = fc.string({ unit: 'binary', maxLength: 30 }).filter((text) => !text.includes('\0'));
 
-describe('quoted words', () => {
-  test('a real sh gives back exactly the words', async () => {
+describe('quoted arguments', () => {
+  test('a real sh returns exactly the arguments', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(word, { minLength: 1, maxLength: 8 }), async (words) => {
         const { stdout } = await run('/bin/sh', ['-c', `printf '%s\\0' ${quoteWords(words)}`]);
@@ -23,7 +23,7 @@ describe('quoted words', () => {
 });
 
 describe('the exec script', () => {
-  test('the marker is not in the script, so neither ps nor an echo of it can fool the reader', async () => {
+  test('the script does not contain the marker, so ps or an echo of the script cannot deceive the reader', async () => {
     expect(execScript(['true'], NONCE, 'pipes').command).not.toContain(NONCE);
     const image = makeImage('dash', []);
     try {
@@ -43,7 +43,7 @@ describe('the exec script', () => {
   });
 
   test.each(['pipes', 'pipes-by-lines', 'terminal'] as const)(
-    'no variable of the wrapper in mode %s can hide one of the environment',
+    'in mode %s no variable of the wrapper hides a variable of the environment',
     (mode) => {
       const { command } = execScript(['true'], NONCE, mode);
       const assigned = [...command.matchAll(/(?:^|[\s;{(])([A-Za-z_]\w*)=/g)].map(([, name]) => name ?? '');
@@ -53,7 +53,7 @@ describe('the exec script', () => {
     },
   );
 
-  test.each(['pipes', 'pipes-by-lines'] as const)('stdin in mode %s', async (mode) => {
+  test.each(['pipes', 'pipes-by-lines'] as const)('stdin arrives in mode %s', async (mode) => {
     const image = makeImage('dash', []);
     try {
       const result = await remoteExec(

@@ -29,7 +29,7 @@ describe('lease.sh', () => {
   const idle = (): string => box.read('run/fargate-connect/idle-minutes').trim();
   const down = (): boolean => box.calls.includes('shutdown -h now');
 
-  it('counts idle minutes, and leaves the machine alone before its time', async () => {
+  it('counts idle minutes, and does not stop the machine early', async () => {
     await tick(NOW + 3_600, 30);
     const second = await tick(NOW + 3_600, 30);
     expect(second.code).toBe(0);
@@ -37,21 +37,21 @@ describe('lease.sh', () => {
     expect(down()).toBe(false);
   });
 
-  it('ends the machine at the end of its lease, session or not', async () => {
+  it('stops the machine at the end of its lease, with or without a session', async () => {
     box.stub('pgrep', 'exit 0');
     await tick(NOW, 30);
     expect(down()).toBe(true);
     expect(box.read('dev/console')).toContain('fargate-connect: ending: its lease is over');
   });
 
-  it('ends the machine after the idle time', async () => {
+  it('stops the machine after the idle time', async () => {
     box.write('run/fargate-connect/idle-minutes', '29\n');
     await tick(NOW + 3_600, 30);
     expect(down()).toBe(true);
     expect(box.read('dev/console')).toContain('no session for 30 minutes');
   });
 
-  it('starts counting again when a session is open', async () => {
+  it('restarts the count when a session is open', async () => {
     box.write('run/fargate-connect/idle-minutes', '29\n');
     box.stub('pgrep', 'exit 0');
     await tick(NOW + 3_600, 30);
@@ -59,13 +59,13 @@ describe('lease.sh', () => {
     expect(down()).toBe(false);
   });
 
-  it('never ends an idle machine when told so', async () => {
+  it('never stops an idle machine if the idle time is off', async () => {
     box.write('run/fargate-connect/idle-minutes', '5000\n');
     await tick(NOW + 3_600, 0);
     expect(down()).toBe(false);
   });
 
-  it('starts at zero when its counter file holds no number', async () => {
+  it('starts at zero if its counter file contains no number', async () => {
     box.write('run/fargate-connect/idle-minutes', 'x; reboot\n');
     const outcome = await tick(NOW + 3_600, 30);
     expect(outcome.code).toBe(0);
@@ -91,7 +91,7 @@ describe('lease.sh', () => {
     expect(down()).toBe(false);
   });
 
-  it('follows a tag that has passed', async () => {
+  it('follows a tag whose time has passed', async () => {
     tagged('2030-03-17T17:00:00.000Z');
     await tick(NOW + 3_600, 30);
     expect(down()).toBe(true);
@@ -104,7 +104,7 @@ describe('lease.sh', () => {
     expect(box.read('pwned')).toBe('');
   });
 
-  it('starts an agent anew that was denied at its first start', async () => {
+  it('restarts an agent that was denied at its first start', async () => {
     box.write('var/log/amazon/ssm/errors.log', '2026 ERROR AccessDeniedException: not authorized\n');
     await tick(NOW + 3_600, 30);
     expect(box.calls).toContain('systemctl restart amazon-ssm-agent.service');
@@ -117,7 +117,7 @@ describe('interruption.sh', () => {
     box = new ScriptBox();
     box.write('dev/console', '');
     box.stub('wall', 'cat >/dev/null; exit 0');
-    // Nobody waits for a notice that does not come.
+    // The test does not wait for a notice that does not come.
     box.stub('sleep', `(($(grep -c '^sleep' "${box.root}/calls") < 20))`);
   });
   afterEach(() => box.remove());
@@ -125,7 +125,7 @@ describe('interruption.sh', () => {
   const NOTICE = '{"action":"terminate","time":"2030-03-17T18:00:00Z"}';
   const watch = (): ReturnType<ScriptBox['run']> =>
     box.run(join(USERDATA, 'interruption.sh'), [], { FC_AFTER_NOTICE: '0' });
-  /** `refuses`: bash that is true where the metadata service answers 404 or 401, which curl makes 22. */
+  /** `refuses`: bash code that is true where the metadata service answers 404 or 401, for which curl exits with 22. */
   const metadata = (refuses: string): void =>
     box.stub(
       'curl',
@@ -136,7 +136,7 @@ describe('interruption.sh', () => {
        echo '${NOTICE}'`,
     );
 
-  it('writes the interruption notice to the console, and nothing before it', async () => {
+  it('writes the interruption notice to the console, and nothing before the notice', async () => {
     metadata('((polls <= 3))');
     expect((await watch()).code).toBe(0);
     expect(box.read('dev/console')).toBe(`fargate-connect: interrupted ${NOTICE}\r\n`);
@@ -144,7 +144,7 @@ describe('interruption.sh', () => {
     expect(box.calls.filter((call) => call === 'sleep 5')).toHaveLength(3);
   });
 
-  it('sees it with a token of its own time: the first one is worth nothing after hours', async () => {
+  it('uses a new metadata token, because the first one expires after hours', async () => {
     metadata('((polls <= 3)) || [[ $* == *TOKEN-1* ]]');
     expect((await watch()).code).toBe(0);
     expect(box.read('dev/console')).toContain(NOTICE);

@@ -17,7 +17,7 @@ import { fakeTerminal } from '../support/fake-terminal.ts';
 const NONCE = '0123456789abcdef0123456789abcdef';
 let folder = '';
 
-/** A stand-in that records how it was called and then does what the test says. */
+/** A stub that records how it was called and then runs the given code. */
 async function install(version: string, script: string): Promise<Readonly<Record<string, string>>> {
   const path = join(folder, 'session-manager-plugin');
   await writeFile(
@@ -43,7 +43,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('the official plugin', () => {
-  test('a missing one is named with every folder that was searched', async () => {
+  test('a missing plugin is reported with every folder that was searched', async () => {
     await expect(findPlugin({ PATH: '/nowhere:/nothing' })).rejects.toMatchObject({
       code: 'plugin-missing',
       message: expect.stringContaining('/nowhere, /nothing') as string,
@@ -75,7 +75,7 @@ describe('the official plugin', () => {
     expect(at('1.2.498').args[0]).toBe('AWS_SSM_START_SESSION_RESPONSE');
   });
 
-  test('a forward is ready when the plugin says that it waits, and is ended with SIGINT', async () => {
+  test('a forward is ready when the plugin prints that it waits, and is ended with SIGINT', async () => {
     const env = await install(
       '1.2.707.0',
       `trap 'echo interrupted >"$FOLDER/end"; exit 0' INT
@@ -91,7 +91,7 @@ while :; do sleep 0.05; done`,
     expect(await readFile(join(folder, 'response'), 'utf8')).toContain(SESSION.tokenValue);
   });
 
-  test('a plugin that gives up at once is reported with its last line', async () => {
+  test('a plugin that exits at once is reported with its last line', async () => {
     const env = await install('1.2.707.0', 'echo "Cannot perform start session: EOF"');
     await expect(startPluginForward(await findPlugin(env), call(env), systemClock)).rejects.toMatchObject({
       code: 'plugin-failed',
@@ -99,7 +99,7 @@ while :; do sleep 0.05; done`,
     });
   });
 
-  test('a command’s output and status come out of the banner and the markers', async () => {
+  test('the output and status of a command are extracted from the banner and the markers', async () => {
     const env = await install(
       '1.2.707.0',
       `echo; echo "Starting session with SessionId: x"; printf '\\036${NONCE}:begin/raw/text/base64/pipes\\036'
@@ -120,7 +120,7 @@ while IFS= read -r l && [ "$l" != . ]; do printf %b "\${l#=}"; done; printf '\\0
     expect(terminal.stdout.text).toBe('bytes in');
   });
 
-  test('a plugin that ends first is a transport error', async () => {
+  test('a plugin that exits first is a transport error', async () => {
     const env = await install('1.2.707.0', 'echo "Session: x timed out."');
     const run = runPluginCommand({
       plugin: await findPlugin(env),
@@ -138,7 +138,7 @@ while IFS= read -r l && [ "$l" != . ]; do printf %b "\${l#=}"; done; printf '\\0
     });
   });
 
-  test('a shell’s crash is an error, its regular end is not', async () => {
+  test('a crash of a shell is an error, and its normal end is not', async () => {
     const good = await install('1.2.707.0', 'exit 0');
     await runPluginShell(await findPlugin(good), call(good), new AbortController().signal);
     const bad = await install('1.2.707.0', 'exit 2');

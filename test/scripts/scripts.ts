@@ -14,7 +14,7 @@ import { delimiter, dirname, join } from 'node:path';
 
 export const USERDATA = join(import.meta.dirname, '..', '..', 'userdata');
 
-/** Path of a program on PATH; undefined if it is not there. */
+/** The path of a program on PATH, or undefined. */
 export function onPath(program: string): string | undefined {
   return (process.env['PATH'] ?? '')
     .split(delimiter)
@@ -29,8 +29,8 @@ export interface Outcome {
 }
 
 /**
- * A machine of its own for a script: a folder as FC_ROOT, and a folder of stand-ins that is first on PATH. Each
- * stand-in appends its name and arguments to a log before it runs its body.
+ * A separate machine for a script: a folder as FC_ROOT, and a folder of stubs that is first on PATH. Each stub appends
+ * its name and arguments to a log before it runs its body.
  */
 export class ScriptBox {
   readonly root = mkdtempSync(join(tmpdir(), 'fc-box-'));
@@ -41,13 +41,13 @@ export class ScriptBox {
   constructor() {
     mkdirSync(this.bin);
     mkdirSync(this.#bodies);
-    // Not by a write of our own, for the reason in stand-in.sh.
+    // stand-in.sh explains why the file is not written directly.
     execFileSync('cp', [join(import.meta.dirname, 'stand-in.sh'), this.#standIn]);
-    // No script under test may ever reach that of this machine.
+    // A script under test must never run the shutdown of this machine.
     this.stub('shutdown');
   }
 
-  /** A stand-in; `body` is bash. */
+  /** Adds a stub; `body` is bash code. */
   stub(name: string, body = 'exit 0'): void {
     writeFileSync(join(this.#bodies, name), `${body}\n`);
     rmSync(join(this.bin, name), { force: true });
@@ -73,7 +73,7 @@ export class ScriptBox {
       .filter((line) => line !== '');
   }
 
-  /** Runs a script file with bash. PATH holds the stand-ins and the machine's own tools, nothing else. */
+  /** Runs a script file with bash. PATH contains only the stubs and the machine's own tools. */
   run(
     script: string,
     args: readonly string[] = [],
@@ -104,7 +104,7 @@ export class ScriptBox {
   }
 }
 
-/** `bash -n`; throws with the message of the shell. */
+/** Runs `bash -n`; throws with the error message of bash. */
 export function checkSyntax(script: string): void {
   execFileSync('bash', ['-n', script], { stdio: ['ignore', 'ignore', 'pipe'] });
 }

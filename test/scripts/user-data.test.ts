@@ -12,7 +12,7 @@ const files = Object.fromEntries(
 const parameters = { bastion: 'default', region: 'eu-west-1', cluster: 'demo', idleMinutes: 30 };
 
 describe('the user data in a real bash', () => {
-  it('ends a bastion of exported code so long after its boot, whenever that is', () => {
+  it('ends a bastion from exported code that long after its boot, whenever it boots', () => {
     const text = renderUserData(files, { ...parameters, expiresAt: { afterBootMs: 28_800_000 } });
     const [line = ''] = /^FC_EXPIRES_AT=\$.*$/m.exec(text) ?? [];
     const end = Number(execFileSync('bash', ['-c', `${line}; echo "$FC_EXPIRES_AT"`], { encoding: 'utf8' }));

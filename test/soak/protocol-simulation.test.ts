@@ -4,8 +4,9 @@ import { schedules } from '../support/schedules.ts';
 import { runSchedule } from '../support/two-ends.ts';
 
 /**
- * The simulation of test/protocol at length: loss, duplication, reordering, delay, damage, cuts of either socket, pauses and
- * suspended clocks. Another seed each day, printed by fast-check when it fails; SOAK_SEED repeats one.
+ * The simulation of test/protocol with many more runs: loss, duplication, reordering, delay, damage, cuts of both
+ * sockets, pauses and suspended clocks. The seed changes each day, and fast-check prints it on failure; SOAK_SEED
+ * repeats a run.
  */
 const RUNS = 20_000;
 const seed = Number(process.env['SOAK_SEED'] ?? Math.floor(Date.now() / 86_400_000));
@@ -20,7 +21,7 @@ test(`${RUNS} schedules, seed ${seed}`, () => {
     }),
     { numRuns: RUNS, seed },
   );
-  // A generator that only ever closed its sessions would prove little.
+  // A generator that almost always closed its sessions would prove little.
   expect(results.delivered).toBeGreaterThan(RUNS / 2);
   expect(results.closed).toBeGreaterThan(0);
 });

@@ -27,7 +27,10 @@ import {
 import { eventually } from './eventually.ts';
 import type { sandboxClients } from './sandbox-clients.ts';
 
-/** The calls that a bastion takes, as the operator policies of the reference expect them; with the SDK alone, without the tool. */
+/**
+ * The calls that create a bastion, as the operator policies of the reference expect them; with the SDK alone, without
+ * the tool.
+ */
 
 type Clients = ReturnType<typeof sandboxClients>;
 
@@ -84,7 +87,7 @@ export async function deleteRole({ iam }: Clients, name: string): Promise<void> 
   await iam.send(new DeleteRoleCommand({ RoleName: name }));
 }
 
-/** No ingress; egress 443 only. */
+/** A group without ingress, and with egress to port 443 only. */
 export async function createGroup({ ec2 }: Clients, name: string): Promise<string> {
   const { GroupId } = await ec2.send(
     new CreateSecurityGroupCommand({
@@ -110,7 +113,7 @@ export async function createGroup({ ec2 }: Clients, name: string): Promise<strin
   return GroupId!;
 }
 
-/** Returns the rule's id. */
+/** Returns the id of the rule. */
 export async function admitToDatabase({ ec2 }: Clients, groupId: string): Promise<string> {
   const answer = await ec2.send(
     new AuthorizeSecurityGroupIngressCommand({
@@ -211,7 +214,7 @@ export async function untilState(clients: Clients, id: string, state: string): P
   });
 }
 
-/** Role to instance; waits for the profile to propagate by trying again. */
+/** Attaches the role to the instance; retries until the profile has propagated. */
 export async function bringUp(
   clients: Clients,
   name: string,

@@ -14,7 +14,7 @@ import {
   type DataChannelOptions,
 } from '../../src/protocol/data-channel.ts';
 
-/** One end of ours on the bench, and messages of a made-up peer to feed it. */
+/** One of our channel ends for tests, and messages of an imaginary peer as its input. */
 
 export const NOW = 1_700_000_000_000;
 
@@ -26,7 +26,7 @@ const uuids = (prefix: string): (() => string) => {
 export const client = (options: Partial<DataChannelOptions> = {}): DataChannel =>
   new DataChannel({ role: 'client', randomUuid: uuids('cccccccc'), randomBytes: counting, ...options });
 
-/** Started; without `handshake` its `agent-opened` is already taken. */
+/** A started agent; without `handshake` its `agent-opened` event is already consumed. */
 export function agent(options: Partial<DataChannelOptions> = {}): DataChannel {
   const channel = new DataChannel({
     role: 'agent',
@@ -62,16 +62,16 @@ function stream(messageType: string, { seq = 0, payloadType = 1, payload = 'x' }
   };
 }
 
-/** From an agent. */
+/** A message from an agent. */
 export const outputMessage = (fields: Fields = {}): Uint8Array =>
   encodeAgentMessage(stream(MESSAGE_TYPE.output, fields));
-/** From a client. */
+/** A message from a client. */
 export const inputMessage = (fields: Fields = {}): Uint8Array =>
   encodeAgentMessage(stream(MESSAGE_TYPE.input, fields));
 export const otherMessage = (messageType: string, fields: Fields = {}): Uint8Array =>
   encodeAgentMessage(stream(messageType, fields));
 
-/** What the peer answers to a stream message of ours. */
+/** The peer's acknowledgement of one of our stream messages. */
 export function acknowledgeMessage(of: AgentMessage): Uint8Array {
   return otherMessage(MESSAGE_TYPE.acknowledge, {
     payloadType: 0,
@@ -96,7 +96,7 @@ export const closedMessage = (output = ''): Uint8Array =>
     output,
   });
 
-/** A message without payload, which no encoder makes. */
+/** A message without payload, which no encoder produces. */
 export function emptied(message: Uint8Array): Uint8Array {
   const frame = Buffer.from(message).subarray(0, 120);
   frame.fill(0, 116, 120);
@@ -109,7 +109,7 @@ export const sent = (channel: DataChannel): readonly AgentMessage[] =>
 export const streamOf = (messages: readonly AgentMessage[]): readonly AgentMessage[] =>
   messages.filter((message) => message.messageType.endsWith('_stream_data'));
 
-/** Sequence numbers acknowledged by these messages, in order. */
+/** The sequence numbers that these messages acknowledge, in order. */
 export const acknowledged = (messages: readonly AgentMessage[]): readonly number[] =>
   messages
     .filter((message) => message.messageType === MESSAGE_TYPE.acknowledge)
@@ -168,7 +168,7 @@ export const handshakeResponse = (clientVersion: string, seq = 0): Uint8Array =>
     }),
   });
 
-/** A client in an open session without handshake; message 0 of the agent is behind it. */
+/** A client in an open session without handshake, after message 0 of the agent. */
 export function openClient(options: Partial<DataChannelOptions> = {}): DataChannel {
   const channel = client(options);
   channel.receive(outputMessage({ payload: '# ' }), NOW);
@@ -176,7 +176,7 @@ export function openClient(options: Partial<DataChannelOptions> = {}): DataChann
   return channel;
 }
 
-/** Hands the output of each to the other until both are quiet; `answer` may react to events. */
+/** Passes the output of each end to the other until both have none; `answer` may react to events. */
 export function converse(
   a: DataChannel,
   b: DataChannel,

@@ -28,13 +28,17 @@ export interface CliOutcome {
   readonly stderr: string;
 }
 
-/** A wait that long is a deadline, not a poll: it gets this much real time per second, however hurried the clock is. */
+/**
+ * A wait of that length is a deadline and not a poll: it passes at this much real time per second, however fast the
+ * clock is.
+ */
 const DEADLINE_MS = 30_000;
 const DEADLINE_FACTOR = 20;
 
 /**
- * Time that moves on by waiting alone: the sandbox answers in milliseconds what takes AWS seconds, so a wait lasts a
- * `factor`th. Work takes no time at all, so that a busy machine does not run into deadlines meant for AWS.
+ * A clock that advances only during waits: the sandbox answers in milliseconds where AWS needs seconds, so a wait takes
+ * a `factor`th of its time. Work takes no time on this clock, so that a busy machine does not exceed deadlines meant
+ * for AWS.
  */
 export function hurried(factor: number): Clock {
   interface Timer {
@@ -77,23 +81,23 @@ export function hurried(factor: number): Clock {
 
 export interface CliWorld {
   readonly env: Readonly<Record<string, string>>;
-  /** Where the command is typed; the root of the file system unless given. */
+  /** The working directory of the command; the root of the file system by default. */
   readonly cwd?: string;
   readonly clock?: Clock;
   readonly signals?: FakeSignals;
-  /** False = no retries by the SDK. */
+  /** False = the SDK does not retry. */
   readonly retries?: boolean;
-  /** Stands between the command and its account. */
+  /** Wraps the account of the command. */
   readonly account?: (account: AwsAccount) => AwsAccount;
-  /** What the streams are connected to; absent = no terminal. */
+  /** Which streams are connected to a terminal; absent = none. */
   readonly tty?: Parameters<typeof fakeTerminal>[0];
-  /** All of stdout so far, whenever there is more of it. */
+  /** Called with all of stdout so far, whenever it grows. */
   readonly onStdout?: (text: string) => void;
-  /** The same of stderr. */
+  /** The same for stderr. */
   readonly onStderr?: (text: string) => void;
 }
 
-/** The whole command line with its real adapters, in this process. */
+/** Runs the whole command line with its real adapters in this process. */
 export async function cli(args: readonly string[], world: CliWorld): Promise<CliOutcome> {
   const terminal = fakeTerminal(world.tty);
   const { onStdout, onStderr } = world;
@@ -123,7 +127,7 @@ export async function cli(args: readonly string[], world: CliWorld): Promise<Cli
   return { status, stdout: terminal.stdout.text, stderr: terminal.stderr.text };
 }
 
-/** The same account without any retry of the SDK, so that one fault is one failure. */
+/** The same account without retries of the SDK, so that one fault causes one failure. */
 export async function accountWithoutRetries(env: CliWorld['env'], settings: Settings): Promise<AwsAccount> {
   const config: ClientConfig = { ...(await clientConfig(settings, env)), maxAttempts: 1 };
   const port = <T>(made: T) => {

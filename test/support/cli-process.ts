@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 
-/** Drives the built CLI as a person or a script would: a child process, or a program in a real pty. */
+/** Runs the built CLI as a user or a script would: in a child process, or in a real pty. */
 
 const DIST = process.env['FARGATE_CONNECT_DIST'] ?? 'dist';
 export const ENTRY = resolve(import.meta.dirname, '..', '..', DIST, 'main.js');
@@ -15,7 +15,7 @@ const TRAILING_OUTPUT_MS = 100;
 if (!existsSync(ENTRY))
   throw new Error('dist/main.js is missing: run npm run build (npm test does it first)');
 
-/** A home of its own, so that no configuration of the developer's leaks into a test. */
+/** A separate home directory, so that no configuration of the developer affects a test. */
 function environment(env: Readonly<Record<string, string>>, home: string): Record<string, string> {
   return {
     PATH: process.env['PATH'] ?? '',
@@ -35,7 +35,7 @@ export interface Finished {
 
 export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** Written to stdin, which is then closed; stdin is closed at once without it. */
+  /** Written to stdin, which is then closed; without it stdin is closed at once. */
   readonly input?: string | Buffer;
 }
 
@@ -74,7 +74,7 @@ export class CliProcess {
     });
   }
 
-  /** Resolves with the match as soon as the stream holds it; rejects with all output when the process ends first. */
+  /** Resolves with the match as soon as the stream contains it; rejects with all output if the process ends first. */
   async until(stream: 'stdout' | 'stderr', pattern: RegExp): Promise<RegExpMatchArray> {
     return waitUntil(
       () => this[stream].match(pattern) ?? undefined,
@@ -94,12 +94,12 @@ export class CliProcess {
   }
 }
 
-/** Runs the CLI to its end. */
+/** Runs the CLI until it exits. */
 export function cli(args: readonly string[], options: CliOptions = {}): Promise<Finished> {
   return new CliProcess(args, options).finished;
 }
 
-/** The CLI (or any program) in a real pty. */
+/** Runs the CLI (or any program) in a real pty. */
 export class PtyProcess {
   #raw = '';
   #exit: { readonly status: number; readonly signal: number | undefined } | undefined;
@@ -129,7 +129,7 @@ export class PtyProcess {
       this.#changed();
     });
     this.#pty.onExit(({ exitCode, signal }) => {
-      // The pty may still hold the last lines when the process is reaped; they come before this timer does.
+      // The pty may still contain the last lines when the process has exited; they arrive before this timer fires.
       setTimeout(() => {
         this.#exit = { status: exitCode, signal };
         rmSync(this.#home, { recursive: true, force: true });
@@ -142,7 +142,7 @@ export class PtyProcess {
     return this.#pty.pid;
   }
 
-  /** Everything printed so far, escape sequences and carriage returns removed. */
+  /** All output so far, without escape sequences and carriage returns. */
   get text(): string {
     return stripVTControlCharacters(this.#raw).replaceAll('\r', '');
   }
@@ -163,7 +163,7 @@ export class PtyProcess {
     this.#pty.kill(signal);
   }
 
-  /** Waits for the pattern in what was printed after `from` (a length of `text`). */
+  /** Waits for the pattern in the output after `from` (a length of `text`). */
   async until(pattern: RegExp, from = 0): Promise<RegExpMatchArray> {
     return waitUntil(
       () => this.text.slice(from).match(pattern) ?? undefined,
@@ -174,7 +174,7 @@ export class PtyProcess {
     );
   }
 
-  /** Types, and waits for what it causes; only text printed after the typing counts. */
+  /** Types, and waits for the result; only output after the typing counts. */
   async type(keys: string, pattern: RegExp): Promise<RegExpMatchArray> {
     const from = this.text.length;
     this.write(keys);

@@ -9,14 +9,16 @@ import { type AddressInfo, connect, type Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CERTIFICATE, KEY } from './tls-identity.ts';
 
-/** AWS's own host names, TLS and all, reachable only through a CONNECT proxy on loopback; a sandbox answers behind them. */
+/**
+ * The host names of AWS, with TLS, reachable only through a CONNECT proxy on loopback; a sandbox answers behind them.
+ */
 export interface CorporateProxy {
   readonly url: string;
-  /** Where AWS listens, for whoever may go there without the proxy and resolves its names to loopback. */
+  /** The port of the AWS hosts, for clients that may connect without the proxy and resolve the names to loopback. */
   readonly awsPort: number;
   /** `host:port` of every CONNECT, in order. */
   readonly tunnels: string[];
-  /** Of every CONNECT; undefined where there was none. */
+  /** The Proxy-Authorization of every CONNECT; undefined without one. */
   readonly authorizations: (string | undefined)[];
   close(): void;
 }
@@ -24,11 +26,11 @@ export interface CorporateProxy {
 const MESSAGE_GATEWAY = 'ssmmessages.eu-west-1.amazonaws.com';
 
 export interface CorporateProxyOptions {
-  /** What AWS's names show; a certificate of the company's authority unless given. */
+  /** The certificate of the AWS hosts; one of the company's authority by default. */
   readonly certificate?: string;
-  /** The proxy itself is spoken to over TLS: its address is https://localhost:… */
+  /** The proxy itself uses TLS: its address is https://localhost:… */
   readonly tls?: boolean;
-  /** What answers instead of the sandbox, by host name. */
+  /** Servers that answer instead of the sandbox, by host name. */
   readonly services?: Readonly<Record<string, RequestListener>>;
 }
 
@@ -57,7 +59,8 @@ export async function startCorporateProxy(
         const parts: Buffer[] = [];
         answer.on('data', (part: Buffer) => parts.push(part));
         answer.on('end', () => {
-          // AWS hands out addresses of its message gateway, the sandbox its own; the port is the one that the caller knows.
+          // AWS returns addresses of its own message gateway, and the sandbox its own; the port must be the one that
+          // the client knows.
           const text = Buffer.concat(parts).toString();
           const [, port] = (incoming.headers.host ?? '').split(/(?=:\d+$)/);
           const gateway = `wss://${MESSAGE_GATEWAY}${port ?? ''}`;

@@ -12,7 +12,7 @@ export interface TokenOptions {
   readonly signedAt?: Date;
 }
 
-/** An IAM token as RDS's own signers make it, with the credentials of an environment. */
+/** An IAM token as the RDS signers create it, with the credentials of an environment. */
 export async function databaseToken(
   env: Readonly<Record<string, string>>,
   options: TokenOptions,

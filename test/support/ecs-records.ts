@@ -1,6 +1,6 @@
 import type { Container, Service, Task } from '../../src/connect/ports.ts';
 
-/** What EcsPort returns, with values that a test overwrites where it is about them. */
+/** Records as EcsPort returns them; a test overrides the values that matter to it. */
 
 export const RECORD_TIME = 1_700_000_000_000;
 const HOUR = 3_600_000;

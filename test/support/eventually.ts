@@ -1,9 +1,9 @@
-/** Long enough for a machine with more to do. */
+/** Long enough for a busy machine. */
 const PATIENCE_MS = 120_000;
 
 /**
- * Asks again until `probe` answers something; for what other processes, or the sandbox's own timers, do in a moment. Leaves
- * them the processor meanwhile.
+ * Repeats `probe` until it returns a value, for changes that other processes or the timers of the sandbox make within a
+ * moment. It yields the processor meanwhile.
  */
 export async function eventually<T>(probe: () => T | undefined | Promise<T | undefined>): Promise<T> {
   for (const end = Date.now() + PATIENCE_MS; ;) {
@@ -14,7 +14,7 @@ export async function eventually<T>(probe: () => T | undefined | Promise<T | und
   }
 }
 
-/** The same for a fact. */
+/** The same for a condition. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   await eventually(async () => ((await holds()) ? true : undefined));
 }

@@ -1,6 +1,9 @@
 import type { Clock } from '../../src/core/clock.ts';
 
-/** A clock that only moves when told. `advance` fires due timers in order and lets promise callbacks run between them. */
+/**
+ * A clock that moves only when a test advances it. `advance` fires due timers in order and lets promise callbacks run
+ * between them.
+ */
 export class FakeClock implements Clock {
   #now: number;
   #timers: { readonly at: number; readonly order: number; readonly fn: () => void }[] = [];
@@ -42,10 +45,10 @@ export class FakeClock implements Clock {
     this.#now = end;
   }
 
-  /** The lid was closed: time went on, no timer did. */
+  /** Simulates a suspended laptop: time passes, but no timer fires. */
   sleep(ms: number): void {
     this.#now += ms;
-    // Timers of the platform count time awake.
+    // Timers of the platform count only the time awake.
     this.#timers = this.#timers.map((timer) => ({ ...timer, at: timer.at + ms }));
   }
 

@@ -31,11 +31,11 @@ export interface FakeDeps extends CliDeps {
   readonly terminal: FakeTerminal;
   readonly clock: FakeClock;
   readonly signals: FakeSignals;
-  /** Raises an error that nothing caught. */
+  /** Raises an uncaught error. */
   readonly crash: (error: unknown) => void;
 }
 
-/** The outside world in memory; opening an AWS account is a test's mistake unless it brings one. */
+/** The dependencies of the CLI in memory; opening an AWS account throws unless the test provides one. */
 export function fakeDeps(over: Partial<Omit<FakeDeps, 'clock' | 'signals'>> = {}): FakeDeps {
   const crashes = new Set<(error: unknown) => void>();
   return {

@@ -18,7 +18,7 @@ export const SESSION: SessionStart = {
   tokenValue: 'token-1',
 };
 
-/** A message gateway with one agent behind it, in memory: what a session meets, with every fault at hand. */
+/** An in-memory message gateway with one agent behind it, which can inject every fault. */
 export class FakeGateway {
   readonly clock: FakeClock;
   readonly reports: ToolEvent[] = [];
@@ -31,18 +31,18 @@ export class FakeGateway {
     text?: string;
   }[] = [];
   readonly terminated: string[] = [];
-  /** What the agent's channel threw: it has given the session up. */
+  /** The error that the agent's channel threw: the agent has ended the session. */
   agentFailure: unknown;
   resumes = 0;
   pings = 0;
   isPaused = false;
-  /** The gateway swallows everything, pings included. */
+  /** The gateway drops all messages, pings included. */
   isSilent = false;
-  /** Answers of ResumeSession; the default hands out token-2, token-3, … and another StreamUrl. */
+  /** Responses of ResumeSession; by default token-2, token-3, … and another StreamUrl. */
   onResume: () => Promise<SessionStart | undefined>;
-  /** Answers of TerminateSession. */
+  /** Responses of TerminateSession. */
   onTerminate: () => Promise<void> = () => Promise.resolve();
-  /** Makes the next opens fail. */
+  /** Makes the next connection attempts fail. */
   openFailures: Error[] = [];
   onAgentEvent: (event: DataChannelEvent) => void = () => undefined;
   #socket: { readonly events: MessageSocketEvents; destroyed: boolean } | undefined;
@@ -146,7 +146,7 @@ export class FakeGateway {
     if (socket !== undefined && !socket.destroyed) socket.events.closed(reason, undefined);
   }
 
-  /** Raw bytes to the client, whatever they are. */
+  /** Sends raw bytes to the client. */
   deliver(message: Uint8Array): void {
     const socket = this.#socket;
     if (socket !== undefined && !socket.destroyed) socket.events.message(message);

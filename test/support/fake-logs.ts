@@ -2,16 +2,18 @@ import type { LogEvent, LogEventsRequest, LogsPort } from '../../src/connect/por
 import { noMatch } from '../../src/core/errors.ts';
 import type { FakeClock } from './fake-clock.ts';
 
-/** CloudWatch Logs of one region in memory: pages, places in time as tokens, events that are seen late, faults. */
+/**
+ * CloudWatch Logs of one region in memory: pages, positions in time as tokens, events that become visible late, faults.
+ */
 export class FakeLogs implements LogsPort {
   readonly region: string;
   readonly calls: LogEventsRequest[] = [];
-  /** When each call was made. */
+  /** The time of each call. */
   readonly callTimes: number[] = [];
-  /** Streams that were looked for by name. */
+  /** The stream names that were looked up. */
   readonly lookups: string[] = [];
   pageSize = 10_000;
-  /** Thrown by the next call of `events`, and the one after it, and so on. */
+  /** Errors that the next calls of `events` throw, in order. */
   faults: Error[] = [];
   readonly #clock: FakeClock;
   readonly #groups = new Map<string, Map<string, (LogEvent & { readonly visibleAt: number })[]>>();
@@ -22,7 +24,7 @@ export class FakeLogs implements LogsPort {
     this.region = region;
   }
 
-  /** Makes group and stream if they do not exist. Readers see the event `lateMs` after its time. */
+  /** Creates group and stream if they do not exist. Readers see the event `lateMs` after its time. */
   put(group: string, stream: string, message: string, timestamp = this.#clock.now(), lateMs = 0): void {
     const streams = this.#groups.get(group) ?? new Map<string, (LogEvent & { visibleAt: number })[]>();
     this.#groups.set(group, streams);

@@ -2,7 +2,7 @@ import { PassThrough, Writable } from 'node:stream';
 import type { Terminal } from '../../src/ui/terminal.ts';
 
 class Collector extends Writable {
-  /** How Node marks its own stdout and stderr: whatever is piped into them does not end them. */
+  /** As Node.js marks its own stdout and stderr: a stream that is piped into them does not end them. */
   readonly _isStdio = true;
   text = '';
   /** Called with all text so far. */
@@ -19,11 +19,11 @@ export interface FakeTerminal extends Terminal {
   readonly stdin: PassThrough;
   readonly stdout: Collector;
   readonly stderr: Collector;
-  /** How many `raw()` are not undone yet. */
+  /** The number of `raw()` calls that are not undone yet. */
   readonly rawDepth: () => number;
 }
 
-/** Streams in memory; what they are connected to is a choice of the test. */
+/** In-memory streams; the test chooses whether they are terminals. */
 export function fakeTerminal(
   tty: { stdin?: boolean; stdout?: boolean; stderr?: boolean; columns?: number } = {},
 ): FakeTerminal {

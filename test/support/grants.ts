@@ -6,7 +6,7 @@ import { type PolicyKindName, POLICY_KINDS, printPolicy } from '../../src/provis
 import type { PlaceholderValues } from '../../src/provision/policy/policy-documents.ts';
 import type { CliOutcome } from './cli-in-process.ts';
 
-/** Shipped documents, filled in, and what becomes of a flow when one grant is taken out of them. */
+/** Shipped documents with their values filled in, and the outcome of a flow when one grant is removed from them. */
 
 export const POLICIES = join(import.meta.dirname, '..', '..', 'policies');
 
@@ -29,7 +29,7 @@ const VALUES = {
   'instance-types': DEFAULT_TYPES,
 };
 
-/** What `policy KIND` prints with these values. */
+/** The document that `policy KIND` prints with these values. */
 export function shippedDocument(kind: PolicyKindName, values: PlaceholderValues): Document {
   const templates = Object.fromEntries(
     POLICY_KINDS[kind].files.map((file) => [file, readFileSync(join(POLICIES, `${file}.json`), 'utf8')]),
@@ -48,7 +48,10 @@ export const grantsOf = (document: Document, effect: Statement['Effect'] = 'Allo
     [statement.Action].flat().map((action) => ({ sid: statement.Sid, action })),
   );
 
-/** The document without that one action of that statement. IAM takes no empty document: its last statement stays, about nothing. */
+/**
+ * The document without that action of that statement. IAM accepts no empty document, so the last statement stays with
+ * an action that does not exist.
+ */
 export function without(document: Document, { sid, action }: Grant): Document {
   const kept = document.Statement.flatMap((statement) => {
     if (statement.Sid !== sid) return [statement];
@@ -60,38 +63,41 @@ export function without(document: Document, { sid, action }: Grant): Document {
   return { ...document, Statement };
 }
 
-/** Runs the flow with these documents; resolves with the first outcome that is not what the flow wants, or its last. */
+/**
+ * Runs the flow with these documents; resolves with the first outcome that is not the expected one, or with the last
+ * outcome.
+ */
 export type Flow = (documents: readonly Document[]) => Promise<CliOutcome>;
 
-/** How a missing grant shows. */
+/** How the absence of a grant shows. */
 export type Symptom = (outcome: CliOutcome, grant: Grant) => boolean;
 
-/** Exit 4 and the action by name: the rule. */
+/** The default symptom: exit 4 with the name of the action. */
 export const denied: Symptom = (outcome, { action }) =>
   outcome.status === 4 && outcome.stderr.includes(action);
 
-/** Grants that AWS refuses to a machine and never to us, so that the flow alone cannot name them. */
+/** Grants that AWS refuses to a machine and never to us, so that the flow itself cannot name them. */
 export interface Unnamed {
-  /** `Sid action` → how its absence shows. */
+  /** `Sid action` → the symptom of its absence. */
   readonly shows: Readonly<Record<string, Symptom>>;
-  /** The flow that names it, with exit 4: `policy KIND --check`. */
+  /** The flow that names it with exit 4: `policy KIND --check`. */
   readonly check: Flow;
 }
 
 export interface Proof {
-  /** Grants taken out, one at a time. */
+  /** The number of grants that were removed, one at a time. */
   readonly tried: number;
-  /** Grants whose absence did not show. */
+  /** Grants whose absence had no effect. */
   readonly idle: readonly string[];
 }
 
-/** Takes each grant out of each document in turn: none is spared. */
+/** Removes each grant of each document in turn. */
 export async function proveGrants(
   documents: readonly Document[],
   flow: Flow,
   options: {
     readonly unnamed?: Unnamed | undefined;
-    /** Documents that the flow needs besides; they stay as they are. */
+    /** Documents that the flow also needs, and that are not changed. */
     readonly beside?: readonly Document[];
     readonly after?: (grant: Grant) => Promise<void>;
   } = {},
@@ -120,7 +126,7 @@ export async function proveGrants(
   return { tried, idle };
 }
 
-/** One line for the log of the run. */
+/** One line for the log of the test run. */
 export function tellProof(what: string, proof: Proof): void {
   process.stdout.write(`policy proof of ${what}: ${proof.tried} grants, ${proof.idle.length} not needed\n`);
 }

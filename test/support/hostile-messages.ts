@@ -19,7 +19,7 @@ import {
 } from './channel.ts';
 import { protocolErrorCode } from './protocol-error-code.ts';
 
-/** Channels in every state of both roles, and what a broken or hostile peer may send them. */
+/** Channels in every state of both roles, and messages that a faulty or hostile peer may send. */
 
 const kms = { sessionType: 'Standard_Stream' as const, kmsKeyId: 'k', challenge: 'AAAA' };
 
@@ -57,7 +57,7 @@ const json = fc.oneof(
   ),
 );
 
-/** Well-formed stream messages with a payload of any kind, and some plausible ones. */
+/** Well-formed stream messages with any kind of payload, and some plausible messages. */
 const plausible = fc.oneof(
   fc
     .record({
@@ -88,14 +88,17 @@ const mutated = fc
 const messages = fc.array(fc.oneof(plausible, mutated, fc.uint8Array({ maxLength: 300 })), { maxLength: 8 });
 
 export interface Attack {
-  /** Index of the kind of end. */
+  /** The index of the kind of channel. */
   readonly end: number;
   readonly messages: readonly Uint8Array[];
 }
 
 export const attacks: fc.Arbitrary<Attack> = fc.record({ end: fc.nat(ends.length - 1), messages });
 
-/** Undefined if the channel took it as it must: events, or a ProtocolError that closed it; never more than a few messages in return. */
+/**
+ * Undefined if the channel handled the input as required: with events, or with a ProtocolError that closed it, and at
+ * most a few messages in return.
+ */
 export function attack({ end, messages }: Attack): string | undefined {
   const channel = ends[end]!();
   let now = NOW;

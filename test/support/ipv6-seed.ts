@@ -2,9 +2,9 @@ import type { Seed, SeedSubnet } from '../../src/sandbox/seed-shapes.ts';
 import { defaultSeed } from '../../src/sandbox/world/seed.ts';
 import { GROUP, SUBNET, VPC } from '../../src/sandbox/world/seed-network.ts';
 
-/** The account of a sandbox, with IPv6 in two of its VPCs. */
+/** The account of a sandbox with IPv6 in two of its VPCs. */
 
-/** In VPC `main` by the way out that each has, and one in `sealed`, whose endpoints are dual-stack. */
+/** Subnets of the VPC `main` by their route to AWS, and one of `sealed`, whose endpoints are dual-stack. */
 export const SUBNET_OF = {
   nat64: 'subnet-0a60000000000001a',
   egressOnly: 'subnet-0a60000000000002a',
@@ -43,7 +43,7 @@ export function ipv6Seed(): Seed {
       return ipv6Cidr === undefined ? vpc : { ...vpc, ipv6Cidr };
     }),
     subnets: [
-      // Endpoints answer where their interfaces are.
+      // Endpoints answer in the subnets of their network interfaces.
       ...seed.subnets.map((item) =>
         item.id === SUBNET.sealedA ? { ...item, ipv6: { cidr: '2600:1f18:2:1::/64', only: false } } : item,
       ),
@@ -72,7 +72,7 @@ export function ipv6Seed(): Seed {
           }
         : group,
     ),
-    // `orders-db` stays as it is, IPv4 alone.
+    // `orders-db` is unchanged and has IPv4 only.
     databases: seed.databases.map((database) =>
       database.id === 'billing-db' ? { ...database, ipv6Address: '2600:1f18:1:6::20' } : database,
     ),

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { AgentMessage } from '../../src/protocol/agent-message.ts';
 
-/** A second codec, written from the layout table alone, slow and literal; shares nothing with the one under test. */
+/**
+ * A second codec, written from the layout table alone, slow and literal; it shares no code with the codec under test.
+ */
 
 export function naiveEncode(message: AgentMessage): number[] {
   const bytes: number[] = [];

@@ -3,7 +3,7 @@ import { DescribeTasksCommand, ECSClient, ListTasksCommand } from '@aws-sdk/clie
 import { SSMClient, StartSessionCommand } from '@aws-sdk/client-ssm';
 import { clientConfig } from '../sandbox/support/client-config.ts';
 
-/** Starts a session to a task of orders-api and the official plugin for it, as `aws ssm start-session` does. */
+/** Starts a session to a task of orders-api and runs the official plugin for it, as `aws ssm start-session` does. */
 export async function startOfficialPlugin(
   plugin: string,
   env: Readonly<Record<string, string>>,

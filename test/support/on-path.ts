@@ -1,7 +1,9 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Absolute path of a program on PATH or in `alsoIn`; for tests against official programs that a machine may lack. */
+/**
+ * The absolute path of a program on PATH or in `alsoIn`; for tests with official programs that may not be installed.
+ */
 export function onPath(program: string, alsoIn: readonly string[] = []): string | undefined {
   for (const folder of [...(process.env['PATH'] ?? '').split(delimiter), ...alsoIn]) {
     const candidate = join(folder, program);
@@ -15,7 +17,7 @@ export function onPath(program: string, alsoIn: readonly string[] = []): string 
   return undefined;
 }
 
-/** Says why tests do not run here; a silent skip would look like a pass. */
+/** Prints why tests do not run here, because a silent skip would look like a pass. */
 export function reportSkip(what: string, reason: string): void {
   process.stderr.write(`SKIPPED: ${what}: ${reason}\n`);
 }

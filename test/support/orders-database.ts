@@ -1,6 +1,6 @@
 import pg from 'pg';
 
-/** A connection to orders-db at the local end of a forward. It may be reset under its user's hands without an uncaught error. */
+/** A connection to orders-db at the local end of a forward. A reset of the connection causes no uncaught error. */
 export async function ordersDatabase(port: number): Promise<pg.Client> {
   const client = new pg.Client({
     host: '127.0.0.1',

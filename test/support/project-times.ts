@@ -9,8 +9,9 @@ interface Span {
 }
 
 /**
- * Says at the end of a run how long each project took, from the start of its first file to the end of its last one, beside
- * whatever reporters the command line names. It writes to stderr: what a reporter prints on stdout may be JSON.
+ * Prints at the end of a run how long each project took, from the start of its first file to the end of its last one,
+ * in addition to the reporters of the command line. It writes to stderr, because the output of a reporter on stdout may
+ * be JSON.
  */
 class ProjectTimes implements Reporter {
   readonly #spans = new Map<string, Span>();
@@ -37,7 +38,7 @@ class ProjectTimes implements Reporter {
   }
 }
 
-/** Adds the reporter also where the command line replaces the reporters of the configuration, as `.ci/run` does. */
+/** Adds the reporter even if the command line replaces the reporters of the configuration, as `.ci/run` does. */
 export function projectTimes(): Plugin {
   let isAdded = false;
   return {

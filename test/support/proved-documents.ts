@@ -9,12 +9,14 @@ import { GROUP, VPC } from '../../src/sandbox/world/seed-network.ts';
 import { ACCOUNT, EXEC_KEY_ID, REGION } from '../../src/sandbox/world/seed-roles.ts';
 import { type Document, shippedDocument } from './grants.ts';
 
-/** Who uses a document, and so which test takes its grants away: people-proof, policy-proof (operators), role-proof. */
+/**
+ * Who uses a document, and therefore which test removes its grants: people-proof, policy-proof (operators), role-proof.
+ */
 export type User = 'operator' | 'person' | 'role';
 
 interface Proved {
   readonly by: User;
-  /** All of its placeholders: an optional statement that is left out would be proved by nobody. */
+  /** Values for all of its placeholders: an optional statement that is left out would not be proved by any test. */
   readonly values: PlaceholderValues;
 }
 
@@ -29,7 +31,7 @@ const OPERATOR = {
   role: 'ops-bastion',
   'instance-types': DEFAULT_TYPES,
 } as const;
-/** Where every session is encrypted: the bastion's own and those of ECS Exec. */
+/** Values for an account that encrypts every session: those on the bastion and those of ECS Exec. */
 const ENCRYPTED = { cluster: 'demo', 'kms-key': keyArn(DEFAULT_KEY_ID) } as const;
 const ANY_BASTION = { bastion: '*' } as const;
 
@@ -37,10 +39,12 @@ export const SESSION_DOCUMENT = 'fargate-connect-orders-db';
 export const LOG_GROUP = '/ecs/exec';
 export const LOG_BUCKET = 'exec-logs';
 export const TOKEN_USER = 'orders_app';
-/** DbiResourceId of the database that the forwards lead to. */
+/** The DbiResourceId of the database that the forwards use. */
 const RESOURCES = SEED_DATABASES.filter(({ id }) => id === 'orders-db').map(databaseResourceId);
 
-/** Every IAM document that is shipped; test/provision/policy/proved-documents.test.ts holds the list complete. */
+/**
+ * Every IAM document that is shipped; test/provision/policy/proved-documents.test.ts checks that the list is complete.
+ */
 export const PROVED = {
   'operator-ec2': { by: 'operator', values: OPERATOR },
   'operator-iam': { by: 'operator', values: OPERATOR },
@@ -69,7 +73,7 @@ export const PROVED = {
 } as const satisfies Partial<Readonly<Record<PolicyKindName, Proved>>>;
 
 export type ProvedKind = keyof typeof PROVED;
-/** The documents of one kind of user: a table of flows that lacks one of them does not compile. */
+/** The documents for one kind of user, typed so that a table of flows that lacks one of them does not compile. */
 export type ProvedBy<U extends User> = {
   [K in ProvedKind]: (typeof PROVED)[K]['by'] extends U ? K : never;
 }[ProvedKind];
@@ -84,7 +88,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   'instance-types': 'type',
 };
 
-/** With which `policy KIND` prints the proved document. */
+/** The flags with which `policy KIND` prints the proved document. */
 export const flagsOf = (kind: ProvedKind): readonly string[] =>
   Object.entries<PlaceholderValues[string]>(PROVED[kind].values).flatMap(([name, value]) => [
     `--${FLAGS[name] ?? name}`,
@@ -99,13 +103,16 @@ export const checkCommand = (kind: ProvedKind, principal: string): readonly stri
   principal,
 ];
 
-/** A document as `--tag` narrows it. */
+/** A document as `--tag` restricts it. */
 export const requiringTags = (document: Document, tags: Readonly<Record<string, string>>): Document =>
   withRequiredTags({ ...document }, tags) as unknown as Document;
 
 export const provedDocument = (kind: ProvedKind): Document => shippedDocument(kind, PROVED[kind].values);
 
-/** What `status` shows beyond the bastions that people may use takes these, which operators have; sorted. */
+/**
+ * The further actions that `status` needs to show more than the bastions that people may use; operators have them.
+ * Sorted.
+ */
 export const FOR_OPERATORS = [
   'ec2:DescribeLaunchTemplates',
   'ec2:DescribeSecurityGroupRules',

@@ -8,10 +8,10 @@ import { ExecOutputReader } from '../../src/connect/session/exec-script-output.t
 import { splitCommand } from '../../src/sandbox/machines/split-command.ts';
 import { startTerminal } from '../../src/sandbox/machines/terminal.ts';
 
-/** Shells that an image may have as its only one. */
+/** Shells that may be the only one in an image. */
 export const SHELLS = ['dash', 'bash', 'busybox', 'mksh'] as const;
 export type Shell = (typeof SHELLS)[number];
-/** What the wrapper uses where it is there. */
+/** Programs that the wrapper uses if they exist. */
 export const HELPERS = ['stty', 'cat', 'dd', 'base64', 'od'] as const;
 export type Helper = (typeof HELPERS)[number];
 
@@ -24,7 +24,7 @@ export function programPath(name: string): string | undefined {
   return directories.map((directory) => join(directory, name)).find((path) => existsSync(path));
 }
 
-/** The programs of an image: one shell, and the helpers that it has. `remove` deletes it. */
+/** The programs of an image: one shell, and its helper programs. `remove` deletes the image. */
 export interface Image {
   readonly shell: Shell;
   readonly path: string;
@@ -39,7 +39,7 @@ export function makeImage(shell: Shell, missing: readonly Helper[]): Image {
     const program = programPath(shell === 'busybox' && helper !== 'stty' ? 'busybox' : helper);
     if (program !== undefined) symlinkSync(program, join(path, helper));
   }
-  // The shell of MirBSD has no printf of its own.
+  // The shell of MirBSD has no builtin printf.
   const printf = shell === 'mksh' ? programPath('printf') : undefined;
   if (printf !== undefined) symlinkSync(printf, join(path, 'printf'));
   return { shell, path, remove: () => rmSync(path, { recursive: true, force: true }) };
@@ -56,7 +56,9 @@ export interface RemoteResult {
   readonly ms: number;
 }
 
-/** Runs a wrapped command on a real pty, as the agent and the client do together, without the channel between them. */
+/**
+ * Runs a wrapped command on a real pty, as the agent and the client do together, but without the channel between them.
+ */
 export async function remoteExec(
   image: Image,
   argv: readonly string[],
@@ -70,7 +72,7 @@ export async function remoteExec(
     {
       file,
       args: image.shell === 'busybox' ? ['sh', ...args] : args,
-      // Nothing can be written there, nor to a temporary directory.
+      // The command cannot write there, nor to a temporary directory.
       cwd: '/proc',
       env: { PATH: image.path, TMPDIR: '/proc', HOME: '/proc', LC_ALL: 'C.UTF-8' },
     },

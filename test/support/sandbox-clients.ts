@@ -3,7 +3,7 @@ import { IAMClient } from '@aws-sdk/client-iam';
 import { RDSClient } from '@aws-sdk/client-rds';
 import { STSClient } from '@aws-sdk/client-sts';
 
-/** The real SDK clients on a sandbox, with the credentials of an environment and without retries. */
+/** The real SDK clients for a sandbox, with the credentials of an environment and without retries. */
 export function sandboxClients(
   env: Readonly<Record<string, string>>,
   options: { readonly maxAttempts?: number; readonly region?: string } = {},
@@ -27,7 +27,7 @@ export function sandboxClients(
   };
 }
 
-/** The AWS error name of a rejected call; `resolved` if it was not rejected. */
+/** The AWS error name of a rejected call, or `resolved`. */
 export async function errorName(call: Promise<unknown>): Promise<string> {
   return call.then(
     () => 'resolved',

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import type { Fate, Schedule, Step } from './two-ends.ts';
 
-/** Schedules for `runSchedule`, built so that they shrink to few steps and a perfect link. */
+/** Schedules for `runSchedule` that shrink to few steps and an ideal link. */
 export function schedules(size: { readonly fates: number; readonly steps: number }): fc.Arbitrary<Schedule> {
   const leg = fc.constantFrom('client' as const, 'agent' as const);
   const fate: fc.Arbitrary<Fate> = fc.oneof(

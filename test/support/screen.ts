@@ -1,6 +1,6 @@
 /**
- * What a terminal shows after these bytes: the few sequences that our live output uses (cursor up, erase below, carriage
- * return, show and hide the cursor), nothing else. Trailing empty lines are left out.
+ * The screen of a terminal after these bytes. Only the sequences that our live output uses are supported (cursor up,
+ * erase below, carriage return, show and hide the cursor). Trailing empty lines are left out.
  */
 export function screenAfter(bytes: string): readonly string[] {
   const lines: string[] = [''];

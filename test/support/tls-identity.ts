@@ -1,4 +1,7 @@
-/** A company's certificate authority that no program trusts by itself, and what it signed for AWS's names and loopback; the key is no secret. */
+/**
+ * A company's certificate authority that no program trusts by default, and its certificates for the host names of AWS
+ * and loopback; the key is not secret.
+ */
 export const COMPANY_CA = `-----BEGIN CERTIFICATE-----
 MIIBkjCCATegAwIBAgIUW8LmpatapBtovARuNUm6nbutnXAwCgYIKoZIzj0EAwIw
 HTEbMBkGA1UEAwwSRXhhbXBsZSBDb21wYW55IENBMCAXDTIwMDEwMTAwMDAwMFoY
@@ -28,7 +31,7 @@ BAMCA0kAMEYCIQDu3oF2ao8Gq9rbep4omUkb7cpvlGAm3AHFyddfhbGVYQIhALff
 -----END CERTIFICATE-----
 `;
 
-/** The same, ended in 2020. */
+/** The same, expired in 2020. */
 export const EXPIRED_CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIB9jCCAZ2gAwIBAgIBDDAKBggqhkjOPQQDAjAdMRswGQYDVQQDDBJFeGFtcGxl
 IENvbXBhbnkgQ0EwHhcNMjAwMTAxMDAwMDAwWhcNMjAwMTAzMDAwMDAwWjARMQ8w
@@ -44,7 +47,7 @@ Gpe+Q5sutNu8VMNMNrYSrM2Ff5ElWAG9Lhc=
 -----END CERTIFICATE-----
 `;
 
-/** Signed by COMPANY_CA for other.example alone. */
+/** Signed by COMPANY_CA for other.example only. */
 export const OTHER_CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIBezCCASGgAwIBAgIBDTAKBggqhkjOPQQDAjAdMRswGQYDVQQDDBJFeGFtcGxl
 IENvbXBhbnkgQ0EwIBcNMjAwMTAxMDAwMDAwWhgPMjExOTEyMDgwMDAwMDBaMBEx
@@ -57,7 +60,7 @@ XlSAVMS5UHiJptMD7QIgStglEEBFpIA4NRP8PFaNezJp4KUnO3Z8CoKYG5W80jU=
 -----END CERTIFICATE-----
 `;
 
-/** Of all three. */
+/** The private key of all three. */
 export const KEY = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgaf9a3NZgKdb5MobX
 pgcLCXz1NZjos1en1d4rEE+V5s+hRANCAATRL0274zwYMH/ka9nY1ePQp0JVgR6T

@@ -9,7 +9,7 @@ export interface RecordedMessage {
   readonly to: Party;
   readonly bytes: Uint8Array;
   readonly message: AgentMessage;
-  /** It never reached its receiver. */
+  /** The message never reached its receiver. */
   readonly lost: boolean;
 }
 

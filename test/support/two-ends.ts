@@ -2,12 +2,15 @@ import { DataChannel, type DataChannelEvent } from '../../src/protocol/data-chan
 import { encodeChannelClosed, encodePublication } from '../../src/protocol/channel-closed.ts';
 
 /**
- * A client and an agent channel joined by a gateway, in virtual time. A schedule says everything that happens; the same
- * schedule always runs the same way, so a failing one can be shrunk. Once its fates and steps are used up the link is perfect:
- * a session that was not closed on purpose must then deliver everything.
+ * A client and an agent channel connected by a gateway, in virtual time. A schedule defines everything that happens;
+ * the same schedule always runs the same way, so that a failing one can be shrunk. After its fates and steps are used
+ * up the link is ideal: a session that was not closed on purpose must then deliver everything.
  */
 
-/** What the link does to the next message, in either direction. `corrupt` damages the payload; the agent checks no digests, so only the client's side sees it. */
+/**
+ * What the link does to the next message, in either direction. `corrupt` damages the payload; the agent checks no
+ * digests, so only the client detects it.
+ */
 export type Fate =
   | { readonly type: 'pass' | 'drop' | 'duplicate' | 'corrupt' }
   | { readonly type: 'delay'; readonly ms: number };
@@ -17,11 +20,11 @@ export type Leg = 'client' | 'agent';
 export type Step =
   | { readonly type: 'send'; readonly from: Leg; readonly bytes: number }
   | { readonly type: 'wait'; readonly ms: number }
-  /** The WebSocket of one end breaks and is open again after `ms`; what was under way on it is lost. */
+  /** The WebSocket of one end breaks and is open again after `ms`; messages in transit on it are lost. */
   | { readonly type: 'cut'; readonly leg: Leg; readonly ms: number; readonly noticed: boolean }
-  /** The gateway asks one end to hold its data, for `ms`. */
+  /** The gateway asks one end to pause its data for `ms`. */
   | { readonly type: 'pause'; readonly leg: Leg; readonly ms: number }
-  /** Everybody's clock jumps an hour: a suspended laptop. */
+  /** Both clocks jump by an hour, as after a suspension of the laptop. */
   | { readonly type: 'jump' }
   /** The service ends the session. */
   | { readonly type: 'close' };
@@ -35,7 +38,7 @@ export interface Schedule {
 
 export interface Outcome {
   readonly result: 'delivered' | 'closed';
-  /** Undefined unless something is wrong; says what. */
+  /** A description of the violated rule; undefined if there is none. */
   readonly violation: string | undefined;
   /** Virtual milliseconds from start to end. */
   readonly elapsed: number;
@@ -44,11 +47,11 @@ export interface Outcome {
 const LATENCY = 5;
 const EPOCH = 1_700_000_000_000;
 const HOUR = 3_600_000;
-/** Nothing may take longer than this after the last step, whatever happened. */
+/** The time limit after the last step, whatever happened. */
 const PATIENCE = 200_000;
 const MAX_TURNS = 200_000;
 
-/** Byte `index` of either direction's data. */
+/** Byte `index` of the data in both directions. */
 const byteAt = (index: number): number => (index * 31 + (index >>> 8) * 7 + 1) & 0xff;
 
 const piece = (from: number, length: number): Uint8Array =>
@@ -57,12 +60,12 @@ const piece = (from: number, length: number): Uint8Array =>
 class End {
   readonly channel: DataChannel;
   readonly leg: Leg;
-  /** Bytes asked for by the steps, given to the channel, and seen from the peer. */
+  /** The bytes that the steps requested, that the channel accepted, and that the peer delivered. */
   wanted = 0;
   given = 0;
   seen = 0;
   isUp = true;
-  /** Messages under way on an earlier socket never arrive. */
+  /** Messages in transit on an earlier socket never arrive. */
   socket = 0;
   violation: string | undefined;
 
@@ -71,7 +74,7 @@ class End {
     this.channel = channel;
   }
 
-  /** Gives the channel as much as it has room for. */
+  /** Gives the channel as much data as it has room for. */
   pump(now: number): void {
     while (this.given < this.wanted && this.channel.room > 0) {
       const length = Math.min(this.wanted - this.given, this.channel.room, 1500);
@@ -134,7 +137,7 @@ export function runSchedule(schedule: Schedule): Outcome {
   const handle = (end: End, events: readonly DataChannelEvent[]): void => {
     for (const event of events) {
       if (event.type === 'output' || event.type === 'input') end.check(event.bytes);
-      // Without a handshake it is the first output that opens the client's side.
+      // Without a handshake the first output opens the client's side.
       if (event.type === 'agent-opened') end.wanted = Math.max(end.wanted, 1);
       if (event.type === 'data-key-needed' || event.type === 'data-key-offered')
         end.channel.provideDataKey(
@@ -145,7 +148,7 @@ export function runSchedule(schedule: Schedule): Outcome {
     flush(end);
   };
 
-  /** Towards `to`, over the socket it has now; lost if that socket breaks before. */
+  /** Sends to `to` over its current socket; the message is lost if that socket breaks before it arrives. */
   const deliver = (to: End, message: Uint8Array, delay: number): void => {
     const { socket } = to;
     at(now + delay, () => {

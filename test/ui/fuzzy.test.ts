@@ -28,7 +28,7 @@ describe('fuzzyScore', () => {
     );
   });
 
-  it('never gets better for a longer query that no longer matches, and stays defined for every prefix of one that does', () => {
+  it('never scores a longer query that no longer matches, and scores every prefix of one that does', () => {
     fc.assert(
       fc.property(letters, word, (query, text) => {
         if (fuzzyScore(query, text) === undefined) return;
@@ -38,14 +38,14 @@ describe('fuzzyScore', () => {
     );
   });
 
-  it('takes blank-separated words in any order', () => {
+  it('matches blank-separated words in any order', () => {
     expect(fuzzyScore('api orders', 'orders-api')).toBe(fuzzyScore('orders api', 'orders-api'));
     expect(fuzzyScore('api nope', 'orders-api')).toBeUndefined();
-    // As one query the letters would have to occur in this order, and they do not.
+    // As one word the letters would have to occur in this order, and they do not.
     expect(fuzzyScore('apiorders', 'orders-api')).toBeUndefined();
   });
 
-  it('takes any run of white space as one separator, and adds up the scores of the words', () => {
+  it('treats any sequence of white space as one separator, and adds up the scores of the words', () => {
     const sum = (fuzzyScore('api', 'orders-api') ?? 0) + (fuzzyScore('orders', 'orders-api') ?? 0);
     for (const query of ['api orders', ' api \t  orders ', 'orders\tapi'])
       expect(fuzzyScore(query, 'orders-api')).toBe(sum);

@@ -32,7 +32,7 @@ function prompter(over: { readonly input?: boolean; readonly yes?: boolean } = {
       return () => suspended.push('resumed');
     },
   });
-  /** Types each key when the screen has shown what is before it. */
+  /** Types each key after the screen has shown the text before it. */
   const type = async (...script: readonly (readonly [shown: string, keys: string])[]): Promise<void> => {
     let from = 0;
     for (const [shown, keys] of script) {
@@ -49,7 +49,7 @@ function prompter(over: { readonly input?: boolean; readonly yes?: boolean } = {
 }
 
 describe('select', () => {
-  it('offers the first choice first, on stderr, with live output suspended', async () => {
+  it('shows the first choice first, on stderr, with live output suspended', async () => {
     const { prompts, type, terminal, suspended } = prompter();
     const answer = prompts.select(question);
     await type(['storefront-web', ENTER]);
@@ -58,21 +58,21 @@ describe('select', () => {
     expect(suspended).toEqual(['suspended', 'resumed']);
   });
 
-  it('filters the list while the person types', async () => {
+  it('filters the list while the user types', async () => {
     const { prompts, type } = prompter();
     const answer = prompts.select(question);
     await type(['Service?', 'sweb'], ['Service? sweb', ENTER]);
     expect(await answer).toBe(2);
   });
 
-  it('acts on an Enter that arrives in the same chunk as the filter', async () => {
+  it('handles an Enter that arrives in the same chunk as the filter', async () => {
     const { prompts, type } = prompter();
     const answer = prompts.select(question);
     await type(['❯ orders-api', `sweb${ENTER}`]);
     expect(await answer).toBe(2);
   });
 
-  it('never picks a disabled choice, and shows the reason', async () => {
+  it('never selects a disabled choice, and shows the reason', async () => {
     const { prompts, type, terminal } = prompter();
     const answer = prompts.select(question);
     await type(['exec is off', DOWN + DOWN + DOWN], ['❯ storefront-web', ENTER]);
@@ -92,7 +92,7 @@ describe('select', () => {
     expect(await second).toBe(BACK);
   });
 
-  it('removes the list from the screen, and leaves the answer if there is one', async () => {
+  it('removes the list from the screen, and keeps the answer if there is one', async () => {
     const chosen = prompter();
     const first = chosen.prompts.select(question);
     await chosen.type(['❯ orders-api', ENTER]);
@@ -105,7 +105,7 @@ describe('select', () => {
     const second = gone.prompts.select({ ...question, back: true });
     await gone.type(['❯ orders-api', ESCAPE]);
     await second;
-    // Seven lines erased, the cursor shown again, and nothing after it.
+    // Seven lines are erased, the cursor is shown again, and nothing follows.
     expect(gone.terminal.stderr.text).toMatch(/(?:\u001b\[2K(?:\u001b\[1A)?){7}(?:\u001b\[G)+\u001b\[\?25h$/);
   });
 
@@ -120,7 +120,7 @@ describe('select', () => {
     ['Ctrl-C', CTRL_C],
     ['Ctrl-D', CTRL_D],
     ['Escape where there is no way back', ESCAPE],
-  ])('%s interrupts', async (_name, key) => {
+  ])('%s interrupts the prompt', async (_name, key) => {
     const { prompts, type, suspended } = prompter();
     const answer = prompts.select(question);
     const result = expect(answer).rejects.toMatchObject({ role: 'interrupted' });
@@ -143,7 +143,7 @@ describe('select', () => {
     await second;
   });
 
-  it('leaves keys typed ahead to the next question', async () => {
+  it('keeps keys that are typed ahead for the next question', async () => {
     const { prompts, type } = prompter();
     const both = prompts
       .select(question)
@@ -165,13 +165,13 @@ describe('confirm and text', () => {
     expect(await answer).toBe(expected);
   });
 
-  it('is not asked with --yes', async () => {
+  it('are not asked with --yes', async () => {
     const { prompts, terminal } = prompter({ yes: true });
     expect(await prompts.confirm({ message: 'Delete it?', flag: '--yes' })).toBe(true);
     expect(terminal.stderr.text).toBe('');
   });
 
-  it('repeats a text until it is valid', async () => {
+  it('repeat a text prompt until the text is valid', async () => {
     const { prompts, type } = prompter();
     const answer = prompts.text({
       message: 'Local port',
@@ -195,7 +195,7 @@ describe('without a terminal', () => {
     expect(terminal.stderr.text).toBe('');
   });
 
-  it('names twenty candidates at most', async () => {
+  it('names at most twenty candidates', async () => {
     const many = Array.from({ length: 25 }, (_, index) => ({ value: index, name: `task-${index}` }));
     const { prompts } = prompter({ input: false });
     await expect(prompts.select({ ...question, choices: many })).rejects.toMatchObject({
@@ -203,7 +203,7 @@ describe('without a terminal', () => {
     });
   });
 
-  it('refuses an action that needs a confirmation', async () => {
+  it('rejects an action that needs a confirmation', async () => {
     const { prompts } = prompter({ input: false });
     await expect(prompts.confirm({ message: 'Delete it?', flag: '--yes' })).rejects.toMatchObject({
       code: 'input-needed',

@@ -47,8 +47,8 @@ const EVENTS: readonly ToolEvent[] = [
   { type: 'session-state', state: 'interrupted', reason: 'socket closed' },
 ];
 
-describe('the reporter of a log', () => {
-  it('is one line per event that matters, without escapes', () => {
+describe('the reporter without a terminal', () => {
+  it('prints one line per important event, without escape sequences', () => {
     const { report, terminal } = reporter();
     for (const event of EVENTS) report(event);
     expect(terminal.stderr.text).toBe(
@@ -74,7 +74,7 @@ describe('the reporter of a log', () => {
     expect(terminal.stderr.text).toBe('listening on 127.0.0.1:8080 → localhost:80 via task 3c4d5e6f\n');
   });
 
-  it('prints a line from time to time during a long step, and no more after its end', async () => {
+  it('prints a line at intervals during a long step, and none after its end', async () => {
     const { report, terminal, clock } = reporter();
     report({ type: 'step-started', step: 'boot', title: 'wait for the agent' });
     await clock.advance(9_999);
@@ -89,7 +89,7 @@ describe('the reporter of a log', () => {
     expect(terminal.stderr.text).toMatch(/✓ agent online \(1m11s\)\n$/);
   });
 
-  it('leaves no timer behind when it is closed in the middle of a step', () => {
+  it('leaves no timer when it is closed in the middle of a step', () => {
     const { report, close, clock } = reporter();
     report({ type: 'step-started', step: 'boot', title: 'boot' });
     close();
@@ -98,7 +98,7 @@ describe('the reporter of a log', () => {
 });
 
 describe('the reporter with --quiet', () => {
-  it('prints only what went wrong', () => {
+  it('prints only warnings and errors', () => {
     const { report, terminal } = reporter({ quiet: true, tty: true });
     for (const event of EVENTS) report(event);
     expect(terminal.stderr.text).toBe(
@@ -108,7 +108,7 @@ describe('the reporter with --quiet', () => {
 });
 
 describe('the reporter with --json', () => {
-  it('is one JSON object per line on stderr, the ready event of a forward on stdout', () => {
+  it('prints one JSON object per line on stderr, and the ready event of a forward on stdout', () => {
     const { report, terminal } = reporter({ output: 'json', tty: true });
     for (const event of EVENTS) report(event);
     const lines = terminal.stderr.text
@@ -145,7 +145,7 @@ describe('the reporter on a terminal', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('cuts live lines to the width of the terminal', async () => {
+  it('truncates live lines to the width of the terminal', async () => {
     const { report, terminal, clock } = reporter({ tty: true, columns: 24 });
     report({ type: 'step-started', step: 'a', title: 'a very long title that cannot fit' });
     await clock.advance(5000);
@@ -163,7 +163,7 @@ describe('the reporter on a terminal', () => {
     expect(screenAfter(terminal.stderr.text)).toEqual([]);
   });
 
-  it('prints nothing while it is suspended, also when it was suspended twice', async () => {
+  it('prints nothing while it is suspended, even if it was suspended twice', async () => {
     const { report, suspend, terminal, clock } = reporter({ tty: true });
     report({ type: 'step-started', step: 'a', title: 'one' });
     const resumeFirst = suspend();

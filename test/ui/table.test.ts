@@ -21,7 +21,7 @@ describe('renderTable', () => {
     expect(renderTable(['a', 'b'], [], plain)).toBe('A  B\n');
   });
 
-  it('shortens the columns that may be shortened until the table fits', () => {
+  it('shortens the columns that allow it until the table fits', () => {
     const table = renderTable(
       [{ title: 'arn', shrink: true }, 'status'],
       [['arn:aws:ecs:eu-west-1:111122223333:service/demo/orders-api', 'ACTIVE']],
@@ -39,12 +39,12 @@ describe('renderTable', () => {
     expect(at(32)).toContain('orders-db  orders-db.example\n');
   });
 
-  it('stays wider than the screen when nothing can be shortened any more', () => {
+  it('stays wider than the screen when no column can be shortened further', () => {
     const table = renderTable(['aaaaaa', 'bbbbbb'], [['123456', '654321']], { color: false, width: 3 });
     expect(table.split('\n')[1]).toBe('123456  654321');
   });
 
-  it('colours cells without moving a column', () => {
+  it('colours cells without changing the alignment', () => {
     const rows = [[{ text: 'RUNNING', tone: 'good' as const }, 'x']];
     const painted = renderTable(['state', 'y'], rows, { color: true });
     expect(painted).toContain('\u001b[32mRUNNING\u001b[39m');

@@ -27,7 +27,7 @@ describe('createTerminal', () => {
     expect(createTerminal({ stdin: pipe(), stdout, stderr }).size()).toEqual(size);
   });
 
-  it.each([false, true])('restores the mode that was before (%s), once', (before) => {
+  it.each([false, true])('restores the previous mode (%s), once', (before) => {
     const { stdin, modes } = keyboard(before);
     const restore = createTerminal({ stdin, stdout: pipe(), stderr: pipe() }).raw();
     restore();
@@ -40,7 +40,7 @@ describe('createTerminal', () => {
     expect(() => terminal.raw()()).not.toThrow();
   });
 
-  it('does not throw when the reader of its output is gone', () => {
+  it('does not throw when the reader of its output has exited', () => {
     const stdout = pipe();
     createTerminal({ stdin: pipe(), stdout, stderr: pipe() });
     expect(() => stdout.emit('error', new Error('EPIPE'))).not.toThrow();
@@ -48,7 +48,7 @@ describe('createTerminal', () => {
 });
 
 describe('guardTerminal', () => {
-  it('leaves raw mode when the run ends, with live output suspended meanwhile', () => {
+  it('leaves raw mode when the run ends, and suspends live output meanwhile', () => {
     const inner = fakeTerminal(ALL_TTY);
     const live: string[] = [];
     const guarded = guardTerminal(inner, () => {

@@ -26,7 +26,7 @@ async function measure(
   runs: number,
   bar: { readonly atLeast: number } | undefined,
 ): Promise<Measurement> {
-  // As many messages as matter: small ones cost by the piece.
+  // At most 65,536 messages, because the cost of small ones is per message.
   const totalBytes = Math.min(TOTAL_BYTES, payloadBytes * 65_536);
   const server = fork(
     resolve(import.meta.dirname, '..', 'frame-server.ts'),
@@ -48,7 +48,7 @@ async function measure(
   }
 }
 
-/** One session from its opening to its last byte; answers MB/s. */
+/** Runs one session from its opening to its last byte; returns MB/s. */
 async function receive(port: number, totalBytes: number): Promise<number> {
   const began = performance.now();
   let received = 0;

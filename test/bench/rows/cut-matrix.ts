@@ -5,7 +5,10 @@ import { elapsedMs, type Measurement, type Remark, type Row } from '../row.ts';
 import { type SandboxProcess, withSandbox } from '../sandbox-process.ts';
 
 const BYTES = 1_500_160;
-/** Cuts fall between these shares of what a transfer relays: data one way, acknowledgements the other. */
+/**
+ * The cuts happen between these fractions of the bytes that a transfer relays: data in one direction, acknowledgements
+ * in the other.
+ */
 const EARLIEST = 0.05;
 const LATEST = 0.9;
 const RELAYED = BYTES * 1.4;
@@ -27,7 +30,7 @@ interface Sample {
   readonly repeated: number;
 }
 
-/** Pace and traits are those of the sandbox's agent, which has the traits of the official one. */
+/** Pace and traits are those of the sandbox's agent, which behaves as the official one. */
 export const cutMatrix: Row = {
   name: 'cut-matrix',
   title: 'transfers of 1.5 MB through a forward, each cut once at another byte: how many arrive intact',
@@ -75,7 +78,7 @@ async function transfer(
   move: (port: number, bytes: number) => Promise<Checked>,
   faults: readonly string[],
 ): Promise<Sample> {
-  // Warm code on both sides.
+  // Runs compiled code on both sides first.
   await move(forward.port, 300_032);
   await sandbox.ask({ type: 'faults', specs: faults });
   const before = await sandbox.repeatedInput();
@@ -87,7 +90,7 @@ async function transfer(
   return { outcome, rate: BYTES / 1e6 / seconds, repeated };
 }
 
-/** Repeatable numbers in [0, 1). */
+/** Seeded pseudorandom numbers in [0, 1). */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {

@@ -6,13 +6,13 @@ import type { Measurement, Remark, Row } from '../row.ts';
 import { type SandboxProcess, withSandbox } from '../sandbox-process.ts';
 
 const BLOCK_BYTES = 512;
-/** What the official plugin carries without a cut, and a tenth of it. */
+/** The throughput of the official plugin without a cut, and a tenth of it. */
 const LOADS = [2, 20].map((everyMs) => ({ everyMs, name: `${BLOCK_BYTES / everyMs} kB/s` }));
 const BEFORE_MS = 400;
 const AFTER_MS = 1500;
-/** What was on its way arrives within this. */
+/** Data in transit at the cut arrives within this time. */
 const SETTLED_MS = 150;
-/** A forward that needs longer than this for the rest has hung. */
+/** A forward that needs longer than this for the rest is considered hung. */
 const DRAIN_MS = 10_000;
 const DEADLINE_MS = 20_000;
 const BAR = { atMost: 1000 };
@@ -53,7 +53,7 @@ export const cut: Row = {
     ),
 };
 
-/** Milliseconds without a byte because of the cut. Throws if a byte is wrong or missing. */
+/** Returns the milliseconds without a byte because of the cut. Throws if a byte is wrong or missing. */
 async function outage(
   sandbox: SandboxProcess,
   forward: ForwardProcess,
@@ -95,7 +95,7 @@ async function outage(
 const resumes = async (sandbox: SandboxProcess): Promise<number> =>
   (await sandbox.calls()).filter((call) => call === 'ssm:ResumeSession').length;
 
-/** Prime period, so that a repeated or missing block of any usual size shows. */
+/** The period is prime, so that a repeated or missing block of any usual size is detected. */
 const patternAt = (position: number): number => (position % 65_521) & 0xff;
 
 function block(from: number): Buffer {
@@ -104,7 +104,7 @@ function block(from: number): Buffer {
   return bytes;
 }
 
-/** Of those that begin soon after the cut: later ones are the machine's. */
+/** Counts only pauses that begin soon after the cut: later ones are caused by the machine. */
 function longestSilence(arrivals: readonly number[], cutAt: number): number {
   let last = cutAt;
   let longest = 0;

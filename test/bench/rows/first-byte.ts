@@ -7,7 +7,7 @@ import { median } from '../statistics.ts';
 
 const PROMPT = /[$#] $/;
 const MAX_CALLS = 3;
-/** Of the time that the official way needs. */
+/** The share of the time that the official commands need. */
 const OFFICIAL_SHARE = 0.5;
 
 export const firstByte: Row = {
@@ -43,7 +43,7 @@ export const firstByte: Row = {
     }),
 };
 
-/** Up to and including the call that starts the session; what follows is about its end. */
+/** The calls up to and including the one that starts the session; the later ones belong to its end. */
 function untilSession(calls: readonly string[]): readonly string[] {
   const at = calls.findIndex((call) => /:(ExecuteCommand|StartSession)$/.test(call));
   if (at < 0) throw new Error(`no session was started: ${calls.join(', ')}`);
@@ -60,7 +60,7 @@ async function untilPrompt(spawn: () => PtyProcess): Promise<number> {
   return ms;
 }
 
-/** The official way, which is told the task: finding it is left out of its time. */
+/** Runs the official commands with a given task: the time to find the task is not measured. */
 async function official(sandbox: SandboxProcess, runs: number): Promise<Measurement | Remark> {
   const aws = onPath('aws');
   if (aws === undefined || onPath('session-manager-plugin') === undefined)

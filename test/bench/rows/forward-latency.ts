@@ -6,9 +6,9 @@ import { elapsedMs, type Measurement, type Remark, type Row } from '../row.ts';
 import { withSandbox } from '../sandbox-process.ts';
 import { percentile } from '../statistics.ts';
 
-/** Enough for thirty above p99: what the machine does beside is in every tail. */
+/** Enough samples for thirty above p99: other work of the machine affects every tail. */
 const REQUESTS = 3000;
-/** As many as it takes until V8 has compiled what matters; before, our p99 is a millisecond higher. */
+/** As many as V8 needs to compile the hot code; before that, our p99 is a millisecond higher. */
 const WARM_UP = 6000;
 const MESSAGE = Buffer.alloc(64, 'q');
 const DEADLINE_MS = 60_000;

@@ -6,13 +6,13 @@ import { withSandbox } from '../sandbox-process.ts';
 
 const MIB = 2 ** 20;
 const DEADLINE_MS = 60_000;
-/** What session-manager-plugin reaches with the official agent, both ways (docs/benchmarks.md). */
+/** The throughput of session-manager-plugin with the official agent, in both directions (docs/benchmarks.md). */
 const RECORDED_MB_PER_SECOND = 0.72;
 
 interface Direction {
   readonly name: 'up' | 'down';
   readonly move: (port: number, bytes: number) => Promise<void>;
-  /** Of the official client's speed. */
+  /** The share of the official client's throughput. */
   readonly barFactor: number;
 }
 
@@ -36,7 +36,10 @@ export const forwardThroughput: Row = {
   ],
 };
 
-/** Who moves less than 1 MB/s gets less to move: the plugin upwards, and everyone downwards from an agent at the official pace. */
+/**
+ * A client below 1 MB/s gets less data: the plugin for uploads, and every client for downloads from an agent at the
+ * official pace.
+ */
 const bytesPerRun = (agentPace: 'fast' | 'official', { name }: Direction, client: Client): number =>
   (name === 'up' ? client.name === 'official plugin' : agentPace === 'official') ? 4 * MIB : 64 * MIB;
 
@@ -72,7 +75,7 @@ async function sample(
   bytes: number,
   connections: number,
 ): Promise<{ readonly rate: number; readonly cpu: number }> {
-  // Compiled code and grown windows are what a forward has after its first second.
+  // After its first second, a forward has compiled code and a large window.
   await move(forward.port, bytes / 4);
   const cpuBefore = forward.cpuSeconds;
   const began = performance.now();

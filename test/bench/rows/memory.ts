@@ -83,7 +83,7 @@ async function sample(forward: ForwardProcess): Promise<Sample> {
   return { idle, busy, stalled, echoed };
 }
 
-/** Keeps one block on its way for ever. */
+/** Keeps one block in transit all the time. */
 async function echo(port: number): Promise<{ readonly socket: Socket; readonly bytes: number }> {
   const socket = await dial(port);
   const state = { socket, bytes: 0 };

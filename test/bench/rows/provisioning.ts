@@ -36,7 +36,10 @@ export const provisioning: Row = {
 interface Invocation {
   readonly ms: number;
   readonly calls: readonly string[];
-  /** From a step's start to its end, in order of their starts; what comes before the first one is `start and inventory`. */
+  /**
+   * The time from the start to the end of each step, in order of their starts; the time before the first one is `start
+   * and inventory`.
+   */
   readonly phases: ReadonlyMap<string, number>;
 }
 
@@ -66,7 +69,7 @@ async function invoke(sandbox: SandboxProcess, args: readonly string[]): Promise
   return { ms: elapsedMs(began), calls: (await sandbox.calls()).slice(before), phases };
 }
 
-/** `ec2:DescribeSubnets ×2, …` in order of first use. */
+/** Formats the calls as `ec2:DescribeSubnets ×2, …`, in order of first use. */
 function counted(calls: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const call of calls) counts.set(call, (counts.get(call) ?? 0) + 1);

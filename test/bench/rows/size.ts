@@ -46,7 +46,7 @@ interface Packed {
   readonly entryCount: number;
 }
 
-/** Packs what was built, wherever that is: the output folder may not be dist/. */
+/** Packs the built files from the output folder, which may be another one than dist/. */
 function pack(): Packed {
   const folder = mkdtempSync(join(tmpdir(), 'fc-pack-'));
   try {
@@ -81,7 +81,7 @@ async function cleanInstall({ slow, runs }: { slow: boolean; runs: number }): Pr
     });
     return { what: 'npm ci of the checkout, npm’s cache as it is', unit: 's', values };
   } catch (error) {
-    // The sizes are worth having all the same.
+    // The sizes are reported even if npm ci fails.
     return { remark: `npm ci failed: ${error instanceof Error ? error.message : String(error)}` };
   } finally {
     rmSync(folder, { recursive: true, force: true });

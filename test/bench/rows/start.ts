@@ -3,7 +3,7 @@ import { ENTRY } from '../../support/cli-process.ts';
 import type { Measurement, Row } from '../row.ts';
 import { withSandbox } from '../sandbox-process.ts';
 
-/** Processes start quickly enough for many more runs than the other rows have. */
+/** A process starts fast enough for many more runs than other rows have. */
 const RUNS_PER_RUN = 4;
 const BAR_MS = 40;
 
@@ -16,13 +16,16 @@ const PROGRAMS = {
 type Program = keyof typeof PROGRAMS;
 
 interface Cost {
-  /** From the start of the process to its end. */
+  /** The time from the start of the process to its end. */
   readonly elapsedMs: number;
   /** User and system time of the process. */
   readonly cpuMs: number;
 }
 
-/** bash's own `time`, which reads the ended child's resource usage; Node.js does not tell a parent that. */
+/**
+ * Uses bash's own `time`, which reads the resource usage of the ended child process; Node.js does not give it to a
+ * parent.
+ */
 const MEASURED = 'TIMEFORMAT="%3R %3U %3S"; time "$@" >/dev/null 2>&1';
 
 function costOf(args: readonly string[], env: NodeJS.ProcessEnv): Cost {
@@ -50,7 +53,7 @@ export const start: Row = {
           if (run > 0) costs[name].push(cost);
         }
       const all = (name: Program, of: keyof Cost): readonly number[] => costs[name].map((cost) => cost[of]);
-      // Against its neighbour, not against the median: what slows the machine down slows both.
+      // Compared with the neighbouring run, not with the median: a slow machine slows both.
       const above = (name: Program, of: keyof Cost): readonly number[] =>
         costs[name].map((cost, round) => cost[of] - (costs.node[round]?.[of] ?? Number.NaN));
       const elapsed = (name: 'version' | 'help'): Measurement => ({

@@ -9,7 +9,7 @@ import { policyCommand } from '../../../src/cli/commands/policy.ts';
 import { statusCommand } from '../../../src/cli/commands/status.ts';
 import { type UpOptions, upCommand } from '../../../src/cli/commands/up.ts';
 
-/** What a command line becomes; nothing is run. */
+/** The parsed options of a command line; no command is run. */
 async function parsed<O>(
   make: (invoke: Invoke) => ReturnType<typeof upCommand>,
   args: readonly string[],
@@ -29,7 +29,7 @@ async function parsed<O>(
 const up = (...args: readonly string[]): Promise<UpOptions> => parsed(upCommand, args);
 
 describe('up', () => {
-  it('without flags: eight hours, spot, all databases of the VPC, waiting', async () => {
+  it('without flags: eight hours, spot, all databases of the VPC, waits until ready', async () => {
     expect(await up()).toEqual({
       name: 'default',
       ttlMs: 8 * 3_600_000,
@@ -56,7 +56,7 @@ describe('up', () => {
     });
   });
 
-  it('takes lists repeated or with commas', async () => {
+  it('accepts lists as repeated flags or separated by commas', async () => {
     const options = await up(
       '--type',
       't3.micro,t4g.small',
@@ -80,7 +80,7 @@ describe('up', () => {
     expect(await up()).toMatchObject({ databases: [], allowDatabases: [] });
   });
 
-  it('knows whether a lifetime was given', async () => {
+  it('distinguishes a given lifetime from the default', async () => {
     expect(await up('--ttl', '2h', '--idle', '0', '--no-wait')).toMatchObject({
       ttlMs: 7_200_000,
       ttlGiven: true,
@@ -97,13 +97,13 @@ describe('up', () => {
     await expect(up(...args)).rejects.toMatchObject({ code, role: 'usage' });
   });
 
-  it.each([[['--nope']], [['--ttl']], [['extra']]])('%j is refused by the parser', async (args) => {
+  it.each([[['--nope']], [['--ttl']], [['extra']]])('%j is rejected by the parser', async (args) => {
     await expect(up(...args)).rejects.toThrow(/unknown option|argument missing|too many arguments/);
   });
 });
 
 describe('down, status, policy', () => {
-  it('down', async () => {
+  it('down parses its options', async () => {
     expect(await parsed<DownRequest>(downCommand, [])).toEqual({
       name: 'default',
       all: false,
@@ -123,7 +123,7 @@ describe('down, status, policy', () => {
     });
   });
 
-  it('status', async () => {
+  it('status parses its options', async () => {
     expect(await parsed<StatusRequest>(statusCommand, ['--all-regions'])).toEqual({
       name: undefined,
       allRegions: true,
@@ -131,7 +131,7 @@ describe('down, status, policy', () => {
     });
   });
 
-  it('policy takes a kind it knows, and values for its placeholders', async () => {
+  it('policy accepts a known kind, and values for its placeholders', async () => {
     const options = await parsed<PolicyRequest>(policyCommand, [
       'task-role',
       '--kms-key',

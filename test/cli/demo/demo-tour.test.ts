@@ -5,7 +5,7 @@ import { differences, scriptedTour } from '../../../src/cli/demo/demo-tour.ts';
 import { exportLines } from '../../../src/cli/commands/sandbox.ts';
 import { fakeDeps } from '../../support/fake-deps.ts';
 
-/** A stage whose commands end with the given statuses at once; `lines` is what they print. */
+/** A stage whose commands end at once with the given statuses; `lines` is their output. */
 function stage(
   statuses: Readonly<Record<string, number>>,
   lines: Readonly<Record<string, readonly string[]>> = {},
@@ -40,20 +40,20 @@ describe('the scripted tour', () => {
     expect(up.ran).toEqual(['up']);
   });
 
-  it('is interrupted by a step that was', async () => {
+  it('is interrupted if one of its steps was interrupted', async () => {
     await expect(scriptedTour(stage({ ls: 130 }).stage, account)).rejects.toMatchObject({
       role: 'interrupted',
     });
   });
 
-  it('fails when the container names no database', async () => {
+  it('fails if the container names no database', async () => {
     const { stage: on } = stage({}, { exec: ['no such variable'] });
     await expect(scriptedTour(on, account)).rejects.toMatchObject({
       message: 'demo: exec printed no database address',
     });
   });
 
-  it('fails when the forward ends before it is ready', async () => {
+  it('fails if the forward ends before it is ready', async () => {
     const { stage: on } = stage({ forward: 1 }, { exec: ['postgres://u:p@db.internal:5432/orders'] });
     await expect(scriptedTour(on, account)).rejects.toMatchObject({
       message: 'demo: forward ended with status 1 before it was ready',
@@ -62,22 +62,22 @@ describe('the scripted tour', () => {
 });
 
 describe('differences', () => {
-  it('is empty exactly for equal documents, else names each place', () => {
+  it('are empty only for equal documents, and otherwise name each place', () => {
     expect(differences('{"a":[1,2],"b":{}}', '{"b":{},"a":[1,2]}')).toEqual([]);
     expect(differences('{"a":[1,2],"b":{"c":1}}', '{"a":[1,3,4],"b":{}}')).toEqual(['/a/1', '/a/2', '/b/c']);
     expect(differences('1', '2')).toEqual(['/']);
   });
 });
 
-describe('what a person could type', () => {
-  it('is quoted where a shell needs it', () => {
+describe('command lines that a user can type', () => {
+  it('are quoted if a shell requires it', () => {
     expect(commandLine(['exec', 'web', '--', 'sh', '-c', `echo 'a b'`])).toBe(
       `fargate-connect exec web -- sh -c 'echo '\\''a b'\\'''`,
     );
     expect(commandLine(['forward', '-L', '0:db:5432'])).toBe('fargate-connect forward -L 0:db:5432');
   });
 
-  it('export lines survive eval and take a left-over profile away', () => {
+  it('contain export lines that work with eval and unset an old profile', () => {
     expect(exportLines({ AWS_REGION: 'eu-west-1', X: `it's` })).toBe(
       `export AWS_REGION='eu-west-1'\nexport X='it'\\''s'\nunset AWS_PROFILE AWS_SESSION_TOKEN\n`,
     );

@@ -30,7 +30,7 @@ async function shell(gateway: FakeGateway, overrides = {}) {
 }
 
 describe('opening', () => {
-  test('sends one text frame with the token, signed, and starts at the first output', async () => {
+  test('sends one text frame with the signed token, and starts at the first output', async () => {
     const gateway = new FakeGateway();
     const { output } = await shell(gateway);
     expect(gateway.opens).toHaveLength(1);
@@ -54,7 +54,7 @@ describe('opening', () => {
     expect(await started).toMatchObject({ sessionType: 'Port', mux: true, keepAlive: false });
   });
 
-  test('an agent that never sends anything ends the wait, and the session is terminated', async () => {
+  test('ends with an error if the agent never sends anything, and terminates the session', async () => {
     const gateway = new FakeGateway();
     const { started } = await opened(gateway);
     await gateway.clock.advance(31_000);
@@ -62,7 +62,7 @@ describe('opening', () => {
     expect(gateway.terminated).toEqual([SESSION.sessionId]);
   });
 
-  test('a network failure is retried with the same token, a refusal is not', async () => {
+  test('a network failure is retried with the same token, but a refusal is not', async () => {
     const flaky = new FakeGateway();
     flaky.openFailures = [new Error('ECONNRESET'), new Error('ECONNRESET')];
     const first = await opened(flaky);
@@ -78,7 +78,7 @@ describe('opening', () => {
     expect(closed.opens).toHaveLength(0);
   });
 
-  test('an address that is no WebSocket is refused before anything is sent to it', async () => {
+  test('an invalid WebSocket address is rejected before anything is sent to it', async () => {
     const gateway = new FakeGateway();
     const session = { ...SESSION, streamUrl: 'https://example.com/' };
     const driver = new ChannelDriver(session, 't', gateway.deps(), { output: () => undefined });
@@ -86,7 +86,7 @@ describe('opening', () => {
     expect(gateway.opens).toHaveLength(0);
   });
 
-  test('the service’s reason is told when it closes the channel before the session starts', async () => {
+  test('the reason of the service is reported when it closes the channel before the session starts', async () => {
     const gateway = new FakeGateway();
     const { started } = await opened(gateway);
     gateway.closeChannel('Plugin with name InteractiveCommands not found.');
@@ -96,7 +96,7 @@ describe('opening', () => {
     });
   });
 
-  test('the token is in no report and no error', async () => {
+  test('the token is in no report and in no error', async () => {
     const gateway = new FakeGateway();
     const { started } = await opened(gateway);
     gateway.onResume = () => Promise.resolve(undefined);
@@ -108,7 +108,7 @@ describe('opening', () => {
 });
 
 describe('data', () => {
-  test('input arrives in order and is taken at once when there is room', async () => {
+  test('input is sent in order, and at once when there is room in the window', async () => {
     const gateway = new FakeGateway();
     const { driver } = await shell(gateway);
     expect(driver.send(Buffer.from('ls'))).toBe(true);
@@ -117,7 +117,7 @@ describe('data', () => {
     expect(gateway.input).toBe('ls\r');
   });
 
-  test('what is given before the session may start is sent when it may', async () => {
+  test('input that arrives before the session starts is sent when it starts', async () => {
     const gateway = new FakeGateway();
     const { driver } = await opened(gateway);
     expect(driver.send(Buffer.from('early'))).toBe(false);
@@ -126,7 +126,7 @@ describe('data', () => {
     expect(gateway.input).toBe('early');
   });
 
-  test('a full window stops the source, acknowledgements let it go on', async () => {
+  test('a full window pauses the source, and acknowledgements resume it', async () => {
     const gateway = new FakeGateway();
     let rooms = 0;
     const driver = new ChannelDriver(SESSION, 't', gateway.deps(), {
@@ -146,7 +146,7 @@ describe('data', () => {
     expect(gateway.input).toHaveLength(megabyte.byteLength);
   });
 
-  test('a slow consumer stops the reading of the socket', async () => {
+  test('a slow consumer pauses reading from the socket', async () => {
     const gateway = new FakeGateway();
     const { driver, output } = await shell(gateway);
     driver.pauseOutput();
@@ -158,14 +158,14 @@ describe('data', () => {
     expect(output()).toBe('$ held');
   });
 
-  test('many malformed frames end the session with a code', async () => {
+  test('many malformed frames end the session with an error code', async () => {
     const gateway = new FakeGateway();
     const { driver } = await shell(gateway);
     for (let i = 0; i < 1_001; i++) gateway.deliver(Buffer.from('nonsense'));
     await expect(driver.ended).rejects.toMatchObject({ code: 'malformed-messages', role: 'transport' });
   });
 
-  test('unknown messages are ignored and told to --debug only', async () => {
+  test('unknown messages are ignored and reported to --debug only', async () => {
     const gateway = new FakeGateway();
     const lines: string[] = [];
     const { driver, output } = await shell(gateway, { debug: (line: string) => lines.push(line) });
@@ -188,8 +188,8 @@ describe('data', () => {
   });
 });
 
-describe('survival', () => {
-  test('a closed socket is resumed with the returned address and token; nothing is lost or doubled', async () => {
+describe('resuming', () => {
+  test('a closed socket is resumed with the new address and token, and no data is lost or duplicated', async () => {
     const gateway = new FakeGateway();
     const { driver, output } = await shell(gateway);
     driver.send(Buffer.from('before '));
@@ -212,7 +212,7 @@ describe('survival', () => {
     expect(gateway.states()).toEqual(['interrupted', 'resumed']);
   });
 
-  test('resumes within a second of the cut', async () => {
+  test('the session resumes within a second of the cut', async () => {
     const gateway = new FakeGateway();
     await shell(gateway);
     gateway.drop();
@@ -230,7 +230,7 @@ describe('survival', () => {
     expect(gateway.resumes).toBe(1);
   });
 
-  test('a session outlives network failures for as long as the service keeps it', async () => {
+  test('a session survives network failures for as long as the service keeps it', async () => {
     const gateway = new FakeGateway();
     const { driver } = await shell(gateway);
     const answer = gateway.onResume;
@@ -246,7 +246,7 @@ describe('survival', () => {
     expect(gateway.input).toBe('alive');
   });
 
-  test('a session does not outlive longer network failures', async () => {
+  test('a session does not survive longer network failures', async () => {
     const gateway = new FakeGateway();
     const { driver } = await shell(gateway);
     gateway.onResume = () => Promise.reject(new Error('getaddrinfo ENOTFOUND'));
@@ -255,7 +255,7 @@ describe('survival', () => {
     await expect(driver.ended).rejects.toMatchObject({ code: 'session-lost' });
   });
 
-  test('a refused resume is repeated with fresh credentials for two minutes, then given up with the reason', async () => {
+  test('a refused resume is repeated with fresh credentials for two minutes, and then fails with the reason', async () => {
     const gateway = new FakeGateway();
     const { driver } = await shell(gateway);
     gateway.onResume = () => Promise.reject(access('credentials-expired', 'the credentials have expired'));
@@ -270,7 +270,7 @@ describe('survival', () => {
     });
   });
 
-  test('a resume that IAM denies ends the session at once, as a matter of permission', async () => {
+  test('a resume that IAM denies ends the session at once with a permission error', async () => {
     const gateway = new FakeGateway();
     const { driver } = await shell(gateway);
     gateway.onResume = () =>
@@ -298,7 +298,7 @@ describe('survival', () => {
     expect(gateway.states()).toEqual(['interrupted', 'resumed']);
   });
 
-  test('a gateway that answers no ping is given up after ten seconds', async () => {
+  test('a gateway that answers no ping is considered dead after ten seconds', async () => {
     const gateway = new FakeGateway();
     await shell(gateway);
     await gateway.clock.advance(60_000);
@@ -311,7 +311,7 @@ describe('survival', () => {
     expect(gateway.states()[0]).toBe('interrupted');
   });
 
-  test('an agent that stops to acknowledge is noticed although the gateway still answers', async () => {
+  test('an agent that stops acknowledging is detected although the gateway still answers', async () => {
     const gateway = new FakeGateway();
     const { driver } = await shell(gateway);
     const deaf = gateway.agent.receive.bind(gateway.agent);
@@ -327,7 +327,7 @@ describe('survival', () => {
     expect(gateway.input).toBe('anybody there');
   });
 
-  test('connections that open and fall at once are opened ever more slowly', async () => {
+  test('connections that close immediately after opening are retried with growing delays', async () => {
     const gateway = new FakeGateway();
     await shell(gateway);
     for (let second = 0; second < 300; second++) {
@@ -340,14 +340,14 @@ describe('survival', () => {
 });
 
 describe('the end', () => {
-  test('channel_closed ends the session with the service’s words', async () => {
+  test('channel_closed ends the session with the message of the service', async () => {
     const gateway = new FakeGateway();
     const { driver } = await shell(gateway);
     gateway.closeChannel('idle timeout');
     expect(await driver.ended).toEqual({ output: 'idle timeout' });
   });
 
-  test('terminate sends the flag, calls TerminateSession, and resolves `ended`', async () => {
+  test('terminate sends the flag, calls TerminateSession, and resolves with `ended`', async () => {
     const gateway = new FakeGateway({ handshake: PORT });
     const { driver, started } = await opened(gateway);
     await gateway.clock.advance(10);
@@ -359,7 +359,7 @@ describe('the end', () => {
     expect(gateway.clock.pendingTimers).toBe(0);
   });
 
-  test('a TerminateSession that hangs or fails holds nothing up', async () => {
+  test('a TerminateSession that hangs or fails delays nothing', async () => {
     const gateway = new FakeGateway();
     const hanging = {
       resumeSession: () => Promise.resolve(undefined),
@@ -382,7 +382,7 @@ describe('the end', () => {
       Promise.reject(denied('ssm:TerminateSession', 'not allowed to call ssm:TerminateSession: no policy')),
   };
 
-  test('a TerminateSession that IAM denies leaves a shell open, and is told with its id', async () => {
+  test('a TerminateSession that IAM denies leaves a shell open, and is reported with the session id', async () => {
     const gateway = new FakeGateway();
     const { driver } = await shell(gateway, { ssm: denying });
     expect(await gateway.clock.run(driver.terminate())).toMatchObject({
@@ -394,7 +394,7 @@ describe('the end', () => {
     expect(gateway.clock.pendingTimers).toBe(0);
   });
 
-  test('a session that the agent ends by itself is not terminated, and its last messages are acknowledged', async () => {
+  test('a session that the agent ends is not terminated, and its last messages are acknowledged', async () => {
     const gateway = new FakeGateway({ handshake: PORT });
     gateway.onAgentEvent = (event) => {
       if (event.type !== 'flag') return;
@@ -410,7 +410,7 @@ describe('the end', () => {
     expect(gateway.clock.pendingTimers).toBe(0);
   });
 
-  test('a session that could not be reached is told too: only TerminateSession would have ended it', async () => {
+  test('a session that could not be reached is reported too, because only TerminateSession would have ended it', async () => {
     const gateway = new FakeGateway({ handshake: PORT });
     const { driver, started } = await opened(gateway, { ssm: denying });
     await gateway.clock.advance(10);
@@ -419,7 +419,7 @@ describe('the end', () => {
     expect(await gateway.clock.run(driver.terminate())).toMatchObject({ code: 'session-not-ended' });
   });
 
-  test('no timer is left behind after a shell', async () => {
+  test('no timer is left after a shell', async () => {
     const gateway = new FakeGateway();
     const { driver } = await shell(gateway);
     driver.send(Buffer.from('exit\r'));
@@ -442,7 +442,7 @@ describe('encryption', () => {
     ciphertextBlob: new Uint8Array([1, 2, 3]),
   };
 
-  test('asks KMS for a data key bound to session, target and challenge', async () => {
+  test('requests a data key from KMS for the session, target and challenge', async () => {
     const gateway = new FakeGateway({ handshake });
     gateway.onAgentEvent = (event) => {
       if (event.type === 'data-key-offered') gateway.agent.provideDataKey(dataKey, gateway.clock.now());
@@ -472,7 +472,7 @@ describe('encryption', () => {
     ]);
   });
 
-  test('an agent without a challenge gets a context without one', async () => {
+  test('uses a context without a challenge if the agent sends none', async () => {
     const { challenge: _, ...plain } = handshake;
     const gateway = new FakeGateway({ handshake: plain });
     let acknowledged: boolean | undefined;
@@ -500,7 +500,7 @@ describe('encryption', () => {
     expect(asked).toEqual([{ 'aws:ssm:SessionId': SESSION.sessionId, 'aws:ssm:TargetId': 'ecs:demo_t_r' }]);
   });
 
-  test('a denied key ends the session with the denial, not with a time-out', async () => {
+  test('a denied key ends the session with that denial, not with a timeout', async () => {
     const gateway = new FakeGateway({ handshake });
     const { started } = await opened(gateway, {
       kms: () => Promise.reject(denied('kms:GenerateDataKey')),

@@ -20,9 +20,9 @@ import { DIRECT } from '../../support/direct-agents.ts';
 import { ALL_TTY, fakeTerminal } from '../../support/fake-terminal.ts';
 
 /**
- * The interop checklist of the reference as far as it is about a socket, a terminal, a process or a listener; the rest is in
- * test/protocol/conformance.test.ts, docs/conformance.md has the whole table. Where an item describes the official client,
- * the test pins what ours does, and its name says so when that is something else.
+ * The items of the interoperability checklist that concern a socket, a terminal, a process or a listener; the other
+ * items are in test/protocol/conformance.test.ts, and docs/conformance.md has the whole table. Where an item describes
+ * the official client, the test checks what our client does, and its title says so when that differs.
  */
 
 const closers: (() => unknown)[] = [];
@@ -31,7 +31,7 @@ afterEach(async () => {
 });
 
 describe('the WebSocket', () => {
-  /** A server that records everything about its connections, with an agent behind it if one is given. */
+  /** A server that records everything about its connections, optionally with an agent behind it. */
   async function gateway(agent?: DataChannel, isBinary = true) {
     const server = createServer();
     const sockets = new WebSocketServer({ server });
@@ -77,7 +77,7 @@ describe('the WebSocket', () => {
     return { ...(await connected), driver, started, seen, until };
   }
 
-  /** Message and payload type. */
+  /** Message type and payload type. */
   function nameOf(frame: Uint8Array): string {
     const { messageType, payloadType } = decodeAgentMessage(frame);
     return `binary ${messageType} ${payloadType}`;
@@ -112,7 +112,7 @@ describe('the WebSocket', () => {
     );
   });
 
-  test('messages in text frames are read like others, though they are no text (SPEC.md §9)', async () => {
+  test('binary messages in text frames are read like others, although they are not text (SPEC.md §9)', async () => {
     const { agent } = new FakeGateway({ handshake: { sessionType: 'Standard_Stream' } });
     const { started } = await gateway(agent, false);
     expect(await started).toMatchObject({ sessionType: 'Standard_Stream' });
@@ -212,7 +212,7 @@ describe('a shell', () => {
   });
 });
 
-/** The number of the client's first stream (protocol/mux-messages.ts). */
+/** The number of the first stream of the client (protocol/mux-messages.ts). */
 const FIRST = 0x4080_0003;
 
 describe('a forward', () => {

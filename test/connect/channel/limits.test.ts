@@ -12,7 +12,7 @@ import { systemClock } from '../../../src/core/clock.ts';
 import { DIRECT } from '../../support/direct-agents.ts';
 import { FakeGateway, SESSION } from '../../support/fake-gateway.ts';
 
-/** Every bound that connect/ sets by itself, and every wait that has an end; those of the protocol are tested with it. */
+/** Every limit and every timeout that connect/ sets; those of the protocol are tested with the protocol. */
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -27,7 +27,7 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-describe('what a gateway may send', () => {
+describe('invalid frames from the gateway', () => {
   test.each([
     ['message-too-large', (socket: WebSocket): void => socket.send(Buffer.alloc(1024 * 1024 + 1))],
     [
@@ -37,26 +37,29 @@ describe('what a gateway may send', () => {
         (Reflect.get(socket, '_socket') as Socket).write(Buffer.of(0xf2, 0x00));
       },
     ],
-  ])('%s ends the session; a new connection would not help', async (code, misbehave) => {
-    const server = createServer();
-    const sockets = new WebSocketServer({ server });
-    sockets.on('connection', (socket) => socket.once('message', () => misbehave(socket)));
-    const port = await listening(server);
-    const gateway = new FakeGateway();
-    const driver = new ChannelDriver(
-      { ...SESSION, streamUrl: `ws://127.0.0.1:${port}/` },
-      'i-1',
-      gateway.deps({ openSocket: createOpenSocket(DIRECT, systemClock) }),
-      { output: () => undefined },
-    );
-    await expect(driver.start()).rejects.toMatchObject({ code, role: 'transport' });
-    expect(gateway.resumes).toBe(0);
-    sockets.close();
-  });
+  ])(
+    '%s ends the session without resuming, because a new connection would not help',
+    async (code, misbehave) => {
+      const server = createServer();
+      const sockets = new WebSocketServer({ server });
+      sockets.on('connection', (socket) => socket.once('message', () => misbehave(socket)));
+      const port = await listening(server);
+      const gateway = new FakeGateway();
+      const driver = new ChannelDriver(
+        { ...SESSION, streamUrl: `ws://127.0.0.1:${port}/` },
+        'i-1',
+        gateway.deps({ openSocket: createOpenSocket(DIRECT, systemClock) }),
+        { output: () => undefined },
+      );
+      await expect(driver.start()).rejects.toMatchObject({ code, role: 'transport' });
+      expect(gateway.resumes).toBe(0);
+      sockets.close();
+    },
+  );
 });
 
-describe('waits', () => {
-  test('gateway-timeout: a WebSocket that never opens', async () => {
+describe('timeouts', () => {
+  test('gateway-timeout: a WebSocket does not open in time', async () => {
     const gateway = new FakeGateway();
     const driver = new ChannelDriver(
       SESSION,
@@ -68,7 +71,7 @@ describe('waits', () => {
     expect(gateway.terminated).toEqual([SESSION.sessionId]);
   });
 
-  test('resume-timeout: a ResumeSession that never answers is asked again, and named at the end', async () => {
+  test('resume-timeout: a ResumeSession without an answer is repeated, and named in the error at the end', async () => {
     const gateway = new FakeGateway();
     const driver = new ChannelDriver(SESSION, 'i-1', gateway.deps(), { output: () => undefined });
     const started = driver.start();
@@ -101,7 +104,7 @@ describe('local connections', () => {
     properties: { portNumber: '80', type: 'LocalPortForwarding' },
   } as const;
 
-  test('too-many-connections: the 1025th is reset and said, the others stay', async () => {
+  test('too-many-connections: the 1025th is reset and reported, and the others stay open', async () => {
     const gateway = new FakeGateway({ handshake });
     const session = await port(gateway);
     const connections = Array.from({ length: 1_025 }, () => new PassThrough());
@@ -112,7 +115,7 @@ describe('local connections', () => {
     await session.close();
   });
 
-  test('a listener without a session keeps 128 connections waiting and resets the next', async () => {
+  test('a listener without a session keeps 128 connections waiting and resets the next one', async () => {
     const listener = await LocalListener.bind('127.0.0.1', 0);
     closers.push(() => listener.close());
     const sockets = Array.from({ length: 129 }, () => connect(listener.port, '127.0.0.1'));

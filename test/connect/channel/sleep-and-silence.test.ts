@@ -5,7 +5,7 @@ import { access } from '../../../src/core/errors.ts';
 import { encodePublication } from '../../../src/protocol/channel-closed.ts';
 import { FakeGateway, SESSION } from '../../support/fake-gateway.ts';
 
-/** Laptops that sleep, agents that restart, peers that say nothing: on a clock that the test moves. */
+/** Suspended laptops, agents that restart, peers that do not respond, with a clock that the test controls. */
 
 const HOUR = 3_600_000;
 
@@ -24,12 +24,12 @@ async function shell(gateway: FakeGateway) {
   return { driver, output: () => output };
 }
 
-test('after eight hours of suspension the next ping notices the dead connection, and it is resumed', async () => {
+test('after eight hours of suspension the next ping detects the dead connection, and the session is resumed', async () => {
   const gateway = new FakeGateway();
   const { driver, output } = await shell(gateway);
   await gateway.clock.advance(5_000);
   gateway.clock.sleep(8 * HOUR);
-  // The gateway has forgotten the socket, and no packet says so.
+  // The gateway has dropped the socket, and no packet says so.
   gateway.isSilent = true;
   await gateway.clock.advance(29_000);
   expect(gateway.states()).toEqual([]);
@@ -59,7 +59,7 @@ test('hours of suspension during an outage do not count against its time limit',
   gateway.drop();
   await gateway.clock.advance(2 * 60_000);
   gateway.clock.sleep(8 * HOUR);
-  // Awake, but the network needs a minute.
+  // The laptop is awake, but the network needs a minute.
   await gateway.clock.advance(60_000);
   expect(state).toBe('running');
   gateway.onResume = answer;
@@ -91,7 +91,7 @@ test('a session that ended during a suspension is reported as ended at once', as
   await expect(driver.ended).rejects.toMatchObject({ code: 'session-over' });
 });
 
-test('an agent away for half an hour loses nothing: pause_publication holds, nothing is given up', async () => {
+test('an agent that is away for half an hour loses no data: pause_publication pauses the client, and no timeout expires', async () => {
   const gateway = new FakeGateway();
   const { driver } = await shell(gateway);
   const publish = (kind: 'start_publication' | 'pause_publication'): void =>
@@ -110,7 +110,7 @@ test('an agent away for half an hour loses nothing: pause_publication holds, not
   expect(gateway.states().at(-1)).toBe('resumed');
 });
 
-test('a peer that acknowledges nothing for five minutes ends the session with a code', async () => {
+test('a peer that acknowledges nothing for five minutes ends the session with an error code', async () => {
   const gateway = new FakeGateway();
   const { driver } = await shell(gateway);
   gateway.agent.receive = () => [];

@@ -29,7 +29,7 @@ async function pair(host: string): Promise<{ readonly ours: Socket; readonly pro
 const ended = (socket: Socket): Promise<void> => new Promise((resolve) => socket.once('end', resolve));
 
 test.runIf(process.platform === 'linux')(
-  'a program that ended its side reads; one that closed does not',
+  'a program that ended its side is reading; one that closed is not',
   async () => {
     const look = lookInKernelTable();
     const half = await pair('127.0.0.1');
@@ -43,7 +43,7 @@ test.runIf(process.platform === 'linux')(
   },
 );
 
-test('looks at the same time share a reading', async () => {
+test('concurrent lookups share one read of the kernel table', async () => {
   const { ours } = await pair('127.0.0.1');
   let readings = 0;
   const look = lookInKernelTable((path) => {
@@ -55,7 +55,7 @@ test('looks at the same time share a reading', async () => {
   expect(readings).toBe(1);
 });
 
-test('nobody knows where there is no table', async () => {
+test('the result is unknown if there is no kernel table', async () => {
   const { ours } = await pair('127.0.0.1');
   expect(await lookInKernelTable(() => Promise.reject(new Error('ENOENT')))(ours)).toBe('unknown');
 });

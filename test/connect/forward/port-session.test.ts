@@ -22,10 +22,10 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-/** Numbers of the client's first streams (protocol/mux-messages.ts). */
+/** The numbers of the first streams of the client (protocol/mux-messages.ts). */
 const [FIRST, SECOND, THIRD] = [0x4080_0003, 0x4080_0005, 0x4080_0007];
 
-/** The agent's end of a mux session: what each stream received, and a way to answer. */
+/** The agent side of a mux session: it records what each stream received, and can answer. */
 function muxAgent(gateway: FakeGateway) {
   const mux = new MuxSession({ role: 'server', keepAlive: false, now: gateway.clock.now() });
   const streams = new Map<number, { data: string; finished: boolean }>();
@@ -101,14 +101,14 @@ async function client(port: number): Promise<LocalClient> {
   return { socket, received: () => received, end };
 }
 
-/** Real sockets under a clock that stands still: lets both get on with it until `ready`. */
+/** Lets the real sockets and the fake clock, which the test moves, continue until `ready`. */
 async function until(gateway: FakeGateway, ready: () => boolean): Promise<void> {
   for (let i = 0; i < 5_000 && !ready(); i++) await gateway.clock.advance(1);
   expect(ready()).toBe(true);
 }
 
 describe('mux connections', () => {
-  test('several connections at once carry each its own bytes', async () => {
+  test('several connections at the same time carry their own bytes', async () => {
     const gateway = new FakeGateway({ handshake });
     const agent = muxAgent(gateway);
     const { dial, port } = await session(gateway);
@@ -122,7 +122,7 @@ describe('mux connections', () => {
     expect(port.openCount).toBe(3);
   });
 
-  test('every byte value arrives as it is, a single 0x0A too', async () => {
+  test('every byte value arrives unchanged, a single 0x0A too', async () => {
     const gateway = new FakeGateway({ handshake });
     const agent = muxAgent(gateway);
     const { dial } = await session(gateway);
@@ -137,7 +137,7 @@ describe('mux connections', () => {
     expect(received()).toBe(bytes.toString('latin1'));
   });
 
-  test('a local end of data does not cut the reply', async () => {
+  test('an end of data from the local program does not cut off the reply', async () => {
     const gateway = new FakeGateway({ handshake });
     const agent = muxAgent(gateway);
     const { dial } = await session(gateway);
@@ -154,7 +154,7 @@ describe('mux connections', () => {
     expect(received()).toBe('HTTP/1.0 200 OK\r\n\r\nbody');
   });
 
-  test('a program that closed its connection: the server learns of it at once', async () => {
+  test('if the program closed its connection, the server is told at once', async () => {
     const gateway = new FakeGateway({ handshake });
     const agent = muxAgent(gateway);
     const { dial, counts } = await session(gateway, () => Promise.resolve('closed'));
@@ -165,7 +165,7 @@ describe('mux connections', () => {
     expect(counts.at(-1)).toBe(0);
   });
 
-  test('a program that reads on gets an answer that comes after a minute', async () => {
+  test('a program that still reads gets an answer that comes after a minute', async () => {
     const gateway = new FakeGateway({ handshake });
     const agent = muxAgent(gateway);
     const { dial } = await session(gateway, () => Promise.resolve('reading'));
@@ -180,7 +180,7 @@ describe('mux connections', () => {
     expect(received()).toBe('answer');
   });
 
-  test('nobody knows whether it reads, and its last word is answered: the server learns of it within 100 ms', async () => {
+  test('if it is unknown whether the program reads, and its last request is answered, the server gets FIN within 100 ms', async () => {
     const gateway = new FakeGateway({ handshake });
     const agent = muxAgent(gateway);
     const { dial } = await session(gateway, () => Promise.resolve('unknown'));
@@ -195,7 +195,7 @@ describe('mux connections', () => {
     expect(gateway.clock.now() - before).toBeLessThanOrEqual(100);
   });
 
-  test('nobody knows, and answers are due: the oldest give way when more than four wait', async () => {
+  test('if it is unknown, and more than four connections wait for an answer, the oldest are closed', async () => {
     const gateway = new FakeGateway({ handshake });
     const agent = muxAgent(gateway);
     const { dial } = await session(gateway, () => Promise.resolve('unknown'));
@@ -216,7 +216,7 @@ describe('mux connections', () => {
     ]);
   });
 
-  test('nobody knows, and an answer is due: the server learns of the end after fifteen seconds', async () => {
+  test('if it is unknown, and no answer comes, the server gets FIN after fifteen seconds', async () => {
     const gateway = new FakeGateway({ handshake });
     const agent = muxAgent(gateway);
     const { dial, counts } = await session(gateway, () => Promise.resolve('unknown'));
@@ -228,7 +228,7 @@ describe('mux connections', () => {
     expect(counts.at(-1)).toBe(0);
   });
 
-  test('a refused remote port resets the connection it is about, the session lives on', async () => {
+  test('a refused remote port resets only its own connection, and the session continues', async () => {
     const gateway = new FakeGateway({ handshake });
     const agent = muxAgent(gateway);
     const { dial } = await session(gateway);
@@ -246,7 +246,7 @@ describe('mux connections', () => {
     await until(gateway, () => agent.streams.get(SECOND)?.data === 'x');
   });
 
-  test('a local reset is passed on', async () => {
+  test('a reset by the local program is passed on', async () => {
     const gateway = new FakeGateway({ handshake });
     const agent = muxAgent(gateway);
     const { dial } = await session(gateway);
@@ -256,7 +256,7 @@ describe('mux connections', () => {
     await until(gateway, () => agent.streams.get(FIRST)?.finished === true);
   });
 
-  test('an upload larger than the window is neither lost nor piled up', async () => {
+  test('an upload larger than the window is neither lost nor buffered without limit', async () => {
     const gateway = new FakeGateway({ handshake });
     const agent = muxAgent(gateway);
     const { dial } = await session(gateway);
@@ -266,7 +266,7 @@ describe('mux connections', () => {
     await until(gateway, () => agent.streams.get(FIRST)?.data.length === megabytes.byteLength);
   });
 
-  test('a program that reads nothing stops the gateway at a bound, and loses nothing', async () => {
+  test('a program that does not read pauses the gateway at a limit, and no data is lost', async () => {
     const gateway = new FakeGateway({ handshake });
     const agent = muxAgent(gateway);
     const { dial } = await session(gateway);
@@ -289,7 +289,7 @@ describe('mux connections', () => {
     };
     await feed();
     expect(gateway.isPaused).toBe(true);
-    // The bound of four megabytes, and what the kernel's own socket buffers took.
+    // The limit of four megabytes, and the bytes in the kernel's own socket buffers.
     expect(sent).toBeLessThan(total / 2);
     socket.resume();
     await until(gateway, () => !gateway.isPaused && received().length === sent);
@@ -305,7 +305,7 @@ describe('mux connections', () => {
     expect(await end).toBe('reset');
   });
 
-  test('a malformed smux frame ends the session with a code', async () => {
+  test('a malformed smux frame ends the session with an error code', async () => {
     const gateway = new FakeGateway({ handshake });
     const port = new PortSession(SESSION, 'i-1', gateway.deps());
     const started = port.start();
@@ -318,7 +318,7 @@ describe('mux connections', () => {
 });
 
 describe('basic connections (old agents)', () => {
-  test('one at a time; the next waits for its turn and is announced with DisconnectToPort', async () => {
+  test('are opened one at a time; the next waits and is announced with DisconnectToPort', async () => {
     const gateway = new FakeGateway({ handshake, agentVersion: '3.0.196.0' });
     const { dial } = await session(gateway);
     gateway.say('220 welcome');
@@ -344,7 +344,7 @@ describe('basic connections (old agents)', () => {
 });
 
 describe('local listeners', () => {
-  test('a taken port is an error that names who has it and what to do', async () => {
+  test('a port that is in use is an error that names the process and says what to do', async () => {
     const listener = await LocalListener.bind('127.0.0.1', 0);
     closers.push(() => listener.close());
     await expect(LocalListener.bind('127.0.0.1', listener.port)).rejects.toMatchObject({
@@ -357,13 +357,13 @@ describe('local listeners', () => {
     });
   });
 
-  test('an address that is not ours is refused', async () => {
+  test('an address that is not of this machine is rejected', async () => {
     await expect(LocalListener.bind('203.0.113.1', 0)).rejects.toMatchObject({
       code: 'bind-address-invalid',
     });
   });
 
-  test('connections before the session is open wait, and nothing is read from them', async () => {
+  test('connections that arrive before the session is open wait, and nothing is read from them', async () => {
     const listener = await LocalListener.bind('127.0.0.1', 0);
     closers.push(() => listener.close());
     const early = await client(listener.port);
@@ -381,7 +381,7 @@ describe('local listeners', () => {
 });
 
 describe('a listener on loopback', () => {
-  test('takes connections to 127.0.0.1 and ::1 at the same port', async () => {
+  test('accepts connections to 127.0.0.1 and ::1 on the same port', async () => {
     const listener = await LocalListener.bindLoopback(0);
     closers.push(() => listener.close());
     const accepted = new Promise<void>((resolve) => {
@@ -400,7 +400,7 @@ describe('a listener on loopback', () => {
     await accepted;
   });
 
-  test.runIf(hasIpv6())('a port that somebody has on ::1 is taken', async () => {
+  test.runIf(hasIpv6())('fails if the port is in use on ::1', async () => {
     const other = await LocalListener.bind('::1', 0);
     closers.push(() => other.close());
     await expect(LocalListener.bindLoopback(other.port)).rejects.toMatchObject({ code: 'local-port-taken' });
@@ -408,7 +408,7 @@ describe('a listener on loopback', () => {
 });
 
 describe('a forward', () => {
-  /** A forward that runs: its first session on the first gateway, each replacement on the next one. */
+  /** Starts a forward: its first session uses the first gateway, each replacement the next one. */
   async function forwardOver(host: string, first: FakeGateway, ...others: readonly FakeGateway[]) {
     const listener = await LocalListener.bind('127.0.0.1', 0);
     const gateways = [first, ...others];
@@ -416,7 +416,7 @@ describe('a forward', () => {
     const forward = new Forward({
       listener,
       remote: { host, port: 5432 },
-      // One clock and one report for all, the sockets of each session on its own gateway.
+      // All sessions share one clock and one report; the sockets of each session use its own gateway.
       deps: first.deps({
         openSocket: (url, options, events) =>
           (gateways[routes - 1] ?? first).openSocket(url, options, events),
@@ -435,7 +435,7 @@ describe('a forward', () => {
     return { forward, running, port: listener.port };
   }
 
-  test('a lost session is replaced on the same port; new connections go through, old ones are reset', async () => {
+  test('a lost session is replaced on the same port; new connections work, old ones are reset', async () => {
     const first = new FakeGateway({ handshake });
     const second = new FakeGateway({ handshake });
     muxAgent(first);
@@ -468,7 +468,7 @@ describe('a forward', () => {
     });
   });
 
-  test('sessions that end at once without a word are an outage: an agent that starts anew says nothing', async () => {
+  test('sessions that end at once without a reason are an outage: an agent that restarts gives no reason', async () => {
     const first = new FakeGateway({ handshake });
     const second = new FakeGateway({ handshake });
     const third = new FakeGateway({ handshake });
@@ -485,7 +485,7 @@ describe('a forward', () => {
     await running;
   });
 
-  test('an error that keeps the first session from starting is thrown', async () => {
+  test('an error that prevents the first session from starting is thrown', async () => {
     const gateway = new FakeGateway({ handshake });
     const listener = await LocalListener.bind('127.0.0.1', 0);
     const forward = new Forward({

@@ -17,7 +17,7 @@ const window = (from = NOW - 900_000): LogWindow => {
   return made;
 };
 
-test('a log of one page is read from a minute before the previous read, and nothing of it comes twice', () => {
+test('a log of one page is read from a minute before the previous read, and no event is returned twice', () => {
   const log = window();
   expect(log.begin(NOW)).toEqual({ streams: ['s'], from: NOW - 900_000 });
   expect(log.accept([at(NOW - 10), at(NOW - 10, 'same time')])).toHaveLength(2);
@@ -28,7 +28,7 @@ test('a log of one page is read from a minute before the previous read, and noth
   ]);
 });
 
-test('a busy log is read from a few seconds back, and over the whole minute every fifteen seconds', () => {
+test('a busy log is read from a few seconds back, and from a minute back every fifteen seconds', () => {
   const log = window();
   const from: (number | undefined)[] = [];
   for (let second = 0; second <= 32; second += 2) {
@@ -40,7 +40,7 @@ test('a busy log is read from a few seconds back, and over the whole minute ever
   expect(back).toEqual([900_000, ...quick, 16_000 + LATENESS_MS, ...quick, 16_000 + LATENESS_MS]);
 });
 
-test('a stream that joins is read from its own start, and nothing of the others comes again', () => {
+test('a stream that is added is read from its own start, and no event of the others is returned again', () => {
   const log = window();
   log.begin(NOW);
   log.accept([at(NOW - 500_000, 'old')]);
@@ -51,7 +51,7 @@ test('a stream that joins is read from its own start, and nothing of the others 
   expect(log.accept([at(NOW - 500_000, 'old'), joined])).toEqual([joined]);
 });
 
-test('a read that begins again after a hundred pages gives nothing twice', () => {
+test('a read that restarts after a hundred pages returns no event twice', () => {
   const log = window(0);
   log.add('gone', 0);
   log.begin(NOW);
@@ -62,7 +62,7 @@ test('a read that begins again after a hundred pages gives nothing twice', () =>
   expect(log.accept(events)).toEqual([]);
 });
 
-test('of a long past a minute of ids is kept, however long the past is', () => {
+test('the ids of only one minute are kept, however old the log is', () => {
   const log = window(0);
   log.begin(NOW);
   for (let page = 0; page < 30; page++)

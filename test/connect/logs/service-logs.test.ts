@@ -25,7 +25,7 @@ const awslogs = (over: Readonly<Record<string, string>> = {}): LogConfiguration 
   options: { 'awslogs-group': GROUP, 'awslogs-region': 'eu-west-1', 'awslogs-stream-prefix': 'ecs', ...over },
 });
 
-/** One service in one cluster; tasks come and go as the test says. */
+/** One service in one cluster; the test starts and stops its tasks. */
 class World {
   readonly clock = new FakeClock(NOW);
   readonly logs = new FakeLogs(this.clock);
@@ -84,12 +84,12 @@ class World {
     return logs.lines();
   }
 
-  /** All lines to the end, time moving on as it is waited for. */
+  /** Returns all lines to the end; the clock advances whenever the code waits. */
   all(over: Parameters<World['read']>[0] = {}): Promise<readonly LogLine[]> {
     return this.clock.run(collected(this.read(over)));
   }
 
-  /** Follows into the returned list; `stop` ends it and throws what is not an interruption. */
+  /** Follows the log into the returned list; `stop` ends it and throws any error that is not an interruption. */
   follow(over: Parameters<World['read']>[0] = {}) {
     const lines: LogLine[] = [];
     const done = (async () => {
@@ -144,7 +144,7 @@ const stoppedTask = (over: Partial<Task> = {}): Task =>
   });
 
 describe('without following', () => {
-  test('lines of all tasks and containers in the order of time, ties in the order of their arrival, across pages', async () => {
+  test('lines of all tasks and containers are ordered by time, equal times by arrival, across pages', async () => {
     const world = new World();
     world.tasks = [taskRecord({ id: idOf(1) }), taskRecord({ id: idOf(2) })];
     world.containers = [
@@ -174,7 +174,7 @@ describe('without following', () => {
     });
   });
 
-  test('five calls for a service: two lists, the tasks, the task definition and one page', async () => {
+  test('a service needs five calls: two lists, the tasks, the task definition and one page', async () => {
     const world = new World();
     world.logs.put(GROUP, streamOf(taskRecord()), 'one', NOW - MINUTE);
     await world.all();
@@ -183,7 +183,7 @@ describe('without following', () => {
     expect(world.logs.lookups).toEqual([]);
   });
 
-  test('a task definition in another region is read there, and one without a region in that of the account', async () => {
+  test('the log of a task definition that names a region is read there, and otherwise in the region of the account', async () => {
     const world = new World();
     const frankfurt = new FakeLogs(world.clock, 'eu-central-1');
     world.regions.set('eu-central-1', frankfurt);
@@ -203,7 +203,7 @@ describe('without following', () => {
     ]);
   });
 
-  test('without a prefix the stream has the name of the runtime id', async () => {
+  test('a stream without a prefix has the runtime id as its name', async () => {
     const world = new World();
     world.containers = [{ name: 'app', log: { driver: 'awslogs', options: { 'awslogs-group': GROUP } } }];
     world.logs.put(GROUP, 'abc-123', 'here', NOW - MINUTE);
@@ -219,7 +219,7 @@ describe('without following', () => {
     expect(world.logs.calls.map(({ streams }) => streams.length)).toEqual([100, 100, 30]);
   });
 
-  test('a stream that does not exist costs nobody its lines', async () => {
+  test('a stream that does not exist does not prevent reading the others', async () => {
     const world = new World();
     world.tasks = [1, 2, 3].map((number) => taskRecord({ id: idOf(number) }));
     world.logs.put(GROUP, streamOf({ id: idOf(1) }), 'one', NOW - MINUTE);
@@ -232,7 +232,7 @@ describe('without following', () => {
     expect(await thrown(world.all())).toMatchObject({ code: 'log-group-not-found', exitStatus: 3 });
   });
 
-  test('the last of the lines of tasks that stopped, and why, where nothing runs', async () => {
+  test('if no task runs, the last lines of the stopped tasks are returned, with the reasons', async () => {
     const world = new World();
     world.tasks = [stoppedTask()];
     world.logs.put(GROUP, streamOf(stoppedTask()), 'starting', NOW - 39 * MINUTE);
@@ -242,7 +242,7 @@ describe('without following', () => {
     ]);
   });
 
-  test('lines from before ECS forgot their task are found by the events of the service', async () => {
+  test('lines from before ECS forgot their task are found through the service events', async () => {
     const world = new World();
     const past = idOf(77);
     world.service = serviceRecord({
@@ -269,13 +269,13 @@ describe('without following', () => {
     expect(messages(await world.all({ since: 5 * 60 * MINUTE }))).toEqual(['long ago', 'now']);
   });
 
-  test('an id in full finds a task that ECS has forgotten', async () => {
+  test('a full id finds a task that ECS has forgotten', async () => {
     const world = new World();
     world.logs.put(GROUP, streamOf({ id: idOf(5) }), 'found', NOW - MINUTE);
     expect(messages(await world.all({ task: idOf(5) }))).toEqual(['found']);
   });
 
-  test('silence is explained by the age of the last line', async () => {
+  test('if there are no lines, the age of the last line is reported', async () => {
     const world = new World();
     world.logs.put(GROUP, streamOf(taskRecord()), 'old', NOW - 3 * 60 * MINUTE);
     expect(await world.all()).toEqual([]);
@@ -302,17 +302,20 @@ describe('without following', () => {
       'fluentd',
       'container app goes through FireLens (fluentd in container router); the configuration of the router says where to',
     ],
-  ])('lines that are not in CloudWatch Logs are named as what they are: %#', async (log, firelens, text) => {
-    const world = new World();
-    world.containers = [
-      { name: 'app', log },
-      ...(firelens === undefined ? [] : [{ name: 'router', log: undefined, firelens }]),
-    ];
-    expect(await thrown(world.all())).toMatchObject({ code: 'no-log-source', exitStatus: 3 });
-    expect(world.notes('logs-elsewhere')[0]).toBe(text);
-  });
+  ])(
+    'lines that are not in CloudWatch Logs are reported with their destination: %#',
+    async (log, firelens, text) => {
+      const world = new World();
+      world.containers = [
+        { name: 'app', log },
+        ...(firelens === undefined ? [] : [{ name: 'router', log: undefined, firelens }]),
+      ];
+      expect(await thrown(world.all())).toMatchObject({ code: 'no-log-source', exitStatus: 3 });
+      expect(world.notes('logs-elsewhere')[0]).toBe(text);
+    },
+  );
 
-  test('mode non-blocking is said, because lines can be missing', async () => {
+  test('mode non-blocking is reported, because lines can be missing', async () => {
     const world = new World();
     world.containers = [{ name: 'app', log: awslogs({ mode: 'non-blocking', 'max-buffer-size': '1m' }) }];
     world.logs.put(GROUP, streamOf(taskRecord()), 'one', NOW - MINUTE);
@@ -320,7 +323,7 @@ describe('without following', () => {
     expect(world.notes('log-mode')).toHaveLength(1);
   });
 
-  test('a container that no task has is refused with the names that exist', async () => {
+  test('a container that no task has is rejected with the existing names', async () => {
     const world = new World();
     expect(await thrown(world.all({ container: 'ap' }))).toMatchObject({
       code: 'container-not-found',
@@ -328,7 +331,7 @@ describe('without following', () => {
     });
   });
 
-  test('throttling is waited out for a minute and is an error then', async () => {
+  test('throttling is retried for a minute, and is an error after that', async () => {
     const world = new World();
     world.logs.put(GROUP, streamOf(taskRecord()), 'one', NOW - MINUTE);
     const busy = (): Error => failed('aws-throttled', 'too many calls', { details: BUSY });
@@ -340,9 +343,9 @@ describe('without following', () => {
 });
 
 describe('following', () => {
-  test('every line once: equal times, pages of any size, up to 60 s late, throttled, tasks that come and go', async () => {
+  test('each line is returned once: equal times, pages of any size, up to 60 s late, throttled, with tasks that start and stop', async () => {
     const event = fc.record({
-      /** Seconds after the start; many fall on the same millisecond. */
+      /** Seconds after the start; many lines have the same millisecond. */
       at: fc.integer({ min: 0, max: 240 }),
       late: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 60_000 })),
       task: fc.integer({ min: 0, max: 2 }),
@@ -353,7 +356,7 @@ describe('following', () => {
       faultsAt: readonly number[],
     ): Promise<void> => {
       const world = new World();
-      // The second task starts in the middle, the third has stopped before the start.
+      // The second task starts in the middle, and the third has stopped before the start.
       const tasks = [
         taskRecord({ id: idOf(1) }),
         taskRecord({ id: idOf(2), createdAt: NOW + 100 * SECOND }),
@@ -374,7 +377,7 @@ describe('following', () => {
           );
         }
         for (const [number, { at, late, task }] of byTime) {
-          // Lines of the task that has stopped can only be late ones from before.
+          // The lines of the stopped task can only be late ones from before.
           const time = task === 2 ? NOW - 11 * SECOND : NOW + (task === 1 ? at + 101 : at) * SECOND;
           const due = task === 2 ? second === 0 : time === NOW + second * SECOND;
           if (!due || (task === 1 && at > 200)) continue;
@@ -398,7 +401,7 @@ describe('following', () => {
     );
   }, 120_000);
 
-  test('an outage of ten minutes loses nothing, neither of old tasks nor of one that came meanwhile', async () => {
+  test('an outage of ten minutes loses no line, neither of old tasks nor of one that started meanwhile', async () => {
     const world = new World();
     const fresh = taskRecord({ id: idOf(9), createdAt: NOW + 3 * MINUTE });
     world.logs.put(GROUP, streamOf(taskRecord()), 'before', NOW - SECOND);
@@ -421,7 +424,7 @@ describe('following', () => {
     expect(world.notes('task-joined')).toEqual(['task 00000000 is new: its lines follow']);
   });
 
-  test('no more than four calls a second, however many pages there are', async () => {
+  test('makes at most four calls a second, however many pages there are', async () => {
     const world = new World();
     world.logs.pageSize = 10;
     for (let number = 0; number < 400; number++)
@@ -434,18 +437,18 @@ describe('following', () => {
     expect(Math.min(...gaps)).toBeGreaterThanOrEqual(250);
   });
 
-  test('one call every two seconds for a log that is quiet, and one list every ten', async () => {
+  test('makes one call every two seconds for an inactive log, and one list every ten', async () => {
     const world = new World();
     world.logs.put(GROUP, streamOf(taskRecord()), 'x', NOW - MINUTE);
     const { stop } = world.follow();
     await world.clock.advance(MINUTE - 1);
     await stop();
     expect(world.logs.calls).toHaveLength(30);
-    // Two lists each time, of running and of stopped tasks.
+    // Two lists each time: of running and of stopped tasks.
     expect(world.calls.filter((call) => call === 'ListTasks')).toHaveLength(12);
   });
 
-  test('a task that stops is told of with its reason, and the one that is asked for ends the following', async () => {
+  test('a stopped task is reported with its reason, and following ends if that task was selected', async () => {
     const world = new World();
     world.logs.put(GROUP, streamOf(taskRecord()), 'x', NOW - MINUTE);
     const { lines, ended } = world.follow({ task: taskRecord().id });
@@ -459,7 +462,7 @@ describe('following', () => {
     ]);
   });
 
-  test('an error that does not pass ends it', async () => {
+  test('a permanent error ends following', async () => {
     const world = new World();
     world.logs.put(GROUP, streamOf(taskRecord()), 'x', NOW - MINUTE);
     world.logs.faults = [noMatch('log-pattern-invalid', 'no pattern')];

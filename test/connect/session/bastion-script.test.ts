@@ -7,7 +7,7 @@ import { bastionScript, EndMark } from '../../../src/connect/session/bastion-scr
 const NONCE = '00112233445566778899aabbccddeeff';
 const MARK = `\x1e${NONCE}\x1e`;
 
-test('the mark is taken out of the stream however it is cut, and nothing else is', () => {
+test('the marker is removed from the stream however it is split, and nothing else is', () => {
   fc.assert(
     fc.property(
       fc.string({ unit: fc.constantFrom('a', '\x1e', '0', '1') }),
@@ -29,7 +29,7 @@ test('the mark is taken out of the stream however it is cut, and nothing else is
   );
 });
 
-test('a stream without a mark passes whole, its end with flush', () => {
+test('a stream without a marker passes completely, its last bytes on flush', () => {
   const mark = new EndMark(NONCE);
   const text = `out\x1e${NONCE}`;
   const passed = Buffer.concat([mark.push(Buffer.from(text)), mark.flush()]).toString();
@@ -37,7 +37,7 @@ test('a stream without a mark passes whole, its end with flush', () => {
 });
 
 test.runIf(process.platform !== 'win32')(
-  'the script marks both streams and keeps the status; its text does not hold the mark',
+  'the script marks both streams and keeps the status; its text does not contain the marker',
   () => {
     const line = bastionScript(['sh', '-c', 'echo out; echo err >&2; exit 7'], NONCE);
     expect(line).not.toContain(NONCE);

@@ -6,7 +6,10 @@ const TASK = 'ecs:demo_t_r';
 const denied = (action: string, role = 'ledger-task/1f0e'): string =>
   `User: arn:aws:sts::111122223333:assumed-role/${role} is not authorized to perform: ${action} on resource: x`;
 
-/** As the official agent words them; the first three are quoted in its issues 272, in ecs-exec-checker 79, and in its source. */
+/**
+ * Messages of the official agent; the first three are quoted in its issue 272, in ecs-exec-checker 79, and in its
+ * source.
+ */
 const CREATE = `
 ----------ERROR-------
 Setting up data channel with id s-1 failed: failed to create websocket for datachannel with error: CreateDataChannel failed with no output or error: createDataChannel request failed: unexpected response from the service <AccessDeniedException>
@@ -21,13 +24,13 @@ const GROUP =
   "We couldn't start the session because encryption is not set up on the selected CloudWatch Logs log group. Either encrypt the log group or choose an option to enable logging without encryption.";
 const DECRYPT = `\n----------ERROR-------\nEncountered error while initiating handshake. Fetching data key failed: Unable to retrieve data key, Error when decrypting data key AccessDeniedException: ${denied('kms:Decrypt')}\n\tstatus code: 400\n`;
 
-describe('what the agent’s role lacked', () => {
+describe('the permission that the role of the agent lacks', () => {
   it.each([
     [CREATE, 'ssmmessages:CreateDataChannel', 'ledger-task'],
     [OPEN, 'ssmmessages:OpenDataChannel', undefined],
     [BUCKET, 's3:GetEncryptionConfiguration', undefined],
     [DECRYPT, 'kms:Decrypt', 'ledger-task'],
-  ])('%# is an error of permission with action and policy', (output, action, role) => {
+  ])('%# is a permission error with action and policy', (output, action, role) => {
     expect(agentRefusal(output, TASK)).toMatchObject({
       code: 'agent-denied',
       exitStatus: 4,
@@ -36,7 +39,7 @@ describe('what the agent’s role lacked', () => {
     });
   });
 
-  it('of a bastion is a matter of its own role', () => {
+  it('is attributed to the role of the bastion for a bastion', () => {
     const output = CREATE.replace('ledger-task/1f0e', 'ops/i-1');
     expect(agentRefusal(output, 'i-1')).toMatchObject({
       message: "the agent was refused: the bastion's role ops may not call ssmmessages:CreateDataChannel",
@@ -44,7 +47,7 @@ describe('what the agent’s role lacked', () => {
     });
   });
 
-  it('a log group without encryption may be one that the role cannot see: both are said', () => {
+  it('is uncertain for a log group without encryption: the role may also be unable to see the group', () => {
     expect(agentRefusal(GROUP, TASK)).toMatchObject({
       code: 'session-log-unverified',
       role: 'transport',
@@ -58,7 +61,7 @@ describe('what the agent’s role lacked', () => {
     '\n----------ERROR-------\nUnable to start command: Failed to start pty: no such file or directory\n',
     `Encountered error while initiating handshake. KMSEncryption failed on client with status 2 error: ${denied('kms:GenerateDataKey')}`,
     "We couldn't start the session because encryption is not set up on the selected Amazon S3 bucket.",
-  ])('%j says nothing of it', (output) => {
+  ])('is not derived from %j', (output) => {
     expect(agentRefusal(output, TASK)).toBeUndefined();
   });
 });

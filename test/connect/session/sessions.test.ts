@@ -45,7 +45,7 @@ async function shell(tty: Parameters<typeof fakeTerminal>[0], greeting = '$ ') {
 }
 
 describe('a shell on a terminal', () => {
-  test('is raw while it lasts, hands keys over unchanged, and ends with 0', async () => {
+  test('uses raw mode while it runs, passes keys on unchanged, and ends with 0', async () => {
     const { gateway, terminal, done } = await shell(ALL_TTY);
     expect(terminal.rawDepth()).toBe(1);
     terminal.stdin.write('ls\r\x03\x1c\x1a\n');
@@ -57,7 +57,7 @@ describe('a shell on a terminal', () => {
     expect(terminal.rawDepth()).toBe(0);
   });
 
-  test('tells its size at the start and after each SIGWINCH', async () => {
+  test('sends its size at the start and after each SIGWINCH', async () => {
     const tty = { ...ALL_TTY, columns: 132 };
     const { gateway, signals, done } = await shell(tty);
     const sizes = () => gateway.agentEvents.filter((event) => event.type === 'size');
@@ -71,7 +71,7 @@ describe('a shell on a terminal', () => {
     expect(signals.count).toBe(0);
   });
 
-  test('~. ends it although the far side hangs; TerminateSession is called', async () => {
+  test('~. ends it although the remote side hangs, and TerminateSession is called', async () => {
     const { gateway, terminal, done } = await shell(ALL_TTY);
     gateway.isSilent = true;
     terminal.stdin.write('\r~.');
@@ -80,7 +80,7 @@ describe('a shell on a terminal', () => {
     expect(terminal.rawDepth()).toBe(0);
   });
 
-  test('~. fails when IAM denies TerminateSession: the session goes on', async () => {
+  test('~. fails when IAM denies TerminateSession, and the session continues', async () => {
     const { gateway, terminal, done } = await shell(ALL_TTY);
     gateway.onTerminate = denied;
     terminal.stdin.write('\r~.');
@@ -98,7 +98,7 @@ describe('a shell on a terminal', () => {
     expect(gateway.input).toBe('');
   });
 
-  test('the terminal is restored when the session fails, is aborted, or the terminal goes away', async () => {
+  test('the terminal is restored when the session fails, is aborted, or the terminal disappears', async () => {
     const failing = await shell(ALL_TTY);
     failing.gateway.onResume = () => Promise.resolve(undefined);
     failing.gateway.drop();
@@ -118,7 +118,7 @@ describe('a shell on a terminal', () => {
     expect(gone.terminal.rawDepth()).toBe(0);
   });
 
-  test('the service’s words at the end are an error', async () => {
+  test('the message of the service at the end is an error', async () => {
     const { gateway, done } = await shell(ALL_TTY);
     gateway.closeChannel('terminated by an administrator');
     await expect(done).rejects.toMatchObject({ code: 'session-failed', role: 'failed' });
@@ -126,7 +126,7 @@ describe('a shell on a terminal', () => {
 });
 
 describe('a shell without a terminal', () => {
-  test('the end of stdin is passed on as end of transmission, output is read to the end', async () => {
+  test('the end of stdin is passed on as end of transmission, and output is read to the end', async () => {
     const { gateway, terminal, done } = await shell({});
     terminal.stdin.end('uptime\n');
     await gateway.clock.advance(5);
@@ -138,7 +138,7 @@ describe('a shell without a terminal', () => {
     expect(terminal.stdout.text).toBe('$ up 3 days');
   });
 
-  test('an unfinished line is pushed first', async () => {
+  test('an unfinished line is sent before the end of transmission', async () => {
     const { gateway, terminal } = await shell({});
     terminal.stdin.end('uptime');
     await gateway.clock.advance(5);
@@ -152,7 +152,7 @@ describe('a shell without a terminal', () => {
     expect(gateway.input).toBe('~.\n');
   });
 
-  test('NonInteractiveCommands hand on their exit status', async () => {
+  test('NonInteractiveCommands return their exit status', async () => {
     const parts = start({}, { handshake: { sessionType: 'NonInteractiveCommands' } });
     const done = runShellSession(parts.common);
     await parts.gateway.clock.advance(10);
@@ -180,13 +180,13 @@ function command(
 }
 
 describe('a command', () => {
-  test('returns the status in the marker and nothing of the marker on stdout', async () => {
+  test('returns the status in the marker, and stdout has no part of the marker', async () => {
     const { gateway, terminal, done } = command({});
     await gateway.clock.advance(1);
     for (const byte of `noise${BEGIN}one\ntwo\r\n${ended(42)}trailing`) gateway.say(byte);
     expect(await gateway.clock.run(done)).toBe(42);
     expect(terminal.stdout.text).toBe('one\ntwo\r\n');
-    // The script waits for that, so that no status is lost with a connection that is down.
+    // The script waits for this confirmation, so that no status is lost while a connection is down.
     expect(gateway.input).toBe('..\n..\n');
     expect(gateway.terminated).toEqual([SESSION.sessionId]);
   });
@@ -202,7 +202,7 @@ describe('a command', () => {
     );
   });
 
-  test('an interrupted command has no status to keep', async () => {
+  test('has no status after an interruption', async () => {
     const { gateway, abort, done } = command({});
     gateway.onTerminate = denied;
     await gateway.clock.advance(1);
@@ -212,7 +212,7 @@ describe('a command', () => {
     await expect(gateway.clock.run(done)).rejects.toMatchObject({ code: 'session-not-ended', exitStatus: 4 });
   });
 
-  test('restores line ends where the pty could not be told to leave them alone', async () => {
+  test('restores line ends if the pty cannot be told to leave them unchanged', async () => {
     const { gateway, terminal, done } = command({});
     await gateway.clock.advance(1);
     gateway.say(`${marker('begin/tty/none/base64/pipes')}a\r\nb\r`);
@@ -221,7 +221,7 @@ describe('a command', () => {
     expect(terminal.stdout.text).toBe('a\nb\nc\r');
   });
 
-  test('sends stdin in counted blocks, the next when one is taken, and a dot behind the last', async () => {
+  test('sends stdin in counted blocks, each after the previous one is acknowledged, and a dot after the last', async () => {
     const { gateway, terminal, done } = command({});
     await gateway.clock.advance(1);
     gateway.say(BEGIN);
@@ -239,7 +239,7 @@ describe('a command', () => {
     expect(await gateway.clock.run(done)).toBe(0);
   });
 
-  test('sends stdin as lines of text where the far side cannot count', async () => {
+  test('sends stdin as lines of text if the remote side cannot count bytes', async () => {
     const { gateway, terminal } = command({});
     await gateway.clock.advance(1);
     gateway.say(marker('begin/raw/text/merged/pipes'));
@@ -249,7 +249,7 @@ describe('a command', () => {
     expect(gateway.input).toBe('=a\\0134b\\0012\\0000\n.\n');
   });
 
-  test('stdout and stderr come out apart', async () => {
+  test('stdout and stderr are separate', async () => {
     const { gateway, terminal, done } = command({});
     await gateway.clock.advance(1);
     const stderr = marker(`base64/${Buffer.from('bad').toString('base64')}`);
@@ -259,7 +259,7 @@ describe('a command', () => {
     expect(terminal.stderr.text).toBe('bad');
   });
 
-  test('a process that it left behind does not hold up its status for more than two silent seconds', async () => {
+  test('returns its status after two seconds without output, although a background process is still running', async () => {
     const { gateway, terminal, done } = command({});
     let status: number | undefined;
     void done.then((code) => (status = code));
@@ -274,7 +274,7 @@ describe('a command', () => {
     expect(terminal.stdout.text).toBe('onetwo');
   });
 
-  test('gives a sign of life every five minutes, which is no part of stdin', async () => {
+  test('sends a keepalive every five minutes that is not part of stdin', async () => {
     const { gateway, done } = command({}, { readStdin: false });
     await gateway.clock.advance(1);
     gateway.say(BEGIN);
@@ -286,7 +286,7 @@ describe('a command', () => {
     expect(await gateway.clock.run(done)).toBe(0);
   });
 
-  test('--no-stdin gives it an empty one', async () => {
+  test('--no-stdin gives it an empty stdin', async () => {
     const { gateway, terminal } = command({}, { readStdin: false });
     terminal.stdin.write('not for you');
     await gateway.clock.advance(1);
@@ -295,7 +295,7 @@ describe('a command', () => {
     expect(gateway.input).toBe('.\n');
   });
 
-  test('says so when stdin cannot be sent, and only when there is something in it', async () => {
+  test('reports that stdin cannot be sent, but only if stdin is not empty', async () => {
     const { gateway, terminal, done } = command({});
     await gateway.clock.advance(1);
     gateway.say(marker('begin/tty/none/base64/pipes'));
@@ -317,7 +317,7 @@ describe('a command', () => {
     expect(terminal.stdout.text).toBe(fake);
   });
 
-  test('no status is a transport error with the service’s reason', async () => {
+  test('without a status is a transport error with the reason of the service', async () => {
     const { gateway, terminal, done } = command({});
     await gateway.clock.advance(1);
     gateway.say(`${BEGIN}half a li`);
@@ -331,7 +331,7 @@ describe('a command', () => {
     expect(terminal.stdout.text).toBe('half a li');
   });
 
-  test('a script that never ran is reported with the output that came instead', async () => {
+  test('a script that never ran is reported with the output that arrived instead', async () => {
     const { gateway, done } = command({});
     await gateway.clock.advance(1);
     gateway.say('exec: "/bin/sh": no such file or directory');
@@ -348,11 +348,11 @@ describe('a command', () => {
     await expect(slow.done).rejects.toMatchObject({ code: 'exec-not-started' });
   });
 
-  test('on a terminal it owns the keys, and the terminal is restored', async () => {
+  test('on a terminal, receives the keys, and the terminal is restored', async () => {
     const { gateway, terminal, done } = command(ALL_TTY, { interactive: true });
     await gateway.clock.advance(1);
     expect(terminal.rawDepth()).toBe(0);
-    // The script waits for a line, so that the command starts with the size that came before.
+    // The script waits for a line, so that the command starts with the size that was sent before.
     gateway.say(marker('ready'));
     await gateway.clock.advance(5);
     expect(gateway.agentEvents.map(({ type }) => type)).toEqual(['agent-opened', 'size', 'input']);

@@ -5,7 +5,7 @@ import { FakeSignals } from '../../support/fake-deps.ts';
 import { FakeGateway, SESSION } from '../../support/fake-gateway.ts';
 import { ALL_TTY, fakeTerminal } from '../../support/fake-terminal.ts';
 
-/** The seconds between Enter and the first prompt. */
+/** Tests the time between Enter and the first prompt. */
 
 function start() {
   const gateway = new FakeGateway();
@@ -23,7 +23,7 @@ function start() {
   return { gateway, terminal, done };
 }
 
-test('the terminal is raw before the session is open, and what is typed meanwhile arrives', async () => {
+test('the terminal is in raw mode before the session is open, and what is typed meanwhile is sent', async () => {
   const { gateway, terminal, done } = start();
   expect(terminal.rawDepth()).toBe(1);
   terminal.stdin.write('ls\r');
@@ -37,7 +37,7 @@ test('the terminal is raw before the session is open, and what is typed meanwhil
   expect(terminal.rawDepth()).toBe(0);
 });
 
-test('Ctrl-C while nobody is there to take it ends the wait', async () => {
+test('Ctrl-C ends the wait for the session', async () => {
   const { gateway, terminal, done } = start();
   await gateway.clock.advance(100);
   terminal.stdin.write('\x03');

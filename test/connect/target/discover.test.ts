@@ -34,7 +34,7 @@ const container = containerRecord;
 const task = (over: Partial<Task> = {}): Task => taskRecord({ id: ID[0] ?? '', ...over });
 const service = (over: Partial<Service> = {}): Service => serviceRecord({ taskDefinitionArn: 'td', ...over });
 
-/** An account in memory that counts its calls. */
+/** An in-memory account that counts its calls. */
 class FakeEcs implements EcsPort {
   calls: string[] = [];
   clusters: Record<string, Record<string, readonly Task[]>> = { demo: { 'orders-api': [task()] } };
@@ -103,7 +103,7 @@ function resolving(ecs: EcsPort, clock = new FakeClock(NOW), purpose: 'exec' | '
 }
 
 describe('from names to a session', () => {
-  test('three API calls when cluster and service are named', async () => {
+  test('needs three API calls when cluster and service are given', async () => {
     const ecs = new FakeEcs();
     const options = resolving(ecs);
     const resolved = await resolveContainer(wanted({ cluster: 'demo', service: 'orders-api' }), options);
@@ -112,7 +112,7 @@ describe('from names to a session', () => {
     expect(resolved.target).toBe(`ecs:demo_${ID[0]}_abc-123`);
   });
 
-  test('ARNs are as good as names', async () => {
+  test('accepts ARNs instead of names', async () => {
     const ecs = new FakeEcs();
     const clusterArn = 'arn:aws:ecs:eu-west-1:111122223333:cluster/demo';
     const serviceArn = 'arn:aws:ecs:eu-west-1:111122223333:service/demo/orders-api';
@@ -121,7 +121,7 @@ describe('from names to a session', () => {
     expect(ecs.calls).toEqual(['ListTasks', 'DescribeTasks', 'DescribeTasks']);
   });
 
-  test('the only cluster is taken, the only one with the service is found, else the choice is listed', async () => {
+  test('uses the only cluster, or the only cluster with the service, and otherwise lists the choices', async () => {
     const ecs = new FakeEcs();
     expect(await findCluster(ecs, wanted())).toBe('demo');
     ecs.clusters = { ...ecs.clusters, other: { web: [] } };
@@ -143,7 +143,7 @@ describe('from names to a session', () => {
     expect(await thrown(findCluster(ecs, wanted()))).toMatchObject({ code: 'no-clusters', role: 'no-match' });
   });
 
-  test('a service is found without a right to list every cluster', async () => {
+  test('finds a service without permission to list all clusters', async () => {
     const ecs = new FakeEcs();
     ecs.clusters = { demo: { web: [] }, closed: { web: [] } };
     const open = ecs.serviceNames.bind(ecs);
@@ -156,7 +156,7 @@ describe('from names to a session', () => {
     expect(await thrown(findCluster(ecs, wanted({ service: 'orders-api' })))).toBe(refusal);
   });
 
-  test('an unknown name is answered with the nearest existing ones', async () => {
+  test('suggests the nearest existing names for an unknown name', async () => {
     const ecs = new FakeEcs();
     expect(await thrown(findTasks(ecs, 'dmeo', wanted()))).toMatchObject({
       code: 'cluster-not-found',
@@ -175,7 +175,7 @@ describe('from names to a session', () => {
     });
   });
 
-  test('a task by the start of its id; an ambiguous one lists its candidates', async () => {
+  test('finds a task by the start of its id, and lists the candidates if several match', async () => {
     const ecs = new FakeEcs();
     ecs.clusters = { demo: { 'orders-api': ID.map((id) => task({ id })) } };
     const [found] = await findTasks(ecs, 'demo', wanted({ task: '1f0' }));
@@ -190,7 +190,7 @@ describe('from names to a session', () => {
     });
   });
 
-  test('a service without running tasks says what it wants', async () => {
+  test('reports the desired count of a service without running tasks', async () => {
     const ecs = new FakeEcs();
     ecs.clusters = { demo: { 'orders-api': [] } };
     ecs.services = [service({ desiredCount: 0, runningCount: 0 })];
@@ -200,7 +200,7 @@ describe('from names to a session', () => {
     });
   });
 
-  test('a young task is waited for, an old one is not', async () => {
+  test('waits for a new task, but not for an old one', async () => {
     const ecs = new FakeEcs();
     const clock = new FakeClock(NOW);
     const young = task({
@@ -222,7 +222,7 @@ describe('from names to a session', () => {
     expect(ecs.calls).toEqual(['ListTasks', 'DescribeTasks']);
   });
 
-  test('a young task whose agent is not connected yet is tried again for a minute', async () => {
+  test('retries for a minute with a new task whose agent is not connected yet', async () => {
     const ecs = new FakeEcs();
     const clock = new FakeClock(NOW);
     const resolved = {
@@ -245,7 +245,7 @@ describe('from names to a session', () => {
     expect(ecs.calls).toEqual(['ExecuteCommand']);
   });
 
-  test('an ambiguous container is asked for, or listed when nobody can be asked', async () => {
+  test('asks for an ambiguous container, or lists the containers without a terminal', async () => {
     const ecs = new FakeEcs();
     const two = task({ containers: [container(), container({ name: 'otel' })] });
     ecs.clusters = { demo: { 'orders-api': [two] } };
@@ -265,8 +265,8 @@ describe('from names to a session', () => {
   });
 });
 
-describe('choices', () => {
-  test('tasks: running, ready, healthy, newest first', () => {
+describe('order of candidates', () => {
+  test('tasks are ordered: running, ready, healthy, newest first', () => {
     const tasks = [
       task({ id: 'e', lastStatus: 'PENDING' }),
       task({ id: 'd', execEnabled: false }),
@@ -277,7 +277,7 @@ describe('choices', () => {
     expect(rankTasks(tasks).map((each) => each.id)).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 
-  test('side-cars that AWS adds are no choice', () => {
+  test('sidecars that AWS adds are not offered', () => {
     const sideCar = container({ name: 'ecs-service-connect-4QmkZd' });
     expect(pickContainer(task({ containers: [sideCar, container()] }), undefined)?.name).toBe('app');
     expect(
@@ -288,7 +288,7 @@ describe('choices', () => {
     );
   });
 
-  test('for the network a container with a running agent is preferred', () => {
+  test('for a network forward, a container with a running agent is preferred', () => {
     const stopped = container({ name: 'a', execAgent: undefined });
     expect(networkContainer(task({ containers: [stopped, container({ name: 'b' })] }), undefined)?.name).toBe(
       'b',
@@ -297,7 +297,7 @@ describe('choices', () => {
 });
 
 describe('the picker', () => {
-  test('asks in order, skips what is known, goes back over what picked itself', () => {
+  test('asks in order, skips what is known, and goes back past automatic choices', () => {
     let state = startPicker();
     expect(state.step).toBe('cluster');
     expect(canGoBack(state)).toBe(false);
@@ -319,7 +319,7 @@ describe('the picker', () => {
     });
   });
 
-  test('flags are neither asked nor undone', () => {
+  test('choices from flags are neither asked nor undone', () => {
     let state = startPicker({ service: 'orders-api' });
     expect(state.step).toBe('cluster');
     state = advance(state, { type: 'chose', choices: { cluster: 'demo' }, automatic: false });
@@ -331,7 +331,7 @@ describe('the picker', () => {
     expect(advance(startPicker(), { type: 'back' })).toEqual(startPicker());
   });
 
-  test('entries show health, age and readiness, and why something cannot be chosen', () => {
+  test('entries show health, age and readiness, and the reason if they cannot be chosen', () => {
     expect(taskEntries([task()], judgeContainer, NOW)[0]).toMatchObject({
       description: 'healthy, 1h old, exec ready',
     });
@@ -347,7 +347,7 @@ describe('the picker', () => {
     ]);
   });
 
-  test('one choice picks itself unless it cannot be chosen', () => {
+  test('a single entry is chosen automatically unless it cannot be chosen', () => {
     expect(onlyChoice([{ value: 1, name: 'a' }])?.value).toBe(1);
     expect(onlyChoice([{ value: 1, name: 'a', disabled: 'no' }])).toBeUndefined();
     expect(
@@ -358,7 +358,7 @@ describe('the picker', () => {
     ).toBeUndefined();
   });
 
-  test('a service shows how many tasks are unhealthy or pending, and a deployment that is under way or failed', () => {
+  test('a service entry shows unhealthy and pending tasks, and a deployment that is in progress or failed', () => {
     const unhealthy = [1, 2, 3].map(() => task({ healthStatus: 'UNHEALTHY' }));
     const description = (over: Partial<Service>, tasks: readonly Task[] = []): string | undefined =>
       serviceEntries([service(over)], 0, tasks)[0]?.description;
@@ -386,7 +386,7 @@ describe('the picker', () => {
     );
   });
 
-  test('a pending task says what it waits for', () => {
+  test('a pending task entry shows what the task waits for', () => {
     const pending = task({
       lastStatus: 'PENDING',
       healthStatus: 'UNKNOWN',
@@ -397,7 +397,7 @@ describe('the picker', () => {
     );
   });
 
-  test('of a service of which nothing runs, the action comes next: reasons and logs, and Back leads to the services', () => {
+  test('for a service without running tasks, the choice of reasons or logs is next, and Back leads to the services', () => {
     let state = startPicker({ cluster: 'demo' });
     state = advance(state, { type: 'chose', choices: { service: 'nightly' }, automatic: false });
     state = advance(state, { type: 'chose', choices: { isIdle: true }, automatic: true });
@@ -409,7 +409,7 @@ describe('the picker', () => {
     expect(state.step).toBe('done');
   });
 
-  test('where no session can be opened, logs and reasons can still be chosen', () => {
+  test('reasons and logs can be chosen if no session can be opened', () => {
     const entries = actionEntries(true, 'exec is off');
     const free = entries.filter(({ disabled }) => disabled === undefined).map(({ value }) => value);
     expect(free).toEqual(['logs', 'reasons']);

@@ -14,7 +14,7 @@ import type { ToolError } from '../../../src/core/errors.ts';
 import { DIRECT } from '../../support/direct-agents.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 
-/** The adapters behind connect/ports.ts, through the real SDK, against the sandbox. */
+/** Tests the adapters of connect/ports.ts through the real SDK against the sandbox. */
 
 const sandbox = testSandbox();
 const settings = () => ({ profile: undefined, region: undefined, endpointUrl: sandbox().endpoint });
@@ -36,7 +36,7 @@ async function ordersTask() {
 }
 
 describe('EcsPort', () => {
-  test('clusters, services and tasks, with every field mapped', async () => {
+  test('clusters, services and tasks are mapped with every field', async () => {
     const { ecs, task } = await ordersTask();
     expect(await collect(ecs.clusterNames())).toContain('demo');
     const [demo] = await ecs.describeClusters(['demo']);
@@ -60,7 +60,7 @@ describe('EcsPort', () => {
     expect(task.arn.endsWith(task.id)).toBe(true);
   });
 
-  test('names that do not exist are absent, more than one batch is asked in several calls', async () => {
+  test('names that do not exist are left out, and more names than one batch takes are looked up in several calls', async () => {
     const ecs = await (await open()).ecs();
     const names = [SERVICE, ...Array.from({ length: 24 }, (_, i) => `none-${i}`)];
     const before = sandbox().calls.length;
@@ -73,7 +73,7 @@ describe('EcsPort', () => {
     expect(await ecs.describeTasks('demo', ['0'.repeat(32)])).toEqual([]);
   });
 
-  test('unknown clusters and services are no-match errors', async () => {
+  test('unknown clusters and services are errors with the code no-match', async () => {
     const ecs = await (await open()).ecs();
     expect(await thrown(collect(ecs.serviceNames('nope')))).toMatchObject({
       code: 'cluster-not-found',
@@ -86,7 +86,7 @@ describe('EcsPort', () => {
     });
   });
 
-  test('a task without ECS Exec gives its own error code', async () => {
+  test('a task without ECS Exec has an error code of its own', async () => {
     const ecs = await (await open()).ecs();
     const [first = ''] = await collect(ecs.taskArns('demo', { service: 'legacy-admin' }));
     const error = await thrown(
@@ -97,7 +97,7 @@ describe('EcsPort', () => {
 });
 
 describe('SsmPort', () => {
-  test('a session document that is missing: one of ours is created, one of AWS is elsewhere', async () => {
+  test('a missing session document of ours is created, and a missing one of AWS does not exist in this region', async () => {
     const ssm = await (await open()).ssm();
     const { task } = await ordersTask();
     const target = containerTarget('demo', task.id, task.containers[0]?.runtimeId ?? '');
@@ -109,7 +109,7 @@ describe('SsmPort', () => {
       });
   });
 
-  test('a session from its start to its end', async () => {
+  test('a session is started and terminated', async () => {
     const account = await open();
     const { task } = await ordersTask();
     const [container] = task.containers;
@@ -125,7 +125,7 @@ describe('SsmPort', () => {
     await ssm.terminateSession('nobody-00000000000000000');
   });
 
-  test('a target without an agent gives its own error code', async () => {
+  test('a target without an agent has an error code of its own', async () => {
     const ssm = await (await open()).ssm();
     expect(await thrown(ssm.startSession({ target: 'i-0123456789abcdef0' }))).toMatchObject({
       code: 'target-not-connected',
@@ -135,7 +135,7 @@ describe('SsmPort', () => {
 });
 
 describe('DatabasesPort', () => {
-  test('instances with endpoint, engine and network', async () => {
+  test('instances are mapped with endpoint, engine and network', async () => {
     const databases = await (await (await open()).databases()).databases();
     expect(databases.map((each) => each.id)).toEqual(databases.map((each) => each.id).toSorted());
     expect(databases.find((each) => each.id === 'orders-db')).toMatchObject({
@@ -149,7 +149,7 @@ describe('DatabasesPort', () => {
 });
 
 describe('KmsPort', () => {
-  test('a data key of 64 bytes; an unknown key is an error with its action', async () => {
+  test('a data key has 64 bytes, and an unknown key is an error that names the action', async () => {
     const kms = await (await open()).kms();
     const key = await kms.generateDataKey('alias/session-manager', { a: 'b' });
     expect(key.plaintext.byteLength).toBe(64);
@@ -162,7 +162,7 @@ describe('KmsPort', () => {
 });
 
 describe('permission', () => {
-  test('a denial names the action; a wrong key is refused, not called missing', async () => {
+  test('a denial names the action, and an invalid access key is reported as refused and not as missing', async () => {
     const env = sandbox().createPrincipal({ userName: 'nobody', policies: [] });
     const ecs = await (await open(env)).ecs();
     expect(await thrown(collect(ecs.clusterNames()))).toMatchObject({
@@ -220,7 +220,7 @@ describe('the data channel', () => {
     return { driver, saw, reports };
   }
 
-  test('a signed upgrade, a shell, its end', async () => {
+  test('a signed upgrade opens a shell, which runs to its end', async () => {
     const { driver, saw } = await shell();
     driver.send(Buffer.from('echo $((6*7))\r'));
     await saw('42');
@@ -228,7 +228,7 @@ describe('the data channel', () => {
     expect(await driver.ended).toEqual({ output: '' });
   });
 
-  test('a wrongly signed upgrade is refused with the gateway’s status', async () => {
+  test('an upgrade with an invalid signature fails with the status of the gateway', async () => {
     const error = await thrown(shell({ ...sandbox().env, AWS_SECRET_ACCESS_KEY: 'wrong' }));
     expect(error).toMatchObject({ code: 'upgrade-refused', details: { status: 403 } });
   });

@@ -14,7 +14,7 @@ import { GROUP, SUBNET, VPC } from '../../../src/sandbox/world/seed-network.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 
-/** The adapters through the real SDK; the sandbox answers as AWS does. */
+/** Tests the adapters through the real SDK against the sandbox, which answers as AWS does. */
 
 const sandbox = testSandbox();
 let ec2: Ec2Port;
@@ -35,7 +35,7 @@ const tags = { 'fargate-connect:bastion': 'ports', Name: 'fargate-connect-ports'
 const tag = { key: 'fargate-connect:bastion', values: ['ports'] };
 
 describe('reading a network', () => {
-  it('maps VPCs, subnets and routes; what does not exist is absent', async () => {
+  it('maps VPCs, subnets and routes, and leaves out what does not exist', async () => {
     expect(await ec2.vpcs({ ids: [VPC.main, 'vpc-00000000000000404'] })).toMatchObject([
       { id: VPC.main, isDefault: false, cidrs: ['10.0.0.0/16'] },
     ]);
@@ -52,7 +52,7 @@ describe('reading a network', () => {
     expect(targetOf(SUBNET.mainDataA)).toBeUndefined();
   });
 
-  it('endpoints and their groups', async () => {
+  it('maps endpoints and their security groups', async () => {
     const endpoints = await ec2.vpcEndpoints(VPC.sealed);
     expect(endpoints.map((each) => [each.service, each.state, each.privateDns])).toEqual(
       expect.arrayContaining([
@@ -65,7 +65,7 @@ describe('reading a network', () => {
     ]);
   });
 
-  it('regions, identity, image, prices', async () => {
+  it('maps regions, identity, image and prices', async () => {
     const config = await configOf(sandbox().env);
     expect(await ec2.regions()).toContain('eu-west-1');
     expect(await createIdentityPort(config).caller()).toMatchObject({
@@ -81,8 +81,8 @@ describe('reading a network', () => {
   });
 });
 
-describe('groups', () => {
-  it('are made, narrowed, admitted and deleted; doing it twice is fine', async () => {
+describe('security groups', () => {
+  it('are created, restricted, admitted by a database and deleted; each call may be repeated', async () => {
     const id = await ec2.createSecurityGroup({ name: 'fc-ports', description: 'x', vpcId: VPC.main, tags });
     await expect(
       ec2.createSecurityGroup({ name: 'fc-ports', description: 'x', vpcId: VPC.main, tags }),
@@ -133,7 +133,7 @@ describe('roles', () => {
   });
   const path = '/fargate-connect/';
 
-  it('are made, read, wired and deleted in order; doing it twice is fine', async () => {
+  it('are created, read, attached and deleted in order; each call may be repeated', async () => {
     expect(await iam.role('fc-ports')).toBeUndefined();
     expect(await iam.rolePolicy('fc-ports', 'p')).toBeUndefined();
     expect(await iam.rolePolicyNames('fc-ports')).toEqual([]);
@@ -167,7 +167,7 @@ describe('roles', () => {
     expect(await iam.role('fc-ports')).toBeUndefined();
   });
 
-  it('boundaries', async () => {
+  it('have permissions boundaries', async () => {
     const arn = await iam.createPolicy({ name: 'fc-ports', path, description: 'x', document: policy, tags });
     expect(await iam.policy(arn)).toEqual({ name: 'fc-ports', arn, path, tags });
     expect(await iam.policyArns(path)).toContain(arn);
@@ -223,7 +223,7 @@ describe('launches', () => {
     await ec2.deleteLaunchTemplate(id);
   });
 
-  it('an unknown instance is nothing: no node, no failure to terminate', async () => {
+  it('an unknown instance is reported as absent, and terminating it is no error', async () => {
     const nodes = createNodesPort(await configOf(sandbox().env));
     expect(await nodes.nodes(['i-00000000000000404'])).toEqual([]);
     expect(await ec2.instances({ ids: ['i-00000000000000404'] })).toEqual([]);
@@ -231,8 +231,8 @@ describe('launches', () => {
   });
 });
 
-describe('a person who may do nothing', () => {
-  it('is told which action is missing, exit 4', async () => {
+describe('a user without any permission', () => {
+  it('gets the missing action and exit status 4', async () => {
     const env = sandbox().createPrincipal({ userName: 'nobody', policies: [] });
     const config = await configOf(env);
     await expect(createEc2Port(config).vpcs({})).rejects.toMatchObject({
@@ -246,7 +246,7 @@ describe('a person who may do nothing', () => {
   });
 });
 
-it('policies of others are not touched by a listing of ours', async () => {
+it('the listing of our policies does not touch policies of others', async () => {
   await sandboxClients(sandbox().env).iam.send(
     new CreatePolicyCommand({
       PolicyName: 'alien',

@@ -24,7 +24,7 @@ describe('shell -- CMD', () => {
     expect(outcome).toEqual({ status: 0, stdout: words.map((word) => `[${word}]\n`).join(''), stderr: '' });
   });
 
-  it('carries a megabyte of each stream whole', async () => {
+  it('transfers a megabyte on each stream completely', async () => {
     const script =
       'i=0; while [ $i -lt 64 ]; do printf "%016384d" $i; printf "%016384d" $i >&2; i=$((i+1)); done';
     const outcome = await run('shell', '--', 'sh', '-c', script);
@@ -34,13 +34,13 @@ describe('shell -- CMD', () => {
     expect(outcome.stderr === expected).toBe(true);
   });
 
-  it('a program that is not there is no silent success', async () => {
+  it('reports a failure for a program that does not exist', async () => {
     const outcome = await run('shell', '--', 'no-such-program');
     expect(outcome.status).toBe(127);
     expect(outcome.stderr).toContain('no-such-program');
   });
 
-  it('the first Ctrl-C is the command’s', async () => {
+  it('passes the first Ctrl-C to the command', async () => {
     const signals = new FakeSignals();
     const script = 'trap "echo caught; exit 3" INT; echo ready; while :; do sleep 0.05; done';
     const outcome = cli(['shell', '--', 'bash', '-c', script], {
@@ -53,7 +53,7 @@ describe('shell -- CMD', () => {
     expect(await outcome).toMatchObject({ status: 3, stdout: 'ready\ncaught\n' });
   });
 
-  it('final bytes that are no UTF-8 arrive', async () => {
+  it('transfers final bytes that are not valid UTF-8', async () => {
     const outcome = await run(
       'shell',
       '--',
@@ -61,11 +61,11 @@ describe('shell -- CMD', () => {
       '-c',
       String.raw`printf 'abc\303'; printf 'def\342\202' >&2`,
     );
-    // The in-process streams decode; what is no character becomes one replacement character each.
+    // The in-process streams decode UTF-8; each invalid byte becomes one replacement character.
     expect(outcome).toEqual({ status: 0, stdout: 'abc\uFFFD', stderr: 'def\uFFFD' });
   });
 
-  it('output that a cut has lost is 255, though the command ended with 0', async () => {
+  it('exits with 255 if a cut has lost output, even when the command ended with 0', async () => {
     const outcome = cli(['shell', '--', 'sh', '-c', 'echo one; sleep 1; echo two'], {
       env: sandbox().env,
       onStdout: () => sandbox().faults.sessions.set('cut-client=after:1ms'),
@@ -80,7 +80,7 @@ describe('shell -- CMD', () => {
     sandbox().faults.sessions.set();
   });
 
-  it('a session that ends without a status is 255, and says why', async () => {
+  it('exits with 255 and says why if the session ends without a status', async () => {
     const outcome = cli(['shell', '--', 'sh', '-c', 'echo ready; sleep 1000'], {
       env: sandbox().env,
       onStdout: () => {
@@ -94,14 +94,14 @@ describe('shell -- CMD', () => {
     sandbox().faults.sessions.set();
   });
 
-  it('needs no more rights than `policy shell` grants', async () => {
+  it('needs no more permissions than `policy shell` grants', async () => {
     const { stdout } = await run('policy', 'shell');
     const env = sandbox().createPrincipal({ userName: 'shell-only', policies: [JSON.parse(stdout)] });
     const outcome = await cli(['shell', '--', 'echo', 'allowed'], { env });
     expect(outcome).toEqual({ status: 0, stdout: 'allowed\n', stderr: '' });
   });
 
-  it('the plugin is refused: it would lose stderr and the status', async () => {
+  it('refuses to use the plugin, because the plugin would lose stderr and the status', async () => {
     expect(await run('shell', '--transport', 'plugin', '--', 'true')).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('neither stderr nor the exit status') as string,

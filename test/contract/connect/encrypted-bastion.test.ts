@@ -5,7 +5,10 @@ import { clientConfig } from '../../sandbox/support/client-config.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 
-/** Sessions on the bastion in an account that encrypts them: its role must be able to open the data key. */
+/**
+ * Sessions on the bastion in an account that encrypts sessions: the role of the bastion must be able to decrypt the
+ * data key.
+ */
 
 const sandbox = testSandbox({ demandEncryption: true });
 const run = (...args: readonly string[]): Promise<CliOutcome> => cli(args, { env: sandbox().env });
@@ -19,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => run('down', '--all', '--yes', '--force'));
 
-it('a command on the bastion: both streams and the status are sealed on their way', async () => {
+it('a command on the bastion: both output streams and the status are encrypted', async () => {
   const asked = sandbox().calls.filter((call) => call.action === 'GenerateDataKey').length;
   expect(await run('shell', '--', 'sh', '-c', 'echo out; echo err >&2; exit 7')).toEqual({
     status: 7,

@@ -13,13 +13,16 @@ import {
   SHELLS,
 } from '../../support/remote-exec.ts';
 
-/** Shell × missing tool × promise: the wrapper of `exec -- CMD` on a real pty, in images that lack what it would use. */
+/**
+ * Each shell, each missing tool and each guarantee: the wrapper of `exec -- CMD` on a real pty, in images that lack
+ * tools that it uses.
+ */
 
 const FULL: RemoteSetup = { output: 'raw', input: 'counted', errors: 'base64', pipes: true };
 
 interface Lack {
   readonly missing: readonly Helper[];
-  /** What the begin marker reports instead of `FULL`. */
+  /** The fields in which the setup that the begin marker reports differs from `FULL`. */
   readonly costs: Partial<RemoteSetup>;
 }
 
@@ -37,7 +40,7 @@ const LACKS: readonly Lack[] = [
   },
 ];
 
-/** Runs `line` in a shell that finds every program, whatever the image lacks. */
+/** Runs `line` in a shell that finds every program, even those that the image lacks. */
 const inShell = (line: string, ...args: readonly string[]): readonly string[] => [
   '/usr/bin/env',
   `PATH=/usr/bin:/bin`,
@@ -74,12 +77,12 @@ describe.each(SHELLS.filter(isInstalled))('in an image whose only shell is %s', 
         status: 137,
         ...(setup.pipes ? { stderr: Buffer.alloc(0) } : {}),
       });
-      // A builtin of the wrapper's shell is no program, and must not end the wrapper.
+      // A builtin of the wrapper's shell cannot run as a program, and must not end the wrapper.
       const { status } = await remoteExec(image, ['exit', '3']);
       expect([3, 127]).toContain(status);
     });
 
-    test('every byte of both streams arrives unchanged, and apart where it can', async () => {
+    test('every byte of both output streams arrives unchanged, and on separate streams where possible', async () => {
       const result = await remoteExec(image, inShell(`{ ${PRINT_ALL_BYTES}; } >&2; ${PRINT_ALL_BYTES}`));
       if (setup.errors === 'merged') {
         expect(result.stdout).toEqual(Buffer.concat([ALL_BYTES, ALL_BYTES]));
@@ -100,7 +103,7 @@ describe.each(SHELLS.filter(isInstalled))('in an image whose only shell is %s', 
       expect(words).toEqual(setup.pipes ? ['pipe', 'pipe', 'pipe'] : ['other', 'terminal', 'terminal']);
     });
 
-    test('stdin arrives to its end, and a command that does not read it is not held up', async () => {
+    test('stdin arrives completely, and a command that does not read it is not delayed', async () => {
       const sent =
         setup.input === 'none' ? new Uint8Array(0) : randomBytes(setup.input === 'text' ? 20_000 : 300_000);
       const echoed = await remoteExec(image, inShell('exec cat'), sent);
@@ -110,8 +113,8 @@ describe.each(SHELLS.filter(isInstalled))('in an image whose only shell is %s', 
   });
 });
 
-describe.each(SHELLS.filter(isInstalled))('streams at the same time, in %s', (shell) => {
-  test('each stays in order and whole while both are busy', async () => {
+describe.each(SHELLS.filter(isInstalled))('both output streams at the same time, in %s', (shell) => {
+  test('each stream stays in order and complete while both are busy', async () => {
     const image = makeImage(shell, []);
     try {
       const result = await remoteExec(image, inShell('seq 1 200000 & seq 1 4000 >&2; wait'));
@@ -125,7 +128,7 @@ describe.each(SHELLS.filter(isInstalled))('streams at the same time, in %s', (sh
   });
 });
 
-describe.each(SHELLS.filter(isInstalled))('input that the agent handles twice, in %s', (shell) => {
+describe.each(SHELLS.filter(isInstalled))('a block of input that the agent handles twice, in %s', (shell) => {
   const feed = async (input: string): Promise<RemoteResult> => {
     const image = makeImage(shell, []);
     try {
@@ -135,13 +138,13 @@ describe.each(SHELLS.filter(isInstalled))('input that the agent handles twice, i
     }
   };
 
-  test('a block that comes twice is taken once', async () => {
+  test('is used once if the whole block arrives twice', async () => {
     const { status, stdout } = await feed('0:4\none\n,\n0:4\none\n,\n1:4\ntwo\n,\n.\n');
     expect(status).toBe(0);
     expect(stdout.toString()).toBe('one\ntwo\n');
   });
 
-  test('a part of a block that comes twice is reported', async () => {
+  test('is reported if a part of the block arrives twice', async () => {
     expect(await feed('0:8\nabcdabcdefgh,\n.\n')).toMatchObject({ status: undefined, isBroken: true });
   });
 });

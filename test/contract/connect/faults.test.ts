@@ -15,7 +15,10 @@ import { FakeSignals } from '../../support/fake-deps.ts';
 import { DIRECT } from '../../support/direct-agents.ts';
 import { fakeTerminal } from '../../support/fake-terminal.ts';
 
-/** A command with data both ways through the real gateway, while it misbehaves: everything arrives, or an error says why. */
+/**
+ * Runs a command with data in both directions through the real gateway while the gateway injects faults: everything
+ * arrives, or an error says why not.
+ */
 
 let sandbox: Sandbox | undefined;
 afterEach(() => sandbox?.close());
@@ -23,7 +26,7 @@ afterEach(() => sandbox?.close());
 interface World {
   readonly wanted: Wanted;
   readonly openSocket: OpenSocket;
-  /** Of the sandbox. */
+  /** The environment of the sandbox. */
   readonly clock: Clock;
 }
 const ORDERS: Wanted = { cluster: 'demo', service: 'orders-api', task: undefined, container: 'app' };
@@ -90,10 +93,10 @@ const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 
 describe('a megabyte through `cat`', () => {
   test.each([
-    ['a good line', []],
-    ['lost, doubled and swapped messages', ['drop=0.01', 'duplicate=0.05', 'reorder=0.05']],
-    ['the client’s socket cut again and again', ['cut-client=every:200000']],
-    ['close 1000, as the service does', ['close-1000=every:300000']],
+    ['without faults', []],
+    ['with lost, duplicated and reordered messages', ['drop=0.01', 'duplicate=0.05', 'reorder=0.05']],
+    ['with the socket of the client cut repeatedly', ['cut-client=every:200000']],
+    ['with close 1000, as the service sends it', ['close-1000=every:300000']],
   ])('%s', async (_name, faults) => {
     const data = randomBytes(1_000_000);
     const { status, stdout, states } = await execute(faults, ['cat'], data);
@@ -103,15 +106,15 @@ describe('a megabyte through `cat`', () => {
     if (faults.some((fault) => /^(cut-client|close)/.test(fault))) expect(states).toContain('resumed');
   });
 
-  // The agent may handle a message twice then (SPEC.md §9), and a pty takes bytes without numbers.
-  test('the agent’s socket cut: everything arrives, or the damage is told', async () => {
+  // The agent can then handle a message twice (SPEC.md §9), and bytes that go to a pty have no numbers.
+  test('with the socket of the agent cut: everything arrives, or the damage is reported', async () => {
     const data = randomBytes(1_000_000);
     const outcome = await execute(['cut-agent=every:300000'], ['cat'], data).catch((error: unknown) => error);
     if (outcome instanceof Error) expect(outcome).toMatchObject({ code: 'stdin-damaged', role: 'transport' });
     else expect(digest((outcome as { readonly stdout: Uint8Array }).stdout)).toBe(digest(data));
   });
 
-  test('a cluster whose sessions are encrypted', async () => {
+  test('with an encrypted session', async () => {
     const data = randomBytes(200_000);
     const sealed = { cluster: 'sealed', service: 'ledger', task: undefined, container: undefined };
     const { status, stdout } = await execute([], ['cat'], data, { wanted: sealed });
@@ -120,7 +123,7 @@ describe('a megabyte through `cat`', () => {
   });
 });
 
-test('a command that ends while the connection is down longer than its agent waits', async () => {
+test('a command ends while the connection is down for longer than its agent waits', async () => {
   const REFUSALS = 3;
   let opened = 0;
   const openSocket: OpenSocket = (...args) => {
@@ -128,7 +131,7 @@ test('a command that ends while the connection is down longer than its agent wai
     return Promise.reject(new Error('no network'));
   };
   const start = systemClock.now();
-  // The agent's two seconds are a tenth of one here; three tries of the client take longer.
+  // The two seconds that the agent waits are a tenth of that here; three attempts of the client take longer.
   const clock: Clock = {
     now: () => start + (systemClock.now() - start) * 20,
     timer: (ms, fn) => systemClock.timer(ms / 20, fn),

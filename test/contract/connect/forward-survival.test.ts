@@ -11,14 +11,18 @@ import { access } from '../../../src/core/errors.ts';
 import { DIRECT } from '../../support/direct-agents.ts';
 import { dial, PortLab, readAll } from './port-lab.ts';
 
-/** A forward whose session cannot be saved, over real sockets: what becomes of the listener and of each connection. */
+/**
+ * A forward whose session cannot be resumed, over real sockets: what happens to the listener and to each connection.
+ */
 
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-/** Minutes, so that nothing happens because the machine is busy. A test that waits for a limit to run out makes that one short. */
+/**
+ * The timings are minutes, so that a slow machine cannot trigger a limit. A test that waits for a limit shortens it.
+ */
 const TIMING = { refusedBudgetMs: 120_000, maxOutageMs: 120_000, pongWithinMs: 120_000 };
 
 interface Signals {
@@ -26,7 +30,7 @@ interface Signals {
   readonly superseded?: AbortSignal;
 }
 
-/** `signals` are those of the first route; `refusals[n]` is why there is no nth one. */
+/** `signals` belong to the first route; `refusals[n]` is the error with which opening the nth route fails. */
 async function forwarding(
   signals: Signals = {},
   deps: Partial<ChannelDeps> = {},
@@ -82,7 +86,7 @@ async function cut(lab: PortLab, rule: string): Promise<void> {
   const before = lab.reports.length;
   lab.lab.gateway.faults.set('cut-client=after:1ms', rule);
   await until(() => lab.reports.slice(before).some((event) => event.type === 'session-state'));
-  // The rule stays; a cut that stays would meet the next session too.
+  // The rule remains; if the cut remained, it would also cut the next session.
   lab.lab.gateway.faults.set(rule);
 }
 
@@ -90,7 +94,7 @@ async function until(ready: () => boolean): Promise<void> {
   while (!ready()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-test('resume refused, then fresh credentials: the same session, the same connections', async () => {
+test('resume is refused, then works with fresh credentials: the same session, the same connections', async () => {
   const { lab, listener, routes } = await forwarding();
   const socket = dial(listener.port);
   expect(await answered(socket, 'before')).toBe('re: before');
@@ -104,10 +108,10 @@ test('resume refused, then fresh credentials: the same session, the same connect
 });
 
 test.each([
-  ['refused for good', 'refuse-resume=403'],
-  ['over', 'refuse-resume=no-token'],
+  ['refused permanently', 'refuse-resume=403'],
+  ['terminated', 'refuse-resume=no-token'],
 ])(
-  'a session that is %s: the listener stays, open connections are reset, waiting ones go through',
+  'a session is %s: the listener stays, open connections are reset, and waiting ones are connected',
   async (_, rule) => {
     const { lab, listener, routes } = await forwarding({}, { timing: { ...TIMING, refusedBudgetMs: 100 } });
     const open = dial(listener.port);
@@ -124,7 +128,7 @@ test.each([
   },
 );
 
-test('credentials that end meanwhile: the first refused try says how to sign in, and the forward heals by itself', async () => {
+test('credentials expire during the forward: the first refused attempt says how to sign in, and the forward resumes by itself', async () => {
   const expired = access('credentials-expired', 'nobody is signed in for profile work', {
     details: { profile: 'work', signIn: 'sso' },
   });
@@ -150,7 +154,7 @@ test('credentials that end meanwhile: the first refused try says how to sign in,
   waiting.destroy();
 });
 
-test('an agent that restarts and keeps its sessions: the same session, the same connections', async () => {
+test('an agent restarts and keeps its sessions: the same session, the same connections', async () => {
   const { lab, listener, routes } = await forwarding();
   const socket = dial(listener.port);
   expect(await answered(socket, 'before')).toBe('re: before');
@@ -164,7 +168,7 @@ test('an agent that restarts and keeps its sessions: the same session, the same 
   socket.destroy();
 });
 
-test('an agent whose restart takes its sessions with it: the next session, on the same port', async () => {
+test('an agent restarts and loses its sessions: a new session, on the same port', async () => {
   const { lab, listener, routes } = await forwarding();
   const open = dial(listener.port);
   expect(await answered(open, 'before')).toBe('re: before');
@@ -180,7 +184,7 @@ test('an agent whose restart takes its sessions with it: the next session, on th
   waiting.destroy();
 });
 
-test('a peer that falls silent is noticed, said, and outlived', async () => {
+test('a peer that stops responding is detected and reported, and the forward continues', async () => {
   const timing = { ...TIMING, pingEveryMs: 50, pongWithinMs: 50 };
   const { lab, listener } = await forwarding({}, { timing });
   const socket = dial(listener.port);
@@ -195,7 +199,7 @@ test('a peer that falls silent is noticed, said, and outlived', async () => {
   socket.destroy();
 });
 
-test('a target that is known to be gone is left at once, though its session says nothing', async () => {
+test('the forward leaves a target that is known to be gone at once, although its session reports nothing', async () => {
   const gone = new AbortController();
   const { lab, listener } = await forwarding({ lost: gone.signal });
   const open = dial(listener.port);
@@ -212,7 +216,7 @@ test('a target that is known to be gone is left at once, though its session says
   waiting.destroy();
 });
 
-test('a better route takes new connections, open ones stay until their target goes', async () => {
+test('new connections use a better route, and open ones stay until their target is gone', async () => {
   const [better, gone] = [new AbortController(), new AbortController()];
   const { lab, listener, routes } = await forwarding({ superseded: better.signal, lost: gone.signal });
   const open = dial(listener.port);
@@ -230,7 +234,10 @@ test('a better route takes new connections, open ones stay until their target go
   next.destroy();
 });
 
-/** Sockets of the first session, which a test may cut and keep from coming back; those of later sessions are left alone. */
+/**
+ * The sockets of the first session, which a test may cut and keep disconnected; those of later sessions are not
+ * touched.
+ */
 function firstSessionSockets() {
   const real = createOpenSocket(DIRECT, systemClock);
   let session: string | undefined;
@@ -253,7 +260,7 @@ function firstSessionSockets() {
   return { openSocket, drop: () => drop(), allow: () => allow() };
 }
 
-test('a superseded session that is cut or comes back does not touch where new connections go', async () => {
+test('a superseded session that is cut or reconnects does not change which session new connections use', async () => {
   const [better, gone] = [new AbortController(), new AbortController()];
   const old = firstSessionSockets();
   const { lab, listener } = await forwarding({ superseded: better.signal, lost: gone.signal }, old);

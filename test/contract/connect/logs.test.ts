@@ -13,7 +13,7 @@ import { cli } from '../../support/cli-in-process.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 
-/** `logs` through the real SDK, against the sandbox's CloudWatch Logs. */
+/** Tests `logs` through the real SDK against the CloudWatch Logs of the sandbox. */
 
 const sandbox = testSandbox();
 const CLUSTER = ['--cluster', 'demo', '--service', 'orders-api'] as const;
@@ -32,7 +32,7 @@ const messagesOf = (stdout: string): readonly string[] =>
     .map((line) => (JSON.parse(line) as { message: string }).message);
 const logs = (...args: readonly string[]) => cli(['logs', ...CLUSTER, ...args], { env: sandbox().env });
 
-it('merges the tasks by time, over pages of ten thousand events', async () => {
+it('merges the log events of all tasks by time, across pages of ten thousand events', async () => {
   const start = Date.now() - 40_000;
   for (let number = 0; number < 10_500; number++)
     put(TASKS[number % 2] ?? '', `n${number}`, start + Math.floor(number / 3));
@@ -45,7 +45,7 @@ it('merges the tasks by time, over pages of ten thousand events', async () => {
   expect([...times].sort()).toEqual(times);
 }, 60_000);
 
-it('narrows down by task, by the pattern of AWS and by an expression of its own', async () => {
+it('filters by task, by a CloudWatch Logs filter pattern and by a regular expression', async () => {
   const now = Date.now();
   put(TASKS[0], 'ALERT disk /data full', now - 3_000);
   put(TASKS[1], 'ALERT disk /data full', now - 2_000);
@@ -60,7 +60,7 @@ it('narrows down by task, by the pattern of AWS and by an expression of its own'
   expect(refused.stderr).toContain('--grep REGEX');
 });
 
-it('follows: what comes late comes once; Ctrl-C ends it with 130', async () => {
+it('follows: an event that arrives late is printed once, and Ctrl-C ends with status 130', async () => {
   const signals = new FakeSignals();
   let late = false;
   const outcome = await cli(['logs', ...CLUSTER, '--follow', '--since', '5s', '--grep', 'follow', '--json'], {
@@ -84,14 +84,14 @@ it('follows: what comes late comes once; Ctrl-C ends it with 130', async () => {
   expect([...messagesOf(outcome.stdout)].sort()).toEqual(['follow 0, late', 'follow 1', 'follow 2']);
 }, 60_000);
 
-it('waits while AWS throttles, and loses nothing', async () => {
+it('waits while AWS throttles, and misses no event', async () => {
   put(TASKS[0], 'throttled but there', Date.now());
   const { faults } = sandbox();
   faults.inject({ kind: 'throttle', action: 'logs:FilterLogEvents', times: 3 });
   expect(messagesOf((await logs('--grep', 'throttled', '--json')).stdout)).toEqual(['throttled but there']);
 });
 
-it('reads the region that the task definition names, and says where the lines of FireLens are', async () => {
+it('reads the region that the task definition names, and says where the log lines of FireLens are', async () => {
   const { env } = sandbox();
   const { config } = sandboxClients(env);
   const far = new CloudWatchLogsClient({ ...config, region: 'us-east-1' });
@@ -158,7 +158,7 @@ it('reads the region that the task definition names, and says where the lines of
   expect(outcome.stderr).toContain('container app logs in mode non-blocking');
 });
 
-it('without the right to read: exit 4, the action and the document', async () => {
+it('without permission to read: exit 4 with the action and the policy document', async () => {
   const env = sandbox().createPrincipal({
     userName: 'no-logs',
     policies: [
@@ -179,7 +179,7 @@ it.each([
   [['--since', '0s'], 'duration'],
   [['--grep', '('], 'invalid-argument'],
   [['-i'], 'invalid-argument'],
-])('refuses %j', async (args, code) => {
+])('refuses %j with the code %s', async (args, code) => {
   const outcome = await logs(...args, '--json');
   expect(outcome.status).toBe(2);
   expect((JSON.parse(outcome.stderr) as { error: { code: string } }).error.code).toBe(code);

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli } from '../../support/cli-in-process.ts';
 
-/** Field names of each kind, in order: programs rely on them. */
+/** Field names of each kind, in order, because programs rely on them. */
 const FIELDS = {
   clusters: ['name', 'arn', 'status', 'activeServices', 'runningTasks'],
   services: [
@@ -75,7 +75,7 @@ it.each(Object.entries(FIELDS))('ls %s --json has the documented fields', async 
 it.each([
   ['databases', / orders-db\.c1x2y3z4abcd\.eu-west-1\.rds\.amazonaws\.com /],
   ['tasks', /^3c4d5e6f708192a3b4c5d6e7f8091a2b {2}billing-worker /m],
-])('ls %s on a terminal of 80 columns shows whole what it is looked up for', async (kind, whole) => {
+])('ls %s shows the most important column completely on a terminal of 80 columns', async (kind, whole) => {
   const tty = { stdout: true, columns: 80 };
   const args = ['ls', kind, '--cluster', 'demo', '--no-color'];
   const { stdout } = await cli(args, { env: sandbox().env, tty });

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import { digest, PortLab, readAll } from './port-lab.ts';
 
-/** Bytes as they are, ends of data as far as the agent allows, and memory that stays bounded. */
+/** Bytes arrive unchanged, an end of data is passed on as far as the agent allows, and memory stays bounded. */
 
 let lab: PortLab | undefined;
 afterEach(() => lab?.close());
@@ -21,10 +21,10 @@ async function serving(onConnection: (socket: Socket) => void) {
 }
 
 describe('ends of data', () => {
-  test('a program that ends its side and then reads gets the whole reply (nc -N)', async () => {
+  test('a program that ends its side first and then reads gets the whole reply (nc -N)', async () => {
     const reply = randomBytes(300_000);
     const forward = await serving((socket) => {
-      // The server answers when it has the request, some turns after the client's end of data.
+      // The server answers after it has the request, some event loop turns after the end of data of the client.
       socket.once('data', () => setImmediate(() => setImmediate(() => socket.end(reply))));
     });
     const socket = forward.dial();
@@ -32,7 +32,7 @@ describe('ends of data', () => {
     expect(digest(await readAll(socket))).toBe(digest(reply));
   });
 
-  test('an HTTP/1.0 reply arrives whole, its end as an end', async () => {
+  test('an HTTP/1.0 reply arrives completely, and its end of data too', async () => {
     const body = 'x'.repeat(70_000);
     const forward = await serving((socket) => {
       socket.once('data', () => socket.end(`HTTP/1.0 200 OK\r\n\r\n${body}`));
@@ -42,7 +42,7 @@ describe('ends of data', () => {
     expect((await readAll(socket)).toString()).toBe(`HTTP/1.0 200 OK\r\n\r\n${body}`);
   });
 
-  test('a lone LF stays a LF, there and back', async () => {
+  test('a lone LF arrives as a lone LF in both directions', async () => {
     const seen: string[] = [];
     const forward = await serving((socket) => {
       socket.on('data', (bytes: Buffer) => {
@@ -59,8 +59,8 @@ describe('ends of data', () => {
 
 describe('short connections in a row', () => {
   test.each([
-    ['that read their answer', true],
-    ['that close without reading it', false],
+    ['that read the response', true],
+    ['that close without reading the response', false],
   ])('300 %s: none is reset, and the server never has more than a handful open', async (_name, reads) => {
     let open = 0;
     let peak = 0;
@@ -90,9 +90,9 @@ describe('short connections in a row', () => {
   });
 });
 
-describe('a stalled program beside fifty others', () => {
-  test('holds nobody up until the budget is spent, never more memory than that, and loses nothing', async () => {
-    // Each connection says how much it wants.
+describe('a program that does not read, beside fifty others', () => {
+  test('does not delay the others until the memory budget is used, never exceeds the budget, and loses no byte', async () => {
+    // Each connection tells the server how many bytes it wants.
     const forward = await serving((socket) => {
       socket.once('data', (wanted: Buffer) => socket.end(Buffer.alloc(Number(wanted.toString()), 7)));
     });
@@ -111,7 +111,7 @@ describe('a stalled program beside fifty others', () => {
       Array.from({ length: 50 }, () => 65_536),
     );
 
-    // Far beyond the budget: now smux v1 lets nobody pass, and nothing piles up.
+    // Far more than the budget: smux v1 now stops every stream, and no more data accumulates.
     const flooded = forward.dial();
     flooded.pause();
     flooded.write(String(24 * MIB));

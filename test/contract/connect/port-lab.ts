@@ -12,7 +12,10 @@ import { AwsError } from '../../../src/sandbox/contracts.ts';
 import { DIRECT } from '../../support/direct-agents.ts';
 import { type Lab, PRIVATE_IP, startLab } from '../../sandbox/support/gateway-lab.ts';
 
-/** Port sessions of the real client over the sandbox's gateway and agent: WebSockets and TCP on loopback, real time. */
+/**
+ * Port sessions of the real client through the gateway and agent of the sandbox: WebSockets and TCP on loopback, in
+ * real time.
+ */
 export class PortLab {
   readonly lab: Lab;
   readonly reports: ToolEvent[] = [];
@@ -28,7 +31,7 @@ export class PortLab {
     return new PortLab(await startLab(options));
   }
 
-  /** A new session of the gateway to port 8080 of the container. */
+  /** Starts a new session of the gateway to port 8080 of the container. */
   grant(properties: Readonly<Record<string, string>> = {}): SessionStart {
     return this.lab.start({
       type: 'Port',
@@ -71,7 +74,7 @@ export class PortLab {
     }
   }
 
-  /** What the container reaches as its own port 8080. */
+  /** The server that the container reaches at its own port 8080. */
   async serve(onConnection: (socket: Socket) => void): Promise<void> {
     const server = createServer({ allowHalfOpen: true }, onConnection);
     const port = await listening(server);
@@ -79,7 +82,7 @@ export class PortLab {
     this.lab.network.listen(PRIVATE_IP, 8080, port);
   }
 
-  /** A session with a listener before it; `dial` is a local program that connects. */
+  /** Starts a session with a listener in front of it; `dial` connects as a local program would. */
   async forward(deps: Partial<ChannelDeps> = {}): Promise<Forwarded> {
     const session = new PortSession(
       this.grant(),
@@ -121,7 +124,7 @@ export class PortLab {
 export interface Forwarded {
   readonly session: PortSession;
   readonly ended: Promise<unknown>;
-  /** Bytes that wait in our process for local programs to read them. */
+  /** The number of bytes in our process that wait until local programs read them. */
   waitingBytes(): number;
   dial(): Socket;
   close(): Promise<void>;
@@ -129,7 +132,8 @@ export interface Forwarded {
 
 export function dial(port: number): Socket {
   const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
-  // Whoever waits for the outcome listens too; a reset that nobody waits for is no failure of the test.
+  // The caller that waits for the outcome adds its own listener; a reset that no caller waits for does not fail the
+  // test.
   return socket.on('error', () => undefined);
 }
 
@@ -140,7 +144,7 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** All bytes until the end of data; rejects when the connection is reset. */
+/** Reads all bytes until the end of data; rejects when the connection is reset. */
 export function readAll(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = [];
   return new Promise((resolve, reject) => {
@@ -153,7 +157,7 @@ export function readAll(socket: Socket): Promise<Buffer> {
 
 export const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/** Repeatable numbers in [0, 1). */
+/** Seeded pseudorandom numbers in [0, 1). */
 export function seeded(seed: number): () => number {
   let state = seed;
   return () => {

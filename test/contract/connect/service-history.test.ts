@@ -3,12 +3,12 @@ import { expect, it } from 'vitest';
 import { cli } from '../../support/cli-in-process.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 
-/** `ls tasks --stopped` and `ls events` through the real SDK, against the sandbox. */
+/** Tests `ls tasks --stopped` and `ls events` through the real SDK against the sandbox. */
 
 const sandbox = testSandbox();
 const ls = (...args: readonly string[]) => cli(['ls', ...args, '--cluster', 'demo'], { env: sandbox().env });
 
-it('ls tasks --stopped: the last one first, with reasons and exit codes', async () => {
+it('ls tasks --stopped lists the most recent task first, with reasons and exit codes', async () => {
   const { stdout } = await ls('tasks', '--stopped', '--json');
   expect(JSON.parse(stdout)).toMatchObject([
     { service: 'payments-api', stopCode: 'TaskFailedToStart', outOfMemory: false },
@@ -28,7 +28,7 @@ it('ls tasks --stopped: the last one first, with reasons and exit codes', async 
   expect(table.stdout).not.toContain('payments-api');
 });
 
-it('ls events: what ECS said of the service, the newest first', async () => {
+it('ls events lists the service events of ECS, newest first', async () => {
   const { stdout } = await ls('events', 'payments-api', '--json');
   const events = JSON.parse(stdout) as { at: string; service: string; message: string }[];
   expect(events.map(({ at }) => at)).toEqual(
@@ -41,14 +41,14 @@ it('ls events: what ECS said of the service, the newest first', async () => {
   expect((await ls('events', 'payments')).stderr).toContain('did you mean payments-api?');
 });
 
-it('ls events without a service says how to name one; --stopped is about tasks', async () => {
+it('ls events without a service says how to name one, and --stopped is valid for tasks only', async () => {
   const none = await ls('events');
   expect(none.status).toBe(2);
   expect(none.stderr).toContain('fargate-connect ls events SERVICE');
   expect((await ls('services', '--stopped')).status).toBe(2);
 });
 
-it('ls tasks shows what a pending task waits for', async () => {
+it('ls tasks shows what a pending task is waiting for', async () => {
   const { stdout } = await ls('tasks', 'payments-api', '--json');
   expect(JSON.parse(stdout)).toMatchObject([
     { status: 'PENDING', waitsFor: expect.stringContaining('images') as string },

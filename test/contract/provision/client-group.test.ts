@@ -6,7 +6,7 @@ import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 import { databaseStandIns } from './database-stand-ins.ts';
 
-/** Databases that admit a bastion by a group it carries, and what is said of those that do not. */
+/** Databases that admit a bastion by a security group that it has, and the messages about those that do not. */
 
 const sandbox = testSandbox();
 const run = (...args: readonly string[]): Promise<CliOutcome> => cli(args, { env: sandbox().env });
@@ -23,7 +23,7 @@ interface Warning {
 const warningsOf = (dry: CliOutcome): readonly Warning[] =>
   (JSON.parse(dry.stdout) as { readonly warnings: readonly Warning[] }).warnings;
 
-it('with a group that the database admits, no rule is added to the group of the database, and a forward works', async () => {
+it('with a group that the database admits, the group of the database gets no new rule, and a forward works', async () => {
   const before = sandbox().snapshot();
   const dry = await run(...UP, ...CARRIED, '--dry-run', '--json');
   expect(warningsOf(dry)).toEqual([]);
@@ -46,7 +46,7 @@ it('with a group that the database admits, no rule is added to the group of the 
   expect(sandbox().snapshot()).toBe(before);
 });
 
-it('a database that does not admit the group: up warns before it asks, with both flags that change it', async () => {
+it('a database that does not admit the group: up warns before it asks, and names both flags that change this', async () => {
   expect(warningsOf(await run(...UP, '--dry-run', '--json'))).toEqual([
     {
       code: 'database-closed',
@@ -72,7 +72,7 @@ it('a group that does not exist is refused before anything is created', async ()
   expect(sandbox().snapshot()).toBe(before);
 });
 
-it('a bastion that runs without the group is refused', async () => {
+it('a running bastion that does not have the group is refused', async () => {
   await run('up', '--cluster', 'demo', '--yes', '--no-wait');
   const up = await run('up', '--cluster', 'demo', '--yes', ...CARRIED);
   expect([up.status, up.stderr]).toEqual([

@@ -9,8 +9,8 @@ import { FakeSignals } from '../../support/fake-deps.ts';
 import { cli } from '../../support/cli-in-process.ts';
 
 /**
- * Servers in the places of databases, whose engines take seconds to start, for tests of the way to them. The returned
- * function says what answers behind a forward through the bastion: the database's id, or nothing.
+ * Starts simple servers in place of databases, whose engines take seconds to start, for tests of the route to them. The
+ * returned function gives the id of the database that answers behind a forward through the bastion, or an empty string.
  */
 export function databaseStandIns(
   sandbox: () => Sandbox,

@@ -30,7 +30,7 @@ import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 
-/** `policy bastion --format`: valid words, and deployed the same bastion as `up` makes. */
+/** `policy bastion --format`: the code is valid, and deploying it creates the same bastion as `up`. */
 
 const sandbox = testSandbox({ randomSeed: 21, timing: { profilePropagationMs: 0 } });
 const run = (...args: readonly string[]): Promise<CliOutcome> => cli(args, { env: sandbox().env });
@@ -51,7 +51,10 @@ interface Resource {
 const resourcesOf = (template: Words): Readonly<Record<string, Resource>> =>
   template['Resources'] as Readonly<Record<string, Resource>>;
 
-/** Properties by the reference of CloudFormation and of the provider's launch template, read in November 2026. */
+/**
+ * Properties from the reference of CloudFormation and of the launch template of the Terraform provider, read in
+ * November 2026.
+ */
 const CLOUDFORMATION: Readonly<Record<string, readonly string[]>> = {
   'AWS::IAM::ManagedPolicy': [
     'ManagedPolicyName',
@@ -254,7 +257,7 @@ const TERRAFORM: Readonly<Record<string, readonly string[]>> = {
   aws_iam_instance_profile: ['name', 'name_prefix', 'path', 'role', 'tags'],
 };
 
-/** Properties that the reference does not know, by the structure that they stand in. */
+/** Properties that the reference does not list, by the structure that contains them. */
 function unknownWords(
   kind: string,
   value: unknown,
@@ -269,8 +272,8 @@ function unknownWords(
   ]);
 }
 
-describe('the words', () => {
-  it('CloudFormation: only properties that its reference knows, and small enough to be sent as it is', async () => {
+describe('the exported code', () => {
+  it('CloudFormation: uses only properties of the reference, and is small enough to be sent in one request', async () => {
     const template = await exported('cloudformation');
     for (const { Type, Properties } of Object.values(resourcesOf(template))) {
       expect(CLOUDFORMATION).toHaveProperty([Type]);
@@ -280,7 +283,7 @@ describe('the words', () => {
     expect(String(template['Description']).length).toBeLessThanOrEqual(1024);
   });
 
-  it('Terraform: only arguments that the provider knows', async () => {
+  it('Terraform: uses only arguments of the provider', async () => {
     const { resource } = await exported('terraform');
     for (const [kind, named] of Object.entries(words(resource))) {
       expect(TERRAFORM).toHaveProperty([kind]);
@@ -289,7 +292,7 @@ describe('the words', () => {
     }
   });
 
-  it('both formats say the same of the launch template', async () => {
+  it('both formats describe the same launch template', async () => {
     const template = await exported('cloudformation');
     const data = resourcesOf(template)['LaunchTemplate']?.Properties['LaunchTemplateData'];
     const { resource, locals } = await exported('terraform');
@@ -302,7 +305,7 @@ describe('the words', () => {
   });
 });
 
-/** Path without spelling → value; a reference is only known to be one. */
+/** Maps each path, in a spelling that both formats share, to its value; every reference has the same value. */
 function leaves(value: unknown, path = ''): Readonly<Record<string, unknown>> {
   const reference =
     (typeof value === 'string' && value.startsWith('${')) ||
@@ -323,12 +326,12 @@ function leaves(value: unknown, path = ''): Readonly<Record<string, unknown>> {
   ) as Readonly<Record<string, unknown>>;
 }
 
-describe('deployed', () => {
+describe('the deployed code', () => {
   let launch = '';
   let groupId = '';
   let templateId = '';
 
-  /** What CloudFormation would do, with the calls that it would make. */
+  /** Does what CloudFormation would do, with the API calls that it would make. */
   beforeAll(async () => {
     const template = await exported('cloudformation');
     const at = resourcesOf(template);
@@ -435,7 +438,7 @@ describe('deployed', () => {
     );
   }
 
-  it('the command launches a bastion with which every command works, and down ends it alone', async () => {
+  it('has a command that launches a bastion, with which every other command works, and down removes only the instance', async () => {
     const [, request = ''] =
       /^aws ec2 create-fleet --region eu-west-1 --cli-input-json '(.*)'$/s.exec(launch) ?? [];
     const { ec2 } = sandboxClients(sandbox().env);
@@ -445,7 +448,7 @@ describe('deployed', () => {
     const [instanceId] = fleet.Instances?.[0]?.InstanceIds ?? [];
     const shell = await run('shell', '--name', 'code', '--', 'echo', 'here');
     expect([shell.status, shell.stdout]).toEqual([0, 'here\n']);
-    // The pending instance is waited for, then its agent.
+    // The command waits for the pending instance, and then for its agent.
     const status = JSON.parse((await run('status', '--json')).stdout) as {
       readonly bastions: readonly Words[];
     };
@@ -468,7 +471,7 @@ describe('deployed', () => {
     expect((await run('status', '--json')).stdout).toContain('"bastions":[]');
   });
 
-  it('is what up makes: policies, rules and launch template', async () => {
+  it('creates what up creates: policies, rules and launch template', async () => {
     const { ec2, iam } = sandboxClients(sandbox().env);
     const args = ['--cluster', 'demo', '--db', 'orders-db', '--subnet', SUBNET.mainPrivateA];
     const up = await run('up', ...args, '--permissions-boundary', 'none', '--yes', '--no-wait');
@@ -511,12 +514,12 @@ describe('deployed', () => {
       'resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64',
     );
     expect(theirs.ImageId).toBeUndefined();
-    // Terraform's provider writes CreditSpecification for a template with a type alone; a fleet overrides it.
+    // The Terraform provider writes CreditSpecification only if the template has a type; a fleet overrides the type.
     expect([ours.InstanceType, theirs.InstanceType]).toEqual(['t4g.micro', undefined]);
     expect(comparable(ours)).toEqual(comparable(theirs));
   });
 
-  /** Without ids and names, without the times that only a launch knows, and with the script as lines. */
+  /** Without ids, names and times, which only a launch knows, and with the script as lines. */
   const comparable = (data: ResponseLaunchTemplateData): unknown => ({
     ...data,
     ImageId: '',
@@ -535,7 +538,7 @@ describe('deployed', () => {
       .replace(/^FC_BASTION='(?:code|default)'$/gm, 'FC_BASTION=NAME'),
   });
 
-  it('the boundary is its own: no role that up makes stands in the way of destroying the code', async () => {
+  it('has a boundary of its own: no role that up creates prevents the deletion of the deployed code', async () => {
     const { iam } = sandboxClients(sandbox().env);
     const PolicyArn =
       'arn:aws:iam::111122223333:policy/fargate-connect/fargate-connect-bastion-boundary-code';
@@ -550,7 +553,7 @@ describe('deployed', () => {
     );
   });
 
-  it('up --role takes the role, and then writes no IAM', async () => {
+  it('up --role uses the role of the code, and then writes no IAM resource', async () => {
     await run('down', '--yes');
     const dry = await run('up', '--cluster', 'demo', '--role', 'fargate-connect-bastion', '--dry-run');
     expect(dry.stdout).toMatch(/= keep +instance-profile +fargate-connect-bastion/);
@@ -558,8 +561,8 @@ describe('deployed', () => {
   });
 });
 
-describe('what is asked for', () => {
-  it('a database by its group and port needs no account', async () => {
+describe('the options of policy bastion --format', () => {
+  it('a database given by security group and port needs no account', async () => {
     const args = ['--account', '111122223333', '--region', 'eu-west-1', '--format', 'cloudformation'];
     const offline = await cli(
       ['policy', 'bastion', '--cluster', 'demo', '--db-security-group', 'sg-1', '--port', '3306', ...args],
@@ -574,13 +577,13 @@ describe('what is asked for', () => {
     });
   });
 
-  it('for tunnels only: nothing installed, no cluster', async () => {
+  it('for tunnels only: installs nothing and names no cluster', async () => {
     const outcome = await run('policy', 'bastion-tunnel-only', '--format', 'cloudformation');
     expect(outcome.stdout).not.toContain('session-manager-plugin.rpm');
     expect(outcome.stdout).not.toContain('ecs:ExecuteCommand');
   });
 
-  it('with a role that is there: group and template alone', async () => {
+  it('with an existing role: only the security group and the launch template', async () => {
     const template = await exported('cloudformation', '--role', 'ops-bastion', '--name', 'ops');
     const at = resourcesOf(template);
     expect(Object.keys(at)).toEqual(['Group', 'LaunchTemplate']);
@@ -597,7 +600,7 @@ describe('what is asked for', () => {
     [2, 'port', ['policy', 'bastion', '--cluster', 'demo', '--db-security-group', 'sg-1', '--port', 'x']],
     [2, 'bastion-name', ['policy', 'bastion', '--cluster', 'demo', '--name', 'Not_Good']],
     [3, 'database-not-found', ['policy', 'bastion', '--cluster', 'demo', '--db', 'nope']],
-  ] as const)('exit %i, %s', async (status, code, args) => {
+  ] as const)('exit %i with the code %s', async (status, code, args) => {
     const outcome = await run(...args, '--format', 'terraform', '--json');
     expect([outcome.status, outcome.stderr]).toEqual([status, expect.stringContaining(`"code":"${code}"`)]);
     expect(outcome.stdout).toBe('');

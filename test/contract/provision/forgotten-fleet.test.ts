@@ -3,7 +3,7 @@ import { afterEach, expect, it } from 'vitest';
 import { cli, type CliOutcome, hurried } from '../../support/cli-in-process.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 
-/** EC2 forgets a fleet some days after its end and still lists its tags: nothing may stop over it. */
+/** EC2 removes a fleet some days after its end but still lists its tags: no command may fail because of that. */
 
 const sandbox = testSandbox({ randomSeed: 17 });
 const run = (...args: readonly string[]): Promise<CliOutcome> =>
@@ -13,11 +13,11 @@ afterEach(async () => {
   await run('down', '--all', '--yes', '--force');
 });
 
-it('up, status and down go on, and leave the account as it was', async () => {
+it('up, status and down work, and leave the account as it was', async () => {
   const before = sandbox().snapshot();
   expect((await run('up', '--cluster', 'demo', '--yes')).status).toBe(0);
   sandbox().faults.forgetFleets();
-  // One that is described beside one that is not.
+  // One fleet that EC2 still describes, beside one that it does not.
   for (const args of [
     ['up', '--cluster', 'demo', '--yes', '--name', 'other'],
     ['up', '--cluster', 'demo', '--yes'],

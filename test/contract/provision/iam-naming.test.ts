@@ -8,7 +8,7 @@ import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome, hurried } from '../../support/cli-in-process.ts';
 import { type Document, shippedDocument } from '../../support/grants.ts';
 
-/** An organisation that wants its roles at a path and with a prefix of its own. */
+/** An organisation that requires a path and a name prefix of its own for roles. */
 
 const TEAM = { path: '/team/bastions/', prefix: 'team-' } as const;
 const FLAGS = ['--iam-path', TEAM.path, '--iam-prefix', TEAM.prefix] as const;
@@ -26,7 +26,7 @@ async function teamRoles(): Promise<readonly Role[]> {
   return (await iam.send(new ListRolesCommand({ PathPrefix: TEAM.path }))).Roles ?? [];
 }
 
-it('role, profile and boundary have the path and prefix, and down finds them without the flags', async () => {
+it('role, instance profile and boundary have the path and prefix, and down finds them without the flags', async () => {
   const before = sandbox().snapshot();
   const up = await run('up', '--cluster', 'demo', ...FLAGS, '--yes', '--json');
   expect([up.status, JSON.parse(up.stdout)]).toMatchObject([0, { ready: true }]);
@@ -51,7 +51,7 @@ it('up without the flags does not create a second role', async () => {
   );
 });
 
-it('down with the flags finds a role that a crash left before anything could be tagged', async () => {
+it('with the flags, down finds a role that a crash left before it was tagged', async () => {
   const before = sandbox().snapshot();
   sandbox().faults.inject({ kind: 'access-denied', action: 'ec2:CreateSecurityGroup', times: Infinity });
   const up = await cli(['up', '--cluster', 'demo', ...FLAGS, '--yes'], {
@@ -71,7 +71,7 @@ it('down with the flags finds a role that a crash left before anything could be 
   expect(sandbox().snapshot()).toBe(before);
 });
 
-it('set once for a team, by environment or file, it needs no flag', async () => {
+it('a path and prefix that the environment or a file sets need no flag', async () => {
   const env = {
     ...sandbox().env,
     FARGATE_CONNECT_IAM_PATH: TEAM.path,
@@ -87,7 +87,7 @@ it.each([
   ['iam-path', ['--iam-path', 'team']],
   ['iam-prefix', ['--iam-prefix', 'a/b']],
   ['iam-prefix', ['--name', 'x'.repeat(32), '--iam-prefix', 'platform-team-']],
-])('%s: refused before anything is asked, exit 2', async (code, args) => {
+])('the error %s: exit 2 before any call to AWS', async (code, args) => {
   const up = await run('up', '--cluster', 'demo', '--yes', '--json', ...args);
   expect([up.status, up.stderr]).toEqual([2, expect.stringContaining(`"code":"${code}"`)]);
 });
@@ -109,7 +109,7 @@ describe('the operator’s document for these names', () => {
     );
   });
 
-  it('grants up and down there, and only there', async () => {
+  it('grants up and down for these names, and for no others', async () => {
     const documents = [await printed('operator-ec2', ...FLAGS), await printed('operator-iam', ...FLAGS)];
     expect(JSON.stringify(documents[1])).toBe(
       withIamNaming(JSON.stringify(await printed('operator-iam')), USUAL_IAM)

@@ -11,13 +11,13 @@ import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 import { databaseStandIns } from './database-stand-ins.ts';
 import { shippedDocument } from '../../support/grants.ts';
 
-/** Bastions whose way out is IPv6, from `up` to `down`, with the user data that they really run. */
+/** Bastions that reach AWS over IPv6, from `up` to `down`, with the user data that they really run. */
 
 const installed = await execa('aws', ['--version'], { reject: false });
 if (installed.failed) process.stderr.write('skipped: the official aws CLI is not on PATH\n');
 
 const sandbox = testSandbox({ seed: ipv6Seed() });
-/** Endpoints as they usually are, in the VPC of all the ways. */
+/** The usual IPv4 endpoints, in the VPC that has every kind of route. */
 const shadowed = testSandbox({
   seed: {
     ...ipv6Seed(),
@@ -58,7 +58,7 @@ const agentConfig = (): Promise<CliOutcome> =>
   run('shell', '--', 'sh', '-c', 'cat "$FC_ROOT/etc/amazon/ssm/amazon-ssm-agent.json"');
 
 describe('up, work, down', () => {
-  it('behind NAT64: everything by its usual name, installations too', async () => {
+  it('behind NAT64: every host has its usual name, for installations too', async () => {
     const before = sandbox().snapshot();
     await up('up', '--cluster', 'demo', '--subnet', SUBNET_OF.nat64, '--json');
     expect(await agentConfig()).toMatchObject({ status: 1, stdout: '' });
@@ -68,7 +68,7 @@ describe('up, work, down', () => {
     expect(sandbox().snapshot()).toBe(before);
   });
 
-  it('behind NAT64, where endpoints without IPv6 hold the names: through the NAT gateway to them', async () => {
+  it('behind NAT64 with endpoints that have private DNS names but no IPv6: connections go to them through the NAT gateway', async () => {
     const { env } = shadowed();
     const before = shadowed().snapshot();
     const made = await cli([...TUNNEL, '--subnet', SUBNET_OF.nat64, '--yes'], { env });
@@ -93,7 +93,7 @@ describe('up, work, down', () => {
     );
     expect(network['considered']).toContainEqual(expect.objectContaining({ subnet, way }));
 
-    // With no more rights than the shipped documents give.
+    // The user has no more permissions than the shipped documents grant.
     const env = sandbox().createPrincipal({ userName: `operator-${way}`, policies: OPERATOR });
     const made = await cli([...TUNNEL, '--subnet', subnet, '--yes'], { env });
     expect([made.status, made.stderr]).toEqual([0, made.stderr]);
@@ -117,7 +117,7 @@ describe('up, work, down', () => {
     expect(sandbox().snapshot()).toBe(before);
   });
 
-  it('a database with IPv6 is reached, one without is refused before anything is made', async () => {
+  it('a database with IPv6 is reached, and one without is refused before anything is created', async () => {
     const before = sandbox().snapshot();
     const refused = await run(...TUNNEL, '--subnet', SUBNET_OF.egressOnly, '--db', 'orders-db', '--yes');
     expect(refused.status).toBe(1);
@@ -140,11 +140,11 @@ describe('up, work, down', () => {
   });
 });
 
-describe('what is missing is said before anything is made', () => {
+describe('up reports what is missing before anything is created', () => {
   it.each([
-    ['no way at all', [...TUNNEL, '--subnet', SUBNET_OF.nowhere], 'no route for ::/0'],
+    ['no route at all', [...TUNNEL, '--subnet', SUBNET_OF.nowhere], 'no route for ::/0'],
     [
-      'tunnels only',
+      'routes that allow tunnels only',
       ['up', '--cluster', 'demo', '--subnet', SUBNET_OF.egressOnly, '--json'],
       'fargate-connect up --tunnel-only',
     ],
@@ -158,7 +158,7 @@ describe('what is missing is said before anything is made', () => {
     expect(sandbox().snapshot()).toBe(before);
   });
 
-  it('says that IPv6-only subnets are not used where other subnets have IPv4', async () => {
+  it('IPv6-only subnets are not used where other subnets have IPv4, and a message says so', async () => {
     const outcome = await run('up', '--cluster', 'demo', '--dry-run', '--vpc', 'vpc-0a1b2c3d4e5f60001');
     expect(outcome.stdout).toContain('subnets without IPv4 are not used');
   });
@@ -171,7 +171,7 @@ describe.skipIf(installed.failed)('the official AWS CLI', () => {
     return JSON.parse(stdout) as unknown;
   }
 
-  it('sees the same: subnets, routes, endpoints, the instance', async () => {
+  it('shows the same: subnets, routes, endpoints, the instance', async () => {
     const instanceId = await up(...TUNNEL, '--subnet', SUBNET_OF.nat64, '--no-wait');
     const [subnet] = (await aws(
       'describe-subnets',

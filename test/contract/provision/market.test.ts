@@ -4,7 +4,7 @@ import { SUBNET } from '../../../src/sandbox/world/seed-network.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 
-/** What EC2 refuses, pool by pool, through the whole command line. */
+/** Launch errors of EC2 in each pool, tested through the whole command line. */
 
 const sandbox = testSandbox();
 const run = (...args: readonly string[]): Promise<CliOutcome> => cli(args, { env: sandbox().env });
@@ -26,7 +26,7 @@ const launched = (outcome: CliOutcome): UpJson => {
   return JSON.parse(outcome.stdout) as UpJson;
 };
 
-/** Code of the error and the pools that it lists. */
+/** The error code, and the pools that the error lists. */
 interface Refusal {
   readonly error: { readonly code: string; readonly details: { readonly pools: readonly string[] } };
 }
@@ -44,7 +44,7 @@ async function refused(...args: readonly string[]): Promise<Refusal['error'] & {
 }
 
 describe('capacity', () => {
-  it('if one type has no capacity anywhere, the next one is launched, and each pool of the first is named', async () => {
+  it('if a type has no capacity in any zone, the next type is launched, and each pool of the first is named', async () => {
     market().refuse({ instanceType: 't4g.micro' }, 'InsufficientInstanceCapacity');
     const outcome = await run(...UP, '--json');
     expect(launched(outcome).type).not.toBe('t4g.micro');
@@ -68,14 +68,17 @@ describe('capacity', () => {
     ['SpotMaxPriceTooLow', 'no-capacity'],
     ['MaxSpotInstanceCountExceeded', 'quota-exceeded'],
     ['VcpuLimitExceeded', 'quota-exceeded'],
-  ])('%s in every pool is %s, exit 1, each pool named, nothing bought instead', async (refusal, code) => {
-    market().refuse({ market: 'spot' }, refusal);
-    const error = await refused();
-    expect([error.status, error.code]).toEqual([1, code]);
-    expect(error.details.pools).toHaveLength(12);
-    for (const pool of error.details.pools) expect(pool).toContain(refusal);
-    expect(launched(await run(...UP, '--json', '--on-demand')).market).toBe('on-demand');
-  });
+  ])(
+    '%s in every pool is %s: exit 1, each pool named, no on-demand instance launched instead',
+    async (refusal, code) => {
+      market().refuse({ market: 'spot' }, refusal);
+      const error = await refused();
+      expect([error.status, error.code]).toEqual([1, code]);
+      expect(error.details.pools).toHaveLength(12);
+      for (const pool of error.details.pools) expect(pool).toContain(refusal);
+      expect(launched(await run(...UP, '--json', '--on-demand')).market).toBe('on-demand');
+    },
+  );
 
   it('each pool is named with its own reason', async () => {
     market().refuse({ market: 'spot' }, 'InsufficientInstanceCapacity');
@@ -87,7 +90,7 @@ describe('capacity', () => {
     ]);
   });
 
-  it('if on-demand has no capacity either, on-demand is not advised', async () => {
+  it('if on-demand has no capacity either, the error does not recommend on-demand', async () => {
     market().refuse({}, 'InsufficientInstanceCapacity');
     const outcome = await run(...UP, '--on-demand');
     expect(outcome.status).toBe(1);
@@ -100,7 +103,7 @@ describe('quota and price', () => {
   it.each([
     ['spot', [], 'Spot Instance Requests'],
     ['on-demand', ['--on-demand'], 'Running On-Demand Standard'],
-  ] as const)('the %s quota is used up, and named', async (name, flags, quota) => {
+  ] as const)('an exhausted %s quota is named', async (name, flags, quota) => {
     market().setQuota({ spotVcpus: 0, onDemandVcpus: 0 });
     const error = await refused(...flags);
     expect([error.status, error.code]).toEqual([1, 'quota-exceeded']);
@@ -108,7 +111,7 @@ describe('quota and price', () => {
     expect(JSON.stringify(error)).toContain(quota);
   });
 
-  it('the cheapest pool is used, and the plan names its price', async () => {
+  it('the cheapest pool is used, and the plan shows its price', async () => {
     market().setPrice({ instanceType: 't3.micro', where: 'eu-west-1b' }, 0.0007);
     const dry = await run('up', '--cluster', 'demo', '--dry-run', '--json');
     expect(JSON.parse(dry.stdout)).toMatchObject({
@@ -127,7 +130,7 @@ describe('interruption', () => {
     faults: ['interrupt=t4g.micro/eu-west-1a:0', 'price=t4g.micro/eu-west-1a:0.0001'],
   });
 
-  it('of one pool ends the launch there, and of no other', async () => {
+  it('of one pool terminates the instances of that pool, and no others', async () => {
     const { env, faults } = hasty();
     const up = ['up', '--cluster', 'demo', '--yes', '--json'];
     const lost = await cli(up, { env });
@@ -142,7 +145,7 @@ describe('interruption', () => {
   });
 });
 
-it('in an account that never used spot, the missing role is explained, and on-demand works', async () => {
+it('in an account that has never used spot, the missing role is explained, and on-demand works', async () => {
   sandbox().faults.removeSpotServiceLinkedRole();
   const statement = [
     { Effect: 'Allow', Action: '*', Resource: '*' },
@@ -159,12 +162,12 @@ it('in an account that never used spot, the missing role is explained, and on-de
   expect(launched(await cli([...UP, '--on-demand', '--json'], { env })).market).toBe('on-demand');
 });
 
-describe('as --fault specs of a sandbox', () => {
+describe('the --fault specs of a sandbox', () => {
   const scripted = testSandbox({
     faults: ['capacity=t4g.micro:UnfulfillableCapacity', 'price=t3.micro:0.0001', 'quota=on-demand:0'],
   });
 
-  it('pool, price and quota are as given from the start', async () => {
+  it('set pool, price and quota from the start', async () => {
     const { env } = scripted();
     const paid = await cli([...UP, '--on-demand'], { env });
     expect([paid.status, paid.stderr]).toEqual([1, expect.stringContaining('on-demand quota is used up')]);

@@ -11,7 +11,7 @@ import { FakeSignals } from '../../support/fake-deps.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 
-/** The documents for people who only use what is there, each alone. */
+/** Tests each document for people who only use existing resources. */
 
 const sandbox = testSandbox();
 const FOLDER = join(import.meta.dirname, '..', '..', '..', 'policies');
@@ -43,7 +43,7 @@ function envOf(...kinds: readonly PolicyKindName[]): Readonly<Record<string, str
   return sandbox().createPrincipal({ userName: `person-${++users}`, policies });
 }
 
-/** Runs until the forward says that it is ready, then presses Ctrl-C. */
+/** Runs the forward until it is ready, and then presses Ctrl-C. */
 async function forward(env: Readonly<Record<string, string>>, via: 'task' | 'bastion'): Promise<CliOutcome> {
   const signals = new FakeSignals();
   const args = [
@@ -65,8 +65,8 @@ async function forward(env: Readonly<Record<string, string>>, via: 'task' | 'bas
 
 const ran = (outcome: CliOutcome): readonly unknown[] => [outcome.status, outcome.stderr];
 
-describe('a person with one document', () => {
-  it('exec: runs a command in a container, and nothing else', async () => {
+describe('a user with one document', () => {
+  it('exec: may run a command in a container, and nothing else', async () => {
     const env = envOf('exec');
     const outcome = await cli(
       ['exec', 'orders-api', ...CLUSTER, '--container', 'app', '--', 'echo', 'hello'],
@@ -78,21 +78,21 @@ describe('a person with one document', () => {
     expect((await forward(env, 'task')).status).toBe(4);
   });
 
-  it('forward-bastion: tunnels through the bastion only', async () => {
+  it('forward-bastion: may open tunnels through the bastion only', async () => {
     const env = envOf('forward-bastion');
     const outcome = await forward(env, 'bastion');
     expect(outcome.stdout).toContain('forward-ready');
     expect((await forward(env, 'task')).status).toBe(4);
   });
 
-  it('forward-task: tunnels through tasks only', async () => {
+  it('forward-task: may open tunnels through tasks only', async () => {
     const env = envOf('forward-task');
     const outcome = await forward(env, 'task');
     expect(outcome.stdout).toContain('forward-ready');
     expect((await forward(env, 'bastion')).status).toBe(4);
   });
 
-  it('deny-unlogged: exec stays, forwards through tasks go', async () => {
+  it('deny-unlogged: may run exec, but no forward through a task', async () => {
     const env = envOf('exec', 'forward-task', 'deny-unlogged');
     const outcome = await cli(['exec', 'orders-api', ...CLUSTER, '--container', 'app', '--', 'true'], {
       env,
@@ -101,7 +101,7 @@ describe('a person with one document', () => {
     expect((await forward(env, 'task')).status).toBe(4);
   });
 
-  it('db: lists databases', async () => {
+  it('db: may list databases', async () => {
     const outcome = await cli(['ls', 'databases', '--json'], { env: envOf('db') });
     expect(ran(outcome)).toEqual([0, outcome.stderr]);
   });

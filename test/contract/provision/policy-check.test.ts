@@ -19,8 +19,9 @@ import {
 import { flagsOf, PROVED, provedDocument, type ProvedKind } from '../../support/proved-documents.ts';
 
 /**
- * `policy KIND --check`: whoever has exactly the document passes, and who lacks any one point of it does not, by name. Where
- * AWS asks an agent or a database for a grant and never tells us, this is the flow that fails without it.
+ * `policy KIND --check`: a principal with exactly the document passes, and without any one statement of it fails with
+ * the name of that statement. Where AWS checks a grant for an agent or a database and does not report the refusal to
+ * us, this is the flow that fails without the grant.
  */
 
 const sandbox = testSandbox();
@@ -54,7 +55,7 @@ async function role(trust: unknown, ...policies: readonly unknown[]): Promise<st
   return `role/${RoleName}`;
 }
 
-/** Somebody who has this document, in the place it is made for. */
+/** A principal that has this document in the place for which it is made. */
 function holder(kind: ProvedKind, document: Document): Promise<string> | string {
   if (kind.endsWith('-trust')) return role(document);
   if (kind.startsWith('bastion-boundary')) return user([EVERYTHING], document);
@@ -75,14 +76,14 @@ describe.each(kinds)('%s', (kind) => {
   const document = provedDocument(kind);
   const flags = flagsOf(kind);
 
-  it('is had by who has exactly it', async () => {
+  it('passes for a principal that has exactly this document', async () => {
     const outcome = await check(kind, flags, await holder(kind, document));
     expect(outcome).toMatchObject({ status: 0, stderr: '' });
     for (const pattern of grantsOf(document, 'Deny').filter(isPattern))
       expect(outcome.stdout).toContain(pattern.action);
   });
 
-  it('is missed grant by grant', async () => {
+  it('reports each missing grant', async () => {
     for (const grant of grantsOf(document)) {
       const outcome = await check(kind, flags, await holder(kind, without(document, grant)));
       expect([grant, outcome.stderr, denied(outcome, grant)]).toEqual([grant, outcome.stderr, true]);
@@ -92,7 +93,7 @@ describe.each(kinds)('%s', (kind) => {
     }
   });
 
-  it('is missed denial by denial', async () => {
+  it('reports each missing denial', async () => {
     for (const denial of grantsOf(document, 'Deny').filter((each) => !isPattern(each))) {
       const outcome = await check(kind, flags, user([without(document, denial), EVERYTHING]));
       expect([denial, denied(outcome, denial)]).toEqual([denial, true]);
@@ -102,7 +103,7 @@ describe.each(kinds)('%s', (kind) => {
   });
 });
 
-it('shows people resources without account and region, and programs all of them', async () => {
+it('the table shows resources without account and region, and --json shows the whole ARNs', async () => {
   const nobody = user([]);
   const { stdout } = await check('exec', flagsOf('exec'), nobody);
   expect(stdout).toMatch(/ecs:DescribeTasks +task\/sealed\/\* /);
@@ -111,12 +112,12 @@ it('shows people resources without account and region, and programs all of them'
   expect(all.stdout).toContain(`"arn:aws:ecs:${REGION}:${ACCOUNT}:task/sealed/*"`);
 });
 
-describe('whoever it is', () => {
+describe('the principal', () => {
   const exec = provedDocument('exec');
   const flags = flagsOf('exec');
   const complete = { status: 0, stderr: '' };
 
-  it('a role by name or ARN; its path is looked up', async () => {
+  it('is a role by name or ARN, whose path is looked up', async () => {
     const dev = await role(ANYBODY, exec);
     const arn = `arn:aws:iam::${ACCOUNT}:role/team/${dev.slice('role/'.length)}`;
     const byName = await check('exec', flags, dev);
@@ -125,7 +126,7 @@ describe('whoever it is', () => {
     expect(await check('exec', flags, arn)).toEqual(byName);
   });
 
-  it('me: a user, or the role behind a session', async () => {
+  it('is me: a user, or the role behind a session', async () => {
     const asker = provedDocument('check');
     const env = sandbox().createPrincipal({ userName: 'grace', policies: [asker, exec] });
     const asUser = await cli(['policy', 'exec', ...flags, '--check', 'me'], { env });
@@ -146,7 +147,7 @@ describe('whoever it is', () => {
     expect(asRole.stderr).toContain(`${RoleArn.slice(RoleArn.indexOf('role/'))} lacks ecs:ListClusters`);
   });
 
-  it('with a document of their own that is narrower and suffices', async () => {
+  it('passes with a document of its own that is narrower and sufficient', async () => {
     const cluster = `arn:aws:ecs:${REGION}:${ACCOUNT}:cluster/demo`;
     const tasks = `arn:aws:ecs:${REGION}:${ACCOUNT}:task/demo/*`;
     const allow = (Action: string | readonly string[], Resource: string) => ({
@@ -168,7 +169,7 @@ describe('whoever it is', () => {
     expect(lacking.stderr).toContain(' lacks ecs:DescribeServices\n');
   });
 
-  it('told apart by who refuses', async () => {
+  it('gets a message that depends on what refuses the action', async () => {
     const refused = async (...who: Parameters<typeof user>): Promise<string> => {
       const { status, stderr } = await check('task-role', [], user(...who));
       expect(status).toBe(4);
@@ -193,7 +194,7 @@ describe('whoever it is', () => {
     expect(stderr).toContain('its policies ask for aws:SourceIp');
   });
 
-  it('what a wildcard of a Deny covers only in part is not taken for denied', async () => {
+  it('fails if only a part of what a wildcard of the Deny matches is denied', async () => {
     const tunnels = provedDocument('forward-task');
     const outcome = await check('deny-unlogged', [], user([tunnels]));
     expect(outcome).toMatchObject({ status: 4 });
@@ -205,7 +206,7 @@ describe('whoever it is', () => {
 });
 
 describe('on the command line', () => {
-  it('a table has what is wrong alone, and only the columns that say something', async () => {
+  it('the table lists only failures, and only columns that have a value', async () => {
     const task = shippedDocument('task-role', {});
     const lacking = without(task, { sid: 'EcsExecChannels', action: 'ssmmessages:CreateControlChannel' });
     const principal = user([lacking]);
@@ -220,7 +221,7 @@ describe('on the command line', () => {
     expect(exec.stdout.split('\n')[0]).toMatch(/^STATEMENT +ACTION +RESOURCES +WHEN +VERDICT$/);
   });
 
-  it('--json has every point, in a documented shape', async () => {
+  it('--json has every checked action, in the documented shape', async () => {
     const document = provedDocument('bastion-boundary');
     const flags = [...flagsOf('bastion-boundary'), '--json'];
     const whole = JSON.parse(
@@ -292,18 +293,18 @@ describe('on the command line', () => {
   });
 });
 
-describe('the calls', () => {
+describe('the API calls', () => {
   const simulations = (): number =>
     sandbox().calls.filter(({ action }) => action === 'SimulatePrincipalPolicy').length;
 
-  it('are few: one for many points of an operator', async () => {
+  it('are few: one call covers many actions of an operator', async () => {
     const before = simulations();
     const { stdout } = await check('operator', ['--cluster', 'demo'], user([EVERYTHING]));
     const points = Number(/ of (\d+) points/.exec(stdout)?.[1]);
     expect(simulations() - before).toBeLessThan(points / 3);
   });
 
-  it('are repeated for every page of answers', async () => {
+  it('are repeated for every page of the answer', async () => {
     const simulator = createSimulatorPort(
       await clientConfig(
         { region: REGION, profile: undefined, endpointUrl: sandbox().endpoint },

@@ -10,7 +10,7 @@ it.each([
   ['shell', 'shell'],
   ['up --cluster demo --yes', 'operator'],
   ['down', 'operator'],
-])('%s without any right names the document for that job, and no larger one', async (command, document) => {
+])('%s without any permission names the document %s, and no broader one', async (command, document) => {
   const env = sandbox().createPrincipal({ userName: `nobody-${document}-${command.length}`, policies: [] });
   const outcome = await cli(command.split(' '), { env });
   expect(outcome.status).toBe(4);
@@ -19,7 +19,7 @@ it.each([
   );
 });
 
-it('up of an operator in an account without the boundary says what an administrator does', async () => {
+it('up of an operator in an account without the boundary says what an administrator has to do', async () => {
   const { stdout } = await cli(['policy', 'operator', '--cluster', 'demo'], { env: sandbox().env });
   const env = sandbox().createPrincipal({ userName: 'operator', policies: [JSON.parse(stdout) as unknown] });
   const up = ['up', '--cluster', 'demo', '--yes'];

@@ -10,7 +10,7 @@ import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome, hurried } from '../../support/cli-in-process.ts';
 import { provedDocument } from '../../support/proved-documents.ts';
 
-/** `up --role` with a role whose credentials EC2 does not get. */
+/** `up --role` with a role that EC2 may not assume. */
 
 const sandbox = testSandbox();
 const run = (...args: readonly string[]): Promise<CliOutcome> =>
@@ -31,7 +31,7 @@ async function roleTrusting(change: Readonly<Record<string, unknown>>): Promise<
 }
 const launches = (): number => sandbox().calls.filter((call) => call.action === 'CreateFleet').length;
 
-it('that trusts another service is refused before anything is launched, by the dry run too', async () => {
+it('a role that trusts another service is refused before anything is launched, with --dry-run too', async () => {
   const role = await roleTrusting({ Principal: { Service: 'lambda.amazonaws.com' } });
   for (const how of ['--yes', '--dry-run']) {
     const outcome = await run('up', '--cluster', 'demo', '--role', role, how);
@@ -42,7 +42,7 @@ it('that trusts another service is refused before anything is launched, by the d
   expect(launches()).toBe(0);
 });
 
-it('that trusts EC2 under a condition which EC2 does not meet says so from the instance', async () => {
+it('a role whose trust condition EC2 does not meet is reported by the instance after the launch', async () => {
   const role = await roleTrusting({ Condition: { StringEquals: { 'aws:SourceAccount': '999999999999' } } });
   const outcome = await run('up', '--cluster', 'demo', '--role', role, '--yes');
   expect(launches()).toBe(1);

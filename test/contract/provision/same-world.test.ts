@@ -15,7 +15,7 @@ import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 import { shippedDocument } from '../../support/grants.ts';
 import { DIRECT } from '../../support/direct-agents.ts';
 
-/** What `up` made and what `policy` printed, used by others: the official CLI, and a person with one database. */
+/** Other users of what `up` created and `policy` printed: the official CLI, and a user with access to one database. */
 
 const installed = await execa('aws', ['--version'], { reject: false });
 if (installed.failed) process.stderr.write('skipped: the official aws CLI is not on PATH\n');
@@ -42,7 +42,7 @@ describe.skipIf(installed.failed)('the official AWS CLI after up', () => {
     return JSON.parse(stdout) as unknown;
   }
 
-  it('describe-instances', async () => {
+  it('describe-instances works', async () => {
     const filter = 'Name=tag:fargate-connect:bastion,Values=default';
     const query =
       'Reservations[].Instances[].[InstanceId,State.Name,InstanceLifecycle,SecurityGroups[0].GroupName,MetadataOptions.HttpTokens]';
@@ -51,7 +51,7 @@ describe.skipIf(installed.failed)('the official AWS CLI after up', () => {
     ]);
   });
 
-  it('get-role-policy', async () => {
+  it('get-role-policy works', async () => {
     const role = 'fargate-connect-default-eu-west-1';
     const names = ['--role-name', role, '--policy-name', 'bastion'];
     expect(await aws('iam', 'get-role-policy', ...names)).toMatchObject({
@@ -60,7 +60,7 @@ describe.skipIf(installed.failed)('the official AWS CLI after up', () => {
     });
   });
 
-  it('describe-launch-template-versions', async () => {
+  it('describe-launch-template-versions works', async () => {
     const name = ['--launch-template-name', 'fargate-connect-default'];
     expect(await aws('ec2', 'describe-launch-template-versions', ...name)).toMatchObject({
       LaunchTemplateVersions: [
@@ -79,7 +79,7 @@ describe.skipIf(installed.failed)('the official AWS CLI after up', () => {
 describe('policy session-document --db', () => {
   const NAME = 'orders-db-only';
 
-  it('makes a tunnel to that database, for a person who may open no other', async () => {
+  it('allows a tunnel to that database for a user who may open no other', async () => {
     const printed = await run('policy', 'session-document', '--db', 'orders-db');
     expect(printed.status).toBe(0);
     await new SSMClient(sandboxClients(sandbox().env).config).send(
@@ -93,7 +93,7 @@ describe('policy session-document --db', () => {
     const policy = shippedDocument('forward-document', { bastion: '*', 'session-document': NAME });
     const env = sandbox().createPrincipal({ userName: 'one-database', policies: [policy] });
     let account: AwsAccount | undefined;
-    // The command is only a way to an account with the right ports.
+    // The command serves only to get an account with the right ports.
     await cli(['status'], { env, account: (opened) => (account = opened) });
     if (account === undefined) throw new Error('no account was opened');
     const ssm = await account.ssm();
@@ -124,7 +124,7 @@ describe('policy session-document --db', () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
-    // PostgreSQL's SSLRequest; its answer is one letter.
+    // The SSLRequest of PostgreSQL; its answer is one letter.
     socket.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]));
     const [answer] = (await once(socket, 'data')) as [Buffer];
     expect(['N', 'S']).toContain(answer.toString('latin1'));

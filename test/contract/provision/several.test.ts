@@ -24,7 +24,7 @@ import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome, hurried } from '../../support/cli-in-process.ts';
 import { shippedDocument } from '../../support/grants.ts';
 
-/** Bastions beside each other, beside what only looks like one, and in subnets that know IPv6. */
+/** Several bastions at the same time, beside resources that only look like one, and in subnets with IPv6. */
 
 const seed = defaultSeed();
 const IPV6 = { [SUBNET.mainPrivateA]: false, [SUBNET.airgapA]: true } as const;
@@ -53,7 +53,7 @@ async function status(...args: readonly string[]): Promise<readonly Row[]> {
 
 afterEach(() => run('down', '--all', '--yes', '--force'));
 
-it('two bastions in two VPCs are both shown, and each is removed alone', async () => {
+it('two bastions in two VPCs are both listed, and each can be removed without the other', async () => {
   const before = sandbox().snapshot();
   await run('up', '--cluster', 'demo', '--yes');
   const alone = sandbox().snapshot();
@@ -70,7 +70,7 @@ it('two bastions in two VPCs are both shown, and each is removed alone', async (
   expect(sandbox().snapshot()).toBe(before);
 });
 
-it('for a name that no bastion has, the error names the one that runs', async () => {
+it('for a name that no bastion has, the error names the bastion that runs', async () => {
   await run('up', '--tunnel-only', '--name', 'orders', '--vpc', VPC.default, '--yes', '--no-wait');
   const down = await run('down', '--yes');
   expect([down.status, down.stderr]).toEqual([0, expect.stringContaining('other bastions run: orders')]);
@@ -80,7 +80,7 @@ it('for a name that no bastion has, the error names the one that runs', async ()
   expect([all.status, all.stderr]).toEqual([0, expect.not.stringContaining('other bastions')]);
 });
 
-it('down keeps resources of which only the tag or only the name fits, and says why', async () => {
+it('down keeps resources that match only by tag or only by name, and says why', async () => {
   const { ec2, iam } = sandboxClients(sandbox().env);
   await run('up', '--cluster', 'demo', '--yes', '--no-wait', '--tunnel-only');
   const rightTag = await ec2.send(
@@ -131,7 +131,7 @@ it('down keeps resources of which only the tag or only the name fits, and says w
   for (const GroupId of GroupIds) await ec2.send(new DeleteSecurityGroupCommand({ GroupId }));
 });
 
-/** A command of another person that runs on the bastion until somebody ends it. */
+/** A command of another user that runs on the bastion until that session is terminated. */
 async function connected() {
   const everything = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] };
   const env = sandbox().createPrincipal({ userName: 'ada', policies: [everything] });
@@ -164,7 +164,7 @@ it('status shows the time left: a session extends the idle time, never the end o
   expect(await left()).toMatchObject(row(0, 18, expiresAt));
 });
 
-it('down refuses while somebody else is connected, names who, and can be forced', async () => {
+it('down refuses while another user is connected, names that user, and can be forced', async () => {
   await run('up', '--tunnel-only', '--vpc', VPC.main, '--yes');
   const { env, session } = await connected();
   const refused = await run('down', '--yes');
@@ -177,7 +177,7 @@ it('down refuses while somebody else is connected, names who, and can be forced'
   expect((await session).status).toBe(255);
 });
 
-it('resources that somebody else still uses are named for each bastion, with the command that deletes them, and counted', async () => {
+it('resources that another caller still uses are listed for each bastion, with the command that deletes them, and counted', async () => {
   const before = sandbox().snapshot();
   const { ec2 } = sandboxClients(sandbox().env);
   for (const name of ['one', 'two'])
@@ -207,7 +207,7 @@ it('resources that somebody else still uses are named for each bastion, with the
   expect(sandbox().snapshot()).toBe(before);
 });
 
-describe('a name that is taken is noticed before anything is created:', () => {
+describe('a name that is already used is noticed before anything is created:', () => {
   type Clients = ReturnType<typeof sandboxClients>;
   const common = 'fargate-connect-default';
   const global = `${common}-eu-west-1`;
@@ -273,7 +273,7 @@ describe('a name that is taken is noticed before anything is created:', () => {
   }
 });
 
-it('status --all-regions finds what a crash left in another region, and down removes it there', async () => {
+it('status --all-regions finds resources that a crash left in another region, and down removes them there', async () => {
   const before = sandbox().snapshot();
   const { ec2 } = sandboxClients(sandbox().env, { region: 'us-east-1' });
   const tags = { 'fargate-connect:bastion': 'orphan', Name: 'fargate-connect-orphan' };
@@ -300,7 +300,7 @@ it('status --all-regions finds what a crash left in another region, and down rem
 });
 
 describe('IPv6', () => {
-  it('dual-stack: is a subnet like others, reached over IPv4', async () => {
+  it('a dual-stack subnet is used like others and reached over IPv4', async () => {
     const args = ['up', '--cluster', 'demo', '--subnet', SUBNET.mainPrivateA];
     const dry = await run(...args, '--dry-run', '--json');
     expect(JSON.parse(dry.stdout)).toMatchObject({
@@ -313,7 +313,7 @@ describe('IPv6', () => {
     expect(sandbox().snapshot()).toBe(before);
   });
 
-  it('IPv6-only without a way out: is refused before anything is made, with the reason', async () => {
+  it('an IPv6-only subnet without a route to AWS is refused before anything is created, with the reason', async () => {
     const before = sandbox().snapshot();
     const dry = await run('up', '--tunnel-only', '--vpc', VPC.airgap, '--dry-run');
     expect(dry.status).toBe(1);

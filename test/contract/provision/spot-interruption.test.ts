@@ -7,9 +7,12 @@ import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 import { shippedDocument } from '../../support/grants.ts';
 
-/** A forward through a spot bastion that EC2 interrupts, from its end to SQL through another instance. */
+/** A forward through a spot bastion that EC2 interrupts, from the interruption to SQL through another instance. */
 
-/** Too short a notice to prepare anything: there is a gap. test/e2e/spot-interruption.test.ts has the other case. */
+/**
+ * The notice is too short to prepare a replacement, so there is a gap. test/e2e/spot-interruption.test.ts has the other
+ * case.
+ */
 const sandbox = testSandbox({ randomSeed: 11, timing: { spotNoticeMs: 50 } });
 const HOST = 'orders-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com';
 const run = (...args: readonly string[]): Promise<CliOutcome> => cli(args, { env: sandbox().env });
@@ -34,7 +37,7 @@ interface Talk {
   readonly details?: Readonly<Record<string, string>>;
 }
 
-/** A forward that runs in the background; what it says can be waited for. */
+/** A forward that runs in the background; a test can wait for its output. */
 async function forwarding(
   options: { readonly env?: Readonly<Record<string, string>>; readonly args?: readonly string[] } = {},
 ) {
@@ -95,7 +98,7 @@ const launches = (since: number): number =>
     .filter((call) => call.action === 'CreateFleet').length;
 
 describe('a forward through a bastion that EC2 interrupts', () => {
-  it('goes on through a replacement, on the same local port, and down leaves nothing', async () => {
+  it('continues through a replacement, on the same local port, and down leaves nothing', async () => {
     const before = sandbox().snapshot();
     const lost = await up('--ttl', '2h');
     const lease = await leaseOf('default');
@@ -111,7 +114,7 @@ describe('a forward through a bastion that EC2 interrupts', () => {
     );
     await said((event) => event.type === 'session-state' && event.state === 'interrupted');
     await reset;
-    // Whoever comes in the gap is let in and answered later.
+    // A connection that arrives in the gap is accepted, and answered later.
     expect(await countOrders(port)).toEqual({ orders: 420 });
     await said((event) => event.state === 'replaced');
 
@@ -125,7 +128,7 @@ describe('a forward through a bastion that EC2 interrupts', () => {
     expect(sandbox().snapshot()).toBe(before);
   }, 60_000);
 
-  it('launches nothing with --no-replace, and goes on when somebody runs up', async () => {
+  it('launches nothing with --no-replace, and continues when another up launches a bastion', async () => {
     const lost = await up();
     const { port, note, said, stop } = await forwarding({ args: ['--no-replace'] });
     const seen = sandbox().calls.length;
@@ -139,7 +142,7 @@ describe('a forward through a bastion that EC2 interrupts', () => {
     expect((await stop()).status).toBe(0);
   }, 60_000);
 
-  it('without the rights to launch says so, and waits for another of that name', async () => {
+  it('without permission to launch says so, and waits for another bastion with that name', async () => {
     const lost = await up();
     const env = sandbox().createPrincipal({
       userName: 'forwards-only',
@@ -156,7 +159,7 @@ describe('a forward through a bastion that EC2 interrupts', () => {
     expect((await stop()).status).toBe(0);
   }, 60_000);
 
-  it('several forwards share one replacement', async () => {
+  it('shares one replacement with other forwards', async () => {
     const lost = await up();
     const two = await Promise.all([forwarding(), forwarding()]);
     const seen = sandbox().calls.length;
@@ -175,7 +178,7 @@ describe('a forward through a bastion that EC2 interrupts', () => {
     expect(bastions).toHaveLength(1);
   }, 60_000);
 
-  it('names the pools that have no capacity, asks again, and takes no on-demand', async () => {
+  it('names the pools that have no capacity, tries again, and launches no on-demand instance', async () => {
     const lost = await up();
     const { port, note, said, stop } = await forwarding();
     sandbox().faults.market.refuse({}, 'InsufficientInstanceCapacity');
@@ -194,7 +197,7 @@ describe('a forward through a bastion that EC2 interrupts', () => {
     expect(bastions.map((bastion) => bastion.market)).toEqual(['spot']);
   }, 60_000);
 
-  it('a bastion that somebody ended is not replaced', async () => {
+  it('does not replace a bastion that a user terminated', async () => {
     const lost = await up();
     const { note, stop } = await forwarding();
     const seen = sandbox().calls.length;
@@ -204,7 +207,7 @@ describe('a forward through a bastion that EC2 interrupts', () => {
     expect((await stop()).status).toBe(0);
   }, 60_000);
 
-  it('Ctrl-C while the replacement starts leaves only what down removes', async () => {
+  it('leaves only resources that down removes if Ctrl-C is pressed while the replacement starts', async () => {
     const before = sandbox().snapshot();
     const lost = await up();
     const { said, stop } = await forwarding();

@@ -9,7 +9,10 @@ import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome, hurried } from '../../support/cli-in-process.ts';
 import { shippedDocument } from '../../support/grants.ts';
 
-/** The two minutes between notice and end: who is told, and which of two bastions a new session goes to. */
+/**
+ * The two minutes between the spot interruption notice and the end: which commands warn, and which of two bastions a
+ * new session uses.
+ */
 
 const sandbox = testSandbox({ randomSeed: 12, timing: { spotNoticeMs: 90_000 } });
 const run = (...args: readonly string[]): Promise<CliOutcome> => cli(args, { env: sandbox().env });
@@ -41,7 +44,7 @@ it('before the notice there is no warning', async () => {
   expect(sandbox().faults.interruptSpotInstance(instanceId)).toBe(true);
 });
 
-it('shell: before anything is typed', async () => {
+it('shell warns before anything is typed', async () => {
   const outcome = await run('shell', '--', 'echo', 'still here');
   expect([outcome.status, outcome.stdout]).toEqual([0, 'still here\n']);
   expect(outcome.stderr).toContain(
@@ -49,7 +52,7 @@ it('shell: before anything is typed', async () => {
   );
 });
 
-it('up: instead of adopting it in silence', async () => {
+it('up warns when it adopts the bastion', async () => {
   const since = sandbox().calls.length;
   const outcome = await run('up', '--cluster', 'demo', '--yes');
   expect(outcome.status).toBe(0);
@@ -75,7 +78,7 @@ it('status: as a table, as plain lines and as JSON', async () => {
   expect(await rows()).toMatchObject([{ instanceId, state: 'running', takenBack: true, agent: 'Online' }]);
 });
 
-/** Where a new client's session goes. */
+/** Returns the bastion that the session of a new client uses. */
 async function target(env = sandbox().env): Promise<string> {
   const signals = new FakeSignals();
   const outcome = await cli(
@@ -88,12 +91,12 @@ async function target(env = sandbox().env): Promise<string> {
       },
     },
   );
-  // It is stopped in the moment in which it is ready.
+  // The command is stopped as soon as it is ready.
   expect([[0, 130].includes(outcome.status), outcome.stderr]).toEqual([true, outcome.stderr]);
   return (JSON.parse(outcome.stdout.split('\n')[0] ?? '') as { readonly target: string }).target;
 }
 
-/** A forward that brings up the replacement; ends when `seen` says so. */
+/** Starts a forward that brings up the replacement; it ends when `seen` returns true. */
 async function whileReplacing(seen: (row: Row) => boolean, work: (row: Row) => Promise<void>): Promise<void> {
   const signals = new FakeSignals();
   const first = cli(['forward', '-L', `0:${HOST}:5432`, '--via', 'bastion', '--json'], {
@@ -114,7 +117,7 @@ async function whileReplacing(seen: (row: Row) => boolean, work: (row: Row) => P
 }
 
 describe("another client's first session", () => {
-  it('goes through the old one while the agent of the replacement does not answer', async () => {
+  it('uses the old bastion while the agent of the replacement does not answer', async () => {
     sandbox().faults.boot.add('hang');
     try {
       await whileReplacing(
@@ -135,7 +138,7 @@ describe("another client's first session", () => {
     }
   }, 300_000);
 
-  it('goes through the replacement as soon as it does, if that may be asked', async () => {
+  it('uses the replacement as soon as its agent answers, if the user may query the agent', async () => {
     await whileReplacing(
       (row) => row.agent === 'Online',
       async (row) => {
@@ -154,7 +157,7 @@ describe("another client's first session", () => {
 
 describe('a bastion that was launched a moment ago', () => {
   const clock = hurried(60);
-  /** The account as it is, but the first `times` sessions find no agent. */
+  /** The real account, except that the first `times` sessions find no agent. */
   const shy =
     (times: number) =>
     (account: AwsAccount): AwsAccount => ({
@@ -179,7 +182,7 @@ describe('a bastion that was launched a moment ago', () => {
   it.each([
     ['shell -- CMD', ['shell', '--', 'echo', 'here'], 'here\n'],
     ['forward', ['forward', '-L', `0:${HOST}:5432`, '--via', 'bastion', '--json'], 'forward-ready'],
-  ] as const)('%s: waits for its agent, and says so once', async (_what, args, out) => {
+  ] as const)('%s waits for its agent, and says so once', async (_what, args, out) => {
     const signals = new FakeSignals();
     const outcome = await cli(args, {
       env: sandbox().env,
@@ -194,12 +197,12 @@ describe('a bastion that was launched a moment ago', () => {
     expect(outcome.stderr.match(/was launched a moment ago; waiting until it can be used/g)).toHaveLength(1);
   });
 
-  it('not for ever', async () => {
+  it('that never becomes ready: shell stops waiting and fails', async () => {
     const outcome = await cli(['shell', '--', 'true'], { env: sandbox().env, clock, account: shy(10_000) });
     expect([outcome.status, outcome.stderr]).toEqual([1, expect.stringContaining('is not connected')]);
   });
 
-  it('and that does not run yet: until it does', async () => {
+  it('that is not running yet: shell waits until it runs', async () => {
     let looks = 3;
     const starting = (account: AwsAccount): AwsAccount => ({
       ...account,

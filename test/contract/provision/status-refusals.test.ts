@@ -4,7 +4,10 @@ import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 import { FOR_OPERATORS, provedDocument } from '../../support/proved-documents.ts';
 
-/** `status` of people who may not read all of it: what they may read is printed, and what is missing is named. */
+/**
+ * `status` for users who may read only a part of the resources: it prints what they may read, and names the missing
+ * actions.
+ */
 
 const sandbox = testSandbox();
 let instanceId = '';
@@ -34,7 +37,7 @@ const shownBy = ({ stdout }: CliOutcome): Shown => JSON.parse(stdout) as Shown;
 const errorOf = ({ stderr }: CliOutcome): unknown =>
   (JSON.parse(stderr.trim().split('\n').at(-1) ?? '') as { readonly error: unknown }).error;
 
-it('shows somebody with a document for tunnels the bastions, and names what else there is for operators', async () => {
+it('shows the bastions to a user with a document for tunnels, and names the further information that only operators get', async () => {
   const env = person(provedDocument('forward-bastion'));
   const outcome = await cli(['status', '--json'], { env });
   expect(shownBy(outcome).bastions).toMatchObject([
@@ -49,7 +52,7 @@ it.each([
   ['ec2:DescribeSpotInstanceRequests', { takenBack: null, agent: 'Online', sessions: 0 }],
   ['ssm:DescribeInstanceInformation', { takenBack: false, agent: 'unknown', sessions: 0 }],
 ])(
-  'without %s it shows the rest and ends with 4: nobody must take that bastion for sound',
+  'without %s it shows the rest and exits with 4, so that no caller takes the bastion for healthy',
   async (action, row) => {
     const outcome = await cli(['status', '--json'], { env: person(allBut(action)) });
     expect(shownBy(outcome)).toMatchObject({ bastions: [{ instanceId, ...row }], notAllowed: [action] });
@@ -63,20 +66,20 @@ it.each([
 it.each([
   ['ssm:DescribeSessions', { takenBack: false, agent: 'Online', sessions: null }],
   ['ec2:DescribeSpotPriceHistory', { takenBack: false, agent: 'Online', cost: null }],
-])('without %s it shows the rest and says so', async (action, row) => {
+])('without %s it shows the rest and names the missing action', async (action, row) => {
   const outcome = await cli(['status', '--json'], { env: person(allBut(action)) });
   expect(shownBy(outcome)).toMatchObject({ bastions: [{ instanceId, ...row }], notAllowed: [action] });
   expect([outcome.status, outcome.stderr]).toEqual([0, expect.stringContaining(action)]);
 });
 
-it('says nothing of an agent that may not be looked for', async () => {
+it('does not report the state of an agent that the user may not query', async () => {
   const env = person(allBut('ssm:DescribeInstanceInformation'));
   const outcome = await cli(['status', '--no-color'], { env });
   expect(outcome.stdout).toMatch(/^default .* running /m);
   expect(outcome.stderr).toContain('not allowed to call ssm:DescribeInstanceInformation');
 });
 
-it('shows the bastions of open regions, and names a closed one', async () => {
+it('shows the bastions of the allowed regions, and names a denied one', async () => {
   const elsewhere = { StringEquals: { 'aws:RequestedRegion': 'us-east-1' } };
   const env = person(allBut('ec2:Describe*', elsewhere));
   const outcome = await cli(['status', '--all-regions', '--json'], { env });
@@ -85,13 +88,13 @@ it('shows the bastions of open regions, and names a closed one', async () => {
   expect(outcome.status).toBe(0);
 });
 
-it('does not take credentials that expire on the way for closed regions', async () => {
+it('does not report regions as denied when the credentials expire between calls', async () => {
   const sessionMs = 1_000;
   const policies = [allBut('ec2:CreateFleet')];
   const env = sandbox().createPrincipal({ userName: 'expires', policies, sessionMs });
   const until = Date.now() + sessionMs;
   const expiry = () => new Promise<void>((resolve) => setTimeout(resolve, until - Date.now() + 10));
-  // Each region is asked twice: this is the second one's first.
+  // Each region gets two calls: the third call is the first one to the second region.
   sandbox().faults.inject({ kind: 'throttle', action: 'ec2:DescribeInstances', at: 3, onHit: expiry });
   const outcome = await cli(['status', '--all-regions', '--json'], { env });
   sandbox().faults.clear();
@@ -99,7 +102,7 @@ it('does not take credentials that expire on the way for closed regions', async 
 });
 
 it.each([[[]], [['--all-regions']]])(
-  'has nothing to print where no bastion may be listed (%j)',
+  'prints nothing where the user may not list bastions (%j)',
   async (flags) => {
     const env = person(allBut('ec2:DescribeInstances'));
     const outcome = await cli(['status', '--json', ...flags], { env });
@@ -108,7 +111,7 @@ it.each([[[]], [['--all-regions']]])(
   },
 );
 
-it('shows the leftovers that may be seen', async () => {
+it('shows the leftover resources that the user may list', async () => {
   const up = ['up', '--cluster', 'demo', '--name', 'gone', '--yes'];
   expect((await cli(up, { env: person(allBut('ec2:CreateFleet')) })).status).toBe(4);
   const env = person(allBut(['iam:ListRoles', 'iam:ListInstanceProfiles', 'iam:ListPolicies']));

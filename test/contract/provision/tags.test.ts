@@ -10,7 +10,10 @@ import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome, hurried } from '../../support/cli-in-process.ts';
 
-/** Tags that an organisation demands: on everything, in the creating call, and in the documents of operators. */
+/**
+ * Tags that an organisation requires: on every resource, in the call that creates it, and in the documents of
+ * operators.
+ */
 
 const sandbox = testSandbox({ randomSeed: 11 });
 const TAGS = ['--tag', 'team=orders', '--tag', 'cost-centre=0042'] as const;
@@ -24,7 +27,7 @@ afterEach(async () => {
   await run(sandbox().env, 'down', '--all', '--yes', '--force');
 });
 
-/** Creating calls and the tags in each of them, by the type of what they create. */
+/** The calls that create resources and the tags in each of them, by resource type. */
 function tagsOfCreatingCalls(since: number): ReadonlyMap<string, ReadonlySet<string>> {
   const found = new Map<string, Set<string>>();
   for (const { checks } of sandbox().calls.slice(since))
@@ -59,7 +62,7 @@ describe('up --tag', () => {
     for (const [type, values] of tags) expect([type, ...values]).toEqual([type, 'orders 0042']);
   });
 
-  it('takes the tags of the project file, as they are written there', async () => {
+  it('uses the tags of the project file exactly as written', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'fargate-connect-tags-'));
     try {
       writeFileSync(join(folder, '.fargate-connect.yaml'), 'tags:\n  team: payments\n  cost-centre: 0042\n');
@@ -76,7 +79,7 @@ describe('up --tag', () => {
     }
   });
 
-  it('refuses before the first call what AWS would refuse', async () => {
+  it('refuses tags that AWS would refuse before the first call', async () => {
     const seen = sandbox().calls.length;
     const up = await run(sandbox().env, ...UP, '--tag', 'cost centre=1');
     expect(up.status).toBe(2);
@@ -84,14 +87,14 @@ describe('up --tag', () => {
     expect(sandbox().calls.length).toBe(seen);
   });
 
-  it('says of a running bastion that it has other tags', async () => {
+  it('reports that a running bastion has other tags', async () => {
     await run(sandbox().env, ...UP);
     const again = await run(sandbox().env, ...UP, '--tag', 'team=orders');
     expect(again.status).toBe(0);
     expect(again.stderr).toContain('it has no tag team');
   });
 
-  it('works for somebody whose ARN is no legal value of a tag', async () => {
+  it('works for a user whose ARN is not a legal tag value', async () => {
     const env = sandbox().createPrincipal({ userName: 'anna,ops', policies: [EVERYTHING] });
     const up = await run(env, ...UP);
     expect([up.status, up.stderr]).toEqual([0, up.stderr]);
@@ -106,7 +109,7 @@ describe('operator documents with --tag', () => {
   const operator = (name: string): Readonly<Record<string, string>> =>
     sandbox().createPrincipal({ userName: name, policies: documents() });
 
-  it('allow exactly these tags: up works with them, and is refused without one, with another value or a further one', async () => {
+  it('allow exactly these tags: up works with them, and is refused without one of them, with another value or with an additional tag', async () => {
     await sandboxClients(sandbox().env).iam.send(
       new CreatePolicyCommand({
         PolicyName: 'fargate-connect-bastion-boundary',
@@ -151,7 +154,7 @@ describe('a service control policy', () => {
     ],
   };
 
-  it('that demands a tag is told apart from a missing grant, and fulfilled by --tag', async () => {
+  it('that requires a tag is reported differently from a missing grant, and --tag satisfies it', async () => {
     const env = sandbox().createPrincipal({
       userName: 'member',
       policies: [EVERYTHING],

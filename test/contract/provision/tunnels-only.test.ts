@@ -9,7 +9,7 @@ import { VPC } from '../../../src/sandbox/world/seed-network.ts';
 import { accountWithoutRetries } from '../../support/cli-in-process.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 
-/** A VPC with endpoints alone, outside us-east-1: nothing can be installed there, and tunnels work. */
+/** A VPC that has only endpoints, outside us-east-1: an instance cannot install packages there, but tunnels work. */
 
 const sandbox = testSandbox({ randomSeed: 19 });
 
@@ -58,8 +58,8 @@ async function gather(
   }
 }
 
-describe('up in a VPC with endpoints alone', () => {
-  it('asks on a terminal whether a bastion for tunnels will do, and takes that', async () => {
+describe('up in a VPC that has only endpoints', () => {
+  it('asks on a terminal whether a bastion for tunnels is enough, and continues with it', async () => {
     const asked = await gather(true, { input: true, yes: false });
     expect(asked.error).toBeUndefined();
     expect(asked.questions).toEqual(['Make a bastion for tunnels only, which installs nothing?']);
@@ -68,9 +68,9 @@ describe('up in a VPC with endpoints alone', () => {
 
   it.each([
     ['the answer is no', false, { input: true, yes: false }, 1],
-    ['nobody can be asked', true, { input: false, yes: false }, 0],
-    ['--yes agreed to more than tunnels', true, { input: true, yes: true }, 0],
-  ] as const)('says that it cannot install, where %s', async (_, answer, person, questions) => {
+    ['stdin is not a terminal', true, { input: false, yes: false }, 0],
+    ['--yes approved more than tunnels', true, { input: true, yes: true }, 0],
+  ] as const)('fails because it cannot install packages, if %s', async (_, answer, person, questions) => {
     const asked = await gather(answer, person);
     expect(asked.questions).toHaveLength(questions);
     expect(asked.error).toMatchObject({ code: 'no-way-out', details: { tunnelsPossible: true } });

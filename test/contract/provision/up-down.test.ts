@@ -16,7 +16,7 @@ const ORDERS_HOST = 'orders-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com';
 const sandbox = testSandbox({ randomSeed: 7 });
 const run = (...args: readonly string[]): Promise<CliOutcome> => cli(args, { env: sandbox().env });
 
-/** Each case leaves the account as it found it. */
+/** Each test leaves the account as it found it. */
 afterEach(async () => {
   sandbox().faults.clear();
   await run('down', '--all', '--yes', '--force');
@@ -51,7 +51,7 @@ describe('up and down on the sandbox', () => {
     expect(sandbox().snapshot()).toBe(before);
   });
 
-  it('create an instance with every protection that EC2 has', async () => {
+  it('create an instance with every protection that EC2 offers', async () => {
     const { instanceId } = upJson(await run('up', '--cluster', 'demo', '--yes', '--json'));
     const { ec2, iam } = sandboxClients(sandbox().env);
     const described = await ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] }));
@@ -74,7 +74,7 @@ describe('up and down on the sandbox', () => {
     expect(role.Role?.Path).toBe('/fargate-connect/');
   });
 
-  it('dry-run: shows the whole plan and writes nothing', async () => {
+  it('--dry-run shows the whole plan and writes nothing', async () => {
     const before = sandbox().calls.length;
     const outcome = await run('up', '--cluster', 'demo', '--dry-run', '--json');
     expect(outcome.status).toBe(0);
@@ -98,7 +98,7 @@ describe('up and down on the sandbox', () => {
     expect(writes(before)).toEqual([]);
   });
 
-  it('dry-run on a narrow terminal: no line is longer than the terminal', async () => {
+  it('--dry-run on a narrow terminal: no line is longer than the terminal', async () => {
     const tty = { stdout: true, columns: 80 };
     const args = ['up', '--cluster', 'demo', '--db', 'billing-db', '--dry-run', '--no-color'];
     const { stdout } = await cli(args, { env: sandbox().env, tty });
@@ -115,7 +115,7 @@ describe('up and down on the sandbox', () => {
     const { status, stderr } = await cli(args, { env: sandbox().env, tty });
     expect(status).toBe(0);
     const lines = stderr.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]/g, '').split(/[\r\n]+/);
-    // A command to copy stays whole, however long the name of the host.
+    // A command that is meant to be copied is not wrapped, however long the host name is.
     const command =
       '  fargate-connect forward -L 5432:billing-db.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com:5432';
     expect(lines).toContain(`${command} --via bastion --cluster demo   # a local port to billing-db`);
@@ -126,7 +126,7 @@ describe('up and down on the sandbox', () => {
     for (const line of talk) expect([line, line.length <= 80]).toEqual([line, true]);
   });
 
-  it('a second up adopts what exists, extends it on request, and never ends it sooner', async () => {
+  it('a second up adopts what exists, extends the lease on request, and never shortens it', async () => {
     const up = ['up', '--cluster', 'demo', '--yes', '--json'];
     const first = upJson(await run(...up));
     const before = sandbox().calls.length;
@@ -141,7 +141,7 @@ describe('up and down on the sandbox', () => {
   });
 
   it.each([[['--cluster', 'demo']], [['--tunnel-only', '--vpc', VPC.main]]])(
-    'what was made with %j is extended without saying so again',
+    'a bastion that was created with %j is extended without these flags',
     async (place) => {
       const first = upJson(await run('up', ...place, '--yes', '--json'));
       const before = sandbox().calls.length;
@@ -152,7 +152,7 @@ describe('up and down on the sandbox', () => {
     },
   );
 
-  it('two at the same time end with one bastion', async () => {
+  it('two up at the same time end with one bastion', async () => {
     const before = sandbox().snapshot();
     const [a, b] = await Promise.all([
       run('up', '--cluster', 'demo', '--yes', '--json'),
@@ -189,7 +189,7 @@ describe('up and down on the sandbox', () => {
     expect(sandbox().snapshot()).toBe(before);
   });
 
-  it('allows only outbound port 443, until a database is asked for', async () => {
+  it('allows only outbound port 443 until a database is requested', async () => {
     const egress = async (): Promise<readonly string[]> => {
       const { ec2 } = sandboxClients(sandbox().env);
       const name = { Name: 'group-name', Values: ['fargate-connect-default'] };
@@ -228,7 +228,7 @@ describe('up and down on the sandbox', () => {
     expect(sandbox().snapshot()).toBe(before);
   });
 
-  it('opens a database only when asked, and closes it again', async () => {
+  it('opens access to a database only when asked, and closes it again', async () => {
     const before = sandbox().snapshot();
     const seen = sandbox().calls.length;
     await run('up', '--cluster', 'demo', '--yes', '--allow-db', 'billing-db');
@@ -238,7 +238,7 @@ describe('up and down on the sandbox', () => {
     expect(sandbox().snapshot()).toBe(before);
   });
 
-  it('launches on-demand only if the person agrees', async () => {
+  it('launches on-demand only with the consent of the user', async () => {
     sandbox().faults.market.refuse({ market: 'spot' }, 'InsufficientInstanceCapacity');
     const refused = await run('up', '--cluster', 'demo', '--yes');
     expect(refused.status).toBe(1);
@@ -256,7 +256,7 @@ describe('up and down on the sandbox', () => {
     expect(JSON.parse(up.stdout)).toMatchObject({ type: 'm7g.medium' });
   });
 
-  it('takes a type whose console cannot be read while it runs, and says that the verdict is missing', async () => {
+  it('accepts a type whose console output cannot be read while it runs, and says that the boot report is missing', async () => {
     const { env } = sandbox();
     const args = ['up', '--cluster', 'demo', '--yes', '--json', '--type', 't2.medium'];
     const up = await cli(args, { env, clock: hurried(60) });
@@ -267,7 +267,7 @@ describe('up and down on the sandbox', () => {
     expect(JSON.parse(up.stdout)).toMatchObject({ type: 't2.medium', ready: true });
   });
 
-  it('explains an account that never used spot', async () => {
+  it('explains what is missing in an account that has never used spot', async () => {
     sandbox().faults.removeSpotServiceLinkedRole();
     const allow = { Effect: 'Allow', Action: '*', Resource: '*' };
     const deny = { Effect: 'Deny', Action: 'iam:CreateServiceLinkedRole', Resource: '*' };
@@ -279,7 +279,7 @@ describe('up and down on the sandbox', () => {
     expect([outcome.status, outcome.stderr.includes('create-service-linked-role')]).toEqual([1, true]);
   });
 
-  it('says what failed at boot', async () => {
+  it('reports what failed at boot', async () => {
     for (const [fault, text] of [
       ['download-fails', /boot script failed: download of .*: no way to S3\?/],
       ['bad-signature', /boot script failed: the signature of .* is not good/],
@@ -315,7 +315,7 @@ describe('up and down on the sandbox', () => {
     expect(await run('up', '--vpc', VPC.airgap, '--way-out', wayOut)).toMatchObject({ status: 2 });
   });
 
-  it('refuses what does not exist, and says what to do', async () => {
+  it('refuses names that do not exist, and says what to do', async () => {
     const cases: readonly (readonly [number, RegExp, readonly string[]])[] = [
       [2, /--ttl "soon" is no duration/, ['up', '--ttl', 'soon']],
       [2, /is no bastion name/, ['up', '--cluster', 'demo', '--name', 'Not_Good', '--yes']],
@@ -333,7 +333,7 @@ describe('up and down on the sandbox', () => {
     }
   });
 
-  it('a down while up still waits: up reports that the bastion was removed, and nothing is left', async () => {
+  it('a down while up still waits: up reports that the bastion was removed, and no resource is left', async () => {
     const before = sandbox().snapshot();
     let down: Promise<CliOutcome> | undefined;
     const up = await cli(['up', '--cluster', 'demo', '--yes', '--json'], {
@@ -348,13 +348,13 @@ describe('up and down on the sandbox', () => {
     expect(sandbox().snapshot()).toBe(before);
   });
 
-  it('down on nothing says so and succeeds', async () => {
+  it('down without a bastion says so and succeeds', async () => {
     const outcome = await run('down', '--yes');
     expect(outcome.status).toBe(0);
     expect(outcome.stderr).toContain('nothing of bastion default exists in eu-west-1');
   });
 
-  it('Ctrl-C at any step of up leaves only what down removes', async () => {
+  it('Ctrl-C at any step of up leaves only resources that down removes', async () => {
     const before = sandbox().snapshot();
     for (const action of [
       'iam:CreateRole',

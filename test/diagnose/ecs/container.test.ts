@@ -34,7 +34,7 @@ describe('a container before a session', () => {
     expect(state).toMatchObject({ ready: false, mayCome, error: { code } });
   });
 
-  test('exec off: what to switch on where; an old task is told apart from a service without exec', () => {
+  test('exec off: the finding says what to enable where, and distinguishes an old task from a service without exec', () => {
     const off = check({ execEnabled: false }, {}, service({ execEnabled: false }));
     const old = check({ execEnabled: false }, {}, service({ execEnabled: true }));
     const loose = check({ execEnabled: false, serviceName: undefined });
@@ -53,7 +53,7 @@ describe('a container before a session', () => {
     });
   });
 
-  test('the agent’s state, age and reason are named', () => {
+  test('the state and age of the agent and the reason are named', () => {
     const state = check(
       {},
       { execAgent: { status: 'STOPPED', reason: 'no route', startedAt: NOW - 3 * HOUR } },
@@ -64,11 +64,11 @@ describe('a container before a session', () => {
   });
 });
 
-describe('what cures it', () => {
+describe('the fix for a container', () => {
   const fixes = (over: Partial<Task>, described?: Service) =>
     containerFinding(task(over), container(), described, NOW)?.fixes;
 
-  test('a service that has exec off is changed; one that has it on only starts new tasks', () => {
+  test('is to change a service with exec off, and only to start new tasks of one with exec on', () => {
     const change = { kind: 'redeploy-service', cluster: 'demo', service: 'orders-api' };
     expect(fixes({ execEnabled: false }, service({ execEnabled: false }))).toEqual([
       [{ ...change, enableExecuteCommand: true }],
@@ -76,13 +76,13 @@ describe('what cures it', () => {
     expect(fixes({ execEnabled: false }, service())).toEqual([[change]]);
   });
 
-  test('a task without a service is run anew', () => {
+  test('is to run a task without a service again', () => {
     expect(fixes({ execEnabled: false, serviceName: undefined })).toEqual([
       [{ kind: 'run-task', cluster: 'demo', taskDefinition: 'orders:42', enableExecuteCommand: true }],
     ]);
   });
 
-  test('nothing is to be done for a container that is ready, and it is settled two minutes after its start', () => {
+  test('is empty for a ready container, whose state is final two minutes after its start', () => {
     expect(containerFinding(task(), container(), undefined, NOW)).toBeUndefined();
     expect(judgeContainer(task(), container(), undefined, NOW)).toEqual({
       ready: true,

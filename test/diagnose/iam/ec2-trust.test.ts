@@ -14,15 +14,15 @@ describe('a role that EC2 may assume', () => {
   it.each([
     ['the shipped one', shippedDocument('bastion-trust', {}).Statement[0]],
     ['among other services', { ...EC2, Principal: { Service: ['ssm.amazonaws.com', 'ec2.amazonaws.com'] } }],
-    ['as China once named it', { ...EC2, Principal: { Service: 'ec2.amazonaws.com.cn' } }],
-    ['by everybody', { ...EC2, Principal: '*' }],
+    ['with the former name in the China regions', { ...EC2, Principal: { Service: 'ec2.amazonaws.com.cn' } }],
+    ['for every principal', { ...EC2, Principal: '*' }],
     ['with a pattern', { ...EC2, Action: ['sts:TagSession', 'STS:Assume*'] }],
     ['under a condition', { ...EC2, Condition: { StringEquals: { 'aws:SourceAccount': '1' } } }],
   ])('%s', (_, statement) => {
     expect(check(statement)).toBeUndefined();
   });
 
-  it('one statement is enough, alone or among others', () => {
+  it('needs one such statement, alone or among others', () => {
     expect(check({ ...EC2, Principal: { AWS: 'arn:aws:iam::1:root' } }, EC2)).toBeUndefined();
     expect(ec2TrustOf('r', JSON.stringify({ Statement: EC2 }), ABOUT)).toBeUndefined();
   });
@@ -30,7 +30,7 @@ describe('a role that EC2 may assume', () => {
 
 describe('a role that EC2 may not assume', () => {
   it.each([
-    ['trusts a person', { ...EC2, Principal: { AWS: 'arn:aws:iam::1:root' } }],
+    ['trusts an account', { ...EC2, Principal: { AWS: 'arn:aws:iam::1:root' } }],
     ['trusts another service', { ...EC2, Principal: { Service: 'ecs-tasks.amazonaws.com' } }],
     ['trusts a name that only looks like it', { ...EC2, Principal: { Service: 'xec2.amazonaws.com' } }],
     ['grants another action', { ...EC2, Action: 'sts:TagSession' }],
@@ -58,11 +58,11 @@ describe('a role that EC2 may not assume', () => {
     });
   });
 
-  it('denies what another statement allows', () => {
+  it('has a Deny that overrides another statement', () => {
     expect(check(EC2, { ...EC2, Effect: 'Deny' })).toMatchObject({ id: 'role-untrusted' });
   });
 });
 
-it('a trust policy that was not read is not judged', () => {
+it('a trust policy that was not read gives no finding', () => {
   expect(ec2TrustOf('ops-bastion', undefined, ABOUT)).toBeUndefined();
 });

@@ -18,7 +18,7 @@ const point = (verdict: Point['verdict'], over: Partial<Point> = {}): Point => (
   ...over,
 });
 
-describe('points that do not hold', () => {
+describe('permission checks that failed', () => {
   it.each<[Point['verdict'], Partial<Point>, string, string, string]>([
     ['not-granted', {}, 'action-not-granted', 'blocking', 'lacks ecs:ExecuteCommand'],
     [
@@ -78,13 +78,13 @@ describe('points that do not hold', () => {
       'has no Deny of ecs:ExecuteCommand, and may be allowed it in part',
     ],
     ['not-answered', {}, 'action-not-answered', 'could-not-tell', 'got no answer about ecs:ExecuteCommand'],
-  ])('%s %j is %s', (verdict, over, id, severity, sentence) => {
+  ])('%s %j become the finding %s', (verdict, over, id, severity, sentence) => {
     const findings = grantFindings(DEV, [point(verdict, over)]);
     expect(findings).toMatchObject([{ id, severity, evidence: { principal: DEV } }]);
     expect(findings.map(sentenceOf)).toEqual([`role/dev ${sentence}`]);
   });
 
-  it('are no findings when they hold', () => {
+  it('give no findings if they passed', () => {
     expect(grantFindings(DEV, [point('allowed'), point('denied'), point('not-allowed')])).toEqual([]);
   });
 
@@ -104,7 +104,7 @@ describe('points that do not hold', () => {
     ]);
   });
 
-  it('a service that is not trusted is trusted by the role, not allowed to it', () => {
+  it('for a service that is not trusted ask to change the trust policy of the role', () => {
     const resource = 'ec2.amazonaws.com';
     const [finding] = grantFindings(DEV, [point('not-trusted', { action: 'sts:AssumeRole', resource })]);
     expect(finding?.fixes).toEqual([
@@ -112,7 +112,7 @@ describe('points that do not hold', () => {
     ]);
   });
 
-  it('of several causes are one sentence about one subject', () => {
+  it('of several causes become one sentence about one principal', () => {
     const findings = grantFindings(DEV, [
       point('boundary', { action: 'ecs:ListTasks' }),
       point('not-granted'),

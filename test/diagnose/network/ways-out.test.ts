@@ -5,7 +5,9 @@ import { sentenceOf } from '../../../src/diagnose/sentences.ts';
 import type { Route, Subnet, VpcEndpoint } from '../../../src/provision/ports/network.ts';
 import type { NetworkFacts, NetworkWishes } from '../../../src/provision/ports/ways-out.ts';
 
-/** The reasons as `up` shows them are in test/provision/network/network.test.ts; here, the causes and what cures them. */
+/**
+ * test/provision/network/network.test.ts tests the reasons as `up` shows them; this file tests the causes and fixes.
+ */
 
 const V4: Subnet = {
   id: 'subnet-a',
@@ -77,26 +79,26 @@ const NAT64 = [
 ];
 const agent = [endpoint('ssm'), endpoint('ssmmessages')];
 
-/** Where an S3 endpoint carries s3.amazonaws.com. */
+/** The region in which an S3 endpoint serves s3.amazonaws.com. */
 const inUsEast1 = (facts_: NetworkFacts): NetworkFacts => ({ ...facts_, region: 'us-east-1' });
 
 describe('why a subnet does not reach AWS, and what changes that', () => {
   it.each<[string, NetworkFacts, NetworkWishes, readonly (readonly [string, readonly unknown[]])[]]>([
-    ['no address left', facts({ ...V4, freeAddresses: 0 }), wishes(), [['subnet-full', []]]],
+    ['no free address in the subnet', facts({ ...V4, freeAddresses: 0 }), wishes(), [['subnet-full', []]]],
     [
-      'neither route nor endpoint: endpoints, or a NAT gateway',
+      'neither route nor endpoint: add endpoints, or a NAT gateway',
       facts(V4),
       wishes(),
       [['no-way-out-ipv4', [[SSM, MESSAGES], [TO_NAT]]]],
     ],
     [
-      'to install outside us-east-1, no endpoint helps: s3.amazonaws.com takes a route',
+      'installations outside us-east-1: s3.amazonaws.com needs a route, and no endpoint replaces it',
       facts(V4, [], agent, [{ protocol: '-1', fromPort: 0, toPort: 65_535, cidr: '10.0.0.0/16' }]),
       wishes(true),
       [['no-way-out-ipv4', [[TO_NAT]]]],
     ],
     [
-      'to install in us-east-1, S3 too, by a gateway endpoint',
+      'installations in us-east-1: S3 needs a gateway endpoint too',
       inUsEast1(facts(V4, [], agent, [{ protocol: '-1', fromPort: 0, toPort: 65_535, cidr: '10.0.0.0/16' }])),
       wishes(true),
       [
@@ -113,7 +115,7 @@ describe('why a subnet does not reach AWS, and what changes that', () => {
       ],
     ],
     [
-      'an endpoint without private DNS is changed, not made again',
+      'an endpoint without private DNS is changed, not created again',
       facts(V4, [], [endpoint('ssm', { privateDns: false })]),
       wishes(),
       [
@@ -124,7 +126,7 @@ describe('why a subnet does not reach AWS, and what changes that', () => {
       ],
     ],
     [
-      'a gateway endpoint of another route table gets this one too',
+      'a gateway endpoint of another route table gets the route table of the subnet too',
       inUsEast1(
         facts(
           V4,
@@ -142,7 +144,7 @@ describe('why a subnet does not reach AWS, and what changes that', () => {
       ],
     ],
     [
-      'an endpoint that is not available cannot be changed: only a route helps',
+      'an endpoint that is not available cannot be changed, so only a route helps',
       facts(
         V4,
         [],
@@ -153,7 +155,7 @@ describe('why a subnet does not reach AWS, and what changes that', () => {
       [['no-way-out-ipv4', [[TO_NAT]]]],
     ],
     [
-      'a group shuts the subnet out',
+      'the security group of the endpoints does not admit the subnet',
       facts(V4, [route('0.0.0.0/0', 'nat-gateway', 'nat-1')], agent),
       wishes(),
       ['ssm', 'ssmmessages'].map(() => [
@@ -171,7 +173,7 @@ describe('why a subnet does not reach AWS, and what changes that', () => {
       ]),
     ],
     [
-      'IPv6 only: nothing; dual-stack endpoints, or NAT64',
+      'IPv6 only, without routes and endpoints: add dual-stack endpoints, or NAT64',
       facts(V6),
       wishes(),
       [
@@ -188,13 +190,13 @@ describe('why a subnet does not reach AWS, and what changes that', () => {
       ],
     ],
     [
-      'IPv6 only: an egress-only gateway is not enough to install',
+      'IPv6 only: an egress-only gateway is not enough for installations',
       facts(V6, [route('::/0', 'egress-only-internet-gateway', 'eigw-1')]),
       wishes(true),
       [['nat64-needed', [NAT64]]],
     ],
     [
-      'both families, neither with a way',
+      'both address families, neither with a route',
       facts({ ...V4, ipv6Cidr: '2600:1f18:1:1::/64', dns64: true }),
       wishes(),
       [
@@ -219,7 +221,7 @@ describe('why a subnet does not reach AWS, and what changes that', () => {
     );
   });
 
-  it('a default route whose target is gone is told apart from one that leads nowhere', () => {
+  it('a default route whose target no longer exists is reported differently from one that does not lead to the internet', () => {
     const evidenceOf = (default4: Route): unknown =>
       classifySubnets(facts(V4, [default4]), wishes())[0]?.findings[0]?.evidence;
     expect(evidenceOf(route('0.0.0.0/0', 'nat-gateway', 'nat-9', true))).toMatchObject({
@@ -231,11 +233,11 @@ describe('why a subnet does not reach AWS, and what changes that', () => {
   });
 });
 
-describe('what is not shown', () => {
+describe('routes whose target cannot be checked', () => {
   it.each([
     ['IPv4', V4, '0.0.0.0/0', 'routed'],
     ['IPv6', V6, '::/0', 'ipv6-routed'],
-  ] as const)('%s over a transit gateway: a way, as far as can be told', (_, subnet, destination, way) => {
+  ] as const)('%s over a transit gateway: assumed to reach the internet', (_, subnet, destination, way) => {
     const [report] = classifySubnets(
       facts(subnet, [route(destination, 'transit-gateway', 'tgw-1')]),
       wishes(),
@@ -249,7 +251,7 @@ describe('what is not shown', () => {
     ]);
   });
 
-  it('a NAT gateway leaves nothing to say', () => {
+  it('a NAT gateway gives no finding', () => {
     const [report] = classifySubnets(facts(V4, [route('0.0.0.0/0', 'nat-gateway', 'nat-1')]), wishes());
     expect(report).toMatchObject({ way: 'nat', findings: [] });
   });

@@ -20,8 +20,8 @@ const refusal = (...tags: readonly GivenTag[]): string => {
   return 'accepted';
 };
 
-describe('a tag that is given', () => {
-  it('is a key, the first equals sign, and a value that may hold more of them', () => {
+describe('a tag from the command line', () => {
+  it('consists of a key, an equals sign, and a value that may contain more equals signs', () => {
     expect(parseTag('team=orders')).toEqual(tag('team', 'orders'));
     expect(parseTag('query=a=b==')).toEqual(tag('query', 'a=b=='));
     expect(parseTag('empty=')).toEqual(tag('empty', ''));
@@ -31,7 +31,7 @@ describe('a tag that is given', () => {
     expect(() => parseTag(text)).toThrow(expect.objectContaining({ code: 'tag-invalid' }) as Error);
   });
 
-  it('wins over the one of a file with the same key', () => {
+  it('overrides the tag of a file with the same key', () => {
     expect(
       givenTags([tag('team', 'typed')], [tag('team', 'file', '/f:2'), tag('stage', 'dev', '/f:3')]),
     ).toEqual({
@@ -40,13 +40,13 @@ describe('a tag that is given', () => {
     });
   });
 
-  it('may be as long as AWS takes it, and no longer', () => {
+  it('may be as long as AWS allows, and no longer', () => {
     expect(refusal(tag('k'.repeat(TAG_LIMITS.key), 'v'.repeat(TAG_LIMITS.value)))).toBe('accepted');
     expect(refusal(tag('k'.repeat(TAG_LIMITS.key + 1)))).toContain('129 characters in its key');
     expect(refusal(tag('k', 'v'.repeat(TAG_LIMITS.value + 1)))).toContain('257 characters in its value');
   });
 
-  it('leaves room for the tags of the bastion itself', () => {
+  it('leaves room for the tags of the tool', () => {
     const many = (count: number): readonly GivenTag[] =>
       Array.from({ length: count }, (_, at) => tag(`k${at}`));
     expect(refusal(...many(TAG_LIMITS.count))).toBe('accepted');
@@ -78,17 +78,17 @@ describe('a tag that is given', () => {
     ['_index', 'x', 'instance metadata'],
     ['team', 'a,b', 'IAM takes'],
     ['team', 'a\nb', 'IAM takes'],
-  ])('%j = %j is refused, and the rule is named', (key, value, rule) => {
+  ])('%j = %j is refused, and the error names the rule', (key, value, rule) => {
     expect(refusal(tag(key, value))).toContain(rule);
   });
 
-  it('is refused when a second one contradicts it', () => {
+  it('is refused when another tag contradicts it', () => {
     expect(refusal(tag('team', 'a'), tag('team', 'b'))).toContain('given twice: "a" and "b"');
     expect(refusal(tag('Team'), tag('team', 'x', '/f:3'))).toContain('differ only in case');
     expect(refusal(tag('team'), tag('team'))).toBe('accepted');
   });
 
-  it('names the file and line that it comes from', () => {
+  it('from a file is reported with file and line', () => {
     expect(refusal(tag('a b', 'x', '/repo/.fargate-connect.yaml:3'))).toMatch(
       /^\/repo\/.fargate-connect.yaml:3: tag "a b"/,
     );
@@ -96,7 +96,7 @@ describe('a tag that is given', () => {
 });
 
 describe('the owner in a tag', () => {
-  it('is the ARN with what IAM refuses in a value replaced', () => {
+  it('is the ARN, with characters that IAM does not allow replaced', () => {
     expect(legalTagValue('arn:aws:sts::111122223333:assumed-role/ops,eu/anna@example.com')).toBe(
       'arn:aws:sts::111122223333:assumed-role/ops_eu/anna@example.com',
     );

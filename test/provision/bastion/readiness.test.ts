@@ -19,7 +19,7 @@ const online = (instanceId: string): Node => ({
 
 interface Scene {
   readonly instances: readonly Instance[];
-  /** Nodes after that many seconds. */
+  /** The managed nodes that exist after that many seconds. */
   readonly nodes: (seconds: number) => readonly Node[];
   readonly console?: (seconds: number) => string;
   readonly options?: Partial<ReadinessOptions>;
@@ -86,16 +86,16 @@ describe('waiting for a bastion', () => {
 
   it.each([
     [
-      'in its own words',
+      'with the message of AWS',
       refused('User: arn:aws:sts::1:assumed-role/ops/i-1 is ', 'ssm:UpdateInstanceInformation'),
       'ops may not call ssm:UpdateInstanceInformation',
     ],
     [
-      'in ours',
+      'with our message',
       refused('', 'ssmmessages:OpenControlChannel'),
       'given may not call ssmmessages:OpenControlChannel',
     ],
-  ])('an agent that IAM refused is a matter of permission, %s', async (_, console, message) => {
+  ])('an agent that IAM refused is a permission error, %s', async (_, console, message) => {
     const { result } = await wait({
       instances: [instance('i-1')],
       nodes: () => [],
@@ -110,7 +110,7 @@ describe('waiting for a bastion', () => {
     });
   });
 
-  it('a role that EC2 may not assume is a matter of its trust policy', async () => {
+  it('a role that EC2 may not assume is reported as an error of its trust policy', async () => {
     const { result } = await wait({
       instances: [instance('i-1')],
       nodes: () => [],
@@ -124,7 +124,7 @@ describe('waiting for a bastion', () => {
     });
   });
 
-  it('an agent that is online without a control channel is noticed, for tunnels too', async () => {
+  it('an agent that is online without a control channel is detected, for tunnels too', async () => {
     const { result } = await wait({
       instances: [instance('i-1')],
       nodes: () => [online('i-1')],
@@ -137,7 +137,7 @@ describe('waiting for a bastion', () => {
     });
   });
 
-  it('gives up after five minutes and says what is known', async () => {
+  it('stops after five minutes and reports what is known', async () => {
     const { result, seconds } = await wait({
       instances: [instance('i-1')],
       nodes: () => [],
@@ -150,7 +150,7 @@ describe('waiting for a bastion', () => {
     expect(seconds).toBeLessThanOrEqual(300);
   });
 
-  it('keeps what EC2 says of an instance that ended for another reason', async () => {
+  it('keeps the reason of EC2 for an instance that ended for another cause', async () => {
     const stateReason = 'Client.InternalError';
     const stateMessage = 'Client.InternalError: Client error on launch';
     const { result } = await wait({
@@ -164,7 +164,7 @@ describe('waiting for a bastion', () => {
     });
   });
 
-  it('says that AWS took the instance back', async () => {
+  it('reports that EC2 reclaimed the spot instance', async () => {
     const { result } = await wait({
       instances: [instance('i-1', { state: 'terminated', stateReason: 'Server.SpotInstanceTermination' })],
       nodes: () => [],
@@ -175,7 +175,7 @@ describe('waiting for a bastion', () => {
     });
   });
 
-  it('keeps the older of two instances and ends the other', async () => {
+  it('keeps the older of two instances and terminates the other', async () => {
     const { result, account, events } = await wait({
       instances: [instance('i-2', { launchedAt: NOW + 50 }), instance('i-1')],
       nodes: () => [online('i-1')],
@@ -185,7 +185,7 @@ describe('waiting for a bastion', () => {
     expect(events).toContainEqual(expect.objectContaining({ code: 'second-bastion-ended' }));
   });
 
-  it('accepts an agent whose console stays empty, and says so', async () => {
+  it('accepts an agent although the console stays empty, and reports that', async () => {
     const { result, events, seconds } = await wait({
       instances: [instance('i-1')],
       nodes: () => [online('i-1')],
@@ -197,8 +197,8 @@ describe('waiting for a bastion', () => {
   });
 
   it.each([
-    ['says so, however long it takes', 'fargate-connect: FAILED no time left for: download x\r\n', 200],
-    ['is not taken for one that is done', '', 300],
+    ['is reported, however long it takes', 'fargate-connect: FAILED no time left for: download x\r\n', 200],
+    ['is not treated as finished', '', 300],
   ])('a boot script that fails long after the agent came online %s', async (_, late, at) => {
     const { result, seconds } = await wait({
       instances: [instance('i-1')],
@@ -212,7 +212,7 @@ describe('waiting for a bastion', () => {
     expect(seconds).toBe(at);
   });
 
-  it('asks no console for a bastion that installs nothing', async () => {
+  it('does not read the console of a bastion that installs nothing', async () => {
     const { result, seconds } = await wait({
       instances: [instance('i-1')],
       nodes: () => [online('i-1')],

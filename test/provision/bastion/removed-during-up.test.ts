@@ -12,7 +12,7 @@ import { FakeClock } from '../../support/fake-clock.ts';
 import { FakeAccount } from '../fake-account.ts';
 import { NOW, sampleSpec, SCOPE } from '../sample-spec.ts';
 
-/** Runs `up` on an empty account; what `remove` takes away at the first call of that name stays away. */
+/** Runs `up` on an empty account; the resources that `remove` deletes at the first call of that name stay deleted. */
 async function upUnder(
   call: string,
   remove: (account: FakeAccount) => void,
@@ -47,7 +47,7 @@ async function upUnder(
   return clock.run(work());
 }
 
-/** What happens at the first PutRolePolicy, which is then refused. */
+/** Runs at the first PutRolePolicy, which is then refused. */
 const refusing =
   (remove: (account: FakeAccount) => void) =>
   (account: FakeAccount): void => {
@@ -57,7 +57,7 @@ const refusing =
     };
   };
 
-describe('an up whose resources a down deletes meanwhile', () => {
+describe('an up while a down deletes its resources', () => {
   it.each([
     ['role', 'putRolePolicy', (account: FakeAccount) => account.roles.clear(), ['role']],
     [
@@ -76,13 +76,13 @@ describe('an up whose resources a down deletes meanwhile', () => {
       },
       ['role', 'instance profile', 'security group', 'launch template'],
     ],
-  ] as const)('%s: says what is gone and how to go on', async (_what, call, remove, gone) => {
+  ] as const)('%s: reports what was deleted and how to continue', async (_what, call, remove, gone) => {
     const error = await upUnder(call, remove);
     expect(error).toMatchObject({ code: 'overtaken', exitStatus: 1, details: { name: 'default', gone } });
     expect(String(error)).toContain(`bastion default was deleted while up was running: ${gone.join(', ')}`);
   });
 
-  it('is recognised after a refusal too: a grant that depends on tags is refused for a deleted resource', async () => {
+  it('is detected after a refusal too, because a grant that depends on tags is refused for a deleted resource', async () => {
     const remove = refusing((account) => account.roles.clear());
     expect(await upUnder('createRole', () => undefined, remove)).toMatchObject({
       code: 'overtaken',
@@ -90,7 +90,7 @@ describe('an up whose resources a down deletes meanwhile', () => {
     });
   });
 
-  it('is not reported for a plain refusal, not even where new resources appear late', async () => {
+  it('is not reported for a refusal alone, even if new resources appear late', async () => {
     const late = (account: FakeAccount): void => {
       const role = account.iam.role.bind(account.iam);
       let looks = 0;
@@ -100,7 +100,7 @@ describe('an up whose resources a down deletes meanwhile', () => {
     expect(await upUnder('createRole', () => undefined, late)).toMatchObject({ code: 'access-denied' });
   });
 
-  it('is not reported where nothing is gone', async () => {
+  it('is not reported if no resource was deleted', async () => {
     const answer = {
       fleetId: undefined,
       instanceIds: [],
@@ -123,7 +123,7 @@ describe('an up whose resources a down deletes meanwhile', () => {
     expect(error).toMatchObject({ code: 'not-settled' });
   });
 
-  it('is not reported where the second look fails: the first error stays', async () => {
+  it('is not reported if the second check fails, and the first error is thrown', async () => {
     const error = await upUnder('putRolePolicy', (account) => {
       account.roles.clear();
       account.iam.role = () => Promise.reject(denied('iam:GetRole'));
@@ -142,11 +142,11 @@ describe('an instance that was terminated while up waited for it', () => {
     ['Client.InstanceInitiatedShutdown', undefined],
     ['Server.SpotInstanceTermination', undefined],
     [undefined, undefined],
-  ] as const)('%s', (reason, code) => {
+  ] as const)('with the reason %s has the error code %s', (reason, code) => {
     expect(endedByDown(ended(reason), 'default')?.code).toBe(code);
   });
 
-  it('the error names the bastion, and no other failure becomes one', () => {
+  it('has an error that names the bastion, and no other failure is reported that way', () => {
     expect(endedByDown(ended('Client.UserInitiatedShutdown'), 'orders')?.details).toMatchObject({
       name: 'orders',
     });

@@ -22,7 +22,7 @@ const parameters = {
 };
 
 describe('the user data', () => {
-  it('has its parameters and all files, no unprocessed directive, and is small enough', () => {
+  it('contains its parameters and all files, no unprocessed directive, and is small enough', () => {
     const text = renderUserData(files, parameters);
     expect(text.startsWith('#!/bin/bash\n')).toBe(true);
     expect(text).toContain("FC_CLUSTER='demo'\nFC_EXPIRES_AT='1800000001'\nFC_IDLE_MINUTES='30'");
@@ -51,21 +51,21 @@ describe('the user data', () => {
     expect(text).toContain('install_lease\nstart_agent\ninstall_updates\ncheck_agent\nsay "ready"');
   });
 
-  it('refuses what is larger than EC2 accepts', () => {
+  it('fails if it is larger than EC2 accepts', () => {
     const long = { ...files, 'lease.sh': `#!/bin/bash\n${': filler\n'.repeat(1_500)}` };
     expect(() => renderUserData(long, parameters)).toThrow(
       expect.objectContaining({ code: 'user-data-too-large' }) as Error,
     );
   });
 
-  it('refuses a file that would end its here-document', () => {
+  it('fails for a file that would end its here-document', () => {
     const broken = { ...files, 'lease.sh': 'echo\nEND_OF_LEASE\nrm -rf /\n' };
     expect(() => renderUserData(broken, parameters)).toThrow(
       expect.objectContaining({ code: 'user-data-file' }) as Error,
     );
   });
 
-  it('names a file that is missing', () => {
+  it('names a missing file', () => {
     const { 'lease.sh': _gone, ...rest } = files;
     expect(() => renderUserData(rest, parameters)).toThrow(/lease\.sh/);
   });
@@ -76,7 +76,7 @@ describe('shellQuote', () => {
     ['plain', "'plain'"],
     ["it's", "'it'\\''s'"],
     ['$(reboot) `x` "y"', '\'$(reboot) `x` "y"\''],
-  ])('%s', (value, expected) => {
+  ])('quotes %s', (value, expected) => {
     expect(shellQuote(value)).toBe(expected);
   });
   it('refuses line breaks', () => {

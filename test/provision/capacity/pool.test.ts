@@ -42,7 +42,7 @@ describe('the architecture of a type', () => {
     expect(() => architectureOf(type)).toThrow(expect.objectContaining({ code: 'instance-type' }) as Error);
   });
 
-  it('nano is refused, and each is taken once', () => {
+  it('nano is refused, and each architecture is returned once', () => {
     expect(() => checkTypes(['t4g.nano'])).toThrow(/too little memory/);
     expect(checkTypes(['t4g.micro', 't4g.micro'])).toEqual(['t4g.micro']);
   });
@@ -53,7 +53,7 @@ describe('overrides', () => {
     { id: 'ami-arm', architecture: 'arm64', rootDevice: '/dev/xvda', volumeGiB: 8 },
     { id: 'ami-x86', architecture: 'x86_64', rootDevice: '/dev/xvda', volumeGiB: 8 },
   ] as const;
-  it('are every type in every subnet, each with the image of its architecture', () => {
+  it('are all combinations of type and subnet, each with the image of its architecture', () => {
     const all = overrides(DEFAULT_TYPES, ['subnet-1', 'subnet-2'], images);
     expect(all.map((each) => `${each.priority} ${each.instanceType} ${each.subnetId} ${each.imageId}`))
       .toMatchInlineSnapshot(`
@@ -69,7 +69,7 @@ describe('overrides', () => {
       ]
     `);
   });
-  it('need an image for each', () => {
+  it('need an image for each architecture', () => {
     expect(() => overrides(['t3.micro'], ['subnet-1'], images.slice(0, 1))).toThrow(/no x86_64 image/);
   });
 });
@@ -86,11 +86,11 @@ describe('launch errors', () => {
     [error('InvalidParameterValue', 'The volume size is too small'), 'other'],
     [error('InvalidGroup.NotFound'), 'not-settled'],
     [error('UnauthorizedOperation'), 'denied'],
-  ] as const)('%o', (given, problem) => {
+  ] as const)('%o is classified as %s', (given, problem) => {
     expect(launchProblem(given)).toBe(problem);
   });
 
-  it('are told by pool, each once', () => {
+  it('are listed by pool, each once', () => {
     const lines = describeErrors(
       [
         error('UnfulfillableCapacity'),
@@ -112,11 +112,11 @@ describe('launch errors', () => {
     [[error('InvalidGroup.NotFound')], 'not-settled'],
     [[error('InvalidParameterValue', 'no')], 'launch-refused'],
     [[], 'launch-refused'],
-  ] as const)('%#: %s', (errors, code) => {
+  ] as const)('%# becomes %s', (errors, code) => {
     expect(launchFailure(errors, 'spot', zones)).toMatchObject({ code, role: 'failed' });
   });
 
-  it('name the action that a denied launch misses', () => {
+  it('name the action that is missing for a denied launch', () => {
     const denied = error(
       'UnauthorizedOperation',
       'You are not authorized to perform this operation. User: arn:x is not authorized to perform: iam:PassRole on resource: arn:y',
@@ -135,7 +135,7 @@ describe('the cheapest pool', () => {
     dollarsPerHour,
     at,
   });
-  it('is looked for among the newest prices of the pools that fit', () => {
+  it('is found among the newest prices of the matching pools', () => {
     const prices = [
       price('t4g.micro', 'eu-west-1a', 0.001, 1),
       price('t4g.micro', 'eu-west-1a', 0.009, 2),

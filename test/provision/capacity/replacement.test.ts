@@ -86,7 +86,7 @@ function interrupted(change: Partial<Instance> = {}) {
 }
 
 describe('the replacement of a bastion', () => {
-  it('uses the same launch template and pools, as spot, with the same tags and the same end', async () => {
+  it('uses the same launch template and pools, as spot, with the same tags and the same end of the lease', async () => {
     const { clock, account, lost, fleets, replace } = interrupted();
     const next = await clock.run(replace());
     expect(fleets).toEqual([
@@ -99,7 +99,7 @@ describe('the replacement of a bastion', () => {
       },
     ]);
     expect(next.tags[TAG.expiresAt]).toBe(lost.tags[TAG.expiresAt]);
-    // The lost one is left to EC2: its connections have what is left of the two minutes.
+    // The interrupted instance is not terminated: its connections can use the rest of the two minutes.
     expect(account.writes).toEqual(['createFleet']);
   });
 
@@ -112,7 +112,7 @@ describe('the replacement of a bastion', () => {
     expect(fleets).toHaveLength(2);
   });
 
-  it('waits for spot capacity, reports each answer of a pool once, and never launches on-demand', async () => {
+  it('waits for spot capacity, reports each error of a pool once, and never launches on-demand', async () => {
     const { clock, account, fleets, events, replace } = interrupted();
     account.fleetAnswers = [NO_CAPACITY, NO_CAPACITY];
     await clock.run(replace());
@@ -127,7 +127,7 @@ describe('the replacement of a bastion', () => {
     ]);
   });
 
-  it('gives up on capacity after minutes', async () => {
+  it('stops waiting for capacity after some minutes', async () => {
     const { clock, account, failure } = interrupted();
     account.fleetAnswers = Array.from({ length: 100 }, () => NO_CAPACITY);
     expect((await failure()).code).toBe('no-capacity');
@@ -142,7 +142,7 @@ describe('the replacement of a bastion', () => {
     expect(account.writes).toEqual([]);
   });
 
-  it('is launched again when the previous replacement was terminated too: EC2 would only repeat its answer', async () => {
+  it('is launched again when the previous replacement was terminated too, because EC2 would only repeat its response', async () => {
     const { clock, account, fleets, replace } = interrupted();
     const first = await clock.run(replace());
     account.instanceMap.set(first.id, { ...first, state: 'terminated' });
@@ -156,7 +156,7 @@ describe('the replacement of a bastion', () => {
     ]);
   });
 
-  it('is not launched when somebody has run down', async () => {
+  it('is not launched after another user has run down', async () => {
     const { account, failure } = interrupted();
     account.templates.clear();
     const error = await failure();
@@ -181,10 +181,18 @@ describe('running bastions', () => {
     ({ id, launchedAt, tags, state }) as Instance;
   it.each([
     ['the oldest first', [at('b', 2), at('a', 1)], ['a', 'b']],
-    ['none that ends', [at('a', 1, {}, 'shutting-down'), at('b', 2, {}, 'pending')], ['b']],
-    ['not the one whose replacement is there', [at('a', 1), at('b', 2, { [TAG.replaces]: 'a' })], ['b']],
     [
-      'the one whose replacement is gone',
+      'without instances that are ending',
+      [at('a', 1, {}, 'shutting-down'), at('b', 2, {}, 'pending')],
+      ['b'],
+    ],
+    [
+      'without an instance whose replacement exists',
+      [at('a', 1), at('b', 2, { [TAG.replaces]: 'a' })],
+      ['b'],
+    ],
+    [
+      'with an instance whose replacement is terminated',
       [at('a', 1), at('b', 2, { [TAG.replaces]: 'a' }, 'terminated')],
       ['a'],
     ],

@@ -42,7 +42,7 @@ const bastion: ExportedBastion = {
   defaults: { vpc: 'vpc-1', subnet: undefined },
 };
 
-/** The exported code, or the part of it that the words lead to. */
+/** The exported code, or the part of it at that path. */
 function code(
   format: CodeFormat,
   change: Partial<ExportedBastion> = {},
@@ -59,7 +59,7 @@ const COMMAND = (template: string, subnet: string): string =>
   `aws ec2 create-fleet --region eu-west-1 --cli-input-json '{"LaunchTemplateConfigs":[{"LaunchTemplateSpecification":{"LaunchTemplateId":"${template}","Version":"$Latest"},"Overrides":[{"InstanceType":"t4g.micro","SubnetId":"${subnet}"}]}]}'`;
 
 describe('CloudFormation', () => {
-  it('role with boundary, profile with role, group without ingress, launch template', () => {
+  it('has a role with boundary, an instance profile with role, a group without ingress, and a launch template', () => {
     const at = code('cloudformation');
     const types: Readonly<Record<string, string>> = {
       Boundary: 'AWS::IAM::ManagedPolicy',
@@ -100,7 +100,7 @@ describe('CloudFormation', () => {
     });
   });
 
-  it('what only its reader knows is a parameter, with the value given as default', () => {
+  it('has a parameter for each value that only its user knows, with the given value as default', () => {
     const at = code('cloudformation');
     expect(at('Parameters', 'VpcId')).toMatchObject({ Type: 'AWS::EC2::VPC::Id', Default: 'vpc-1' });
     expect(at('Parameters', 'SubnetId')).not.toHaveProperty('Default');
@@ -110,7 +110,7 @@ describe('CloudFormation', () => {
     });
   });
 
-  it('the launch is a command, with the reason why it is not a resource', () => {
+  it('has the launch as a command, with the reason why it is not a resource', () => {
     const at = code('cloudformation');
     expect(at('Outputs', 'Launch', 'Value')).toEqual({
       'Fn::Sub': COMMAND('${LaunchTemplate}', '${SubnetId}'),
@@ -118,7 +118,7 @@ describe('CloudFormation', () => {
     expect(at('Metadata', 'Notes', 'Launch')).toContain('a fleet of type instant is a single request');
   });
 
-  it('a role that is there already: no IAM at all', () => {
+  it('with an existing role has no IAM resource', () => {
     const at = code('cloudformation', { documents: undefined });
     expect(Object.keys(at('Resources') as object)).toEqual(['Group', 'LaunchTemplate']);
     expect(at('Outputs')).not.toHaveProperty('ProfileArn');
@@ -128,7 +128,7 @@ describe('CloudFormation', () => {
 describe('Terraform', () => {
   const label = 'fargate_connect_bastion';
 
-  it('EC2’s words in the provider’s spelling, with its own references', () => {
+  it('has the settings of EC2 in the spelling of the provider, with its own references', () => {
     const at = code('terraform');
     expect(at('resource', 'aws_launch_template', label)).toEqual({
       name: 'fargate-connect-code-code',
@@ -151,13 +151,13 @@ describe('Terraform', () => {
     expect(at('resource', 'aws_security_group', label)).not.toHaveProperty('ingress');
   });
 
-  it('values with placeholder syntax are not read as Terraform templates', () => {
+  it('does not interpret values with placeholder syntax as Terraform templates', () => {
     const at = code('terraform');
     expect(at('resource', 'aws_iam_role_policy', label, 'policy')).toContain('session/$${aws:userid}-*');
     expect(at('locals', 'user_data')).toBe('#!/bin/bash\necho "$${HOME}" %%{x}\n');
   });
 
-  it('every reference leads to something that is there', () => {
+  it('has only references to elements that exist', () => {
     for (const change of [{}, { documents: undefined, template: { Arn: 'arn:given' } }]) {
       const at = code('terraform', change);
       const found = [...JSON.stringify(at()).matchAll(/(?<!\$)\$\{([a-z_0-9.]+)\}/g)].map(
@@ -172,7 +172,7 @@ describe('Terraform', () => {
     }
   });
 
-  it('the launch is a command, with the reason why it is not a resource', () => {
+  it('has the launch as a command, with the reason why it is not a resource', () => {
     const at = code('terraform');
     expect(at('output', 'launch', 'value')).toBe(
       COMMAND(`\${aws_launch_template.${label}.id}`, '${var.subnet_id}'),
@@ -181,10 +181,13 @@ describe('Terraform', () => {
   });
 });
 
-it.each(['terraform', 'cloudformation'] as const)('%s is refused while a placeholder is open', (format) => {
-  const open = { ...documents, policy: '{"a":"${cluster}"}' };
-  for (const change of [{ documents: open }, { documents: undefined, template: { Arn: '${account}' } }])
-    expect(() => exportBastion(format, { ...bastion, ...change })).toThrow(
-      expect.objectContaining({ code: 'placeholder-unfilled' }) as Error,
-    );
-});
+it.each(['terraform', 'cloudformation'] as const)(
+  '%s is refused while a placeholder has no value',
+  (format) => {
+    const open = { ...documents, policy: '{"a":"${cluster}"}' };
+    for (const change of [{ documents: open }, { documents: undefined, template: { Arn: '${account}' } }])
+      expect(() => exportBastion(format, { ...bastion, ...change })).toThrow(
+        expect.objectContaining({ code: 'placeholder-unfilled' }) as Error,
+      );
+  },
+);

@@ -62,7 +62,7 @@ function watching(market: Instance['market'] = 'spot') {
 }
 
 describe('a watched bastion', () => {
-  it('reports the notice within seconds, once, and then the end', async () => {
+  it('reports the interruption notice within seconds, once, and then the end', async () => {
     const { clock, said, mark, change } = watching();
     await clock.advance(10_000);
     expect(said).toEqual([]);
@@ -82,7 +82,7 @@ describe('a watched bastion', () => {
     ['terminated', 'Client.UserInitiatedShutdown', 'other'],
     ['shutting-down', 'Client.InstanceInitiatedShutdown', 'other'],
     ['terminated', undefined, 'other'],
-  ] as const)('that is %s for %s ended by %s', async (state, stateReason, by) => {
+  ] as const)('that is %s for %s is reported as ended by %s', async (state, stateReason, by) => {
     const { clock, said, change } = watching();
     change({ state, stateReason });
     await clock.advance(5_000);
@@ -92,7 +92,7 @@ describe('a watched bastion', () => {
   it.each([
     ['Client.UserInitiatedShutdown', 'other'],
     [undefined, 'spot'],
-  ])('after the notice, with reason %s, ended by %s', async (stateReason, by) => {
+  ])('after the notice, with reason %s, is reported as ended by %s', async (stateReason, by) => {
     const { clock, said, mark, change } = watching();
     mark();
     await clock.advance(5_000);
@@ -101,7 +101,7 @@ describe('a watched bastion', () => {
     expect(said).toEqual(['noticed i-1', `ended i-1 ${by}`]);
   });
 
-  it('without the right to read the spot request, reports that once and still reports the end', async () => {
+  it('without permission to read the spot request, reports that once and still reports the end', async () => {
     const { clock, said, calls, hide, change } = watching();
     hide();
     await clock.advance(30_000);
@@ -111,14 +111,14 @@ describe('a watched bastion', () => {
     expect(said).toEqual(['hidden access-denied', 'ended i-1 spot']);
   });
 
-  it('costs an on-demand bastion no second call', async () => {
+  it('makes no second call for an on-demand bastion', async () => {
     const { clock, calls } = watching('on-demand');
     await clock.advance(60_000);
     expect(calls.spotStatus).toBe(0);
     expect(calls.instances).toBeGreaterThan(8);
   });
 
-  it('asks less often while AWS fails, and never throws', async () => {
+  it('makes fewer calls while AWS fails, and never throws', async () => {
     const { clock, said, calls, fail, change } = watching();
     fail(failed('aws-error', 'throttled'));
     await clock.advance(10 * 60_000);
@@ -129,7 +129,7 @@ describe('a watched bastion', () => {
     expect(said).toEqual(['ended i-1 spot']);
   });
 
-  it('one empty answer is a delay of AWS, three mean the end', async () => {
+  it('treats one empty response as a delay of AWS, and three as the end', async () => {
     const { clock, said, vanish, change } = watching();
     await clock.advance(5_000);
     vanish();
@@ -142,7 +142,7 @@ describe('a watched bastion', () => {
     expect(said).toEqual(['ended i-1 other']);
   });
 
-  it('after close, makes no further call and reports nothing of a call under way', async () => {
+  it('after close, makes no further call and reports nothing of a call in progress', async () => {
     const { clock, watch, said, calls, change } = watching();
     change({ state: 'terminated' });
     const look = watch.look();
@@ -152,7 +152,7 @@ describe('a watched bastion', () => {
     expect([said, calls.instances, clock.pendingTimers]).toEqual([[], 1, 0]);
   });
 
-  it('looks that are asked for at the same time make one call', async () => {
+  it('shares one call between concurrent checks', async () => {
     const { watch, calls } = watching();
     await Promise.all([watch.look(), watch.look()]);
     expect(calls.instances).toBe(1);

@@ -17,12 +17,12 @@ it.each([
   [30, 40 * 60_000, 0],
   [0, 40 * 60_000, undefined],
   [undefined, 0, undefined],
-])('of %s idle minutes, %d ms without a session leave %s', (idleMinutes, ms, left) => {
+])('with %s idle minutes, %d ms without a session leave %s', (idleMinutes, ms, left) => {
   expect(idleLeft({ expiresAt: undefined, idleMinutes }, 5_000, 5_000 + ms)).toBe(left);
 });
 
 describe('the lease', () => {
-  it('is read from tags, and says when it cannot be', () => {
+  it('is read from tags, and is undefined if they are invalid', () => {
     const tags = {
       'fargate-connect:expires-at': '2026-11-21T18:00:00.000Z',
       'fargate-connect:idle-minutes': '0',
@@ -37,7 +37,7 @@ describe('the lease', () => {
     });
   });
 
-  it('is counted from the launch where code was exported before it', () => {
+  it('is counted from the launch for exported code', () => {
     const tags = { 'fargate-connect:ttl-minutes': '480' };
     expect(leaseOf({ tags, launchedAt: 60_000 }).expiresAt).toBe(481 * 60_000);
     const extended = { ...tags, 'fargate-connect:expires-at': '2026-11-21T18:00:00.000Z' };
@@ -60,18 +60,18 @@ describe('cost', () => {
     at,
   });
 
-  it('follows the spot price through the hours', () => {
+  it('follows the spot price over the hours', () => {
     const history = [price(0.004, 2 * HOUR), price(0.002, -HOUR), price(0.001, 3 * HOUR)];
     const cost = costSoFar(instance, 0, history, 4 * HOUR);
     expect(cost).toBeCloseTo(2 * 0.002 + 0.004 + 0.001, 10);
   });
 
-  it('adds volume and public address', () => {
+  it('adds the volume and the public address', () => {
     const cost = costSoFar({ ...instance, publicIp: '3.3.3.3' }, 8, [price(0.002, 0)], 10 * HOUR);
     expect(cost).toBeCloseTo(10 * (0.002 + 0.005 + (8 * 0.08) / 730), 10);
   });
 
-  it('is not guessed without a price', () => {
+  it('is not estimated without a price', () => {
     expect(costSoFar(instance, 8, [], HOUR)).toBeUndefined();
     expect(costSoFar({ ...instance, market: 'on-demand' }, 8, [price(1, 0)], HOUR)).toBeUndefined();
   });
@@ -99,7 +99,7 @@ describe('the price of a plan', () => {
       'about $0.0090 an hour: t4g.micro spot $0.0031 (eu-west-1a), 8 GiB gp3 $0.0009, public IPv4 $0.0050 (us-east-1 list prices)',
     ],
     [
-      'where the list prices hold',
+      'in the region of the list prices',
       { ...facts, region: 'us-east-1', pool: { ...pool, zone: 'us-east-1a' } },
       'about $0.0040 an hour: t4g.micro spot $0.0031 (us-east-1a), 8 GiB gp3 $0.0009',
     ],
@@ -121,7 +121,7 @@ describe('the price of a plan', () => {
   ];
   it.each(said)('%s', (_what, given, text) => expect(priceOf(given).text).toBe(text));
 
-  it('is a number only where every part is known', () => {
+  it('is a number only if every part is known', () => {
     expect(priceOf(facts).dollarsPerHour).toBeCloseTo(0.0031 + (8 * 0.08) / 730, 10);
     for (const unknown of [{ pool: undefined }, { market: 'on-demand' }] as const)
       expect(priceOf({ ...facts, ...unknown }).dollarsPerHour).toBeUndefined();

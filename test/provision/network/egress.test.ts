@@ -9,7 +9,7 @@ const https: GroupRule = { protocol: 'tcp', fromPort: 443, toPort: 443, cidr: '0
 const mysql: GroupRule = { protocol: 'tcp', fromPort: 3306, toPort: 3306, groupId: 'sg-9' };
 
 describe('changes to the outbound rules of a security group', () => {
-  it('EC2 creates a group in a VPC with IPv6 with two rules that allow everything: both are removed, even while somebody is connected', () => {
+  it('EC2 creates a group in a VPC with IPv6 with two rules that allow everything: both are removed, even while a user is connected', () => {
     const group = { egress: [everything('0.0.0.0/0'), everything('::/0')] };
     for (const exact of [true, false]) {
       const changes = egressChanges(group, [https], exact);
@@ -18,7 +18,7 @@ describe('changes to the outbound rules of a security group', () => {
     }
   });
 
-  it('rules that others added stay while somebody is connected', () => {
+  it('rules that others added stay while a user is connected', () => {
     expect(egressChanges({ egress: [https, mysql] }, [https], false)).toEqual({ add: [], revoke: [] });
     expect(egressChanges({ egress: [https, mysql] }, [https], true)).toEqual({ add: [], revoke: [mysql] });
   });
@@ -37,12 +37,12 @@ describe('the wanted outbound rules', () => {
   const rules = (count: number): readonly string[] =>
     wantedEgress(sampleSpec({ databases: databases(count) })).map(describeRule);
 
-  it('one rule for each database', () => {
+  it('there is one rule for each database', () => {
     expect(rules(2)).toEqual(['tcp/443 to 0.0.0.0/0', 'tcp/5432 to sg-0', 'tcp/3306 to sg-1']);
     expect(rules(20)).toHaveLength(21);
   });
 
-  it('for more databases than a group can have rules: each port once, towards the ranges of the VPC', () => {
+  it('for more databases than a group can have rules, there is one rule for each port, to the ranges of the VPC', () => {
     expect(rules(21)).toEqual([
       'tcp/443 to 0.0.0.0/0',
       'tcp/5432 to sg-0',

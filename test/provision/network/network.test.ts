@@ -319,7 +319,7 @@ const SHAPES: readonly (readonly [string, NetworkFacts, NetworkWishes])[] = [
   ['no subnet at all', facts({ subnets: [] }), wish()],
 ];
 
-/** What depends on the network in the plan of a bastion for tunnels. */
+/** The parts of the plan of a bastion for tunnels that depend on the network. */
 function planFor(network: NetworkChoice): readonly string[] {
   const spec = sampleSpec({ network, cluster: undefined, databases: [], types: ['t4g.micro'] });
   const { steps } = planUp(EMPTY, spec, NOW, ruleAdmitting);
@@ -350,8 +350,8 @@ function outcome(shape: NetworkFacts, wishes: NetworkWishes): string {
   }
 }
 
-describe('the choice of a network, and what the plan makes of it', () => {
-  it('for each shape', () => {
+describe('the choice of a network, and the resulting plan', () => {
+  it('is correct for each shape of network', () => {
     const text = SHAPES.map(([name, shape, wishes]) => `${name}\n${outcome(shape, wishes)}`).join('\n');
     expect(`\n${text}\n`).toMatchInlineSnapshot(`
       "
@@ -588,7 +588,7 @@ describe('the choice of a network, and what the plan makes of it', () => {
     ).toThrow(expect.objectContaining({ code: 'subnet-not-found' }) as Error);
   });
 
-  it('names the endpoints to add, and the way that needs fewer', () => {
+  it('names the endpoints to add, and the alternative that needs fewer', () => {
     const shape = facts({ endpoints: agentEndpoints });
     expect(() => chooseNetwork(shape, wish({ installs: true }), classifySubnets)).toThrow(
       expect.objectContaining({

@@ -70,7 +70,7 @@ const withDatabase = (): BastionSpec =>
   });
 
 describe('two up at once', () => {
-  it('a port that one run opened while the other was closing it is open in the end', async () => {
+  it('a port that one run opened while the other was closing it is open at the end', async () => {
     const at = world();
     const { ec2 } = at.account;
     const other = withDatabase();
@@ -152,7 +152,7 @@ describe('up', () => {
     expect(at.account.writes.length).toBe(before);
   });
 
-  it('extends a running bastion when a lifetime is asked for', async () => {
+  it('extends a running bastion when a lifetime is given', async () => {
     const at = world();
     await up(at);
     await up(at, sampleSpec({ extends: true, expiresAt: NOW + 9 * 3_600_000 }));
@@ -231,7 +231,7 @@ describe('up', () => {
     expect(said).toEqual(['t4g.micro in subnet-1 (eu-west-1a): InsufficientInstanceCapacity']);
   });
 
-  it('launches on-demand only after the person agreed, with another launch template', async () => {
+  it('launches on-demand only after the user agreed, with another launch template', async () => {
     const at = world();
     at.account.fleetAnswers = [noCapacity];
     const applied = await up(at, sampleSpec(), { approveOnDemand: () => Promise.resolve(true) });
@@ -243,7 +243,7 @@ describe('up', () => {
     ]);
   });
 
-  it('does not disturb a second up at the same moment: one instance', async () => {
+  it('creates one instance beside a second up at the same time', async () => {
     const at = world();
     const spec = sampleSpec();
     const empty = await readInventory(at.account, SCOPE);
@@ -313,7 +313,7 @@ describe('down', () => {
     expect(result.kept).toMatchObject([{ kind: 'security group', id: 'sg-alien' }]);
   });
 
-  it('names what it cannot delete, how that is deleted and why it is left, exit 5', async () => {
+  it('names what it cannot delete, how to delete it and why it is left, exit 5', async () => {
     const at = world();
     await up(at);
     at.account.gate = (call, when) => {
@@ -339,7 +339,7 @@ describe('down', () => {
     expect(at.account.snapshot()).toHaveLength(1);
   });
 
-  it('says which permission is missing, exit 4, and deletes the rest', async () => {
+  it('names the missing permission, exit 4, and deletes the rest', async () => {
     const at = world();
     await up(at);
     at.account.gate = (call, when) => {
@@ -367,7 +367,7 @@ describe('down', () => {
     expect(at.account.writes).not.toContain('deleteFleets');
   });
 
-  it('refuses while somebody else is connected', async () => {
+  it('refuses while another user is connected', async () => {
     const at = world();
     await up(at);
     const inventory = await readInventory(at.account, SCOPE);

@@ -89,7 +89,7 @@ describe('the plan of up', () => {
       "
     `);
   });
-  it('for everything there and running', () => {
+  it('for an account where everything exists and runs', () => {
     expect(table(full)).toMatchInlineSnapshot(`
       "
       = keep     boundary          fargate-connect-default-eu-west-1-boundary  exists
@@ -323,41 +323,46 @@ describe('the plan of up', () => {
   });
 
   it.each([
-    ['another VPC', { ...full, instances: [{ ...instance, vpcId: 'vpc-9' }] }, {}, 'bastion-elsewhere'],
     [
-      'a group that the running one does not carry',
+      'a bastion that runs in another VPC',
+      { ...full, instances: [{ ...instance, vpcId: 'vpc-9' }] },
+      {},
+      'bastion-elsewhere',
+    ],
+    [
+      'a client security group that the running bastion does not have',
       full,
       { clientGroups: [{ id: 'sg-clients', vpcId: 'vpc-1', egress: [] }] },
       'bastion-differs',
     ],
     [
-      'other IAM names than a tag speaks of',
+      'other IAM names than those in the tag',
       { ...full, iam: { path: '/team/', prefix: 't-' } },
       {},
       'bastion-differs',
     ],
-    ['tunnels only, where a cluster is served', full, { cluster: undefined }, 'bastion-differs'],
+    ['tunnels only, if the bastion runs for a cluster', full, { cluster: undefined }, 'bastion-differs'],
     ['another cluster', full, { cluster: 'prod' }, 'bastion-differs'],
     [
-      'a template of somebody else',
+      'a launch template of another owner',
       { ...empty, foreign: [foreign('launch template', 'lt-9')] },
       {},
       'name-taken',
     ],
     [
-      'a group of somebody else in its VPC',
+      'a security group of another owner in the same VPC',
       { ...empty, foreign: [foreign('security group', 'sg-9', { vpcId: 'vpc-1' })] },
       {},
       'name-taken',
     ],
-    ['a role of somebody else', { ...empty, foreign: [foreign('role', 'r')] }, {}, 'name-taken'],
+    ['a role of another owner', { ...empty, foreign: [foreign('role', 'r')] }, {}, 'name-taken'],
     [
-      'a profile of somebody else',
+      'an instance profile of another owner',
       { ...empty, foreign: [foreign('instance profile', 'p')] },
       {},
       'name-taken',
     ],
-    ['a boundary of somebody else', { ...empty, foreign: [foreign('policy', 'b')] }, {}, 'name-taken'],
+    ['a boundary of another owner', { ...empty, foreign: [foreign('policy', 'b')] }, {}, 'name-taken'],
   ] as const)('refuses %s', (_what, inventory, change, code) => {
     expect(() => planUp(inventory, sampleSpec(change), NOW, ruleAdmitting)).toThrow(
       expect.objectContaining({ code }) as Error,
@@ -369,10 +374,14 @@ const FROM = { protocol: 'tcp', fromPort: 5432, toPort: 5432 } as const;
 
 describe('a database that admits the bastion already', () => {
   it.each<[string, GroupRule, string]>([
-    ['by a range', { ...FROM, cidr: '10.0.0.0/16' }, '10.0.0.0/16'],
-    ['by a group that it carries', { ...FROM, groupId: 'sg-7' }, 'sg-7 (--client-security-group)'],
-    ['by its own group', { ...FROM, groupId: full.groups[0]?.id ?? '' }, "the bastion's own group"],
-    ['by a prefix list', { ...FROM, prefixListId: 'pl-1' }, 'prefix list pl-1, whose entries were not read'],
+    ['that admits a range', { ...FROM, cidr: '10.0.0.0/16' }, '10.0.0.0/16'],
+    ['that admits a group of the bastion', { ...FROM, groupId: 'sg-7' }, 'sg-7 (--client-security-group)'],
+    ['that admits its own group', { ...FROM, groupId: full.groups[0]?.id ?? '' }, "the bastion's own group"],
+    [
+      'that admits a prefix list',
+      { ...FROM, prefixListId: 'pl-1' },
+      'prefix list pl-1, whose entries were not read',
+    ],
   ])('%s gets no rule, and the plan says why', (_, rule, by) => {
     const spec = sampleSpec({ databases: [{ ...ORDERS_DB, ingress: [] }] });
     const { steps } = planUp({ ...full, databaseRules: [] }, spec, NOW, () => rule);
@@ -382,7 +391,7 @@ describe('a database that admits the bastion already', () => {
   });
 });
 
-describe('settings that a running bastion cannot take on', () => {
+describe('settings that cannot be applied to a running bastion', () => {
   const warnings = (change: Partial<BastionSpec>): readonly string[] =>
     planUp(full, sampleSpec(change), NOW, ruleAdmitting).warnings.map(({ message }) => message);
   const asked = { idle: true, types: true, subnets: true };
@@ -391,11 +400,11 @@ describe('settings that a running bastion cannot take on', () => {
     ['on-demand', { market: 'on-demand' }, 'it runs as spot, although --on-demand was given'],
     ['another type', { asked, types: ['t3.micro'] }, 'its type is t4g.micro, which --type does not name'],
     ['another subnet', { asked, network: elsewhere }, 'it runs in subnet-1, which --subnet does not name'],
-    ['another idle end', { asked, idleMinutes: 60 }, 'it ends after 30 minutes without a session'],
-  ] as const)('%s is said', (_what, change, text) => {
+    ['another idle time', { asked, idleMinutes: 60 }, 'it ends after 30 minutes without a session'],
+  ] as const)('%s is reported', (_what, change, text) => {
     expect(warnings(change)).toEqual([expect.stringContaining(`bastion default is kept: ${text}`)]);
   });
-  it('a bastion without IPv4 does not reach every database', () => {
+  it('a bastion without IPv4 cannot reach every database', () => {
     const inventory = { ...full, instances: [sampleInstance({ privateIp: '2600:1f18:1:1::9' })] };
     const said = (change: Partial<BastionSpec>): readonly string[] =>
       planUp(inventory, sampleSpec(change), NOW, ruleAdmitting).warnings.map(({ message }) => message);
@@ -404,7 +413,7 @@ describe('settings that a running bastion cannot take on', () => {
     ]);
     expect(said({ databases: [] })).toEqual([]);
   });
-  it('settings that were not asked for, or apply already, are not mentioned', () => {
+  it('settings that were not given, or apply already, are not mentioned', () => {
     expect(warnings({ types: ['t3.micro'], network: elsewhere, idleMinutes: 60 })).toEqual([]);
     expect(warnings({ asked })).toEqual([]);
   });
@@ -416,13 +425,13 @@ describe('resources of others that do not prevent the plan', () => {
     ['a group of that name in another VPC', empty, foreign('security group', 'sg-9', { vpcId: 'vpc-9' }), {}],
     ['a group that only has our tag', empty, foreign('security group', 'sg-9', { holdsName: false }), {}],
     [
-      'IAM names that a tag speaks of, where a role is given',
+      'IAM names in a tag, if a role is given',
       { ...empty, iam: { path: '/team/', prefix: '' } },
       foreign('role', 'r'),
       { role: given },
     ],
-    ['a role, where one is given', empty, foreign('role', 'r'), { role: given }],
-    ['a template, where nothing is launched', full, foreign('launch template', 'lt-9'), {}],
+    ['a role, if another role is given', empty, foreign('role', 'r'), { role: given }],
+    ['a launch template, if nothing is launched', full, foreign('launch template', 'lt-9'), {}],
   ] as const)('%s', (_what, inventory, item, change) => {
     expect(() =>
       planUp({ ...inventory, foreign: [item] }, sampleSpec(change), NOW, ruleAdmitting),

@@ -52,7 +52,7 @@ it('a step that needs the id of a resource which no step creates is refused', as
   expect(account.writes).toEqual([]);
 });
 
-/** Every `tags` and `instanceTags` in the input of a creating call. */
+/** All `tags` and `instanceTags` in the input of a creating call. */
 function tagsIn(value: unknown): readonly unknown[] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, inner]): readonly unknown[] =>
@@ -63,7 +63,7 @@ function tagsIn(value: unknown): readonly unknown[] {
 it('every creating call is given the tag by which down finds the resource', () => {
   for (const step of planUp(EMPTY, SPEC, NOW, ruleAdmitting).steps) {
     const tags = 'input' in step ? tagsIn(step.input) : [];
-    // An inline policy and the link of a profile to a role cannot have tags.
+    // An inline policy and the association of a profile with a role cannot have tags.
     const canHaveTags = step.kind !== 'role-policy' && step.kind !== 'profile-role';
     expect([step.kind, tags.length > 0]).toEqual([step.kind, canHaveTags]);
     for (const each of tags) expect(each).toMatchObject({ [TAG.bastion]: 'default' });

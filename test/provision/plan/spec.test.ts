@@ -10,7 +10,7 @@ describe('durations on the command line', () => {
     ['90m', 5_400_000],
     ['2d', 172_800_000],
     [' 10m ', 600_000],
-  ])('--ttl %s', (text, ms) => {
+  ])('--ttl %s is parsed', (text, ms) => {
     expect(parseTtl(text)).toBe(ms);
   });
   it.each(['', 'soon', '5', '9m', '8d', '-1h', '1h 30m', '99999999h', '8H'])(
@@ -26,7 +26,7 @@ describe('durations on the command line', () => {
     ['0m', 0],
     ['5m', 5],
     ['2h', 120],
-  ])('--idle %s', (text, minutes) => {
+  ])('--idle %s is parsed', (text, minutes) => {
     expect(parseIdle(text)).toBe(minutes);
   });
   it.each(['1m', '25h', 'x'])('--idle %s is refused', (text) => {
@@ -40,10 +40,10 @@ describe('durations on the command line', () => {
 });
 
 describe('names', () => {
-  it.each(['default', 'a', 'orders-2', 'x'.repeat(32)])('%s is one', (name) => {
+  it.each(['default', 'a', 'orders-2', 'x'.repeat(32)])('%s is valid', (name) => {
     expect(checkBastionName(name)).toBe(name);
   });
-  it.each(['', 'Orders', '-a', 'a-', 'a b', 'x'.repeat(33), 'a/b', '*'])('%j is none', (name) => {
+  it.each(['', 'Orders', '-a', 'a-', 'a b', 'x'.repeat(33), 'a/b', '*'])('%j is invalid', (name) => {
     expect(() => checkBastionName(name)).toThrow(expect.objectContaining({ code: 'bastion-name' }) as Error);
   });
 });

@@ -38,19 +38,19 @@ const values = {
 };
 
 describe('fillDocument', () => {
-  it('fills keys and values, spreads lists, leaves IAM variables alone', () => {
+  it('fills keys and values, expands lists, and leaves IAM variables unchanged', () => {
     const text = fillDocument('x.json', '{"a${n}":["${list}","x${n}","${aws:userid}-*"],"Statement":[]}', {
       n: '1',
       list: ['p', 'q'],
     });
     expect(JSON.parse(text)).toEqual({ a1: ['p', 'q', 'x1', '${aws:userid}-*'], Statement: [] });
   });
-  it('refuses to leave a placeholder', () => {
+  it('fails if a placeholder is left', () => {
     expect(() => fillDocument('x.json', '{"a":"${cluster}"}', {})).toThrow(
       expect.objectContaining({ code: 'placeholder-unfilled' }) as Error,
     );
   });
-  it('never lets a value become structure', () => {
+  it('never interprets a value as JSON structure', () => {
     const text = fillDocument('x.json', '{"a":"${n}"}', { n: '","b":"c' });
     expect(JSON.parse(text)).toEqual({ a: '","b":"c' });
   });
@@ -59,7 +59,7 @@ describe('fillDocument', () => {
       expect.objectContaining({ code: 'policy-document-invalid' }) as Error,
     );
   });
-  it('compares documents whatever their order', () => {
+  it('compares documents regardless of order', () => {
     expect(canonicalJson('{"b":[1,{"d":1,"c":2}],"a":0}')).toBe(
       canonicalJson('{"a":0,"b":[1,{"c":2,"d":1}]}'),
     );
@@ -68,12 +68,12 @@ describe('fillDocument', () => {
 });
 
 describe('the shipped documents', () => {
-  it('belong to a kind each, and each kind has its files', () => {
+  it('belong to one kind each, and each kind has its files', () => {
     const used = new Set(POLICY_KIND_NAMES.flatMap((kind) => POLICY_KINDS[kind].files));
     expect([...used].sort()).toEqual(files.map((file) => file.replace(/\.json$/, '')).sort());
   });
 
-  it.each(POLICY_KIND_NAMES)('%s prints filled, and keeps what is unknown visible', (kind) => {
+  it.each(POLICY_KIND_NAMES)('%s prints filled, and keeps unknown values visible as placeholders', (kind) => {
     const printed = printPolicy(kind, templates, values);
     expect(printed.unfilled).toEqual([]);
     const blank = printPolicy(kind, templates, {});

@@ -12,7 +12,7 @@ describe('principals', () => {
     ['role/dev', 'role', 'dev', false],
     ['role/team/dev', 'role', 'dev', false],
     ['user/ada', 'user', 'ada', false],
-  ])('%s', (text, kind, name, whole) => {
+  ])('%s is parsed', (text, kind, name, whole) => {
     expect(parsePrincipal(text)).toEqual({ kind, name, arn: whole ? text : undefined });
   });
 

@@ -8,8 +8,8 @@ import { type Document, grantsOf, POLICIES, without } from '../../support/grants
 import { PROVED, provedDocument, type ProvedKind } from '../../support/proved-documents.ts';
 
 /**
- * No grant is left untried: the proofs (test/proof/*-proof.test.ts) take away everything that is in the documents of
- * `PROVED`, and here is held that nothing is shipped besides, and that nothing of it is left out for want of a value.
+ * Every grant is tested: the proofs (test/proof/*-proof.test.ts) remove each grant of the documents in `PROVED`, and
+ * this test checks that no other document is shipped, and that no grant is left out because a value is missing.
  */
 
 const kinds = Object.keys(PROVED) as readonly ProvedKind[];
@@ -28,7 +28,7 @@ describe('every shipped IAM document', () => {
     expect([...kinds].sort()).toEqual(documents.sort());
   });
 
-  it.each(kinds)('%s is proved whole: no statement, action or value is missing', (kind) => {
+  it.each(kinds)('%s is proved completely: no statement, action or value is missing', (kind) => {
     const template = shipped.find((each) => each.kind === kind)?.template as Document;
     const proved = provedDocument(kind);
     for (const effect of ['Allow', 'Deny'] as const) {
@@ -42,7 +42,7 @@ const ROLE = 'arn:aws:iam::111122223333:role/fargate-connect/fargate-connect-def
 const BOUNDARY = 'arn:aws:iam::111122223333:policy/fargate-connect/fargate-connect-bastion-boundary';
 const sessionDocument = (name: string): string => `arn:aws:ssm:eu-west-1::document/${name}`;
 
-/** What a Deny is about: `kind Sid` → resources, and for actions that are patterns what they stand for. */
+/** What each Deny covers: `kind Sid` → resources, and for action patterns the actions that they match. */
 const RESOURCES: Readonly<Record<string, readonly string[]>> = {
   NeverLoosenTheBoundary: [ROLE],
   NeverEditTheBoundaryPolicy: [BOUNDARY],
@@ -67,7 +67,7 @@ const RESOURCES: Readonly<Record<string, readonly string[]>> = {
   OnlyWithMetadataTokens: ['arn:aws:ec2:eu-west-1:111122223333:instance/*'],
   OnlySpot: ['arn:aws:ec2:eu-west-1:111122223333:instance/*'],
 };
-/** What the request has to say for a Deny to be about it. */
+/** The context that a request needs to match a Deny. */
 const CONTEXT: Readonly<Record<string, readonly (readonly [string, readonly string[]])[]>> = {
   OnlyWithMetadataTokens: [['ec2:metadatahttptokens', ['optional']]],
   OnlySpot: [['ec2:instancemarkettype', ['on-demand']]],
@@ -84,7 +84,10 @@ const EVERYTHING = parsePolicy({
   Statement: [{ Sid: 'All', Effect: 'Allow', Action: '*', Resource: '*' }],
 });
 
-/** To somebody who may do everything otherwise: as an identity policy, and as a boundary widened to everything. */
+/**
+ * Evaluates for a caller who may otherwise do everything: as an identity policy, and as a boundary extended to
+ * everything.
+ */
 function decisions(document: Document, sid: string, action: string, resource: string) {
   const named = { name: 'it', document: parsePolicy(document) };
   const all = { name: 'all', document: EVERYTHING };
@@ -104,13 +107,13 @@ const denials = kinds.flatMap((kind) =>
 );
 
 describe('every Deny', () => {
-  it('is known here', () => {
+  it('is listed here', () => {
     expect(denials.length).toBeGreaterThan(30);
     expect([...new Set(denials.map(({ sid }) => sid))].sort()).toEqual(Object.keys(RESOURCES).sort());
   });
 
   it.each(denials)(
-    '$kind $sid $action: holds against everything, and nothing else in the document does',
+    '$kind $sid $action: overrides every grant, and is the only statement that does',
     (denial) => {
       const { kind, sid, action } = denial;
       const document = provedDocument(kind);
@@ -131,7 +134,7 @@ describe('every Deny', () => {
 });
 
 describe('a guardrail whose condition key is not in the request', () => {
-  it('denies nothing: whether EC2 sets these keys in the launches of a fleet is not confirmed', () => {
+  it('denies nothing: it is not confirmed that EC2 sets these keys in the launches of a fleet', () => {
     const [asIdentity] = decisions(
       provedDocument('operator-guardrail'),
       '',

@@ -16,8 +16,8 @@ import { resourceTags, TAG } from '../../../src/provision/bastion/names.ts';
 
 const TEAM: IamNaming = { path: '/team/bastions/', prefix: 'team-' };
 
-describe('names of the IAM half', () => {
-  it('are the usual ones without path and prefix', () => {
+describe('names of the IAM resources', () => {
+  it('are the default ones without path and prefix', () => {
     expect(iamNames('orders', 'eu-west-1', USUAL_IAM)).toEqual({
       role: 'fargate-connect-orders-eu-west-1',
       profile: 'fargate-connect-orders-eu-west-1',
@@ -26,7 +26,7 @@ describe('names of the IAM half', () => {
     expect(iamNames('orders', 'eu-west-1', TEAM).role).toBe('team-fargate-connect-orders-eu-west-1');
   });
 
-  it.each([USUAL_IAM, TEAM])('are found again in the region, and only there: %j', (naming) => {
+  it.each([USUAL_IAM, TEAM])('are recognised in their region, and only there: %j', (naming) => {
     const { role, boundary } = iamNames('orders-eu', 'eu-west-1', naming);
     expect(bastionOfIamName(role, 'eu-west-1', naming)).toBe('orders-eu');
     expect(bastionOfIamName(boundary, 'eu-west-1', naming)).toBe('orders-eu');
@@ -40,7 +40,7 @@ describe('names of the IAM half', () => {
       expect(bastionOfIamName(other, 'eu-west-1', naming)).toBeUndefined();
   });
 
-  it('fit into a role of every region without a prefix, and are refused where a prefix makes them too long', () => {
+  it('fit into a role name in every region without a prefix, and are refused if a prefix makes them too long', () => {
     expect(() => checkRoleName('x'.repeat(32), 'ap-southeast-1', USUAL_IAM)).not.toThrow();
     expect(() => checkRoleName('x'.repeat(32), 'ap-southeast-1', TEAM)).toThrow(
       expect.objectContaining({ code: 'iam-prefix' }) as Error,
@@ -49,21 +49,24 @@ describe('names of the IAM half', () => {
 });
 
 describe('path and prefix', () => {
-  it.each(['/', '/a/', '/team/bastions/', '/a.b-c_d=e@f+g/'])('%s is a path', (path) => {
+  it.each(['/', '/a/', '/team/bastions/', '/a.b-c_d=e@f+g/'])('%s is a valid path', (path) => {
     expect(checkIamNaming({ path, prefix: '' }).path).toBe(path);
   });
-  it.each(['', 'a', '/a', 'a/', '//', '/a b/', '/a,b/', `/${'a'.repeat(200)}/`])('%j is none', (path) => {
-    expect(() => checkIamNaming({ path, prefix: '' })).toThrow(
-      expect.objectContaining({ code: 'iam-path' }) as Error,
-    );
-  });
-  it.each(['a/', 'a b', 'x'.repeat(25), 'ä'])('%j is no prefix', (prefix) => {
+  it.each(['', 'a', '/a', 'a/', '//', '/a b/', '/a,b/', `/${'a'.repeat(200)}/`])(
+    '%j is not a valid path',
+    (path) => {
+      expect(() => checkIamNaming({ path, prefix: '' })).toThrow(
+        expect.objectContaining({ code: 'iam-path' }) as Error,
+      );
+    },
+  );
+  it.each(['a/', 'a b', 'x'.repeat(25), 'ä'])('%j is not a valid prefix', (prefix) => {
     expect(() => checkIamNaming({ path: '/', prefix })).toThrow(
       expect.objectContaining({ code: 'iam-prefix' }) as Error,
     );
   });
 
-  it('are told by a tag, but only where they are not the usual ones', () => {
+  it('are stored in a tag, but only if they are not the default ones', () => {
     const input = {
       name: 'orders',
       owner: 'me',
@@ -89,17 +92,17 @@ describe('the shipped documents', () => {
   const arns = (text: string): readonly string[] =>
     [...text.matchAll(/"(arn:[^"]*:iam:[^"]*)"/g)].map((match) => match[1] ?? '');
 
-  it.each(FILES)('%s stays as it is with the usual names', (name) => {
+  it.each(FILES)('%s is unchanged with the default names', (name) => {
     expect(withIamNaming(read(name), USUAL_IAM)).toBe(read(name));
   });
 
-  it.each(FILES)('%s with others: every role, profile and policy of ours has moved', (name) => {
+  it.each(FILES)('%s with other names: every role, profile and policy of ours has the new name', (name) => {
     const moved = arns(withIamNaming(read(name), TEAM));
     expect(moved.filter((arn) => arn.includes('/fargate-connect/'))).toEqual([]);
     expect(moved).toHaveLength(arns(read(name)).length);
   });
 
-  it('a name that an administrator gave keeps its form', () => {
+  it('a name that an administrator chose is not changed', () => {
     expect(withIamNaming(read('operator-given-role'), TEAM)).toContain(':role/team/bastions/${role}"');
   });
 });

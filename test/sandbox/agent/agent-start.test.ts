@@ -4,7 +4,7 @@ import { startInstanceAgent } from '../../../src/sandbox/agent/agent-start.ts';
 
 const ROLE = 'arn:aws:sts::111122223333:assumed-role/ops/i-1';
 
-/** The agent of an instance whose role may do everything but `denied`. */
+/** Starts the agent of an instance whose role may do everything except `denied`. */
 function start(
   denied: string | undefined,
   over: {
@@ -35,7 +35,7 @@ function start(
 }
 
 describe('the start of an instance’s agent', () => {
-  it('ends with a control channel', () => {
+  it('opens a control channel', () => {
     const { isOnline, hasControlChannel, log } = start(undefined);
     expect([isOnline, hasControlChannel]).toEqual([true, true]);
     expect(log.at(-1)?.text).toContain('Set up control channel successfully');
@@ -50,7 +50,7 @@ describe('the start of an instance’s agent', () => {
       'Sleeping for',
     ],
     ['ssmmessages:CreateControlChannel', 'ERROR', 'arn:aws:ssmmessages:eu-west-1:111122223333:*', true, ''],
-  ])('refused %s: the log names it', (action, level, resource, online, last) => {
+  ])('without permission for %s, the log names the action', (action, level, resource, online, last) => {
     const { isOnline, hasControlChannel, log } = start(action);
     expect([isOnline, hasControlChannel]).toEqual([online, false]);
     expect(log).toContainEqual({
@@ -62,7 +62,7 @@ describe('the start of an instance’s agent', () => {
     expect(log.at(-1)?.text).toContain(last);
   });
 
-  it('refused ssmmessages:OpenControlChannel: the log holds only the status of the upgrade', () => {
+  it('without permission for ssmmessages:OpenControlChannel, the log holds only the status of the upgrade', () => {
     const { isOnline, hasControlChannel, log } = start('ssmmessages:OpenControlChannel');
     expect([isOnline, hasControlChannel]).toEqual([true, false]);
     expect(log.at(-1)).toEqual({
@@ -73,14 +73,14 @@ describe('the start of an instance’s agent', () => {
   });
 
   it.each([
-    ['without a way out', { reaches: false }, 'RequestError: send request failed'],
+    ['without a route to AWS', { reaches: false }, 'RequestError: send request failed'],
     ['without a role', { role: undefined }, 'no EC2 instance role found'],
     [
       'with a role that EC2 may not assume',
       { role: undefined, untrustedRole: 'ops' },
       'AssumeRoleUnauthorizedAccess: EC2 cannot assume the role ops.  Please see',
     ],
-  ])('%s it sleeps', (_, over, reason) => {
+  ])('%s the agent sleeps', (_, over, reason) => {
     const { isOnline, log } = start(undefined, over);
     expect(isOnline).toBe(false);
     expect(JSON.stringify(log)).toContain(reason);

@@ -7,7 +7,7 @@ import { MuxSession } from '../../../src/protocol/smux.ts';
 import { type Lab, PRIVATE_IP, startLab } from '../support/gateway-lab.ts';
 import { RawClient } from '../support/raw-client.ts';
 
-/** Each trait of the official agent, and the agent that does without it (BEHAVIOUR-sessions.md). */
+/** Tests each trait of the official agent, and the agent without that trait (BEHAVIOUR-sessions.md). */
 
 let lab: Lab | undefined;
 const clients: RawClient[] = [];
@@ -58,13 +58,13 @@ const forwarding = {
 const exitCode = (of: RawClient): number | undefined =>
   of.events.flatMap((event) => (event.type === 'exit-code' ? [event.code] : []))[0];
 
-test('an agent has all traits, except those that it is told to do without', () => {
+test('an agent has all traits, except those that are switched off', () => {
   expect([...agentTraits()]).toEqual(AGENT_TRAITS);
   expect(agentTraits(['no-half-close']).has('no-half-close')).toBe(false);
   expect(agentTraits(['no-half-close']).size).toBe(AGENT_TRAITS.length - 1);
 });
 
-test('a trait that the agent does not have is a usage error that names those it has', () => {
+test('an unknown trait is a usage error that names the known ones', () => {
   expect(parseAgentTraits(['handled-twice'])).toEqual(['handled-twice']);
   expect(() => parseAgentTraits(['tired'])).toThrow(
     expect.objectContaining({ code: 'bad-arguments', role: 'usage' }) as Error,
@@ -72,7 +72,7 @@ test('a trait that the agent does not have is a usage error that names those it 
 });
 
 describe('output-ends-at-pause', () => {
-  /** The client is away until the command has written its second line, and comes back. */
+  /** The client is disconnected until the command has written its second line, and then connects again. */
   async function cutBetweenLines(without: readonly AgentTrait[]): Promise<RawClient> {
     const of = await start(without);
     const access = of.start(command(`/bin/sh -c 'echo one; sleep 0.3; echo two; sleep 0.3; echo three'`));
@@ -92,12 +92,12 @@ describe('output-ends-at-pause', () => {
     return client;
   }
 
-  test('what the command writes after a cut never arrives, its exit code does', async () => {
+  test('the output of a command after a cut never arrives, but its exit code does', async () => {
     const client = await cutBetweenLines([]);
     expect([client.stdout, exitCode(client)]).toEqual(['one\n', 0]);
   });
 
-  test('without it everything arrives', async () => {
+  test('without the trait all output arrives', async () => {
     const client = await cutBetweenLines(['output-ends-at-pause']);
     expect([client.stdout, exitCode(client)]).toEqual(['one\ntwo\nthree\n', 0]);
   });
@@ -115,11 +115,11 @@ describe('partial-character-dropped', () => {
     [String.raw`printf 'abc\342\202'`, 'abc'],
     [String.raw`printf '\377abcd'`, '\xffabcd'],
     [String.raw`printf 'gr\303\274n \342\202\254'`, 'gr\xc3\xbcn \xe2\x82\xac'],
-  ])('%s', async (line, arrives) => {
+  ])('%s loses only incomplete final bytes', async (line, arrives) => {
     expect(await printed([], `/bin/sh -c "${line}"`)).toBe(arrives);
   });
 
-  test('without it the last bytes arrive too', async () => {
+  test('without the trait the last bytes arrive too', async () => {
     const line = String.raw`/bin/sh -c "printf 'abc\377\376\375'"`;
     expect(await printed(['partial-character-dropped'], line)).toBe('abc\xff\xfe\xfd');
   });
@@ -129,34 +129,40 @@ describe('acknowledged-when-handled', () => {
   test.each([
     [[], false],
     [['acknowledged-when-handled'], true],
-  ] as const)('without %j: acknowledged before the pty has taken it: %s', async (without, acknowledged) => {
-    let take: (() => void) | undefined;
-    const of = await start(without, {
-      machine: (machine) => ({
-        ...machine,
-        async terminal(options) {
-          const terminal = await machine.terminal(options);
-          terminal.write = (bytes, taken) => {
-            take = taken;
-          };
-          return terminal;
-        },
-      }),
-    });
-    const client = await open(of, { type: 'Standard_Stream' });
-    await client.event('opened');
-    client.send('typed');
-    await client.until(() => take !== undefined, 'the pty to be given the input');
-    // The answer to a ping passes whatever the agent sent before it.
-    await client.ping();
-    expect(client.channel.unackedBytes === 0).toBe(acknowledged);
-    take?.();
-    await client.until(() => client.channel.unackedBytes === 0, 'the acknowledgement');
-  });
+  ] as const)(
+    'without the traits %j: the agent acknowledges before the pty has taken the input: %s',
+    async (without, acknowledged) => {
+      let take: (() => void) | undefined;
+      const of = await start(without, {
+        machine: (machine) => ({
+          ...machine,
+          async terminal(options) {
+            const terminal = await machine.terminal(options);
+            terminal.write = (bytes, taken) => {
+              take = taken;
+            };
+            return terminal;
+          },
+        }),
+      });
+      const client = await open(of, { type: 'Standard_Stream' });
+      await client.event('opened');
+      client.send('typed');
+      await client.until(() => take !== undefined, 'the pty to be given the input');
+      // The answer to the ping arrives after everything that the agent sent before it.
+      await client.ping();
+      expect(client.channel.unackedBytes === 0).toBe(acknowledged);
+      take?.();
+      await client.until(() => client.channel.unackedBytes === 0, 'the acknowledgement');
+    },
+  );
 });
 
 describe('handled-twice', () => {
-  /** A burst is on its way into the agent when its socket is cut. Resolves with what the server got, and how the session ended. */
+  /**
+   * Cuts the socket of the agent while a burst travels to it. Resolves with the bytes that the server got, and how the
+   * session ended.
+   */
   async function cutInTheBurst(without: readonly AgentTrait[]): Promise<{ got: number; end: string }> {
     const of = await start(without, { faults: ['cut-agent=after:100000'] });
     let got = 0;
@@ -174,18 +180,18 @@ describe('handled-twice', () => {
     return { got, end };
   }
 
-  test('a message handled behind the cut is handled again, and the multiplexer breaks', async () => {
+  test('a message that the agent handled during the cut is handled again, which breaks the multiplexer', async () => {
     const { end } = await cutInTheBurst([]);
     expect(end).toMatch(/version|command|frame/);
   });
 
-  test('without it every byte arrives once', async () => {
+  test('without the trait every byte arrives once', async () => {
     expect(await cutInTheBurst(['handled-twice'])).toEqual({ got: 200_000, end: 'all arrived' });
   });
 });
 
 describe('no-half-close', () => {
-  /** A server that answers at the end of the request, and a client that ends its request. */
+  /** A server that answers at the end of the request, and a client that ends its side after the request. */
   async function answerToHalfClose(without: readonly AgentTrait[]): Promise<string> {
     const of = await start(without);
     await serve(of, (socket) => {
@@ -216,7 +222,7 @@ describe('no-half-close', () => {
     expect(await answerToHalfClose([])).toBe('');
   });
 
-  test('without it the answer arrives', async () => {
+  test('without the trait the answer arrives', async () => {
     expect(await answerToHalfClose(['no-half-close'])).toBe('answer');
   });
 });

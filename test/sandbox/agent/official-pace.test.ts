@@ -8,7 +8,7 @@ afterEach(async () => {
   await lab?.close();
 });
 
-test('the shell is silent for its first second', async () => {
+test('the shell sends no output in its first second', async () => {
   let started = 0;
   lab = await startLab({
     agentPace: 'official',

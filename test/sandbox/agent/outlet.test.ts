@@ -20,7 +20,7 @@ const make = (of: { clock?: FakeClock; pauseMs?: number } = {}): Outlet => {
   });
 };
 
-test('whole messages only, streams in order and never mixed', () => {
+test('sends whole messages only, in order, and never mixes two streams in one message', () => {
   room = 6;
   const outlet = make();
   outlet.write(Buffer.from('abcde'));
@@ -33,7 +33,7 @@ test('whole messages only, streams in order and never mixed', () => {
   expect(sent.slice(2)).toEqual(['stdout:fghi', 'stdout:j', 'stderr:EE']);
 });
 
-test('a full outlet says so and calls back when half of it is gone', () => {
+test('a full outlet returns false, and calls back when it is half empty', () => {
   room = 0;
   const outlet = make();
   let drained = 0;
@@ -48,7 +48,7 @@ test('a full outlet says so and calls back when half of it is gone', () => {
   expect([drained, outlet.isFull]).toEqual([1, false]);
 });
 
-test('the official pace sends one message per millisecond', async () => {
+test('at the pace of the official agent one message is sent per millisecond', async () => {
   room = 100;
   const clock = new FakeClock();
   const outlet = make({ clock, pauseMs: 1 });

@@ -16,7 +16,7 @@ const SEALED = {
   buckets: [{ name: 'exec-logs', isEncrypted: true }],
 };
 
-/** A session that prints one line, under a role that may do everything but `denied`. */
+/** A session that prints one line, with a role that may do everything except `denied`. */
 function session(
   denied?: string,
   over: { readonly logging?: Partial<SeedExecLogging>; readonly seed?: Partial<typeof SEALED> } = {},
@@ -53,7 +53,7 @@ function session(
 }
 
 describe('the transcript of a session', () => {
-  it('goes to the log group and the bucket, with exactly these rights', () => {
+  it('is written to the log group and the bucket, and needs exactly these permissions', () => {
     const { refusal, events, object, asked } = session();
     expect([refusal, events, object]).toEqual([undefined, 'inside\r\n', 'inside\r\n']);
     const group = 'arn:aws:logs:eu-west-1:111122223333:log-group:';
@@ -71,11 +71,11 @@ describe('the transcript of a session', () => {
     ['logs:CreateLogStream', undefined, 'inside\r\n'],
     ['logs:PutLogEvents', '', 'inside\r\n'],
     ['s3:PutObject', 'inside\r\n', undefined],
-  ])('without %s the session runs, and its transcript is missing there', (denied, events, object) => {
+  ])('is missing there without %s, although the session runs', (denied, events, object) => {
     expect(session(denied)).toMatchObject({ refusal: undefined, events, object });
   });
 
-  it('a group that may not be looked at passes for one without a key', () => {
+  it('a log group that the role may not describe is treated like one without a key', () => {
     expect(session('logs:DescribeLogGroups').refusal).toMatch(
       /^We couldn't start the session because encryption is not set up on the selected CloudWatch Logs log group\./,
     );
@@ -83,7 +83,7 @@ describe('the transcript of a session', () => {
     expect(unchecked).toMatchObject({ refusal: undefined, events: undefined });
   });
 
-  it('a bucket whose encryption may not be looked at refuses the session', () => {
+  it('a bucket whose encryption the role may not read prevents the session', () => {
     expect(session('s3:GetEncryptionConfiguration').refusal).toBe(
       "Couldn't start the session because we are unable to validate encryption on Amazon S3 bucket. Error: AccessDenied: Access Denied\n\tstatus code: 403",
     );
@@ -98,8 +98,8 @@ describe('the transcript of a session', () => {
       { buckets: [{ name: 'exec-logs', isEncrypted: false }] },
       /Amazon S3 bucket\./,
     ],
-    ['a bucket that is not there', { buckets: [] }, /NoSuchBucket/],
-  ])('%s is refused where encryption is demanded', (_, seed, text) => {
+    ['a bucket that does not exist', { buckets: [] }, /NoSuchBucket/],
+  ])('%s prevents the session if encryption is required', (_, seed, text) => {
     expect(session(undefined, { seed: seed as Partial<typeof SEALED> }).refusal).toMatch(text);
   });
 });

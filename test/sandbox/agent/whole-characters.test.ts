@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { WholeCharacters } from '../../../src/sandbox/agent/whole-characters.ts';
 
-test('any split of any text goes out in whole characters and complete', () => {
+test('text that is split anywhere is sent completely and in whole characters', () => {
   const text = Buffer.from('aé€😀 grün');
   for (let first = 0; first <= text.length; first++)
     for (let second = first; second <= text.length; second++) {
@@ -14,7 +14,7 @@ test('any split of any text goes out in whole characters and complete', () => {
     }
 });
 
-test('bytes that are no UTF-8 are not held for long, and never lost', () => {
+test('bytes that are not valid UTF-8 are held only briefly, and never lost', () => {
   const characters = new WholeCharacters();
   const binary = Buffer.from([0xff, 0x80, 0x80, 0x80, 0x80, 0xfe, 0xc3]);
   expect(Buffer.concat([characters.push(binary), characters.flush()])).toEqual(binary);

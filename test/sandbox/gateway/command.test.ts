@@ -35,7 +35,7 @@ async function run(
 const exitCode = (of: RawClient): number | undefined =>
   of.events.flatMap((event) => (event.type === 'exit-code' ? [event.code] : []))[0];
 
-test('separate streams and the exit code arrive', async () => {
+test('separate output streams and the exit code arrive', async () => {
   const done = await run('/bin/sh -c "echo out; echo err >&2; exit 7"');
   expect(done.events.find((event) => event.type === 'opened')).toMatchObject({
     sessionType: 'NonInteractiveCommands',
@@ -44,13 +44,13 @@ test('separate streams and the exit code arrive', async () => {
   expect([done.stdout, done.stderr, exitCode(done)]).toEqual(['out\n', 'err\n', 7]);
 });
 
-test('merged output comes after the end, without an exit code', async () => {
+test('merged output arrives after the command has ended, without an exit code', async () => {
   const done = await run('/bin/sh -c "echo out; echo err >&2; exit 7"', { separateOutput: false });
   expect(done.stdout.split('\n').sort()).toEqual(['', 'err', 'out']);
   expect(exitCode(done)).toBeUndefined();
 });
 
-test('a prefix goes before the first chunk and after chunks that ended a line', async () => {
+test('a prefix precedes the first chunk and each chunk that follows the end of a line', async () => {
   const done = await run('/bin/sh -c "echo a; sleep 0.1; printf c; sleep 0.1; printf d; exit 300"', {
     stdOutPrefix: 'STDOUT:',
     stdErrPrefix: 'STDERR:',
@@ -62,14 +62,14 @@ test('a command killed by a signal has exit code -1', async () => {
   expect(exitCode(await run(`/bin/sh -c 'kill -9 $$'`))).toBe(-1);
 });
 
-test('an unknown program is exit code 1 with the reason on stderr behind it', async () => {
+test('an unknown program has exit code 1, and the reason follows on stderr', async () => {
   const done = await run('/bin/nosuch');
   expect([done.stderr, exitCode(done)]).toEqual(['fork/exec /bin/nosuch: no such file or directory', 1]);
   const types = done.events.map((event) => event.type);
   expect(types.indexOf('exit-code')).toBeLessThan(types.indexOf('output'));
 });
 
-test('Ctrl-C as input is a SIGINT', async () => {
+test('Ctrl-C in the input sends SIGINT', async () => {
   client = await RawClient.open(
     lab.start({
       type: 'NonInteractiveCommands',
@@ -85,7 +85,7 @@ test('Ctrl-C as input is a SIGINT', async () => {
   expect([client.stdout, exitCode(client)]).toEqual(['ready\ncaught\n', 9]);
 });
 
-test('megabytes of output arrive whole, the exit code behind them', async () => {
+test('megabytes of output arrive completely, followed by the exit code', async () => {
   const done = await run(`/bin/sh -c 'head -c 3000000 /dev/zero | tr "\\0" a'`);
   expect(done.stdout.length).toBe(3_000_000);
   expect(done.events.filter((event) => event.type !== 'ignored').at(-2)).toEqual({

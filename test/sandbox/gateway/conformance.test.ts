@@ -6,7 +6,7 @@ import { clientConfig } from '../support/client-config.ts';
 import { DescribeTasksCommand, ECSClient, ListTasksCommand } from '@aws-sdk/client-ecs';
 import { SSMClient, StartSessionCommand } from '@aws-sdk/client-ssm';
 
-/** The items of the interop checklist that are about an emulator. */
+/** The items of the interoperability checklist that concern an emulator. */
 
 const sandbox = testSandbox();
 let lab: Lab | undefined;
@@ -51,7 +51,7 @@ test('conformance 46: after HandshakeComplete of a mux session the agent is sile
   );
   await client.event('opened');
   const before = client.frames.length;
-  // A round trip through the same socket: whatever the agent had to say would have come before the pong.
+  // A round trip through the same socket: every message that the agent sent before would arrive before the pong.
   for (let i = 0; i < 3; i++) await client.ping();
   expect(client.frames.length).toBe(before);
   client.close();

@@ -54,7 +54,7 @@ async function open(
 }
 
 test.each([false, true])(
-  'an encrypted session; challenge in the context: %s',
+  'a session is encrypted; challenge in the encryption context: %s',
   async (acknowledgeChallenge) => {
     lab = await startLab();
     const opened = await open({ acknowledgeChallenge });
@@ -69,7 +69,7 @@ test.each([false, true])(
   },
 );
 
-test('an agent that demands the challenge takes no key without it', async () => {
+test('an agent that requires the challenge rejects a key without it', async () => {
   lab = await startLab({ agentChallenge: 'demanded' });
   const opened = await open();
   expect((await opened.event('closed')).output).toContain('did not acknowledge the random challenge');
@@ -82,7 +82,7 @@ test('an old agent sends no challenge', async () => {
   await opened.event('opened');
 });
 
-test('a key made for another session fails the handshake', async () => {
+test('a key that was created for another session fails the handshake', async () => {
   lab = await startLab();
   const opened = await open({ context: { 'aws:ssm:SessionId': 'another' } });
   expect((await opened.event('closed')).output).toMatch(

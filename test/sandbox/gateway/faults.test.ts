@@ -12,7 +12,7 @@ afterEach(async () => {
   lab = undefined;
 });
 
-/** Repeatable. */
+/** A seeded, repeatable generator. */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {
@@ -47,14 +47,14 @@ test.each([
   'drop=0.05,duplicate=0.1,reorder=0.1,delay=5ms',
   'slow-agent=5ms',
 ])('with %s every byte arrives once and in order', async (fault) => {
-  // Small messages, so that the faults find many of them.
+  // Small messages, so that the faults affect many of them.
   const client = await connect(await start([fault], { agentPayloadSize: 16 }), counting(200));
   await client.event('closed');
   expect(client.stdout).toBe(counted(200));
   expect(client.frames.length).toBeGreaterThan(60);
 });
 
-test('cut-client=after:… cuts once, close-1000 says goodbye; both resume', async () => {
+test('cut-client=after:… cuts once, and close-1000 closes with that code; the client resumes after both', async () => {
   const of = await start(['cut-client=after:2000'], { agentPayloadSize: 16 });
   const access = of.start(counting(300));
   const client = await RawClient.open(access);
@@ -74,7 +74,7 @@ test('cut-client=after:… cuts once, close-1000 says goodbye; both resume', asy
   expect(client.stdout).toBe(counted(300));
 });
 
-test('a timed cut happens on time', async () => {
+test('a cut after a given time happens at that time', async () => {
   const client = await connect(await start(['cut-client=after:50ms']), { type: 'Standard_Stream' });
   await client.until(() => client.closeCode !== undefined, 'the cut', 2000);
 });
@@ -96,7 +96,7 @@ test('silent: the socket stays open, nothing arrives and pings are not answered'
   await client.untilOutput('heard\r\n');
 });
 
-test('refuse-resume in its three forms', async () => {
+test('refuse-resume works in its three forms', async () => {
   const of = await start(['refuse-resume']);
   const { sessionId } = of.start({ type: 'Standard_Stream' });
   const resume = () => of.gateway.sessions.resume(sessionId);
@@ -131,7 +131,7 @@ test.each([
   );
 });
 
-test('fault specifications combine, and the name of another fault is not accepted', () => {
+test('fault specifications can be combined, and the name of another fault is not accepted', () => {
   expect(parseGatewayFaults(['drop=0.05, delay=1.5s', 'cut-agent=every:2s'])).toMatchObject({
     drop: 0.05,
     delayMs: 1500,

@@ -21,7 +21,7 @@ afterEach(async () => {
   await lab.close();
 });
 
-/** Close code of a socket that says `first` (or nothing) after the upgrade. */
+/** Returns the close code of a socket that sends `first` (or nothing) after the upgrade. */
 async function closeCodeAfter(url: string, first?: string | Uint8Array): Promise<number> {
   const ws = new WebSocket(url);
   ws.on('error', () => undefined);
@@ -37,7 +37,7 @@ async function closeCodeAfter(url: string, first?: string | Uint8Array): Promise
 const opening = (of: Record<string, unknown>): string =>
   JSON.stringify({ MessageSchemaVersion: '1.0', RequestId: randomUUID(), ...of });
 
-test('the first frame must be a well-formed OpenDataChannelInput with the session’s token', async () => {
+test('the first frame must be a well-formed OpenDataChannelInput with the token of the session', async () => {
   lab = await startLab();
   const { streamUrl, tokenValue } = lab.start({ type: 'Standard_Stream' });
   expect(await closeCodeAfter(streamUrl, opening({ TokenValue: 'wrong' }))).toBe(1008);
@@ -90,7 +90,7 @@ test('an upgrade that never opens its data channel is closed', async () => {
   expect(await closeCodeAfter(lab.start({ type: 'Standard_Stream' }).streamUrl)).toBe(1008);
 });
 
-test('unknown paths, unknown sessions and other roles are refused at the upgrade', async () => {
+test('unknown paths, unknown sessions and other roles are rejected at the upgrade', async () => {
   lab = await startLab();
   const { streamUrl } = lab.start({ type: 'Standard_Stream' });
   const base = `ws://127.0.0.1:${lab.port}`;
@@ -100,7 +100,7 @@ test('unknown paths, unknown sessions and other roles are refused at the upgrade
   expect(await closeCodeAfter(`${base}/v1/data-channel/%zz?role=publish_subscribe`)).toBe(404);
 });
 
-test('a wrong signature and a missing ssmmessages:OpenDataChannel are 403', async () => {
+test('an invalid signature and a missing ssmmessages:OpenDataChannel are rejected with 403', async () => {
   lab = await startLab({
     verifyUpgrade: () => {
       throw new AwsError('InvalidSignatureException', 'no', 403);
@@ -125,7 +125,7 @@ test('a wrong signature and a missing ssmmessages:OpenDataChannel are 403', asyn
   ]);
 });
 
-test('after a cut the session resumes with a new token and another cell; nothing is lost or doubled', async () => {
+test('after a cut the session resumes with a new token and another cell; no message is lost or duplicated', async () => {
   lab = await startLab();
   const access = lab.start({
     type: 'InteractiveCommands',
@@ -147,7 +147,7 @@ test('after a cut the session resumes with a new token and another cell; nothing
   expect(client.stdout).toBe(Array.from({ length: 60 }, (_, i) => `n${i + 1}\r\n`).join(''));
 });
 
-test('the agent is cut and comes back by itself; the client is paused meanwhile', async () => {
+test('the agent reconnects by itself after a cut, and the client is paused meanwhile', async () => {
   lab = await startLab({ faults: ['cut-agent=every:4096'] });
   const client = await connect(
     lab.start({
@@ -172,7 +172,7 @@ test('a second client socket replaces the first', async () => {
   expect(second.closeCode).toBeUndefined();
 });
 
-test('TerminateSession closes both sides; afterwards there is nothing to resume', async () => {
+test('TerminateSession closes both sides, and the session cannot be resumed afterwards', async () => {
   lab = await startLab();
   const access = lab.start({ type: 'Standard_Stream' });
   const client = await connect(access);
@@ -185,7 +185,7 @@ test('TerminateSession closes both sides; afterwards there is nothing to resume'
   expect(lab.gateway.sessions.terminate('developer-0')).toBe(false);
 });
 
-test('channel_closed has the 112-byte header and names target and session', async () => {
+test('channel_closed has the 112-byte header and names the target and the session', async () => {
   lab = await startLab();
   const access = lab.start({ type: 'Standard_Stream' });
   const client = await connect(access);
@@ -202,7 +202,7 @@ test('channel_closed has the 112-byte header and names target and session', asyn
   });
 });
 
-test('a client that connects after the end learns the reason', async () => {
+test('a client that connects after the end gets the reason', async () => {
   lab = await startLab();
   const access = lab.start({ type: 'Port', properties: { portNumber: '0' } });
   lab.gateway.sessions.endTarget(lab.machine.target, 'Task stopped');
@@ -210,7 +210,7 @@ test('a client that connects after the end learns the reason', async () => {
   expect(await client.event('closed')).toMatchObject({ output: 'Task stopped' });
 });
 
-test('an idle session and one that lives too long are ended; traffic keeps the idle one alive', async () => {
+test('a session that is idle or too old is ended, and traffic keeps an idle one alive', async () => {
   lab = await startLab({ timing: { sessionIdleMs: 250, sessionMaxMs: 700 } });
   const idle = await connect(lab.start({ type: 'InteractiveCommands', command: 'sleep 60' }));
   const busy = await connect(

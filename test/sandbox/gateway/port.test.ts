@@ -20,7 +20,7 @@ afterEach(async () => {
   await lab.close();
 });
 
-/** A server that the container reaches as its own port 8080. */
+/** A server that the container reaches at its own port 8080. */
 async function serve(onConnection: (socket: Socket) => void): Promise<void> {
   const server = createServer({ allowHalfOpen: true }, onConnection);
   servers.push(server);
@@ -34,7 +34,7 @@ const forwarding = (properties: Record<string, string> = {}) =>
     properties: { portNumber: '8080', type: 'LocalPortForwarding', localPortNumber: '0', ...properties },
   }) as const;
 
-/** The client's end of a mux session. */
+/** The client side of a mux session. */
 class Mux {
   readonly client: RawClient;
   readonly session: MuxSession;
@@ -79,7 +79,7 @@ class Mux {
   }
 }
 
-test('mux: several connections, data both ways, closed by the server, and the session goes on', async () => {
+test('mux: several connections carry data in both directions and are closed by the server, and the session continues', async () => {
   await serve((socket) => {
     socket.on('data', (bytes) => {
       socket.write(`you said ${bytes.toString()}`);
@@ -99,14 +99,14 @@ test('mux: several connections, data both ways, closed by the server, and the se
   expect(lab.gateway.sessions.records()[0]?.status).toBe('Connected');
 });
 
-test('mux: the agent says nothing of its own between HandshakeComplete and the first stream', async () => {
+test('mux: the agent sends nothing by itself between HandshakeComplete and the first stream', async () => {
   const mux = await Mux.open();
   const frames = mux.client.frames.length;
   await new Promise((resolve) => setTimeout(resolve, 150));
   expect(mux.client.frames.length).toBe(frames);
 });
 
-test('mux: a closed port is flag 3 and then FIN, as often as it is tried', async () => {
+test('mux: a connection to a closed port gets flag 3 and then FIN, each time', async () => {
   const mux = await Mux.open();
   for (const id of [3, 5]) {
     mux.act((session) => session.open());
@@ -115,7 +115,7 @@ test('mux: a closed port is flag 3 and then FIN, as often as it is tried', async
   expect(mux.client.events.filter((event) => event.type === 'connect-to-port-error')).toHaveLength(2);
 });
 
-test('mux: the client’s FIN closes the server connection as a whole, so a late answer is lost (transcript d4)', async () => {
+test('mux: a FIN from the client closes the whole server connection, so a late answer is lost (transcript d4)', async () => {
   const seen: string[] = [];
   await serve((socket) => {
     socket.on('error', () => seen.push('error'));
@@ -137,7 +137,7 @@ test('mux: the client’s FIN closes the server connection as a whole, so a late
   expect(seen.slice(0, 2)).toEqual(['hello half close', 'end']);
 });
 
-test('mux: the server’s EOF closes its connection for both directions (transcript d5)', async () => {
+test('mux: the end of data from the server closes its connection in both directions (transcript d5)', async () => {
   let ended = false;
   await serve((socket) => {
     socket.on('error', () => undefined);
@@ -154,11 +154,14 @@ test('mux: the server’s EOF closes its connection for both directions (transcr
   expect(mux.data(3).toString()).toBe('first\n');
 });
 
-/** The window follows the delay and may be smaller than what is to be written: then it is written when nothing is under way. */
+/**
+ * The window depends on the delay and may be smaller than the data: then the data is written when nothing is
+ * unacknowledged.
+ */
 const mayWrite = ({ client: { channel } }: Mux, bytes: number): boolean =>
   channel.room > bytes || channel.unackedBytes === 0;
 
-test('mux: megabytes both ways through an echo server that waits for its output', async () => {
+test('mux: megabytes in both directions through an echo server that waits until its output is sent', async () => {
   await serve((socket) => socket.pipe(socket));
   const mux = await Mux.open();
   const sent = randomBytes(3_000_000);
@@ -172,7 +175,7 @@ test('mux: megabytes both ways through an echo server that waits for its output'
   expect(digest(mux.data(id))).toBe(digest(sent));
 });
 
-test('mux: while a server does not read, what others send still arrives, and memory stays bounded', async () => {
+test('mux: while one server does not read, data for others still arrives, and memory stays bounded', async () => {
   const sockets: Socket[] = [];
   await serve((socket) => {
     socket.on('error', () => undefined);
@@ -184,7 +187,7 @@ test('mux: while a server does not read, what others send still arrives, and mem
   await mux.until(() => sockets.length === 2, 'both connections');
   const piece = Buffer.alloc(32_768, 1);
   let sent = 0;
-  // Until the agent takes no more: what it holds, the kernel's buffers and one window are full.
+  // Writes until the agent takes no more: its buffer, the kernel's buffers and one window are full.
   for (let quiet = 0; quiet < 30;) {
     if (mayWrite(mux, piece.length)) {
       mux.act((session) => session.write(stalled, piece));
@@ -207,7 +210,7 @@ test('mux: while a server does not read, what others send still arrives, and mem
   await mux.until(() => received === sent, 'the upload, once the server reads');
 });
 
-test('flag TerminateSession ends the session and its connections', async () => {
+test('the flag TerminateSession ends the session and its connections', async () => {
   let closed = false;
   await serve((socket) => {
     socket.on('error', () => undefined);
@@ -239,7 +242,7 @@ test.each([
   expect(lab.gateway.sessions.records()[0]?.status).toBe('Failed');
 });
 
-test('stdio: one connection, ended by the server', async () => {
+test('stdio: the server ends the only connection', async () => {
   await serve((socket) => {
     socket.write('220 ready\r\n');
     socket.on('data', (bytes) => socket.end(`221 ${bytes.toString('hex')}\r\n`));
@@ -252,7 +255,7 @@ test('stdio: one connection, ended by the server', async () => {
   expect(client.stdout).toBe('220 ready\r\n221 0a\r\n');
 });
 
-test('stdio: a closed port fails the session', async () => {
+test('stdio: a closed port makes the session fail', async () => {
   const client = await RawClient.open(lab.start({ type: 'Port', properties: { portNumber: '9' } }));
   clients.push(client);
   expect((await client.event('closed')).output).toMatch(
@@ -260,7 +263,7 @@ test('stdio: a closed port fails the session', async () => {
   );
 });
 
-test('basic listener mode for old clients: the next connection’s data dials again', async () => {
+test('basic listener mode for old clients: data of the next connection makes the agent connect again', async () => {
   let connections = 0;
   await serve((socket) => {
     connections++;

@@ -3,7 +3,7 @@ import { GatewayFaults } from '../../../src/sandbox/gateway/faults.ts';
 import { RelayLane } from '../../../src/sandbox/gateway/relay-lane.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
-test('delay keeps the order, pace spreads, clear forgets', async () => {
+test('delay keeps the order, the pace spaces messages out, and clear discards waiting messages', async () => {
   const clock = new FakeClock();
   const faults = new GatewayFaults(['delay=20ms']);
   const delivered: string[] = [];
@@ -35,7 +35,7 @@ test('delay keeps the order, pace spreads, clear forgets', async () => {
   expect(clock.pendingTimers).toBe(0);
 });
 
-test('a message held for reordering goes on even if none follows', async () => {
+test('a message held for reordering is sent even if no other follows', async () => {
   const clock = new FakeClock();
   const delivered: string[] = [];
   const lane = new RelayLane({

@@ -20,18 +20,18 @@ afterEach(async () => {
   await lab.close();
 });
 
-test('a shell without a handshake echoes, follows the window size, obeys Ctrl-C and ends with channel_closed', async () => {
+test('a shell without a handshake echoes, follows the window size, reacts to Ctrl-C and ends with channel_closed', async () => {
   const client = await connect(lab.start({ type: 'Standard_Stream' }));
   const opened = await client.event('opened');
   expect(opened).toMatchObject({ sessionType: undefined, agentVersion: '' });
   client.act((channel, now) => channel.sendSize({ columns: 132, rows: 50 }, now));
   client.send('stty size\r');
   await client.untilOutput('50 132');
-  // The program that says it runs is the one that is interrupted: a shell between two children may miss the signal.
+  // The signal must reach the program that prints "go": a shell that is just starting a child could miss it.
   client.send(`sh -c 'echo go; exec sleep 100'\r`);
   await client.untilOutput('go\r\n');
   client.send('\u0003');
-  // The terminal throws away what was typed before the signal took effect.
+  // The terminal discards what was typed before the signal took effect.
   await client.until(() => /\^C[^]*\$ $/.test(client.stdout), 'a new prompt');
   client.send('echo "st=$?"\r');
   await client.untilOutput('st=130');
@@ -39,13 +39,13 @@ test('a shell without a handshake echoes, follows the window size, obeys Ctrl-C 
   expect(await client.event('closed')).toMatchObject({ output: '' });
 });
 
-test('a command runs without a shell and its output arrives whole', async () => {
+test('a command runs without a shell and its output arrives completely', async () => {
   const client = await connect(
     lab.start({ type: 'InteractiveCommands', command: `/bin/sh -c "echo out; echo err >&2; exit 7"` }),
   );
   await client.event('closed');
   expect(client.stdout).toBe('out\r\nerr\r\n');
-  // The agent's session state, above all, is for the gateway only.
+  // Messages for the gateway must not reach the client, above all the agent's session state.
   expect(client.events.filter((event) => event.type === 'ignored')).toEqual([]);
 });
 

@@ -5,8 +5,8 @@ import { decide } from '../../../src/sandbox/iam/evaluator.ts';
 import { parsePolicy } from '../../../src/sandbox/iam/policy-document.ts';
 
 /**
- * Our evaluator against an independent one, on generated policies and requests. Both read the same documents;
- * the words of the generator are few, so that patterns, values and requests meet often.
+ * Compares our evaluator with an independent one, on generated policies and requests. Both read the same documents; the
+ * generator has a small vocabulary, so that patterns, values and requests often match.
  */
 
 const ACCOUNT = '111122223333';
@@ -25,7 +25,10 @@ const RESOURCES = [
   `arn:aws:ssm:eu-west-1:${ACCOUNT}:session/ada-1`,
 ];
 const WORDS = ['demo', 'Demo', 'prod', 'true', '8', 'arn:aws:ecs:eu-west-1:1:cluster/demo'];
-/** What a request may say, by key; operators are used on keys of their type, as what AWS does otherwise is not documented. */
+/**
+ * The possible context values of a request, by key; operators are used on keys of their type only, because AWS does not
+ * document what it does otherwise.
+ */
 const REQUEST_VALUES = {
   'aws:ResourceTag/stack': WORDS,
   'aws:RequestTag/stack': WORDS,
@@ -58,7 +61,7 @@ const text = fc.constantFrom(
   "${aws:ResourceTag/stack, 'prod'}",
 );
 
-/** Operator, key and values of one type. */
+/** An operator, a key and values of one type. */
 const typed = (operators: readonly string[], keys: readonly string[], values: readonly string[]) =>
   fc.tuple(
     fc.constantFrom(...operators),
@@ -151,8 +154,9 @@ const request = fc.record({
         fc.constantFrom(...(values as readonly string[])),
       ]),
     ),
-    // Variables without a value are left out: the two disagree on them in NotResource and under inverted operators, where
-    // the IAM User Guide ("policy variables with no value") is on our side; evaluator.test.ts has those cases.
+    // Variables without a value are left out: the two evaluators disagree on them in NotResource and with negated
+    // operators, where ours follows the IAM User Guide ("policy variables with no value"); evaluator.test.ts has those
+    // cases.
     { requiredKeys: ['aws:username'] },
   ),
   multi: fc.option(fc.uniqueArray(fc.constantFrom(...WORDS), { minLength: 1, maxLength: 3 }), {
@@ -214,7 +218,7 @@ describe('evaluator', () => {
       ),
       { numRuns: CASES, seed: 20_261_121 },
     );
-    // Agreement is worth nothing if one answer hardly occurs.
+    // Agreement proves nothing if one of the two answers hardly ever occurs.
     expect(Math.min(seen.allowed, seen.denied) / CASES).toBeGreaterThan(0.1);
   });
 });

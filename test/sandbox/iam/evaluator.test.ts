@@ -42,20 +42,20 @@ const when = (operator: string, key: string, value: unknown): Statement => ({
 });
 
 describe('effects', () => {
-  test('nothing is allowed by itself', () => {
+  test('the default is denied', () => {
     expect(allowed([allow('s3:*')], { action: 'ec2:RunInstances' })).toBe(false);
   });
-  test('an explicit deny wins over any allow', () => {
+  test('an explicit deny overrides any allow', () => {
     expect(allowed([allow('*'), deny('ec2:Run*')], { action: 'ec2:RunInstances' })).toBe(false);
     expect(allowed([allow('*'), deny('ec2:Run*')], { action: 'ec2:DescribeVpcs' })).toBe(true);
   });
-  test('a boundary must allow as well, and its deny counts', () => {
+  test('a boundary must also allow the action, and its deny counts', () => {
     const question = { action: 'ssm:GetParameter' };
     expect(allowed([allow('*')], question, [allow('ssm:*')])).toBe(true);
     expect(allowed([allow('*')], question, [allow('ec2:*')])).toBe(false);
     expect(allowed([allow('*')], question, [allow('*'), deny('ssm:Get*')])).toBe(false);
   });
-  test('NotAction and NotResource mean everything else', () => {
+  test('NotAction and NotResource match everything else', () => {
     const statement = { Effect: 'Allow', NotAction: 'iam:*', NotResource: 'arn:aws:s3:::secret/*' };
     expect(allowed([statement], { action: 'ec2:RunInstances', resource: 'arn:aws:s3:::open/x' })).toBe(true);
     expect(allowed([statement], { action: 'iam:GetRole', resource: 'arn:aws:s3:::open/x' })).toBe(false);
@@ -72,21 +72,21 @@ describe('patterns', () => {
     ['arn:aws:ec2:*:*:instance/i-0?23*', true],
     ['arn:aws:ec2:eu-west-1:111122223333:volume/*', false],
     ['arn:aws:ec2:eu-west-1:111122223333:INSTANCE/*', false],
-    // A wildcard of one segment does not reach over its colon.
+    // A wildcard in one segment does not match the colon after it.
     ['arn:aws:ec2:eu-*:instance/i-0123456789abcdef0:*:*', false],
     ['arn:aws:ec2:eu-west-1:111122223333:*', true],
   ])('%s → %s', (pattern, expected) => {
     expect(allowed([allow('ec2:*', pattern)], { action: 'ec2:StopInstances', resource: arn })).toBe(expected);
   });
-  test('actions are not case-sensitive', () => {
+  test('actions are matched without regard to case', () => {
     expect(allowed([allow('EC2:describe*')], { action: 'ec2:DescribeVpcs' })).toBe(true);
   });
-  test('a resource-less action is covered by * only', () => {
+  test('only * matches an action without a resource', () => {
     expect(allowed([allow('ec2:*', 'arn:aws:ec2:*:*:vpc/*')], { action: 'ec2:DescribeVpcs' })).toBe(false);
   });
-  test('a pattern of many wildcards is decided at once', () => {
+  test('a pattern with many wildcards is matched at once', () => {
     const pattern = `arn:aws:s3:::${'*a'.repeat(60)}b`;
-    // Trying every split of the text would take longer than any deadline of a test.
+    // Trying every way to split the text would exceed any test timeout.
     expect(
       allowed([allow('s3:*', pattern)], {
         action: 's3:GetObject',
@@ -99,7 +99,7 @@ describe('patterns', () => {
 describe('policy variables', () => {
   const own = 'arn:aws:ssm:eu-west-1:111122223333:session/${aws:userid}-*';
   const session = (id: string) => `arn:aws:ssm:eu-west-1:111122223333:session/${id}`;
-  test('stand for the request’s values, wildcards in them literal', () => {
+  test('are replaced by the values of the request, in which wildcards are literal', () => {
     const question = (userid: string, id: string) => ({
       action: 'ssm:TerminateSession',
       resource: session(id),
@@ -110,20 +110,20 @@ describe('policy variables', () => {
     expect(allowed([allow('ssm:*', own)], question('*', 'AIDA2-0ab'))).toBe(false);
     expect(allowed([allow('ssm:*', own)], question('AROA1:ada', 'AROA1:ada-0ab'))).toBe(true);
   });
-  test('without a value match nothing, unless they bring a default', () => {
+  test('without a value match nothing, unless they have a default', () => {
     const statement = allow('s3:*', 'arn:aws:s3:::${aws:PrincipalTag/team}');
     const withDefault = allow('s3:*', "arn:aws:s3:::${aws:PrincipalTag/team, 'shared'}");
     const question = { action: 's3:GetObject', resource: 'arn:aws:s3:::shared' };
     expect(allowed([statement], question)).toBe(false);
     expect(allowed([withDefault], question)).toBe(true);
   });
-  test('without a value fail a positive operator and fulfil an inverted one', () => {
+  test('without a value fail a positive operator and satisfy a negated one', () => {
     const question = { action: 's3:GetObject', context: { 'aws:a': 'x' } };
     const positive = allow('s3:*', '*', when('StringEquals', 'aws:a', '${aws:PrincipalTag/team}'));
     const inverted = allow('s3:*', '*', when('StringNotEquals', 'aws:a', '${aws:PrincipalTag/team}'));
     expect([allowed([positive], question), allowed([inverted], question)]).toEqual([false, true]);
   });
-  test('without a value match nothing in NotResource too, so that everything else is meant', () => {
+  test('without a value match nothing in NotResource either, so the statement covers every resource', () => {
     const statement = {
       Effect: 'Allow',
       Action: 's3:*',
@@ -131,12 +131,12 @@ describe('policy variables', () => {
     };
     expect(allowed([statement], { action: 's3:GetObject', resource: 'arn:aws:s3:::shared' })).toBe(true);
   });
-  test('of several values have none', () => {
+  test('with several values count as variables without a value', () => {
     const statement = allow('s3:*', 'arn:aws:s3:::${aws:TagKeys}');
     const question = { action: 's3:Get', resource: 'arn:aws:s3:::a', context: { 'aws:TagKeys': ['a', 'b'] } };
     expect(allowed([statement], question)).toBe(false);
   });
-  test('${*} is a star and not a wildcard', () => {
+  test('${*} is a literal star and not a wildcard', () => {
     const statement = allow('s3:*', 'arn:aws:s3:::${*}');
     expect(allowed([statement], { action: 's3:Get', resource: 'arn:aws:s3:::*' })).toBe(true);
     expect(allowed([statement], { action: 's3:Get', resource: 'arn:aws:s3:::x' })).toBe(false);
@@ -160,7 +160,7 @@ describe('conditions', () => {
     ['StringNotEquals', ['a', 'b'], 'c', true],
     ['StringNotEquals', ['a', 'b'], 'b', false],
     ['StringNotEquals', 'a', undefined, true],
-    // A key of several values without a set operator: none of them may be equal.
+    // A key with several values without a set operator: none of the values may be equal.
     ['StringNotEquals', 'a', ['a', 'b'], false],
     ['StringNotEquals', 'a', ['b', 'c'], true],
     ['StringEqualsIgnoreCase', 'Ab', 'aB', true],
@@ -223,21 +223,24 @@ describe('documents that IAM refuses', () => {
     ['no statement', { Version: '2012-10-17' }],
     ['unknown version', { Version: '2020-01-01', Statement: allow('a:B') }],
     ['misspelt effect', { Version: '2012-10-17', Statement: { ...allow('a:B'), Effect: 'Alow' } }],
-    ['action without vendor', { Version: '2012-10-17', Statement: allow('RunInstances') }],
-    ['resource that is no ARN', { Version: '2012-10-17', Statement: allow('a:B', 'instance/*') }],
-    ['both actions', { Version: '2012-10-17', Statement: { ...allow('a:B'), NotAction: 'a:C' } }],
+    ['action without service prefix', { Version: '2012-10-17', Statement: allow('RunInstances') }],
+    ['resource that is not an ARN', { Version: '2012-10-17', Statement: allow('a:B', 'instance/*') }],
+    [
+      'both Action and NotAction',
+      { Version: '2012-10-17', Statement: { ...allow('a:B'), NotAction: 'a:C' } },
+    ],
     [
       'unknown operator',
       { Version: '2012-10-17', Statement: allow('a:B', '*', when('StringIs', 'aws:a', '1')) },
     ],
     [
-      'key without vendor',
+      'condition key without prefix',
       { Version: '2012-10-17', Statement: allow('a:B', '*', when('Bool', 'mfa', 'true')) },
     ],
     ['principal', { Version: '2012-10-17', Statement: { ...allow('a:B'), Principal: '*' } }],
     ['unknown member', { Version: '2012-10-17', Statement: { ...allow('a:B'), Ressource: '*' } }],
     [
-      'equal sids',
+      'two equal Sids',
       {
         Version: '2012-10-17',
         Statement: [

@@ -37,7 +37,7 @@ const sh = async (script: string) => {
 describe.skipIf(confinement === undefined)(
   `namespaces${confinement === undefined ? ' (skipped: unprivileged namespaces do not work here)' : ''}`,
   () => {
-    it('hide the person’s files, and leave only the container’s directory to write to', async () => {
+    it('hide the user’s files, and allow writing only to the container’s directory', async () => {
       expect(
         await sh(`ls -A ${homedir()} ${outside} | grep -c secret; echo yes > ${root}/own && cat ${root}/own`),
       ).toMatchObject({
@@ -48,7 +48,7 @@ describe.skipIf(confinement === undefined)(
         expect((await sh(`echo x > ${place}/confinement-probe`)).code, place).not.toBe(0);
     });
 
-    it('show no process of the machine, and keep status, streams and words of a command', async () => {
+    it('hide the processes of the machine, and preserve the status, streams and arguments of a command', async () => {
       expect(await sh(`kill -0 ${process.pid}`)).toMatchObject({ code: 1 });
       expect(await sh(`echo 'a  "b"'; echo err >&2; exit 7`)).toEqual({
         stdout: 'a  "b"\n',
@@ -58,7 +58,7 @@ describe.skipIf(confinement === undefined)(
       });
     });
 
-    it('hold a whole container, whose PATH begins with programs that refuse', async () => {
+    it('contain a whole container, whose PATH begins with programs that refuse to run', async () => {
       const sandbox = await startSandbox({ confine: true });
       try {
         const { config } = sandboxClients(sandbox.env);
@@ -116,13 +116,13 @@ describe.skipIf(confinement === undefined)(
       }
     });
 
-    it('leave Ctrl-C and job control to a terminal', async () => {
+    it('do not affect Ctrl-C and job control of a terminal', async () => {
       const wrap = (confinement as Confinement).wrap({ file: '/bin/sh', args: ['-i'], cwd: root, env }, root);
       const terminal = await startTerminal(wrap, { columns: 80, rows: 24 });
       const text = new TerminalText(terminal);
       text.type('echo re""ady; sleep 600\n');
       await text.until(/ready/);
-      // Before the shell has started the program the signal ends nothing; then it is typed again.
+      // The signal has no effect before the shell has started the program; in that case Ctrl-C is typed again.
       const again = setInterval(() => text.type('\u0003echo st""ill here\n'), 300);
       await text.until(/still here/);
       clearInterval(again);

@@ -45,14 +45,14 @@ afterEach(async () => {
 });
 
 describe('a command in a container', () => {
-  it('runs without a shell, streams apart, and tells its exit code', async () => {
+  it('runs without a shell, with separate streams, and returns its exit code', async () => {
     const machine = start();
     const result = await finish(await machine.process(`sh -c 'echo "$0 out"; echo err >&2; exit 7' it`));
     expect(result).toEqual({ stdout: 'it out\n', stderr: 'err\n', code: 7, signal: undefined });
     expect((await finish(await machine.process('echo $HOME && exit'))).stdout).toBe('$HOME && exit\n');
   });
 
-  it('sees the task definition’s environment and nothing of ours', async () => {
+  it('sees the environment of the task definition and none of our variables', async () => {
     const { stdout } = await finish(await start().process('env'));
     const names = stdout
       .split('\n')
@@ -66,13 +66,13 @@ describe('a command in a container', () => {
     expect(names.filter((name) => /VITEST|npm_|NODE_OPTIONS|SSH_|USER/.test(name))).toEqual([]);
   });
 
-  it('finds realistic files where it starts', async () => {
+  it('finds realistic files in its working directory', async () => {
     const { stdout } = await finish(await start().process('cat VERSION log/app.log'));
     expect(stdout).toContain('orders-api:2.14.0');
     expect(stdout).toContain('listening on 0.0.0.0:8080');
   });
 
-  it('refuses an unknown program in the agent’s words', async () => {
+  it('fails for an unknown program with the message of the agent', async () => {
     const machine = start();
     await expect(
       machine.terminal({ command: '/bin/nosuch --x', columns: 80, rows: 24 }),
@@ -86,7 +86,7 @@ describe('a command in a container', () => {
     });
   });
 
-  it('can be signalled as a group', async () => {
+  it('receives signals as a process group', async () => {
     const process = await start().process(`sh -c 'sleep 1000 & echo ready; wait'`);
     const ended = finish(process);
     process.onStdout(() => process.kill('SIGTERM'));
@@ -109,7 +109,7 @@ describe('programs that would end or change the host', () => {
       });
   });
 
-  it('come first on PATH', async () => {
+  it('come first in PATH', async () => {
     const look = HOST_PROGRAMS.map((name) => `command -v ${name}`).join('; ');
     const { stdout } = await finish(await start().process(`sh -c '${look}'`));
     const found = stdout.trim().split('\n');
@@ -128,11 +128,11 @@ describe('a terminal in a container', () => {
     terminal.resize(120, 40);
     screen.type('stty size\r');
     await screen.until(/40 120\r\napp:\$ $/);
-    // The child itself says that it runs: an interrupt while the shell still forks would miss it.
+    // The child itself prints that it runs: an interrupt while the shell still forks would not reach it.
     screen.type(`sh -c 'echo begun; exec sleep 1000'\r`);
     await screen.until(/^begun/m);
     screen.type('\u0003');
-    // The interrupt discards what is typed before it is handled.
+    // The interrupt discards input that was typed before the signal is handled.
     await screen.until(/\^C[\s\S]*app:\$ $/);
     screen.type('echo "after $?"\r');
     await screen.until(/after 130/);
@@ -148,7 +148,7 @@ describe('a terminal in a container', () => {
     expect(screen.text).toBe('hé\ufffd.');
   });
 
-  it('holds the program back while paused', async () => {
+  it('blocks the program while paused', async () => {
     const terminal = await start().terminal({
       command: `sh -c 'i=0; while [ $i -lt 40000 ]; do echo line-$i; i=$((i+1)); done; echo done'`,
       columns: 80,
@@ -175,7 +175,7 @@ describe('a terminal in a container', () => {
     expect(text).toMatch(/done\r\n$/);
   });
 
-  it('loses nothing of a program that ended before its reader came back', async () => {
+  it('loses no output of a program that ended before its reader resumed', async () => {
     const terminal = await start().terminal({
       command: `sh -c 'i=0; while [ $i -lt 600 ]; do echo line-$i; i=$((i+1)); done'`,
       columns: 80,
@@ -190,7 +190,7 @@ describe('a terminal in a container', () => {
         resolve();
       });
     });
-    // Longer than the pty package would wait.
+    // Longer than the pty package waits by default.
     await new Promise((resolve) => setTimeout(resolve, 400));
     terminal.onData((data) => (text += Buffer.from(data).toString()));
     terminal.resume();
@@ -207,7 +207,7 @@ describe('a terminal in a container', () => {
 });
 
 describe('a container that stops', () => {
-  it('leaves neither files nor processes, not even detached ones', async () => {
+  it('leaves neither files nor processes, not even detached processes', async () => {
     const machine = start();
     const { stdout } = await finish(
       await machine.process(`sh -c 'setsid sleep 1000 >/dev/null 2>&1 </dev/null & echo $!; pwd'`),
@@ -222,7 +222,7 @@ describe('a container that stops', () => {
         return false;
       }
     };
-    // The signal is sent; the kernel may need another moment.
+    // The signal is sent, but the kernel may need a moment.
     await until(() => !isAlive());
   });
 });

@@ -9,7 +9,10 @@ import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
 import { createWorld, type World } from '../../../src/sandbox/world/world.ts';
 import { TerminalText } from '../support/machine-streams.ts';
 
-/** `ecs_connect.sh` on a bastion without any official program: the built-in client and plugin, real signatures, a real session. */
+/**
+ * `ecs_connect.sh` on a bastion without any official program: it uses the built-in client and plugin, with real
+ * signatures and a real session.
+ */
 let sandbox: Sandbox;
 const worlds: World[] = [];
 let bastion: Machine;
@@ -64,10 +67,10 @@ async function onBastion(command: string, machine = bastion): Promise<TerminalTe
 }
 
 describe('ecs_connect.sh on a bastion', () => {
-  it('runs a command in the container that was named', async () => {
+  it('runs a command in the named container', async () => {
     const screen = await onBastion('ecs_connect.sh orders-api app printenv PORT HOSTNAME');
     expect(await screen.exit).toEqual({ code: 0, signal: undefined });
-    // Two terminals in a row make two carriage returns, as with the official plugin (transcript b1).
+    // Two terminals in a row produce two carriage returns, as with the official plugin (transcript b1).
     expect(screen.text).toContain('8080\r\r\n');
     expect(screen.text).toContain('.eu-west-1.compute.internal');
     expect(screen.text).toMatch(/Exiting session with sessionId: ecs-execute-command-/);
@@ -84,7 +87,7 @@ describe('ecs_connect.sh on a bastion', () => {
     screen.type('stty size\r');
     await screen.until(/30 100[\r\n]+worker:\$ $/);
     terminal.resize(90, 25);
-    // The size travels beside the input: ask until it has arrived.
+    // The size does not travel in the input stream, so the test repeats the command until the size has arrived.
     screen.type('until [ "$(stty size)" = "25 90" ]; do :; done; echo resized\r');
     await screen.until(/^resized/m);
     screen.type(`sh -c 'echo begun; exec sleep 1000'\r`);
@@ -100,13 +103,13 @@ describe('ecs_connect.sh on a bastion', () => {
     ['an unknown container', 'orders-api nosuch', 3, /no container nosuch[\s\S]*app otel envoy/],
     ['a service without exec', 'legacy-admin', 1, /absent \(exec is off for this task\)/],
     ['a service without tasks', 'nightly-reports', 3, /has no running task/],
-  ])('names the remedy for %s', async (_, words, code, text) => {
+  ])('says what to do about %s', async (_, words, code, text) => {
     const screen = await onBastion(`ecs_connect.sh ${words}`);
     expect((await screen.exit).code).toBe(code);
     expect(screen.text).toMatch(text);
   });
 
-  it('reaches a cluster whose sessions are encrypted, and says which right to the key is missing', async () => {
+  it('reaches a cluster with encrypted sessions, and names the missing permission for the key', async () => {
     const key = '11111111-2222-3333-4444-555555555555';
     const inside = await onBastion(
       'ecs_connect.sh ledger ledger echo inside',
@@ -133,7 +136,7 @@ describe('ecs_connect.sh on a bastion', () => {
 
   const official = findProgram('aws', (process.env['PATH'] ?? '').split(':'), '/');
   it.skipIf(official === undefined)(
-    `uses the host’s official AWS CLI where there is one${official === undefined ? ' (skipped: no aws on PATH)' : ''}`,
+    `uses the official AWS CLI of the host if it is installed${official === undefined ? ' (skipped: no aws on PATH)' : ''}`,
     async () => {
       const screen = await onBastion(
         'aws --version; ecs_connect.sh orders-api app printenv PORT',

@@ -44,7 +44,7 @@ interface Launched {
     interruption: { readonly action: 'terminate'; readonly time: Date } | undefined;
   };
   console(): string;
-  /** Resolves when the console holds the text. */
+  /** Resolves when the console output contains the text. */
   said(text: string): Promise<void>;
 }
 
@@ -134,14 +134,14 @@ describe('an instance that boots', () => {
     );
   });
 
-  it('fetches the package of its own architecture', async () => {
+  it('downloads the package of its own architecture', async () => {
     const launched = launch({}, { architecture: 'x86_64' });
     await machineOf(launched);
     const calls = launched.world.instances.callsOf(launched.instanceId);
     expect(calls.some((call) => call.args.some((word) => word.includes('linux_64bit')))).toBe(true);
   });
 
-  it('installs nothing when it is only a tunnel', async () => {
+  it('installs nothing when it serves only tunnels', async () => {
     const launched = launch({}, { cluster: undefined });
     const machine = await machineOf(launched);
     expect(launched.world.instances.callsOf(launched.instanceId).map((call) => call.program)).not.toContain(
@@ -150,7 +150,7 @@ describe('an instance that boots', () => {
     expect((await run(machine, 'command -v session-manager-plugin')).code).not.toBe(0);
   });
 
-  it('gives a shell a prompt, a size and an environment without ours', async () => {
+  it('gives a shell a prompt, a size and an environment without our variables', async () => {
     const launched = launch({}, { cluster: undefined });
     const machine = await machineOf(launched);
     const screen = new TerminalText(await machine.terminal({ columns: 90, rows: 20 }));
@@ -161,7 +161,7 @@ describe('an instance that boots', () => {
     expect((await screen.exit).code).toBe(3);
   });
 
-  it('runs what needs no shebang as cloud-init does: not at all', async () => {
+  it('does not run user data without a shebang, as cloud-init does not', async () => {
     const launched = launch({}, { userData: 'echo not a script' });
     expect((await launched.booted).machine).toBeDefined();
     expect(launched.console()).toContain('Unhandled non-multipart');
@@ -173,7 +173,7 @@ describe('an instance whose user data fails', () => {
     ['download-fails', 'FAILED download of https://s3.amazonaws.com/'],
     ['bad-signature', 'FAILED the signature of'],
     ['disk-full', 'FAILED download of'],
-  ])('says why on the console and has no agent: %s', async (fault, reason) => {
+  ])('reports the reason on the console and has no agent: %s', async (fault, reason) => {
     const launched = launch(faulty(fault));
     const { machine, userDataExitCode } = await launched.booted;
     expect(machine).toBeUndefined();
@@ -182,14 +182,14 @@ describe('an instance whose user data fails', () => {
     expect(launched.console()).not.toContain('fargate-connect: ready');
   });
 
-  it('cannot download from a subnet without a way out', async () => {
+  it('cannot download from a subnet without a route to S3', async () => {
     const sealed = seed.subnets.find((subnet) => subnet.route === 'none')!;
     const launched = launch({}, { subnetId: sealed.id });
     expect((await launched.booted).machine).toBeUndefined();
     expect(launched.console()).toContain('no way to S3?');
   });
 
-  it('installs nothing that was signed by a key it does not pin', async () => {
+  it('installs nothing that is signed by another key than the pinned one', async () => {
     const other = files['session-manager-plugin-signing-key.asc']!.replace(
       /^([A-Za-z0-9+/]{30})(.)/m,
       (_, before: string, char: string) => before + (char === 'A' ? 'B' : 'A'),
@@ -205,7 +205,7 @@ describe('an instance whose user data fails', () => {
 });
 
 describe('an instance that ends', () => {
-  it('while its user data hangs: boot resolves without a machine and nothing is left', async () => {
+  it('is stopped while its user data hangs: boot resolves without a machine and no file is left', async () => {
     const end = new AbortController();
     const launched = launch(faulty('hang'), { signal: end.signal });
     await launched.said('installing session-manager-plugin');
@@ -219,7 +219,7 @@ describe('an instance that ends', () => {
   it.each([
     ['cannot be installed', 'false'],
     ['hangs', 'sleep 600'],
-  ])('soon after its user data has begun, where the lease %s', async (_, instead) => {
+  ])('ends soon after its user data has begun if the lease %s', async (_, instead) => {
     const text = renderUserData(files, {
       bastion: 'x',
       region: 'eu-west-1',
@@ -232,7 +232,7 @@ describe('an instance that ends', () => {
     expect(launched.console()).not.toContain('fargate-connect: ready');
   });
 
-  it('at the end of its lease, said to whoever works there', async () => {
+  it('ends when its lease is over, with a message to its users', async () => {
     const launched = launch({ timeScale: 600 }, { cluster: undefined, expiresAt: 1000 });
     const machine = await machineOf(launched);
     const screen = new TerminalText(await machine.terminal({ columns: 80, rows: 24 }));
@@ -241,7 +241,7 @@ describe('an instance that ends', () => {
     await screen.until(/Broadcast message[\s\S]*this bastion ends now/);
   });
 
-  it('when nobody uses it, but not while somebody does', async () => {
+  it('ends when it is idle, but not while a user is connected', async () => {
     const launched = launch({ timeScale: 600 }, { cluster: undefined, idle: 3 });
     const machine = await machineOf(launched);
     const root = launched.world.instances.rootOf(launched.instanceId)!;
@@ -250,14 +250,14 @@ describe('an instance that ends', () => {
       launched.world.instances.callsOf(launched.instanceId).filter((call) => call.program === 'pgrep').length;
     await until(() => checks() >= 5);
     const idle = (): string => readFileSync(join(root, 'run/fargate-connect/idle-minutes'), 'utf8');
-    // Empty while a check writes it.
+    // The file is empty while a check writes it.
     expect(await eventually(() => idle() || undefined)).toBe('0\n');
     end?.();
     await launched.shutdown;
     expect(launched.console()).toContain('ending: no session for 3 minutes');
   });
 
-  it('extends its lease when its tag says so', async () => {
+  it('extends its lease when its tag changes', async () => {
     const launched = launch({ timeScale: 600 }, { cluster: undefined, expiresAt: 1000, idle: 4 });
     launched.metadata.tags['fargate-connect:expires-at'] = '2099-01-01T00:00:00Z';
     await machineOf(launched);
@@ -268,7 +268,7 @@ describe('an instance that ends', () => {
 });
 
 describe('a spot interruption', () => {
-  it('reaches console and terminals through the metadata service', async () => {
+  it('is announced on console and terminals, from the metadata service', async () => {
     const launched = launch({ timeScale: 50 }, { cluster: undefined });
     const machine = await machineOf(launched);
     const screen = new TerminalText(await machine.terminal({ columns: 80, rows: 24 }));
@@ -278,7 +278,7 @@ describe('a spot interruption', () => {
     await screen.until(/AWS takes this spot instance back/);
   });
 
-  it('reaches them over IPv6 alone, and so does the end of the lease', async () => {
+  it('is announced over IPv6 alone too, and so is the end of the lease', async () => {
     const launched = launch(
       { timeScale: 600 },
       { cluster: undefined, ipv6: true, metadataOverIpv6: true, expiresAt: 1000, idle: 4 },
@@ -300,7 +300,7 @@ describe('a spot interruption', () => {
 });
 
 describe('from an instance', () => {
-  it('a database and a task answer by name', async () => {
+  it('a database and a task can be reached by name', async () => {
     const world = newWorld();
     const service = seed.services.find((item) => item.name === 'orders-api')!;
     const definition = seed.taskDefinitions.find((item) => item.family === 'orders-api')!;

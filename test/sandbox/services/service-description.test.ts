@@ -5,7 +5,7 @@ import { SERVICES } from '../../../src/sandbox/services/catalogue.ts';
 import type { ServiceDescription } from '../../../src/sandbox/services/service-description.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 
-/** A service that nothing else in the sandbox has heard of. */
+/** A service to which no other code of the sandbox refers. */
 const trial: ServiceDescription = {
   name: 'trial',
   title: 'Trial',
@@ -38,7 +38,7 @@ const sandbox = testSandbox({ services: [...SERVICES, trial] });
 const keep = (Name: string, env: Readonly<Record<string, string>> = sandbox().env) =>
   callAws(env, Date.now(), { service: 'trial', target: 'Trial_20260101.Keep', input: { Name } });
 
-test('a description alone gives a service its front, its IAM, its faults, its regions and its snapshot', async () => {
+test('a description alone adds a service to the API, IAM, faults, regions and snapshots', async () => {
   expect(await keep('one')).toEqual({ Region: 'eu-west-1', Names: ['one'] });
   expect(await keep('two', { ...sandbox().env, AWS_REGION: 'us-east-1' })).toEqual({
     Region: 'us-east-1',
@@ -65,7 +65,7 @@ test('a description alone gives a service its front, its IAM, its faults, its re
   }
 });
 
-test('looking into a region changes no snapshot', async () => {
+test('reading a region changes no snapshot', async () => {
   const before = sandbox().snapshot();
   await callAws({ ...sandbox().env, AWS_REGION: 'us-east-2' }, Date.now(), {
     service: 'ecs',
@@ -75,7 +75,7 @@ test('looking into a region changes no snapshot', async () => {
   expect(sandbox().snapshot()).toBe(before);
 });
 
-test('names, targets and versions of the catalogue are each of one service', () => {
+test('each name, target and version of the catalogue belongs to one service', () => {
   const marks = SERVICES.flatMap(({ name, wire }) => [
     name,
     wire.kind === 'json' ? wire.target : wire.version,

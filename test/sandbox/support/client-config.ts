@@ -1,4 +1,4 @@
-/** Configuration of an SDK client from a sandbox's environment. */
+/** The configuration of an SDK client, from the environment variables of a sandbox. */
 export function clientConfig(env: Readonly<Record<string, string>>) {
   return {
     endpoint: env['AWS_ENDPOINT_URL'] ?? '',

@@ -45,7 +45,7 @@ export interface Lab {
   close(): Promise<void>;
 }
 
-/** The gateway, its agent and one container, without API services around them. */
+/** The gateway, its agent and one container, without the API services. */
 export async function startLab(
   options: {
     readonly timing?: Partial<Timing>;

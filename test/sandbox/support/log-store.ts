@@ -2,7 +2,7 @@ import type { Seed } from '../../../src/sandbox/seed-shapes.ts';
 import { LogGroups } from '../../../src/sandbox/world/log-groups.ts';
 import { LogStore } from '../../../src/sandbox/world/log-store.ts';
 
-/** The log store of a seed, outside of an account. */
+/** The log store of a seed, without an account. */
 export function logStore(seed: Pick<Seed, 'logGroups' | 'buckets'>): LogStore {
   const groups = new LogGroups(() => 0);
   for (const { name, kmsKeyId } of seed.logGroups ?? []) groups.createGroup(name, { kmsKeyId });

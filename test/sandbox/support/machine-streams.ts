@@ -7,7 +7,7 @@ export interface Ended {
   readonly signal: number | undefined;
 }
 
-/** Everything a process says, once it has ended. */
+/** Returns the whole output of a process after it has ended. */
 export function finish(process: MachineProcess): Promise<Ended> {
   return new Promise((resolve) => {
     let stdout = '';
@@ -18,7 +18,7 @@ export function finish(process: MachineProcess): Promise<Ended> {
   });
 }
 
-/** Collects what a terminal shows and lets a test wait for a text in it. */
+/** Collects the output of a terminal and lets a test wait for a text in it. */
 export class TerminalText {
   text = '';
   readonly exit: Promise<{ readonly code: number; readonly signal: number | undefined }>;

@@ -6,7 +6,7 @@ import type { SessionAccess } from '../../../src/sandbox/gateway/session-plan.ts
 
 type EventOf<T extends DataChannelEvent['type']> = Extract<DataChannelEvent, { type: T }>;
 
-/** A client for tests: a plain WebSocket driven by the protocol core; no reconnects of its own, everything is recorded. */
+/** A test client: a plain WebSocket with the protocol core, without automatic reconnects. It records everything. */
 export class RawClient {
   readonly channel: DataChannel;
   readonly events: DataChannelEvent[] = [];
@@ -42,7 +42,7 @@ export class RawClient {
     return client;
   }
 
-  /** Opens a socket and the data channel; the second time it is a reconnect. */
+  /** Opens a socket and the data channel; every later call is a reconnect. */
   async connect(access: SessionAccess, headers: Record<string, string> = {}): Promise<void> {
     const again = this.#ws !== undefined;
     const ws = new WebSocket(access.streamUrl, { perMessageDeflate: false, headers });
@@ -85,13 +85,13 @@ export class RawClient {
     this.#pump();
   }
 
-  /** Runs `action` on the channel and sends what comes of it. */
+  /** Runs `action` on the channel and sends the resulting frames. */
   act(action: (channel: DataChannel, now: number) => void): void {
     action(this.channel, Date.now());
     this.#pump();
   }
 
-  /** Sends bytes on the socket as they are. */
+  /** Sends bytes unchanged on the socket. */
   sendRaw(data: string | Uint8Array): void {
     this.#ws?.send(data);
   }
@@ -103,12 +103,12 @@ export class RawClient {
     });
   }
 
-  /** The TCP connection is gone without a word. */
+  /** Destroys the TCP connection without a close frame. */
   cut(): void {
     this.#ws?.terminate();
   }
 
-  /** The event that has come or will come. */
+  /** Resolves with the first event of this type, past or future. */
   async event<T extends DataChannelEvent['type']>(type: T): Promise<EventOf<T>> {
     return this.until(
       () => this.events.find((event): event is EventOf<T> => event.type === type),
@@ -116,7 +116,7 @@ export class RawClient {
     );
   }
 
-  /** Resolves with the first defined answer; the test's own deadline ends the wait. */
+  /** Resolves with the first defined result of the probe; the timeout of the test ends the wait. */
   async until<T>(probe: () => T | undefined | false, what: string, ms = 120_000): Promise<T> {
     const deadline = Date.now() + ms;
     for (;;) {
@@ -133,7 +133,7 @@ export class RawClient {
           this.#waiters.delete(wake);
           resolve();
         };
-        // What a probe looks at may also change elsewhere in this process.
+        // The values that a probe reads may also change without an event of this client.
         const timer = setTimeout(wake, Math.min(left, 20));
         this.#waiters.add(wake);
       });

@@ -9,13 +9,13 @@ import { xmlContent, XmlList } from '../../../src/sandbox/wire/xml.ts';
 const decode = (form: string) => decodeQueryForm(new URLSearchParams(form));
 
 describe('query forms', () => {
-  test('numbered names are lists in their numbers’ order, whatever the order of arrival', () => {
+  test('numbered names are decoded as lists in the order of their numbers, whatever the order of arrival', () => {
     expect(decode('Filter.2.Name=b&Filter.1.Name=a&Filter.1.Value.10=y&Filter.1.Value.2=x')).toEqual({
       Filter: [{ Name: 'a', Value: ['x', 'y'] }, { Name: 'b' }],
     });
   });
 
-  test('the member level of the AWS query protocol vanishes', () => {
+  test('the member level of the AWS query protocol is removed', () => {
     expect(decode('Tags.member.1.Key=k&Tags.member.1.Value=v')).toEqual({ Tags: [{ Key: 'k', Value: 'v' }] });
   });
 
@@ -25,11 +25,11 @@ describe('query forms', () => {
     ['parameters', Array.from({ length: QUERY_LIMITS.parameters + 1 }, (_, i) => `a${i}=1`).join('&')],
     ['names', '__proto__.x=1'],
     ['empty segments', 'a..b=1'],
-  ])('%s beyond the limit are refused', (_what, form) => {
+  ])('forms with invalid or too many %s are rejected', (_what, form) => {
     expect(() => decode(form)).toThrow(expect.objectContaining({ code: 'MalformedQueryString' }) as Error);
   });
 
-  test('the constructor name makes no prototype of it', () => {
+  test('a parameter named constructor does not change the prototype', () => {
     const decoded = decode('constructor.x=1');
     expect(Object.getPrototypeOf(decoded)).toBe(Object.prototype);
     expect(decoded['constructor']).toEqual({ x: '1' });
@@ -37,7 +37,7 @@ describe('query forms', () => {
 });
 
 describe('XML answers', () => {
-  test('lists, dates, blobs, numbers', () => {
+  test('lists, dates, blobs and numbers are encoded', () => {
     const xml = xmlContent(
       {
         names: ['a', 'b'],
@@ -55,7 +55,7 @@ describe('XML answers', () => {
     );
   });
 
-  test('text that XML cannot carry does not break the document', () => {
+  test('characters that XML does not allow do not break the document', () => {
     const text = 'a<b>&"\' \u0000\u0007 \u{1f600}\r\n';
     const parsed = new XMLParser({ trimValues: false }).parse(`<r>${xmlContent(text, 'item')}</r>`) as {
       r: string;
@@ -67,7 +67,7 @@ describe('XML answers', () => {
 });
 
 describe('JSON', () => {
-  test('dates are epoch seconds, blobs base64', () => {
+  test('dates are epoch seconds, and blobs are base64', () => {
     expect(encodeJson({ at: new Date(1500), blob: Uint8Array.of(255), none: undefined })).toBe(
       '{"at":1.5,"blob":"/w=="}',
     );
@@ -79,7 +79,7 @@ describe('JSON', () => {
 });
 
 describe('pages', () => {
-  test('walk the whole list once', () => {
+  test('return the whole list once', () => {
     const items = Array.from({ length: 23 }, (_, i) => i);
     const seen: number[] = [];
     for (let token: string | undefined; ;) {
@@ -91,7 +91,7 @@ describe('pages', () => {
     expect(seen).toEqual(items);
   });
 
-  test('a foreign token is refused with the service’s code', () => {
+  test('an invalid token is rejected with the error code of the service', () => {
     expect(() => paginate([1], 'zzz', 1, 'InvalidNextToken')).toThrow(
       expect.objectContaining({ code: 'InvalidNextToken' }) as Error,
     );

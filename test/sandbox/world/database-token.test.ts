@@ -34,14 +34,14 @@ const signer = (token: string, now = NOW) =>
   });
 
 describe('an IAM token of RDS', () => {
-  it('names who signed it, until its quarter of an hour is over', async () => {
+  it('identifies the user who signed it, for fifteen minutes', async () => {
     const token = await sign();
     expect(signer(token)).toBe(person);
     expect(signer(token, NOW + 14 * MINUTE)).toBe(person);
     expect(signer(token, NOW + 16 * MINUTE)).toBeUndefined();
   });
 
-  it('may be signed with temporary credentials, while they live', async () => {
+  it('may be signed with temporary credentials, until they expire', async () => {
     const session = envOf(keys.issueSession(person, NOW + 5 * MINUTE));
     const token = await sign({}, session);
     expect(signer(token)).toBe(person);
@@ -56,12 +56,12 @@ describe('an IAM token of RDS', () => {
     ['another region', { region: 'us-east-1' }],
     ['another service', { service: 'rds' }],
     ['another action', { action: 'disconnect' }],
-    ['a day', { seconds: 86_400 }],
+    ['a lifetime of a day', { seconds: 86_400 }],
   ])('is refused if it is signed for %s', async (_, over) => {
     expect(signer(await sign(over))).toBeUndefined();
   });
 
-  it('is refused with a wrong secret, a changed byte, or as something else', async () => {
+  it('is rejected with a wrong secret, a changed byte, or another format', async () => {
     expect(signer(await sign({}, { ...env, AWS_SECRET_ACCESS_KEY: 'wrong' }))).toBeUndefined();
     const token = await sign();
     expect(signer(token.replace(/.$/, (last) => (last === '0' ? '1' : '0')))).toBeUndefined();

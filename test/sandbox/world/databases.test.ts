@@ -46,7 +46,7 @@ async function client(options: Partial<ClientConfig> = {}): Promise<Client> {
 }
 
 describe('the database of the sandbox', () => {
-  it('is PostgreSQL with the seed’s tables, owned by its master user', async () => {
+  it('is PostgreSQL with the tables of the seed, owned by its master user', async () => {
     const { rows } = await (
       await client()
     ).query(
@@ -58,7 +58,7 @@ describe('the database of the sandbox', () => {
     ]);
   });
 
-  it('serves several clients at once, each inside its own batch', async () => {
+  it('serves several clients at the same time, each inside its own batch', async () => {
     const all = await Promise.all(Array.from({ length: 12 }, () => client()));
     const answers = await Promise.all(
       all.flatMap((one, i) =>
@@ -77,7 +77,7 @@ describe('the database of the sandbox', () => {
     );
   });
 
-  it('keeps the engine for whoever is inside a transaction', async () => {
+  it('reserves the engine for a client that is inside a transaction', async () => {
     const [a, b] = [await client(), await client()];
     await a.query('BEGIN');
     await a.query("INSERT INTO customers VALUES (90, 'T', 't@example.com', 'X', now())");
@@ -92,7 +92,7 @@ describe('the database of the sandbox', () => {
     expect(order).toEqual(['a', 'b']);
   });
 
-  it('rolls back what a client leaves open when it goes away', async () => {
+  it('rolls back the open transaction of a client that disconnects', async () => {
     const [a, b] = [await client(), await client()];
     await a.query('BEGIN');
     await a.query('DELETE FROM orders WHERE id > 10');
@@ -100,7 +100,7 @@ describe('the database of the sandbox', () => {
     expect((await b.query('SELECT count(*)::int AS n FROM orders')).rows).toEqual([{ n: 420 }]);
   });
 
-  it('ends a transaction that sits idle while others wait', async () => {
+  it('ends a transaction that is idle while others wait', async () => {
     const [a, b] = [await client(), await client()];
     const ended = new Promise<Error>((resolve) => a.once('error', resolve));
     await a.query('BEGIN');
@@ -111,7 +111,7 @@ describe('the database of the sandbox', () => {
     expect(await ended).toMatchObject({ code: '25P03' });
   });
 
-  it('goes on after an error inside a transaction', async () => {
+  it('continues after an error inside a transaction', async () => {
     const a = await client();
     await a.query('BEGIN');
     await expect(a.query('SELECT 1 / 0')).rejects.toMatchObject({ code: '22012' });
@@ -142,8 +142,8 @@ describe('the database of the sandbox', () => {
   });
 });
 
-describe('what a client leaves behind', () => {
-  it('is gone when the last one has left: settings, statements, temporary tables', async () => {
+describe('session state of a client', () => {
+  it('is discarded when the last client disconnects: settings, prepared statements, temporary tables', async () => {
     const a = await client();
     await a.query("SET statement_timeout = '7s'");
     await a.query('CREATE TEMP TABLE mine (n int)');
@@ -154,7 +154,7 @@ describe('what a client leaves behind', () => {
     expect((await b.query('SELECT count(*)::int AS n FROM pg_prepared_statements')).rows).toEqual([{ n: 0 }]);
   });
 
-  it('is gone for its statements while others stay', async () => {
+  it('is discarded for its prepared statements while other clients stay connected', async () => {
     const [a, b] = [await client(), await client()];
     await a.query({ name: 'kept', text: 'SELECT 1' });
     await b.query({ name: 'left', text: 'SELECT 2' });
@@ -176,12 +176,12 @@ describe('login', () => {
     await expect(client(options)).rejects.toMatchObject({ code });
   });
 
-  it('takes an IAM token that the account vouches for', async () => {
+  it('accepts an IAM token that the account confirms', async () => {
     const one = await client({ user: 'orders_app', password: 'orders-db:5432/?Action=connect&good' });
     expect((await one.query('SELECT count(*)::int AS n FROM orders')).rows).toEqual([{ n: 420 }]);
   });
 
-  it('refuses one client too many', async () => {
+  it('rejects clients beyond the connection limit', async () => {
     const tight = createDatabases(ordersOnly, { maxConnections: 1 });
     const raw = connect(await tight.port('orders-db'), '127.0.0.1');
     const second = connect(await tight.port('orders-db'), '127.0.0.1');
@@ -214,8 +214,8 @@ describe('login', () => {
   });
 });
 
-describe('an engine that does not come back', () => {
-  it('is replaced by a fresh one after the statement deadline', async () => {
+describe('an engine that does not respond', () => {
+  it('is replaced by a new one after the statement timeout', async () => {
     const own = new FakeClock();
     const small = createDatabases(
       { databases: [{ ...orders, sql: 'CREATE TABLE t (n int); INSERT INTO t VALUES (1)' }] },
@@ -245,7 +245,7 @@ describe('an engine that does not come back', () => {
   }, 120_000);
 });
 
-/** Speaks the protocol by hand where `pg` would hide it. */
+/** A client that speaks the protocol directly, for messages that `pg` would hide. */
 class RawClient {
   #text = '';
   #types = '';
@@ -291,7 +291,7 @@ class RawClient {
   query(sql: string): void {
     this.send('Q', `${sql}\0`);
   }
-  /** Waits for a message of this type and gives the text of all since the last wait. */
+  /** Waits for a message of this type and returns the text of all messages since the last wait. */
   async until(type: string): Promise<string> {
     while (!this.#types.includes(type)) await new Promise<void>((resolve) => (this.#wake = resolve));
     const text = this.#text;

@@ -5,7 +5,7 @@ const seed = defaultSeed();
 const ids = <T extends { readonly id: string }>(items: readonly T[]): Set<string> =>
   new Set(items.map((item) => item.id));
 
-describe('the seed refers only to what it holds', () => {
+describe('the seed refers only to resources that it contains', () => {
   const vpcs = ids(seed.vpcs);
   const subnets = ids(seed.subnets);
   const groups = ids(seed.securityGroups);
@@ -41,7 +41,7 @@ describe('the seed refers only to what it holds', () => {
     }
   });
 
-  it('and every task, runtime and address is one of a kind', () => {
+  it('and every task, runtime id and address is unique', () => {
     const tasks = seed.services.flatMap((service) => service.tasks);
     const runtimes = tasks.flatMap((task) => task.containers.flatMap((item) => item.runtimeId ?? []));
     const addresses = [
@@ -54,7 +54,7 @@ describe('the seed refers only to what it holds', () => {
   });
 });
 
-describe('the seed shows', () => {
+describe('the seed has', () => {
   it('each state of exec readiness in the demo cluster', () => {
     const state = (name: string): unknown => {
       const service = seed.services.find((item) => item.cluster === 'demo' && item.name === name);

@@ -47,11 +47,11 @@ describe('the resolver of a VPC', () => {
     ['localhost', ['127.0.0.1']],
     ['10.0.77.1', ['10.0.77.1']],
     ['::ffff:10.0.2.9', ['10.0.2.9']],
-  ])('knows %s', (host, addresses) => {
+  ])('resolves %s', (host, addresses) => {
     expect(net.resolve(host, bastion)).toEqual(addresses);
   });
 
-  it('says who was asked for a name it does not know', () => {
+  it('names the DNS server in the error for an unknown name', () => {
     expect(() => net.resolve('nosuch.invalid', bastion)).toThrow(
       expect.objectContaining({
         kind: 'name-not-found',
@@ -61,7 +61,7 @@ describe('the resolver of a VPC', () => {
   });
 
   it.each(['169.254.169.254', 'fd00:ec2::254', '10.0.0.0', '10.0.0.2', '10.0.0.3', '10.0.255.255'])(
-    'gives nobody the reserved address %s',
+    'rejects the reserved address %s',
     (host) => {
       expect(() => net.resolve(host, bastion)).toThrow(
         expect.objectContaining({
@@ -72,11 +72,11 @@ describe('the resolver of a VPC', () => {
     },
   );
 
-  it.each(['10.0.0.4', '10.0.255.254', '169.254.170.2'])('but %s', (host) => {
+  it.each(['10.0.0.4', '10.0.255.254', '169.254.170.2'])('accepts %s', (host) => {
     expect(net.resolve(host, bastion)).toEqual([host]);
   });
 
-  it('forgets a name with the last interface that has it', () => {
+  it('removes a name with the last interface that has it', () => {
     const { net: other } = network();
     const detach = other.attach({
       privateIp: '10.0.9.9',
@@ -90,7 +90,7 @@ describe('the resolver of a VPC', () => {
 });
 
 describe('a connection', () => {
-  it('reaches what listens where the groups admit it', async () => {
+  it('reaches a listening port if the security groups allow it', async () => {
     const { net } = network();
     const echo = await echoPort();
     net.attach({
@@ -112,9 +112,9 @@ describe('a connection', () => {
   });
 
   it.each([
-    ['whose group does not admit it', '10.0.2.9'],
-    ['to an address that nobody has', '10.0.44.4'],
-  ])('%s is silence, then a timeout', async (_, host) => {
+    ['to an interface whose group does not admit it', '10.0.2.9'],
+    ['to an address that no interface has', '10.0.44.4'],
+  ])('%s gets no answer and then times out', async (_, host) => {
     const { net, clock } = network();
     net.attach({ privateIp: '10.0.2.9', securityGroupIds: ['other'], names: [], listeners: new Map() });
     let settled = false;
@@ -137,7 +137,7 @@ describe('a connection', () => {
     echo.close();
   });
 
-  it('to localhost stays on the machine, whatever the groups say', async () => {
+  it('to localhost stays on the machine and ignores security groups', async () => {
     const { net } = network();
     const echo = await echoPort();
     net.attach({
@@ -164,7 +164,7 @@ describe('a connection', () => {
     echo.close();
   });
 
-  it('that waits in silence ends when the world does', async () => {
+  it('that waits for an answer ends when the network is closed', async () => {
     const { net } = network();
     const attempt = net.connect('10.0.44.4', 80, bastion);
     net.close();

@@ -14,7 +14,7 @@ const documentation = readFileSync(join(import.meta.dirname, '../../../docs/sand
 const EXAMPLE = /```yaml\n([\s\S]*?)```/.exec(documentation)?.[1] ?? '';
 
 describe('a world file', () => {
-  test('the one of the documentation is an account with these services, tasks, databases and logs', async () => {
+  test('the example in the documentation creates an account with these services, tasks, databases and logs', async () => {
     const seed = seedOfWorld('w.yaml', parseWorldFile('w.yaml', EXAMPLE), defaultSeed());
     const sandbox = await startSandbox({ seed });
     try {
@@ -62,12 +62,12 @@ describe('a world file', () => {
     ['services:\n  - name: a\n    cluster: demo\n    tasks:\n      - count: 0\n', 'w.yaml:5:16: '],
     ['[]', 'w.yaml:1:1: the file must be object'],
     ['', 'taken'],
-  ])('%j is answered with %j', (text, message) => {
+  ])('%j fails with %j', (text, message) => {
     expect(refused(text)).toContain(message);
   });
 });
 
-test('a generated world has exactly what was asked for, each name and address once', () => {
+test('a generated world has exactly the requested resources, and each name and address once', () => {
   const seed = seedOfWorld('-', generatedWorld(400, 1003), defaultSeed());
   const services = seed.services.filter(({ cluster }) => cluster === 'large');
   const tasks = services.flatMap((service) => service.tasks);
@@ -76,8 +76,8 @@ test('a generated world has exactly what was asked for, each name and address on
   expect(new Set(tasks.map(({ privateIp }) => privateIp)).size).toBe(1003);
 });
 
-describe('how often an account may call', () => {
-  test('a bucket holds five seconds’ worth and refills', () => {
+describe('the API request rate of an account', () => {
+  test('is limited by a token bucket that holds five seconds’ worth of calls and refills', () => {
     let now = 0;
     const rate = new ApiRate(2, () => now);
     const burst = (): number =>
@@ -90,7 +90,7 @@ describe('how often an account may call', () => {
     expect(burst()).toBe(10);
   });
 
-  test('beyond it a service refuses in its own words, and no call is quicker than the latency', async () => {
+  test('has a throttling error of each service beyond the limit, and no call is faster than the configured latency', async () => {
     const sandbox = await startSandbox({ callsPerSecond: 0.2, latencyMs: 40 });
     try {
       const { config, ec2 } = sandboxClients(sandbox.env);

@@ -11,7 +11,7 @@ import { createWorld } from '../../../src/sandbox/world/world.ts';
 
 const seed = defaultSeed();
 
-it('removes what a killed sandbox left, and only that', async () => {
+it('removes the files of a killed sandbox, and no others', async () => {
   const dead = spawn('true');
   await once(dead, 'exit');
   const abandoned = join(tmpdir(), `fargate-connect-instance-${dead.pid}-test01`);
@@ -24,8 +24,8 @@ it('removes what a killed sandbox left, and only that', async () => {
   rmSync(live, { recursive: true });
 });
 
-it('lets a bastion reach a database only as its group says', async () => {
-  // Only the VPC's own group of the orders database admits everybody.
+it("lets a bastion reach a database only as the database's security group allows", async () => {
+  // Only the VPC's own group of the orders database admits every client.
   const policy: NetworkPolicy = {
     allows: (_, to, port) => port === 5432 && to.securityGroupIds.includes('sg-0a0000000000db001'),
   };
@@ -41,7 +41,7 @@ it('lets a bastion reach a database only as its group says', async () => {
       user: 'orders',
       database: 'orders',
       password: orders!.masterPassword,
-      // The client calls connect on its stream; this one is connected already.
+      // The client calls connect on its stream; this stream is already connected.
       stream: () => Object.assign(socket, { connect: () => queueMicrotask(() => socket.emit('connect')) }),
     });
     await client.connect();

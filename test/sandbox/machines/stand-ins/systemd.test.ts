@@ -27,7 +27,7 @@ describe('time spans', () => {
     ['', undefined],
     ['soon', undefined],
     ['5 parsecs', undefined],
-  ])('%j', (text, ms) => {
+  ])('%j is parsed', (text, ms) => {
     expect(parseTimeSpan(text)).toBe(ms);
   });
 });
@@ -44,12 +44,12 @@ describe('calendar times', () => {
     ['2026-11-21 18:00:00 UTC', '2026-11-21T10:15:30Z', '2026-11-21T18:00:00Z'],
     ['2026-11-21 09:00:00', '2026-11-21T10:15:30Z', undefined],
     ['Mon *-*-01', '2026-11-21T10:15:30Z', undefined],
-  ])('%s after %s', (expression, after, next) => {
+  ])('the next time of %s after %s is correct', (expression, after, next) => {
     expect(nextCalendarTime(expression, at(after))).toBe(next === undefined ? undefined : at(next));
   });
 });
 
-it('unit files: comments, continuation, resets', () => {
+it('unit files may have comments, continued lines and resets', () => {
   const unit = parseUnitFile(
     '# a comment\n[Service]\nExecStart=/bin/a\nExecStart=\nExecStart=/bin/b \\\n  --flag\nRestart=no\nRestart=always\n',
   );
@@ -105,7 +105,7 @@ describe('units', () => {
   };
   const lines = (name: string): number => textOf(name).split('\n').length - 1;
 
-  it('of the image are started and asked', () => {
+  it('of the image are started and queried', () => {
     expect(systemctl('is-active', 'amazon-ssm-agent')).toEqual({ code: 3, stdout: 'inactive\n' });
     expect(systemctl('enable', '--now', 'amazon-ssm-agent')).toMatchObject({ code: 0 });
     expect(systemctl('is-active', 'amazon-ssm-agent')).toEqual({ code: 0, stdout: 'active\n' });
@@ -115,7 +115,7 @@ describe('units', () => {
     });
   });
 
-  it('timers fire again and again, counted from the last start', async () => {
+  it('timers run repeatedly, counted from the last start', async () => {
     unit('tick.service', "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo tick >> $ROOT/ticks'\n");
     unit('tick.timer', '[Timer]\nOnBootSec=20\nOnUnitActiveSec=20\n');
     systemctl('enable', '--now', 'tick.timer');
@@ -124,7 +124,7 @@ describe('units', () => {
     expect(systemctl('is-active', 'tick.timer')).toMatchObject({ code: 3 });
   });
 
-  it('services that must not end are started again', async () => {
+  it('services with Restart=always are restarted', async () => {
     unit(
       'again.service',
       "[Service]\nExecStart=/bin/sh -c 'echo up >> $ROOT/ups'\nRestart=always\nRestartSec=5\n",
@@ -137,7 +137,7 @@ describe('units', () => {
     expect(lines('ups') - after).toBeLessThanOrEqual(1);
   });
 
-  it('commands of a oneshot run in order and stop at the first failure', async () => {
+  it('commands of a oneshot unit run in order up to the first failure', async () => {
     unit(
       'steps.service',
       "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo 1 >> $ROOT/steps'\nExecStart=/bin/false\nExecStart=/bin/sh -c 'echo 3 >> $ROOT/steps'\n",
@@ -147,7 +147,7 @@ describe('units', () => {
     expect(lines('steps')).toBe(1);
   });
 
-  it('systemd-run makes a transient timer', async () => {
+  it('systemd-run creates a transient timer', async () => {
     const result = systemd.systemdRun(
       call('--on-active=10', '--unit=fc-ttl', '/bin/sh', '-c', `echo "it's over" >> ${root}/ttl`),
     );

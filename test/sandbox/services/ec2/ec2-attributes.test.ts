@@ -5,11 +5,11 @@ import { VPC } from '../../../../src/sandbox/world/seed-network.ts';
 import { errorName, sandboxClients } from '../../../support/sandbox-clients.ts';
 import { testSandbox } from '../../../support/test-sandbox.ts';
 
-/** What Terraform and the CLI look at beside what they make. */
+/** Attributes that Terraform and the CLI read in addition to what they create. */
 
 const sandbox = testSandbox();
 
-test('attributes of a VPC', async () => {
+test('attributes of a VPC are returned', async () => {
   const { ec2 } = sandboxClients(sandbox().env);
   const { EnableDnsHostnames } = await ec2.send(
     new DescribeVpcAttributeCommand({ VpcId: VPC.main, Attribute: 'enableDnsHostnames' }),
@@ -19,7 +19,7 @@ test('attributes of a VPC', async () => {
   expect(await errorName(ec2.send(missing))).toBe('InvalidVpcID.NotFound');
 });
 
-test('GetUser without a name is about who asks', async () => {
+test('GetUser without a name describes the caller', async () => {
   const { iam } = sandboxClients(sandbox().env);
   expect((await iam.send(new GetUserCommand({}))).User?.UserName).toBe('developer');
 });

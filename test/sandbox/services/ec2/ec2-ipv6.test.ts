@@ -41,7 +41,7 @@ const runInstances = (SubnetId: string, more: Partial<RunInstancesCommand['input
     }),
   );
 
-/** The console, once the user data has written its last line. */
+/** Returns the console output after the user data has written its last line. */
 async function consoleOf(SubnetId: string, script: string): Promise<string> {
   const text = `#!/bin/bash\n{\n${script}\necho the-end\n} >"$FC_ROOT/dev/console" 2>&1\n`;
   const group = SubnetId === SUBNET_OF.endpoints ? {} : { SecurityGroupIds: [groupId] };
@@ -72,14 +72,14 @@ describe('an agent without IPv4', () => {
     ['dual-stack names', 'internet', 'dualStack', CONNECTED],
     ['dual-stack names', 'nowhere', 'dualStack', CUT_OFF],
     ["another region's names", 'egressOnly', 'elsewhere', CUT_OFF],
-  ] as const)('%s, %s', async (_, where, names, expected) => {
+  ] as const)('with %s, in the subnet %s', async (_, where, names, expected) => {
     const config =
       names === undefined
         ? ''
         : `mkdir -p "$FC_ROOT/etc/amazon/ssm"
            echo '{"Ssm":{"Endpoint":"https://ssm.${NAMES[names]}"},"Mgs":{"Endpoint":"ssmmessages.${NAMES[names]}"}}' \
              >"$FC_ROOT/etc/amazon/ssm/amazon-ssm-agent.json"`;
-    // The image's own start is not what is looked at.
+    // The start by the image itself is not tested here.
     const output = await consoleOf(
       SUBNET_OF[where],
       `log="$FC_ROOT/var/log/amazon/ssm/amazon-ssm-agent.log"
@@ -92,7 +92,7 @@ describe('an agent without IPv4', () => {
     expect(output).not.toContain(expected === CONNECTED ? CUT_OFF : CONNECTED);
   });
 
-  test('reads its configuration when it starts, not before', async () => {
+  test('reads its configuration only when it starts', async () => {
     const output = await consoleOf(
       SUBNET_OF.egressOnly,
       `mkdir -p "$FC_ROOT/etc/amazon/ssm"
@@ -105,13 +105,13 @@ describe('an agent without IPv4', () => {
   });
 });
 
-test('metadata over IPv6 is there where it was asked for', async () => {
+test('instance metadata is available over IPv6 if the launch requests it', async () => {
   const token = `curl -sf -m 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' 'http://[fd00:ec2::254]/latest/api/token'`;
   expect(await consoleOf(SUBNET_OF.nat64, `${token} || echo "curl: $?"`)).toContain('curl: 28');
 });
 
 describe('launches', () => {
-  test('have an IPv6 address and nothing else where there is nothing else', async () => {
+  test('have only an IPv6 address in an IPv6-only subnet', async () => {
     const { Instances } = await runInstances(SUBNET_OF.egressOnly);
     const [instance] = Instances ?? [];
     expect(instance?.Ipv6Address).toMatch(/^2600:1f18:1:2::/);
@@ -123,7 +123,7 @@ describe('launches', () => {
     expect(instance?.PrivateDnsName).toBe(`${instance?.InstanceId}.eu-west-1.compute.internal`);
   });
 
-  test('have one beside IPv4 only if asked for', async () => {
+  test('have an IPv6 address beside IPv4 only if requested', async () => {
     const plain = await runInstances(SUBNET_OF.dualStack);
     expect(plain.Instances?.[0]).toMatchObject({ PrivateIpAddress: expect.stringMatching(/^10\.0\.210\./) });
     expect(plain.Instances?.[0]?.Ipv6Address).toBeUndefined();
@@ -145,7 +145,7 @@ describe('launches', () => {
   });
 });
 
-test('a new group lets everything out over both families where the VPC has both', async () => {
+test('a new group allows all egress over both address families if the VPC has both', async () => {
   const { SecurityGroups } = await clients.ec2.send(
     new DescribeSecurityGroupsCommand({ GroupIds: [groupId] }),
   );
@@ -153,7 +153,7 @@ test('a new group lets everything out over both families where the VPC has both'
   expect([rule?.IpRanges?.[0]?.CidrIp, rule?.Ipv6Ranges?.[0]?.CidrIpv6]).toEqual(['0.0.0.0/0', '::/0']);
 });
 
-describe('an endpoint with private DNS is what the name means, whatever other way there is', () => {
+describe('an endpoint with private DNS takes over the name of the service, whatever other route exists', () => {
   const seed = ipv6Seed();
   const shadowed = testSandbox({
     timing,

@@ -91,7 +91,7 @@ describe('an instant fleet', () => {
     );
   });
 
-  test('tags what it creates, each from its own specification', async () => {
+  test('tags the resources that it creates, each from its own tag specification', async () => {
     const up = await bringUp(clients, 'tagged');
     const { NetworkInterfaceId } = (await describeInstance(clients, up.instanceId)).NetworkInterfaces![0]!;
     const { Tags } = await clients.ec2.send(
@@ -122,7 +122,7 @@ describe('an instant fleet', () => {
     expect(gone).toEqual([]);
   });
 
-  test('answers HTTP 200 with errors only when every pool refuses, and names each pool', async () => {
+  test('returns HTTP 200 with errors only when every pool refuses, and names each pool', async () => {
     const id = await template('capacity');
     sandbox.faults.market.refuse({}, 'InsufficientInstanceCapacity');
     const answer = await clients.ec2.send(fleetCommand(id));
@@ -139,7 +139,7 @@ describe('an instant fleet', () => {
     ]);
   });
 
-  test('goes to the next pool by price, and keeps the refusal', async () => {
+  test('tries the next pool by price, and reports the error of the first', async () => {
     const id = await template('next');
     sandbox.faults.market.refuse(
       { instanceType: 't4g.micro', where: 'eu-west-1a' },
@@ -155,7 +155,7 @@ describe('an instant fleet', () => {
     expect(next.Errors!.map((error) => error.ErrorCode)).toEqual(['InsufficientInstanceCapacity']);
   });
 
-  test('respects quotas of its market', async () => {
+  test('respects the quotas of its market', async () => {
     const id = await template('quota');
     sandbox.faults.market.setQuota({ spotVcpus: 0, onDemandVcpus: 2 });
     const spot = await clients.ec2.send(fleetCommand(id));
@@ -166,7 +166,7 @@ describe('an instant fleet', () => {
     expect(second.Errors![0]!.ErrorCode).toBe('VcpuLimitExceeded');
   });
 
-  test('refuses an image of another architecture, in that pool only', async () => {
+  test('rejects an image of another architecture, in that pool only', async () => {
     const id = await template('architecture');
     const pools = [
       { InstanceType: 't4g.micro' as const, SubnetId: SUBNET_A, ImageId: X86_IMAGE },
@@ -180,7 +180,7 @@ describe('an instant fleet', () => {
     ]);
   });
 
-  test('repeats its answer for the same client token, and refuses other parameters with it', async () => {
+  test('returns the same response for the same client token, and rejects other parameters with it', async () => {
     const id = await template('token');
     const first = await clients.ec2.send(fleetCommand(id, { clientToken: 'once' }));
     const again = await clients.ec2.send(fleetCommand(id, { clientToken: 'once' }));
@@ -190,7 +190,7 @@ describe('an instant fleet', () => {
     expect(await errorName(clients.ec2.send(other))).toBe('IdempotentParameterMismatch');
   });
 
-  test('is described only by id, and ends its instances when it is deleted', async () => {
+  test('is described only by id, and terminates its instances when it is deleted', async () => {
     const id = await template('delete');
     const { FleetId, Instances } = await clients.ec2.send(fleetCommand(id));
     const unasked = await clients.ec2.send(new DescribeFleetsCommand({}));
@@ -212,7 +212,7 @@ describe('an instant fleet', () => {
     ]);
   });
 
-  test('needs the service-linked role of Spot, and makes it for who may', async () => {
+  test('needs the service-linked role of Spot, and creates it if the caller is allowed to', async () => {
     const id = await template('linked');
     sandbox.faults.removeSpotServiceLinkedRole();
     const denied = sandbox.createPrincipal({
@@ -257,7 +257,7 @@ describe('a profile that EC2 does not know yet', () => {
 describe('the agent', () => {
   test.each([
     [
-      'the role may not report it',
+      'its role may not register it',
       {
         policy: {
           Version: '2012-10-17',
@@ -266,9 +266,9 @@ describe('the agent', () => {
       },
       SUBNET_A,
     ],
-    ['the subnet has no way out', {}, 'subnet-0a30000000000001a'],
-    ['the public subnet gives no public address', {}, 'subnet-0a20000000000001a'],
-  ])('stays away if %s', async (_why, role, subnet) => {
+    ['the subnet has no route to AWS', {}, 'subnet-0a30000000000001a'],
+    ['the public subnet assigns no public address', {}, 'subnet-0a20000000000001a'],
+  ])('does not register if %s', async (_why, role, subnet) => {
     const profileArn = await createRole(clients, 'away', role);
     const groupId = await createGroup(clients, 'away');
     const id = await createTemplate(clients, {
@@ -285,7 +285,7 @@ describe('the agent', () => {
     expect(await isOnline(instanceId)).toBe(false);
   });
 
-  test('is online without a control channel, and no session reaches it', async () => {
+  test('is online without a control channel, but cannot be reached by a session', async () => {
     const Statement = [{ Effect: 'Allow', Action: 'ssm:UpdateInstanceInformation', Resource: '*' }];
     const profileArn = await createRole(clients, 'deaf', { policy: { Version: '2012-10-17', Statement } });
     const groupId = await createGroup(clients, 'deaf');
@@ -297,7 +297,7 @@ describe('the agent', () => {
     expect(await errorName(session)).toBe('TargetNotConnected');
   });
 
-  test('does not come online if the user data failed', async () => {
+  test('does not register if the user data failed', async () => {
     const id = await template('failed', '#!/bin/bash\necho giving up > "$FC_ROOT/dev/console"\nexit 3\n');
     const { Instances } = await clients.ec2.send(fleetCommand(id));
     const instanceId = Instances![0]!.InstanceIds![0]!;
@@ -308,7 +308,7 @@ describe('the agent', () => {
 });
 
 describe('the end of an instance', () => {
-  test('a spot interruption gives notice, then ends it with its reason', async () => {
+  test('after a spot interruption notice, EC2 terminates the instance with that reason', async () => {
     const up = await bringUp(clients, 'reclaimed');
     await untilState(clients, up.instanceId, 'running');
     expect(sandbox.faults.interruptSpotInstance('i-0000000000000000f')).toBe(false);
@@ -330,14 +330,14 @@ describe('the end of an instance', () => {
     });
   });
 
-  test('a shutdown from inside terminates it', async () => {
+  test('a shutdown from inside terminates the instance', async () => {
     const id = await template('inside', '#!/bin/bash\nshutdown -h now\n');
     const { Instances } = await clients.ec2.send(fleetCommand(id));
     const ended = await untilState(clients, Instances![0]!.InstanceIds![0]!, 'terminated');
     expect(ended.StateReason?.Code).toBe('Client.InstanceInitiatedShutdown');
   });
 
-  test('its group cannot be deleted before it, nor while another group names it', async () => {
+  test('its security group cannot be deleted earlier, nor while another group refers to it', async () => {
     const up = await bringUp(clients, 'dependent');
     const remove = () => errorName(clients.ec2.send(new DeleteSecurityGroupCommand({ GroupId: up.groupId })));
     expect(await remove()).toBe('DependencyViolation');
@@ -348,7 +348,7 @@ describe('the end of an instance', () => {
 });
 
 describe('user data', () => {
-  test('of 16 KiB is taken, a byte more is refused, and what is not base64 too', async () => {
+  test('of 16 KiB is accepted; one byte more is rejected, and so is text that is not base64', async () => {
     const data = (UserData: string, name: string) =>
       clients.ec2.send(
         new CreateLaunchTemplateCommand({ LaunchTemplateName: name, LaunchTemplateData: { UserData } }),
@@ -361,7 +361,7 @@ describe('user data', () => {
     expect(await errorName(data('#!/bin/bash', 'plain'))).toBe('InvalidUserData.Malformed');
   });
 
-  test('and the rest of a template come back as they were sent', async () => {
+  test('is returned as it was sent, like the rest of a launch template', async () => {
     const id = await template('echo', '#!/bin/bash\necho hi\n');
     const { LaunchTemplateVersions } = await clients.ec2.send(
       new DescribeLaunchTemplateVersionsCommand({ LaunchTemplateId: id }),
@@ -378,7 +378,7 @@ describe('user data', () => {
 });
 
 describe('RunInstances', () => {
-  test('starts one instance in the default VPC’s terms', async () => {
+  test('launches one instance with the defaults of the default VPC', async () => {
     const { Instances } = await clients.ec2.send(
       new RunInstancesCommand({
         ImageId: ARM_IMAGE,

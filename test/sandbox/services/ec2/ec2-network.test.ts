@@ -53,7 +53,7 @@ const send: (typeof clients)['ec2']['send'] = ((command: never) => clients.ec2.s
 const filter = (Name: string, ...Values: string[]) => [{ Name, Values }];
 
 describe('filters and pages', () => {
-  test('values of a filter are alternatives, filters are conjunctive, with wildcards', async () => {
+  test('the values of one filter are alternatives, several filters are combined with and, and wildcards work', async () => {
     const subnets = async (Filters: { Name: string; Values: string[] }[]) =>
       (await send(new DescribeSubnetsCommand({ Filters }))).Subnets!.length;
     const all = await subnets([]);
@@ -68,7 +68,7 @@ describe('filters and pages', () => {
     expect(await subnets(filter('tag-key', 'nothing'))).toBe(0);
   });
 
-  test('an unknown filter, a filter without values and a foreign token are refused', async () => {
+  test('an unknown filter, a filter without values and an invalid token are rejected', async () => {
     const describe = (input: object) => errorName(send(new DescribeSubnetsCommand(input)));
     expect(await describe({ Filters: filter('colour', 'red') })).toBe('InvalidParameterValue');
     expect(await describe({ Filters: [{ Name: 'vpc-id', Values: [] }] })).toBe('InvalidParameterValue');
@@ -78,7 +78,7 @@ describe('filters and pages', () => {
     expect(await describe({ SubnetIds: ['subnet-00000000000000000'] })).toBe('InvalidSubnetID.NotFound');
   });
 
-  test('pages show everything once', async () => {
+  test('all pages together have every item once', async () => {
     const seen: string[] = [];
     for await (const page of paginateDescribeSubnets({ client: clients.ec2, pageSize: 5 }, {})) {
       seen.push(...page.Subnets!.map((subnet) => subnet.SubnetId!));
@@ -89,7 +89,7 @@ describe('filters and pages', () => {
 });
 
 describe('the network of the seed', () => {
-  test('has routes that follow from how each subnet gets out', async () => {
+  test('has the routes that belong to the kind of each subnet', async () => {
     const { RouteTables } = await send(new DescribeRouteTablesCommand({ Filters: filter('vpc-id', VPC) }));
     const tableOf = (subnetId: string) =>
       RouteTables!.find((table) => table.Associations!.some((item) => item.SubnetId === subnetId)) ??
@@ -114,7 +114,7 @@ describe('the network of the seed', () => {
     }
   });
 
-  test('endpoints carry full service names and groups', async () => {
+  test('has endpoints with full service names and security groups', async () => {
     const { VpcEndpoints } = await send(new DescribeVpcEndpointsCommand({}));
     expect(VpcEndpoints!.map((endpoint) => endpoint.ServiceName!).sort()).toEqual([
       'com.amazonaws.eu-west-1.ssm',
@@ -124,7 +124,7 @@ describe('the network of the seed', () => {
     expect(VpcEndpoints![0]!.NetworkInterfaceIds).toHaveLength(2);
   });
 
-  test('is in one region; the others are empty and unknown ones do not exist', async () => {
+  test('is in one region; other regions are empty, and unknown ones do not exist', async () => {
     const { Regions } = await send(new DescribeRegionsCommand({}));
     const elsewhere = sandboxClients(sandbox.env, { region: 'us-east-1' });
     expect(Regions!.map((region) => region.RegionName)).toContain('us-east-1');
@@ -135,8 +135,8 @@ describe('the network of the seed', () => {
   });
 });
 
-describe('offers', () => {
-  test('zones, types, images and prices fit each other', async () => {
+describe('instance type offerings', () => {
+  test('are consistent with zones, types, images and prices', async () => {
     const { AvailabilityZones } = await send(new DescribeAvailabilityZonesCommand({}));
     expect(AvailabilityZones!.map((zone) => zone.ZoneId)).toEqual(['euw1-az1', 'euw1-az2', 'euw1-az3']);
     const { InstanceTypeOfferings } = await send(
@@ -182,7 +182,7 @@ describe('security groups', () => {
   const group = async () =>
     (await send(new DescribeSecurityGroupsCommand({ GroupIds: [GroupId] }))).SecurityGroups![0]!;
 
-  test('begin with all egress and nothing else', async () => {
+  test('are created with all egress and no other rule', async () => {
     expect(await group()).toMatchObject({
       IpPermissions: [],
       IpPermissionsEgress: [{ IpProtocol: '-1', IpRanges: [{ CidrIp: '0.0.0.0/0' }] }],
@@ -191,7 +191,7 @@ describe('security groups', () => {
     expect(await errorName(send(twice))).toBe('InvalidGroup.Duplicate');
   });
 
-  test('rules are added and revoked by permission and by id', async () => {
+  test('have rules that are added and revoked by permission and by id', async () => {
     await send(
       new RevokeSecurityGroupEgressCommand({
         GroupId,
@@ -245,19 +245,19 @@ describe('security groups', () => {
       { IpProtocol: 'tcp', FromPort: 0, ToPort: 70_000, IpRanges: [{ CidrIp: '0.0.0.0/0' }] },
       'InvalidParameterValue',
     ],
-    ['a CIDR that is none', tcp(80, '10.0.0.0/99'), 'InvalidParameterValue'],
+    ['an invalid CIDR', tcp(80, '10.0.0.0/99'), 'InvalidParameterValue'],
     [
       'a group of another VPC',
       { IpProtocol: 'tcp', FromPort: 1, ToPort: 1, UserIdGroupPairs: [{ GroupId: 'sg-0d00000000000de00' }] },
       'InvalidGroup.NotFound',
     ],
-    ['no peer at all', { IpProtocol: 'tcp', FromPort: 1, ToPort: 1 }, 'MissingParameter'],
+    ['a rule without a source', { IpProtocol: 'tcp', FromPort: 1, ToPort: 1 }, 'MissingParameter'],
   ])('%s is refused', async (_what, permission, code) => {
     const command = new AuthorizeSecurityGroupIngressCommand({ GroupId, IpPermissions: [permission] });
     expect(await errorName(send(command))).toBe(code);
   });
 
-  test('cannot go while another group names them', async () => {
+  test('cannot be deleted while another group refers to them', async () => {
     const named = await send(
       new CreateSecurityGroupCommand({ GroupName: 'named', Description: 'd', VpcId: VPC }),
     );
@@ -291,7 +291,7 @@ describe('tags', () => {
     expect(await found()).toBe(0);
   });
 
-  test('of AWS’s own namespace, and on nothing, are refused', async () => {
+  test('in the namespace of AWS, or on no resource, are rejected', async () => {
     const own = new CreateTagsCommand({ Resources: [SUBNET_A], Tags: [{ Key: 'aws:x', Value: '' }] });
     expect(await errorName(send(own))).toBe('InvalidParameterValue');
     const nothing = new CreateTagsCommand({
@@ -303,7 +303,7 @@ describe('tags', () => {
 });
 
 describe('DryRun', () => {
-  test('changes nothing and says that it would have worked', async () => {
+  test('changes nothing and reports that the call would have succeeded', async () => {
     const before = sandbox.snapshot();
     const dry = new CreateSecurityGroupCommand({
       GroupName: 'dry',

@@ -27,7 +27,7 @@ import { errorName } from '../../../support/sandbox-clients.ts';
 import { testSandbox } from '../../../support/test-sandbox.ts';
 import { clientConfig } from '../../support/client-config.ts';
 
-/** What `terraform apply` and `aws ecs` make: clusters, task definitions, services, tasks. */
+/** Resources that `terraform apply` and `aws ecs` create: clusters, task definitions, services, tasks. */
 
 const sandbox = testSandbox({ timing: { taskPendingMs: 60, taskStoppingMs: 60, execAgentStartMs: 20 } });
 const ecs = (env = sandbox().env): ECSClient => new ECSClient(clientConfig(env));
@@ -77,7 +77,7 @@ beforeAll(() =>
 );
 
 describe('a task', () => {
-  test('prints into its log stream; its status, its essential container and its overrides are as in ECS', async () => {
+  test('writes to its log stream, and has the status, essential container and overrides as in ECS', async () => {
     const options = {
       'awslogs-group': '/ecs/ledger',
       'awslogs-region': 'eu-west-1',
@@ -107,7 +107,7 @@ describe('a task', () => {
     expect([(await list('RUNNING')).taskArns, (await list('STOPPED')).taskArns]).toEqual([[], [task]]);
   });
 
-  test('that is killed from nowhere was out of memory; one that is told to stop says by whom', async () => {
+  test('that is killed without StopTask ran out of memory; one that is stopped reports the cause', async () => {
     const killed = await run(await register('leak', ['sh', '-c', 'kill -9 $$']));
     expect((await stopped(killed)).containers).toMatchObject([
       { exitCode: 137, reason: 'OutOfMemoryError: Container killed due to memory usage' },
@@ -126,7 +126,7 @@ describe('a task', () => {
     expect((await stopped(deaf)).containers?.[0]?.exitCode).toBe(137);
   });
 
-  test('says what it lacked before it could start', async () => {
+  test('reports what was missing before it could start', async () => {
     const log = (group: string) => ({
       logConfiguration: {
         logDriver: 'awslogs',
@@ -156,7 +156,7 @@ describe('a task', () => {
 });
 
 describe('a service', () => {
-  test('is made, deployed anew, scaled and deleted; events and deployments tell of it', async () => {
+  test('is created, deployed again, scaled and deleted; events and deployments record this', async () => {
     const first = await register('web', ['sleep', '600']);
     await ecs().send(
       new CreateServiceCommand({
@@ -210,7 +210,7 @@ describe('a service', () => {
     await eventually(async () => ((await serviceOf('web'))?.status === 'INACTIVE' ? true : undefined));
   });
 
-  test('whose tasks fail complains in its events, and gives up where it has a circuit breaker', async () => {
+  test('whose tasks fail records this in its events, and stops the deployment if it has a circuit breaker', async () => {
     await ecs().send(
       new CreateServiceCommand({
         cluster,
@@ -233,7 +233,7 @@ describe('a service', () => {
   });
 });
 
-test('task definitions have revisions; what Fargate does not offer is refused', async () => {
+test('task definitions have revisions, and settings that Fargate does not offer are rejected', async () => {
   const one = await register('rev', ['true']);
   expect(await register('rev', ['true'])).toBe(one.replace(/1$/, '2'));
   await ecs().send(new DeregisterTaskDefinitionCommand({ taskDefinition: 'rev:2' }));
@@ -267,7 +267,7 @@ test('task definitions have revisions; what Fargate does not offer is refused', 
     expect(await bad(over)).toBe('ClientException');
 });
 
-test('IAM: PassRole for the roles of a task definition, tags on what is made', async () => {
+test('IAM checks PassRole for the roles of a task definition, and the tags of created resources', async () => {
   const statement = (Action: string, Resource: string, Condition?: object) => ({
     Effect: 'Allow',
     Action,
@@ -308,7 +308,7 @@ test('IAM: PassRole for the roles of a task definition, tags on what is made', a
   expect(clusters).toMatchObject([{ status: 'INACTIVE' }]);
 });
 
-test('the seed shows stopped tasks with their reasons', async () => {
+test('the seed has stopped tasks with their reasons', async () => {
   const { taskArns = [] } = await ecs().send(
     new ListTasksCommand({ cluster: 'demo', serviceName: 'nightly-reports', desiredStatus: 'STOPPED' }),
   );

@@ -49,7 +49,7 @@ async function exec(
   return ecs().send(new ExecuteCommandCommand({ cluster, task, container, command, interactive: true }));
 }
 
-test('clusters are listed and described, with their configuration only when asked for', async () => {
+test('clusters are listed and described, with their configuration only on request', async () => {
   const { clusterArns } = await ecs().send(new ListClustersCommand({}));
   expect(clusterArns).toContain('arn:aws:ecs:eu-west-1:111122223333:cluster/demo');
   const plain = await ecs().send(new DescribeClustersCommand({ clusters: ['sealed', 'nowhere'] }));
@@ -71,7 +71,7 @@ test('clusters are listed and described, with their configuration only when aske
   expect(full.clusters?.[0]?.configuration?.executeCommandConfiguration?.kmsKeyId).toMatch(/^arn:aws:kms:/);
 });
 
-test('services come in pages, and only ten are described at once', async () => {
+test('services are listed in pages, and at most ten are described in one call', async () => {
   const names: string[] = [];
   for await (const page of paginateListServices({ client: ecs(), pageSize: 3 }, { cluster: 'demo' })) {
     expect(page.serviceArns?.length).toBeLessThanOrEqual(3);
@@ -107,7 +107,7 @@ test('services come in pages, and only ten are described at once', async () => {
   ).rejects.toMatchObject({ name: 'InvalidParameterException' });
 });
 
-test('tasks are described by id and by ARN, with what exec needs', async () => {
+test('tasks are described by id and by ARN, with the fields that exec needs', async () => {
   const [arn = ''] = await tasksOf('demo', 'orders-api');
   const id = arn.split('/').at(-1) ?? '';
   const task = await describeTask('demo', id);
@@ -133,7 +133,7 @@ test('tasks are described by id and by ARN, with what exec needs', async () => {
   expect(failures?.[0]?.reason).toBe('MISSING');
 });
 
-test('task definitions, by family and by revision', async () => {
+test('task definitions are described by family and by revision', async () => {
   const { taskDefinition } = await ecs().send(
     new DescribeTaskDefinitionCommand({ taskDefinition: 'orders-api:42' }),
   );
@@ -149,7 +149,7 @@ test('task definitions, by family and by revision', async () => {
   ).rejects.toMatchObject({ name: 'ClientException', message: 'Unable to describe task definition.' });
 });
 
-test('ExecuteCommand runs a command in the container that was named', async () => {
+test('ExecuteCommand runs a command in the named container', async () => {
   const answer = await exec('demo', 'orders-api', 'envoy');
   expect(answer).toMatchObject({ containerName: 'envoy', interactive: true });
   const { sessionId = '', streamUrl = '', tokenValue = '' } = answer.session ?? {};
@@ -161,18 +161,18 @@ test('ExecuteCommand runs a command in the container that was named', async () =
 });
 
 test.each([
-  ['exec was off', 'demo', 'legacy-admin', 'admin'],
+  ['exec is not enabled', 'demo', 'legacy-admin', 'admin'],
   ['the agent is stopped', 'demo', 'search-indexer', 'indexer'],
   ['the task is pending', 'demo', 'payments-api', 'app'],
-  ['no such container', 'demo', 'orders-api', 'nope'],
-])('ExecuteCommand when %s', async (_why, cluster, service, container) => {
+  ['the container does not exist', 'demo', 'orders-api', 'nope'],
+])('ExecuteCommand is rejected when %s', async (_why, cluster, service, container) => {
   await expect(exec(cluster, service, container)).rejects.toMatchObject({
     name: 'InvalidParameterException',
     message: NOT_ENABLED,
   });
 });
 
-test('ExecuteCommand without a way to the gateway, or with keys in the environment, is TargetNotConnected', async () => {
+test('ExecuteCommand without a route to the gateway, or with access keys in the environment, fails with TargetNotConnected', async () => {
   for (const [cluster, service, container] of [
     ['airgap', 'archiver', 'archiver'],
     ['cruddur', 'backend-flask', 'backend-flask'],
@@ -183,7 +183,7 @@ test('ExecuteCommand without a way to the gateway, or with keys in the environme
     });
 });
 
-test('ExecuteCommand refuses what AWS refuses', async () => {
+test('ExecuteCommand rejects what AWS rejects', async () => {
   const [task] = await tasksOf('demo', 'orders-api');
   const input = { cluster: 'demo', task, container: 'app', command: 'sh', interactive: true };
   const send = (change: Partial<typeof input>) =>
@@ -199,7 +199,7 @@ test('ExecuteCommand refuses what AWS refuses', async () => {
   });
 });
 
-test('ExecuteCommand needs both cluster and task, and the container name of the policy', async () => {
+test('ExecuteCommand needs permission for both cluster and task, and the container name that the policy allows', async () => {
   const policy = (resources: readonly string[], container = 'app') => ({
     Version: '2012-10-17',
     Statement: [
@@ -235,7 +235,7 @@ test('ExecuteCommand needs both cluster and task, and the container name of the 
   await expect(attempt('both', policy([cluster, tasks]))).resolves.toMatchObject({ containerName: 'app' });
 });
 
-test('a sealed cluster’s sessions ask for its key', async () => {
+test('the sessions of an encrypted cluster require its key', async () => {
   const { session } = await exec('sealed', 'ledger', 'ledger');
   const client = await RawClient.open({
     sessionId: session?.sessionId ?? '',
@@ -248,7 +248,7 @@ test('a sealed cluster’s sessions ask for its key', async () => {
   );
 });
 
-test('StopTask ends the task’s sessions and the service starts another', async () => {
+test('StopTask ends the sessions of the task, and the service starts another task', async () => {
   const [task = ''] = await tasksOf('demo', 'billing-worker');
   const { session } = await ecs().send(
     new ExecuteCommandCommand({
@@ -289,7 +289,7 @@ test('StopTask ends the task’s sessions and the service starts another', async
   expect(gone.taskArns).toEqual([task]);
 });
 
-test('exec is switched on by a new deployment, not by the flag alone', async () => {
+test('exec is enabled by a new deployment, not by the flag alone', async () => {
   const update = (input: Record<string, unknown>) =>
     ecs().send(new UpdateServiceCommand({ cluster: 'demo', service: 'legacy-admin', ...input }));
   const before = await tasksOf('demo', 'legacy-admin');
@@ -305,7 +305,7 @@ test('exec is switched on by a new deployment, not by the flag alone', async () 
   expect(task.enableExecuteCommand).toBe(true);
 });
 
-test('exec cannot be switched on for a service without a task role', async () => {
+test('exec cannot be enabled for a service without a task role', async () => {
   await expect(
     ecs().send(
       new UpdateServiceCommand({ cluster: 'cruddur', service: 'backend-flask', enableExecuteCommand: true }),
@@ -316,7 +316,7 @@ test('exec cannot be switched on for a service without a task role', async () =>
   });
 });
 
-test('plain sessions to a container through SSM', async () => {
+test('sessions to a container through SSM work', async () => {
   const [arn = ''] = await tasksOf('demo', 'orders-api');
   const task = await describeTask('demo', arn);
   const target = `ecs:demo_${arn.split('/').at(-1)}_${task?.containers?.[0]?.runtimeId}`;

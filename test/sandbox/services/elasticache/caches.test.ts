@@ -54,7 +54,7 @@ const sandbox = testSandbox({
 const cache = (): ElastiCacheClient => new ElastiCacheClient(clientConfig(sandbox().env));
 const memory = (): MemoryDBClient => new MemoryDBClient(clientConfig(sandbox().env));
 
-test('ElastiCache: replication groups, their nodes, clusters of their own, serverless caches, subnet groups', async () => {
+test('ElastiCache has replication groups, their nodes, separate clusters, serverless caches and subnet groups', async () => {
   const { ReplicationGroups } = await cache().send(new DescribeReplicationGroupsCommand({}));
   expect(ReplicationGroups).toMatchObject([
     {
@@ -100,7 +100,7 @@ test('ElastiCache: replication groups, their nodes, clusters of their own, serve
   );
 });
 
-test('MemoryDB: clusters, their shards, subnet groups', async () => {
+test('MemoryDB has clusters, their shards and subnet groups', async () => {
   const { Clusters } = await memory().send(new DescribeClustersCommand({ ShowShardDetails: true }));
   expect(Clusters).toMatchObject([
     { Name: 'flags', ClusterEndpoint: { Port: 6379 }, Shards: [{ Nodes: [{ Name: 'flags-0001-001' }] }] },
@@ -114,7 +114,7 @@ test('MemoryDB: clusters, their shards, subnet groups', async () => {
   );
 });
 
-test('IAM is asked about the named resource, or about all of its type', async () => {
+test('IAM checks the named resource, or all resources of its type', async () => {
   const env = sandbox().createPrincipal({
     userName: 'reader',
     policies: [
@@ -150,7 +150,7 @@ beforeAll(() => {
 });
 afterAll(() => server.close());
 
-test('the server behind a cache speaks as Redis does, also in pieces', async () => {
+test('the server of a cache speaks the Redis protocol, also when requests arrive in parts', async () => {
   const port = await server.port();
   const say = (commands: readonly string[]): Promise<string> =>
     new Promise((resolve, reject) => {

@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { errorName, sandboxClients } from '../../../support/sandbox-clients.ts';
 import { testSandbox } from '../../../support/test-sandbox.ts';
 
-/** The policy simulator on the wire: the SDK and the official CLI read its answers. */
+/** The HTTP API of the policy simulator: the SDK and the official CLI read its responses. */
 
 const sandbox = testSandbox();
 const ACCOUNT = '111122223333';
@@ -33,7 +33,7 @@ const simulate = (PolicySourceArn: string, rest: Partial<SimulatePrincipalPolicy
   );
 
 describe('SimulatePrincipalPolicy', () => {
-  test('one resource is answered at the top, several each apart', async () => {
+  test('returns the result for one resource at the top level, and for several resources separately', async () => {
     const arn = user([allow('ecs:ExecuteCommand', { Resource: TASK })]);
     const one = await simulate(arn, { ResourceArns: [TASK] });
     expect(one.EvaluationResults).toMatchObject([
@@ -52,7 +52,7 @@ describe('SimulatePrincipalPolicy', () => {
     ]);
   });
 
-  test('names the context that statements ask for and nobody gave', async () => {
+  test('names the context keys that statements need and the request does not give', async () => {
     const arn = user([
       allow('ecs:ExecuteCommand', { Condition: { IpAddress: { 'aws:SourceIp': '10.0.0.0/8' } } }),
     ]);
@@ -68,7 +68,7 @@ describe('SimulatePrincipalPolicy', () => {
     expect(seeing.EvaluationResults?.[0]?.MissingContextValues ?? []).toEqual([]);
   });
 
-  test('tells the side of a boundary', async () => {
+  test('reports the decision of a boundary', async () => {
     const detail = async (arn: string) => {
       const { EvaluationResults } = await simulate(arn, {});
       const { EvalDecision, PermissionsBoundaryDecisionDetail } = EvaluationResults?.[0] ?? {};
@@ -80,7 +80,7 @@ describe('SimulatePrincipalPolicy', () => {
     expect(await detail(user([exec]))).toEqual(['allowed', undefined]);
   });
 
-  test('policies of the request come on top, a boundary of the request comes instead', async () => {
+  test('adds the policies of the request, and replaces the boundary by that of the request', async () => {
     const arn = user([allow('s3:GetObject')], allow('s3:GetObject'));
     const given = {
       PolicyInputList: [JSON.stringify(allow('ecs:ExecuteCommand'))],
@@ -100,11 +100,11 @@ describe('SimulatePrincipalPolicy', () => {
       { CallerArn: `arn:aws:iam::${ACCOUNT}:user/x` },
     ],
     ['InvalidInputException', `arn:aws:iam::${ACCOUNT}:user/simulated-1`, { ActionNames: ['ecs:*'] }],
-  ])('refuses: %s for %s', async (name, arn, rest) => {
+  ])('fails with %s for %s', async (name, arn, rest) => {
     expect(await errorName(simulate(arn, rest))).toBe(name);
   });
 
-  test('is itself allowed or not, and so is GetUser', async () => {
+  test('needs permission itself, and so does GetUser', async () => {
     const arn = user([]);
     const env = sandbox().createPrincipal({ userName: 'asks', policies: [allow('iam:ListRoles')] });
     const { iam } = sandboxClients(env);
@@ -123,7 +123,7 @@ describe('SimulatePrincipalPolicy', () => {
 const installed = await execa('aws', ['--version'], { reject: false });
 if (installed.failed) process.stderr.write('skipped: the official aws CLI is not on PATH\n');
 
-test.skipIf(installed.failed)('the official CLI reads the same answer', async () => {
+test.skipIf(installed.failed)('the official CLI reads the same result', async () => {
   const arn = user([allow('ecs:ExecuteCommand', { Resource: TASK })], allow('s3:GetObject'));
   const context = 'ContextKeyName=aws:userid,ContextKeyValues=ada,ContextKeyType=string';
   const { stdout } = await execa({

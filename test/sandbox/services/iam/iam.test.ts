@@ -54,7 +54,7 @@ const role = (RoleName: string, more: object = {}) =>
   clients.iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: EC2, ...more }));
 
 describe('roles', () => {
-  test('keep path, tags, boundary and documents as they were sent', async () => {
+  test('keep path, tags, boundary and documents exactly as sent', async () => {
     const { Policy } = await clients.iam.send(
       new CreatePolicyCommand({ PolicyName: 'boundary', Path: '/fc/', PolicyDocument: allow('ssm:*') }),
     );
@@ -107,7 +107,7 @@ describe('roles', () => {
     expect(names.length).toBeGreaterThan(10);
   });
 
-  test('are deleted in AWS’s order only', async () => {
+  test('can be deleted only in the order of AWS', async () => {
     const RoleName = 'ordered';
     const InstanceProfileName = 'ordered';
     await role(RoleName);
@@ -145,7 +145,7 @@ describe('roles', () => {
 
   test.each([
     ['an existing name', { RoleName: 'billing-task' }, 'EntityAlreadyExistsException'],
-    ['a trust document that is none', { AssumeRolePolicyDocument: '{}' }, 'MalformedPolicyDocumentException'],
+    ['an invalid trust document', { AssumeRolePolicyDocument: '{}' }, 'MalformedPolicyDocumentException'],
     [
       'a trust document with a resource',
       { AssumeRolePolicyDocument: allow('sts:AssumeRole') },
@@ -172,7 +172,7 @@ describe('roles', () => {
     expect(await failure(command)).toBe(code);
   });
 
-  test('a malformed or oversized inline policy is refused and changes nothing', async () => {
+  test('a malformed or oversized inline policy is rejected and changes nothing', async () => {
     await role('inline');
     const put = (PolicyDocument: string) =>
       failure(new PutRolePolicyCommand({ RoleName: 'inline', PolicyName: 'p', PolicyDocument }));
@@ -187,7 +187,7 @@ describe('roles', () => {
     );
   });
 
-  test('a service-linked role is made once, by its service’s name', async () => {
+  test('a service-linked role is created once, by the name of its service', async () => {
     const create = (AWSServiceName: string) =>
       failure(new CreateServiceLinkedRoleCommand({ AWSServiceName }));
     expect(await create('spot.amazonaws.com')).toBe('InvalidInputException');
@@ -199,13 +199,13 @@ describe('roles', () => {
   });
 });
 
-describe('what is enforced', () => {
+describe('enforcement', () => {
   const user = (userName: string, policies: readonly unknown[], boundary?: unknown) =>
     sandboxClients(
       sandbox.createPrincipal({ userName, policies, ...(boundary === undefined ? {} : { boundary }) }),
     );
 
-  test('a refusal names principal, action and resource', async () => {
+  test('an AccessDenied error names principal, action and resource', async () => {
     const { iam } = user('nobody', []);
     await expect(iam.send(new GetRoleCommand({ RoleName: 'billing-task' }))).rejects.toMatchObject({
       name: 'AccessDenied',
@@ -222,7 +222,7 @@ describe('what is enforced', () => {
     });
   });
 
-  test('a boundary of a user, and PassRole to EC2 only', async () => {
+  test("a user's boundary applies, and PassRole is allowed to EC2 only", async () => {
     const everything = JSON.parse(allow('*')) as unknown;
     const bounded = user('bounded', [everything], JSON.parse(allow('iam:GetRole')));
     expect(await errorName(bounded.iam.send(new GetRoleCommand({ RoleName: 'billing-task' })))).toBe(
@@ -257,7 +257,7 @@ describe('what is enforced', () => {
     expect(await attempt('ecs-tasks.amazonaws.com')).toBe('AccessDenied');
   });
 
-  test('a role session has the role’s rights within its boundary, from the moment they change', async () => {
+  test('a role session has the permissions of the role within its boundary, as soon as they change', async () => {
     const { Policy } = await clients.iam.send(
       new CreatePolicyCommand({ PolicyName: 'only-iam', PolicyDocument: allow('iam:*') }),
     );
@@ -291,7 +291,7 @@ describe('what is enforced', () => {
     ).toBe('AccessDenied');
   });
 
-  test('only trusted principals assume a role', async () => {
+  test('only trusted principals can assume a role', async () => {
     const assume = new AssumeRoleCommand({
       RoleArn: `arn:aws:iam::${ACCOUNT}:role/billing-task`,
       RoleSessionName: 'ada',
@@ -299,7 +299,7 @@ describe('what is enforced', () => {
     expect(await errorName(clients.sts.send(assume))).toBe('AccessDenied');
   });
 
-  test('the simulator answers for a role, with context entries', async () => {
+  test('the simulator gives results for a role, with context entries', async () => {
     await role('simulated');
     const document = JSON.stringify({
       Version: '2012-10-17',
@@ -332,7 +332,7 @@ describe('what is enforced', () => {
     ]);
   });
 
-  test('AWS’s own policies are listed apart from the account’s', async () => {
+  test('policies of AWS are listed separately from those of the account', async () => {
     const { Policies } = await clients.iam.send(new ListPoliciesCommand({ Scope: 'Local' }));
     expect(Policies!.every((policy) => policy.Arn!.includes(ACCOUNT))).toBe(true);
   });

@@ -28,7 +28,7 @@ async function open(session: {
   return client;
 }
 
-test('with demandEncryption commands and shells ask for a data key, port sessions do not', async () => {
+test('with demandEncryption, commands and shells need a data key, but port sessions do not', async () => {
   const ecs = new ECSClient(clientConfig(sandbox().env));
   const ssm = new SSMClient(clientConfig(sandbox().env));
   const { taskArns } = await ecs.send(new ListTasksCommand({ cluster: 'demo', serviceName: 'orders-api' }));

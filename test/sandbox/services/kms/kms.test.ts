@@ -7,7 +7,7 @@ const sandbox = testSandbox();
 const kms = (): KMSClient => new KMSClient(clientConfig(sandbox().env));
 const KeyId = 'alias/session-manager';
 
-test('a data key opens only with the context it was made for', async () => {
+test('a data key can be decrypted only with the encryption context for which it was created', async () => {
   const EncryptionContext = { 'aws:ssm:SessionId': 's-1', 'aws:ssm:TargetId': 'i-1' };
   const key = await kms().send(new GenerateDataKeyCommand({ KeyId, NumberOfBytes: 64, EncryptionContext }));
   expect(key.Plaintext).toHaveLength(64);
@@ -25,7 +25,7 @@ test('a data key opens only with the context it was made for', async () => {
     ).rejects.toMatchObject({ name: 'InvalidCiphertextException' });
 });
 
-test('keys: the default one by alias, a cluster’s by ARN, unknown ones not at all', async () => {
+test('the default key is found by alias, a cluster’s key by ARN, and an unknown key not at all', async () => {
   const arn = 'arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555';
   expect((await kms().send(new DescribeKeyCommand({ KeyId: arn }))).KeyMetadata).toMatchObject({
     Arn: arn,

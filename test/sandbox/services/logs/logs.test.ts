@@ -42,7 +42,7 @@ async function filtered(input: Partial<FilterLogEventsCommandInput> = {}): Promi
 }
 
 describe('FilterLogEvents', () => {
-  test('merges the streams by time; events of one millisecond stay in the order of their arrival over page borders', async () => {
+  test('merges the streams by time; events of the same millisecond stay in their order of arrival across pages', async () => {
     await put('a', [0, 'one'], [5, 'four'], [5, 'five']);
     await put('b', [1, 'two'], [2, 'three'], [5, 'six'], [9, 'seven']);
     const all = ['a one', 'b two', 'b three', 'a four', 'a five', 'b six', 'b seven'];
@@ -55,7 +55,7 @@ describe('FilterLogEvents', () => {
     ]);
   });
 
-  test('does not see what arrives late until it has arrived, and then at the place of its time', async () => {
+  test('returns a late event only after its arrival, and then at the position of its time', async () => {
     await put('a', [0, 'one'], [2, 'three']);
     const stream = sandbox().logs.group(logGroupName)!.streams.get('a')!;
     sandbox().logs.put(stream, [{ timestamp: AT + 1, message: 'two' }], 60_000);
@@ -67,7 +67,7 @@ describe('FilterLogEvents', () => {
     expect(await filtered({ nextToken })).toEqual(['a three']);
   });
 
-  test('knows the patterns of unstructured events and refuses the others', async () => {
+  test('supports the filter patterns for unstructured events and rejects others', async () => {
     await put('a', [0, 'ERROR order 7: timed out'], [1, 'WARN pool'], [2, 'INFO 200 OK']);
     const cases: readonly (readonly [string, number])[] = [
       ['ERROR', 1],
@@ -84,7 +84,7 @@ describe('FilterLogEvents', () => {
       expect(await errorName(filtered({ filterPattern }))).toBe('InvalidParameterException');
   });
 
-  test('a page is cut at 1 MB', async () => {
+  test('limits a page to 1 MB', async () => {
     const text = 'x'.repeat(200_000);
     for (let i = 0; i < 3; i++) await put('a', [i * 3, text], [i * 3 + 1, text], [i * 3 + 2, text]);
     const first = await client().send(new FilterLogEventsCommand({ logGroupName }));
@@ -94,7 +94,7 @@ describe('FilterLogEvents', () => {
   });
 });
 
-test('GetLogEvents reads from the end or from the head, and repeats its token where nothing more is', async () => {
+test('GetLogEvents reads from the end or from the start, and returns the same token when there are no more events', async () => {
   await put('a', [0, '1'], [1, '2'], [2, '3'], [3, '4'], [4, '5']);
   const get = (input: object) =>
     client().send(new GetLogEventsCommand({ logGroupName, logStreamName: 'a', limit: 2, ...input }));
@@ -112,7 +112,7 @@ test('GetLogEvents reads from the end or from the head, and repeats its token wh
   ]);
 });
 
-test('lists, their pages and their orders', async () => {
+test('listings have pages and sort orders', async () => {
   await put('one', [10, 'x']);
   await put('two', [5, 'x']);
   const streams = async (input: object) =>
@@ -131,7 +131,7 @@ test('lists, their pages and their orders', async () => {
   ]);
 });
 
-test('what PutLogEvents takes, and how it refuses the rest', async () => {
+test('PutLogEvents accepts valid events, and rejects the others as AWS does', async () => {
   expect(await errorName(put('a', [1, 'later'], [0, 'earlier']))).toBe('InvalidParameterException');
   const result = await put('a', [-15 * 86_400_000 + 1000, 'old'], [-14.5 * 86_400_000, 'old too']);
   expect(result.rejectedLogEventsInfo).toEqual({ tooOldLogEventEndIndex: 2 });
@@ -142,7 +142,7 @@ test('what PutLogEvents takes, and how it refuses the rest', async () => {
   );
 });
 
-test('IAM is asked about the group with its streams, with the tags of the group', async () => {
+test('IAM checks the group with its streams, with the tags of the group', async () => {
   await put('a', [0, 'x']);
   const reader = (resource: string, condition?: unknown) =>
     new CloudWatchLogsClient(

@@ -66,7 +66,7 @@ test('a proxy has endpoints and targets', async () => {
   );
 });
 
-test('IAM is asked about proxies and target groups by the ids that their ARNs have', async () => {
+test('IAM checks proxies and target groups by the ids in their ARNs', async () => {
   const { DBProxies } = await rds().send(new DescribeDBProxiesCommand({}));
   const reader = (Resource: readonly string[]) =>
     new RDSClient(

@@ -41,7 +41,7 @@ test('a secret is found by name, by ARN and by ARN without its suffix', async ()
   expect(await read(client(), 'none')).toBe('ResourceNotFoundException');
 });
 
-test('secrets are made, listed by pages and filters, and bytes stay bytes', async () => {
+test('secrets are created and listed with pages and filters, and binary values stay binary', async () => {
   const SecretBinary = Uint8Array.of(0, 255, 10);
   const made = await client().send(
     new CreateSecretCommand({ Name: 'new/one', SecretBinary, Tags: [{ Key: 'team', Value: 'orders' }] }),
@@ -67,7 +67,7 @@ test('secrets are made, listed by pages and filters, and bytes stay bytes', asyn
   expect(JSON.parse(sandbox().snapshot())).toMatchObject({ secretsmanager: { 'eu-west-1': ['new/one'] } });
 });
 
-test('IAM: the ARN with its suffix, the version stage, and Decrypt where the secret has a key of its own', async () => {
+test('IAM checks the ARN with its suffix, the version stage, and Decrypt if the secret has a key of its own', async () => {
   const Action = 'secretsmanager:GetSecretValue';
   const arn = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:';
   expect(await read(allowed({ Action, Resource: `${arn}demo/orders-db-??????` }), 'demo/orders-db')).toBe(

@@ -16,7 +16,7 @@ const describeWith = (registry: InstanceRegistry, input: Record<string, unknown>
     requestId: '',
   });
 
-test('are listed while registered, by id and by tag, with both kinds of filter', () => {
+test('instances are listed while registered, by id and by tag, with both kinds of filter', () => {
   const registry = new InstanceRegistry(new FakeClock());
   registry.register({
     instanceId: 'i-1',
@@ -47,7 +47,7 @@ test('are listed while registered, by id and by tag, with both kinds of filter',
   expect(describeWith(registry, {})).toMatchObject({ InstanceInformationList: [] });
 });
 
-test('an instance that goes away takes its sessions with it', () => {
+test('the sessions of an instance end when it deregisters', () => {
   const ended: string[] = [];
   const sessions: Sessions = {
     open: () => ({ sessionId: '', streamUrl: '', tokenValue: '' }),

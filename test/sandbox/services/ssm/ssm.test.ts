@@ -51,7 +51,7 @@ async function connect(access: Awaited<ReturnType<typeof start>>): Promise<RawCl
   return client;
 }
 
-test('the default shell, AWS’s documents, and what they make of their parameters', async () => {
+test('the default shell and the documents of AWS use their parameters as AWS does', async () => {
   const shell = await connect(await start());
   expect(await shell.event('opened')).toMatchObject({ sessionType: undefined });
   const forward = await connect(
@@ -95,14 +95,14 @@ test.each([
     { DocumentName: 'AWS-StartSSHSession', Parameters: { portNumber: ['22', '23'] } },
     'InvalidParameters',
   ],
-  ['an instance that is not there', { Target: 'i-0123456789abcdef0' }, 'TargetNotConnected'],
-  ['a container that is not there', { Target: `ecs:demo_${'0'.repeat(32)}_x-1` }, 'TargetNotConnected'],
+  ['an instance that does not exist', { Target: 'i-0123456789abcdef0' }, 'TargetNotConnected'],
+  ['a container that does not exist', { Target: `ecs:demo_${'0'.repeat(32)}_x-1` }, 'TargetNotConnected'],
   ['a reason that is too long', { Reason: 'x'.repeat(257) }, 'ValidationException'],
-] as const)('StartSession refuses %s', async (_what, input, name) => {
+] as const)('StartSession rejects %s', async (_what, input, name) => {
   await expect(start(input as Partial<StartSessionCommandInput>)).rejects.toMatchObject({ name });
 });
 
-test('resume, describe and terminate', async () => {
+test('sessions are resumed, described and terminated', async () => {
   const access = await start({ Reason: 'a look' });
   const client = await connect(access);
   await client.event('opened');
@@ -138,13 +138,13 @@ test('resume, describe and terminate', async () => {
   });
 });
 
-test('GetConnectionStatus', async () => {
+test('GetConnectionStatus returns the state of the target', async () => {
   const status = async (Target: string) =>
     (await ssm().send(new GetConnectionStatusCommand({ Target }))).Status;
   expect([await status(target), await status('i-0123456789abcdef0')]).toEqual(['connected', 'notconnected']);
 });
 
-test('IAM sees the task with its tags, and the document, apart', async () => {
+test('IAM checks the task with its tags and the document separately', async () => {
   const allow = (Resource: string, Condition = {}) => ({
     Effect: 'Allow',
     Action: 'ssm:StartSession',
@@ -174,7 +174,7 @@ test('IAM sees the task with its tags, and the document, apart', async () => {
   });
 });
 
-test('one ends only one’s own sessions', async () => {
+test('a user can terminate only sessions of their own', async () => {
   const policies = [
     {
       Version: '2012-10-17',
@@ -202,7 +202,7 @@ test('one ends only one’s own sessions', async () => {
   ).resolves.toMatchObject({ SessionId: own.sessionId });
 });
 
-test('a document of the account’s own pins what its users may do', async () => {
+test('a session document of the account restricts what its users may do', async () => {
   const Name = 'fixed-tunnel';
   const content = (port: string) =>
     JSON.stringify({
@@ -255,7 +255,7 @@ test('a document of the account’s own pins what its users may do', async () =>
   await expect(create('{"schemaVersion":"2.2"}')).rejects.toMatchObject({ name: 'InvalidDocumentContent' });
 });
 
-test('preferences of the account become the default shell', async () => {
+test('the session preferences of the account apply to the default shell', async () => {
   const Name = 'SSM-SessionManagerRunShell';
   await ssm().send(
     new CreateDocumentCommand({
@@ -273,7 +273,7 @@ test('preferences of the account become the default shell', async () => {
   await ssm().send(new DeleteDocumentCommand({ Name }));
 });
 
-test('the public image parameters', async () => {
+test('the public image parameters exist', async () => {
   const name = (architecture: string): string =>
     `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${architecture}`;
   const one = await ssm().send(new GetParameterCommand({ Name: name('arm64') }));
