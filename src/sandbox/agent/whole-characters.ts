@@ -2,19 +2,24 @@ import { concat } from '../../core/bytes.ts';
 
 const MAX_HELD = 3;
 
-/** Holds back the bytes of an incomplete character, so that no message splits a character (SPEC.md §11.2). */
-export class WholeCharacters {
+/** Holds back the bytes at the end that must not be sent yet; `tailOf` returns how many those are. */
+class HeldTail {
   #held: Uint8Array = new Uint8Array(0);
+  readonly #tailOf: (bytes: Uint8Array) => number;
+
+  constructor(tailOf: (bytes: Uint8Array) => number) {
+    this.#tailOf = tailOf;
+  }
 
   /** Takes new bytes; returns those that may be sent now. */
   push(bytes: Uint8Array): Uint8Array {
     const all = this.#held.byteLength === 0 ? bytes : concat([this.#held, bytes]);
-    const end = all.byteLength - incompleteTail(all);
+    const end = all.byteLength - this.#tailOf(all);
     this.#held = all.slice(end);
     return all.subarray(0, end);
   }
 
-  /** Returns the remaining bytes, whether they form a whole character or not. */
+  /** Returns the bytes that still wait, whether they form a whole character or not. */
   flush(): Uint8Array {
     const rest = this.#held;
     this.#held = new Uint8Array(0);
@@ -22,25 +27,20 @@ export class WholeCharacters {
   }
 }
 
+/** Holds back the bytes of an incomplete character, so that no message splits a character (SPEC.md §11.2). */
+export class WholeCharacters extends HeldTail {
+  constructor() {
+    super(incompleteTail);
+  }
+}
+
 /**
  * How the official agent treats the output of a command without a terminal: up to three bytes at the end that cannot
  * be decoded wait for the bytes that follow. The official agent drops those that still wait at the end.
  */
-export class DecodedOutput {
-  #held: Uint8Array = new Uint8Array(0);
-
-  push(bytes: Uint8Array): Uint8Array {
-    const all = this.#held.byteLength === 0 ? bytes : concat([this.#held, bytes]);
-    const end = all.byteLength - undecodedTail(all);
-    this.#held = all.slice(end);
-    return all.subarray(0, end);
-  }
-
-  /** Returns the waiting bytes, for an agent that does not drop them. */
-  flush(): Uint8Array {
-    const rest = this.#held;
-    this.#held = new Uint8Array(0);
-    return rest;
+export class DecodedOutput extends HeldTail {
+  constructor() {
+    super(undecodedTail);
   }
 }
 
