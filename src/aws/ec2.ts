@@ -1,5 +1,6 @@
 import * as sdk from '@aws-sdk/client-ec2';
 import type { ClientConfig } from './client-config.ts';
+import { limitConcurrency } from './throttling.ts';
 
 import type { Ec2Port, Fleet } from '../provision/ports/ec2.ts';
 import type { TagFilter } from '../provision/ports/tags.ts';
@@ -22,7 +23,7 @@ import { groupCalls, launchCalls } from './ec2-writes.ts';
 import { mapped } from './errors.ts';
 
 export function createEc2Port(config: ClientConfig): Ec2Port {
-  const client = new sdk.EC2Client(config);
+  const client = limitConcurrency(new sdk.EC2Client(config));
   return {
     ...networkCalls(client),
     ...inventoryCalls(client),

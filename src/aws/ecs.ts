@@ -30,6 +30,7 @@ import type {
 import type { ErrorFacts } from '../core/error-facts.ts';
 import { failed, noMatch, type ToolError } from '../core/errors.ts';
 import type { ClientConfig } from './client-config.ts';
+import { limitConcurrency } from './throttling.ts';
 import { mapped, type Translations } from './errors.ts';
 
 /** Largest page and batch that ECS accepts (docs/reference/api-limits.md §1). */
@@ -40,7 +41,7 @@ const CLUSTERS_PER_DESCRIBE = 100;
 
 /** Implements EcsPort of connect/ with ECS. Pages are fetched one by one, as the caller asks for them. */
 export function createEcsPort(config: ClientConfig): EcsPort {
-  const client = new ECSClient(config);
+  const client = limitConcurrency(new ECSClient(config));
   const options = (signal: AbortSignal | undefined): { abortSignal?: AbortSignal } =>
     signal === undefined ? {} : { abortSignal: signal };
 

@@ -1,5 +1,6 @@
 import * as sdk from '@aws-sdk/client-iam';
 import type { ClientConfig } from './client-config.ts';
+import { limitConcurrency } from './throttling.ts';
 
 import { failed } from '../core/errors.ts';
 import type { IamPort } from '../provision/ports/iam.ts';
@@ -56,7 +57,7 @@ const decoded = (document: string | undefined): string | undefined =>
 
 /** IAM is global, but the client still needs a region for its endpoint. */
 export function createIamPort(config: ClientConfig): IamPort {
-  const client = new sdk.IAMClient(config);
+  const client = limitConcurrency(new sdk.IAMClient(config));
   return { ...roleCalls(client), ...profileCalls(client), ...policyCalls(client) };
 }
 

@@ -1,12 +1,13 @@
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { parseArn } from '../core/arn.ts';
 import type { ClientConfig } from './client-config.ts';
+import { limitConcurrency } from './throttling.ts';
 
 import type { IdentityPort } from '../provision/ports/iam.ts';
 import { mapped } from './errors.ts';
 
 export function createIdentityPort(config: ClientConfig): IdentityPort {
-  const client = new STSClient(config);
+  const client = limitConcurrency(new STSClient(config));
   return {
     async caller() {
       const answer = await mapped('sts:GetCallerIdentity', () =>

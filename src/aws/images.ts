@@ -2,6 +2,7 @@ import { DescribeImagesCommand, EC2Client, paginateDescribeSpotPriceHistory } fr
 import type { _InstanceType } from '@aws-sdk/client-ec2';
 import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import type { ClientConfig } from './client-config.ts';
+import { limitConcurrency } from './throttling.ts';
 
 import { failed } from '../core/errors.ts';
 import type { ImagesPort, SpotPrice } from '../provision/ports/images.ts';
@@ -10,8 +11,8 @@ import { imageParameter } from './image-parameter.ts';
 
 /** Images and prices of the instances that are launched. */
 export function createImagesPort(config: ClientConfig): ImagesPort {
-  const ec2 = new EC2Client(config);
-  const ssm = new SSMClient(config);
+  const ec2 = limitConcurrency(new EC2Client(config));
+  const ssm = limitConcurrency(new SSMClient(config));
   return {
     async latest(architecture) {
       const Name = imageParameter(architecture);

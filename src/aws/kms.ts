@@ -3,13 +3,14 @@ import { GenerateDataKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import type { KmsPort } from '../connect/ports.ts';
 import { failed } from '../core/errors.ts';
 import type { ClientConfig } from './client-config.ts';
+import { limitConcurrency } from './throttling.ts';
 import { mapped } from './errors.ts';
 
 /** Two AES-256 keys, one for each direction (SPEC.md §4). */
 const DATA_KEY_LENGTH = 64;
 
 export function createKmsPort(config: ClientConfig): KmsPort {
-  const client = new KMSClient(config);
+  const client = limitConcurrency(new KMSClient(config));
   return {
     generateDataKey: (keyId, encryptionContext) =>
       mapped('kms:GenerateDataKey', async () => {

@@ -1,5 +1,6 @@
 import { paginateDescribeInstanceInformation, SSMClient } from '@aws-sdk/client-ssm';
 import type { ClientConfig } from './client-config.ts';
+import { limitConcurrency } from './throttling.ts';
 
 import type { Node, NodesPort } from '../provision/ports/nodes.ts';
 import { awsErrorName, mapped } from './errors.ts';
@@ -11,7 +12,7 @@ const PING: Readonly<Record<string, Node['pingStatus']>> = {
 
 /** Implements NodesPort: what Systems Manager knows about our instances. */
 export function createNodesPort(config: ClientConfig): NodesPort {
-  const client = new SSMClient(config);
+  const client = limitConcurrency(new SSMClient(config));
   return {
     async nodes(instanceIds) {
       if (instanceIds.length === 0) return [];

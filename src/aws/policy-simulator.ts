@@ -2,6 +2,7 @@ import * as sdk from '@aws-sdk/client-iam';
 
 import type { SimulatedDecision, SimulatorPort } from '../provision/ports/simulator.ts';
 import type { ClientConfig } from './client-config.ts';
+import { limitConcurrency } from './throttling.ts';
 import { ifExists } from './iam.ts';
 
 /**
@@ -9,7 +10,7 @@ import { ifExists } from './iam.ts';
  * this needs.
  */
 export function createSimulatorPort(config: ClientConfig): SimulatorPort {
-  const client = new sdk.IAMClient(config);
+  const client = limitConcurrency(new sdk.IAMClient(config));
   return {
     async role(RoleName) {
       const answer = await ifExists('iam:GetRole', () => client.send(new sdk.GetRoleCommand({ RoleName })));

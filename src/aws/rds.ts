@@ -8,6 +8,7 @@ import {
 
 import type { Database, DatabasesPort } from '../connect/ports.ts';
 import type { ClientConfig } from './client-config.ts';
+import { limitConcurrency } from './throttling.ts';
 import { mapped } from './errors.ts';
 
 const RECORDS_PER_PAGE = 100;
@@ -16,7 +17,7 @@ const RECORDS_PER_PAGE = 100;
  * RDS and Aurora. The same API also lists Neptune and DocumentDB, which are left out (docs/reference/api-limits.md §4).
  */
 export function createDatabasesPort(config: ClientConfig): DatabasesPort {
-  const client = new RDSClient(config);
+  const client = limitConcurrency(new RDSClient(config));
 
   async function instances(): Promise<readonly DBInstance[]> {
     const found: DBInstance[] = [];

@@ -11,6 +11,7 @@ import {
 import type { ActiveSession, SsmPort } from '../connect/ports.ts';
 import { failed } from '../core/errors.ts';
 import type { ClientConfig } from './client-config.ts';
+import { limitConcurrency } from './throttling.ts';
 import { targetNotConnected, toSessionStart } from './ecs.ts';
 import { awsErrorName, mapped } from './errors.ts';
 
@@ -18,7 +19,7 @@ const SESSIONS_PER_PAGE = 200;
 
 /** Implements SsmPort of connect/ with Session Manager. */
 export function createSsmPort(config: ClientConfig): SsmPort {
-  const client = new SSMClient(config);
+  const client = limitConcurrency(new SSMClient(config));
   return {
     startSession: ({ target, documentName, parameters, reason }) =>
       mapped(
