@@ -132,7 +132,10 @@ export function createEcsPort(config: ClientConfig): EcsPort {
           const found = answer.taskDefinition;
           return {
             arn: found?.taskDefinitionArn ?? name,
-            containers: (found?.containerDefinitions ?? []).map(toContainerDefinition),
+            taskRoleArn: found?.taskRoleArn,
+            containers: (found?.containerDefinitions ?? []).map((container) =>
+              toContainerDefinition(container, found?.proxyConfiguration?.containerName),
+            ),
           };
         },
         {
@@ -307,10 +310,18 @@ function toDeployment(deployment: EcsDeployment): Deployment {
   };
 }
 
-function toContainerDefinition(container: EcsContainerDefinition): ContainerDefinition {
+function toContainerDefinition(
+  container: EcsContainerDefinition,
+  proxy: string | undefined,
+): ContainerDefinition {
   const log = container.logConfiguration;
   return {
     name: container.name ?? '',
+    variables: [...(container.environment ?? []), ...(container.secrets ?? [])].map(({ name }) => name ?? ''),
+    udpPorts: (container.portMappings ?? []).flatMap(({ protocol, containerPort }) =>
+      protocol === 'udp' && containerPort !== undefined ? [containerPort] : [],
+    ),
+    isProxy: proxy !== undefined && container.name === proxy,
     log: log?.logDriver === undefined ? undefined : { driver: log.logDriver, options: log.options ?? {} },
     firelens: container.firelensConfiguration?.type,
   };

@@ -110,11 +110,19 @@ export interface Task {
 
 export interface TaskDefinition {
   readonly arn: string;
+  /** Undefined = its containers have no role, and ECS Exec cannot work. */
+  readonly taskRoleArn: string | undefined;
   readonly containers: readonly ContainerDefinition[];
 }
 
 export interface ContainerDefinition {
   readonly name: string;
+  /** Names of its environment variables, plain and from secrets. */
+  readonly variables: readonly string[];
+  /** Container ports with protocol UDP. */
+  readonly udpPorts: readonly number[];
+  /** `proxyConfiguration` names this container: it is the Envoy proxy of App Mesh. */
+  readonly isProxy: boolean;
   /** `logDriver` and options of `logConfiguration`; undefined = the container has none, and its output is not kept. */
   readonly log: LogConfiguration | undefined;
   /** The type of the FireLens router, if this container is one: `fluentd` or `fluentbit`. */

@@ -1,4 +1,4 @@
-import type { Container, Service, Task } from '../../src/connect/ports.ts';
+import type { Container, ContainerDefinition, Service, Task } from '../../src/connect/ports.ts';
 
 /** Records as EcsPort returns them; a test overrides the values that matter to it. */
 
@@ -15,6 +15,16 @@ export const containerRecord = (over: Partial<Container> = {}): Container => ({
   exitCode: undefined,
   reason: undefined,
   execAgent: { status: 'RUNNING', reason: undefined, startedAt: RECORD_TIME - HOUR },
+  ...over,
+});
+
+export const containerDefinitionRecord = (over: Partial<ContainerDefinition> = {}): ContainerDefinition => ({
+  name: 'app',
+  variables: [],
+  udpPorts: [],
+  isProxy: false,
+  log: undefined,
+  firelens: undefined,
   ...over,
 });
 

@@ -26,7 +26,7 @@ import {
 } from '../../connect/target/picker.ts';
 import type { Container, Database, EcsPort, Task } from '../../connect/ports.ts';
 import { findTasks } from '../../connect/target/discover.ts';
-import { pickContainer as containerOf } from '../../connect/target/select.ts';
+import { namedContainer } from '../../connect/target/select.ts';
 import { noMatch, ToolError } from '../../core/errors.ts';
 import { BACK } from '../../ui/prompter.ts';
 import type { Needs } from '../collaborators.ts';
@@ -92,7 +92,7 @@ async function known(deps: Needs<'account'>, wanted: Wanted): Promise<PickerChoi
   const ecs = await (await deps.account()).ecs();
   const [task] = await findTasks(ecs, cluster, wanted);
   if (task === undefined) return { cluster };
-  const container = wanted.container === undefined ? undefined : containerOf(task, wanted.container);
+  const container = wanted.container === undefined ? undefined : namedContainer(task, wanted.container);
   return {
     cluster,
     service: task.serviceName ?? null,

@@ -2,6 +2,7 @@ import { nameOfArn } from '../../core/arn.ts';
 import { describeDuration } from '../../core/duration.ts';
 import type { Cluster, Container, Database, JudgeContainer, Service, Task } from '../ports.ts';
 import { rankTasks } from './select.ts';
+import { containersOf, type SideCarRole } from './side-cars.ts';
 import { waitsFor } from './stop-reason.ts';
 
 /** The picker without its screen: which question comes next, which entries it offers, what Back undoes. */
@@ -168,19 +169,27 @@ export const taskEntries = (
     ...(task.lastStatus === 'STOPPED' ? { disabled: 'stopped' } : {}),
   }));
 
-/** For a shell, containers without a running agent are shown but cannot be chosen; the reason is shown beside them. */
+/**
+ * The application's containers first, then side-cars with their role. For a shell, containers without a running agent
+ * are shown but cannot be chosen; the reason is shown beside them.
+ */
 export const containerEntries = (
   task: Task,
   judge: JudgeContainer,
   now: number,
   isForShell = true,
-): readonly PickerEntry<Container>[] =>
-  task.containers.map((container) => {
+): readonly PickerEntry<Container>[] => {
+  const { application, sideCars } = containersOf(task);
+  const ended = task.containers.filter(
+    (container) => !application.includes(container) && sideCars.every((each) => each.container !== container),
+  );
+  const entry = (container: Container, role?: SideCarRole): PickerEntry<Container> => {
     const state = judge(task, container, undefined, now);
     return {
       value: container,
       name: container.name,
       description: [
+        ...(role === undefined ? [] : [role]),
         nameOfArn(container.image),
         container.healthStatus === 'UNKNOWN'
           ? container.lastStatus.toLowerCase()
@@ -189,7 +198,12 @@ export const containerEntries = (
       ].join(', '),
       ...(state.ready || state.mayCome || !isForShell ? {} : { disabled: state.error.message }),
     };
-  });
+  };
+  return [
+    ...[...application, ...ended].map((container) => entry(container)),
+    ...sideCars.map(({ container, role }) => entry(container, role)),
+  ];
+};
 
 /** `refusal`: the reason why no session can be opened into the container. */
 export function actionEntries(

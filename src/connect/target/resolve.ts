@@ -3,9 +3,18 @@ import { type Clock, sleep } from '../../core/clock.ts';
 import { noMatch, ToolError } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';
 import { findCluster, findTasks, type Wanted } from './discover.ts';
-import type { Container, EcsPort, JudgeContainer, Service, SessionStart, Task } from '../ports.ts';
+import type {
+  Container,
+  EcsPort,
+  JudgeContainer,
+  Service,
+  SessionStart,
+  Task,
+  TaskDefinition,
+} from '../ports.ts';
 import { containerTarget } from '../session/session-documents.ts';
-import { containerNeeded, networkContainer, pickContainer } from './select.ts';
+import { containerNeeded, namedContainer, networkContainer } from './select.ts';
+import { containersOf } from './side-cars.ts';
 
 /** A container whose agent is ready for a session. */
 export interface ResolvedContainer {
@@ -38,7 +47,7 @@ const CONNECT_DEADLINE_MS = 60_000;
 
 /**
  * Turns names into a container that is ready for a session. When cluster and service are given and all is well, it
- * calls only ListTasks and DescribeTasks. Throws what `findCluster`, `findTasks`, `pickContainer` throw, and the errors
+ * calls only ListTasks and DescribeTasks. Throws what `findCluster`, `findTasks`, `namedContainer` throw, and the errors
  * of `judge`; waits for young tasks only.
  */
 export async function resolveContainer(wanted: Wanted, options: ResolveOptions): Promise<ResolvedContainer> {
@@ -110,13 +119,58 @@ async function explained(
 }
 
 async function choose(task: Task, wanted: Wanted, options: ResolveOptions): Promise<Container> {
-  const picked =
-    options.purpose === 'network'
-      ? networkContainer(task, wanted.container)
-      : pickContainer(task, wanted.container);
-  if (picked !== undefined) return picked;
-  if (options.chooseContainer === undefined) throw containerNeeded(task);
-  return options.chooseContainer(task);
+  if (options.purpose === 'network') {
+    const container = networkContainer(task, wanted.container);
+    if (container !== undefined) return container;
+  }
+  return wanted.container === undefined
+    ? chooseApplication(task, options)
+    : namedContainer(task, wanted.container);
+}
+
+/**
+ * The one container that is no side-car, which is reported if there are others; asks if there are several. Reads the
+ * task definition only if names and images leave more than one.
+ */
+async function chooseApplication(task: Task, options: ResolveOptions): Promise<Container> {
+  let found = containersOf(task);
+  if (found.application.length > 1) found = containersOf(task, await definitionOf(task, options));
+  const { application, sideCars } = found;
+  const [only] = application;
+  if (only === undefined || application.length > 1) {
+    if (options.chooseContainer === undefined) throw containerNeeded(task, application);
+    return options.chooseContainer(task);
+  }
+  if (sideCars.length > 0) {
+    const others = sideCars.map(({ container, role }) => `${container.name}: ${role}`).join(', ');
+    options.report({
+      type: 'note',
+      level: 'info',
+      code: 'container-chosen',
+      message: `using container ${only.name} (${others})`,
+      details: { container: only.name },
+    });
+  }
+  return only;
+}
+
+/** Undefined if it may not be read or is gone: then names and images must do. */
+async function definitionOf(
+  task: Task,
+  { ecs, report, chooseContainer }: ResolveOptions,
+): Promise<TaskDefinition | undefined> {
+  try {
+    return await ecs.taskDefinition(task.taskDefinitionArn);
+  } catch (error) {
+    if (!(error instanceof ToolError) || (error.role !== 'access' && error.role !== 'no-match')) throw error;
+    // Without a terminal the choice cannot be made by asking, so the refusal is the reason for the failure.
+    if (error.role === 'access' && chooseContainer === undefined)
+      throw error.with({
+        message: `the task definition, which tells side-cars from the application, cannot be read: ${error.message}`,
+      });
+    report({ type: 'note', level: 'info', code: 'task-definition-unread', message: error.message });
+    return undefined;
+  }
 }
 
 /** Calls ExecuteCommand, and repeats it while the agent of a young task runs but is not connected yet. */

@@ -2,12 +2,9 @@ import { nameOfArn } from '../../core/arn.ts';
 import { candidatesFor } from '../../core/candidates.ts';
 import { noMatch, usage } from '../../core/errors.ts';
 import type { Container, Task } from '../ports.ts';
+import { containersOf } from './side-cars.ts';
 
 /** Choices that need no question. All of them are pure. */
-
-/** Side-car containers that AWS adds by itself and that the user does not mean (docs/reference/ecs-exec.md §1). */
-const isSideCar = (container: Container): boolean =>
-  container.name.startsWith('ecs-service-connect-') || container.name.startsWith('aws-guardduty-agent');
 
 /**
  * True for a container into which a session can be opened right now (docs/reference/ecs-exec.md §2); does not check the
@@ -63,27 +60,19 @@ export function matchTaskId(wanted: string, ids: readonly string[], cluster: str
   return first;
 }
 
-/**
- * The named container, the only one, or the only one that is not a side-car of AWS; undefined if the user must choose.
- * Throws `container-not-found` with candidates.
- */
-export function pickContainer(task: Task, wanted: string | undefined): Container | undefined {
-  if (wanted !== undefined) {
-    const found = task.containers.find((container) => container.name === wanted);
-    if (found !== undefined) return found;
-    const names = task.containers.map((container) => container.name);
-    throw noMatch('container-not-found', `no container ${wanted} in task ${task.id}`, {
-      details: {
-        cluster: nameOfArn(task.clusterArn),
-        task: task.id,
-        container: wanted,
-        ...candidatesFor(wanted, names),
-      },
-    });
-  }
-  const own = task.containers.filter((container) => !isSideCar(container));
-  const candidates = own.length > 0 ? own : task.containers;
-  return candidates.length === 1 ? candidates[0] : undefined;
+/** The container of that name. Throws `container-not-found` with candidates. */
+export function namedContainer(task: Task, wanted: string): Container {
+  const found = task.containers.find((container) => container.name === wanted);
+  if (found !== undefined) return found;
+  const names = task.containers.map((container) => container.name);
+  throw noMatch('container-not-found', `no container ${wanted} in task ${task.id}`, {
+    details: {
+      cluster: nameOfArn(task.clusterArn),
+      task: task.id,
+      container: wanted,
+      ...candidatesFor(wanted, names),
+    },
+  });
 }
 
 /**
@@ -91,18 +80,19 @@ export function pickContainer(task: Task, wanted: string | undefined): Container
  * ready ones come first.
  */
 export function networkContainer(task: Task, wanted: string | undefined): Container | undefined {
-  if (wanted !== undefined) return pickContainer(task, wanted);
+  if (wanted !== undefined) return namedContainer(task, wanted);
+  const { application } = containersOf(task);
   return (
-    task.containers.find((container) => hasRunningAgent(container) && !isSideCar(container)) ??
+    application.find(hasRunningAgent) ??
     task.containers.find(hasRunningAgent) ??
-    task.containers.find((container) => !isSideCar(container)) ??
+    application[0] ??
     task.containers[0]
   );
 }
 
 /** The usage error when a choice is needed and there is no terminal to ask on. */
-export function containerNeeded(task: Task): Error {
-  return usage('container-needed', `task ${task.id} has ${task.containers.length} containers: which one?`, {
-    details: { candidates: task.containers.map((container) => container.name) },
+export function containerNeeded(task: Task, application: readonly Container[]): Error {
+  return usage('container-needed', `task ${task.id} has ${application.length} containers: which one?`, {
+    details: { candidates: application.map((container) => container.name) },
   });
 }

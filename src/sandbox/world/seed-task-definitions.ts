@@ -116,7 +116,15 @@ export const SEED_TASK_DEFINITIONS: readonly SeedTaskDefinition[] = [
   }),
   definition('ledger', {
     taskRoleArn: roleArn('ledger-task'),
-    containers: [container('ledger', { image: image('ledger:5.5'), ports: [7000], logGroup: '/ecs/ledger' })],
+    containers: [
+      container('ledger', { image: image('ledger:5.5'), ports: [7000], logGroup: '/ecs/ledger' }),
+      // A copy of the OpenTelemetry collector in a private registry: only the task definition shows what it is.
+      container('telemetry', {
+        image: image('platform/telemetry:3'),
+        essential: false,
+        environment: { AOT_CONFIG_CONTENT: 'receivers: {}' },
+      }),
+    ],
   }),
   definition('archiver', {
     taskRoleArn: roleArn('archiver-task'),

@@ -9,7 +9,13 @@ import {
 import type { EcsPort, LogConfiguration, Service, Task } from '../../../src/connect/ports.ts';
 import { failed, interrupted, noMatch, ToolError, transport } from '../../../src/core/errors.ts';
 import type { ToolEvent } from '../../../src/core/events.ts';
-import { containerRecord, RECORD_TIME as NOW, serviceRecord, taskRecord } from '../../support/ecs-records.ts';
+import {
+  containerDefinitionRecord,
+  containerRecord,
+  RECORD_TIME as NOW,
+  serviceRecord,
+  taskRecord,
+} from '../../support/ecs-records.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { FakeLogs } from '../../support/fake-logs.ts';
 
@@ -56,7 +62,10 @@ class World {
       this.calls.push('DescribeTaskDefinition');
       return Promise.resolve({
         arn,
-        containers: this.containers.map(({ name, log, firelens }) => ({ name, log, firelens })),
+        taskRoleArn: undefined,
+        containers: this.containers.map((each) =>
+          containerDefinitionRecord({ firelens: undefined, ...each }),
+        ),
       });
     },
   } satisfies Partial<EcsPort>;

@@ -13,12 +13,18 @@ import {
   startPicker,
   taskEntries,
 } from '../../../src/connect/target/picker.ts';
-import type { Container, EcsPort, Service, Task } from '../../../src/connect/ports.ts';
+import type { Container, ContainerDefinition, EcsPort, Service, Task } from '../../../src/connect/ports.ts';
 import { judgeContainer } from '../../../src/diagnose/ecs/container.ts';
 import { resolveContainer, startExec } from '../../../src/connect/target/resolve.ts';
-import { networkContainer, pickContainer, rankTasks } from '../../../src/connect/target/select.ts';
+import { namedContainer, networkContainer, rankTasks } from '../../../src/connect/target/select.ts';
 import { failed, noMatch, type ToolError } from '../../../src/core/errors.ts';
-import { containerRecord, serviceRecord, taskRecord } from '../../support/ecs-records.ts';
+import type { ToolEvent } from '../../../src/core/events.ts';
+import {
+  containerDefinitionRecord,
+  containerRecord,
+  serviceRecord,
+  taskRecord,
+} from '../../support/ecs-records.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 const NOW = 1_700_000_000_000;
@@ -39,6 +45,7 @@ class FakeEcs implements EcsPort {
   calls: string[] = [];
   clusters: Record<string, Record<string, readonly Task[]>> = { demo: { 'orders-api': [task()] } };
   services: Service[] = [service()];
+  definitions: ContainerDefinition[] = [];
   execute: () => Promise<{ sessionId: string; streamUrl: string; tokenValue: string }> = () =>
     Promise.resolve({ sessionId: 's', streamUrl: 'wss://x', tokenValue: 't' });
 
@@ -75,7 +82,8 @@ class FakeEcs implements EcsPort {
     return Promise.resolve(all.filter((each) => tasks.includes(each.arn) || tasks.includes(each.id)));
   }
   taskDefinition(name: string) {
-    return Promise.resolve({ arn: name, containers: [] });
+    this.calls.push('DescribeTaskDefinition');
+    return Promise.resolve({ arn: name, taskRoleArn: undefined, containers: this.definitions });
   }
   executeCommand() {
     this.calls.push('ExecuteCommand');
@@ -245,23 +253,68 @@ describe('from names to a session', () => {
     expect(ecs.calls).toEqual(['ExecuteCommand']);
   });
 
-  test('asks for an ambiguous container, or lists the containers without a terminal', async () => {
-    const ecs = new FakeEcs();
-    const two = task({ containers: [container(), container({ name: 'otel' })] });
-    ecs.clusters = { demo: { 'orders-api': [two] } };
+  describe('which container', () => {
     const names = wanted({ cluster: 'demo', service: 'orders-api' });
-    expect(await thrown(resolveContainer(names, resolving(ecs)))).toMatchObject({
-      code: 'container-needed',
-      details: { candidates: ['app', 'otel'] },
-    });
-    const asked = {
-      ...resolving(ecs),
-      chooseContainer: () => Promise.resolve(two.containers[1] as Container),
+    const otel = container({ name: 'otel', image: 'public.ecr.aws/aws-observability/aws-otel-collector:v1' });
+    const account = (...containers: Container[]): FakeEcs => {
+      const ecs = new FakeEcs();
+      ecs.clusters = { demo: { 'orders-api': [task({ containers })] } };
+      return ecs;
     };
-    expect((await resolveContainer(names, asked)).container.name).toBe('otel');
-    expect(
-      (await resolveContainer(names, resolving(ecs, new FakeClock(NOW), 'network'))).container.name,
-    ).toBe('app');
+
+    test('asks if several belong to the application, or lists them without a terminal', async () => {
+      const ecs = account(container(), container({ name: 'worker' }), otel);
+      expect(await thrown(resolveContainer(names, resolving(ecs)))).toMatchObject({
+        code: 'container-needed',
+        details: { candidates: ['app', 'worker'] },
+      });
+      const asked = { ...resolving(ecs), chooseContainer: () => Promise.resolve(otel) };
+      expect((await resolveContainer(names, asked)).container.name).toBe('otel');
+      const network = await resolveContainer(names, resolving(ecs, new FakeClock(NOW), 'network'));
+      expect(network.container.name).toBe('app');
+    });
+
+    test('takes the only one of the application, and reports it with the side-cars', async () => {
+      const ecs = account(otel, container());
+      const events: ToolEvent[] = [];
+      const options = { ...resolving(ecs), report: (event: ToolEvent) => events.push(event) };
+      expect((await resolveContainer(names, options)).container.name).toBe('app');
+      expect(ecs.calls).toEqual(['ListTasks', 'DescribeTasks']);
+      expect(events).toMatchObject([
+        { code: 'container-chosen', message: 'using container app (otel: OpenTelemetry collector)' },
+      ]);
+    });
+
+    test('reads the task definition if names and images do not decide', async () => {
+      const ecs = account(container(), container({ name: 'agent', image: 'registry/telemetry:3' }));
+      ecs.definitions = [
+        containerDefinitionRecord(),
+        containerDefinitionRecord({ name: 'agent', variables: ['AOT_CONFIG_CONTENT'] }),
+      ];
+      expect((await resolveContainer(names, resolving(ecs))).container.name).toBe('app');
+      expect(ecs.calls).toEqual(['ListTasks', 'DescribeTasks', 'DescribeTaskDefinition']);
+    });
+
+    test('asks all the same if the task definition may not be read, and names the action without a terminal', async () => {
+      const ecs = account(container(), container({ name: 'agent', image: 'registry/telemetry:3' }));
+      ecs.taskDefinition = () => Promise.reject(denied('ecs:DescribeTaskDefinition'));
+      expect(await thrown(resolveContainer(names, resolving(ecs)))).toMatchObject({
+        code: 'access-denied',
+        details: { action: 'ecs:DescribeTaskDefinition' },
+      });
+      const asked = {
+        ...resolving(ecs),
+        chooseContainer: (of: Task) => Promise.resolve(of.containers[1] as Container),
+      };
+      expect((await resolveContainer(names, asked)).container.name).toBe('agent');
+    });
+
+    test('a named container needs no task definition, whatever it is', async () => {
+      const ecs = account(otel, container());
+      const named = { ...names, container: 'otel' };
+      expect((await resolveContainer(named, resolving(ecs))).container.name).toBe('otel');
+      expect(ecs.calls).toEqual(['ListTasks', 'DescribeTasks']);
+    });
   });
 });
 
@@ -277,13 +330,9 @@ describe('order of candidates', () => {
     expect(rankTasks(tasks).map((each) => each.id)).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 
-  test('sidecars that AWS adds are not offered', () => {
-    const sideCar = container({ name: 'ecs-service-connect-4QmkZd' });
-    expect(pickContainer(task({ containers: [sideCar, container()] }), undefined)?.name).toBe('app');
-    expect(
-      pickContainer(task({ containers: [container(), container({ name: 'b' })] }), undefined),
-    ).toBeUndefined();
-    expect(() => pickContainer(task(), 'ap')).toThrowError(
+  test('a container is found by its whole name only', () => {
+    expect(namedContainer(task(), 'app').name).toBe('app');
+    expect(() => namedContainer(task(), 'ap')).toThrowError(
       expect.objectContaining({ code: 'container-not-found', role: 'no-match' }),
     );
   });
