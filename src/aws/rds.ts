@@ -19,53 +19,61 @@ const RECORDS_PER_PAGE = 100;
 export function createDatabasesPort(config: ClientConfig): DatabasesPort {
   const client = limitConcurrency(new RDSClient(config));
 
-  async function instances(): Promise<readonly DBInstance[]> {
-    const found: DBInstance[] = [];
-    let marker: string | undefined;
-    do {
-      const from = marker;
-      const page = await mapped('rds:DescribeDBInstances', () =>
-        client.send(new DescribeDBInstancesCommand({ MaxRecords: RECORDS_PER_PAGE, Marker: from })),
-      );
-      found.push(...(page.DBInstances ?? []));
-      marker = page.Marker;
-    } while (marker);
-    return found;
-  }
-
-  async function clusters(): Promise<readonly DBCluster[]> {
-    const found: DBCluster[] = [];
-    let marker: string | undefined;
-    do {
-      const from = marker;
-      const page = await mapped('rds:DescribeDBClusters', () =>
-        client.send(new DescribeDBClustersCommand({ MaxRecords: RECORDS_PER_PAGE, Marker: from })),
-      );
-      found.push(...(page.DBClusters ?? []));
-      marker = page.Marker;
-    } while (marker);
-    return found;
-  }
-
   return {
-    async databases() {
-      const [allInstances, allClusters] = await Promise.all([instances(), clusters()]);
-      return [
-        ...allClusters
-          .filter((cluster) => isSql(cluster.Engine))
-          .map((cluster) =>
-            clusterToDatabase(
-              cluster,
-              allInstances.filter((each) => each.DBClusterIdentifier === cluster.DBClusterIdentifier),
-            ),
-          ),
-        ...allInstances
-          .filter((instance) => isSql(instance.Engine) && !instance.DBClusterIdentifier)
-          .map(instanceToDatabase),
-      ].toSorted((a, b) => a.id.localeCompare(b.id));
+    async databases(onPage = () => undefined) {
+      const instances: DBInstance[] = [];
+      const clusters: DBCluster[] = [];
+      const known = (): readonly Database[] => toDatabases(instances, clusters);
+      await Promise.all([
+        eachPage('rds:DescribeDBInstances', async (marker) => {
+          const page = await client.send(
+            new DescribeDBInstancesCommand({ MaxRecords: RECORDS_PER_PAGE, Marker: marker }),
+          );
+          instances.push(...(page.DBInstances ?? []));
+          onPage(known());
+          return page.Marker;
+        }),
+        eachPage('rds:DescribeDBClusters', async (marker) => {
+          const page = await client.send(
+            new DescribeDBClustersCommand({ MaxRecords: RECORDS_PER_PAGE, Marker: marker }),
+          );
+          clusters.push(...(page.DBClusters ?? []));
+          onPage(known());
+          return page.Marker;
+        }),
+      ]);
+      return known();
     },
   };
 }
+
+/** Reads page after page; `read` returns the marker of the next page, or nothing after the last one. */
+async function eachPage(
+  action: string,
+  read: (marker: string | undefined) => Promise<string | undefined>,
+): Promise<void> {
+  let marker: string | undefined;
+  do {
+    const from = marker;
+    marker = await mapped(action, () => read(from));
+  } while (marker);
+}
+
+/** The members of a cluster are endpoints of that cluster, and not databases of their own. */
+const toDatabases = (instances: readonly DBInstance[], clusters: readonly DBCluster[]): readonly Database[] =>
+  [
+    ...clusters
+      .filter((cluster) => isSql(cluster.Engine))
+      .map((cluster) =>
+        clusterToDatabase(
+          cluster,
+          instances.filter((each) => each.DBClusterIdentifier === cluster.DBClusterIdentifier),
+        ),
+      ),
+    ...instances
+      .filter((instance) => isSql(instance.Engine) && !instance.DBClusterIdentifier)
+      .map(instanceToDatabase),
+  ].toSorted((a, b) => a.id.localeCompare(b.id));
 
 const isSql = (engine: string | undefined): boolean =>
   engine !== undefined && !engine.startsWith('neptune') && !engine.startsWith('docdb');

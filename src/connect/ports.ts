@@ -249,7 +249,8 @@ export interface Database {
 }
 
 export interface DatabasesPort {
-  databases(): Promise<readonly Database[]>;
+  /** Ordered by id. `onPage` is called after each page of AWS's answers with all databases known by then. */
+  databases(onPage?: (soFar: readonly Database[]) => void): Promise<readonly Database[]>;
 }
 
 /** One event of CloudWatch Logs; a message can hold several lines. */

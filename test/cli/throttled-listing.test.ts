@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { AwsAccount } from '../../src/aws/account.ts';
 import { runCli } from '../../src/cli/run-cli.ts';
-import type { EcsPort, Service } from '../../src/connect/ports.ts';
+import type { Cluster, Database, DatabasesPort, EcsPort, Service } from '../../src/connect/ports.ts';
 import { failed } from '../../src/core/errors.ts';
 import { fakeDeps } from '../support/fake-deps.ts';
 
@@ -72,4 +72,70 @@ it('the advice omits filters that are already given', async () => {
 
 it('without any result only the error is printed', async () => {
   expect(await ls(0)).toMatchObject({ status: 1, stdout: '' });
+});
+
+/** `ls KIND --json` in an account with these ports. */
+async function lsKind(kind: string, ports: { readonly ecs?: object; readonly databases?: object }) {
+  const account = {
+    region: 'eu-west-1',
+    ecs: () => Promise.resolve(ports.ecs as EcsPort),
+    databases: () => Promise.resolve(ports.databases as DatabasesPort),
+  } as unknown as AwsAccount;
+  const deps = fakeDeps({ openAccount: () => Promise.resolve(account) });
+  const status = await runCli(['ls', kind, '--json'], deps);
+  const { text } = deps.terminal.stdout;
+  return { status, records: text === '' ? [] : (JSON.parse(text) as { name?: string; id?: string }[]) };
+}
+
+const clusterNames = Array.from({ length: 250 }, (_, n) => `cluster-${String(n).padStart(3, '0')}`);
+
+it.each([
+  { throttledFrom: 1, described: 100 },
+  { throttledFrom: 0, described: 0 },
+])('ls clusters names all clusters when $described of 250 were described', async (row) => {
+  let calls = 0;
+  const ecs = {
+    async *clusterNames() {
+      yield clusterNames;
+    },
+    describeClusters: (names: readonly string[]) =>
+      calls++ < row.throttledFrom
+        ? Promise.resolve(
+            names.map((name): Cluster => ({
+              arn: `arn:${name}`,
+              name,
+              status: 'ACTIVE',
+              runningTasks: 1,
+              activeServices: 1,
+            })),
+          )
+        : Promise.reject(throttled()),
+  };
+  const { status, records } = await lsKind('clusters', { ecs });
+  expect(status).toBe(1);
+  expect(records.map(({ name }) => name)).toEqual(clusterNames);
+  expect(records.filter((record) => 'arn' in record && record.arn !== null)).toHaveLength(row.described);
+});
+
+it('ls clusters shows the pages of names that AWS returned', async () => {
+  const ecs = {
+    async *clusterNames() {
+      yield clusterNames.slice(0, 100);
+      throw throttled();
+    },
+  };
+  expect(await lsKind('clusters', { ecs })).toMatchObject({ status: 1, records: { length: 100 } });
+});
+
+it('ls databases shows the databases of the pages that AWS returned', async () => {
+  const database = { id: 'orders', engine: 'postgres', endpoints: [] } as unknown as Database;
+  const databases = {
+    databases(onPage: (soFar: readonly Database[]) => void) {
+      onPage([database]);
+      return Promise.reject(throttled());
+    },
+  };
+  expect(await lsKind('databases', { databases })).toMatchObject({ status: 1, records: [{ id: 'orders' }] });
+  const none = { databases: () => Promise.reject(throttled()) };
+  expect(await lsKind('databases', { databases: none })).toEqual({ status: 1, records: [] });
 });

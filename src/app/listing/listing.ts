@@ -8,13 +8,22 @@ import {
   withNearest,
 } from '../../connect/target/discover.ts';
 import type { AwsAccount } from '../../aws/account.ts';
-import type { Container, Database, EcsPort, Service, Task } from '../../connect/ports.ts';
+import type {
+  Cluster,
+  Container,
+  Database,
+  DatabasesPort,
+  EcsPort,
+  Service,
+  Task,
+} from '../../connect/ports.ts';
 import { containerTarget } from '../../connect/session/session-documents.ts';
 import { judgeContainer } from '../../diagnose/ecs/container.ts';
 import { waitsFor } from '../../connect/target/stop-reason.ts';
 import { mapConcurrently } from '../../core/concurrency.ts';
 import { candidatesFor } from '../../core/candidates.ts';
-import { noMatch, ToolError } from '../../core/errors.ts';
+import { isThrottled, untilThrottled } from '../../core/partial-results.ts';
+import { noMatch, type ToolError } from '../../core/errors.ts';
 import type { Needs } from '../collaborators.ts';
 import { wantedOf } from '../session/session-setup.ts';
 
@@ -37,11 +46,13 @@ export interface Listing {
  */
 export async function listing(kind: ListKind, deps: ListNeeds): Promise<Listing> {
   const account = await deps.account();
+  if (kind === 'clusters') return clusters(await account.ecs());
+  if (kind === 'databases') return databases(await account.databases());
   const known = new Known();
   try {
     return { records: await wholeListing(kind, account, deps, known), incomplete: undefined };
   } catch (error) {
-    if (!(error instanceof ToolError) || error.code !== 'aws-throttled' || known.isEmpty) throw error;
+    if (!isThrottled(error) || known.isEmpty) throw error;
     const records =
       kind === 'services' ? serviceRecords(known.services) : taskListing(kind, known.sortedTasks, deps);
     return { records, incomplete: error };
@@ -63,39 +74,64 @@ class Known {
 }
 
 async function wholeListing(
-  kind: ListKind,
+  kind: 'services' | 'tasks' | 'containers',
   account: AwsAccount,
   deps: ListNeeds,
   known: Known,
 ): Promise<readonly ListRecord[]> {
   switch (kind) {
-    case 'clusters':
-      return clusters(await account.ecs());
     case 'services':
       return services(await account.ecs(), deps, known);
     case 'tasks':
     case 'containers':
       return taskListing(kind, await foundTasks(await account.ecs(), deps, known), deps);
-    case 'databases':
-      return (await (await account.databases()).databases()).map(databaseRecord);
   }
 }
 
 const taskListing = (kind: ListKind, found: readonly Task[], deps: ListNeeds): readonly ListRecord[] =>
   kind === 'containers' ? containers(found, deps) : tasks(found, deps);
 
-async function clusters(ecs: EcsPort): Promise<readonly ListRecord[]> {
-  const names = await collect(ecs.clusterNames());
-  const found = await describeVisibleClusters(ecs, names);
-  return [...found]
-    .sort((a, b) => a.name.localeCompare(b.name))
-    .map(({ name, arn, status, activeServices, runningTasks }) => ({
-      name,
-      arn,
-      status,
-      activeServices,
-      runningTasks,
-    }));
+/** A cluster of which AWS throttled the description has its name only. */
+async function clusters(ecs: EcsPort): Promise<Listing> {
+  const described = new Map<string, Cluster>();
+  const { items: names, incomplete } = await untilThrottled<string>(async (found) => {
+    const listed: string[] = [];
+    for await (const page of ecs.clusterNames()) {
+      listed.push(...page);
+      found(page);
+    }
+    await describeVisibleClusters(ecs, listed, (some) => {
+      for (const cluster of some) described.set(cluster.name, cluster);
+    });
+  });
+  const shown = incomplete === undefined ? [...described.keys()] : names;
+  return {
+    records: shown
+      .toSorted((a, b) => a.localeCompare(b))
+      .map((name) => clusterRecord(name, described.get(name))),
+    incomplete,
+  };
+}
+
+const clusterRecord = (name: string, cluster: Cluster | undefined): ListRecord => ({
+  name,
+  arn: cluster?.arn ?? null,
+  status: cluster?.status ?? null,
+  activeServices: cluster?.activeServices ?? null,
+  runningTasks: cluster?.runningTasks ?? null,
+});
+
+async function databases(port: DatabasesPort): Promise<Listing> {
+  let known: readonly Database[] = [];
+  const note = (soFar: readonly Database[]): void => {
+    known = soFar;
+  };
+  try {
+    return { records: (await port.databases(note)).map(databaseRecord), incomplete: undefined };
+  } catch (error) {
+    if (!isThrottled(error) || known.length === 0) throw error;
+    return { records: known.map(databaseRecord), incomplete: error };
+  }
 }
 
 /** The named cluster, else all clusters. */

@@ -41,28 +41,41 @@ export async function describeAllServices(
   return found.flat();
 }
 
+const CLUSTERS_PER_CALL = 100;
+
 /**
- * The clusters that the user may describe. ECS refuses a call about several clusters as a whole if one of them may not
- * be described, so the clusters are then asked about one by one. Throws `access-denied` if the user may describe none.
+ * The clusters that the user may describe; `onBatch` receives them as they arrive. ECS refuses a call about several
+ * clusters as a whole if one of them may not be described, so these clusters are then asked about one by one. Throws
+ * `access-denied` if the user may describe none.
  */
 export async function describeVisibleClusters(
   ecs: EcsPort,
   names: readonly string[],
+  onBatch: (clusters: readonly Cluster[]) => void = () => undefined,
 ): Promise<readonly Cluster[]> {
-  if (names.length === 0) return [];
-  try {
-    return await ecs.describeClusters(names);
-  } catch (error) {
-    if (names.length === 1 || !isDenied(error)) throw error;
-    const each = await mapConcurrently(names, (name) =>
-      ecs.describeClusters([name]).catch((refusal: unknown) => {
-        if (isDenied(refusal)) return undefined;
-        throw refusal;
-      }),
-    );
-    if (each.every((found) => found === undefined)) throw error;
-    return each.flatMap((found) => found ?? []);
-  }
+  let refusal: unknown;
+  let allowed = 0;
+  const describe = async (batch: readonly string[]): Promise<readonly Cluster[]> => {
+    try {
+      const found = await ecs.describeClusters(batch);
+      allowed++;
+      onBatch(found);
+      return found;
+    } catch (error) {
+      if (!isDenied(error)) throw error;
+      refusal ??= error;
+      return batch.length === 1 ? [] : (await mapConcurrently(batch, (name) => describe([name]))).flat();
+    }
+  };
+  const starts = Array.from(
+    { length: Math.ceil(names.length / CLUSTERS_PER_CALL) },
+    (_, n) => n * CLUSTERS_PER_CALL,
+  );
+  const found = await mapConcurrently(starts, (start) =>
+    describe(names.slice(start, start + CLUSTERS_PER_CALL)),
+  );
+  if (allowed === 0 && refusal !== undefined) throw refusal;
+  return found.flat();
 }
 
 const isDenied = (error: unknown): boolean => error instanceof ToolError && error.code === 'access-denied';
