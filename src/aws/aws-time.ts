@@ -12,7 +12,7 @@ export class AwsTime {
   readonly #machine: Pick<Clock, 'now'>;
   readonly #onSkew: (skewMs: number) => void;
   #offsetMs = 0;
-  #wasTold = false;
+  #isReported = false;
 
   /**
    * `onSkew` is called once, when the clock is wrong by four minutes or more; negative = this machine's clock is
@@ -43,8 +43,8 @@ export class AwsTime {
     const offset = date + 500 - (sentAt + answeredAt) / 2;
     const error = NOISE_MS + (answeredAt - sentAt) / 2;
     this.#offsetMs = Math.abs(offset) <= error ? 0 : Math.round(offset);
-    if (this.#wasTold || Math.abs(this.#offsetMs) < NOTEWORTHY_MS) return;
-    this.#wasTold = true;
+    if (this.#isReported || Math.abs(this.#offsetMs) < NOTEWORTHY_MS) return;
+    this.#isReported = true;
     this.#onSkew(-this.#offsetMs);
   }
 }

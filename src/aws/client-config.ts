@@ -30,7 +30,7 @@ export interface AccountSettings {
 }
 
 /** How the account reports to the user and asks the user while it works. */
-export interface AccountTalk {
+export interface AccountCallbacks {
   readonly report: Report;
   /** Undefined = there is no terminal to ask on. */
   readonly askMfaCode: AskMfaCode | undefined;
@@ -59,7 +59,7 @@ const MAX_ATTEMPTS = 6;
 /** Sends fewer requests per second after AWS has throttled one. */
 const RETRY_MODE = 'adaptive';
 
-const QUIET: AccountTalk = { report: () => undefined, askMfaCode: undefined };
+const QUIET: AccountCallbacks = { report: () => undefined, askMfaCode: undefined };
 
 /**
  * Throws `region-missing`, `region-unknown`, `profile-not-found`, `ca-bundle-unreadable`. Credentials are resolved at
@@ -68,7 +68,7 @@ const QUIET: AccountTalk = { report: () => undefined, askMfaCode: undefined };
 export async function clientConfig(
   settings: AccountSettings,
   env: Env,
-  talk: AccountTalk = QUIET,
+  callbacks: AccountCallbacks = QUIET,
 ): Promise<ClientConfig> {
   const named = namedProfile(settings.profile, env);
   const files = await readProfiles(env);
@@ -78,7 +78,7 @@ export async function clientConfig(
   const region = regionOf(settings, env, named, profile);
   const agents = await networkAgents(env, systemClock, caBundle(env, named, profile));
   const now = (): number => systemClock.now();
-  const time = new AwsTime(systemClock, (skewMs) => tellSkew(skewMs, talk.report));
+  const time = new AwsTime(systemClock, (skewMs) => reportSkew(skewMs, callbacks.report));
   const requestHandler = new AwsRequestHandler(agents, time, { now });
   return {
     region,
@@ -90,7 +90,7 @@ export async function clientConfig(
       region,
       requestHandler,
       now,
-      askMfaCode: talk.askMfaCode,
+      askMfaCode: callbacks.askMfaCode,
     }),
     ...(settings.endpointUrl === undefined ? {} : { endpoint: settings.endpointUrl }),
     ...retriesOf(env, profile),
@@ -128,7 +128,7 @@ function retriesOf(env: Env, profile: Profile | undefined): { maxAttempts: numbe
   };
 }
 
-function tellSkew(skewMs: number, report: Report): void {
+function reportSkew(skewMs: number, report: Report): void {
   const minutes = Math.round(Math.abs(skewMs) / 60_000);
   report({
     type: 'note',

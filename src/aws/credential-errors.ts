@@ -45,11 +45,11 @@ export function credentialsError(error: unknown, failure: CredentialFailure): To
   if (withSso !== undefined) return ssoFailed(withSso, message, failure, error);
   const withLogin = chain.find(({ profile }) => profile['login_session'] !== undefined);
   if (withLogin !== undefined) return signInExpired('login', withLogin, message, error);
-  const dangling = chain.at(-1)?.profile['source_profile'];
-  if (dangling !== undefined && failure.files.profiles[dangling] === undefined) {
+  const missingSource = chain.at(-1)?.profile['source_profile'];
+  if (missingSource !== undefined && failure.files.profiles[missingSource] === undefined) {
     return incomplete(
       chain.at(-1)?.name ?? name,
-      `its source_profile ${dangling} is in neither file`,
+      `its source_profile ${missingSource} is in neither file`,
       failure,
       error,
     );

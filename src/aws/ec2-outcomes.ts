@@ -3,7 +3,7 @@ import { awsErrorName, mapped } from './errors.ts';
 
 /** Interprets EC2's answers for callers who only need a resource to exist, or not to exist. */
 
-const GONE = new Set([
+const NOT_FOUND_ERRORS = new Set([
   'InvalidGroup.NotFound',
   'InvalidGroupId.Malformed',
   'InvalidInstanceID.NotFound',
@@ -24,7 +24,7 @@ export async function deletion(action: string, work: () => Promise<unknown>): Pr
     await mapped(action, work);
   } catch (error) {
     const name = awsErrorName(error) ?? '';
-    if (GONE.has(name)) return;
+    if (NOT_FOUND_ERRORS.has(name)) return;
     if (name === 'DependencyViolation') {
       throw failed('still-in-use', `${action} refused: something still uses it`, {
         details: { awsError: name, action },
@@ -47,7 +47,7 @@ export async function creation<T>(action: string, name: string, work: () => Prom
 }
 
 /** Runs a call that may fail with one of the named errors; returns undefined then. */
-export async function tolerating<T>(
+export async function undefinedOn<T>(
   names: string | readonly string[],
   action: string,
   work: () => Promise<T>,

@@ -3,7 +3,7 @@ import * as sdk from '@aws-sdk/client-ec2';
 import { access, failed, ToolError } from '../core/errors.ts';
 import type { Ec2Port, FleetResult, FleetSpec } from '../provision/ports/ec2.ts';
 import type { GroupRule } from '../provision/ports/network.ts';
-import { creation, deletion, tolerating } from './ec2-outcomes.ts';
+import { creation, deletion, undefinedOn } from './ec2-outcomes.ts';
 import { fleetRequest, launchTemplateRequest } from './ec2-requests.ts';
 import { fleetResultOf, permissionOf, tagList, tagSpecification } from './ec2-shapes.ts';
 import { awsErrorName, mapped } from './errors.ts';
@@ -73,13 +73,13 @@ export function groupCalls(
     },
     async revokeEgress(GroupId, rules) {
       if (rules.length === 0) return;
-      await tolerating('InvalidPermission.NotFound', 'ec2:RevokeSecurityGroupEgress', () =>
+      await undefinedOn('InvalidPermission.NotFound', 'ec2:RevokeSecurityGroupEgress', () =>
         client.send(new sdk.RevokeSecurityGroupEgressCommand({ GroupId, IpPermissions: permissions(rules) })),
       );
     },
     async authorizeEgress(GroupId, rules, tags) {
       if (rules.length === 0) return;
-      await tolerating('InvalidPermission.Duplicate', 'ec2:AuthorizeSecurityGroupEgress', () =>
+      await undefinedOn('InvalidPermission.Duplicate', 'ec2:AuthorizeSecurityGroupEgress', () =>
         client.send(
           new sdk.AuthorizeSecurityGroupEgressCommand({
             GroupId,
@@ -91,7 +91,7 @@ export function groupCalls(
     },
     async authorizeIngress({ groupId, sourceGroupId, port, description, tags }) {
       const rule = { protocol: 'tcp', fromPort: port, toPort: port, groupId: sourceGroupId };
-      await tolerating('InvalidPermission.Duplicate', 'ec2:AuthorizeSecurityGroupIngress', () =>
+      await undefinedOn('InvalidPermission.Duplicate', 'ec2:AuthorizeSecurityGroupIngress', () =>
         client.send(
           new sdk.AuthorizeSecurityGroupIngressCommand({
             GroupId: groupId,

@@ -4,7 +4,7 @@ import { limitConcurrency } from './throttling.ts';
 
 import type { Ec2Port, Fleet } from '../provision/ports/ec2.ts';
 import type { TagFilter } from '../provision/ports/tags.ts';
-import { tolerating } from './ec2-outcomes.ts';
+import { undefinedOn } from './ec2-outcomes.ts';
 import {
   endpointOf,
   groupOf,
@@ -132,7 +132,7 @@ function inventoryCalls(
       }));
     },
     async fleetPools(fleetId) {
-      const described = await tolerating('InvalidFleetId.NotFound', 'ec2:DescribeFleets', () =>
+      const described = await undefinedOn('InvalidFleetId.NotFound', 'ec2:DescribeFleets', () =>
         client.send(new sdk.DescribeFleetsCommand({ FleetIds: [fleetId] })),
       );
       const configs = (described?.Fleets ?? []).flatMap((fleet) => fleet.LaunchTemplateConfigs ?? []);
@@ -152,7 +152,7 @@ function inventoryCalls(
     async consoleOutput(InstanceId) {
       // The console of types before Nitro (t2, m4) cannot be read while they run, and the instance may have been
       // deleted by now.
-      const answer = await tolerating(
+      const answer = await undefinedOn(
         ['UnsupportedOperation', 'InvalidInstanceID.NotFound'],
         'ec2:GetConsoleOutput',
         () => client.send(new sdk.GetConsoleOutputCommand({ InstanceId, Latest: true })),
@@ -171,7 +171,7 @@ async function describedFleets(
   FleetIds: readonly string[],
 ): Promise<readonly sdk.FleetData[]> {
   if (FleetIds.length === 0) return [];
-  const answer = await tolerating('InvalidFleetId.NotFound', 'ec2:DescribeFleets', () =>
+  const answer = await undefinedOn('InvalidFleetId.NotFound', 'ec2:DescribeFleets', () =>
     client.send(new sdk.DescribeFleetsCommand({ FleetIds: [...FleetIds] })),
   );
   if (answer !== undefined) return answer.Fleets ?? [];

@@ -1,5 +1,5 @@
 import type { AwsAccount } from './account.ts';
-import type { AccountSettings, AccountTalk } from './client-config.ts';
+import type { AccountSettings, AccountCallbacks } from './client-config.ts';
 import { mapped } from './errors.ts';
 import type { Env } from './profiles.ts';
 
@@ -10,10 +10,10 @@ import type { Env } from './profiles.ts';
 export async function openAwsAccount(
   settings: AccountSettings,
   env: Env,
-  talk?: AccountTalk,
+  callbacks?: AccountCallbacks,
 ): Promise<AwsAccount> {
   const { clientConfig } = await import('./client-config.ts');
-  const config = await clientConfig(settings, env, talk);
+  const config = await clientConfig(settings, env, callbacks);
   const { agents, time } = config.requestHandler;
   return {
     region: config.region,

@@ -64,10 +64,10 @@ export class AwsRequestHandler extends NodeHttpHandler {
     try {
       const answer = await super.handle(request, options);
       const { response } = answer;
-      const stranger = notAws(host, response);
-      if (stranger !== undefined) {
+      const notFromAws = notAws(host, response);
+      if (notFromAws !== undefined) {
         destroyBody(response);
-        throw stranger;
+        throw notFromAws;
       }
       onAnswer?.({ host, status: response.statusCode });
       this.time.learn(response.headers['date'], sentAt, now());

@@ -1,6 +1,6 @@
 import type { Collaborators, Random, Signals } from '../app/collaborators.ts';
 import type { AwsAccount } from '../aws/account.ts';
-import type { AccountTalk } from '../aws/client-config.ts';
+import type { AccountCallbacks } from '../aws/client-config.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Clock } from '../core/clock.ts';
 import type { ErrorDetails } from '../core/error-facts.ts';
@@ -20,7 +20,7 @@ export interface CliDeps {
    */
   readonly uncaught?: (listener: (error: unknown) => void) => () => void;
   /** Opens the account lazily; the first port that is used loads the SDK. */
-  readonly openAccount: (settings: Settings, talk: AccountTalk) => Promise<AwsAccount>;
+  readonly openAccount: (settings: Settings, callbacks: AccountCallbacks) => Promise<AwsAccount>;
   readonly version: string;
 }
 

@@ -7,7 +7,7 @@ import { usage } from '../core/errors.ts';
  * twice is accepted.
  */
 
-const twoAnswers = (message: string, ...answers: readonly string[]): Error =>
+const conflict = (message: string, ...answers: readonly string[]): Error =>
   usage('conflicting-option', message, {
     details: { expected: `give one of them: ${answers.join(' or ')}` },
   });
@@ -22,7 +22,7 @@ export function refuseRepeats(command: Command): void {
       if (typeof value !== 'string') return;
       const flag = option.long ?? option.short ?? option.name();
       if (first !== undefined && first !== value)
-        throw twoAnswers(`${flag} is given twice`, `${flag} ${first}`, `${flag} ${value}`);
+        throw conflict(`${flag} is given twice`, `${flag} ${first}`, `${flag} ${value}`);
       first = value;
     });
   }
@@ -31,13 +31,13 @@ export function refuseRepeats(command: Command): void {
 /** Throws if one flag has different values before and after the command's name. */
 export function refuseOther(name: string, value: unknown, other: unknown): void {
   if (value === other || typeof value !== 'string' || typeof other !== 'string') return;
-  throw twoAnswers(`--${name} is given twice`, `--${name} ${other}`, `--${name} ${value}`);
+  throw conflict(`--${name} is given twice`, `--${name} ${other}`, `--${name} ${value}`);
 }
 
 /** Throws for `--json --output table`, and for names without a letter. */
 export function refuseContradictions(flags: Flags): void {
   if (flags.json === true && flags.output === 'table')
-    throw twoAnswers('--json and --output table exclude each other', '--json', '--output table');
+    throw conflict('--json and --output table exclude each other', '--json', '--output table');
   for (const name of ['profile', 'region', 'cluster', 'service', 'task', 'container'] as const)
     if (flags[name]?.trim() === '')
       throw usage('invalid-argument', `--${name} '${flags[name]}' is no name`, {
@@ -53,7 +53,7 @@ export function serviceArgument(service: string | undefined, command: Command): 
     if (at.getOptionValueSource('service') !== 'cli') continue;
     const other = String(at.getOptionValue('service'));
     if (other !== service)
-      throw twoAnswers(`two services: ${service} and --service ${other}`, service, `--service ${other}`);
+      throw conflict(`two services: ${service} and --service ${other}`, service, `--service ${other}`);
   }
   command.setOptionValueWithSource('service', service, 'cli');
 }

@@ -24,9 +24,9 @@ export function withOrigin(error: unknown, { settings, provenance }: Resolved): 
     const from = provenance[name];
     if (value === undefined || from === 'default' || from.startsWith('--')) return [];
     // Errors name a cluster or service by the end of its ARN.
-    const isMeant =
+    const isMentioned =
       facts.includes(value) || (value.startsWith('arn:') && facts.includes(value.split('/').at(-1)));
-    return isMeant ? [`${name} is from ${from}`] : [];
+    return isMentioned ? [`${name} is from ${from}`] : [];
   });
   if (
     origins.length === 0 ||

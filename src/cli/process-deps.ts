@@ -44,12 +44,12 @@ export function processDeps(host: NodeJS.Process, version: string): CliDeps {
         host.removeListener('unhandledRejection', listener);
       };
     },
-    async openAccount(settings, talk) {
+    async openAccount(settings, callbacks) {
       const { openAwsAccount } = await import('../aws/open-account.ts');
       // The SDK reads the endpoints (`endpoint_url`, `services`) only of the profile that AWS_PROFILE names.
       const profile = settings.profile ?? (env['AWS_DEFAULT_PROFILE'] || undefined);
       if (profile !== undefined) env['AWS_PROFILE'] = profile;
-      return openAwsAccount({ ...settings, endpointUrl: undefined }, env, talk);
+      return openAwsAccount({ ...settings, endpointUrl: undefined }, env, callbacks);
     },
     version,
   };

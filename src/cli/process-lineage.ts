@@ -75,7 +75,7 @@ const OWN: Descriptors = {
   },
 };
 
-const LOOK_EVERY_MS = 1_000;
+const POLL_INTERVAL_MS = 1_000;
 
 /**
  * Calls back once when the process that started this one has ended (the kernel then assigns another parent) and
@@ -91,7 +91,7 @@ export function watchParent(
     if (parentId() === parent || !isAbandoned()) return;
     clearInterval(timer);
     onAbandoned();
-  }, LOOK_EVERY_MS);
+  }, POLL_INTERVAL_MS);
   timer.unref();
   return () => clearInterval(timer);
 }

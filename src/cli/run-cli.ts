@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import { type Command, CommanderError } from 'commander';
 import { withArnsChecked } from '../app/arn-scope.ts';
 import type { AwsAccount } from '../aws/account.ts';
-import type { AccountTalk } from '../aws/client-config.ts';
+import type { AccountCallbacks } from '../aws/client-config.ts';
 import { resolveSettings, type Resolved } from '../config/resolve.ts';
 import { CleanupScope } from '../core/cleanup.ts';
 import { withDeadline } from '../core/clock.ts';
@@ -29,7 +29,7 @@ import { refuseUnknownCommand, usageError } from './usage-errors.ts';
 /** How long clean-up may take before the run ends without waiting for it. */
 const CLEANUP_DEADLINE_MS = 20_000;
 /** How long a command may take to end its session after a crash or when its terminal is gone. */
-const UNWIND_MS = 5_000;
+const WORK_END_MS = 5_000;
 /** How long a command may continue after the first Ctrl-C before clean-up starts although the command still runs. */
 const GRACE_MS = 10_000;
 
@@ -94,7 +94,7 @@ class CliRun {
       const work = this.#parseAndRun().then((): Ending => ({ kind: 'done' }), errorOf);
       const ending = await Promise.race([work, this.#ended, this.#forced]);
       if (ending === 'forced') return EXIT_STATUS.interrupted;
-      if (ending.kind !== 'done' && ending.kind !== 'overdue') await this.#unwind(work);
+      if (ending.kind !== 'done' && ending.kind !== 'overdue') await this.#waitForWork(work);
       const cleanup = await Promise.race([this.#cleanUp(), this.#forced]);
       this.#restoreScreen();
       if (cleanup === 'forced') return EXIT_STATUS.interrupted;
@@ -123,11 +123,11 @@ class CliRun {
    * After a crash or a hang-up the command itself still runs, and only the command can end its session. It may be doing
    * so already: the terminal of a process whose parent has ended fails while the session is being terminated.
    */
-  async #unwind(work: Promise<unknown>): Promise<void> {
+  async #waitForWork(work: Promise<unknown>): Promise<void> {
     this.#abort.abort(interrupted());
     let cancel: () => void = () => undefined;
     const tooLate = new Promise<void>((resolve) => {
-      cancel = this.#deps.clock.timer(UNWIND_MS, resolve);
+      cancel = this.#deps.clock.timer(WORK_END_MS, resolve);
     });
     await Promise.race([work, tooLate, this.#forced]);
     cancel();
@@ -249,7 +249,7 @@ class CliRun {
     });
     const report: Report = (event) =>
       reporter.report(withHints(event, (note) => adviceFor(note.code, note.details ?? {}, this.#advice)));
-    const talk: AccountTalk = {
+    const callbacks: AccountCallbacks = {
       report,
       askMfaCode: settings.input ? (device, profile) => askMfaCode(prompter, device, profile) : undefined,
     };
@@ -265,10 +265,10 @@ class CliRun {
       prompter,
       account: () =>
         (account ??= this.#deps
-          .openAccount(settings, talk)
+          .openAccount(settings, callbacks)
           .then((opened) => withArnsChecked(opened, settings))),
       advice: (code, facts) => adviceFor(code, facts, this.#advice),
-      accountIn: (region) => this.#deps.openAccount({ ...settings, region }, talk),
+      accountIn: (region) => this.#deps.openAccount({ ...settings, region }, callbacks),
       signal: this.#abort.signal,
       scope: this.#scope,
       assets: assetFolder,

@@ -41,16 +41,16 @@ export function usageError(
   // An option of the remote command is one that commander does not know, or reads as one of ours.
   const remote = remoteCommandAt(argv, program);
   const [first = '', ...rest] = message.replace(/^error: /, '').split('\n');
-  const said = first.replace(/\.$/, '').replace('. Expected', ': expected');
-  const refused = refusedValue(said);
+  const sentence = first.replace(/\.$/, '').replace('. Expected', ': expected');
+  const refused = refusedValue(sentence);
   const suggestions = rest.flatMap((line) => {
     // `(Did you mean --all?)`, `(Did you mean one of --all, --call?)`
     const names = /^\(Did you mean (?:one of )?(.*)\?\)$/.exec(line.trim())?.[1];
     return names === undefined ? [] : names.split(', ');
   });
-  return usage(codeOf(code), refused?.message ?? said, {
+  return usage(codeOf(code), refused?.message ?? sentence, {
     details: {
-      ...missingValues(code, said, command),
+      ...missingValues(code, sentence, command),
       ...refused?.facts,
       ...(suggestions.length > 0 ? { suggestions } : {}),
       ...(remote === undefined ? {} : { remoteCommandAt: remote }),
@@ -59,10 +59,10 @@ export function usageError(
 }
 
 /** All values of the argument that is missing; empty if it accepts any value. */
-function missingValues(code: string, said: string, command: Command | undefined): ParseFacts {
+function missingValues(code: string, sentence: string, command: Command | undefined): ParseFacts {
   if (code !== 'commander.missingArgument') return {};
   const allowed = command?.registeredArguments.find((argument) =>
-    said.includes(`'${argument.name()}'`),
+    sentence.includes(`'${argument.name()}'`),
   )?.argChoices;
   return allowed === undefined ? {} : { allowed };
 }
@@ -70,10 +70,12 @@ function missingValues(code: string, said: string, command: Command | undefined)
 /**
  * Reads from commander's sentence the value that a flag or an argument does not accept; undefined for other sentences.
  */
-function refusedValue(said: string): { readonly message: string; readonly facts: ParseFacts } | undefined {
+function refusedValue(
+  sentence: string,
+): { readonly message: string; readonly facts: ParseFacts } | undefined {
   const match =
     /^(?:command-argument value|option '(?:.*, )?(--[\w-]+|-\w)[^']*' argument) '(.*)' is invalid(?: for argument '(.*)')?\. (.*)$/.exec(
-      said,
+      sentence,
     );
   if (match === null) return undefined;
   const [, flag, value = '', argument = '', why = ''] = match;

@@ -145,8 +145,8 @@ export type ContainerVerdict =
        */
       readonly settledAt: number;
     }
-  /** `mayCome`: the task is young, so waiting can help. */
-  | { readonly ready: false; readonly mayCome: boolean; readonly error: ToolError };
+  /** `mayStart`: the task is young, so waiting can help. */
+  | { readonly ready: false; readonly mayStart: boolean; readonly error: ToolError };
 
 /**
  * Judges a described container (diagnose/ecs/container.ts); `now` in milliseconds since the epoch. Calls `service` only

@@ -193,13 +193,13 @@ export interface ErrorFacts {
     /** Undefined if none of several tasks has it. */
     readonly task?: string | undefined;
   };
-  'container-not-running': TaskFacts & { readonly mayCome: boolean };
+  'container-not-running': TaskFacts & { readonly mayStart: boolean };
   'exec-agent-not-running': TaskFacts & {
     /** `absent` = the container has no such agent. */
     readonly agent: 'PENDING' | 'STOPPED' | 'absent';
     readonly agentReason: string | null;
     /** How long the agent has been in this state, in milliseconds. */
-    readonly forMs?: number | undefined;
+    readonly stateAgeMs?: number | undefined;
   };
   'exec-not-enabled': {
     readonly [name: string]: Fact;
@@ -237,7 +237,7 @@ export interface ErrorFacts {
   'task-not-found': Partial<Candidates> & { readonly task: string; readonly cluster?: string | undefined };
   'task-not-running': TaskFacts & {
     readonly status: string;
-    readonly mayCome: boolean;
+    readonly mayStart: boolean;
     readonly stoppedReason?: string | undefined;
   };
 
@@ -484,7 +484,7 @@ export interface NoteFacts {
     readonly onlyHttps: boolean;
   };
   /** AWS will reclaim a spot bastion in two minutes; `up` keeps this bastion or a session goes through it. */
-  'bastion-taken-back': {
+  'bastion-interrupted': {
     /** Undefined if the message itself says what happens next. */
     readonly name?: string | undefined;
     /** The bastion's region, if it is not the region of the command. */

@@ -23,20 +23,20 @@ const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => 
         : said.replace(/: $/, '');
     return `instance ${instanceId} is ${state}: ${why}`;
   },
-  'task-not-running': ({ task, status, mayCome, stoppedReason }) =>
-    mayCome
+  'task-not-running': ({ task, status, mayStart, stoppedReason }) =>
+    mayStart
       ? `task ${task} is ${status}, not RUNNING`
       : `task ${task} is ${status.toLowerCase()} and will not come back${because(stoppedReason)}`,
-  'container-not-running': ({ container, task, mayCome }) =>
-    `container ${container} of task ${task} ${mayCome ? 'has not started yet' : 'has stopped'}`,
+  'container-not-running': ({ container, task, mayStart }) =>
+    `container ${container} of task ${task} ${mayStart ? 'has not started yet' : 'has stopped'}`,
   'exec-not-enabled': ({ task, service, serviceEnabled }) => {
     if (service === undefined) return `exec is off in task ${task}, and a running task cannot be switched on`;
     return serviceEnabled === true
       ? `task ${task} was started before exec was switched on in service ${service}`
       : `exec is off in service ${service}`;
   },
-  'exec-agent-not-running': ({ container, agent, agentReason, forMs }) => {
-    const age = forMs === undefined ? '' : ` for ${describeDuration(forMs)}`;
+  'exec-agent-not-running': ({ container, agent, agentReason, stateAgeMs }) => {
+    const age = stateAgeMs === undefined ? '' : ` for ${describeDuration(stateAgeMs)}`;
     return `the exec agent of container ${container} is ${agent}${age}${because(agentReason)}`;
   },
   'role-untrusted': ({ role, action }) =>

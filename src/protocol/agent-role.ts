@@ -56,7 +56,7 @@ export class AgentRole implements ChannelRole {
     return this.#stage === 'open';
   }
 
-  get isShaking(): boolean {
+  get isHandshaking(): boolean {
     return this.#stage !== 'new' && this.#stage !== 'open';
   }
 

@@ -51,7 +51,7 @@ export class ClientRole implements ChannelRole {
     return this.#stage === 'open';
   }
 
-  get isShaking(): boolean {
+  get isHandshaking(): boolean {
     return this.#stage === 'needs-key' || this.#stage === 'responded';
   }
 
@@ -63,11 +63,11 @@ export class ClientRole implements ChannelRole {
    * During a handshake only handshake messages are accepted; the agent repeats the others until the session is open.
    */
   accepts(payloadType: number): boolean {
-    return !this.isShaking || isHandshake(payloadType);
+    return !this.isHandshaking || isHandshake(payloadType);
   }
 
   process(payloadType: number, payload: Uint8Array, now: number): readonly DataChannelEvent[] {
-    if (isHandshake(payloadType)) return this.#shake(payloadType, payload, now);
+    if (isHandshake(payloadType)) return this.#respondToHandshake(payloadType, payload, now);
     const opened = this.isOpen ? [] : [this.#open(undefined, '')];
     return [...opened, ...this.#read(payloadType, payload)];
   }
@@ -109,7 +109,7 @@ export class ClientRole implements ChannelRole {
     return [];
   }
 
-  #shake(payloadType: number, payload: Uint8Array, now: number): readonly DataChannelEvent[] {
+  #respondToHandshake(payloadType: number, payload: Uint8Array, now: number): readonly DataChannelEvent[] {
     if (this.isOpen) return [ignored(`payload type ${payloadType} after the handshake`)];
     switch (payloadType) {
       case PAYLOAD_TYPE.handshakeRequest:

@@ -139,7 +139,7 @@ export interface ChannelRole {
   /** True when stream data may be sent. */
   readonly isOpen: boolean;
   /** True when the peer began a handshake, or was asked to. */
-  readonly isShaking: boolean;
+  readonly isHandshaking: boolean;
   start(now: number): void;
   /** False: the message must neither be acknowledged nor counted, so that the peer sends it again. */
   accepts(payloadType: number, payload: Uint8Array): boolean;

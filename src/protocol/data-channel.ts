@@ -66,7 +66,7 @@ export class DataChannel {
   #pending: DataChannelEvent[] = [];
   #isClosed = false;
   #isPaused = false;
-  #saidPaused = false;
+  #isPauseReported = false;
   #isConnected = true;
   #malformed = 0;
   #lastNow = 0;
@@ -102,7 +102,7 @@ export class DataChannel {
   get phase(): 'awaiting-handshake' | 'handshaking' | 'open' | 'closed' {
     if (this.#isClosed) return 'closed';
     if (this.#role.isOpen) return 'open';
-    return this.#role.isShaking ? 'handshaking' : 'awaiting-handshake';
+    return this.#role.isHandshaking ? 'handshaking' : 'awaiting-handshake';
   }
 
   get unackedBytes(): number {
@@ -253,7 +253,7 @@ export class DataChannel {
     this.#lastNow = now;
     this.#output = this.#output.filter((queued) => !queued.isStream);
     this.#queueStream(this.#outgoing.restart(now));
-    this.#sayResumed(this.#pending);
+    this.#pushResumed(this.#pending);
   }
 
   /** The message type of the peer's stream data. */
@@ -377,7 +377,7 @@ export class DataChannel {
   /** Reported only in an open session: before that it is normal that the peer is not connected yet. */
   #pause(now: number, events: DataChannelEvent[]): void {
     if (!this.#isPaused && this.#role.isOpen) {
-      this.#saidPaused = true;
+      this.#isPauseReported = true;
       events.push({ type: 'paused' });
     }
     this.#isPaused = true;
@@ -387,12 +387,12 @@ export class DataChannel {
   #resume(now: number, events: DataChannelEvent[]): void {
     if (!this.#isPaused) return;
     this.#queueStream(this.#outgoing.resume(now));
-    this.#sayResumed(events);
+    this.#pushResumed(events);
   }
 
-  #sayResumed(events: DataChannelEvent[]): void {
-    if (this.#saidPaused) events.push({ type: 'resumed' });
-    this.#saidPaused = false;
+  #pushResumed(events: DataChannelEvent[]): void {
+    if (this.#isPauseReported) events.push({ type: 'resumed' });
+    this.#isPauseReported = false;
     this.#isPaused = false;
   }
 

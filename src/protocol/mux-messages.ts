@@ -12,13 +12,13 @@ export interface MuxPiece {
  * How many bytes of the next frame's header end a message that announces this frame: this length and the next one
  * alternate, see below.
  */
-const SHORT_PROMISE = 5;
-const LONG_PROMISE = 6;
+const SHORT_ANNOUNCEMENT = 5;
+const LONG_ANNOUNCEMENT = 6;
 const VERSION_BYTE = 1;
 /** Stream number of filler frames; no stream that we open has this number. */
-const NOBODY = 0xffff_ffff;
+const UNUSED_STREAM_ID = 0xffff_ffff;
 /** When more bytes than this are unacknowledged, the agent may have several messages waiting. */
-const QUIET_BYTES = 4 * 1024;
+const UNPROTECTED_BYTES = 4 * 1024;
 const MAX_FRAME_DATA = 65_535;
 const FIRST_ID = 0x4080_0003;
 const LAST_ID = 0x7fff_ffff;
@@ -36,7 +36,7 @@ export function mixableStreamId(last: number | undefined): number | undefined {
   return marked > LAST_ID ? undefined : marked;
 }
 
-interface Promised {
+interface AnnouncedFrame {
   /** How many bytes of the header have been sent already. */
   readonly sent: number;
   readonly header: Uint8Array;
@@ -49,7 +49,7 @@ interface Promised {
  * handles a message twice if its connection had just been cut when it handled the message (SPEC.md §15), and smux has
  * no sequence numbers to detect that.
  *
- * A protected message `m` ends with the beginning of the next header, which announces (in the names below: promises) a
+ * A protected message `m` ends with the beginning of the next header, which announces a
  * frame of `|m| − 8` bytes. If `m` is handled again, its first bytes complete that header with the number of a stream
  * that does not exist (the announcements are 5 and 6 bytes long in turn, so two numbers mix). This frame then consumes
  * the rest of `m` up to the announcement at its end, and the agent's multiplexer is in the same state as before. If `m`
@@ -65,7 +65,7 @@ export class MuxMessages {
   /** How many bytes of the first piece's data were sent. */
   #taken = 0;
   #bytes = 0;
-  #promised: Promised | undefined;
+  #announced: AnnouncedFrame | undefined;
   /** True if the version byte of the next header was sent already. */
   #hasVersion = false;
 
@@ -84,34 +84,36 @@ export class MuxMessages {
    * waits.
    */
   take(limit: number, inFlight: number): Uint8Array | undefined {
-    const promised = this.#promised;
-    if (promised?.isFiller === true) return this.#filler(promised);
-    if (promised === undefined && this.#pieces.length === 0) return undefined;
-    const promise = promised?.sent === LONG_PROMISE ? SHORT_PROMISE : LONG_PROMISE;
-    const message = new Message(promise === SHORT_PROMISE ? limit - 1 - promise : limit - promise);
-    if (promised === undefined) {
-      if (this.#hasVersion) message.skipOnce();
+    const announced = this.#announced;
+    if (announced?.isFiller === true) return this.#filler(announced);
+    if (announced === undefined && this.#pieces.length === 0) return undefined;
+    const announcement = announced?.sent === LONG_ANNOUNCEMENT ? SHORT_ANNOUNCEMENT : LONG_ANNOUNCEMENT;
+    const message = new Message(
+      announcement === SHORT_ANNOUNCEMENT ? limit - 1 - announcement : limit - announcement,
+    );
+    if (announced === undefined) {
+      if (this.#hasVersion) message.skipFirstByte();
     } else {
-      this.#promised = undefined;
-      message.add(promised.header.subarray(promised.sent));
-      this.#moveData(promised.length, message);
+      this.#announced = undefined;
+      message.add(announced.header.subarray(announced.sent));
+      this.#moveData(announced.length, message);
     }
-    const hasData = this.#fill(message) || promised !== undefined;
+    const hasData = this.#fill(message) || announced !== undefined;
     if (!hasData) {
       // Commands may be handled twice without harm, if both begin at the same offset of a header.
       if (this.#hasVersion) message.add(Uint8Array.of(VERSION_BYTE));
       return message.bytes;
     }
-    const length = message.length + promise - FRAME_HEADER_LENGTH;
-    const next = this.#promise(promise, length);
-    if (next === undefined && promised === undefined && this.#bytes === 0 && inFlight < QUIET_BYTES) {
+    const length = message.length + announcement - FRAME_HEADER_LENGTH;
+    const next = this.#announce(announcement, length);
+    if (next === undefined && announced === undefined && this.#bytes === 0 && inFlight < UNPROTECTED_BYTES) {
       this.#hasVersion = !this.#hasVersion;
       if (this.#hasVersion) message.add(Uint8Array.of(VERSION_BYTE));
       return message.bytes;
     }
     this.#hasVersion = false;
-    this.#promised = next ?? fillerPromise(promise, length);
-    message.add(this.#promised.header.subarray(0, promise));
+    this.#announced = next ?? fillerAnnouncement(announcement, length);
+    message.add(this.#announced.header.subarray(0, announcement));
     return message.bytes;
   }
 
@@ -141,7 +143,7 @@ export class MuxMessages {
   }
 
   /** The announcement of the next frame; undefined if the next stream has less data than the announced length. */
-  #promise(sent: number, length: number): Promised | undefined {
+  #announce(sent: number, length: number): AnnouncedFrame | undefined {
     const [piece] = this.#pieces;
     if (piece?.bytes === undefined || length > MAX_FRAME_DATA || this.#run(piece.streamId) < length)
       return undefined;
@@ -152,10 +154,10 @@ export class MuxMessages {
    * Completes an announced frame for which there is no data. Its content begins like a frame to a stream that does not
    * exist, in case this message is the one that is handled twice.
    */
-  #filler({ sent, header, length }: Promised): Uint8Array {
-    this.#promised = undefined;
+  #filler({ sent, header, length }: AnnouncedFrame): Uint8Array {
+    this.#announced = undefined;
     const message = Buffer.alloc(FRAME_HEADER_LENGTH - sent + length);
-    message.set(pushHeader(NOBODY, message.byteLength - FRAME_HEADER_LENGTH));
+    message.set(pushHeader(UNUSED_STREAM_ID, message.byteLength - FRAME_HEADER_LENGTH));
     message.set(header.subarray(sent));
     return message;
   }
@@ -215,7 +217,7 @@ class Message {
   }
 
   /** Skips the first byte of the first frame, which was sent already. */
-  skipOnce(): void {
+  skipFirstByte(): void {
     this.#skip = 1;
   }
 
@@ -237,9 +239,9 @@ const pushHeader = (streamId: number, length: number): Uint8Array => {
  * Announces a frame to an unused stream number. The unsent bytes of that number are the beginning of another such
  * frame, of the filler's own length.
  */
-function fillerPromise(sent: number, length: number): Promised {
-  const own = pushHeader(NOBODY, FRAME_HEADER_LENGTH - sent + length - FRAME_HEADER_LENGTH);
-  const header = Buffer.from(pushHeader(NOBODY, length));
+function fillerAnnouncement(sent: number, length: number): AnnouncedFrame {
+  const own = pushHeader(UNUSED_STREAM_ID, FRAME_HEADER_LENGTH - sent + length - FRAME_HEADER_LENGTH);
+  const header = Buffer.from(pushHeader(UNUSED_STREAM_ID, length));
   header.set(own.subarray(0, FRAME_HEADER_LENGTH - sent), sent);
   return { sent, header, length, isFiller: true };
 }

@@ -8,8 +8,8 @@ const MIN_RESEND_DELAY = 100;
 const MAX_RESEND_DELAY = 2_000;
 /** How much later than its successor a message may be acknowledged before it counts as lost. */
 const REORDERING = 10;
-/** Limit for the messages of `#unsure`. */
-const MAX_UNSURE = 64;
+/** Limit for the messages of `#ambiguousTrips`. */
+const MAX_AMBIGUOUS_TRIPS = 64;
 /**
  * At most this much silence is counted per tick, so that a process that was suspended does not find its session ended
  * when it resumes.
@@ -65,12 +65,12 @@ export class OutgoingMessages {
   #order = 0;
   /** The latest transmission that is known to have arrived, and how long its acknowledgement took. */
   #arrived: { readonly order: number; readonly trip: number } | undefined;
-  /** After a timeout: everything sent up to `order` counts as lost if it is not acknowledged by `verdictAt`. */
-  #suspicion: { readonly order: number; verdictAt: number | undefined } | undefined;
+  /** After a timeout: everything sent up to `order` counts as lost if it is not acknowledged by `decidedAt`. */
+  #suspected: { readonly order: number; decidedAt: number | undefined } | undefined;
   /**
    * Messages that were repeated because they were overdue, with the time from first transmission to acknowledgement.
    */
-  readonly #unsure = new Map<number, number>();
+  readonly #ambiguousTrips = new Map<number, number>();
   /** Time of the last acknowledgement, timeout or restart. */
   #timerStart = 0;
   #timeouts = 0;
@@ -143,7 +143,7 @@ export class OutgoingMessages {
     this.#timerStart = now;
     this.#timeouts = 0;
     if (entry.firstSentAt !== undefined) this.#learn(entry, entry.firstSentAt, now);
-    if (this.#sent.size === 0) this.#suspicion = undefined;
+    if (this.#sent.size === 0) this.#suspected = undefined;
     if (sequenceNumber === this.#lowest) this.#silence = 0;
     while (this.#lowest < this.#next && !this.#isUnacked(this.#lowest)) this.#lowest++;
     return this.#repeatLost(now);
@@ -178,7 +178,7 @@ export class OutgoingMessages {
     this.#lastTick = now;
     this.#timerStart = now;
     this.#timeouts = 0;
-    this.#suspicion = undefined;
+    this.#suspected = undefined;
     this.#arrived = undefined;
     this.#window.restart();
     this.#lose([...this.#sent.values(), ...this.#held]);
@@ -198,7 +198,7 @@ export class OutgoingMessages {
     return Math.min(
       this.#timeoutAt ?? Infinity,
       this.#lossAt(first(this.#sent)) ?? Infinity,
-      this.#suspicion?.verdictAt ?? Infinity,
+      this.#suspected?.decidedAt ?? Infinity,
     );
   }
 
@@ -220,7 +220,7 @@ export class OutgoingMessages {
     this.#timeouts++;
     this.#timerStart = now;
     this.#window.timedOut();
-    this.#suspicion = { order: this.#order, verdictAt: undefined };
+    this.#suspected = { order: this.#order, decidedAt: undefined };
     oldest.repeated ??= 'overdue';
     this.#transmit(oldest, now);
     return [...repeated, oldest.message];
@@ -255,18 +255,18 @@ export class OutgoingMessages {
     }
     if (entry.repeated === 'overdue') {
       // It is unknown which transmission this acknowledges, so a second acknowledgement is awaited for a moment.
-      this.#unsure.set(entry.sequenceNumber, Math.max(0, now - firstSentAt));
-      for (const old of this.#unsure.keys()) {
-        if (this.#unsure.size <= MAX_UNSURE) break;
-        this.#unsure.delete(old);
+      this.#ambiguousTrips.set(entry.sequenceNumber, Math.max(0, now - firstSentAt));
+      for (const old of this.#ambiguousTrips.keys()) {
+        if (this.#ambiguousTrips.size <= MAX_AMBIGUOUS_TRIPS) break;
+        this.#ambiguousTrips.delete(old);
       }
-      if (this.#suspicion !== undefined)
-        this.#suspicion.verdictAt ??= now + Math.max(REORDERING, this.#window.shortest ?? 0);
+      if (this.#suspected !== undefined)
+        this.#suspected.decidedAt ??= now + Math.max(REORDERING, this.#window.shortest ?? 0);
       return;
     }
-    if (this.#suspicion !== undefined && entry.order <= this.#suspicion.order) this.#suspicion = undefined;
-    const isOfTheRepetition = entry.repeated === undefined || trip >= (this.#window.shortest ?? 0);
-    if (isOfTheRepetition && entry.order > (this.#arrived?.order ?? 0))
+    if (this.#suspected !== undefined && entry.order <= this.#suspected.order) this.#suspected = undefined;
+    const acknowledgesRepetition = entry.repeated === undefined || trip >= (this.#window.shortest ?? 0);
+    if (acknowledgesRepetition && entry.order > (this.#arrived?.order ?? 0))
       this.#arrived = { order: entry.order, trip };
   }
 
@@ -275,9 +275,9 @@ export class OutgoingMessages {
    * unchanged.
    */
   #acknowledgedAgain(sequenceNumber: number): void {
-    const trip = this.#unsure.get(sequenceNumber);
+    const trip = this.#ambiguousTrips.get(sequenceNumber);
     if (trip === undefined) return;
-    this.#unsure.delete(sequenceNumber);
+    this.#ambiguousTrips.delete(sequenceNumber);
     this.#timeout.add(trip);
   }
 
@@ -298,15 +298,15 @@ export class OutgoingMessages {
 
   #foundLost(now: number): readonly Unacknowledged[] {
     const found: Unacknowledged[] = [];
-    const suspicion = this.#suspicion;
-    const isJudged = suspicion?.verdictAt !== undefined && now >= suspicion.verdictAt;
+    const suspected = this.#suspected;
+    const isJudged = suspected?.decidedAt !== undefined && now >= suspected.decidedAt;
     for (const entry of this.#sent.values()) {
       const lossAt = this.#lossAt(entry);
-      const isLost = (lossAt !== undefined && now >= lossAt) || (isJudged && entry.order <= suspicion.order);
+      const isLost = (lossAt !== undefined && now >= lossAt) || (isJudged && entry.order <= suspected.order);
       if (!isLost) break;
       found.push(entry);
     }
-    if (isJudged) this.#suspicion = undefined;
+    if (isJudged) this.#suspected = undefined;
     return found;
   }
 

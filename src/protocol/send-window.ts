@@ -14,7 +14,7 @@ const PROBE_SHARE = 3 / 4;
 const GROWTH_BYTES = 2 * 1024;
 const GROWTH_SHARE = 1 / 16;
 /** After this many slow acknowledgements in a row the window no longer doubles. */
-const SLOW_ONES = 8;
+const MAX_SLOW_ACKNOWLEDGEMENTS = 8;
 /** The shortest round trip is kept for one to two of these periods, so that a path that became longer is noticed. */
 const BASE_PERIOD_MS = 10_000;
 
@@ -41,7 +41,7 @@ export class SendWindow {
   #size: number;
   /** The window doubles per round trip, until bytes wait at the receiver. */
   #isStarting = true;
-  #slow = 0;
+  #slowAcknowledgements = 0;
   #base = Number.POSITIVE_INFINITY;
   #lastBase = Number.POSITIVE_INFINITY;
   #baseSince = Number.NEGATIVE_INFINITY;
@@ -86,7 +86,7 @@ export class SendWindow {
   timedOut(): void {
     this.#resize(this.#size / 2);
     this.#isStarting = true;
-    this.#slow = 0;
+    this.#slowAcknowledgements = 0;
   }
 
   /** A new connection, which may take another path. */
@@ -96,14 +96,14 @@ export class SendWindow {
     this.#baseSince = Number.NEGATIVE_INFINITY;
     this.#afterProbe = undefined;
     this.#isStarting = true;
-    this.#slow = 0;
+    this.#slowAcknowledgements = 0;
     this.#resize(Math.min(this.#size, INITIAL_WINDOW));
   }
 
   #start(bytes: number, trip: number): void {
-    this.#slow = this.#waiting(trip) > this.#allowed ? this.#slow + 1 : 0;
-    if (this.#slow >= SLOW_ONES) this.#isStarting = false;
-    else if (this.#slow === 0) this.#resize(this.#size + bytes);
+    this.#slowAcknowledgements = this.#waiting(trip) > this.#allowed ? this.#slowAcknowledgements + 1 : 0;
+    if (this.#slowAcknowledgements >= MAX_SLOW_ACKNOWLEDGEMENTS) this.#isStarting = false;
+    else if (this.#slowAcknowledgements === 0) this.#resize(this.#size + bytes);
   }
 
   /** Unacknowledged bytes beyond what a path with the shortest round trip would hold. */

@@ -57,7 +57,7 @@ const officialStreamId = (last: number | undefined): number | undefined =>
   last === undefined ? FIRST_ID : last + 2 > LAST_ID ? undefined : last + 2;
 
 interface Stream {
-  weFinished: boolean;
+  localFinished: boolean;
   peerFinished: boolean;
 }
 
@@ -132,7 +132,7 @@ export class MuxSession {
     if (id === undefined)
       throw new ProtocolError('mux-streams', 'all stream ids of this session are used up');
     this.#lastId = id;
-    this.#streams.set(id, { weFinished: false, peerFinished: false });
+    this.#streams.set(id, { localFinished: false, peerFinished: false });
     this.#queue({ command: FRAME_COMMAND.syn, streamId: id });
     return id;
   }
@@ -143,7 +143,7 @@ export class MuxSession {
    */
   write(id: number, bytes: Uint8Array): void {
     const stream = this.#streams.get(id);
-    if (stream === undefined || stream.weFinished)
+    if (stream === undefined || stream.localFinished)
       throw new ProtocolError('mux-stream-finished', `stream ${id} takes no more data`);
     if (this.#buffered + bytes.byteLength > this.#limits.maxBufferedBytes)
       throw new ProtocolError(
@@ -161,8 +161,8 @@ export class MuxSession {
   /** Sends our FIN, once. The stream is removed when the peer has finished too. */
   finish(id: number): void {
     const stream = this.#streams.get(id);
-    if (stream === undefined || stream.weFinished) return;
-    stream.weFinished = true;
+    if (stream === undefined || stream.localFinished) return;
+    stream.localFinished = true;
     this.#queue({ command: FRAME_COMMAND.fin, streamId: id });
     if (stream.peerFinished) this.#streams.delete(id);
   }
@@ -241,7 +241,7 @@ export class MuxSession {
         `the agent opened stream ${id}, which only clients do`,
       );
     this.#checkStreamLimit();
-    this.#streams.set(id, { weFinished: false, peerFinished: false });
+    this.#streams.set(id, { localFinished: false, peerFinished: false });
     events.push({ type: 'stream-opened', id });
   }
 
@@ -257,7 +257,7 @@ export class MuxSession {
     if (stream === undefined || stream.peerFinished) return;
     stream.peerFinished = true;
     events.push({ type: 'stream-finished', id });
-    if (stream.weFinished) this.#streams.delete(id);
+    if (stream.localFinished) this.#streams.delete(id);
   }
 
   #checkStreamLimit(): void {

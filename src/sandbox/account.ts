@@ -57,7 +57,7 @@ export interface Account {
   /** Undefined for a region that does not exist. */
   service(description: ServiceDescription, region: string): SandboxService | undefined;
   /** The EC2 services of all regions that were requested so far; the seed's region is always among them. */
-  eachEc2(): readonly Ec2Service[];
+  allEc2(): readonly Ec2Service[];
   snapshot(): unknown;
   close(): Promise<void>;
 }
@@ -152,7 +152,7 @@ export function createAccount(deps: AccountDeps): Account {
     gateway,
     world,
     ec2,
-    eachEc2: () => registry.all(ec2Description),
+    allEc2: () => registry.all(ec2Description),
     service: (description, region) =>
       REGIONS.includes(region) ? registry.get(description, region) : undefined,
     snapshot: () => registry.snapshot(),

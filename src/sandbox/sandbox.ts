@@ -242,7 +242,7 @@ function faultControl(
   homeRegion: string,
 ): FaultControl {
   const setEc2LagMs = (ms: number): void => {
-    for (const ec2 of account.eachEc2()) ec2.state.consistencyMs = ms;
+    for (const ec2 of account.allEc2()) ec2.state.consistencyMs = ms;
   };
   return {
     inject: (fault) => apiFaults.inject(fault),
@@ -257,7 +257,7 @@ function faultControl(
     boot,
     setEc2LagMs,
     forgetFleets: () => {
-      for (const ec2 of account.eachEc2())
+      for (const ec2 of account.allEc2())
         for (const fleet of ec2.state.fleets.values()) fleet.forgotten = true;
     },
     removeSpotServiceLinkedRole: () => account.iam.state.roles.delete('AWSServiceRoleForEC2Spot'),

@@ -4,7 +4,7 @@ import { describeElapsed } from '../core/duration.ts';
 import type { Report, ToolEvent } from '../core/events.ts';
 import type { Colors } from './colors.ts';
 import { createColors } from './colors.ts';
-import { doneLine, failedLine, isImportant, talkLine } from './event-text.ts';
+import { doneLine, failedLine, isImportant, messageLine } from './event-text.ts';
 import { LiveReporter } from './live-reporter.ts';
 import { printable } from './printable.ts';
 import type { Reporter } from './reporter.ts';
@@ -64,7 +64,7 @@ function quietReporter(stderr: Writable, colors: Colors, debug: boolean): Report
     report(event) {
       if (!isImportant(event)) return;
       const line = event.type === 'step-failed' ? failedLine(colors, event.title, event.detail) : undefined;
-      const shown = line ?? (isTalk(event) ? talkLine(event, colors, debug) : undefined);
+      const shown = line ?? (isMessage(event) ? messageLine(event, colors, debug) : undefined);
       if (shown !== undefined) stderr.write(`${shown}\n`);
     },
     suspend: () => nothing,
@@ -73,13 +73,13 @@ function quietReporter(stderr: Writable, colors: Colors, debug: boolean): Report
 }
 
 /** True for every event that is not about a step. */
-function isTalk(event: ToolEvent): event is Exclude<ToolEvent, { type: `step-${string}` }> {
+function isMessage(event: ToolEvent): event is Exclude<ToolEvent, { type: `step-${string}` }> {
   return !event.type.startsWith('step-');
 }
 
 /** A long step reports after this time, and then each minute, that it still runs. */
-const FIRST_SIGN_MS = 10_000;
-const NEXT_SIGN_MS = 60_000;
+const FIRST_ELAPSED_MS = 10_000;
+const NEXT_ELAPSED_MS = 60_000;
 
 /** Writes one line per step, when it ends; for logs, in which a line cannot be rewritten. */
 class PlainReporter implements Reporter {
@@ -105,7 +105,7 @@ class PlainReporter implements Reporter {
         this.#forget(event.step);
         const step = { title: event.title, since: this.#clock.now(), detail: '', cancel: nothing };
         this.#steps.set(event.step, step);
-        this.#signOfLife(step, FIRST_SIGN_MS);
+        this.#reportElapsed(step, FIRST_ELAPSED_MS);
         return;
       }
       case 'step-progress': {
@@ -127,7 +127,7 @@ class PlainReporter implements Reporter {
       case 'forward-ready':
       case 'forward-connection':
       case 'session-state':
-        this.#line(talkLine(event, this.#colors, this.#debug));
+        this.#line(messageLine(event, this.#colors, this.#debug));
     }
   };
 
@@ -139,11 +139,14 @@ class PlainReporter implements Reporter {
     for (const step of this.#steps.keys()) this.#forget(step);
   }
 
-  #signOfLife(step: { title: string; since: number; detail: string; cancel: () => void }, ms: number): void {
+  #reportElapsed(
+    step: { title: string; since: number; detail: string; cancel: () => void },
+    ms: number,
+  ): void {
     step.cancel = this.#clock.timer(ms, () => {
       const detail = step.detail === '' ? '' : `, ${printable(step.detail)}`;
       this.#line(`… ${printable(step.title)} (${describeElapsed(this.#clock.now() - step.since)}${detail})`);
-      this.#signOfLife(step, NEXT_SIGN_MS);
+      this.#reportElapsed(step, NEXT_ELAPSED_MS);
     });
   }
 

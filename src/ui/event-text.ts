@@ -22,7 +22,7 @@ export function failedLine(colors: Colors, title: string, detail: string): strin
  * One line, and one more for each hint, for events that are not steps; undefined = the event is not shown at this level
  * of detail.
  */
-export function talkLine(
+export function messageLine(
   event: Exclude<ToolEvent, { type: `step-${string}` }>,
   colors: Colors,
   debug: boolean,

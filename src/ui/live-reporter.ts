@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { describeElapsed } from '../core/duration.ts';
 import type { Report } from '../core/events.ts';
 import type { Colors } from './colors.ts';
-import { doneLine, failedLine, talkLine } from './event-text.ts';
+import { doneLine, failedLine, messageLine } from './event-text.ts';
 import { printable, shortened } from './printable.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -72,7 +72,7 @@ export class LiveReporter implements Reporter {
       case 'forward-ready':
       case 'forward-connection':
       case 'session-state':
-        this.#redraw(talkLine(event, colors, debug));
+        this.#redraw(messageLine(event, colors, debug));
     }
   };
 

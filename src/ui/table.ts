@@ -13,7 +13,7 @@ export interface Column {
    * The column is left out if the table does not fit otherwise; the highest number is left out first. Absent = always
    * shown.
    */
-  readonly spare?: number;
+  readonly dropOrder?: number;
 }
 
 export type Cell = string | number | undefined | { readonly text: string; readonly tone: Tone };
@@ -25,7 +25,7 @@ export interface TableOptions {
 }
 
 const GAP = '  ';
-const NARROWEST = 6;
+const MIN_WIDTH = 6;
 
 /**
  * A table with upper-case titles, two spaces between columns, `-` for absent values, one line per row, and a newline at
@@ -40,7 +40,7 @@ export function renderTable(
   const all: readonly Column[] = columns.map((column) =>
     typeof column === 'string' ? { title: column } : column,
   );
-  const visible = withoutSpare(all, rows, options.width);
+  const visible = columnsThatFit(all, rows, options.width);
   const heads = visible.map(({ head }) => head);
   const cells = rows.map((row) => visible.map(({ index }) => row[index]));
   const texts = cells.map((row) => row.map(textOf));
@@ -92,7 +92,7 @@ interface ShownColumn {
 }
 
 /** Removes columns until the others fit, when all that may be shortened are as short as possible. */
-function withoutSpare(
+function columnsThatFit(
   columns: readonly Column[],
   rows: readonly (readonly Cell[])[],
   width = Number.POSITIVE_INFINITY,
@@ -103,13 +103,13 @@ function withoutSpare(
     natural: Math.max(head.title.length, ...rows.map((row) => Array.from(textOf(row[index])).length)),
   }));
   const least = ({ head, natural }: ShownColumn): number =>
-    head.shrink === true ? Math.min(natural, NARROWEST) : natural;
+    head.shrink === true ? Math.min(natural, MIN_WIDTH) : natural;
   while (visible.reduce((sum, each) => sum + least(each) + GAP.length, -GAP.length) > width) {
-    const [spare] = visible
-      .filter(({ head }) => head.spare !== undefined)
-      .sort((a, b) => (b.head.spare ?? 0) - (a.head.spare ?? 0));
-    if (spare === undefined) break;
-    visible = visible.filter((each) => each !== spare);
+    const [dropped] = visible
+      .filter(({ head }) => head.dropOrder !== undefined)
+      .sort((a, b) => (b.head.dropOrder ?? 0) - (a.head.dropOrder ?? 0));
+    if (dropped === undefined) break;
+    visible = visible.filter((each) => each !== dropped);
   }
   return visible;
 }
@@ -131,7 +131,7 @@ function fit(
     let widest = -1;
     for (const [index, one] of widths.entries()) {
       if (some && heads[index]?.shrink !== true) continue;
-      if (one > NARROWEST && (widest === -1 || one > (widths[widest] ?? 0))) widest = index;
+      if (one > MIN_WIDTH && (widest === -1 || one > (widths[widest] ?? 0))) widest = index;
     }
     if (widest === -1) break;
     widths[widest] = (widths[widest] ?? 0) - 1;

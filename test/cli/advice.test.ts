@@ -14,7 +14,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 /** Codes of notes, which docs/errors.md does not list. */
 const NOTES: readonly (keyof AdvisedFacts)[] = [
   'bastion-kept',
-  'bastion-taken-back',
+  'bastion-interrupted',
   'bastion-up',
   'client-group-closed',
   'database-closed',
@@ -266,7 +266,7 @@ const CASES: readonly Case[] = [
   ['container-needed', { candidates: ['a', 'b'] }, run('exec'), ['--container a', '--container b']],
   [
     'container-not-running',
-    { cluster: 'prod', task: 'abcd', container: 'app', mayCome: true },
+    { cluster: 'prod', task: 'abcd', container: 'app', mayStart: true },
     run('exec'),
     [
       'wait a little and try again',
@@ -351,7 +351,7 @@ const CASES: readonly Case[] = [
   ],
   [
     'task-not-running',
-    { cluster: 'prod', task: 'abcd', container: 'app', status: 'STOPPED', mayCome: false },
+    { cluster: 'prod', task: 'abcd', container: 'app', status: 'STOPPED', mayStart: false },
     run('exec'),
     ['fargate-connect ls tasks --cluster prod'],
   ],

@@ -1,4 +1,4 @@
-import { USUAL_IAM } from '../../src/provision/roles/iam-names.ts';
+import { DEFAULT_IAM_NAMING } from '../../src/provision/roles/iam-names.ts';
 import type { Inventory } from '../../src/provision/bastion/inventory.ts';
 import { resourceTags } from '../../src/provision/bastion/names.ts';
 import type { Instance } from '../../src/provision/ports/ec2.ts';
@@ -13,13 +13,13 @@ export const SCOPE = {
   region: 'eu-west-1',
   accountId: '111122223333',
   partition: 'aws',
-  iam: USUAL_IAM,
+  iam: DEFAULT_IAM_NAMING,
 } as const;
 
 /** An account without a bastion. */
 export const EMPTY: Inventory = {
   name: 'default',
-  iam: USUAL_IAM,
+  iam: DEFAULT_IAM_NAMING,
   role: undefined,
   profile: undefined,
   boundary: undefined,
@@ -81,7 +81,7 @@ export function sampleSpec(change: Partial<BastionSpec> = {}): BastionSpec {
         document: '{"Version":"2012-10-17","Statement":[]}',
       },
     },
-    iam: USUAL_IAM,
+    iam: DEFAULT_IAM_NAMING,
     types: ['t4g.micro', 't3.micro'],
     images: [
       { id: 'ami-arm', architecture: 'arm64', rootDevice: '/dev/xvda', volumeGiB: 8 },
@@ -106,7 +106,7 @@ export function sampleSpec(change: Partial<BastionSpec> = {}): BastionSpec {
       idleMinutes: 30,
       cluster: 'demo',
       roleIsGiven: false,
-      iam: USUAL_IAM,
+      iam: DEFAULT_IAM_NAMING,
       ports: [5432],
       version: '0.1.0',
     }),

@@ -31,7 +31,7 @@ describe('renderTable', () => {
   });
 
   it('leaves out optional columns, the most optional first, before it shortens any other', () => {
-    const columns = ['id', { title: 'engine', spare: 2 }, 'host', { title: 'iam', spare: 1 }];
+    const columns = ['id', { title: 'engine', dropOrder: 2 }, 'host', { title: 'iam', dropOrder: 1 }];
     const rows = [['orders-db', { text: 'postgres', tone: 'good' as const }, 'orders-db.example', 'yes']];
     const at = (width: number): string => renderTable(columns, rows, { color: false, width });
     expect(at(43)).toContain('orders-db  postgres  orders-db.example  yes\n');

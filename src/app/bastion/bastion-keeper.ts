@@ -101,11 +101,11 @@ export class BastionKeeper {
     this.#ending.abort(new Error('the forward is over'));
     const watched = [...this.#watched.values()];
     for (const { watch } of watched) watch.close();
-    const underWay = watched.flatMap(({ replacement }) =>
+    const replacing = watched.flatMap(({ replacement }) =>
       replacement?.state === 'launching' ? [replacement.done] : [],
     );
-    if (underWay.length === 0) return;
-    await Promise.all(underWay);
+    if (replacing.length === 0) return;
+    await Promise.all(replacing);
     this.#note('unfinished', 'a replacement was being launched, and has not come to its end', 'warning', {
       name: this.#name ?? 'default',
     });
@@ -130,10 +130,10 @@ export class BastionKeeper {
       },
       {
         noticed: (instance) => this.#interrupted(watched, instance),
-        ended: (instance, bySpot) => {
-          if (bySpot && instance !== undefined) this.#interrupted(watched, instance);
+        ended: (instance, isInterruption) => {
+          if (isInterruption && instance !== undefined) this.#interrupted(watched, instance);
           else this.#ended(watched, instance);
-          const how = bySpot ? 'was interrupted by EC2' : 'has ended';
+          const how = isInterruption ? 'was interrupted by EC2' : 'has ended';
           watched.lost.abort(new Error(`bastion ${instanceId} ${how}`));
         },
         noticeHidden: (error) => this.#note('notice-hidden', noticeHidden(error), 'info'),
@@ -158,7 +158,7 @@ export class BastionKeeper {
     watched.isInterrupted = true;
     const then = this.#options.replace ? 'a replacement is launched' : 'connections through it end with it';
     this.#note(
-      'bastion-taken-back',
+      'bastion-interrupted',
       `EC2 interrupts bastion ${instance.id} within two minutes: ${then}`,
       'warning',
       {

@@ -19,7 +19,7 @@ export async function watchForNotice(
     report({
       type: 'note',
       level: 'warning',
-      code: 'bastion-taken-back',
+      code: 'bastion-interrupted',
       message: `EC2 interrupts bastion ${bastion.instanceId}: this session ends ${when}`,
       details: { instanceId: bastion.instanceId, name: bastion.name },
     });
@@ -29,8 +29,8 @@ export async function watchForNotice(
     { ec2, clock, random: () => random.number() },
     {
       noticed: () => reportOnce('within two minutes'),
-      ended: (_, bySpot) => {
-        if (bySpot) reportOnce('now');
+      ended: (_, isInterruption) => {
+        if (isInterruption) reportOnce('now');
       },
       noticeHidden: (error) =>
         report({ type: 'note', level: 'info', code: 'notice-hidden', message: noticeHidden(error) }),

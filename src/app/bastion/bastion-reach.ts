@@ -76,7 +76,9 @@ async function askedDatabases(
 
 /** NAT64 does not help: the database would see the address of the NAT gateway, and not the bastion's security group. */
 function ipv4Only({ id, kind }: Database, network: NetworkChoice): Error {
-  const [other] = network.considered.filter(({ subnet, way }) => subnet.cidr !== undefined && way !== 'none');
+  const [other] = network.considered.filter(
+    ({ subnet, wayOut }) => subnet.cidr !== undefined && wayOut !== 'none',
+  );
   const where = network.subnets.map((subnet) => subnet.id).join(', ');
   return failed('database-ipv4-only', `database ${id} has IPv4 only, the bastion in ${where} has none`, {
     details: {

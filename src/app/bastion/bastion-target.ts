@@ -7,13 +7,13 @@ import { findBastions } from '../../provision/bastion/inventory.ts';
 import type { Ec2Port } from '../../provision/ports/ec2.ts';
 import type { Needs } from '../collaborators.ts';
 
-type LookNeeds = Needs<'account' | 'clock' | 'report' | 'signal'>;
+type FindNeeds = Needs<'account' | 'clock' | 'report' | 'signal'>;
 
 /**
  * The bastion for a session: the named one, or the newest that runs. While EC2 interrupts a bastion, it is the old
  * instance until the agent of the replacement is online. Throws `no-bastion` (exit 3), `bastion-ambiguous` (2).
  */
-export async function findBastion(deps: LookNeeds, name: string | undefined): Promise<Bastion> {
+export async function findBastion(deps: FindNeeds, name: string | undefined): Promise<Bastion> {
   const ec2 = await (await deps.account()).ec2();
   const look = (): Promise<readonly Bastion[]> => findBastions(ec2, name === undefined ? {} : { name });
   const found = await look();
@@ -68,7 +68,7 @@ const RUNNING_DEADLINE_MS = 60_000;
 async function untilRunning(
   starting: Bastion,
   look: () => Promise<readonly Bastion[]>,
-  { clock, report, signal }: LookNeeds,
+  { clock, report, signal }: FindNeeds,
 ): Promise<Bastion> {
   report(waiting(starting));
   return poll(async () => (await look()).find(isRunning), {
@@ -101,7 +101,7 @@ export function onceOnline<T>(
   { clock, random, report, signal }: Needs<'clock' | 'random' | 'report' | 'signal'>,
   start: () => Promise<T>,
 ): Promise<T> {
-  let said = false;
+  let isReported = false;
   return retry(start, {
     clock,
     random: () => random.number(),
@@ -114,8 +114,8 @@ export function onceOnline<T>(
       error.code === 'target-not-connected' &&
       clock.now() - bastion.launchedAt < YOUNG_MS,
     onRetry: () => {
-      if (!said) report(waiting(bastion));
-      said = true;
+      if (!isReported) report(waiting(bastion));
+      isReported = true;
     },
   });
 }

@@ -12,7 +12,7 @@ import { bastionOf, type Inventory, readInventory } from '../../provision/bastio
 import { endedByDown, removedMeanwhile } from '../../provision/bastion/removed-during-up.ts';
 import { waitUntilReady } from '../../provision/bastion/readiness.ts';
 import { cheapestPool } from '../../provision/capacity/pool.ts';
-import { MARKED } from '../../provision/lease/bastion-watch.ts';
+import { MARKED_FOR_TERMINATION } from '../../provision/lease/bastion-watch.ts';
 import { type Price, priceOf } from '../../provision/lease/lease.ts';
 import { applyUp } from '../../provision/plan/apply.ts';
 import { groupFor } from '../../provision/plan/network-steps.ts';
@@ -108,7 +108,7 @@ function plannedPrice(spec: BastionSpec, prices: readonly SpotPrice[]): PlannedP
   return { ...price, cheapest };
 }
 
-export interface BroughtUp {
+export interface UpResult {
   readonly name: string;
   readonly instanceId: string;
   /** False = it already ran. */
@@ -132,7 +132,7 @@ export async function bringUp(
   planned: PlannedBastion,
   request: UpRequest,
   deps: BringUpNeeds,
-): Promise<BroughtUp> {
+): Promise<UpResult> {
   const { plan, spec } = planned;
   await warnIfInterrupted(plan, spec.name, deps);
   if (!isNoop(plan)) {
@@ -166,11 +166,11 @@ async function warnIfInterrupted(
   const kept = plan.steps.find((step) => step.kind === 'instance' && step.action === 'keep')?.existing?.id;
   if (kept === undefined) return;
   const status = await (await (await deps.account()).ec2()).spotStatus([kept]);
-  if (status.get(kept) !== MARKED) return;
+  if (status.get(kept) !== MARKED_FOR_TERMINATION) return;
   deps.report({
     type: 'note',
     level: 'warning',
-    code: 'bastion-taken-back',
+    code: 'bastion-interrupted',
     message: `EC2 interrupts bastion ${kept} within two minutes`,
     details: { instanceId: kept, name },
   });
@@ -186,7 +186,7 @@ async function createAndWait(
   { plan, spec, price }: PlannedBastion,
   request: UpRequest,
   deps: BringUpNeeds,
-): Promise<BroughtUp> {
+): Promise<UpResult> {
   const account = await deps.account();
   const [ec2, iam, nodes] = await Promise.all([account.ec2(), account.iam(), account.nodes()]);
   const { clock, report, signal } = deps;

@@ -1,5 +1,5 @@
 import type { Settings } from '../../config/settings.ts';
-import { checkIamNaming, type IamNaming, USUAL_IAM } from '../../provision/roles/iam-names.ts';
+import { checkIamNaming, type IamNaming, DEFAULT_IAM_NAMING } from '../../provision/roles/iam-names.ts';
 
 /** IAM path and prefix for the roles that `up` creates, as typed for one command. */
 export interface IamOverrides {
@@ -13,6 +13,6 @@ export const iamNaming = (
   settings: Pick<Settings, 'iamPath' | 'iamPrefix'>,
 ): IamNaming =>
   checkIamNaming({
-    path: typed.iamPath ?? settings.iamPath ?? USUAL_IAM.path,
-    prefix: typed.iamPrefix ?? settings.iamPrefix ?? USUAL_IAM.prefix,
+    path: typed.iamPath ?? settings.iamPath ?? DEFAULT_IAM_NAMING.path,
+    prefix: typed.iamPrefix ?? settings.iamPrefix ?? DEFAULT_IAM_NAMING.prefix,
   });

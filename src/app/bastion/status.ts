@@ -1,9 +1,9 @@
 import { awsClock } from '../aws-clock.ts';
 import type { AwsAccount } from '../../aws/account.ts';
 import { access, ToolError } from '../../core/errors.ts';
-import { bastionOf, findNames, LIVING } from '../../provision/bastion/inventory.ts';
+import { bastionOf, findNames, NOT_TERMINATED } from '../../provision/bastion/inventory.ts';
 import { TAG } from '../../provision/bastion/names.ts';
-import { MARKED } from '../../provision/lease/bastion-watch.ts';
+import { MARKED_FOR_TERMINATION } from '../../provision/lease/bastion-watch.ts';
 import { costSoFar, idleLeft, leaseOf } from '../../provision/lease/lease.ts';
 import type { Ec2Port, Instance } from '../../provision/ports/ec2.ts';
 import type { IamNaming } from '../../provision/roles/iam-names.ts';
@@ -32,7 +32,7 @@ export interface BastionStatus {
    * True if EC2 has announced that it interrupts the spot instance within two minutes; null when the caller may not
    * read that.
    */
-  readonly takenBack: boolean | null;
+  readonly interrupted: boolean | null;
   /** Id of the instance that this one replaces after such a notice. */
   readonly replaces: string | null;
   /** Ping status; null where no agent has registered, `unknown` when the caller may not read it. */
@@ -89,7 +89,7 @@ interface Search {
  * Errors that can concern one region only. AWS rejects some credentials in the regions that have to be enabled (opt-in
  * regions).
  */
-const OF_ONE_REGION: readonly string[] = ['access-denied', 'credentials-refused'];
+const REGIONAL_ERRORS: readonly string[] = ['access-denied', 'credentials-refused'];
 
 /** Throws `iam-path`, `iam-prefix`, and what the ports throw if no region can be read. */
 export async function bastionStatuses(request: StatusRequest, deps: StatusNeeds): Promise<Statuses> {
@@ -107,7 +107,7 @@ export async function bastionStatuses(request: StatusRequest, deps: StatusNeeds)
       bastions.push(...(await bastionsIn(account, search, deps)));
     } catch (error) {
       // If a policy denies one region, the others are still shown; the documents for operators are for one region each.
-      if (!(error instanceof ToolError) || !OF_ONE_REGION.includes(error.code)) throw error;
+      if (!(error instanceof ToolError) || !REGIONAL_ERRORS.includes(error.code)) throw error;
       closedRegions.push(account.region);
       if (closedRegions.length === accounts.length) throw error;
       const message = `${account.region}: ${error.message}`;
@@ -151,7 +151,7 @@ async function bastionsIn(
   const [ec2, iam, nodesPort] = await Promise.all([account.ec2(), account.iam(), account.nodes()]);
   const tag = wanted === undefined ? { key: TAG.bastion } : { key: TAG.bastion, values: [wanted] };
   const [instances, found] = await Promise.all([
-    ec2.instances({ tag, states: LIVING }),
+    ec2.instances({ tag, states: NOT_TERMINATED }),
     findNames({ ec2, iam }, account.region, naming, (list) => forOperators.or([], list)),
   ]);
   const [nodes, noticed] = await Promise.all([
@@ -164,7 +164,7 @@ async function bastionsIn(
         nodes === undefined
           ? 'unknown'
           : (nodes.find((node) => node.instanceId === instance.id)?.pingStatus ?? null);
-      const seen = { agent, takenBack: noticed?.has(instance.id) ?? null };
+      const seen = { agent, interrupted: noticed?.has(instance.id) ?? null };
       return statusOf(instance, seen, account, deps, forOperators);
     }),
   );
@@ -188,7 +188,7 @@ async function withNotice(
   if (ids.length === 0) return new Set();
   const codes = await refusals.or(undefined, ec2.spotStatus(ids));
   if (codes === undefined) return undefined;
-  return new Set([...codes].filter(([, code]) => code === MARKED).map(([id]) => id));
+  return new Set([...codes].filter(([, code]) => code === MARKED_FOR_TERMINATION).map(([id]) => id));
 }
 
 const orphan = (name: string, region: string): BastionStatus => ({
@@ -196,7 +196,7 @@ const orphan = (name: string, region: string): BastionStatus => ({
   region,
   instanceId: null,
   state: 'leftovers',
-  takenBack: null,
+  interrupted: null,
   replaces: null,
   agent: null,
   type: null,
@@ -221,7 +221,7 @@ const VOLUME_GIB = 8;
 
 async function statusOf(
   instance: Instance,
-  seen: Pick<BastionStatus, 'agent' | 'takenBack'>,
+  seen: Pick<BastionStatus, 'agent' | 'interrupted'>,
   account: AwsAccount,
   { clock }: Needs<'clock'>,
   refusals: RefusedActions,
@@ -244,7 +244,7 @@ async function statusOf(
     region: account.region,
     instanceId: bastion.instanceId,
     state: bastion.state,
-    takenBack: seen.takenBack,
+    interrupted: seen.interrupted,
     replaces: bastion.replaces ?? null,
     agent: seen.agent,
     type: bastion.instanceType,

@@ -219,7 +219,7 @@ function actions({ choices }: PickerState, deps: Needs<'clock'>): readonly Picke
   const { task, container, isIdle } = choices;
   if (isIdle === true || task === undefined || container === undefined) return idleActionEntries();
   const state = judgeContainer(task, container, undefined, deps.clock.now());
-  return actionEntries(true, state.ready || state.mayCome ? undefined : state.error.message);
+  return actionEntries(true, state.ready || state.mayStart ? undefined : state.error.message);
 }
 
 const isNoRunningTask = (error: unknown): boolean =>

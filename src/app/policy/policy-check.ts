@@ -42,8 +42,8 @@ export async function checkPolicy(
 ): Promise<CheckedPolicy> {
   refuseUnfilled(asked, printed.unfilled);
   const account = await deps.account();
-  const asMe = async (): Promise<string> => (await (await account.identity()).caller()).arn;
-  const principal = parsePrincipal(asked === 'me' ? await asMe() : asked);
+  const ownArn = async (): Promise<string> => (await (await account.identity()).caller()).arn;
+  const principal = parsePrincipal(asked === 'me' ? await ownArn() : asked);
   const simulator = await account.simulator();
   const checked =
     kind === 'bastion-trust' || kind === 'task-trust'

@@ -178,7 +178,7 @@ function roleUntrusted({ of, name }: ErrorFacts['role-untrusted'], lines: Comman
 }
 
 /** Flags of `policy --check` that do not concern the document; true if the flag takes a value. */
-const NOT_OF_THE_DOCUMENT: Readonly<Record<string, boolean>> = {
+const CHECK_FLAGS: Readonly<Record<string, boolean>> = {
   '--check': true,
   '--output': true,
   '-o': true,
@@ -189,8 +189,8 @@ const NOT_OF_THE_DOCUMENT: Readonly<Record<string, boolean>> = {
 function withoutCheck(argv: readonly string[]): string {
   const kept = argv.filter((word, index) => {
     const flag = word.split('=', 1)[0] ?? '';
-    const follows = NOT_OF_THE_DOCUMENT[argv[index - 1] ?? ''] === true;
-    return NOT_OF_THE_DOCUMENT[flag] === undefined && !follows;
+    const follows = CHECK_FLAGS[argv[index - 1] ?? ''] === true;
+    return CHECK_FLAGS[flag] === undefined && !follows;
   });
   return ['fargate-connect', ...kept.map(quoteWord)].join(' ');
 }

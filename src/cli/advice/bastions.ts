@@ -5,7 +5,7 @@ import { meant, type Rows } from './rows.ts';
 
 /** Advice about the bastion: its network, its capacity, its lifetime and its end. */
 
-const SAME_AGAIN = 'the same again   # it adopts what exists';
+const RUN_AGAIN = 'the same again   # it adopts what exists';
 const ON_DEMAND = 'the same with --on-demand';
 
 const removesEverything = (name: string, lines: CommandLines): string =>
@@ -130,7 +130,7 @@ function instanceEnded({ reason }: ErrorFacts['instance-ended'], lines: CommandL
     case 'Client.UserInitiatedShutdown':
     case 'Client.InstanceInitiatedShutdown':
     case 'Client.InstanceTerminated':
-      return ['somebody, or the instance itself, ended it', SAME_AGAIN];
+      return ['somebody, or the instance itself, ended it', RUN_AGAIN];
     case 'Server.InsufficientInstanceCapacity':
       return ['the same with --type t4g.medium,t3.small   # other pools', `${ON_DEMAND}   # costs more`];
     case 'Server.InternalError':
@@ -145,7 +145,7 @@ const START_ANEW = 'begins again';
 
 export const BASTION_ADVICE = {
   'agent-not-online': agentNotOnline,
-  'already-exists': () => [SAME_AGAIN],
+  'already-exists': () => [RUN_AGAIN],
   'bastion-ambiguous': ({ candidates }) => candidates.map((name) => `--name ${name}`),
   'bastion-differs': bastionDiffers,
   'bastion-elsewhere': ({ name, wanted }, lines) => [
@@ -155,7 +155,7 @@ export const BASTION_ADVICE = {
   'bastion-kept': ({ name }, lines) =>
     name === undefined ? [] : [lines.tool('down', { name }, 'ends it; then up makes another')],
   // There is no advice for `forward`, which launches a replacement itself.
-  'bastion-taken-back': ({ name, region }, lines) =>
+  'bastion-interrupted': ({ name, region }, lines) =>
     name === undefined || lines.context.command === 'forward'
       ? []
       : [lines.tool('up', { name, region }, 'in two minutes, for another one')],
@@ -223,7 +223,7 @@ export const BASTION_ADVICE = {
     'the same with --type t4g.medium,t3.small   # other pools',
   ],
   'no-way-out': noWayOut,
-  'not-settled': () => [SAME_AGAIN],
+  'not-settled': () => [RUN_AGAIN],
   'not-terminated': (_, lines) => [lines.tool('down', {}, 'again')],
   'others-run': ({ names }, lines) => [
     ...names.map((name) => lines.tool('down', { name })),

@@ -5,7 +5,7 @@ import type { Rows } from './rows.ts';
 
 /** Advice about sessions and forwards. */
 
-const NATIVE_INSTEAD = ['leave --transport plugin away'];
+const USE_NATIVE = ['leave --transport plugin away'];
 
 const FORWARD_GRAMMAR: Readonly<Record<ErrorFacts['bad-forward']['form'], readonly string[]>> = {
   forward: [
@@ -51,7 +51,7 @@ export const SESSION_ADVICE = {
     'leave --transport away: the native data channel needs no plugin',
     'or install it: Session Manager plugin for the AWS CLI, version 1.2.764.0 or newer',
   ],
-  'plugin-unsupported': () => NATIVE_INSTEAD,
+  'plugin-unsupported': () => USE_NATIVE,
   'port-not-open': ({ name, port, database }, lines) => [
     database === undefined
       ? lines.tool('up', { name, 'egress-port': String(port) }, 'opens it towards the VPC')

@@ -5,8 +5,8 @@ import { meant, type Rows } from './rows.ts';
 
 /** Advice about clusters, services, tasks and containers. */
 
-const OTHER_PLACE = 'is it in another region or account? --region, --profile';
-const MAY_COME = 'wait a little and try again';
+const OTHER_REGION = 'is it in another region or account? --region, --profile';
+const TRY_LATER = 'wait a little and try again';
 
 const listContainers = (
   { cluster, task }: { readonly cluster: string; readonly task: string },
@@ -72,7 +72,7 @@ export const TARGET_ADVICE = {
   'cluster-not-found': (facts, lines) => [
     ...meant(facts),
     lines.tool('ls clusters'),
-    ...(facts.existing === undefined || facts.existing === 0 ? [OTHER_PLACE] : []),
+    ...(facts.existing === undefined || facts.existing === 0 ? [OTHER_REGION] : []),
   ],
   'container-needed': ({ candidates }) => candidates.map((name) => `--container ${name}`),
   'container-not-found': (facts, lines) => [
@@ -80,7 +80,7 @@ export const TARGET_ADVICE = {
     lines.tool('ls containers', { cluster: facts.cluster, task: facts.task }),
   ],
   'container-not-running': (facts, lines) => [
-    ...(facts.mayCome ? [MAY_COME] : []),
+    ...(facts.mayStart ? [TRY_LATER] : []),
     listContainers(facts, lines),
   ],
   'exec-agent-not-running': (facts, lines) => [
@@ -99,7 +99,7 @@ export const TARGET_ADVICE = {
   ],
   'log-stream-not-found': (_, lines) => [lines.tool('logs SERVICE', {}, 'again')],
   'no-clusters': (_, lines) => [
-    OTHER_PLACE,
+    OTHER_REGION,
     ...(lines.context.command === 'up'
       ? [lines.tool('up', { 'tunnel-only': true, vpc: 'VPC' }, 'a bastion for tunnels only')]
       : []),
@@ -111,7 +111,7 @@ export const TARGET_ADVICE = {
     lines.tool('logs SERVICE', { cluster, since: '1d' }, 'looks further back'),
   ],
   'no-running-task': noRunningTask,
-  'nothing-to-pick': () => [OTHER_PLACE],
+  'nothing-to-pick': () => [OTHER_REGION],
   'service-needed': (_, lines) => {
     const command = lines.context.command ?? 'exec';
     if (command === 'ls') return [lines.tool('ls events SERVICE'), lines.tool('ls services')];
@@ -125,7 +125,7 @@ export const TARGET_ADVICE = {
   'task-ambiguous': ({ candidates }) => candidates.slice(0, 5).map((id) => `--task ${id}`),
   'task-not-found': (facts, lines) => [...meant(facts), lines.tool('ls tasks', { cluster: facts.cluster })],
   'task-not-running': (facts, lines) =>
-    facts.mayCome
-      ? [MAY_COME, listContainers(facts, lines)]
+    facts.mayStart
+      ? [TRY_LATER, listContainers(facts, lines)]
       : [lines.tool('ls tasks', { cluster: facts.cluster })],
 } as const satisfies Rows;

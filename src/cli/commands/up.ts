@@ -119,6 +119,6 @@ async function runUp(options: UpOptions, context: CommandContext): Promise<void>
     return;
   }
   text.reportPlan(planned, context);
-  const brought = await bringUp(planned, options, context);
-  text.writeResult(brought, planned.spec.databases, context);
+  const result = await bringUp(planned, options, context);
+  text.writeResult(result, planned.spec.databases, context);
 }

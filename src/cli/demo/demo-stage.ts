@@ -59,9 +59,9 @@ export function createStage(
       clock: context.clock,
       random: context.random,
       signals: own,
-      async openAccount(settings, talk) {
+      async openAccount(settings, callbacks) {
         const { openAwsAccount } = await import('../../aws/open-account.ts');
-        return openAwsAccount(settings, env, talk);
+        return openAwsAccount(settings, env, callbacks);
       },
       version: context.version,
     };

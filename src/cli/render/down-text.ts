@@ -3,7 +3,7 @@ import type { Plan } from '../../provision/plan/plan.ts';
 import { describeDuration } from '../../core/duration.ts';
 import type { CommandContext } from '../context.ts';
 import { describePlan } from './plan-text.ts';
-import { talkWidth } from './up-text.ts';
+import { stderrWidth } from './up-text.ts';
 
 /** The output of `down`. The fields of the JSON form are stable. */
 
@@ -29,7 +29,7 @@ export function writeNothing(request: DownRequest, found: FoundBastions, context
 
 export function reportTeardown(plans: readonly Plan[], found: FoundBastions, context: CommandContext): void {
   if (found.all) reportOwners(found, context);
-  for (const message of plans.flatMap((plan) => describePlan(plan, talkWidth(context))))
+  for (const message of plans.flatMap((plan) => describePlan(plan, stderrWidth(context))))
     context.report({ type: 'note', level: 'info', code: 'plan', message });
 }
 

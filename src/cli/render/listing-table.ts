@@ -40,21 +40,21 @@ function columnsOf(kind: ListKind, now: number): readonly ListColumn[] {
         text('status'),
         number('running'),
         number('desired'),
-        { ...number('pending'), spare: 1 },
+        { ...number('pending'), dropOrder: 1 },
         yesNo('execEnabled', 'exec'),
-        { ...text('launchType', 'launch type'), spare: 2 },
+        { ...text('launchType', 'launch type'), dropOrder: 2 },
       ];
     case 'tasks':
       return [
         text('id'),
         text('service'),
         text('status'),
-        { ...text('health'), spare: 1 },
+        { ...text('health'), dropOrder: 1 },
         yesNo('execReady', 'exec ready'),
-        { ...age('startedAt', 'age', now), spare: 2 },
-        { ...text('privateIp', 'address'), spare: 3 },
-        { ...text('taskDefinition', 'task definition'), spare: 4 },
-        { ...text('waitsFor', 'waits for'), spare: 5 },
+        { ...age('startedAt', 'age', now), dropOrder: 2 },
+        { ...text('privateIp', 'address'), dropOrder: 3 },
+        { ...text('taskDefinition', 'task definition'), dropOrder: 4 },
+        { ...text('waitsFor', 'waits for'), dropOrder: 5 },
       ];
     case 'containers':
       return [
@@ -69,13 +69,13 @@ function columnsOf(kind: ListKind, now: number): readonly ListColumn[] {
     case 'databases':
       return [
         { ...text('id'), shrink: true },
-        { ...text('engine'), spare: 4 },
-        { ...text('status'), spare: 2 },
+        { ...text('engine'), dropOrder: 4 },
+        { ...text('status'), dropOrder: 2 },
         // The host is never shortened, because it is what the person looks up.
         text('host'),
         number('port'),
-        { ...text('databaseName', 'database'), spare: 1 },
-        { ...yesNo('iamAuthentication', 'iam'), spare: 3 },
+        { ...text('databaseName', 'database'), dropOrder: 1 },
+        { ...yesNo('iamAuthentication', 'iam'), dropOrder: 3 },
       ];
   }
 }

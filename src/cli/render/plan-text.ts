@@ -12,7 +12,7 @@ const SIGN: Readonly<Record<PlanAction, string>> = {
 };
 
 /** If the column of reasons would be narrower than this, a long reason is written below its step instead. */
-const NARROWEST_REASON = 36;
+const MIN_REASON_WIDTH = 36;
 
 /**
  * One aligned line for each step: `+ create  role  NAME  reason`; text that does not fit into `width` continues on the
@@ -22,7 +22,7 @@ export function describePlan(plan: Plan, width = Number.POSITIVE_INFINITY): read
   const kind = Math.max(0, ...plan.steps.map((item) => item.kind.length));
   const name = Math.max(0, ...plan.steps.map((item) => item.name.length));
   const column = 2 + 7 + 2 + kind + 2 + name + 2;
-  const below = width - column < NARROWEST_REASON;
+  const below = width - column < MIN_REASON_WIDTH;
   return plan.steps.flatMap((item) => {
     const start = `${SIGN[item.action]} ${item.action.padEnd(7)}  ${item.kind.padEnd(kind)}  ${item.name}`;
     const indent = below && Number.isFinite(width) ? 6 : column;

@@ -19,12 +19,12 @@ const COLUMNS: readonly StatusColumn[] = [
   { title: 'instance', cell: (row) => row.instanceId ?? undefined },
   {
     title: 'state',
-    cell: (row) => (row.takenBack === true ? { text: stateText(row), tone: 'warning' } : stateText(row)),
+    cell: (row) => (row.interrupted === true ? { text: stateText(row), tone: 'warning' } : stateText(row)),
   },
   {
     title: 'type',
     shrink: true,
-    spare: 2,
+    dropOrder: 2,
     cell: (row) => (row.type === null ? undefined : `${row.type} ${row.market ?? ''}`),
   },
   {
@@ -42,11 +42,11 @@ const COLUMNS: readonly StatusColumn[] = [
       idleMinutes === null ? undefined : idleMinutes === 0 ? 'never' : `${idleLeftMinutes ?? idleMinutes}m`,
   },
   { title: 'sessions', align: 'right', cell: (row) => row.sessions ?? undefined },
-  { title: 'cost', spare: 1, cell: ({ cost }) => (cost === null ? undefined : dollars(cost)) },
+  { title: 'cost', dropOrder: 1, cell: ({ cost }) => (cost === null ? undefined : dollars(cost)) },
   {
     title: 'owner',
     shrink: true,
-    spare: 3,
+    dropOrder: 3,
     cell: ({ owner }) => (owner === null ? undefined : nameOfArn(owner)),
   },
 ];
@@ -55,9 +55,9 @@ const COLUMNS: readonly StatusColumn[] = [
  * The agent's state is shown only when the agent is not online. An interruption notice is more important and is shown
  * instead of it.
  */
-function stateText({ state, agent, takenBack }: BastionStatus): string {
+function stateText({ state, agent, interrupted }: BastionStatus): string {
   if (state !== 'running') return state;
-  if (takenBack === true) return 'interrupted';
+  if (interrupted === true) return 'interrupted';
   if (agent === 'Online' || agent === 'unknown') return state;
   return agent === null ? 'no agent yet' : 'agent lost';
 }
@@ -109,14 +109,14 @@ function adviseOn(
   { report }: CommandContext,
 ): void {
   const region = allRegions ? row.region : undefined;
-  if (row.takenBack === true) {
+  if (row.interrupted === true) {
     const other = rows.find((each) => each.replaces !== null && each.replaces === row.instanceId);
     const then =
       other === undefined ? 'a running forward replaces it' : `${other.instanceId ?? ''} takes its place`;
     report({
       type: 'note',
       level: 'warning',
-      code: 'bastion-taken-back',
+      code: 'bastion-interrupted',
       message: `EC2 interrupts ${row.instanceId ?? ''} within two minutes: ${then}`,
       details: other === undefined ? { name: row.name, region } : {},
     });

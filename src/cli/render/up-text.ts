@@ -1,6 +1,6 @@
 import { describeDuration } from '../../core/duration.ts';
 import { paragraph } from '../../core/paragraph.ts';
-import type { BroughtUp, PlannedBastion } from '../../app/bastion/bring-up.ts';
+import type { UpResult, PlannedBastion } from '../../app/bastion/bring-up.ts';
 import { describePlan } from './plan-text.ts';
 import { type Plan, type PlanWarning, stepFields } from '../../provision/plan/plan.ts';
 import type { DatabaseAccess } from '../../provision/plan/spec.ts';
@@ -9,7 +9,7 @@ import type { CommandContext } from '../context.ts';
 /** The output of `up`: plan, network, price, result. The fields of the JSON forms are stable. */
 
 /** The width in columns for messages on stderr; in the JSON form they are not wrapped. */
-export const talkWidth = ({ terminal, settings }: CommandContext): number =>
+export const stderrWidth = ({ terminal, settings }: CommandContext): number =>
   terminal.stderrIsTty && settings.output !== 'json' ? terminal.size().columns : Number.POSITIVE_INFINITY;
 
 const stdoutWidth = ({ terminal }: CommandContext): number =>
@@ -21,10 +21,10 @@ export function reportPlan(planned: PlannedBastion, context: CommandContext): vo
   const say = (code: string, message: string): void =>
     context.report({ type: 'note', level: 'info', code, message });
   say('plan', `bastion ${spec.name} in ${spec.region} of account ${planned.accountId}:`);
-  for (const line of describePlan(planned.plan, talkWidth(context))) say('plan', line);
+  for (const line of describePlan(planned.plan, stderrWidth(context))) say('plan', line);
   reportWarnings(planned.plan, context);
   const explain = (code: string, text: string): void => {
-    for (const line of paragraph(text, talkWidth(context), 2)) say(code, line);
+    for (const line of paragraph(text, stderrWidth(context), 2)) say(code, line);
   };
   explain('network', `network: ${spec.network.vpcId}, ${spec.network.reason}`);
   explain('price', `price: ${planned.price.text}`);
@@ -48,7 +48,7 @@ const MARK = 'warning: '.length;
 
 function reportWarnings(plan: Plan, context: CommandContext): void {
   for (const { code, message, details = {} } of plan.warnings) {
-    const lines = paragraph(message, talkWidth(context) - MARK, 2);
+    const lines = paragraph(message, stderrWidth(context) - MARK, 2);
     for (const [index, line] of lines.entries()) {
       const isLast = index === lines.length - 1;
       context.report({
@@ -112,7 +112,7 @@ export function writeDryRun(planned: PlannedBastion, context: CommandContext): v
           considered: spec.network.considered.map((report) => ({
             subnet: report.subnet.id,
             zone: report.subnet.zone,
-            way: report.way,
+            wayOut: report.wayOut,
             reason: report.reason,
             missing: report.missing,
           })),
@@ -132,11 +132,11 @@ export function writeDryRun(planned: PlannedBastion, context: CommandContext): v
   }
   const width = stdoutWidth(context);
   const { considered } = spec.network;
-  const ways = Math.max(16, ...considered.map(({ way }) => way.length));
-  const subnets = considered.flatMap(({ subnet, way, reason }) => {
+  const wayOutWidth = Math.max(16, ...considered.map(({ wayOut }) => wayOut.length));
+  const subnets = considered.flatMap(({ subnet, wayOut, reason }) => {
     const mark = spec.network.subnets.some(({ id }) => id === subnet.id) ? '*' : ' ';
-    const start = `  ${mark} ${subnet.id}  ${subnet.zone}  ${way}`;
-    const whole = `${start.padEnd(start.length - way.length + ways)}  ${reason}`;
+    const start = `  ${mark} ${subnet.id}  ${subnet.zone}  ${wayOut}`;
+    const whole = `${start.padEnd(start.length - wayOut.length + wayOutWidth)}  ${reason}`;
     return whole.length <= width ? [whole] : [start, ...paragraph(`        ${reason}`, width, 8)];
   });
   stdout.write(
@@ -169,7 +169,7 @@ export function writeDryRun(planned: PlannedBastion, context: CommandContext): v
 
 /** Writes the bastion, and the commands to type next; `databases` are those that were requested. */
 export function writeResult(
-  result: BroughtUp,
+  result: UpResult,
   databases: readonly DatabaseAccess[],
   context: CommandContext,
 ): void {

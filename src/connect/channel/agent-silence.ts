@@ -8,7 +8,7 @@ export interface SilenceDeps {
   /** When the agent owes an acknowledgement and sends nothing for this long, the user is told. */
   readonly silenceMs: number;
   /** True while something that we sent is unacknowledged. */
-  readonly owes: () => boolean;
+  readonly awaitsAcknowledgement: () => boolean;
   /** True while we could receive a message: connected, and reading. */
   readonly listens: () => boolean;
 }
@@ -17,7 +17,7 @@ export interface SilenceDeps {
 export class AgentSilence {
   readonly #deps: SilenceDeps;
   #heardAt = 0;
-  #said = false;
+  #isReported = false;
   #cancel: (() => void) | undefined;
 
   constructor(deps: SilenceDeps) {
@@ -27,8 +27,8 @@ export class AgentSilence {
   /** A message of the agent arrived. */
   heard(): void {
     this.restart();
-    if (!this.#said) return;
-    this.#said = false;
+    if (!this.#isReported) return;
+    this.#isReported = false;
     this.#deps.report({ type: 'session-state', state: 'resumed', reason: 'the agent answers again' });
   }
 
@@ -37,16 +37,16 @@ export class AgentSilence {
     this.#heardAt = this.#deps.clock.now();
   }
 
-  /** To be called whenever something may have been sent: checks again and again until the agent owes nothing. */
+  /** To be called whenever something may have been sent: checks again and again until everything is acknowledged. */
   watch(): void {
-    const { clock, report, silenceMs, owes, listens } = this.#deps;
-    if (this.#cancel !== undefined || !owes()) return;
+    const { clock, report, silenceMs, awaitsAcknowledgement, listens } = this.#deps;
+    if (this.#cancel !== undefined || !awaitsAcknowledgement()) return;
     this.#cancel = clock.timer(silenceMs, () => {
       this.#cancel = undefined;
-      if (!owes()) return;
+      if (!awaitsAcknowledgement()) return;
       const silence = clock.now() - this.#heardAt;
-      if (listens() && silence >= silenceMs && !this.#said) {
-        this.#said = true;
+      if (listens() && silence >= silenceMs && !this.#isReported) {
+        this.#isReported = true;
         const reason = `the agent has not answered for ${describeDuration(silence)}`;
         report({ type: 'session-state', state: 'interrupted', reason });
       }

@@ -6,13 +6,13 @@ import type { Clock } from '../../core/clock.ts';
  */
 export class Alarm {
   readonly #clock: Clock;
-  readonly #ring: () => void;
+  readonly #onDue: () => void;
   #cancel: () => void = () => undefined;
   #at = Number.POSITIVE_INFINITY;
 
-  constructor(clock: Clock, ring: () => void) {
+  constructor(clock: Clock, onDue: () => void) {
     this.#clock = clock;
-    this.#ring = ring;
+    this.#onDue = onDue;
   }
 
   /** Fires at that moment or earlier. */
@@ -22,7 +22,7 @@ export class Alarm {
     this.#at = at;
     this.#cancel = this.#clock.timer(Math.max(1, at - this.#clock.now()), () => {
       this.#at = Number.POSITIVE_INFINITY;
-      this.#ring();
+      this.#onDue();
     });
   }
 

@@ -88,7 +88,7 @@ export class ChannelDriver {
       clock: deps.clock,
       report: deps.report,
       silenceMs: this.#timing.silenceMs,
-      owes: () => !this.#isOver && this.#channel.unackedBytes > 0,
+      awaitsAcknowledgement: () => !this.#isOver && this.#channel.unackedBytes > 0,
       listens: () => this.#link.isOpen && this.#link.isReading,
     });
   }

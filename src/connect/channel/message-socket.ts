@@ -42,7 +42,7 @@ export type OpenSocket = (
 
 /** Far above what any agent sends (at most 32 KiB was seen), and small enough to hold in memory. */
 const MAX_MESSAGE_BYTES = 1024 * 1024;
-const GOODBYE_MS = 300;
+const CLOSE_TIMEOUT_MS = 300;
 
 /** WebSockets by `ws`, through the proxy and with the trusted certificates of the account's agents. */
 export function createOpenSocket(agents: NetworkAgents, clock: Clock): OpenSocket {
@@ -162,7 +162,7 @@ function wrap(socket: WebSocket, tcp: () => Duplex | undefined, clock: Clock): M
     close() {
       if (socket.readyState === WebSocket.CLOSED) return Promise.resolve();
       return new Promise((resolve) => {
-        const cancel = clock.timer(GOODBYE_MS, () => socket.terminate());
+        const cancel = clock.timer(CLOSE_TIMEOUT_MS, () => socket.terminate());
         socket.once('close', () => {
           cancel();
           resolve();

@@ -246,8 +246,8 @@ export class SessionLink {
       this.#lose(fatal);
       return;
     }
-    const lived = clock.now() - this.#openedAt;
-    if (lived >= this.#timing.stableMs || this.#carried >= this.#timing.stableMessages)
+    const lifetimeMs = clock.now() - this.#openedAt;
+    if (lifetimeMs >= this.#timing.stableMs || this.#carried >= this.#timing.stableMessages)
       this.#trouble = undefined;
     this.#events.interrupted();
     report({ type: 'session-state', state: 'interrupted', reason });
@@ -260,7 +260,7 @@ export class SessionLink {
     const began = clock.now();
     const trouble = (this.#trouble ??= { since: began, awake: new AwakeTime(began), attempts: 0 });
     let refused: AwakeTime | undefined;
-    let isTold = false;
+    let isReported = false;
     for (;;) {
       try {
         const attempt = trouble.attempts++;
@@ -295,8 +295,8 @@ export class SessionLink {
           this.#lose(resumeDenied(sessionId, error));
           return;
         }
-        if (needsSignIn(error) && !isTold) {
-          isTold = true;
+        if (needsSignIn(error) && !isReported) {
+          isReported = true;
           reportSignIn(error, 'the session', report);
         }
         const now = clock.now();

@@ -8,7 +8,7 @@ import { needsSignIn, reportSignIn } from '../channel/sign-in.ts';
 import type { LocalListener } from './local-listener.ts';
 import { PortSession } from './port-session.ts';
 import type { SessionStart } from '../ports.ts';
-import { endMessage, WORDLESS_END } from '../session/session-end.ts';
+import { endMessage, END_WITHOUT_REASON } from '../session/session-end.ts';
 import { whenAborted } from '../session/shell-session.ts';
 
 /** A session that was just opened to a target. When it is lost, the forward asks for a new route. */
@@ -103,12 +103,12 @@ export class Forward {
       }
       listener.hold();
       const since = deps.clock.now();
-      const lived = since - startedAt;
-      const early = lived < REFUSED_WITHIN_MS && reason !== WORDLESS_END;
+      const lifetimeMs = since - startedAt;
+      const early = lifetimeMs < REFUSED_WITHIN_MS && reason !== END_WITHOUT_REASON;
       if (early && reason === earlyEnd) throw this.#refused(reason);
       earlyEnd = early ? reason : undefined;
       deps.report({ type: 'session-state', state: 'interrupted', reason });
-      attempt = lived >= STABLE_MS ? 0 : attempt + 1;
+      attempt = lifetimeMs >= STABLE_MS ? 0 : attempt + 1;
       this.#current = await this.#replace(new AwakeTime(since), attempt);
       if (this.#current === undefined) return;
       deps.report({ type: 'session-state', state: 'replaced', reason: 'a new session carries the forward' });
@@ -157,18 +157,18 @@ export class Forward {
   async #replace(outage: AwakeTime, firstAttempt: number): Promise<OpenRoute | undefined> {
     const { deps, maxOutageMs = MAX_OUTAGE_MS } = this.#options;
     const backoff = { baseMs: 500, capMs: 15_000, random: () => deps.random.number() };
-    let isTold = false;
+    let isReported = false;
     for (let attempt = firstAttempt; ; attempt++) {
       try {
         if (attempt > 0) await sleep(deps.clock, backoffDelay(attempt - 1, backoff), this.#ending.signal);
         return await this.#openSession();
       } catch (error) {
         if (this.#ending.signal.aborted) return undefined;
-        const hopeless = error instanceof ToolError && error.role === 'usage';
+        const isPermanent = error instanceof ToolError && error.role === 'usage';
         const limitMs = needsSignIn(error) ? MAX_SIGN_IN_MS : maxOutageMs;
-        if (hopeless || outage.look(deps.clock.now()) >= limitMs) throw error;
-        if (needsSignIn(error) && !isTold) {
-          isTold = true;
+        if (isPermanent || outage.look(deps.clock.now()) >= limitMs) throw error;
+        if (needsSignIn(error) && !isReported) {
+          isReported = true;
           reportSignIn(error, 'the forward', deps.report);
         }
         deps.debug?.(`no new session yet: ${error instanceof Error ? error.message : String(error)}`);

@@ -33,7 +33,7 @@ const LOW_WAITING_BYTES = 1024 * 1024;
  * program has closed.
  */
 const READER_IDLE_MS = 10 * 60_000;
-const LOOK_AGAIN_MS = 1_000;
+const CHECK_INTERVAL_MS = 1_000;
 /**
  * The same wait when it is unknown whether the program still reads: for an answer that is due, and for the rest of an
  * answer.
@@ -95,7 +95,7 @@ export class MuxConnections implements PortConnections {
     connection.on('error', () => undefined);
     if (this.openCount >= MAX_CONNECTIONS) {
       resetConnection(connection);
-      this.#tellTooMany();
+      this.#reportTooMany();
       return;
     }
     this.#waiting.push(connection);
@@ -117,7 +117,7 @@ export class MuxConnections implements PortConnections {
     });
   }
 
-  #tellTooMany(): void {
+  #reportTooMany(): void {
     this.#channel.warn({
       type: 'note',
       level: 'warning',
@@ -154,7 +154,7 @@ export class MuxConnections implements PortConnections {
       this.#send();
     });
     connection.on('end', () => this.#localEnd(stream));
-    connection.on('drain', () => this.#relieve());
+    connection.on('drain', () => this.#resumeIfDrained());
     // 'close' follows, and its handler deals with the error.
     connection.on('error', () => undefined);
     connection.on('close', () => this.#forget(stream));
@@ -216,7 +216,8 @@ export class MuxConnections implements PortConnections {
           stream.isUnanswered = false;
           stream.silentSince = this.#channel.clock.now();
           this.#answered(stream);
-          if (!stream.connection.destroyed && !writeInTurn(stream.connection, event.bytes)) this.#strain();
+          if (!stream.connection.destroyed && !writeInTurn(stream.connection, event.bytes))
+            this.#pauseIfFull();
           break;
         case 'stream-finished':
           this.#remoteEnd(stream);
@@ -254,7 +255,7 @@ export class MuxConnections implements PortConnections {
     }
     stream.silentSince = this.#channel.clock.now();
     this.#close(stream.id);
-    void this.#look(stream);
+    void this.#checkPeer(stream);
   }
 
   #close(id: number): void {
@@ -271,7 +272,7 @@ export class MuxConnections implements PortConnections {
   }
 
   /** Decides what the local program's end of data means; repeats this as long as the program reads. */
-  async #look(stream: Stream): Promise<void> {
+  async #checkPeer(stream: Stream): Promise<void> {
     const { clock } = this.#channel;
     const peer = await this.#channel.lookAtPeer(stream.connection);
     if (this.#streams.get(stream.id) !== stream || stream.remoteFinished) return;
@@ -290,7 +291,7 @@ export class MuxConnections implements PortConnections {
       return;
     }
     stream.cancelIdle?.();
-    stream.cancelIdle = clock.timer(LOOK_AGAIN_MS, () => void this.#look(stream));
+    stream.cancelIdle = clock.timer(CHECK_INTERVAL_MS, () => void this.#checkPeer(stream));
   }
 
   /** Restarts the wait of a stream when it is unknown whether its program reads. */
@@ -324,7 +325,7 @@ export class MuxConnections implements PortConnections {
     if (!stream.remoteFinished) this.#close(stream.id);
     this.#mux.finish(stream.id);
     this.#send();
-    this.#relieve();
+    this.#resumeIfDrained();
     this.#channel.changed();
   }
 
@@ -344,13 +345,13 @@ export class MuxConnections implements PortConnections {
   }
 
   /** smux v1 has no flow control per stream: beyond this buffer one slow program must hold up all (SPEC.md §6). */
-  #strain(): void {
+  #pauseIfFull(): void {
     if (this.#isOutputPaused || this.#waitingBytes() < MAX_WAITING_BYTES) return;
     this.#isOutputPaused = true;
     this.#channel.pauseOutput();
   }
 
-  #relieve(): void {
+  #resumeIfDrained(): void {
     if (!this.#isOutputPaused || this.#waitingBytes() > LOW_WAITING_BYTES) return;
     this.#isOutputPaused = false;
     this.#channel.resumeOutput();

@@ -29,7 +29,7 @@ export class PortSession {
   readonly #deps: ChannelDeps;
   readonly #events: PortSessionEvents;
   #connections: PortConnections | undefined;
-  #toldCount = 0;
+  #reportedCount = 0;
   #fail: (error: unknown) => void = () => undefined;
   readonly #failed: Promise<never>;
 
@@ -66,7 +66,7 @@ export class PortSession {
       sendFlag: (flag) => driver.sendFlag(flag),
       pauseOutput: () => driver.pauseOutput(),
       resumeOutput: () => driver.resumeOutput(),
-      changed: () => this.#tellCount(),
+      changed: () => this.#reportCount(),
       warn: (event) => this.#deps.report(event),
       fail: (error) => this.#fail(error),
     };
@@ -75,9 +75,9 @@ export class PortSession {
       : new BasicConnections(channel);
   }
 
-  #tellCount(): void {
-    if (this.openCount === this.#toldCount) return;
-    this.#toldCount = this.openCount;
+  #reportCount(): void {
+    if (this.openCount === this.#reportedCount) return;
+    this.#reportedCount = this.openCount;
     this.#events.connections?.(this.openCount);
   }
 

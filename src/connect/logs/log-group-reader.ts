@@ -29,7 +29,7 @@ export interface ReadRange {
   readonly to: number | undefined;
   readonly pattern: string | undefined;
   /** True: a page that fails temporarily is retried until the signal aborts. */
-  readonly patient: boolean;
+  readonly retriesForever: boolean;
 }
 
 /** The chosen streams of one log group of one region. */
@@ -101,7 +101,7 @@ export class LogGroupReader {
       const { streams, from } = plan;
       const { to, pattern } = range;
       const request = { group: this.group, streams, from, to, pattern, pageToken };
-      const page = await this.#page(request, range.patient);
+      const page = await this.#page(request, range.retriesForever);
       if (page === undefined) {
         await this.#setMissingAside(window);
         plan = window.begin(now);
@@ -121,7 +121,7 @@ export class LogGroupReader {
    * Undefined: one of the streams does not exist. A retried page is requested with the same token, so that nothing is
    * read twice.
    */
-  async #page(request: LogEventsRequest, patient: boolean): Promise<LogEventsPage | undefined> {
+  async #page(request: LogEventsRequest, retriesForever: boolean): Promise<LogEventsPage | undefined> {
     const { logs, pace, clock, random, report, signal } = this.#deps;
     const giveUpAt = clock.now() + RETRY_DEADLINE_MS;
     for (let attempt = 0; ; attempt++) {
@@ -135,7 +135,7 @@ export class LogGroupReader {
           capMs: RETRY_CAP_MS,
           random: () => random.number(),
         });
-        if (!isTemporary(error) || (!patient && clock.now() + delay > giveUpAt)) throw error;
+        if (!isTemporary(error) || (!retriesForever && clock.now() + delay > giveUpAt)) throw error;
         if (attempt === 0) {
           report({
             type: 'note',

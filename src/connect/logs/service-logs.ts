@@ -62,7 +62,7 @@ const STREAMS_GAP_MS = 100;
 /** Time between two reads while following. */
 const READ_EVERY_MS = 2_000;
 /** Time between two searches for new and stopped tasks. */
-const LOOK_EVERY_MS = 10_000;
+const POLL_INTERVAL_MS = 10_000;
 /** How far a container's clock may be ahead of AWS's clock. */
 const AHEAD_MS = 5_000;
 /**
@@ -90,7 +90,7 @@ export class ServiceLogs {
   /** Keyed by task id. */
   readonly #tasks = new Map<string, LogTask>();
   /** Messages that were reported already and are reported only once per run. */
-  readonly #said = new Set<string>();
+  readonly #reported = new Set<string>();
   /** Keys of sources whose tasks stopped so long ago that they are not read again. */
   readonly #left = new Set<string>();
   /** Start of the time that is read, in milliseconds since the epoch. */
@@ -113,22 +113,22 @@ export class ServiceLogs {
     const { follow } = this.#request;
     await this.#findTasks();
     if (this.#sources.size === 0) throw this.#noSource();
-    for (let lookedAt = clock.now(); ;) {
+    for (let checkedAt = clock.now(); ;) {
       const now = clock.now();
       const isLast = !follow || this.#isOver(now);
       yield* this.#read(now);
       if (isLast) break;
       await sleep(clock, READ_EVERY_MS, signal);
-      if (clock.now() - lookedAt < LOOK_EVERY_MS) continue;
-      lookedAt = clock.now();
+      if (clock.now() - checkedAt < POLL_INTERVAL_MS) continue;
+      checkedAt = clock.now();
       await this.#findTasksAgain();
     }
-    if (this.#lines === 0) await this.#sayThatNothingIsThere();
+    if (this.#lines === 0) await this.#reportNothingFound();
   }
 
   async *#read(now: number): AsyncGenerator<readonly LogLine[]> {
     const { follow, pattern } = this.#request;
-    const range = { to: follow ? undefined : now + AHEAD_MS, pattern, patient: follow };
+    const range = { to: follow ? undefined : now + AHEAD_MS, pattern, retriesForever: follow };
     const reads = [...this.#readers.values()].flatMap((reader) =>
       reader.reads(now, range).map((pages) => this.#labelled(reader, pages)),
     );
@@ -186,11 +186,11 @@ export class ServiceLogs {
     const from = isFirst ? now - since : now - LATENESS_MS;
     const tasks = await findLogTasks(ecs, cluster, wanted, { from, now });
     if (isFirst) this.#startedAt = now;
-    if (isFirst) this.#from = Math.min(from, this.#lookBack(tasks, now));
+    if (isFirst) this.#from = Math.min(from, this.#earliestOf(tasks, now));
     for (const found of tasks) {
       const known = this.#tasks.get(found.id);
       this.#tasks.set(found.id, found);
-      if (!isFirst) this.#sayWhatChanged(known, found);
+      if (!isFirst) this.#reportChanges(known, found);
       const earliest = isFirst ? this.#from : from;
       if (found.task?.stoppedAt === undefined || found.task.stoppedAt >= earliest - LATENESS_MS)
         await this.#addSources(found);
@@ -209,7 +209,7 @@ export class ServiceLogs {
    * When no task runs, the last lines are those of the tasks that stopped last, however long ago. Also reports why they
    * stopped.
    */
-  #lookBack(tasks: readonly LogTask[], now: number): number {
+  #earliestOf(tasks: readonly LogTask[], now: number): number {
     const known = tasks.flatMap(({ task }) => task ?? []);
     if (known.length === 0 || known.some(({ stoppedAt }) => stoppedAt === undefined)) return now;
     const last = [...known].sort((a, b) => (b.stoppedAt ?? 0) - (a.stoppedAt ?? 0)).slice(0, MOST_STOPPED);
@@ -299,7 +299,7 @@ export class ServiceLogs {
     }
   }
 
-  #sayWhatChanged(before: LogTask | undefined, { id, task }: LogTask): void {
+  #reportChanges(before: LogTask | undefined, { id, task }: LogTask): void {
     if (task === undefined) return;
     const short = id.slice(0, 8);
     if (before === undefined && task.lastStatus !== 'STOPPED')
@@ -342,7 +342,7 @@ export class ServiceLogs {
   }
 
   /** Explains an empty result; most often the last line is older than the time that was asked for. */
-  async #sayThatNothingIsThere(): Promise<void> {
+  async #reportNothingFound(): Promise<void> {
     const { clock } = this.#deps;
     const { pattern } = this.#request;
     const now = clock.now();
@@ -359,8 +359,8 @@ export class ServiceLogs {
   }
 
   #note(level: 'info' | 'warning', code: string, message: string): void {
-    if (this.#said.has(message)) return;
-    this.#said.add(message);
+    if (this.#reported.has(message)) return;
+    this.#reported.add(message);
     this.#deps.report({ type: 'note', level, code, message });
   }
 }

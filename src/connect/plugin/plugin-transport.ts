@@ -31,7 +31,7 @@ export interface PluginCall {
 
 const NAME = 'session-manager-plugin';
 /** Where AWS's installers put the plugin when it is not on PATH. */
-const USUAL_PLACES = ['/usr/local/sessionmanagerplugin/bin', '/usr/local/bin', '/opt/homebrew/bin'];
+const INSTALL_FOLDERS = ['/usr/local/sessionmanagerplugin/bin', '/usr/local/bin', '/opt/homebrew/bin'];
 const RESPONSE_VARIABLE = 'AWS_SSM_START_SESSION_RESPONSE';
 /**
  * Plugins newer than this version read the answer of StartSession from the environment, where `ps` does not show it.
@@ -42,7 +42,7 @@ const KILL_AFTER_MS = 5_000;
 
 /** Throws `plugin-missing` naming every folder that was searched. */
 export async function findPlugin(env: PluginCall['env']): Promise<Plugin> {
-  const folders = [...new Set([...(env['PATH'] ?? '').split(delimiter), ...USUAL_PLACES])].filter(
+  const folders = [...new Set([...(env['PATH'] ?? '').split(delimiter), ...INSTALL_FOLDERS])].filter(
     (each) => each !== '',
   );
   for (const folder of folders) {

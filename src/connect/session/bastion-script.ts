@@ -16,7 +16,7 @@ export function bastionScript(argv: readonly string[], nonce: string): string {
   return quoteWords(['/bin/sh', '-c', script, 'fargate-connect', ...argv]);
 }
 
-const FENCE = Uint8Array.of(0x1e);
+const DELIMITER = Uint8Array.of(0x1e);
 
 /**
  * Removes the mark from one stream, however the stream is split into chunks. Output that background processes print
@@ -28,7 +28,7 @@ export class EndMark {
   #isSeen = false;
 
   constructor(nonce: string) {
-    this.#mark = concat([FENCE, utf8(nonce), FENCE]);
+    this.#mark = concat([DELIMITER, utf8(nonce), DELIMITER]);
   }
 
   get isSeen(): boolean {

@@ -103,9 +103,9 @@ export class CommandPipes implements CommandEnd {
   #sendFrames(): boolean {
     const frames = this.#frames;
     if (frames === undefined) return true;
-    const goesOn = this.#driver.send(frames.take()) && !frames.isFull;
-    if (goesOn) this.#input?.room();
-    return goesOn;
+    const acceptsMore = this.#driver.send(frames.take()) && !frames.isFull;
+    if (acceptsMore) this.#input?.room();
+    return acceptsMore;
   }
 
   #warnOfStdin(): void {

@@ -7,7 +7,7 @@ import type { CommandEnd, CommandSessionOptions } from './command-end.ts';
 import { CommandPipes } from './command-pipes.ts';
 import { CommandTerminal } from './command-terminal.ts';
 import type { RemoteSetup } from './exec-script.ts';
-import { EXEC_ACKNOWLEDGEMENT, EXEC_SIGN_OF_LIFE } from './exec-script-input.ts';
+import { EXEC_ACKNOWLEDGEMENT, EXEC_KEEP_ALIVE } from './exec-script-input.ts';
 import { type ExecOutput, ExecOutputReader } from './exec-script-output.ts';
 import { endMessage } from './session-end.ts';
 import { endedAfter, whenAborted } from './shell-session.ts';
@@ -23,7 +23,7 @@ const LEFT_BEHIND_MS = 2_000;
 /**
  * ECS Exec ends a session after 20 minutes without traffic; with a quarter of that, three lost keepalives do no harm.
  */
-const SIGN_OF_LIFE_MS = 5 * 60_000;
+const EXEC_KEEP_ALIVE_MS = 5 * 60_000;
 /**
  * The terminal size for programs without a terminal, which need no more columns; programs with a terminal wrap at the
  * size that they are given.
@@ -113,10 +113,10 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
   });
   endedWithoutStatus.catch(() => undefined);
 
-  const signOfLife = (setup: RemoteSetup): void =>
-    setTimer('life', SIGN_OF_LIFE_MS, () => {
-      sendSignOfLife(driver, setup);
-      signOfLife(setup);
+  const keepAlive = (setup: RemoteSetup): void =>
+    setTimer('life', EXEC_KEEP_ALIVE_MS, () => {
+      sendKeepAlive(driver, setup);
+      keepAlive(setup);
     });
 
   const work = async (): Promise<number> => {
@@ -140,7 +140,7 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
     explainSetup(setup, deps);
     if (exitStatus === undefined) {
       end.begin(setup);
-      if (!interactive) signOfLife(setup);
+      if (!interactive) keepAlive(setup);
     }
     return Promise.race([status.promise, endedWithoutStatus, end.stopped.then(() => 0), aborted.promise]);
   };
@@ -159,8 +159,8 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
 }
 
 /** Sends a line that the command never sees; where the pty would echo it, sends the terminal size again. */
-function sendSignOfLife(driver: ChannelDriver, setup: RemoteSetup): void {
-  if (setup.input === 'counted' || setup.input === 'text') driver.send(EXEC_SIGN_OF_LIFE);
+function sendKeepAlive(driver: ChannelDriver, setup: RemoteSetup): void {
+  if (setup.input === 'counted' || setup.input === 'text') driver.send(EXEC_KEEP_ALIVE);
   else driver.repeatSize();
 }
 

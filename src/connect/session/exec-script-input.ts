@@ -19,7 +19,7 @@ import { concat, utf8 } from '../../core/bytes.ts';
  */
 export const EXEC_ACKNOWLEDGEMENT: Uint8Array = utf8('..\n..\n');
 /** Only where the input is `counted` or `text`: elsewhere the pty would echo it into the output. */
-export const EXEC_SIGN_OF_LIFE: Uint8Array = utf8('\n');
+export const EXEC_KEEP_ALIVE: Uint8Array = utf8('\n');
 const EXEC_END_OF_STDIN: Uint8Array = utf8('.\n');
 
 /** `dd` on the remote side holds one block in memory. */

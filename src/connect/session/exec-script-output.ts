@@ -16,7 +16,7 @@ export type ExecOutput =
   /** The script has printed all output and waits for the acknowledgement. */
   | { readonly type: 'end' };
 
-const FENCE = 0x1e;
+const DELIMITER = 0x1e;
 
 /**
  * Finds markers and frames of exec-script.ts in the output stream, however the stream is split into chunks. Bytes
@@ -32,7 +32,7 @@ export class ExecOutputReader {
   #noise = '';
 
   constructor(nonce: string) {
-    this.#prefix = concat([new Uint8Array([FENCE]), utf8(`${nonce}:`)]);
+    this.#prefix = concat([new Uint8Array([DELIMITER]), utf8(`${nonce}:`)]);
   }
 
   /**
@@ -163,14 +163,14 @@ type Found =
 
 function findMarker(bytes: Uint8Array, prefix: Uint8Array): Found {
   const buffer = view(bytes);
-  for (let start = buffer.indexOf(FENCE); start !== -1; start = buffer.indexOf(FENCE, start + 1)) {
+  for (let start = buffer.indexOf(DELIMITER); start !== -1; start = buffer.indexOf(DELIMITER, start + 1)) {
     const available = buffer.subarray(start, start + prefix.byteLength);
     if (!view(prefix).subarray(0, available.byteLength).equals(available)) continue;
     if (available.byteLength < prefix.byteLength) return { type: 'partial', start };
     const bodyStart = start + prefix.byteLength;
-    const fence = buffer.subarray(bodyStart, bodyStart + MAX_BODY + 1).indexOf(FENCE);
-    if (fence !== -1) {
-      const end = bodyStart + fence;
+    const delimiter = buffer.subarray(bodyStart, bodyStart + MAX_BODY + 1).indexOf(DELIMITER);
+    if (delimiter !== -1) {
+      const end = bodyStart + delimiter;
       return { type: 'marker', start, end: end + 1, body: buffer.toString('latin1', bodyStart, end) };
     }
     if (buffer.byteLength - bodyStart <= MAX_BODY) return { type: 'partial', start };

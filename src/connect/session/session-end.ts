@@ -8,12 +8,12 @@ export interface ChannelEnd {
 }
 
 /** The text for an end without a message; agents that stop send none. */
-export const WORDLESS_END = 'the session was closed by the service';
+export const END_WITHOUT_REASON = 'the session was closed by the service';
 
 /** The service's text at the end of the session, as one line. */
 export function endMessage(end: ChannelEnd): string {
-  const said = end.output.replace(/\s+/g, ' ').trim();
-  return said === '' ? WORDLESS_END : said.replace(/\.$/, '');
+  const reason = end.output.replace(/\s+/g, ' ').trim();
+  return reason === '' ? END_WITHOUT_REASON : reason.replace(/\.$/, '');
 }
 
 /**

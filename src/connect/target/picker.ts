@@ -105,7 +105,7 @@ export const clusterEntries = (clusters: readonly Cluster[]): readonly PickerEnt
  */
 export function serviceEntries(
   services: readonly Service[],
-  looseTasks: number,
+  standaloneTasks: number,
   tasks: readonly Task[] = [],
   isForShell = false,
 ): readonly PickerEntry<string | null>[] {
@@ -122,11 +122,11 @@ export function serviceEntries(
       ),
       ...(isForShell && service.runningCount === 0 ? { disabled: 'no running task' } : {}),
     }));
-  if (looseTasks > 0) {
+  if (standaloneTasks > 0) {
     entries.push({
       value: null,
       name: '(tasks without a service)',
-      description: count(looseTasks, 'running task'),
+      description: count(standaloneTasks, 'running task'),
       flagless: true,
     });
   }
@@ -194,9 +194,9 @@ export const containerEntries = (
         container.healthStatus === 'UNKNOWN'
           ? container.lastStatus.toLowerCase()
           : container.healthStatus.toLowerCase(),
-        ...(state.ready ? ['exec ready'] : state.mayCome ? ['exec not ready'] : []),
+        ...(state.ready ? ['exec ready'] : state.mayStart ? ['exec not ready'] : []),
       ].join(', '),
-      ...(state.ready || state.mayCome || !isForShell ? {} : { disabled: state.error.message }),
+      ...(state.ready || state.mayStart || !isForShell ? {} : { disabled: state.error.message }),
     };
   };
   return [

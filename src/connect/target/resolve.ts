@@ -42,7 +42,7 @@ export interface ResolveOptions {
 
 /** How long to wait for the agent of a young task; AWS staff say to expect 30–60 s (docs/reference/ecs-exec.md §2). */
 const AGENT_DEADLINE_MS = 75_000;
-const LOOK_EVERY_MS = 2_000;
+const POLL_INTERVAL_MS = 2_000;
 const CONNECT_DEADLINE_MS = 60_000;
 
 /**
@@ -74,7 +74,7 @@ export async function resolveContainer(wanted: Wanted, options: ResolveOptions):
       const target = containerTarget(cluster, task.id, state.runtimeId);
       return { cluster, task, container, target, settledAt: state.settledAt };
     }
-    if (!state.mayCome || clock.now() >= deadline)
+    if (!state.mayStart || clock.now() >= deadline)
       throw await explained(cluster, task, container, state.error, options);
     if (!waited) {
       report({
@@ -84,7 +84,7 @@ export async function resolveContainer(wanted: Wanted, options: ResolveOptions):
         message: `waiting until the task is ready, it was started a moment ago: ${state.error.message}`,
       });
     }
-    await sleep(clock, LOOK_EVERY_MS, signal);
+    await sleep(clock, POLL_INTERVAL_MS, signal);
     const [fresh] = await ecs.describeTasks(cluster, [task.arn]);
     task = fresh ?? task;
     const { name } = container;

@@ -27,14 +27,14 @@ export function judgeContainer(
   const finding = containerFinding(task, container, service, now);
   const { runtimeId } = container;
   if (finding !== undefined)
-    return { ready: false, mayCome: mayCome(finding, task, now), error: errorOf(finding) };
+    return { ready: false, mayStart: mayStart(finding, task, now), error: errorOf(finding) };
   // A container without a runtime id always has a finding, so that the empty text is never used.
   return { ready: true, runtimeId: runtimeId ?? '', settledAt: settledAt(task) };
 }
 
 /** Whether waiting can help. */
-function mayCome({ id, evidence }: ContainerFinding, task: Task, now: number): boolean {
-  if (id === 'exec-not-enabled' || evidence['mayCome'] === false) return false;
+function mayStart({ id, evidence }: ContainerFinding, task: Task, now: number): boolean {
+  if (id === 'exec-not-enabled' || evidence['mayStart'] === false) return false;
   return id === 'task-not-running' || (now < settledAt(task) && task.desiredStatus === 'RUNNING');
 }
 
@@ -53,16 +53,16 @@ export function containerFinding(
   const status = task.lastStatus;
   const blocking = { severity: 'blocking', fixes: [] } as const;
   if (task.desiredStatus === 'STOPPED' || status === 'STOPPED') {
-    const evidence = { ...about, status, mayCome: false, stoppedReason: task.stoppedReason };
+    const evidence = { ...about, status, mayStart: false, stoppedReason: task.stoppedReason };
     return { id: 'task-not-running', evidence, ...blocking };
   }
   if (!task.execEnabled) return execNotEnabled(task, service, about);
   if (status !== 'RUNNING')
-    return { id: 'task-not-running', evidence: { ...about, status, mayCome: true }, ...blocking };
+    return { id: 'task-not-running', evidence: { ...about, status, mayStart: true }, ...blocking };
   if (container.lastStatus === 'STOPPED')
-    return { id: 'container-not-running', evidence: { ...about, mayCome: false }, ...blocking };
+    return { id: 'container-not-running', evidence: { ...about, mayStart: false }, ...blocking };
   if (container.runtimeId === undefined) {
-    const evidence = { ...about, status: container.lastStatus, mayCome: true };
+    const evidence = { ...about, status: container.lastStatus, mayStart: true };
     return { id: 'container-not-running', evidence, ...blocking };
   }
   const agent = container.execAgent;
@@ -74,7 +74,7 @@ export function containerFinding(
       ...about,
       agent: agent?.status ?? 'absent',
       agentReason: agent?.reason ?? null,
-      forMs: since === undefined ? undefined : now - since,
+      stateAgeMs: since === undefined ? undefined : now - since,
     },
     ...blocking,
   };

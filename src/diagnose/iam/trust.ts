@@ -36,8 +36,8 @@ export function trustPoints(document: string, roleTrust: string): readonly Point
 function judged(question: Question, trust: readonly Statement[]): Point {
   const { action, resource, when } = question;
   const about = trust.filter((each) => namesService(each, resource) && namesAction(each, action));
-  const speaking = about.filter((each) => holds(each.Condition, when));
-  const trusted = speaking.length > 0 && speaking.every(({ Effect }) => Effect === 'Allow');
+  const applicable = about.filter((each) => holds(each.Condition, when));
+  const trusted = applicable.length > 0 && applicable.every(({ Effect }) => Effect === 'Allow');
   return {
     ...question,
     verdict: trusted ? 'allowed' : 'not-trusted',

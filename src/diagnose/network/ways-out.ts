@@ -1,5 +1,5 @@
 import type { Route, Subnet, VpcEndpoint } from '../../provision/ports/network.ts';
-import type { NetworkFacts, NetworkWishes, SubnetReport, WayOut } from '../../provision/ports/ways-out.ts';
+import type { NetworkFacts, NetworkRequest, SubnetReport, WayOut } from '../../provision/ports/ways-out.ts';
 import type { Change, DefaultRoute, Finding, FindingOf, Fix } from '../finding.ts';
 import {
   AGENT_SERVICES,
@@ -25,19 +25,19 @@ export interface SubnetDiagnosis extends SubnetReport {
 const NAT64 = '64:ff9b::/96';
 
 /** How each subnet reaches AWS, in the order given. */
-export function classifySubnets(facts: NetworkFacts, wishes: NetworkWishes): readonly SubnetDiagnosis[] {
+export function classifySubnets(facts: NetworkFacts, request: NetworkRequest): readonly SubnetDiagnosis[] {
   return facts.subnets.map((subnet) => {
     const { cidr, ipv6Cidr } = subnet;
-    if (cidr === undefined) return overIpv6(subnet, 'IPv6 only', facts, wishes);
+    if (cidr === undefined) return overIpv6(subnet, 'IPv6 only', facts, request);
     if (subnet.freeAddresses < 1) return none(subnet, [full(subnet)]);
-    if (wishes.wayOut !== undefined && wishes.subnetIds.includes(subnet.id)) {
-      const way = `${wishes.wayOut}-as-told` as const;
-      return { subnet, way, reason: 'as given with --way-out', missing: [], findings: [] };
+    if (request.wayOut !== undefined && request.subnetIds.includes(subnet.id)) {
+      const wayOut = `given-${request.wayOut}` as const;
+      return { subnet, wayOut, reason: 'as given with --way-out', missing: [], findings: [] };
     }
-    const report = overIpv4(subnet, cidr, facts, wishes);
-    if (report.way !== 'none' || ipv6Cidr === undefined) return report;
-    const instead = overIpv6(subnet, 'over IPv6', facts, wishes);
-    if (instead.way !== 'none') return instead;
+    const report = overIpv4(subnet, cidr, facts, request);
+    if (report.wayOut !== 'none' || ipv6Cidr === undefined) return report;
+    const instead = overIpv6(subnet, 'over IPv6', facts, request);
+    if (instead.wayOut !== 'none') return instead;
     const findings = [...report.findings, ...instead.findings];
     return { ...report, reason: `${report.reason}; ${instead.reason}`, findings };
   });
@@ -56,7 +56,7 @@ const none = (
   missing: readonly string[] = [],
 ): SubnetDiagnosis => ({
   subnet,
-  way: 'none',
+  wayOut: 'none',
   reason: findings.map(subnetReason).join('; '),
   missing,
   findings,
@@ -70,14 +70,14 @@ const assumed = (subnet: Subnet, { destination, targetId: target }: Route): Find
   fixes: [],
 });
 
-const wanted = ({ installs }: NetworkWishes): readonly string[] => [
+const wanted = ({ installs }: NetworkRequest): readonly string[] => [
   ...AGENT_SERVICES,
   ...(installs ? INSTALL_SERVICES : []),
 ];
 
 /** The instance itself calls the endpoint, if both have an address of that family. */
 const direct =
-  (family: 'ipv4' | 'ipv6', range: string | undefined, { clientGroupIds }: NetworkWishes) =>
+  (family: 'ipv4' | 'ipv6', range: string | undefined, { clientGroupIds }: NetworkRequest) =>
   ({ addresses }: VpcEndpoint): CallSource => ({
     ranges: range !== undefined && addresses.includes(family) ? [range] : [],
     groupIds: clientGroupIds,
@@ -88,20 +88,25 @@ const direct =
  * is not known here.
  */
 const overNat64 =
-  ({ ipv6Cidr }: Subnet, { subnets }: NetworkFacts, wishes: NetworkWishes) =>
+  ({ ipv6Cidr }: Subnet, { subnets }: NetworkFacts, request: NetworkRequest) =>
   (endpoint: VpcEndpoint): CallSource =>
     endpoint.addresses.includes('ipv6')
-      ? direct('ipv6', ipv6Cidr, wishes)(endpoint)
+      ? direct('ipv6', ipv6Cidr, request)(endpoint)
       : { ranges: subnets.flatMap(({ cidr }) => cidr ?? []), groupIds: [] };
 
-function overIpv4(subnet: Subnet, cidr: string, facts: NetworkFacts, wishes: NetworkWishes): SubnetDiagnosis {
+function overIpv4(
+  subnet: Subnet,
+  cidr: string,
+  facts: NetworkFacts,
+  request: NetworkRequest,
+): SubnetDiagnosis {
   const report = (
-    way: WayOut,
+    wayOut: WayOut,
     reason: string,
     findings: SubnetDiagnosis['findings'] = [],
-  ): SubnetDiagnosis => ({ subnet, way, reason, missing: [], findings });
-  const services = wanted(wishes);
-  const { blocked, absent } = surveyEndpoints(services, subnet, facts, direct('ipv4', cidr, wishes));
+  ): SubnetDiagnosis => ({ subnet, wayOut, reason, missing: [], findings });
+  const services = wanted(request);
+  const { blocked, absent } = surveyEndpoints(services, subnet, facts, direct('ipv4', cidr, request));
   // With private DNS the service's name resolves to the endpoint, so another route does not help.
   if (blocked.length > 0) return none(subnet, blocked);
   if (absent.length === 0) return report('endpoints', `VPC endpoints for ${services.join(', ')}`);
@@ -168,25 +173,25 @@ function overIpv6(
   subnet: Subnet,
   start: string,
   facts: NetworkFacts,
-  wishes: NetworkWishes,
+  request: NetworkRequest,
 ): SubnetDiagnosis {
   const report = (
-    way: WayOut,
+    wayOut: WayOut,
     reason: string,
     findings: SubnetDiagnosis['findings'] = [],
-  ): SubnetDiagnosis => ({ subnet, way, reason: `${start}: ${reason}`, missing: [], findings });
+  ): SubnetDiagnosis => ({ subnet, wayOut, reason: `${start}: ${reason}`, missing: [], findings });
   const withStart = (diagnosis: SubnetDiagnosis): SubnetDiagnosis => ({
     ...diagnosis,
     reason: `${start}: ${diagnosis.reason}`,
   });
   const nat64 = routeTo(NAT64, subnet, facts);
   if (subnet.dns64 && nat64 !== undefined) {
-    const source = overNat64(subnet, facts, wishes);
-    const { blocked } = surveyEndpoints(wanted(wishes), subnet, facts, source);
+    const source = overNat64(subnet, facts, request);
+    const { blocked } = surveyEndpoints(wanted(request), subnet, facts, source);
     if (blocked.length > 0) return withStart(none(subnet, blocked));
     return report('nat64', `DNS64, ${describeRoute(nat64)}`);
   }
-  const source = direct('ipv6', subnet.ipv6Cidr, wishes);
+  const source = direct('ipv6', subnet.ipv6Cidr, request);
   const { blocked, absent } = surveyEndpoints(AGENT_SERVICES, subnet, facts, source);
   if (blocked.length > 0) return withStart(none(subnet, blocked));
   const lacks = { dns64: subnet.dns64, nat64Route: nat64 !== undefined };
@@ -195,11 +200,11 @@ function overIpv6(
     ...(lacks.nat64Route ? [] : [natRoute(subnet, facts, NAT64)]),
   ];
   const route = routeTo('::/0', subnet, facts);
-  const [way, reason]: readonly [WayOut, string] =
+  const [wayOut, reason]: readonly [WayOut, string] =
     absent.length === 0
       ? ['ipv6-endpoints', `VPC endpoints for ${AGENT_SERVICES.join(', ')}`]
-      : ipv6WayOf(route);
-  if (way === 'none') {
+      : ipv6WayOutOf(route);
+  if (wayOut === 'none') {
     const evidence = {
       subnet: subnet.id,
       defaultRoute: route && { target: route.targetId, exists: true },
@@ -212,17 +217,21 @@ function overIpv6(
       none(subnet, [{ id: 'no-way-out-ipv6', severity: 'blocking', evidence, fixes }], missing),
     );
   }
-  if (wishes.installs) {
+  if (request.installs) {
     const evidence = { subnet: subnet.id, ...lacks };
     return withStart(
       none(subnet, [{ id: 'nat64-needed', severity: 'blocking', evidence, fixes: [toNat64] }]),
     );
   }
-  return report(way, reason, way === 'ipv6-routed' && route !== undefined ? [assumed(subnet, route)] : []);
+  return report(
+    wayOut,
+    reason,
+    wayOut === 'ipv6-routed' && route !== undefined ? [assumed(subnet, route)] : [],
+  );
 }
 
 /** The way out and its reason; for `none` a finding gives the reason. */
-function ipv6WayOf(route: Route | undefined): readonly [way: WayOut, reason: string] {
+function ipv6WayOutOf(route: Route | undefined): readonly [wayOut: WayOut, reason: string] {
   if (route === undefined) return ['none', ''];
   const { target } = route;
   switch (target) {

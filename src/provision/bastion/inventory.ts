@@ -56,7 +56,7 @@ export interface Inventory {
 }
 
 /** Every state but `terminated`. */
-export const LIVING: readonly InstanceState[] = [
+export const NOT_TERMINATED: readonly InstanceState[] = [
   'pending',
   'running',
   'shutting-down',
@@ -125,13 +125,13 @@ async function readCompute(
     ec2.securityGroups({ tag }),
     ec2.launchTemplates({ tag }),
     ec2.fleets({ tag }),
-    ec2.instances({ tag, states: LIVING }),
+    ec2.instances({ tag, states: NOT_TERMINATED }),
     ec2.securityGroupRules({ tag }),
     ec2.securityGroups({ names: [common] }),
     ec2.launchTemplates({ names: [common] }),
   ]);
   const foreign: Foreign[] = [];
-  const sift = <T extends { readonly id: string }>(
+  const ownPart = <T extends { readonly id: string }>(
     kind: Foreign['kind'],
     found: readonly T[],
     fits: (item: T) => boolean,
@@ -157,16 +157,16 @@ async function readCompute(
   for (const template of namesakes) untagged('launch template', template);
   return {
     own: {
-      groups: sift('security group', groups, (group) => group.name === common, 'name'),
-      templates: sift('launch template', templates, (template) => template.name === common, 'name'),
-      fleets: sift(
+      groups: ownPart('security group', groups, (group) => group.name === common, 'name'),
+      templates: ownPart('launch template', templates, (template) => template.name === common, 'name'),
+      fleets: ownPart(
         'fleet',
         fleets.filter((fleet) => !fleet.state.startsWith('deleted')),
         named,
         'tag Name',
       ),
-      instances: sift('instance', instances, named, 'tag Name'),
-      databaseRules: sift(
+      instances: ownPart('instance', instances, named, 'tag Name'),
+      databaseRules: ownPart(
         'security group rule',
         // Outbound rules of the bastion's own group are deleted with the group.
         rules.filter((rule) => !rule.egress),
@@ -191,7 +191,7 @@ async function readIam(
   const foreign: Foreign[] = [];
   const ours = (item: { readonly tags: Tags; readonly path: string }): boolean =>
     item.tags[TAG.bastion] === scope.name && item.path === scope.iam.path;
-  const sift = <T extends { readonly tags: Tags; readonly path: string; readonly name: string }>(
+  const ownPart = <T extends { readonly tags: Tags; readonly path: string; readonly name: string }>(
     kind: Foreign['kind'],
     item: T | undefined,
   ): T | undefined => {
@@ -200,7 +200,7 @@ async function readIam(
     foreign.push({ kind, id: item.name, why, holdsName: true });
     return undefined;
   };
-  const ownRole = sift('role', role);
+  const ownRole = ownPart('role', role);
   const [policyNames, policy] =
     ownRole === undefined
       ? [[], undefined]
@@ -208,8 +208,8 @@ async function readIam(
   return {
     own: {
       role: ownRole === undefined ? undefined : { ...ownRole, policyNames, policy },
-      profile: sift('instance profile', profile),
-      boundary: sift('policy', boundary),
+      profile: ownPart('instance profile', profile),
+      boundary: ownPart('policy', boundary),
     },
     foreign,
   };
@@ -281,7 +281,7 @@ export async function findNames(
   const tag = { key: TAG.bastion };
   const [tagged, roles, profiles, policies] = await Promise.all([
     Promise.all([
-      read(ec2.instances({ tag, states: LIVING })),
+      read(ec2.instances({ tag, states: NOT_TERMINATED })),
       read(ec2.securityGroups({ tag })),
       read(ec2.launchTemplates({ tag })),
       read(ec2.fleets({ tag })).then((fleets) =>

@@ -1,5 +1,5 @@
 import { usage } from '../../core/errors.ts';
-import { type IamNaming, isUsual } from '../roles/iam-names.ts';
+import { type IamNaming, isDefaultNaming } from '../roles/iam-names.ts';
 import type { Tags } from '../ports/tags.ts';
 
 /** Names and tags of all resources of a bastion. They are derived from its name, so that no local record is needed. */
@@ -87,7 +87,7 @@ export function resourceTags(input: TagInput): Tags {
     ...(input.cluster === undefined ? {} : { [TAG.cluster]: input.cluster }),
     ...(input.ports === undefined ? {} : { [TAG.ports]: portsText(input.ports) }),
     [TAG.role]: input.roleIsGiven ? 'given' : 'own',
-    ...(isUsual(input.iam) ? {} : { [TAG.iam]: `${input.iam.path}${input.iam.prefix}` }),
+    ...(isDefaultNaming(input.iam) ? {} : { [TAG.iam]: `${input.iam.path}${input.iam.prefix}` }),
     [TAG.version]: input.version,
   };
 }
@@ -104,9 +104,9 @@ export function widenedPorts(before: string | undefined, wanted: string | undefi
   return after === before ? undefined : after;
 }
 
-const OF_THE_INSTANCE: ReadonlySet<string> = new Set([TAG.expiresAt, TAG.ttl, TAG.idle, TAG.ports]);
+const INSTANCE_TAGS: ReadonlySet<string> = new Set([TAG.expiresAt, TAG.ttl, TAG.idle, TAG.ports]);
 
 /** Tags of an IAM resource. They leave out lease and ports, which change with the instance and are not updated in IAM. */
 export function iamTags(tags: Tags): Tags {
-  return Object.fromEntries(Object.entries(tags).filter(([key]) => !OF_THE_INSTANCE.has(key)));
+  return Object.fromEntries(Object.entries(tags).filter(([key]) => !INSTANCE_TAGS.has(key)));
 }

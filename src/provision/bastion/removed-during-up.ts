@@ -23,7 +23,7 @@ export interface RemovalCheckDeps {
 }
 
 /** A resource that was created a moment before the refused call may exist without being visible yet. */
-const LOOK_AGAIN_MS = 5_000;
+const CHECK_INTERVAL_MS = 5_000;
 
 /** The error to throw instead of `failure`; undefined when no resource is gone or `failure` has another reason. */
 export async function removedDuringUp(
@@ -39,7 +39,7 @@ export async function removedDuringUp(
   const look = (): Promise<readonly string[]> => titlesOfGone(found, deps).catch(() => []);
   let gone = await look();
   if (gone.length > 0 && refused) {
-    await sleep(deps.clock, LOOK_AGAIN_MS, deps.signal);
+    await sleep(deps.clock, CHECK_INTERVAL_MS, deps.signal);
     gone = await look();
   }
   return gone.length === 0 ? undefined : removedMeanwhile(bastion, gone, failure);

@@ -26,7 +26,7 @@ export interface ReplacementDeps extends Omit<LaunchDeps, 'approveOnDemand'> {
 const CAPACITY_DEADLINE_MS = 8 * 60_000;
 /** With less time left the lease counts as over, because it would end before the replacement has booted. */
 const SHORTEST_LEASE_MS = 60_000;
-const MAY_END_SOON = new Set(['no-capacity', 'quota-exceeded']);
+const TEMPORARY_ERRORS = new Set(['no-capacity', 'quota-exceeded']);
 
 /**
  * Resolves when the replacement's agent is online. It is a spot instance, so that it costs no more than the person agreed
@@ -139,7 +139,7 @@ async function untilCapacity(
       capMs: 60_000,
       deadlineMs: CAPACITY_DEADLINE_MS,
       signal: deps.signal,
-      shouldRetry: (error) => error instanceof ToolError && MAY_END_SOON.has(error.code),
+      shouldRetry: (error) => error instanceof ToolError && TEMPORARY_ERRORS.has(error.code),
       onRetry: (error, delayMs) =>
         deps.report({
           type: 'step-progress',

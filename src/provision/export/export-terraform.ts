@@ -100,7 +100,7 @@ const snakeCase = (name: string): string =>
   name.replaceAll(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
 
 /** The names that differ between the provider and EC2's API. */
-const OTHER_WORDS: Readonly<Record<string, string>> = { Groups: 'security_groups' };
+const TERRAFORM_NAMES: Readonly<Record<string, string>> = { Groups: 'security_groups' };
 
 /** Converts a structure of EC2's API to arguments and blocks of the provider. */
 function blocks(value: Json): Block {
@@ -108,7 +108,7 @@ function blocks(value: Json): Block {
   return Object.fromEntries(
     Object.entries(value).map(([name, item]): [string, Json] => {
       if (name === 'Tags' && isList(item)) return ['tags', Object.fromEntries(item.map(pairOf))];
-      return [OTHER_WORDS[name] ?? snakeCase(name), argument(item)];
+      return [TERRAFORM_NAMES[name] ?? snakeCase(name), argument(item)];
     }),
   );
 }

@@ -37,21 +37,21 @@ const LONGEST_INTERVAL_MS = 60_000;
 /**
  * After so many answers in a row without the instance, it was terminated long ago (for example while the laptop slept).
  */
-const MISSING_LOOKS = 3;
+const MISSING_ANSWERS = 3;
 
-export const MARKED = 'marked-for-termination';
+export const MARKED_FOR_TERMINATION = 'marked-for-termination';
 /**
  * Prefix of the state reason of an interrupted instance: `Server.SpotInstanceTermination`, or `…Shutdown` while it
  * shuts down.
  */
-const TAKEN_BACK = 'Server.SpotInstance';
+const SPOT_STATE_REASON = 'Server.SpotInstance';
 
 export class BastionWatch {
   readonly #deps: WatchDeps;
   readonly #events: WatchEvents;
   readonly #bastion: Pick<Bastion, 'instanceId' | 'market'>;
   #seen: Instance | undefined;
-  #looking: Promise<void> | undefined;
+  #checking: Promise<void> | undefined;
   #cancelTimer: () => void = () => undefined;
   #closed = false;
   #isNoticed = false;
@@ -70,10 +70,10 @@ export class BastionWatch {
   /** Polls now; resolves after the events of this poll. Never rejects: a call that failed is repeated later. */
   look(): Promise<void> {
     if (this.#closed) return Promise.resolve();
-    this.#looking ??= this.#round().finally(() => {
-      this.#looking = undefined;
+    this.#checking ??= this.#round().finally(() => {
+      this.#checking = undefined;
     });
-    return this.#looking;
+    return this.#checking;
   }
 
   close(): void {
@@ -121,7 +121,7 @@ export class BastionWatch {
 
   #judge(instance: Instance | undefined, status: string | undefined): void {
     if (instance === undefined) {
-      if (++this.#missing >= MISSING_LOOKS) this.#end(this.#seen);
+      if (++this.#missing >= MISSING_ANSWERS) this.#end(this.#seen);
       return;
     }
     this.#missing = 0;
@@ -130,7 +130,7 @@ export class BastionWatch {
       this.#end(instance);
       return;
     }
-    if (status !== MARKED || this.#isNoticed) return;
+    if (status !== MARKED_FOR_TERMINATION || this.#isNoticed) return;
     this.#isNoticed = true;
     this.#events.noticed(instance);
   }
@@ -140,7 +140,7 @@ export class BastionWatch {
     const stateReason = instance?.stateReason;
     // A person may have run `down` within the two minutes; then the tool must not launch a replacement.
     const bySpot =
-      stateReason?.startsWith(TAKEN_BACK) === true ||
+      stateReason?.startsWith(SPOT_STATE_REASON) === true ||
       (this.#isNoticed && stateReason?.startsWith('Client.') !== true);
     this.#events.ended(instance, bySpot);
   }

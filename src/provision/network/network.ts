@@ -3,7 +3,7 @@ import type { Subnet } from '../ports/network.ts';
 import type {
   ClassifySubnets,
   NetworkFacts,
-  NetworkWishes,
+  NetworkRequest,
   SubnetReport,
   WayOut,
 } from '../ports/ways-out.ts';
@@ -33,21 +33,21 @@ export const hasIpv4 = ({ subnets }: Pick<NetworkChoice, 'subnets'>): boolean =>
   subnets.every((subnet) => subnet.cidr !== undefined);
 
 interface Rank {
-  readonly ways: readonly WayOut[];
+  readonly waysOut: readonly WayOut[];
   readonly stack: Stack;
   readonly isPublic: boolean;
 }
 
 /** The best rank first. All chosen subnets have the same rank. */
 const RANKS: readonly Rank[] = [
-  { ways: ['endpoints', 'nat', 'routed', 'private-as-told'], stack: 'ipv4', isPublic: false },
-  { ways: ['internet-gateway', 'public-as-told'], stack: 'ipv4', isPublic: true },
-  { ways: ['nat64'], stack: 'nat64', isPublic: false },
-  { ways: ['ipv6-endpoints', 'egress-only', 'ipv6-routed'], stack: 'ipv6', isPublic: false },
-  { ways: ['ipv6-internet-gateway'], stack: 'ipv6', isPublic: true },
+  { waysOut: ['endpoints', 'nat', 'routed', 'given-private'], stack: 'ipv4', isPublic: false },
+  { waysOut: ['internet-gateway', 'given-public'], stack: 'ipv4', isPublic: true },
+  { waysOut: ['nat64'], stack: 'nat64', isPublic: false },
+  { waysOut: ['ipv6-endpoints', 'egress-only', 'ipv6-routed'], stack: 'ipv6', isPublic: false },
+  { waysOut: ['ipv6-internet-gateway'], stack: 'ipv6', isPublic: true },
 ];
 
-const fits = (report: SubnetReport): boolean => report.way !== 'none';
+const fits = (report: SubnetReport): boolean => report.wayOut !== 'none';
 
 /**
  * `classify` determines how each subnet reaches AWS. Throws `subnet-not-found` (no match) or `no-way-out` (failed; its
@@ -55,11 +55,11 @@ const fits = (report: SubnetReport): boolean => report.way !== 'none';
  */
 export function chooseNetwork(
   facts: NetworkFacts,
-  wishes: NetworkWishes,
+  request: NetworkRequest,
   classify: ClassifySubnets,
 ): NetworkChoice {
-  const considered = classify(facts, wishes);
-  const unknown = wishes.subnetIds.filter((id) => !facts.subnets.some((subnet) => subnet.id === id));
+  const considered = classify(facts, request);
+  const unknown = request.subnetIds.filter((id) => !facts.subnets.some((subnet) => subnet.id === id));
   if (unknown.length > 0) {
     throw noMatch('subnet-not-found', `no subnet ${unknown.join(', ')} in ${facts.vpc.id}`, {
       details: {
@@ -70,22 +70,22 @@ export function chooseNetwork(
     });
   }
   const allowed = considered.filter(
-    (report) => wishes.subnetIds.length === 0 || wishes.subnetIds.includes(report.subnet.id),
+    (report) => request.subnetIds.length === 0 || request.subnetIds.includes(report.subnet.id),
   );
-  const rank = RANKS.find(({ ways }) => allowed.some(({ way }) => ways.includes(way)));
-  if (rank === undefined) throw noWayOut(facts, wishes, allowed, classify);
-  const equal = allowed.filter(({ way }) => rank.ways.includes(way));
+  const rank = RANKS.find(({ waysOut }) => allowed.some(({ wayOut }) => waysOut.includes(wayOut)));
+  if (rank === undefined) throw noWayOut(facts, request, allowed, classify);
+  const equal = allowed.filter(({ wayOut }) => rank.waysOut.includes(wayOut));
   const withIpv4 = equal.filter(({ subnet }) => subnet.cidr !== undefined);
   const best = withIpv4.length > 0 ? withIpv4 : equal;
 
-  const preferred = best.filter((report) => wishes.preferredSubnetIds.includes(report.subnet.id));
+  const preferred = best.filter((report) => request.preferredSubnetIds.includes(report.subnet.id));
   const chosen = preferred.length > 0 ? preferred : best;
   const whose =
-    wishes.subnetIds.length > 0
+    request.subnetIds.length > 0
       ? 'as asked'
       : preferred.length > 0
         ? "the service's own"
-        : wishes.preferredSubnetIds.length > 0
+        : request.preferredSubnetIds.length > 0
           ? "none of the service's own fits"
           : 'all that fit';
   const leftAside = allowed.some((report) => fits(report) && report.subnet.cidr === undefined);
@@ -101,26 +101,26 @@ export function chooseNetwork(
 }
 
 function describeChoice({ stack, isPublic }: Rank, chosen: readonly SubnetReport[]): string {
-  const ways = [...new Set(chosen.map((report) => WAY_TEXT[report.way]))].join(' and ');
+  const waysOut = [...new Set(chosen.map((report) => WAY_OUT_TEXT[report.wayOut]))].join(' and ');
   switch (stack) {
     case 'ipv4':
-      return isPublic ? ways : `private, ${ways}`;
+      return isPublic ? waysOut : `private, ${waysOut}`;
     case 'nat64':
-      return `private, over IPv6 ${ways}`;
+      return `private, over IPv6 ${waysOut}`;
     case 'ipv6':
-      return `${isPublic ? 'public' : 'private'}, over IPv6 ${ways}; the agent is configured with AWS's dual-stack names`;
+      return `${isPublic ? 'public' : 'private'}, over IPv6 ${waysOut}; the agent is configured with AWS's dual-stack names`;
     default:
       return stack satisfies never;
   }
 }
 
-const WAY_TEXT: Readonly<Record<WayOut, string>> = {
+const WAY_OUT_TEXT: Readonly<Record<WayOut, string>> = {
   endpoints: 'through VPC endpoints',
   nat: 'through a NAT gateway',
   routed: 'through a default route',
   'internet-gateway': 'through the internet gateway; a public address is the only way out here',
-  'private-as-told': 'by a route that only --way-out names',
-  'public-as-told': 'with a public address, as --way-out says',
+  'given-private': 'by a route that only --way-out names',
+  'given-public': 'with a public address, as --way-out says',
   nat64: 'through NAT64',
   'ipv6-endpoints': 'through VPC endpoints',
   'egress-only': 'through an egress-only internet gateway',
@@ -131,13 +131,13 @@ const WAY_TEXT: Readonly<Record<WayOut, string>> = {
 
 function noWayOut(
   facts: NetworkFacts,
-  wishes: NetworkWishes,
+  request: NetworkRequest,
   allowed: readonly SubnetReport[],
   classify: ClassifySubnets,
 ): Error {
   const missing = [...new Set(allowed.flatMap((report) => report.missing))];
   const withoutIpv4 = allowed.some(({ subnet }) => subnet.cidr === undefined);
-  const tunnels = classify(facts, { ...wishes, installs: false }).some(
+  const tunnels = classify(facts, { ...request, installs: false }).some(
     (report) => fits(report) && allowed.some(({ subnet }) => subnet.id === report.subnet.id),
   );
   const lacking = tunnels ? 'everything that is installed at boot' : 'Systems Manager';

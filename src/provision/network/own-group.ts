@@ -27,8 +27,8 @@ export interface WantedEgress {
  * Compares with the current rules of the group, because EC2 creates a group with a rule that allows all outbound
  * traffic. Resolves with the rules of other runs or people that it removed: see `reopenClosedRules`.
  */
-export async function setEgress(wish: WantedEgress, deps: ApplyDeps): Promise<readonly GroupRule[]> {
-  const { groupId, wanted, instanceId, tags } = wish;
+export async function setEgress(request: WantedEgress, deps: ApplyDeps): Promise<readonly GroupRule[]> {
+  const { groupId, wanted, instanceId, tags } = request;
   // The instance is tagged before the rules are added: after an interrupted run, the next one would notice a missing
   // rule, but not a missing tag.
   if (instanceId !== undefined) await tagWithPorts(instanceId, tags, deps);
@@ -42,16 +42,16 @@ export async function setEgress(wish: WantedEgress, deps: ApplyDeps): Promise<re
     const isRunning = instanceId !== undefined;
     let changes = egressChanges(group, wanted, !isRunning);
     // Another `up` may have launched since the plan was made. The ports that it opened stay open.
-    if (!isRunning && changes.revoke.some(isOfSomebody) && (await anyInstanceRuns(wish.bastion, deps)))
+    if (!isRunning && changes.revoke.some(isOpenedByUp) && (await anyInstanceRuns(request.bastion, deps)))
       changes = egressChanges(group, wanted, false);
     await deps.ec2.revokeEgress(groupId, changes.revoke);
     await deps.ec2.authorizeEgress(groupId, changes.add, tags);
-    return changes.revoke.filter(isOfSomebody);
+    return changes.revoke.filter(isOpenedByUp);
   });
 }
 
 /** True for every rule except the one that EC2 creates with each group. */
-const isOfSomebody = (rule: GroupRule): boolean => rule.protocol !== '-1';
+const isOpenedByUp = (rule: GroupRule): boolean => rule.protocol !== '-1';
 
 /**
  * Another `up` may have opened a port, and launched, after this run read the group and before it closed that port. The

@@ -18,7 +18,7 @@ export interface NetworkFacts {
 /** How a subnet reaches AWS, given by the person because its route table does not show it (`--way-out`). */
 export type GivenWayOut = 'private' | 'public';
 
-export interface NetworkWishes {
+export interface NetworkRequest {
   /** Only these subnets; empty = any in the VPC. */
   readonly subnetIds: readonly string[];
   /** How those subnets reach AWS, as given by the person; undefined = it is read from the route tables. */
@@ -37,8 +37,8 @@ export type WayOut =
   | 'nat'
   | 'routed'
   | 'internet-gateway'
-  | 'private-as-told'
-  | 'public-as-told'
+  | 'given-private'
+  | 'given-public'
   | 'nat64'
   | 'ipv6-endpoints'
   | 'egress-only'
@@ -48,7 +48,7 @@ export type WayOut =
 
 export interface SubnetReport {
   readonly subnet: Subnet;
-  readonly way: WayOut;
+  readonly wayOut: WayOut;
   /** Why a bastion can or cannot run in the subnet, as one phrase. */
   readonly reason: string;
   /** Services for which an endpoint would have to be added; only with `none`. */
@@ -56,4 +56,4 @@ export interface SubnetReport {
 }
 
 /** How each subnet reaches AWS, in the order given (diagnose/network/ways-out.ts). */
-export type ClassifySubnets = (facts: NetworkFacts, wishes: NetworkWishes) => readonly SubnetReport[];
+export type ClassifySubnets = (facts: NetworkFacts, request: NetworkRequest) => readonly SubnetReport[];

@@ -10,10 +10,10 @@ export interface IamNaming {
 }
 
 /** The default without `--iam-path` and `--iam-prefix`: the policies in the package are scoped to it. */
-export const USUAL_IAM: IamNaming = { path: '/fargate-connect/', prefix: '' };
+export const DEFAULT_IAM_NAMING: IamNaming = { path: '/fargate-connect/', prefix: '' };
 
-export const isUsual = ({ path, prefix }: IamNaming): boolean =>
-  path === USUAL_IAM.path && prefix === USUAL_IAM.prefix;
+export const isDefaultNaming = ({ path, prefix }: IamNaming): boolean =>
+  path === DEFAULT_IAM_NAMING.path && prefix === DEFAULT_IAM_NAMING.prefix;
 
 export interface IamNames {
   readonly role: string;

@@ -48,13 +48,13 @@ export interface SessionOn {
  * first.
  */
 const ROUNDS = 4;
-const BETWEEN_ROUNDS_MS = 3_000;
+const ROUND_PAUSE_MS = 3_000;
 /**
  * How long to wait for a resource in use. The inventory is read again between attempts, since the user of the resource
  * may be part of the bastion.
  */
 const IN_USE_DEADLINE_MS = 120_000;
-const IN_USE_PATIENCE_MS = 10_000;
+const FIRST_IN_USE_DEADLINE_MS = 10_000;
 const TERMINATION_DEADLINE_MS = 240_000;
 
 /** Throws `sessions-active` if someone other than `callerArn` is connected. */
@@ -92,7 +92,7 @@ export async function tearDown(
   let inventory = first;
   const end = deps.clock.now() + IN_USE_DEADLINE_MS;
   for (let round = 0; !isEmpty(inventory); round++) {
-    if (round > 0) await sleep(deps.clock, BETWEEN_ROUNDS_MS * Math.min(round, 2), deps.signal);
+    if (round > 0) await sleep(deps.clock, ROUND_PAUSE_MS * Math.min(round, 2), deps.signal);
     problems.clear();
     const failedKinds = new Set<string>();
     for (const step of planDown(inventory).steps) {
@@ -135,7 +135,7 @@ async function runStep(
   deps.report({ type: 'step-started', step: id, title });
   try {
     // Waiting for a resource in use helps only if its user was deleted.
-    await deleteOne(step, id, allWentWell ? IN_USE_PATIENCE_MS : 0, deps);
+    await deleteOne(step, id, allWentWell ? FIRST_IN_USE_DEADLINE_MS : 0, deps);
     deps.report({ type: 'step-done', step: id, title });
     return undefined;
   } catch (error) {
@@ -149,13 +149,13 @@ async function runStep(
 async function deleteOne<K extends KindName>(
   { kind, existing }: DeleteStep<K>,
   stepId: string,
-  patienceMs: number,
+  inUseDeadlineMs: number,
   deps: TeardownDeps,
 ): Promise<void> {
   const { removal, title } = RESOURCE_KINDS[kind];
   if (removal === undefined) return;
   const work = (): Promise<void> => removal.delete(existing, deps);
-  await (removal.mayBeInUse === true ? whileInUse(deps, stepId, patienceMs, work) : work());
+  await (removal.mayBeInUse === true ? whileInUse(deps, stepId, inUseDeadlineMs, work) : work());
   const state = removal.stateOf?.bind(removal);
   if (state === undefined) return;
   await untilGone(`${title} ${existing.id}`, () => state(existing, deps), stepId, deps);
@@ -165,7 +165,7 @@ async function deleteOne<K extends KindName>(
 function whileInUse(
   deps: TeardownDeps,
   stepId: string,
-  patienceMs: number,
+  inUseDeadlineMs: number,
   work: () => Promise<void>,
 ): Promise<void> {
   return retry(work, {
@@ -173,7 +173,7 @@ function whileInUse(
     random: deps.random,
     baseMs: 1_000,
     capMs: 5_000,
-    deadlineMs: patienceMs,
+    deadlineMs: inUseDeadlineMs,
     signal: deps.signal,
     shouldRetry: isInUse,
     onRetry: () => deps.report({ type: 'step-progress', step: stepId, detail: 'still in use, trying again' }),

@@ -128,7 +128,7 @@ export class AgentChannel implements AgentEnd {
   disconnected(): void {
     this.#uplink = undefined;
     if (this.#closed) return;
-    this.#handleBehindTheCut();
+    this.#handleAfterCut();
     if (this.#closed) return;
     this.#do((now) => this.#options.channel.disconnected(now));
     this.#cancelReconnect = this.#options.clock.timer(RECONNECT_MS, () => {
@@ -174,7 +174,7 @@ export class AgentChannel implements AgentEnd {
    * Messages that arrived before the connection was cut are still read and handled. The first acknowledgement is lost
    * in the dead socket and the following ones cannot be written, so their messages are expected again.
    */
-  #handleBehindTheCut(): void {
+  #handleAfterCut(): void {
     if (!this.#options.traits.has('handled-twice') || this.#isTaking || this.#isHeld) return;
     const first = this.#nextWaiting();
     if (first !== undefined) this.#handle(first);

@@ -295,8 +295,8 @@ function logOf(request: SessionRequest, role: AgentRole, deps: AgentDeps): Sessi
 function handshakeOf(request: SessionRequest, deps: AgentDeps): AgentHandshake | undefined {
   const { plan } = request;
   const kmsKeyId = plan.type === 'Port' ? undefined : request.kmsKeyId;
-  const shakesHands = plan.type === 'Port' || plan.type === 'NonInteractiveCommands';
-  if (kmsKeyId === undefined && !shakesHands) return undefined;
+  const hasHandshake = plan.type === 'Port' || plan.type === 'NonInteractiveCommands';
+  if (kmsKeyId === undefined && !hasHandshake) return undefined;
   return {
     sessionType: plan.type,
     ...(plan.type === 'Port' ? { properties: plan.properties } : {}),

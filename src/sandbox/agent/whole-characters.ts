@@ -3,7 +3,7 @@ import { concat } from '../../core/bytes.ts';
 const MAX_HELD = 3;
 
 /** Holds back the bytes at the end that must not be sent yet; `tailOf` returns how many those are. */
-class HeldTail {
+class IncompleteTail {
   #held: Uint8Array = new Uint8Array(0);
   readonly #tailOf: (bytes: Uint8Array) => number;
 
@@ -28,7 +28,7 @@ class HeldTail {
 }
 
 /** Holds back the bytes of an incomplete character, so that no message splits a character (SPEC.md §11.2). */
-export class WholeCharacters extends HeldTail {
+export class WholeCharacters extends IncompleteTail {
   constructor() {
     super(incompleteTail);
   }
@@ -38,7 +38,7 @@ export class WholeCharacters extends HeldTail {
  * How the official agent treats the output of a command without a terminal: up to three bytes at the end that cannot
  * be decoded wait for the bytes that follow. The official agent drops those that still wait at the end.
  */
-export class DecodedOutput extends HeldTail {
+export class DecodedOutput extends IncompleteTail {
   constructor() {
     super(undecodedTail);
   }

@@ -13,12 +13,12 @@ export function trusts(
   context: ContextValues,
 ): boolean {
   const question = { action: 'sts:AssumeRole', resource: roleArn, context };
-  const speaking = trust.statements.filter(
+  const applicable = trust.statements.filter(
     (statement) =>
       statement.principals.some((name) => name === '*' || names.includes(name)) &&
       applies(statement, question, context),
   );
   const says = (effect: Statement['effect']): boolean =>
-    speaking.some((statement) => statement.effect === effect);
+    applicable.some((statement) => statement.effect === effect);
   return says('Allow') && !says('Deny');
 }

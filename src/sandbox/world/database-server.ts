@@ -41,7 +41,7 @@ export class DatabaseServer {
   #engine: Promise<DatabaseEngine> | undefined;
   #parameterStatus: Promise<Buffer> | undefined;
   #queue: Waiting[] = [];
-  #departed: DatabaseSession[] = [];
+  #disconnected: DatabaseSession[] = [];
   #holder: DatabaseSession | undefined;
   #busy = false;
   #cancelIdle: (() => void) | undefined;
@@ -169,9 +169,9 @@ export class DatabaseServer {
     this.#busy = true;
     try {
       for (;;) {
-        const departed = this.#departed.shift();
-        if (departed !== undefined) {
-          await this.#cleanUpAfter(departed);
+        const disconnected = this.#disconnected.shift();
+        if (disconnected !== undefined) {
+          await this.#cleanUpAfter(disconnected);
           continue;
         }
         const next = this.#next();
@@ -242,7 +242,7 @@ export class DatabaseServer {
   #ended(session: DatabaseSession): void {
     if (!this.#sessions.delete(session)) return;
     this.#queue = this.#queue.filter((item) => item.session !== session);
-    this.#departed.push(session);
+    this.#disconnected.push(session);
     void this.#work();
   }
 
@@ -254,7 +254,7 @@ export class DatabaseServer {
     try {
       if (held) await this.#runWithDeadline(encodeQuery('ROLLBACK'));
       if (this.#holder !== undefined) return;
-      if (this.#sessions.size === 0) await this.#runWithDeadline(encodeQuery(FORGET_EVERYTHING));
+      if (this.#sessions.size === 0) await this.#runWithDeadline(encodeQuery(RESET_SESSION));
       else if (session.hasStatements) await this.#runWithDeadline(session.forgetStatements());
     } catch {
       // The engine has ended, so there is nothing to undo.
@@ -263,7 +263,7 @@ export class DatabaseServer {
 }
 
 /** The parts of DISCARD ALL, except the one that would return the session to the engine's own superuser. */
-const FORGET_EVERYTHING =
+const RESET_SESSION =
   'CLOSE ALL; RESET ALL; DEALLOCATE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES';
 
 function sameText(expected: string, given: string): boolean {

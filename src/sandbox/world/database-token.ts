@@ -38,7 +38,7 @@ export function tokenSigner(question: TokenQuestion): Principal | undefined {
   );
   if (!verified.ok) return undefined;
   const { service, region: signedRegion, expires, signedHeaders } = verified.signature;
-  const isForUs = service === 'rds-db' && signedRegion === region && signedHeaders.includes('host');
+  const isForThisDatabase = service === 'rds-db' && signedRegion === region && signedHeaders.includes('host');
   const isShort = expires !== undefined && expires > 0 && expires <= MAX_LIFETIME_SECONDS;
-  return isForUs && isShort ? verified.principal : undefined;
+  return isForThisDatabase && isShort ? verified.principal : undefined;
 }

@@ -108,7 +108,7 @@ const tcp = (port: number, from: { readonly cidr: string } | { readonly groupId:
 });
 const anywhere = { cidr: '0.0.0.0/0' } as const;
 /** The egress rule that EC2 adds to every new group. */
-const allOut: SeedRule = { protocol: '-1', fromPort: -1, toPort: -1, ...anywhere };
+const allOutbound: SeedRule = { protocol: '-1', fromPort: -1, toPort: -1, ...anywhere };
 
 const group = (
   id: string,
@@ -116,7 +116,7 @@ const group = (
   name: string,
   description: string,
   ingress: readonly SeedRule[],
-): SeedSecurityGroup => ({ id, vpcId, name, description, tags: [], ingress, egress: [allOut] });
+): SeedSecurityGroup => ({ id, vpcId, name, description, tags: [], ingress, egress: [allOutbound] });
 
 const defaultGroup = (id: string, vpcId: string): SeedSecurityGroup =>
   group(id, vpcId, 'default', 'default VPC security group', [

@@ -1,7 +1,7 @@
 import { CreatePolicyCommand, ListRolesCommand, type Role } from '@aws-sdk/client-iam';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { USUAL_IAM, withIamNaming } from '../../../src/provision/roles/iam-names.ts';
+import { DEFAULT_IAM_NAMING, withIamNaming } from '../../../src/provision/roles/iam-names.ts';
 import { VPC } from '../../../src/sandbox/world/seed-network.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
@@ -112,7 +112,7 @@ describe('the operator’s document for these names', () => {
   it('grants up and down for these names, and for no others', async () => {
     const documents = [await printed('operator-ec2', ...FLAGS), await printed('operator-iam', ...FLAGS)];
     expect(JSON.stringify(documents[1])).toBe(
-      withIamNaming(JSON.stringify(await printed('operator-iam')), USUAL_IAM)
+      withIamNaming(JSON.stringify(await printed('operator-iam')), DEFAULT_IAM_NAMING)
         .replaceAll(/:(role|instance-profile|policy)\/fargate-connect\//g, `:$1${TEAM.path}${TEAM.prefix}`)
         .replaceAll(/:(role|instance-profile)\/(?=fargate-connect-default)/g, `:$1/${TEAM.prefix}`),
     );

@@ -83,7 +83,7 @@ describe('up, work, down', () => {
     ['an egress-only gateway', SUBNET_OF.egressOnly, 'egress-only', 'private'],
     ['an internet gateway', SUBNET_OF.internet, 'ipv6-internet-gateway', 'public'],
     ['dual-stack endpoints', SUBNET_OF.endpoints, 'ipv6-endpoints', 'private'],
-  ])('through %s: the agent is configured with dual-stack names', async (_, subnet, way, exposure) => {
+  ])('through %s: the agent is configured with dual-stack names', async (_, subnet, wayOut, exposure) => {
     const before = sandbox().snapshot();
     const dry = await run(...TUNNEL, '--subnet', subnet, '--dry-run');
     const { network } = JSON.parse(dry.stdout) as { network: Record<string, unknown> };
@@ -91,10 +91,10 @@ describe('up, work, down', () => {
     expect(network['reason']).toMatch(
       new RegExp(`^${exposure}, over IPv6 through .* AWS's dual-stack names`),
     );
-    expect(network['considered']).toContainEqual(expect.objectContaining({ subnet, way }));
+    expect(network['considered']).toContainEqual(expect.objectContaining({ subnet, wayOut }));
 
     // The user has no more permissions than the shipped documents grant.
-    const env = sandbox().createPrincipal({ userName: `operator-${way}`, policies: OPERATOR });
+    const env = sandbox().createPrincipal({ userName: `operator-${wayOut}`, policies: OPERATOR });
     const made = await cli([...TUNNEL, '--subnet', subnet, '--yes'], { env });
     expect([made.status, made.stderr]).toEqual([0, made.stderr]);
     const { instanceId } = JSON.parse(made.stdout) as { instanceId: string };

@@ -109,7 +109,7 @@ describe('a forward through a bastion that EC2 interrupts', () => {
     const reset = new Promise((resolve) => open.once('end', resolve));
 
     expect(sandbox().faults.interruptSpotInstance(lost)).toBe(true);
-    expect((await note('bastion-taken-back')).message).toBe(
+    expect((await note('bastion-interrupted')).message).toBe(
       `EC2 interrupts bastion ${lost} within two minutes: a replacement is launched`,
     );
     await said((event) => event.type === 'session-state' && event.state === 'interrupted');
@@ -122,7 +122,7 @@ describe('a forward through a bastion that EC2 interrupts', () => {
     expect(replaced.details).toMatchObject({ replaces: lost, name: 'default' });
     expect(replaced.details?.['instanceId']).not.toBe(lost);
     expect(await leaseOf('default')).toBe(lease);
-    expect(talk().filter((event) => event.code === 'bastion-taken-back')).toHaveLength(1);
+    expect(talk().filter((event) => event.code === 'bastion-interrupted')).toHaveLength(1);
     expect((await stop()).status).toBe(0);
     expect((await run('down', '--yes')).status).toBe(0);
     expect(sandbox().snapshot()).toBe(before);
@@ -133,7 +133,7 @@ describe('a forward through a bastion that EC2 interrupts', () => {
     const { port, note, said, stop } = await forwarding({ args: ['--no-replace'] });
     const seen = sandbox().calls.length;
     sandbox().faults.interruptSpotInstance(lost);
-    expect((await note('bastion-taken-back')).message).toContain('connections through it end with it');
+    expect((await note('bastion-interrupted')).message).toContain('connections through it end with it');
     await said((event) => event.state === 'interrupted');
     expect(launches(seen)).toBe(0);
     await up();

@@ -29,7 +29,7 @@ afterAll(() => run('down', '--all', '--yes', '--force'));
 interface Row {
   readonly instanceId: string;
   readonly state: string;
-  readonly takenBack: boolean | null;
+  readonly interrupted: boolean | null;
   readonly replaces: string | null;
   readonly agent: string | null;
 }
@@ -39,7 +39,7 @@ async function rows(): Promise<readonly Row[]> {
 }
 
 it('before the notice there is no warning', async () => {
-  expect(await rows()).toMatchObject([{ instanceId, state: 'running', takenBack: false, replaces: null }]);
+  expect(await rows()).toMatchObject([{ instanceId, state: 'running', interrupted: false, replaces: null }]);
   expect((await run('status')).stderr).not.toContain('interrupts');
   expect(sandbox().faults.interruptSpotInstance(instanceId)).toBe(true);
 });
@@ -75,7 +75,7 @@ it('status: as a table, as plain lines and as JSON', async () => {
     if ('tty' in world) expect(columns).toBeLessThanOrEqual(80);
     expect(shown.stderr.replace(/\s+/g, ' ')).toContain(note);
   }
-  expect(await rows()).toMatchObject([{ instanceId, state: 'running', takenBack: true, agent: 'Online' }]);
+  expect(await rows()).toMatchObject([{ instanceId, state: 'running', interrupted: true, agent: 'Online' }]);
 });
 
 /** Returns the bastion that the session of a new client uses. */

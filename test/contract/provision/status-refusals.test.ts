@@ -41,7 +41,7 @@ it('shows the bastions to a user with a document for tunnels, and names the furt
   const env = person(provedDocument('forward-bastion'));
   const outcome = await cli(['status', '--json'], { env });
   expect(shownBy(outcome).bastions).toMatchObject([
-    { instanceId, state: 'running', agent: 'Online', takenBack: false, sessions: null, cost: null },
+    { instanceId, state: 'running', agent: 'Online', interrupted: false, sessions: null, cost: null },
   ]);
   expect(shownBy(outcome).notAllowed).toEqual(FOR_OPERATORS);
   expect(outcome.stderr).toContain(`which take ${FOR_OPERATORS.join(', ')}`);
@@ -49,8 +49,8 @@ it('shows the bastions to a user with a document for tunnels, and names the furt
 });
 
 it.each([
-  ['ec2:DescribeSpotInstanceRequests', { takenBack: null, agent: 'Online', sessions: 0 }],
-  ['ssm:DescribeInstanceInformation', { takenBack: false, agent: 'unknown', sessions: 0 }],
+  ['ec2:DescribeSpotInstanceRequests', { interrupted: null, agent: 'Online', sessions: 0 }],
+  ['ssm:DescribeInstanceInformation', { interrupted: false, agent: 'unknown', sessions: 0 }],
 ])(
   'without %s it shows the rest and exits with 4, so that no caller takes the bastion for healthy',
   async (action, row) => {
@@ -64,8 +64,8 @@ it.each([
 );
 
 it.each([
-  ['ssm:DescribeSessions', { takenBack: false, agent: 'Online', sessions: null }],
-  ['ec2:DescribeSpotPriceHistory', { takenBack: false, agent: 'Online', cost: null }],
+  ['ssm:DescribeSessions', { interrupted: false, agent: 'Online', sessions: null }],
+  ['ec2:DescribeSpotPriceHistory', { interrupted: false, agent: 'Online', cost: null }],
 ])('without %s it shows the rest and names the missing action', async (action, row) => {
   const outcome = await cli(['status', '--json'], { env: person(allBut(action)) });
   expect(shownBy(outcome)).toMatchObject({ bastions: [{ instanceId, ...row }], notAllowed: [action] });

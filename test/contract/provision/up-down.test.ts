@@ -310,7 +310,7 @@ describe('up and down on the sandbox', () => {
     });
     const told = await run(...args, '--way-out', wayOut);
     expect(JSON.parse(told.stdout)).toMatchObject({
-      network: { publicIp, subnets: [SUBNET.airgapA], considered: [{ way: `${wayOut}-as-told` }] },
+      network: { publicIp, subnets: [SUBNET.airgapA], considered: [{ wayOut: `given-${wayOut}` }] },
     });
     expect(await run('up', '--vpc', VPC.airgap, '--way-out', wayOut)).toMatchObject({ status: 2 });
   });

@@ -29,9 +29,9 @@ describe('a container before a session', () => {
       'exec-agent-not-running',
       false,
     ],
-  ] as const)('%j %j → %s', (taskPart, containerPart, code, mayCome) => {
+  ] as const)('%j %j → %s', (taskPart, containerPart, code, mayStart) => {
     const state = check(taskPart, containerPart);
-    expect(state).toMatchObject({ ready: false, mayCome, error: { code } });
+    expect(state).toMatchObject({ ready: false, mayStart, error: { code } });
   });
 
   test('exec off: the finding says what to enable where, and distinguishes an old task from a service without exec', () => {

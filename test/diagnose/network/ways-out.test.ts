@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { classifySubnets } from '../../../src/diagnose/network/ways-out.ts';
 import { sentenceOf } from '../../../src/diagnose/sentences.ts';
 import type { Route, Subnet, VpcEndpoint } from '../../../src/provision/ports/network.ts';
-import type { NetworkFacts, NetworkWishes } from '../../../src/provision/ports/ways-out.ts';
+import type { NetworkFacts, NetworkRequest } from '../../../src/provision/ports/ways-out.ts';
 
 /**
  * test/provision/network/network.test.ts tests the reasons as `up` shows them; this file tests the causes and fixes.
@@ -55,7 +55,7 @@ const facts = (
   groups: [{ id: 'sg-endpoints', name: 'e', vpcId: 'vpc-1', tags: {}, ingress, egress: [] }],
 });
 
-const wishes = (installs = false): NetworkWishes => ({
+const wishes = (installs = false): NetworkRequest => ({
   subnetIds: [],
   preferredSubnetIds: [],
   installs,
@@ -83,7 +83,7 @@ const agent = [endpoint('ssm'), endpoint('ssmmessages')];
 const inUsEast1 = (facts_: NetworkFacts): NetworkFacts => ({ ...facts_, region: 'us-east-1' });
 
 describe('why a subnet does not reach AWS, and what changes that', () => {
-  it.each<[string, NetworkFacts, NetworkWishes, readonly (readonly [string, readonly unknown[]])[]]>([
+  it.each<[string, NetworkFacts, NetworkRequest, readonly (readonly [string, readonly unknown[]])[]]>([
     ['no free address in the subnet', facts({ ...V4, freeAddresses: 0 }), wishes(), [['subnet-full', []]]],
     [
       'neither route nor endpoint: add endpoints, or a NAT gateway',
@@ -215,7 +215,7 @@ describe('why a subnet does not reach AWS, and what changes that', () => {
     ],
   ])('%s', (_, shape, wanted, expected) => {
     const [report] = classifySubnets(shape, wanted);
-    expect(report?.way).toBe('none');
+    expect(report?.wayOut).toBe('none');
     expect(report?.findings.map(({ id, severity, fixes }) => [id, severity, fixes])).toEqual(
       expected.map(([id, fixes]) => [id, 'blocking', fixes]),
     );
@@ -237,22 +237,25 @@ describe('routes whose target cannot be checked', () => {
   it.each([
     ['IPv4', V4, '0.0.0.0/0', 'routed'],
     ['IPv6', V6, '::/0', 'ipv6-routed'],
-  ] as const)('%s over a transit gateway: assumed to reach the internet', (_, subnet, destination, way) => {
-    const [report] = classifySubnets(
-      facts(subnet, [route(destination, 'transit-gateway', 'tgw-1')]),
-      wishes(),
-    );
-    expect(report).toMatchObject({
-      way,
-      findings: [{ id: 'way-out-assumed', severity: 'could-not-tell', fixes: [] }],
-    });
-    expect(report?.findings.map(sentenceOf)).toEqual([
-      `subnet-a: ${destination} → tgw-1, assumed to lead to the internet`,
-    ]);
-  });
+  ] as const)(
+    '%s over a transit gateway: assumed to reach the internet',
+    (_, subnet, destination, wayOut) => {
+      const [report] = classifySubnets(
+        facts(subnet, [route(destination, 'transit-gateway', 'tgw-1')]),
+        wishes(),
+      );
+      expect(report).toMatchObject({
+        wayOut,
+        findings: [{ id: 'way-out-assumed', severity: 'could-not-tell', fixes: [] }],
+      });
+      expect(report?.findings.map(sentenceOf)).toEqual([
+        `subnet-a: ${destination} → tgw-1, assumed to lead to the internet`,
+      ]);
+    },
+  );
 
   it('a NAT gateway gives no finding', () => {
     const [report] = classifySubnets(facts(V4, [route('0.0.0.0/0', 'nat-gateway', 'nat-1')]), wishes());
-    expect(report).toMatchObject({ way: 'nat', findings: [] });
+    expect(report).toMatchObject({ wayOut: 'nat', findings: [] });
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { type CodeFormat, exportBastion } from '../../../src/provision/export/export-code.ts';
-import { USUAL_IAM } from '../../../src/provision/roles/iam-names.ts';
+import { DEFAULT_IAM_NAMING } from '../../../src/provision/roles/iam-names.ts';
 import { type ExportedBastion, referenceTo } from '../../../src/provision/export/exported-bastion.ts';
 
 const documents = {
@@ -12,7 +12,7 @@ const documents = {
 
 const bastion: ExportedBastion = {
   region: 'eu-west-1',
-  iam: USUAL_IAM,
+  iam: DEFAULT_IAM_NAMING,
   name: 'fargate-connect-code-code',
   description: 'fargate-connect: bastion code, no inbound rules',
   documents,

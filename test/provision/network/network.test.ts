@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { ToolError } from '../../../src/core/errors.ts';
 import { chooseNetwork, type NetworkChoice } from '../../../src/provision/network/network.ts';
-import type { NetworkFacts, NetworkWishes } from '../../../src/provision/ports/ways-out.ts';
+import type { NetworkFacts, NetworkRequest } from '../../../src/provision/ports/ways-out.ts';
 import { classifySubnets } from '../../../src/diagnose/network/ways-out.ts';
 import { ruleAdmitting } from '../../../src/diagnose/network/reach.ts';
 import { planUp } from '../../../src/provision/plan/plan-up.ts';
@@ -92,7 +92,7 @@ const facts = (change: Partial<NetworkFacts>): NetworkFacts => ({
   groups: [open],
   ...change,
 });
-const wish = (change: Partial<NetworkWishes> = {}): NetworkWishes => ({
+const wish = (change: Partial<NetworkRequest> = {}): NetworkRequest => ({
   subnetIds: [],
   preferredSubnetIds: [],
   installs: false,
@@ -110,7 +110,7 @@ const dualStack = (endpoints: readonly VpcEndpoint[]): readonly VpcEndpoint[] =>
   endpoints.map((each) => ({ ...each, addresses: ['ipv4', 'ipv6'] }));
 const s3Route: Route = { destination: 'pl-s3', target: 'other', targetId: 'vpce-s3', blackhole: false };
 
-const SHAPES: readonly (readonly [string, NetworkFacts, NetworkWishes])[] = [
+const SHAPES: readonly (readonly [string, NetworkFacts, NetworkRequest])[] = [
   ['private subnet behind NAT', facts({ routeTables: [main(NAT)] }), wish()],
   ['public subnet', facts({ routeTables: [main(IGW)] }), wish()],
   ['isolated subnet', facts({}), wish()],
@@ -328,12 +328,12 @@ function planFor(network: NetworkChoice): readonly string[] {
     .map(({ action, kind, reason }) => `  ${action} ${kind}: ${reason}`);
 }
 
-function outcome(shape: NetworkFacts, wishes: NetworkWishes): string {
-  const reports = classifySubnets(shape, wishes).map(
-    (report) => `    ${report.subnet.id}: ${report.way}, ${report.reason}`,
+function outcome(shape: NetworkFacts, request: NetworkRequest): string {
+  const reports = classifySubnets(shape, request).map(
+    (report) => `    ${report.subnet.id}: ${report.wayOut}, ${report.reason}`,
   );
   try {
-    const choice = chooseNetwork(shape, wishes, classifySubnets);
+    const choice = chooseNetwork(shape, request, classifySubnets);
     const ids = choice.subnets.map((each) => each.id).join(' ');
     const stack = choice.stack === 'ipv4' ? '' : ` [${choice.stack}]`;
     return [
@@ -352,7 +352,7 @@ function outcome(shape: NetworkFacts, wishes: NetworkWishes): string {
 
 describe('the choice of a network, and the resulting plan', () => {
   it('is correct for each shape of network', () => {
-    const text = SHAPES.map(([name, shape, wishes]) => `${name}\n${outcome(shape, wishes)}`).join('\n');
+    const text = SHAPES.map(([name, shape, request]) => `${name}\n${outcome(shape, request)}`).join('\n');
     expect(`\n${text}\n`).toMatchInlineSnapshot(`
       "
       private subnet behind NAT
@@ -569,13 +569,13 @@ describe('the choice of a network, and the resulting plan', () => {
         → subnet-a: private, by a route that only --way-out names (as asked)
         create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a
-          subnet-a: private-as-told, as given with --way-out
+          subnet-a: given-private, as given with --way-out
           subnet-b: none, endpoint vpce-ssm (ssm) does not admit 443 from 10.0.2.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.2.0/24: sg-endpoints
       told better: public
         → subnet-a + public address: with a public address, as --way-out says (as asked)
         create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a, with a public address
-          subnet-a: public-as-told, as given with --way-out
+          subnet-a: given-public, as given with --way-out
       no subnet at all
         → no-way-out, missing: 
       "

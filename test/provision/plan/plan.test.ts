@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Foreign, Inventory } from '../../../src/provision/bastion/inventory.ts';
-import { iamNames, USUAL_IAM } from '../../../src/provision/roles/iam-names.ts';
+import { iamNames, DEFAULT_IAM_NAMING } from '../../../src/provision/roles/iam-names.ts';
 import { commonName, TAG } from '../../../src/provision/bastion/names.ts';
 import { describePlan } from '../../../src/cli/render/plan-text.ts';
 import { planDown } from '../../../src/provision/plan/plan-down.ts';
@@ -11,7 +11,7 @@ import type { GroupRule, SecurityGroup } from '../../../src/provision/ports/netw
 import type { BastionSpec } from '../../../src/provision/plan/spec.ts';
 import { EMPTY as empty, NOW, ORDERS_DB, sampleInstance, sampleSpec, TRUST } from '../sample-spec.ts';
 
-const names = { ...iamNames('default', 'eu-west-1', USUAL_IAM), common: commonName('default') };
+const names = { ...iamNames('default', 'eu-west-1', DEFAULT_IAM_NAMING), common: commonName('default') };
 const tags = sampleSpec().tags;
 
 const group: SecurityGroup = {

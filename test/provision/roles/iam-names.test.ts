@@ -9,7 +9,7 @@ import {
   iamNames,
   type IamNaming,
   namingOfTag,
-  USUAL_IAM,
+  DEFAULT_IAM_NAMING,
   withIamNaming,
 } from '../../../src/provision/roles/iam-names.ts';
 import { resourceTags, TAG } from '../../../src/provision/bastion/names.ts';
@@ -18,7 +18,7 @@ const TEAM: IamNaming = { path: '/team/bastions/', prefix: 'team-' };
 
 describe('names of the IAM resources', () => {
   it('are the default ones without path and prefix', () => {
-    expect(iamNames('orders', 'eu-west-1', USUAL_IAM)).toEqual({
+    expect(iamNames('orders', 'eu-west-1', DEFAULT_IAM_NAMING)).toEqual({
       role: 'fargate-connect-orders-eu-west-1',
       profile: 'fargate-connect-orders-eu-west-1',
       boundary: 'fargate-connect-orders-eu-west-1-boundary',
@@ -26,7 +26,7 @@ describe('names of the IAM resources', () => {
     expect(iamNames('orders', 'eu-west-1', TEAM).role).toBe('team-fargate-connect-orders-eu-west-1');
   });
 
-  it.each([USUAL_IAM, TEAM])('are recognised in their region, and only there: %j', (naming) => {
+  it.each([DEFAULT_IAM_NAMING, TEAM])('are recognised in their region, and only there: %j', (naming) => {
     const { role, boundary } = iamNames('orders-eu', 'eu-west-1', naming);
     expect(bastionOfIamName(role, 'eu-west-1', naming)).toBe('orders-eu');
     expect(bastionOfIamName(boundary, 'eu-west-1', naming)).toBe('orders-eu');
@@ -41,7 +41,7 @@ describe('names of the IAM resources', () => {
   });
 
   it('fit into a role name in every region without a prefix, and are refused if a prefix makes them too long', () => {
-    expect(() => checkRoleName('x'.repeat(32), 'ap-southeast-1', USUAL_IAM)).not.toThrow();
+    expect(() => checkRoleName('x'.repeat(32), 'ap-southeast-1', DEFAULT_IAM_NAMING)).not.toThrow();
     expect(() => checkRoleName('x'.repeat(32), 'ap-southeast-1', TEAM)).toThrow(
       expect.objectContaining({ code: 'iam-prefix' }) as Error,
     );
@@ -78,7 +78,7 @@ describe('path and prefix', () => {
       ports: [],
       version: '1',
     };
-    expect(resourceTags({ ...input, iam: USUAL_IAM })).not.toHaveProperty([TAG.iam]);
+    expect(resourceTags({ ...input, iam: DEFAULT_IAM_NAMING })).not.toHaveProperty([TAG.iam]);
     for (const naming of [TEAM, { path: '/', prefix: 'a' }, { path: '/a/', prefix: '' }])
       expect(namingOfTag(resourceTags({ ...input, iam: naming })[TAG.iam])).toEqual(naming);
     for (const nothing of [undefined, '', 'team-']) expect(namingOfTag(nothing)).toBeUndefined();
@@ -93,7 +93,7 @@ describe('the shipped documents', () => {
     [...text.matchAll(/"(arn:[^"]*:iam:[^"]*)"/g)].map((match) => match[1] ?? '');
 
   it.each(FILES)('%s is unchanged with the default names', (name) => {
-    expect(withIamNaming(read(name), USUAL_IAM)).toBe(read(name));
+    expect(withIamNaming(read(name), DEFAULT_IAM_NAMING)).toBe(read(name));
   });
 
   it.each(FILES)('%s with other names: every role, profile and policy of ours has the new name', (name) => {

@@ -1,4 +1,4 @@
-import { LIVING } from '../../bastion/inventory.ts';
+import { NOT_TERMINATED } from '../../bastion/inventory.ts';
 import { launchInstance, type LaunchSpec } from '../../capacity/launch.ts';
 import { reopenClosedRules, setEgress } from '../../network/own-group.ts';
 import type { Market } from '../../ports/ec2.ts';
@@ -50,7 +50,7 @@ export const instance: ResourceKind<InstanceInput, ExistingInstance> = {
       })),
     delete: ({ id }, { ec2 }) => ec2.terminateInstances([id]),
     async stateOf({ id }, { ec2 }) {
-      const [found] = await ec2.instances({ ids: [id], states: LIVING });
+      const [found] = await ec2.instances({ ids: [id], states: NOT_TERMINATED });
       return found?.state;
     },
     command: ({ id }) => ({ service: 'ec2', args: ['terminate-instances', '--instance-ids', id] }),

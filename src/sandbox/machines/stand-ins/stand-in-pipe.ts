@@ -91,7 +91,7 @@ export class StandInPipe {
       // The caller was killed, and its directory was removed with the machine.
       return;
     }
-    this.#tellStatus(join(directory, 'status'), result.code, CALLER_RETRIES);
+    this.#writeStatus(join(directory, 'status'), result.code, CALLER_RETRIES);
   }
 
   async #run(
@@ -122,7 +122,7 @@ export class StandInPipe {
   }
 
   /** The caller opens its pipe shortly after its call; a caller that was killed never opens it. */
-  #tellStatus(path: string, code: number, retries: number): void {
+  #writeStatus(path: string, code: number, retries: number): void {
     try {
       const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
       writeSync(fd, `${code}\n`);
@@ -130,7 +130,7 @@ export class StandInPipe {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENXIO' || retries === 0) return;
       this.#clock.timer(CALLER_RETRY_MS, () => {
-        if (!this.#closed.signal.aborted) this.#tellStatus(path, code, retries - 1);
+        if (!this.#closed.signal.aborted) this.#writeStatus(path, code, retries - 1);
       });
     }
   }

@@ -162,9 +162,9 @@ export class Ec2Lifecycle {
   /** Undefined without an instance profile, and for a role that does not trust EC2. */
   #roleOf(instance: Instance): string | undefined {
     const roleName = instance.profile?.roleName;
-    const isTrusting =
+    const trustsRegion =
       roleName !== undefined && this.#deps.access.trustsService(roleName, 'ec2.amazonaws.com');
-    return isTrusting ? roleName : undefined;
+    return trustsRegion ? roleName : undefined;
   }
 
   #startAgent(instance: Instance, endpoints: AgentEndpoints): AgentStart {

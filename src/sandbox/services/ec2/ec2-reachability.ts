@@ -100,17 +100,17 @@ function reachesService(
       endpoint.privateDns,
   );
   if (named.length > 0) return named.some(({ id }) => reachesEndpoint(state, instance, subnet, id));
-  const letsOut = (address: string): boolean =>
+  const allowsEgress = (address: string): boolean =>
     admits(state, instance.groupIds, true, 443, { securityGroupIds: [], privateIp: address });
   const overIpv4 =
     subnet.route === 'nat-gateway' ||
     (subnet.route === 'internet-gateway' && instance.publicIp !== undefined);
-  if (instance.privateIp !== undefined && overIpv4 && letsOut(SERVICE_ADDRESS)) return true;
+  if (instance.privateIp !== undefined && overIpv4 && allowsEgress(SERVICE_ADDRESS)) return true;
   if (instance.ipv6Address === undefined) return false;
   // DNS64 makes an address only for a name that has no IPv6 address of its own.
   return byDualStackName
-    ? subnet.ipv6?.route !== undefined && letsOut(DUAL_STACK_ADDRESS)
-    : hasNat64(subnet) && letsOut(synthesized(SERVICE_ADDRESS));
+    ? subnet.ipv6?.route !== undefined && allowsEgress(DUAL_STACK_ADDRESS)
+    : hasNat64(subnet) && allowsEgress(synthesized(SERVICE_ADDRESS));
 }
 
 const hasNat64 = ({ ipv6 }: Subnet): boolean => ipv6?.dns64 === true && ipv6.nat64 === true;

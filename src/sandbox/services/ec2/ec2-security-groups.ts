@@ -253,7 +253,7 @@ function revokeRules(state: Ec2State, egress: boolean): Operations[string] {
     run: (input) => {
       const group = groupOf(state, input);
       const ids = texts(input, 'SecurityGroupRuleId');
-      const doomed =
+      const removed =
         ids.length > 0
           ? ids.map((id) => {
               const rule = group.rules.get(id);
@@ -271,7 +271,7 @@ function revokeRules(state: Ec2State, egress: boolean): Operations[string] {
                 'The specified rule does not exist in this security group.',
               );
             });
-      for (const rule of doomed) group.rules.delete(rule.id);
+      for (const rule of removed) group.rules.delete(rule.id);
       return { return: true };
     },
   };

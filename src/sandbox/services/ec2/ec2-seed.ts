@@ -113,10 +113,10 @@ function seedRoutes(state: Ec2State, seed: Seed, vpcId: string): void {
   // Isolated subnets use the main table, because they are not associated with any table, as in most real VPCs.
   table(derived('rtb', vpcId), [], { main: true });
   const isOfIpv6 = ({ ipv6 }: SeedSubnet): boolean => ipv6?.route !== undefined || ipv6?.nat64 === true;
-  const shared = (way: SeedSubnet['route'], index: number, routes: Partial<RouteTable>): void => {
-    const alike = subnets.filter(({ route }) => route === way);
-    const ids = alike.filter((subnet) => !isOfIpv6(subnet)).map(({ id }) => id);
-    if (alike.length > 0) table(derived('rtb', vpcId, index), ids, routes);
+  const shared = (kind: SeedSubnet['route'], index: number, routes: Partial<RouteTable>): void => {
+    const sameRoute = subnets.filter(({ route }) => route === kind);
+    const ids = sameRoute.filter((subnet) => !isOfIpv6(subnet)).map(({ id }) => id);
+    if (sameRoute.length > 0) table(derived('rtb', vpcId, index), ids, routes);
   };
   shared('internet-gateway', 1, { gatewayId: internet });
   shared('nat-gateway', 2, { natGatewayId: nat });

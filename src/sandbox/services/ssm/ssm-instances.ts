@@ -73,11 +73,11 @@ export class InstanceRegistry {
 
   #shape({ instance, registeredAt }: Registered): unknown {
     const { instanceId, privateIp } = instance;
-    const beats = Math.floor((this.#clock.now() - registeredAt) / HEARTBEAT_MS);
+    const heartbeats = Math.floor((this.#clock.now() - registeredAt) / HEARTBEAT_MS);
     return {
       InstanceId: instanceId,
       PingStatus: 'Online',
-      LastPingDateTime: new Date(registeredAt + beats * HEARTBEAT_MS),
+      LastPingDateTime: new Date(registeredAt + heartbeats * HEARTBEAT_MS),
       AgentVersion: AGENT_VERSION,
       IsLatestVersion: true,
       PlatformType: 'Linux',
