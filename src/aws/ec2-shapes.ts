@@ -126,6 +126,7 @@ export const endpointOf = (endpoint: sdk.VpcEndpoint): VpcEndpoint => ({
   addresses: addressesOf(endpoint),
   subnetIds: endpoint.SubnetIds ?? [],
   securityGroupIds: (endpoint.Groups ?? []).flatMap((group) => (group.GroupId ? [group.GroupId] : [])),
+  policy: endpoint.PolicyDocument,
 });
 
 /**

@@ -187,6 +187,35 @@ export type Change =
       /** Address ranges and groups; `own-group` is the group that the bastion will have. */
       readonly from: readonly string[] | 'own-group';
     }
+  | {
+      /** Adds an egress rule to a security group. */
+      readonly kind: 'allow-out';
+      readonly group: string;
+      /** TCP port. */
+      readonly port: number;
+      /** Address ranges or one group. */
+      readonly to: readonly string[];
+    }
+  | {
+      /** Adds an entry that allows TCP to a network ACL. */
+      readonly kind: 'acl-entry';
+      readonly acl: string;
+      readonly number: number;
+      readonly egress: boolean;
+      readonly fromPort: number;
+      readonly toPort: number;
+      readonly cidr: string;
+    }
+  /** The task or instance gets a public address at its next start. */
+  | { readonly kind: 'assign-public-ip'; readonly source: string }
+  | {
+      readonly kind: 'peering-route';
+      readonly routeTable: string;
+      readonly destination: string;
+      readonly peering: string;
+    }
+  /** Names of the VPC resolve to private addresses in the other VPC. */
+  | { readonly kind: 'peering-dns'; readonly peering: string; readonly vpc: string }
   /** The bastion gets the group in addition to its own. */
   | { readonly kind: 'carry-group'; readonly group: string }
   | { readonly kind: 'associate-group'; readonly group: string; readonly vpc: string }
@@ -207,6 +236,8 @@ export type Change =
       readonly endpoint: string;
       readonly privateDns?: true;
       readonly dualStack?: true;
+      /** Actions that its policy has to allow in addition. */
+      readonly allowActions?: readonly string[];
       readonly addRouteTable?: string | undefined;
     }
   | {

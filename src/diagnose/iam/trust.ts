@@ -7,6 +7,7 @@ import {
   type Statement,
   statementsOf,
 } from './grants.ts';
+import { matches, namesAction } from './statement-match.ts';
 import type { ContextEntry } from '../../provision/ports/simulator.ts';
 
 /**
@@ -53,12 +54,6 @@ const namesService = ({ Principal }: Statement, service: string): boolean =>
   servicesOf(Principal).some((each) => each === '*' || each === service) ||
   (typeof Principal === 'object' && listOf(Principal['AWS']).includes('*'));
 
-function namesAction({ Action, NotAction }: Statement, action: string): boolean {
-  const has = (patterns: readonly string[]): boolean =>
-    patterns.some((pattern) => matches(pattern.toLowerCase(), action.toLowerCase()));
-  return NotAction === undefined ? has(listOf(Action)) : !has(listOf(NotAction));
-}
-
 function holds(condition: Condition = {}, context: readonly ContextEntry[]): boolean {
   return Object.entries(condition).every(([operator, keys]) =>
     Object.entries(keys).every(([key, wanted]) => {
@@ -77,10 +72,4 @@ const valueOf = (context: readonly ContextEntry[], key: string): string | undefi
 function unknownKeys(statements: readonly Statement[], context: readonly ContextEntry[]): readonly string[] {
   const keys = statements.flatMap(({ Condition }) => Object.values(Condition ?? {}).flatMap(Object.keys));
   return [...new Set(keys)].filter((key) => valueOf(context, key) === undefined);
-}
-
-/** Matches with the wildcards `*` and `?` of IAM. */
-function matches(pattern: string, value: string): boolean {
-  const literal = pattern.replace(/[.+^${}()|[\]\\]/g, String.raw`\$&`);
-  return new RegExp(`^${literal.replaceAll('*', '.*').replaceAll('?', '.')}$`).test(value);
 }

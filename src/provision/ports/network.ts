@@ -60,6 +60,8 @@ export interface VpcEndpoint {
   readonly addresses: readonly ('ipv4' | 'ipv6')[];
   readonly subnetIds: readonly string[];
   readonly securityGroupIds: readonly string[];
+  /** Its policy as JSON; undefined if EC2 returned none. */
+  readonly policy?: string | undefined;
 }
 
 /** One permission of a security group; exactly one of `cidr`, `groupId`, `prefixListId` is set. */
