@@ -138,7 +138,7 @@ async function checkUnpacked(tarball: string, folder: string): Promise<void> {
       /forward-ready/,
       (stdout) => stdout.includes('forward-ready'),
     );
-    await expectRun(['down', '--yes'], /0 left/);
+    await expectRun(['down', '--yes'], /none is left/);
     const { status, stderr } = await run(entry, ['demo'], env);
     check(
       'demo without its packages says so, with a command',

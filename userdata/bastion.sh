@@ -75,7 +75,7 @@ ExecStart=$LIBEXEC/lease.sh
 END_OF_UNIT
   cat >"$UNITS/fargate-connect-lease.timer" <<'END_OF_UNIT'
 [Unit]
-Description=fargate-connect: look at the lease every minute
+Description=fargate-connect: check the lease every minute
 [Timer]
 OnBootSec=60
 OnUnitActiveSec=60
@@ -208,7 +208,7 @@ install_plugin() {
   base=https://s3.amazonaws.com/session-manager-downloads/plugin/$PLUGIN_VERSION/$folder/session-manager-plugin.rpm
   work=$(mktemp -d)
   say "installing session-manager-plugin $PLUGIN_VERSION ($folder)"
-  retry 4 download "$base" "$work/plugin.rpm" || fail "download of $base failed: no way to S3?"
+  retry 4 download "$base" "$work/plugin.rpm" || fail "download of $base failed: is S3 reachable from this subnet?"
   retry 4 download "$base.sig" "$work/plugin.rpm.sig" || fail "download of $base.sig failed"
   verify_plugin "$work" || fail "the signature of $base is not good: not installed"
   retry 2 timeout 60 rpm --upgrade --quiet "$work/plugin.rpm" || fail "rpm refused session-manager-plugin"

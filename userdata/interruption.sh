@@ -11,7 +11,7 @@ while :; do
     notice=$(curl -sf -m 2 -H "X-aws-ec2-metadata-token: $token" "$IMDS/meta-data/spot/instance-action") &&
     [[ $notice == *'"action"'* ]]; then
     printf 'fargate-connect: interrupted %s\r\n' "$notice" >>"$FC_ROOT/dev/console" || true
-    wall "fargate-connect: AWS takes this spot instance back within two minutes: $notice" || true
+    wall "fargate-connect: EC2 interrupts this spot instance within two minutes: $notice" || true
     exec sleep "${FC_AFTER_NOTICE:-600}"
   fi
   sleep "${FC_POLL_SECONDS:-5}"

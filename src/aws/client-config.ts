@@ -111,9 +111,13 @@ function regionOf(
     return region;
   }
   const name = named ?? 'default';
-  throw access('region-missing', `no AWS region: not given, not in the environment, not in profile ${name}`, {
-    details: { profile: name },
-  });
+  throw access(
+    'region-missing',
+    `no AWS region: not given, not in the environment and not in profile ${name}`,
+    {
+      details: { profile: name },
+    },
+  );
 }
 
 const hasOwnEndpoint = (settings: AccountSettings, env: Env, profile: Profile | undefined): boolean =>

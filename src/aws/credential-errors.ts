@@ -95,7 +95,7 @@ function processFailed({ name, profile }: Link, message: string, cause: unknown)
   const program = command.split(/\s/)[0] ?? command;
   return access(
     'credential-process-failed',
-    `credential_process of profile ${name} (${program}) gave no credentials: ${lastLines(words) || 'it said nothing'}`,
+    `credential_process of profile ${name} (${program}) gave no credentials: ${lastLines(words) || 'it printed nothing'}`,
     {
       details: { profile: name, program },
       cause,

@@ -92,7 +92,7 @@ function toToolError(action: string, error: unknown): ToolError {
     const said = `${code}: ${message}`;
     return failed(
       'aws-throttled',
-      `AWS answers no more ${action} for now, there were too many calls (${said})`,
+      `AWS refuses ${action} for now, because there were too many calls (${said})`,
       {
         details,
         cause: error,

@@ -318,7 +318,7 @@ export interface ErrorFacts {
   duration: {
     readonly flag: string;
     readonly value: string;
-    /** The shortest and longest duration that is allowed, as typed; undefined = the text is no duration at all. */
+    /** The shortest and longest duration that is allowed, as typed; undefined = the text is not a duration at all. */
     readonly between?: readonly [string, string] | undefined;
   };
   'iam-path': AnyFacts;

@@ -28,7 +28,7 @@ export function tlsFailure(error: unknown, host: string): ToolError | undefined 
   if (UNTRUSTED.has(code)) {
     return transport(
       'tls-untrusted',
-      `nobody that is trusted here has signed the certificate of ${host} (${code})`,
+      `no authority that this machine trusts has signed the certificate of ${host} (${code})`,
       options,
     );
   }

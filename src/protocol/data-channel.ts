@@ -342,7 +342,7 @@ export class DataChannel {
         if (!this.#role.accepts(message.payloadType, message.payload)) {
           events.push({
             type: 'ignored',
-            reason: `payload type ${message.payloadType} is not taken now, the peer repeats it`,
+            reason: `payload type ${message.payloadType} is not accepted now, the peer will repeat it`,
           });
           return;
         }

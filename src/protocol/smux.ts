@@ -144,7 +144,7 @@ export class MuxSession {
   write(id: number, bytes: Uint8Array): void {
     const stream = this.#streams.get(id);
     if (stream === undefined || stream.localFinished)
-      throw new ProtocolError('mux-stream-finished', `stream ${id} takes no more data`);
+      throw new ProtocolError('mux-stream-finished', `stream ${id} accepts no more data`);
     if (this.#buffered + bytes.byteLength > this.#limits.maxBufferedBytes)
       throw new ProtocolError(
         'mux-buffer',

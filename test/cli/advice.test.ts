@@ -95,7 +95,7 @@ const CASES: readonly Case[] = [
     { action: 'ssmmessages:OpenDataChannel', reason: 'no', agent: 'task' },
     run('exec'),
     [
-      'the agent said: no',
+      'the agent reported: no',
       "fargate-connect policy task-role   # grants ssmmessages:OpenDataChannel, for the task's role",
     ],
   ],
@@ -307,7 +307,7 @@ const CASES: readonly Case[] = [
     [
       'fargate-connect ls containers --cluster prod --task abcd   # state of container and agent',
       'fargate-connect policy task-role --check role/ROLE --cluster prod   # does its task role lack ssmmessages',
-      'other known causes: a read-only root file system, no way to ssmmessages on port 443',
+      'other known causes: a read-only root file system, no route to ssmmessages on port 443',
     ],
   ],
   [
@@ -367,7 +367,7 @@ const CASES: readonly Case[] = [
     'port-not-open',
     { name: 'orders', port: 5432, database: 'orders-db' },
     run('forward'),
-    ['fargate-connect up --name orders --db orders-db   # opens the way to that database'],
+    ['fargate-connect up --name orders --db orders-db   # allows connections to that database'],
   ],
   [
     'resume-denied',
@@ -380,7 +380,7 @@ const CASES: readonly Case[] = [
     { sessionId: 's-1', action: 'ssm:TerminateSession' },
     run('exec', PLACE),
     [
-      `aws ssm terminate-session --session-id s-1 ${IN_PLACE}   # by somebody who may`,
+      `aws ssm terminate-session --session-id s-1 ${IN_PLACE}   # by a person who may`,
       `fargate-connect policy exec ${IN_PLACE}   # grants ssm:TerminateSession`,
     ],
   ],
@@ -416,7 +416,11 @@ const CASES: readonly Case[] = [
   ],
   [
     'boot-failed',
-    { instanceId: 'i-1', name: 'orders', reason: 'download of https://x failed: no way to S3?' },
+    {
+      instanceId: 'i-1',
+      name: 'orders',
+      reason: 'download of https://x failed: is S3 reachable from this subnet?',
+    },
     run('up', { ...PLACE, name: 'orders' }),
     [
       `aws ec2 get-console-output --latest --output text --instance-id i-1 ${IN_PLACE}   # its whole console output`,
@@ -481,7 +485,7 @@ const CASES: readonly Case[] = [
     run('up'),
     [
       'security-group sg-1 has no tag of ours',
-      'fargate-connect up --name OTHER   # another name, nothing in the way',
+      'fargate-connect up --name OTHER   # another name, which is free',
     ],
   ],
   [
@@ -500,7 +504,7 @@ const CASES: readonly Case[] = [
     'no-capacity',
     { market: 'on-demand', pools: [] },
     run('up'),
-    ['the same with --type t4g.medium,t3.small   # other pools'],
+    ['the same command with --type t4g.medium,t3.small   # other pools'],
   ],
   [
     'instance-ended',
@@ -516,7 +520,7 @@ const CASES: readonly Case[] = [
     'instance-ended',
     { instanceId: 'i-1', reason: 'Server.SpotInstanceTermination', message: undefined },
     run('up'),
-    ['the same again', 'the same with --on-demand   # EC2 does not interrupt it'],
+    ['run the same command again', 'the same command with --on-demand   # EC2 does not interrupt it'],
   ],
   [
     'access-denied',
@@ -543,9 +547,9 @@ const CASES: readonly Case[] = [
       'subnet-1 (eu-west-1a): no route',
       'add an interface endpoint com.amazonaws.eu-west-1.ssm, private DNS on, 443 admitted from the subnet',
       'route 0.0.0.0/0 to a NAT gateway: the plugin comes from s3.amazonaws.com, and endpoints of eu-west-1 carry the S3 of eu-west-1 only',
-      'fargate-connect up --tunnel-only --cluster prod   # or this: it needs less, and has a way here',
+      'fargate-connect up --tunnel-only --cluster prod   # or this: it needs fewer endpoints, which this network has',
       'or name other subnets: --vpc, --subnet',
-      'or say what is not seen here, e.g. a route to a VPC of endpoints: --subnet ID --way-out private',
+      'or, if a subnet reaches AWS by a route that is not visible here: --subnet ID --way-out private',
     ],
   ],
   [
@@ -553,7 +557,7 @@ const CASES: readonly Case[] = [
     { database: 'orders-db', admittedGroups: ['sg-app', 'sg-jobs'] },
     run('up'),
     [
-      'the same with --allow-db orders-db   # adds a rule, which down deletes',
+      'the same command with --allow-db orders-db   # adds a rule, which down deletes',
       'or with --client-security-group sg-app',
       'or with --client-security-group sg-jobs',
     ],
@@ -564,14 +568,14 @@ const CASES: readonly Case[] = [
     'client-group-closed',
     { group: 'sg-clients' },
     run('up'),
-    ['name the database that it opens the way to, too: --db ID'],
+    ['name the database that the group leads to, too: --db ID'],
   ],
   [
     'overtaken',
     { name: 'orders', gone: ['role'] },
     run('up', { name: 'orders', cluster: 'prod' }),
     [
-      'fargate-connect status --name orders   # what is there; somebody ran down at the same time',
+      'fargate-connect status --name orders   # what is left; another person ran down at the same time',
       'fargate-connect up --name orders --cluster prod   # begins again',
     ],
   ],

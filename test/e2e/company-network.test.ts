@@ -104,7 +104,7 @@ describe('certificates of a private authority', () => {
     const { status, stderr } = await exec(env);
     expect(status).not.toBe(0);
     expect(stderr).toContain(
-      'nobody that is trusted here has signed the certificate of ecs.eu-west-1.amazonaws.com',
+      'no authority that this machine trusts has signed the certificate of ecs.eu-west-1.amazonaws.com',
     );
     expect(stderr).toContain('AWS_CA_BUNDLE=/path/to/company-ca.pem');
   });

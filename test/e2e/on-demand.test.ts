@@ -60,7 +60,7 @@ describe('at a terminal', () => {
     expect((await up.exit()).status).toBe(1);
     const after = up.text.slice(from);
     expect(times(after.replace(QUESTION, ''))).toBeLessThanOrEqual(1);
-    expect(after).toContain('the same with --on-demand');
+    expect(after).toContain('the same command with --on-demand');
     expect(await markets()).toEqual([]);
   });
 
@@ -75,7 +75,7 @@ describe('at a terminal', () => {
     const up = new PtyProcess([...UP, '--yes'], { env: sandbox().env });
     expect((await up.exit()).status).toBe(1);
     expect(up.text).not.toMatch(/Launch on-demand/);
-    expect(up.text).toContain('the same with --on-demand');
+    expect(up.text).toContain('the same command with --on-demand');
   });
 });
 
@@ -86,7 +86,7 @@ describe('without a terminal', () => {
       1,
       expect.stringContaining('no spot capacity in any of 12 pools'),
     ]);
-    expect(up.stderr).toContain('the same with --on-demand   # costs more, is nearly always there');
+    expect(up.stderr).toContain('the same command with --on-demand   # costs more, is nearly always there');
     expect(await markets()).toEqual([]);
     const paid = await cli([...UP, '--yes', '--on-demand'], { env: sandbox().env });
     expect(paid.status).toBe(0);

@@ -106,7 +106,7 @@ export class BastionKeeper {
     );
     if (replacing.length === 0) return;
     await Promise.all(replacing);
-    this.#note('unfinished', 'a replacement was being launched, and has not come to its end', 'warning', {
+    this.#note('unfinished', 'the launch of a replacement had begun and has not finished', 'warning', {
       name: this.#name ?? 'default',
     });
   }

@@ -133,7 +133,7 @@ export function checkPort(
   const database = /^([a-z][a-z0-9-]*)\.(?:cluster-(?:ro-)?)?[a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com/.exec(
     host,
   )?.[1];
-  throw failed('port-not-open', `bastion ${bastion.name} has no way out to port ${port}`, {
+  throw failed('port-not-open', `bastion ${bastion.name} may not connect to port ${port}`, {
     details: { name: bastion.name, host, port, database, open: bastion.ports.map(String) },
   });
 }

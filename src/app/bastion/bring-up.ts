@@ -51,7 +51,7 @@ export async function planBastion(
   request: UpRequest,
   deps: GatherNeeds & Needs<'report'>,
 ): Promise<PlannedBastion> {
-  const looking = { step: 'look', title: 'look at account and network' };
+  const looking = { step: 'look', title: 'read account and network' };
   deps.report({ type: 'step-started', ...looking, next: 'plan' });
   const account = await deps.account();
   const [ec2, iam, images] = await Promise.all([account.ec2(), account.iam(), account.images()]);

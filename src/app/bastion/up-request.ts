@@ -68,7 +68,7 @@ export interface TypedUpRequest {
 /** Throws `duration`, `port`, `tag-invalid`, `bad-arguments` (usage). */
 export function parseUpRequest(typed: TypedUpRequest, iam: IamOverrides): UpRequest {
   if (typed.wayOut !== undefined && typed.subnet === undefined) {
-    throw usage('bad-arguments', '--way-out is about the subnets of --subnet', {
+    throw usage('bad-arguments', '--way-out describes the subnets of --subnet, which is not given', {
       details: { instead: [['--subnet', 'ID', '--way-out', typed.wayOut]] },
     });
   }

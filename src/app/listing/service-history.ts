@@ -75,8 +75,7 @@ export async function serviceHistory(wanted: Wanted, deps: Needs<'account'>): Pr
 }
 
 async function describedService(ecs: EcsPort, wanted: Wanted): Promise<Service> {
-  if (wanted.service === undefined)
-    throw usage('service-needed', 'events are those of a service: which one?');
+  if (wanted.service === undefined) throw usage('service-needed', 'events belong to a service: which one?');
   const cluster = await findCluster(ecs, wanted);
   const name = nameOfArn(wanted.service);
   const [found] = await ecs.describeServices(cluster, [name]);

@@ -107,7 +107,7 @@ async function checkTrust(
   simulator: SimulatorPort,
 ): Promise<Checked> {
   if (principal.kind === 'user') {
-    throw usage('check-principal', `user ${principal.name} trusts nobody: only roles have a trust policy`, {
+    throw usage('check-principal', `user ${principal.name} has no trust policy: only roles have one`, {
       details: { principal: `user/${principal.name}`, rolesOnly: true },
     });
   }

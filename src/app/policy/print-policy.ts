@@ -51,7 +51,7 @@ type PolicyNeeds = Needs<
 /** The document with all known values. Throws `check-kind` for a check of a document that IAM cannot simulate. */
 export async function fillPolicy(request: PolicyRequest, deps: PolicyNeeds): Promise<PrintedPolicy> {
   if (request.kind === 'session-document' && request.check !== undefined) {
-    throw usage('check-kind', 'a session document is no IAM document: nobody is granted it');
+    throw usage('check-kind', 'a session document is not an IAM document, so IAM cannot check it');
   }
   const iam = iamNaming(request.iam, deps.settings);
   const tags = givenTags(request.tags.map(parseTag), deps.settings.tags);

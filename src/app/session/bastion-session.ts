@@ -55,7 +55,7 @@ async function openPluginShell({ name }: BastionSessionRequest, deps: SessionNee
 async function runCommand({ name, command }: BastionSessionRequest, deps: SessionNeeds): Promise<number> {
   const { random, report, settings, signal, signals, terminal } = deps;
   if (settings.transport === 'plugin') {
-    throw usage('plugin-unsupported', 'the plugin hands on neither stderr nor the exit status of a command');
+    throw usage('plugin-unsupported', 'the plugin passes on neither stderr nor the exit status of a command');
   }
   const [{ runBastionCommand }, { bastionScript }, { execNonce }] = await Promise.all([
     import('../../connect/session/bastion-command.ts'),

@@ -148,7 +148,10 @@ function agentDenied(
 ): readonly string[] {
   if (name === undefined) {
     const [kind, whose] = agent === 'task' ? ['task-role', "the task's role"] : [agent, "the bastion's role"];
-    return [`the agent said: ${reason}`, lines.tool(`policy ${kind}`, {}, `grants ${action}, for ${whose}`)];
+    return [
+      `the agent reported: ${reason}`,
+      lines.tool(`policy ${kind}`, {}, `grants ${action}, for ${whose}`),
+    ];
   }
   return [
     lines.tool(`policy ${agent}`, {}, 'grants it; it belongs into the role'),

@@ -5,8 +5,8 @@ import { meant, type Rows } from './rows.ts';
 
 /** Advice about the bastion: its network, its capacity, its lifetime and its end. */
 
-const RUN_AGAIN = 'the same again   # it adopts what exists';
-const ON_DEMAND = 'the same with --on-demand';
+const RUN_AGAIN = 'run the same command again   # it adopts what exists';
+const ON_DEMAND = 'the same command with --on-demand';
 
 const removesEverything = (name: string, lines: CommandLines): string =>
   lines.tool('down', { name }, 'removes everything');
@@ -97,10 +97,16 @@ function noWayOut(facts: ErrorFacts['no-way-out'], lines: CommandLines): readonl
     ),
     ...(ipv6Only ? ['or switch DNS64 on for the subnet and route 64:ff9b::/96 to a NAT gateway'] : []),
     ...(tunnelsPossible
-      ? [lines.tool('up', { 'tunnel-only': true }, 'or this: it needs less, and has a way here')]
+      ? [
+          lines.tool(
+            'up',
+            { 'tunnel-only': true },
+            'or this: it needs fewer endpoints, which this network has',
+          ),
+        ]
       : []),
     'or name other subnets: --vpc, --subnet',
-    'or say what is not seen here, e.g. a route to a VPC of endpoints: --subnet ID --way-out private',
+    'or, if a subnet reaches AWS by a route that is not visible here: --subnet ID --way-out private',
   ];
 }
 
@@ -130,14 +136,17 @@ function instanceEnded({ reason }: ErrorFacts['instance-ended'], lines: CommandL
     case 'Client.UserInitiatedShutdown':
     case 'Client.InstanceInitiatedShutdown':
     case 'Client.InstanceTerminated':
-      return ['somebody, or the instance itself, ended it', RUN_AGAIN];
+      return ['another person, or the instance itself, ended it', RUN_AGAIN];
     case 'Server.InsufficientInstanceCapacity':
-      return ['the same with --type t4g.medium,t3.small   # other pools', `${ON_DEMAND}   # costs more`];
+      return [
+        'the same command with --type t4g.medium,t3.small   # other pools',
+        `${ON_DEMAND}   # costs more`,
+      ];
     case 'Server.InternalError':
-      return ['an error of EC2: the same again'];
+      return ['an error of EC2: run the same command again'];
     case undefined:
     default:
-      return ['the same again', `${ON_DEMAND}   # EC2 does not interrupt it`];
+      return ['run the same command again', `${ON_DEMAND}   # EC2 does not interrupt it`];
   }
 }
 
@@ -169,12 +178,12 @@ export const BASTION_ADVICE = {
     ...(DOWNLOAD.test(reason) ? [lines.tool('up', { name, 'tunnel-only': true }, 'downloads nothing')] : []),
   ],
   'client-group-closed': ({ group }) =>
-    group === undefined ? [] : ['name the database that it opens the way to, too: --db ID'],
+    group === undefined ? [] : ['name the database that the group leads to, too: --db ID'],
   'database-closed': ({ database, admittedGroups }) =>
     database === undefined
       ? []
       : [
-          `the same with --allow-db ${database}   # adds a rule, which down deletes`,
+          `the same command with --allow-db ${database}   # adds a rule, which down deletes`,
           ...(admittedGroups ?? []).map((group) => `or with --client-security-group ${group}`),
         ],
   'database-elsewhere': ({ database, vpc }, lines) => [lines.tool('up', { vpc: vpc ?? 'VPC', db: database })],
@@ -214,13 +223,13 @@ export const BASTION_ADVICE = {
   'leftovers-found': ({ name, region }, lines) => [lines.tool('down', { name, region }, 'deletes them')],
   'name-taken': ({ taken }, lines) => [
     ...taken.map(({ kind, id, why }) => `${kind} ${id} ${why}`),
-    lines.tool('up', { name: 'OTHER' }, 'another name, nothing in the way'),
+    lines.tool('up', { name: 'OTHER' }, 'another name, which is free'),
   ],
   'no-bastion': noBastion,
   'no-bastions': (_, lines) => [lines.tool('up', {}, 'makes one')],
   'no-capacity': ({ market }) => [
     ...(market === 'spot' ? [`${ON_DEMAND}   # costs more, is nearly always there`] : []),
-    'the same with --type t4g.medium,t3.small   # other pools',
+    'the same command with --type t4g.medium,t3.small   # other pools',
   ],
   'no-way-out': noWayOut,
   'not-settled': () => [RUN_AGAIN],
@@ -230,7 +239,7 @@ export const BASTION_ADVICE = {
     lines.tool('down', { all: true }, 'or all of them'),
   ],
   overtaken: ({ name }, lines) => [
-    lines.tool('status', { name }, 'what is there; somebody ran down at the same time'),
+    lines.tool('status', { name }, 'what is left; another person ran down at the same time'),
     lines.tool('up', { name }, START_ANEW),
   ],
   'quota-exceeded': ({ market, quota }) => [

@@ -103,6 +103,6 @@ export const CREDENTIALS_ADVICE = {
   ],
   'tls-untrusted': () => COMPANY_CA,
   'tls-wrong-host': () => [
-    'something else answers under this name: check DNS, the endpoint settings and HTTPS_PROXY',
+    'another server answers under this name: check DNS, the endpoint settings and HTTPS_PROXY',
   ],
 } as const satisfies Rows;

@@ -55,7 +55,7 @@ export const SESSION_ADVICE = {
   'port-not-open': ({ name, port, database }, lines) => [
     database === undefined
       ? lines.tool('up', { name, 'egress-port': String(port) }, 'opens it towards the VPC')
-      : lines.tool('up', { name, db: database }, 'opens the way to that database'),
+      : lines.tool('up', { name, db: database }, 'allows connections to that database'),
   ],
   'resume-denied': ({ action, sessionId }, lines) => [
     grantForSession(action, lines),
@@ -86,7 +86,7 @@ export const SESSION_ADVICE = {
     ];
   },
   'session-not-ended': ({ sessionId, action }, lines) => [
-    lines.aws(`ssm terminate-session --session-id ${sessionId}`, 'by somebody who may'),
+    lines.aws(`ssm terminate-session --session-id ${sessionId}`, 'by a person who may'),
     grantForSession(action, lines),
   ],
   'upgrade-refused': ({ status }, lines) =>

@@ -51,7 +51,7 @@ function notConnected(facts: ErrorFacts['target-not-connected'], lines: CommandL
     return [
       'a task that just started may need another minute',
       checkTaskRole(lines),
-      'no way from the subnet to ssmmessages on port 443 (NAT, public IP or interface endpoint)',
+      'the subnet has no route to ssmmessages on port 443 (NAT, public IP or interface endpoint)',
       listContainers({ cluster, task }, lines, 'is its agent RUNNING'),
     ];
   return target.startsWith('ecs:')
@@ -86,7 +86,7 @@ export const TARGET_ADVICE = {
   'exec-agent-not-running': (facts, lines) => [
     listContainers(facts, lines),
     checkTaskRole(lines),
-    'other known causes: a read-only root file system, no way to ssmmessages on port 443',
+    'other known causes: a read-only root file system, no route to ssmmessages on port 443',
   ],
   'exec-not-enabled': execNotEnabled,
   'log-group-not-found': ({ group, region }, lines) => [

@@ -56,7 +56,7 @@ Examples:
 
 function optionsOf(flags: LogsFlags): LogsOptions {
   if (flags.ignoreCase === true && flags.grep === undefined)
-    throw usage('invalid-argument', '--ignore-case is about --grep, which is not given', {
+    throw usage('invalid-argument', '--ignore-case belongs to --grep, which is not given', {
       details: { expected: '--grep REGEX --ignore-case' },
     });
   return {
@@ -72,7 +72,7 @@ function sinceOf(value: string): number {
   const since = parseDuration(value);
   if (since !== undefined && since > 0 && since <= LONGEST_MS) return since;
   const known = since === undefined ? {} : { between: ['1s', '3653d'] as const };
-  throw usage('duration', `--since ${value} is ${since === undefined ? 'no duration' : 'out of range'}`, {
+  throw usage('duration', `--since ${value} is ${since === undefined ? 'not a duration' : 'out of range'}`, {
     details: { flag: '--since', value, ...known },
   });
 }

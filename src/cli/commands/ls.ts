@@ -49,7 +49,7 @@ Examples:
         serviceArgument(service, command);
         const stopped = flags.stopped === true;
         if (stopped && kind !== 'tasks')
-          throw usage('invalid-argument', `--stopped is about tasks, not about ${kind}`, {
+          throw usage('invalid-argument', `--stopped belongs to tasks, not to ${kind}`, {
             details: { expected: 'ls tasks --stopped' },
           });
         return invoke(run, { kind, stopped }, command);

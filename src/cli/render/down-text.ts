@@ -87,7 +87,7 @@ export function writeTakenDown(
       type: 'note',
       level: 'info',
       code: 'bastion-down',
-      message: `bastion ${name}: ${result.deleted.length} resources deleted, 0 left (verified)`,
+      message: `bastion ${name}: ${result.deleted.length} resources deleted, and none is left in the account`,
     });
   }
 }

@@ -37,7 +37,7 @@ const isoOf = (at: number): string => new Date(at).toISOString();
 
 function describeLease({ plan }: PlannedBastion, when: (at: number) => string): string {
   const { expiresAt, idleMinutes = 0 } = plan.lease;
-  const end = expiresAt === undefined ? 'at a time that its tags do not tell' : when(expiresAt);
+  const end = expiresAt === undefined ? 'at a time that its tags do not state' : when(expiresAt);
   return idleMinutes === 0
     ? `${end}, idle or not`
     : `${end}, or after ${idleMinutes} minutes without a session`;

@@ -174,7 +174,11 @@ export class ServiceLogs {
     } catch (error) {
       if (!(error instanceof ToolError) || (error.role !== 'transport' && error.code !== 'aws-throttled'))
         throw error;
-      this.#note('warning', 'tasks-unknown', `${error.message}; new tasks are looked for again in a moment`);
+      this.#note(
+        'warning',
+        'tasks-unknown',
+        `${error.message}; new tasks are searched for again in a moment`,
+      );
     }
   }
 

@@ -105,7 +105,7 @@ export async function runBastionCommand(options: BastionCommandOptions): Promise
       );
     throw transport(
       'exec-no-status',
-      `the session ended before the command told its exit status: ${endMessage(end)}`,
+      `the session ended before the exit status of the command arrived: ${endMessage(end)}`,
       { details: { target: options.target } },
     );
   };

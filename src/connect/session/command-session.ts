@@ -107,7 +107,7 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
     throw reader.hasBegun
       ? transport(
           'exec-no-status',
-          `the session ended before the command told its exit status: ${endMessage(ended)}`,
+          `the session ended before the exit status of the command arrived: ${endMessage(ended)}`,
         )
       : transport('exec-not-started', `the command was not started: ${endMessage(ended)}${noise}`);
   });

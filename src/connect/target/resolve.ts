@@ -63,7 +63,7 @@ export async function resolveContainer(wanted: Wanted, options: ResolveOptions):
       type: 'note',
       level: 'info',
       code: 'task-chosen',
-      message: `using task ${task.id.slice(0, 8)} (${whyChosen(task, tasks)})`,
+      message: `using task ${task.id.slice(0, 8)}, ${whyChosen(task, tasks)}`,
       details: { task: task.id },
     });
   }
@@ -92,12 +92,16 @@ export async function resolveContainer(wanted: Wanted, options: ResolveOptions):
   }
 }
 
-/** `healthy, newest of 2`: tasks are ranked first by health, then by age. */
+/** `the newest of 2 healthy tasks`: tasks are ranked first by health, then by age. */
 function whyChosen(task: Task, tasks: readonly Task[]): string {
   const { healthStatus } = task;
-  const health = healthStatus === 'UNKNOWN' ? 'no health known' : healthStatus.toLowerCase();
+  const isKnown = healthStatus !== 'UNKNOWN';
+  const before = isKnown ? `${healthStatus.toLowerCase()} ` : '';
+  const after = isKnown ? '' : ' whose health is not known';
   const equals = tasks.filter((each) => each.healthStatus === healthStatus).length;
-  return equals === 1 ? `the only ${health} one of ${tasks.length}` : `${health}, newest of ${equals}`;
+  return equals === 1
+    ? `the only ${before}one of ${tasks.length} tasks${after}`
+    : `the newest of ${equals} ${before}tasks${after}`;
 }
 
 /**

@@ -26,7 +26,9 @@ export const SUBNET_REASONS: { readonly [I in SubnetFindingId]: (evidence: Findi
     `${describeDefaultRoute(defaultRoute)} and no endpoint for ${describeAbsent(absent)}`,
   'no-way-out-ipv6': ({ defaultRoute, absent, dns64, nat64Route }) => {
     const route =
-      defaultRoute === undefined ? 'no route for ::/0' : `::/0 → ${defaultRoute.target} is no way out`;
+      defaultRoute === undefined
+        ? 'no route for ::/0'
+        : `::/0 → ${defaultRoute.target} does not lead out of the VPC`;
     const nat64 = `no NAT64: ${lackingOfNat64(dns64, nat64Route)}`;
     return `${route}, no dual-stack endpoint for ${describeAbsent(absent)}, ${nat64}`;
   },
@@ -37,7 +39,7 @@ export const SUBNET_REASONS: { readonly [I in SubnetFindingId]: (evidence: Findi
 const describeDefaultRoute = (route: DefaultRoute | undefined): string =>
   route === undefined
     ? 'no default route'
-    : `its default route leads to ${route.target}, which is ${route.exists ? 'no way out' : 'gone'},`;
+    : `its default route leads to ${route.target}, which ${route.exists ? 'does not lead out of the VPC' : 'no longer exists'},`;
 
 const describeAbsent = (absent: readonly AbsentEndpoint[]): string => absent.map(describeEndpoint).join(', ');
 

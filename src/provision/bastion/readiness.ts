@@ -88,7 +88,7 @@ async function untilRunning(options: ReadinessOptions, end: number, deps: Readin
           type: 'note',
           level: 'warning',
           code: 'second-bastion-ended',
-          message: `another \`up\` ran at the same time: terminating ${second.join(', ')}, keeping ${kept?.id ?? ''}`,
+          message: `another \`up\` launched ${kept?.id ?? ''} at the same time: keeping it and terminating ${second.join(', ')}`,
         });
         await deps.ec2.terminateInstances(second);
       }

@@ -180,7 +180,7 @@ export function launchFailure(
         },
       );
     case 'not-settled':
-      return failed('not-settled', 'EC2 still does not see what was just created', {
+      return failed('not-settled', 'EC2 still does not find resources that were just created', {
         details,
       });
     case 'other':

@@ -26,11 +26,11 @@ export function cloudFormation(bastion: ExportedBastion): Json {
       VpcId: parameter('AWS::EC2::VPC::Id', 'VPC of the bastion', defaults.vpc),
       SubnetId: parameter(
         'AWS::EC2::Subnet::Id',
-        'Where the launch command puts it, with a way out over IPv4; further subnets are further Overrides',
+        'Where the launch command puts it, with a route to AWS over IPv4; further subnets are further Overrides',
         defaults.subnet,
       ),
       PublicIp: {
-        ...parameter('String', 'true only where an internet gateway is the one way out', 'false'),
+        ...parameter('String', 'true only where an internet gateway is the only route to AWS', 'false'),
         AllowedValues: ['true', 'false'],
       },
     },

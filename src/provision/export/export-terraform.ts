@@ -29,11 +29,11 @@ export function terraform(bastion: ExportedBastion): Json {
     variable: {
       vpc_id: variable('VPC of the bastion', 'string', bastion.defaults.vpc),
       subnet_id: variable(
-        'where the launch command puts it, with a way out over IPv4; further subnets are further Overrides',
+        'where the launch command puts it, with a route to AWS over IPv4; further subnets are further Overrides',
         'string',
         bastion.defaults.subnet,
       ),
-      public_ip: variable('true only where an internet gateway is the one way out', 'bool', false),
+      public_ip: variable('true only where an internet gateway is the only route to AWS', 'bool', false),
     },
     locals: { user_data: literal(bastion.userData) },
     resource: {

@@ -118,9 +118,9 @@ const WAY_OUT_TEXT: Readonly<Record<WayOut, string>> = {
   endpoints: 'through VPC endpoints',
   nat: 'through a NAT gateway',
   routed: 'through a default route',
-  'internet-gateway': 'through the internet gateway; a public address is the only way out here',
-  'given-private': 'by a route that only --way-out names',
-  'given-public': 'with a public address, as --way-out says',
+  'internet-gateway': 'through the internet gateway; only instances with a public address can use it',
+  'given-private': 'by the route that --way-out private states',
+  'given-public': 'with a public address, as --way-out public states',
   nat64: 'through NAT64',
   'ipv6-endpoints': 'through VPC endpoints',
   'egress-only': 'through an egress-only internet gateway',
@@ -141,7 +141,7 @@ function noWayOut(
     (report) => fits(report) && allowed.some(({ subnet }) => subnet.id === report.subnet.id),
   );
   const lacking = tunnels ? 'everything that is installed at boot' : 'Systems Manager';
-  return failed('no-way-out', `no subnet of ${facts.vpc.id} has a way to ${lacking}`, {
+  return failed('no-way-out', `no subnet of ${facts.vpc.id} can reach ${lacking}`, {
     details: {
       vpc: facts.vpc.id,
       region: facts.region,

@@ -112,7 +112,7 @@ class Run implements ApplyRun {
     report({
       type: 'step-progress',
       step: this.stepId,
-      detail: 'waiting until the new role is known everywhere',
+      detail: 'waiting until IAM has propagated the new role',
     });
     await sleep(clock, rest, signal);
   }

@@ -69,7 +69,7 @@ export function groupSteps(
   }
   const { add, revoke } = egressChanges(group, input.wanted, kept === undefined);
   const inbound = group.ingress.length;
-  const warning = inbound === 0 ? '' : `; somebody else has added ${inbound} inbound rules`;
+  const warning = inbound === 0 ? '' : `; another person has added ${inbound} inbound rules`;
   const existing = { id: group.id };
   return [
     keep('security-group', common, `exists${warning}`, existing),

@@ -22,7 +22,7 @@ export const POLICY_KINDS = {
     files: ['bastion-boundary-tunnel-only'],
     purpose: 'the same for bastions with --tunnel-only',
   },
-  operator: { files: ['operator-ec2', 'operator-iam'], purpose: 'people who may up, status and down' },
+  operator: { files: ['operator-ec2', 'operator-iam'], purpose: 'people who may run up, status and down' },
   'operator-ec2': { files: ['operator-ec2'], purpose: 'the EC2 half of operator' },
   'operator-iam': { files: ['operator-iam'], purpose: 'the IAM half of operator' },
   'operator-guardrail': {

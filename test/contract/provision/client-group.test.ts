@@ -53,16 +53,19 @@ it('a database that does not admit the group: up warns before it asks, and names
       message: 'billing-db does not admit port 5432 from any group or range of this bastion',
       details: expect.objectContaining({ database: 'billing-db', port: 5432 }) as unknown,
       hints: expect.arrayContaining([
-        expect.stringMatching(/^the same with --allow-db billing-db /),
+        expect.stringMatching(/^the same command with --allow-db billing-db /),
         `or with --client-security-group ${GROUP.dbClients}`,
       ]) as unknown,
     },
   ]);
   expect((await run(...UP, '--dry-run')).stdout).toMatch(
-    /\nWarnings\n {2}billing-db does not admit port 5432 from.*\n {4}the same with --allow-db billing-db/,
+    /\nWarnings\n {2}billing-db does not admit port 5432 from.*\n {4}the same command with --allow-db billing-db/,
   );
   const up = await run(...UP, '--yes', '--no-wait');
-  expect([up.status, up.stderr]).toEqual([0, expect.stringContaining('the same with --allow-db billing-db')]);
+  expect([up.status, up.stderr]).toEqual([
+    0,
+    expect.stringContaining('the same command with --allow-db billing-db'),
+  ]);
 });
 
 it('a group that does not exist is refused before anything is created', async () => {

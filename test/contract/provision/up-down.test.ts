@@ -122,7 +122,7 @@ describe('up and down on the sandbox', () => {
     const talk = lines.filter(
       (line) => /^(warning|network|price|ends|bastion| )/.test(line) && !line.startsWith(command),
     );
-    expect(talk.join(' ').replaceAll(/ +/g, ' ')).toContain('the same with --allow-db billing-db');
+    expect(talk.join(' ').replaceAll(/ +/g, ' ')).toContain('the same command with --allow-db billing-db');
     for (const line of talk) expect([line, line.length <= 80]).toEqual([line, true]);
   });
 
@@ -317,7 +317,7 @@ describe('up and down on the sandbox', () => {
 
   it('refuses names that do not exist, and says what to do', async () => {
     const cases: readonly (readonly [number, RegExp, readonly string[]])[] = [
-      [2, /--ttl "soon" is no duration/, ['up', '--ttl', 'soon']],
+      [2, /--ttl "soon" is not a duration/, ['up', '--ttl', 'soon']],
       [2, /is no bastion name/, ['up', '--cluster', 'demo', '--name', 'Not_Good', '--yes']],
       [2, /too little memory/, ['up', '--cluster', 'demo', '--type', 't4g.nano', '--yes']],
       [3, /no VPC vpc-404/, ['up', '--cluster', 'demo', '--vpc', 'vpc-404', '--yes']],

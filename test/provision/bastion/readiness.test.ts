@@ -72,11 +72,13 @@ describe('waiting for a bastion', () => {
       instances: [instance('i-1')],
       nodes: () => [],
       console: (at) =>
-        at >= 5 ? 'fargate-connect: FAILED download of https://x failed: no way to S3?\r\n' : '',
+        at >= 5
+          ? 'fargate-connect: FAILED download of https://x failed: is S3 reachable from this subnet?\r\n'
+          : '',
     });
     expect(result).toMatchObject({
       code: 'boot-failed',
-      details: { reason: expect.stringContaining('no way to S3?') as string },
+      details: { reason: expect.stringContaining('is S3 reachable from this subnet?') as string },
     });
     expect(seconds).toBe(5);
   });

@@ -361,7 +361,7 @@ describe('the choice of a network, and the resulting plan', () => {
         create instance: spot, one of t4g.micro in subnet-a
           subnet-a: nat, 0.0.0.0/0 → nat-1
       public subnet
-        → subnet-a + public address: through the internet gateway; a public address is the only way out here (all that fit)
+        → subnet-a + public address: through the internet gateway; only instances with a public address can use it (all that fit)
         create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a, with a public address
           subnet-a: internet-gateway, 0.0.0.0/0 → igw-1: needs a public address
@@ -422,7 +422,7 @@ describe('the choice of a network, and the resulting plan', () => {
           subnet-a: endpoints, VPC endpoints for ssm, ssmmessages
       NAT gateway is gone
         → no-way-out, missing: ssm,ssmmessages
-          subnet-a: none, its default route leads to nat-9, which is gone, and no endpoint for ssm, ssmmessages
+          subnet-a: none, its default route leads to nat-9, which no longer exists, and no endpoint for ssm, ssmmessages
       transit gateway
         → subnet-a: private, through a default route (all that fit)
         create egress: allows only tcp/443 to 0.0.0.0/0
@@ -435,10 +435,10 @@ describe('the choice of a network, and the resulting plan', () => {
           subnet-a: routed, 0.0.0.0/0 → eni-1, assumed to lead to the internet
       peering
         → no-way-out, missing: ssm,ssmmessages
-          subnet-a: none, its default route leads to pcx-1, which is no way out, and no endpoint for ssm, ssmmessages
+          subnet-a: none, its default route leads to pcx-1, which does not lead out of the VPC, and no endpoint for ssm, ssmmessages
       IPv6 only: peering
         → no-way-out, missing: ssm,ssmmessages
-          subnet-v: none, IPv6 only: ::/0 → pcx-1 is no way out, no dual-stack endpoint for ssm, ssmmessages, no NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
+          subnet-v: none, IPv6 only: ::/0 → pcx-1 does not lead out of the VPC, no dual-stack endpoint for ssm, ssmmessages, no NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
       IPv6 only: no route
         → no-way-out, missing: ssm,ssmmessages
           subnet-v: none, IPv6 only: no route for ::/0, no dual-stack endpoint for ssm, ssmmessages, no NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
@@ -505,7 +505,7 @@ describe('the choice of a network, and the resulting plan', () => {
         → no-way-out, missing: 
           subnet-v: none, IPv6 only: endpoint vpce-ssm (ssm) answers over IPv4 only: make it dual-stack; endpoint vpce-ssmmessages (ssmmessages) answers over IPv4 only: make it dual-stack
       IPv6 only and IPv4: IPv4 wins, even the public one
-        → subnet-a + public address: through the internet gateway; a public address is the only way out here (all that fit); subnets without IPv4 are not used
+        → subnet-a + public address: through the internet gateway; only instances with a public address can use it (all that fit); subnets without IPv4 are not used
         create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a, with a public address
           subnet-v: egress-only, IPv6 only: ::/0 → eigw-1
@@ -560,19 +560,19 @@ describe('the choice of a network, and the resulting plan', () => {
           subnet-a: nat, 0.0.0.0/0 → nat-1
           subnet-b: none, no default route and no endpoint for ssm, ssmmessages
       asked for the public one
-        → subnet-a + public address: through the internet gateway; a public address is the only way out here (as asked)
+        → subnet-a + public address: through the internet gateway; only instances with a public address can use it (as asked)
         create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a, with a public address
           subnet-a: internet-gateway, 0.0.0.0/0 → igw-1: needs a public address
           subnet-b: nat, 0.0.0.0/0 → nat-1
       told better: private
-        → subnet-a: private, by a route that only --way-out names (as asked)
+        → subnet-a: private, by the route that --way-out private states (as asked)
         create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a
           subnet-a: given-private, as given with --way-out
           subnet-b: none, endpoint vpce-ssm (ssm) does not admit 443 from 10.0.2.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.2.0/24: sg-endpoints
       told better: public
-        → subnet-a + public address: with a public address, as --way-out says (as asked)
+        → subnet-a + public address: with a public address, as --way-out public states (as asked)
         create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a, with a public address
           subnet-a: given-public, as given with --way-out

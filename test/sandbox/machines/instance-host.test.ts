@@ -186,7 +186,7 @@ describe('an instance whose user data fails', () => {
     const sealed = seed.subnets.find((subnet) => subnet.route === 'none')!;
     const launched = launch({}, { subnetId: sealed.id });
     expect((await launched.booted).machine).toBeUndefined();
-    expect(launched.console()).toContain('no way to S3?');
+    expect(launched.console()).toContain('is S3 reachable from this subnet?');
   });
 
   it('installs nothing that is signed by another key than the pinned one', async () => {
