@@ -38,14 +38,14 @@ const types = (events: readonly DataChannelEvent[]): readonly string[] => events
 const opened = (events: readonly DataChannelEvent[]): unknown =>
   events.find((event) => event.type === 'opened');
 
-test('conformance 1: the opening text has exactly the five members', () => {
+test('conformance 1: the opening text frame has exactly five members', () => {
   const input = { tokenValue: 't', clientId: 'c', requestId: 'r', clientVersion: '1.2.707.0' };
   expect(openDataChannelInput(input)).toBe(
     '{"MessageSchemaVersion":"1.0","RequestId":"r","TokenValue":"t","ClientId":"c","ClientVersion":"1.2.707.0"}',
   );
 });
 
-test('conformance 4: a client says nothing before the agent does', () => {
+test('conformance 4: a client sends nothing before the agent has sent a message', () => {
   const channel = client();
   channel.start(NOW);
   channel.tick(NOW + 60_000);
@@ -78,7 +78,7 @@ test('conformance 7: message types are padded with spaces, by either role', () =
   }
 });
 
-test('conformance 8: channel_closed with a 112-byte header is understood', () => {
+test('conformance 8: channel_closed with a 112-byte header parses', () => {
   const message = closedMessage('bye');
   expect(hex(message.subarray(0, 4))).toBe('00000070');
   expect(openClient().receive(message, NOW)).toEqual([{ type: 'closed', output: 'bye' }]);
@@ -109,7 +109,7 @@ test('conformance 10: the HandshakeResponse is type 6, number 0, flags 0', () =>
   ]);
 });
 
-test('conformance 11: an acknowledge has number 0, flags 3, type 0, and is not acknowledged itself', () => {
+test('conformance 11: an acknowledgement has number 0, flags 3, type 0, and is never acknowledged', () => {
   const channel = client();
   channel.receive(outputMessage(), NOW);
   const [acknowledge] = sent(channel);
@@ -126,7 +126,7 @@ test('conformance 11: an acknowledge has number 0, flags 3, type 0, and is not a
   expect(channel.takeOutput()).toEqual([]);
 });
 
-test('conformance 12: HandshakeComplete may come before the acknowledge of the response', () => {
+test('conformance 12: HandshakeComplete may arrive before the acknowledgement of the response', () => {
   const channel = client();
   channel.receive(handshakeRequest(), NOW);
   const [response] = streamOf(sent(channel));
@@ -136,7 +136,7 @@ test('conformance 12: HandshakeComplete may come before the acknowledge of the r
   expect(channel.unackedBytes).toBe(0);
 });
 
-test('conformance 13: neither size nor data leaves before HandshakeComplete; both do after it', () => {
+test('conformance 13: the client sends neither size nor data before HandshakeComplete, and both after it', () => {
   const channel = client();
   channel.receive(handshakeRequest({ sessionType: 'Standard_Stream' }), NOW);
   channel.takeOutput();
@@ -163,7 +163,7 @@ test('conformance 14: without a handshake nothing is sent before the first outpu
   expect(streamOf(sent(channel))).toMatchObject([{ payloadType: PAYLOAD_TYPE.size, sequenceNumber: 0 }]);
 });
 
-test('conformance 15: our agent never begins a session without handshake with anything but output; our client would survive it', () => {
+test('conformance 15: without a handshake the first message of the agent is output; the client accepts another type too', () => {
   const far = agent();
   far.takeOutput();
   far.send(Uint8Array.of(1), NOW, 'stderr');
@@ -172,7 +172,7 @@ test('conformance 15: our agent never begins a session without handshake with an
   expect(events).toMatchObject([{ type: 'opened' }, { type: 'output', stream: 'stderr' }]);
 });
 
-test('conformance 16: after HandshakeComplete the size is message 1, without a handshake message 0', () => {
+test('conformance 16: the size is the first message: number 1 after HandshakeComplete, number 0 without a handshake', () => {
   const shaken = client();
   shaken.receive(handshakeRequest({ sessionType: 'Standard_Stream' }), NOW);
   shaken.receive(handshakeComplete(), NOW);
@@ -184,7 +184,7 @@ test('conformance 16: after HandshakeComplete the size is message 1, without a h
   expect(sent(plain)).toMatchObject([{ payloadType: PAYLOAD_TYPE.size, sequenceNumber: 0 }]);
 });
 
-test('conformance 18, 19: bytes are never rewritten, a lone LF stays a LF in every session type', () => {
+test('conformance 18, 19: bytes are unchanged; a single LF stays LF in every session type', () => {
   const plain = openClient();
   plain.send(Uint8Array.of(0x0a), NOW);
   expect(hex(sent(plain)[0]!.payload)).toBe('0a');
@@ -199,7 +199,7 @@ test('conformance 18, 19: bytes are never rewritten, a lone LF stays a LF in eve
   });
 });
 
-test('conformance 21: an unacknowledged message is repeated, byte for byte, after 200 ms; then at the timeout', () => {
+test('conformance 21: an unacknowledged message is repeated without a change after 200 ms, and after that at each timeout', () => {
   for (const channel of [openClient(), agent()]) {
     channel.takeOutput();
     channel.send(Uint8Array.of(1), NOW);
@@ -228,7 +228,7 @@ test('conformance 22: a duplicate is acknowledged again and not delivered, by ei
   expect(acknowledged(sent(far))).toEqual([0, 0]);
 });
 
-test('conformance 23: a message ahead of its turn is acknowledged at once and delivered when the gap closes', () => {
+test('conformance 23: a message that arrives early is acknowledged at once, and delivered when the missing one has arrived', () => {
   const channel = openClient();
   expect(channel.receive(outputMessage({ seq: 2, payload: 'c' }), NOW)).toEqual([]);
   expect(acknowledged(sent(channel))).toEqual([2]);
@@ -240,7 +240,7 @@ test('conformance 23: a message ahead of its turn is acknowledged at once and de
   expect(acknowledged(sent(channel))).toEqual([1]);
 });
 
-describe('conformance 24: not acknowledged, and the session goes on:', () => {
+describe('conformance 24: not acknowledged, and the session continues:', () => {
   const broken = (change: (frame: Buffer) => Buffer): Uint8Array =>
     change(Buffer.from(outputMessage({ seq: 1 })));
   test.each([
@@ -273,7 +273,7 @@ test('conformance 26: unknown and misdirected types are ignored, not acknowledge
   expect(far.takeOutput()).toEqual([]);
 });
 
-test('conformance 27: output during the handshake is not acknowledged, and taken when it comes again', () => {
+test('conformance 27: output during the handshake is not acknowledged, and accepted when the agent repeats it', () => {
   const channel = client();
   channel.receive(handshakeRequest({ sessionType: 'Standard_Stream' }), NOW);
   channel.takeOutput();
@@ -283,7 +283,7 @@ test('conformance 27: output during the handshake is not acknowledged, and taken
   expect(types(channel.receive(outputMessage({ seq: 2, payload: 'again' }), NOW))).toEqual(['output']);
 });
 
-test('conformance 28: types 11 and 12 are told apart from output, which the official client does not do', () => {
+test('conformance 28: types 11 and 12 are delivered as stderr and exit status, not as output', () => {
   const channel = openClient();
   expect(
     channel.receive(outputMessage({ seq: 1, payloadType: PAYLOAD_TYPE.stdErr, payload: 'e' }), NOW),
@@ -316,7 +316,7 @@ test('conformance 30: flags are four bytes, big-endian', () => {
   ]);
 });
 
-test('conformance 31: a current agent and LocalPortForwarding make mux, and the first bytes are SYN of stream 3', () => {
+test('conformance 31: with a current agent and LocalPortForwarding the session uses smux, and its first bytes are SYN of stream 3', () => {
   const channel = client();
   channel.receive(handshakeRequest(), NOW);
   expect(opened(channel.receive(handshakeComplete(), NOW))).toMatchObject({ sessionType: 'Port', mux: true });
@@ -360,7 +360,7 @@ test.each([
   ['1.2.332.0', true, false],
   ['2.0.0', true, false],
 ])(
-  'conformance 34: our agent for client version %s: mux %j, keepalive %j, and never a complaint about missing NOPs',
+  'conformance 34: the agent for client version %s: mux %j, keepalive %j, and it never times out on missing NOPs',
   (version, mux, keepAlive) => {
     const channel = agent({ handshake: portHandshake });
     const events = channel.receive(handshakeResponse(version), NOW);
@@ -377,7 +377,7 @@ test('conformance 35: smux is little-endian inside the big-endian message', () =
   expect(hex(mux.takeOutput()[1]!.subarray(0, 8))).toBe('0102020103000000');
 });
 
-test('conformance 36: smux frames cut at 1024 bytes, and several in one message, cross a channel unharmed', () => {
+test('conformance 36: smux frames that are split over messages of 1024 bytes, or share one message, are reassembled', () => {
   const near = client();
   const far = agent({ handshake: portHandshake });
   converse(near, far);
@@ -398,7 +398,7 @@ test('conformance 36: smux frames cut at 1024 bytes, and several in one message,
   ]);
 });
 
-test('conformance 37: a FIN from the remote is reported and our FIN is ours to send: half-close is possible', () => {
+test('conformance 37: a FIN from the remote is reported, and the other direction stays open until this side sends its FIN', () => {
   const mux = new MuxSession({ role: 'client', keepAlive: false, now: NOW });
   const id = mux.open();
   mux.takeOutput();
@@ -415,7 +415,7 @@ test('conformance 38: flag 3 is reported and does not end the session', () => {
   expect(channel.phase).toBe('open');
 });
 
-test('conformance 40, 42: after a reconnect numbers go on and everything unacknowledged comes again, in order, at once', () => {
+test('conformance 40, 42: after a reconnect the numbers continue, and all unacknowledged messages are repeated at once, in order', () => {
   const channel = openClient();
   for (const byte of [1, 2, 3]) channel.send(Uint8Array.of(byte), NOW);
   const before = channel.takeOutput();
@@ -467,7 +467,7 @@ test('conformance 49: with KMS "hello" becomes 33 bytes; sizes, flags and the ha
   ]);
 });
 
-test('conformance 50: the challenge comes back under the other key as the same 64 bytes', () => {
+test('conformance 50: the client returns the same 64 bytes of the challenge, encrypted with its own key', () => {
   const near = client();
   const far = agent({ handshake: kms });
   near.receive(far.takeOutput()[1]!, NOW);

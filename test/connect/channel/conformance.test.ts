@@ -142,7 +142,7 @@ async function opened(gateway: FakeGateway) {
   return { driver, started };
 }
 
-test('conformance 4: our client does not wait forever for an agent that says nothing', async () => {
+test('conformance 4: the client ends with an error if the agent sends nothing for 30 s', async () => {
   const gateway = new FakeGateway();
   const { started } = await opened(gateway);
   await gateway.clock.advance(29_000);
@@ -173,7 +173,7 @@ describe('a shell', () => {
     return { gateway, terminal, signals, done, sizes };
   }
 
-  test('conformance 17: a resize is one size message, at once; a signal without a change is none', async () => {
+  test('conformance 17: a resize sends one size message at once; SIGWINCH without a change of size sends none', async () => {
     const tty = { ...ALL_TTY, columns: 80 };
     const { gateway, signals, sizes } = await shell(tty);
     expect(sizes()).toHaveLength(1);
@@ -188,7 +188,7 @@ describe('a shell', () => {
     expect(sizes()).toHaveLength(2);
   });
 
-  test('conformance 20: Ctrl-C, Ctrl-\\ and Ctrl-Z are the bytes 03, 1c and 1a; here because the terminal is raw', async () => {
+  test('conformance 20: Ctrl-C, Ctrl-\\ and Ctrl-Z are sent as the bytes 03, 1c and 1a, because the terminal is in raw mode', async () => {
     const { gateway, terminal } = await shell(ALL_TTY);
     for (const key of ['\x03', '\x1c', '\x1a']) {
       terminal.stdin.write(key);
@@ -199,7 +199,7 @@ describe('a shell', () => {
     ]);
   });
 
-  test('conformance 44: the end of stdin ends no session of ours: it is passed on, and the output is read to its end', async () => {
+  test('conformance 44: the end of stdin is passed on and does not end the session: the output is read to its end', async () => {
     const { gateway, terminal, done } = await shell({});
     terminal.stdin.end('uptime\n');
     await gateway.clock.advance(10_000);
@@ -261,7 +261,7 @@ describe('a forward', () => {
     return { gateway, mux, port, client, events, seen, agent, until };
   }
 
-  test('conformance 37: FIN from the remote ends what the local program reads; our FIN follows when it has closed too', async () => {
+  test('conformance 37: FIN from the remote closes the read half of the local connection; the FIN goes back when the program has closed too', async () => {
     const { mux, client, events, seen, agent, until } = await forward();
     agent(() => {
       mux.write(FIRST, Buffer.from('bye'));
@@ -274,7 +274,7 @@ describe('a forward', () => {
     await until(() => seen.includes(`stream-finished ${FIRST}`));
   });
 
-  test('conformance 38: flag 3 is said, resets the connection it is about, and does not end the session', async () => {
+  test('conformance 38: flag 3 is reported, resets the connection that it names, and does not end the session', async () => {
     const { gateway, mux, port, events, agent, until } = await forward();
     agent(() => {
       gateway.agent.sendFlag('ConnectToPortError', gateway.clock.now());
@@ -286,7 +286,7 @@ describe('a forward', () => {
     expect(port.openCount).toBe(0);
   });
 
-  test('conformance 39: the end by the person sends flag 2; ours also calls TerminateSession and resets what is open', async () => {
+  test('conformance 39: when the user ends the session, the client sends flag 2, calls TerminateSession and resets open connections', async () => {
     const { gateway, port, events, until } = await forward();
     const closing = port.close();
     await gateway.clock.run(closing);
@@ -296,7 +296,7 @@ describe('a forward', () => {
     expect(gateway.isConnected).toBe(false);
   });
 
-  test('conformance 39: a taken local port is an error before any session is asked for, never a hang', async () => {
+  test('conformance 39: a local port that is in use is an error before a session is started', async () => {
     const listener = await LocalListener.bind('127.0.0.1', 0);
     closers.push(() => listener.close());
     await expect(LocalListener.bind('127.0.0.1', listener.port)).rejects.toMatchObject({
@@ -323,7 +323,7 @@ test('conformance 40: close 1000 is followed by ResumeSession at once and a conn
   expect(gateway.input).toBe('onetwo');
 });
 
-test('conformance 41: no token means that the session is over; ours is a transport error and not exit 0', async () => {
+test('conformance 41: if ResumeSession returns no token, the session is over, which is a transport error and not exit 0', async () => {
   const gateway = new FakeGateway();
   const { driver, started } = await opened(gateway);
   gateway.say('$ ');
@@ -346,7 +346,7 @@ describe('the official plugin, started by us', () => {
   const invoke = (version: string) =>
     pluginInvocation({ path: '/bin/session-manager-plugin', version } satisfies Plugin, call);
 
-  test('conformance 47: the response has the keys that every version reads, whatever case the service answered in', () => {
+  test('conformance 47: the plugin gets the response with the keys that each of its versions reads', () => {
     const { args } = invoke('1.2.0.0');
     expect(JSON.parse(args[0] ?? '')).toEqual({
       SessionId: SESSION.sessionId,

@@ -91,7 +91,7 @@ test('a session that ended during a suspension is reported as ended at once', as
   await expect(driver.ended).rejects.toMatchObject({ code: 'session-over' });
 });
 
-test('an agent that is away for half an hour loses no data: pause_publication pauses the client, and no timeout expires', async () => {
+test('an agent that is disconnected for half an hour loses no data: pause_publication pauses the client, and no timeout expires', async () => {
   const gateway = new FakeGateway();
   const { driver } = await shell(gateway);
   const publish = (kind: 'start_publication' | 'pause_publication'): void =>

@@ -154,7 +154,7 @@ describe('mux connections', () => {
     expect(received()).toBe('HTTP/1.0 200 OK\r\n\r\nbody');
   });
 
-  test('if the program closed its connection, the server is told at once', async () => {
+  test('if the program has closed its connection, the connection of the server is closed at once', async () => {
     const gateway = new FakeGateway({ handshake });
     const agent = muxAgent(gateway);
     const { dial, counts } = await session(gateway, () => Promise.resolve('closed'));

@@ -212,7 +212,7 @@ describe('a command', () => {
     await expect(gateway.clock.run(done)).rejects.toMatchObject({ code: 'session-not-ended', exitStatus: 4 });
   });
 
-  test('restores line ends if the pty cannot be told to leave them unchanged', async () => {
+  test('restores line ends if the pty cannot be set to leave them unchanged', async () => {
     const { gateway, terminal, done } = command({});
     await gateway.clock.advance(1);
     gateway.say(`${marker('begin/tty/none/base64/pipes')}a\r\nb\r`);

@@ -146,7 +146,7 @@ describe('an instance that was terminated while up waited for it', () => {
     expect(endedByDown(ended(reason), 'default')?.code).toBe(code);
   });
 
-  it('has an error that names the bastion, and no other failure is reported that way', () => {
+  it('has an error that names the bastion, and no other failure has this error', () => {
     expect(endedByDown(ended('Client.UserInitiatedShutdown'), 'orders')?.details).toMatchObject({
       name: 'orders',
     });

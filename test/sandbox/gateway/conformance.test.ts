@@ -15,7 +15,7 @@ afterEach(async () => {
   lab = undefined;
 });
 
-test('conformance 4: the gateway answers the opening text with nothing of its own but publications', async () => {
+test('conformance 4: the gateway answers the opening text frame only with start_publication or pause_publication', async () => {
   lab = await startLab();
   const client = await RawClient.open(
     lab.start({ type: 'Port', properties: { portNumber: '80', type: 'LocalPortForwarding' } }),
@@ -31,7 +31,7 @@ test('conformance 4: the gateway answers the opening text with nothing of its ow
   client.close();
 });
 
-test('conformance 45: every session has an id of its own', async () => {
+test('conformance 45: each session has a new id', async () => {
   const ecs = new ECSClient(clientConfig(sandbox().env));
   const ssm = new SSMClient(clientConfig(sandbox().env));
   const { taskArns } = await ecs.send(new ListTasksCommand({ cluster: 'demo', serviceName: 'orders-api' }));
@@ -44,7 +44,7 @@ test('conformance 45: every session has an id of its own', async () => {
   expect(new Set(ids).size).toBe(20);
 });
 
-test('conformance 46: after HandshakeComplete of a mux session the agent is silent until the first stream', async () => {
+test('conformance 46: after HandshakeComplete of a mux session the agent sends nothing until the client opens the first stream', async () => {
   lab = await startLab();
   const client = await RawClient.open(
     lab.start({ type: 'Port', properties: { portNumber: '80', type: 'LocalPortForwarding' } }),
