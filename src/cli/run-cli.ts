@@ -72,7 +72,7 @@ class CliRun {
   #advice: AdviceContext;
   #commandRuns = false;
   /** True after a signal has asked the run to stop. */
-  #wasAsked = false;
+  #hasPrompted = false;
 
   constructor(deps: CliDeps, commands: readonly CommandGroup[], argv: readonly string[]) {
     this.#deps = deps;
@@ -126,10 +126,10 @@ class CliRun {
   async #waitForWork(work: Promise<unknown>): Promise<void> {
     this.#abort.abort(interrupted());
     let cancel: () => void = () => undefined;
-    const tooLate = new Promise<void>((resolve) => {
+    const timedOut = new Promise<void>((resolve) => {
       cancel = this.#deps.clock.timer(WORK_END_MS, resolve);
     });
-    await Promise.race([work, tooLate, this.#forced]);
+    await Promise.race([work, timedOut, this.#forced]);
     cancel();
   }
 
@@ -147,7 +147,7 @@ class CliRun {
   /** Prints the error and returns its exit status. */
   async #say(error: unknown): Promise<number> {
     // After Ctrl-C, an error of an aborted library call is only a consequence of the interruption.
-    const echo = this.#wasAsked && !(error instanceof ToolError);
+    const echo = this.#hasPrompted && !(error instanceof ToolError);
     const report = await reportOf(echo ? interrupted() : error, this.#style, this.#advice);
     this.#deps.terminal.stderr.write(report.text);
     return report.exitStatus;
@@ -159,7 +159,7 @@ class CliRun {
       this.#force();
       return;
     }
-    this.#wasAsked = true;
+    this.#hasPrompted = true;
     this.#abort.abort(interrupted());
     this.#scope.add(this.#deps.clock.timer(GRACE_MS, () => this.#end({ kind: 'overdue' })));
   }
@@ -235,8 +235,8 @@ class CliRun {
       color: stderrColor,
     });
     this.#closeReporter = () => reporter.close();
-    const guarded = guardTerminal(terminal, () => reporter.suspend());
-    this.#terminal = guarded;
+    const terminalToRestore = guardTerminal(terminal, () => reporter.suspend());
+    this.#terminal = terminalToRestore;
     if (settings.debug) reportProvenance(resolved, reporter.report);
     let account: Promise<AwsAccount> | undefined;
     const prompter = createPrompter({
@@ -258,7 +258,7 @@ class CliRun {
       clock,
       random: this.#deps.random,
       version: this.#deps.version,
-      terminal: guarded,
+      terminal: terminalToRestore,
       signals: this.#router,
       settings,
       report,

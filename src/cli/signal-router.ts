@@ -11,7 +11,7 @@ const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  */
 export class SignalRouter implements Signals {
   readonly #source: Signals;
-  readonly #claims = new Map<SignalName, Set<() => void>>();
+  readonly #handlers = new Map<SignalName, Set<() => void>>();
   readonly #removers: (() => void)[] = [];
 
   constructor(source: Signals, onEnd: (signal: (typeof ENDING)[number]) => void) {
@@ -19,22 +19,22 @@ export class SignalRouter implements Signals {
     for (const name of ENDING)
       this.#removers.push(
         source.on(name, () => {
-          const claims = this.#claims.get(name);
-          if (claims === undefined || claims.size === 0) onEnd(name);
-          else for (const listener of claims) listener();
+          const handlers = this.#handlers.get(name);
+          if (handlers === undefined || handlers.size === 0) onEnd(name);
+          else for (const listener of handlers) listener();
         }),
       );
   }
 
   on(name: SignalName, listener: () => void): () => void {
     if (!ENDING.some((ending) => ending === name)) return this.#source.on(name, listener);
-    const claims = this.#claims.get(name) ?? new Set();
-    this.#claims.set(name, claims);
+    const handlers = this.#handlers.get(name) ?? new Set();
+    this.#handlers.set(name, handlers);
     // A new function for each call, so that a listener that is registered twice is called twice and removed one
     // registration at a time.
-    const claim = (): void => listener();
-    claims.add(claim);
-    return () => claims.delete(claim);
+    const handler = (): void => listener();
+    handlers.add(handler);
+    return () => handlers.delete(handler);
   }
 
   close(): void {

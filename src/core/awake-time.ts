@@ -1,4 +1,4 @@
-/** The longest time between two calls of `look` that counts in full; after a longer time the machine was asleep. */
+/** The longest time between two calls of `elapsed` that counts in full; after a longer time the machine was asleep. */
 const LONGEST_STEP_MS = 60_000;
 
 /**
@@ -15,7 +15,7 @@ export class AwakeTime {
   }
 
   /** Milliseconds awake since the beginning; to be called at least once a minute. */
-  look(now: number): number {
+  elapsed(now: number): number {
     this.#passed += Math.max(0, Math.min(now - this.#at, LONGEST_STEP_MS));
     this.#at = now;
     return this.#passed;

@@ -10,11 +10,11 @@ export type Candidates = {
   readonly existing: number;
 };
 
-const MOST_NEAR = 5;
-const MOST_LISTED = 100;
+const MAX_NEAR = 5;
+const MAX_LISTED = 100;
 
 export const candidatesFor = (typed: string, names: readonly string[]): Candidates => ({
-  near: nearest(typed, names, MOST_NEAR),
-  candidates: names.slice(0, MOST_LISTED),
+  near: nearest(typed, names, MAX_NEAR),
+  candidates: names.slice(0, MAX_LISTED),
   existing: names.length,
 });

@@ -64,8 +64,8 @@ async function trusting(bundle: CaBundle, env: Env): Promise<tls.SecureContext> 
 
 async function trustedByNode(env: Env): Promise<readonly string[]> {
   // Node 22.15 and later return the certificates that they trust, including NODE_EXTRA_CA_CERTS and --use-system-ca.
-  const told: unknown = Reflect.get(tls, 'getCACertificates');
-  if (typeof told === 'function') return told('default') as readonly string[];
+  const systemCertificates: unknown = Reflect.get(tls, 'getCACertificates');
+  if (typeof systemCertificates === 'function') return systemCertificates('default') as readonly string[];
   const extra = env['NODE_EXTRA_CA_CERTS'];
   // Node itself warns about an unreadable file when it starts.
   const text = extra ? await readFile(extra, 'utf8').catch(() => '') : '';

@@ -16,7 +16,7 @@ type KeeperNeeds = Needs<'account' | 'clock' | 'random' | 'report' | 'signal'>;
 /** The instance that carries a forward at the moment, and signals for its end. */
 export interface BastionRoute {
   readonly bastion: Bastion;
-  readonly watch: Pick<BastionWatch, 'look'>;
+  readonly watch: Pick<BastionWatch, 'check'>;
   /** Aborted with an Error when the instance ends. */
   readonly lost: AbortSignal;
   /** Aborted when its replacement is ready, which may be before it ends. */
@@ -78,7 +78,7 @@ export class BastionKeeper {
    */
   async route(): Promise<BastionRoute> {
     // A lost session often shows the loss of the bastion before the next poll does.
-    await this.#latest?.watch.look();
+    await this.#latest?.watch.check();
     const latest = this.#latest;
     const replacement = latest?.replacement;
     if (latest !== undefined && replacement !== undefined) {

@@ -42,7 +42,7 @@ export interface GatheredSpec {
   readonly identity: Identity;
 }
 
-const SERVICES_LOOKED_AT = 50;
+const MAX_SERVICES_READ = 50;
 
 /**
  * Throws what the ports throw and the usage, no-match and network errors named at each part. If only a bastion for
@@ -81,7 +81,7 @@ async function gather(asked: UpRequest, deps: GatherNeeds): Promise<GatheredSpec
     account.ec2(),
     account.images(),
   ]);
-  const running = await unplaced(name, request, deps, ec2);
+  const running = await existingBastion(name, request, deps, ec2);
   const [identity, cluster, images] = await Promise.all([
     identityPort.caller(),
     request.tunnelOnly
@@ -213,14 +213,16 @@ const rangesOf = (vpc: Vpc, network: NetworkChoice): readonly string[] => [
  * The bastion that already runs, if the request names no place (VPC, subnet, cluster or service): `up --ttl 2h` is then
  * about that bastion.
  */
-async function unplaced(
+async function existingBastion(
   name: string,
   { vpc, subnets }: UpRequest,
   { settings }: Needs<never, 'cluster' | 'service'>,
   ec2: Ec2Port,
 ): Promise<Bastion | undefined> {
-  const isPlaced = [vpc, subnets[0], settings.cluster, settings.service].some((place) => place !== undefined);
-  return isPlaced ? undefined : (await findBastions(ec2, { name }))[0];
+  const isLocationGiven = [vpc, subnets[0], settings.cluster, settings.service].some(
+    (place) => place !== undefined,
+  );
+  return isLocationGiven ? undefined : (await findBastions(ec2, { name }))[0];
 }
 
 async function clusterOf(deps: Needs<never, 'cluster' | 'service'>, account: AwsAccount): Promise<string> {
@@ -308,7 +310,7 @@ async function serviceSubnets(
       details: { service: nameOfArn(wanted), cluster },
     });
   }
-  const names = (await collect(ecs.serviceNames(cluster))).slice(0, SERVICES_LOOKED_AT);
+  const names = (await collect(ecs.serviceNames(cluster))).slice(0, MAX_SERVICES_READ);
   const services = await describeAllServices(ecs, cluster, names);
   return services.flatMap((service) => service.subnets);
 }

@@ -15,13 +15,13 @@ type FindNeeds = Needs<'account' | 'clock' | 'report' | 'signal'>;
  */
 export async function findBastion(deps: FindNeeds, name: string | undefined): Promise<Bastion> {
   const ec2 = await (await deps.account()).ec2();
-  const look = (): Promise<readonly Bastion[]> => findBastions(ec2, name === undefined ? {} : { name });
-  const found = await look();
+  const find = (): Promise<readonly Bastion[]> => findBastions(ec2, name === undefined ? {} : { name });
+  const found = await find();
   const running = found.filter(isRunning);
   const [bastion] = running;
   if (bastion === undefined) {
     const starting = found.find((each) => each.state === 'pending');
-    if (starting !== undefined) return untilRunning(starting, look, deps);
+    if (starting !== undefined) return untilRunning(starting, find, deps);
     throw await noBastion(ec2, name);
   }
   const names = [...new Set(running.map((each) => each.name))];
@@ -67,11 +67,11 @@ const RUNNING_DEADLINE_MS = 60_000;
  */
 async function untilRunning(
   starting: Bastion,
-  look: () => Promise<readonly Bastion[]>,
+  find: () => Promise<readonly Bastion[]>,
   { clock, report, signal }: FindNeeds,
 ): Promise<Bastion> {
   report(waiting(starting));
-  return poll(async () => (await look()).find(isRunning), {
+  return poll(async () => (await find()).find(isRunning), {
     clock,
     intervalMs: 1_000,
     deadlineMs: RUNNING_DEADLINE_MS,

@@ -126,7 +126,7 @@ export async function bastionStatuses(request: StatusRequest, deps: StatusNeeds)
  * Throws `answer-incomplete` when the state of agents or interruption notices could not be read: a bastion may then be
  * unhealthy although no problem is shown.
  */
-export function requireWhole({ notAllowed: { ofBastions: actions } }: Statuses): void {
+export function requireComplete({ notAllowed: { ofBastions: actions } }: Statuses): void {
   if (actions.length === 0) return;
   throw access('answer-incomplete', `that is not all: not allowed to call ${actions.join(', ')}`, {
     details: { actions },

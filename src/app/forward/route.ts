@@ -98,7 +98,7 @@ export async function openRoute(
     const [session] = await Promise.all([
       onceOnline(bastion, deps, () => start(target)),
       // The watch polls first, so that an interruption notice is reported before the session is used.
-      watch.look(),
+      watch.check(),
     ]);
     return { via: 'bastion', target, session, ...signals };
   }

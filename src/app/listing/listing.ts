@@ -50,7 +50,7 @@ export async function listing(kind: ListKind, deps: ListNeeds): Promise<Listing>
   if (kind === 'databases') return databases(await account.databases());
   const known = new Known();
   try {
-    return { records: await wholeListing(kind, account, deps, known), incomplete: undefined };
+    return { records: await completeListing(kind, account, deps, known), incomplete: undefined };
   } catch (error) {
     if (!isThrottled(error) || known.isEmpty) throw error;
     const records =
@@ -73,7 +73,7 @@ class Known {
   }
 }
 
-async function wholeListing(
+async function completeListing(
   kind: 'services' | 'tasks' | 'containers',
   account: AwsAccount,
   deps: ListNeeds,

@@ -226,7 +226,7 @@ const isNoRunningTask = (error: unknown): boolean =>
   error instanceof ToolError && error.code === 'no-running-task';
 
 /** In a cluster with more tasks than this, their health is not read: each call describes only a hundred tasks. */
-const MOST_TASKS = 300;
+const MAX_TASKS = 300;
 
 async function services(
   ecs: EcsPort,
@@ -239,9 +239,9 @@ async function services(
     (sum, { runningCount, pendingCount }) => sum + runningCount + pendingCount,
     0,
   );
-  const tasks = total > MOST_TASKS ? [] : await tasksIn(ecs, cluster);
-  const loose = tasks.filter(({ serviceName }) => serviceName === undefined);
-  return serviceEntries(described, loose.length, tasks, isForShell);
+  const tasks = total > MAX_TASKS ? [] : await tasksIn(ecs, cluster);
+  const standalone = tasks.filter(({ serviceName }) => serviceName === undefined);
+  return serviceEntries(described, standalone.length, tasks, isForShell);
 }
 
 /** Running and pending tasks of the cluster. */

@@ -96,7 +96,7 @@ async function startWatched(
   const [session] = await Promise.all([
     onceOnline(bastion, deps, () => ssm.startSession(requestFor(instanceId))),
     // The watch polls first, so that an interruption notice is reported before the person types.
-    watch.look(),
+    watch.check(),
   ]);
   return { session, target: instanceId };
 }

@@ -12,12 +12,12 @@ type Row<F> = (facts: F, lines: CommandLines) => readonly string[];
 export type Rows = { readonly [C in keyof AdvisedFacts]?: Row<AdvisedFacts[C]> };
 
 /** Up to this number of names, all of them are shown in one line when none is similar. */
-const MOST_SHOWN = 10;
+const MAX_SHOWN = 10;
 
 /** Names that the person may have meant: similar names, else all names if they are few, else their number. */
 export function meant({ near = [], candidates = [], existing = 0 }: Partial<Candidates>): readonly string[] {
   if (near.length > 0) return [`did you mean ${near.join(', ')}?`];
   if (existing === 0) return [];
-  if (existing <= MOST_SHOWN) return [`there is: ${[...candidates].sort().join(', ')}`];
+  if (existing <= MAX_SHOWN) return [`there is: ${[...candidates].sort().join(', ')}`];
   return [`none of the ${existing} names is close`];
 }

@@ -60,13 +60,13 @@ function notConnected(facts: ErrorFacts['target-not-connected'], lines: CommandL
 }
 
 /** Up to this number of clusters, each one gets a line of advice. */
-const MOST_CLUSTERS = 5;
+const MAX_CLUSTERS = 5;
 
 export const TARGET_ADVICE = {
   'cluster-needed': ({ candidates }, lines) => [
-    ...candidates.slice(0, MOST_CLUSTERS).map((name) => `--cluster ${name}`),
-    ...(candidates.length > MOST_CLUSTERS
-      ? [lines.tool('ls clusters', {}, `and ${candidates.length - MOST_CLUSTERS} more`)]
+    ...candidates.slice(0, MAX_CLUSTERS).map((name) => `--cluster ${name}`),
+    ...(candidates.length > MAX_CLUSTERS
+      ? [lines.tool('ls clusters', {}, `and ${candidates.length - MAX_CLUSTERS} more`)]
       : []),
   ],
   'cluster-not-found': (facts, lines) => [

@@ -32,11 +32,11 @@ Examples:
 }
 
 async function runStatus(request: StatusRequest, context: CommandContext): Promise<void> {
-  const [{ bastionStatuses, requireWhole }, { writeStatuses }] = await Promise.all([
+  const [{ bastionStatuses, requireComplete }, { writeStatuses }] = await Promise.all([
     import('../../app/bastion/status.ts'),
     import('../render/status-table.ts'),
   ]);
   const statuses = await bastionStatuses(request, context);
   writeStatuses(statuses, context);
-  requireWhole(statuses);
+  requireComplete(statuses);
 }

@@ -16,7 +16,7 @@ export interface SilenceDeps {
 /** The gateway answers pings even when the agent is gone; only missing acknowledgements show that. */
 export class AgentSilence {
   readonly #deps: SilenceDeps;
-  #heardAt = 0;
+  #receivedAt = 0;
   #isReported = false;
   #cancel: (() => void) | undefined;
 
@@ -25,7 +25,7 @@ export class AgentSilence {
   }
 
   /** A message of the agent arrived. */
-  heard(): void {
+  messageReceived(): void {
     this.restart();
     if (!this.#isReported) return;
     this.#isReported = false;
@@ -34,7 +34,7 @@ export class AgentSilence {
 
   /** Starts the measurement anew: before this moment no message could have arrived. */
   restart(): void {
-    this.#heardAt = this.#deps.clock.now();
+    this.#receivedAt = this.#deps.clock.now();
   }
 
   /** To be called whenever something may have been sent: checks again and again until everything is acknowledged. */
@@ -44,7 +44,7 @@ export class AgentSilence {
     this.#cancel = clock.timer(silenceMs, () => {
       this.#cancel = undefined;
       if (!awaitsAcknowledgement()) return;
-      const silence = clock.now() - this.#heardAt;
+      const silence = clock.now() - this.#receivedAt;
       if (listens() && silence >= silenceMs && !this.#isReported) {
         this.#isReported = true;
         const reason = `the agent has not answered for ${describeDuration(silence)}`;

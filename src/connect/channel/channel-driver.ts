@@ -234,7 +234,7 @@ export class ChannelDriver {
       this.#receiveLate(bytes);
       return;
     }
-    this.#silence.heard();
+    this.#silence.messageReceived();
     try {
       this.#handle(this.#channel.receive(bytes, this.#now));
     } catch (error) {

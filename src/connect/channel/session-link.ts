@@ -91,7 +91,7 @@ export class SessionLink {
   #openedAt = 0;
   #carried = 0;
   /** Start of the present outage and the attempts so far; kept when a new connection was lost again at once. */
-  #trouble: { readonly since: number; readonly awake: AwakeTime; attempts: number } | undefined;
+  #outage: { readonly since: number; readonly awake: AwakeTime; attempts: number } | undefined;
   #cancelPing: (() => void) | undefined;
   #cancelPong: (() => void) | undefined;
 
@@ -157,19 +157,19 @@ export class SessionLink {
     const { clock, gateway, openSocket, random, signer } = this.#deps;
     const url = atGateway(parseStreamUrl(session.streamUrl), gateway);
     const abort = new AbortController();
-    // `mine` distinguishes late events of this connection from those of its successor.
-    const mine: { socket?: MessageSocket; closedEarly?: string } = {};
+    // `attempt` distinguishes late events of this connection from those of its successor.
+    const attempt: { socket?: MessageSocket; closedEarly?: string } = {};
     const events = {
       message: (bytes: Uint8Array): void => {
-        if (mine.socket !== undefined && mine.socket !== this.#socket) return;
-        this.#heard();
+        if (attempt.socket !== undefined && attempt.socket !== this.#socket) return;
+        this.#messageReceived();
         this.#carried++;
         this.#events.message(bytes);
       },
-      pong: (): void => this.#heard(),
+      pong: (): void => this.#messageReceived(),
       closed: (reason: string, fatal: ProtocolError | undefined): void => {
-        if (mine.socket === undefined) mine.closedEarly = reason;
-        else if (mine.socket === this.#socket) this.#dropped(reason, fatal);
+        if (attempt.socket === undefined) attempt.closedEarly = reason;
+        else if (attempt.socket === this.#socket) this.#dropped(reason, fatal);
       },
     };
     const opening = signer
@@ -190,13 +190,13 @@ export class SessionLink {
       socket.destroy();
       throw this.#ending.signal.reason;
     }
-    if (mine.closedEarly !== undefined) {
+    if (attempt.closedEarly !== undefined) {
       throw transport(
         'gateway-unreachable',
-        `${url.host} closed the connection at once: ${mine.closedEarly}`,
+        `${url.host} closed the connection at once: ${attempt.closedEarly}`,
       );
     }
-    mine.socket = socket;
+    attempt.socket = socket;
     this.#socket = socket;
     this.#openedAt = clock.now();
     this.#carried = 0;
@@ -225,7 +225,7 @@ export class SessionLink {
   }
 
   /** Any data from the gateway proves that it is alive. */
-  #heard(): void {
+  #messageReceived(): void {
     this.#cancelPong?.();
     this.#cancelPong = undefined;
   }
@@ -248,7 +248,7 @@ export class SessionLink {
     }
     const lifetimeMs = clock.now() - this.#openedAt;
     if (lifetimeMs >= this.#timing.stableMs || this.#carried >= this.#timing.stableMessages)
-      this.#trouble = undefined;
+      this.#outage = undefined;
     this.#events.interrupted();
     report({ type: 'session-state', state: 'interrupted', reason });
     void this.#resume();
@@ -258,12 +258,12 @@ export class SessionLink {
     const { clock, report, ssm } = this.#deps;
     const { sessionId } = this.#session;
     const began = clock.now();
-    const trouble = (this.#trouble ??= { since: began, awake: new AwakeTime(began), attempts: 0 });
+    const outage = (this.#outage ??= { since: began, awake: new AwakeTime(began), attempts: 0 });
     let refused: AwakeTime | undefined;
     let isReported = false;
     for (;;) {
       try {
-        const attempt = trouble.attempts++;
+        const attempt = outage.attempts++;
         if (attempt > 0) await sleep(clock, backoffDelay(attempt - 1, this.#backoff()), this.#ending.signal);
         const session = await withDeadline(
           clock,
@@ -284,7 +284,7 @@ export class SessionLink {
         report({
           type: 'session-state',
           state: 'resumed',
-          reason: `connected again after ${seconds(clock.now() - trouble.since)}`,
+          reason: `connected again after ${seconds(clock.now() - outage.since)}`,
         });
         this.#events.resumed();
         return;
@@ -300,9 +300,9 @@ export class SessionLink {
           reportSignIn(error, 'the session', report);
         }
         const now = clock.now();
-        const outageMs = trouble.awake.look(now);
+        const outageMs = outage.awake.elapsed(now);
         refused = isRefusal(error) ? (refused ?? new AwakeTime(now)) : undefined;
-        if (refused !== undefined && refused.look(now) >= this.#timing.refusedBudgetMs) {
+        if (refused !== undefined && refused.elapsed(now) >= this.#timing.refusedBudgetMs) {
           this.#lose(resumeRefused(error));
           return;
         }

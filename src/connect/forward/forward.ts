@@ -166,7 +166,7 @@ export class Forward {
         if (this.#ending.signal.aborted) return undefined;
         const isPermanent = error instanceof ToolError && error.role === 'usage';
         const limitMs = needsSignIn(error) ? MAX_SIGN_IN_MS : maxOutageMs;
-        if (isPermanent || outage.look(deps.clock.now()) >= limitMs) throw error;
+        if (isPermanent || outage.elapsed(deps.clock.now()) >= limitMs) throw error;
         if (needsSignIn(error) && !isReported) {
           isReported = true;
           reportSignIn(error, 'the forward', deps.report);

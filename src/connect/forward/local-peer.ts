@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
  */
 export type LocalPeer = 'closed' | 'reading' | 'unknown';
 
-export type LookAtPeer = (connection: Duplex) => Promise<LocalPeer>;
+export type ReadPeer = (connection: Duplex) => Promise<LocalPeer>;
 
 const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'];
 /** Field numbers in a row: own address, peer address, state …, inode. */
@@ -21,7 +21,7 @@ const NO_INODE = '0';
  * Reads the kernel's table of connections: the program's end of a loopback connection has an inode there as long as a
  * process has it open. Requests that are made at the same time share one reading of the table.
  */
-export function lookInKernelTable(read: (path: string) => Promise<string> = readText): LookAtPeer {
+export function readKernelTable(read: (path: string) => Promise<string> = readText): ReadPeer {
   let reading: Promise<ReadonlyMap<string, string> | undefined> | undefined;
   const table = (): Promise<ReadonlyMap<string, string> | undefined> => {
     reading ??= readTable(read).finally(() => {

@@ -274,7 +274,7 @@ export class MuxConnections implements PortConnections {
   /** Decides what the local program's end of data means; repeats this as long as the program reads. */
   async #checkPeer(stream: Stream): Promise<void> {
     const { clock } = this.#channel;
-    const peer = await this.#channel.lookAtPeer(stream.connection);
+    const peer = await this.#channel.readPeer(stream.connection);
     if (this.#streams.get(stream.id) !== stream || stream.remoteFinished) return;
     if (peer !== 'closed') this.#closed(stream.id);
     if (peer === 'unknown') {

@@ -2,7 +2,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import type { MessageSource } from '../channel/channel-driver.ts';
-import type { LookAtPeer } from './local-peer.ts';
+import type { ReadPeer } from './local-peer.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { ToolEvent } from '../../core/events.ts';
 
@@ -30,7 +30,7 @@ export interface PortChannel {
   pauseOutput(): void;
   resumeOutput(): void;
   /** Finds out what a local program does after it sent its end of data. */
-  lookAtPeer: LookAtPeer;
+  readPeer: ReadPeer;
   /** Called when a connection was opened or closed. */
   changed(): void;
   warn(event: ToolEvent): void;

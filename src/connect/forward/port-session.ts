@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { BasicConnections } from './basic-connections.ts';
 import type { ChannelDeps } from '../channel/channel-deps.ts';
 import { ChannelDriver } from '../channel/channel-driver.ts';
-import { type LookAtPeer, lookInKernelTable } from './local-peer.ts';
+import { type ReadPeer, readKernelTable } from './local-peer.ts';
 import { MuxConnections } from './mux-connections.ts';
 import { type PortChannel, type PortConnections, resetConnection } from './port-connections.ts';
 import type { SessionStart } from '../ports.ts';
@@ -11,7 +11,7 @@ import type { ChannelEnd } from '../session/session-end.ts';
 
 export interface PortSessionEvents {
   /** Looks into the kernel's table unless given. */
-  readonly lookAtPeer?: LookAtPeer;
+  readonly readPeer?: ReadPeer;
   connections?(open: number): void;
   /**
    * The connection to the gateway was lost: new local connections should wait for `resumed`, or for another session.
@@ -62,7 +62,7 @@ export class PortSession {
       clock: this.#deps.clock,
       send: (bytes) => driver.send(bytes),
       sendFrom: (source) => driver.sendFrom(source),
-      lookAtPeer: this.#events.lookAtPeer ?? lookInKernelTable(),
+      readPeer: this.#events.readPeer ?? readKernelTable(),
       sendFlag: (flag) => driver.sendFlag(flag),
       pauseOutput: () => driver.pauseOutput(),
       resumeOutput: () => driver.resumeOutput(),

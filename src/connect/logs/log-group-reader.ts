@@ -103,7 +103,7 @@ export class LogGroupReader {
       const request = { group: this.group, streams, from, to, pattern, pageToken };
       const page = await this.#page(request, range.retriesForever);
       if (page === undefined) {
-        await this.#setMissingAside(window);
+        await this.#removeMissingStreams(window);
         plan = window.begin(now);
         pageToken = undefined;
         continue;
@@ -153,7 +153,7 @@ export class LogGroupReader {
    * A call for several streams fails as a whole when one is missing, and does not name it. The streams that existed
    * before are checked only if none of the others is the missing one.
    */
-  async #setMissingAside(window: LogWindow): Promise<void> {
+  async #removeMissingStreams(window: LogWindow): Promise<void> {
     const isMissing = async (stream: string): Promise<boolean> => {
       if (await this.#exists(stream)) {
         this.#existing.add(stream);

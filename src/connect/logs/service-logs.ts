@@ -55,7 +55,7 @@ export interface ServiceLogsDeps {
 
 const DEFAULT_SINCE_MS = 15 * 60_000;
 /** When no task runs, this many of the tasks that stopped last are reported and read. */
-const MOST_STOPPED = 3;
+const MAX_STOPPED = 3;
 /** Four calls of FilterLogEvents and ten of DescribeLogStreams a second: below the quotas (docs/logs.md). */
 const EVENTS_GAP_MS = 250;
 const STREAMS_GAP_MS = 100;
@@ -70,7 +70,7 @@ const AHEAD_MS = 5_000;
  */
 const BEHIND_MS = 60_000;
 /** When there is no line at all, this many streams are asked for the time of their last event. */
-const MOST_ASKED = 3;
+const MAX_DESCRIBED = 3;
 
 interface Source {
   readonly task: LogTask;
@@ -216,7 +216,7 @@ export class ServiceLogs {
   #earliestOf(tasks: readonly LogTask[], now: number): number {
     const known = tasks.flatMap(({ task }) => task ?? []);
     if (known.length === 0 || known.some(({ stoppedAt }) => stoppedAt === undefined)) return now;
-    const last = [...known].sort((a, b) => (b.stoppedAt ?? 0) - (a.stoppedAt ?? 0)).slice(0, MOST_STOPPED);
+    const last = [...known].sort((a, b) => (b.stoppedAt ?? 0) - (a.stoppedAt ?? 0)).slice(0, MAX_STOPPED);
     for (const task of last) {
       const age = describeDuration(now - (task.stoppedAt ?? now));
       this.#note(
@@ -350,7 +350,7 @@ export class ServiceLogs {
     const { clock } = this.#deps;
     const { pattern } = this.#request;
     const now = clock.now();
-    const asked = [...this.#sources.values()].slice(-MOST_ASKED);
+    const asked = [...this.#sources.values()].slice(-MAX_DESCRIBED);
     let last: number | undefined;
     for (const { reader, source } of asked) {
       const at = await reader.lastEventAt(source.stream);

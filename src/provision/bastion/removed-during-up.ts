@@ -36,11 +36,11 @@ export async function removedDuringUp(
   // A grant that depends on the resource's tags or boundary is refused when the resource does not exist.
   const refused = failure.role === 'access';
   if (!refused && failure.code !== 'not-settled' && !isNotVisible(failure)) return undefined;
-  const look = (): Promise<readonly string[]> => titlesOfGone(found, deps).catch(() => []);
-  let gone = await look();
+  const findRemoved = (): Promise<readonly string[]> => titlesOfGone(found, deps).catch(() => []);
+  let gone = await findRemoved();
   if (gone.length > 0 && refused) {
     await sleep(deps.clock, CHECK_INTERVAL_MS, deps.signal);
-    gone = await look();
+    gone = await findRemoved();
   }
   return gone.length === 0 ? undefined : removedMeanwhile(bastion, gone, failure);
 }

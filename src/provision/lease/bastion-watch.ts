@@ -68,7 +68,7 @@ export class BastionWatch {
   }
 
   /** Polls now; resolves after the events of this poll. Never rejects: a call that failed is repeated later. */
-  look(): Promise<void> {
+  check(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#checking ??= this.#round().finally(() => {
       this.#checking = undefined;
@@ -86,7 +86,7 @@ export class BastionWatch {
     const { clock, random } = this.#deps;
     // With jitter, so that a hundred forwards do not poll at the same moment.
     const delay = backoffDelay(this.#failures, { baseMs: INTERVAL_MS, capMs: LONGEST_INTERVAL_MS, random });
-    this.#cancelTimer = clock.timer(delay, () => void this.look());
+    this.#cancelTimer = clock.timer(delay, () => void this.check());
   }
 
   async #round(): Promise<void> {

@@ -27,8 +27,8 @@ export interface Lease {
 
 /** The end of the lease as the tags state it: a time, or a number of minutes after the launch. */
 function endOf({ tags, launchedAt }: Pick<Instance, 'tags' | 'launchedAt'>): number | undefined {
-  const told = Date.parse(tags[TAG.expiresAt] ?? '');
-  if (!Number.isNaN(told)) return told;
+  const expiresAt = Date.parse(tags[TAG.expiresAt] ?? '');
+  if (!Number.isNaN(expiresAt)) return expiresAt;
   const minutes = Number(tags[TAG.ttl] ?? 'NaN');
   return Number.isInteger(minutes) ? launchedAt + minutes * 60_000 : undefined;
 }

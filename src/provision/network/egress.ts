@@ -7,7 +7,7 @@ import type { BastionSpec } from '../plan/spec.ts';
  * More references to security groups than this would nearly use up the quota of rules. The ports are then opened
  * towards the address ranges of the VPC.
  */
-const MOST_DATABASE_RULES = 20;
+const MAX_DATABASE_RULES = 20;
 
 /** Port 443, which the bastion needs to reach AWS, and the ports that were requested. */
 export function wantedEgress(spec: BastionSpec): readonly GroupRule[] {
@@ -16,7 +16,7 @@ export function wantedEgress(spec: BastionSpec): readonly GroupRule[] {
     fromPort: port,
     toPort: port,
   });
-  const crowded = spec.databases.length > MOST_DATABASE_RULES;
+  const crowded = spec.databases.length > MAX_DATABASE_RULES;
   const byGroup = crowded ? spec.databases.filter((database) => database.admit) : spec.databases;
   const byRange = [...spec.egressPorts, ...(crowded ? spec.databases.map((database) => database.port) : [])];
   return [

@@ -33,14 +33,14 @@ export function temporaryPrefix(label: 'container' | 'instance' | 'database'): s
 export async function removeAbandonedDirectories(): Promise<void> {
   for (const name of readdirSync(tmpdir())) {
     const pid = /^fargate-connect-(?:container|instance|database)-(\d+)-/.exec(name)?.[1];
-    if (pid === undefined || isAlive(Number(pid))) continue;
+    if (pid === undefined || isRunning(Number(pid))) continue;
     const path = join(tmpdir(), name);
     killProcessesOf(path);
     await rm(path, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 
-function isAlive(pid: number): boolean {
+function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

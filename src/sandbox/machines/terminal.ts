@@ -89,12 +89,12 @@ export class PtyTerminal implements MachineTerminal {
     socket.destroy = (error) => {
       if (waiting) return socket;
       waiting = true;
-      const look = (): void => {
+      const checkBytes = (): void => {
         const isRead = !this.#isPaused && socket.readableLength === 0 && this.#drain(fd);
         if (isRead) destroy(error);
-        else setTimeout(look, UNREAD_CHECK_MS);
+        else setTimeout(checkBytes, UNREAD_CHECK_MS);
       };
-      look();
+      checkBytes();
       return socket;
     };
   }

@@ -1,7 +1,7 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 
-import { lookInKernelTable } from '../../../src/connect/forward/local-peer.ts';
+import { readKernelTable } from '../../../src/connect/forward/local-peer.ts';
 
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -31,7 +31,7 @@ const ended = (socket: Socket): Promise<void> => new Promise((resolve) => socket
 test.runIf(process.platform === 'linux')(
   'a program that ended its side is reading; one that closed is not',
   async () => {
-    const look = lookInKernelTable();
+    const look = readKernelTable();
     const half = await pair('127.0.0.1');
     half.program.end('question');
     await ended(half.ours);
@@ -46,7 +46,7 @@ test.runIf(process.platform === 'linux')(
 test('concurrent lookups share one read of the kernel table', async () => {
   const { ours } = await pair('127.0.0.1');
   let readings = 0;
-  const look = lookInKernelTable((path) => {
+  const look = readKernelTable((path) => {
     if (path.endsWith('tcp')) readings++;
     return Promise.resolve('');
   });
@@ -57,5 +57,5 @@ test('concurrent lookups share one read of the kernel table', async () => {
 
 test('the result is unknown if there is no kernel table', async () => {
   const { ours } = await pair('127.0.0.1');
-  expect(await lookInKernelTable(() => Promise.reject(new Error('ENOENT')))(ours)).toBe('unknown');
+  expect(await readKernelTable(() => Promise.reject(new Error('ENOENT')))(ours)).toBe('unknown');
 });

@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, test } from 'vitest';
 
 import { Forward } from '../../../src/connect/forward/forward.ts';
-import type { LookAtPeer } from '../../../src/connect/forward/local-peer.ts';
+import type { ReadPeer } from '../../../src/connect/forward/local-peer.ts';
 import { LocalListener } from '../../../src/connect/forward/local-listener.ts';
 import { PortSession } from '../../../src/connect/forward/port-session.ts';
 import { MuxSession } from '../../../src/protocol/smux.ts';
@@ -56,11 +56,11 @@ function muxAgent(gateway: FakeGateway) {
   };
 }
 
-async function session(gateway: FakeGateway, lookAtPeer?: LookAtPeer) {
+async function session(gateway: FakeGateway, readPeer?: ReadPeer) {
   const counts: number[] = [];
   const port = new PortSession(SESSION, 'i-1', gateway.deps(), {
     connections: (open) => counts.push(open),
-    ...(lookAtPeer === undefined ? {} : { lookAtPeer }),
+    ...(readPeer === undefined ? {} : { readPeer }),
   });
   const started = port.start();
   started.catch(() => undefined);

@@ -145,7 +145,7 @@ describe('a watched bastion', () => {
   it('after close, makes no further call and reports nothing of a call in progress', async () => {
     const { clock, watch, said, calls, change } = watching();
     change({ state: 'terminated' });
-    const look = watch.look();
+    const look = watch.check();
     watch.close();
     await look;
     await clock.advance(60_000);
@@ -154,7 +154,7 @@ describe('a watched bastion', () => {
 
   it('shares one call between concurrent checks', async () => {
     const { watch, calls } = watching();
-    await Promise.all([watch.look(), watch.look()]);
+    await Promise.all([watch.check(), watch.check()]);
     expect(calls.instances).toBe(1);
     watch.close();
   });
