@@ -26,10 +26,14 @@ export function withArnsChecked(account: AwsAccount, settings: Named): AwsAccoun
   };
 }
 
+/** `--task` takes several values, separated by commas. */
+const valuesOf = (settings: Named, kind: (typeof KINDS)[number]): readonly string[] =>
+  settings[kind]?.split(',') ?? [];
+
 async function refuseForeignArns(account: AwsAccount, settings: Named): Promise<void> {
   const arns = KINDS.flatMap((kind) => {
-    const value = settings[kind];
-    return value?.startsWith('arn:') === true ? [{ kind, value, arn: ecsArn(kind, value) }] : [];
+    const values = valuesOf(settings, kind).filter((value) => value.startsWith('arn:'));
+    return values.map((value) => ({ kind, value, arn: ecsArn(kind, value) }));
   });
   if (arns.length === 0) return;
   refuseTwoClusters(settings);
@@ -103,14 +107,14 @@ function ecsArn(kind: (typeof KINDS)[number], value: string): Arn {
 
 /** `service/CLUSTER/NAME` and `task/CLUSTER/ID` name their cluster; ARNs in the short format of old accounts do not. */
 function refuseTwoClusters(settings: Named): void {
-  const named = KINDS.flatMap((kind) => {
-    const value = settings[kind];
-    if (value === undefined) return [];
-    const segments = resourceSegments(value);
-    const cluster =
-      kind === 'cluster' ? (segments[1] ?? value) : segments.length === 3 ? segments[1] : undefined;
-    return cluster === undefined ? [] : [{ kind, cluster }];
-  });
+  const named = KINDS.flatMap((kind) =>
+    valuesOf(settings, kind).flatMap((value) => {
+      const segments = resourceSegments(value);
+      const cluster =
+        kind === 'cluster' ? (segments[1] ?? value) : segments.length === 3 ? segments[1] : undefined;
+      return cluster === undefined ? [] : [{ kind, cluster }];
+    }),
+  );
   const [first, ...others] = named;
   const other = others.find(({ cluster }) => cluster !== first?.cluster);
   if (first === undefined || other === undefined) return;

@@ -2,12 +2,13 @@
 const CONCURRENCY = 4;
 
 /**
- * Runs `work` for each item, four at a time; results are in the order of the items. When one call fails, rejects with
+ * Runs `work` for each item, `limit` (four) at a time; results are in the order of the items. When one call fails, rejects with
  * its error and starts no others.
  */
 export async function mapConcurrently<In, Out>(
   items: readonly In[],
   work: (item: In) => Promise<Out>,
+  limit = CONCURRENCY,
 ): Promise<readonly Out[]> {
   const results = new Map<number, Out>();
   const entries = items.entries();
@@ -19,7 +20,7 @@ export async function mapConcurrently<In, Out>(
     }
   };
   try {
-    await Promise.all(Array.from({ length: Math.min(CONCURRENCY, items.length) }, worker));
+    await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
   } catch (error) {
     failed = true;
     throw error;

@@ -193,6 +193,7 @@ export interface ErrorFacts {
     /** Undefined if none of several tasks has it. */
     readonly task?: string | undefined;
   };
+  'command-needed': AnyFacts;
   'container-not-running': TaskFacts & { readonly mayStart: boolean };
   'exec-agent-not-running': TaskFacts & {
     /** `absent` = the container has no such agent. */
@@ -240,6 +241,7 @@ export interface ErrorFacts {
     readonly mayStart: boolean;
     readonly stoppedReason?: string | undefined;
   };
+  'windows-container': TaskFacts & { readonly platformFamily: string };
 
   // Sessions and forwards.
   'agent-silent': AnyFacts;

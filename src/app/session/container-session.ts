@@ -2,6 +2,7 @@ import { containerPlace } from './session-place.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
 import type { Plugin } from '../../connect/plugin/plugin-transport.ts';
 import { type ResolvedContainer, resolveContainer, startExec } from '../../connect/target/resolve.ts';
+import { refuseWindows } from '../../connect/target/windows.ts';
 import type { Needs } from '../collaborators.ts';
 import {
   asTransportStatus,
@@ -44,7 +45,7 @@ export async function openContainer(
   });
 }
 
-async function findPlugin(deps: Needs<'env'>): Promise<Plugin> {
+export async function findPlugin(deps: Needs<'env'>): Promise<Plugin> {
   const transport = await import('../../connect/plugin/plugin-transport.ts');
   return transport.findPlugin(deps.env);
 }
@@ -64,6 +65,7 @@ async function openTerminal(
     import('../../connect/session/shell-command.ts'),
     import('../../core/shell-words.ts'),
   ]);
+  if (command.length > 0) refuseWindows(resolved.task, resolved.container, 'a command');
   report(containerPlace(resolved));
   const line = command.length === 0 ? shellCommand(resolved.task.platformFamily) : quoteWords(command);
   const session = await startExec(resolved, line, await resolveOptions(deps, 'exec'));
@@ -88,7 +90,11 @@ async function openTerminal(
   });
 }
 
-async function runCommand(
+/**
+ * Runs a command, or without one a shell that reads a script, with pipes or, if `interactive`, with our terminal.
+ * Resolves with its exit status.
+ */
+export async function runCommand(
   resolved: ResolvedContainer,
   options: ContainerSessionOptions,
   interactive: boolean,
@@ -96,6 +102,8 @@ async function runCommand(
   deps: SessionNeeds,
 ): Promise<number> {
   const { clock, random, report, signal, signals, terminal } = deps;
+  const what = options.command.length === 0 ? 'a script on stdin' : 'a command';
+  refuseWindows(resolved.task, resolved.container, what);
   const { execNonce, execScript } = await import('../../connect/session/exec-script.ts');
   // Without a terminal a shell reads its commands from stdin, as `sh < script` does.
   const argv = options.command.length === 0 ? ['/bin/sh'] : options.command;

@@ -74,6 +74,7 @@ export const TARGET_ADVICE = {
     lines.tool('ls clusters'),
     ...(facts.existing === undefined || facts.existing === 0 ? [OTHER_REGION] : []),
   ],
+  'command-needed': (_, lines) => [`${lines.tool('exec SERVICE', { all: true })} -- COMMAND`],
   'container-needed': ({ candidates }) => candidates.map((name) => `--container ${name}`),
   'container-not-found': (facts, lines) => [
     ...meant(facts),
@@ -128,4 +129,7 @@ export const TARGET_ADVICE = {
     facts.mayStart
       ? [TRY_LATER, listContainers(facts, lines)]
       : [lines.tool('ls tasks', { cluster: facts.cluster })],
+  'windows-container': ({ cluster, task, container }, lines) => [
+    lines.tool('exec', { cluster, task, container }, 'PowerShell, on a terminal'),
+  ],
 } as const satisfies Rows;

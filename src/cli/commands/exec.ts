@@ -12,6 +12,7 @@ interface ExecFlags {
   readonly stdin?: boolean;
   /** Undefined without `-t` and `--no-tty`. */
   readonly tty?: boolean;
+  readonly all?: true;
 }
 
 export function execCommand(invoke: Invoke, run: Run<ExecRequest> = runExec): Command {
@@ -24,19 +25,23 @@ export function execCommand(invoke: Invoke, run: Run<ExecRequest> = runExec): Co
     .option('-t, --tty', 'give the command a terminal, which is the default where stdin and stdout are one')
     .option('--no-tty', 'give the command pipes, also on a terminal')
     .option('--no-stdin', 'do not read stdin; the command gets an empty one')
+    .option('--all', 'run the command in every running task of the service, up to 20 at a time')
     .addHelpText(
       'after',
       `
 With a command, exec ends with the command's exit status; 255 means that the connection failed. Without a terminal, or with --no-tty, \
 the command gets pipes: stdout and stderr arrive unchanged and apart, and stdin is passed on to its end. With a \
 terminal they come out together. A program that opens /dev/tty itself, to ask for a password, needs --tty.
+With --all, or --task with several ids, each line of output begins with the id of its task, and exec ends with the worst \
+status. With --json, each task becomes one object on stdout.
 On a terminal, ~. at the start of a line ends a stuck session; ~? lists the escapes.
 
 Examples:
   $ fargate-connect exec orders-api
   $ fargate-connect exec orders-api --container app -- printenv DATABASE_URL
   $ cat fix.sql | fargate-connect exec orders-api -- psql
-  $ fargate-connect exec orders-api --no-tty -- git log`,
+  $ fargate-connect exec orders-api --no-tty -- git log
+  $ fargate-connect exec orders-api --all -- cat /proc/loadavg`,
     )
     .action((service: string | undefined, rest: readonly string[], flags: ExecFlags, command: Command) => {
       const typed = [...(service === undefined ? [] : [service]), ...rest];
@@ -46,7 +51,8 @@ Examples:
         run,
         {
           ...words,
-          stdin: flags.stdin ?? true,
+          stdin: flags.stdin,
+          all: flags.all === true,
           tty: flags.tty ?? (flags.stdin === true ? false : undefined),
         },
         command,
@@ -76,5 +82,8 @@ function splitAtDashes(
 /** Resolves with the command's own exit status; without a command with 0 when the shell has ended. */
 async function runExec(request: ExecRequest, context: CommandContext): Promise<number> {
   const { execInContainer } = await import('../../app/session/exec.ts');
-  return execInContainer(request, context);
+  return execInContainer(request, context, async () => {
+    const { createTaskOutputs } = await import('../render/task-outputs.ts');
+    return createTaskOutputs(context);
+  });
 }

@@ -1,6 +1,6 @@
 import type { LogLine } from '../../connect/logs/service-logs.ts';
-import { type Colors, createColors } from '../../ui/colors.ts';
 import { withoutControls } from '../../ui/printable.ts';
+import { TaskPaints } from './task-paints.ts';
 
 export interface LogStyle {
   readonly json: boolean;
@@ -12,31 +12,14 @@ export interface LogStyle {
   readonly now: number;
 }
 
-type Paint = (text: string) => string;
-
-/** The colours for the tasks, assigned in the order in which the tasks appear. */
-const paintsOf = (colors: Colors): readonly Paint[] => [
-  colors.cyan,
-  colors.yellow,
-  colors.magenta,
-  colors.green,
-  colors.blue,
-  colors.cyanBright,
-  colors.yellowBright,
-  colors.magentaBright,
-  colors.greenBright,
-  colors.blueBright,
-];
-
 /** Turns log events into text: `TIME TASK/CONTAINER message`, or one JSON object per line. */
 export class LogRenderer {
   readonly #style: LogStyle;
-  readonly #paints: readonly Paint[];
-  readonly #byTask = new Map<string, Paint>();
+  readonly #paints: TaskPaints;
 
   constructor(style: LogStyle) {
     this.#style = style;
-    this.#paints = paintsOf(createColors(style.color));
+    this.#paints = new TaskPaints(style.color);
   }
 
   /** Each line ends with a line break. */
@@ -47,7 +30,7 @@ export class LogRenderer {
   /** A message of several lines becomes several lines, each with its time and its task. */
   #textLines(line: LogLine): string {
     const { isTty, color } = this.#style;
-    const paint = this.#paintOf(line.task);
+    const paint = this.#paints.of(line.task);
     const head = `${this.#time(line.timestamp)} ${paint(`${line.task.slice(0, 8)}/${line.container}`)} `;
     return line.message
       .replace(/\r?\n$/, '')
@@ -63,14 +46,6 @@ export class LogRenderer {
     if (!isTty) return `${shown.slice(0, 23)}${utc ? 'Z' : offsetText(offset)}`;
     const today = new Date(now + offset * 60_000).toISOString().slice(0, 10);
     return shown.startsWith(today) ? shown.slice(11, 23) : `${shown.slice(5, 10)} ${shown.slice(11, 23)}`;
-  }
-
-  #paintOf(task: string): Paint {
-    const known = this.#byTask.get(task);
-    if (known !== undefined) return known;
-    const paint = this.#paints[this.#byTask.size % this.#paints.length] ?? String;
-    this.#byTask.set(task, paint);
-    return paint;
   }
 }
 

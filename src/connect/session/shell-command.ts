@@ -1,7 +1,8 @@
 import { quoteWords } from '../../core/shell-words.ts';
+import { isWindows } from '../target/windows.ts';
 
 /** The shell when the user named none: bash where the image has it, PowerShell in Windows containers. */
 export function shellCommand(platformFamily: string | undefined): string {
-  if (platformFamily?.toUpperCase().startsWith('WINDOWS') === true) return 'powershell.exe';
+  if (isWindows(platformFamily)) return 'powershell.exe';
   return quoteWords(['/bin/sh', '-c', 'exec "$(command -v bash || command -v sh)"']);
 }

@@ -6,7 +6,7 @@ import { noMatch, ToolError, usage } from '../../core/errors.ts';
 import type { Cluster, EcsPort, Service, Task } from '../ports.ts';
 import { isWholeTaskId, matchTaskId, rankTasks } from './select.ts';
 
-/** What the user asked for; names or ARNs, `task` also the start of an id. */
+/** What the user asked for; names or ARNs, `task` also the start of an id, or several of them with commas between. */
 export interface Wanted {
   readonly cluster: string | undefined;
   readonly service: string | undefined;
@@ -137,7 +137,7 @@ const clusterNeeded = (clusters: readonly string[], message: string): Error =>
  * cluster.
  */
 function clusterInArn(arn: string | undefined): string | undefined {
-  const segments = resourceSegments(arn ?? '');
+  const segments = resourceSegments(arn?.split(',', 1)[0] ?? '');
   return segments.length === 3 ? segments[1] : undefined;
 }
 
@@ -149,7 +149,12 @@ function clusterInArn(arn: string | undefined): string | undefined {
 export async function findTasks(ecs: EcsPort, cluster: string, wanted: Wanted): Promise<readonly Task[]> {
   try {
     const service = wanted.service === undefined ? undefined : nameOfArn(wanted.service);
-    if (wanted.task !== undefined) return [await findTask(ecs, cluster, nameOfArn(wanted.task), service)];
+    if (wanted.task !== undefined) {
+      const found = await mapConcurrently([...new Set(wanted.task.split(','))], (task) =>
+        findTask(ecs, cluster, nameOfArn(task.trim()), service),
+      );
+      return [...new Map(found.map((task) => [task.arn, task])).values()];
+    }
     const arns = await collect(
       ecs.taskArns(cluster, { desiredStatus: 'RUNNING', ...(service === undefined ? {} : { service }) }),
     );

@@ -51,13 +51,13 @@ const CONNECT_DEADLINE_MS = 60_000;
  * of `judge`; waits for young tasks only.
  */
 export async function resolveContainer(wanted: Wanted, options: ResolveOptions): Promise<ResolvedContainer> {
-  const { ecs, judge, clock, report, signal } = options;
+  const { ecs, report } = options;
   const cluster = await findCluster(ecs, wanted);
   const tasks = await findTasks(ecs, cluster, wanted);
-  let [task] = tasks;
+  const [task] = tasks;
   if (task === undefined)
     throw noMatch('no-running-task', `no task runs in cluster ${cluster}`, { details: { cluster } });
-  let container = await choose(task, wanted, options);
+  const container = await chooseContainer(task, wanted, options);
   if (tasks.length > 1) {
     report({
       type: 'note',
@@ -67,6 +67,19 @@ export async function resolveContainer(wanted: Wanted, options: ResolveOptions):
       details: { task: task.id },
     });
   }
+  return onceReady(cluster, task, container, options);
+}
+
+/** Waits until the container's agent is ready, if the task is young. Throws the errors of `judge`. */
+export async function onceReady(
+  cluster: string,
+  found: Task,
+  chosen: Container,
+  options: ResolveOptions,
+): Promise<ResolvedContainer> {
+  const { ecs, judge, clock, report, signal } = options;
+  let task = found;
+  let container = chosen;
   const deadline = clock.now() + AGENT_DEADLINE_MS;
   for (let waited = false; ; waited = true) {
     const state = judge(task, container, undefined, clock.now());
@@ -122,7 +135,12 @@ async function explained(
   return state.ready ? error : state.error;
 }
 
-async function choose(task: Task, wanted: Wanted, options: ResolveOptions): Promise<Container> {
+/** The container that was named, or `chooseApplication`; any container will do for the purpose `network`. */
+export async function chooseContainer(
+  task: Task,
+  wanted: Pick<Wanted, 'container'>,
+  options: ResolveOptions,
+): Promise<Container> {
   if (options.purpose === 'network') {
     const container = networkContainer(task, wanted.container);
     if (container !== undefined) return container;
