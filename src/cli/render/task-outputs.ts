@@ -5,7 +5,7 @@ import { concat, text, utf8 } from '../../core/bytes.ts';
 import { createColors } from '../../ui/colors.ts';
 import { printable, withoutControls } from '../../ui/printable.ts';
 import type { CommandContext } from '../context.ts';
-import { type Paint, TaskPaints } from './task-paints.ts';
+import { TaskPaints } from './task-paints.ts';
 
 /** The output of one command in several tasks: lines that begin with the task, or one JSON object for each task. */
 
@@ -91,7 +91,7 @@ class PrefixedLines extends Writable {
     if (partial.byteLength > 0) await this.#target.write(this.#line(partial));
   }
 
-  override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: () => void): void {
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     const lines: Uint8Array[] = [];
     let rest = this.#partial.byteLength === 0 ? chunk : concat([this.#partial, chunk]);
     for (;;) {
@@ -111,7 +111,7 @@ class PrefixedLines extends Writable {
       done();
       return;
     }
-    void this.#target.write(concat(lines)).then(done);
+    this.#target.write(concat(lines)).then(() => done(), done);
   }
 
   #line(bytes: Uint8Array): Uint8Array {

@@ -1,6 +1,6 @@
 import { type Colors, createColors } from '../../ui/colors.ts';
 
-export type Paint = (text: string) => string;
+type Paint = (text: string) => string;
 
 /** The colours for the tasks, assigned in the order in which the tasks appear. */
 const paintsOf = (colors: Colors): readonly Paint[] => [
