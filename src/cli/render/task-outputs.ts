@@ -40,26 +40,35 @@ export function createTaskOutputs({
   };
 }
 
-/** A stream with many writers: `write` resolves when the stream accepts more. */
+/** A stream with many writers, each of which waits until the stream accepts more. */
 class SharedStream {
   readonly #stream: Writable;
-  #drained: Promise<void> | undefined;
+  #waiting: (() => void)[] = [];
 
   constructor(stream: Writable) {
     this.#stream = stream;
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    if (this.#stream.write(bytes)) return;
-    this.#drained ??= new Promise((resolve) => {
-      const done = (): void => {
-        this.#drained = undefined;
-        for (const event of ['drain', 'close', 'error']) this.#stream.off(event, done);
-        resolve();
-      };
-      for (const event of ['drain', 'close', 'error']) this.#stream.on(event, done);
-    });
-    await this.#drained;
+  /** Calls `accepted` when more may be written, or when the stream is broken, which ends the run. */
+  pass(bytes: Uint8Array, accepted: () => void): void {
+    if (this.#stream.write(bytes)) {
+      accepted();
+      return;
+    }
+    this.#waiting.push(accepted);
+    if (this.#waiting.length > 1) return;
+    const events = ['drain', 'close', 'error'] as const;
+    const resume = (): void => {
+      for (const event of events) this.#stream.off(event, resume);
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const next of waiting) next();
+    };
+    for (const event of events) this.#stream.on(event, resume);
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve) => this.pass(bytes, resolve));
   }
 }
 
@@ -91,7 +100,7 @@ class PrefixedLines extends Writable {
     if (partial.byteLength > 0) await this.#target.write(this.#line(partial));
   }
 
-  override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: () => void): void {
     const lines: Uint8Array[] = [];
     let rest = this.#partial.byteLength === 0 ? chunk : concat([this.#partial, chunk]);
     for (;;) {
@@ -111,7 +120,7 @@ class PrefixedLines extends Writable {
       done();
       return;
     }
-    this.#target.write(concat(lines)).then(() => done(), done);
+    this.#target.pass(concat(lines), done);
   }
 
   #line(bytes: Uint8Array): Uint8Array {
