@@ -242,6 +242,15 @@ export interface ErrorFacts {
     readonly stoppedReason?: string | undefined;
   };
   'windows-container': TaskFacts & { readonly platformFamily: string };
+  'task-stopped': TaskFacts & {
+    readonly service: string | undefined;
+    /** ECS's code: `EssentialContainerExited`, `UserInitiated`, `ServiceSchedulerInitiated`, … */
+    readonly stopCode: string | undefined;
+    /** ECS's text about the task. */
+    readonly reason: string | undefined;
+    readonly exitCode: number | undefined;
+    readonly outOfMemory: boolean;
+  };
 
   // Sessions and forwards.
   'agent-silent': AnyFacts;

@@ -52,6 +52,27 @@ const PLACE = { profile: 'staging', region: 'eu-west-1' };
 const IN_PLACE = '--region eu-west-1 --profile staging';
 
 const CASES: readonly Case[] = [
+  // Tasks that stop under a session.
+  [
+    'task-stopped',
+    {
+      cluster: 'prod',
+      service: 'web',
+      task: '1f0e9d8c',
+      container: 'app',
+      stopCode: 'EssentialContainerExited',
+      reason: 'Essential container in task exited',
+      exitCode: 137,
+      outOfMemory: true,
+    },
+    run('exec', PLACE),
+    [
+      'its memory was used up: the task definition needs more, or the process less',
+      `fargate-connect exec web --cluster prod ${IN_PLACE}   # opens a shell in the service's next task`,
+      `fargate-connect logs web --cluster prod --since 1h ${IN_PLACE}   # what it wrote before`,
+      `fargate-connect ls tasks --cluster prod --stopped ${IN_PLACE}   # why tasks stopped`,
+    ],
+  ],
   // Permission.
   [
     'access-denied',

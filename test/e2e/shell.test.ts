@@ -1,6 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { cli, ENTRY, PtyProcess } from '../support/cli-process.ts';
+import { DescribeTasksCommand, ECSClient, ListTasksCommand, StopTaskCommand } from '@aws-sdk/client-ecs';
+import { cli, CliProcess, ENTRY, PtyProcess } from '../support/cli-process.ts';
+import { until } from '../support/eventually.ts';
+import { sandboxClients } from '../support/sandbox-clients.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
 const sandbox = testSandbox();
@@ -71,6 +74,53 @@ describe('a shell in a container, in a real terminal', () => {
     shell.write('\r~.');
     expect((await shell.exit()).status).toBe(0);
     expect(shell.text).toMatch(/session/i);
+  });
+});
+
+describe('a task that stops', () => {
+  const why = (task: string): string => `task ${task} has stopped: bad deploy: app exit 143`;
+
+  /** The ARN of a task by the start of its id, and the call that stops it. */
+  async function stopper(id: string) {
+    const tasks = new ECSClient(sandboxClients(sandbox().env).config);
+    const { taskArns = [] } = await tasks.send(new ListTasksCommand({ cluster: 'demo' }));
+    const task = taskArns.find((each) => each.includes(`/${id}`)) ?? '';
+    return {
+      task,
+      stop: () => tasks.send(new StopTaskCommand({ cluster: 'demo', task, reason: 'bad deploy' })),
+      isStopped: async () => {
+        const described = await tasks.send(new DescribeTasksCommand({ cluster: 'demo', tasks: [task] }));
+        return described.tasks?.[0]?.lastStatus === 'STOPPED';
+      },
+    };
+  }
+
+  it('ends its shell with 255, the reason and a usable terminal, although its session stays open', async () => {
+    sandbox().faults.sessions.set('target-stops=silent');
+    const shell = new PtyProcess(APP, { env: sandbox().env });
+    await shell.until(/[$#] $/);
+    await shell.type(`printf '\\033[?1049h\\033[?1003h\\033[?2004h'; echo al"ive"\r`, /alive/);
+    const id = /using task (\w+)/.exec(shell.text)?.[1] ?? '';
+    const { stop, isStopped } = await stopper(id);
+    await stop();
+    await until(isStopped);
+    // A key without an answer shows that the agent is gone.
+    shell.write('x');
+    expect(await shell.exit()).toEqual({ status: 255, signal: 0 });
+    expect(shell.text).toMatch(new RegExp(`\nerror: ${why(id)}`));
+    for (const mode of [1049, 1003, 2004]) expect(shell.raw).toContain(`\u001b[?${mode}l`);
+    sandbox().faults.sessions.set();
+  });
+
+  it('ends its command with 255 and the reason', async () => {
+    const words = ['--', 'sh', '-c', 'echo up; exec sleep 1000'];
+    const command = new CliProcess([...APP, ...words], { env: sandbox().env });
+    await command.until('stdout', /up/);
+    const id = /using task (\w+)/.exec(command.stderr)?.[1] ?? '';
+    await (await stopper(id)).stop();
+    const { status, stderr } = await command.finished;
+    expect(stderr).toContain(`error: ${why(id)}`);
+    expect(status).toBe(255);
   });
 });
 

@@ -3,11 +3,13 @@ import { type ForwardSpec, hostPort, isLoopback } from '../../connect/forward/fo
 import { LocalListener } from '../../connect/forward/local-listener.ts';
 import { PortSession } from '../../connect/forward/port-session.ts';
 import { StdioConnection } from '../../connect/forward/stdio-connection.ts';
+import { whenStopped } from '../../connect/session/container-end.ts';
 import { whenAborted } from '../../connect/session/shell-session.ts';
 import { failed, ToolError, usage } from '../../core/errors.ts';
 import type { Needs } from '../collaborators.ts';
 import { channelDeps } from '../session/session-setup.ts';
 import {
+  carrierOf,
   type ForwardNeeds,
   keepBastion,
   openRoute,
@@ -47,7 +49,7 @@ export async function runForwards(
     );
   const via = routeKind(request, specs, deps);
   const channel = await channelDeps(deps);
-  const keeper = via === 'bastion' ? await keepBastion(request, deps) : undefined;
+  const carrier = via === 'bastion' ? await keepBastion(request, deps) : await carrierOf(via, deps);
   const forwards = specs.flatMap((spec, index) => {
     const listener = listeners[index];
     if (listener === undefined) return [];
@@ -55,7 +57,7 @@ export async function runForwards(
     const forward = new Forward({
       listener,
       remote: remoteOf(spec, request),
-      openRoute: () => openRoute(keeper ?? via, remote, request, deps),
+      openRoute: () => openRoute(carrier, remote, request, deps),
       deps: channel,
     });
     return [{ forward, name: `-L ${listener.port}:${spec.remoteHost ?? 'localhost'}:${spec.remotePort}` }];
@@ -115,8 +117,11 @@ export async function forwardStdio(
   const { terminal, signal } = deps;
   const via = routeKind(request, [{ remoteHost: remote.host }], deps);
   const channel = await channelDeps(deps);
-  const route = await openRoute(via, remote, request, deps);
-  const session = new PortSession(route.session, route.target, channel);
+  const carrier = await carrierOf(via, deps);
+  const route = await openRoute(carrier, remote, request, deps);
+  const session = new PortSession(route.session, route.target, channel, {
+    silent: () => void route.look?.(),
+  });
   const aborted = whenAborted(signal);
   deps.scope.add(async () => {
     aborted.dispose();
@@ -130,13 +135,13 @@ export async function forwardStdio(
     connection.once('finish', () => resolve());
   });
   session.accept(connection);
-  await Promise.race([
-    closed,
-    session.ended().then((end) => {
-      if (end.output !== '') throw failed('session-failed', `the session ended: ${end.output.trim()}`);
-    }),
-    aborted.promise,
-  ]);
+  const ended = async (): Promise<void> => {
+    const end = await session.ended();
+    await route.look?.();
+    route.lost?.throwIfAborted();
+    if (end.output !== '') throw failed('session-failed', `the session ended: ${end.output.trim()}`);
+  };
+  await Promise.race([closed, ended(), whenStopped(route.lost), aborted.promise]);
   connection.destroy();
   return 0;
 }

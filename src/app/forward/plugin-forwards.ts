@@ -6,10 +6,12 @@ import {
   type PipedPlugin,
   startPluginForward,
 } from '../../connect/plugin/plugin-transport.ts';
+import type { ForwardRoute } from '../../connect/forward/forward.ts';
+import { whenStopped } from '../../connect/session/container-end.ts';
 import { whenAborted } from '../../connect/session/shell-session.ts';
 import { usage } from '../../core/errors.ts';
 import { pluginCall } from '../session/session-setup.ts';
-import { type ForwardNeeds, openRoute, remoteOf, type RouteRequest, routeKind } from './route.ts';
+import { carrierOf, type ForwardNeeds, openRoute, remoteOf, type RouteRequest, routeKind } from './route.ts';
 
 /**
  * Forwards through session-manager-plugin, which listens on 127.0.0.1 only. A free local port is chosen before any AWS
@@ -27,12 +29,16 @@ export async function runPluginForwards(
   const plugin = await findPlugin(deps.env);
   const ports = await freePorts(specs);
   const via = routeKind(request, specs, deps);
+  const carrier = await carrierOf(via, deps);
   const aborted = whenAborted(deps.signal);
   deps.scope.add(() => aborted.dispose());
   const ssm = await (await deps.account()).ssm();
-  const start = async (spec: ForwardSpec, port: number): Promise<PipedPlugin> => {
+  const start = async (
+    spec: ForwardSpec,
+    port: number,
+  ): Promise<{ readonly child: PipedPlugin; readonly route: ForwardRoute }> => {
     const remote = { host: spec.remoteHost, port: spec.remotePort };
-    const route = await openRoute(via, remote, request, deps, port);
+    const route = await openRoute(carrier, remote, request, deps, port);
     deps.scope.add(() => ssm.terminateSession(route.session.sessionId));
     const call = await pluginCall(deps, route.session, route.target);
     const child = await startPluginForward(plugin, call, deps.clock);
@@ -44,14 +50,16 @@ export async function runPluginForwards(
       via: route.via,
       target: route.target,
     });
-    return child;
+    return { child, route };
   };
-  const children = await Promise.race([
+  const forwards = await Promise.race([
     Promise.all(specs.map((spec, index) => start(spec, ports[index] ?? 0))),
     aborted.promise,
   ]);
-  const lost = children.map(async (child) => {
-    await child.ended;
+  const lost = forwards.map(async ({ child, route }) => {
+    await Promise.race([child.ended, whenStopped(route.lost)]);
+    await route.look?.();
+    route.lost?.throwIfAborted();
     if (!deps.signal.aborted) throw pluginFailed(undefined, undefined, 'the forward is over');
   });
   await Promise.race([...lost, aborted.promise.catch(() => undefined)]);

@@ -8,7 +8,14 @@ import { resolveContainer, whenConnected } from '../../connect/target/resolve.ts
 import type { ForwardRemote } from '../../core/events.ts';
 import type { BastionKeeper, BastionRoute } from '../bastion/bastion-keeper.ts';
 import type { Needs } from '../collaborators.ts';
-import { type ChannelNeeds, type ResolveNeeds, resolveOptions } from '../session/session-setup.ts';
+import { taskStopping } from '../../connect/session/container-end.ts';
+import type { TaskWatch } from '../../connect/target/task-watch.ts';
+import {
+  type ChannelNeeds,
+  type ResolveNeeds,
+  resolveOptions,
+  watchTasks,
+} from '../session/session-setup.ts';
 
 /** Chooses what carries a forward, the service's task or the bastion, and a new one when that is lost. */
 
@@ -71,9 +78,19 @@ export function routeKind(
   return via;
 }
 
-/** Starts a session to `remote` through a task, through the bastion, or through the current bastion of a keeper. */
+/** A task, with the watch of all tasks of this run; the bastion; or the current bastion of a keeper. */
+export type Carrier = TaskWatch | 'bastion' | BastionKeeper;
+
+export async function carrierOf(via: 'task' | 'bastion', deps: RouteNeeds): Promise<TaskWatch | 'bastion'> {
+  if (via === 'bastion') return via;
+  return watchTasks(deps, (error) =>
+    deps.report(taskStopping(error, 'forwards through it move to another task if there is one')),
+  );
+}
+
+/** Starts a session to `remote` through the carrier. */
 export async function openRoute(
-  carrier: 'task' | 'bastion' | BastionKeeper,
+  carrier: Carrier,
   remote: Remote,
   request: RouteRequest,
   deps: RouteNeeds,
@@ -88,7 +105,7 @@ export async function openRoute(
         ? forwardRequest(target, remote, localPort)
         : documentRequest(target, document, localPort),
     );
-  if (carrier !== 'task') {
+  if (carrier === 'bastion' || 'route' in carrier) {
     const { checkPort, onceOnline } = await import('../bastion/bastion-target.ts');
     const route = carrier === 'bastion' ? watchedBastion(request.name, deps) : carrier.route();
     const { bastion, watch, ...signals } = await route;
@@ -107,7 +124,10 @@ export async function openRoute(
   deps.report(containerPlace(resolved));
   const { target } = resolved;
   const session = await whenConnected(resolved, resolving, () => start(target));
-  return { via: 'task', target, session };
+  const { look, stopped: lost, stopping } = carrier.watch(resolved);
+  // While the task is being stopped, open connections stay; only a service has another task for new ones.
+  const signals = request.wanted.task === undefined ? { lost, superseded: stopping } : { lost };
+  return { via: 'task', target, session, look, ...signals };
 }
 
 /**

@@ -11,9 +11,10 @@ import {
   pluginCall,
   type ResolveNeeds,
   resolveOptions,
+  watchTasks,
 } from './session-setup.ts';
 
-export type SessionNeeds = ChannelNeeds & ResolveNeeds & Needs<'signals' | 'terminal', 'transport'>;
+export type SessionNeeds = ChannelNeeds & ResolveNeeds & Needs<'scope' | 'signals' | 'terminal', 'transport'>;
 
 export interface ContainerSessionOptions {
   /** Empty = a shell. */
@@ -74,14 +75,17 @@ async function openTerminal(
     const call = await pluginCall(deps, session, resolved.target);
     // While the plugin uses the terminal, Ctrl-C is for the remote program; the plugin transmits it.
     const release = signals.on('SIGINT', () => undefined);
-    await runPluginShell(plugin, call, signal).finally(release);
+    const ended = runPluginShell(plugin, call, signal).finally(release);
+    const { endOf } = await import('../../connect/session/container-end.ts');
+    await endOf(ended, (await watchTasks(deps)).watch(resolved), () => signal.aborted);
     return 0;
   }
   const { runShellSession } = await import('../../connect/session/shell-session.ts');
-  const channel = await channelDeps(deps);
+  const [channel, watch] = await Promise.all([channelDeps(deps), watchTasks(deps)]);
   return runShellSession({
     session,
     target: resolved.target,
+    container: watch.watch(resolved),
     deps: channel,
     terminal,
     signals,
@@ -117,16 +121,24 @@ export async function runCommand(
   if (plugin !== undefined) {
     const { runPluginCommand } = await import('../../connect/plugin/plugin-command.ts');
     const call = await pluginCall(deps, session, resolved.target);
-    return runPluginCommand({ plugin, call, nonce, readStdin: options.stdin, terminal, signal, clock });
+    const container = (await watchTasks(deps)).watch(resolved);
+    const { stdin: readStdin } = options;
+    return runPluginCommand({ plugin, call, nonce, readStdin, terminal, signal, clock }).catch(
+      async (error: unknown) => {
+        throw (signal.aborted ? undefined : await container.look()) ?? error;
+      },
+    );
   }
   const { runCommandSession } = await import('../../connect/session/command-session.ts');
+  const [channel, watch] = await Promise.all([channelDeps(deps), watchTasks(deps)]);
   return runCommandSession({
     session,
     target: resolved.target,
     nonce,
     interactive,
     readStdin: options.stdin,
-    deps: await channelDeps(deps),
+    container: watch.watch(resolved),
+    deps: channel,
     terminal,
     signals,
     signal,

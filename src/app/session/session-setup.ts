@@ -4,6 +4,7 @@ import type { Wanted } from '../../connect/target/discover.ts';
 import type { PluginCall } from '../../connect/plugin/plugin-transport.ts';
 import type { Container, SessionStart, Task } from '../../connect/ports.ts';
 import type { ResolveOptions } from '../../connect/target/resolve.ts';
+import type { TaskWatch } from '../../connect/target/task-watch.ts';
 import { interrupted, ToolError } from '../../core/errors.ts';
 import { BACK } from '../../ui/prompter.ts';
 import type { Settings } from '../../config/settings.ts';
@@ -52,6 +53,21 @@ async function chooseContainer(deps: ResolveNeeds, task: Task): Promise<Containe
   });
   if (chosen === BACK) throw interrupted();
   return chosen;
+}
+
+/** Watches the tasks of all sessions of this run, until the run ends. */
+export async function watchTasks(
+  deps: Needs<'account' | 'clock' | 'random' | 'scope'>,
+  onStopping: (error: ToolError) => void = () => undefined,
+): Promise<TaskWatch> {
+  const [account, { TaskWatch }] = await Promise.all([
+    deps.account(),
+    import('../../connect/target/task-watch.ts'),
+  ]);
+  const { clock, random, scope } = deps;
+  const watch = new TaskWatch({ ecs: await account.ecs(), clock, random: () => random.number(), onStopping });
+  scope.add(() => watch.close());
+  return watch;
 }
 
 export async function channelDeps(deps: ChannelNeeds): Promise<ChannelDeps> {

@@ -125,6 +125,16 @@ export const TARGET_ADVICE = {
   'target-not-connected': notConnected,
   'task-ambiguous': ({ candidates }) => candidates.slice(0, 5).map((id) => `--task ${id}`),
   'task-not-found': (facts, lines) => [...meant(facts), lines.tool('ls tasks', { cluster: facts.cluster })],
+  'task-stopped': ({ cluster, service, outOfMemory }, lines) => [
+    ...(outOfMemory ? ['its memory was used up: the task definition needs more, or the process less'] : []),
+    ...(service === undefined
+      ? []
+      : [
+          lines.tool(`exec ${service}`, { cluster }, "opens a shell in the service's next task"),
+          lines.tool(`logs ${service}`, { cluster, since: '1h' }, 'what it wrote before'),
+        ]),
+    lines.tool('ls tasks', { cluster, stopped: true }, 'why tasks stopped'),
+  ],
   'task-not-running': (facts, lines) =>
     facts.mayStart
       ? [TRY_LATER, listContainers(facts, lines)]

@@ -7,6 +7,9 @@ export interface SilenceDeps {
   readonly report: Report;
   /** When the agent owes an acknowledgement and sends nothing for this long, the user is told. */
   readonly silenceMs: number;
+  /** When it does so for this shorter time, `quiet` is called, once for each silence. */
+  readonly quietMs: number;
+  readonly quiet: () => void;
   /** True while something that we sent is unacknowledged. */
   readonly awaitsAcknowledgement: () => boolean;
   /** True while we could receive a message: connected, and reading. */
@@ -17,6 +20,7 @@ export interface SilenceDeps {
 export class AgentSilence {
   readonly #deps: SilenceDeps;
   #receivedAt = 0;
+  #isQuiet = false;
   #isReported = false;
   #cancel: (() => void) | undefined;
 
@@ -35,26 +39,37 @@ export class AgentSilence {
   /** Starts the measurement anew: before this moment no message could have arrived. */
   restart(): void {
     this.#receivedAt = this.#deps.clock.now();
+    this.#isQuiet = false;
   }
 
   /** To be called whenever something may have been sent: checks again and again until everything is acknowledged. */
   watch(): void {
-    const { clock, report, silenceMs, awaitsAcknowledgement, listens } = this.#deps;
+    const { clock, awaitsAcknowledgement, quietMs, silenceMs } = this.#deps;
     if (this.#cancel !== undefined || !awaitsAcknowledgement()) return;
-    this.#cancel = clock.timer(silenceMs, () => {
+    this.#cancel = clock.timer(this.#isQuiet ? silenceMs - quietMs : quietMs, () => {
       this.#cancel = undefined;
       if (!awaitsAcknowledgement()) return;
-      const silence = clock.now() - this.#receivedAt;
-      if (listens() && silence >= silenceMs && !this.#isReported) {
-        this.#isReported = true;
-        const reason = `the agent has not answered for ${describeDuration(silence)}`;
-        report({ type: 'session-state', state: 'interrupted', reason });
-      }
+      this.#check();
       this.watch();
     });
   }
 
   close(): void {
     this.#cancel?.();
+  }
+
+  #check(): void {
+    const { clock, listens, quiet, quietMs, report, silenceMs } = this.#deps;
+    const silence = clock.now() - this.#receivedAt;
+    if (!listens()) return;
+    if (silence >= quietMs && !this.#isQuiet) {
+      this.#isQuiet = true;
+      quiet();
+    }
+    if (silence >= silenceMs && !this.#isReported) {
+      this.#isReported = true;
+      const reason = `the agent has not answered for ${describeDuration(silence)}`;
+      report({ type: 'session-state', state: 'interrupted', reason });
+    }
   }
 }

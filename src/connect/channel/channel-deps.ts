@@ -35,12 +35,15 @@ export interface ChannelTiming {
    * gives up after five minutes.
    */
   readonly silenceMs: number;
+  /** The same, shorter: the session looks whether its target still exists. */
+  readonly quietMs: number;
   readonly terminateMs: number;
 }
 
 export const CHANNEL_TIMING: ChannelTiming = {
   firstMessageMs: 30_000,
   silenceMs: 10_000,
+  quietMs: 4_000,
   terminateMs: 3_000,
 };
 
@@ -57,4 +60,6 @@ export interface ChannelListener {
   /** The connection was lost and may be restored. */
   interrupted?(): void;
   resumed?(): void;
+  /** The agent has disconnected from the gateway, or owes an answer for some seconds: its target may be gone. */
+  silent?(): void;
 }

@@ -88,6 +88,8 @@ export class ChannelDriver {
       clock: deps.clock,
       report: deps.report,
       silenceMs: this.#timing.silenceMs,
+      quietMs: this.#timing.quietMs,
+      quiet: () => listener.silent?.(),
       awaitsAcknowledgement: () => !this.#isOver && this.#channel.unackedBytes > 0,
       listens: () => this.#link.isOpen && this.#link.isReading,
     });
@@ -279,6 +281,7 @@ export class ChannelDriver {
           break;
         case 'paused':
           this.#say('interrupted', 'the agent is disconnected from the gateway');
+          this.#listener.silent?.();
           break;
         case 'resumed':
           this.#say('resumed', 'the agent is connected again');

@@ -20,6 +20,11 @@ export interface ForwardRoute {
    * Aborted, with the reason as an Error, when the target is known to be gone, even if the session has not noticed yet.
    */
   readonly lost?: AbortSignal;
+  /**
+   * Checks whether the target is gone, and resolves when `lost` is aborted if it is. Called when the session has ended
+   * or its agent does not answer; never rejects.
+   */
+  readonly look?: () => Promise<unknown>;
   /** Aborted when a better route is available while this one still works: new connections move, open ones stay. */
   readonly superseded?: AbortSignal;
 }
@@ -190,6 +195,7 @@ export class Forward {
         if (this.#serving === session) listener.hold();
       },
       resumed: open,
+      silent: () => void route.look?.(),
     });
     try {
       await session.start();
@@ -215,11 +221,17 @@ const SUPERSEDED = Symbol('superseded');
  * is not waited for, because it would go on trying to resume.
  */
 async function endOf({ route, session }: OpenRoute): Promise<string | typeof SUPERSEDED> {
-  const said = session.ended().then(endMessage, (error: unknown) => {
-    if (error instanceof ToolError) return error.message;
-    throw error;
-  });
-  const { lost, superseded } = route;
+  const { look, lost, superseded } = route;
+  const said = session
+    .ended()
+    .then(endMessage, (error: unknown) => {
+      if (error instanceof ToolError) return error.message;
+      throw error;
+    })
+    .then(async (reason) => {
+      await look?.();
+      return reason;
+    });
   const signals = [lost, superseded].flatMap((signal) => (signal === undefined ? [] : [whenAborted(signal)]));
   try {
     return await Promise.race([said, ...signals.map((signal) => signal.promise)]);

@@ -18,6 +18,8 @@ export interface PortSessionEvents {
    */
   interrupted?(): void;
   resumed?(): void;
+  /** The agent does not answer: its target may be gone. */
+  silent?(): void;
 }
 
 /**
@@ -51,6 +53,7 @@ export class PortSession {
       resumed: () => {
         if (this.#connections !== undefined) this.#events.resumed?.();
       },
+      silent: () => this.#events.silent?.(),
     });
   }
 

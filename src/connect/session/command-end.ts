@@ -1,4 +1,5 @@
-import type { Report } from '../../core/events.ts';
+import type { Report, ToolEvent } from '../../core/events.ts';
+import type { ContainerWatch } from '../target/task-watch.ts';
 import type { ChannelDeps } from '../channel/channel-deps.ts';
 import type { RemoteSetup } from './exec-script.ts';
 import type { SessionStart } from '../ports.ts';
@@ -18,6 +19,8 @@ export interface CommandSessionOptions {
   readonly signals: SizeSignals;
   readonly signal: AbortSignal;
   readonly report: Report;
+  /** The container that the command runs in; undefined if it is not watched. */
+  readonly container?: ContainerWatch;
 }
 
 /** Our end of the command's streams: our terminal, or our three pipes. */
@@ -34,8 +37,10 @@ export interface CommandEnd {
   stop(): void;
   /** True while the consumer of the output is behind; silence then says nothing about the remote side. */
   readonly isBehind: boolean;
-  /** Resolves when all output was passed on. */
-  finish(): Promise<void>;
+  /** Reports an event while the command runs. */
+  note(event: ToolEvent): void;
+  /** Resolves when all output was passed on. After a failure a message follows. */
+  finish(hasFailed: boolean): Promise<void>;
   /** Resolves when the rest is not wanted: the user typed an escape, or the reader of our output closed it. */
   readonly stopped: Promise<unknown>;
 }

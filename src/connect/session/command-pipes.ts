@@ -1,5 +1,6 @@
 import type { ChannelDriver } from '../channel/channel-driver.ts';
 import { Deferred } from '../../core/deferred.ts';
+import type { ToolEvent } from '../../core/events.ts';
 import type { CommandEnd, CommandSessionOptions } from './command-end.ts';
 import type { RemoteSetup } from './exec-script.ts';
 import { StdinFrames } from './exec-script-input.ts';
@@ -73,6 +74,10 @@ export class CommandPipes implements CommandEnd {
   stop(): void {
     this.#input?.stop();
     this.#frames = undefined;
+  }
+
+  note(event: ToolEvent): void {
+    this.#options.report(event);
   }
 
   async finish(): Promise<void> {

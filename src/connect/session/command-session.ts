@@ -6,6 +6,7 @@ import { ChannelDriver } from '../channel/channel-driver.ts';
 import type { CommandEnd, CommandSessionOptions } from './command-end.ts';
 import { CommandPipes } from './command-pipes.ts';
 import { CommandTerminal } from './command-terminal.ts';
+import { endOf, warnWhenStopping, whenStopped } from './container-end.ts';
 import type { RemoteSetup } from './exec-script.ts';
 import { EXEC_ACKNOWLEDGEMENT, EXEC_KEEP_ALIVE } from './exec-script-input.ts';
 import { type ExecOutput, ExecOutputReader } from './exec-script-output.ts';
@@ -31,12 +32,13 @@ const EXEC_KEEP_ALIVE_MS = 5 * 60_000;
 const WIDE = { columns: 200, rows: 50 };
 
 /**
- * Runs one wrapped command (exec-script.ts). Resolves with its exit status. Throws `exec-no-status` (255) when the
- * session ended without a status, `stdin-damaged` (255), `exec-not-started` (255) when the wrapper never ran, other
+ * Runs one wrapped command (exec-script.ts). Resolves with its exit status. Throws `task-stopped` (255)
+ * when the container stopped before, `exec-no-status` (255) when the session ended without a status, `stdin-damaged`
+ * (255), `exec-not-started` (255) when the wrapper never ran, other
  * transport errors, `interrupted`, `session-not-ended` (if the command's status is known, that is only a warning).
  */
 export async function runCommandSession(options: CommandSessionOptions): Promise<number> {
-  const { deps, interactive } = options;
+  const { container, deps, interactive } = options;
   const reader = new ExecOutputReader(options.nonce);
   const begun = new Deferred<RemoteSetup>();
   const status = new Deferred<number>();
@@ -94,14 +96,18 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
   const driver = new ChannelDriver(options.session, options.target, deps, {
     output: (bytes) => consume(reader.push(bytes)),
     room: () => end.room(),
+    silent: () => void container?.look(),
   });
   const end: CommandEnd = interactive
     ? new CommandTerminal(options, driver)
     : new CommandPipes(options, driver);
   const aborted = whenAborted(options.signal);
-  const endedWithoutStatus = driver.ended.then((ended) => {
-    // The last bytes may contain the status.
-    consume(reader.flush());
+  const stopped = whenStopped(container?.stopped);
+  const unwarn = warnWhenStopping(container, (event) => end.note(event));
+  // The last bytes may contain the status.
+  const flushed = driver.ended.finally(() => consume(reader.flush()));
+  const explained = endOf(flushed, container, () => exitStatus !== undefined);
+  const endedWithoutStatus = explained.then((ended) => {
     if (exitStatus !== undefined) return exitStatus;
     const noise = reader.noise === '' ? '' : `: ${reader.noise.replace(/\s+/g, ' ')}`;
     throw reader.hasBegun
@@ -120,7 +126,7 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
     });
 
   const work = async (): Promise<number> => {
-    await Promise.race([driver.start(), aborted.promise]);
+    await Promise.race([driver.start(), stopped, aborted.promise]);
     driver.sendSize(interactive ? options.terminal.size() : WIDE);
     const tooLate = new Promise<never>((_, reject) =>
       setTimer('begin', BEGIN_DEADLINE_MS, () =>
@@ -133,7 +139,7 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
         ),
       ),
     );
-    const setup = await Promise.race([begun.promise, tooLate, endedWithoutStatus, aborted.promise]);
+    const setup = await Promise.race([begun.promise, tooLate, endedWithoutStatus, stopped, aborted.promise]);
     timers.get('begin')?.();
     // A number is the exit status: the session has ended already.
     if (typeof setup === 'number') return setup;
@@ -142,14 +148,26 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
       end.begin(setup);
       if (!interactive) keepAlive(setup);
     }
-    return Promise.race([status.promise, endedWithoutStatus, end.stopped.then(() => 0), aborted.promise]);
+    return Promise.race([
+      status.promise,
+      endedWithoutStatus,
+      end.stopped.then(() => 0),
+      // The status may have arrived, and only the end of the output is missing.
+      stopped.catch((error: unknown) => {
+        if (exitStatus !== undefined) return exitStatus;
+        throw error;
+      }),
+      aborted.promise,
+    ]);
   };
-  return endedAfter(work, async () => {
+  return endedAfter(work, async (failure) => {
     aborted.dispose();
+    unwarn();
+    container?.close();
     end.stop();
     for (const cancel of timers.values()) cancel();
     const left = await driver.terminate();
-    await end.finish();
+    await end.finish(failure !== undefined);
     if (left === undefined || exitStatus === undefined) return left;
     // The command has ended and its status is the result; only its session was not ended in AWS.
     const { code, message, details } = left;

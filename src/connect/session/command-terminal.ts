@@ -1,3 +1,4 @@
+import type { ToolEvent } from '../../core/events.ts';
 import type { ChannelDriver } from '../channel/channel-driver.ts';
 import type { CommandEnd, CommandSessionOptions } from './command-end.ts';
 import { TerminalBridge } from './shell-session.ts';
@@ -52,7 +53,11 @@ export class CommandTerminal implements CommandEnd {
     this.#undo = [];
   }
 
-  finish(): Promise<void> {
-    return this.#bridge.finish();
+  note(event: ToolEvent): void {
+    this.#bridge.note(event);
+  }
+
+  finish(hasFailed: boolean): Promise<void> {
+    return this.#bridge.finish(hasFailed);
   }
 }

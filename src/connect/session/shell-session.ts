@@ -1,10 +1,13 @@
 import { failed, interrupted, ToolError } from '../../core/errors.ts';
-import type { Report } from '../../core/events.ts';
+import type { Report, ToolEvent } from '../../core/events.ts';
 import type { ChannelDeps } from '../channel/channel-deps.ts';
 import { ChannelDriver } from '../channel/channel-driver.ts';
 import { ESCAPE_HELP, EscapeKeys } from './escape-keys.ts';
 import type { SessionStart } from '../ports.ts';
+import type { ContainerWatch } from '../target/task-watch.ts';
+import { endOf, warnWhenStopping, whenStopped } from './container-end.ts';
 import { OutputWriter, readInput, type SessionTerminal, type SizeSignals } from './session-terminal.ts';
+import { TerminalModes } from './terminal-modes.ts';
 
 export interface ShellSessionOptions {
   readonly session: SessionStart;
@@ -17,6 +20,8 @@ export interface ShellSessionOptions {
   readonly report: Report;
   /** False: stdin is not read. */
   readonly readStdin?: boolean;
+  /** The container that the shell runs in; undefined on a bastion. */
+  readonly container?: ContainerWatch;
 }
 
 /** Ctrl-C in raw mode. */
@@ -26,11 +31,11 @@ const EOT = 0x04;
 
 /**
  * Runs a shell on our terminal until it ends. Resolves with the exit status for NonInteractiveCommands, otherwise with
- * 0, because a pty session transmits none (SPEC.md §11.2). Throws `session-failed` with the service's text, transport
- * errors, or `interrupted`. Restores the terminal on every path.
+ * 0, because a pty session transmits none (SPEC.md §11.2). Throws `task-stopped`, `session-failed` with the service's
+ * text, transport errors, or `interrupted`. Restores the terminal on every path.
  */
 export async function runShellSession(options: ShellSessionOptions): Promise<number> {
-  const { terminal, signals, signal, report } = options;
+  const { terminal, signals, signal, report, container } = options;
   const bridge = new TerminalBridge(terminal, report);
   let status = 0;
   const driver = new ChannelDriver(options.session, options.target, options.deps, {
@@ -39,9 +44,12 @@ export async function runShellSession(options: ShellSessionOptions): Promise<num
     exitCode: (code) => {
       status = code;
     },
+    silent: () => void container?.look(),
   });
   bridge.attach(driver);
   const aborted = whenAborted(signal);
+  const stopped = whenStopped(container?.stopped);
+  const unwarn = warnWhenStopping(container, (event) => bridge.note(event));
   const undo: (() => void)[] = [];
   const readStdin = options.readStdin ?? true;
   const work = async (): Promise<number> => {
@@ -51,42 +59,49 @@ export async function runShellSession(options: ShellSessionOptions): Promise<num
       undo.push(terminal.raw());
       if (readStdin) bridge.readKeys();
     }
-    await Promise.race([driver.start(), bridge.stopped, aborted.promise]);
+    await Promise.race([driver.start(), bridge.stopped, stopped, aborted.promise]);
     bridge.opened();
     driver.sendSize(terminal.size());
     undo.push(signals.on('SIGWINCH', () => driver.sendSize(terminal.size())));
     if (readStdin && !terminal.stdinIsTty) bridge.readKeys();
-    const end = await Promise.race([driver.ended, bridge.stopped, aborted.promise]);
+    const end = await Promise.race([
+      endOf(driver.ended, container),
+      bridge.stopped,
+      stopped,
+      aborted.promise,
+    ]);
     if (end.output !== '') {
       throw failed('session-failed', `the session ended: ${end.output.replace(/\s+/g, ' ').trim()}`);
     }
     return status;
   };
-  return endedAfter(work, async () => {
+  return endedAfter(work, async (failure) => {
     aborted.dispose();
+    unwarn();
+    container?.close();
     bridge.stop();
     for (const restore of undo) restore();
     const left = await driver.terminate();
-    await bridge.finish();
+    await bridge.finish(failure !== undefined);
     return left;
   });
 }
 
 /**
- * Does the work, then ends the session whether the work succeeded or failed. `end` resolves with an error if the
- * session stays open: that error is thrown instead of a success or an interruption, but it does not replace a failure
+ * Does the work, then ends the session whether the work succeeded or failed; `end` gets the error of the work. It
+ * resolves with an error if the session stays open: that error is thrown instead of a success or an interruption, but it does not replace a failure
  * of the work.
  */
 export async function endedAfter<T>(
   work: () => Promise<T>,
-  end: () => Promise<ToolError | undefined>,
+  end: (failure: unknown) => Promise<ToolError | undefined>,
 ): Promise<T> {
   const outcome = await work().then(
     (value) => ({ value }),
     (error: unknown) => ({ error }),
   );
-  const left = await end();
   const failure = 'error' in outcome ? outcome.error : undefined;
+  const left = await end(failure);
   const interruption = failure instanceof ToolError && failure.role === 'interrupted';
   if (left !== undefined && (failure === undefined || interruption)) throw left;
   if ('error' in outcome) throw outcome.error;
@@ -103,12 +118,14 @@ export class TerminalBridge {
   readonly #terminal: SessionTerminal;
   readonly #report: Report;
   readonly #escapes = new EscapeKeys();
+  readonly #modes = new TerminalModes();
   readonly #writer: OutputWriter;
   #driver: ChannelDriver | undefined;
   #input: { room(): void; stop(): void } | undefined;
   #stop: (end: { readonly output: string }) => void = () => undefined;
   #interrupt: () => void = () => undefined;
   #isOpen = false;
+  #isBroken = false;
   #lastByte = 0x0a;
 
   constructor(terminal: SessionTerminal, report: Report) {
@@ -122,7 +139,10 @@ export class TerminalBridge {
     this.#writer = new OutputWriter(terminal.stdout, {
       full: () => this.#driver?.pauseOutput(),
       drained: () => this.#driver?.resumeOutput(),
-      broken: () => this.#stop({ output: '' }),
+      broken: () => {
+        this.#isBroken = true;
+        this.#stop({ output: '' });
+      },
     });
   }
 
@@ -136,7 +156,14 @@ export class TerminalBridge {
   }
 
   output(bytes: Uint8Array): void {
+    if (this.#terminal.stdoutIsTty) this.#modes.push(bytes);
     this.#writer.write(bytes);
+  }
+
+  /** Reports an event on a line of its own: the remote program may have left the cursor in the middle of a line. */
+  note(event: ToolEvent): void {
+    this.#startLine();
+    this.#report(event);
   }
 
   room(): void {
@@ -166,8 +193,17 @@ export class TerminalBridge {
     this.#input?.stop();
   }
 
-  finish(): Promise<void> {
+  /** Resets the modes of the terminal that the remote program has set. After a failure a message follows. */
+  finish(hasFailed: boolean): Promise<void> {
+    const reset = this.#modes.takeReset();
+    if (reset !== '') this.#writer.write(Buffer.from(reset, 'latin1'));
+    if (hasFailed) this.#startLine();
     return this.#writer.finish();
+  }
+
+  #startLine(): void {
+    if (!this.#terminal.stdoutIsTty || this.#isBroken || this.#modes.isAtLineStart) return;
+    this.output(Uint8Array.of(0x0d, 0x0a));
   }
 
   #send(bytes: Uint8Array): boolean {
@@ -180,7 +216,7 @@ export class TerminalBridge {
     for (const action of actions) {
       switch (action) {
         case 'end-session':
-          this.#report({
+          this.note({
             type: 'note',
             level: 'info',
             code: 'session-ended-by-escape',
@@ -190,7 +226,7 @@ export class TerminalBridge {
           break;
         case 'list-escapes':
           for (const message of ESCAPE_HELP) {
-            this.#report({ type: 'note', level: 'info', code: 'escapes', message });
+            this.note({ type: 'note', level: 'info', code: 'escapes', message });
           }
           break;
         default:

@@ -25,6 +25,11 @@ export interface GatewayFaultPlan {
   readonly silent: boolean;
   /** The agent takes one message per this many ms; 0 = at once. */
   readonly slowAgentMs: number;
+  /**
+   * What the client of a session sees when the machine stops: channel_closed unless given; `paused` = the agent is
+   * disconnected, and the session stays open; `silent` = nothing.
+   */
+  readonly targetStops: 'paused' | 'silent' | undefined;
 }
 
 const NO_FAULTS: GatewayFaultPlan = {
@@ -38,6 +43,7 @@ const NO_FAULTS: GatewayFaultPlan = {
   refuseResume: undefined,
   silent: false,
   slowAgentMs: 0,
+  targetStops: undefined,
 };
 
 const NAMES = [
@@ -51,6 +57,7 @@ const NAMES = [
   'refuse-resume',
   'silent',
   'slow-agent',
+  'target-stops',
 ] as const;
 
 type FaultName = (typeof NAMES)[number];
@@ -96,6 +103,10 @@ function parseOne(spec: string): Partial<GatewayFaultPlan> {
     case 'silent':
       if (value !== undefined) throw badFault(spec, 'silent');
       return { silent: true };
+    case 'target-stops':
+      if (value !== 'paused' && value !== 'silent')
+        throw badFault(spec, 'target-stops=paused or target-stops=silent');
+      return { targetStops: value };
     case 'refuse-resume':
       return { refuseResume: refusal(spec, value) };
     default:

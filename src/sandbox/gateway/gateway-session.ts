@@ -220,6 +220,14 @@ export class GatewaySession {
     agent.disconnected();
   }
 
+  /** The agent has disappeared with its machine. The session stays open until it is idle for too long. */
+  loseAgent(isPublished: boolean): void {
+    if (this.#agent === undefined) return;
+    this.#agent = undefined;
+    this.#toAgent.clear();
+    if (isPublished) this.#publish('pause_publication', 'client');
+  }
+
   /** Sends channel_closed to both sides. Only the first call counts. */
   end(status: 'Terminated' | 'Failed', output: string): void {
     if (this.#ended !== undefined) return;
@@ -262,10 +270,7 @@ export class GatewaySession {
   }
 
   #agentClosed(end: AgentEnd): void {
-    if (this.#agent !== end) return;
-    this.#agent = undefined;
-    this.#toAgent.clear();
-    this.#publish('pause_publication', 'client');
+    if (this.#agent === end) this.loseAgent(true);
   }
 
   #count(type: string, frame: Uint8Array): void {

@@ -176,8 +176,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
       return session !== undefined;
     },
     endTarget(target, output) {
-      for (const session of sessions.values())
-        if (session.request.target === target) session.end('Terminated', output);
+      const { targetStops } = faults.plan;
+      for (const session of sessions.values()) {
+        if (session.request.target !== target) continue;
+        if (targetStops === undefined) session.end('Terminated', output);
+        else {
+          session.loseAgent(targetStops === 'paused');
+          agents.get(session.request.sessionId)?.cancel();
+        }
+      }
     },
     find: (sessionId) => sessions.get(sessionId)?.record,
     records: () => [...sessions.values()].reverse().map((session) => session.record),

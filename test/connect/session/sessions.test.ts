@@ -1,6 +1,8 @@
 import { denied as deniedAction } from '../../support/denied.ts';
 import { describe, expect, test } from 'vitest';
 
+import type { ContainerWatch } from '../../../src/connect/target/task-watch.ts';
+import { transport } from '../../../src/core/errors.ts';
 import { runCommandSession } from '../../../src/connect/session/command-session.ts';
 import { runShellSession } from '../../../src/connect/session/shell-session.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
@@ -122,6 +124,132 @@ describe('a shell on a terminal', () => {
     const { gateway, done } = await shell(ALL_TTY);
     gateway.closeChannel('terminated by an administrator');
     await expect(done).rejects.toMatchObject({ code: 'session-failed', role: 'failed' });
+  });
+});
+
+describe('a task that stops', () => {
+  const STOPPED = transport('task-stopped', 'task 1f0e9d8c has stopped: app exit 137 (out of memory)', {
+    details: {
+      cluster: 'demo',
+      service: 'orders-api',
+      task: '1f0e9d8c',
+      container: 'app',
+      stopCode: undefined,
+      reason: undefined,
+      exitCode: 137,
+      outOfMemory: true,
+    },
+    exitStatus: 255,
+  });
+
+  /** A container whose task runs until `stop`; `looks` counts the calls of DescribeTasks. */
+  function watched() {
+    const [stopping, stopped] = [new AbortController(), new AbortController()];
+    const world = { looks: 0, isKnown: false };
+    const container: ContainerWatch = {
+      stopping: stopping.signal,
+      stopped: stopped.signal,
+      look: () => {
+        world.looks++;
+        if (world.isKnown) stopped.abort(STOPPED);
+        return Promise.resolve(world.isKnown ? STOPPED : undefined);
+      },
+      close: () => undefined,
+    };
+    return { world, container, stopping, stopped };
+  }
+
+  async function shellIn(container: ContainerWatch, tty: Parameters<typeof fakeTerminal>[0] = ALL_TTY) {
+    const parts = start(tty);
+    const done = runShellSession({ ...parts.common, container });
+    done.catch(() => undefined);
+    await parts.gateway.clock.advance(1);
+    parts.gateway.say('$ ');
+    await parts.gateway.clock.advance(5);
+    return { ...parts, done };
+  }
+
+  test('explains the end of a shell whose session the service closes, and resets the modes of the terminal', async () => {
+    const { world, container } = watched();
+    const { gateway, terminal, done } = await shellIn(container);
+    gateway.say('\x1b[?1049h\x1b[?1003h\x1b[?25ltop');
+    await gateway.clock.advance(5);
+    world.isKnown = true;
+    gateway.closeChannel();
+    await expect(gateway.clock.run(done)).rejects.toBe(STOPPED);
+    expect(terminal.stdout.text).toBe(
+      '$ \x1b[?1049h\x1b[?1003h\x1b[?25ltop\x1b[?1003l\x1b[?25h\x1b[?1049l\r\n',
+    );
+    expect(terminal.rawDepth()).toBe(0);
+  });
+
+  test('ends a shell whose session stays open, and terminates the session', async () => {
+    const { container, stopped } = watched();
+    const { gateway, done } = await shellIn(container);
+    stopped.abort(STOPPED);
+    await expect(gateway.clock.run(done)).rejects.toBe(STOPPED);
+    expect(gateway.terminated).toEqual([SESSION.sessionId]);
+  });
+
+  test('is looked for when keys stay unanswered for four seconds, once', async () => {
+    const { world, container } = watched();
+    const { gateway, terminal } = await shellIn(container);
+    gateway.isSilent = true;
+    terminal.stdin.write('x');
+    await gateway.clock.advance(3_900);
+    expect(world.looks).toBe(0);
+    await gateway.clock.advance(200);
+    expect(world.looks).toBe(1);
+    await gateway.clock.advance(20_000);
+    expect(world.looks).toBe(1);
+  });
+
+  test('is announced on a line of its own while the shell goes on', async () => {
+    const { container, stopping } = watched();
+    const { gateway, terminal } = await shellIn(container);
+    stopping.abort(STOPPED.with({ message: 'task 1f0e9d8c is being stopped: Scaling activity' }));
+    await gateway.clock.advance(5);
+    expect(terminal.stdout.text).toBe('$ \r\n');
+    expect(gateway.reports).toContainEqual(
+      expect.objectContaining({
+        level: 'warning',
+        code: 'task-stopping',
+        message: 'task 1f0e9d8c is being stopped: Scaling activity; this session ends with its container',
+      }),
+    );
+    expect(terminal.rawDepth()).toBe(1);
+  });
+
+  test('is looked for once when a shell ends, and a task that runs changes nothing', async () => {
+    const { world, container } = watched();
+    const { gateway, done } = await shellIn(container);
+    gateway.closeChannel();
+    expect(await done).toBe(0);
+    expect(world.looks).toBe(1);
+  });
+
+  test.each([
+    ['before its status arrived is the error of a command', '', 'task-stopped', undefined],
+    ['after its status arrived leaves the status of a command', ended(7), undefined, 7],
+  ])('%s', async (_, output, code, status) => {
+    const { world, container } = watched();
+    const { gateway, common } = start({});
+    const done = runCommandSession({
+      ...common,
+      nonce: NONCE,
+      interactive: false,
+      readStdin: false,
+      container,
+    });
+    done.catch(() => undefined);
+    await gateway.clock.advance(1);
+    gateway.say(BEGIN + output);
+    await gateway.clock.advance(5);
+    world.isKnown = true;
+    gateway.closeChannel();
+    const outcome = await gateway.clock.run(done).catch((error: unknown) => error);
+    if (status === undefined) expect(outcome).toMatchObject({ code, exitStatus: 255 });
+    else expect([outcome, world.looks]).toEqual([status, 0]);
   });
 });
 

@@ -66,7 +66,7 @@ export interface TaskState {
   readonly overrides: Fields | undefined;
   readonly containers: readonly ContainerState[];
   desiredStatus: 'RUNNING' | 'STOPPED';
-  lastStatus: 'PROVISIONING' | 'PENDING' | 'RUNNING' | 'DEPROVISIONING' | 'STOPPED';
+  lastStatus: 'PROVISIONING' | 'PENDING' | 'RUNNING' | 'STOPPING' | 'STOPPED';
   pullStartedAt: number | undefined;
   pullStoppedAt: number | undefined;
   startedAt: number | undefined;

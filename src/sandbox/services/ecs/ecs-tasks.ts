@@ -111,7 +111,7 @@ export class TaskRunner {
     task.stoppingAt = state.now;
     task.stopCode = code;
     task.stoppedReason = reason;
-    if (task.lastStatus === 'RUNNING') task.lastStatus = 'DEPROVISIONING';
+    if (task.lastStatus === 'RUNNING') task.lastStatus = 'STOPPING';
     for (const container of task.containers) this.#programs.get(container)?.kill('SIGTERM');
     this.after(timing.taskStoppingMs, () => this.#end(task));
     this.onChange(task);
