@@ -124,10 +124,11 @@ export async function openRoute(
   deps.report(containerPlace(resolved));
   const { target } = resolved;
   const session = await whenConnected(resolved, resolving, () => start(target));
-  const { look, stopped: lost, stopping } = carrier.watch(resolved);
+  const container = carrier.watch(resolved);
+  const { stopped: lost, stopping } = container;
   // While the task is being stopped, open connections stay; only a service has another task for new ones.
   const signals = request.wanted.task === undefined ? { lost, superseded: stopping } : { lost };
-  return { via: 'task', target, session, look, ...signals };
+  return { via: 'task', target, session, look: () => container.look(), ...signals };
 }
 
 /**

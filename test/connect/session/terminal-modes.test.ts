@@ -44,11 +44,11 @@ describe('modes that a remote program leaves set', () => {
   });
 
   test('also when each byte of a sequence arrives alone', () => {
-    expect(reset(...'text\x1b[?1003;1006hmore\x1b(0')).toBe('\x1b[?1003l\x1b[?1006l\x0f\x1b(B');
+    expect(reset(...'text\x1b[?1003;1006hmore\x1b(0'.split(''))).toBe('\x1b[?1003l\x1b[?1006l\x0f\x1b(B');
   });
 
   test('and an endless sequence is not kept', () => {
-    expect(reset('\x1b[', ...'1;'.repeat(500), 'h', '\x1b[?25l')).toBe('\x1b[?25h');
+    expect(reset('\x1b[', ...'1;'.repeat(500).split(''), 'h', '\x1b[?25l')).toBe('\x1b[?25h');
   });
 
   test('once', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { TaskWatch } from '../../../src/connect/target/task-watch.ts';
 import type { Task } from '../../../src/connect/ports.ts';
-import { ToolError, transport } from '../../../src/core/errors.ts';
+import { type ToolError, transport } from '../../../src/core/errors.ts';
 import { containerRecord, taskRecord } from '../../support/ecs-records.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
