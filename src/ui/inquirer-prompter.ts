@@ -26,7 +26,11 @@ const PAGE_SIZE = 12;
 export function createPrompter(options: PrompterOptions): Prompter {
   return {
     async select<T>(
-      question: Question & { readonly choices: readonly Choice<T>[]; readonly back?: boolean },
+      question: Question & {
+        readonly choices: readonly Choice<T>[];
+        readonly back?: boolean;
+        readonly typed?: string;
+      },
     ): Promise<T | typeof BACK> {
       const { choices } = question;
       if (!options.input) throw inputNeeded(question, choices);
@@ -38,6 +42,7 @@ export function createPrompter(options: PrompterOptions): Prompter {
       const width = Math.max(0, ...texts.map((text) => text.name.length));
       let filter = '';
       let loading = true;
+      let typed = question.typed ?? '';
       const source = (term: string | undefined): Promise<readonly object[]> => {
         filter = term ?? '';
         loading = true;
@@ -56,6 +61,13 @@ export function createPrompter(options: PrompterOptions): Prompter {
         // This continuation runs before inquirer's own, so that `loading` is true exactly while inquirer ignores Enter.
         void answer.then(() => {
           loading = false;
+          // inquirer's search starts with an empty filter, so the letters are typed once the list is on the screen.
+          const letters = typed;
+          typed = '';
+          for (const letter of letters)
+            setImmediate(() =>
+              options.terminal.stdin.emit('keypress', letter, { name: letter, sequence: letter }),
+            );
         });
         return answer;
       };

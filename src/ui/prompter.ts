@@ -32,7 +32,12 @@ export interface Prompter {
    * `interrupted` on Ctrl-C.
    */
   select<T>(
-    question: Question & { readonly choices: readonly Choice<T>[]; readonly back?: boolean },
+    question: Question & {
+      readonly choices: readonly Choice<T>[];
+      readonly back?: boolean;
+      /** The filter with which the list opens, as if the person had typed it. */
+      readonly typed?: string;
+    },
   ): Promise<T | typeof BACK>;
   /** Without a question: true with `--yes`, else throws `input-needed` naming `--yes`. */
   confirm(question: Question & { readonly defaultAnswer?: boolean }): Promise<boolean>;

@@ -28,6 +28,7 @@ import type { Container, Database, EcsPort, Task } from '../../connect/ports.ts'
 import { findTasks } from '../../connect/target/discover.ts';
 import { namedContainer } from '../../connect/target/select.ts';
 import { noMatch, ToolError } from '../../core/errors.ts';
+import { fuzzyFilter } from '../../ui/fuzzy.ts';
 import { BACK } from '../../ui/prompter.ts';
 import type { Needs } from '../collaborators.ts';
 
@@ -56,10 +57,13 @@ export async function pick(deps: PickNeeds, wanted: Wanted): Promise<Picked> {
   return { cluster, service: service ?? task?.serviceName, task, container, action, database };
 }
 
-/** The same without the last question: picks a container for a shell. */
-export async function pickContainer(deps: PickNeeds, wanted: Wanted): Promise<Wanted> {
+/**
+ * The same without the last question: picks a container for a shell. `typed` is a part of the service's name: the list
+ * of services opens with it as filter.
+ */
+export async function pickContainer(deps: PickNeeds, wanted: Wanted, typed?: string): Promise<Wanted> {
   const start = startPicker({ ...(await known(deps, wanted)), action: 'shell' });
-  const { choices } = await runPicker(deps, start);
+  const { choices } = await runPicker(deps, start, typed);
   return {
     cluster: choices.cluster,
     service: undefined,
@@ -101,7 +105,7 @@ async function known(deps: Needs<'account'>, wanted: Wanted): Promise<PickerChoi
   };
 }
 
-async function runPicker(deps: PickNeeds, start: PickerState): Promise<PickerState> {
+async function runPicker(deps: PickNeeds, start: PickerState, typed?: string): Promise<PickerState> {
   const account = await deps.account();
   const ecs = await account.ecs();
   let state = start;
@@ -122,6 +126,7 @@ async function runPicker(deps: PickNeeds, start: PickerState): Promise<PickerSta
           `service in ${cluster}`,
           '--service',
           await services(ecs, cluster, state.known.action === 'shell'),
+          typed,
         );
         break;
       case 'task': {
@@ -170,6 +175,7 @@ async function ask<T>(
   message: string,
   flag: string | undefined,
   entries: readonly PickerEntry<T>[],
+  typed = '',
 ): Promise<PickerState> {
   const { step } = state;
   const chose = (value: T, isAutomatic: boolean): PickerState =>
@@ -187,7 +193,15 @@ async function ask<T>(
     });
     return chose(only.value, true);
   }
-  const answer = await deps.prompter.select({ message, flag, choices: entries, back: canGoBack(state) });
+  // A filter that nothing matches would show an empty list.
+  const filter = fuzzyFilter(typed, entries, ({ name }) => name).length > 0 ? typed : '';
+  const answer = await deps.prompter.select({
+    message,
+    flag,
+    choices: entries,
+    back: canGoBack(state),
+    typed: filter,
+  });
   return answer === BACK ? advance(state, { type: 'back' }) : chose(answer, false);
 }
 

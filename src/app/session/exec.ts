@@ -1,5 +1,7 @@
 import type { Settings } from '../../config/settings.ts';
-import { usage } from '../../core/errors.ts';
+import { nameOfArn } from '../../core/arn.ts';
+import { textFact } from '../../core/error-facts.ts';
+import { ToolError, usage } from '../../core/errors.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
 import { type ContainerSessionOptions, openContainer, type SessionNeeds } from './container-session.ts';
 import type { TaskOutputs } from './exec-in-tasks.ts';
@@ -37,9 +39,33 @@ export async function execInContainer(
     return execInTasks(tasks, request.command, await outputs(), deps);
   }
   const options = { ...request, stdin: request.stdin ?? true };
-  if (isNamed) return openContainer(wanted, options, deps);
+  if (!isNamed) {
+    const { pickContainer } = await import('../listing/pick.ts');
+    return openContainer(await pickContainer(deps, wanted), options, deps);
+  }
+  try {
+    return await openContainer(wanted, options, deps);
+  } catch (error) {
+    const whole = await wholeName(error, wanted, deps);
+    return openContainer({ ...whole, container: wanted.container ?? whole.container }, options, deps);
+  }
+}
+
+/**
+ * The container that the person picks where the name of a service does not exist, but may be a part of one. Throws the
+ * error again if it is another one, or if no question can be asked.
+ */
+async function wholeName(error: unknown, { cluster, service }: Wanted, deps: SessionNeeds): Promise<Wanted> {
+  const isMissing = error instanceof ToolError && error.code === 'service-not-found';
+  if (!isMissing || service === undefined || !deps.settings.input) throw error;
+  deps.report({ type: 'note', level: 'info', code: 'service-name-unknown', message: error.message });
   const { pickContainer } = await import('../listing/pick.ts');
-  return openContainer(await pickContainer(deps, wanted), options, deps);
+  const inCluster = cluster ?? (textFact(error.details, 'cluster') || undefined);
+  return pickContainer(
+    deps,
+    { cluster: inCluster, service: undefined, task: undefined, container: undefined },
+    nameOfArn(service),
+  );
 }
 
 /** There is one terminal and one stdin, and several commands. */
