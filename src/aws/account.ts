@@ -16,6 +16,8 @@ export interface AwsAccount {
    * comparisons with times of AWS.
    */
   clockOffsetMs(): number;
+  /** Undefined if the account has no alias, or if it cannot be read within 1.5 s; never rejects. */
+  alias(): Promise<string | undefined>;
   /** The SSM endpoint, for the plugin transport. */
   ssmEndpoint(): Promise<string>;
   /** Credentials as environment variables for child processes (the official plugin). Never logged. */

@@ -20,6 +20,7 @@ export async function openAwsAccount(
     agents,
     clockOffsetMs: () => time.offsetMs,
 
+    alias: once(async () => (await import('./account-alias.ts')).accountAlias(config)),
     ssmEndpoint: once(async () => {
       if (config.endpoint !== undefined) return config.endpoint;
       const { ssmEndpoint } = await import('./ssm.ts');

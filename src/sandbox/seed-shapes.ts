@@ -269,6 +269,7 @@ export interface SeedRole {
 
 export interface Seed {
   readonly accountId: string;
+  readonly accountAlias?: string;
   readonly region: string;
   readonly vpcs: readonly SeedVpc[];
   readonly subnets: readonly SeedSubnet[];

@@ -29,7 +29,7 @@ const markets = async (): Promise<readonly string[]> => {
 /** Runs `up` in a terminal until the question that follows the approval of the plan. */
 async function asked(): Promise<PtyProcess> {
   const up = new PtyProcess(UP, { env: sandbox().env });
-  await up.until(/Create bastion default in eu-west-1 of account \d+\?/);
+  await up.until(/Create bastion default in eu-west-1 of account example-dev \(\d+\)\?/);
   up.write('y\r');
   await up.until(QUESTION);
   return up;

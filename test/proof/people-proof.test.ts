@@ -11,6 +11,7 @@ import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { ToolError } from '../../src/core/errors.ts';
 import { ACCOUNT } from '../../src/sandbox/world/seed-roles.ts';
 import { databaseToken } from '../support/database-token.ts';
+import { eventually } from '../support/eventually.ts';
 import { FakeSignals } from '../support/fake-deps.ts';
 import { sandboxClients } from '../support/sandbox-clients.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
@@ -116,6 +117,28 @@ const afterACut =
     } finally {
       sandbox().faults.sessions.set();
     }
+  };
+
+/**
+ * On a terminal the line before a session shows the alias of the account. A denial is silent, so this step turns it
+ * into an outcome.
+ */
+const showingAlias =
+  (...args: readonly string[]): Step =>
+  async (env) => {
+    const before = sandbox().calls.length;
+    const signals = new FakeSignals();
+    const onStderr = (text: string): void => {
+      if (text.includes('eu-west-1, account')) signals.raise('SIGTERM');
+    };
+    const ran = await cli(args, { env, signals, onStderr, retries: false, tty: { stderr: true } });
+    if (!fine(ran)) return ran;
+    const { outcome } = await eventually(() =>
+      sandbox()
+        .calls.slice(before)
+        .find((call) => call.action === 'ListAccountAliases' && call.outcome !== 'pending'),
+    );
+    return outcome === 'ok' ? ran : { ...ran, status: 4, stderr: `iam:ListAccountAliases: ${outcome}` };
   };
 
 const to = (via: 'bastion' | 'task'): readonly string[] =>
@@ -280,6 +303,7 @@ const CASES: Readonly<Record<ProvedBy<'person'>, Case>> = {
     steps: [
       command('ls', 'clusters'),
       command('ls', 'services', '--cluster', 'sealed'),
+      showingAlias('exec', 'ledger', '--cluster', 'sealed', '--', ...SLOW),
       until('ready', 'exec', 'ledger', '--cluster', 'sealed', '--', ...SLOW),
       afterACut('exec', 'ledger', '--cluster', 'sealed', '--', ...SLOW),
     ],
@@ -297,6 +321,7 @@ const CASES: Readonly<Record<ProvedBy<'person'>, Case>> = {
   'forward-bastion': {
     steps: [
       command('status'),
+      showingAlias(...stdio('bastion')),
       until('forward-ready', ...forward('bastion')),
       endedInSilence('forward-ready', ...forward('bastion')),
       afterACut(...stdio('bastion')),
@@ -310,6 +335,7 @@ const CASES: Readonly<Record<ProvedBy<'person'>, Case>> = {
   'forward-document': {
     steps: [
       command('status'),
+      showingAlias(...byDocument.filter((word) => word !== '--json')),
       until('forward-ready', ...byDocument),
       endedInSilence('forward-ready', ...byDocument),
       cutOnce,
@@ -324,6 +350,7 @@ const CASES: Readonly<Record<ProvedBy<'person'>, Case>> = {
     steps: [
       command('ls', 'clusters'),
       command('ls', 'services', ...CLUSTER),
+      showingAlias(...stdio('task')),
       until('forward-ready', ...forward('task')),
       endedInSilence('forward-ready', ...forward('task')),
       afterACut(...stdio('task')),
@@ -338,6 +365,7 @@ const CASES: Readonly<Record<ProvedBy<'person'>, Case>> = {
     steps: [
       command('status'),
       until('sh-5.2$ ', 'shell'),
+      showingAlias('shell', '--', ...SLOW),
       until('ready', 'shell', '--', ...SLOW),
       afterACut('shell', '--', ...SLOW),
     ],

@@ -57,6 +57,11 @@ const documentsOf = (flow: 'own role' | 'given role'): readonly Document[] =>
 
 let users = 0;
 
+const aliasDenied = (since: number): boolean =>
+  sandbox()
+    .calls.slice(since)
+    .some((call) => call.action === 'ListAccountAliases' && call.outcome === 'AccessDenied');
+
 /** Runs the flow as a user with these documents, up to the first command that fails. */
 async function flowAs(
   documents: readonly Document[],
@@ -65,8 +70,11 @@ async function flowAs(
   const env = sandbox().createPrincipal({ userName: `operator-${++users}`, policies: documents });
   let outcome: CliOutcome = { status: 0, stdout: '', stderr: '' };
   for (const args of flow) {
+    const before = sandbox().calls.length;
     outcome = await cli(args, { env, clock: hurried(10), retries: false });
     if (outcome.status !== 0) return outcome;
+    // A denial of the alias is silent, so it is read from the log of the calls.
+    if (aliasDenied(before)) return { ...outcome, status: 4, stderr: 'iam:ListAccountAliases: AccessDenied' };
   }
   return outcome;
 }

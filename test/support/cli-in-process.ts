@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 
 import type { AwsAccount } from '../../src/aws/account.ts';
+import { accountAlias } from '../../src/aws/account-alias.ts';
 import { type ClientConfig, clientConfig } from '../../src/aws/client-config.ts';
 import { createEc2Port } from '../../src/aws/ec2.ts';
 import { createEcsPort } from '../../src/aws/ecs.ts';
@@ -138,6 +139,7 @@ export async function accountWithoutRetries(env: CliWorld['env'], settings: Sett
     region: config.region,
     agents: config.requestHandler.agents,
     clockOffsetMs: () => config.requestHandler.time.offsetMs,
+    alias: () => accountAlias(config),
     ssmEndpoint: port(config.endpoint ?? ''),
     credentialEnv: port({}),
     ecs: port(createEcsPort(config)),

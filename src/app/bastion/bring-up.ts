@@ -1,3 +1,4 @@
+import { accountText } from '../../core/account-text.ts';
 import { dollars } from '../../core/dollars.ts';
 import { awsClock } from '../aws-clock.ts';
 import { interrupted } from '../../core/errors.ts';
@@ -34,6 +35,8 @@ export interface PlannedBastion {
   readonly spec: BastionSpec;
   readonly price: PlannedPrice;
   readonly accountId: string;
+  /** Undefined if the account has none, or it may not be read. */
+  readonly accountAlias: string | undefined;
   /** Milliseconds since the epoch by AWS's clock. */
   readonly plannedAt: number;
 }
@@ -57,9 +60,10 @@ export async function planBastion(
   const [ec2, iam, images] = await Promise.all([account.ec2(), account.iam(), account.images()]);
   const { spec, scope, identity } = await gatherSpec(request, deps);
   const clock = awsClock(account, deps.clock);
-  const [inventory, prices] = await Promise.all([
+  const [inventory, prices, accountAlias] = await Promise.all([
     readInventory({ ec2, iam }, scope),
     images.spotPrices(spec.types, clock.now()),
+    account.alias(),
   ]);
   deps.report({ type: 'step-done', ...looking, detail: spec.network.reason });
   const plan = planUp(inventory, spec, clock.now(), ruleAdmitting);
@@ -70,6 +74,7 @@ export async function planBastion(
     spec,
     price: plannedPrice(spec, prices),
     accountId: identity.accountId,
+    accountAlias,
     plannedAt: clock.now(),
   };
 }
@@ -137,7 +142,7 @@ export async function bringUp(
   await warnIfInterrupted(plan, spec.name, deps);
   if (!isNoop(plan)) {
     const agreed = await deps.prompter.confirm({
-      message: `Create bastion ${spec.name} in ${spec.region} of account ${planned.accountId}?`,
+      message: `Create bastion ${spec.name} in ${spec.region} of ${accountText(planned.accountId, planned.accountAlias)}?`,
       flag: '--yes',
       defaultAnswer: true,
     });

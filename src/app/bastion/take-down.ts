@@ -1,4 +1,5 @@
 import { awsClock } from '../aws-clock.ts';
+import { accountText } from '../../core/account-text.ts';
 import type { Fact } from '../../core/error-facts.ts';
 import { interrupted, ToolError } from '../../core/errors.ts';
 import {
@@ -46,6 +47,8 @@ export interface FoundBastions {
   /** ARN of the caller. */
   readonly callerArn: string;
   readonly accountId: string;
+  /** Undefined if the account has none, or it may not be read. */
+  readonly accountAlias: string | undefined;
   /** True if all bastions were requested, not one by its name. */
   readonly all: boolean;
   /** The owners of the bastions, in the order of `full`. */
@@ -64,6 +67,7 @@ export async function findForDown(
   deps: Needs<'account' | 'clock', 'iamPath' | 'iamPrefix'>,
 ): Promise<FoundBastions> {
   const account = await deps.account();
+  const reading = account.alias();
   const [ec2, iam, identityPort] = await Promise.all([account.ec2(), account.iam(), account.identity()]);
   const { accountId, partition, arn } = await identityPort.caller();
   const { region } = account;
@@ -85,6 +89,7 @@ export async function findForDown(
     region,
     callerArn: arn,
     accountId,
+    accountAlias: await reading,
     all: request.all,
     owners: full.map(({ inventory }) => ownerOf(inventory, awsClock(account, deps.clock).now())),
     full,
@@ -130,12 +135,12 @@ export interface TakenDown {
  * `interrupted`.
  */
 export async function takeDown(
-  { full, all, region, accountId }: FoundBastions,
+  { full, all, region, accountId, accountAlias }: FoundBastions,
   deps: Needs<'account' | 'clock' | 'prompter' | 'random' | 'report' | 'signal'>,
 ): Promise<TakenDown> {
   const names = full.map(({ inventory }) => inventory.name).join(', ');
   const agreed = await deps.prompter.confirm({
-    message: `Delete ${full.length === 1 ? `bastion ${names}` : `the bastions ${names}`} in ${region} of account ${accountId}?`,
+    message: `Delete ${full.length === 1 ? `bastion ${names}` : `the bastions ${names}`} in ${region} of ${accountText(accountId, accountAlias)}?`,
     flag: '--yes',
     // Bastions of other people may be among them.
     defaultAnswer: !all,

@@ -1,4 +1,10 @@
-import { bastionPlace, containerPlace } from '../session/session-place.ts';
+import {
+  aliasToShow,
+  bastionPlace,
+  containerPlace,
+  type PlaceNeeds,
+  startAt,
+} from '../session/session-place.ts';
 import type { ForwardRoute } from '../../connect/forward/forward.ts';
 import type { ForwardSpec } from '../../connect/forward/forward-spec.ts';
 import type { SessionStart } from '../../connect/ports.ts';
@@ -40,7 +46,7 @@ export interface Remote {
   readonly port: number;
 }
 
-type RouteNeeds = ResolveNeeds & Needs<'scope'>;
+type RouteNeeds = ResolveNeeds & PlaceNeeds & Needs<'scope'>;
 
 /** What every forward needs, whether a task or a bastion carries it. */
 export type ForwardNeeds = ChannelNeeds & RouteNeeds & Needs<never, 'transport'>;
@@ -108,22 +114,26 @@ export async function openRoute(
   if (carrier === 'bastion' || 'route' in carrier) {
     const { checkPort, onceOnline } = await import('../bastion/bastion-target.ts');
     const route = carrier === 'bastion' ? watchedBastion(request.name, deps) : carrier.route();
+    void aliasToShow(deps);
     const { bastion, watch, ...signals } = await route;
     if (document === undefined) checkPort(bastion, remote);
-    deps.report(bastionPlace(bastion, account.region));
     const target = bastion.instanceId;
-    const [session] = await Promise.all([
-      onceOnline(bastion, deps, () => start(target)),
-      // The watch polls first, so that an interruption notice is reported before the session is used.
-      watch.check(),
-    ]);
+    const [session] = await startAt(bastionPlace(bastion, account.region), deps, () =>
+      Promise.all([
+        onceOnline(bastion, deps, () => start(target)),
+        // The watch polls first, so that an interruption notice is reported before the session is used.
+        watch.check(),
+      ]),
+    );
     return { via: 'bastion', target, session, ...signals };
   }
   const resolving = await resolveOptions(deps, 'network');
+  void aliasToShow(deps);
   const resolved = await resolveContainer(request.wanted, resolving);
-  deps.report(containerPlace(resolved));
   const { target } = resolved;
-  const session = await whenConnected(resolved, resolving, () => start(target));
+  const session = await startAt(containerPlace(resolved), deps, () =>
+    whenConnected(resolved, resolving, () => start(target)),
+  );
   const container = carrier.watch(resolved);
   const { stopped: lost, stopping } = container;
   // While the task is being stopped, open connections stay; only a service has another task for new ones.

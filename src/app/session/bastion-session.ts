@@ -1,4 +1,4 @@
-import { bastionPlace } from './session-place.ts';
+import { aliasToShow, bastionPlace, type PlaceNeeds, startAt } from './session-place.ts';
 import type { SessionStart, SsmPort } from '../../connect/ports.ts';
 import { commandRequest, shellRequest } from '../../connect/session/session-documents.ts';
 import { usage } from '../../core/errors.ts';
@@ -15,7 +15,9 @@ export interface BastionSessionRequest {
   readonly command: readonly string[];
 }
 
-type SessionNeeds = ChannelNeeds & Needs<'scope' | 'signal' | 'signals' | 'terminal', 'transport'>;
+type SessionNeeds = ChannelNeeds &
+  PlaceNeeds &
+  Needs<'scope' | 'signal' | 'signals' | 'terminal', 'transport'>;
 
 /**
  * Opens a Session Manager shell or runs a command on the bastion. Resolves with the command's exit status; after a
@@ -25,6 +27,7 @@ export async function openBastionSession(
   request: BastionSessionRequest,
   deps: SessionNeeds,
 ): Promise<number> {
+  void aliasToShow(deps);
   if (request.command.length > 0) return runCommand(request, deps);
   if (deps.settings.transport === 'plugin') return openPluginShell(request, deps);
   const { report, signal, signals, terminal } = deps;
@@ -33,8 +36,10 @@ export async function openBastionSession(
     channelDeps(deps),
     findBastion(deps, request.name),
   ]);
-  report(bastionPlace(bastion, (await deps.account()).region));
-  const { session, target } = await startWatched(bastion, shellRequest, deps);
+  const { region } = await deps.account();
+  const { session, target } = await startAt(bastionPlace(bastion, region), deps, () =>
+    startWatched(bastion, shellRequest, deps),
+  );
   return runShellSession({ session, target, deps: channel, terminal, signals, signal, report });
 }
 
@@ -44,7 +49,9 @@ async function openPluginShell({ name }: BastionSessionRequest, deps: SessionNee
   const bastion = await findBastion(deps, name);
   const { instanceId } = bastion;
   const ssm = await (await deps.account()).ssm();
-  const session = await onceOnline(bastion, deps, () => ssm.startSession(shellRequest(instanceId)));
+  const session = await startAt(bastionPlace(bastion, (await deps.account()).region), deps, () =>
+    onceOnline(bastion, deps, () => ssm.startSession(shellRequest(instanceId))),
+  );
   const call = await pluginCall(deps, session, instanceId);
   // While the plugin uses the terminal, Ctrl-C is for the remote program; the plugin transmits it.
   const release = deps.signals.on('SIGINT', () => undefined);
@@ -65,7 +72,13 @@ async function runCommand({ name, command }: BastionSessionRequest, deps: Sessio
   const nonce = execNonce((length) => random.bytes(length));
   const line = bastionScript(command, nonce);
   const bastion = await findBastion(deps, name);
-  const { session, target } = await startWatched(bastion, (id) => commandRequest(id, line), deps);
+  const { region } = await deps.account();
+  const start = (): ReturnType<typeof startWatched> =>
+    startWatched(bastion, (id) => commandRequest(id, line), deps);
+  // The events of --json are for a program that knows what it runs, and stderr belongs to the command.
+  const { session, target } = await (settings.output === 'json'
+    ? start()
+    : startAt(bastionPlace(bastion, region), deps, start));
   const channel = await channelDeps(deps);
   const { stdout, stderr } = terminal;
   return runBastionCommand({

@@ -1,4 +1,5 @@
-import { containerPlace } from './session-place.ts';
+import { aliasToShow, containerPlace, type Place, type PlaceNeeds, startAt } from './session-place.ts';
+import type { SessionStart } from '../../connect/ports.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
 import type { Plugin } from '../../connect/plugin/plugin-transport.ts';
 import { type ResolvedContainer, resolveContainer, startExec } from '../../connect/target/resolve.ts';
@@ -14,7 +15,10 @@ import {
   watchTasks,
 } from './session-setup.ts';
 
-export type SessionNeeds = ChannelNeeds & ResolveNeeds & Needs<'scope' | 'signals' | 'terminal', 'transport'>;
+export type SessionNeeds = ChannelNeeds &
+  ResolveNeeds &
+  PlaceNeeds &
+  Needs<'scope' | 'signals' | 'terminal', 'transport'>;
 
 export interface ContainerSessionOptions {
   /** Empty = a shell. */
@@ -23,6 +27,11 @@ export interface ContainerSessionOptions {
   readonly stdin: boolean;
   /** Whether the remote program gets a terminal; undefined = it does when stdin and stdout are terminals. */
   readonly tty?: boolean | undefined;
+}
+
+export interface CommandOptions extends Pick<ContainerSessionOptions, 'command' | 'stdin'> {
+  /** Undefined = no line that names the place. */
+  readonly place: Place | undefined;
 }
 
 /**
@@ -37,11 +46,15 @@ export async function openContainer(
   const { settings, terminal } = deps;
   const interactive = options.tty ?? (terminal.stdinIsTty && terminal.stdoutIsTty && options.stdin);
   const plugin = settings.transport === 'plugin' ? await findPlugin(deps) : undefined;
-  const resolved = await resolveContainer(wanted, await resolveOptions(deps, 'exec'));
+  const resolving = await resolveOptions(deps, 'exec');
+  void aliasToShow(deps);
+  const resolved = await resolveContainer(wanted, resolving);
   if (interactive && (options.command.length === 0 || plugin !== undefined)) {
     return openTerminal(resolved, options.command, plugin, deps);
   }
-  return runCommand(resolved, options, interactive, plugin, deps).catch((error: unknown) => {
+  // The events of --json are for a program that knows what it runs, and stderr belongs to the command.
+  const place = settings.output === 'json' ? undefined : containerPlace(resolved);
+  return runCommand(resolved, { ...options, place }, interactive, plugin, deps).catch((error: unknown) => {
     throw asTransportStatus(error);
   });
 }
@@ -67,9 +80,9 @@ async function openTerminal(
     import('../../core/shell-words.ts'),
   ]);
   if (command.length > 0) refuseWindows(resolved.task, resolved.container, 'a command');
-  report(containerPlace(resolved));
   const line = command.length === 0 ? shellCommand(resolved.task.platformFamily) : quoteWords(command);
-  const session = await startExec(resolved, line, await resolveOptions(deps, 'exec'));
+  const resolving = await resolveOptions(deps, 'exec');
+  const session = await startAt(containerPlace(resolved), deps, () => startExec(resolved, line, resolving));
   if (plugin !== undefined) {
     const { runPluginShell } = await import('../../connect/plugin/plugin-transport.ts');
     const call = await pluginCall(deps, session, resolved.target);
@@ -100,7 +113,7 @@ async function openTerminal(
  */
 export async function runCommand(
   resolved: ResolvedContainer,
-  options: ContainerSessionOptions,
+  options: CommandOptions,
   interactive: boolean,
   plugin: Plugin | undefined,
   deps: SessionNeeds,
@@ -116,7 +129,9 @@ export async function runCommand(
     execNonce((length) => random.bytes(length)),
     interactive ? 'terminal' : plugin === undefined ? 'pipes' : 'pipes-by-lines',
   );
-  const session = await startExec(resolved, script.command, await resolveOptions(deps, 'exec'));
+  const resolving = await resolveOptions(deps, 'exec');
+  const start = (): Promise<SessionStart> => startExec(resolved, script.command, resolving);
+  const session = await (options.place === undefined ? start() : startAt(options.place, deps, start));
   const { nonce } = script;
   if (plugin !== undefined) {
     const { runPluginCommand } = await import('../../connect/plugin/plugin-command.ts');

@@ -65,7 +65,10 @@ export async function execInTasks(
         if (container === undefined || container instanceof ToolError) throw container;
         const resolved = await onceReady(cluster, task, container, options);
         const terminal = { ...deps.terminal, stdout, stderr, stdinIsTty: false, stdoutIsTty: false };
-        return runCommand(resolved, { command, stdin: false }, false, plugin, { ...deps, terminal });
+        return runCommand(resolved, { command, stdin: false, place: undefined }, false, plugin, {
+          ...deps,
+          terminal,
+        });
       });
       await outputs.ended({ task, container: name, ...outcome });
       return outcome.status;

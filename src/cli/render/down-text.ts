@@ -1,5 +1,6 @@
 import type { DownRequest, FoundBastions, TakenDown } from '../../app/bastion/take-down.ts';
 import type { Plan } from '../../provision/plan/plan.ts';
+import { accountText } from '../../core/account-text.ts';
 import { describeDuration } from '../../core/duration.ts';
 import type { CommandContext } from '../context.ts';
 import { describePlan } from './plan-text.ts';
@@ -15,7 +16,7 @@ export function writeNothing(request: DownRequest, found: FoundBastions, context
     type: 'note',
     level: 'info',
     code: 'nothing-to-delete',
-    message: `${what} exists in ${found.region}`,
+    message: `${what} exists in ${found.region} of ${accountText(found.accountId, found.accountAlias)}`,
   });
   if (found.others.length === 0) return;
   context.report({
@@ -29,13 +30,18 @@ export function writeNothing(request: DownRequest, found: FoundBastions, context
 
 export function reportTeardown(plans: readonly Plan[], found: FoundBastions, context: CommandContext): void {
   if (found.all) reportOwners(found, context);
-  for (const message of plans.flatMap((plan) => describePlan(plan, stderrWidth(context))))
+  const say = (message: string): void =>
     context.report({ type: 'note', level: 'info', code: 'plan', message });
+  const place = `in ${found.region} of ${accountText(found.accountId, found.accountAlias)}`;
+  for (const [index, plan] of plans.entries()) {
+    say(`bastion ${found.full[index]?.inventory.name ?? ''} ${place}:`);
+    for (const line of describePlan(plan, stderrWidth(context))) say(line);
+  }
 }
 
 /** Names the owners, because `--all` includes the bastions of other people. */
 function reportOwners(
-  { owners, region, accountId, callerArn }: FoundBastions,
+  { owners, region, accountId, accountAlias, callerArn }: FoundBastions,
   { report }: CommandContext,
 ): void {
   for (const { name, owner, ageMs } of owners) {
@@ -46,7 +52,7 @@ function reportOwners(
       type: 'note',
       level: 'info',
       code: 'bastion-of',
-      message: `bastion ${name} in ${region} of account ${accountId}: ${whose}, ${age}`,
+      message: `bastion ${name} in ${region} of ${accountText(accountId, accountAlias)}: ${whose}, ${age}`,
       details: {
         name,
         owner: owner ?? null,

@@ -1,3 +1,4 @@
+import { accountText } from '../../core/account-text.ts';
 import { describeDuration } from '../../core/duration.ts';
 import { paragraph } from '../../core/paragraph.ts';
 import type { UpResult, PlannedBastion } from '../../app/bastion/bring-up.ts';
@@ -20,7 +21,10 @@ export function reportPlan(planned: PlannedBastion, context: CommandContext): vo
   const { spec } = planned;
   const say = (code: string, message: string): void =>
     context.report({ type: 'note', level: 'info', code, message });
-  say('plan', `bastion ${spec.name} in ${spec.region} of account ${planned.accountId}:`);
+  say(
+    'plan',
+    `bastion ${spec.name} in ${spec.region} of ${accountText(planned.accountId, planned.accountAlias)}:`,
+  );
   for (const line of describePlan(planned.plan, stderrWidth(context))) say('plan', line);
   reportWarnings(planned.plan, context);
   const explain = (code: string, text: string): void => {
@@ -95,6 +99,7 @@ export function writeDryRun(planned: PlannedBastion, context: CommandContext): v
         name: spec.name,
         region: spec.region,
         account: planned.accountId,
+        accountAlias: planned.accountAlias ?? null,
         cluster: spec.cluster ?? null,
         market: spec.market,
         types: spec.types,
@@ -141,7 +146,7 @@ export function writeDryRun(planned: PlannedBastion, context: CommandContext): v
   });
   stdout.write(
     [
-      `Bastion ${spec.name} in ${spec.region} of account ${planned.accountId}`,
+      `Bastion ${spec.name} in ${spec.region} of ${accountText(planned.accountId, planned.accountAlias)}`,
       '',
       // The longest part comes first, so that the facts for the decision are at the end, where a terminal shows them.
       'Policies',

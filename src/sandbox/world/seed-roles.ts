@@ -1,6 +1,7 @@
 import type { SeedRole } from '../seed-shapes.ts';
 
 export const ACCOUNT = '111122223333';
+export const ACCOUNT_ALIAS = 'example-dev';
 export const REGION = 'eu-west-1';
 
 /** The key that encrypts the exec sessions of the cluster `sealed`. */

@@ -1,7 +1,7 @@
 import { secretNameOf, type Seed, type SeedSecret } from '../seed-shapes.ts';
 import { SEED_CACHES, SEED_DATABASE_SECRETS, SEED_DATABASES, SEED_PROXIES } from './seed-databases.ts';
 import { SEED_ENDPOINTS, SEED_SECURITY_GROUPS, SEED_SUBNETS, SEED_VPCS } from './seed-network.ts';
-import { ACCOUNT, REGION, SEED_ROLES } from './seed-roles.ts';
+import { ACCOUNT, ACCOUNT_ALIAS, REGION, SEED_ROLES } from './seed-roles.ts';
 import { SEED_CLUSTERS, SEED_SERVICES } from './seed-services.ts';
 import { SEED_TASK_DEFINITIONS } from './seed-task-definitions.ts';
 
@@ -21,6 +21,7 @@ const containerSecrets = (): readonly SeedSecret[] =>
 export function defaultSeed(): Seed {
   return {
     accountId: ACCOUNT,
+    accountAlias: ACCOUNT_ALIAS,
     region: REGION,
     vpcs: SEED_VPCS,
     subnets: SEED_SUBNETS,

@@ -79,6 +79,7 @@ const SESSION_MS = 3_600_000;
 /** The state of IAM. Each lookup throws AwsError `NoSuchEntity` if it finds nothing. */
 export class IamState implements PrincipalDirectory {
   readonly accountId: string;
+  readonly accountAlias: string | undefined;
   readonly roles = new Map<string, Role>();
   readonly policies = new Map<string, ManagedPolicy>();
   readonly profiles = new Map<string, InstanceProfile>();
@@ -88,6 +89,7 @@ export class IamState implements PrincipalDirectory {
   constructor(deps: IamDeps) {
     this.#deps = deps;
     this.accountId = deps.seed.accountId;
+    this.accountAlias = deps.seed.accountAlias;
     for (const [name, document] of Object.entries(AWS_MANAGED_POLICIES)) {
       this.addPolicy({ name, path: '/', text: JSON.stringify(document), tags: new Map(), awsOwned: true });
     }

@@ -1,5 +1,6 @@
 import { AwsError, type SandboxService } from '../../contracts.ts';
 import type { ServiceDescription } from '../service-description.ts';
+import { accountOperations } from './iam-account.ts';
 import { policyOperations } from './iam-policies.ts';
 import { instanceProfileOperations } from './iam-profiles.ts';
 import { addServiceLinkedRole, roleOperations } from './iam-roles.ts';
@@ -23,6 +24,7 @@ export function createIamService(deps: IamDeps): IamService {
       ...instanceProfileOperations(state),
       ...policyOperations(state),
       ...userOperations(state),
+      ...accountOperations(state),
       ...simulatorOperations(state),
     },
     snapshot: () => snapshotOf(state),
