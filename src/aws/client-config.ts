@@ -34,6 +34,8 @@ export interface AccountCallbacks {
   readonly report: Report;
   /** Undefined = there is no terminal to ask on. */
   readonly askMfaCode: AskMfaCode | undefined;
+  /** Aborted when the user interrupts the run. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -49,6 +51,8 @@ export interface ClientConfig {
   readonly maxAttempts: number;
   readonly retryMode: string;
   readonly requestHandler: AwsRequestHandler;
+  /** Ends the waits between the attempts of calls that create or delete (interruption.ts). */
+  readonly interruption?: AbortSignal;
 }
 
 /**
@@ -95,6 +99,7 @@ export async function clientConfig(
     ...(settings.endpointUrl === undefined ? {} : { endpoint: settings.endpointUrl }),
     ...retriesOf(env, profile),
     requestHandler,
+    ...(talk.signal === undefined ? {} : { interruption: talk.signal }),
   };
 }
 

@@ -1,5 +1,6 @@
 import * as sdk from '@aws-sdk/client-ec2';
 import type { ClientConfig } from './client-config.ts';
+import { endRetriesOn } from './interruption.ts';
 import { limitConcurrency } from './throttling.ts';
 
 import type { Ec2Port, Fleet } from '../provision/ports/ec2.ts';
@@ -23,7 +24,7 @@ import { groupCalls, launchCalls } from './ec2-writes.ts';
 import { mapped } from './errors.ts';
 
 export function createEc2Port(config: ClientConfig): Ec2Port {
-  const client = limitConcurrency(new sdk.EC2Client(config));
+  const client = endRetriesOn(limitConcurrency(new sdk.EC2Client(config)), config.interruption);
   return {
     ...networkCalls(client),
     ...inventoryCalls(client),

@@ -1,5 +1,6 @@
 import * as sdk from '@aws-sdk/client-iam';
 import type { ClientConfig } from './client-config.ts';
+import { endRetriesOn } from './interruption.ts';
 import { limitConcurrency } from './throttling.ts';
 
 import { failed } from '../core/errors.ts';
@@ -57,7 +58,7 @@ const decoded = (document: string | undefined): string | undefined =>
 
 /** IAM is global, but the client still needs a region for its endpoint. */
 export function createIamPort(config: ClientConfig): IamPort {
-  const client = limitConcurrency(new sdk.IAMClient(config));
+  const client = endRetriesOn(limitConcurrency(new sdk.IAMClient(config)), config.interruption);
   return { ...roleCalls(client), ...profileCalls(client), ...policyCalls(client) };
 }
 

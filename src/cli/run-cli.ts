@@ -251,6 +251,7 @@ class CliRun {
       reporter.report(withHints(event, (note) => adviceFor(note.code, note.details ?? {}, this.#advice)));
     const callbacks: AccountCallbacks = {
       report,
+      signal: this.#abort.signal,
       askMfaCode: settings.input ? (device, profile) => askMfaCode(prompter, device, profile) : undefined,
     };
     const context: CommandContext = {
