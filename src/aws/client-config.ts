@@ -99,7 +99,7 @@ export async function clientConfig(
     ...(settings.endpointUrl === undefined ? {} : { endpoint: settings.endpointUrl }),
     ...retriesOf(env, profile),
     requestHandler,
-    ...(talk.signal === undefined ? {} : { interruption: talk.signal }),
+    ...(callbacks.signal === undefined ? {} : { interruption: callbacks.signal }),
   };
 }
 
