@@ -18,10 +18,10 @@ export function withArnsChecked(account: AwsAccount, settings: Named): AwsAccoun
   let checked: Promise<void> | undefined;
   return {
     ...account,
-    async ecs() {
+    async ecs(throttling) {
       checked ??= refuseForeignArns(account, settings);
       await checked;
-      return account.ecs();
+      return account.ecs(throttling);
     },
   };
 }

@@ -22,7 +22,11 @@ export interface AwsAccount {
   ssmEndpoint(): Promise<string>;
   /** Credentials as environment variables for child processes (the official plugin). Never logged. */
   credentialEnv(): Promise<Readonly<Record<string, string>>>;
-  ecs(): Promise<EcsPort>;
+  /**
+   * `thrown`: throttled calls fail at once with `aws-throttled`, for callers that pace many calls themselves
+   * (core/paced-calls.ts). Default: the SDK retries them.
+   */
+  ecs(throttling?: 'retried' | 'thrown'): Promise<EcsPort>;
   ssm(): Promise<SsmPort>;
   databases(): Promise<DatabasesPort>;
   kms(): Promise<KmsPort>;

@@ -17,12 +17,15 @@ import {
   type Task as EcsTask,
 } from '@aws-sdk/client-ecs';
 
+import { StandardRetryStrategy } from '@smithy/core/retry';
+
 import type {
   Cluster,
   Container,
   ContainerDefinition,
   Deployment,
   EcsPort,
+  PageIterator,
   Service,
   SessionStart,
   Task,
@@ -39,9 +42,18 @@ const SERVICES_PER_DESCRIBE = 10;
 const TASKS_PER_DESCRIBE = 100;
 const CLUSTERS_PER_DESCRIBE = 100;
 
-/** Implements EcsPort of connect/ with ECS. Pages are fetched one by one, as the caller asks for them. */
-export function createEcsPort(config: ClientConfig): EcsPort {
-  const client = limitConcurrency(new ECSClient(config));
+/**
+ * Implements EcsPort of connect/ with ECS. Pages are fetched one by one, as the caller asks for them. With `throttling:
+ * 'thrown'` a throttled call fails at once with `aws-throttled`, for callers that pace their calls themselves.
+ */
+export function createEcsPort(
+  config: ClientConfig,
+  { throttling = 'retried' }: { readonly throttling?: 'retried' | 'thrown' } = {},
+): EcsPort {
+  const client =
+    throttling === 'retried'
+      ? limitConcurrency(new ECSClient(config))
+      : new ECSClient({ ...config, retryStrategy: new TransientRetries(config.maxAttempts) });
   const options = (signal: AbortSignal | undefined): { abortSignal?: AbortSignal } =>
     signal === undefined ? {} : { abortSignal: signal };
 
@@ -74,12 +86,15 @@ export function createEcsPort(config: ClientConfig): EcsPort {
         return { items: (page.serviceArns ?? []).map(nameOfArn), nextToken: page.nextToken };
       }),
 
-    async describeServices(cluster, names) {
+    async describeServices(cluster, names, signal) {
       const found = await inBatches(names, SERVICES_PER_DESCRIBE, (batch) =>
         mapped(
           'ecs:DescribeServices',
           async () => {
-            const answer = await client.send(new DescribeServicesCommand({ cluster, services: [...batch] }));
+            const answer = await client.send(
+              new DescribeServicesCommand({ cluster, services: [...batch] }),
+              options(signal),
+            );
             return answer.services ?? [];
           },
           inCluster(cluster, config.region),
@@ -110,12 +125,15 @@ export function createEcsPort(config: ClientConfig): EcsPort {
         },
       ),
 
-    async describeTasks(cluster, tasks) {
+    async describeTasks(cluster, tasks, signal) {
       const found = await inBatches(tasks, TASKS_PER_DESCRIBE, (batch) =>
         mapped(
           'ecs:DescribeTasks',
           async () => {
-            const answer = await client.send(new DescribeTasksCommand({ cluster, tasks: [...batch] }));
+            const answer = await client.send(
+              new DescribeTasksCommand({ cluster, tasks: [...batch] }),
+              options(signal),
+            );
             return answer.tasks ?? [];
           },
           inCluster(cluster, config.region),
@@ -210,6 +228,16 @@ export function toSessionStart(session: {
   return { sessionId, streamUrl, tokenValue };
 }
 
+/** Retries what the SDK retries, except for calls that AWS has throttled. */
+class TransientRetries extends StandardRetryStrategy {
+  override refreshRetryTokenForRetry(
+    ...[token, error]: Parameters<StandardRetryStrategy['refreshRetryTokenForRetry']>
+  ): ReturnType<StandardRetryStrategy['refreshRetryTokenForRetry']> {
+    if (error.errorType === 'THROTTLING') throw new Error('the caller repeats throttled calls');
+    return super.refreshRetryTokenForRetry(token, error);
+  }
+}
+
 const oneLine = (message: string): string => message.replace(/\s+/g, ' ').replace(/\.$/, '');
 
 const milliseconds = (date: Date | undefined): number | undefined => date?.getTime();
@@ -231,18 +259,31 @@ interface Page<T> {
   readonly nextToken: string | undefined;
 }
 
-async function* pages<T>(
+/** Not a generator, because a generator ends at its first error, and a page that was throttled can be asked for again. */
+function pages<T>(
   action: string,
   translations: Translations,
   fetchPage: (nextToken: string | undefined) => Promise<Page<T>>,
-): AsyncGenerator<readonly T[]> {
-  let nextToken: string | undefined;
-  do {
-    const token = nextToken;
-    const page = await mapped(action, () => fetchPage(token), translations);
-    yield page.items;
-    nextToken = page.nextToken === '' ? undefined : page.nextToken;
-  } while (nextToken !== undefined);
+): AsyncIterable<readonly T[]> {
+  return {
+    [Symbol.asyncIterator](): PageIterator<T> {
+      let nextToken: string | undefined;
+      let isDone = false;
+      return {
+        get isAtEnd() {
+          return isDone;
+        },
+        async next(): Promise<IteratorResult<readonly T[]>> {
+          if (isDone) return { done: true, value: undefined };
+          const token = nextToken;
+          const page = await mapped(action, () => fetchPage(token), translations);
+          nextToken = page.nextToken === '' ? undefined : page.nextToken;
+          isDone = nextToken === undefined;
+          return { done: false, value: page.items };
+        },
+      };
+    },
+  };
 }
 
 /** Runs the batches one after the other; callers that want several at a time must split the names themselves. */
@@ -351,6 +392,7 @@ function toTask(task: EcsTask): Task {
     launchType: task.launchType ?? 'UNKNOWN',
     platformVersion: task.platformVersion,
     platformFamily: task.platformFamily,
+    startedBy: task.startedBy,
     privateIp: detail('privateIPv4Address'),
     subnetId: detail('subnetId'),
     containers: (task.containers ?? []).map(toContainer),

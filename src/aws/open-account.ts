@@ -15,6 +15,10 @@ export async function openAwsAccount(
   const { clientConfig } = await import('./client-config.ts');
   const config = await clientConfig(settings, env, callbacks);
   const { agents, time } = config.requestHandler;
+  const ecs = {
+    retried: once(async () => (await import('./ecs.ts')).createEcsPort(config)),
+    thrown: once(async () => (await import('./ecs.ts')).createEcsPort(config, { throttling: 'thrown' })),
+  };
   return {
     region: config.region,
     agents,
@@ -38,7 +42,7 @@ export async function openAwsAccount(
       };
     },
 
-    ecs: once(async () => (await import('./ecs.ts')).createEcsPort(config)),
+    ecs: (throttling = 'retried') => ecs[throttling](),
     ssm: once(async () => (await import('./ssm.ts')).createSsmPort(config)),
     databases: once(async () => (await import('./rds.ts')).createDatabasesPort(config)),
     kms: once(async () => (await import('./kms.ts')).createKmsPort(config)),

@@ -101,6 +101,8 @@ export interface Task {
   readonly stoppedAt: number | undefined;
   readonly taskDefinitionArn: string;
   readonly launchType: string;
+  /** Who started a stand-alone task: an EventBridge rule, or the text that the caller of RunTask gave. */
+  readonly startedBy?: string | undefined;
   readonly platformVersion: string | undefined;
   readonly platformFamily: string | undefined;
   readonly privateIp: string | undefined;
@@ -169,6 +171,15 @@ export interface SessionStart {
   readonly tokenValue: string;
 }
 
+/** Reads the pages of a list. */
+export interface PageIterator<T> extends AsyncIterator<readonly T[]> {
+  /** True if the last page was returned; undefined = only the next call of `next` tells. */
+  readonly isAtEnd?: boolean;
+}
+
+/**
+ * Lists are pages. After an error `next` of their iterator may be called again; it asks for the same page once more.
+ */
 export interface EcsPort {
   /** Pages of ListClusters, as names. */
   clusterNames(signal?: AbortSignal): AsyncIterable<readonly string[]>;
@@ -176,7 +187,11 @@ export interface EcsPort {
   /** Pages of ListServices (100 each), as names. Throws `cluster-not-found`. */
   serviceNames(cluster: string, signal?: AbortSignal): AsyncIterable<readonly string[]>;
   /** Chunks of 10, the API's limit. Names that do not exist are absent from the result. */
-  describeServices(cluster: string, names: readonly string[]): Promise<readonly Service[]>;
+  describeServices(
+    cluster: string,
+    names: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<readonly Service[]>;
   /** Pages of ListTasks (100 each), as ARNs. Throws `cluster-not-found`, `service-not-found`. */
   taskArns(
     cluster: string,
@@ -184,7 +199,7 @@ export interface EcsPort {
     signal?: AbortSignal,
   ): AsyncIterable<readonly string[]>;
   /** Chunks of 100. ARNs or ids; those that do not exist are absent from the result. */
-  describeTasks(cluster: string, tasks: readonly string[]): Promise<readonly Task[]>;
+  describeTasks(cluster: string, tasks: readonly string[], signal?: AbortSignal): Promise<readonly Task[]>;
   /** `family:revision` or an ARN. Throws `task-definition-not-found`. */
   taskDefinition(name: string): Promise<TaskDefinition>;
   /**

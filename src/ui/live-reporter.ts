@@ -3,8 +3,9 @@ import type { Clock } from '../core/clock.ts';
 import { describeElapsed } from '../core/duration.ts';
 import type { Report } from '../core/events.ts';
 import type { Colors } from './colors.ts';
+import { shortened } from './cells.ts';
 import { doneLine, failedLine, messageLine } from './event-text.ts';
-import { printable, shortened } from './printable.ts';
+import { printable } from './printable.ts';
 import type { Reporter } from './reporter.ts';
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];

@@ -27,10 +27,3 @@ export function withoutControls(line: string, color: boolean): string {
     .join('');
   return colored ? `${text}\u001b[0m` : text;
 }
-
-/** At most `width` characters; `…` replaces the part that was cut off. */
-export function shortened(text: string, width: number): string {
-  const characters = Array.from(text);
-  if (characters.length <= width) return text;
-  return width <= 0 ? '' : `${characters.slice(0, width - 1).join('')}…`;
-}

@@ -1,5 +1,6 @@
 import { createColors, paint, type Tone } from './colors.ts';
-import { printable, shortened } from './printable.ts';
+import { cellWidth, shortened } from './cells.ts';
+import { printable } from './printable.ts';
 
 export interface Column {
   readonly title: string;
@@ -36,44 +37,59 @@ export function renderTable(
   rows: readonly (readonly Cell[])[],
   options: TableOptions,
 ): string {
+  const layout = layoutTable(columns, rows, options);
+  return `${[layout.titles, ...rows.map((row) => layout.line(row))].join('\n')}\n`;
+}
+
+/** The widths of a table, computed from some of its rows. */
+export interface TableLayout {
+  readonly titles: string;
+  /** A row that is wider than those of the layout moves its last columns to the right. */
+  line(row: readonly Cell[]): string;
+}
+
+/** For tables whose later rows are not known yet. */
+export function layoutTable(
+  columns: readonly (Column | string)[],
+  rows: readonly (readonly Cell[])[],
+  options: TableOptions,
+): TableLayout {
   const colors = createColors(options.color);
   const all: readonly Column[] = columns.map((column) =>
     typeof column === 'string' ? { title: column } : column,
   );
   const visible = columnsThatFit(all, rows, options.width);
   const heads = visible.map(({ head }) => head);
-  const cells = rows.map((row) => visible.map(({ index }) => row[index]));
-  const texts = cells.map((row) => row.map(textOf));
   const widths = fit(
     heads,
     visible.map(({ natural }) => natural),
     options.width,
   );
-  const line = (cells: readonly string[], tones: readonly (Tone | undefined)[], title: boolean): string =>
-    cells
-      .map((cell, index) => {
+  const line = (texts: readonly string[], paintCell: (text: string, index: number) => string): string =>
+    texts
+      .map((text, index) => {
         const width = widths[index] ?? 0;
-        const short = shortened(cell, width);
-        const space = ' '.repeat(Math.max(0, width - Array.from(short).length));
-        const tone = tones[index];
-        const shown = title ? colors.bold(short) : tone === undefined ? short : paint(colors, tone, short);
+        const short = options.width === undefined ? text : shortened(text, width);
+        const space = ' '.repeat(Math.max(0, width - cellWidth(short)));
+        const shown = paintCell(short, index);
         if (heads[index]?.align === 'right') return space + shown;
-        return index === cells.length - 1 ? shown : shown + space;
+        return index === texts.length - 1 ? shown : shown + space;
       })
       .join(GAP)
       .trimEnd();
-  const titles = heads.map((head) => head.title.toUpperCase());
-  const lines = [
-    line(titles, [], true),
-    ...texts.map((row, at) =>
-      line(
-        row,
-        heads.map((_, index) => toneOf(cells[at]?.[index])),
-        false,
-      ),
+  return {
+    titles: line(
+      heads.map((head) => head.title.toUpperCase()),
+      (text) => colors.bold(text),
     ),
-  ];
-  return `${lines.join('\n')}\n`;
+    line: (row) => {
+      const cells = visible.map(({ index }) => row[index]);
+      return line(cells.map(textOf), (text, index) => {
+        const tone = toneOf(cells[index]);
+        return tone === undefined ? text : paint(colors, tone, text);
+      });
+    },
+  };
 }
 
 function textOf(cell: Cell): string {
@@ -100,7 +116,7 @@ function columnsThatFit(
   let visible: readonly ShownColumn[] = columns.map((head, index) => ({
     head,
     index,
-    natural: Math.max(head.title.length, ...rows.map((row) => Array.from(textOf(row[index])).length)),
+    natural: rows.reduce((most, row) => Math.max(most, cellWidth(textOf(row[index]))), head.title.length),
   }));
   const least = ({ head, natural }: ShownColumn): number =>
     head.shrink === true ? Math.min(natural, MIN_WIDTH) : natural;

@@ -47,7 +47,7 @@ async function ls(answers: number, ...flags: readonly string[]) {
   } as unknown as EcsPort;
   const account = { region: 'eu-west-1', ecs: () => Promise.resolve(ecs) } as unknown as AwsAccount;
   const deps = fakeDeps({ openAccount: () => Promise.resolve(account) });
-  const status = await runCli(['ls', 'services', ...flags], deps);
+  const status = await deps.clock.run(runCli(['ls', 'services', ...flags], deps));
   return { status, stdout: deps.terminal.stdout.text, stderr: deps.terminal.stderr.text };
 }
 
@@ -57,7 +57,12 @@ it('prints the results so far, and says how to request less', async () => {
   const records = JSON.parse(stdout) as { name: string; cluster: string }[];
   expect(records).toHaveLength(20);
   expect(records[0]).toMatchObject({ name: 'service-00', cluster: 'demo' });
-  expect(JSON.parse(stderr)).toMatchObject({
+  const [note, error] = stderr.trimEnd().split('\n');
+  expect(JSON.parse(note ?? '')).toMatchObject({
+    code: 'list-incomplete',
+    message: expect.stringContaining('40 of 60 services of cluster demo') as unknown,
+  });
+  expect(JSON.parse(error ?? '')).toMatchObject({
     error: {
       code: 'aws-throttled',
       hints: expect.arrayContaining([expect.stringContaining('--cluster NAME')]) as unknown,

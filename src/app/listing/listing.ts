@@ -1,29 +1,28 @@
 import { nameOfArn } from '../../core/arn.ts';
 import {
-  collect,
-  describeAllServices,
   findCluster,
   findTasks,
   describeVisibleClusters,
   withNearest,
 } from '../../connect/target/discover.ts';
-import type { AwsAccount } from '../../aws/account.ts';
 import type {
   Cluster,
   Container,
   Database,
   DatabasesPort,
   EcsPort,
+  PageIterator,
   Service,
   Task,
 } from '../../connect/ports.ts';
+import { ListLoader, type ListSource, loadLists } from '../../connect/target/list-loader.ts';
 import { containerTarget } from '../../connect/session/session-documents.ts';
 import { judgeContainer } from '../../diagnose/ecs/container.ts';
 import { waitsFor } from '../../connect/target/stop-reason.ts';
-import { mapConcurrently } from '../../core/concurrency.ts';
 import { candidatesFor } from '../../core/candidates.ts';
+import { noMatch, ToolError } from '../../core/errors.ts';
 import { isThrottled, untilThrottled } from '../../core/partial-results.ts';
-import { noMatch, type ToolError } from '../../core/errors.ts';
+import { PacedCalls } from '../../core/paced-calls.ts';
 import type { Needs } from '../collaborators.ts';
 import { wantedOf } from '../session/session-setup.ts';
 
@@ -32,64 +31,145 @@ export type ListRecord = Readonly<Record<string, string | number | boolean | nul
 
 export type ListKind = 'clusters' | 'services' | 'tasks' | 'containers' | 'databases';
 
-type ListNeeds = Needs<'account' | 'clock', 'cluster' | 'service' | 'task' | 'container'>;
+type ListNeeds = Needs<'account' | 'clock' | 'signal', 'cluster' | 'service' | 'task' | 'container'>;
+
+/** A list that could not be read to its end. */
+export interface IncompleteList {
+  /** What is missing: `40 of 60 services of cluster demo`, `services of cluster demo after the first 300`. */
+  readonly missing: string;
+  readonly error: ToolError;
+}
 
 export interface Listing {
   readonly records: readonly ListRecord[];
-  /** Why more items may exist than are listed: AWS throttled the remaining calls. */
-  readonly incomplete: ToolError | undefined;
+  readonly incomplete: readonly IncompleteList[];
+}
+
+export interface ListingOptions {
+  /** Receives the records as they become known, in no particular order. */
+  readonly onRecords?: (records: readonly ListRecord[]) => void;
+  /** `total` counts the items that are listed so far; more may follow while `isListed` is false. */
+  readonly onProgress?: (progress: { known: number; total: number; isListed: boolean }) => void;
 }
 
 /**
- * All items of that kind that match the settings. When AWS keeps throttling the calls, resolves with the items known by
- * then; throws `aws-throttled` when there are none.
+ * All items of that kind that match the settings, sorted. When AWS refuses a part of them (throttling, or a cluster that
+ * the person may not read), resolves with the others and says what is missing; throws if nothing is known.
  */
-export async function listing(kind: ListKind, deps: ListNeeds): Promise<Listing> {
-  const account = await deps.account();
-  if (kind === 'clusters') return clusters(await account.ecs());
-  if (kind === 'databases') return databases(await account.databases());
-  const known = new Known();
-  try {
-    return { records: await completeListing(kind, account, deps, known), incomplete: undefined };
-  } catch (error) {
-    if (!isThrottled(error) || known.isEmpty) throw error;
-    const records =
-      kind === 'services' ? serviceRecords(known.services) : taskListing(kind, known.sortedTasks, deps);
-    return { records, incomplete: error };
-  }
-}
-
-/** The items that were described so far. */
-class Known {
-  readonly services: Service[] = [];
-  readonly tasks: Task[] = [];
-
-  get isEmpty(): boolean {
-    return this.services.length + this.tasks.length === 0;
-  }
-
-  get sortedTasks(): readonly Task[] {
-    return sortedTasks(this.tasks);
-  }
-}
-
-async function completeListing(
-  kind: 'services' | 'tasks' | 'containers',
-  account: AwsAccount,
+export async function listing(
+  kind: ListKind,
   deps: ListNeeds,
-  known: Known,
-): Promise<readonly ListRecord[]> {
+  options: ListingOptions = {},
+): Promise<Listing> {
+  const account = await deps.account();
   switch (kind) {
+    case 'clusters':
+      return clusters(await account.ecs());
+    case 'databases':
+      return databases(await account.databases());
     case 'services':
-      return services(await account.ecs(), deps, known);
+      return loaded(kind, serviceSource, await account.ecs('thrown'), deps, options);
     case 'tasks':
-    case 'containers':
-      return taskListing(kind, await foundTasks(await account.ecs(), deps, known), deps);
+    case 'containers': {
+      const wanted = wantedOf(deps.settings);
+      if (wanted.service === undefined && wanted.task === undefined)
+        return loaded(kind, taskSource(kind, deps), await account.ecs('thrown'), deps, options);
+      const ecs = await account.ecs();
+      const found = sortedTasks(await findTasks(ecs, await findCluster(ecs, wanted), wanted));
+      return whole(kind === 'tasks' ? tasks(found, deps) : containers(found, deps), options);
+    }
   }
 }
 
-const taskListing = (kind: ListKind, found: readonly Task[], deps: ListNeeds): readonly ListRecord[] =>
-  kind === 'containers' ? containers(found, deps) : tasks(found, deps);
+function whole(records: readonly ListRecord[], { onRecords }: ListingOptions): Listing {
+  onRecords?.(records);
+  return { records, incomplete: [] };
+}
+
+/** One described item, as the records that are printed for it: a task has one for each container. */
+interface Item {
+  readonly id: string;
+  readonly records: readonly ListRecord[];
+}
+
+type SourceIn = (ecs: EcsPort, cluster: string) => ListSource<Item>;
+
+/** Reads a list of each cluster, all of them with one pace. */
+async function loaded(
+  kind: 'services' | 'tasks' | 'containers',
+  sourceIn: SourceIn,
+  ecs: EcsPort,
+  deps: ListNeeds,
+  { onRecords, onProgress }: ListingOptions,
+): Promise<Listing> {
+  const { clock, signal } = deps;
+  const calls = new PacedCalls({ clock, signal, isRefusal: isThrottled });
+  const loaders: { readonly cluster: string; readonly loader: ListLoader<Item> }[] = [];
+  const onChange = (items: readonly Item[]): void => {
+    if (items.length > 0) onRecords?.(items.flatMap(({ records }) => records));
+    const lists = loaders.map(({ loader }) => loader.list);
+    onProgress?.({
+      known: lists.reduce((sum, list) => sum + list.described, 0),
+      total: lists.reduce((sum, list) => sum + list.ids.length, 0),
+      isListed: lists.every((list) => list.isListed),
+    });
+  };
+  for (const cluster of await clusterNames(ecs, deps, calls))
+    loaders.push({ cluster, loader: new ListLoader(sourceIn(ecs, cluster), onChange) });
+  await loadLists(
+    loaders.map(({ loader }) => loader),
+    calls,
+  );
+  signal.throwIfAborted();
+  const incomplete = loaders.flatMap(({ cluster, loader }) => incompleteList(kind, cluster, loader));
+  const records = loaders.flatMap(({ loader }) => loader.list.rows().flatMap((item) => item.records));
+  if (records.length === 0)
+    for (const { cluster, loader } of loaders)
+      // The nearest name is worth a call only where nothing else is printed.
+      if (loader.error !== undefined) await withNearest(ecs, cluster)(loader.error);
+  return { records: sorted(kind, wantedContainers(kind, records, deps)), incomplete };
+}
+
+function incompleteList(kind: string, cluster: string, { list, error }: ListLoader<Item>): IncompleteList[] {
+  if (error === undefined) return [];
+  if (!(error instanceof ToolError)) throw error;
+  const noun = kind === 'containers' ? 'tasks' : kind;
+  const missing = list.isListed
+    ? `${list.ids.length - list.described} of ${list.ids.length} ${noun} of cluster ${cluster}`
+    : list.described === 0
+      ? `the ${noun} of cluster ${cluster}`
+      : `the ${noun} of cluster ${cluster} but ${list.described}`;
+  return [{ missing, error }];
+}
+
+const serviceSource: SourceIn = (ecs, cluster) => ({
+  pages: (signal) => ecs.serviceNames(cluster, signal),
+  async describe(names, signal) {
+    const found = await ecs.describeServices(cluster, names, signal);
+    return found.map((service) => ({ id: service.name, records: [serviceRecord(service)] }));
+  },
+  idOf: ({ id }) => id,
+  batchSize: SERVICES_PER_CALL,
+});
+
+const taskSource =
+  (kind: 'tasks' | 'containers', { clock }: Needs<'clock'>): SourceIn =>
+  (ecs, cluster) => ({
+    pages: (signal) => ecs.taskArns(cluster, { desiredStatus: 'RUNNING' }, signal),
+    async describe(arns, signal) {
+      const found = await ecs.describeTasks(cluster, arns, signal);
+      const now = clock.now();
+      return found.map((task) => ({
+        id: task.arn,
+        records:
+          kind === 'tasks'
+            ? [taskRecord(task, now)]
+            : task.containers.map((container) => containerRecord(task, container, now)),
+      }));
+    },
+    idOf: ({ id }) => id,
+    batchSize: TASKS_PER_CALL,
+  });
 
 /** A cluster of which AWS throttled the description has its name only. */
 async function clusters(ecs: EcsPort): Promise<Listing> {
@@ -109,7 +189,15 @@ async function clusters(ecs: EcsPort): Promise<Listing> {
     records: shown
       .toSorted((a, b) => a.localeCompare(b))
       .map((name) => clusterRecord(name, described.get(name))),
-    incomplete,
+    incomplete:
+      incomplete === undefined
+        ? []
+        : [
+            {
+              missing: `clusters after the first ${described.size}, or what is known of them`,
+              error: incomplete,
+            },
+          ],
   };
 }
 
@@ -127,71 +215,66 @@ async function databases(port: DatabasesPort): Promise<Listing> {
     known = soFar;
   };
   try {
-    return { records: (await port.databases(note)).map(databaseRecord), incomplete: undefined };
+    return { records: (await port.databases(note)).map(databaseRecord), incomplete: [] };
   } catch (error) {
     if (!isThrottled(error) || known.length === 0) throw error;
-    return { records: known.map(databaseRecord), incomplete: error };
+    const missing = `databases after the first ${known.length}`;
+    return { records: known.map(databaseRecord), incomplete: [{ missing, error }] };
   }
 }
 
 /** The named cluster, else all clusters. */
-async function clusterNames(ecs: EcsPort, deps: Needs<never, 'cluster'>): Promise<readonly string[]> {
-  const { cluster } = deps.settings;
-  return cluster === undefined ? [...(await collect(ecs.clusterNames()))].sort() : [nameOfArn(cluster)];
-}
-
-async function services(
+async function clusterNames(
   ecs: EcsPort,
   deps: Needs<never, 'cluster'>,
-  known: Known,
-): Promise<readonly ListRecord[]> {
-  for (const cluster of await clusterNames(ecs, deps)) {
-    const names = await collect(ecs.serviceNames(cluster)).catch(withNearest(ecs, cluster));
-    await describeAllServices(ecs, cluster, names, (found) => known.services.push(...found));
-  }
-  return serviceRecords(known.services);
+  calls: PacedCalls,
+): Promise<readonly string[]> {
+  const { cluster } = deps.settings;
+  if (cluster !== undefined) return [nameOfArn(cluster)];
+  const names: string[] = [];
+  const pages: PageIterator<string> = ecs.clusterNames()[Symbol.asyncIterator]();
+  let isIdle = true;
+  await calls.run(() => {
+    if (!isIdle) return undefined;
+    isIdle = false;
+    return async () => {
+      const page = await pages.next();
+      if (page.done !== true) names.push(...page.value);
+      isIdle = page.done !== true && pages.isAtEnd !== true;
+    };
+  });
+  return names.sort();
 }
 
-const serviceRecords = (found: readonly Service[]): readonly ListRecord[] =>
-  [...found]
-    .sort((a, b) => a.clusterArn.localeCompare(b.clusterArn) || a.name.localeCompare(b.name))
-    .map((service) => ({
-      name: service.name,
-      arn: service.arn,
-      cluster: nameOfArn(service.clusterArn),
-      status: service.status,
-      desired: service.desiredCount,
-      running: service.runningCount,
-      pending: service.pendingCount,
-      launchType: service.launchType,
-      execEnabled: service.execEnabled,
-      taskDefinition: nameOfArn(service.taskDefinitionArn),
-      createdAt: timestamp(service.createdAt),
-    }));
+const byText = new Intl.Collator().compare;
 
+const textOf = (value: ListRecord[string] | undefined): string => String(value ?? '');
+
+/** Services by cluster and name, tasks by service and id, the containers of a task in its order. */
+const sorted = (kind: ListKind, records: readonly ListRecord[]): readonly ListRecord[] =>
+  [...records].sort((a, b) =>
+    kind === 'services'
+      ? byText(textOf(a['cluster']), textOf(b['cluster'])) || byText(textOf(a['name']), textOf(b['name']))
+      : byText(textOf(a['service']), textOf(b['service'])) ||
+        byText(textOf(a['id'] ?? a['task']), textOf(b['id'] ?? b['task'])),
+  );
+
+const serviceRecord = (service: Service): ListRecord => ({
+  name: service.name,
+  arn: service.arn,
+  cluster: nameOfArn(service.clusterArn),
+  status: service.status,
+  desired: service.desiredCount,
+  running: service.runningCount,
+  pending: service.pendingCount,
+  launchType: service.launchType,
+  execEnabled: service.execEnabled,
+  taskDefinition: nameOfArn(service.taskDefinitionArn),
+  createdAt: timestamp(service.createdAt),
+});
+
+const SERVICES_PER_CALL = 10;
 const TASKS_PER_CALL = 100;
-
-/** Running tasks: of the named service or task, else of the cluster, else of all clusters. */
-async function foundTasks(ecs: EcsPort, deps: ListNeeds, known: Known): Promise<readonly Task[]> {
-  const wanted = wantedOf(deps.settings);
-  if (wanted.service !== undefined || wanted.task !== undefined) {
-    return findTasks(ecs, await findCluster(ecs, wanted), wanted);
-  }
-  const batches = await mapConcurrently(await clusterNames(ecs, deps), async (cluster) => {
-    const arns = await collect(ecs.taskArns(cluster, { desiredStatus: 'RUNNING' })).catch(
-      withNearest(ecs, cluster),
-    );
-    const starts = Array.from(
-      { length: Math.ceil(arns.length / TASKS_PER_CALL) },
-      (_, n) => n * TASKS_PER_CALL,
-    );
-    return starts.map((start) => ({ cluster, arns: arns.slice(start, start + TASKS_PER_CALL) }));
-  });
-  await mapConcurrently(batches.flat(), async ({ cluster, arns }) => {
-    known.tasks.push(...(await ecs.describeTasks(cluster, arns)));
-  });
-  return known.sortedTasks;
-}
 
 const sortedTasks = (found: readonly Task[]): readonly Task[] =>
   [...found].sort(
@@ -200,38 +283,50 @@ const sortedTasks = (found: readonly Task[]): readonly Task[] =>
 
 function tasks(found: readonly Task[], deps: ListNeeds): readonly ListRecord[] {
   const now = deps.clock.now();
-  return found.map((task) => ({
-    id: task.id,
-    arn: task.arn,
-    cluster: nameOfArn(task.clusterArn),
-    service: task.serviceName ?? null,
-    status: task.lastStatus,
-    health: task.healthStatus,
-    execEnabled: task.execEnabled,
-    execReady: task.containers.some((container) => judgeContainer(task, container, undefined, now).ready),
-    taskDefinition: nameOfArn(task.taskDefinitionArn),
-    privateIp: task.privateIp ?? null,
-    startedAt: timestamp(task.startedAt),
-    containers: task.containers.map((container) => container.name),
-    waitsFor: waitsFor(task) ?? null,
-  }));
+  return found.map((task) => taskRecord(task, now));
 }
 
+const taskRecord = (task: Task, now: number): ListRecord => ({
+  id: task.id,
+  arn: task.arn,
+  cluster: nameOfArn(task.clusterArn),
+  service: task.serviceName ?? null,
+  status: task.lastStatus,
+  health: task.healthStatus,
+  execEnabled: task.execEnabled,
+  execReady: task.containers.some((container) => judgeContainer(task, container, undefined, now).ready),
+  taskDefinition: nameOfArn(task.taskDefinitionArn),
+  privateIp: task.privateIp ?? null,
+  startedAt: timestamp(task.startedAt),
+  containers: task.containers.map((container) => container.name),
+  waitsFor: waitsFor(task) ?? null,
+});
+
 function containers(found: readonly Task[], deps: ListNeeds): readonly ListRecord[] {
-  const { container: wanted } = deps.settings;
-  const all = found.flatMap((task) => task.containers.map((container) => ({ task, container })));
-  const shown = wanted === undefined ? all : all.filter(({ container }) => container.name === wanted);
-  if (wanted !== undefined && shown.length === 0) {
-    throw noMatch('container-not-found', `no task has a container ${wanted}`, {
-      details: {
-        cluster: nameOfArn(found[0]?.clusterArn ?? ''),
-        task: undefined,
-        container: wanted,
-        ...candidatesFor(wanted, [...new Set(all.map(({ container }) => container.name))]),
-      },
-    });
-  }
-  return shown.map(({ task, container }) => containerRecord(task, container, deps.clock.now()));
+  const now = deps.clock.now();
+  const all = found.flatMap((task) =>
+    task.containers.map((container) => containerRecord(task, container, now)),
+  );
+  return wantedContainers('containers', all, deps);
+}
+
+/** Those with the name that `--container` gives. */
+function wantedContainers(
+  kind: ListKind,
+  all: readonly ListRecord[],
+  { settings: { container: wanted } }: Needs<never, 'container'>,
+): readonly ListRecord[] {
+  if (kind !== 'containers' || wanted === undefined) return all;
+  const shown = all.filter(({ name }) => name === wanted);
+  if (shown.length > 0) return shown;
+  throw noMatch('container-not-found', `no task has a container ${wanted}`, {
+    details: {
+      cluster: textOf(all[0]?.['cluster']),
+      task: undefined,
+      container: wanted,
+      ...candidatesFor(wanted, [...new Set(all.map(({ name }) => textOf(name)))]),
+    },
+  });
 }
 
 function containerRecord(task: Task, container: Container, now: number): ListRecord {

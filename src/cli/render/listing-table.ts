@@ -1,27 +1,33 @@
 import type { ListKind, ListRecord } from '../../app/listing/listing.ts';
 import { describeDuration } from '../../core/duration.ts';
-import { type Cell, type Column, renderTable } from '../../ui/table.ts';
-import type { CommandContext } from '../context.ts';
+import type { Cell, Column } from '../../ui/table.ts';
 
-/** The output of `ls`, as a table and as JSON. */
+/** The columns of `ls` on a terminal. */
 
-interface ListColumn extends Column {
+export interface ListColumn extends Column {
+  /** The field that the cell shows. */
+  readonly field: string;
   cell(record: ListRecord): Cell;
 }
 
-export function writeListing(
+/** The columns with these fields, in this order; undefined = those of the kind. */
+export function tableColumns(
   kind: ListKind,
-  records: readonly ListRecord[],
-  { clock, settings, terminal }: CommandContext,
-): void {
-  if (settings.output === 'json') {
-    terminal.stdout.write(`${JSON.stringify(records, null, 2)}\n`);
-    return;
-  }
-  const columns = columnsOf(kind, clock.now());
-  const rows = records.map((record) => columns.map((column) => column.cell(record)));
-  const width = terminal.stdoutIsTty ? terminal.size().columns : undefined;
-  terminal.stdout.write(renderTable(columns, rows, { color: settings.color, width }));
+  fields: readonly string[] | undefined,
+  now: number,
+): readonly ListColumn[] {
+  const usual = columnsOf(kind, now);
+  if (fields === undefined) return usual;
+  return fields.map((field) => {
+    const column = usual.find((each) => each.field === field) ?? text(field);
+    // The person asked for it, so that it gives way to no other column.
+    return {
+      field,
+      title: column.title,
+      cell: (record) => column.cell(record),
+      ...(column.align === undefined ? {} : { align: column.align }),
+    };
+  });
 }
 
 function columnsOf(kind: ListKind, now: number): readonly ListColumn[] {
@@ -59,7 +65,7 @@ function columnsOf(kind: ListKind, now: number): readonly ListColumn[] {
     case 'containers':
       return [
         text('name'),
-        { title: 'task', cell: (record) => String(record['task']).slice(0, 8) },
+        { field: 'task', title: 'task', cell: (record) => String(record['task']).slice(0, 8) },
         text('service'),
         text('status'),
         text('health'),
@@ -84,6 +90,7 @@ const plain = (value: ListRecord[string] | undefined): Cell =>
   value === null || value === undefined ? undefined : typeof value === 'number' ? value : String(value);
 
 const text = (field: string, title = field): ListColumn => ({
+  field,
   title,
   cell: (record) => plain(record[field]),
 });
@@ -91,11 +98,13 @@ const text = (field: string, title = field): ListColumn => ({
 const number = (field: string, title = field): ListColumn => ({ ...text(field, title), align: 'right' });
 
 const yesNo = (field: string, title: string): ListColumn => ({
+  field,
   title,
   cell: (record) => (record[field] === true ? { text: 'yes', tone: 'good' } : { text: 'no', tone: 'dim' }),
 });
 
 const age = (field: string, title: string, now: number): ListColumn => ({
+  field,
   title,
   align: 'right',
   cell: (record) => {

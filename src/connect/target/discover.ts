@@ -100,26 +100,31 @@ export async function findCluster(ecs: EcsPort, wanted: Wanted): Promise<string>
 }
 
 /**
- * Searches the clusters whose services may be listed: a least-privilege policy may allow only one of them. Throws the
- * denial if none of those has the service and another cluster could not be listed.
+ * Asks each cluster for the service by its name, which is one call for each cluster however many services there are; the
+ * names of the services are listed only for the error. A least-privilege policy may allow only one of the clusters:
+ * throws the denial if none of the others has the service.
  */
 async function clusterOfService(ecs: EcsPort, clusters: readonly string[], service: string): Promise<string> {
   let refusal: ToolError | undefined;
-  const listed = await mapConcurrently(clusters, async (cluster) => ({
-    cluster,
-    services: await collect(ecs.serviceNames(cluster)).catch((error: unknown): readonly string[] => {
+  const unlessRefused = <T>(answer: Promise<readonly T[]>): Promise<readonly T[]> =>
+    answer.catch((error: unknown): readonly T[] => {
       if (!(error instanceof ToolError) || error.role !== 'access') throw error;
       refusal ??= error;
       return [];
-    }),
+    });
+  const found = await mapConcurrently(clusters, async (cluster) => ({
+    cluster,
+    services: await unlessRefused(ecs.describeServices(cluster, [service])),
   }));
-  const holders = listed.filter((each) => each.services.includes(service)).map((each) => each.cluster);
+  const holders = found.filter(({ services }) => services.length > 0).map(({ cluster }) => cluster);
   const [only, ...others] = holders;
   if (only === undefined && refusal !== undefined) throw refusal;
   if (only === undefined) {
-    const names = [...new Set(listed.flatMap((each) => each.services))];
+    const names = await mapConcurrently(clusters, (cluster) =>
+      unlessRefused(collect(ecs.serviceNames(cluster))),
+    );
     throw noMatch('service-not-found', `no service ${service} in any of the ${clusters.length} clusters`, {
-      details: { service, ...candidatesFor(service, names) },
+      details: { service, ...candidatesFor(service, [...new Set(names.flat())]) },
     });
   }
   if (others.length > 0)

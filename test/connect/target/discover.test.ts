@@ -62,6 +62,10 @@ class FakeEcs implements EcsPort {
   }
   describeServices(_cluster: string, names: readonly string[]) {
     this.calls.push('DescribeServices');
+    if (_cluster !== 'demo' || this.clusters['demo'] === undefined) {
+      const own = Object.keys(this.clusters[_cluster] ?? {});
+      return Promise.resolve(names.filter((name) => own.includes(name)).map((name) => service({ name })));
+    }
     return Promise.resolve(this.services.filter((each) => names.includes(each.name)));
   }
   async *taskArns(cluster: string, filter: { readonly service?: string }) {
@@ -155,13 +159,24 @@ describe('from names to a session', () => {
     const ecs = new FakeEcs();
     ecs.clusters = { demo: { web: [] }, closed: { web: [] } };
     const open = ecs.serviceNames.bind(ecs);
-    const refusal = denied('ecs:ListServices');
+    ecs.services = [service({ name: 'web' })];
+    const refusal = denied('ecs:DescribeServices');
+    const describe = ecs.describeServices.bind(ecs);
+    ecs.describeServices = (cluster, names) =>
+      cluster === 'closed' ? Promise.reject(refusal) : describe(cluster, names);
     ecs.serviceNames = async function* (cluster) {
       if (cluster === 'closed') throw refusal;
       yield* open(cluster);
     };
     expect(await findCluster(ecs, wanted({ service: 'web' }))).toBe('demo');
     expect(await thrown(findCluster(ecs, wanted({ service: 'orders-api' })))).toBe(refusal);
+  });
+
+  test('asks each cluster for the service by name, however many services there are', async () => {
+    const ecs = new FakeEcs();
+    ecs.clusters = { demo: {}, a: { web: [] }, b: {} };
+    expect(await findCluster(ecs, wanted({ service: 'web' }))).toBe('a');
+    expect(ecs.calls).toEqual(['ListClusters', 'DescribeServices', 'DescribeServices', 'DescribeServices']);
   });
 
   test('suggests the nearest existing names for an unknown name', async () => {

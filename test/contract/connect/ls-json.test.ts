@@ -1,71 +1,13 @@
 import { expect, it } from 'vitest';
 
+import { LIST_FIELDS } from '../../../src/cli/list-fields.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
+import { FakeSignals } from '../../support/fake-deps.ts';
 import { cli } from '../../support/cli-in-process.ts';
-
-/** Field names of each kind, in order, because programs rely on them. */
-const FIELDS = {
-  clusters: ['name', 'arn', 'status', 'activeServices', 'runningTasks'],
-  services: [
-    'name',
-    'arn',
-    'cluster',
-    'status',
-    'desired',
-    'running',
-    'pending',
-    'launchType',
-    'execEnabled',
-    'taskDefinition',
-    'createdAt',
-  ],
-  tasks: [
-    'id',
-    'arn',
-    'cluster',
-    'service',
-    'status',
-    'health',
-    'execEnabled',
-    'execReady',
-    'taskDefinition',
-    'privateIp',
-    'startedAt',
-    'containers',
-    'waitsFor',
-  ],
-  containers: [
-    'name',
-    'task',
-    'cluster',
-    'service',
-    'image',
-    'status',
-    'health',
-    'runtimeId',
-    'execAgent',
-    'execReady',
-    'target',
-  ],
-  databases: [
-    'id',
-    'kind',
-    'engine',
-    'status',
-    'host',
-    'port',
-    'databaseName',
-    'masterUsername',
-    'vpcId',
-    'iamAuthentication',
-    'publiclyAccessible',
-    'endpoints',
-  ],
-};
 
 const sandbox = testSandbox();
 
-it.each(Object.entries(FIELDS))('ls %s --json has the documented fields', async (kind, fields) => {
+it.each(Object.entries(LIST_FIELDS))('ls %s --json has the documented fields', async (kind, fields) => {
   const outcome = await cli(['ls', kind, '--cluster', 'demo', '--json'], { env: sandbox().env });
   const records = JSON.parse(outcome.stdout) as readonly object[];
   expect(records).not.toHaveLength(0);
@@ -91,3 +33,38 @@ it.each(['ls services', 'ls tasks', 'up --dry-run', 'connect'])(
     expect(outcome.stderr).toContain('did you mean demo?');
   },
 );
+
+it('sorts, filters and selects fields', async () => {
+  const args = ['ls', 'services', '--cluster', 'demo', '--filter', 'execEnabled=true', '--sort', '-name'];
+  const outcome = await cli([...args, '--columns', 'name,running', '--json'], { env: sandbox().env });
+  const records = JSON.parse(outcome.stdout) as readonly { readonly name: string }[];
+  const names = records.map(({ name }) => name);
+  expect(names.length).toBeGreaterThan(1);
+  expect(names).toEqual(names.toSorted().toReversed());
+  expect(Object.keys(records[0] ?? {})).toEqual(['name', 'running']);
+  const table = await cli([...args, '--columns', 'running,name'], { env: sandbox().env });
+  expect(table.stdout).toMatch(/^RUNNING {2}NAME\n/);
+});
+
+it.each([
+  ['--sort', 'runing', 'did you mean running?'],
+  ['--filter', 'nam=x', 'did you mean name?'],
+  ['--columns', 'name,statu', 'did you mean status?'],
+])('%s %s: the field does not exist, and the nearest one is named', async (flag, value, hint) => {
+  const outcome = await cli(['ls', 'services', flag, value], { env: sandbox().env });
+  expect(outcome.status).toBe(2);
+  expect(outcome.stderr).toContain(hint);
+});
+
+it('--watch lists again until Ctrl-C', async () => {
+  const signals = new FakeSignals();
+  const outcome = await cli(['ls', 'clusters', '--watch', '1', '--columns', 'name'], {
+    env: sandbox().env,
+    signals,
+    onStdout: (text) => {
+      if (text.split('NAME').length === 4) signals.raise('SIGINT');
+    },
+  });
+  expect(outcome.status).toBe(130);
+  expect(outcome.stdout.split('NAME')).toHaveLength(4);
+});

@@ -1,0 +1,132 @@
+import { type ListView, filtered, inOrder, withFields } from '../../app/listing/list-view.ts';
+import { type ListKind, type ListRecord, listing } from '../../app/listing/listing.ts';
+import type { Needs } from '../../app/collaborators.ts';
+import type { Writable } from 'node:stream';
+import { type ProgressLine, progressLine } from '../../ui/progress-line.ts';
+import { layoutTable, renderTable, type TableLayout } from '../../ui/table.ts';
+import type { CommandContext } from '../context.ts';
+import { tableColumns, type ListColumn } from './listing-table.ts';
+
+/** What `ls` needs to print one list. */
+export type ListingContext = Pick<
+  CommandContext,
+  'account' | 'clock' | 'report' | 'settings' | 'signal' | 'terminal'
+>;
+
+/** A list that is complete this early is printed in its order; a longer one row by row as its items become known. */
+const GRACE_MS = 400;
+
+/**
+ * Lists and prints. Items that AWS refused to tell are named in a note, and the error is thrown after the others were
+ * printed. `isAtOnce`: no row is printed before the last one is known.
+ */
+export async function printListing(
+  kind: ListKind,
+  view: ListView,
+  context: ListingContext,
+  { isAtOnce = false } = {},
+): Promise<void> {
+  const { settings, terminal, clock, report } = context;
+  const isJson = settings.output === 'json';
+  const progress = progressLine(terminal, clock, !isJson && !settings.quiet);
+  const stream =
+    !isJson && !isAtOnce && terminal.stdoutIsTty && view.sort === undefined
+      ? new RowStream(kind, view, context, progress)
+      : undefined;
+  const { records, incomplete } = await listing(kind, context, {
+    onProgress: ({ known, total, isListed }) =>
+      progress.show(`${grouped(known)} of ${grouped(total)}${isListed ? '' : ' or more'} ${kind}`),
+    ...(stream === undefined ? {} : { onRecords: (found) => stream.add(filtered(found, view.filters)) }),
+  }).finally(() => {
+    progress.remove();
+    stream?.close();
+  });
+  if (stream?.hasBegun !== true) {
+    const shown = inOrder(filtered(records, view.filters), view.sort);
+    if (isJson) writeJson(shown, view, terminal.stdout);
+    else writeTable(kind, shown, view, context);
+  }
+  for (const { missing, error } of incomplete)
+    report({
+      type: 'note',
+      level: 'warning',
+      code: 'list-incomplete',
+      message: `not listed: ${missing} (${error.message})`,
+    });
+  const [first] = incomplete;
+  if (first !== undefined) throw first.error;
+}
+
+function writeJson(records: readonly ListRecord[], { columns }: ListView, stdout: Writable): void {
+  const shown = columns === undefined ? records : records.map((record) => withFields(record, columns));
+  stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
+}
+
+function writeTable(
+  kind: ListKind,
+  records: readonly ListRecord[],
+  view: ListView,
+  { clock, settings, terminal }: ListingContext,
+): void {
+  const columns = tableColumns(kind, view.columns, clock.now());
+  const width = terminal.stdoutIsTty ? terminal.size().columns : undefined;
+  const rows = records.map((record) => cellsOf(record, columns));
+  terminal.stdout.write(renderTable(columns, rows, { color: settings.color, width }));
+}
+
+const cellsOf = (record: ListRecord, columns: readonly ListColumn[]) =>
+  columns.map((column) => column.cell(record));
+
+/** `1 667` */
+const grouped = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ' ');
+
+/** Prints rows as they come, with the column widths of the first ones. */
+class RowStream {
+  readonly #columns: readonly ListColumn[];
+  readonly #context: Needs<'terminal', 'color'>;
+  readonly #progress: ProgressLine;
+  readonly #cancel: () => void;
+  #waiting: ListRecord[] = [];
+  #isDue = false;
+  #layout: TableLayout | undefined;
+
+  constructor(kind: ListKind, view: ListView, context: ListingContext, progress: ProgressLine) {
+    this.#columns = tableColumns(kind, view.columns, context.clock.now());
+    this.#context = context;
+    this.#progress = progress;
+    this.#cancel = context.clock.timer(GRACE_MS, () => {
+      this.#isDue = true;
+      this.#print();
+    });
+  }
+
+  get hasBegun(): boolean {
+    return this.#layout !== undefined;
+  }
+
+  add(records: readonly ListRecord[]): void {
+    this.#waiting.push(...records);
+    if (this.#isDue) this.#print();
+  }
+
+  close(): void {
+    this.#cancel();
+    if (this.hasBegun) this.#print();
+  }
+
+  #print(): void {
+    if (this.#waiting.length === 0) return;
+    const { terminal, settings } = this.#context;
+    const rows = this.#waiting.map((record) => cellsOf(record, this.#columns));
+    this.#waiting = [];
+    const lines: string[] = [];
+    if (this.#layout === undefined) {
+      this.#progress.remove();
+      const width = terminal.size().columns;
+      this.#layout = layoutTable(this.#columns, rows, { color: settings.color, width });
+      lines.push(this.#layout.titles);
+    }
+    const layout = this.#layout;
+    terminal.stdout.write(`${[...lines, ...rows.map((row) => layout.line(row))].join('\n')}\n`);
+  }
+}
