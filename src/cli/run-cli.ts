@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import { getSystemErrorMap } from 'node:util';
 import { type Command, CommanderError } from 'commander';
 import { withArnsChecked } from '../app/arn-scope.ts';
 import type { AwsAccount } from '../aws/account.ts';
@@ -91,7 +92,9 @@ class CliRun {
   async finish(): Promise<number> {
     const unwatch = this.#watchEdges();
     try {
-      const work = this.#parseAndRun().then((): Ending => ({ kind: 'done' }), errorOf);
+      const work = this.#parseAndRun()
+        .then(() => this.#outputWritten())
+        .then((): Ending => ({ kind: 'done' }), errorOf);
       const ending = await Promise.race([work, this.#ended, this.#forced]);
       if (ending === 'forced') return EXIT_STATUS.interrupted;
       if (ending.kind !== 'done' && ending.kind !== 'overdue') await this.#waitForWork(work);
@@ -164,20 +167,32 @@ class CliRun {
     this.#scope.add(this.#deps.clock.timer(GRACE_MS, () => this.#end({ kind: 'overdue' })));
   }
 
+  /** Resolves when everything on stdout was handed to the system; what cannot be written ends the run as a failure. */
+  #outputWritten(): Promise<void> {
+    const { stdout } = this.#deps.terminal;
+    return new Promise((resolve) => {
+      stdout.write('', (error) => {
+        // The stream emits the error a moment later, and then the listener of `#watchEdges` ends the run with it.
+        if (error) setImmediate(resolve);
+        else resolve();
+      });
+    });
+  }
+
   /** Uncaught errors and broken streams end the run like errors of the command: with clean-up and at most one message. */
   #watchEdges(): () => void {
     const { terminal, uncaught } = this.#deps;
-    const watch = (stream: EventEmitter, exitStatus: number): (() => void) => {
+    const watch = (name: StreamName, stream: EventEmitter, exitStatus: number): (() => void) => {
       const onError = (error: NodeJS.ErrnoException): void =>
-        this.#end(isHangup(error) ? { kind: 'hangup', exitStatus } : errorOf(error));
+        this.#end(isHangup(error) ? { kind: 'hangup', exitStatus } : errorOf(streamFailed(name, error)));
       stream.on('error', onError);
       return () => stream.removeListener('error', onError);
     };
     const removers = [
       // If the reader of stdout closes the pipe, as in `fargate-connect ls | head -1`, the run succeeds.
-      watch(terminal.stdout, 0),
-      watch(terminal.stderr, EXIT_STATUS.interrupted),
-      watch(terminal.stdin, EXIT_STATUS.interrupted),
+      watch('stdout', terminal.stdout, 0),
+      watch('stderr', terminal.stderr, EXIT_STATUS.interrupted),
+      watch('stdin', terminal.stdin, EXIT_STATUS.interrupted),
       uncaught?.((error) => this.#end(errorOf(error))),
     ];
     return () => {
@@ -307,6 +322,19 @@ const isHangup = (error: NodeJS.ErrnoException): boolean =>
   error.code === 'EIO' ||
   error.code === 'ECONNRESET' ||
   error.code === 'ERR_STREAM_DESTROYED';
+
+type StreamName = 'stdin' | 'stdout' | 'stderr';
+
+/** A full disk or a directory as stdin is no defect of the tool: the message names the stream and the system's reason. */
+function streamFailed(name: StreamName, error: NodeJS.ErrnoException): ToolError {
+  const { code, errno } = error;
+  const known = errno === undefined ? undefined : getSystemErrorMap().get(errno)?.[1];
+  const reason = known === undefined ? error.message : `${known} (${code ?? errno})`;
+  const options = { details: { stream: name, reason }, cause: error };
+  return name === 'stdin'
+    ? failed('input-failed', `stdin could not be read: ${reason}`, options)
+    : failed('output-failed', `${name} could not be written: ${reason}`, options);
+}
 
 function reportProvenance({ settings, provenance }: Resolved, report: Report): void {
   for (const [name, from] of Object.entries(provenance)) {

@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -54,6 +55,20 @@ describe('the built tool', () => {
     process.child.stdout?.destroy();
     expect(await process.finished).toMatchObject({ status: 0, stderr: '' });
   });
+
+  it.each([[['--version']], [['completion', 'bash']]])(
+    'says why %j could not be written to a full disk',
+    (args) => {
+      const full = openSync('/dev/full', 'w');
+      const { status, stderr } = spawnSync(process.execPath, [ENTRY, ...args], {
+        stdio: ['ignore', full, 'pipe'],
+        encoding: 'utf8',
+      });
+      closeSync(full);
+      expect(stderr).toBe('error: stdout could not be written: no space left on device (ENOSPC)\n');
+      expect(status).toBe(1);
+    },
+  );
 
   it('a prompt ends on Ctrl-C with status 130 and restores the terminal', async () => {
     const sandbox = new CliProcess(['sandbox', '--json']);

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import type { Writable } from 'node:stream';
 
 import type { AwsAccount } from '../../src/aws/account.ts';
 import { accountAlias } from '../../src/aws/account-alias.ts';
@@ -92,6 +93,8 @@ export interface CliWorld {
   readonly account?: (account: AwsAccount) => AwsAccount;
   /** Which streams are connected to a terminal; absent = none. */
   readonly tty?: Parameters<typeof fakeTerminal>[0];
+  /** Instead of the stream that collects stdout. */
+  readonly stdout?: Writable;
   /** Called with all of stdout so far, whenever it grows. */
   readonly onStdout?: (text: string) => void;
   /** The same for stderr. */
@@ -108,7 +111,7 @@ export async function cli(args: readonly string[], world: CliWorld): Promise<Cli
   const deps: CliDeps = {
     env: { ...world.env, HOME: '/nonexistent' },
     cwd: world.cwd ?? '/',
-    terminal,
+    terminal: world.stdout === undefined ? terminal : { ...terminal, stdout: world.stdout },
     clock,
     random: {
       number: Math.random,
