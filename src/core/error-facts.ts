@@ -299,7 +299,7 @@ export interface ErrorFacts {
     readonly bootLine?: string | undefined;
     readonly bootDone: boolean;
     /** How the bastion's subnets reach AWS. */
-    readonly network: string;
+    readonly network: string | undefined;
   };
   'already-exists': AnyFacts;
   'bastion-ambiguous': { readonly candidates: readonly string[] };
@@ -360,19 +360,16 @@ export interface ErrorFacts {
   };
   'no-capacity': { readonly market: 'spot' | 'on-demand'; readonly pools: readonly string[] };
   'no-way-out': {
+    readonly [name: string]: Fact;
     readonly vpc: string;
     readonly region: string;
     readonly subnets: readonly { readonly id: string; readonly zone: string; readonly reason: string }[];
-    /** The VPC endpoints that would be sufficient: `ssm`, `ssmmessages`, `s3`, … */
-    readonly missing: readonly string[];
-    /** True if one of the subnets has no IPv4. */
-    readonly ipv6Only: boolean;
     /** True if a bastion that installs nothing could run there. */
     readonly tunnelsPossible: boolean;
   };
   'not-settled': AnyFacts;
   'not-terminated': AnyFacts;
-  overtaken: { readonly name: string; readonly gone: readonly string[] };
+  'removed-during-up': { readonly name: string; readonly gone: readonly string[] };
   'quota-exceeded': {
     readonly market: 'spot' | 'on-demand';
     readonly pools: readonly string[];
@@ -496,22 +493,32 @@ export interface NoteFacts {
   };
   /** AWS will reclaim a spot bastion in two minutes; `up` keeps this bastion or a session goes through it. */
   'bastion-interrupted': {
+    readonly [name: string]: Fact;
     /** Undefined if the message itself says what happens next. */
     readonly name?: string | undefined;
     /** The bastion's region, if it is not the region of the command. */
     readonly region?: string | undefined;
+    /** Id of the instance that replaces the bastion, if there is one. */
+    readonly replacement?: string | undefined;
+  };
+  /** The agent of a bastion was online and does not answer SSM any more. */
+  'agent-lost': {
+    readonly [name: string]: Fact;
+    readonly name: string;
+    readonly instanceId: string;
   };
   /** The given client security group has no outgoing rule beyond port 443, which every bastion may use anyway. */
   'client-group-closed': {
     /** Only on the last line of a message of several lines; undefined on the others. */
     readonly group?: string | undefined;
   };
+  /** A group that the bastion is to have belongs to another VPC. */
+  'client-group-elsewhere': AnyFacts;
   /** A database's security groups allow no access from the bastion or from the groups attached to it. */
   'database-closed': {
+    readonly [name: string]: Fact;
     /** Only on the last line of a message of several lines; undefined on the others. */
     readonly database?: string | undefined;
-    /** The groups from which the database allows access. */
-    readonly admittedGroups?: readonly string[] | undefined;
   };
   /** What `status` leaves out, because the user has no permission to read it. */
   'for-operators': { readonly actions: readonly string[] };

@@ -41,6 +41,19 @@ export interface FindingEvidence extends Pick<
     readonly role?: string | undefined;
   };
 
+  /** The agent of a bastion was online, and has sent nothing to SSM for this long (undefined = not known). */
+  'agent-lost': {
+    readonly name: string;
+    readonly instanceId: string;
+    readonly silentMs: number | undefined;
+  };
+  /** EC2 interrupts the spot instance within two minutes; `replacement` is the id of the instance that replaces it. */
+  'bastion-interrupted': {
+    readonly name: string;
+    readonly instanceId: string;
+    readonly replacement: string | undefined;
+  };
+
   // What a principal may do, compared with a document.
   'action-not-granted': Actions;
   /** A policy grants the actions under conditions on these keys, whose values were not known. */

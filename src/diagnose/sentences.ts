@@ -13,6 +13,10 @@ const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => 
   'agent-denied': ({ instanceId, role, action }) =>
     `the agent of ${instanceId} was refused: its role${role === undefined ? '' : ` ${role}`} may not call ${action}`,
   'agent-not-online': ({ instanceId }) => `the agent of ${instanceId} did not come online in time`,
+  'agent-lost': ({ instanceId, silentMs }) =>
+    `the agent of ${instanceId} has lost its connection${silentMs === undefined ? '' : ` ${describeDuration(silentMs)} ago`}`,
+  'bastion-interrupted': ({ instanceId, replacement }) =>
+    `EC2 interrupts ${instanceId} within two minutes: ${replacement === undefined ? 'a running forward replaces it' : `${replacement} takes its place`}`,
   'boot-failed': ({ reason }) => `the bastion's boot script failed: ${reason}`,
   'instance-ended': ({ instanceId, state, reason = 'no reason given', message = '' }) => {
     // EC2's messages repeat the code before a colon.

@@ -13,10 +13,12 @@ const ROOT = resolve(import.meta.dirname, '../..');
 
 /** Codes of notes, which docs/errors.md does not list. */
 const NOTES: readonly (keyof AdvisedFacts)[] = [
+  'agent-lost',
   'bastion-kept',
   'bastion-interrupted',
   'bastion-up',
   'client-group-closed',
+  'client-group-elsewhere',
   'database-closed',
   'for-operators',
   'leftovers-found',
@@ -296,7 +298,13 @@ const CASES: readonly Case[] = [
   ],
   [
     'exec-not-enabled',
-    { cluster: 'prod', task: 'abcd', service: 'web', serviceEnabled: false },
+    {
+      cluster: 'prod',
+      task: 'abcd',
+      service: 'web',
+      serviceEnabled: false,
+      fixes: [[{ kind: 'redeploy-service', cluster: 'prod', service: 'web', enableExecuteCommand: true }]],
+    },
     run('exec', PLACE),
     [
       `aws ecs update-service --cluster prod --service web --enable-execute-command --force-new-deployment ${IN_PLACE}`,
@@ -305,13 +313,24 @@ const CASES: readonly Case[] = [
   ],
   [
     'exec-not-enabled',
-    { cluster: 'prod', task: 'abcd', service: 'web', serviceEnabled: true },
+    {
+      cluster: 'prod',
+      task: 'abcd',
+      service: 'web',
+      serviceEnabled: true,
+      fixes: [[{ kind: 'redeploy-service', cluster: 'prod', service: 'web' }]],
+    },
     run('exec'),
-    ['aws ecs update-service --cluster prod --service web --enable-execute-command --force-new-deployment'],
+    ['aws ecs update-service --cluster prod --service web --force-new-deployment'],
   ],
   [
     'exec-not-enabled',
-    { cluster: 'prod', task: 'abcd', taskDefinition: 'web:3' },
+    {
+      cluster: 'prod',
+      task: 'abcd',
+      taskDefinition: 'web:3',
+      fixes: [[{ kind: 'run-task', cluster: 'prod', taskDefinition: 'web:3', enableExecuteCommand: true }]],
+    },
     run('exec'),
     ['aws ecs run-task --cluster prod --task-definition web:3 --enable-execute-command …'],
   ],
@@ -560,14 +579,28 @@ const CASES: readonly Case[] = [
       region: 'eu-west-1',
       subnets: [{ id: 'subnet-1', zone: 'eu-west-1a', reason: 'no route' }],
       missing: ['ssm', 's3'],
-      ipv6Only: false,
       tunnelsPossible: true,
+      fixes: [
+        [
+          {
+            kind: 'add-endpoint',
+            vpc: 'vpc-1',
+            serviceName: 'com.amazonaws.eu-west-1.ssm',
+            type: 'Interface',
+            subnet: 'subnet-1',
+            routeTable: 'rtb-1',
+            dualStack: false,
+          },
+        ],
+        [{ kind: 'set-route', routeTable: 'rtb-1', destination: '0.0.0.0/0', target: 'nat-gateway' }],
+      ],
     },
     run('up', { cluster: 'prod' }),
     [
       'subnet-1 (eu-west-1a): no route',
-      'add an interface endpoint com.amazonaws.eu-west-1.ssm, private DNS on, 443 admitted from the subnet',
-      'route 0.0.0.0/0 to a NAT gateway: the plugin comes from s3.amazonaws.com, and endpoints of eu-west-1 carry the S3 of eu-west-1 only',
+      'aws ec2 create-vpc-endpoint --vpc-id vpc-1 --service-name com.amazonaws.eu-west-1.ssm --vpc-endpoint-type Interface --subnet-ids subnet-1 --private-dns-enabled --security-group-ids GROUP   # a group that admits port 443 from the subnet',
+      'or:',
+      'aws ec2 create-route --route-table-id rtb-1 --destination-cidr-block 0.0.0.0/0 --nat-gateway-id NAT_GATEWAY   # a NAT gateway of the VPC',
       'fargate-connect up --tunnel-only --cluster prod   # or this: it needs fewer endpoints, which this network has',
       'or name other subnets: --vpc, --subnet',
       'or, if a subnet reaches AWS by a route that is not visible here: --subnet ID --way-out private',
@@ -575,13 +608,26 @@ const CASES: readonly Case[] = [
   ],
   [
     'database-closed',
-    { database: 'orders-db', admittedGroups: ['sg-app', 'sg-jobs'] },
+    {
+      database: 'orders-db',
+      fixes: [
+        [{ kind: 'admit', group: 'sg-db', port: 5432, from: 'own-group' }],
+        [{ kind: 'carry-group', group: 'sg-app' }],
+        [{ kind: 'carry-group', group: 'sg-jobs' }],
+      ],
+    },
     run('up'),
     [
       'the same command with --allow-db orders-db   # adds a rule, which down deletes',
-      'or with --client-security-group sg-app',
-      'or with --client-security-group sg-jobs',
+      'or the same command with --client-security-group sg-app',
+      'or the same command with --client-security-group sg-jobs',
     ],
+  ],
+  [
+    'client-group-elsewhere',
+    { group: 'sg-1', fixes: [[{ kind: 'associate-group', group: 'sg-1', vpc: 'vpc-2' }]] },
+    run('up', PLACE),
+    [`aws ec2 associate-security-group-vpc --group-id sg-1 --vpc-id vpc-2 ${IN_PLACE}`],
   ],
   // All lines of a long message except the last.
   ['database-closed', {}, run('up'), []],
@@ -592,7 +638,7 @@ const CASES: readonly Case[] = [
     ['name the database that the group leads to, too: --db ID'],
   ],
   [
-    'overtaken',
+    'removed-during-up',
     { name: 'orders', gone: ['role'] },
     run('up', { name: 'orders', cluster: 'prod' }),
     [

@@ -20,7 +20,7 @@ const LOTS: readonly Lot[] = [
   { pace: 'whole phases', first: 201 },
 ];
 /** The outcome of an `up` that noticed that another command removed one of its resources meanwhile. */
-const OVERTAKEN = 'overtaken';
+const REMOVED = 'removed-during-up';
 
 const ends = new Ends();
 afterAll(() => ends.tell(`races, ${LOT * LOTS.length} seeds of each kind`));
@@ -81,7 +81,7 @@ describe.each(LOTS)('races, $pace from seed $first on', ({ pace: paceName, first
       const last = await calm(sandbox.env, DOWN);
       if (last.status !== 0 || sandbox.snapshot() !== before)
         bad.push(`seed ${seed} (${end}): down ${tail(last)}`);
-      if (up?.status !== 0 && (up?.status !== 1 || codeOf(up) !== OVERTAKEN))
+      if (up?.status !== 0 && (up?.status !== 1 || codeOf(up) !== REMOVED))
         bad.push(`seed ${seed}: up ${tail(up)}`);
       if (down?.status !== 0 && down?.status !== 5) bad.push(`seed ${seed}: down in the race ${tail(down)}`);
     }

@@ -18,7 +18,7 @@ import { architecturesOf, checkTypes, DEFAULT_TYPES } from '../../provision/capa
 import type { Ec2Port } from '../../provision/ports/ec2.ts';
 import type { Identity } from '../../provision/ports/iam.ts';
 import type { Vpc } from '../../provision/ports/network.ts';
-import type { NetworkFacts } from '../../provision/ports/ways-out.ts';
+import type { NetworkFacts, NetworkRequest } from '../../provision/ports/ways-out.ts';
 import type { BastionSpec, BoundarySpec, RoleSpec } from '../../provision/plan/spec.ts';
 import { renderUserData, type UserDataParameters } from '../../provision/bastion/user-data.ts';
 import { gatherReach } from './bastion-reach.ts';
@@ -69,6 +69,20 @@ async function prefersTunnels(error: unknown, { prompter, report, settings }: Ga
   });
 }
 
+/** The error `no-way-out` also holds the fixes that the diagnosis of the first subnet names. */
+function networkOf(facts: NetworkFacts, request: NetworkRequest): NetworkChoice {
+  try {
+    return chooseNetwork(facts, request, classifySubnets);
+  } catch (error) {
+    if (!(error instanceof ToolError) || error.code !== 'no-way-out') throw error;
+    const findings = classifySubnets(facts, request)
+      .filter(({ subnet }) => request.subnetIds.length === 0 || request.subnetIds.includes(subnet.id))
+      .flatMap((subnet) => subnet.findings);
+    const fixes = findings.find((finding) => finding.fixes.length > 0)?.fixes ?? [];
+    throw error.with({ details: { fixes } });
+  }
+}
+
 async function gather(asked: UpRequest, deps: GatherNeeds): Promise<GatheredSpec> {
   const name = checkBastionName(asked.name);
   const iam = iamNaming(asked.iam, deps.settings);
@@ -112,17 +126,13 @@ async function gather(asked: UpRequest, deps: GatherNeeds): Promise<GatheredSpec
         )
       : { vpcId: running.vpcId, subnetIds: [] };
   const facts = await readNetwork(ec2, account.region, home.vpcId);
-  const network = chooseNetwork(
-    facts,
-    {
-      subnetIds: request.subnets,
-      wayOut: request.wayOut,
-      preferredSubnetIds: home.subnetIds,
-      installs: cluster !== undefined,
-      clientGroupIds: request.clientSecurityGroups,
-    },
-    classifySubnets,
-  );
+  const network = networkOf(facts, {
+    subnetIds: request.subnets,
+    wayOut: request.wayOut,
+    preferredSubnetIds: home.subnetIds,
+    installs: cluster !== undefined,
+    clientGroupIds: request.clientSecurityGroups,
+  });
   const [role, { databases, clientGroups }] = await Promise.all([
     roleOf(request, cluster, scope, deps, account),
     gatherReach(request, network, account),
@@ -268,7 +278,7 @@ async function homeOf(
           type: 'note',
           level: 'warning',
           code: 'vpc-chosen',
-          message: `services of cluster ${cluster ?? ''} live in several VPCs; ${vpcId} has most of them (others with --vpc: ${others.join(', ')})`,
+          message: `services of cluster ${cluster ?? ''} run in several VPCs; ${vpcId} has most of them, the others run in ${others.join(', ')}`,
           details: { vpc: vpcId, others },
         });
       }
@@ -392,7 +402,7 @@ async function boundaryOf(
 ): Promise<BoundarySpec> {
   const asked = request.permissionsBoundary;
   if (asked === 'none') return { kind: 'none' };
-  if (asked !== undefined) return { kind: 'existing', arn: asked, why: 'as asked (--permissions-boundary)' };
+  if (asked !== undefined) return { kind: 'existing', arn: asked, why: 'as asked' };
   const arn = formatArn({
     partition: scope.partition,
     service: 'iam',

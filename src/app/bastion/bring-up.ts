@@ -3,7 +3,7 @@ import { dollars } from '../../core/dollars.ts';
 import { awsClock } from '../aws-clock.ts';
 import { interrupted } from '../../core/errors.ts';
 import { bootDiagnosis } from '../../diagnose/bastion/boot.ts';
-import { errorOf } from '../../diagnose/errors.ts';
+import { detailsOf, errorOf } from '../../diagnose/errors.ts';
 import type { Finding } from '../../diagnose/finding.ts';
 import { ec2TrustOf } from '../../diagnose/iam/ec2-trust.ts';
 import { reachFindings, ruleAdmitting } from '../../diagnose/network/reach.ts';
@@ -83,7 +83,7 @@ export async function planBastion(
 const warningOf = (finding: Finding): PlanWarning => ({
   code: finding.id,
   message: sentenceOf(finding),
-  details: finding.evidence,
+  details: detailsOf(finding),
 });
 
 /**

@@ -1,6 +1,10 @@
 import { awsClock } from '../aws-clock.ts';
 import type { AwsAccount } from '../../aws/account.ts';
+import type { ErrorDetails } from '../../core/error-facts.ts';
 import { access, ToolError } from '../../core/errors.ts';
+import { bastionFindings, needsConsole, type ObservedBastion } from '../../diagnose/bastion/running.ts';
+import type { Finding, Fix, Severity } from '../../diagnose/finding.ts';
+import { sentenceOf } from '../../diagnose/sentences.ts';
 import { bastionOf, findNames, NOT_TERMINATED } from '../../provision/bastion/inventory.ts';
 import { TAG } from '../../provision/bastion/names.ts';
 import { MARKED_FOR_TERMINATION } from '../../provision/lease/bastion-watch.ts';
@@ -57,6 +61,17 @@ export interface BastionStatus {
   readonly sessions: number | null;
   /** Dollars since the launch; null where EC2 returns no price. */
   readonly cost: number | null;
+  /** What stops, or will stop, sessions through it; the most important first. */
+  readonly findings: readonly StatusFinding[];
+}
+
+/** A finding of a diagnosis (diagnose/finding.ts) with its sentence. */
+export interface StatusFinding {
+  readonly id: string;
+  readonly severity: Severity;
+  readonly message: string;
+  readonly evidence: ErrorDetails;
+  readonly fixes: readonly Fix[];
 }
 
 export interface Statuses {
@@ -161,10 +176,9 @@ async function bastionsIn(
   const rows = await Promise.all(
     instances.map((instance) => {
       const agent =
-        nodes === undefined
-          ? 'unknown'
-          : (nodes.find((node) => node.instanceId === instance.id)?.pingStatus ?? null);
-      const seen = { agent, interrupted: noticed?.has(instance.id) ?? null };
+        nodes === undefined ? undefined : (nodes.find((node) => node.instanceId === instance.id) ?? null);
+      const replacement = instances.find((other) => other.tags[TAG.replaces] === instance.id)?.id;
+      const seen = { agent, replacement, isInterrupted: noticed?.has(instance.id) };
       return statusOf(instance, seen, account, deps, forOperators);
     }),
   );
@@ -211,6 +225,7 @@ const orphan = (name: string, region: string): BastionStatus => ({
   idleLeftMinutes: null,
   sessions: null,
   cost: null,
+  findings: [],
 });
 
 /**
@@ -221,15 +236,19 @@ const VOLUME_GIB = 8;
 
 async function statusOf(
   instance: Instance,
-  seen: Pick<BastionStatus, 'agent' | 'interrupted'>,
+  seen: Pick<ObservedBastion, 'agent' | 'replacement' | 'isInterrupted'>,
   account: AwsAccount,
   { clock }: Needs<'clock'>,
   refusals: RefusedActions,
 ): Promise<BastionStatus> {
   const bastion = bastionOf(instance);
   const lease = leaseOf(instance);
-  const [ssm, images] = await Promise.all([account.ssm(), account.images()]);
-  const [sessions, ended, history] = await Promise.all([
+  const { agent, isInterrupted } = seen;
+  const [ec2, ssm, images] = await Promise.all([account.ec2(), account.ssm(), account.images()]);
+  const [consoleOutput, sessions, ended, history] = await Promise.all([
+    needsConsole({ agent, state: instance.state })
+      ? refusals.or(undefined, ec2.consoleOutput(instance.id))
+      : undefined,
     refusals.or(undefined, ssm.activeSessions(instance.id)),
     refusals.or(undefined, ssm.lastSessionEnd(instance.id)),
     refusals.or([], images.spotPrices([instance.type], instance.launchedAt)),
@@ -244,9 +263,9 @@ async function statusOf(
     region: account.region,
     instanceId: bastion.instanceId,
     state: bastion.state,
-    interrupted: seen.interrupted,
+    interrupted: isInterrupted ?? null,
     replaces: bastion.replaces ?? null,
-    agent: seen.agent,
+    agent: agent === undefined ? 'unknown' : (agent?.pingStatus ?? null),
     type: bastion.instanceType,
     market: bastion.market,
     vpc: bastion.vpcId,
@@ -259,5 +278,17 @@ async function statusOf(
     idleLeftMinutes: sessions === undefined ? null : (idleLeft(lease, idleSince, now) ?? null),
     sessions: sessions?.length ?? null,
     cost: cost === undefined ? null : Math.round(cost * 1e6) / 1e6,
+    findings: bastionFindings(
+      { ...bastion, ...seen, installs: bastion.cluster !== undefined, consoleOutput },
+      now,
+    ).map(statusFinding),
   };
 }
+
+const statusFinding = (finding: Finding): StatusFinding => ({
+  id: finding.id,
+  severity: finding.severity,
+  message: sentenceOf(finding),
+  evidence: { ...finding.evidence },
+  fixes: finding.fixes,
+});

@@ -1,6 +1,7 @@
 import type { ErrorFacts, NoteFacts } from '../../core/error-facts.ts';
 import { removals } from './account.ts';
 import type { CommandLines } from './command-lines.ts';
+import { allFixes, bestFix, fixesIn, fixLines } from './fixes.ts';
 import { meant, type Rows } from './rows.ts';
 
 /** Advice about the bastion: its network, its capacity, its lifetime and its end. */
@@ -26,7 +27,9 @@ function agentNotOnline(facts: ErrorFacts['agent-not-online'], lines: CommandLin
       : `the last line of the boot script is: ${bootLine}`;
   return [
     seen,
-    `way out: ${network}; check network ACLs and, with endpoints, their policy`,
+    network === undefined
+      ? 'check its route to AWS, network ACLs and, with endpoints, their policy'
+      : `way out: ${network}; check network ACLs and, with endpoints, their policy`,
     'or AWS refused the agent: does a service control policy or a changed role deny it?',
     consoleOutput(instanceId, lines),
     removesEverything(name, lines),
@@ -84,18 +87,10 @@ function bastionUp(
 const DOWNLOAD = /download|S3|dnf/;
 
 function noWayOut(facts: ErrorFacts['no-way-out'], lines: CommandLines): readonly string[] {
-  const { ipv6Only, missing, region, subnets, tunnelsPossible } = facts;
-  const dualStack = ipv6Only ? ', dual-stack' : '';
+  const { subnets, tunnelsPossible } = facts;
   return [
     ...subnets.map(({ id, zone, reason }) => `${id} (${zone}): ${reason}`),
-    ...missing.map((service) =>
-      service === 's3' && region !== 'us-east-1'
-        ? `route 0.0.0.0/0 to a NAT gateway: the plugin comes from s3.amazonaws.com, and endpoints of ${region} carry the S3 of ${region} only`
-        : service === 's3'
-          ? `add a gateway endpoint com.amazonaws.${region}.s3`
-          : `add an interface endpoint com.amazonaws.${region}.${service}${dualStack}, private DNS on, 443 admitted from the subnet`,
-    ),
-    ...(ipv6Only ? ['or switch DNS64 on for the subnet and route 64:ff9b::/96 to a NAT gateway'] : []),
+    ...allFixes(facts, lines),
     ...(tunnelsPossible
       ? [
           lines.tool(
@@ -153,6 +148,11 @@ function instanceEnded({ reason }: ErrorFacts['instance-ended'], lines: CommandL
 const START_ANEW = 'begins again';
 
 export const BASTION_ADVICE = {
+  'agent-lost': ({ instanceId, name }, lines) => [
+    'it may be out of memory, or its route to AWS was changed',
+    consoleOutput(instanceId, lines),
+    removesEverything(name, lines),
+  ],
   'agent-not-online': agentNotOnline,
   'already-exists': () => [RUN_AGAIN],
   'bastion-ambiguous': ({ candidates }) => candidates.map((name) => `--name ${name}`),
@@ -164,8 +164,8 @@ export const BASTION_ADVICE = {
   'bastion-kept': ({ name }, lines) =>
     name === undefined ? [] : [lines.tool('down', { name }, 'ends it; then up makes another')],
   // There is no advice for `forward`, which launches a replacement itself.
-  'bastion-interrupted': ({ name, region }, lines) =>
-    name === undefined || lines.context.command === 'forward'
+  'bastion-interrupted': ({ name, region, replacement }, lines) =>
+    name === undefined || replacement !== undefined || lines.context.command === 'forward'
       ? []
       : [lines.tool('up', { name, region }, 'in two minutes, for another one')],
   'bastion-up': bastionUp,
@@ -179,12 +179,17 @@ export const BASTION_ADVICE = {
   ],
   'client-group-closed': ({ group }) =>
     group === undefined ? [] : ['name the database that the group leads to, too: --db ID'],
-  'database-closed': ({ database, admittedGroups }) =>
-    database === undefined
+  'client-group-elsewhere': bestFix,
+  'database-closed': (facts, lines) =>
+    facts.database === undefined
       ? []
       : [
-          `the same command with --allow-db ${database}   # adds a rule, which down deletes`,
-          ...(admittedGroups ?? []).map((group) => `or with --client-security-group ${group}`),
+          // `--allow-db` makes the change of the first fix.
+          `the same command with --allow-db ${facts.database}   # adds a rule, which down deletes`,
+          ...fixesIn(facts)
+            .slice(1)
+            .flatMap((fix) => fixLines(fix, lines))
+            .map((line) => `or ${line}`),
         ],
   'database-elsewhere': ({ database, vpc }, lines) => [lines.tool('up', { vpc: vpc ?? 'VPC', db: database })],
   'database-ipv4-only': ({ database, kind, otherSubnet }, lines) => [
@@ -238,7 +243,7 @@ export const BASTION_ADVICE = {
     ...names.map((name) => lines.tool('down', { name })),
     lines.tool('down', { all: true }, 'or all of them'),
   ],
-  overtaken: ({ name }, lines) => [
+  'removed-during-up': ({ name }, lines) => [
     lines.tool('status', { name }, 'what is left; another person ran down at the same time'),
     lines.tool('up', { name }, START_ANEW),
   ],

@@ -1,6 +1,7 @@
 import { quoteWord } from '../../core/shell-words.ts';
 import type { ErrorFacts } from '../../core/error-facts.ts';
 import type { CommandLines } from './command-lines.ts';
+import { bestFix } from './fixes.ts';
 import { meant, type Rows } from './rows.ts';
 
 /** Advice about clusters, services, tasks and containers. */
@@ -18,20 +19,11 @@ const checkTaskRole = (lines: CommandLines): string =>
   lines.tool('policy task-role', { check: 'role/ROLE' }, 'does its task role lack ssmmessages');
 
 function execNotEnabled(facts: ErrorFacts['exec-not-enabled'], lines: CommandLines): readonly string[] {
-  const { cluster, service, serviceEnabled, taskDefinition } = facts;
-  if (taskDefinition !== undefined)
-    return [
-      lines.aws(
-        `ecs run-task --cluster ${cluster} --task-definition ${taskDefinition} --enable-execute-command …`,
-      ),
-    ];
-  if (service === undefined) return [listContainers(facts, lines)];
-  const redeploy = lines.aws(
-    `ecs update-service --cluster ${cluster} --service ${service} --enable-execute-command --force-new-deployment`,
-  );
-  if (serviceEnabled === true) return [redeploy];
+  const fix = bestFix(facts, lines);
+  if (fix.length === 0) return [listContainers(facts, lines)];
+  if (facts.service === undefined || facts.serviceEnabled === true) return fix;
   return [
-    redeploy,
+    ...fix,
     lines.tool('policy task-role', {}, 'what the task role needs; then wait for the new tasks'),
   ];
 }

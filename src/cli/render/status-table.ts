@@ -99,28 +99,14 @@ function writeTable(rows: readonly BastionStatus[], allRegions: boolean, context
   const columns = COLUMNS.filter((column) => allRegions || column.title !== 'region');
   const cells = rows.map((row) => columns.map((column) => column.cell(row, now)));
   terminal.stdout.write(renderTable(columns, cells, { color: settings.color, width }));
-  for (const row of rows) adviseOn(row, rows, allRegions, context);
+  for (const row of rows) adviseOn(row, allRegions, context);
 }
 
-function adviseOn(
-  row: BastionStatus,
-  rows: readonly BastionStatus[],
-  allRegions: boolean,
-  { report }: CommandContext,
-): void {
+/** Writes a note for each finding, with what to type next. */
+function adviseOn(row: BastionStatus, allRegions: boolean, { report }: CommandContext): void {
   const region = allRegions ? row.region : undefined;
-  if (row.interrupted === true) {
-    const other = rows.find((each) => each.replaces !== null && each.replaces === row.instanceId);
-    const then =
-      other === undefined ? 'a running forward replaces it' : `${other.instanceId ?? ''} takes its place`;
-    report({
-      type: 'note',
-      level: 'warning',
-      code: 'bastion-interrupted',
-      message: `EC2 interrupts ${row.instanceId ?? ''} within two minutes: ${then}`,
-      details: other === undefined ? { name: row.name, region } : {},
-    });
-  }
+  for (const { id: code, message, evidence, fixes } of row.findings)
+    report({ type: 'note', level: 'warning', code, message, details: { ...evidence, fixes, region } });
   if (row.state !== 'leftovers') return;
   report({
     type: 'note',

@@ -33,7 +33,7 @@ export const SUBNET_REASONS: { readonly [I in SubnetFindingId]: (evidence: Findi
     return `${route}, no dual-stack endpoint for ${describeAbsent(absent)}, ${nat64}`;
   },
   'nat64-needed': ({ dns64, nat64Route }) =>
-    `enough for --tunnel-only, but installing anything needs NAT64: ${lackingOfNat64(dns64, nat64Route)}`,
+    `enough for a bastion for tunnels only, but installing anything needs NAT64: ${lackingOfNat64(dns64, nat64Route)}`,
 };
 
 const describeDefaultRoute = (route: DefaultRoute | undefined): string =>

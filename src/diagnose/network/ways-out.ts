@@ -32,7 +32,7 @@ export function classifySubnets(facts: NetworkFacts, request: NetworkRequest): r
     if (subnet.freeAddresses < 1) return none(subnet, [full(subnet)]);
     if (request.wayOut !== undefined && request.subnetIds.includes(subnet.id)) {
       const wayOut = `given-${request.wayOut}` as const;
-      return { subnet, wayOut, reason: 'as given with --way-out', missing: [], findings: [] };
+      return { subnet, wayOut, reason: 'as given', missing: [], findings: [] };
     }
     const report = overIpv4(subnet, cidr, facts, request);
     if (report.wayOut !== 'none' || ipv6Cidr === undefined) return report;

@@ -56,9 +56,9 @@ export function endedByDown(error: unknown, name: string): ToolError | undefined
     : undefined;
 }
 
-/** The error `overtaken`. */
+/** The error `removed-during-up`. */
 export function removedMeanwhile(name: string, gone: readonly string[], cause?: ToolError): ToolError {
-  return failed('overtaken', `bastion ${name} was deleted while up was running: ${gone.join(', ')}`, {
+  return failed('removed-during-up', `bastion ${name} was deleted while up was running: ${gone.join(', ')}`, {
     details: { name, gone },
     ...(cause === undefined ? {} : { cause }),
   });

@@ -119,8 +119,8 @@ const WAY_OUT_TEXT: Readonly<Record<WayOut, string>> = {
   nat: 'through a NAT gateway',
   routed: 'through a default route',
   'internet-gateway': 'through the internet gateway; only instances with a public address can use it',
-  'given-private': 'by the route that --way-out private states',
-  'given-public': 'with a public address, as --way-out public states',
+  'given-private': 'by a route that was given',
+  'given-public': 'with a public address, as was given',
   nat64: 'through NAT64',
   'ipv6-endpoints': 'through VPC endpoints',
   'egress-only': 'through an egress-only internet gateway',
@@ -136,7 +136,6 @@ function noWayOut(
   classify: ClassifySubnets,
 ): Error {
   const missing = [...new Set(allowed.flatMap((report) => report.missing))];
-  const withoutIpv4 = allowed.some(({ subnet }) => subnet.cidr === undefined);
   const tunnels = classify(facts, { ...request, installs: false }).some(
     (report) => fits(report) && allowed.some(({ subnet }) => subnet.id === report.subnet.id),
   );
@@ -147,7 +146,6 @@ function noWayOut(
       region: facts.region,
       subnets: allowed.map(({ subnet, reason }) => ({ id: subnet.id, zone: subnet.zone, reason })),
       missing,
-      ipv6Only: withoutIpv4,
       tunnelsPossible: tunnels,
     },
   });

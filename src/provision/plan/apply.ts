@@ -12,7 +12,7 @@ import { type ExistingOf, type KindName, RESOURCE_KINDS, stepTitle } from './res
 
 /**
  * Carries out a plan, in its order. If a run stops early, `down` can delete what it has created, and a second run
- * adopts it. Throws what the ports throw, `name-taken`, `overtaken`, and the launch failures of pool.ts.
+ * adopts it. Throws what the ports throw, `name-taken`, `removed-during-up`, and the launch failures of pool.ts.
  */
 export async function applyUp(plan: UpPlan, deps: ApplyDeps): Promise<Applied> {
   const run = new Run(plan.bastion, deps);

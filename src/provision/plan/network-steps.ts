@@ -125,7 +125,7 @@ export function databaseSteps(
         description: `fargate-connect: bastion ${spec.name}`,
         tags: spec.tags,
       };
-      return [create('database-rule', name, `admits the bastion to ${id}, as asked (--allow-db)`, input, id)];
+      return [create('database-rule', name, `admits the bastion to ${id}, as asked`, input, id)];
     }
     const admitting = findAdmittingRule(database, spec, group?.id);
     return admitting === undefined
@@ -137,5 +137,5 @@ export function databaseSteps(
 function describeSource({ cidr, groupId, prefixListId }: GroupRule, ownGroupId: string | undefined): string {
   if (prefixListId !== undefined) return `prefix list ${prefixListId}, whose entries were not read`;
   if (groupId === undefined) return cidr ?? '';
-  return groupId === ownGroupId ? "the bastion's own group" : `${groupId} (--client-security-group)`;
+  return groupId === ownGroupId ? "the bastion's own group" : `${groupId}, which the bastion has`;
 }

@@ -66,16 +66,19 @@ function keptWarnings(kept: Instance, spec: BastionSpec): readonly PlanWarning[]
       .filter(([key, value]) => kept.tags[key] !== value)
       .map(
         ([key, value]) =>
-          [true, `it has ${tagOf(kept, key)}, although --tag ${key}=${value} was given`] as const,
+          [true, `it has ${tagOf(kept, key)}, although the tag ${key}=${value} is asked for`] as const,
       ),
     [
       spec.market === 'on-demand' && kept.market === 'spot',
-      'it runs as spot, although --on-demand was given',
+      'it runs as spot, although on-demand is asked for',
     ],
-    [asked.types && !spec.types.includes(kept.type), `its type is ${kept.type}, which --type does not name`],
+    [
+      asked.types && !spec.types.includes(kept.type),
+      `its type is ${kept.type}, which is not one of those asked for`,
+    ],
     [
       asked.subnets && !spec.network.subnets.some((subnet) => subnet.id === kept.subnetId),
-      `it runs in ${kept.subnetId}, which --subnet does not name`,
+      `it runs in ${kept.subnetId}, which is not one of those asked for`,
     ],
     [
       isIpv6(kept.privateIp ?? '') && hasIpv4(spec.network) && reaches > 0,
@@ -83,11 +86,11 @@ function keptWarnings(kept: Instance, spec: BastionSpec): readonly PlanWarning[]
     ],
     [
       spec.extends && expiresAt !== undefined && expiresAt > spec.expiresAt,
-      `it ends at ${kept.tags[TAG.expiresAt] ?? ''}, later than --ttl says`,
+      `it ends at ${kept.tags[TAG.expiresAt] ?? ''}, later than asked for`,
     ],
     [
       asked.idle && idle !== undefined && idle !== spec.idleMinutes,
-      `it ends ${idle === 0 ? 'never' : `after ${idle ?? ''} minutes`} without a session, which --idle does not change`,
+      `it ends ${idle === 0 ? 'never' : `after ${idle ?? ''} minutes`} without a session, and keeps that idle time`,
     ],
   ];
   return differences

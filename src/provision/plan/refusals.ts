@@ -42,8 +42,8 @@ export function refuseTaken(steps: readonly PlanStep[], inventory: Inventory, sp
  */
 export function refuseOtherNames({ iam: { path, prefix } }: Inventory, spec: BastionSpec): void {
   if (spec.role.kind === 'given' || (path === spec.iam.path && prefix === spec.iam.prefix)) return;
-  const flags = `--iam-path ${path}${prefix === '' ? '' : ` --iam-prefix ${prefix}`}`;
-  throw usage('bastion-differs', `bastion ${spec.name} was made with ${flags}`, {
+  const naming = `the IAM path ${path}${prefix === '' ? '' : ` and the prefix ${prefix}`}`;
+  throw usage('bastion-differs', `bastion ${spec.name} was made with ${naming}`, {
     details: { name: spec.name, difference: { kind: 'iam', path, prefix } },
   });
 }

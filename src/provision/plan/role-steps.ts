@@ -25,7 +25,7 @@ export function roleSteps(
   kept: Instance | undefined,
 ): readonly PlanStep[] {
   const { role } = spec;
-  const reason = 'created by an administrator (--role)';
+  const reason = 'created by an administrator';
   if (role.kind === 'given') return [keep('instance-profile', role.profileName, reason, undefined)];
   if (kept?.tags[TAG.role] === 'given')
     return [keep('instance-profile', `that of ${kept.id}`, reason, undefined)];

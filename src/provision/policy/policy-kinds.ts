@@ -12,7 +12,7 @@ export interface PolicyKind {
 
 export const POLICY_KINDS = {
   bastion: { files: ['bastion'], purpose: "the bastion's role" },
-  'bastion-tunnel-only': { files: ['bastion-tunnel-only'], purpose: "the bastion's role with --tunnel-only" },
+  'bastion-tunnel-only': { files: ['bastion-tunnel-only'], purpose: "the bastion's role, for tunnels only" },
   'bastion-trust': { files: ['bastion-trust'], purpose: "trust of the bastion's role" },
   'bastion-boundary': {
     files: ['bastion-boundary'],
@@ -20,7 +20,7 @@ export const POLICY_KINDS = {
   },
   'bastion-boundary-tunnel-only': {
     files: ['bastion-boundary-tunnel-only'],
-    purpose: 'the same for bastions with --tunnel-only',
+    purpose: 'the same for bastions for tunnels only',
   },
   operator: { files: ['operator-ec2', 'operator-iam'], purpose: 'people who may run up, status and down' },
   'operator-ec2': { files: ['operator-ec2'], purpose: 'the EC2 half of operator' },
@@ -31,9 +31,12 @@ export const POLICY_KINDS = {
   },
   'operator-given-role': {
     files: ['operator-given-role'],
-    purpose: 'instead of operator-iam, with --role: no IAM write',
+    purpose: 'instead of operator-iam, with a given role: no IAM write',
   },
-  'operator-db-rule': { files: ['operator-db-rule'], purpose: 'what --allow-db needs besides operator' },
+  'operator-db-rule': {
+    files: ['operator-db-rule'],
+    purpose: "besides operator: may add a rule to a database's security group",
+  },
   exec: { files: ['exec'], purpose: 'people who may exec into containers of one cluster' },
   logs: { files: ['logs'], purpose: 'people who may read the logs of the services of one cluster' },
   forward: { files: ['forward-bastion', 'forward-task'], purpose: 'people who may forward ports' },
@@ -51,7 +54,7 @@ export const POLICY_KINDS = {
     files: ['deny-unlogged'],
     purpose: 'forbids sessions into tasks past the logging of ECS Exec (and forwards through tasks)',
   },
-  check: { files: ['check'], purpose: 'people who may ask what a role or user lacks, with --check' },
+  check: { files: ['check'], purpose: 'people who may check what a role or user lacks' },
   'session-document': {
     files: ['session-document'],
     purpose: 'a Session document with host and port fixed: people choose only the local port',

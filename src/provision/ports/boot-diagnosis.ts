@@ -15,8 +15,8 @@ export interface BootingBastion {
   readonly installs: boolean;
   /** Name of the role, for messages where AWS does not return it. */
   readonly role?: string;
-  /** How the subnets reach AWS; part of the error when the agent does not come online. */
-  readonly networkReason: string;
+  /** How the subnets reach AWS; part of the error when the agent does not come online. Absent = not known. */
+  readonly networkReason?: string;
 }
 
 export interface BootDiagnosis {

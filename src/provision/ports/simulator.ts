@@ -1,9 +1,9 @@
 /** One condition key of a simulated request. */
-export interface ContextEntry {
+export type ContextEntry = {
   readonly key: string;
   readonly values: readonly string[];
   readonly type: 'string' | 'stringList' | 'boolean';
-}
+};
 
 /** Each action is simulated on each resource, all with the same context. */
 export interface Simulation {

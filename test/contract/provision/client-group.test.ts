@@ -31,7 +31,7 @@ it('with a group that the database admits, the group of the database gets no new
     expect.objectContaining({
       action: 'keep',
       kind: 'database-rule',
-      reason: `billing-db admits ${GROUP.dbClients} (--client-security-group)`,
+      reason: `billing-db admits ${GROUP.dbClients}, which the bastion has`,
     }),
   );
   const seen = sandbox().calls.length;
@@ -54,7 +54,7 @@ it('a database that does not admit the group: up warns before it asks, and names
       details: expect.objectContaining({ database: 'billing-db', port: 5432 }) as unknown,
       hints: expect.arrayContaining([
         expect.stringMatching(/^the same command with --allow-db billing-db /),
-        `or with --client-security-group ${GROUP.dbClients}`,
+        `or the same command with --client-security-group ${GROUP.dbClients}`,
       ]) as unknown,
     },
   ]);

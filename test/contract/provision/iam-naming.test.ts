@@ -44,7 +44,9 @@ it('up without the flags does not create a second role', async () => {
   const up = await run('up', '--cluster', 'demo', '--yes');
   expect([up.status, up.stderr]).toEqual([
     2,
-    expect.stringContaining('bastion default was made with --iam-path /team/bastions/ --iam-prefix team-'),
+    expect.stringContaining(
+      'bastion default was made with the IAM path /team/bastions/ and the prefix team-',
+    ),
   ]);
   expect(up.stderr).toContain(
     'fargate-connect up --iam-path /team/bastions/ --iam-prefix team- --cluster demo   # go on with it',

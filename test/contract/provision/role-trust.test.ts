@@ -42,10 +42,33 @@ it('a role that trusts another service is refused before anything is launched, w
   expect(launches()).toBe(0);
 });
 
-it('a role whose trust condition EC2 does not meet is reported by the instance after the launch', async () => {
+it('a role whose trust condition EC2 does not meet is reported by the instance after the launch, and by status', async () => {
   const role = await roleTrusting({ Condition: { StringEquals: { 'aws:SourceAccount': '999999999999' } } });
   const outcome = await run('up', '--cluster', 'demo', '--role', role, '--yes');
   expect(launches()).toBe(1);
   expect(outcome).toMatchObject({ status: 4 });
   expect(outcome.stderr).toContain(`EC2 may not call sts:AssumeRole for role ${role}`);
+
+  const sentence = `EC2 may not call sts:AssumeRole for role ${role}`;
+  const json = await run('status', '--json');
+  const { bastions } = JSON.parse(json.stdout) as { readonly bastions: readonly unknown[] };
+  expect(bastions).toMatchObject([
+    {
+      state: 'running',
+      agent: null,
+      findings: [
+        {
+          id: 'role-untrusted',
+          severity: 'blocking',
+          message: expect.stringContaining(sentence) as string,
+          evidence: { role },
+          fixes: [[{ kind: 'trust-service', role, service: 'ec2.amazonaws.com' }]],
+        },
+      ],
+    },
+  ]);
+  const table = await run('status');
+  expect(table.stdout).toMatch(/^default .* no agent yet /m);
+  expect(table.stderr).toContain(sentence);
+  expect(table.stderr).toContain('fargate-connect policy bastion-trust');
 });

@@ -342,7 +342,7 @@ describe('up and down on the sandbox', () => {
         if (text.includes('"agent-online"')) down ??= run('down', '--yes', '--force');
       },
     });
-    expect([up.status, up.stderr]).toEqual([1, expect.stringContaining('"code":"overtaken"')]);
+    expect([up.status, up.stderr]).toEqual([1, expect.stringContaining('"code":"removed-during-up"')]);
     expect(up.stderr).toContain('bastion default was deleted while up was running: instance i-');
     expect((await down)?.status).toBe(0);
     expect(sandbox().snapshot()).toBe(before);

@@ -78,14 +78,18 @@ describe('an up while a down deletes its resources', () => {
     ],
   ] as const)('%s: reports what was deleted and how to continue', async (_what, call, remove, gone) => {
     const error = await upUnder(call, remove);
-    expect(error).toMatchObject({ code: 'overtaken', exitStatus: 1, details: { name: 'default', gone } });
+    expect(error).toMatchObject({
+      code: 'removed-during-up',
+      exitStatus: 1,
+      details: { name: 'default', gone },
+    });
     expect(String(error)).toContain(`bastion default was deleted while up was running: ${gone.join(', ')}`);
   });
 
   it('is detected after a refusal too, because a grant that depends on tags is refused for a deleted resource', async () => {
     const remove = refusing((account) => account.roles.clear());
     expect(await upUnder('createRole', () => undefined, remove)).toMatchObject({
-      code: 'overtaken',
+      code: 'removed-during-up',
       details: { gone: ['role'] },
     });
   });
@@ -138,7 +142,7 @@ describe('an instance that was terminated while up waited for it', () => {
       details: { instanceId: 'i-1', reason, message: undefined },
     });
   it.each([
-    ['Client.UserInitiatedShutdown', 'overtaken'],
+    ['Client.UserInitiatedShutdown', 'removed-during-up'],
     ['Client.InstanceInitiatedShutdown', undefined],
     ['Server.SpotInstanceTermination', undefined],
     [undefined, undefined],

@@ -452,7 +452,7 @@ describe('the choice of a network, and the resulting plan', () => {
           subnet-v: nat64, IPv6 only: DNS64, 64:ff9b::/96 → nat-1
       IPv6 only: the route without DNS64
         → no-way-out, missing: 
-          subnet-v: none, IPv6 only: enough for --tunnel-only, but installing anything needs NAT64: DNS64 is off
+          subnet-v: none, IPv6 only: enough for a bastion for tunnels only, but installing anything needs NAT64: DNS64 is off
       IPv6 only: NAT64 through endpoints that admit the NAT gateway
         → subnet-v [nat64]: private, over IPv6 through NAT64 (as asked)
         create egress: allows only tcp/443 to ::/0
@@ -479,7 +479,7 @@ describe('the choice of a network, and the resulting plan', () => {
           subnet-v: egress-only, IPv6 only: ::/0 → eigw-1
       IPv6 only: egress-only gateway, must install
         → no-way-out, missing: 
-          subnet-v: none, IPv6 only: enough for --tunnel-only, but installing anything needs NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
+          subnet-v: none, IPv6 only: enough for a bastion for tunnels only, but installing anything needs NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
       IPv6 only: egress-only gateway is gone
         → no-way-out, missing: ssm,ssmmessages
           subnet-v: none, IPv6 only: no route for ::/0, no dual-stack endpoint for ssm, ssmmessages, no NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
@@ -526,7 +526,7 @@ describe('the choice of a network, and the resulting plan', () => {
           subnet-a: egress-only, over IPv6: ::/0 → eigw-1
       dual stack behind an egress-only gateway, must install
         → no-way-out, missing: ssm,ssmmessages,s3,ecs
-          subnet-a: none, no default route and no endpoint for ssm, ssmmessages, s3 (no endpoint of this region carries s3.amazonaws.com), ecs; over IPv6: enough for --tunnel-only, but installing anything needs NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
+          subnet-a: none, no default route and no endpoint for ssm, ssmmessages, s3 (no endpoint of this region carries s3.amazonaws.com), ecs; over IPv6: enough for a bastion for tunnels only, but installing anything needs NAT64: DNS64 is off, no route leads 64:ff9b::/96 to a NAT gateway
       dual stack and IPv6 only behind an egress-only gateway: not mixed
         → subnet-a [ipv6]: private, over IPv6 through an egress-only internet gateway; the agent is configured with AWS's dual-stack names (all that fit); subnets without IPv4 are not used
         create egress: allows only tcp/443 to ::/0
@@ -566,16 +566,16 @@ describe('the choice of a network, and the resulting plan', () => {
           subnet-a: internet-gateway, 0.0.0.0/0 → igw-1: needs a public address
           subnet-b: nat, 0.0.0.0/0 → nat-1
       told better: private
-        → subnet-a: private, by the route that --way-out private states (as asked)
+        → subnet-a: private, by a route that was given (as asked)
         create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a
-          subnet-a: given-private, as given with --way-out
+          subnet-a: given-private, as given
           subnet-b: none, endpoint vpce-ssm (ssm) does not admit 443 from 10.0.2.0/24: sg-endpoints; endpoint vpce-ssmmessages (ssmmessages) does not admit 443 from 10.0.2.0/24: sg-endpoints
       told better: public
-        → subnet-a + public address: with a public address, as --way-out public states (as asked)
+        → subnet-a + public address: with a public address, as was given (as asked)
         create egress: allows only tcp/443 to 0.0.0.0/0
         create instance: spot, one of t4g.micro in subnet-a, with a public address
-          subnet-a: given-public, as given with --way-out
+          subnet-a: given-public, as given
       no subnet at all
         → no-way-out, missing: 
       "

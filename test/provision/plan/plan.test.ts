@@ -127,7 +127,7 @@ describe('the plan of up', () => {
     expect(table(empty, { role: { kind: 'given', profileArn: 'arn:p', profileName: 'ops-bastion' } }))
       .toMatchInlineSnapshot(`
         "
-        = keep     instance-profile  ops-bastion              created by an administrator (--role)
+        = keep     instance-profile  ops-bastion              created by an administrator
         + create   security-group    fargate-connect-default  in vpc-1, without inbound rules
         + create   egress            fargate-connect-default  allows only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
         = keep     database-rule     tcp/5432 in sg-db        orders-db admits 10.0.0.0/16
@@ -257,7 +257,7 @@ describe('the plan of up', () => {
       - delete   security-group    fargate-connect-default                     belongs to vpc-9
       + create   security-group    fargate-connect-default                     in vpc-1, without inbound rules
       + create   egress            fargate-connect-default                     allows only tcp/443 to 0.0.0.0/0, tcp/5432 to sg-db
-      + create   database-rule     tcp/5432 in sg-db                           admits the bastion to orders-db, as asked (--allow-db)
+      + create   database-rule     tcp/5432 in sg-db                           admits the bastion to orders-db, as asked
       + create   launch-template   fargate-connect-default                     IMDSv2 only, encrypted root volume, no key pair, terminates on shutdown
       + create   instance          fargate-connect-default                     spot, one of t4g.micro, t3.micro in subnet-1
       "
@@ -266,7 +266,7 @@ describe('the plan of up', () => {
   it('creates no role for a bastion whose role was given', () => {
     const given = sampleInstance({ tags: { ...tags, [TAG.role]: 'given' } });
     const lines = table({ ...empty, groups: [group], instances: [given] });
-    expect(lines).toMatch(/= keep +instance-profile +that of i-1 +created by an administrator \(--role\)/);
+    expect(lines).toMatch(/= keep +instance-profile +that of i-1 +created by an administrator/);
     expect(lines).not.toContain('+ create');
   });
 
@@ -281,7 +281,7 @@ describe('the plan of up', () => {
       {
         code: 'bastion-kept',
         message: expect.stringContaining(
-          'it ends at 2026-11-21T18:00:00.000Z, later than --ttl says',
+          'it ends at 2026-11-21T18:00:00.000Z, later than asked for',
         ) as string,
         details: { name: 'default' },
       },
@@ -314,7 +314,7 @@ describe('the plan of up', () => {
       = keep     profile-role      fargate-connect-default-eu-west-1           holds the role
       = keep     security-group    fargate-connect-default                     exists
       ~ update   egress            fargate-connect-default                     open tcp/3306 to sg-db2
-      + create   database-rule     tcp/3306 in sg-db2                          admits the bastion to billing-db, as asked (--allow-db)
+      + create   database-rule     tcp/3306 in sg-db2                          admits the bastion to billing-db, as asked
       = keep     launch-template   fargate-connect-default                     in use
       = keep     instance          i-1                                         t4g.micro, running
       ~ update   lease             i-1                                         from 2026-11-21T18:00:00.000Z to 2026-11-21T20:00:00.000Z
@@ -375,7 +375,7 @@ const FROM = { protocol: 'tcp', fromPort: 5432, toPort: 5432 } as const;
 describe('a database that admits the bastion already', () => {
   it.each<[string, GroupRule, string]>([
     ['that admits a range', { ...FROM, cidr: '10.0.0.0/16' }, '10.0.0.0/16'],
-    ['that admits a group of the bastion', { ...FROM, groupId: 'sg-7' }, 'sg-7 (--client-security-group)'],
+    ['that admits a group of the bastion', { ...FROM, groupId: 'sg-7' }, 'sg-7, which the bastion has'],
     ['that admits its own group', { ...FROM, groupId: full.groups[0]?.id ?? '' }, "the bastion's own group"],
     [
       'that admits a prefix list',
@@ -397,9 +397,17 @@ describe('settings that cannot be applied to a running bastion', () => {
   const asked = { idle: true, types: true, subnets: true };
   const elsewhere = { ...sampleSpec().network, subnets: [] };
   it.each([
-    ['on-demand', { market: 'on-demand' }, 'it runs as spot, although --on-demand was given'],
-    ['another type', { asked, types: ['t3.micro'] }, 'its type is t4g.micro, which --type does not name'],
-    ['another subnet', { asked, network: elsewhere }, 'it runs in subnet-1, which --subnet does not name'],
+    ['on-demand', { market: 'on-demand' }, 'it runs as spot, although on-demand is asked for'],
+    [
+      'another type',
+      { asked, types: ['t3.micro'] },
+      'its type is t4g.micro, which is not one of those asked for',
+    ],
+    [
+      'another subnet',
+      { asked, network: elsewhere },
+      'it runs in subnet-1, which is not one of those asked for',
+    ],
     ['another idle time', { asked, idleMinutes: 60 }, 'it ends after 30 minutes without a session'],
   ] as const)('%s is reported', (_what, change, text) => {
     expect(warnings(change)).toEqual([expect.stringContaining(`bastion default is kept: ${text}`)]);
@@ -453,7 +461,7 @@ describe('the plan of down', () => {
     expect(`\n${describePlan(planDown({ ...full, databaseRules: [rule] })).join('\n')}\n`)
       .toMatchInlineSnapshot(`
         "
-        - delete   database-rule     tcp/5432 in sg-db                           opened by up --allow-db
+        - delete   database-rule     tcp/5432 in sg-db                           opened by up
         - delete   instance          i-1                                         t4g.micro, running
         - delete   fleet             fleet-1                                     created by up
         - delete   launch-template   fargate-connect-default                     created by up

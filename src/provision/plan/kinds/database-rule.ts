@@ -29,7 +29,7 @@ export const databaseRule: ResourceKind<DatabaseRuleInput, ExistingDatabaseRule,
     find: ({ databaseRules }) =>
       databaseRules.map(({ id, groupId, fromPort }) => ({
         name: `tcp/${fromPort} in ${groupId}`,
-        reason: 'opened by up --allow-db',
+        reason: 'opened by up',
         existing: { id, groupId },
         parent: groupId,
       })),
