@@ -9,6 +9,7 @@ import {
   ListClustersCommand,
   ListServicesCommand,
   ListTasksCommand,
+  UpdateServiceCommand,
   type Cluster as EcsCluster,
   type Container as EcsContainer,
   type ContainerDefinition as EcsContainerDefinition,
@@ -168,6 +169,29 @@ export function createEcsPort(
         },
       ),
 
+    deployWithExec: (cluster, service) =>
+      mapped(
+        'ecs:UpdateService',
+        async () => {
+          const answer = await client.send(
+            new UpdateServiceCommand({
+              cluster,
+              service,
+              enableExecuteCommand: true,
+              forceNewDeployment: true,
+            }),
+          );
+          const deployments = answer.service?.deployments ?? [];
+          return deployments.find(({ status }) => status === 'PRIMARY')?.id ?? '';
+        },
+        {
+          ...inCluster(cluster, config.region),
+          InvalidParameterException: (message, cause) => updateRefused(cluster, service, message, cause),
+          ServiceNotActiveException: (message, cause) => updateRefused(cluster, service, message, cause),
+          ServiceNotFoundException: () => serviceNotFound(cluster, service),
+        },
+      ),
+
     executeCommand: ({ cluster, task, container, command }) =>
       mapped(
         'ecs:ExecuteCommand',
@@ -254,6 +278,12 @@ const serviceNotFound = (cluster: string, service: string | undefined): ToolErro
     details: { cluster, service: service ?? '' },
   });
 
+const updateRefused = (cluster: string, service: string, message: string, cause: unknown): ToolError =>
+  failed('service-update-refused', `ECS does not update service ${service}: ${oneLine(message)}`, {
+    details: { cluster, service },
+    cause,
+  });
+
 interface Page<T> {
   readonly items: readonly T[];
   readonly nextToken: string | undefined;
@@ -323,6 +353,9 @@ function toService(service: EcsService): Service {
     launchType: service.launchType ?? service.capacityProviderStrategy?.[0]?.capacityProvider ?? 'UNKNOWN',
     execEnabled: service.enableExecuteCommand ?? false,
     taskDefinitionArn: service.taskDefinition ?? '',
+    deploymentController: service.deploymentController?.type ?? 'ECS',
+    minimumHealthyPercent: service.deploymentConfiguration?.minimumHealthyPercent,
+    maximumPercent: service.deploymentConfiguration?.maximumPercent,
     subnets: network?.subnets ?? [],
     securityGroups: network?.securityGroups ?? [],
     publicIp: network?.assignPublicIp === 'ENABLED',
@@ -358,6 +391,7 @@ function toContainerDefinition(
   const log = container.logConfiguration;
   return {
     name: container.name ?? '',
+    readonlyRoot: container.readonlyRootFilesystem ?? false,
     variables: [...(container.environment ?? []), ...(container.secrets ?? [])].map(({ name }) => name ?? ''),
     udpPorts: (container.portMappings ?? []).flatMap(({ protocol, containerPort }) =>
       protocol === 'udp' && containerPort !== undefined ? [containerPort] : [],

@@ -5,6 +5,7 @@ import { completionCommand } from './commands/completion.ts';
 import { connectCommand } from './commands/connect.ts';
 import { demoCommand } from './commands/demo.ts';
 import { downCommand } from './commands/down.ts';
+import { enableExecCommand } from './commands/enable-exec.ts';
 import { execCommand } from './commands/exec.ts';
 import { forwardCommand } from './commands/forward.ts';
 import { logsCommand } from './commands/logs.ts';
@@ -26,7 +27,15 @@ export interface CommandGroup {
 export const COMMANDS: readonly CommandGroup[] = [
   {
     heading: 'Connect:',
-    factories: [connectCommand, execCommand, logsCommand, forwardCommand, shellCommand, lsCommand],
+    factories: [
+      connectCommand,
+      execCommand,
+      enableExecCommand,
+      logsCommand,
+      forwardCommand,
+      shellCommand,
+      lsCommand,
+    ],
   },
   { heading: 'Bastion:', factories: [upCommand, statusCommand, downCommand, policyCommand] },
   { heading: 'Try it:', factories: [demoCommand, sandboxCommand] },

@@ -25,6 +25,11 @@ export interface Service {
   /** `enableExecuteCommand` of the service; each task keeps the value of the time when it started. */
   readonly execEnabled: boolean;
   readonly taskDefinitionArn: string;
+  /** Who starts deployments: `ECS`, `CODE_DEPLOY` or `EXTERNAL`. */
+  readonly deploymentController: string;
+  /** How many percent of the desired tasks a deployment keeps healthy, and runs at most; undefined = not given. */
+  readonly minimumHealthyPercent: number | undefined;
+  readonly maximumPercent: number | undefined;
   readonly subnets: readonly string[];
   readonly securityGroups: readonly string[];
   readonly publicIp: boolean;
@@ -119,6 +124,7 @@ export interface TaskDefinition {
 
 export interface ContainerDefinition {
   readonly name: string;
+  readonly readonlyRoot: boolean;
   /** Names of its environment variables, plain and from secrets. */
   readonly variables: readonly string[];
   /** Container ports with protocol UDP. */
@@ -202,6 +208,11 @@ export interface EcsPort {
   describeTasks(cluster: string, tasks: readonly string[], signal?: AbortSignal): Promise<readonly Task[]>;
   /** `family:revision` or an ARN. Throws `task-definition-not-found`. */
   taskDefinition(name: string): Promise<TaskDefinition>;
+  /**
+   * Enables ECS Exec for the service and starts a new deployment; resolves with the deployment's id. Throws
+   * `service-update-refused`, `service-not-found`.
+   */
+  deployWithExec(cluster: string, service: string): Promise<string>;
   /**
    * The request always names the container, because side-cars count as containers too. Throws `target-not-connected`,
    * `exec-not-enabled`.

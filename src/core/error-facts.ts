@@ -35,6 +35,12 @@ interface TaskFacts {
   readonly container: string;
 }
 
+interface ServiceFacts {
+  readonly [name: string]: Fact;
+  readonly cluster: string;
+  readonly service: string;
+}
+
 /** What is wrong with a command line, as far as the parser knows. */
 export interface ParseFacts {
   readonly [name: string]: Fact;
@@ -216,6 +222,15 @@ export interface ErrorFacts {
      */
     readonly serviceEnabled?: boolean | undefined;
   };
+  'deployment-controller': ServiceFacts & {
+    /** `CODE_DEPLOY` or `EXTERNAL`. */
+    readonly controller: string;
+  };
+  'deployment-failed': ServiceFacts;
+  'deployment-timeout': ServiceFacts;
+  'root-read-only': ServiceFacts & { readonly taskDefinition: string };
+  'service-update-refused': ServiceFacts;
+  'task-role-needed': ServiceFacts & { readonly taskDefinition: string };
   'log-group-not-found': { readonly group: string; readonly region: string };
   'log-pattern-invalid': AnyFacts;
   'log-stream-not-found': { readonly group: string; readonly region: string };

@@ -307,8 +307,7 @@ const CASES: readonly Case[] = [
     },
     run('exec', PLACE),
     [
-      `aws ecs update-service --cluster prod --service web --enable-execute-command --force-new-deployment ${IN_PLACE}`,
-      `fargate-connect policy task-role ${IN_PLACE}   # what the task role needs; then wait for the new tasks`,
+      `fargate-connect enable-exec web --cluster prod ${IN_PLACE}   # checks the task role; a new deployment replaces the tasks`,
     ],
   ],
   [
@@ -321,7 +320,26 @@ const CASES: readonly Case[] = [
       fixes: [[{ kind: 'redeploy-service', cluster: 'prod', service: 'web' }]],
     },
     run('exec'),
-    ['aws ecs update-service --cluster prod --service web --force-new-deployment'],
+    ['fargate-connect enable-exec web --cluster prod   # a new deployment replaces its tasks'],
+  ],
+  [
+    'deployment-controller',
+    { cluster: 'prod', service: 'web', controller: 'CODE_DEPLOY' },
+    run('enable-exec'),
+    [
+      'aws ecs update-service --cluster prod --service web --enable-execute-command   # new tasks start with it',
+      'aws deploy create-deployment --application-name APPLICATION --deployment-group-name GROUP --revision …   # replaces the tasks',
+    ],
+  ],
+  [
+    'task-role-needed',
+    { cluster: 'prod', service: 'web', taskDefinition: 'web:3' },
+    run('enable-exec'),
+    [
+      'fargate-connect policy task-role   # its grants',
+      'fargate-connect policy task-trust   # its trust',
+      'register a revision of web:3 with this role as taskRoleArn, and update the service to it',
+    ],
   ],
   [
     'exec-not-enabled',

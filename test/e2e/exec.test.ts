@@ -1,5 +1,7 @@
+import { PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import { describe, expect, it } from 'vitest';
 import { PtyProcess } from '../support/cli-process.ts';
+import { sandboxClients } from '../support/sandbox-clients.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
 const sandbox = testSandbox();
@@ -14,5 +16,38 @@ describe('a name that is a part of the name of a service', () => {
     expect(picker.text.slice(picker.text.indexOf('service in demo billing'))).not.toContain('storefront-web');
     await picker.type('\r', /in 42\n/);
     expect((await picker.exit()).status).toBe(7);
+  });
+});
+
+describe('a service that has ECS Exec disabled', () => {
+  const exec = (): PtyProcess =>
+    new PtyProcess(['exec', 'example-app-api', '--', 'sh', '-c', 'echo in $((40+2)); exit 7'], {
+      env: sandbox().env,
+    });
+
+  it('is offered a new deployment, by default no, and then the command runs in the new task', async () => {
+    await sandboxClients(sandbox().env).iam.send(
+      new PutRolePolicyCommand({
+        RoleName: 'example-app-ecsTaskRole',
+        PolicyName: 'exec',
+        PolicyDocument: JSON.stringify({
+          Version: '2012-10-17',
+          Statement: { Effect: 'Allow', Action: 'ssmmessages:*', Resource: '*' },
+        }),
+      }),
+    );
+    const declined = exec();
+    await declined.until(/start a new deployment of example-app-api[^]*\(y\/N\)/);
+    declined.write('\r');
+    await declined.until(/exec is off in service example-app-api/);
+    expect((await declined.exit()).status).toBe(1);
+    expect(sandbox().calls.some(({ action }) => action === 'UpdateService')).toBe(false);
+
+    const agreed = exec();
+    await agreed.until(/start a new deployment of example-app-api[^]*\(y\/N\)/);
+    expect(agreed.text).toMatch(/replace 1 running task/);
+    agreed.write('y\r');
+    await agreed.until(/in 42\n/);
+    expect((await agreed.exit()).status).toBe(7);
   });
 });

@@ -1,3 +1,4 @@
+import { ECSClient, UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { CreateRoleCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import { CreateDocumentCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { AssumeRoleCommand } from '@aws-sdk/client-sts';
@@ -306,6 +307,18 @@ const CASES: Readonly<Record<ProvedBy<'person'>, Case>> = {
       showingAlias('exec', 'ledger', '--cluster', 'sealed', '--', ...SLOW),
       until('ready', 'exec', 'ledger', '--cluster', 'sealed', '--', ...SLOW),
       afterACut('exec', 'ledger', '--cluster', 'sealed', '--', ...SLOW),
+    ],
+  },
+  'enable-exec': {
+    steps: [
+      // An administrator disables it again, so that each run has something to change.
+      async () => {
+        const config = sandboxClients(sandbox().env).config;
+        const service = { cluster: 'demo', service: 'orders-api', enableExecuteCommand: false };
+        await new ECSClient(config).send(new UpdateServiceCommand(service));
+        return { status: 0, stdout: '', stderr: '' };
+      },
+      command('enable-exec', 'orders-api', '--yes', '--wait'),
     ],
   },
   logs: {

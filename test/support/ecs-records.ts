@@ -20,6 +20,7 @@ export const containerRecord = (over: Partial<Container> = {}): Container => ({
 
 export const containerDefinitionRecord = (over: Partial<ContainerDefinition> = {}): ContainerDefinition => ({
   name: 'app',
+  readonlyRoot: false,
   variables: [],
   udpPorts: [],
   isProxy: false,
@@ -66,6 +67,9 @@ export const serviceRecord = (over: Partial<Service> = {}): Service => ({
   launchType: 'FARGATE',
   execEnabled: true,
   taskDefinitionArn: `${ARN}:task-definition/orders:42`,
+  deploymentController: 'ECS',
+  minimumHealthyPercent: 100,
+  maximumPercent: 200,
   subnets: [],
   securityGroups: [],
   publicIp: false,

@@ -52,6 +52,7 @@ export const PROVED = {
   'operator-guardrail': { by: 'operator', values: {} },
   'operator-given-role': { by: 'operator', values: OPERATOR },
   exec: { by: 'person', values: { cluster: 'sealed', 'kms-key': keyArn(EXEC_KEY_ID) } },
+  'enable-exec': { by: 'person', values: { cluster: 'demo' } },
   logs: { by: 'person', values: { cluster: 'demo', 'log-group': '/ecs/orders-api' } },
   'forward-bastion': { by: 'person', values: ANY_BASTION },
   'forward-document': { by: 'person', values: { ...ANY_BASTION, 'session-document': SESSION_DOCUMENT } },

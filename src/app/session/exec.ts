@@ -4,6 +4,7 @@ import { textFact } from '../../core/error-facts.ts';
 import { ToolError, usage } from '../../core/errors.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
 import { type ContainerSessionOptions, openContainer, type SessionNeeds } from './container-session.ts';
+import type { EnableExecNeeds } from './enable-exec.ts';
 import type { TaskOutputs } from './exec-in-tasks.ts';
 import { wantedOf } from './session-setup.ts';
 
@@ -16,6 +17,8 @@ export interface ExecRequest extends Omit<ContainerSessionOptions, 'stdin'> {
   readonly all: boolean;
 }
 
+type ExecNeeds = SessionNeeds & EnableExecNeeds & { readonly settings: Pick<Settings, keyof Wanted | 'yes'> };
+
 /**
  * Opens a shell or runs a command in a container of the service; the person picks a service if none is named. Resolves
  * with the exit status for our process. `outputs` is called if several tasks are meant. Throws `service-needed` where no
@@ -23,7 +26,7 @@ export interface ExecRequest extends Omit<ContainerSessionOptions, 'stdin'> {
  */
 export async function execInContainer(
   request: ExecRequest,
-  deps: SessionNeeds & { readonly settings: Pick<Settings, keyof Wanted> },
+  deps: ExecNeeds,
   outputs: () => TaskOutputs | Promise<TaskOutputs>,
 ): Promise<number> {
   const wanted = wantedOf(deps.settings, request.service);
@@ -39,33 +42,71 @@ export async function execInContainer(
     return execInTasks(tasks, request.command, await outputs(), deps);
   }
   const options = { ...request, stdin: request.stdin ?? true };
+  let target = wanted;
   if (!isNamed) {
     const { pickContainer } = await import('../listing/pick.ts');
-    return openContainer(await pickContainer(deps, wanted), options, deps);
+    target = await pickContainer(deps, wanted);
   }
-  try {
-    return await openContainer(wanted, options, deps);
-  } catch (error) {
-    const whole = await wholeName(error, wanted, deps);
-    return openContainer({ ...whole, container: wanted.container ?? whole.container }, options, deps);
+  for (;;) {
+    try {
+      return await openContainer(target, options, deps);
+    } catch (error) {
+      target = await remedied(error, target, deps);
+    }
   }
 }
 
 /**
- * The container that the person picks where the name of a service does not exist, but may be a part of one. Throws the
- * error again if it is another one, or if no question can be asked.
+ * Where a question can be asked: the container to try next, after the person has picked a service, or has agreed to
+ * enable ECS Exec. Throws the error again if there is no such remedy.
  */
-async function wholeName(error: unknown, { cluster, service }: Wanted, deps: SessionNeeds): Promise<Wanted> {
-  const isMissing = error instanceof ToolError && error.code === 'service-not-found';
-  if (!isMissing || service === undefined || !deps.settings.input) throw error;
+async function remedied(error: unknown, wanted: Wanted, deps: ExecNeeds): Promise<Wanted> {
+  if (!(error instanceof ToolError) || !deps.settings.input) throw error;
+  if (error.code === 'service-not-found' && wanted.service !== undefined)
+    return wholeName(error, wanted, wanted.service, deps);
+  const service = textFact(error.details, 'service');
+  // --yes answers questions of the command that was typed, and exec itself never replaces tasks.
+  if (error.code !== 'exec-not-enabled' || service === '' || deps.settings.yes) throw error;
+  const cluster = textFact(error.details, 'cluster');
+  const target = { cluster, service, task: undefined, container: wanted.container };
+  await offerExec(error, target, deps);
+  return target;
+}
+
+/** The name may be a part of one: the list of services opens with it typed. */
+async function wholeName(
+  error: ToolError,
+  { cluster, container }: Wanted,
+  service: string,
+  deps: ExecNeeds,
+): Promise<Wanted> {
   deps.report({ type: 'note', level: 'info', code: 'service-name-unknown', message: error.message });
   const { pickContainer } = await import('../listing/pick.ts');
   const inCluster = cluster ?? (textFact(error.details, 'cluster') || undefined);
-  return pickContainer(
+  const picked = await pickContainer(
     deps,
     { cluster: inCluster, service: undefined, task: undefined, container: undefined },
     nameOfArn(service),
   );
+  return { ...picked, container: container ?? picked.container };
+}
+
+/** Asks whether to enable ECS Exec, by default no, and then waits for a new task. Throws `error` if it is not wanted. */
+async function offerExec(
+  error: ToolError,
+  target: Wanted & { readonly service: string },
+  deps: ExecNeeds,
+): Promise<void> {
+  const enabling = await import('./enable-exec.ts');
+  const plan = await enabling.planEnableExec(target, { checksRole: true }, deps);
+  enabling.reportChange(plan, deps);
+  const isWanted = await deps.prompter.confirm({
+    message: `start a new deployment of ${target.service} with ECS Exec enabled?`,
+    flag: undefined,
+    defaultAnswer: false,
+  });
+  if (!isWanted) throw error;
+  await enabling.waitForExecTask(plan, await enabling.startExecDeployment(plan, deps), deps);
 }
 
 /** There is one terminal and one stdin, and several commands. */

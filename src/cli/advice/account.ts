@@ -13,6 +13,7 @@ import type { Rows } from './rows.ts';
 const DOCUMENT_OF_COMMAND: Readonly<Record<string, PolicyKindName>> = {
   connect: 'exec',
   exec: 'exec',
+  'enable-exec': 'enable-exec',
   logs: 'logs',
   forward: 'forward',
   shell: 'shell',
@@ -33,10 +34,12 @@ export function documentFor(action: string, command: string | undefined): Policy
     case 'rds':
       return 'db';
     case 'ecs':
+      if (action === 'ecs:UpdateService') return 'enable-exec';
       return DOCUMENT_OF_COMMAND[command ?? ''] ?? 'exec';
     case 'ssmmessages':
       return DOCUMENT_OF_COMMAND[command ?? ''] ?? 'exec';
     case 'iam':
+      if (command === 'exec') return 'enable-exec';
       return command === 'policy' ? 'check' : (DOCUMENT_OF_COMMAND[command ?? ''] ?? 'operator');
     case 'ssm':
       return DOCUMENT_OF_COMMAND[command ?? ''] ?? (SESSION_ACTIONS.has(action) ? 'forward' : 'operator');
@@ -204,8 +207,11 @@ export const ACCOUNT_ADVICE = {
   'answer-incomplete': (_, lines) => [
     lines.tool('policy operator', {}, 'or forward, or shell: all of them grant that'),
   ],
-  'grants-missing': ({ unknownKeys }, { context }) => [
-    `${withoutCheck(context.argv)}   # prints what it should have`,
+  'grants-missing': ({ unknownKeys }, lines) => [
+    // Other commands check the role of a task.
+    lines.context.command === 'policy'
+      ? `${withoutCheck(lines.context.argv)}   # prints what it should have`
+      : lines.tool('policy task-role', {}, 'prints what it should have'),
     ...(unknownKeys.length === 0
       ? []
       : [`its policies ask for ${unknownKeys.join(', ')}, which the check knows no value of`]),

@@ -39,6 +39,7 @@ const REPEATED: Readonly<Record<string, readonly (keyof GivenFlags)[]>> = {
   connect: ['cluster'],
   forward: ['cluster', 'name'],
   exec: ['cluster'],
+  'enable-exec': ['cluster'],
   logs: ['cluster'],
   'ls events': ['cluster'],
   'ls services': ['cluster'],

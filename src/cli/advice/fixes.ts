@@ -91,17 +91,12 @@ const CHANGE_LINES: { readonly [K in Change['kind']]: Row<K> } = {
     ),
   ],
   'redeploy-service': ({ cluster, service, enableExecuteCommand }, lines) => [
-    lines.aws(
-      quoteWords([
-        'ecs',
-        'update-service',
-        '--cluster',
-        cluster,
-        '--service',
-        service,
-        ...(enableExecuteCommand === true ? ['--enable-execute-command'] : []),
-        '--force-new-deployment',
-      ]),
+    lines.tool(
+      `enable-exec ${quoteWord(service)}`,
+      { cluster },
+      enableExecuteCommand === true
+        ? 'checks the task role; a new deployment replaces the tasks'
+        : 'a new deployment replaces its tasks',
     ),
   ],
   'run-task': ({ cluster, taskDefinition }, lines) => [

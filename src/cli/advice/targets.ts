@@ -20,12 +20,7 @@ const checkTaskRole = (lines: CommandLines): string =>
 
 function execNotEnabled(facts: ErrorFacts['exec-not-enabled'], lines: CommandLines): readonly string[] {
   const fix = bestFix(facts, lines);
-  if (fix.length === 0) return [listContainers(facts, lines)];
-  if (facts.service === undefined || facts.serviceEnabled === true) return fix;
-  return [
-    ...fix,
-    lines.tool('policy task-role', {}, 'what the task role needs; then wait for the new tasks'),
-  ];
+  return fix.length === 0 ? [listContainers(facts, lines)] : fix;
 }
 
 function noRunningTask(facts: ErrorFacts['no-running-task'], lines: CommandLines): readonly string[] {
@@ -76,6 +71,29 @@ export const TARGET_ADVICE = {
     ...(facts.mayStart ? [TRY_LATER] : []),
     listContainers(facts, lines),
   ],
+  'deployment-controller': ({ cluster, service, controller }, lines) => {
+    const named = `--cluster ${cluster} --service ${quoteWord(service)}`;
+    return controller === 'CODE_DEPLOY'
+      ? [
+          lines.aws(`ecs update-service ${named} --enable-execute-command`, 'new tasks start with it'),
+          lines.aws(
+            'deploy create-deployment --application-name APPLICATION --deployment-group-name GROUP --revision …',
+            'replaces the tasks',
+          ),
+        ]
+      : [
+          lines.aws(`ecs update-service ${named} --enable-execute-command`, 'new task sets start with it'),
+          lines.aws(`ecs create-task-set ${named} --task-definition …`, 'then make it the primary one'),
+        ];
+  },
+  'deployment-failed': ({ cluster, service }, lines) => [
+    lines.tool(`ls events ${quoteWord(service)}`, { cluster }, 'what ECS says of it'),
+    lines.tool('ls tasks', { cluster, service, stopped: true }, 'why its tasks stopped'),
+  ],
+  'deployment-timeout': ({ cluster, service }, lines) => [
+    lines.tool(`ls events ${quoteWord(service)}`, { cluster }, 'what ECS says of it'),
+    lines.tool('ls tasks', { cluster, service }),
+  ],
   'exec-agent-not-running': (facts, lines) => [
     listContainers(facts, lines),
     checkTaskRole(lines),
@@ -105,8 +123,13 @@ export const TARGET_ADVICE = {
   ],
   'no-running-task': noRunningTask,
   'nothing-to-pick': () => [OTHER_REGION],
+  'root-read-only': ({ taskDefinition }, lines) => [
+    lines.aws(`ecs describe-task-definition --task-definition ${quoteWord(taskDefinition)}`),
+    'register a revision without readonlyRootFilesystem, and update the service to it',
+  ],
   'service-needed': (_, lines) => {
     const command = lines.context.command ?? 'exec';
+    if (command === 'enable-exec') return [lines.tool('enable-exec SERVICE'), lines.tool('ls services')];
     if (command === 'ls') return [lines.tool('ls events SERVICE'), lines.tool('ls services')];
     return [lines.tool(`${command} SERVICE`), lines.tool(command, { task: 'ID' }), lines.tool('ls services')];
   },
@@ -114,8 +137,16 @@ export const TARGET_ADVICE = {
     ...meant(facts),
     lines.tool('ls services', { cluster: facts.cluster ?? 'NAME' }),
   ],
+  'service-update-refused': ({ cluster, service }, lines) => [
+    lines.tool(`ls events ${quoteWord(service)}`, { cluster }),
+  ],
   'target-not-connected': notConnected,
   'task-ambiguous': ({ candidates }) => candidates.slice(0, 5).map((id) => `--task ${id}`),
+  'task-role-needed': ({ taskDefinition }, lines) => [
+    lines.tool('policy task-role', {}, 'its grants'),
+    lines.tool('policy task-trust', {}, 'its trust'),
+    `register a revision of ${taskDefinition} with this role as taskRoleArn, and update the service to it`,
+  ],
   'task-not-found': (facts, lines) => [...meant(facts), lines.tool('ls tasks', { cluster: facts.cluster })],
   'task-stopped': ({ cluster, service, outOfMemory }, lines) => [
     ...(outOfMemory ? ['its memory was used up: the task definition needs more, or the process less'] : []),

@@ -38,6 +38,10 @@ export const POLICY_KINDS = {
     purpose: "besides operator: may add a rule to a database's security group",
   },
   exec: { files: ['exec'], purpose: 'people who may exec into containers of one cluster' },
+  'enable-exec': {
+    files: ['enable-exec'],
+    purpose: 'people who may enable ECS Exec for services of one cluster, which replaces their tasks',
+  },
   logs: { files: ['logs'], purpose: 'people who may read the logs of the services of one cluster' },
   forward: { files: ['forward-bastion', 'forward-task'], purpose: 'people who may forward ports' },
   'forward-bastion': { files: ['forward-bastion'], purpose: 'forward through a bastion only' },

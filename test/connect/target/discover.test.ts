@@ -89,6 +89,10 @@ class FakeEcs implements EcsPort {
     this.calls.push('DescribeTaskDefinition');
     return Promise.resolve({ arn: name, taskRoleArn: undefined, containers: this.definitions });
   }
+  deployWithExec() {
+    this.calls.push('UpdateService');
+    return Promise.resolve('ecs-svc/2');
+  }
   executeCommand() {
     this.calls.push('ExecuteCommand');
     return this.execute();
