@@ -35,7 +35,7 @@ stop_if_refused() {
   local action with=''
   action=$(sed -nE 's/.* is not authorized to perform: ([a-z0-9-]+:[A-Za-z]+).*/\1/p' | tail -n 1)
   if [[ -z $action ]]; then return; fi
-  if [[ $action == kms:* ]]; then with=' --kms-key ARN'; fi
+  if [[ $action == kms:* ]]; then with=' --session-key ARN'; fi
   problem 4 "the bastion's role may not call $action: fargate-connect policy bastion --cluster $cluster$with grants it"
 }
 

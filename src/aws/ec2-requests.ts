@@ -20,7 +20,13 @@ export function launchTemplateRequest(spec: LaunchTemplateSpec): sdk.CreateLaunc
       BlockDeviceMappings: [
         {
           DeviceName: spec.rootDevice,
-          Ebs: { VolumeType: 'gp3', VolumeSize: spec.volumeGiB, Encrypted: true, DeleteOnTermination: true },
+          Ebs: {
+            VolumeType: 'gp3',
+            VolumeSize: spec.volumeGiB,
+            Encrypted: true,
+            ...(spec.volumeKey === undefined ? {} : { KmsKeyId: spec.volumeKey }),
+            DeleteOnTermination: true,
+          },
         },
       ],
       NetworkInterfaces: [

@@ -446,6 +446,7 @@ export interface ErrorFacts {
   };
   internal: AnyFacts;
   'invalid-argument': ParseFacts;
+  'kms-key': { readonly flag: string; readonly value: string; readonly expected: string };
   'missing-argument': ParseFacts;
   'option-missing-argument': ParseFacts;
   'placeholder-unfilled': AnyFacts;
@@ -458,6 +459,12 @@ export interface ErrorFacts {
     readonly installation?: Installation | undefined;
   };
   'sandbox-port': { readonly port: number };
+  'tag-invalid': {
+    readonly key: string;
+    readonly from: string;
+    /** A tag that is as near to the refused one as the rules allow. */
+    readonly example: { readonly key: string; readonly value: string };
+  };
   'unknown-command': ParseFacts;
   'unknown-option': ParseFacts;
   'user-data-file': AnyFacts;

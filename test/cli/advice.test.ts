@@ -571,7 +571,9 @@ const CASES: readonly Case[] = [
     [
       "mostly the key of encrypted volumes: is the account's default key for EBS its own?",
       'aws ec2 get-ebs-default-kms-key-id   # which key that is',
-      'its key policy must let the launching person use it, and the role AWSServiceRoleForEC2Spot for spot (docs/policies.md, "A key of your own")',
+      'a key of its own must allow the person who launches: policy operator-volume-key --kms-key ARN prints the grants',
+      'aws kms create-grant --key-id KEY-ARN --grantee-principal arn:aws:iam::ACCOUNT:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot --operations Decrypt Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext CreateGrant DescribeKey ReEncryptFrom ReEncryptTo   # for spot, once',
+      'or the same command with another --kms-key   # docs/policies.md, "A key of your own"',
     ],
   ],
   [

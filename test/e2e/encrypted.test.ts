@@ -43,7 +43,7 @@ describe('sessions under a KMS key', () => {
     beforeAll(async () => {
       const kms = new KMSClient(clientConfig(sandbox().env));
       const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId: 'alias/session-manager' }));
-      const up = ['up', '--cluster', 'demo', '--yes', '--kms-key', KeyMetadata?.Arn ?? ''];
+      const up = ['up', '--cluster', 'demo', '--yes', '--session-key', KeyMetadata?.Arn ?? ''];
       expect(await cli(up, { env: sandbox().env })).toMatchObject({ status: 0 });
     });
     afterAll(() => cli(['down', '--all', '--yes', '--force'], { env: sandbox().env }));

@@ -11,17 +11,28 @@ import {
 import { expect, it } from 'vitest';
 
 import { GROUP } from '../../src/sandbox/world/seed-network.ts';
+import { grantToSpot } from '../support/spot-grant.ts';
 import { sandboxClients } from '../support/sandbox-clients.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 import { cli, type CliOutcome, hurried } from '../support/cli-in-process.ts';
-import { type Document, grantsOf, proveGrants, tellProof, without } from '../support/grants.ts';
-import { provedDocument, type ProvedBy } from '../support/proved-documents.ts';
+import {
+  type Document,
+  grantsOf,
+  proveGrants,
+  type Symptom,
+  tellProof,
+  type Unnamed,
+  without,
+} from '../support/grants.ts';
+import { checkCommand, provedDocument, type ProvedBy, provedVolumeKey } from '../support/proved-documents.ts';
 
 /** Each flow runs with exactly its own shipped document: no grant is missing, and no grant is unnecessary. */
 
 const sandbox = testSandbox();
 
 const SERVICE = 'orders-api';
+/** The key of the volume, on which Spot's service-linked role has a grant. */
+const VOLUME_KEY = provedVolumeKey();
 /** What an operator does; one of these steps needs each grant of the operator documents. */
 const FLOW: readonly (readonly string[])[] = [
   ['up', '--service', SERVICE, '--dry-run'],
@@ -35,6 +46,8 @@ const FLOW: readonly (readonly string[])[] = [
     'billing-db',
     '--client-security-group',
     GROUP.dbClients,
+    '--kms-key',
+    VOLUME_KEY,
   ],
   ['up', '--cluster', 'demo', '--yes', '--ttl', '9h', '--allow-db', 'billing-db'],
   ['status', '--all-regions'],
@@ -46,6 +59,7 @@ const PROVED_IN: Readonly<Record<ProvedBy<'operator'>, 'own role' | 'given role'
   'operator-ec2': 'own role',
   'operator-iam': 'own role',
   'operator-db-rule': 'own role',
+  'operator-volume-key': 'own role',
   'operator-given-role': 'given role',
   // Denies alone: test/proof/operator-narrowing-proof.test.ts.
   'operator-guardrail': 'launches',
@@ -56,6 +70,9 @@ const documentsOf = (flow: 'own role' | 'given role'): readonly Document[] =>
   );
 
 let users = 0;
+
+const endedForTheKey: Symptom = ({ status, stderr }) =>
+  status === 1 && stderr.includes('Client.InternalError');
 
 const aliasDenied = (since: number): boolean =>
   sandbox()
@@ -91,13 +108,28 @@ it('the operator documents are sufficient, and every action in them is needed', 
       PolicyDocument: JSON.stringify(boundary),
     }),
   );
+  await grantToSpot(sandbox().env, VOLUME_KEY);
   const before = sandbox().snapshot();
   const documents = documentsOf('own role');
   const whole = await flowAs(documents);
   expect([whole.status, whole.stderr]).toEqual([0, whole.stderr]);
   expect(sandbox().snapshot()).toBe(before);
 
+  const unnamed: Unnamed = {
+    // EC2 uses the key for the person, and the instance ends when it may not.
+    shows: Object.fromEntries(
+      documents
+        .flatMap((document) => grantsOf(document))
+        .filter(({ action }) => action.startsWith('kms:'))
+        .map(({ sid, action }) => [`${sid} ${action}`, endedForTheKey]),
+    ),
+    check: (reduced) => {
+      sandbox().createPrincipal({ userName: `operator-${++users}`, policies: reduced });
+      return cli(checkCommand('operator-volume-key', `user/operator-${users}`), { env: sandbox().env });
+    },
+  };
   const proof = await proveGrants(documents, flowAs, {
+    unnamed,
     after: async () => {
       await cleanUp();
       expect(sandbox().snapshot()).toBe(before);

@@ -96,6 +96,7 @@ export function sampleSpec(change: Partial<BastionSpec> = {}): BastionSpec {
     extends: false,
     asked: { idle: false, types: false, subnets: false },
     idleMinutes: 30,
+    volumeKey: undefined,
     userData: '#!/bin/bash\n',
     givenTags: {},
     tags: resourceTags({

@@ -194,7 +194,7 @@ describe('ecs_connect.sh', () => {
       const outcome = await connect(['web']);
       expect(outcome.code).toBe(4);
       expect(outcome.stdout).toContain(denied('kms:GenerateDataKey'));
-      expect(outcome.stderr).toContain('policy bastion --cluster demo --kms-key ARN grants it');
+      expect(outcome.stderr).toContain('policy bastion --cluster demo --session-key ARN grants it');
     });
 
     it.each([0, 7])(

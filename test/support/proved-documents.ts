@@ -31,9 +31,13 @@ const OPERATOR = {
   role: 'ops-bastion',
   'instance-types': DEFAULT_TYPES,
 } as const;
+const VOLUME_KEY = keyArn(DEFAULT_KEY_ID);
 /** Values for an account that encrypts every session: those on the bastion and those of ECS Exec. */
-const ENCRYPTED = { cluster: 'demo', 'kms-key': keyArn(DEFAULT_KEY_ID) } as const;
+const ENCRYPTED = { cluster: 'demo', 'session-key': keyArn(DEFAULT_KEY_ID) } as const;
 const ANY_BASTION = { bastion: '*' } as const;
+
+/** The key that the documents for operators allow for volumes. */
+export const provedVolumeKey = (): string => VOLUME_KEY;
 
 export const SESSION_DOCUMENT = 'fargate-connect-orders-db';
 export const LOG_GROUP = '/ecs/exec';
@@ -48,10 +52,11 @@ const RESOURCES = SEED_DATABASES.filter(({ id }) => id === 'orders-db').map(data
 export const PROVED = {
   'operator-ec2': { by: 'operator', values: OPERATOR },
   'operator-iam': { by: 'operator', values: OPERATOR },
+  'operator-volume-key': { by: 'operator', values: { 'volume-key': VOLUME_KEY } },
   'operator-db-rule': { by: 'operator', values: OPERATOR },
   'operator-guardrail': { by: 'operator', values: {} },
   'operator-given-role': { by: 'operator', values: OPERATOR },
-  exec: { by: 'person', values: { cluster: 'sealed', 'kms-key': keyArn(EXEC_KEY_ID) } },
+  exec: { by: 'person', values: { cluster: 'sealed', 'session-key': keyArn(EXEC_KEY_ID) } },
   'enable-exec': { by: 'person', values: { cluster: 'demo' } },
   logs: { by: 'person', values: { cluster: 'demo', 'log-group': '/ecs/orders-api' } },
   'forward-bastion': { by: 'person', values: ANY_BASTION },
@@ -68,7 +73,7 @@ export const PROVED = {
   'bastion-trust': { by: 'role', values: {} },
   'task-role': {
     by: 'role',
-    values: { 'kms-key': keyArn(EXEC_KEY_ID), 'log-group': LOG_GROUP, 'log-bucket': LOG_BUCKET },
+    values: { 'session-key': keyArn(EXEC_KEY_ID), 'log-group': LOG_GROUP, 'log-bucket': LOG_BUCKET },
   },
   'task-trust': { by: 'role', values: {} },
 } as const satisfies Partial<Readonly<Record<PolicyKindName, Proved>>>;
@@ -87,6 +92,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   'database-user': 'db-user',
   'session-document': 'document',
   'instance-types': 'type',
+  'volume-key': 'kms-key',
 };
 
 /** The flags with which `policy KIND` prints the proved document. */

@@ -1,3 +1,4 @@
+import { checkKeyRegion } from '../../provision/plan/kms-key.ts';
 import { localIds } from '../arn-scope.ts';
 import { awsClock } from '../aws-clock.ts';
 import type { AwsAccount } from '../../aws/account.ts';
@@ -89,6 +90,8 @@ async function gather(asked: UpRequest, deps: GatherNeeds): Promise<GatheredSpec
   const tags = givenTags(asked.tags, deps.settings.tags);
   const types = checkTypes(asked.types.length > 0 ? asked.types : DEFAULT_TYPES);
   const account = await deps.account();
+  checkKeyRegion('--kms-key', asked.volumeKey, account.region);
+  checkKeyRegion('--session-key', asked.sessionKey, account.region);
   const request = await withLocalIds(asked, account);
   const [identityPort, ec2, imagesPort] = await Promise.all([
     account.identity(),
@@ -168,6 +171,7 @@ async function gather(asked: UpRequest, deps: GatherNeeds): Promise<GatheredSpec
       idleMinutes: request.idleMinutes,
       ipv6: ipv6Of(network, identity),
     }),
+    volumeKey: request.volumeKey,
     givenTags: tags,
     tags: resourceTags({
       name,
@@ -382,7 +386,7 @@ async function roleOf(
     return { kind: 'given', profileArn: profile.arn, profileName: profile.name };
   }
   const values = documentValues(scope, cluster, request);
-  const omit = request.kmsKey === undefined ? ['ExecSessionKey'] : [];
+  const omit = request.sessionKey === undefined ? ['ExecSessionKey'] : [];
   const suffix = cluster === undefined ? '-tunnel-only' : '';
   const document = async (name: string): Promise<string> =>
     fillDocument(`${name}.json`, await readPolicy(deps, name), values, { omit });
@@ -419,12 +423,12 @@ async function boundaryOf(
 const documentValues = (
   scope: Pick<InventoryScope, 'partition' | 'accountId' | 'region' | 'name'>,
   cluster: string | undefined,
-  request: { readonly kmsKey?: string | undefined },
+  request: { readonly sessionKey?: string | undefined },
 ): PlaceholderValues => ({
   partition: scope.partition,
   account: scope.accountId,
   region: scope.region,
   bastion: scope.name,
   cluster,
-  'kms-key': request.kmsKey,
+  'session-key': request.sessionKey,
 });

@@ -7,6 +7,7 @@ import {
   parseTtl,
 } from '../../provision/plan/spec.ts';
 import { type GivenTag, parseTag } from '../../provision/bastion/given-tags.ts';
+import { parseKey, parseKeyArn } from '../../provision/plan/kms-key.ts';
 import { usage } from '../../core/errors.ts';
 import type { IamOverrides } from './iam-naming.ts';
 
@@ -33,7 +34,10 @@ export interface UpRequest {
   readonly role: string | undefined;
   /** An ARN, or `none`; undefined = the shared boundary if it exists, else a new one for this bastion. */
   readonly permissionsBoundary: string | undefined;
-  readonly kmsKey: string | undefined;
+  /** ARN of the KMS key that encrypts the cluster's ECS Exec sessions. */
+  readonly sessionKey: string | undefined;
+  /** Id, alias or ARN of the KMS key for the root volume; undefined = the account's default key for EBS. */
+  readonly volumeKey: string | undefined;
   readonly databases: readonly string[];
   readonly allowDatabases: readonly string[];
   readonly egressPorts: readonly number[];
@@ -57,6 +61,7 @@ export interface TypedUpRequest {
   readonly tunnelOnly?: boolean;
   readonly role?: string;
   readonly permissionsBoundary?: string;
+  readonly sessionKey?: string;
   readonly kmsKey?: string;
   readonly db?: readonly string[];
   readonly allowDb?: readonly string[];
@@ -65,7 +70,7 @@ export interface TypedUpRequest {
   readonly tag?: readonly string[];
 }
 
-/** Throws `duration`, `port`, `tag-invalid`, `bad-arguments` (usage). */
+/** Throws `duration`, `port`, `tag-invalid`, `kms-key`, `bad-arguments` (usage). */
 export function parseUpRequest(typed: TypedUpRequest, iam: IamOverrides): UpRequest {
   if (typed.wayOut !== undefined && typed.subnet === undefined) {
     throw usage('bad-arguments', '--way-out describes the subnets of --subnet, which is not given', {
@@ -87,7 +92,8 @@ export function parseUpRequest(typed: TypedUpRequest, iam: IamOverrides): UpRequ
     tunnelOnly: typed.tunnelOnly === true,
     role: typed.role,
     permissionsBoundary: typed.permissionsBoundary,
-    kmsKey: typed.kmsKey,
+    sessionKey: typed.sessionKey === undefined ? undefined : parseKeyArn('--session-key', typed.sessionKey),
+    volumeKey: typed.kmsKey === undefined ? undefined : parseKey('--kms-key', typed.kmsKey),
     databases: typed.db ?? [],
     allowDatabases: typed.allowDb ?? [],
     egressPorts: (typed.egressPort ?? []).map((port) => parsePort(port, '--egress-port')),

@@ -30,7 +30,7 @@ import { type PolicyKindName, printPolicy } from '../../provision/policy/policy-
 import { readPolicy, readUserDataFiles } from '../asset-files.ts';
 import { iamNaming } from '../bastion/iam-naming.ts';
 import type { Needs } from '../collaborators.ts';
-import { locationOf, type PolicyRequest } from './print-policy.ts';
+import { checkKeys, locationOf, type PolicyRequest } from './print-policy.ts';
 
 type CodeNeeds = Needs<
   'account' | 'assets' | 'version',
@@ -58,6 +58,7 @@ interface CodeOptions {
   readonly database: { readonly port: number; readonly groupId: string } | undefined;
   readonly clientGroupId: string | undefined;
   readonly userDataFiles: UserDataFiles;
+  readonly volumeKey: string | undefined;
   readonly version: string;
   readonly iam: IamNaming;
   readonly tags: Tags;
@@ -78,6 +79,7 @@ export async function bastionCode(
       details: { kind, format },
     });
   }
+  checkKeys(request);
   const installs = kind === 'bastion';
   const cluster = deps.settings.cluster === undefined ? undefined : nameOfArn(deps.settings.cluster);
   const location = await locationOf(request, deps);
@@ -95,6 +97,7 @@ export async function bastionCode(
     database: await databaseOf(request, deps),
     clientGroupId: values['client-security-group'],
     userDataFiles: await readUserDataFiles(deps),
+    volumeKey: values['volume-key'],
     version: deps.version,
     iam: iamNaming(request.iam, deps.settings),
     tags: givenTags(request.tags.map(parseTag), deps.settings.tags),
@@ -250,6 +253,7 @@ function specOf(options: CodeOptions): BastionSpec {
       expiresAt: { afterBootMs: DEFAULT_TTL_MS },
       idleMinutes: DEFAULT_IDLE_MINUTES,
     }),
+    volumeKey: options.volumeKey,
     givenTags: options.tags,
     tags: resourceTags({
       name,

@@ -12,6 +12,7 @@ import { withIamNaming } from '../../provision/roles/iam-names.ts';
 import { iamNaming, type IamOverrides } from '../bastion/iam-naming.ts';
 import { givenTags, parseTag } from '../../provision/bastion/given-tags.ts';
 import { checkTypes, DEFAULT_TYPES } from '../../provision/capacity/pool.ts';
+import { parseKeyArn } from '../../provision/plan/kms-key.ts';
 import { readPolicy } from '../asset-files.ts';
 import type { Needs } from '../collaborators.ts';
 
@@ -53,6 +54,7 @@ export async function fillPolicy(request: PolicyRequest, deps: PolicyNeeds): Pro
   if (request.kind === 'session-document' && request.check !== undefined) {
     throw usage('check-kind', 'a session document is not an IAM document, so IAM cannot check it');
   }
+  checkKeys(request);
   const iam = iamNaming(request.iam, deps.settings);
   const tags = givenTags(request.tags.map(parseTag), deps.settings.tags);
   const templates = Object.fromEntries(
@@ -76,6 +78,30 @@ export async function fillPolicy(request: PolicyRequest, deps: PolicyNeeds): Pro
     container: container ?? '*',
   };
   return printPolicy(request.kind, templates, values, tags);
+}
+
+const SESSION_KEY_KINDS: readonly PolicyKindName[] = ['exec', 'bastion', 'bastion-boundary', 'task-role'];
+const VOLUME_KEY_KINDS: readonly PolicyKindName[] = ['operator', 'operator-volume-key'];
+
+/**
+ * There are two keys: one encrypts the sessions of ECS Exec, the other one volumes. Throws `kms-key` (usage) for a value
+ * that is no key ARN, and for the key of the other purpose.
+ */
+export function checkKeys({ kind, format, values }: PolicyRequest): void {
+  const { 'session-key': sessionKey, 'volume-key': volumeKey } = values;
+  if (sessionKey !== undefined) parseKeyArn('--session-key', sessionKey);
+  if (volumeKey !== undefined) parseKeyArn('--kms-key', volumeKey);
+  const takesVolumeKey = VOLUME_KEY_KINDS.includes(kind) || format !== 'json';
+  if (volumeKey !== undefined && !takesVolumeKey)
+    throw usage('kms-key', `--kms-key is about volumes, and policy ${kind} is not`, {
+      details: {
+        flag: '--kms-key',
+        value: volumeKey,
+        expected: SESSION_KEY_KINDS.includes(kind)
+          ? `the key of exec sessions: policy ${kind} --session-key ARN`
+          : `policy ${VOLUME_KEY_KINDS.join(' or ')}`,
+      },
+    });
 }
 
 /**

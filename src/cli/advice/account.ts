@@ -26,7 +26,7 @@ const DOCUMENT_OF_COMMAND: Readonly<Record<string, PolicyKindName>> = {
 export function documentFor(action: string, command: string | undefined): PolicyKindName | undefined {
   const [service = ''] = action.split(':');
   switch (service) {
-    // For the key of encrypted sessions; only `policy exec --kms-key` grants it.
+    // For the key of encrypted sessions; only `policy exec --session-key` grants it.
     case 'kms':
       return 'exec';
     case 'logs':

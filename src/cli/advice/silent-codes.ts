@@ -64,7 +64,6 @@ export const SILENT_CODES: ReadonlySet<string> = new Set([
   'still-in-use',
   'stream-url-invalid',
   'subnets-differ',
-  'tag-invalid',
   'task-definition-not-found',
   'user-data-parameter',
   'user-data-too-large',

@@ -135,6 +135,7 @@ export const USAGE_ADVICE = {
     '`npm owner ls fargate-connect` names the maintainers, to whom to send that',
   ],
   'invalid-argument': afterParsing,
+  'kms-key': ({ expected }) => [expected],
   'missing-argument': afterParsing,
   'option-missing-argument': afterParsing,
   'placeholder-unfilled': () => ['give --cluster, --account and --region'],
@@ -153,6 +154,11 @@ export const USAGE_ADVICE = {
     ),
     lines.tool('policy forward-document', { db: database }, 'grants it'),
     `${lines.tool('forward', { document })} -L 0   # uses it`,
+  ],
+  'tag-invalid': ({ from, example: { key, value } }) => [
+    from === '--tag'
+      ? `a legal tag: --tag ${quoteWord(`${key}=${value}`)}`
+      : `a legal tag: ${key}: ${JSON.stringify(value)}`,
   ],
   'unknown-command': afterParsing,
   'unknown-option': afterParsing,

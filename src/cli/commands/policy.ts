@@ -13,6 +13,7 @@ interface PolicyFlags extends IamFlags {
   readonly account?: string;
   readonly vpc: string;
   readonly subnet?: string;
+  readonly sessionKey?: string;
   readonly kmsKey?: string;
   readonly logGroup?: string;
   readonly logBucket?: string;
@@ -39,7 +40,8 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyRequest> = runPolic
     .option('--account <id>', 'account id (default: that of the credentials)')
     .option('--vpc <id>', 'operator: only this VPC; --format: its VPC', '*')
     .option('--subnet <id>', '--format: its subnet')
-    .option('--kms-key <arn>', "exec, bastion, task-role: the cluster's session key")
+    .option('--session-key <arn>', 'exec, bastion, task-role: KMS key that encrypts exec sessions')
+    .option('--kms-key <arn>', 'operator: KMS key that volumes may have; --format: key of the volume')
     .option('--log-group <name>', 'logs: of the services; task-role: of exec sessions')
     .option('--log-bucket <name>', 'task-role: bucket of exec sessions')
     .option(
@@ -117,7 +119,8 @@ const optionsOf = (kind: PolicyKindName, flags: PolicyFlags): PolicyRequest => (
   values: {
     vpc: flags.vpc,
     subnet: flags.subnet,
-    'kms-key': flags.kmsKey,
+    'session-key': flags.sessionKey,
+    'volume-key': flags.kmsKey,
     'log-group': flags.logGroup,
     'log-bucket': flags.logBucket,
     'database-security-group': flags.dbSecurityGroup,

@@ -70,6 +70,13 @@ export function upCommand(invoke: Invoke, run: Run<UpOptions> = runUp): Command 
     )
     .addOption(
       group(
+        'Capacity:',
+        '--kms-key <key>',
+        "KMS key for the root volume: ARN, id or alias (default: the account's for EBS)",
+      ),
+    )
+    .addOption(
+      group(
         'Roles:',
         '--role <name>',
         'use an instance profile of an administrator, and write nothing to IAM',
@@ -82,7 +89,7 @@ export function upCommand(invoke: Invoke, run: Run<UpOptions> = runUp): Command 
         'for the role that up creates, or "none" (default: always one)',
       ),
     )
-    .addOption(group('Roles:', '--kms-key <arn>', "the cluster's exec sessions are encrypted with it"));
+    .addOption(group('Roles:', '--session-key <arn>', "KMS key that encrypts the cluster's exec sessions"));
   addTagFlag(command);
   return addIamFlags(command)
     .addHelpText(

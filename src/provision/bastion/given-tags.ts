@@ -35,7 +35,11 @@ const NOT_IN_VALUES = /[^\p{L}\p{Z}\p{N}_.:/=+\-@]/gu;
 export function parseTag(text: string): GivenTag {
   const at = text.indexOf('=');
   if (at > 0) return { key: text.slice(0, at), value: text.slice(at + 1), from: '--tag' };
-  throw invalid(`--tag ${JSON.stringify(text)} is not KEY=VALUE`, { key: text, from: '--tag' });
+  throw invalid(`--tag ${JSON.stringify(text)} is not KEY=VALUE`, {
+    key: at === 0 ? '' : text,
+    value: at === 0 ? text.slice(1) : '',
+    from: '--tag',
+  });
 }
 
 /**
@@ -92,8 +96,19 @@ function checkTag(tag: GivenTag): void {
     refuse(`has the value ${JSON.stringify(value)}: IAM takes letters, digits, spaces and _ . : / = + - @`);
 }
 
-const invalid = (message: string, { key, from }: Pick<GivenTag, 'key' | 'from'>): Error =>
-  usage('tag-invalid', message, { details: { key, from } });
+const invalid = (message: string, tag: GivenTag): Error =>
+  usage('tag-invalid', message, { details: { key: tag.key, from: tag.from, example: legalExample(tag) } });
+
+/** The nearest tag that is legal, for the advice; of a reserved or empty key, or without a value, a made-up one. */
+function legalExample({ key, value }: GivenTag): { readonly key: string; readonly value: string } {
+  const legal = Array.from(key.replace(/[^A-Za-z0-9+\-._:@]+/g, '-'))
+    .slice(0, TAG_LIMITS.key)
+    .join('')
+    .replace(/^-+|-+$/g, '');
+  const isReserved = /^(?:aws|fargate-connect):|^(?:name|\.|\.\.|_index|)$/i.test(legal);
+  const legalValue = /^aws:/i.test(value) ? '' : legalTagValue(value);
+  return { key: isReserved ? 'team' : legal, value: legalValue === '' ? 'orders' : legalValue };
+}
 
 /**
  * Makes a text a legal tag value for IAM and EC2. The ARN of a caller may hold commas, and the ARN of a user with a

@@ -95,6 +95,9 @@ const templateInput = (inventory: Inventory, spec: BastionSpec): LaunchTemplateI
   market: spec.market,
 });
 
+const volumeText = ({ volumeKey }: BastionSpec): string =>
+  volumeKey === undefined ? 'encrypted root volume' : `root volume encrypted with ${volumeKey}`;
+
 function templateStep(
   inventory: Inventory,
   spec: BastionSpec,
@@ -107,7 +110,7 @@ function templateStep(
     return create(
       'launch-template',
       name,
-      'IMDSv2 only, encrypted root volume, no key pair, terminates on shutdown',
+      `IMDSv2 only, ${volumeText(spec)}, no key pair, terminates on shutdown`,
       input,
     );
   const existing = { id: template.id, name };

@@ -65,6 +65,8 @@ export interface BastionSpec {
   readonly asked: { readonly idle: boolean; readonly types: boolean; readonly subnets: boolean };
   readonly idleMinutes: number;
   readonly userData: string;
+  /** Id, alias or ARN of the KMS key for the root volume; undefined = the account's default key for EBS. */
+  readonly volumeKey: string | undefined;
   /** Tags of every resource. */
   readonly tags: Tags;
   /** Those of them that were requested (`--tag`, `tags:`). */

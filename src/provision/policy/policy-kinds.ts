@@ -22,7 +22,10 @@ export const POLICY_KINDS = {
     files: ['bastion-boundary-tunnel-only'],
     purpose: 'the same for bastions for tunnels only',
   },
-  operator: { files: ['operator-ec2', 'operator-iam'], purpose: 'people who may run up, status and down' },
+  operator: {
+    files: ['operator-ec2', 'operator-iam', 'operator-volume-key'],
+    purpose: 'people who may run up, status and down',
+  },
   'operator-ec2': { files: ['operator-ec2'], purpose: 'the EC2 half of operator' },
   'operator-iam': { files: ['operator-iam'], purpose: 'the IAM half of operator' },
   'operator-guardrail': {
@@ -36,6 +39,10 @@ export const POLICY_KINDS = {
   'operator-db-rule': {
     files: ['operator-db-rule'],
     purpose: "besides operator: may add a rule to a database's security group",
+  },
+  'operator-volume-key': {
+    files: ['operator-volume-key'],
+    purpose: 'besides operator-ec2: may launch with a KMS key for the root volume',
   },
   exec: { files: ['exec'], purpose: 'people who may exec into containers of one cluster' },
   'enable-exec': {
@@ -71,8 +78,10 @@ export const POLICY_KIND_NAMES = Object.keys(POLICY_KINDS) as readonly PolicyKin
 
 /** Statements that grant nothing without the value of a placeholder, and so are left out when it is not known. */
 const OPTIONAL_STATEMENTS: Readonly<Record<string, string>> = {
-  ExecSessionKey: 'kms-key',
-  SessionKey: 'kms-key',
+  ExecSessionKey: 'session-key',
+  SessionKey: 'session-key',
+  EncryptVolumesWithThisKey: 'volume-key',
+  GrantVolumeKeyToEc2Only: 'volume-key',
   LogGroups: 'log-group',
   LogStreams: 'log-group',
   LogBucketEncryption: 'log-bucket',

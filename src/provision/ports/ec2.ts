@@ -74,6 +74,8 @@ export interface LaunchTemplateSpec {
   readonly userData: string;
   readonly rootDevice: string;
   readonly volumeGiB: number;
+  /** Undefined = the account's default key for EBS. */
+  readonly volumeKey: string | undefined;
   /** True = the credit specification is set to standard. EC2 refuses the setting for types that have no CPU credits. */
   readonly burstable: boolean;
   /**

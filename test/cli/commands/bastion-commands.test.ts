@@ -134,7 +134,7 @@ describe('down, status, policy', () => {
   it('policy accepts a known kind, and values for its placeholders', async () => {
     const options = await parsed<PolicyRequest>(policyCommand, [
       'task-role',
-      '--kms-key',
+      '--session-key',
       'arn:k',
       '--account',
       '1',
@@ -144,7 +144,7 @@ describe('down, status, policy', () => {
       name: '*',
       account: '1',
       format: 'json',
-      values: { 'kms-key': 'arn:k', vpc: '*', 'log-group': undefined },
+      values: { 'session-key': 'arn:k', 'volume-key': undefined, vpc: '*', 'log-group': undefined },
     });
     await expect(parsed(policyCommand, ['everything'])).rejects.toThrow(/Allowed choices are/);
     await expect(parsed(policyCommand, ['session-document', '--db', 'x', '--host', 'y'])).rejects.toThrow(

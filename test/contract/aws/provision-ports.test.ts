@@ -192,6 +192,7 @@ describe('launches', () => {
     userData: '#!/bin/bash\nexit 0\n',
     rootDevice: image.rootDevice,
     volumeGiB: image.volumeGiB,
+    volumeKey: undefined,
     burstable: true,
     market: 'spot' as const,
     tags,

@@ -16,7 +16,9 @@ const run = (...args: readonly string[]): Promise<CliOutcome> => cli(args, { env
 beforeAll(async () => {
   const kms = new KMSClient(clientConfig(sandbox().env));
   const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId: 'alias/session-manager' }));
-  expect(await run('up', '--cluster', 'demo', '--yes', '--kms-key', KeyMetadata?.Arn ?? '')).toMatchObject({
+  expect(
+    await run('up', '--cluster', 'demo', '--yes', '--session-key', KeyMetadata?.Arn ?? ''),
+  ).toMatchObject({
     status: 0,
   });
 });

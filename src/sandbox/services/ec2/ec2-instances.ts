@@ -307,6 +307,7 @@ function volumeMembers(volume: Volume): Fields {
     createTime: new Date(volume.createdAt),
     attachmentSet: volume.instanceId === undefined ? [] : [attachment],
     encrypted: volume.encrypted,
+    kmsKeyId: volume.kmsKeyId,
     tagSet: tagSet(volume.tags),
     volumeType: volume.type,
     multiAttachEnabled: false,

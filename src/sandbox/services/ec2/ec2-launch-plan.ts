@@ -37,6 +37,8 @@ export interface LaunchPlan {
     readonly sizeGiB: number;
     readonly type: string;
     readonly encrypted: boolean;
+    /** Id, alias or ARN, as given; undefined = the account's default key. */
+    readonly kmsKeyId: string | undefined;
     readonly deleteOnTermination: boolean;
   };
   readonly market: Pool['market'];
@@ -221,6 +223,7 @@ function volumeOf(data: Fields, image: Image): LaunchPlan['volume'] {
     sizeGiB,
     type: optionalText(ebs, 'VolumeType') ?? 'gp3',
     encrypted: flag(ebs, 'Encrypted') ?? false,
+    kmsKeyId: optionalText(ebs, 'KmsKeyId'),
     deleteOnTermination: flag(ebs, 'DeleteOnTermination') ?? true,
   };
 }

@@ -22,11 +22,21 @@ export interface LaunchIam {
   ensureSpotRole(principal: Principal): boolean;
 }
 
+/** What a launch needs from KMS. */
+export interface LaunchKms {
+  /**
+   * False if EC2 cannot use the key for this launch: the key does not exist, the caller lacks a permission on it, or, for
+   * spot, the service-linked role of Spot has no grant on it.
+   */
+  mayUse(keyId: string, principal: Principal, market: Pool['market']): boolean;
+}
+
 export interface LaunchDeps {
   readonly state: Ec2State;
   readonly market: Ec2Market;
   readonly lifecycle: Ec2Lifecycle;
   readonly iam: LaunchIam;
+  readonly kms: LaunchKms;
   /** Addresses that tasks and databases use. */
   readonly takenAddresses: ReadonlySet<string>;
 }
@@ -57,6 +67,11 @@ export function launch(deps: LaunchDeps, plan: LaunchPlan, extras: LaunchExtras)
     };
   }
   const instance = createInstance(deps, plan, extras);
+  const { encrypted, kmsKeyId } = plan.volume;
+  if (encrypted && kmsKeyId !== undefined && !deps.kms.mayUse(kmsKeyId, extras.principal, plan.market)) {
+    deps.lifecycle.failAtStart(instance);
+    return instance;
+  }
   deps.lifecycle.start(instance, market.interruptionMs(poolOf(plan)));
   return instance;
 }

@@ -24,7 +24,7 @@ export interface LifecycleDeps {
   endpoint(): string;
 }
 
-export type EndReason = 'user' | 'shutdown' | 'spot' | 'fleet-deleted';
+export type EndReason = 'user' | 'shutdown' | 'spot' | 'fleet-deleted' | 'key';
 
 const REASONS: Readonly<Record<EndReason, { code: string; message: string; transition: string }>> = {
   user: {
@@ -41,6 +41,11 @@ const REASONS: Readonly<Record<EndReason, { code: string; message: string; trans
     code: 'Client.InstanceInitiatedShutdown',
     message: 'Client.InstanceInitiatedShutdown: Instance initiated shutdown',
     transition: 'Client initiated',
+  },
+  key: {
+    code: 'Client.InternalError',
+    message: 'Client.InternalError: Client error on launch',
+    transition: 'Client.InternalError',
   },
   spot: {
     code: 'Server.SpotInstanceTermination',
@@ -73,6 +78,11 @@ export class Ec2Lifecycle {
       boot.catch(() => undefined);
       if (interruptionMs !== undefined) this.#after(interruptionMs, () => this.interrupt(instance));
     });
+  }
+
+  /** EC2 accepts the launch, and the instance ends while it is pending, because its volume cannot be decrypted. */
+  failAtStart(instance: Instance): void {
+    this.#after(this.#deps.timing.instancePendingMs, () => this.terminate(instance, 'key'));
   }
 
   /** A second call has no effect. The interface and the volume are deleted when the instance is terminated. */

@@ -126,6 +126,8 @@ export interface Volume extends Resource {
   readonly sizeGiB: number;
   readonly type: string;
   readonly encrypted: boolean;
+  /** As given; undefined = the account's default key. */
+  readonly kmsKeyId: string | undefined;
   readonly snapshotId: string;
   readonly device: string;
   readonly deleteOnTermination: boolean;

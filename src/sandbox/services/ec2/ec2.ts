@@ -5,6 +5,7 @@ import type { AccessController } from '../../iam/access-control.ts';
 import type { ResourceIds } from '../../random.ts';
 import { fleetOperations } from './ec2-fleets.ts';
 import { createLaunchIam, passRoleChecks } from './ec2-iam.ts';
+import { createLaunchKms } from './ec2-kms.ts';
 import { instanceOperations } from './ec2-instances.ts';
 import { launchTemplateOperations } from './ec2-launch-templates.ts';
 import { Ec2Lifecycle, type LifecycleDeps } from './ec2-lifecycle.ts';
@@ -21,6 +22,7 @@ import { tagOperations } from './ec2-tags.ts';
 import { Idempotency } from '../idempotency.ts';
 import { iamDescription } from '../iam/iam.ts';
 import type { IamState } from '../iam/iam-state.ts';
+import { kmsDescription, type KmsService } from '../kms/kms.ts';
 import type { ServiceDescription } from '../service-description.ts';
 import { ssmDescription } from '../ssm/ssm.ts';
 import { ec2NotFoundYet } from './ec2-consistency.ts';
@@ -31,6 +33,7 @@ export interface Ec2Deps extends Omit<LifecycleDeps, 'access'> {
   readonly clock: Clock;
   readonly ids: ResourceIds;
   readonly iam: IamState;
+  readonly kms: KmsService;
   readonly access: AccessController;
   readonly market: Ec2Market;
 }
@@ -55,6 +58,7 @@ export function createEc2Service(deps: Ec2Deps): Ec2Service {
     market,
     lifecycle,
     iam: createLaunchIam(deps.iam, deps.access, region),
+    kms: createLaunchKms(deps.kms, deps.iam, deps.access, region),
     takenAddresses: takenAddresses(seed),
     idempotency,
     passRoleChecks: (plans: Parameters<typeof passRoleChecks>[1]) => passRoleChecks(deps.iam, plans),
@@ -106,6 +110,7 @@ export const ec2Description: ServiceDescription<Ec2Service> = {
       ids: context.ids,
       timing: context.timing,
       iam: context.peer(iamDescription).state,
+      kms: context.peer(kmsDescription),
       access: context.access,
       market: new Ec2Market(),
       host: context.world.instances,

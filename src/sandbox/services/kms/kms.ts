@@ -1,10 +1,10 @@
 import { formatArn, parseArn } from '../../../core/arn.ts';
 import type { Clock } from '../../../core/clock.ts';
-import { concat, equal, openAesGcm, sealAesGcm, sha256, utf8 } from '../../../core/bytes.ts';
+import { concat, equal, hex, openAesGcm, sealAesGcm, sha256, utf8 } from '../../../core/bytes.ts';
 import { type ApiCall, type AuthorizationCheck, AwsError, type SandboxService } from '../../contracts.ts';
 import type { RandomBytes } from '../../random.ts';
 import type { ServiceDescription } from '../service-description.ts';
-import { optionalCount, optionalText, requiredBlob, requiredText, textMap } from '../members.ts';
+import { optionalCount, optionalText, requiredBlob, requiredText, textList, textMap } from '../members.ts';
 
 export interface KmsDeps {
   readonly accountId: string;
@@ -22,6 +22,10 @@ export interface KmsService extends SandboxService {
   readonly defaultKeyArn: string;
   /** The ARN for a key id, ARN or alias. Throws NotFoundException. */
   keyArn(keyId: string): string;
+  /** The same; undefined if there is no such key. */
+  findKeyArn(keyId: string): string | undefined;
+  /** Whether the grantee has a grant to decrypt with the key. */
+  hasGrant(keyArn: string, granteeArn: string): boolean;
   /** Throws AwsError `InvalidCiphertextException` for a different context, a different key, or a damaged blob. */
   decrypt(
     ciphertextBlob: Uint8Array,
@@ -34,6 +38,14 @@ interface Key {
   readonly arn: string;
   readonly secret: Uint8Array;
   readonly createdAt: Date;
+}
+
+interface Grant {
+  readonly id: string;
+  readonly keyArn: string;
+  /** ARN of the principal. */
+  readonly grantee: string;
+  readonly operations: readonly string[];
 }
 
 /** The key of the account's own session preferences, `alias/session-manager`. */
@@ -70,9 +82,11 @@ export function createKmsService(deps: KmsDeps): KmsService {
   addKey(DEFAULT_KEY_ID);
   for (const keyId of deps.keyIds ?? []) addKey(keyId);
 
+  const grants: Grant[] = [];
+  const lookUp = (keyId: string): Key | undefined =>
+    keys.get(keyId.endsWith(DEFAULT_ALIAS) ? DEFAULT_KEY_ID : keyId.replace(/^.*key\//, ''));
   const findKey = (keyId: string): Key => {
-    const name = keyId.endsWith(DEFAULT_ALIAS) ? DEFAULT_KEY_ID : keyId.replace(/^.*key\//, '');
-    const key = keys.get(name);
+    const key = lookUp(keyId);
     if (key === undefined) {
       throw new AwsError('NotFoundException', `Key '${arnOf(keyId)}' does not exist`);
     }
@@ -114,6 +128,12 @@ export function createKmsService(deps: KmsDeps): KmsService {
   return {
     defaultKeyArn: findKey(DEFAULT_KEY_ID).arn,
     keyArn: (keyId) => findKey(keyId).arn,
+    findKeyArn: (keyId) => lookUp(keyId)?.arn,
+    hasGrant: (keyArn, grantee) =>
+      grants.some(
+        (grant) =>
+          grant.keyArn === keyArn && grant.grantee === grantee && grant.operations.includes('Decrypt'),
+      ),
     decrypt,
     snapshot: () => ({}),
     operations: {
@@ -153,6 +173,30 @@ export function createKmsService(deps: KmsDeps): KmsService {
             Plaintext: opened.plaintext,
             EncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
           };
+        },
+      },
+      CreateGrant: {
+        authorize: (input) => [check('CreateGrant', findKey(requiredText(input, 'KeyId')).arn)],
+        run(input) {
+          const id = hex(deps.randomBytes(32));
+          grants.push({
+            id,
+            keyArn: findKey(requiredText(input, 'KeyId')).arn,
+            grantee: requiredText(input, 'GranteePrincipal'),
+            operations: textList(input, 'Operations'),
+          });
+          return { GrantId: id, GrantToken: Buffer.from(deps.randomBytes(64)).toString('base64') };
+        },
+      },
+      RevokeGrant: {
+        authorize: (input) => [check('RevokeGrant', findKey(requiredText(input, 'KeyId')).arn)],
+        run(input) {
+          const { arn } = findKey(requiredText(input, 'KeyId'));
+          const id = requiredText(input, 'GrantId');
+          const at = grants.findIndex((grant) => grant.id === id && grant.keyArn === arn);
+          if (at < 0) throw new AwsError('NotFoundException', `Grant ID ${id} not found`);
+          grants.splice(at, 1);
+          return {};
         },
       },
       DescribeKey: {
