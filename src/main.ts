@@ -10,9 +10,10 @@ const { enableCompileCache } = module as { readonly enableCompileCache?: (folder
 if (cache !== undefined) enableCompileCache?.(cache);
 
 // Only what is loaded from here on is cached.
-const [{ processDeps }, { runCli }] = await Promise.all([
+const [{ processDeps }, { runCli }, { closeLostTerminals }] = await Promise.all([
   import('./cli/process-deps.ts'),
   import('./cli/run-cli.ts'),
+  import('./cli/lost-terminal.ts'),
 ]);
 // Which Node may run is our `engines`; the SDK's advice to upgrade is for us, not for the person at the terminal.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
@@ -22,4 +23,5 @@ const status = await runCli(process.argv.slice(2), processDeps(process, version 
 const flushed = (stream: NodeJS.WriteStream): Promise<void> =>
   new Promise((resolve) => void stream.write('', () => resolve()));
 await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+closeLostTerminals(process);
 process.exit(status);

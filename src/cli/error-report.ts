@@ -1,7 +1,7 @@
 import { ToolError, exitStatusOf } from '../core/errors.ts';
 import type { AdviceContext } from './advice/command-lines.ts';
 import { createColors } from '../ui/colors.ts';
-import { printable } from '../ui/printable.ts';
+import { printable, printableLines, withoutPasswords } from '../ui/printable.ts';
 
 export interface ErrorStyle {
   readonly json: boolean;
@@ -26,7 +26,8 @@ export async function reportOf(
   context: AdviceContext,
 ): Promise<ErrorReport> {
   const { adviceFor } = await import('./advice/advice.ts');
-  const known = thrown instanceof ToolError ? thrown : defect(thrown);
+  const error = thrown instanceof ToolError ? thrown : defect(thrown);
+  const known = error.with({ message: withoutPasswords(error.message), cause: error.cause });
   const hints = adviceFor(known.code, known.details, context);
   const text = style.json ? asJson(known, hints, thrown, style.debug) : asText(known, hints, thrown, style);
   return { text, exitStatus: exitStatusOf(known) };
@@ -49,7 +50,7 @@ function asText(error: ToolError, hints: readonly string[], thrown: unknown, sty
     `${colors.red('error:')} ${printable(error.message)}${code}`,
     ...hints.map((hint) => `  ${printable(hint)}`),
   ];
-  if (style.debug) lines.push(colors.dim(stackOf(thrown)));
+  if (style.debug) lines.push(colors.dim(printableLines(stackOf(thrown))));
   return `${lines.join('\n')}\n`;
 }
 
@@ -70,7 +71,7 @@ function stackOf(thrown: unknown): string {
     if (at instanceof AggregateError) parts.push(...at.errors.map((each) => `with ${String(each)}`));
     at = at instanceof Error ? at.cause : undefined;
   }
-  return parts.join('\n');
+  return withoutPasswords(parts.join('\n'));
 }
 
 const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, ' ').trim();

@@ -14,6 +14,7 @@ import { createColors } from '../ui/colors.ts';
 import { createReporter } from '../ui/create-reporter.ts';
 import { createPrompter } from '../ui/inquirer-prompter.ts';
 import type { Prompter } from '../ui/prompter.ts';
+import { withoutPasswords } from '../ui/printable.ts';
 import { guardTerminal, type GuardedTerminal } from '../ui/terminal.ts';
 import type { AdviceContext } from './advice/command-lines.ts';
 import { assetFolder } from './assets.ts';
@@ -342,6 +343,7 @@ function reportProvenance({ settings, provenance }: Resolved, report: Report): v
     if (from === 'default' || value === undefined) continue;
     const text =
       typeof value === 'object' ? value.map((tag) => `${tag.key}=${tag.value}`).join(', ') : String(value);
-    report({ type: 'note', level: 'info', code: 'setting', message: `${name} = ${text} (${from})` });
+    const message = withoutPasswords(`${name} = ${text} (${from})`);
+    report({ type: 'note', level: 'info', code: 'setting', message });
   }
 }

@@ -17,6 +17,7 @@ export type ToolEvent =
       readonly details?: ErrorDetails;
       /** The commands to type next, one line each. Only cli/ adds them, from cli/advice/. */
       readonly hints?: readonly string[];
+      readonly repeats?: Repeats;
     }
   /** A local listener is bound and the connection to the remote side is ready to use. */
   | {
@@ -32,7 +33,16 @@ export type ToolEvent =
       readonly type: 'session-state';
       readonly state: 'interrupted' | 'resumed' | 'replaced' | 'ended';
       readonly reason: string;
+      /** The `-L` whose session it is, where several are open. */
+      readonly forward?: string;
+      readonly repeats?: Repeats;
     };
+
+/** Set by the reporter on an event that stands for several equal ones. */
+export interface Repeats {
+  readonly count: number;
+  readonly withinMs: number;
+}
 
 /** The destination of a forward; a session document does not reveal it. */
 export type ForwardRemote = { readonly host: string; readonly port: number } | { readonly document: string };

@@ -5,6 +5,7 @@ import type { Report, ToolEvent } from '../core/events.ts';
 import type { Colors } from './colors.ts';
 import { createColors } from './colors.ts';
 import { doneLine, failedLine, isImportant, messageLine } from './event-text.ts';
+import { foldRepeats } from './fold-repeats.ts';
 import { LiveReporter } from './live-reporter.ts';
 import { printable } from './printable.ts';
 import type { Reporter } from './reporter.ts';
@@ -21,8 +22,12 @@ export interface ReporterOptions {
 
 /**
  * Creates the reporter for stderr: JSON lines with `--json`, lines that are redrawn on a terminal, else plain lines.
+ * Events that repeat are folded.
  */
-export function createReporter(options: ReporterOptions): Reporter {
+export const createReporter = (options: ReporterOptions): Reporter =>
+  foldRepeats(reporterFor(options), options.clock);
+
+function reporterFor(options: ReporterOptions): Reporter {
   const { terminal } = options;
   const colors = createColors(options.color);
   if (options.output === 'json') return jsonReporter(options);

@@ -1,5 +1,5 @@
-import { describeElapsed } from '../core/duration.ts';
-import type { ToolEvent } from '../core/events.ts';
+import { describeDuration, describeElapsed } from '../core/duration.ts';
+import type { Repeats, ToolEvent } from '../core/events.ts';
 import type { Colors } from './colors.ts';
 import { printable } from './printable.ts';
 
@@ -32,7 +32,7 @@ export function messageLine(
       const code = debug ? colors.dim(` [${event.code}]`) : '';
       const mark = event.level === 'warning' ? `${colors.yellow('warning:')} ` : '';
       const hints = (event.hints ?? []).map((hint) => `\n  ${printable(hint)}`);
-      return `${mark}${printable(event.message)}${code}${hints.join('')}`;
+      return `${mark}${printable(event.message)}${more(event.repeats)}${code}${hints.join('')}`;
     }
     case 'forward-ready': {
       const local = `${event.local.host}:${event.local.port}`;
@@ -46,10 +46,16 @@ export function messageLine(
       return debug ? colors.dim(`port ${event.localPort}: ${event.open} open`) : undefined;
     case 'session-state': {
       const tone = event.state === 'interrupted' ? colors.yellow : colors.dim;
-      return tone(`session ${event.state}: ${printable(event.reason)}`);
+      const whose = event.forward === undefined ? '' : `${printable(event.forward)}: `;
+      return tone(`${whose}session ${event.state}: ${printable(event.reason)}${more(event.repeats)}`);
     }
   }
 }
+
+const more = (repeats: Repeats | undefined): string =>
+  repeats === undefined
+    ? ''
+    : ` (${repeats.count === 1 ? 'once' : `${repeats.count} times`} more within ${describeDuration(repeats.withinMs)})`;
 
 /**
  * `ecs:CLUSTER_TASK_RUNTIME` is too long for a line; a task is shown by the start of its id. Ids of instances are not

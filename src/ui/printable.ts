@@ -10,6 +10,13 @@ const visible = (text: string): string =>
     return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`;
   });
 
+/** The same for a text of several lines, such as a stack trace. */
+export const printableLines = (text: string): string => text.split('\n').map(printable).join('\n');
+
+/** The text with the passwords of its addresses replaced: `http://user:***@host`. */
+export const withoutPasswords = (text: string): string =>
+  text.replace(/([a-z][a-z0-9+.-]*:\/\/[^\s/?#:@]*):[^\s/?#]*@/gi, '$1:***@');
+
 /**
  * One line of a program's own output for a terminal: its colours (SGR sequences) are kept and end with the line if
  * `color` is true, else they are removed; tabs are kept; all other control characters are made visible.

@@ -226,6 +226,17 @@ describe('errors', () => {
     expect(debug.terminal.stderr.text).toMatch(/TypeError: x is not a function\n\s+at /);
   });
 
+  it('are printed with --debug without control characters, and without the passwords of addresses', async () => {
+    const deps = fakeDeps({ env: { AWS_ENDPOINT_URL: 'http://me:secret@127.0.0.1:4566' } });
+    const cause = new Error('cannot reach http://me:secret@proxy:3128 \u001b[2J');
+    await run(['work', '--debug'], () => Promise.reject(failed('x', 'it failed', { cause })), deps);
+    expect(deps.terminal.stderr.text).toContain(
+      'caused by Error: cannot reach http://me:***@proxy:3128 \\x1b[2J\n',
+    );
+    expect(deps.terminal.stderr.text).not.toContain('secret');
+    expect(deps.terminal.stderr.text).not.toContain('\u001b');
+  });
+
   it('are printed without control characters', async () => {
     const deps = fakeDeps();
     await run(['work'], () => Promise.reject(noMatch('x', 'no service \u001b[2Jevil')), deps);

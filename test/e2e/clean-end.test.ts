@@ -176,6 +176,19 @@ describe('a shell whose parent process dies', () => {
     Number(execFileSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' }));
 });
 
+describe('a terminal that is closed', () => {
+  it.each([
+    ['a shell', ['exec', 'orders-api', '--cluster', 'demo', '--container', 'app'], /[$#] $/],
+    ['the picker', ['connect', '--cluster', 'demo'], /service in demo/],
+    ['a forward', ['forward', 'orders-api', '--cluster', 'demo', '-L', '0:80'], /listening on/],
+  ])('ends %s without a core dump', async (_, args, ready) => {
+    const process = new PtyProcess(args, { env: sandbox().env });
+    await process.until(ready);
+    process.closeTerminal();
+    expect(await process.exit()).toMatchObject({ signal: 0 });
+  });
+});
+
 describe('a crash in the middle of a shell', () => {
   it('restores the terminal, terminates the session, and reports a defect', async () => {
     const trap = join(folder, 'trap.mjs');

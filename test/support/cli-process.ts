@@ -163,6 +163,12 @@ export class PtyProcess {
     this.#pty.kill(signal);
   }
 
+  /** Closes the terminal, as its window does. */
+  closeTerminal(): void {
+    // Not in the type of the package: it closes the master side of the pty.
+    (this.#pty as unknown as { destroy(): void }).destroy();
+  }
+
   /** Waits for the pattern in the output after `from` (a length of `text`). */
   async until(pattern: RegExp, from = 0): Promise<RegExpMatchArray> {
     return waitUntil(

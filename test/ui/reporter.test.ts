@@ -178,3 +178,66 @@ describe('the reporter on a terminal', () => {
     expect(screenAfter(terminal.stderr.text)).toEqual(['⠋ one 1.0s']);
   });
 });
+
+describe('events that repeat', () => {
+  const refused: ToolEvent = { type: 'note', level: 'warning', code: 'remote-refused', message: 'refused' };
+  const state = (name: 'interrupted' | 'resumed', reason: string): ToolEvent => ({
+    type: 'session-state',
+    state: name,
+    reason,
+  });
+
+  it('are reported once, counted, and reported with their number each ten seconds', async () => {
+    const { report, terminal, clock } = reporter();
+    for (let i = 0; i < 5_000; i++) report(refused);
+    expect(terminal.stderr.text).toBe('warning: refused\n');
+    await clock.advance(10_000);
+    for (let i = 0; i < 3; i++) report(refused);
+    await clock.advance(10_000);
+    expect(terminal.stderr.text.split('\n').slice(1)).toEqual([
+      'warning: refused (4999 times more within 10s)',
+      'warning: refused (3 times more within 10s)',
+      '',
+    ]);
+    await clock.advance(20_000);
+    report(refused);
+    expect(terminal.stderr.text.split('\n').slice(3)).toEqual(['warning: refused', '']);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('end with the state in which they are', async () => {
+    const { report, terminal, clock } = reporter();
+    for (let i = 0; i < 1_000; i++) {
+      report(state('interrupted', 'cut'));
+      report(state('resumed', 'back'));
+    }
+    expect(terminal.stderr.text.split('\n')).toHaveLength(7);
+    await clock.advance(10_000);
+    expect(terminal.stderr.text.split('\n').slice(6)).toEqual([
+      'session interrupted: cut (997 times more within 10s)',
+      'session resumed: back (997 times more within 10s)',
+      '',
+    ]);
+  });
+
+  it('count as the same although a text from outside makes them differ', () => {
+    const { report, terminal } = reporter();
+    for (let i = 0; i < 1_000; i++) report(state('interrupted', `closed: ${i}`));
+    expect(terminal.stderr.text.split('\n').length).toBeLessThan(40);
+  });
+
+  it('are counted at the end of the run', () => {
+    const { report, terminal, close } = reporter({ output: 'json' });
+    for (let i = 0; i < 3; i++) report(refused);
+    close();
+    expect(
+      terminal.stderr.text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as object),
+    ).toMatchObject([
+      { code: 'remote-refused' },
+      { code: 'remote-refused', repeats: { count: 2, withinMs: 10_000 } },
+    ]);
+  });
+});

@@ -14,7 +14,7 @@ import {
 import type { SessionStart } from '../ports.ts';
 import { SendQueue } from './send-queue.ts';
 import { CLIENT_VERSION, SessionLink } from './session-link.ts';
-import { type ChannelEnd, endMessage, terminateSession } from '../session/session-end.ts';
+import { channelEnd, type ChannelEnd, endMessage, terminateSession } from '../session/session-end.ts';
 import { agentRefusal, agentSilent, sessionNotEnded } from '../session/session-refusals.ts';
 
 /**
@@ -311,8 +311,9 @@ export class ChannelDriver {
 
   #closed(output: string): void {
     this.#finish();
-    const refusal = agentRefusal(output, this.#target);
-    if (refusal === undefined) this.#ended.resolve({ output });
+    const end = channelEnd(output);
+    const refusal = agentRefusal(end.output, this.#target);
+    if (refusal === undefined) this.#ended.resolve(end);
     else this.#ended.reject(refusal);
     void this.#link.close();
   }

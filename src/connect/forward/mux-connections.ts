@@ -183,7 +183,8 @@ export class MuxConnections implements PortConnections {
 
   /** The agent sends this before the FIN of the stream that it is about, without naming the stream (SPEC.md §13.3). */
   connectToPortError(): void {
-    this.#refusals++;
+    // A flag without a stream must not count against a later stream.
+    this.#refusals = Math.min(this.#refusals + 1, this.#streams.size);
     this.#channel.warn({
       type: 'note',
       level: 'warning',

@@ -10,6 +10,16 @@ export interface ChannelEnd {
 /** The text for an end without a message; agents that stop send none. */
 export const END_WITHOUT_REASON = 'the session was closed by the service';
 
+/** Longer than every text that an agent or the service was seen to send. */
+const LONGEST_TEXT = 2_000;
+
+/** The end with a text that can be shown: the service passes on what an agent sends, up to a megabyte. */
+export function channelEnd(output: string): ChannelEnd {
+  const { length } = output;
+  if (length <= LONGEST_TEXT) return { output };
+  return { output: `${output.slice(0, LONGEST_TEXT)}… (${length} characters)` };
+}
+
 /** The service's text at the end of the session, as one line. */
 export function endMessage(end: ChannelEnd): string {
   const reason = end.output.replace(/\s+/g, ' ').trim();

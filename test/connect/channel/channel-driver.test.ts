@@ -78,12 +78,47 @@ describe('opening', () => {
     expect(closed.opens).toHaveLength(0);
   });
 
-  test('an invalid WebSocket address is rejected before anything is sent to it', async () => {
+  test.each([
+    ['no WebSocket address', 'https://example.com/'],
+    ['an address with a password', 'wss://user:password@example.com/'],
+    ['an unencrypted address of another machine', 'ws://ssmmessages.eu-west-1.amazonaws.com/'],
+    ['an unencrypted address that looks like loopback', 'ws://127.0.0.1.example.com/'],
+  ])('%s gets neither signature nor token', async (_, streamUrl) => {
     const gateway = new FakeGateway();
-    const session = { ...SESSION, streamUrl: 'https://example.com/' };
-    const driver = new ChannelDriver(session, 't', gateway.deps(), { output: () => undefined });
+    let signed = 0;
+    const signer = { headers: () => Promise.resolve({ authorization: `signed ${++signed}` }) };
+    const session = { ...SESSION, streamUrl };
+    const driver = new ChannelDriver(session, 't', gateway.deps({ signer }), { output: () => undefined });
     await expect(driver.start()).rejects.toMatchObject({ code: 'stream-url-invalid' });
-    expect(gateway.opens).toHaveLength(0);
+    expect([gateway.opens.length, signed]).toEqual([0, 0]);
+    expect(gateway.terminated).toEqual([SESSION.sessionId]);
+  });
+
+  test.each(['ws://127.0.0.1:1/', 'ws://[::1]:1/', 'ws://localhost:1/'])(
+    'an unencrypted address of this machine is used: %s',
+    async (streamUrl) => {
+      const gateway = new FakeGateway();
+      const driver = new ChannelDriver({ ...SESSION, streamUrl }, 't', gateway.deps(), {
+        output: () => undefined,
+      });
+      void driver.start().catch(() => undefined);
+      await gateway.clock.advance(1);
+      expect(gateway.opens).toHaveLength(1);
+      await driver.terminate();
+    },
+  );
+
+  test('a text of 900 KB at the end of a session is shortened', async () => {
+    const gateway = new FakeGateway();
+    const driver = new ChannelDriver(SESSION, 't', gateway.deps(), { output: () => undefined });
+    void driver.start().catch(() => undefined);
+    await gateway.clock.advance(1);
+    gateway.say('$ ');
+    await gateway.clock.advance(1);
+    gateway.closeChannel('no '.repeat(300_000));
+    const { output } = await driver.ended;
+    expect(output).toMatch(/^no no no .*… \(900000 characters\)$/);
+    expect(output.length).toBeLessThan(2_100);
   });
 
   test('the reason of the service is reported when it closes the channel before the session starts', async () => {
