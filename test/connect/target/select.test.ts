@@ -1,0 +1,167 @@
+import { describe, expect, it } from 'vitest';
+import {
+  containerNeeded,
+  isWholeTaskId,
+  matchTaskId,
+  namedContainer,
+  networkContainer,
+  rankTasks,
+} from '../../../src/connect/target/select.ts';
+import type { Container, Task } from '../../../src/connect/ports.ts';
+import { containerRecord, taskRecord } from '../../support/ecs-records.ts';
+
+const NO_AGENT = { runtimeId: undefined, execAgent: undefined } as const;
+
+const named = (name: string, over: Partial<Container> = {}): Container => containerRecord({ name, ...over });
+
+const thrown = (work: () => unknown): unknown => {
+  try {
+    return work();
+  } catch (error) {
+    return error;
+  }
+};
+
+describe('the best task', () => {
+  const order = (...tasks: readonly Partial<Task>[]): readonly string[] =>
+    rankTasks(tasks.map((over) => taskRecord(over))).map(({ id }) => id);
+
+  it.each<readonly [string, Partial<Task>, Partial<Task>]>([
+    ['runs', {}, { lastStatus: 'PENDING' }],
+    ['is not about to stop', {}, { desiredStatus: 'STOPPED' }],
+    ['has ECS Exec', {}, { execEnabled: false }],
+    [
+      'has an agent in any container',
+      { containers: [named('a', NO_AGENT), named('b')] },
+      { containers: [named('a', NO_AGENT)] },
+    ],
+    ['has an agent with a runtime id', {}, { containers: [named('a', { runtimeId: undefined })] }],
+    ['is healthy', {}, { healthStatus: 'UNKNOWN' }],
+    ['is not unhealthy', { healthStatus: 'UNKNOWN' }, { healthStatus: 'UNHEALTHY' }],
+    [
+      'is not unhealthy, rather than of a health that ECS invents later',
+      { healthStatus: 'LATER' },
+      { healthStatus: 'UNHEALTHY' },
+    ],
+    ['is the newest', { startedAt: 2_000 }, { startedAt: 1_000 }],
+    [
+      'is the newest by its creation if it has not started',
+      { startedAt: undefined, createdAt: 3_000 },
+      { startedAt: 2_000, createdAt: 5_000 },
+    ],
+    ['has a known age', { startedAt: 1 }, { startedAt: undefined, createdAt: undefined }],
+    ['comes first by its id if all else is equal', {}, {}],
+  ])('%s', (_, better, worse) => {
+    expect(order({ id: 'a', ...better }, { id: 'b', ...worse })).toEqual(['a', 'b']);
+    expect(order({ id: 'b', ...worse }, { id: 'a', ...better })).toEqual(['a', 'b']);
+  });
+
+  it('is chosen by the first property in which tasks differ: an old healthy task before a new unhealthy one', () => {
+    const old = { id: 'b', startedAt: 1_000 };
+    const unhealthy = { id: 'a', healthStatus: 'UNHEALTHY', startedAt: 9_000 } as const;
+    const stopping = { id: '0', desiredStatus: 'STOPPED', startedAt: 9_000 } as const;
+    expect(order(stopping, unhealthy, old)).toEqual(['b', 'a', '0']);
+  });
+});
+
+describe('a whole task id', () => {
+  const HEX = '1f0e9d8c7b6a45948372615049382716';
+  const UUID = '1f0e9d8c-7b6a-4594-8372-615049382716';
+  it.each([
+    [HEX, true],
+    [UUID, true],
+    [`${HEX}0`, false],
+    [`0${HEX}`, false],
+    [HEX.slice(1), false],
+    [`${UUID}0`, false],
+    [`0${UUID}`, false],
+    ['1f0e9d8c-7b6a-4594-615049382716', false],
+    ['1f0e9d8c-7-4-8-615049382716', false],
+    ['1f0e9d8c-7b6a-4594-8372-6', false],
+    ['1-7b6a-4594-8372-615049382716', false],
+    [HEX.toUpperCase(), false],
+  ])('%s: %j', (text, expected) => {
+    expect(isWholeTaskId(text)).toBe(expected);
+  });
+});
+
+describe('a task by the start of its id', () => {
+  const ids = ['aa1', 'aa2', 'aa', 'b1', 'aa3', 'aa4', 'aa5'];
+
+  it('is the one that starts with it, or that equals it', () => {
+    expect(matchTaskId('b', ids, 'demo')).toBe('b1');
+    expect(matchTaskId('aa', ids, 'demo')).toBe('aa');
+  });
+
+  it('is not one of several', () => {
+    expect(thrown(() => matchTaskId('a', ids, 'demo'))).toMatchObject({
+      code: 'task-ambiguous',
+      role: 'usage',
+      message: '6 tasks start with a',
+      details: { task: 'a', candidates: ['aa1', 'aa2', 'aa', 'aa3', 'aa4'] },
+    });
+  });
+
+  it('is unknown', () => {
+    expect(thrown(() => matchTaskId('1f0e9d8d', ['1f0e9d8c'], 'demo'))).toMatchObject({
+      code: 'task-not-found',
+      role: 'no-match',
+      message: 'no running task 1f0e9d8d',
+      details: { task: '1f0e9d8d', cluster: 'demo', near: ['1f0e9d8c'] },
+    });
+  });
+});
+
+describe('a container by its name', () => {
+  const task = taskRecord({ id: 't1', containers: [named('app'), named('log')] });
+
+  it('is found', () => {
+    expect(namedContainer(task, 'log').name).toBe('log');
+  });
+
+  it('is unknown', () => {
+    expect(thrown(() => namedContainer(task, 'apps'))).toMatchObject({
+      code: 'container-not-found',
+      role: 'no-match',
+      message: 'no container apps in task t1',
+      details: { cluster: 'demo', task: 't1', container: 'apps', near: ['app'] },
+    });
+  });
+
+  it('is asked for where several could be meant', () => {
+    expect(containerNeeded(task, task.containers)).toMatchObject({
+      code: 'container-needed',
+      role: 'usage',
+      message: 'task t1 has 2 containers: which one?',
+      details: { candidates: ['app', 'log'] },
+    });
+  });
+});
+
+describe('the container to forward through', () => {
+  const PROXY = 'ecs-service-connect-4QmkZd';
+  const chosen = (...containers: readonly Container[]): string | undefined =>
+    networkContainer(taskRecord({ containers }), undefined)?.name;
+
+  it('is the named one, ready or not', () => {
+    const task = taskRecord({ containers: [named('app'), named('log', NO_AGENT)] });
+    expect(networkContainer(task, 'log')?.name).toBe('log');
+    expect(thrown(() => networkContainer(task, 'other'))).toMatchObject({ code: 'container-not-found' });
+  });
+
+  it('is one of the application with a running agent, before a side-car', () => {
+    expect(chosen(named(PROXY), named('app', NO_AGENT), named('web'))).toBe('web');
+  });
+
+  it('is a side-car if only that has a running agent', () => {
+    expect(chosen(named('app', NO_AGENT), named(PROXY))).toBe(PROXY);
+  });
+
+  it('is one of the application if none has a running agent', () => {
+    expect(chosen(named(PROXY, NO_AGENT), named('app', NO_AGENT))).toBe('app');
+  });
+
+  it('is undefined in a task without containers', () => {
+    expect(chosen()).toBeUndefined();
+  });
+});
