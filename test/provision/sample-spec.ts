@@ -1,8 +1,8 @@
-import { DEFAULT_IAM_NAMING } from '../../src/provision/roles/iam-names.ts';
+import { DEFAULT_IAM_NAMING, iamNames } from '../../src/provision/roles/iam-names.ts';
 import type { Inventory } from '../../src/provision/bastion/inventory.ts';
-import { resourceTags } from '../../src/provision/bastion/names.ts';
+import { commonName, resourceTags, TAG } from '../../src/provision/bastion/names.ts';
 import type { Instance } from '../../src/provision/ports/ec2.ts';
-import type { GroupRule } from '../../src/provision/ports/network.ts';
+import type { GroupRule, SecurityGroup } from '../../src/provision/ports/network.ts';
 import type { BastionSpec, DatabaseAccess } from '../../src/provision/plan/spec.ts';
 
 export const NOW = Date.parse('2026-11-21T10:00:00Z');
@@ -132,3 +132,51 @@ export const sampleInstance = (change: Partial<Instance> = {}): Instance => ({
   tags: sampleSpec().tags,
   ...change,
 });
+
+export const NAMES = {
+  ...iamNames('default', 'eu-west-1', DEFAULT_IAM_NAMING),
+  common: commonName('default'),
+};
+const tags = sampleSpec().tags;
+
+export const GROUP: SecurityGroup = {
+  id: 'sg-1',
+  name: NAMES.common,
+  vpcId: 'vpc-1',
+  tags,
+  ingress: [],
+  egress: [
+    { protocol: 'tcp', fromPort: 443, toPort: 443, cidr: '0.0.0.0/0' },
+    { protocol: 'tcp', fromPort: 5432, toPort: 5432, groupId: 'sg-db' },
+  ],
+};
+export const INSTANCE = sampleInstance({ launchedAt: NOW - 3_600_000 });
+/** An account with a bastion of `sampleSpec()`, all of whose resources exist. */
+export const FULL: Inventory = {
+  ...EMPTY,
+  boundary: { name: NAMES.boundary, arn: 'arn:boundary', path: '/fargate-connect/', tags },
+  role: {
+    name: NAMES.role,
+    arn: 'arn:role',
+    path: '/fargate-connect/',
+    boundaryArn: 'arn:boundary',
+    trust: TRUST,
+    tags,
+    policyNames: ['bastion'],
+    policy: '{"Statement":[{"Sid":"A"}],"Version":"2012-10-17"}',
+  },
+  profile: {
+    name: NAMES.profile,
+    arn: 'arn:profile',
+    path: '/fargate-connect/',
+    roleNames: [NAMES.role],
+    trust: TRUST,
+    tags,
+  },
+  groups: [GROUP],
+  templates: [
+    { id: 'lt-1', name: NAMES.common, createdAt: NOW - 3_600_000, tags: { ...tags, [TAG.digest]: 'old' } },
+  ],
+  fleets: [{ id: 'fleet-1', state: 'active', tags }],
+  instances: [INSTANCE],
+};

@@ -90,7 +90,7 @@ function keptWarnings(kept: Instance, spec: BastionSpec): readonly PlanWarning[]
     ],
     [
       asked.idle && idle !== undefined && idle !== spec.idleMinutes,
-      `it ends ${idle === 0 ? 'never' : `after ${idle ?? ''} minutes`} without a session, and keeps that idle time`,
+      `it ${idle === 0 ? 'does not end' : `ends after ${idle ?? ''} minutes`} without a session, and keeps that idle time`,
     ],
   ];
   return differences

@@ -1,59 +1,25 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Foreign, Inventory } from '../../../src/provision/bastion/inventory.ts';
-import { iamNames, DEFAULT_IAM_NAMING } from '../../../src/provision/roles/iam-names.ts';
-import { commonName, TAG } from '../../../src/provision/bastion/names.ts';
+import { TAG } from '../../../src/provision/bastion/names.ts';
 import { describePlan } from '../../../src/cli/render/plan-text.ts';
 import { planDown } from '../../../src/provision/plan/plan-down.ts';
 import { ruleAdmitting } from '../../../src/diagnose/network/reach.ts';
 import { planUp } from '../../../src/provision/plan/plan-up.ts';
-import type { GroupRule, SecurityGroup } from '../../../src/provision/ports/network.ts';
+import type { GroupRule } from '../../../src/provision/ports/network.ts';
 import type { BastionSpec } from '../../../src/provision/plan/spec.ts';
-import { EMPTY as empty, NOW, ORDERS_DB, sampleInstance, sampleSpec, TRUST } from '../sample-spec.ts';
+import {
+  EMPTY as empty,
+  FULL as full,
+  GROUP as group,
+  INSTANCE as instance,
+  NOW,
+  ORDERS_DB,
+  sampleInstance,
+  sampleSpec,
+} from '../sample-spec.ts';
 
-const names = { ...iamNames('default', 'eu-west-1', DEFAULT_IAM_NAMING), common: commonName('default') };
 const tags = sampleSpec().tags;
-
-const group: SecurityGroup = {
-  id: 'sg-1',
-  name: names.common,
-  vpcId: 'vpc-1',
-  tags,
-  ingress: [],
-  egress: [
-    { protocol: 'tcp', fromPort: 443, toPort: 443, cidr: '0.0.0.0/0' },
-    { protocol: 'tcp', fromPort: 5432, toPort: 5432, groupId: 'sg-db' },
-  ],
-};
-const instance = sampleInstance({ launchedAt: NOW - 3_600_000 });
-const full: Inventory = {
-  ...empty,
-  boundary: { name: names.boundary, arn: 'arn:boundary', path: '/fargate-connect/', tags },
-  role: {
-    name: names.role,
-    arn: 'arn:role',
-    path: '/fargate-connect/',
-    boundaryArn: 'arn:boundary',
-    trust: TRUST,
-    tags,
-    policyNames: ['bastion'],
-    policy: '{"Statement":[{"Sid":"A"}],"Version":"2012-10-17"}',
-  },
-  profile: {
-    name: names.profile,
-    arn: 'arn:profile',
-    path: '/fargate-connect/',
-    roleNames: [names.role],
-    trust: TRUST,
-    tags,
-  },
-  groups: [group],
-  templates: [
-    { id: 'lt-1', name: names.common, createdAt: NOW - 3_600_000, tags: { ...tags, [TAG.digest]: 'old' } },
-  ],
-  fleets: [{ id: 'fleet-1', state: 'active', tags }],
-  instances: [instance],
-};
 
 const foreign = (kind: Foreign['kind'], id: string, more: Partial<Foreign> = {}): Foreign => ({
   kind,
