@@ -3,6 +3,7 @@ import { paragraph } from '../core/paragraph.ts';
 import type { CommandFactory, Invoke } from './command.ts';
 import { completionCommand } from './commands/completion.ts';
 import { connectCommand } from './commands/connect.ts';
+import { cpCommand } from './commands/cp.ts';
 import { demoCommand } from './commands/demo.ts';
 import { downCommand } from './commands/down.ts';
 import { enableExecCommand } from './commands/enable-exec.ts';
@@ -32,6 +33,7 @@ export const COMMANDS: readonly CommandGroup[] = [
       execCommand,
       enableExecCommand,
       logsCommand,
+      cpCommand,
       forwardCommand,
       shellCommand,
       lsCommand,

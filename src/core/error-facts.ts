@@ -41,6 +41,13 @@ interface ServiceFacts {
   readonly service: string;
 }
 
+interface CopyFacts {
+  readonly [name: string]: Fact;
+  readonly path: string;
+  /** Which file system. */
+  readonly side: 'container' | 'local';
+}
+
 /** What is wrong with a command line, as far as the parser knows. */
 export interface ParseFacts {
   readonly [name: string]: Fact;
@@ -266,6 +273,14 @@ export interface ErrorFacts {
     readonly exitCode: number | undefined;
     readonly outOfMemory: boolean;
   };
+
+  // Copies.
+  'copy-arguments': ParseFacts;
+  'copy-disk-full': CopyFacts;
+  'copy-folder-needed': CopyFacts;
+  'copy-not-found': CopyFacts;
+  'copy-read-only': CopyFacts;
+  'copy-tool-missing': { readonly tool: string };
 
   // Sessions and forwards.
   'agent-silent': AnyFacts;

@@ -14,6 +14,7 @@ const DOCUMENT_OF_COMMAND: Readonly<Record<string, PolicyKindName>> = {
   connect: 'exec',
   exec: 'exec',
   'enable-exec': 'enable-exec',
+  cp: 'exec',
   logs: 'logs',
   forward: 'forward',
   shell: 'shell',

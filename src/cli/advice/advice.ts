@@ -1,6 +1,7 @@
 import type { ErrorDetails } from '../../core/error-facts.ts';
 import { ACCOUNT_ADVICE } from './account.ts';
 import { BASTION_ADVICE } from './bastions.ts';
+import { COPY_ADVICE } from './copies.ts';
 import { CREDENTIALS_ADVICE } from './credentials.ts';
 import { type AdviceContext, CommandLines } from './command-lines.ts';
 import type { AdvisedFacts } from './rows.ts';
@@ -16,6 +17,7 @@ export const ADVICE: {
   ...CREDENTIALS_ADVICE,
   ...TARGET_ADVICE,
   ...SESSION_ADVICE,
+  ...COPY_ADVICE,
   ...BASTION_ADVICE,
   ...USAGE_ADVICE,
 };

@@ -40,6 +40,7 @@ const REPEATED: Readonly<Record<string, readonly (keyof GivenFlags)[]>> = {
   forward: ['cluster', 'name'],
   exec: ['cluster'],
   'enable-exec': ['cluster'],
+  cp: ['cluster'],
   logs: ['cluster'],
   'ls events': ['cluster'],
   'ls services': ['cluster'],

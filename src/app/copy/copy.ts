@@ -1,0 +1,160 @@
+import type { Settings } from '../../config/settings.ts';
+import type { CopiedFile } from '../../connect/copy/copied-file.ts';
+import type { CopyRequest } from './copy-request.ts';
+import type { CopySessions } from '../../connect/copy/copy-sessions.ts';
+import type { RunRemote } from '../../connect/copy/remote-shell.ts';
+import type { Wanted } from '../../connect/target/discover.ts';
+import { type ResolvedContainer, resolveContainer, startExec } from '../../connect/target/resolve.ts';
+import { usage } from '../../core/errors.ts';
+import { refuseWindows } from '../../connect/target/windows.ts';
+import { containerPlace, startAt } from '../session/session-place.ts';
+import type { Needs } from '../collaborators.ts';
+import type { SessionNeeds } from '../session/container-session.ts';
+import { channelDeps, resolveOptions, wantedOf } from '../session/session-setup.ts';
+
+export interface CopyOptions {
+  readonly request: CopyRequest;
+  /** How many sessions may read one file at once. */
+  readonly sessions: number;
+}
+
+type CopyNeeds = SessionNeeds & Needs<'scope'> & { readonly settings: Pick<Settings, keyof Wanted> };
+
+/**
+ * Copies files into or out of a container through ECS Exec; yields each one when it has its final name. Throws what
+ * `resolveContainer`, upload.ts and download.ts throw, `service-needed`, `plugin-unsupported`, `windows-container`.
+ */
+export async function* copyFiles(options: CopyOptions, deps: CopyNeeds): AsyncGenerator<CopiedFile> {
+  const { request } = options;
+  if (deps.settings.transport === 'plugin')
+    throw usage('plugin-unsupported', 'the plugin changes bytes of what is copied');
+  const resolved = await resolveContainer(
+    await wantedContainer(request.service, deps),
+    await resolveOptions(deps, 'exec'),
+  );
+  refuseWindows(resolved.task, resolved.container, 'cp');
+  const { CopySessions: Sessions } = await import('../../connect/copy/copy-sessions.ts');
+  const { clock, random, report, signal } = deps;
+  const run = await runner(resolved, deps);
+  const sessions = new Sessions({ clock, random, report, signal, run });
+  // On every exit path, so that no session stays open.
+  deps.scope.add(() => sessions.close());
+  const open = (): Promise<unknown> =>
+    startAt(containerPlace(resolved), deps, () => sessions.survive(async () => undefined));
+  yield* request.direction === 'up'
+    ? upload(request, sessions, open, deps)
+    : download(request, options.sessions, sessions, open, deps);
+  await sessions.close();
+}
+
+async function wantedContainer(service: string, deps: CopyNeeds): Promise<Wanted> {
+  const wanted = wantedOf(deps.settings, service === '' ? undefined : service);
+  if (wanted.service !== undefined || wanted.task !== undefined) return wanted;
+  if (!deps.settings.input) throw usage('service-needed', 'cp needs a service or a task');
+  const { pickContainer } = await import('../listing/pick.ts');
+  return pickContainer(deps, wanted);
+}
+
+/** Starts sessions into the container, each with pipes as for `exec -- CMD`. */
+async function runner(
+  resolved: ResolvedContainer,
+  deps: CopyNeeds,
+): Promise<(command: readonly string[]) => RunRemote> {
+  const [{ execNonce, execScript }, { runCommandSession }, channel, options] = await Promise.all([
+    import('../../connect/session/exec-script.ts'),
+    import('../../connect/session/command-session.ts'),
+    channelDeps(deps),
+    resolveOptions(deps, 'exec'),
+  ]);
+  return (command) => async (terminal, signal) => {
+    const { command: line, nonce } = execScript(
+      command,
+      execNonce((length) => deps.random.bytes(length)),
+      'pipes',
+    );
+    return runCommandSession({
+      session: await startExec(resolved, line, options),
+      target: resolved.target,
+      nonce,
+      interactive: false,
+      readStdin: true,
+      deps: channel,
+      terminal,
+      signals: { on: () => () => undefined },
+      signal,
+      report: deps.report,
+    });
+  };
+}
+
+async function* upload(
+  request: Extract<CopyRequest, { direction: 'up' }>,
+  sessions: CopySessions,
+  open: () => Promise<unknown>,
+  { terminal }: CopyNeeds,
+): AsyncGenerator<CopiedFile> {
+  const [
+    { uploadFile, uploadStream },
+    { localSource },
+    { folderNeeded },
+    { notAFile, remoteStat },
+    { shownPath },
+  ] = await Promise.all([
+    import('../../connect/copy/upload.ts'),
+    import('../../connect/copy/local-files.ts'),
+    import('../../connect/copy/copy-faults.ts'),
+    import('../../connect/copy/remote-files.ts'),
+    import('../../connect/copy/copy-paths.ts'),
+  ]);
+  const { sources, target } = request;
+  // All sources are looked at before the first one is copied.
+  const found = await Promise.all(
+    sources.map(async (source) =>
+      source.kind === 'stream' ? undefined : localSource(Buffer.from(source.path)),
+    ),
+  );
+  for (const source of found)
+    if (source !== undefined && source.kind !== 'file') throw notAFile(shownPath(source.path), 'local');
+  await open();
+  if (found.length > 1) {
+    const stat = await sessions.survive(({ shell }) => remoteStat(shell, target));
+    if (stat?.kind !== 'directory') throw folderNeeded(shownPath(target), 'container');
+  }
+  for (const source of found)
+    yield source === undefined
+      ? await uploadStream(terminal.stdin, target, sessions)
+      : await uploadFile(source, target, sessions);
+}
+
+async function* download(
+  request: Extract<CopyRequest, { direction: 'down' }>,
+  most: number,
+  sessions: CopySessions,
+  open: () => Promise<unknown>,
+  { terminal }: CopyNeeds,
+): AsyncGenerator<CopiedFile> {
+  const [
+    { downloadFile, downloadStream, remoteSource },
+    { isFolder },
+    { folderNeeded },
+    { notAFile },
+    { shownPath },
+  ] = await Promise.all([
+    import('../../connect/copy/download.ts'),
+    import('../../connect/copy/local-files.ts'),
+    import('../../connect/copy/copy-faults.ts'),
+    import('../../connect/copy/remote-files.ts'),
+    import('../../connect/copy/copy-paths.ts'),
+  ]);
+  const { sources, target } = request;
+  if (target.kind === 'local' && sources.length > 1 && !(await isFolder(Buffer.from(target.path))))
+    throw folderNeeded(shownPath(target.path), 'local');
+  await open();
+  for (const path of sources) {
+    const source = await remoteSource(path, sessions);
+    if (source.stat.kind !== 'file') throw notAFile(shownPath(path), 'container');
+    yield target.kind === 'stream'
+      ? await downloadStream(source, terminal.stdout, sessions)
+      : await downloadFile(source, Buffer.from(target.path), most, sessions);
+  }
+}

@@ -1,0 +1,82 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Report } from '../../core/events.ts';
+import { ToolError } from '../../core/errors.ts';
+import { type CopyTools, copyCommand } from './copy-script.ts';
+import { RemoteShell, type RunRemote } from './remote-shell.ts';
+
+export interface CopyDeps {
+  readonly clock: Clock;
+  readonly report: Report;
+  readonly signal: AbortSignal;
+  readonly random: { bytes(length: number): Uint8Array };
+  /** Starts a session into the container that runs this command. */
+  readonly run: (command: readonly string[]) => RunRemote;
+}
+
+export interface PreparedShell {
+  readonly shell: RemoteShell;
+  readonly tools: CopyTools;
+}
+
+/** How many sessions in a row may be lost without any progress between them. */
+const MOST_LOSSES = 4;
+
+/** The main session of a copy, opened when it is first needed, and again after it was lost. */
+export class CopySessions {
+  readonly deps: CopyDeps;
+  #current: Promise<PreparedShell> | undefined;
+  readonly #open = new Set<RemoteShell>();
+  #losses = 0;
+
+  constructor(deps: CopyDeps) {
+    this.deps = deps;
+  }
+
+  main(): Promise<PreparedShell> {
+    this.#current ??= this.another();
+    return this.#current;
+  }
+
+  /** A session beside the main one. */
+  async another(): Promise<PreparedShell> {
+    const { clock, signal, random, run } = this.deps;
+    const nonce = Buffer.from(random.bytes(16)).toString('hex');
+    const shell = new RemoteShell(nonce, run(copyCommand(nonce)), { clock, signal });
+    this.#open.add(shell);
+    const tools = await shell.prepare();
+    return { shell, tools };
+  }
+
+  /** Something arrived; losses before it no longer count. */
+  progressed(): void {
+    this.#losses = 0;
+  }
+
+  /**
+   * Runs `work`, and again with a new session when the session was lost. Throws what `work` threw when it was no loss,
+   * or when sessions are lost again and again.
+   */
+  async survive<T>(work: (session: PreparedShell) => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await work(await this.main());
+      } catch (error) {
+        if (!isLoss(error) || this.deps.signal.aborted || ++this.#losses >= MOST_LOSSES) throw error;
+        this.#current = undefined;
+        this.deps.report({
+          type: 'session-state',
+          state: 'replaced',
+          reason: `${error.message}; a new session continues the copy`,
+        });
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#open].map((shell) => shell.close()));
+  }
+}
+
+/** The session ended although nobody wanted it to end, so another one may succeed. */
+export const isLoss = (error: unknown): error is ToolError =>
+  error instanceof ToolError && error.role === 'transport' && error.code !== 'exec-not-started';
