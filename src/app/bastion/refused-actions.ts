@@ -7,6 +7,12 @@ import { ToolError } from '../../core/errors.ts';
  */
 export class RefusedActions {
   readonly #actions = new Set<string>();
+  #first: ToolError | undefined;
+
+  /** The first denial. */
+  get first(): ToolError | undefined {
+    return this.#first;
+  }
 
   /** Sorted. */
   get actions(): readonly string[] {
@@ -19,6 +25,7 @@ export class RefusedActions {
       return await work;
     } catch (error) {
       if (!(error instanceof ToolError) || error.code !== 'access-denied') throw error;
+      this.#first ??= error;
       this.#actions.add(textFact(error.details, 'action'));
       return instead;
     }

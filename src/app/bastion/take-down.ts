@@ -1,13 +1,14 @@
 import { awsClock } from '../aws-clock.ts';
 import { accountText } from '../../core/account-text.ts';
 import type { Fact } from '../../core/error-facts.ts';
-import { interrupted, ToolError } from '../../core/errors.ts';
+import { access, interrupted, ToolError } from '../../core/errors.ts';
 import {
   findBastions,
   findNames,
   type Inventory,
   type InventoryScope,
   isEmpty,
+  type Read,
   readInventory,
 } from '../../provision/bastion/inventory.ts';
 import { checkBastionName, TAG } from '../../provision/bastion/names.ts';
@@ -16,6 +17,7 @@ import type { Plan } from '../../provision/plan/plan.ts';
 import { refuseIfInUse, tearDown, type TeardownResult } from '../../provision/teardown/teardown.ts';
 import type { Needs } from '../collaborators.ts';
 import { iamNaming, type IamOverrides } from './iam-naming.ts';
+import { RefusedActions } from './refused-actions.ts';
 
 /** Deletes bastions: finds all their resources, asks for agreement, deletes them, and verifies that none is left. */
 
@@ -59,6 +61,8 @@ export interface FoundBastions {
   readonly kept: Inventory['foreign'];
   /** Names of other bastions; read only when no resource of the requested one exists. */
   readonly others: readonly string[];
+  /** What the caller was not allowed to read, so that resources may be missing here. */
+  readonly refused: RefusedActions;
 }
 
 /** Throws `bastion-name`, `iam-path`, `iam-prefix`, and what the ports throw. */
@@ -71,18 +75,20 @@ export async function findForDown(
   const [ec2, iam, identityPort] = await Promise.all([account.ec2(), account.iam(), account.identity()]);
   const { accountId, partition, arn } = await identityPort.caller();
   const { region } = account;
+  const refused = new RefusedActions();
   const naming = iamNaming(request.iam, deps.settings);
-  // No denial is tolerated here: if a list is denied, a resource could be overlooked.
   const names = request.all
-    ? await findNames({ ec2, iam }, region, naming)
+    ? await findNames({ ec2, iam }, region, naming, (list) => refused.or([], list))
     : [checkBastionName(request.name)];
   const found = await Promise.all(
     names.map(async (name): Promise<Found> => {
       const scope = { name, region, accountId, partition, iam: naming };
-      return { scope, inventory: await readInventory({ ec2, iam }, scope) };
+      return { scope, inventory: await readInventory({ ec2, iam }, scope, readerOf(refused)) };
     }),
   );
   const full = found.filter(({ inventory }) => !isEmpty(inventory));
+  // Where nothing is seen, a denial could be the reason.
+  if (full.length === 0 && refused.first !== undefined) throw refused.first;
   // Bastions of other names cost money too, so the person is informed about them.
   const others = full.length > 0 || request.all ? [] : (await findBastions(ec2, {})).map(({ name }) => name);
   return {
@@ -95,8 +101,14 @@ export async function findForDown(
     full,
     kept: found.flatMap(({ inventory }) => inventory.foreign),
     others: [...new Set(others)].sort(),
+    refused,
   };
 }
+
+const readerOf =
+  (refused: RefusedActions): Read =>
+  (call, instead) =>
+    refused.or(instead, call);
 
 function ownerOf({ name, instances: [instance] }: Inventory, now: number): BastionOwner {
   return {
@@ -107,17 +119,20 @@ function ownerOf({ name, instances: [instance] }: Inventory, now: number): Basti
 }
 
 /**
- * The resources to delete, for each bastion. Throws `sessions-active` while other people are connected, unless forced.
+ * The resources to delete, for each bastion. Throws `sessions-active` while other people are connected, unless forced or
+ * the caller may not read the sessions.
  */
 export async function planTeardown(
-  { full, callerArn }: FoundBastions,
+  { full, callerArn, refused }: FoundBastions,
   { force }: DownRequest,
   deps: Needs<'account'>,
 ): Promise<readonly Plan[]> {
   if (!force) {
     const ssm = await (await deps.account()).ssm();
     for (const { inventory } of full)
-      await refuseIfInUse(inventory, callerArn, (instanceId) => ssm.activeSessions(instanceId));
+      await refuseIfInUse(inventory, callerArn, (instanceId) =>
+        refused.or([], ssm.activeSessions(instanceId)),
+      );
   }
   return full.map(({ inventory }) => planDown(inventory));
 }
@@ -128,6 +143,8 @@ export interface TakenDown {
   readonly left: readonly string[];
   /** Why resources remain; undefined = none does. */
   readonly problem: ToolError | undefined;
+  /** IAM actions that the caller was not allowed to use; what they read was not verified. */
+  readonly notAllowed: readonly string[];
 }
 
 /**
@@ -135,22 +152,22 @@ export interface TakenDown {
  * `interrupted`.
  */
 export async function takeDown(
-  { full, all, region, accountId, accountAlias }: FoundBastions,
+  { full, all, region, accountId, accountAlias, refused }: FoundBastions,
   deps: Needs<'account' | 'clock' | 'prompter' | 'random' | 'report' | 'signal'>,
 ): Promise<TakenDown> {
   const names = full.map(({ inventory }) => inventory.name).join(', ');
   const agreed = await deps.prompter.confirm({
     message: `Delete ${full.length === 1 ? `bastion ${names}` : `the bastions ${names}`} in ${region} of ${accountText(accountId, accountAlias)}?`,
     flag: '--yes',
-    // Bastions of other people may be among them.
-    defaultAnswer: !all,
+    // Bastions of other people may be among them, or people whose sessions could not be seen.
+    defaultAnswer: !all && !refused.actions.includes('ssm:DescribeSessions'),
   });
   if (!agreed) throw interrupted('nothing was deleted');
   const account = await deps.account();
   const [ec2, iam] = await Promise.all([account.ec2(), account.iam()]);
   const { clock, report, signal } = deps;
   const random = (): number => deps.random.number();
-  const teardown = { ec2, iam, clock, random, report, signal };
+  const teardown = { ec2, iam, clock, random, report, signal, read: readerOf(refused) };
   const done: { readonly name: string; readonly result: TeardownResult }[] = [];
   const problems: ToolError[] = [];
   for (const { scope, inventory } of full) {
@@ -161,7 +178,24 @@ export async function takeDown(
       problems.push(error);
     }
   }
-  return { done, left: problems.flatMap(leftBy), problem: together(problems) };
+  const unread = notVerified(refused);
+  if (unread !== undefined) problems.push(unread);
+  return {
+    done,
+    left: problems.flatMap(leftBy),
+    problem: together(problems),
+    notAllowed: refused.actions,
+  };
+}
+
+/** The error that ends a run in which something could not be read, although everything that was seen is deleted. */
+function notVerified({ actions, first }: RefusedActions): ToolError | undefined {
+  if (first === undefined) return undefined;
+  return access(
+    'access-denied',
+    `not allowed to call ${actions.join(', ')}, so it is not verified that nothing is left`,
+    { details: { ...first.details, action: actions[0] ?? '', actions }, cause: first },
+  );
 }
 
 const listOf = (fact: Fact): readonly Fact[] => (Array.isArray(fact) ? (fact as readonly Fact[]) : []);

@@ -10,7 +10,7 @@ import { stderrWidth } from './up-text.ts';
 
 /** No requested resource exists; with --json that is the result. */
 export function writeNothing(request: DownRequest, found: FoundBastions, context: CommandContext): void {
-  writeTakenDown({ done: [], left: [], problem: undefined }, found, context);
+  writeTakenDown({ done: [], left: [], problem: undefined, notAllowed: [] }, found, context);
   const what = request.all ? 'no bastion' : `nothing of bastion ${request.name}`;
   context.report({
     type: 'note',
@@ -30,6 +30,15 @@ export function writeNothing(request: DownRequest, found: FoundBastions, context
 
 export function reportTeardown(plans: readonly Plan[], found: FoundBastions, context: CommandContext): void {
   if (found.all) reportOwners(found, context);
+  const { actions } = found.refused;
+  if (actions.length > 0)
+    context.report({
+      type: 'note',
+      level: 'warning',
+      code: 'not-allowed-to-read',
+      message: `not allowed to call ${actions.join(', ')}: what only these show is not deleted`,
+      details: { actions },
+    });
   const say = (message: string): void =>
     context.report({ type: 'note', level: 'info', code: 'plan', message });
   const place = `in ${found.region} of ${accountText(found.accountId, found.accountAlias)}`;
@@ -63,7 +72,7 @@ function reportOwners(
 }
 
 export function writeTakenDown(
-  { done, left }: TakenDown,
+  { done, left, notAllowed }: TakenDown,
   { kept }: FoundBastions,
   { report, settings, terminal }: CommandContext,
 ): void {
@@ -84,16 +93,19 @@ export function writeTakenDown(
         })),
         kept: kept.map(({ kind, id, why }) => ({ kind, id, why })),
         left: left.length,
+        notAllowed,
       })}\n`,
     );
     return;
   }
+  const end =
+    notAllowed.length === 0 ? 'none is left in the account' : 'not everything that may be left could be read';
   for (const { name, result } of done) {
     report({
       type: 'note',
       level: 'info',
       code: 'bastion-down',
-      message: `bastion ${name}: ${result.deleted.length} resources deleted, and none is left in the account`,
+      message: `bastion ${name}: ${result.deleted.length} resources deleted, and ${end}`,
     });
   }
 }

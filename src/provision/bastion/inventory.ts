@@ -90,13 +90,29 @@ export interface InventoryScope {
   readonly iam: IamNaming;
 }
 
-/** Reads all resources of one bastion, with about ten API calls in parallel. */
-export async function readInventory(ports: InventoryPorts, scope: InventoryScope): Promise<Inventory> {
-  const [compute, usual] = await Promise.all([readCompute(ports.ec2, scope), readIam(ports.iam, scope)]);
+/** Waits for a call that only reads, and may return `instead` if the caller is not allowed to make it. */
+export type Read = <T>(call: Promise<T>, instead: T) => Promise<T>;
+
+/** Denials are errors: a resource that is not seen could be overlooked. */
+const strictly: Read = (call) => call;
+
+/**
+ * Reads all resources of one bastion, with about ten API calls in parallel. Throws `access-denied` if the caller may not
+ * read one of them, unless `read` handles that.
+ */
+export async function readInventory(
+  ports: InventoryPorts,
+  scope: InventoryScope,
+  read: Read = strictly,
+): Promise<Inventory> {
+  const [compute, usual] = await Promise.all([
+    readCompute(ports.ec2, scope, read),
+    readIam(ports.iam, scope, read),
+  ]);
   const tagged = namingInTags(compute.own);
   const iam = tagged ?? scope.iam;
   const same = iam.path === scope.iam.path && iam.prefix === scope.iam.prefix;
-  const identity = same ? usual : await readIam(ports.iam, { ...scope, iam });
+  const identity = same ? usual : await readIam(ports.iam, { ...scope, iam }, read);
   return {
     name: scope.name,
     iam,
@@ -118,17 +134,18 @@ type IamPart = Pick<Inventory, 'role' | 'profile' | 'boundary'>;
 async function readCompute(
   ec2: Ec2Port,
   scope: InventoryScope,
+  read: Read,
 ): Promise<{ readonly own: ComputePart; readonly foreign: readonly Foreign[] }> {
   const tag = { key: TAG.bastion, values: [scope.name] };
   const common = commonName(scope.name);
   const [groups, templates, fleets, instances, rules, groupNamesakes, namesakes] = await Promise.all([
-    ec2.securityGroups({ tag }),
-    ec2.launchTemplates({ tag }),
-    ec2.fleets({ tag }),
-    ec2.instances({ tag, states: NOT_TERMINATED }),
-    ec2.securityGroupRules({ tag }),
-    ec2.securityGroups({ names: [common] }),
-    ec2.launchTemplates({ names: [common] }),
+    read(ec2.securityGroups({ tag }), []),
+    read(ec2.launchTemplates({ tag }), []),
+    read(ec2.fleets({ tag }), []),
+    read(ec2.instances({ tag, states: NOT_TERMINATED }), []),
+    read(ec2.securityGroupRules({ tag }), []),
+    read(ec2.securityGroups({ names: [common] }), []),
+    read(ec2.launchTemplates({ names: [common] }), []),
   ]);
   const foreign: Foreign[] = [];
   const ownPart = <T extends { readonly id: string }>(
@@ -181,12 +198,13 @@ async function readCompute(
 async function readIam(
   iam: IamPort,
   scope: InventoryScope,
+  read: Read,
 ): Promise<{ readonly own: IamPart; readonly foreign: readonly Foreign[] }> {
   const names = iamNames(scope.name, scope.region, scope.iam);
   const [role, profile, boundary] = await Promise.all([
-    iam.role(names.role),
-    iam.instanceProfile(names.profile),
-    iam.policy(boundaryArn(scope)),
+    read(iam.role(names.role), undefined),
+    read(iam.instanceProfile(names.profile), undefined),
+    read(iam.policy(boundaryArn(scope)), undefined),
   ]);
   const foreign: Foreign[] = [];
   const ours = (item: { readonly tags: Tags; readonly path: string }): boolean =>
@@ -204,7 +222,10 @@ async function readIam(
   const [policyNames, policy] =
     ownRole === undefined
       ? [[], undefined]
-      : await Promise.all([iam.rolePolicyNames(names.role), iam.rolePolicy(names.role, ROLE_POLICY)]);
+      : await Promise.all([
+          read(iam.rolePolicyNames(names.role), []),
+          read(iam.rolePolicy(names.role, ROLE_POLICY), undefined),
+        ]);
   return {
     own: {
       role: ownRole === undefined ? undefined : { ...ownRole, policyNames, policy },

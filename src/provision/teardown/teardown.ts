@@ -8,6 +8,7 @@ import {
   type Inventory,
   type InventoryScope,
   isEmpty,
+  type Read,
   readInventory,
 } from '../bastion/inventory.ts';
 import { type AnyDeleteStep, type DeleteStep, idOf } from '../plan/plan.ts';
@@ -28,6 +29,8 @@ export interface TeardownDeps {
   readonly random: () => number;
   readonly report: Report;
   readonly signal: AbortSignal;
+  /** How the inventory is read again; absent = a denial is an error. */
+  readonly read?: Read;
 }
 
 export interface TeardownResult {
@@ -105,7 +108,7 @@ export async function tearDown(
         problems.set(keyOf(step), problem);
       } else if (!deleted.some((other) => keyOf(other) === keyOf(step))) deleted.push(step);
     }
-    inventory = await readInventory(deps, own);
+    inventory = await readInventory(deps, own, deps.read);
     const found = [...problems.values()];
     // Waiting does not help against a missing permission, but a resource in use becomes free.
     if (found.some(isDenied)) break;

@@ -1,0 +1,80 @@
+import { afterEach, expect, it } from 'vitest';
+
+import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
+import { testSandbox } from '../../support/test-sandbox.ts';
+
+/** `down` for users who may not read everything: it deletes what it sees, and reports what it could not read. */
+
+const sandbox = testSandbox();
+const admin = (...args: readonly string[]): Promise<CliOutcome> => cli(args, { env: sandbox().env });
+afterEach(() => admin('down', '--all', '--yes', '--force'));
+
+let people = 0;
+const allBut = (...Action: readonly string[]): Readonly<Record<string, string>> =>
+  sandbox().createPrincipal({
+    userName: `deletes-${++people}`,
+    policies: [
+      {
+        Version: '2012-10-17',
+        Statement: [
+          { Effect: 'Allow', Action: '*', Resource: '*' },
+          { Effect: 'Deny', Action, Resource: '*' },
+        ],
+      },
+    ],
+  });
+
+const up = async (): Promise<void> => {
+  const outcome = await admin('up', '--cluster', 'demo', '--yes', '--json');
+  if (outcome.status !== 0) throw new Error(outcome.stderr);
+};
+
+it.each([
+  { action: 'ec2:DescribeFleets', args: ['--name', 'default'] },
+  { action: 'ec2:DescribeSecurityGroupRules', args: ['--name', 'default'] },
+  { action: 'ssm:DescribeSessions', args: ['--name', 'default'] },
+  { action: 'iam:ListRoles', args: ['--all'] },
+])('without $action it deletes the rest, and exits with 4', async ({ action, args }) => {
+  const before = sandbox().snapshot();
+  await up();
+  const outcome = await cli(['down', ...args, '--yes', '--json'], { env: allBut(action) });
+  expect([outcome.status, outcome.stderr]).toEqual([4, expect.stringContaining(action)]);
+  expect(JSON.parse(outcome.stdout)).toMatchObject({
+    bastions: [{ name: 'default' }],
+    notAllowed: [action],
+  });
+  // The fleet is left where it could not be seen; everything else is deleted.
+  if (action !== 'ec2:DescribeFleets') expect(sandbox().snapshot()).toBe(before);
+  const { instances } = JSON.parse(sandbox().snapshot()).ec2['eu-west-1'] as {
+    instances?: readonly unknown[];
+  };
+  expect(instances ?? []).toEqual([]);
+});
+
+it('names before the question what it may not read', async () => {
+  await up();
+  const outcome = await cli(['down', '--no-input'], {
+    env: allBut('ssm:DescribeSessions', 'ec2:DescribeFleets'),
+  });
+  expect(outcome.status).toBe(2);
+  expect(outcome.stderr).toContain(
+    'warning: not allowed to call ec2:DescribeFleets, ssm:DescribeSessions: what only these show is not deleted',
+  );
+});
+
+it('never reports that nothing exists when it could not look', async () => {
+  await up();
+  const env = allBut('ec2:Describe*', 'iam:Get*');
+  const outcome = await cli(['down', '--yes'], { env });
+  expect(outcome.status).toBe(4);
+  expect(outcome.stderr).not.toContain('nothing of bastion');
+});
+
+it('a resource that remains and a list that could not be read are both named', async () => {
+  await up();
+  const env = allBut('ec2:DescribeFleets', 'iam:DeleteInstanceProfile');
+  const outcome = await cli(['down', '--yes'], { env });
+  expect(outcome.status).toBe(4);
+  expect(outcome.stderr).toContain('iam:DeleteInstanceProfile');
+  expect(outcome.stderr).toContain('not allowed to call ec2:DescribeFleets, so it is not verified');
+});
