@@ -256,12 +256,13 @@ class CliRun {
     if (settings.debug) reportProvenance(resolved, reporter.report);
     let account: Promise<AwsAccount> | undefined;
     const prompter = createPrompter({
-      terminal,
+      terminal: terminalToRestore,
       colors: createColors(stderrColor),
       input: settings.input,
       yes: settings.yes,
       signal: this.#abort.signal,
       suspend: () => reporter.suspend(),
+      ...(isPlain(env) ? {} : { screen: { clock, signals: this.#router } }),
     });
     const report: Report = (event) =>
       reporter.report(withHints(event, (note) => adviceFor(note.code, note.details ?? {}, this.#advice)));
@@ -297,6 +298,11 @@ class CliRun {
     this.#status = typeof status === 'number' ? status : 0;
   }
 }
+
+/** A terminal that cannot move its cursor, or a person who uses a screen reader. */
+const isPlain = (env: CliDeps['env']): boolean =>
+  env['TERM'] === 'dumb' ||
+  !['', '0', 'false', 'no'].includes((env['FARGATE_CONNECT_PLAIN'] ?? '').toLowerCase());
 
 /** Adds to a note the lines to type next. */
 function withHints(event: ToolEvent, hintsOf: (note: Note) => readonly string[]): ToolEvent {

@@ -1,4 +1,5 @@
-import type { PickedFacts } from '../core/error-facts.ts';
+import type { Browser } from './browse.ts';
+import type { Question } from './question.ts';
 
 /**
  * Questions to the person. Each question can also be answered by a flag or by another command; without a TTY
@@ -18,14 +19,6 @@ export interface Choice<T> {
 /** Returned by `select` when the person went back (first entry, or Escape with an empty filter). */
 export const BACK: unique symbol = Symbol('back');
 
-export interface Question {
-  readonly message: string;
-  /** The flag that answers it without a prompt, e.g. `--cluster`; undefined where no flag does. */
-  readonly flag: string | undefined;
-  /** For a question without a flag: what other commands need to know. */
-  readonly picked?: PickedFacts;
-}
-
 export interface Prompter {
   /**
    * Type-to-filter list. Throws `input-needed` (usage, with flag and candidates) when no question may be asked,
@@ -39,6 +32,8 @@ export interface Prompter {
       readonly typed?: string;
     },
   ): Promise<T | typeof BACK>;
+  /** Lists that are loaded while they are shown, on a screen of their own (browse.ts). */
+  browser(): Browser;
   /** Without a question: true with `--yes`, else throws `input-needed` naming `--yes`. */
   confirm(question: Question & { readonly defaultAnswer?: boolean }): Promise<boolean>;
   text(

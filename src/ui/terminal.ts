@@ -17,9 +17,18 @@ export interface Terminal {
    * Switches raw mode on; the returned function restores the earlier mode and may be called twice. No-op without a TTY.
    */
   raw(): () => void;
+  /**
+   * Switches stderr to the alternate screen, which leaves nothing behind; the returned function switches back and may be
+   * called twice.
+   */
+  screen(): () => void;
+  /** Stops the process as Ctrl-Z does; the shell's `fg` continues it with SIGCONT. */
+  stop(): void;
 }
 
 export interface TerminalStreams {
+  readonly pid?: number;
+  kill?(pid: number, signal: 'SIGTSTP'): unknown;
   readonly stdin: Readable & {
     readonly isTTY?: boolean;
     readonly isRaw?: boolean;
@@ -34,6 +43,9 @@ interface Screen {
   readonly columns?: number;
   readonly rows?: number;
 }
+
+const ENTER_SCREEN = '\u001b[?1049h';
+const LEAVE_SCREEN = '\u001b[?1049l\u001b[?25h';
 
 /**
  * The error listeners on the streams are never removed: an EPIPE after the end of the run must not become an uncaught
@@ -65,10 +77,21 @@ export function createTerminal(streams: TerminalStreams): Terminal {
         stdin.setRawMode?.(before);
       };
     },
+    screen() {
+      stderr.write(ENTER_SCREEN);
+      let isLeft = false;
+      return () => {
+        if (!isLeft) stderr.write(LEAVE_SCREEN);
+        isLeft = true;
+      };
+    },
+    stop() {
+      if (streams.pid !== undefined) streams.kill?.(streams.pid, 'SIGTSTP');
+    },
   };
 }
 
-/** A terminal that remembers raw modes: `restore` synchronously ends every raw mode that a command has left on. */
+/** A terminal that remembers modes: `restore` synchronously ends every raw mode and screen that a command has left on. */
 export interface GuardedTerminal extends Terminal {
   restore(): void;
 }
@@ -79,19 +102,24 @@ export interface GuardedTerminal extends Terminal {
  */
 export function guardTerminal(terminal: Terminal, onRaw: () => () => void): GuardedTerminal {
   const open = new Set<() => void>();
+  const remembered = (undo: () => void): (() => void) => {
+    const restore = (): void => {
+      if (open.delete(restore)) undo();
+    };
+    open.add(restore);
+    return restore;
+  };
   return {
     ...terminal,
     raw() {
       const resume = onRaw();
       const undo = terminal.raw();
-      const restore = (): void => {
-        if (!open.delete(restore)) return;
+      return remembered(() => {
         undo();
         resume();
-      };
-      open.add(restore);
-      return restore;
+      });
     },
+    screen: () => remembered(terminal.screen()),
     restore() {
       for (const undo of open) undo();
     },

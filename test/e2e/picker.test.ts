@@ -30,7 +30,7 @@ describe('the picker, controlled by keystrokes', () => {
     const picker = new PtyProcess(['connect', '--cluster', 'demo'], { env: sandbox().env });
     await picker.until(/service/i);
     await picker.until(/billing-worker/);
-    await picker.type('billing\r', /action|shell/i);
+    await picker.type('billing\r', /what now/i);
     const before = picker.text.length;
     picker.write('\x1b');
     await picker.until(/service/i, before);
@@ -54,7 +54,7 @@ describe('a service without running tasks', () => {
     const picker = new PtyProcess(['connect', '--cluster', 'demo'], { env: sandbox().env });
     await picker.until(/nightly-reports/);
     await picker.type('nightly', /nightly-reports/);
-    await picker.type('\r', /reasons[^]*logs/);
+    await picker.type('\r', /what now[^]*reasons[^]*logs/);
     await picker.type('\r', /Essential container in task exited: reports exit 137 \(out of memory\)/);
     expect((await picker.exit()).status).toBe(0);
   });

@@ -25,7 +25,7 @@ export interface FakeTerminal extends Terminal {
 
 /** In-memory streams; the test chooses whether they are terminals. */
 export function fakeTerminal(
-  tty: { stdin?: boolean; stdout?: boolean; stderr?: boolean; columns?: number } = {},
+  tty: { stdin?: boolean; stdout?: boolean; stderr?: boolean; columns?: number; rows?: number } = {},
 ): FakeTerminal {
   let depth = 0;
   return {
@@ -35,7 +35,7 @@ export function fakeTerminal(
     stdinIsTty: tty.stdin ?? false,
     stdoutIsTty: tty.stdout ?? false,
     stderrIsTty: tty.stderr ?? false,
-    size: () => ({ columns: tty.columns ?? 80, rows: 24 }),
+    size: () => ({ columns: tty.columns ?? 80, rows: tty.rows ?? 24 }),
     raw() {
       depth++;
       let undone = false;
@@ -44,6 +44,8 @@ export function fakeTerminal(
         undone = true;
       };
     },
+    screen: () => () => undefined,
+    stop: () => undefined,
     rawDepth: () => depth,
   };
 }

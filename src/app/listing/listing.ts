@@ -103,7 +103,13 @@ async function loaded(
   { onRecords, onProgress }: ListingOptions,
 ): Promise<Listing> {
   const { clock, signal } = deps;
-  const calls = new PacedCalls({ clock, signal, isRefusal: isThrottled });
+  const calls = new PacedCalls({
+    clock,
+    signal,
+    isRefusal: isThrottled,
+    // An answer about a hundred tasks is half a megabyte, and the answers of several calls are in memory together.
+    mostWorkers: kind === 'services' ? 8 : 4,
+  });
   const loaders: { readonly cluster: string; readonly loader: ListLoader<Item> }[] = [];
   const onChange = (items: readonly Item[]): void => {
     if (items.length > 0) onRecords?.(items.flatMap(({ records }) => records));

@@ -1,38 +1,36 @@
 import { judgeContainer } from '../../diagnose/ecs/container.ts';
 import { nameOfArn } from '../../core/arn.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
-import {
-  collect,
-  describeAllServices,
-  describeVisibleClusters,
-  withNearest,
-} from '../../connect/target/discover.ts';
+import { findTasks } from '../../connect/target/discover.ts';
 import {
   actionEntries,
   advance,
   canGoBack,
-  clusterEntries,
   containerEntries,
   databaseEntries,
   idleActionEntries,
-  onlyChoice,
   type PickerAction,
   type PickerChoices,
   type PickerEntry,
   type PickerState,
-  serviceEntries,
+  type PickerStep,
   startPicker,
-  taskEntries,
 } from '../../connect/target/picker.ts';
 import type { Container, Database, EcsPort, Task } from '../../connect/ports.ts';
-import { findTasks } from '../../connect/target/discover.ts';
 import { namedContainer } from '../../connect/target/select.ts';
-import { noMatch, ToolError } from '../../core/errors.ts';
-import { fuzzyFilter } from '../../ui/fuzzy.ts';
-import { BACK } from '../../ui/prompter.ts';
+import type { ErrorDetails } from '../../core/error-facts.ts';
+import { noMatch } from '../../core/errors.ts';
+import type { PacedCalls } from '../../core/paced-calls.ts';
+import type { BrowseAnswer, Browser, BrowseQuestion } from '../../ui/browse.ts';
 import type { Needs } from '../collaborators.ts';
+import { laterList, staticList } from './live-list.ts';
+import { clusterList, pacedCalls, type PickerList, serviceList, taskList } from './picker-lists.ts';
+import { ENTRY_COLUMNS, entryRows } from './picker-rows.ts';
 
-type PickNeeds = Needs<'account' | 'clock' | 'prompter' | 'report'>;
+type PickNeeds = Needs<'account' | 'clock' | 'prompter' | 'report' | 'signal'> & {
+  /** What to type about an error, one line each. */
+  readonly advice?: (code: string, facts: ErrorDetails) => readonly string[];
+};
 
 /** Every result that the picker can have. */
 export interface Picked {
@@ -48,10 +46,10 @@ export interface Picked {
 
 /**
  * Asks for cluster → service → task → container → action, except what flags have answered. Throws `interrupted`,
- * `input-needed`, no-match errors.
+ * `input-needed`, no-match errors. `typed`: the first list opens with this filter.
  */
-export async function pick(deps: PickNeeds, wanted: Wanted): Promise<Picked> {
-  const { choices } = await runPicker(deps, startPicker(await known(deps, wanted)));
+export async function pick(deps: PickNeeds, wanted: Wanted, typed?: string): Promise<Picked> {
+  const { choices } = await runPicker(deps, wanted, {}, typed);
   const { cluster, service, task, container, action, database } = choices;
   if (cluster === undefined || action === undefined) throw noMatch('nothing-picked', 'nothing was picked');
   return { cluster, service: service ?? task?.serviceName, task, container, action, database };
@@ -62,8 +60,7 @@ export async function pick(deps: PickNeeds, wanted: Wanted): Promise<Picked> {
  * of services opens with it as filter.
  */
 export async function pickContainer(deps: PickNeeds, wanted: Wanted, typed?: string): Promise<Wanted> {
-  const start = startPicker({ ...(await known(deps, wanted)), action: 'shell' });
-  const { choices } = await runPicker(deps, start, typed);
+  const { choices } = await runPicker(deps, wanted, { action: 'shell' }, typed);
   return {
     cluster: choices.cluster,
     service: undefined,
@@ -74,8 +71,7 @@ export async function pickContainer(deps: PickNeeds, wanted: Wanted, typed?: str
 
 /** Picks a service whose log should be read, or a task that belongs to no service. */
 export async function pickService(deps: PickNeeds, wanted: Wanted): Promise<Wanted> {
-  const start = startPicker({ ...(await known(deps, wanted)), action: 'logs' });
-  const { choices } = await runPicker(deps, start);
+  const { choices } = await runPicker(deps, wanted, { action: 'logs' });
   return {
     cluster: choices.cluster,
     service: choices.service ?? undefined,
@@ -105,171 +101,240 @@ async function known(deps: Needs<'account'>, wanted: Wanted): Promise<PickerChoi
   };
 }
 
-async function runPicker(deps: PickNeeds, start: PickerState, typed?: string): Promise<PickerState> {
-  const account = await deps.account();
-  const ecs = await account.ecs();
-  let state = start;
-  for (;;) {
-    const { cluster = '', service, task } = state.choices;
-    switch (state.step) {
-      case 'done':
-        return state;
-      case 'cluster': {
-        const clusters = await describeVisibleClusters(ecs, await collect(ecs.clusterNames()));
-        state = await ask(deps, state, 'cluster', '--cluster', clusterEntries(clusters));
-        break;
-      }
-      case 'service':
-        state = await ask(
-          deps,
-          state,
-          `service in ${cluster}`,
-          '--service',
-          await services(ecs, cluster, state.known.action === 'shell'),
-          typed,
-        );
-        break;
-      case 'task': {
-        const tasks = await tasksOf(ecs, cluster, service ?? null).catch((error: unknown) => {
-          if (typeof service !== 'string' || state.known.action === 'shell' || !isNoRunningTask(error))
-            throw error;
-          return undefined;
-        });
-        if (tasks === undefined) {
-          state = advance(state, { type: 'chose', choices: { isIdle: true }, automatic: true });
-          break;
-        }
-        const title = service === null ? `task in ${cluster}` : `task of ${service ?? cluster}`;
-        state = await ask(deps, state, title, '--task', taskEntries(tasks, judgeContainer, deps.clock.now()));
-        break;
-      }
-      case 'container':
-        if (task === undefined)
-          throw noMatch('no-running-task', `no task runs in cluster ${cluster}`, { details: { cluster } });
-        state = await ask(
-          deps,
-          state,
-          `container of task ${task.id.slice(0, 8)}`,
-          '--container',
-          containerEntries(task, judgeContainer, deps.clock.now(), state.known.action === 'shell'),
-        );
-        break;
-      case 'action':
-        state = await askForAction(deps, state);
-        break;
-      case 'database': {
-        const databases = await (await account.databases()).databases();
-        state = await ask(deps, state, 'database', undefined, databaseEntries(databases));
-        break;
-      }
-      default:
-        state.step satisfies never;
+async function runPicker(
+  deps: PickNeeds,
+  wanted: Wanted,
+  more: PickerChoices,
+  typed?: string,
+): Promise<PickerState> {
+  const browser = deps.prompter.browser();
+  let picker: Picker | undefined;
+  try {
+    browser.open();
+    const start = startPicker({ ...(await known(deps, wanted)), ...more });
+    picker = new Picker(deps, browser, start, typed);
+    return await picker.run();
+  } finally {
+    browser.close();
+    picker?.report();
+  }
+}
+
+/** Goes from question to question; the screen stays open between them. */
+class Picker {
+  readonly #deps: PickNeeds;
+  readonly #browser: Browser;
+  readonly #calls: PacedCalls;
+  #state: PickerState;
+  #typed: string | undefined;
+  /** The row that was chosen last in each list, so that Back finds the cursor on it. */
+  readonly #cursors = new Map<string, string>();
+  /** What was picked without a question; told when the screen is free. */
+  readonly #automatic: string[] = [];
+
+  constructor(deps: PickNeeds, browser: Browser, start: PickerState, typed: string | undefined) {
+    this.#deps = deps;
+    this.#browser = browser;
+    this.#state = start;
+    this.#typed = typed;
+    this.#calls = pacedCalls(deps);
+  }
+
+  async run(): Promise<PickerState> {
+    for (;;) {
+      const { step } = this.#state;
+      if (step === 'done') return this.#state;
+      await this.#ask(step);
     }
   }
-}
 
-/** Asks one question, or none if there is only one answer. */
-async function ask<T>(
-  deps: Needs<'prompter' | 'report'>,
-  state: PickerState,
-  message: string,
-  flag: string | undefined,
-  entries: readonly PickerEntry<T>[],
-  typed = '',
-): Promise<PickerState> {
-  const { step } = state;
-  const chose = (value: T, isAutomatic: boolean): PickerState =>
-    advance(state, { type: 'chose', choices: { [step]: value }, automatic: isAutomatic });
-  if (entries.length === 0) {
-    throw noMatch('nothing-to-pick', `there is no ${step} to pick from`);
+  report(): void {
+    for (const message of this.#automatic)
+      this.#deps.report({ type: 'note', level: 'info', code: 'picked', message });
   }
-  const only = onlyChoice(entries);
-  if (only !== undefined) {
-    deps.report({
-      type: 'note',
-      level: 'info',
-      code: 'picked',
-      message: `${message}: ${only.name} (the only one)`,
-    });
-    return chose(only.value, true);
+
+  async #ask(step: PickerStep): Promise<void> {
+    const ecs = (): Promise<EcsPort> => this.#deps.account().then((account) => account.ecs('thrown'));
+    const { cluster = '', service = null, task } = this.#state.choices;
+    const isForShell = this.#state.known.action === 'shell';
+    switch (step) {
+      case 'cluster':
+        return this.#choose({
+          message: 'cluster',
+          flag: '--cluster',
+          list: clusterList(await ecs(), this.#calls, never),
+        });
+      case 'service':
+        return this.#choose({
+          message: `service in ${cluster}`,
+          flag: '--service',
+          list: serviceList(await ecs(), cluster, this.#calls, {
+            ...this.#deps,
+            isForShell,
+            recency: never,
+          }),
+        });
+      case 'task':
+        return this.#choose({
+          message: service === null ? `task in ${cluster}` : `task of ${service}`,
+          flag: '--task',
+          list: taskList(await ecs(), cluster, service, this.#calls, this.#deps),
+        });
+      case 'container':
+        return this.#choose({
+          message: `container of task ${task?.id.slice(0, 8) ?? ''}`,
+          flag: '--container',
+          list: this.#entries(
+            task === undefined
+              ? []
+              : containerEntries(task, judgeContainer, this.#deps.clock.now(), isForShell),
+            (container) => ({ container }),
+          ),
+        });
+      case 'action':
+        return this.#choose({ ...this.#actionQuestion(), choosesOnly: false });
+      case 'database': {
+        const databases = this.#deps
+          .account()
+          .then((account) => account.databases())
+          .then((port) => port.databases())
+          .then((found) => entryRows(databaseEntries(found), (database) => ({ database })));
+        return this.#choose({
+          message: 'database',
+          flag: undefined,
+          list: laterList(ENTRY_COLUMNS, databases),
+        });
+      }
+    }
   }
-  // A filter that nothing matches would show an empty list.
-  const filter = fuzzyFilter(typed, entries, ({ name }) => name).length > 0 ? typed : '';
-  const answer = await deps.prompter.select({
-    message,
-    flag,
-    choices: entries,
-    back: canGoBack(state),
-    typed: filter,
-  });
-  return answer === BACK ? advance(state, { type: 'back' }) : chose(answer, false);
+
+  /** Shows the list, and stops loading it as soon as there is an answer. */
+  async #choose(
+    question: Omit<BrowseQuestion<PickerChoices>, 'back'> & { readonly list: PickerList },
+  ): Promise<void> {
+    const { step } = this.#state;
+    const place = `${step} ${this.#state.choices.cluster ?? ''} ${this.#state.choices.service ?? ''}`;
+    const cursor = this.#cursors.get(place);
+    const typed =
+      step === 'service' || (step === 'cluster' && this.#typed !== undefined) ? this.#typed : undefined;
+    if (step === 'service') this.#typed = undefined;
+    try {
+      const answer = await this.#browser.ask({
+        choosesOnly: true,
+        back: canGoBack(this.#state),
+        ...question,
+        ...(cursor === undefined ? {} : { cursor }),
+        ...(typed === undefined ? {} : { typed }),
+      });
+      if (answer.type === 'chose') {
+        this.#cursors.set(place, answer.row.id);
+        if (answer.only) this.#automatic.push(`${question.message}: ${nameOfRow(answer)} (the only one)`);
+      }
+      await this.#apply(answer);
+    } finally {
+      question.list.close();
+    }
+  }
+
+  async #apply(answer: BrowseAnswer<PickerChoices>): Promise<void> {
+    const { step } = this.#state;
+    switch (answer.type) {
+      case 'chose': {
+        const choices = await this.#described(answer.row.value, answer.row.id);
+        if (choices === undefined) return this.#browser.notice('this task has just stopped');
+        this.#state = advance(this.#state, { type: 'chose', choices, automatic: answer.only });
+        return;
+      }
+      case 'back':
+      case 'key':
+        this.#state = advance(this.#state, { type: 'back' });
+        return;
+      case 'empty':
+        this.#nothingToChoose(step);
+    }
+  }
+
+  /** A task that was chosen before it was described is described now; undefined if it has stopped. */
+  async #described(choices: PickerChoices, id: string): Promise<PickerChoices | undefined> {
+    if (this.#state.step !== 'task' || choices.task !== undefined) return choices;
+    const ecs = await (await this.#deps.account()).ecs();
+    const [task] = await ecs.describeTasks(this.#state.choices.cluster ?? '', [id]);
+    return task === undefined ? undefined : { task };
+  }
+
+  /** An empty list leads back to the question before it; without one it is an error. */
+  #nothingToChoose(step: PickerState['step']): void {
+    const { cluster = '', service } = this.#state.choices;
+    if (step === 'task' && typeof service === 'string' && this.#state.known.action !== 'shell') {
+      this.#state = advance(this.#state, { type: 'chose', choices: { isIdle: true }, automatic: true });
+      return;
+    }
+    const missing = emptyText(step, cluster, service);
+    if (!canGoBack(this.#state)) throw this.#emptyError(step, missing);
+    this.#browser.notice(missing);
+    this.#state = advance(this.#state, { type: 'back' });
+  }
+
+  #emptyError(step: PickerState['step'], message: string): Error {
+    const { cluster = '' } = this.#state.choices;
+    return step === 'task'
+      ? noMatch('no-running-task', message, { details: { cluster } })
+      : noMatch('nothing-to-pick', message);
+  }
+
+  /** The last question, asked even if there is one answer only. No flag of `connect` answers it, but a command of its own. */
+  #actionQuestion(): Omit<BrowseQuestion<PickerChoices>, 'back'> {
+    const { cluster = '', service, task, container, isIdle } = this.#state.choices;
+    const isTaskNeeded = this.#state.known.task !== undefined || typeof service !== 'string';
+    const verdict =
+      isIdle === true || task === undefined || container === undefined
+        ? undefined
+        : judgeContainer(task, container, undefined, this.#deps.clock.now());
+    const refusal = verdict === undefined || verdict.ready || verdict.mayStart ? undefined : verdict.error;
+    const entries = verdict === undefined ? idleActionEntries() : actionEntries(true, refusal?.message);
+    return {
+      message: 'what now',
+      flag: undefined,
+      list: this.#entries(
+        entries,
+        (action: PickerAction) => ({ action }),
+        () => (refusal === undefined ? [] : (this.#deps.advice?.(refusal.code, refusal.details) ?? [])),
+      ),
+      picked: {
+        cluster,
+        service: service ?? undefined,
+        task: isTaskNeeded ? task?.id : undefined,
+        container: container?.name,
+        actions: entries.filter(({ disabled }) => disabled === undefined).map(({ value }) => value),
+      },
+    };
+  }
+
+  #entries<T>(
+    entries: readonly PickerEntry<T>[],
+    valueOf: (entry: T) => PickerChoices,
+    remedyOf?: () => readonly string[],
+  ): PickerList {
+    return staticList(ENTRY_COLUMNS, entryRows(entries, valueOf, remedyOf));
+  }
 }
 
-/** The last question, asked even if there is one answer only. No flag of `connect` answers it, but a command of its own. */
-async function askForAction(deps: Needs<'prompter' | 'clock'>, state: PickerState): Promise<PickerState> {
-  const choices = actions(state, deps);
-  const { cluster = '', service, task, container } = state.choices;
-  const isTaskNeeded = state.known.task !== undefined || typeof service !== 'string';
-  const answer = await deps.prompter.select({
-    message: 'what now',
-    flag: undefined,
-    choices,
-    back: canGoBack(state),
-    picked: {
-      cluster,
-      service: service ?? undefined,
-      task: isTaskNeeded ? task?.id : undefined,
-      container: container?.name,
-      actions: choices.filter(({ disabled }) => disabled === undefined).map(({ value }) => value),
-    },
-  });
-  return answer === BACK
-    ? advance(state, { type: 'back' })
-    : advance(state, { type: 'chose', choices: { action: answer }, automatic: false });
-}
+const never = (): number => 0;
 
-/** What can be done with what was chosen so far. */
-function actions({ choices }: PickerState, deps: Needs<'clock'>): readonly PickerEntry<PickerAction>[] {
-  const { task, container, isIdle } = choices;
-  if (isIdle === true || task === undefined || container === undefined) return idleActionEntries();
-  const state = judgeContainer(task, container, undefined, deps.clock.now());
-  return actionEntries(true, state.ready || state.mayStart ? undefined : state.error.message);
-}
+const nameOfRow = ({ row }: Extract<BrowseAnswer<PickerChoices>, { readonly type: 'chose' }>): string => {
+  const [name] = row.cells;
+  return typeof name === 'object' ? name.text : String(name ?? row.id);
+};
 
-const isNoRunningTask = (error: unknown): boolean =>
-  error instanceof ToolError && error.code === 'no-running-task';
-
-/** In a cluster with more tasks than this, their health is not read: each call describes only a hundred tasks. */
-const MAX_TASKS = 300;
-
-async function services(
-  ecs: EcsPort,
-  cluster: string,
-  isForShell: boolean,
-): Promise<readonly PickerEntry<string | null>[]> {
-  const names = await collect(ecs.serviceNames(cluster)).catch(withNearest(ecs, cluster));
-  const described = await describeAllServices(ecs, cluster, names);
-  const total = described.reduce(
-    (sum, { runningCount, pendingCount }) => sum + runningCount + pendingCount,
-    0,
-  );
-  const tasks = total > MAX_TASKS ? [] : await tasksIn(ecs, cluster);
-  const standalone = tasks.filter(({ serviceName }) => serviceName === undefined);
-  return serviceEntries(described, standalone.length, tasks, isForShell);
-}
-
-/** Running and pending tasks of the cluster. */
-async function tasksIn(ecs: EcsPort, cluster: string): Promise<readonly Task[]> {
-  const arns = await collect(ecs.taskArns(cluster, { desiredStatus: 'RUNNING' }));
-  return arns.length === 0 ? [] : ecs.describeTasks(cluster, arns);
-}
-
-async function tasksOf(ecs: EcsPort, cluster: string, service: string | null): Promise<readonly Task[]> {
-  const tasks = await findTasks(ecs, cluster, {
-    cluster,
-    service: service ?? undefined,
-    task: undefined,
-    container: undefined,
-  });
-  return service === null ? tasks.filter((task) => task.serviceName === undefined) : tasks;
+function emptyText(step: PickerState['step'], cluster: string, service: string | null | undefined): string {
+  switch (step) {
+    case 'cluster':
+      return 'there is no cluster to pick from';
+    case 'task':
+      return typeof service === 'string'
+        ? `service ${service} has no running task`
+        : `no task runs in cluster ${cluster}`;
+    default:
+      return `there is no ${step} to pick from in cluster ${cluster}`;
+  }
 }

@@ -3,6 +3,7 @@ import { type ListKind, type ListRecord, listing } from '../../app/listing/listi
 import type { Needs } from '../../app/collaborators.ts';
 import type { Writable } from 'node:stream';
 import { type ProgressLine, progressLine } from '../../ui/progress-line.ts';
+import { grouped } from '../../ui/list-drawing.ts';
 import { layoutTable, renderTable, type TableLayout } from '../../ui/table.ts';
 import type { CommandContext } from '../context.ts';
 import { tableColumns, type ListColumn } from './listing-table.ts';
@@ -57,9 +58,13 @@ export async function printListing(
   if (first !== undefined) throw first.error;
 }
 
+/** The same text as that of JSON.stringify, but never as a whole in memory. */
 function writeJson(records: readonly ListRecord[], { columns }: ListView, stdout: Writable): void {
-  const shown = columns === undefined ? records : records.map((record) => withFields(record, columns));
-  stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
+  if (records.length === 0) stdout.write('[]\n');
+  for (const [index, record] of records.entries()) {
+    const text = JSON.stringify(withFields(record, columns), null, 2).replaceAll('\n', '\n  ');
+    stdout.write(`${index === 0 ? '[\n' : ',\n'}  ${text}${index === records.length - 1 ? '\n]\n' : ''}`);
+  }
 }
 
 function writeTable(
@@ -76,9 +81,6 @@ function writeTable(
 
 const cellsOf = (record: ListRecord, columns: readonly ListColumn[]) =>
   columns.map((column) => column.cell(record));
-
-/** `1 667` */
-const grouped = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ' ');
 
 /** Prints rows as they come, with the column widths of the first ones. */
 class RowStream {

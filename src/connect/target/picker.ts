@@ -1,9 +1,6 @@
 import { nameOfArn } from '../../core/arn.ts';
-import { describeDuration } from '../../core/duration.ts';
-import type { Cluster, Container, Database, JudgeContainer, Service, Task } from '../ports.ts';
-import { rankTasks } from './select.ts';
+import type { Container, Database, JudgeContainer, Task } from '../ports.ts';
 import { containersOf, type SideCarRole } from './side-cars.ts';
-import { waitsFor } from './stop-reason.ts';
 
 /** The picker without its screen: which question comes next, which entries it offers, what Back undoes. */
 
@@ -89,86 +86,6 @@ export interface PickerEntry<T> {
   readonly flagless?: boolean;
 }
 
-export const clusterEntries = (clusters: readonly Cluster[]): readonly PickerEntry<string>[] =>
-  [...clusters]
-    .sort(
-      (a, b) => Number(a.runningTasks === 0) - Number(b.runningTasks === 0) || a.name.localeCompare(b.name),
-    )
-    .map((cluster) => ({
-      value: cluster.name,
-      name: cluster.name,
-      description: `${count(cluster.activeServices, 'service')}, ${count(cluster.runningTasks, 'running task')}`,
-    }));
-
-/**
- * `tasks` are the running and pending tasks of the cluster, as far as they are known; the unhealthy ones are counted.
- */
-export function serviceEntries(
-  services: readonly Service[],
-  standaloneTasks: number,
-  tasks: readonly Task[] = [],
-  isForShell = false,
-): readonly PickerEntry<string | null>[] {
-  const entries: PickerEntry<string | null>[] = [...services]
-    .sort(
-      (a, b) => Number(a.runningCount === 0) - Number(b.runningCount === 0) || a.name.localeCompare(b.name),
-    )
-    .map((service) => ({
-      value: service.name,
-      name: service.name,
-      description: serviceText(
-        service,
-        tasks.filter(({ serviceName }) => serviceName === service.name),
-      ),
-      ...(isForShell && service.runningCount === 0 ? { disabled: 'no running task' } : {}),
-    }));
-  if (standaloneTasks > 0) {
-    entries.push({
-      value: null,
-      name: '(tasks without a service)',
-      description: count(standaloneTasks, 'running task'),
-      flagless: true,
-    });
-  }
-  return entries;
-}
-
-/** `4 of 4 running, 3 unhealthy, exec on, FARGATE`; `0 of 1 running, 1 pending, deployment failed, …`. */
-function serviceText(service: Service, tasks: readonly Task[]): string {
-  const unhealthy = tasks.filter(({ healthStatus }) => healthStatus === 'UNHEALTHY').length;
-  return [
-    `${service.runningCount}/${service.desiredCount} running`,
-    ...(unhealthy === 0 ? [] : [`${unhealthy} unhealthy`]),
-    ...(service.pendingCount === 0 ? [] : [`${service.pendingCount} pending`]),
-    ...deploymentText(service),
-    service.execEnabled ? 'exec on' : 'exec off',
-    service.launchType,
-  ].join(', ');
-}
-
-/** Describes deployments that are in progress or failed; complete ones are left out. */
-function deploymentText({ deployments }: Service): readonly string[] {
-  if (deployments.some(({ rolloutState }) => rolloutState === 'FAILED')) return ['deployment failed'];
-  return deployments.length > 1 || deployments[0]?.rolloutState === 'IN_PROGRESS' ? ['deploying'] : [];
-}
-
-export const taskEntries = (
-  tasks: readonly Task[],
-  judge: JudgeContainer,
-  now: number,
-): readonly PickerEntry<Task>[] =>
-  rankTasks(tasks).map((task) => ({
-    value: task,
-    name: task.id,
-    description: [
-      task.healthStatus === 'UNKNOWN' ? task.lastStatus.toLowerCase() : task.healthStatus.toLowerCase(),
-      ...waitText(task),
-      startedText(task, now),
-      execText(task, judge, now),
-    ].join(', '),
-    ...(task.lastStatus === 'STOPPED' ? { disabled: 'stopped' } : {}),
-  }));
-
 /**
  * The application's containers first, then side-cars with their role. For a shell, containers without a running agent
  * are shown but cannot be chosen; the reason is shown beside them.
@@ -244,27 +161,3 @@ export const databaseEntries = (databases: readonly Database[]): readonly Picker
     description: `${database.engine}, ${database.status}`,
     ...(database.endpoints.length === 0 ? { disabled: `${database.status}, no endpoint yet` } : {}),
   }));
-
-/** The entry that may be picked without asking: the only one, if it can be chosen. */
-export function onlyChoice<T>(entries: readonly PickerEntry<T>[]): PickerEntry<T> | undefined {
-  const [only, ...others] = entries;
-  return others.length === 0 && only?.disabled === undefined ? only : undefined;
-}
-
-function waitText(task: Task): readonly string[] {
-  const wait = waitsFor(task);
-  return wait === undefined ? [] : [`waits for ${wait}`];
-}
-
-function startedText(task: Task, now: number): string {
-  const since = task.startedAt ?? task.createdAt;
-  return since === undefined ? 'not started' : `${describeDuration(now - since)} old`;
-}
-
-function execText(task: Task, judge: JudgeContainer, now: number): string {
-  if (!task.execEnabled) return 'exec off';
-  const ready = task.containers.filter((container) => judge(task, container, undefined, now).ready).length;
-  return ready === 0 ? 'exec agent not running' : 'exec ready';
-}
-
-const count = (amount: number, noun: string): string => `${amount} ${noun}${amount === 1 ? '' : 's'}`;

@@ -8,10 +8,7 @@ import {
   canGoBack,
   containerEntries,
   idleActionEntries,
-  onlyChoice,
-  serviceEntries,
   startPicker,
-  taskEntries,
 } from '../../../src/connect/target/picker.ts';
 import type { Container, ContainerDefinition, EcsPort, Service, Task } from '../../../src/connect/ports.ts';
 import { judgeContainer } from '../../../src/diagnose/ecs/container.ts';
@@ -399,69 +396,9 @@ describe('the picker', () => {
     expect(advance(startPicker(), { type: 'back' })).toEqual(startPicker());
   });
 
-  test('entries show health, age and readiness, and the reason if they cannot be chosen', () => {
-    expect(taskEntries([task()], judgeContainer, NOW)[0]).toMatchObject({
-      description: 'healthy, 1h old, exec ready',
-    });
-    expect(taskEntries([task({ execEnabled: false })], judgeContainer, NOW)[0]?.description).toContain(
-      'exec off',
-    );
+  test('a container entry shows the reason if it cannot be chosen', () => {
     expect(containerEntries(task({ execEnabled: false }), judgeContainer, NOW)[0]?.disabled).toContain(
       'exec is off',
-    );
-    expect(serviceEntries([service({ runningCount: 0 })], 2, [], true)).toMatchObject([
-      { name: 'orders-api', disabled: 'no running task' },
-      { value: null, description: '2 running tasks' },
-    ]);
-  });
-
-  test('a single entry is chosen automatically unless it cannot be chosen', () => {
-    expect(onlyChoice([{ value: 1, name: 'a' }])?.value).toBe(1);
-    expect(onlyChoice([{ value: 1, name: 'a', disabled: 'no' }])).toBeUndefined();
-    expect(
-      onlyChoice([
-        { value: 1, name: 'a' },
-        { value: 2, name: 'b' },
-      ]),
-    ).toBeUndefined();
-  });
-
-  test('a service entry shows unhealthy and pending tasks, and a deployment that is in progress or failed', () => {
-    const unhealthy = [1, 2, 3].map(() => task({ healthStatus: 'UNHEALTHY' }));
-    const description = (over: Partial<Service>, tasks: readonly Task[] = []): string | undefined =>
-      serviceEntries([service(over)], 0, tasks)[0]?.description;
-    expect(description({ runningCount: 4, desiredCount: 4 }, [...unhealthy, task()])).toBe(
-      '4/4 running, 3 unhealthy, exec on, FARGATE',
-    );
-    const deployment = (status: string, rolloutState: string) => ({
-      id: status,
-      status,
-      taskDefinitionArn: 'td',
-      desiredCount: 1,
-      runningCount: 0,
-      pendingCount: 1,
-      failedTasks: 0,
-      rolloutState,
-      rolloutReason: undefined,
-      createdAt: NOW,
-    });
-    expect(
-      description({ runningCount: 0, pendingCount: 1, deployments: [deployment('PRIMARY', 'IN_PROGRESS')] }),
-    ).toBe('0/1 running, 1 pending, deploying, exec on, FARGATE');
-    expect(description({ deployments: [deployment('PRIMARY', 'FAILED')] })).toContain('deployment failed');
-    expect(description({ deployments: [deployment('PRIMARY', 'COMPLETED')] })).toBe(
-      '1/1 running, exec on, FARGATE',
-    );
-  });
-
-  test('a pending task entry shows what the task waits for', () => {
-    const pending = task({
-      lastStatus: 'PENDING',
-      healthStatus: 'UNKNOWN',
-      containers: [container({ lastStatus: 'PENDING', runtimeId: undefined })],
-    });
-    expect(taskEntries([pending], judgeContainer, NOW)[0]?.description).toContain(
-      'waits for its images and secrets',
     );
   });
 
