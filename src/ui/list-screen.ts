@@ -150,7 +150,7 @@ class ListScreen implements Browser {
       };
       asked.fail = (error) => {
         forget();
-        reject(error as Error);
+        reject(error);
       };
       this.#update();
       for (const { text, key } of this.#early.splice(0)) this.#onKey(text, key);

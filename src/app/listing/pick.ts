@@ -327,14 +327,9 @@ const nameOfRow = ({ row }: Extract<BrowseAnswer<PickerChoices>, { readonly type
 };
 
 function emptyText(step: PickerState['step'], cluster: string, service: string | null | undefined): string {
-  switch (step) {
-    case 'cluster':
-      return 'there is no cluster to pick from';
-    case 'task':
-      return typeof service === 'string'
-        ? `service ${service} has no running task`
-        : `no task runs in cluster ${cluster}`;
-    default:
-      return `there is no ${step} to pick from in cluster ${cluster}`;
-  }
+  if (step === 'cluster') return 'there is no cluster to pick from';
+  if (step !== 'task') return `there is no ${step} to pick from in cluster ${cluster}`;
+  return typeof service === 'string'
+    ? `service ${service} has no running task`
+    : `no task runs in cluster ${cluster}`;
 }
