@@ -39,10 +39,77 @@ describe('AWS errors by name', () => {
     ['CredentialsProviderError', 'credentials-missing', 'access'],
     ['TokenProviderError', 'credentials-missing', 'access'],
     ['TimeoutError', 'aws-unreachable', 'transport'],
-    ['ThrottlingException', 'aws-throttled', 'failed'],
-    ['RequestLimitExceeded', 'aws-throttled', 'failed'],
+    ...[
+      'Throttling',
+      'ThrottlingException',
+      'ThrottledException',
+      'RequestLimitExceeded',
+      'RequestThrottled',
+      'RequestThrottledException',
+      'TooManyRequestsException',
+      'EC2ThrottledException',
+    ].map((name) => [name, 'aws-throttled', 'failed']),
   ])('%s → %s', async (name, code, role) => {
     expect(await raised('ecs:ListTasks', sdkError(name))).toMatchObject({ code, role });
+  });
+
+  test.each([
+    ['AccessDenied', 'not allowed to call ecs:ListTasks: because'],
+    ['CredentialsProviderError', 'no AWS credentials: because'],
+    ['ExpiredToken', 'the AWS credentials have expired: because'],
+    ['AuthFailure', 'AWS refused the credentials for ecs:ListTasks: because'],
+    [
+      'Throttling',
+      'AWS refuses ecs:ListTasks for now, because there were too many calls (Throttling: because)',
+    ],
+    ['TimeoutError', 'no answer from AWS to ecs:ListTasks: because'],
+    ['Strange', 'ecs:ListTasks failed: Strange: because'],
+    ['Error', 'ecs:ListTasks failed: because'],
+  ])('%s: the sentence, the facts and the cause', async (name, message) => {
+    const error = sdkError(name, 'because');
+    const found = await raised('ecs:ListTasks', error);
+    expect(found).toMatchObject({
+      message,
+      details: { awsError: name, action: 'ecs:ListTasks', requestId: 'r-1' },
+    });
+    expect((found as Error).cause).toBe(error);
+  });
+
+  test('an error without name and text is named all the same', async () => {
+    expect(await raised('ecs:ListTasks', Object.assign(new Error(''), { name: '' }))).toMatchObject({
+      message: 'ecs:ListTasks failed: Error',
+      details: { awsError: 'Error' },
+    });
+    const named = Object.assign(new Error(''), { name: 'Special', $metadata: {} });
+    const better = (text: string) => failed('better', text);
+    expect(await raised('x:Y', named, { Special: better })).toMatchObject({ message: 'x:Y' });
+  });
+
+  test('a host that DNS does not know names the region that may be meant', async () => {
+    const hostname = 'ecs.eu-wst-1.amazonaws.com';
+    const unknown = Object.assign(new Error('getaddrinfo'), { code: 'ENOTFOUND', hostname });
+    expect(await raised('x:Y', unknown)).toMatchObject({
+      details: { systemError: 'ENOTFOUND', regions: expect.arrayContaining(['eu-west-1']) as unknown },
+    });
+    const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED', hostname });
+    expect(await raised('x:Y', refused)).toMatchObject({ details: { regions: [] } });
+    const anonymous = Object.assign(new Error('getaddrinfo'), { code: 'ENOTFOUND' });
+    expect(await raised('x:Y', anonymous)).toMatchObject({ details: { regions: [] } });
+  });
+
+  test('values that are no error are errors of AWS without a name', async () => {
+    for (const thrown of ['text', null, 7])
+      expect(await raised('x:Y', thrown as unknown as Error)).toMatchObject({
+        code: 'aws-error',
+        message: 'x:Y failed: Error',
+        details: { awsError: 'Error' },
+      });
+  });
+
+  test('the name in details counts only for errors of the tool', () => {
+    expect(awsErrorName(failed('aws-error', 'x', { details: {} }))).toBeUndefined();
+    expect(awsErrorName(failed('aws-error', 'x', { details: { awsError: 'A' } }))).toBe('A');
+    expect(awsErrorName(sdkError('B'))).toBe('B');
   });
 
   test('a denial names the IAM action', async () => {
