@@ -20,7 +20,7 @@ export function demoCommand(invoke: Invoke, run: Run<DemoOptions> = runDemo): Co
     .addHelpText(
       'after',
       `
-Its shells run on this machine: those of bastions with your rights, those of containers in Linux namespaces
+Its shells run on this machine: those of bastions with your rights, those of containers in Linux namespaces \
 where that works. Do not run in them what you would not run in your own shell.
 On a terminal you pick and type yourself; without one it is a scripted tour that ends with "0 resources left".
 

@@ -54,7 +54,7 @@ export function sandboxCommand(invoke: Invoke, run: Run<SandboxCommandOptions> =
       `
 Prints the environment that points AWS clients at the sandbox; with --json, one line {"endpoint":…,"env":{…}}.
 
-Its shells run on this machine: those of bastions with your rights, those of containers in Linux namespaces
+Its shells run on this machine: those of bastions with your rights, those of containers in Linux namespaces \
 where that works. Do not run in them what you would not run in your own shell.
 
 Examples:
