@@ -159,6 +159,7 @@ export interface ErrorFacts {
   'credentials-missing': { readonly profile?: string | undefined };
   'credentials-refused': AnyFacts;
   'grants-missing': {
+    readonly [name: string]: Fact;
     readonly principal: string;
     readonly actions: readonly string[];
     /** Condition keys that the principal's policies use and whose values the check does not know. */

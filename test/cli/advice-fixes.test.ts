@@ -18,7 +18,7 @@ it.each<readonly [title: string, change: Change, expected: readonly string[]]>([
     'an inline policy for a role that lacks actions',
     { kind: 'allow-actions', principal: `${ARN}:role/team/task`, policy: 'identity', ...actions },
     [
-      `aws iam put-role-policy --role-name task --policy-name fargate-connect-allow --policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ssmmessages:OpenDataChannel"],"Resource":["*"]}]}' --profile staging`,
+      `aws iam put-role-policy --role-name task --policy-name fargate-connect-90da0f --policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ssmmessages:OpenDataChannel"],"Resource":["*"]}]}' --profile staging`,
     ],
   ],
   [
@@ -31,7 +31,7 @@ it.each<readonly [title: string, change: Change, expected: readonly string[]]>([
       when: [{ key: 'aws:RequestTag/team', values: ['web'], type: 'string' }],
     },
     [
-      `aws iam put-role-policy --role-name dev --policy-name fargate-connect-deny --policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["ssmmessages:OpenDataChannel"],"Resource":["*"],"Condition":{"StringEquals":{"aws:RequestTag/team":["web"]}}}]}' --profile staging`,
+      `aws iam put-role-policy --role-name dev --policy-name fargate-connect-126f58 --policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["ssmmessages:OpenDataChannel"],"Resource":["*"],"Condition":{"StringEquals":{"aws:RequestTag/team":["web"]}}}]}' --profile staging`,
     ],
   ],
   [

@@ -132,8 +132,11 @@ export const withoutPlace = (text: string): string => parseArn(text)?.resource ?
 
 function missing(arn: string, wrong: readonly Point[]): ToolError {
   const unknown = [...new Set(wrong.flatMap(({ missingContext }) => missingContext))];
-  return access('grants-missing', sentenceOfAll(arn, grantFindings(arn, wrong)), {
+  const findings = grantFindings(arn, wrong);
+  const fix = findings.flatMap(({ fixes }) => fixes[0] ?? []);
+  return access('grants-missing', sentenceOfAll(arn, findings), {
     details: {
+      fixes: fix.length === 0 ? [] : [fix],
       principal: arn,
       actions: [...new Set(wrong.map(({ action }) => action))],
       unknownKeys: unknown,

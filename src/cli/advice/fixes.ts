@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { ErrorDetails } from '../../core/error-facts.ts';
 import { quoteWord, quoteWords, singleQuoted } from '../../core/shell-words.ts';
 import type { Change, Fix } from '../../diagnose/finding.ts';
@@ -155,10 +156,13 @@ function policyLines(
       },
     ],
   };
+  const text = JSON.stringify(document);
+  // A name of its own for each document, because a second policy of the same name would replace the first one.
+  const digest = createHash('sha256').update(text).digest('hex').slice(0, 6);
   return [
     lines.aws(
-      `iam put-role-policy --role-name ${quoteWord(role)} --policy-name fargate-connect-${Effect.toLowerCase()} ` +
-        `--policy-document ${singleQuoted(JSON.stringify(document))}`,
+      `iam put-role-policy --role-name ${quoteWord(role)} --policy-name fargate-connect-${digest} ` +
+        `--policy-document ${singleQuoted(text)}`,
     ),
   ];
 }

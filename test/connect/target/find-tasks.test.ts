@@ -57,6 +57,11 @@ describe('the tasks of a request', () => {
     expect(byId.filters).toEqual([filter]);
   });
 
+  it('several ids may have white space after the comma, and each task is returned once', async () => {
+    const { ecs } = port({ known: [taskRecord({ id: HEX })] });
+    expect(await findTasks(ecs, 'demo', { ...NOTHING, task: `${HEX}, ${HEX}` })).toHaveLength(1);
+  });
+
   it('a whole id needs no listing while the task is known', async () => {
     const { ecs, filters } = port({ known: [taskRecord({ id: HEX })] });
     expect(await findTasks(ecs, 'demo', { ...NOTHING, task: HEX })).toMatchObject([{ id: HEX }]);
@@ -182,7 +187,9 @@ describe('the cluster of a request', () => {
     ['that is no denial', failed('aws-error', 'broken', { details: {} })],
     ['that is not of the tool', new TypeError('broken')],
   ])('stays unknown after an error %s', async (_, error) => {
-    const ecs = clusters(['a', 'b'], () => Promise.reject(error));
+    const ecs = clusters(['a', 'b'], (cluster, [name = '']) =>
+      cluster === 'a' ? Promise.reject(error) : Promise.resolve([serviceRecord({ name })]),
+    );
     await expect(findCluster(ecs, { ...NOTHING, service: 'web' })).rejects.toBe(error);
   });
 });
