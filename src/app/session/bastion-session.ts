@@ -28,7 +28,10 @@ export async function openBastionSession(
   deps: SessionNeeds,
 ): Promise<number> {
   void aliasToShow(deps);
-  if (request.command.length > 0) return runCommand(request, deps);
+  if (request.command.length > 0)
+    return runCommand(request, deps).catch((error: unknown) => {
+      throw asTransportStatus(error);
+    });
   if (deps.settings.transport === 'plugin') return openPluginShell(request, deps);
   const { report, signal, signals, terminal } = deps;
   const [{ runShellSession }, channel, bastion] = await Promise.all([
@@ -91,8 +94,6 @@ async function runCommand({ name, command }: BastionSessionRequest, deps: Sessio
     stderr,
     signals,
     signal,
-  }).catch((error: unknown) => {
-    throw asTransportStatus(error);
   });
 }
 

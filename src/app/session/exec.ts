@@ -6,7 +6,7 @@ import type { Wanted } from '../../connect/target/discover.ts';
 import { type ContainerSessionOptions, openContainer, type SessionNeeds } from './container-session.ts';
 import type { EnableExecNeeds } from './enable-exec.ts';
 import type { TaskOutputs } from './exec-in-tasks.ts';
-import { wantedOf } from './session-setup.ts';
+import { asTransportStatus, wantedOf } from './session-setup.ts';
 
 export interface ExecRequest extends Omit<ContainerSessionOptions, 'stdin'> {
   /** As typed; undefined = the service of the settings, or the one that the person picks. */
@@ -25,6 +25,19 @@ type ExecNeeds = SessionNeeds & EnableExecNeeds & { readonly settings: Pick<Sett
  * question can be asked.
  */
 export async function execInContainer(
+  request: ExecRequest,
+  deps: ExecNeeds,
+  outputs: () => TaskOutputs | Promise<TaskOutputs>,
+): Promise<number> {
+  const running = execIn(request, deps, outputs);
+  if (request.command.length === 0) return running;
+  // Also where AWS cannot be reached before there is a session: the status is not that of the command.
+  return running.catch((error: unknown) => {
+    throw asTransportStatus(error);
+  });
+}
+
+async function execIn(
   request: ExecRequest,
   deps: ExecNeeds,
   outputs: () => TaskOutputs | Promise<TaskOutputs>,
