@@ -1,5 +1,6 @@
 import type { DatabasesPort, EcsPort, KmsPort, LogsPort, SsmPort, UpgradeSigner } from '../connect/ports.ts';
 import type { NetworkAgents } from '../core/network-agents.ts';
+import type { DiagnosisPort } from '../provision/ports/diagnosis.ts';
 import type { Ec2Port } from '../provision/ports/ec2.ts';
 import type { IamPort, IdentityPort } from '../provision/ports/iam.ts';
 import type { ImagesPort } from '../provision/ports/images.ts';
@@ -38,4 +39,5 @@ export interface AwsAccount {
   images(): Promise<ImagesPort>;
   nodes(): Promise<NodesPort>;
   simulator(): Promise<SimulatorPort>;
+  diagnosis(): Promise<DiagnosisPort>;
 }

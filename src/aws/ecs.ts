@@ -429,6 +429,8 @@ function toTask(task: EcsTask): Task {
     startedBy: task.startedBy,
     privateIp: detail('privateIPv4Address'),
     subnetId: detail('subnetId'),
+    interfaceId: detail('networkInterfaceId'),
+    taskRoleOverride: task.overrides?.taskRoleArn,
     containers: (task.containers ?? []).map(toContainer),
   };
 }

@@ -53,6 +53,7 @@ export async function openAwsAccount(
     identity: once(async () => (await import('./identity.ts')).createIdentityPort(config)),
     images: once(async () => (await import('./images.ts')).createImagesPort(config)),
     nodes: once(async () => (await import('./nodes.ts')).createNodesPort(config)),
+    diagnosis: once(async () => (await import('./diagnosis.ts')).createDiagnosisPort(config)),
     simulator: once(async () => (await import('./policy-simulator.ts')).createSimulatorPort(config)),
   };
 }

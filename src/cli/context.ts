@@ -4,6 +4,7 @@ import type { AccountCallbacks } from '../aws/client-config.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Clock } from '../core/clock.ts';
 import type { ErrorDetails } from '../core/error-facts.ts';
+import type { CommandLines } from './advice/command-lines.ts';
 import type { Terminal } from '../ui/terminal.ts';
 
 /** Everything that the tool uses from outside; main.ts passes the real implementations, tests pass their own. */
@@ -32,4 +33,6 @@ export interface CommandContext extends Collaborators {
   readonly settings: Settings;
   /** What to type after an error, a note or a finding, one line each (advice/). */
   readonly advice: (code: string, facts: ErrorDetails) => readonly string[];
+  /** Command lines to type next, with the flags of this run. */
+  readonly commandLines: CommandLines;
 }

@@ -5,6 +5,7 @@ import { completionCommand } from './commands/completion.ts';
 import { connectCommand } from './commands/connect.ts';
 import { cpCommand } from './commands/cp.ts';
 import { demoCommand } from './commands/demo.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { downCommand } from './commands/down.ts';
 import { enableExecCommand } from './commands/enable-exec.ts';
 import { execCommand } from './commands/exec.ts';
@@ -37,6 +38,7 @@ export const COMMANDS: readonly CommandGroup[] = [
       forwardCommand,
       shellCommand,
       lsCommand,
+      doctorCommand,
     ],
   },
   { heading: 'Bastion:', factories: [upCommand, statusCommand, downCommand, policyCommand] },

@@ -228,7 +228,7 @@ class CliRun {
     const { terminal, env, cwd, clock } = this.#deps;
     const flags = typedFlags(command);
     refuseContradictions(flags);
-    const [resolved, { adviceFor }] = await Promise.all([
+    const [resolved, { adviceFor }, { CommandLines }] = await Promise.all([
       resolveSettings({
         flags,
         env,
@@ -238,6 +238,7 @@ class CliRun {
         stderrIsTty: terminal.stderrIsTty,
       }),
       import('./advice/advice.ts'),
+      import('./advice/command-lines.ts'),
     ]);
     const { settings, stderrColor } = resolved;
     this.#advice = adviceContextOf(command, this.#advice.argv);
@@ -286,6 +287,7 @@ class CliRun {
           .openAccount(settings, callbacks)
           .then((opened) => withArnsChecked(opened, settings))),
       advice: (code, facts) => adviceFor(code, facts, this.#advice),
+      commandLines: new CommandLines(this.#advice),
       accountIn: (region) => this.#deps.openAccount({ ...settings, region }, callbacks),
       signal: this.#abort.signal,
       scope: this.#scope,

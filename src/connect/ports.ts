@@ -112,6 +112,10 @@ export interface Task {
   readonly platformFamily: string | undefined;
   readonly privateIp: string | undefined;
   readonly subnetId: string | undefined;
+  /** Id of its network interface. */
+  readonly interfaceId?: string | undefined;
+  /** The task role with which RunTask replaced that of the task definition. */
+  readonly taskRoleOverride?: string | undefined;
   readonly containers: readonly Container[];
 }
 

@@ -13,7 +13,9 @@ export type Severity =
   /** The request works, or may work, but a setting is not as it should be. */
   | 'warning'
   /** The facts that were read do not show whether it works. */
-  | 'could-not-tell';
+  | 'could-not-tell'
+  /** Nothing is known to be wrong; no call to AWS shows this fact, and it can matter. */
+  | 'note';
 
 /** The principal whose policy or trust a finding is about: an ARN, or a name if only that is known. */
 type Principal = { readonly principal: string };
@@ -108,6 +110,70 @@ export interface FindingEvidence extends Pick<
    */
   'way-out-assumed': InSubnet & { readonly destination: string; readonly target: string };
 
+  // What stops ECS Exec, besides the state of task and container.
+  /** `why` says what the newest task that stopped, or that has not started yet, reports. */
+  'no-running-task': {
+    readonly cluster: string;
+    readonly service: string;
+    readonly desired: number;
+    readonly why?: string | undefined;
+  };
+  'platform-too-old': {
+    readonly task: string;
+    readonly platformVersion: string;
+    /** The oldest platform version of that operating system with ECS Exec. */
+    readonly needed: string;
+  };
+  /** The version of the ECS container agent on the instance decides, and it was not read. */
+  'container-agent-not-read': { readonly task: string; readonly launchType: string };
+  'task-role-missing': { readonly taskDefinition: string; readonly executionRole?: string | undefined };
+  /** The task definition names a role that does not exist. */
+  'task-role-gone': { readonly taskDefinition: string; readonly role: string };
+  'task-role-untrusted': { readonly role: string; readonly service: string };
+  /** The actions are allowed to the execution role, which the agent in the container does not use. */
+  'exec-granted-to-execution-role': {
+    readonly executionRole: string;
+    readonly taskRole?: string | undefined;
+    readonly actions: readonly string[];
+  };
+  'task-role-is-execution-role': { readonly role: string; readonly taskDefinition: string };
+  /** Neither the simulator nor the policies of the role may be read. */
+  'role-not-readable': Actions & { readonly denied: readonly string[] };
+  'readonly-root-filesystem': { readonly container: string; readonly taskDefinition: string };
+  'shared-pid-namespace': {
+    readonly taskDefinition: string;
+    readonly pidMode: string;
+    readonly containers: readonly string[];
+  };
+  'init-process-off': { readonly taskDefinition: string; readonly containers: readonly string[] };
+  'aws-keys-in-container': {
+    readonly taskDefinition: string;
+    readonly container: string;
+    readonly variables: readonly string[];
+  };
+  'environment-file': { readonly container: string; readonly files: readonly string[] };
+  'proxy-without-exceptions': {
+    readonly taskDefinition: string;
+    readonly container: string;
+    readonly variables: readonly string[];
+  };
+  'exec-log-group-missing': { readonly cluster: string; readonly logGroup: string };
+  'exec-log-group-unencrypted': { readonly cluster: string; readonly logGroup: string };
+  /** The image needs these programs, because exec sessions are logged. */
+  'exec-log-programs': {
+    readonly container: string;
+    readonly programs: readonly string[];
+    readonly service?: string | undefined;
+  };
+  'task-without-ipv4': { readonly task: string; readonly subnet: string };
+  'windows-container': { readonly task: string; readonly platformFamily: string };
+  /** A fact that the caller may not read, by the action that is missing. */
+  'not-allowed-to-read': { readonly action: string; readonly what: string };
+
+  // A network path.
+  'path-blocked': PathEvidence;
+  'path-not-visible': PathEvidence;
+
   // Whether a bastion reaches a database.
   'database-closed': {
     readonly database: string;
@@ -122,6 +188,18 @@ export interface FindingEvidence extends Pick<
   /** The group was given to let the bastion reach a destination, but it allows nothing. */
   'client-group-closed': { readonly group: string };
 }
+
+type PathEvidence = {
+  readonly from: string;
+  readonly to: string;
+  readonly port: number;
+  readonly family: 'ipv4' | 'ipv6';
+  /** The kind of the hop (diagnose/network/hops.ts). */
+  readonly hop: string;
+  readonly resource: string;
+  /** The rule that blocks the connection, or why the hop cannot be seen. */
+  readonly rule: string;
+};
 
 type InSubnet = { readonly subnet: string };
 
@@ -259,6 +337,8 @@ export type Change =
       readonly destination: string;
       /** A NAT gateway of the VPC, to be created if there is none. */
       readonly target: 'nat-gateway';
+      /** Id of one that works; undefined = it has to be created, or none was read. */
+      readonly gateway?: string | undefined;
     }
   | {
       /** New tasks replace the running ones, because the setting of a running task cannot be changed. */
@@ -267,7 +347,38 @@ export type Change =
       readonly service: string;
       /** Undefined = ECS Exec is already enabled for the service. */
       readonly enableExecuteCommand?: true;
+      /** Family of a task definition whose newest revision is to run; undefined = the present one. */
+      readonly family?: string | undefined;
+      /** e.g. `LATEST`; undefined = the present one. */
+      readonly platformVersion?: string;
+      /** `CODE_DEPLOY` or `EXTERNAL`, which deploy by themselves; undefined = ECS. */
+      readonly controller?: string | undefined;
     }
+  | {
+      /** Registers a new revision of a task definition with these members changed. */
+      readonly kind: 'register-task-definition';
+      /** `family:revision`. */
+      readonly taskDefinition: string;
+      readonly changes: DefinitionChanges;
+    }
+  | {
+      /** Creates a role for tasks of this account. */
+      readonly kind: 'create-task-role';
+      readonly role: string;
+      readonly account: string;
+      readonly region: string;
+      readonly partition: string;
+    }
+  /** The service starts another task in its place. */
+  | { readonly kind: 'stop-task'; readonly cluster: string; readonly task: string }
+  | {
+      readonly kind: 'set-desired-count';
+      readonly cluster: string;
+      readonly service: string;
+      readonly desiredCount: number;
+    }
+  | { readonly kind: 'create-log-group'; readonly logGroup: string }
+  | { readonly kind: 'encrypt-log-group'; readonly logGroup: string; readonly kmsKeyId: string | undefined }
   | {
       /** A task that belongs to no service is started again. */
       readonly kind: 'run-task';
@@ -276,3 +387,19 @@ export type Change =
       readonly enableExecuteCommand: true;
     }
   | { readonly kind: 'set-subnet'; readonly subnet: string; readonly dns64: true };
+
+export type DefinitionChanges = {
+  /** ARN. */
+  readonly taskRole?: string;
+  /** Members of the containers to change, by container. */
+  readonly containers?: readonly {
+    readonly name: string;
+    readonly readonlyRoot?: false;
+    readonly initProcess?: true;
+    /** Variables to remove from `environment` and `secrets`. */
+    readonly removeVariables?: readonly string[];
+    /** Variable to add to `environment`. */
+    readonly addVariable?: { readonly name: string; readonly value: string };
+  }[];
+  readonly removePidMode?: true;
+};

@@ -67,6 +67,50 @@ const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => 
   'nat64-needed': ofSubnet('nat64-needed'),
   'way-out-assumed': ({ subnet, destination, target }) =>
     `${subnet}: ${destination} → ${target}, assumed to lead to the internet`,
+  'no-running-task': ({ service, desired, why }) =>
+    `service ${service} has no running task (desired count ${desired})${because(why)}`,
+  'platform-too-old': ({ task, platformVersion, needed }) =>
+    `task ${task} runs on platform version ${platformVersion}, and ECS Exec needs ${needed} or later`,
+  'container-agent-not-read': ({ task, launchType }) =>
+    `task ${task} has launch type ${launchType}: whether the ECS agent of its instance is 1.50.2 or later was not read`,
+  'task-role-missing': ({ taskDefinition }) =>
+    `task definition ${taskDefinition} has no task role, so that the exec agent has no credentials`,
+  'task-role-gone': ({ taskDefinition, role }) =>
+    `task definition ${taskDefinition} names the task role ${role}, which does not exist`,
+  'task-role-untrusted': ({ role, service }) =>
+    `the trust policy of role ${role} does not let ${service} assume it`,
+  'exec-granted-to-execution-role': ({ executionRole, taskRole, actions }) =>
+    `${actions.join(', ')} are allowed to the execution role ${executionRole}, and the exec agent uses ${taskRole === undefined ? 'the task role, which is missing' : `the task role ${taskRole}`}`,
+  'task-role-is-execution-role': ({ role, taskDefinition }) =>
+    `task definition ${taskDefinition} uses role ${role} as task role and as execution role, so that the application has the rights of both`,
+  'role-not-readable': ({ principal, actions, denied }) =>
+    `whether ${subjectOf(principal)} may call ${actions.join(', ')} could not be told: ${denied.join(' and ')} are denied to you`,
+  'readonly-root-filesystem': ({ container, taskDefinition }) =>
+    `container ${container} of ${taskDefinition} has a read-only root file system, on which the exec agent cannot start`,
+  'shared-pid-namespace': ({ taskDefinition, pidMode, containers }) =>
+    `${taskDefinition} has pidMode ${pidMode}: only one of its containers (${containers.join(', ')}) can be entered`,
+  'init-process-off': ({ taskDefinition, containers }) =>
+    `${taskDefinition} runs ${containers.join(', ')} without initProcessEnabled: processes of ended sessions stay as zombies`,
+  'aws-keys-in-container': ({ container, variables, taskDefinition }) =>
+    `container ${container} of ${taskDefinition} sets ${variables.join(', ')}, which the exec agent uses in place of the task role`,
+  'environment-file': ({ container, files }) =>
+    `container ${container} reads variables from ${files.join(', ')}: the file is not read here, and AWS_ACCESS_KEY_ID in it would take precedence over the task role`,
+  'proxy-without-exceptions': ({ container, variables, taskDefinition }) =>
+    `container ${container} of ${taskDefinition} sets ${variables.join(', ')} without NO_PROXY: the exec agent then asks the proxy for its credentials`,
+  'exec-log-group-missing': ({ cluster, logGroup }) =>
+    `cluster ${cluster} logs exec sessions to ${logGroup}, which does not exist`,
+  'exec-log-group-unencrypted': ({ cluster, logGroup }) =>
+    `cluster ${cluster} demands an encrypted log group, and ${logGroup} has no key`,
+  'exec-log-programs': ({ container, programs }) =>
+    `exec sessions are logged, and no call shows whether the image of container ${container} has ${programs.join(' and ')}, which that needs`,
+  'task-without-ipv4': ({ task, subnet }) =>
+    `task ${task} is in ${subnet}, which has IPv6 only: ECS Exec does not work there`,
+  'windows-container': ({ task, platformFamily }) =>
+    `task ${task} runs on ${platformFamily}: ECS Exec works in Windows containers except Nano Server`,
+  'not-allowed-to-read': ({ action, what }) => `${what} could not be told: ${action} is denied to you`,
+  'path-blocked': (path) => `${pathText(path)}: blocked at ${hopText(path)}: ${path.rule}`,
+  'path-not-visible': (path) =>
+    `${pathText(path)}: ${hopText(path)} cannot be seen from here, because ${path.rule}`,
   'database-closed': ({ database, port }) =>
     `${database} does not admit port ${port} from any group or range of this bastion`,
   'client-group-elsewhere': ({ group, vpc, bastionVpc }) =>
@@ -78,6 +122,12 @@ const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => 
 function ofSubnet<I extends keyof typeof SUBNET_REASONS>(id: I): (evidence: FindingEvidence[I]) => string {
   return (evidence) => `${evidence.subnet}: ${SUBNET_REASONS[id](evidence)}`;
 }
+
+const pathText = ({ from, to, port, family }: FindingEvidence['path-blocked']): string =>
+  `${from} → ${to}:${port}${family === 'ipv6' ? ' over IPv6' : ''}`;
+
+const hopText = ({ hop, resource }: FindingEvidence['path-blocked']): string =>
+  `${hop.replaceAll('-', ' ')} ${resource}`;
 
 const because = (reason: string | null | undefined): string =>
   reason === undefined || reason === null ? '' : `: ${reason}`;

@@ -17,6 +17,26 @@ export interface SeedSubnet {
   readonly ipv6?: SeedIpv6;
 }
 
+/** A network ACL. A subnet without one of the seed's has its VPC's default ACL, which allows everything. */
+export interface SeedNetworkAcl {
+  readonly id: string;
+  readonly vpcId: string;
+  readonly subnetIds: readonly string[];
+  readonly entries: readonly {
+    readonly number: number;
+    readonly egress: boolean;
+    readonly allow: boolean;
+    /** `-1` = all. */
+    readonly protocol: 'tcp' | 'udp' | '-1';
+    readonly fromPort: number;
+    readonly toPort: number;
+    readonly cidr: string;
+  }[];
+}
+
+/** Members that describe operations return as they are, besides those that the sandbox evaluates. */
+export type SeedMembers = Readonly<Record<string, unknown>>;
+
 /** The IPv6 settings of a subnet. */
 export interface SeedIpv6 {
   /** e.g. `2a05:d018:1:1::/64` */
@@ -61,6 +81,8 @@ export interface SeedEndpoint {
   readonly privateDns: boolean;
   /** `ipv4` unless given. */
   readonly ipAddressType?: 'ipv4' | 'dualstack' | 'ipv6';
+  /** Actions that its policy allows; absent = all. */
+  readonly allowedActions?: readonly string[];
 }
 
 export interface SeedVpc {
@@ -91,6 +113,7 @@ export interface SeedContainerDefinition {
   readonly logPrefix?: string;
   /** `awslogs-create-group` */
   readonly createsLogGroup?: boolean;
+  readonly members?: SeedMembers;
 }
 
 export interface SeedTaskDefinition {
@@ -101,6 +124,7 @@ export interface SeedTaskDefinition {
   readonly taskRoleArn: string | undefined;
   readonly executionRoleArn: string | undefined;
   readonly containers: readonly SeedContainerDefinition[];
+  readonly members?: SeedMembers;
 }
 
 export interface SeedTask {
@@ -115,6 +139,8 @@ export interface SeedTask {
     /** Exit code of a stopped container. */
     readonly exitCode?: number;
     readonly reason?: string;
+    /** Why a stopped agent has stopped. */
+    readonly agentReason?: string;
   }[];
   readonly lastStatus: 'PENDING' | 'RUNNING' | 'STOPPED';
   /** How and why a stopped task ended. */
@@ -132,6 +158,7 @@ export interface SeedTask {
   readonly startedSecondsAgo: number;
   readonly privateIp: string;
   readonly subnetId: string;
+  readonly members?: SeedMembers;
 }
 
 export interface SeedService {
@@ -147,6 +174,7 @@ export interface SeedService {
   readonly tags: readonly SeedTag[];
   /** Messages without the leading `(service NAME)`. */
   readonly events?: readonly { readonly secondsAgo: number; readonly text: string }[];
+  readonly members?: SeedMembers;
 }
 
 /** `logConfiguration` of a cluster, with logging OVERRIDE. */
@@ -265,6 +293,8 @@ export interface SeedRole {
   readonly path: string;
   readonly trust: unknown;
   readonly inlinePolicies: Readonly<Record<string, unknown>>;
+  /** The document of its permissions boundary, which becomes a managed policy `NAME-boundary`. */
+  readonly boundary?: unknown;
 }
 
 export interface Seed {
@@ -275,6 +305,7 @@ export interface Seed {
   readonly subnets: readonly SeedSubnet[];
   readonly securityGroups: readonly SeedSecurityGroup[];
   readonly endpoints: readonly SeedEndpoint[];
+  readonly networkAcls?: readonly SeedNetworkAcl[];
   readonly roles: readonly SeedRole[];
   readonly clusters: readonly SeedCluster[];
   readonly taskDefinitions: readonly SeedTaskDefinition[];

@@ -4,6 +4,7 @@ import type { Writable } from 'node:stream';
 import type { AwsAccount } from '../../src/aws/account.ts';
 import { accountAlias } from '../../src/aws/account-alias.ts';
 import { type ClientConfig, clientConfig } from '../../src/aws/client-config.ts';
+import { createDiagnosisPort } from '../../src/aws/diagnosis.ts';
 import { createEc2Port } from '../../src/aws/ec2.ts';
 import { createEcsPort } from '../../src/aws/ecs.ts';
 import { createIamPort } from '../../src/aws/iam.ts';
@@ -156,6 +157,7 @@ export async function accountWithoutRetries(env: CliWorld['env'], settings: Sett
     identity: port(createIdentityPort(config)),
     images: port(createImagesPort(config)),
     nodes: port(createNodesPort(config)),
+    diagnosis: port(createDiagnosisPort(config)),
     simulator: port(createSimulatorPort(config)),
   };
 }

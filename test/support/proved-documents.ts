@@ -10,9 +10,10 @@ import { ACCOUNT, EXEC_KEY_ID, REGION } from '../../src/sandbox/world/seed-roles
 import { type Document, shippedDocument } from './grants.ts';
 
 /**
- * Who uses a document, and therefore which test removes its grants: people-proof, policy-proof (operators), role-proof.
+ * Who uses a document, and therefore which test removes its grants: people-proof, doctor-proof (readers), policy-proof
+ * (operators), role-proof.
  */
-export type User = 'operator' | 'person' | 'role';
+export type User = 'operator' | 'person' | 'reader' | 'role';
 
 interface Proved {
   readonly by: User;
@@ -66,6 +67,7 @@ export const PROVED = {
   db: { by: 'person', values: { 'database-resource': RESOURCES[0], 'database-user': TOKEN_USER } },
   'deny-unlogged': { by: 'person', values: {} },
   check: { by: 'person', values: {} },
+  doctor: { by: 'reader', values: { cluster: 'shop' } },
   bastion: { by: 'role', values: ENCRYPTED },
   'bastion-boundary': { by: 'role', values: ENCRYPTED },
   'bastion-tunnel-only': { by: 'role', values: {} },

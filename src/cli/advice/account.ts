@@ -16,6 +16,7 @@ const DOCUMENT_OF_COMMAND: Readonly<Record<string, PolicyKindName>> = {
   'enable-exec': 'enable-exec',
   cp: 'exec',
   logs: 'logs',
+  doctor: 'doctor',
   forward: 'forward',
   shell: 'shell',
   up: 'operator',

@@ -42,6 +42,7 @@ const REPEATED: Readonly<Record<string, readonly (keyof GivenFlags)[]>> = {
   'enable-exec': ['cluster'],
   cp: ['cluster'],
   logs: ['cluster'],
+  doctor: ['cluster'],
   'ls events': ['cluster'],
   'ls services': ['cluster'],
   'ls tasks': ['cluster'],

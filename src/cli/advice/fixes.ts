@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ErrorDetails } from '../../core/error-facts.ts';
 import { quoteWord, quoteWords, singleQuoted } from '../../core/shell-words.ts';
 import type { Change, Fix } from '../../diagnose/finding.ts';
+import { renderChange } from '../render/change-commands.ts';
 import type { CommandLines } from './command-lines.ts';
 
 /** Turns the changes that a diagnosis names into the commands to type, one row for each kind of change. */
@@ -108,7 +109,19 @@ const CHANGE_LINES: { readonly [K in Change['kind']]: Row<K> } = {
   'set-subnet': ({ subnet }, lines) => [
     lines.aws(`ec2 modify-subnet-attribute --subnet-id ${subnet} --enable-dns64`),
   ],
+  'register-task-definition': rendered,
+  'create-task-role': rendered,
+  'stop-task': rendered,
+  'set-desired-count': rendered,
+  'create-log-group': rendered,
+  'encrypt-log-group': rendered,
 };
+
+/** As `doctor` shows the change. */
+function rendered(change: Change, lines: CommandLines): readonly string[] {
+  const { command, instruction } = renderChange(change, (words) => lines.aws(words));
+  return [command, instruction].flatMap((line) => line ?? []);
+}
 
 /** The documents of `policy` that show how a role trusts a service. */
 const TRUST_DOCUMENTS = [

@@ -76,7 +76,9 @@ export function containerFinding(
       agentReason: agent?.reason ?? null,
       stateAgeMs: since === undefined ? undefined : now - since,
     },
-    ...blocking,
+    severity: 'blocking',
+    fixes:
+      task.serviceName === undefined ? [] : [[{ kind: 'stop-task', cluster: about.cluster, task: task.id }]],
   };
 }
 

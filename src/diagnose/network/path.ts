@@ -1,6 +1,7 @@
 import { containsCidr } from '../../core/cidr.ts';
 import type { Route, RouteTable, Subnet, VpcEndpoint } from '../../provision/ports/network.ts';
 import type { PeeringConnection, VpcFacts } from '../../provision/ports/path-facts.ts';
+import type { Change } from '../finding.ts';
 import { decideByPolicies } from '../iam/policy-decision.ts';
 import { aclHop, groupHop, type Peer } from './filter-hops.ts';
 import { blocked, type Family, type Hop, type NetworkPath, notVisible, passes, verdictOf } from './hops.ts';
@@ -273,7 +274,7 @@ function routeOut(walk: Walk, range: string, port: number, target: PathTarget): 
   if (route.blackhole)
     return [
       blocked('source-route', table.id, `${text}, which no longer exists`, [
-        [{ kind: 'set-route', routeTable: table.id, destination: route.destination, target: 'nat-gateway' }],
+        [natRoute(table, route.destination, facts.source)],
       ]),
     ];
   switch (route.target) {
@@ -288,7 +289,7 @@ function routeOut(walk: Walk, range: string, port: number, target: PathTarget): 
     case 'peering':
       return [
         blocked('source-route', table.id, `${text}: a peering connection does not lead to the internet`, [
-          [{ kind: 'set-route', routeTable: table.id, destination: range, target: 'nat-gateway' }],
+          [natRoute(table, range, facts.source)],
         ]),
       ];
     case 'transit-gateway':
@@ -307,7 +308,20 @@ function routeOut(walk: Walk, range: string, port: number, target: PathTarget): 
   }
 }
 
-function internetGatewayHop({ source, family }: Walk, table: RouteTable, route: Route): Hop {
+/** A route to a NAT gateway of the VPC; its id is named if there is one that works. */
+const natRoute = (
+  table: RouteTable,
+  destination: string,
+  { natGateways }: VpcFacts,
+): Extract<Change, { readonly kind: 'set-route' }> => ({
+  kind: 'set-route',
+  routeTable: table.id,
+  destination,
+  target: 'nat-gateway',
+  gateway: natGateways?.find(({ state, isPublic }) => state === 'available' && isPublic)?.id,
+});
+
+function internetGatewayHop({ source, family, facts }: Walk, table: RouteTable, route: Route): Hop {
   const text = routeText(route);
   if (family === 'ipv6' || source.publicIp === true) return passes('source-route', table.id, text);
   if (source.publicIp === undefined)
@@ -318,7 +332,7 @@ function internetGatewayHop({ source, family }: Walk, table: RouteTable, route: 
     );
   return blocked('source-route', table.id, `${text}, but ${source.name} has no public address`, [
     [{ kind: 'assign-public-ip', source: source.name }],
-    [{ kind: 'set-route', routeTable: table.id, destination: route.destination, target: 'nat-gateway' }],
+    [natRoute(table, route.destination, facts.source)],
   ]);
 }
 
@@ -366,12 +380,7 @@ function routeFixes(
   table: RouteTable,
   family: Family,
 ): Hop['fixes'] {
-  const nat = {
-    kind: 'set-route',
-    routeTable: table.id,
-    destination: '0.0.0.0/0',
-    target: 'nat-gateway',
-  } as const;
+  const nat = natRoute(table, '0.0.0.0/0', facts);
   if (target.kind !== 'aws-service') return family === 'ipv4' ? [[nat]] : [];
   const disabled = facts.endpoints.find(
     ({ service, type, privateDns }) => service === target.service && type === 'Interface' && !privateDns,

@@ -66,6 +66,10 @@ export const POLICY_KINDS = {
     purpose: 'forbids sessions into tasks past the logging of ECS Exec (and forwards through tasks)',
   },
   check: { files: ['check'], purpose: 'people who may check what a role or user lacks' },
+  doctor: {
+    files: ['doctor'],
+    purpose: 'people who may run doctor for the services of one cluster (read only)',
+  },
   'session-document': {
     files: ['session-document'],
     purpose: 'a Session document with host and port fixed: people choose only the local port',

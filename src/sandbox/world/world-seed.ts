@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
-import { ipv4Range } from '../../core/cidr.ts';
+import { containsCidr, ipv4Range } from '../../core/cidr.ts';
 import { usage } from '../../core/errors.ts';
 import type {
   Seed,
   SeedDatabase,
+  SeedNetworkAcl,
+  SeedRole,
+  SeedRule,
   SeedSecurityGroup,
   SeedService,
   SeedSubnet,
@@ -12,7 +15,16 @@ import type {
   SeedTaskDefinition,
   SeedVpc,
 } from '../seed-shapes.ts';
-import type { WorldDatabase, WorldFile, WorldNetwork, WorldService, WorldTasks } from './world-schema.ts';
+import type {
+  WorldCluster,
+  WorldDatabase,
+  WorldFile,
+  WorldNetwork,
+  WorldRole,
+  WorldRule,
+  WorldService,
+  WorldTasks,
+} from './world-schema.ts';
 
 /** Turns a world file, or a generated world, into the seed of an account. */
 
@@ -23,9 +35,16 @@ const tagsOf = (tags: Readonly<Record<string, string>> = {}): readonly SeedTag[]
 
 interface Network {
   readonly vpc: SeedVpc;
+  /** Where its services and databases are. */
   readonly subnets: readonly SeedSubnet[];
+  /** The other subnets that are new with it. */
+  readonly publicSubnets: readonly SeedSubnet[];
+  /** The default security group. */
   readonly group: SeedSecurityGroup;
+  /** By the names in the file. */
+  readonly groups: ReadonlyMap<string, SeedSecurityGroup>;
   readonly endpoints: Seed['endpoints'];
+  readonly acls: readonly SeedNetworkAcl[];
   /** The next free address of a subnet, starting from its low end. */
   readonly next: (subnet: SeedSubnet) => string;
 }
@@ -47,10 +66,7 @@ export function seedOfWorld(file: string, world: WorldFile, demo: Seed): Seed {
     if (network === undefined) throw unknown(file, 'network', name ?? '', [...networks.keys()]);
     return network;
   };
-  const clusters = [
-    ...base.clusters,
-    ...(world.clusters ?? []).map(({ name, tags }) => ({ name, tags: tagsOf(tags) })),
-  ];
+  const clusters = [...base.clusters, ...(world.clusters ?? []).map(clusterOf)];
   const services = (world.services ?? []).map((service) => {
     if (!clusters.some(({ name }) => name === service.cluster))
       throw unknown(
@@ -68,9 +84,24 @@ export function seedOfWorld(file: string, world: WorldFile, demo: Seed): Seed {
   return {
     ...base,
     vpcs: [...base.vpcs, ...made.map(({ vpc }) => vpc)],
-    subnets: [...base.subnets, ...made.flatMap(({ subnets }) => subnets)],
-    securityGroups: [...base.securityGroups, ...made.map(({ group }) => group)],
+    subnets: [
+      ...base.subnets,
+      ...made.flatMap(({ subnets, publicSubnets }) => [...subnets, ...publicSubnets]),
+    ],
+    securityGroups: [
+      ...base.securityGroups,
+      ...made.flatMap(({ group, groups }) => [group, ...groups.values()]),
+    ],
     endpoints: [...base.endpoints, ...made.flatMap(({ endpoints }) => endpoints)],
+    networkAcls: made.flatMap(({ acls }) => acls),
+    roles: [...base.roles, ...(world.roles ?? []).map(roleOf)],
+    logGroups: [
+      ...(base.logGroups ?? []),
+      ...(world.logGroups ?? []).map(({ name, kmsKey }) => ({
+        name,
+        ...(kmsKey === undefined ? {} : { kmsKeyId: kmsKey }),
+      })),
+    ],
     clusters,
     taskDefinitions: [...base.taskDefinitions, ...services.map(({ definition }) => definition)],
     services: [...base.services, ...services.map(({ service }) => service)],
@@ -80,6 +111,42 @@ export function seedOfWorld(file: string, world: WorldFile, demo: Seed): Seed {
       stream,
       events: events.map(({ ago = 0, message }) => ({ secondsAgo: ago, message })),
     })),
+  };
+}
+
+const clusterOf = ({ name, tags, exec }: WorldCluster): Seed['clusters'][number] => ({
+  name,
+  tags: tagsOf(tags),
+  ...(exec?.kmsKey === undefined ? {} : { kmsKeyId: exec.kmsKey }),
+  ...(exec?.logGroup === undefined && exec?.bucket === undefined
+    ? {}
+    : {
+        logging: {
+          ...(exec.logGroup === undefined ? {} : { cloudWatchLogGroupName: exec.logGroup }),
+          ...(exec.bucket === undefined ? {} : { s3BucketName: exec.bucket }),
+          cloudWatchEncryptionEnabled: exec.encrypted === true,
+          s3EncryptionEnabled: false,
+        },
+      }),
+});
+
+function roleOf({ name, trust, allow, deny, resource = '*', condition, boundary }: WorldRole): SeedRole {
+  const statement = (Effect: 'Allow' | 'Deny', Action: readonly string[] | undefined, more: object = {}) =>
+    Action === undefined ? [] : [{ Effect, Action, Resource: resource, ...more }];
+  const statements = [
+    ...statement('Allow', allow, condition === undefined ? {} : { Condition: condition }),
+    ...statement('Deny', deny),
+  ];
+  const Version = '2012-10-17';
+  const trusted = { Service: trust ?? 'ecs-tasks.amazonaws.com' };
+  return {
+    name,
+    path: '/',
+    trust: { Version, Statement: [{ Effect: 'Allow', Principal: trusted, Action: 'sts:AssumeRole' }] },
+    inlinePolicies: statements.length === 0 ? {} : { [name]: { Version, Statement: statements } },
+    ...(boundary === undefined
+      ? {}
+      : { boundary: { Version, Statement: [{ Effect: 'Allow', Action: boundary, Resource: '*' }] } }),
   };
 }
 
@@ -107,11 +174,16 @@ function existingNetworks(seed: Seed): readonly (readonly [string, Network])[] {
     const group = seed.securityGroups.find((item) => item.vpcId === vpc.id && item.name === 'default');
     if (name === undefined || group === undefined) return [];
     const privateOnes = subnets.filter(({ route }) => route !== 'internet-gateway');
-    return [[name, { vpc, subnets: privateOnes, group, endpoints: [], next: addresses(taken) }] as const];
+    const groups = new Map(
+      seed.securityGroups.filter((item) => item.vpcId === vpc.id).map((item) => [item.name, item]),
+    );
+    const network = { vpc, subnets: privateOnes, publicSubnets: [], group, groups, endpoints: [], acls: [] };
+    return [[name, { ...network, next: addresses(taken) }] as const];
   });
 }
 
-function newNetwork(region: string, { name, cidr, subnets, endpoints = [] }: WorldNetwork): Network {
+function newNetwork(region: string, world: WorldNetwork): Network {
+  const { name, cidr, subnets, endpoints = [], securityGroups = [], acls = [] } = world;
   const id = (prefix: string, text: string): string => `${prefix}-0${ids(text).slice(0, 16)}`;
   const vpc: SeedVpc = { id: id('vpc', name), cidr, isDefault: false, tags: tagsOf({ Name: name }) };
   const seedSubnets = subnets.map((subnet) => ({
@@ -123,6 +195,25 @@ function newNetwork(region: string, { name, cidr, subnets, endpoints = [] }: Wor
     route: subnet.route ?? ('nat-gateway' as const),
     mapPublicIp: subnet.route === 'internet-gateway',
   }));
+  const privateOnes = seedSubnets.filter(({ route }) => route !== 'internet-gateway');
+  const given = seedSubnets.filter(({ route }) => route === 'internet-gateway');
+  // A NAT gateway works in a public subnet only.
+  const natCidr = lastBlock(cidr);
+  const lacksPublic = given.length === 0 && privateOnes.some(({ route }) => route === 'nat-gateway');
+  const publicOnes: readonly SeedSubnet[] =
+    lacksPublic && natCidr !== undefined && !subnets.some((subnet) => containsCidr(subnet.cidr, natCidr))
+      ? [
+          {
+            id: id('subnet', `${name}//nat`),
+            vpcId: vpc.id,
+            zone: `${region}a`,
+            cidr: natCidr,
+            tags: tagsOf({ Name: `${name}-nat` }),
+            route: 'internet-gateway',
+            mapPublicIp: true,
+          },
+        ]
+      : given;
   const all = { protocol: '-1' as const, fromPort: -1, toPort: -1 };
   const group: SeedSecurityGroup = {
     id: id('sg', name),
@@ -133,21 +224,67 @@ function newNetwork(region: string, { name, cidr, subnets, endpoints = [] }: Wor
     ingress: [{ ...all, cidr }],
     egress: [{ ...all, cidr: '0.0.0.0/0' }],
   };
+  const groupId = (group: string): string => id('sg', `${name}/${group}`);
+  const rule = (of: WorldRule): SeedRule => ({
+    ...(of.port === undefined ? all : { protocol: 'tcp', fromPort: of.port, toPort: of.port }),
+    ...(of.group === undefined ? { cidr: of.cidr ?? '0.0.0.0/0' } : { groupId: groupId(of.group) }),
+  });
+  const groups = securityGroups.map((of): SeedSecurityGroup => ({
+    id: groupId(of.name),
+    vpcId: vpc.id,
+    name: of.name,
+    description: of.name,
+    tags: [],
+    ingress: (of.ingress ?? []).map(rule),
+    egress: (of.egress ?? [{}]).map(rule),
+  }));
   return {
     vpc,
-    subnets: seedSubnets,
+    subnets: privateOnes.length === 0 ? seedSubnets : privateOnes,
+    publicSubnets: privateOnes.length === 0 ? [] : publicOnes,
     group,
-    endpoints: endpoints.map((service) => ({
-      id: id('vpce', `${name}/${service}`),
+    groups: new Map(groups.map((of) => [of.name, of])),
+    acls: acls.map((acl) => ({
+      id: id('acl', `${name}/${acl.name}`),
       vpcId: vpc.id,
-      service,
-      type: 'Interface' as const,
-      subnetIds: seedSubnets.map((subnet) => subnet.id),
-      securityGroupIds: [group.id],
-      privateDns: true,
+      subnetIds: subnets.flatMap((subnet, index) =>
+        subnet.acl === acl.name ? [seedSubnets[index]?.id ?? ''] : [],
+      ),
+      entries: acl.entries.map(({ number, direction, action, ports, cidr: range = '0.0.0.0/0' }) => {
+        const [from = '0', to = from] = ports?.split('-') ?? ['0', '65535'];
+        return {
+          number,
+          egress: direction === 'out',
+          allow: action === 'allow',
+          protocol: ports === undefined ? ('-1' as const) : ('tcp' as const),
+          fromPort: Number(from),
+          toPort: Number(to),
+          cidr: range,
+        };
+      }),
     })),
+    endpoints: endpoints
+      .map((of) => (typeof of === 'string' ? { service: of } : of))
+      .map(({ service, privateDns = true, securityGroup, allow }) => ({
+        id: id('vpce', `${name}/${service}`),
+        vpcId: vpc.id,
+        service,
+        type: 'Interface' as const,
+        subnetIds: seedSubnets.map((subnet) => subnet.id),
+        securityGroupIds: [securityGroup === undefined ? group.id : groupId(securityGroup)],
+        privateDns,
+        ...(allow === undefined ? {} : { allowedActions: allow }),
+      })),
     next: addresses(new Set()),
   };
+}
+
+/** The last /28 of a range. */
+function lastBlock(cidr: string): string | undefined {
+  const range = ipv4Range(cidr);
+  if (range === undefined || range.size < 16) return undefined;
+  const value = range.first + range.size - 16;
+  return `${[value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255].join('.')}/28`;
 }
 
 /** Returns the free addresses of a subnet from the fifth on (AWS reserves the first four), each once. */
@@ -177,17 +314,23 @@ function serviceOf(
     revision: 1,
     cpu: '256',
     memory: '512',
-    taskRoleArn: world.taskRole === false ? undefined : role('demo-exec-task'),
-    executionRoleArn: role('demo-task-execution'),
+    taskRoleArn:
+      world.taskRole === false
+        ? undefined
+        : role(typeof world.taskRole === 'string' ? world.taskRole : 'demo-exec-task'),
+    executionRoleArn: role(world.executionRole ?? 'demo-task-execution'),
+    ...(world.definition === undefined ? {} : { members: world.definition }),
     containers: containers.map((container) => ({
       name: container.name,
       image: container.image ?? `${name}:1`,
       essential: container.essential ?? true,
       command: [],
       environment: container.environment ?? {},
-      secretNames: [],
+      secretNames: Object.keys(container.secrets ?? {}),
+      ...(container.secrets === undefined ? {} : { secretSources: container.secrets }),
       ports: container.ports ?? [],
-      initProcess: true,
+      initProcess: container.initProcess ?? true,
+      ...(container.members === undefined ? {} : { members: container.members }),
       readonlyRoot: container.readonlyRoot ?? false,
       ...(container.logGroup === undefined ? {} : { logGroup: container.logGroup }),
     })),
@@ -207,8 +350,9 @@ function serviceOf(
       desiredCount: world.desired ?? tasks.filter(({ stopped }) => stopped === undefined).length,
       execEnabled: exec,
       subnets: network.subnets.map(({ id }) => id),
-      securityGroups: [network.group.id],
-      publicIp: false,
+      securityGroups: [securityGroupOf(world.securityGroup, network).id],
+      publicIp: world.publicIp ?? false,
+      ...(world.members === undefined ? {} : { members: world.members }),
       tasks,
       tags: tagsOf(world.tags),
       events: (world.events ?? []).map(({ ago = 0, text }) => ({ secondsAgo: ago, text })),
@@ -216,16 +360,27 @@ function serviceOf(
   };
 }
 
+function securityGroupOf(name: string | undefined, network: Network): SeedSecurityGroup {
+  if (name === undefined) return network.group;
+  const group = network.groups.get(name);
+  if (group === undefined)
+    throw usage(
+      'bad-world',
+      `there is no security group '${name}' in the network (known: ${[...network.groups.keys()].join(', ') || 'none'})`,
+    );
+  return group;
+}
+
 function taskOf(
   path: string,
   of: WorldTasks,
   definition: SeedTaskDefinition,
-  exec: boolean,
+  serviceExec: boolean,
   network: Network,
   index: number,
 ): SeedTask {
   const id = ids(path).slice(0, 32);
-  const { state = 'RUNNING', age = 3600, health = 'UNKNOWN' } = of;
+  const { state = 'RUNNING', age = 3600, health = 'UNKNOWN', exec = serviceExec } = of;
   const subnet = network.subnets[index % network.subnets.length];
   const hasRun = state !== 'PENDING' && of.stopCode !== 'TaskFailedToStart';
   return {
@@ -238,7 +393,9 @@ function taskOf(
       agent: exec ? (of.agent ?? state) : undefined,
       ...(of.exitCode === undefined ? {} : { exitCode: of.exitCode }),
       ...(of.reason === undefined ? {} : { reason: of.reason }),
+      ...(of.agentReason === undefined ? {} : { agentReason: of.agentReason }),
     })),
+    ...(of.members === undefined ? {} : { members: of.members }),
     lastStatus: state,
     execEnabled: exec,
     startedSecondsAgo: age,

@@ -33,7 +33,7 @@ describe('a world file', () => {
         },
       ]);
       const { taskArns } = await ecs.send(new ListTasksCommand({ cluster: 'shop' }));
-      expect(taskArns).toHaveLength(3);
+      expect(taskArns).toHaveLength(4);
       expect(sandbox.logs.group('/ecs/orders-api')?.streams.size).toBeGreaterThan(2);
     } finally {
       await sandbox.close();

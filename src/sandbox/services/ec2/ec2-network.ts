@@ -213,6 +213,10 @@ function endpointMembers(state: Ec2State, endpoint: VpcEndpoint): Fields {
     ipAddressType: endpoint.ipAddressType,
     dnsOptions: { dnsRecordIpType: endpoint.ipAddressType },
     requesterManaged: false,
+    policyDocument: JSON.stringify({
+      Version: '2008-10-17',
+      Statement: [{ Effect: 'Allow', Principal: '*', Action: endpoint.allowedActions ?? '*', Resource: '*' }],
+    }),
     networkInterfaceIdSet: [...state.interfaces.values()]
       .filter((item) => item.description.endsWith(endpoint.id))
       .map((item) => item.id),

@@ -1,5 +1,6 @@
 import { containsCidr } from '../../../core/cidr.ts';
 import type { AgentEndpoints, NetworkPolicy } from '../../contracts.ts';
+import { aclsAllow } from './ec2-network-acls.ts';
 import type { Ec2State, GroupRule, Instance, NetworkInterface, SecurityGroup, Subnet } from './ec2-state.ts';
 
 /** The connections that security groups and routes allow. */
@@ -8,7 +9,8 @@ export function createNetworkPolicy(state: Ec2State): NetworkPolicy {
   return {
     allows: (from, to, port) =>
       admits(state, from.securityGroupIds, true, port, to) &&
-      admits(state, to.securityGroupIds, false, port, from),
+      admits(state, to.securityGroupIds, false, port, from) &&
+      aclsAllow(state, from.privateIp, to.privateIp, port),
   };
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isIpv6 } from '../../../core/cidr.ts';
 import type { Seed, SeedRule, SeedSubnet, SeedTag } from '../../seed-shapes.ts';
-import type { Ec2State, GroupRule, RouteTable } from './ec2-state.ts';
+import type { Ec2State, GroupRule, NetworkAclEntry, RouteTable } from './ec2-state.ts';
 import type { Tags } from '../tags.ts';
 
 /**
@@ -47,10 +47,60 @@ export function seedNetwork(state: Ec2State, seed: Seed): void {
       groupIds: endpoint.securityGroupIds,
       privateDns: endpoint.privateDns,
       ipAddressType: endpoint.ipAddressType ?? 'ipv4',
+      allowedActions: endpoint.allowedActions,
     });
     if (endpoint.type === 'Interface') seedEndpointInterfaces(state, seed, endpoint);
   }
+  for (const vpc of seed.vpcs) seedNetworkAcls(state, seed, vpc.id);
 }
+
+const PROTOCOLS = { tcp: '6', udp: '17', '-1': '-1' } as const;
+
+/** The default network ACL of a VPC has every subnet that no other ACL has. */
+function seedNetworkAcls(state: Ec2State, seed: Seed, vpcId: string): void {
+  const own = (seed.networkAcls ?? []).filter((acl) => acl.vpcId === vpcId);
+  for (const { id, subnetIds, entries } of own)
+    state.networkAcls.set(id, {
+      ...settled(id, []),
+      vpcId,
+      isDefault: false,
+      subnetIds,
+      entries: [
+        ...entries.map(({ protocol, ...entry }) => ({ ...entry, protocol: PROTOCOLS[protocol] })),
+        ...finalEntries(),
+      ],
+    });
+  const taken = own.flatMap(({ subnetIds }) => subnetIds);
+  const id = derived('acl', vpcId);
+  const all = { allow: true, protocol: '-1', fromPort: 0, toPort: 65_535 };
+  state.networkAcls.set(id, {
+    ...settled(id, []),
+    vpcId,
+    isDefault: true,
+    subnetIds: seed.subnets
+      .filter((subnet) => subnet.vpcId === vpcId && !taken.includes(subnet.id))
+      .map((subnet) => subnet.id),
+    entries: [
+      ...[true, false].flatMap((egress) => [
+        { ...all, number: 100, egress, cidr: '0.0.0.0/0' },
+        { ...all, number: 101, egress, cidr: '::/0' },
+      ]),
+      ...finalEntries(),
+    ],
+  });
+}
+
+/** The entries `*`, which cannot be removed. */
+const finalEntries = (): readonly NetworkAclEntry[] =>
+  [true, false].map((egress) => ({
+    number: 32_767,
+    egress,
+    allow: false,
+    protocol: '-1',
+    fromPort: 0,
+    toPort: 65_535,
+    cidr: '0.0.0.0/0',
+  }));
 
 function settled(id: string, tags: readonly SeedTag[]): { id: string; tags: Tags; createdAt: number } {
   return { id, tags: new Map(tags.map(({ key, value }) => [key, value])), createdAt: 0 };

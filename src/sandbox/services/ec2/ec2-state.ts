@@ -63,6 +63,26 @@ export interface VpcEndpoint extends Resource {
   readonly groupIds: readonly string[];
   readonly privateDns: boolean;
   readonly ipAddressType: NonNullable<SeedEndpoint['ipAddressType']>;
+  /** Actions that its policy allows; undefined = all. */
+  readonly allowedActions: readonly string[] | undefined;
+}
+
+export interface NetworkAclEntry {
+  readonly number: number;
+  readonly egress: boolean;
+  readonly allow: boolean;
+  /** `6` = TCP, `17` = UDP, `-1` = all. */
+  readonly protocol: string;
+  readonly fromPort: number;
+  readonly toPort: number;
+  readonly cidr: string;
+}
+
+export interface NetworkAcl extends Resource {
+  readonly vpcId: string;
+  readonly isDefault: boolean;
+  readonly subnetIds: readonly string[];
+  entries: readonly NetworkAclEntry[];
 }
 
 export interface GroupRule extends Resource {
@@ -215,6 +235,7 @@ export class Ec2State {
   readonly egressOnlyGateways = new Map<string, InternetGateway>();
   readonly natGateways = new Map<string, NatGateway>();
   readonly endpoints = new Map<string, VpcEndpoint>();
+  readonly networkAcls = new Map<string, NetworkAcl>();
   readonly groups = new Map<string, SecurityGroup>();
   readonly templates = new Map<string, LaunchTemplate>();
   readonly fleets = new Map<string, Fleet>();

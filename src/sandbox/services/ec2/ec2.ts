@@ -20,6 +20,7 @@ import { snapshotOf } from './ec2-snapshot.ts';
 import { Ec2State } from './ec2-state.ts';
 import { tagOperations } from './ec2-tags.ts';
 import { Idempotency } from '../idempotency.ts';
+import { networkAclOperations } from './ec2-network-acls.ts';
 import { iamDescription } from '../iam/iam.ts';
 import type { IamState } from '../iam/iam-state.ts';
 import { kmsDescription, type KmsService } from '../kms/kms.ts';
@@ -70,6 +71,7 @@ export function createEc2Service(deps: Ec2Deps): Ec2Service {
     operations: {
       ...networkOperations(state),
       ...routeOperations(state),
+      ...networkAclOperations(state),
       ...securityGroupOperations(state),
       ...offerOperations(state, market),
       ...launchTemplateOperations(state, idempotency),

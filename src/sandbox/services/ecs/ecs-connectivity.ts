@@ -16,6 +16,8 @@ const CONTROL_ACTIONS = ['ssmmessages:CreateControlChannel', 'ssmmessages:OpenCo
  */
 const OVERRIDING_VARIABLES = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
 const HTTPS = 443;
+/** A public address that AWS's service endpoints could have. */
+const SERVICE_ADDRESS = '52.94.5.1';
 
 export interface ConnectivityDeps {
   readonly seed: Seed;
@@ -63,6 +65,12 @@ export function taskRoleName(task: TaskState): string | undefined {
 const baseAddress = ({ subnets }: Seed, subnetId: string | undefined): string =>
   subnets.find(({ id }) => id === subnetId)?.cidr.replace(/\/\d+$/, '') ?? '';
 
+const endpointAllows = ({ allowedActions }: Seed['endpoints'][number]): boolean =>
+  allowedActions === undefined ||
+  CONTROL_ACTIONS.every((action) =>
+    allowedActions.some((allowed) => allowed === '*' || allowed === action || allowed === 'ssmmessages:*'),
+  );
+
 /**
  * A private endpoint takes precedence over the default route, because the name then resolves to it
  * (docs/reference/ecs-exec.md §6).
@@ -77,15 +85,20 @@ function reachesGateway(deps: ConnectivityDeps, state: EcsState, task: TaskState
       item.type === 'Interface' &&
       item.privateDns,
   );
+  const here = { securityGroupIds: task.securityGroups, privateIp: task.privateIp };
   if (endpoint !== undefined)
-    return deps.network.allows(
-      { securityGroupIds: task.securityGroups, privateIp: task.privateIp },
-      {
-        securityGroupIds: endpoint.securityGroupIds,
-        privateIp: baseAddress(deps.seed, endpoint.subnetIds[0]),
-      },
-      HTTPS,
+    return (
+      endpointAllows(endpoint) &&
+      deps.network.allows(
+        here,
+        {
+          securityGroupIds: endpoint.securityGroupIds,
+          privateIp: baseAddress(deps.seed, endpoint.subnetIds[0]),
+        },
+        HTTPS,
+      )
     );
+  if (!deps.network.allows(here, { securityGroupIds: [], privateIp: SERVICE_ADDRESS }, HTTPS)) return false;
   switch (subnet.route) {
     case 'nat-gateway':
       return true;

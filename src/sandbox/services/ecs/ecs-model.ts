@@ -64,6 +64,8 @@ export interface TaskState {
   readonly tags: readonly SeedTag[];
   /** The overrides as given to RunTask. */
   readonly overrides: Fields | undefined;
+  /** Members that its description returns unchanged. */
+  readonly members: Fields;
   readonly containers: readonly ContainerState[];
   desiredStatus: 'RUNNING' | 'STOPPED';
   lastStatus: 'PROVISIONING' | 'PENDING' | 'RUNNING' | 'STOPPING' | 'STOPPED';

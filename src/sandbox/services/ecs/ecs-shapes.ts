@@ -194,6 +194,7 @@ export function taskShape(account: EcsAccount, state: EcsState, task: TaskState)
     attachments: [attachmentShape(task, account)],
     containers: task.containers.map((container) => containerShape(account, task, arn, container)),
     tags: tagList(task.tags),
+    ...task.members,
   };
 }
 
@@ -296,6 +297,7 @@ export function taskDefinitionShape(
     containerDefinitions: definition.containers.map((container) =>
       containerDefinitionShape(account, container),
     ),
+    ...definition.members,
   };
 }
 
@@ -358,5 +360,6 @@ function containerDefinitionShape(account: EcsAccount, container: SeedContainerD
             },
           },
         }),
+    ...container.members,
   };
 }

@@ -94,11 +94,22 @@ export class IamState implements PrincipalDirectory {
       this.addPolicy({ name, path: '/', text: JSON.stringify(document), tags: new Map(), awsOwned: true });
     }
     for (const seeded of deps.seed.roles) {
+      const boundary =
+        seeded.boundary === undefined
+          ? undefined
+          : this.addPolicy({
+              name: `${seeded.name}-boundary`,
+              path: '/',
+              text: JSON.stringify(seeded.boundary),
+              tags: new Map(),
+              awsOwned: false,
+            });
       const role = this.addRole({
         name: seeded.name,
         path: seeded.path,
         trustText: JSON.stringify(seeded.trust),
         serviceLinked: false,
+        boundaryArn: boundary?.arn,
       });
       for (const [name, document] of Object.entries(seeded.inlinePolicies)) {
         const text = JSON.stringify(document);

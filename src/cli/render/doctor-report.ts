@@ -1,0 +1,161 @@
+import type { DescribedFinding, Diagnosis } from '../../app/doctor/diagnosis.ts';
+import type { Change, Finding } from '../../diagnose/finding.ts';
+import type { NetworkPath } from '../../diagnose/network/hops.ts';
+import { createColors, paint, type Tone } from '../../ui/colors.ts';
+import { printable } from '../../ui/printable.ts';
+import type { CommandContext } from '../context.ts';
+import { type AwsCommand, renderChange, type RenderedChange } from './change-commands.ts';
+
+/** The output of `doctor`: lines for people, one JSON object for programs. */
+
+/** 0 only if nothing was found; notes do not count. */
+export const exitStatus = (findings: readonly DescribedFinding[]): 0 | 1 =>
+  findings.some(({ finding }) => finding.severity !== 'note') ? 1 : 0;
+
+export function writeDiagnosis(
+  diagnosis: Diagnosis,
+  context: Pick<CommandContext, 'terminal' | 'settings' | 'commandLines' | 'report'>,
+): void {
+  const { terminal, settings, commandLines, report } = context;
+  const aws: AwsCommand = (words) => commandLines.aws(words);
+  const { findings, paths, subject } = diagnosis;
+  if (settings.output === 'json') {
+    terminal.stdout.write(`${JSON.stringify(jsonOf(diagnosis, aws))}\n`);
+    return;
+  }
+  const color = createColors(settings.color);
+  const plan = new FixPlan(
+    findings.map(({ finding }) => finding),
+    aws,
+  );
+  let blockedPaths = false;
+  for (const { finding, sentence } of findings) {
+    const text = printable(sentence);
+    if (finding.severity === 'note') {
+      report({ type: 'note', level: 'info', code: finding.id, message: text });
+      continue;
+    }
+    const { word, tone } = WORDS[finding.severity];
+    terminal.stdout.write(`${paint(color, tone, word)} ${color.bold(finding.id)}: ${text}\n`);
+    const lines = UNREAD.has(finding.id)
+      ? [commandLines.tool('policy doctor', {}, 'grants what doctor reads')]
+      : plan.linesOf(finding);
+    for (const line of lines) terminal.stdout.write(`  ${printable(line)}\n`);
+    blockedPaths ||= finding.id === 'path-blocked' || finding.id === 'path-not-visible';
+  }
+  if (blockedPaths) for (const path of paths) if (path.verdict !== 'passes') writePath(path, context);
+  if (exitStatus(findings) === 0) {
+    const name = [subject['service'] ?? subject['task'], subject['cluster']].flatMap((part) => part ?? []);
+    report({
+      type: 'note',
+      level: 'info',
+      code: 'nothing-found',
+      message: `${name.join(' in ') || 'you'}: nothing stops it`,
+    });
+  }
+}
+
+/** The caller lacks a permission to read. */
+const UNREAD: ReadonlySet<Finding['id']> = new Set(['not-allowed-to-read', 'role-not-readable']);
+
+const WORDS: Readonly<
+  Record<Exclude<Finding['severity'], 'note'>, { readonly word: string; readonly tone: Tone }>
+> = {
+  blocking: { word: 'BLOCKED', tone: 'bad' },
+  'could-not-tell': { word: 'COULD NOT TELL', tone: 'warning' },
+  warning: { word: 'WARNING', tone: 'warning' },
+};
+
+/**
+ * The lines below each finding: the first alternative in full, of the others one line each. A change that several
+ * findings need is shown once. The new task definition and the deployment are shown with the last finding that needs
+ * them, because everything else has to be there before.
+ */
+class FixPlan {
+  readonly #aws: AwsCommand;
+  readonly #shown = new Set<string>();
+  /** The last finding that needs each of the changes that come late. */
+  readonly #last = new Map<string, Finding>();
+
+  constructor(findings: readonly Finding[], aws: AwsCommand) {
+    this.#aws = aws;
+    for (const finding of findings)
+      for (const change of finding.fixes[0] ?? [])
+        if (isLate(change)) this.#last.set(JSON.stringify(change), finding);
+  }
+
+  linesOf(finding: Finding): readonly string[] {
+    const [first = [], ...others] = finding.fixes;
+    const due = first.filter((change) => {
+      const last = this.#last.get(JSON.stringify(change));
+      return last === undefined || last === finding;
+    });
+    const lines = due.flatMap((change) => this.#new(change));
+    const alternatives = others.flatMap((fix) => {
+      const [line] = fix.flatMap((change) => this.#new(change));
+      return line === undefined ? [] : [`or: ${line}`];
+    });
+    if (lines.length === 0 && due.length < first.length)
+      return ['→ the commands further down', ...alternatives];
+    if (lines.length === 0 && first.length > 0) return ['→ the commands further up', ...alternatives];
+    return [...lines, ...alternatives];
+  }
+
+  #new(change: Change): readonly string[] {
+    const lines = linesOf(renderChange(change, this.#aws)).filter((line) => !this.#shown.has(line));
+    for (const line of lines) this.#shown.add(line);
+    return lines;
+  }
+}
+
+const isLate = ({ kind }: Change): boolean =>
+  kind === 'register-task-definition' || kind === 'redeploy-service';
+
+const linesOf = ({ command, instruction, policyStatement, terraform }: RenderedChange): readonly string[] => [
+  ...(command === undefined ? [] : [command]),
+  ...(instruction === undefined ? [] : [instruction]),
+  ...(policyStatement === undefined || command !== undefined
+    ? []
+    : [`statement: ${JSON.stringify(policyStatement)}`]),
+  ...(terraform === undefined || terraform === '' ? [] : [`terraform: ${terraform}`]),
+];
+
+const VERDICTS = {
+  passes: 'passes',
+  blocked: 'BLOCKED BY',
+  'not-visible': 'cannot be seen, because',
+} as const;
+const TONES = { passes: 'good', blocked: 'bad', 'not-visible': 'warning' } as const;
+
+export function writePath(
+  { from, to, port, family, hops }: NetworkPath,
+  { terminal, settings }: Pick<CommandContext, 'terminal' | 'settings'>,
+): void {
+  const color = createColors(settings.color);
+  const width = Math.max(...hops.map(({ kind }) => kind.length));
+  terminal.stdout.write(`${from} → ${to}:${port}${family === 'ipv6' ? ' (IPv6)' : ''}\n`);
+  for (const { kind, resource, rule, verdict } of hops)
+    terminal.stdout.write(
+      `  ${kind.padEnd(width)}  ${paint(color, TONES[verdict], VERDICTS[verdict])} ${printable(rule)} (${printable(resource)})\n`,
+    );
+}
+
+/** Stable: part of `doctor --json`. */
+export function jsonOf({ subject, findings, paths }: Diagnosis, aws: AwsCommand): unknown {
+  return {
+    subject,
+    healthy: exitStatus(findings) === 0,
+    findings: findings.map(({ finding: { id, severity, evidence, fixes }, sentence }) => ({
+      id,
+      severity,
+      message: sentence,
+      evidence,
+      // Alternatives, the best one first; the changes of one are all needed, in this order.
+      changes: fixes.map((fix) => fix.map((change) => ({ ...change, ...renderChange(change, aws) }))),
+    })),
+    paths: paths.map(({ hops, ...path }) => ({
+      ...path,
+      hops: hops.map(({ fixes: _fixes, ...hop }) => hop),
+    })),
+  };
+}
