@@ -1,4 +1,13 @@
-import type { DatabasesPort, EcsPort, KmsPort, LogsPort, SsmPort, UpgradeSigner } from '../connect/ports.ts';
+import type {
+  DatabasesPort,
+  DatabaseTokensPort,
+  EcsPort,
+  KmsPort,
+  LogsPort,
+  SecretsPort,
+  SsmPort,
+  UpgradeSigner,
+} from '../connect/ports.ts';
 import type { NetworkAgents } from '../core/network-agents.ts';
 import type { DiagnosisPort } from '../provision/ports/diagnosis.ts';
 import type { Ec2Port } from '../provision/ports/ec2.ts';
@@ -30,6 +39,8 @@ export interface AwsAccount {
   ecs(throttling?: 'retried' | 'thrown'): Promise<EcsPort>;
   ssm(): Promise<SsmPort>;
   databases(): Promise<DatabasesPort>;
+  databaseTokens(): Promise<DatabaseTokensPort>;
+  secrets(): Promise<SecretsPort>;
   kms(): Promise<KmsPort>;
   logs(): Promise<LogsPort>;
   signer(): Promise<UpgradeSigner>;

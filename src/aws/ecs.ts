@@ -71,7 +71,9 @@ export function createEcsPort(
     async describeClusters(names) {
       const found = await inBatches(names, CLUSTERS_PER_DESCRIBE, (batch) =>
         mapped('ecs:DescribeClusters', async () => {
-          const answer = await client.send(new DescribeClustersCommand({ clusters: [...batch] }));
+          const answer = await client.send(
+            new DescribeClustersCommand({ clusters: [...batch], include: ['CONFIGURATIONS'] }),
+          );
           return answer.clusters ?? [];
         }),
       );
@@ -336,6 +338,7 @@ function toCluster(cluster: EcsCluster): Cluster {
     status: cluster.status ?? 'UNKNOWN',
     runningTasks: cluster.runningTasksCount ?? 0,
     activeServices: cluster.activeServicesCount ?? 0,
+    recordsExec: cluster.configuration?.executeCommandConfiguration?.logging === 'OVERRIDE',
   };
 }
 

@@ -44,7 +44,9 @@ export async function openAwsAccount(
 
     ecs: (throttling = 'retried') => ecs[throttling](),
     ssm: once(async () => (await import('./ssm.ts')).createSsmPort(config)),
-    databases: once(async () => (await import('./rds.ts')).createDatabasesPort(config)),
+    databases: once(async () => (await import('./databases.ts')).createDatabasesPort(config)),
+    databaseTokens: once(async () => (await import('./database-tokens.ts')).createDatabaseTokensPort(config)),
+    secrets: once(async () => (await import('./secrets.ts')).createSecretsPort(config)),
     kms: once(async () => (await import('./kms.ts')).createKmsPort(config)),
     logs: once(async () => (await import('./logs.ts')).createLogsPort(config)),
     signer: once(async () => (await import('./signer.ts')).createUpgradeSigner(config)),

@@ -49,6 +49,10 @@ export const LIST_FIELDS: Readonly<Record<ListKind, readonly string[]>> = {
   ],
   databases: [
     'id',
+    'role',
+    'cluster',
+    'arn',
+    'service',
     'kind',
     'engine',
     'status',
@@ -57,8 +61,9 @@ export const LIST_FIELDS: Readonly<Record<ListKind, readonly string[]>> = {
     'databaseName',
     'masterUsername',
     'vpcId',
+    'securityGroups',
     'iamAuthentication',
+    'tls',
     'publiclyAccessible',
-    'endpoints',
   ],
 };

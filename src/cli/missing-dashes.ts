@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { usage } from '../core/errors.ts';
 
 /**
  * Index in argv of the first word of a remote command that was typed without `--` before it, as in `exec web ls -la`;
@@ -46,4 +47,26 @@ function knownOption(word: string, command: Command): KnownOption | undefined {
   if (option.required) return { flag, takesNext: word === name };
   if (word === name) return { flag, takesNext: false };
   return word.startsWith('--') ? undefined : knownOption(`-${word.slice(2)}`, command);
+}
+
+/**
+ * The words before and after `--`. Commander drops `--`; everything after it in the raw command line belongs to the
+ * remote command or the client. Throws `bad-arguments` for a second word before it.
+ */
+export function wordsAfterDashes(
+  typed: readonly string[],
+  command: Command,
+): { readonly before: readonly string[]; readonly after: readonly string[] } {
+  let root: Command = command;
+  while (root.parent !== null) root = root.parent;
+  const raw = Reflect.get(root, 'rawArgs') as readonly string[];
+  const dashes = raw.indexOf('--');
+  const behind = dashes === -1 ? 0 : raw.length - dashes - 1;
+  const before = typed.slice(0, typed.length - behind);
+  if (before.length > 1) {
+    throw usage('bad-arguments', `unexpected argument ${before[1] ?? ''}: a command comes after --`, {
+      details: { remoteCommandAt: remoteCommandAt(raw, root) },
+    });
+  }
+  return { before, after: typed.slice(before.length) };
 }

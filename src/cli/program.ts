@@ -4,6 +4,7 @@ import type { CommandFactory, Invoke } from './command.ts';
 import { completionCommand } from './commands/completion.ts';
 import { connectCommand } from './commands/connect.ts';
 import { cpCommand } from './commands/cp.ts';
+import { dbCommand } from './commands/db.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { downCommand } from './commands/down.ts';
@@ -36,6 +37,7 @@ export const COMMANDS: readonly CommandGroup[] = [
       logsCommand,
       cpCommand,
       forwardCommand,
+      dbCommand,
       shellCommand,
       lsCommand,
       doctorCommand,

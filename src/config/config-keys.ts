@@ -11,6 +11,7 @@ export const CONFIG_KEYS = [
   'ssmmessages',
   'iam-path',
   'iam-prefix',
+  'database-ca',
 ] as const;
 export type ConfigKey = (typeof CONFIG_KEYS)[number];
 

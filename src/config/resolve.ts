@@ -60,6 +60,7 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
   const payloadSize = payloadSizeOf(env);
   const iamPath = text('iam-path');
   const iamPrefix = text('iam-prefix');
+  const databaseCa = text('database-ca');
   // The project's file comes first; for each key the first occurrence counts.
   const tags = [
     ...new Map([...files].reverse().flatMap((file) => file.tags.map((tag) => [tag.key, tag]))).values(),
@@ -83,6 +84,7 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
     payloadSize: payloadSize?.value,
     iamPath: iamPath?.value,
     iamPrefix: iamPrefix?.value,
+    databaseCa: databaseCa?.value,
     tags,
     endpointUrl: env['AWS_ENDPOINT_URL'] || undefined,
   };
@@ -108,15 +110,16 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
       payloadSize: from(payloadSize),
       iamPath: from(iamPath),
       iamPrefix: from(iamPrefix),
+      databaseCa: from(databaseCa),
       tags: tags.length === 0 ? 'default' : tags.map((tag) => tag.from).join(', '),
       endpointUrl: env['AWS_ENDPOINT_URL'] ? 'AWS_ENDPOINT_URL' : 'default',
     },
   };
 }
 
-/** `--iam-path` and `--iam-prefix` are flags of the commands that use them. */
+/** `--iam-path` and `--iam-prefix` are flags of the commands that use them, and `--ca` of `db` is `database-ca`. */
 function flagOf(flags: Flags, key: ConfigKey | 'task'): string | undefined {
-  return key === 'iam-path' || key === 'iam-prefix' ? undefined : flags[key];
+  return key === 'iam-path' || key === 'iam-prefix' || key === 'database-ca' ? undefined : flags[key];
 }
 
 /** A host, with or without scheme and port: `vpce-0a1b-2c3d.ssmmessages.eu-west-1.vpce.amazonaws.com`. */

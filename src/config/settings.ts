@@ -27,6 +27,8 @@ export interface Settings {
   readonly transport: 'native' | 'plugin';
   /** Origin (`wss:` or `ws:`) of the message gateway in place of the one that AWS returns, e.g. an interface endpoint without private DNS. */
   readonly ssmmessages: string | undefined;
+  /** PEM file of the authorities that sign the certificates of databases; undefined = those of AWS. */
+  readonly databaseCa: string | undefined;
   /** Bytes of data per message of the native data channel; undefined = 1024, as the official plugin and agent use. */
   readonly payloadSize: number | undefined;
   /** IAM path of the roles that `up` creates, not checked yet; undefined = the default path. */

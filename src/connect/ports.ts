@@ -11,6 +11,8 @@ export interface Cluster {
   readonly status: string;
   readonly runningTasks: number;
   readonly activeServices: number;
+  /** The cluster records the sessions of ECS Exec in a place of its own (`logging: OVERRIDE`). */
+  readonly recordsExec?: boolean;
 }
 
 export interface Service {
@@ -257,30 +259,70 @@ export interface SsmPort {
   lastSessionEnd(target: string): Promise<number | undefined>;
 }
 
+/** Something with an address and a port that holds data: a database, a proxy in front of one, or a cache. */
 export interface Database {
+  /** The identifier in AWS, which is what a person types. */
   readonly id: string;
-  readonly kind: 'instance' | 'cluster';
-  /** RDS engine name, e.g. `postgres`, `aurora-mysql`. */
+  readonly arn: string;
+  readonly service: 'rds' | 'rds-proxy' | 'documentdb' | 'elasticache' | 'memorydb';
+  readonly kind: 'instance' | 'cluster' | 'proxy' | 'replication-group' | 'serverless';
+  /** Engine name of the service, e.g. `postgres`, `aurora-mysql`, `docdb`, `valkey`. */
   readonly engine: string;
   readonly status: string;
-  readonly endpoints: readonly {
-    readonly role: 'instance' | 'writer' | 'reader' | 'custom';
-    readonly host: string;
-    readonly port: number;
-  }[];
+  /** The one that a person means without further words comes first; empty while the database is being created. */
+  readonly endpoints: readonly DatabaseEndpoint[];
   readonly databaseName: string | undefined;
   readonly masterUsername: string | undefined;
+  /** Undefined where the description does not name it, as for caches. */
   readonly vpcId: string | undefined;
   readonly securityGroups: readonly string[];
+  /** Whether users can log in with an IAM token. */
   readonly iamAuthentication: boolean;
   readonly publiclyAccessible: boolean;
   /** Also reachable over IPv6: network type DUAL. */
   readonly ipv6: boolean;
+  /** Whether clients must, may or cannot use TLS, as far as the description says it: parameter groups are not read. */
+  readonly tls: 'required' | 'offered' | 'none';
+  /** `db-…`, `cluster-…` or `prx-…`: the id in the ARN of `rds-db:connect`. */
+  readonly resourceId: string | undefined;
+  /** The secret that RDS keeps for the master user, or that a proxy logs in with. */
+  readonly secretArn: string | undefined;
+  /** A Redis or Valkey cluster that spreads its keys over several nodes. */
+  readonly isSharded: boolean;
 }
 
+export interface DatabaseEndpoint {
+  readonly role: 'instance' | 'writer' | 'reader' | 'custom' | 'proxy' | 'configuration' | 'node';
+  /** The identifier of the endpoint itself, where it has one: an instance of a cluster, a custom endpoint, a node. */
+  readonly id: string | undefined;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The services that have databases. Every method reads all pages. */
 export interface DatabasesPort {
-  /** Ordered by id. `onPage` is called after each page of AWS's answers with all databases known by then. */
+  /**
+   * RDS instances, Aurora and Multi-AZ clusters, DocumentDB; not Neptune. Ordered by id. `onPage` is called after each
+   * page of AWS's answers with all databases known by then.
+   */
   databases(onPage?: (soFar: readonly Database[]) => void): Promise<readonly Database[]>;
+  proxies(): Promise<readonly Database[]>;
+  /** ElastiCache: replication groups, Memcached clusters, serverless caches. */
+  elastiCaches(): Promise<readonly Database[]>;
+  memoryDbClusters(): Promise<readonly Database[]>;
+}
+
+export interface DatabaseTokensPort {
+  /**
+   * An IAM token for one user at one host and port, which opens connections for 15 minutes. It is a secret. Signed
+   * without a call to AWS.
+   */
+  token(request: { readonly host: string; readonly port: number; readonly user: string }): Promise<string>;
+}
+
+export interface SecretsPort {
+  /** The current value by name or ARN, as text. It is a secret. Throws `secret-not-found`, `secret-binary`. */
+  text(id: string): Promise<string>;
 }
 
 /** One event of CloudWatch Logs; a message can hold several lines. */

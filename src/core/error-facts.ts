@@ -356,7 +356,27 @@ export interface ErrorFacts {
   'database-not-found': {
     readonly databases: readonly string[];
     readonly candidates: readonly { readonly id: string; readonly engine: string }[];
+    /** The most similar identifiers. */
+    readonly near?: readonly string[] | undefined;
   };
+  'ca-file-unusable': { readonly path: string };
+  'client-missing': { readonly program: string };
+  'database-needed': { readonly [name: string]: Fact };
+  'database-silent': { readonly host: string; readonly port: number };
+  'database-unreachable': {
+    /** Undefined = a host that AWS does not list. */
+    readonly database: string | undefined;
+    /** The rules of security groups that are missing, one sentence each. */
+    readonly missing: readonly string[];
+  };
+  'database-without-tls': { readonly host: string; readonly port: number };
+  'iam-login-off': { readonly database: string; readonly service: string };
+  'local-port-shared': { readonly database: string; readonly other: string; readonly port: number };
+  'secret-needed': { readonly database: string };
+  'secret-not-found': { readonly secret: string };
+  'secret-unusable': { readonly secret: string };
+  'user-needed': { readonly database: string };
+  'database-without-endpoint': { readonly database: string; readonly status: string };
   duration: {
     readonly flag: string;
     readonly value: string;

@@ -17,6 +17,7 @@ import { logsDescription } from './services/logs/logs.ts';
 import { databaseResourceId } from './services/rds/rds.ts';
 import type { ServiceDescription } from './services/service-description.ts';
 import { ServiceRegistry } from './services/service-registry.ts';
+import { hostsOf } from './world/database-endpoints.ts';
 import { tokenSigner } from './world/database-token.ts';
 import type { LogGroups } from './world/log-groups.ts';
 import { LogStore } from './world/log-store.ts';
@@ -104,7 +105,17 @@ export function createAccount(deps: AccountDeps): Account {
   /** A database accepts an IAM token if the token's signer is allowed `rds-db:connect` as that user. */
   const verifyToken = (database: SeedDatabase, token: string, username: string): boolean => {
     const lookup = (id: string) => deps.keys.lookup(id);
-    const signer = tokenSigner({ token, database, username, region: homeRegion, now: clock.now(), lookup });
+    const { port } = database;
+    const hosts = hostsOf(database, seed);
+    const signer = tokenSigner({
+      token,
+      hosts,
+      port,
+      username,
+      region: homeRegion,
+      now: clock.now(),
+      lookup,
+    });
     if (signer === undefined) return false;
     const resource = formatArn({
       service: 'rds-db',

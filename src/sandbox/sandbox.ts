@@ -1,3 +1,5 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { type Account, createAccount } from './account.ts';
 import type { AgentChallenge } from './agent/agent.ts';
@@ -13,6 +15,7 @@ import type { SessionTraffic } from './gateway/session-traffic.ts';
 import { startHttpFront } from './http-front.ts';
 import { AccessKeys } from './iam/access-keys.ts';
 import { findConfinement } from './machines/confinement.ts';
+import { temporaryPrefix } from './machines/machine-root.ts';
 import type { BootFault } from './machines/stand-ins/package-tools.ts';
 import { pooledRandomBytes, ResourceIds, seededRandomBytes, systemRandomBytes } from './random.ts';
 import type { Ec2Market } from './services/ec2/ec2-market.ts';
@@ -191,6 +194,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     options.port ?? 0,
   );
   endpoint = `http://127.0.0.1:${front.port}`;
+  const authority = await authorityFile(account.world.authority.certificate);
   const createPrincipal: Sandbox['createPrincipal'] = ({
     userName,
     policies,
@@ -210,6 +214,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       AWS_REGION: seed.region,
       AWS_DEFAULT_REGION: seed.region,
       AWS_EC2_METADATA_DISABLED: 'true',
+      FARGATE_CONNECT_DATABASE_CA: authority.path,
     };
   };
   let closing: Promise<void> | undefined;
@@ -229,10 +234,23 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     sessionTraffic: () => account.gateway.traffic,
     listen: (privateIp, port, loopbackPort) => account.world.network.listen(privateIp, port, loopbackPort),
     close: () => {
-      closing ??= front.close().then(() => account.close());
+      closing ??= front
+        .close()
+        .then(() => account.close())
+        .then(() => authority.remove());
       return closing;
     },
   };
+}
+
+/** The certificate of the authority that signs those of the databases, as a file for the clients of the databases. */
+async function authorityFile(
+  certificate: string,
+): Promise<{ readonly path: string; remove(): Promise<void> }> {
+  const directory = await mkdtemp(temporaryPrefix('authority'));
+  const path = join(directory, 'database-ca.pem');
+  await writeFile(path, certificate);
+  return { path, remove: () => rm(directory, { recursive: true, force: true }) };
 }
 
 function faultControl(

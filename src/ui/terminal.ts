@@ -11,6 +11,8 @@ export interface Terminal {
   readonly stdinIsTty: boolean;
   readonly stdoutIsTty: boolean;
   readonly stderrIsTty: boolean;
+  /** True if these are the streams of the process, so that a child process can inherit them. */
+  readonly canBeInherited?: boolean;
   /** Size of stdout if it is a TTY, else of stderr, else 80 × 24. Read it again after SIGWINCH. */
   size(): { readonly columns: number; readonly rows: number };
   /**
@@ -61,6 +63,7 @@ export function createTerminal(streams: TerminalStreams): Terminal {
     stdinIsTty: stdin.isTTY === true,
     stdoutIsTty: stdout.isTTY === true,
     stderrIsTty: stderr.isTTY === true,
+    canBeInherited: true,
     size() {
       const screen = [stdout, stderr].find((stream) => stream.isTTY === true);
       // A pty whose size was never set reports 0 × 0.

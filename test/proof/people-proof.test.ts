@@ -33,6 +33,7 @@ import {
   type ProvedBy,
   SESSION_DOCUMENT,
   TOKEN_USER,
+  DATABASE_SECRET,
 } from '../support/proved-documents.ts';
 
 /**
@@ -249,10 +250,13 @@ async function tunnel(account: AwsAccount): Promise<void> {
 
 const fine = ({ status }: CliOutcome): boolean => status === 0 || status === 130;
 
+/** The outcome of the last step, with what all steps wrote to stderr. */
 async function run(steps: readonly Step[], env: Env): Promise<CliOutcome> {
   let outcome: CliOutcome = { status: 0, stdout: '', stderr: '' };
   for (const step of steps) {
+    const { stderr } = outcome;
     outcome = await step(env);
+    outcome = { ...outcome, stderr: stderr + outcome.stderr };
     if (!fine(outcome)) break;
   }
   return outcome;
@@ -290,6 +294,18 @@ async function roleSession(policies: readonly Document[]): Promise<Env> {
 const refusedByDatabase: Symptom = (outcome) =>
   outcome.stderr.includes(`PAM authentication failed for user "${TOKEN_USER}"`);
 
+/** A client that does nothing, for `db`. */
+const NODE_CLIENT = (...flags: readonly string[]): readonly string[] => [
+  ...flags,
+  '--port',
+  '0',
+  '--',
+  process.execPath,
+  '-e',
+  '0',
+];
+/** Without the groups, `db` uses the bastion and says that it does not know whether it reaches the database. */
+const reachUnknown: Symptom = (outcome) => outcome.stderr.includes('its security groups could not be read');
 interface Case {
   readonly steps: readonly Step[];
   /** Another document that the flow needs, which the proof does not change. */
@@ -384,10 +400,17 @@ const CASES: Readonly<Record<ProvedBy<'person'>, Case>> = {
     ],
   },
   db: {
-    steps: [command('ls', 'databases', '--json'), logIn],
+    steps: [
+      command('ls', 'databases', '--json'),
+      logIn,
+      command('db', 'orders-db', ...NODE_CLIENT('--secret', DATABASE_SECRET)),
+    ],
     beside: [provedDocument('forward-bastion')],
     unnamed: {
-      shows: { 'LogInWithIamToken rds-db:connect': refusedByDatabase },
+      shows: {
+        'LogInWithIamToken rds-db:connect': refusedByDatabase,
+        'CompareSecurityGroups ec2:DescribeSecurityGroups': reachUnknown,
+      },
       check: (documents) => {
         user(documents);
         return cli(checkCommand('db', `user/person-${people}`), { env: sandbox().env });

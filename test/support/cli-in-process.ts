@@ -15,7 +15,9 @@ import { createLogsPort } from '../../src/aws/logs.ts';
 import { createNodesPort } from '../../src/aws/nodes.ts';
 import { openAwsAccount } from '../../src/aws/open-account.ts';
 import { createSimulatorPort } from '../../src/aws/policy-simulator.ts';
-import { createDatabasesPort } from '../../src/aws/rds.ts';
+import { createDatabasesPort } from '../../src/aws/databases.ts';
+import { createDatabaseTokensPort } from '../../src/aws/database-tokens.ts';
+import { createSecretsPort } from '../../src/aws/secrets.ts';
 import { createUpgradeSigner } from '../../src/aws/signer.ts';
 import { createSsmPort } from '../../src/aws/ssm.ts';
 import type { CliDeps } from '../../src/cli/context.ts';
@@ -149,6 +151,8 @@ export async function accountWithoutRetries(env: CliWorld['env'], settings: Sett
     ecs: port(createEcsPort(config)),
     ssm: port(createSsmPort(config)),
     databases: port(createDatabasesPort(config)),
+    databaseTokens: port(createDatabaseTokensPort(config)),
+    secrets: port(createSecretsPort(config)),
     kms: port(createKmsPort(config)),
     logs: port(createLogsPort(config)),
     signer: port(createUpgradeSigner(config, systemClock)),

@@ -44,6 +44,8 @@ export const SESSION_DOCUMENT = 'fargate-connect-orders-db';
 export const LOG_GROUP = '/ecs/exec';
 export const LOG_BUCKET = 'exec-logs';
 export const TOKEN_USER = 'orders_app';
+/** Name of the secret with the login of the same database. */
+export const DATABASE_SECRET = 'demo/orders-db';
 /** The DbiResourceId of the database that the forwards use. */
 const RESOURCES = SEED_DATABASES.filter(({ id }) => id === 'orders-db').map(databaseResourceId);
 
@@ -64,7 +66,14 @@ export const PROVED = {
   'forward-document': { by: 'person', values: { ...ANY_BASTION, 'session-document': SESSION_DOCUMENT } },
   'forward-task': { by: 'person', values: { cluster: 'demo' } },
   shell: { by: 'person', values: ANY_BASTION },
-  db: { by: 'person', values: { 'database-resource': RESOURCES[0], 'database-user': TOKEN_USER } },
+  db: {
+    by: 'person',
+    values: {
+      'database-resource': RESOURCES[0],
+      'database-user': TOKEN_USER,
+      'database-secret': `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:${DATABASE_SECRET}-??????`,
+    },
+  },
   'deny-unlogged': { by: 'person', values: {} },
   check: { by: 'person', values: {} },
   doctor: { by: 'reader', values: { cluster: 'shop' } },
@@ -92,6 +101,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   'database-security-group': 'db-security-group',
   'database-resource': 'db-resource',
   'database-user': 'db-user',
+  'database-secret': 'secret',
   'session-document': 'document',
   'instance-types': 'type',
   'volume-key': 'kms-key',

@@ -83,7 +83,7 @@ function ipv4Only({ id, kind }: Database, network: NetworkChoice): Error {
   return failed('database-ipv4-only', `database ${id} has IPv4 only, the bastion in ${where} has none`, {
     details: {
       database: id,
-      kind,
+      kind: kind === 'cluster' ? kind : 'instance',
       subnets: network.subnets.map((subnet) => subnet.id),
       otherSubnet: other?.subnet.id,
     },

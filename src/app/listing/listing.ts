@@ -5,11 +5,13 @@ import {
   describeVisibleClusters,
   withNearest,
 } from '../../connect/target/discover.ts';
+import type { AwsAccount } from '../../aws/account.ts';
+import { discoverDatabases, TITLES } from '../database/discovery.ts';
 import type {
   Cluster,
   Container,
   Database,
-  DatabasesPort,
+  DatabaseEndpoint,
   EcsPort,
   PageIterator,
   Service,
@@ -66,7 +68,7 @@ export async function listing(
     case 'clusters':
       return clusters(await account.ecs());
     case 'databases':
-      return databases(await account.databases());
+      return databases(account);
     case 'services':
       return loaded(kind, serviceSource, await account.ecs('thrown'), deps, options);
     case 'tasks':
@@ -215,18 +217,18 @@ const clusterRecord = (name: string, cluster: Cluster | undefined): ListRecord =
   runningTasks: cluster?.runningTasks ?? null,
 });
 
-async function databases(port: DatabasesPort): Promise<Listing> {
-  let known: readonly Database[] = [];
-  const note = (soFar: readonly Database[]): void => {
-    known = soFar;
+/** One record for each endpoint, because `db` and `-L` take the id of each. */
+async function databases(account: Pick<AwsAccount, 'databases'>): Promise<Listing> {
+  const { databases: found, gaps } = await discoverDatabases(account);
+  return {
+    records: found.flatMap((database) => {
+      const endpoints: readonly (DatabaseEndpoint | undefined)[] = database.endpoints;
+      return (endpoints.length > 0 ? endpoints : [undefined]).map((endpoint) =>
+        databaseRecord(database, endpoint),
+      );
+    }),
+    incomplete: gaps.map(({ kind, error }) => ({ missing: TITLES[kind], error })),
   };
-  try {
-    return { records: (await port.databases(note)).map(databaseRecord), incomplete: [] };
-  } catch (error) {
-    if (!isThrottled(error) || known.length === 0) throw error;
-    const missing = `databases after the first ${known.length}`;
-    return { records: known.map(databaseRecord), incomplete: [{ missing, error }] };
-  }
 }
 
 /** The named cluster, else all clusters. */
@@ -352,23 +354,25 @@ function containerRecord(task: Task, container: Container, now: number): ListRec
   };
 }
 
-function databaseRecord(database: Database): ListRecord {
-  const [first] = database.endpoints;
-  return {
-    id: database.id,
-    kind: database.kind,
-    engine: database.engine,
-    status: database.status,
-    host: first?.host ?? null,
-    port: first?.port ?? null,
-    databaseName: database.databaseName ?? null,
-    masterUsername: database.masterUsername ?? null,
-    vpcId: database.vpcId ?? null,
-    iamAuthentication: database.iamAuthentication,
-    publiclyAccessible: database.publiclyAccessible,
-    endpoints: database.endpoints.map(({ role, host, port }) => `${role} ${host}:${port}`),
-  };
-}
+const databaseRecord = (database: Database, endpoint: DatabaseEndpoint | undefined): ListRecord => ({
+  id: endpoint?.id ?? database.id,
+  role: endpoint?.role ?? null,
+  cluster: database.id,
+  arn: database.arn,
+  service: database.service,
+  kind: database.kind,
+  engine: database.engine,
+  status: database.status,
+  host: endpoint?.host ?? null,
+  port: endpoint?.port ?? null,
+  databaseName: database.databaseName ?? null,
+  masterUsername: database.masterUsername ?? null,
+  vpcId: database.vpcId ?? null,
+  securityGroups: database.securityGroups,
+  iamAuthentication: database.iamAuthentication,
+  tls: database.tls,
+  publiclyAccessible: database.publiclyAccessible,
+});
 
 const timestamp = (ms: number | undefined): string | null =>
   ms === undefined ? null : new Date(ms).toISOString();

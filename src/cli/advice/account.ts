@@ -18,6 +18,7 @@ const DOCUMENT_OF_COMMAND: Readonly<Record<string, PolicyKindName>> = {
   logs: 'logs',
   doctor: 'doctor',
   forward: 'forward',
+  db: 'forward',
   shell: 'shell',
   up: 'operator',
   status: 'operator',
@@ -34,6 +35,10 @@ export function documentFor(action: string, command: string | undefined): Policy
     case 'logs':
       return 'logs';
     case 'rds':
+    case 'rds-db':
+    case 'elasticache':
+    case 'memorydb':
+    case 'secretsmanager':
       return 'db';
     case 'ecs':
       if (action === 'ecs:UpdateService') return 'enable-exec';

@@ -2,6 +2,7 @@ import type { ErrorDetails } from '../../core/error-facts.ts';
 import { ACCOUNT_ADVICE } from './account.ts';
 import { BASTION_ADVICE } from './bastions.ts';
 import { COPY_ADVICE } from './copies.ts';
+import { DATABASE_ADVICE } from './databases.ts';
 import { CREDENTIALS_ADVICE } from './credentials.ts';
 import { type AdviceContext, CommandLines } from './command-lines.ts';
 import type { AdvisedFacts } from './rows.ts';
@@ -19,6 +20,7 @@ export const ADVICE: {
   ...SESSION_ADVICE,
   ...COPY_ADVICE,
   ...BASTION_ADVICE,
+  ...DATABASE_ADVICE,
   ...USAGE_ADVICE,
 };
 

@@ -204,8 +204,6 @@ export const BASTION_ADVICE = {
       'where its subnets have IPv6',
     ),
   ],
-  'database-not-found': ({ candidates }) =>
-    candidates.slice(0, 5).map(({ id, engine }) => `--db ${id}   # ${engine}`),
   duration: ({ flag, between }) => {
     if (between === undefined) return [`e.g. ${flag} 30m, ${flag} 8h, ${flag} 1h30m`];
     const [shortest, longest] = between;

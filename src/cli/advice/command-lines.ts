@@ -38,6 +38,7 @@ const REPEATED: Readonly<Record<string, readonly (keyof GivenFlags)[]>> = {
   shell: ['name'],
   connect: ['cluster'],
   forward: ['cluster', 'name'],
+  db: ['cluster', 'name'],
   exec: ['cluster'],
   'enable-exec': ['cluster'],
   cp: ['cluster'],

@@ -42,8 +42,8 @@ export const SESSION_ADVICE = {
   ],
   'gateway-unreachable': () => ['check the network, HTTPS_PROXY and NO_PROXY'],
   'local-port-forbidden': () => ['ports below 1024 need privileges: use a higher local port, or 0'],
-  'local-port-taken': ({ port, holder }) => [
-    '-L 0:…   # any free port',
+  'local-port-taken': ({ port, holder }, lines) => [
+    lines.context.command === 'db' ? '--port 0   # any free port' : '-L 0:…   # any free port',
     ...(holder === undefined ? [`lsof -nP -iTCP:${port} -sTCP:LISTEN   # who has it`] : []),
   ],
   'plugin-failed': () => ['try without --transport plugin'],

@@ -5,7 +5,7 @@ import { usage } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { serviceArgument } from '../contradictions.ts';
-import { remoteCommandAt } from '../missing-dashes.ts';
+import { wordsAfterDashes } from '../missing-dashes.ts';
 
 interface ExecFlags {
   /** Undefined without `-i` and `--no-stdin`. */
@@ -45,12 +45,13 @@ Examples:
     )
     .action((service: string | undefined, rest: readonly string[], flags: ExecFlags, command: Command) => {
       const typed = [...(service === undefined ? [] : [service]), ...rest];
-      const words = splitAtDashes(typed, command);
-      serviceArgument(words.service, command);
+      const { before, after } = wordsAfterDashes(typed, command);
+      serviceArgument(before[0], command);
       return invoke(
         run,
         {
-          ...words,
+          service: before[0],
+          command: after,
           stdin: flags.stdin,
           all: flags.all === true,
           tty: flags.tty ?? (flags.stdin === true ? false : undefined),
@@ -58,25 +59,6 @@ Examples:
         command,
       );
     });
-}
-
-/** Commander drops `--`; everything after it in the raw command line belongs to the command. */
-function splitAtDashes(
-  typed: readonly string[],
-  command: Command,
-): { readonly service: string | undefined; readonly command: readonly string[] } {
-  let root: Command = command;
-  while (root.parent !== null) root = root.parent;
-  const raw = Reflect.get(root, 'rawArgs') as readonly string[];
-  const dashes = raw.indexOf('--');
-  const behind = dashes === -1 ? 0 : raw.length - dashes - 1;
-  const before = typed.slice(0, typed.length - behind);
-  if (before.length > 1) {
-    throw usage('bad-arguments', `unexpected argument ${before[1] ?? ''}: a command comes after --`, {
-      details: { remoteCommandAt: remoteCommandAt(raw, root) },
-    });
-  }
-  return { service: before[0], command: typed.slice(before.length) };
 }
 
 /** Resolves with the command's own exit status; without a command with 0 when the shell has ended. */

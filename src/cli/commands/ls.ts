@@ -54,7 +54,7 @@ export function lsCommand(invoke: Invoke, run: Run<LsOptions> = runLs): Command 
       `
 The fields are those of --json, which prints one array of objects on stdout; their names are stable. On a \
 terminal, services and tasks are printed as they become known. If AWS refuses a part of the calls, the other \
-items are printed, stderr says what is missing, and the exit status is 1.
+items are printed, stderr says what is missing, and the exit status is 1. The command db takes each id of ls databases.
 
 Examples:
   $ fargate-connect ls services --cluster prod

@@ -22,6 +22,7 @@ interface PolicyFlags extends IamFlags {
   readonly role?: string;
   readonly dbResource?: string;
   readonly dbUser: string;
+  readonly secret?: string;
   readonly host?: string;
   readonly port?: string;
   readonly db?: string;
@@ -63,6 +64,7 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyRequest> = runPolic
     )
     .option('--db-resource <id>', 'db: DbiResourceId or DbClusterResourceId to log in to')
     .option('--db-user <name>', 'db: database user', '*')
+    .option('--secret <arn>', 'db: secret that holds the login')
     .addOption(
       new Option(
         '--db <id>',
@@ -128,6 +130,7 @@ const optionsOf = (kind: PolicyKindName, flags: PolicyFlags): PolicyRequest => (
     role: flags.role,
     'database-resource': flags.dbResource,
     'database-user': flags.dbUser,
+    'database-secret': flags.secret,
     host: flags.host,
     port: flags.port,
     'session-document': flags.document ?? (flags.db === undefined ? undefined : documentOf(flags.db)),

@@ -74,14 +74,16 @@ function columnsOf(kind: ListKind, now: number): readonly ListColumn[] {
       ];
     case 'databases':
       return [
-        { ...text('id'), shrink: true },
+        text('id'),
+        { ...text('role'), dropOrder: 2 },
         { ...text('engine'), dropOrder: 4 },
-        { ...text('status'), dropOrder: 2 },
-        // The host is never shortened, because it is what the person looks up.
-        text('host'),
-        number('port'),
-        { ...text('databaseName', 'database'), dropOrder: 1 },
-        { ...yesNo('iamAuthentication', 'iam'), dropOrder: 3 },
+        { ...text('status'), dropOrder: 3 },
+        // Host names have up to a hundred characters, and `db` and `-L` take the id instead.
+        { ...text('host'), dropOrder: 8 },
+        { ...number('port'), dropOrder: 1 },
+        { ...text('databaseName', 'database'), dropOrder: 5 },
+        { ...yesNo('iamAuthentication', 'iam'), dropOrder: 6 },
+        { ...text('tls'), dropOrder: 7 },
       ];
   }
 }

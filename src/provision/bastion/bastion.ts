@@ -9,6 +9,8 @@ export interface Bastion {
   readonly vpcId: string;
   readonly subnetId: string;
   readonly privateIp: string | undefined;
+  /** Its security groups; absent where they were not read. */
+  readonly groupIds?: readonly string[];
   /** Milliseconds since the epoch. */
   readonly launchedAt: number;
   /** Absolute end of the lease. */

@@ -278,6 +278,7 @@ export function bastionOf(instance: Instance): Bastion {
     vpcId: instance.vpcId,
     subnetId: instance.subnetId,
     privateIp: instance.privateIp,
+    groupIds: instance.groupIds,
     launchedAt: instance.launchedAt,
     expiresAt: leaseOf(instance).expiresAt,
     owner: instance.tags[TAG.owner],

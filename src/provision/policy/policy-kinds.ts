@@ -58,7 +58,11 @@ export const POLICY_KINDS = {
   },
   'forward-task': { files: ['forward-task'], purpose: 'forward through tasks only' },
   shell: { files: ['shell'], purpose: 'people who may open a shell on the bastion' },
-  db: { files: ['db'], purpose: 'people who look databases up and log in with IAM tokens' },
+  db: {
+    files: ['db'],
+    purpose:
+      'people who use databases with db, besides forward; --db-resource for tokens, --secret for a secret',
+  },
   'task-role': { files: ['task-role'], purpose: 'a task role, so that ECS Exec works' },
   'task-trust': { files: ['task-trust'], purpose: 'trust of a task role' },
   'deny-unlogged': {
@@ -92,6 +96,7 @@ const OPTIONAL_STATEMENTS: Readonly<Record<string, string>> = {
   LogBucketObjects: 'log-bucket',
   LaunchWithClientSecurityGroup: 'client-security-group',
   LogInWithIamToken: 'database-resource',
+  ReadDatabaseSecret: 'database-secret',
 };
 
 /** The number of characters, without white space, that a managed policy may have. */

@@ -22,7 +22,7 @@ const ROOT_VARIABLE = 'FARGATE_CONNECT_SANDBOX_ROOT';
 export const SYSTEM_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 /** First part of the name of a directory that this process makes with mkdtemp. */
-export function temporaryPrefix(label: 'container' | 'instance' | 'database'): string {
+export function temporaryPrefix(label: 'container' | 'instance' | 'database' | 'authority'): string {
   return join(tmpdir(), `fargate-connect-${label}-${process.pid}-`);
 }
 
@@ -32,7 +32,7 @@ export function temporaryPrefix(label: 'container' | 'instance' | 'database'): s
  */
 export async function removeAbandonedDirectories(): Promise<void> {
   for (const name of readdirSync(tmpdir())) {
-    const pid = /^fargate-connect-(?:container|instance|database)-(\d+)-/.exec(name)?.[1];
+    const pid = /^fargate-connect-(?:container|instance|database|authority)-(\d+)-/.exec(name)?.[1];
     if (pid === undefined || isRunning(Number(pid))) continue;
     const path = join(tmpdir(), name);
     killProcessesOf(path);

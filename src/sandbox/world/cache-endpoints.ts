@@ -16,9 +16,21 @@ export const nodeIds = ({ id, kind, replicas = 0 }: SeedCache): readonly string[
 export const nodeHost = ({ host }: SeedCache, node: string): string =>
   `${node}.${host.replace(/^(?:master|clustercfg)\./, '')}`;
 
+/** Name and host name of each node of a MemoryDB cluster, which has one shard. */
+export const memoryDbNodes = ({
+  id,
+  host,
+  replicas = 0,
+}: SeedCache): readonly { readonly name: string; readonly host: string }[] =>
+  Array.from({ length: replicas + 1 }, (_, index) => {
+    const name = `${id}-0001-${String(index + 1).padStart(3, '0')}`;
+    return { name, host: host.replace(/^clustercfg\.[^.]+/, name) };
+  });
+
 /** Every host name of the cache. All its nodes are one server. */
 export const namesOf = (cache: SeedCache): readonly string[] => [
   cache.host,
   ...(cache.readerHost === undefined ? [] : [cache.readerHost]),
+  ...(cache.service === 'memorydb' ? memoryDbNodes(cache).map(({ host }) => host) : []),
   ...(cache.kind === 'replication-group' ? nodeIds(cache).map((node) => nodeHost(cache, node)) : []),
 ];

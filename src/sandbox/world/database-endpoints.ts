@@ -1,4 +1,4 @@
-import type { SeedDatabase } from '../seed-shapes.ts';
+import type { Seed, SeedDatabase } from '../seed-shapes.ts';
 
 /**
  * Host names of an Aurora cluster, derived from its writer endpoint `ID.cluster-HASH.REGION.rds.amazonaws.com`, and
@@ -50,4 +50,13 @@ export function addressesOf(
       names: [instanceHost(database, reader.id), readerHost(database), ...custom(reader.id)],
     })),
   ];
+}
+
+/** Every host name under which the database answers, those of its proxies included. */
+export function hostsOf(database: SeedDatabase, { proxies = [] }: Pick<Seed, 'proxies'>): readonly string[] {
+  const own = addressesOf(database).flatMap(({ names }) => names);
+  const ofProxies = proxies
+    .filter(({ databaseId }) => databaseId === database.id)
+    .flatMap((proxy) => [proxy.host, ...(proxy.endpoints ?? []).map(({ host }) => host)]);
+  return [...new Set([...own, ...ofProxies])];
 }

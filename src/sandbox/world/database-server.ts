@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
 import { timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
 import type { SeedDatabase } from '../seed-shapes.ts';
@@ -19,6 +20,8 @@ export interface DatabaseServerOptions {
   /** How long an open transaction may keep other sessions waiting. */
   readonly idleInTransactionMs: number;
   readonly maxConnections: number;
+  /** Undefined = clients cannot use TLS. */
+  readonly secureContext?: SecureContext | undefined;
   /** Checks the IAM token that a user with IAM authentication gave as password; absent = tokens are refused. */
   verifyToken?(token: string, username: string): boolean;
 }
@@ -93,6 +96,7 @@ export class DatabaseServer {
 
   readonly #hostOfSessions: SessionHost = {
     asksPassword: true,
+    secureContext: () => this.#options.secureContext,
     refuse: (parameters, password) => this.#refuse(parameters, password),
     parameterStatus: () => this.#parameters(),
     submit: (session, unit) => {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { type SecureContext, TLSSocket } from 'node:tls';
 import {
   AUTHENTICATION_CLEARTEXT_PASSWORD,
   AUTHENTICATION_OK,
@@ -38,6 +39,8 @@ export interface SessionHost {
     password: string | undefined,
   ): { readonly code: string; readonly message: string } | undefined;
   readonly asksPassword: boolean;
+  /** Undefined = the server has no TLS. */
+  secureContext(): SecureContext | undefined;
   /** ParameterStatus messages of the engine, which may have to be started first. */
   parameterStatus(): Promise<Buffer>;
   submit(session: DatabaseSession, unit: Unit): void;
@@ -52,7 +55,7 @@ const COPY_FROM_STDIN = /^\s*copy\b[^;]*\bfrom\s+stdin\b/i;
  */
 export class DatabaseSession {
   readonly id: number;
-  readonly #socket: Socket;
+  #socket: Socket;
   readonly #host: SessionHost;
   readonly #reader = new WireReader();
   readonly #prepared = new Set<string>();
@@ -67,10 +70,23 @@ export class DatabaseSession {
     this.#socket = socket;
     this.#host = host;
     socket.setNoDelay(true);
-    socket.on('data', (bytes: Buffer) => this.#receive(bytes));
-    socket.on('error', () => this.#end());
-    socket.on('close', () => this.#end());
-    socket.on('end', () => this.#end());
+    this.#listen();
+  }
+
+  #listen(): void {
+    this.#socket.on('data', (bytes: Buffer) => this.#receive(bytes));
+    this.#socket.on('error', () => this.#end());
+    this.#socket.on('close', () => this.#end());
+    this.#socket.on('end', () => this.#end());
+  }
+
+  /** Agrees to TLS; everything after the handshake arrives through the encrypted socket. */
+  #encrypt(secureContext: SecureContext): void {
+    const raw = this.#socket;
+    raw.removeAllListeners('data');
+    raw.write('S');
+    this.#socket = new TLSSocket(raw, { isServer: true, secureContext });
+    this.#listen();
   }
 
   /** Messages that close the statements of this session, for the engine to run when the session ends. */
@@ -129,7 +145,7 @@ export class DatabaseSession {
       if (this.#phase === 'startup') {
         const packet = this.#reader.startup();
         if (packet === undefined) return;
-        if (packet.kind === 'encryption') this.#socket.write('N');
+        if (packet.kind === 'encryption') this.#answerEncryption(packet.method);
         else if (packet.kind === 'cancel') this.#end();
         else this.#greet(packet.parameters);
       } else if (this.#phase === 'password') {
@@ -143,6 +159,13 @@ export class DatabaseSession {
         this.#take(message);
       } else return;
     }
+  }
+
+  #answerEncryption(method: 'tls' | 'gss'): void {
+    const secureContext = this.#host.secureContext();
+    if (method === 'gss' || secureContext === undefined || this.#socket instanceof TLSSocket)
+      this.#socket.write('N');
+    else this.#encrypt(secureContext);
   }
 
   #greet(parameters: ReadonlyMap<string, string>): void {

@@ -12,7 +12,9 @@ const MAX_LIFETIME_SECONDS = 900;
 
 export interface TokenQuestion {
   readonly token: string;
-  readonly database: Pick<SeedDatabase, 'host' | 'port'>;
+  /** Host names of the database and of proxies in front of it; a token names the one to which the client connects. */
+  readonly hosts: readonly string[];
+  readonly port: number;
   readonly username: string;
   readonly region: string;
   /** Milliseconds since the epoch. */
@@ -25,10 +27,11 @@ export interface TokenQuestion {
  * IAM allows the signer to connect.
  */
 export function tokenSigner(question: TokenQuestion): Principal | undefined {
-  const { token, database, username, region, now, lookup } = question;
+  const { token, hosts, port, username, region, now, lookup } = question;
   const slash = token.indexOf('/');
   const [host, url] = [token.slice(0, slash), token.slice(slash)];
-  if (slash < 0 || host !== `${database.host}:${database.port}` || !url.startsWith('/?')) return undefined;
+  const isForDatabase = hosts.some((name) => host === `${name}:${port}`);
+  if (slash < 0 || !isForDatabase || !url.startsWith('/?')) return undefined;
   const query = new URLSearchParams(url.slice(2));
   if (query.get('Action') !== 'connect' || query.get('DBUser') !== username) return undefined;
   const verified = verifySignature(

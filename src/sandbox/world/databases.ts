@@ -1,7 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { systemClock, type Clock } from '../../core/clock.ts';
 import type { Seed, SeedDatabase } from '../seed-shapes.ts';
 import { temporaryPrefix } from '../machines/machine-root.ts';
+import { hostsOf } from './database-endpoints.ts';
+import type { CertificateAuthority } from './certificates.ts';
 import { startDatabaseEngine } from './database-engine.ts';
 import { DatabaseServer } from './database-server.ts';
 
@@ -10,6 +13,8 @@ export interface DatabasesOptions {
   readonly statementTimeoutMs?: number;
   readonly idleInTransactionMs?: number;
   readonly maxConnections?: number;
+  /** Issues the certificates of the servers; absent = they have no TLS. */
+  readonly authority?: CertificateAuthority;
   /** Whether the database accepts an IAM token as this user's password. */
   verifyToken?(database: SeedDatabase, token: string, username: string): boolean;
 }
@@ -23,7 +28,10 @@ export interface Databases {
 }
 
 /** Real PostgreSQL engines for the databases of the seed. This call starts none of them. */
-export function createDatabases(seed: Pick<Seed, 'databases'>, options: DatabasesOptions = {}): Databases {
+export function createDatabases(
+  seed: Pick<Seed, 'databases' | 'proxies'>,
+  options: DatabasesOptions = {},
+): Databases {
   const directories = new Set<string>();
   const servers = new Map(
     seed.databases.map((database) => [
@@ -34,6 +42,7 @@ export function createDatabases(seed: Pick<Seed, 'databases'>, options: Database
         statementTimeoutMs: options.statementTimeoutMs ?? 60_000,
         idleInTransactionMs: options.idleInTransactionMs ?? 30_000,
         maxConnections: options.maxConnections ?? 100,
+        secureContext: secureContextOf(database, seed, options),
         ...(options.verifyToken === undefined
           ? {}
           : {
@@ -68,4 +77,15 @@ export function createDatabases(seed: Pick<Seed, 'databases'>, options: Database
       for (const directory of directories) await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** One certificate for every host name of the database and of the proxies in front of it. */
+function secureContextOf(
+  database: SeedDatabase,
+  seed: Pick<Seed, 'proxies'>,
+  { authority, clock = systemClock }: DatabasesOptions,
+): SecureContext | undefined {
+  if (authority === undefined) return undefined;
+  const { certificate, key } = authority.issue({ names: hostsOf(database, seed), now: clock.now() });
+  return createSecureContext({ cert: certificate, key });
 }

@@ -21,7 +21,7 @@ export interface WireMessage {
 
 export type StartupPacket =
   | { readonly kind: 'startup'; readonly parameters: ReadonlyMap<string, string> }
-  | { readonly kind: 'encryption' }
+  | { readonly kind: 'encryption'; readonly method: 'tls' | 'gss' }
   | { readonly kind: 'cancel' };
 
 /** A client violated the protocol; `code` is the SQLSTATE with which the session ends. */
@@ -54,7 +54,8 @@ export class WireReader {
     if (this.#buffer.length < length) return undefined;
     const packet = this.#take(length);
     const code = packet.readInt32BE(4);
-    if (code === SSL_REQUEST || code === GSS_REQUEST) return { kind: 'encryption' };
+    if (code === SSL_REQUEST) return { kind: 'encryption', method: 'tls' };
+    if (code === GSS_REQUEST) return { kind: 'encryption', method: 'gss' };
     if (code === CANCEL_REQUEST) return { kind: 'cancel' };
     if (code !== PROTOCOL_3)
       throw new WireError('0A000', `unsupported frontend protocol ${code >>> 16}.${code & 0xffff}`);

@@ -19,6 +19,7 @@ import { namesOf as cacheNames } from './cache-endpoints.ts';
 import { CacheServer } from './cache-server.ts';
 import { createContainerService } from './container-service.ts';
 import { createDatabases, type Databases, type DatabasesOptions } from './databases.ts';
+import { type CertificateAuthority, createCertificateAuthority } from './certificates.ts';
 import { addressesOf } from './database-endpoints.ts';
 import { type Listener, VpcNetwork } from './vpc-network.ts';
 
@@ -46,6 +47,8 @@ export interface WorldOptions {
 export interface World {
   readonly network: VpcNetwork;
   readonly databases: Databases;
+  /** Signs the certificates of the databases. */
+  readonly authority: CertificateAuthority;
   readonly containers: ContainerHost;
   readonly instances: SandboxInstanceHost;
   /**
@@ -63,7 +66,8 @@ export function createWorld(options: WorldOptions): World {
   const { seed } = options;
   const clock = options.clock ?? systemClock;
   const sweeping = removeAbandonedDirectories();
-  const databases = createDatabases(seed, { ...options.databases, clock });
+  const authority = createCertificateAuthority('Sandbox RDS CA', clock.now());
+  const databases = createDatabases(seed, { ...options.databases, clock, authority });
   const network = new VpcNetwork({
     vpcs: seed.vpcs,
     region: seed.region,
@@ -101,6 +105,7 @@ export function createWorld(options: WorldOptions): World {
   return {
     network,
     databases,
+    authority,
     containers: (launch) => {
       const machine = createContainerMachine(launch, network, options.confinement);
       machines.add(machine);

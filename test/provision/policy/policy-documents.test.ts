@@ -33,6 +33,7 @@ const values = {
   'database-security-group': 'sg-2',
   'database-resource': 'db-ABC',
   'database-user': 'reader',
+  'database-secret': 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:demo/orders-db-AbCdEf',
   'session-document': 'fargate-connect-orders-db',
   host: 'db.internal',
   port: '5432',

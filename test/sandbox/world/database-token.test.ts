@@ -26,7 +26,8 @@ const sign = (over: Partial<TokenOptions> = {}, who = env): Promise<string> =>
 const signer = (token: string, now = NOW) =>
   tokenSigner({
     token,
-    database,
+    hosts: [database.host, 'reader.example'],
+    port: database.port,
     username: 'orders_app',
     region: 'eu-west-1',
     now,

@@ -1,5 +1,6 @@
 import { type AuthorizationCheck, AwsError, type SandboxService } from '../../contracts.ts';
 import type { Seed, SeedCache } from '../../seed-shapes.ts';
+import { memoryDbNodes } from '../../world/cache-endpoints.ts';
 import { paginate } from '../../wire/pages.ts';
 import { optionalCount, optionalFlag, optionalText } from '../members.ts';
 import type { ServiceDescription } from '../service-description.ts';
@@ -108,18 +109,18 @@ function pageOf<T>(items: readonly T[], input: Input) {
   return paginate(items, optionalText(input, 'NextToken'), size, 'InvalidParameterValueException');
 }
 
-const shardOf = (cluster: SeedCache) => ({
-  Name: '0001',
-  Status: 'available',
-  Slots: '0-16383',
-  NumberOfNodes: (cluster.replicas ?? 0) + 1,
-  Nodes: Array.from({ length: (cluster.replicas ?? 0) + 1 }, (_, index) => {
-    const name = `${cluster.id}-0001-${String(index + 1).padStart(3, '0')}`;
-    return {
+const shardOf = (cluster: SeedCache) => {
+  const nodes = memoryDbNodes(cluster);
+  return {
+    Name: '0001',
+    Status: 'available',
+    Slots: '0-16383',
+    NumberOfNodes: nodes.length,
+    Nodes: nodes.map(({ name, host }) => ({
       Name: name,
       Status: 'available',
       CreateTime: CREATED_AT,
-      Endpoint: { Address: cluster.host.replace(/^clustercfg\.[^.]+/, name), Port: cluster.port },
-    };
-  }),
-});
+      Endpoint: { Address: host, Port: cluster.port },
+    })),
+  };
+};

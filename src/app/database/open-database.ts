@@ -1,0 +1,266 @@
+import { clientSetup, type ClientConnection, type ClientSetup } from '../../connect/database/client-setup.ts';
+import { certificatesOf, type Family, familyAt, familyOf } from '../../connect/database/engines.ts';
+import { derivedPort, identityOf, sharesPort } from '../../connect/database/local-port.ts';
+import { chooseRoute } from '../../connect/database/route-choice.ts';
+import { checkTls } from '../../connect/database/tls-check.ts';
+import { parseTarget } from '../../connect/forward/forward-spec.ts';
+import { LocalListener } from '../../connect/forward/local-listener.ts';
+import type { Database, DatabaseEndpoint } from '../../connect/ports.ts';
+import { failed, usage } from '../../core/errors.ts';
+import type { Report } from '../../core/events.ts';
+import type { Needs } from '../collaborators.ts';
+import {
+  type Carrier,
+  carrierOf,
+  type ForwardNeeds,
+  keepBastion,
+  type RouteRequest,
+} from '../forward/route.ts';
+import { type AuthorityFile, authorityFile } from './authorities.ts';
+import { openForward } from './database-forward.ts';
+import type { DatabaseRequest } from './database-request.ts';
+import { findDatabase, namesOf } from './discovery.ts';
+import { type Login, loginOf } from './login.ts';
+import { LoginFiles } from './login-files.ts';
+import { PrivateFiles } from './private-files.ts';
+import { gatherRoute } from './route-facts.ts';
+
+/** From the id of a database to a local port behind which it answers, with everything that a client needs. */
+
+export interface OpenDatabase {
+  /** What the person named. */
+  readonly name: string;
+  readonly engine: string;
+  readonly connection: ClientConnection;
+  readonly setup: ClientSetup;
+  readonly login: Login;
+  readonly files: LoginFiles;
+  /** One more local port for each node of a cluster that spreads its keys. */
+  readonly nodes: readonly { readonly remote: string; readonly local: string }[];
+  /** Rejects when the forward has ended for good. */
+  readonly lost: Promise<never>;
+}
+
+export type DatabaseNeeds = ForwardNeeds & Needs<'env', 'databaseCa'>;
+
+/** The destination, from AWS or from `--host`. */
+export interface Destination {
+  readonly name: string;
+  readonly engine: string;
+  readonly family: Family;
+  readonly database: Database;
+  readonly endpoint: DatabaseEndpoint;
+  readonly isListed: boolean;
+  readonly others: readonly Database[];
+}
+
+/**
+ * Binds the local port, reads the login, opens the forward and verifies the certificate. Throws everything that these
+ * steps throw, `local-port-shared`, `database-unreachable`.
+ */
+export async function openDatabase(request: DatabaseRequest, deps: DatabaseNeeds): Promise<OpenDatabase> {
+  if (deps.settings.transport === 'plugin')
+    throw usage('plugin-unsupported', 'db needs the native transport');
+  const early = request.port === undefined ? undefined : await bound(request.port, deps);
+  const destination = await destinationOf(request, deps);
+  const { database, endpoint, family } = destination;
+  const listener = early ?? (await bound(portOf(destination), deps));
+  const files = await PrivateFiles.create(deps.scope);
+  const [login, route] = await Promise.all([
+    loginOf(request, database, endpoint, deps),
+    routeOf(request, destination, deps),
+  ]);
+  const tls = tlsOf(request, destination);
+  const authorities =
+    tls === 'verify'
+      ? await authorityFile(request.ca ?? deps.settings.databaseCa, certificatesOf(database), files, deps)
+      : undefined;
+  const quiet: Report = (event) => {
+    // The forward is a part of this command: its own ready event and counts would be read as results.
+    if (event.type !== 'forward-ready' && event.type !== 'forward-connection') deps.report(event);
+  };
+  const carrier =
+    route.via === 'bastion' ? await keepBastion(route.request, deps) : await carrierOf(route.via, deps);
+  const { lost } = await openForward(listener, endpoint, carrier, route.request, deps, quiet);
+  const local = { host: listener.host, port: listener.port };
+  const nodes = await openNodes(destination, carrier, route.request, deps, quiet);
+  await Promise.race([verify(destination, local, authorities, deps), lost]);
+  const loginFiles = new LoginFiles(files, deps);
+  const connection: ClientConnection = {
+    family,
+    remote: { host: endpoint.host, port: endpoint.port },
+    local,
+    user: login.user,
+    database: login.databaseName,
+    tls,
+    caFile: authorities?.path,
+    loginFile: loginFiles.pathFor(family, login),
+    readOnly: request.readOnly,
+  };
+  await loginFiles.keepFresh(connection, login);
+  return {
+    name: destination.name,
+    engine: destination.engine,
+    connection,
+    setup: clientSetup(connection),
+    login,
+    files: loginFiles,
+    nodes,
+    lost,
+  };
+}
+
+async function bound(port: number, { scope }: Needs<'scope'>): Promise<LocalListener> {
+  const listener = await LocalListener.bindLoopback(port);
+  scope.add(() => listener.close());
+  return listener;
+}
+
+export async function destinationOf(
+  request: Pick<DatabaseRequest, 'id' | 'host' | 'engine' | 'readOnly'>,
+  deps: Needs<'account'>,
+): Promise<Destination> {
+  if (request.host !== undefined) return hostDestination(request.host, request.engine);
+  if (request.id === undefined) throw usage('database-needed', 'which database?', { details: {} });
+  const account = await deps.account();
+  const { database, endpoint, listed } = await findDatabase(request.id, account, request);
+  return {
+    name: endpoint.id ?? database.id,
+    engine: database.engine,
+    family: familyOf(database.engine),
+    database,
+    endpoint,
+    isListed: true,
+    others: listed,
+  };
+}
+
+function hostDestination(text: string, engine: Family | undefined): Destination {
+  const { host, port } = parseTarget(text);
+  if (host === undefined) throw usage('bad-arguments', `--host takes HOST:PORT, and ${text} names no host`);
+  const family = engine ?? familyAt(port);
+  const endpoint = { role: 'instance', id: undefined, host, port } as const;
+  return {
+    name: `${host}:${port}`,
+    engine: family,
+    family,
+    endpoint,
+    isListed: false,
+    others: [],
+    database: {
+      id: `${host}:${port}`,
+      arn: `${host}:${port}`,
+      service: 'rds',
+      kind: 'instance',
+      engine: family,
+      status: 'unknown',
+      endpoints: [endpoint],
+      databaseName: undefined,
+      masterUsername: undefined,
+      vpcId: undefined,
+      securityGroups: [],
+      iamAuthentication: true,
+      publiclyAccessible: false,
+      ipv6: false,
+      tls: 'offered',
+      resourceId: undefined,
+      secretArn: undefined,
+      isSharded: false,
+    },
+  };
+}
+
+/** Throws `local-port-shared` if a saved connection could reach another database tomorrow. */
+function portOf({ database, endpoint, name, others }: Destination): number {
+  const port = derivedPort(identityOf(database, endpoint));
+  const other = sharesPort(database, endpoint, others);
+  if (other === undefined) return port;
+  const otherName = other.endpoint.id ?? namesOf(other.database)[0] ?? '';
+  throw failed(
+    'local-port-shared',
+    `the same local port ${port} is derived for ${name} and for ${otherName}, so that a saved connection could reach the wrong one`,
+    { details: { database: name, other: otherName, port } },
+  );
+}
+
+/** What is verified: everything that AWS lists as having TLS; a host that it does not list if authorities are given. */
+function tlsOf(
+  request: DatabaseRequest,
+  { database, family, isListed }: Destination,
+): ClientConnection['tls'] {
+  if (!request.tls) return 'off';
+  if (!isListed) return request.ca === undefined ? 'client' : 'verify';
+  if (database.tls === 'none') return 'off';
+  return family === 'other' || family === 'memcached' ? 'client' : 'verify';
+}
+
+async function verify(
+  { endpoint, family }: Destination,
+  local: { readonly host: string; readonly port: number },
+  authorities: AuthorityFile | undefined,
+  { clock }: Needs<'clock'>,
+): Promise<void> {
+  // SQL Server wraps the handshake in its own packets; its client verifies by itself.
+  if (authorities === undefined || family === 'sqlserver') return;
+  const { host, port } = endpoint;
+  await checkTls({ family, host, port, local, ca: authorities.pem }, clock);
+}
+
+interface ChosenRoute {
+  readonly via: 'task' | 'bastion';
+  readonly request: RouteRequest;
+}
+
+/** Explains the choice of `--via auto` in one line. Throws `database-unreachable`. */
+async function routeOf(
+  request: DatabaseRequest,
+  { database, endpoint, name, isListed }: Destination,
+  deps: DatabaseNeeds,
+): Promise<ChosenRoute> {
+  const { replace, wanted, via } = request;
+  const base: RouteRequest = { via, wanted, name: request.name, replace, document: undefined };
+  if (via !== 'auto') return { via, request: base };
+  const gathered = await gatherRoute(database, endpoint, request, deps);
+  const choice = chooseRoute(gathered.facts);
+  if (choice.via === undefined) {
+    throw failed('database-unreachable', `nothing leads to ${name}: ${choice.task}; ${choice.bastion}`, {
+      details: { database: isListed ? name : undefined, missing: gathered.missing },
+    });
+  }
+  const using = choice.via === 'task' ? 'using a task' : 'using the bastion';
+  const other = choice.via === 'task' ? 'bastion' : 'task';
+  deps.report({
+    type: 'note',
+    level: 'info',
+    code: 'route-chosen',
+    message: `${using}: ${choice.reason} (--via ${other} uses the other one)`,
+    details: { via: choice.via },
+  });
+  return {
+    via: choice.via,
+    request: {
+      ...base,
+      wanted: gathered.wanted,
+      name: choice.via === 'bastion' ? gathered.bastionName : request.name,
+    },
+  };
+}
+
+/** A client that follows the redirections of a cluster needs to reach each node: it gets a local port of its own. */
+async function openNodes(
+  { database, endpoint }: Destination,
+  carrier: Carrier,
+  request: RouteRequest,
+  deps: DatabaseNeeds,
+  report: Report,
+): Promise<OpenDatabase['nodes']> {
+  if (!database.isSharded || endpoint.role === 'node') return [];
+  const nodes = database.endpoints.filter(({ role }) => role === 'node');
+  return Promise.all(
+    nodes.map(async (node) => {
+      const listener = await bound(derivedPort(identityOf(database, node)), deps);
+      await openForward(listener, node, carrier, request, deps, report);
+      return { remote: `${node.host}:${node.port}`, local: `${listener.host}:${listener.port}` };
+    }),
+  );
+}

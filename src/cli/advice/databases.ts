@@ -1,0 +1,54 @@
+import { because } from './command-lines.ts';
+import type { Rows } from './rows.ts';
+import { meant } from './rows.ts';
+
+/** Advice about databases: which one, how to reach it, how to log in. */
+
+export const DATABASE_ADVICE = {
+  'database-not-found': ({ candidates, near = [] }, lines) =>
+    lines.context.command === 'up' || lines.context.command?.startsWith('policy') === true
+      ? candidates.slice(0, 5).map(({ id, engine }) => `--db ${id}   # ${engine}`)
+      : [...meant({ near }), lines.tool('ls databases', {}, 'all that can be listed')],
+  'database-without-endpoint': () => ['wait until it is available'],
+  'ca-file-unusable': () => [
+    "--ca, FARGATE_CONNECT_DATABASE_CA or database-ca in a file name it; without them AWS's own are used",
+  ],
+  'client-missing': (_, lines) => [
+    'install it, or name another one after --',
+    because(`${lines.tool('db')} ID --print env`, 'prints the connection and starts no client'),
+  ],
+  'database-needed': (_, lines) => [lines.tool('ls databases', {}, 'their ids')],
+  'database-silent': (_, lines) => [
+    'the forward is open, and behind it nothing answers: the database may be stopped, or a security group drops the connection',
+    because(`${lines.tool('db')} ID --via task|bastion`, 'the other route'),
+  ],
+  'database-unreachable': ({ database, missing }, lines) => [
+    ...missing,
+    lines.tool('up', { db: database ?? 'ID' }, 'a bastion that reaches it'),
+    because(`${lines.tool('db')} ${database ?? 'ID'} --service SERVICE`, 'through a task that reaches it'),
+  ],
+  'database-without-tls': () => [
+    '--no-tls   # connects without TLS; the forward itself is encrypted as far as the VPC',
+  ],
+  'iam-login-off': ({ database, service }, lines) =>
+    service === 'rds'
+      ? [
+          lines.aws(
+            `rds modify-db-instance --db-instance-identifier ${database} --enable-iam-database-authentication --apply-immediately`,
+            'switches it on (modify-db-cluster for Aurora)',
+          ),
+        ]
+      : ['--secret   # logs in with a secret'],
+  'local-port-shared': ({ port }) => [`--port ${port + 1}   # any other port, the same one each time`],
+  'secret-needed': (_, lines) => [
+    '--secret NAME|ARN',
+    lines.aws('secretsmanager list-secrets --query SecretList[].Name', 'which there are'),
+  ],
+  'secret-not-found': (_, lines) => [
+    lines.aws('secretsmanager list-secrets --query SecretList[].Name', 'which there are'),
+  ],
+  'secret-unusable': () => ['it has to be the password alone, or a JSON object with username and password'],
+  'user-needed': () => [
+    '--as USER   # a user of the database that has the role rds_iam (MySQL: AWSAuthenticationPlugin)',
+  ],
+} satisfies Rows;

@@ -1,0 +1,153 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+
+import {
+  type DatabaseRequest,
+  PRINT_FORMATS,
+  type PrintFormat,
+} from '../../app/database/database-request.ts';
+import { usage } from '../../core/errors.ts';
+import type { Invoke, Run } from '../command.ts';
+import type { CommandContext } from '../context.ts';
+import { wordsAfterDashes } from '../missing-dashes.ts';
+
+export interface DbOptions extends Omit<DatabaseRequest, 'wanted'> {
+  /** Prints the password after a question, and opens nothing. */
+  readonly printPassword: boolean;
+}
+
+interface DbFlags {
+  readonly as?: string;
+  readonly database?: string;
+  readonly iam?: true;
+  readonly secret?: string | true;
+  readonly readOnly?: true;
+  readonly host?: string;
+  readonly engine?: DbOptions['engine'];
+  readonly via: DbOptions['via'];
+  readonly name?: string;
+  readonly replace: boolean;
+  readonly port?: number;
+  readonly ca?: string;
+  readonly tls: boolean;
+  readonly print?: PrintFormat;
+  readonly printPassword?: true;
+}
+
+const ENGINES = ['postgres', 'mysql', 'redis', 'memcached', 'mongodb', 'sqlserver', 'other'] as const;
+
+export function dbCommand(invoke: Invoke, run: Run<DbOptions> = runDb): Command {
+  return new Command('db')
+    .description('a client on a database, proxy or cache, through a task or the bastion')
+    .argument('[id]', 'id or ARN, as ls databases shows it')
+    .argument('[command...]', 'after --: program and arguments, e.g. psql -c "select 1"')
+    .usage('[id] [flags] [-- command...]')
+    .option('--as <user>', 'database user (default: that of the secret, or the master user)')
+    .option('--database <name>', 'name of the database on the server')
+    .option('--iam', 'log in with an IAM token')
+    .option('--secret [id]', 'log in with a secret: that of RDS, or the one with this name or ARN')
+    .option('--read-only', 'a reader endpoint where there is one, and read-only transactions')
+    .option('--host <host:port>', 'instead of an id: anything that AWS does not list')
+    .addOption(new Option('--engine <engine>', 'protocol of --host').choices(ENGINES))
+    .addOption(
+      new Option('--via <way>', 'what carries the connections')
+        .choices(['auto', 'task', 'bastion'])
+        .default('auto'),
+    )
+    .option('--name <bastion>', 'which bastion, when there are several')
+    .option('--no-replace', 'launch no replacement for a spot bastion that EC2 interrupts')
+    .option('--port <number>', 'local port, 0 for any free one (default: always the same one)', localPort)
+    .option('--ca <file>', 'PEM file of the authorities that sign the certificate')
+    .option('--no-tls', 'connect without TLS')
+    .addOption(
+      new Option('--print <format>', 'start no client; print the connection for another program').choices(
+        PRINT_FORMATS,
+      ),
+    )
+    .option('--print-password', 'print the password of --iam or --secret after a question, and end')
+    .addHelpText(
+      'after',
+      `
+Opens a local port, which is the same one each time, and starts the command, or psql, mysql or valkey-cli/redis-cli if \
+it is installed; then ends with its exit status (255: the connection failed). Without a client it prints how to \
+connect and stays until Ctrl-C. Host, port, user, TLS and login are in the client's environment or in files of mode \
+0600 that are deleted at the end, never in its arguments.
+
+Examples:
+  $ fargate-connect db orders-db --cluster prod
+  $ fargate-connect db orders-db --iam --as app --service orders-api -- psql -c 'select now()'
+  $ fargate-connect db catalog-db --secret --read-only -- pg_dump -s
+  $ fargate-connect db sessions-cache -- redis-cli info
+  $ fargate-connect db --host search.internal:9200 --print uri`,
+    )
+    .action((first: string | undefined, rest: readonly string[], flags: DbFlags, command: Command) => {
+      const typed = [...(first === undefined ? [] : [first]), ...rest];
+      const { before, after } = wordsAfterDashes(typed, command);
+      return invoke(run, optionsOf(before[0], after, flags), command);
+    });
+}
+
+function localPort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port <= 65_535)) throw new InvalidArgumentError('A port is a number from 0 to 65535.');
+  return port;
+}
+
+const optionsOf = (id: string | undefined, command: readonly string[], flags: DbFlags): DbOptions => ({
+  id,
+  command,
+  host: flags.host,
+  engine: flags.engine,
+  user: flags.as,
+  databaseName: flags.database,
+  iam: flags.iam === true,
+  secret: flags.secret,
+  readOnly: flags.readOnly === true,
+  via: flags.via,
+  name: flags.name,
+  replace: flags.replace,
+  port: flags.port,
+  ca: flags.ca,
+  tls: flags.tls,
+  print: flags.print,
+  printPassword: flags.printPassword === true,
+});
+
+async function runDb({ printPassword, ...options }: DbOptions, context: CommandContext): Promise<number> {
+  refuseContradictions(options, printPassword);
+  const [{ wantedOf }, { runDatabase }, { databaseOutput }] = await Promise.all([
+    import('../../app/session/session-setup.ts'),
+    import('../../app/database/run-database.ts'),
+    import('../render/database-connection.ts'),
+  ]);
+  const request = { ...options, wanted: wantedOf(context.settings) };
+  if (printPassword) {
+    const { passwordAfterQuestion } = await import('../../app/database/print-password.ts');
+    context.terminal.stdout.write(`${await passwordAfterQuestion(request, context)}\n`);
+    return 0;
+  }
+  return runDatabase(request, context, databaseOutput(options.print, context));
+}
+
+/** Throws `bad-arguments`. */
+function refuseContradictions(
+  { id, host, engine, iam, secret, command, print, via, name, ca, tls }: Omit<DbOptions, 'printPassword'>,
+  printPassword: boolean,
+): void {
+  const wrong =
+    id !== undefined && host !== undefined
+      ? `--host ${host} and ${id} are two databases`
+      : host === undefined && engine !== undefined
+        ? '--engine is about --host'
+        : iam && secret !== undefined
+          ? '--iam and --secret are two logins'
+          : print !== undefined && command.length > 0
+            ? '--print starts no client, and a command does'
+            : via === 'task' && name !== undefined
+              ? `--via task uses no bastion, and --name ${name} names one`
+              : !tls && ca !== undefined
+                ? '--no-tls verifies nothing, and --ca is for that'
+                : printPassword && !iam && secret === undefined
+                  ? '--print-password is about --iam or --secret'
+                  : undefined;
+  if (wrong !== undefined) throw usage('bad-arguments', wrong);
+}

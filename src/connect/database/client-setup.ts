@@ -1,0 +1,240 @@
+import { FAMILIES, type Family } from './engines.ts';
+
+/** How the usual client of an engine is started at the local end of a forward. Pure: it names files and writes none. */
+
+export interface ClientConnection {
+  readonly family: Family;
+  /** The name and port that the certificate and an IAM token are made for. */
+  readonly remote: { readonly host: string; readonly port: number };
+  readonly local: { readonly host: string; readonly port: number };
+  readonly user: string | undefined;
+  readonly database: string | undefined;
+  /** `client` = whatever the client does by itself. */
+  readonly tls: 'verify' | 'off' | 'client';
+  /** PEM file of the authorities that may sign the database's certificate; only with `verify`. */
+  readonly caFile: string | undefined;
+  /** The file of mode 0600 from which the client reads its login: pgpass, or options of MySQL. */
+  readonly loginFile: string | undefined;
+  readonly readOnly: boolean;
+}
+
+export interface ClientSetup {
+  /** Variables to set; undefined = a variable of the person's own that would take precedence is removed. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Programs of which the first one on PATH is started when no command is given. */
+  readonly programs: readonly string[];
+  /** Arguments that this program needs right after its name. */
+  argumentsOf(program: string): readonly string[];
+  /** What the client cannot check or promise, one sentence each. */
+  readonly limits: readonly string[];
+}
+
+export function clientSetup(connection: ClientConnection): ClientSetup {
+  const programs = FAMILIES[connection.family].clients;
+  switch (connection.family) {
+    case 'postgres':
+      return { programs, ...postgres(connection) };
+    case 'mysql':
+      return { programs, ...mysql(connection) };
+    case 'redis':
+      return { programs, ...redis(connection) };
+    case 'mongodb':
+      return { programs, ...mongodb(connection) };
+    case 'sqlserver':
+      return { programs, ...sqlserver(connection) };
+    case 'memcached':
+    case 'other':
+      return {
+        programs,
+        env: {},
+        argumentsOf: () => [],
+        limits: connection.readOnly ? ['nothing makes this connection read-only'] : [],
+      };
+  }
+}
+
+type Setup = Omit<ClientSetup, 'programs'>;
+
+/**
+ * libpq connects to PGHOSTADDR and verifies the certificate against PGHOST, which it also looks up in the password
+ * file.
+ */
+function postgres({
+  remote,
+  local,
+  user,
+  database,
+  tls,
+  caFile,
+  loginFile,
+  readOnly,
+}: ClientConnection): Setup {
+  return {
+    env: {
+      PGHOST: remote.host,
+      PGHOSTADDR: local.host,
+      PGPORT: String(local.port),
+      ...(user === undefined ? {} : { PGUSER: user }),
+      ...(database === undefined ? {} : { PGDATABASE: database }),
+      ...(tls === 'verify' ? { PGSSLMODE: 'verify-full', PGSSLROOTCERT: caFile } : {}),
+      ...(tls === 'off' ? { PGSSLMODE: 'disable' } : {}),
+      ...(loginFile === undefined ? {} : { PGPASSFILE: loginFile, PGPASSWORD: undefined }),
+      ...(readOnly ? { PGOPTIONS: '-c default_transaction_read_only=on' } : {}),
+      // A service file would replace all of these.
+      PGSERVICE: undefined,
+      PGREQUIREPEER: undefined,
+    },
+    argumentsOf: () => [],
+    limits: readOnly
+      ? ['the session can switch read-only off again (SET default_transaction_read_only)']
+      : [],
+  };
+}
+
+/** The official programs, which read an options file if it is named by their first argument. */
+const MYSQL_PROGRAMS: ReadonlySet<string> = new Set(
+  ['mysql', 'mysqldump', 'mysqladmin', 'mysqlimport', 'mysqlcheck', 'mysqlshow', 'mysqlslap'].flatMap(
+    (name) => [name, name === 'mysql' ? 'mariadb' : name.replace('mysql', 'mariadb-')],
+  ),
+);
+
+function mysql({ local, user, database, tls, loginFile, readOnly }: ClientConnection): Setup {
+  return {
+    env: {
+      MYSQL_HOST: local.host,
+      MYSQL_TCP_PORT: String(local.port),
+      ...(user === undefined ? {} : { MYSQL_USER: user }),
+      ...(database === undefined ? {} : { MYSQL_DATABASE: database }),
+      MYSQL_UNIX_PORT: undefined,
+      ...(loginFile === undefined ? {} : { MYSQL_PWD: undefined }),
+    },
+    argumentsOf: (program) =>
+      loginFile !== undefined && MYSQL_PROGRAMS.has(program) ? [`--defaults-extra-file=${loginFile}`] : [],
+    limits: [
+      ...(tls === 'verify'
+        ? [
+            'the client checks who signed the certificate, and cannot check the host name over a forward: this tool has checked it once, when the forward was opened',
+          ]
+        : []),
+      ...(readOnly
+        ? ['the session can switch read-only off again; only the program mysql or mariadb sets it']
+        : []),
+    ],
+  };
+}
+
+/**
+ * An options file for the MySQL and MariaDB clients. `loose-` lets each of them ignore the options that only the other
+ * one has.
+ */
+export function mysqlOptions(
+  { local, user, database, tls, caFile, readOnly }: ClientConnection,
+  password: string | undefined,
+): string {
+  const client = [
+    `host=${local.host}`,
+    `port=${local.port}`,
+    'protocol=tcp',
+    ...(user === undefined ? [] : [`user=${quoted(user)}`]),
+    ...(password === undefined ? [] : [`password=${quoted(password)}`]),
+    ...(tls === 'verify'
+      ? [`ssl-ca=${quoted(caFile ?? '')}`, 'loose-ssl-mode=VERIFY_CA', 'loose-enable-cleartext-plugin=1']
+      : []),
+    ...(tls === 'off' ? ['loose-ssl-mode=DISABLED', 'loose-skip-ssl'] : []),
+  ];
+  const program = [
+    ...(database === undefined ? [] : [`database=${quoted(database)}`]),
+    ...(readOnly ? ['init-command="SET SESSION TRANSACTION READ ONLY"'] : []),
+  ];
+  return [`[client]`, ...client, ...(program.length === 0 ? [] : ['[mysql]', ...program]), ''].join('\n');
+}
+
+/** In option files a backslash starts an escape, and `#` begins a comment outside quotes. */
+const quoted = (value: string): string => `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+
+/** Fields are separated by colons; a backslash escapes colons and backslashes. */
+export const pgpassLine = (
+  { remote, local, user }: Pick<ClientConnection, 'remote' | 'local' | 'user'>,
+  password: string,
+): string => {
+  const field = (value: string): string => value.replaceAll('\\', '\\\\').replaceAll(':', '\\:');
+  return `${[field(remote.host), String(local.port), '*', user === undefined ? '*' : field(user), field(password)].join(':')}\n`;
+};
+
+const REDIS_PROGRAMS: ReadonlySet<string> = new Set([
+  'redis-cli',
+  'valkey-cli',
+  'redis-benchmark',
+  'valkey-benchmark',
+]);
+
+function redis({ remote, local, user, tls, caFile, readOnly }: ClientConnection): Setup {
+  return {
+    env: { REDIS_HOST: local.host, REDIS_PORT: String(local.port) },
+    argumentsOf: (program) =>
+      REDIS_PROGRAMS.has(program)
+        ? [
+            '-h',
+            local.host,
+            '-p',
+            String(local.port),
+            ...(user === undefined ? [] : ['--user', user]),
+            ...(tls === 'verify' ? ['--tls', '--sni', remote.host, '--cacert', caFile ?? ''] : []),
+          ]
+        : [],
+    limits: [
+      ...(tls === 'verify'
+        ? [
+            'the client checks who signed the certificate, and never the host name: this tool has checked it once, when the forward was opened',
+          ]
+        : []),
+      ...(readOnly
+        ? ['a reader endpoint refuses writes, and nothing else does: the engine has no read-only session']
+        : []),
+    ],
+  };
+}
+
+function mongodb({ local, user, tls, caFile, readOnly }: ClientConnection): Setup {
+  return {
+    env: {},
+    argumentsOf: (program) =>
+      program === 'mongosh'
+        ? [
+            `mongodb://${local.host}:${local.port}/?directConnection=true&retryWrites=false`,
+            ...(user === undefined ? [] : ['--username', user]),
+            ...(tls === 'verify' ? ['--tls', '--tlsCAFile', caFile ?? '', '--tlsAllowInvalidHostnames'] : []),
+          ]
+        : [],
+    limits: [
+      'mongosh takes a password from its command line or its own question only, so it asks for it',
+      ...(tls === 'verify'
+        ? [
+            'mongosh cannot check the host name over a forward: this tool has checked it once, when the forward was opened',
+          ]
+        : []),
+      ...(readOnly ? ['nothing but the reader endpoint makes this connection read-only'] : []),
+    ],
+  };
+}
+
+function sqlserver({ local, user, database, readOnly }: ClientConnection): Setup {
+  return {
+    env: {
+      SQLCMDSERVER: `tcp:${local.host},${local.port}`,
+      ...(user === undefined ? {} : { SQLCMDUSER: user }),
+      ...(database === undefined ? {} : { SQLCMDDBNAME: database }),
+    },
+    argumentsOf: () => [],
+    limits: [
+      'sqlcmd cannot check the host name over a forward',
+      ...(readOnly ? ['sqlcmd can ask for a read-only replica with -K ReadOnly, and nothing else'] : []),
+    ],
+  };
+}
+
+/** The variable from which the client reads its password, for the clients that read no file. */
+export const PASSWORD_VARIABLES: Readonly<Partial<Record<Family, string>>> = {
+  redis: 'REDISCLI_AUTH',
+  sqlserver: 'SQLCMDPASSWORD',
+};

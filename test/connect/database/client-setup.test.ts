@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+
+import {
+  type ClientConnection,
+  clientSetup,
+  mysqlOptions,
+  pgpassLine,
+} from '../../../src/connect/database/client-setup.ts';
+import { familyAt, familyOf } from '../../../src/connect/database/engines.ts';
+
+const connection = (over: Partial<ClientConnection> = {}): ClientConnection => ({
+  family: 'postgres',
+  remote: { host: 'orders-db.abc.eu-west-1.rds.amazonaws.com', port: 5432 },
+  local: { host: '127.0.0.1', port: 23_400 },
+  user: 'orders',
+  database: 'orders',
+  tls: 'verify',
+  caFile: '/ca.pem',
+  loginFile: '/private/login',
+  readOnly: false,
+  ...over,
+});
+
+describe('the client of', () => {
+  it('PostgreSQL verifies the real name through the local port', () => {
+    expect(clientSetup(connection()).env).toEqual({
+      PGHOST: 'orders-db.abc.eu-west-1.rds.amazonaws.com',
+      PGHOSTADDR: '127.0.0.1',
+      PGPORT: '23400',
+      PGUSER: 'orders',
+      PGDATABASE: 'orders',
+      PGSSLMODE: 'verify-full',
+      PGSSLROOTCERT: '/ca.pem',
+      PGPASSFILE: '/private/login',
+      PGPASSWORD: undefined,
+      PGSERVICE: undefined,
+      PGREQUIREPEER: undefined,
+    });
+  });
+
+  it('PostgreSQL keeps a password of the person where there is no login file', () => {
+    expect(clientSetup(connection({ loginFile: undefined })).env).not.toHaveProperty('PGPASSWORD');
+  });
+
+  it('PostgreSQL begins read-only transactions', () => {
+    const { env, limits } = clientSetup(connection({ readOnly: true }));
+    expect(env['PGOPTIONS']).toBe('-c default_transaction_read_only=on');
+    expect(limits).toHaveLength(1);
+  });
+
+  it('MySQL reads host and password from a file that its first argument names', () => {
+    const setup = clientSetup(connection({ family: 'mysql' }));
+    for (const program of ['mysql', 'mariadb', 'mysqldump', 'mariadb-dump'])
+      expect(setup.argumentsOf(program)).toEqual(['--defaults-extra-file=/private/login']);
+    expect(setup.argumentsOf('php')).toEqual([]);
+    expect(setup.env).toMatchObject({ MYSQL_HOST: '127.0.0.1', MYSQL_TCP_PORT: '23400' });
+  });
+
+  it('Redis sends the real name in the handshake', () => {
+    const setup = clientSetup(connection({ family: 'redis', user: undefined, loginFile: undefined }));
+    expect(setup.argumentsOf('redis-cli').join(' ')).toBe(
+      '-h 127.0.0.1 -p 23400 --tls --sni orders-db.abc.eu-west-1.rds.amazonaws.com --cacert /ca.pem',
+    );
+    const plain = clientSetup(connection({ family: 'redis', user: undefined, tls: 'off' }));
+    expect(plain.argumentsOf('valkey-cli').join(' ')).toBe('-h 127.0.0.1 -p 23400');
+  });
+
+  it.each(['redis', 'memcached', 'mongodb', 'sqlserver', 'other'] as const)(
+    '%s does not promise a read-only session silently',
+    (family) => {
+      expect(clientSetup(connection({ family, readOnly: true })).limits.length).toBeGreaterThan(0);
+    },
+  );
+});
+
+describe('a login file', () => {
+  it('of PostgreSQL escapes colons and backslashes', () => {
+    expect(pgpassLine(connection({ user: 'a:b' }), 'p\\a:ss')).toBe(
+      'orders-db.abc.eu-west-1.rds.amazonaws.com:23400:*:a\\:b:p\\\\a\\:ss\n',
+    );
+  });
+
+  it('of MySQL quotes what would end a value or begin a comment', () => {
+    const text = mysqlOptions(connection({ family: 'mysql' }), 'a"b\\c#d');
+    expect(text).toContain('password="a\\"b\\\\c#d"\n');
+    expect(text).toContain('loose-ssl-mode=VERIFY_CA\n');
+    expect(text).not.toContain('init-command');
+    expect(mysqlOptions(connection({ family: 'mysql', readOnly: true }), undefined)).toContain(
+      'init-command="SET SESSION TRANSACTION READ ONLY"',
+    );
+  });
+});
+
+describe('the protocol', () => {
+  it.each([
+    ['postgres', 'postgres'],
+    ['aurora-postgresql', 'postgres'],
+    ['redshift', 'postgres'],
+    ['mysql', 'mysql'],
+    ['mariadb', 'mysql'],
+    ['aurora-mysql', 'mysql'],
+    ['valkey', 'redis'],
+    ['memcached', 'memcached'],
+    ['docdb', 'mongodb'],
+    ['sqlserver-ex', 'sqlserver'],
+    ['oracle-ee', 'other'],
+  ])('of engine %s is %s', (engine, family) => {
+    expect(familyOf(engine)).toBe(family);
+  });
+
+  it.each([
+    [5432, 'postgres'],
+    [5439, 'postgres'],
+    [3306, 'mysql'],
+    [6380, 'redis'],
+    [9200, 'other'],
+  ])('on port %i is %s', (port, family) => {
+    expect(familyAt(port)).toBe(family);
+  });
+});
