@@ -13,7 +13,6 @@ import {
 import type { Database, DatabaseEndpoint, DatabasesPort } from '../connect/ports.ts';
 import type { ClientConfig } from './client-config.ts';
 import { limitConcurrency } from './throttling.ts';
-import { mapped } from './errors.ts';
 import { eachPage } from './pages.ts';
 
 const RECORDS_PER_PAGE = 100;

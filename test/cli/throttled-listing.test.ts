@@ -137,13 +137,22 @@ it('ls clusters shows the pages of names that AWS returned', async () => {
 
 it('ls databases shows the databases of the pages that AWS returned', async () => {
   const database = { id: 'orders', engine: 'postgres', endpoints: [] } as unknown as Database;
+  const nothing = () => Promise.resolve([]);
+  const others = { proxies: nothing, elastiCaches: nothing, memoryDbClusters: nothing };
   const databases = {
+    ...others,
     databases(onPage: (soFar: readonly Database[]) => void) {
       onPage([database]);
       return Promise.reject(throttled());
     },
   };
   expect(await lsKind('databases', { databases })).toMatchObject({ status: 1, records: [{ id: 'orders' }] });
-  const none = { databases: () => Promise.reject(throttled()) };
+  const refused = () => Promise.reject(throttled());
+  const none = {
+    databases: refused,
+    proxies: refused,
+    elastiCaches: refused,
+    memoryDbClusters: refused,
+  };
   expect(await lsKind('databases', { databases: none })).toEqual({ status: 1, records: [] });
 });

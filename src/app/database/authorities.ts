@@ -40,11 +40,10 @@ async function readGiven(path: string): Promise<string> {
     throw unusable(`cannot be read: ${error instanceof Error ? error.message : String(error)}`, error);
   });
   try {
-    new X509Certificate(pem);
+    return new X509Certificate(pem).subject === '' ? '' : pem;
   } catch (error) {
     throw unusable('holds no certificate in PEM', error);
   }
-  return pem;
 }
 
 /** Written anew each time, so that a file that someone has changed is not trusted. */

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 
 import type { ExecRequest } from '../../app/session/exec.ts';
-import { usage } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { serviceArgument } from '../contradictions.ts';

@@ -42,7 +42,10 @@ function query(family: Family, tls: ClientConnection['tls'], caFile: string): st
       return `?ssl-mode=VERIFY_CA&ssl-ca=${file}`;
     case 'mongodb':
       return `/?directConnection=true&retryWrites=false&tls=true&tlsCAFile=${file}&tlsAllowInvalidHostnames=true`;
-    default:
+    case 'redis':
+    case 'memcached':
+    case 'sqlserver':
+    case 'other':
       return '';
   }
 }

@@ -1,5 +1,4 @@
 import type { Principal } from '../contracts.ts';
-import type { SeedDatabase } from '../seed-shapes.ts';
 import { type AccessKey, verifySignature } from '../sigv4.ts';
 
 /**

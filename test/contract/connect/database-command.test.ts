@@ -8,7 +8,7 @@ import { systemClock } from '../../../src/core/clock.ts';
 import { COMPANY_CA } from '../../support/tls-identity.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
 import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
-import { onPath } from '../../support/on-path.ts';
+import { onPath, reportSkip } from '../../support/on-path.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 
 /** `db` from the id of a database to its client, against the sandbox. */
@@ -95,7 +95,7 @@ describe('the client', () => {
 
   it('psql logs in and verifies the name of the host', async () => {
     if (onPath('psql') === undefined) {
-      console.log('skipped: psql is not installed');
+      reportSkip('psql on a database of the sandbox', 'psql is not installed');
       return;
     }
     const outcome = await db([
