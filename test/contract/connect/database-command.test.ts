@@ -150,13 +150,22 @@ interface Opened {
   readonly caFile: string | null;
 }
 
+/** Stdout is written to once more at the end of a run, and a second Ctrl-C would end it without clean-up. */
+function once(action: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) action();
+    isDone = true;
+  };
+}
+
 /** Opens without a client, and stops as Ctrl-C does when the line on stdout has arrived. */
 async function openJson(args: readonly string[]): Promise<Opened> {
   const signals = new FakeSignals();
   const outcome = await cli(['db', ...args, '--cluster', 'demo', '--json'], {
     env: sandbox().env,
     signals,
-    onStdout: () => signals.raise('SIGINT'),
+    onStdout: once(() => signals.raise('SIGINT')),
   });
   expect([outcome.status, outcome.stderr]).toEqual([0, outcome.stderr]);
   return JSON.parse(outcome.stdout) as Opened;
@@ -166,7 +175,7 @@ async function printed(format: string, ...args: readonly string[]): Promise<stri
   const signals = new FakeSignals();
   const { stdout, status, stderr } = await cli(
     ['db', ...args, '--cluster', 'demo', '--port', '0', '--print', format],
-    { env: sandbox().env, signals, onStdout: () => signals.raise('SIGINT') },
+    { env: sandbox().env, signals, onStdout: once(() => signals.raise('SIGINT')) },
   );
   expect([status, stderr]).toEqual([0, stderr]);
   return stdout;
