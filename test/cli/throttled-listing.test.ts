@@ -8,7 +8,7 @@ import { fakeDeps } from '../support/fake-deps.ts';
 /** AWS still throttles after the last retry of the SDK: the command prints the results so far. */
 
 const throttled = (): Error =>
-  failed('aws-throttled', 'AWS answers no more ecs:DescribeServices for now', {
+  failed('aws-throttled', 'AWS refuses ecs:DescribeServices for now', {
     details: { action: 'ecs:DescribeServices' },
   });
 

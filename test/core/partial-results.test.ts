@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { failed } from '../../src/core/errors.ts';
 import { untilThrottled } from '../../src/core/partial-results.ts';
 
-const throttled = failed('aws-throttled', 'AWS answers no more ecs:ListClusters for now', {
+const throttled = failed('aws-throttled', 'AWS refuses ecs:ListClusters for now', {
   details: { action: 'ecs:ListClusters' },
 });
 

@@ -275,7 +275,7 @@ describe('a spot interruption', () => {
     launched.metadata.interruption = { action: 'terminate', time: new Date('2026-11-21T12:00:00Z') };
     await launched.said('fargate-connect: interrupted');
     expect(launched.console()).toContain('{"action":"terminate","time":"2026-11-21T12:00:00Z"}');
-    await screen.until(/AWS takes this spot instance back/);
+    await screen.until(/EC2 interrupts this spot instance/);
   });
 
   it('is announced over IPv6 alone too, and so is the end of the lease', async () => {
