@@ -56,9 +56,18 @@ export function runTerminal(context: RunnerContext, command: string | undefined)
   return {
     input(bytes) {
       const into = terminal;
-      if (into !== undefined) return new Promise((taken) => into.write(bytes, taken));
-      waitingInput.push(bytes);
-      return undefined;
+      if (into === undefined) {
+        waitingInput.push(bytes);
+        return undefined;
+      }
+      // A pty with room takes the bytes at once, and then the next message need not wait for another turn.
+      let isTaken = false;
+      let onTaken = (): void => undefined;
+      into.write(bytes, () => {
+        isTaken = true;
+        onTaken();
+      });
+      return isTaken ? undefined : new Promise((resolve) => (onTaken = resolve));
     },
     size(columns, rows) {
       size = { columns, rows };

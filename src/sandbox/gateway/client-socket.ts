@@ -85,7 +85,7 @@ export class ClientSocket {
     if (this.#isCorked) return;
     this.#isCorked = true;
     this.#transport.cork();
-    process.nextTick(() => {
+    setImmediate(() => {
       this.#isCorked = false;
       this.#transport.uncork();
     });

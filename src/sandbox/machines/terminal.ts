@@ -1,6 +1,7 @@
-import { readSync, write } from 'node:fs';
+import { readSync, writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type * as nodePty from '@lydell/node-pty';
+import { concat } from '../../core/bytes.ts';
 import { failed } from '../../core/errors.ts';
 import type { MachineTerminal } from '../contracts.ts';
 
@@ -11,6 +12,9 @@ export interface Program {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** A pty returns no more in one read. */
+const PTY_READ_BYTES = 4096;
+const READS_PER_TURN = 16;
 const UNREAD_CHECK_MS = 25;
 /** How long to wait until a program with a full input buffer is offered the rest of the input again. */
 const FULL_CHECK_MS = 2;
@@ -46,6 +50,12 @@ async function loadPty(): Promise<typeof nodePty> {
   }
 }
 
+interface Unwritten {
+  readonly bytes: Uint8Array;
+  /** Called when the pty has taken all of them. */
+  readonly taken: (() => void) | undefined;
+}
+
 /**
  * A program on a pty. Output that arrives before a listener is set is kept; the exit is reported after the last
  * output.
@@ -53,7 +63,7 @@ async function loadPty(): Promise<typeof nodePty> {
 export class PtyTerminal implements MachineTerminal {
   readonly #pty: nodePty.IPty;
   #early: Uint8Array[] = [];
-  #unwritten: { readonly bytes: Uint8Array; readonly taken: (() => void) | undefined }[] = [];
+  #unwritten: Unwritten[] = [];
   #dataListener: ((bytes: Uint8Array) => void) | undefined;
   #exit: { readonly code: number; readonly signal: number | undefined } | undefined;
   #exitListener: ((exit: { readonly code: number; readonly signal: number | undefined }) => void) | undefined;
@@ -67,7 +77,7 @@ export class PtyTerminal implements MachineTerminal {
     // With encoding null the package delivers Buffers although its types say text.
     const onBytes = (data: unknown): void => {
       this.#sawData = true;
-      this.show(data as Uint8Array);
+      this.show(this.#withMore(data as Uint8Array));
     };
     pty.onData(onBytes);
     pty.onExit(({ exitCode, signal }) => {
@@ -104,7 +114,7 @@ export class PtyTerminal implements MachineTerminal {
    * since the last check.
    */
   #drain(fd: number): boolean {
-    const buffer = Buffer.alloc(4096);
+    const buffer = Buffer.alloc(PTY_READ_BYTES);
     while (!this.#isPaused) {
       try {
         const length = readSync(fd, buffer);
@@ -118,6 +128,27 @@ export class PtyTerminal implements MachineTerminal {
       }
     }
     return false;
+  }
+
+  /**
+   * The bytes and what can be read after them at once. A pty returns at most 4 KiB a read, and a turn of the event loop
+   * with its messages for each of them costs more than the reads.
+   */
+  #withMore(first: Uint8Array): Uint8Array {
+    const { _socket: socket, fd } = this.#pty as unknown as { readonly _socket: Socket; readonly fd: number };
+    const parts = [first];
+    for (let read = 1; read < READS_PER_TURN && socket.readableLength === 0 && !this.#isPaused; read++) {
+      const buffer = Buffer.allocUnsafe(PTY_READ_BYTES);
+      try {
+        const length = readSync(fd, buffer);
+        if (length === 0) break;
+        parts.push(buffer.subarray(0, length));
+      } catch {
+        // There is no more yet, or the other end has closed, which the stream reports.
+        break;
+      }
+    }
+    return parts.length === 1 ? first : concat(parts);
   }
 
   /** Shows bytes that do not come from the program, such as a broadcast message. */
@@ -148,34 +179,37 @@ export class PtyTerminal implements MachineTerminal {
       return;
     }
     this.#unwritten.push({ bytes, taken });
-    if (this.#unwritten.length === 1) this.#writeNext();
+    if (this.#unwritten.length === 1) this.#writeWaiting();
   }
 
   /**
-   * Writes to the pty directly. The package's stream writes in blocking mode, which stops this whole process until
-   * the program reads; a program that waits for its output to be read first (`cat`) would never do so.
+   * Writes to the pty directly, whose descriptor does not block. The package's stream writes in blocking mode, which
+   * stops this whole process until the program reads; a program that waits for its output to be read first (`cat`) would
+   * never do so. An asynchronous write would cost a wake-up of two threads for each message of 1 KiB.
    */
-  #writeNext(): void {
-    const [first] = this.#unwritten;
-    if (first === undefined) return;
-    if (this.#exit !== undefined) {
-      for (const { taken } of this.#unwritten.splice(0)) taken?.();
-      return;
-    }
-    const { bytes } = first;
-    const { fd } = this.#pty as unknown as { readonly fd: number };
-    write(fd, bytes, (error, length) => {
-      if (error?.code === 'EAGAIN') {
-        setTimeout(() => this.#writeNext(), FULL_CHECK_MS);
+  #writeWaiting(): void {
+    let first: Unwritten | undefined;
+    while ((first = this.#unwritten[0]) !== undefined) {
+      const written = this.#exit === undefined ? this.#tryWrite(first.bytes) : 'closed';
+      if (written === 'full') {
+        setTimeout(() => this.#writeWaiting(), FULL_CHECK_MS);
         return;
       }
-      // EIO means that the program has closed its terminal; its exit follows.
-      if (error !== null || length >= bytes.byteLength) {
+      if (written === 'closed' || written >= first.bytes.byteLength) {
         this.#unwritten.shift();
         first.taken?.();
-      } else this.#unwritten[0] = { ...first, bytes: bytes.subarray(length) };
-      this.#writeNext();
-    });
+      } else this.#unwritten[0] = { ...first, bytes: first.bytes.subarray(written) };
+    }
+  }
+
+  /** How many bytes the pty took; `full` = the program has to read first; `closed` = its exit follows. */
+  #tryWrite(bytes: Uint8Array): number | 'full' | 'closed' {
+    const { fd } = this.#pty as unknown as { readonly fd: number };
+    try {
+      return writeSync(fd, bytes);
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'EAGAIN' ? 'full' : 'closed';
+    }
   }
 
   resize(columns: number, rows: number): void {
