@@ -315,6 +315,11 @@ export interface ErrorFacts {
   };
   'resume-denied': ChannelFacts;
   'resume-refused': AnyFacts;
+  'route-unlogged': {
+    readonly [name: string]: Fact;
+    /** Whether a port of the task itself is wanted, which only the task can carry. */
+    readonly toTaskItself?: boolean | undefined;
+  };
   'session-document-missing': { readonly documentName?: string | undefined };
   'session-failed': { readonly host?: string | undefined; readonly port?: number | undefined };
   'session-log-unverified': { readonly action: string; readonly target: string };

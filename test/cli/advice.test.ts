@@ -332,6 +332,12 @@ const CASES: readonly Case[] = [
     ],
   ],
   [
+    'route-unlogged',
+    { toTaskItself: false },
+    run('forward', { cluster: 'prod' }),
+    ['fargate-connect forward --cluster prod … --via bastion'],
+  ],
+  [
     'task-role-needed',
     { cluster: 'prod', service: 'web', taskDefinition: 'web:3' },
     run('enable-exec'),

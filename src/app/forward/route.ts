@@ -10,6 +10,7 @@ import type { ForwardSpec } from '../../connect/forward/forward-spec.ts';
 import type { SessionStart } from '../../connect/ports.ts';
 import { documentRequest, forwardRequest } from '../../connect/session/session-documents.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
+import { usage } from '../../core/errors.ts';
 import { resolveContainer, whenConnected } from '../../connect/target/resolve.ts';
 import type { ForwardRemote } from '../../core/events.ts';
 import type { BastionKeeper, BastionRoute } from '../bastion/bastion-keeper.ts';
@@ -38,6 +39,8 @@ export interface RouteRequest {
    * parameters.
    */
   readonly document: string | undefined;
+  /** True = no session into a task that ECS Exec does not log. */
+  readonly requireLogged: boolean;
 }
 
 export interface Remote {
@@ -57,9 +60,28 @@ export const remoteOf = (spec: ForwardSpec, { document }: RouteRequest): Forward
 
 /**
  * `auto` chooses a task if one is named, because it reaches what the service reaches; else the bastion. The choice is
- * reported.
+ * reported, and so is that ECS Exec does not log it. Throws `route-unlogged` if only a task can carry the connections,
+ * and `requireLogged` forbids that.
  */
 export function routeKind(
+  request: RouteRequest,
+  specs: readonly Pick<ForwardSpec, 'remoteHost'>[],
+  deps: Pick<RouteNeeds, 'report'>,
+): 'task' | 'bastion' {
+  const via = chosenRoute(request, specs, deps);
+  if (via === 'bastion') return via;
+  // docs/reference/ecs-exec.md §4
+  const message =
+    'ECS Exec does not log a forward through a task, whose session starts with ssm:StartSession';
+  if (request.requireLogged)
+    throw usage('route-unlogged', message, {
+      details: { toTaskItself: specs.some(({ remoteHost }) => remoteHost === undefined) },
+    });
+  deps.report({ type: 'note', level: 'info', code: 'route-unlogged', message });
+  return via;
+}
+
+function chosenRoute(
   request: RouteRequest,
   specs: readonly Pick<ForwardSpec, 'remoteHost'>[],
   { report }: Pick<RouteNeeds, 'report'>,

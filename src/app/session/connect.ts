@@ -80,7 +80,7 @@ async function forwardThrough(
   const { runForwards } = await import('../forward/forwards.ts');
   return runForwards(
     specs,
-    { via: 'task', wanted, name: undefined, replace: false, document: undefined },
+    { via: 'task', wanted, name: undefined, replace: false, document: undefined, requireLogged: false },
     deps,
   );
 }

@@ -27,9 +27,11 @@ export interface ContainerSessionOptions {
   readonly stdin: boolean;
   /** Whether the remote program gets a terminal; undefined = it does when stdin and stdout are terminals. */
   readonly tty?: boolean | undefined;
+  /** True = ECS Exec does not end the idle session of a shell, or of a command with a terminal. */
+  readonly keepAlive?: boolean;
 }
 
-export interface CommandOptions extends Pick<ContainerSessionOptions, 'command' | 'stdin'> {
+export interface CommandOptions extends Pick<ContainerSessionOptions, 'command' | 'stdin' | 'keepAlive'> {
   /** Undefined = no line that names the place. */
   readonly place: Place | undefined;
 }
@@ -50,7 +52,7 @@ export async function openContainer(
   void aliasToShow(deps);
   const resolved = await resolveContainer(wanted, resolving);
   if (interactive && (options.command.length === 0 || plugin !== undefined)) {
-    return openTerminal(resolved, options.command, plugin, deps);
+    return openTerminal(resolved, options, plugin, deps);
   }
   // The events of --json are for a program that knows what it runs, and stderr belongs to the command.
   const place = settings.output === 'json' ? undefined : containerPlace(resolved);
@@ -70,7 +72,7 @@ export async function findPlugin(deps: Needs<'env'>): Promise<Plugin> {
  */
 async function openTerminal(
   resolved: ResolvedContainer,
-  command: readonly string[],
+  { command, keepAlive = false }: ContainerSessionOptions,
   plugin: Plugin | undefined,
   deps: SessionNeeds,
 ): Promise<number> {
@@ -99,6 +101,7 @@ async function openTerminal(
     session,
     target: resolved.target,
     container: watch.watch(resolved),
+    keepAlive,
     deps: channel,
     terminal,
     signals,
@@ -152,6 +155,7 @@ export async function runCommand(
     nonce,
     interactive,
     readStdin: options.stdin,
+    keepAlive: options.keepAlive === true,
     container: watch.watch(resolved),
     deps: channel,
     terminal,

@@ -66,6 +66,8 @@ export const SESSION_ADVICE = {
       : []),
   ],
   'resume-refused': (_, lines) => [grantForSession('ssm:ResumeSession', lines)],
+  'route-unlogged': ({ toTaskItself }, lines) =>
+    toTaskItself === false ? [`${lines.tool('forward', {}, undefined)} … --via bastion`] : [],
   'session-document-missing': ({ documentName }, lines) =>
     documentName === undefined || documentName.startsWith('AWS-')
       ? ['young regions lack some AWS- documents; use another region, or --via bastion']

@@ -12,6 +12,7 @@ interface ExecFlags {
   /** Undefined without `-t` and `--no-tty`. */
   readonly tty?: boolean;
   readonly all?: true;
+  readonly keepAlive?: true;
 }
 
 export function execCommand(invoke: Invoke, run: Run<ExecRequest> = runExec): Command {
@@ -24,6 +25,7 @@ export function execCommand(invoke: Invoke, run: Run<ExecRequest> = runExec): Co
     .option('-t, --tty', 'give the command a terminal, which is the default where stdin and stdout are one')
     .option('--no-tty', 'give the command pipes, also on a terminal')
     .option('--no-stdin', 'do not read stdin; the command gets an empty one')
+    .option('--keep-alive', 'keep the session of an idle shell; otherwise ECS Exec ends it after 20 minutes')
     .option('--all', 'run the command in every running task of the service, up to 20 at a time')
     .addHelpText(
       'after',
@@ -53,6 +55,7 @@ Examples:
           command: after,
           stdin: flags.stdin,
           all: flags.all === true,
+          keepAlive: flags.keepAlive === true,
           tty: flags.tty ?? (flags.stdin === true ? false : undefined),
         },
         command,

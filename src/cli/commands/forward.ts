@@ -27,6 +27,7 @@ export function forwardCommand(invoke: Invoke, run: Run<ForwardOptions> = runFor
     .option('--stdio <target>', 'HOST:PORT on stdin and stdout, for ssh -o ProxyCommand')
     .option('--document <name>', 'session document that fixes host and port; -L is then [bind:]local')
     .option('--name <bastion>', 'which bastion, when there are several')
+    .option('--require-logged', 'refuse a task as carrier: ECS Exec does not log these sessions')
     .option('--no-replace', 'launch no replacement for a spot bastion that EC2 interrupts')
     .addHelpText(
       'after',
@@ -51,6 +52,7 @@ Examples:
           name?: string;
           replace: boolean;
           document?: string;
+          requireLogged?: true;
         },
         command: Command,
       ) => {
@@ -65,6 +67,7 @@ Examples:
             name: flags.name,
             replace: flags.replace,
             document: flags.document,
+            requireLogged: flags.requireLogged === true,
           },
           command,
         );

@@ -14,6 +14,8 @@ export interface CommandSessionOptions {
   readonly interactive: boolean;
   /** False: the command gets an empty stdin. */
   readonly readStdin: boolean;
+  /** A command with a terminal is kept alive only if this is true; one with pipes always is. */
+  readonly keepAlive?: boolean;
   readonly deps: ChannelDeps;
   readonly terminal: SessionTerminal;
   readonly signals: SizeSignals;

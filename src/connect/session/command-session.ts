@@ -11,7 +11,7 @@ import type { RemoteSetup } from './exec-script.ts';
 import { EXEC_ACKNOWLEDGEMENT, EXEC_KEEP_ALIVE } from './exec-script-input.ts';
 import { type ExecOutput, ExecOutputReader } from './exec-script-output.ts';
 import { endMessage } from './session-end.ts';
-import { endedAfter, whenAborted } from './shell-session.ts';
+import { endedAfter, KEEP_ALIVE_MS, whenAborted } from './shell-session.ts';
 
 /** From the open session to the begin marker: `sh` starts at once, but the agent reads its pty only after a second. */
 const BEGIN_DEADLINE_MS = 30_000;
@@ -21,10 +21,6 @@ const LINE_END = Uint8Array.of(0x0a);
  * `docker exec` waits like this too.
  */
 const LEFT_BEHIND_MS = 2_000;
-/**
- * ECS Exec ends a session after 20 minutes without traffic; with a quarter of that, three lost keepalives do no harm.
- */
-const EXEC_KEEP_ALIVE_MS = 5 * 60_000;
 /**
  * The terminal size for programs without a terminal, which need no more columns; programs with a terminal wrap at the
  * size that they are given.
@@ -120,7 +116,7 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
   endedWithoutStatus.catch(() => undefined);
 
   const keepAlive = (setup: RemoteSetup): void =>
-    setTimer('life', EXEC_KEEP_ALIVE_MS, () => {
+    setTimer('life', KEEP_ALIVE_MS, () => {
       sendKeepAlive(driver, setup);
       keepAlive(setup);
     });
@@ -146,7 +142,7 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
     explainSetup(setup, deps);
     if (exitStatus === undefined) {
       end.begin(setup);
-      if (!interactive) keepAlive(setup);
+      if (!interactive || options.keepAlive === true) keepAlive(setup);
     }
     return Promise.race([
       status.promise,

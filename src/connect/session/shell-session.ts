@@ -1,3 +1,4 @@
+import type { Clock } from '../../core/clock.ts';
 import { failed, interrupted, ToolError } from '../../core/errors.ts';
 import type { Report, ToolEvent } from '../../core/events.ts';
 import type { ChannelDeps } from '../channel/channel-deps.ts';
@@ -20,6 +21,8 @@ export interface ShellSessionOptions {
   readonly report: Report;
   /** False: stdin is not read. */
   readonly readStdin?: boolean;
+  /** True: a message without effect every five minutes, so that the session of an idle shell is not ended. */
+  readonly keepAlive?: boolean;
   /** The container that the shell runs in; undefined on a bastion. */
   readonly container?: ContainerWatch;
 }
@@ -63,6 +66,7 @@ export async function runShellSession(options: ShellSessionOptions): Promise<num
     bridge.opened();
     driver.sendSize(terminal.size());
     undo.push(signals.on('SIGWINCH', () => driver.sendSize(terminal.size())));
+    if (options.keepAlive === true) undo.push(keepAlive(driver, options.deps.clock));
     if (readStdin && !terminal.stdinIsTty) bridge.readKeys();
     const end = await Promise.race([
       endOf(driver.ended, container),
@@ -85,6 +89,25 @@ export async function runShellSession(options: ShellSessionOptions): Promise<num
     await bridge.finish(failure !== undefined);
     return left;
   });
+}
+
+/**
+ * ECS Exec ends a session after 20 minutes without traffic (docs/reference/ecs-exec.md §4); with a quarter of that,
+ * three lost messages do no harm.
+ */
+export const KEEP_ALIVE_MS = 5 * 60_000;
+
+/** Sends the terminal size again and again, which no program notices; the returned function stops that. */
+function keepAlive(driver: ChannelDriver, clock: Clock): () => void {
+  let cancel: () => void = () => undefined;
+  const next = (): void => {
+    cancel = clock.timer(KEEP_ALIVE_MS, () => {
+      driver.repeatSize();
+      next();
+    });
+  };
+  next();
+  return () => cancel();
 }
 
 /**

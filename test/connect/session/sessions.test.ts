@@ -59,6 +59,25 @@ describe('a shell on a terminal', () => {
     expect(terminal.rawDepth()).toBe(0);
   });
 
+  test('with keepAlive, sends its size every five minutes until it ends', async () => {
+    const { gateway, common } = start(ALL_TTY);
+    const sizes = () => gateway.agentEvents.filter((event) => event.type === 'size').length;
+    const done = runShellSession({ ...common, keepAlive: true });
+    await gateway.clock.advance(1);
+    gateway.say('$ ');
+    await gateway.clock.advance(5);
+    await gateway.clock.advance(5 * 60_000);
+    expect(sizes()).toBe(2);
+    await gateway.clock.advance(5 * 60_000);
+    expect(sizes()).toBe(3);
+    expect(gateway.input).toBe('');
+    gateway.closeChannel();
+    expect(await done).toBe(0);
+    const idle = await shell(ALL_TTY);
+    await idle.gateway.clock.advance(30 * 60_000);
+    expect(idle.gateway.agentEvents.filter((event) => event.type === 'size')).toHaveLength(1);
+  });
+
   test('sends its size at the start and after each SIGWINCH', async () => {
     const tty = { ...ALL_TTY, columns: 132 };
     const { gateway, signals, done } = await shell(tty);

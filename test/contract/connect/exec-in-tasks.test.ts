@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { Task } from '../../../src/connect/ports.ts';
 import { cli, type CliOutcome, type CliWorld } from '../../support/cli-in-process.ts';
+import { FakeSignals } from '../../support/fake-deps.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 
 const sandbox = testSandbox();
@@ -128,5 +129,26 @@ describe('a Windows container', () => {
     expect(outcome.status).toBe(1);
     expect(outcome.stderr).toContain('WINDOWS_SERVER_2022_FULL');
     expect(outcome.stderr).toContain('needs a POSIX shell');
+  });
+});
+
+describe('a forward through a task, which ECS Exec does not log', () => {
+  const forward = (...args: readonly string[]): Promise<CliOutcome> => {
+    const signals = new FakeSignals();
+    const onStdout = (text: string): void => {
+      if (text.includes('forward-ready')) signals.raise('SIGTERM');
+    };
+    const words = ['forward', 'orders-api', '--cluster', 'demo', '--json', ...args];
+    return cli(words, { env: sandbox().env, signals, onStdout });
+  };
+  const notes = (text: string): number => text.split('"code":"route-unlogged"').length - 1;
+
+  it('says so once, and --require-logged refuses it before a session starts', async () => {
+    const told = await forward('-L', '0:8080', '-L', '0:8081');
+    expect(notes(told.stderr)).toBe(1);
+    const before = sandbox().calls.filter(({ action }) => action === 'StartSession').length;
+    const refused = await forward('-L', '0:8080', '--require-logged');
+    expect([refused.status, notes(refused.stderr)]).toEqual([2, 1]);
+    expect(sandbox().calls.filter(({ action }) => action === 'StartSession')).toHaveLength(before);
   });
 });
