@@ -218,7 +218,14 @@ async function routeOf(
   deps: DatabaseNeeds,
 ): Promise<ChosenRoute> {
   const { replace, wanted, via } = request;
-  const base: RouteRequest = { via, wanted, name: request.name, replace, document: undefined };
+  const base: RouteRequest = {
+    via,
+    wanted,
+    name: request.name,
+    replace,
+    document: undefined,
+    requireLogged: false,
+  };
   if (via !== 'auto') return { via, request: base };
   const gathered = await gatherRoute(database, endpoint, request, deps);
   const choice = chooseRoute(gathered.facts);
