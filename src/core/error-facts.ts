@@ -279,6 +279,7 @@ export interface ErrorFacts {
   'copy-arguments': ParseFacts;
   'copy-disk-full': CopyFacts;
   'copy-folder-needed': CopyFacts;
+  'copy-incomplete': { readonly path: string; readonly leftOut: readonly string[]; readonly count: number };
   'copy-not-found': CopyFacts;
   'copy-read-only': CopyFacts;
   'copy-tool-missing': { readonly tool: string };

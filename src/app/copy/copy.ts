@@ -16,6 +16,8 @@ export interface CopyOptions {
   readonly request: CopyRequest;
   /** How many sessions may read one file at once. */
   readonly sessions: number;
+  /** Links of a folder that lead outside of it are made too. */
+  readonly keepLinks: boolean;
 }
 
 type CopyNeeds = SessionNeeds & Needs<'scope'> & { readonly settings: Pick<Settings, keyof Wanted> };
@@ -43,7 +45,7 @@ export async function* copyFiles(options: CopyOptions, deps: CopyNeeds): AsyncGe
     startAt(containerPlace(resolved), deps, () => sessions.survive(async () => undefined));
   yield* request.direction === 'up'
     ? upload(request, sessions, open, deps)
-    : download(request, options.sessions, sessions, open, deps);
+    : download(request, options, sessions, open, deps);
   await sessions.close();
 }
 
@@ -95,12 +97,14 @@ async function* upload(
 ): AsyncGenerator<CopiedFile> {
   const [
     { uploadFile, uploadStream },
+    { uploadTree },
     { localSource },
     { folderNeeded },
     { notAFile, remoteStat },
-    { shownPath },
+    { baseName, joinPath, shownPath },
   ] = await Promise.all([
     import('../../connect/copy/upload.ts'),
+    import('../../connect/copy/upload-tree.ts'),
     import('../../connect/copy/local-files.ts'),
     import('../../connect/copy/copy-faults.ts'),
     import('../../connect/copy/remote-files.ts'),
@@ -113,34 +117,44 @@ async function* upload(
       source.kind === 'stream' ? undefined : localSource(Buffer.from(source.path)),
     ),
   );
-  for (const source of found)
-    if (source !== undefined && source.kind !== 'file') throw notAFile(shownPath(source.path), 'local');
+  for (const source of found) if (source?.kind === 'other') throw notAFile(shownPath(source.path), 'local');
   await open();
+  const statOf = (path: Uint8Array) => sessions.survive(({ shell }) => remoteStat(shell, path));
+  /** As `cp -r`: into a folder that exists, else as that name. The content of `dir/.` goes into the target itself. */
+  const rootFor = async (path: Buffer): Promise<Uint8Array> => {
+    const name = baseName(path);
+    const isFolder = name.byteLength > 0 && (await statOf(target))?.kind === 'directory';
+    return isFolder ? joinPath(target, name) : target;
+  };
   if (found.length > 1) {
-    const stat = await sessions.survive(({ shell }) => remoteStat(shell, target));
+    const stat = await statOf(target);
     if (stat?.kind !== 'directory') throw folderNeeded(shownPath(target), 'container');
   }
   for (const source of found)
     yield source === undefined
       ? await uploadStream(terminal.stdin, target, sessions)
-      : await uploadFile(source, target, sessions);
+      : source.kind === 'directory'
+        ? await uploadTree(source, await rootFor(source.path), sessions)
+        : await uploadFile(source, target, sessions);
 }
 
 async function* download(
   request: Extract<CopyRequest, { direction: 'down' }>,
-  most: number,
+  { sessions: most, keepLinks }: CopyOptions,
   sessions: CopySessions,
   open: () => Promise<unknown>,
   { terminal }: CopyNeeds,
 ): AsyncGenerator<CopiedFile> {
   const [
     { downloadFile, downloadStream, remoteSource },
+    { downloadTree },
     { isFolder },
     { folderNeeded },
     { notAFile },
-    { shownPath },
+    { baseName, joinPath, shownPath },
   ] = await Promise.all([
     import('../../connect/copy/download.ts'),
+    import('../../connect/copy/download-tree.ts'),
     import('../../connect/copy/local-files.ts'),
     import('../../connect/copy/copy-faults.ts'),
     import('../../connect/copy/remote-files.ts'),
@@ -152,9 +166,19 @@ async function* download(
   await open();
   for (const path of sources) {
     const source = await remoteSource(path, sessions);
-    if (source.stat.kind !== 'file') throw notAFile(shownPath(path), 'container');
-    yield target.kind === 'stream'
-      ? await downloadStream(source, terminal.stdout, sessions)
-      : await downloadFile(source, Buffer.from(target.path), most, sessions);
+    const isFolderSource = source.stat.kind === 'directory';
+    if (target.kind === 'stream') {
+      if (isFolderSource) throw notAFile(shownPath(path), 'container');
+      yield await downloadStream(source, terminal.stdout, sessions);
+      continue;
+    }
+    const local = Buffer.from(target.path);
+    if (!isFolderSource) {
+      yield await downloadFile(source, local, most, sessions);
+      continue;
+    }
+    const name = baseName(path);
+    const root = name.byteLength > 0 && (await isFolder(local)) ? joinPath(local, name) : local;
+    yield await downloadTree(source, root, { most, keepLinks }, sessions);
   }
 }

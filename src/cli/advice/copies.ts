@@ -14,6 +14,7 @@ export const COPY_ADVICE = {
   'copy-folder-needed': ({ side, path }, lines) => [
     side === 'container' ? lines.tool('exec', {}, `then: mkdir -p ${path}`) : `mkdir -p ${path}`,
   ],
+  'copy-incomplete': () => ['--unsafe-links   # makes links that lead outside of the folder'],
   'copy-not-found': ({ side }, lines) =>
     side === 'container'
       ? [lines.tool('exec', {}, 'shows what is there; a relative path begins where it does')]

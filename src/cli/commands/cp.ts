@@ -8,6 +8,7 @@ import { serviceArgument } from '../contradictions.ts';
 
 interface CopyFlags {
   readonly sessions: number;
+  readonly unsafeLinks?: true;
 }
 
 const DEFAULT_SESSIONS = 2;
@@ -15,7 +16,7 @@ const MOST_SESSIONS = 16;
 
 export function cpCommand(invoke: Invoke, run: Run<CopyOptions> = runCopy): Command {
   return new Command('cp')
-    .description('files into a container or out of it, through ECS Exec')
+    .description('files and folders into a container or out of it, through ECS Exec')
     .argument('<path...>', 'sources and, last, the target; SERVICE:PATH is a path in a container, - a stream')
     .option(
       '--sessions <n>',
@@ -23,6 +24,7 @@ export function cpCommand(invoke: Invoke, run: Run<CopyOptions> = runCopy): Comm
       parseSessions,
       DEFAULT_SESSIONS,
     )
+    .option('--unsafe-links', 'also make links that lead outside of the folder that is copied here')
     .addHelpText(
       'after',
       `
@@ -34,6 +36,7 @@ program costs.
 Examples:
   $ fargate-connect cp fix.sql orders-api:/tmp/
   $ fargate-connect cp orders-api:/app/log/app.log .
+  $ fargate-connect cp orders-api:/app/log ./log
   $ pg_dump orders | fargate-connect cp - orders-api:/tmp/orders.sql
   $ fargate-connect cp --sessions 4 :/tmp/heap.hprof heap.hprof --task 1f0e9d8c --container app`,
     )
@@ -43,7 +46,11 @@ Examples:
         process.platform === 'win32',
       );
       serviceArgument(request.service === '' ? undefined : request.service, command);
-      return invoke(run, { request, sessions: flags.sessions }, command);
+      return invoke(
+        run,
+        { request, sessions: flags.sessions, keepLinks: flags.unsafeLinks === true },
+        command,
+      );
     });
 }
 

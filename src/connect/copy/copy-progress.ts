@@ -33,8 +33,13 @@ export class CopyProgress {
     report({ type: 'step-started', step, title });
   }
 
-  /** An earlier run copied this much. */
-  skip(bytes: number): void {
+  /** How much has been copied so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Continues from another amount: an earlier run has copied more, or a part is copied again. */
+  reset(bytes: number): void {
     this.#bytes = bytes;
     this.#samples.length = 0;
   }

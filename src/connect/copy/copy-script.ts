@@ -115,6 +115,18 @@ const STATEMENTS = [
   'fc_get() { { fc_e=$( { { [ $2$3 = 00 ] || dd bs=65536 skip=$2 count=$3; } && { [ $4 = 0 ] || dd bs=$4 count=1; }; } 2>&1 >&9 <"$1" ); } 9>&1' +
     ' && fc_e=; }',
   'fc_cat() { { fc_e=$(cat "$1" 2>&1 >&9); } 9>&1; }',
+  // Every entry below folder $1, the folder itself included: $2, mode, size, time and path, or $2, a letter and the path.
+  // $2 is random, so that no name can contain it.
+  'fc_tree() { ( cd "$1" || exit 1; find . -exec stat -c "$2 %f %s %Y %n" {} + 2>/dev/null || { fc_node . $2; fc_walk . $2; } ); }',
+  'fc_node() { stat -c "$2 %f %s %Y %n" "$1" 2>/dev/null && return; if [ -L "$1" ]; then fc_k=l; elif [ -d "$1" ]; then fc_k=d' +
+    '; elif [ -f "$1" ]; then fc_k=f; else fc_k=o; fi; printf "%s %s - - %s\\n" "$2" "$fc_k" "$1"; }',
+  'fc_walk() { for fc_f in "$1"/* "$1"/.[!.]* "$1"/..?*; do { [ -e "$fc_f" ] || [ -L "$fc_f" ]; } || continue; fc_node "$fc_f" $2' +
+    '; if [ -d "$fc_f" ] && [ ! -L "$fc_f" ]; then fc_walk "$fc_f" $2; fi; done; }',
+  'fc_link() { readlink "$1" && printf _; }',
+  'fc_folder() { fc_e=$(mkdir -p "$1" 2>&1); }',
+  // Mode and time of a folder, when its files are in it.
+  'fc_attributes() { chmod $2 "$1" 2>/dev/null || echo mode; TZ=UTC0 touch -t $3 "$1" 2>/dev/null || echo time; }',
+  `fc_symlink() { if [ -d "$1" ] && [ ! -L "$1" ]; then return ${COPY_STATUS.folderInTheWay}; fi; fc_e=$( { rm -f "$1" && ln -s "$2" "$1"; } 2>&1 ); }`,
   // The digest of the first bytes of a file, whatever is appended to it meanwhile.
   'fc_hash() { fc_get "$1" 0 $2 $3 | fc_sum; }',
   'fc_hash_all() { fc_sum <"$1"; }',

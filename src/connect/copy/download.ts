@@ -9,7 +9,7 @@ import { shownPath } from './copy-paths.ts';
 import { CopyProgress } from './copy-progress.ts';
 import { BLOCK, hasSum } from './copy-script.ts';
 import { type CopySessions, isLoss, type PreparedShell } from './copy-sessions.ts';
-import { LocalPart, localTarget, nameFor, partName } from './local-files.ts';
+import { LocalPart, type LocalTarget, localTarget, nameFor, partName } from './local-files.ts';
 import { callOn, notAFile, remoteStat, type RemoteStat, sourceMissing } from './remote-files.ts';
 import { describeCopy } from './upload.ts';
 
@@ -23,7 +23,7 @@ const RANGES_UNDER_WAY = 2;
 const WORTH_ANOTHER = 4 * 1024 * 1024;
 
 /** What is to be read. */
-interface RemoteSource {
+export interface RemoteSource {
   readonly path: Uint8Array;
   readonly stat: RemoteStat;
 }
@@ -41,17 +41,34 @@ export async function remoteSource(path: Uint8Array, sessions: CopySessions): Pr
  * `copy-damaged`, `copy-changed`, and what ended the session.
  */
 export async function downloadFile(
-  { path, stat }: RemoteSource,
+  source: RemoteSource,
   local: Buffer,
   most: number,
   sessions: CopySessions,
 ): Promise<CopiedFile> {
-  const { clock, signal } = sessions.deps;
+  const { clock } = sessions.deps;
   const startedAt = clock.now();
+  const shown = shownPath(source.path);
+  const target = await localTarget(local, nameFor(source.path));
+  const progress = new CopyProgress(sessions.deps, `copy ${shown}`, shown, source.stat.size);
+  const received = await downloadTo(source, target, most, progress, sessions);
+  const result: CopiedFile = { source: shown, ...received, ms: clock.now() - startedAt };
+  progress.done(describeCopy(result));
+  return result;
+}
+
+/** Copies one file to exactly this name. */
+export async function downloadTo(
+  { path, stat }: RemoteSource,
+  target: LocalTarget,
+  most: number,
+  progress: CopyProgress,
+  sessions: CopySessions,
+): Promise<Omit<CopiedFile, 'source' | 'ms'>> {
+  const { signal } = sessions.deps;
   const shown = shownPath(path);
-  const target = await localTarget(local, nameFor(path));
+  const before = progress.bytes;
   const { size } = stat;
-  const progress = new CopyProgress(sessions.deps, `copy ${shown}`, shown, size);
   const identity = `${target.path.toString('hex')} ${shown} ${size} ${stat.mtime}`;
   const part = await LocalPart.open(target, partName(identity));
   let complete = 0;
@@ -65,7 +82,7 @@ export async function downloadFile(
       const kept = await part.size();
       resumedAt = isAnew || !hasRanges || kept > size ? 0 : kept - (kept % BLOCK);
       await part.truncate(resumedAt);
-      progress.skip(resumedAt);
+      progress.reset(before + resumedAt);
       complete = resumedAt;
       arrived = hasRanges
         ? await readRanges(
@@ -89,18 +106,14 @@ export async function downloadFile(
       if (resumedAt === 0) throw damagedHere(shown);
     }
     await part.place(stat.mode, stat.mtime);
-    const result: CopiedFile = {
-      source: shown,
+    return {
       target: shownPath(target.path),
       bytes: arrived.bytes,
       sha256: arrived.sha256,
       verified: arrived.verified,
       resumedAt,
       notKept: [...(stat.mode === undefined ? ['mode'] : []), ...(stat.mtime === undefined ? ['time'] : [])],
-      ms: clock.now() - startedAt,
     };
-    progress.done(describeCopy(result));
-    return result;
   } catch (error) {
     if (!isLoss(error) || signal.aborted || complete === 0) {
       await part.remove();
@@ -282,7 +295,7 @@ async function readRanges(
 }
 
 /** An additional session failed, which the main session can replace. */
-const isRefused = (error: unknown): error is ToolError =>
+export const isRefused = (error: unknown): error is ToolError =>
   isLoss(error) ||
   (error instanceof Error &&
     'role' in error &&
@@ -350,7 +363,7 @@ class RangeQueue {
   }
 }
 
-async function readRange(
+export async function readRange(
   { shell }: PreparedShell,
   path: Uint8Array,
   { from, to }: Range,
@@ -378,10 +391,11 @@ async function readWhole(
   sessions: CopySessions,
   progress: CopyProgress,
 ): Promise<Arrived> {
+  const before = progress.bytes;
   const bytes = await sessions.survive(async ({ shell }) => {
     const writer = new PartWriter(part, 0);
     await part.truncate(0);
-    progress.skip(0);
+    progress.reset(before);
     const { status, error } = await shell.request(callOn(path, 'fc_cat'), (chunk) => {
       progress.add(chunk.byteLength);
       return writer.push(chunk);
@@ -395,7 +409,7 @@ async function readWhole(
 }
 
 /** Collects small pieces, and writes them one after the other from a position on. */
-class PartWriter {
+export class PartWriter {
   readonly #part: LocalPart;
   #position: number;
   #waiting: Uint8Array[] = [];
@@ -429,7 +443,7 @@ class PartWriter {
 const changed = (path: string): Error =>
   failed('copy-changed', `${path} became shorter while it was copied`, { details: { path } });
 
-const damagedHere = (path: string): Error =>
+export const damagedHere = (path: string): Error =>
   failed('copy-damaged', `${path} arrived with another SHA-256 than it has in the container`, {
     details: { path },
   });

@@ -4,9 +4,9 @@ import type { Readable } from 'node:stream';
 import { text } from '../../core/bytes.ts';
 import { failed } from '../../core/errors.ts';
 import { localFault, remoteFault } from './copy-faults.ts';
-import { baseName, percentB, shownPath } from './copy-paths.ts';
+import { assignBytes, baseName, percentB, shownPath } from './copy-paths.ts';
 import { CopyProgress, describeBytes } from './copy-progress.ts';
-import { BLOCK, call, COPY_STATUS, hasSum } from './copy-script.ts';
+import { BLOCK, call, COPY_STATUS, type CopyTools, hasSum } from './copy-script.ts';
 import type { CopySessions, PreparedShell } from './copy-sessions.ts';
 import { folderInTheWay, folderMissing, type LocalSource, partName } from './local-files.ts';
 import { callOn, touchTime } from './remote-files.ts';
@@ -38,34 +38,69 @@ export async function uploadFile(
   const startedAt = clock.now();
   const shown = shownPath(source.path);
   const progress = new CopyProgress(sessions.deps, `copy ${shown}`, shown, source.size);
+  const sent = await sendTo(source, target, baseName(source.path), progress, sessions);
+  const result: CopiedFile = { source: shown, bytes: source.size, ...sent, ms: clock.now() - startedAt };
+  progress.done(describeCopy(result));
+  return result;
+}
+
+/** Copies one file to `target`, or as `name` into it if it is a folder. */
+export async function sendTo(
+  source: LocalSource,
+  target: Uint8Array,
+  name: Uint8Array,
+  progress: CopyProgress,
+  sessions: CopySessions,
+): Promise<Pick<CopiedFile, 'target' | 'sha256' | 'verified' | 'resumedAt' | 'notKept'>> {
+  const before = progress.bytes;
   const part = partName(`${source.identity} ${Buffer.from(target).toString('hex')}`);
-  let mayResume = true;
-  for (;;) {
-    const copied = await sessions.survive(async (session) => {
-      const opened = await openPart(session, target, baseName(source.path), part, mayResume, source.size);
-      progress.skip(opened.offset);
-      const hash = await sendFile(session, source, opened.offset, progress, sessions);
-      return { ...(await place(session, hash, source, opened)), opened };
+  for (let mayResume = true; ; mayResume = false) {
+    const { opened, isDamaged, ...placed } = await sessions.survive(async (session) => {
+      const open = await openPart(session, target, name, part, mayResume, source.size);
+      progress.reset(before + open.offset);
+      const hash = await sendFile(session, source, open.offset, progress, sessions);
+      return { ...(await place(session, hash, source, open)), opened: open };
     });
-    if (copied.isDamaged && mayResume && copied.opened.offset > 0) {
-      // The bytes of an earlier run were not those of this file.
-      mayResume = false;
-      continue;
-    }
-    if (copied.isDamaged) throw damaged(copied.opened.path);
-    const result: CopiedFile = {
-      source: shown,
-      target: copied.opened.path,
-      bytes: source.size,
-      sha256: copied.sha256,
-      verified: copied.verified,
-      resumedAt: copied.opened.offset,
-      notKept: copied.notKept,
-      ms: clock.now() - startedAt,
-    };
-    progress.done(describeCopy(result));
-    return result;
+    if (!isDamaged) return { ...placed, target: opened.path, resumedAt: opened.offset };
+    // Otherwise the bytes of an earlier run were not those of this file.
+    if (opened.offset === 0) throw damaged(opened.path);
   }
+}
+
+/**
+ * Sends a small file with all its requests at once, so that nothing waits for an answer between them. Resolves with the
+ * attributes that could not be set.
+ */
+export async function sendSmallFile(
+  { shell, tools }: PreparedShell,
+  content: Uint8Array,
+  target: Uint8Array,
+  { mode, mtime }: { readonly mode: number; readonly mtime: number },
+): Promise<readonly string[]> {
+  checkTools(tools);
+  const shown = shownPath(target);
+  const hash = createHash('sha256').update(content);
+  const part = partName(`small ${Buffer.from(target).toString('hex')}`);
+  const isCounted = tools.dd === 'counted';
+  const opening = shell.request(openRequest(target, new Uint8Array(0), part, false));
+  const taking =
+    content.byteLength === 0
+      ? undefined
+      : shell.request(takeRequest(isCounted, content.byteLength, content.byteLength));
+  if (taking !== undefined) {
+    const sending = shell.write(isCounted ? content : Buffer.concat([linesOf(content), Buffer.from('.\n')]));
+    sending.catch(() => undefined);
+  }
+  const placing = place({ shell, tools }, hash, { mode, mtime }, { offset: 0, path: shown });
+  placing.catch(() => undefined);
+  taking?.catch(() => undefined);
+  const opened = await opening;
+  if (opened.status !== 0) throw openFault(opened, shown);
+  const taken = await taking;
+  if (taken !== undefined && taken.status !== 0) throw remoteFault('write', shown, taken.error);
+  const { isDamaged, notKept } = await placing;
+  if (isDamaged) throw damaged(shown);
+  return notKept;
 }
 
 /** Copies a stream of unknown length into a file of the container; it cannot continue after a cut. */
@@ -131,15 +166,10 @@ async function openPart(
   mayResume: boolean,
   size: number,
 ): Promise<OpenPart> {
-  for (const tool of ['mv', 'rm']) if (!tools.tools.has(tool)) throw toolMissing(tool);
+  checkTools(tools);
   const shown = shownPath(target);
   const open = async (resume: boolean): Promise<OpenPart> => {
-    const base = name.byteLength === 0 ? '' : ` "$fc_b"`;
-    const assign = `fc_b=$(printf '%b_' '${percentB(name)}'); fc_b=\${fc_b%_}`;
-    const words = callOn(target, 'fc_open');
-    const answer = await shell.request(
-      `${assign}; ${words}${base === '' ? " ''" : base} ${part} ${resume ? 'resume' : 'anew'}`,
-    );
+    const answer = await shell.request(openRequest(target, name, part, resume));
     if (answer.status !== 0) throw openFault(answer, shown);
     const [offset = '', ...path] = text(answer.output).split('\n');
     return { offset: Number(offset.trim()), path: path.join('\n').replace(/\n$/, '') };
@@ -147,6 +177,16 @@ async function openPart(
   const opened = await open(mayResume);
   return opened.offset <= size ? opened : open(false);
 }
+
+function checkTools({ tools }: CopyTools): void {
+  for (const tool of ['mv', 'rm']) if (!tools.has(tool)) throw toolMissing(tool);
+}
+
+const openRequest = (target: Uint8Array, name: Uint8Array, part: string, resume: boolean): string =>
+  `${assignBytes('fc_b', name)}; ${callOn(target, 'fc_open')} "$fc_b" ${part} ${resume ? 'resume' : 'anew'}`;
+
+const takeRequest = (isCounted: boolean, total: number, length: number): string =>
+  isCounted ? call('fc_take', total, Math.floor(length / BLOCK), length % BLOCK) : call('fc_lines', total);
 
 function openFault({ status, error }: Answer, path: string): Error {
   switch (status) {
