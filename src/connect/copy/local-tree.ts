@@ -24,7 +24,7 @@ export async function* walkLocal(folder: Buffer, path: Buffer = Buffer.alloc(0))
   } catch (error) {
     throw localFault('read', shownPath(local), error);
   }
-  for (const name of names.sort(Buffer.compare)) {
+  for (const name of names.sort((a, b) => Buffer.compare(a, b))) {
     const inner = path.byteLength === 0 ? name : joinPath(path, name);
     const entry = await entryAt(joinPath(folder, inner), inner, false);
     if (entry.kind === 'directory') yield* walkLocal(folder, inner);

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Report } from '../../core/events.ts';
 import { failed } from '../../core/errors.ts';

@@ -66,7 +66,7 @@ function makeTree(root: string): void {
 /** Path, kind, mode, time and content of everything below a folder. */
 function contentOf(root: string, hasTimes = true, at: Buffer = Buffer.from(root)): readonly unknown[] {
   return readdirSync(at, { encoding: 'buffer' })
-    .sort(Buffer.compare)
+    .sort((a, b) => Buffer.compare(a, b))
     .flatMap((name) => {
       const path = Buffer.concat([at, Buffer.from('/'), name]);
       const stat = lstatSync(path);
