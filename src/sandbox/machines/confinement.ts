@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { homedir, tmpdir } from 'node:os';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findProgram, SYSTEM_PATH } from './machine-root.ts';
@@ -9,13 +9,13 @@ import type { Program } from './terminal.ts';
 /**
  * Isolates the programs of a container from the user's machine, where Linux allows that without root: a user, a mount
  * and a pid namespace (unshare of util-linux). The file system is read-only except for the container's own directory;
- * home directories, /tmp and /run are empty; other processes cannot be seen or signalled; `reboot` ends the
+ * home directories and /run are empty, /tmp and /var/tmp are the directory `tmp` of the container; other processes cannot be seen or signalled; `reboot` ends the
  * container. The network is shared.
  */
 export interface Confinement {
   /**
-   * Returns `program` wrapped so that it runs in its own namespaces; `root` is the only directory that it can write
-   * to.
+   * Returns `program` wrapped so that it runs in its own namespaces; `root`, which has a directory `tmp`, is the only
+   * one that it can write to.
    */
   wrap(program: Program, root: string): Program;
 }
@@ -23,7 +23,8 @@ export interface Confinement {
 /**
  * This script is process 1 of the pid namespace and starts the program as its child: a signal without a handler is
  * not delivered to process 1, so a program that ran there could not be ended with Ctrl-C. The directory is opened
- * before /tmp is covered, and is bound again through that open descriptor.
+ * before /tmp is covered, and is bound again through that open descriptor: below its own tmp, where it leaves an empty
+ * directory.
  */
 const SETUP = `set -e
 root=$1 cwd=$2 home=$3 path=$PATH; shift 3
@@ -31,7 +32,10 @@ root=$1 cwd=$2 home=$3 path=$PATH; shift 3
 PATH=${SYSTEM_PATH.join(':')}
 exec 9<"$root"
 mount -t proc proc /proc
-for covered in /tmp /var/tmp /run /home /root /mnt /media "$home"; do
+for temporary in /var/tmp /tmp; do
+  if [ -d "$temporary" ] && [ ! -L "$temporary" ]; then mount --no-canonicalize --bind /proc/self/fd/9/tmp "$temporary"; fi
+done
+for covered in /run /home /root /mnt /media "$home"; do
   if [ -d "$covered" ] && [ ! -L "$covered" ]; then mount -t tmpfs -o mode=755 tmpfs "$covered"; fi
 done
 mkdir -p "$root"
@@ -40,7 +44,7 @@ exec 9<&-
 mount -o remount,bind,ro /
 while read -r _ _ _ _ place _; do
   case $place in
-    / | /proc | /proc/* | /dev | /dev/* | /sys | /sys/* | "$root" | "$root"/*) ;;
+    / | /tmp | /var/tmp | /proc | /proc/* | /dev | /dev/* | /sys | /sys/* | "$root" | "$root"/*) ;;
     *) mount -o remount,bind,ro "$place" 2>/dev/null || : ;;
   esac
 done </proc/self/mountinfo
@@ -71,6 +75,7 @@ export async function findConfinement(): Promise<Confinement | undefined> {
 async function works(confinement: Confinement): Promise<boolean> {
   const root = mkdtempSync(join(tmpdir(), 'fargate-connect-probe-'));
   const outside = mkdtempSync(join(tmpdir(), 'fargate-connect-probe-'));
+  mkdirSync(join(root, 'tmp'));
   const script = `[ ! -e "$1" ] && echo x >"$2/written" && ! { echo x >/probe; } 2>/dev/null && [ "$(cat "$2/written")" = x ]`;
   const program = { file: '/bin/sh', args: ['-c', script, 'probe', outside, root], cwd: root, env: {} };
   const { file, args } = confinement.wrap(program, root);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -20,6 +20,7 @@ import { finish, TerminalText } from '../support/machine-streams.ts';
 const confinement = await findConfinement();
 const root = mkdtempSync(join(tmpdir(), 'confinement-'));
 const outside = mkdtempSync(join(tmpdir(), 'confinement-'));
+mkdirSync(join(root, 'tmp'));
 writeFileSync(join(outside, 'secret'), 'x');
 afterAll(() => {
   for (const directory of [root, outside]) rmSync(directory, { recursive: true, force: true });
@@ -46,6 +47,14 @@ describe.skipIf(confinement === undefined)(
       });
       for (const place of ['/', '/etc', '/usr'])
         expect((await sh(`echo x > ${place}/confinement-probe`)).code, place).not.toBe(0);
+    });
+
+    it('give the container a /tmp of its own, which its later programs see', async () => {
+      expect(await sh('echo kept >/tmp/file; echo too >/var/tmp/other')).toMatchObject({
+        code: 0,
+        stderr: '',
+      });
+      expect(await sh('cat /tmp/file /tmp/other')).toMatchObject({ stdout: 'kept\ntoo\n', code: 0 });
     });
 
     it('hide the processes of the machine, and preserve the status, streams and arguments of a command', async () => {
