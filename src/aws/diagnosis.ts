@@ -2,8 +2,10 @@ import * as logs from '@aws-sdk/client-cloudwatch-logs';
 import * as ec2 from '@aws-sdk/client-ec2';
 import * as ecs from '@aws-sdk/client-ecs';
 import * as iam from '@aws-sdk/client-iam';
+import * as rds from '@aws-sdk/client-rds';
 
 import type {
+  DatabaseFacts,
   DescribedInterface,
   DiagnosisPort,
   ExecContainerDefinition,
@@ -16,7 +18,13 @@ import { mapped } from './errors.ts';
 
 /** Implements DiagnosisPort with ECS, EC2, IAM and CloudWatch Logs; each client is made when it is first used. */
 export function createDiagnosisPort(config: ClientConfig): DiagnosisPort {
-  return { ...ecsCalls(config), ...iamCalls(config), ...logCalls(config), ...networkCalls(config) };
+  return {
+    ...ecsCalls(config),
+    ...iamCalls(config),
+    ...logCalls(config),
+    ...networkCalls(config),
+    ...databaseCalls(config),
+  };
 }
 
 function ecsCalls(config: ClientConfig): Pick<DiagnosisPort, 'taskDefinition' | 'execConfiguration'> {
@@ -123,6 +131,54 @@ function logCalls(config: ClientConfig): Pick<DiagnosisPort, 'logGroup'> {
         return undefined;
       });
     },
+  };
+}
+
+function databaseCalls(config: ClientConfig): Pick<DiagnosisPort, 'database'> {
+  const client = new rds.RDSClient(config);
+  return {
+    async database(id) {
+      const instances = await mapped('rds:DescribeDBInstances', async () => {
+        const found: rds.DBInstance[] = [];
+        for await (const page of rds.paginateDescribeDBInstances({ client }, {}))
+          found.push(...(page.DBInstances ?? []));
+        return found;
+      });
+      const instance = instances.find((each) => each.DBInstanceIdentifier === id);
+      if (instance !== undefined) return databaseOf(id, instance, undefined);
+      const clusters = await mapped('rds:DescribeDBClusters', async () => {
+        const found: rds.DBCluster[] = [];
+        for await (const page of rds.paginateDescribeDBClusters({ client }, {}))
+          found.push(...(page.DBClusters ?? []));
+        return found;
+      });
+      const cluster = clusters.find((each) => each.DBClusterIdentifier === id);
+      if (cluster === undefined) return undefined;
+      const writer = cluster.DBClusterMembers?.find((member) => member.IsClusterWriter === true);
+      const member = instances.find(
+        (each) =>
+          each.DBInstanceIdentifier === (writer ?? cluster.DBClusterMembers?.[0])?.DBInstanceIdentifier,
+      );
+      return databaseOf(id, member ?? {}, cluster);
+    },
+  };
+}
+
+function databaseOf(id: string, instance: rds.DBInstance, cluster: rds.DBCluster | undefined): DatabaseFacts {
+  const groups = cluster?.VpcSecurityGroups ?? instance.VpcSecurityGroups ?? [];
+  return {
+    id,
+    status: cluster?.Status ?? instance.DBInstanceStatus ?? 'unknown',
+    host: cluster?.Endpoint ?? instance.Endpoint?.Address,
+    port: cluster?.Port ?? instance.Endpoint?.Port ?? 0,
+    vpcId: instance.DBSubnetGroup?.VpcId,
+    subnetIds: (instance.DBSubnetGroup?.Subnets ?? []).flatMap(
+      ({ SubnetIdentifier }) => SubnetIdentifier ?? [],
+    ),
+    groupIds: groups.flatMap(({ VpcSecurityGroupId }) => VpcSecurityGroupId ?? []),
+    isPublic: instance.PubliclyAccessible === true,
+    ca: instance.CACertificateIdentifier,
+    certificateEndsAt: instance.CertificateDetails?.ValidTill?.getTime(),
   };
 }
 

@@ -148,6 +148,8 @@ export interface ErrorFacts {
     /** Regions that may have been meant by a region without such a host. */
     readonly regions?: readonly string[] | undefined;
   };
+  'path-end': { readonly expected: string };
+  'path-end-not-found': { readonly end: string };
   'ca-bundle-unreadable': AnyFacts;
   'credential-process-failed': { readonly profile: string; readonly program: string };
   'credentials-expired': {

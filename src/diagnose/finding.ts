@@ -170,6 +170,21 @@ export interface FindingEvidence extends Pick<
   /** A fact that the caller may not read, by the action that is missing. */
   'not-allowed-to-read': { readonly action: string; readonly what: string };
 
+  // The state of a database.
+  'database-not-available': { readonly database: string; readonly status: string };
+  /** `endsAt` is ISO 8601. */
+  'database-certificate-ends': {
+    readonly database: string;
+    readonly ca: string;
+    readonly endsAt: string;
+    readonly hasEnded: boolean;
+  };
+  /** Nothing names a place from which the path could be judged. */
+  'database-path-not-judged': { readonly database: string };
+
+  // The caller.
+  'clock-wrong': { readonly offsetMs: number };
+
   // A network path.
   'path-blocked': PathEvidence;
   'path-not-visible': PathEvidence;
@@ -377,6 +392,12 @@ export type Change =
       readonly service: string;
       readonly desiredCount: number;
     }
+  | {
+      readonly kind: 'start-database';
+      readonly database: string;
+    }
+  /** The database gets a certificate of the newest authority at once. */
+  | { readonly kind: 'renew-certificate'; readonly database: string }
   | { readonly kind: 'create-log-group'; readonly logGroup: string }
   | { readonly kind: 'encrypt-log-group'; readonly logGroup: string; readonly kmsKeyId: string | undefined }
   | {

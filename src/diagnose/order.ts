@@ -5,6 +5,9 @@ import type { Finding, FindingId } from './finding.ts';
  * then what a new task needs, and last what replaces the running tasks, because that ends what was to be looked at.
  */
 const ORDER: readonly FindingId[] = [
+  'clock-wrong',
+  'database-not-available',
+  'database-certificate-ends',
   'no-running-task',
   'task-not-running',
   'container-not-running',

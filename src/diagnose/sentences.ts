@@ -108,6 +108,13 @@ const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => 
   'windows-container': ({ task, platformFamily }) =>
     `task ${task} runs on ${platformFamily}: ECS Exec works in Windows containers except Nano Server`,
   'not-allowed-to-read': ({ action, what }) => `${what} could not be told: ${action} is denied to you`,
+  'database-not-available': ({ database, status }) => `database ${database} is ${status}`,
+  'database-certificate-ends': ({ database, ca, endsAt, hasEnded }) =>
+    `the certificate of ${database} (${ca}) ${hasEnded ? 'has ended' : 'ends'} on ${endsAt.slice(0, 10)}: clients that verify it ${hasEnded ? 'refuse the connection' : 'then refuse the connection'}`,
+  'database-path-not-judged': ({ database }) =>
+    `the path to ${database} was not followed: name a service, or --bastion, or --path`,
+  'clock-wrong': ({ offsetMs }) =>
+    `the clock of this machine differs from AWS's by ${describeDuration(Math.abs(offsetMs))}: AWS refuses requests from 15 minutes on`,
   'path-blocked': (path) => `${pathText(path)}: blocked at ${hopText(path)}: ${path.rule}`,
   'path-not-visible': (path) =>
     `${pathText(path)}: ${hopText(path)} cannot be seen from here, because ${path.rule}`,

@@ -197,6 +197,10 @@ export interface SeedCluster {
 
 export interface SeedDatabase {
   readonly id: string;
+  /** What the describe operations return; `available` unless given. Connections do not depend on it. */
+  readonly status?: string;
+  /** Days until its certificate ends; absent = no certificate is returned. */
+  readonly certificateDays?: number;
   readonly engine: string;
   readonly engineVersion: string;
   readonly host: string;

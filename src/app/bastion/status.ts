@@ -90,7 +90,8 @@ export interface Statuses {
   };
 }
 
-type StatusNeeds = Needs<'account' | 'accountIn' | 'clock' | 'report', 'iamPath' | 'iamPrefix'>;
+/** What the workflow needs; `doctor --bastion` needs the same. */
+export type StatusNeeds = Needs<'account' | 'accountIn' | 'clock' | 'report', 'iamPath' | 'iamPrefix'>;
 
 /** The search in each region, and the actions that IAM denies there. */
 interface Search {

@@ -107,7 +107,8 @@ interface Subject {
   readonly why: string | undefined;
 }
 
-async function findSubject(account: AwsAccount, wanted: Wanted): Promise<Subject> {
+/** The service and the task that somebody names. Throws as `diagnoseExec` does. */
+export async function findSubject(account: AwsAccount, wanted: Wanted): Promise<Subject> {
   const ecs = await account.ecs();
   const cluster = await findCluster(ecs, wanted);
   if (wanted.task !== undefined) {

@@ -111,6 +111,8 @@ const CHANGE_LINES: { readonly [K in Change['kind']]: Row<K> } = {
   ],
   'register-task-definition': rendered,
   'create-task-role': rendered,
+  'start-database': rendered,
+  'renew-certificate': rendered,
   'stop-task': rendered,
   'set-desired-count': rendered,
   'create-log-group': rendered,

@@ -37,6 +37,7 @@ function notConnected(facts: ErrorFacts['target-not-connected'], lines: CommandL
   if (cluster !== undefined && task !== undefined)
     return [
       'a task that just started may need another minute',
+      lines.tool('doctor', { cluster, task }, 'finds the cause: role, network, definition, agent'),
       checkTaskRole(lines),
       'the subnet has no route to ssmmessages on port 443 (NAT, public IP or interface endpoint)',
       listContainers({ cluster, task }, lines, 'is its agent RUNNING'),
@@ -123,6 +124,11 @@ export const TARGET_ADVICE = {
   ],
   'no-running-task': noRunningTask,
   'nothing-to-pick': () => [OTHER_REGION],
+  'path-end': ({ expected }) => [`what is expected: ${expected}`],
+  'path-end-not-found': (_, lines) => [
+    lines.tool('ls services', {}, 'services'),
+    lines.tool('status', {}, 'bastions'),
+  ],
   'root-read-only': ({ taskDefinition }, lines) => [
     lines.aws(`ecs describe-task-definition --task-definition ${quoteWord(taskDefinition)}`),
     'register a revision without readonlyRootFilesystem, and update the service to it',

@@ -123,6 +123,15 @@ export function renderChange(change: Change, aws: AwsCommand): RenderedChange {
         ),
         terraform: `aws_ecs_service.desired_count = ${change.desiredCount}`,
       };
+    case 'start-database':
+      return { command: aws(`rds start-db-instance --db-instance-identifier ${quoteWord(change.database)}`) };
+    case 'renew-certificate':
+      return {
+        command: aws(
+          `rds modify-db-instance --db-instance-identifier ${quoteWord(change.database)} --ca-certificate-identifier rds-ca-rsa2048-g1 --apply-immediately`,
+        ),
+        terraform: 'aws_db_instance.ca_cert_identifier = "rds-ca-rsa2048-g1"',
+      };
     case 'create-log-group':
       return {
         command: aws(`logs create-log-group --log-group-name ${quoteWord(change.logGroup)}`),

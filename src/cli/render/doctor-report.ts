@@ -15,6 +15,7 @@ export const exitStatus = (findings: readonly DescribedFinding[]): 0 | 1 =>
 export function writeDiagnosis(
   diagnosis: Diagnosis,
   context: Pick<CommandContext, 'terminal' | 'settings' | 'commandLines' | 'report'>,
+  { allPaths }: { readonly allPaths: boolean },
 ): void {
   const { terminal, settings, commandLines, report } = context;
   const aws: AwsCommand = (words) => commandLines.aws(words);
@@ -43,14 +44,17 @@ export function writeDiagnosis(
     for (const line of lines) terminal.stdout.write(`  ${printable(line)}\n`);
     blockedPaths ||= finding.id === 'path-blocked' || finding.id === 'path-not-visible';
   }
-  if (blockedPaths) for (const path of paths) if (path.verdict !== 'passes') writePath(path, context);
+  for (const path of paths)
+    if (allPaths || (blockedPaths && path.verdict !== 'passes')) writePath(path, context);
   if (exitStatus(findings) === 0) {
-    const name = [subject['service'] ?? subject['task'], subject['cluster']].flatMap((part) => part ?? []);
+    const about = Object.entries(subject).flatMap(([name, value]) =>
+      value === undefined ? [] : [`${name} ${value}`],
+    );
     report({
       type: 'note',
       level: 'info',
       code: 'nothing-found',
-      message: `${name.join(' in ') || 'you'}: nothing stops it`,
+      message: `nothing was found: ${about.join(', ')}`,
     });
   }
 }

@@ -61,7 +61,28 @@ export interface DescribedInterface {
   readonly description: string;
 }
 
+/** What RDS reports about a database, as far as connections depend on it. */
+export interface DatabaseFacts {
+  readonly id: string;
+  readonly status: string;
+  readonly host: string | undefined;
+  readonly port: number;
+  readonly vpcId: string | undefined;
+  /** Subnets of its subnet group. */
+  readonly subnetIds: readonly string[];
+  readonly groupIds: readonly string[];
+  readonly isPublic: boolean;
+  readonly ca: string | undefined;
+  /** End of its certificate in milliseconds since the epoch; undefined = not reported. */
+  readonly certificateEndsAt: number | undefined;
+}
+
 export interface DiagnosisPort {
+  /**
+   * DescribeDBInstances; DescribeDBClusters for what is no instance. For a cluster its writer. Undefined if there is no
+   * such database.
+   */
+  database(id: string): Promise<DatabaseFacts | undefined>;
   /** DescribeTaskDefinition. */
   taskDefinition(arn: string): Promise<ExecTaskDefinition>;
   /** DescribeClusters with CONFIGURATIONS. */

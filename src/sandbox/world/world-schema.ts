@@ -180,6 +180,9 @@ export const WORLD_SCHEMA = object({
         password: { type: 'string', minLength: 1 },
         iamUsers: array(NAME, 20),
         sql: { type: 'string' },
+        status: { type: 'string' },
+        certificateDays: { type: 'integer', minimum: -10_000, maximum: 10_000 },
+        securityGroup: NAME,
       },
       ['id'],
     ),
@@ -356,6 +359,9 @@ export interface WorldDatabase {
   readonly password?: string;
   readonly iamUsers?: readonly string[];
   readonly sql?: string;
+  readonly status?: string;
+  readonly certificateDays?: number;
+  readonly securityGroup?: string;
 }
 
 export interface WorldLog {

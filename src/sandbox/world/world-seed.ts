@@ -429,10 +429,12 @@ function databaseOf(world: WorldDatabase, network: Network, region: string): See
     ...(world.password === undefined ? {} : { masterPassword: world.password }),
     vpcId: network.vpc.id,
     subnetIds: network.subnets.map((item) => item.id),
-    securityGroupIds: [network.group.id],
+    securityGroupIds: [securityGroupOf(world.securityGroup, network).id],
     iamAuthentication: world.iamUsers !== undefined,
     ...(world.iamUsers === undefined ? {} : { iamUsers: world.iamUsers }),
     sql: world.sql ?? '',
+    ...(world.status === undefined ? {} : { status: world.status }),
+    ...(world.certificateDays === undefined ? {} : { certificateDays: world.certificateDays }),
   };
 }
 

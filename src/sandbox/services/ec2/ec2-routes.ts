@@ -28,6 +28,14 @@ export function routeOperations(state: Ec2State): Operations {
       },
       shape: (table) => routeTableMembers(state, table),
     }),
+    // The sandbox has no peering connections.
+    DescribeVpcPeeringConnections: describeOperation<never>({
+      action: 'DescribeVpcPeeringConnections',
+      answer: 'vpcPeeringConnectionSet',
+      items: () => [],
+      filters: { 'requester-vpc-info.vpc-id': () => undefined, 'accepter-vpc-info.vpc-id': () => undefined },
+      shape: (nothing) => nothing,
+    }),
     DescribeInternetGateways: describeOperation({
       action: 'DescribeInternetGateways',
       answer: 'internetGatewaySet',

@@ -1,4 +1,5 @@
 import { type AuthorizationCheck, AwsError, type Operations, type SandboxService } from '../../contracts.ts';
+import type { Clock } from '../../../core/clock.ts';
 import type { Seed, SeedDatabase } from '../../seed-shapes.ts';
 import { type Fields, optionalText } from '../../wire/fields.ts';
 import { XmlList } from '../../wire/xml.ts';
@@ -18,6 +19,7 @@ const CREATED_AT = new Date('2026-01-05T08:00:00Z');
 
 export interface RdsDeps {
   readonly seed: Seed;
+  readonly clock: Clock;
   /** `arn:aws:rds:REGION:ACCOUNT:…` */
   readonly arn: (resource: string) => string;
   /** ARN of a secret by name. */
@@ -47,6 +49,7 @@ export const rdsDescription: ServiceDescription = {
   create: (context) =>
     createRdsService({
       seed: context.seed,
+      clock: context.clock,
       arn: (resource) => context.arn(resource),
       secretArn: (name) => context.peer(secretsManagerDescription).arnOf(name),
     }),
@@ -221,6 +224,19 @@ function masterSecret({ secretArn }: RdsDeps, { masterSecretName }: SeedDatabase
   return arn === undefined ? undefined : { SecretArn: arn, SecretStatus: 'active' };
 }
 
+const DAY_MS = 86_400_000;
+
+const certificate = ({ clock }: RdsDeps, { certificateDays }: SeedDatabase): Fields =>
+  certificateDays === undefined
+    ? {}
+    : {
+        CACertificateIdentifier: 'rds-ca-2019',
+        CertificateDetails: {
+          CAIdentifier: 'rds-ca-2019',
+          ValidTill: new Date(clock.now() + certificateDays * DAY_MS),
+        },
+      };
+
 function instanceMembers(deps: RdsDeps, { id, database }: Instance): Fields {
   const { seed } = deps;
   const zone = seed.subnets.find((subnet) => subnet.id === database.subnetIds[0])?.zone;
@@ -228,7 +244,8 @@ function instanceMembers(deps: RdsDeps, { id, database }: Instance): Fields {
     DBInstanceIdentifier: id,
     DBInstanceClass: 'db.t4g.medium',
     Engine: database.engine,
-    DBInstanceStatus: 'available',
+    DBInstanceStatus: database.status ?? 'available',
+    ...certificate(deps, database),
     MasterUsername: database.masterUsername,
     DBName: database.databaseName,
     Endpoint: { Address: instanceHost(database, id), Port: database.port, HostedZoneId: 'Z29XKXDKYMONMX' },
@@ -265,7 +282,7 @@ function clusterMembers(deps: RdsDeps, database: SeedDatabase): Fields {
     DatabaseName: database.databaseName,
     DBClusterIdentifier: database.id,
     DBSubnetGroup: `${database.id}-subnets`,
-    Status: 'available',
+    Status: database.status ?? 'available',
     Endpoint: database.host,
     ReaderEndpoint: readerHost(database),
     CustomEndpoints: customEndpoints.map(({ id }) => customHost(database, id)),

@@ -1,0 +1,44 @@
+import { noMatch } from '../../core/errors.ts';
+import { bastionStatuses, type StatusNeeds, type StatusRequest } from '../bastion/status.ts';
+import type { Needs } from '../collaborators.ts';
+import type { Finding } from '../../diagnose/finding.ts';
+import { pathFindings } from '../../diagnose/network/path-findings.ts';
+import { type Diagnosis, diagnosisOf } from './diagnosis.ts';
+import { follow, sourceOf } from './path-doctor.ts';
+import { Readable } from './readable.ts';
+
+/**
+ * Finds what stops sessions through a bastion: its boot, its agent, an interruption, and the path from its interface to
+ * Session Manager. Throws `no-bastion` (exit 3).
+ */
+export async function diagnoseBastion(
+  request: StatusRequest,
+  deps: StatusNeeds & Needs<'account' | 'clock', 'cluster'>,
+): Promise<Diagnosis> {
+  const account = await deps.account();
+  const readable = new Readable();
+  const { bastions } = await bastionStatuses(request, deps);
+  const running = bastions.find(({ instanceId }) => instanceId !== null);
+  if (running === undefined || running.instanceId === null)
+    throw noMatch('no-bastion', `no bastion ${request.name ?? ''} runs in this region`, {
+      details: { name: request.name },
+    });
+  const source = await sourceOf(running.instanceId, account, deps, readable);
+  const services = ['ssm', 'ssmmessages'];
+  const paths = await Promise.all(
+    services.map((service) => {
+      const name = `${service}.${account.region}.amazonaws.com`;
+      const target = { kind: 'aws-service', name, service } as const;
+      return follow(source, { target, findings: () => [] }, account, readable);
+    }),
+  );
+  const findings = [
+    // The evidence belongs to the id; the compiler cannot infer that.
+    ...running.findings.map(
+      ({ id, severity, evidence, fixes }) => ({ id, severity, evidence, fixes }) as Finding,
+    ),
+    ...paths.flatMap(pathFindings),
+    ...readable.findings(),
+  ];
+  return diagnosisOf({ bastion: running.name, instance: running.instanceId }, findings, paths.flat());
+}

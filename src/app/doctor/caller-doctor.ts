@@ -1,0 +1,44 @@
+import type { Finding } from '../../diagnose/finding.ts';
+import type { Needs } from '../collaborators.ts';
+import { type Diagnosis, diagnosisOf } from './diagnosis.ts';
+
+/**
+ * Finds what is wrong on the side of the caller: whether AWS answers and accepts the credentials, and the clock.
+ * Throws the errors of the credentials and of the network, which say what to do themselves; with the transport `plugin`
+ * also `plugin-missing`.
+ */
+export async function diagnoseCaller(
+  deps: Needs<'account' | 'env', 'endpointUrl' | 'profile' | 'transport'>,
+): Promise<Diagnosis> {
+  const { env, settings } = deps;
+  const account = await deps.account();
+  const { accountId, arn } = await (await account.identity()).caller();
+  const offsetMs = account.clockOffsetMs();
+  const findings: readonly Finding[] =
+    Math.abs(offsetMs) < TOLERATED_MS
+      ? []
+      : [{ id: 'clock-wrong', severity: 'warning', evidence: { offsetMs }, fixes: [] }];
+  const plugin =
+    settings.transport === 'plugin'
+      ? await (await import('../../connect/plugin/plugin-transport.ts')).findPlugin(env)
+      : undefined;
+  const proxy = PROXY_VARIABLES.find((name) => (env[name] ?? '') !== '');
+  const authority = AUTHORITY_VARIABLES.find((name) => (env[name] ?? '') !== '');
+  const subject = {
+    account: accountId,
+    principal: arn,
+    region: account.region,
+    profile: settings.profile,
+    endpoint: settings.endpointUrl,
+    // The value of the variable can contain a password.
+    proxy,
+    authority: authority === undefined ? undefined : env[authority],
+    plugin: plugin?.version,
+  };
+  return diagnosisOf(subject, findings);
+}
+
+/** AWS refuses signatures that are older than 15 minutes; the tool corrects smaller differences by itself. */
+const TOLERATED_MS = 60_000;
+const PROXY_VARIABLES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
+const AUTHORITY_VARIABLES = ['AWS_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS'];
