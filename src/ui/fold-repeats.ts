@@ -90,4 +90,6 @@ export function foldRepeats(reporter: Reporter, clock: Clock): Reporter {
 const kindOf = (event: Repeatable): string => (event.type === 'note' ? event.code : event.state);
 
 const keyOf = (event: Repeatable): string =>
-  JSON.stringify([kindOf(event), event.type === 'note' ? event.message : event.reason]);
+  JSON.stringify(
+    event.type === 'note' ? [event.code, event.message] : [event.state, event.reason, event.forward],
+  );

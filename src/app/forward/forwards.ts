@@ -6,6 +6,7 @@ import { StdioConnection } from '../../connect/forward/stdio-connection.ts';
 import { whenStopped } from '../../connect/session/container-end.ts';
 import { whenAborted } from '../../connect/session/shell-session.ts';
 import { failed, ToolError, usage } from '../../core/errors.ts';
+import type { Report } from '../../core/events.ts';
 import type { Needs } from '../collaborators.ts';
 import { channelDeps } from '../session/session-setup.ts';
 import {
@@ -54,13 +55,14 @@ export async function runForwards(
     const listener = listeners[index];
     if (listener === undefined) return [];
     const remote = { host: spec.remoteHost, port: spec.remotePort };
+    const name = `-L ${listener.port}:${spec.remoteHost ?? 'localhost'}:${spec.remotePort}`;
     const forward = new Forward({
       listener,
       remote: remoteOf(spec, request),
       openRoute: () => openRoute(carrier, remote, request, deps),
-      deps: channel,
+      deps: specs.length === 1 ? channel : { ...channel, report: reportOf(name, channel.report) },
     });
-    return [{ forward, name: `-L ${listener.port}:${spec.remoteHost ?? 'localhost'}:${spec.remotePort}` }];
+    return [{ forward, name }];
   });
   const aborted = whenAborted(deps.signal);
   deps.scope.add(async () => {
@@ -94,6 +96,20 @@ export async function runForwards(
   await Promise.race([Promise.all(forwards.map(live)), interruption]);
   return 0;
 }
+
+/** Names the `-L` in what its session reports. */
+const reportOf =
+  (forward: string, report: Report): Report =>
+  (event) => {
+    if (event.type === 'session-state') report({ ...event, forward });
+    else if (event.type === 'note')
+      report({
+        ...event,
+        message: `${forward}: ${event.message}`,
+        details: { ...event.details, forward },
+      });
+    else report(event);
+  };
 
 function reportFailure(name: string, error: unknown, { report }: Pick<ForwardNeeds, 'report'>): void {
   report({
