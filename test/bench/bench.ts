@@ -9,6 +9,7 @@ import { forwardLatency } from './rows/forward-latency.ts';
 import { forwardThroughput } from './rows/forward-throughput.ts';
 import { memory } from './rows/memory.ts';
 import { provisioning } from './rows/provisioning.ts';
+import { shortConnections } from './rows/short-connections.ts';
 import { size } from './rows/size.ts';
 import { start } from './rows/start.ts';
 import { median, short } from './statistics.ts';
@@ -26,6 +27,7 @@ const ROWS: readonly Row[] = [
   memory,
   cut,
   cutMatrix,
+  shortConnections,
   provisioning,
   size,
 ];

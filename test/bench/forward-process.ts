@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { SEED_DATABASES } from '../../src/sandbox/world/seed-databases.ts';
 import { CliProcess } from '../support/cli-process.ts';
 import { startOfficialPlugin } from '../support/official-plugin.ts';
-import { startRemoteProgram } from './remote-program.ts';
+import { type RemoteProgram, startRemoteProgram } from './remote-program.ts';
 import { within } from './row.ts';
 import type { SandboxProcess } from './sandbox-process.ts';
 
@@ -103,13 +103,13 @@ function place(): { readonly host: string; readonly port: number; readonly priva
 /** Runs a remote program behind the `ForwardProcess` until `work` ends. */
 export async function withRemoteProgram<T>(
   sandbox: SandboxProcess,
-  work: (port: number) => Promise<T>,
+  work: (port: number, program: RemoteProgram) => Promise<T>,
 ): Promise<T> {
   const program = await startRemoteProgram();
   try {
     const { privateIp, port } = place();
     await sandbox.ask({ type: 'listen', privateIp, port, loopbackPort: program.port });
-    return await work(program.port);
+    return await work(program.port, program);
   } finally {
     program.close();
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
@@ -14,11 +14,29 @@ const BLOCK = Buffer.alloc(64 * 1024, 'fargate-connect ');
 export const request = (kind: 'D' | 'U' | 'H' | 'E', bytes = 0): string =>
   kind + String(bytes / 1024).padStart(REQUEST_LENGTH - 1, '0');
 
-export async function startRemoteProgram(): Promise<{ readonly port: number; close(): void }> {
+export interface RemoteProgram {
+  readonly port: number;
+  /** The highest number of connections open at the same time since the last `restartPeak`. */
+  readonly peak: number;
+  restartPeak(): void;
+  /** Resolves when the next connection is closed. */
+  nextClose(): Promise<unknown>;
+  close(): void;
+}
+
+export async function startRemoteProgram(): Promise<RemoteProgram> {
   const sockets = new Set<Socket>();
-  const server: Server = createServer({ noDelay: true }, (socket) => {
+  let peak = 0;
+  const closed = new EventEmitter();
+  const server: Server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
+    peak = Math.max(peak, sockets.size);
+    // The end of data is what tells a server that its client is gone.
+    socket.on('end', () => socket.end());
+    socket.on('close', () => {
+      sockets.delete(socket);
+      closed.emit('close');
+    });
     socket.on('error', () => undefined);
     let head = Buffer.alloc(0);
     const readHead = (bytes: Buffer): void => {
@@ -34,6 +52,13 @@ export async function startRemoteProgram(): Promise<{ readonly port: number; clo
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
+    get peak() {
+      return peak;
+    },
+    restartPeak() {
+      peak = sockets.size;
+    },
+    nextClose: () => once(closed, 'close'),
     close() {
       for (const socket of sockets) socket.destroy();
       server.close();
