@@ -23,26 +23,36 @@ describe('demo', () => {
     });
   });
 
-  it('on a terminal lets the user agree, pick and type', async () => {
-    const tour = new PtyProcess(['demo'], { columns: 110, rows: 40 });
-    await tour.until(/\(y\/N\)/i);
-    await tour.type('y\r', /service in demo[\s\S]*orders-api/);
-    await tour.type('orders\r', /task of orders-api/);
-    await tour.type('\r', /container/);
-    await tour.type('app\r', /shell/);
+  it('on a terminal runs each step at one key, and accepts what is typed instead', async () => {
+    const tour = new PtyProcess(['demo'], { columns: 80, rows: 24 });
+    await tour.until(/\$ \(fargate-connect up /);
+    await tour.type('ls servces --cluster demo\r', /unknown|is invalid|did you mean/i);
+    await tour.until(/\$ \(fargate-connect up [^$]*$/);
+    await tour.type('\r', /\(Y\/[\s\S]*n\)/);
+    await tour.type('y\r', /2\. `exec`[\s\S]*\$ \(fargate-connect exec /);
     await tour.type('\r', /app:# $/);
     await tour.type('echo "my $((6*7))"\r', /my 42/);
-    await tour.type('exit\r', /4\. `forward`/);
-    await tour.until(/shipped\s+180/);
-    await tour.until(/0 resources left/);
+    await tour.type('exit\r', /3\. With[\s\S]*printenv/);
+    await tour.type('\r', /postgresql:\/\/orders[\s\S]*4\. `forward`[\s\S]*\$ \(/);
+    await tour.type('\r', /sql> \(SELECT/);
+    await tour.type('\r', /shipped\s+180[\s\S]*sql> \(\\q\)/);
+    await tour.type('select 40 + 2 as answer\r', /answer\s+42/i);
+    await tour.type('selec\r', /error: syntax error/);
+    await tour.type('\r', /5\. `down`[\s\S]*\$ \(/);
+    await tour.type('fargate-connect down --yes\r', /0 resources left/);
+    await tour.until(/fargate-connect sandbox /);
     expect((await tour.exit()).status).toBe(0);
   });
 
-  it('ends on Ctrl-C and shows the cursor again', async () => {
-    const tour = new PtyProcess(['demo']);
-    await tour.until(/\(y\/N\)/i);
-    tour.write('\u0003');
+  it.each([
+    ['Ctrl-C', '\u0003'],
+    ['no', 'no\r'],
+  ])('ends at its first question on %s, and shows the cursor again', async (_, keys) => {
+    const tour = new PtyProcess(['demo'], { columns: 80, rows: 24 });
+    await tour.until(/\$ \(fargate-connect up /);
+    tour.write(keys);
     expect((await tour.exit()).status).toBe(130);
+    expect(tour.text).toContain('the demo ended, and its account with it');
     expect(tour.raw.lastIndexOf('\u001b[?25h')).toBeGreaterThan(tour.raw.lastIndexOf('\u001b[?25l'));
   });
 });

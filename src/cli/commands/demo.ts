@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { wrapped } from '../../core/paragraph.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { NO_CONFINEMENT, whereShellsRun } from '../sandbox-confinement.ts';
@@ -22,7 +23,8 @@ export function demoCommand(invoke: Invoke, run: Run<DemoOptions> = runDemo): Co
       `
 Its shells run on this machine: those of bastions with your rights, those of containers in Linux namespaces \
 where that works. Do not run in them what you would not run in your own shell.
-On a terminal you pick and type yourself; without one it is a scripted tour that ends with "0 resources left".
+On a terminal Enter runs each step, or you type it; without one it is a scripted tour that ends
+with "0 resources left".
 
 Examples:
   $ fargate-connect demo
@@ -36,11 +38,13 @@ Examples:
 async function runDemo(options: DemoOptions, context: CommandContext): Promise<void> {
   const { missingPackages } = await import('../../sandbox/packages.ts');
   requirePackages(await missingPackages());
-  const [{ startSandbox }, { TOUR_DATABASE, guidedTour, scriptedTour }, { createStage }] = await Promise.all([
-    import('../../sandbox/sandbox.ts'),
-    import('../demo/demo-tour.ts'),
-    import('../demo/demo-stage.ts'),
-  ]);
+  const [{ startSandbox }, { TOUR_DATABASE, scriptedTour }, { guidedTour }, { createStage }] =
+    await Promise.all([
+      import('../../sandbox/sandbox.ts'),
+      import('../demo/demo-tour.ts'),
+      import('../demo/guided-tour.ts'),
+      import('../demo/demo-stage.ts'),
+    ]);
   // The tour runs in its own empty folder, so that no project file or personal config file makes it use real names.
   const folder = await mkdtemp(join(tmpdir(), 'fargate-connect-demo-'));
   context.scope.add(() => rm(folder, { recursive: true, force: true }));
@@ -49,7 +53,8 @@ async function runDemo(options: DemoOptions, context: CommandContext): Promise<v
   // The database starts while `up` runs. If the start fails, the query to the database reports the reason.
   sandbox.warmUpDatabase(TOUR_DATABASE).catch(() => undefined);
   const stage = createStage(context, { env: sandbox.env, folder });
-  stage.say(`${whereShellsRun(sandbox.isConfined)}\n`);
+  const { columns } = context.terminal.size();
+  stage.say(`${wrapped(whereShellsRun(sandbox.isConfined), columns - 1).join('\n')}\n`);
   const tour = context.settings.input ? guidedTour : scriptedTour;
   await tour(stage, { snapshot: () => sandbox.snapshot() });
 }

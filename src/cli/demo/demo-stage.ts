@@ -20,6 +20,10 @@ export interface Stage {
    * `onLine`.
    */
   start(args: readonly string[], onLine: (line: string) => void): Running;
+  /** The same, on the person's terminal and without the command line, which the person has typed. */
+  runTyped(args: readonly string[]): Promise<number>;
+  /** The same, in the background: neither the command line nor its stdout is shown. */
+  startTyped(args: readonly string[], onLine: (line: string) => void): Running;
   readonly context: CommandContext;
 }
 
@@ -40,9 +44,12 @@ export function createStage(
   const colors = createColors(context.settings.color);
   const { stderr } = context.terminal;
 
+  const shown = (args: readonly string[]): readonly string[] => {
+    stderr.write(`\n${colors.bold(`$ ${commandLine(args)}`)}\n`);
+    return args;
+  };
   const start = (args: readonly string[], stdout: Writable, interactive: boolean): Running => {
     context.signal.throwIfAborted();
-    stderr.write(`\n${colors.bold(`$ ${commandLine(args)}`)}\n`);
     const own = new OwnSignals(context.signals);
     const deps: CliDeps = {
       env,
@@ -73,10 +80,12 @@ export function createStage(
     context,
     say: (text) => void stderr.write(`${text}\n`),
     async run(args) {
-      const shown = new LineWriter(context.terminal.stdout, () => undefined);
-      return start(args, shown, context.settings.input).status;
+      const stdout = new LineWriter(context.terminal.stdout, () => undefined);
+      return start(shown(args), stdout, context.settings.input).status;
     },
-    start: (args, onLine) => start(args, new LineWriter(context.terminal.stdout, onLine), false),
+    start: (args, onLine) => start(shown(args), new LineWriter(context.terminal.stdout, onLine), false),
+    runTyped: (args) => start(args, context.terminal.stdout, true).status,
+    startTyped: (args, onLine) => start(args, new LineWriter(undefined, onLine), false),
   };
 }
 
@@ -96,13 +105,13 @@ export function commandLine(args: readonly string[]): string {
   return ['fargate-connect', ...args.map(quoteWord)].map(printable).join(' ');
 }
 
-/** Forwards bytes and calls `onLine` with each complete line. */
+/** Forwards bytes, if there is a target, and calls `onLine` with each complete line. */
 class LineWriter extends Writable {
-  readonly #target: Writable;
+  readonly #target: Writable | undefined;
   readonly #onLine: (line: string) => void;
   #rest = '';
 
-  constructor(target: Writable, onLine: (line: string) => void) {
+  constructor(target: Writable | undefined, onLine: (line: string) => void) {
     super({ decodeStrings: true });
     this.#target = target;
     this.#onLine = onLine;
@@ -113,7 +122,8 @@ class LineWriter extends Writable {
     const lines = `${this.#rest}${text}`.slice(-MAX_LINE).split('\n');
     this.#rest = lines.pop() ?? '';
     for (const line of lines) this.#onLine(line);
-    this.#target.write(chunk, done);
+    if (this.#target === undefined) done();
+    else this.#target.write(chunk, done);
   }
 }
 

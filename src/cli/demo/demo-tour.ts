@@ -3,7 +3,8 @@ import { describeElapsed } from '../../core/duration.ts';
 import { Deferred } from '../../core/deferred.ts';
 import { EXIT_STATUS, failed, interrupted } from '../../core/errors.ts';
 import { renderTable } from '../../ui/table.ts';
-import type { Stage } from './demo-stage.ts';
+import type { Client } from 'pg';
+import type { Running, Stage } from './demo-stage.ts';
 
 /**
  * The account as the sandbox stores it, read without API calls: every resource that exists or costs money, as canonical
@@ -13,16 +14,16 @@ export interface Account {
   snapshot(): string;
 }
 
-const CLUSTER = 'demo';
-const SERVICE = 'orders-api';
+export const CLUSTER = 'demo';
+export const SERVICE = 'orders-api';
 /** Identifier of the database that the service uses. */
 export const TOUR_DATABASE = 'orders-db';
-const CONTAINER = 'app';
+export const CONTAINER = 'app';
 const READY_DEADLINE_MS = 60_000;
 /** Long, because the database may still be starting on a slow machine. */
 const QUERY_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 15_000;
-const SQL = 'SELECT status, count(*)::int AS orders FROM orders GROUP BY status ORDER BY orders DESC';
+export const SQL = 'SELECT status, count(*)::int AS orders FROM orders GROUP BY status ORDER BY orders DESC';
 
 /** The tour without a terminal: every step runs without a question. Throws `demo-step-failed`, `demo-leftovers`. */
 export async function scriptedTour(stage: Stage, account: Account): Promise<void> {
@@ -49,40 +50,15 @@ export async function scriptedTour(stage: Stage, account: Account): Promise<void
   reportLeftovers(stage, before, account.snapshot(), since);
 }
 
-/** The tour on a terminal: the same steps, and the person confirms, picks and types. */
-export async function guidedTour(stage: Stage, account: Account): Promise<void> {
-  const since = stage.context.clock.now();
-  const before = account.snapshot();
-  stage.say(
-    'This is fargate-connect on an embedded AWS: what you type is real,\nthe account is not. Ctrl-C leaves at any time.',
-  );
-
-  stage.say('\n1. `up` plans a bastion, shows the plan, and creates it when you agree.');
-  await step(stage, ['up', '--cluster', CLUSTER, '--db', TOUR_DATABASE]);
-
-  stage.say('\n2. `connect` is the picker: type to filter, Enter to choose, Esc to go back.');
-  stage.say(`   Pick a container and look around: in ${SERVICE} / ${CONTAINER}, try`);
-  stage.say('   printenv DATABASE_URL. `exit` comes back here.');
-  await step(stage, ['connect', '--cluster', CLUSTER]);
-
-  stage.say('\n3. `exec` runs one command in a container; its output is the answer.');
-  const url = await databaseUrl(stage);
-
-  stage.say('\n4. `forward` opens a local port to that database, through the bastion.');
-  await queryThroughForward(stage, url);
-
-  stage.say('\n5. `down` finds by tags whatever `up` made and removes it.');
-  await step(stage, ['down', '--yes']);
-  reportLeftovers(stage, before, account.snapshot(), since);
-}
+export const demoEnded = (): Error => interrupted('the demo ended, and its account with it');
 
 async function step(stage: Stage, args: readonly string[]): Promise<void> {
   const status = await stage.run(args);
-  if (status === EXIT_STATUS.interrupted) throw interrupted('the demo ended, and its account with it');
+  if (status === EXIT_STATUS.interrupted) throw demoEnded();
   if (status !== 0) throw stepFailed(args, `ended with status ${status}`);
 }
 
-const stepFailed = (args: readonly string[], what: string): Error =>
+export const stepFailed = (args: readonly string[], what: string): Error =>
   failed('demo-step-failed', `demo: ${args[0] ?? ''} ${what}`, { details: { command: [...args] } });
 
 async function databaseUrl(stage: Stage): Promise<URL> {
@@ -103,50 +79,40 @@ async function databaseUrl(stage: Stage): Promise<URL> {
   const status = await stage.start(args, (line) => {
     answer += line;
   }).status;
-  if (status === EXIT_STATUS.interrupted) throw interrupted('the demo ended, and its account with it');
+  if (status === EXIT_STATUS.interrupted) throw demoEnded();
   if (status !== 0) throw stepFailed(args, `ended with status ${status}`);
-  const text = /postgres(?:ql)?:\/\/\S+/.exec(answer)?.[0];
-  if (text === undefined) throw stepFailed(args, 'printed no database address');
-  return new URL(text);
+  const url = databaseUrlIn(answer);
+  if (url === undefined) throw stepFailed(args, 'printed no database address');
+  return url;
 }
 
-/** Starts a forward, waits for its ready event, queries the database, and stops the forward as Ctrl-C would. */
+/** The first address of a PostgreSQL database in a text. */
+export function databaseUrlIn(text: string): URL | undefined {
+  const address = /postgres(?:ql)?:\/\/\S+/.exec(text)?.[0];
+  return address === undefined ? undefined : new URL(address);
+}
+
+export const forwardTo = (url: URL): readonly string[] => [
+  'forward',
+  '-L',
+  `0:${url.hostname}:${url.port || '5432'}`,
+  '--cluster',
+  CLUSTER,
+  '--via',
+  'bastion',
+];
+
 async function queryThroughForward(stage: Stage, url: URL): Promise<void> {
-  const { clock } = stage.context;
-  const remote = `${url.hostname}:${url.port || '5432'}`;
-  const args = [
-    'forward',
-    '-L',
-    `0:${remote}`,
-    '--cluster',
-    CLUSTER,
-    '--via',
-    'bastion',
-    '--json',
-    '--quiet',
-  ];
-  const port = new Deferred<number>();
-  const forward = stage.start(args, (line) => {
-    const local = readyPort(line);
-    if (local !== undefined) port.resolve(local);
-  });
-  const early = forward.status.then((status): never => {
-    if (status === EXIT_STATUS.interrupted) throw interrupted('the demo ended, and its account with it');
-    throw stepFailed(args, `ended with status ${status} before it was ready`);
-  });
-  // After the query the end of the forward is expected; only the Promise.race below handles an early one.
-  early.catch(() => undefined);
-  try {
-    const localPort = await withDeadline(clock, READY_DEADLINE_MS, Promise.race([port.promise, early]), () =>
-      stepFailed(args, 'was not ready in time'),
-    );
+  const running = (onLine: (line: string) => void): Running =>
+    stage.start([...forwardTo(url), '--json', '--quiet'], onLine);
+  await withForward(stage, running, async (port, early) => {
     const rows = await withDeadline(
-      clock,
+      stage.context.clock,
       QUERY_DEADLINE_MS,
-      Promise.race([query(url, localPort), early]),
-      () => stepFailed(args, 'was ready, but the database did not answer in time'),
+      Promise.race([query(url, port), early]),
+      () => stepFailed(['forward'], 'was ready, but the database did not answer in time'),
     );
-    stage.say(`\nasked at 127.0.0.1:${localPort}: ${SQL}`);
+    stage.say(`\nasked at 127.0.0.1:${port}: ${SQL}`);
     stage.context.terminal.stdout.write(
       renderTable(
         [{ title: 'status' }, { title: 'orders', align: 'right' }],
@@ -154,6 +120,36 @@ async function queryThroughForward(stage: Stage, url: URL): Promise<void> {
         { color: stage.context.settings.color },
       ),
     );
+  });
+}
+
+/**
+ * Starts a forward that prints its ready event, passes the local port to `work`, and then stops the forward as Ctrl-C
+ * would. `early` rejects when the forward ends before.
+ */
+export async function withForward<T>(
+  stage: Stage,
+  start: (onLine: (line: string) => void) => Running,
+  work: (port: number, early: Promise<never>) => Promise<T>,
+): Promise<T> {
+  const { clock } = stage.context;
+  const args = ['forward'];
+  const port = new Deferred<number>();
+  const forward = start((line) => {
+    const local = readyPort(line);
+    if (local !== undefined) port.resolve(local);
+  });
+  const early = forward.status.then((status): never => {
+    if (status === EXIT_STATUS.interrupted) throw demoEnded();
+    throw stepFailed(args, `ended with status ${status} before it was ready`);
+  });
+  // After the work the end of the forward is expected; only a Promise.race handles an early one.
+  early.catch(() => undefined);
+  try {
+    const localPort = await withDeadline(clock, READY_DEADLINE_MS, Promise.race([port.promise, early]), () =>
+      stepFailed(args, 'was not ready in time'),
+    );
+    return await work(localPort, early);
   } finally {
     forward.stop();
     await withDeadline(clock, STOP_DEADLINE_MS, forward.status, () => stepFailed(args, 'did not stop')).catch(
@@ -171,10 +167,8 @@ function readyPort(line: string): number | undefined {
   }
 }
 
-async function query(
-  url: URL,
-  port: number,
-): Promise<readonly { readonly status: string; readonly orders: number }[]> {
+/** A client that is connected to the local port of the forward. The caller ends it. */
+export async function databaseClient(url: URL, port: number): Promise<Client> {
   const { default: pg } = await import('pg');
   const client = new pg.Client({
     host: '127.0.0.1',
@@ -184,6 +178,14 @@ async function query(
     database: url.pathname.slice(1),
   });
   await client.connect();
+  return client;
+}
+
+async function query(
+  url: URL,
+  port: number,
+): Promise<readonly { readonly status: string; readonly orders: number }[]> {
+  const client = await databaseClient(url, port);
   try {
     const answer = await client.query<{ status: string; orders: number }>(SQL);
     return answer.rows;
@@ -192,7 +194,7 @@ async function query(
   }
 }
 
-function reportLeftovers(stage: Stage, before: string, after: string, since: number): void {
+export function reportLeftovers(stage: Stage, before: string, after: string, since: number): void {
   const left = differences(before, after);
   const elapsed = describeElapsed(stage.context.clock.now() - since);
   const { stdout } = stage.context.terminal;

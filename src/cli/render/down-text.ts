@@ -3,8 +3,7 @@ import type { Plan } from '../../provision/plan/plan.ts';
 import { accountText } from '../../core/account-text.ts';
 import { describeDuration } from '../../core/duration.ts';
 import type { CommandContext } from '../context.ts';
-import { describePlan } from './plan-text.ts';
-import { stderrWidth } from './up-text.ts';
+import { planLines } from './up-text.ts';
 
 /** The output of `down`. The fields of the JSON form are stable. */
 
@@ -44,7 +43,7 @@ export function reportTeardown(plans: readonly Plan[], found: FoundBastions, con
   const place = `in ${found.region} of ${accountText(found.accountId, found.accountAlias)}`;
   for (const [index, plan] of plans.entries()) {
     say(`bastion ${found.full[index]?.inventory.name ?? ''} ${place}:`);
-    for (const line of describePlan(plan, stderrWidth(context))) say(line);
+    for (const line of planLines(plan, context, false)) say(line);
   }
 }
 

@@ -25,7 +25,7 @@ export function reportPlan(planned: PlannedBastion, context: CommandContext): vo
     'plan',
     `bastion ${spec.name} in ${spec.region} of ${accountText(planned.accountId, planned.accountAlias)}:`,
   );
-  for (const line of describePlan(planned.plan, stderrWidth(context))) say('plan', line);
+  for (const line of planLines(planned.plan, context)) say('plan', line);
   reportWarnings(planned.plan, context);
   const explain = (code: string, text: string): void => {
     for (const line of paragraph(text, stderrWidth(context), 2)) say(code, line);
@@ -33,6 +33,19 @@ export function reportPlan(planned: PlannedBastion, context: CommandContext): vo
   explain('network', `network: ${spec.network.vpcId}, ${spec.network.reason}`);
   explain('price', `price: ${planned.price.text}`);
   say('lease', `ends: ${describeLease(planned, (at) => fromNow(at - planned.plannedAt))}`);
+}
+
+/** Lines that `up` prints around the plan before its question. */
+const LINES_AROUND = 9;
+
+/** The plan; without reasons where it would be higher than the terminal, so that it can be read at the question. */
+export function planLines(plan: Plan, context: CommandContext, hasDryRun = true): readonly string[] {
+  const { settings, terminal } = context;
+  const full = describePlan(plan, stderrWidth(context));
+  const isLive = terminal.stderrIsTty && settings.output !== 'json' && settings.input;
+  if (!isLive || full.length + LINES_AROUND <= terminal.size().rows) return full;
+  const steps = describePlan(plan, stderrWidth(context), false);
+  return hasDryRun ? [...steps, '  (--dry-run prints the reason for each)'] : steps;
 }
 
 const fromNow = (ms: number): string => (ms <= 0 ? 'now' : `in ${describeDuration(ms)}`);

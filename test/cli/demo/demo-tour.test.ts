@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { CommandContext } from '../../../src/cli/context.ts';
 import { commandLine, type Running, type Stage } from '../../../src/cli/demo/demo-stage.ts';
 import { differences, scriptedTour } from '../../../src/cli/demo/demo-tour.ts';
+import { guidedTour, wordsOf } from '../../../src/cli/demo/guided-tour.ts';
 import { exportLines } from '../../../src/cli/commands/sandbox.ts';
 import { fakeDeps } from '../../support/fake-deps.ts';
 
@@ -23,6 +24,8 @@ function stage(
       say: () => undefined,
       run: (args) => start(args, () => undefined).status,
       start,
+      runTyped: (args) => start(args, () => undefined).status,
+      startTyped: start,
       context: { ...deps, settings: { output: 'table', color: false } } as unknown as CommandContext,
     },
   };
@@ -58,6 +61,48 @@ describe('the scripted tour', () => {
     await expect(scriptedTour(on, account)).rejects.toMatchObject({
       message: 'demo: forward ended with status 1 before it was ready',
     });
+  });
+});
+
+describe('the guided tour', () => {
+  /** The person gives these answers; each is recorded with the suggestion that it replaced. */
+  function touring(answers: readonly string[], statuses: Readonly<Record<string, number>> = {}) {
+    const { stage: on, ran } = stage(statuses, { exec: ['postgres://u:p@db.internal:5432/orders'] });
+    const left = [...answers];
+    const prompter = {
+      text: ({ defaultAnswer }: { readonly defaultAnswer?: string }) => {
+        const answer = left.shift();
+        if (answer === undefined) throw new Error('no answer left');
+        return Promise.resolve(answer === '' ? (defaultAnswer ?? '') : answer);
+      },
+    };
+    const context = { ...on.context, prompter } as unknown as CommandContext;
+    return { tour: guidedTour({ ...on, context }, account), ran };
+  }
+
+  it.each(['no', 'n', 'q', 'exit'])('ends at its first question on "%s"', async (answer) => {
+    const { tour, ran } = touring([answer]);
+    await expect(tour).rejects.toMatchObject({ role: 'interrupted', exitStatus: 130 });
+    expect(ran).toEqual([]);
+  });
+
+  it('asks again after a command that failed, and after one that is not the step', async () => {
+    const { tour, ran } = touring(['ls services', 'fargate-connect up --cluster nope', 'no'], { up: 3 });
+    await expect(tour).rejects.toMatchObject({ role: 'interrupted' });
+    expect(ran).toEqual(['ls', 'up']);
+  });
+
+  it('ends when the person leaves a command', async () => {
+    await expect(touring([''], { up: 130 }).tour).rejects.toMatchObject({ role: 'interrupted' });
+  });
+
+  it.each([
+    ['fargate-connect ls services', ['ls', 'services']],
+    ['npx fargate-connect exec web -- sh -c "echo a b"', ['exec', 'web', '--', 'sh', '-c', 'echo a b']],
+    [`exec web -- echo 'it'"'"'s'`, ['exec', 'web', '--', 'echo', "it's"]],
+    ['  ', []],
+  ])('reads the command line %s', (line, words) => {
+    expect(wordsOf(line)).toEqual(words);
   });
 });
 
