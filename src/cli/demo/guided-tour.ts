@@ -179,10 +179,6 @@ const LONGEST_CELL = 40;
 function cellOf(value: unknown): string | undefined {
   if (value === null || value === undefined) return undefined;
   const text =
-    value instanceof Date
-      ? value.toISOString()
-      : typeof value === 'object'
-        ? JSON.stringify(value)
-        : String(value);
+    value instanceof Date ? value.toISOString() : typeof value === 'string' ? value : JSON.stringify(value);
   return shortened(printable(text), LONGEST_CELL);
 }
