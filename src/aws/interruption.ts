@@ -1,3 +1,5 @@
+import { isNamed, propertyOf, stringOf, systemCode, THROTTLED } from './error-names.ts';
+
 /** What a middleware of the SDK is told about the call; the SDK's retries read `abortSignal`. */
 interface CallContext {
   readonly __smithy_context?: { abortSignal?: AbortSignal };
@@ -31,10 +33,20 @@ export function endRetriesOn<C extends { readonly middlewareStack: object }>(
     try {
       return await next(args);
     } catch (error) {
-      throw signal.aborted && error instanceof Error && error.name === 'AbortError' ? signal.reason : error;
+      throw signal.aborted && wouldBeRepeated(error) ? signal.reason : error;
     }
   };
   const stack = client.middlewareStack as MiddlewareStack;
   stack.add(call, { name: 'interruption', step: 'initialize', priority: 'high' });
   return client;
 }
+
+/**
+ * True for what the SDK throws when it ends a wait, and for the answer after which it would have waited: if the signal
+ * is aborted before that answer arrives, the SDK throws the answer itself.
+ */
+const wouldBeRepeated = (error: unknown): boolean =>
+  stringOf(error, 'name') === 'AbortError' ||
+  isNamed(error, THROTTLED) ||
+  systemCode(error) !== undefined ||
+  Number(propertyOf(propertyOf(error, '$metadata'), 'httpStatusCode')) >= 500;

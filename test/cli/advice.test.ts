@@ -644,7 +644,7 @@ const CASES: readonly Case[] = [
     },
     run('up'),
     [
-      'the same command with --allow-db orders-db   # adds a rule, which down deletes',
+      'the same command with --allow-db orders-db   # adds a rule; down deletes it',
       'or the same command with --client-security-group sg-app',
       'or the same command with --client-security-group sg-jobs',
     ],

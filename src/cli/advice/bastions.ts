@@ -190,7 +190,7 @@ export const BASTION_ADVICE = {
       ? []
       : [
           // `--allow-db` makes the change of the first fix.
-          `the same command with --allow-db ${facts.database}   # adds a rule, which down deletes`,
+          `the same command with --allow-db ${facts.database}   # adds a rule; down deletes it`,
           ...fixesIn(facts)
             .slice(1)
             .flatMap((fix) => fixLines(fix, lines))

@@ -81,6 +81,7 @@ describe('up and down on the sandbox', () => {
     const plan = JSON.parse(outcome.stdout) as Record<string, unknown>;
     expect(Object.keys(plan).sort()).toEqual([
       'account',
+      'accountAlias',
       'cluster',
       'expiresAt',
       'idleMinutes',
@@ -281,7 +282,7 @@ describe('up and down on the sandbox', () => {
 
   it('reports what failed at boot', async () => {
     for (const [fault, text] of [
-      ['download-fails', /boot script failed: download of .*: no way to S3\?/],
+      ['download-fails', /boot script failed: download of .*: is S3 reachable from this subnet\?/],
       ['bad-signature', /boot script failed: the signature of .* is not good/],
     ] as const) {
       sandbox().faults.boot.add(fault);
