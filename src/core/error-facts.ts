@@ -253,6 +253,7 @@ export interface ErrorFacts {
     readonly pendingCount?: number | undefined;
   };
   'nothing-to-pick': AnyFacts;
+  'nothing-to-repeat': AnyFacts;
   'service-needed': AnyFacts;
   'service-not-found': Partial<Candidates> & {
     readonly service: string;
@@ -544,6 +545,18 @@ export type RemainingResource = {
 
 /** Facts of the notes that are followed by advice, by code. */
 export interface NoteFacts {
+  /** The picker has ended with a choice. */
+  'picked-command': {
+    readonly action: 'shell' | 'forward' | 'database' | 'logs' | 'reasons';
+    readonly cluster: string;
+    readonly service?: string | undefined;
+    /** Id of the task, where the service alone does not lead to it. */
+    readonly task?: string | undefined;
+    readonly container?: string | undefined;
+    /** The database. */
+    readonly host?: string | undefined;
+    readonly port?: number | undefined;
+  };
   /** A requested setting is not applied, because the bastion is running already. */
   'bastion-kept': {
     /** Only on the last line of a message of several lines; undefined on the others. */

@@ -1,4 +1,4 @@
-import { type Clock, sleep } from './clock.ts';
+import type { Clock } from './clock.ts';
 
 /**
  * Sends many calls to an API whose rate limit is unknown and shared with other clients: several at a time while it
@@ -45,12 +45,18 @@ export class PacedCalls {
   #refusalsInARow = 0;
   #lastReduction = Number.NEGATIVE_INFINITY;
   #lastSuccess: number;
+  #running = 0;
+  /** The lists of calls that are being worked through; they share the pace. */
+  readonly #runs = new Set<{ readonly startMore: () => void; readonly stop: () => void }>();
 
   constructor(options: PacedCallsOptions) {
     this.#options = options;
     this.#mostWorkers = options.mostWorkers ?? MOST_WORKERS;
     this.#workers = this.#mostWorkers;
     this.#lastSuccess = options.clock.now();
+    options.signal?.addEventListener('abort', () => {
+      for (const { stop } of this.#runs) stop();
+    });
   }
 
   /** True for an error after which `run` repeats the call. */
@@ -72,34 +78,24 @@ export class PacedCalls {
    */
   run(next: NextCall, onStart: (wake: () => void) => void = () => undefined): Promise<void> {
     const { clock, signal } = this.#options;
-    this.#lastSuccess = clock.now();
-    this.#refusalsInARow = 0;
+    if (this.#runs.size === 0) {
+      this.#lastSuccess = clock.now();
+      this.#refusalsInARow = 0;
+    }
     return new Promise((resolve, reject) => {
-      /** Calls that were refused and wait to be repeated. */
+      /** Calls of this run that were refused and wait to be repeated. */
       const refused: (() => Promise<void>)[] = [];
       let running = 0;
       let isOver = false;
-      let isWaiting = false;
-      const finish = (error?: unknown): void => {
-        if (isOver) return;
-        isOver = true;
-        signal?.removeEventListener('abort', onAbort);
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      const onAbort = (): void => finish(signal?.reason);
+      let cancelWait: (() => void) | undefined;
       const startMore = (): void => {
-        while (!isOver && !isWaiting && running < this.#workers) {
+        while (!isOver && cancelWait === undefined && this.#running < this.#workers) {
           const wait = this.#nextStart - clock.now();
           if (wait > 0) {
-            isWaiting = true;
-            sleep(clock, wait, signal).then(
-              () => {
-                isWaiting = false;
-                startMore();
-              },
-              () => undefined,
-            );
+            cancelWait = clock.timer(wait, () => {
+              cancelWait = undefined;
+              startMore();
+            });
             return;
           }
           const call = refused.shift() ?? next();
@@ -109,19 +105,32 @@ export class PacedCalls {
           }
           if (this.#rate !== undefined) this.#nextStart = clock.now() + 1000 / this.#rate;
           running++;
+          this.#running++;
           void this.#attempt(call).then((outcome) => {
             running--;
+            this.#running--;
             if (outcome === 'refused') refused.push(call);
             if (typeof outcome === 'object') finish(outcome.error);
-            else startMore();
+            // The place is free for every run; this one is the first to be asked.
+            startMore();
+            for (const run of this.#runs) run.startMore();
           });
         }
       };
+      const finish = (error?: unknown): void => {
+        if (isOver) return;
+        isOver = true;
+        cancelWait?.();
+        this.#runs.delete(run);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const run = { startMore, stop: () => finish(signal?.reason) };
       if (signal?.aborted === true) {
-        finish(signal.reason);
+        run.stop();
         return;
       }
-      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#runs.add(run);
       onStart(startMore);
       startMore();
     });

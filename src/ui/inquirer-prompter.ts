@@ -1,10 +1,7 @@
 import { interrupted, usage } from '../core/errors.ts';
 import type { Colors } from './colors.ts';
-import type { Browser } from './browse.ts';
 import { fuzzyFilter } from './fuzzy.ts';
-import { createListScreen, type ListScreenOptions } from './list-screen.ts';
-import { createPlainList } from './plain-list.ts';
-import { textOf } from './row-text.ts';
+import type { ListScreenOptions } from './list-screen.ts';
 import { printable } from './printable.ts';
 import { BACK, type Choice, type Prompter } from './prompter.ts';
 import type { Question } from './question.ts';
@@ -107,10 +104,11 @@ export function createPrompter(options: PrompterOptions): Prompter {
       return chosen.value;
     },
 
-    browser() {
-      if (!options.input) return noInputBrowser;
+    async browser() {
+      if (!options.input) return (await import('./no-input-browser.ts')).noInputBrowser(inputNeeded);
       const { screen } = options;
-      return screen === undefined ? createPlainList(options) : createListScreen({ ...options, ...screen });
+      if (screen === undefined) return (await import('./plain-list.ts')).createPlainList(options);
+      return (await import('./list-screen.ts')).createListScreen({ ...options, ...screen });
     },
 
     async confirm(question) {
@@ -143,33 +141,6 @@ const row = (
   width: number,
   colors: Colors,
 ): string => (text.about === '' ? text.name : `${text.name.padEnd(width)}  ${colors.dim(text.about)}`);
-
-/** Chooses where there is one answer only; a question that would have to be asked throws `input-needed`. */
-const noInputBrowser: Browser = {
-  open: () => undefined,
-  async ask(question) {
-    const { list, choosesOnly } = question;
-    await list.loadAll();
-    const rows = list.rows();
-    const error = list.error();
-    if (error !== undefined) throw error;
-    const [only] = rows;
-    if (only === undefined) return { type: 'empty' };
-    if (choosesOnly === true && rows.length === 1 && only.disabled === undefined)
-      return { type: 'chose', row: only, filter: '', only: true };
-    throw inputNeeded(
-      question,
-      rows.map(({ cells, value, disabled, flagless }) => ({
-        value,
-        name: textOf(cells[0]),
-        ...(disabled === undefined ? {} : { disabled }),
-        ...(flagless === undefined ? {} : { flagless }),
-      })),
-    );
-  },
-  notice: () => undefined,
-  close: () => undefined,
-};
 
 function inputNeeded(question: Question, choices: readonly Choice<unknown>[]): Error {
   const names = choices

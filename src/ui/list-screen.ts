@@ -138,6 +138,7 @@ class ListScreen implements Browser {
       this.#asked = askedOf(question, before);
       if (this.#notice !== undefined) this.#asked.notice = [this.#notice];
       this.#notice = undefined;
+      if (this.#asked.state.filter !== '') list.shown([], true);
       const unsubscribe = list.subscribe(() => this.#changed());
       const forget = (): void => {
         unsubscribe();
@@ -248,11 +249,7 @@ class ListScreen implements Browser {
       return;
     }
     // The filter of the question is a guess: a list in which nothing matches it is shown as a whole.
-    if (
-      asked.matches.length === 0 &&
-      asked.state.filter === asked.question.typed &&
-      progress?.isListed !== false
-    )
+    if (asked.matches.length === 0 && asked.state.filter === asked.question.typed && progress === undefined)
       this.#filter(asked, '');
     if (asked.isEntered) this.#choose(asked);
     this.#draw();

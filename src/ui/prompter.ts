@@ -33,7 +33,7 @@ export interface Prompter {
     },
   ): Promise<T | typeof BACK>;
   /** Lists that are loaded while they are shown, on a screen of their own (browse.ts). */
-  browser(): Browser;
+  browser(): Promise<Browser>;
   /** Without a question: true with `--yes`, else throws `input-needed` naming `--yes`. */
   confirm(question: Question & { readonly defaultAnswer?: boolean }): Promise<boolean>;
   text(

@@ -13,6 +13,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 
 /** Codes of notes, which docs/errors.md does not list. */
 const NOTES: readonly (keyof AdvisedFacts)[] = [
+  'picked-command',
   'agent-lost',
   'bastion-kept',
   'bastion-interrupted',

@@ -1,3 +1,6 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cli, ENTRY, PtyProcess } from '../support/cli-process.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
@@ -46,6 +49,23 @@ describe('the picker, controlled by keystrokes', () => {
     await picker.type(DOWN, /./);
     picker.write('\x03');
     expect((await picker.exit()).status).toBe(130);
+  });
+});
+
+describe('a search over all clusters, and the last choice', () => {
+  it('finds service/container, shows the command, and repeats the choice', async () => {
+    const env = { ...sandbox().env, XDG_STATE_HOME: mkdtempSync(join(tmpdir(), 'fc-state-')) };
+    const first = new PtyProcess(['connect', 'orders/app'], { env, columns: 200 });
+    await first.until(/orders-api [0-9a-f]{8} +demo/);
+    await first.type('\r', /what now/);
+    await first.type('\r', /fargate-connect exec orders-api --cluster demo .*--container app/);
+    await first.until(/[$#] $/);
+    first.write('exit\r');
+    expect((await first.exit()).status).toBe(0);
+    const again = new PtyProcess(['-'], { env, columns: 200 });
+    await again.until(/container app of task [^]*[$#] $/);
+    again.write('exit\r');
+    expect((await again.exit()).status).toBe(0);
   });
 });
 

@@ -17,19 +17,31 @@ import {
   startPicker,
 } from '../../connect/target/picker.ts';
 import type { Container, Database, EcsPort, Task } from '../../connect/ports.ts';
+import type { Choice } from '../../config/choice-history.ts';
 import { namedContainer } from '../../connect/target/select.ts';
 import type { ErrorDetails } from '../../core/error-facts.ts';
 import { noMatch } from '../../core/errors.ts';
 import type { PacedCalls } from '../../core/paced-calls.ts';
-import type { BrowseAnswer, Browser, BrowseQuestion } from '../../ui/browse.ts';
+import { queryWords } from '../../ui/search.ts';
+import { everythingList } from './everything-list.ts';
+import type { BrowseAnswer, BrowseKey, Browser, BrowseQuestion } from '../../ui/browse.ts';
 import type { Needs } from '../collaborators.ts';
 import { laterList, staticList } from './live-list.ts';
-import { clusterList, pacedCalls, type PickerList, serviceList, taskList } from './picker-lists.ts';
+import {
+  clusterList,
+  pacedCalls,
+  type PickerList,
+  type Recency,
+  serviceList,
+  taskList,
+} from './picker-lists.ts';
 import { ENTRY_COLUMNS, entryRows } from './picker-rows.ts';
 
 type PickNeeds = Needs<'account' | 'clock' | 'prompter' | 'report' | 'signal'> & {
   /** What to type about an error, one line each. */
   readonly advice?: (code: string, facts: ErrorDetails) => readonly string[];
+  /** Earlier choices, newest first: they come first in each list. */
+  readonly earlier?: readonly Choice[];
 };
 
 /** Every result that the picker can have. */
@@ -42,6 +54,8 @@ export interface Picked {
   readonly container: Container | undefined;
   readonly action: PickerAction;
   readonly database: Database | undefined;
+  /** The task is the one that a command without --task would use. */
+  readonly isBestTask: boolean;
 }
 
 /**
@@ -49,10 +63,10 @@ export interface Picked {
  * `input-needed`, no-match errors. `typed`: the first list opens with this filter.
  */
 export async function pick(deps: PickNeeds, wanted: Wanted, typed?: string): Promise<Picked> {
-  const { choices } = await runPicker(deps, wanted, {}, typed);
+  const { choices, isBestTask } = await runPicker(deps, wanted, {}, typed);
   const { cluster, service, task, container, action, database } = choices;
   if (cluster === undefined || action === undefined) throw noMatch('nothing-picked', 'nothing was picked');
-  return { cluster, service: service ?? task?.serviceName, task, container, action, database };
+  return { cluster, service: service ?? task?.serviceName, task, container, action, database, isBestTask };
 }
 
 /**
@@ -106,14 +120,14 @@ async function runPicker(
   wanted: Wanted,
   more: PickerChoices,
   typed?: string,
-): Promise<PickerState> {
-  const browser = deps.prompter.browser();
+): Promise<PickerState & { readonly isBestTask: boolean }> {
+  const browser = await deps.prompter.browser();
   let picker: Picker | undefined;
   try {
     browser.open();
     const start = startPicker({ ...(await known(deps, wanted)), ...more });
     picker = new Picker(deps, browser, start, typed);
-    return await picker.run();
+    return { ...(await picker.run()), isBestTask: picker.isBestTask };
   } finally {
     browser.close();
     picker?.report();
@@ -129,6 +143,11 @@ class Picker {
   #typed: string | undefined;
   /** The row that was chosen last in each list, so that Back finds the cursor on it. */
   readonly #cursors = new Map<string, string>();
+  /** True for the question over all clusters. */
+  #isEverywhere: boolean;
+  /** The words by which a row of all clusters was found; one of them may be the container. */
+  #words: readonly string[] = [];
+  isBestTask = true;
   /** What was picked without a question; told when the screen is free. */
   readonly #automatic: string[] = [];
 
@@ -137,6 +156,7 @@ class Picker {
     this.#browser = browser;
     this.#state = start;
     this.#typed = typed;
+    this.#isEverywhere = typed !== undefined && start.choices.cluster === undefined;
     this.#calls = pacedCalls(deps);
   }
 
@@ -159,11 +179,24 @@ class Picker {
     const isForShell = this.#state.known.action === 'shell';
     switch (step) {
       case 'cluster':
-        return this.#choose({
-          message: 'cluster',
-          flag: '--cluster',
-          list: clusterList(await ecs(), this.#calls, never),
-        });
+        return this.#choose(
+          this.#isEverywhere
+            ? {
+                message: 'service or task',
+                flag: '--service',
+                list: everythingList(await ecs(), this.#calls, {
+                  ...this.#deps,
+                  isForShell,
+                  recency: this.#recency('service'),
+                }),
+              }
+            : {
+                message: 'cluster',
+                flag: '--cluster',
+                list: clusterList(await ecs(), this.#calls, this.#recency('cluster')),
+                keys: [EVERYWHERE],
+              },
+        );
       case 'service':
         return this.#choose({
           message: `service in ${cluster}`,
@@ -171,8 +204,9 @@ class Picker {
           list: serviceList(await ecs(), cluster, this.#calls, {
             ...this.#deps,
             isForShell,
-            recency: never,
+            recency: this.#recency('service', cluster),
           }),
+          ...(this.#state.known.cluster === undefined ? { keys: [EVERYWHERE] } : {}),
         });
       case 'task':
         return this.#choose({
@@ -180,7 +214,15 @@ class Picker {
           flag: '--task',
           list: taskList(await ecs(), cluster, service, this.#calls, this.#deps),
         });
-      case 'container':
+      case 'container': {
+        const searched =
+          task?.containers.filter(({ name }) => this.#words.includes(name.toLowerCase())) ?? [];
+        const [container] = searched;
+        if (container !== undefined && searched.length === 1) {
+          this.#words = [];
+          this.#state = advance(this.#state, { type: 'chose', choices: { container }, automatic: true });
+          return;
+        }
         return this.#choose({
           message: `container of task ${task?.id.slice(0, 8) ?? ''}`,
           flag: '--container',
@@ -191,6 +233,7 @@ class Picker {
             (container) => ({ container }),
           ),
         });
+      }
       case 'action':
         return this.#choose({ ...this.#actionQuestion(), choosesOnly: false });
       case 'database': {
@@ -208,6 +251,19 @@ class Picker {
     }
   }
 
+  /** How recently a cluster or service was chosen; in all clusters if `cluster` is undefined. */
+  #recency(kind: 'cluster' | 'service', cluster?: string): Recency {
+    const earlier = (this.#deps.earlier ?? []).filter(
+      (choice) => cluster === undefined || choice.cluster === cluster,
+    );
+    const ranks = new Map<string, number>();
+    for (const [index, choice] of earlier.entries()) {
+      const name = choice[kind];
+      if (name !== undefined && !ranks.has(name)) ranks.set(name, Math.max(10, NEWEST - index));
+    }
+    return (name) => ranks.get(name) ?? 0;
+  }
+
   /** Shows the list, and stops loading it as soon as there is an answer. */
   async #choose(
     question: Omit<BrowseQuestion<PickerChoices>, 'back'> & { readonly list: PickerList },
@@ -215,9 +271,8 @@ class Picker {
     const { step } = this.#state;
     const place = `${step} ${this.#state.choices.cluster ?? ''} ${this.#state.choices.service ?? ''}`;
     const cursor = this.#cursors.get(place);
-    const typed =
-      step === 'service' || (step === 'cluster' && this.#typed !== undefined) ? this.#typed : undefined;
-    if (step === 'service') this.#typed = undefined;
+    const typed = step === 'service' || (step === 'cluster' && this.#isEverywhere) ? this.#typed : undefined;
+    if (typed !== undefined) this.#typed = undefined;
     try {
       const answer = await this.#browser.ask({
         choosesOnly: true,
@@ -228,6 +283,9 @@ class Picker {
       });
       if (answer.type === 'chose') {
         this.#cursors.set(place, answer.row.id);
+        if (step === 'task') this.isBestTask = question.list.rows()[0]?.id === answer.row.id;
+        else if (answer.row.value.task !== undefined && step !== 'container') this.isBestTask = false;
+        if (step === 'cluster') this.#words = queryWords(answer.filter);
         if (answer.only) this.#automatic.push(`${question.message}: ${nameOfRow(answer)} (the only one)`);
       }
       await this.#apply(answer);
@@ -246,8 +304,13 @@ class Picker {
         return;
       }
       case 'back':
-      case 'key':
         this.#state = advance(this.#state, { type: 'back' });
+        return;
+      case 'key':
+        // Everything is a question in place of the first one.
+        this.#isEverywhere = true;
+        this.#typed = answer.filter === '' ? undefined : answer.filter;
+        this.#state = startPicker(this.#state.known);
         return;
       case 'empty':
         this.#nothingToChoose(step);
@@ -319,7 +382,10 @@ class Picker {
   }
 }
 
-const never = (): number => 0;
+const EVERYWHERE: BrowseKey = { letter: 'f', label: 'search everywhere' };
+
+/** The newest choice ranks this much, and each older one a little less. */
+const NEWEST = 90;
 
 const nameOfRow = ({ row }: Extract<BrowseAnswer<PickerChoices>, { readonly type: 'chose' }>): string => {
   const [name] = row.cells;

@@ -185,10 +185,7 @@ export const taskSearch = (task: Task): string =>
     task.startedBy ?? '',
   ].join(' ');
 
-export const ENTRY_COLUMNS: readonly Column[] = [
-  { title: 'name', shrink: true },
-  { title: '', dropOrder: 1 },
-];
+export const ENTRY_COLUMNS: readonly Column[] = [{ title: '' }, { title: '', shrink: true }];
 
 /** Rows of the questions whose answers are all known. */
 export const entryRows = <T>(

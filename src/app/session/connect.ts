@@ -5,6 +5,11 @@ import type { Needs } from '../collaborators.ts';
 import type { ForwardNeeds } from '../forward/route.ts';
 import { pick } from '../listing/pick.ts';
 import type { SessionNeeds } from './container-session.ts';
+import type { ChoiceHistory } from '../../config/choice-history.ts';
+import type { PickerAction } from '../../connect/target/picker.ts';
+import { parseArn } from '../../core/arn.ts';
+import type { ErrorDetails } from '../../core/error-facts.ts';
+import { noMatch } from '../../core/errors.ts';
 import { wantedOf } from './session-setup.ts';
 
 /** Results of the picker other than sessions; cli/ prints them. */
@@ -14,15 +19,91 @@ export interface Shown {
   reasons(wanted: Wanted): Promise<void>;
 }
 
+type ConnectDeps = SessionNeeds &
+  ForwardNeeds & {
+    readonly settings: Pick<Settings, keyof Wanted | 'profile'>;
+    readonly advice?: (code: string, facts: ErrorDetails) => readonly string[];
+  };
+
+/** What is done with what was chosen, now or in an earlier run. */
+interface Chosen {
+  readonly action: PickerAction;
+  /** For sessions. */
+  readonly wanted: Wanted;
+  readonly service: string | undefined;
+  readonly endpoint: { readonly host: string; readonly port: number } | undefined;
+}
+
 /**
- * Runs the picker, then what was picked: a shell, a port, a database, or text to read. Resolves with the exit status.
+ * Runs the picker, then what was picked: a shell, a port, a database, or text to read. `search` opens it with a search
+ * over all clusters; `-` repeats the last choice with this profile and region. Resolves with the exit status. Throws
+ * `nothing-to-repeat`.
  */
 export async function connect(
-  deps: SessionNeeds & ForwardNeeds & { readonly settings: Pick<Settings, keyof Wanted> },
+  search: string | undefined,
+  history: ChoiceHistory,
+  deps: ConnectDeps,
   show: Shown,
 ): Promise<number> {
-  const { cluster, service, task, container, action, database } = await pick(deps, wantedOf(deps.settings));
+  const { profile } = deps.settings;
+  if (search === '-') return perform(repeated(history, profile, (await deps.account()).region), deps, show);
+  const earlier = history.choices().filter((choice) => choice.profile === profile);
+  const picked = await pick({ ...deps, earlier }, wantedOf(deps.settings), search);
+  const { cluster, service, task, container, action, database, isBestTask } = picked;
+  const [endpoint] = database?.endpoints ?? [];
+  deps.report({
+    type: 'note',
+    level: 'info',
+    code: 'picked-command',
+    message: 'the same without questions:',
+    details: {
+      action,
+      cluster,
+      service,
+      task: service !== undefined && isBestTask ? undefined : task?.id,
+      container: container?.name,
+      host: endpoint?.host,
+      port: endpoint?.port,
+    },
+  });
+  const account = task === undefined ? undefined : parseArn(task.clusterArn)?.account;
+  if (account !== undefined)
+    history.add({
+      at: deps.clock.now(),
+      account,
+      region: (await deps.account()).region,
+      profile,
+      cluster,
+      service,
+      container: container?.name,
+      action,
+      host: endpoint?.host,
+      port: endpoint?.port,
+    });
   const wanted: Wanted = { cluster, service: undefined, task: task?.arn, container: container?.name };
+  return perform({ action, wanted, service, endpoint }, deps, show);
+}
+
+/** The last choice; the task of that time may be gone, so that the best one of the service is used. */
+function repeated(history: ChoiceHistory, profile: string | undefined, region: string): Chosen {
+  const last = history
+    .choices()
+    .find((choice) => choice.profile === profile && choice.region === region && choice.service !== undefined);
+  if (last === undefined)
+    throw noMatch('nothing-to-repeat', `nothing was picked in ${region} before, with these credentials`);
+  const { cluster, service, container, action, host, port } = last;
+  return {
+    action: ACTIONS.find((each) => each === action) ?? 'shell',
+    wanted: { cluster, service, task: undefined, container },
+    service,
+    endpoint: host === undefined || port === undefined ? undefined : { host, port },
+  };
+}
+
+const ACTIONS: readonly PickerAction[] = ['shell', 'forward', 'database', 'logs', 'reasons'];
+
+async function perform(chosen: Chosen, deps: ConnectDeps, show: Shown): Promise<number> {
+  const { action, wanted, service, endpoint } = chosen;
   switch (action) {
     case 'shell': {
       const { openContainer } = await import('./container-session.ts');
@@ -30,20 +111,18 @@ export async function connect(
     }
     case 'forward':
       return forwardThrough(wanted, [await askForForward(deps)], deps);
-    case 'database': {
-      const endpoint = database?.endpoints[0];
+    case 'database':
       if (endpoint === undefined) return 0;
       return forwardThrough(
         wanted,
         [{ bind: '127.0.0.1', localPort: 0, remoteHost: endpoint.host, remotePort: endpoint.port }],
         deps,
       );
-    }
     case 'logs':
       await show.logs({ ...wanted, service });
       return 0;
     case 'reasons':
-      await show.reasons({ cluster, service, task: undefined, container: undefined });
+      await show.reasons({ cluster: wanted.cluster, service, task: undefined, container: undefined });
       return 0;
     default:
       return action satisfies never;

@@ -1,5 +1,5 @@
 import { quoteWord } from '../../core/shell-words.ts';
-import type { ErrorFacts } from '../../core/error-facts.ts';
+import type { ErrorFacts, NoteFacts } from '../../core/error-facts.ts';
 import type { CommandLines } from './command-lines.ts';
 import { bestFix } from './fixes.ts';
 import { meant, type Rows } from './rows.ts';
@@ -49,6 +49,26 @@ function notConnected(facts: ErrorFacts['target-not-connected'], lines: CommandL
 
 /** Up to this number of clusters, each one gets a line of advice. */
 const MAX_CLUSTERS = 5;
+
+/** The command line that leads to the same without the picker. */
+function pickedCommand(facts: NoteFacts['picked-command'], lines: CommandLines): readonly string[] {
+  const { action, cluster, service, task, container, host, port } = facts;
+  const named = service === undefined ? '' : ` ${quoteWord(service)}`;
+  switch (action) {
+    case 'shell':
+      return [lines.tool(`exec${named}`, { cluster, task, container })];
+    case 'logs':
+      return [lines.tool(`logs${named}`, { cluster, task, container, follow: true })];
+    case 'forward':
+      return [`${lines.tool('forward', { cluster, service, task })} -L LOCAL:PORT`];
+    case 'database':
+      return [
+        `${lines.tool('forward', { cluster, service, task })} -L 0:${host ?? 'HOST'}:${port ?? 'PORT'}`,
+      ];
+    case 'reasons':
+      return [lines.tool(`ls events${named}`, { cluster })];
+  }
+}
 
 export const TARGET_ADVICE = {
   'cluster-needed': ({ candidates }, lines) => [
@@ -124,6 +144,8 @@ export const TARGET_ADVICE = {
   ],
   'no-running-task': noRunningTask,
   'nothing-to-pick': () => [OTHER_REGION],
+  'nothing-to-repeat': (_, lines) => [lines.tool('connect')],
+  'picked-command': pickedCommand,
   'path-end': ({ expected }) => [`what is expected: ${expected}`],
   'path-end-not-found': (_, lines) => [
     lines.tool('ls services', {}, 'services'),

@@ -1,13 +1,21 @@
 import { Command } from 'commander';
+import { stateFolder } from '../../config/state-folder.ts';
 
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 
-export type ConnectOptions = Readonly<Record<string, never>>;
+export interface ConnectOptions {
+  /** What the picker searches at first; `-` = the last choice. */
+  readonly search: string | undefined;
+  /** False = earlier choices are neither shown nor kept. */
+  readonly history: boolean;
+}
 
 export function connectCommand(invoke: Invoke, run: Run<ConnectOptions> = runConnect): Command {
   return new Command('connect')
     .description('pick a container, then a shell, its log, a port or a database (also without a command)')
+    .argument('[search]', 'search this in all clusters; - repeats the last choice')
+    .option('--no-history', 'neither show nor keep what was chosen')
     .addHelpText(
       'after',
       `
@@ -17,15 +25,24 @@ log and the reasons are offered.
 
 Examples:
   $ fargate-connect
+  $ fargate-connect connect orders/app
+  $ fargate-connect -                            the last choice again
   $ fargate-connect connect --cluster prod --service orders-api`,
     )
-    .action((_flags: unknown, command: Command) => invoke(run, {}, command));
+    .action((search: string | undefined, { history }: { readonly history: boolean }, command: Command) =>
+      invoke(run, { search, history }, command),
+    );
 }
 
 /** Resolves with the exit status of what was picked. */
-async function runConnect(_options: ConnectOptions, context: CommandContext): Promise<number> {
-  const { connect } = await import('../../app/session/connect.ts');
-  return connect(context, {
+async function runConnect({ search, history }: ConnectOptions, context: CommandContext): Promise<number> {
+  const [{ connect }, { choiceHistory }] = await Promise.all([
+    import('../../app/session/connect.ts'),
+    import('../../config/choice-history.ts'),
+  ]);
+  const isKept = history && !isOn(context.env['FARGATE_CONNECT_NO_HISTORY']);
+  const choices = choiceHistory(isKept ? stateFolder(context.env, process.platform) : undefined);
+  return connect(search, choices, context, {
     async logs(wanted) {
       const { writeLogs } = await import('./logs.ts');
       // If no task of a service runs, there are no new log lines to follow.
@@ -42,3 +59,5 @@ async function runConnect(_options: ConnectOptions, context: CommandContext): Pr
     },
   });
 }
+
+const isOn = (value = ''): boolean => !['', '0', 'false', 'no'].includes(value.toLowerCase());
