@@ -72,6 +72,7 @@ const ipv6CidrsOf = (
 export const subnetOf = (subnet: sdk.Subnet): Subnet => ({
   id: subnet.SubnetId ?? '',
   vpcId: subnet.VpcId ?? '',
+  ownerId: subnet.OwnerId,
   zone: subnet.AvailabilityZone ?? '',
   freeAddresses: subnet.AvailableIpAddressCount ?? 0,
   cidr: subnet.CidrBlock === '' ? undefined : subnet.CidrBlock,

@@ -402,6 +402,8 @@ export interface ErrorFacts {
     readonly message: string | undefined;
   };
   'instance-not-running': { readonly instanceId: string; readonly name: string };
+  'image-architecture': { readonly architectures: readonly string[] };
+  'image-not-found': { readonly image: string };
   'instance-type': { readonly instanceType: string; readonly examples: readonly string[] };
   'lease-over': { readonly name: string; readonly instanceId: string };
   leftovers: {

@@ -24,7 +24,13 @@ import {
   type Unnamed,
   without,
 } from '../support/grants.ts';
-import { checkCommand, provedDocument, type ProvedBy, provedVolumeKey } from '../support/proved-documents.ts';
+import {
+  checkCommand,
+  PROVED_IMAGES,
+  provedDocument,
+  type ProvedBy,
+  provedVolumeKey,
+} from '../support/proved-documents.ts';
 
 /** Each flow runs with exactly its own shipped document: no grant is missing, and no grant is unnecessary. */
 
@@ -60,6 +66,7 @@ const PROVED_IN: Readonly<Record<ProvedBy<'operator'>, 'own role' | 'given role'
   'operator-iam': 'own role',
   'operator-db-rule': 'own role',
   'operator-volume-key': 'own role',
+  'operator-image': 'given role',
   'operator-given-role': 'given role',
   // Denies alone: test/proof/operator-narrowing-proof.test.ts.
   'operator-guardrail': 'launches',
@@ -167,7 +174,11 @@ it('with a role that an administrator created, an operator needs no IAM write ac
   const flow = (documents: readonly Document[]): Promise<CliOutcome> =>
     flowAs(
       [provedDocument('operator-ec2'), ...documents],
-      [['up', '--cluster', 'demo', '--role', 'ops-bastion', '--yes'], ['status'], ['down', '--all', '--yes']],
+      [
+        ['up', '--cluster', 'demo', '--role', 'ops-bastion', '--image', PROVED_IMAGES, '--yes'],
+        ['status'],
+        ['down', '--all', '--yes'],
+      ],
     );
   const documents = documentsOf('given role');
   const outcome = await flow(documents);

@@ -53,6 +53,7 @@ export function sampleSpec(change: Partial<BastionSpec> = {}): BastionSpec {
     id: 'subnet-1',
     vpcId: 'vpc-1',
     zone: 'eu-west-1a',
+    ownerId: undefined,
     freeAddresses: 100,
     cidr: '10.0.1.0/24',
     ipv6Cidr: undefined,

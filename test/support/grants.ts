@@ -24,6 +24,7 @@ export interface Document {
 const VALUES = {
   partition: 'aws',
   account: '111122223333',
+  'vpc-owner': '111122223333',
   region: 'eu-west-1',
   container: '*',
   'instance-types': DEFAULT_TYPES,

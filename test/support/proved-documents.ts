@@ -2,6 +2,7 @@ import type { PlaceholderValues } from '../../src/provision/policy/policy-docume
 import { withRequiredTags } from '../../src/provision/policy/required-tags.ts';
 import type { PolicyKindName } from '../../src/provision/policy/policy-kinds.ts';
 import { DEFAULT_TYPES } from '../../src/provision/capacity/pool.ts';
+import { type Image, ORGANISATION_IMAGES } from '../../src/sandbox/services/ec2/ec2-catalog.ts';
 import { DEFAULT_KEY_ID } from '../../src/sandbox/services/kms/kms.ts';
 import { databaseResourceId } from '../../src/sandbox/services/rds/rds.ts';
 import { SEED_DATABASES } from '../../src/sandbox/world/seed-databases.ts';
@@ -32,6 +33,10 @@ const OPERATOR = {
   role: 'ops-bastion',
   'instance-types': DEFAULT_TYPES,
 } as const;
+const [IMAGE_BY_PARAMETER, IMAGE_BY_ID] = ORGANISATION_IMAGES as [Image, Image];
+const IMAGE_PARAMETER = IMAGE_BY_PARAMETER.parameters[0] ?? '';
+/** `--image` of the documents for operators: one image of another account by its parameter, one by its id. */
+export const PROVED_IMAGES = `${IMAGE_PARAMETER},${IMAGE_BY_ID.id}`;
 const VOLUME_KEY = keyArn(DEFAULT_KEY_ID);
 /** Values for an account that encrypts every session: those on the bastion and those of ECS Exec. */
 const ENCRYPTED = { cluster: 'demo', 'session-key': keyArn(DEFAULT_KEY_ID) } as const;
@@ -55,6 +60,14 @@ const RESOURCES = SEED_DATABASES.filter(({ id }) => id === 'orders-db').map(data
 export const PROVED = {
   'operator-ec2': { by: 'operator', values: OPERATOR },
   'operator-iam': { by: 'operator', values: OPERATOR },
+  'operator-image': {
+    by: 'operator',
+    values: {
+      images: [`arn:aws:ec2:${REGION}::image/${IMAGE_BY_ID.id}`],
+      'image-parameters': [`arn:aws:ssm:${REGION}:${ACCOUNT}:parameter${IMAGE_PARAMETER}`],
+      'image-owner': IMAGE_BY_PARAMETER.owner,
+    },
+  },
   'operator-volume-key': { by: 'operator', values: { 'volume-key': VOLUME_KEY } },
   'operator-db-rule': { by: 'operator', values: OPERATOR },
   'operator-guardrail': { by: 'operator', values: {} },
@@ -109,6 +122,11 @@ const FLAGS: Readonly<Record<string, string>> = {
 
 /** The flags with which `policy KIND` prints the proved document. */
 export const flagsOf = (kind: ProvedKind): readonly string[] =>
+  kind === 'operator-image'
+    ? ['--image', PROVED_IMAGES, '--image-owner', IMAGE_BY_PARAMETER.owner]
+    : flagsOfValues(kind);
+
+const flagsOfValues = (kind: ProvedKind): readonly string[] =>
   Object.entries<PlaceholderValues[string]>(PROVED[kind].values).flatMap(([name, value]) => [
     `--${FLAGS[name] ?? name}`,
     [value ?? ''].flat().join(','),

@@ -15,7 +15,8 @@ import { givenTags, legalTagValue } from '../../provision/bastion/given-tags.ts'
 import { checkBastionName, resourceTags } from '../../provision/bastion/names.ts';
 import { chooseNetwork, hasIpv4, type NetworkChoice } from '../../provision/network/network.ts';
 import { fillDocument, type PlaceholderValues } from '../../provision/policy/policy-documents.ts';
-import { architecturesOf, checkTypes, DEFAULT_TYPES } from '../../provision/capacity/pool.ts';
+import { imagesAndTypes } from '../../provision/capacity/image.ts';
+import { checkTypes } from '../../provision/capacity/pool.ts';
 import type { Ec2Port } from '../../provision/ports/ec2.ts';
 import type { Identity } from '../../provision/ports/iam.ts';
 import type { Vpc } from '../../provision/ports/network.ts';
@@ -88,7 +89,7 @@ async function gather(asked: UpRequest, deps: GatherNeeds): Promise<GatheredSpec
   const name = checkBastionName(asked.name);
   const iam = iamNaming(asked.iam, deps.settings);
   const tags = givenTags(asked.tags, deps.settings.tags);
-  const types = checkTypes(asked.types.length > 0 ? asked.types : DEFAULT_TYPES);
+  checkTypes(asked.types);
   const account = await deps.account();
   checkKeyRegion('--kms-key', asked.volumeKey, account.region);
   checkKeyRegion('--session-key', asked.sessionKey, account.region);
@@ -99,14 +100,14 @@ async function gather(asked: UpRequest, deps: GatherNeeds): Promise<GatheredSpec
     account.images(),
   ]);
   const running = await existingBastion(name, request, deps, ec2);
-  const [identity, cluster, images] = await Promise.all([
+  const [identity, cluster, { images, types }] = await Promise.all([
     identityPort.caller(),
     request.tunnelOnly
       ? Promise.resolve(undefined)
       : running === undefined
         ? clusterOf(deps, account)
         : running.cluster,
-    Promise.all(architecturesOf(types).map((architecture) => imagesPort.latest(architecture))),
+    imagesAndTypes(request.images, request.types, imagesPort),
   ]);
   const scope = {
     name,

@@ -28,6 +28,8 @@ export interface UpRequest {
   /** Empty = the default pool. */
   readonly types: readonly string[];
   readonly onDemand: boolean;
+  /** AMI ids, or names of SSM parameters that hold one; empty = the latest Amazon Linux 2023. */
+  readonly images: readonly string[];
   /** False = return as soon as it is launched. */
   readonly wait: boolean;
   readonly tunnelOnly: boolean;
@@ -57,6 +59,7 @@ export interface TypedUpRequest {
   readonly wayOut?: 'private' | 'public';
   readonly type?: readonly string[];
   readonly onDemand?: boolean;
+  readonly image?: readonly string[];
   readonly wait: boolean;
   readonly tunnelOnly?: boolean;
   readonly role?: string;
@@ -88,6 +91,7 @@ export function parseUpRequest(typed: TypedUpRequest, iam: IamOverrides): UpRequ
     wayOut: typed.wayOut,
     types: typed.type ?? [],
     onDemand: typed.onDemand === true,
+    images: typed.image ?? [],
     wait: typed.wait,
     tunnelOnly: typed.tunnelOnly === true,
     role: typed.role,

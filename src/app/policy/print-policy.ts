@@ -1,4 +1,4 @@
-import { nameOfArn } from '../../core/arn.ts';
+import { formatArn, nameOfArn } from '../../core/arn.ts';
 import { noMatch, ToolError, usage } from '../../core/errors.ts';
 import type { CodeFormat } from '../../provision/export/export-code.ts';
 import type { PlaceholderValues } from '../../provision/policy/policy-documents.ts';
@@ -11,6 +11,7 @@ import {
 import { withIamNaming } from '../../provision/roles/iam-names.ts';
 import { iamNaming, type IamOverrides } from '../bastion/iam-naming.ts';
 import { givenTags, parseTag } from '../../provision/bastion/given-tags.ts';
+import { isImageId } from '../../provision/capacity/image.ts';
 import { checkTypes, DEFAULT_TYPES } from '../../provision/capacity/pool.ts';
 import { parseKeyArn } from '../../provision/plan/kms-key.ts';
 import { readPolicy } from '../asset-files.ts';
@@ -33,6 +34,8 @@ export interface PolicyRequest {
   readonly iam: IamOverrides;
   /** Instance types that operators may launch; empty = the default pool. */
   readonly types: readonly string[];
+  /** Images that operators may launch besides Amazon's: AMI ids, or names of SSM parameters. */
+  readonly images: readonly string[];
   /** `KEY=VALUE`, as typed; the tags of the configuration files are in the settings. */
   readonly tags: readonly string[];
 }
@@ -65,10 +68,14 @@ export async function fillPolicy(request: PolicyRequest, deps: PolicyNeeds): Pro
     ),
   );
   const { cluster, container } = deps.settings;
+  const location = await locationOf(request, deps);
   const values: PlaceholderValues = {
     'instance-types': DEFAULT_TYPES,
-    ...(await locationOf(request, deps)),
+    ...location,
     ...request.values,
+    // A VPC or an image that no flag names the owner of belongs to the account of the document.
+    'vpc-owner': request.values['vpc-owner'] ?? location.account ?? '${account}',
+    ...imageValues(request, location),
     ...(request.types.length === 0 ? {} : { 'instance-types': checkTypes(request.types) }),
     ...(request.database === undefined || request.kind !== 'session-document'
       ? {}
@@ -78,6 +85,29 @@ export async function fillPolicy(request: PolicyRequest, deps: PolicyNeeds): Pro
     container: container ?? '*',
   };
   return printPolicy(request.kind, templates, values, tags);
+}
+
+/** An AMI id is granted itself; the images of a parameter change, so they are granted by their owner. */
+function imageValues({ images, values }: PolicyRequest, location: Location): PlaceholderValues {
+  const ids = images.filter(isImageId);
+  const parameters = images.filter((image) => !isImageId(image)).map((name) => name.replace(/^\/?/, '/'));
+  const arn = (service: string, account: string, resource: string): string =>
+    formatArn({
+      partition: location.partition ?? '${partition}',
+      service,
+      region: location.region ?? '${region}',
+      account,
+      resource,
+    });
+  return {
+    images: ids.length === 0 ? undefined : ids.map((id) => arn('ec2', '', `image/${id}`)),
+    'image-parameters':
+      parameters.length === 0
+        ? undefined
+        : parameters.map((name) => arn('ssm', location.account ?? '${account}', `parameter${name}`)),
+    'image-owner':
+      parameters.length === 0 ? undefined : (values['image-owner'] ?? location.account ?? '${account}'),
+  };
 }
 
 const SESSION_KEY_KINDS: readonly PolicyKindName[] = ['exec', 'bastion', 'bastion-boundary', 'task-role'];

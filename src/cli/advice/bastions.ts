@@ -217,6 +217,18 @@ export const BASTION_ADVICE = {
     role === undefined
       ? ['up to 24 letters, digits and +=.@_-, e.g. --iam-prefix team-']
       : ['a shorter --name', 'or a shorter --iam-prefix'],
+  'image-architecture': ({ architectures }) => [
+    `one image for each architecture, and types that have one: the images are ${architectures.join(', ')}`,
+    'e.g. --image ami-0123456789abcdef0 --type t4g.micro   # arm64',
+  ],
+  'image-not-found': ({ image }, lines) => [
+    lines.aws(
+      /^ami-/.test(image)
+        ? `ec2 describe-images --image-ids ${image}`
+        : `ssm get-parameter --name ${image} --query Parameter.Value`,
+      'what it is in this region',
+    ),
+  ],
   'instance-ended': instanceEnded,
   'instance-not-running': ({ name }, lines) => [
     lines.tool('status', { name }),

@@ -13,6 +13,9 @@ interface PolicyFlags extends IamFlags {
   readonly account?: string;
   readonly vpc: string;
   readonly subnet?: string;
+  readonly vpcOwner?: string;
+  readonly image?: readonly string[];
+  readonly imageOwner?: string;
   readonly sessionKey?: string;
   readonly kmsKey?: string;
   readonly logGroup?: string;
@@ -40,6 +43,7 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyRequest> = runPolic
     .option('--name <bastion>', 'only the bastion of this name', '*')
     .option('--account <id>', 'account id (default: that of the credentials)')
     .option('--vpc <id>', 'operator: only this VPC; --format: its VPC', '*')
+    .option('--vpc-owner <account>', 'operator: account that shares the VPC (default: this one)')
     .option('--subnet <id>', '--format: its subnet')
     .option('--session-key <arn>', 'exec, bastion, task-role: KMS key that encrypts exec sessions')
     .option('--kms-key <arn>', 'operator: KMS key that volumes may have; --format: key of the volume')
@@ -57,6 +61,16 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyRequest> = runPolic
       new Option('--type <types>', 'operator: only these instance types (default: those of up)').argParser(
         commaSeparated,
       ),
+    )
+    .addOption(
+      new Option(
+        '--image <images>',
+        'operator: images of --image of up: AMI ids, or names of SSM parameters',
+      ).argParser(commaSeparated),
+    )
+    .option(
+      '--image-owner <account>',
+      'operator: owner of the images of these parameters (default: this account)',
     )
     .option(
       '--role <name>',
@@ -118,9 +132,12 @@ const optionsOf = (kind: PolicyKindName, flags: PolicyFlags): PolicyRequest => (
   iam: iamFlagsOf(flags),
   tags: flags.tag ?? [],
   types: flags.type ?? [],
+  images: flags.image ?? [],
   values: {
     vpc: flags.vpc,
     subnet: flags.subnet,
+    'vpc-owner': flags.vpcOwner,
+    'image-owner': flags.imageOwner,
     'session-key': flags.sessionKey,
     'volume-key': flags.kmsKey,
     'log-group': flags.logGroup,

@@ -71,6 +71,13 @@ export function upCommand(invoke: Invoke, run: Run<UpOptions> = runUp): Command 
     .addOption(
       group(
         'Capacity:',
+        '--image <images>',
+        'AMI id, or SSM parameter that holds one, per architecture (default: Amazon Linux 2023)',
+      ).argParser(commaSeparated),
+    )
+    .addOption(
+      group(
+        'Capacity:',
         '--kms-key <key>',
         "KMS key for the root volume: ARN, id or alias (default: the account's for EBS)",
       ),

@@ -30,7 +30,7 @@ export function reportPlan(planned: PlannedBastion, context: CommandContext): vo
   const explain = (code: string, text: string): void => {
     for (const line of paragraph(text, stderrWidth(context), 2)) say(code, line);
   };
-  explain('network', `network: ${spec.network.vpcId}, ${spec.network.reason}`);
+  explain('network', `network: ${vpcText(planned)}, ${spec.network.reason}`);
   explain('price', `price: ${planned.price.text}`);
   say('lease', `ends: ${describeLease(planned, (at) => fromNow(at - planned.plannedAt))}`);
 }
@@ -46,6 +46,12 @@ export function planLines(plan: Plan, context: CommandContext, hasDryRun = true)
   if (!isLive || full.length + LINES_AROUND <= terminal.size().rows) return full;
   const steps = describePlan(plan, stderrWidth(context), false);
   return hasDryRun ? [...steps, '  (--dry-run prints the reason for each)'] : steps;
+}
+
+/** A VPC that another account shares is named with that account. */
+function vpcText({ spec: { network }, accountId }: PlannedBastion): string {
+  const owner = network.subnets[0]?.ownerId ?? accountId;
+  return owner === accountId ? network.vpcId : `${network.vpcId} (shared by account ${owner})`;
 }
 
 const fromNow = (ms: number): string => (ms <= 0 ? 'now' : `in ${describeDuration(ms)}`);
@@ -123,6 +129,7 @@ export function writeDryRun(planned: PlannedBastion, context: CommandContext): v
         })),
         network: {
           vpc: spec.network.vpcId,
+          vpcOwner: spec.network.subnets[0]?.ownerId ?? null,
           subnets: spec.network.subnets.map((subnet) => subnet.id),
           publicIp: spec.network.publicIp,
           stack: spec.network.stack,
@@ -173,7 +180,7 @@ export function writeDryRun(planned: PlannedBastion, context: CommandContext): v
       ...(plan.warnings.length === 0
         ? []
         : ['Warnings', ...plan.warnings.flatMap((warning) => describeWarning(warning, context, width)), '']),
-      ...paragraph(`Network: ${spec.network.vpcId}, ${spec.network.reason}`, width, 2),
+      ...paragraph(`Network: ${vpcText(planned)}, ${spec.network.reason}`, width, 2),
       ...subnets,
       '',
       ...paragraph(`Price: ${price.text}`, width, 2),

@@ -23,7 +23,7 @@ export const POLICY_KINDS = {
     purpose: 'the same for bastions for tunnels only',
   },
   operator: {
-    files: ['operator-ec2', 'operator-iam', 'operator-volume-key'],
+    files: ['operator-ec2', 'operator-iam', 'operator-volume-key', 'operator-image'],
     purpose: 'people who may run up, status and down',
   },
   'operator-ec2': { files: ['operator-ec2'], purpose: 'the EC2 half of operator' },
@@ -39,6 +39,10 @@ export const POLICY_KINDS = {
   'operator-db-rule': {
     files: ['operator-db-rule'],
     purpose: "besides operator: may add a rule to a database's security group",
+  },
+  'operator-image': {
+    files: ['operator-image'],
+    purpose: "besides operator-ec2: may launch from images that are not Amazon's",
   },
   'operator-volume-key': {
     files: ['operator-volume-key'],
@@ -90,6 +94,9 @@ const OPTIONAL_STATEMENTS: Readonly<Record<string, string>> = {
   SessionKey: 'session-key',
   EncryptVolumesWithThisKey: 'volume-key',
   GrantVolumeKeyToEc2Only: 'volume-key',
+  LaunchFromTheseImages: 'images',
+  ReadTheImageParameters: 'image-parameters',
+  LaunchFromImagesOfThisAccount: 'image-owner',
   LogGroups: 'log-group',
   LogStreams: 'log-group',
   LogBucketEncryption: 'log-bucket',

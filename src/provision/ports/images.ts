@@ -20,6 +20,10 @@ export interface SpotPrice {
 export interface ImagesPort {
   /** GetParameter of the public AL2023 parameter (standard image: the minimal one has no agent), then DescribeImages. */
   latest(architecture: Architecture): Promise<Image>;
+  /** DescribeImages; undefined if it does not exist, or is not shared with this account. */
+  byId(id: string): Promise<Image | undefined>;
+  /** GetParameter of a parameter that holds an AMI id, then DescribeImages; undefined if either does not exist. */
+  byParameter(name: string): Promise<Image | undefined>;
   /** DescribeSpotPriceHistory since `since` (ms); with `since` = now only the current price of each pool. */
   spotPrices(types: readonly string[], since: number): Promise<readonly SpotPrice[]>;
 }

@@ -12,6 +12,8 @@ export interface Vpc {
 export interface Subnet {
   readonly id: string;
   readonly vpcId: string;
+  /** The account that owns the subnet; another one shares it (AWS RAM). */
+  readonly ownerId: string | undefined;
   readonly zone: string;
   readonly freeAddresses: number;
   /** IPv4 range; undefined for IPv6-only subnets. */

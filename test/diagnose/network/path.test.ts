@@ -21,6 +21,7 @@ const subnet = (id: string, cidr: string, more: Partial<Subnet> = {}): Subnet =>
   id,
   vpcId: 'vpc-1',
   zone: 'eu-west-1a',
+  ownerId: undefined,
   freeAddresses: 100,
   cidr,
   ipv6Cidr: undefined,

@@ -13,6 +13,7 @@ const V4: Subnet = {
   id: 'subnet-a',
   vpcId: 'vpc-1',
   zone: 'eu-west-1a',
+  ownerId: undefined,
   freeAddresses: 50,
   cidr: '10.0.1.0/24',
   ipv6Cidr: undefined,

@@ -19,6 +19,7 @@ const subnet = (name: string, cidr: string | undefined, more: Partial<Subnet> = 
   id: `subnet-${name}`,
   vpcId: 'vpc-1',
   zone: `eu-west-1${name}`,
+  ownerId: undefined,
   freeAddresses: 50,
   cidr,
   ipv6Cidr: undefined,

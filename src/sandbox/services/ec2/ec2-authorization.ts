@@ -1,4 +1,5 @@
 import type { AuthorizationCheck } from '../../contracts.ts';
+import { AMAZON } from './ec2-catalog.ts';
 import type { LaunchPlan } from './ec2-launch-plan.ts';
 import { onTemplate } from './ec2-launch-templates.ts';
 import { createTagsCheck, tagsFor, type TagsByType } from './ec2-request-tags.ts';
@@ -59,6 +60,9 @@ export function createFleetChecks(
   ]);
 }
 
+/** Amazon's images have an alias instead of the account id. */
+const ownerOf = ({ image }: LaunchPlan): string => (image.owner === AMAZON ? 'amazon' : image.owner);
+
 function launchContext(state: Ec2State, plan: LaunchPlan): Context {
   return {
     'ec2:Region': state.region,
@@ -84,10 +88,10 @@ function existingResources(
       resource: state.arn('image', plan.image.id),
       context: {
         ...context,
-        'ec2:Owner': 'amazon',
+        'ec2:Owner': ownerOf(plan),
         'ec2:ImageID': plan.image.id,
         'ec2:ImageType': 'machine',
-        'ec2:Public': 'true',
+        'ec2:Public': String(plan.image.owner === AMAZON),
         'ec2:RootDeviceType': 'ebs',
       },
     },
@@ -128,7 +132,7 @@ function snapshotAndGroups(state: Ec2State, plan: LaunchPlan): readonly Authoriz
     {
       action: 'ec2:RunInstances',
       resource: state.arn('snapshot', plan.image.snapshotId),
-      context: { ...context, 'ec2:Owner': 'amazon', 'ec2:VolumeSize': String(plan.image.volumeGiB) },
+      context: { ...context, 'ec2:Owner': ownerOf(plan), 'ec2:VolumeSize': String(plan.image.volumeGiB) },
     },
     ...groups,
   ];

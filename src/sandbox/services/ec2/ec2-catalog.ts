@@ -51,11 +51,16 @@ export interface Image {
   readonly architecture: Architecture;
   readonly snapshotId: string;
   readonly volumeGiB: number;
+  /** Id of the account that owns it. */
+  readonly owner: string;
   /** The minimal image has no SSM agent. */
   readonly hasAgent: boolean;
-  /** Last segments of the public parameters that name the image. */
+  /** The parameters that name the image: the last segments of public ones, else whole names. */
   readonly parameters: readonly string[];
 }
+
+/** Amazon's account, as owner of images. */
+export const AMAZON = '137112412989';
 
 const image = (
   suffix: string,
@@ -70,10 +75,31 @@ const image = (
     architecture,
     snapshotId: `snap-0${suffix.padStart(16, '0')}`,
     volumeGiB: minimal ? 2 : 8,
+    owner: AMAZON,
     hasAgent: !minimal,
     parameters: kernels.map((kernel) => `${family}-kernel-${kernel}-${architecture}`),
   };
 };
+
+/** Accounts of the same organisation, which share their images with this one. */
+const IMAGE_ACCOUNTS = { arm64: '444455556666', x86_64: '777788889999' } as const;
+
+const organisationImage = (suffix: string, architecture: Architecture): Image => ({
+  id: `ami-0${suffix.padStart(16, '0')}`,
+  name: `golden-al2023-${architecture}`,
+  architecture,
+  snapshotId: `snap-0${suffix.padStart(16, '0')}`,
+  volumeGiB: 12,
+  owner: IMAGE_ACCOUNTS[architecture],
+  hasAgent: true,
+  parameters: [`/golden/al2023/${architecture}`],
+});
+
+/** Hardened images, as organisations make them that forbid public ones. */
+export const ORGANISATION_IMAGES: readonly Image[] = [
+  organisationImage('901de2a64', 'arm64'),
+  organisationImage('901de2b86', 'x86_64'),
+];
 
 export const IMAGES: readonly Image[] = [
   image('a12023a64', 'arm64', ['default', '6.1'], false),
@@ -82,15 +108,13 @@ export const IMAGES: readonly Image[] = [
   image('a12023d86', 'x86_64', ['6.12'], false),
   image('a12023e64', 'arm64', ['default', '6.1'], true),
   image('a12023f86', 'x86_64', ['default', '6.1'], true),
+  ...ORGANISATION_IMAGES,
 ];
 
-/** Amazon's account, as owner of images. */
-export const AMAZON = '137112412989';
-
-/** Value of a public SSM parameter, e.g. `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64`. */
+/** Value of an SSM parameter that holds an image id, e.g. `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64`. */
 export function imageParameter(name: string): string | undefined {
   const prefix = '/aws/service/ami-amazon-linux-latest/';
-  if (!name.startsWith(prefix)) return undefined;
+  if (!name.startsWith(prefix)) return ORGANISATION_IMAGES.find((each) => each.parameters.includes(name))?.id;
   return IMAGES.find((candidate) => candidate.parameters.includes(name.slice(prefix.length)))?.id;
 }
 

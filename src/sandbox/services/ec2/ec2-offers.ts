@@ -90,18 +90,20 @@ export function offerOperations(state: Ec2State, market: Ec2Market): Operations 
       answer: 'imagesSet',
       items: (input) => {
         const owners = texts(input, 'Owner');
-        const amazons = owners.length === 0 || owners.includes('amazon') || owners.includes(AMAZON);
-        return amazons ? IMAGES : [];
+        return IMAGES.filter(
+          ({ owner }) =>
+            owners.length === 0 || owners.includes(owner) || (owner === AMAZON && owners.includes('amazon')),
+        );
       },
       ids: { parameter: 'ImageId', of: (image) => image.id, notFound: 'InvalidAMIID.NotFound' },
       filters: {
         'image-id': (image) => image.id,
         name: (image) => image.name,
         architecture: (image) => image.architecture,
-        'owner-alias': () => 'amazon',
-        'owner-id': () => AMAZON,
+        'owner-alias': ({ owner }) => (owner === AMAZON ? 'amazon' : undefined),
+        'owner-id': ({ owner }) => owner,
         state: () => 'available',
-        'is-public': () => true,
+        'is-public': ({ owner }) => owner === AMAZON,
         'root-device-type': () => 'ebs',
         'virtualization-type': () => 'hvm',
       },
@@ -191,7 +193,7 @@ function imageMembers(image: Image): Fields {
     description: `Amazon Linux 2023 AMI ${image.architecture}`,
     enaSupport: true,
     hypervisor: 'xen',
-    imageOwnerAlias: 'amazon',
+    imageOwnerAlias: image.owner === AMAZON ? 'amazon' : undefined,
     name: image.name,
     rootDeviceName: '/dev/xvda',
     rootDeviceType: 'ebs',
@@ -199,11 +201,11 @@ function imageMembers(image: Image): Fields {
     bootMode: 'uefi-preferred',
     imdsSupport: 'v2.0',
     imageId: image.id,
-    imageLocation: `amazon/${image.name}`,
+    imageLocation: `${image.owner === AMAZON ? 'amazon' : image.owner}/${image.name}`,
     imageState: 'available',
-    imageOwnerId: AMAZON,
+    imageOwnerId: image.owner,
     creationDate: '2026-08-31T21:00:00.000Z',
-    isPublic: true,
+    isPublic: image.owner === AMAZON,
     architecture: image.architecture,
     imageType: 'machine',
   };

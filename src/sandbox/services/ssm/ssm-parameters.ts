@@ -2,10 +2,11 @@ import { formatArn, parseArn } from '../../../core/arn.ts';
 import { AwsError, type Operations } from '../../contracts.ts';
 import { requiredText, textList } from '../members.ts';
 
-/** Public parameters: the ids of the Amazon Linux images. The account has no parameters of its own. */
+/** Public parameters with the ids of the Amazon Linux images, and the account's with those of its organisation. */
 
 export interface ParameterDeps {
   readonly region: string;
+  readonly accountId: string;
   /** Value of a public parameter; undefined if there is none. */
   readonly publicParameter: (name: string) => string | undefined;
 }
@@ -14,12 +15,17 @@ const PUBLISHED = new Date('2026-10-01T00:00:00Z');
 const MAX_NAMES = 10;
 
 /** The ARNs of public parameters have an empty account, like those of AWS's documents. */
-const parameterArn = (region: string, name: string): string =>
+const parameterArn = (region: string, accountId: string, name: string): string =>
   name.startsWith('arn:')
     ? name
-    : formatArn({ service: 'ssm', region, resource: `parameter${name.startsWith('/') ? '' : '/'}${name}` });
+    : formatArn({
+        service: 'ssm',
+        region,
+        ...(name.startsWith('/aws/') ? {} : { account: accountId }),
+        resource: `parameter${name.startsWith('/') ? '' : '/'}${name}`,
+      });
 
-export function parameterOperations({ region, publicParameter }: ParameterDeps): Operations {
+export function parameterOperations({ region, accountId, publicParameter }: ParameterDeps): Operations {
   const read = (identifier: string): unknown => {
     const name = parseArn(identifier)?.resource.replace(/^parameter/, '') ?? identifier;
     const value = publicParameter(name);
@@ -30,7 +36,7 @@ export function parameterOperations({ region, publicParameter }: ParameterDeps):
       Value: value,
       Version: 1,
       LastModifiedDate: PUBLISHED,
-      ARN: parameterArn(region, name),
+      ARN: parameterArn(region, accountId, name),
       DataType: 'text',
     };
   };
@@ -43,7 +49,10 @@ export function parameterOperations({ region, publicParameter }: ParameterDeps):
   return {
     GetParameter: {
       authorize: (input) => [
-        { action: 'ssm:GetParameter', resource: parameterArn(region, requiredText(input, 'Name')) },
+        {
+          action: 'ssm:GetParameter',
+          resource: parameterArn(region, accountId, requiredText(input, 'Name')),
+        },
       ],
       run(input) {
         const parameter = read(requiredText(input, 'Name'));
@@ -53,7 +62,10 @@ export function parameterOperations({ region, publicParameter }: ParameterDeps):
     },
     GetParameters: {
       authorize: (input) =>
-        names(input).map((name) => ({ action: 'ssm:GetParameters', resource: parameterArn(region, name) })),
+        names(input).map((name) => ({
+          action: 'ssm:GetParameters',
+          resource: parameterArn(region, accountId, name),
+        })),
       run(input) {
         const list = names(input);
         return {

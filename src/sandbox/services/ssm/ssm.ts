@@ -36,7 +36,7 @@ export function createSsmService(deps: SsmDeps): SsmService {
     operations: {
       ...documents.operations,
       ...instances.operations,
-      ...parameterOperations({ region: account.region, publicParameter: deps.publicParameter }),
+      ...parameterOperations({ ...account, publicParameter: deps.publicParameter }),
       ...sessionOperations({
         ...account,
         randomBytes: deps.randomBytes,
