@@ -18,7 +18,7 @@ export function createImagesPort(config: ClientConfig): ImagesPort {
     const described = await mapped('ec2:DescribeImages', () =>
       ec2.send(new DescribeImagesCommand({ ImageIds: [id] })),
     ).catch((error: unknown) => {
-      if (/^InvalidAMIID\./.test(awsErrorName(error) ?? '')) return undefined;
+      if (awsErrorName(error)?.startsWith('InvalidAMIID.') === true) return undefined;
       throw error;
     });
     const image = described?.Images?.[0];

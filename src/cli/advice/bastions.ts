@@ -223,7 +223,7 @@ export const BASTION_ADVICE = {
   ],
   'image-not-found': ({ image }, lines) => [
     lines.aws(
-      /^ami-/.test(image)
+      image.startsWith('ami-')
         ? `ec2 describe-images --image-ids ${image}`
         : `ssm get-parameter --name ${image} --query Parameter.Value`,
       'what it is in this region',
