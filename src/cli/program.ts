@@ -17,6 +17,7 @@ import { policyCommand } from './commands/policy.ts';
 import { sandboxCommand } from './commands/sandbox.ts';
 import { shellCommand } from './commands/shell.ts';
 import { statusCommand } from './commands/status.ts';
+import { verifyRecordingCommand } from './commands/verify-recording.ts';
 import { upCommand } from './commands/up.ts';
 import { refuseRepeats } from './contradictions.ts';
 import { addSharedFlags, helpFlag } from './shared-flags.ts';
@@ -40,6 +41,7 @@ export const COMMANDS: readonly CommandGroup[] = [
       dbCommand,
       shellCommand,
       lsCommand,
+      verifyRecordingCommand,
       doctorCommand,
     ],
   },

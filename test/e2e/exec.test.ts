@@ -1,6 +1,9 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import { describe, expect, it } from 'vitest';
-import { PtyProcess } from '../support/cli-process.ts';
+import { cli, PtyProcess } from '../support/cli-process.ts';
 import { sandboxClients } from '../support/sandbox-clients.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
@@ -49,5 +52,38 @@ describe('a service that has ECS Exec disabled', () => {
     agreed.write('y\r');
     await agreed.until(/in 42\n/);
     expect((await agreed.exit()).status).toBe(7);
+  });
+});
+
+describe('a recorded session', () => {
+  it('holds what a shell printed, without the masked value, and its hashes fit until it is changed', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'fargate-connect-recording-'));
+    const file = join(folder, 'shell.cast');
+    const env = { ...sandbox().env, CANARY: 'canary-4711-value' };
+    const shell = new PtyProcess(
+      ['exec', 'billing-worker', '--cluster', 'demo', '--record', file, '--redact-env', 'CANARY'],
+      { env, columns: 90, rows: 20 },
+    );
+    await shell.until(/[$#] $/);
+    await shell.type('echo canary-4711-""value $((40+2))\r', /canary-4711-value 42/);
+    shell.write('exit\r');
+    expect((await shell.exit()).status).toBe(0);
+    const hash = /its hash is ([0-9a-f]{64})/.exec(shell.text)?.[1] ?? '';
+    const text = readFileSync(file, 'utf8');
+    expect(text).toContain('[redacted] 42');
+    expect(text).not.toContain('canary-4711-value');
+    expect(JSON.parse(text.split('\n')[0] ?? '')).toMatchObject({ version: 2, width: 90, height: 20 });
+    expect(await cli(['verify-recording', file, '--hash', hash], { env })).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('is whole') as string,
+    });
+    writeFileSync(file, text.replace('[redacted] 42', '[redacted] 43'));
+    expect((await cli(['verify-recording', file], { env })).status).toBe(1);
+    const again = await cli(['exec', 'billing-worker', '--record', file, '--', 'true'], { env });
+    expect(again).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('cannot be written') as string,
+    });
+    rmSync(folder, { recursive: true });
   });
 });

@@ -1,12 +1,14 @@
 import { Command } from 'commander';
 
 import type { ExecRequest } from '../../app/session/exec.ts';
+import type { RecordingRequest } from '../../app/session/recorded-session.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { serviceArgument } from '../contradictions.ts';
+import { addRecordingFlags, type RecordingFlags, recordingOf } from '../recording-flags.ts';
 import { wordsAfterDashes } from '../missing-dashes.ts';
 
-interface ExecFlags {
+interface ExecFlags extends RecordingFlags {
   /** Undefined without `-i` and `--no-stdin`. */
   readonly stdin?: boolean;
   /** Undefined without `-t` and `--no-tty`. */
@@ -15,8 +17,13 @@ interface ExecFlags {
   readonly keepAlive?: true;
 }
 
-export function execCommand(invoke: Invoke, run: Run<ExecRequest> = runExec): Command {
-  return new Command('exec')
+export interface ExecOptions extends ExecRequest {
+  /** Undefined = the session is not recorded. */
+  readonly record: RecordingRequest | undefined;
+}
+
+export function execCommand(invoke: Invoke, run: Run<ExecOptions> = runExec): Command {
+  const command = new Command('exec')
     .description('a shell or a command in a container, through ECS Exec')
     .argument('[service]', 'service whose healthiest, newest task is used; --task names one')
     .argument('[command...]', 'after --: program and arguments, passed on exactly as given')
@@ -26,7 +33,8 @@ export function execCommand(invoke: Invoke, run: Run<ExecRequest> = runExec): Co
     .option('--no-tty', 'give the command pipes, also on a terminal')
     .option('--no-stdin', 'do not read stdin; the command gets an empty one')
     .option('--keep-alive', 'keep the session of an idle shell; otherwise ECS Exec ends it after 20 minutes')
-    .option('--all', 'run the command in every running task of the service, up to 20 at a time')
+    .option('--all', 'run the command in every running task of the service, up to 20 at a time');
+  return addRecordingFlags(command)
     .addHelpText(
       'after',
       `
@@ -56,6 +64,7 @@ Examples:
           stdin: flags.stdin,
           all: flags.all === true,
           keepAlive: flags.keepAlive === true,
+          record: recordingOf(flags),
           tty: flags.tty ?? (flags.stdin === true ? false : undefined),
         },
         command,
@@ -64,10 +73,15 @@ Examples:
 }
 
 /** Resolves with the command's own exit status; without a command with 0 when the shell has ended. */
-async function runExec(request: ExecRequest, context: CommandContext): Promise<number> {
+async function runExec({ record, ...request }: ExecOptions, context: CommandContext): Promise<number> {
   const { execInContainer } = await import('../../app/session/exec.ts');
-  return execInContainer(request, context, async () => {
-    const { createTaskOutputs } = await import('../render/task-outputs.ts');
-    return createTaskOutputs(context);
-  });
+  const work = (deps: CommandContext): Promise<number> =>
+    execInContainer(request, deps, async () => {
+      const { createTaskOutputs } = await import('../render/task-outputs.ts');
+      return createTaskOutputs(deps);
+    });
+  if (record === undefined) return work(context);
+  const { recorded } = await import('../../app/session/recorded-session.ts');
+  // The words of the command may hold a secret.
+  return recorded(record, `exec ${request.service ?? context.settings.service ?? ''}`.trim(), context, work);
 }
