@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -56,5 +57,8 @@ async function runDemo(options: DemoOptions, context: CommandContext): Promise<v
   const { columns } = context.terminal.size();
   stage.say(`${wrapped(whereShellsRun(sandbox.isConfined), columns - 1).join('\n')}\n`);
   const tour = context.settings.input ? guidedTour : scriptedTour;
-  await tour(stage, { snapshot: () => sandbox.snapshot() });
+  // Only confined containers know the database by its name, and only programs of these folders run in them.
+  const hasPsql =
+    sandbox.isConfined && ['/usr/local/bin/psql', '/usr/bin/psql'].some((path) => existsSync(path));
+  await tour(stage, { snapshot: () => sandbox.snapshot(), hasPsql });
 }

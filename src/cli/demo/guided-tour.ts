@@ -19,11 +19,16 @@ import {
   withForward,
 } from './demo-tour.ts';
 
+export interface TourAccount extends Account {
+  /** True if psql in a shell of the container reaches the database of the service. */
+  readonly hasPsql: boolean;
+}
+
 /**
  * The tour on a terminal: the person does each step. Enter runs the command that is suggested, and any other command
  * of the tool can be typed. What is printed between two questions fits on a screen of 24 lines.
  */
-export async function guidedTour(stage: Stage, account: Account): Promise<void> {
+export async function guidedTour(stage: Stage, account: TourAccount): Promise<void> {
   const since = stage.context.clock.now();
   const before = account.snapshot();
   stage.say('The commands are real, the AWS account is not: it runs in this process.');
@@ -33,7 +38,8 @@ export async function guidedTour(stage: Stage, account: Account): Promise<void> 
   await ask(stage, ['up', '--cluster', CLUSTER, '--db', TOUR_DATABASE], (args) => stage.runTyped(args));
 
   stage.say('\n2. `exec` opens a shell in a container. Try in it:');
-  stage.say('     printenv DATABASE_URL       cat log/app.log       exit   (comes back here)');
+  const look = account.hasPsql ? 'psql "$DATABASE_URL"' : 'cat log/app.log';
+  stage.say(`     printenv DATABASE_URL       ${look}       exit   (comes back here)`);
   const container = ['--cluster', CLUSTER, '--container', CONTAINER];
   await ask(stage, ['exec', SERVICE, ...container], (args) => stage.runTyped(args));
 

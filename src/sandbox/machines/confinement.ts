@@ -10,7 +10,7 @@ import type { Program } from './terminal.ts';
  * Isolates the programs of a container from the user's machine, where Linux allows that without root: a user, a mount
  * and a pid namespace (unshare of util-linux). The file system is read-only except for the container's own directory;
  * home directories and /run are empty, /tmp and /var/tmp are the directory `tmp` of the container; other processes cannot be seen or signalled; `reboot` ends the
- * container. The network is shared.
+ * container. The network is shared; a file `etc/hosts` of the directory replaces that of the machine.
  */
 export interface Confinement {
   /**
@@ -41,6 +41,7 @@ done
 mkdir -p "$root"
 mount --no-canonicalize --bind /proc/self/fd/9 "$root"
 exec 9<&-
+[ ! -f "$root/etc/hosts" ] || mount --bind "$root/etc/hosts" /etc/hosts
 mount -o remount,bind,ro /
 while read -r _ _ _ _ place _; do
   case $place in

@@ -5,6 +5,7 @@ import { type ContainerLaunch, type ContainerMachine, MachineError } from '../co
 import type { NetworkPlace, VpcNetwork } from '../world/vpc-network.ts';
 import { privateDnsName } from '../world/vpc-network.ts';
 import type { Confinement } from './confinement.ts';
+import { ContainerNames } from './container-names.ts';
 import { createMachineRoot, findProgram, SYSTEM_PATH } from './machine-root.ts';
 import { startProcess } from './process.ts';
 import { installHostPrograms } from './stand-ins/host-programs.ts';
@@ -29,6 +30,11 @@ export function createContainerMachine(
   const env = root.environment(environmentOf(launch, home, searchPath));
   const place: NetworkPlace = { privateIp: launch.privateIp, securityGroupIds: launch.securityGroupIds };
 
+  // Only a confined container has an /etc/hosts of its own.
+  const names =
+    confinement === undefined
+      ? undefined
+      : new ContainerNames(network, place, (hosts) => root.write('etc/hosts', hosts));
   const confined = (program: Program): Program => confinement?.wrap(program, root.path) ?? program;
 
   const programOf = (words: readonly string[]): Program => {
@@ -42,19 +48,25 @@ export function createContainerMachine(
     kind: 'container',
     target: launch.target,
     async terminal({ command, columns, rows }) {
+      await names?.open();
       return startTerminal(programOf(splitCommand(command ?? '/bin/sh')), { columns, rows });
     },
     async process(command) {
+      await names?.open();
       return startProcess(programOf(splitCommand(command)));
     },
     async startMain() {
+      await names?.open();
       const [name = '', ...args] = launch.container.command;
       const file = findProgram(name, searchPath, app);
       return file === undefined ? undefined : startProcess(confined({ file, args, cwd: app, env }));
     },
     connect: (host, port) => network.connect(host, port, place),
     resolve: async (host) => network.resolve(host, place),
-    stop: () => root.remove(),
+    stop: async () => {
+      names?.close();
+      await root.remove();
+    },
   };
 }
 

@@ -118,6 +118,15 @@ export class VpcNetwork {
     return addresses.toSorted((a, b) => preference(a, from) - preference(b, from));
   }
 
+  /** The names of databases and caches, each with the ports on which something listens. */
+  services(): readonly { readonly name: string; readonly ports: readonly number[] }[] {
+    return [...this.#interfaces.values()].flatMap(({ names, listeners }) =>
+      names
+        .filter((name) => listeners.size > 0 && name.endsWith('.amazonaws.com'))
+        .map((name) => ({ name, ports: [...listeners.keys()] })),
+    );
+  }
+
   /** Tries each address in order and fails with the error of the last one. Throws MachineError. */
   async connect(host: string, port: number, from: NetworkPlace): Promise<Socket> {
     let failure: unknown = new MachineError('name-not-found', `no address of ${host}`);

@@ -77,7 +77,7 @@ describe('the guided tour', () => {
       },
     };
     const context = { ...on.context, prompter } as unknown as CommandContext;
-    return { tour: guidedTour({ ...on, context }, account), ran };
+    return { tour: guidedTour({ ...on, context }, { ...account, hasPsql: false }), ran };
   }
 
   it.each(['no', 'n', 'q', 'exit'])('ends at its first question on "%s"', async (answer) => {
