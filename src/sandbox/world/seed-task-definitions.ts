@@ -43,6 +43,12 @@ const envoy = container('envoy', {
   ports: [9901],
 });
 
+/** Parameters of Parameter Store, by variable. */
+const parameters = (path: string, names: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    names.map((name) => [name, `arn:aws:ssm:${REGION}:${ACCOUNT}:parameter/${path}/${name}`]),
+  );
+
 export const SEED_TASK_DEFINITIONS: readonly SeedTaskDefinition[] = [
   definition('orders-api', {
     revision: 42,
@@ -181,6 +187,13 @@ export const SEED_TASK_DEFINITIONS: readonly SeedTaskDefinition[] = [
           'ROLLBAR_ACCESS_TOKEN',
           'OTEL_EXPORTER_OTLP_HEADERS',
         ],
+        secretSources: parameters('cruddur/backend-flask', [
+          'AWS_ACCESS_KEY_ID',
+          'AWS_SECRET_ACCESS_KEY',
+          'CONNECTION_URL',
+          'ROLLBAR_ACCESS_TOKEN',
+          'OTEL_EXPORTER_OTLP_HEADERS',
+        ]),
         ports: [4567],
         initProcess: false,
         logGroup: 'cruddur',
@@ -195,6 +208,7 @@ export const SEED_TASK_DEFINITIONS: readonly SeedTaskDefinition[] = [
       container('node-aws-ecs', {
         image: image('node-aws-ecs:latest'),
         secretNames: ['SECRET_KEY'],
+        secretSources: parameters('service', ['SECRET_KEY']),
         ports: [3000],
         initProcess: false,
         logGroup: '/ecs/node-aws-ecs',

@@ -342,7 +342,10 @@ function containerDefinitionShape(account: EcsAccount, container: SeedContainerD
     essential: container.essential,
     command: container.command,
     environment: Object.entries(container.environment).map(([name, value]) => ({ name, value })),
-    secrets: container.secretNames.map((name) => ({ name, valueFrom: secret(name) })),
+    secrets: container.secretNames.map((name) => ({
+      name,
+      valueFrom: container.secretSources?.[name] ?? secret(name),
+    })),
     portMappings: container.ports.map((port) => ({ containerPort: port, hostPort: port, protocol: 'tcp' })),
     mountPoints: [],
     volumesFrom: [],
