@@ -249,7 +249,20 @@ describe('-L', () => {
     expect(() => parseForward(suggestion)).not.toThrow();
   });
 
-  test.each(['70000:db:5432', 'db:5432:0', 'a:b:5432', '1:2:3:4:5', 'db'])(
+  test.each([
+    ['orders-db', { bind: '127.0.0.1', isDefaultBind: true, localPort: 0, isDatabasePort: true }],
+    ['5432:orders-db', { bind: '127.0.0.1', isDefaultBind: true, localPort: 5432 }],
+    ['0.0.0.0:5432:orders-db', { bind: '0.0.0.0', localPort: 5432 }],
+  ])('%s names a database', (text, local) => {
+    expect(parseForward(text)).toEqual({
+      ...local,
+      remoteHost: undefined,
+      remotePort: 0,
+      database: 'orders-db',
+    });
+  });
+
+  test.each(['70000:db:5432', 'db:5432:0', 'a:b:5432', '1:2:3:4:5', 'db.internal'])(
     '%s is refused without a guess',
     (text) => {
       expect(() => parseForward(text)).toThrowError(

@@ -76,7 +76,7 @@ export interface FoundDatabase {
 
 /**
  * The database, proxy or cache with this identifier or ARN, or the one that has an endpoint with this identifier (an
- * instance of a cluster, a custom endpoint, an endpoint of a proxy). Asks for one kind after another and stops at the
+ * instance of a cluster, a custom endpoint, an endpoint of a proxy) or this host name. Asks for one kind after another and stops at the
  * first match. Throws `database-not-found`, `database-without-endpoint`; if nothing matches and a kind could not be
  * listed, the error of that kind.
  */
@@ -123,7 +123,9 @@ function matching(
   const database = databases.find((each) => each.id.toLowerCase() === wanted || each.arn === id);
   if (database !== undefined) return { database, endpoint: endpointOf(database, readOnly) };
   for (const each of databases) {
-    const endpoint = each.endpoints.find((candidate) => candidate.id?.toLowerCase() === wanted);
+    const endpoint = each.endpoints.find(
+      (candidate) => candidate.id?.toLowerCase() === wanted || candidate.host === wanted,
+    );
     if (endpoint !== undefined) return { database: each, endpoint };
   }
   return undefined;

@@ -1,11 +1,10 @@
 import { clientSetup, type ClientConnection, type ClientSetup } from '../../connect/database/client-setup.ts';
-import { certificatesOf, type Family, familyAt, familyOf } from '../../connect/database/engines.ts';
-import { derivedPort, identityOf, sharesPort } from '../../connect/database/local-port.ts';
+import { findProgram, isMariaDbClient } from '../../connect/database/client-process.ts';
+import { certificatesOf, FAMILIES } from '../../connect/database/engines.ts';
+import { derivedPort, identityOf } from '../../connect/database/local-port.ts';
 import { chooseRoute } from '../../connect/database/route-choice.ts';
 import { checkTls } from '../../connect/database/tls-check.ts';
-import { parseTarget } from '../../connect/forward/forward-spec.ts';
 import { LocalListener } from '../../connect/forward/local-listener.ts';
-import type { Database, DatabaseEndpoint } from '../../connect/ports.ts';
 import { failed, usage } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';
 import type { Needs } from '../collaborators.ts';
@@ -19,7 +18,7 @@ import {
 import { type AuthorityFile, authorityFile } from './authorities.ts';
 import { openForward } from './database-forward.ts';
 import type { DatabaseRequest } from './database-request.ts';
-import { findDatabase, namesOf } from './discovery.ts';
+import { type Destination, destinationOf, portOf } from './destination.ts';
 import { type Login, loginOf } from './login.ts';
 import { LoginFiles } from './login-files.ts';
 import { PrivateFiles } from './private-files.ts';
@@ -42,17 +41,6 @@ export interface OpenDatabase {
 }
 
 export type DatabaseNeeds = ForwardNeeds & Needs<'env', 'databaseCa'>;
-
-/** The destination, from AWS or from `--host`. */
-export interface Destination {
-  readonly name: string;
-  readonly engine: string;
-  readonly family: Family;
-  readonly database: Database;
-  readonly endpoint: DatabaseEndpoint;
-  readonly isListed: boolean;
-  readonly others: readonly Database[];
-}
 
 /**
  * Binds the local port, reads the login, opens the forward and verifies the certificate. Throws everything that these
@@ -96,6 +84,7 @@ export async function openDatabase(request: DatabaseRequest, deps: DatabaseNeeds
     caFile: authorities?.path,
     loginFile: loginFiles.pathFor(family, login),
     readOnly: request.readOnly,
+    ...(family === 'mysql' ? { isMariaDb: await usesMariaDb(request, deps) } : {}),
   };
   await loginFiles.keepFresh(connection, login);
   return {
@@ -110,77 +99,15 @@ export async function openDatabase(request: DatabaseRequest, deps: DatabaseNeeds
   };
 }
 
+async function usesMariaDb({ command }: DatabaseRequest, { env }: Needs<'env'>): Promise<boolean> {
+  const program = command[0] ?? (await findProgram(FAMILIES.mysql.clients, env));
+  return program !== undefined && /mysql|mariadb/.test(program) && isMariaDbClient(program, env);
+}
+
 async function bound(port: number, { scope }: Needs<'scope'>): Promise<LocalListener> {
   const listener = await LocalListener.bindLoopback(port);
   scope.add(() => listener.close());
   return listener;
-}
-
-export async function destinationOf(
-  request: Pick<DatabaseRequest, 'id' | 'host' | 'engine' | 'readOnly'>,
-  deps: Needs<'account'>,
-): Promise<Destination> {
-  if (request.host !== undefined) return hostDestination(request.host, request.engine);
-  if (request.id === undefined) throw usage('database-needed', 'which database?', { details: {} });
-  const account = await deps.account();
-  const { database, endpoint, listed } = await findDatabase(request.id, account, request);
-  return {
-    name: endpoint.id ?? database.id,
-    engine: database.engine,
-    family: familyOf(database.engine),
-    database,
-    endpoint,
-    isListed: true,
-    others: listed,
-  };
-}
-
-function hostDestination(text: string, engine: Family | undefined): Destination {
-  const { host, port } = parseTarget(text);
-  if (host === undefined) throw usage('bad-arguments', `--host takes HOST:PORT, and ${text} names no host`);
-  const family = engine ?? familyAt(port);
-  const endpoint = { role: 'instance', id: undefined, host, port } as const;
-  return {
-    name: `${host}:${port}`,
-    engine: family,
-    family,
-    endpoint,
-    isListed: false,
-    others: [],
-    database: {
-      id: `${host}:${port}`,
-      arn: `${host}:${port}`,
-      service: 'rds',
-      kind: 'instance',
-      engine: family,
-      status: 'unknown',
-      endpoints: [endpoint],
-      databaseName: undefined,
-      masterUsername: undefined,
-      vpcId: undefined,
-      securityGroups: [],
-      iamAuthentication: true,
-      publiclyAccessible: false,
-      ipv6: false,
-      tls: 'offered',
-      resourceId: undefined,
-      secretArn: undefined,
-      isSharded: false,
-    },
-  };
-}
-
-/** Throws `local-port-shared` if a saved connection could reach another database tomorrow. */
-function portOf({ database, endpoint, name, others }: Destination): number {
-  const port = derivedPort(identityOf(database, endpoint));
-  const other = sharesPort(database, endpoint, others);
-  if (other === undefined) return port;
-  const otherName = other.endpoint.id ?? namesOf(other.database)[0] ?? '';
-  throw failed(
-    'local-port-shared',
-    `the same local port ${port} is derived for ${name} and for ${otherName}, so that a saved connection could reach the wrong one`,
-    { details: { database: name, other: otherName, port } },
-  );
 }
 
 /** What is verified: everything that AWS lists as having TLS; a host that it does not list if authorities are given. */

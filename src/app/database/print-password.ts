@@ -2,7 +2,7 @@ import { interrupted, usage } from '../../core/errors.ts';
 import type { Needs } from '../collaborators.ts';
 import type { DatabaseRequest } from './database-request.ts';
 import { loginOf } from './login.ts';
-import { destinationOf } from './open-database.ts';
+import { destinationOf } from './destination.ts';
 
 /** The only way in which a password reaches the screen. Throws `input-needed` without a terminal and `--yes`. */
 export async function passwordAfterQuestion(

@@ -1,4 +1,9 @@
-import { parseForward, parseListener, parseTarget } from '../../connect/forward/forward-spec.ts';
+import {
+  type ForwardSpec,
+  parseForward,
+  parseListener,
+  parseTarget,
+} from '../../connect/forward/forward-spec.ts';
 import type { Needs } from '../collaborators.ts';
 import type { ForwardNeeds, RouteRequest } from './route.ts';
 
@@ -20,5 +25,17 @@ export async function forward(
   const target = request.stdio === undefined ? undefined : parseTarget(request.stdio);
   const specs = request.forwards.map(request.document === undefined ? parseForward : parseListener);
   const { forwardStdio, runForwards } = await import('./forwards.ts');
-  return target === undefined ? runForwards(specs, request, deps) : forwardStdio(target, request, deps);
+  return target === undefined
+    ? runForwards(await withHosts(specs, deps), request, deps)
+    : forwardStdio(target, request, deps);
+}
+
+/** Looks up the specs that name a database; the others cost no call. Throws what `findDatabase` throws. */
+export async function withHosts(
+  specs: readonly ForwardSpec[],
+  deps: Needs<'account'>,
+): Promise<readonly ForwardSpec[]> {
+  if (specs.every(({ database }) => database === undefined)) return specs;
+  const { hostsOfDatabases } = await import('../database/forward-specs.ts');
+  return hostsOfDatabases(specs, await deps.account());
 }

@@ -17,6 +17,8 @@ export interface Shown {
   logs(wanted: Wanted): Promise<void>;
   /** Deployments, stopped tasks and events of a service. */
   reasons(wanted: Wanted): Promise<void>;
+  /** A client on the database with this host name, through the task; resolves with its exit status. */
+  database(host: string, wanted: Wanted): Promise<number>;
 }
 
 type ConnectDeps = SessionNeeds &
@@ -112,12 +114,7 @@ async function perform(chosen: Chosen, deps: ConnectDeps, show: Shown): Promise<
     case 'forward':
       return forwardThrough(wanted, [await askForForward(deps)], deps);
     case 'database':
-      if (endpoint === undefined) return 0;
-      return forwardThrough(
-        wanted,
-        [{ bind: '127.0.0.1', localPort: 0, remoteHost: endpoint.host, remotePort: endpoint.port }],
-        deps,
-      );
+      return endpoint === undefined ? 0 : show.database(endpoint.host, wanted);
     case 'logs':
       await show.logs({ ...wanted, service });
       return 0;
@@ -156,9 +153,12 @@ async function forwardThrough(
   specs: readonly ForwardSpec[],
   deps: ForwardNeeds,
 ): Promise<number> {
-  const { runForwards } = await import('../forward/forwards.ts');
+  const [{ runForwards }, { withHosts }] = await Promise.all([
+    import('../forward/forwards.ts'),
+    import('../forward/forward-request.ts'),
+  ]);
   return runForwards(
-    specs,
+    await withHosts(specs, deps),
     { via: 'task', wanted, name: undefined, replace: false, document: undefined, requireLogged: false },
     deps,
   );

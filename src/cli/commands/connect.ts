@@ -50,6 +50,10 @@ async function runConnect({ search, history }: ConnectOptions, context: CommandC
       const all = { since: undefined, grep: undefined, pattern: undefined, utc: false };
       await writeLogs(wanted, { ...all, follow }, context);
     },
+    async database(host, wanted) {
+      const { runDb, THROUGH_PICKED_TASK } = await import('./db.ts');
+      return runDb({ ...THROUGH_PICKED_TASK, id: host }, context, wanted);
+    },
     async reasons(wanted) {
       const [{ serviceHistory }, { writeHistory }] = await Promise.all([
         import('../../app/listing/service-history.ts'),

@@ -35,7 +35,10 @@ interface DbFlags {
 
 const ENGINES = ['postgres', 'mysql', 'redis', 'memcached', 'mongodb', 'sqlserver', 'other'] as const;
 
-export function dbCommand(invoke: Invoke, run: Run<DbOptions> = runDb): Command {
+export function dbCommand(
+  invoke: Invoke,
+  run: Run<DbOptions> = (options, context) => runDb(options, context),
+): Command {
   return new Command('db')
     .description('a client on a database, proxy or cache, through a task or the bastion')
     .argument('[id]', 'id or ARN, as ls databases shows it')
@@ -86,6 +89,26 @@ Examples:
     });
 }
 
+/** What `db ID` without flags means, through the task that was picked. */
+export const THROUGH_PICKED_TASK = {
+  command: [],
+  host: undefined,
+  engine: undefined,
+  user: undefined,
+  databaseName: undefined,
+  iam: false,
+  secret: undefined,
+  readOnly: false,
+  via: 'task',
+  name: undefined,
+  replace: false,
+  port: undefined,
+  ca: undefined,
+  tls: true,
+  print: undefined,
+  printPassword: false,
+} as const;
+
 function localPort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (!(port <= 65_535)) throw new InvalidArgumentError('A port is a number from 0 to 65535.');
@@ -112,14 +135,19 @@ const optionsOf = (id: string | undefined, command: readonly string[], flags: Db
   printPassword: flags.printPassword === true,
 });
 
-async function runDb({ printPassword, ...options }: DbOptions, context: CommandContext): Promise<number> {
+/** `wanted` replaces the service or task of the flags. */
+export async function runDb(
+  { printPassword, ...options }: DbOptions,
+  context: CommandContext,
+  wanted?: DatabaseRequest['wanted'],
+): Promise<number> {
   refuseContradictions(options, printPassword);
   const [{ wantedOf }, { runDatabase }, { databaseOutput }] = await Promise.all([
     import('../../app/session/session-setup.ts'),
     import('../../app/database/run-database.ts'),
     import('../render/database-connection.ts'),
   ]);
-  const request = { ...options, wanted: wantedOf(context.settings) };
+  const request = { ...options, wanted: wanted ?? wantedOf(context.settings) };
   if (printPassword) {
     const { passwordAfterQuestion } = await import('../../app/database/print-password.ts');
     context.terminal.stdout.write(`${await passwordAfterQuestion(request, context)}\n`);

@@ -16,7 +16,7 @@ export function forwardCommand(invoke: Invoke, run: Run<ForwardOptions> = runFor
     .argument('[service]', 'service whose task carries the connections')
     .option(
       '-L <spec>',
-      '[bind:]local:host:remote, or local:remote for a port of the task itself; repeatable',
+      '[bind:]local:host:remote, or local:remote for a port of the task, local:id or id for a database; repeatable',
       addSpec,
     )
     .addOption(
@@ -39,6 +39,7 @@ else the bastion.
 Examples:
   $ fargate-connect forward orders-api -L 8080:80
   $ fargate-connect forward -L 5432:db.internal:5432 -L 6379:cache.internal:6379 --via bastion
+  $ fargate-connect forward -L orders-db -L 6379:sessions-cache --service orders-api
   $ fargate-connect forward --document fargate-connect-orders-db -L 5432
   $ ssh -o ProxyCommand='fargate-connect forward --stdio %h:%p --via bastion' me@host.internal`,
     )

@@ -22,6 +22,20 @@ export async function findProgram(programs: readonly string[], env: Env): Promis
   return undefined;
 }
 
+const VERSION_DEADLINE_MS = 5_000;
+
+/** Whether a client of the MySQL family is MariaDB's: on Debian, `mysql` is. */
+export async function isMariaDbClient(program: string, env: Env): Promise<boolean> {
+  const { stdout } = await execa(program, ['--version'], {
+    env: { PATH: env['PATH'] ?? '' },
+    extendEnv: false,
+    reject: false,
+    stdin: 'ignore',
+    timeout: VERSION_DEADLINE_MS,
+  });
+  return /mariadb/i.test(stdout ?? '');
+}
+
 export interface ClientRun {
   readonly command: readonly [string, ...string[]];
   /** The whole environment of the child; undefined values are left out. */

@@ -16,6 +16,8 @@ export interface ClientConnection {
   /** The file of mode 0600 from which the client reads its login: pgpass, or options of MySQL. */
   readonly loginFile: string | undefined;
   readonly readOnly: boolean;
+  /** Only for the family of MySQL: whether the client is MariaDB's, which has other options for TLS. */
+  readonly isMariaDb?: boolean;
 }
 
 export interface ClientSetup {
@@ -124,11 +126,11 @@ function mysql({ local, user, database, tls, loginFile, readOnly }: ClientConnec
 }
 
 /**
- * An options file for the MySQL and MariaDB clients. `loose-` lets each of them ignore the options that only the other
- * one has.
+ * An options file for the MySQL and MariaDB clients. Given a file of authorities, MariaDB's client verifies who signed
+ * the certificate; it must not compare the host name, which is that of the local port.
  */
 export function mysqlOptions(
-  { local, user, database, tls, caFile, readOnly }: ClientConnection,
+  { local, user, database, tls, caFile, readOnly, isMariaDb = false }: ClientConnection,
   password: string | undefined,
 ): string {
   const client = [
@@ -138,9 +140,14 @@ export function mysqlOptions(
     ...(user === undefined ? [] : [`user=${quoted(user)}`]),
     ...(password === undefined ? [] : [`password=${quoted(password)}`]),
     ...(tls === 'verify'
-      ? [`ssl-ca=${quoted(caFile ?? '')}`, 'loose-ssl-mode=VERIFY_CA', 'loose-enable-cleartext-plugin=1']
+      ? [
+          `ssl-ca=${quoted(caFile ?? '')}`,
+          ...(isMariaDb
+            ? ['ssl-verify-server-cert=0']
+            : ['ssl-mode=VERIFY_CA', 'loose-enable-cleartext-plugin=1']),
+        ]
       : []),
-    ...(tls === 'off' ? ['loose-ssl-mode=DISABLED', 'loose-skip-ssl'] : []),
+    ...(tls === 'off' ? [isMariaDb ? 'skip-ssl' : 'ssl-mode=DISABLED'] : []),
   ];
   const program = [
     ...(database === undefined ? [] : [`database=${quoted(database)}`]),

@@ -10,12 +10,16 @@ export interface ForwardSpec {
   readonly localPort: number;
   /** Undefined = the task (or bastion) itself. */
   readonly remoteHost: string | undefined;
-  /** 0 when a session document decides the port. */
+  /** 0 when a session document decides the port, or the database does. */
   readonly remotePort: number;
+  /** Identifier of a database in AWS, in place of host and port. */
+  readonly database?: string;
+  /** The local port is the one that belongs to the database. */
+  readonly isDatabasePort?: true;
 }
 
 /**
- * Parses `[bind:]local:host:remote` and `local:remote`; also `bind:local:remote` where bind is `*`, `0.0.0.0`,
+ * Parses `[bind:]local:host:remote`, `local:remote`, `[bind:]local:database` and `database`; also `bind:local:remote` where bind is `*`, `0.0.0.0`,
  * `::` or a loopback address: port `remote` of the task itself.
  * Throws `bad-forward` (usage) naming the part that is wrong, with the order that was probably meant.
  */
@@ -23,6 +27,8 @@ export function parseForward(text: string): ForwardSpec {
   const parts = splitOutsideBrackets(text);
   const refuse = (reason: string): Error =>
     badForward('forward', text, reason, parts === undefined ? undefined : inReadableOrder(parts));
+  const ofDatabase = parts === undefined ? undefined : databaseForward(parts, refuse);
+  if (ofDatabase !== undefined) return ofDatabase;
   if (parts === undefined || parts.length < 2 || parts.length > 4)
     throw refuse('it has the wrong number of parts');
   const remotePort = parsePort(refuse, parts.at(-1) ?? '', 1);
@@ -44,6 +50,26 @@ export function parseForward(text: string): ForwardSpec {
     localPort: parsePort(refuse, local, 0),
     remoteHost: parseHost(refuse, remoteHost),
     remotePort,
+  };
+}
+
+/** Identifiers of RDS, ElastiCache and MemoryDB: unlike most host names they have no dots. */
+const DATABASE_ID = /^[a-z][a-z0-9-]{0,62}$/i;
+
+/** `database`, `local:database` or `bind:local:database`; undefined where the parts are something else. */
+function databaseForward(parts: readonly string[], refuse: Refuse): ForwardSpec | undefined {
+  const database = parts.at(-1) ?? '';
+  const [first = '', second] = parts;
+  if (!DATABASE_ID.test(database) || parts.length > 3 || database === 'localhost') return undefined;
+  const target = { remoteHost: undefined, remotePort: 0, database };
+  if (second === undefined)
+    return { bind: '127.0.0.1', isDefaultBind: true, localPort: 0, isDatabasePort: true, ...target };
+  const local = parts.at(-2) ?? '';
+  if (!isPort(local, 0) || (parts.length === 3 && isPort(first, 0))) return undefined;
+  return {
+    ...parseBind(refuse, parts.length === 3 ? first : undefined),
+    localPort: Number(local),
+    ...target,
   };
 }
 

@@ -83,7 +83,10 @@ describe('a login file', () => {
   it('of MySQL quotes what would end a value or begin a comment', () => {
     const text = mysqlOptions(connection({ family: 'mysql' }), 'a"b\\c#d');
     expect(text).toContain('password="a\\"b\\\\c#d"\n');
-    expect(text).toContain('loose-ssl-mode=VERIFY_CA\n');
+    expect(text).toContain('ssl-mode=VERIFY_CA\n');
+    const forMariaDb = mysqlOptions(connection({ family: 'mysql', isMariaDb: true }), 'x');
+    expect(forMariaDb).toContain('ssl-ca="/ca.pem"\nssl-verify-server-cert=0\n');
+    expect(forMariaDb).not.toContain('ssl-mode');
     expect(text).not.toContain('init-command');
     expect(mysqlOptions(connection({ family: 'mysql', readOnly: true }), undefined)).toContain(
       'init-command="SET SESSION TRANSACTION READ ONLY"',

@@ -181,6 +181,27 @@ async function printed(format: string, ...args: readonly string[]): Promise<stri
   return stdout;
 }
 
+describe('forward', () => {
+  it.each([
+    ['orders-db', 23_400],
+    ['0:catalog-reports', undefined],
+  ])('-L %s looks the database up', async (spec, port) => {
+    const signals = new FakeSignals();
+    const outcome = await cli(
+      ['forward', '-L', spec, '--cluster', 'demo', '--service', 'orders-api', '--json'],
+      {
+        env: sandbox().env,
+        signals,
+        onStdout: once(() => signals.raise('SIGINT')),
+      },
+    );
+    expect([outcome.status, outcome.stderr]).toEqual([0, outcome.stderr]);
+    const ready = JSON.parse(outcome.stdout) as { local: { port: number }; remote: { host: string } };
+    expect(ready.remote.host).toContain(spec.replace('0:', ''));
+    if (port !== undefined) expect(ready.local.port).toBe(port);
+  });
+});
+
 describe('without a client', () => {
   it('each node of a cluster has a local port', async () => {
     const { nodes } = await openJson(['flags']);
