@@ -4,6 +4,10 @@ import type { Rows } from './rows.ts';
 
 const CHECK_PROXY = 'check HTTPS_PROXY, or add the host to NO_PROXY';
 
+const DATABASE_CA = [
+  '--ca FILE   # the authorities of your own; without it those of AWS are used',
+  'docs/databases.md, "TLS", says which authorities come with the program',
+];
 const COMPANY_CA = [
   'behind a proxy that opens TLS: export AWS_CA_BUNDLE=/path/to/company-ca.pem (or ca_bundle in the profile)',
   'NODE_EXTRA_CA_CERTS=/path/to/company-ca.pem does the same',
@@ -101,8 +105,11 @@ export const CREDENTIALS_ADVICE = {
     'date -u   # is the clock of this machine right',
     'behind a proxy that opens TLS: its certificate may have ended',
   ],
-  'tls-untrusted': () => COMPANY_CA,
-  'tls-wrong-host': () => [
+  'tls-untrusted': (_, lines) => (lines.context.command === 'db' ? DATABASE_CA : COMPANY_CA),
+  'tls-wrong-host': (_, lines) => [
+    ...(lines.context.command === 'db'
+      ? ['the forward leads to another server than the name says: a proxy in the VPC, or DNS there']
+      : []),
     'another server answers under this name: check DNS, the endpoint settings and HTTPS_PROXY',
   ],
 } as const satisfies Rows;

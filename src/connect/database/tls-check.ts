@@ -50,13 +50,17 @@ export async function checkTls(check: TlsCheck, clock: Clock): Promise<void> {
 const noAnswer = ({ host, port }: TlsCheck, what: string): Error =>
   transport('database-silent', `${host}:${port} ${what}`, { details: { host, port } });
 
-function handshake(raw: Socket, { host, ca }: TlsCheck): Promise<void> {
+function handshake(raw: Socket, check: TlsCheck): Promise<void> {
+  const { host, ca } = check;
   return new Promise((resolve, reject) => {
     const socket: TLSSocket = connectTls({ socket: raw, servername: host, ca, minVersion: 'TLSv1.2' }, () => {
       socket.end();
       resolve();
     });
-    socket.once('error', (error) => reject(tlsFailure(error, host) ?? error));
+    // What is no error of TLS is one of the connection, such as a reset.
+    socket.once('error', (error) =>
+      reject(tlsFailure(error, host) ?? noAnswer(check, `ended the connection (${error.message})`)),
+    );
   });
 }
 

@@ -115,6 +115,23 @@ describe('a server that does not answer', () => {
     ).rejects.toMatchObject({ code: 'database-silent' });
   });
 
+  it('is called silent where TLS begins with the first byte too', async () => {
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => socket.resetAndDestroy());
+    });
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    const local = {
+      host: '127.0.0.1',
+      port: typeof address === 'object' && address !== null ? address.port : 0,
+    };
+    await expect(
+      checkTls({ family: 'redis', host: HOST, port: 6379, local, ca: authority.certificate }, systemClock),
+    ).rejects.toMatchObject({ code: 'database-silent' });
+  });
+
   it('is not allowed to send an endless greeting', async () => {
     const server = createTcpServer((socket) => {
       socket.on('error', () => undefined);
