@@ -192,7 +192,8 @@ describe('forward', () => {
       {
         env: sandbox().env,
         signals,
-        onStdout: once(() => signals.raise('SIGINT')),
+        // The forward counts as ready after this event.
+        onStdout: once(() => setImmediate(() => signals.raise('SIGINT'))),
       },
     );
     expect([outcome.status, outcome.stderr]).toEqual([0, outcome.stderr]);
