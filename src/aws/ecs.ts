@@ -395,6 +395,10 @@ function toContainerDefinition(
   return {
     name: container.name ?? '',
     readonlyRoot: container.readonlyRootFilesystem ?? false,
+    settings: [
+      ...(container.environment ?? []).map(({ value }) => value ?? ''),
+      ...(container.secrets ?? []).map(({ valueFrom }) => valueFrom ?? ''),
+    ],
     variables: [...(container.environment ?? []), ...(container.secrets ?? [])].map(({ name }) => name ?? ''),
     udpPorts: (container.portMappings ?? []).flatMap(({ protocol, containerPort }) =>
       protocol === 'udp' && containerPort !== undefined ? [containerPort] : [],

@@ -131,6 +131,11 @@ export interface TaskDefinition {
 export interface ContainerDefinition {
   readonly name: string;
   readonly readonlyRoot: boolean;
+  /**
+   * Values of its environment variables, and ARNs of its secrets. They may hold passwords: they are compared with the
+   * hosts of databases, and are never printed.
+   */
+  readonly settings?: readonly string[];
   /** Names of its environment variables, plain and from secrets. */
   readonly variables: readonly string[];
   /** Container ports with protocol UDP. */

@@ -370,7 +370,10 @@ export interface ErrorFacts {
   };
   'ca-file-unusable': { readonly path: string };
   'client-missing': { readonly program: string };
-  'database-needed': { readonly [name: string]: Fact };
+  'database-needed': {
+    /** Ids in the order in which they are offered. */
+    readonly candidates?: readonly string[] | undefined;
+  };
   'database-silent': { readonly host: string; readonly port: number };
   'database-unreachable': {
     /** Undefined = a host that AWS does not list. */

@@ -46,9 +46,13 @@ export type DatabaseNeeds = ForwardNeeds & Needs<'env', 'databaseCa'>;
  * Binds the local port, reads the login, opens the forward and verifies the certificate. Throws everything that these
  * steps throw, `local-port-shared`, `database-unreachable`.
  */
-export async function openDatabase(request: DatabaseRequest, deps: DatabaseNeeds): Promise<OpenDatabase> {
+export async function openDatabase(
+  given: DatabaseRequest,
+  deps: DatabaseNeeds & Needs<'prompter', 'input'>,
+): Promise<OpenDatabase> {
   if (deps.settings.transport === 'plugin')
     throw usage('plugin-unsupported', 'db needs the native transport');
+  const request = await withId(given, deps);
   const early = request.port === undefined ? undefined : await bound(request.port, deps);
   const destination = await destinationOf(request, deps);
   const { database, endpoint, family } = destination;
@@ -97,6 +101,16 @@ export async function openDatabase(request: DatabaseRequest, deps: DatabaseNeeds
     nodes,
     lost,
   };
+}
+
+/** Asks which database where neither an id nor a host was given. */
+async function withId(
+  request: DatabaseRequest,
+  deps: Needs<'account' | 'prompter', 'input'>,
+): Promise<DatabaseRequest> {
+  if (request.id !== undefined || request.host !== undefined) return request;
+  const { chooseDatabase } = await import('./choose-database.ts');
+  return { ...request, id: await chooseDatabase(request, deps) };
 }
 
 async function usesMariaDb({ command }: DatabaseRequest, { env }: Needs<'env'>): Promise<boolean> {

@@ -14,6 +14,7 @@ import { nameOfArn } from '../../core/arn.ts';
 import { ToolError } from '../../core/errors.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
 import { findBastions } from '../../provision/bastion/inventory.ts';
+import type { Ec2Port } from '../../provision/ports/ec2.ts';
 import type { SecurityGroup } from '../../provision/ports/network.ts';
 import type { Needs } from '../collaborators.ts';
 
@@ -111,7 +112,7 @@ export async function gatherRoute(
 }
 
 /** Undefined when IAM denies the call. */
-async function readable<T>(work: Promise<T>): Promise<T | undefined> {
+export async function readable<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
@@ -142,18 +143,28 @@ const sourceOf = ({ service, tasks }: Candidate): ConnectionSource => {
   };
 };
 
+/** Where connections through a bastion come from; undefined where AWS did not say it. */
+const sourceOfBastion = ({ groupIds, privateIp }: Bastion): ConnectionSource | undefined =>
+  groupIds === undefined || privateIp === undefined || privateIp.includes(':')
+    ? undefined
+    : { groupIds, ranges: [`${privateIp}/32`] };
+
+/** Of the named bastion, or of all that run; empty where IAM does not allow to list them. */
+export async function bastionSources(
+  ec2: Ec2Port,
+  name: string | undefined,
+): Promise<readonly ConnectionSource[]> {
+  const found = await readable(findBastions(ec2, name === undefined ? {} : { name }));
+  return (found ?? []).flatMap((bastion) => sourceOfBastion(bastion) ?? []);
+}
+
 async function bestBastion(
   running: readonly Bastion[],
   reachOf: (source: ConnectionSource | undefined) => Promise<DatabaseReach>,
 ): Promise<{ readonly bastion: Bastion; readonly reach: DatabaseReach } | undefined> {
   const judged = [];
   for (const bastion of running) {
-    const { groupIds, privateIp } = bastion;
-    const source =
-      groupIds === undefined || privateIp === undefined || privateIp.includes(':')
-        ? undefined
-        : { groupIds, ranges: [`${privateIp}/32`] };
-    judged.push({ bastion, reach: await reachOf(source) });
+    judged.push({ bastion, reach: await reachOf(sourceOfBastion(bastion)) });
   }
   return judged.find(({ reach }) => reach.state === 'admitted') ?? judged[0];
 }

@@ -17,7 +17,10 @@ export const DATABASE_ADVICE = {
     'install it, or name another one after --',
     because(`${lines.tool('db')} ID --print env`, 'prints the connection and starts no client'),
   ],
-  'database-needed': (_, lines) => [lines.tool('ls databases', {}, 'their ids')],
+  'database-needed': ({ candidates = [] }, lines) => [
+    ...candidates.slice(0, 5).map((id) => lines.tool(`db ${id}`)),
+    lines.tool('ls databases', {}, 'their ids'),
+  ],
   'database-silent': (_, lines) => [
     'the forward is open, and behind it nothing answers: the database may be stopped, or a security group drops the connection',
     because(`${lines.tool('db')} ID --via task|bastion`, 'the other route'),

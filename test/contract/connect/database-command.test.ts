@@ -232,6 +232,45 @@ describe('without a client', () => {
   });
 });
 
+describe('without an id', () => {
+  const candidatesOf = async (...args: readonly string[]): Promise<readonly string[]> => {
+    const { env } = sandbox();
+    const outcome = await cli(['db', ...args, '--cluster', 'demo', '--json'], { env });
+    expect(outcome.status).toBe(2);
+    const line = outcome.stderr.split('\n').find((each) => each.startsWith('{"error"')) ?? '{}';
+    const { error } = JSON.parse(line) as { error: { code: string; details: { candidates: string[] } } };
+    expect(error.code).toBe('database-needed');
+    return error.details.candidates;
+  };
+
+  it('names the databases in the order of use, without those that the service does not reach', async () => {
+    const ofOrders = await candidatesOf('--service', 'orders-api');
+    expect(ofOrders[0]).toBe('orders-db');
+    expect(ofOrders).not.toContain('billing-db');
+    const ofBilling = await candidatesOf('--service', 'billing-worker');
+    expect(ofBilling[0]).toBe('billing-db');
+    expect(ofBilling).toContain('orders-db');
+  });
+
+  it('shows the missing rule of a database that cannot be chosen, and no value of the task definition', async () => {
+    const tty = { stdin: true, stdout: true, stderr: true, columns: 160 };
+    const signals = new FakeSignals();
+    let screen = '';
+    await cli(['db', '--service', 'orders-api', '--cluster', 'demo'], {
+      env: { ...sandbox().env, FARGATE_CONNECT_PLAIN: '1' },
+      tty,
+      signals,
+      onStderr: (text) => {
+        screen = text;
+        if (text.includes('billing-db') && text.includes('flags')) signals.raise('SIGTERM');
+      },
+    });
+    expect(screen).toContain('used by the service');
+    expect(screen).toMatch(/has\s+no rule for port 5432/);
+    expect(screen).not.toContain('orders-sandbox-only');
+  });
+});
+
 describe('refusals', () => {
   it.each([
     [['orders-db', '--iam'], 2, 'user-needed'],
