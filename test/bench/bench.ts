@@ -4,6 +4,7 @@ import { type BenchOptions, meetsBar, type Measurement, type Remark, type Row } 
 import { clientCeiling } from './rows/client-ceiling.ts';
 import { cut } from './rows/cut.ts';
 import { cutMatrix } from './rows/cut-matrix.ts';
+import { execThroughput } from './rows/exec-throughput.ts';
 import { firstByte } from './rows/first-byte.ts';
 import { forwardLatency } from './rows/forward-latency.ts';
 import { forwardThroughput } from './rows/forward-throughput.ts';
@@ -21,6 +22,7 @@ import { median, short } from './statistics.ts';
 const ROWS: readonly Row[] = [
   start,
   firstByte,
+  execThroughput,
   forwardThroughput,
   clientCeiling,
   forwardLatency,
