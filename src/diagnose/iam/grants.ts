@@ -71,12 +71,18 @@ export const RESOURCE_TYPES: Readonly<Record<string, readonly string[]>> = {
   'ecs:DescribeClusters': ['cluster'],
   'ecs:DescribeServices': ['service'],
   'ecs:DescribeTasks': ['task'],
+  'elasticache:DescribeCacheClusters': ['cluster'],
+  'elasticache:DescribeReplicationGroups': ['replicationgroup'],
+  'elasticache:DescribeServerlessCaches': ['serverlesscache'],
   'iam:GetInstanceProfile': ['instance-profile'],
   'iam:GetRole': ['role'],
   'iam:GetRolePolicy': ['role'],
   'iam:ListRolePolicies': ['role'],
+  'memorydb:DescribeClusters': ['cluster'],
   'rds:DescribeDBClusters': ['cluster'],
   'rds:DescribeDBInstances': ['db'],
+  'rds:DescribeDBProxies': ['db-proxy'],
+  'rds:DescribeDBProxyEndpoints': ['db-proxy', 'db-proxy-endpoint'],
 };
 
 /** Replaces `${aws:userid}` in both resource and request, because the real value is not known here. */
