@@ -126,7 +126,10 @@ export const listOf = (value: string | readonly string[] = []): readonly string[
 function resourcesOf(action: string, statement: Statement, requester: Requester): readonly string[] {
   const types = RESOURCE_TYPES[action];
   const resources = listOf(statement.Resource).filter(
-    (resource) => resource === '*' || types === undefined || types.includes(typeOfArn(resource) ?? ''),
+    (resource) =>
+      resource === '*' ||
+      types === undefined ||
+      (parseArn(resource)?.service === action.split(':')[0] && types.includes(typeOfArn(resource) ?? '')),
   );
   // An Allow has to be granted as widely as it is written. A Deny is checked for the account and region of the
   // requester.
