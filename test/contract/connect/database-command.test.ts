@@ -266,7 +266,7 @@ describe('without an id', () => {
       },
     });
     expect(screen).toContain('used by the service');
-    expect(screen).toMatch(/has\s+no rule for port 5432/);
+    expect(screen).toContain('no rule for port 5432 from sg-');
     expect(screen).not.toContain('orders-sandbox-only');
   });
 });
