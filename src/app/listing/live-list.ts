@@ -126,7 +126,8 @@ export class LiveList<Item, T> implements BrowseList<T> {
   }
 }
 
-const byText = new Intl.Collator(undefined, { numeric: true }).compare;
+/** By code units: a collator would take longer than the rest of a drawing in a list of thousands of rows. */
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 export const byRankThenId = (a: BrowseRow<unknown>, b: BrowseRow<unknown>): number =>
   (b.rank ?? 0) - (a.rank ?? 0) || byText(a.id, b.id);
