@@ -17,7 +17,8 @@ export function withMergedChanges(findings: readonly Finding[]): readonly Findin
     const same = deployments.filter(
       ({ cluster, service }) => cluster === change.cluster && service === change.service,
     );
-    return { ...change, ...(Object.assign({}, ...same.map(withoutAbsent)) as Partial<typeof change>) };
+    // Made from all of them alone, so that it is the same for each finding.
+    return Object.assign({}, ...same.map(withoutAbsent)) as typeof change;
   };
   return findings.map((finding): Finding => {
     const [first, ...others] = finding.fixes;
