@@ -2,12 +2,14 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type BenchOptions, meetsBar, type Measurement, type Remark, type Row } from './row.ts';
 import { clientCeiling } from './rows/client-ceiling.ts';
+import { copy } from './rows/copy.ts';
 import { cut } from './rows/cut.ts';
 import { cutMatrix } from './rows/cut-matrix.ts';
 import { execThroughput } from './rows/exec-throughput.ts';
 import { firstByte } from './rows/first-byte.ts';
 import { forwardLatency } from './rows/forward-latency.ts';
 import { forwardThroughput } from './rows/forward-throughput.ts';
+import { logs } from './rows/logs.ts';
 import { memory } from './rows/memory.ts';
 import { provisioning } from './rows/provisioning.ts';
 import { shortConnections } from './rows/short-connections.ts';
@@ -30,6 +32,8 @@ const ROWS: readonly Row[] = [
   cut,
   cutMatrix,
   shortConnections,
+  copy,
+  logs,
   provisioning,
   size,
 ];
