@@ -12,7 +12,7 @@ const run = promisify(execFile);
 const CLI = resolve(import.meta.dirname, '../../../dist/main.js');
 const FAST_BYTES = 40_000_000;
 /** 1 KiB per millisecond and session is about 1 MB/s at most. */
-const OFFICIAL_BYTES = 8_000_000;
+const OFFICIAL_BYTES = 24_000_000;
 const UP_BAR = 5;
 const DOWN_BAR = 20;
 const SESSIONS_BAR = 3;

@@ -67,20 +67,18 @@ it('cp: every byte arrives in both directions while both connections are cut', a
     writeFileSync(join(here, 'sent'), content);
     const fault = round % 4 === 3 ? 'cut-agent' : 'cut-client';
     sandbox().faults.sessions.set(`${fault}=after:${between(500, 200_000, random)}`);
+    // Every session is cut after so many bytes, so a session that replaces another one would be cut there again.
+    const onStderr = (text: string): void => {
+      if (text.includes('a new session continues')) sandbox().faults.sessions.set();
+    };
     const run = (...args: readonly string[]) =>
-      cli(['cp', ...APP, ...args], { env: sandbox().env, clock: systemClock });
+      cli(['cp', ...APP, ...args], { env: sandbox().env, clock: systemClock, onStderr });
     const sent = await run(join(here, 'sent'), 'orders-api:copied');
     const got = await run('orders-api:copied', join(here, 'got'));
     sandbox().faults.sessions.set();
-    expect({
-      round,
-      fault,
-      statuses: [sent.status, got.status],
-      stderr: sent.stderr + got.stderr,
-    }).toMatchObject({
-      round,
-      statuses: [0, 0],
-    });
+    expect([sent.status, got.status], `round ${round}, ${fault}: ${sent.stderr}${got.stderr}`).toEqual([
+      0, 0,
+    ]);
     expect(digest(readFileSync(join(here, 'got'))), `round ${round}`).toBe(digest(content));
   }
 });
