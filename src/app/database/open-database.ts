@@ -21,6 +21,7 @@ import type { DatabaseRequest } from './database-request.ts';
 import { type Destination, destinationOf, portOf } from './destination.ts';
 import { type Login, loginOf } from './login.ts';
 import { LoginFiles } from './login-files.ts';
+import { withOfferedLogin } from './offered-login.ts';
 import { PrivateFiles } from './private-files.ts';
 import { gatherRoute } from './route-facts.ts';
 
@@ -41,22 +42,21 @@ export interface OpenDatabase {
 }
 
 export type DatabaseNeeds = ForwardNeeds & Needs<'env', 'databaseCa'>;
+type OpenNeeds = DatabaseNeeds & Needs<'prompter' | 'terminal', 'input' | 'output'>;
 
 /**
  * Binds the local port, reads the login, opens the forward and verifies the certificate. Throws everything that these
  * steps throw, `local-port-shared`, `database-unreachable`.
  */
-export async function openDatabase(
-  given: DatabaseRequest,
-  deps: DatabaseNeeds & Needs<'prompter', 'input'>,
-): Promise<OpenDatabase> {
+export async function openDatabase(given: DatabaseRequest, deps: OpenNeeds): Promise<OpenDatabase> {
   if (deps.settings.transport === 'plugin')
     throw usage('plugin-unsupported', 'db needs the native transport');
-  const request = await withId(given, deps);
-  const early = request.port === undefined ? undefined : await bound(request.port, deps);
-  const destination = await destinationOf(request, deps);
+  const named = await withId(given, deps);
+  const early = named.port === undefined ? undefined : await bound(named.port, deps);
+  const destination = await destinationOf(named, deps);
   const { database, endpoint, family } = destination;
   const listener = early ?? (await bound(portOf(destination), deps));
+  const request = await withOfferedLogin(named, destination, listener.port, deps);
   const files = await PrivateFiles.create(deps.scope);
   const [login, route] = await Promise.all([
     loginOf(request, database, endpoint, deps),

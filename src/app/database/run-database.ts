@@ -9,7 +9,7 @@ import { type DatabaseNeeds, openDatabase, type OpenDatabase } from './open-data
 
 /** Ends in the client of the database, or keeps the local port open for other programs. */
 
-type RunNeeds = DatabaseNeeds & Needs<'env' | 'signals' | 'terminal', 'output'>;
+type RunNeeds = DatabaseNeeds & Needs<'env' | 'prompter' | 'signals' | 'terminal', 'input' | 'output'>;
 
 export interface DatabaseOutput {
   /** A client is about to start. */
@@ -104,7 +104,31 @@ async function runCommand(
     });
   // When the forward ends for good, the client's connections are closed, and the client ends by itself.
   lost.catch(() => undefined);
-  return terminal.stdinIsTty && terminal.canBeInherited === true ? withTerminalKept(run, clock) : run();
+  const status = await (terminal.stdinIsTty && terminal.canBeInherited === true
+    ? withTerminalKept(run, clock)
+    : run());
+  const advice = login.expires ? refusedTokenAdvice(program, family, status, login.user) : undefined;
+  if (advice !== undefined) report({ type: 'note', level: 'info', code: 'token-refused', message: advice });
+  return status;
+}
+
+/**
+ * What to do if the server has refused the token. The client writes the reason to the terminal itself, so that only its
+ * exit status is known here: psql ends with 2 if it could not connect, and MySQL's clients with 1 for every error.
+ * Source: AWS, "Creating a database account using IAM authentication", "Troubleshooting for IAM DB authentication".
+ */
+function refusedTokenAdvice(
+  program: string,
+  family: OpenDatabase['connection']['family'],
+  status: number,
+  user = 'USER',
+): string | undefined {
+  if (!readsLoginFile(program, family)) return undefined;
+  if (family === 'postgres' && status === 2)
+    return `if the message is 'password authentication failed', the user lacks a role: GRANT rds_iam TO ${user}; if it is 'PAM authentication failed', IAM does not allow rds-db:connect: policy db --db-resource ID --db-user ${user}`;
+  return family === 'mysql' && status === 1
+    ? `if the message is 'Access denied', the user is not made for tokens (CREATE USER ${user} IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'), or IAM does not allow rds-db:connect: policy db --db-resource ID --db-user ${user}`
+    : undefined;
 }
 
 const passwordVariable = (family: OpenDatabase['connection']['family']): string | undefined =>

@@ -129,6 +129,71 @@ describe('the client', () => {
   }, 60_000);
 });
 
+describe('without a login', () => {
+  const TRUE = ['--port', '0', '--', 'true'];
+  const tty = { stdin: true, stdout: true, stderr: true, columns: 120 };
+
+  it.each([
+    [
+      'catalog-db',
+      [],
+      '--secret (AWS keeps the password of catalog), --iam --as USER (IAM login is on), --as USER',
+    ],
+    ['catalog-db', ['--as', 'app'], 'as app, and without a terminal the client cannot ask: --iam --as USER'],
+    ['billing-db', [], 'cannot ask: --secret NAME|ARN, --as USER with a password in PGPASSWORD or ~/.pgpass'],
+  ])('%s %j: the logins that it accepts are named', async (id, flags, logins) => {
+    const service = id === 'billing-db' ? ['--service', 'billing-worker'] : [];
+    const { status, stderr } = await db([id, ...flags, ...service, ...TRUE]);
+    expect([status, stderr]).toEqual([0, expect.stringContaining(logins)]);
+  });
+
+  it('nothing is said if the client has a password of its own, or if the engine needs none', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'database-pgpass-'));
+    const file = join(folder, 'pgpass');
+    writeFileSync(file, '*:*:*:catalog:word\n', { mode: 0o600 });
+    const env = { ...sandbox().env, PATH: process.env['PATH'] ?? '' };
+    for (const own of [{ PGPASSWORD: 'word' }, { PGPASSFILE: file }]) {
+      const { stderr } = await cli(['db', 'catalog-db', '--cluster', 'demo', ...TRUE], {
+        env: { ...env, ...own },
+      });
+      expect(stderr).not.toContain('no password is known');
+    }
+    expect((await db(['sessions-cache', ...TRUE])).stderr).not.toContain('no password is known');
+    rmSync(folder, { recursive: true });
+  });
+
+  it('the secret that AWS keeps is offered on a terminal', async () => {
+    const { status, stdout } = await cli(
+      ['db', 'catalog-db', '--yes', '--cluster', 'demo', '--port', '0', '--', process.execPath, '-e', PROBE],
+      { env: { ...sandbox().env, PATH: process.env['PATH'] ?? '' }, tty },
+    );
+    expect([status, stdout]).toEqual([7, expect.stringContaining(`:catalog:${PASSWORD}`)]);
+  });
+});
+
+describe('a refused token', () => {
+  it('is explained', async () => {
+    if (onPath('psql') === undefined) {
+      reportSkip('psql with a token that is refused', 'psql is not installed');
+      return;
+    }
+    const { status, stderr } = await db([
+      'catalog-db',
+      '--iam',
+      '--as',
+      'catalog',
+      '--port',
+      '0',
+      '--',
+      'psql',
+      '-wAtc',
+      'select 1',
+    ]);
+    expect([status, stderr]).toEqual([2, expect.stringContaining('authentication failed')]);
+    expect(stderr).toContain('GRANT rds_iam TO catalog');
+  }, 60_000);
+});
+
 describe('the local port', () => {
   it('is the same each time, and whoever has it is named', async () => {
     const signals = new FakeSignals();
