@@ -18,7 +18,7 @@ it.each<readonly [title: string, change: Change, expected: readonly string[]]>([
     'an inline policy for a role that lacks actions',
     { kind: 'allow-actions', principal: `${ARN}:role/team/task`, policy: 'identity', ...actions },
     [
-      `aws iam put-role-policy --role-name task --policy-name fargate-connect-90da0f --policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ssmmessages:OpenDataChannel"],"Resource":["*"]}]}' --profile staging`,
+      `aws iam put-role-policy --role-name task --policy-name fargate-connect-Exec-4f2fc1 --policy-document '{"Version":"2012-10-17","Statement":[{"Sid":"Exec","Effect":"Allow","Action":"ssmmessages:OpenDataChannel","Resource":"*"}]}' --profile staging`,
     ],
   ],
   [
@@ -31,13 +31,27 @@ it.each<readonly [title: string, change: Change, expected: readonly string[]]>([
       when: [{ key: 'aws:RequestTag/team', values: ['web'], type: 'string' }],
     },
     [
-      `aws iam put-role-policy --role-name dev --policy-name fargate-connect-126f58 --policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["ssmmessages:OpenDataChannel"],"Resource":["*"],"Condition":{"StringEquals":{"aws:RequestTag/team":["web"]}}}]}' --profile staging`,
+      `aws iam put-role-policy --role-name dev --policy-name fargate-connect-Exec-36b423 --policy-document '{"Version":"2012-10-17","Statement":[{"Sid":"Exec","Effect":"Deny","Action":"ssmmessages:OpenDataChannel","Resource":"*","Condition":{"StringEquals":{"aws:RequestTag/team":["web"]}}}]}' --profile staging`,
     ],
   ],
   [
-    'a sentence for a user, to whom the tool gives no policy',
+    'an inline policy for a user',
     { kind: 'allow-actions', principal: `${ARN}:user/ann`, policy: 'identity', ...actions },
-    [`the policies of ${ARN}:user/ann must allow ssmmessages:OpenDataChannel on *`],
+    [
+      `aws iam put-user-policy --user-name ann --policy-name fargate-connect-Exec-4f2fc1 --policy-document '{"Version":"2012-10-17","Statement":[{"Sid":"Exec","Effect":"Allow","Action":"ssmmessages:OpenDataChannel","Resource":"*"}]}' --profile staging`,
+    ],
+  ],
+  [
+    'a sentence for the session of a role',
+    {
+      kind: 'allow-actions',
+      principal: 'arn:aws:sts::123456789012:assumed-role/dev/ann',
+      policy: 'identity',
+      ...actions,
+    },
+    [
+      'the policies of arn:aws:sts::123456789012:assumed-role/dev/ann must allow ssmmessages:OpenDataChannel on *',
+    ],
   ],
   [
     'a sentence for a permissions boundary',
@@ -47,23 +61,21 @@ it.each<readonly [title: string, change: Change, expected: readonly string[]]>([
   [
     'a sentence for a service control policy',
     { kind: 'withdraw-denial', principal: 'task', policy: 'service-control', ...actions },
-    ['remove the Deny of ssmmessages:OpenDataChannel from the service control policies of the organisation'],
+    ['remove the Deny of ssmmessages:OpenDataChannel from the service control policies of the organization'],
   ],
   [
-    'the document of a trust policy',
+    'a trust policy, which replaces the one that the role has',
     { kind: 'trust-service', role: 'task', service: 'ecs-tasks.amazonaws.com', actions: ['sts:AssumeRole'] },
     [
-      `fargate-connect policy task-trust ${PLACE}   # what task has to trust`,
-      'the trust policy of task must allow ecs-tasks.amazonaws.com to call sts:AssumeRole',
+      `aws iam update-assume-role-policy --role-name task --policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}' --profile staging`,
+      `this replaces the trust policy of task: add the statements that it has for others; fargate-connect policy task-trust ${PLACE} prints one with conditions`,
     ],
   ],
   [
-    'one rule for each source of a connection',
+    'one rule for all sources of a connection',
     { kind: 'admit', group: 'sg-1', port: 443, from: ['10.0.0.0/16', 'fd00::/56', 'sg-2'] },
     [
-      `aws ec2 authorize-security-group-ingress --group-id sg-1 --protocol tcp --port 443 --cidr 10.0.0.0/16 ${PLACE}`,
-      `aws ec2 authorize-security-group-ingress --group-id sg-1 --ip-permissions 'IpProtocol=tcp,FromPort=443,ToPort=443,Ipv6Ranges=[{CidrIpv6=fd00::/56}]' ${PLACE}`,
-      `aws ec2 authorize-security-group-ingress --group-id sg-1 --ip-permissions 'IpProtocol=tcp,FromPort=443,ToPort=443,UserIdGroupPairs=[{GroupId=sg-2}]' ${PLACE}`,
+      `aws ec2 authorize-security-group-ingress --group-id sg-1 --ip-permissions 'IpProtocol=tcp,FromPort=443,ToPort=443,IpRanges=[{CidrIp=10.0.0.0/16}],Ipv6Ranges=[{CidrIpv6=fd00::/56}],UserIdGroupPairs=[{GroupId=sg-2}]' ${PLACE}`,
     ],
   ],
   [
@@ -85,7 +97,7 @@ it.each<readonly [title: string, change: Change, expected: readonly string[]]>([
       cidr: '::/0',
     },
     [
-      `aws ec2 create-network-acl-entry --network-acl-id acl-1 --rule-number 90 --ingress --protocol tcp --port-range From=1024,To=65535 --ipv6-cidr-block ::/0 --rule-action allow ${PLACE}`,
+      `aws ec2 create-network-acl-entry --network-acl-id acl-1 --rule-number 90 --ingress --protocol 6 --port-range From=1024,To=65535 --ipv6-cidr-block ::/0 --rule-action allow ${PLACE}`,
     ],
   ],
   [
@@ -126,7 +138,27 @@ it.each<readonly [title: string, change: Change, expected: readonly string[]]>([
     'a route over IPv6',
     { kind: 'set-route', routeTable: 'rtb-1', destination: '64:ff9b::/96', target: 'nat-gateway' },
     [
-      `aws ec2 create-route --route-table-id rtb-1 --destination-ipv6-cidr-block 64:ff9b::/96 --nat-gateway-id NAT_GATEWAY ${PLACE}   # a NAT gateway of the VPC`,
+      `with a NAT gateway in a public subnet of the VPC: aws ec2 create-route --route-table-id rtb-1 --destination-ipv6-cidr-block 64:ff9b::/96 --nat-gateway-id NAT_GATEWAY ${PLACE}`,
+    ],
+  ],
+  [
+    'a route to a NAT gateway that works',
+    {
+      kind: 'set-route',
+      routeTable: 'rtb-1',
+      destination: '0.0.0.0/0',
+      target: 'nat-gateway',
+      gateway: 'nat-1',
+    },
+    [
+      `aws ec2 create-route --route-table-id rtb-1 --destination-cidr-block 0.0.0.0/0 --nat-gateway-id nat-1 ${PLACE}`,
+    ],
+  ],
+  [
+    'a route to one address of a peered VPC',
+    { kind: 'peering-route', routeTable: 'rtb-1', destination: 'fd00::1', peering: 'pcx-1' },
+    [
+      `aws ec2 create-route --route-table-id rtb-1 --destination-ipv6-cidr-block fd00::1/128 --vpc-peering-connection-id pcx-1 ${PLACE}`,
     ],
   ],
   [
@@ -149,4 +181,11 @@ it('several fixes are alternatives, and the changes of one fix are all needed', 
   expect(bestFix(details, lines)).toEqual(both);
   expect(allFixes(details, lines)).toEqual([...both, 'or:', both[1]]);
   expect([bestFix({}, lines), allFixes({ fixes: [] }, lines)]).toEqual([[], []]);
+});
+
+it('doctor, which starts no bastion, names the command that does', () => {
+  const doctor = new CommandLines({ command: 'doctor', given: { region: 'eu-west-1' }, argv: [] });
+  expect(fixLines([{ kind: 'carry-group', group: 'sg-1' }], doctor)).toEqual([
+    'fargate-connect up --client-security-group sg-1 --region eu-west-1',
+  ]);
 });

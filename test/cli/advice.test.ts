@@ -321,7 +321,9 @@ const CASES: readonly Case[] = [
       fixes: [[{ kind: 'redeploy-service', cluster: 'prod', service: 'web' }]],
     },
     run('exec'),
-    ['fargate-connect enable-exec web --cluster prod   # a new deployment replaces its tasks'],
+    [
+      'aws ecs update-service --cluster prod --service web --force-new-deployment   # a new deployment replaces the tasks',
+    ],
   ],
   [
     'deployment-controller',
@@ -627,7 +629,7 @@ const CASES: readonly Case[] = [
       'subnet-1 (eu-west-1a): no route',
       'aws ec2 create-vpc-endpoint --vpc-id vpc-1 --service-name com.amazonaws.eu-west-1.ssm --vpc-endpoint-type Interface --subnet-ids subnet-1 --private-dns-enabled --security-group-ids GROUP   # a group that admits port 443 from the subnet',
       'or:',
-      'aws ec2 create-route --route-table-id rtb-1 --destination-cidr-block 0.0.0.0/0 --nat-gateway-id NAT_GATEWAY   # a NAT gateway of the VPC',
+      'with a NAT gateway in a public subnet of the VPC: aws ec2 create-route --route-table-id rtb-1 --destination-cidr-block 0.0.0.0/0 --nat-gateway-id NAT_GATEWAY',
       'fargate-connect up --tunnel-only --cluster prod   # or this: it needs fewer endpoints, which this network has',
       'or name other subnets: --vpc, --subnet',
       'or, if a subnet reaches AWS by a route that is not visible here: --subnet ID --way-out private',

@@ -1,3 +1,4 @@
+import { DescribeNetworkInterfacesCommand } from '@aws-sdk/client-ec2';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { defaultSeed } from '../../src/sandbox/world/seed.ts';
@@ -5,8 +6,9 @@ import { seedOfWorld } from '../../src/sandbox/world/world-seed.ts';
 import { cli, type CliOutcome } from '../support/cli-in-process.ts';
 import { type Document, grantsOf, proveGrants, type Symptom, tellProof } from '../support/grants.ts';
 import { checkCommand, provedDocument } from '../support/proved-documents.ts';
+import { sandboxClients } from '../support/sandbox-clients.ts';
 
-/** Proof of the document `doctor`: it is enough for `doctor SERVICE`, and without any grant `doctor` says what it could not read. */
+/** Proof of the document `doctor`: it is enough for `doctor SERVICE` and for a path into another VPC, and without any grant `doctor` says what it could not read. */
 
 let sandbox: Sandbox;
 beforeAll(async () => {
@@ -19,6 +21,12 @@ beforeAll(async () => {
         subnets: [{ name: 'a', cidr: '10.50.1.0/24' }],
         endpoints: ['ssmmessages', 'logs'],
       },
+      {
+        name: 'other',
+        cidr: '10.60.0.0/16',
+        subnets: [{ name: 'a', cidr: '10.60.1.0/24' }],
+        endpoints: ['logs'],
+      },
     ],
     roles: [{ name: 'orders-task', allow: ['ssmmessages:*', 'logs:*'] }],
     logGroups: [{ name: '/exec' }],
@@ -28,6 +36,16 @@ beforeAll(async () => {
   sandbox = await startSandbox({ seed: seedOfWorld('world.yaml', world, defaultSeed()) });
 }, 60_000);
 afterAll(() => sandbox.close());
+
+/** An address in the VPC `other`. */
+let otherAddress = '';
+beforeAll(async () => {
+  const { ec2 } = sandboxClients(sandbox.env);
+  const { NetworkInterfaces = [] } = await ec2.send(new DescribeNetworkInterfacesCommand());
+  otherAddress = NetworkInterfaces.flatMap(({ PrivateIpAddress: address }) =>
+    address?.startsWith('10.60.') === true ? [address] : [],
+  )[0]!;
+});
 
 let readers = 0;
 const lastReader = (): string => `reader-${readers}`;
@@ -41,11 +59,19 @@ const EXEC: Document = {
   Version: '2012-10-17',
   Statement: [{ Sid: 'Exec', Effect: 'Allow', Action: 'ecs:ExecuteCommand', Resource: '*' }],
 };
-const flow = (documents: readonly Document[]): Promise<CliOutcome> =>
-  cli(['doctor', 'orders-api', '--cluster', 'shop'], {
-    env: readerWith([...documents, EXEC]),
-    retries: false,
-  });
+/**
+ * The outcome of `doctor SERVICE`, or of the path into the other VPC if only that could not be judged. No peering leads
+ * there, so that the path itself is blocked.
+ */
+async function flow(documents: readonly Document[]): Promise<CliOutcome> {
+  const options = { env: readerWith([...documents, EXEC]), retries: false } as const;
+  const service = await cli(['doctor', 'orders-api', '--cluster', 'shop'], options);
+  if (service.status !== 0) return service;
+  const ends = ['--path', 'orders-api', `${otherAddress}:443`];
+  const path = await cli(['doctor', ...ends, '--cluster', 'shop'], options);
+  expect(path.stdout).toContain('path-blocked');
+  return path.stdout.includes('COULD NOT TELL') ? path : service;
+}
 
 /** A call that everything else depends on ends `doctor` with exit 4; any other becomes a finding that names the action. */
 const named: Symptom = (outcome, { action }) =>

@@ -4,7 +4,8 @@ import type { NetworkPath } from '../../diagnose/network/hops.ts';
 import { createColors, paint, type Tone } from '../../ui/colors.ts';
 import { printable } from '../../ui/printable.ts';
 import type { CommandContext } from '../context.ts';
-import { type AwsCommand, renderChange, type RenderedChange } from './change-commands.ts';
+import type { CommandLines } from '../advice/command-lines.ts';
+import { renderChange, type RenderedChange } from './change-commands.ts';
 
 /** The output of `doctor`: lines for people, one JSON object for programs. */
 
@@ -18,16 +19,15 @@ export function writeDiagnosis(
   { allPaths }: { readonly allPaths: boolean },
 ): void {
   const { terminal, settings, commandLines, report } = context;
-  const aws: AwsCommand = (words) => commandLines.aws(words);
   const { findings, paths, subject } = diagnosis;
   if (settings.output === 'json') {
-    terminal.stdout.write(`${JSON.stringify(jsonOf(diagnosis, aws))}\n`);
+    terminal.stdout.write(`${JSON.stringify(jsonOf(diagnosis, commandLines))}\n`);
     return;
   }
   const color = createColors(settings.color);
   const plan = new FixPlan(
     findings.map(({ finding }) => finding),
-    aws,
+    commandLines,
   );
   let blockedPaths = false;
   for (const { finding, sentence } of findings) {
@@ -76,13 +76,13 @@ const WORDS: Readonly<
  * them, because everything else has to be there before.
  */
 class FixPlan {
-  readonly #aws: AwsCommand;
+  readonly #commandLines: CommandLines;
   readonly #shown = new Set<string>();
   /** The last finding that needs each of the changes that come late. */
   readonly #last = new Map<string, Finding>();
 
-  constructor(findings: readonly Finding[], aws: AwsCommand) {
-    this.#aws = aws;
+  constructor(findings: readonly Finding[], commandLines: CommandLines) {
+    this.#commandLines = commandLines;
     for (const finding of findings)
       for (const change of finding.fixes[0] ?? [])
         if (isLate(change)) this.#last.set(JSON.stringify(change), finding);
@@ -106,7 +106,7 @@ class FixPlan {
   }
 
   #new(change: Change): readonly string[] {
-    const lines = linesOf(renderChange(change, this.#aws)).filter((line) => !this.#shown.has(line));
+    const lines = linesOf(renderChange(change, this.#commandLines)).filter((line) => !this.#shown.has(line));
     for (const line of lines) this.#shown.add(line);
     return lines;
   }
@@ -145,7 +145,7 @@ export function writePath(
 }
 
 /** Stable: part of `doctor --json`. */
-export function jsonOf({ subject, findings, paths }: Diagnosis, aws: AwsCommand): unknown {
+export function jsonOf({ subject, findings, paths }: Diagnosis, lines: CommandLines): unknown {
   return {
     subject,
     healthy: exitStatus(findings) === 0,
@@ -155,7 +155,7 @@ export function jsonOf({ subject, findings, paths }: Diagnosis, aws: AwsCommand)
       message: sentence,
       evidence,
       // Alternatives, the best one first; the changes of one are all needed, in this order.
-      changes: fixes.map((fix) => fix.map((change) => ({ ...change, ...renderChange(change, aws) }))),
+      changes: fixes.map((fix) => fix.map((change) => ({ ...change, ...renderChange(change, lines) }))),
     })),
     paths: paths.map(({ hops, ...path }) => ({
       ...path,
