@@ -125,7 +125,7 @@ export const listOf = (value: string | readonly string[] = []): readonly string[
 
 function resourcesOf(action: string, statement: Statement, requester: Requester): readonly string[] {
   const types = RESOURCE_TYPES[action];
-  const resources = listOf(statement.Resource).filter(
+  const resources = ofUser(listOf(statement.Resource), requester).filter(
     (resource) =>
       resource === '*' ||
       types === undefined ||
@@ -135,6 +135,12 @@ function resourcesOf(action: string, statement: Statement, requester: Requester)
   // requester.
   return statement.Effect === 'Allow' ? resources : resources.map((resource) => placed(resource, requester));
 }
+
+/** Puts the name of the user into `${aws:username}`; a role has no such resource, because IAM leaves the key unset. */
+const ofUser = (resources: readonly string[], { arn }: Requester): readonly string[] =>
+  arn.includes(':user/')
+    ? resources.map((resource) => resource.replaceAll('${aws:username}', nameOfArn(arn)))
+    : resources.filter((resource) => !resource.includes('${aws:username}'));
 
 /** Replaces wildcards for region and account by those of the requester; AWS's own session documents have no account. */
 function placed(resource: string, { region, accountId }: Requester): string {
