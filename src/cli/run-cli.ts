@@ -350,7 +350,9 @@ function reportProvenance({ settings, provenance }: Resolved, report: Report): v
     const value = settings[name as keyof typeof settings];
     if (from === 'default' || value === undefined) continue;
     const text =
-      typeof value === 'object' ? value.map((tag) => `${tag.key}=${tag.value}`).join(', ') : String(value);
+      typeof value === 'object'
+        ? value.map((each) => ('id' in each ? each.id : `${each.key}=${each.value}`)).join(', ')
+        : String(value);
     const message = withoutPasswords(`${name} = ${text} (${from})`);
     report({ type: 'note', level: 'info', code: 'setting', message });
   }

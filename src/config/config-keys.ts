@@ -1,4 +1,4 @@
-import type { ConfiguredTag } from './settings.ts';
+import type { ConfiguredDatabase, ConfiguredTag } from './settings.ts';
 
 /** Keys a config file may hold. */
 export const CONFIG_KEYS = [
@@ -15,12 +15,14 @@ export const CONFIG_KEYS = [
 ] as const;
 export type ConfigKey = (typeof CONFIG_KEYS)[number];
 
-/** This key holds a map, every other key a string. */
+/** These two keys hold maps, every other key a string. */
 export const TAGS_KEY = 'tags';
+export const DATABASES_KEY = 'databases';
 
 export interface ConfigFile {
   readonly path: string;
   /** `line` counts from 1. */
   readonly values: Readonly<Partial<Record<ConfigKey, { readonly value: string; readonly line: number }>>>;
   readonly tags: readonly ConfiguredTag[];
+  readonly databases: readonly ConfiguredDatabase[];
 }

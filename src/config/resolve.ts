@@ -2,6 +2,7 @@ import { usage } from '../core/errors.ts';
 import { NO_COMPILE_CACHE } from './cache-folder.ts';
 import { projectConfig, userConfig } from './config-file.ts';
 import type { ConfigFile, ConfigKey } from './config-keys.ts';
+import { mergedDatabases } from './merged-databases.ts';
 import type { Flags, Provenance, Settings } from './settings.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -66,6 +67,8 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
     ...new Map([...files].reverse().flatMap((file) => file.tags.map((tag) => [tag.key, tag]))).values(),
   ];
 
+  const databases = mergedDatabases(files.map((file) => file.databases));
+
   const settings: Settings = {
     profile: profile?.value,
     region: region?.value,
@@ -86,6 +89,7 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
     iamPrefix: iamPrefix?.value,
     databaseCa: databaseCa?.value,
     tags,
+    databases,
     endpointUrl: env['AWS_ENDPOINT_URL'] || undefined,
   };
   const from = (found: Found<unknown>): string => found?.from ?? 'default';
@@ -112,6 +116,7 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
       iamPrefix: from(iamPrefix),
       databaseCa: from(databaseCa),
       tags: tags.length === 0 ? 'default' : tags.map((tag) => tag.from).join(', '),
+      databases: databases.length === 0 ? 'default' : databases.map(({ from }) => from).join(', '),
       endpointUrl: env['AWS_ENDPOINT_URL'] ? 'AWS_ENDPOINT_URL' : 'default',
     },
   };

@@ -6,6 +6,22 @@ export interface ConfiguredTag {
   readonly from: string;
 }
 
+/** Settings of `db` for one database; undefined = not set. */
+export interface ConfiguredDatabase {
+  /** As it was written: an id that `db` takes, or the `HOST:PORT` of `--host`; after the merge in lower case. */
+  readonly id: string;
+  readonly port: number | undefined;
+  readonly user: string | undefined;
+  readonly iam: boolean | undefined;
+  /** True = the secret that AWS keeps for the database. */
+  readonly secret: string | true | undefined;
+  readonly readOnly: boolean | undefined;
+  /** Absolute path. */
+  readonly ca: string | undefined;
+  /** File and line. */
+  readonly from: string;
+}
+
 /** The options that every command understands, merged from file, environment and flags. */
 export interface Settings {
   readonly profile: string | undefined;
@@ -40,6 +56,8 @@ export interface Settings {
    * commands that accept them.
    */
   readonly tags: readonly ConfiguredTag[];
+  /** Of the configuration files, each id once. */
+  readonly databases: readonly ConfiguredDatabase[];
   /** `AWS_ENDPOINT_URL`; undefined = AWS. */
   readonly endpointUrl: string | undefined;
 }

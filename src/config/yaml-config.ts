@@ -1,8 +1,9 @@
 import { LineCounter, isMap, isScalar, parseDocument, type Scalar } from 'yaml';
 import { usage } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
-import { CONFIG_KEYS, type ConfigFile, type ConfigKey, TAGS_KEY } from './config-keys.ts';
-import type { ConfiguredTag } from './settings.ts';
+import { CONFIG_KEYS, type ConfigFile, type ConfigKey, DATABASES_KEY, TAGS_KEY } from './config-keys.ts';
+import type { ConfiguredDatabase, ConfiguredTag } from './settings.ts';
+import { databasesOf } from './yaml-databases.ts';
 
 /** Throws `config-syntax`, `config-unknown-key` or `config-value`, each with file, line and column. */
 export function parseConfig(path: string, text: string): ConfigFile {
@@ -17,7 +18,7 @@ export function parseConfig(path: string, text: string): ConfigFile {
     throw usage('config-syntax', `${place(syntax.pos[0])}: ${lowerFirst(syntax.message)}`, {
       details: { file: path },
     });
-  if (document.contents === null) return { path, values: {}, tags: [] };
+  if (document.contents === null) return { path, values: {}, tags: [], databases: [] };
   if (!isMap(document.contents))
     throw usage(
       'config-value',
@@ -28,11 +29,16 @@ export function parseConfig(path: string, text: string): ConfigFile {
     );
   const values: Partial<Record<ConfigKey, { value: string; line: number }>> = {};
   let tags: readonly ConfiguredTag[] = [];
+  let databases: readonly ConfiguredDatabase[] = [];
   for (const pair of document.contents.items) {
     const offset = isScalar(pair.key) ? (pair.key.range?.[0] ?? 0) : 0;
     const name = isScalar(pair.key) ? String(pair.key.value) : '?';
     if (name === TAGS_KEY) {
       tags = tagsOf(pair.value, path, place(offset), lines);
+      continue;
+    }
+    if (name === DATABASES_KEY) {
+      databases = databasesOf(pair.value, path, place, offset);
       continue;
     }
     const key = CONFIG_KEYS.find((known) => known === name);
@@ -48,7 +54,7 @@ export function parseConfig(path: string, text: string): ConfigFile {
       });
     values[key] = { value, line: lines.linePos(offset).line };
   }
-  return { path, values, tags };
+  return { path, values, tags, databases };
 }
 
 /** The text of a value is not interpreted: `cost-centre: 0042` keeps its zeros. */
@@ -71,7 +77,7 @@ const textOf = ({ value, source }: Scalar): string =>
     : (source ?? (typeof value === 'number' || typeof value === 'boolean' ? String(value) : ''));
 
 function unknownKey(place: string, path: string, name: string): Error {
-  const known = [...CONFIG_KEYS, TAGS_KEY];
+  const known = [...CONFIG_KEYS, TAGS_KEY, DATABASES_KEY];
   const close = nearest(name, known, 1)[0];
   return usage('config-unknown-key', `${place}: unknown key '${name}'`, {
     details: { file: path, key: name, nearest: close, known },

@@ -170,6 +170,30 @@ describe('colours', () => {
   });
 });
 
+describe('databases', () => {
+  it('of both files are merged by id; the project file comes first, and a login is one setting', async () => {
+    const path = project('databases:\n  Orders-DB:\n    port: 15432\n    iam: true\n    ca: ca.pem\n');
+    const { env, path: own } = user(
+      'databases:\n  orders-db: { user: app, secret: true, port: 1 }\n  billing-db: { read-only: true }\n',
+    );
+    const { settings, provenance } = await resolve({ env });
+    expect(settings.databases).toEqual([
+      {
+        id: 'orders-db',
+        port: 15_432,
+        user: 'app',
+        iam: true,
+        secret: undefined,
+        readOnly: undefined,
+        ca: join(root, 'team', 'ca.pem'),
+        from: `${path}:2, ${own}:2`,
+      },
+      expect.objectContaining({ id: 'billing-db', readOnly: true, from: `${own}:3` }),
+    ]);
+    expect(provenance.databases).toBe(`${path}:2, ${own}:2, ${own}:3`);
+  });
+});
+
 describe('an invalid config file', () => {
   it.each([
     ['cluster: a\nclutser: b\n', 'config-unknown-key', `:2:1: unknown key 'clutser'`, { nearest: 'cluster' }],
@@ -182,6 +206,25 @@ describe('an invalid config file', () => {
     ['cluster: [a, b]\n', 'config-value', ':1:1: cluster must be a string', {}],
     ['region: 42\n', 'config-value', ':1:1: region must be a string', {}],
     ['transport: ssh\n', 'config-value', `:1:1: transport 'ssh' is neither native nor plugin`, {}],
+    ['databases: orders\n', 'config-value', ':1:1: databases must be a map of database ids to settings', {}],
+    [
+      'databases:\n  orders-db: app\n',
+      'config-value',
+      ':2:3: orders-db must be an id with a map of settings, e.g. user: app',
+      {},
+    ],
+    [
+      'databases:\n  orders-db:\n    usr: app\n',
+      'config-unknown-key',
+      `:3:5: unknown key 'usr' of the database orders-db`,
+      { nearest: 'user' },
+    ],
+    [
+      'databases:\n  orders-db:\n    secret: true\n    iam: true\n',
+      'config-value',
+      ':4:5: iam and secret of the database orders-db are two logins',
+      {},
+    ],
     ['- cluster\n', 'config-value', ':1:1: expected a map of settings, e.g. cluster: my-cluster', {}],
     ['cluster: "open\n', 'config-syntax', ':2:1: missing closing "quote', {}],
     ['cluster: a\ncluster: b\n', 'config-syntax', ':2:1: map keys must be unique', {}],
@@ -192,6 +235,22 @@ describe('an invalid config file', () => {
       code,
       message: `${path}${message}`,
       details,
+    });
+  });
+
+  it.each([
+    ['port: 65536', 'port', 'a whole number from 0 to 65535'],
+    ['port: "1"', 'port', 'a whole number from 0 to 65535'],
+    ['user: 1', 'user', 'a string'],
+    ['iam: "yes"', 'iam', 'true or false'],
+    ['secret: false', 'secret', 'true, or the name or ARN of a secret'],
+    ['read-only: 1', 'read-only', 'true or false'],
+    ['ca:', 'ca', 'the path of a file'],
+  ])('%s of a database is of the wrong kind', async (line, key, what) => {
+    const path = project(`databases:\n  orders-db:\n    ${line}\n`);
+    await expect(resolve()).rejects.toMatchObject({
+      code: 'config-value',
+      message: `${path}:3:5: ${key} of the database orders-db must be ${what}`,
     });
   });
 

@@ -4,7 +4,7 @@ import { parseTarget } from '../../connect/forward/forward-spec.ts';
 import type { Database, DatabaseEndpoint } from '../../connect/ports.ts';
 import { failed, usage } from '../../core/errors.ts';
 import type { Needs } from '../collaborators.ts';
-import type { DatabaseRequest } from './database-request.ts';
+import type { SettledRequest } from './database-request.ts';
 import { findDatabase, namesOf } from './discovery.ts';
 
 /** Which endpoint of which database is meant, and which local port belongs to it. */
@@ -21,7 +21,7 @@ export interface Destination {
 }
 
 export async function destinationOf(
-  request: Pick<DatabaseRequest, 'id' | 'host' | 'engine' | 'readOnly'>,
+  request: Pick<SettledRequest, 'id' | 'host' | 'engine' | 'readOnly'>,
   deps: Needs<'account'>,
 ): Promise<Destination> {
   if (request.host !== undefined) return hostDestination(request.host, request.engine);

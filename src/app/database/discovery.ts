@@ -114,7 +114,8 @@ export const namesOf = (database: Database): readonly string[] => [
   ...database.endpoints.flatMap((endpoint) => endpoint.id ?? []),
 ];
 
-function matching(
+/** The one of these databases that has this id or ARN, or an endpoint with this id or host name. */
+export function matching(
   id: string,
   databases: readonly Database[],
   readOnly: boolean,

@@ -1,5 +1,7 @@
 import type { AwsAccount } from '../../aws/account.ts';
+import type { ConfiguredDatabase } from '../../config/settings.ts';
 import type { ForwardSpec } from '../../connect/forward/forward-spec.ts';
+import { configuredFor } from './configured-request.ts';
 import { portOf } from './destination.ts';
 import { findDatabase } from './discovery.ts';
 
@@ -10,6 +12,7 @@ import { findDatabase } from './discovery.ts';
 export function hostsOfDatabases(
   specs: readonly ForwardSpec[],
   account: Pick<AwsAccount, 'databases'>,
+  configured: readonly ConfiguredDatabase[],
 ): Promise<readonly ForwardSpec[]> {
   return Promise.all(
     specs.map(async (spec) => {
@@ -19,7 +22,11 @@ export function hostsOfDatabases(
       const name = endpoint.id ?? database.id;
       return {
         ...rest,
-        localPort: isDatabasePort === true ? portOf({ database, endpoint, name, others }) : spec.localPort,
+        localPort:
+          isDatabasePort === true
+            ? (configuredFor({ id, host: undefined }, { name, database, endpoint }, configured)?.port ??
+              portOf({ database, endpoint, name, others }))
+            : spec.localPort,
         remoteHost: endpoint.host,
         remotePort: endpoint.port,
       };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { PASSWORD_VARIABLES } from '../../connect/database/client-setup.ts';
 import { hasPassword } from '../../connect/database/password-file.ts';
 import type { Needs } from '../collaborators.ts';
-import type { DatabaseRequest } from './database-request.ts';
+import type { SettledRequest } from './database-request.ts';
 import type { Destination } from './destination.ts';
 
 /** What `db` says when it knows no password and the client could not ask for one. */
@@ -17,11 +17,11 @@ type OfferNeeds = Needs<'env' | 'prompter' | 'report' | 'terminal', 'input' | 'o
  * request, with that secret if the answer is yes.
  */
 export async function withOfferedLogin(
-  request: DatabaseRequest,
+  request: SettledRequest,
   { database, endpoint, family, name, isListed }: Destination,
   localPort: number,
   deps: OfferNeeds,
-): Promise<DatabaseRequest> {
+): Promise<SettledRequest> {
   const { env, prompter, report, settings, terminal } = deps;
   if (request.iam || request.secret !== undefined || !isListed) return request;
   if (request.print !== undefined || settings.output === 'json') return request;

@@ -17,8 +17,9 @@ import {
 } from '../forward/route.ts';
 import { type AuthorityFile, authorityFile } from './authorities.ts';
 import { openForward } from './database-forward.ts';
-import type { DatabaseRequest } from './database-request.ts';
-import { type Destination, destinationOf, portOf } from './destination.ts';
+import { configuredDestination } from './configured-request.ts';
+import type { DatabaseRequest, SettledRequest } from './database-request.ts';
+import { type Destination, portOf } from './destination.ts';
 import { type Login, loginOf } from './login.ts';
 import { LoginFiles } from './login-files.ts';
 import { withOfferedLogin } from './offered-login.ts';
@@ -41,7 +42,7 @@ export interface OpenDatabase {
   readonly lost: Promise<never>;
 }
 
-export type DatabaseNeeds = ForwardNeeds & Needs<'env', 'databaseCa'>;
+export type DatabaseNeeds = ForwardNeeds & Needs<'env', 'databaseCa' | 'databases'>;
 type OpenNeeds = DatabaseNeeds & Needs<'prompter' | 'terminal', 'input' | 'output'>;
 
 /**
@@ -51,11 +52,11 @@ type OpenNeeds = DatabaseNeeds & Needs<'prompter' | 'terminal', 'input' | 'outpu
 export async function openDatabase(given: DatabaseRequest, deps: OpenNeeds): Promise<OpenDatabase> {
   if (deps.settings.transport === 'plugin')
     throw usage('plugin-unsupported', 'db needs the native transport');
-  const named = await withId(given, deps);
-  const early = named.port === undefined ? undefined : await bound(named.port, deps);
-  const destination = await destinationOf(named, deps);
+  const identified = await withId(given, deps);
+  const early = identified.port === undefined ? undefined : await bound(identified.port, deps);
+  const { request: named, destination } = await configuredDestination(identified, deps);
   const { database, endpoint, family } = destination;
-  const listener = early ?? (await bound(portOf(destination), deps));
+  const listener = early ?? (await bound(named.port ?? portOf(destination), deps));
   const request = await withOfferedLogin(named, destination, listener.port, deps);
   const files = await PrivateFiles.create(deps.scope);
   const [login, route] = await Promise.all([
@@ -113,7 +114,7 @@ async function withId(
   return { ...request, id: await chooseDatabase(request, deps) };
 }
 
-async function usesMariaDb({ command }: DatabaseRequest, { env }: Needs<'env'>): Promise<boolean> {
+async function usesMariaDb({ command }: SettledRequest, { env }: Needs<'env'>): Promise<boolean> {
   const program = command[0] ?? (await findProgram(FAMILIES.mysql.clients, env));
   return program !== undefined && /mysql|mariadb/.test(program) && isMariaDbClient(program, env);
 }
@@ -126,7 +127,7 @@ async function bound(port: number, { scope }: Needs<'scope'>): Promise<LocalList
 
 /** What is verified: everything that AWS lists as having TLS; a host that it does not list if authorities are given. */
 function tlsOf(
-  request: DatabaseRequest,
+  request: SettledRequest,
   { database, family, isListed }: Destination,
 ): ClientConnection['tls'] {
   if (!request.tls) return 'off';
@@ -154,7 +155,7 @@ interface ChosenRoute {
 
 /** Explains the choice of `--via auto` in one line. Throws `database-unreachable`. */
 async function routeOf(
-  request: DatabaseRequest,
+  request: SettledRequest,
   { database, endpoint, name, isListed }: Destination,
   deps: DatabaseNeeds,
 ): Promise<ChosenRoute> {

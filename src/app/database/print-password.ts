@@ -1,15 +1,21 @@
 import { interrupted, usage } from '../../core/errors.ts';
 import type { Needs } from '../collaborators.ts';
+import { configuredDestination } from './configured-request.ts';
 import type { DatabaseRequest } from './database-request.ts';
 import { loginOf } from './login.ts';
-import { destinationOf } from './destination.ts';
 
-/** The only way in which a password reaches the screen. Throws `input-needed` without a terminal and `--yes`. */
+/**
+ * The only way in which a password reaches the screen. Throws `input-needed` without a terminal and `--yes`,
+ * `bad-arguments` if neither a flag nor a config file names a login.
+ */
 export async function passwordAfterQuestion(
-  request: DatabaseRequest,
-  deps: Needs<'account' | 'prompter'>,
+  given: DatabaseRequest,
+  deps: Needs<'account' | 'prompter', 'databases'>,
 ): Promise<string> {
-  const { database, endpoint, name } = await destinationOf(request, deps);
+  const { request, destination } = await configuredDestination(given, deps);
+  const { database, endpoint, name } = destination;
+  if (!request.iam && request.secret === undefined)
+    throw usage('bad-arguments', '--print-password is about --iam or --secret');
   const what = request.iam ? 'an IAM token' : 'the password';
   const isAgreed = await deps.prompter.confirm({
     message: `print ${what} for ${name} on this screen?`,

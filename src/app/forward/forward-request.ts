@@ -20,7 +20,7 @@ export interface ForwardRequest extends RouteRequest {
  */
 export async function forward(
   request: ForwardRequest,
-  deps: ForwardNeeds & Needs<'terminal'>,
+  deps: ForwardNeeds & Needs<'terminal', 'databases'>,
 ): Promise<number> {
   const target = request.stdio === undefined ? undefined : parseTarget(request.stdio);
   const specs = request.forwards.map(request.document === undefined ? parseForward : parseListener);
@@ -33,9 +33,9 @@ export async function forward(
 /** Looks up the specs that name a database; the others cost no call. Throws what `findDatabase` throws. */
 export async function withHosts(
   specs: readonly ForwardSpec[],
-  deps: Needs<'account'>,
+  deps: Needs<'account', 'databases'>,
 ): Promise<readonly ForwardSpec[]> {
   if (specs.every(({ database }) => database === undefined)) return specs;
   const { hostsOfDatabases } = await import('../database/forward-specs.ts');
-  return hostsOfDatabases(specs, await deps.account());
+  return hostsOfDatabases(specs, await deps.account(), deps.settings.databases);
 }

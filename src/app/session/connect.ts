@@ -23,7 +23,7 @@ export interface Shown {
 
 type ConnectDeps = SessionNeeds &
   ForwardNeeds & {
-    readonly settings: Pick<Settings, keyof Wanted | 'profile'>;
+    readonly settings: Pick<Settings, keyof Wanted | 'profile' | 'databases'>;
     readonly advice?: (code: string, facts: ErrorDetails) => readonly string[];
   };
 
@@ -151,7 +151,7 @@ function problemOf(text: string, parse: (spec: string) => unknown): string | und
 async function forwardThrough(
   wanted: Wanted,
   specs: readonly ForwardSpec[],
-  deps: ForwardNeeds,
+  deps: ForwardNeeds & Needs<never, 'databases'>,
 ): Promise<number> {
   const [{ runForwards }, { withHosts }] = await Promise.all([
     import('../forward/forwards.ts'),

@@ -18,9 +18,9 @@ export interface DbOptions extends Omit<DatabaseRequest, 'wanted'> {
 interface DbFlags {
   readonly as?: string;
   readonly database?: string;
-  readonly iam?: true;
-  readonly secret?: string | true;
-  readonly readOnly?: true;
+  readonly iam?: boolean;
+  readonly secret?: string | boolean;
+  readonly readOnly?: boolean;
   readonly host?: string;
   readonly engine?: DbOptions['engine'];
   readonly via: DbOptions['via'];
@@ -49,6 +49,9 @@ export function dbCommand(
     .option('--iam', 'log in with an IAM token')
     .option('--secret [id]', 'log in with a secret: that of RDS, or the one with this name or ARN')
     .option('--read-only', 'a reader endpoint where there is one, and read-only transactions')
+    .option('--no-iam', 'not with a token, although a config file says so')
+    .option('--no-secret', 'not with a secret, although a config file says so')
+    .option('--no-read-only', 'not read-only, although a config file says so')
     .option('--host <host:port>', 'instead of an id: anything that AWS does not list')
     .addOption(new Option('--engine <engine>', 'protocol of --host').choices(ENGINES))
     .addOption(
@@ -96,9 +99,9 @@ export const THROUGH_PICKED_TASK = {
   engine: undefined,
   user: undefined,
   databaseName: undefined,
-  iam: false,
+  iam: undefined,
   secret: undefined,
-  readOnly: false,
+  readOnly: undefined,
   via: 'task',
   name: undefined,
   replace: false,
@@ -122,9 +125,9 @@ const optionsOf = (id: string | undefined, command: readonly string[], flags: Db
   engine: flags.engine,
   user: flags.as,
   databaseName: flags.database,
-  iam: flags.iam === true,
+  iam: flags.iam,
   secret: flags.secret,
-  readOnly: flags.readOnly === true,
+  readOnly: flags.readOnly,
   via: flags.via,
   name: flags.name,
   replace: flags.replace,
@@ -141,7 +144,7 @@ export async function runDb(
   context: CommandContext,
   wanted?: DatabaseRequest['wanted'],
 ): Promise<number> {
-  refuseContradictions(options, printPassword);
+  refuseContradictions(options);
   const [{ wantedOf }, { runDatabase }, { databaseOutput }] = await Promise.all([
     import('../../app/session/session-setup.ts'),
     import('../../app/database/run-database.ts'),
@@ -157,16 +160,25 @@ export async function runDb(
 }
 
 /** Throws `bad-arguments`. */
-function refuseContradictions(
-  { id, host, engine, iam, secret, command, print, via, name, ca, tls }: Omit<DbOptions, 'printPassword'>,
-  printPassword: boolean,
-): void {
+function refuseContradictions({
+  id,
+  host,
+  engine,
+  iam,
+  secret,
+  command,
+  print,
+  via,
+  name,
+  ca,
+  tls,
+}: Omit<DbOptions, 'printPassword'>): void {
   const wrong =
     id !== undefined && host !== undefined
       ? `--host ${host} and ${id} are two databases`
       : host === undefined && engine !== undefined
         ? '--engine is about --host'
-        : iam && secret !== undefined
+        : iam === true && secret !== undefined && secret !== false
           ? '--iam and --secret are two logins'
           : print !== undefined && command.length > 0
             ? '--print starts no client, and a command does'
@@ -174,8 +186,6 @@ function refuseContradictions(
               ? `--via task uses no bastion, and --name ${name} names one`
               : !tls && ca !== undefined
                 ? '--no-tls verifies nothing, and --ca is for that'
-                : printPassword && !iam && secret === undefined
-                  ? '--print-password is about --iam or --secret'
-                  : undefined;
+                : undefined;
   if (wrong !== undefined) throw usage('bad-arguments', wrong);
 }

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { systemClock } from '../../../src/core/clock.ts';
 import { COMPANY_CA } from '../../support/tls-identity.ts';
@@ -127,6 +127,59 @@ describe('the client', () => {
     ]);
     expect(outcome.status).toBe(2);
   }, 60_000);
+});
+
+describe('with settings in a config file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'database-settings-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const configured = async (lines: readonly string[], ...args: readonly string[]): Promise<Probed['env']> => {
+    writeFileSync(
+      join(folder, '.fargate-connect.yaml'),
+      ['databases:', '  catalog-db:', ...lines.map((line) => `    ${line}`), ''].join('\n'),
+    );
+    const outcome = await cli(
+      ['db', 'catalog-db', '--cluster', 'demo', ...args, '--', process.execPath, '-e', PROBE],
+      { env: { ...sandbox().env, PATH: process.env['PATH'] ?? '' }, cwd: folder },
+    );
+    expect([outcome.status, outcome.stderr]).toEqual([7, outcome.stderr]);
+    const { env, login } = probed(outcome);
+    return { ...env, LOGIN: login?.text ?? '' };
+  };
+
+  it('port, user, login and read-only are those of the file', async () => {
+    const env = await configured(['port: 23987', 'user: catalog_app', 'iam: true', 'read-only: true']);
+    expect(env).toMatchObject({
+      PGPORT: '23987',
+      PGUSER: 'catalog_app',
+      PGHOST: expect.stringContaining('.cluster-ro-') as string,
+      PGOPTIONS: '-c default_transaction_read_only=on',
+      LOGIN: expect.stringContaining('Action=connect&DBUser=catalog_app') as string,
+    });
+  });
+
+  it('flags have precedence, and a login of the file is dropped with one of the flags', async () => {
+    const file = ['port: 23987', 'user: catalog_app', 'iam: true', 'read-only: true'];
+    const env = await configured(file, '--port', '0', '--secret', '--no-read-only');
+    expect(env).toMatchObject({ PGUSER: 'catalog', LOGIN: expect.stringContaining(PASSWORD) as string });
+    expect(env['PGPORT']).not.toBe('23987');
+    expect(env['PGHOST']).not.toContain('.cluster-ro-');
+    expect(env['PGOPTIONS']).toBeUndefined();
+    expect(await configured(file, '--port', '0', '--no-iam')).toMatchObject({
+      PGUSER: 'catalog_app',
+      LOGIN: '',
+    });
+  });
+
+  it('the secret and the authorities are those of the file', async () => {
+    const ca = sandbox().env['FARGATE_CONNECT_DATABASE_CA'] ?? '';
+    const copy = join(folder, 'ca.pem');
+    writeFileSync(copy, readFileSync(ca));
+    const env = await configured(['secret: true', 'ca: ca.pem'], '--port', '0');
+    expect(env).toMatchObject({
+      PGSSLROOTCERT: copy,
+      LOGIN: expect.stringContaining(PASSWORD) as string,
+    });
+  });
 });
 
 describe('without a login', () => {
