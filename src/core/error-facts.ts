@@ -291,8 +291,8 @@ export interface ErrorFacts {
   'agent-silent': AnyFacts;
   'bad-forward': {
     readonly value: string;
-    /** Which grammar counts: that of `-L`, of `-L` with `--document`, or of `--stdio`. */
-    readonly form: 'forward' | 'listener' | 'target';
+    /** Which grammar counts: that of `-L`, of `-L` with `--document`, of `-D`, or of `--stdio`. */
+    readonly form: 'forward' | 'listener' | 'proxy' | 'target';
     /** The same parts in an order that can be read. */
     readonly suggestions?: readonly string[] | undefined;
   };
@@ -328,6 +328,7 @@ export interface ErrorFacts {
   'session-failed': { readonly host?: string | undefined; readonly port?: number | undefined };
   'session-log-unverified': { readonly action: string; readonly target: string };
   'session-not-ended': ChannelFacts;
+  'too-many-destinations': { readonly destination: string; readonly limit: number };
   'upgrade-refused': { readonly status: number; readonly host: string };
 
   // The bastion: network, capacity, lifetime and teardown.

@@ -23,7 +23,7 @@ export type ToolEvent =
   | {
       readonly type: 'forward-ready';
       readonly local: { readonly host: string; readonly port: number };
-      readonly remote: ForwardRemote;
+      readonly remote: ForwardRemote | ProxyRemote;
       readonly via: 'task' | 'bastion';
       readonly target: string;
     }
@@ -46,5 +46,11 @@ export interface Repeats {
 
 /** The destination of a forward; a session document does not reveal it. */
 export type ForwardRemote = { readonly host: string; readonly port: number } | { readonly document: string };
+
+/** A proxy has no destination of its own: each request names one. */
+export interface ProxyRemote {
+  /** The protocols that it takes on its one port. */
+  readonly proxy: 'socks5,http';
+}
 
 export type Report = (event: ToolEvent) => void;

@@ -1,5 +1,5 @@
 import { describeDuration, describeElapsed } from '../core/duration.ts';
-import type { Repeats, ToolEvent } from '../core/events.ts';
+import type { ForwardRemote, ProxyRemote, Repeats, ToolEvent } from '../core/events.ts';
 import type { Colors } from './colors.ts';
 import { printable } from './printable.ts';
 
@@ -36,10 +36,7 @@ export function messageLine(
     }
     case 'forward-ready': {
       const local = `${event.local.host}:${event.local.port}`;
-      const remote =
-        'document' in event.remote
-          ? `document ${event.remote.document}`
-          : `${event.remote.host}:${event.remote.port}`;
+      const remote = remoteText(event.remote);
       return `${colors.green('listening')} on ${colors.bold(local)} → ${printable(remote)} via ${event.via} ${colors.dim(printable(shortTarget(event.target)))}`;
     }
     case 'forward-connection':
@@ -50,6 +47,11 @@ export function messageLine(
       return tone(`${whose}session ${event.state}: ${printable(event.reason)}${more(event.repeats)}`);
     }
   }
+}
+
+function remoteText(remote: ForwardRemote | ProxyRemote): string {
+  if ('document' in remote) return `document ${remote.document}`;
+  return 'proxy' in remote ? 'any host (SOCKS5 and HTTP CONNECT)' : `${remote.host}:${remote.port}`;
 }
 
 const more = (repeats: Repeats | undefined): string =>

@@ -800,6 +800,12 @@ const CASES: readonly Case[] = [
   ],
   [
     'bad-forward',
+    { value: 'db:1080', form: 'proxy' },
+    run('forward'),
+    ['-D 1080   # SOCKS5 and HTTP CONNECT on 127.0.0.1:1080', '-D BIND:1080   # on another address'],
+  ],
+  [
+    'bad-forward',
     { value: 'db', form: 'target' },
     run('forward'),
     [

@@ -310,6 +310,17 @@ describe('-L', () => {
       );
   });
 
+  test('-D takes [BIND:]LOCAL', () => {
+    expect(parseListener('*:1080', 'proxy')).toMatchObject({ bind: '0.0.0.0', localPort: 1080 });
+    expect(() => parseListener('1080:db:80', 'proxy')).toThrowError(
+      expect.objectContaining({
+        code: 'bad-forward',
+        message: 'cannot read 1080:db:80: -D takes [BIND:]LOCAL',
+        details: { value: '1080:db:80', form: 'proxy' },
+      }),
+    );
+  });
+
   test('the targets of --stdio are parsed, and addresses are formatted', () => {
     expect(parseTarget('db:22')).toEqual({ host: 'db', port: 22 });
     expect(parseTarget('22')).toEqual({ host: undefined, port: 22 });

@@ -10,6 +10,8 @@ import type { ForwardNeeds, RouteRequest } from './route.ts';
 export interface ForwardRequest extends RouteRequest {
   /** As typed: `[bind:]local:host:remote` or `local:remote`; with a document `[bind:]local`. */
   readonly forwards: readonly string[];
+  /** Proxies, as typed: `[bind:]local`. */
+  readonly proxies: readonly string[];
   /** `HOST:PORT` or `PORT`, as typed; the forward then uses stdin and stdout instead of listeners. */
   readonly stdio: string | undefined;
 }
@@ -23,10 +25,13 @@ export async function forward(
   deps: ForwardNeeds & Needs<'terminal', 'databases'>,
 ): Promise<number> {
   const target = request.stdio === undefined ? undefined : parseTarget(request.stdio);
-  const specs = request.forwards.map(request.document === undefined ? parseForward : parseListener);
+  const specs = request.forwards.map((text) =>
+    request.document === undefined ? parseForward(text) : parseListener(text),
+  );
+  const proxies = request.proxies.map((text) => parseListener(text, 'proxy'));
   const { forwardStdio, runForwards } = await import('./forwards.ts');
   return target === undefined
-    ? runForwards(await withHosts(specs, deps), request, deps)
+    ? runForwards(await withHosts(specs, deps), request, deps, proxies)
     : forwardStdio(target, request, deps);
 }
 

@@ -8,9 +8,12 @@ import { whenAborted } from '../../connect/session/shell-session.ts';
 import { failed, ToolError, usage } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';
 import type { Needs } from '../collaborators.ts';
+import type { ChannelDeps } from '../../connect/channel/channel-deps.ts';
 import { channelDeps } from '../session/session-setup.ts';
 import {
+  type Carrier,
   carrierOf,
+  findCarrier,
   type ForwardNeeds,
   keepBastion,
   openRoute,
@@ -25,14 +28,17 @@ import { keepYoungGenerationSmall } from './young-generation.ts';
  * Listens for all specs until the run is aborted; resolves with 0 then. The forwards are independent: one that fails
  * does not stop the others. Throws the error of the only forward, or `no-forward-left` when the last of several has
  * failed.
+ * @param proxySpecs local sides of `-D`
  */
 export async function runForwards(
   specs: readonly ForwardSpec[],
   request: RouteRequest,
   deps: ForwardNeeds,
+  proxySpecs: readonly ForwardSpec[] = [],
 ): Promise<number> {
-  for (const spec of specs) warnIfOpen(spec, deps);
+  for (const spec of [...specs, ...proxySpecs]) warnIfOpen(spec, deps);
   if (deps.settings.transport === 'plugin') {
+    if (proxySpecs.length > 0) throw usage('plugin-unsupported', '-D needs the native transport');
     const { runPluginForwards } = await import('./plugin-forwards.ts');
     return runPluginForwards(specs, request, deps);
   }
@@ -42,7 +48,7 @@ export async function runForwards(
     await Promise.all(listeners.map((listener) => listener.close()));
   });
   // The listeners are bound before any AWS call, so that a port in use is reported at once.
-  for (const spec of specs)
+  for (const spec of [...specs, ...proxySpecs])
     listeners.push(
       spec.isDefaultBind === true
         ? await LocalListener.bindLoopback(spec.localPort)
@@ -51,7 +57,8 @@ export async function runForwards(
   const via = routeKind(request, specs, deps);
   const channel = await channelDeps(deps);
   const carrier = via === 'bastion' ? await keepBastion(request, deps) : await carrierOf(via, deps);
-  const forwards = specs.flatMap((spec, index) => {
+  const isOnly = specs.length + proxySpecs.length === 1;
+  const ofSpecs = specs.flatMap((spec, index) => {
     const listener = listeners[index];
     if (listener === undefined) return [];
     const remote = { host: spec.remoteHost, port: spec.remotePort };
@@ -60,10 +67,15 @@ export async function runForwards(
       listener,
       remote: remoteOf(spec, request),
       openRoute: () => openRoute(carrier, remote, request, deps),
-      deps: specs.length === 1 ? channel : { ...channel, report: reportOf(name, channel.report) },
+      deps: isOnly ? channel : { ...channel, report: reportOf(name, channel.report) },
     });
     return [{ forward, name }];
   });
+  const proxies =
+    proxySpecs.length === 0
+      ? []
+      : await proxiesOn(listeners.slice(specs.length), carrier, channel, request, deps);
+  const forwards: readonly RunningForward[] = [...ofSpecs, ...proxies];
   const aborted = whenAborted(deps.signal);
   deps.scope.add(async () => {
     aborted.dispose();
@@ -73,7 +85,7 @@ export async function runForwards(
   });
   let ready = 0;
   let failures = 0;
-  const live = async ({ forward, name }: (typeof forwards)[number]): Promise<void> => {
+  const live = async ({ forward, name }: RunningForward): Promise<void> => {
     try {
       await forward.start();
       ready++;
@@ -95,6 +107,47 @@ export async function runForwards(
   });
   await Promise.race([Promise.all(forwards.map(live)), interruption]);
   return 0;
+}
+
+/** A `-L` or `-D`, and what messages call it. */
+interface RunningForward {
+  readonly name: string;
+  readonly forward: Pick<Forward, 'start' | 'run' | 'close'>;
+}
+
+async function proxiesOn(
+  listeners: readonly LocalListener[],
+  carrier: Carrier,
+  channel: ChannelDeps,
+  request: RouteRequest,
+  deps: ForwardNeeds,
+): Promise<readonly RunningForward[]> {
+  const { ProxyForward } = await import('../../connect/forward/proxy-forward.ts');
+  // Every session would repeat which task or bastion carries it.
+  const quiet = { ...deps, report: withoutRepeatedNotes(deps.report) };
+  return listeners.map((listener) => {
+    const name = `-D ${listener.port}`;
+    const forward = new ProxyForward({
+      listener,
+      name,
+      deps: channel,
+      findCarrier: () => findCarrier(carrier, request, quiet),
+      openRoute: (host, port) => openRoute(carrier, { host, port }, request, quiet),
+      reportFor: (destination) => reportOf(destination, channel.report),
+    });
+    return { forward, name };
+  });
+}
+
+function withoutRepeatedNotes(report: Report): Report {
+  const seen = new Set<string>();
+  return (event) => {
+    if (event.type === 'note' && event.level === 'info') {
+      if (seen.has(event.message)) return;
+      seen.add(event.message);
+    }
+    report(event);
+  };
 }
 
 /** Names the `-L` in what its session reports. */

@@ -116,6 +116,25 @@ export async function carrierOf(via: 'task' | 'bastion', deps: RouteNeeds): Prom
   );
 }
 
+/**
+ * Finds what will carry the connections of a proxy, before the first of them. Throws what resolving a task or a bastion
+ * throws, and `bad-arguments` (usage) if it would have to ask which service is meant for each session anew.
+ */
+export async function findCarrier(
+  carrier: Carrier,
+  request: RouteRequest,
+  deps: RouteNeeds,
+): Promise<Pick<ForwardRoute, 'via' | 'target'>> {
+  if (carrier === 'bastion' || 'route' in carrier) {
+    const { bastion } = await (carrier === 'bastion' ? watchedBastion(request.name, deps) : carrier.route());
+    return { via: 'bastion', target: bastion.instanceId };
+  }
+  if ((request.wanted.service ?? request.wanted.task) === undefined)
+    throw usage('bad-arguments', '-D through a task needs the service whose task carries the connections');
+  const { target } = await resolveContainer(request.wanted, await resolveOptions(deps, 'network'));
+  return { via: 'task', target };
+}
+
 /** Starts a session to `remote` through the carrier. */
 export async function openRoute(
   carrier: Carrier,

@@ -15,6 +15,7 @@ const FORWARD_GRAMMAR: Readonly<Record<ErrorFacts['bad-forward']['form'], readon
     'LOCAL 0 takes any free port; IPv6 addresses go into [brackets]',
   ],
   listener: ['-L 5432   # where it leads is in the document'],
+  proxy: ['-D 1080   # SOCKS5 and HTTP CONNECT on 127.0.0.1:1080', '-D BIND:1080   # on another address'],
   target: [
     '--stdio HOST:PORT   a host that the task or the bastion can reach',
     '--stdio PORT        a port of the task or the bastion itself',
@@ -38,6 +39,7 @@ export const SESSION_ADVICE = {
   'forward-needed': () => [
     '-L 8080:80   # a port of the task',
     '-L 5432:db.internal:5432   # a host behind it',
+    '-D 1080   # a SOCKS5 and HTTP CONNECT proxy to every host behind it',
     '--stdio HOST:PORT',
   ],
   'gateway-unreachable': () => ['check the network, HTTPS_PROXY and NO_PROXY'],
@@ -90,6 +92,9 @@ export const SESSION_ADVICE = {
   'session-not-ended': ({ sessionId, action }, lines) => [
     lines.aws(`ssm terminate-session --session-id ${sessionId}`, 'by a person who may'),
     grantForSession(action, lines),
+  ],
+  'too-many-destinations': ({ limit }) => [
+    `close connections to one of the ${limit} others, or open another -D in a second terminal`,
   ],
   'upgrade-refused': ({ status }, lines) =>
     status === 401 || status === 403

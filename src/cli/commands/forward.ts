@@ -19,6 +19,11 @@ export function forwardCommand(invoke: Invoke, run: Run<ForwardOptions> = runFor
       '[bind:]local:host:remote, or local:remote for a port of the task, local:id or id for a database; repeatable',
       addSpec,
     )
+    .option(
+      '-D <spec>',
+      '[bind:]local: a SOCKS5 and HTTP CONNECT proxy to every host that the task or bastion reaches; repeatable',
+      addSpec,
+    )
     .addOption(
       new Option('--via <way>', 'what carries the connections')
         .choices(['auto', 'task', 'bastion'])
@@ -40,6 +45,7 @@ Examples:
   $ fargate-connect forward orders-api -L 8080:80
   $ fargate-connect forward -L 5432:db.internal:5432 -L 6379:cache.internal:6379 --via bastion
   $ fargate-connect forward -L orders-db -L 6379:sessions-cache --service orders-api
+  $ fargate-connect forward orders-api -D 1080   # curl --socks5-hostname 127.0.0.1:1080 …
   $ fargate-connect forward --document fargate-connect-orders-db -L 5432
   $ ssh -o ProxyCommand='fargate-connect forward --stdio %h:%p --via bastion' me@host.internal`,
     )
@@ -48,6 +54,7 @@ Examples:
         service: string | undefined,
         flags: {
           L?: readonly string[];
+          D?: readonly string[];
           via: ForwardOptions['via'];
           stdio?: string;
           name?: string;
@@ -62,6 +69,7 @@ Examples:
           run,
           {
             forwards: flags.L ?? [],
+            proxies: flags.D ?? [],
             via: flags.via,
             stdio: flags.stdio,
             service,
@@ -95,12 +103,18 @@ async function runForward(options: ForwardOptions, context: CommandContext): Pro
 }
 
 /** Throws `forward-needed`, `bad-arguments` (usage). */
-function refuseContradictions({ stdio, forwards, document, via, name }: ForwardOptions): void {
-  if (stdio === undefined && forwards.length === 0) {
+function refuseContradictions({ stdio, forwards, proxies, document, via, name }: ForwardOptions): void {
+  if (stdio === undefined && forwards.length + proxies.length === 0) {
     throw usage('forward-needed', 'nothing to forward');
   }
   if (stdio !== undefined && forwards.length > 0) {
     throw usage('bad-arguments', '--stdio and -L exclude each other');
+  }
+  if (stdio !== undefined && proxies.length > 0) {
+    throw usage('bad-arguments', '--stdio and -D exclude each other');
+  }
+  if (document !== undefined && proxies.length > 0) {
+    throw usage('bad-arguments', 'a --document fixes one host and port, and -D leads to any');
   }
   if (via === 'task' && name !== undefined) {
     throw usage('bad-arguments', `--via task uses no bastion, and --name ${name} names one`);

@@ -73,11 +73,15 @@ function databaseForward(parts: readonly string[], refuse: Refuse): ForwardSpec 
   };
 }
 
-/** Parses `[bind:]local`, for a session document that contains the destination. Throws `bad-forward` (usage). */
-export function parseListener(text: string): ForwardSpec {
+/**
+ * Parses `[bind:]local`, for a session document that contains the destination, and for `-D`. Throws `bad-forward`
+ * (usage).
+ */
+export function parseListener(text: string, form: 'listener' | 'proxy' = 'listener'): ForwardSpec {
   const parts = splitOutsideBrackets(text);
-  const refuse = (reason: string): Error => badForward('listener', text, reason);
-  if (parts === undefined || parts.length > 2) throw refuse('with --document it is [BIND:]LOCAL');
+  const refuse = (reason: string): Error => badForward(form, text, reason);
+  if (parts === undefined || parts.length > 2)
+    throw refuse(form === 'proxy' ? '-D takes [BIND:]LOCAL' : 'with --document it is [BIND:]LOCAL');
   const [local = '', bind] = parts.toReversed();
   return {
     ...parseBind(refuse, bind),
@@ -178,7 +182,7 @@ function asTarget(parts: readonly string[]): string | undefined {
 }
 
 const badForward = (
-  form: 'forward' | 'listener' | 'target',
+  form: 'forward' | 'listener' | 'proxy' | 'target',
   text: string,
   reason: string,
   suggestion?: string,

@@ -29,8 +29,11 @@ export interface ForwardRoute {
   readonly superseded?: AbortSignal;
 }
 
+/** Where a forward's connections come from: a bound port, or a proxy that serves several destinations. */
+export type ForwardListener = Pick<LocalListener, 'host' | 'port' | 'open' | 'hold' | 'close'>;
+
 export interface ForwardOptions {
-  readonly listener: LocalListener;
+  readonly listener: ForwardListener;
   /** For the ready event: the destination of the route. */
   readonly remote: ForwardRemote;
   /** Finds the target (perhaps a different one than last time) and starts a session to it. */

@@ -2,10 +2,9 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 
 import { failed, ToolError, usage } from '../../core/errors.ts';
+import { ConnectionQueue } from './connection-queue.ts';
 import { hostPort } from './forward-spec.ts';
 
-/** Connections that arrive before the session is open wait here, unread; this is their maximum number. */
-const MAX_QUEUED = 128;
 const IPV4_LOOPBACK = '127.0.0.1';
 const IPV6_LOOPBACK = '::1';
 /** How often another free port is tried, when the port that 127.0.0.1 gave is taken on ::1. */
@@ -16,15 +15,14 @@ export class LocalListener {
   readonly host: string;
   readonly port: number;
   readonly #servers: readonly Server[];
-  #accept: ((socket: Socket) => void) | undefined;
-  #queued: Socket[] = [];
+  readonly #queue = new ConnectionQueue();
 
   private constructor(servers: readonly Server[], host: string, port: number) {
     this.#servers = servers;
     this.host = host;
     this.port = port;
     for (const server of servers) {
-      server.on('connection', (socket) => this.#connection(socket));
+      server.on('connection', (socket) => this.#queue.push(socket));
       // A failed accept (no file descriptors left) loses that connection, but the listener stays.
       server.on('error', () => undefined);
     }
@@ -62,34 +60,17 @@ export class LocalListener {
 
   /** Passes connections to `accept` from now on, first those that waited; all of them are paused. */
   open(accept: (socket: Socket) => void): void {
-    this.#accept = accept;
-    for (const socket of this.#queued.splice(0)) accept(socket);
+    this.#queue.open(accept);
   }
 
   /** Lets connections wait again until the next `open`. */
   hold(): void {
-    this.#accept = undefined;
+    this.#queue.hold();
   }
 
   async close(): Promise<void> {
-    for (const socket of this.#queued.splice(0)) socket.resetAndDestroy();
+    for (const socket of this.#queue.takeWaiting()) socket.resetAndDestroy();
     await Promise.all(this.#servers.map(closed));
-  }
-
-  #connection(socket: Socket): void {
-    socket.on('error', () => undefined);
-    if (this.#accept !== undefined) {
-      this.#accept(socket);
-      return;
-    }
-    if (this.#queued.length >= MAX_QUEUED) {
-      socket.resetAndDestroy();
-      return;
-    }
-    this.#queued.push(socket);
-    socket.once('close', () => {
-      this.#queued = this.#queued.filter((other) => other !== socket);
-    });
   }
 }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../../core/clock.ts';
 import { failed, interrupted, ToolError } from '../../core/errors.ts';
 import type { Report, ToolEvent } from '../../core/events.ts';
@@ -262,6 +263,8 @@ export class TerminalBridge {
 
 /** `promise` rejects with `interrupted` when the signal aborts; `dispose` removes the listener. */
 export function whenAborted(signal: AbortSignal): { readonly promise: Promise<never>; dispose(): void } {
+  // Every forward of a run waits for the signals of the one task or bastion; Node.js would warn at the eleventh.
+  setMaxListeners(0, signal);
   let onAbort: () => void = () => undefined;
   const promise = new Promise<never>((_, reject) => {
     onAbort = () => reject(interrupted());
