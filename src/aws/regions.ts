@@ -2,10 +2,10 @@ import { usage } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
 
 /**
- * Regions that need no special access, used only to suggest a spelling: a region that is not listed may be new and is
- * tried.
+ * Regions that need no special access, used only to suggest a spelling and to complete names in a shell: a region that is
+ * not listed may be new and is tried.
  */
-const REGIONS: readonly string[] =
+export const REGIONS: readonly string[] =
   `af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1
   ap-south-2 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6
   ap-southeast-7 ca-central-1 ca-west-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1

@@ -1,3 +1,4 @@
+import { COMPLETE } from './commands/complete.ts';
 import { singleQuoted } from '../core/shell-words.ts';
 import type { Argument, Command, Option } from 'commander';
 
@@ -18,7 +19,10 @@ interface Node {
   readonly argumentValues: readonly string[];
 }
 
-/** A script for the shell that completes commands, flags and fixed values, generated from the command tree. */
+/**
+ * A script for the shell, generated from the command tree. It completes commands, flags and fixed values by itself, and
+ * calls the program for names in AWS (commands/complete.ts).
+ */
 export function completionScript(shell: 'bash' | 'zsh' | 'fish', program: Command): string {
   const nodes = collect(program, []);
   switch (shell) {
@@ -49,12 +53,14 @@ function collect(command: Command, path: readonly string[]): readonly Node[] {
     values: Object.fromEntries(
       options.filter((option) => option.argChoices).map((option) => [option.long, option.argChoices ?? []]),
     ),
-    takesValue: options
+    // Hidden flags too: the shared flags are accepted before the command's name.
+    takesValue: command.options
       .filter((option) => option.required || option.optional)
-      .map((option) => option.long ?? ''),
+      .flatMap((option) => option.long ?? []),
     argumentValues: firstArgument?.argChoices ?? [],
   };
-  return [node, ...command.commands.flatMap((child) => collect(child, [...path, child.name()]))];
+  const visible = command.commands.filter((child) => help.visibleCommands(command).includes(child));
+  return [node, ...visible.flatMap((child) => collect(child, [...path, child.name()]))];
 }
 
 const firstSentence = (text: string): string => text.split(/[.;:](?:\s|$)/)[0] ?? text;
@@ -81,8 +87,13 @@ ${cases.join('\n')}
   case "$previous" in
 ${valueCases(nodes, (values) => `COMPREPLY=($(compgen -W ${singleQuoted(words(values))} -- "$current")); return ;;`)}
   esac
-  if [[ " $valued " == *" $previous "* ]]; then COMPREPLY=(); return; fi
-  if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "$flags" -- "$current")); else COMPREPLY=($(compgen -W "$plain" -- "$current")); fi
+  COMPREPLY=()
+  if [[ " $valued " != *" $previous "* && $previous != = && $current != = ]]; then
+    if [[ $current == -* && $current != *=* ]]; then COMPREPLY=($(compgen -W "$flags" -- "$current")); return; fi
+    [[ " $plain " == *" $previous "* ]] || COMPREPLY=($(compgen -W "$plain" -- "$current"))
+    [[ $path ]] || return
+  fi
+  while IFS= read -r word; do COMPREPLY+=("$word"); done < <("\${COMP_WORDS[0]}" ${COMPLETE} --no-input -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null </dev/null)
 }
 complete -F _fargate_connect ${name}
 `;
@@ -118,8 +129,12 @@ ${cases.join('\n')}
   case "$previous" in
 ${valueCases(nodes, (values) => `compadd -- ${words(values)}; return ;;`)}
   esac
-  if (( \${valued[(Ie)$previous]} )); then _default; return; fi
-  if [[ \${words[CURRENT]} == -* ]]; then _describe 'flag' flags; else _describe 'command' plain; fi
+  local -a names
+  if [[ \${words[CURRENT]} == -* && \${words[CURRENT]} != *=* ]] && ! (( \${valued[(Ie)$previous]} )); then _describe 'flag' flags; return; fi
+  [[ -z $trail ]] && ! (( \${valued[(Ie)$previous]} )) || names=("\${(@f)$("\${words[1]}" ${COMPLETE} --no-input -- "\${(@)words[2,CURRENT]}" 2>/dev/null </dev/null)}")
+  names=(\${names:#})
+  if (( $#names )); then compadd -- $names; return; fi
+  if (( \${valued[(Ie)$previous]} )); then _default; else _describe 'command' plain; fi
 }
 if [[ $funcstack[1] == _fargate_connect || $funcstack[1] == _${name} ]]; then _fargate_connect "$@"; else compdef _fargate_connect ${name}; fi
 `;
@@ -142,12 +157,19 @@ function fish(name: string, nodes: readonly Node[]): string {
         const value =
           fixed === undefined
             ? node.takesValue.includes(flag.long)
-              ? ' -x'
+              ? ` -x -a '(__fargate_connect_names)'`
               : ''
             : ` -x -a ${singleQuoted(words(fixed))}`;
         return `${start} -l ${flag.long.slice(2)}${short}${value} -d ${singleQuoted(flag.about)}`;
       }),
     ];
   });
-  return `# fish completion for ${name}\n${lines.join('\n')}\n`;
+  return `# fish completion for ${name}
+function __fargate_connect_names
+  set -l words (commandline -opc) (commandline -ct)
+  $words[1] ${COMPLETE} --no-input -- $words[2..-1] 2>/dev/null </dev/null
+end
+complete -c ${name} -n 'not __fish_use_subcommand' -f -a '(__fargate_connect_names)'
+${lines.join('\n')}
+`;
 }

@@ -23,7 +23,14 @@ export interface CliDeps {
   /** Opens the account lazily; the first port that is used loads the SDK. */
   readonly openAccount: (settings: Settings, callbacks: AccountCallbacks) => Promise<AwsAccount>;
   readonly version: string;
+  readonly startDetached?: StartDetached;
 }
+
+/**
+ * Starts this program once more with these arguments, without streams; it continues when this process ends. Absent where
+ * the program is not a process of its own.
+ */
+export type StartDetached = (argv: readonly string[]) => void;
 
 /**
  * What a command's `run` receives besides its own options. It passes to a workflow the collaborators that the workflow
@@ -35,4 +42,5 @@ export interface CommandContext extends Collaborators {
   readonly advice: (code: string, facts: ErrorDetails) => readonly string[];
   /** Command lines to type next, with the flags of this run. */
   readonly commandLines: CommandLines;
+  readonly startDetached: StartDetached | undefined;
 }

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { systemClock } from '../core/clock.ts';
 import { createTerminal } from '../ui/terminal.ts';
@@ -52,5 +53,17 @@ export function processDeps(host: NodeJS.Process, version: string): CliDeps {
       return openAwsAccount({ ...settings, endpointUrl: undefined }, env, callbacks);
     },
     version,
+    startDetached(argv) {
+      const entry = host.argv[1];
+      if (entry === undefined) return;
+      const child = spawn(host.execPath, [...host.execArgv, entry, ...argv], {
+        detached: true,
+        stdio: 'ignore',
+        windowsHide: true,
+      });
+      // Without a listener, a system without room for another process would end this one with an error.
+      child.on('error', () => undefined);
+      child.unref();
+    },
   };
 }

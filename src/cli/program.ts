@@ -1,6 +1,7 @@
 import { type Argument, Command } from 'commander';
 import { paragraph } from '../core/paragraph.ts';
 import type { CommandFactory, Invoke } from './command.ts';
+import { completeCommand } from './commands/complete.ts';
 import { completionCommand } from './commands/completion.ts';
 import { connectCommand } from './commands/connect.ts';
 import { cpCommand } from './commands/cp.ts';
@@ -100,6 +101,10 @@ export function createProgram(options: ProgramOptions): Command {
       program.addCommand(inherit(command, program), { isDefault: command.name() === DEFAULT_COMMAND });
     }
   }
+  // Not listed: the completion scripts call it.
+  const complete = completeCommand(options.invoke);
+  addSharedFlags(complete);
+  program.addCommand(inherit(complete, program), { hidden: true });
   program.helpCommand('help [command]', 'help for a command');
   program.addHelpText('after', ROOT_EXAMPLES);
   return program;

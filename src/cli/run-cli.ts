@@ -288,6 +288,7 @@ class CliRun {
           .then((opened) => withArnsChecked(opened, settings))),
       advice: (code, facts) => adviceFor(code, facts, this.#advice),
       commandLines: new CommandLines(this.#advice),
+      startDetached: this.#deps.startDetached,
       accountIn: (region) => this.#deps.openAccount({ ...settings, region }, callbacks),
       signal: this.#abort.signal,
       scope: this.#scope,

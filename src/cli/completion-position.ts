@@ -1,0 +1,112 @@
+import type { Argument, Command, Option } from 'commander';
+import type { CompletionKind } from '../app/completion/candidates.ts';
+
+/** What the word under the cursor names, and what the words before it say about it. */
+export interface CompletionPosition {
+  readonly kind: CompletionKind;
+  /** The part of the name that is typed already. */
+  readonly prefix: string;
+  /** What stands before the name in the same word: `--cluster=`, otherwise empty. */
+  readonly lead: string;
+  readonly profile: string | undefined;
+  readonly region: string | undefined;
+  readonly cluster: string | undefined;
+  readonly service: string | undefined;
+  readonly task: string | undefined;
+}
+
+const KIND_OF_FLAG: Readonly<Record<string, CompletionKind>> = {
+  '--profile': 'profiles',
+  '--region': 'regions',
+  '--cluster': 'clusters',
+  '--service': 'services',
+  '--task': 'tasks',
+  '--container': 'containers',
+  '--name': 'bastions',
+  '-L': 'databases',
+};
+
+/** By the name of the command and of its argument. */
+const KIND_OF_ARGUMENT: Readonly<Record<string, CompletionKind>> = {
+  'db id': 'databases',
+  'connect search': 'services',
+};
+
+/**
+ * `words` are those after the program's name up to the one under the cursor, which is the last one and may be empty;
+ * bash makes `=` a word of its own. Undefined where no name of AWS is expected.
+ */
+export function completionPosition(
+  words: readonly string[],
+  program: Command,
+): CompletionPosition | undefined {
+  const before = words.slice(0, -1);
+  const last = words.at(-1) ?? '';
+  const given = new Map<string, string>();
+  let command = program;
+  let count = 0;
+  /** The option whose value the next word is. */
+  let open: Option | undefined;
+  for (const word of before) {
+    if (open !== undefined) {
+      if (word === '=') continue;
+      given.set(nameOf(open), word);
+      open = undefined;
+    } else if (word === '--') {
+      return undefined;
+    } else if (word.startsWith('-') && word !== '-') {
+      const [flag = '', value] = splitFlag(word);
+      const option = optionNamed(flag, command, program);
+      if (option === undefined || !(option.required || option.optional)) continue;
+      if (value === undefined) open = option;
+      else given.set(nameOf(option), value);
+    } else {
+      const child = count === 0 ? command.commands.find((each) => each.name() === word) : undefined;
+      if (child !== undefined) command = child;
+      else {
+        const argument = argumentAt(command, count++);
+        if (argument?.name() === 'service') given.set('--service', word);
+      }
+    }
+  }
+  const at = (kind: CompletionKind | undefined, prefix: string, lead = ''): CompletionPosition | undefined =>
+    kind === undefined
+      ? undefined
+      : {
+          kind,
+          prefix,
+          lead,
+          profile: given.get('--profile'),
+          region: given.get('--region'),
+          cluster: given.get('--cluster'),
+          service: given.get('--service'),
+          task: given.get('--task'),
+        };
+  if (open !== undefined) return at(KIND_OF_FLAG[nameOf(open)], last === '=' ? '' : last);
+  if (last.startsWith('-')) {
+    const [flag = '', value] = splitFlag(last);
+    const option = value === undefined ? undefined : optionNamed(flag, command, program);
+    return at(KIND_OF_FLAG[nameOf(option)], value ?? '', `${flag}=`);
+  }
+  const argument = argumentAt(command, count)?.name();
+  return at(
+    argument === 'service' ? 'services' : KIND_OF_ARGUMENT[`${command.name()} ${argument ?? ''}`],
+    last,
+  );
+}
+
+/** `--cluster=prod` as flag and value; the value of other words is undefined. */
+const splitFlag = (word: string): readonly [flag: string, value: string | undefined] => {
+  const end = word.startsWith('--') ? word.indexOf('=') : -1;
+  return end < 0 ? [word, undefined] : [word.slice(0, end), word.slice(end + 1)];
+};
+
+const optionNamed = (flag: string, command: Command, program: Command): Option | undefined =>
+  [...command.options, ...program.options].find((option) => option.long === flag || option.short === flag);
+
+const nameOf = (option: Option | undefined): string => option?.long ?? option?.short ?? '';
+
+function argumentAt(command: Command, index: number): Argument | undefined {
+  const all = command.registeredArguments;
+  return all[index] ?? (all.at(-1)?.variadic === true ? all.at(-1) : undefined);
+}

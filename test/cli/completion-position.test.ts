@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { completionPosition } from '../../src/cli/completion-position.ts';
+import { COMMANDS, createProgram } from '../../src/cli/program.ts';
+
+const program = createProgram({
+  invoke: () => Promise.resolve(),
+  commands: COMMANDS,
+  version: '1',
+  write: () => undefined,
+  columns: 80,
+});
+
+const at = (...words: readonly string[]) => completionPosition(words, program);
+
+describe('the word under the cursor', () => {
+  it.each([
+    [['exec', 'or'], 'services', 'or'],
+    [['logs', ''], 'services', ''],
+    [['ls', 'services', 'a'], 'services', 'a'],
+    [['connect', 'x'], 'services', 'x'],
+    [['db', ''], 'databases', ''],
+    [['forward', '-L', 'o'], 'databases', 'o'],
+    [['exec', '--cluster', 'p'], 'clusters', 'p'],
+    [['exec', '--task', ''], 'tasks', ''],
+    [['exec', '--container', 'a'], 'containers', 'a'],
+    [['down', '--name', 'd'], 'bastions', 'd'],
+    [['--profile', 'x'], 'profiles', 'x'],
+    [['exec', '--region', 'eu'], 'regions', 'eu'],
+    [['exec', '--record', 'f', 'o'], 'services', 'o'],
+    [['exec', '--all', 'o'], 'services', 'o'],
+  ])('%j is completed by %s', (words, kind, prefix) => {
+    expect(at(...words)).toMatchObject({ kind, prefix, lead: '' });
+  });
+
+  it.each([
+    [['exec']],
+    [['']],
+    [[]],
+    [['exec', '--cl']],
+    [['exec', '--unknown=x']],
+    [['exec', 'orders-api', '--', '']],
+    [['exec', '--record', '']],
+    [['ls', '']],
+    [['verify-recording', '']],
+    [['nonsense', '']],
+  ])('%j is no name of AWS', (words) => {
+    expect(at(...words)).toBeUndefined();
+  });
+
+  it('may be a value after an equals sign, which is one word or, in bash, three', () => {
+    expect(at('exec', '--cluster=pr')).toMatchObject({ kind: 'clusters', prefix: 'pr', lead: '--cluster=' });
+    expect(at('exec', '--cluster', '=', 'pr')).toMatchObject({ kind: 'clusters', prefix: 'pr', lead: '' });
+    expect(at('exec', '--cluster', '=')).toMatchObject({ kind: 'clusters', prefix: '', lead: '' });
+  });
+});
+
+describe('the words before it', () => {
+  it('narrow the names down', () => {
+    expect(
+      at(
+        '--profile',
+        'p',
+        'exec',
+        'orders-api',
+        '--cluster=prod',
+        '--region',
+        '=',
+        'eu-west-1',
+        '--task',
+        '',
+      ),
+    ).toMatchObject({ profile: 'p', region: 'eu-west-1', cluster: 'prod', service: 'orders-api' });
+    expect(at('exec', '--service', 's', '--task', '1f', '--container', '')).toMatchObject({
+      service: 's',
+      task: '1f',
+    });
+  });
+});
