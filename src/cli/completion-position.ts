@@ -55,7 +55,7 @@ export function completionPosition(
     } else if (word === '--') {
       return undefined;
     } else if (word.startsWith('-') && word !== '-') {
-      const [flag = '', value] = splitFlag(word);
+      const [flag, value] = splitFlag(word);
       const option = optionNamed(flag, command, program);
       if (option === undefined || !(option.required || option.optional)) continue;
       if (value === undefined) open = option;
@@ -84,7 +84,7 @@ export function completionPosition(
         };
   if (open !== undefined) return at(KIND_OF_FLAG[nameOf(open)], last === '=' ? '' : last);
   if (last.startsWith('-')) {
-    const [flag = '', value] = splitFlag(last);
+    const [flag, value] = splitFlag(last);
     const option = value === undefined ? undefined : optionNamed(flag, command, program);
     return at(KIND_OF_FLAG[nameOf(option)], value ?? '', `${flag}=`);
   }

@@ -61,7 +61,9 @@ function listOf(kind: CompletionList['kind'] | 'containers', query: CompletionQu
     case 'tasks':
     case 'containers':
       return { ...all, kind: 'tasks', cluster, service };
-    default:
+    case 'clusters':
+    case 'databases':
+    case 'bastions':
       return { ...all, kind };
   }
 }
