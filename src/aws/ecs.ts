@@ -219,6 +219,7 @@ export function createEcsPort(
               target: `container ${container} of task ${nameOfArn(task)}`,
               cluster,
               task: nameOfArn(task),
+              container,
             }),
         },
       ),

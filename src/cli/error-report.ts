@@ -1,5 +1,6 @@
 import { ToolError, exitStatusOf } from '../core/errors.ts';
 import type { AdviceContext } from './advice/command-lines.ts';
+import type { FindingFact } from './render/doctor-report.ts';
 import { createColors } from '../ui/colors.ts';
 import { printable, printableLines, withoutPasswords } from '../ui/printable.ts';
 
@@ -46,12 +47,25 @@ function asText(error: ToolError, hints: readonly string[], thrown: unknown, sty
   if (error.role === 'interrupted' && !style.debug) return `${printable(error.message)}\n`;
   const colors = createColors(style.color);
   const code = style.debug ? colors.dim(` [${error.code}]`) : '';
+  const findings = findingLines(error);
   const lines = [
     `${colors.red('error:')} ${printable(error.message)}${code}`,
-    ...hints.map((hint) => `  ${printable(hint)}`),
+    ...findings,
+    ...hints.map((hint) => `  ${printable(hint)}`).filter((hint) => !findings.includes(`  ${hint}`)),
   ];
   if (style.debug) lines.push(colors.dim(printableLines(stackOf(thrown))));
   return `${lines.join('\n')}\n`;
+}
+
+/** What stops the connection (cli/failed-connect.ts), with the fix of each finding. */
+function findingLines({ code, details }: ToolError): readonly string[] {
+  const findings = (details['findings'] ?? []) as readonly FindingFact[];
+  return findings.flatMap(({ id, severity, message, fix }) => {
+    const word = severity === 'blocking' ? 'BLOCKED' : 'COULD NOT TELL';
+    // The error has said this already.
+    const sentence = id === code ? '' : `: ${printable(message)}`;
+    return [`  ${word} ${id}${sentence}`, ...fix.map((line) => `    ${printable(line)}`)];
+  });
 }
 
 function asJson(error: ToolError, hints: readonly string[], thrown: unknown, debug: boolean): string {

@@ -79,6 +79,7 @@ type TargetFacts = {
   readonly target: string;
   readonly cluster?: string | undefined;
   readonly task?: string | undefined;
+  readonly container?: string | undefined;
 };
 
 /** Which policy refused a call and how, as far as AWS's message says. */

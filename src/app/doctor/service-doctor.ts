@@ -13,7 +13,7 @@ import {
   type LogGroupFact,
   platformFindings,
 } from '../../diagnose/ecs/exec-definition.ts';
-import { taskRoleFindings } from '../../diagnose/ecs/task-role.ts';
+import { type RolesJudged, taskRoleFindings } from '../../diagnose/ecs/task-role.ts';
 import type { Change, Finding } from '../../diagnose/finding.ts';
 import { grantFindings } from '../../diagnose/iam/grant-findings.ts';
 import { isRight } from '../../diagnose/iam/grants.ts';
@@ -164,7 +164,7 @@ function worstRunning(tasks: readonly Task[]): Task | undefined {
   return cannot ?? newest[0];
 }
 
-function redeployOf(
+export function redeployOf(
   cluster: string,
   service: Service | undefined,
   task: Task | undefined,
@@ -198,7 +198,7 @@ function plannedTask(cluster: string, service: Service | undefined, definition: 
   };
 }
 
-function containerFindings(
+export function containerFindings(
   task: Task,
   wanted: Wanted,
   service: Service | undefined,
@@ -218,13 +218,13 @@ function containerFindings(
   );
 }
 
-async function judgeRoles(
-  account: AwsAccount,
-  judged: JudgedTask,
+/** What a task role is asked for; calls nothing of AWS. `taskRoleArn` is undefined if the task has none. */
+export async function roleInquiry(
+  account: Pick<AwsAccount, 'region'>,
+  { definition, task }: JudgedTask,
   config: ExecConfiguration | undefined,
-  deps: DoctorNeeds,
-): Promise<readonly Finding[]> {
-  const { definition, task } = judged;
+  deps: Needs<'assets'>,
+): Promise<Pick<RolesJudged, 'wanted' | 'requester'> & { readonly taskRoleArn: string | undefined }> {
   const place = parseArn(definition.arn);
   const taskRoleArn = task.taskRoleOverride ?? definition.taskRoleArn;
   const requester = {
@@ -239,9 +239,19 @@ async function judgeRoles(
     bucket: undefined,
   } as const;
   const wanted = await taskRoleQuestions(config ?? none, requester, place?.partition ?? 'aws', deps);
+  return { taskRoleArn, wanted, requester };
+}
+
+async function judgeRoles(
+  account: AwsAccount,
+  judged: JudgedTask,
+  config: ExecConfiguration | undefined,
+  deps: DoctorNeeds,
+): Promise<readonly Finding[]> {
+  const { taskRoleArn, wanted, requester } = await roleInquiry(account, judged, config, deps);
   const taskRole = taskRoleArn === undefined ? undefined : await roleFacts(account, taskRoleArn, wanted);
   const lacks = taskRole?.points?.every(isRight) !== true;
-  const { executionRoleArn } = definition;
+  const { executionRoleArn } = judged.definition;
   const other = lacks && executionRoleArn !== undefined && executionRoleArn !== taskRoleArn;
   const executionRole = other ? await roleFacts(account, executionRoleArn, wanted) : undefined;
   return taskRoleFindings({ ...judged, taskRole, executionRole, wanted, requester });
@@ -324,7 +334,10 @@ async function judgeNetwork(
 }
 
 /** Other deployment controllers replace tasks by themselves, so that a redeployment gets instructions only. */
-function withController(findings: readonly Finding[], service: Service | undefined): readonly Finding[] {
+export function withController(
+  findings: readonly Finding[],
+  service: Service | undefined,
+): readonly Finding[] {
   const controller = service?.deploymentController;
   if (controller === undefined || controller === 'ECS') return findings;
   const told = (change: Change): Change =>

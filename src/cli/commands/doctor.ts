@@ -41,7 +41,8 @@ export function doctorCommand(invoke: Invoke, run: Run<DoctorOptions> = runDocto
 One line for each cause, in the order in which to act, with the command of the
 AWS CLI and the attribute of Terraform that removes it. Exit status 0 only if
 nothing was found, 1 otherwise. It only reads: \`policy doctor\` prints the grants.
-Without an argument: who calls, where, and the clock.
+Without an argument: who calls, where, and the clock. When exec, shell or forward
+cannot start a session, they print what blocks their target by themselves.
 
 Examples:
   $ fargate-connect doctor orders-api --cluster prod

@@ -6,6 +6,7 @@ import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { serviceArgument } from '../contradictions.ts';
 import { addRecordingFlags, type RecordingFlags, recordingOf } from '../recording-flags.ts';
+import { withDiagnosis } from '../failed-connect.ts';
 import { wordsAfterDashes } from '../missing-dashes.ts';
 
 interface ExecFlags extends RecordingFlags {
@@ -76,10 +77,12 @@ Examples:
 async function runExec({ record, ...request }: ExecOptions, context: CommandContext): Promise<number> {
   const { execInContainer } = await import('../../app/session/exec.ts');
   const work = (deps: CommandContext): Promise<number> =>
-    execInContainer(request, deps, async () => {
-      const { createTaskOutputs } = await import('../render/task-outputs.ts');
-      return createTaskOutputs(deps);
-    });
+    withDiagnosis('exec', deps, () =>
+      execInContainer(request, deps, async () => {
+        const { createTaskOutputs } = await import('../render/task-outputs.ts');
+        return createTaskOutputs(deps);
+      }),
+    );
   if (record === undefined) return work(context);
   const { recorded } = await import('../../app/session/recorded-session.ts');
   // The words of the command may hold a secret.

@@ -5,6 +5,7 @@ import { usage } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { serviceArgument } from '../contradictions.ts';
+import { withDiagnosis } from '../failed-connect.ts';
 
 export interface ForwardOptions extends Omit<ForwardRequest, 'wanted'> {
   readonly service: string | undefined;
@@ -99,7 +100,9 @@ async function runForward(options: ForwardOptions, context: CommandContext): Pro
     import('../../app/forward/forward-request.ts'),
     import('../../app/session/session-setup.ts'),
   ]);
-  return forward({ ...options, wanted: wantedOf(context.settings, options.service) }, context);
+  return withDiagnosis('forward', context, () =>
+    forward({ ...options, wanted: wantedOf(context.settings, options.service) }, context),
+  );
 }
 
 /** Throws `forward-needed`, `bad-arguments` (usage). */

@@ -4,6 +4,7 @@ import type { BastionSessionRequest } from '../../app/session/bastion-session.ts
 import type { RecordingRequest } from '../../app/session/recorded-session.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import { withDiagnosis } from '../failed-connect.ts';
 import { addRecordingFlags, type RecordingFlags, recordingOf } from '../recording-flags.ts';
 
 export interface ShellOptions extends BastionSessionRequest {
@@ -38,7 +39,9 @@ Examples:
 /** Resolves with the exit status for our process. */
 async function runShell({ record, ...request }: ShellOptions, context: CommandContext): Promise<number> {
   const { openBastionSession } = await import('../../app/session/bastion-session.ts');
-  if (record === undefined) return openBastionSession(request, context);
+  const work = (deps: CommandContext): Promise<number> =>
+    withDiagnosis('shell', deps, () => openBastionSession(request, deps));
+  if (record === undefined) return work(context);
   const { recorded } = await import('../../app/session/recorded-session.ts');
-  return recorded(record, 'shell', context, (deps) => openBastionSession(request, deps));
+  return recorded(record, 'shell', context, work);
 }

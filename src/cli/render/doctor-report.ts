@@ -90,10 +90,7 @@ class FixPlan {
 
   linesOf(finding: Finding): readonly string[] {
     const [first = [], ...others] = finding.fixes;
-    const due = first.filter((change) => {
-      const last = this.#last.get(JSON.stringify(change));
-      return last === undefined || last === finding;
-    });
+    const due = this.#due(finding);
     const lines = due.flatMap((change) => this.#new(change));
     const alternatives = others.flatMap((fix) => {
       const [line] = fix.flatMap((change) => this.#new(change));
@@ -103,6 +100,25 @@ class FixPlan {
       return ['→ the commands further down', ...alternatives];
     if (lines.length === 0 && first.length > 0) return ['→ the commands further up', ...alternatives];
     return [...lines, ...alternatives];
+  }
+
+  /** Commands and instructions of the first alternative, each once. */
+  stepsOf(finding: Finding): readonly string[] {
+    const steps = this.#due(finding).flatMap((change) => {
+      const { command, instruction } = renderChange(change, this.#commandLines);
+      return [command, instruction].flatMap((line) => line ?? []);
+    });
+    const fresh = steps.filter((line) => !this.#shown.has(line));
+    for (const line of fresh) this.#shown.add(line);
+    return fresh;
+  }
+
+  /** The changes of the first alternative, without those that are shown with a later finding. */
+  #due(finding: Finding): readonly Change[] {
+    return (finding.fixes[0] ?? []).filter((change) => {
+      const last = this.#last.get(JSON.stringify(change));
+      return last === undefined || last === finding;
+    });
   }
 
   #new(change: Change): readonly string[] {
@@ -142,6 +158,32 @@ export function writePath(
     terminal.stdout.write(
       `  ${kind.padEnd(width)}  ${paint(color, TONES[verdict], VERDICTS[verdict])} ${printable(rule)} (${printable(resource)})\n`,
     );
+}
+
+/** A finding among the facts of an error; `fix` holds the lines to type or to do, in this order. */
+export interface FindingFact {
+  readonly [name: string]: string | readonly string[];
+  readonly id: string;
+  readonly severity: string;
+  readonly message: string;
+  readonly fix: readonly string[];
+}
+
+/** Stable: `findings` of an error with `--json`. A change that several findings need is in one of them only. */
+export function findingFacts(
+  findings: readonly DescribedFinding[],
+  lines: CommandLines,
+): readonly FindingFact[] {
+  const plan = new FixPlan(
+    findings.map(({ finding }) => finding),
+    lines,
+  );
+  return findings.map(({ finding, sentence }) => ({
+    id: finding.id,
+    severity: finding.severity,
+    message: sentence,
+    fix: plan.stepsOf(finding),
+  }));
 }
 
 /** Stable: part of `doctor --json`. */
