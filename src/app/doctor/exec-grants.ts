@@ -23,7 +23,7 @@ export async function taskRoleQuestions(
       partition,
       region,
       account,
-      'kms-key': keyArn(config.kmsKeyId, { account, region, partition }),
+      'session-key': keyArn(config.kmsKeyId, { account, region, partition }),
       ...(config.logging === 'OVERRIDE' ? { 'log-group': config.logGroup, 'log-bucket': config.bucket } : {}),
     },
   );

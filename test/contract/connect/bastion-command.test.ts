@@ -14,20 +14,20 @@ afterAll(() => run('down', '--all', '--yes', '--force'));
 
 describe('shell -- CMD', () => {
   it('keeps stdout and stderr apart and returns the exit status', async () => {
-    const outcome = await run('shell', '--', 'sh', '-c', 'echo out; echo err >&2; echo more; exit 42');
+    const outcome = await run('shell', '-q', '--', 'sh', '-c', 'echo out; echo err >&2; echo more; exit 42');
     expect(outcome).toEqual({ status: 42, stdout: 'out\nmore\n', stderr: 'err\n' });
   });
 
   it('passes arguments exactly as they are', async () => {
     const words = ['two  words', "it's", '$HOME `x` "y"', '', '*', '--name', '\\'];
-    const outcome = await run('shell', '--', 'printf', '[%s]\n', ...words);
+    const outcome = await run('shell', '-q', '--', 'printf', '[%s]\n', ...words);
     expect(outcome).toEqual({ status: 0, stdout: words.map((word) => `[${word}]\n`).join(''), stderr: '' });
   });
 
   it('transfers a megabyte on each stream completely', async () => {
     const script =
       'i=0; while [ $i -lt 64 ]; do printf "%016384d" $i; printf "%016384d" $i >&2; i=$((i+1)); done';
-    const outcome = await run('shell', '--', 'sh', '-c', script);
+    const outcome = await run('shell', '-q', '--', 'sh', '-c', script);
     const expected = Array.from({ length: 64 }, (_, i) => String(i).padStart(16_384, '0')).join('');
     expect(outcome.status).toBe(0);
     expect(outcome.stdout === expected).toBe(true);
@@ -56,6 +56,7 @@ describe('shell -- CMD', () => {
   it('transfers final bytes that are not valid UTF-8', async () => {
     const outcome = await run(
       'shell',
+      '-q',
       '--',
       'sh',
       '-c',
@@ -97,7 +98,7 @@ describe('shell -- CMD', () => {
   it('needs no more permissions than `policy shell` grants', async () => {
     const { stdout } = await run('policy', 'shell');
     const env = sandbox().createPrincipal({ userName: 'shell-only', policies: [JSON.parse(stdout)] });
-    const outcome = await cli(['shell', '--', 'echo', 'allowed'], { env });
+    const outcome = await cli(['shell', '-q', '--', 'echo', 'allowed'], { env });
     expect(outcome).toEqual({ status: 0, stdout: 'allowed\n', stderr: '' });
   });
 

@@ -26,7 +26,7 @@ afterAll(() => run('down', '--all', '--yes', '--force'));
 
 it('a command on the bastion: both output streams and the status are encrypted', async () => {
   const asked = sandbox().calls.filter((call) => call.action === 'GenerateDataKey').length;
-  expect(await run('shell', '--', 'sh', '-c', 'echo out; echo err >&2; exit 7')).toEqual({
+  expect(await run('shell', '-q', '--', 'sh', '-c', 'echo out; echo err >&2; exit 7')).toEqual({
     status: 7,
     stdout: 'out\n',
     stderr: 'err\n',
