@@ -6,7 +6,7 @@ export const BUDGETS = {
   /** JavaScript that every start loads, `--version` included. */
   startBytes: 230_000,
   /** The packed tarball. */
-  tarballBytes: 1_320_000,
+  tarballBytes: 1_450_000,
 } as const;
 
 /**
