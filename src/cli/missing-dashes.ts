@@ -51,11 +51,12 @@ function knownOption(word: string, command: Command): KnownOption | undefined {
 
 /**
  * The words before and after `--`. Commander drops `--`; everything after it in the raw command line belongs to the
- * remote command or the client. Throws `bad-arguments` for a second word before it.
+ * remote command or the client. Throws `bad-arguments` for more than `own` words before it.
  */
 export function wordsAfterDashes(
   typed: readonly string[],
   command: Command,
+  own = 1,
 ): { readonly before: readonly string[]; readonly after: readonly string[] } {
   let root: Command = command;
   while (root.parent !== null) root = root.parent;
@@ -63,8 +64,8 @@ export function wordsAfterDashes(
   const dashes = raw.indexOf('--');
   const behind = dashes === -1 ? 0 : raw.length - dashes - 1;
   const before = typed.slice(0, typed.length - behind);
-  if (before.length > 1) {
-    throw usage('bad-arguments', `unexpected argument ${before[1] ?? ''}: a command comes after --`, {
+  if (before.length > own) {
+    throw usage('bad-arguments', `unexpected argument ${before[own] ?? ''}: a command comes after --`, {
       details: { remoteCommandAt: remoteCommandAt(raw, root) },
     });
   }

@@ -15,6 +15,7 @@ import { forwardCommand } from './commands/forward.ts';
 import { logsCommand } from './commands/logs.ts';
 import { lsCommand } from './commands/ls.ts';
 import { policyCommand } from './commands/policy.ts';
+import { runCommand } from './commands/run.ts';
 import { sandboxCommand } from './commands/sandbox.ts';
 import { shellCommand } from './commands/shell.ts';
 import { statusCommand } from './commands/status.ts';
@@ -40,6 +41,7 @@ export const COMMANDS: readonly CommandGroup[] = [
       cpCommand,
       forwardCommand,
       dbCommand,
+      runCommand,
       shellCommand,
       lsCommand,
       verifyRecordingCommand,

@@ -377,6 +377,7 @@ export interface ErrorFacts {
     readonly candidates?: readonly string[] | undefined;
   };
   'database-silent': { readonly host: string; readonly port: number };
+  'port-refused': { readonly host: string; readonly port: number };
   'database-unreachable': {
     /** Undefined = a host that AWS does not list. */
     readonly database: string | undefined;

@@ -8,15 +8,16 @@ import { LocalListener } from '../../connect/forward/local-listener.ts';
 import { failed, usage } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';
 import type { Needs } from '../collaborators.ts';
+import { openForward, type OpenForward, withoutForwardResults } from '../forward/open-forward.ts';
 import {
   type Carrier,
   carrierOf,
   type ForwardNeeds,
   keepBastion,
+  type Remote,
   type RouteRequest,
 } from '../forward/route.ts';
 import { type AuthorityFile, authorityFile } from './authorities.ts';
-import { openForward } from './database-forward.ts';
 import { configuredDestination } from './configured-request.ts';
 import type { DatabaseRequest, SettledRequest } from './database-request.ts';
 import { type Destination, portOf } from './destination.ts';
@@ -40,6 +41,8 @@ export interface OpenDatabase {
   readonly nodes: readonly { readonly remote: string; readonly local: string }[];
   /** Rejects when the forward has ended for good. */
   readonly lost: Promise<never>;
+  /** Opens one more forward through the task or bastion that carries the connections to the database. */
+  readonly forwardTo: (listener: LocalListener, remote: Remote, report: Report) => Promise<OpenForward>;
 }
 
 export type DatabaseNeeds = ForwardNeeds & Needs<'env', 'databaseCa' | 'databases'>;
@@ -68,10 +71,7 @@ export async function openDatabase(given: DatabaseRequest, deps: OpenNeeds): Pro
     tls === 'verify'
       ? await authorityFile(request.ca ?? deps.settings.databaseCa, certificatesOf(database), files, deps)
       : undefined;
-  const quiet: Report = (event) => {
-    // The forward is a part of this command: its own ready event and counts would be read as results.
-    if (event.type !== 'forward-ready' && event.type !== 'forward-connection') deps.report(event);
-  };
+  const quiet = withoutForwardResults(deps.report);
   const carrier =
     route.via === 'bastion' ? await keepBastion(route.request, deps) : await carrierOf(route.via, deps);
   const { lost } = await openForward(listener, endpoint, carrier, route.request, deps, quiet);
@@ -101,6 +101,7 @@ export async function openDatabase(given: DatabaseRequest, deps: OpenNeeds): Pro
     files: loginFiles,
     nodes,
     lost,
+    forwardTo: (more, remote, report) => openForward(more, remote, carrier, route.request, deps, report),
   };
 }
 

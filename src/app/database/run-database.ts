@@ -1,15 +1,20 @@
-import { PASSWORD_VARIABLES } from '../../connect/database/client-setup.ts';
-import { findProgram, runClient } from '../../connect/database/client-process.ts';
-import { withTerminalKept } from '../../connect/database/terminal-state.ts';
+import { findProgram } from '../../connect/database/client-process.ts';
 import { whenAborted } from '../../connect/session/shell-session.ts';
 import type { Needs } from '../collaborators.ts';
 import { asTransportStatus } from '../session/session-setup.ts';
+import {
+  clientVariables,
+  readsLoginFile,
+  runOnTerminal,
+  type TerminalNeeds,
+  withArguments,
+} from './client-command.ts';
 import type { DatabaseRequest } from './database-request.ts';
 import { type DatabaseNeeds, openDatabase, type OpenDatabase } from './open-database.ts';
 
 /** Ends in the client of the database, or keeps the local port open for other programs. */
 
-type RunNeeds = DatabaseNeeds & Needs<'env' | 'prompter' | 'signals' | 'terminal', 'input' | 'output'>;
+type RunNeeds = DatabaseNeeds & TerminalNeeds & Needs<'env' | 'prompter', 'input' | 'output'>;
 
 export interface DatabaseOutput {
   /** A client is about to start. */
@@ -41,7 +46,17 @@ export async function runDatabase(
       return 0;
     }
     output.starting(opened, command[0]);
-    return await runCommand(opened, command, deps);
+    // When the forward ends for good, the client's connections are closed, and the client ends by itself.
+    opened.lost.catch(() => undefined);
+    const variables = await clientVariables(opened, command[0], deps);
+    const status = await runOnTerminal(command, { ...deps.env, ...variables }, deps);
+    const { connection, login } = opened;
+    const advice = login.expires
+      ? refusedTokenAdvice(command[0], connection.family, status, login.user)
+      : undefined;
+    if (advice !== undefined)
+      deps.report({ type: 'note', level: 'info', code: 'token-refused', message: advice });
+    return status;
   } catch (error) {
     throw hasCommand ? asTransportStatus(error) : error;
   }
@@ -58,58 +73,6 @@ async function commandOf(
   if (print !== undefined || settings.output === 'json') return undefined;
   const usual = await findProgram(setup.programs, env);
   return usual === undefined ? undefined : withArguments(usual, [], setup);
-}
-
-const withArguments = (
-  program: string,
-  args: readonly string[],
-  setup: OpenDatabase['setup'],
-): readonly [string, ...string[]] => [
-  program,
-  ...setup.argumentsOf(program.slice(Math.max(program.lastIndexOf('/'), program.lastIndexOf('\\')) + 1)),
-  ...args,
-];
-
-async function runCommand(
-  { connection, login, lost, setup }: OpenDatabase,
-  command: readonly [string, ...string[]],
-  { clock, env, report, signals, terminal }: RunNeeds,
-): Promise<number> {
-  const { family } = connection;
-  const [program] = command;
-  const byFile = connection.loginFile !== undefined && readsLoginFile(program, family);
-  const variable = byFile ? undefined : passwordVariable(family);
-  const password = variable === undefined ? undefined : await login.password?.();
-  if (login.expires && password !== undefined)
-    report({
-      type: 'note',
-      level: 'info',
-      code: 'token-in-environment',
-      message: `${program} gets its token in the environment: it opens new connections for 15 minutes`,
-    });
-  const childEnv = {
-    ...env,
-    ...setup.env,
-    ...(variable === undefined || password === undefined ? {} : { [variable]: password }),
-  };
-  const run = (): Promise<number> =>
-    runClient({
-      command,
-      env: childEnv,
-      signals,
-      streams:
-        terminal.canBeInherited === true
-          ? undefined
-          : { write: (stream, bytes) => void terminal[stream].write(bytes) },
-    });
-  // When the forward ends for good, the client's connections are closed, and the client ends by itself.
-  lost.catch(() => undefined);
-  const status = await (terminal.stdinIsTty && terminal.canBeInherited === true
-    ? withTerminalKept(run, clock)
-    : run());
-  const advice = login.expires ? refusedTokenAdvice(program, family, status, login.user) : undefined;
-  if (advice !== undefined) report({ type: 'note', level: 'info', code: 'token-refused', message: advice });
-  return status;
 }
 
 /**
@@ -129,17 +92,4 @@ function refusedTokenAdvice(
   return family === 'mysql' && status === 1
     ? `if the message is 'Access denied', the user is not made for tokens (CREATE USER ${user} IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'), or IAM does not allow rds-db:connect: policy db --db-resource ID --db-user ${user}`
     : undefined;
-}
-
-const passwordVariable = (family: OpenDatabase['connection']['family']): string | undefined =>
-  ({ postgres: 'PGPASSWORD', mysql: 'MYSQL_PWD', ...PASSWORD_VARIABLES })[family as 'postgres'];
-
-/** Programs that are known to read pgpass or the options file; others get the password in the environment. */
-function readsLoginFile(program: string, family: OpenDatabase['connection']['family']): boolean {
-  const name = program.slice(program.lastIndexOf('/') + 1);
-  return family === 'postgres'
-    ? /^(psql|pg_\w+|pgbench|createdb|dropdb|createuser|dropuser|vacuumdb|reindexdb|clusterdb|pgcli)$/.test(
-        name,
-      )
-    : family === 'mysql' && /^(mysql|mariadb)(dump|admin|import|check|show|slap|-\w+)?$/.test(name);
 }

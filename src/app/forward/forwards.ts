@@ -1,6 +1,6 @@
 import { Forward } from '../../connect/forward/forward.ts';
-import { type ForwardSpec, hostPort, isLoopback } from '../../connect/forward/forward-spec.ts';
-import { LocalListener } from '../../connect/forward/local-listener.ts';
+import type { ForwardSpec } from '../../connect/forward/forward-spec.ts';
+import type { LocalListener } from '../../connect/forward/local-listener.ts';
 import { PortSession } from '../../connect/forward/port-session.ts';
 import { StdioConnection } from '../../connect/forward/stdio-connection.ts';
 import { whenStopped } from '../../connect/session/container-end.ts';
@@ -10,6 +10,7 @@ import type { Report } from '../../core/events.ts';
 import type { Needs } from '../collaborators.ts';
 import type { ChannelDeps } from '../../connect/channel/channel-deps.ts';
 import { channelDeps } from '../session/session-setup.ts';
+import { bindListeners, warnIfOpen } from './listeners.ts';
 import {
   type Carrier,
   carrierOf,
@@ -36,24 +37,15 @@ export async function runForwards(
   deps: ForwardNeeds,
   proxySpecs: readonly ForwardSpec[] = [],
 ): Promise<number> {
-  for (const spec of [...specs, ...proxySpecs]) warnIfOpen(spec, deps);
   if (deps.settings.transport === 'plugin') {
+    for (const spec of [...specs, ...proxySpecs]) warnIfOpen(spec, deps);
     if (proxySpecs.length > 0) throw usage('plugin-unsupported', '-D needs the native transport');
     const { runPluginForwards } = await import('./plugin-forwards.ts');
     return runPluginForwards(specs, request, deps);
   }
   keepYoungGenerationSmall();
-  const listeners: LocalListener[] = [];
-  deps.scope.add(async () => {
-    await Promise.all(listeners.map((listener) => listener.close()));
-  });
   // The listeners are bound before any AWS call, so that a port in use is reported at once.
-  for (const spec of [...specs, ...proxySpecs])
-    listeners.push(
-      spec.isDefaultBind === true
-        ? await LocalListener.bindLoopback(spec.localPort)
-        : await LocalListener.bind(spec.bind, spec.localPort),
-    );
+  const listeners = await bindListeners([...specs, ...proxySpecs], deps);
   const via = routeKind(request, specs, deps);
   const channel = await channelDeps(deps);
   const carrier = via === 'bastion' ? await keepBastion(request, deps) : await carrierOf(via, deps);
@@ -213,15 +205,4 @@ export async function forwardStdio(
   await Promise.race([closed, ended(), whenStopped(route.lost), aborted.promise]);
   connection.destroy();
   return 0;
-}
-
-function warnIfOpen(spec: ForwardSpec, { report }: Pick<ForwardNeeds, 'report'>): void {
-  if (isLoopback(spec.bind)) return;
-  report({
-    type: 'note',
-    level: 'warning',
-    code: 'open-listener',
-    message: `${hostPort(spec.bind, spec.localPort)} can be reached by others on this network, without a password`,
-    details: { bind: spec.bind },
-  });
 }

@@ -5,7 +5,7 @@ import type { PluginCall } from '../../connect/plugin/plugin-transport.ts';
 import type { Container, SessionStart, Task } from '../../connect/ports.ts';
 import type { ResolveOptions } from '../../connect/target/resolve.ts';
 import type { TaskWatch } from '../../connect/target/task-watch.ts';
-import { interrupted, ToolError } from '../../core/errors.ts';
+import { type ErrorRole, interrupted, ToolError } from '../../core/errors.ts';
 import { BACK } from '../../ui/prompter.ts';
 import type { Settings } from '../../config/settings.ts';
 import type { Needs } from '../collaborators.ts';
@@ -114,8 +114,11 @@ export async function pluginCall(
 /** The same status as ssh: the connection failed, and the status is not that of the command. */
 const TRANSPORT_STATUS = 255;
 
-/** For commands that exit with the status of a remote command: an error of the connection gets a separate status. */
-export function asTransportStatus(error: unknown): unknown {
-  if (!(error instanceof ToolError) || error.role !== 'transport') return error;
+/**
+ * For commands that exit with the status of another program: an error of the connection, whose role is among `roles`,
+ * gets a separate status.
+ */
+export function asTransportStatus(error: unknown, roles: readonly ErrorRole[] = ['transport']): unknown {
+  if (!(error instanceof ToolError) || !roles.includes(error.role)) return error;
   return error.with({ exitStatus: TRANSPORT_STATUS, cause: error.cause });
 }

@@ -19,6 +19,7 @@ const DOCUMENT_OF_COMMAND: Readonly<Record<string, PolicyKindName>> = {
   doctor: 'doctor',
   forward: 'forward',
   db: 'forward',
+  run: 'forward',
   shell: 'shell',
   up: 'operator',
   status: 'operator',

@@ -25,6 +25,12 @@ export const DATABASE_ADVICE = {
     'the forward is open, and behind it nothing answers: the database may be stopped, or a security group drops the connection',
     because(`${lines.tool('db')} ID --via task|bastion`, 'the other route'),
   ],
+  'port-refused': ({ host, port }, lines) => [
+    'the forward is open, and nothing listens at that port, or a security group rejects the connection',
+    ...(host === 'localhost'
+      ? []
+      : [because(`${lines.tool('doctor')} --path SERVICE ${host}:${port}`, 'follows the path to it')]),
+  ],
   'database-unreachable': ({ database, missing }, lines) => [
     ...missing,
     lines.tool('up', { db: database ?? 'ID' }, 'a bastion that reaches it'),

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 
 import {
   type DatabaseRequest,
@@ -8,6 +8,14 @@ import {
 import { usage } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import {
+  addLoginFlags,
+  addRouteFlags,
+  addServerFlags,
+  databaseContradiction,
+  type DatabaseFlags,
+  databaseOptionsOf,
+} from '../forward-flags.ts';
 import { wordsAfterDashes } from '../missing-dashes.ts';
 
 export interface DbOptions extends Omit<DatabaseRequest, 'wanted'> {
@@ -15,20 +23,9 @@ export interface DbOptions extends Omit<DatabaseRequest, 'wanted'> {
   readonly printPassword: boolean;
 }
 
-interface DbFlags {
-  readonly as?: string;
-  readonly database?: string;
-  readonly iam?: boolean;
-  readonly secret?: string | boolean;
-  readonly readOnly?: boolean;
+interface DbFlags extends DatabaseFlags {
   readonly host?: string;
   readonly engine?: DbOptions['engine'];
-  readonly via: DbOptions['via'];
-  readonly name?: string;
-  readonly replace: boolean;
-  readonly port?: number;
-  readonly ca?: string;
-  readonly tls: boolean;
   readonly print?: PrintFormat;
   readonly printPassword?: true;
 }
@@ -39,31 +36,15 @@ export function dbCommand(
   invoke: Invoke,
   run: Run<DbOptions> = (options, context) => runDb(options, context),
 ): Command {
-  return new Command('db')
+  const command = new Command('db')
     .description('a client on a database, proxy or cache, through a task or the bastion')
     .argument('[id]', 'id or ARN, as ls databases shows it')
     .argument('[command...]', 'after --: program and arguments, e.g. psql -c "select 1"')
-    .usage('[id] [flags] [-- command...]')
-    .option('--as <user>', 'database user (default: that of the secret, or the master user)')
-    .option('--database <name>', 'name of the database on the server')
-    .option('--iam', 'log in with an IAM token')
-    .option('--secret [id]', 'log in with a secret: that of RDS, or the one with this name or ARN')
-    .option('--read-only', 'a reader endpoint where there is one, and read-only transactions')
-    .option('--no-iam', 'not with a token, although a config file says so')
-    .option('--no-secret', 'not with a secret, although a config file says so')
-    .option('--no-read-only', 'not read-only, although a config file says so')
+    .usage('[id] [flags] [-- command...]');
+  addLoginFlags(command)
     .option('--host <host:port>', 'instead of an id: anything that AWS does not list')
-    .addOption(new Option('--engine <engine>', 'protocol of --host').choices(ENGINES))
-    .addOption(
-      new Option('--via <way>', 'what carries the connections')
-        .choices(['auto', 'task', 'bastion'])
-        .default('auto'),
-    )
-    .option('--name <bastion>', 'which bastion, when there are several')
-    .option('--no-replace', 'launch no replacement for a spot bastion that EC2 interrupts')
-    .option('--port <number>', 'local port, 0 for any free one (default: always the same one)', localPort)
-    .option('--ca <file>', 'PEM file of the authorities that sign the certificate')
-    .option('--no-tls', 'connect without TLS')
+    .addOption(new Option('--engine <engine>', 'protocol of --host').choices(ENGINES));
+  return addServerFlags(addRouteFlags(command))
     .addOption(
       new Option('--print <format>', 'start no client; print the connection for another program').choices(
         PRINT_FORMATS,
@@ -112,28 +93,12 @@ export const THROUGH_PICKED_TASK = {
   printPassword: false,
 } as const;
 
-function localPort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(port <= 65_535)) throw new InvalidArgumentError('A port is a number from 0 to 65535.');
-  return port;
-}
-
 const optionsOf = (id: string | undefined, command: readonly string[], flags: DbFlags): DbOptions => ({
+  ...databaseOptionsOf(flags),
   id,
   command,
   host: flags.host,
   engine: flags.engine,
-  user: flags.as,
-  databaseName: flags.database,
-  iam: flags.iam,
-  secret: flags.secret,
-  readOnly: flags.readOnly,
-  via: flags.via,
-  name: flags.name,
-  replace: flags.replace,
-  port: flags.port,
-  ca: flags.ca,
-  tls: flags.tls,
   print: flags.print,
   printPassword: flags.printPassword === true,
 });
@@ -160,32 +125,15 @@ export async function runDb(
 }
 
 /** Throws `bad-arguments`. */
-function refuseContradictions({
-  id,
-  host,
-  engine,
-  iam,
-  secret,
-  command,
-  print,
-  via,
-  name,
-  ca,
-  tls,
-}: Omit<DbOptions, 'printPassword'>): void {
+function refuseContradictions(options: Omit<DbOptions, 'printPassword'>): void {
+  const { id, host, engine, command, print } = options;
   const wrong =
     id !== undefined && host !== undefined
       ? `--host ${host} and ${id} are two databases`
       : host === undefined && engine !== undefined
         ? '--engine is about --host'
-        : iam === true && secret !== undefined && secret !== false
-          ? '--iam and --secret are two logins'
-          : print !== undefined && command.length > 0
-            ? '--print starts no client, and a command does'
-            : via === 'task' && name !== undefined
-              ? `--via task uses no bastion, and --name ${name} names one`
-              : !tls && ca !== undefined
-                ? '--no-tls verifies nothing, and --ca is for that'
-                : undefined;
+        : print !== undefined && command.length > 0
+          ? '--print starts no client, and a command does'
+          : databaseContradiction(options);
   if (wrong !== undefined) throw usage('bad-arguments', wrong);
 }

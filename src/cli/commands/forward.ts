@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 
 import type { ForwardRequest } from '../../app/forward/forward-request.ts';
 import { usage } from '../../core/errors.ts';
@@ -6,35 +6,31 @@ import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { serviceArgument } from '../contradictions.ts';
 import { withDiagnosis } from '../failed-connect.ts';
+import {
+  addForwardFlag,
+  addRouteFlags,
+  repeated,
+  routeContradiction,
+  type RouteFlags,
+} from '../forward-flags.ts';
 
 export interface ForwardOptions extends Omit<ForwardRequest, 'wanted'> {
   readonly service: string | undefined;
 }
 
 export function forwardCommand(invoke: Invoke, run: Run<ForwardOptions> = runForward): Command {
-  return new Command('forward')
+  const command = new Command('forward')
     .description('local ports to a task, or to hosts behind a task or the bastion')
-    .argument('[service]', 'service whose task carries the connections')
-    .option(
-      '-L <spec>',
-      '[bind:]local:host:remote, or local:remote for a port of the task, local:id or id for a database; repeatable',
-      addSpec,
-    )
-    .option(
-      '-D <spec>',
-      '[bind:]local: a SOCKS5 and HTTP CONNECT proxy to every host that the task or bastion reaches; repeatable',
-      addSpec,
-    )
-    .addOption(
-      new Option('--via <way>', 'what carries the connections')
-        .choices(['auto', 'task', 'bastion'])
-        .default('auto'),
-    )
+    .argument('[service]', 'service whose task carries the connections');
+  addForwardFlag(command).option(
+    '-D <spec>',
+    '[bind:]local: a SOCKS5 and HTTP CONNECT proxy to every host that the task or bastion reaches; repeatable',
+    repeated,
+  );
+  return addRouteFlags(command)
     .option('--stdio <target>', 'HOST:PORT on stdin and stdout, for ssh -o ProxyCommand')
     .option('--document <name>', 'session document that fixes host and port; -L is then [bind:]local')
-    .option('--name <bastion>', 'which bastion, when there are several')
     .option('--require-logged', 'refuse a task as carrier: ECS Exec does not log these sessions')
-    .option('--no-replace', 'launch no replacement for a spot bastion that EC2 interrupts')
     .addHelpText(
       'after',
       `
@@ -53,13 +49,10 @@ Examples:
     .action(
       (
         service: string | undefined,
-        flags: {
+        flags: RouteFlags & {
           L?: readonly string[];
           D?: readonly string[];
-          via: ForwardOptions['via'];
           stdio?: string;
-          name?: string;
-          replace: boolean;
           document?: string;
           requireLogged?: true;
         },
@@ -84,11 +77,6 @@ Examples:
       },
     );
 }
-
-const addSpec = (spec: string, all: readonly string[] | undefined): readonly string[] => [
-  ...(all ?? []),
-  spec,
-];
 
 /**
  * Resolves with 0 when the person stopped the forward after it was ready; throws `interrupted` if it was stopped before
@@ -119,9 +107,8 @@ function refuseContradictions({ stdio, forwards, proxies, document, via, name }:
   if (document !== undefined && proxies.length > 0) {
     throw usage('bad-arguments', 'a --document fixes one host and port, and -D leads to any');
   }
-  if (via === 'task' && name !== undefined) {
-    throw usage('bad-arguments', `--via task uses no bastion, and --name ${name} names one`);
-  }
+  const wrong = routeContradiction({ via, name });
+  if (wrong !== undefined) throw usage('bad-arguments', wrong);
   if (stdio !== undefined && document !== undefined) {
     throw usage('bad-arguments', '--stdio names host and port, and so does a --document', {
       details: { instead: [['--document', document, '-L', '0']] },

@@ -36,21 +36,34 @@ export async function isMariaDbClient(program: string, env: Env): Promise<boolea
   return /mariadb/i.test(stdout ?? '');
 }
 
+/** As shells do (POSIX, "Exit Status for Commands"): no such program; a program that cannot be executed. */
+const NOT_FOUND_STATUS = 127;
+const NOT_STARTED_STATUS = 126;
+
 export interface ClientRun {
   readonly command: readonly [string, ...string[]];
   /** The whole environment of the child; undefined values are left out. */
   readonly env: Env;
   /** Undefined = the child inherits the streams of this process. */
   readonly streams: { write(stream: 'stdout' | 'stderr', bytes: Uint8Array): void } | undefined;
+  /** False = a terminal sends SIGINT to the program as well, so that passing it on would send it twice. */
+  readonly passesInterrupts: boolean;
   readonly signals: { on(name: 'SIGINT' | 'SIGTERM' | 'SIGHUP', listener: () => void): () => void };
 }
 
 /**
- * Resolves with the exit status of the program, 128 and the number of the signal if one ended it. SIGINT reaches the
- * program by itself, because it belongs to the foreground processes of the terminal: psql cancels a query with it. The
- * other signals are passed on. Throws `client-missing` if the program cannot be started.
+ * Resolves with the exit status of the program, 128 and the number of the signal if one ended it. On a
+ * terminal, SIGINT reaches the program by itself, because it belongs to the foreground processes: psql cancels a query
+ * with it. The other signals are passed on. Throws `client-missing` if the program cannot be started, with the exit
+ * status of a shell: 127 if there is no such program, else 126.
  */
-export async function runClient({ command, env, streams, signals }: ClientRun): Promise<number> {
+export async function runClient({
+  command,
+  env,
+  streams,
+  signals,
+  passesInterrupts,
+}: ClientRun): Promise<number> {
   const [program, ...args] = command;
   const child = execa(program, args, {
     env: Object.fromEntries(
@@ -70,7 +83,7 @@ export async function runClient({ command, env, streams, signals }: ClientRun): 
   }
   const releases = [
     signals.on('SIGINT', () => {
-      if (streams !== undefined) child.kill('SIGINT');
+      if (passesInterrupts) child.kill('SIGINT');
     }),
     signals.on('SIGTERM', () => child.kill('SIGTERM')),
     signals.on('SIGHUP', () => child.kill('SIGHUP')),
@@ -83,5 +96,6 @@ export async function runClient({ command, env, streams, signals }: ClientRun): 
   throw failed('client-missing', `cannot start ${program}: ${result.shortMessage ?? 'no such program'}`, {
     details: { program },
     cause: result.cause,
+    exitStatus: result.code === 'ENOENT' ? NOT_FOUND_STATUS : NOT_STARTED_STATUS,
   });
 }

@@ -89,7 +89,7 @@ describe('the client', () => {
 
   it('that does not exist is an error', async () => {
     const outcome = await db(['orders-db', '--port', '0', '--', 'no-such-client']);
-    expect(outcome.status).toBe(1);
+    expect(outcome.status).toBe(127);
     expect(outcome.stderr).toContain('no-such-client');
   });
 

@@ -2,25 +2,30 @@ import { Forward } from '../../connect/forward/forward.ts';
 import type { LocalListener } from '../../connect/forward/local-listener.ts';
 import { whenAborted } from '../../connect/session/shell-session.ts';
 import type { Report } from '../../core/events.ts';
-import { type Carrier, type ForwardNeeds, openRoute, type RouteRequest } from '../forward/route.ts';
 import { channelDeps } from '../session/session-setup.ts';
+import { type Carrier, type ForwardNeeds, openRoute, type Remote, type RouteRequest } from './route.ts';
+
+export interface OpenForward {
+  /** Rejects when the forward has ended for good, or when the run is aborted. */
+  readonly lost: Promise<never>;
+}
 
 /**
  * Opens one forward and resolves when connections pass; it stays open, and replaces its session, until the run ends.
- * `lost` rejects when the forward has ended for good. Events go to `report`.
+ * Events go to `report`.
  */
 export async function openForward(
   listener: LocalListener,
-  remote: { readonly host: string; readonly port: number },
+  remote: Remote,
   carrier: Carrier,
   request: RouteRequest,
   deps: ForwardNeeds,
   report: Report,
-): Promise<{ readonly lost: Promise<never> }> {
+): Promise<OpenForward> {
   const channel = { ...(await channelDeps(deps)), report };
   const forward = new Forward({
     listener,
-    remote,
+    remote: { host: remote.host ?? 'localhost', port: remote.port },
     openRoute: () => openRoute(carrier, remote, request, deps),
     deps: channel,
   });
@@ -34,3 +39,10 @@ export async function openForward(
   lost.catch(() => undefined);
   return { lost };
 }
+
+/** For commands of which a forward is a part: its ready event and counts would be read as results of the command. */
+export const withoutForwardResults =
+  (report: Report): Report =>
+  (event) => {
+    if (event.type !== 'forward-ready' && event.type !== 'forward-connection') report(event);
+  };

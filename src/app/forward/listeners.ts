@@ -1,0 +1,39 @@
+import { type ForwardSpec, hostPort, isLoopback } from '../../connect/forward/forward-spec.ts';
+import { LocalListener } from '../../connect/forward/local-listener.ts';
+import type { Needs } from '../collaborators.ts';
+
+/**
+ * Binds the local port of each spec, in their order; the scope closes them. Warns of ports that other machines can reach.
+ * Throws what `LocalListener.bind` throws.
+ */
+export async function bindListeners(
+  specs: readonly ForwardSpec[],
+  { scope, report }: Needs<'scope' | 'report'>,
+): Promise<readonly LocalListener[]> {
+  const listeners: LocalListener[] = [];
+  scope.add(async () => {
+    await Promise.all(listeners.map((listener) => listener.close()));
+  });
+  for (const spec of specs) warnIfOpen(spec, { report });
+  for (const spec of specs)
+    listeners.push(
+      spec.isDefaultBind === true
+        ? await LocalListener.bindLoopback(spec.localPort)
+        : await LocalListener.bind(spec.bind, spec.localPort),
+    );
+  return listeners;
+}
+
+export function warnIfOpen(
+  { bind, localPort }: ForwardSpec,
+  { report }: Pick<Needs<'report'>, 'report'>,
+): void {
+  if (isLoopback(bind)) return;
+  report({
+    type: 'note',
+    level: 'warning',
+    code: 'open-listener',
+    message: `${hostPort(bind, localPort)} can be reached by others on this network, without a password`,
+    details: { bind },
+  });
+}

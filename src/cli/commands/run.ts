@@ -1,0 +1,78 @@
+import { Command } from 'commander';
+
+import type { RunRequest } from '../../app/run/run.ts';
+import { usage } from '../../core/errors.ts';
+import type { Invoke, Run } from '../command.ts';
+import type { CommandContext } from '../context.ts';
+import {
+  addForwardFlag,
+  addLoginFlags,
+  addRouteFlags,
+  addServerFlags,
+  databaseContradiction,
+  type DatabaseFlags,
+  databaseOptionsOf,
+} from '../forward-flags.ts';
+import { wordsAfterDashes } from '../missing-dashes.ts';
+
+export interface RunOptions extends Omit<RunRequest, 'wanted' | 'command'> {
+  readonly command: readonly string[];
+}
+
+interface RunFlags extends DatabaseFlags {
+  readonly db?: string;
+  readonly L?: readonly string[];
+}
+
+export function runCommand(invoke: Invoke, run: Run<RunOptions> = runRun): Command {
+  const command = new Command('run')
+    .description('a command with forwards that are opened before it and closed after it')
+    .argument('[command...]', 'after --: program and arguments')
+    .usage('[flags] -- command...')
+    .option('--db <id>', 'a database, as for db: its host, port, TLS and login are set');
+  return addServerFlags(addRouteFlags(addLoginFlags(addForwardFlag(command))))
+    .addHelpText(
+      'after',
+      `
+Opens what --db and each -L name, waits up to 30 seconds until their ports answer, starts the command with stdin, stdout \
+and stderr of its own caller, passes SIGINT and SIGTERM on, closes everything, and ends with the status of the command.
+--db sets the variables that db sets (PGHOST, PGPORT, MYSQL_HOST, …). Each -L sets FARGATE_CONNECT_PORT_1, \
+FARGATE_CONNECT_PORT_2, … to its local port on 127.0.0.1, in the order of the command line; local port 0 takes any free one.
+Exit status 255: the connection failed; 127 and 126: the command does not exist or cannot be started.
+
+Examples:
+  $ fargate-connect run --db orders-db --secret --service orders-api -- npm run migrate
+  $ fargate-connect run --db catalog-db --iam --as app -L 0:sessions-cache -- ./integration-tests
+  $ fargate-connect run --service orders-api -L 0:8080 -- sh -c 'curl -f localhost:$FARGATE_CONNECT_PORT_1'`,
+    )
+    .action((typed: readonly string[], flags: RunFlags, command: Command) => {
+      const { after } = wordsAfterDashes(typed, command, 0);
+      const options = { ...databaseOptionsOf(flags), id: flags.db, forwards: flags.L ?? [], command: after };
+      return invoke(run, options, command);
+    });
+}
+
+async function runRun(options: RunOptions, context: CommandContext): Promise<number> {
+  const command = checked(options);
+  const [{ runWithForwards }, { wantedOf }] = await Promise.all([
+    import('../../app/run/run.ts'),
+    import('../../app/session/session-setup.ts'),
+  ]);
+  return runWithForwards({ ...options, command, wanted: wantedOf(context.settings) }, context);
+}
+
+/** The command of options that do not contradict each other. Throws `forward-needed`, `bad-arguments` (usage). */
+function checked(options: RunOptions): RunRequest['command'] {
+  const { command, forwards, id, user, databaseName, iam, secret, readOnly, port, ca, tls } = options;
+  const [program, ...args] = command;
+  if (program === undefined) throw usage('bad-arguments', 'run needs a command after --');
+  if (id === undefined && forwards.length === 0) throw usage('forward-needed', 'nothing to forward');
+  const ofDatabase =
+    user ?? databaseName ?? iam ?? secret ?? readOnly ?? port ?? ca ?? (tls ? undefined : false);
+  const wrong =
+    id === undefined && ofDatabase !== undefined
+      ? '--as, --database, --iam, --secret, --read-only, --port, --ca and --no-tls are about --db'
+      : databaseContradiction(options);
+  if (wrong !== undefined) throw usage('bad-arguments', wrong);
+  return [program, ...args];
+}
