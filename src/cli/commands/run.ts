@@ -41,7 +41,7 @@ FARGATE_CONNECT_PORT_2, … to its local port on 127.0.0.1, in the order of the 
 Exit status 255: the connection failed; 127 and 126: the command does not exist or cannot be started.
 
 Examples:
-  $ fargate-connect run --db orders-db --secret --service orders-api -- npm run migrate
+  $ fargate-connect run --db orders-db --secret --service orders-api -- psql -f migrate.sql
   $ fargate-connect run --db catalog-db --iam --as app -L 0:sessions-cache -- ./integration-tests
   $ fargate-connect run --service orders-api -L 0:8080 -- sh -c 'curl -f localhost:$FARGATE_CONNECT_PORT_1'`,
     )
