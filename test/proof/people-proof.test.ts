@@ -327,6 +327,7 @@ const CASES: Readonly<Record<ProvedBy<'person'>, Case>> = {
   },
   'enable-exec': {
     steps: [
+      command('ls', 'services', ...CLUSTER),
       // An administrator disables it again, so that each run has something to change.
       async () => {
         const config = sandboxClients(sandbox().env).config;
