@@ -72,6 +72,37 @@ export class CopySessions {
     }
   }
 
+  /**
+   * Runs `work` in up to `most` sessions side by side until `isDone`. The main session does what an additional one, which
+   * was refused or lost, has left. `shown` names what is read.
+   */
+  async share(
+    work: (session: PreparedShell) => Promise<void>,
+    {
+      most,
+      shown,
+      isDone,
+    }: { readonly most: number; readonly shown: string; readonly isDone: () => boolean },
+  ): Promise<void> {
+    const additional = Array.from({ length: most - 1 }, async () => {
+      try {
+        await work(await this.another());
+      } catch (error) {
+        if (!isReplaceable(error)) throw error;
+        this.deps.report({
+          type: 'note',
+          level: 'info',
+          code: 'copy-fewer-sessions',
+          message: `a session fewer reads ${shown}: ${error.message}`,
+        });
+      }
+    });
+    for (const result of await Promise.allSettled([this.survive(work), ...additional]))
+      if (result.status === 'rejected') throw result.reason;
+    // An additional session may have left work after the main one had found nothing to do.
+    while (!isDone()) await this.survive(work);
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#open].map((shell) => shell.close()));
   }
@@ -80,3 +111,9 @@ export class CopySessions {
 /** The session ended although nobody wanted it to end, so another one may succeed. */
 export const isLoss = (error: unknown): error is ToolError =>
   error instanceof ToolError && error.role === 'transport' && error.code !== 'exec-not-started';
+
+/** An additional session failed, and the main session can do its work. */
+const isReplaceable = (error: unknown): error is ToolError =>
+  isLoss(error) ||
+  (error instanceof ToolError &&
+    (error.role === 'access' || error.code === 'exec-not-started' || error.code === 'target-not-connected'));

@@ -6,7 +6,7 @@ import { joinPath, shownPath } from './copy-paths.ts';
 import { CopyProgress, describeBytes } from './copy-progress.ts';
 import { BLOCK, hasSum } from './copy-script.ts';
 import { type CopySessions, isLoss, type PreparedShell } from './copy-sessions.ts';
-import { damagedHere, downloadTo, isRefused, readRange, PartWriter, type RemoteSource } from './download.ts';
+import { damagedHere, downloadTo, readRange, PartWriter, type RemoteSource } from './download.ts';
 import { LocalPart, partName } from './local-files.ts';
 import { LocalTree } from './local-tree.ts';
 import { callOn } from './remote-files.ts';
@@ -128,22 +128,11 @@ async function readSmall(
     const [first] = failures;
     if (first !== undefined) throw first.reason;
   };
-  const helpers = Array.from({ length: files.length < WORTH_ANOTHER ? 0 : most - 1 }, async () => {
-    try {
-      await worker(await sessions.another());
-    } catch (error) {
-      if (!isRefused(error)) throw error;
-      sessions.deps.report({
-        type: 'note',
-        level: 'info',
-        code: 'copy-fewer-sessions',
-        message: `a session fewer reads ${shownPath(folder)}: ${error.message}`,
-      });
-    }
+  await sessions.share(worker, {
+    most: files.length < WORTH_ANOTHER ? 1 : most,
+    shown: shownPath(folder),
+    isDone: () => waiting.length === 0,
   });
-  const results = await Promise.allSettled([sessions.survive(worker), ...helpers]);
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
-  while (waiting.length > 0) await sessions.survive(worker);
 }
 
 async function readOne(

@@ -269,38 +269,9 @@ async function readRanges(
       }
     }
   };
-  const helpers = Array.from({ length: count - 1 }, async () => {
-    try {
-      await worker(await sessions.another());
-    } catch (error) {
-      // The main session reads what this one has not read.
-      if (!isRefused(error)) throw error;
-      sessions.deps.report({
-        type: 'note',
-        level: 'info',
-        code: 'copy-fewer-sessions',
-        message: `a session fewer reads ${shownPath(path)}: ${error.message}`,
-      });
-    }
-  });
-  const main = sessions.survive(worker);
-  const results = await Promise.allSettled([main, ...helpers]);
-  // A helper may have given ranges back after the main session had found nothing left to read.
-  const failures = results.flatMap((result) =>
-    result.status === 'rejected' ? [result.reason as unknown] : [],
-  );
-  if (failures.length > 0) throw failures[0];
-  while (!ranges.isEmpty) await sessions.survive(worker);
+  await sessions.share(worker, { most: count, shown: shownPath(path), isDone: () => ranges.isEmpty });
   return { bytes: size, sha256: '', verified: 'none' };
 }
-
-/** An additional session failed, which the main session can replace. */
-export const isRefused = (error: unknown): error is ToolError =>
-  isLoss(error) ||
-  (error instanceof Error &&
-    'role' in error &&
-    'code' in error &&
-    (error.role === 'access' || error.code === 'exec-not-started' || error.code === 'target-not-connected'));
 
 const rangeLength = (bytes: number, sessions: number): number => {
   const blocks = Math.ceil(bytes / (sessions * 8 * BLOCK));
