@@ -28,9 +28,13 @@ export async function gatherReach(
   const groups = ids.length === 0 ? [] : await (await account.ec2()).securityGroups({ ids });
   const missing = carried.filter((id) => !groups.some((group) => group.id === id));
   if (missing.length > 0) {
-    throw noMatch('security-group-not-found', `no security group ${missing.join(', ')} in this region`, {
-      details: { groups: missing, vpc: network.vpcId },
-    });
+    throw noMatch(
+      'security-group-not-found',
+      `no security group ${missing.join(', ')} in ${account.region}`,
+      {
+        details: { groups: missing, vpc: network.vpcId },
+      },
+    );
   }
   const found = asked.flatMap((database) =>
     accessOf(database, request.allowDatabases.includes(database.id), groups),
@@ -54,7 +58,7 @@ async function askedDatabases(
   const listed = await (await account.databases()).databases();
   const missing = asked.filter((id) => !listed.some((database) => database.id === id));
   if (missing.length > 0) {
-    throw noMatch('database-not-found', `no database ${missing.join(', ')} in this region`, {
+    throw noMatch('database-not-found', `no database ${missing.join(', ')} in ${account.region}`, {
       details: { databases: missing, candidates: listed.map(({ id, engine }) => ({ id, engine })) },
     });
   }

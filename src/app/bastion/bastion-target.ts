@@ -14,7 +14,8 @@ type FindNeeds = Needs<'account' | 'clock' | 'report' | 'signal'>;
  * instance until the agent of the replacement is online. Throws `no-bastion` (exit 3), `bastion-ambiguous` (2).
  */
 export async function findBastion(deps: FindNeeds, name: string | undefined): Promise<Bastion> {
-  const ec2 = await (await deps.account()).ec2();
+  const account = await deps.account();
+  const ec2 = await account.ec2();
   const find = (): Promise<readonly Bastion[]> => findBastions(ec2, name === undefined ? {} : { name });
   const found = await find();
   const running = found.filter(isRunning);
@@ -22,7 +23,7 @@ export async function findBastion(deps: FindNeeds, name: string | undefined): Pr
   if (bastion === undefined) {
     const starting = found.find((each) => each.state === 'pending');
     if (starting !== undefined) return untilRunning(starting, find, deps);
-    throw await noBastion(ec2, name);
+    throw await noBastion(ec2, name, account.region);
   }
   const names = [...new Set(running.map((each) => each.name))];
   if (names.length > 1) {
@@ -34,10 +35,10 @@ export async function findBastion(deps: FindNeeds, name: string | undefined): Pr
   return old === undefined || (await answers(bastion, deps)) ? bastion : old;
 }
 
-async function noBastion(ec2: Ec2Port, name: string | undefined): Promise<ToolError> {
-  if (name === undefined) return noMatch('no-bastion', 'no bastion runs in this region');
+async function noBastion(ec2: Ec2Port, name: string | undefined, region: string): Promise<ToolError> {
+  if (name === undefined) return noMatch('no-bastion', `no bastion runs in ${region}`);
   const others = [...new Set((await findBastions(ec2, {})).map((each) => each.name))];
-  return noMatch('no-bastion', `no bastion ${name} runs in this region`, {
+  return noMatch('no-bastion', `no bastion ${name} runs in ${region}`, {
     details: { name, ...candidatesFor(name, others) },
   });
 }

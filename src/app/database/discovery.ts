@@ -82,7 +82,7 @@ export interface FoundDatabase {
  */
 export async function findDatabase(
   id: string,
-  account: Pick<AwsAccount, 'databases'>,
+  account: Pick<AwsAccount, 'databases' | 'region'>,
   { readOnly = false }: { readonly readOnly?: boolean } = {},
 ): Promise<FoundDatabase> {
   const listed: Database[] = [];
@@ -99,7 +99,7 @@ export async function findDatabase(
   }
   if (denied !== undefined) throw denied;
   const names = listed.flatMap(namesOf);
-  throw noMatch('database-not-found', `no database ${id} in this region`, {
+  throw noMatch('database-not-found', `no database ${id} in ${account.region}`, {
     details: {
       databases: [id],
       candidates: listed.map((database) => ({ id: database.id, engine: database.engine })),

@@ -7,13 +7,13 @@ import type { Needs } from '../collaborators.ts';
 import type { SettledRequest } from './database-request.ts';
 import type { Destination } from './destination.ts';
 
-/** What `db` says when it knows no password and the client could not ask for one. */
+/** What `db` says when it knows no password. */
 
 type OfferNeeds = Needs<'env' | 'prompter' | 'report' | 'terminal', 'input' | 'output'>;
 
 /**
  * If neither the request nor the person's environment holds a login: on a terminal asks whether to use the secret that
- * RDS keeps, if it keeps one for this user; without a terminal says which logins the database accepts. Returns the
+ * RDS keeps, if it keeps one for this user; otherwise says which logins the database accepts. Returns the
  * request, with that secret if the answer is yes.
  */
 export async function withOfferedLogin(
@@ -45,18 +45,20 @@ export async function withOfferedLogin(
     });
     return isAgreed ? { ...request, secret: true } : request;
   }
-  if (terminal.stdinIsTty) return request;
   const logins = [
     ...(hasSecret ? [`--secret (AWS keeps the password of ${user ?? 'its user'})`] : []),
     ...(database.iamAuthentication ? ['--iam --as USER (IAM login is on)'] : []),
     ...(database.secretArn === undefined ? ['--secret NAME|ARN'] : []),
     `${request.user === undefined ? '--as USER with ' : ''}a password in ${OWN_PASSWORD[family]}`,
   ];
+  const asks = terminal.stdinIsTty
+    ? 'the client asks for it; other logins'
+    : 'without a terminal the client cannot ask';
   report({
     type: 'note',
-    level: 'warning',
+    level: terminal.stdinIsTty ? 'info' : 'warning',
     code: 'login-unknown',
-    message: `no password is known for ${name}${user === undefined ? '' : ` as ${user}`}, and without a terminal the client cannot ask: ${logins.join(', ')}`,
+    message: `no password is known for ${name}${user === undefined ? '' : ` as ${user}`}, and ${asks}: ${logins.join(', ')}`,
     details: { database: name },
   });
   return request;

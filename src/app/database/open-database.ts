@@ -183,7 +183,7 @@ async function routeOf(
     type: 'note',
     level: 'info',
     code: 'route-chosen',
-    message: `${using}: ${choice.reason} (--via ${other} uses the other one)`,
+    message: `${using}: ${choice.reason} (--via ${other} chooses ${other === 'task' ? 'a task' : 'a bastion'})`,
     details: { via: choice.via },
   });
   return {

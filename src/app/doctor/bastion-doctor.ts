@@ -20,9 +20,13 @@ export async function diagnoseBastion(
   const { bastions } = await bastionStatuses(request, deps);
   const running = bastions.find(({ instanceId }) => instanceId !== null);
   if (running === undefined || running.instanceId === null)
-    throw noMatch('no-bastion', `no bastion ${request.name ?? ''} runs in this region`, {
-      details: { name: request.name },
-    });
+    throw noMatch(
+      'no-bastion',
+      `no bastion${request.name === undefined ? '' : ` ${request.name}`} runs in ${account.region}`,
+      {
+        details: { name: request.name },
+      },
+    );
   const source = await sourceOf(running.instanceId, account, deps, readable);
   const services = ['ssm', 'ssmmessages'];
   const paths = await Promise.all(

@@ -20,7 +20,7 @@ export async function diagnoseDatabase(
   const readable = new Readable();
   const facts = await (await account.diagnosis()).database(id);
   if (facts === undefined)
-    throw noMatch('database-not-found', `no database ${id} in this region`, {
+    throw noMatch('database-not-found', `no database ${id} in ${account.region}`, {
       details: { databases: [id], candidates: [] },
     });
   const resolved = await databaseTarget(facts, undefined, account);

@@ -127,12 +127,13 @@ async function databaseOf(
 ): Promise<CodeOptions['database']> {
   const { port, 'database-security-group': groupId } = values;
   if (database !== undefined) {
-    const listed = await (await (await deps.account()).databases()).databases();
+    const account = await deps.account();
+    const listed = await (await account.databases()).databases();
     const found = listed.find((each) => each.id === database);
     const [group] = found?.securityGroups ?? [];
     const [endpoint] = found?.endpoints ?? [];
     if (group !== undefined && endpoint !== undefined) return { port: endpoint.port, groupId: group };
-    throw noMatch('database-not-found', `no database ${database} in this region`, {
+    throw noMatch('database-not-found', `no database ${database} in ${account.region}`, {
       details: { databases: [database], candidates: listed.map(({ id, engine }) => ({ id, engine })) },
     });
   }

@@ -170,10 +170,11 @@ function partitionOf(region: string): string {
 }
 
 async function databaseValues(id: string, deps: Needs<'account'>): Promise<PlaceholderValues> {
-  const databases = await (await (await deps.account()).databases()).databases();
+  const account = await deps.account();
+  const databases = await (await account.databases()).databases();
   const endpoint = databases.find((database) => database.id === id)?.endpoints[0];
   if (endpoint === undefined) {
-    throw noMatch('database-not-found', `no database ${id} in this region`, {
+    throw noMatch('database-not-found', `no database ${id} in ${account.region}`, {
       details: {
         databases: [id],
         candidates: databases.map((database) => ({ id: database.id, engine: database.engine })),

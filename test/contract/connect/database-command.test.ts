@@ -200,6 +200,14 @@ describe('without a login', () => {
     expect([status, stderr]).toEqual([0, expect.stringContaining(logins)]);
   });
 
+  it('on a terminal, where the client asks for a password, the other logins are named too', async () => {
+    const { stderr } = await cli(['db', 'orders-db', '--cluster', 'demo', ...TRUE], {
+      env: { ...sandbox().env, PATH: process.env['PATH'] ?? '' },
+      tty,
+    });
+    expect(stderr).toContain('the client asks for it; other logins: --iam --as USER (IAM login is on)');
+  });
+
   it('nothing is said if the client has a password of its own, or if the engine needs none', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'database-pgpass-'));
     const file = join(folder, 'pgpass');
