@@ -191,7 +191,7 @@ const takeRequest = (isCounted: boolean, total: number, length: number): string 
 function openFault({ status, error }: Answer, path: string): Error {
   switch (status) {
     case COPY_STATUS.noSuchFolder:
-      return folderMissing(path, 'container');
+      return folderMissing(path.slice(0, path.lastIndexOf('/') + 1), 'container');
     case COPY_STATUS.folderInTheWay:
       return folderInTheWay(path);
     case COPY_STATUS.linkUnresolved:

@@ -65,6 +65,12 @@ it('writes a file to stdout, and reads one over several sessions', async () => {
 it.each([
   ['a source that does not exist here', ['/no/such/file', 'orders-api:/tmp'], 3, 'copy-not-found'],
   ['a source that does not exist there', ['orders-api:/no/such/file', '.'], 3, 'copy-not-found'],
+  [
+    'a file in a folder that does not exist there',
+    ['HERE/file', 'orders-api:/no/such/name'],
+    3,
+    'copy-not-found',
+  ],
   ['a folder that does not exist there', ['HERE/file', 'orders-api:/no/such/folder/'], 3, 'copy-not-found'],
   ['a folder that does not exist here', ['orders-api:config.json', '/no/such/folder/'], 3, 'copy-not-found'],
   [
@@ -86,6 +92,13 @@ it.each([
     code,
   });
   expect(readdirSync(here)).toEqual(['file']);
+});
+
+it('names the folder that is missing, and the command that looks for it in this service', async () => {
+  writeFileSync(join(here, 'file'), 'x');
+  const { stderr } = await cp(join(here, 'file'), 'orders-api:/no/such/name');
+  expect(stderr).toContain('the folder /no/such/ does not exist in the container');
+  expect(stderr).toContain('fargate-connect exec orders-api --cluster demo');
 });
 
 /** The code of the error object, which is the last line on stderr. */
