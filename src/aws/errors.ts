@@ -89,10 +89,10 @@ function toToolError(action: string, error: unknown): ToolError {
     });
   }
   if (isNamed(error, THROTTLED)) {
-    const said = `${code}: ${message}`;
+    const answer = `${code}: ${message}`;
     return failed(
       'aws-throttled',
-      `AWS refuses ${action} for now, because there were too many calls (${said})`,
+      `AWS refuses ${action} for now, because there were too many calls (${answer})`,
       {
         details,
         cause: error,

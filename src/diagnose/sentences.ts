@@ -20,11 +20,11 @@ const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => 
   'boot-failed': ({ reason }) => `the bastion's boot script failed: ${reason}`,
   'instance-ended': ({ instanceId, state, reason = 'no reason given', message = '' }) => {
     // EC2's messages repeat the code before a colon.
-    const said = message.startsWith(reason) ? message : `${reason}: ${message}`;
+    const sentence = message.startsWith(reason) ? message : `${reason}: ${message}`;
     const why =
       reason === 'Server.SpotInstanceTermination'
         ? 'EC2 interrupted the spot instance'
-        : said.replace(/: $/, '');
+        : sentence.replace(/: $/, '');
     return `instance ${instanceId} is ${state}: ${why}`;
   },
   'task-not-running': ({ task, status, mayStart, stoppedReason }) =>
@@ -84,7 +84,7 @@ const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => 
   'task-role-is-execution-role': ({ role, taskDefinition }) =>
     `task definition ${taskDefinition} uses role ${role} as task role and as execution role, so that the application has the rights of both`,
   'role-not-readable': ({ principal, actions, denied }) =>
-    `whether ${subjectOf(principal)} may call ${actions.join(', ')} could not be told: ${denied.join(' and ')} are denied to you`,
+    `whether ${subjectOf(principal)} may call ${actions.join(', ')} could not be found out: ${denied.join(' and ')} are denied to you`,
   'readonly-root-filesystem': ({ container, taskDefinition }) =>
     `container ${container} of ${taskDefinition} has a read-only root file system, on which the exec agent cannot start`,
   'shared-pid-namespace': ({ taskDefinition, pidMode, containers }) =>
@@ -107,7 +107,7 @@ const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => 
     `task ${task} is in ${subnet}, which has IPv6 only: ECS Exec does not work there`,
   'windows-container': ({ task, platformFamily }) =>
     `task ${task} runs on ${platformFamily}: ECS Exec works in Windows containers except Nano Server`,
-  'not-allowed-to-read': ({ action, what }) => `${what} could not be told: ${action} is denied to you`,
+  'not-allowed-to-read': ({ action, what }) => `${what} could not be found out: ${action} is denied to you`,
   'database-not-available': ({ database, status }) => `database ${database} is ${status}`,
   'database-certificate-ends': ({ database, ca, endsAt, hasEnded }) =>
     `the certificate of ${database} (${ca}) ${hasEnded ? 'has ended' : 'ends'} on ${endsAt.slice(0, 10)}: clients that verify it ${hasEnded ? 'refuse the connection' : 'then refuse the connection'}`,

@@ -340,10 +340,10 @@ export function withController(
 ): readonly Finding[] {
   const controller = service?.deploymentController;
   if (controller === undefined || controller === 'ECS') return findings;
-  const told = (change: Change): Change =>
+  const withTheController = (change: Change): Change =>
     change.kind === 'redeploy-service' ? { ...change, controller } : change;
   return findings.map((finding): Finding => ({
     ...finding,
-    fixes: finding.fixes.map((fix) => fix.map(told)),
+    fixes: finding.fixes.map((fix) => fix.map(withTheController)),
   }));
 }

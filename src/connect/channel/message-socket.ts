@@ -101,9 +101,9 @@ export function createOpenSocket(agents: NetworkAgents, clock: Clock): OpenSocke
       });
       socket.on('close', (code, reason) => {
         if (!isOpen) return;
-        const said = reason.byteLength > 0 ? ` (${reason.toString('utf8').slice(0, 120)})` : '';
+        const closeText = reason.byteLength > 0 ? ` (${reason.toString('utf8').slice(0, 120)})` : '';
         events.closed(
-          failure === undefined ? `connection closed with code ${code}${said}` : failure.message,
+          failure === undefined ? `connection closed with code ${code}${closeText}` : failure.message,
           protocolFailure(failure),
         );
       });

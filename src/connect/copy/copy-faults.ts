@@ -28,9 +28,9 @@ const CODES: Readonly<Record<string, Reason>> = {
 };
 
 /** The error for a path of the container, from what a program there wrote to stderr. */
-export function remoteFault(action: 'read' | 'write', path: string, said: string): ToolError {
-  const reason = WORDS.find(([words]) => words.test(said))?.[1] ?? 'other';
-  const lines = said.split('\n').filter((line) => !/^\d+\+\d+ records |bytes .*copied/.test(line));
+export function remoteFault(action: 'read' | 'write', path: string, systemText: string): ToolError {
+  const reason = WORDS.find(([words]) => words.test(systemText))?.[1] ?? 'other';
+  const lines = systemText.split('\n').filter((line) => !/^\d+\+\d+ records |bytes .*copied/.test(line));
   return fault(reason, 'container', action, path, lines.join(' ').trim());
 }
 
@@ -46,11 +46,11 @@ function fault(
   side: Side,
   action: 'read' | 'write',
   path: string,
-  said: string,
+  systemText: string,
   cause?: unknown,
 ): ToolError {
   const where = side === 'container' ? 'in the container' : 'on this machine';
-  const options = { details: { path, side, said }, cause };
+  const options = { details: { path, side, systemText }, cause };
   switch (reason) {
     case 'read-only':
       return failed('copy-read-only', `${path} is on a read-only file system ${where}`, options);
@@ -67,7 +67,7 @@ function fault(
     case 'other':
       return failed(
         'copy-failed',
-        `${path} could not be ${action === 'read' ? 'read' : 'written'} ${where}: ${said}`,
+        `${path} could not be ${action === 'read' ? 'read' : 'written'} ${where}: ${systemText}`,
         options,
       );
   }

@@ -196,7 +196,7 @@ function openFault({ status, error }: Answer, path: string): Error {
       return folderInTheWay(path);
     case COPY_STATUS.linkUnresolved:
       return failed('copy-failed', `${path} is a link that could not be resolved in the container`, {
-        details: { path, side: 'container', said: error },
+        details: { path, side: 'container', systemText: error },
       });
     case COPY_STATUS.notAFile:
       return failed('copy-not-a-file', `${path} exists in the container and is not a file`, {

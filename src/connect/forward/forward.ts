@@ -225,7 +225,7 @@ const SUPERSEDED = Symbol('superseded');
  */
 async function endOf({ route, session }: OpenRoute): Promise<string | typeof SUPERSEDED> {
   const { look, lost, superseded } = route;
-  const said = session
+  const ended = session
     .ended()
     .then(endMessage, (error: unknown) => {
       if (error instanceof ToolError) return error.message;
@@ -237,7 +237,7 @@ async function endOf({ route, session }: OpenRoute): Promise<string | typeof SUP
     });
   const signals = [lost, superseded].flatMap((signal) => (signal === undefined ? [] : [whenAborted(signal)]));
   try {
-    return await Promise.race([said, ...signals.map((signal) => signal.promise)]);
+    return await Promise.race([ended, ...signals.map((signal) => signal.promise)]);
   } catch (error) {
     if (lost?.aborted === true) {
       session.close().catch(() => undefined);

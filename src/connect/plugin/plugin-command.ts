@@ -110,10 +110,10 @@ export async function runPluginCommand(options: PluginCommandOptions): Promise<n
     );
   });
   const ended = child.ended.then((): never => {
-    const said = reader.noise.split('\n').at(-1)?.trim() ?? '';
+    const lastLine = reader.noise.split('\n').at(-1)?.trim() ?? '';
     throw reader.hasBegun
       ? transport('exec-no-status', 'the plugin ended before the exit status of the command arrived')
-      : transport('exec-not-started', `the command was not started${said === '' ? '' : `: ${said}`}`);
+      : transport('exec-not-started', `the command was not started${lastLine === '' ? '' : `: ${lastLine}`}`);
   });
   ended.catch(() => undefined);
   try {

@@ -217,10 +217,10 @@ export async function startPluginForward(
 
 const lastLine = (printed: string): string => printed.trim().split('\n').at(-1)?.trim() ?? '';
 
-export function pluginFailed(exitCode: number | undefined, signal: string | undefined, said = ''): Error {
+export function pluginFailed(exitCode: number | undefined, signal: string | undefined, output = ''): Error {
   const how =
     signal === undefined ? (exitCode === undefined ? '' : ` with status ${exitCode}`) : ` on ${signal}`;
-  return transport('plugin-failed', `${NAME} ended${how}${said === '' ? '' : `: ${said}`}`, {
+  return transport('plugin-failed', `${NAME} ended${how}${output === '' ? '' : `: ${output}`}`, {
     details: { exitCode, signal },
   });
 }

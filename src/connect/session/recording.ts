@@ -204,10 +204,10 @@ export async function verifyRecording(
       if (event === undefined) throw damaged(number, 'is no event');
       seconds = event.seconds;
       if (event.code === 'h') {
-        const [told = '', mark] = event.data.split(' ');
-        if (told !== nextHash(hash, String(seconds)))
+        const [recorded = '', mark] = event.data.split(' ');
+        if (recorded !== nextHash(hash, String(seconds)))
           throw damaged(number, 'has another hash than the lines before it: they were changed');
-        if (mark === 'end') end = told;
+        if (mark === 'end') end = recorded;
       } else events++;
     }
     hash = nextHash(hash, line);

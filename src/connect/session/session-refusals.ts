@@ -46,22 +46,22 @@ const GROUP_UNSEEN = 'encryption is not set up on the selected CloudWatch Logs l
  * `session-log-unverified` when that is one of two possible reasons. Undefined for every other end.
  */
 export function agentRefusal(output: string, target: string): ToolError | undefined {
-  const said = output.replace(/\s+/g, ' ').trim();
+  const refusal = output.replace(/\s+/g, ' ').trim();
   const ofTask = target.startsWith('ecs:');
   const whose = ofTask ? "the task's role" : "the bastion's role";
-  if (said.includes(GROUP_UNSEEN))
-    return transport('session-log-unverified', `the session was refused: ${said.replace(/\.$/, '')}`, {
+  if (refusal.includes(GROUP_UNSEEN))
+    return transport('session-log-unverified', `the session was refused: ${refusal.replace(/\.$/, '')}`, {
       details: { action: 'logs:DescribeLogGroups', target },
     });
-  const named = said.includes(CLIENT_DENIED) ? null : AGENT_DENIED.exec(said);
+  const named = refusal.includes(CLIENT_DENIED) ? null : AGENT_DENIED.exec(refusal);
   const action =
     named?.[2] ??
-    (BUCKET_UNSEEN.test(said) ? 's3:GetEncryptionConfiguration' : undefined) ??
-    (said.includes(NO_DATA_CHANNEL) ? 'ssmmessages:OpenDataChannel' : undefined);
+    (BUCKET_UNSEEN.test(refusal) ? 's3:GetEncryptionConfiguration' : undefined) ??
+    (refusal.includes(NO_DATA_CHANNEL) ? 'ssmmessages:OpenDataChannel' : undefined);
   if (action === undefined) return undefined;
   const role = named?.[1];
   const who = role === undefined ? whose : `${whose} ${role}`;
   return access('agent-denied', `the agent was refused: ${who} may not call ${action}`, {
-    details: { action, role, target, reason: said, agent: ofTask ? 'task' : 'bastion' },
+    details: { action, role, target, reason: refusal, agent: ofTask ? 'task' : 'bastion' },
   });
 }

@@ -120,7 +120,7 @@ export async function newExecTask(
   const about = { cluster, service: service.name };
   const old = new Set(plan.replaced.map(({ arn }) => arn));
   const deadline = clock.now() + DEADLINE_MS;
-  let told = '';
+  let reported = '';
   for (;;) {
     const [described, tasks] = await Promise.all([
       ecs.describeServices(cluster, [service.name]),
@@ -146,7 +146,7 @@ export async function newExecTask(
         throw first.error;
     }
     const text = stateText(fresh, deployment.failedTasks);
-    if (text !== told) onProgress((told = text));
+    if (text !== reported) onProgress((reported = text));
     if (clock.now() >= deadline)
       throw failed(
         'deployment-timeout',

@@ -48,7 +48,7 @@ export class TaskWatch {
   readonly #deps: TaskWatchDeps;
   readonly #watched = new Set<Watched>();
   /** ARNs of the tasks that `onStopping` was called for. */
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
   #looking: Promise<void> | undefined;
   #cancelTimer: (() => void) | undefined;
   #failures = 0;
@@ -129,8 +129,8 @@ export class TaskWatch {
     for (const watched of all) {
       watched.judge(tasks.find(({ arn }) => arn === watched.arn));
       if (watched.stopped.signal.aborted) this.#watched.delete(watched);
-      else if (watched.end !== undefined && !this.#told.has(watched.arn)) {
-        this.#told.add(watched.arn);
+      else if (watched.end !== undefined && !this.#reported.has(watched.arn)) {
+        this.#reported.add(watched.arn);
         this.#deps.onStopping?.(watched.end);
       }
     }
