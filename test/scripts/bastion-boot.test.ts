@@ -197,7 +197,12 @@ describe('the boot of a bastion', () => {
   });
 
   it.each([
-    ['a download that fails', 'curl', 'exit 22', /FAILED download of https:.* failed: is S3 reachable from this subnet\?/],
+    [
+      'a download that fails',
+      'curl',
+      'exit 22',
+      /FAILED download of https:.* failed: is S3 reachable from this subnet\?/,
+    ],
     [
       'a missing signature',
       'curl',
