@@ -301,6 +301,11 @@ export interface ErrorFacts {
   'exec-not-started': AnyFacts;
   'forward-needed': AnyFacts;
   'gateway-unreachable': AnyFacts;
+  'link-local-refused': {
+    readonly host: string;
+    /** What the name resolved to; undefined if the host is an address. */
+    readonly address?: string | undefined;
+  };
   'local-port-forbidden': AnyFacts;
   'local-port-taken': {
     readonly [name: string]: Fact;

@@ -1,5 +1,8 @@
+import { lookup } from 'node:dns/promises';
+
 import { Forward } from '../../connect/forward/forward.ts';
 import type { ForwardSpec } from '../../connect/forward/forward-spec.ts';
+import { refuseLinkLocal } from '../../connect/forward/link-local.ts';
 import type { LocalListener } from '../../connect/forward/local-listener.ts';
 import { PortSession } from '../../connect/forward/port-session.ts';
 import { StdioConnection } from '../../connect/forward/stdio-connection.ts';
@@ -117,6 +120,9 @@ async function proxiesOn(
   const { ProxyForward } = await import('../../connect/forward/proxy-forward.ts');
   // Every session would repeat which task or bastion carries it.
   const quiet = { ...deps, report: withoutRepeatedNotes(deps.report) };
+  const check = async (host: string): Promise<void> => {
+    if (request.allowLinkLocal !== true) await refuseLinkLocal(host, { clock: deps.clock, lookUp });
+  };
   return listeners.map((listener) => {
     const name = `-D ${listener.port}`;
     const forward = new ProxyForward({
@@ -124,12 +130,16 @@ async function proxiesOn(
       name,
       deps: channel,
       findCarrier: () => findCarrier(carrier, request, quiet),
+      check,
       openRoute: (host, port) => openRoute(carrier, { host, port }, request, quiet),
       reportFor: (destination) => reportOf(destination, channel.report),
     });
     return { forward, name };
   });
 }
+
+const lookUp = async (name: string): Promise<readonly string[]> =>
+  (await lookup(name, { all: true })).map(({ address }) => address);
 
 function withoutRepeatedNotes(report: Report): Report {
   const seen = new Set<string>();

@@ -1,4 +1,5 @@
 import { type ForwardSpec, hostPort, isLoopback } from '../../connect/forward/forward-spec.ts';
+import { isLinkLocal } from '../../connect/forward/link-local.ts';
 import { LocalListener } from '../../connect/forward/local-listener.ts';
 import type { Needs } from '../collaborators.ts';
 
@@ -14,7 +15,10 @@ export async function bindListeners(
   scope.add(async () => {
     await Promise.all(listeners.map((listener) => listener.close()));
   });
-  for (const spec of specs) warnIfOpen(spec, { report });
+  for (const spec of specs) {
+    warnIfOpen(spec, { report });
+    warnIfLinkLocal(spec, { report });
+  }
   for (const spec of specs)
     listeners.push(
       spec.isDefaultBind === true
@@ -35,5 +39,20 @@ export function warnIfOpen(
     code: 'open-listener',
     message: `${hostPort(bind, localPort)} can be reached by others on this network, without a password`,
     details: { bind },
+  });
+}
+
+/** A person who types such an address means it, but every program on this machine can then use the port. */
+function warnIfLinkLocal(
+  { remoteHost, localPort }: ForwardSpec,
+  { report }: Pick<Needs<'report'>, 'report'>,
+): void {
+  if (remoteHost === undefined || !isLinkLocal(remoteHost)) return;
+  report({
+    type: 'note',
+    level: 'warning',
+    code: 'link-local-forward',
+    message: `every program on this machine can read what AWS serves at ${remoteHost}, such as credentials, from port ${localPort}`,
+    details: { host: remoteHost },
   });
 }

@@ -41,6 +41,8 @@ export interface RouteRequest {
   readonly document: string | undefined;
   /** True = no session into a task that ECS Exec does not log. */
   readonly requireLogged: boolean;
+  /** True = a proxy leads to link-local addresses too, at which AWS serves credentials. */
+  readonly allowLinkLocal?: boolean;
 }
 
 export interface Remote {

@@ -43,6 +43,7 @@ export const SESSION_ADVICE = {
     '--stdio HOST:PORT',
   ],
   'gateway-unreachable': () => ['check the network, HTTPS_PROXY and NO_PROXY'],
+  'link-local-refused': () => ['--allow-link-local   # if programs here may read those credentials'],
   'local-port-forbidden': () => ['ports below 1024 need privileges: use a higher local port, or 0'],
   'local-port-taken': ({ port, holder }, lines) => [
     lines.context.command === 'db' ? '--port 0   # any free port' : '-L 0:…   # any free port',

@@ -30,6 +30,7 @@ export function forwardCommand(invoke: Invoke, run: Run<ForwardOptions> = runFor
   return addRouteFlags(command)
     .option('--stdio <target>', 'HOST:PORT on stdin and stdout, for ssh -o ProxyCommand')
     .option('--document <name>', 'session document that fixes host and port; -L is then [bind:]local')
+    .option('--allow-link-local', '-D leads to 169.254.0.0/16 too, where AWS serves credentials')
     .option('--require-logged', 'refuse a task as carrier: ECS Exec does not log these sessions')
     .addHelpText(
       'after',
@@ -55,6 +56,7 @@ Examples:
           stdio?: string;
           document?: string;
           requireLogged?: true;
+          allowLinkLocal?: true;
         },
         command: Command,
       ) => {
@@ -71,6 +73,7 @@ Examples:
             replace: flags.replace,
             document: flags.document,
             requireLogged: flags.requireLogged === true,
+            allowLinkLocal: flags.allowLinkLocal === true,
           },
           command,
         );
@@ -94,7 +97,8 @@ async function runForward(options: ForwardOptions, context: CommandContext): Pro
 }
 
 /** Throws `forward-needed`, `bad-arguments` (usage). */
-function refuseContradictions({ stdio, forwards, proxies, document, via, name }: ForwardOptions): void {
+function refuseContradictions(options: ForwardOptions): void {
+  const { stdio, forwards, proxies, document, via, name } = options;
   if (stdio === undefined && forwards.length + proxies.length === 0) {
     throw usage('forward-needed', 'nothing to forward');
   }
@@ -106,6 +110,9 @@ function refuseContradictions({ stdio, forwards, proxies, document, via, name }:
   }
   if (document !== undefined && proxies.length > 0) {
     throw usage('bad-arguments', 'a --document fixes one host and port, and -D leads to any');
+  }
+  if (options.allowLinkLocal === true && proxies.length === 0) {
+    throw usage('bad-arguments', '--allow-link-local is for -D; -L and --stdio take any address');
   }
   const wrong = routeContradiction({ via, name });
   if (wrong !== undefined) throw usage('bad-arguments', wrong);

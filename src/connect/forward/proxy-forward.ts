@@ -37,6 +37,8 @@ export interface ProxyForwardOptions {
   readonly deps: ChannelDeps;
   /** Finds what carries the connections, before the proxy is ready. Its errors are those of `start`. */
   readonly findCarrier: () => Promise<Pick<ForwardRoute, 'via' | 'target'>>;
+  /** Throws the error of a host that the proxy does not lead to. */
+  readonly check: (host: string) => Promise<void>;
   /** Starts a session to one destination. */
   readonly openRoute: (host: string, port: number) => Promise<ForwardRoute>;
   /** Adds the name of the destination to what its session reports. */
@@ -183,7 +185,7 @@ export class ProxyForward {
   }
 
   #openDestination(key: string, host: string, port: number): Destination {
-    const { listener, deps, name, openRoute, reportFor } = this.#options;
+    const { listener, deps, name, check, openRoute, reportFor } = this.#options;
     const queue = new ConnectionQueue();
     const report = reportFor(`${name} to ${key}`);
     const forward = new Forward({
@@ -203,6 +205,7 @@ export class ProxyForward {
       },
       remote: { host, port },
       openRoute: async () => {
+        await check(host);
         await this.#pace();
         return openRoute(host, port);
       },
@@ -296,10 +299,12 @@ export class ProxyForward {
   }
 }
 
+const NOT_ALLOWED: ReadonlySet<string> = new Set(['port-not-open', 'link-local-refused']);
+
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function refusalOf(error: unknown): Refusal {
   if (!(error instanceof ToolError)) return 'unreachable';
   if (error.code === 'too-many-destinations') return 'too-many';
-  return error.code === 'port-not-open' || error.role === 'access' ? 'not-allowed' : 'unreachable';
+  return NOT_ALLOWED.has(error.code) || error.role === 'access' ? 'not-allowed' : 'unreachable';
 }

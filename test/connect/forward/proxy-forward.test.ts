@@ -16,7 +16,10 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-async function proxyWith(openRoute: (host: string, port: number) => Promise<ForwardRoute>) {
+async function proxyWith(
+  openRoute: (host: string, port: number) => Promise<ForwardRoute>,
+  check: (host: string) => Promise<void> = () => Promise.resolve(),
+) {
   const gateway = new FakeGateway();
   const listener = await LocalListener.bind('127.0.0.1', 0);
   const asked: string[] = [];
@@ -26,6 +29,7 @@ async function proxyWith(openRoute: (host: string, port: number) => Promise<Forw
     name: '-D 1080',
     deps,
     findCarrier: () => Promise.resolve({ via: 'bastion', target: 'i-1' }),
+    check,
     openRoute: (host, port) => {
       asked.push(`${host}:${port}`);
       return openRoute(host, port);
@@ -138,4 +142,23 @@ test('one destination too many is refused with 503, and starts are spread over t
   expect(asked).toHaveLength(6);
   await gateway.clock.advance(14 * 400);
   expect(asked).toHaveLength(MAX_DESTINATIONS);
+});
+
+test('a host that the proxy does not lead to is refused without a session', async () => {
+  const refused = failed('link-local-refused', '169.254.170.2 is a link-local address', {
+    details: { host: '169.254.170.2' },
+  });
+  const { asked, warnings, dial: open } = await proxyWith(never, () => Promise.reject(refused));
+  const http = open();
+  http.ask('169.254.170.2:80');
+  await until(() => http.state.isClosed);
+  expect(http.state.received).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n[^]*is a link-local address\n$/);
+  const socks = open();
+  socks.socket.write(Buffer.from('05010005010001a9feaa020050', 'hex'));
+  await until(() => socks.state.isClosed);
+  expect(Buffer.from(socks.state.received, 'latin1').toString('hex')).toBe('050005020001000000000000');
+  expect(asked).toEqual([]);
+  expect(warnings()).toEqual([
+    'link-local-refused: -D 1080 to 169.254.170.2:80: 169.254.170.2 is a link-local address',
+  ]);
 });

@@ -71,6 +71,18 @@ test.runIf(curl !== undefined)(
       expect(starts()).toBe(before + 2);
       expect(stderr()).toMatch(/-D \d+ to localhost:8080: a session is open via task/);
 
+      for (const host of ['169.254.170.2', '0xa9fea9fe']) {
+        const refused = await fetched(
+          '--proxytunnel',
+          '--proxy',
+          `http://${proxy}`,
+          `http://${host}/v2/metadata`,
+        );
+        expect(refused.stdout).toContain('403');
+      }
+      expect(starts()).toBe(before + 2);
+      await until(() => /link-local address[^]*--allow-link-local/.test(stderr()));
+
       const plain = await fetched('--proxy', `http://${proxy}`, url, '-w', '%{http_code}');
       expect(plain.stdout).toContain('--proxytunnel');
       expect(plain.stdout).toMatch(/405$/);
