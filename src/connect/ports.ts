@@ -108,7 +108,10 @@ export interface Task {
   readonly stoppedAt: number | undefined;
   readonly taskDefinitionArn: string;
   readonly launchType: string;
-  /** Who started a stand-alone task: an EventBridge rule, or the text that the caller of RunTask gave. */
+  /**
+   * Who started the task: the id of the deployment for a task of a service; else an EventBridge rule, or the text that
+   * the caller of RunTask gave.
+   */
   readonly startedBy?: string | undefined;
   readonly platformVersion: string | undefined;
   readonly platformFamily: string | undefined;

@@ -59,7 +59,7 @@ async function wantedContainer(service: string, deps: CopyNeeds): Promise<Wanted
 
 /** Starts sessions into the container, each with pipes as for `exec -- CMD`. */
 async function runner(
-  resolved: ResolvedContainer,
+  chosen: ResolvedContainer,
   deps: CopyNeeds,
 ): Promise<(command: readonly string[]) => RunRemote> {
   const [{ execNonce, execScript }, { runCommandSession }, channel, options] = await Promise.all([
@@ -68,14 +68,18 @@ async function runner(
     channelDeps(deps),
     resolveOptions(deps, 'exec'),
   ]);
+  // All sessions lead to the task that the first one has reached.
+  let resolved = chosen;
   return (command) => async (terminal, signal) => {
     const { command: line, nonce } = execScript(
       command,
       execNonce((length) => deps.random.bytes(length)),
       'pipes',
     );
+    const started = await startExec(resolved, line, options);
+    resolved = { ...started.resolved, alternative: undefined };
     return runCommandSession({
-      session: await startExec(resolved, line, options),
+      session: started.session,
       target: resolved.target,
       nonce,
       interactive: false,

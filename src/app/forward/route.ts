@@ -172,11 +172,11 @@ export async function openRoute(
   }
   const resolving = await resolveOptions(deps, 'network');
   void aliasToShow(deps);
-  const resolved = await resolveContainer(request.wanted, resolving);
-  const { target } = resolved;
-  const session = await startAt(containerPlace(resolved), deps, () =>
-    whenConnected(resolved, resolving, () => start(target)),
+  const chosen = await resolveContainer(request.wanted, resolving);
+  const { session, resolved } = await startAt(containerPlace(chosen), deps, () =>
+    whenConnected(chosen, resolving, ({ target }) => start(target)),
   );
+  const { target } = resolved;
   const container = carrier.watch(resolved);
   const { stopped: lost, stopping } = container;
   // While the task is being stopped, open connections stay; only a service has another task for new ones.

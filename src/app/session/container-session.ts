@@ -1,8 +1,12 @@
 import { aliasToShow, containerPlace, type Place, type PlaceNeeds, startAt } from './session-place.ts';
-import type { SessionStart } from '../../connect/ports.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
 import type { Plugin } from '../../connect/plugin/plugin-transport.ts';
-import { type ResolvedContainer, resolveContainer, startExec } from '../../connect/target/resolve.ts';
+import {
+  type ResolvedContainer,
+  resolveContainer,
+  startExec,
+  type StartedSession,
+} from '../../connect/target/resolve.ts';
 import { refuseWindows } from '../../connect/target/windows.ts';
 import type { Needs } from '../collaborators.ts';
 import {
@@ -71,7 +75,7 @@ export async function findPlugin(deps: Needs<'env'>): Promise<Plugin> {
  * 0.
  */
 async function openTerminal(
-  resolved: ResolvedContainer,
+  chosen: ResolvedContainer,
   { command, keepAlive = false }: ContainerSessionOptions,
   plugin: Plugin | undefined,
   deps: SessionNeeds,
@@ -81,10 +85,12 @@ async function openTerminal(
     import('../../connect/session/shell-command.ts'),
     import('../../core/shell-words.ts'),
   ]);
-  if (command.length > 0) refuseWindows(resolved.task, resolved.container, 'a command');
-  const line = command.length === 0 ? shellCommand(resolved.task.platformFamily) : quoteWords(command);
+  if (command.length > 0) refuseWindows(chosen.task, chosen.container, 'a command');
+  const line = command.length === 0 ? shellCommand(chosen.task.platformFamily) : quoteWords(command);
   const resolving = await resolveOptions(deps, 'exec');
-  const session = await startAt(containerPlace(resolved), deps, () => startExec(resolved, line, resolving));
+  const { session, resolved } = await startAt(containerPlace(chosen), deps, () =>
+    startExec(chosen, line, resolving),
+  );
   if (plugin !== undefined) {
     const { runPluginShell } = await import('../../connect/plugin/plugin-transport.ts');
     const call = await pluginCall(deps, session, resolved.target);
@@ -115,7 +121,7 @@ async function openTerminal(
  * Resolves with its exit status.
  */
 export async function runCommand(
-  resolved: ResolvedContainer,
+  chosen: ResolvedContainer,
   options: CommandOptions,
   interactive: boolean,
   plugin: Plugin | undefined,
@@ -123,7 +129,7 @@ export async function runCommand(
 ): Promise<number> {
   const { clock, random, report, signal, signals, terminal } = deps;
   const what = options.command.length === 0 ? 'a script on stdin' : 'a command';
-  refuseWindows(resolved.task, resolved.container, what);
+  refuseWindows(chosen.task, chosen.container, what);
   const { execNonce, execScript } = await import('../../connect/session/exec-script.ts');
   // Without a terminal a shell reads its commands from stdin, as `sh < script` does.
   const argv = options.command.length === 0 ? ['/bin/sh'] : options.command;
@@ -133,8 +139,10 @@ export async function runCommand(
     interactive ? 'terminal' : plugin === undefined ? 'pipes' : 'pipes-by-lines',
   );
   const resolving = await resolveOptions(deps, 'exec');
-  const start = (): Promise<SessionStart> => startExec(resolved, script.command, resolving);
-  const session = await (options.place === undefined ? start() : startAt(options.place, deps, start));
+  const start = (): Promise<StartedSession> => startExec(chosen, script.command, resolving);
+  const { session, resolved } = await (options.place === undefined
+    ? start()
+    : startAt(options.place, deps, start));
   const { nonce } = script;
   if (plugin !== undefined) {
     const { runPluginCommand } = await import('../../connect/plugin/plugin-command.ts');

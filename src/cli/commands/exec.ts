@@ -26,7 +26,7 @@ export interface ExecOptions extends ExecRequest {
 export function execCommand(invoke: Invoke, run: Run<ExecOptions> = runExec): Command {
   const command = new Command('exec')
     .description('a shell or a command in a container, through ECS Exec')
-    .argument('[service]', 'service whose healthiest, newest task is used; --task names one')
+    .argument('[service]', 'service whose best task is used (docs/exec.md); --task names one')
     .argument('[command...]', 'after --: program and arguments, passed on exactly as given')
     .usage('[service] [flags] [-- command...]')
     .option('-i, --stdin', 'pass stdin on, which is the default; without -t the command gets pipes')

@@ -165,7 +165,7 @@ export async function findTasks(ecs: EcsPort, cluster: string, wanted: Wanted): 
     );
     const tasks = arns.length === 0 ? [] : await ecs.describeTasks(cluster, arns);
     if (tasks.length === 0) throw await noRunningTask(ecs, cluster, service);
-    return rankTasks(tasks);
+    return rankTasks(tasks, wanted.container);
   } catch (error) {
     return withNearest(ecs, cluster)(error);
   }

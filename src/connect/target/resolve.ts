@@ -13,7 +13,7 @@ import type {
   TaskDefinition,
 } from '../ports.ts';
 import { containerTarget } from '../session/session-documents.ts';
-import { containerNeeded, namedContainer, networkContainer } from './select.ts';
+import { containerNeeded, isSameDeployment, namedContainer, networkContainer, whyFirst } from './select.ts';
 import { containersOf } from './side-cars.ts';
 
 /** A container whose agent is ready for a session. */
@@ -25,6 +25,14 @@ export interface ResolvedContainer {
   readonly target: string;
   /** Milliseconds since the epoch. Before this time, a refusal to connect may mean that the agent is still starting. */
   readonly settledAt: number;
+  /** The next best task, if no task was named and that one is ready too: for when this one cannot be connected to. */
+  readonly alternative?: ResolvedContainer | undefined;
+}
+
+/** A session that was started, and the container that it leads to: the resolved one, or its alternative. */
+export interface StartedSession {
+  readonly session: SessionStart;
+  readonly resolved: ResolvedContainer;
 }
 
 export interface ResolveOptions {
@@ -63,11 +71,29 @@ export async function resolveContainer(wanted: Wanted, options: ResolveOptions):
       type: 'note',
       level: 'info',
       code: 'task-chosen',
-      message: `using task ${task.id.slice(0, 8)}, ${whyChosen(task, tasks)}`,
+      message: `using task ${task.id.slice(0, 8)}, ${whyFirst(tasks, wanted.container)}`,
       details: { task: task.id },
     });
   }
-  return onceReady(cluster, task, container, options);
+  const resolved = await onceReady(cluster, task, container, options);
+  return { ...resolved, alternative: alternativeOf(resolved, tasks, options) };
+}
+
+/** The best of the other tasks that has the same container, ready for a session. */
+function alternativeOf(
+  { cluster, task: first, container: { name } }: ResolvedContainer,
+  tasks: readonly Task[],
+  { judge, clock }: ResolveOptions,
+): ResolvedContainer | undefined {
+  for (const task of tasks) {
+    const container = task.containers.find((each) => each.name === name);
+    if (task.id === first.id || container === undefined) continue;
+    const state = judge(task, container, undefined, clock.now());
+    if (!state.ready) continue;
+    const target = containerTarget(cluster, task.id, state.runtimeId);
+    return { cluster, task, container, target, settledAt: state.settledAt };
+  }
+  return undefined;
 }
 
 /** Waits until the container's agent is ready, if the task is young. Throws the errors of `judge`. */
@@ -103,18 +129,6 @@ export async function onceReady(
     const { name } = container;
     container = task.containers.find((each) => each.name === name) ?? container;
   }
-}
-
-/** `the newest of 2 healthy tasks`: tasks are ranked first by health, then by age. */
-function whyChosen(task: Task, tasks: readonly Task[]): string {
-  const { healthStatus } = task;
-  const isKnown = healthStatus !== 'UNKNOWN';
-  const before = isKnown ? `${healthStatus.toLowerCase()} ` : '';
-  const after = isKnown ? '' : ' whose health is not known';
-  const equals = tasks.filter((each) => each.healthStatus === healthStatus).length;
-  return equals === 1
-    ? `the only ${before}one of ${tasks.length} tasks${after}`
-    : `the newest of ${equals} ${before}tasks${after}`;
 }
 
 /**
@@ -195,31 +209,64 @@ async function definitionOf(
   }
 }
 
-/** Calls ExecuteCommand, and repeats it while the agent of a young task runs but is not connected yet. */
+/**
+ * Calls ExecuteCommand, and repeats it while the agent of a young task runs but is not connected yet; see
+ * `whenConnected`.
+ */
 export function startExec(
   resolved: ResolvedContainer,
   command: string,
-  options: Pick<ResolveOptions, 'ecs' | 'clock' | 'random' | 'signal'>,
-): Promise<SessionStart> {
+  options: ConnectOptions,
+): Promise<StartedSession> {
   const { ecs } = options;
-  return whenConnected(resolved, options, () =>
-    ecs.executeCommand({
-      cluster: resolved.cluster,
-      task: resolved.task.arn,
-      container: resolved.container.name,
-      command,
-    }),
+  return whenConnected(resolved, options, ({ cluster, task, container }) =>
+    ecs.executeCommand({ cluster, task: task.arn, container: container.name, command }),
   );
 }
 
-/** Repeats `start` for up to a minute while it fails with `target-not-connected` and the task is young. */
-export function whenConnected(
+type ConnectOptions = Pick<ResolveOptions, 'ecs' | 'clock' | 'random' | 'report' | 'signal'>;
+
+/**
+ * Repeats `start` for up to a minute while it fails with `target-not-connected` and the task is young. Then it tries the
+ * alternative once, and reports that; it tries it at once if the same deployment has started it. Throws the error of
+ * the resolved task if neither can be connected to.
+ */
+export async function whenConnected(
   resolved: ResolvedContainer,
-  options: Pick<ResolveOptions, 'clock' | 'random' | 'signal'>,
-  start: () => Promise<SessionStart>,
+  options: Omit<ConnectOptions, 'ecs'>,
+  start: (resolved: ResolvedContainer) => Promise<SessionStart>,
+): Promise<StartedSession> {
+  const { alternative } = resolved;
+  const isReplaceable = alternative !== undefined && isSameDeployment(alternative.task, resolved.task);
+  try {
+    const session = await (isReplaceable ? start(resolved) : whileYoung(resolved, options, start));
+    return { session, resolved };
+  } catch (error) {
+    if (alternative === undefined || !cannotBeEntered(error)) throw error;
+    options.report({
+      type: 'note',
+      level: 'warning',
+      code: 'task-chosen',
+      message: `task ${resolved.task.id.slice(0, 8)} cannot be connected to, trying task ${alternative.task.id.slice(0, 8)}: ${error.message}`,
+      details: { task: alternative.task.id },
+    });
+    const session = await whileYoung(alternative, options, start).catch((second: unknown) => {
+      throw cannotBeEntered(second) ? error : second;
+    });
+    return { session, resolved: alternative };
+  }
+}
+
+/** Whether another task may help: the agent is not connected, or the task began to stop after it was described. */
+const cannotBeEntered = (error: unknown): error is ToolError =>
+  error instanceof ToolError && (error.code === 'target-not-connected' || error.code === 'exec-not-enabled');
+
+function whileYoung(
+  resolved: ResolvedContainer,
+  { clock, random, signal }: Omit<ConnectOptions, 'ecs'>,
+  start: (resolved: ResolvedContainer) => Promise<SessionStart>,
 ): Promise<SessionStart> {
-  const { clock, random, signal } = options;
-  return retry(start, {
+  return retry(() => start(resolved), {
     clock,
     baseMs: 1_000,
     capMs: 8_000,

@@ -13,26 +13,90 @@ import { containersOf } from './side-cars.ts';
 const hasRunningAgent = (container: Container): boolean =>
   container.runtimeId !== undefined && container.execAgent?.status === 'RUNNING';
 
-const HEALTH_RANK: Readonly<Record<string, number>> = { HEALTHY: 0, UNKNOWN: 1, UNHEALTHY: 2 };
+/** One property by which tasks are ranked: a lower number is better. */
+interface Criterion {
+  readonly rank: (task: Task, all: readonly Task[], container: string | undefined) => number;
+  /** What distinguishes a better task. */
+  readonly reason: string;
+}
 
-/** Best first: running, ready for exec, healthy, newest. */
-export function rankTasks(tasks: readonly Task[]): readonly Task[] {
-  const rank = (task: Task): readonly number[] => [
-    task.lastStatus === 'RUNNING' && task.desiredStatus === 'RUNNING' ? 0 : 1,
-    task.execEnabled && task.containers.some(hasRunningAgent) ? 0 : 1,
-    HEALTH_RANK[task.healthStatus] ?? 1,
-    -(task.startedAt ?? task.createdAt ?? 0),
-  ];
+/**
+ * What a session needs comes first: that the task stays, and that it can be entered. While a deployment is in progress,
+ * the tasks of the older one are about to be stopped, even if they are the only ones that are known to be healthy yet.
+ */
+const CRITERIA: readonly Criterion[] = [
+  { rank: ({ desiredStatus }) => Number(desiredStatus !== 'RUNNING'), reason: 'it is not being stopped' },
+  { rank: (task, _, container) => agentRank(task, container), reason: 'its exec agent runs' },
+  { rank: ({ healthStatus }) => Number(healthStatus === 'UNHEALTHY'), reason: 'it is not unhealthy' },
+  {
+    rank: (task, all) => Number(task.startedBy !== newestDeployment(task, all)),
+    reason: 'it belongs to the newest deployment',
+  },
+  { rank: ({ healthStatus }) => Number(healthStatus !== 'HEALTHY'), reason: 'it is healthy' },
+  { rank: (task) => -(task.startedAt ?? task.createdAt ?? 0), reason: 'it is the newest' },
+];
+
+/** 0 = a session can be opened, 1 = it probably can in a moment, 2 = it cannot. */
+function agentRank(task: Task, container: string | undefined): number {
+  if (!task.execEnabled) return 2;
+  if (task.lastStatus !== 'RUNNING') return 1;
+  const asked = task.containers.filter(({ name }) => container === undefined || name === container);
+  if (asked.some(hasRunningAgent)) return 0;
+  return asked.some(({ execAgent }) => execAgent?.status === 'PENDING') ? 1 : 2;
+}
+
+/** `startedBy` of the task of the same service that was created last, which is the id of a deployment. */
+function newestDeployment(task: Task, all: readonly Task[]): string | undefined {
+  const ofService = all.filter(
+    ({ serviceName, desiredStatus }) => serviceName === task.serviceName && desiredStatus === 'RUNNING',
+  );
+  if (task.serviceName === undefined || ofService.length === 0) return task.startedBy;
+  const createdAt = (each: Task): number => each.createdAt ?? each.startedAt ?? 0;
+  return ofService.reduce((newest, each) => (createdAt(each) > createdAt(newest) ? each : newest)).startedBy;
+}
+
+/** Best first, for a session to `container`, or to any container if that is undefined. */
+export function rankTasks(tasks: readonly Task[], container?: string): readonly Task[] {
+  const ranks = new Map(
+    tasks.map((task) => [task, CRITERIA.map(({ rank }) => rank(task, tasks, container))] as const),
+  );
   return [...tasks].sort((a, b) => {
-    const left = rank(a);
-    const right = rank(b);
-    for (const [index, value] of left.entries()) {
-      const difference = value - (right[index] ?? 0);
+    for (const [index, left] of (ranks.get(a) ?? []).entries()) {
+      const difference = left - (ranks.get(b)?.[index] ?? 0);
       if (difference !== 0) return difference;
     }
     return a.id.localeCompare(b.id);
   });
 }
+
+/**
+ * Why the first of ranked tasks is the first: `the newest of 3`, or `one of 3: its exec agent runs, it is healthy`. The
+ * properties are those by which it is before others, in the order in which they decide.
+ */
+export function whyFirst(ranked: readonly Task[], container?: string): string {
+  const [first, ...others] = ranked;
+  if (first === undefined) return '';
+  const reasons: string[] = [];
+  let equal = others;
+  for (const { rank, reason } of CRITERIA) {
+    const own = rank(first, ranked, container);
+    const still = equal.filter((task) => rank(task, ranked, container) === own);
+    if (still.length < equal.length) reasons.push(reason);
+    equal = still;
+  }
+  const isOnlyAge = reasons.length === 1 && reasons[0] === CRITERIA.at(-1)?.reason;
+  const why =
+    reasons.length === 0
+      ? `one of ${ranked.length}`
+      : isOnlyAge
+        ? `the newest of ${ranked.length}`
+        : `one of ${ranked.length}: ${reasons.join(', ')}`;
+  return first.healthStatus === 'UNHEALTHY' ? `${why} (unhealthy)` : why;
+}
+
+/** True if both tasks were started by the same deployment, so that neither is stopped in favour of the other. */
+export const isSameDeployment = (a: Task, b: Task): boolean =>
+  a.serviceName === b.serviceName && a.startedBy === b.startedBy;
 
 /** True if `wanted` could be the whole id of a task: 32 hex digits, or a UUID on old accounts. */
 export const isWholeTaskId = (wanted: string): boolean =>

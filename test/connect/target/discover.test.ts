@@ -269,6 +269,87 @@ describe('from names to a session', () => {
     expect(ecs.calls).toEqual(['ExecuteCommand']);
   });
 
+  describe('a task that was chosen without being named', () => {
+    const refused = (): ToolError =>
+      failed('target-not-connected', 'not connected', { details: { target: 't' } });
+    const names = wanted({ cluster: 'demo', service: 'orders-api' });
+
+    /** Resolves `orders-api`, which has these tasks, and starts a session that the first `refusals` tasks refuse. */
+    async function start(tasks: readonly Task[], refusals: number, named = names) {
+      const ecs = new FakeEcs();
+      const clock = new FakeClock(NOW);
+      ecs.clusters = { demo: { 'orders-api': [...tasks] } };
+      const notes: string[] = [];
+      const options = {
+        ...resolving(ecs, clock),
+        report: (event: ToolEvent) => event.type === 'note' && notes.push(event.message),
+      };
+      const resolved = await resolveContainer(named, options);
+      ecs.execute = () =>
+        refusals-- > 0
+          ? Promise.reject(refused())
+          : Promise.resolve({ sessionId: 's', streamUrl: 'wss://x', tokenValue: 't' });
+      ecs.calls = [];
+      const outcome = await clock.run(
+        startExec(resolved, 'sh', options).then(
+          (started) => started.resolved.task.id,
+          (error: unknown) => (error as ToolError).code,
+        ),
+      );
+      return { outcome, notes, calls: ecs.calls.length, waitedMs: clock.now() - NOW };
+    }
+
+    const best = task({ id: 'a', arn: arn('a') });
+    const second = task({ id: 'b', arn: arn('b'), startedAt: NOW - 2 * HOUR });
+
+    test('says why it is used', async () => {
+      const { outcome, notes } = await start([best, second], 0);
+      expect([outcome, notes]).toEqual(['a', ['using task a, the newest of 2']]);
+    });
+
+    test('is replaced once by the next one if its agent is not connected, and that is said', async () => {
+      const { outcome, notes, calls } = await start([best, second], 1);
+      expect([outcome, calls]).toEqual(['b', 2]);
+      expect(notes.at(-1)).toBe('task a cannot be connected to, trying task b: not connected');
+    });
+
+    test('is not replaced a second time', async () => {
+      const third = task({ id: 'c', arn: arn('c'), startedAt: NOW - 3 * HOUR });
+      expect(await start([best, second, third], 2)).toMatchObject({
+        outcome: 'target-not-connected',
+        calls: 2,
+      });
+    });
+
+    test('is not replaced by one that is not ready, or that lacks the container', async () => {
+      const off = { ...second, execEnabled: false };
+      const other = { ...second, containers: [container({ name: 'other' })] };
+      expect(await start([best, off, other], 1)).toMatchObject({ outcome: 'target-not-connected', calls: 1 });
+    });
+
+    test('is not replaced if it was named', async () => {
+      const named = wanted({ cluster: 'demo', service: 'orders-api', task: 'a' });
+      expect(await start([best, second], 1, named)).toMatchObject({
+        outcome: 'target-not-connected',
+        calls: 1,
+        notes: [],
+      });
+    });
+
+    test('is waited for if it is young and the other one belongs to an older deployment', async () => {
+      const young = { ...best, startedAt: NOW - 10_000, createdAt: NOW - 20_000, startedBy: 'ecs-svc/2' };
+      const old = { ...second, startedBy: 'ecs-svc/1', createdAt: NOW - 2 * HOUR };
+      const waited = await start([young, old], 3);
+      expect(waited).toMatchObject({ outcome: 'a', calls: 4 });
+      expect(waited.notes).toEqual(['using task a, one of 2: it belongs to the newest deployment']);
+      const given = await start([young, old], 100);
+      expect(given.outcome).toBe('target-not-connected');
+      expect(given.waitedMs).toBeGreaterThan(45_000);
+      const sibling = await start([young, { ...old, startedBy: 'ecs-svc/2' }], 1);
+      expect(sibling).toMatchObject({ outcome: 'b', calls: 2, waitedMs: 0 });
+    });
+  });
+
   describe('which container', () => {
     const names = wanted({ cluster: 'demo', service: 'orders-api' });
     const otel = container({ name: 'otel', image: 'public.ecr.aws/aws-observability/aws-otel-collector:v1' });
@@ -335,10 +416,10 @@ describe('from names to a session', () => {
 });
 
 describe('order of candidates', () => {
-  test('tasks are ordered: running, ready, healthy, newest first', () => {
+  test('tasks are ordered: with a running agent, about to have one, healthy, newest first', () => {
     const tasks = [
-      task({ id: 'e', lastStatus: 'PENDING' }),
-      task({ id: 'd', execEnabled: false }),
+      task({ id: 'e', execEnabled: false }),
+      task({ id: 'd', lastStatus: 'PENDING' }),
       task({ id: 'c', healthStatus: 'UNHEALTHY' }),
       task({ id: 'b', startedAt: NOW - 2 * HOUR }),
       task({ id: 'a' }),

@@ -6,10 +6,12 @@ import {
   namedContainer,
   networkContainer,
   rankTasks,
+  whyFirst,
 } from '../../../src/connect/target/select.ts';
 import type { Container, Task } from '../../../src/connect/ports.ts';
 import { containerRecord, taskRecord } from '../../support/ecs-records.ts';
 
+const AGENT = { reason: undefined, startedAt: undefined } as const;
 const NO_AGENT = { runtimeId: undefined, execAgent: undefined } as const;
 
 const named = (name: string, over: Partial<Container> = {}): Container => containerRecord({ name, ...over });
@@ -28,6 +30,27 @@ describe('the best task', () => {
 
   it.each<readonly [string, Partial<Task>, Partial<Task>]>([
     ['runs', {}, { lastStatus: 'PENDING' }],
+    ['will have an agent, while the running one has none', { lastStatus: 'PENDING' }, { execEnabled: false }],
+    [
+      'has an agent that is starting, while that of the other has ended',
+      { containers: [named('a', { execAgent: { ...AGENT, status: 'PENDING' } })] },
+      { containers: [named('a', { execAgent: { ...AGENT, status: 'STOPPED' } })] },
+    ],
+    [
+      'belongs to the newest deployment, though only the old one is known to be healthy',
+      { startedBy: 'ecs-svc/2', createdAt: 2_000, healthStatus: 'UNKNOWN' },
+      { startedBy: 'ecs-svc/1', createdAt: 1_000 },
+    ],
+    [
+      'is not unhealthy, though it belongs to the old deployment',
+      { startedBy: 'ecs-svc/1', createdAt: 1_000 },
+      { startedBy: 'ecs-svc/2', createdAt: 2_000, healthStatus: 'UNHEALTHY' },
+    ],
+    [
+      'can be entered, though it belongs to the old deployment',
+      { startedBy: 'ecs-svc/1', createdAt: 1_000 },
+      { startedBy: 'ecs-svc/2', createdAt: 2_000, lastStatus: 'PENDING' },
+    ],
     ['is not about to stop', {}, { desiredStatus: 'STOPPED' }],
     ['has ECS Exec', {}, { execEnabled: false }],
     [
@@ -56,6 +79,19 @@ describe('the best task', () => {
     expect(order({ id: 'a', ...worse }, { id: 'b', ...better })).toEqual(['b', 'a']);
   });
 
+  it('has an agent in the container that was named', () => {
+    const inApp = taskRecord({ id: 'b', containers: [named('app'), named('log', NO_AGENT)] });
+    const inLog = taskRecord({ id: 'a', containers: [named('app', NO_AGENT), named('log')] });
+    expect(rankTasks([inLog, inApp], 'app').map(({ id }) => id)).toEqual(['b', 'a']);
+    expect(rankTasks([inLog, inApp], 'log').map(({ id }) => id)).toEqual(['a', 'b']);
+  });
+
+  it('is compared with the deployments of its own service only', () => {
+    const orders = { id: 'b', serviceName: 'orders', startedBy: 'ecs-svc/1', createdAt: 1_000 };
+    const billing = { id: 'a', serviceName: 'billing', startedBy: 'ecs-svc/9', createdAt: 9_000 };
+    expect(order({ ...billing, healthStatus: 'UNKNOWN' }, orders)).toEqual(['b', 'a']);
+  });
+
   it('comes first by its id if all else is equal', () => {
     expect(order({ id: 'b' }, { id: 'a' })).toEqual(['a', 'b']);
   });
@@ -65,6 +101,38 @@ describe('the best task', () => {
     const unhealthy = { id: 'a', healthStatus: 'UNHEALTHY', startedAt: 9_000 } as const;
     const stopping = { id: '0', desiredStatus: 'STOPPED', startedAt: 9_000 } as const;
     expect(order(stopping, unhealthy, old)).toEqual(['b', 'a', '0']);
+  });
+});
+
+describe('why a task comes first', () => {
+  const why = (...tasks: readonly Partial<Task>[]): string =>
+    whyFirst(rankTasks(tasks.map((over) => taskRecord(over))));
+
+  it.each<readonly [string, readonly Partial<Task>[]]>([
+    ['the newest of 2', [{ startedAt: 1_000 }, { startedAt: 2_000 }]],
+    ['one of 2', [{}, {}]],
+    ['one of 2: it is not being stopped', [{}, { desiredStatus: 'STOPPED' }]],
+    ['one of 2: its exec agent runs', [{ execEnabled: false }, {}]],
+    [
+      'one of 3: its exec agent runs, it is healthy',
+      [{}, { execEnabled: false }, { healthStatus: 'UNKNOWN' }],
+    ],
+    [
+      'one of 2: it belongs to the newest deployment',
+      [
+        { startedBy: '1', createdAt: 1 },
+        { startedBy: '2', createdAt: 2, healthStatus: 'UNKNOWN' },
+      ],
+    ],
+    [
+      'one of 3: it is not unhealthy, it is the newest',
+      [{ healthStatus: 'UNHEALTHY' }, { startedAt: 1_000 }, { startedAt: 2_000 }],
+    ],
+    ['one of 2 (unhealthy)', [{ healthStatus: 'UNHEALTHY' }, { healthStatus: 'UNHEALTHY' }]],
+  ])('%s', (expected, tasks) => {
+    const all = tasks.map((over, index) => ({ id: String(index), ...over }));
+    expect(why(...all)).toBe(expected);
+    expect(why(...all.toReversed())).toBe(expected);
   });
 });
 

@@ -60,7 +60,7 @@ async function execute(
   } as const;
   const resolved = await resolveContainer(wanted, resolving);
   const script = execScript(argv, '0123456789abcdef0123456789abcdef', 'pipes');
-  const session = await startExec(resolved, script.command, resolving);
+  const { session } = await startExec(resolved, script.command, resolving);
   const chunks: Uint8Array[] = [];
   const stdout = new PassThrough();
   stdout.on('data', (bytes: Uint8Array) => chunks.push(bytes));
