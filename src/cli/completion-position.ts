@@ -24,6 +24,7 @@ const KIND_OF_FLAG: Readonly<Record<string, CompletionKind>> = {
   '--container': 'containers',
   '--name': 'bastions',
   '-L': 'databases',
+  '--db': 'databases',
 };
 
 /** By the name of the command and of its argument. */

@@ -58,7 +58,7 @@ function asText(error: ToolError, hints: readonly string[], thrown: unknown, sty
 }
 
 /** What stops the connection (cli/failed-connect.ts), with the fix of each finding. */
-function findingLines({ code, details }: ToolError): readonly string[] {
+export function findingLines({ code, details }: ToolError): readonly string[] {
   const findings = (details['findings'] ?? []) as readonly FindingFact[];
   return findings.flatMap(({ id, severity, message, fix }) => {
     const word = severity === 'blocking' ? 'BLOCKED' : 'COULD NOT TELL';

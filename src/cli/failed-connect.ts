@@ -14,12 +14,22 @@ export async function withDiagnosis<T>(
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof ToolError) || error.role === 'interrupted' || context.signal.aborted) throw error;
-    const { findingsAfter } = await import('../app/doctor/failed-connect.ts');
-    const found = await findingsAfter(error, command, context);
-    if (found.length === 0) throw error;
-    const { findingFacts } = await import('./render/doctor-report.ts');
-    const findings = findingFacts(found, context.commandLines);
-    throw error.with({ details: { findings }, cause: error.cause });
+    throw error instanceof ToolError ? await diagnosed(command, context, error) : error;
   }
+}
+
+/** The same error, with `findings` among its facts if something is found; at most two seconds later. */
+export async function diagnosed(
+  command: FailedCommand,
+  context: CommandContext,
+  error: ToolError,
+): Promise<ToolError> {
+  const isDiagnosed = Object.hasOwn(error.details, 'findings');
+  if (error.role === 'interrupted' || context.signal.aborted || isDiagnosed) return error;
+  const { findingsAfter } = await import('../app/doctor/failed-connect.ts');
+  const found = await findingsAfter(error, command, context);
+  if (found.length === 0) return error;
+  const { findingFacts } = await import('./render/doctor-report.ts');
+  const findings = findingFacts(found, context.commandLines);
+  return error.with({ details: { findings }, cause: error.cause });
 }

@@ -566,9 +566,8 @@ export interface NoteFacts {
     /** Id of the task, where the service alone does not lead to it. */
     readonly task?: string | undefined;
     readonly container?: string | undefined;
-    /** The database. */
-    readonly host?: string | undefined;
-    readonly port?: number | undefined;
+    /** Id of the database. */
+    readonly database?: string | undefined;
   };
   /** A requested setting is not applied, because the bastion is running already. */
   'bastion-kept': {

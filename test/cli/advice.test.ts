@@ -55,6 +55,12 @@ const PLACE = { profile: 'staging', region: 'eu-west-1' };
 const IN_PLACE = '--region eu-west-1 --profile staging';
 
 const CASES: readonly Case[] = [
+  [
+    'picked-command',
+    { action: 'database', cluster: 'prod', service: 'web', database: 'orders-db' },
+    run('connect', PLACE),
+    [`fargate-connect db orders-db --via task --cluster prod --service web ${IN_PLACE}`],
+  ],
   // Tasks that stop under a session.
   [
     'task-stopped',
@@ -514,7 +520,7 @@ const CASES: readonly Case[] = [
     [
       'fargate-connect connect   # pick a container or a database',
       'fargate-connect shell --name orders   # a shell on the bastion',
-      'fargate-connect forward -L 3306:db.internal:3306 --via bastion --name orders   # a local port to db',
+      'fargate-connect db db --via bastion --name orders   # its client, or a local port',
       'fargate-connect down --name orders   # removes everything',
     ],
   ],
@@ -765,7 +771,7 @@ const CASES: readonly Case[] = [
       'fargate-connect exec --cluster prod --service web --container app --region eu-west-1   # a shell in the container',
       'fargate-connect logs --cluster prod --service web --container app --region eu-west-1   # its log',
       'fargate-connect forward --cluster prod --service web --region eu-west-1 -L 0:PORT   # a port of the task',
-      'fargate-connect forward --cluster prod --service web --region eu-west-1 -L 0:HOST:PORT   # a database',
+      'fargate-connect db ID --via task --cluster prod --service web --region eu-west-1   # a database',
       'fargate-connect ls events web --cluster prod --region eu-west-1   # what ECS says of the service',
     ],
   ],

@@ -20,6 +20,8 @@ describe('the word under the cursor', () => {
     [['connect', 'x'], 'services', 'x'],
     [['db', ''], 'databases', ''],
     [['forward', '-L', 'o'], 'databases', 'o'],
+    [['run', '--db', 'o'], 'databases', 'o'],
+    [['doctor', 'orders-api', '--db', ''], 'databases', ''],
     [['exec', '--cluster', 'p'], 'clusters', 'p'],
     [['exec', '--task', ''], 'tasks', ''],
     [['exec', '--container', 'a'], 'containers', 'a'],

@@ -1,6 +1,7 @@
 import { inOrderOfUse, isUsedBy, type OfferedDatabase } from '../../connect/database/database-choice.ts';
 import type { Database, EcsPort } from '../../connect/ports.ts';
-import { findCluster } from '../../connect/target/discover.ts';
+import { findCluster, findTasks, type Wanted } from '../../connect/target/discover.ts';
+import { databaseEntries } from '../../connect/target/picker.ts';
 import type { ConnectionSource } from '../../diagnose/network/admission.ts';
 import { databaseReach, sentenceOf } from '../../diagnose/network/database-reach.ts';
 import { nameOfArn } from '../../core/arn.ts';
@@ -29,12 +30,7 @@ export async function chooseDatabase(
   const chosen = await deps.prompter.select<string>({
     message: 'database',
     flag: undefined,
-    choices: offered.map(({ database, isUsed, missing }) => ({
-      value: database.id,
-      name: database.id,
-      description: [database.engine, database.status, ...(isUsed ? ['used by the service'] : [])].join(', '),
-      ...(missing === undefined ? {} : { disabled: missing }),
-    })),
+    choices: databaseEntries(offered).map((entry) => ({ ...entry, value: entry.value.id })),
   });
   if (chosen === BACK) throw interrupted();
   return chosen;
@@ -47,11 +43,11 @@ export async function offeredDatabases(
 ): Promise<readonly OfferedDatabase[]> {
   const account = await deps.account();
   const [ecs, ec2] = await Promise.all([account.ecs(), account.ec2()]);
-  const service = wanted.service;
+  const isNamed = (wanted.service ?? wanted.task) !== undefined;
   const [{ databases }, used, bastions] = await Promise.all([
     discoverDatabases(account),
-    service === undefined ? undefined : serviceUse(ecs, await findCluster(ecs, wanted), service),
-    service === undefined ? bastionSources(ec2, name) : [],
+    isNamed ? useOf(ecs, wanted) : undefined,
+    isNamed ? [] : bastionSources(ec2, name),
   ]);
   const sources: readonly ConnectionSource[] = used === undefined ? bastions : [used.source];
   const ids = [
@@ -89,6 +85,13 @@ interface ServiceUse {
   readonly source: ConnectionSource;
   /** Values of environment variables, and ARNs of secrets. */
   readonly texts: readonly string[];
+}
+
+/** Undefined for a task that belongs to no service: its security groups are not known. */
+async function useOf(ecs: EcsPort, wanted: Wanted): Promise<ServiceUse | undefined> {
+  const cluster = await findCluster(ecs, wanted);
+  const service = wanted.service ?? (await findTasks(ecs, cluster, wanted))[0]?.serviceName;
+  return service === undefined ? undefined : serviceUse(ecs, cluster, service);
 }
 
 /** Without the right to read the task definition, the service counts as naming no database. */

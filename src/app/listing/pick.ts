@@ -237,11 +237,10 @@ class Picker {
       case 'action':
         return this.#choose({ ...this.#actionQuestion(), choosesOnly: false });
       case 'database': {
-        const databases = this.#deps
-          .account()
-          .then((account) => account.databases())
-          .then((port) => port.databases())
-          .then((found) => entryRows(databaseEntries(found), (database) => ({ database })));
+        const place = { cluster, service: service ?? undefined, task: task?.arn, container: undefined };
+        const databases = import('../database/choose-database.ts')
+          .then(({ offeredDatabases }) => offeredDatabases({ wanted: place, name: undefined }, this.#deps))
+          .then((offered) => entryRows(databaseEntries(offered), (database) => ({ database })));
         return this.#choose({
           message: 'database',
           flag: undefined,

@@ -64,8 +64,7 @@ export async function connect(
       service,
       task: service !== undefined && isBestTask ? undefined : task?.id,
       container: container?.name,
-      host: endpoint?.host,
-      port: endpoint?.port,
+      database: database?.id,
     },
   });
   const account = task === undefined ? undefined : parseArn(task.clusterArn)?.account;

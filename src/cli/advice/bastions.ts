@@ -1,3 +1,4 @@
+import { quoteWord } from '../../core/shell-words.ts';
 import type { ErrorFacts, NoteFacts } from '../../core/error-facts.ts';
 import { removals } from './account.ts';
 import type { CommandLines } from './command-lines.ts';
@@ -78,7 +79,9 @@ function bastionUp(
     ...(onlyHttps ? [lines.tool('up', { name, db: 'ID' }, 'opens the route to a database, then:')] : []),
     ...(databases.length === 0
       ? [forward(5432, 'HOST', 'a local port to HOST')]
-      : databases.map(({ id, host, port }) => forward(port, host, `a local port to ${id}`))),
+      : databases.map(({ id }) =>
+          lines.tool(`db ${quoteWord(id)}`, { via: 'bastion', name }, 'its client, or a local port'),
+        )),
     lines.tool('down', { name }, 'removes everything'),
   ];
 }

@@ -52,7 +52,7 @@ const MAX_CLUSTERS = 5;
 
 /** The command line that leads to the same without the picker. */
 function pickedCommand(facts: NoteFacts['picked-command'], lines: CommandLines): readonly string[] {
-  const { action, cluster, service, task, container, host, port } = facts;
+  const { action, cluster, service, task, container, database } = facts;
   const named = service === undefined ? '' : ` ${quoteWord(service)}`;
   switch (action) {
     case 'shell':
@@ -62,9 +62,7 @@ function pickedCommand(facts: NoteFacts['picked-command'], lines: CommandLines):
     case 'forward':
       return [`${lines.tool('forward', { cluster, service, task })} -L LOCAL:PORT`];
     case 'database':
-      return [
-        `${lines.tool('forward', { cluster, service, task })} -L 0:${host ?? 'HOST'}:${port ?? 'PORT'}`,
-      ];
+      return [lines.tool(`db ${quoteWord(database ?? 'ID')}`, { via: 'task', cluster, service, task })];
     case 'reasons':
       return [lines.tool(`ls events${named}`, { cluster })];
   }

@@ -77,7 +77,7 @@ function withoutPicker(picked: PickedFacts, lines: CommandLines): readonly strin
       case 'forward':
         return [because(`${lines.tool('forward', target)} -L 0:PORT`, 'a port of the task')];
       case 'database':
-        return [because(`${lines.tool('forward', target)} -L 0:HOST:PORT`, 'a database')];
+        return [lines.tool('db ID', { via: 'task', ...target }, 'a database')];
       case 'reasons':
         return service === undefined
           ? []

@@ -1,8 +1,10 @@
 import { Command } from 'commander';
+import type { Shown } from '../../app/session/connect.ts';
 import { stateFolder } from '../../config/state-folder.ts';
 
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import { withDiagnosis } from '../failed-connect.ts';
 
 export interface ConnectOptions {
   /** What the picker searches at first; `-` = the last choice. */
@@ -42,7 +44,7 @@ async function runConnect({ search, history }: ConnectOptions, context: CommandC
   ]);
   const isKept = history && !isOn(context.env['FARGATE_CONNECT_NO_HISTORY']);
   const choices = choiceHistory(isKept ? stateFolder(context.env, process.platform) : undefined);
-  return connect(search, choices, context, {
+  const shown: Shown = {
     async logs(wanted) {
       const { writeLogs } = await import('./logs.ts');
       // If no task of a service runs, there are no new log lines to follow.
@@ -61,7 +63,8 @@ async function runConnect({ search, history }: ConnectOptions, context: CommandC
       ]);
       writeHistory(await serviceHistory(wanted, context), context);
     },
-  });
+  };
+  return withDiagnosis('exec', context, () => connect(search, choices, context, shown));
 }
 
 const isOn = (value = ''): boolean => !['', '0', 'false', 'no'].includes(value.toLowerCase());

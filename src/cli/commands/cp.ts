@@ -4,6 +4,7 @@ import { usage } from '../../core/errors.ts';
 import { parseCopy } from '../../app/copy/copy-request.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import { withDiagnosis } from '../failed-connect.ts';
 import { serviceArgument } from '../contradictions.ts';
 
 interface CopyFlags {
@@ -69,6 +70,8 @@ async function runCopy(options: CopyOptions, context: CommandContext): Promise<v
     throw usage('conflicting-option', '--json and - as target both write to stdout', {
       details: { expected: 'without --json, or a file as target' },
     });
-  for await (const copied of copyFiles(options, context))
-    if (isJson) terminal.stdout.write(`${JSON.stringify(copied)}\n`);
+  await withDiagnosis('exec', context, async () => {
+    for await (const copied of copyFiles(options, context))
+      if (isJson) terminal.stdout.write(`${JSON.stringify(copied)}\n`);
+  });
 }

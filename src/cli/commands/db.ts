@@ -16,6 +16,7 @@ import {
   type DatabaseFlags,
   databaseOptionsOf,
 } from '../forward-flags.ts';
+import { withDiagnosis } from '../failed-connect.ts';
 import { wordsAfterDashes } from '../missing-dashes.ts';
 
 export interface DbOptions extends Omit<DatabaseRequest, 'wanted'> {
@@ -121,7 +122,9 @@ export async function runDb(
     context.terminal.stdout.write(`${await passwordAfterQuestion(request, context)}\n`);
     return 0;
   }
-  return runDatabase(request, context, databaseOutput(options.print, context));
+  return withDiagnosis('forward', context, () =>
+    runDatabase(request, context, databaseOutput(options.print, context)),
+  );
 }
 
 /** Throws `bad-arguments`. */

@@ -1,12 +1,13 @@
 import { Command } from 'commander';
 
+import type { TaskOutputs } from '../../app/session/exec-in-tasks.ts';
 import type { ExecRequest } from '../../app/session/exec.ts';
 import type { RecordingRequest } from '../../app/session/recorded-session.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { serviceArgument } from '../contradictions.ts';
 import { addRecordingFlags, type RecordingFlags, recordingOf } from '../recording-flags.ts';
-import { withDiagnosis } from '../failed-connect.ts';
+import { diagnosed, withDiagnosis } from '../failed-connect.ts';
 import { wordsAfterDashes } from '../missing-dashes.ts';
 
 interface ExecFlags extends RecordingFlags {
@@ -73,6 +74,20 @@ Examples:
     });
 }
 
+/** Of several tasks with the same error, the first one is diagnosed. */
+function withFindings(outputs: TaskOutputs, context: CommandContext): TaskOutputs {
+  const codes = new Set<string>();
+  return {
+    open: (task) => outputs.open(task),
+    async ended(result) {
+      const { error } = result;
+      if (error === undefined || codes.has(error.code)) return outputs.ended(result);
+      codes.add(error.code);
+      return outputs.ended({ ...result, error: await diagnosed('exec', context, error) });
+    },
+  };
+}
+
 /** Resolves with the command's own exit status; without a command with 0 when the shell has ended. */
 async function runExec({ record, ...request }: ExecOptions, context: CommandContext): Promise<number> {
   const { execInContainer } = await import('../../app/session/exec.ts');
@@ -80,7 +95,7 @@ async function runExec({ record, ...request }: ExecOptions, context: CommandCont
     withDiagnosis('exec', deps, () =>
       execInContainer(request, deps, async () => {
         const { createTaskOutputs } = await import('../render/task-outputs.ts');
-        return createTaskOutputs(deps);
+        return withFindings(createTaskOutputs(deps), deps);
       }),
     );
   if (record === undefined) return work(context);

@@ -13,6 +13,7 @@ import {
   type DatabaseFlags,
   databaseOptionsOf,
 } from '../forward-flags.ts';
+import { withDiagnosis } from '../failed-connect.ts';
 import { wordsAfterDashes } from '../missing-dashes.ts';
 
 export interface RunOptions extends Omit<RunRequest, 'wanted' | 'command'> {
@@ -58,7 +59,9 @@ async function runRun(options: RunOptions, context: CommandContext): Promise<num
     import('../../app/run/run.ts'),
     import('../../app/session/session-setup.ts'),
   ]);
-  return runWithForwards({ ...options, command, wanted: wantedOf(context.settings) }, context);
+  return withDiagnosis('forward', context, () =>
+    runWithForwards({ ...options, command, wanted: wantedOf(context.settings) }, context),
+  );
 }
 
 /** The command of options that do not contradict each other. Throws `forward-needed`, `bad-arguments` (usage). */

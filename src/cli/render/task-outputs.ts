@@ -5,6 +5,7 @@ import { concat, text, utf8 } from '../../core/bytes.ts';
 import { createColors } from '../../ui/colors.ts';
 import { printable, withoutControls } from '../../ui/printable.ts';
 import type { CommandContext } from '../context.ts';
+import { findingLines } from '../error-report.ts';
 import { TaskPaints } from './task-paints.ts';
 
 /** The output of one command in several tasks: lines that begin with the task, or one JSON object for each task. */
@@ -35,7 +36,8 @@ export function createTaskOutputs({
       await Promise.all((prefixed.get(id) ?? []).map((stream) => stream.endLine()));
       if (error === undefined) return;
       const prefix = paints.of(id)(id.slice(0, 8));
-      await stderr.write(utf8(`${prefix} ${colors.red('error:')} ${printable(error.message)}\n`));
+      const lines = [`${colors.red('error:')} ${printable(error.message)}`, ...findingLines(error)];
+      await stderr.write(utf8(lines.map((line) => `${prefix} ${line}\n`).join('')));
     },
   };
 }

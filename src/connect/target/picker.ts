@@ -1,5 +1,6 @@
 import { nameOfArn } from '../../core/arn.ts';
 import type { Container, Database, JudgeContainer, Task } from '../ports.ts';
+import type { OfferedDatabase } from '../database/database-choice.ts';
 import { containersOf, type SideCarRole } from './side-cars.ts';
 
 /** The picker without its screen: which question comes next, which entries it offers, what Back undoes. */
@@ -135,7 +136,7 @@ export function actionEntries(
     {
       value: 'database',
       name: 'database',
-      description: 'a local port to RDS or Aurora, through this task',
+      description: 'a client on a database or cache, through this task',
       ...(hasDatabases ? session : { disabled: 'none in this region' }),
     },
     REASONS,
@@ -154,10 +155,15 @@ export const idleActionEntries = (): readonly PickerEntry<PickerAction>[] => [
   { value: 'logs', name: 'logs', description: 'of the tasks that stopped last' },
 ];
 
-export const databaseEntries = (databases: readonly Database[]): readonly PickerEntry<Database>[] =>
-  databases.map((database) => ({
-    value: database,
-    name: database.id,
-    description: `${database.engine}, ${database.status}`,
-    ...(database.endpoints.length === 0 ? { disabled: `${database.status}, no endpoint yet` } : {}),
-  }));
+/** A database that cannot be reached is shown with the rule that is missing, and cannot be chosen. */
+export const databaseEntries = (offered: readonly OfferedDatabase[]): readonly PickerEntry<Database>[] =>
+  offered.map(({ database, isUsed, missing }) => {
+    const { id, engine, status, endpoints } = database;
+    const disabled = endpoints.length === 0 ? `${status}, no endpoint yet` : missing;
+    return {
+      value: database,
+      name: id,
+      description: [engine, status, ...(isUsed ? ['used by the service'] : [])].join(', '),
+      ...(disabled === undefined ? {} : { disabled }),
+    };
+  });

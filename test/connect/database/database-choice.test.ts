@@ -5,11 +5,14 @@ import {
   isUsedBy,
   type OfferedDatabase,
 } from '../../../src/connect/database/database-choice.ts';
+import { databaseEntries } from '../../../src/connect/target/picker.ts';
 import type { Database } from '../../../src/connect/ports.ts';
 
 const database = (id: string): Database =>
   ({
     id,
+    engine: 'postgres',
+    status: 'available',
     endpoints: [{ role: 'instance', id: undefined, host: `${id}.abc.rds.amazonaws.com`, port: 5432 }],
     secretArn: `arn:aws:secretsmanager:eu-west-1:111122223333:secret:${id}-AbCdEf`,
   }) as unknown as Database;
@@ -20,6 +23,20 @@ const offered = (id: string, over: Partial<OfferedDatabase> = {}): OfferedDataba
   reach: 'admitted',
   missing: undefined,
   ...over,
+});
+
+it('shows why a database cannot be chosen', () => {
+  const creating = offered('creating');
+  const entries = databaseEntries([
+    offered('used', { isUsed: true }),
+    offered('refused', { reach: 'refused', missing: 'no rule for port 5432 from sg-1' }),
+    { ...creating, database: { ...creating.database, status: 'creating', endpoints: [] } },
+  ]);
+  expect(entries.map(({ name, description, disabled }) => [name, description, disabled])).toEqual([
+    ['used', 'postgres, available, used by the service', undefined],
+    ['refused', 'postgres, available', 'no rule for port 5432 from sg-1'],
+    ['creating', 'postgres, creating', 'creating, no endpoint yet'],
+  ]);
 });
 
 it('offers what the service uses first, what it reaches next, what it does not reach last', () => {

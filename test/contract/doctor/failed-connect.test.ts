@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AwsAccount } from '../../../src/aws/account.ts';
+import { choiceHistory } from '../../../src/config/choice-history.ts';
 import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import { TAG } from '../../../src/provision/bastion/names.ts';
 import type { Instance } from '../../../src/provision/ports/ec2.ts';
@@ -190,6 +194,67 @@ describe('exec', () => {
   it('adds nothing to other errors', async () => {
     const failed = await failure(['exec', 'no-such-service']);
     expect(failed.error.details).not.toHaveProperty('findings');
+  });
+});
+
+describe('exec --all', () => {
+  it('prints the fix of the first task of each error below its line', async () => {
+    const { status, stderr } = await cli(['exec', 'agent-down', '--all', '--cluster', 'shop', '--', 'true'], {
+      env: sandbox.env,
+      clock: patient(),
+    });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /^\w{8} error: .*\n\w{8} {3}BLOCKED exec-agent-not-running\n\w{8} {5}aws ecs stop-task /m,
+    );
+  });
+});
+
+describe('cp, run, db and connect', () => {
+  it.each([
+    [['cp', 'exec-off:/etc/hostname', '-']],
+    [['run', '--service', 'exec-off', '-L', '0:8080', '--', 'true']],
+    [
+      [
+        'db',
+        '--host',
+        '10.50.1.9:5432',
+        '--via',
+        'task',
+        '--service',
+        'exec-off',
+        '--port',
+        '0',
+        '--',
+        'true',
+      ],
+    ],
+  ])('%j prints what stops the task', async (args) => {
+    const { stderr } = await cli([...args.slice(0, 1), '--cluster', 'shop', ...args.slice(1)], {
+      env: sandbox.env,
+      clock: patient(),
+    });
+    expect(stderr).toMatch(/^ {2}BLOCKED exec-not-enabled$/m);
+    expect(stderr).toContain('enable-exec exec-off --cluster shop');
+  });
+
+  it('connect prints what stops the container of the last choice', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'choices-'));
+    const choice = {
+      at: 1,
+      account: '1',
+      region: 'eu-west-1',
+      cluster: 'shop',
+      service: 'no-role',
+      action: 'shell',
+    };
+    choiceHistory(join(folder, 'fargate-connect')).add(choice);
+    const { stderr } = await cli(['connect', '-'], {
+      env: { ...sandbox.env, XDG_STATE_HOME: folder },
+      clock: patient(),
+    });
+    expect(stderr).toMatch(/^ {2}BLOCKED task-role-missing: /m);
+    rmSync(folder, { recursive: true });
   });
 });
 
