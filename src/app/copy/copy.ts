@@ -1,7 +1,7 @@
 import type { Settings } from '../../config/settings.ts';
 import type { CopiedFile } from '../../connect/copy/copied-file.ts';
 import type { CopyRequest } from './copy-request.ts';
-import type { CopySessions } from '../../connect/copy/copy-sessions.ts';
+import type { CopyDeps, CopySessions } from '../../connect/copy/copy-sessions.ts';
 import type { RunRemote } from '../../connect/copy/remote-shell.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
 import { type ResolvedContainer, resolveContainer, startExec } from '../../connect/target/resolve.ts';
@@ -10,7 +10,7 @@ import { refuseWindows } from '../../connect/target/windows.ts';
 import { containerPlace, startAt } from '../session/session-place.ts';
 import type { Needs } from '../collaborators.ts';
 import type { SessionNeeds } from '../session/container-session.ts';
-import { channelDeps, resolveOptions, wantedOf } from '../session/session-setup.ts';
+import { channelDeps, resolveOptions, wantedOf, watchTasks } from '../session/session-setup.ts';
 
 export interface CopyOptions {
   readonly request: CopyRequest;
@@ -37,8 +37,8 @@ export async function* copyFiles(options: CopyOptions, deps: CopyNeeds): AsyncGe
   refuseWindows(resolved.task, resolved.container, 'cp');
   const { CopySessions: Sessions } = await import('../../connect/copy/copy-sessions.ts');
   const { clock, random, report, signal } = deps;
-  const run = await runner(resolved, deps);
-  const sessions = new Sessions({ clock, random, report, signal, run });
+  const runs = await runner(resolved, deps);
+  const sessions = new Sessions({ clock, random, report, signal, ...runs });
   // On every exit path, so that no session stays open.
   deps.scope.add(() => sessions.close());
   const open = (): Promise<unknown> =>
@@ -58,39 +58,41 @@ async function wantedContainer(service: string, deps: CopyNeeds): Promise<Wanted
 }
 
 /** Starts sessions into the container, each with pipes as for `exec -- CMD`. */
-async function runner(
-  chosen: ResolvedContainer,
-  deps: CopyNeeds,
-): Promise<(command: readonly string[]) => RunRemote> {
-  const [{ execNonce, execScript }, { runCommandSession }, channel, options] = await Promise.all([
+async function runner(chosen: ResolvedContainer, deps: CopyNeeds): Promise<Pick<CopyDeps, 'run' | 'look'>> {
+  const [{ execNonce, execScript }, { runCommandSession }, channel, options, watch] = await Promise.all([
     import('../../connect/session/exec-script.ts'),
     import('../../connect/session/command-session.ts'),
     channelDeps(deps),
     resolveOptions(deps, 'exec'),
+    watchTasks(deps),
   ]);
   // All sessions lead to the task that the first one has reached.
   let resolved = chosen;
-  return (command) => async (terminal, signal) => {
-    const { command: line, nonce } = execScript(
-      command,
-      execNonce((length) => deps.random.bytes(length)),
-      'pipes',
-    );
-    const started = await startExec(resolved, line, options);
-    resolved = { ...started.resolved, alternative: undefined };
-    return runCommandSession({
-      session: started.session,
-      target: resolved.target,
-      nonce,
-      interactive: false,
-      readStdin: true,
-      deps: channel,
-      terminal,
-      signals: { on: () => () => undefined },
-      signal,
-      report: deps.report,
-    });
-  };
+  const run =
+    (command: readonly string[]): RunRemote =>
+    async (terminal, signal) => {
+      const { command: line, nonce } = execScript(
+        command,
+        execNonce((length) => deps.random.bytes(length)),
+        'pipes',
+      );
+      const started = await startExec(resolved, line, options);
+      resolved = { ...started.resolved, alternative: undefined };
+      return runCommandSession({
+        session: started.session,
+        target: resolved.target,
+        container: watch.watch(resolved),
+        nonce,
+        interactive: false,
+        readStdin: true,
+        deps: channel,
+        terminal,
+        signals: { on: () => () => undefined },
+        signal,
+        report: deps.report,
+      });
+    };
+  return { run, look: () => watch.watch(resolved).look() };
 }
 
 async function* upload(

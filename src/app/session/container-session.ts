@@ -1,5 +1,6 @@
 import { aliasToShow, containerPlace, type Place, type PlaceNeeds, startAt } from './session-place.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
+import type { TaskWatch } from '../../connect/target/task-watch.ts';
 import type { Plugin } from '../../connect/plugin/plugin-transport.ts';
 import {
   type ResolvedContainer,
@@ -38,6 +39,8 @@ export interface ContainerSessionOptions {
 export interface CommandOptions extends Pick<ContainerSessionOptions, 'command' | 'stdin' | 'keepAlive'> {
   /** Undefined = no line that names the place. */
   readonly place: Place | undefined;
+  /** Shared by commands that run in several tasks; undefined = the command has its own. */
+  readonly watch?: TaskWatch;
 }
 
 /**
@@ -156,7 +159,7 @@ export async function runCommand(
     );
   }
   const { runCommandSession } = await import('../../connect/session/command-session.ts');
-  const [channel, watch] = await Promise.all([channelDeps(deps), watchTasks(deps)]);
+  const [channel, watch] = await Promise.all([channelDeps(deps), options.watch ?? watchTasks(deps)]);
   return runCommandSession({
     session,
     target: resolved.target,

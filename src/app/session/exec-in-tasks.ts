@@ -8,7 +8,7 @@ import { mapConcurrently } from '../../core/concurrency.ts';
 import { ToolError, usage } from '../../core/errors.ts';
 import type { Needs } from '../collaborators.ts';
 import { findPlugin, runCommand, type SessionNeeds } from './container-session.ts';
-import { asTransportStatus, resolveOptions } from './session-setup.ts';
+import { asTransportStatus, resolveOptions, watchTasks } from './session-setup.ts';
 
 /** How the command ended in one task. */
 export interface TaskResult {
@@ -54,7 +54,7 @@ export async function execInTasks(
   const running = found.filter(({ lastStatus }) => lastStatus === 'RUNNING');
   const tasks = wanted.task !== undefined || running.length === 0 ? found : running;
   reportPlace(cluster, tasks, found.length - tasks.length, deps);
-  const containers = await containersFor(tasks, wanted, options);
+  const [containers, watch] = await Promise.all([containersFor(tasks, wanted, options), watchTasks(deps)]);
   const statuses = await mapConcurrently(
     tasks,
     async (task) => {
@@ -65,7 +65,7 @@ export async function execInTasks(
         if (container === undefined || container instanceof ToolError) throw container;
         const resolved = await onceReady(cluster, task, container, options);
         const terminal = { ...deps.terminal, stdout, stderr, stdinIsTty: false, stdoutIsTty: false };
-        return runCommand(resolved, { command, stdin: false, place: undefined }, false, plugin, {
+        return runCommand(resolved, { command, stdin: false, place: undefined, watch }, false, plugin, {
           ...deps,
           terminal,
         });

@@ -11,6 +11,8 @@ export interface CopyDeps {
   readonly random: { bytes(length: number): Uint8Array };
   /** Starts a session into the container that runs this command. */
   readonly run: (command: readonly string[]) => RunRemote;
+  /** Resolves with `task-stopped` if the container has stopped or is being stopped; undefined if nobody knows. */
+  readonly look?: () => Promise<ToolError | undefined>;
 }
 
 export interface PreparedShell {
@@ -54,14 +56,17 @@ export class CopySessions {
 
   /**
    * Runs `work`, and again with a new session when the session was lost. Throws what `work` threw when it was no loss,
-   * or when sessions are lost again and again.
+   * or when sessions are lost again and again, and `task-stopped` when the container stops.
    */
   async survive<T>(work: (session: PreparedShell) => Promise<T>): Promise<T> {
     for (;;) {
       try {
         return await work(await this.main());
       } catch (error) {
-        if (!isLoss(error) || this.deps.signal.aborted || ++this.#losses >= MOST_LOSSES) throw error;
+        if (!isLoss(error) || this.deps.signal.aborted) throw error;
+        const stopped = await this.deps.look?.();
+        if (stopped !== undefined) throw stopped;
+        if (++this.#losses >= MOST_LOSSES) throw error;
         this.#current = undefined;
         this.deps.report({
           type: 'session-state',
@@ -108,9 +113,12 @@ export class CopySessions {
   }
 }
 
+/** After these no other session succeeds: the command does not start there, or the container has stopped. */
+const FINAL: ReadonlySet<string> = new Set(['exec-not-started', 'task-stopped']);
+
 /** The session ended although nobody wanted it to end, so another one may succeed. */
 export const isLoss = (error: unknown): error is ToolError =>
-  error instanceof ToolError && error.role === 'transport' && error.code !== 'exec-not-started';
+  error instanceof ToolError && error.role === 'transport' && !FINAL.has(error.code);
 
 /** An additional session failed, and the main session can do its work. */
 const isReplaceable = (error: unknown): error is ToolError =>

@@ -1,10 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { ECSClient, ListTasksCommand, StopTaskCommand } from '@aws-sdk/client-ecs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
 import { cli } from '../../support/cli-in-process.ts';
+import { until } from '../../support/eventually.ts';
+import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 
 /** Tests `cp` through the real SDK and data channel against the containers of the sandbox. */
@@ -99,6 +102,43 @@ it('names the folder that is missing, and the command that looks for it in this 
   const { stderr } = await cp(join(here, 'file'), 'orders-api:/no/such/name');
   expect(stderr).toContain('the folder /no/such/ does not exist in the container');
   expect(stderr).toContain('fargate-connect exec orders-api --cluster demo');
+});
+
+describe('a task that stops under a copy', () => {
+  const ecs = () => new ECSClient(sandboxClients(sandbox().env).config);
+  const executed = (): number => sandbox().calls.filter(({ action }) => action === 'ExecuteCommand').length;
+
+  /** Stops the task that the copy uses as soon as bytes of the file have arrived. */
+  async function stoppedDuring(words: readonly string[], hasBegun: () => boolean) {
+    let stderr = '';
+    const onStderr = (text: string): void => void (stderr = text);
+    const before = executed();
+    const ended = cli(['cp', ...APP, ...words], { env: sandbox().env, clock: systemClock, onStderr });
+    await until(() => executed() > before && hasBegun());
+    const id = /using task (\w+)/.exec(stderr)?.[1] ?? '';
+    const { taskArns = [] } = await ecs().send(new ListTasksCommand({ cluster: 'demo' }));
+    const task = taskArns.find((each) => each.includes(`/${id}`)) ?? '';
+    await ecs().send(new StopTaskCommand({ cluster: 'demo', task, reason: 'bad deploy' }));
+    const outcome = await ended;
+    expect(outcome.status).toBe(255);
+    expect(outcome.stderr).toContain(`error: task ${id} has stopped: bad deploy: app exit 143`);
+    expect(outcome.stderr).not.toContain('a new session continues the copy');
+  }
+
+  it('into the container', async () => {
+    writeFileSync(join(here, 'large'), randomBytes(3_000_000));
+    sandbox().faults.sessions.set('slow-agent=20ms');
+    await stoppedDuring([join(here, 'large'), 'orders-api:log'], () => true);
+    sandbox().faults.sessions.set();
+  });
+
+  it('out of the container', async () => {
+    const make = ['sh', '-c', 'head -c 90000000 /dev/zero > /tmp/large'];
+    expect(await run('exec', 'orders-api', '--all', ...APP, '--', ...make)).toMatchObject({ status: 0 });
+    const bytes = (): number =>
+      readdirSync(here).reduce((sum, name) => sum + statSync(join(here, name)).size, 0);
+    await stoppedDuring(['orders-api:/tmp/large', here], () => bytes() > 0);
+  });
 });
 
 /** The code of the error object, which is the last line on stderr. */
