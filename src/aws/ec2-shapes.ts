@@ -195,6 +195,7 @@ export const groupRuleOf = (rule: sdk.SecurityGroupRule): SecurityGroupRule => (
   fromPort: rule.FromPort ?? 0,
   toPort: rule.ToPort ?? 65_535,
   sourceGroupId: rule.ReferencedGroupInfo?.GroupId,
+  cidr: rule.CidrIpv4 ?? rule.CidrIpv6,
   tags: tagsOf(rule.Tags),
 });
 

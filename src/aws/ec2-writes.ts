@@ -52,6 +52,8 @@ export function groupCalls(
   | 'revokeEgress'
   | 'authorizeEgress'
   | 'authorizeIngress'
+  | 'addRules'
+  | 'revokeRule'
   | 'revokeIngress'
   | 'deleteSecurityGroup'
 > {
@@ -100,6 +102,32 @@ export function groupCalls(
           }),
         ),
       );
+    },
+    async addRules({ groupId: GroupId, egress, rules, description, tags }) {
+      const input = {
+        GroupId,
+        IpPermissions: rules.map((rule) => permissionOf(rule, description)),
+        TagSpecifications: [tagSpecification('security-group-rule', tags)],
+      };
+      const answer = await undefinedOn(
+        'InvalidPermission.Duplicate',
+        egress ? 'ec2:AuthorizeSecurityGroupEgress' : 'ec2:AuthorizeSecurityGroupIngress',
+        () =>
+          egress
+            ? client.send(new sdk.AuthorizeSecurityGroupEgressCommand(input))
+            : client.send(new sdk.AuthorizeSecurityGroupIngressCommand(input)),
+      );
+      return answer !== undefined;
+    },
+    async revokeRule({ id, groupId: GroupId, egress }) {
+      const input = { GroupId, SecurityGroupRuleIds: [id] };
+      await (egress
+        ? deletion('ec2:RevokeSecurityGroupEgress', () =>
+            client.send(new sdk.RevokeSecurityGroupEgressCommand(input)),
+          )
+        : deletion('ec2:RevokeSecurityGroupIngress', () =>
+            client.send(new sdk.RevokeSecurityGroupIngressCommand(input)),
+          ));
     },
     async revokeIngress(GroupId, ruleId) {
       await deletion('ec2:RevokeSecurityGroupIngress', () =>

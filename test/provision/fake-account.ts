@@ -148,6 +148,8 @@ export class FakeAccount {
         const id = this.#id('sgr');
         this.rules.set(id, { id, groupId, egress: false, fromPort: port, toPort: port, sourceGroupId, tags });
       }),
+    addRules: () => Promise.reject(new Error('only doctor --fix adds such rules')),
+    revokeRule: () => Promise.reject(new Error('only doctor --undo deletes such rules')),
     revokeIngress: (_groupId, ruleId) =>
       this.#write('revokeIngress', () => {
         this.rules.delete(ruleId);

@@ -90,6 +90,7 @@ export const PROVED = {
   'deny-unlogged': { by: 'person', values: {} },
   check: { by: 'person', values: {} },
   doctor: { by: 'reader', values: { cluster: 'shop' } },
+  'doctor-fix': { by: 'reader', values: { role: 'orders-task' } },
   bastion: { by: 'role', values: ENCRYPTED },
   'bastion-boundary': { by: 'role', values: ENCRYPTED },
   'bastion-tunnel-only': { by: 'role', values: {} },

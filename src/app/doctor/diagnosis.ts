@@ -11,6 +11,8 @@ export interface Diagnosis {
   /** In the order in which to act on them. */
   readonly findings: readonly DescribedFinding[];
   readonly paths: readonly NetworkPath[];
+  /** ARN of the role that the tasks have; undefined = none, or nothing of tasks was looked at. */
+  readonly taskRole?: string | undefined;
 }
 
 export interface DescribedFinding {

@@ -95,7 +95,10 @@ export async function diagnoseExec(wanted: Wanted, deps: DoctorNeeds): Promise<D
     ...pathFindings(network),
     ...readable.findings(),
   ];
-  return diagnosisOf(subject, withController(findings, service), network);
+  return {
+    ...diagnosisOf(subject, withController(findings, service), network),
+    taskRole: task?.taskRoleOverride ?? definition.taskRoleArn,
+  };
 }
 
 interface Subject {

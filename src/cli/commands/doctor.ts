@@ -1,18 +1,27 @@
 import { Command, Option } from 'commander';
 import type { Diagnosis } from '../../app/doctor/diagnosis.ts';
-import { usage } from '../../core/errors.ts';
+import type { UndoRequest } from '../../app/doctor/undo.ts';
+import type { Wanted } from '../../connect/target/discover.ts';
+import { interrupted, usage } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { serviceArgument } from '../contradictions.ts';
 
 /** What is diagnosed. */
-export type DoctorOptions =
+export type DoctorSubject =
   | { readonly subject: 'exec' }
   | { readonly subject: 'caller' }
   | { readonly subject: 'path'; readonly from: string; readonly to: string }
   | { readonly subject: 'database'; readonly id: string; readonly from: string | undefined }
   /** `name` is undefined for the only bastion. */
   | { readonly subject: 'bastion'; readonly name: string | undefined };
+
+export type DoctorOptions = DoctorSubject & {
+  /** `undo` takes back what `fix` has added. */
+  readonly action: 'report' | 'fix' | 'undo';
+  /** With `fix`: a deployment may replace the tasks. */
+  readonly redeploy: boolean;
+};
 
 interface DoctorFlags {
   readonly path?: string;
@@ -21,6 +30,9 @@ interface DoctorFlags {
   readonly bastion?: string | true;
   readonly service?: string;
   readonly task?: string;
+  readonly fix?: true;
+  readonly redeploy?: true;
+  readonly undo?: true;
 }
 
 export function doctorCommand(invoke: Invoke, run: Run<DoctorOptions> = runDoctor): Command {
@@ -35,12 +47,18 @@ export function doctorCommand(invoke: Invoke, run: Run<DoctorOptions> = runDocto
     )
     .option('--db <id>', 'the database, and the path to it from the service or the bastion')
     .option('--bastion [name]', 'the bastion: boot, agent, interruption, path to AWS')
+    .option('--fix', 'attach what the task role lacks, add missing security group rules; asks first')
+    .option('--redeploy', 'with --fix: enable ECS Exec by a new deployment, which replaces the tasks')
+    .addOption(new Option('--undo', 'delete the policies and rules that --fix has added').conflicts('fix'))
     .addHelpText(
       'after',
       `
 One line for each cause, in the order in which to act, with the command of the
 AWS CLI and the attribute of Terraform that removes it. Exit status 0 only if
 nothing was found, 1 otherwise. It only reads: \`policy doctor\` prints the grants.
+--fix shows what it would add, asks (a script gives --yes), and looks again; what
+it adds has its name or its tag, and --undo deletes that. \`policy doctor-fix\`
+prints what it needs besides; \`policy enable-exec\` what --redeploy needs.
 Without an argument: who calls, where, and the clock. When exec, shell or forward
 cannot start a session, they print what blocks their target by themselves.
 
@@ -49,6 +67,9 @@ Examples:
   $ fargate-connect doctor --db orders-db orders-api --cluster prod
   $ fargate-connect doctor --path orders-api orders-db:5432 --cluster prod
   $ fargate-connect doctor --path subnet-0a1b2c3d ssmmessages
+  $ fargate-connect doctor orders-api --cluster prod --fix
+  $ fargate-connect doctor orders-api --cluster prod --fix --redeploy --yes
+  $ fargate-connect doctor orders-api --cluster prod --undo
   $ fargate-connect doctor orders-api --json | jq -r '.findings[].changes[][].command'`,
     )
     .action((argument: string | undefined, flags: DoctorFlags, command: Command) => {
@@ -58,6 +79,17 @@ Examples:
 }
 
 function optionsOf(argument: string | undefined, flags: DoctorFlags): DoctorOptions {
+  const { fix, redeploy, undo } = flags;
+  if (redeploy === true && fix !== true)
+    throw usage('bad-arguments', '--redeploy belongs to --fix, which is not given');
+  const subject = subjectOf(argument, flags);
+  if (fix === true && subject.subject === 'caller')
+    throw usage('service-needed', 'doctor --fix needs a service, --db, --bastion or --path');
+  const action = fix === true ? 'fix' : undo === true ? 'undo' : 'report';
+  return { ...subject, action, redeploy: redeploy === true };
+}
+
+function subjectOf(argument: string | undefined, flags: DoctorFlags): DoctorSubject {
   const { bastion, db, path } = flags;
   if (path !== undefined) {
     if (argument === undefined)
@@ -75,15 +107,76 @@ function optionsOf(argument: string | undefined, flags: DoctorFlags): DoctorOpti
 
 /** Exit status 0 only if nothing was found. */
 async function runDoctor(options: DoctorOptions, context: CommandContext): Promise<number> {
+  if (options.action === 'undo') return undo(options, context);
   const [diagnosis, { exitStatus, writeDiagnosis }] = await Promise.all([
     diagnose(options, context),
     import('../render/doctor-report.ts'),
   ]);
+  if (options.action === 'fix') return fix(options, diagnosis, context);
   writeDiagnosis(diagnosis, context, { allPaths: options.subject === 'path' });
   return exitStatus(diagnosis.findings);
 }
 
-async function diagnose(options: DoctorOptions, context: CommandContext): Promise<Diagnosis> {
+async function fix(options: DoctorOptions, diagnosis: Diagnosis, context: CommandContext): Promise<number> {
+  const [{ applyFix, planFix }, { describeFix, reportWithheld, writeFix }, { exitStatus }] =
+    await Promise.all([
+      import('../../app/doctor/fix.ts'),
+      import('../render/fix-report.ts'),
+      import('../render/doctor-report.ts'),
+    ]);
+  const plan = planFix(diagnosis, options);
+  reportWithheld(plan, context);
+  const steps = describeFix(plan);
+  for (const message of steps) context.report({ type: 'note', level: 'info', code: 'doctor-fix', message });
+  if (steps.length === 0) {
+    writeFix({ made: [], diagnosis }, context);
+    return exitStatus(diagnosis.findings);
+  }
+  const message = `${steps.length === 1 ? 'make this change' : `make these ${steps.length} changes`}?`;
+  if (!(await context.prompter.confirm({ message, flag: '--yes' }))) throw interrupted('nothing was changed');
+  const result = await applyFix(plan, () => diagnose(options, context), context);
+  writeFix(result, context);
+  return exitStatus(result.diagnosis.findings);
+}
+
+async function undo(options: DoctorOptions, context: CommandContext): Promise<number> {
+  const [{ applyUndo, planUndo }, { describeUndo, writeUndo }, { wantedOf }] = await Promise.all([
+    import('../../app/doctor/undo.ts'),
+    import('../render/fix-report.ts'),
+    import('../../app/session/session-setup.ts'),
+  ]);
+  const plan = await planUndo(undoRequest(options, wantedOf(context.settings)), context);
+  const steps = describeUndo(plan);
+  for (const message of steps) context.report({ type: 'note', level: 'info', code: 'doctor-undo', message });
+  if (steps.length > 0) {
+    const isWanted = await context.prompter.confirm({ message: 'delete them?', flag: '--yes' });
+    if (!isWanted) throw interrupted('nothing was deleted');
+    await applyUndo(plan, context);
+  }
+  writeUndo(plan, context);
+  return 0;
+}
+
+function undoRequest(options: DoctorSubject, wanted: Wanted): UndoRequest {
+  switch (options.subject) {
+    case 'exec':
+      return { kind: 'service', wanted };
+    case 'database':
+      return { kind: 'subject', subject: { database: options.id } };
+    case 'path':
+      return { kind: 'subject', subject: { from: options.from, to: options.to } };
+    case 'bastion':
+      return options.name === undefined
+        ? { kind: 'any-bastion' }
+        : { kind: 'subject', subject: { bastion: options.name } };
+    case 'caller':
+      return { kind: 'everything' };
+    default:
+      return options satisfies never;
+  }
+}
+
+async function diagnose(options: DoctorSubject, context: CommandContext): Promise<Diagnosis> {
   switch (options.subject) {
     case 'path': {
       const { diagnosePath } = await import('../../app/doctor/path-doctor.ts');

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { quoteWord } from '../../core/shell-words.ts';
 import { nameOfArn, parseArn } from '../../core/arn.ts';
+import { oneOrAll, statementPolicy } from '../../app/doctor/statement-policy.ts';
 import type { Change } from '../../diagnose/finding.ts';
 import type { CommandLines } from '../advice/command-lines.ts';
 import { registerDefinition } from './definition-command.ts';
@@ -146,9 +146,6 @@ const trustDocument = (service: string, actions: readonly string[], condition?: 
   ],
 });
 
-const oneOrAll = (values: readonly string[]): string | readonly string[] =>
-  values.length === 1 ? (values[0] ?? '') : values;
-
 type PolicyChange = Extract<Change, { readonly policy: unknown }>;
 
 function policyOf(policy: PolicyChange['policy'], principal: string): string {
@@ -168,18 +165,11 @@ function policyOf(policy: PolicyChange['policy'], principal: string): string {
 /** A role or user gets an inline policy; for other principals and policies the statement is described. */
 function policyStatement(
   Effect: 'Allow' | 'Deny',
-  { policy, principal, statement: sid, actions, resources, when }: PolicyChange,
+  change: PolicyChange,
   lines: CommandLines,
 ): RenderedChange {
-  const statement = {
-    ...(sid === undefined ? {} : { Sid: sid }),
-    Effect,
-    Action: oneOrAll(actions),
-    Resource: oneOrAll(resources),
-    ...(when.length === 0
-      ? {}
-      : { Condition: { StringEquals: Object.fromEntries(when.map(({ key, values }) => [key, values])) } }),
-  };
+  const { principal, policy, actions, resources } = change;
+  const { name: policyName, document, statement } = statementPolicy(Effect, change);
   const kind = kindOf(principal);
   if (kind === undefined || policy === 'permissions-boundary' || policy === 'service-control') {
     const verb = Effect === 'Allow' ? 'must allow' : 'must deny';
@@ -189,16 +179,11 @@ function policyStatement(
     };
   }
   const name = nameOfArn(principal);
-  const document = { Version: '2012-10-17', Statement: [statement] };
-  const text = JSON.stringify(document);
-  // A name of its own for each document, because a second policy of the same name would replace the first one.
-  const digest = createHash('sha256').update(text).digest('hex').slice(0, 6);
-  const policyName = ['fargate-connect', ...(sid === undefined ? [] : [sid]), digest].join('-');
   return {
     command: lines.aws(
-      `iam put-${kind}-policy --${kind}-name ${quoteWord(name)} --policy-name ${policyName} --policy-document ${json(document)}`,
+      `iam put-${kind}-policy --${kind}-name ${quoteWord(name)} --policy-name ${policyName} --policy-document ${quoteWord(document)}`,
     ),
-    terraform: `aws_iam_${kind}_policy { ${kind} = "${name}", policy = jsonencode(${text}) }`,
+    terraform: `aws_iam_${kind}_policy { ${kind} = "${name}", policy = jsonencode(${document}) }`,
     policyStatement: statement,
   };
 }

@@ -139,10 +139,9 @@ function grantsOf(role: RoleFacts, judged: RolesJudged, afterwards: readonly Cha
   // Sharing a role with the platform is a mistake of its own: the grant belongs into a role of the application.
   const shared = judged.definition.executionRoleArn === role.arn;
   return grantFindings(role.arn, role.points).map((finding): Finding => {
-    if (shared && finding.id === 'action-not-granted')
-      return { ...finding, fixes: [[...newRole(judged), ...afterwards]] };
     const fixes = finding.fixes.map((fix) => [...fix, ...afterwards.map(withoutFamily)]);
-    return { ...finding, fixes };
+    const separated = shared && finding.id === 'action-not-granted';
+    return { ...finding, fixes: separated ? [[...newRole(judged), ...afterwards], ...fixes] : fixes };
   });
 }
 

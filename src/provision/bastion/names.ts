@@ -33,6 +33,8 @@ export const TAG = {
   group: 'fargate-connect:group',
   /** Digest of the input from which a launch template was created. */
   digest: 'fargate-connect:digest',
+  /** On a rule of a security group: what `doctor --fix` added it for. */
+  doctor: 'fargate-connect:doctor',
   version: 'fargate-connect:version',
   name: 'Name',
 } as const;

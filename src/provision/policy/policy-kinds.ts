@@ -78,6 +78,10 @@ export const POLICY_KINDS = {
     files: ['doctor'],
     purpose: 'people who may run doctor for the services of one cluster (read only)',
   },
+  'doctor-fix': {
+    files: ['doctor-fix'],
+    purpose: 'besides doctor: may run doctor --fix and --undo; --role limits the task roles',
+  },
   'session-document': {
     files: ['session-document'],
     purpose: 'a Session document with host and port fixed: people choose only the local port',

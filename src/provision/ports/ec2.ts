@@ -184,6 +184,19 @@ export interface Ec2Port {
     readonly description: string;
     readonly tags: Tags;
   }): Promise<void>;
+  /**
+   * AuthorizeSecurityGroupIngress or AuthorizeSecurityGroupEgress; false if one of the rules existed already, and none
+   * was added.
+   */
+  addRules(request: {
+    readonly groupId: string;
+    readonly egress: boolean;
+    readonly rules: readonly GroupRule[];
+    readonly description: string;
+    readonly tags: Tags;
+  }): Promise<boolean>;
+  /** RevokeSecurityGroupIngress or RevokeSecurityGroupEgress by rule id; succeeds if the rule no longer exists. */
+  revokeRule(rule: Pick<SecurityGroupRule, 'id' | 'groupId' | 'egress'>): Promise<void>;
   /** RevokeSecurityGroupIngress by rule id; succeeds if the rule no longer exists. */
   revokeIngress(groupId: string, ruleId: string): Promise<void>;
   /** DeleteSecurityGroup; succeeds if the group no longer exists. Throws `still-in-use` (DependencyViolation). */

@@ -95,5 +95,7 @@ export interface SecurityGroupRule {
   readonly fromPort: number;
   readonly toPort: number;
   readonly sourceGroupId: string | undefined;
+  /** Address range, if the rule names no group. */
+  readonly cidr?: string | undefined;
   readonly tags: Tags;
 }
