@@ -1,3 +1,4 @@
+import { nameOfArn } from '../core/arn.ts';
 import type { Change, Finding } from './finding.ts';
 
 /**
@@ -79,35 +80,23 @@ const isDeployment = (change: Change): boolean =>
   change.controller === undefined &&
   change.platformVersion === undefined;
 
+/** Undefined for every change that is for a person to make. */
 function safeChange(change: Change, taskRole: string | undefined): SafeChange | undefined {
-  switch (change.kind) {
-    case 'allow-actions': {
-      if (taskRole === undefined || change.principal !== taskRole) return undefined;
-      if (change.policy !== 'identity' && change.policy !== undefined) return undefined;
-      const statement: AllowActions = { ...change, kind: 'allow-actions' };
-      return { kind: 'attach-statement', role: taskRole.slice(taskRole.lastIndexOf('/') + 1), statement };
-    }
-    case 'admit':
-      if (change.from === 'own-group') return undefined;
-      return {
-        kind: 'add-rule',
-        direction: 'ingress',
-        group: change.group,
-        port: change.port,
-        peers: change.from,
-      };
-    case 'allow-out':
-      return {
-        kind: 'add-rule',
-        direction: 'egress',
-        group: change.group,
-        port: change.port,
-        peers: change.to,
-      };
-    // oxlint-disable-next-line typescript/switch-exhaustiveness-check -- every other change is one for a person
-    default:
-      return undefined;
+  if (change.kind === 'allow-actions') {
+    if (taskRole === undefined || change.principal !== taskRole) return undefined;
+    if (change.policy !== 'identity' && change.policy !== undefined) return undefined;
+    const statement: AllowActions = { ...change, kind: 'allow-actions' };
+    return { kind: 'attach-statement', role: nameOfArn(taskRole), statement };
   }
+  if (change.kind === 'admit' && change.from !== 'own-group') {
+    const { from: peers, group, port } = change;
+    return { kind: 'add-rule', direction: 'ingress', group, port, peers };
+  }
+  if (change.kind === 'allow-out') {
+    const { group, port, to: peers } = change;
+    return { kind: 'add-rule', direction: 'egress', group, port, peers };
+  }
+  return undefined;
 }
 
 /** A network path that is blocked stops new tasks, too; every other such finding names a deployment among its fixes. */

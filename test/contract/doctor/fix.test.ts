@@ -179,9 +179,9 @@ describe('doctor --db ID SERVICE --fix', () => {
     () =>
       inWorld(BROKEN, async (sandbox) => {
         const { fixed, findings } = jsonOf(await doctor(sandbox, [...PATH, '--fix', '--yes', '--json']));
-        expect(fixed.map(({ kind, direction }) => [kind, direction]).toSorted()).toEqual([
-          ['add-rule', 'egress'],
-          ['add-rule', 'ingress'],
+        expect(fixed.map(({ kind, direction = '' }) => `${kind} ${direction}`).toSorted()).toEqual([
+          'add-rule egress',
+          'add-rule ingress',
         ]);
         expect(findings).toEqual([]);
         expect(fixed[0]?.undo).toBe('fargate-connect doctor --cluster shop --db orders-db --undo');
