@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { Diagnosis } from '../../app/doctor/diagnosis.ts';
 import type { UndoRequest } from '../../app/doctor/undo.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
+import { parseDuration } from '../../core/duration.ts';
 import { interrupted, usage } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
@@ -17,10 +18,12 @@ export type DoctorSubject =
   | { readonly subject: 'bastion'; readonly name: string | undefined };
 
 export type DoctorOptions = DoctorSubject & {
-  /** `undo` takes back what `fix` has added. */
-  readonly action: 'report' | 'fix' | 'undo';
+  /** `undo` takes back what `fix` has added; `watch` repeats the diagnosis until nothing blocks. */
+  readonly action: 'report' | 'fix' | 'undo' | 'watch';
   /** With `fix`: a deployment may replace the tasks. */
   readonly redeploy: boolean;
+  /** With `watch`: undefined = no deadline. */
+  readonly deadlineMs: number | undefined;
 };
 
 interface DoctorFlags {
@@ -33,6 +36,8 @@ interface DoctorFlags {
   readonly fix?: true;
   readonly redeploy?: true;
   readonly undo?: true;
+  readonly watch?: true;
+  readonly deadline?: string;
 }
 
 export function doctorCommand(invoke: Invoke, run: Run<DoctorOptions> = runDoctor): Command {
@@ -50,6 +55,13 @@ export function doctorCommand(invoke: Invoke, run: Run<DoctorOptions> = runDocto
     .option('--fix', 'attach what the task role lacks, add missing security group rules; asks first')
     .option('--redeploy', 'with --fix: enable ECS Exec by a new deployment, which replaces the tasks')
     .addOption(new Option('--undo', 'delete the policies and rules that --fix has added').conflicts('fix'))
+    .addOption(
+      new Option('--watch', 'repeat every 5 seconds until nothing blocks it, then exit 0').conflicts([
+        'fix',
+        'undo',
+      ]),
+    )
+    .option('--deadline <duration>', 'with --watch: give up after this time, with exit 1 (default: never)')
     .addHelpText(
       'after',
       `
@@ -70,6 +82,7 @@ Examples:
   $ fargate-connect doctor orders-api --cluster prod --fix
   $ fargate-connect doctor orders-api --cluster prod --fix --redeploy --yes
   $ fargate-connect doctor orders-api --cluster prod --undo
+  $ fargate-connect doctor orders-api --cluster prod --watch --deadline 10m
   $ fargate-connect doctor orders-api --json | jq -r '.findings[].changes[][].command'`,
     )
     .action((argument: string | undefined, flags: DoctorFlags, command: Command) => {
@@ -85,9 +98,26 @@ function optionsOf(argument: string | undefined, flags: DoctorFlags): DoctorOpti
   const subject = subjectOf(argument, flags);
   if (fix === true && subject.subject === 'caller')
     throw usage('service-needed', 'doctor --fix needs a service, --db, --bastion or --path');
-  const action = fix === true ? 'fix' : undo === true ? 'undo' : 'report';
-  return { ...subject, action, redeploy: redeploy === true };
+  const action = fix === true ? 'fix' : undo === true ? 'undo' : flags.watch === true ? 'watch' : 'report';
+  return { ...subject, action, redeploy: redeploy === true, deadlineMs: deadlineOf(flags) };
 }
+
+function deadlineOf({ deadline, watch }: DoctorFlags): number | undefined {
+  if (deadline === undefined) return undefined;
+  if (watch !== true) throw usage('bad-arguments', '--deadline belongs to --watch, which is not given');
+  const ms = parseDuration(deadline);
+  if (ms !== undefined && ms > 0 && ms <= LONGEST_WATCH_MS) return ms;
+  const known = ms === undefined ? {} : { between: ['1s', '7d'] as const };
+  throw usage(
+    'duration',
+    `--deadline ${deadline} is ${ms === undefined ? 'not a duration' : 'out of range'}`,
+    {
+      details: { flag: '--deadline', value: deadline, ...known },
+    },
+  );
+}
+
+const LONGEST_WATCH_MS = 7 * 86_400_000;
 
 function subjectOf(argument: string | undefined, flags: DoctorFlags): DoctorSubject {
   const { bastion, db, path } = flags;
@@ -108,6 +138,7 @@ function subjectOf(argument: string | undefined, flags: DoctorFlags): DoctorSubj
 /** Exit status 0 only if nothing was found. */
 async function runDoctor(options: DoctorOptions, context: CommandContext): Promise<number> {
   if (options.action === 'undo') return undo(options, context);
+  if (options.action === 'watch') return watch(options, context);
   const [diagnosis, { exitStatus, writeDiagnosis }] = await Promise.all([
     diagnose(options, context),
     import('../render/doctor-report.ts'),
@@ -137,6 +168,24 @@ async function fix(options: DoctorOptions, diagnosis: Diagnosis, context: Comman
   const result = await applyFix(plan, () => diagnose(options, context), context);
   writeFix(result, context);
   return exitStatus(result.diagnosis.findings);
+}
+
+/** Exit status 0 as soon as nothing blocks, 1 after the deadline. */
+async function watch(options: DoctorOptions, context: CommandContext): Promise<number> {
+  const [{ watchUntilReady }, { isBlocked, writeChange, writeDiagnosis }] = await Promise.all([
+    import('../../app/doctor/watch.ts'),
+    import('../render/doctor-report.ts'),
+  ]);
+  const diagnosis = await watchUntilReady(
+    () => diagnose(options, context),
+    {
+      deadlineMs: options.deadlineMs,
+      onChange: (described, change) => writeChange(described, change, context),
+    },
+    context,
+  );
+  if (context.settings.output === 'json') writeDiagnosis(diagnosis, context, { allPaths: false });
+  return isBlocked(diagnosis.findings) ? 1 : 0;
 }
 
 async function undo(options: DoctorOptions, context: CommandContext): Promise<number> {

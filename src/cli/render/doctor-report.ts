@@ -13,6 +13,39 @@ import { renderChange, type RenderedChange } from './change-commands.ts';
 export const exitStatus = (findings: readonly DescribedFinding[]): 0 | 1 =>
   findings.some(({ finding }) => finding.severity !== 'note') ? 1 : 0;
 
+export const isBlocked = (findings: readonly DescribedFinding[]): boolean =>
+  findings.some(({ finding }) => finding.severity === 'blocking');
+
+/** One line of `doctor --watch`: a finding that appeared with its first command, or one that is gone. An event with `--json`. */
+export function writeChange(
+  { finding, sentence }: DescribedFinding,
+  change: 'appeared' | 'gone',
+  {
+    terminal,
+    settings,
+    commandLines,
+    report,
+  }: Pick<CommandContext, 'terminal' | 'settings' | 'commandLines' | 'report'>,
+): void {
+  const text = printable(sentence);
+  if (settings.output === 'json' || finding.severity === 'note') {
+    const message = change === 'gone' ? `no longer: ${text}` : text;
+    report({ type: 'note', level: 'info', code: finding.id, message });
+    return;
+  }
+  const color = createColors(settings.color);
+  if (change === 'gone') {
+    terminal.stdout.write(`${paint(color, 'good', 'GONE')} ${color.bold(finding.id)}: ${text}\n`);
+    return;
+  }
+  const { word, tone } = WORDS[finding.severity];
+  const [first] = finding.fixes[0] ?? [];
+  const command = first === undefined ? undefined : renderChange(first, commandLines).command;
+  terminal.stdout.write(
+    `${paint(color, tone, word)} ${color.bold(finding.id)}: ${text}${command === undefined ? '' : ` → ${printable(command)}`}\n`,
+  );
+}
+
 export function writeDiagnosis(
   diagnosis: Diagnosis,
   context: Pick<CommandContext, 'terminal' | 'settings' | 'commandLines' | 'report'>,

@@ -198,6 +198,51 @@ describe('doctor --db ID SERVICE --fix', () => {
   );
 });
 
+describe('doctor --watch', () => {
+  it(
+    'ends as soon as nothing blocks, with one line for each change',
+    () =>
+      inWorld(BROKEN, async (sandbox) => {
+        let text = '';
+        let fixing: Promise<CliOutcome> | undefined;
+        const watching = doctor(sandbox, ['orders-api', '--watch'], {
+          onStdout: (all) => {
+            text = all;
+            if (text.includes('exec-not-enabled'))
+              fixing ??= doctor(sandbox, ['orders-api', '--fix', '--redeploy', '--yes']);
+          },
+        });
+        const watched = await watching;
+        expect(await fixing).toMatchObject({ status: 0 });
+        expect(watched.status).toBe(0);
+        const lines = watched.stdout.trimEnd().split('\n');
+        expect(lines[0]).toMatch(/^BLOCKED action-not-granted: .* → aws iam put-role-policy/);
+        expect(lines.filter((line) => line.startsWith('GONE action-not-granted:'))).toHaveLength(1);
+        expect(lines.filter((line) => line.startsWith('GONE exec-not-enabled:'))).toHaveLength(1);
+        expect(lines.filter((line) => line.startsWith('BLOCKED exec-not-enabled:'))).toHaveLength(1);
+      }),
+    120_000,
+  );
+
+  it('gives up after --deadline with exit 1, and prints the last diagnosis with --json', () =>
+    inWorld(BROKEN, async (sandbox) => {
+      const outcome = await doctor(sandbox, ['orders-api', '--watch', '--deadline', '10s', '--json']);
+      expect(outcome.status).toBe(1);
+      expect(ids(jsonOf(outcome))).toEqual(['action-not-granted', 'exec-not-enabled']);
+    }));
+
+  it.each([
+    [['orders-api', '--deadline', '1m'], 'belongs to --watch'],
+    [['orders-api', '--watch', '--deadline', 'soon'], 'not a duration'],
+    [['orders-api', '--watch', '--fix'], 'cannot be used with'],
+  ])('refuses %j', (args, says) =>
+    inWorld(BROKEN, async (sandbox) => {
+      const outcome = await doctor(sandbox, args);
+      expect([outcome.status, outcome.stderr]).toEqual([2, expect.stringContaining(says)]);
+    }),
+  );
+});
+
 it('needs a subject, and --redeploy needs --fix', () =>
   inWorld(BROKEN, async (sandbox) => {
     expect(await doctor(sandbox, ['--fix'])).toMatchObject({ status: 2 });
