@@ -183,17 +183,20 @@ class CliRun {
   /** Uncaught errors and broken streams end the run like errors of the command: with clean-up and at most one message. */
   #watchEdges(): () => void {
     const { terminal, uncaught } = this.#deps;
-    const watch = (name: StreamName, stream: EventEmitter, exitStatus: number): (() => void) => {
+    const watch = (name: StreamName, stream: EventEmitter): (() => void) => {
       const onError = (error: NodeJS.ErrnoException): void =>
-        this.#end(isHangup(error) ? { kind: 'hangup', exitStatus } : errorOf(streamFailed(name, error)));
+        this.#end(
+          isHangup(error)
+            ? { kind: 'hangup', exitStatus: hangupStatus(name, error) }
+            : errorOf(streamFailed(name, error)),
+        );
       stream.on('error', onError);
       return () => stream.removeListener('error', onError);
     };
     const removers = [
-      // If the reader of stdout closes the pipe, as in `fargate-connect ls | head -1`, the run succeeds.
-      watch('stdout', terminal.stdout, 0),
-      watch('stderr', terminal.stderr, EXIT_STATUS.interrupted),
-      watch('stdin', terminal.stdin, EXIT_STATUS.interrupted),
+      watch('stdout', terminal.stdout),
+      watch('stderr', terminal.stderr),
+      watch('stdin', terminal.stdin),
       uncaught?.((error) => this.#end(errorOf(error))),
     ];
     return () => {
@@ -332,6 +335,17 @@ const isHangup = (error: NodeJS.ErrnoException): boolean =>
   error.code === 'EIO' ||
   error.code === 'ECONNRESET' ||
   error.code === 'ERR_STREAM_DESTROYED';
+
+/**
+ * The status that a shell shows for a program that SIGPIPE has ended (128 + 13). Programs such as `cat`, `kubectl` and
+ * `docker` end like that when the reader of their output closes the pipe, as `| head -1` does: a 0 would claim that
+ * everything was done and read. Node.js ignores the signal and reports EPIPE instead.
+ */
+const PIPE_CLOSED_STATUS = 141;
+
+/** EIO is a terminal that is gone. */
+const hangupStatus = (name: StreamName, { code }: NodeJS.ErrnoException): number =>
+  name === 'stdin' || code === 'EIO' ? EXIT_STATUS.interrupted : PIPE_CLOSED_STATUS;
 
 type StreamName = 'stdin' | 'stdout' | 'stderr';
 

@@ -428,19 +428,22 @@ describe('signals', () => {
 });
 
 describe('streams', () => {
-  it('a closed stdout ends the run without an error', async () => {
+  it.each([
+    ['stdout', 'EPIPE', 141],
+    ['stderr', 'EPIPE', 141],
+    ['stdout', 'EIO', 130],
+    ['stdin', 'EIO', 130],
+  ] as const)('a closed %s (%s) ends the run without a message and with %i', async (name, code, status) => {
     const deps = fakeDeps();
     const done = run(
       ['work'],
       (_options, context) => {
-        setImmediate(() =>
-          context.terminal.stdout.emit('error', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })),
-        );
+        setImmediate(() => context.terminal[name].emit('error', Object.assign(new Error(code), { code })));
         return new Promise(() => undefined);
       },
       deps,
     );
-    expect(await deps.clock.run(done)).toBe(0);
+    expect(await deps.clock.run(done)).toBe(status);
     expect(deps.terminal.stderr.text).toBe('');
   });
 

@@ -97,7 +97,7 @@ describe('logs', () => {
     expect((await picker.exit()).status).toBe(130);
   });
 
-  it('in a pipe that closes early are not a failure', async () => {
+  it('end without a message in a pipe that closes early', async () => {
     const shell = new PtyProcess(
       [
         '-c',
@@ -105,7 +105,9 @@ describe('logs', () => {
       ],
       { env: { ...sandbox().env, NODE: process.execPath, ENTRY }, program: 'bash', columns: 600 },
     );
-    await shell.until(/"container":"worker"[^]*status 0\n/);
+    // 141 where the reader has closed the pipe before all was written.
+    await shell.until(/"container":"worker"[^]*status (?:0|141)\n/);
+    expect(shell.text).not.toContain('error');
     expect((await shell.exit()).status).toBe(0);
   });
 });

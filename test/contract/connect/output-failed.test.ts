@@ -67,12 +67,12 @@ describe('output that cannot be written', () => {
   });
 
   test.each(ROWS.map((line) => [line.join(' '), line]))(
-    'is a success where the reader has closed the pipe: fargate-connect %s',
+    'ends with the status of SIGPIPE, silently, where the reader has closed the pipe: fargate-connect %s',
     async (_, line) => {
       const { env } = sandbox();
       const closed = await cli(line, { env, stdout: failing('EPIPE', -32) });
       expect(closed.stderr).not.toMatch(/^error|"error"/m);
-      expect(closed.status).toBe(0);
+      expect(closed.status).toBe(141);
     },
   );
 });
