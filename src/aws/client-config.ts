@@ -2,6 +2,7 @@ import type { Report } from '../core/events.ts';
 import { systemClock } from '../core/clock.ts';
 import { access } from '../core/errors.ts';
 import { networkAgents } from '../core/network-agents.ts';
+import { checkRegion } from '../core/regions.ts';
 import { AwsTime } from './aws-time.ts';
 import {
   type AskMfaCode,
@@ -11,7 +12,6 @@ import {
   resolveCredentials,
 } from './credentials.ts';
 import { caBundle, type Env, namedProfile, type Profile, readProfiles } from './profiles.ts';
-import { checkRegion } from './regions.ts';
 import { AwsRequestHandler } from './request-handler.ts';
 
 /** The settings that choose account and region. */
@@ -110,12 +110,16 @@ function regionOf(
   named: string | undefined,
   profile: Profile | undefined,
 ): string {
-  const region = settings.region || env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || profile?.['region'];
+  const given = settings.region || env['AWS_REGION'] || env['AWS_DEFAULT_REGION'];
+  const region = given || profile?.['region'];
+  const name = named ?? 'default';
   if (region) {
-    if (!hasOwnEndpoint(settings, env, profile)) checkRegion(region);
+    checkRegion(region, {
+      ...(given ? {} : { from: `profile ${name}` }),
+      ownEndpoint: hasOwnEndpoint(settings, env, profile),
+    });
     return region;
   }
-  const name = named ?? 'default';
   throw access(
     'region-missing',
     `no AWS region: not given, not in the environment and not in profile ${name}`,

@@ -1,4 +1,5 @@
 import { access, ToolError, transport } from '../core/errors.ts';
+import { regionsMeant } from '../core/regions.ts';
 import { isDenied, systemCode } from './error-names.ts';
 import type { Env, Profile, ProfileFiles } from './profiles.ts';
 import type { LastAnswer } from './request-handler.ts';
@@ -80,7 +81,7 @@ function networkError({ host, error }: LastAnswer, profile: string): ToolError |
     'aws-unreachable',
     `no answer from ${host}, which has the credentials of profile ${profile}: ${messageOf(error)}`,
     {
-      details: { host, profile, systemError: system },
+      details: { host, profile, systemError: system, regions: regionsMeant(host) },
       cause: error,
     },
   );

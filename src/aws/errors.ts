@@ -1,4 +1,5 @@
 import { access, failed, ToolError, transport } from '../core/errors.ts';
+import { regionsMeant } from '../core/regions.ts';
 import { denialOf } from './denial.ts';
 import { isCredentialsProblem } from './credential-errors.ts';
 import {
@@ -11,7 +12,6 @@ import {
   systemCode,
   THROTTLED,
 } from './error-names.ts';
-import { regionsMeant } from './regions.ts';
 
 /**
  * SDK errors become ToolErrors here, by name and never by text: texts differ between services and change without

@@ -148,6 +148,8 @@ export interface ErrorFacts {
     readonly [name: string]: Fact;
     /** Regions that may have been meant by a region without such a host. */
     readonly regions?: readonly string[] | undefined;
+    /** The profile whose sign-in names the host; undefined = the host follows from the region in use. */
+    readonly profile?: string | undefined;
   };
   'path-end': { readonly expected: string };
   'path-end-not-found': { readonly end: string };

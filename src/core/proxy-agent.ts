@@ -8,6 +8,7 @@ import { HttpsProxyAgent } from 'https-proxy-agent';
 import { type Clock, withDeadline } from './clock.ts';
 import { describeDuration } from './duration.ts';
 import { type ToolError, transport } from './errors.ts';
+import { hostPort } from './host-port.ts';
 import { proxyFor, type Proxy } from './proxy.ts';
 import { tlsFailure } from './tls-failures.ts';
 
@@ -42,7 +43,7 @@ export class ProxyAgent extends Agent {
   override async connect(request: ClientRequest, options: AgentConnectOpts): Promise<Duplex | HttpAgent> {
     const { env, clock, secureContext } = this.#options;
     const host = options.host ?? 'localhost';
-    const authority = host.includes(':') ? `[${host}]:${options.port}` : `${host}:${options.port}`;
+    const authority = hostPort(host, options.port);
     const scheme = options.secureEndpoint ? 'https' : 'http';
     const proxy = proxyFor(new URL(`${scheme}://${authority}`), env);
     if (proxy === undefined) return options.secureEndpoint ? this.#https : this.#http;

@@ -1,5 +1,6 @@
 import { describeDuration, describeElapsed } from '../core/duration.ts';
 import type { ForwardRemote, ProxyRemote, Repeats, ToolEvent } from '../core/events.ts';
+import { hostPort } from '../core/host-port.ts';
 import type { Colors } from './colors.ts';
 import { printable } from './printable.ts';
 
@@ -35,7 +36,7 @@ export function messageLine(
       return `${mark}${printable(event.message)}${more(event.repeats)}${code}${hints.join('')}`;
     }
     case 'forward-ready': {
-      const local = `${event.local.host}:${event.local.port}`;
+      const local = hostPort(event.local.host, event.local.port);
       const remote = remoteText(event.remote);
       return `${colors.green('listening')} on ${colors.bold(local)} → ${printable(remote)} via ${event.via} ${colors.dim(printable(shortTarget(event.target)))}`;
     }
@@ -51,7 +52,7 @@ export function messageLine(
 
 function remoteText(remote: ForwardRemote | ProxyRemote): string {
   if ('document' in remote) return `document ${remote.document}`;
-  return 'proxy' in remote ? 'any host (SOCKS5 and HTTP CONNECT)' : `${remote.host}:${remote.port}`;
+  return 'proxy' in remote ? 'any host (SOCKS5 and HTTP CONNECT)' : hostPort(remote.host, remote.port);
 }
 
 const more = (repeats: Repeats | undefined): string =>

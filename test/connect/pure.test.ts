@@ -5,13 +5,13 @@ import { EscapeKeys } from '../../src/connect/session/escape-keys.ts';
 import { StdinFrames } from '../../src/connect/session/exec-script-input.ts';
 import { ExecOutputReader, NewlineRestorer } from '../../src/connect/session/exec-script-output.ts';
 import {
-  hostPort,
   isLoopback,
   parseForward,
   parseListener,
   parseTarget,
 } from '../../src/connect/forward/forward-spec.ts';
 import { candidatesFor } from '../../src/core/candidates.ts';
+import { hostPort } from '../../src/core/host-port.ts';
 import { nearest } from '../../src/core/nearest.ts';
 import { shellCommand } from '../../src/connect/session/shell-command.ts';
 import { quoteWord, quoteWords } from '../../src/core/shell-words.ts';

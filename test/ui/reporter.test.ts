@@ -74,6 +74,13 @@ describe('the reporter without a terminal', () => {
     expect(terminal.stderr.text).toBe('listening on 127.0.0.1:8080 → localhost:80 via task 3c4d5e6f\n');
   });
 
+  it('writes IPv6 addresses in brackets', () => {
+    const { report, terminal } = reporter();
+    const ends = { local: { host: '::1', port: 5432 }, remote: { host: 'fd00::5', port: 5432 } };
+    report({ type: 'forward-ready', ...ends, via: 'bastion', target: 'i-0123' });
+    expect(terminal.stderr.text).toBe('listening on [::1]:5432 → [fd00::5]:5432 via bastion i-0123\n');
+  });
+
   it('prints a line at intervals during a long step, and none after its end', async () => {
     const { report, terminal, clock } = reporter();
     report({ type: 'step-started', step: 'boot', title: 'wait for the agent' });

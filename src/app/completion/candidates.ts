@@ -1,7 +1,7 @@
 import { readProfiles } from '../../aws/profiles.ts';
-import { REGIONS } from '../../aws/regions.ts';
 import { type CompletionCache, type CompletionList, FRESH_MS } from '../../config/completion-cache.ts';
 import { nameOfArn } from '../../core/arn.ts';
+import { REGIONS } from '../../core/regions.ts';
 import type { Needs } from '../collaborators.ts';
 
 export type CompletionKind = CompletionList['kind'] | 'containers' | 'profiles' | 'regions';

@@ -1,6 +1,7 @@
-import { type ForwardSpec, hostPort, isLoopback } from '../../connect/forward/forward-spec.ts';
+import { type ForwardSpec, isLoopback } from '../../connect/forward/forward-spec.ts';
 import { isLinkLocal } from '../../connect/forward/link-local.ts';
 import { LocalListener } from '../../connect/forward/local-listener.ts';
+import { hostPort } from '../../core/host-port.ts';
 import type { Needs } from '../collaborators.ts';
 
 /**

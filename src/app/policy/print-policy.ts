@@ -1,5 +1,6 @@
 import { formatArn, nameOfArn } from '../../core/arn.ts';
 import { noMatch, ToolError, usage } from '../../core/errors.ts';
+import { checkRegion, partitionOf } from '../../core/regions.ts';
 import type { CodeFormat } from '../../provision/export/export-code.ts';
 import type { PlaceholderValues } from '../../provision/policy/policy-documents.ts';
 import {
@@ -143,8 +144,10 @@ export async function locationOf(
   deps: Needs<'account', 'region'>,
 ): Promise<Location> {
   const { region } = deps.settings;
-  if (request.account !== undefined && region !== undefined)
+  if (request.account !== undefined && region !== undefined) {
+    checkRegion(region);
     return { account: request.account, region, partition: partitionOf(region) };
+  }
   try {
     const account = await deps.account();
     const caller = await (await account.identity()).caller();
@@ -162,11 +165,6 @@ export async function locationOf(
       partition: region === undefined ? undefined : partitionOf(region),
     };
   }
-}
-
-function partitionOf(region: string): string {
-  if (region.startsWith('cn-')) return 'aws-cn';
-  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
 }
 
 async function databaseValues(id: string, deps: Needs<'account'>): Promise<PlaceholderValues> {

@@ -1,5 +1,6 @@
 import { type FarPort, whenPortAnswers } from '../../connect/forward/far-port.ts';
-import { type ForwardSpec, hostPort, parseForward } from '../../connect/forward/forward-spec.ts';
+import { type ForwardSpec, parseForward } from '../../connect/forward/forward-spec.ts';
+import { hostPort } from '../../core/host-port.ts';
 import type { LocalListener } from '../../connect/forward/local-listener.ts';
 import { usage } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';

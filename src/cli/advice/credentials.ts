@@ -37,8 +37,12 @@ export const CREDENTIALS_ADVICE = {
       : []),
     'try again in a minute: AWS counts the calls of everybody in the account and region',
   ],
-  'aws-unreachable': ({ regions = [] }) => [
-    ...didYouMean(regions.map((region) => `--region ${region}`)),
+  'aws-unreachable': ({ regions = [], profile }) => [
+    ...didYouMean(
+      profile === undefined
+        ? regions.map((region) => `--region ${region}`)
+        : regions.map((region) => `${region} in profile ${profile}`),
+    ),
     'check the network, HTTPS_PROXY, NO_PROXY and the region (--region)',
   ],
   'ca-bundle-unreadable': () => ['a file of PEM certificates is expected: -----BEGIN CERTIFICATE----- …'],

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { type Clock, sleep } from '../../core/clock.ts';
 import { transport } from '../../core/errors.ts';
-import { hostPort } from './forward-spec.ts';
+import { hostPort } from '../../core/host-port.ts';
 
 /** Whether something listens at the remote end of a forward, tried with connections to its local end. */
 

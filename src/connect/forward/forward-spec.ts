@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { usage } from '../../core/errors.ts';
+import { hostPort } from '../../core/host-port.ts';
 
 /** One `-L`: the local address and port, and the remote host and port. */
 export interface ForwardSpec {
@@ -107,10 +108,6 @@ export function parseTarget(text: string): { readonly host: string | undefined; 
 /** True for addresses that only this machine can reach. */
 export const isLoopback = (bind: string): boolean =>
   bind === 'localhost' || bind === '::1' || bind.startsWith('127.');
-
-/** Host and port in one text; IPv6 addresses in brackets. */
-export const hostPort = (host: string, port: number): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 
 /** Splits at colons; undefined if brackets do not match. Brackets are removed. */
 function splitOutsideBrackets(text: string): readonly string[] | undefined {

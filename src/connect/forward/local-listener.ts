@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 
 import { failed, ToolError, usage } from '../../core/errors.ts';
 import { ConnectionQueue } from './connection-queue.ts';
-import { hostPort } from './forward-spec.ts';
+import { hostPort } from '../../core/host-port.ts';
 
 const IPV4_LOOPBACK = '127.0.0.1';
 const IPV6_LOOPBACK = '::1';

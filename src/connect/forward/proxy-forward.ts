@@ -14,7 +14,7 @@ import {
 import type { ChannelDeps } from '../channel/channel-deps.ts';
 import { ConnectionQueue } from './connection-queue.ts';
 import { Forward, type ForwardRoute } from './forward.ts';
-import { hostPort } from './forward-spec.ts';
+import { hostPort } from '../../core/host-port.ts';
 import type { LocalListener } from './local-listener.ts';
 import { endWith, readProxyRequest } from './proxy-handshake.ts';
 

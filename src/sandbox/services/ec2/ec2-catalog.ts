@@ -118,13 +118,23 @@ export function imageParameter(name: string): string | undefined {
   return IMAGES.find((candidate) => candidate.parameters.includes(name.slice(prefix.length)))?.id;
 }
 
-/** Regions that exist. The seed's network is in one of them; the others are empty. */
+/** Regions that exist: those that every account may use. The seed's network is in one of them; the others are empty. */
 export const REGIONS = [
+  'ap-northeast-1',
+  'ap-northeast-2',
+  'ap-northeast-3',
+  'ap-south-1',
+  'ap-southeast-1',
+  'ap-southeast-2',
+  'ca-central-1',
   'eu-central-1',
   'eu-north-1',
   'eu-west-1',
   'eu-west-2',
+  'eu-west-3',
+  'sa-east-1',
   'us-east-1',
   'us-east-2',
+  'us-west-1',
   'us-west-2',
 ];
