@@ -1,4 +1,4 @@
-import type { DenialFacts } from '../core/error-facts.ts';
+import type { DenialFacts } from '../core/facts/account-facts.ts';
 
 /**
  * What AWS reports about a refusal. The name of the error shows that a call was refused; only its message shows whose

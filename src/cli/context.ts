@@ -3,7 +3,7 @@ import type { AwsAccount } from '../aws/account.ts';
 import type { AccountCallbacks } from '../aws/client-config.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Clock } from '../core/clock.ts';
-import type { ErrorDetails } from '../core/error-facts.ts';
+import type { ErrorDetails } from '../core/facts/fact.ts';
 import type { CommandLines } from './advice/command-lines.ts';
 import type { Terminal } from '../ui/terminal.ts';
 

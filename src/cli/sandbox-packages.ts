@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Installation } from '../core/error-facts.ts';
+import type { Installation } from '../core/facts/installation.ts';
 import { failed } from '../core/errors.ts';
 import { packageFolder } from './assets.ts';
 

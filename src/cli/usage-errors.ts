@@ -1,5 +1,5 @@
 import type { Command, CommanderError } from 'commander';
-import type { ParseFacts } from '../core/error-facts.ts';
+import type { ParseFacts } from '../core/facts/command-line-facts.ts';
 import { type ToolError, usage } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
 import { remoteCommandAt } from './missing-dashes.ts';

@@ -1,4 +1,5 @@
-import type { ErrorDetails, ErrorFacts } from './error-facts.ts';
+import type { ErrorFacts } from './error-facts.ts';
+import type { ErrorDetails } from './facts/fact.ts';
 
 /**
  * Every error that a user may see, by role. The role decides the exit status (`exitStatusOf`); the code is stable, has

@@ -1,4 +1,4 @@
-import type { ErrorDetails } from './error-facts.ts';
+import type { ErrorDetails } from './facts/fact.ts';
 
 /** What business code reports to the user (or, with `--json`, to a program) while it works. Only ui/ renders it. */
 export type ToolEvent =

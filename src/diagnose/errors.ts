@@ -1,5 +1,6 @@
 import { access, failed, type ToolError } from '../core/errors.ts';
-import type { Fix, FindingOf } from './finding.ts';
+import type { FindingOf } from './finding.ts';
+import type { Fix } from './change.ts';
 import { sentenceOf } from './sentences.ts';
 
 /**

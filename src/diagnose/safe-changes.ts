@@ -1,5 +1,6 @@
 import { nameOfArn } from '../core/arn.ts';
-import type { Change, Finding } from './finding.ts';
+import type { Change } from './change.ts';
+import type { Finding } from './finding.ts';
 
 /**
  * Which changes of a diagnosis `doctor --fix` makes by itself: those that only add something, that carry the name of

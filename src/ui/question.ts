@@ -1,4 +1,4 @@
-import type { PickedFacts } from '../core/error-facts.ts';
+import type { PickedFacts } from '../core/facts/command-line-facts.ts';
 
 /** What every question to the person says. */
 export interface Question {

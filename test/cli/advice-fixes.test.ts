@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { CommandLines } from '../../src/cli/advice/command-lines.ts';
 import { allFixes, bestFix, fixLines } from '../../src/cli/advice/fixes.ts';
-import type { Change } from '../../src/diagnose/finding.ts';
+import type { Change } from '../../src/diagnose/change.ts';
 
 const lines = new CommandLines({
   command: 'up',

@@ -22,7 +22,7 @@ import {
   UpdateAssumeRolePolicyCommand,
 } from '@aws-sdk/client-iam';
 import { nameOfArn } from '../../src/core/arn.ts';
-import type { Change, DefinitionChanges } from '../../src/diagnose/finding.ts';
+import type { Change, DefinitionChanges } from '../../src/diagnose/change.ts';
 import { sandboxClients } from './sandbox-clients.ts';
 
 /**

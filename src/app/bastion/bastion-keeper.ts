@@ -1,5 +1,5 @@
 import { awsClock } from '../aws-clock.ts';
-import type { ErrorDetails } from '../../core/error-facts.ts';
+import type { ErrorDetails } from '../../core/facts/fact.ts';
 import { ToolError } from '../../core/errors.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
 import { BastionWatch } from '../../provision/lease/bastion-watch.ts';

@@ -1,4 +1,4 @@
-import { textFact } from '../../core/error-facts.ts';
+import { textFact } from '../../core/facts/fact.ts';
 import { ToolError } from '../../core/errors.ts';
 
 /**

@@ -1,9 +1,10 @@
 import { awsClock } from '../aws-clock.ts';
 import type { AwsAccount } from '../../aws/account.ts';
-import type { ErrorDetails } from '../../core/error-facts.ts';
+import type { ErrorDetails } from '../../core/facts/fact.ts';
 import { access, ToolError } from '../../core/errors.ts';
 import { bastionFindings, needsConsole, type ObservedBastion } from '../../diagnose/bastion/running.ts';
-import type { Finding, Fix, Severity } from '../../diagnose/finding.ts';
+import type { Finding, Severity } from '../../diagnose/finding.ts';
+import type { Fix } from '../../diagnose/change.ts';
 import { sentenceOf } from '../../diagnose/sentences.ts';
 import { bastionOf, findNames, NOT_TERMINATED } from '../../provision/bastion/inventory.ts';
 import { TAG } from '../../provision/bastion/names.ts';

@@ -1,6 +1,6 @@
 import { awsClock } from '../aws-clock.ts';
 import { accountText } from '../../core/account-text.ts';
-import type { Fact } from '../../core/error-facts.ts';
+import type { Fact } from '../../core/facts/fact.ts';
 import { access, interrupted, ToolError } from '../../core/errors.ts';
 import {
   findBastions,

@@ -1,5 +1,5 @@
 import { type Clock, sleep } from '../../core/clock.ts';
-import { textFact } from '../../core/error-facts.ts';
+import { textFact } from '../../core/facts/fact.ts';
 import { ToolError } from '../../core/errors.ts';
 import { bastionFindings } from '../../diagnose/bastion/running.ts';
 import { definitionFindings, type JudgedTask, platformFindings } from '../../diagnose/ecs/exec-definition.ts';

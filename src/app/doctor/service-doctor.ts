@@ -14,11 +14,13 @@ import {
   platformFindings,
 } from '../../diagnose/ecs/exec-definition.ts';
 import { type RolesJudged, taskRoleFindings } from '../../diagnose/ecs/task-role.ts';
-import type { Change, Finding } from '../../diagnose/finding.ts';
+import type { Finding } from '../../diagnose/finding.ts';
+import type { Change } from '../../diagnose/change.ts';
 import { grantFindings } from '../../diagnose/iam/grant-findings.ts';
 import { isRight } from '../../diagnose/iam/grants.ts';
 import type { NetworkPath } from '../../diagnose/network/hops.ts';
-import { judgePaths, type PathSource } from '../../diagnose/network/path.ts';
+import { judgePaths } from '../../diagnose/network/path.ts';
+import { type PathSource } from '../../diagnose/network/path-ends.ts';
 import { pathFindings } from '../../diagnose/network/path-findings.ts';
 import type { ExecConfiguration, ExecTaskDefinition } from '../../provision/ports/diagnosis.ts';
 import type { Needs } from '../collaborators.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Change } from '../../diagnose/finding.ts';
+import type { Change } from '../../diagnose/change.ts';
 
 /** The inline policy that adds one statement to a role or user, for the printed command and for `doctor --fix`. */
 

@@ -8,7 +8,7 @@ import type { SessionNeeds } from './container-session.ts';
 import type { ChoiceHistory } from '../../config/choice-history.ts';
 import type { PickerAction } from '../../connect/target/picker.ts';
 import { parseArn } from '../../core/arn.ts';
-import type { ErrorDetails } from '../../core/error-facts.ts';
+import type { ErrorDetails } from '../../core/facts/fact.ts';
 import { noMatch } from '../../core/errors.ts';
 import { wantedOf } from './session-setup.ts';
 

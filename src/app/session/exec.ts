@@ -1,6 +1,6 @@
 import type { Settings } from '../../config/settings.ts';
 import { nameOfArn } from '../../core/arn.ts';
-import { textFact } from '../../core/error-facts.ts';
+import { textFact } from '../../core/facts/fact.ts';
 import { ToolError, usage } from '../../core/errors.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
 import { type ContainerSessionOptions, openContainer, type SessionNeeds } from './container-session.ts';

@@ -1,5 +1,6 @@
 import { quoteWord, quoteWords } from '../../core/shell-words.ts';
-import type { ErrorFacts, RemainingResource } from '../../core/error-facts.ts';
+import type { ErrorFacts } from '../../core/error-facts.ts';
+import type { RemainingResource } from '../../core/facts/remaining-resource.ts';
 import type { PolicyKindName } from '../../provision/policy/policy-kinds.ts';
 import type { CommandLines } from './command-lines.ts';
 import type { Rows } from './rows.ts';

@@ -1,4 +1,4 @@
-import type { ErrorDetails } from '../../core/error-facts.ts';
+import type { ErrorDetails } from '../../core/facts/fact.ts';
 import { ACCOUNT_ADVICE } from './account.ts';
 import { BASTION_ADVICE } from './bastions.ts';
 import { COPY_ADVICE } from './copies.ts';

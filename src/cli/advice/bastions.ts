@@ -1,5 +1,6 @@
 import { quoteWord } from '../../core/shell-words.ts';
-import type { ErrorFacts, NoteFacts } from '../../core/error-facts.ts';
+import type { ErrorFacts } from '../../core/error-facts.ts';
+import type { NoteFacts } from '../../core/facts/note-facts.ts';
 import { removals } from './account.ts';
 import type { CommandLines } from './command-lines.ts';
 import { allFixes, bestFix, fixesIn, fixLines } from './fixes.ts';

@@ -1,5 +1,5 @@
-import type { ErrorDetails } from '../../core/error-facts.ts';
-import type { Fix } from '../../diagnose/finding.ts';
+import type { ErrorDetails } from '../../core/facts/fact.ts';
+import type { Fix } from '../../diagnose/change.ts';
 import { renderChange } from '../render/change-commands.ts';
 import type { CommandLines } from './command-lines.ts';
 

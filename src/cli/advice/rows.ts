@@ -1,5 +1,6 @@
 import type { Candidates } from '../../core/candidates.ts';
-import type { ErrorFacts, NoteFacts } from '../../core/error-facts.ts';
+import type { ErrorFacts } from '../../core/error-facts.ts';
+import type { NoteFacts } from '../../core/facts/note-facts.ts';
 import type { CommandLines } from './command-lines.ts';
 
 /** The types of the advice tables: a row for each code turns its facts into lines to read or to type. */

@@ -1,5 +1,6 @@
 import { quoteWord } from '../../core/shell-words.ts';
-import type { Installation, ParseFacts, PickedFacts } from '../../core/error-facts.ts';
+import type { ParseFacts, PickedFacts } from '../../core/facts/command-line-facts.ts';
+import type { Installation } from '../../core/facts/installation.ts';
 import { because, type CommandLines } from './command-lines.ts';
 import type { Rows } from './rows.ts';
 

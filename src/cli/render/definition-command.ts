@@ -1,5 +1,5 @@
 import { quoteWord } from '../../core/shell-words.ts';
-import type { Change, DefinitionChanges } from '../../diagnose/finding.ts';
+import type { Change, DefinitionChanges } from '../../diagnose/change.ts';
 import type { CommandLines } from '../advice/command-lines.ts';
 
 /** A changed task definition as a command: the description of the present revision, edited by jq, is registered anew. */

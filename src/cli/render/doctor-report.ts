@@ -1,11 +1,13 @@
 import type { DescribedFinding, Diagnosis } from '../../app/doctor/diagnosis.ts';
-import type { Change, Finding } from '../../diagnose/finding.ts';
+import type { Finding } from '../../diagnose/finding.ts';
+import type { Change } from '../../diagnose/change.ts';
 import type { NetworkPath } from '../../diagnose/network/hops.ts';
 import { createColors, paint, type Tone } from '../../ui/colors.ts';
 import { printable } from '../../ui/printable.ts';
 import type { CommandContext } from '../context.ts';
 import type { CommandLines } from '../advice/command-lines.ts';
-import { renderChange, type RenderedChange } from './change-commands.ts';
+import { renderChange } from './change-commands.ts';
+import { type RenderedChange } from './rendered-change.ts';
 
 /** The output of `doctor`: lines for people, one JSON object for programs. */
 

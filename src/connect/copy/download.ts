@@ -12,9 +12,9 @@ import { type CopySessions, isLoss, type PreparedShell } from './copy-sessions.t
 import { LocalPart, type LocalTarget, localTarget, nameFor, partName } from './local-files.ts';
 import { callOn, notAFile, remoteStat, type RemoteStat, sourceMissing } from './remote-files.ts';
 import { describeCopy } from './upload.ts';
+import { PartWriter } from './part-writer.ts';
+import { RangeQueue, type Range } from './range-queue.ts';
 
-/** Bytes that are collected before they are written to the file. */
-const WRITE_SIZE = 256 * 1024;
 /** A range that one session reads at a time; several wait in each session, so that it is never idle. */
 const SMALLEST_RANGE = 16 * BLOCK;
 const LARGEST_RANGE = 256 * BLOCK;
@@ -278,62 +278,6 @@ const rangeLength = (bytes: number, sessions: number): number => {
   return Math.min(LARGEST_RANGE, Math.max(SMALLEST_RANGE, blocks * BLOCK));
 };
 
-interface Range {
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Hands out the ranges of a file in order, those that were given back first. */
-class RangeQueue {
-  readonly #size: number;
-  readonly #length: number;
-  readonly #completeTo: (offset: number) => void;
-  readonly #returned: Range[] = [];
-  readonly #ahead = new Map<number, number>();
-  #next: number;
-  #complete: number;
-
-  constructor(from: number, size: number, length: number, completeTo: (offset: number) => void) {
-    this.#next = from;
-    this.#complete = from;
-    this.#size = size;
-    this.#length = length;
-    this.#completeTo = completeTo;
-  }
-
-  get isEmpty(): boolean {
-    return this.#returned.length === 0 && this.#next >= this.#size;
-  }
-
-  next(): Range | undefined {
-    const returned = this.#returned.shift();
-    if (returned !== undefined) return returned;
-    if (this.#next >= this.#size) return undefined;
-    const from = this.#next;
-    this.#next = Math.min(this.#size, from + this.#length);
-    return { from, to: this.#next };
-  }
-
-  giveBack(range: Range): void {
-    if (range.from === range.to) return;
-    this.#returned.push(range);
-    this.#returned.sort((a, b) => a.from - b.from);
-  }
-
-  done({ from, to }: Range): void {
-    this.#ahead.set(from, to);
-    for (
-      let end = this.#ahead.get(this.#complete);
-      end !== undefined;
-      end = this.#ahead.get(this.#complete)
-    ) {
-      this.#ahead.delete(this.#complete);
-      this.#complete = end;
-    }
-    this.#completeTo(this.#complete);
-  }
-}
-
 export async function readRange(
   { shell }: PreparedShell,
   path: Uint8Array,
@@ -377,38 +321,6 @@ async function readWhole(
   });
   if (size !== undefined && size > 0 && bytes < size) throw changed(shownPath(path));
   return { bytes, sha256: '', verified: 'none' };
-}
-
-/** Collects small pieces, and writes them one after the other from a position on. */
-export class PartWriter {
-  readonly #part: LocalPart;
-  #position: number;
-  #waiting: Uint8Array[] = [];
-  #waitingBytes = 0;
-  #written: Promise<void> = Promise.resolve();
-  bytes = 0;
-
-  constructor(part: LocalPart, position: number) {
-    this.#part = part;
-    this.#position = position;
-  }
-
-  push(chunk: Uint8Array): Promise<void> | undefined {
-    this.#waiting.push(chunk);
-    this.#waitingBytes += chunk.byteLength;
-    this.bytes += chunk.byteLength;
-    return this.#waitingBytes < WRITE_SIZE ? undefined : this.flush();
-  }
-
-  /** Resolves when everything that was pushed is in the file. */
-  flush(): Promise<void> {
-    const bytes = Buffer.concat(this.#waiting);
-    const position = this.#position;
-    this.#position += bytes.byteLength;
-    [this.#waiting, this.#waitingBytes] = [[], 0];
-    if (bytes.byteLength > 0) this.#written = this.#written.then(() => this.#part.write(bytes, position));
-    return this.#written;
-  }
 }
 
 const changed = (path: string): Error =>

@@ -1,7 +1,7 @@
 import { nameOfArn, resourceSegments } from '../../core/arn.ts';
 import { mapConcurrently } from '../../core/concurrency.ts';
 import { candidatesFor } from '../../core/candidates.ts';
-import { textFact } from '../../core/error-facts.ts';
+import { textFact } from '../../core/facts/fact.ts';
 import { noMatch, ToolError, usage } from '../../core/errors.ts';
 import type { Cluster, EcsPort, Service, Task } from '../ports.ts';
 import { isWholeTaskId, matchTaskId, rankTasks } from './select.ts';

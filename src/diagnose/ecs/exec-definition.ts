@@ -5,7 +5,8 @@ import type {
   ExecContainerDefinition,
   ExecTaskDefinition,
 } from '../../provision/ports/diagnosis.ts';
-import type { Change, DefinitionChanges, Finding } from '../finding.ts';
+import type { Finding } from '../finding.ts';
+import type { Change, DefinitionChanges } from '../change.ts';
 
 /**
  * What in a task definition, in the platform of a task and in the configuration of its cluster stops ECS Exec

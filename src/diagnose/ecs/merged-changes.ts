@@ -1,4 +1,5 @@
-import type { Change, DefinitionChanges, Finding } from '../finding.ts';
+import type { Finding } from '../finding.ts';
+import type { Change, DefinitionChanges } from '../change.ts';
 
 /**
  * One new revision of a task definition and one deployment for all findings together: each finding alone would register

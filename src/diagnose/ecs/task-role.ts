@@ -1,6 +1,7 @@
 import { formatArn, nameOfArn, parseArn } from '../../core/arn.ts';
 import type { RolePolicies } from '../../provision/ports/diagnosis.ts';
-import type { Change, Finding } from '../finding.ts';
+import type { Finding } from '../finding.ts';
+import type { Change } from '../change.ts';
 import { grantFindings } from '../iam/grant-findings.ts';
 import { isRight, type Point, type Question, type Requester } from '../iam/grants.ts';
 import { decideByPolicies } from '../iam/policy-decision.ts';

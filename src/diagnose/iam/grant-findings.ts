@@ -1,4 +1,5 @@
-import type { Change, Finding } from '../finding.ts';
+import type { Finding } from '../finding.ts';
+import type { Change } from '../change.ts';
 import { isRight, type Point, type Verdict } from './grants.ts';
 
 /**

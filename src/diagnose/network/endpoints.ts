@@ -1,7 +1,8 @@
 import { containsCidr } from '../../core/cidr.ts';
 import type { GroupRule, Subnet, VpcEndpoint } from '../../provision/ports/network.ts';
 import type { NetworkFacts } from '../../provision/ports/ways-out.ts';
-import type { AbsentEndpoint, Change, FindingOf } from '../finding.ts';
+import type { AbsentEndpoint, FindingOf } from '../finding.ts';
+import type { Change } from '../change.ts';
 import { admits } from './admission.ts';
 import { tableOf } from './routes.ts';
 

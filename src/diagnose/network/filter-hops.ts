@@ -1,7 +1,7 @@
 import { containsCidr } from '../../core/cidr.ts';
 import type { GroupRule, SecurityGroup, Subnet } from '../../provision/ports/network.ts';
 import type { NetworkAcl } from '../../provision/ports/path-facts.ts';
-import type { Change } from '../finding.ts';
+import type { Change } from '../change.ts';
 import { admits } from './admission.ts';
 import { blocked, type Family, type Hop, notVisible, passes } from './hops.ts';
 import { entryName, judgeAcl } from './network-acl.ts';

@@ -1,4 +1,4 @@
-import type { Fix } from '../finding.ts';
+import type { Fix } from '../change.ts';
 
 /** The hops of a network path, in the order in which a connection passes them. */
 

@@ -1,6 +1,7 @@
 import type { Route, Subnet, VpcEndpoint } from '../../provision/ports/network.ts';
 import type { NetworkFacts, NetworkRequest, SubnetReport, WayOut } from '../../provision/ports/ways-out.ts';
-import type { Change, DefaultRoute, Finding, FindingOf, Fix } from '../finding.ts';
+import type { DefaultRoute, Finding, FindingOf } from '../finding.ts';
+import type { Change, Fix } from '../change.ts';
 import {
   AGENT_SERVICES,
   type CallSource,

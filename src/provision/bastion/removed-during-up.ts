@@ -1,5 +1,5 @@
 import { type Clock, sleep } from '../../core/clock.ts';
-import { textFact } from '../../core/error-facts.ts';
+import { textFact } from '../../core/facts/fact.ts';
 import { failed, ToolError } from '../../core/errors.ts';
 import { isNotVisible } from '../plan/apply-deps.ts';
 import { type ExistingOf, type KindName, RESOURCE_KINDS } from '../plan/resource-kinds.ts';

@@ -1,5 +1,5 @@
 import { retry } from '../../core/backoff.ts';
-import { textFact } from '../../core/error-facts.ts';
+import { textFact } from '../../core/facts/fact.ts';
 import { ToolError } from '../../core/errors.ts';
 import type { LaunchDeps } from '../capacity/launch.ts';
 import type { IamPort } from '../ports/iam.ts';

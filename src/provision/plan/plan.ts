@@ -1,4 +1,4 @@
-import type { ErrorDetails } from '../../core/error-facts.ts';
+import type { ErrorDetails } from '../../core/facts/fact.ts';
 import type { Ref } from './kinds/resource-kind.ts';
 import type { ExistingOf, InputOf, KindName } from './resource-kinds.ts';
 

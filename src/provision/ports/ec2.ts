@@ -1,4 +1,4 @@
-import type { DenialFacts } from '../../core/error-facts.ts';
+import type { DenialFacts } from '../../core/facts/account-facts.ts';
 import type {
   GroupRule,
   RouteTable,

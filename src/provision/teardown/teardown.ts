@@ -1,7 +1,7 @@
 import { poll, retry } from '../../core/backoff.ts';
 import { type Clock, sleep } from '../../core/clock.ts';
 import { access, failed, leftovers, ToolError } from '../../core/errors.ts';
-import type { AwsCommandFacts } from '../../core/error-facts.ts';
+import type { AwsCommandFacts } from '../../core/facts/remaining-resource.ts';
 import type { Report } from '../../core/events.ts';
 import {
   type Foreign,

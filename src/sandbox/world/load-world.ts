@@ -3,7 +3,8 @@ import { usage } from '../../core/errors.ts';
 import type { Seed } from '../seed-shapes.ts';
 import { defaultSeed } from './seed.ts';
 import { parseWorldFile } from './world-file.ts';
-import { generatedWorld, seedOfWorld } from './world-seed.ts';
+import { seedOfWorld } from './world-seed.ts';
+import { generatedWorld } from './generated-world.ts';
 
 export interface WorldRequest {
   /** Path of a world file; undefined = the built-in world. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Change } from '../../../src/diagnose/finding.ts';
+import type { Change } from '../../../src/diagnose/change.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { EXEC_KEY_ID } from '../../../src/sandbox/world/seed-roles.ts';
 import { defaultSeed } from '../../../src/sandbox/world/seed.ts';

@@ -1,7 +1,7 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import type { Change } from '../../../src/diagnose/finding.ts';
+import type { Change } from '../../../src/diagnose/change.ts';
 import { applyChanges } from '../../support/apply-changes.ts';
 import { cli } from '../../support/cli-in-process.ts';
 import { until } from '../../support/eventually.ts';

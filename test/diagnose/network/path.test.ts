@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HopKind } from '../../../src/diagnose/network/hops.ts';
-import {
-  judgePaths,
-  type PathFacts,
-  type PathSource,
-  type PathTarget,
-} from '../../../src/diagnose/network/path.ts';
+import { judgePaths } from '../../../src/diagnose/network/path.ts';
+import { type PathFacts, type PathSource, type PathTarget } from '../../../src/diagnose/network/path-ends.ts';
 import type {
   GroupRule,
   Route,

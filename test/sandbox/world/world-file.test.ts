@@ -7,7 +7,8 @@ import { ApiRate } from '../../../src/sandbox/api-rate.ts';
 import { startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
 import { parseWorldFile } from '../../../src/sandbox/world/world-file.ts';
-import { generatedWorld, seedOfWorld } from '../../../src/sandbox/world/world-seed.ts';
+import { seedOfWorld } from '../../../src/sandbox/world/world-seed.ts';
+import { generatedWorld } from '../../../src/sandbox/world/generated-world.ts';
 import { errorName, sandboxClients } from '../../support/sandbox-clients.ts';
 
 const documentation = readFileSync(join(import.meta.dirname, '../../../docs/sandbox-world.md'), 'utf8');

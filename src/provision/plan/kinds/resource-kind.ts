@@ -1,4 +1,4 @@
-import type { AwsCommandFacts } from '../../../core/error-facts.ts';
+import type { AwsCommandFacts } from '../../../core/facts/remaining-resource.ts';
 import type { Inventory } from '../../bastion/inventory.ts';
 import type { Ec2Port } from '../../ports/ec2.ts';
 import type { IamPort } from '../../ports/iam.ts';
