@@ -1,9 +1,13 @@
 import type { Argument, Command, Option } from 'commander';
 import type { CompletionKind } from '../app/completion/candidates.ts';
+import { CONNECTION_KINDS, type ConnectionKind } from '../config/config-fields.ts';
 
 /** What the word under the cursor names, and what the words before it say about it. */
 export interface CompletionPosition {
-  readonly kind: CompletionKind;
+  /** Undefined = no name of AWS, only connections. */
+  readonly kind: CompletionKind | undefined;
+  /** Connections of the config files that the word may name as well, by their kinds. */
+  readonly connections: readonly ConnectionKind[];
   /** The part of the name that is typed already. */
   readonly prefix: string;
   /** What stands before the name in the same word: `--cluster=`, otherwise empty. */
@@ -31,6 +35,14 @@ const KIND_OF_FLAG: Readonly<Record<string, CompletionKind>> = {
 const KIND_OF_ARGUMENT: Readonly<Record<string, CompletionKind>> = {
   'db id': 'databases',
   'connect search': 'services',
+  'forward name': 'services',
+};
+
+const CONNECTIONS_OF_ARGUMENT: Readonly<Record<string, readonly ConnectionKind[]>> = {
+  'db id': ['db'],
+  'forward name': ['forward', 'db'],
+  'run command': ['forward', 'db'],
+  'remove name': CONNECTION_KINDS,
 };
 
 /**
@@ -66,15 +78,21 @@ export function completionPosition(
       if (child !== undefined) command = child;
       else {
         const argument = argumentAt(command, count++);
-        if (argument?.name() === 'service') given.set('--service', word);
+        if (isService(command, argument)) given.set('--service', word);
       }
     }
   }
-  const at = (kind: CompletionKind | undefined, prefix: string, lead = ''): CompletionPosition | undefined =>
-    kind === undefined
+  const at = (
+    kind: CompletionKind | undefined,
+    prefix: string,
+    lead = '',
+    connections: readonly ConnectionKind[] = [],
+  ): CompletionPosition | undefined =>
+    kind === undefined && connections.length === 0
       ? undefined
       : {
           kind,
+          connections,
           prefix,
           lead,
           profile: given.get('--profile'),
@@ -89,12 +107,20 @@ export function completionPosition(
     const option = value === undefined ? undefined : optionNamed(flag, command, program);
     return at(KIND_OF_FLAG[nameOf(option)], value ?? '', `${flag}=`);
   }
-  const argument = argumentAt(command, count)?.name();
+  // The name of a connection alone is a command.
+  if (command === program) return at(undefined, last, '', count === 0 ? CONNECTION_KINDS : []);
+  const argument = argumentAt(command, count)?.name() ?? '';
+  const key = `${command.name()} ${argument}`;
   return at(
-    argument === 'service' ? 'services' : KIND_OF_ARGUMENT[`${command.name()} ${argument ?? ''}`],
+    argument === 'service' ? 'services' : KIND_OF_ARGUMENT[key],
     last,
+    '',
+    CONNECTIONS_OF_ARGUMENT[key],
   );
 }
+
+const isService = (command: Command, argument: Argument | undefined): boolean =>
+  argument?.name() === 'service' || (command.name() === 'forward' && argument?.name() === 'name');
 
 /** `--cluster=prod` as flag and value; the value of other words is undefined. */
 const splitFlag = (word: string): readonly [flag: string, value: string | undefined] => {

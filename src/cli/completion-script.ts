@@ -91,7 +91,6 @@ ${valueCases(nodes, (values) => `COMPREPLY=($(compgen -W ${singleQuoted(words(va
   if [[ " $valued " != *" $previous "* && $previous != = && $current != = ]]; then
     if [[ $current == -* && $current != *=* ]]; then COMPREPLY=($(compgen -W "$flags" -- "$current")); return; fi
     [[ " $plain " == *" $previous "* ]] || COMPREPLY=($(compgen -W "$plain" -- "$current"))
-    [[ $path ]] || return
   fi
   while IFS= read -r word; do COMPREPLY+=("$word"); done < <("\${COMP_WORDS[0]}" ${COMPLETE} --no-input -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null </dev/null)
 }
@@ -131,9 +130,9 @@ ${valueCases(nodes, (values) => `compadd -- ${words(values)}; return ;;`)}
   esac
   local -a names
   if [[ \${words[CURRENT]} == -* && \${words[CURRENT]} != *=* ]] && ! (( \${valued[(Ie)$previous]} )); then _describe 'flag' flags; return; fi
-  [[ -z $trail ]] && ! (( \${valued[(Ie)$previous]} )) || names=("\${(@f)$("\${words[1]}" ${COMPLETE} --no-input -- "\${(@)words[2,CURRENT]}" 2>/dev/null </dev/null)}")
+  names=("\${(@f)$("\${words[1]}" ${COMPLETE} --no-input -- "\${(@)words[2,CURRENT]}" 2>/dev/null </dev/null)}")
   names=(\${names:#})
-  if (( $#names )); then compadd -- $names; return; fi
+  if (( $#names )); then compadd -- $names; [[ -z $trail ]] && ! (( \${valued[(Ie)$previous]} )) || return; fi
   if (( \${valued[(Ie)$previous]} )); then _default; else _describe 'command' plain; fi
 }
 if [[ $funcstack[1] == _fargate_connect || $funcstack[1] == _${name} ]]; then _fargate_connect "$@"; else compdef _fargate_connect ${name}; fi
@@ -169,7 +168,7 @@ function __fargate_connect_names
   set -l words (commandline -opc) (commandline -ct)
   $words[1] ${COMPLETE} --no-input -- $words[2..-1] 2>/dev/null </dev/null
 end
-complete -c ${name} -n 'not __fish_use_subcommand' -f -a '(__fargate_connect_names)'
+complete -c ${name} -f -a '(__fargate_connect_names)'
 ${lines.join('\n')}
 `;
 }

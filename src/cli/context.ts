@@ -42,5 +42,7 @@ export interface CommandContext extends Collaborators {
   readonly advice: (code: string, facts: ErrorDetails) => readonly string[];
   /** Command lines to type next, with the flags of this run. */
   readonly commandLines: CommandLines;
+  /** The working directory. */
+  readonly cwd: string;
   readonly startDetached: StartDetached | undefined;
 }

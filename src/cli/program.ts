@@ -3,6 +3,7 @@ import { paragraph } from '../core/paragraph.ts';
 import type { CommandFactory, Invoke } from './command.ts';
 import { completeCommand } from './commands/complete.ts';
 import { completionCommand } from './commands/completion.ts';
+import { configCommand } from './commands/config.ts';
 import { connectCommand } from './commands/connect.ts';
 import { cpCommand } from './commands/cp.ts';
 import { dbCommand } from './commands/db.ts';
@@ -50,7 +51,7 @@ export const COMMANDS: readonly CommandGroup[] = [
   },
   { heading: 'Bastion:', factories: [upCommand, statusCommand, downCommand, policyCommand] },
   { heading: 'Try it:', factories: [demoCommand, sandboxCommand] },
-  { heading: 'Shell:', factories: [completionCommand] },
+  { heading: 'Shell:', factories: [(invoke) => configCommand(invoke), completionCommand] },
 ];
 
 /** The command that runs when the command line names none. */

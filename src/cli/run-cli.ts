@@ -26,7 +26,7 @@ import { withOrigin } from './origins.ts';
 import { COMMANDS, type CommandGroup, createProgram } from './program.ts';
 import { adviceContextOf, asksForJson, typedFlags } from './shared-flags.ts';
 import { SignalRouter } from './signal-router.ts';
-import { refuseUnknownCommand, usageError } from './usage-errors.ts';
+import { commandNames, firstWordAt, refuseUnknownCommand, usageError } from './usage-errors.ts';
 
 /** How long clean-up may take before the run ends without waiting for it. */
 const CLEANUP_DEADLINE_MS = 20_000;
@@ -207,7 +207,7 @@ class CliRun {
   async #parseAndRun(): Promise<void> {
     const { argv } = this.#advice;
     const { terminal, version } = this.#deps;
-    const invoke: Invoke = (run, options, command) => this.#invoke(run, options, command);
+    const invoke: Invoke = (run, options, command, names = []) => this.#invoke(run, options, command, names);
     const program = createProgram({
       invoke,
       commands: this.#commands,
@@ -218,22 +218,34 @@ class CliRun {
     const [first] = argv;
     if (program.commands.some((command) => command.name() === first))
       this.#advice = { ...this.#advice, command: first };
-    refuseUnknownCommand(argv, program);
+    const words = await this.#withoutConnection(argv, program);
+    this.#advice = { ...this.#advice, argv: words };
+    refuseUnknownCommand(words, program);
     try {
-      await program.parseAsync([...argv], { from: 'user' });
+      await program.parseAsync([...words], { from: 'user' });
     } catch (error) {
       if (!(error instanceof CommanderError)) throw error;
-      if (error.exitCode !== 0) throw usageError(error, argv, program);
+      if (error.exitCode !== 0) throw usageError(error, words, program);
     }
   }
 
-  async #invoke<O>(run: Run<O>, options: O, command: Command): Promise<void> {
+  /** `orders …`, where a config file has a connection of exactly that name, becomes the command that opens it. */
+  async #withoutConnection(argv: readonly string[], program: Command): Promise<readonly string[]> {
+    const at = firstWordAt(argv, program);
+    const commands = ['help', ...commandNames(program)];
+    if (at === undefined || commands.includes(argv[at] ?? '')) return argv;
+    const { expandConnection } = await import('./connection-command.ts');
+    return expandConnection(argv, at, this.#deps, commands);
+  }
+
+  async #invoke<O>(run: Run<O>, options: O, command: Command, names: readonly string[]): Promise<void> {
     const { terminal, env, cwd, clock } = this.#deps;
     const flags = typedFlags(command);
     refuseContradictions(flags);
     const [resolved, { adviceFor }, { CommandLines }] = await Promise.all([
       resolveSettings({
         flags,
+        names,
         env,
         cwd,
         stdinIsTty: terminal.stdinIsTty,
@@ -277,6 +289,7 @@ class CliRun {
     };
     const context: CommandContext = {
       env,
+      cwd,
       clock,
       random: this.#deps.random,
       version: this.#deps.version,
@@ -366,7 +379,11 @@ function reportProvenance({ settings, provenance }: Resolved, report: Report): v
     if (from === 'default' || value === undefined) continue;
     const text =
       typeof value === 'object'
-        ? value.map((each) => ('id' in each ? each.id : `${each.key}=${each.value}`)).join(', ')
+        ? value
+            .map((each) =>
+              'name' in each ? each.name : 'id' in each ? each.id : `${each.key}=${each.value}`,
+            )
+            .join(', ')
         : String(value);
     const message = withoutPasswords(`${name} = ${text} (${from})`);
     report({ type: 'note', level: 'info', code: 'setting', message });

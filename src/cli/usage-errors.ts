@@ -13,7 +13,7 @@ import { remoteCommandAt } from './missing-dashes.ts';
 export function refuseUnknownCommand(argv: readonly string[], program: Command): void {
   const word = argv[0] === 'help' ? argv[1] : argv[0];
   if (word === undefined || word.startsWith('-')) return;
-  const names = namesOf(program);
+  const names = commandNames(program);
   if (word === 'help' || names.includes(word)) return;
   const close = nearest(word, names);
   throw usage('unknown-command', `unknown command '${word}'`, {
@@ -21,7 +21,19 @@ export function refuseUnknownCommand(argv: readonly string[], program: Command):
   });
 }
 
-const namesOf = (program: Command): readonly string[] =>
+/** Index of the first word that is neither a flag nor the value of one; undefined where there is none before `--`. */
+export function firstWordAt(argv: readonly string[], program: Command): number | undefined {
+  for (let at = 0; at < argv.length; at++) {
+    const word = argv[at] ?? '';
+    if (word === '--') return undefined;
+    if (!word.startsWith('-') || word === '-') return at;
+    const option = program.options.find(({ long, short }) => long === word || short === word);
+    if (option?.required === true) at++;
+  }
+  return undefined;
+}
+
+export const commandNames = (program: Command): readonly string[] =>
   program.commands.flatMap((command) => [command.name(), ...command.aliases()]);
 
 /** The command that the first word names; undefined where there is none. */

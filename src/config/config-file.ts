@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { usage } from '../core/errors.ts';
 import type { ConfigFile } from './config-keys.ts';
@@ -15,15 +15,42 @@ export async function projectConfig(cwd: string): Promise<ConfigFile | undefined
   }
 }
 
-/** The person's own file: `$XDG_CONFIG_HOME/fargate-connect/config.yaml`, by default below `~/.config`. */
-export async function userConfig(
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<ConfigFile | undefined> {
+/** Undefined where neither the folder nor one above it has a project file. */
+export function projectConfigPath(cwd: string): string | undefined {
+  for (let folder = cwd; ; folder = dirname(folder)) {
+    const path = join(folder, PROJECT_FILE);
+    if (existsSync(path)) return path;
+    if (dirname(folder) === folder) return undefined;
+  }
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** The person's own file; undefined where the environment names no home. */
+export async function userConfig(env: Env): Promise<ConfigFile | undefined> {
+  const path = userConfigPath(env);
+  return path === undefined ? undefined : readConfig(path);
+}
+
+/**
+ * `$XDG_CONFIG_HOME/fargate-connect/config.yaml`, by default below `~/.config`; undefined where the environment names no
+ * home.
+ */
+export function userConfigPath(env: Env): string | undefined {
   const base = env['XDG_CONFIG_HOME'] || (env['HOME'] ? join(env['HOME'], '.config') : undefined);
-  return base === undefined ? undefined : readConfig(join(base, 'fargate-connect', 'config.yaml'));
+  return base === undefined ? undefined : join(base, 'fargate-connect', 'config.yaml');
 }
 
 async function readConfig(path: string): Promise<ConfigFile | undefined> {
+  const text = configText(path);
+  if (text === undefined) return undefined;
+  // The import loads the YAML parser, which a run without a config file does not need.
+  const { parseConfig } = await import('./yaml-config.ts');
+  return parseConfig(path, text);
+}
+
+/** Undefined where there is no such file. Throws `config-unreadable`, `config-too-large`. */
+export function configText(path: string): string | undefined {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
@@ -34,7 +61,5 @@ async function readConfig(path: string): Promise<ConfigFile | undefined> {
   }
   if (bytes.byteLength > MAX_CONFIG_BYTES)
     throw usage('config-too-large', `${path} has ${bytes.byteLength} bytes, more than ${MAX_CONFIG_BYTES}`);
-  // The import loads the YAML parser, which a run without a config file does not need.
-  const { parseConfig } = await import('./yaml-config.ts');
-  return parseConfig(path, bytes.toString('utf8'));
+  return bytes.toString('utf8');
 }

@@ -1,4 +1,4 @@
-import type { ConfiguredDatabase, ConfiguredTag } from './settings.ts';
+import type { ConfiguredConnection, ConfiguredDatabase, ConfiguredTag } from './settings.ts';
 
 /** Keys a config file may hold. */
 export const CONFIG_KEYS = [
@@ -15,9 +15,10 @@ export const CONFIG_KEYS = [
 ] as const;
 export type ConfigKey = (typeof CONFIG_KEYS)[number];
 
-/** These two keys hold maps, every other key a string. */
+/** These keys hold maps, every other key a string. */
 export const TAGS_KEY = 'tags';
 export const DATABASES_KEY = 'databases';
+export const CONNECTIONS_KEY = 'connections';
 
 export interface ConfigFile {
   readonly path: string;
@@ -25,4 +26,5 @@ export interface ConfigFile {
   readonly values: Readonly<Partial<Record<ConfigKey, { readonly value: string; readonly line: number }>>>;
   readonly tags: readonly ConfiguredTag[];
   readonly databases: readonly ConfiguredDatabase[];
+  readonly connections: readonly ConfiguredConnection[];
 }

@@ -3,7 +3,7 @@ import { NO_COMPILE_CACHE } from './cache-folder.ts';
 import { projectConfig, userConfig } from './config-file.ts';
 import type { ConfigFile, ConfigKey } from './config-keys.ts';
 import { mergedDatabases } from './merged-databases.ts';
-import type { Flags, Provenance, Settings } from './settings.ts';
+import type { ConfiguredConnection, Flags, Provenance, Settings } from './settings.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -16,6 +16,8 @@ export interface Resolved {
 
 export interface ResolveOptions {
   readonly flags: Flags;
+  /** Words of the command line that may be names of connections; absent = none. */
+  readonly names?: readonly string[];
   readonly env: Env;
   readonly cwd: string;
   readonly stdinIsTty: boolean;
@@ -27,16 +29,20 @@ export interface ResolveOptions {
 type Found<T> = { readonly value: T; readonly from: string } | undefined;
 
 /**
- * Flags take precedence over the environment, the environment over the project's file, and that over the person's own
- * file. Throws `environment-value` and the errors of config-file.ts.
+ * Flags take precedence over the connections that the command line names, these over the environment, the environment
+ * over the project's file, and that over the person's own file. Throws `environment-value`, `connections-differ` and
+ * the errors of config-file.ts.
  */
 export async function resolveSettings(options: ResolveOptions): Promise<Resolved> {
   const { flags, env } = options;
   const files = [await projectConfig(options.cwd), await userConfig(env)].filter(
     (file) => file !== undefined,
   );
+  const configured = connectionsOf(files);
+  const named = configured.filter(({ name }) => options.names?.includes(name) === true);
   const text = (key: ConfigKey | 'task', ...variables: readonly string[]): Found<string> =>
     given(flagOf(flags, key), `--${key}`) ??
+    (key === 'profile' || key === 'region' ? fromConnections(named, key) : undefined) ??
     fromEnv(env, [`FARGATE_CONNECT_${key.toUpperCase().replaceAll('-', '_')}`, ...variables]) ??
     (key === 'task' || (key === 'profile' && hasKeys(env)) ? undefined : fromFiles(files, key));
 
@@ -69,6 +75,13 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
 
   const databases = mergedDatabases(files.map((file) => file.databases));
 
+  const connections = configured.map((connection) => ({
+    ...connection,
+    cluster: flags.cluster ?? connection.cluster ?? cluster?.value,
+    service: flags.service ?? connection.service ?? service?.value,
+    container: flags.container ?? connection.container ?? container?.value,
+  }));
+
   const settings: Settings = {
     profile: profile?.value,
     region: region?.value,
@@ -90,6 +103,7 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
     databaseCa: databaseCa?.value,
     tags,
     databases,
+    connections,
     endpointUrl: env['AWS_ENDPOINT_URL'] || undefined,
   };
   const from = (found: Found<unknown>): string => found?.from ?? 'default';
@@ -117,9 +131,31 @@ export async function resolveSettings(options: ResolveOptions): Promise<Resolved
       databaseCa: from(databaseCa),
       tags: tags.length === 0 ? 'default' : tags.map((tag) => tag.from).join(', '),
       databases: databases.length === 0 ? 'default' : databases.map(({ from }) => from).join(', '),
+      connections: connections.length === 0 ? 'default' : connections.map(({ from }) => from).join(', '),
       endpointUrl: env['AWS_ENDPOINT_URL'] ? 'AWS_ENDPOINT_URL' : 'default',
     },
   };
+}
+
+/** Each name once: the project's file comes first, and a connection is never put together from two files. */
+const connectionsOf = (files: readonly ConfigFile[]): readonly ConfiguredConnection[] => [
+  ...new Map(
+    [...files].reverse().flatMap((file) => file.connections.map((each) => [each.name, each])),
+  ).values(),
+];
+
+/** A command has one account and one region. */
+function fromConnections(named: readonly ConfiguredConnection[], key: 'profile' | 'region'): Found<string> {
+  const [first, ...others] = named;
+  if (first === undefined) return undefined;
+  const other = others.find((each) => each[key] !== first[key]);
+  if (other !== undefined) {
+    const of = (each: ConfiguredConnection): string => `${each.name}: ${each[key] ?? 'not set'}`;
+    throw usage('connections-differ', `the connections have different ${key}s (${of(first)}, ${of(other)})`, {
+      details: { names: named.map(({ name }) => name), key },
+    });
+  }
+  return given(first[key], first.from);
 }
 
 /** `--iam-path` and `--iam-prefix` are flags of the commands that use them, and `--ca` of `db` is `database-ca`. */

@@ -1,3 +1,5 @@
+import type { ConnectionKind } from './config-fields.ts';
+
 /** A tag for everything that `up` creates. */
 export interface ConfiguredTag {
   readonly key: string;
@@ -10,6 +12,50 @@ export interface ConfiguredTag {
 export interface ConfiguredDatabase {
   /** As it was written: an id that `db` takes, or the `HOST:PORT` of `--host`; after the merge in lower case. */
   readonly id: string;
+  readonly port: number | undefined;
+  readonly user: string | undefined;
+  readonly iam: boolean | undefined;
+  /** True = the secret that AWS keeps for the database. */
+  readonly secret: string | true | undefined;
+  readonly readOnly: boolean | undefined;
+  /** Absolute path. */
+  readonly ca: string | undefined;
+  /** File and line. */
+  readonly from: string;
+}
+
+/** A connection with a name; undefined = not set. Which settings a connection can have depends on its kind. */
+export interface ConfiguredConnection {
+  readonly name: string;
+  readonly kind: ConnectionKind;
+  readonly profile: string | undefined;
+  readonly region: string | undefined;
+  readonly cluster: string | undefined;
+  readonly service: string | undefined;
+  readonly container: string | undefined;
+  readonly via: 'auto' | 'task' | 'bastion' | undefined;
+  /** Name of the bastion. */
+  readonly bastion: string | undefined;
+  /** As after `-L`, not parsed yet. */
+  readonly forwards: readonly string[];
+  /** As after `-D`, not parsed yet. */
+  readonly proxies: readonly string[];
+  /** Id or ARN of a database. */
+  readonly id: string | undefined;
+  /** `HOST:PORT`, not parsed yet. */
+  readonly host: string | undefined;
+  readonly engine:
+    | 'postgres'
+    | 'mysql'
+    | 'redis'
+    | 'memcached'
+    | 'mongodb'
+    | 'sqlserver'
+    | 'other'
+    | undefined;
+  /** Name of the database on the server. */
+  readonly databaseName: string | undefined;
+  /** Local port of a database. */
   readonly port: number | undefined;
   readonly user: string | undefined;
   readonly iam: boolean | undefined;
@@ -58,6 +104,11 @@ export interface Settings {
   readonly tags: readonly ConfiguredTag[];
   /** Of the configuration files, each id once. */
   readonly databases: readonly ConfiguredDatabase[];
+  /**
+   * Of the configuration files, each name once. Cluster, service and container are those that a command with this
+   * connection uses: flags have precedence, and the other settings of the run count where the connection names none.
+   */
+  readonly connections: readonly ConfiguredConnection[];
   /** `AWS_ENDPOINT_URL`; undefined = AWS. */
   readonly endpointUrl: string | undefined;
 }

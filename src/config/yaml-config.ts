@@ -1,8 +1,16 @@
 import { LineCounter, isMap, isScalar, parseDocument, type Scalar } from 'yaml';
 import { usage } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
-import { CONFIG_KEYS, type ConfigFile, type ConfigKey, DATABASES_KEY, TAGS_KEY } from './config-keys.ts';
-import type { ConfiguredDatabase, ConfiguredTag } from './settings.ts';
+import {
+  CONFIG_KEYS,
+  type ConfigFile,
+  type ConfigKey,
+  CONNECTIONS_KEY,
+  DATABASES_KEY,
+  TAGS_KEY,
+} from './config-keys.ts';
+import type { ConfiguredConnection, ConfiguredDatabase, ConfiguredTag } from './settings.ts';
+import { connectionsOf } from './yaml-connections.ts';
 import { databasesOf } from './yaml-databases.ts';
 
 /** Throws `config-syntax`, `config-unknown-key` or `config-value`, each with file, line and column. */
@@ -18,7 +26,7 @@ export function parseConfig(path: string, text: string): ConfigFile {
     throw usage('config-syntax', `${place(syntax.pos[0])}: ${lowerFirst(syntax.message)}`, {
       details: { file: path },
     });
-  if (document.contents === null) return { path, values: {}, tags: [], databases: [] };
+  if (document.contents === null) return { path, values: {}, tags: [], databases: [], connections: [] };
   if (!isMap(document.contents))
     throw usage(
       'config-value',
@@ -30,6 +38,7 @@ export function parseConfig(path: string, text: string): ConfigFile {
   const values: Partial<Record<ConfigKey, { value: string; line: number }>> = {};
   let tags: readonly ConfiguredTag[] = [];
   let databases: readonly ConfiguredDatabase[] = [];
+  let connections: readonly ConfiguredConnection[] = [];
   for (const pair of document.contents.items) {
     const offset = isScalar(pair.key) ? (pair.key.range?.[0] ?? 0) : 0;
     const name = isScalar(pair.key) ? String(pair.key.value) : '?';
@@ -38,7 +47,11 @@ export function parseConfig(path: string, text: string): ConfigFile {
       continue;
     }
     if (name === DATABASES_KEY) {
-      databases = databasesOf(pair.value, path, place, offset);
+      databases = databasesOf(pair.value, { path, placeOf: place }, offset);
+      continue;
+    }
+    if (name === CONNECTIONS_KEY) {
+      connections = connectionsOf(pair.value, { path, placeOf: place }, offset);
       continue;
     }
     const key = CONFIG_KEYS.find((known) => known === name);
@@ -54,7 +67,7 @@ export function parseConfig(path: string, text: string): ConfigFile {
       });
     values[key] = { value, line: lines.linePos(offset).line };
   }
-  return { path, values, tags, databases };
+  return { path, values, tags, databases, connections };
 }
 
 /** The text of a value is not interpreted: `cost-centre: 0042` keeps its zeros. */
@@ -77,7 +90,7 @@ const textOf = ({ value, source }: Scalar): string =>
     : (source ?? (typeof value === 'number' || typeof value === 'boolean' ? String(value) : ''));
 
 function unknownKey(place: string, path: string, name: string): Error {
-  const known = [...CONFIG_KEYS, TAGS_KEY, DATABASES_KEY];
+  const known = [...CONFIG_KEYS, TAGS_KEY, DATABASES_KEY, CONNECTIONS_KEY];
   const close = nearest(name, known, 1)[0];
   return usage('config-unknown-key', `${place}: unknown key '${name}'`, {
     details: { file: path, key: name, nearest: close, known },

@@ -22,6 +22,8 @@ export type ToolEvent =
   /** A local listener is bound and the connection to the remote side is ready to use. */
   | {
       readonly type: 'forward-ready';
+      /** Name of the connection of the config file; absent = the listener was typed. */
+      readonly connection?: string;
       readonly local: { readonly host: string; readonly port: number };
       readonly remote: ForwardRemote | ProxyRemote;
       readonly via: 'task' | 'bastion';

@@ -38,7 +38,8 @@ export function messageLine(
     case 'forward-ready': {
       const local = hostPort(event.local.host, event.local.port);
       const remote = remoteText(event.remote);
-      return `${colors.green('listening')} on ${colors.bold(local)} → ${printable(remote)} via ${event.via} ${colors.dim(printable(shortTarget(event.target)))}`;
+      const name = event.connection === undefined ? '' : `${event.connection}: `;
+      return `${name}${colors.green('listening')} on ${colors.bold(local)} → ${printable(remote)} via ${event.via} ${colors.dim(printable(shortTarget(event.target)))}`;
     }
     case 'forward-connection':
       return debug ? colors.dim(`port ${event.localPort}: ${event.open} open`) : undefined;

@@ -35,9 +35,6 @@ describe('the word under the cursor', () => {
   });
 
   it.each([
-    [['exec']],
-    [['']],
-    [[]],
     [['exec', '--cl']],
     [['exec', '--unknown=x']],
     [['exec', 'orders-api', '--', '']],
@@ -47,6 +44,36 @@ describe('the word under the cursor', () => {
     [['nonsense', '']],
   ])('%j is no name of AWS', (words) => {
     expect(at(...words)).toBeUndefined();
+  });
+
+  it.each([
+    [['or'], ['forward', 'db', 'exec', 'shell']],
+    [
+      ['--region', 'eu-west-1', ''],
+      ['forward', 'db', 'exec', 'shell'],
+    ],
+    [
+      ['run', ''],
+      ['forward', 'db'],
+    ],
+    [
+      ['run', 'orders', 'w'],
+      ['forward', 'db'],
+    ],
+    [
+      ['config', 'remove', ''],
+      ['forward', 'db', 'exec', 'shell'],
+    ],
+  ])('%j is completed by connections only', (words, connections) => {
+    expect(at(...words)).toMatchObject({ kind: undefined, connections });
+  });
+
+  it.each([
+    [['db', ''], 'databases', ['db']],
+    [['forward', 'web', ''], 'services', ['forward', 'db']],
+    [['exec', ''], 'services', []],
+  ])('%j is completed by %s and connections', (words, kind, connections) => {
+    expect(at(...words)).toMatchObject({ kind, connections });
   });
 
   it('may be a value after an equals sign, which is one word or, in bash, three', () => {

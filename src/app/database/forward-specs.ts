@@ -16,9 +16,15 @@ export function hostsOfDatabases(
 ): Promise<readonly ForwardSpec[]> {
   return Promise.all(
     specs.map(async (spec) => {
-      const { database: id, isDatabasePort, ...rest } = spec;
+      const { database: id, isDatabasePort, isReadOnly, ...rest } = spec;
       if (id === undefined) return spec;
-      const { database, endpoint, listed: others } = await findDatabase(id, account);
+      const {
+        database,
+        endpoint,
+        listed: others,
+      } = await findDatabase(id, account, {
+        readOnly: isReadOnly === true,
+      });
       const name = endpoint.id ?? database.id;
       return {
         ...rest,

@@ -1,3 +1,4 @@
+import type { ConfiguredConnection } from '../../config/settings.ts';
 import {
   type ForwardSpec,
   parseForward,
@@ -5,6 +6,7 @@ import {
   parseTarget,
 } from '../../connect/forward/forward-spec.ts';
 import type { Needs } from '../collaborators.ts';
+import type { ForwardGroup } from './forwards.ts';
 import type { ForwardNeeds, RouteRequest } from './route.ts';
 
 export interface ForwardRequest extends RouteRequest {
@@ -14,6 +16,8 @@ export interface ForwardRequest extends RouteRequest {
   readonly proxies: readonly string[];
   /** `HOST:PORT` or `PORT`, as typed; the forward then uses stdin and stdout instead of listeners. */
   readonly stdio: string | undefined;
+  /** Of the kinds `forward` and `db`. Each has its own route. */
+  readonly connections: readonly ConfiguredConnection[];
 }
 
 /**
@@ -24,23 +28,47 @@ export async function forward(
   request: ForwardRequest,
   deps: ForwardNeeds & Needs<'terminal', 'databases'>,
 ): Promise<number> {
-  const target = request.stdio === undefined ? undefined : parseTarget(request.stdio);
-  const specs = request.forwards.map((text) =>
-    request.document === undefined ? parseForward(text) : parseListener(text),
-  );
-  const proxies = request.proxies.map((text) => parseListener(text, 'proxy'));
-  const { forwardStdio, runForwards } = await import('./forwards.ts');
-  return target === undefined
-    ? runForwards(await withHosts(specs, deps), request, deps, proxies)
-    : forwardStdio(target, request, deps);
+  if (request.stdio !== undefined) {
+    const target = parseTarget(request.stdio);
+    const { forwardStdio } = await import('./forwards.ts');
+    return forwardStdio(target, request, deps);
+  }
+  const typed = {
+    specs: request.forwards.map((text) =>
+      request.document === undefined ? parseForward(text) : parseListener(text),
+    ),
+    proxies: request.proxies.map((text) => parseListener(text, 'proxy')),
+    route: request,
+  };
+  const groups: readonly ForwardGroup[] = [
+    ...(typed.specs.length + typed.proxies.length === 0 ? [] : [typed]),
+    ...(await groupsOf(request.connections, request)),
+  ];
+  const { runForwards } = await import('./forwards.ts');
+  return runForwards(await withHosts(groups, deps), deps);
+}
+
+async function groupsOf(
+  connections: readonly ConfiguredConnection[],
+  request: RouteRequest,
+): Promise<readonly ForwardGroup[]> {
+  if (connections.length === 0) return [];
+  const { forwardsOf } = await import('../connections/named-connections.ts');
+  return connections.map((connection) => forwardsOf(connection, request));
 }
 
 /** Looks up the specs that name a database; the others cost no call. Throws what `findDatabase` throws. */
-export async function withHosts(
-  specs: readonly ForwardSpec[],
+export async function withHosts<G extends { readonly specs: readonly ForwardSpec[] }>(
+  groups: readonly G[],
   deps: Needs<'account', 'databases'>,
-): Promise<readonly ForwardSpec[]> {
-  if (specs.every(({ database }) => database === undefined)) return specs;
+): Promise<readonly G[]> {
+  if (groups.every(({ specs }) => specs.every(({ database }) => database === undefined))) return groups;
   const { hostsOfDatabases } = await import('../database/forward-specs.ts');
-  return hostsOfDatabases(specs, await deps.account(), deps.settings.databases);
+  const account = await deps.account();
+  return Promise.all(
+    groups.map(async (group) => ({
+      ...group,
+      specs: await hostsOfDatabases(group.specs, account, deps.settings.databases),
+    })),
+  );
 }

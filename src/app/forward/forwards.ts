@@ -28,49 +28,40 @@ import {
 } from './route.ts';
 import { keepYoungGenerationSmall } from './young-generation.ts';
 
+/** Listeners that one task or bastion carries. */
+export interface ForwardGroup {
+  /** Name of the connection of the config file that they belong to; undefined = they were typed. */
+  readonly connection?: string;
+  /** `-L` */
+  readonly specs: readonly ForwardSpec[];
+  /** `-D` */
+  readonly proxies: readonly ForwardSpec[];
+  readonly route: RouteRequest;
+}
+
 /**
- * Listens for all specs until the run is aborted; resolves with 0 then. The forwards are independent: one that fails
+ * Listens for all groups until the run is aborted; resolves with 0 then. The forwards are independent: one that fails
  * does not stop the others. Throws the error of the only forward, or `no-forward-left` when the last of several has
  * failed.
- * @param proxySpecs local sides of `-D`
  */
-export async function runForwards(
-  specs: readonly ForwardSpec[],
-  request: RouteRequest,
-  deps: ForwardNeeds,
-  proxySpecs: readonly ForwardSpec[] = [],
-): Promise<number> {
+export async function runForwards(groups: readonly ForwardGroup[], deps: ForwardNeeds): Promise<number> {
+  const all = groups.flatMap(({ specs, proxies }) => [...specs, ...proxies]);
   if (deps.settings.transport === 'plugin') {
-    for (const spec of [...specs, ...proxySpecs]) warnIfOpen(spec, deps);
-    if (proxySpecs.length > 0) throw usage('plugin-unsupported', '-D needs the native transport');
-    const { runPluginForwards } = await import('./plugin-forwards.ts');
-    return runPluginForwards(specs, request, deps);
+    for (const spec of all) warnIfOpen(spec, deps);
+    return runWithPlugin(groups, deps);
   }
   keepYoungGenerationSmall();
   // The listeners are bound before any AWS call, so that a port in use is reported at once.
-  const listeners = await bindListeners([...specs, ...proxySpecs], deps);
-  const via = routeKind(request, specs, deps);
+  const listeners = await bindListeners(all, deps);
   const channel = await channelDeps(deps);
-  const carrier = via === 'bastion' ? await keepBastion(request, deps) : await carrierOf(via, deps);
-  const isOnly = specs.length + proxySpecs.length === 1;
-  const ofSpecs = specs.flatMap((spec, index) => {
-    const listener = listeners[index];
-    if (listener === undefined) return [];
-    const remote = { host: spec.remoteHost, port: spec.remotePort };
-    const name = `-L ${listener.port}:${spec.remoteHost ?? 'localhost'}:${spec.remotePort}`;
-    const forward = new Forward({
-      listener,
-      remote: remoteOf(spec, request),
-      openRoute: () => openRoute(carrier, remote, request, deps),
-      deps: isOnly ? channel : { ...channel, report: reportOf(name, channel.report) },
-    });
-    return [{ forward, name }];
-  });
-  const proxies =
-    proxySpecs.length === 0
-      ? []
-      : await proxiesOn(listeners.slice(specs.length), carrier, channel, request, deps);
-  const forwards: readonly RunningForward[] = [...ofSpecs, ...proxies];
+  const forwards: RunningForward[] = [];
+  let bound = 0;
+  for (const group of groups) {
+    const count = group.specs.length + group.proxies.length;
+    const own = listeners.slice(bound, bound + count);
+    bound += count;
+    forwards.push(...(await forwardsOn(own, group, all.length === 1, channel, deps)));
+  }
   const aborted = whenAborted(deps.signal);
   deps.scope.add(async () => {
     aborted.dispose();
@@ -104,6 +95,60 @@ export async function runForwards(
   return 0;
 }
 
+async function runWithPlugin(groups: readonly ForwardGroup[], deps: ForwardNeeds): Promise<number> {
+  const [group, ...others] = groups;
+  if (group === undefined) return 0;
+  if (groups.some(({ proxies }) => proxies.length > 0))
+    throw usage('plugin-unsupported', '-D needs the native transport');
+  if (others.length > 0)
+    throw usage('plugin-unsupported', 'several connections in one command need the native transport');
+  const { runPluginForwards } = await import('./plugin-forwards.ts');
+  return runPluginForwards(group.specs, group.route, deps);
+}
+
+/** @param isOnly nothing else runs, so that messages need no name */
+async function forwardsOn(
+  listeners: readonly LocalListener[],
+  { connection, specs, proxies, route }: ForwardGroup,
+  isOnly: boolean,
+  channel: ChannelDeps,
+  deps: ForwardNeeds,
+): Promise<readonly RunningForward[]> {
+  const via = routeKind(route, specs, deps);
+  const carrier = via === 'bastion' ? await keepBastion(route, deps) : await carrierOf(via, deps);
+  const prefix = connection === undefined ? '' : `${connection} `;
+  const ofSpecs = specs.flatMap((spec, index) => {
+    const listener = listeners[index];
+    if (listener === undefined) return [];
+    const remote = { host: spec.remoteHost, port: spec.remotePort };
+    const name = `${prefix}-L ${listener.port}:${spec.remoteHost ?? 'localhost'}:${spec.remotePort}`;
+    const report = withConnection(connection, channel.report);
+    const forward = new Forward({
+      listener,
+      remote: remoteOf(spec, route),
+      openRoute: () => openRoute(carrier, remote, route, deps),
+      deps: { ...channel, report: isOnly ? report : reportOf(name, report) },
+    });
+    return [{ forward, name }];
+  });
+  if (proxies.length === 0) return ofSpecs;
+  const ofProxies = await proxiesOn(
+    listeners.slice(specs.length),
+    prefix,
+    carrier,
+    { ...channel, report: withConnection(connection, channel.report) },
+    route,
+    deps,
+  );
+  return [...ofSpecs, ...ofProxies];
+}
+
+/** Adds the name of the connection to its ready events. */
+const withConnection =
+  (connection: string | undefined, report: Report): Report =>
+  (event) =>
+    report(event.type === 'forward-ready' && connection !== undefined ? { ...event, connection } : event);
+
 /** A `-L` or `-D`, and what messages call it. */
 interface RunningForward {
   readonly name: string;
@@ -112,6 +157,7 @@ interface RunningForward {
 
 async function proxiesOn(
   listeners: readonly LocalListener[],
+  prefix: string,
   carrier: Carrier,
   channel: ChannelDeps,
   request: RouteRequest,
@@ -124,7 +170,7 @@ async function proxiesOn(
     if (request.allowLinkLocal !== true) await refuseLinkLocal(host, { clock: deps.clock, lookUp });
   };
   return listeners.map((listener) => {
-    const name = `-D ${listener.port}`;
+    const name = `${prefix}-D ${listener.port}`;
     const forward = new ProxyForward({
       listener,
       name,

@@ -1,3 +1,4 @@
+import type { ConfiguredConnection } from '../../config/settings.ts';
 import { type FarPort, whenPortAnswers } from '../../connect/forward/far-port.ts';
 import { type ForwardSpec, parseForward } from '../../connect/forward/forward-spec.ts';
 import { hostPort } from '../../core/host-port.ts';
@@ -16,7 +17,7 @@ import { type DatabaseNeeds, openDatabase, type OpenDatabase } from '../database
 import { withHosts } from '../forward/forward-request.ts';
 import { bindListeners } from '../forward/listeners.ts';
 import { openForward, type OpenForward, withoutForwardResults } from '../forward/open-forward.ts';
-import { carrierOf, keepBastion, type Remote, routeKind } from '../forward/route.ts';
+import { carrierOf, keepBastion, type Remote, routeKind, type RouteRequest } from '../forward/route.ts';
 import { asTransportStatus } from '../session/session-setup.ts';
 
 /** One command with forwards that are opened before it and closed after it. */
@@ -24,6 +25,8 @@ import { asTransportStatus } from '../session/session-setup.ts';
 export interface RunRequest extends Omit<DatabaseRequest, 'host' | 'engine' | 'print'> {
   /** As typed for `-L`. */
   readonly forwards: readonly string[];
+  /** Of the kinds `forward` and `db`; at most one of them is a database, and only where `id` is undefined. */
+  readonly connections: readonly ConfiguredConnection[];
   /** Program and arguments. */
   readonly command: readonly [string, ...string[]];
 }
@@ -51,55 +54,85 @@ interface Prepared {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-async function prepared(request: RunRequest, deps: RunNeeds): Promise<Prepared> {
+async function prepared(given: RunRequest, deps: RunNeeds): Promise<Prepared> {
   if (deps.settings.transport === 'plugin')
     throw usage('plugin-unsupported', 'run needs the native transport');
-  const specs = await withHosts(request.forwards.map(parseForward), deps);
-  const listeners = await bindListeners(specs, deps);
-  const database = await openedDatabase(request, specs, deps);
-  const forwardTo = database?.forwardTo ?? (await opener(request, specs, deps));
-  const refusals = new Refusals(withoutForwardResults(deps.report));
-  await Promise.all(
-    specs.map(async ({ remoteHost, remotePort }, index) => {
-      const listener = listeners[index];
-      if (listener === undefined) return;
-      const remote = { host: remoteHost, port: remotePort };
-      const forward = await forwardTo(listener, remote, refusals.report);
-      reportEnd(`the forward to ${hostPort(remoteHost ?? 'localhost', remotePort)}`, forward, deps);
-      await answering(listener, remote, forward, deps);
-      deps.report({
-        type: 'note',
-        level: 'info',
-        code: 'forward-open',
-        message: `${portVariable(index)}: ${hostPort(listener.host, listener.port)} → ${hostPort(remoteHost ?? 'localhost', remotePort)}`,
-      });
-    }),
+  const typed = given.forwards.map(parseForward);
+  const typedRoute = { ...given, document: undefined, requireLogged: false };
+  const { databaseRequestOf, forwardsOf } = await import('../connections/named-connections.ts');
+  const groups: readonly RunGroup[] = await withHosts(
+    [
+      { specs: typed, route: typedRoute, isTyped: true },
+      ...given.connections
+        .filter(({ kind }) => kind === 'forward')
+        .map((connection) => ({ ...forwardsOf(connection, typedRoute), isTyped: false })),
+    ],
+    deps,
   );
+  const wanted = { ...given, host: undefined, engine: undefined, print: undefined };
+  const ofDatabase = given.connections.find(({ kind }) => kind === 'db');
+  const request = ofDatabase === undefined ? wanted : databaseRequestOf(wanted, ofDatabase);
+  const listeners = await bindListeners(
+    groups.flatMap(({ specs }) => specs),
+    deps,
+  );
+  const database = await openedDatabase(request, typed, deps);
+  const refusals = new Refusals(withoutForwardResults(deps.report));
+  let count = 0;
+  const openings = groups.map(async ({ specs, route, isTyped }) => {
+    const first = count;
+    count += specs.length;
+    if (specs.length === 0) return;
+    const shared = isTyped ? database?.forwardTo : undefined;
+    const forwardTo = shared ?? (await opener(route, specs, deps));
+    await Promise.all(
+      specs.map(async ({ remoteHost, remotePort }, offset) => {
+        const index = first + offset;
+        const listener = listeners[index];
+        if (listener === undefined) return;
+        const remote = { host: remoteHost, port: remotePort };
+        const forward = await forwardTo(listener, remote, refusals.report);
+        reportEnd(`the forward to ${hostPort(remoteHost ?? 'localhost', remotePort)}`, forward, deps);
+        await answering(listener, remote, forward, deps);
+        deps.report({
+          type: 'note',
+          level: 'info',
+          code: 'forward-open',
+          message: `${portVariable(index)}: ${hostPort(listener.host, listener.port)} → ${hostPort(remoteHost ?? 'localhost', remotePort)}`,
+        });
+      }),
+    );
+  });
+  await Promise.all(openings);
   refusals.passOn();
   const ports = Object.fromEntries(
     listeners.map((listener, index) => [portVariable(index), String(listener.port)]),
   );
-  const [program, ...args] = request.command;
-  if (database === undefined) return { command: request.command, environment: ports };
+  const [program, ...args] = given.command;
+  if (database === undefined) return { command: given.command, environment: ports };
   return {
     command: withArguments(program, args, database.setup),
     environment: { ...(await clientVariables(database, program, deps)), ...ports },
   };
 }
 
+/** Forwards that one task or bastion carries. */
+interface RunGroup {
+  readonly specs: readonly ForwardSpec[];
+  readonly route: RouteRequest;
+  /** They have no route of their own: where there is a database, they go the way of its forward. */
+  readonly isTyped: boolean;
+}
+
 async function openedDatabase(
-  request: RunRequest,
+  request: DatabaseRequest,
   specs: readonly ForwardSpec[],
   deps: RunNeeds,
 ): Promise<OpenDatabase | undefined> {
-  if (request.id === undefined) return undefined;
+  if (request.id === undefined && request.host === undefined) return undefined;
   // The port of a task itself is reached through that task only.
   const onlyTask = request.via === 'auto' && specs.some(({ remoteHost }) => remoteHost === undefined);
-  const via = onlyTask ? 'task' : request.via;
-  const opened = await openDatabase(
-    { ...request, via, host: undefined, engine: undefined, print: undefined },
-    deps,
-  );
+  const opened = await openDatabase({ ...request, via: onlyTask ? 'task' : request.via }, deps);
   const { connection, setup } = opened;
   reportEnd(`the forward to ${opened.name}`, opened, deps);
   // Where the certificate is verified, the database has answered already.
@@ -118,14 +151,13 @@ async function openedDatabase(
 
 /** For forwards without a database: through the task or bastion that `forward` would choose. */
 async function opener(
-  given: RunRequest,
+  route: RouteRequest,
   specs: readonly ForwardSpec[],
   deps: RunNeeds,
 ): Promise<OpenDatabase['forwardTo']> {
-  const request = { ...given, document: undefined, requireLogged: false };
-  const via = routeKind(request, specs, deps);
-  const carrier = via === 'bastion' ? await keepBastion(request, deps) : await carrierOf(via, deps);
-  return (listener, remote, report) => openForward(listener, remote, carrier, request, deps, report);
+  const via = routeKind(route, specs, deps);
+  const carrier = via === 'bastion' ? await keepBastion(route, deps) : await carrierOf(via, deps);
+  return (listener, remote, report) => openForward(listener, remote, carrier, route, deps, report);
 }
 
 /** Waits until the remote port answers, or the forward is lost. */

@@ -156,9 +156,7 @@ async function forwardThrough(
     import('../forward/forwards.ts'),
     import('../forward/forward-request.ts'),
   ]);
-  return runForwards(
-    await withHosts(specs, deps),
-    { via: 'task', wanted, name: undefined, replace: false, document: undefined, requireLogged: false },
-    deps,
-  );
+  const route = { via: 'task', wanted, name: undefined, replace: false, document: undefined } as const;
+  const group = { specs, proxies: [], route: { ...route, requireLogged: false } };
+  return runForwards(await withHosts([group], deps), deps);
 }

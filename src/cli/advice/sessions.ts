@@ -40,6 +40,7 @@ export const SESSION_ADVICE = {
     '-L 8080:80   # a port of the task',
     '-L 5432:db.internal:5432   # a host behind it',
     '-D 1080   # a SOCKS5 and HTTP CONNECT proxy to every host behind it',
+    'NAME   # a connection of the config file: config list, config add',
     '--stdio HOST:PORT',
   ],
   'gateway-unreachable': () => ['check the network, HTTPS_PROXY and NO_PROXY'],

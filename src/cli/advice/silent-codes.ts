@@ -10,6 +10,7 @@ export const SILENT_CODES: ReadonlySet<string> = new Set([
   'config-syntax',
   'config-too-large',
   'config-unreadable',
+  'config-unwritable',
   'config-value',
   'copy-answer-invalid',
   'copy-changed',

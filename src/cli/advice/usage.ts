@@ -2,7 +2,7 @@ import { quoteWord } from '../../core/shell-words.ts';
 import type { ParseFacts, PickedFacts } from '../../core/facts/command-line-facts.ts';
 import type { Installation } from '../../core/facts/installation.ts';
 import { because, type CommandLines } from './command-lines.ts';
-import type { Rows } from './rows.ts';
+import { meant, type Rows } from './rows.ts';
 
 /** Advice about the command line itself, its environment and the installation. */
 
@@ -121,6 +121,21 @@ export const USAGE_ADVICE = {
     nearest === undefined ? `known keys: ${known.join(', ')}` : `did you mean '${nearest}'?`,
   ],
   'conflicting-option': afterParsing,
+  'connection-exists': ({ name }, { context: { argv } }) => [
+    because(['fargate-connect', ...argv, '--overwrite'].map(quoteWord).join(' '), `replaces ${name}`),
+  ],
+  'connection-kind': ({ name, kind }) => [
+    `fargate-connect ${kind === 'forward' || kind === 'db' ? `${kind} ` : ''}${quoteWord(name)}`,
+  ],
+  'connection-name': () => ['fargate-connect config add orders --db orders-db   # orders is the name'],
+  'connection-not-found': (candidates) => [
+    ...meant(candidates),
+    ...(candidates.existing === 0
+      ? ['fargate-connect config add NAME --service SERVICE -L 8080:80   # makes one']
+      : []),
+  ],
+  'connections-differ': ({ names }, lines) =>
+    names.map((name) => lines.tool(`${lines.context.command ?? ''} ${quoteWord(name)}`.trim())),
   'demo-leftovers': ({ differences }) => differences.slice(0, 10),
   'environment-value': ({ variable, takes }) => [`${variable} takes ${takes}`],
   'excess-arguments': afterParsing,

@@ -58,8 +58,18 @@ async function runComplete(options: CompleteOptions, context: CommandContext): P
     service: position.service ?? settings.service,
     task: position.task ?? settings.task,
   };
-  const names = await candidates(query, cache, context, (list) => context.startDetached?.(renewal(list)));
-  context.terminal.stdout.write(names.map((name) => `${position.lead}${name}\n`).join(''));
+  const connections = settings.connections
+    .filter(({ kind, name }) => position.connections.includes(kind) && name.startsWith(position.prefix))
+    .map(({ name }) => name);
+  const { kind } = position;
+  const ofAws =
+    kind === undefined
+      ? []
+      : await candidates({ ...query, kind }, cache, context, (list) =>
+          context.startDetached?.(renewal(list)),
+        );
+  const names = new Set([...connections.sort(), ...ofAws]);
+  context.terminal.stdout.write([...names].map((name) => `${position.lead}${name}\n`).join(''));
 }
 
 type Scope = Pick<CompletionList, 'cluster' | 'service'>;

@@ -39,7 +39,7 @@ export function dbCommand(
 ): Command {
   const command = new Command('db')
     .description('a client on a database, proxy or cache, through a task or the bastion')
-    .argument('[id]', 'id or ARN, as ls databases shows it')
+    .argument('[id]', 'id or ARN, as ls databases shows it, or a connection of the config file')
     .argument('[command...]', 'after --: program and arguments, e.g. psql -c "select 1"')
     .usage('[id] [flags] [-- command...]');
   addLoginFlags(command)
@@ -65,12 +65,13 @@ Examples:
   $ fargate-connect db orders-db --iam --as app --service orders-api -- psql -c 'select now()'
   $ fargate-connect db catalog-db --secret --read-only -- pg_dump -s
   $ fargate-connect db sessions-cache -- redis-cli info
+  $ fargate-connect db orders   # a connection of the config file, with its login and route
   $ fargate-connect db --host search.internal:9200 --print uri`,
     )
     .action((first: string | undefined, rest: readonly string[], flags: DbFlags, command: Command) => {
       const typed = [...(first === undefined ? [] : [first]), ...rest];
       const { before, after } = wordsAfterDashes(typed, command);
-      return invoke(run, optionsOf(before[0], after, flags), command);
+      return invoke(run, optionsOf(before[0], after, flags), command, before);
     });
 }
 
@@ -116,7 +117,7 @@ export async function runDb(
     import('../../app/database/run-database.ts'),
     import('../render/database-connection.ts'),
   ]);
-  const request = { ...options, wanted: wanted ?? wantedOf(context.settings) };
+  const request = await namedRequest({ ...options, wanted: wanted ?? wantedOf(context.settings) }, context);
   if (printPassword) {
     const { passwordAfterQuestion } = await import('../../app/database/print-password.ts');
     context.terminal.stdout.write(`${await passwordAfterQuestion(request, context)}\n`);
@@ -125,6 +126,17 @@ export async function runDb(
   return withDiagnosis('forward', context, () =>
     runDatabase(request, context, databaseOutput(options.print, context)),
   );
+}
+
+/** An id that is the name of a connection means that connection. Throws `connection-kind` for one that is no database. */
+async function namedRequest(
+  request: DatabaseRequest,
+  { settings: { connections } }: CommandContext,
+): Promise<DatabaseRequest> {
+  const { id } = request;
+  if (id === undefined || !connections.some(({ name }) => name === id)) return request;
+  const { connectionNamed, databaseRequestOf } = await import('../../app/connections/named-connections.ts');
+  return databaseRequestOf(request, connectionNamed(id, connections, ['db']));
 }
 
 /** Throws `bad-arguments`. */

@@ -14,14 +14,19 @@ import {
   type RouteFlags,
 } from '../forward-flags.ts';
 
-export interface ForwardOptions extends Omit<ForwardRequest, 'wanted'> {
+export interface ForwardOptions extends Omit<ForwardRequest, 'wanted' | 'connections'> {
   readonly service: string | undefined;
+  /** Names of connections of the config files; empty where `-L`, `-D` or `--stdio` says what to open. */
+  readonly names: readonly string[];
 }
 
 export function forwardCommand(invoke: Invoke, run: Run<ForwardOptions> = runForward): Command {
   const command = new Command('forward')
     .description('local ports to a task, or to hosts behind a task or the bastion')
-    .argument('[service]', 'service whose task carries the connections');
+    .argument(
+      '[name...]',
+      'connections of the config file; with -L or -D the service whose task carries them',
+    );
   addForwardFlag(command).option(
     '-D <spec>',
     '[bind:]local: a SOCKS5 and HTTP CONNECT proxy to every host that the task or bastion reaches; repeatable',
@@ -37,11 +42,13 @@ export function forwardCommand(invoke: Invoke, run: Run<ForwardOptions> = runFor
       `
 Runs until Ctrl-C and then exits 0 (130 if no listener was ready yet). With --json each listener that is \
 ready is one line on stdout. Local port 0 takes any free port. --via auto: a task when a service or task is named, \
-else the bastion.
+else the bastion. Names are those of connections in the config file (config add); --via, --name, --cluster, --service and \
+--container replace what the file says.
 
 Examples:
   $ fargate-connect forward orders-api -L 8080:80
   $ fargate-connect forward -L 5432:db.internal:5432 -L 6379:cache.internal:6379 --via bastion
+  $ fargate-connect forward orders web
   $ fargate-connect forward -L orders-db -L 6379:sessions-cache --service orders-api
   $ fargate-connect forward orders-api -D 1080   # curl --socks5-hostname 127.0.0.1:1080 …
   $ fargate-connect forward --document fargate-connect-orders-db -L 5432
@@ -49,7 +56,7 @@ Examples:
     )
     .action(
       (
-        service: string | undefined,
+        words: readonly string[],
         flags: RouteFlags & {
           L?: readonly string[];
           D?: readonly string[];
@@ -60,7 +67,10 @@ Examples:
         },
         command: Command,
       ) => {
+        const isTyped = [flags.L, flags.D, flags.stdio, flags.document].some((flag) => flag !== undefined);
+        const service = isTyped ? onlyService(words) : undefined;
         serviceArgument(service, command);
+        const names = isTyped ? [] : [...new Set(words)];
         return invoke(
           run,
           {
@@ -69,6 +79,7 @@ Examples:
             via: flags.via,
             stdio: flags.stdio,
             service,
+            names,
             name: flags.name,
             replace: flags.replace,
             document: flags.document,
@@ -76,9 +87,17 @@ Examples:
             allowLinkLocal: flags.allowLinkLocal === true,
           },
           command,
+          names,
         );
       },
     );
+}
+
+/** Throws `bad-arguments` (usage). */
+function onlyService([service, other]: readonly string[]): string | undefined {
+  if (other !== undefined)
+    throw usage('bad-arguments', `${service} and ${other}: with -L, -D or --stdio there is one service`);
+  return service;
 }
 
 /**
@@ -87,19 +106,24 @@ Examples:
  */
 async function runForward(options: ForwardOptions, context: CommandContext): Promise<number> {
   refuseContradictions(options);
-  const [{ forward }, { wantedOf }] = await Promise.all([
+  const [{ forward }, { wantedOf }, { connectionNamed }] = await Promise.all([
     import('../../app/forward/forward-request.ts'),
     import('../../app/session/session-setup.ts'),
+    import('../../app/connections/named-connections.ts'),
   ]);
+  const { settings } = context;
+  const connections = options.names.map((name) =>
+    connectionNamed(name, settings.connections, ['forward', 'db']),
+  );
   return withDiagnosis('forward', context, () =>
-    forward({ ...options, wanted: wantedOf(context.settings, options.service) }, context),
+    forward({ ...options, connections, wanted: wantedOf(settings, options.service) }, context),
   );
 }
 
 /** Throws `forward-needed`, `bad-arguments` (usage). */
 function refuseContradictions(options: ForwardOptions): void {
-  const { stdio, forwards, proxies, document, via, name } = options;
-  if (stdio === undefined && forwards.length + proxies.length === 0) {
+  const { stdio, forwards, proxies, names, document, via, name } = options;
+  if (stdio === undefined && forwards.length + proxies.length + names.length === 0) {
     throw usage('forward-needed', 'nothing to forward');
   }
   if (stdio !== undefined && forwards.length > 0) {
@@ -111,7 +135,7 @@ function refuseContradictions(options: ForwardOptions): void {
   if (document !== undefined && proxies.length > 0) {
     throw usage('bad-arguments', 'a --document fixes one host and port, and -D leads to any');
   }
-  if (options.allowLinkLocal === true && proxies.length === 0) {
+  if (options.allowLinkLocal === true && proxies.length + names.length === 0) {
     throw usage('bad-arguments', '--allow-link-local is for -D; -L and --stdio take any address');
   }
   const wrong = routeContradiction({ via, name });

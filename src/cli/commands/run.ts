@@ -16,8 +16,10 @@ import {
 import { withDiagnosis } from '../failed-connect.ts';
 import { wordsAfterDashes } from '../missing-dashes.ts';
 
-export interface RunOptions extends Omit<RunRequest, 'wanted' | 'command'> {
+export interface RunOptions extends Omit<RunRequest, 'wanted' | 'command' | 'connections'> {
   readonly command: readonly string[];
+  /** Names of connections of the config files. */
+  readonly names: readonly string[];
 }
 
 interface RunFlags extends DatabaseFlags {
@@ -28,53 +30,83 @@ interface RunFlags extends DatabaseFlags {
 export function runCommand(invoke: Invoke, run: Run<RunOptions> = runRun): Command {
   const command = new Command('run')
     .description('a command with forwards that are opened before it and closed after it')
-    .argument('[command...]', 'after --: program and arguments')
-    .usage('[flags] -- command...')
+    .argument('[command...]', 'connections of the config file; after --: program and arguments')
+    .usage('[names...] [flags] -- command...')
     .option('--db <id>', 'a database, as for db: its host, port, TLS and login are set');
   return addServerFlags(addRouteFlags(addLoginFlags(addForwardFlag(command))))
     .addHelpText(
       'after',
       `
-Opens what --db and each -L name, waits up to 30 seconds until their ports answer, starts the command with stdin, stdout \
+Opens the named connections and what --db and each -L name, waits up to 30 seconds until their ports answer, starts the command with stdin, stdout \
 and stderr of its own caller, passes SIGINT and SIGTERM on, closes everything, and ends with the status of the command.
 --db sets the variables that db sets (PGHOST, PGPORT, MYSQL_HOST, …). Each -L sets FARGATE_CONNECT_PORT_1, \
-FARGATE_CONNECT_PORT_2, … to its local port on 127.0.0.1, in the order of the command line; local port 0 takes any free one.
+FARGATE_CONNECT_PORT_2, … to its local port on 127.0.0.1, in the order of the command line, and then each -L of the \
+connections; local port 0 takes any free one.
 Exit status 255: the connection failed; 127 and 126: the command does not exist or cannot be started.
 
 Examples:
   $ fargate-connect run --db orders-db --secret --service orders-api -- psql -f migrate.sql
   $ fargate-connect run --db catalog-db --iam --as app -L 0:sessions-cache -- ./integration-tests
+  $ fargate-connect run orders -- ./migrate   # a connection of the config file
   $ fargate-connect run --service orders-api -L 0:8080 -- sh -c 'curl -f localhost:$FARGATE_CONNECT_PORT_1'`,
     )
     .action((typed: readonly string[], flags: RunFlags, command: Command) => {
-      const { after } = wordsAfterDashes(typed, command, 0);
-      const options = { ...databaseOptionsOf(flags), id: flags.db, forwards: flags.L ?? [], command: after };
-      return invoke(run, options, command);
+      const { before, after } = wordsAfterDashes(typed, command, Infinity);
+      // Words without a command after them are the command, and `--` was forgotten.
+      if (after.length === 0) wordsAfterDashes(typed, command, 0);
+      const names = [...new Set(before)];
+      const options = {
+        ...databaseOptionsOf(flags),
+        id: flags.db,
+        forwards: flags.L ?? [],
+        names,
+        command: after,
+      };
+      return invoke(run, options, command, names);
     });
 }
 
 async function runRun(options: RunOptions, context: CommandContext): Promise<number> {
-  const command = checked(options);
-  const [{ runWithForwards }, { wantedOf }] = await Promise.all([
+  const [{ runWithForwards }, { wantedOf }, { connectionNamed }] = await Promise.all([
     import('../../app/run/run.ts'),
     import('../../app/session/session-setup.ts'),
+    import('../../app/connections/named-connections.ts'),
   ]);
+  const { settings } = context;
+  const connections = options.names.map((name) => {
+    const connection = connectionNamed(name, settings.connections, ['forward', 'db']);
+    if (connection.proxies.length > 0)
+      throw usage('bad-arguments', `run opens no proxy, and the connection ${name} has one`);
+    return connection;
+  });
+  const command = checked(options, connections);
   return withDiagnosis('forward', context, () =>
-    runWithForwards({ ...options, command, wanted: wantedOf(context.settings) }, context),
+    runWithForwards({ ...options, connections, command, wanted: wantedOf(settings) }, context),
   );
 }
 
 /** The command of options that do not contradict each other. Throws `forward-needed`, `bad-arguments` (usage). */
-function checked(options: RunOptions): RunRequest['command'] {
-  const { command, forwards, id, user, databaseName, iam, secret, readOnly, port, ca, tls } = options;
+function checked(options: RunOptions, connections: RunRequest['connections']): RunRequest['command'] {
+  const { command, forwards, user, databaseName, iam, secret, readOnly, port, ca, tls } = options;
   const [program, ...args] = command;
   if (program === undefined) throw usage('bad-arguments', 'run needs a command after --');
-  if (id === undefined && forwards.length === 0) throw usage('forward-needed', 'nothing to forward');
+  const databases = [
+    ...(options.id === undefined ? [] : [`--db ${options.id}`]),
+    ...connections.filter(({ kind }) => kind === 'db').map(({ name }) => name),
+  ];
+  if (databases.length > 1)
+    throw usage(
+      'bad-arguments',
+      `${databases.join(' and ')}: the variables of one database can be set, open the others with -L ID`,
+    );
+  const [id] = databases;
+  if (id === undefined && forwards.length + connections.length === 0)
+    throw usage('forward-needed', 'nothing to forward');
   const ofDatabase =
     user ?? databaseName ?? iam ?? secret ?? readOnly ?? port ?? ca ?? (tls ? undefined : false);
   const wrong =
     id === undefined && ofDatabase !== undefined
-      ? '--as, --database, --iam, --secret, --read-only, --port, --ca and --no-tls are about --db'
+      ? '--as, --database, --iam, --secret, --read-only, --port, --ca and --no-tls are about --db or a connection to a database'
       : databaseContradiction(options);
   if (wrong !== undefined) throw usage('bad-arguments', wrong);
   return [program, ...args];

@@ -17,6 +17,8 @@ export interface ForwardSpec {
   readonly database?: string;
   /** The local port is the one that belongs to the database. */
   readonly isDatabasePort?: true;
+  /** A reader endpoint of the database, where there is one. */
+  readonly isReadOnly?: true;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Candidates } from '../candidates.ts';
 import type { AnyFacts, Fact } from './fact.ts';
 import type { Installation } from './installation.ts';
 
@@ -57,6 +58,11 @@ export interface CommandLineErrorFacts {
     readonly known: readonly string[];
   };
   'conflicting-option': ParseFacts;
+  'connection-exists': { readonly name: string; readonly file: string };
+  'connection-kind': { readonly name: string; readonly kind: string };
+  'connection-name': { readonly name: string };
+  'connection-not-found': Candidates;
+  'connections-differ': { readonly names: readonly string[]; readonly key: string };
   'demo-leftovers': { readonly differences: readonly string[] };
   duration: {
     readonly flag: string;
