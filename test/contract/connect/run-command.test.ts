@@ -118,7 +118,7 @@ describe('without a connection the command does not start', () => {
   it.each([
     [['-L', '0:8080'], 2, 'bad-arguments'],
     [started, 2, 'forward-needed'],
-    [['extra', '-L', '0:8080', ...started], 2, 'bad-arguments'],
+    [['extra', '-L', '0:8080', ...started], 3, 'connection-not-found'],
     [['-L', '0:8080', '--iam', ...started], 2, 'bad-arguments'],
     [['--db', 'orders-db', '--iam', '--secret', ...started], 2, 'bad-arguments'],
     [['--db', 'orders-db', '--via', 'task', '--name', 'x', ...started], 2, 'bad-arguments'],
