@@ -175,37 +175,34 @@ function valuesOf(flags: AddFlags, command: Command): ConnectionValues {
 
 async function runConfig(options: ConfigOptions, context: CommandContext): Promise<void> {
   const { settings, terminal, report } = context;
-  switch (options.action) {
-    case 'list':
-      return printConnections(context);
-    case 'schema': {
-      const { configSchema } = await import('../../config/config-schema.ts');
-      terminal.stdout.write(`${JSON.stringify(configSchema(), null, 2)}\n`);
-      return;
-    }
-    default: {
-      const { addConnection, removeConnection } = await import('../../config/edit-connections.ts');
-      if (options.action === 'add') {
-        const { checkForwards } = await import('../../app/connections/named-connections.ts');
-        checkForwards(options);
-      }
-      const path = await fileOf(options.isOwn, context);
-      if (options.action === 'add') addConnection(path, options.name, options.values, options);
-      else removeConnection(path, options.name);
-      if (settings.output === 'json')
-        terminal.stdout.write(`${JSON.stringify({ name: options.name, file: path })}\n`);
-      else
-        report({
-          type: 'note',
-          level: 'info',
-          code: `connection-${options.action === 'add' ? 'added' : 'removed'}`,
-          message:
-            options.action === 'add'
-              ? `${options.name} is in ${path}: fargate-connect ${options.name}`
-              : `${options.name} is deleted from ${path}`,
-        });
-    }
+  const { action } = options;
+  if (action === 'list') return printConnections(context);
+  if (action === 'schema') {
+    const { configSchema } = await import('../../config/config-schema.ts');
+    terminal.stdout.write(`${JSON.stringify(configSchema(), null, 2)}\n`);
+    return;
   }
+  if (action === 'add') {
+    const { checkForwards } = await import('../../app/connections/named-connections.ts');
+    checkForwards(options);
+  }
+  const { addConnection, removeConnection } = await import('../../config/edit-connections.ts');
+  const path = await fileOf(options.isOwn, context);
+  if (action === 'add') addConnection(path, options.name, options.values, options);
+  else removeConnection(path, options.name);
+  if (settings.output === 'json') {
+    terminal.stdout.write(`${JSON.stringify({ name: options.name, file: path })}\n`);
+    return;
+  }
+  report({
+    type: 'note',
+    level: 'info',
+    code: action === 'add' ? 'connection-added' : 'connection-removed',
+    message:
+      action === 'add'
+        ? `${options.name} is in ${path}: fargate-connect ${options.name}`
+        : `${options.name} is deleted from ${path}`,
+  });
 }
 
 /** Throws `config-unwritable` where the environment names no home. */
