@@ -10,7 +10,8 @@ import { addForwardFlag, repeated, type RouteFlags } from '../forward-flags.ts';
 import { typedFlags } from '../shared-flags.ts';
 
 type ConfigOptions =
-  | { readonly action: 'list' | 'schema' }
+  | { readonly action: 'list' }
+  | { readonly action: 'schema' }
   | { readonly action: 'remove'; readonly name: string; readonly isOwn: boolean }
   | {
       readonly action: 'add';
@@ -175,20 +176,19 @@ function valuesOf(flags: AddFlags, command: Command): ConnectionValues {
 
 async function runConfig(options: ConfigOptions, context: CommandContext): Promise<void> {
   const { settings, terminal, report } = context;
-  const { action } = options;
-  if (action === 'list') return printConnections(context);
-  if (action === 'schema') {
+  if (options.action === 'list') return printConnections(context);
+  if (options.action === 'schema') {
     const { configSchema } = await import('../../config/config-schema.ts');
     terminal.stdout.write(`${JSON.stringify(configSchema(), null, 2)}\n`);
     return;
   }
-  if (action === 'add') {
+  if (options.action === 'add') {
     const { checkForwards } = await import('../../app/connections/named-connections.ts');
     checkForwards(options);
   }
   const { addConnection, removeConnection } = await import('../../config/edit-connections.ts');
   const path = await fileOf(options.isOwn, context);
-  if (action === 'add') addConnection(path, options.name, options.values, options);
+  if (options.action === 'add') addConnection(path, options.name, options.values, options);
   else removeConnection(path, options.name);
   if (settings.output === 'json') {
     terminal.stdout.write(`${JSON.stringify({ name: options.name, file: path })}\n`);
@@ -197,9 +197,9 @@ async function runConfig(options: ConfigOptions, context: CommandContext): Promi
   report({
     type: 'note',
     level: 'info',
-    code: action === 'add' ? 'connection-added' : 'connection-removed',
+    code: options.action === 'add' ? 'connection-added' : 'connection-removed',
     message:
-      action === 'add'
+      options.action === 'add'
         ? `${options.name} is in ${path}: fargate-connect ${options.name}`
         : `${options.name} is deleted from ${path}`,
   });
