@@ -1,6 +1,6 @@
 import { awsClock } from '../aws-clock.ts';
 import { accountText } from '../../core/account-text.ts';
-import type { Fact } from '../../core/facts/fact.ts';
+import { type Fact, textFact } from '../../core/facts/fact.ts';
 import { access, interrupted, ToolError } from '../../core/errors.ts';
 import {
   findBastions,
@@ -118,24 +118,44 @@ function ownerOf({ name, instances: [instance] }: Inventory, now: number): Basti
   };
 }
 
+export interface PlannedTeardown {
+  /** The resources to delete, for each bastion. */
+  readonly plans: readonly Plan[];
+  /** True if bastions run and the caller may not read who is connected to them. */
+  readonly sessionsUnknown: boolean;
+}
+
 /**
- * The resources to delete, for each bastion. Throws `sessions-active` while other people are connected, unless forced or
- * the caller may not read the sessions.
+ * Throws `sessions-active` while other people are connected, unless forced. If the caller may not read the sessions, a
+ * person can still agree to the question; `--yes` was given before anybody could know, so it throws `sessions-unknown`.
+ * A bastion without a running instance has no sessions, and needs no permission to read them.
  */
 export async function planTeardown(
-  { full, callerArn, refused }: FoundBastions,
+  { full, callerArn, all }: FoundBastions,
   { force }: DownRequest,
-  deps: Needs<'account'>,
-): Promise<readonly Plan[]> {
+  deps: Needs<'account', 'yes'>,
+): Promise<PlannedTeardown> {
+  const denied = new RefusedActions();
   if (!force) {
     const ssm = await (await deps.account()).ssm();
     for (const { inventory } of full)
       await refuseIfInUse(inventory, callerArn, (instanceId) =>
-        refused.or([], ssm.activeSessions(instanceId)),
+        denied.or([], ssm.activeSessions(instanceId)),
       );
   }
-  return full.map(({ inventory }) => planDown(inventory));
+  if (denied.first !== undefined && deps.settings.yes) throw sessionsUnknown(denied.first, all);
+  return {
+    plans: full.map(({ inventory }) => planDown(inventory)),
+    sessionsUnknown: denied.first !== undefined,
+  };
 }
+
+const sessionsUnknown = (denial: ToolError, all: boolean): ToolError =>
+  access(
+    'sessions-unknown',
+    `whether other people are connected is not known, so nothing was deleted: ${denial.message}`,
+    { details: { ...denial.details, action: textFact(denial.details, 'action'), all }, cause: denial },
+  );
 
 export interface TakenDown {
   readonly done: readonly { readonly name: string; readonly result: TeardownResult }[];
@@ -153,6 +173,7 @@ export interface TakenDown {
  */
 export async function takeDown(
   { full, all, region, accountId, accountAlias, refused }: FoundBastions,
+  { sessionsUnknown }: Pick<PlannedTeardown, 'sessionsUnknown'>,
   deps: Needs<'account' | 'clock' | 'prompter' | 'random' | 'report' | 'signal'>,
 ): Promise<TakenDown> {
   const names = full.map(({ inventory }) => inventory.name).join(', ');
@@ -160,7 +181,7 @@ export async function takeDown(
     message: `Delete ${full.length === 1 ? `bastion ${names}` : `the bastions ${names}`} in ${region} of ${accountText(accountId, accountAlias)}?`,
     flag: '--yes',
     // Bastions of other people may be among them, or people whose sessions could not be seen.
-    defaultAnswer: !all && !refused.actions.includes('ssm:DescribeSessions'),
+    defaultAnswer: !all && !sessionsUnknown,
   });
   if (!agreed) throw interrupted('nothing was deleted');
   const account = await deps.account();

@@ -226,4 +226,12 @@ export const ACCOUNT_ADVICE = {
       : [`its policies ask for ${unknownKeys.join(', ')}, which the check knows no value of`]),
   ],
   'role-untrusted': roleUntrusted,
+  'sessions-unknown': (facts, lines) => [
+    ...whoRefused(facts, lines),
+    lines.tool(
+      'down',
+      { ...(facts.all ? { all: true } : {}), force: true, yes: true },
+      'cuts off whoever is connected',
+    ),
+  ],
 } as const satisfies Rows;

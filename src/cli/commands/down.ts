@@ -15,7 +15,7 @@ export function downCommand(invoke: Invoke, run: Run<DownRequest> = runDown): Co
     .description('delete everything that up made, found by tags; verify; name what is left')
     .option('--name <name>', 'name of the bastion', 'default')
     .addOption(new Option('--all', 'every bastion of this account and region').conflicts('name'))
-    .option('--force', "also while other people's sessions are open");
+    .option('--force', "also while other people's sessions are open, or cannot be seen");
   return addIamFlags(command)
     .addHelpText(
       'after',
@@ -46,8 +46,9 @@ async function runDown(request: DownRequest, context: CommandContext): Promise<v
     text.writeNothing(request, found, context);
     return;
   }
-  text.reportTeardown(await planTeardown(found, request, context), found, context);
-  const taken = await takeDown(found, context);
+  const planned = await planTeardown(found, request, context);
+  text.reportTeardown(planned, found, context);
+  const taken = await takeDown(found, planned, context);
   text.writeTakenDown(taken, found, context);
   if (taken.problem !== undefined) throw taken.problem;
 }

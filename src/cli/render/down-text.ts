@@ -1,5 +1,4 @@
-import type { DownRequest, FoundBastions, TakenDown } from '../../app/bastion/take-down.ts';
-import type { Plan } from '../../provision/plan/plan.ts';
+import type { DownRequest, FoundBastions, PlannedTeardown, TakenDown } from '../../app/bastion/take-down.ts';
 import { accountText } from '../../core/account-text.ts';
 import { describeDuration } from '../../core/duration.ts';
 import type { CommandContext } from '../context.ts';
@@ -27,7 +26,11 @@ export function writeNothing(request: DownRequest, found: FoundBastions, context
   });
 }
 
-export function reportTeardown(plans: readonly Plan[], found: FoundBastions, context: CommandContext): void {
+export function reportTeardown(
+  { plans, sessionsUnknown }: PlannedTeardown,
+  found: FoundBastions,
+  context: CommandContext,
+): void {
   if (found.all) reportOwners(found, context);
   const { actions } = found.refused;
   if (actions.length > 0)
@@ -37,6 +40,14 @@ export function reportTeardown(plans: readonly Plan[], found: FoundBastions, con
       code: 'not-allowed-to-read',
       message: `not allowed to call ${actions.join(', ')}: what only these show is not deleted`,
       details: { actions },
+    });
+  if (sessionsUnknown)
+    context.report({
+      type: 'note',
+      level: 'warning',
+      code: 'sessions-not-seen',
+      message:
+        'not allowed to call ssm:DescribeSessions: other people may be connected, and would be cut off',
     });
   const say = (message: string): void =>
     context.report({ type: 'note', level: 'info', code: 'plan', message });
@@ -97,14 +108,21 @@ export function writeTakenDown(
     );
     return;
   }
-  const end =
-    notAllowed.length === 0 ? 'none is left in the account' : 'not everything that may be left could be read';
   for (const { name, result } of done) {
+    const { deleted, kept } = result;
     report({
       type: 'note',
       level: 'info',
       code: 'bastion-down',
-      message: `bastion ${name}: ${result.deleted.length} resources deleted, and ${end}`,
+      message: `bastion ${name}: ${deleted.length} resources deleted, ${endText(kept.length, notAllowed)}`,
     });
   }
+}
+
+function endText(kept: number, notAllowed: readonly string[]): string {
+  if (notAllowed.length > 0) return 'and not everything that may be left could be read';
+  if (kept === 0) return 'and none is left in the account';
+  return kept === 1
+    ? 'and the kept one above is all that is left in the account'
+    : `and the ${kept} kept ones above are all that is left in the account`;
 }

@@ -1,3 +1,4 @@
+import type { AccountErrorFacts } from './account-facts.ts';
 import type { Candidates } from '../candidates.ts';
 import type { AnyFacts, Fact } from './fact.ts';
 import type { RemainingResource } from './remaining-resource.ts';
@@ -79,6 +80,10 @@ export interface BastionErrorFacts {
   'sessions-active': {
     readonly name: string;
     readonly sessions: readonly { readonly id: string; readonly owner: string }[];
+  };
+  'sessions-unknown': AccountErrorFacts['access-denied'] & {
+    /** True if `down --all` ran. */
+    readonly all: boolean;
   };
   'spot-role-missing': AnyFacts;
   'subnet-not-found': {

@@ -1,6 +1,8 @@
-import { afterEach, expect, it } from 'vitest';
+import { DescribeInstancesCommand, TerminateInstancesCommand } from '@aws-sdk/client-ec2';
+import { afterEach, describe, expect, it } from 'vitest';
 
 import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
+import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 
 /** `down` for users who may not read everything: it deletes what it sees, and reports what it could not read. */
@@ -32,7 +34,6 @@ const up = async (): Promise<void> => {
 it.each([
   { action: 'ec2:DescribeFleets', args: ['--name', 'default'] },
   { action: 'ec2:DescribeSecurityGroupRules', args: ['--name', 'default'] },
-  { action: 'ssm:DescribeSessions', args: ['--name', 'default'] },
   { action: 'iam:ListRoles', args: ['--all'] },
 ])('without $action it deletes the rest, and exits with 4', async ({ action, args }) => {
   const before = sandbox().snapshot();
@@ -58,8 +59,56 @@ it('names before the question what it may not read', async () => {
   });
   expect(outcome.status).toBe(2);
   expect(outcome.stderr).toContain(
-    'warning: not allowed to call ec2:DescribeFleets, ssm:DescribeSessions: what only these show is not deleted',
+    'warning: not allowed to call ec2:DescribeFleets: what only these show is not deleted',
   );
+  expect(outcome.stderr).toContain(
+    'warning: not allowed to call ssm:DescribeSessions: other people may be connected, and would be cut off',
+  );
+});
+
+describe('a user who may not see the sessions of others', () => {
+  const withoutSessions = (...args: readonly string[]): Promise<CliOutcome> => {
+    const Statement = [{ Effect: 'Allow', NotAction: 'ssm:DescribeSessions', Resource: '*' }];
+    const policies = [{ Version: '2012-10-17', Statement }];
+    const env = sandbox().createPrincipal({ userName: `deletes-${++people}`, policies });
+    return cli(['down', ...args], { env });
+  };
+
+  it('deletes nothing with --yes and learns what helps, and everything with --force', async () => {
+    const before = sandbox().snapshot();
+    await up();
+    const standing = sandbox().snapshot();
+    for (const args of [[], ['--all']]) {
+      const refused = await withoutSessions(...args, '--yes', '--json');
+      expect([refused.status, refused.stdout]).toEqual([4, '']);
+      const { error } = JSON.parse(refused.stderr.trim().split('\n').at(-1) ?? '') as {
+        error: { code: string; message: string; hints: readonly string[] };
+      };
+      expect(error.code).toBe('sessions-unknown');
+      expect(error.message).toContain('not allowed to call ssm:DescribeSessions');
+      expect(error.hints.map((hint) => hint.split('   #')[0])).toEqual([
+        'fargate-connect policy operator',
+        ['fargate-connect down', ...args, '--force --yes'].join(' '),
+      ]);
+      expect(sandbox().snapshot()).toBe(standing);
+    }
+    const forced = await withoutSessions('--yes', '--force');
+    expect([forced.status, forced.stderr]).toEqual([0, expect.stringContaining('none is left')]);
+    expect(sandbox().snapshot()).toBe(before);
+  });
+
+  it('deletes what remains of a bastion that no longer runs', async () => {
+    const before = sandbox().snapshot();
+    await up();
+    const { ec2 } = sandboxClients(sandbox().env);
+    const running = { Filters: [{ Name: 'instance-state-name', Values: ['running'] }] };
+    const { Reservations } = await ec2.send(new DescribeInstancesCommand(running));
+    const InstanceIds = Reservations!.flatMap(({ Instances }) => Instances!.map((each) => each.InstanceId!));
+    await ec2.send(new TerminateInstancesCommand({ InstanceIds }));
+    const outcome = await withoutSessions('--yes');
+    expect([outcome.status, outcome.stderr]).toEqual([0, expect.stringContaining('none is left')]);
+    expect(sandbox().snapshot()).toBe(before);
+  });
 });
 
 it('never reports that nothing exists when it could not look', async () => {
