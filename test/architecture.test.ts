@@ -46,6 +46,9 @@ const ALLOWED_TYPES: Readonly<Record<string, readonly string[]>> = {
 /** The only imports of the sandbox; they are dynamic, so that no other command loads it. */
 const SANDBOX_DOORS = ['cli/commands/sandbox', 'cli/commands/demo'];
 
+/** A longer module holds more than one subject. There is no exception at present. */
+const LONGEST_MODULE = 400;
+
 interface Import {
   readonly from: string;
   readonly target: string;
@@ -153,6 +156,14 @@ describe('the import table', () => {
       .filter((item) => rooms[item.specifier]?.includes(wingOf(item.from)) === false)
       .map((item) => `${item.from} → ${item.specifier}`);
     expect(broken).toEqual([]);
+  });
+
+  it('has no module of more than 400 lines', () => {
+    expect(
+      sources
+        .map(({ module, text }) => ({ module, lines: text.split('\n').length - 1 }))
+        .filter(({ lines }) => lines > LONGEST_MODULE),
+    ).toEqual([]);
   });
 
   it('allows no barrel modules', () => {

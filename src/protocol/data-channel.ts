@@ -1,16 +1,9 @@
 import { ProtocolError } from '../core/errors.ts';
-import { acknowledgedSequenceNumber, encodeAcknowledge } from './acknowledge.ts';
-import {
-  type AgentMessage,
-  decodeAgentMessage,
-  encodeAgentMessage,
-  MESSAGE_TYPE,
-  PAYLOAD_TYPE,
-} from './agent-message.ts';
-import { AgentRole } from './agent-role.ts';
-import { encodeAgentSessionState, type SessionState } from './agent-session-state.ts';
+import { acknowledgedSequenceNumber } from './acknowledge.ts';
+import { type AgentMessage, decodeAgentMessage, MESSAGE_TYPE, PAYLOAD_TYPE } from './agent-message.ts';
 import { channelClosedOutput } from './channel-closed.ts';
-import { ClientRole } from './client-role.ts';
+import { ChannelOutput } from './channel-output.ts';
+import { createRole } from './channel-role.ts';
 import {
   type ChannelRole,
   type DataChannelEvent,
@@ -35,17 +28,6 @@ export type {
 
 /** Bytes of data per message, as the official peers send them. */
 export const DEFAULT_PAYLOAD_SIZE = 1024;
-const DEFAULT_CLIENT_VERSION = '1.2.707.0';
-const DEFAULT_AGENT_VERSION = '3.3.987.0';
-/** The SYN flag. Only the agent sets it, on its first stream message. */
-const FIRST_OF_STREAM = 1;
-
-interface Queued {
-  readonly message: Uint8Array;
-  /** Stream messages are kept elsewhere until acknowledged, so they may be dropped here. */
-  readonly isStream: boolean;
-}
-
 /**
  * One end of an SSM data channel. It takes WebSocket messages and `now` (ms since the epoch), and returns WebSocket
  * messages and events. After every call the driver sends `takeOutput()` and sets a timer for `nextTimeout()`.
@@ -60,7 +42,7 @@ export class DataChannel {
   readonly #role: ChannelRole;
   readonly #incoming: IncomingMessages;
   readonly #outgoing: OutgoingMessages;
-  #output: Queued[] = [];
+  readonly #output: ChannelOutput;
   /** Sizes and flags that were requested before the agent would accept them. */
   #beforeOpen: { readonly payloadType: number; readonly payload: Uint8Array }[] = [];
   #pending: DataChannelEvent[] = [];
@@ -77,26 +59,13 @@ export class DataChannel {
     this.#payloadSize = options.payloadSize ?? DEFAULT_PAYLOAD_SIZE;
     this.#incoming = new IncomingMessages(this.#limits);
     this.#outgoing = new OutgoingMessages(this.#limits);
+    this.#output = new ChannelOutput(options);
     const link = {
       sendStream: this.#sendStream.bind(this),
-      sendSessionState: this.#sendSessionState.bind(this),
+      sendSessionState: this.#output.sessionState.bind(this.#output),
       emit: (event: DataChannelEvent): void => void this.#pending.push(event),
     };
-    const { randomBytes } = options;
-    this.#role =
-      options.role === 'client'
-        ? new ClientRole(
-            {
-              version: options.version ?? DEFAULT_CLIENT_VERSION,
-              handshakeTimeoutMs: this.#limits.handshakeTimeoutMs,
-              randomBytes,
-            },
-            link,
-          )
-        : new AgentRole(
-            { version: options.version ?? DEFAULT_AGENT_VERSION, handshake: options.handshake, randomBytes },
-            link,
-          );
+    this.#role = createRole(options, this.#limits, link);
   }
 
   get phase(): 'awaiting-handshake' | 'handshaking' | 'open' | 'closed' {
@@ -189,7 +158,7 @@ export class DataChannel {
 
   /** Agent: tells the gateway that the session ends; to be called once everything is acknowledged, or after 2 s. */
   terminating(now: number): void {
-    if (!this.#isClosed) this.#sendSessionState('Terminating', now);
+    if (!this.#isClosed) this.#output.sessionState('Terminating', now);
   }
 
   /** Answers `data-key-needed` or `data-key-offered`. Throws `data-key-length` unless `plaintext` has 64 bytes. */
@@ -204,9 +173,7 @@ export class DataChannel {
 
   /** The WebSocket messages to send, whole and in order; all are binary. */
   takeOutput(): readonly Uint8Array[] {
-    const output = this.#output;
-    this.#output = [];
-    return output.map((queued) => queued.message);
+    return this.#output.take();
   }
 
   /**
@@ -227,7 +194,7 @@ export class DataChannel {
     this.#lastNow = now;
     this.#closingOnError(() => {
       events.push(...this.#role.tick(now));
-      if (this.#isConnected) this.#queueStream(this.#outgoing.tick(now));
+      if (this.#isConnected) this.#output.queueStream(this.#outgoing.tick(now));
     });
     return events;
   }
@@ -240,7 +207,7 @@ export class DataChannel {
     this.#isConnected = false;
     this.#lastNow = now;
     this.#outgoing.freeze(now);
-    this.#output = this.#output.filter((queued) => !queued.isStream);
+    this.#output.dropStream();
   }
 
   /**
@@ -251,8 +218,8 @@ export class DataChannel {
     if (this.#isClosed) return;
     this.#isConnected = true;
     this.#lastNow = now;
-    this.#output = this.#output.filter((queued) => !queued.isStream);
-    this.#queueStream(this.#outgoing.restart(now));
+    this.#output.dropStream();
+    this.#output.queueStream(this.#outgoing.restart(now));
     this.#pushResumed(this.#pending);
   }
 
@@ -282,7 +249,8 @@ export class DataChannel {
       case MESSAGE_TYPE.startPublication:
         // An agent that was away has lost the messages sent to it meanwhile: waiting for the timeout would only prolong
         // the outage.
-        if (this.#options.role === 'client' && this.#isPaused) this.#queueStream(this.#outgoing.restart(now));
+        if (this.#options.role === 'client' && this.#isPaused)
+          this.#output.queueStream(this.#outgoing.restart(now));
         this.#resume(now, events);
         return;
       default:
@@ -319,7 +287,7 @@ export class DataChannel {
       events.push({ type: 'ignored', reason: 'acknowledge that cannot be read' });
       return;
     }
-    this.#queueStream(this.#outgoing.acknowledge(sequenceNumber, now));
+    this.#output.queueStream(this.#outgoing.acknowledge(sequenceNumber, now));
     this.#resume(now, events);
   }
 
@@ -330,7 +298,7 @@ export class DataChannel {
       case 'duplicate':
         // Duplicates are acknowledged too. Official clients do not do that, so a lost acknowledgement makes the agent
         // repeat forever.
-        this.#acknowledge(message, now);
+        this.#output.acknowledge(message, now);
         return;
       case 'no-room':
         events.push({
@@ -346,7 +314,7 @@ export class DataChannel {
           });
           return;
         }
-        this.#acknowledge(message, now);
+        this.#output.acknowledge(message, now);
         this.#deliver(message, now, events);
         this.#drain(now, events);
         return;
@@ -370,10 +338,6 @@ export class DataChannel {
       this.#sendStream(payloadType, payload, now);
   }
 
-  #acknowledge(message: AgentMessage, now: number): void {
-    this.#output.push({ message: encodeAcknowledge(message, this.#header(now)), isStream: false });
-  }
-
   /** Reported only in an open session: before that it is normal that the peer is not connected yet. */
   #pause(now: number, events: DataChannelEvent[]): void {
     if (!this.#isPaused && this.#role.isOpen) {
@@ -386,7 +350,7 @@ export class DataChannel {
 
   #resume(now: number, events: DataChannelEvent[]): void {
     if (!this.#isPaused) return;
-    this.#queueStream(this.#outgoing.resume(now));
+    this.#output.queueStream(this.#outgoing.resume(now));
     this.#pushResumed(events);
   }
 
@@ -409,29 +373,8 @@ export class DataChannel {
 
   #sendStream(payloadType: number, payload: Uint8Array, now: number): void {
     const sequenceNumber = this.#outgoing.nextSequenceNumber;
-    const isAgent = this.#options.role === 'agent';
-    const message = encodeAgentMessage({
-      messageType: isAgent ? MESSAGE_TYPE.output : MESSAGE_TYPE.input,
-      ...this.#header(now),
-      sequenceNumber,
-      flags: isAgent && sequenceNumber === 0 ? FIRST_OF_STREAM : 0,
-      payloadType,
-      payload,
-    });
-    if (this.#outgoing.add(message, payload.byteLength, now)) this.#output.push({ message, isStream: true });
-  }
-
-  #sendSessionState(state: SessionState, now: number): void {
-    const message = encodeAgentSessionState(state, this.#options.sessionId ?? '', this.#header(now));
-    this.#output.push({ message, isStream: false });
-  }
-
-  #header(now: number): { readonly messageId: string; readonly createdDate: number } {
-    return { messageId: this.#options.randomUuid(), createdDate: createdDate(now) };
-  }
-
-  #queueStream(messages: readonly Uint8Array[]): void {
-    for (const message of messages) this.#output.push({ message, isStream: true });
+    const message = this.#output.encodeStream({ sequenceNumber, payloadType, payload }, now);
+    if (this.#outgoing.add(message, payload.byteLength, now)) this.#output.queueStream([message]);
   }
 
   #takePending(): DataChannelEvent[] {
@@ -447,6 +390,3 @@ export class DataChannel {
     }
   }
 }
-
-/** Clocks may have fractions, but the field holds whole milliseconds, and receivers refuse 0. */
-const createdDate = (now: number): number => Math.max(1, Math.floor(now));

@@ -11,21 +11,12 @@ import {
   type ChannelOpened,
   type ChannelTiming,
 } from './channel-deps.ts';
+import { type DataKeyRequest, generateDataKey } from './data-key.ts';
 import type { SessionStart } from '../ports.ts';
-import { SendQueue } from './send-queue.ts';
+import { type MessageSource, OutgoingData } from './outgoing-data.ts';
 import { CLIENT_VERSION, SessionLink } from './session-link.ts';
 import { channelEnd, type ChannelEnd, endMessage, terminateSession } from '../session/session-end.ts';
 import { agentRefusal, agentSilent, sessionNotEnded } from '../session/session-refusals.ts';
-
-/**
- * Makes a message only when the channel has room for it, so that each message reflects everything that waits by then.
- */
-export interface MessageSource {
-  /** How many bytes wait. */
-  readonly bytes: number;
-  /** The next message of at most `limit` bytes; `inFlight` bytes are unacknowledged. */
-  take(limit: number, inFlight: number): Uint8Array | undefined;
-}
 
 /**
  * Runs a DataChannel on a socket and a clock. All outgoing messages leave through one queue, once per turn of the event
@@ -46,11 +37,9 @@ export class ChannelDriver {
   readonly #link: SessionLink;
   readonly #ended = new Deferred<ChannelEnd>();
   readonly #opened = new Deferred<ChannelOpened>();
-  readonly #payloadSize: number;
-  readonly #queue = new SendQueue();
+  readonly #outgoing: OutgoingData;
   readonly #silence: AgentSilence;
   readonly #alarm: Alarm;
-  #source: MessageSource | undefined;
   #isOpen = false;
   #isOver = false;
   #wantsRoom = false;
@@ -69,13 +58,14 @@ export class ChannelDriver {
     this.#timing = { ...CHANNEL_TIMING, ...deps.timing };
     this.ended = this.#ended.promise;
     this.ended.catch(() => undefined);
-    this.#payloadSize = deps.payloadSize ?? DEFAULT_PAYLOAD_SIZE;
+    const payloadSize = deps.payloadSize ?? DEFAULT_PAYLOAD_SIZE;
+    this.#outgoing = new OutgoingData(payloadSize);
     this.#channel = new DataChannel({
       role: 'client',
       version: CLIENT_VERSION,
       randomUuid: () => deps.random.uuid(),
       randomBytes: (length) => deps.random.bytes(length),
-      payloadSize: this.#payloadSize,
+      payloadSize,
     });
     this.#link = new SessionLink(session, deps, {
       message: (bytes) => this.#receive(bytes),
@@ -131,11 +121,11 @@ export class ChannelDriver {
   send(bytes: Uint8Array): boolean {
     if (this.#isOver) return true;
     if (bytes.byteLength > 0) {
-      this.#queue.push(bytes);
+      this.#outgoing.push(bytes);
       this.#pump();
       this.#scheduleFlush();
     }
-    if (this.#queue.bytes === 0) return true;
+    if (this.#outgoing.queuedBytes === 0) return true;
     this.#wantsRoom = true;
     return false;
   }
@@ -151,7 +141,7 @@ export class ChannelDriver {
    */
   sendFrom(source: MessageSource): boolean {
     if (this.#isOver) return true;
-    this.#source = source;
+    this.#outgoing.setSource(source);
     this.#pump();
     this.#scheduleFlush();
     if (source.bytes === 0) return true;
@@ -160,7 +150,7 @@ export class ChannelDriver {
   }
 
   get queuedBytes(): number {
-    return this.#queue.bytes;
+    return this.#outgoing.queuedBytes;
   }
 
   /** Does not send a size that the agent already has. */
@@ -277,7 +267,7 @@ export class ChannelDriver {
           this.#listener.connectToPortError?.();
           break;
         case 'data-key-needed':
-          void this.#provideDataKey(event.kmsKeyId, event.challenge);
+          void this.#provideDataKey(event);
           break;
         case 'paused':
           this.#say('interrupted', 'the agent is disconnected from the gateway');
@@ -318,24 +308,17 @@ export class ChannelDriver {
     void this.#link.close();
   }
 
-  async #provideDataKey(kmsKeyId: string, challenge: string | undefined): Promise<void> {
-    const { kms } = this.#deps;
+  async #provideDataKey(request: DataKeyRequest): Promise<void> {
+    const session = { sessionId: this.#session.sessionId, target: this.#target };
     try {
-      const port = await kms();
-      const key = await port.generateDataKey(kmsKeyId, {
-        'aws:ssm:SessionId': this.#session.sessionId,
-        'aws:ssm:TargetId': this.#target,
-        ...(challenge === undefined ? {} : { 'aws:ssm:RandomChallenge': challenge }),
-      });
-      if (this.#isOver) return;
-      this.#channel.provideDataKey({ ...key, acknowledgeChallenge: challenge !== undefined }, this.#now);
+      const key = await generateDataKey(await this.#deps.kms(), session, request);
+      if (!this.#isOver) this.#channel.provideDataKey(key, this.#now);
     } catch (error) {
       if (this.#isOver) return;
       // Tells the agent, so that its log names the cause too; the user sees the error itself.
       this.#channel.refuseDataKey(error instanceof Error ? error.message : String(error), this.#now);
       this.#writeOut();
       this.#fail(error);
-      return;
     }
     this.#scheduleFlush();
   }
@@ -357,21 +340,7 @@ export class ChannelDriver {
   }
 
   #pump(): void {
-    if (!this.#isOpen) return;
-    const now = this.#now;
-    let part: Uint8Array | undefined;
-    while ((part = this.#queue.take(this.#channel.room)) !== undefined) this.#channel.send(part, now);
-    const source = this.#source;
-    if (source === undefined) return;
-    const { unackedBytes } = this.#channel;
-    let inFlight = unackedBytes;
-    // A message needs room for its full size, unless nothing is unacknowledged.
-    while (inFlight === 0 || this.#channel.room >= this.#payloadSize) {
-      const message = source.take(this.#payloadSize, inFlight);
-      if (message === undefined) return;
-      this.#channel.send(message, now);
-      inFlight = this.#channel.unackedBytes;
-    }
+    if (this.#isOpen) this.#outgoing.sendTo(this.#channel, this.#now);
   }
 
   #scheduleFlush(): void {
@@ -383,7 +352,7 @@ export class ChannelDriver {
       this.#writeOut();
       this.#scheduleTick();
       this.#silence.watch();
-      if (this.#wantsRoom && this.#queue.bytes === 0 && (this.#source?.bytes ?? 0) === 0) {
+      if (this.#wantsRoom && this.#outgoing.isEmpty) {
         this.#wantsRoom = false;
         this.#listener.room?.();
       }
@@ -424,8 +393,7 @@ export class ChannelDriver {
 
   #finish(): void {
     this.#isOver = true;
-    this.#queue.clear();
-    this.#source = undefined;
+    this.#outgoing.clear();
     this.#alarm.stop();
     this.#silence.close();
   }

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-import type { MessageSource } from '../channel/channel-driver.ts';
+import type { MessageSource } from '../channel/outgoing-data.ts';
 import type { ReadPeer } from './local-peer.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { ToolEvent } from '../../core/events.ts';
