@@ -8,7 +8,7 @@ export interface DataKeyRequest {
   readonly challenge: string | undefined;
 }
 
-/** Calls GenerateDataKey with the encryption context that the agent uses for Decrypt (protocol/SPEC.md §4). */
+/** Calls GenerateDataKey with the encryption context that the agent uses for Decrypt (src/protocol/SPEC.md §4). */
 export async function generateDataKey(
   kms: KmsPort,
   session: { readonly sessionId: string; readonly target: string },
