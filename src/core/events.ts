@@ -29,7 +29,13 @@ export type ToolEvent =
       readonly via: 'task' | 'bastion';
       readonly target: string;
     }
-  | { readonly type: 'forward-connection'; readonly localPort: number; readonly open: number }
+  /** A connection was opened or closed, and so many are open now. */
+  | {
+      readonly type: 'forward-connection';
+      readonly localPort: number;
+      readonly open: number;
+      readonly repeats?: Repeats;
+    }
   /** The connection to the remote side is interrupted or restored; the listener stays. */
   | {
       readonly type: 'session-state';

@@ -8,6 +8,7 @@ import type { Reporter } from './reporter.ts';
  * connections, must not fill the screen or a log.
  */
 
+type Counted = Extract<ToolEvent, { readonly type: 'forward-connection' }>;
 type Repeatable = Extract<ToolEvent, { readonly type: 'note' | 'session-state' }>;
 
 const INTERVAL_MS = 10_000;
@@ -18,6 +19,18 @@ const BURST = { warning: 1, other: 3 } as const;
  * differ: parts of a text can come from the far side.
  */
 const DIFFERENT = 30;
+
+/**
+ * The number of open connections changes with each connection; of the changes in this time, the first is reported at
+ * once, and the latest at its end.
+ */
+const COUNT_MS = 1_000;
+
+interface Changes {
+  latest: Counted | undefined;
+  counted: number;
+  cancel: () => void;
+}
 
 interface Repeats {
   event: Repeatable;
@@ -63,7 +76,41 @@ export function foldRepeats(reporter: Reporter, clock: Clock): Reporter {
     return isOver;
   };
 
+  const counts = new Map<number, Changes>();
+
+  const reportLatest = (port: number): void => {
+    const changes = counts.get(port);
+    counts.delete(port);
+    changes?.cancel();
+    if (changes?.latest === undefined) return;
+    const repeats = { count: changes.counted, withinMs: COUNT_MS };
+    reporter.report(changes.counted === 1 ? changes.latest : { ...changes.latest, repeats });
+    begin(port);
+  };
+
+  const begin = (port: number): void =>
+    void counts.set(port, {
+      latest: undefined,
+      counted: 0,
+      cancel: clock.timer(COUNT_MS, () => reportLatest(port)),
+    });
+
+  const reportCount = (event: Counted): void => {
+    const changes = counts.get(event.localPort);
+    if (changes === undefined) {
+      begin(event.localPort);
+      reporter.report(event);
+    } else {
+      changes.latest = event;
+      changes.counted++;
+    }
+  };
+
   const report: Report = (event) => {
+    if (event.type === 'forward-connection') {
+      reportCount(event);
+      return;
+    }
     if (event.type !== 'note' && event.type !== 'session-state') {
       reporter.report(event);
       return;
@@ -79,6 +126,8 @@ export function foldRepeats(reporter: Reporter, clock: Clock): Reporter {
     report,
     suspend: () => reporter.suspend(),
     close() {
+      for (const port of counts.keys()) reportLatest(port);
+      for (const changes of counts.values()) changes.cancel();
       cancel?.();
       endInterval();
       cancel?.();

@@ -18,6 +18,8 @@ interface Stream {
   isUnanswered: boolean;
   /** When the last byte arrived, or the local end of data. */
   silentSince: number;
+  /** How often it was checked whether the local program still reads after its end of data. */
+  checks: number;
   cancelIdle: (() => void) | undefined;
 }
 
@@ -34,6 +36,8 @@ const LOW_WAITING_BYTES = 1024 * 1024;
  */
 const READER_IDLE_MS = 10 * 60_000;
 const CHECK_INTERVAL_MS = 1_000;
+/** The second check comes after this time, and each further one after twice the time, up to the interval. */
+const FIRST_CHECK_MS = 50;
 /**
  * The same wait when it is unknown whether the program still reads: for an answer that is due, and for the rest of an
  * answer.
@@ -143,6 +147,7 @@ export class MuxConnections implements PortConnections {
       received: false,
       isUnanswered: false,
       silentSince: 0,
+      checks: 0,
       cancelIdle: undefined,
     };
     this.#streams.set(id, stream);
@@ -216,6 +221,8 @@ export class MuxConnections implements PortConnections {
           stream.received = true;
           stream.isUnanswered = false;
           stream.silentSince = this.#channel.clock.now();
+          // The server still speaks, so only the check can tell whether the program listens.
+          if (stream.localEnded && stream.checks === 0) stream.cancelIdle?.();
           this.#answered(stream);
           if (!stream.connection.destroyed && !writeInTurn(stream.connection, event.bytes))
             this.#pauseIfFull();
@@ -256,6 +263,10 @@ export class MuxConnections implements PortConnections {
     }
     stream.silentSince = this.#channel.clock.now();
     this.#close(stream.id);
+    // On a busy machine the check takes longer than a server should wait for the end of a connection that it has
+    // answered, so the program counts as closed after the time that applies where no check is possible.
+    if (stream.received && !stream.isUnanswered)
+      stream.cancelIdle = this.#channel.clock.timer(ANSWERED_IDLE_MS, () => this.#finish(stream));
     void this.#checkPeer(stream);
   }
 
@@ -277,6 +288,7 @@ export class MuxConnections implements PortConnections {
     const { clock } = this.#channel;
     const peer = await this.#channel.readPeer(stream.connection);
     if (this.#streams.get(stream.id) !== stream || stream.remoteFinished) return;
+    stream.checks++;
     if (peer !== 'closed') this.#closed(stream.id);
     if (peer === 'unknown') {
       this.#unknown.add(stream);
@@ -292,7 +304,9 @@ export class MuxConnections implements PortConnections {
       return;
     }
     stream.cancelIdle?.();
-    stream.cancelIdle = clock.timer(CHECK_INTERVAL_MS, () => void this.#checkPeer(stream));
+    // The first check may see a program that is just closing its connection.
+    const wait = Math.min(CHECK_INTERVAL_MS, FIRST_CHECK_MS * 2 ** (stream.checks - 1));
+    stream.cancelIdle = clock.timer(wait, () => void this.#checkPeer(stream));
   }
 
   /** Restarts the wait of a stream when it is unknown whether its program reads. */

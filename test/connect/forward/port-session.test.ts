@@ -195,6 +195,30 @@ describe('mux connections', () => {
     expect(gateway.clock.now() - before).toBeLessThanOrEqual(100);
   });
 
+  test.each([
+    ['the server gets FIN within 100 ms', false, true],
+    ['unless the server still sends: then only the check decides', true, false],
+  ])('while the kernel is asked, and the last request is answered, %s', async (_, isSending, isFinished) => {
+    const gateway = new FakeGateway({ handshake });
+    const agent = muxAgent(gateway);
+    let isAsked = false;
+    const { dial } = await session(gateway, () => {
+      isAsked = true;
+      return new Promise(() => undefined);
+    });
+    const { socket, received } = await dial();
+    socket.write('question');
+    await until(gateway, () => agent.streams.get(FIRST)?.data === 'question');
+    agent.write(FIRST, 'answer');
+    await until(gateway, () => received() === 'answer');
+    socket.end();
+    while (!isAsked) await new Promise(setImmediate);
+    await gateway.clock.advance(50);
+    if (isSending) agent.write(FIRST, ' and more');
+    await gateway.clock.advance(49);
+    expect(agent.streams.get(FIRST)?.finished).toBe(isFinished);
+  });
+
   test('if it is unknown, and more than four connections wait for an answer, the oldest are closed', async () => {
     const gateway = new FakeGateway({ handshake });
     const agent = muxAgent(gateway);
