@@ -2,6 +2,7 @@ import { ToolError, exitStatusOf } from '../core/errors.ts';
 import type { AdviceContext } from './advice/command-lines.ts';
 import type { FindingFact } from './render/doctor-report.ts';
 import { createColors } from '../ui/colors.ts';
+import { type Columns, folded } from '../ui/fold.ts';
 import { printable, printableLines, withoutPasswords } from '../ui/printable.ts';
 
 export interface ErrorStyle {
@@ -9,6 +10,8 @@ export interface ErrorStyle {
   /** Adds causes and stack traces. */
   readonly debug: boolean;
   readonly color: boolean;
+  /** Width of the terminal in which the report is read; undefined = it is not read in a terminal. */
+  readonly columns?: Columns;
 }
 
 export interface ErrorReport {
@@ -47,9 +50,9 @@ function asText(error: ToolError, hints: readonly string[], thrown: unknown, sty
   if (error.role === 'interrupted' && !style.debug) return `${printable(error.message)}\n`;
   const colors = createColors(style.color);
   const code = style.debug ? colors.dim(` [${error.code}]`) : '';
-  const findings = findingLines(error);
+  const findings = findingLines(error, style.columns);
   const lines = [
-    `${colors.red('error:')} ${printable(error.message)}${code}`,
+    folded(`${colors.red('error:')} ${printable(error.message)}${code}`, style.columns),
     ...findings,
     ...hints.map((hint) => `  ${printable(hint)}`).filter((hint) => !findings.includes(`  ${hint}`)),
   ];
@@ -58,13 +61,13 @@ function asText(error: ToolError, hints: readonly string[], thrown: unknown, sty
 }
 
 /** What stops the connection (cli/failed-connect.ts), with the fix of each finding. */
-export function findingLines({ code, details }: ToolError): readonly string[] {
+export function findingLines({ code, details }: ToolError, columns?: Columns): readonly string[] {
   const findings = (details['findings'] ?? []) as readonly FindingFact[];
   return findings.flatMap(({ id, severity, message, fix }) => {
     const word = severity === 'blocking' ? 'BLOCKED' : 'COULD NOT TELL';
     // The error has said this already.
     const sentence = id === code ? '' : `: ${printable(message)}`;
-    return [`  ${word} ${id}${sentence}`, ...fix.map((line) => `    ${printable(line)}`)];
+    return [folded(`  ${word} ${id}${sentence}`, columns), ...fix.map((line) => `    ${printable(line)}`)];
   });
 }
 

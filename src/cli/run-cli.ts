@@ -152,8 +152,10 @@ class CliRun {
   async #say(error: unknown): Promise<number> {
     // After Ctrl-C, an error of an aborted library call is only a consequence of the interruption.
     const echo = this.#hasPrompted && !(error instanceof ToolError);
-    const report = await reportOf(echo ? interrupted() : error, this.#style, this.#advice);
-    this.#deps.terminal.stderr.write(report.text);
+    const { terminal } = this.#deps;
+    const columns = terminal.stderrIsTty ? terminal.size().columns : undefined;
+    const report = await reportOf(echo ? interrupted() : error, { ...this.#style, columns }, this.#advice);
+    terminal.stderr.write(report.text);
     return report.exitStatus;
   }
 

@@ -5,6 +5,7 @@ import type { Report, ToolEvent } from '../core/events.ts';
 import type { Colors } from './colors.ts';
 import { createColors } from './colors.ts';
 import { doneLine, failedLine, isImportant, messageLine } from './event-text.ts';
+import { folded } from './fold.ts';
 import { foldRepeats } from './fold-repeats.ts';
 import { LiveReporter } from './live-reporter.ts';
 import { printable } from './printable.ts';
@@ -31,7 +32,7 @@ function reporterFor(options: ReporterOptions): Reporter {
   const { terminal } = options;
   const colors = createColors(options.color);
   if (options.output === 'json') return jsonReporter(options);
-  if (options.quiet) return quietReporter(terminal.stderr, colors, options.debug);
+  if (options.quiet) return quietReporter(terminal, colors, options.debug);
   if (terminal.stderrIsTty)
     return new LiveReporter({
       stderr: terminal.stderr,
@@ -64,13 +65,15 @@ function jsonReporter({ terminal, clock, quiet }: ReporterOptions): Reporter {
   };
 }
 
-function quietReporter(stderr: Writable, colors: Colors, debug: boolean): Reporter {
+function quietReporter(terminal: Terminal, colors: Colors, debug: boolean): Reporter {
+  const { stderr } = terminal;
   return {
     report(event) {
       if (!isImportant(event)) return;
       const line = event.type === 'step-failed' ? failedLine(colors, event.title, event.detail) : undefined;
       const shown = line ?? (isMessage(event) ? messageLine(event, colors, debug) : undefined);
-      if (shown !== undefined) stderr.write(`${shown}\n`);
+      if (shown === undefined) return;
+      stderr.write(`${folded(shown, terminal.stderrIsTty ? terminal.size().columns : undefined)}\n`);
     },
     suspend: () => nothing,
     close: nothing,

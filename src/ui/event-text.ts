@@ -42,7 +42,9 @@ export function messageLine(
       return `${name}${colors.green('listening')} on ${colors.bold(local)} → ${printable(remote)} via ${event.via} ${colors.dim(printable(shortTarget(event.target)))}`;
     }
     case 'forward-connection':
-      return debug ? colors.dim(`port ${event.localPort}: ${event.open} open${more(event.repeats)}`) : undefined;
+      return debug
+        ? colors.dim(`port ${event.localPort}: ${event.open} open${more(event.repeats)}`)
+        : undefined;
     case 'session-state': {
       const tone = event.state === 'interrupted' ? colors.yellow : colors.dim;
       const whose = event.forward === undefined ? '' : `${printable(event.forward)}: `;

@@ -4,6 +4,7 @@ import { describeElapsed } from '../core/duration.ts';
 import type { Report } from '../core/events.ts';
 import type { Colors } from './colors.ts';
 import { shortened } from './cells.ts';
+import { folded } from './fold.ts';
 import { doneLine, failedLine, messageLine } from './event-text.ts';
 import { printable } from './printable.ts';
 import type { Reporter } from './reporter.ts';
@@ -100,7 +101,7 @@ export class LiveReporter implements Reporter {
     const { stderr, clock } = this.#options;
     const live = this.#closed || this.#suspended > 0 ? [] : this.#liveLines();
     const erase = this.#drawnLines === 0 ? '' : `\u001b[${this.#drawnLines}A\r${CLEAR_BELOW}`;
-    const permanent = line === undefined ? '' : `${line}\n`;
+    const permanent = line === undefined ? '' : `${folded(line, this.#options.size().columns)}\n`;
     const drawn = live.map((text) => `${text}\n`).join('');
     const hide = live.length > 0;
     const cursor = hide === this.#cursorHidden ? '' : hide ? HIDE_CURSOR : SHOW_CURSOR;

@@ -50,10 +50,10 @@ describe('the built tool', () => {
     });
   });
 
-  it('ends without an error when its output is closed', async () => {
+  it('ends without a message, with the status of SIGPIPE, when its output is closed', async () => {
     const process = new CliProcess(['completion', 'fish']);
     process.child.stdout?.destroy();
-    expect(await process.finished).toMatchObject({ status: 0, stderr: '' });
+    expect(await process.finished).toMatchObject({ status: 141, stderr: '' });
   });
 
   it.each([[['--version']], [['completion', 'bash']]])(

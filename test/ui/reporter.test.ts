@@ -248,3 +248,50 @@ describe('events that repeat', () => {
     ]);
   });
 });
+
+describe('the number of open connections', () => {
+  const open = (count: number, localPort = 5432): ToolEvent => ({
+    type: 'forward-connection',
+    localPort,
+    open: count,
+  });
+  const shown = (text: string): readonly object[] =>
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+
+  it('is reported at once, then once a second with the number of changes, and ends with the present one', async () => {
+    const { report, terminal, clock, close } = reporter({ output: 'json' });
+    for (let i = 0; i < 5_000; i++) {
+      report(open(1));
+      report(open(0));
+    }
+    expect(shown(terminal.stderr.text)).toMatchObject([{ localPort: 5432, open: 1 }]);
+    report(open(7, 6379));
+    await clock.advance(1_000);
+    report(open(1));
+    report(open(2));
+    close();
+    expect(shown(terminal.stderr.text)).toMatchObject([
+      { localPort: 5432, open: 1 },
+      { localPort: 6379, open: 7 },
+      { localPort: 5432, open: 0, repeats: { count: 9_999, withinMs: 1_000 } },
+      { localPort: 5432, open: 2, repeats: { count: 2, withinMs: 1_000 } },
+    ]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('is reported at once where changes are rare', async () => {
+    const { report, terminal, clock } = reporter({ output: 'json' });
+    for (const count of [1, 0, 1]) {
+      report(open(count));
+      await clock.advance(1_000);
+    }
+    expect(shown(terminal.stderr.text).map((event) => ({ ...event, time: undefined }))).toEqual([
+      { ...open(1), time: undefined },
+      { ...open(0), time: undefined },
+      { ...open(1), time: undefined },
+    ]);
+  });
+});
