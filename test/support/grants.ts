@@ -28,6 +28,7 @@ const VALUES = {
   region: 'eu-west-1',
   container: '*',
   'instance-types': DEFAULT_TYPES,
+  'ec2-principals': ['ec2.amazonaws.com'],
 };
 
 /** The document that `policy KIND` prints with these values. */

@@ -14,6 +14,7 @@ import { iamNaming, type IamOverrides } from '../bastion/iam-naming.ts';
 import { givenTags, parseTag } from '../../provision/bastion/given-tags.ts';
 import { isImageId } from '../../provision/capacity/image.ts';
 import { checkTypes, DEFAULT_TYPES } from '../../provision/capacity/pool.ts';
+import { ec2Principals } from '../../provision/roles/ec2-principals.ts';
 import { parseKeyArn } from '../../provision/plan/kms-key.ts';
 import { readPolicy } from '../asset-files.ts';
 import type { Needs } from '../collaborators.ts';
@@ -72,6 +73,7 @@ export async function fillPolicy(request: PolicyRequest, deps: PolicyNeeds): Pro
   const location = await locationOf(request, deps);
   const values: PlaceholderValues = {
     'instance-types': DEFAULT_TYPES,
+    'ec2-principals': ec2Principals(location.partition),
     ...location,
     ...request.values,
     // A VPC or an image that no flag names the owner of belongs to the account of the document.

@@ -96,3 +96,21 @@ it('policy knows the partition of a region', async () => {
   const outcome = await cli(['policy', 'exec', '--cluster', 'demo', ...where], { env: {} });
   expect(outcome.stdout).toContain('arn:aws-eusc:ecs:eusc-de-east-1:111122223333:');
 });
+
+it.each([
+  ['eu-west-1', ['ec2.amazonaws.com']],
+  ['us-gov-west-1', ['ec2.amazonaws.com']],
+  ['cn-north-1', ['ec2.amazonaws.com', 'ec2.amazonaws.com.cn']],
+])('policy operator in %s lets roles be passed to %j', async (region, services) => {
+  const where = ['--account', '111122223333', '--region', region];
+  for (const kind of ['operator-iam', 'operator-given-role']) {
+    const { stdout } = await cli(['policy', kind, '--role', 'r', ...where], { env: {} });
+    const { Statement } = JSON.parse(stdout) as { Statement: readonly Record<string, unknown>[] };
+    expect(Statement).toContainEqual(
+      expect.objectContaining({
+        Action: 'iam:PassRole',
+        Condition: { StringEquals: { 'iam:PassedToService': services } },
+      }),
+    );
+  }
+});

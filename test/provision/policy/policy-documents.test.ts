@@ -34,6 +34,7 @@ const values = {
   'log-bucket': 'logs',
   'client-security-group': 'sg-1',
   'instance-types': DEFAULT_TYPES,
+  'ec2-principals': ['ec2.amazonaws.com'],
   'database-security-group': 'sg-2',
   'database-resource': 'db-ABC',
   'database-user': 'reader',
@@ -109,7 +110,9 @@ describe('the shipped documents', () => {
         const actions = [statement.Action].flat();
         expect(actions.filter((action) => action.includes('*'))).toEqual([]);
         if (actions.includes('iam:PassRole'))
-          expect(statement.Condition?.['StringEquals']?.['iam:PassedToService']).toBe('ec2.amazonaws.com');
+          expect(statement.Condition?.['StringEquals']?.['iam:PassedToService']).toEqual([
+            '${ec2-principals}',
+          ]);
       }
     }
   });
