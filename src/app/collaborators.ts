@@ -1,4 +1,5 @@
 import type { AwsAccount } from '../aws/account.ts';
+import type { AccountPlace } from './account-places.ts';
 import type { Settings } from '../config/settings.ts';
 import type { CleanupScope } from '../core/cleanup.ts';
 import type { Clock } from '../core/clock.ts';
@@ -12,6 +13,8 @@ export interface Collaborators {
   account(): Promise<AwsAccount>;
   /** The account with the same credentials in another region. */
   accountIn(region: string): Promise<AwsAccount>;
+  /** The account of another profile or region. Each call opens it anew. */
+  accountAt(place: AccountPlace): Promise<AwsAccount>;
   /** Absolute path of a folder in the package. */
   assets(folder: 'userdata' | 'policies'): string;
   readonly clock: Clock;

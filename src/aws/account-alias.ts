@@ -1,6 +1,7 @@
 import { IAMClient, ListAccountAliasesCommand } from '@aws-sdk/client-iam';
 
 import type { ClientConfig } from './client-config.ts';
+import { withProfileEndpoints } from './profile-endpoints.ts';
 
 /** The alias is shown where it is known by then; nothing waits longer for it. */
 const DEADLINE_MS = 1_500;
@@ -10,7 +11,7 @@ const DEADLINE_MS = 1_500;
  * the answer takes too long: the alias is only shown beside the account's number.
  */
 export async function accountAlias(config: ClientConfig): Promise<string | undefined> {
-  const client = new IAMClient({ ...config, maxAttempts: 1 });
+  const client = withProfileEndpoints(new IAMClient({ ...config, maxAttempts: 1 }), config);
   try {
     const abortSignal = AbortSignal.timeout(DEADLINE_MS);
     return (await client.send(new ListAccountAliasesCommand({}), { abortSignal })).AccountAliases?.[0];

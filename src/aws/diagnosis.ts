@@ -15,6 +15,7 @@ import type { NatGateway, NetworkAcl, PeeringConnection } from '../provision/por
 import type { ClientConfig } from './client-config.ts';
 import { idFilter } from './ec2-shapes.ts';
 import { mapped } from './errors.ts';
+import { withProfileEndpoints } from './profile-endpoints.ts';
 
 /** Implements DiagnosisPort with ECS, EC2, IAM and CloudWatch Logs; each client is made when it is first used. */
 export function createDiagnosisPort(config: ClientConfig): DiagnosisPort {
@@ -28,7 +29,7 @@ export function createDiagnosisPort(config: ClientConfig): DiagnosisPort {
 }
 
 function ecsCalls(config: ClientConfig): Pick<DiagnosisPort, 'taskDefinition' | 'execConfiguration'> {
-  const client = new ecs.ECSClient(config);
+  const client = withProfileEndpoints(new ecs.ECSClient(config), config);
   return {
     async taskDefinition(taskDefinition) {
       const answer = await mapped('ecs:DescribeTaskDefinition', () =>
@@ -82,7 +83,7 @@ function containerOf(container: ecs.ContainerDefinition): ExecContainerDefinitio
 }
 
 function iamCalls(config: ClientConfig): Pick<DiagnosisPort, 'rolePolicies'> {
-  const client = new iam.IAMClient(config);
+  const client = withProfileEndpoints(new iam.IAMClient(config), config);
   const managed = async (PolicyArn: string): Promise<string> => {
     const policy = await mapped('iam:GetPolicy', () => client.send(new iam.GetPolicyCommand({ PolicyArn })));
     const VersionId = policy.Policy?.DefaultVersionId ?? 'v1';
@@ -119,7 +120,7 @@ function iamCalls(config: ClientConfig): Pick<DiagnosisPort, 'rolePolicies'> {
 }
 
 function logCalls(config: ClientConfig): Pick<DiagnosisPort, 'logGroup'> {
-  const client = new logs.CloudWatchLogsClient(config);
+  const client = withProfileEndpoints(new logs.CloudWatchLogsClient(config), config);
   return {
     async logGroup(name) {
       const pages = logs.paginateDescribeLogGroups({ client }, { logGroupNamePrefix: name });
@@ -135,7 +136,7 @@ function logCalls(config: ClientConfig): Pick<DiagnosisPort, 'logGroup'> {
 }
 
 function databaseCalls(config: ClientConfig): Pick<DiagnosisPort, 'database'> {
-  const client = new rds.RDSClient(config);
+  const client = withProfileEndpoints(new rds.RDSClient(config), config);
   return {
     async database(id) {
       const instances = await mapped('rds:DescribeDBInstances', async () => {
@@ -185,7 +186,7 @@ function databaseOf(id: string, instance: rds.DBInstance, cluster: rds.DBCluster
 function networkCalls(
   config: ClientConfig,
 ): Pick<DiagnosisPort, 'networkAcls' | 'natGateways' | 'peerings' | 'interfaces'> {
-  const client = new ec2.EC2Client(config);
+  const client = withProfileEndpoints(new ec2.EC2Client(config), config);
   const inVpc = (vpcId: string): { Filters: ec2.Filter[] } => ({ Filters: idFilter('vpc-id', [vpcId]) });
   return {
     async networkAcls(vpcId) {

@@ -22,9 +22,13 @@ import {
 } from './ec2-shapes.ts';
 import { groupCalls, launchCalls } from './ec2-writes.ts';
 import { mapped } from './errors.ts';
+import { withProfileEndpoints } from './profile-endpoints.ts';
 
 export function createEc2Port(config: ClientConfig): Ec2Port {
-  const client = endRetriesOn(limitConcurrency(new sdk.EC2Client(config)), config.interruption);
+  const client = endRetriesOn(
+    limitConcurrency(withProfileEndpoints(new sdk.EC2Client(config), config)),
+    config.interruption,
+  );
   return {
     ...networkCalls(client),
     ...inventoryCalls(client),

@@ -21,6 +21,7 @@ import type { ClientConfig } from './client-config.ts';
 import { limitConcurrency } from './throttling.ts';
 import { mapped, type Translations } from './errors.ts';
 import { toCluster, toContainerDefinition, toService, toTask } from './ecs-shapes.ts';
+import { withProfileEndpoints } from './profile-endpoints.ts';
 
 /** Largest page and batch that ECS accepts (docs/reference/api-limits.md §1). */
 const PAGE_SIZE = 100;
@@ -38,8 +39,11 @@ export function createEcsPort(
 ): EcsPort {
   const client =
     throttling === 'retried'
-      ? limitConcurrency(new ECSClient(config))
-      : new ECSClient({ ...config, retryStrategy: new TransientRetries(config.maxAttempts) });
+      ? limitConcurrency(withProfileEndpoints(new ECSClient(config), config))
+      : withProfileEndpoints(
+          new ECSClient({ ...config, retryStrategy: new TransientRetries(config.maxAttempts) }),
+          config,
+        );
   const options = (signal: AbortSignal | undefined): { abortSignal?: AbortSignal } =>
     signal === undefined ? {} : { abortSignal: signal };
 

@@ -13,6 +13,7 @@ import type { Database, DatabaseEndpoint } from '../connect/ports.ts';
 import type { ClientConfig } from './client-config.ts';
 import { eachPage } from './pages.ts';
 import { limitConcurrency } from './throttling.ts';
+import { withProfileEndpoints } from './profile-endpoints.ts';
 
 const RECORDS_PER_PAGE = 100;
 const SERVERLESS_PER_PAGE = 50;
@@ -22,7 +23,7 @@ const SERVERLESS_PER_PAGE = 50;
  * serverless caches. Only the member clusters of a replication group name its security groups and nodes.
  */
 export async function elastiCaches(config: ClientConfig): Promise<readonly Database[]> {
-  const client = limitConcurrency(new ElastiCacheClient(config));
+  const client = limitConcurrency(withProfileEndpoints(new ElastiCacheClient(config), config));
   const groups: ReplicationGroup[] = [];
   const clusters: CacheCluster[] = [];
   const serverless: ServerlessCache[] = [];

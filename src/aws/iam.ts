@@ -7,6 +7,7 @@ import { failed } from '../core/errors.ts';
 import type { IamPort } from '../provision/ports/iam.ts';
 import type { Tags } from '../provision/ports/tags.ts';
 import { awsErrorName, mapped } from './errors.ts';
+import { withProfileEndpoints } from './profile-endpoints.ts';
 
 /** IAM reports the same error with and without the suffix, depending on where it was thrown. */
 const isNamed = (error: unknown, name: string): boolean => {
@@ -58,7 +59,10 @@ const decoded = (document: string | undefined): string | undefined =>
 
 /** IAM is global, but the client still needs a region for its endpoint. */
 export function createIamPort(config: ClientConfig): IamPort {
-  const client = endRetriesOn(limitConcurrency(new sdk.IAMClient(config)), config.interruption);
+  const client = endRetriesOn(
+    limitConcurrency(withProfileEndpoints(new sdk.IAMClient(config), config)),
+    config.interruption,
+  );
   return { ...roleCalls(client), ...profileCalls(client), ...policyCalls(client) };
 }
 

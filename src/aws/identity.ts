@@ -5,9 +5,10 @@ import { limitConcurrency } from './throttling.ts';
 
 import type { IdentityPort } from '../provision/ports/iam.ts';
 import { mapped } from './errors.ts';
+import { withProfileEndpoints } from './profile-endpoints.ts';
 
 export function createIdentityPort(config: ClientConfig): IdentityPort {
-  const client = limitConcurrency(new STSClient(config));
+  const client = limitConcurrency(withProfileEndpoints(new STSClient(config), config));
   return {
     async caller() {
       const answer = await mapped('sts:GetCallerIdentity', () =>

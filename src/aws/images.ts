@@ -8,11 +8,12 @@ import { failed } from '../core/errors.ts';
 import type { Image, ImagesPort, SpotPrice } from '../provision/ports/images.ts';
 import { awsErrorName, mapped } from './errors.ts';
 import { imageParameter } from './image-parameter.ts';
+import { withProfileEndpoints } from './profile-endpoints.ts';
 
 /** Images and prices of the instances that are launched. */
 export function createImagesPort(config: ClientConfig): ImagesPort {
-  const ec2 = limitConcurrency(new EC2Client(config));
-  const ssm = limitConcurrency(new SSMClient(config));
+  const ec2 = limitConcurrency(withProfileEndpoints(new EC2Client(config), config));
+  const ssm = limitConcurrency(withProfileEndpoints(new SSMClient(config), config));
 
   async function describe(id: string): Promise<Image | undefined> {
     const described = await mapped('ec2:DescribeImages', () =>

@@ -5,12 +5,13 @@ import { failed } from '../core/errors.ts';
 import type { ClientConfig } from './client-config.ts';
 import { limitConcurrency } from './throttling.ts';
 import { mapped } from './errors.ts';
+import { withProfileEndpoints } from './profile-endpoints.ts';
 
 /** Two AES-256 keys, one for each direction (SPEC.md §4). */
 const DATA_KEY_LENGTH = 64;
 
 export function createKmsPort(config: ClientConfig): KmsPort {
-  const client = limitConcurrency(new KMSClient(config));
+  const client = limitConcurrency(withProfileEndpoints(new KMSClient(config), config));
   return {
     generateDataKey: (keyId, encryptionContext) =>
       mapped('kms:GenerateDataKey', async () => {

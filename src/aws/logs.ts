@@ -9,13 +9,14 @@ import { noMatch, usage } from '../core/errors.ts';
 import type { ClientConfig } from './client-config.ts';
 import { limitConcurrency } from './throttling.ts';
 import { mapped } from './errors.ts';
+import { withProfileEndpoints } from './profile-endpoints.ts';
 
 /** The largest page that FilterLogEvents accepts; an answer also ends at 1 MB (docs/reference/api-limits.md §5). */
 const PAGE_SIZE = 10_000;
 
 /** Implements LogsPort of connect/ with CloudWatch Logs. */
 export function createLogsPort(config: ClientConfig): LogsPort {
-  const client = limitConcurrency(new CloudWatchLogsClient(config));
+  const client = limitConcurrency(withProfileEndpoints(new CloudWatchLogsClient(config), config));
   const { region } = config;
   return {
     region,

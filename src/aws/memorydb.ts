@@ -4,12 +4,13 @@ import type { Database, DatabaseEndpoint } from '../connect/ports.ts';
 import type { ClientConfig } from './client-config.ts';
 import { eachPage } from './pages.ts';
 import { limitConcurrency } from './throttling.ts';
+import { withProfileEndpoints } from './profile-endpoints.ts';
 
 const CLUSTERS_PER_PAGE = 100;
 
 /** MemoryDB clusters; all of them run in cluster mode. */
 export async function memoryDbClusters(config: ClientConfig): Promise<readonly Database[]> {
-  const client = limitConcurrency(new MemoryDBClient(config));
+  const client = limitConcurrency(withProfileEndpoints(new MemoryDBClient(config), config));
   const clusters: Cluster[] = [];
   await eachPage('memorydb:DescribeClusters', async (NextToken) => {
     const page = await client.send(

@@ -4,6 +4,7 @@ import { limitConcurrency } from './throttling.ts';
 
 import type { Node, NodesPort } from '../provision/ports/nodes.ts';
 import { awsErrorName, mapped } from './errors.ts';
+import { withProfileEndpoints } from './profile-endpoints.ts';
 
 const PING: Readonly<Record<string, Node['pingStatus']>> = {
   Online: 'Online',
@@ -12,7 +13,7 @@ const PING: Readonly<Record<string, Node['pingStatus']>> = {
 
 /** Implements NodesPort: what Systems Manager knows about our instances. */
 export function createNodesPort(config: ClientConfig): NodesPort {
-  const client = limitConcurrency(new SSMClient(config));
+  const client = limitConcurrency(withProfileEndpoints(new SSMClient(config), config));
   return {
     async nodes(instanceIds) {
       if (instanceIds.length === 0) return [];

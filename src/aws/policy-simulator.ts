@@ -4,13 +4,14 @@ import type { SimulatedDecision, SimulatorPort } from '../provision/ports/simula
 import type { ClientConfig } from './client-config.ts';
 import { limitConcurrency } from './throttling.ts';
 import { ifExists } from './iam.ts';
+import { withProfileEndpoints } from './profile-endpoints.ts';
 
 /**
  * Asks IAM's policy simulator about the permissions of other principals; policies/check.json lists the permissions that
  * this needs.
  */
 export function createSimulatorPort(config: ClientConfig): SimulatorPort {
-  const client = limitConcurrency(new sdk.IAMClient(config));
+  const client = limitConcurrency(withProfileEndpoints(new sdk.IAMClient(config), config));
   return {
     async role(RoleName) {
       const answer = await ifExists('iam:GetRole', () => client.send(new sdk.GetRoleCommand({ RoleName })));

@@ -14,6 +14,7 @@ import type { Database, DatabaseEndpoint, DatabasesPort } from '../connect/ports
 import type { ClientConfig } from './client-config.ts';
 import { limitConcurrency } from './throttling.ts';
 import { eachPage } from './pages.ts';
+import { withProfileEndpoints } from './profile-endpoints.ts';
 
 const RECORDS_PER_PAGE = 100;
 
@@ -22,7 +23,7 @@ const RECORDS_PER_PAGE = 100;
  * left out (docs/reference/api-limits.md §4).
  */
 export function createRdsDatabases(config: ClientConfig): Pick<DatabasesPort, 'databases' | 'proxies'> {
-  const client = limitConcurrency(new RDSClient(config));
+  const client = limitConcurrency(withProfileEndpoints(new RDSClient(config), config));
 
   return {
     async databases(onPage = () => undefined) {

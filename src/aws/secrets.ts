@@ -4,9 +4,10 @@ import type { SecretsPort } from '../connect/ports.ts';
 import { failed, noMatch } from '../core/errors.ts';
 import type { ClientConfig } from './client-config.ts';
 import { mapped } from './errors.ts';
+import { withProfileEndpoints } from './profile-endpoints.ts';
 
 export function createSecretsPort(config: ClientConfig): SecretsPort {
-  const client = new SecretsManagerClient(config);
+  const client = withProfileEndpoints(new SecretsManagerClient(config), config);
   return {
     text: (id) =>
       mapped(

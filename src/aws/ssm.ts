@@ -14,12 +14,13 @@ import type { ClientConfig } from './client-config.ts';
 import { limitConcurrency } from './throttling.ts';
 import { targetNotConnected, toSessionStart } from './ecs.ts';
 import { awsErrorName, mapped } from './errors.ts';
+import { withProfileEndpoints } from './profile-endpoints.ts';
 
 const SESSIONS_PER_PAGE = 200;
 
 /** Implements SsmPort of connect/ with Session Manager. */
 export function createSsmPort(config: ClientConfig): SsmPort {
-  const client = limitConcurrency(new SSMClient(config));
+  const client = limitConcurrency(withProfileEndpoints(new SSMClient(config), config));
   return {
     startSession: ({ target, documentName, parameters, reason }) =>
       mapped(

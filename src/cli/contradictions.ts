@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Flags } from '../config/settings.ts';
+import type { Flags, Settings } from '../config/settings.ts';
 import { usage } from '../core/errors.ts';
 
 /**
@@ -43,6 +43,22 @@ export function refuseContradictions(flags: Flags): void {
       throw usage('invalid-argument', `--${name} '${flags[name]}' is no name`, {
         details: { expected: `--${name} NAME, or without --${name}` },
       });
+}
+
+/** The commands whose answer may be that of several accounts and regions. */
+const FOR_SEVERAL_PLACES: readonly string[] = ['ls', 'status'];
+
+/** Throws for `--profile a,b` and `--region x,y` in a command that works in one account. */
+export function refuseSeveralPlaces(settings: Pick<Settings, 'profile' | 'region'>, command: string): void {
+  if (FOR_SEVERAL_PLACES.includes(command)) return;
+  for (const name of ['profile', 'region'] as const) {
+    const value = settings[name];
+    const [first, second] = value?.split(',') ?? [];
+    if (value === undefined || first === undefined || second === undefined) continue;
+    throw usage('invalid-argument', `${command} works with one ${name}, not with ${value}`, {
+      details: { expected: `--${name} ${first}; ls and status take several` },
+    });
+  }
 }
 
 /** A service as argument means the same as `--service`; it is stored as the value of that flag. */

@@ -67,3 +67,6 @@ export const LIST_FIELDS: Readonly<Record<ListKind, readonly string[]>> = {
     'publiclyAccessible',
   ],
 };
+
+/** The fields that come before these in a list of several accounts or regions. */
+export const PLACE_FIELDS: readonly string[] = ['profile', 'account', 'accountAlias', 'region'];

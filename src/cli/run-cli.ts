@@ -20,7 +20,7 @@ import type { AdviceContext } from './advice/command-lines.ts';
 import { assetFolder } from './assets.ts';
 import type { Invoke, Run } from './command.ts';
 import type { CliDeps, CommandContext } from './context.ts';
-import { refuseContradictions } from './contradictions.ts';
+import { refuseContradictions, refuseSeveralPlaces } from './contradictions.ts';
 import { reportOf } from './error-report.ts';
 import { withOrigin } from './origins.ts';
 import { COMMANDS, type CommandGroup, createProgram } from './program.ts';
@@ -259,6 +259,7 @@ class CliRun {
     ]);
     const { settings, stderrColor } = resolved;
     this.#advice = adviceContextOf(command, this.#advice.argv);
+    refuseSeveralPlaces(settings, command.name());
     this.#style = { json: settings.output === 'json', debug: settings.debug, color: stderrColor };
     const reporter = createReporter({
       terminal,
@@ -308,6 +309,10 @@ class CliRun {
       commandLines: new CommandLines(this.#advice),
       startDetached: this.#deps.startDetached,
       accountIn: (region) => this.#deps.openAccount({ ...settings, region }, callbacks),
+      accountAt: (place) =>
+        this.#deps
+          .openAccount({ ...settings, ...place }, callbacks)
+          .then((opened) => withArnsChecked(opened, settings)),
       signal: this.#abort.signal,
       scope: this.#scope,
       assets: assetFolder,

@@ -1,5 +1,6 @@
 import { Argument, Command, InvalidArgumentError } from 'commander';
 
+import { accountPlaces, signIns } from '../../app/account-places.ts';
 import type { ListKind } from '../../app/listing/listing.ts';
 import type { FieldFilter, ListView } from '../../app/listing/list-view.ts';
 import { usage } from '../../core/errors.ts';
@@ -8,7 +9,7 @@ import { commaSeparated } from '../comma-separated.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { serviceArgument } from '../contradictions.ts';
-import { LIST_FIELDS } from '../list-fields.ts';
+import { LIST_FIELDS, PLACE_FIELDS } from '../list-fields.ts';
 
 const KINDS: readonly LsOptions['kind'][] = [
   'clusters',
@@ -55,6 +56,7 @@ export function lsCommand(invoke: Invoke, run: Run<LsOptions> = runLs): Command 
 The fields are those of --json, which prints one array of objects on stdout; their names are stable. On a \
 terminal, services and tasks are printed as they become known. If AWS refuses a part of the calls, the other \
 items are printed, stderr says what is missing, and the exit status is 1. The command db takes each id of ls databases.
+Several profiles or regions, separated by commas, give one list, which also names account and region.
 
 Examples:
   $ fargate-connect ls services --cluster prod
@@ -62,7 +64,8 @@ Examples:
   $ fargate-connect ls tasks --filter service=orders-* --columns id,health,privateIp --watch
   $ fargate-connect ls tasks --stopped --cluster prod
   $ fargate-connect ls events orders-api --cluster prod
-  $ fargate-connect ls tasks --service orders-api --json | jq -r '.[].id'`,
+  $ fargate-connect ls tasks --service orders-api --json | jq -r '.[].id'
+  $ fargate-connect ls services --profile dev,prod --region eu-west-1,us-east-1`,
     )
     .action((kind: LsOptions['kind'], service: string | undefined, flags: LsFlags, command: Command) => {
       serviceArgument(service, command);
@@ -73,7 +76,6 @@ Examples:
         });
       const view: ListView = { sort: sort === undefined ? undefined : sortOf(sort), columns, filters };
       if (kind === 'events' || stopped) refuseView(view, watch, stopped ? 'tasks --stopped' : kind);
-      else checkFields(kind, view);
       return invoke(run, { kind, stopped, view, watch: watch === true ? WATCH_SECONDS : watch }, command);
     });
 }
@@ -115,8 +117,8 @@ function refuseView(
   });
 }
 
-function checkFields(kind: ListKind, { sort, columns = [], filters }: ListView): void {
-  const known = LIST_FIELDS[kind];
+function checkFields(kind: ListKind, { sort, columns = [], filters }: ListView, isOfPlaces: boolean): void {
+  const known = [...(isOfPlaces ? PLACE_FIELDS : []), ...LIST_FIELDS[kind]];
   const used = [
     ...columns,
     ...filters.map(({ field }) => field),
@@ -130,13 +132,28 @@ function checkFields(kind: ListKind, { sort, columns = [], filters }: ListView):
 }
 
 async function runLs({ kind, stopped, view, watch }: LsOptions, context: CommandContext): Promise<void> {
-  if (kind === 'events' || stopped) return runHistory(kind, context);
+  const places = accountPlaces(context.settings);
+  if (kind === 'events' || stopped) {
+    if (places.length > 1)
+      throw usage(
+        'invalid-argument',
+        `ls ${stopped ? 'tasks --stopped' : kind} is of one account and region`,
+        {
+          details: { expected: 'one --profile and one --region' },
+        },
+      );
+    return runHistory(kind, context);
+  }
+  checkFields(kind, view, places.length > 1);
   const [{ printListing }, { repeatOnScreen }] = await Promise.all([
     import('../render/print-listing.ts'),
     import('../render/watch.ts'),
   ]);
-  if (watch === undefined) return printListing(kind, view, context);
-  return repeatOnScreen(watch, context, (round) => printListing(kind, view, round, { isAtOnce: true }));
+  const accounts = places.length > 1 ? await signIns(places, context) : undefined;
+  if (watch === undefined) return printListing(kind, view, context, { accounts });
+  return repeatOnScreen(watch, context, (round) =>
+    printListing(kind, view, round, { accounts, isAtOnce: true }),
+  );
 }
 
 async function runHistory(kind: LsOptions['kind'], context: CommandContext): Promise<void> {

@@ -1,4 +1,5 @@
 import type { ListKind, ListRecord } from '../../app/listing/listing.ts';
+import type { ListView } from '../../app/listing/list-view.ts';
 import { describeDuration } from '../../core/duration.ts';
 import type { Cell, Column } from '../../ui/table.ts';
 
@@ -10,13 +11,20 @@ export interface ListColumn extends Column {
   cell(record: ListRecord): Cell;
 }
 
-/** The columns with these fields, in this order; undefined = those of the kind. */
+/** What one table shows. */
+export interface ListTable {
+  readonly kind: ListKind;
+  readonly view: Pick<ListView, 'columns'>;
+  /** True = the items are of several accounts or regions. */
+  readonly isOfPlaces: boolean;
+}
+
+/** The columns that the person has chosen, in that order; otherwise those of the kind. */
 export function tableColumns(
-  kind: ListKind,
-  fields: readonly string[] | undefined,
+  { kind, view: { columns: fields }, isOfPlaces }: ListTable,
   now: number,
 ): readonly ListColumn[] {
-  const usual = columnsOf(kind, now);
+  const usual = [...(isOfPlaces ? PLACE_COLUMNS : []), ...columnsOf(kind, now)];
   if (fields === undefined) return usual;
   return fields.map((field) => {
     const column = usual.find((each) => each.field === field) ?? text(field);
@@ -114,3 +122,14 @@ const age = (field: string, title: string, now: number): ListColumn => ({
     return typeof value === 'string' ? describeDuration(now - Date.parse(value)) : undefined;
   },
 });
+
+/** The account is shown by its alias, which people know, where there is one. */
+const PLACE_COLUMNS: readonly ListColumn[] = [
+  { ...text('profile'), dropOrder: 3 },
+  {
+    field: 'account',
+    title: 'account',
+    cell: ({ account, accountAlias }) => plain(accountAlias ?? account),
+  },
+  text('region'),
+];

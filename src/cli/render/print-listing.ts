@@ -1,12 +1,20 @@
 import { type ListView, filtered, inOrder, withFields } from '../../app/listing/list-view.ts';
-import { type ListKind, type ListRecord, listing } from '../../app/listing/listing.ts';
+import {
+  type Listing,
+  type ListingOptions,
+  type ListKind,
+  type ListRecord,
+  listing,
+} from '../../app/listing/listing.ts';
+import { listingOfPlaces } from '../../app/listing/listing-of-places.ts';
+import type { SignIns } from '../../app/account-places.ts';
 import type { Needs } from '../../app/collaborators.ts';
 import type { Writable } from 'node:stream';
 import { type ProgressLine, progressLine } from '../../ui/progress-line.ts';
 import { grouped } from '../../ui/list-drawing.ts';
 import { layoutTable, renderTable, type TableLayout } from '../../ui/table.ts';
 import type { CommandContext } from '../context.ts';
-import { tableColumns, type ListColumn } from './listing-table.ts';
+import { tableColumns, type ListColumn, type ListTable } from './listing-table.ts';
 
 /** What `ls` needs to print one list. */
 export type ListingContext = Pick<
@@ -17,24 +25,36 @@ export type ListingContext = Pick<
 /** A list that is complete this early is printed in its order; a longer one row by row as its items become known. */
 const GRACE_MS = 400;
 
+interface PrintOptions {
+  /** Undefined = the account of the settings. */
+  readonly accounts?: SignIns | undefined;
+  /** True = no row is printed before the last one is known. */
+  readonly isAtOnce?: boolean;
+}
+
 /**
- * Lists and prints. Items that AWS refused to tell are named in a note, and the error is thrown after the others were
- * printed. `isAtOnce`: no row is printed before the last one is known.
+ * Lists and prints. Items that AWS refused to list are named in a note, and the error is thrown after the others were
+ * printed.
  */
 export async function printListing(
   kind: ListKind,
   view: ListView,
   context: ListingContext,
-  { isAtOnce = false } = {},
+  { accounts, isAtOnce = false }: PrintOptions = {},
 ): Promise<void> {
   const { settings, terminal, clock, report } = context;
   const isJson = settings.output === 'json';
   const progress = progressLine(terminal, clock, !isJson && !settings.quiet);
+  const table: ListTable = { kind, view, isOfPlaces: accounts !== undefined };
   const stream =
     !isJson && !isAtOnce && terminal.stdoutIsTty && view.sort === undefined
-      ? new RowStream(kind, view, context, progress)
+      ? new RowStream(table, context, progress)
       : undefined;
-  const { records, incomplete } = await listing(kind, context, {
+  const list = (options: ListingOptions): Promise<Listing> =>
+    accounts === undefined
+      ? listing(kind, context, options)
+      : listingOfPlaces(kind, accounts, context, options);
+  const { records, incomplete } = await list({
     onProgress: ({ known, total, isListed }) =>
       progress.show(`${grouped(known)} of ${grouped(total)}${isListed ? '' : ' or more'} ${kind}`),
     ...(stream === undefined ? {} : { onRecords: (found) => stream.add(filtered(found, view.filters)) }),
@@ -45,16 +65,19 @@ export async function printListing(
   if (stream?.hasBegun !== true) {
     const shown = inOrder(filtered(records, view.filters), view.sort);
     if (isJson) writeJson(shown, view, terminal.stdout);
-    else writeTable(kind, shown, view, context);
+    else writeTable(table, shown, context);
   }
+  const [first, ...others] = incomplete;
   for (const { missing, error } of incomplete)
     report({
       type: 'note',
       level: 'warning',
-      code: 'list-incomplete',
+      // The advice for the first error follows with the error itself.
+      ...(accounts !== undefined && others.some((other) => other.error === error)
+        ? { code: error.code, details: error.details }
+        : { code: 'list-incomplete' }),
       message: `not listed: ${missing} (${error.message})`,
     });
-  const [first] = incomplete;
   if (first !== undefined) throw first.error;
 }
 
@@ -68,12 +91,11 @@ function writeJson(records: readonly ListRecord[], { columns }: ListView, stdout
 }
 
 function writeTable(
-  kind: ListKind,
+  table: ListTable,
   records: readonly ListRecord[],
-  view: ListView,
   { clock, settings, terminal }: ListingContext,
 ): void {
-  const columns = tableColumns(kind, view.columns, clock.now());
+  const columns = tableColumns(table, clock.now());
   const width = terminal.stdoutIsTty ? terminal.size().columns : undefined;
   const rows = records.map((record) => cellsOf(record, columns));
   terminal.stdout.write(renderTable(columns, rows, { color: settings.color, width }));
@@ -92,8 +114,8 @@ class RowStream {
   #isDue = false;
   #layout: TableLayout | undefined;
 
-  constructor(kind: ListKind, view: ListView, context: ListingContext, progress: ProgressLine) {
-    this.#columns = tableColumns(kind, view.columns, context.clock.now());
+  constructor(table: ListTable, context: ListingContext, progress: ProgressLine) {
+    this.#columns = tableColumns(table, context.clock.now());
     this.#context = context;
     this.#progress = progress;
     this.#cancel = context.clock.timer(GRACE_MS, () => {

@@ -2,7 +2,9 @@ import { nameOfArn } from '../../core/arn.ts';
 import { dollars } from '../../core/dollars.ts';
 import { describeDuration } from '../../core/duration.ts';
 import { type Cell, type Column, renderTable } from '../../ui/table.ts';
+import type { RefusedPlace } from '../../app/account-places.ts';
 import type { BastionStatus, Statuses } from '../../app/bastion/status.ts';
+import { type PlacedStatus, refusedText, type StatusesOfPlaces } from '../../app/bastion/status-of-places.ts';
 import type { CommandContext } from '../context.ts';
 
 /**
@@ -10,8 +12,16 @@ import type { CommandContext } from '../context.ts';
  */
 
 interface StatusColumn extends Column {
-  readonly cell: (row: BastionStatus, now: number) => Cell;
+  readonly cell: (row: Row, now: number) => Cell;
 }
+
+/** The fields of the place are present only if several accounts or regions were asked for. */
+type Row = BastionStatus & Partial<Pick<PlacedStatus, 'profile' | 'account' | 'accountAlias'>>;
+
+const PLACE_COLUMNS: readonly StatusColumn[] = [
+  { title: 'profile', dropOrder: 4, cell: ({ profile }) => profile ?? undefined },
+  { title: 'account', cell: ({ account, accountAlias }) => accountAlias ?? account ?? undefined },
+];
 
 const COLUMNS: readonly StatusColumn[] = [
   { title: 'name', shrink: true, cell: (row) => row.name },
@@ -65,20 +75,21 @@ function stateText({ state, agent, interrupted }: BastionStatus): string {
 const leftText = (ms: number): string => (ms <= 0 ? 'over' : describeDuration(ms));
 
 /** Writes table and notes, or the JSON form, whose fields are stable. */
-export function writeStatuses(statuses: Statuses, context: CommandContext): void {
+export function writeStatuses(statuses: Statuses | StatusesOfPlaces, context: CommandContext): void {
   const { report, settings, terminal } = context;
   const { bastions, closedRegions, region, notAllowed } = statuses;
   const { ofBastions, forOperators } = notAllowed;
   if (settings.output === 'json') {
     const all = [...ofBastions, ...forOperators].sort();
-    terminal.stdout.write(`${JSON.stringify({ bastions, closedRegions, notAllowed: all })}\n`);
+    const refused = 'refused' in statuses ? { refused: statuses.refused.map(refusedJson) } : {};
+    terminal.stdout.write(`${JSON.stringify({ bastions, closedRegions, notAllowed: all, ...refused })}\n`);
   } else if (bastions.length > 0) writeTable(bastions, region === undefined, context);
   else {
     report({
       type: 'note',
       level: 'info',
       code: 'no-bastions',
-      message: `no bastion in ${region ?? 'any region'}`,
+      message: `no bastion in ${region ?? 'any region'}${isPartial(statuses) ? ' that could be read' : ''}`,
     });
   }
   if (forOperators.length === 0) return;
@@ -92,18 +103,50 @@ export function writeStatuses(statuses: Statuses, context: CommandContext): void
   });
 }
 
-function writeTable(rows: readonly BastionStatus[], allRegions: boolean, context: CommandContext): void {
+/** Notes for all places that could not be read but the first, whose error is thrown with its own advice. */
+export function writeRefused(
+  { refused }: StatusesOfPlaces,
+  { report }: Pick<CommandContext, 'report'>,
+): void {
+  const [first, ...others] = refused;
+  if (first === undefined) return;
+  for (const each of others)
+    report({
+      type: 'note',
+      level: 'warning',
+      code: each.error.code,
+      message: refusedText(each),
+      details: each.error.details,
+    });
+  throw first.error.with({ message: refusedText(first) });
+}
+
+const refusedJson = ({ place: { profile, region }, error: { code, message } }: RefusedPlace) => ({
+  profile: profile ?? null,
+  region: region ?? null,
+  code,
+  message,
+});
+
+const isPartial = (statuses: Statuses | StatusesOfPlaces): boolean =>
+  'refused' in statuses && statuses.refused.length > 0;
+
+function writeTable(rows: readonly Row[], allRegions: boolean, context: CommandContext): void {
   const { terminal, settings, clock } = context;
   const width = terminal.stdoutIsTty ? terminal.size().columns : undefined;
   const now = clock.now();
-  const columns = COLUMNS.filter((column) => allRegions || column.title !== 'region');
+  const isOfPlaces = rows.some(({ account }) => account !== undefined);
+  const columns = [
+    ...(isOfPlaces ? PLACE_COLUMNS : []),
+    ...COLUMNS.filter((column) => allRegions || column.title !== 'region'),
+  ];
   const cells = rows.map((row) => columns.map((column) => column.cell(row, now)));
   terminal.stdout.write(renderTable(columns, cells, { color: settings.color, width }));
   for (const row of rows) adviseOn(row, allRegions, context);
 }
 
 /** Writes a note for each finding, with what to type next. */
-function adviseOn(row: BastionStatus, allRegions: boolean, { report }: CommandContext): void {
+function adviseOn(row: Row, allRegions: boolean, { report }: CommandContext): void {
   const region = allRegions ? row.region : undefined;
   for (const { id: code, message, evidence, fixes } of row.findings)
     report({ type: 'note', level: 'warning', code, message, details: { ...evidence, fixes, region } });
