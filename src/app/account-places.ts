@@ -1,15 +1,9 @@
 import type { AwsAccount } from '../aws/account.ts';
 import type { Settings } from '../config/settings.ts';
 import { usage, ToolError } from '../core/errors.ts';
-import type { Needs } from './collaborators.ts';
+import type { AccountPlace, Needs } from './collaborators.ts';
 
 /** `--profile a,b` and `--region x,y`: one list of what several accounts and regions hold. */
-
-/** Undefined = as without the flag. */
-export interface AccountPlace {
-  readonly profile: string | undefined;
-  readonly region: string | undefined;
-}
 
 /** A place into which the person is signed in. */
 export interface SignedInPlace {

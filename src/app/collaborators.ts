@@ -1,11 +1,16 @@
 import type { AwsAccount } from '../aws/account.ts';
-import type { AccountPlace } from './account-places.ts';
 import type { Settings } from '../config/settings.ts';
 import type { CleanupScope } from '../core/cleanup.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Report } from '../core/events.ts';
 import type { Prompter } from '../ui/prompter.ts';
 import type { Terminal } from '../ui/terminal.ts';
+
+/** A profile and a region; undefined = as without `--profile` or `--region`. */
+export interface AccountPlace {
+  readonly profile: string | undefined;
+  readonly region: string | undefined;
+}
 
 /** The collaborators that a workflow can receive; the command line creates all of them once for each run. */
 export interface Collaborators {

@@ -1,4 +1,4 @@
-import type { Collaborators, Random, Signals } from '../app/collaborators.ts';
+import type { AccountPlace, Collaborators, Random, Signals } from '../app/collaborators.ts';
 import type { AwsAccount } from '../aws/account.ts';
 import type { AccountCallbacks } from '../aws/client-config.ts';
 import type { Settings } from '../config/settings.ts';
@@ -45,4 +45,6 @@ export interface CommandContext extends Collaborators {
   /** The working directory. */
   readonly cwd: string;
   readonly startDetached: StartDetached | undefined;
+  /** The context of the same run in another account or region; advice names the other profile and region from now on. */
+  at(place: AccountPlace): CommandContext;
 }

@@ -46,7 +46,7 @@ export function refuseContradictions(flags: Flags): void {
 }
 
 /** The commands whose answer may be that of several accounts and regions. */
-const FOR_SEVERAL_PLACES: readonly string[] = ['ls', 'status'];
+const FOR_SEVERAL_PLACES: readonly string[] = ['connect', 'ls', 'status'];
 
 /** Throws for `--profile a,b` and `--region x,y` in a command that works in one account. */
 export function refuseSeveralPlaces(settings: Pick<Settings, 'profile' | 'region'>, command: string): void {
@@ -56,7 +56,7 @@ export function refuseSeveralPlaces(settings: Pick<Settings, 'profile' | 'region
     const [first, second] = value?.split(',') ?? [];
     if (value === undefined || first === undefined || second === undefined) continue;
     throw usage('invalid-argument', `${command} works with one ${name}, not with ${value}`, {
-      details: { expected: `--${name} ${first}; ls and status take several` },
+      details: { expected: `--${name} ${first}; ls, status and connect take several` },
     });
   }
 }

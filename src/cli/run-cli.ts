@@ -2,7 +2,9 @@ import type { EventEmitter } from 'node:events';
 import { getSystemErrorMap } from 'node:util';
 import { type Command, CommanderError } from 'commander';
 import { withArnsChecked } from '../app/arn-scope.ts';
+import type { AccountPlace } from '../app/collaborators.ts';
 import type { AwsAccount } from '../aws/account.ts';
+import type { Settings } from '../config/settings.ts';
 import type { AccountCallbacks } from '../aws/client-config.ts';
 import { resolveSettings, type Resolved } from '../config/resolve.ts';
 import { CleanupScope } from '../core/cleanup.ts';
@@ -16,7 +18,7 @@ import { createPrompter } from '../ui/inquirer-prompter.ts';
 import type { Prompter } from '../ui/prompter.ts';
 import { withoutPasswords } from '../ui/printable.ts';
 import { guardTerminal, type GuardedTerminal } from '../ui/terminal.ts';
-import type { AdviceContext } from './advice/command-lines.ts';
+import type { AdviceContext, GivenFlags } from './advice/command-lines.ts';
 import { assetFolder } from './assets.ts';
 import type { Invoke, Run } from './command.ts';
 import type { CliDeps, CommandContext } from './context.ts';
@@ -273,7 +275,6 @@ class CliRun {
     const terminalToRestore = guardTerminal(terminal, () => reporter.suspend());
     this.#terminal = terminalToRestore;
     if (settings.debug) reportProvenance(resolved, reporter.report);
-    let account: Promise<AwsAccount> | undefined;
     const prompter = createPrompter({
       terminal: terminalToRestore,
       colors: createColors(stderrColor),
@@ -290,33 +291,40 @@ class CliRun {
       signal: this.#abort.signal,
       askMfaCode: settings.input ? (device, profile) => askMfaCode(prompter, device, profile) : undefined,
     };
-    const context: CommandContext = {
-      env,
-      cwd,
-      clock,
-      random: this.#deps.random,
-      version: this.#deps.version,
-      terminal: terminalToRestore,
-      signals: this.#router,
-      settings,
-      report,
-      prompter,
-      account: () =>
-        (account ??= this.#deps
-          .openAccount(settings, callbacks)
-          .then((opened) => withArnsChecked(opened, settings))),
-      advice: (code, facts) => adviceFor(code, facts, this.#advice),
-      commandLines: new CommandLines(this.#advice),
-      startDetached: this.#deps.startDetached,
-      accountIn: (region) => this.#deps.openAccount({ ...settings, region }, callbacks),
-      accountAt: (place) =>
-        this.#deps
-          .openAccount({ ...settings, ...place }, callbacks)
-          .then((opened) => withArnsChecked(opened, settings)),
-      signal: this.#abort.signal,
-      scope: this.#scope,
-      assets: assetFolder,
+    const contextOf = (current: Settings): CommandContext => {
+      let account: Promise<AwsAccount> | undefined;
+      const open = (place: Partial<AccountPlace>): Promise<AwsAccount> =>
+        this.#deps.openAccount({ ...current, ...place }, callbacks);
+      const checked = (place: Partial<AccountPlace>): Promise<AwsAccount> =>
+        open(place).then((opened) => withArnsChecked(opened, current));
+      return {
+        env,
+        cwd,
+        clock,
+        random: this.#deps.random,
+        version: this.#deps.version,
+        terminal: terminalToRestore,
+        signals: this.#router,
+        settings: current,
+        report,
+        prompter,
+        account: () => (account ??= checked({})),
+        accountIn: (region) => open({ region }),
+        accountAt: checked,
+        at: (place) => {
+          const { given } = this.#advice;
+          this.#advice = { ...this.#advice, given: { ...given, ...definedOf(place) } };
+          return contextOf({ ...current, ...place });
+        },
+        advice: (code, facts) => adviceFor(code, facts, this.#advice),
+        commandLines: new CommandLines(this.#advice),
+        startDetached: this.#deps.startDetached,
+        signal: this.#abort.signal,
+        scope: this.#scope,
+        assets: assetFolder,
+      };
     };
+    const context = contextOf(settings);
     this.#commandRuns = true;
     const status = await run(options, context).catch((error: unknown) => {
       throw withOrigin(error, resolved);
@@ -324,6 +332,11 @@ class CliRun {
     this.#status = typeof status === 'number' ? status : 0;
   }
 }
+
+const definedOf = ({ profile, region }: AccountPlace): GivenFlags => ({
+  ...(profile === undefined ? {} : { profile }),
+  ...(region === undefined ? {} : { region }),
+});
 
 /** A terminal that cannot move its cursor, or a person who uses a screen reader. */
 const isPlain = (env: CliDeps['env']): boolean =>

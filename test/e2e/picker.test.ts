@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -119,5 +119,37 @@ describe('without a terminal', () => {
     expect(result.stderr).toMatch(/--cluster/);
     expect(result.stderr).toMatch(/cruddur/);
     expect(result.stdout).toBe('');
+  });
+});
+
+describe('several accounts', () => {
+  it('Ctrl-P changes the profile: the session and the command that is shown are those of the other account', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'fc-profiles-'));
+    const {
+      AWS_ENDPOINT_URL: endpoint,
+      AWS_ACCESS_KEY_ID: id,
+      AWS_SECRET_ACCESS_KEY: secret,
+    } = sandbox().env;
+    const section = (name: string, region: string): string =>
+      `[profile ${name}]\nregion = ${region}\nendpoint_url = ${endpoint}\naws_access_key_id = ${id}\naws_secret_access_key = ${secret}\n`;
+    writeFileSync(join(folder, 'config'), section('other', 'us-east-1') + section('main', 'eu-west-1'));
+    const env = {
+      AWS_CONFIG_FILE: join(folder, 'config'),
+      AWS_SHARED_CREDENTIALS_FILE: join(folder, 'credentials'),
+      XDG_STATE_HOME: folder,
+    };
+    const picker = new PtyProcess(['connect', '--profile', 'other'], { env, columns: 160 });
+    await picker.until(/cluster/i);
+    await picker.type('\x10', /PROFILE +REGION/i);
+    await picker.type('main', /main/);
+    await picker.type('\r', /cluster in .*eu-west-1[^]*cruddur/);
+    await picker.type('demo', /demo/);
+    await picker.type('\r', /billing-worker/);
+    await picker.type('billing', /billing-worker/);
+    await picker.type('\r', /what now/);
+    await picker.type('\r', /fargate-connect exec billing-worker .*--region eu-west-1 --profile main/);
+    await picker.until(/[$#] $/);
+    picker.write('exit\r');
+    expect((await picker.exit()).status).toBe(0);
   });
 });

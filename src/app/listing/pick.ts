@@ -10,6 +10,7 @@ import {
 import type { Container, Database, Task } from '../../connect/ports.ts';
 import { namedContainer } from '../../connect/target/select.ts';
 import { noMatch } from '../../core/errors.ts';
+import type { SignedInPlace } from '../account-places.ts';
 import type { Needs } from '../collaborators.ts';
 import { Picker, type PickNeeds } from './picker-dialog.ts';
 
@@ -25,6 +26,8 @@ export interface Picked {
   readonly database: Database | undefined;
   /** The task is the one that a command without --task would use. */
   readonly isBestTask: boolean;
+  /** Undefined = the account of the settings. */
+  readonly place: SignedInPlace | undefined;
 }
 
 /**
@@ -32,10 +35,11 @@ export interface Picked {
  * `input-needed`, no-match errors. `typed`: the first list opens with this filter.
  */
 export async function pick(deps: PickNeeds, wanted: Wanted, typed?: string): Promise<Picked> {
-  const { choices, isBestTask } = await runPicker(deps, wanted, {}, typed);
+  const { choices, isBestTask, place } = await runPicker(deps, wanted, {}, typed);
   const { cluster, service, task, container, action, database } = choices;
   if (cluster === undefined || action === undefined) throw noMatch('nothing-picked', 'nothing was picked');
-  return { cluster, service: service ?? task?.serviceName, task, container, action, database, isBestTask };
+  const found = { service: service ?? task?.serviceName, task, container, action, database };
+  return { cluster, ...found, isBestTask, place };
 }
 
 /**
@@ -89,14 +93,16 @@ async function runPicker(
   wanted: Wanted,
   more: PickerChoices,
   typed?: string,
-): Promise<PickerState & { readonly isBestTask: boolean }> {
+): Promise<PickerState & Pick<Picked, 'isBestTask' | 'place'>> {
   const browser = await deps.prompter.browser();
   let picker: Picker | undefined;
   try {
     browser.open();
-    const start = startPicker({ ...(await known(deps, wanted)), ...more });
-    picker = new Picker(deps, browser, start, typed);
-    return { ...(await picker.run()), isBestTask: picker.isBestTask };
+    // Of several accounts, the one in which the named cluster is meant is chosen in the list of clusters.
+    const isOfPlaces = (deps.accounts?.signedIn.length ?? 0) > 0;
+    const start = startPicker({ ...(isOfPlaces ? {} : await known(deps, wanted)), ...more });
+    picker = new Picker(deps, browser, start, typed ?? (isOfPlaces ? wanted.service : undefined));
+    return { ...(await picker.run()), isBestTask: picker.isBestTask, place: picker.place };
   } finally {
     browser.close();
     picker?.report();

@@ -32,12 +32,17 @@ import {
 } from './picker-lists.ts';
 import { laterList, staticList } from './live-list.ts';
 import { everythingList } from './everything-list.ts';
+import { type PickerAccounts, PickerPlaces, type PlacedChoices } from './picker-accounts.ts';
+import type { AwsAccount } from '../../aws/account.ts';
+import type { SignedInPlace } from '../account-places.ts';
 
 export type PickNeeds = Needs<'account' | 'clock' | 'prompter' | 'report' | 'signal'> & {
   /** What to type about an error, one line each. */
   readonly advice?: (code: string, facts: ErrorDetails) => readonly string[];
   /** Earlier choices, newest first: they come first in each list. */
   readonly earlier?: readonly Choice[];
+  /** Undefined = the picker stays in the account of the settings. */
+  readonly accounts?: PickerAccounts;
 };
 
 /** Goes from question to question; the screen stays open between them. */
@@ -54,6 +59,7 @@ export class Picker {
   /** The words by which a row of all clusters was found; one of them may be the container. */
   #words: readonly string[] = [];
   isBestTask = true;
+  readonly #places: PickerPlaces;
   /** What was picked without a question; told when the screen is free. */
   readonly #automatic: string[] = [];
 
@@ -64,6 +70,12 @@ export class Picker {
     this.#typed = typed;
     this.#isEverywhere = typed !== undefined && start.choices.cluster === undefined;
     this.#calls = pacedCalls(deps);
+    this.#places = new PickerPlaces(deps);
+  }
+
+  /** Where the choices are; undefined = in the account of the settings. */
+  get place(): SignedInPlace | undefined {
+    return this.#places.place;
   }
 
   async run(): Promise<PickerState> {
@@ -80,27 +92,33 @@ export class Picker {
   }
 
   async #ask(step: PickerStep): Promise<void> {
-    const ecs = (): Promise<EcsPort> => this.#deps.account().then((account) => account.ecs('thrown'));
+    const ecs = (): Promise<EcsPort> => this.#places.account().then((account) => account.ecs('thrown'));
     const { cluster = '', service = null, task } = this.#state.choices;
     const isForShell = this.#state.known.action === 'shell';
     switch (step) {
       case 'cluster':
+        this.#places.forget();
         return this.#choose(
           this.#isEverywhere
             ? {
-                message: 'service or task',
+                message: `service or task${this.#places.title()}`,
                 flag: '--service',
-                list: everythingList(await ecs(), this.#calls, {
-                  ...this.#deps,
-                  isForShell,
-                  recency: this.#recency('service'),
-                }),
+                list: await this.#places.listOf((ecs) =>
+                  everythingList(ecs, this.#calls, {
+                    ...this.#deps,
+                    isForShell,
+                    recency: this.#recency('service'),
+                  }),
+                ),
+                keys: this.#places.keys,
               }
             : {
-                message: 'cluster',
+                message: `cluster${this.#places.title()}`,
                 flag: '--cluster',
-                list: clusterList(await ecs(), this.#calls, this.#recency('cluster')),
-                keys: [EVERYWHERE],
+                list: await this.#places.listOf((ecs) =>
+                  clusterList(ecs, this.#calls, this.#recency('cluster')),
+                ),
+                keys: [EVERYWHERE, ...this.#places.keys],
               },
         );
       case 'service':
@@ -112,7 +130,8 @@ export class Picker {
             isForShell,
             recency: this.#recency('service', cluster),
           }),
-          ...(this.#state.known.cluster === undefined ? { keys: [EVERYWHERE] } : {}),
+          keys:
+            this.#state.known.cluster === undefined ? [EVERYWHERE, ...this.#places.keys] : this.#places.keys,
         });
       case 'task':
         return this.#choose({
@@ -144,8 +163,11 @@ export class Picker {
         return this.#choose({ ...this.#actionQuestion(), choosesOnly: false });
       case 'database': {
         const place = { cluster, service: service ?? undefined, task: task?.arn, container: undefined };
+        const account = (): Promise<AwsAccount> => this.#places.account();
         const databases = import('../database/choose-database.ts')
-          .then(({ offeredDatabases }) => offeredDatabases({ wanted: place, name: undefined }, this.#deps))
+          .then(({ offeredDatabases }) =>
+            offeredDatabases({ wanted: place, name: undefined }, { ...this.#deps, account }),
+          )
           .then((offered) => entryRows(databaseEntries(offered), (database) => ({ database })));
         return this.#choose({
           message: 'database',
@@ -154,6 +176,14 @@ export class Picker {
         });
       }
     }
+  }
+
+  /** Asks for another profile or region, and begins anew there. */
+  async #changePlace(letter: string): Promise<void> {
+    if (!(await this.#places.change(letter, this.#browser))) return;
+    this.#cursors.clear();
+    const { action } = this.#state.known;
+    this.#state = startPicker(action === undefined ? {} : { action });
   }
 
   /** How recently a cluster or service was chosen; in all clusters if `cluster` is undefined. */
@@ -170,9 +200,7 @@ export class Picker {
   }
 
   /** Shows the list, and stops loading it as soon as there is an answer. */
-  async #choose(
-    question: Omit<BrowseQuestion<PickerChoices>, 'back'> & { readonly list: PickerList },
-  ): Promise<void> {
+  async #choose(question: Omit<BrowseQuestion<PlacedChoices>, 'back'>): Promise<void> {
     const { step } = this.#state;
     const place = `${step} ${this.#state.choices.cluster ?? ''} ${this.#state.choices.service ?? ''}`;
     const cursor = this.#cursors.get(place);
@@ -199,11 +227,13 @@ export class Picker {
     }
   }
 
-  async #apply(answer: BrowseAnswer<PickerChoices>): Promise<void> {
+  async #apply(answer: BrowseAnswer<PlacedChoices>): Promise<void> {
     const { step } = this.#state;
     switch (answer.type) {
       case 'chose': {
-        const choices = await this.#described(answer.row.value, answer.row.id);
+        const { place, ...value } = answer.row.value;
+        if (place !== undefined) this.#places.choose(place);
+        const choices = await this.#described(value, answer.row.id);
         if (choices === undefined) return this.#browser.notice('this task has just stopped');
         this.#state = advance(this.#state, { type: 'chose', choices, automatic: answer.only });
         return;
@@ -212,6 +242,7 @@ export class Picker {
         this.#state = advance(this.#state, { type: 'back' });
         return;
       case 'key':
+        if (answer.letter !== EVERYWHERE.letter) return this.#changePlace(answer.letter);
         // Everything is a question in place of the first one.
         this.#isEverywhere = true;
         this.#typed = answer.filter === '' ? undefined : answer.filter;
@@ -225,7 +256,7 @@ export class Picker {
   /** A task that was chosen before it was described is described now; undefined if it has stopped. */
   async #described(choices: PickerChoices, id: string): Promise<PickerChoices | undefined> {
     if (this.#state.step !== 'task' || choices.task !== undefined) return choices;
-    const ecs = await (await this.#deps.account()).ecs();
+    const ecs = await (await this.#places.account()).ecs();
     const [task] = await ecs.describeTasks(this.#state.choices.cluster ?? '', [id]);
     return task === undefined ? undefined : { task };
   }
@@ -292,7 +323,7 @@ const EVERYWHERE: BrowseKey = { letter: 'f', label: 'search everywhere' };
 /** The newest choice ranks this much, and each older one a little less. */
 const NEWEST = 90;
 
-const nameOfRow = ({ row }: Extract<BrowseAnswer<PickerChoices>, { readonly type: 'chose' }>): string => {
+const nameOfRow = ({ row }: Extract<BrowseAnswer<PlacedChoices>, { readonly type: 'chose' }>): string => {
   const [name] = row.cells;
   return typeof name === 'object' ? name.text : String(name ?? row.id);
 };

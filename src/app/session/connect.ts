@@ -1,9 +1,10 @@
 import type { Settings } from '../../config/settings.ts';
 import type { ForwardSpec } from '../../connect/forward/forward-spec.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
-import type { Needs } from '../collaborators.ts';
+import type { AccountPlace, Needs } from '../collaborators.ts';
 import type { ForwardNeeds } from '../forward/route.ts';
 import { pick } from '../listing/pick.ts';
+import type { PickerAccounts } from '../listing/picker-accounts.ts';
 import type { SessionNeeds } from './container-session.ts';
 import type { ChoiceHistory } from '../../config/choice-history.ts';
 import type { PickerAction } from '../../connect/target/picker.ts';
@@ -23,7 +24,7 @@ export interface Shown {
 
 type ConnectDeps = SessionNeeds &
   ForwardNeeds & {
-    readonly settings: Pick<Settings, keyof Wanted | 'profile' | 'databases'>;
+    readonly settings: Pick<Settings, keyof Wanted | 'databases'>;
     readonly advice?: (code: string, facts: ErrorDetails) => readonly string[];
   };
 
@@ -36,6 +37,18 @@ interface Chosen {
   readonly endpoint: { readonly host: string; readonly port: number } | undefined;
 }
 
+/** What `connect` works with in one account and region. */
+export interface ConnectRun {
+  readonly deps: ConnectDeps;
+  readonly show: Shown;
+}
+
+/** How `connect` gets from the account of the settings to others. */
+export interface ConnectPlaces extends PickerAccounts {
+  /** The same run in another account and region. */
+  at(place: AccountPlace): ConnectRun;
+}
+
 /**
  * Runs the picker, then what was picked: a shell, a port, a database, or text to read. `search` opens it with a search
  * over all clusters; `-` repeats the last choice with this profile and region. Resolves with the exit status. Throws
@@ -44,16 +57,22 @@ interface Chosen {
 export async function connect(
   search: string | undefined,
   history: ChoiceHistory,
-  deps: ConnectDeps,
-  show: Shown,
+  run: ConnectRun,
+  places: ConnectPlaces,
 ): Promise<number> {
-  const { profile } = deps.settings;
-  if (search === '-') return perform(repeated(history, profile, (await deps.account()).region), deps, show);
-  const earlier = history.choices().filter((choice) => choice.profile === profile);
-  const picked = await pick({ ...deps, earlier }, wantedOf(deps.settings), search);
-  const { cluster, service, task, container, action, database, isBestTask } = picked;
+  const { deps } = run;
+  const own = places.signedIn.length > 0 ? places.signedIn.map(({ place }) => place) : [places.current];
+  if (search === '-') {
+    const { chosen, place } = await repeated(history, own, deps);
+    return perform(chosen, places.signedIn.length > 0 ? places.at(place) : run);
+  }
+  const profiles = own.map(({ profile }) => profile);
+  const earlier = history.choices().filter((choice) => profiles.includes(choice.profile));
+  const picked = await pick({ ...deps, earlier, accounts: places }, wantedOf(deps.settings), search);
+  const { cluster, service, task, container, action, database, isBestTask, place } = picked;
+  const moved = place === undefined ? run : places.at(place.place);
   const [endpoint] = database?.endpoints ?? [];
-  deps.report({
+  moved.deps.report({
     type: 'note',
     level: 'info',
     code: 'picked-command',
@@ -72,8 +91,8 @@ export async function connect(
     history.add({
       at: deps.clock.now(),
       account,
-      region: (await deps.account()).region,
-      profile,
+      region: (await moved.deps.account()).region,
+      profile: (place?.place ?? places.current).profile,
       cluster,
       service,
       container: container?.name,
@@ -82,28 +101,43 @@ export async function connect(
       port: endpoint?.port,
     });
   const wanted: Wanted = { cluster, service: undefined, task: task?.arn, container: container?.name };
-  return perform({ action, wanted, service, endpoint }, deps, show);
+  return perform({ action, wanted, service, endpoint }, moved);
 }
 
 /** The last choice; the task of that time may be gone, so that the best one of the service is used. */
-function repeated(history: ChoiceHistory, profile: string | undefined, region: string): Chosen {
+async function repeated(
+  history: ChoiceHistory,
+  places: readonly AccountPlace[],
+  deps: Needs<'account'>,
+): Promise<{ readonly chosen: Chosen; readonly place: AccountPlace }> {
+  const [first = { profile: undefined, region: undefined }] = places;
+  const here =
+    places.length > 1 ? places : [{ ...first, region: first.region ?? (await deps.account()).region }];
   const last = history
     .choices()
-    .find((choice) => choice.profile === profile && choice.region === region && choice.service !== undefined);
+    .find(
+      (choice) =>
+        choice.service !== undefined &&
+        here.some(({ profile, region }) => choice.profile === profile && choice.region === region),
+    );
   if (last === undefined)
-    throw noMatch('nothing-to-repeat', `nothing was picked in ${region} before, with these credentials`);
-  const { cluster, service, container, action, host, port } = last;
-  return {
+    throw noMatch(
+      'nothing-to-repeat',
+      `nothing was picked in ${here.map(({ region }) => region).join(', ')} before, with these credentials`,
+    );
+  const { cluster, service, container, action, host, port, profile, region } = last;
+  const chosen: Chosen = {
     action: ACTIONS.find((each) => each === action) ?? 'shell',
     wanted: { cluster, service, task: undefined, container },
     service,
     endpoint: host === undefined || port === undefined ? undefined : { host, port },
   };
+  return { chosen, place: { profile, region } };
 }
 
 const ACTIONS: readonly PickerAction[] = ['shell', 'forward', 'database', 'logs', 'reasons'];
 
-async function perform(chosen: Chosen, deps: ConnectDeps, show: Shown): Promise<number> {
+async function perform(chosen: Chosen, { deps, show }: ConnectRun): Promise<number> {
   const { action, wanted, service, endpoint } = chosen;
   switch (action) {
     case 'shell': {

@@ -1,10 +1,12 @@
 import { Command } from 'commander';
-import type { Shown } from '../../app/session/connect.ts';
+import { accountPlaces, placeText, type SignedInPlace, signIns } from '../../app/account-places.ts';
+import type { ConnectPlaces, ConnectRun } from '../../app/session/connect.ts';
+import { ToolError } from '../../core/errors.ts';
 import { stateFolder } from '../../config/state-folder.ts';
 
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { withDiagnosis } from '../failed-connect.ts';
+import { diagnosed } from '../failed-connect.ts';
 
 export interface ConnectOptions {
   /** What the picker searches at first; `-` = the last choice. */
@@ -23,13 +25,14 @@ export function connectCommand(invoke: Invoke, run: Run<ConnectOptions> = runCon
       `
 Cluster, service, task, container, action: type to filter, Enter to choose, Esc to go back. A question with \
 one possible answer, or whose answer a flag gives, is not asked. Of a service of which nothing runs, the \
-log and the reasons are offered.
+log and the reasons are offered. Ctrl-P changes the profile, Ctrl-R the region.
 
 Examples:
   $ fargate-connect
   $ fargate-connect connect orders/app
   $ fargate-connect -                            the last choice again
-  $ fargate-connect connect --cluster prod --service orders-api`,
+  $ fargate-connect connect --cluster prod --service orders-api
+  $ fargate-connect connect --profile dev,prod   one list of both accounts`,
     )
     .action((search: string | undefined, { history }: { readonly history: boolean }, command: Command) =>
       invoke(run, { search, history }, command),
@@ -38,13 +41,62 @@ Examples:
 
 /** Resolves with the exit status of what was picked. */
 async function runConnect({ search, history }: ConnectOptions, context: CommandContext): Promise<number> {
-  const [{ connect }, { choiceHistory }] = await Promise.all([
+  const [{ connect }, { choiceHistory }, { readProfiles }, { REGIONS }] = await Promise.all([
     import('../../app/session/connect.ts'),
     import('../../config/choice-history.ts'),
+    import('../../aws/profiles.ts'),
+    import('../../aws/regions.ts'),
   ]);
   const isKept = history && !isOn(context.env['FARGATE_CONNECT_NO_HISTORY']);
   const choices = choiceHistory(isKept ? stateFolder(context.env, process.platform) : undefined);
-  const shown: Shown = {
+  // A failure is diagnosed in the account of the choice.
+  let chosen = context;
+  const places: ConnectPlaces = {
+    current: { profile: context.settings.profile, region: context.settings.region },
+    signedIn: await severalAccounts(context),
+    profiles: async () => (await readProfiles(context.env)).profiles,
+    regions: REGIONS,
+    async signIn(place) {
+      const { signedIn, refused } = await signIns([place], context);
+      const [account] = signedIn;
+      if (account === undefined) throw refused[0]?.error;
+      return account;
+    },
+    at(place) {
+      chosen = context.at(place);
+      return runIn(chosen);
+    },
+  };
+  try {
+    return await connect(search, choices, runIn(context), places);
+  } catch (error) {
+    throw error instanceof ToolError ? await diagnosed('exec', chosen, error) : error;
+  }
+}
+
+/**
+ * The accounts of `--profile a,b` and `--region x,y`; empty for one account. Those that refuse are named. Throws if all
+ * refuse.
+ */
+async function severalAccounts(context: CommandContext): Promise<readonly SignedInPlace[]> {
+  const places = accountPlaces(context.settings);
+  if (places.length === 1) return [];
+  const { signedIn, refused } = await signIns(places, context);
+  if (signedIn.length === 0) throw refused[0]?.error;
+  for (const { place, error } of refused)
+    context.report({
+      type: 'note',
+      level: 'warning',
+      code: error.code,
+      message: `not listed: ${placeText(place)} (${error.message})`,
+      details: error.details,
+    });
+  return signedIn;
+}
+
+const runIn = (context: CommandContext): ConnectRun => ({
+  deps: context,
+  show: {
     async logs(wanted) {
       const { writeLogs } = await import('./logs.ts');
       // If no task of a service runs, there are no new log lines to follow.
@@ -63,8 +115,7 @@ async function runConnect({ search, history }: ConnectOptions, context: CommandC
       ]);
       writeHistory(await serviceHistory(wanted, context), context);
     },
-  };
-  return withDiagnosis('exec', context, () => connect(search, choices, context, shown));
-}
+  },
+});
 
 const isOn = (value = ''): boolean => !['', '0', 'false', 'no'].includes(value.toLowerCase());

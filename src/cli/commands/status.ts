@@ -1,5 +1,6 @@
 import { Command } from 'commander';
-import { type AccountPlace, accountPlaces, signIns } from '../../app/account-places.ts';
+import { accountPlaces, signIns } from '../../app/account-places.ts';
+import type { AccountPlace } from '../../app/collaborators.ts';
 import type { StatusRequest } from '../../app/bastion/status.ts';
 import { usage } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
