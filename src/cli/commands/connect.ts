@@ -45,7 +45,7 @@ async function runConnect({ search, history }: ConnectOptions, context: CommandC
     import('../../app/session/connect.ts'),
     import('../../config/choice-history.ts'),
     import('../../aws/profiles.ts'),
-    import('../../aws/regions.ts'),
+    import('../../core/regions.ts'),
   ]);
   const isKept = history && !isOn(context.env['FARGATE_CONNECT_NO_HISTORY']);
   const choices = choiceHistory(isKept ? stateFolder(context.env, process.platform) : undefined);
