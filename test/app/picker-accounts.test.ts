@@ -10,7 +10,7 @@ import type { BrowseQuestion, Browser } from '../../src/ui/browse.ts';
 
 const signedInTo = (profile: string, region: string): SignedInPlace => ({
   place: { profile, region },
-  account: { region, ecs: () => Promise.resolve(profile) } as unknown as AwsAccount,
+  account: { region, ecs: () => Promise.resolve({}) } as unknown as AwsAccount,
   accountId: '111122223333',
   alias: profile === 'prod' ? 'shop-prod' : undefined,
 });
@@ -95,16 +95,17 @@ it('says why a sign-in failed, and what to type, and stays where it was', async 
 
 it('several accounts share one list, whose rows name account and region', async () => {
   const places = placesOf({ signedIn: [signedInTo('dev', 'eu-west-1'), signedInTo('prod', 'us-east-1')] });
-  const list = await places.listOf((ecs) =>
+  let accounts = 0;
+  const list = await places.listOf(() =>
     staticList(
       [{ title: 'cluster' }, { title: 'tasks' }],
-      [{ id: 'web', value: { cluster: 'web' }, cells: ['web', String(ecs)], search: '' }],
+      [{ id: 'web', value: { cluster: 'web' }, cells: ['web', ++accounts], search: '' }],
     ),
   );
   expect(list.columns.map(({ title }) => title)).toEqual(['cluster', 'account', 'region', 'tasks']);
   expect(list.rows().map(({ cells, value }) => [cells, value.place?.place.profile])).toEqual([
-    [['web', '111122223333', 'eu-west-1', 'dev'], 'dev'],
-    [['web', 'shop-prod', 'us-east-1', 'prod'], 'prod'],
+    [['web', '111122223333', 'eu-west-1', 1], 'dev'],
+    [['web', 'shop-prod', 'us-east-1', 2], 'prod'],
   ]);
   expect(new Set(list.rows().map(({ id }) => id)).size).toBe(2);
   for (const { value } of list.rows()) if (value.place !== undefined) places.choose(value.place);
