@@ -1,5 +1,4 @@
 import type { EventEmitter } from 'node:events';
-import { getSystemErrorMap } from 'node:util';
 import { type Command, CommanderError } from 'commander';
 import { withArnsChecked } from '../app/arn-scope.ts';
 import type { AccountPlace } from '../app/collaborators.ts';
@@ -28,6 +27,7 @@ import { withOrigin } from './origins.ts';
 import { COMMANDS, type CommandGroup, createProgram } from './program.ts';
 import { adviceContextOf, asksForJson, typedFlags } from './shared-flags.ts';
 import { SignalRouter } from './signal-router.ts';
+import { hangupStatus, isHangup, streamFailed, type StreamName } from './stream-errors.ts';
 import { commandNames, firstWordAt, refuseUnknownCommand, usageError } from './usage-errors.ts';
 
 /** How long clean-up may take before the run ends without waiting for it. */
@@ -362,36 +362,6 @@ const askMfaCode = (prompter: Prompter, device: string, profile: string): Promis
 
 const isInterruption = (error: unknown): boolean =>
   error instanceof ToolError && error.role === 'interrupted';
-
-const isHangup = (error: NodeJS.ErrnoException): boolean =>
-  error.code === 'EPIPE' ||
-  error.code === 'EIO' ||
-  error.code === 'ECONNRESET' ||
-  error.code === 'ERR_STREAM_DESTROYED';
-
-/**
- * The status that a shell shows for a program that SIGPIPE has ended (128 + 13). Programs such as `cat`, `kubectl` and
- * `docker` end like that when the reader of their output closes the pipe, as `| head -1` does: a 0 would claim that
- * everything was done and read. Node.js ignores the signal and reports EPIPE instead.
- */
-const PIPE_CLOSED_STATUS = 141;
-
-/** EIO is a terminal that is gone. */
-const hangupStatus = (name: StreamName, { code }: NodeJS.ErrnoException): number =>
-  name === 'stdin' || code === 'EIO' ? EXIT_STATUS.interrupted : PIPE_CLOSED_STATUS;
-
-type StreamName = 'stdin' | 'stdout' | 'stderr';
-
-/** A full disk or a directory as stdin is no defect of the tool: the message names the stream and the system's reason. */
-function streamFailed(name: StreamName, error: NodeJS.ErrnoException): ToolError {
-  const { code, errno } = error;
-  const known = errno === undefined ? undefined : getSystemErrorMap().get(errno)?.[1];
-  const reason = known === undefined ? error.message : `${known} (${code ?? errno})`;
-  const options = { details: { stream: name, reason }, cause: error };
-  return name === 'stdin'
-    ? failed('input-failed', `stdin could not be read: ${reason}`, options)
-    : failed('output-failed', `${name} could not be written: ${reason}`, options);
-}
 
 function reportProvenance({ settings, provenance }: Resolved, report: Report): void {
   for (const [name, from] of Object.entries(provenance)) {

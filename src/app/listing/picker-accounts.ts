@@ -1,6 +1,8 @@
 import type { AwsAccount } from '../../aws/account.ts';
 import type { AccountPlace, Needs } from '../collaborators.ts';
-import type { SignedInPlace } from '../account-places.ts';
+import { readProfiles } from '../../aws/profiles.ts';
+import { REGIONS } from '../../core/regions.ts';
+import { accountPlaces, placeText, type SignedInPlace, signIns } from '../account-places.ts';
 import { parseArn } from '../../core/arn.ts';
 import type { ErrorDetails } from '../../core/facts/fact.ts';
 import { ToolError } from '../../core/errors.ts';
@@ -22,6 +24,37 @@ export interface PickerAccounts {
   readonly regions: readonly string[];
   /** Throws what the sign-in throws. */
   signIn(place: AccountPlace): Promise<SignedInPlace>;
+}
+
+/** Signs in to the accounts of `--profile a,b` and `--region x,y`; those that refuse are named. Throws if all refuse. */
+export async function pickerAccounts(
+  deps: Needs<'accountAt' | 'env' | 'report' | 'signal', 'profile' | 'region'>,
+): Promise<PickerAccounts> {
+  const places = accountPlaces(deps.settings);
+  const { signedIn, refused } =
+    places.length > 1 ? await signIns(places, deps) : { signedIn: [], refused: [] };
+  if (places.length > 1 && signedIn.length === 0) throw refused[0]?.error;
+  for (const { place, error } of refused)
+    deps.report({
+      type: 'note',
+      level: 'warning',
+      code: error.code,
+      message: `not listed: ${placeText(place)} (${error.message})`,
+      details: error.details,
+    });
+  const { profile, region } = deps.settings;
+  return {
+    current: { profile, region },
+    signedIn,
+    profiles: async () => (await readProfiles(deps.env)).profiles,
+    regions: REGIONS,
+    async signIn(place) {
+      const one = await signIns([place], deps);
+      const [account] = one.signedIn;
+      if (account === undefined) throw one.refused[0]?.error;
+      return account;
+    },
+  };
 }
 
 /** What a row of the picker means, and in which of several accounts it is. */

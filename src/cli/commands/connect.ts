@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { accountPlaces, placeText, type SignedInPlace, signIns } from '../../app/account-places.ts';
 import type { ConnectPlaces, ConnectRun } from '../../app/session/connect.ts';
 import { ToolError } from '../../core/errors.ts';
 import { stateFolder } from '../../config/state-folder.ts';
@@ -41,27 +40,17 @@ Examples:
 
 /** Resolves with the exit status of what was picked. */
 async function runConnect({ search, history }: ConnectOptions, context: CommandContext): Promise<number> {
-  const [{ connect }, { choiceHistory }, { readProfiles }, { REGIONS }] = await Promise.all([
+  const [{ connect }, { choiceHistory }, { pickerAccounts }] = await Promise.all([
     import('../../app/session/connect.ts'),
     import('../../config/choice-history.ts'),
-    import('../../aws/profiles.ts'),
-    import('../../core/regions.ts'),
+    import('../../app/listing/picker-accounts.ts'),
   ]);
   const isKept = history && !isOn(context.env['FARGATE_CONNECT_NO_HISTORY']);
   const choices = choiceHistory(isKept ? stateFolder(context.env, process.platform) : undefined);
   // A failure is diagnosed in the account of the choice.
   let chosen = context;
   const places: ConnectPlaces = {
-    current: { profile: context.settings.profile, region: context.settings.region },
-    signedIn: await severalAccounts(context),
-    profiles: async () => (await readProfiles(context.env)).profiles,
-    regions: REGIONS,
-    async signIn(place) {
-      const { signedIn, refused } = await signIns([place], context);
-      const [account] = signedIn;
-      if (account === undefined) throw refused[0]?.error;
-      return account;
-    },
+    ...(await pickerAccounts(context)),
     at(place) {
       chosen = context.at(place);
       return runIn(chosen);
@@ -72,26 +61,6 @@ async function runConnect({ search, history }: ConnectOptions, context: CommandC
   } catch (error) {
     throw error instanceof ToolError ? await diagnosed('exec', chosen, error) : error;
   }
-}
-
-/**
- * The accounts of `--profile a,b` and `--region x,y`; empty for one account. Those that refuse are named. Throws if all
- * refuse.
- */
-async function severalAccounts(context: CommandContext): Promise<readonly SignedInPlace[]> {
-  const places = accountPlaces(context.settings);
-  if (places.length === 1) return [];
-  const { signedIn, refused } = await signIns(places, context);
-  if (signedIn.length === 0) throw refused[0]?.error;
-  for (const { place, error } of refused)
-    context.report({
-      type: 'note',
-      level: 'warning',
-      code: error.code,
-      message: `not listed: ${placeText(place)} (${error.message})`,
-      details: error.details,
-    });
-  return signedIn;
 }
 
 const runIn = (context: CommandContext): ConnectRun => ({
