@@ -49,6 +49,15 @@ const SANDBOX_DOORS = ['cli/commands/sandbox', 'cli/commands/demo'];
 /** A longer module holds more than one subject. There is no exception at present. */
 const LONGEST_MODULE = 400;
 
+/** Modules whose texts hold the flags of other programs: database clients, BusyBox, curl, the AWS CLI, V8. */
+const OTHER_PROGRAMS = [
+  'connect/database/client-setup',
+  'connect/copy/copy-script',
+  'connect/forward/proxy-request',
+  'provision/export/exported-bastion',
+  'app/forward/young-generation',
+];
+
 interface Import {
   readonly from: string;
   readonly target: string;
@@ -68,6 +77,15 @@ const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
 /** Removes comments and template text, which would otherwise count as code. */
 function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|[^:'"`])\/\/.*$/gm, '$1');
+}
+
+/** The literals of a module that contain a flag and more than it. */
+function flagsInTexts(text: string): readonly string[] {
+  const literals =
+    withoutComments(text).match(/'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g) ?? [];
+  return literals
+    .map((literal) => literal.slice(1, -1))
+    .filter((literal) => /(?<![\w-])--[a-z]/.test(literal) && !/^--[a-z-]+$/.test(literal));
 }
 
 function importsOf(source: { readonly module: string; readonly text: string }): Import[] {
@@ -220,6 +238,18 @@ describe('code without side effects', () => {
     expect('the fargate-connect bastion of tag fargate-connect:bastion').not.toMatch(commandLine);
     const below = everywhere.filter((wing) => !['main', 'cli', 'sandbox'].includes(wing));
     expect(offenders(below, commandLine)).toEqual([]);
+  });
+
+  it('below cli/ a flag is a fact of its own, never a part of a text', () => {
+    const below = sources.filter(
+      ({ module }) =>
+        !['main', 'cli', 'sandbox'].includes(wingOf(module)) && !OTHER_PROGRAMS.includes(module),
+    );
+    expect(flagsInTexts("hint: 'one of --db and --host'")).toEqual(['one of --db and --host']);
+    expect(flagsInTexts("flag: '--db', // not --host")).toEqual([]);
+    expect(
+      below.flatMap(({ module, text }) => flagsInTexts(text).map((literal) => `${module}: ${literal}`)),
+    ).toEqual([]);
   });
 
   it('only ui/ prints', () => {

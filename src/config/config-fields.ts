@@ -65,7 +65,7 @@ const listeners = (what: string): FieldKind => {
 /** Settings of `db` for one database (`databases`). */
 export const DATABASE_FIELDS = {
   port: { kind: PORT, about: 'Local port; 0 takes any free one.' },
-  user: { kind: TEXT, about: 'Database user, as --as.' },
+  user: { kind: TEXT, about: 'Database user.' },
   iam: { kind: SWITCH, about: 'Log in with an IAM token.' },
   secret: { kind: SECRET, about: 'Log in with a secret: that of AWS, or the one with this name or ARN.' },
   'read-only': { kind: SWITCH, about: 'A reader endpoint where there is one, and read-only transactions.' },
@@ -87,7 +87,7 @@ export const CONNECTION_FIELDS = {
   service: { kind: TEXT, about: 'ECS service, name or ARN.' },
   container: { kind: TEXT, about: 'Container of the task.' },
   via: { kind: oneOf('auto', 'task', 'bastion'), about: 'What carries the connections.' },
-  bastion: { kind: TEXT, about: 'Name of the bastion, as --name.' },
+  bastion: { kind: TEXT, about: 'Name of the bastion.' },
   forward: {
     kind: listeners('a forward as after -L, or a list of them'),
     about: 'One or several -L: LOCAL:PORT, LOCAL:HOST:PORT, or the id of a database.',
@@ -96,8 +96,8 @@ export const CONNECTION_FIELDS = {
     kind: listeners('a local port as after -D, or a list of them'),
     about: 'One or several -D: [BIND:]LOCAL of a SOCKS5 and HTTP CONNECT proxy.',
   },
-  db: { kind: TEXT, about: 'Id or ARN of a database, proxy or cache, as after db.' },
-  host: { kind: TEXT, about: 'HOST:PORT of a database that AWS does not list, as --host.' },
+  db: { kind: TEXT, about: 'Id or ARN of a database, proxy or cache.' },
+  host: { kind: TEXT, about: 'HOST:PORT of a database that AWS does not list.' },
   engine: {
     kind: oneOf('postgres', 'mysql', 'redis', 'memcached', 'mongodb', 'sqlserver', 'other'),
     about: 'Protocol of host.',

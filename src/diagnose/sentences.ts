@@ -112,7 +112,7 @@ const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => 
   'database-certificate-ends': ({ database, ca, endsAt, hasEnded }) =>
     `the certificate of ${database} (${ca}) ${hasEnded ? 'has ended' : 'ends'} on ${endsAt.slice(0, 10)}: clients that verify it ${hasEnded ? 'refuse the connection' : 'then refuse the connection'}`,
   'database-path-not-judged': ({ database }) =>
-    `the path to ${database} was not followed: name a service, or --bastion, or --path`,
+    `the path to ${database} was not followed: name a service, a bastion, or both ends of the path`,
   'clock-wrong': ({ offsetMs }) =>
     `the clock of this machine differs from AWS's by ${describeDuration(Math.abs(offsetMs))}: AWS refuses requests from 15 minutes on`,
   'path-blocked': (path) => `${pathText(path)}: blocked at ${hopText(path)}: ${path.rule}`,

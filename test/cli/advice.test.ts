@@ -23,9 +23,12 @@ const NOTES: readonly (keyof AdvisedFacts)[] = [
   'database-closed',
   'for-operators',
   'leftovers-found',
+  'login-unknown',
   'no-bastions',
   'others-run',
+  'route-chosen',
   'session-document-use',
+  'token-refused',
   'unfinished',
 ];
 
@@ -55,6 +58,39 @@ const PLACE = { profile: 'staging', region: 'eu-west-1' };
 const IN_PLACE = '--region eu-west-1 --profile staging';
 
 const CASES: readonly Case[] = [
+  ['route-chosen', { via: 'bastion', other: 'task' }, run('forward'), ['--via task   # uses a task instead']],
+  [
+    'route-chosen',
+    { via: 'task', other: 'bastion' },
+    run('db'),
+    ['--via bastion   # uses the bastion instead'],
+  ],
+  ['route-chosen', { via: 'task' }, run('forward'), []],
+  [
+    'login-unknown',
+    {
+      database: 'orders-db',
+      user: 'app',
+      userIsGiven: false,
+      logins: ['managed-secret', 'iam'],
+      passwordFrom: 'PGPASSWORD or ~/.pgpass',
+    },
+    run('db'),
+    [
+      '--secret   # AWS keeps the password of app',
+      '--iam --as USER   # IAM login is on',
+      '--as USER with a password in PGPASSWORD or ~/.pgpass',
+    ],
+  ],
+  [
+    'token-refused',
+    { family: 'postgres', user: 'app' },
+    run('db'),
+    [
+      "'password authentication failed': the user lacks a role: GRANT rds_iam TO app",
+      "fargate-connect policy db --db-resource ID --db-user app   # 'PAM authentication failed': IAM does not allow rds-db:connect; this prints the grant",
+    ],
+  ],
   [
     'picked-command',
     { action: 'database', cluster: 'prod', service: 'web', database: 'orders-db' },

@@ -114,7 +114,7 @@ describe('the command line', () => {
     [['--stdio', '22:db'], 'cannot read 22:db: db is no port', 'did you mean db:22?'],
     [
       ['--document', 'D', '-L', '5432:db:5432'],
-      'cannot read 5432:db:5432: with --document it is [BIND:]LOCAL',
+      'cannot read 5432:db:5432: with a session document it is [BIND:]LOCAL',
       '-L 5432   # where it leads is in the document',
     ],
   ])('forward %j says what its own grammar is', async (words, message, line) => {

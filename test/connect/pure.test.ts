@@ -326,13 +326,13 @@ describe('-L', () => {
     expect(parseTarget('22')).toEqual({ host: undefined, port: 22 });
     expect(parseTarget('[fd00::1]:22')).toEqual({ host: 'fd00::1', port: 22 });
     for (const [text, message, ...suggestions] of [
-      ['db', 'cannot read db: its port is missing, --stdio takes HOST:PORT'],
-      ['[fd00::1]', 'cannot read [fd00::1]: its port is missing, --stdio takes HOST:PORT'],
-      ['a:b:22', 'cannot read a:b:22: --stdio takes HOST:PORT'],
-      ['fd00::1:22', 'cannot read fd00::1:22: --stdio takes HOST:PORT'],
-      ['db:', 'cannot read db:: --stdio takes HOST:PORT'],
+      ['db', 'cannot read db: its port is missing, HOST:PORT is expected'],
+      ['[fd00::1]', 'cannot read [fd00::1]: its port is missing, HOST:PORT is expected'],
+      ['a:b:22', 'cannot read a:b:22: HOST:PORT is expected'],
+      ['fd00::1:22', 'cannot read fd00::1:22: HOST:PORT is expected'],
+      ['db:', 'cannot read db:: HOST:PORT is expected'],
       ['22:db', 'cannot read 22:db: db is no port from 1 to 65535', 'db:22'],
-      ['5432:db:5432', 'cannot read 5432:db:5432: --stdio takes HOST:PORT', 'db:5432'],
+      ['5432:db:5432', 'cannot read 5432:db:5432: HOST:PORT is expected', 'db:5432'],
       ['70000', 'cannot read 70000: 70000 is no port from 1 to 65535'],
     ] as const) {
       const details = { value: text, form: 'target', ...(suggestions.length === 0 ? {} : { suggestions }) };

@@ -76,7 +76,7 @@ export interface TypedUpRequest {
 /** Throws `duration`, `port`, `tag-invalid`, `kms-key`, `bad-arguments` (usage). */
 export function parseUpRequest(typed: TypedUpRequest, iam: IamOverrides): UpRequest {
   if (typed.wayOut !== undefined && typed.subnet === undefined) {
-    throw usage('bad-arguments', '--way-out describes the subnets of --subnet, which is not given', {
+    throw usage('bad-arguments', 'a way out describes given subnets, and no subnet is given', {
       details: { instead: [['--subnet', 'ID', '--way-out', typed.wayOut]] },
     });
   }

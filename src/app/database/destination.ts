@@ -41,7 +41,10 @@ export async function destinationOf(
 
 function hostDestination(text: string, engine: Family | undefined): Destination {
   const { host, port } = parseTarget(text);
-  if (host === undefined) throw usage('bad-arguments', `--host takes HOST:PORT, and ${text} names no host`);
+  if (host === undefined)
+    throw usage('bad-arguments', `${text} names no host`, {
+      details: { instead: [['--host', `HOST:${port}`]] },
+    });
   const family = engine ?? familyAt(port);
   const endpoint = { role: 'instance', id: undefined, host, port } as const;
   return {

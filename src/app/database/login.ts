@@ -37,7 +37,9 @@ export async function loginOf(
 ): Promise<Login> {
   const { iam, secret } = request;
   if (iam && secret !== undefined)
-    throw usage('bad-arguments', '--iam and --secret are two logins; give one of them');
+    throw usage('bad-arguments', 'an IAM token and a secret are two logins: one of them is needed', {
+      details: { instead: [['--iam'], ['--secret']].map((login) => [database.id, ...login]) },
+    });
   const databaseName = request.databaseName ?? database.databaseName;
   if (secret !== undefined) {
     const id = secret === true ? database.secretArn : secret;
@@ -61,7 +63,7 @@ export async function loginOf(
       details: { database: database.id, service: database.service },
     });
   if (user === undefined)
-    throw usage('user-needed', 'a token is signed for one database user: --as USER', {
+    throw usage('user-needed', 'a token is signed for one database user, and none is named', {
       details: { database: database.id },
     });
   const tokens = await (await deps.account()).databaseTokens();

@@ -39,27 +39,30 @@ export async function withOfferedLogin(
     (request.user === undefined || request.user === database.masterUsername);
   if (hasSecret && settings.input) {
     const isAgreed = await prompter.confirm({
-      message: `log in to ${name} with the secret that AWS keeps for ${user ?? 'it'} (--secret)?`,
+      message: `log in to ${name} with the secret that AWS keeps for ${user ?? 'it'}?`,
       flag: '--secret',
       defaultAnswer: true,
     });
     return isAgreed ? { ...request, secret: true } : request;
   }
   const logins = [
-    ...(hasSecret ? [`--secret (AWS keeps the password of ${user ?? 'its user'})`] : []),
-    ...(database.iamAuthentication ? ['--iam --as USER (IAM login is on)'] : []),
-    ...(database.secretArn === undefined ? ['--secret NAME|ARN'] : []),
-    `${request.user === undefined ? '--as USER with ' : ''}a password in ${OWN_PASSWORD[family]}`,
+    ...(hasSecret ? (['managed-secret'] as const) : []),
+    ...(database.iamAuthentication ? (['iam'] as const) : []),
+    ...(database.secretArn === undefined ? (['secret'] as const) : []),
   ];
-  const asks = terminal.stdinIsTty
-    ? 'the client asks for it; other logins'
-    : 'without a terminal the client cannot ask';
+  const asks = terminal.stdinIsTty ? 'the client asks for it' : 'without a terminal the client cannot ask';
   report({
     type: 'note',
     level: terminal.stdinIsTty ? 'info' : 'warning',
     code: 'login-unknown',
-    message: `no password is known for ${name}${user === undefined ? '' : ` as ${user}`}, and ${asks}: ${logins.join(', ')}`,
-    details: { database: name },
+    message: `no password is known for ${name}${user === undefined ? '' : ` as ${user}`}, and ${asks}`,
+    details: {
+      database: name,
+      user,
+      userIsGiven: request.user !== undefined,
+      logins,
+      passwordFrom: OWN_PASSWORD[family],
+    },
   });
   return request;
 }

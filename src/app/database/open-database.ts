@@ -183,8 +183,8 @@ async function routeOf(
     type: 'note',
     level: 'info',
     code: 'route-chosen',
-    message: `${using}: ${choice.reason} (--via ${other} chooses ${other === 'task' ? 'a task' : 'a bastion'})`,
-    details: { via: choice.via },
+    message: `${using}: ${choice.reason}`,
+    details: { via: choice.via, other },
   });
   return {
     via: choice.via,

@@ -4,6 +4,15 @@ import { configuredDestination } from './configured-request.ts';
 import type { DatabaseRequest } from './database-request.ts';
 import { loginOf } from './login.ts';
 
+const noLogin = (database: string): Error =>
+  usage(
+    'bad-arguments',
+    `a password is printed for an IAM token or a secret, and neither is given for ${database}`,
+    {
+      details: { instead: ['--iam', '--secret'].map((login) => [database, login, '--print-password']) },
+    },
+  );
+
 /**
  * The only way in which a password reaches the screen. Throws `input-needed` without a terminal and `--yes`,
  * `bad-arguments` if neither a flag nor a config file names a login.
@@ -14,8 +23,7 @@ export async function passwordAfterQuestion(
 ): Promise<string> {
   const { request, destination } = await configuredDestination(given, deps);
   const { database, endpoint, name } = destination;
-  if (!request.iam && request.secret === undefined)
-    throw usage('bad-arguments', '--print-password is about --iam or --secret');
+  if (!request.iam && request.secret === undefined) throw noLogin(name);
   const what = request.iam ? 'an IAM token' : 'the password';
   const isAgreed = await deps.prompter.confirm({
     message: `print ${what} for ${name} on this screen?`,
@@ -24,6 +32,6 @@ export async function passwordAfterQuestion(
   });
   if (!isAgreed) throw interrupted('nothing was printed');
   const { password } = await loginOf(request, database, endpoint, deps);
-  if (password === undefined) throw usage('bad-arguments', '--print-password is about --iam or --secret');
+  if (password === undefined) throw noLogin(name);
   return password();
 }

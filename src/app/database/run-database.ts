@@ -51,11 +51,19 @@ export async function runDatabase(
     const variables = await clientVariables(opened, command[0], deps);
     const status = await runOnTerminal(command, { ...deps.env, ...variables }, deps);
     const { connection, login } = opened;
-    const advice = login.expires
-      ? refusedTokenAdvice(command[0], connection.family, status, login.user)
-      : undefined;
-    if (advice !== undefined)
-      deps.report({ type: 'note', level: 'info', code: 'token-refused', message: advice });
+    const { family } = connection;
+    if (
+      login.expires &&
+      (family === 'postgres' || family === 'mysql') &&
+      mayBeRefused(command[0], family, status)
+    )
+      deps.report({
+        type: 'note',
+        level: 'info',
+        code: 'token-refused',
+        message: `${command[0]} ended with status ${status}: the database may have refused the IAM token`,
+        details: { family, user: login.user },
+      });
     return status;
   } catch (error) {
     throw hasCommand ? asTransportStatus(error) : error;
@@ -76,20 +84,15 @@ async function commandOf(
 }
 
 /**
- * What to do if the server has refused the token. The client writes the reason to the terminal itself, so that only its
- * exit status is known here: psql ends with 2 if it could not connect, and MySQL's clients with 1 for every error.
- * Source: AWS, "Creating a database account using IAM authentication", "Troubleshooting for IAM DB authentication".
+ * Whether the status may mean that the server has refused the token. The client writes the reason to the terminal
+ * itself, so that only its exit status is known here: psql ends with 2 if it could not connect, and MySQL's clients
+ * with 1 for every error.
  */
-function refusedTokenAdvice(
+function mayBeRefused(
   program: string,
   family: OpenDatabase['connection']['family'],
   status: number,
-  user = 'USER',
-): string | undefined {
-  if (!readsLoginFile(program, family)) return undefined;
-  if (family === 'postgres' && status === 2)
-    return `if the message is 'password authentication failed', the user lacks a role: GRANT rds_iam TO ${user}; if it is 'PAM authentication failed', IAM does not allow rds-db:connect: policy db --db-resource ID --db-user ${user}`;
-  return family === 'mysql' && status === 1
-    ? `if the message is 'Access denied', the user is not made for tokens (CREATE USER ${user} IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'), or IAM does not allow rds-db:connect: policy db --db-resource ID --db-user ${user}`
-    : undefined;
+): boolean {
+  if (!readsLoginFile(program, family)) return false;
+  return (family === 'postgres' && status === 2) || (family === 'mysql' && status === 1);
 }

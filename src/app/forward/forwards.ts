@@ -229,7 +229,7 @@ export async function forwardStdio(
   deps: ForwardNeeds & Needs<'terminal'>,
 ): Promise<number> {
   if (deps.settings.transport === 'plugin') {
-    throw usage('plugin-unsupported', '--stdio needs the native transport');
+    throw usage('plugin-unsupported', 'a forward on standard input and output needs the native transport');
   }
   const { terminal, signal } = deps;
   const via = routeKind(request, [{ remoteHost: remote.host }], deps);

@@ -99,11 +99,11 @@ function chosenRoute(
     code: 'route-chosen',
     message:
       via === 'bastion'
-        ? 'using the bastion, because no service or task is named (--via task uses a task)'
+        ? 'using the bastion, because no service or task is named'
         : taskNamed
-          ? 'using a task of the service, which reaches what the service reaches (--via bastion uses the bastion)'
+          ? 'using a task of the service, which reaches what the service reaches'
           : 'using a task, because the port is one of the task itself',
-    details: { via },
+    details: { via, ...(via === 'bastion' ? { other: 'task' } : taskNamed ? { other: 'bastion' } : {}) },
   });
   return via;
 }

@@ -75,9 +75,13 @@ export async function bastionCode(
 ): Promise<string> {
   const { values, kind, name } = request;
   if (kind !== 'bastion' && kind !== 'bastion-tunnel-only') {
-    throw usage('code-format', `--format ${format} is for the kinds bastion and bastion-tunnel-only`, {
-      details: { kind, format },
-    });
+    throw usage(
+      'code-format',
+      `${kind} is printed as JSON only; ${format} exists for the kinds bastion and bastion-tunnel-only`,
+      {
+        details: { kind, format },
+      },
+    );
   }
   checkKeys(request);
   const installs = kind === 'bastion';
@@ -122,7 +126,7 @@ async function documentsOf(
 
 /** The database that --db names, or the one whose security group and port are given. */
 async function databaseOf(
-  { database, values }: PolicyRequest,
+  { database, kind, values }: PolicyRequest,
   deps: Needs<'account'>,
 ): Promise<CodeOptions['database']> {
   const { port, 'database-security-group': groupId } = values;
@@ -139,8 +143,15 @@ async function databaseOf(
   }
   if (port === undefined && groupId === undefined) return undefined;
   if (port !== undefined && groupId !== undefined) return { port: parsePort(port, '--port'), groupId };
-  throw usage('bad-arguments', '--db-security-group and --port belong together; --db looks both up', {
-    details: { port, group: groupId },
+  throw usage('bad-arguments', 'the security group of a database and its port belong together', {
+    details: {
+      port,
+      group: groupId,
+      instead: [
+        [kind, '--db-security-group', groupId ?? 'GROUP', '--port', port ?? 'PORT'],
+        [kind, '--db', 'ID'],
+      ],
+    },
   });
 }
 

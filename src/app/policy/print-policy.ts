@@ -126,13 +126,14 @@ export function checkKeys({ kind, format, values }: PolicyRequest): void {
   if (volumeKey !== undefined) parseKeyArn('--kms-key', volumeKey);
   const takesVolumeKey = VOLUME_KEY_KINDS.includes(kind) || format !== 'json';
   if (volumeKey !== undefined && !takesVolumeKey)
-    throw usage('kms-key', `--kms-key is about volumes, and policy ${kind} is not`, {
+    throw usage('kms-key', `a KMS key of volumes is given, and policy ${kind} is not about volumes`, {
       details: {
         flag: '--kms-key',
         value: volumeKey,
         expected: SESSION_KEY_KINDS.includes(kind)
-          ? `the key of exec sessions: policy ${kind} --session-key ARN`
+          ? 'the key of exec sessions'
           : `policy ${VOLUME_KEY_KINDS.join(' or ')}`,
+        ...(SESSION_KEY_KINDS.includes(kind) ? { instead: '--session-key' as const } : {}),
       },
     });
 }

@@ -103,7 +103,7 @@ function secretsOf(
   { redactEnv, redactFiles }: RecordingRequest,
   env: Needs<'env'>['env'],
 ): readonly string[] {
-  const named = redactEnv.map((name) => ({ of: `--redact-env ${name}`, value: env[name] }));
+  const named = redactEnv.map((name) => ({ of: `the variable ${name}`, value: env[name] }));
   const listed = redactFiles.flatMap((file) =>
     linesOf(file).map((value, index) => ({ of: `line ${index + 1} of ${file}`, value })),
   );
@@ -118,7 +118,7 @@ function linesOf(file: string): readonly string[] {
   try {
     return readFileSync(file, 'utf8').split(/\r?\n/);
   } catch (error) {
-    throw usage('redaction-value', `--redact-file ${file} cannot be read: ${messageOf(error)}`, {
+    throw usage('redaction-value', `the values to mask cannot be read from ${file}: ${messageOf(error)}`, {
       details: {},
       cause: error,
     });

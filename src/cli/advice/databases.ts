@@ -25,6 +25,10 @@ export const DATABASE_ADVICE = {
     'the forward is open, and behind it nothing answers: the database may be stopped, or a security group drops the connection',
     because(`${lines.tool('db')} ID --via task|bastion`, 'the other route'),
   ],
+  'login-unknown': ({ user, userIsGiven, logins, passwordFrom }) => [
+    ...logins.map((login) => LOGIN_FLAGS[login](user)),
+    `${userIsGiven ? '' : '--as USER with '}a password in ${passwordFrom}`,
+  ],
   'port-refused': ({ host, port }, lines) => [
     'the forward is open, and nothing listens at that port, or a security group rejects the connection',
     ...(host === 'localhost'
@@ -57,7 +61,26 @@ export const DATABASE_ADVICE = {
     lines.aws('secretsmanager list-secrets --query SecretList[].Name', 'which there are'),
   ],
   'secret-unusable': () => ['it has to be the password alone, or a JSON object with username and password'],
+  // AWS, "Creating a database account using IAM authentication", "Troubleshooting for IAM DB authentication".
+  'token-refused': ({ family, user = 'USER' }, lines) => [
+    family === 'postgres'
+      ? `'password authentication failed': the user lacks a role: GRANT rds_iam TO ${user}`
+      : `'Access denied': the user is not made for tokens: CREATE USER ${user} IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'`,
+    because(
+      lines.tool('policy db', { 'db-resource': 'ID', 'db-user': user }),
+      family === 'postgres'
+        ? "'PAM authentication failed': IAM does not allow rds-db:connect; this prints the grant"
+        : 'or IAM does not allow rds-db:connect; this prints the grant',
+    ),
+  ],
   'user-needed': () => [
     '--as USER   # a user of the database that has the role rds_iam (MySQL: AWSAuthenticationPlugin)',
   ],
 } satisfies Rows;
+
+const LOGIN_FLAGS = {
+  'managed-secret': (user: string | undefined) =>
+    because('--secret', `AWS keeps the password of ${user ?? 'its user'}`),
+  iam: () => because('--iam --as USER', 'IAM login is on'),
+  secret: () => because('--secret NAME|ARN', 'a secret of Secrets Manager'),
+} as const;

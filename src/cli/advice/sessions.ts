@@ -1,6 +1,6 @@
 import type { ErrorFacts } from '../../core/error-facts.ts';
 import { documentFor, grant } from './account.ts';
-import type { CommandLines } from './command-lines.ts';
+import { because, type CommandLines } from './command-lines.ts';
 import type { Rows } from './rows.ts';
 
 /** Advice about sessions and forwards. */
@@ -72,6 +72,10 @@ export const SESSION_ADVICE = {
   'resume-refused': (_, lines) => [grantForSession('ssm:ResumeSession', lines)],
   'route-unlogged': ({ toTaskItself }, lines) =>
     toTaskItself === false ? [`${lines.tool('forward', {}, undefined)} … --via bastion`] : [],
+  'route-chosen': ({ other }) =>
+    other === undefined
+      ? []
+      : [because(`--via ${other}`, other === 'task' ? 'uses a task instead' : 'uses the bastion instead')],
   'session-document-missing': ({ documentName }, lines) =>
     documentName === undefined || documentName.startsWith('AWS-')
       ? ['young regions lack some AWS- documents; use another region, or --via bastion']

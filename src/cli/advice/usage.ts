@@ -151,7 +151,9 @@ export const USAGE_ADVICE = {
     '`npm owner ls fargate-connect` names the maintainers, to whom to send that',
   ],
   'invalid-argument': afterParsing,
-  'kms-key': ({ expected }) => [expected],
+  'kms-key': ({ expected, instead, value }) => [
+    instead === undefined ? expected : `${expected}: ${instead} ${quoteWord(value)}`,
+  ],
   'missing-argument': afterParsing,
   'option-missing-argument': afterParsing,
   'placeholder-unfilled': () => ['give --cluster, --account and --region'],

@@ -1,6 +1,7 @@
 import { Argument, Command, Option } from 'commander';
 import type { PolicyRequest } from '../../app/policy/print-policy.ts';
-import { POLICY_KIND_NAMES, POLICY_KINDS, type PolicyKindName } from '../../provision/policy/policy-kinds.ts';
+import { POLICY_PURPOSES } from '../render/policy-purposes.ts';
+import { POLICY_KIND_NAMES, type PolicyKindName } from '../../provision/policy/policy-kinds.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { addIamFlags, type IamFlags, iamFlagsOf } from '../iam-flags.ts';
@@ -105,7 +106,7 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyRequest> = runPolic
       'after',
       `
 Kinds:
-${POLICY_KIND_NAMES.map((kind) => `  ${kind.padEnd(29)} ${POLICY_KINDS[kind].purpose}`).join('\n')}
+${POLICY_KIND_NAMES.map((kind) => `  ${kind.padEnd(29)} ${POLICY_PURPOSES[kind]}`).join('\n')}
 
 A value that is not known is printed as a \${placeholder}.
 

@@ -84,7 +84,7 @@ export function parseListener(text: string, form: 'listener' | 'proxy' = 'listen
   const parts = splitOutsideBrackets(text);
   const refuse = (reason: string): Error => badForward(form, text, reason);
   if (parts === undefined || parts.length > 2)
-    throw refuse(form === 'proxy' ? '-D takes [BIND:]LOCAL' : 'with --document it is [BIND:]LOCAL');
+    throw refuse(form === 'proxy' ? '-D takes [BIND:]LOCAL' : 'with a session document it is [BIND:]LOCAL');
   const [local = '', bind] = parts.toReversed();
   return {
     ...parseBind(refuse, bind),
@@ -99,10 +99,10 @@ export function parseTarget(text: string): { readonly host: string | undefined; 
   const parts = splitOutsideBrackets(text);
   const refuse = (reason: string): Error =>
     badForward('target', text, reason, parts === undefined ? undefined : asTarget(parts));
-  if (parts === undefined || parts.length > 2) throw refuse('--stdio takes HOST:PORT');
+  if (parts === undefined || parts.length > 2) throw refuse('HOST:PORT is expected');
   const [first = '', second] = parts;
   if (second === undefined && !/^\d+$/.test(first) && isHost(first))
-    throw refuse('its port is missing, --stdio takes HOST:PORT');
+    throw refuse('its port is missing, HOST:PORT is expected');
   const port = parsePort(refuse, second ?? first, 1);
   return { host: second === undefined ? undefined : parseHost(refuse, first), port };
 }

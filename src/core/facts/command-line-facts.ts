@@ -81,7 +81,13 @@ export interface CommandLineErrorFacts {
   };
   internal: AnyFacts;
   'invalid-argument': ParseFacts;
-  'kms-key': { readonly flag: string; readonly value: string; readonly expected: string };
+  'kms-key': {
+    readonly flag: string;
+    readonly value: string;
+    readonly expected: string;
+    /** The flag that takes this key. */
+    readonly instead?: '--session-key' | undefined;
+  };
   'missing-argument': ParseFacts;
   'option-missing-argument': ParseFacts;
   'path-end': { readonly expected: string };

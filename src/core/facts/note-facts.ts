@@ -59,10 +59,30 @@ export interface NoteFacts {
   'for-operators': { readonly actions: readonly string[] };
   /** `status` found resources of a bastion without an instance. */
   'leftovers-found': { readonly name: string; readonly region?: string | undefined };
+  /** `db` knows no password for the database. */
+  'login-unknown': {
+    readonly database: string;
+    readonly user: string | undefined;
+    /** False = `user` is the database's master user, or unknown. */
+    readonly userIsGiven: boolean;
+    /** Logins that the database accepts: a secret that RDS keeps for the user, an IAM token, any secret. */
+    readonly logins: readonly ('managed-secret' | 'iam' | 'secret')[];
+    /** Where the client looks for a password of the person's own. */
+    readonly passwordFrom: string;
+  };
   'no-bastions': AnyFacts;
   /** `down` found nothing of the named bastion, but other bastions exist. */
   'others-run': { readonly names: readonly string[] };
+  /** A task or a bastion carries the connections, and nobody had asked for either. */
+  'route-chosen': {
+    readonly [name: string]: Fact;
+    readonly via: 'task' | 'bastion';
+    /** What may be asked for instead; undefined if nothing else can carry them. */
+    readonly other?: 'task' | 'bastion' | undefined;
+  };
   'session-document-use': { readonly database: string; readonly document: string };
+  /** The client of a database ended with a status that may mean a refused IAM token. */
+  'token-refused': { readonly family: 'postgres' | 'mysql'; readonly user: string | undefined };
   /** `up`, or the replacement of a bastion, did not finish. */
   unfinished: { readonly name: string };
 }

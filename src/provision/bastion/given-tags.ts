@@ -35,7 +35,7 @@ const NOT_IN_VALUES = /[^\p{L}\p{Z}\p{N}_.:/=+\-@]/gu;
 export function parseTag(text: string): GivenTag {
   const at = text.indexOf('=');
   if (at > 0) return { key: text.slice(0, at), value: text.slice(at + 1), from: '--tag' };
-  throw invalid(`--tag ${JSON.stringify(text)} is not KEY=VALUE`, {
+  throw invalid(`tag ${JSON.stringify(text)} is not KEY=VALUE`, {
     key: at === 0 ? '' : text,
     value: at === 0 ? text.slice(1) : '',
     from: '--tag',

@@ -20,7 +20,7 @@ export function cloudFormation(bastion: ExportedBastion): Json {
   const { documents, defaults } = bastion;
   return {
     AWSTemplateFormatVersion: '2010-09-09',
-    Description: `fargate-connect bastion: role and boundary, security group, launch template. up --role ${exportedRole(bastion.iam)} uses the role alone.`,
+    Description: `fargate-connect bastion: role and boundary, security group, launch template. The role ${exportedRole(bastion.iam)} can also be given to a bastion that the tool itself creates.`,
     Metadata: { Notes: { Launch: NO_FLEET } },
     Parameters: {
       VpcId: parameter('AWS::EC2::VPC::Id', 'VPC of the bastion', defaults.vpc),

@@ -82,7 +82,7 @@ const LONGEST_TTL_MS = 7 * 24 * 3_600_000;
 function durationOf(text: string, flag: string): number {
   const ms = parseDuration(text);
   if (ms !== undefined) return ms;
-  throw usage('duration', `${flag} ${JSON.stringify(text)} is not a duration`, {
+  throw usage('duration', `${JSON.stringify(text)} of ${flag} is not a duration`, {
     details: { flag, value: text },
   });
 }
@@ -91,7 +91,7 @@ function durationOf(text: string, flag: string): number {
 export function parseTtl(text: string): number {
   const ttl = durationOf(text, '--ttl');
   if (ttl >= SHORTEST_TTL_MS && ttl <= LONGEST_TTL_MS) return ttl;
-  throw usage('duration', `--ttl ${text} is out of range`, {
+  throw usage('duration', `a lifetime of ${text} is out of range`, {
     details: { flag: '--ttl', value: text, between: ['10m', '7d'] },
   });
 }
@@ -100,7 +100,7 @@ export function parseTtl(text: string): number {
 export function parseIdle(text: string): number {
   const minutes = Math.round(durationOf(text === '0' ? '0m' : text, '--idle') / 60_000);
   if (minutes === 0 || (minutes >= 5 && minutes <= 24 * 60)) return minutes;
-  throw usage('duration', `--idle ${text} is out of range`, {
+  throw usage('duration', `an idle time of ${text} is out of range`, {
     details: { flag: '--idle', value: text, between: ['5m', '24h'] },
   });
 }

@@ -1,0 +1,35 @@
+import type { PolicyKindName } from '../../provision/policy/policy-kinds.ts';
+
+/** What each kind of policy is for, as the help page of `policy` says it. */
+export const POLICY_PURPOSES: Readonly<Record<PolicyKindName, string>> = {
+  bastion: "the bastion's role",
+  'bastion-tunnel-only': "the bastion's role, for tunnels only",
+  'bastion-trust': "trust of the bastion's role",
+  'bastion-boundary': 'boundary; an administrator creates it once as fargate-connect-bastion-boundary',
+  'bastion-boundary-tunnel-only': 'the same for bastions for tunnels only',
+  operator: 'people who may run up, status and down',
+  'operator-ec2': 'the EC2 half of operator',
+  'operator-iam': 'the IAM half of operator',
+  'operator-guardrail':
+    'besides operator: forbids launches without metadata tokens or not spot (unconfirmed, see docs)',
+  'operator-given-role': 'instead of operator-iam, with a given role: no IAM write',
+  'operator-db-rule': "besides operator: may add a rule to a database's security group",
+  'operator-image': "besides operator-ec2: may launch from images that are not Amazon's",
+  'operator-volume-key': 'besides operator-ec2: may launch with a KMS key for the root volume',
+  exec: 'people who may exec into containers of one cluster',
+  'enable-exec': 'people who may enable ECS Exec for services of one cluster, which replaces their tasks',
+  logs: 'people who may read the logs of the services of one cluster',
+  forward: 'people who may forward ports',
+  'forward-bastion': 'forward through a bastion only',
+  'forward-document': 'tunnel through a bastion with one own session document only, see session-document',
+  'forward-task': 'forward through tasks only',
+  shell: 'people who may open a shell on the bastion',
+  db: 'people who use databases with db, besides forward; --db-resource for tokens, --secret for a secret',
+  'task-role': 'a task role, so that ECS Exec works',
+  'task-trust': 'trust of a task role',
+  'deny-unlogged': 'forbids sessions into tasks past the logging of ECS Exec (and forwards through tasks)',
+  check: 'people who may check what a role or user lacks',
+  doctor: 'people who may run doctor for the services of one cluster (read only)',
+  'doctor-fix': 'besides doctor: may run doctor --fix and --undo; --role limits the task roles',
+  'session-document': 'a Session document with host and port fixed: people choose only the local port',
+};
