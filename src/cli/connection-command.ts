@@ -16,6 +16,8 @@ export async function expandConnection(
   commands: readonly string[],
 ): Promise<readonly string[]> {
   const name = argv[at] ?? '';
+  // Repeats the last choice of the picker, and cannot be the name of a connection.
+  if (name === '-') return argv;
   const streams = { stdinIsTty: false, stdoutIsTty: false, stderrIsTty: false };
   const { settings } = await resolveSettings({ flags: {}, env, cwd, ...streams });
   const { connections } = settings;

@@ -12,6 +12,12 @@ const REQUESTS = 3000;
 const WARM_UP = 6000;
 const MESSAGE = Buffer.alloc(64, 'q');
 const DEADLINE_MS = 60_000;
+/**
+ * What session-manager-plugin added to loopback with the official agent: 1.51 ms at p50 and 6.31 ms at p99, less 0.32
+ * and 1.13 ms without a forward (docs/benchmarks.md). The bar where no plugin is on PATH, although it is of another
+ * agent and another hour.
+ */
+const RECORDED_MS: Readonly<Record<number, number>> = { 0.5: 1.19, 0.99: 5.18 };
 
 export const forwardLatency: Row = {
   name: 'forward-latency',
@@ -36,12 +42,21 @@ export const forwardLatency: Row = {
             what: `${agentPace} agent, added at p${share * 100}`,
             unit: 'ms',
             of: ({ direct, forwarded }) => percentile(forwarded, share) - percentile(direct, share),
-            bar: (official) => (official === undefined ? undefined : { atMost: official }),
+            bar: (official = agentPace === 'official' ? RECORDED_MS[share] : undefined) =>
+              official === undefined ? undefined : { atMost: official },
           }),
         );
       results.push(...failed(trials, `${agentPace} agent`));
     }
-    return [...results, OFFICIAL];
+    return [
+      ...results,
+      {
+        remark:
+          'The agent is the sandbox’s, with all traits of the official one. The bars at the official pace are the official plugin’s figures beside; ' +
+          'without the plugin, those recorded with the official agent.',
+      },
+      OFFICIAL,
+    ];
   },
 };
 
