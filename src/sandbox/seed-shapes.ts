@@ -90,6 +90,8 @@ export interface SeedVpc {
   readonly cidr: string;
   readonly ipv6Cidr?: string;
   readonly isDefault: boolean;
+  /** The account that owns the VPC and shares its subnets with this one (AWS RAM); absent = this account. */
+  readonly ownerId?: string;
   readonly tags: readonly SeedTag[];
 }
 

@@ -54,7 +54,13 @@ export function existingNetworks(seed: Seed): readonly (readonly [string, Networ
 export function newNetwork(region: string, world: WorldNetwork): Network {
   const { name, cidr, subnets, endpoints = [], securityGroups = [], acls = [] } = world;
   const id = (prefix: string, text: string): string => `${prefix}-0${digitsOf(text).slice(0, 16)}`;
-  const vpc: SeedVpc = { id: id('vpc', name), cidr, isDefault: false, tags: tagsOf({ Name: name }) };
+  const vpc: SeedVpc = {
+    id: id('vpc', name),
+    cidr,
+    isDefault: false,
+    ...(world.sharedBy === undefined ? {} : { ownerId: world.sharedBy }),
+    tags: tagsOf({ Name: name }),
+  };
   const seedSubnets = subnets.map((subnet) => ({
     id: id('subnet', `${name}/${subnet.name}`),
     vpcId: vpc.id,

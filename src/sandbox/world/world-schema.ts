@@ -70,6 +70,7 @@ export const WORLD_SCHEMA = object({
       {
         name: NAME,
         cidr: { type: 'string', pattern: String.raw`^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$` },
+        sharedBy: { type: 'string', pattern: String.raw`^\d{12}$` },
         subnets: array(
           object(
             {
@@ -254,6 +255,8 @@ export interface WorldRule {
 export interface WorldNetwork {
   readonly name: string;
   readonly cidr: string;
+  /** The account that owns it and shares its subnets with this one; absent = this account. */
+  readonly sharedBy?: string;
   readonly subnets: readonly {
     readonly name: string;
     readonly zone?: 'a' | 'b' | 'c';

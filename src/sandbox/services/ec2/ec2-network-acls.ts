@@ -22,7 +22,7 @@ export function networkAclOperations(state: Ec2State): Operations {
         'vpc-id': (acl) => acl.vpcId,
         default: (acl) => acl.isDefault,
         'association.subnet-id': (acl) => acl.subnetIds,
-        'owner-id': () => state.accountId,
+        'owner-id': (acl) => state.ownerOf(acl.vpcId),
       },
       shape: (acl) => membersOf(state, acl),
     }),
@@ -67,7 +67,7 @@ const membersOf = (state: Ec2State, acl: NetworkAcl): Fields => ({
   networkAclId: acl.id,
   vpcId: acl.vpcId,
   default: acl.isDefault,
-  ownerId: state.accountId,
+  ownerId: state.ownerOf(acl.vpcId),
   associationSet: acl.subnetIds.map((subnetId) => ({
     networkAclAssociationId: `aclassoc-${subnetId.slice(7)}`,
     networkAclId: acl.id,

@@ -21,7 +21,6 @@ function vpcOf(state: Ec2State, input: Fields): Vpc {
 
 /** The read-only network: VPCs, subnets, endpoints, network interfaces. */
 export function networkOperations(state: Ec2State): Operations {
-  const owner = state.accountId;
   return {
     DescribeVpcAttribute: {
       authorize(input) {
@@ -53,10 +52,10 @@ export function networkOperations(state: Ec2State): Operations {
         'ipv6-cidr-block-association.ipv6-cidr-block': (vpc) => vpc.ipv6Cidr,
         'is-default': (vpc) => vpc.isDefault,
         state: () => 'available',
-        'owner-id': () => owner,
+        'owner-id': (vpc) => vpc.ownerId,
       },
       shape: (vpc) => ({
-        ownerId: owner,
+        ownerId: vpc.ownerId,
         instanceTenancy: 'default',
         cidrBlockAssociationSet: [
           {
@@ -89,12 +88,12 @@ export function networkOperations(state: Ec2State): Operations {
         'map-public-ip-on-launch': (subnet) => subnet.mapPublicIp,
         'default-for-az': (subnet) => state.vpcs.get(subnet.vpcId)?.isDefault ?? false,
         state: () => 'available',
-        'owner-id': () => owner,
+        'owner-id': (subnet) => state.ownerOf(subnet.vpcId),
       },
       shape: (subnet) => ({
         availabilityZoneId: zoneId(subnet.zone),
         mapCustomerOwnedIpOnLaunch: false,
-        ownerId: owner,
+        ownerId: state.ownerOf(subnet.vpcId),
         assignIpv6AddressOnCreation: subnet.ipv6?.only === true,
         ipv6CidrBlockAssociationSet: ipv6Associations('subnet', subnet.id, subnet.ipv6?.cidr),
         tagSet: tagSet(subnet.tags),
@@ -114,7 +113,7 @@ export function networkOperations(state: Ec2State): Operations {
     DescribeVpcEndpoints: describeOperation<VpcEndpoint>({
       action: 'DescribeVpcEndpoints',
       answer: 'vpcEndpointSet',
-      items: () => state.visible(state.endpoints),
+      items: () => state.visible(state.endpoints).filter((item) => !state.isOfAnotherAccount(item)),
       tags: (endpoint) => endpoint.tags,
       ids: {
         parameter: 'VpcEndpointId',

@@ -5,7 +5,6 @@ import type { Ec2State, RouteTable } from './ec2-state.ts';
 
 /** Route tables and gateways of a VPC, read-only. */
 export function routeOperations(state: Ec2State): Operations {
-  const owner = state.accountId;
   return {
     DescribeRouteTables: describeOperation<RouteTable>({
       action: 'DescribeRouteTables',
@@ -24,7 +23,7 @@ export function routeOperations(state: Ec2State): Operations {
           [table.natGatewayId, table.nat64GatewayId].flatMap((id) => id ?? []),
         'route.destination-ipv6-cidr-block': (table) =>
           ipv6Routes(table).map((route) => route.destinationIpv6CidrBlock),
-        'owner-id': () => owner,
+        'owner-id': (table) => state.ownerOf(table.vpcId),
       },
       shape: (table) => routeTableMembers(state, table),
     }),
@@ -54,7 +53,7 @@ export function routeOperations(state: Ec2State): Operations {
       shape: (gateway) => ({
         attachmentSet: [{ state: 'available', vpcId: gateway.vpcId }],
         internetGatewayId: gateway.id,
-        ownerId: owner,
+        ownerId: state.ownerOf(gateway.vpcId),
         tagSet: tagSet(gateway.tags),
       }),
     }),
@@ -78,7 +77,7 @@ export function routeOperations(state: Ec2State): Operations {
     DescribeNatGateways: describeOperation({
       action: 'DescribeNatGateways',
       answer: 'natGatewaySet',
-      items: () => state.visible(state.natGateways),
+      items: () => state.visible(state.natGateways).filter((nat) => !state.isOfAnotherAccount(nat)),
       tags: (nat) => nat.tags,
       ids: { parameter: 'NatGatewayId', of: (nat) => nat.id, notFound: 'NatGatewayNotFound' },
       filters: {
@@ -138,7 +137,7 @@ function routeTableMembers(state: Ec2State, table: RouteTable): Fields {
     ],
     tagSet: tagSet(table.tags),
     vpcId: table.vpcId,
-    ownerId: state.accountId,
+    ownerId: state.ownerOf(table.vpcId),
   };
 }
 

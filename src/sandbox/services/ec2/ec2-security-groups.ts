@@ -102,9 +102,15 @@ const allRules = (state: Ec2State): readonly OwnedRule[] =>
 
 function namedGroups(state: Ec2State, input: Fields): readonly SecurityGroup[] {
   const names = texts(input, 'GroupName');
-  const groups = state.visible(state.groups);
+  const groups = state.visible(state.groups).filter((group) => !isOwnersGroup(state, group));
   return names.length === 0 ? groups : groups.filter((group) => names.includes(group.name));
 }
+
+/** In a shared VPC the default group, and those of its endpoints, belong to the account that shares it. */
+const isOwnersGroup = (state: Ec2State, group: SecurityGroup): boolean =>
+  state.isOfAnotherAccount(group) &&
+  (group.name === 'default' ||
+    [...state.endpoints.values()].some((endpoint) => endpoint.groupIds.includes(group.id)));
 
 const referencedBy = (group: SecurityGroup, egress: boolean): readonly string[] =>
   [...group.rules.values()].flatMap((rule) =>

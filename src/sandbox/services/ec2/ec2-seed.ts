@@ -10,7 +10,8 @@ import type { Tags } from '../tags.ts';
 export function seedNetwork(state: Ec2State, seed: Seed): void {
   for (const vpc of seed.vpcs) {
     const { cidr, ipv6Cidr, isDefault } = vpc;
-    state.vpcs.set(vpc.id, { ...settled(vpc.id, vpc.tags), cidr, ipv6Cidr, isDefault });
+    const ownerId = vpc.ownerId ?? state.accountId;
+    state.vpcs.set(vpc.id, { ...settled(vpc.id, vpc.tags), cidr, ipv6Cidr, isDefault, ownerId });
     seedRoutes(state, seed, vpc.id);
   }
   for (const subnet of seed.subnets) {

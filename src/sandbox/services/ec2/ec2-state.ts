@@ -19,6 +19,8 @@ export interface Vpc extends Resource {
   readonly cidr: string;
   readonly ipv6Cidr: string | undefined;
   readonly isDefault: boolean;
+  /** Another account if it shares the subnets with this one. */
+  readonly ownerId: string;
 }
 
 export interface Subnet extends Resource {
@@ -307,8 +309,39 @@ export class Ec2State {
   }
 
   arn(type: string, id: string): string {
-    // Amazon's images and snapshots have no account in their ARN.
-    const account = type === 'image' || type === 'snapshot' ? '' : this.accountId;
-    return formatArn({ service: 'ec2', region: this.region, account, resource: `${type}/${id}` });
+    return formatArn({
+      service: 'ec2',
+      region: this.region,
+      account: this.#accountInArn(type, id),
+      resource: `${type}/${id}`,
+    });
+  }
+
+  #accountInArn(type: string, id: string): string {
+    switch (type) {
+      // Amazon's images and snapshots have no account in their ARN.
+      case 'image':
+      case 'snapshot':
+        return '';
+      case 'vpc':
+        return this.ownerOf(id);
+      case 'subnet':
+        return this.ownerOf(this.subnets.get(id)?.vpcId);
+      default:
+        return this.accountId;
+    }
+  }
+
+  /** The account that owns a VPC, its subnets and its route tables. */
+  ownerOf(vpcId: string | undefined): string {
+    return this.vpcs.get(vpcId ?? '')?.ownerId ?? this.accountId;
+  }
+
+  /**
+   * True for the owner's things in a VPC that another account shares: a participant sees neither its gateways and
+   * endpoints nor their security groups.
+   */
+  isOfAnotherAccount({ vpcId }: { readonly vpcId: string }): boolean {
+    return this.ownerOf(vpcId) !== this.accountId;
   }
 }
