@@ -34,6 +34,8 @@ export async function expandConnection(
 /** `forward` and `db` look their connection up themselves; the settings of the others are flags of the command. */
 function wordsOf(connection: ConfiguredConnection, argv: readonly string[]): readonly string[] {
   const { kind, name, profile, region, cluster, service, container, bastion } = connection;
+  // Only forwards can stay open without this process.
+  if (kind === 'db' && argv.includes('--detach')) return ['forward', name];
   if (kind === 'forward' || kind === 'db') return [kind, name];
   const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   const isTyped = (flag: string): boolean =>

@@ -1,4 +1,5 @@
 import type { AccountPlace, Collaborators, Random, Signals } from '../app/collaborators.ts';
+import type { ForwardProcess } from '../app/supervisor/detached-forward.ts';
 import type { AwsAccount } from '../aws/account.ts';
 import type { AccountCallbacks } from '../aws/client-config.ts';
 import type { Settings } from '../config/settings.ts';
@@ -24,13 +25,30 @@ export interface CliDeps {
   readonly openAccount: (settings: Settings, callbacks: AccountCallbacks) => Promise<AwsAccount>;
   readonly version: string;
   readonly startDetached?: StartDetached;
+  readonly startPiped?: StartPiped;
 }
 
 /**
  * Starts this program once more with these arguments, without streams; it continues when this process ends. Absent where
  * the program is not a process of its own.
  */
-export type StartDetached = (argv: readonly string[]) => void;
+export type StartDetached = (
+  argv: readonly string[],
+  options?: {
+    /** Absent = that of this process. */
+    readonly env?: Readonly<Record<string, string>>;
+    /** Absent = that of this process. */
+    readonly cwd?: string;
+    /** Called if it ends before this process. */
+    readonly onExit?: (status: number) => void;
+  },
+) => void;
+
+/** The same, but its lines are read, and it ends with this process. */
+export type StartPiped = (
+  argv: readonly string[],
+  options: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
+) => ForwardProcess;
 
 /**
  * What a command's `run` receives besides its own options. It passes to a workflow the collaborators that the workflow
@@ -45,6 +63,7 @@ export interface CommandContext extends Collaborators {
   /** The working directory. */
   readonly cwd: string;
   readonly startDetached: StartDetached | undefined;
+  readonly startPiped: StartPiped | undefined;
   /** The context of the same run in another account or region; advice names the other profile and region from now on. */
   at(place: AccountPlace): CommandContext;
 }

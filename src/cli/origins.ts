@@ -33,5 +33,7 @@ export function withOrigin(error: unknown, { settings, provenance }: Resolved): 
     !(error.role === 'usage' || error.role === 'no-match' || error.role === 'access')
   )
     return error;
-  return error.with({ message: `${error.message} (${origins.join(', ')})` });
+  const origin = ` (${origins.join(', ')})`;
+  // The error of a detached forward has it already.
+  return error.message.endsWith(origin) ? error : error.with({ message: `${error.message}${origin}` });
 }

@@ -19,6 +19,7 @@ import { policyCommand } from './commands/policy.ts';
 import { runCommand } from './commands/run.ts';
 import { sandboxCommand } from './commands/sandbox.ts';
 import { shellCommand } from './commands/shell.ts';
+import { superviseCommand } from './commands/supervise.ts';
 import { statusCommand } from './commands/status.ts';
 import { verifyRecordingCommand } from './commands/verify-recording.ts';
 import { upCommand } from './commands/up.ts';
@@ -104,10 +105,11 @@ export function createProgram(options: ProgramOptions): Command {
       program.addCommand(inherit(command, program), { isDefault: command.name() === DEFAULT_COMMAND });
     }
   }
-  // Not listed: the completion scripts call it.
-  const complete = completeCommand(options.invoke);
-  addSharedFlags(complete);
-  program.addCommand(inherit(complete, program), { hidden: true });
+  // Not listed: the completion scripts call the one, and `forward --detach` starts the other.
+  for (const hidden of [completeCommand(options.invoke), superviseCommand(options.invoke)]) {
+    addSharedFlags(hidden);
+    program.addCommand(inherit(hidden, program), { hidden: true });
+  }
   program.helpCommand('help [command]', 'help for a command');
   program.addHelpText('after', ROOT_EXAMPLES);
   return program;

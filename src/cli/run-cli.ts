@@ -319,6 +319,7 @@ class CliRun {
         advice: (code, facts) => adviceFor(code, facts, this.#advice),
         commandLines: new CommandLines(this.#advice),
         startDetached: this.#deps.startDetached,
+        startPiped: this.#deps.startPiped,
         signal: this.#abort.signal,
         scope: this.#scope,
         assets: assetFolder,

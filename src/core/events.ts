@@ -36,6 +36,13 @@ export type ToolEvent =
       readonly open: number;
       readonly repeats?: Repeats;
     }
+  /** Bytes from local programs (`sent`) and for them since the listener was bound; only with `--report-traffic`. */
+  | {
+      readonly type: 'forward-traffic';
+      readonly localPort: number;
+      readonly sent: number;
+      readonly received: number;
+    }
   /** The connection to the remote side is interrupted or restored; the listener stays. */
   | {
       readonly type: 'session-state';

@@ -134,6 +134,7 @@ class PlainReporter implements Reporter {
       case 'note':
       case 'forward-ready':
       case 'forward-connection':
+      case 'forward-traffic':
       case 'session-state':
         this.#line(messageLine(event, this.#colors, this.#debug));
     }

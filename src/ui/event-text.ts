@@ -41,6 +41,8 @@ export function messageLine(
       const name = event.connection === undefined ? '' : `${event.connection}: `;
       return `${name}${colors.green('listening')} on ${colors.bold(local)} → ${printable(remote)} via ${event.via} ${colors.dim(printable(shortTarget(event.target)))}`;
     }
+    case 'forward-traffic':
+      return undefined;
     case 'forward-connection':
       return debug
         ? colors.dim(`port ${event.localPort}: ${event.open} open${more(event.repeats)}`)
@@ -84,6 +86,7 @@ export function isImportant(event: ToolEvent): boolean {
     case 'step-done':
     case 'forward-ready':
     case 'forward-connection':
+    case 'forward-traffic':
       return false;
   }
 }

@@ -73,6 +73,7 @@ export class LiveReporter implements Reporter {
       case 'note':
       case 'forward-ready':
       case 'forward-connection':
+      case 'forward-traffic':
       case 'session-state':
         this.#redraw(messageLine(event, colors, debug));
     }

@@ -18,6 +18,8 @@ export interface ForwardRequest extends RouteRequest {
   readonly stdio: string | undefined;
   /** Of the kinds `forward` and `db`. Each has its own route. */
   readonly connections: readonly ConfiguredConnection[];
+  /** True = bytes are reported once a second. */
+  readonly reportTraffic: boolean;
 }
 
 /**
@@ -45,7 +47,7 @@ export async function forward(
     ...(await groupsOf(request.connections, request)),
   ];
   const { runForwards } = await import('./forwards.ts');
-  return runForwards(await withHosts(groups, deps), deps);
+  return runForwards(await withHosts(groups, deps), deps, request);
 }
 
 async function groupsOf(

@@ -44,7 +44,11 @@ export interface ForwardGroup {
  * does not stop the others. Throws the error of the only forward, or `no-forward-left` when the last of several has
  * failed.
  */
-export async function runForwards(groups: readonly ForwardGroup[], deps: ForwardNeeds): Promise<number> {
+export async function runForwards(
+  groups: readonly ForwardGroup[],
+  deps: ForwardNeeds,
+  { reportTraffic = false }: { readonly reportTraffic?: boolean } = {},
+): Promise<number> {
   const all = groups.flatMap(({ specs, proxies }) => [...specs, ...proxies]);
   if (deps.settings.transport === 'plugin') {
     for (const spec of all) warnIfOpen(spec, deps);
@@ -53,6 +57,7 @@ export async function runForwards(groups: readonly ForwardGroup[], deps: Forward
   keepYoungGenerationSmall();
   // The listeners are bound before any AWS call, so that a port in use is reported at once.
   const listeners = await bindListeners(all, deps);
+  if (reportTraffic) deps.scope.add(watchTraffic(listeners, deps));
   const channel = await channelDeps(deps);
   const forwards: RunningForward[] = [];
   let bound = 0;
@@ -93,6 +98,28 @@ export async function runForwards(groups: readonly ForwardGroup[], deps: Forward
   });
   await Promise.race([Promise.all(forwards.map(live)), interruption]);
   return 0;
+}
+
+const TRAFFIC_MS = 1_000;
+
+/** Reports the bytes of each listener once a second while they change. */
+function watchTraffic(
+  listeners: readonly LocalListener[],
+  { clock, report }: Pick<ForwardNeeds, 'clock' | 'report'>,
+): () => void {
+  const last = new Map<LocalListener, number>();
+  let cancel: () => void = () => undefined;
+  const look = (): void => {
+    for (const listener of listeners) {
+      const { sent, received } = listener.traffic;
+      if ((last.get(listener) ?? 0) === sent + received) continue;
+      last.set(listener, sent + received);
+      report({ type: 'forward-traffic', localPort: listener.port, sent, received });
+    }
+    cancel = clock.timer(TRAFFIC_MS, look);
+  };
+  look();
+  return () => cancel();
 }
 
 async function runWithPlugin(groups: readonly ForwardGroup[], deps: ForwardNeeds): Promise<number> {
@@ -218,7 +245,7 @@ function reportFailure(name: string, error: unknown, { report }: Pick<ForwardNee
     level: 'warning',
     code: error instanceof ToolError ? error.code : 'forward-failed',
     message: `${name} has failed: ${error instanceof Error ? error.message : String(error)}`,
-    details: { forward: name },
+    details: { forward: name, hasFailed: true },
   });
 }
 

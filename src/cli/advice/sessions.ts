@@ -1,4 +1,5 @@
 import type { ErrorFacts } from '../../core/error-facts.ts';
+import { quoteWord } from '../../core/shell-words.ts';
 import { documentFor, grant } from './account.ts';
 import { because, type CommandLines } from './command-lines.ts';
 import type { Rows } from './rows.ts';
@@ -27,6 +28,12 @@ const grantForSession = (action: string, lines: CommandLines): string =>
   lines.tool(`policy ${documentFor(action, lines.context.command) ?? 'exec'}`, {}, `grants ${action}`);
 
 export const SESSION_ADVICE = {
+  'detached-not-found': () => ['fargate-connect forward list'],
+  'forward-name-taken': ({ name }) => [`fargate-connect forward stop ${quoteWord(name)}`],
+  'supervisor-lost': () => ['fargate-connect forward list   # what runs'],
+  'supervisor-not-started': () => ['fargate-connect __supervise   # prints why'],
+  'supervisor-silent': ({ socket }) => [`rm ${quoteWord(socket)}   # if nothing of yours listens there`],
+  'supervisor-version': ({ pid }) => [`kill ${pid}   # ends it and its forwards; then start them again`],
   'agent-silent': () => [
     'try again; if it stays silent, the task or instance may be out of memory: pick another one',
   ],

@@ -1,10 +1,13 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 
+import type { ConfiguredConnection } from '../../config/settings.ts';
 import type { ForwardRequest } from '../../app/forward/forward-request.ts';
 import { usage } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { serviceArgument } from '../contradictions.ts';
+import { typedWords } from '../typed-words.ts';
+import { listDetachedCommand, stopDetachedCommand } from './detached.ts';
 import { withDiagnosis } from '../failed-connect.ts';
 import {
   addForwardFlag,
@@ -18,6 +21,8 @@ export interface ForwardOptions extends Omit<ForwardRequest, 'wanted' | 'connect
   readonly service: string | undefined;
   /** Names of connections of the config files; empty where `-L`, `-D` or `--stdio` says what to open. */
   readonly names: readonly string[];
+  /** Words of the same command line without names and `--detach`; undefined = it stays in this process. */
+  readonly detached: readonly string[] | undefined;
 }
 
 export function forwardCommand(invoke: Invoke, run: Run<ForwardOptions> = runForward): Command {
@@ -32,7 +37,10 @@ export function forwardCommand(invoke: Invoke, run: Run<ForwardOptions> = runFor
     '[bind:]local: a SOCKS5 and HTTP CONNECT proxy to every host that the task or bastion reaches; repeatable',
     repeated,
   );
+  command.addCommand(listDetachedCommand(invoke)).addCommand(stopDetachedCommand(invoke));
   return addRouteFlags(command)
+    .option('--detach', 'stay open in the background when this command ends; forward list, forward stop NAME')
+    .addOption(new Option('--report-traffic').hideHelp())
     .option('--stdio <target>', 'HOST:PORT on stdin and stdout, for ssh -o ProxyCommand')
     .option('--document <name>', 'session document that fixes host and port; -L is then [bind:]local')
     .option('--allow-link-local', '-D leads to 169.254.0.0/16 too, where AWS serves credentials')
@@ -49,6 +57,7 @@ Examples:
   $ fargate-connect forward orders-api -L 8080:80
   $ fargate-connect forward -L 5432:db.internal:5432 -L 6379:cache.internal:6379 --via bastion
   $ fargate-connect forward orders web
+  $ fargate-connect forward orders web --detach   # then: forward list, forward stop web
   $ fargate-connect forward -L orders-db -L 6379:sessions-cache --service orders-api
   $ fargate-connect forward orders-api -D 1080   # curl --socks5-hostname 127.0.0.1:1080 …
   $ fargate-connect forward --document fargate-connect-orders-db -L 5432
@@ -63,6 +72,8 @@ Examples:
           stdio?: string;
           document?: string;
           requireLogged?: true;
+          detach?: true;
+          reportTraffic?: true;
           allowLinkLocal?: true;
         },
         command: Command,
@@ -84,6 +95,8 @@ Examples:
             replace: flags.replace,
             document: flags.document,
             requireLogged: flags.requireLogged === true,
+            reportTraffic: flags.reportTraffic === true,
+            detached: flags.detach === true ? typedWords(command, OF_THE_STARTER) : undefined,
             allowLinkLocal: flags.allowLinkLocal === true,
           },
           command,
@@ -92,6 +105,17 @@ Examples:
       },
     );
 }
+
+/** Flags that are about this command, not about the process of a detached forward. */
+const OF_THE_STARTER = new Set([
+  '--detach',
+  '--json',
+  '--output',
+  '--yes',
+  '--no-input',
+  '--quiet',
+  '--no-color',
+]);
 
 /** Throws `bad-arguments` (usage). */
 function onlyService([service, other]: readonly string[]): string | undefined {
@@ -115,9 +139,34 @@ async function runForward(options: ForwardOptions, context: CommandContext): Pro
   const connections = options.names.map((name) =>
     connectionNamed(name, settings.connections, ['forward', 'db']),
   );
+  if (options.detached !== undefined) return detach(options, options.detached, connections, context);
   return withDiagnosis('forward', context, () =>
     forward({ ...options, connections, wanted: wantedOf(settings, options.service) }, context),
   );
+}
+
+/** Each connection is a forward of its own, and so is what was typed. */
+async function detach(
+  { forwards, proxies, document }: ForwardOptions,
+  words: readonly string[],
+  connections: readonly ConfiguredConnection[],
+  context: CommandContext,
+): Promise<number> {
+  const { detachForwards } = await import('../detached-forwards.ts');
+  const specs = [...forwards, ...proxies.map((spec) => `D${spec}`)];
+  const typed = {
+    name: document === undefined ? specs.join(',') : `${document},${specs.join(',')}`,
+    words,
+    listeners: specs.length,
+    connection: undefined,
+  };
+  const named = connections.map((connection) => ({
+    name: connection.name,
+    words: [connection.name, ...words],
+    listeners: connection.kind === 'db' ? 1 : connection.forwards.length + connection.proxies.length,
+    connection,
+  }));
+  return detachForwards(specs.length === 0 ? named : [typed, ...named], context);
 }
 
 /** Throws `forward-needed`, `bad-arguments` (usage). */
@@ -128,6 +177,9 @@ function refuseContradictions(options: ForwardOptions): void {
   }
   if (stdio !== undefined && forwards.length > 0) {
     throw usage('bad-arguments', '--stdio and -L exclude each other');
+  }
+  if (stdio !== undefined && options.detached !== undefined) {
+    throw usage('bad-arguments', '--stdio is a connection of this process, and --detach leaves it');
   }
   if (stdio !== undefined && proxies.length > 0) {
     throw usage('bad-arguments', '--stdio and -D exclude each other');

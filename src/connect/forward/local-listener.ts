@@ -10,19 +10,40 @@ const IPV6_LOOPBACK = '::1';
 /** How often another free port is tried, when the port that 127.0.0.1 gave is taken on ::1. */
 const MAX_ATTEMPTS = 10;
 
+/** Bytes from local programs, and bytes for them. */
+export interface Traffic {
+  readonly sent: number;
+  readonly received: number;
+}
+
+const plus = ({ sent, received }: Traffic, socket: Socket): Traffic => ({
+  sent: sent + socket.bytesRead,
+  received: received + socket.bytesWritten,
+});
+
 /** A bound local port. It stays bound whatever happens to the session that serves it. */
 export class LocalListener {
   readonly host: string;
   readonly port: number;
   readonly #servers: readonly Server[];
   readonly #queue = new ConnectionQueue();
+  readonly #sockets = new Set<Socket>();
+  /** Bytes of the connections that are closed. */
+  #closed: Traffic = { sent: 0, received: 0 };
 
   private constructor(servers: readonly Server[], host: string, port: number) {
     this.#servers = servers;
     this.host = host;
     this.port = port;
     for (const server of servers) {
-      server.on('connection', (socket) => this.#queue.push(socket));
+      server.on('connection', (socket) => {
+        this.#sockets.add(socket);
+        socket.once('close', () => {
+          this.#sockets.delete(socket);
+          this.#closed = plus(this.#closed, socket);
+        });
+        this.#queue.push(socket);
+      });
       // A failed accept (no file descriptors left) loses that connection, but the listener stays.
       server.on('error', () => undefined);
     }
@@ -66,6 +87,11 @@ export class LocalListener {
   /** Lets connections wait again until the next `open`. */
   hold(): void {
     this.#queue.hold();
+  }
+
+  /** Of all connections since the listener was bound. */
+  get traffic(): Traffic {
+    return [...this.#sockets].reduce(plus, this.#closed);
   }
 
   async close(): Promise<void> {

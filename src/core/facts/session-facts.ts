@@ -18,6 +18,12 @@ export type TargetFacts = {
 
 /** Errors of sessions and forwards. */
 export interface SessionErrorFacts {
+  'detached-not-found': { readonly name: string; readonly stopped: readonly string[] };
+  'forward-name-taken': { readonly name: string };
+  'supervisor-lost': { readonly hasBegun: boolean };
+  'supervisor-not-started': AnyFacts;
+  'supervisor-silent': { readonly socket: string };
+  'supervisor-version': { readonly version: string; readonly pid: number };
   'agent-silent': AnyFacts;
   'bad-forward': {
     readonly value: string;
