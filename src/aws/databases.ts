@@ -11,5 +11,8 @@ export function createDatabasesPort(config: ClientConfig): DatabasesPort {
     proxies: async () => (await loaded()).proxies(),
     elastiCaches: async () => (await import('./elasticache.ts')).elastiCaches(config),
     memoryDbClusters: async () => (await import('./memorydb.ts')).memoryDbClusters(config),
+    redshiftClusters: async () => (await import('./redshift.ts')).redshiftClusters(config),
+    redshiftWorkgroups: async () => (await import('./redshift.ts')).redshiftWorkgroups(config),
+    searchDomains: async () => (await import('./opensearch.ts')).searchDomains(config),
   };
 }

@@ -19,6 +19,8 @@ const KINDS = Object.keys(BY).join('|');
 const EXPLICIT = new RegExp(`with an explicit deny in an? (${KINDS})`, 'i');
 const IMPLICIT = new RegExp(`because no (${KINDS}) allows`, 'i');
 const ACTION = /not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)/;
+/** The whole message of Secrets Manager if the caller may not use the key of the secret. */
+const KEY_REFUSED = /^Access to KMS is not allowed/;
 const ENCODED = /\s*Encoded authorization failure message: ([\w+/=-]+)\.?/;
 
 export interface Denial extends DenialFacts {
@@ -35,7 +37,7 @@ export function denialOf(message: string): Denial {
   const encoded = ENCODED.exec(message)?.[1];
   return {
     message: message.replace(ENCODED, ''),
-    action: ACTION.exec(message)?.[1],
+    action: ACTION.exec(message)?.[1] ?? (KEY_REFUSED.test(message) ? 'kms:Decrypt' : undefined),
     deniedBy: wording === undefined ? undefined : BY[wording.toLowerCase()],
     explicitDeny: wording === undefined ? undefined : explicit !== undefined,
     encoded,

@@ -267,13 +267,21 @@ export interface SsmPort {
   lastSessionEnd(target: string): Promise<number | undefined>;
 }
 
-/** Something with an address and a port that holds data: a database, a proxy in front of one, or a cache. */
+/** Something with an address and a port that holds data: a database, a proxy in front of one, a cache, a search domain. */
 export interface Database {
   /** The identifier in AWS, which is what a person types. */
   readonly id: string;
   readonly arn: string;
-  readonly service: 'rds' | 'rds-proxy' | 'documentdb' | 'elasticache' | 'memorydb';
-  readonly kind: 'instance' | 'cluster' | 'proxy' | 'replication-group' | 'serverless';
+  readonly service:
+    | 'rds'
+    | 'rds-proxy'
+    | 'documentdb'
+    | 'elasticache'
+    | 'memorydb'
+    | 'redshift'
+    | 'redshift-serverless'
+    | 'opensearch';
+  readonly kind: 'instance' | 'cluster' | 'proxy' | 'replication-group' | 'serverless' | 'domain';
   /** Engine name of the service, e.g. `postgres`, `aurora-mysql`, `docdb`, `valkey`. */
   readonly engine: string;
   readonly status: string;
@@ -318,6 +326,11 @@ export interface DatabasesPort {
   /** ElastiCache: replication groups, Memcached clusters, serverless caches. */
   elastiCaches(): Promise<readonly Database[]>;
   memoryDbClusters(): Promise<readonly Database[]>;
+  redshiftClusters(): Promise<readonly Database[]>;
+  /** Redshift Serverless. */
+  redshiftWorkgroups(): Promise<readonly Database[]>;
+  /** OpenSearch and Elasticsearch domains in a VPC. */
+  searchDomains(): Promise<readonly Database[]>;
 }
 
 export interface DatabaseTokensPort {

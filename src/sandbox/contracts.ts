@@ -24,6 +24,8 @@ export interface AuthorizationCheck {
   readonly resource: string;
   /** Condition keys of the request and of the resource, e.g. `aws:ResourceTag/…`, `ecs:cluster`. */
   readonly context?: Readonly<Record<string, string | readonly string[]>>;
+  /** The message of a refusal, where it differs from the usual one. */
+  readonly refusal?: string;
 }
 
 export interface ApiCall {

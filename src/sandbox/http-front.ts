@@ -121,6 +121,7 @@ async function serve(deps: FrontDeps, request: IncomingMessage, response: Server
   const protocol = protocolOf(
     {
       method: signed.method,
+      path: url.split('?')[0] ?? '/',
       query: new URLSearchParams(url.split('?')[1] ?? ''),
       target: typeof target === 'string' ? target : undefined,
       body,

@@ -199,6 +199,8 @@ export interface SeedCluster {
 
 export interface SeedDatabase {
   readonly id: string;
+  /** Absent = RDS. A database of Redshift is PostgreSQL here too. */
+  readonly redshift?: 'cluster' | 'serverless';
   /** What the describe operations return; `available` unless given. Connections do not depend on it. */
   readonly status?: string;
   /** Days until its certificate ends; absent = no certificate is returned. */
@@ -280,6 +282,22 @@ export interface SeedCache {
   readonly securityGroupIds: readonly string[];
 }
 
+/** A domain of OpenSearch Service in a VPC. */
+export interface SeedSearchDomain {
+  readonly name: string;
+  /** `OpenSearch_2.19` */
+  readonly engineVersion: string;
+  readonly host: string;
+  readonly privateIp: string;
+  readonly vpcId: string;
+  readonly subnetIds: readonly string[];
+  readonly securityGroupIds: readonly string[];
+  /** The user of fine-grained access control; absent = nobody has to log in. */
+  readonly login?: { readonly username: string; readonly password: string };
+  /** Index → number of documents. */
+  readonly indices: Readonly<Record<string, number>>;
+}
+
 /** The secret that the seed's containers take the variable from: `DB_PASSWORD` comes from `db-password`. */
 export const secretNameOf = (variable: string): string => variable.toLowerCase().replaceAll('_', '-');
 
@@ -319,6 +337,7 @@ export interface Seed {
   readonly databases: readonly SeedDatabase[];
   readonly proxies?: readonly SeedDatabaseProxy[];
   readonly caches?: readonly SeedCache[];
+  readonly searchDomains?: readonly SeedSearchDomain[];
   readonly secrets?: readonly SeedSecret[];
   readonly logGroups?: readonly { readonly name: string; readonly kmsKeyId?: string }[];
   /** Events that exist in log streams at the start. */

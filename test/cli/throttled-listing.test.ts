@@ -138,7 +138,14 @@ it('ls clusters shows the pages of names that AWS returned', async () => {
 it('ls databases shows the databases of the pages that AWS returned', async () => {
   const database = { id: 'orders', engine: 'postgres', endpoints: [] } as unknown as Database;
   const nothing = () => Promise.resolve([]);
-  const others = { proxies: nothing, elastiCaches: nothing, memoryDbClusters: nothing };
+  const others = {
+    proxies: nothing,
+    elastiCaches: nothing,
+    memoryDbClusters: nothing,
+    redshiftClusters: nothing,
+    redshiftWorkgroups: nothing,
+    searchDomains: nothing,
+  };
   const databases = {
     ...others,
     databases(onPage: (soFar: readonly Database[]) => void) {

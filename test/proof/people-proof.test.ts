@@ -1,5 +1,6 @@
 import { ECSClient, UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { CreateRoleCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
+import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { CreateDocumentCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { AssumeRoleCommand } from '@aws-sdk/client-sts';
 import { Client } from 'pg';
@@ -10,6 +11,7 @@ import { createOpenSocket } from '../../src/connect/channel/message-socket.ts';
 import { PortSession } from '../../src/connect/forward/port-session.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { ToolError } from '../../src/core/errors.ts';
+import { DEFAULT_KEY_ID } from '../../src/sandbox/services/kms/kms.ts';
 import { ACCOUNT } from '../../src/sandbox/world/seed-roles.ts';
 import { databaseToken } from '../support/database-token.ts';
 import { eventually } from '../support/eventually.ts';
@@ -58,6 +60,13 @@ beforeAll(async () => {
       DocumentType: 'Session',
       DocumentFormat: 'JSON',
       Content: printed.stdout,
+    }),
+  );
+  await new SecretsManagerClient(sandboxClients(env).config).send(
+    new CreateSecretCommand({
+      Name: DATABASE_SECRET,
+      KmsKeyId: DEFAULT_KEY_ID,
+      SecretString: JSON.stringify({ username: 'orders', password: 'orders-sandbox-only' }),
     }),
   );
   await sandbox().warmUpDatabase('orders-db');
@@ -304,6 +313,12 @@ const NODE_CLIENT = (...flags: readonly string[]): readonly string[] => [
   '-e',
   '0',
 ];
+/** `db` without an id lists the databases that the service uses first; the missing id is no failure here. */
+const chooseOfService: Step = async (env) => {
+  const outcome = await command('db', ...CLUSTER, '--service', 'orders-api')(env);
+  return outcome.status === 2 ? { ...outcome, status: 0 } : outcome;
+};
+
 /** Without the groups, `db` uses the bastion and says that it does not know whether it reaches the database. */
 const reachUnknown: Symptom = (outcome) => outcome.stderr.includes('its security groups could not be read');
 interface Case {
@@ -405,10 +420,13 @@ const CASES: Readonly<Record<ProvedBy<'person'>, Case>> = {
       command('ls', 'databases', '--json'),
       logIn,
       command('db', 'orders-db', ...NODE_CLIENT('--secret', DATABASE_SECRET)),
+      chooseOfService,
     ],
-    beside: [provedDocument('forward-bastion')],
+    beside: [provedDocument('forward-bastion'), provedDocument('forward-task')],
     unnamed: {
       shows: {
+        'ReadWhichDatabasesATaskDefinitionNames ecs:DescribeTaskDefinition': (outcome) =>
+          outcome.stderr.includes('ecs:DescribeTaskDefinition'),
         'LogInWithIamToken rds-db:connect': refusedByDatabase,
         'CompareSecurityGroups ec2:DescribeSecurityGroups': reachUnknown,
       },

@@ -49,8 +49,8 @@ export const SESSION_DOCUMENT = 'fargate-connect-orders-db';
 export const LOG_GROUP = '/ecs/exec';
 export const LOG_BUCKET = 'exec-logs';
 export const TOKEN_USER = 'orders_app';
-/** Name of the secret with the login of the same database. */
-export const DATABASE_SECRET = 'demo/orders-db';
+/** Name of the secret with the login of the same database, under a customer key. */
+export const DATABASE_SECRET = 'demo/orders-db-own-key';
 /** The DbiResourceId of the database that the forwards use. */
 const RESOURCES = SEED_DATABASES.filter(({ id }) => id === 'orders-db').map(databaseResourceId);
 
@@ -85,6 +85,7 @@ export const PROVED = {
       'database-resource': RESOURCES[0],
       'database-user': TOKEN_USER,
       'database-secret': `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:${DATABASE_SECRET}-??????`,
+      'secret-key': keyArn(DEFAULT_KEY_ID),
     },
   },
   'deny-unlogged': { by: 'person', values: {} },

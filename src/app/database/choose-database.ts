@@ -13,7 +13,7 @@ import type { DatabaseRequest } from './database-request.ts';
 import { discoverDatabases } from './discovery.ts';
 import { bastionSources, readable } from './route-facts.ts';
 
-type ChoiceNeeds = Needs<'account' | 'prompter', 'input'>;
+type ChoiceNeeds = Needs<'account' | 'prompter' | 'report', 'input'>;
 
 /**
  * Asks for a database: first those that the task definition of the named service mentions, then those that the service
@@ -24,7 +24,14 @@ export async function chooseDatabase(
   request: Pick<DatabaseRequest, 'wanted' | 'name'>,
   deps: ChoiceNeeds,
 ): Promise<string> {
-  const offered = await offeredDatabases(request, deps);
+  const { offered, unread } = await offeredDatabases(request, deps);
+  if (unread !== undefined)
+    deps.report({
+      type: 'note',
+      level: 'warning',
+      code: 'task-definition-unread',
+      message: `the databases that the task definition names are not known: ecs:DescribeTaskDefinition is not allowed for ${nameOfArn(unread)} (policy db grants it)`,
+    });
   const candidates = offered.filter(({ reach }) => reach !== 'refused').map(({ database }) => database.id);
   if (!deps.settings.input) throw usage('database-needed', 'which database?', { details: { candidates } });
   const chosen = await deps.prompter.select<string>({
@@ -36,11 +43,17 @@ export async function chooseDatabase(
   return chosen;
 }
 
-/** Every database, in the order in which it is offered. */
+export interface Offer {
+  /** Every database, in the order in which it is offered. */
+  readonly offered: readonly OfferedDatabase[];
+  /** ARN of the task definition of the service, if IAM does not allow to read it. */
+  readonly unread: string | undefined;
+}
+
 export async function offeredDatabases(
   { wanted, name }: Pick<DatabaseRequest, 'wanted' | 'name'>,
   deps: Needs<'account'>,
-): Promise<readonly OfferedDatabase[]> {
+): Promise<Offer> {
   const account = await deps.account();
   const [ecs, ec2] = await Promise.all([account.ecs(), account.ec2()]);
   const isNamed = (wanted.service ?? wanted.task) !== undefined;
@@ -58,7 +71,10 @@ export async function offeredDatabases(
     ids.length === 0 || sources.length === 0
       ? undefined
       : await readable(ec2.securityGroups({ ids: [...new Set(ids)] }));
-  return inOrderOfUse(databases.map((each) => offer(each, used?.texts ?? [], sources, groups)));
+  return {
+    offered: inOrderOfUse(databases.map((each) => offer(each, used?.texts ?? [], sources, groups))),
+    unread: used?.unread,
+  };
 }
 
 function offer(
@@ -85,6 +101,7 @@ interface ServiceUse {
   readonly source: ConnectionSource;
   /** Values of environment variables, and ARNs of secrets. */
   readonly texts: readonly string[];
+  readonly unread: Offer['unread'];
 }
 
 /** Undefined for a task that belongs to no service: its security groups are not known. */
@@ -108,6 +125,7 @@ async function serviceUse(ecs: EcsPort, cluster: string, service: string): Promi
       ranges: [address === undefined ? '0.0.0.0/0' : `${address}/32`],
     },
     texts: (definition?.containers ?? []).flatMap((container) => container.settings ?? []),
+    unread: definition === undefined ? described.taskDefinitionArn : undefined,
   };
 }
 

@@ -3,7 +3,7 @@ import type { Database, DatabaseEndpoint, DatabasesPort } from '../../connect/po
 import { candidatesFor } from '../../core/candidates.ts';
 import { noMatch, ToolError } from '../../core/errors.ts';
 
-/** Finds databases, proxies and caches in the account and region, whichever service they belong to. */
+/** Finds databases, proxies, caches and search domains in the account and region, whichever service they belong to. */
 
 /** One kind of list that AWS answers with calls of its own. */
 type Kind = keyof DatabasesPort;
@@ -13,6 +13,7 @@ const LOOKED_UP: readonly (readonly Kind[])[] = [
   ['databases'],
   ['proxies'],
   ['elastiCaches', 'memoryDbClusters'],
+  ['redshiftClusters', 'redshiftWorkgroups', 'searchDomains'],
 ];
 
 /** What a kind is called in a sentence. */
@@ -21,6 +22,9 @@ export const TITLES: Readonly<Record<Kind, string>> = {
   proxies: 'RDS proxies',
   elastiCaches: 'caches of ElastiCache',
   memoryDbClusters: 'clusters of MemoryDB',
+  redshiftClusters: 'clusters of Redshift',
+  redshiftWorkgroups: 'workgroups of Redshift Serverless',
+  searchDomains: 'domains of OpenSearch',
 };
 
 export interface Discovery {

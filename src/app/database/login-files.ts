@@ -1,4 +1,9 @@
-import { type ClientConnection, mysqlOptions, pgpassLine } from '../../connect/database/client-setup.ts';
+import {
+  type ClientConnection,
+  curlOptions,
+  mysqlOptions,
+  pgpassLine,
+} from '../../connect/database/client-setup.ts';
 import type { Family } from '../../connect/database/engines.ts';
 import type { Needs } from '../collaborators.ts';
 import type { Login } from './login.ts';
@@ -26,6 +31,7 @@ export class LoginFiles {
   /** Where `keepFresh` will write; undefined = the client of this family reads no file, or there is nothing to read. */
   pathFor(family: Family, { password }: Login): string | undefined {
     if (family === 'mysql') return this.#files.pathOf('client.cnf');
+    if (family === 'opensearch') return this.#files.pathOf('.curlrc');
     return family === 'postgres' && password !== undefined ? this.#files.pathOf('pgpass') : undefined;
   }
 
@@ -59,6 +65,8 @@ export class LoginFiles {
     const password = await login.password?.();
     if (connection.family === 'mysql')
       await this.#files.write('client.cnf', mysqlOptions(connection, password));
+    else if (connection.family === 'opensearch')
+      await this.#files.write('.curlrc', curlOptions(connection, password));
     else if (password !== undefined) await this.#files.write('pgpass', pgpassLine(connection, password));
   }
 }

@@ -89,6 +89,7 @@ export async function openDatabase(given: DatabaseRequest, deps: OpenNeeds): Pro
     caFile: authorities?.path,
     loginFile: loginFiles.pathFor(family, login),
     readOnly: request.readOnly,
+    ...(destination.engine === 'redshift' ? { isRedshift: true } : {}),
     ...(family === 'mysql' ? { isMariaDb: await usesMariaDb(request, deps) } : {}),
   };
   await loginFiles.keepFresh(connection, login);
@@ -108,7 +109,7 @@ export async function openDatabase(given: DatabaseRequest, deps: OpenNeeds): Pro
 /** Asks which database where neither an id nor a host was given. */
 async function withId(
   request: DatabaseRequest,
-  deps: Needs<'account' | 'prompter', 'input'>,
+  deps: Needs<'account' | 'prompter' | 'report', 'input'>,
 ): Promise<DatabaseRequest> {
   if (request.id !== undefined || request.host !== undefined) return request;
   const { chooseDatabase } = await import('./choose-database.ts');

@@ -168,7 +168,7 @@ export class Picker {
           .then(({ offeredDatabases }) =>
             offeredDatabases({ wanted: place, name: undefined }, { ...this.#deps, account }),
           )
-          .then((offered) => entryRows(databaseEntries(offered), (database) => ({ database })));
+          .then(({ offered }) => entryRows(databaseEntries(offered), (database) => ({ database })));
         return this.#choose({
           message: 'database',
           flag: undefined,

@@ -117,13 +117,14 @@ const SESSION_KEY_KINDS: readonly PolicyKindName[] = ['exec', 'bastion', 'bastio
 const VOLUME_KEY_KINDS: readonly PolicyKindName[] = ['operator', 'operator-volume-key'];
 
 /**
- * There are two keys: one encrypts the sessions of ECS Exec, the other one volumes. Throws `kms-key` (usage) for a value
+ * There are three keys: one encrypts the sessions of ECS Exec, one volumes, one the secret of a database. Throws `kms-key` (usage) for a value
  * that is no key ARN, and for the key of the other purpose.
  */
 export function checkKeys({ kind, format, values }: PolicyRequest): void {
-  const { 'session-key': sessionKey, 'volume-key': volumeKey } = values;
+  const { 'session-key': sessionKey, 'volume-key': volumeKey, 'secret-key': secretKey } = values;
   if (sessionKey !== undefined) parseKeyArn('--session-key', sessionKey);
   if (volumeKey !== undefined) parseKeyArn('--kms-key', volumeKey);
+  if (secretKey !== undefined) parseKeyArn('--secret-key', secretKey);
   const takesVolumeKey = VOLUME_KEY_KINDS.includes(kind) || format !== 'json';
   if (volumeKey !== undefined && !takesVolumeKey)
     throw usage('kms-key', `a KMS key of volumes is given, and policy ${kind} is not about volumes`, {

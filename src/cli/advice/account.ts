@@ -31,15 +31,18 @@ const DOCUMENT_OF_COMMAND: Readonly<Record<string, PolicyKindName>> = {
 export function documentFor(action: string, command: string | undefined): PolicyKindName | undefined {
   const [service = ''] = action.split(':');
   switch (service) {
-    // For the key of encrypted sessions; only `policy exec --session-key` grants it.
+    // For the key of a secret (`policy db --secret-key`), else that of encrypted sessions (`policy exec --session-key`).
     case 'kms':
-      return 'exec';
+      return command === 'db' || command === 'run' ? 'db' : 'exec';
     case 'logs':
       return 'logs';
     case 'rds':
     case 'rds-db':
     case 'elasticache':
     case 'memorydb':
+    case 'redshift':
+    case 'redshift-serverless':
+    case 'es':
     case 'secretsmanager':
       return 'db';
     case 'ecs':

@@ -51,7 +51,13 @@ export const DATABASE_ADVICE = {
             'switches it on (modify-db-cluster for Aurora)',
           ),
         ]
-      : ['--secret   # logs in with a secret'],
+      : [
+          '--secret   # logs in with a secret',
+          ...(service.startsWith('redshift') ? ['db makes no call for the temporary users of Redshift'] : []),
+          ...(service === 'opensearch'
+            ? ['db signs no requests: curl --aws-sigv4, or a client that signs']
+            : []),
+        ],
   'local-port-shared': ({ port }) => [`--port ${port + 1}   # any other port, the same one each time`],
   'secret-needed': (_, lines) => [
     '--secret NAME|ARN',

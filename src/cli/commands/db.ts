@@ -31,7 +31,16 @@ interface DbFlags extends DatabaseFlags {
   readonly printPassword?: true;
 }
 
-const ENGINES = ['postgres', 'mysql', 'redis', 'memcached', 'mongodb', 'sqlserver', 'other'] as const;
+const ENGINES = [
+  'postgres',
+  'mysql',
+  'redis',
+  'memcached',
+  'mongodb',
+  'sqlserver',
+  'opensearch',
+  'other',
+] as const;
 
 export function dbCommand(
   invoke: Invoke,
@@ -66,6 +75,7 @@ Examples:
   $ fargate-connect db catalog-db --secret --read-only -- pg_dump -s
   $ fargate-connect db sessions-cache -- redis-cli info
   $ fargate-connect db orders   # a connection of the config file, with its login and route
+  $ fargate-connect db logs-search -- sh -c 'curl -s $OPENSEARCH_URL/_cat/indices'
   $ fargate-connect db --host search.internal:9200 --print uri`,
     )
     .action((first: string | undefined, rest: readonly string[], flags: DbFlags, command: Command) => {

@@ -27,6 +27,7 @@ interface PolicyFlags extends IamFlags {
   readonly dbResource?: string;
   readonly dbUser: string;
   readonly secret?: string;
+  readonly secretKey?: string;
   readonly host?: string;
   readonly port?: string;
   readonly db?: string;
@@ -80,6 +81,7 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyRequest> = runPolic
     .option('--db-resource <id>', 'db: DbiResourceId or DbClusterResourceId to log in to')
     .option('--db-user <name>', 'db: database user', '*')
     .option('--secret <arn>', 'db: secret that holds the login')
+    .option('--secret-key <arn>', 'db: KMS key of the secret, if it is not the one of AWS')
     .addOption(
       new Option(
         '--db <id>',
@@ -149,6 +151,7 @@ const optionsOf = (kind: PolicyKindName, flags: PolicyFlags): PolicyRequest => (
     'database-resource': flags.dbResource,
     'database-user': flags.dbUser,
     'database-secret': flags.secret,
+    'secret-key': flags.secretKey,
     host: flags.host,
     port: flags.port,
     'session-document': flags.document ?? (flags.db === undefined ? undefined : documentOf(flags.db)),

@@ -21,12 +21,15 @@ const NAMES: Readonly<
   memcached: { scheme: 'memcached', dbeaver: 'memcached', jdbc: 'memcached', vscode: 'Memcached' },
   mongodb: { scheme: 'mongodb', dbeaver: 'mongodb', jdbc: 'mongodb', vscode: 'MongoDB' },
   sqlserver: { scheme: 'sqlserver', dbeaver: 'sqlserver', jdbc: 'sqlserver', vscode: 'MSSQL' },
+  opensearch: { scheme: 'http', dbeaver: 'generic', jdbc: 'generic', vscode: 'Generic' },
   other: { scheme: 'tcp', dbeaver: 'generic', jdbc: 'generic', vscode: 'Generic' },
 };
 
+const SECURE_SCHEMES: Readonly<Partial<Record<Family, string>>> = { redis: 'rediss', opensearch: 'https' };
+
 /** `postgresql://orders@127.0.0.1:23456/orders?sslmode=verify-ca&sslrootcert=…` */
 export function uriOf({ family, local, user, database, tls, caFile = '' }: ClientConnection): string {
-  const scheme = family === 'redis' && tls === 'verify' ? 'rediss' : NAMES[family].scheme;
+  const scheme = tls === 'verify' ? (SECURE_SCHEMES[family] ?? NAMES[family].scheme) : NAMES[family].scheme;
   const login = user === undefined ? '' : `${encodeURIComponent(user)}@`;
   const path = database === undefined ? '' : `/${encodeURIComponent(database)}`;
   return `${scheme}://${login}${local.host}:${local.port}${path}${query(family, tls, caFile)}`;
@@ -45,6 +48,7 @@ function query(family: Family, tls: ClientConnection['tls'], caFile: string): st
     case 'redis':
     case 'memcached':
     case 'sqlserver':
+    case 'opensearch':
     case 'other':
       return '';
   }

@@ -24,7 +24,7 @@ export const POLICY_PURPOSES: Readonly<Record<PolicyKindName, string>> = {
   'forward-document': 'tunnel through a bastion with one own session document only, see session-document',
   'forward-task': 'forward through tasks only',
   shell: 'people who may open a shell on the bastion',
-  db: 'people who use databases with db, besides forward; --db-resource for tokens, --secret for a secret',
+  db: 'people who use databases with db, besides forward; --db-resource for tokens, --secret and --secret-key for a secret',
   'task-role': 'a task role, so that ECS Exec works',
   'task-trust': 'trust of a task role',
   'deny-unlogged': 'forbids sessions into tasks past the logging of ECS Exec (and forwards through tasks)',

@@ -1,3 +1,5 @@
+import { dirname } from 'node:path';
+
 import { FAMILIES, type Family } from './engines.ts';
 
 /** How the usual client of an engine is started at the local end of a forward. Pure: it names files and writes none. */
@@ -13,11 +15,13 @@ export interface ClientConnection {
   readonly tls: 'verify' | 'off' | 'client';
   /** PEM file of the authorities that may sign the database's certificate; only with `verify`. */
   readonly caFile: string | undefined;
-  /** The file of mode 0600 from which the client reads its login: pgpass, or options of MySQL. */
+  /** The file of mode 0600 from which the client reads its login: pgpass, options of MySQL, `.curlrc`. */
   readonly loginFile: string | undefined;
   readonly readOnly: boolean;
   /** Only for the family of MySQL: whether the client is MariaDB's, which has other options for TLS. */
   readonly isMariaDb?: boolean;
+  /** Only for the family of PostgreSQL: Redshift refuses parameters that it does not know, and has no read-only sessions. */
+  readonly isRedshift?: boolean;
 }
 
 export interface ClientSetup {
@@ -44,6 +48,8 @@ export function clientSetup(connection: ClientConnection): ClientSetup {
       return { programs, ...mongodb(connection) };
     case 'sqlserver':
       return { programs, ...sqlserver(connection) };
+    case 'opensearch':
+      return { programs, ...opensearch(connection) };
     case 'memcached':
     case 'other':
       return {
@@ -70,6 +76,7 @@ function postgres({
   caFile,
   loginFile,
   readOnly,
+  isRedshift = false,
 }: ClientConnection): Setup {
   return {
     env: {
@@ -81,15 +88,17 @@ function postgres({
       ...(tls === 'verify' ? { PGSSLMODE: 'verify-full', PGSSLROOTCERT: caFile } : {}),
       ...(tls === 'off' ? { PGSSLMODE: 'disable' } : {}),
       ...(loginFile === undefined ? {} : { PGPASSFILE: loginFile, PGPASSWORD: undefined }),
-      ...(readOnly ? { PGOPTIONS: '-c default_transaction_read_only=on' } : {}),
+      ...(readOnly && !isRedshift ? { PGOPTIONS: '-c default_transaction_read_only=on' } : {}),
       // A service file would replace all of these.
       PGSERVICE: undefined,
       PGREQUIREPEER: undefined,
     },
     argumentsOf: () => [],
-    limits: readOnly
-      ? ['the session can switch read-only off again (SET default_transaction_read_only)']
-      : [],
+    limits: !readOnly
+      ? []
+      : isRedshift
+        ? ['nothing makes this connection read-only: Redshift has no read-only sessions']
+        : ['the session can switch read-only off again (SET default_transaction_read_only)'],
   };
 }
 
@@ -238,6 +247,45 @@ function sqlserver({ local, user, database, readOnly }: ClientConnection): Setup
       ...(readOnly ? ['sqlcmd can ask for a read-only replica with -K ReadOnly, and nothing else'] : []),
     ],
   };
+}
+
+/** curl reads `.curlrc` in the folder that CURL_HOME names, also when a script starts it. */
+function opensearch({ remote, tls, loginFile, readOnly }: ClientConnection): Setup {
+  return {
+    env: {
+      OPENSEARCH_URL: searchUrl(remote, tls),
+      ...(loginFile === undefined ? {} : { CURL_HOME: dirname(loginFile) }),
+    },
+    argumentsOf: () => [],
+    limits: [
+      'only curl reaches the host of OPENSEARCH_URL through the forward; it gets the way there, the authorities and the login from a .curlrc',
+      ...(readOnly ? ['nothing makes this connection read-only'] : []),
+    ],
+  };
+}
+
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { https: 443, http: 80 };
+
+function searchUrl({ host, port }: ClientConnection['remote'], tls: ClientConnection['tls']): string {
+  const scheme = tls === 'verify' || (tls === 'client' && port === DEFAULT_PORTS['https']) ? 'https' : 'http';
+  return `${scheme}://${host}${port === DEFAULT_PORTS[scheme] ? '' : `:${port}`}`;
+}
+
+/**
+ * The `.curlrc`: connections to the real host and port go to the local one, so that curl verifies the real name. A proxy
+ * of the environment would be asked for the local port.
+ */
+export function curlOptions(
+  { remote, local, user, tls, caFile }: ClientConnection,
+  password: string | undefined,
+): string {
+  return [
+    `connect-to = ${quoted(`${remote.host}:${remote.port}:${local.host}:${local.port}`)}`,
+    'noproxy = "*"',
+    ...(tls === 'verify' ? [`cacert = ${quoted(caFile ?? '')}`] : []),
+    ...(password === undefined ? [] : [`user = ${quoted(`${user ?? ''}:${password}`)}`]),
+    '',
+  ].join('\n');
 }
 
 /** The variable from which the client reads its password, for the clients that read no file. */

@@ -8,6 +8,8 @@ export const FAMILIES = {
   memcached: { clients: [], port: 11_211 },
   mongodb: { clients: ['mongosh'], port: 27_017 },
   sqlserver: { clients: ['sqlcmd'], port: 1433 },
+  // curl does nothing without a URL, so that it is not started by itself.
+  opensearch: { clients: [], port: 9200 },
   other: { clients: [], port: 0 },
 } as const satisfies Readonly<Record<string, { readonly clients: readonly string[]; readonly port: number }>>;
 
@@ -22,6 +24,7 @@ export function familyOf(engine: string): Family {
   if (/redis|valkey/.test(engine)) return 'redis';
   if (engine === 'memcached') return 'memcached';
   if (/docdb|mongo/.test(engine)) return 'mongodb';
+  if (/opensearch|elasticsearch/.test(engine)) return 'opensearch';
   return engine.startsWith('sqlserver') ? 'sqlserver' : 'other';
 }
 
@@ -34,6 +37,6 @@ export const familyAt = (port: number): Family =>
   FAMILY_NAMES.find((name) => FAMILIES[name].port === port && name !== 'other') ??
   'other';
 
-/** Caches and proxies present certificates of Amazon's public authorities, databases those of RDS's own. */
+/** RDS and DocumentDB have authorities of their own; the other services present certificates of Amazon's public ones. */
 export const certificatesOf = ({ service }: Pick<Database, 'service'>): 'rds' | 'amazon' =>
   service === 'rds' || service === 'documentdb' ? 'rds' : 'amazon';

@@ -91,6 +91,7 @@ const OPTIONAL_STATEMENTS: Readonly<Record<string, string>> = {
   LaunchWithClientSecurityGroup: 'client-security-group',
   LogInWithIamToken: 'database-resource',
   ReadDatabaseSecret: 'database-secret',
+  DecryptDatabaseSecret: 'secret-key',
 };
 
 /** The number of characters, without white space, that a managed policy may have. */

@@ -51,7 +51,8 @@ export class AccessController implements AccessControl {
         allowed: decision.allowed,
         by: decision.by,
       });
-      if (!decision.allowed) return { checks: asked, refused: refusalText(principal, check, decision) };
+      if (!decision.allowed)
+        return { checks: asked, refused: check.refusal ?? refusalText(principal, check, decision) };
     }
     return { checks: asked, refused: undefined };
   }

@@ -5,7 +5,10 @@ import { iamDescription } from './iam/iam.ts';
 import { kmsDescription } from './kms/kms.ts';
 import { logsDescription } from './logs/logs.ts';
 import { memoryDbDescription } from './memorydb/memorydb.ts';
+import { openSearchDescription } from './opensearch/opensearch.ts';
 import { rdsDescription } from './rds/rds.ts';
+import { redshiftDescription } from './redshift/redshift.ts';
+import { redshiftServerlessDescription } from './redshift/redshift-serverless.ts';
 import { secretsManagerDescription } from './secretsmanager/secretsmanager.ts';
 import type { ServiceDescription } from './service-description.ts';
 import { ssmDescription } from './ssm/ssm.ts';
@@ -20,7 +23,10 @@ export const SERVICES: readonly ServiceDescription[] = [
   kmsDescription,
   logsDescription,
   memoryDbDescription,
+  openSearchDescription,
   rdsDescription,
+  redshiftDescription,
+  redshiftServerlessDescription,
   secretsManagerDescription,
   ssmDescription,
   stsDescription,

@@ -53,6 +53,8 @@ export interface ErrorCode {
 }
 
 export type WireFormat =
+  /** REST with JSON bodies: method and path name the action. */
+  | { readonly kind: 'rest-json'; readonly routes: Readonly<Record<string, string>> }
   /** AWS JSON 1.1; `X-Amz-Target: <target>.<Action>`. */
   | { readonly kind: 'json'; readonly target: string }
   /** EC2's own query protocol, with `DryRun`. */

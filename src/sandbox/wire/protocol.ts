@@ -6,7 +6,7 @@ import { decodeQueryForm } from './query-form.ts';
 import { escapeXml, xmlContent } from './xml.ts';
 
 /**
- * The three AWS wire protocols of the front: which service and action a request is for, and the form of answers and
+ * The AWS wire protocols of the front: which service and action a request is for, and the form of answers and
  * errors.
  */
 
@@ -32,6 +32,8 @@ export interface WireProtocol {
 
 export interface WireRequest {
   readonly method: string;
+  /** Without the query. */
+  readonly path: string;
   readonly query: URLSearchParams;
   readonly target: string | undefined;
   readonly body: Uint8Array;
@@ -53,10 +55,15 @@ export function protocolOf(
       ? undefined
       : jsonProtocol(service.name, target.slice(dot + 1), request.body);
   }
+  const rest = services.find(({ name, wire }) => wire.kind === 'rest-json' && name === scopeService);
+  if (rest?.wire.kind === 'rest-json') {
+    const action = rest.wire.routes[`${request.method} ${request.path}`];
+    return action === undefined ? undefined : restProtocol(rest.name, action, request);
+  }
   const parameters = queryParameters(request);
   const version = parameters.get('Version');
   for (const { name, wire } of services) {
-    if (wire.kind === 'json' || wire.version !== version) continue;
+    if (wire.kind === 'json' || wire.kind === 'rest-json' || wire.version !== version) continue;
     if (scopeService !== undefined && scopeService !== name) continue;
     return wire.kind === 'ec2'
       ? ec2Protocol(name, wire.namespace, parameters)
@@ -111,6 +118,22 @@ function jsonProtocol(service: string, action: string, body: Uint8Array): WirePr
     }),
     signatureError: (failure) => new AwsError(codes[failure], SIGNATURE_MESSAGES[failure], 400),
     accessDenied: (message) => new AwsError('AccessDeniedException', message, 400),
+  };
+}
+
+/** The error's code is in a header, and IAM's refusals have HTTP status 403; the rest is as in AWS JSON. */
+function restProtocol(service: string, action: string, { query, body }: WireRequest): WireProtocol {
+  const json = jsonProtocol(service, action, body);
+  return {
+    ...json,
+    decode: () => ({ action, input: { ...Object.fromEntries(query), ...decodeJson(body) } }),
+    error(error, requestId) {
+      const answer = json.error(error, requestId);
+      return { ...answer, headers: { ...answer.headers, 'x-amzn-errortype': error.code } };
+    },
+    signatureError: (failure) =>
+      new AwsError(json.signatureError(failure).code, SIGNATURE_MESSAGES[failure], 403),
+    accessDenied: (message) => new AwsError('AccessDeniedException', message, 403),
   };
 }
 

@@ -1,4 +1,10 @@
-import type { SeedCache, SeedDatabase, SeedDatabaseProxy, SeedSecret } from '../seed-shapes.ts';
+import type {
+  SeedCache,
+  SeedDatabase,
+  SeedDatabaseProxy,
+  SeedSearchDomain,
+  SeedSecret,
+} from '../seed-shapes.ts';
 import { GROUP, SUBNET, VPC } from './seed-network.ts';
 
 const HASH = 'c1x2y3z4abcd';
@@ -10,6 +16,9 @@ const BILLING_PASSWORD = 'billing-sandbox-only';
 const CATALOG_PASSWORD = 'catalog-sandbox-only';
 const CATALOG_SECRET = 'rds!cluster-5d0c6f7a-3c57-4a52-9d8e-3f9f2f6a1b10';
 const ORDERS_SECRET = 'demo/orders-db';
+const ANALYTICS_PASSWORD = 'analytics-sandbox-only';
+const ANALYTICS_SECRET = 'redshift!analytics-awsuser';
+const SEARCH_LOGIN = { username: 'search', password: 'search-sandbox-only' };
 
 /** The value that the containers of `orders-api` have in their environment. */
 export const ORDERS_DATABASE_URL = `postgresql://orders:${ORDERS_PASSWORD}@${ORDERS_HOST}:5432/orders`;
@@ -82,6 +91,16 @@ INSERT INTO products
   SELECT n, 'product ' || n, 490 + (n * 7919) % 9000 FROM generate_series(1, 60) AS n;
 `;
 
+const ANALYTICS_SQL = `
+CREATE TABLE sales (
+  day date PRIMARY KEY,
+  orders integer NOT NULL,
+  revenue_cents bigint NOT NULL
+);
+INSERT INTO sales
+  SELECT '2026-08-01'::date + n, 100 + (n * 37) % 80, 100000 + (n * 7919) % 90000 FROM generate_series(1, 90) AS n;
+`;
+
 export const SEED_DATABASES: readonly SeedDatabase[] = [
   {
     id: 'orders-db',
@@ -135,6 +154,24 @@ export const SEED_DATABASES: readonly SeedDatabase[] = [
     sql: CATALOG_SQL,
     readers: [{ id: 'catalog-db-reader-1', privateIp: '10.0.202.31' }],
     customEndpoints: [{ id: 'catalog-reports', type: 'READER', members: ['catalog-db-reader-1'] }],
+  },
+  {
+    id: 'analytics',
+    redshift: 'cluster',
+    engine: 'redshift',
+    engineVersion: '1.0',
+    host: `analytics.${HASH}.eu-west-1.redshift.amazonaws.com`,
+    port: 5439,
+    privateIp: '10.0.201.60',
+    databaseName: 'dev',
+    masterUsername: 'awsuser',
+    masterPassword: ANALYTICS_PASSWORD,
+    masterSecretName: ANALYTICS_SECRET,
+    vpcId: VPC.main,
+    subnetIds: [SUBNET.mainDataA, SUBNET.mainDataB],
+    securityGroupIds: [GROUP.analytics],
+    iamAuthentication: false,
+    sql: ANALYTICS_SQL,
   },
 ];
 
@@ -196,6 +233,20 @@ export const SEED_CACHES: readonly SeedCache[] = [
   },
 ];
 
+export const SEED_SEARCH_DOMAINS: readonly SeedSearchDomain[] = [
+  {
+    name: 'logs-search',
+    engineVersion: 'OpenSearch_2.19',
+    host: 'vpc-logs-search-c1x2y3z4abcdefghijklmnopqr.eu-west-1.es.amazonaws.com',
+    privateIp: '10.0.202.61',
+    vpcId: VPC.main,
+    subnetIds: [SUBNET.mainDataB],
+    securityGroupIds: [GROUP.analytics],
+    login: SEARCH_LOGIN,
+    indices: { 'logs-2026-11-29': 1840, 'logs-2026-11-30': 912 },
+  },
+];
+
 const login = (username: string, password: string, database: string, host: string): string =>
   JSON.stringify({ username, password, engine: 'postgres', host, port: 5432, dbname: database });
 
@@ -207,4 +258,10 @@ export const SEED_DATABASE_SECRETS: readonly SeedSecret[] = [
     value: JSON.stringify({ username: 'catalog', password: CATALOG_PASSWORD }),
     owningService: 'rds',
   },
+  {
+    name: ANALYTICS_SECRET,
+    value: JSON.stringify({ username: 'awsuser', password: ANALYTICS_PASSWORD }),
+    owningService: 'redshift',
+  },
+  { name: 'demo/logs-search', value: JSON.stringify(SEARCH_LOGIN) },
 ];

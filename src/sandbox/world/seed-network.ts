@@ -47,6 +47,7 @@ export const GROUP = {
   billingDb: 'sg-0a0000000000db002',
   dbClients: 'sg-0a0000000000db003',
   caches: 'sg-0a0000000000ca001',
+  analytics: 'sg-0a0000000000db005',
   defaultDefault: 'sg-0d00000000000de00',
   cruddur: 'sg-04ca5ebd69e0aec6f',
   ecsService: 'sg-0d0000000000a0002',
@@ -162,6 +163,10 @@ export const SEED_SECURITY_GROUPS: readonly SeedSecurityGroup[] = [
     tcp(5432, { groupId: GROUP.dbClients }),
   ]),
   group(GROUP.caches, VPC.main, 'caches', 'caches: the whole VPC', [tcp(6379, { cidr: '10.0.0.0/16' })]),
+  group(GROUP.analytics, VPC.main, 'analytics', 'warehouse and search: the whole VPC', [
+    tcp(5439, { cidr: '10.0.0.0/16' }),
+    tcp(443, { cidr: '10.0.0.0/16' }),
+  ]),
   group(GROUP.dbClients, VPC.main, 'db-clients', 'attach to reach the databases', []),
   group(GROUP.cruddur, VPC.default, 'crud-srv-sg', 'Security group for Cruddur services on ECS', [
     tcp(80, anywhere),

@@ -1,5 +1,11 @@
 import { secretNameOf, type Seed, type SeedSecret } from '../seed-shapes.ts';
-import { SEED_CACHES, SEED_DATABASE_SECRETS, SEED_DATABASES, SEED_PROXIES } from './seed-databases.ts';
+import {
+  SEED_CACHES,
+  SEED_DATABASE_SECRETS,
+  SEED_DATABASES,
+  SEED_PROXIES,
+  SEED_SEARCH_DOMAINS,
+} from './seed-databases.ts';
 import { SEED_ENDPOINTS, SEED_SECURITY_GROUPS, SEED_SUBNETS, SEED_VPCS } from './seed-network.ts';
 import { ACCOUNT, ACCOUNT_ALIAS, REGION, SEED_ROLES } from './seed-roles.ts';
 import { SEED_CLUSTERS, SEED_SERVICES } from './seed-services.ts';
@@ -34,6 +40,7 @@ export function defaultSeed(): Seed {
     databases: SEED_DATABASES,
     proxies: SEED_PROXIES,
     caches: SEED_CACHES,
+    searchDomains: SEED_SEARCH_DOMAINS,
     secrets: [...SEED_DATABASE_SECRETS, ...containerSecrets()],
   };
 }

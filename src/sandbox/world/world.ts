@@ -20,6 +20,7 @@ import { CacheServer } from './cache-server.ts';
 import { createContainerService } from './container-service.ts';
 import { createDatabases, type Databases, type DatabasesOptions } from './databases.ts';
 import { type CertificateAuthority, createCertificateAuthority } from './certificates.ts';
+import { SearchServer } from './search-server.ts';
 import { addressesOf } from './database-endpoints.ts';
 import { type Listener, VpcNetwork } from './vpc-network.ts';
 
@@ -89,6 +90,17 @@ export function createWorld(options: WorldOptions): World {
     return server;
   });
 
+  const searchServers = (seed.searchDomains ?? []).map((domain) => {
+    const server = new SearchServer(domain, authority, clock);
+    network.attach({
+      privateIp: domain.privateIp,
+      securityGroupIds: domain.securityGroupIds,
+      names: [domain.host],
+      listeners: new Map([[443, () => server.port()]]),
+    });
+    return server;
+  });
+
   const services = new Set<ReturnType<typeof createContainerService>>();
   const machines = new Set<ContainerMachine>();
   const host = createInstanceHost({
@@ -152,6 +164,7 @@ export function createWorld(options: WorldOptions): World {
         ...[...machines].map((machine) => machine.stop()),
         ...[...services].map((service) => service.close()),
         ...caches.map((cache) => cache.close()),
+        ...searchServers.map((server) => server.close()),
       ]);
       await databases.close();
       await sweeping;

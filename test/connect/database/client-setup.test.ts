@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type ClientConnection,
   clientSetup,
+  curlOptions,
   mysqlOptions,
   pgpassLine,
 } from '../../../src/connect/database/client-setup.ts';
@@ -94,6 +95,42 @@ describe('a login file', () => {
   });
 });
 
+describe('curl', () => {
+  const opensearch = connection({
+    family: 'opensearch',
+    remote: { host: 'vpc-logs.eu-west-1.es.amazonaws.com', port: 443 },
+    loginFile: '/private/.curlrc',
+    user: 'search',
+  });
+
+  it('finds the way, the authorities and the login in a file, under the real name', () => {
+    expect(clientSetup(opensearch).env).toEqual({
+      OPENSEARCH_URL: 'https://vpc-logs.eu-west-1.es.amazonaws.com',
+      CURL_HOME: '/private',
+    });
+    expect(curlOptions(opensearch, 'a"b\\c')).toBe(
+      [
+        'connect-to = "vpc-logs.eu-west-1.es.amazonaws.com:443:127.0.0.1:23400"',
+        'noproxy = "*"',
+        'cacert = "/ca.pem"',
+        'user = "search:a\\"b\\\\c"',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it.each([
+    ['off', 443, 'http://search.internal:443'],
+    ['off', 80, 'http://search.internal'],
+    ['client', 443, 'https://search.internal'],
+    ['client', 9200, 'http://search.internal:9200'],
+    ['verify', 9200, 'https://search.internal:9200'],
+  ] as const)('with TLS %s on port %i calls %s', (tls, port, url) => {
+    const remote = { host: 'search.internal', port };
+    expect(clientSetup({ ...opensearch, remote, tls }).env['OPENSEARCH_URL']).toBe(url);
+  });
+});
+
 describe('the protocol', () => {
   it.each([
     ['postgres', 'postgres'],
@@ -106,6 +143,8 @@ describe('the protocol', () => {
     ['memcached', 'memcached'],
     ['docdb', 'mongodb'],
     ['sqlserver-ex', 'sqlserver'],
+    ['opensearch', 'opensearch'],
+    ['elasticsearch', 'opensearch'],
     ['oracle-ee', 'other'],
   ])('of engine %s is %s', (engine, family) => {
     expect(familyOf(engine)).toBe(family);
@@ -116,7 +155,8 @@ describe('the protocol', () => {
     [5439, 'postgres'],
     [3306, 'mysql'],
     [6380, 'redis'],
-    [9200, 'other'],
+    [9200, 'opensearch'],
+    [443, 'other'],
   ])('on port %i is %s', (port, family) => {
     expect(familyAt(port)).toBe(family);
   });

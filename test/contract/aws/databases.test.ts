@@ -45,6 +45,8 @@ describe('discovery', () => {
         'writer, reader, node sessions-cache-001, node sessions-cache-002',
       ],
       ['memorydb', 'cluster', 'flags', 'configuration, node flags-0001-001'],
+      ['redshift', 'cluster', 'analytics', 'writer'],
+      ['opensearch', 'domain', 'logs-search', 'writer'],
     ]);
   });
 
@@ -57,7 +59,7 @@ describe('discovery', () => {
   });
 
   it('shows the other kinds when IAM denies one, and says which', async () => {
-    const env = allowing('rds:*', 'memorydb:*');
+    const env = allowing('rds:*', 'memorydb:*', 'redshift:*', 'redshift-serverless:*', 'es:*');
     const { databases, gaps } = await discoverDatabases(await open(env));
     expect(databases.map(({ service }) => service)).toContain('memorydb');
     expect(gaps.map(({ kind, error }) => [kind, error.code])).toEqual([['elastiCaches', 'access-denied']]);

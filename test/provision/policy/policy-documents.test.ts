@@ -38,6 +38,7 @@ const values = {
   'database-security-group': 'sg-2',
   'database-resource': 'db-ABC',
   'database-user': 'reader',
+  'secret-key': 'arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555',
   'database-secret': 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:demo/orders-db-AbCdEf',
   'session-document': 'fargate-connect-orders-db',
   host: 'db.internal',

@@ -33,7 +33,9 @@ interface Instance {
 }
 
 /** The databases and proxies of the seed, read-only. */
-export function createRdsService(deps: RdsDeps): SandboxService {
+export function createRdsService(given: RdsDeps): SandboxService {
+  const databases = given.seed.databases.filter(({ redshift }) => redshift === undefined);
+  const deps = { ...given, seed: { ...given.seed, databases } };
   const { seed } = deps;
   return {
     snapshot: () => ({ databases: seed.databases.map((database) => database.id).sort() }),

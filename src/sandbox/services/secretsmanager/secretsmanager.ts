@@ -170,6 +170,7 @@ function operationsOf(
               'kms:ViaService': `secretsmanager.${region}.amazonaws.com`,
               'kms:EncryptionContext:SecretARN': secret.arn,
             },
+            refusal: 'Access to KMS is not allowed',
           },
         ];
       },
