@@ -1,13 +1,5 @@
-import type {
-  DatabasesPort,
-  DatabaseTokensPort,
-  EcsPort,
-  KmsPort,
-  LogsPort,
-  SecretsPort,
-  SsmPort,
-  UpgradeSigner,
-} from '../connect/ports.ts';
+import type { EcsPort, KmsPort, LogsPort, SsmPort, UpgradeSigner } from '../connect/ports.ts';
+import type { DatabasesPort, DatabaseTokensPort, SecretsPort } from '../connect/ports/databases.ts';
 import type { NetworkAgents } from '../core/network-agents.ts';
 import type { DiagnosisPort } from '../provision/ports/diagnosis.ts';
 import type { Ec2Port } from '../provision/ports/ec2.ts';

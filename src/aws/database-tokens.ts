@@ -1,6 +1,6 @@
 import { Signer } from '@aws-sdk/rds-signer';
 
-import type { DatabaseTokensPort } from '../connect/ports.ts';
+import type { DatabaseTokensPort } from '../connect/ports/databases.ts';
 import type { ClientConfig } from './client-config.ts';
 import { mapped } from './errors.ts';
 

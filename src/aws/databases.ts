@@ -1,4 +1,4 @@
-import type { DatabasesPort } from '../connect/ports.ts';
+import type { DatabasesPort } from '../connect/ports/databases.ts';
 import type { ClientConfig } from './client-config.ts';
 
 /** Loads the SDK client of a service when databases of that service are first asked for. */

@@ -10,7 +10,8 @@ import {
   type DBProxyEndpoint,
 } from '@aws-sdk/client-rds';
 
-import type { Database, DatabaseEndpoint, DatabasesPort } from '../connect/ports.ts';
+import type { Database, DatabaseEndpoint } from '../connect/ports.ts';
+import type { DatabasesPort } from '../connect/ports/databases.ts';
 import type { ClientConfig } from './client-config.ts';
 import { limitConcurrency } from './throttling.ts';
 import { eachPage } from './pages.ts';

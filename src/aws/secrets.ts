@@ -1,6 +1,6 @@
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 
-import type { SecretsPort } from '../connect/ports.ts';
+import type { SecretsPort } from '../connect/ports/databases.ts';
 import { failed, noMatch } from '../core/errors.ts';
 import type { ClientConfig } from './client-config.ts';
 import { mapped } from './errors.ts';

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import type { AwsAccount } from '../../src/aws/account.ts';
 import { runCli } from '../../src/cli/run-cli.ts';
-import type { Cluster, Database, DatabasesPort, EcsPort, Service } from '../../src/connect/ports.ts';
+import type { Cluster, Database, EcsPort, Service } from '../../src/connect/ports.ts';
+import type { DatabasesPort } from '../../src/connect/ports/databases.ts';
 import { failed } from '../../src/core/errors.ts';
 import { fakeDeps } from '../support/fake-deps.ts';
 

@@ -1,5 +1,6 @@
 import type { AwsAccount } from '../../aws/account.ts';
-import type { Database, DatabaseEndpoint, DatabasesPort } from '../../connect/ports.ts';
+import type { Database, DatabaseEndpoint } from '../../connect/ports.ts';
+import type { DatabasesPort } from '../../connect/ports/databases.ts';
 import { candidatesFor } from '../../core/candidates.ts';
 import { noMatch, ToolError } from '../../core/errors.ts';
 
