@@ -55,7 +55,10 @@ export interface SandboxOptions {
   readonly callsPerSecond?: number;
   /** The services of the account; all services of the sandbox unless given. */
   readonly services?: readonly ServiceDescription[];
-  readonly machines?: Pick<WorldOptions, 'bootDelayMs' | 'timeScale' | 'blockedTimeoutMs' | 'hostPath'>;
+  readonly machines?: Pick<
+    WorldOptions,
+    'bootDelayMs' | 'timeScale' | 'blockedTimeoutMs' | 'hostPath' | 'instanceHost'
+  >;
 }
 
 /** Faults that can be changed while the sandbox runs. */

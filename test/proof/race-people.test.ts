@@ -4,9 +4,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
 import { VPC } from '../../src/sandbox/world/seed-network.ts';
 import { sandboxClients } from '../support/sandbox-clients.ts';
-import { testSandbox } from '../support/test-sandbox.ts';
 import type { CliOutcome } from '../support/cli-in-process.ts';
-import { QUICK } from './crash-matrix.ts';
+import { quickAccount } from './crash-matrix.ts';
 import { type Document, shippedDocument } from '../support/grants.ts';
 import { alive, calm, codeOf, DOWN, Ends, instanceOf, race, tail, UP } from './races.ts';
 import { PACES } from './turns.ts';
@@ -18,7 +17,7 @@ const ends = new Ends();
 afterAll(() => ends.tell(`races of two people, ${SEEDS} seeds of each kind and pace`));
 
 describe.each(Object.entries(PACES))('two people, %s', (paceName, pace) => {
-  const account = testSandbox({ timing: QUICK });
+  const account = quickAccount();
   let sandbox: Sandbox;
   /** Creates a user whose policy allows this bastion name only; `*` = any name. */
   const person = (userName: string, bastion: string): Readonly<Record<string, string>> => {

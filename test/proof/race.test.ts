@@ -1,8 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
-import { testSandbox } from '../support/test-sandbox.ts';
-import { QUICK } from './crash-matrix.ts';
+import { quickAccount } from './crash-matrix.ts';
 import { alive, calm, codeOf, DOWN, Ends, instanceOf, race, reaches, tail, UP } from './races.ts';
 import { type Pace, PACES } from './turns.ts';
 
@@ -26,7 +25,7 @@ const ends = new Ends();
 afterAll(() => ends.tell(`races, ${LOT * LOTS.length} seeds of each kind`));
 
 describe.each(LOTS)('races, $pace from seed $first on', ({ pace: paceName, first }) => {
-  const account = testSandbox({ timing: QUICK });
+  const account = quickAccount();
   let sandbox: Sandbox;
   beforeAll(() => {
     sandbox = account();

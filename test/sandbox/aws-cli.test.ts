@@ -3,12 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { bringUp, untilState } from '../support/bastion-launch.ts';
 import { sandboxClients } from '../support/sandbox-clients.ts';
+import { reportSkip } from '../support/on-path.ts';
 
 /** The official AWS CLI, unmodified, sees the same resources as the SDK. */
 
 const installed = await execa('aws', ['--version'], { reject: false });
 const skipped = installed.failed;
-if (skipped) process.stderr.write('skipped: the official aws CLI is not on PATH\n');
+if (skipped) reportSkip('the official AWS CLI', 'aws is not on PATH');
 
 let sandbox: Sandbox;
 let up: Awaited<ReturnType<typeof bringUp>>;

@@ -2,6 +2,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { testSandbox } from '../support/test-sandbox.ts';
+import { reportSkip } from '../support/on-path.ts';
 
 /** The unmodified official clients against the sandbox; skipped with a message where they are not installed. */
 
@@ -12,7 +13,7 @@ function isOnPath(program: string): boolean {
     execFileSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' });
     return true;
   } catch {
-    process.stderr.write(`skipped: ${program} is not on PATH\n`);
+    reportSkip('the official clients', `${program} is not on PATH`);
     return false;
   }
 }

@@ -8,6 +8,7 @@ import {
   USER_DATA_FILES,
   type UserDataParameters,
 } from '../../src/provision/bastion/user-data.ts';
+import { reportSkip } from '../support/on-path.ts';
 import { checkSyntax, onPath, ScriptBox, USERDATA } from './scripts.ts';
 
 const AGENT_LOG = 'var/log/amazon/ssm/amazon-ssm-agent.log';
@@ -57,6 +58,7 @@ describe('every script', () => {
   it('passes shellcheck, as a file and rendered', (context) => {
     const shellcheck = onPath('shellcheck');
     if (shellcheck === undefined) {
+      reportSkip('shellcheck of the scripts', 'shellcheck is not on PATH');
       context.skip('shellcheck is not on PATH');
       return;
     }

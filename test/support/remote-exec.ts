@@ -16,7 +16,7 @@ export const HELPERS = ['stty', 'cat', 'dd', 'base64', 'od'] as const;
 export type Helper = (typeof HELPERS)[number];
 
 /** A run takes a fraction of a second on an idle machine. */
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 120_000;
 const NONCE = '0123456789abcdef0123456789abcdef';
 
 export function programPath(name: string): string | undefined {

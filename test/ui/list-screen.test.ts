@@ -5,6 +5,7 @@ import { createListScreen } from '../../src/ui/list-screen.ts';
 import { createPlainList } from '../../src/ui/plain-list.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { FakeSignals } from '../support/fake-deps.ts';
+import { until } from '../support/eventually.ts';
 import { ALL_TTY, fakeTerminal } from '../support/fake-terminal.ts';
 
 const row = (name: string, over: Partial<BrowseRow<string>> = {}): BrowseRow<string> => ({
@@ -167,11 +168,12 @@ describe('a list on the screen', () => {
   });
 
   it('Escape clears the filter, then goes back; Ctrl-C and the end of stdin interrupt', async () => {
-    const { ask, type, list, terminal } = screen();
+    const { ask, type, list, terminal, shown } = screen();
     list.become(['a', 'b']);
     const back = ask({ back: true });
     await type('x\u001b');
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    // Escape takes effect after the time within which the rest of an escape sequence would follow.
+    await until(() => shown()[0]?.includes(': x') === false);
     await type('\u001b');
     expect(await back).toEqual({ type: 'back' });
     const stopped = expect(ask()).rejects.toMatchObject({ role: 'interrupted' });

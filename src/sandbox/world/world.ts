@@ -34,6 +34,8 @@ export interface WorldOptions {
   readonly bootDelayMs?: number;
   readonly timeScale?: number;
   readonly bootFaults?: () => ReadonlySet<BootFault>;
+  /** Boots instances; without it they run their real user data (`createInstanceHost`). */
+  readonly instanceHost?: SandboxInstanceHost;
   /** Isolates the programs of containers from this machine. */
   readonly confinement?: Confinement | undefined;
   readonly databases?: Omit<DatabasesOptions, 'clock'>;
@@ -103,16 +105,18 @@ export function createWorld(options: WorldOptions): World {
 
   const services = new Set<ReturnType<typeof createContainerService>>();
   const machines = new Set<ContainerMachine>();
-  const host = createInstanceHost({
-    network,
-    clock,
-    place: (subnetId) => placeOf(seed, subnetId),
-    node: process.execPath,
-    tools: hostTools(options.hostPath ?? process.env['PATH'] ?? ''),
-    ...(options.bootFaults === undefined ? {} : { bootFaults: options.bootFaults }),
-    bootDelayMs: options.bootDelayMs ?? 0,
-    timeScale: options.timeScale ?? 1,
-  });
+  const host =
+    options.instanceHost ??
+    createInstanceHost({
+      network,
+      clock,
+      place: (subnetId) => placeOf(seed, subnetId),
+      node: process.execPath,
+      tools: hostTools(options.hostPath ?? process.env['PATH'] ?? ''),
+      ...(options.bootFaults === undefined ? {} : { bootFaults: options.bootFaults }),
+      bootDelayMs: options.bootDelayMs ?? 0,
+      timeScale: options.timeScale ?? 1,
+    });
 
   return {
     network,

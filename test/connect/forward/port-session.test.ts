@@ -8,6 +8,7 @@ import { LocalListener } from '../../../src/connect/forward/local-listener.ts';
 import { PortSession } from '../../../src/connect/forward/port-session.ts';
 import { MuxSession } from '../../../src/protocol/smux.ts';
 import { FakeGateway, SESSION } from '../../support/fake-gateway.ts';
+import { reportSkip } from '../../support/on-path.ts';
 
 const handshake = {
   sessionType: 'Port',
@@ -16,6 +17,8 @@ const handshake = {
 
 const hasIpv6 = (): boolean =>
   Object.values(networkInterfaces()).some((each) => each?.some(({ address }) => address === '::1'));
+
+if (!hasIpv6()) reportSkip('a port in use on ::1', 'this machine has no IPv6');
 
 const closers: (() => void | Promise<void>)[] = [];
 afterEach(async () => {

@@ -13,6 +13,7 @@ import {
   type CopyImage,
   makeCopyImage,
 } from '../../support/remote-copy.ts';
+import { reportSkip } from '../../support/on-path.ts';
 
 /** What `cp` does when a session is lost, a disk is full or the person presses Ctrl-C; on real ptys, without AWS. */
 
@@ -160,8 +161,7 @@ test.each(['up', 'down'])('after Ctrl-C nothing is left of a copy (%s)', async (
 });
 
 const mounts = canMount();
-if (!mounts)
-  process.stderr.write('cp-faults: no namespaces here, full disks and read-only ones are skipped\n');
+if (!mounts) reportSkip('cp to full and read-only disks', 'unprivileged namespaces do not work here');
 test.runIf(mounts).each([
   ['a full disk', 'size=512k', 'copy-disk-full'],
   ['a read-only file system', 'ro', 'copy-read-only'],

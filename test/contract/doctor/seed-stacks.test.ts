@@ -6,6 +6,7 @@ import { applyChanges } from '../../support/apply-changes.ts';
 import { cli } from '../../support/cli-in-process.ts';
 import { until } from '../../support/eventually.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
+import { reportSkip } from '../../support/on-path.ts';
 
 /**
  * Four stacks as real accounts have them, with their faults: `doctor` reports them, the printed fixes are made, `doctor`
@@ -19,7 +20,7 @@ function isOnPath(program: string): boolean {
     execFileSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' });
     return true;
   } catch {
-    process.stderr.write(`skipped: ${program} is not on PATH\n`);
+    reportSkip('the printed command lines', `${program} is not on PATH`);
     return false;
   }
 }

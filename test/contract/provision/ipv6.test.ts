@@ -10,11 +10,12 @@ import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 import { databaseStandIns } from './database-stand-ins.ts';
 import { shippedDocument } from '../../support/grants.ts';
+import { reportSkip } from '../../support/on-path.ts';
 
 /** Bastions that reach AWS over IPv6, from `up` to `down`, with the user data that they really run. */
 
 const installed = await execa('aws', ['--version'], { reject: false });
-if (installed.failed) process.stderr.write('skipped: the official aws CLI is not on PATH\n');
+if (installed.failed) reportSkip('IPv6 with the official AWS CLI', 'aws is not on PATH');
 
 const sandbox = testSandbox({ seed: ipv6Seed() });
 /** The usual IPv4 endpoints, in the VPC that has every kind of route. */

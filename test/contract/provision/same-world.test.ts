@@ -14,11 +14,12 @@ import { testSandbox } from '../../support/test-sandbox.ts';
 import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 import { shippedDocument } from '../../support/grants.ts';
 import { DIRECT } from '../../support/direct-agents.ts';
+import { reportSkip } from '../../support/on-path.ts';
 
 /** Other users of what `up` created and `policy` printed: the official CLI, and a user with access to one database. */
 
 const installed = await execa('aws', ['--version'], { reject: false });
-if (installed.failed) process.stderr.write('skipped: the official aws CLI is not on PATH\n');
+if (installed.failed) reportSkip('the official AWS CLI after up', 'aws is not on PATH');
 
 const sandbox = testSandbox();
 const run = (...args: readonly string[]): Promise<CliOutcome> => cli(args, { env: sandbox().env });

@@ -6,6 +6,8 @@ import type { BootedInstance, InstanceLaunch, Machine } from '../../../src/sandb
 import type { BootFault } from '../../../src/sandbox/machines/stand-ins/package-tools.ts';
 import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
 import { createWorld, type World, type WorldOptions } from '../../../src/sandbox/world/world.ts';
+import { type Clock, systemClock } from '../../../src/core/clock.ts';
+import { Deferred } from '../../../src/core/deferred.ts';
 import { eventually, until } from '../../support/eventually.ts';
 import { finish, TerminalText } from '../support/machine-streams.ts';
 
@@ -48,6 +50,32 @@ interface Launched {
   said(text: string): Promise<void>;
 }
 
+/** The scaled timers of systemd are longer than that, and retries between programs of the machine are shorter. */
+const SHORT_MS = 50;
+
+/**
+ * Longer timers begin once the machine has booted: the lease counts minutes of a boot that takes seconds, but with a
+ * `timeScale` it would be over before the boot script of a busy machine has ended.
+ */
+function afterBoot(booted: Promise<unknown>): Clock {
+  return {
+    now: () => systemClock.now(),
+    timer(ms, fn) {
+      if (ms < SHORT_MS) return systemClock.timer(ms, fn);
+      let isCancelled = false;
+      let cancel = (): void => undefined;
+      const begin = (): void => {
+        if (!isCancelled) cancel = systemClock.timer(ms, fn);
+      };
+      void booted.then(begin, begin);
+      return () => {
+        isCancelled = true;
+        cancel();
+      };
+    },
+  };
+}
+
 let nextInstance = 1;
 function launch(
   options: Partial<WorldOptions> = {},
@@ -58,7 +86,8 @@ function launch(
     ipv6?: boolean;
   } = {},
 ): Launched {
-  const world = newWorld(options);
+  const ready = new Deferred<unknown>();
+  const world = newWorld({ clock: afterBoot(ready.promise), ...options });
   const instanceId = `i-${String(nextInstance++).padStart(17, '0')}`;
   const metadata: Launched['metadata'] = { tags: {}, interruption: undefined };
   let shut = (): void => undefined;
@@ -84,6 +113,7 @@ function launch(
     onShutdown: shut,
     ...of,
   });
+  ready.resolve(booted);
   const console_ = (): string => world.instances.consoleOutput(instanceId);
   return {
     world,
@@ -227,7 +257,7 @@ describe('an instance that ends', () => {
       expiresAt: FAR_FUTURE * 1000,
       idleMinutes: 0,
     }).replace('systemctl daemon-reload', () => instead);
-    const launched = launch({ timeScale: 600 }, { userData: text });
+    const launched = launch({ timeScale: 600, clock: systemClock }, { userData: text });
     await launched.shutdown;
     expect(launched.console()).not.toContain('fargate-connect: ready');
   });

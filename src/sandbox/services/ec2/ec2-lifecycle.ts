@@ -57,7 +57,7 @@ const REASONS: Readonly<Record<EndReason, { code: string; message: string; trans
 export class Ec2Lifecycle {
   readonly #state: Ec2State;
   readonly #deps: LifecycleDeps;
-  readonly #booted = new Map<string, Promise<BootedInstance>>();
+  readonly #booted = new Map<string, { readonly boot: Promise<BootedInstance>; end(): void }>();
   readonly #cancels = new Set<() => void>();
   #closed = false;
 
@@ -71,8 +71,9 @@ export class Ec2Lifecycle {
     this.#after(this.#deps.timing.instancePendingMs, () => {
       if (instance.state !== 'pending') return;
       instance.state = 'running';
-      const boot = this.#boot(instance);
-      this.#booted.set(instance.id, boot);
+      const end = new AbortController();
+      const boot = this.#boot(instance, end.signal);
+      this.#booted.set(instance.id, { boot, end: () => end.abort() });
       // A defect of the machine host appears as an instance that never comes online, with the error message on its
       // console.
       boot.catch(() => undefined);
@@ -124,7 +125,7 @@ export class Ec2Lifecycle {
     await Promise.all(running.map((instance) => this.#stopMachine(instance)));
   }
 
-  async #boot(instance: Instance): Promise<BootedInstance> {
+  async #boot(instance: Instance, signal: AbortSignal): Promise<BootedInstance> {
     let agent: AgentStart | undefined;
     const booted = await this.#deps.host.boot({
       instanceId: instance.id,
@@ -145,6 +146,7 @@ export class Ec2Lifecycle {
             ? undefined
             : { action: 'terminate', time: instance.interruptionAt },
       }),
+      signal,
       onShutdown: () => this.#shutDown(instance),
       startAgent: (endpoints) => {
         agent = this.#startAgent(instance, endpoints);
@@ -236,7 +238,10 @@ export class Ec2Lifecycle {
 
   async #stopMachine(instance: Instance): Promise<void> {
     this.#deps.managed.deregisterInstance(instance.id);
-    const booted = await this.#booted.get(instance.id)?.catch(() => undefined);
+    const started = this.#booted.get(instance.id);
+    // An end does not wait for the boot script.
+    started?.end();
+    const booted = await started?.boot.catch(() => undefined);
     // The boot may have finished after the first call, and may have registered the instance since then.
     this.#deps.managed.deregisterInstance(instance.id);
     await booted?.stop();

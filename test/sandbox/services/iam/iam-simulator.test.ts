@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 
 import { errorName, sandboxClients } from '../../../support/sandbox-clients.ts';
 import { testSandbox } from '../../../support/test-sandbox.ts';
+import { reportSkip } from '../../../support/on-path.ts';
 
 /** The HTTP API of the policy simulator: the SDK and the official CLI read its responses. */
 
@@ -121,7 +122,7 @@ describe('SimulatePrincipalPolicy', () => {
 });
 
 const installed = await execa('aws', ['--version'], { reject: false });
-if (installed.failed) process.stderr.write('skipped: the official aws CLI is not on PATH\n');
+if (installed.failed) reportSkip('the policy simulator with the official AWS CLI', 'aws is not on PATH');
 
 test.skipIf(installed.failed)('the official CLI reads the same result', async () => {
   const arn = user([allow('ecs:ExecuteCommand', { Resource: TASK })], allow('s3:GetObject'));

@@ -1,0 +1,3 @@
+import { testCrashes } from './crash-matrix.ts';
+
+testCrashes('down', ['killed before', 'killed after']);

@@ -1,0 +1,3 @@
+import { testCrashes } from './crash-matrix.ts';
+
+testCrashes('up', ['throttled', 'access denied']);
