@@ -39,7 +39,7 @@ export async function guidedTour(stage: Stage, account: TourAccount): Promise<vo
 
   stage.say('\n2. `exec` opens a shell in a container. Try in it:');
   const look = account.hasPsql ? 'psql "$DATABASE_URL"' : 'cat log/app.log';
-  stage.say(`     printenv DATABASE_URL       ${look}       exit   (comes back here)`);
+  stage.say(`     printenv DATABASE_URL       ${look}\n     exit   (comes back here)`);
   const container = ['--cluster', CLUSTER, '--container', CONTAINER];
   await ask(stage, ['exec', SERVICE, ...container], (args) => stage.runTyped(args));
 
