@@ -13,6 +13,8 @@ const RETRY_BASE_MS = 1_000;
 const RETRY_CAP_MS = 30_000;
 /** Without `follow`, a page is retried for this long after the SDK's own retries. */
 const RETRY_DEADLINE_MS = 60_000;
+/** How often in a row a stream may be missing in one call, and in none of the calls that look for the missing one. */
+const MOST_UNEXPLAINED = 3;
 
 export interface LogGroupReaderDeps {
   readonly logs: LogsPort;
@@ -97,13 +99,16 @@ export class LogGroupReader {
   async *#read(window: LogWindow, now: number, range: ReadRange): AsyncGenerator<readonly LogEvent[]> {
     let plan = window.begin(now);
     let pages = 0;
+    let unexplained = 0;
     for (let pageToken: string | undefined; plan !== undefined;) {
       const { streams, from } = plan;
       const { to, pattern } = range;
       const request = { group: this.group, streams, from, to, pattern, pageToken };
       const page = await this.#page(request, range.retriesForever);
       if (page === undefined) {
-        await this.#removeMissingStreams(window);
+        // None is missing by now if the stream of a new task was created in between.
+        unexplained = (await this.#removeMissingStreams(window)) ? 0 : unexplained + 1;
+        if (unexplained > MOST_UNEXPLAINED) throw this.#streamLost();
         plan = window.begin(now);
         pageToken = undefined;
         continue;
@@ -151,9 +156,9 @@ export class LogGroupReader {
 
   /**
    * A call for several streams fails as a whole when one is missing, and does not name it. The streams that existed
-   * before are checked only if none of the others is the missing one.
+   * before are checked only if none of the others is the missing one. False if none is missing.
    */
-  async #removeMissingStreams(window: LogWindow): Promise<void> {
+  async #removeMissingStreams(window: LogWindow): Promise<boolean> {
     const isMissing = async (stream: string): Promise<boolean> => {
       if (await this.#exists(stream)) {
         this.#existing.add(stream);
@@ -170,9 +175,13 @@ export class LogGroupReader {
     for (const some of [asked, streams.filter((stream) => !asked.includes(stream))]) {
       let missing = 0;
       for (const stream of some) if (await isMissing(stream)) missing++;
-      if (missing > 0) return;
+      if (missing > 0) return true;
     }
-    throw noMatch(
+    return false;
+  }
+
+  #streamLost(): ToolError {
+    return noMatch(
       'log-stream-not-found',
       `log group ${this.group} in ${this.region} lost a stream while it was read`,
       {

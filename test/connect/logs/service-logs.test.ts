@@ -236,6 +236,30 @@ describe('without following', () => {
     expect(messages(await world.all())).toEqual(['one', 'three']);
   });
 
+  test('a stream that is created while the missing one is looked for is read', async () => {
+    const world = new World();
+    const { logs } = world;
+    logs.put(GROUP, streamOf({ id: idOf(9) }), 'of another task', NOW - MINUTE);
+    const { events } = logs;
+    logs.events = (request) => {
+      const answer = events.call(logs, request);
+      // Between this answer and the next call.
+      if (logs.calls.length === 1) logs.put(GROUP, streamOf(taskRecord()), 'first', NOW - SECOND);
+      return answer;
+    };
+    expect(messages(await world.all())).toEqual(['first']);
+  });
+
+  test('a stream that is missing in each call, and in no look-up, is an error and no endless loop', async () => {
+    const world = new World();
+    world.logs.put(GROUP, streamOf(taskRecord()), 'first', NOW - SECOND);
+    world.logs.events = () =>
+      Promise.reject(
+        noMatch('log-stream-not-found', 'no stream', { details: { group: GROUP, region: 'eu-west-1' } }),
+      );
+    expect(await thrown(world.all())).toMatchObject({ code: 'log-stream-not-found' });
+  });
+
   test('a log group that does not exist is an error if it is the only one', async () => {
     const world = new World();
     expect(await thrown(world.all())).toMatchObject({ code: 'log-group-not-found', exitStatus: 3 });
