@@ -30,9 +30,11 @@ export async function* copyFiles(options: CopyOptions, deps: CopyNeeds): AsyncGe
   const { request } = options;
   if (deps.settings.transport === 'plugin')
     throw usage('plugin-unsupported', 'the plugin changes bytes of what is copied');
-  const resolved = await resolveContainer(
-    await wantedContainer(request.service, deps),
-    await resolveOptions(deps, 'exec'),
+  const resolving = await resolveOptions(deps, 'exec');
+  const { withWholeName } = await import('../listing/whole-name.ts');
+  const wanted = await wantedContainer(request.service, deps);
+  const resolved = await withWholeName(wanted, 'container', deps, (whole) =>
+    resolveContainer(whole, resolving),
   );
   refuseWindows(resolved.task, resolved.container, 'cp');
   const { CopySessions: Sessions } = await import('../../connect/copy/copy-sessions.ts');

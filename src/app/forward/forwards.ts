@@ -6,6 +6,7 @@ import { refuseLinkLocal } from '../../connect/forward/link-local.ts';
 import type { LocalListener } from '../../connect/forward/local-listener.ts';
 import { PortSession } from '../../connect/forward/port-session.ts';
 import { StdioConnection } from '../../connect/forward/stdio-connection.ts';
+import type { Wanted } from '../../connect/target/discover.ts';
 import { whenStopped } from '../../connect/session/container-end.ts';
 import { whenAborted } from '../../connect/session/shell-session.ts';
 import { failed, ToolError, usage } from '../../core/errors.ts';
@@ -136,11 +137,12 @@ async function runWithPlugin(groups: readonly ForwardGroup[], deps: ForwardNeeds
 /** @param isOnly nothing else runs, so that messages need no name */
 async function forwardsOn(
   listeners: readonly LocalListener[],
-  { connection, specs, proxies, route }: ForwardGroup,
+  { connection, specs, proxies, route: asked }: ForwardGroup,
   isOnly: boolean,
   channel: ChannelDeps,
   deps: ForwardNeeds,
 ): Promise<readonly RunningForward[]> {
+  const route = { ...asked, wholeName: wholeNameOnce(asked.wanted, deps) };
   const via = routeKind(route, specs, deps);
   const carrier = via === 'bastion' ? await keepBastion(route, deps) : await carrierOf(via, deps);
   const prefix = connection === undefined ? '' : `${connection} `;
@@ -175,6 +177,17 @@ const withConnection =
   (connection: string | undefined, report: Report): Report =>
   (event) =>
     report(event.type === 'forward-ready' && connection !== undefined ? { ...event, connection } : event);
+
+/** All forwards of a run lead to the service that the person has picked, and go on leading there. */
+function wholeNameOnce(wanted: Wanted, deps: ForwardNeeds): (error: unknown) => Promise<Wanted> {
+  let picked: Promise<Wanted> | undefined;
+  return async (error) => {
+    const { mayBePartialName, wholeName } = await import('../listing/whole-name.ts');
+    if (!mayBePartialName(error, wanted, deps)) throw error;
+    picked ??= wholeName(error, wanted, 'service', deps);
+    return picked;
+  };
+}
 
 /** A `-L` or `-D`, and what messages call it. */
 interface RunningForward {

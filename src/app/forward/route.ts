@@ -11,7 +11,12 @@ import type { SessionStart } from '../../connect/ports.ts';
 import { documentRequest, forwardRequest } from '../../connect/session/session-documents.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
 import { usage } from '../../core/errors.ts';
-import { resolveContainer, whenConnected } from '../../connect/target/resolve.ts';
+import {
+  type ResolvedContainer,
+  resolveContainer,
+  type ResolveOptions,
+  whenConnected,
+} from '../../connect/target/resolve.ts';
 import type { ForwardRemote } from '../../core/events.ts';
 import type { BastionKeeper, BastionRoute } from '../bastion/bastion-keeper.ts';
 import type { Needs } from '../collaborators.ts';
@@ -41,6 +46,8 @@ export interface RouteRequest {
   readonly document: string | undefined;
   /** True = no session into a task that ECS Exec does not log. */
   readonly requireLogged: boolean;
+  /** Asks which service is meant if `wanted` holds a part of a name; throws the error if nobody can be asked. */
+  readonly wholeName?: (error: unknown) => Promise<Wanted>;
   /** True = a proxy leads to link-local addresses too, at which AWS serves credentials. */
   readonly allowLinkLocal?: boolean;
 }
@@ -133,7 +140,7 @@ export async function findCarrier(
   }
   if ((request.wanted.service ?? request.wanted.task) === undefined)
     throw usage('bad-arguments', '-D through a task needs the service whose task carries the connections');
-  const { target } = await resolveContainer(request.wanted, await resolveOptions(deps, 'network'));
+  const { target } = await resolved(request, await resolveOptions(deps, 'network'));
   return { via: 'task', target };
 }
 
@@ -172,16 +179,29 @@ export async function openRoute(
   }
   const resolving = await resolveOptions(deps, 'network');
   void aliasToShow(deps);
-  const chosen = await resolveContainer(request.wanted, resolving);
-  const { session, resolved } = await startAt(containerPlace(chosen), deps, () =>
+  const chosen = await resolved(request, resolving);
+  const started = await startAt(containerPlace(chosen), deps, () =>
     whenConnected(chosen, resolving, ({ target }) => start(target)),
   );
-  const { target } = resolved;
-  const container = carrier.watch(resolved);
+  const { session } = started;
+  const { target } = started.resolved;
+  const container = carrier.watch(started.resolved);
   const { stopped: lost, stopping } = container;
   // While the task is being stopped, open connections stay; only a service has another task for new ones.
   const signals = request.wanted.task === undefined ? { lost, superseded: stopping } : { lost };
   return { via: 'task', target, session, look: () => container.look(), ...signals };
+}
+
+async function resolved(
+  { wanted, wholeName }: RouteRequest,
+  resolving: ResolveOptions,
+): Promise<ResolvedContainer> {
+  try {
+    return await resolveContainer(wanted, resolving);
+  } catch (error) {
+    if (wholeName === undefined) throw error;
+    return resolveContainer(await wholeName(error), resolving);
+  }
 }
 
 /**

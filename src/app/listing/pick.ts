@@ -56,9 +56,9 @@ export async function pickContainer(deps: PickNeeds, wanted: Wanted, typed?: str
   };
 }
 
-/** Picks a service whose log should be read, or a task that belongs to no service. */
-export async function pickService(deps: PickNeeds, wanted: Wanted): Promise<Wanted> {
-  const { choices } = await runPicker(deps, wanted, { action: 'logs' });
+/** Picks a service, or a task that belongs to no service; `typed` as in `pickContainer`. */
+export async function pickService(deps: PickNeeds, wanted: Wanted, typed?: string): Promise<Wanted> {
+  const { choices } = await runPicker(deps, wanted, { action: 'logs' }, typed);
   return {
     cluster: choices.cluster,
     service: choices.service ?? undefined,

@@ -1,5 +1,4 @@
 import type { Settings } from '../../config/settings.ts';
-import { nameOfArn } from '../../core/arn.ts';
 import { textFact } from '../../core/facts/fact.ts';
 import { ToolError, usage } from '../../core/errors.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
@@ -75,8 +74,10 @@ async function execIn(
  */
 async function remedied(error: unknown, wanted: Wanted, deps: ExecNeeds): Promise<Wanted> {
   if (!(error instanceof ToolError) || !deps.settings.input) throw error;
-  if (error.code === 'service-not-found' && wanted.service !== undefined)
-    return wholeName(error, wanted, wanted.service, deps);
+  if (error.code === 'service-not-found' && wanted.service !== undefined) {
+    const { wholeName } = await import('../listing/whole-name.ts');
+    return wholeName(error, wanted, 'container', deps);
+  }
   const service = textFact(error.details, 'service');
   // --yes answers questions of the command that was typed, and exec itself never replaces tasks.
   if (error.code !== 'exec-not-enabled' || service === '' || deps.settings.yes) throw error;
@@ -84,24 +85,6 @@ async function remedied(error: unknown, wanted: Wanted, deps: ExecNeeds): Promis
   const target = { cluster, service, task: undefined, container: wanted.container };
   await offerExec(error, target, deps);
   return target;
-}
-
-/** The name may be a part of one: the list of services opens with it typed. */
-async function wholeName(
-  error: ToolError,
-  { cluster, container }: Wanted,
-  service: string,
-  deps: ExecNeeds,
-): Promise<Wanted> {
-  deps.report({ type: 'note', level: 'info', code: 'service-name-unknown', message: error.message });
-  const { pickContainer } = await import('../listing/pick.ts');
-  const inCluster = cluster ?? (textFact(error.details, 'cluster') || undefined);
-  const picked = await pickContainer(
-    deps,
-    { cluster: inCluster, service: undefined, task: undefined, container: undefined },
-    nameOfArn(service),
-  );
-  return { ...picked, container: container ?? picked.container };
 }
 
 /** Asks whether to enable ECS Exec, by default no, and then waits for a new task. Throws `error` if it is not wanted. */

@@ -93,7 +93,10 @@ function regexOf(source: string, ignoreCase: boolean): RegExp {
 async function runLogs(options: LogsOptions, context: CommandContext): Promise<void> {
   const { wantedOf } = await import('../../app/session/session-setup.ts');
   const wanted = wantedOf(context.settings);
-  if (wanted.service !== undefined || wanted.task !== undefined) return writeLogs(wanted, options, context);
+  if (wanted.service !== undefined || wanted.task !== undefined) {
+    const { withWholeName } = await import('../../app/listing/whole-name.ts');
+    return withWholeName(wanted, 'service', context, (whole) => writeLogs(whole, options, context));
+  }
   if (!context.settings.input) throw usage('service-needed', 'logs needs a service or a task');
   const { pickService } = await import('../../app/listing/pick.ts');
   return writeLogs(
