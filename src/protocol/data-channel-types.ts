@@ -42,6 +42,8 @@ export interface DataChannelLimits {
   readonly maxOutOfOrderBytes: number;
   /** Hard limit of unacknowledged bytes; `room` keeps a sender that respects it below half of this. */
   readonly maxUnackedBytes: number;
+  /** This much may always be unacknowledged, however slow the acknowledgements are. */
+  readonly minWindowBytes: number;
   /** How long the oldest message may stay unacknowledged; time while paused or disconnected does not count. */
   readonly maxUnackedMs: number;
   /** Client: from HandshakeRequest to HandshakeComplete, KMS call included. */
@@ -55,6 +57,7 @@ export const DEFAULT_LIMITS: DataChannelLimits = {
   maxOutOfOrderMessages: 10_000,
   maxOutOfOrderBytes: 16 * 1024 * 1024,
   maxUnackedBytes: 4 * 1024 * 1024,
+  minWindowBytes: 4 * 1024,
   maxUnackedMs: 300_000,
   handshakeTimeoutMs: 60_000,
   maxMalformedMessages: 1_000,

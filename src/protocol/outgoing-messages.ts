@@ -36,6 +36,7 @@ interface Unacknowledged {
 
 export interface OutgoingLimits {
   readonly maxUnackedBytes: number;
+  readonly minWindowBytes: number;
   readonly maxUnackedMs: number;
 }
 
@@ -81,7 +82,7 @@ export class OutgoingMessages {
 
   constructor(limits: OutgoingLimits) {
     this.#limits = limits;
-    this.#window = new SendWindow(limits.maxUnackedBytes);
+    this.#window = new SendWindow(limits.maxUnackedBytes, limits.minWindowBytes);
   }
 
   /** The sequence number that the next message must have. */

@@ -1,4 +1,3 @@
-const MIN_WINDOW = 4 * 1024;
 const INITIAL_WINDOW = 32 * 1024;
 /**
  * How many bytes may wait at the receiver: enough that it never waits for us, few enough that it handles them within a
@@ -38,7 +37,7 @@ export interface RoundTrip {
 export class SendWindow {
   readonly #ceiling: number;
   readonly #floor: number;
-  #size: number;
+  #size = 0;
   /** The window doubles per round trip, until bytes wait at the receiver. */
   #isStarting = true;
   #slowAcknowledgements = 0;
@@ -54,10 +53,11 @@ export class SendWindow {
    */
   #afterProbe: number | undefined;
 
-  constructor(hardLimit: number) {
+  /** The window never becomes smaller than `minimum`. */
+  constructor(hardLimit: number, minimum: number) {
     this.#ceiling = Math.max(1, Math.floor(hardLimit / 2));
-    this.#floor = Math.min(MIN_WINDOW, this.#ceiling);
-    this.#size = Math.min(INITIAL_WINDOW, this.#ceiling);
+    this.#floor = Math.min(minimum, this.#ceiling);
+    this.#resize(INITIAL_WINDOW);
   }
 
   get size(): number {

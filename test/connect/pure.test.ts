@@ -147,14 +147,14 @@ describe('the marker reader', () => {
 
   test('stdin in counted blocks: never sends more ahead than the remote side can hold', () => {
     const frames = new StdinFrames('counted');
-    frames.push(new Uint8Array(500_000));
+    frames.push(new Uint8Array(1_000_000));
     frames.end();
     const first = frames.take().byteLength;
-    expect(first).toBe(3 * (65_536 + '0:65536\n,\n'.length));
+    expect(first).toBe(262_144 + '0:262144\n,\n'.length + 131_072 + '1:131072\n,\n'.length);
     expect(frames.take().byteLength).toBe(0);
     expect(frames.isFull).toBe(true);
     frames.taken();
-    expect(frames.take().byteLength).toBe(65_536 + '3:65536\n,\n'.length);
+    expect(frames.take().byteLength).toBe(262_144 + '2:262144\n,\n'.length);
     let last = Buffer.alloc(0);
     for (let i = 0; i < 8; i++) {
       frames.taken();
@@ -162,6 +162,57 @@ describe('the marker reader', () => {
     }
     expect(last.toString('latin1').endsWith('\0,\n.\n')).toBe(true);
     expect(frames.isFull).toBe(false);
+  });
+
+  test('stdin in counted blocks: small pieces that wait become one block', () => {
+    const frames = new StdinFrames('counted');
+    const sent: string[] = [];
+    for (const piece of ['a', 'b', 'c', 'd']) {
+      frames.push(Buffer.from(piece));
+      sent.push(Buffer.from(frames.take()).toString());
+    }
+    expect(sent).toEqual(['0:1\na,\n', '1:1\nb,\n', '', '']);
+    expect(frames.isFull).toBe(false);
+    frames.taken();
+    expect(Buffer.from(frames.take()).toString()).toBe('2:2\ncd,\n');
+  });
+
+  test('stdin in counted blocks arrives whole, however it is pushed and taken', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(300_000), fc.nat(3)), { maxLength: 6 }), (steps) => {
+        const frames = new StdinFrames('counted');
+        let [pushed, received, blocks, underWay] = [0, 0, 0, 0];
+        const take = (): void => {
+          let bytes = Buffer.from(frames.take());
+          while (bytes.byteLength > 0) {
+            const header = /^(\d+):(\d+)\n/.exec(bytes.subarray(0, 20).toString('latin1'));
+            if (header === null) break;
+            const length = Number(header[2]);
+            expect(Number(header[1])).toBe(blocks++);
+            const end = header[0].length + length;
+            expect(bytes.subarray(end, end + 2).toString()).toBe(',\n');
+            for (const byte of bytes.subarray(header[0].length, end))
+              if (byte !== received++ % 251) throw new Error('moved');
+            underWay++;
+            bytes = bytes.subarray(end + 2);
+          }
+          if (bytes.byteLength > 0) expect(bytes.toString()).toBe('.\n');
+        };
+        for (const [length, taken] of steps) {
+          frames.push(Uint8Array.from({ length }, () => pushed++ % 251));
+          take();
+          for (let n = Math.min(taken, underWay); n > 0; n--, underWay--) frames.taken();
+          take();
+        }
+        frames.end();
+        for (; underWay > 0; underWay--) {
+          frames.taken();
+          take();
+        }
+        expect(received).toBe(pushed);
+      }),
+      { numRuns: 25 },
+    );
   });
 });
 

@@ -42,12 +42,13 @@ class Path {
 }
 
 test('starts small, and never above half of the hard limit', () => {
-  expect(new SendWindow(4096 * KIB).size).toBe(32 * KIB);
-  expect(new SendWindow(20 * KIB).size).toBe(10 * KIB);
+  expect(new SendWindow(4096 * KIB, 4 * KIB).size).toBe(32 * KIB);
+  expect(new SendWindow(20 * KIB, 4 * KIB).size).toBe(10 * KIB);
+  expect(new SendWindow(4096 * KIB, 128 * KIB).size).toBe(128 * KIB);
 });
 
 test('doubles in each round trip that used it fully, while the queue is empty', () => {
-  const window = new SendWindow(4096 * KIB);
+  const window = new SendWindow(4096 * KIB, 4 * KIB);
   const round = (now: number): void => {
     for (let left = window.size; left > 0; left -= KIB)
       window.acknowledged({ bytes: KIB, sentAt: now, now: now + 10, inFlight: left - KIB });
@@ -64,7 +65,7 @@ test.each([
   ['the next country', 20],
   ['another continent', 150],
 ])("%s (%f ms): at least four fifths of the agent's rate, with a short queue at the agent", (_name, path) => {
-  const link = new Path(new SendWindow(4096 * KIB));
+  const link = new Path(new SendWindow(4096 * KIB, 4 * KIB));
   const perKib = 0.1;
   link.run(5_000, path, perKib);
   link.mostQueued = 0;
@@ -75,7 +76,7 @@ test.each([
 });
 
 test('shrinks within a few round trips for an agent that becomes ten times slower', () => {
-  const link = new Path(new SendWindow(4096 * KIB));
+  const link = new Path(new SendWindow(4096 * KIB, 4 * KIB));
   link.run(2_000, 10, 0.05);
   expect(link.window.size).toBeGreaterThan(150 * KIB);
   link.run(500, 10, 0.5);
@@ -83,14 +84,14 @@ test('shrinks within a few round trips for an agent that becomes ten times slowe
 });
 
 test('detects a path that became permanently longer', () => {
-  const link = new Path(new SendWindow(4096 * KIB));
+  const link = new Path(new SendWindow(4096 * KIB, 4 * KIB));
   link.run(5_000, 1, 0.05);
   link.run(30_000, 100, 0.05);
   expect(link.run(10_000, 100, 0.05) / 10_000).toBeGreaterThan((0.7 * KIB) / 0.05);
 });
 
 test('is halved by timeouts, down to four messages', () => {
-  const window = new SendWindow(4096 * KIB);
+  const window = new SendWindow(4096 * KIB, 4 * KIB);
   window.timedOut();
   expect(window.size).toBe(16 * KIB);
   for (let i = 0; i < 10; i++) window.timedOut();

@@ -21,6 +21,8 @@ export interface ChannelDeps {
   readonly gateway?: string | undefined;
   /** Bytes per message; 1024 until the agent is known to accept more. */
   readonly payloadSize?: number | undefined;
+  /** `minWindowBytes` of the protocol's limits; undefined = its default. */
+  readonly minWindowBytes?: number | undefined;
   readonly timing?: Partial<ChannelTiming & LinkTiming> | undefined;
 }
 

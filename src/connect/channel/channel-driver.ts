@@ -66,6 +66,7 @@ export class ChannelDriver {
       randomUuid: () => deps.random.uuid(),
       randomBytes: (length) => deps.random.bytes(length),
       payloadSize,
+      ...(deps.minWindowBytes === undefined ? {} : { limits: { minWindowBytes: deps.minWindowBytes } }),
     });
     this.#link = new SessionLink(session, deps, {
       message: (bytes) => this.#receive(bytes),

@@ -28,6 +28,12 @@ const LEFT_BEHIND_MS = 2_000;
 const WIDE = { columns: 200, rows: 50 };
 
 /**
+ * The smallest send window of a command with pipes: nothing that is typed waits behind its stdin, and each turn of the
+ * event loop that sends more messages at once costs less. The official agent handles this much in 5 ms (SPEC.md §15).
+ */
+const PIPE_WINDOW = 32 * 1024;
+
+/**
  * Runs one wrapped command (exec-script.ts). Resolves with its exit status. Throws `task-stopped` (255)
  * when the container stopped before, `exec-no-status` (255) when the session ended without a status, `stdin-damaged`
  * (255), `exec-not-started` (255) when the wrapper never ran, other
@@ -89,7 +95,8 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
     for (const event of events) handle(event);
   };
 
-  const driver = new ChannelDriver(options.session, options.target, deps, {
+  const channelDeps = interactive ? deps : { ...deps, minWindowBytes: PIPE_WINDOW };
+  const driver = new ChannelDriver(options.session, options.target, channelDeps, {
     output: (bytes) => consume(reader.push(bytes)),
     room: () => end.room(),
     silent: () => void container?.look(),

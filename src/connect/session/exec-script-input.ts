@@ -22,8 +22,10 @@ export const EXEC_ACKNOWLEDGEMENT: Uint8Array = utf8('..\n..\n');
 export const EXEC_KEEP_ALIVE: Uint8Array = utf8('\n');
 const EXEC_END_OF_STDIN: Uint8Array = utf8('.\n');
 
-/** `dd` on the remote side holds one block in memory. */
-const MAX_BLOCK = 65_536;
+/** `dd` on the remote side holds one block in memory. Each block costs the remote side the start of a process. */
+const MAX_BLOCK = 262_144;
+/** Of the blocks that the remote side has not taken: more would be smaller ones. */
+const MAX_UNDER_WAY = 2;
 /**
  * Bytes of stdin in one line of text: five characters for each stay below the 4095 characters that a pty accepts in one
  * line.
@@ -34,16 +36,17 @@ const PRINTABLE_TO = 0x7e;
 const BACKSLASH = 0x5c;
 
 /**
- * Limit for counted blocks that the script has not reported as taken. The remote side can hold a block in `dd`, one in
- * the pipe before it, and what the pty buffers before the agent's write to the pty blocks. An agent that blocks there
- * acknowledges nothing, so everything is sent again and the channel looks dead (SPEC.md §11.2).
+ * Limit for counted blocks that the script has not reported as taken. The remote side can hold a block in `dd`, 64 KiB in
+ * the pipe before it, and what the copying `dd` and the pty buffer before the agent's write to the pty blocks. An agent
+ * that blocks there acknowledges nothing, so everything is sent again and the channel looks dead (SPEC.md §11.2).
  */
-const WINDOW = 3 * MAX_BLOCK;
+const WINDOW = MAX_BLOCK + 2 * 65_536;
 
 /** Queues stdin for the remote side: accepts everything, and returns what may be sent. */
 export class StdinFrames {
   readonly #isCounted: boolean;
   #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
   /** Lengths of the blocks that the remote side has not reported as taken. */
   #underWay: number[] = [];
   #underWayBytes = 0;
@@ -55,7 +58,9 @@ export class StdinFrames {
   }
 
   push(bytes: Uint8Array): void {
-    if (this.#end === 'open' && bytes.byteLength > 0) this.#waiting.push(bytes);
+    if (this.#end !== 'open' || bytes.byteLength === 0) return;
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.byteLength;
   }
 
   /** Stdin has ended; this is sent after everything that was pushed. */
@@ -68,34 +73,46 @@ export class StdinFrames {
     this.#underWayBytes -= this.#underWay.shift() ?? 0;
   }
 
-  /** True while something waits for the remote side; the source should pause meanwhile. */
+  /** True while a whole block waits for the remote side; the source should pause meanwhile. */
   get isFull(): boolean {
-    return this.#waiting.length > 0;
+    return this.#waitingBytes >= MAX_BLOCK;
   }
 
   /** The bytes that may be sent now; empty when none may. */
   take(): Uint8Array {
     const parts: Uint8Array[] = [];
-    let first: Uint8Array | undefined;
-    while ((first = this.#waiting[0]) !== undefined) {
+    while (this.#waitingBytes > 0) {
       if (!this.#isCounted) {
-        parts.push(linesOfText(first));
-        this.#waiting.shift();
+        parts.push(linesOfText(concat(this.#takeWaiting(this.#waitingBytes))));
         continue;
       }
-      const block = first.subarray(0, Math.min(MAX_BLOCK, WINDOW - this.#underWayBytes));
-      if (block.byteLength === 0) break;
-      parts.push(utf8(`${this.#blocks++}:${block.byteLength}\n`), block, utf8(',\n'));
-      this.#underWay.push(block.byteLength);
-      this.#underWayBytes += block.byteLength;
-      if (block.byteLength === first.byteLength) this.#waiting.shift();
-      else this.#waiting[0] = first.subarray(block.byteLength);
+      const room = Math.min(MAX_BLOCK, WINDOW - this.#underWayBytes);
+      if (room <= 0 || this.#underWay.length >= MAX_UNDER_WAY) break;
+      const length = Math.min(this.#waitingBytes, room);
+      parts.push(utf8(`${this.#blocks++}:${length}\n`), ...this.#takeWaiting(length), utf8(',\n'));
+      this.#underWay.push(length);
+      this.#underWayBytes += length;
     }
-    if (this.#end === 'wanted' && this.#waiting.length === 0) {
+    if (this.#end === 'wanted' && this.#waitingBytes === 0) {
       this.#end = 'sent';
       parts.push(EXEC_END_OF_STDIN);
     }
     return concat(parts);
+  }
+
+  #takeWaiting(length: number): readonly Uint8Array[] {
+    const parts: Uint8Array[] = [];
+    this.#waitingBytes -= length;
+    for (let left = length; left > 0;) {
+      const [first] = this.#waiting;
+      if (first === undefined) break;
+      const part = first.subarray(0, left);
+      parts.push(part);
+      left -= part.byteLength;
+      if (part.byteLength === first.byteLength) this.#waiting.shift();
+      else this.#waiting[0] = first.subarray(part.byteLength);
+    }
+    return parts;
   }
 }
 

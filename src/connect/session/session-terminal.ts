@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import { concat } from '../../core/bytes.ts';
 
 /** What a session needs from the terminal; ui/terminal.ts implements it. */
 export interface SessionTerminal {
@@ -57,9 +58,13 @@ export function readInput(
 
 /**
  * Writes output and reports when the consumer cannot keep up. Reports a closed pipe (`| head`) once, through `broken`.
+ *
+ * What is written in one turn of the event loop leaves in one system call, because a message holds 1 KiB, and many
+ * messages arrive together.
  */
 export class OutputWriter {
   readonly #stream: Writable;
+  #unwritten: Uint8Array[] = [];
   readonly #onFull: () => void;
   readonly #onDrain: () => void;
   readonly #onError: () => void;
@@ -83,7 +88,15 @@ export class OutputWriter {
 
   write(bytes: Uint8Array): void {
     if (this.#isBroken || bytes.byteLength === 0) return;
-    if (!this.#stream.write(bytes)) this.#onFull();
+    this.#unwritten.push(bytes);
+    if (this.#unwritten.length === 1) queueMicrotask(() => this.#writeOut());
+  }
+
+  #writeOut(): void {
+    const parts = this.#unwritten;
+    this.#unwritten = [];
+    if (this.#isBroken || parts.length === 0) return;
+    if (!this.#stream.write(concat(parts))) this.#onFull();
   }
 
   /**
@@ -91,6 +104,7 @@ export class OutputWriter {
    * late EPIPE must not crash the process.
    */
   async finish(): Promise<void> {
+    this.#writeOut();
     this.#stream.off('drain', this.#onDrain);
     if (this.#isBroken || this.#stream.writableLength === 0) return;
     await new Promise<void>((resolve) => {

@@ -24,6 +24,8 @@ export interface AgentChannelOptions {
  * (SPEC.md §15).
  */
 const HANDLING_MS = 0.05;
+/** Messages that take this long wait for a timer; waiting for fewer in turns of the event loop would cost a core. */
+const TIMER_MS = 1;
 /**
  * Input messages that are kept while the machine does not read them. Messages beyond this are dropped, and the client
  * retransmits them.
@@ -148,7 +150,9 @@ export class AgentChannel implements AgentEnd {
     this.#isTurnDue = true;
     const { clock } = this.#options;
     this.#busyUntil = Math.max(this.#busyUntil, preciseNow(clock));
-    setImmediate(() => {
+    const isLong = this.#busyUntil > preciseNow(clock) && this.#waiting.length * HANDLING_MS >= TIMER_MS;
+    const later = (turn: () => void): unknown => (isLong ? clock.timer(TIMER_MS, turn) : setImmediate(turn));
+    later(() => {
       this.#isTurnDue = false;
       while (this.#handles && this.#busyUntil <= preciseNow(clock)) {
         const frame = this.#nextWaiting();

@@ -59,6 +59,11 @@ export interface RunningAgent {
 
 const DEFAULT_PAYLOAD_SIZE = 1024;
 const OFFICIAL_PAUSE_MS = 1;
+/**
+ * The official agent sends the output of a program without any window (SPEC.md §3). In a port session the window of the
+ * protocol core keeps the connections from delaying each other, but a program has only one output.
+ */
+const OUTPUT_WINDOW = 128 * 1024;
 /** How long the agent waits for the acknowledgements of its last messages. */
 const DRAIN_MS = 2000;
 
@@ -125,6 +130,7 @@ class Agent implements RunningAgent {
       sessionId: request.sessionId,
       payloadSize,
       ...(this.#handshake === undefined ? {} : { handshake: this.#handshake }),
+      ...(request.plan.type === 'Port' ? {} : { limits: { minWindowBytes: OUTPUT_WINDOW } }),
     });
     this.#channel = new AgentChannel({
       clock: deps.clock,
