@@ -1,4 +1,5 @@
 import type { AwsAccount } from '../aws/account.ts';
+import type { ChoiceHistory } from '../config/choice-history.ts';
 import type { Settings } from '../config/settings.ts';
 import type { CleanupScope } from '../core/cleanup.ts';
 import type { Clock } from '../core/clock.ts';
@@ -24,6 +25,8 @@ export interface Collaborators {
   assets(folder: 'userdata' | 'policies'): string;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What the person chose in earlier runs; empty, and nothing is kept, if the environment says so. */
+  history(): Promise<ChoiceHistory>;
   readonly prompter: Prompter;
   readonly random: Random;
   readonly report: Report;

@@ -5,6 +5,7 @@ import type { AccountPlace } from '../app/collaborators.ts';
 import type { AwsAccount } from '../aws/account.ts';
 import type { Settings } from '../config/settings.ts';
 import type { AccountCallbacks } from '../aws/client-config.ts';
+import type { ChoiceHistory } from '../config/choice-history.ts';
 import { resolveSettings, type Resolved } from '../config/resolve.ts';
 import { CleanupScope } from '../core/cleanup.ts';
 import { withDeadline } from '../core/clock.ts';
@@ -299,6 +300,7 @@ class CliRun {
         open(place).then((opened) => withArnsChecked(opened, current));
       return {
         env,
+        history: () => openHistory(env),
         cwd,
         clock,
         random: this.#deps.random,
@@ -341,8 +343,18 @@ const definedOf = ({ profile, region }: AccountPlace): GivenFlags => ({
 
 /** A terminal that cannot move its cursor, or a person who uses a screen reader. */
 const isPlain = (env: CliDeps['env']): boolean =>
-  env['TERM'] === 'dumb' ||
-  !['', '0', 'false', 'no'].includes((env['FARGATE_CONNECT_PLAIN'] ?? '').toLowerCase());
+  env['TERM'] === 'dumb' || isOn(env['FARGATE_CONNECT_PLAIN']);
+
+const isOn = (value = ''): boolean => !['', '0', 'false', 'no'].includes(value.toLowerCase());
+
+async function openHistory(env: CliDeps['env']): Promise<ChoiceHistory> {
+  const [{ choiceHistory }, { stateFolder }] = await Promise.all([
+    import('../config/choice-history.ts'),
+    import('../config/state-folder.ts'),
+  ]);
+  const isKept = !isOn(env['FARGATE_CONNECT_NO_HISTORY']);
+  return choiceHistory(isKept ? stateFolder(env, process.platform) : undefined);
+}
 
 /** Adds to a note the lines to type next. */
 function withHints(event: ToolEvent, hintsOf: (note: Note) => readonly string[]): ToolEvent {

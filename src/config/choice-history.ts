@@ -13,6 +13,7 @@ export interface Choice {
   /** Undefined = a task of no service. */
   readonly service?: string | undefined;
   readonly container?: string | undefined;
+  /** What was opened, or `CONTAINER_ONLY`. */
   readonly action: string;
   /** For a database: its address. */
   readonly host?: string | undefined;
@@ -26,6 +27,9 @@ export interface ChoiceHistory {
   /** Without a folder that can be written, nothing is kept. */
   add(choice: Choice): void;
 }
+
+/** Action of a choice that only answered which container of a task is meant; `-` does not repeat it. */
+export const CONTAINER_ONLY = 'container';
 
 const MOST_CHOICES = 100;
 /** A larger file is not one of this tool. */

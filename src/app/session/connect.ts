@@ -6,7 +6,7 @@ import type { ForwardNeeds } from '../forward/route.ts';
 import { pick } from '../listing/pick.ts';
 import type { PickerAccounts } from '../listing/picker-accounts.ts';
 import type { SessionNeeds } from './container-session.ts';
-import type { ChoiceHistory } from '../../config/choice-history.ts';
+import { type ChoiceHistory, CONTAINER_ONLY } from '../../config/choice-history.ts';
 import type { PickerAction } from '../../connect/target/picker.ts';
 import { parseArn } from '../../core/arn.ts';
 import type { ErrorDetails } from '../../core/facts/fact.ts';
@@ -118,6 +118,7 @@ async function repeated(
     .find(
       (choice) =>
         choice.service !== undefined &&
+        choice.action !== CONTAINER_ONLY &&
         here.some(({ profile, region }) => choice.profile === profile && choice.region === region),
     );
   if (last === undefined)

@@ -1,4 +1,6 @@
 import { judgeContainer } from '../../diagnose/ecs/container.ts';
+import { type Choice, CONTAINER_ONLY } from '../../config/choice-history.ts';
+import { nameOfArn, parseArn } from '../../core/arn.ts';
 import type { ChannelDeps } from '../../connect/channel/channel-deps.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
 import type { PluginCall } from '../../connect/plugin/plugin-transport.ts';
@@ -18,7 +20,10 @@ export type ChannelNeeds = Needs<
   'debug' | 'payloadSize' | 'ssmmessages'
 >;
 /** What finding a container, and asking for one, needs. */
-export type ResolveNeeds = Needs<'account' | 'clock' | 'prompter' | 'random' | 'report' | 'signal', 'input'>;
+export type ResolveNeeds = Needs<
+  'account' | 'clock' | 'history' | 'prompter' | 'random' | 'report' | 'signal',
+  'input' | 'profile'
+>;
 
 /** The target of a session from the settings; a service that was typed as an argument takes precedence. */
 export const wantedOf = (
@@ -45,15 +50,43 @@ export async function resolveOptions(
 }
 
 async function chooseContainer(deps: ResolveNeeds, task: Task): Promise<Container> {
-  const { containerEntries } = await import('../../connect/target/picker.ts');
+  const [{ containerEntries }, history] = await Promise.all([
+    import('../../connect/target/picker.ts'),
+    deps.history(),
+  ]);
+  const { region = '', account = '' } = parseArn(task.arn) ?? {};
+  const place = {
+    account,
+    region,
+    profile: deps.settings.profile,
+    cluster: nameOfArn(task.clusterArn),
+    service: task.serviceName,
+  };
+  const last = lastContainer(history.choices(), place);
+  const entries = containerEntries(task, judgeContainer, deps.clock.now());
   const chosen = await deps.prompter.select<Container>({
     message: `container of task ${task.id.slice(0, 8)}`,
     flag: '--container',
-    choices: containerEntries(task, judgeContainer, deps.clock.now()),
+    choices: entries.toSorted((a, b) => Number(b.name === last) - Number(a.name === last)),
   });
   if (chosen === BACK) throw interrupted();
+  history.add({ ...place, at: deps.clock.now(), container: chosen.name, action: CONTAINER_ONLY });
   return chosen;
 }
+
+/** The container that was chosen last in this service, or in tasks of no service. */
+const lastContainer = (
+  choices: readonly Choice[],
+  { account, region, cluster, service }: Pick<Choice, 'account' | 'region' | 'cluster' | 'service'>,
+): string | undefined =>
+  choices.find(
+    (choice) =>
+      choice.account === account &&
+      choice.region === region &&
+      choice.cluster === cluster &&
+      choice.service === service &&
+      choice.container !== undefined,
+  )?.container;
 
 /** Watches the tasks of all sessions of this run, until the run ends. */
 export async function watchTasks(

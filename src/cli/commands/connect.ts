@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import type { ConnectPlaces, ConnectRun } from '../../app/session/connect.ts';
 import { ToolError } from '../../core/errors.ts';
-import { stateFolder } from '../../config/state-folder.ts';
 
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
@@ -45,8 +44,7 @@ async function runConnect({ search, history }: ConnectOptions, context: CommandC
     import('../../config/choice-history.ts'),
     import('../../app/listing/picker-accounts.ts'),
   ]);
-  const isKept = history && !isOn(context.env['FARGATE_CONNECT_NO_HISTORY']);
-  const choices = choiceHistory(isKept ? stateFolder(context.env, process.platform) : undefined);
+  const choices = history ? await context.history() : choiceHistory(undefined);
   // A failure is diagnosed in the account of the choice.
   let chosen = context;
   const places: ConnectPlaces = {
@@ -86,5 +84,3 @@ const runIn = (context: CommandContext): ConnectRun => ({
     },
   },
 });
-
-const isOn = (value = ''): boolean => !['', '0', 'false', 'no'].includes(value.toLowerCase());
