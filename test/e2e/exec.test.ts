@@ -1,9 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import { describe, expect, it } from 'vitest';
-import { cli, PtyProcess } from '../support/cli-process.ts';
+import { cli, ENTRY, PtyProcess } from '../support/cli-process.ts';
 import { sandboxClients } from '../support/sandbox-clients.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
@@ -19,6 +20,32 @@ describe('a name that is a part of the name of a service', () => {
     expect(picker.text).not.toContain('storefront-web');
     await picker.type('\r', /in 42\n/);
     expect((await picker.exit()).status).toBe(7);
+  });
+
+  it('does the same for `cp`, which then shows how much it has copied', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'fargate-connect-cp-'));
+    const file = join(folder, 'data');
+    writeFileSync(file, Buffer.alloc(300_000, 'x'));
+    const copy = new PtyProcess(['cp', '--cluster', 'demo', file, 'billing:/tmp/data'], {
+      env: sandbox().env,
+    });
+    await copy.until(/service in demo: billing[^]*❯ billing-worker[^]*1 match/);
+    copy.write('\r');
+    expect((await copy.exit()).status).toBe(0);
+    expect(copy.text).toMatch(/300(\.0)? kB|293(\.0)? KiB/i);
+    const back = ['exec', 'billing-worker', '--cluster', 'demo', '--', 'wc', '-c', '/tmp/data'];
+    expect((await cli(back, { env: sandbox().env })).stdout).toContain('300000');
+    rmSync(folder, { recursive: true });
+  });
+
+  it('does the same for `forward`', async () => {
+    const forward = new PtyProcess(['forward', 'billing', '--cluster', 'demo', '-L', '0:80'], {
+      env: sandbox().env,
+    });
+    await forward.until(/service in demo: billing[^]*❯ billing-worker[^]*1 match/);
+    await forward.type('\r', /127\.0\.0\.1:\d+/);
+    forward.write('\x03');
+    expect((await forward.exit()).status).toBe(0);
   });
 });
 
@@ -68,7 +95,7 @@ describe('a recorded session', () => {
     await shell.type('echo canary-4711-""value $((40+2))\r', /canary-4711-value 42/);
     shell.write('exit\r');
     expect((await shell.exit()).status).toBe(0);
-    const hash = /its hash is ([0-9a-f]{64})/.exec(shell.text)?.[1] ?? '';
+    const hash = /its hash is\s+([0-9a-f]{64})/.exec(shell.text)?.[1] ?? '';
     const text = readFileSync(file, 'utf8');
     expect(text).toContain('[redacted] 42');
     expect(text).not.toContain('canary-4711-value');
@@ -86,4 +113,40 @@ describe('a recorded session', () => {
     });
     rmSync(folder, { recursive: true });
   });
+
+  it.runIf(canMount())('ends the session if its file cannot be written any more, and says that', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'fargate-connect-recording-'));
+    const much = 'head -c 1000000 /dev/zero | tr "\\0" x';
+    const script = `mount -t tmpfs -o size=64k none "$0" && exec "$@"`;
+    const exec = ['exec', 'billing-worker', '--cluster', 'demo', '--record', join(folder, 'r'), '--'];
+    const full = new PtyProcess(
+      [
+        '-rm',
+        'sh',
+        '-c',
+        script,
+        folder,
+        process.execPath,
+        ENTRY,
+        ...exec,
+        'sh',
+        '-c',
+        `${much}; sleep 1000`,
+      ],
+      { env: sandbox().env, program: 'unshare' },
+    );
+    await full.until(/the\s+session\s+was\s+ended\s+because[^]*could\s+not\s+be\s+written:\s+ENOSPC/);
+    expect((await full.exit()).status).toBe(1);
+    rmSync(folder, { recursive: true });
+  });
 });
+
+function canMount(): boolean {
+  try {
+    execFileSync('unshare', ['-rm', 'true'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    process.stderr.write('exec: no namespaces here, the recording on a full disk is skipped\n');
+    return false;
+  }
+}

@@ -91,7 +91,6 @@ export class ChannelDriver {
    * `agent-silent` when the agent sends nothing for 30 s, or the error that ended the session before it began.
    */
   async start(): Promise<ChannelOpened> {
-    const { clock } = this.#deps;
     try {
       await this.#link.open();
     } catch (error) {
@@ -101,7 +100,7 @@ export class ChannelDriver {
     this.#silence.restart();
     this.#channel.start(this.#now);
     this.#scheduleFlush();
-    const cancel = clock.timer(this.#timing.firstMessageMs, () =>
+    const cancel = this.#deps.clock.timer(this.#timing.firstMessageMs, () =>
       this.#fail(agentSilent(this.#target, this.#timing.firstMessageMs)),
     );
     try {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -8,8 +8,8 @@ import { cli } from '../../support/cli-in-process.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 
 /**
- * Scans everything that `exec`, `cp` and `logs` print with `--debug`, and every command line that they send to a
- * container, for secrets: keys, session tokens, and the content of what is transferred.
+ * Scans everything that `exec`, `cp` and `logs` print with `--debug`, what `exec --record` records, and every command
+ * line that they send to a container, for secrets: keys, session tokens, and the content of what is transferred.
  */
 
 const sandbox = testSandbox({ faults: ['cut-client=after:4000'] });
@@ -82,6 +82,14 @@ it('prints no key, token or content on stderr, and sends none of them in a comma
         ...(await cli([command, ...words], { env, clock: systemClock, account: watched(seen) })),
       });
     }
+  const recording = join(here, 'recording');
+  const record = ['--debug', '--record', recording, '--redact-env', 'CANARY'];
+  const recorded = await cli(['exec', 'orders-api', ...app, ...record, '--', 'cat', 'secret'], {
+    env: { ...env, CANARY: CONTENT },
+    clock: systemClock,
+    account: watched(seen),
+  });
+  const recordedText = readFileSync(recording, 'utf8');
   rmSync(here, { recursive: true, force: true });
 
   const secrets = [env['AWS_SECRET_ACCESS_KEY'] ?? '', ...seen.tokens].filter((secret) => secret !== '');
@@ -95,6 +103,10 @@ it('prints no key, token or content on stderr, and sends none of them in a comma
     expect(stderr.includes(CONTENT), args.join(' ')).toBe(false);
     expect(stderr.includes(LINE), args.join(' ')).toBe(false);
   }
+  expect([recorded.status, recorded.stdout.includes(CONTENT)]).toEqual([0, true]);
+  expect(recordedText).toContain('[redacted]');
+  for (const secret of [...secrets, CONTENT]) expect(recordedText.includes(secret)).toBe(false);
+  for (const secret of [...secrets, CONTENT]) expect(recorded.stderr.includes(secret)).toBe(false);
   for (const command of seen.commands)
     for (const secret of [...secrets, CONTENT]) expect(command.includes(secret)).toBe(false);
 });
