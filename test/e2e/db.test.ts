@@ -1,5 +1,6 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { CliProcess, ENTRY, PtyProcess } from '../support/cli-process.ts';
@@ -62,6 +63,25 @@ describe('db in a real terminal', () => {
     120_000,
   );
 });
+
+it('db that is killed leaves a folder for its user alone, and the next db deletes it', async () => {
+  const client = `console.log('client ' + process.pid); ${WAITING}`;
+  const running = new CliProcess([...DB, '--', process.execPath, '-e', client], { env: sandbox().env });
+  const [, child = '', pid = ''] = await running.until(
+    'stdout',
+    /client (\d+)\n[\s\S]*fargate-connect-login-(\d+)-\S+ ready/,
+  );
+  running.kill('SIGKILL');
+  // The client lives on, without its terminal and its forward.
+  process.kill(Number(child), 'SIGKILL');
+  await running.finished;
+  const [folder = ''] = loginFolders(pid);
+  const path = join(tmpdir(), folder);
+  const modes = [path, join(path, 'pgpass')].map((each) => (statSync(each).mode & 0o777).toString(8));
+  expect(modes).toEqual(['700', '600']);
+  await new CliProcess([...DB, '--', 'true'], { env: sandbox().env }).finished;
+  expect(loginFolders(pid)).toEqual([]);
+}, 120_000);
 
 it('db without a terminal passes SIGTERM to the client, ends with its status, and deletes the login', async () => {
   const running = new CliProcess([...DB, '--', process.execPath, '-e', WAITING], {

@@ -40,7 +40,7 @@ function postgresBin(): string | undefined {
   return version === undefined ? undefined : join(root, version, 'bin');
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
@@ -49,7 +49,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-const listens = (port: number) => (): Promise<boolean> =>
+export const listens = (port: number) => (): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port }, () => {
       socket.destroy();

@@ -22,7 +22,7 @@ export const withArguments = (
  * environment expires. Throws what reading the password throws.
  */
 export async function clientVariables(
-  { connection, login, setup }: OpenDatabase,
+  { connection, login, nodes, setup }: OpenDatabase,
   program: string,
   { report }: Needs<'report'>,
 ): Promise<Readonly<Record<string, string | undefined>>> {
@@ -39,9 +39,17 @@ export async function clientVariables(
     });
   return {
     ...setup.env,
+    ...(nodes.length === 0 ? {} : { [NODES_VARIABLE]: addressMap(nodes) }),
     ...(variable === undefined || password === undefined ? {} : { [variable]: password }),
   };
 }
+
+/** Holds the local address of each node of a cluster. */
+const NODES_VARIABLE = 'FARGATE_CONNECT_NODES';
+
+/** `node-1.example:6379=127.0.0.1:23456,node-2.example:6379=127.0.0.1:23457` */
+const addressMap = (nodes: OpenDatabase['nodes']): string =>
+  nodes.map(({ remote, local }) => `${remote}=${local}`).join(',');
 
 export type TerminalNeeds = Needs<'clock' | 'signals' | 'terminal'>;
 

@@ -1,3 +1,4 @@
+import { bundledAuthorities } from '../../connect/database/certificates.ts';
 import type { Finding } from '../../diagnose/finding.ts';
 import type { Needs } from '../collaborators.ts';
 import { type Diagnosis, diagnosisOf } from './diagnosis.ts';
@@ -22,6 +23,7 @@ export async function diagnoseCaller(
     settings.transport === 'plugin'
       ? await (await import('../../connect/plugin/plugin-transport.ts')).findPlugin(env)
       : undefined;
+  const { newest } = await bundledAuthorities('rds');
   const proxy = PROXY_VARIABLES.find((name) => (env[name] ?? '') !== '');
   const authority = AUTHORITY_VARIABLES.find((name) => (env[name] ?? '') !== '');
   const subject = {
@@ -34,6 +36,8 @@ export async function diagnoseCaller(
     proxy,
     authority: authority === undefined ? undefined : env[authority],
     plugin: plugin?.version,
+    // A database of RDS that is younger may have another authority, which --ca names then.
+    rdsAuthorities: `of ${new Date(newest).toISOString().slice(0, 10)}`,
   };
   return diagnosisOf(subject, findings);
 }
