@@ -8,6 +8,7 @@ import { nearest } from '../../core/nearest.ts';
 import { commaSeparated } from '../comma-separated.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import { wholeSeconds } from '../whole-seconds.ts';
 import { serviceArgument } from '../contradictions.ts';
 import { LIST_FIELDS, PLACE_FIELDS } from '../list-fields.ts';
 
@@ -49,7 +50,7 @@ export function lsCommand(invoke: Invoke, run: Run<LsOptions> = runLs): Command 
     .option('--sort <field>', 'sort by this field, e.g. running; -running sorts downwards')
     .option('--columns <fields>', 'show these fields, separated by commas', commaSeparated)
     .option('--filter <field=value>', 'only items with this value; * stands for any text', collectFilter)
-    .option('--watch [seconds]', 'list again every 5 seconds until Ctrl-C', seconds)
+    .option('--watch [seconds]', 'list again every 5 seconds until Ctrl-C', wholeSeconds)
     .addHelpText(
       'after',
       `
@@ -88,12 +89,6 @@ function collectFilter(text: string, before: readonly FieldFilter[] = []): reado
   if (field === undefined || pattern === undefined)
     throw new InvalidArgumentError('FIELD=VALUE is expected, e.g. execEnabled=false.');
   return [...before, { field, pattern }];
-}
-
-function seconds(text: string): number {
-  const count = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (count < 1) throw new InvalidArgumentError('A whole number of seconds is expected.');
-  return count;
 }
 
 function refuseView(

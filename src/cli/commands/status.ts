@@ -5,37 +5,60 @@ import type { StatusRequest } from '../../app/bastion/status.ts';
 import { usage } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import { wholeSeconds } from '../whole-seconds.ts';
 import { addIamFlags, type IamFlags, iamFlagsOf } from '../iam-flags.ts';
+
+/** A round of `status` makes more calls than one of `ls`, and a bastion changes more slowly. */
+const WATCH_SECONDS = 10;
+
+export interface StatusOptions extends StatusRequest {
+  /** Seconds between two rounds of `--watch`; undefined = one round. */
+  readonly watch: number | undefined;
+}
 
 interface StatusFlags extends IamFlags {
   readonly name?: string;
   readonly allRegions?: boolean;
+  readonly watch?: number | true;
 }
 
-export function statusCommand(invoke: Invoke, run: Run<StatusRequest> = runStatus): Command {
+export function statusCommand(invoke: Invoke, run: Run<StatusOptions> = runStatus): Command {
   const command = new Command('status')
     .description('bastions: age, time left, sessions, cost so far')
     .option('--name <name>', 'only this bastion')
-    .option('--all-regions', 'look in every region of the account');
+    .option('--all-regions', 'look in every region of the account')
+    .option('--watch [seconds]', 'look again every 10 seconds until Ctrl-C', wholeSeconds);
   return addIamFlags(command)
     .addHelpText(
       'after',
       `
 Examples:
   $ fargate-connect status
+  $ fargate-connect status --watch
   $ fargate-connect status --all-regions --json
   $ fargate-connect status --profile dev,prod --region eu-west-1,us-east-1`,
     )
     .action((flags: StatusFlags, command: Command) =>
       invoke(
         run,
-        { name: flags.name, allRegions: flags.allRegions === true, iam: iamFlagsOf(flags) },
+        {
+          name: flags.name,
+          allRegions: flags.allRegions === true,
+          iam: iamFlagsOf(flags),
+          watch: flags.watch === true ? WATCH_SECONDS : flags.watch,
+        },
         command,
       ),
     );
 }
 
-async function runStatus(request: StatusRequest, context: CommandContext): Promise<void> {
+async function runStatus({ watch, ...request }: StatusOptions, context: CommandContext): Promise<void> {
+  if (watch === undefined) return printStatus(request, context);
+  const { repeatOnScreen } = await import('../render/watch.ts');
+  return repeatOnScreen(watch, context, (round) => printStatus(request, round));
+}
+
+async function printStatus(request: StatusRequest, context: CommandContext): Promise<void> {
   const places = accountPlaces(context.settings);
   if (places.length > 1) return runStatusOfPlaces(request, places, context);
   const [{ bastionStatuses, requireComplete }, { writeStatuses }] = await Promise.all([

@@ -68,3 +68,17 @@ it('--watch lists again until Ctrl-C', async () => {
   expect(outcome.status).toBe(130);
   expect(outcome.stdout.split('NAME')).toHaveLength(4);
 });
+
+it('status --watch looks again until Ctrl-C', async () => {
+  const signals = new FakeSignals();
+  let rounds = 0;
+  const outcome = await cli(['status', '--watch', '1', '--json'], {
+    env: sandbox().env,
+    signals,
+    onStdout: (text) => {
+      rounds = text.split('"bastions"').length - 1;
+      if (rounds === 2) signals.raise('SIGINT');
+    },
+  });
+  expect([outcome.status, rounds]).toEqual([130, 2]);
+});
