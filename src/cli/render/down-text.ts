@@ -122,7 +122,6 @@ export function writeTakenDown(
 function endText(kept: number, notAllowed: readonly string[]): string {
   if (notAllowed.length > 0) return 'and not everything that may be left could be read';
   if (kept === 0) return 'and none is left in the account';
-  return kept === 1
-    ? 'and the kept one above is all that is left in the account'
-    : `and the ${kept} kept ones above are all that is left in the account`;
+  // Resources of others, such as a given role, remain too, so that nothing can be said of the whole account.
+  return kept === 1 ? 'and the one named above is kept' : `and the ${kept} named above are kept`;
 }

@@ -467,7 +467,7 @@ describe('the deployed code', () => {
       expect.stringContaining(`kept security group ${groupId}`),
     ]);
     expect(down.stderr).toContain(`kept launch template ${templateId}`);
-    expect(down.stderr).toContain('and the 2 kept ones above are all that is left in the account');
+    expect(down.stderr).toContain('and the 2 named above are kept');
     expect(down.stderr).not.toContain('none is left');
     expect(sandbox().snapshot()).toBe(before);
     expect((await run('status', '--json')).stdout).toContain('"bastions":[]');
