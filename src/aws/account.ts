@@ -29,6 +29,8 @@ export interface AwsAccount {
    * (core/paced-calls.ts). Default: the SDK retries them.
    */
   ecs(throttling?: 'retried' | 'thrown'): Promise<EcsPort>;
+  /** End of the present credentials in milliseconds since the epoch; undefined = not known, or they do not end. */
+  credentialsEndAt(): Promise<number | undefined>;
   ssm(): Promise<SsmPort>;
   databases(): Promise<DatabasesPort>;
   databaseTokens(): Promise<DatabaseTokensPort>;

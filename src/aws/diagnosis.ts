@@ -135,9 +135,38 @@ function logCalls(config: ClientConfig): Pick<DiagnosisPort, 'logGroup'> {
   };
 }
 
-function databaseCalls(config: ClientConfig): Pick<DiagnosisPort, 'database'> {
+/** With any of these the engine refuses connections without TLS (RDS guide, "Requiring an SSL/TLS connection"). */
+const TLS_PARAMETERS: ReadonlySet<string> = new Set(['rds.force_ssl', 'require_secure_transport']);
+const isForced = ({ ParameterName = '', ParameterValue = '' }: rds.Parameter): boolean =>
+  TLS_PARAMETERS.has(ParameterName) && /^(?:1|on)$/i.test(ParameterValue);
+
+function databaseCalls(config: ClientConfig): Pick<DiagnosisPort, 'database' | 'forcedTls'> {
   const client = withProfileEndpoints(new rds.RDSClient(config), config);
   return {
+    async forcedTls({ cluster, instance }) {
+      const ofCluster = async (DBClusterParameterGroupName: string): Promise<string | undefined> => {
+        const pages = rds.paginateDescribeDBClusterParameters({ client }, { DBClusterParameterGroupName });
+        for await (const page of pages) {
+          const found = page.Parameters?.find(isForced);
+          if (found !== undefined) return found.ParameterName;
+        }
+        return undefined;
+      };
+      const ofInstance = async (DBParameterGroupName: string): Promise<string | undefined> => {
+        for await (const page of rds.paginateDescribeDBParameters({ client }, { DBParameterGroupName })) {
+          const found = page.Parameters?.find(isForced);
+          if (found !== undefined) return found.ParameterName;
+        }
+        return undefined;
+      };
+      if (cluster !== undefined) {
+        const found = await mapped('rds:DescribeDBClusterParameters', () => ofCluster(cluster));
+        if (found !== undefined) return found;
+      }
+      return instance === undefined
+        ? undefined
+        : mapped('rds:DescribeDBParameters', () => ofInstance(instance));
+    },
     async database(id) {
       const instances = await mapped('rds:DescribeDBInstances', async () => {
         const found: rds.DBInstance[] = [];
@@ -178,6 +207,13 @@ function databaseOf(id: string, instance: rds.DBInstance, cluster: rds.DBCluster
     ),
     groupIds: groups.flatMap(({ VpcSecurityGroupId }) => VpcSecurityGroupId ?? []),
     isPublic: instance.PubliclyAccessible === true,
+    // RDS reports 1 for Aurora, whose storage grows by itself.
+    allocatedGiB: cluster === undefined ? instance.AllocatedStorage : undefined,
+    hasIamLogin: (cluster ?? instance).IAMDatabaseAuthenticationEnabled === true,
+    parameterGroups: {
+      instance: instance.DBParameterGroups?.[0]?.DBParameterGroupName,
+      cluster: cluster?.DBClusterParameterGroup,
+    },
     ca: instance.CACertificateIdentifier,
     certificateEndsAt: instance.CertificateDetails?.ValidTill?.getTime(),
   };

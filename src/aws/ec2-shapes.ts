@@ -215,6 +215,7 @@ export function instanceOf(instance: sdk.Instance): Instance {
     privateIp: instance.PrivateIpAddress ?? instance.Ipv6Address,
     publicIp: instance.PublicIpAddress,
     groupIds: (instance.SecurityGroups ?? []).flatMap((group) => group.GroupId ?? []),
+    hasProfile: instance.IamInstanceProfile !== undefined,
     launchedAt: instance.LaunchTime?.getTime() ?? 0,
     stateReason: instance.StateReason?.Code,
     stateMessage: instance.StateReason?.Message,

@@ -42,6 +42,8 @@ export async function openAwsAccount(
       };
     },
 
+    credentialsEndAt: async () => (await config.credentials()).expiration?.getTime(),
+
     ecs: (throttling = 'retried') => ecs[throttling](),
     ssm: once(async () => (await import('./ssm.ts')).createSsmPort(config)),
     databases: once(async () => (await import('./databases.ts')).createDatabasesPort(config)),

@@ -143,6 +143,11 @@ export type Change =
     }
   /** The database gets a certificate of the newest authority at once. */
   | { readonly kind: 'renew-certificate'; readonly database: string }
+  /** In GiB. */
+  | { readonly kind: 'grow-storage'; readonly database: string; readonly allocatedGiB: number }
+  | { readonly kind: 'extend-lease' | 'delete-leftovers'; readonly bastion: string }
+  /** The bastion is deleted and brought up again. */
+  | { readonly kind: 'replace-bastion'; readonly bastion: string }
   | { readonly kind: 'create-log-group'; readonly logGroup: string }
   | { readonly kind: 'encrypt-log-group'; readonly logGroup: string; readonly kmsKeyId: string | undefined }
   | {

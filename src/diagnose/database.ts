@@ -19,15 +19,42 @@ const ANSWERING: ReadonlySet<string> = new Set([
   'storage-optimization',
   'upgrading',
 ]);
+/** A failover restarts the writer; a cluster reports it, an instance only that it restarts. */
+const FAILING_OVER: ReadonlySet<string> = new Set(['failing-over', 'rebooting']);
 /** A certificate that ends within this time is reported. */
 const SOON_MS = 30 * 86_400_000;
 
 export const isAnswering = ({ status }: Pick<DatabaseFacts, 'status'>): boolean => ANSWERING.has(status);
 
+/** What to look at where nothing was found, and connections are refused all the same. */
+export const connectionsNote = ({ id: database }: Pick<DatabaseFacts, 'id'>): Finding => ({
+  id: 'database-connections-not-read',
+  severity: 'note',
+  evidence: { database },
+  fixes: [],
+});
+
 export function databaseFindings(facts: DatabaseFacts, now: number): readonly Finding[] {
   const { ca = 'unknown authority', certificateEndsAt, id: database, status } = facts;
   const found: Finding[] = [];
-  if (!isAnswering(facts))
+  if (FAILING_OVER.has(status))
+    found.push({
+      id: 'database-failing-over',
+      severity: 'blocking',
+      evidence: { database, status },
+      fixes: [],
+    });
+  else if (status === 'storage-full') {
+    const { allocatedGiB } = facts;
+    // RDS grows a volume by a tenth at least.
+    const more = allocatedGiB === undefined ? undefined : Math.ceil(allocatedGiB * 1.2);
+    found.push({
+      id: 'database-storage-full',
+      severity: 'blocking',
+      evidence: { database, allocatedGiB },
+      fixes: more === undefined ? [] : [[{ kind: 'grow-storage', database, allocatedGiB: more }]],
+    });
+  } else if (!isAnswering(facts))
     found.push({
       id: 'database-not-available',
       severity: 'blocking',

@@ -172,6 +172,12 @@ export interface FindingEvidence extends Pick<
 
   // The state of a database.
   'database-not-available': { readonly database: string; readonly status: string };
+  /** The writer changes; connections are refused or end for a minute or two. */
+  'database-failing-over': { readonly database: string; readonly status: string };
+  /** `allocatedGiB` is undefined if RDS does not report it (Aurora grows by itself). */
+  'database-storage-full': { readonly database: string; readonly allocatedGiB: number | undefined };
+  /** The number of open connections is a metric, and in no description. */
+  'database-connections-not-read': { readonly database: string };
   /** `endsAt` is ISO 8601. */
   'database-certificate-ends': {
     readonly database: string;
@@ -184,6 +190,16 @@ export interface FindingEvidence extends Pick<
 
   // The caller.
   'clock-wrong': { readonly offsetMs: number };
+  /** The credentials end within minutes and are not renewed. `endsAt` is ISO 8601. */
+  'credentials-end': { readonly endsAt: string; readonly leftMs: number };
+
+  // A bastion, besides its agent.
+  /** It terminates itself soon. `endsAt` is ISO 8601. */
+  'bastion-lease-ends': { readonly name: string; readonly endsAt: string; readonly leftMs: number };
+  /** Its agent has no credentials. */
+  'bastion-without-profile': { readonly name: string; readonly instanceId: string };
+  /** Resources of a bastion whose instance is gone. */
+  'bastion-leftovers': { readonly name: string; readonly region: string };
 
   // A network path.
   'path-blocked': PathEvidence;

@@ -6,7 +6,10 @@ import type { Finding, FindingId } from './finding.ts';
  */
 const ORDER: readonly FindingId[] = [
   'clock-wrong',
+  'credentials-end',
   'database-not-available',
+  'database-failing-over',
+  'database-storage-full',
   'database-certificate-ends',
   'no-running-task',
   'task-not-running',

@@ -109,6 +109,20 @@ const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => 
     `task ${task} runs on ${platformFamily}: ECS Exec works in Windows containers except Nano Server`,
   'not-allowed-to-read': ({ action, what }) => `${what} could not be found out: ${action} is denied to you`,
   'database-not-available': ({ database, status }) => `database ${database} is ${status}`,
+  'database-failing-over': ({ database, status }) =>
+    `database ${database} is ${status}: its writer changes, and it refuses connections for a minute or two`,
+  'database-storage-full': ({ allocatedGiB, database }) =>
+    `the storage of ${database} is full${allocatedGiB === undefined ? '' : ` (${allocatedGiB} GiB)`}: it accepts no connections until it has more`,
+  'database-connections-not-read': ({ database }) =>
+    `whether ${database} has connections left is a metric of CloudWatch (DatabaseConnections), and in no description: compare it with max_connections`,
+  'credentials-end': ({ endsAt, leftMs }) =>
+    `your credentials end ${leftMs <= 0 ? 'now' : `in ${describeDuration(leftMs)}`} (${endsAt}), and with them every new session`,
+  'bastion-lease-ends': ({ endsAt, leftMs, name }) =>
+    `bastion ${name} terminates itself ${leftMs <= 0 ? 'now' : `in ${describeDuration(leftMs)}`} (${endsAt}), and its sessions end`,
+  'bastion-without-profile': ({ instanceId, name }) =>
+    `instance ${instanceId} of bastion ${name} has no instance profile, so that its agent has no credentials`,
+  'bastion-leftovers': ({ name, region }) =>
+    `resources of bastion ${name} are left in ${region}, and no instance of it runs`,
   'database-certificate-ends': ({ database, ca, endsAt, hasEnded }) =>
     `the certificate of ${database} (${ca}) ${hasEnded ? 'has ended' : 'ends'} on ${endsAt.slice(0, 10)}: clients that verify it ${hasEnded ? 'refuse the connection' : 'then refuse the connection'}`,
   'database-path-not-judged': ({ database }) =>

@@ -205,6 +205,8 @@ export interface SeedDatabase {
   readonly status?: string;
   /** Days until its certificate ends; absent = no certificate is returned. */
   readonly certificateDays?: number;
+  /** Whether its parameter group refuses connections without TLS, as the describe operations show it. */
+  readonly forceTls?: boolean;
   readonly engine: string;
   readonly engineVersion: string;
   readonly host: string;
@@ -322,6 +324,8 @@ export interface SeedRole {
 }
 
 export interface Seed {
+  /** Actions that a service control policy of the organization denies to every role. */
+  readonly forbiddenActions?: readonly string[];
   readonly accountId: string;
   readonly accountAlias?: string;
   readonly region: string;

@@ -30,6 +30,7 @@ beforeAll(async () => {
     ],
     roles: [{ name: 'orders-task', allow: ['ssmmessages:*', 'logs:*'] }],
     logGroups: [{ name: '/exec' }],
+    databases: [{ id: 'catalog', engine: 'aurora-postgresql', network: 'shop' }],
     clusters: [{ name: 'shop', exec: { logGroup: '/exec' } }],
     services: [{ name: 'orders-api', cluster: 'shop', network: 'shop', taskRole: 'orders-task' }],
   } as const;
@@ -67,6 +68,8 @@ async function flow(documents: readonly Document[]): Promise<CliOutcome> {
   const options = { env: readerWith([...documents, EXEC]), retries: false } as const;
   const service = await cli(['doctor', 'orders-api', '--cluster', 'shop'], options);
   if (service.status !== 0) return service;
+  const database = await cli(['doctor', '--db', 'catalog'], options);
+  if (database.status !== 0) return database;
   const ends = ['--path', 'orders-api', `${otherAddress}:443`];
   const path = await cli(['doctor', ...ends, '--cluster', 'shop'], options);
   expect(path.stdout).toContain('path-blocked');

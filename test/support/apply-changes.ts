@@ -21,6 +21,7 @@ import {
   PutRolePolicyCommand,
   UpdateAssumeRolePolicyCommand,
 } from '@aws-sdk/client-iam';
+import { ModifyDBInstanceCommand, RDSClient, StartDBInstanceCommand } from '@aws-sdk/client-rds';
 import { nameOfArn } from '../../src/core/arn.ts';
 import type { Change, DefinitionChanges } from '../../src/diagnose/change.ts';
 import { sandboxClients } from './sandbox-clients.ts';
@@ -99,6 +100,27 @@ async function apply(change: Change, config: ReturnType<typeof sandboxClients>['
           cluster: change.cluster,
           service: change.service,
           desiredCount: change.desiredCount,
+        }),
+      );
+      return;
+    case 'start-database':
+      await new RDSClient(config).send(new StartDBInstanceCommand({ DBInstanceIdentifier: change.database }));
+      return;
+    case 'grow-storage':
+      await new RDSClient(config).send(
+        new ModifyDBInstanceCommand({
+          DBInstanceIdentifier: change.database,
+          AllocatedStorage: change.allocatedGiB,
+          ApplyImmediately: true,
+        }),
+      );
+      return;
+    case 'renew-certificate':
+      await new RDSClient(config).send(
+        new ModifyDBInstanceCommand({
+          DBInstanceIdentifier: change.database,
+          CACertificateIdentifier: 'rds-ca-rsa2048-g1',
+          ApplyImmediately: true,
         }),
       );
       return;

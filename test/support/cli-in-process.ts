@@ -148,6 +148,7 @@ export async function accountWithoutRetries(env: CliWorld['env'], settings: Sett
     alias: () => accountAlias(config),
     ssmEndpoint: port(config.endpoint ?? ''),
     credentialEnv: port({}),
+    credentialsEndAt: port(undefined),
     ecs: port(createEcsPort(config)),
     ssm: port(createSsmPort(config)),
     databases: port(createDatabasesPort(config)),

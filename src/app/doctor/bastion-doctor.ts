@@ -2,6 +2,8 @@ import { noMatch } from '../../core/errors.ts';
 import { bastionStatuses, type StatusNeeds, type StatusRequest } from '../bastion/status.ts';
 import type { Needs } from '../collaborators.ts';
 import type { Finding } from '../../diagnose/finding.ts';
+import { stateFindings } from '../../diagnose/bastion/running.ts';
+import { awsClock } from '../aws-clock.ts';
 import { pathFindings } from '../../diagnose/network/path-findings.ts';
 import { type Diagnosis, diagnosisOf } from './diagnosis.ts';
 import { follow, sourceOf } from './path-doctor.ts';
@@ -36,7 +38,19 @@ export async function diagnoseBastion(
       return follow(source, { target, findings: () => [] }, account, readable);
     }),
   );
+  const [instance] = await (await account.ec2()).instances({ ids: [running.instanceId] });
+  const expiresAt = running.expiresAt === null ? undefined : Date.parse(running.expiresAt);
   const findings = [
+    ...stateFindings(
+      {
+        name: running.name,
+        instanceId: running.instanceId,
+        hasProfile: instance?.hasProfile,
+        expiresAt,
+        leftovers: bastions.filter(({ state }) => state === 'leftovers'),
+      },
+      awsClock(account, deps.clock).now(),
+    ),
     // The evidence belongs to the id; the compiler cannot infer that.
     ...running.findings.map(
       ({ id, severity, evidence, fixes }) => ({ id, severity, evidence, fixes }) as Finding,

@@ -9,16 +9,29 @@ import { type Diagnosis, diagnosisOf } from './diagnosis.ts';
  * also `plugin-missing`.
  */
 export async function diagnoseCaller(
-  deps: Needs<'account' | 'env', 'endpointUrl' | 'profile' | 'transport'>,
+  deps: Needs<'account' | 'clock' | 'env', 'endpointUrl' | 'profile' | 'transport'>,
 ): Promise<Diagnosis> {
   const { env, settings } = deps;
   const account = await deps.account();
   const { accountId, arn } = await (await account.identity()).caller();
   const offsetMs = account.clockOffsetMs();
-  const findings: readonly Finding[] =
-    Math.abs(offsetMs) < TOLERATED_MS
+  const endsAt = await account.credentialsEndAt();
+  const leftMs = (endsAt ?? Infinity) - deps.clock.now();
+  const findings: readonly Finding[] = [
+    ...(Math.abs(offsetMs) < TOLERATED_MS
       ? []
-      : [{ id: 'clock-wrong', severity: 'warning', evidence: { offsetMs }, fixes: [] }];
+      : [{ id: 'clock-wrong', severity: 'warning', evidence: { offsetMs }, fixes: [] } as const]),
+    ...(endsAt === undefined || leftMs >= CREDENTIALS_SOON_MS
+      ? []
+      : [
+          {
+            id: 'credentials-end',
+            severity: 'warning',
+            evidence: { endsAt: new Date(endsAt).toISOString(), leftMs },
+            fixes: [],
+          } as const,
+        ]),
+  ];
   const plugin =
     settings.transport === 'plugin'
       ? await (await import('../../connect/plugin/plugin-transport.ts')).findPlugin(env)
@@ -44,5 +57,7 @@ export async function diagnoseCaller(
 
 /** AWS refuses signatures that are older than 15 minutes; the tool corrects smaller differences by itself. */
 const TOLERATED_MS = 60_000;
+/** Credentials that are renewed by themselves have more than five minutes left after a call. */
+const CREDENTIALS_SOON_MS = 5 * 60_000;
 const PROXY_VARIABLES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
 const AUTHORITY_VARIABLES = ['AWS_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS'];

@@ -1,4 +1,5 @@
 import { noMatch } from '../../core/errors.ts';
+import { connectionsNote } from '../../diagnose/database.ts';
 import type { Finding } from '../../diagnose/finding.ts';
 import { pathFindings } from '../../diagnose/network/path-findings.ts';
 import type { Needs } from '../collaborators.ts';
@@ -24,7 +25,23 @@ export async function diagnoseDatabase(
       details: { databases: [id], candidates: [] },
     });
   const resolved = await databaseTarget(facts, undefined, account);
+  const tls = await readable.or(
+    'whether TLS is demanded',
+    (await account.diagnosis()).forcedTls(facts.parameterGroups),
+  );
   const own = resolved.findings(deps.clock.now());
+  const subject = {
+    database: id,
+    status: facts.status,
+    port: String(facts.port),
+    public: facts.isPublic ? 'yes' : 'no',
+    iamLogin: facts.hasIamLogin ? 'on' : 'off',
+    // The name of the parameter that demands it.
+    tls: tls === undefined ? undefined : `demanded by ${tls}`,
+    ca: facts.ca,
+    certificateEnds:
+      facts.certificateEndsAt === undefined ? undefined : new Date(facts.certificateEndsAt).toISOString(),
+  };
   if (from === undefined) {
     const note: Finding = {
       id: 'database-path-not-judged',
@@ -32,11 +49,13 @@ export async function diagnoseDatabase(
       evidence: { database: id },
       fixes: [],
     };
-    return diagnosisOf({ database: id }, [...own, note]);
+    return diagnosisOf(subject, [...own, note, ...readable.findings()]);
   }
   const source = await sourceOf(from, account, deps, readable);
   const paths = await follow(source, resolved, account, readable);
   // The state of the database is a finding of its own already.
   const blocked = pathFindings(paths).filter(({ evidence }) => evidence.hop !== 'target-status');
-  return diagnosisOf({ database: id, from }, [...own, ...blocked, ...readable.findings()], paths);
+  const found = [...own, ...blocked, ...readable.findings()];
+  const isSilent = found.every(({ severity }) => severity === 'note');
+  return diagnosisOf({ ...subject, from }, [...found, ...(isSilent ? [connectionsNote(facts)] : [])], paths);
 }

@@ -96,6 +96,17 @@ const ROWS: { readonly [K in Change['kind']]: (change: Of<K>, lines: CommandLine
   'start-database': ({ database }, lines) => ({
     command: lines.aws(`rds start-db-instance --db-instance-identifier ${quoteWord(database)}`),
   }),
+  'grow-storage': ({ allocatedGiB, database }, lines) => ({
+    command: lines.aws(
+      `rds modify-db-instance --db-instance-identifier ${quoteWord(database)} --allocated-storage ${allocatedGiB} --apply-immediately`,
+    ),
+    terraform: `aws_db_instance.allocated_storage = ${allocatedGiB}`,
+  }),
+  'extend-lease': ({ bastion }, lines) => ({ command: lines.tool('up', { name: bastion, ttl: '2h' }) }),
+  'delete-leftovers': ({ bastion }, lines) => ({ command: lines.tool('down', { name: bastion }) }),
+  'replace-bastion': ({ bastion }, lines) => ({
+    command: `${lines.tool('down', { name: bastion })} && ${lines.tool('up', { name: bastion })}`,
+  }),
   'renew-certificate': ({ database }, lines) => ({
     command: lines.aws(
       `rds modify-db-instance --db-instance-identifier ${quoteWord(database)} --ca-certificate-identifier rds-ca-rsa2048-g1 --apply-immediately`,

@@ -1,5 +1,5 @@
 import type { Node } from '../../provision/ports/nodes.ts';
-import type { FindingOf } from '../finding.ts';
+import type { Finding, FindingOf } from '../finding.ts';
 import { agentMissingFinding, bootFinding, bootVerdict } from './boot.ts';
 
 /** Determines what stops, or will stop, sessions through a bastion that exists. Pure. */
@@ -50,6 +50,53 @@ export function bastionFindings(bastion: ObservedBastion, now: number): readonly
         ]
       : []),
     ...(agent === undefined ? [] : [agent]),
+  ];
+}
+
+/** What AWS shows of the bastion besides its agent; `undefined` in a field = not known. */
+export interface BastionState {
+  readonly name: string;
+  readonly instanceId: string;
+  readonly hasProfile: boolean | undefined;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number | undefined;
+  /** Bastions of which resources are left, and no instance. */
+  readonly leftovers: readonly { readonly name: string; readonly region: string }[];
+}
+
+/** A session that starts now should last at least this long. */
+const LEASE_SOON_MS = 10 * 60_000;
+
+export function stateFindings(state: BastionState, now: number): readonly Finding[] {
+  const { expiresAt, hasProfile, instanceId, leftovers, name } = state;
+  const leftMs = (expiresAt ?? Infinity) - now;
+  return [
+    ...(hasProfile === false
+      ? [
+          {
+            id: 'bastion-without-profile',
+            severity: 'blocking',
+            evidence: { name, instanceId },
+            fixes: [[{ kind: 'replace-bastion', bastion: name }]],
+          } as const,
+        ]
+      : []),
+    ...(expiresAt !== undefined && leftMs < LEASE_SOON_MS
+      ? [
+          {
+            id: 'bastion-lease-ends',
+            severity: 'warning',
+            evidence: { name, endsAt: new Date(expiresAt).toISOString(), leftMs },
+            fixes: [[{ kind: 'extend-lease', bastion: name }]],
+          } as const,
+        ]
+      : []),
+    ...leftovers.map((left): Finding => ({
+      id: 'bastion-leftovers',
+      severity: 'warning',
+      evidence: { name: left.name, region: left.region },
+      fixes: [[{ kind: 'delete-leftovers', bastion: left.name }]],
+    })),
   ];
 }
 

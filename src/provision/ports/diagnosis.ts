@@ -72,6 +72,10 @@ export interface DatabaseFacts {
   readonly subnetIds: readonly string[];
   readonly groupIds: readonly string[];
   readonly isPublic: boolean;
+  readonly allocatedGiB: number | undefined;
+  readonly hasIamLogin: boolean;
+  /** Names of its parameter groups: of the instance, and of the cluster. */
+  readonly parameterGroups: { readonly instance: string | undefined; readonly cluster: string | undefined };
   readonly ca: string | undefined;
   /** End of its certificate in milliseconds since the epoch; undefined = not reported. */
   readonly certificateEndsAt: number | undefined;
@@ -83,6 +87,11 @@ export interface DiagnosisPort {
    * such database.
    */
   database(id: string): Promise<DatabaseFacts | undefined>;
+  /**
+   * The parameter that refuses connections without TLS, if it is on: DescribeDBClusterParameters and
+   * DescribeDBParameters.
+   */
+  forcedTls(groups: DatabaseFacts['parameterGroups']): Promise<string | undefined>;
   /** DescribeTaskDefinition. */
   taskDefinition(arn: string): Promise<ExecTaskDefinition>;
   /** DescribeClusters with CONFIGURATIONS. */

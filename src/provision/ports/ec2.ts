@@ -32,6 +32,8 @@ export interface Instance {
   readonly publicIp: string | undefined;
   /** Ids of the security groups. */
   readonly groupIds: readonly string[];
+  /** Whether it has an instance profile; undefined = not known. */
+  readonly hasProfile?: boolean;
   /** Milliseconds since the epoch. */
   readonly launchedAt: number;
   /** Code of the reason for the last state change, e.g. `Server.SpotInstanceTermination`. */

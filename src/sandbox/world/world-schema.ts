@@ -128,6 +128,7 @@ export const WORLD_SCHEMA = object({
     ),
     200,
   ),
+  forbiddenActions: ACTIONS,
   clusters: array(
     object(
       {
@@ -183,6 +184,7 @@ export const WORLD_SCHEMA = object({
         sql: { type: 'string' },
         status: { type: 'string' },
         certificateDays: { type: 'integer', minimum: -10_000, maximum: 10_000 },
+        forceTls: { type: 'boolean' },
         securityGroup: NAME,
       },
       ['id'],
@@ -207,6 +209,8 @@ export interface WorldFile {
   readonly base?: 'demo' | 'empty';
   readonly networks?: readonly WorldNetwork[];
   readonly roles?: readonly WorldRole[];
+  /** Actions that a service control policy of the organization denies to every role. */
+  readonly forbiddenActions?: readonly string[];
   readonly clusters?: readonly WorldCluster[];
   readonly logGroups?: readonly { readonly name: string; readonly kmsKey?: string }[];
   readonly services?: readonly WorldService[];
@@ -364,6 +368,8 @@ export interface WorldDatabase {
   readonly sql?: string;
   readonly status?: string;
   readonly certificateDays?: number;
+  /** Its parameter group has `rds.force_ssl`. */
+  readonly forceTls?: boolean;
   readonly securityGroup?: string;
 }
 

@@ -66,6 +66,7 @@ export function seedOfWorld(file: string, world: WorldFile, demo: Seed): Seed {
     endpoints: [...base.endpoints, ...made.flatMap(({ endpoints }) => endpoints)],
     networkAcls: made.flatMap(({ acls }) => acls),
     roles: [...base.roles, ...(world.roles ?? []).map(roleOf)],
+    ...(world.forbiddenActions === undefined ? {} : { forbiddenActions: world.forbiddenActions }),
     logGroups: [
       ...(base.logGroups ?? []),
       ...(world.logGroups ?? []).map(({ name, kmsKey }) => ({
@@ -254,6 +255,7 @@ function databaseOf(world: WorldDatabase, network: Network, region: string): See
     ...(world.iamUsers === undefined ? {} : { iamUsers: world.iamUsers }),
     sql: world.sql ?? '',
     ...(world.status === undefined ? {} : { status: world.status }),
+    ...(world.forceTls === undefined ? {} : { forceTls: world.forceTls }),
     ...(world.certificateDays === undefined ? {} : { certificateDays: world.certificateDays }),
   };
 }

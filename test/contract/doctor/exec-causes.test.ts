@@ -176,6 +176,13 @@ const CASES: readonly Case[] = [
     fix: 'outside the account',
   },
   {
+    id: 'action-forbidden-by-organization',
+    says: /is forbidden ssmmessages:OpenDataChannel by a service control policy/,
+    world: { ...role({ allow: CHANNELS }), forbiddenActions: ['ssmmessages:OpenDataChannel'] },
+    sibling: { ...role({ allow: CHANNELS }), forbiddenActions: ['ssmmessages:*Session'] },
+    fix: 'outside the account',
+  },
+  {
     id: 'action-explicitly-denied',
     says: /is explicitly denied ssmmessages:OpenDataChannel/,
     world: role({ allow: CHANNELS, deny: ['ssmmessages:OpenDataChannel'] }),

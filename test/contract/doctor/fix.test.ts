@@ -183,7 +183,7 @@ describe('doctor --db ID SERVICE --fix', () => {
           'add-rule egress',
           'add-rule ingress',
         ]);
-        expect(findings).toEqual([]);
+        expect(findings.map(({ id }) => id)).toEqual(['database-connections-not-read']);
         expect(fixed[0]?.undo).toBe('fargate-connect doctor --cluster shop --db orders-db --undo');
         const rules = await doctor(sandbox, ['--undo']);
         expect([rules.status, rules.stderr]).toEqual([2, expect.stringMatching(/rule sgr-\w+ of sg-/)]);

@@ -1,8 +1,13 @@
+import { TerminateInstancesCommand } from '@aws-sdk/client-ec2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
 import { seedOfWorld } from '../../../src/sandbox/world/world-seed.ts';
-import { cli } from '../../support/cli-in-process.ts';
+import type { Change } from '../../../src/diagnose/change.ts';
+import type { Instance } from '../../../src/provision/ports/ec2.ts';
+import { sandboxClients } from '../../support/sandbox-clients.ts';
+import { applyChanges } from '../../support/apply-changes.ts';
+import { cli, type CliWorld } from '../../support/cli-in-process.ts';
 
 /** `doctor --path`, `--db`, `--bastion`, and `doctor` alone. */
 
@@ -28,6 +33,8 @@ beforeAll(async () => {
       { id: 'shut', network: 'shop', securityGroup: 'shut' },
       { id: 'stopped', network: 'shop', securityGroup: 'open', status: 'stopped' },
       { id: 'full', network: 'shop', securityGroup: 'open', status: 'storage-full' },
+      { id: 'moving', network: 'shop', securityGroup: 'open', status: 'failing-over' },
+      { id: 'strict', network: 'shop', securityGroup: 'open', forceTls: true, iamUsers: ['app'] },
       { id: 'busy', network: 'shop', securityGroup: 'open', status: 'backing-up' },
       { id: 'ending', network: 'shop', securityGroup: 'open', certificateDays: 10 },
       { id: 'ended', network: 'shop', securityGroup: 'open', certificateDays: -1 },
@@ -49,8 +56,16 @@ interface Report {
     readonly hops: readonly { readonly kind: string }[];
   }[];
 }
-async function doctor(...args: readonly string[]): Promise<Report & { readonly status: number }> {
-  const { status, stdout, stderr } = await cli(['doctor', ...args, '--json'], { env: sandbox.env });
+/** Where nothing was found, a note says what no description shows; it does not count. */
+const SILENT = [{ id: 'database-connections-not-read' }] as const;
+
+const doctor = (...args: readonly string[]): Promise<Report & { readonly status: number }> =>
+  doctorIn({}, ...args);
+async function doctorIn(
+  world: Partial<CliWorld>,
+  ...args: readonly string[]
+): Promise<Report & { readonly status: number }> {
+  const { status, stdout, stderr } = await cli(['doctor', ...args, '--json'], { env: sandbox.env, ...world });
   if (stdout === '') throw new Error(stderr);
   return { ...(JSON.parse(stdout) as Report), status };
 }
@@ -97,8 +112,8 @@ describe('--path', () => {
 describe('--db', () => {
   const about = async (id: string) => doctor('--db', id, 'web', '--cluster', 'shop');
   it('finds nothing at a healthy database', async () => {
-    expect(await about('fine')).toMatchObject({ status: 0, findings: [] });
-    expect(await about('busy')).toMatchObject({ status: 0, findings: [] });
+    expect(await about('fine')).toMatchObject({ status: 0, findings: SILENT });
+    expect(await about('busy')).toMatchObject({ status: 0, findings: SILENT });
   });
   it.each([
     ['shut', 'path-blocked', /no inbound rule for port 5432/, 'aws ec2 authorize-security-group-ingress'],
@@ -108,7 +123,13 @@ describe('--db', () => {
       /database stopped is stopped/,
       'aws rds start-db-instance --db-instance-identifier stopped',
     ],
-    ['full', 'database-not-available', /is storage-full/, undefined],
+    [
+      'full',
+      'database-storage-full',
+      /storage of full is full \(20 GiB\)/,
+      'aws rds modify-db-instance --db-instance-identifier full --allocated-storage 24',
+    ],
+    ['moving', 'database-failing-over', /its writer changes/, undefined],
     ['ending', 'database-certificate-ends', /ends on/, 'aws rds modify-db-instance'],
     ['ended', 'database-certificate-ends', /has ended/, 'aws rds modify-db-instance'],
   ])('%s: %s', async (id, finding, says, command) => {
@@ -118,6 +139,28 @@ describe('--db', () => {
     expect(findings[0]?.message).toMatch(says);
     expect(findings[0]?.changes[0]?.[0]?.command ?? '').toContain(command ?? '');
   });
+  it.each(['stopped', 'full', 'ending', 'ended'])('%s: the printed change removes it', async (id) => {
+    const { findings } = await about(id);
+    await applyChanges((findings[0]?.changes[0] ?? []) as unknown as readonly Change[], sandbox.env);
+    expect(await about(id)).toMatchObject({ status: 0 });
+  });
+
+  it('says how one logs in, which authority issued its certificate, and when that ends', async () => {
+    const { subject, ...rest } = await about('strict');
+    expect(rest).toMatchObject({ status: 0, findings: SILENT });
+    expect(subject).toMatchObject({
+      status: 'available',
+      port: '5432',
+      public: 'no',
+      iamLogin: 'on',
+      tls: 'demanded by rds.force_ssl',
+    });
+    const fine = await about('fine');
+    expect(fine.subject).toMatchObject({ iamLogin: 'off', ca: 'rds-ca-2019' });
+    expect(fine.subject['tls']).toBeUndefined();
+    expect(Date.parse(fine.subject['certificateEnds'] ?? '')).toBeGreaterThan(Date.now());
+  });
+
   it('without a place looks at the database alone, and knows no other', async () => {
     const { findings, status } = await doctor('--db', 'fine');
     expect([status, findings.map(({ id }) => id)]).toEqual([0, ['database-path-not-judged']]);
@@ -138,13 +181,65 @@ describe('--bastion', () => {
     expect(paths.map(({ verdict }) => verdict)).toEqual(['passes', 'passes']);
     expect(await doctor('--db', 'orders-db', '--bastion', 'default')).toMatchObject({
       status: 0,
-      findings: [],
+      findings: SILENT,
     });
     // The group of billing-db admits two groups, and not that of this bastion.
     const billing = await doctor('--db', 'billing-db', '--bastion', 'default');
     expect(billing.findings.map(({ id }) => id)).toContain('path-blocked');
+    const changed = (change: (instance: Instance) => Partial<Instance>): Partial<CliWorld> => ({
+      account: (account) => ({
+        ...account,
+        async ec2() {
+          const ec2 = await account.ec2();
+          return {
+            ...ec2,
+            instances: async (filter) =>
+              (await ec2.instances(filter)).map((instance) => ({ ...instance, ...change(instance) })),
+          };
+        },
+      }),
+    });
+    const bare = await doctorIn(
+      changed(() => ({ hasProfile: false })),
+      '--bastion',
+    );
+    expect([bare.status, bare.findings.map(({ id }) => id)]).toEqual([1, ['bastion-without-profile']]);
+    const in5Minutes = new Date(Date.now() + 5 * 60_000).toISOString();
+    const ending = await doctorIn(
+      changed(({ tags }) => ({ tags: { ...tags, 'fargate-connect:expires-at': in5Minutes } })),
+      '--bastion',
+    );
+    expect(ending.findings.map(({ id }) => id)).toEqual(['bastion-lease-ends']);
+    expect(ending.findings[0]?.changes[0]?.[0]?.command).toBe('fargate-connect up --ttl 2h');
+    const old = await cli(['up', '--name', 'old', '--cluster', 'demo', '--yes'], { env });
+    expect([old.status, old.stderr]).toEqual([0, old.stderr]);
+    await sandboxClients(env).ec2.send(
+      new TerminateInstancesCommand({ InstanceIds: [await instanceOf('old')] }),
+    );
+    const besides = await doctor('--bastion');
+    expect(besides.findings.map(({ id }) => id)).toEqual(['bastion-leftovers']);
+    expect(besides.findings[0]?.changes[0]?.[0]?.command).toBe('fargate-connect down --name old');
+    await cli(['down', '--name', 'old', '--yes'], { env });
+    expect(await doctor('--bastion')).toMatchObject({ status: 0, findings: [] });
     await cli(['down', '--yes', '--force'], { env });
-  }, 120_000);
+  }, 180_000);
+
+  async function instanceOf(name: string): Promise<string> {
+    const { stdout } = await cli(['status', '--name', name, '--json'], { env: sandbox.env });
+    const { bastions } = JSON.parse(stdout) as {
+      readonly bastions: readonly { readonly instanceId: string }[];
+    };
+    return bastions[0]?.instanceId ?? '';
+  }
+});
+
+it('alone says when the credentials end', async () => {
+  const withEnd = (ms: number): Partial<CliWorld> => ({
+    account: (account) => ({ ...account, credentialsEndAt: () => Promise.resolve(Date.now() + ms) }),
+  });
+  const ending = await doctorIn(withEnd(2 * 60_000));
+  expect([ending.status, ending.findings.map(({ id }) => id)]).toEqual([1, ['credentials-end']]);
+  expect(await doctorIn(withEnd(60 * 60_000))).toMatchObject({ status: 0, findings: [] });
 });
 
 it('alone says who calls, and where', async () => {

@@ -52,6 +52,7 @@ function grantsOf(state: IamState, input: Fields): Grants {
   return {
     identity: [...own.identity, ...given('PolicyInputList')],
     boundary: given('PermissionsBoundaryPolicyInputList')[0] ?? own.boundary,
+    ...(own.organization === undefined ? {} : { organization: own.organization }),
   };
 }
 
@@ -86,18 +87,37 @@ function resultOf(simulated: Simulated, action: string, resources: readonly stri
   const [first] = parts;
   if (parts.length === 1 && first !== undefined) {
     const { resource, decision, details } = first;
-    return { EvalActionName: action, EvalResourceName: resource, EvalDecision: decision, ...details };
+    return {
+      EvalActionName: action,
+      EvalResourceName: resource,
+      EvalDecision: decision,
+      OrganizationsDecisionDetail: organizationDetail(simulated, action, resources),
+      ...details,
+    };
   }
   const worst = ['explicitDeny', 'implicitDeny'].find((name) => parts.some((part) => part.decision === name));
   return {
     EvalActionName: action,
     EvalDecision: worst ?? 'allowed',
+    OrganizationsDecisionDetail: organizationDetail(simulated, action, resources),
     ResourceSpecificResults: parts.map(({ resource, decision, details }) => ({
       EvalResourceName: resource,
       EvalResourceDecision: decision,
       ...details,
     })),
   };
+}
+
+/** One answer for all resources; undefined outside an organization. */
+function organizationDetail(
+  { context, grants: { organization = [] } }: Simulated,
+  action: string,
+  resources: readonly string[],
+): Fields | undefined {
+  if (organization.length === 0) return undefined;
+  const alone = { identity: organization, boundary: undefined };
+  const isAllowed = (resource: string): boolean => decide(alone, { action, resource, context }).allowed;
+  return { AllowedByOrganizations: resources.every(isAllowed) };
 }
 
 function answerOf(

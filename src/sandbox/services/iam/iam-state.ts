@@ -76,6 +76,16 @@ export interface IamDeps {
 
 const SESSION_MS = 3_600_000;
 
+/** As in a real organization: everything is allowed, and one statement denies. */
+function organizationOf(forbidden: readonly string[]): NonNullable<Grants['organization']> {
+  if (forbidden.length === 0) return [];
+  const Statement = [
+    { Effect: 'Allow', Action: '*', Resource: '*' },
+    { Effect: 'Deny', Action: forbidden, Resource: '*' },
+  ];
+  return [{ name: 'organization/forbidden', document: parsePolicy({ Version: '2012-10-17', Statement }) }];
+}
+
 /** The state of IAM. Each lookup throws AwsError `NoSuchEntity` if it finds nothing. */
 export class IamState implements PrincipalDirectory {
   readonly accountId: string;
@@ -85,9 +95,12 @@ export class IamState implements PrincipalDirectory {
   readonly profiles = new Map<string, InstanceProfile>();
   readonly users = new Map<string, User>();
   readonly #deps: IamDeps;
+  /** The service control policies of the organization that hold for roles. */
+  readonly #organization: NonNullable<Grants['organization']>;
 
   constructor(deps: IamDeps) {
     this.#deps = deps;
+    this.#organization = organizationOf(deps.seed.forbiddenActions ?? []);
     this.accountId = deps.seed.accountId;
     this.accountAlias = deps.seed.accountAlias;
     for (const [name, document] of Object.entries(AWS_MANAGED_POLICIES)) {
@@ -266,7 +279,7 @@ export class IamState implements PrincipalDirectory {
     }));
     const attached = [...role.attached].flatMap((arn) => this.#named(arn));
     const boundary = role.boundaryArn === undefined ? undefined : this.#named(role.boundaryArn)[0];
-    return { identity: [...inline, ...attached], boundary };
+    return { identity: [...inline, ...attached], boundary, organization: this.#organization };
   }
 
   tagsOf(principal: Principal): ReadonlyMap<string, string> {

@@ -1,4 +1,4 @@
-import { AwsError } from '../../contracts.ts';
+import { type AuthorizationCheck, AwsError } from '../../contracts.ts';
 import { count, type Fields, optionalText, structures, texts } from '../../wire/fields.ts';
 import { paginate } from '../../wire/pages.ts';
 import { XmlList } from '../../wire/xml.ts';
@@ -64,3 +64,18 @@ export function pageOf<T>(
   const { items, next } = paginate(found, optionalText(input, 'Marker'), size, 'InvalidParameterValue');
   return { [names.list]: new XmlList(names.item, items.map(shape)), Marker: next };
 }
+
+/** A check on the named resource, or on all resources of its type. */
+export const check =
+  (
+    { arn }: { readonly arn: (resource: string) => string },
+    action: string,
+    type: string,
+    parameter: string,
+  ) =>
+  (input: Fields): readonly AuthorizationCheck[] => [
+    {
+      action: `rds:${action}`,
+      resource: arn(`${type}:${identifierOf(optionalText(input, parameter)) ?? '*'}`),
+    },
+  ];

@@ -1,4 +1,4 @@
-import { type AuthorizationCheck, AwsError, type Operations, type SandboxService } from '../../contracts.ts';
+import { AwsError, type Operations, type SandboxService } from '../../contracts.ts';
 import type { Clock } from '../../../core/clock.ts';
 import type { Seed, SeedDatabase } from '../../seed-shapes.ts';
 import { type Fields, optionalText } from '../../wire/fields.ts';
@@ -12,7 +12,8 @@ import {
 } from '../../world/database-endpoints.ts';
 import { secretsManagerDescription } from '../secretsmanager/secretsmanager.ts';
 import type { ServiceDescription } from '../service-description.ts';
-import { filtersOf, identifierOf, pageOf, passes } from './rds-lists.ts';
+import { check, filtersOf, identifierOf, pageOf, passes } from './rds-lists.ts';
+import { parameterGroupOf, parameterOperations } from './rds-parameters.ts';
 import { proxyOperations } from './rds-proxies.ts';
 
 const CREATED_AT = new Date('2026-01-05T08:00:00Z');
@@ -32,14 +33,26 @@ interface Instance {
   readonly database: SeedDatabase;
 }
 
-/** The databases and proxies of the seed, read-only. */
+/** What has been modified of a database since the start, by its id. */
+type Modified = Map<
+  string,
+  Partial<Pick<SeedDatabase, 'status' | 'certificateDays'>> & { storageGiB?: number }
+>;
+
+/** The databases and proxies of the seed; an instance can be started, and its storage and certificate changed. */
 export function createRdsService(given: RdsDeps): SandboxService {
   const databases = given.seed.databases.filter(({ redshift }) => redshift === undefined);
-  const deps = { ...given, seed: { ...given.seed, databases } };
+  const deps = { ...given, seed: { ...given.seed, databases }, modified: new Map() };
   const { seed } = deps;
   return {
     snapshot: () => ({ databases: seed.databases.map((database) => database.id).sort() }),
-    operations: { ...instanceOperations(deps), ...clusterOperations(deps), ...proxyOperations(deps) },
+    operations: {
+      ...instanceOperations(deps),
+      ...writeOperations(deps),
+      ...parameterOperations(deps),
+      ...clusterOperations(deps),
+      ...proxyOperations(deps),
+    },
   };
 }
 
@@ -57,19 +70,60 @@ export const rdsDescription: ServiceDescription = {
     }),
 };
 
-/** A check on the named resource, or on all resources of its type. */
-const check =
-  ({ arn }: RdsDeps, action: string, type: string, parameter: string) =>
-  (input: Fields): readonly AuthorizationCheck[] => [
-    {
-      action: `rds:${action}`,
-      resource: arn(`${type}:${identifierOf(optionalText(input, parameter)) ?? '*'}`),
-    },
-  ];
-
 const sameId = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
 
-function instanceOperations(deps: RdsDeps): Operations {
+interface StatefulDeps extends RdsDeps {
+  readonly modified: Modified;
+}
+
+/** StartDBInstance and ModifyDBInstance with ApplyImmediately: the change is there at the next description. */
+function writeOperations(deps: StatefulDeps): Operations {
+  const databaseOf = (input: Fields): SeedDatabase => {
+    const id = identifierOf(optionalText(input, 'DBInstanceIdentifier')) ?? '';
+    const found = deps.seed.databases.find((database) => sameId(instanceId(database), id));
+    if (found === undefined) throw new AwsError('DBInstanceNotFound', `DBInstance ${id} not found.`, 404);
+    return found;
+  };
+  const modify = (database: SeedDatabase, change: Parameters<Modified['set']>[1]): Fields => {
+    deps.modified.set(database.id, { ...deps.modified.get(database.id), ...change });
+    return { DBInstance: instanceMembers(deps, { id: instanceId(database), database }) };
+  };
+  return {
+    StartDBInstance: {
+      authorize: check(deps, 'StartDBInstance', 'db', 'DBInstanceIdentifier'),
+      run(input) {
+        const database = databaseOf(input);
+        const status = deps.modified.get(database.id)?.status ?? database.status ?? 'available';
+        if (status !== 'stopped')
+          throw new AwsError('InvalidDBInstanceState', `Instance ${database.id} is not in stopped state.`);
+        return modify(database, { status: 'available' });
+      },
+    },
+    ModifyDBInstance: {
+      authorize: check(deps, 'ModifyDBInstance', 'db', 'DBInstanceIdentifier'),
+      run(input) {
+        const database = databaseOf(input);
+        const storage = optionalText(input, 'AllocatedStorage');
+        const ca = optionalText(input, 'CACertificateIdentifier');
+        const status = deps.modified.get(database.id)?.status ?? database.status;
+        return modify(database, {
+          ...(storage === undefined
+            ? {}
+            : {
+                storageGiB: Number(storage),
+                ...(status === 'storage-full' ? { status: 'available' } : {}),
+              }),
+          ...(ca === undefined ? {} : { certificateDays: RENEWED_DAYS }),
+        });
+      },
+    },
+  };
+}
+
+/** RDS issues server certificates for a year. */
+const RENEWED_DAYS = 365;
+
+function instanceOperations(deps: StatefulDeps): Operations {
   const instances = deps.seed.databases.flatMap((database): readonly Instance[] => [
     { id: instanceId(database), database },
     ...(database.readers ?? []).map(({ id }) => ({ id, database })),
@@ -228,7 +282,7 @@ function masterSecret({ secretArn }: RdsDeps, { masterSecretName }: SeedDatabase
 
 const DAY_MS = 86_400_000;
 
-const certificate = ({ clock }: RdsDeps, { certificateDays }: SeedDatabase): Fields =>
+const certificate = ({ clock }: RdsDeps, certificateDays: number | undefined): Fields =>
   certificateDays === undefined
     ? {}
     : {
@@ -239,19 +293,23 @@ const certificate = ({ clock }: RdsDeps, { certificateDays }: SeedDatabase): Fie
         },
       };
 
-function instanceMembers(deps: RdsDeps, { id, database }: Instance): Fields {
-  const { seed } = deps;
+function instanceMembers(deps: StatefulDeps, { id, database }: Instance): Fields {
+  const { modified, seed } = deps;
+  const now = modified.get(database.id);
   const zone = seed.subnets.find((subnet) => subnet.id === database.subnetIds[0])?.zone;
   return {
     DBInstanceIdentifier: id,
     DBInstanceClass: 'db.t4g.medium',
     Engine: database.engine,
-    DBInstanceStatus: database.status ?? 'available',
-    ...certificate(deps, database),
+    DBInstanceStatus: now?.status ?? database.status ?? 'available',
+    ...certificate(deps, now?.certificateDays ?? database.certificateDays),
+    DBParameterGroups: new XmlList('DBParameterGroup', [
+      { DBParameterGroupName: parameterGroupOf(database), ParameterApplyStatus: 'in-sync' },
+    ]),
     MasterUsername: database.masterUsername,
     DBName: database.databaseName,
     Endpoint: { Address: instanceHost(database, id), Port: database.port, HostedZoneId: 'Z29XKXDKYMONMX' },
-    AllocatedStorage: isAurora(database) ? 1 : 20,
+    AllocatedStorage: isAurora(database) ? 1 : (now?.storageGiB ?? 20),
     InstanceCreateTime: CREATED_AT,
     VpcSecurityGroups: groupsOf(database),
     AvailabilityZone: zone,
@@ -285,6 +343,7 @@ function clusterMembers(deps: RdsDeps, database: SeedDatabase): Fields {
     DBClusterIdentifier: database.id,
     DBSubnetGroup: `${database.id}-subnets`,
     Status: database.status ?? 'available',
+    DBClusterParameterGroup: parameterGroupOf(database),
     Endpoint: database.host,
     ReaderEndpoint: readerHost(database),
     CustomEndpoints: customEndpoints.map(({ id }) => customHost(database, id)),
