@@ -27,9 +27,10 @@ export async function diagnosed(
   const isDiagnosed = Object.hasOwn(error.details, 'findings');
   if (error.role === 'interrupted' || context.signal.aborted || isDiagnosed) return error;
   const { findingsAfter } = await import('../app/doctor/failed-connect.ts');
-  const found = await findingsAfter(error, command, context);
-  if (found.length === 0) return error;
+  const { findings: found, taskRole } = await findingsAfter(error, command, context);
+  const role = taskRole === undefined ? {} : { taskRole };
+  if (found.length === 0) return error.with({ details: role, cause: error.cause });
   const { findingFacts } = await import('./render/doctor-report.ts');
   const findings = findingFacts(found, context.commandLines);
-  return error.with({ details: { findings }, cause: error.cause });
+  return error.with({ details: { ...role, findings }, cause: error.cause });
 }

@@ -411,11 +411,18 @@ const CASES: readonly Case[] = [
   ],
   [
     'exec-agent-not-running',
-    { cluster: 'prod', task: 'abcd', container: 'app', agent: 'STOPPED', agentReason: null },
+    {
+      cluster: 'prod',
+      task: 'abcd',
+      container: 'app',
+      agent: 'STOPPED',
+      agentReason: null,
+      taskRole: 'orders-task',
+    },
     run('exec', { cluster: 'prod' }),
     [
       'fargate-connect ls containers --cluster prod --task abcd   # state of container and agent',
-      'fargate-connect policy task-role --check role/ROLE --cluster prod   # does its task role lack ssmmessages',
+      'fargate-connect policy task-role --check role/orders-task --cluster prod   # does its task role lack ssmmessages',
       'other known causes: a read-only root file system, no route to ssmmessages on port 443',
     ],
   ],

@@ -1,3 +1,4 @@
+import { nameOfArn } from '../../core/arn.ts';
 import { type Clock, sleep } from '../../core/clock.ts';
 import { textFact } from '../../core/facts/fact.ts';
 import { ToolError } from '../../core/errors.ts';
@@ -35,6 +36,12 @@ const FAILED_CONNECTS: ReadonlySet<string> = new Set([
   'target-not-connected',
 ]);
 
+export interface AfterFailure {
+  readonly findings: readonly DescribedFinding[];
+  /** Name of the role that the task has; undefined = not known, or the target is no task. */
+  readonly taskRole?: string | undefined;
+}
+
 /**
  * The findings that stop sessions to the target of the error `thrown`, in the order in which to act. Empty for errors
  * of other kinds, after two seconds, and as soon as the person presses Ctrl-C; never rejects.
@@ -43,14 +50,15 @@ export async function findingsAfter(
   thrown: unknown,
   command: FailedCommand,
   deps: FailedConnectNeeds,
-): Promise<readonly DescribedFinding[]> {
+): Promise<AfterFailure> {
   const { clock, signal } = deps;
-  if (!(thrown instanceof ToolError) || !FAILED_CONNECTS.has(thrown.code) || signal.aborted) return [];
+  const nothing = { findings: [] };
+  if (!(thrown instanceof ToolError) || !FAILED_CONNECTS.has(thrown.code) || signal.aborted) return nothing;
   const target = targetOf(thrown);
-  if (target === undefined) return [];
+  if (target === undefined) return nothing;
   const found =
     'instanceId' in target
-      ? findingsOfBastion(target.instanceId, deps)
+      ? findingsOfBastion(target.instanceId, deps).then((findings) => ({ findings }))
       : findingsOfTask(target, command, deps);
   const answered = new AbortController();
   try {
@@ -61,22 +69,28 @@ export async function findingsAfter(
 }
 
 /** The findings as sentences; none if a call fails. */
-async function described(found: Promise<readonly Finding[]>): Promise<readonly DescribedFinding[]> {
+async function described(found: Promise<FoundAtTarget>): Promise<AfterFailure> {
   try {
-    return diagnosisOf({}, await found).findings;
+    const { findings, taskRole } = await found;
+    return { findings: diagnosisOf({}, findings).findings, taskRole };
   } catch {
-    return [];
+    return { findings: [] };
   }
 }
 
 /** Resolves with no findings after the deadline, or when the signal aborts. */
-async function overdue(clock: Clock, signal: AbortSignal): Promise<readonly DescribedFinding[]> {
+async function overdue(clock: Clock, signal: AbortSignal): Promise<AfterFailure> {
   try {
     await sleep(clock, DEADLINE_MS, signal);
   } catch {
     // The same answer: nobody waits for the findings any more.
   }
-  return [];
+  return { findings: [] };
+}
+
+interface FoundAtTarget {
+  readonly findings: readonly Finding[];
+  readonly taskRole?: string | undefined;
 }
 
 interface FailedTask {
@@ -101,12 +115,12 @@ async function findingsOfTask(
   { cluster, task: id, container }: FailedTask,
   command: FailedCommand,
   deps: FailedConnectNeeds,
-): Promise<readonly Finding[]> {
+): Promise<FoundAtTarget> {
   const account = await deps.account();
   const ecs = await account.ecs();
   const wanted = { cluster, service: undefined, task: id, container };
   const [task] = await ecs.describeTasks(cluster, [id]);
-  if (task === undefined) return [];
+  if (task === undefined) return { findings: [] };
   const { serviceName } = task;
   const services =
     serviceName === undefined
@@ -115,9 +129,12 @@ async function findingsOfTask(
   const service = services?.[0];
   const state = containerFindings(task, wanted, service, deps.clock.now());
   // The documents for forwards do not grant ecs:DescribeTaskDefinition.
-  const definition =
-    command === 'exec' ? await definitionCauses(account, { cluster, task, service, container }, deps) : [];
-  return withController([...state, ...definition], service).filter(({ severity }) => severity === 'blocking');
+  const { findings, taskRole }: FoundAtTarget =
+    command === 'exec'
+      ? await definitionCauses(account, { cluster, task, service, container }, deps)
+      : { findings: [] };
+  const all = withController([...state, ...findings], service);
+  return { findings: all.filter(({ severity }) => severity === 'blocking'), taskRole };
 }
 
 /** What the task definition and the platform show; nothing is asked of IAM. */
@@ -134,26 +151,27 @@ async function definitionCauses(
     readonly container: string | undefined;
   },
   deps: FailedConnectNeeds,
-): Promise<readonly Finding[]> {
+): Promise<FoundAtTarget> {
   const diagnosis = await account.diagnosis();
   const readable = new Readable();
   const [definition, config] = await Promise.all([
     readable.or('the task definition', diagnosis.taskDefinition(task.taskDefinitionArn)),
     readable.or('the configuration of the cluster', diagnosis.execConfiguration(cluster)),
   ]);
-  if (definition === undefined) return [];
+  if (definition === undefined) return { findings: [] };
   const judged: JudgedTask = { task, definition, redeploy: redeployOf(cluster, service, task) };
   const { taskRoleArn, ...inquiry } = await roleInquiry(account, judged, config, deps);
   const containers = definition.containers.filter(
     ({ name }) => container === undefined || name === container,
   );
-  return [
+  const findings = [
     ...platformFindings(judged),
     ...(taskRoleArn === undefined
       ? taskRoleFindings({ ...judged, ...inquiry, taskRole: undefined, executionRole: undefined })
       : []),
     ...definitionFindings(judged, containers),
   ];
+  return { findings, taskRole: taskRoleArn === undefined ? undefined : nameOfArn(taskRoleArn) };
 }
 
 async function findingsOfBastion(instanceId: string, deps: FailedConnectNeeds): Promise<readonly Finding[]> {

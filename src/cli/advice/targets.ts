@@ -16,8 +16,11 @@ const listContainers = (
   why = 'state of container and agent',
 ): string => lines.tool('ls containers', { cluster, task }, why);
 
-const checkTaskRole = (lines: CommandLines): string =>
-  lines.tool('policy task-role', { check: 'role/ROLE' }, 'does its task role lack ssmmessages');
+/** Nothing if the role is not known: `doctor` finds it. */
+const checkTaskRole = (taskRole: string | undefined, lines: CommandLines): readonly string[] =>
+  taskRole === undefined
+    ? []
+    : [lines.tool('policy task-role', { check: `role/${taskRole}` }, 'does its task role lack ssmmessages')];
 
 function execNotEnabled(facts: ErrorFacts['exec-not-enabled'], lines: CommandLines): readonly string[] {
   const fix = bestFix(facts, lines);
@@ -39,7 +42,7 @@ function notConnected(facts: ErrorFacts['target-not-connected'], lines: CommandL
     return [
       'a task that just started may need another minute',
       lines.tool('doctor', { cluster, task }, 'finds the cause: role, network, definition, agent'),
-      checkTaskRole(lines),
+      ...checkTaskRole(facts.taskRole, lines),
       'the subnet has no route to ssmmessages on port 443 (NAT, public IP or interface endpoint)',
       listContainers({ cluster, task }, lines, 'is its agent RUNNING'),
     ];
@@ -116,7 +119,7 @@ export const TARGET_ADVICE = {
   ],
   'exec-agent-not-running': (facts, lines) => [
     listContainers(facts, lines),
-    checkTaskRole(lines),
+    ...checkTaskRole(facts.taskRole, lines),
     'other known causes: a read-only root file system, no route to ssmmessages on port 443',
   ],
   'exec-not-enabled': execNotEnabled,

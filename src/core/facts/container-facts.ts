@@ -56,6 +56,8 @@ export interface ContainerErrorFacts {
     /** `absent` = the container has no such agent. */
     readonly agent: 'PENDING' | 'STOPPED' | 'absent';
     readonly agentReason: string | null;
+    /** Name of the role of the task, if it was read. */
+    readonly taskRole?: string | undefined;
     /** How long the agent has been in this state, in milliseconds. */
     readonly stateAgeMs?: number | undefined;
   };

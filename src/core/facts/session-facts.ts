@@ -14,6 +14,8 @@ export type TargetFacts = {
   readonly cluster?: string | undefined;
   readonly task?: string | undefined;
   readonly container?: string | undefined;
+  /** Name of the role of the task, if it was read. */
+  readonly taskRole?: string | undefined;
 };
 
 /** Errors of sessions and forwards. */

@@ -56,6 +56,7 @@ interface Failure {
   readonly error: {
     readonly code: string;
     readonly details: {
+      readonly taskRole?: string;
       readonly findings?: readonly {
         readonly id: string;
         readonly severity: string;
@@ -108,6 +109,8 @@ describe('exec', () => {
     const failed = await failure(['exec', 'agent-down']);
     expect(failed.status).toBe(1);
     expect(failed.error.code).toBe('exec-agent-not-running');
+    // The advice names it in `policy task-role --check role/NAME`.
+    expect(failed.error.details.taskRole).toBe('demo-exec-task');
     expect(failed.error.details.findings).toEqual([
       {
         id: 'exec-agent-not-running',
