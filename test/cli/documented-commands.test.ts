@@ -58,6 +58,9 @@ function wordsOf(text: string): readonly string[] {
 const isPattern = (words: readonly string[]): boolean =>
   words.some((word) => /…|\.\.\.|^\[|\]$|\|/.test(word)) || /^(?:COMMAND|KIND)$/.test(words[0] ?? '');
 
+/** Connections of the configuration files in the examples: a word in the place of a command may name one. */
+const CONNECTIONS: ReadonlySet<string> = new Set(['NAME', 'orders']);
+
 /** Errors about the shape of a command line; a placeholder is no legal value of many flags. */
 const SHAPE: ReadonlySet<string> = new Set([
   'commander.unknownOption',
@@ -73,7 +76,8 @@ const MISSING: ReadonlySet<string> = new Set([
 
 async function refusalOf({ isComplete, text }: CommandLine): Promise<string | undefined> {
   const words = wordsOf(text);
-  if (isPattern(words) || (words[0] === 'policy' && words[1] === 'KIND')) return undefined;
+  if (isPattern(words) || CONNECTIONS.has(words[0] ?? '') || (words[0] === 'policy' && words[1] === 'KIND'))
+    return undefined;
   const program = programOf();
   try {
     refuseUnknownCommand(words, program);
