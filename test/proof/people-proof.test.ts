@@ -1,5 +1,5 @@
 import { ECSClient, UpdateServiceCommand } from '@aws-sdk/client-ecs';
-import { CreateRoleCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
+import { AttachRolePolicyCommand, CreateRoleCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { CreateDocumentCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { AssumeRoleCommand } from '@aws-sdk/client-sts';
@@ -67,6 +67,12 @@ beforeAll(async () => {
       Name: DATABASE_SECRET,
       KmsKeyId: DEFAULT_KEY_ID,
       SecretString: JSON.stringify({ username: 'orders', password: 'orders-sandbox-only' }),
+    }),
+  );
+  await sandboxClients(env).iam.send(
+    new AttachRolePolicyCommand({
+      RoleName: 'orders-api-task',
+      PolicyArn: 'arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore',
     }),
   );
   await sandbox().warmUpDatabase('orders-db');
@@ -440,6 +446,14 @@ const CASES: Readonly<Record<ProvedBy<'person'>, Case>> = {
     steps: [
       command('policy', 'task-role', '--check', 'role/orders-api-task'),
       command('policy', 'shell', '--check', 'user/developer'),
+      // Exit status 1 says that the two differ.
+      async (env) => {
+        const args = ['policy', 'diff', 'role/orders-api-task', 'task-role'];
+        const outcome = await cli(args, { env, retries: false });
+        return outcome.status === 1 && outcome.stdout.startsWith('only ')
+          ? { ...outcome, status: 0 }
+          : outcome;
+      },
     ],
   },
   'deny-unlogged': {

@@ -1,4 +1,5 @@
 import { Argument, Command, Option } from 'commander';
+import type { PolicyDiffRequest } from '../../app/policy/policy-diff.ts';
 import type { PolicyRequest } from '../../app/policy/print-policy.ts';
 import { POLICY_PURPOSES } from '../render/policy-purposes.ts';
 import { POLICY_KIND_NAMES, type PolicyKindName } from '../../provision/policy/policy-kinds.ts';
@@ -103,6 +104,7 @@ export function policyCommand(invoke: Invoke, run: Run<PolicyRequest> = runPolic
       ).conflicts('format'),
     );
   addTagFlag(command);
+  command.addCommand(policyDiffCommand(invoke)).helpCommand(false);
   return addIamFlags(command)
     .addHelpText(
       'after',
@@ -123,6 +125,44 @@ Examples:
     .action((kind: PolicyKindName, flags: PolicyFlags, command: Command) =>
       invoke(run, optionsOf(kind, flags), command),
     );
+}
+
+function policyDiffCommand(
+  invoke: Invoke,
+  run: Run<Omit<PolicyDiffRequest, 'cwd'>> = runPolicyDiff,
+): Command {
+  return new Command('diff')
+    .description('what one side allows and the other does not')
+    .argument('<left>', 'a kind, role/NAME, or the path of a document')
+    .argument('<right>', 'the same')
+    .option('--name <bastion>', 'name of the bastion in the documents of kinds', '*')
+    .addHelpText(
+      'after',
+      `
+Compares patterns: a grant of one side that no single statement of the other side
+covers, with the same conditions or none, is printed. Exit status 0 if there is
+none, 1 otherwise. Statements with Deny are not compared.
+
+Examples:
+  $ fargate-connect policy diff role/ec2-connect-role bastion --cluster prod
+  $ fargate-connect policy diff old.json new.json --json`,
+    )
+    .action((left: string, right: string, flags: { readonly name: string }, command: Command) =>
+      invoke(run, { left, right, name: flags.name }, command),
+    );
+}
+
+async function runPolicyDiff(
+  options: Omit<PolicyDiffRequest, 'cwd'>,
+  context: CommandContext,
+): Promise<number> {
+  const [{ diffPolicies }, { isEqual, writePolicyDiff }] = await Promise.all([
+    import('../../app/policy/policy-diff.ts'),
+    import('../render/policy-diff-text.ts'),
+  ]);
+  const diff = await diffPolicies({ ...options, cwd: context.cwd }, context);
+  writePolicyDiff({ ...options, cwd: context.cwd }, diff, context);
+  return isEqual(diff) ? 0 : 1;
 }
 
 const optionsOf = (kind: PolicyKindName, flags: PolicyFlags): PolicyRequest => ({
