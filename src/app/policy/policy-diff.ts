@@ -97,7 +97,7 @@ async function textOf(path: string, cwd: string): Promise<string> {
     return await readFile(resolve(cwd, path), 'utf8');
   } catch (error) {
     throw usage('invalid-argument', `there is no kind, role or file ${path}`, {
-      details: { expected: `a kind (policy --help lists them), role/NAME, or the path of a document` },
+      details: { expected: 'a kind of document, role/NAME, or the path of a document' },
       cause: error,
     });
   }
