@@ -79,8 +79,10 @@ export const RESOURCE_TYPES: Readonly<Record<string, readonly string[]>> = {
   'iam:GetRolePolicy': ['role'],
   'iam:ListRolePolicies': ['role'],
   'memorydb:DescribeClusters': ['cluster'],
+  'rds:DescribeDBClusterParameters': ['cluster-pg'],
   'rds:DescribeDBClusters': ['cluster'],
   'rds:DescribeDBInstances': ['db'],
+  'rds:DescribeDBParameters': ['pg'],
   'rds:DescribeDBProxies': ['db-proxy'],
   'rds:DescribeDBProxyEndpoints': ['db-proxy', 'db-proxy-endpoint'],
 };
