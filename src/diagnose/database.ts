@@ -24,6 +24,7 @@ const FAILING_OVER: ReadonlySet<string> = new Set(['failing-over', 'rebooting'])
 /** A certificate that ends within this time is reported. */
 const SOON_MS = 30 * 86_400_000;
 
+/** Whether a database in this state accepts connections; some states with maintenance do. */
 export const isAnswering = ({ status }: Pick<DatabaseFacts, 'status'>): boolean => ANSWERING.has(status);
 
 /** What to look at where nothing was found, and connections are refused all the same. */
@@ -34,6 +35,7 @@ export const connectionsNote = ({ id: database }: Pick<DatabaseFacts, 'id'>): Fi
   fixes: [],
 });
 
+/** The state of the database, and the end of its certificate if that is near or past. */
 export function databaseFindings(facts: DatabaseFacts, now: number): readonly Finding[] {
   const { ca = 'unknown authority', certificateEndsAt, id: database, status } = facts;
   const found: Finding[] = [];

@@ -5,6 +5,7 @@ import { SUBNET_REASONS } from './network/subnet-reasons.ts';
 
 /** Each finding as one sentence about the facts, without advice. */
 
+/** The finding as a sentence, without the change that removes the cause. */
 export const sentenceOf = (finding: Finding): string =>
   // The evidence belongs to the id; the compiler cannot infer that.
   (SENTENCES[finding.id] as (evidence: Finding['evidence']) => string)(finding.evidence);

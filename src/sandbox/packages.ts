@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 
 /** The packages that the sandbox loads from node_modules: native code and WebAssembly cannot be bundled. */
-export const SANDBOX_PACKAGES = ['@electric-sql/pglite', '@lydell/node-pty'] as const;
+const SANDBOX_PACKAGES = ['@electric-sql/pglite', '@lydell/node-pty'] as const;
 
 export interface MissingPackage {
   readonly name: string;

@@ -44,7 +44,7 @@ export async function* copyFiles(options: CopyOptions, deps: CopyNeeds): AsyncGe
   // On every exit path, so that no session stays open.
   deps.scope.add(() => sessions.close());
   const open = (): Promise<unknown> =>
-    startAt(containerPlace(resolved), deps, () => sessions.survive(async () => undefined));
+    startAt(containerPlace(resolved), deps, () => sessions.repeatAfterLoss(async () => undefined));
   yield* request.direction === 'up'
     ? upload(request, sessions, open, deps)
     : download(request, options, sessions, open, deps);
@@ -127,7 +127,7 @@ async function* upload(
   );
   for (const source of found) if (source?.kind === 'other') throw notAFile(shownPath(source.path), 'local');
   await open();
-  const statOf = (path: Uint8Array) => sessions.survive(({ shell }) => remoteStat(shell, path));
+  const statOf = (path: Uint8Array) => sessions.repeatAfterLoss(({ shell }) => remoteStat(shell, path));
   /** As `cp -r`: into a folder that exists, else as that name. The content of `dir/.` goes into the target itself. */
   const rootFor = async (path: Buffer): Promise<Uint8Array> => {
     const name = baseName(path);

@@ -35,10 +35,7 @@ export function configuredFor(
   return under(host ?? id) ?? (isMeant ? under(name) : undefined);
 }
 
-export function withConfigured(
-  given: DatabaseRequest,
-  configured: ConfiguredDatabase | undefined,
-): SettledRequest {
+function withConfigured(given: DatabaseRequest, configured: ConfiguredDatabase | undefined): SettledRequest {
   const isLoginGiven = given.iam !== undefined || given.secret !== undefined;
   const hasSecret = given.secret !== undefined && given.secret !== false;
   const secret = isLoginGiven ? given.secret : configured?.secret;

@@ -20,6 +20,10 @@ export interface Destination {
   readonly others: readonly Database[];
 }
 
+/**
+ * The database that the request names: by id or ARN, or as HOST:PORT without a call to AWS. Throws `database-needed`,
+ * `database-not-found`, `bad-arguments`, `bad-forward`.
+ */
 export async function destinationOf(
   request: Pick<SettledRequest, 'id' | 'host' | 'engine' | 'readOnly'>,
   deps: Needs<'account'>,

@@ -6,7 +6,7 @@ import { stateFindings } from '../../diagnose/bastion/running.ts';
 import { awsClock } from '../aws-clock.ts';
 import { pathFindings } from '../../diagnose/network/path-findings.ts';
 import { type Diagnosis, diagnosisOf } from './diagnosis.ts';
-import { follow, sourceOf } from './path-doctor.ts';
+import { followPath, sourceOf } from './path-doctor.ts';
 import { Readable } from './readable.ts';
 
 /**
@@ -35,7 +35,7 @@ export async function diagnoseBastion(
     services.map((service) => {
       const name = `${service}.${account.region}.amazonaws.com`;
       const target = { kind: 'aws-service', name, service } as const;
-      return follow(source, { target, findings: () => [] }, account, readable);
+      return followPath(source, { target, findings: () => [] }, account, readable);
     }),
   );
   const [instance] = await (await account.ec2()).instances({ ids: [running.instanceId] });

@@ -4,7 +4,7 @@ import type { Finding } from '../../diagnose/finding.ts';
 import { pathFindings } from '../../diagnose/network/path-findings.ts';
 import type { Needs } from '../collaborators.ts';
 import { type Diagnosis, diagnosisOf } from './diagnosis.ts';
-import { databaseTarget, follow, sourceOf } from './path-doctor.ts';
+import { databaseTarget, followPath, sourceOf } from './path-doctor.ts';
 import { Readable } from './readable.ts';
 
 /**
@@ -52,7 +52,7 @@ export async function diagnoseDatabase(
     return diagnosisOf(subject, [...own, note, ...readable.findings()]);
   }
   const source = await sourceOf(from, account, deps, readable);
-  const paths = await follow(source, resolved, account, readable);
+  const paths = await followPath(source, resolved, account, readable);
   // The state of the database is a finding of its own already.
   const blocked = pathFindings(paths).filter(({ evidence }) => evidence.hop !== 'target-status');
   const found = [...own, ...blocked, ...readable.findings()];

@@ -21,6 +21,7 @@ export interface DescribedFinding {
   readonly sentence: string;
 }
 
+/** Findings in the order in which they are printed; those that need changes of the same resource name one change. */
 export const diagnosisOf = (
   subject: Diagnosis['subject'],
   findings: readonly Finding[],

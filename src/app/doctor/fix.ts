@@ -39,6 +39,7 @@ export interface FixPlan {
   readonly mark: string;
 }
 
+/** Only changes that take nothing away from others; without `redeploy` no deployment is part of the plan. */
 export function planFix(diagnosis: Diagnosis, { redeploy }: { readonly redeploy: boolean }): FixPlan {
   const { changes, removes, deployment, stopsNewTasks } = safeChangesOf(
     diagnosis.findings.map(({ finding }) => finding),

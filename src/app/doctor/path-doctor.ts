@@ -35,12 +35,16 @@ export async function diagnosePath({ from, to }: PathRequest, deps: PathNeeds): 
     sourceOf(from, account, deps, readable),
     targetOf(to, account, readable),
   ]);
-  const paths = await follow(source, target, account, readable);
+  const paths = await followPath(source, target, account, readable);
   const findings = [...target.findings(deps.clock.now()), ...pathFindings(paths), ...readable.findings()];
   return diagnosisOf({ from, to }, findings, paths);
 }
 
-export async function follow(
+/**
+ * The path for each address family that both ends have. Reads the networks of both ends; what the caller may not read
+ * becomes a hop that is not visible.
+ */
+export async function followPath(
   source: PathSource,
   { target }: ResolvedTarget,
   account: AwsAccount,
@@ -60,6 +64,10 @@ export async function follow(
   return judgePaths(source, target, { source: own, target: other === undefined ? own : there, peerings });
 }
 
+/**
+ * Where the path begins: the id of a subnet or an instance, `bastion`, `bastion/NAME`, or a service. Throws
+ * `path-end-not-found`.
+ */
 export async function sourceOf(
   from: string,
   account: AwsAccount,
@@ -155,6 +163,7 @@ async function targetOf(to: string, account: AwsAccount, readable: Readable): Pr
   return { target: { kind: 'host', name: host, port: portNeeded(to, port) }, findings: none };
 }
 
+/** The interface of a database in its VPC; `port` replaces that of its endpoint. */
 export async function databaseTarget(
   facts: DatabaseFacts,
   port: number | undefined,

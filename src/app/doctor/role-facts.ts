@@ -15,6 +15,10 @@ export const requesterOf = (arn: string, region: string): Requester => ({
   accountId: parseArn(arn)?.account ?? '',
 });
 
+/**
+ * Reads what the diagnosis of a role needs; an action that is denied to the caller is named in the result and does
+ * not throw.
+ */
 export async function roleFacts(
   account: AwsAccount,
   arn: string,

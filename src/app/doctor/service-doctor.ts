@@ -169,6 +169,7 @@ function worstRunning(tasks: readonly Task[]): Task | undefined {
   return cannot ?? newest[0];
 }
 
+/** The deployment that replaces the task; undefined for a task that belongs to no service. */
 export function redeployOf(
   cluster: string,
   service: Service | undefined,
@@ -203,6 +204,7 @@ function plannedTask(cluster: string, service: Service | undefined, definition: 
   };
 }
 
+/** What stops a session into the named container, or into each container of the application. */
 export function containerFindings(
   task: Task,
   wanted: Wanted,

@@ -129,6 +129,7 @@ export class LiveList<Item, T> implements BrowseList<T> {
 /** By code units: a collator would take longer than the rest of a drawing in a list of thousands of rows. */
 const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
+/** The order of rows: the highest rank first, and rows of one rank by id. */
 export const byRankThenId = (a: BrowseRow<unknown>, b: BrowseRow<unknown>): number =>
   (b.rank ?? 0) - (a.rank ?? 0) || byText(a.id, b.id);
 

@@ -29,6 +29,7 @@ type ListDeps = Needs<'clock' | 'signal'>;
 /** How recently a person has chosen something, from 0 (never) to 90; the names are those of one kind. */
 export type Recency = (name: string) => number;
 
+/** The rate at which all lists of one picker call ECS; a throttled call is repeated later. */
 export const pacedCalls = ({ clock, signal }: ListDeps): PacedCalls =>
   new PacedCalls({ clock, signal, isRefusal: isThrottled });
 

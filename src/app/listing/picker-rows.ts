@@ -176,7 +176,7 @@ function execCell(task: Task, judge: JudgeContainer, now: number): Cell {
 }
 
 /** Everything by which a task is searched: ids, address, containers, images, who started it. */
-export const taskSearch = (task: Task): string =>
+const taskSearch = (task: Task): string =>
   [
     task.id,
     task.privateIp ?? '',

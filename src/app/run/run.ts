@@ -34,7 +34,7 @@ export interface RunRequest extends Omit<DatabaseRequest, 'host' | 'engine' | 'p
 type RunNeeds = DatabaseNeeds & TerminalNeeds & Needs<'prompter', 'input' | 'output'>;
 
 /** The variable that holds the local port of the `-L` at `index`, which counts from 0. */
-export const portVariable = (index: number): string => `FARGATE_CONNECT_PORT_${index + 1}`;
+const portVariable = (index: number): string => `FARGATE_CONNECT_PORT_${index + 1}`;
 
 /**
  * Opens the database and the forwards, waits until their ports answer, and resolves with the exit status of the command.

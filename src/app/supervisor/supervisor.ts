@@ -31,7 +31,7 @@ export interface SupervisorPorts {
 /** A client that sends no request for so long is disconnected. */
 const REQUEST_MS = 10_000;
 const MOST_CONNECTIONS = 64;
-export const MOST_FORWARDS = 100;
+const MOST_FORWARDS = 100;
 /** Without a forward, the supervisor ends after this time; one that has ended by itself is listed for an hour. */
 const IDLE_MS = 5_000;
 const KEPT_MS = 60 * 60_000;

@@ -58,7 +58,7 @@ async function step(stage: Stage, args: readonly string[]): Promise<void> {
   if (status !== 0) throw stepFailed(args, `ended with status ${status}`);
 }
 
-export const stepFailed = (args: readonly string[], what: string): Error =>
+const stepFailed = (args: readonly string[], what: string): Error =>
   failed('demo-step-failed', `demo: ${args[0] ?? ''} ${what}`, { details: { command: [...args] } });
 
 async function databaseUrl(stage: Stage): Promise<URL> {

@@ -7,6 +7,7 @@ import { dbeaverConnection, jetbrainsDataSource, uriOf, vscodeSettings } from '.
 
 /** How `db` describes an open connection: a line before a client starts, else a recipe or a `--print` format. */
 
+/** Prints the connection in the requested format, or one line about the client that starts. */
 export function databaseOutput(
   print: PrintFormat | undefined,
   { report, settings, terminal }: Pick<CommandContext, 'report' | 'settings' | 'terminal'>,

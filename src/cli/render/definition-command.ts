@@ -16,6 +16,10 @@ const READ_ONLY = [
   'deregisteredAt',
 ];
 
+/**
+ * A pipeline of the AWS CLI and jq, because RegisterTaskDefinition needs the whole definition without the members
+ * that AWS adds.
+ */
 export function registerDefinition(
   { taskDefinition, changes }: Extract<Change, { readonly kind: 'register-task-definition' }>,
   lines: CommandLines,

@@ -11,7 +11,7 @@ export function printDetached(forward: ForwardState): object {
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
 
 /** Three digits are enough: `0 B`, `12 kB`, `1.2 MB`. */
-export function bytesText(bytes: number): string {
+function bytesText(bytes: number): string {
   let value = bytes;
   let unit = 0;
   while (value >= 1_000 && unit < UNITS.length - 1) {

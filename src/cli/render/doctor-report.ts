@@ -182,7 +182,7 @@ const VERDICTS = {
 } as const;
 const TONES = { passes: 'good', blocked: 'bad', 'not-visible': 'warning' } as const;
 
-export function writePath(
+function writePath(
   { from, to, port, family, hops }: NetworkPath,
   { terminal, settings }: Pick<CommandContext, 'terminal' | 'settings'>,
 ): void {

@@ -117,6 +117,7 @@ function undoOf(
   return `${lines.tool('doctor')} ${words.map((word) => quoteWord(word)).join(' ')} --undo`;
 }
 
+/** One line for each policy and rule that `doctor --undo` deletes. */
 export const describeUndo = ({ policies, rules }: UndoPlan): readonly string[] => [
   ...policies.map(({ name, role }) => `inline policy ${name} of role ${role}`),
   ...rules.map(

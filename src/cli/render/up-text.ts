@@ -10,7 +10,7 @@ import type { CommandContext } from '../context.ts';
 /** The output of `up`: plan, network, price, result. The fields of the JSON forms are stable. */
 
 /** The width in columns for messages on stderr; in the JSON form they are not wrapped. */
-export const stderrWidth = ({ terminal, settings }: CommandContext): number =>
+const stderrWidth = ({ terminal, settings }: CommandContext): number =>
   terminal.stderrIsTty && settings.output !== 'json' ? terminal.size().columns : Number.POSITIVE_INFINITY;
 
 const stdoutWidth = ({ terminal }: CommandContext): number =>

@@ -270,11 +270,11 @@ export class ChannelDriver {
           void this.#provideDataKey(event);
           break;
         case 'paused':
-          this.#say('interrupted', 'the agent is disconnected from the gateway');
+          this.#reportState('interrupted', 'the agent is disconnected from the gateway');
           this.#listener.silent?.();
           break;
         case 'resumed':
-          this.#say('resumed', 'the agent is connected again');
+          this.#reportState('resumed', 'the agent is connected again');
           break;
         case 'closed':
           this.#closed(event.output);
@@ -295,7 +295,7 @@ export class ChannelDriver {
     }
   }
 
-  #say(state: 'interrupted' | 'resumed', reason: string): void {
+  #reportState(state: 'interrupted' | 'resumed', reason: string): void {
     this.#deps.report({ type: 'session-state', state, reason });
   }
 

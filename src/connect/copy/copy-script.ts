@@ -137,11 +137,13 @@ const STATEMENTS = [
 /** The first request: defines the functions and prints what the container has. */
 export const COPY_FUNCTIONS = `${STATEMENTS.join('; ')}; fc_tools`;
 
+/** The answer to the request that looks for the programs in the image, one line each. */
 export function parseTools(answer: string): CopyTools {
   const [dd = '', ...tools] = answer.trim().split('\n');
   return { dd: dd === 'counted' || dd === 'blocks' ? dd : 'none', tools: new Set(tools) };
 }
 
+/** Whether the image has a program that computes SHA-256. */
 export const hasSum = ({ tools }: CopyTools): boolean => tools.has(SUM);
 
 /** A request that calls one of the functions; the words are quoted. */

@@ -58,7 +58,7 @@ export class CopySessions {
    * Runs `work`, and again with a new session when the session was lost. Throws what `work` threw when it was no loss,
    * or when sessions are lost again and again, and `task-stopped` when the container stops.
    */
-  async survive<T>(work: (session: PreparedShell) => Promise<T>): Promise<T> {
+  async repeatAfterLoss<T>(work: (session: PreparedShell) => Promise<T>): Promise<T> {
     for (;;) {
       try {
         return await work(await this.main());
@@ -102,10 +102,10 @@ export class CopySessions {
         });
       }
     });
-    for (const result of await Promise.allSettled([this.survive(work), ...additional]))
+    for (const result of await Promise.allSettled([this.repeatAfterLoss(work), ...additional]))
       if (result.status === 'rejected') throw result.reason;
     // An additional session may have left work after the main one had found nothing to do.
-    while (!isDone()) await this.survive(work);
+    while (!isDone()) await this.repeatAfterLoss(work);
   }
 
   async close(): Promise<void> {

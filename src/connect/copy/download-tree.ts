@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { concat, text } from '../../core/bytes.ts';
 import type { CopiedFile } from './copied-file.ts';
+import { copiedTree, notCopied } from './copied-tree.ts';
 import { remoteFault } from './copy-faults.ts';
 import { joinPath, shownPath } from './copy-paths.ts';
-import { CopyProgress, describeBytes } from './copy-progress.ts';
+import { CopyProgress } from './copy-progress.ts';
 import { BLOCK, hasSum } from './copy-script.ts';
 import { type CopySessions, isLoss, type PreparedShell } from './copy-sessions.ts';
-import { damagedHere, downloadTo, readRange, type RemoteSource } from './download.ts';
+import { downloadDamaged, downloadTo, readRange, type RemoteSource } from './download.ts';
 import { PartWriter } from './part-writer.ts';
 import { LocalPart, partName } from './local-files.ts';
 import { LocalTree } from './local-tree.ts';
 import { callOn } from './remote-files.ts';
 import { LONGEST_LIST, leadsOutside, parseTree, tooMany, type TreeEntry } from './tree-paths.ts';
-import { copyIncomplete } from './upload-tree.ts';
 
 /** Longer files are copied one after the other, in ranges over all sessions. */
 const LARGE = 4 * 1024 * 1024;
@@ -49,9 +49,7 @@ export async function downloadTree(
   await readSmall(path, canRange ? files.filter(isSmall) : [], tree, most, progress, sessions);
   for (const entry of canRange ? files.filter((file) => !isSmall(file)) : files)
     await downloadTo(sourceOf(path, entry), await tree.file(entry.path), most, progress, sessions);
-  const leftOut: string[] = of('other').map(
-    (entry) => `${shownPath(entry.path)} is neither file, folder nor link`,
-  );
+  const leftOut = of('other').map((entry) => notCopied(entry.path));
   for (const { path: link } of of('link')) {
     const target = await linkTarget(joinPath(path, link), sessions);
     if (leadsOutside(link, target) && !keepLinks)
@@ -59,19 +57,12 @@ export async function downloadTree(
     else await tree.link(link, target);
   }
   for (const folder of [...of('directory')].reverse()) await tree.attributes(folder);
-  progress.done(`${files.length} files, ${describeBytes(bytes)} to ${shownPath(root)}`);
-  if (leftOut.length > 0) throw copyIncomplete(shown, leftOut, sessions.deps.report);
-  return {
-    source: shown,
-    target: shownPath(root),
-    bytes,
-    files: files.length,
-    sha256: '',
-    verified: hasSum(tools) ? 'sha256' : 'length',
-    resumedAt: 0,
-    notKept: entries.some(({ mtime }) => mtime === undefined) ? ['mode', 'time'] : [],
-    ms: clock.now() - startedAt,
-  };
+  const notKept = entries.some(({ mtime }) => mtime === undefined) ? ['mode', 'time'] : [];
+  return copiedTree(
+    { source: path, target: root, files: files.length, bytes, leftOut, notKept, startedAt },
+    progress,
+    sessions,
+  );
 }
 
 const sourceOf = (folder: Uint8Array, { path, size, mode, mtime }: TreeEntry): RemoteSource => ({
@@ -81,7 +72,7 @@ const sourceOf = (folder: Uint8Array, { path, size, mode, mtime }: TreeEntry): R
 
 async function list(path: Uint8Array, sessions: CopySessions): Promise<readonly TreeEntry[]> {
   const separator = randomBytes(12).toString('hex');
-  return sessions.survive(async ({ shell }) => {
+  return sessions.repeatAfterLoss(async ({ shell }) => {
     const parts: Uint8Array[] = [];
     let bytes = 0;
     const { status, error } = await shell.request(callOn(path, 'fc_tree', separator), (chunk) => {
@@ -96,7 +87,7 @@ async function list(path: Uint8Array, sessions: CopySessions): Promise<readonly 
 }
 
 async function linkTarget(path: Uint8Array, sessions: CopySessions): Promise<Buffer> {
-  const { status, output, error } = await sessions.survive(({ shell }) =>
+  const { status, output, error } = await sessions.repeatAfterLoss(({ shell }) =>
     shell.request(callOn(path, 'fc_link')),
   );
   if (status !== 0) throw remoteFault('read', shownPath(path), error);
@@ -158,7 +149,7 @@ async function readOne(
     await reading;
     const answer = await summed;
     if (answer !== undefined && text(answer.output).trim() !== (await part.digest()))
-      throw damagedHere(shownPath(path));
+      throw downloadDamaged(shownPath(path));
     await part.place(stat.mode, stat.mtime);
   } catch (error) {
     await part.remove();

@@ -30,7 +30,7 @@ export interface RemoteSource {
 
 /** Throws `copy-not-found`, `copy-not-a-file`. */
 export async function remoteSource(path: Uint8Array, sessions: CopySessions): Promise<RemoteSource> {
-  const stat = await sessions.survive(({ shell }) => remoteStat(shell, path));
+  const stat = await sessions.repeatAfterLoss(({ shell }) => remoteStat(shell, path));
   if (stat === undefined) throw sourceMissing(shownPath(path), 'container');
   if (stat.kind === 'other') throw notAFile(shownPath(path), 'container');
   return { path, stat };
@@ -103,7 +103,7 @@ export async function downloadTo(
         break;
       }
       complete = 0;
-      if (resumedAt === 0) throw damagedHere(shown);
+      if (resumedAt === 0) throw downloadDamaged(shown);
     }
     await part.place(stat.mode, stat.mtime);
     return {
@@ -120,7 +120,7 @@ export async function downloadTo(
       throw error;
     }
     await part.keep(complete);
-    throw cut(error, part.name, complete);
+    throw withKeptPart(error, part.name, complete);
   }
 }
 
@@ -156,7 +156,7 @@ export async function downloadStream(
     { path, bytes, size, hasRanges, sha256: hash.digest('hex') },
     sessions,
   );
-  if (isDamaged) throw damagedHere(shown);
+  if (isDamaged) throw downloadDamaged(shown);
   const result: CopiedFile = {
     source: shown,
     target: '-',
@@ -204,7 +204,7 @@ async function verify(
   const request = hasRanges
     ? callOn(path, 'fc_hash', Math.floor(bytes / BLOCK), bytes % BLOCK)
     : callOn(path, 'fc_hash_all');
-  const answer = await sessions.survive(({ shell }) => shell.request(request));
+  const answer = await sessions.repeatAfterLoss(({ shell }) => shell.request(request));
   const theirs = text(answer.output).trim();
   if (theirs === sha256) return { by: 'sha256', isDamaged: false, sha256 };
   // A file of /proc, or one that is written to, may be another one each time it is read as a whole.
@@ -247,7 +247,7 @@ async function readRanges(
         // What has arrived of the range is used; the next range begins at a whole block.
         const middle = range.from + Math.floor(writer.bytes / BLOCK) * BLOCK;
         if (middle > range.from) ranges.done({ from: range.from, to: middle });
-        ranges.giveBack({ from: middle, to: range.to });
+        ranges.putBack({ from: middle, to: range.to });
         throw error;
       }
     };
@@ -263,7 +263,7 @@ async function readRanges(
       try {
         await Promise.race(underWay);
       } catch (error) {
-        // Each range that was under way is given back first.
+        // Each range that was under way is put back first.
         await Promise.allSettled(underWay);
         throw error;
       }
@@ -278,6 +278,10 @@ const rangeLength = (bytes: number, sessions: number): number => {
   return Math.min(LARGEST_RANGE, Math.max(SMALLEST_RANGE, blocks * BLOCK));
 };
 
+/**
+ * Reads one range of a file; `from` must be a multiple of BLOCK. Throws `copy-changed` if the file has become
+ * shorter.
+ */
 export async function readRange(
   { shell }: PreparedShell,
   path: Uint8Array,
@@ -307,7 +311,7 @@ async function readWhole(
   progress: CopyProgress,
 ): Promise<Arrived> {
   const before = progress.bytes;
-  const bytes = await sessions.survive(async ({ shell }) => {
+  const bytes = await sessions.repeatAfterLoss(async ({ shell }) => {
     const writer = new PartWriter(part, 0);
     await part.truncate(0);
     progress.reset(before);
@@ -326,11 +330,11 @@ async function readWhole(
 const changed = (path: string): Error =>
   failed('copy-changed', `${path} became shorter while it was copied`, { details: { path } });
 
-export const damagedHere = (path: string): Error =>
+export const downloadDamaged = (path: string): Error =>
   failed('copy-damaged', `${path} arrived with another SHA-256 than it has in the container`, {
     details: { path },
   });
 
 /** The same command goes on from the bytes that were kept. */
-const cut = (error: ToolError, part: string, bytes: number): ToolError =>
+const withKeptPart = (error: ToolError, part: string, bytes: number): ToolError =>
   error.with({ details: { part, bytes } });

@@ -61,6 +61,7 @@ export async function localTarget(path: Buffer, name: Uint8Array): Promise<Local
   return { path: target, folder };
 }
 
+/** False also for a path that does not exist or may not be read. */
 export const isFolder = async (path: Buffer): Promise<boolean> =>
   stat(path).then(
     (found) => found.isDirectory(),

@@ -4,7 +4,7 @@ export interface Range {
   readonly to: number;
 }
 
-/** Hands out the ranges of a file in order, those that were given back first. */
+/** Hands out the ranges of a file in order, those that were put back first. */
 export class RangeQueue {
   readonly #size: number;
   readonly #length: number;
@@ -35,7 +35,7 @@ export class RangeQueue {
     return { from, to: this.#next };
   }
 
-  giveBack(range: Range): void {
+  putBack(range: Range): void {
     if (range.from === range.to) return;
     this.#returned.push(range);
     this.#returned.sort((a, b) => a.from - b.from);

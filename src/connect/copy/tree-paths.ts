@@ -16,6 +16,7 @@ export interface TreeEntry {
 /** Limits for what a container lists: its answer is not trusted. */
 export const MOST_ENTRIES = 500_000;
 const LONGEST_PATH = 4096;
+/** Bytes of the list. */
 export const LONGEST_LIST = 128 * 1024 * 1024;
 
 const KINDS: Readonly<Record<string, TreeEntry['kind']>> = { f: 'file', d: 'directory', l: 'link' };

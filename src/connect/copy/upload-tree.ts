@@ -1,11 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import type { Report } from '../../core/events.ts';
-import { failed } from '../../core/errors.ts';
 import type { CopiedFile } from './copied-file.ts';
+import { copiedTree, notCopied } from './copied-tree.ts';
 import { localFault, remoteFault } from './copy-faults.ts';
 import { asArgument, assignBytes, joinPath, shownPath } from './copy-paths.ts';
-import { CopyProgress, describeBytes } from './copy-progress.ts';
-import { COPY_STATUS, hasSum } from './copy-script.ts';
+import { CopyProgress } from './copy-progress.ts';
+import { COPY_STATUS } from './copy-script.ts';
 import { type CopySessions, isLoss, type PreparedShell } from './copy-sessions.ts';
 import { folderInTheWay, localSource, type LocalSource } from './local-files.ts';
 import { type LocalEntry, localLink, walkLocal } from './local-tree.ts';
@@ -76,21 +75,20 @@ export async function uploadTree(
     const { output } = await shell.request(request);
     for (const lost of Buffer.from(output).toString().split('\n').filter(Boolean)) notKept.add(lost);
   });
-  const { tools } = await sessions.main();
-  progress.done(`${files.length} files, ${describeBytes(bytes)} to ${shownPath(root)}`);
-  const leftOut = of('other').map(({ path }) => `${shownPath(path)} is neither file, folder nor link`);
-  if (leftOut.length > 0) throw copyIncomplete(shown, leftOut, sessions.deps.report);
-  return {
-    source: shown,
-    target: shownPath(root),
-    bytes,
-    files: files.length,
-    sha256: '',
-    verified: hasSum(tools) ? 'sha256' : 'length',
-    resumedAt: 0,
-    notKept: [...notKept],
-    ms: clock.now() - startedAt,
-  };
+  const leftOut = of('other').map(({ path }) => notCopied(path));
+  return copiedTree(
+    {
+      source: source.path,
+      target: root,
+      files: files.length,
+      bytes,
+      leftOut,
+      notKept: [...notKept],
+      startedAt,
+    },
+    progress,
+    sessions,
+  );
 }
 
 /** Works on the entries in their order, several at a time; those that a lost session has left undone again. */
@@ -100,7 +98,7 @@ async function inOrder(
   work: (session: PreparedShell, entry: LocalEntry) => Promise<void>,
 ): Promise<void> {
   let done = 0;
-  await sessions.survive(async (session) => {
+  await sessions.repeatAfterLoss(async (session) => {
     while (done < entries.length) {
       const some = entries.slice(done, done + FILES_UNDER_WAY);
       const results = await Promise.allSettled(some.map((entry) => work(session, entry)));
@@ -112,17 +110,4 @@ async function inOrder(
       done += some.length;
     }
   });
-}
-
-const MOST_NAMED = 20;
-
-/** The rest of the folder was copied. */
-export function copyIncomplete(path: string, leftOut: readonly string[], report: Report): Error {
-  for (const message of leftOut.slice(0, MOST_NAMED))
-    report({ type: 'note', level: 'warning', code: 'copy-left-out', message: `not copied: ${message}` });
-  return failed(
-    'copy-incomplete',
-    `${leftOut.length} of the entries of ${path} ${leftOut.length === 1 ? 'was' : 'were'} left out`,
-    { details: { path, leftOut: leftOut.slice(0, MOST_NAMED), count: leftOut.length } },
-  );
 }

@@ -55,7 +55,7 @@ export async function sendTo(
   const before = progress.bytes;
   const part = partName(`${source.identity} ${Buffer.from(target).toString('hex')}`);
   for (let mayResume = true; ; mayResume = false) {
-    const { opened, isDamaged, ...placed } = await sessions.survive(async (session) => {
+    const { opened, isDamaged, ...placed } = await sessions.repeatAfterLoss(async (session) => {
       const open = await openPart(session, target, name, part, mayResume, source.size);
       progress.reset(before + open.offset);
       const hash = await sendFile(session, source, open.offset, progress, sessions);
@@ -63,7 +63,7 @@ export async function sendTo(
     });
     if (!isDamaged) return { ...placed, target: opened.path, resumedAt: opened.offset };
     // Otherwise the bytes of an earlier run were not those of this file.
-    if (opened.offset === 0) throw damaged(opened.path);
+    if (opened.offset === 0) throw uploadDamaged(opened.path);
   }
 }
 
@@ -99,7 +99,7 @@ export async function sendSmallFile(
   const taken = await taking;
   if (taken !== undefined && taken.status !== 0) throw remoteFault('write', shown, taken.error);
   const { isDamaged, notKept } = await placing;
-  if (isDamaged) throw damaged(shown);
+  if (isDamaged) throw uploadDamaged(shown);
   return notKept;
 }
 
@@ -134,7 +134,7 @@ export async function uploadStream(
   }
   if (waitingBytes > 0) await flush();
   const placed = await place(session, hash, { mode: undefined, mtime: undefined }, opened);
-  if (placed.isDamaged) throw damaged(opened.path);
+  if (placed.isDamaged) throw uploadDamaged(opened.path);
   const result: CopiedFile = {
     source: '-',
     target: opened.path,
@@ -330,10 +330,10 @@ async function place(
   return { isDamaged: false, sha256, verified, notKept };
 }
 
-export const damaged = (path: string): Error =>
+const uploadDamaged = (path: string): Error =>
   failed('copy-damaged', `what arrived is not what was sent: the SHA-256 of ${path} differs`, {
     details: { path },
   });
 
-export const toolMissing = (tool: string): Error =>
+const toolMissing = (tool: string): Error =>
   failed('copy-tool-missing', `the image has no ${tool}, which cp needs`, { details: { tool } });

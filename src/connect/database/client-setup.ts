@@ -35,6 +35,10 @@ export interface ClientSetup {
   readonly limits: readonly string[];
 }
 
+/**
+ * Arguments, variables and files with which the usual clients of the family connect, and what they cannot verify.
+ * Pure.
+ */
 export function clientSetup(connection: ClientConnection): ClientSetup {
   const programs = FAMILIES[connection.family].clients;
   switch (connection.family) {

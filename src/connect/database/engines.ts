@@ -15,7 +15,7 @@ export const FAMILIES = {
 
 export type Family = keyof typeof FAMILIES;
 
-export const FAMILY_NAMES = Object.keys(FAMILIES) as readonly Family[];
+const FAMILY_NAMES = Object.keys(FAMILIES) as readonly Family[];
 
 /** `aurora-postgresql` → postgres, `docdb` → mongodb, `sqlserver-ex` → sqlserver. */
 export function familyOf(engine: string): Family {

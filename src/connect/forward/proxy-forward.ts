@@ -21,7 +21,7 @@ import { endWith, readProxyRequest } from './proxy-handshake.ts';
 /** Destinations that have a session at the same time. One without connections is closed in favour of a new one. */
 export const MAX_DESTINATIONS = 20;
 /** How long the session of a destination stays open without a connection. */
-export const DESTINATION_IDLE_MS = 5 * 60_000;
+const DESTINATION_IDLE_MS = 5 * 60_000;
 /** For this long after a failure, further requests for that destination fail without another session. */
 export const FAILURE_MS = 5_000;
 /** Sessions that may be started at once, and the time after which another one may. */

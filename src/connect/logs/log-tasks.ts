@@ -41,7 +41,7 @@ export async function findLogTasks(
 }
 
 /** Running tasks, and tasks that stopped within about the last hour. */
-export async function rememberedTasks(
+async function rememberedTasks(
   ecs: EcsPort,
   cluster: string,
   service: string | undefined,

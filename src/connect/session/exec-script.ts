@@ -47,6 +47,7 @@ export interface RemoteSetup {
 
 const NONCE_HALF = 16;
 
+/** The command for ECS Exec; its output is read by `ExecOutputReader` with the same nonce. */
 export function execScript(argv: readonly string[], nonce: string, mode: ExecMode): ExecScript {
   const statements = mode === 'terminal' ? terminalScript(nonce) : pipesScript(nonce, mode === 'pipes');
   return { command: quoteWords(['/bin/sh', '-c', statements.join('; '), 'fargate-connect', ...argv]), nonce };

@@ -23,13 +23,14 @@ export interface RecordingOptions {
   readonly secrets: readonly string[];
 }
 
-export const REDACTED = '[redacted]';
+const REDACTED = '[redacted]';
 
 /** A hash line is written at most this often, so that a recording that was cut short can be checked up to there. */
 const HASH_INTERVAL_MS = 5_000;
 
 type Direction = 'o' | 'i';
 
+/** Records one session; secrets are masked before anything is hashed or written. */
 export class Recorder {
   readonly #options: RecordingOptions;
   readonly #startedAt: number;

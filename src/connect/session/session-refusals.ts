@@ -28,6 +28,7 @@ export function sessionNotEnded(sessionId: string, cause: ToolError): ToolError 
   });
 }
 
+/** The error for an agent that sends nothing after the WebSocket was opened. */
 export const agentSilent = (target: string, afterMs: number): ToolError =>
   transport('agent-silent', `the agent sent nothing within ${describeDuration(afterMs)}`, {
     details: { target },

@@ -9,6 +9,7 @@ import { roleUntrusted } from '../iam/ec2-trust.ts';
  * Pure.
  */
 
+/** How far the boot script has come, from the console output of the instance; a failure outweighs everything else. */
 export function bootVerdict(consoleOutput: string): BootVerdict {
   const lines = [...consoleOutput.matchAll(/fargate-connect: ([^\r\n]*)/g)].map((match) => match[1] ?? '');
   const failure = lines.findLast((line) => line.startsWith('FAILED'));
@@ -65,7 +66,7 @@ function agentDenied(
   return { id: 'agent-denied', severity: 'blocking', evidence, fixes };
 }
 
-export const endedFinding = ({
+const endedFinding = ({
   id: instanceId,
   state,
   stateReason: reason,
@@ -97,6 +98,7 @@ export const agentMissingFinding = (
   fixes: [],
 });
 
+/** The findings of this module as errors, in the form that `provision/bastion/readiness.ts` takes. */
 export const bootDiagnosis: BootDiagnosis = {
   verdictOf: bootVerdict,
   bootFailed: (bastion, reason) => errorOf(bootFinding(bastion, reason)),

@@ -34,6 +34,7 @@ export type BastionFinding =
 /** The time that `up` waits for the agent: before it is over, an agent that has not registered is only slow. */
 const BOOT_MS = 300_000;
 
+/** Causes that stop sessions through a running bastion; none for an instance in another state. */
 export function bastionFindings(bastion: ObservedBastion, now: number): readonly BastionFinding[] {
   const { instanceId, isInterrupted, name, replacement, state } = bastion;
   if (state !== 'running') return [];

@@ -24,6 +24,7 @@ export interface JudgedTask {
 /** The first platform versions with ECS Exec. */
 const FIRST_PLATFORM = { linux: '1.4.0', windows: '1.0.0' } as const;
 
+/** Whether the platform version of the task has ECS Exec. */
 export function platformFindings({ task, redeploy }: JudgedTask): readonly Finding[] {
   const { launchType, platformFamily = 'Linux', platformVersion, id } = task;
   const isWindows = /^windows/i.test(platformFamily);
@@ -174,11 +175,13 @@ function initProcessFindings(
   ];
 }
 
+/** `family:revision` without the revision. */
 export const familyOf = (taskDefinition: string): string => taskDefinition.split(':')[0] ?? '';
 
 /** What is known of the log group of exec sessions; `unread` = the caller may not describe log groups. */
 export type LogGroupFact = { readonly kmsKeyId: string | undefined } | 'missing' | 'unread';
 
+/** The log group in the exec configuration of the cluster, and the programs that logging needs in the image. */
 export function clusterFindings(
   cluster: string,
   config: ExecConfiguration,

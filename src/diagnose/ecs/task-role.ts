@@ -44,6 +44,7 @@ export interface RolesJudged extends JudgedTask {
   readonly requester: Requester;
 }
 
+/** Whether the task role exists, trusts ECS and grants what the agent in the container calls. */
 export function taskRoleFindings(judged: RolesJudged): readonly Finding[] {
   const { taskRole, definition } = judged;
   const taskDefinition = nameOfArn(definition.arn);

@@ -34,6 +34,7 @@ export function ec2TrustOf(
   return mayWork ? undefined : roleUntrusted(role, about);
 }
 
+/** The finding for a role that EC2 may not assume. */
 export const roleUntrusted = (role: string, about: About): FindingOf<'role-untrusted'> => ({
   id: 'role-untrusted',
   severity: 'blocking',

@@ -40,6 +40,10 @@ export interface CallSource {
   readonly groupIds: readonly string[];
 }
 
+/**
+ * Which VPC endpoints the subnet can use for the services: those that block calls, and the services without a usable
+ * one.
+ */
 export function surveyEndpoints(
   services: readonly string[],
   subnet: Subnet,
@@ -96,7 +100,7 @@ export function endpointChanges(
         serviceName: `com.amazonaws.${facts.region}.${service}`,
         type: service === 's3' ? 'Gateway' : 'Interface',
         subnet: subnet.id,
-        routeTable: tableOf(subnet, facts)?.id,
+        routeTable: tableOf(subnet.id, facts)?.id,
         dualStack,
       };
     }
@@ -104,7 +108,7 @@ export function endpointChanges(
       case 'private-dns':
         return { kind: 'set-endpoint', endpoint, privateDns: true };
       case 'route':
-        return { kind: 'set-endpoint', endpoint, addRouteTable: tableOf(subnet, facts)?.id };
+        return { kind: 'set-endpoint', endpoint, addRouteTable: tableOf(subnet.id, facts)?.id };
       case 'availability':
       case undefined:
         return undefined;
@@ -118,7 +122,7 @@ export function endpointChanges(
 
 const isRouted = (endpoint: VpcEndpoint, subnet: Subnet, facts: NetworkFacts): boolean =>
   endpoint.type === 'Gateway' &&
-  tableOf(subnet, facts)?.routes.some((route) => route.targetId === endpoint.id) === true;
+  tableOf(subnet.id, facts)?.routes.some((route) => route.targetId === endpoint.id) === true;
 
 const HTTPS = 443;
 

@@ -45,6 +45,7 @@ export interface NetworkPath {
   readonly verdict: Hop['verdict'];
 }
 
+/** A path is blocked at its first blocked hop, and otherwise not visible if one hop is not. */
 export const verdictOf = (hops: readonly Hop[]): Hop['verdict'] =>
   hops.some(({ verdict }) => verdict === 'blocked')
     ? 'blocked'

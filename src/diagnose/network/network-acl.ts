@@ -25,9 +25,11 @@ export type AclVerdict =
 /** Number of the entry `*`, which denies what no other entry decides. */
 const LAST_ENTRY = 32_767;
 
+/** The number of an entry; `*` is the last one, which denies everything. */
 export const entryName = (entry: NetworkAclEntry | undefined): string =>
   entry === undefined || entry.number === LAST_ENTRY ? '*' : String(entry.number);
 
+/** The first entry that matches decides, for each peer and each port of the range. */
 export function judgeAcl(acl: NetworkAcl, { egress, peers, fromPort, toPort }: AclQuestion): AclVerdict {
   const entries = acl.entries
     .filter((entry) => entry.egress === egress && (entry.protocol === '-1' || entry.protocol === '6'))

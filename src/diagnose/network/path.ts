@@ -10,7 +10,8 @@ import {
   isOfFamily,
   HTTPS,
 } from './path-ends.ts';
-import { routeOut, tableOf, routeFor, routeText } from './route-hops.ts';
+import { routeFor, routeOut, routeText } from './route-hops.ts';
+import { tableOf } from './routes.ts';
 import { sourceAcls, sourceGroup, type Walk } from './source-hops.ts';
 
 /**
@@ -46,12 +47,7 @@ function targetHas(target: PathTarget, family: Family, facts: PathFacts): boolea
   }
 }
 
-export function judgePath(
-  source: PathSource,
-  target: PathTarget,
-  facts: PathFacts,
-  family: Family,
-): NetworkPath {
+function judgePath(source: PathSource, target: PathTarget, facts: PathFacts, family: Family): NetworkPath {
   const hops = hopsOf(source, target, facts, family);
   const port = target.kind === 'aws-service' ? HTTPS : target.port;
   return { from: source.name, to: target.name, port, family, hops, verdict: verdictOf(hops) };

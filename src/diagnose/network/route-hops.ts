@@ -5,11 +5,8 @@ import type { Change } from '../change.ts';
 import { aclHop } from './filter-hops.ts';
 import { type Hop, notVisible, blocked, passes, type Family } from './hops.ts';
 import type { PathTarget } from './path-ends.ts';
+import { tableOf } from './routes.ts';
 import type { Walk } from './source-hops.ts';
-
-/** The route table of a subnet, or the VPC's main table. */
-export const tableOf = (subnetId: string, { routeTables }: VpcFacts): RouteTable | undefined =>
-  routeTables.find((table) => table.subnetIds.includes(subnetId)) ?? routeTables.find(({ main }) => main);
 
 /** The most specific route whose destination contains the range; prefix lists are not read. */
 export function routeFor(range: string, table: RouteTable): Route | undefined {

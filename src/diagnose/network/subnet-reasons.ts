@@ -12,6 +12,7 @@ type SubnetFindingId =
 
 export type SubnetFinding = { readonly [I in SubnetFindingId]: FindingOf<I> }[SubnetFindingId];
 
+/** Why a subnet cannot be used, as a part of a sentence. */
 export const subnetReason = (finding: SubnetFinding): string =>
   // The evidence belongs to the id; the compiler cannot infer that.
   (SUBNET_REASONS[finding.id] as (evidence: SubnetFinding['evidence']) => string)(finding.evidence);

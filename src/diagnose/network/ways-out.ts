@@ -155,14 +155,14 @@ const possible = (fixes: readonly (Fix | undefined)[]): readonly Fix[] =>
 
 const natRoute = (subnet: Subnet, facts: NetworkFacts, destination: string): Change => ({
   kind: 'set-route',
-  routeTable: tableOf(subnet, facts)?.id,
+  routeTable: tableOf(subnet.id, facts)?.id,
   destination,
   target: 'nat-gateway',
 });
 
 /** The default route for IPv4, even if it leads nowhere. */
 function defaultRouteOf(subnet: Subnet, facts: NetworkFacts): DefaultRoute | undefined {
-  const route = tableOf(subnet, facts)?.routes.find(({ destination }) => destination === '0.0.0.0/0');
+  const route = tableOf(subnet.id, facts)?.routes.find(({ destination }) => destination === '0.0.0.0/0');
   return route && { target: route.targetId, exists: !route.blackhole };
 }
 

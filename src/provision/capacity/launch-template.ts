@@ -7,7 +7,7 @@ import type { LaunchTemplateSpec, Market } from '../ports/ec2.ts';
 /** The launch template that every launch of a bastion uses. */
 
 /** Short hash of the part of a launch template that is known before anything is created. */
-export function templateDigest(spec: BastionSpec): string {
+function templateDigest(spec: BastionSpec): string {
   const content = {
     region: spec.region,
     cluster: spec.cluster,

@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import { listenOnLoopback } from './loopback.ts';
 import { timingSafeEqual } from 'node:crypto';
 
 /**
@@ -19,13 +20,7 @@ export class CacheServer {
 
   /** The port of 127.0.0.1 on which it listens; opened at the first call. */
   port(): Promise<number> {
-    this.#listening ??= new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(0, '127.0.0.1', () => {
-        const address = this.#server.address();
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
-      });
-    });
+    this.#listening ??= listenOnLoopback(this.#server);
     return this.#listening;
   }
 

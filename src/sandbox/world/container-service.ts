@@ -1,4 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { listenOnLoopback } from './loopback.ts';
 import type { Listener } from './vpc-network.ts';
 
 /** The container that an answer names. */
@@ -39,15 +40,8 @@ export function createContainerService(
   let started: Promise<number> | undefined;
   return {
     listener: () => {
-      started ??= new Promise((resolve, reject) => {
-        const opened = createServer(answer);
-        server = opened;
-        opened.once('error', reject);
-        opened.listen(0, '127.0.0.1', () => {
-          const address = opened.address();
-          resolve(typeof address === 'object' && address !== null ? address.port : 0);
-        });
-      });
+      server ??= createServer(answer);
+      started ??= listenOnLoopback(server);
       return started;
     },
     close: () =>

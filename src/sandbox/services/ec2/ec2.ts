@@ -48,7 +48,7 @@ export interface Ec2Service extends SandboxService {
 }
 
 /** EC2 of one region. The seed's network is in the seed's region; every other region is empty. */
-export function createEc2Service(deps: Ec2Deps): Ec2Service {
+function createEc2Service(deps: Ec2Deps): Ec2Service {
   const { seed, region, market } = deps;
   const state = new Ec2State({ accountId: seed.accountId, region, clock: deps.clock, ids: deps.ids });
   if (region === seed.region) seedNetwork(state, seed);

@@ -64,7 +64,7 @@ export interface EcsService extends SandboxService {
   findTarget(target: string): TaskTarget | undefined;
 }
 
-export function createEcsService(deps: EcsDeps): EcsService {
+function createEcsService(deps: EcsDeps): EcsService {
   const account: EcsAccount = { region: deps.seed.region, accountId: deps.seed.accountId };
   const { seed, clock, randomBytes, timing, access } = deps;
   const state = new EcsState({ ...account, seed, clock, randomBytes });

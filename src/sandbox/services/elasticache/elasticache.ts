@@ -20,7 +20,7 @@ export interface ElastiCacheDeps {
 const CREATED_AT = new Date('2026-01-12T08:00:00Z');
 const NODE_TYPE = 'cache.t4g.small';
 
-export function createElastiCacheService(deps: ElastiCacheDeps): SandboxService {
+function createElastiCacheService(deps: ElastiCacheDeps): SandboxService {
   const caches = (deps.seed.caches ?? []).filter(({ service }) => service === 'elasticache');
   return {
     snapshot: () => ({ caches: caches.map(({ id }) => id).sort() }),

@@ -13,7 +13,7 @@ export interface IamService extends SandboxService {
 }
 
 /** IAM with the seed's roles and the service-linked roles of an account in use. */
-export function createIamService(deps: IamDeps): IamService {
+function createIamService(deps: IamDeps): IamService {
   const state = new IamState(deps);
   for (const { principal, isPresent } of deps.serviceLinkedRoles)
     if (isPresent) addServiceLinkedRole(state, principal);

@@ -33,7 +33,7 @@ const HOUR = 3_600_000;
 const OLDEST_MS = 14 * 24 * HOUR;
 const NEWEST_MS = 2 * HOUR;
 
-export function createLogsService(deps: LogsDeps): LogsService {
+function createLogsService(deps: LogsDeps): LogsService {
   const groups = new LogGroups(deps.now);
   for (const { name, kmsKeyId } of deps.seed.logGroups ?? []) groups.createGroup(name, { kmsKeyId });
   for (const { containers } of deps.seed.taskDefinitions)

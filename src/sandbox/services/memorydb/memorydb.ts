@@ -18,7 +18,7 @@ type Input = Readonly<Record<string, unknown>>;
 const MAX_PAGE = 100;
 const CREATED_AT = new Date('2026-01-12T08:00:00Z');
 
-export function createMemoryDbService({ seed, arn }: MemoryDbDeps): SandboxService {
+function createMemoryDbService({ seed, arn }: MemoryDbDeps): SandboxService {
   const clusters = (seed.caches ?? []).filter(({ service }) => service === 'memorydb');
   const subnetGroup = ({ id }: SeedCache): string => `${id}-subnets`;
   const check =

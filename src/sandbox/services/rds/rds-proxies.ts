@@ -11,7 +11,7 @@ const CREATED_AT = new Date('2026-02-02T08:00:00Z');
 const GROUP = 'default';
 
 /** The ARNs of proxies end with ids that AWS generates, not with names. */
-export const proxyId = (kind: 'prx' | 'prx-endpoint' | 'prx-tg', name: string): string =>
+const proxyId = (kind: 'prx' | 'prx-endpoint' | 'prx-tg', name: string): string =>
   `${kind}-0${createHash('sha256').update(name).digest('hex').slice(0, 16)}`;
 
 export interface ProxyDeps {

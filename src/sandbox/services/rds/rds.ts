@@ -40,7 +40,7 @@ type Modified = Map<
 >;
 
 /** The databases and proxies of the seed; an instance can be started, and its storage and certificate changed. */
-export function createRdsService(given: RdsDeps): SandboxService {
+function createRdsService(given: RdsDeps): SandboxService {
   const databases = given.seed.databases.filter(({ redshift }) => redshift === undefined);
   const deps = { ...given, seed: { ...given.seed, databases }, modified: new Map() };
   const { seed } = deps;

@@ -59,7 +59,7 @@ const suffixOf = (name: string): string =>
     .slice(0, 6);
 
 /** Secrets with one version each. */
-export function createSecretsManagerService(deps: SecretsManagerDeps): SecretsManagerService {
+function createSecretsManagerService(deps: SecretsManagerDeps): SecretsManagerService {
   const secrets = new Map<string, Secret>();
   const add = (of: Pick<Secret, 'name' | 'value'> & Partial<Secret>): Secret => {
     const secret: Secret = {

@@ -6,7 +6,7 @@ import type { ServiceDescription } from '../service-description.ts';
 import type { IamState, Role } from '../iam/iam-state.ts';
 
 /** GetCallerIdentity and the sessions of roles. */
-export function createStsService(iam: IamState): SandboxService {
+function createStsService(iam: IamState): SandboxService {
   return {
     snapshot: () => null,
     operations: {
