@@ -79,6 +79,9 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => cli(['down', '--all', '--yes', '--force'], { env: sandbox().env }));
 
+/** A session has 15 seconds to begin, however busy the machine is. */
+const patient = (): Clock => hurried(20, 2);
+
 type Env = Readonly<Record<string, string>>;
 type Step = (env: Env) => Promise<CliOutcome>;
 
@@ -87,7 +90,7 @@ const SLOW = ['sh', '-c', 'echo ready; sleep 30'] as const;
 const command =
   (...args: readonly string[]): Step =>
   (env) =>
-    cli(args, { env, retries: false });
+    cli(args, { env, clock: patient(), retries: false });
 
 /** Sends a signal as soon as stdout shows that the command runs. */
 const until =
@@ -97,7 +100,7 @@ const until =
     const onStdout = (text: string): void => {
       if (text.includes(sign)) signals.raise('SIGTERM');
     };
-    return cli(args, { env, signals, onStdout, retries: false });
+    return cli(args, { env, clock: patient(), signals, onStdout, retries: false });
   };
 
 /**
@@ -114,7 +117,7 @@ const endedInSilence =
       signals.raise('SIGTERM');
     };
     try {
-      return await cli(args, { env, signals, onStdout, retries: false });
+      return await cli(args, { env, clock: patient(), signals, onStdout, retries: false });
     } finally {
       sandbox().faults.sessions.set();
     }
@@ -130,7 +133,7 @@ const afterACut =
       if (text.includes('connected again')) signals.raise('SIGTERM');
     };
     try {
-      return await cli(args, { env, signals, onStderr, retries: false });
+      return await cli(args, { env, clock: patient(), signals, onStderr, retries: false });
     } finally {
       sandbox().faults.sessions.set();
     }
@@ -148,7 +151,14 @@ const showingAlias =
     const onStderr = (text: string): void => {
       if (text.includes('eu-west-1, account')) signals.raise('SIGTERM');
     };
-    const ran = await cli(args, { env, signals, onStderr, retries: false, tty: { stderr: true } });
+    const ran = await cli(args, {
+      env,
+      clock: patient(),
+      signals,
+      onStderr,
+      retries: false,
+      tty: { stderr: true },
+    });
     if (!fine(ran)) return ran;
     const { outcome } = await eventually(() =>
       sandbox()
@@ -191,7 +201,7 @@ const logIn: Step = async (env) => {
       })
       .finally(() => signals.raise('SIGTERM'));
   };
-  const outcome = await cli(forward('bastion'), { env, signals, onStdout, retries: false });
+  const outcome = await cli(forward('bastion'), { env, clock: patient(), signals, onStdout, retries: false });
   return refusal === '' ? outcome : { ...outcome, status: 1, stderr: outcome.stderr + refusal };
 };
 
@@ -234,7 +244,7 @@ async function tunnel(account: AwsAccount): Promise<void> {
   const documentName = SESSION_DOCUMENT;
   const parameters = { localPortNumber: ['0'] };
   const started = await ssm.startSession({ target: instanceId, documentName, parameters, reason: 'test' });
-  const clock: Clock = hurried(20);
+  const clock = patient();
   let mended = (): void => undefined;
   const again = new Promise<void>((resolve) => (mended = resolve));
   const session = new PortSession(
