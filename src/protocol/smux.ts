@@ -97,11 +97,6 @@ export class MuxSession {
     return this.#streams.size;
   }
 
-  /** Bytes that were written and that `takeOutput` has not returned yet. */
-  get bufferedBytes(): number {
-    return this.#buffered;
-  }
-
   /** Reads the next part of the peer's byte stream, which may end anywhere. Events hold views of `bytes`. */
   receive(bytes: Uint8Array): readonly MuxEvent[] {
     const events: MuxEvent[] = [];

@@ -210,6 +210,30 @@ test('a filler is a frame that belongs to no stream', () => {
   );
 });
 
+test('a message that completes an announced frame and has no successor is protected by a filler', () => {
+  const source = new MuxMessages();
+  // As many bytes as one message and the frame that it announces.
+  source.push({ command: 2, streamId: mixableStreamId(undefined)!, bytes: Buffer.alloc(1010 + 1016, 9) });
+  expect([source.take(1024, 0), source.take(1024, 0)]).not.toContain(undefined);
+  expect(source.bytes).toBe(0);
+  const filler = source.take(1024, 0);
+  expect(filler).toBeDefined();
+  expect(source.take(1024, 0)).toBeUndefined();
+});
+
+test('a message before data of another stream is protected by a filler, however little is in flight', () => {
+  const first = mixableStreamId(undefined)!;
+  const source = new MuxMessages();
+  source.push({ command: 2, streamId: first, bytes: Buffer.alloc(1_005, 8) });
+  source.push({ command: 2, streamId: mixableStreamId(first)!, bytes: Buffer.alloc(500, 9) });
+  const messages = [1, 2, 3].map(() => source.take(1024, 0));
+  const counts = [8, 9].map((value) =>
+    messages.map((message) => message?.filter((byte) => byte === value).length),
+  );
+  expect(counts[1]).toEqual([0, 0, 500]);
+  expect(counts[0]?.[0]).toBe(1_005);
+});
+
 test('stream numbers have a third byte from 0x80, a fourth from 0x40 to 0x7f, and are unique', () => {
   const seen: number[] = [];
   for (
@@ -224,5 +248,6 @@ test('stream numbers have a third byte from 0x80, a fourth from 0x40 to 0x7f, an
     return third < 0x80 || fourth < 0x40 || fourth > 0x7f;
   });
   expect(outside).toEqual([]);
+  expect(mixableStreamId(0x7fff_fffd)).toBe(0x7fff_ffff);
   expect(mixableStreamId(0x7fff_ffff)).toBeUndefined();
 });

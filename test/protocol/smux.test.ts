@@ -199,6 +199,16 @@ describe('errors that end the session', () => {
     expect(protocolErrorCode(() => client.write(3, new Uint8Array(93)))).toBeUndefined();
   });
 
+  test('a stream for which no number is left', () => {
+    const client = new MuxSession({
+      role: 'client',
+      keepAlive: false,
+      now: 0,
+      nextStreamId: () => undefined,
+    });
+    expect(protocolErrorCode(() => client.open())).toBe('mux-streams');
+  });
+
   test('writing after finish, or to an unknown stream', () => {
     const client = session('client');
     client.open();
@@ -251,6 +261,16 @@ describe('keepalive', () => {
     const client = session('client', {}, true);
     expect(protocolErrorCode(() => tickUntil(client, 20_000))).toBeUndefined();
     expect(protocolErrorCode(() => client.tick(30_000))).toBe('mux-peer-silent');
+  });
+
+  test('a server tolerates a silent client, which sends no NOP to an older agent', () => {
+    const server = session('server', {}, true);
+    expect(server.nextTimeout()).toBe(10_000);
+    expect(protocolErrorCode(() => tickUntil(server, 90_000))).toBeUndefined();
+  });
+
+  test('ticks give no events, with the keepalive or without', () => {
+    expect([session('client').tick(10_000), session('client', {}, true).tick(10_000)]).toEqual([[], []]);
   });
 
   test('any frame restarts the keepalive deadline', () => {
