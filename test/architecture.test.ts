@@ -107,6 +107,22 @@ function importsOf(source: { readonly module: string; readonly text: string }): 
 const imports = sources.flatMap(importsOf);
 const wingOf = (module: string): string => module.split('/')[0] ?? module;
 
+it('every SDK client reads the endpoints of its own profile', () => {
+  const clients = sources
+    .filter(({ module }) => wingOf(module) === 'aws')
+    .flatMap(({ module, text }) =>
+      [...text.matchAll(/(?<before>\S*\s*)new (?:\w+\.)?[A-Z]\w*Client\([^)]*\)(?<after>\.config)?/g)].map(
+        ({ groups }) => ({
+          module,
+          isWrapped:
+            /withProfileEndpoints\(\s*$/.test(groups?.['before'] ?? '') || groups?.['after'] !== undefined,
+        }),
+      ),
+    );
+  expect(clients.length).toBeGreaterThan(15);
+  expect(clients.filter(({ isWrapped }) => !isWrapped)).toEqual([]);
+});
+
 describe('the import table', () => {
   it('has a row for every folder', () => {
     const wings = new Set(sources.map((source) => wingOf(source.module)));

@@ -9,6 +9,7 @@ import type { Database } from '../connect/ports.ts';
 import type { ClientConfig } from './client-config.ts';
 import { mapped } from './errors.ts';
 import { limitConcurrency } from './throttling.ts';
+import { withProfileEndpoints } from './profile-endpoints.ts';
 
 /** DescribeDomains takes no more names. Source: API reference of OpenSearch Service, DescribeDomains. */
 const DOMAINS_PER_CALL = 5;
@@ -16,7 +17,7 @@ const HTTPS_PORT = 443;
 
 /** Domains with an endpoint in a VPC. Public domains need no way into a VPC, so they are left out. */
 export async function searchDomains(config: ClientConfig): Promise<readonly Database[]> {
-  const client = limitConcurrency(new OpenSearchClient(config));
+  const client = limitConcurrency(withProfileEndpoints(new OpenSearchClient(config), config));
   const { DomainNames = [] } = await mapped('es:ListDomainNames', () =>
     client.send(new ListDomainNamesCommand({})),
   );

@@ -11,6 +11,7 @@ import type { Database } from '../connect/ports.ts';
 import type { ClientConfig } from './client-config.ts';
 import { eachPage } from './pages.ts';
 import { limitConcurrency } from './throttling.ts';
+import { withProfileEndpoints } from './profile-endpoints.ts';
 
 const RECORDS_PER_PAGE = 100;
 
@@ -28,7 +29,7 @@ const REDSHIFT = {
 
 /** Provisioned clusters. */
 export async function redshiftClusters(config: ClientConfig): Promise<readonly Database[]> {
-  const client = limitConcurrency(new RedshiftClient(config));
+  const client = limitConcurrency(withProfileEndpoints(new RedshiftClient(config), config));
   const { region } = config;
   const clusters: Cluster[] = [];
   await eachPage('redshift:DescribeClusters', async (Marker) => {
@@ -68,7 +69,7 @@ function clusterToDatabase(cluster: Cluster, region: string): Database {
 
 /** Workgroups of Redshift Serverless; the namespace of each one holds database, administrator and secret. */
 export async function redshiftWorkgroups(config: ClientConfig): Promise<readonly Database[]> {
-  const client = limitConcurrency(new RedshiftServerlessClient(config));
+  const client = limitConcurrency(withProfileEndpoints(new RedshiftServerlessClient(config), config));
   const workgroups: Workgroup[] = [];
   const namespaces: Namespace[] = [];
   await Promise.all([
