@@ -82,7 +82,7 @@ const LONGEST_TTL_MS = 7 * 24 * 3_600_000;
 function durationOf(text: string, flag: string): number {
   const ms = parseDuration(text);
   if (ms !== undefined) return ms;
-  throw usage('duration', `${JSON.stringify(text)} of ${flag} is not a duration`, {
+  throw usage('duration', `${flag} ${JSON.stringify(text)} is not a duration`, {
     details: { flag, value: text },
   });
 }

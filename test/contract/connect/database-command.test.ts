@@ -190,10 +190,18 @@ describe('without a login', () => {
     [
       'catalog-db',
       [],
-      '--secret (AWS keeps the password of catalog), --iam --as USER (IAM login is on), --as USER',
+      'cannot ask\n  --secret   # AWS keeps the password of catalog\n  --iam --as USER   # IAM login is on\n  --as USER with',
     ],
-    ['catalog-db', ['--as', 'app'], 'as app, and without a terminal the client cannot ask: --iam --as USER'],
-    ['billing-db', [], 'cannot ask: --secret NAME|ARN, --as USER with a password in PGPASSWORD or ~/.pgpass'],
+    [
+      'catalog-db',
+      ['--as', 'app'],
+      'as app, and without a terminal the client cannot ask\n  --iam --as USER   # IAM login is on\n  a password in',
+    ],
+    [
+      'billing-db',
+      [],
+      'cannot ask\n  --secret NAME|ARN   # a secret of Secrets Manager\n  --as USER with a password in PGPASSWORD or ~/.pgpass',
+    ],
   ])('%s %j: the logins that it accepts are named', async (id, flags, logins) => {
     const service = id === 'billing-db' ? ['--service', 'billing-worker'] : [];
     const { status, stderr } = await db([id, ...flags, ...service, ...TRUE]);
@@ -205,7 +213,7 @@ describe('without a login', () => {
       env: { ...sandbox().env, PATH: process.env['PATH'] ?? '' },
       tty,
     });
-    expect(stderr).toContain('the client asks for it; other logins: --iam --as USER (IAM login is on)');
+    expect(stderr).toContain('and the client asks for it\n  --iam --as USER   # IAM login is on');
   });
 
   it('nothing is said if the client has a password of its own, or if the engine needs none', async () => {
