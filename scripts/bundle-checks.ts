@@ -4,7 +4,7 @@ import { isBuiltin } from 'node:module';
 /** Upper limits, a tenth above what was measured when they were set; raising one is a decision for its commit message. */
 export const BUDGETS = {
   /** JavaScript that every start loads, `--version` included. */
-  startBytes: 230_000,
+  startBytes: 250_000,
   /** The packed tarball. */
   tarballBytes: 1_450_000,
 } as const;

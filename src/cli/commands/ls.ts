@@ -1,6 +1,5 @@
 import { Argument, Command, InvalidArgumentError } from 'commander';
 
-import { accountPlaces, signIns } from '../../app/account-places.ts';
 import type { ListKind } from '../../app/listing/listing.ts';
 import type { FieldFilter, ListView } from '../../app/listing/list-view.ts';
 import { usage } from '../../core/errors.ts';
@@ -127,6 +126,7 @@ function checkFields(kind: ListKind, { sort, columns = [], filters }: ListView, 
 }
 
 async function runLs({ kind, stopped, view, watch }: LsOptions, context: CommandContext): Promise<void> {
+  const { accountPlaces, signIns } = await import('../../app/account-places.ts');
   const places = accountPlaces(context.settings);
   if (kind === 'events' || stopped) {
     if (places.length > 1)

@@ -1,6 +1,5 @@
 import { Command } from 'commander';
-import { accountPlaces, signIns } from '../../app/account-places.ts';
-import type { AccountPlace } from '../../app/collaborators.ts';
+import type { SignIns } from '../../app/account-places.ts';
 import type { StatusRequest } from '../../app/bastion/status.ts';
 import { usage } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
@@ -59,8 +58,9 @@ async function runStatus({ watch, ...request }: StatusOptions, context: CommandC
 }
 
 async function printStatus(request: StatusRequest, context: CommandContext): Promise<void> {
+  const { accountPlaces, signIns } = await import('../../app/account-places.ts');
   const places = accountPlaces(context.settings);
-  if (places.length > 1) return runStatusOfPlaces(request, places, context);
+  if (places.length > 1) return runStatusOfPlaces(request, () => signIns(places, context), context);
   const [{ bastionStatuses, requireComplete }, { writeStatuses }] = await Promise.all([
     import('../../app/bastion/status.ts'),
     import('../render/status-table.ts'),
@@ -72,7 +72,7 @@ async function printStatus(request: StatusRequest, context: CommandContext): Pro
 
 async function runStatusOfPlaces(
   request: StatusRequest,
-  places: readonly AccountPlace[],
+  signIn: () => Promise<SignIns>,
   context: CommandContext,
 ): Promise<void> {
   const { region } = context.settings;
@@ -85,7 +85,7 @@ async function runStatusOfPlaces(
     import('../../app/bastion/status.ts'),
     import('../render/status-table.ts'),
   ]);
-  const statuses = await statusOfPlaces(request, await signIns(places, context), context);
+  const statuses = await statusOfPlaces(request, await signIn(), context);
   writeStatuses(statuses, context);
   writeRefused(statuses, context);
   requireComplete(statuses);

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { failed } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { SUPERVISE } from '../supervisor/supervisor-access.ts';
+import { SUPERVISE } from '../supervisor/supervise-name.ts';
 
 /** Not for people: `forward --detach` starts it. It runs until no forward is left, or it gets SIGTERM. */
 export function superviseCommand(invoke: Invoke, run: Run<object> = runSupervise): Command {

@@ -7,9 +7,7 @@ import { failed, usage } from '../../core/errors.ts';
 import type { CommandContext, StartDetached } from '../context.ts';
 import { connectControl, ownFolder } from './control-socket.ts';
 import { withStartLock } from './start-lock.ts';
-
-/** Not for people: the process that supervises detached forwards. */
-export const SUPERVISE = '__supervise';
+import { SUPERVISE } from './supervise-name.ts';
 
 const POLL_MS = 50;
 const START_MS = 30_000;
