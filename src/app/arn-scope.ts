@@ -53,7 +53,7 @@ interface NamedArn {
 async function refuseElsewhere(arns: readonly NamedArn[], account: AwsAccount): Promise<void> {
   const here = { region: account.region };
   for (const { kind, value, arn } of arns)
-    if (arn.region !== account.region) throw elsewhere(kind, value, arn, here);
+    if (arn.service !== 'iam' && arn.region !== account.region) throw elsewhere(kind, value, arn, here);
   const { accountId, partition } = await (await account.identity()).caller();
   for (const { kind, value, arn, mayBeShared = false } of arns) {
     const isOther = arn.account !== accountId && !mayBeShared;
@@ -68,10 +68,11 @@ const RESOURCES = {
   subnet: { service: 'ec2', types: ['subnet'], mayBeShared: true },
   'client-security-group': { service: 'ec2', types: ['security-group'], mayBeShared: false },
   db: { service: 'rds', types: ['db', 'cluster'], mayBeShared: false },
+  role: { service: 'iam', types: ['instance-profile'], mayBeShared: false },
 } as const;
 
 /**
- * Replaces ARNs of VPCs, subnets, security groups or databases by ids; they are checked like those of ECS. Throws usage
+ * Replaces ARNs of VPCs, subnets, security groups, databases or instance profiles by ids; they are checked like those of ECS. Throws usage
  * `arn-elsewhere`, `arn-kind`.
  */
 export async function localIds(
@@ -133,7 +134,7 @@ interface Place {
 
 const placeOf = ({ region, account, partition }: Place): string =>
   [
-    region,
+    ...(region === '' ? ['IAM'] : [region]),
     ...(account === undefined ? [] : [`of account ${account}`]),
     ...(partition === undefined || partition === 'aws' ? [] : [`(${partition})`]),
   ].join(' ');

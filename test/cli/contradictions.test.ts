@@ -175,6 +175,18 @@ describe('ARNs of another place', () => {
     ]);
   });
 
+  it('an instance profile of IAM has no region, and must be of this account', async () => {
+    const account = await countingAccount().openAccount();
+    const profile = (owner: string): string => `arn:aws:iam::${owner}:instance-profile/ops/bastion`;
+    expect(await localIds('role', [profile('123456789012')], account)).toEqual(['bastion']);
+    await expect(localIds('role', [profile('999999999999')], account)).rejects.toThrow(
+      'is in IAM of account 999999999999; the credentials are used in eu-west-1 of account 123456789012',
+    );
+    await expect(localIds('role', ['arn:aws:iam::123456789012:role/x'], account)).rejects.toThrow(
+      '--role does not take arn:aws:iam::123456789012:role/x',
+    );
+  });
+
   it('ARNs of this region and account are used', async () => {
     const { made } = await run(['ls', 'tasks', '--cluster', `${HERE}:cluster/demo`]);
     expect(made).toEqual(['sts:GetCallerIdentity', 'ecs:ListTasks', 'ecs:ListClusters']);

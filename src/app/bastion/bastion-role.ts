@@ -8,11 +8,12 @@ import type { RoleSpec, BoundarySpec } from '../../provision/plan/spec.ts';
 import { fillDocument, type PlaceholderValues } from '../../provision/policy/policy-documents.ts';
 import { sharedBoundary } from '../../provision/roles/iam-names.ts';
 import { readPolicy } from '../asset-files.ts';
+import { localIds } from '../arn-scope.ts';
 import type { Needs } from '../collaborators.ts';
 import type { UpRequest } from './up-request.ts';
 
 /**
- * The given role, or the documents of the role that `up` creates. Throws `role-not-found`, and `role-untrusted` if EC2
+ * The given role, or the documents of the role that `up` creates. Throws `role-not-found`, what `localIds` throws, and `role-untrusted` if EC2
  * may not assume the given one.
  */
 export async function roleOf(
@@ -24,11 +25,10 @@ export async function roleOf(
 ): Promise<RoleSpec> {
   if (request.role !== undefined) {
     const iam = await account.iam();
-    const profile = await iam.instanceProfile(request.role);
+    const [role = request.role] = await localIds('role', [request.role], account);
+    const profile = await iam.instanceProfile(role);
     if (profile === undefined) {
-      throw noMatch('role-not-found', `no instance profile ${request.role} in this account`, {
-        details: { role: request.role },
-      });
+      throw noMatch('role-not-found', `no instance profile ${role} in this account`, { details: { role } });
     }
     const about = { of: 'given', name: scope.name } as const;
     const untrusted = ec2TrustOf(profile.roleNames[0] ?? profile.name, profile.trust, about);
