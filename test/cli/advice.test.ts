@@ -17,6 +17,7 @@ const NOTES: readonly (keyof AdvisedFacts)[] = [
   'agent-lost',
   'bastion-kept',
   'bastion-interrupted',
+  'lease-ending',
   'bastion-up',
   'client-group-closed',
   'client-group-elsewhere',

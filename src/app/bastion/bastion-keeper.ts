@@ -7,7 +7,8 @@ import { bastionOf } from '../../provision/bastion/inventory.ts';
 import type { Ec2Port, Instance } from '../../provision/ports/ec2.ts';
 import { bootDiagnosis } from '../../diagnose/bastion/boot.ts';
 import { replaceBastion } from '../../provision/capacity/replacement.ts';
-import { noticeHidden } from './bastion-notice.ts';
+import { leaseEnding, noticeHidden } from './bastion-notice.ts';
+import type { AwsAccount } from '../../aws/account.ts';
 import { findBastion } from './bastion-target.ts';
 import type { Needs } from '../collaborators.ts';
 
@@ -117,7 +118,12 @@ export class BastionKeeper {
     this.#name ??= bastion.name;
     const { clock, random } = this.#deps;
     const { instanceId } = bastion;
-    const ec2 = async (): Promise<Ec2Port> => (await this.#deps.account()).ec2();
+    // The account may sign in anew between two polls.
+    let account: AwsAccount | undefined;
+    const ec2 = async (): Promise<Ec2Port> => {
+      account = await this.#deps.account();
+      return account.ec2();
+    };
     const watch = new BastionWatch(
       bastion,
       {
@@ -127,6 +133,7 @@ export class BastionKeeper {
         },
         clock,
         random: () => random.number(),
+        now: () => (account === undefined ? clock : awsClock(account, clock)).now(),
       },
       {
         noticed: (instance) => this.#interrupted(watched, instance),
@@ -137,6 +144,7 @@ export class BastionKeeper {
           watched.lost.abort(new Error(`bastion ${instanceId} ${how}`));
         },
         noticeHidden: (error) => this.#note('notice-hidden', noticeHidden(error), 'info'),
+        leaseEnding: (_, leftMs) => this.#deps.report(leaseEnding(bastion.name, leftMs)),
       },
     );
     const watched: WatchedBastion = {

@@ -1,5 +1,8 @@
 import { BastionWatch } from '../../provision/lease/bastion-watch.ts';
 import type { Bastion } from '../../provision/bastion/bastion.ts';
+import { describeDuration } from '../../core/duration.ts';
+import type { ToolEvent } from '../../core/events.ts';
+import { awsClock } from '../aws-clock.ts';
 import type { Needs } from '../collaborators.ts';
 
 /**
@@ -11,7 +14,8 @@ export async function watchForNotice(
   deps: Needs<'account' | 'clock' | 'random' | 'report'>,
 ): Promise<BastionWatch> {
   const { clock, random, report } = deps;
-  const ec2 = await (await deps.account()).ec2();
+  const account = await deps.account();
+  const ec2 = await account.ec2();
   let isReported = false;
   const reportOnce = (when: string): void => {
     if (isReported) return;
@@ -26,7 +30,7 @@ export async function watchForNotice(
   };
   return new BastionWatch(
     bastion,
-    { ec2, clock, random: () => random.number() },
+    { ec2, clock, random: () => random.number(), now: () => awsClock(account, clock).now() },
     {
       noticed: () => reportOnce('within two minutes'),
       ended: (_, isInterruption) => {
@@ -34,6 +38,7 @@ export async function watchForNotice(
       },
       noticeHidden: (error) =>
         report({ type: 'note', level: 'info', code: 'notice-hidden', message: noticeHidden(error) }),
+      leaseEnding: (_, leftMs) => report(leaseEnding(bastion.name, leftMs)),
     },
   );
 }
@@ -41,3 +46,12 @@ export async function watchForNotice(
 /** The note for a caller who may describe instances, but not spot instance requests. */
 export const noticeHidden = (error: Error): string =>
   `${error.message}: a spot interruption will be seen only when it happens`;
+
+/** The warning before a bastion terminates itself; its advice extends the lease, which works while sessions are open. */
+export const leaseEnding = (name: string, leftMs: number): ToolEvent => ({
+  type: 'note',
+  level: 'warning',
+  code: 'lease-ending',
+  message: `bastion ${name} terminates itself ${leftMs < 60_000 ? 'within a minute' : `in ${describeDuration(leftMs)}`}, and what goes through it ends`,
+  details: { name },
+});

@@ -239,6 +239,9 @@ export const BASTION_ADVICE = {
     removesEverything(name, lines),
   ],
   'instance-type': ({ examples }) => [`leave out --type, or use e.g. --type ${examples.join(',')}`],
+  'lease-ending': ({ name }, lines) => [
+    lines.tool('up', { name, ttl: '2h' }, 'extends it; sessions stay open'),
+  ],
   'lease-over': ({ name }, lines) => [lines.tool('up', { name })],
   leftovers: ({ names, remaining }, lines) => [
     ...removals(remaining, lines),

@@ -36,6 +36,8 @@ export interface NoteFacts {
     /** Id of the instance that replaces the bastion, if there is one. */
     readonly replacement?: string | undefined;
   };
+  /** The bastion of a session terminates itself within ten minutes. */
+  'lease-ending': { readonly name: string };
   /** The agent of a bastion was online and does not answer SSM any more. */
   'agent-lost': {
     readonly [name: string]: Fact;

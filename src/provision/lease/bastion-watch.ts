@@ -3,9 +3,10 @@ import type { Clock } from '../../core/clock.ts';
 import { ToolError } from '../../core/errors.ts';
 import type { Bastion } from '../bastion/bastion.ts';
 import type { Ec2Port, Instance } from '../ports/ec2.ts';
+import { leaseOf } from './lease.ts';
 
 /**
- * Polls the state of one bastion for as long as a session runs through it. The two-minute interruption notice is read
+ * Polls the state of one bastion, and the end of its lease, for as long as a session runs through it. The two-minute interruption notice is read
  * from the spot request and not from the console output: a bastion may not write tags, and a caller who may only
  * forward does not need permission to read the boot log.
  */
@@ -15,6 +16,8 @@ export interface WatchDeps {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** AWS's time, for the end of the lease; default: that of the clock. */
+  readonly now?: () => number;
 }
 
 export interface WatchEvents {
@@ -30,6 +33,8 @@ export interface WatchEvents {
    * once.
    */
   noticeHidden?(error: ToolError): void;
+  /** The lease ends within ten minutes; called once for each end that the tags of the instance state. */
+  leaseEnding?(instance: Instance, leftMs: number): void;
 }
 
 const INTERVAL_MS = 5_000;
@@ -38,6 +43,8 @@ const LONGEST_INTERVAL_MS = 60_000;
  * After so many answers in a row without the instance, it was terminated long ago (for example while the laptop slept).
  */
 const MISSING_ANSWERS = 3;
+/** Time enough to read a warning and to extend the lease. */
+const LEASE_WARNING_MS = 10 * 60_000;
 
 export const MARKED_FOR_TERMINATION = 'marked-for-termination';
 /**
@@ -58,6 +65,8 @@ export class BastionWatch {
   #noticeIsHidden = false;
   #failures = 0;
   #missing = 0;
+  /** The end of the lease that has been reported. */
+  #reportedEnd: number | undefined;
 
   /** The first poll is after one interval, because the bastion was found a moment ago. */
   constructor(bastion: Pick<Bastion, 'instanceId' | 'market'>, deps: WatchDeps, events: WatchEvents) {
@@ -130,9 +139,20 @@ export class BastionWatch {
       this.#end(instance);
       return;
     }
+    this.#judgeLease(instance);
     if (status !== MARKED_FOR_TERMINATION || this.#isNoticed) return;
     this.#isNoticed = true;
     this.#events.noticed(instance);
+  }
+
+  #judgeLease(instance: Instance): void {
+    const { expiresAt } = leaseOf(instance);
+    if (expiresAt === undefined || expiresAt === this.#reportedEnd) return;
+    const { clock, now = () => clock.now() } = this.#deps;
+    const leftMs = expiresAt - now();
+    if (leftMs > LEASE_WARNING_MS) return;
+    this.#reportedEnd = expiresAt;
+    this.#events.leaseEnding?.(instance, Math.max(0, leftMs));
   }
 
   #end(instance: Instance | undefined): void {

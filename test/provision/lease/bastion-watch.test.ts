@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { failed } from '../../../src/core/errors.ts';
 import { BastionWatch } from '../../../src/provision/lease/bastion-watch.ts';
+import { TAG } from '../../../src/provision/bastion/names.ts';
 import type { Instance } from '../../../src/provision/ports/ec2.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { FakeAccount } from '../fake-account.ts';
@@ -39,6 +40,7 @@ function watching(market: Instance['market'] = 'spot') {
       ended: (instance, bySpot) =>
         said.push(`ended ${instance?.id ?? 'unseen'} ${bySpot ? 'spot' : 'other'}`),
       noticeHidden: ({ code }) => said.push(`hidden ${code}`),
+      leaseEnding: ({ id }, leftMs) => said.push(`lease of ${id} ends in ${leftMs / 60_000} m`),
     },
   );
   const change = (to: Partial<Instance>): void => {
@@ -60,6 +62,33 @@ function watching(market: Instance['market'] = 'spot') {
     },
   };
 }
+
+describe('the lease of a watched bastion', () => {
+  const endingIn = (minutes: number): Partial<Instance> => ({
+    tags: { ...INSTANCE.tags, [TAG.expiresAt]: new Date(NOW + minutes * 60_000).toISOString() },
+  });
+
+  it('is reported once, ten minutes before its end, and again before the end of an extended one', async () => {
+    const { clock, said, change } = watching('on-demand');
+    change(endingIn(12));
+    await clock.advance(119_000);
+    expect(said).toEqual([]);
+    await clock.advance(60_000);
+    expect(said).toEqual(['lease of i-1 ends in 10 m']);
+    change(endingIn(120));
+    await clock.advance(100 * 60_000);
+    expect(said).toHaveLength(1);
+    await clock.advance(10 * 60_000);
+    expect(said).toEqual(['lease of i-1 ends in 10 m', 'lease of i-1 ends in 10 m']);
+  });
+
+  it('that a bastion does not have is not reported', async () => {
+    const { clock, said, change } = watching('on-demand');
+    change({ tags: {} });
+    await clock.advance(24 * 3_600_000);
+    expect(said).toEqual([]);
+  });
+});
 
 describe('a watched bastion', () => {
   it('reports the interruption notice within seconds, once, and then the end', async () => {
