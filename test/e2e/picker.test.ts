@@ -1,12 +1,19 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { cli, ENTRY, PtyProcess } from '../support/cli-process.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 
 const sandbox = testSandbox();
 const DOWN = '\x1b[B';
+
+/** Deleted at the end of the test. */
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'fc-picker-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
 
 describe('the picker, controlled by keystrokes', () => {
   it('goes cluster → service → task → container → shell, with a filter on each list', async () => {
@@ -54,7 +61,7 @@ describe('the picker, controlled by keystrokes', () => {
 
 describe('a search over all clusters, and the last choice', () => {
   it('finds service/container, shows the command, and repeats the choice', async () => {
-    const env = { ...sandbox().env, XDG_STATE_HOME: mkdtempSync(join(tmpdir(), 'fc-state-')) };
+    const env = { ...sandbox().env, XDG_STATE_HOME: temporaryFolder() };
     const first = new PtyProcess(['connect', 'orders/app'], { env, columns: 200 });
     await first.until(/orders-api [0-9a-f]{8} +demo/);
     await first.type('\r', /what now/);
@@ -124,7 +131,7 @@ describe('without a terminal', () => {
 
 describe('several accounts', () => {
   it('Ctrl-P changes the profile: the session and the command that is shown are those of the other account', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'fc-profiles-'));
+    const folder = temporaryFolder();
     const {
       AWS_ENDPOINT_URL: endpoint,
       AWS_ACCESS_KEY_ID: id,
