@@ -64,7 +64,7 @@ function reportStart(event: ToolEvent, { report }: CommandContext): void {
 function reportStarted(
   forward: ForwardState,
   isNew: boolean,
-  { settings, terminal, report }: CommandContext,
+  { commandLines, settings, terminal, report }: CommandContext,
 ): void {
   if (settings.output === 'json') {
     terminal.stdout.write(`${JSON.stringify({ ...printDetached(forward), isNew })}\n`);
@@ -88,6 +88,7 @@ function reportStarted(
       ? `${forward.name} stays open in the background (process ${forward.pid})`
       : `${forward.name} has been open in the background since ${since} (process ${forward.pid}); nothing was started`,
     details: { name: forward.name },
+    hints: [commandLines.tool(`forward stop ${forward.name}`, {}, 'ends it; forward list shows all')],
   });
 }
 

@@ -23,6 +23,11 @@ export interface TableOptions {
   readonly color: boolean;
   /** Columns of the terminal; absent = no text is shortened (stdout is not a terminal). */
   readonly width?: number | undefined;
+  /**
+   * True = more rows follow, whose cells may be wider: such a row moves its last columns to the right as far as there is
+   * room, and is shortened only beyond that.
+   */
+  readonly rowsFollow?: boolean;
 }
 
 const GAP = '  ';
@@ -65,10 +70,19 @@ export function layoutTable(
     visible.map(({ natural }) => natural),
     options.width,
   );
-  const line = (texts: readonly string[], paintCell: (text: string, index: number) => string): string =>
-    texts
+  const widthsOf = (texts: readonly string[]): readonly number[] =>
+    options.rowsFollow === true
+      ? fit(
+          heads,
+          widths.map((width, index) => Math.max(width, cellWidth(texts[index] ?? ''))),
+          options.width,
+        )
+      : widths;
+  const line = (texts: readonly string[], paintCell: (text: string, index: number) => string): string => {
+    const own = widthsOf(texts);
+    return texts
       .map((text, index) => {
-        const width = widths[index] ?? 0;
+        const width = own[index] ?? 0;
         const short = options.width === undefined ? text : shortened(text, width);
         const space = ' '.repeat(Math.max(0, width - cellWidth(short)));
         const shown = paintCell(short, index);
@@ -77,6 +91,7 @@ export function layoutTable(
       })
       .join(GAP)
       .trimEnd();
+  };
   return {
     titles: line(
       heads.map((head) => head.title.toUpperCase()),

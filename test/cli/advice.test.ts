@@ -315,7 +315,7 @@ const CASES: readonly Case[] = [
     'service-not-found',
     { service: 'x', near: [], candidates: [], existing: 11 },
     run('exec'),
-    ['none of the 11 names is close', 'fargate-connect ls services --cluster NAME'],
+    ['none of the 11 names is close', 'fargate-connect ls services'],
   ],
   [
     'task-not-found',
@@ -750,10 +750,18 @@ const CASES: readonly Case[] = [
   [
     'unfinished',
     { name: 'orders' },
-    run('up', { ...PLACE, name: 'orders', cluster: 'prod' }),
+    run('up', { ...PLACE, name: 'orders' }, [
+      'up',
+      '--name',
+      'orders',
+      '--cluster',
+      'prod',
+      '--db',
+      'orders-db',
+    ]),
     [
       `fargate-connect down --name orders ${IN_PLACE}   # removes what exists by now`,
-      `fargate-connect up --name orders --cluster prod ${IN_PLACE}   # goes on with it`,
+      'fargate-connect up --name orders --cluster prod --db orders-db   # goes on with it',
     ],
   ],
 

@@ -118,7 +118,7 @@ async function reachesContainers(sandbox: Sandbox, role: string): Promise<CliOut
 const notConnected: Symptom = (outcome) =>
   !fine(outcome) &&
   outcome.stderr.includes('is not connected') &&
-  outcome.stderr.includes('policy task-role');
+  outcome.stderr.includes('fargate-connect doctor --cluster sealed --task');
 
 const shownBy = (
   document: Document,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { renderTable } from '../../src/ui/table.ts';
+import { layoutTable, renderTable } from '../../src/ui/table.ts';
 
 const plain = { color: false };
 
@@ -53,5 +53,21 @@ describe('renderTable', () => {
 
   it('makes control characters visible', () => {
     expect(renderTable(['name'], [['a\u001b[31mb\nc']], plain)).toBe('NAME\na\\x1b[31mb c\n');
+  });
+});
+
+describe('a table whose rows come later', () => {
+  const columns = [{ title: 'name' }, { title: 'cluster' }, { title: 'running' }];
+  const layout = (width: number) =>
+    layoutTable(columns, [['web', 'a', 1]], { color: false, width, rowsFollow: true });
+
+  it('shows a longer name whole where there is room, and moves the other columns', () => {
+    expect(layout(40).line(['orders-api-production', 'prod', 3])).toBe('orders-api-production  prod     3');
+  });
+
+  it('shortens only what does not fit', () => {
+    const line = layout(30).line(['orders-api-production', 'prod', 3]);
+    expect(line.length).toBeLessThanOrEqual(30);
+    expect(line).toMatch(/^orders-a\S*… {2}prod/);
   });
 });

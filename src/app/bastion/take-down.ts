@@ -3,7 +3,6 @@ import { accountText } from '../../core/account-text.ts';
 import { type Fact, textFact } from '../../core/facts/fact.ts';
 import { access, interrupted, ToolError } from '../../core/errors.ts';
 import {
-  findBastions,
   findNames,
   type Inventory,
   type InventoryScope,
@@ -89,8 +88,11 @@ export async function findForDown(
   const full = found.filter(({ inventory }) => !isEmpty(inventory));
   // Where nothing is seen, a denial could be the reason.
   if (full.length === 0 && refused.first !== undefined) throw refused.first;
-  // Bastions of other names cost money too, so the person is informed about them.
-  const others = full.length > 0 || request.all ? [] : (await findBastions(ec2, {})).map(({ name }) => name);
+  // Bastions of other names, and what is left of them, cost money too, so the person is informed about them.
+  const others =
+    full.length > 0 || request.all
+      ? []
+      : await findNames({ ec2, iam }, region, naming, (list) => refused.or([], list));
   return {
     region,
     callerArn: arn,

@@ -1,5 +1,5 @@
 import type { AwsAccount } from '../../aws/account.ts';
-import { findCluster, type Wanted } from '../../connect/target/discover.ts';
+import { findCluster, type Wanted, withNearest } from '../../connect/target/discover.ts';
 import { containersOf } from '../../connect/target/side-cars.ts';
 import { waitsFor, whyStopped } from '../../connect/target/stop-reason.ts';
 import type { Service, Task } from '../../connect/ports.ts';
@@ -132,11 +132,16 @@ export async function findSubject(account: AwsAccount, wanted: Wanted): Promise<
   const [[service], running] = await Promise.all([
     ecs.describeServices(cluster, [name]),
     collect(ecs.taskArns(cluster, { service: name, desiredStatus: 'RUNNING' })),
-  ]);
+  ]).catch(withNearest(ecs, cluster));
   if (service === undefined)
-    throw noMatch('service-not-found', `no service ${name} in cluster ${cluster}`, {
-      details: { cluster, service: name },
-    });
+    return withNearest(
+      ecs,
+      cluster,
+    )(
+      noMatch('service-not-found', `no service ${name} in cluster ${cluster}`, {
+        details: { cluster, service: name },
+      }),
+    );
   const tasks = running.length === 0 ? [] : await ecs.describeTasks(cluster, running);
   const task = worstRunning(tasks);
   if (task !== undefined) return { cluster, service, task, why: undefined };

@@ -263,7 +263,8 @@ export const BASTION_ADVICE = {
   'not-terminated': (_, lines) => [lines.tool('down', {}, 'again')],
   'others-run': ({ names }, lines) => [
     ...names.map((name) => lines.tool('down', { name })),
-    lines.tool('down', { all: true }, 'or all of them'),
+    // The name that was typed is of no bastion, and excludes --all.
+    lines.tool('down', { all: true, name: 'default' }, 'or all of them'),
   ],
   'removed-during-up': ({ name }, lines) => [
     lines.tool('status', { name }, 'what is left; another person ran down at the same time'),
@@ -293,7 +294,9 @@ export const BASTION_ADVICE = {
     (candidates ?? []).map(({ id, zone }) => `--subnet ${id}   # ${zone}`),
   unfinished: ({ name }, lines) => [
     lines.tool('down', { name }, 'removes what exists by now'),
-    lines.tool('up', { name }, 'goes on with it'),
+    lines.context.command === 'up'
+      ? lines.again('goes on with it')
+      : lines.tool('up', { name }, 'goes on with it'),
   ],
   'vpc-not-found': ({ vpc }, lines) =>
     vpc === undefined

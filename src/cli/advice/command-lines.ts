@@ -91,6 +91,11 @@ export class CommandLines {
     return because(['fargate-connect', command, ...wordsOf(all)].join(' '), why);
   }
 
+  /** The command line that ran, with more words at its end. */
+  again(why?: string, ...words: readonly string[]): string {
+    return because(['fargate-connect', ...this.context.argv, ...words].map(quoteWord).join(' '), why);
+  }
+
   /**
    * A command line of the AWS CLI, for the same account and region; `region` takes precedence over the one that was
    * given.

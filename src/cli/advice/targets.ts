@@ -142,7 +142,7 @@ export const TARGET_ADVICE = {
     ...(service === undefined
       ? []
       : [lines.tool(`ls events ${service}`, { cluster }, 'what ECS says of it')]),
-    lines.tool('logs SERVICE', { cluster, since: '1d' }, 'looks further back'),
+    ...(lines.context.argv.includes('--since') ? [] : [lines.again('looks further back', '--since', '1d')]),
   ],
   'no-running-task': noRunningTask,
   'nothing-to-pick': () => [OTHER_REGION],
@@ -165,7 +165,7 @@ export const TARGET_ADVICE = {
   },
   'service-not-found': (facts, lines) => [
     ...meant(facts),
-    lines.tool('ls services', { cluster: facts.cluster ?? 'NAME' }),
+    lines.tool('ls services', { cluster: facts.cluster }),
   ],
   'service-update-refused': ({ cluster, service }, lines) => [
     lines.tool(`ls events ${quoteWord(service)}`, { cluster }),

@@ -24,7 +24,7 @@ export function stopDetachedCommand(invoke: Invoke, run: Run<StopOptions> = runS
     .action((names: readonly string[], flags: { readonly all?: true }, command: Command) => {
       if (names.length === 0 && flags.all !== true)
         throw usage('bad-arguments', 'forward stop needs a name, or --all', {
-          details: { instead: [['--all']] },
+          details: { instead: [['list'], ['stop', '--all']] },
         });
       if (names.length > 0 && flags.all === true)
         throw usage('bad-arguments', `--all includes ${names.join(', ')}`);

@@ -89,7 +89,7 @@ export function writeDiagnosis(
       type: 'note',
       level: 'info',
       code: 'nothing-found',
-      message: `nothing was found: ${about.join(', ')}`,
+      message: `no fault was found: ${about.join(', ')}`,
     });
   }
 }

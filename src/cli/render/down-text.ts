@@ -21,7 +21,7 @@ export function writeNothing(request: DownRequest, found: FoundBastions, context
     type: 'note',
     level: 'warning',
     code: 'others-run',
-    message: `other bastions run: ${found.others.join(', ')}`,
+    message: `other bastions exist: ${found.others.join(', ')}`,
     details: { names: found.others },
   });
 }

@@ -36,7 +36,7 @@ export function reportWithheld(
   if (withheld === 'not-asked-for')
     note(
       'new tasks are needed, and a deployment replaces the running ones: it is started only with --redeploy',
-      [`${commandLines.tool('doctor')} --fix --redeploy`],
+      [commandLines.again(undefined, '--redeploy')],
     );
   else
     note(

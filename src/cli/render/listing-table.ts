@@ -123,12 +123,13 @@ const age = (field: string, title: string, now: number): ListColumn => ({
   },
 });
 
-/** The account is shown by its alias, which people know, where there is one. */
+/** The profile is what people type; the account is shown by its alias, where there is one. */
 const PLACE_COLUMNS: readonly ListColumn[] = [
-  { ...text('profile'), dropOrder: 3 },
+  text('profile'),
   {
     field: 'account',
     title: 'account',
+    dropOrder: 9,
     cell: ({ account, accountAlias }) => plain(accountAlias ?? account),
   },
   text('region'),

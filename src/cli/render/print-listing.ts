@@ -68,17 +68,19 @@ export async function printListing(
     else writeTable(table, shown, context);
   }
   const [first, ...others] = incomplete;
-  for (const { missing, error } of incomplete)
+  for (const { missing, error } of accounts === undefined ? incomplete : others)
     report({
       type: 'note',
       level: 'warning',
-      // The advice for the first error follows with the error itself.
-      ...(accounts !== undefined && others.some((other) => other.error === error)
-        ? { code: error.code, details: error.details }
-        : { code: 'list-incomplete' }),
+      ...(accounts === undefined
+        ? { code: 'list-incomplete' }
+        : { code: error.code, details: error.details }),
       message: `not listed: ${missing} (${error.message})`,
     });
-  if (first !== undefined) throw first.error;
+  if (first === undefined) return;
+  throw accounts === undefined
+    ? first.error
+    : first.error.with({ message: `not listed: ${first.missing} (${first.error.message})` });
 }
 
 /** The same text as that of JSON.stringify, but never as a whole in memory. */
@@ -147,7 +149,7 @@ class RowStream {
     if (this.#layout === undefined) {
       this.#progress.remove();
       const width = terminal.size().columns;
-      this.#layout = layoutTable(this.#columns, rows, { color: settings.color, width });
+      this.#layout = layoutTable(this.#columns, rows, { color: settings.color, width, rowsFollow: true });
       lines.push(this.#layout.titles);
     }
     const layout = this.#layout;

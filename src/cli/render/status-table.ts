@@ -24,7 +24,7 @@ const PLACE_COLUMNS: readonly StatusColumn[] = [
 ];
 
 const COLUMNS: readonly StatusColumn[] = [
-  { title: 'name', shrink: true, cell: (row) => row.name },
+  { title: 'name', cell: (row) => row.name },
   { title: 'region', cell: (row) => row.region },
   { title: 'instance', cell: (row) => row.instanceId ?? undefined },
   {

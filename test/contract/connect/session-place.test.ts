@@ -29,14 +29,14 @@ const calls = (since: number): readonly string[] =>
 describe('exec -- CMD', () => {
   it('names alias and number of the account on a terminal; stdout is that of the command', async () => {
     const account = withAlias(() => Promise.resolve('example-dev'));
-    const outcome = await exec({ tty: { stderr: true }, account });
+    const outcome = await exec({ tty: { stderr: true, columns: 200 }, account });
     expect(outcome).toMatchObject({ status: 0, stdout: 'hello\n' });
     expect(PLACE.exec(outcome.stderr)?.[1]).toBe('example-dev (111122223333)');
   });
 
   it('does not wait for the alias', async () => {
     const account = withAlias(() => new Promise(() => undefined));
-    const outcome = await exec({ tty: { stderr: true }, account });
+    const outcome = await exec({ tty: { stderr: true, columns: 200 }, account });
     expect(outcome).toMatchObject({ status: 0, stdout: 'hello\n' });
     expect(PLACE.exec(outcome.stderr)?.[1]).toBe('111122223333');
   });
@@ -45,7 +45,7 @@ describe('exec -- CMD', () => {
     const whole = shippedDocument('exec', { cluster: 'demo' });
     const policy = { ...whole, Statement: whole.Statement.filter(({ Sid }) => Sid !== 'ShowAccountAlias') };
     const env = sandbox().createPrincipal({ userName: 'without-alias', policies: [policy] });
-    const outcome = await exec({ tty: { stderr: true }, env });
+    const outcome = await exec({ tty: { stderr: true, columns: 200 }, env });
     expect(outcome).toMatchObject({ status: 0, stdout: 'hello\n' });
     expect(PLACE.exec(outcome.stderr)?.[1]).toBe('111122223333');
     expect(outcome.stderr).not.toContain('iam:');
@@ -60,7 +60,7 @@ describe('exec -- CMD', () => {
 
   it.each(['--quiet', '--json'])('writes no such line with %s', async (flag) => {
     const before = sandbox().calls.length;
-    const outcome = await exec({ tty: { stderr: true } }, flag);
+    const outcome = await exec({ tty: { stderr: true, columns: 200 } }, flag);
     expect(outcome).toMatchObject({ status: 0, stdout: 'hello\n' });
     expect(outcome.stderr).not.toContain('111122223333,');
     expect(outcome.stderr).not.toContain('in cluster demo');

@@ -73,7 +73,7 @@ it('two bastions in two VPCs are both listed, and each can be removed without th
 it('for a name that no bastion has, the error names the bastion that runs', async () => {
   await run('up', '--tunnel-only', '--name', 'orders', '--vpc', VPC.default, '--yes', '--no-wait');
   const down = await run('down', '--yes');
-  expect([down.status, down.stderr]).toEqual([0, expect.stringContaining('other bastions run: orders')]);
+  expect([down.status, down.stderr]).toEqual([0, expect.stringContaining('other bastions exist: orders')]);
   const shell = await run('shell', '--name', 'ordres', '--', 'id');
   expect([shell.status, shell.stderr]).toEqual([3, expect.stringContaining('did you mean orders?')]);
   const all = await run('down', '--all', '--yes');

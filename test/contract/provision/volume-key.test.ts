@@ -70,7 +70,7 @@ it('refuses what is no key, a key of another region, and the key of the other pu
     [`--kms-key ${elsewhere} is in us-east-1`, ['up', '--kms-key', elsewhere, '--cluster', 'demo']],
     [`--session-key ${elsewhere} is in us-east-1`, ['up', '--session-key', elsewhere, '--cluster', 'demo']],
     ['the ARN of a key', ['up', '--session-key', 'alias/exec', '--cluster', 'demo']],
-    ['policy exec --session-key ARN', ['policy', 'exec', '--kms-key', KEY]],
+    [`--session-key ${KEY}`, ['policy', 'exec', '--kms-key', KEY]],
     ['the ARN of a key', ['policy', 'operator', '--kms-key', 'alias/volumes']],
     ['policy operator or operator-volume-key', ['policy', 'shell', '--kms-key', KEY]],
   ];
