@@ -36,6 +36,9 @@ export const formatArn = ({
 /** The name at the end of an ARN or a path, after the last slash; text without a slash is returned unchanged. */
 export const nameOfArn = (text: string): string => text.slice(text.lastIndexOf('/') + 1);
 
+/** The id at the end of an ARN, after the last slash or colon: `orders` for `…:db:orders`; other text is returned unchanged. */
+export const idOfArn = (text: string): string => parseArn(text)?.resource.split(/[:/]/).at(-1) ?? text;
+
 /**
  * The type in the resource of an ARN: `cluster` for `…:cluster/demo`, `db` for `…:db:orders`; undefined for other text.
  */

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { localIds } from '../../src/app/arn-scope.ts';
+import { localIds, placeInUse } from '../../src/app/arn-scope.ts';
 import type { AwsAccount } from '../../src/aws/account.ts';
 import { runCli } from '../../src/cli/run-cli.ts';
 import type { EcsPort } from '../../src/connect/ports.ts';
@@ -56,11 +56,17 @@ function countingAccount(): Calls {
 async function run(
   argv: readonly string[],
   over: Parameters<typeof fakeDeps>[0] = {},
-): Promise<{ readonly status: number; readonly stderr: string; readonly made: readonly string[] }> {
+): Promise<{
+  readonly status: number;
+  readonly stderr: string;
+  readonly stdout: string;
+  readonly made: readonly string[];
+}> {
   const { made, openAccount } = countingAccount();
   const deps = fakeDeps({ openAccount, cwd: folder, ...over });
   const status = await runCli(argv, deps);
-  return { status, stderr: deps.terminal.stderr.text, made };
+  const { stderr, stdout } = deps.terminal;
+  return { status, stderr: stderr.text, stdout: stdout.text, made };
 }
 
 describe('two answers to one question', () => {
@@ -160,29 +166,54 @@ describe('ARNs of another place', () => {
     ['--vpc', 'arn:aws-cn:ec2:eu-west-1:999999999999:vpc/vpc-1', '(aws-cn)', 1],
     ['--client-security-group', 'arn:aws:ec2:eu-west-1:999999999999:security-group/sg-1', '999999999999', 1],
     ['--db', 'arn:aws:ec2:eu-west-1:123456789012:vpc/vpc-1', '--db does not take', 0],
+    ['--role', 'arn:aws:iam::999999999999:instance-profile/ops', 'is in IAM of account 999999999999', 1],
+    ['--role', 'arn:aws:iam::123456789012:role/ops', '--role does not take', 0],
   ])('up %s %s is refused', async (flag, arn, message, calls) => {
     const { status, stderr, made } = await run(['up', flag, arn]);
     expect(stderr).toContain(message);
     expect([status, made.length]).toEqual([2, calls]);
   });
 
+  it.each([
+    [['db'], 'arn:aws:rds:us-east-1:999999999999:db:orders', 'is in us-east-1 of account 999999999999', 0],
+    [['db'], 'arn:aws:rds:eu-west-1:999999999999:db:orders', 'eu-west-1 of account 123456789012', 1],
+    [['db'], 'arn:aws:elasticache:us-east-1:123456789012:cluster:sessions', 'is in us-east-1', 0],
+    [['db'], 'arn:aws:s3:::orders', 'db does not take arn:aws:s3:::orders', 0],
+    [['doctor', '--db'], 'arn:aws:rds:us-east-1:123456789012:db:orders', 'is in us-east-1', 0],
+    [['doctor', '--db'], 'arn:aws:rds:eu-west-1:999999999999:db:orders', 'account 999999999999', 1],
+    [['run', '--db'], 'arn:aws:rds:us-east-1:123456789012:db:orders', 'is in us-east-1', 0],
+  ])('%j %s is refused', async (argv, arn, message, calls) => {
+    const rest = argv[0] === 'run' ? ['--', 'true'] : [];
+    const { status, stderr, made } = await run([...argv, arn, ...rest]);
+    expect(stderr).toContain(message);
+    expect([status, made.length]).toEqual([2, calls]);
+  });
+
+  it.each([[['up']], [['up', '--tunnel-only']]])('%j --cluster ARN is refused at once', async (argv) => {
+    const arn = (place: string): string => `arn:aws:ecs:${place}:cluster/demo`;
+    const region = await run([...argv, '--cluster', arn('us-east-1:123456789012')]);
+    expect(region.stderr).toContain('is in us-east-1 of account');
+    expect([region.status, region.made]).toEqual([2, []]);
+    const account = await run([...argv, '--cluster', arn('eu-west-1:999999999999')]);
+    expect(account.stderr).toContain('of account 999999999999; the credentials');
+    expect([account.status, account.made]).toEqual([2, ['sts:GetCallerIdentity']]);
+  });
+
   it('a subnet of another account may be shared with this one, so its id is used', async () => {
-    const account = await countingAccount().openAccount();
+    const place = placeInUse(await countingAccount().openAccount());
     const shared = 'arn:aws:ec2:eu-west-1:999999999999:subnet/subnet-1';
-    expect(await localIds('subnet', [shared, 'subnet-2'], account)).toEqual(['subnet-1', 'subnet-2']);
-    expect(await localIds('db', ['arn:aws:rds:eu-west-1:123456789012:db:orders'], account)).toEqual([
-      'orders',
-    ]);
+    expect(await localIds('subnet', [shared, 'subnet-2'], place)).toEqual(['subnet-1', 'subnet-2']);
+    expect(await localIds('db', ['arn:aws:rds:eu-west-1:123456789012:db:orders'], place)).toEqual(['orders']);
   });
 
   it('an instance profile of IAM has no region, and must be of this account', async () => {
-    const account = await countingAccount().openAccount();
+    const place = placeInUse(await countingAccount().openAccount());
     const profile = (owner: string): string => `arn:aws:iam::${owner}:instance-profile/ops/bastion`;
-    expect(await localIds('role', [profile('123456789012')], account)).toEqual(['bastion']);
-    await expect(localIds('role', [profile('999999999999')], account)).rejects.toThrow(
+    expect(await localIds('role', [profile('123456789012')], place)).toEqual(['bastion']);
+    await expect(localIds('role', [profile('999999999999')], place)).rejects.toThrow(
       'is in IAM of account 999999999999; the credentials are used in eu-west-1 of account 123456789012',
     );
-    await expect(localIds('role', ['arn:aws:iam::123456789012:role/x'], account)).rejects.toThrow(
+    await expect(localIds('role', ['arn:aws:iam::123456789012:role/x'], place)).rejects.toThrow(
       '--role does not take arn:aws:iam::123456789012:role/x',
     );
   });
@@ -190,6 +221,96 @@ describe('ARNs of another place', () => {
   it('ARNs of this region and account are used', async () => {
     const { made } = await run(['ls', 'tasks', '--cluster', `${HERE}:cluster/demo`]);
     expect(made).toEqual(['sts:GetCallerIdentity', 'ecs:ListTasks', 'ecs:ListClusters']);
+  });
+});
+
+describe('ARNs in the flags of policy', () => {
+  const OTHER = 'eu-west-1:999999999999';
+  const OWN = 'eu-west-1:123456789012';
+  const CLUSTER = `arn:aws:ecs:us-east-1:999999999999:cluster/demo`;
+  const PLACES = ['us-east-1 of account 999999999999', 'the document is made for eu-west-1'];
+  const ACCOUNTS = ['eu-west-1 of account 999999999999', 'made for eu-west-1 of account 123456789012'];
+
+  it.each([
+    [['exec', '--cluster', CLUSTER], PLACES],
+    [['operator', '--cluster', CLUSTER], PLACES],
+    [['forward-task', '--cluster', CLUSTER], PLACES],
+    [['bastion', '--format', 'terraform', '--cluster', CLUSTER], PLACES],
+    [['exec', '--check', 'me', '--cluster', CLUSTER], PLACES],
+    [['diff', 'exec', 'shell', '--cluster', CLUSTER], PLACES],
+    [['exec', '--cluster', `arn:aws:ecs:${OTHER}:cluster/demo`], ACCOUNTS],
+    [['exec', '--cluster', `arn:aws-cn:ecs:${OWN}:cluster/demo`], ['(aws-cn)']],
+    [['exec', '--service', `arn:aws:ecs:${OTHER}:service/demo/web`], ACCOUNTS],
+    [['exec', '--cluster', 'arn:aws:s3:::x'], ['--cluster takes an ECS cluster']],
+    [
+      ['operator', '--vpc', `arn:aws:ec2:${OTHER}:vpc/vpc-1`],
+      [...ACCOUNTS, '--vpc-owner 999999999999'],
+    ],
+    [['operator', '--client-security-group', `arn:aws:ec2:${OTHER}:security-group/sg-1`], ACCOUNTS],
+    [['operator-db-rule', '--db-security-group', `arn:aws:ec2:${OTHER}:security-group/sg-1`], ACCOUNTS],
+    [['operator-db-rule', '--db-security-group', `arn:aws:ec2:${OWN}:vpc/vpc-1`], ['does not take']],
+    [['bastion', '--format', 'terraform', '--subnet', `arn:aws:ec2:${OTHER}:subnet/subnet-1`], ACCOUNTS],
+    [['bastion', '--format', 'terraform', '--db', `arn:aws:rds:${OTHER}:db:orders`], ACCOUNTS],
+    [['session-document', '--db', `arn:aws:rds:${OTHER}:db:orders`], ACCOUNTS],
+    [['forward-document', '--db', `arn:aws:rds:${OTHER}:db:orders`], ACCOUNTS],
+  ])('policy %j is refused', async (argv, messages) => {
+    const { status, stderr, stdout, made } = await run(['policy', ...argv]);
+    for (const message of messages) expect(stderr).toContain(message);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(new Set(made)).toEqual(new Set(['sts:GetCallerIdentity']));
+  });
+
+  it.each([
+    [['shell', '--check', 'arn:aws:iam::999999999999:role/ops']],
+    [['diff', 'arn:aws:iam::999999999999:role/ops', 'arn:aws:iam::999999999999:role/dev']],
+  ])('policy %j: a principal of another account is refused', async (argv) => {
+    const { status, stderr, made } = await run(['policy', ...argv]);
+    expect(stderr).toContain('999999999999:role/ops is in IAM of account 999999999999; the credentials');
+    expect([status, new Set(made)]).toEqual([2, new Set(['sts:GetCallerIdentity'])]);
+  });
+
+  it('are compared with --account and --region, without a call', async () => {
+    const place = ['--account', '999999999999', '--region', 'us-east-1'];
+    const printed = await run(['policy', 'exec', '--cluster', CLUSTER, ...place]);
+    expect([printed.status, printed.made]).toEqual([0, []]);
+    expect(printed.stdout).toContain('"arn:aws:ecs:us-east-1:999999999999:task/demo/*"');
+    const refused = await run(['policy', 'exec', '--cluster', `arn:aws:ecs:${OWN}:cluster/demo`, ...place]);
+    expect([refused.status, refused.made]).toEqual([2, []]);
+    expect(refused.stderr).toContain('; the document is made for us-east-1');
+  });
+
+  it.each([
+    [['operator-given-role', '--role', 'arn:aws:iam::123456789012:instance-profile/ops']],
+    [['bastion', '--format', 'terraform', '--role', 'arn:aws:iam::123456789012:instance-profile/ops']],
+    [['task-role', '--log-group', `arn:aws:logs:${OWN}:log-group:/ecs/web:*`]],
+    [['task-role', '--log-bucket', 'arn:aws:s3:::sessions']],
+    [['forward-document', '--document', `arn:aws:ssm:${OWN}:document/orders`]],
+    [['db', '--db-resource', `arn:aws:rds:${OWN}:db:orders`]],
+    [['operator', '--image', 'ami-0123456789abcdef0,arn:aws:ec2:eu-west-1::image/ami-1']],
+  ])('policy %j: only a name is possible', async (argv) => {
+    const { status, stderr, stdout } = await run(['policy', ...argv]);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/(--[a-z-]+) takes a name, and .* is an ARN[^]*\1 takes (?:the|an) /);
+  });
+
+  it.each([
+    [['operator', '--vpc', `arn:aws:ec2:${OWN}:vpc/vpc-1`], `"arn:aws:ec2:${OWN}:vpc/vpc-1"`],
+    [
+      ['operator', '--vpc', `arn:aws:ec2:${OTHER}:vpc/vpc-1`, '--vpc-owner', '999999999999'],
+      `"arn:aws:ec2:${OTHER}:vpc/vpc-1"`,
+    ],
+    [
+      ['operator-db-rule', '--db-security-group', `arn:aws:ec2:${OWN}:security-group/sg-1`],
+      `"arn:aws:ec2:${OWN}:security-group/sg-1"`,
+    ],
+    [
+      ['forward-document', '--db', `arn:aws:rds:${OWN}:db:orders`],
+      `"arn:aws:ssm:${OWN}:document/fargate-connect-orders"`,
+    ],
+  ])('policy %j: the id of an own ARN is used', async (argv, resource) => {
+    const { status, stdout } = await run(['policy', ...argv]);
+    expect(status).toBe(0);
+    expect(stdout).toContain(resource);
   });
 });
 

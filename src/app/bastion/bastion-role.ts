@@ -8,12 +8,11 @@ import type { RoleSpec, BoundarySpec } from '../../provision/plan/spec.ts';
 import { fillDocument, type PlaceholderValues } from '../../provision/policy/policy-documents.ts';
 import { sharedBoundary } from '../../provision/roles/iam-names.ts';
 import { readPolicy } from '../asset-files.ts';
-import { localIds } from '../arn-scope.ts';
 import type { Needs } from '../collaborators.ts';
 import type { UpRequest } from './up-request.ts';
 
 /**
- * The given role, or the documents of the role that `up` creates. Throws `role-not-found`, what `localIds` throws, and `role-untrusted` if EC2
+ * The given role, or the documents of the role that `up` creates. Throws `role-not-found`, and `role-untrusted` if EC2
  * may not assume the given one.
  */
 export async function roleOf(
@@ -24,9 +23,8 @@ export async function roleOf(
   account: AwsAccount,
 ): Promise<RoleSpec> {
   if (request.role !== undefined) {
-    const iam = await account.iam();
-    const [role = request.role] = await localIds('role', [request.role], account);
-    const profile = await iam.instanceProfile(role);
+    const { role } = request;
+    const profile = await (await account.iam()).instanceProfile(role);
     if (profile === undefined) {
       throw noMatch('role-not-found', `no instance profile ${role} in this account`, { details: { role } });
     }

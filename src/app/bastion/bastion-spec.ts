@@ -1,5 +1,5 @@
 import { checkKeyRegion } from '../../provision/plan/kms-key.ts';
-import { localIds } from '../arn-scope.ts';
+import { localIds, placeInUse } from '../arn-scope.ts';
 import { awsClock } from '../aws-clock.ts';
 import type { AwsAccount } from '../../aws/account.ts';
 import { findCluster } from '../../connect/target/discover.ts';
@@ -95,6 +95,8 @@ async function gather(asked: UpRequest, deps: GatherNeeds): Promise<GatheredSpec
     account.identity(),
     account.ec2(),
     account.images(),
+    // Refuses foreign ARNs of a cluster or service before the first call below.
+    account.ecs(),
   ]);
   const running = await existingBastion(name, request, deps, ec2);
   const [identity, cluster, { images, types }] = await Promise.all([
@@ -192,14 +194,17 @@ async function gather(asked: UpRequest, deps: GatherNeeds): Promise<GatheredSpec
 
 /** Replaces the ARNs in the request by ids. Throws `arn-elsewhere` before any other call. */
 async function withLocalIds(request: UpRequest, account: AwsAccount): Promise<UpRequest> {
-  const [vpc] = await localIds('vpc', request.vpc === undefined ? [] : [request.vpc], account);
+  const place = placeInUse(account);
+  const one = async (kind: 'vpc' | 'role', value: string | undefined): Promise<string | undefined> =>
+    value === undefined ? undefined : (await localIds(kind, [value], place))[0];
   return {
     ...request,
-    vpc,
-    subnets: await localIds('subnet', request.subnets, account),
-    clientSecurityGroups: await localIds('client-security-group', request.clientSecurityGroups, account),
-    databases: await localIds('db', request.databases, account),
-    allowDatabases: await localIds('db', request.allowDatabases, account),
+    vpc: await one('vpc', request.vpc),
+    subnets: await localIds('subnet', request.subnets, place),
+    clientSecurityGroups: await localIds('client-security-group', request.clientSecurityGroups, place),
+    databases: await localIds('db', request.databases, place),
+    allowDatabases: await localIds('db', request.allowDatabases, place),
+    role: await one('role', request.role),
   };
 }
 

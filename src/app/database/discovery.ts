@@ -3,6 +3,7 @@ import type { Database, DatabaseEndpoint } from '../../connect/ports.ts';
 import type { DatabasesPort } from '../../connect/ports/databases.ts';
 import { candidatesFor } from '../../core/candidates.ts';
 import { noMatch, ToolError } from '../../core/errors.ts';
+import { placeInUse, refuseForeignDatabaseArn } from '../arn-scope.ts';
 
 /** Finds databases, proxies, caches and search domains in the account and region, whichever service they belong to. */
 
@@ -82,14 +83,15 @@ export interface FoundDatabase {
 /**
  * The database, proxy or cache with this identifier or ARN, or the one that has an endpoint with this identifier (an
  * instance of a cluster, a custom endpoint, an endpoint of a proxy) or this host name. Asks for one kind after another and stops at the
- * first match. Throws `database-not-found`, `database-without-endpoint`; if nothing matches and a kind could not be
- * listed, the error of that kind.
+ * first match. Throws `database-not-found`, `database-without-endpoint`; `arn-elsewhere` or `arn-kind` before the first
+ * list; if nothing matches and a kind could not be listed, the error of that kind.
  */
 export async function findDatabase(
   id: string,
-  account: Pick<AwsAccount, 'databases' | 'region'>,
+  account: Pick<AwsAccount, 'databases' | 'identity' | 'region'>,
   { readOnly = false }: { readonly readOnly?: boolean } = {},
 ): Promise<FoundDatabase> {
+  await refuseForeignDatabaseArn(id, placeInUse(account));
   const listed: Database[] = [];
   let denied: ToolError | undefined;
   for (const kinds of LOOKED_UP) {

@@ -11,7 +11,7 @@ import { findDatabase } from './discovery.ts';
  */
 export function hostsOfDatabases(
   specs: readonly ForwardSpec[],
-  account: Pick<AwsAccount, 'databases' | 'region'>,
+  account: Pick<AwsAccount, 'databases' | 'identity' | 'region'>,
   configured: readonly ConfiguredDatabase[],
 ): Promise<readonly ForwardSpec[]> {
   return Promise.all(

@@ -2,6 +2,7 @@ import { noMatch } from '../../core/errors.ts';
 import { connectionsNote } from '../../diagnose/database.ts';
 import type { Finding } from '../../diagnose/finding.ts';
 import { pathFindings } from '../../diagnose/network/path-findings.ts';
+import { localIds, placeInUse } from '../arn-scope.ts';
 import type { Needs } from '../collaborators.ts';
 import { type Diagnosis, diagnosisOf } from './diagnosis.ts';
 import { databaseTarget, followPath, sourceOf } from './path-doctor.ts';
@@ -10,14 +11,15 @@ import { Readable } from './readable.ts';
 /**
  * Finds what stops connections to a database: its state and its certificate, and the path from a service or a bastion.
  * `from` is a service, `bastion` or `bastion/NAME`; undefined = only the database is looked at. Throws
- * `database-not-found` (exit 3), and what the ports throw.
+ * `database-not-found` (exit 3), what `localIds` throws for an ARN, and what the ports throw.
  */
 export async function diagnoseDatabase(
-  id: string,
+  named: string,
   from: string | undefined,
   deps: Needs<'account' | 'clock', 'cluster'>,
 ): Promise<Diagnosis> {
   const account = await deps.account();
+  const [id = named] = await localIds('db', [named], placeInUse(account));
   const readable = new Readable();
   const facts = await (await account.diagnosis()).database(id);
   if (facts === undefined)

@@ -15,6 +15,7 @@ import { sentenceOfAll } from '../../diagnose/sentences.ts';
 import type { PolicyKindName, PrintedPolicy } from '../../provision/policy/policy-kinds.ts';
 import type { SimulatorPort } from '../../provision/ports/simulator.ts';
 import { parsePrincipal, type Principal } from '../../provision/policy/principal.ts';
+import { placeInUse, refuseElsewhere } from '../arn-scope.ts';
 import type { Needs } from '../collaborators.ts';
 
 /** Checks with IAM's simulator whether a principal has what a policy document grants. */
@@ -31,7 +32,7 @@ export interface CheckedPolicy extends Pick<Questions, 'notAsked'> {
 type Checked = Omit<CheckedPolicy, 'kind' | 'wrong'>;
 
 /**
- * Runs the check; `asked` is the principal as typed. Throws `check-placeholders`, `check-principal`,
+ * Runs the check; `asked` is the principal as typed. Throws `check-placeholders`, `check-principal`, `arn-elsewhere`,
  * `principal-not-found`, and what the ports throw.
  */
 export async function checkPolicy(
@@ -44,6 +45,9 @@ export async function checkPolicy(
   const account = await deps.account();
   const ownArn = async (): Promise<string> => (await (await account.identity()).caller()).arn;
   const principal = parsePrincipal(asked === 'me' ? await ownArn() : asked);
+  const arn = parseArn(asked);
+  if (arn !== undefined)
+    await refuseElsewhere([{ kind: 'principal', value: asked, arn }], placeInUse(account));
   const simulator = await account.simulator();
   const checked =
     kind === 'bastion-trust' || kind === 'task-trust'

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { nameOfArn } from '../../core/arn.ts';
+import { nameOfArn, parseArn } from '../../core/arn.ts';
 import { noMatch, usage } from '../../core/errors.ts';
 import { type PolicyDifference, policyDifference } from '../../diagnose/iam/policy-difference.ts';
 import { POLICY_KIND_NAMES, type PolicyKindName } from '../../provision/policy/policy-kinds.ts';
+import { placeInUse, refuseElsewhere } from '../arn-scope.ts';
 import type { Needs } from '../collaborators.ts';
 import { fillPolicy } from './print-policy.ts';
 
@@ -26,7 +27,7 @@ export interface PolicyDiff extends PolicyDifference {
 
 type DiffNeeds = Needs<
   'account' | 'assets',
-  'cluster' | 'container' | 'iamPath' | 'iamPrefix' | 'region' | 'tags'
+  'cluster' | 'container' | 'iamPath' | 'iamPrefix' | 'region' | 'service' | 'tags' | 'task'
 >;
 
 /** Throws `invalid-argument` (usage) for a file that is no IAM document, and `principal-not-found` (exit 3). */
@@ -50,7 +51,7 @@ interface Side {
 async function sideOf(source: string, request: PolicyDiffRequest, deps: DiffNeeds): Promise<Side> {
   const kind = POLICY_KIND_NAMES.find((name) => name === source);
   if (kind !== undefined) return ofKind(kind, request, deps);
-  if (/^(?:arn:[\w-]+:iam::\d{12}:)?role\/.+/.test(source)) return ofRole(nameOfArn(source), deps);
+  if (/^(?:arn:[\w-]+:iam::\d{12}:)?role\/.+/.test(source)) return ofRole(source, deps);
   const text = await textOf(source, request.cwd);
   if (!isPolicy(text))
     throw usage('invalid-argument', `${source} is no IAM policy document`, {
@@ -79,8 +80,11 @@ async function ofKind(kind: PolicyKindName, { name }: PolicyDiffRequest, deps: D
   return { documents: [printed.text], unfilled: printed.unfilled };
 }
 
-async function ofRole(name: string, deps: Needs<'account'>): Promise<Side> {
+async function ofRole(source: string, deps: Needs<'account'>): Promise<Side> {
   const account = await deps.account();
+  const arn = parseArn(source);
+  if (arn !== undefined) await refuseElsewhere([{ kind: 'role', value: source, arn }], placeInUse(account));
+  const name = nameOfArn(source);
   const [iam, diagnosis] = await Promise.all([account.iam(), account.diagnosis()]);
   const role = await iam.role(name);
   if (role === undefined)

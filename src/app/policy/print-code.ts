@@ -30,11 +30,13 @@ import { type PolicyKindName, printPolicy } from '../../provision/policy/policy-
 import { readPolicy, readUserDataFiles } from '../asset-files.ts';
 import { iamNaming } from '../bastion/iam-naming.ts';
 import type { Needs } from '../collaborators.ts';
-import { checkKeys, locationOf, type PolicyRequest } from './print-policy.ts';
+import { withIdsForArns } from './policy-arns.ts';
+import type { PolicyRequest } from './policy-request.ts';
+import { checkKeys, locationOf } from './print-policy.ts';
 
 type CodeNeeds = Needs<
   'account' | 'assets' | 'version',
-  'cluster' | 'iamPath' | 'iamPrefix' | 'region' | 'tags'
+  'cluster' | 'container' | 'iamPath' | 'iamPrefix' | 'region' | 'service' | 'tags' | 'task'
 >;
 
 /**
@@ -67,13 +69,13 @@ interface CodeOptions {
 /** Name of the bastions launched from exported code, unless a name is given. */
 const CODE_NAME = 'code';
 
-/** The program text. Throws `code-format`, `placeholder-unfilled`, `bastion-name`, `bad-arguments`, `port`, `database-not-found`. */
+/** The program text. Throws what `withIdsForArns` throws, `code-format`, `placeholder-unfilled`, `bastion-name`, `bad-arguments`, `port`, `database-not-found`. */
 export async function bastionCode(
-  request: PolicyRequest,
+  asked: PolicyRequest,
   format: CodeFormat,
   deps: CodeNeeds,
 ): Promise<string> {
-  const { values, kind, name } = request;
+  const { kind, name } = asked;
   if (kind !== 'bastion' && kind !== 'bastion-tunnel-only') {
     throw usage(
       'code-format',
@@ -83,10 +85,12 @@ export async function bastionCode(
       },
     );
   }
-  checkKeys(request);
+  checkKeys(asked);
+  const location = await locationOf(asked, deps);
+  const request = await withIdsForArns(asked, deps.settings, location);
+  const { values } = request;
   const installs = kind === 'bastion';
   const cluster = deps.settings.cluster === undefined ? undefined : nameOfArn(deps.settings.cluster);
-  const location = await locationOf(request, deps);
   // A value that is not known remains an open placeholder in the template too.
   const bastion = exportedBastion({
     name: name === '*' ? CODE_NAME : checkBastionName(name),

@@ -1,7 +1,6 @@
 import { formatArn, nameOfArn } from '../../core/arn.ts';
 import { noMatch, ToolError, usage } from '../../core/errors.ts';
 import { checkRegion, partitionOf } from '../../core/regions.ts';
-import type { CodeFormat } from '../../provision/export/export-code.ts';
 import type { PlaceholderValues } from '../../provision/policy/policy-documents.ts';
 import {
   POLICY_KINDS,
@@ -10,7 +9,7 @@ import {
   printPolicy,
 } from '../../provision/policy/policy-kinds.ts';
 import { withIamNaming } from '../../provision/roles/iam-names.ts';
-import { iamNaming, type IamOverrides } from '../bastion/iam-naming.ts';
+import { iamNaming } from '../bastion/iam-naming.ts';
 import { givenTags, parseTag } from '../../provision/bastion/given-tags.ts';
 import { isImageId } from '../../provision/capacity/image.ts';
 import { checkTypes, DEFAULT_TYPES } from '../../provision/capacity/pool.ts';
@@ -18,48 +17,27 @@ import { ec2Principals } from '../../provision/roles/ec2-principals.ts';
 import { parseKeyArn } from '../../provision/plan/kms-key.ts';
 import { readPolicy } from '../asset-files.ts';
 import type { Needs } from '../collaborators.ts';
+import { withIdsForArns } from './policy-arns.ts';
+import type { Location, PolicyRequest } from './policy-request.ts';
 
 /** Prints a policy document of policies/ and fills all placeholders whose values are known. */
 
-export interface PolicyRequest {
-  readonly kind: PolicyKindName;
-  /** Name of the bastion; `*` = any. */
-  readonly name: string;
-  readonly account: string | undefined;
-  /** Placeholder → value, for the placeholders that have their own flag. */
-  readonly values: Readonly<Record<string, string | undefined>>;
-  /** For `session-document`: the database to look up; `forward-document` is named after it. */
-  readonly database: string | undefined;
-  readonly format: 'json' | CodeFormat;
-  /** The principal to check, instead of printing the document. */
-  readonly check: string | undefined;
-  readonly iam: IamOverrides;
-  /** Instance types that operators may launch; empty = the default pool. */
-  readonly types: readonly string[];
-  /** Images that operators may launch besides Amazon's: AMI ids, or names of SSM parameters. */
-  readonly images: readonly string[];
-  /** `KEY=VALUE`, as typed; the tags of the configuration files are in the settings. */
-  readonly tags: readonly string[];
-}
-
-/** The known facts about where the bastion will be; undefined = not known, and the placeholder remains. */
-export interface Location {
-  readonly account: string | undefined;
-  readonly region: string | undefined;
-  readonly partition: string | undefined;
-}
-
 type PolicyNeeds = Needs<
   'account' | 'assets',
-  'cluster' | 'container' | 'iamPath' | 'iamPrefix' | 'region' | 'tags'
+  'cluster' | 'container' | 'iamPath' | 'iamPrefix' | 'region' | 'service' | 'tags' | 'task'
 >;
 
-/** The document with all known values. Throws `check-kind` for a check of a document that IAM cannot simulate. */
-export async function fillPolicy(request: PolicyRequest, deps: PolicyNeeds): Promise<PrintedPolicy> {
-  if (request.kind === 'session-document' && request.check !== undefined) {
+/**
+ * The document with all known values. Throws `check-kind` for a check of a document that IAM cannot simulate, and what
+ * `withIdsForArns` throws.
+ */
+export async function fillPolicy(asked: PolicyRequest, deps: PolicyNeeds): Promise<PrintedPolicy> {
+  if (asked.kind === 'session-document' && asked.check !== undefined) {
     throw usage('check-kind', 'a session document is not an IAM document, so IAM cannot check it');
   }
-  checkKeys(request);
+  checkKeys(asked);
+  const location = await locationOf(asked, deps);
+  const request = await withIdsForArns(asked, deps.settings, location);
   const iam = iamNaming(request.iam, deps.settings);
   const tags = givenTags(request.tags.map(parseTag), deps.settings.tags);
   const templates = Object.fromEntries(
@@ -70,7 +48,6 @@ export async function fillPolicy(request: PolicyRequest, deps: PolicyNeeds): Pro
     ),
   );
   const { cluster, container } = deps.settings;
-  const location = await locationOf(request, deps);
   const values: PlaceholderValues = {
     'instance-types': DEFAULT_TYPES,
     'ec2-principals': ec2Principals(location.partition),

@@ -18,10 +18,14 @@ const didYouMean = (names: readonly string[]): readonly string[] =>
   names.length === 0 ? [] : [`did you mean ${names.join(' or ')}?`];
 
 export const CREDENTIALS_ADVICE = {
-  'arn-elsewhere': ({ arnRegion, region }) =>
-    arnRegion === region
-      ? ['--profile NAME   # credentials of that account']
-      : [`--region ${arnRegion}`, '--profile NAME   # if it is of another account, too'],
+  'arn-elsewhere': ({ arnRegion, arnAccount, region, kind, usedBy }) =>
+    usedBy === 'document'
+      ? kind === 'vpc' && arnRegion === region
+        ? [`--vpc-owner ${arnAccount}   # the account that shares the VPC`]
+        : [`--region ${arnRegion} --account ${arnAccount}   # the document of that place`]
+      : arnRegion === region
+        ? ['--profile NAME   # credentials of that account']
+        : [`--region ${arnRegion}`, '--profile NAME   # if it is of another account, too'],
   'arn-kind': ({ flag, expected }) => [`${flag} takes a name, or ${expected}`],
   'assume-role-refused': ({ role, by, externalId }) => [
     `the trust policy of ${role} must name ${by}, and ${by} must be allowed sts:AssumeRole on it`,

@@ -1,6 +1,7 @@
 import { Argument, Command, Option } from 'commander';
 import type { PolicyDiffRequest } from '../../app/policy/policy-diff.ts';
-import type { PolicyRequest } from '../../app/policy/print-policy.ts';
+import type { PolicyRequest } from '../../app/policy/policy-request.ts';
+import { idOfArn } from '../../core/arn.ts';
 import { POLICY_PURPOSES } from '../render/policy-purposes.ts';
 import { POLICY_KIND_NAMES, type PolicyKindName } from '../../provision/policy/policy-kinds.ts';
 import type { Invoke, Run } from '../command.ts';
@@ -194,7 +195,8 @@ const optionsOf = (kind: PolicyKindName, flags: PolicyFlags): PolicyRequest => (
     'secret-key': flags.secretKey,
     host: flags.host,
     port: flags.port,
-    'session-document': flags.document ?? (flags.db === undefined ? undefined : documentOf(flags.db)),
+    'session-document':
+      flags.document ?? (flags.db === undefined ? undefined : documentOf(idOfArn(flags.db))),
   },
 });
 

@@ -1,4 +1,5 @@
-import type { PolicyRequest } from '../../app/policy/print-policy.ts';
+import type { PolicyRequest } from '../../app/policy/policy-request.ts';
+import { idOfArn } from '../../core/arn.ts';
 import {
   MANAGED_POLICY_LIMIT,
   POLICY_KINDS,
@@ -14,13 +15,14 @@ export function reportUse(request: PolicyRequest, printed: PrintedPolicy, contex
   const note = (code: string, message: string): void =>
     context.report({ type: 'note', level: 'warning', code, message });
   if (request.kind === 'session-document' && request.database !== undefined) {
-    const name = documentOf(request.database);
+    const database = idOfArn(request.database);
+    const name = documentOf(database);
     context.report({
       type: 'note',
       level: 'info',
       code: 'session-document-use',
       message: `to be created as session document ${name}`,
-      details: { database: request.database, document: name },
+      details: { database, document: name },
     });
   }
   if (printed.unfilled.length > 0)

@@ -51,7 +51,12 @@ export interface AccountErrorFacts {
     readonly name?: string | undefined;
   };
   'answer-incomplete': { readonly actions: readonly string[] };
-  'arn-elsewhere': { readonly [name: string]: Fact; readonly arn: string; readonly arnRegion: string };
+  'arn-elsewhere': {
+    readonly [name: string]: Fact;
+    readonly arn: string;
+    readonly arnRegion: string;
+    readonly arnAccount: string;
+  };
   'arn-kind': { readonly [name: string]: Fact; readonly flag: string; readonly expected: string };
   'assume-role-refused': {
     readonly [name: string]: Fact;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Invoke } from '../../../src/cli/command.ts';
 import type { StatusRequest } from '../../../src/app/bastion/status.ts';
 import type { DownRequest } from '../../../src/app/bastion/take-down.ts';
-import type { PolicyRequest } from '../../../src/app/policy/print-policy.ts';
+import type { PolicyRequest } from '../../../src/app/policy/policy-request.ts';
 import { downCommand } from '../../../src/cli/commands/down.ts';
 import { policyCommand } from '../../../src/cli/commands/policy.ts';
 import { statusCommand } from '../../../src/cli/commands/status.ts';
