@@ -3,9 +3,10 @@ import {
   type IncomingMessage,
   request,
   type RequestListener,
+  ServerResponse,
 } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { type AddressInfo, connect, type Server } from 'node:net';
+import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CERTIFICATE, KEY } from './tls-identity.ts';
 
@@ -30,7 +31,7 @@ export interface CorporateProxyOptions {
   readonly certificate?: string;
   /** The proxy itself uses TLS: its address is https://localhost:… */
   readonly tls?: boolean;
-  /** Servers that answer instead of the sandbox, by host name. */
+  /** Servers that answer instead of the sandbox, to upgrades too, by host name. */
   readonly services?: Readonly<Record<string, RequestListener>>;
 }
 
@@ -40,9 +41,10 @@ export async function startCorporateProxy(
 ): Promise<CorporateProxy> {
   const sandbox = new URL(sandboxEndpoint);
   const identity = { cert: options.certificate ?? CERTIFICATE, key: KEY };
+  const serviceOf = (incoming: IncomingMessage): RequestListener | undefined =>
+    options.services?.[(incoming.headers.host ?? '').replace(/:\d+$/, '')];
   const aws = createTlsServer(identity, (incoming, outgoing) => {
-    const host = (incoming.headers.host ?? '').replace(/:\d+$/, '');
-    const service = options.services?.[host];
+    const service = serviceOf(incoming);
     if (service !== undefined) {
       service(incoming, outgoing);
       return;
@@ -75,7 +77,15 @@ export async function startCorporateProxy(
     );
     incoming.pipe(onward);
   });
-  aws.on('upgrade', (incoming, socket, head: Buffer) => {
+  aws.on('upgrade', (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
+    const service = serviceOf(incoming);
+    if (service !== undefined) {
+      const outgoing = new ServerResponse(incoming);
+      outgoing.assignSocket(socket);
+      outgoing.on('finish', () => socket.end());
+      service(incoming, outgoing);
+      return;
+    }
     const onward = connect(Number(sandbox.port), sandbox.hostname, () => {
       const headers = incoming.rawHeaders.flatMap((name, i, all) =>
         i % 2 === 0 ? [`${name}: ${all[i + 1] ?? ''}`] : [],

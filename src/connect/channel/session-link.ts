@@ -107,13 +107,13 @@ export class SessionLink {
     return this.#socket !== undefined;
   }
 
-  /** Throws `upgrade-refused`, `gateway-unreachable`, `gateway-timeout` or `stream-url-invalid`. */
+  /** Throws `upgrade-refused`, `not-aws`, `gateway-unreachable`, `gateway-timeout` or `stream-url-invalid`. */
   async open(): Promise<void> {
     await retry(() => this.#connect(this.#session), {
       ...this.#backoff(),
       clock: this.#deps.clock,
       deadlineMs: this.#timing.openBudgetMs,
-      shouldRetry: (error) => !this.#ending.signal.aborted && !isRefusal(error),
+      shouldRetry: (error) => !this.#ending.signal.aborted && !isRefusal(error) && !isPortal(error),
       signal: this.#ending.signal,
     });
   }
@@ -340,6 +340,16 @@ function isRefusal(error: unknown): boolean {
     error.code === 'stream-url-invalid' ||
     (typeof status === 'number' && status >= 400 && status < 500 && status !== 429)
   );
+}
+
+/**
+ * A proxy or a portal answered instead of the gateway, which a person has to mend. With the other statuses from 500 on,
+ * AWS's own load balancers can answer in HTML.
+ */
+function isPortal(error: unknown): boolean {
+  if (!(error instanceof ToolError) || error.code !== 'not-aws') return false;
+  const status = Number(error.details['status']);
+  return status < 500 || status === 511;
 }
 
 const resumeRefused = (cause: unknown): ToolError =>

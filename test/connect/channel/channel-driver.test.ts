@@ -2,7 +2,7 @@ import { denied } from '../../support/denied.ts';
 import { describe, expect, test } from 'vitest';
 
 import { ChannelDriver } from '../../../src/connect/channel/channel-driver.ts';
-import { access } from '../../../src/core/errors.ts';
+import { access, transport } from '../../../src/core/errors.ts';
 import { encodeAgentMessage } from '../../../src/protocol/agent-message.ts';
 import { FakeGateway, refused, SESSION } from '../../support/fake-gateway.ts';
 
@@ -76,6 +76,30 @@ describe('opening', () => {
     const second = await opened(closed);
     await expect(second.started).rejects.toMatchObject({ code: 'upgrade-refused' });
     expect(closed.opens).toHaveLength(0);
+  });
+
+  const page = (status: number): Error =>
+    transport('not-aws', `gateway answered ${status}`, { details: { status, host: 'gateway' } });
+
+  test.each([200, 302, 403, 511])(
+    'status %d of a portal instead of the gateway fails at once',
+    async (status) => {
+      const gateway = new FakeGateway();
+      gateway.openFailures = [page(status)];
+      const { started } = await opened(gateway);
+      await expect(started).rejects.toMatchObject({ code: 'not-aws' });
+      expect(gateway.opens).toHaveLength(0);
+    },
+  );
+
+  test('a page with status 502, which a load balancer of AWS can send too, is retried', async () => {
+    const gateway = new FakeGateway();
+    gateway.openFailures = [page(502), page(502)];
+    const { started } = await opened(gateway);
+    await gateway.clock.advance(2_000);
+    gateway.say('$ ');
+    await started;
+    expect(gateway.opens).toHaveLength(1);
   });
 
   test.each([
@@ -315,7 +339,9 @@ describe('resuming', () => {
     await expect(driver.ended).rejects.toMatchObject({
       code: 'resume-denied',
       exitStatus: 4,
-      message: expect.stringContaining('ssm:ResumeSession') as string,
+      message: expect.stringMatching(
+        /cannot be resumed, so the session and what ran in it are lost: .*ssm:ResumeSession/,
+      ) as string,
       details: { action: 'ssm:ResumeSession' },
     });
     expect(gateway.resumes).toBe(1);
