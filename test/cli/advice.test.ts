@@ -58,6 +58,35 @@ const among = (near: string) => ({ near: [near], candidates: [near], existing: 1
 const PLACE = { profile: 'staging', region: 'eu-west-1' };
 const IN_PLACE = '--region eu-west-1 --profile staging';
 
+const BY_SOMEBODY = [
+  'another person, or the instance itself, ended it',
+  'run the same command again   # it adopts what exists',
+];
+/** EC2's reasons for the end of an instance, and what helps. */
+const ENDED: readonly (readonly [reason: string, lines: readonly string[]])[] = [
+  [
+    'Client.VolumeLimitExceeded',
+    ["the account's quota for EBS storage is used up: raise it in Service Quotas"],
+  ],
+  [
+    'Client.InvalidSnapshot.NotFound',
+    [
+      'the snapshot of the image cannot be read: is the image shared with this account, with its snapshot and key?',
+    ],
+  ],
+  ['Client.UserInitiatedShutdown', BY_SOMEBODY],
+  ['Client.InstanceInitiatedShutdown', BY_SOMEBODY],
+  ['Client.InstanceTerminated', BY_SOMEBODY],
+  [
+    'Server.InsufficientInstanceCapacity',
+    [
+      'the same command with --type t4g.medium,t3.small   # other pools',
+      'the same command with --on-demand   # costs more',
+    ],
+  ],
+  ['Server.InternalError', ['an error of EC2: run the same command again']],
+];
+
 const CASES: readonly Case[] = [
   ['route-chosen', { via: 'bastion', other: 'task' }, run('forward'), ['--via task   # uses a task instead']],
   [
@@ -493,6 +522,15 @@ const CASES: readonly Case[] = [
     ['fargate-connect policy shell   # grants ssm:ResumeSession'],
   ],
   [
+    'resume-denied',
+    { sessionId: 'ecs-execute-command-1', action: 'ssm:ResumeSession' },
+    run('exec'),
+    [
+      'fargate-connect policy exec   # grants ssm:ResumeSession',
+      'with that grant in place, ECS has not tagged the session: docs/policies.md, "Whose session", has the wider statement',
+    ],
+  ],
+  [
     'session-not-ended',
     { sessionId: 's-1', action: 'ssm:TerminateSession' },
     run('exec', PLACE),
@@ -635,6 +673,12 @@ const CASES: readonly Case[] = [
       'or the same command with another --kms-key   # docs/policies.md, "A key of your own"',
     ],
   ],
+  ...ENDED.map(([reason, lines]): Case => [
+    'instance-ended',
+    { instanceId: 'i-1', reason, message: undefined },
+    run('up'),
+    lines,
+  ]),
   [
     'instance-ended',
     { instanceId: 'i-1', reason: 'Server.SpotInstanceTermination', message: undefined },

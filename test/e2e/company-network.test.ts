@@ -38,7 +38,13 @@ const services: Record<string, RequestListener> = {};
 
 beforeAll(async () => {
   // Looked up at each request, so that each test can define the answer.
-  const hosts = ['portal.sso.eu-west-1', 'oidc.eu-west-1', 'sts.eu-west-1', 'ecs.eu-west-1'];
+  const hosts = [
+    'portal.sso.eu-west-1',
+    'oidc.eu-west-1',
+    'sts.eu-west-1',
+    'ecs.eu-west-1',
+    'ssmmessages.eu-west-1',
+  ];
   for (const name of hosts) {
     const host = `${name}.amazonaws.com`;
     Object.defineProperty(services, host, { get: () => signInAnswers[host] });
@@ -162,17 +168,43 @@ sso_region = eu-west-1
       response.writeHead(status, { 'content-type': 'application/json', 'x-amzn-requestid': 'r-1' });
       response.end(JSON.stringify(body));
     };
-  const roleCredentials = (): RequestListener =>
-    json(200, {
+  let signIns = 0;
+  /** Issues temporary keys of the sandbox to who has this access token. */
+  const roleCredentials = (accessToken: string): RequestListener => {
+    const HOUR = 3_600_000;
+    const issued = sandbox().createPrincipal({
+      userName: `signed-in-${++signIns}`,
+      policies: [{ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] }],
+      sessionMs: HOUR,
+    });
+    const answer = json(200, {
       roleCredentials: {
-        accessKeyId: keys()['AWS_ACCESS_KEY_ID'],
-        secretAccessKey: keys()['AWS_SECRET_ACCESS_KEY'],
-        sessionToken: '',
-        expiration: Date.now() + 3_600_000,
+        accessKeyId: issued['AWS_ACCESS_KEY_ID'],
+        secretAccessKey: issued['AWS_SECRET_ACCESS_KEY'],
+        sessionToken: issued['AWS_SESSION_TOKEN'],
+        expiration: Date.now() + HOUR,
       },
     });
+    return (request, response) =>
+      request.headers['x-amz-sso_bearer_token'] === accessToken
+        ? answer(request, response)
+        : json(401, { message: 'Session token not found or invalid' })(request, response);
+  };
+  const THROUGH_THE_PROXY = [
+    'portal.sso.eu-west-1.amazonaws.com',
+    'ecs.eu-west-1.amazonaws.com',
+    'ssmmessages.eu-west-1.amazonaws.com',
+  ];
 
-  it('the single sign-on portal is reached through the proxy', async () => {
+  it('with single sign-on the portal, the APIs and the data channel are reached through the proxy', async () => {
+    file('.aws/config', SSO);
+    file(tokenFile, token(Date.now() + 3_600_000));
+    signInAnswers['portal.sso.eu-west-1.amazonaws.com'] = roleCredentials('access');
+    expect(await exec(behindProxy(), '--profile', 'sso')).toMatchObject(THROUGH);
+    expect([...hosts()]).toEqual(expect.arrayContaining(THROUGH_THE_PROXY));
+  });
+
+  it('a refusal by the single sign-on portal names the role, the account and the profile', async () => {
     file('.aws/config', SSO);
     file(tokenFile, token(Date.now() + 3_600_000));
     signInAnswers['portal.sso.eu-west-1.amazonaws.com'] = json(403, { message: 'No access' });
@@ -192,10 +224,11 @@ sso_region = eu-west-1
       expiresIn: 3600,
       refreshToken: 'next',
     });
-    signInAnswers['portal.sso.eu-west-1.amazonaws.com'] = roleCredentials();
-    await exec(behindProxy(), '--profile', 'sso');
-    expect(hosts()).toContain('oidc.eu-west-1.amazonaws.com');
-    expect(hosts()).toContain('portal.sso.eu-west-1.amazonaws.com');
+    signInAnswers['portal.sso.eu-west-1.amazonaws.com'] = roleCredentials('fresh');
+    expect(await exec(behindProxy(), '--profile', 'sso')).toMatchObject(THROUGH);
+    expect([...hosts()]).toEqual(
+      expect.arrayContaining(['oidc.eu-west-1.amazonaws.com', ...THROUGH_THE_PROXY]),
+    );
     expect(JSON.parse(readFileSync(join(home, tokenFile), 'utf8'))).toMatchObject({ accessToken: 'fresh' });
   });
 
@@ -391,12 +424,29 @@ describe('a profile that is chosen with our own options is used as with AWS_PROF
     expect(await exec(env, '--profile', 'work')).toMatchObject(THROUGH);
   });
 
-  it('AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, use_fips_endpoint and use_dualstack_endpoint are respected', async () => {
-    file('.aws/config', config().replace('services = mine', 'services = mine\nuse_fips_endpoint = true'));
+  it.each([
+    ['use_fips_endpoint', 'ecs-fips.eu-west-1.amazonaws.com'],
+    ['use_dualstack_endpoint', 'ecs.eu-west-1.api.aws'],
+  ])('AWS_IGNORE_CONFIGURED_ENDPOINT_URLS and %s are respected: %s', async (setting, host) => {
+    file('.aws/config', config().replace('services = mine', `services = mine\n${setting} = true`));
     const env = behindProxy({ AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true', AWS_MAX_ATTEMPTS: '1' });
     await exec(env, '--profile', 'work');
-    expect(hosts()).toContain('ecs-fips.eu-west-1.amazonaws.com');
+    expect(hosts()).toContain(host);
     expect(hosts()).not.toContain('ecs.company.example');
+  });
+
+  it('a call that fails is made as often as max_attempts of the profile says', async () => {
+    file('.aws/config', `[profile work]\nmax_attempts = 2\nretry_mode = standard\n${keyLines()}`);
+    let requests = 0;
+    signInAnswers['ecs.eu-west-1.amazonaws.com'] = (request, response) => {
+      requests++;
+      request.resume();
+      response.writeHead(500, { 'content-type': 'application/x-amz-json-1.1', 'x-amzn-requestid': 'r-3' });
+      response.end('{"__type":"ServerException"}');
+    };
+    const { status } = await cli(['ls', 'clusters', '--profile', 'work'], { env: behindProxy() });
+    expect(status).not.toBe(0);
+    expect(requests).toBe(2);
   });
 });
 
@@ -431,10 +481,41 @@ describe('a response that does not come from AWS', () => {
     expect(error.message).toContain('this is not AWS: a proxy or a portal answered');
     expect(result.stderr).not.toContain('s3cret');
   });
+
+  it.each([
+    [200, { 'content-type': 'text/html' }],
+    [403, { 'content-type': 'text/html; charset=utf-8' }],
+    [302, { location: 'https://portal.example/login?session=s3cret' }],
+  ] as const)(
+    'status %d with headers %j to the WebSocket of the data channel is the error not-aws',
+    async (status, headers) => {
+      signInAnswers['ssmmessages.eu-west-1.amazonaws.com'] = (_request, response) => {
+        response.writeHead(status, headers);
+        response.end('<html>please sign in</html>');
+      };
+      const result = await exec(behindProxy(keys()), '--json');
+      expect(result.status).not.toBe(0);
+      const { error } = JSON.parse(result.stderr.trim().split('\n').at(-1) ?? '') as {
+        error: { code: string; message: string };
+      };
+      expect(error.code).toBe('not-aws');
+      expect(error.message).toMatch(
+        new RegExp(
+          `^ssmmessages\\.eu-west-1\\.amazonaws\\.com\\S* answered ${status} instead of a WebSocket`,
+        ),
+      );
+      expect(error.message).toContain('this is not AWS: a proxy or a portal answered');
+      expect(result.stderr).not.toContain('s3cret');
+    },
+  );
 });
 
 const FAKETIME = ['/usr/bin/faketime', '/usr/local/bin/faketime'].find((path) => existsSync(path));
 /** Runs only where the Debian package `faketime` is installed. */
+if (FAKETIME === undefined)
+  process.stderr.write(
+    'company network: faketime is not installed, the cases of a wrong clock are skipped\n',
+  );
 describe.skipIf(FAKETIME === undefined)(
   `a clock that is wrong${FAKETIME === undefined ? ' (faketime is not installed)' : ''}`,
   () => {

@@ -1,5 +1,6 @@
 import {
   CreateLaunchTemplateCommand,
+  DeleteLaunchTemplateCommand,
   DescribeLaunchTemplatesCommand,
   DescribeSecurityGroupsCommand,
   type EC2Client,
@@ -121,6 +122,37 @@ describe('an operator', () => {
       TagSpecifications: tagged('instance', 'volume', 'network-interface'),
     });
     expect(await outcomeOf(ec2(env).send(bare))).toContain('ec2:RunInstances');
+  });
+
+  it('cannot launch from a launch template without the tag of a bastion', async () => {
+    const env = operator();
+    const up = await run(env, 'up', '--cluster', 'demo', '--yes');
+    expect([up.status, up.stderr]).toEqual([0, up.stderr]);
+    const launch = async (
+      tags: readonly { readonly Key: string; readonly Value: string }[],
+    ): Promise<string> => {
+      const admin = ec2(sandbox().env);
+      const { LaunchTemplate } = await admin.send(
+        new CreateLaunchTemplateCommand({
+          LaunchTemplateName: 'by-hand',
+          LaunchTemplateData: { MetadataOptions: { HttpTokens: 'required' } },
+          ...(tags.length === 0
+            ? {}
+            : { TagSpecifications: [{ ResourceType: 'launch-template', Tags: [...tags] }] }),
+        }),
+      );
+      const LaunchTemplateId = LaunchTemplate?.LaunchTemplateId ?? '';
+      const outcome = await launchFromOurs(env, {
+        LaunchTemplate: { LaunchTemplateId },
+        TagSpecifications: tagged('instance', 'volume', 'network-interface', 'spot-instances-request'),
+      });
+      await admin.send(new DeleteLaunchTemplateCommand({ LaunchTemplateId }));
+      return outcome;
+    };
+    expect(await launch([])).toContain('ec2:RunInstances');
+    expect(await launch([{ Key: 'owner', Value: 'default' }])).toContain('ec2:RunInstances');
+    // The tag is all that the refused launches lack.
+    expect(await launch(OURS)).toBe('launched');
   });
 
   it('gets from up --type the name of the document that allows these types', async () => {
