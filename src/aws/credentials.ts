@@ -27,6 +27,7 @@ export interface CredentialOptions {
   readonly keysWin: boolean;
   readonly region: string;
   readonly requestHandler: AwsRequestHandler;
+  /** Time of this machine, in milliseconds since the epoch; that of AWS is `requestHandler.time`. */
   readonly now: () => number;
   /** Undefined = there is no terminal to ask on. */
   readonly askMfaCode: AskMfaCode | undefined;
@@ -49,10 +50,10 @@ const READ_AGAIN_MS = 60_000;
 export function resolveCredentials(options: CredentialOptions): Credentials {
   const fromKeys = options.keysWin ? keysIn(options.env) : undefined;
   if (fromKeys !== undefined) return () => Promise.resolve(fromKeys);
-  let current: AwsCredentialIdentity | undefined;
+  let current: Resolved | undefined;
   let pending: Promise<AwsCredentialIdentity> | undefined;
   const left = (): number =>
-    current === undefined ? 0 : (current.expiration?.getTime() ?? Infinity) - options.now();
+    current === undefined ? 0 : (current.identity.expiration?.getTime() ?? Infinity) - current.now();
   const renew = async (): Promise<AwsCredentialIdentity> => {
     try {
       current = await resolveOnce(options, current === undefined);
@@ -60,10 +61,10 @@ export function resolveCredentials(options: CredentialOptions): Credentials {
       // If the renewal fails, the present credentials are used until they expire.
       if (current === undefined || left() <= 0) throw error;
     }
-    return current;
+    return current.identity;
   };
   return async () => {
-    if (current !== undefined && left() > RENEW_BEFORE_MS) return current;
+    if (current !== undefined && left() > RENEW_BEFORE_MS) return current.identity;
     pending ??= renew().finally(() => {
       pending = undefined;
     });
@@ -81,16 +82,23 @@ function keysIn(env: Env): AwsCredentialIdentity | undefined {
   return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };
 }
 
+interface Resolved {
+  readonly identity: AwsCredentialIdentity;
+  /** The clock by which they expire: AWS's, or this machine's for a time that this machine has set. */
+  readonly now: () => number;
+}
+
 /** `mayAsk`: true only before a session runs; during a session the terminal belongs to the remote program. */
-async function resolveOnce(options: CredentialOptions, mayAsk: boolean): Promise<AwsCredentialIdentity> {
+async function resolveOnce(options: CredentialOptions, mayAsk: boolean): Promise<Resolved> {
   const { env, profile, region, requestHandler, now } = options;
+  const awsNow = (): number => requestHandler.time.now();
   const files = await readProfiles(env);
   const name = profile ?? 'default';
   const section = files.profiles[name];
   if (profile !== undefined && section === undefined) throw profileNotFound(profile, files);
   const cacheFile = section === undefined ? undefined : mfaCacheFile(section);
-  const kept = cacheFile === undefined ? undefined : await readRoleSession(env, cacheFile, now());
-  if (kept !== undefined) return kept;
+  const kept = cacheFile === undefined ? undefined : await readRoleSession(env, cacheFile, awsNow());
+  if (kept !== undefined) return { identity: kept, now: awsNow };
 
   const failure: CredentialFailure = { env, name, files, isNamed: profile !== undefined };
   // Records the answers to the providers' own calls, because the providers' errors contain little more than a sentence.
@@ -128,7 +136,8 @@ async function resolveOnce(options: CredentialOptions, mayAsk: boolean): Promise
     await writeRoleSession(env, cacheFile, { accessKeyId, secretAccessKey, sessionToken, expiration });
   }
   const isRotated = found.expiration === undefined && found.sessionToken !== undefined;
-  return isRotated ? { ...found, expiration: new Date(now() + RENEW_BEFORE_MS + READ_AGAIN_MS) } : found;
+  if (!isRotated) return { identity: found, now: awsNow };
+  return { identity: { ...found, expiration: new Date(now() + RENEW_BEFORE_MS + READ_AGAIN_MS) }, now };
 }
 
 /** A profile needs only one of these keys to name the source of its credentials. */

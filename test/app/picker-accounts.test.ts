@@ -7,18 +7,20 @@ import { type PickerAccounts, PickerPlaces } from '../../src/app/listing/picker-
 import type { AwsAccount } from '../../src/aws/account.ts';
 import { access } from '../../src/core/errors.ts';
 import type { BrowseQuestion, Browser } from '../../src/ui/browse.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 
 const signedInTo = (profile: string, region: string): SignedInPlace => ({
   place: { profile, region },
-  account: { region, ecs: () => Promise.resolve({}) } as unknown as AwsAccount,
+  account: { region, clockOffsetMs: () => 0, ecs: () => Promise.resolve({}) } as unknown as AwsAccount,
   accountId: '111122223333',
   alias: profile === 'prod' ? 'shop-prod' : undefined,
 });
 
-const settingsAccount = { region: 'eu-west-1' } as AwsAccount;
+const settingsAccount = { region: 'eu-west-1', clockOffsetMs: () => 0 } as AwsAccount;
 
 function placesOf(accounts: Partial<PickerAccounts> = {}): PickerPlaces {
   return new PickerPlaces({
+    clock: new FakeClock(),
     settings: {},
     account: () => Promise.resolve(settingsAccount),
     advice: () => ['aws sso login --profile prod'],

@@ -724,7 +724,24 @@ const CASES: readonly Case[] = [
       'aws ec2 create-vpc-endpoint --vpc-id vpc-1 --service-name com.amazonaws.eu-west-1.ssm --vpc-endpoint-type Interface --subnet-ids subnet-1 --private-dns-enabled --security-group-ids GROUP   # a group that admits port 443 from the subnet',
       'or:',
       'with a NAT gateway in a public subnet of the VPC: aws ec2 create-route --route-table-id rtb-1 --destination-cidr-block 0.0.0.0/0 --nat-gateway-id NAT_GATEWAY',
-      'fargate-connect up --tunnel-only --cluster prod   # or this: it needs fewer endpoints, which this network has',
+      'fargate-connect up --tunnel-only --vpc vpc-1 --cluster prod   # or this: it needs fewer endpoints, which this network has',
+      'or name other subnets: --vpc, --subnet',
+      'or, if a subnet reaches AWS by a route that is not visible here: --subnet ID --way-out private',
+    ],
+  ],
+  // What was asked for stays in the command, so that it makes no bastion elsewhere.
+  [
+    'no-way-out',
+    {
+      vpc: 'vpc-1',
+      region: 'eu-west-1',
+      subnets: [],
+      asked: ['subnet-1', 'subnet-2'],
+      tunnelsPossible: true,
+    },
+    run('up', { name: 'ops' }),
+    [
+      'fargate-connect up --tunnel-only --subnet subnet-1,subnet-2 --name ops   # or this: it needs fewer endpoints, which this network has',
       'or name other subnets: --vpc, --subnet',
       'or, if a subnet reaches AWS by a route that is not visible here: --subnet ID --way-out private',
     ],

@@ -40,7 +40,11 @@ async function connect(
     describeTasks: (_cluster: string, wanted: readonly string[]) =>
       Promise.resolve(tasks.filter(({ arn, id }) => wanted.includes(arn) || wanted.includes(id))),
   } as unknown as EcsPort;
-  const account = { region: 'eu-west-1', ecs: () => Promise.resolve(ecs) } as unknown as AwsAccount;
+  const account = {
+    region: 'eu-west-1',
+    clockOffsetMs: () => 0,
+    ecs: () => Promise.resolve(ecs),
+  } as unknown as AwsAccount;
   const deps = fakeDeps({ openAccount: () => Promise.resolve(account) });
   expect(await runCli(['connect', '--no-input', '--json', ...flags], deps)).toBe(2);
   const last = deps.terminal.stderr.text.trim().split('\n').at(-1) ?? '';

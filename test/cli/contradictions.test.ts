@@ -33,6 +33,7 @@ function countingAccount(): Calls {
   } as unknown as EcsPort;
   const account = {
     region: 'eu-west-1',
+    clockOffsetMs: () => 0,
     ecs: () => Promise.resolve(ecs),
     // An unexpected call throws, and the CLI reports it as a defect.
     ec2: () => Promise.resolve({}),

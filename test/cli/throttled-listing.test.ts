@@ -49,7 +49,11 @@ async function ls(answers: number, ...flags: readonly string[]) {
     describeServices: (_cluster: string, batch: readonly string[]) =>
       left-- > 0 ? Promise.resolve(batch.map(service)) : Promise.reject(throttled()),
   } as unknown as EcsPort;
-  const account = { region: 'eu-west-1', ecs: () => Promise.resolve(ecs) } as unknown as AwsAccount;
+  const account = {
+    region: 'eu-west-1',
+    clockOffsetMs: () => 0,
+    ecs: () => Promise.resolve(ecs),
+  } as unknown as AwsAccount;
   const deps = fakeDeps({ openAccount: () => Promise.resolve(account) });
   const status = await deps.clock.run(runCli(['ls', 'services', ...flags], deps));
   return { status, stdout: deps.terminal.stdout.text, stderr: deps.terminal.stderr.text };
@@ -87,6 +91,7 @@ it('without any result only the error is printed', async () => {
 async function lsKind(kind: string, ports: { readonly ecs?: object; readonly databases?: object }) {
   const account = {
     region: 'eu-west-1',
+    clockOffsetMs: () => 0,
     ecs: () => Promise.resolve(ports.ecs as EcsPort),
     databases: () => Promise.resolve(ports.databases as DatabasesPort),
   } as unknown as AwsAccount;

@@ -536,5 +536,34 @@ describe.skipIf(FAKETIME === undefined)(
         ]);
       },
     );
+
+    it.each(['+20m', '-20m'])(
+      '%s: ends of leases, ages and the range of logs use the time of AWS',
+      async (offset) => {
+        const name = `clock${offset.startsWith('+') ? 'ahead' : 'behind'}`;
+        const run = async (...args: readonly string[]): Promise<string> => {
+          const tool = new PtyProcess(['-f', offset, process.execPath, ENTRY, ...args], {
+            env: sandbox().env,
+            program: FAKETIME ?? '',
+            columns: 200,
+          });
+          const { status } = await tool.exit();
+          expect({ args, status, text: tool.text }).toMatchObject({ args, status: 0 });
+          return tool.text;
+        };
+        const bastion = ['--name', name];
+        expect(await run('up', ...bastion, '--cluster', 'demo', '--ttl', '1h', '--yes')).toMatch(
+          /is up: i-\w+, ends in (1h|59m)/,
+        );
+        const status = await run('status', ...bastion);
+        // Name, instance, state, type and market, age, time left.
+        expect(status).toMatch(/running +\S+ spot +(\d+s|[0-2]m\d*s?) +(1h|5\dm)/);
+        await run('down', ...bastion, '--yes');
+        expect(await run('ls', 'tasks', '--cluster', 'demo', '--service', 'orders-api')).not.toMatch(
+          /-\d+[smh]/,
+        );
+        await run('logs', 'orders-api', '--cluster', 'demo', '--since', '5m');
+      },
+    );
   },
 );

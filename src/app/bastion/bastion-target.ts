@@ -1,3 +1,4 @@
+import { awsClock } from '../aws-clock.ts';
 import { poll, retry } from '../../core/backoff.ts';
 import { candidatesFor } from '../../core/candidates.ts';
 import { failed, noMatch, ToolError, usage } from '../../core/errors.ts';
@@ -97,11 +98,13 @@ const YOUNG_MS = 300_000;
 const AGENT_DEADLINE_MS = 90_000;
 
 /** Repeats `start` while it fails with `target-not-connected` and the bastion was launched a moment ago. */
-export function onceOnline<T>(
+export async function onceOnline<T>(
   bastion: Bastion,
-  { clock, random, report, signal }: Needs<'clock' | 'random' | 'report' | 'signal'>,
+  deps: Needs<'account' | 'clock' | 'random' | 'report' | 'signal'>,
   start: () => Promise<T>,
 ): Promise<T> {
+  const { random, report, signal } = deps;
+  const clock = awsClock(await deps.account(), deps.clock);
   let isReported = false;
   return retry(start, {
     clock,

@@ -122,6 +122,8 @@ export interface UpResult {
   readonly ready: boolean;
   /** Undefined when EC2 does not show it yet. */
   readonly bastion: Bastion | undefined;
+  /** AWS's time at the end of the work, in milliseconds since the epoch. */
+  readonly now: number;
 }
 
 export type BringUpNeeds = Needs<
@@ -213,7 +215,7 @@ async function createAndWait(
     if (instance?.state === 'shutting-down' || instance?.state === 'terminated')
       throw removedMeanwhile(name, [`instance ${instance.id}`]);
     const bastion = instance === undefined ? undefined : bastionOf(instance);
-    return { name, instanceId, launched, ready: false, bastion };
+    return { name, instanceId, launched, ready: false, bastion, now: awsClock(account, clock).now() };
   }
   const instance = await waitUntilReady(
     {
@@ -229,7 +231,14 @@ async function createAndWait(
   ).catch((error: unknown) => {
     throw endedByDown(error, name) ?? error;
   });
-  return { name, instanceId: instance.id, launched, ready: true, bastion: bastionOf(instance) };
+  return {
+    name,
+    instanceId: instance.id,
+    launched,
+    ready: true,
+    bastion: bastionOf(instance),
+    now: awsClock(account, clock).now(),
+  };
 }
 
 /**

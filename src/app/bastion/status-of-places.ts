@@ -42,6 +42,7 @@ export async function statusOfPlaces(
     bastions: all.flatMap(({ bastions }) => bastions),
     closedRegions: [...new Set(all.flatMap(({ statuses }) => statuses.closedRegions))],
     region: undefined,
+    now: all[0]?.statuses.now ?? deps.clock.now(),
     notAllowed: { ofBastions: actions('ofBastions'), forOperators: actions('forOperators') },
     refused: unreadable,
   };

@@ -81,6 +81,8 @@ export interface Statuses {
   readonly closedRegions: readonly string[];
   /** The only region that was read; undefined = all regions were read. */
   readonly region: string | undefined;
+  /** AWS's time when they had been read, in milliseconds since the epoch. */
+  readonly now: number;
   readonly notAllowed: {
     /**
      * Actions for the state of agents and interruption notices; every document for people who use bastions grants them.
@@ -135,6 +137,7 @@ export async function bastionStatuses(request: StatusRequest, deps: StatusNeeds)
     bastions,
     closedRegions,
     region: request.allRegions ? undefined : accounts[0]?.region,
+    now: awsClock(await deps.account(), deps.clock).now(),
     notAllowed: { ofBastions: search.ofBastions.actions, forOperators: search.forOperators.actions },
   };
 }

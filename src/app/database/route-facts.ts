@@ -1,3 +1,4 @@
+import { awsClock } from '../aws-clock.ts';
 import type { BastionFacts, Reach, RouteFacts, TaskFacts } from '../../connect/database/route-choice.ts';
 import type { Database, DatabaseEndpoint, EcsPort, Service, Task } from '../../connect/ports.ts';
 import {
@@ -79,7 +80,10 @@ export async function gatherRoute(
     isNamed || isBastionUsable || name !== undefined ? undefined : await searchServices(ecs, wanted, reachOf);
   const candidate = named ?? found?.candidate;
   const reach = ofNamed ?? found?.reach;
-  const task = candidate === undefined ? undefined : taskFacts(candidate, isNamed, reach, deps.clock.now());
+  const task =
+    candidate === undefined
+      ? undefined
+      : taskFacts(candidate, isNamed, reach, awsClock(account, deps.clock).now());
   return {
     facts: {
       task,

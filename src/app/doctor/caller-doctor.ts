@@ -1,3 +1,4 @@
+import { awsClock } from '../aws-clock.ts';
 import { bundledAuthorities } from '../../connect/database/certificates.ts';
 import type { Finding } from '../../diagnose/finding.ts';
 import type { Needs } from '../collaborators.ts';
@@ -16,7 +17,7 @@ export async function diagnoseCaller(
   const { accountId, arn } = await (await account.identity()).caller();
   const offsetMs = account.clockOffsetMs();
   const endsAt = await account.credentialsEndAt();
-  const leftMs = (endsAt ?? Infinity) - deps.clock.now();
+  const leftMs = (endsAt ?? Infinity) - awsClock(account, deps.clock).now();
   const findings: readonly Finding[] = [
     ...(Math.abs(offsetMs) < TOLERATED_MS
       ? []

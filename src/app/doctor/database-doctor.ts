@@ -1,3 +1,4 @@
+import { awsClock } from '../aws-clock.ts';
 import { noMatch } from '../../core/errors.ts';
 import { connectionsNote } from '../../diagnose/database.ts';
 import type { Finding } from '../../diagnose/finding.ts';
@@ -31,7 +32,7 @@ export async function diagnoseDatabase(
     'whether TLS is demanded',
     (await account.diagnosis()).forcedTls(facts.parameterGroups),
   );
-  const own = resolved.findings(deps.clock.now());
+  const own = resolved.findings(awsClock(account, deps.clock).now());
   const subject = {
     database: id,
     status: facts.status,

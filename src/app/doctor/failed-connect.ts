@@ -127,7 +127,7 @@ async function findingsOfTask(
       ? []
       : await new Readable().or('the service', ecs.describeServices(cluster, [serviceName]));
   const service = services?.[0];
-  const state = containerFindings(task, wanted, service, deps.clock.now());
+  const state = containerFindings(task, wanted, service, awsClock(account, deps.clock).now());
   // The documents for forwards do not grant ecs:DescribeTaskDefinition.
   const { findings, taskRole }: FoundAtTarget =
     command === 'exec'

@@ -1,3 +1,4 @@
+import { awsClock } from '../aws-clock.ts';
 import { judgeContainer } from '../../diagnose/ecs/container.ts';
 import { newExecTask, planExecDeployment } from '../../connect/target/exec-deployment.ts';
 import { nameOfArn } from '../../core/arn.ts';
@@ -199,13 +200,14 @@ function deploy(
   const { clock, report, signal } = deps;
   const key = `deployment ${name}`;
   return step(key, `start a new deployment of ${name} with ECS Exec enabled`, deps, async () => {
-    const ecs = await (await deps.account()).ecs();
+    const account = await deps.account();
+    const ecs = await account.ecs();
     const plan = await planExecDeployment(ecs, cluster, nameOfArn(name));
     const deployment = await ecs.deployWithExec(plan.cluster, plan.service.name);
     const task = await newExecTask(plan, deployment, {
       ecs,
       judge: judgeContainer,
-      clock,
+      clock: awsClock(account, clock),
       signal,
       onProgress: (detail) => report({ type: 'step-progress', step: key, detail }),
     });

@@ -1,3 +1,4 @@
+import { awsClock } from '../aws-clock.ts';
 import { isIP } from 'node:net';
 import { noMatch, usage } from '../../core/errors.ts';
 import { databaseFindings, isAnswering } from '../../diagnose/database.ts';
@@ -36,7 +37,11 @@ export async function diagnosePath({ from, to }: PathRequest, deps: PathNeeds): 
     targetOf(to, account, readable),
   ]);
   const paths = await followPath(source, target, account, readable);
-  const findings = [...target.findings(deps.clock.now()), ...pathFindings(paths), ...readable.findings()];
+  const findings = [
+    ...target.findings(awsClock(account, deps.clock).now()),
+    ...pathFindings(paths),
+    ...readable.findings(),
+  ];
   return diagnosisOf({ from, to }, findings, paths);
 }
 

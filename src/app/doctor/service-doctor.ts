@@ -1,3 +1,4 @@
+import { awsClock } from '../aws-clock.ts';
 import type { AwsAccount } from '../../aws/account.ts';
 import { findCluster, type Wanted, withNearest } from '../../connect/target/discover.ts';
 import { containersOf } from '../../connect/target/side-cars.ts';
@@ -89,7 +90,7 @@ export async function diagnoseExec(wanted: Wanted, deps: DoctorNeeds): Promise<D
     ...caller,
     ...(task === undefined || noTask.length > 0
       ? []
-      : containerFindings(task, wanted, service, deps.clock.now())),
+      : containerFindings(task, wanted, service, awsClock(account, deps.clock).now())),
     ...(task === undefined ? [] : platformFindings(judged)),
     ...roleFindings,
     ...definitionFindings(judged, containers),

@@ -1,3 +1,4 @@
+import { awsClock } from '../aws-clock.ts';
 import { placeText, type SignedInPlace, type SignIns } from '../account-places.ts';
 import type { Needs } from '../collaborators.ts';
 import {
@@ -27,11 +28,11 @@ export async function listingOfPlaces(
         records.map((record) => ({ ...placeFields(each), ...record }));
       const where = placeText(each.place);
       try {
-        const { records, incomplete } = await listing(
+        const { records, incomplete, now } = await listing(
           kind,
           { ...deps, account: () => Promise.resolve(each.account) },
           {
-            onRecords: (records) => onRecords?.(named(records)),
+            onRecords: (records, at) => onRecords?.(named(records), at),
             onProgress: (known) => {
               progress.set(each, known);
               onProgress?.(total([...progress.values()], progress.size === signedIn.length));
@@ -41,13 +42,16 @@ export async function listingOfPlaces(
         return {
           records: named(records),
           incomplete: incomplete.map(({ missing, error }) => ({ missing: `${missing}, ${where}`, error })),
+          now,
         };
       } catch (error) {
-        return { records: [], incomplete: [unlisted(kind, where, error)] };
+        const now = awsClock(each.account, deps.clock).now();
+        return { records: [], incomplete: [unlisted(kind, where, error)], now };
       }
     }),
   );
   return {
+    now: lists[0]?.now ?? deps.clock.now(),
     records: lists.flatMap(({ records }) => records),
     incomplete: [
       ...refused.map(({ place, error }) => unlisted(kind, placeText(place), error)),

@@ -1,3 +1,4 @@
+import { awsClock } from '../aws-clock.ts';
 import { nameOfArn } from '../../core/arn.ts';
 import {
   findCluster,
@@ -42,14 +43,19 @@ export interface IncompleteList {
   readonly error: ToolError;
 }
 
-export interface Listing {
+interface Items {
   readonly records: readonly ListRecord[];
   readonly incomplete: readonly IncompleteList[];
 }
 
+export interface Listing extends Items {
+  /** AWS's time at the last answer, in milliseconds since the epoch. */
+  readonly now: number;
+}
+
 export interface ListingOptions {
-  /** Receives the records as they become known, in no particular order. */
-  readonly onRecords?: (records: readonly ListRecord[]) => void;
+  /** Receives the records as they become known, in no particular order, and AWS's time. */
+  readonly onRecords?: (records: readonly ListRecord[], now: number) => void;
   /** `total` counts the items that are listed so far; more may follow while `isListed` is false. */
   readonly onProgress?: (progress: { known: number; total: number; isListed: boolean }) => void;
 }
@@ -64,6 +70,19 @@ export async function listing(
   options: ListingOptions = {},
 ): Promise<Listing> {
   const account = await deps.account();
+  const { now } = awsClock(account, deps.clock);
+  const onRecords: ItemOptions['onRecords'] = (records) => options.onRecords?.(records, now());
+  return { ...(await items(kind, account, now, deps, { ...options, onRecords })), now: now() };
+}
+
+/** `now` is AWS's time as soon as AWS has answered. */
+async function items(
+  kind: ListKind,
+  account: AwsAccount,
+  now: () => number,
+  deps: ListNeeds,
+  options: ItemOptions,
+): Promise<Items> {
   switch (kind) {
     case 'clusters':
       return clusters(await account.ecs());
@@ -75,16 +94,23 @@ export async function listing(
     case 'containers': {
       const wanted = wantedOf(deps.settings);
       if (wanted.service === undefined && wanted.task === undefined)
-        return loaded(kind, taskSource(kind, deps), await account.ecs('thrown'), deps, options);
+        return loaded(kind, taskSource(kind, now), await account.ecs('thrown'), deps, options);
       const ecs = await account.ecs();
       const found = sortedTasks(await findTasks(ecs, await findCluster(ecs, wanted), wanted));
-      return whole(kind === 'tasks' ? tasks(found, deps) : containers(found, deps), options);
+      return whole(
+        kind === 'tasks' ? found.map((task) => taskRecord(task, now())) : containers(found, now(), deps),
+        options,
+      );
     }
   }
 }
 
-function whole(records: readonly ListRecord[], { onRecords }: ListingOptions): Listing {
-  onRecords?.(records);
+type ItemOptions = Pick<ListingOptions, 'onProgress'> & {
+  readonly onRecords: (records: readonly ListRecord[]) => void;
+};
+
+function whole(records: readonly ListRecord[], { onRecords }: ItemOptions): Items {
+  onRecords(records);
   return { records, incomplete: [] };
 }
 
@@ -102,8 +128,8 @@ async function loaded(
   sourceIn: SourceIn,
   ecs: EcsPort,
   deps: ListNeeds,
-  { onRecords, onProgress }: ListingOptions,
-): Promise<Listing> {
+  { onRecords, onProgress }: ItemOptions,
+): Promise<Items> {
   const { clock, signal } = deps;
   const calls = new PacedCalls({
     clock,
@@ -114,7 +140,7 @@ async function loaded(
   });
   const loaders: { readonly cluster: string; readonly loader: ListLoader<Item> }[] = [];
   const onChange = (items: readonly Item[]): void => {
-    if (items.length > 0) onRecords?.(items.flatMap(({ records }) => records));
+    if (items.length > 0) onRecords(items.flatMap(({ records }) => records));
     const lists = loaders.map(({ loader }) => loader.list);
     onProgress?.({
       known: lists.reduce((sum, list) => sum + list.described, 0),
@@ -161,18 +187,18 @@ const serviceSource: SourceIn = (ecs, cluster) => ({
 });
 
 const taskSource =
-  (kind: 'tasks' | 'containers', { clock }: Needs<'clock'>): SourceIn =>
+  (kind: 'tasks' | 'containers', now: () => number): SourceIn =>
   (ecs, cluster) => ({
     pages: (signal) => ecs.taskArns(cluster, { desiredStatus: 'RUNNING' }, signal),
     async describe(arns, signal) {
       const found = await ecs.describeTasks(cluster, arns, signal);
-      const now = clock.now();
+      const at = now();
       return found.map((task) => ({
         id: task.arn,
         records:
           kind === 'tasks'
-            ? [taskRecord(task, now)]
-            : task.containers.map((container) => containerRecord(task, container, now)),
+            ? [taskRecord(task, at)]
+            : task.containers.map((container) => containerRecord(task, container, at)),
       }));
     },
     idOf: ({ id }) => id,
@@ -180,7 +206,7 @@ const taskSource =
   });
 
 /** A cluster of which AWS throttled the description has its name only. */
-async function clusters(ecs: EcsPort): Promise<Listing> {
+async function clusters(ecs: EcsPort): Promise<Items> {
   const described = new Map<string, Cluster>();
   const { items: names, incomplete } = await untilThrottled<string>(async (found) => {
     const listed: string[] = [];
@@ -218,7 +244,7 @@ const clusterRecord = (name: string, cluster: Cluster | undefined): ListRecord =
 });
 
 /** One record for each endpoint, because `db` and `-L` take the id of each. */
-async function databases(account: Pick<AwsAccount, 'databases'>): Promise<Listing> {
+async function databases(account: Pick<AwsAccount, 'databases'>): Promise<Items> {
   const { databases: found, gaps } = await discoverDatabases(account);
   return {
     records: found.flatMap((database) => {
@@ -289,11 +315,6 @@ const sortedTasks = (found: readonly Task[]): readonly Task[] =>
     (a, b) => (a.serviceName ?? '').localeCompare(b.serviceName ?? '') || a.id.localeCompare(b.id),
   );
 
-function tasks(found: readonly Task[], deps: ListNeeds): readonly ListRecord[] {
-  const now = deps.clock.now();
-  return found.map((task) => taskRecord(task, now));
-}
-
 const taskRecord = (task: Task, now: number): ListRecord => ({
   id: task.id,
   arn: task.arn,
@@ -310,8 +331,7 @@ const taskRecord = (task: Task, now: number): ListRecord => ({
   waitsFor: waitsFor(task) ?? null,
 });
 
-function containers(found: readonly Task[], deps: ListNeeds): readonly ListRecord[] {
-  const now = deps.clock.now();
+function containers(found: readonly Task[], now: number, deps: ListNeeds): readonly ListRecord[] {
   const all = found.flatMap((task) =>
     task.containers.map((container) => containerRecord(task, container, now)),
   );

@@ -1,3 +1,5 @@
+import type { Clock } from '../../core/clock.ts';
+import { awsClock } from '../aws-clock.ts';
 import type { AwsAccount } from '../../aws/account.ts';
 import type { AccountPlace, Needs } from '../collaborators.ts';
 import { readProfiles } from '../../aws/profiles.ts';
@@ -63,7 +65,7 @@ export type PlacedChoices = PickerChoices & { readonly place?: SignedInPlace };
 const CHANGE_PROFILE: BrowseKey = { letter: 'p', label: 'profile' };
 const CHANGE_REGION: BrowseKey = { letter: 'r', label: 'region' };
 
-type PlacesNeeds = Needs<'account'> & {
+type PlacesNeeds = Needs<'account' | 'clock'> & {
   /** What to type about an error, one line each. */
   readonly advice?: (code: string, facts: ErrorDetails) => readonly string[];
   /** Undefined = the picker stays in the account of the settings. */
@@ -76,10 +78,17 @@ export class PickerPlaces {
   /** Several accounts share the first list, until the person changes to another one. */
   #shared: readonly SignedInPlace[];
   #place: SignedInPlace | undefined;
+  /** Every account tells the same time, so that the last one is enough. */
+  #opened: AwsAccount | undefined;
+  /** AWS's time; the time of this machine until an account has answered. */
+  readonly clock: Clock;
 
   constructor(deps: PlacesNeeds) {
     this.#deps = deps;
     this.#shared = deps.accounts?.signedIn ?? [];
+    this.#opened = this.#shared[0]?.account;
+    const offset = { clockOffsetMs: () => this.#opened?.clockOffsetMs() ?? 0 };
+    this.clock = awsClock(offset, deps.clock);
   }
 
   /** Undefined = the account of the settings. */
@@ -100,8 +109,8 @@ export class PickerPlaces {
     if (this.#shared.length > 0) this.#place = undefined;
   }
 
-  account(): Promise<AwsAccount> {
-    return this.#place === undefined ? this.#deps.account() : Promise.resolve(this.#place.account);
+  async account(): Promise<AwsAccount> {
+    return (this.#opened = this.#place?.account ?? (await this.#deps.account()));
   }
 
   /** ` in prod, eu-west-1`: the account by its alias, else by its profile; empty for the account of the settings. */

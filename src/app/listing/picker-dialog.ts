@@ -106,6 +106,7 @@ export class Picker {
                 list: await this.#places.listOf((ecs) =>
                   everythingList(ecs, this.#calls, {
                     ...this.#deps,
+                    clock: this.#places.clock,
                     isForShell,
                     recency: this.#recency('service'),
                   }),
@@ -127,6 +128,7 @@ export class Picker {
           flag: '--service',
           list: serviceList(await ecs(), cluster, this.#calls, {
             ...this.#deps,
+            clock: this.#places.clock,
             isForShell,
             recency: this.#recency('service', cluster),
           }),
@@ -137,7 +139,10 @@ export class Picker {
         return this.#choose({
           message: service === null ? `task in ${cluster}` : `task of ${service}`,
           flag: '--task',
-          list: taskList(await ecs(), cluster, service, this.#calls, this.#deps),
+          list: taskList(await ecs(), cluster, service, this.#calls, {
+            ...this.#deps,
+            clock: this.#places.clock,
+          }),
         });
       case 'container': {
         const searched =
@@ -154,7 +159,7 @@ export class Picker {
           list: this.#entries(
             task === undefined
               ? []
-              : containerEntries(task, judgeContainer, this.#deps.clock.now(), isForShell),
+              : containerEntries(task, judgeContainer, this.#places.clock.now(), isForShell),
             (container) => ({ container }),
           ),
         });
@@ -288,7 +293,7 @@ export class Picker {
     const verdict =
       isIdle === true || task === undefined || container === undefined
         ? undefined
-        : judgeContainer(task, container, undefined, this.#deps.clock.now());
+        : judgeContainer(task, container, undefined, this.#places.clock.now());
     const refusal = verdict === undefined || verdict.ready || verdict.mayStart ? undefined : verdict.error;
     const entries = verdict === undefined ? idleActionEntries() : actionEntries(true, refusal?.message);
     return {

@@ -1,3 +1,4 @@
+import { awsClock } from '../aws-clock.ts';
 import { judgeContainer } from '../../diagnose/ecs/container.ts';
 import type { Task } from '../../connect/ports.ts';
 import { findCluster, type Wanted } from '../../connect/target/discover.ts';
@@ -40,12 +41,13 @@ async function checkTaskRole({ taskRoleArn }: ExecDeploymentPlan, deps: EnableEx
 }
 
 /** Reports what a new deployment changes, one note a line. */
-export function reportChange(
+export async function reportChange(
   { service, replaced }: ExecDeploymentPlan,
-  { clock, report }: Needs<'clock' | 'report'>,
-): void {
+  deps: Needs<'account' | 'clock' | 'report'>,
+): Promise<void> {
   const { name, execEnabled, minimumHealthyPercent: least, maximumPercent: most } = service;
-  const oldest = Math.max(0, ...replaced.map((task) => clock.now() - (task.startedAt ?? clock.now())));
+  const now = awsClock(await deps.account(), deps.clock).now();
+  const oldest = Math.max(0, ...replaced.map((task) => now - (task.startedAt ?? now)));
   const tasks = replaced.length === 1 ? '1 running task' : `${replaced.length} running tasks`;
   const lines = [
     execEnabled
@@ -58,7 +60,7 @@ export function reportChange(
       : [`meanwhile ECS keeps ${least} % of the desired tasks healthy and runs ${most} % at most`]),
   ];
   for (const message of lines)
-    report({ type: 'note', level: 'info', code: 'exec-deployment-change', message });
+    deps.report({ type: 'note', level: 'info', code: 'exec-deployment-change', message });
 }
 
 /** Starts the deployment; resolves with its id. */
@@ -88,10 +90,11 @@ export async function waitForExecTask(
   const title = 'a new task starts, and the agent in it';
   report({ type: 'step-started', step, title });
   try {
+    const account = await deps.account();
     const task = await newExecTask(plan, deploymentId, {
-      ecs: await (await deps.account()).ecs(),
+      ecs: await account.ecs(),
       judge: judgeContainer,
-      clock,
+      clock: awsClock(account, clock),
       signal,
       onProgress: (detail) => report({ type: 'step-progress', step, detail }),
     });

@@ -95,7 +95,7 @@ async function offerExec(
 ): Promise<void> {
   const enabling = await import('./enable-exec.ts');
   const plan = await enabling.planEnableExec(target, { checksRole: true }, deps);
-  enabling.reportChange(plan, deps);
+  await enabling.reportChange(plan, deps);
   const isWanted = await deps.prompter.confirm({
     message: `start a new deployment of ${target.service} with ECS Exec enabled?`,
     flag: undefined,

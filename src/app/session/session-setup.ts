@@ -1,3 +1,4 @@
+import { awsClock } from '../aws-clock.ts';
 import { judgeContainer } from '../../diagnose/ecs/container.ts';
 import { type Choice, CONTAINER_ONLY } from '../../config/choice-history.ts';
 import { nameOfArn, parseArn } from '../../core/arn.ts';
@@ -40,7 +41,7 @@ export async function resolveOptions(
   return {
     ecs: await account.ecs(),
     judge: judgeContainer,
-    clock,
+    clock: awsClock(account, clock),
     random,
     report,
     signal,
@@ -50,10 +51,12 @@ export async function resolveOptions(
 }
 
 async function chooseContainer(deps: ResolveNeeds, task: Task): Promise<Container> {
-  const [{ containerEntries }, history] = await Promise.all([
+  const [{ containerEntries }, history, own] = await Promise.all([
     import('../../connect/target/picker.ts'),
     deps.history(),
+    deps.account(),
   ]);
+  const clock = awsClock(own, deps.clock);
   const { region = '', account = '' } = parseArn(task.arn) ?? {};
   const place = {
     account,
@@ -63,7 +66,7 @@ async function chooseContainer(deps: ResolveNeeds, task: Task): Promise<Containe
     service: task.serviceName,
   };
   const last = lastContainer(history.choices(), place);
-  const entries = containerEntries(task, judgeContainer, deps.clock.now());
+  const entries = containerEntries(task, judgeContainer, clock.now());
   const chosen = await deps.prompter.select<Container>({
     message: `container of task ${task.id.slice(0, 8)}`,
     flag: '--container',

@@ -91,7 +91,9 @@ function bastionUp(
 const DOWNLOAD = /download|S3|dnf/;
 
 function noWayOut(facts: ErrorFacts['no-way-out'], lines: CommandLines): readonly string[] {
-  const { subnets, tunnelsPossible } = facts;
+  const { asked = [], subnets, tunnelsPossible, vpc } = facts;
+  // A subnet that was named is in one VPC only.
+  const place = asked.length > 0 ? { subnet: asked.join(',') } : { vpc };
   return [
     ...subnets.map(({ id, zone, reason }) => `${id} (${zone}): ${reason}`),
     ...allFixes(facts, lines),
@@ -99,7 +101,7 @@ function noWayOut(facts: ErrorFacts['no-way-out'], lines: CommandLines): readonl
       ? [
           lines.tool(
             'up',
-            { 'tunnel-only': true },
+            { 'tunnel-only': true, ...place },
             'or this: it needs fewer endpoints, which this network has',
           ),
         ]

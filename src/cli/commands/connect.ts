@@ -76,11 +76,14 @@ const runIn = (context: CommandContext): ConnectRun => ({
       return runDb({ ...THROUGH_PICKED_TASK, id: host }, context, wanted);
     },
     async reasons(wanted) {
-      const [{ serviceHistory }, { writeHistory }] = await Promise.all([
+      const [{ awsClock }, { serviceHistory }, { writeHistory }] = await Promise.all([
+        import('../../app/aws-clock.ts'),
         import('../../app/listing/service-history.ts'),
         import('../render/service-history.ts'),
       ]);
-      writeHistory(await serviceHistory(wanted, context), context);
+      const history = await serviceHistory(wanted, context);
+      const now = awsClock(await context.account(), context.clock).now();
+      writeHistory(history, now, context);
     },
   },
 });

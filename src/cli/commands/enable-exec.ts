@@ -50,7 +50,7 @@ async function runEnableExec(options: EnableExecOptions, context: CommandContext
     write(plan, { deployment: null, task: null }, context);
     return;
   }
-  enabling.reportChange(plan, context);
+  await enabling.reportChange(plan, context);
   const isWanted = await context.prompter.confirm({
     message: `start a new deployment of ${plan.service.name} with ECS Exec enabled?`,
     flag: '--yes',

@@ -152,13 +152,20 @@ async function runLs({ kind, stopped, view, watch }: LsOptions, context: Command
 }
 
 async function runHistory(kind: LsOptions['kind'], context: CommandContext): Promise<void> {
-  const [{ wantedOf }, { serviceEvents, stoppedTasks }, { writeEvents, writeStoppedTasks }] =
+  const [{ awsClock }, { wantedOf }, { serviceEvents, stoppedTasks }, { writeEvents, writeStoppedTasks }] =
     await Promise.all([
+      import('../../app/aws-clock.ts'),
       import('../../app/session/session-setup.ts'),
       import('../../app/listing/service-history.ts'),
       import('../render/service-history.ts'),
     ]);
   const wanted = wantedOf(context.settings);
-  if (kind === 'events') writeEvents(await serviceEvents(wanted, context), context);
-  else writeStoppedTasks(await stoppedTasks(wanted, context), context);
+  const { now } = awsClock(await context.account(), context.clock);
+  if (kind === 'events') {
+    const events = await serviceEvents(wanted, context);
+    writeEvents(events, now(), context);
+  } else {
+    const tasks = await stoppedTasks(wanted, context);
+    writeStoppedTasks(tasks, now(), context);
+  }
 }

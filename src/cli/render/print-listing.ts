@@ -54,10 +54,12 @@ export async function printListing(
     accounts === undefined
       ? listing(kind, context, options)
       : listingOfPlaces(kind, accounts, context, options);
-  const { records, incomplete } = await list({
+  const { records, incomplete, now } = await list({
     onProgress: ({ known, total, isListed }) =>
       progress.show(`${grouped(known)} of ${grouped(total)}${isListed ? '' : ' or more'} ${kind}`),
-    ...(stream === undefined ? {} : { onRecords: (found) => stream.add(filtered(found, view.filters)) }),
+    ...(stream === undefined
+      ? {}
+      : { onRecords: (found, at) => stream.add(filtered(found, view.filters), at) }),
   }).finally(() => {
     progress.remove();
     stream?.close();
@@ -65,7 +67,7 @@ export async function printListing(
   if (stream?.hasBegun !== true) {
     const shown = inOrder(filtered(records, view.filters), view.sort);
     if (isJson) writeJson(shown, view, terminal.stdout);
-    else writeTable(table, shown, context);
+    else writeTable(tableColumns(table, now), shown, context);
   }
   const [first, ...others] = incomplete;
   for (const { missing, error } of accounts === undefined ? incomplete : others)
@@ -93,11 +95,10 @@ function writeJson(records: readonly ListRecord[], { columns }: ListView, stdout
 }
 
 function writeTable(
-  table: ListTable,
+  columns: readonly ListColumn[],
   records: readonly ListRecord[],
-  { clock, settings, terminal }: ListingContext,
+  { settings, terminal }: ListingContext,
 ): void {
-  const columns = tableColumns(table, clock.now());
   const width = terminal.stdoutIsTty ? terminal.size().columns : undefined;
   const rows = records.map((record) => cellsOf(record, columns));
   terminal.stdout.write(renderTable(columns, rows, { color: settings.color, width }));
@@ -108,7 +109,9 @@ const cellsOf = (record: ListRecord, columns: readonly ListColumn[]) =>
 
 /** Prints rows as they come, with the column widths of the first ones. */
 class RowStream {
-  readonly #columns: readonly ListColumn[];
+  readonly #table: ListTable;
+  /** Those of the first records, whose answer told AWS's time. */
+  #columns: readonly ListColumn[] = [];
   readonly #context: Needs<'terminal', 'color'>;
   readonly #progress: ProgressLine;
   readonly #cancel: () => void;
@@ -117,7 +120,7 @@ class RowStream {
   #layout: TableLayout | undefined;
 
   constructor(table: ListTable, context: ListingContext, progress: ProgressLine) {
-    this.#columns = tableColumns(table, context.clock.now());
+    this.#table = table;
     this.#context = context;
     this.#progress = progress;
     this.#cancel = context.clock.timer(GRACE_MS, () => {
@@ -130,7 +133,8 @@ class RowStream {
     return this.#layout !== undefined;
   }
 
-  add(records: readonly ListRecord[]): void {
+  add(records: readonly ListRecord[], now: number): void {
+    if (this.#columns.length === 0) this.#columns = tableColumns(this.#table, now);
     this.#waiting.push(...records);
     if (this.#isDue) this.#print();
   }

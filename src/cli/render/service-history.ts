@@ -7,36 +7,37 @@ import type { CommandContext } from '../context.ts';
 
 /**
  * The output of `ls tasks --stopped`, of `ls events`, and of the picker's action that shows reasons. The last column is
- * never shortened, because it holds the reason.
+ * never shortened, because it holds the reason. `now` is AWS's time, in milliseconds since the epoch.
  */
 
 /** Number of events that the picker shows; `ls events` prints all. */
 const SHOWN_EVENTS = 10;
 
-export function writeStoppedTasks(tasks: readonly StoppedTask[], context: CommandContext): void {
+export function writeStoppedTasks(tasks: readonly StoppedTask[], now: number, context: CommandContext): void {
   if (asJson(tasks, context)) return;
-  const { clock, settings, terminal } = context;
+  const { settings, terminal } = context;
   const rows = tasks.map(({ id, service, stoppedAt, outOfMemory, why }) => [
     id,
     service ?? undefined,
-    stoppedAt === null ? 'stopping' : `${describeDuration(clock.now() - Date.parse(stoppedAt))} ago`,
+    stoppedAt === null ? 'stopping' : `${describeDuration(now - Date.parse(stoppedAt))} ago`,
     outOfMemory ? ({ text: why, tone: 'bad' } as const) : why,
   ]);
   terminal.stdout.write(renderTable(['id', 'service', 'stopped', 'why'], rows, { color: settings.color }));
 }
 
-export function writeEvents(events: readonly EventRecord[], context: CommandContext): void {
+export function writeEvents(events: readonly EventRecord[], now: number, context: CommandContext): void {
   if (asJson(events, context)) return;
-  const { clock, settings, terminal } = context;
-  const rows = events.map(({ at, message }) => [
-    `${describeDuration(clock.now() - Date.parse(at))} ago`,
-    message,
-  ]);
+  const { settings, terminal } = context;
+  const rows = events.map(({ at, message }) => [`${describeDuration(now - Date.parse(at))} ago`, message]);
   terminal.stdout.write(renderTable(['when', 'event'], rows, { color: settings.color }));
 }
 
 /** Deployments that are not complete, then the tasks that stopped, then the last events. */
-export function writeHistory({ service, stopped, events }: ServiceHistory, context: CommandContext): void {
+export function writeHistory(
+  { service, stopped, events }: ServiceHistory,
+  now: number,
+  context: CommandContext,
+): void {
   const { deployments, runningCount, desiredCount, pendingCount } = service;
   if (asJson({ deployments, stopped, events }, context)) return;
   const { stdout } = context.terminal;
@@ -46,9 +47,9 @@ export function writeHistory({ service, stopped, events }: ServiceHistory, conte
   for (const deployment of deployments) stdout.write(`${deploymentLine(deployment)}\n`);
   stdout.write('\n');
   if (stopped.length === 0) stdout.write('No task stopped within the last hour.\n');
-  else writeStoppedTasks(stopped, context);
+  else writeStoppedTasks(stopped, now, context);
   stdout.write('\n');
-  writeEvents(events.slice(0, SHOWN_EVENTS), context);
+  writeEvents(events.slice(0, SHOWN_EVENTS), now, context);
 }
 
 function deploymentLine(deployment: Deployment): string {

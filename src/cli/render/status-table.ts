@@ -77,13 +77,13 @@ const leftText = (ms: number): string => (ms <= 0 ? 'over' : describeDuration(ms
 /** Writes table and notes, or the JSON form, whose fields are stable. */
 export function writeStatuses(statuses: Statuses | StatusesOfPlaces, context: CommandContext): void {
   const { report, settings, terminal } = context;
-  const { bastions, closedRegions, region, notAllowed } = statuses;
+  const { bastions, closedRegions, region, notAllowed, now } = statuses;
   const { ofBastions, forOperators } = notAllowed;
   if (settings.output === 'json') {
     const all = [...ofBastions, ...forOperators].sort();
     const refused = 'refused' in statuses ? { refused: statuses.refused.map(refusedJson) } : {};
     terminal.stdout.write(`${JSON.stringify({ bastions, closedRegions, notAllowed: all, ...refused })}\n`);
-  } else if (bastions.length > 0) writeTable(bastions, region === undefined, context);
+  } else if (bastions.length > 0) writeTable(bastions, { allRegions: region === undefined, now }, context);
   else {
     report({
       type: 'note',
@@ -131,10 +131,13 @@ const refusedJson = ({ place: { profile, region }, error: { code, message } }: R
 const isPartial = (statuses: Statuses | StatusesOfPlaces): boolean =>
   'refused' in statuses && statuses.refused.length > 0;
 
-function writeTable(rows: readonly Row[], allRegions: boolean, context: CommandContext): void {
-  const { terminal, settings, clock } = context;
+function writeTable(
+  rows: readonly Row[],
+  { allRegions, now }: { readonly allRegions: boolean; readonly now: number },
+  context: CommandContext,
+): void {
+  const { terminal, settings } = context;
   const width = terminal.stdoutIsTty ? terminal.size().columns : undefined;
-  const now = clock.now();
   const isOfPlaces = rows.some(({ account }) => account !== undefined);
   const columns = [
     ...(isOfPlaces ? PLACE_COLUMNS : []),

@@ -219,7 +219,7 @@ export function writeResult(
     );
     return;
   }
-  const left = expiresAt === undefined ? '' : `, ends ${fromNow(expiresAt - context.clock.now())}`;
+  const left = expiresAt === undefined ? '' : `, ends ${fromNow(expiresAt - result.now)}`;
   const what = result.launched ? (result.ready ? 'is up' : 'is launched') : 'runs already';
   context.report({
     type: 'note',

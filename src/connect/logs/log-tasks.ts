@@ -1,3 +1,4 @@
+import type { Clock } from '../../core/clock.ts';
 import { nameOfArn } from '../../core/arn.ts';
 import { noMatch, ToolError } from '../../core/errors.ts';
 import { collect, type Wanted, withNearest } from '../target/discover.ts';
@@ -25,16 +26,15 @@ export async function findLogTasks(
   ecs: EcsPort,
   cluster: string,
   wanted: Wanted,
-  range: { readonly from: number; readonly now: number },
+  { sinceMs, clock }: { readonly sinceMs: number; readonly clock: Pick<Clock, 'now'> },
 ): Promise<readonly LogTask[]> {
   try {
     const service = wanted.service === undefined ? undefined : nameOfArn(wanted.service);
     if (wanted.task !== undefined) return [await namedTask(ecs, cluster, nameOfArn(wanted.task), service)];
     const tasks = await rememberedTasks(ecs, cluster, service);
-    if (service === undefined || (tasks.length > 0 && range.from >= range.now - REMEMBERED_MS))
-      return tasks.map(toLogTask);
+    if (service === undefined || (tasks.length > 0 && sinceMs <= REMEMBERED_MS)) return tasks.map(toLogTask);
     const described = await describedService(ecs, cluster, service);
-    return [...tasks.map(toLogTask), ...forgottenTasks(described, tasks, range.from)];
+    return [...tasks.map(toLogTask), ...forgottenTasks(described, tasks, clock.now() - sinceMs)];
   } catch (error) {
     return withNearest(ecs, cluster)(error);
   }

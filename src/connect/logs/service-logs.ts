@@ -185,10 +185,12 @@ export class ServiceLogs {
   async #findTasks(): Promise<void> {
     const { ecs, clock } = this.#deps;
     const { cluster, wanted, since = DEFAULT_SINCE_MS } = this.#request;
-    const now = clock.now();
     const isFirst = this.#tasks.size === 0;
-    const from = isFirst ? now - since : now - LATENESS_MS;
-    const tasks = await findLogTasks(ecs, cluster, wanted, { from, now });
+    const sinceMs = isFirst ? since : LATENESS_MS;
+    const tasks = await findLogTasks(ecs, cluster, wanted, { sinceMs, clock });
+    // Not before the first answer, which says how far off this machine's clock is.
+    const now = clock.now();
+    const from = now - sinceMs;
     if (isFirst) this.#startedAt = now;
     if (isFirst) this.#from = Math.min(from, this.#earliestOf(tasks, now));
     for (const found of tasks) {

@@ -62,6 +62,8 @@ export interface BastionErrorFacts {
     readonly vpc: string;
     readonly region: string;
     readonly subnets: readonly { readonly id: string; readonly zone: string; readonly reason: string }[];
+    /** The subnets that were asked for by id; absent or empty = none. */
+    readonly asked?: readonly string[];
     /** True if a bastion that installs nothing could run there. */
     readonly tunnelsPossible: boolean;
   };

@@ -146,6 +146,7 @@ function noWayOut(
       region: facts.region,
       subnets: allowed.map(({ subnet, reason }) => ({ id: subnet.id, zone: subnet.zone, reason })),
       missing,
+      asked: request.subnetIds,
       tunnelsPossible: tunnels,
     },
   });

@@ -20,7 +20,7 @@ const task = taskRecord({
 async function asked(answer: string, of: Task = task): Promise<readonly string[]> {
   let offered: readonly string[] = [];
   const deps = {
-    account: () => Promise.resolve({ ecs: () => Promise.resolve({}) }),
+    account: () => Promise.resolve({ ecs: () => Promise.resolve({}), clockOffsetMs: () => 0 }),
     clock: new FakeClock(1_700_000_000_000),
     history: () => Promise.resolve(choiceHistory(folder)),
     prompter: {

@@ -295,6 +295,7 @@ describe('up and down on the sandbox', () => {
   it('runs in a VPC that has only endpoints', async () => {
     const full = await run('up', '--cluster', 'demo', '--vpc', VPC.sealed, '--yes');
     expect(full.status).not.toBe(0);
+    expect(full.stderr).toContain(`fargate-connect up --tunnel-only --vpc ${VPC.sealed} --cluster demo`);
     const tunnel = await run('up', '--tunnel-only', '--vpc', VPC.sealed, '--yes', '--json');
     expect(tunnel.status).toBe(0);
   });
