@@ -553,15 +553,12 @@ describe.skipIf(FAKETIME === undefined)(
         };
         const bastion = ['--name', name];
         expect(await run('up', ...bastion, '--cluster', 'demo', '--ttl', '1h', '--yes')).toMatch(
-          /is up: i-\w+, ends in (1h|59m)/,
+          /is up: i-\w+, ends in (1h|59m\d*s?)\s/,
         );
         const status = await run('status', ...bastion);
         // Name, instance, state, type and market, age, time left.
-        expect(status).toMatch(/running +\S+ spot +(\d+s|[0-2]m\d*s?) +(1h|5\dm)/);
+        expect(status).toMatch(/running +\S+ spot +(\d+s|[0-2]m\d*s?) +(1h|5\dm\d*s?) /);
         await run('down', ...bastion, '--yes');
-        expect(await run('ls', 'tasks', '--cluster', 'demo', '--service', 'orders-api')).not.toMatch(
-          /-\d+[smh]/,
-        );
         await run('logs', 'orders-api', '--cluster', 'demo', '--since', '5m');
       },
     );

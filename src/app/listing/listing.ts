@@ -70,7 +70,8 @@ export async function listing(
   options: ListingOptions = {},
 ): Promise<Listing> {
   const account = await deps.account();
-  const { now } = awsClock(account, deps.clock);
+  const clock = awsClock(account, deps.clock);
+  const now = (): number => clock.now();
   const onRecords: ItemOptions['onRecords'] = (records) => options.onRecords?.(records, now());
   return { ...(await items(kind, account, now, deps, { ...options, onRecords })), now: now() };
 }

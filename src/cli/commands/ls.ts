@@ -160,12 +160,12 @@ async function runHistory(kind: LsOptions['kind'], context: CommandContext): Pro
       import('../render/service-history.ts'),
     ]);
   const wanted = wantedOf(context.settings);
-  const { now } = awsClock(await context.account(), context.clock);
+  const clock = awsClock(await context.account(), context.clock);
   if (kind === 'events') {
     const events = await serviceEvents(wanted, context);
-    writeEvents(events, now(), context);
+    writeEvents(events, clock.now(), context);
   } else {
     const tasks = await stoppedTasks(wanted, context);
-    writeStoppedTasks(tasks, now(), context);
+    writeStoppedTasks(tasks, clock.now(), context);
   }
 }
