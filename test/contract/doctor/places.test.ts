@@ -1,4 +1,5 @@
 import { TerminateInstancesCommand } from '@aws-sdk/client-ec2';
+import { until } from '../../support/eventually.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
@@ -216,6 +217,8 @@ describe('--bastion', () => {
     await sandboxClients(env).ec2.send(
       new TerminateInstancesCommand({ InstanceIds: [await instanceOf('old')] }),
     );
+    // While the instance shuts down, the bastion is still one of those that exist.
+    await until(async () => (await doctor('--bastion')).findings.length > 0);
     const besides = await doctor('--bastion');
     expect(besides.findings.map(({ id }) => id)).toEqual(['bastion-leftovers']);
     expect(besides.findings[0]?.changes[0]?.[0]?.command).toBe('fargate-connect down --name old');
