@@ -74,3 +74,16 @@ export async function signIns(
   );
   return { signedIn, refused };
 }
+
+/** What `ls --json` and `status --json` say of a place, in this order. */
+export const placeFields = ({
+  place,
+  account,
+  accountId,
+  alias,
+}: SignedInPlace): Readonly<Record<'profile' | 'account' | 'accountAlias' | 'region', string | null>> => ({
+  profile: place.profile ?? null,
+  account: accountId,
+  accountAlias: alias ?? null,
+  region: account.region,
+});

@@ -8,10 +8,9 @@ export interface ConfiguredTag {
   readonly from: string;
 }
 
-/** Settings of `db` for one database; undefined = not set. */
-export interface ConfiguredDatabase {
-  /** As it was written: an id that `db` takes, or the `HOST:PORT` of `--host`; after the merge in lower case. */
-  readonly id: string;
+/** How a database is opened, and where that is written; undefined = not set. */
+interface ConfiguredLogin {
+  /** Local port. */
   readonly port: number | undefined;
   readonly user: string | undefined;
   readonly iam: boolean | undefined;
@@ -24,8 +23,14 @@ export interface ConfiguredDatabase {
   readonly from: string;
 }
 
+/** Settings of `db` for one database. */
+export interface ConfiguredDatabase extends ConfiguredLogin {
+  /** As it was written: an id that `db` takes, or the `HOST:PORT` of `--host`; after the merge in lower case. */
+  readonly id: string;
+}
+
 /** A connection with a name; undefined = not set. Which settings a connection can have depends on its kind. */
-export interface ConfiguredConnection {
+export interface ConfiguredConnection extends ConfiguredLogin {
   readonly name: string;
   readonly kind: ConnectionKind;
   readonly profile: string | undefined;
@@ -55,17 +60,6 @@ export interface ConfiguredConnection {
     | undefined;
   /** Name of the database on the server. */
   readonly databaseName: string | undefined;
-  /** Local port of a database. */
-  readonly port: number | undefined;
-  readonly user: string | undefined;
-  readonly iam: boolean | undefined;
-  /** True = the secret that AWS keeps for the database. */
-  readonly secret: string | true | undefined;
-  readonly readOnly: boolean | undefined;
-  /** Absolute path. */
-  readonly ca: string | undefined;
-  /** File and line. */
-  readonly from: string;
 }
 
 /** The options that every command understands, merged from file, environment and flags. */

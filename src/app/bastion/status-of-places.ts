@@ -1,5 +1,4 @@
-import { placeText, type RefusedPlace, type SignIns } from '../account-places.ts';
-import { placeFields } from '../listing/listing-of-places.ts';
+import { placeFields, placeText, type RefusedPlace, type SignIns } from '../account-places.ts';
 import type { Needs } from '../collaborators.ts';
 import { ToolError } from '../../core/errors.ts';
 import { type BastionStatus, bastionStatuses, type StatusRequest, type Statuses } from './status.ts';

@@ -6,7 +6,7 @@ import type { PacedCalls } from '../../core/paced-calls.ts';
 import { judgeContainer } from '../../diagnose/ecs/container.ts';
 import type { BrowseList } from '../../ui/browse.ts';
 import type { Needs } from '../collaborators.ts';
-import { byRankThenId, LiveList } from './live-list.ts';
+import { byRankThenId, errorOf, LiveList, progressOf } from './live-list.ts';
 import { type PickerRow, serviceRow, taskRow } from './picker-rows.ts';
 import type { PickerList, Recency } from './picker-lists.ts';
 
@@ -104,17 +104,9 @@ export function everythingList(
     progress() {
       if (failure !== undefined) return undefined;
       if (clusters === undefined) return { known: 0, total: 0, isListed: false };
-      const parts = lists().flatMap((list) => list.progress() ?? []);
-      if (parts.length === 0) return undefined;
-      const total = lists().reduce((sum, list) => sum + (list.progress()?.total ?? list.rows().length), 0);
-      const open = parts.reduce((sum, part) => sum + part.total - part.known, 0);
-      return { known: total - open, total, isListed: parts.every(({ isListed }) => isListed) };
+      return progressOf(lists());
     },
-    error: () =>
-      failure ??
-      lists()
-        .find((list) => list.error() !== undefined)
-        ?.error(),
+    error: () => failure ?? errorOf(lists()),
     shown(ids, searching) {
       for (const [index, list] of services.entries()) {
         const prefix = `${clusters?.[index] ?? ''}/`;

@@ -1,5 +1,5 @@
 import { awsClock } from '../aws-clock.ts';
-import { placeText, type SignedInPlace, type SignIns } from '../account-places.ts';
+import { placeFields, placeText, type SignedInPlace, type SignIns } from '../account-places.ts';
 import type { Needs } from '../collaborators.ts';
 import {
   type IncompleteList,
@@ -59,19 +59,6 @@ export async function listingOfPlaces(
     ],
   };
 }
-
-/** The fields of a place, in the order of `ls --json`. */
-export const placeFields = ({
-  place,
-  account,
-  accountId,
-  alias,
-}: SignedInPlace): Readonly<Record<'profile' | 'account' | 'accountAlias' | 'region', string | null>> => ({
-  profile: place.profile ?? null,
-  account: accountId,
-  accountAlias: alias ?? null,
-  region: account.region,
-});
 
 function unlisted(kind: ListKind, where: string, error: unknown): IncompleteList {
   if (!(error instanceof ToolError) || error.role === 'interrupted') throw error;

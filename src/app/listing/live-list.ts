@@ -182,3 +182,18 @@ export function laterList<T>(
     close: () => listeners.clear(),
   };
 }
+
+/** How much of several lists is loaded, as if they were one; undefined = everything. */
+export function progressOf(
+  lists: readonly Pick<BrowseList<unknown>, 'progress' | 'rows'>[],
+): ReturnType<BrowseList<unknown>['progress']> {
+  const parts = lists.flatMap((list) => list.progress() ?? []);
+  if (parts.length === 0) return undefined;
+  const total = lists.reduce((sum, list) => sum + (list.progress()?.total ?? list.rows().length), 0);
+  const open = parts.reduce((sum, part) => sum + part.total - part.known, 0);
+  return { known: total - open, total, isListed: parts.every(({ isListed }) => isListed) };
+}
+
+/** The first error among several lists. */
+export const errorOf = (lists: readonly Pick<BrowseList<unknown>, 'error'>[]): unknown =>
+  lists.map((list) => list.error()).find((error) => error !== undefined);

@@ -12,7 +12,7 @@ import type { EcsPort } from '../../connect/ports.ts';
 import type { PickerChoices } from '../../connect/target/picker.ts';
 import type { BrowseKey, BrowseList, Browser, BrowseRow } from '../../ui/browse.ts';
 import type { Column } from '../../ui/table.ts';
-import { byRankThenId, staticList } from './live-list.ts';
+import { byRankThenId, errorOf, progressOf, staticList } from './live-list.ts';
 
 /** The accounts of the picker: those of `--profile a,b`, and those to which the person changes. */
 
@@ -174,6 +174,7 @@ function listOfPlaces(
   lists: readonly { readonly place: SignedInPlace; readonly list: BrowseList<PickerChoices> }[],
 ): BrowseList<PlacedChoices> {
   const [name = { title: '' }, ...others] = lists[0]?.list.columns ?? [];
+  const all = lists.map(({ list }) => list);
   const prefixes = lists.map((_, index) => `${index} `);
   let merged: readonly BrowseRow<PlacedChoices>[] | undefined;
   const listeners = new Set<() => void>();
@@ -198,14 +199,8 @@ function listOfPlaces(
           }));
         })
         .sort(byRankThenId)),
-    progress() {
-      const parts = lists.flatMap(({ list }) => list.progress() ?? []);
-      if (parts.length === 0) return undefined;
-      const rows = lists.reduce((sum, { list }) => sum + (list.progress()?.total ?? list.rows().length), 0);
-      const open = parts.reduce((sum, { known, total }) => sum + total - known, 0);
-      return { known: rows - open, total: rows, isListed: parts.every(({ isListed }) => isListed) };
-    },
-    error: () => lists.find(({ list }) => list.error() !== undefined)?.list.error(),
+    progress: () => progressOf(all),
+    error: () => errorOf(all),
     shown(ids, isSearching) {
       for (const [index, { list }] of lists.entries()) {
         const prefix = prefixes[index] ?? '';
