@@ -86,6 +86,15 @@ it('Ctrl-R changes the region and keeps the profile', async () => {
   expect(places.place?.place).toEqual({ profile: 'dev', region: 'us-east-1' });
 });
 
+it('a change after which there is nothing to pick is undone once', async () => {
+  const places = placesOf();
+  expect(places.undo()).toBe(false);
+  await places.change('r', browserThat('us-east-1').browser);
+  expect(places.undo()).toBe(true);
+  expect(await places.account()).toBe(settingsAccount);
+  expect(places.undo()).toBe(false);
+});
+
 it('says why a sign-in failed, and what to type, and stays where it was', async () => {
   const expired = access('credentials-expired', 'the session of profile prod has expired', { details: {} });
   const places = placesOf({ signIn: () => Promise.reject(expired) });

@@ -147,6 +147,9 @@ describe('several accounts', () => {
     };
     const picker = new PtyProcess(['connect', '--profile', 'other'], { env, columns: 160 });
     await picker.until(/cluster/i);
+    await picker.type('\x12', /ap-east-1/);
+    await picker.type('eu-north-1', /eu-north-1/);
+    await picker.type('\r', /no cluster to pick from in .*eu-north-1/);
     await picker.type('\x10', /PROFILE +REGION/i);
     await picker.type('main', /main/);
     await picker.type('\r', /cluster in .*eu-west-1[^]*cruddur/);

@@ -78,6 +78,10 @@ export class PickerPlaces {
   /** Several accounts share the first list, until the person changes to another one. */
   #shared: readonly SignedInPlace[];
   #place: SignedInPlace | undefined;
+  /** Where the picker was before the last change. */
+  #before:
+    | { readonly shared: readonly SignedInPlace[]; readonly place: SignedInPlace | undefined }
+    | undefined;
   /** Every account tells the same time, so that the last one is enough. */
   #opened: AwsAccount | undefined;
   /** AWS's time; the time of this machine until an account has answered. */
@@ -107,6 +111,15 @@ export class PickerPlaces {
   /** The first question is asked again: where several accounts share its list, none of them is chosen any more. */
   forget(): void {
     if (this.#shared.length > 0) this.#place = undefined;
+  }
+
+  /** Undoes the last change, because there is nothing to pick after it. False = nothing was changed. */
+  undo(): boolean {
+    if (this.#before === undefined) return false;
+    this.#place = this.#before.place;
+    this.#shared = this.#before.shared;
+    this.#before = undefined;
+    return true;
   }
 
   async account(): Promise<AwsAccount> {
@@ -153,6 +166,7 @@ export class PickerPlaces {
     const name = answer.row.value;
     // The sign-in may ask for a code of an MFA device, which is another question on the same terminal.
     browser.close();
+    const before = { shared: this.#shared, place: this.#place };
     try {
       this.#place = await accounts.signIn(
         isProfile
@@ -164,6 +178,7 @@ export class PickerPlaces {
       browser.notice([error.message, ...(advice?.(error.code, error.details) ?? []).slice(0, 1)].join(': '));
       return false;
     }
+    this.#before = before;
     this.#shared = [];
     return true;
   }

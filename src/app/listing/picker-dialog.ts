@@ -274,7 +274,13 @@ export class Picker {
       return;
     }
     const missing = emptyText(step, cluster, service);
-    if (!canGoBack(this.#state)) throw this.#emptyError(step, missing);
+    if (!canGoBack(this.#state)) {
+      const where = this.#places.title();
+      if (!this.#places.undo()) throw this.#emptyError(step, missing);
+      this.#browser.notice(`${missing}${where}`);
+      this.#state = startPicker(this.#state.known);
+      return;
+    }
     this.#browser.notice(missing);
     this.#state = advance(this.#state, { type: 'back' });
   }

@@ -66,6 +66,8 @@ const FLAG_NAME: Readonly<Record<keyof GivenFlags, string>> = {
   iamPrefix: 'iam-prefix',
 };
 
+const isPlace = (flag: keyof GivenFlags): boolean => flag === 'profile' || flag === 'region';
+
 /** `line   # why`: the shell ignores the comment, so that the text can be pasted unchanged. */
 export const because = (line: string, why: string | undefined): string =>
   why === undefined ? line : `${line}   # ${why}`;
@@ -120,7 +122,9 @@ export class CommandLines {
       : [...own, 'region', 'profile'];
     return wanted.flatMap((flag) => {
       const value = this.context.given[flag];
-      return value === undefined ? [] : [[FLAG_NAME[flag], value] as const];
+      // Several profiles or regions are for the command that ran; the next one may take only one.
+      const isOne = value !== undefined && !(isPlace(flag) && value.includes(','));
+      return isOne ? [[FLAG_NAME[flag], value] as const] : [];
     });
   }
 }

@@ -145,6 +145,7 @@ async function runLs({ kind, stopped, view, watch }: LsOptions, context: Command
     import('../render/watch.ts'),
   ]);
   const accounts = places.length > 1 ? await signIns(places, context) : undefined;
+  if (accounts?.signedIn.length === 0) throw accounts.refused[0]?.error;
   if (watch === undefined) return printListing(kind, view, context, { accounts });
   return repeatOnScreen(watch, context, (round) =>
     printListing(kind, view, round, { accounts, isAtOnce: true }),
