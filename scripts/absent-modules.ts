@@ -4,6 +4,8 @@ import type { Plugin } from 'esbuild';
 const ABSENT: Readonly<Record<string, string>> = {
   // A kind of question that is never asked. It brings an external editor's temporary files and half a megabyte of encodings.
   '@inquirer/editor': 'export default undefined;',
+  // The SDK reads a browser's name with it; a command has none.
+  bowser: 'export default undefined;',
   // Tracing of https-proxy-agent to stderr, where it would stand between our own lines; it could show the proxy's address.
   debug: 'export default () => () => undefined;',
   // The native client of pg; pg takes this error for "not installed".
