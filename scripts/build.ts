@@ -23,8 +23,9 @@ async function bundle(): Promise<Metafile> {
     // The ES modules of the SDK, of which only what is imported is kept: half of what its CommonJS files cost at every start.
     mainFields: ['module', 'main'],
     target: 'node20',
-    minifySyntax: true,
-    minifyWhitespace: true,
+    minify: true,
+    // Error codes and the SDK's middleware read the names of classes and functions, and so does a reader of a stack trace.
+    keepNames: true,
     // The licence texts are in THIRD_PARTY_NOTICES.txt.
     legalComments: 'none',
     metafile: true,
