@@ -1,6 +1,6 @@
 import type { Report } from '../core/events.ts';
 import { systemClock } from '../core/clock.ts';
-import { access } from '../core/errors.ts';
+import { access, usage } from '../core/errors.ts';
 import { networkAgents } from '../core/network-agents.ts';
 import { checkRegion } from '../core/regions.ts';
 import { AwsTime } from './aws-time.ts';
@@ -66,7 +66,8 @@ const RETRY_MODE = 'adaptive';
 const QUIET: AccountCallbacks = { report: () => undefined, askMfaCode: undefined };
 
 /**
- * Throws `region-missing`, `region-unknown`, `profile-not-found`, `ca-bundle-unreadable`. Credentials are resolved at
+ * Throws `region-missing`, `region-unknown`, `profile-not-found`, `ca-bundle-unreadable`,
+ * `endpoint-invalid`. Credentials are resolved at
  * the first call, not here.
  */
 export async function clientConfig(
@@ -79,6 +80,7 @@ export async function clientConfig(
   const profile = files.profiles[named ?? 'default'];
   const keysWin = settings.profile === undefined && hasKeys(env);
   if (named !== undefined && profile === undefined && !keysWin) throw profileNotFound(named, files);
+  refuseInvalidEndpoints(env);
   const region = regionOf(settings, env, named, profile);
   const agents = await networkAgents(env, systemClock, caBundle(env, named, profile));
   const now = (): number => systemClock.now();
@@ -101,6 +103,18 @@ export async function clientConfig(
     requestHandler,
     ...(callbacks.signal === undefined ? {} : { interruption: callbacks.signal }),
   };
+}
+
+/** The SDK would fail at the first call, with an error that names neither variable nor value. */
+function refuseInvalidEndpoints(env: Env): void {
+  for (const [variable, value] of Object.entries(env)) {
+    if (!/^AWS_ENDPOINT_URL(?:_[A-Z0-9_]+)?$/.test(variable) || !value) continue;
+    const protocol = URL.canParse(value) ? new URL(value).protocol : undefined;
+    if (protocol !== 'https:' && protocol !== 'http:')
+      throw usage('endpoint-invalid', `${variable} is no http or https address: ${value}`, {
+        details: { variable },
+      });
+  }
 }
 
 /** The flag or the settings, then AWS_REGION, AWS_DEFAULT_REGION, then the profile's `region`. */

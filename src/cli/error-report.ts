@@ -50,24 +50,22 @@ function asText(error: ToolError, hints: readonly string[], thrown: unknown, sty
   if (error.role === 'interrupted' && !style.debug) return `${printable(error.message)}\n`;
   const colors = createColors(style.color);
   const code = style.debug ? colors.dim(` [${error.code}]`) : '';
-  const findings = findingLines(error, style.columns);
-  const lines = [
-    folded(`${colors.red('error:')} ${printable(error.message)}${code}`, style.columns),
-    ...findings,
-    ...hints.map((hint) => `  ${printable(hint)}`).filter((hint) => !findings.includes(`  ${hint}`)),
-  ];
+  const findings = findingLines(error);
+  const more = hints.map((hint) => `  ${printable(hint)}`).filter((hint) => !findings.includes(`  ${hint}`));
+  const message = `${colors.red('error:')} ${printable(error.message)}${code}`;
+  const lines = [folded([message, ...findings, ...more].join('\n'), style.columns)];
   if (style.debug) lines.push(colors.dim(printableLines(stackOf(thrown))));
   return `${lines.join('\n')}\n`;
 }
 
 /** What stops the connection (cli/failed-connect.ts), with the fix of each finding. */
-export function findingLines({ code, details }: ToolError, columns?: Columns): readonly string[] {
+export function findingLines({ code, details }: ToolError): readonly string[] {
   const findings = (details['findings'] ?? []) as readonly FindingFact[];
   return findings.flatMap(({ id, severity, message, fix }) => {
     const word = severity === 'blocking' ? 'BLOCKED' : 'COULD NOT TELL';
     // The error has said this already.
     const sentence = id === code ? '' : `: ${printable(message)}`;
-    return [folded(`  ${word} ${id}${sentence}`, columns), ...fix.map((line) => `    ${printable(line)}`)];
+    return [`  ${word} ${id}${sentence}`, ...fix.map((line) => `    ${printable(line)}`)];
   });
 }
 

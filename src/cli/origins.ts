@@ -14,10 +14,13 @@ const NAMED = [
 
 /**
  * The error, with the source of the value that is wrong: `… (cluster is from /work/.fargate-connect.yaml:3)`. The
- * source is added only for values from files and the environment; the person can see what they typed.
+ * source is added only for values from files and the environment; the person can see what they typed. A call without
+ * an answer gets the endpoint that the environment sends it to.
  */
 export function withOrigin(error: unknown, { settings, provenance }: Resolved): unknown {
   if (!(error instanceof ToolError)) return error;
+  if (error.code === 'aws-unreachable' && settings.endpointUrl !== undefined)
+    return error.with({ details: { ...error.details, endpoint: settings.endpointUrl } });
   const facts = Object.values(error.details);
   const origins = NAMED.flatMap((name) => {
     const value = settings[name];

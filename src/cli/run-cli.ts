@@ -220,9 +220,7 @@ class CliRun {
       write: (text) => terminal.stdout.write(text),
       columns: terminal.stdoutIsTty ? Math.min(terminal.size().columns, 100) : 100,
     });
-    const [first] = argv;
-    if (program.commands.some((command) => command.name() === first))
-      this.#advice = { ...this.#advice, command: first };
+    this.#advice = { ...this.#advice, command: typedCommand(argv, program) };
     const words = await this.#withoutConnection(argv, program);
     this.#advice = { ...this.#advice, argv: words };
     refuseUnknownCommand(words, program);
@@ -334,6 +332,13 @@ class CliRun {
     });
     this.#status = typeof status === 'number' ? status : 0;
   }
+}
+
+/** `policy diff` of `policy diff --nope`; undefined where the first word is no command. */
+function typedCommand([word, ...rest]: readonly string[], command: Command): string | undefined {
+  const named = command.commands.find((each) => each.name() === word);
+  if (named === undefined) return undefined;
+  return [named.name(), typedCommand(rest, named) ?? []].flat().join(' ');
 }
 
 const definedOf = ({ profile, region }: AccountPlace): GivenFlags => ({

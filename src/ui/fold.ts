@@ -6,15 +6,28 @@ export type Columns = number | undefined;
 /** Continued lines begin with this, so that one sees where a message ends. */
 const INDENT = '  ';
 
+/** A line that begins with one of these is a command that is copied, so that it stays whole. */
+const PROGRAMS =
+  'aws|chmod|curl|docker|export|fargate-connect|kill|lsof|mkdir|npm|npx|rm|ssh|sudo|terraform|unset';
+
+/** Commands, flags, configuration and JSON; `   # ` is the comment behind a command. */
+const COPIED = new RegExp(String.raw`^ *(?:(?:${PROGRAMS}) |[^\p{L}\s])| {3}# | = |\{`, 'u');
+
 /**
- * Breaks a message for a person between its words, so that a terminal does not break it inside of one; the lines after
- * the first are indented. Only the first line of the text is a message: commands to type stand on lines of their own and
- * stay whole, because they are copied. Escape sequences count as nothing.
+ * Breaks the lines of a message for a person between their words, so that a terminal does not break them inside of one;
+ * continued lines are indented. The first line is always a message; later ones that are to be copied stay whole.
+ * Escape sequences count as nothing.
  */
 export function folded(text: string, columns: Columns): string {
-  const end = text.indexOf('\n');
-  const [message, rest] = end === -1 ? [text, ''] : [text.slice(0, end), text.slice(end)];
-  if (columns === undefined || cellWidth(message) <= columns) return text;
+  if (columns === undefined) return text;
+  return text
+    .split('\n')
+    .map((line, index) => (index > 0 && COPIED.test(line) ? line : foldedLine(line, columns)))
+    .join('\n');
+}
+
+function foldedLine(message: string, columns: number): string {
+  if (cellWidth(message) <= columns) return message;
   const margin = /^ */.exec(message)?.[0] ?? '';
   const lines: string[] = [];
   let line = margin;
@@ -25,5 +38,5 @@ export function folded(text: string, columns: Columns): string {
       line = `${margin}${INDENT}${word}`;
     } else line = isFirst ? line + word : `${line} ${word}`;
   }
-  return [...lines, line].join('\n') + rest;
+  return [...lines, line].join('\n');
 }

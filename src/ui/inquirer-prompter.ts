@@ -37,7 +37,7 @@ export function createPrompter(options: PrompterOptions): Prompter {
       },
     ): Promise<T | typeof BACK> {
       const { choices } = question;
-      if (!options.input) throw inputNeeded(question, choices);
+      if (!options.input) throw inputNeeded(options.terminal, question, choices);
       const back = question.back === true;
       const texts = choices.map((choice) => ({
         name: printable(choice.name),
@@ -105,7 +105,10 @@ export function createPrompter(options: PrompterOptions): Prompter {
     },
 
     async browser() {
-      if (!options.input) return (await import('./no-input-browser.ts')).noInputBrowser(inputNeeded);
+      if (!options.input)
+        return (await import('./no-input-browser.ts')).noInputBrowser((question, choices) =>
+          inputNeeded(options.terminal, question, choices),
+        );
       const { screen } = options;
       if (screen === undefined) return (await import('./plain-list.ts')).createPlainList(options);
       return (await import('./list-screen.ts')).createListScreen({ ...options, ...screen });
@@ -113,7 +116,7 @@ export function createPrompter(options: PrompterOptions): Prompter {
 
     async confirm(question) {
       if (options.yes) return true;
-      if (!options.input) throw inputNeeded(question, []);
+      if (!options.input) throw inputNeeded(options.terminal, question, []);
       const message = question.message;
       return (
         (await ask(options, { type: 'confirm', message, default: question.defaultAnswer ?? false })) === true
@@ -121,7 +124,7 @@ export function createPrompter(options: PrompterOptions): Prompter {
     },
 
     async text(question) {
-      if (!options.input) throw inputNeeded(question, []);
+      if (!options.input) throw inputNeeded(options.terminal, question, []);
       const answer = await ask(options, {
         type: 'input',
         message: question.message,
@@ -142,12 +145,17 @@ const row = (
   colors: Colors,
 ): string => (text.about === '' ? text.name : `${text.name.padEnd(width)}  ${colors.dim(text.about)}`);
 
-function inputNeeded(question: Question, choices: readonly Choice<unknown>[]): Error {
+function inputNeeded(
+  { stdinIsTty }: Terminal,
+  question: Question,
+  choices: readonly Choice<unknown>[],
+): Error {
   const names = choices
     .filter((choice) => choice.disabled === undefined && choice.flagless !== true)
     .map((choice) => printable(choice.name));
   const shown = names.slice(0, MAX_CANDIDATES);
-  return usage('input-needed', `cannot ask without a terminal: ${question.message}`, {
+  const why = stdinIsTty ? 'because questions are turned off' : 'without a terminal';
+  return usage('input-needed', `cannot ask ${why}: ${question.message}`, {
     details: {
       flag: question.flag,
       candidates: shown,

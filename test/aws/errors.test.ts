@@ -205,6 +205,21 @@ describe('region and credentials', () => {
     });
   });
 
+  test.each([
+    ['AWS_ENDPOINT_URL', '127.0.0.1:4566'],
+    ['AWS_ENDPOINT_URL_ECS', 'ftp://127.0.0.1'],
+    ['AWS_ENDPOINT_URL_SSM', 'localhost'],
+  ])('%s=%s is an error with exit 2 that names both', async (variable, value) => {
+    await expect(
+      clientConfig(settings, { ...nowhere, AWS_REGION: 'eu-west-1', [variable]: value }),
+    ).rejects.toMatchObject({
+      code: 'endpoint-invalid',
+      role: 'usage',
+      message: `${variable} is no http or https address: ${value}`,
+      details: { variable },
+    });
+  });
+
   test('keys in the environment have precedence over files, unless a profile is given', async () => {
     const env = {
       ...nowhere,

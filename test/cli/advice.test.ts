@@ -30,6 +30,7 @@ const NOTES: readonly (keyof AdvisedFacts)[] = [
   'route-chosen',
   'session-document-use',
   'token-refused',
+  'teardown-unfinished',
   'unfinished',
 ];
 
@@ -809,6 +810,18 @@ const CASES: readonly Case[] = [
     ],
   ],
   [
+    'teardown-unfinished',
+    { name: 'orders', all: false },
+    run('down', { ...PLACE, name: 'orders' }),
+    [`fargate-connect down --name orders ${IN_PLACE}   # goes on`],
+  ],
+  [
+    'teardown-unfinished',
+    { name: 'orders', all: true },
+    run('down', PLACE),
+    [`fargate-connect down --all ${IN_PLACE}   # goes on`],
+  ],
+  [
     'unfinished',
     { name: 'orders' },
     run('up', { ...PLACE, name: 'orders' }, [
@@ -823,6 +836,25 @@ const CASES: readonly Case[] = [
     [
       `fargate-connect down --name orders ${IN_PLACE}   # removes what exists by now`,
       'fargate-connect up --name orders --cluster prod --db orders-db   # goes on with it',
+    ],
+  ],
+
+  [
+    'aws-unreachable',
+    { endpoint: 'http://user:secret@127.0.0.1:1' },
+    run('ls'),
+    [
+      'unset AWS_ENDPOINT_URL   # it is http://user:***@127.0.0.1:1; without it the calls go to AWS itself',
+      'check the network, HTTPS_PROXY, NO_PROXY and the region (--region)',
+    ],
+  ],
+  [
+    'endpoint-invalid',
+    { variable: 'AWS_ENDPOINT_URL_ECS' },
+    run('ls'),
+    [
+      'export AWS_ENDPOINT_URL_ECS=https://HOST:PORT',
+      'unset AWS_ENDPOINT_URL_ECS   # then the calls go to AWS itself',
     ],
   ],
 

@@ -26,6 +26,23 @@ describe('folded', () => {
     expect(folded(`error: no\n${command}`, 40)).toBe(`error: no\n${command}`);
   });
 
+  test('breaks advice in sentences below the message, and nothing that is copied', () => {
+    const advice = '  another region? give it with --region, or set it in the profile';
+    const copied = [
+      '  aws ecs describe-services --cluster demo --services web',
+      '  { "Effect": "Allow", "Action": "ssm:StartSession", "Resource": "*" }',
+      '  enable_execute_command = true in aws_ecs_service.web of your stack',
+      '  the same command with --on-demand   # costs more than spot costs',
+      '  --subnet subnet-0123456789abcdef0 of the zone eu-west-1a',
+    ];
+    expect(folded(['error: no', advice, ...copied].join('\n'), 40).split('\n')).toEqual([
+      'error: no',
+      '  another region? give it with --region,',
+      '    or set it in the profile',
+      ...copied,
+    ]);
+  });
+
   test('keeps a margin, and gives a word that is longer than the terminal a line of its own', () => {
     const arn = `arn:aws:ecs:eu-west-1:111122223333:task/${'a'.repeat(60)}`;
     expect(folded(`  BLOCKED the task ${arn} is gone`, 40).split('\n')).toEqual([

@@ -17,8 +17,11 @@ const services = [
 ];
 const question = { message: 'Service?', flag: '--service', choices: services };
 
-function prompter(over: { readonly input?: boolean; readonly yes?: boolean } = {}) {
-  const terminal = fakeTerminal(ALL_TTY);
+function prompter(
+  over: { readonly input?: boolean; readonly yes?: boolean } = {},
+  ttys: Parameters<typeof fakeTerminal>[0] = ALL_TTY,
+) {
+  const terminal = fakeTerminal(ttys);
   const stop = new AbortController();
   const suspended: string[] = [];
   const prompts = createPrompter({
@@ -185,7 +188,7 @@ describe('confirm and text', () => {
 
 describe('without a terminal', () => {
   it('names the flag and the candidates instead of asking', async () => {
-    const { prompts, terminal } = prompter({ input: false });
+    const { prompts, terminal } = prompter({ input: false }, {});
     await expect(prompts.select(question)).rejects.toMatchObject({
       role: 'usage',
       code: 'input-needed',
@@ -193,6 +196,13 @@ describe('without a terminal', () => {
       details: { flag: '--service', candidates: ['orders-api', 'storefront-web'], more: 0 },
     });
     expect(terminal.stderr.text).toBe('');
+  });
+
+  it('says that questions are turned off where there is a terminal', async () => {
+    const { prompts } = prompter({ input: false });
+    await expect(prompts.confirm({ message: 'Sure?', flag: '--yes', defaultAnswer: true })).rejects.toThrow(
+      'cannot ask because questions are turned off: Sure?',
+    );
   });
 
   it('names at most twenty candidates', async () => {

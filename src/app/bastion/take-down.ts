@@ -2,6 +2,7 @@ import { awsClock } from '../aws-clock.ts';
 import { accountText } from '../../core/account-text.ts';
 import { type Fact, textFact } from '../../core/facts/fact.ts';
 import { access, interrupted, ToolError } from '../../core/errors.ts';
+import type { Report, ToolEvent } from '../../core/events.ts';
 import {
   findNames,
   type Inventory,
@@ -13,6 +14,7 @@ import {
 import { checkBastionName, TAG } from '../../provision/bastion/names.ts';
 import { planDown } from '../../provision/plan/plan-down.ts';
 import type { Plan } from '../../provision/plan/plan.ts';
+import { RESOURCE_KINDS, stepTitle } from '../../provision/plan/resource-kinds.ts';
 import { refuseIfInUse, tearDown, type TeardownResult } from '../../provision/teardown/teardown.ts';
 import type { Needs } from '../collaborators.ts';
 import { iamNaming, type IamOverrides } from './iam-naming.ts';
@@ -171,7 +173,7 @@ export interface TakenDown {
 
 /**
  * Asks for agreement, then deletes one bastion after the other; if one cannot be deleted, the others still are. Throws
- * `interrupted`.
+ * `interrupted`, when the person does not agree, or after a note that names what is not deleted yet.
  */
 export async function takeDown(
   { full, all, region, accountId, accountAlias, refused }: FoundBastions,
@@ -188,8 +190,13 @@ export async function takeDown(
   if (!agreed) throw interrupted('nothing was deleted');
   const account = await deps.account();
   const [ec2, iam] = await Promise.all([account.ec2(), account.iam()]);
-  const { clock, report, signal } = deps;
+  const { clock, signal } = deps;
   const random = (): number => deps.random.number();
+  const deleted = new Set<string>();
+  const report: Report = (event) => {
+    if (event.type === 'step-done') deleted.add(event.title);
+    deps.report(event);
+  };
   const teardown = { ec2, iam, clock, random, report, signal, read: readerOf(refused) };
   const done: { readonly name: string; readonly result: TeardownResult }[] = [];
   const problems: ToolError[] = [];
@@ -197,6 +204,7 @@ export async function takeDown(
     try {
       done.push({ name: scope.name, result: await tearDown(inventory, scope, teardown) });
     } catch (error) {
+      if (signal.aborted) deps.report(stoppedIn(inventory, deleted, all));
       if (signal.aborted || !(error instanceof ToolError)) throw error;
       problems.push(error);
     }
@@ -208,6 +216,20 @@ export async function takeDown(
     left: problems.flatMap(leftBy),
     problem: together(problems),
     notAllowed: refused.actions,
+  };
+}
+
+/** The note of a run that the person stopped while it deleted `inventory`; `deleted` holds the titles of finished steps. */
+function stoppedIn(inventory: Inventory, deleted: ReadonlySet<string>, all: boolean): ToolEvent {
+  const { steps } = planDown(inventory);
+  const left = steps.filter((step) => !deleted.has(stepTitle(step)));
+  const names = left.map(({ kind, name }) => `${RESOURCE_KINDS[kind].title} ${name}`);
+  return {
+    type: 'note',
+    level: 'warning',
+    code: 'teardown-unfinished',
+    message: `bastion ${inventory.name} is not deleted completely: ${steps.length - left.length} of ${steps.length} resources are deleted; not yet: ${names.join(', ')}`,
+    details: { name: inventory.name, all, left: names },
   };
 }
 

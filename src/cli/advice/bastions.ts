@@ -294,6 +294,7 @@ export const BASTION_ADVICE = {
   ],
   'subnet-not-found': ({ candidates }) =>
     (candidates ?? []).map(({ id, zone }) => `--subnet ${id}   # ${zone}`),
+  'teardown-unfinished': ({ name, all }, lines) => [lines.tool('down', all ? { all } : { name }, 'goes on')],
   unfinished: ({ name }, lines) => [
     lines.tool('down', { name }, 'removes what exists by now'),
     lines.context.command === 'up'

@@ -1,3 +1,4 @@
+import { withoutPasswords } from '../../ui/printable.ts';
 import type { Rows } from './rows.ts';
 
 /** Advice about profiles, credentials and the network between this machine and AWS. */
@@ -41,7 +42,12 @@ export const CREDENTIALS_ADVICE = {
       : []),
     'try again in a minute: AWS counts the calls of everybody in the account and region',
   ],
-  'aws-unreachable': ({ regions = [], profile }) => [
+  'aws-unreachable': ({ regions = [], profile, endpoint }) => [
+    ...(endpoint === undefined
+      ? []
+      : [
+          `unset AWS_ENDPOINT_URL   # it is ${withoutPasswords(endpoint)}; without it the calls go to AWS itself`,
+        ]),
     ...didYouMean(
       profile === undefined
         ? regions.map((region) => `--region ${region}`)
@@ -52,6 +58,10 @@ export const CREDENTIALS_ADVICE = {
   'ca-bundle-unreadable': () => ['a file of PEM certificates is expected: -----BEGIN CERTIFICATE----- …'],
   'credential-process-failed': ({ profile }) => [
     `aws configure get credential_process --profile ${profile}   # run that command by hand`,
+  ],
+  'endpoint-invalid': ({ variable }) => [
+    `export ${variable}=https://HOST:PORT`,
+    `unset ${variable}   # then the calls go to AWS itself`,
   ],
   'credentials-expired': ({ profile, signIn }, { context }) => {
     const name = profile ?? context.given.profile ?? 'NAME';

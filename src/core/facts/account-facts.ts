@@ -73,6 +73,8 @@ export interface AccountErrorFacts {
     readonly regions?: readonly string[] | undefined;
     /** The profile whose sign-in names the host; undefined = the host follows from the region in use. */
     readonly profile?: string | undefined;
+    /** AWS_ENDPOINT_URL; undefined = the calls went to AWS's own endpoints. */
+    readonly endpoint?: string | undefined;
   };
   'ca-bundle-unreadable': AnyFacts;
   'credential-process-failed': { readonly profile: string; readonly program: string };
@@ -82,6 +84,7 @@ export interface AccountErrorFacts {
     /** How the user signs in for this profile; undefined = not known. */
     readonly signIn?: 'sso' | 'login' | undefined;
   };
+  'endpoint-invalid': { readonly variable: string };
   'credentials-missing': { readonly profile?: string | undefined };
   'credentials-refused': AnyFacts;
   'grants-missing': {

@@ -85,6 +85,13 @@ export interface NoteFacts {
   'session-document-use': { readonly database: string; readonly document: string };
   /** The client of a database ended with a status that may mean a refused IAM token. */
   'token-refused': { readonly family: 'postgres' | 'mysql'; readonly user: string | undefined };
+  /** The person stopped `down`. */
+  'teardown-unfinished': {
+    readonly [name: string]: Fact;
+    readonly name: string;
+    /** True if all bastions were to be deleted. */
+    readonly all: boolean;
+  };
   /** `up`, or the replacement of a bastion, did not finish. */
   unfinished: { readonly name: string };
 }

@@ -2,6 +2,7 @@ import { DescribeInstancesCommand, TerminateInstancesCommand } from '@aws-sdk/cl
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
+import { FakeSignals } from '../../support/fake-deps.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 
@@ -64,6 +65,28 @@ it('names before the question what it may not read', async () => {
   expect(outcome.stderr).toContain(
     'warning: not allowed to call ssm:DescribeSessions: other people may be connected, and would be cut off',
   );
+});
+
+it('stopped by Ctrl-C names what is deleted and what is not, and the command that goes on', async () => {
+  const before = sandbox().snapshot();
+  await up();
+  const signals = new FakeSignals();
+  const outcome = await cli(['down', '--yes'], {
+    env: sandbox().env,
+    signals,
+    onStderr: (text) => {
+      if (text.includes('delete instance')) signals.raise('SIGINT');
+    },
+  });
+  expect([outcome.status, outcome.stderr]).toEqual([
+    130,
+    expect.stringMatching(
+      /bastion default is not deleted completely: \d of \d+ resources are deleted; not yet: .*role/,
+    ),
+  ]);
+  expect(outcome.stderr).toContain('fargate-connect down   # goes on');
+  expect((await admin('down', '--yes')).status).toBe(0);
+  expect(sandbox().snapshot()).toBe(before);
 });
 
 describe('a user who may not see the sessions of others', () => {
