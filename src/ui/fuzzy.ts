@@ -67,11 +67,26 @@ function positionBonus(text: string, index: number): number {
   if (index === 0) return START_OF_TEXT;
   const before = text[index - 1] ?? '';
   const here = text[index] ?? '';
-  if (/[^\p{L}\p{N}]/u.test(before)) return START_OF_WORD;
-  if (/\p{Ll}/u.test(before) && /\p{Lu}/u.test(here)) return START_OF_WORD;
-  if (/\p{N}/u.test(here) && !/\p{N}/u.test(before)) return START_OF_WORD / 2;
+  if (!isLetterOrDigit(before)) return START_OF_WORD;
+  if (isUpperCase(here) && isLowerCase(before)) return START_OF_WORD;
+  if (isDigit(here) && !isDigit(before)) return START_OF_WORD / 2;
   return 0;
 }
+
+// Names are ASCII nearly always, and a comparison of codes takes a tenth of the time of a regular expression.
+const isAscii = (character: string): boolean => character < '\u0080';
+const isLowerCase = (character: string): boolean =>
+  isAscii(character) ? character >= 'a' && character <= 'z' : /\p{Ll}/u.test(character);
+const isUpperCase = (character: string): boolean =>
+  isAscii(character) ? character >= 'A' && character <= 'Z' : /\p{Lu}/u.test(character);
+const isDigit = (character: string): boolean =>
+  isAscii(character) ? character >= '0' && character <= '9' : /\p{N}/u.test(character);
+
+/** True for a letter or a digit of any script. */
+export const isLetterOrDigit = (character: string): boolean =>
+  isAscii(character)
+    ? isLowerCase(character) || isUpperCase(character) || isDigit(character)
+    : /[\p{L}\p{N}]/u.test(character);
 
 /** The items that match, best first; items with the same score keep their order. */
 export function fuzzyFilter<T>(

@@ -39,6 +39,8 @@ export interface ListScreenOptions {
 const ESCAPE_MS = 50;
 /** Rows that become known are drawn at most this often; keys are answered at once. */
 const REDRAW_MS = 40;
+/** And so rarely that drawing them takes at most a fourth of the time, on whatever machine and however many they are. */
+const REDRAW_SHARE = 4;
 
 const MOVES: Readonly<Record<string, Move>> = {
   up: 'up',
@@ -60,6 +62,8 @@ interface Key {
 interface Asked {
   readonly question: BrowseQuestion<unknown>;
   state: ListState;
+  /** The rows that were known at the last drawing: a key need not wait until newer ones are sorted. */
+  rows: readonly BrowseRow<unknown>[];
   matches: readonly BrowseRow<unknown>[];
   /** The widest cells that were drawn so far, so that columns do not move while the person scrolls. */
   widest: readonly Cell[];
@@ -91,6 +95,7 @@ const askedOf = (question: BrowseQuestion<unknown>, before?: Asked): Asked => ({
     before === undefined || before.state.filter === '' ? question.typed : before.state.filter,
     question.cursor,
   ),
+  rows: [],
   matches: [],
   widest: [],
   isEntered: before?.isEntered ?? false,
@@ -116,6 +121,8 @@ class ListScreen implements Browser {
   readonly #early: { text: string | undefined; key: Key }[] = [];
   #notice: string | undefined;
   #cancelRedraw: (() => void) | undefined;
+  /** How long the last rows that became known took to draw. */
+  #drawingMs = 0;
   #isEnded = false;
 
   constructor(options: ListScreenOptions) {
@@ -219,9 +226,12 @@ class ListScreen implements Browser {
   /** Rows have changed: draws soon, so that many small changes cause few drawings. */
   #changed(): void {
     if (this.#cancelRedraw !== undefined) return;
-    this.#cancelRedraw = this.#options.clock.timer(REDRAW_MS, () => {
+    const { clock } = this.#options;
+    this.#cancelRedraw = clock.timer(Math.max(REDRAW_MS, this.#drawingMs * REDRAW_SHARE), () => {
       this.#cancelRedraw = undefined;
+      const start = clock.now();
       this.#update();
+      this.#drawingMs = clock.now() - start;
     });
   }
 
@@ -231,6 +241,7 @@ class ListScreen implements Browser {
     if (asked === undefined) return;
     const { list, choosesOnly } = asked.question;
     const rows = list.rows();
+    asked.rows = rows;
     asked.matches = asked.search.search(asked.state.filter, rows);
     const progress = list.progress();
     const error = list.error();
@@ -266,7 +277,7 @@ class ListScreen implements Browser {
         state: asked.state,
         columns: asked.question.list.columns,
         rows: asked.matches,
-        total: asked.question.list.rows().length,
+        total: asked.rows.length,
         progress: asked.question.list.progress(),
         error: asked.question.list.error(),
         notice: asked.notice,
@@ -327,7 +338,7 @@ class ListScreen implements Browser {
   #filter(asked: Asked, filter: string): void {
     asked.isEntered = false;
     asked.state = filteredBy(asked.state, filter);
-    asked.matches = asked.search.search(filter, asked.question.list.rows());
+    asked.matches = asked.search.search(filter, asked.rows);
   }
 
   /** Chooses the row under the cursor; while names are still being listed, only a row that surely is the best match. */

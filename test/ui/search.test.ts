@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { RowSearch } from '../../src/ui/search.ts';
 
@@ -42,4 +43,31 @@ it('finds a whole name among ten thousand rows', () => {
   }));
   const big = new RowSearch<(typeof many)[number]>((row) => row);
   expect(big.search('service-4711', many)[0]?.name).toBe('service-4711');
+});
+
+it('finds the same rows letter by letter, while rows change, as a search that starts anew', () => {
+  const word = fc.constantFrom('o', 'or', 'ord', 'orders', 'api', 'pi', '10.', '1', ' ', '/', '-', 'x');
+  const steps = fc.array(
+    fc.record({ query: fc.array(word).map((words) => words.join('')), changed: fc.nat(29) }),
+  );
+  fc.assert(
+    fc.property(steps, (typed) => {
+      let many = Array.from({ length: 30 }, (_, n) => ({
+        name: ['orders-api', 'api-orders', 'reorders', 'web', 'o-r-d'][n % 5] + (n < 20 ? `-${n}` : ''),
+        search: `10.0.0.${n}`,
+        rank: n % 3,
+      }));
+      const read = (row: (typeof many)[number]): (typeof many)[number] => row;
+      const kept = new RowSearch(read);
+      for (const { query, changed } of typed) {
+        many = many.map((row, index) =>
+          index === changed ? { ...row, search: `${row.search} api`, rank: 5 } : row,
+        );
+        for (let length = 0; length <= query.length; length++) {
+          const part = query.slice(0, length);
+          expect(kept.search(part, many)).toEqual(new RowSearch(read).search(part, many));
+        }
+      }
+    }),
+  );
 });

@@ -3,6 +3,7 @@ import { describeVisibleClusters } from '../../connect/target/discover.ts';
 import type { PickerChoices } from '../../connect/target/picker.ts';
 import type { EcsPort, Service, Task } from '../../connect/ports.ts';
 import type { PacedCalls } from '../../core/paced-calls.ts';
+import { mergeSorted } from '../../core/merge-sorted.ts';
 import { judgeContainer } from '../../diagnose/ecs/container.ts';
 import type { BrowseList } from '../../ui/browse.ts';
 import type { Needs } from '../collaborators.ts';
@@ -98,9 +99,10 @@ export function everythingList(
   return {
     columns: COLUMNS,
     rows: () =>
-      (rows ??= lists()
-        .flatMap((list) => list.rows())
-        .sort(byRankThenId)),
+      (rows ??= mergeSorted(
+        lists().map((list) => list.rows()),
+        byRankThenId,
+      )),
     progress() {
       if (failure !== undefined) return undefined;
       if (clusters === undefined) return { known: 0, total: 0, isListed: false };

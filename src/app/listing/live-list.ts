@@ -1,5 +1,6 @@
 import { ListLoader, type ListSource, runLoaders } from '../../connect/target/list-loader.ts';
 import type { PacedCalls } from '../../core/paced-calls.ts';
+import { mergeSorted } from '../../core/merge-sorted.ts';
 import type { BrowseList, BrowseRow } from '../../ui/browse.ts';
 import type { Column } from '../../ui/table.ts';
 
@@ -9,17 +10,23 @@ export class LiveList<Item, T> implements BrowseList<T> {
   readonly #loader: ListLoader<Item>;
   readonly #calls: PacedCalls;
   readonly #toRow: (id: string, item: Item | undefined) => BrowseRow<T> | undefined;
-  readonly #compare: (a: BrowseRow<T>, b: BrowseRow<T>) => number;
+  readonly #compare: ((a: BrowseRow<T>, b: BrowseRow<T>) => number) | undefined;
   readonly #listeners = new Set<() => void>();
   readonly #rowOf = new Map<string, BrowseRow<T> | undefined>();
-  #rows: readonly BrowseRow<T>[] | undefined;
+  /** Ids whose rows are computed again before they are used. */
+  readonly #changedIds = new Set<string>();
+  #rows: readonly BrowseRow<T>[] = [];
+  #hasChanged = true;
+  /** How many of the listed ids have rows, and how many ids had gone by then. */
+  #listed = 0;
+  #gone = 0;
   #running: Promise<void> | undefined;
   #wake: () => void = () => undefined;
   #wantsAll = false;
 
   /**
    * `toRow` returns undefined for an item that the list does not show; it is called again when the item of an id becomes
-   * known.
+   * known. Rows are ordered by rank and id, or by `compare`, whose order may change as items become known.
    */
   constructor(options: {
     readonly columns: readonly Column[];
@@ -32,26 +39,49 @@ export class LiveList<Item, T> implements BrowseList<T> {
     this.columns = options.columns;
     this.#calls = options.calls;
     this.#toRow = options.toRow;
-    this.#compare = options.compare ?? byRankThenId;
+    this.#compare = options.compare;
     this.#loader = new ListLoader(source, (items) => {
-      for (const item of items) this.#rowOf.delete(source.idOf(item));
+      for (const item of items) this.#changedIds.add(source.idOf(item));
       this.changed();
     });
     this.#run();
   }
 
   rows(): readonly BrowseRow<T>[] {
-    this.#rows ??= this.#loader.list.ids
-      .flatMap((id) => {
-        if (!this.#rowOf.has(id)) this.#rowOf.set(id, this.#toRow(id, this.#loader.list.row(id)));
-        return this.#rowOf.get(id) ?? [];
-      })
-      .sort(this.#compare);
+    if (!this.#hasChanged) return this.#rows;
+    this.#hasChanged = false;
+    const { ids, gone } = this.#loader.list;
+    // Thousands of rows are sorted once; afterwards only those that have changed are, and then merged with the others.
+    if (this.#compare !== undefined || this.#gone !== gone) {
+      this.#gone = gone;
+      this.#rows = [];
+      this.#listed = 0;
+      this.#changedIds.clear();
+    }
+    for (; this.#listed < ids.length; this.#listed++) this.#changedIds.add(ids[this.#listed] ?? '');
+    const stale = new Set<BrowseRow<T>>();
+    const fresh: BrowseRow<T>[] = [];
+    for (const id of this.#changedIds) {
+      const before = this.#rowOf.get(id);
+      if (before !== undefined) stale.add(before);
+      const row = this.#toRow(id, this.#loader.list.row(id));
+      this.#rowOf.set(id, row);
+      if (row !== undefined) fresh.push(row);
+    }
+    this.#changedIds.clear();
+    const compare = this.#compare ?? byRankThenId;
+    const kept = stale.size === 0 ? this.#rows : this.#rows.filter((row) => !stale.has(row));
+    this.#rows = mergeSorted([kept, fresh.sort(compare)], compare);
     return this.#rows;
   }
 
   item(id: string): Item | undefined {
     return this.#loader.list.row(id);
+  }
+
+  /** How many items are described so far. */
+  known(): number {
+    return this.#loader.list.described;
   }
 
   /** The items described so far. */
@@ -96,12 +126,12 @@ export class LiveList<Item, T> implements BrowseList<T> {
 
   /** All rows are computed again, because what they show has changed elsewhere. */
   refresh(): void {
-    this.#rowOf.clear();
+    for (const id of this.#loader.list.ids) this.#changedIds.add(id);
     this.changed();
   }
 
   changed(): void {
-    this.#rows = undefined;
+    this.#hasChanged = true;
     for (const listener of this.#listeners) listener();
   }
 

@@ -12,6 +12,7 @@ import type { EcsPort } from '../../connect/ports.ts';
 import type { PickerChoices } from '../../connect/target/picker.ts';
 import type { BrowseKey, BrowseList, Browser, BrowseRow } from '../../ui/browse.ts';
 import type { Column } from '../../ui/table.ts';
+import { mergeSorted } from '../../core/merge-sorted.ts';
 import { byRankThenId, errorOf, progressOf, staticList } from './live-list.ts';
 
 /** The accounts of the picker: those of `--profile a,b`, and those to which the person changes. */
@@ -191,6 +192,8 @@ function listOfPlaces(
   const [name = { title: '' }, ...others] = lists[0]?.list.columns ?? [];
   const all = lists.map(({ list }) => list);
   const prefixes = lists.map((_, index) => `${index} `);
+  /** By the row of the account's own list, so that a row that has not changed stays the same object. */
+  const placed = lists.map(() => new WeakMap<BrowseRow<PickerChoices>, BrowseRow<PlacedChoices>>());
   let merged: readonly BrowseRow<PlacedChoices>[] | undefined;
   const listeners = new Set<() => void>();
   const offs = lists.map(({ list }) =>
@@ -202,18 +205,16 @@ function listOfPlaces(
   return {
     columns: [name, { title: 'account' }, { title: 'region' }, ...others],
     rows: () =>
-      (merged ??= lists
-        .flatMap(({ place, list }, index) => {
-          const { accountId, alias, account } = place;
-          return list.rows().map(({ id, value, cells: [first, ...cells], search, ...row }) => ({
-            ...row,
-            id: `${prefixes[index]}${id}`,
-            value: { ...value, place },
-            cells: [first, alias ?? accountId, account.region, ...cells],
-            search: `${search} ${place.place.profile ?? ''} ${alias ?? ''} ${accountId} ${account.region}`,
-          }));
-        })
-        .sort(byRankThenId)),
+      (merged ??= mergeSorted(
+        lists.map(({ place, list }, index) =>
+          list.rows().map((row) => {
+            const known = placed[index]?.get(row) ?? rowIn(place, row, `${prefixes[index]}${row.id}`);
+            placed[index]?.set(row, known);
+            return known;
+          }),
+        ),
+        byRankThenId,
+      )),
     progress: () => progressOf(all),
     error: () => errorOf(all),
     shown(ids, isSearching) {
@@ -233,6 +234,22 @@ function listOfPlaces(
       for (const { list } of lists) list.close();
       listeners.clear();
     },
+  };
+}
+
+/** The row with account and region behind its name; rows of several accounts may have one name. */
+function rowIn(
+  place: SignedInPlace,
+  { value, cells: [first, ...cells], search, ...row }: BrowseRow<PickerChoices>,
+  id: string,
+): BrowseRow<PlacedChoices> {
+  const { accountId, alias, account } = place;
+  return {
+    ...row,
+    id,
+    value: { ...value, place },
+    cells: [first, alias ?? accountId, account.region, ...cells],
+    search: `${search} ${place.place.profile ?? ''} ${alias ?? ''} ${accountId} ${account.region}`,
   };
 }
 

@@ -4,6 +4,7 @@ import type { PickerChoices } from '../../connect/target/picker.ts';
 import { rankTasks } from '../../connect/target/select.ts';
 import { isThrottled } from '../../core/partial-results.ts';
 import { PacedCalls } from '../../core/paced-calls.ts';
+import { mergeSorted } from '../../core/merge-sorted.ts';
 import { judgeContainer } from '../../diagnose/ecs/container.ts';
 import type { BrowseList } from '../../ui/browse.ts';
 import type { Needs } from '../collaborators.ts';
@@ -86,7 +87,8 @@ export function serviceList(
     const found = await fewTasks(ecs, cluster, stop.signal);
     areTooMany = found === undefined;
     tasksOf = byService(found ?? []);
-    services.refresh();
+    if (found === undefined) services.changed();
+    else services.refresh();
   };
   let reading: Promise<void> | undefined;
   const isReadable = (): boolean => services.progress()?.isListed !== false && services.error() === undefined;
@@ -107,7 +109,7 @@ export function serviceList(
       const from = services.rows();
       if (merged?.from !== from) {
         const more = extra();
-        merged = { from, rows: more.length === 0 ? from : [...from, ...more].sort(byRankThenId) };
+        merged = { from, rows: mergeSorted([from, [...more].sort(byRankThenId)], byRankThenId) };
       }
       return merged.rows;
     },
@@ -188,10 +190,10 @@ export function taskList(
     },
     // The task that a command without --task would use comes first.
     compare: (a, b) => {
-      const items = list.items();
-      if (ordered !== items.length) {
-        ordered = items.length;
-        order = new Map(rankTasks(items).map((task, index) => [task.arn, index]));
+      const known = list.known();
+      if (ordered !== known) {
+        ordered = known;
+        order = new Map(rankTasks(list.items()).map((task, index) => [task.arn, index]));
       }
       return (order.get(a.id) ?? Infinity) - (order.get(b.id) ?? Infinity) || byRankThenId(a, b);
     },

@@ -12,6 +12,7 @@ export class PartialList<T> {
   /** All ids before this index were requested. */
   #cursor = 0;
   #isListed = false;
+  #gone = 0;
 
   /** `batchSize`: how many ids one call may describe. */
   constructor(batchSize: number) {
@@ -31,6 +32,11 @@ export class PartialList<T> {
   /** How many ids are described. */
   get described(): number {
     return this.#rows.size;
+  }
+
+  /** How many listed ids were removed again, because they had been deleted when they were described. */
+  get gone(): number {
+    return this.#gone;
   }
 
   get isComplete(): boolean {
@@ -96,6 +102,7 @@ export class PartialList<T> {
     }
     const gone = new Set(batch.filter((id) => !rows.has(id)));
     if (gone.size === 0) return;
+    this.#gone += gone.size;
     const kept = this.#ids.filter((id) => !gone.has(id));
     this.#ids.splice(0, this.#ids.length, ...kept);
     this.#cursor = 0;
