@@ -11,7 +11,7 @@ export const text = (bytes: Uint8Array): string => decoder.decode(bytes);
 
 /** A Buffer over the same memory, for its methods that read and write numbers. */
 export const view = (bytes: Uint8Array): Buffer =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 export const hex = (bytes: Uint8Array): string => view(bytes).toString('hex');
 export const base64 = (bytes: Uint8Array): string => view(bytes).toString('base64');
@@ -25,6 +25,12 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer');
+
+/**
+ * The digest as 32 characters, one for each byte. For data of 1 KiB and less this takes half the time of `sha256`, most
+ * of which is the allocation of its result.
+ */
+export const sha256Latin1 = (bytes: Uint8Array): string => hash('sha256', bytes, 'binary');
 
 const NONCE_LENGTH = 12;
 const TAG_LENGTH = 16;

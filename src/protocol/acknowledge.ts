@@ -1,4 +1,4 @@
-import { text, utf8 } from '../core/bytes.ts';
+import { text } from '../core/bytes.ts';
 import { type AgentMessage, encodeAgentMessage, MESSAGE_TYPE, PAYLOAD_TYPE } from './agent-message.ts';
 import { numberMember, parseObject } from './json-payload.ts';
 
@@ -18,7 +18,7 @@ export function encodeAcknowledge(
     sequenceNumber: 0,
     flags: 3,
     payloadType: PAYLOAD_TYPE.none,
-    payload: utf8(payload),
+    payload: Buffer.from(payload),
   });
 }
 

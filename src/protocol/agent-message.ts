@@ -1,4 +1,4 @@
-import { sha256, view } from '../core/bytes.ts';
+import { sha256Latin1, view } from '../core/bytes.ts';
 import { ProtocolError } from '../core/errors.ts';
 
 /*
@@ -25,6 +25,7 @@ const SEQUENCE_NUMBER_AT = 48;
 const FLAGS_AT = 56;
 const MESSAGE_ID_AT = 64;
 const DIGEST_AT = 80;
+const DIGEST_LENGTH = 32;
 const PAYLOAD_TYPE_AT = 112;
 const FULL_HEADER = 116;
 const GATEWAY_HEADER = 112;
@@ -103,14 +104,13 @@ export function encodeAgentMessage(message: AgentMessage, options: EncodeOptions
   const headerLength = gateway ? GATEWAY_HEADER : FULL_HEADER;
   const frame = Buffer.allocUnsafe(headerLength + LENGTH_FIELD + payload.byteLength);
   frame.writeUInt32BE(headerLength, 0);
-  frame.fill(gateway ? 0 : 0x20, TYPE_AT, TYPE_AT + TYPE_LENGTH);
-  frame.write(messageType, TYPE_AT, 'latin1');
+  frame.write(messageType.padEnd(TYPE_LENGTH, gateway ? '\0' : ' '), TYPE_AT, 'latin1');
   frame.writeUInt32BE(1, SCHEMA_VERSION_AT);
   writeUint64(frame, message.createdDate, CREATED_DATE_AT);
   writeUint64(frame, message.sequenceNumber, SEQUENCE_NUMBER_AT);
   writeUint64(frame, message.flags, FLAGS_AT);
   writeMessageId(frame, message.messageId);
-  frame.set(sha256(payload), DIGEST_AT);
+  frame.write(sha256Latin1(payload), DIGEST_AT, DIGEST_LENGTH, 'latin1');
   if (!gateway) frame.writeUInt32BE(message.payloadType, PAYLOAD_TYPE_AT);
   frame.writeUInt32BE(payload.byteLength, headerLength);
   frame.set(payload, headerLength + LENGTH_FIELD);
@@ -181,10 +181,20 @@ const isPublication = (messageType: string): boolean =>
   messageType === MESSAGE_TYPE.startPublication || messageType === MESSAGE_TYPE.pausePublication;
 
 const digestMatches = (frame: Buffer, payload: Uint8Array): boolean =>
-  frame.compare(sha256(payload), 0, 32, DIGEST_AT, DIGEST_AT + 32) === 0;
+  frame.toString('latin1', DIGEST_AT, DIGEST_AT + DIGEST_LENGTH) === sha256Latin1(payload);
+
+/** The known types as official peers pad them, because every message has one of them. */
+const PADDED_TYPES: ReadonlyMap<string, string> = new Map(
+  Object.values(MESSAGE_TYPE).flatMap((type) =>
+    [' ', '\0'].map((padding) => [type.padEnd(TYPE_LENGTH, padding), type] as const),
+  ),
+);
+
+const readMessageType = (frame: Buffer): string =>
+  PADDED_TYPES.get(frame.toString('latin1', TYPE_AT, TYPE_AT + TYPE_LENGTH)) ?? trimmedMessageType(frame);
 
 /** Removes NULs first, then whitespace, at both ends. */
-function readMessageType(frame: Buffer): string {
+function trimmedMessageType(frame: Buffer): string {
   let from = TYPE_AT;
   let to = TYPE_AT + TYPE_LENGTH;
   while (from < to && frame[from] === 0) from++;
@@ -203,12 +213,30 @@ function writeUint64(frame: Buffer, value: number, at: number): void {
 const readUint64 = (frame: Buffer, at: number): number =>
   frame.readUInt32BE(at) * 0x1_0000_0000 + frame.readUInt32BE(at + 4);
 
+/** The value of each hexadecimal digit, by its character code; 16 for every other character. */
+const DIGIT_VALUES = Uint8Array.from({ length: 128 }, (_, code) => {
+  const value = Number.parseInt(String.fromCharCode(code), 16);
+  return Number.isNaN(value) ? 16 : value;
+});
+
+const HYPHEN = 0x2d;
+const ID_LENGTH = 16;
+
+/** Digit by digit, because each message has an id, and string methods would take longer than its digest. */
 function writeMessageId(frame: Buffer, messageId: string): void {
-  const digits = messageId.replaceAll('-', '');
-  const written =
-    frame.write(digits.slice(16, 32), MESSAGE_ID_AT, 8, 'hex') +
-    frame.write(digits.slice(0, 16), MESSAGE_ID_AT + 8, 8, 'hex');
-  if (digits.length !== 32 || written !== 16)
+  let digits = 0;
+  let isValid = true;
+  let high = 0;
+  for (let at = 0; at < messageId.length; at++) {
+    const code = messageId.charCodeAt(at);
+    if (code === HYPHEN) continue;
+    const value = DIGIT_VALUES[code] ?? 16;
+    if (value > 15) isValid = false;
+    if (digits % 2 === 0) high = value << 4;
+    else if (digits < 2 * ID_LENGTH) frame[MESSAGE_ID_AT + (((digits >> 1) + 8) % ID_LENGTH)] = high | value;
+    digits++;
+  }
+  if (!isValid || digits !== 2 * ID_LENGTH)
     throw new ProtocolError('message-id-invalid', `message id "${messageId}" is not a UUID`);
 }
 
