@@ -190,7 +190,8 @@ const PADDED_TYPES: ReadonlyMap<string, string> = new Map(
   ),
 );
 
-const readMessageType = (frame: Buffer): string =>
+/** MessageType of a frame that is at least a whole header long. */
+export const readMessageType = (frame: Buffer): string =>
   PADDED_TYPES.get(frame.toString('latin1', TYPE_AT, TYPE_AT + TYPE_LENGTH)) ?? trimmedMessageType(frame);
 
 /** Removes NULs first, then whitespace, at both ends. */

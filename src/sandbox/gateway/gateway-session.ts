@@ -275,7 +275,10 @@ export class GatewaySession {
 
   #count(type: string, frame: Uint8Array): void {
     if (isStreamMessage(type)) this.#lastTraffic = this.#options.clock.now();
-    for (const cut of Object.values(this.#cuts)) cut.relayed(frame.byteLength);
+    const { client, agent, close1000 } = this.#cuts;
+    client.relayed(frame.byteLength);
+    agent.relayed(frame.byteLength);
+    close1000.relayed(frame.byteLength);
   }
 
   #publish(kind: 'start_publication' | 'pause_publication', to: 'client' | 'agent'): void {

@@ -1,18 +1,13 @@
 import { view } from '../../core/bytes.ts';
+import { readMessageType } from '../../protocol/agent-message.ts';
 
-const TYPE_OFFSET = 4;
-const TYPE_LENGTH = 32;
 const SEQUENCE_NUMBER_OFFSET = 48;
 /** The shortest frame that the gateway relays: a whole header (SPEC.md §1). */
 const HEADER_BYTES = 116;
 
 /** MessageType of a frame, without decoding the rest; empty for a frame that is too short to be a message. */
 export function messageTypeOf(frame: Uint8Array): string {
-  if (frame.byteLength < HEADER_BYTES) return '';
-  return view(frame)
-    .toString('latin1', TYPE_OFFSET, TYPE_OFFSET + TYPE_LENGTH)
-    .replaceAll('\0', '')
-    .trim();
+  return frame.byteLength < HEADER_BYTES ? '' : readMessageType(view(frame));
 }
 
 /** The sequence number of a frame that `messageTypeOf` found to be a message. */

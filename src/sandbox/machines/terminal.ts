@@ -1,7 +1,6 @@
 import { readSync, writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type * as nodePty from '@lydell/node-pty';
-import { concat } from '../../core/bytes.ts';
 import { failed } from '../../core/errors.ts';
 import type { MachineTerminal } from '../contracts.ts';
 
@@ -77,7 +76,8 @@ export class PtyTerminal implements MachineTerminal {
     // With encoding null the package delivers Buffers although its types say text.
     const onBytes = (data: unknown): void => {
       this.#sawData = true;
-      this.show(this.#withMore(data as Uint8Array));
+      this.show(data as Uint8Array);
+      this.#showMore();
     };
     pty.onData(onBytes);
     pty.onExit(({ exitCode, signal }) => {
@@ -131,24 +131,23 @@ export class PtyTerminal implements MachineTerminal {
   }
 
   /**
-   * The bytes and what can be read after them at once. A pty returns at most 4 KiB a read, and a turn of the event loop
-   * with its messages for each of them costs more than the reads.
+   * Shows what can be read at once after the bytes that the stream delivered. A turn of the event loop for each read
+   * would cost more than the read. Each part is shown before the next read, because the kernel moves the following bytes
+   * meanwhile, and a read that comes too early waits for that.
    */
-  #withMore(first: Uint8Array): Uint8Array {
+  #showMore(): void {
     const { _socket: socket, fd } = this.#pty as unknown as { readonly _socket: Socket; readonly fd: number };
-    const parts = [first];
     for (let read = 1; read < READS_PER_TURN && socket.readableLength === 0 && !this.#isPaused; read++) {
       const buffer = Buffer.allocUnsafe(PTY_READ_BYTES);
       try {
         const length = readSync(fd, buffer);
-        if (length === 0) break;
-        parts.push(buffer.subarray(0, length));
+        if (length === 0) return;
+        this.show(buffer.subarray(0, length));
       } catch {
         // There is no more yet, or the other end has closed, which the stream reports.
-        break;
+        return;
       }
     }
-    return parts.length === 1 ? first : concat(parts);
   }
 
   /** Shows bytes that do not come from the program, such as a broadcast message. */
