@@ -125,19 +125,31 @@ describe('the marker reader', () => {
     );
   });
 
+  /** The identifier of a block, as the script expects it. */
+  const id = (generation: number, number: number): string => `${generation}.${number}:${NONCE.slice(16)}`;
+  const block = (generation: number, number: number, data: string): string =>
+    `${id(generation, number)}:${1 + data.length}:${id(generation, number)}\n\n${data},${id(generation, number)}\n`;
+  const dots = (generation: number, number: number): string => `.${id(generation, number)}\n`.repeat(2);
+  const takeText = (frames: StdinFrames): string => Buffer.from(frames.take()).toString('latin1');
+
   test('stdin as text: sends printable lines that a pty accepts, from which printf %b restores all bytes', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ minLength: 1, maxLength: 2_000 })), (chunks) => {
-        const frames = new StdinFrames('text');
+        const frames = new StdinFrames('text', NONCE);
         for (const chunk of chunks) frames.push(chunk);
         frames.end();
-        const sent = Buffer.from(frames.take()).toString('latin1').split('\n');
-        expect(sent.slice(-2)).toEqual(['.', '']);
-        const received = sent.slice(0, -2).map((line) => {
-          expect(line).toMatch(/^=[ -~]{1,4090}$/);
-          const bytes = line
-            .slice(1)
-            .replaceAll(/\\0([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+        const sent = takeText(frames).split('\n');
+        const lines = sent.slice(0, -3);
+        expect(sent.slice(-3)).toEqual([`.${id(0, lines.length)}`, `.${id(0, lines.length)}`, '']);
+        const received = lines.map((line, at) => {
+          expect(line).toMatch(/^[ -~]{1,4090}$/);
+          const [start, end] = [`=${id(0, at)}:`, `,${id(0, at)}`];
+          expect([line.startsWith(start), line.endsWith(end)]).toEqual([true, true]);
+          const [, length, encoded = ''] = /^(\d+):([^]*)$/.exec(line.slice(start.length, -end.length)) ?? [];
+          expect(Number(length)).toBe(encoded.length);
+          const bytes = encoded.replaceAll(/\\0([0-7]{3})/g, (_, octal: string) =>
+            String.fromCharCode(parseInt(octal, 8)),
+          );
           return Buffer.from(bytes, 'latin1');
         });
         expect(Buffer.concat(received).equals(Buffer.concat(chunks))).toBe(true);
@@ -145,71 +157,130 @@ describe('the marker reader', () => {
     );
   });
 
+  test('stdin as text: never sends more ahead than the pipe of the command holds', () => {
+    const frames = new StdinFrames('text', NONCE);
+    frames.push(new Uint8Array(100_000));
+    expect(takeText(frames).split('\\0000').length - 1).toBe(65_536);
+    expect(takeText(frames)).toBe('');
+    frames.taken();
+    expect(takeText(frames).split('\\0000').length - 1).toBe(780);
+  });
+
   test('stdin in counted blocks: never sends more ahead than the remote side can hold', () => {
-    const frames = new StdinFrames('counted');
+    const frames = new StdinFrames('counted', NONCE);
     frames.push(new Uint8Array(1_000_000));
     frames.end();
-    const first = frames.take().byteLength;
-    expect(first).toBe(262_144 + '0:262144\n,\n'.length + 131_072 + '1:131072\n,\n'.length);
-    expect(frames.take().byteLength).toBe(0);
+    expect(takeText(frames) === block(0, 0, '\0'.repeat(262_144)) + block(0, 1, '\0'.repeat(131_072))).toBe(
+      true,
+    );
+    expect(takeText(frames)).toBe('');
     expect(frames.isFull).toBe(true);
     frames.taken();
-    expect(frames.take().byteLength).toBe(262_144 + '2:262144\n,\n'.length);
-    let last = Buffer.alloc(0);
+    expect(takeText(frames) === block(0, 2, '\0'.repeat(262_144))).toBe(true);
+    let last = '';
     for (let i = 0; i < 8; i++) {
       frames.taken();
-      last = Buffer.concat([last, frames.take()]);
+      last += takeText(frames);
     }
-    expect(last.toString('latin1').endsWith('\0,\n.\n')).toBe(true);
+    expect(last.endsWith(`\0,${id(0, 4)}\n${dots(0, 5)}`)).toBe(true);
     expect(frames.isFull).toBe(false);
   });
 
   test('stdin in counted blocks: small pieces that wait become one block', () => {
-    const frames = new StdinFrames('counted');
+    const frames = new StdinFrames('counted', NONCE);
     const sent: string[] = [];
     for (const piece of ['a', 'b', 'c', 'd']) {
       frames.push(Buffer.from(piece));
-      sent.push(Buffer.from(frames.take()).toString());
+      sent.push(takeText(frames));
     }
-    expect(sent).toEqual(['0:1\na,\n', '1:1\nb,\n', '', '']);
+    expect(sent).toEqual([block(0, 0, 'a'), block(0, 1, 'b'), '', '']);
     expect(frames.isFull).toBe(false);
     frames.taken();
-    expect(Buffer.from(frames.take()).toString()).toBe('2:2\ncd,\n');
+    expect(takeText(frames)).toBe(block(0, 2, 'cd'));
   });
 
-  test('stdin in counted blocks arrives whole, however it is pushed and taken', () => {
+  test('stdin: what was not taken is sent again, in shorter blocks and with the end', () => {
+    const frames = new StdinFrames('counted', NONCE);
+    frames.push(Buffer.from('a'.repeat(262_144)));
+    frames.push(Buffer.from('b'.repeat(100_000)));
+    frames.end();
+    expect(takeText(frames).endsWith(dots(0, 2))).toBe(true);
+    frames.taken();
+    expect(frames.again()).toBe(true);
+    expect(takeText(frames) === block(1, 1, 'b'.repeat(100_000)) + dots(1, 2)).toBe(true);
+    expect(frames.again()).toBe(true);
+    expect(
+      takeText(frames) === block(2, 1, 'b'.repeat(65_536)) + block(2, 2, 'b'.repeat(34_464)) + dots(2, 3),
+    ).toBe(true);
+    frames.taken();
+    frames.taken();
+    expect(takeText(frames)).toBe('');
+  });
+
+  test('stdin: is given up when a block arrives damaged 50 times in a row', () => {
+    const frames = new StdinFrames('counted', NONCE);
+    frames.push(Buffer.alloc(10_000));
+    for (let n = 1; n < 50; n++) {
+      frames.take();
+      expect(frames.again()).toBe(true);
+    }
+    frames.take();
+    expect(frames.again()).toBe(false);
+    frames.taken();
+    expect(frames.again()).toBe(true);
+  });
+
+  test('stdin in counted blocks arrives whole, however it is pushed, taken and sent again', () => {
+    const step = fc.record({ pushed: fc.nat(300_000), taken: fc.nat(3), isDamaged: fc.boolean() });
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.nat(300_000), fc.nat(3)), { maxLength: 6 }), (steps) => {
-        const frames = new StdinFrames('counted');
-        let [pushed, received, blocks, underWay] = [0, 0, 0, 0];
+      fc.property(fc.array(step, { maxLength: 6 }), (steps) => {
+        const frames = new StdinFrames('counted', NONCE);
+        let [pushed, received, generation, blocks] = [0, 0, 0, 0];
+        let underWay: Buffer[] = [];
+        let hasEnded = false;
         const take = (): void => {
           let bytes = Buffer.from(frames.take());
           while (bytes.byteLength > 0) {
-            const header = /^(\d+):(\d+)\n/.exec(bytes.subarray(0, 20).toString('latin1'));
-            if (header === null) break;
-            const length = Number(header[2]);
-            expect(Number(header[1])).toBe(blocks++);
-            const end = header[0].length + length;
-            expect(bytes.subarray(end, end + 2).toString()).toBe(',\n');
-            for (const byte of bytes.subarray(header[0].length, end))
-              if (byte !== received++ % 251) throw new Error('moved');
-            underWay++;
-            bytes = bytes.subarray(end + 2);
+            const at = id(generation, blocks + underWay.length);
+            if (bytes.toString('latin1', 0, 1) === '.') {
+              expect(bytes.toString()).toBe(`.${at}\n`.repeat(2));
+              hasEnded = true;
+              return;
+            }
+            const header = new RegExp(`^${at}:(\\d+):${at}\n`).exec(
+              bytes.subarray(0, 100).toString('latin1'),
+            );
+            const length = Number(header?.[1]);
+            const start = header?.[0].length ?? 0;
+            underWay.push(bytes.subarray(start + 1, start + length));
+            const end = start + length + `,${at}\n`.length;
+            expect(bytes.toString('latin1', start + length, end)).toBe(`,${at}\n`);
+            bytes = bytes.subarray(end);
           }
-          if (bytes.byteLength > 0) expect(bytes.toString()).toBe('.\n');
         };
-        for (const [length, taken] of steps) {
+        const takeOver = (): void => {
+          for (const byte of underWay.shift() ?? []) if (byte !== received++ % 251) throw new Error('moved');
+          blocks++;
+          frames.taken();
+        };
+        for (const { pushed: length, taken, isDamaged } of steps) {
           frames.push(Uint8Array.from({ length }, () => pushed++ % 251));
           take();
-          for (let n = Math.min(taken, underWay); n > 0; n--, underWay--) frames.taken();
+          for (let n = Math.min(taken, underWay.length); n > 0; n--) takeOver();
+          if (isDamaged && underWay.length > 0) {
+            generation++;
+            underWay = [];
+            expect(frames.again()).toBe(true);
+          }
           take();
         }
         frames.end();
-        for (; underWay > 0; underWay--) {
-          frames.taken();
+        take();
+        while (underWay.length > 0) {
+          takeOver();
           take();
         }
-        expect(received).toBe(pushed);
+        expect([received, hasEnded]).toEqual([pushed, true]);
       }),
       { numRuns: 25 },
     );

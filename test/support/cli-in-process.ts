@@ -97,6 +97,8 @@ export interface CliWorld {
   readonly account?: (account: AwsAccount) => AwsAccount;
   /** Which streams are connected to a terminal; absent = none. */
   readonly tty?: Parameters<typeof fakeTerminal>[0];
+  /** All of stdin; absent = it stays open and empty. */
+  readonly stdin?: Uint8Array;
   /** Instead of the stream that collects stdout. */
   readonly stdout?: Writable;
   /** Called with all of stdout so far, whenever it grows. */
@@ -108,7 +110,8 @@ export interface CliWorld {
 /** Runs the whole command line with its real adapters in this process. */
 export async function cli(args: readonly string[], world: CliWorld): Promise<CliOutcome> {
   const terminal = fakeTerminal(world.tty);
-  const { onStdout, onStderr } = world;
+  const { onStdout, onStderr, stdin } = world;
+  if (stdin !== undefined) terminal.stdin.end(stdin);
   if (onStdout !== undefined) terminal.stdout.onText = onStdout;
   if (onStderr !== undefined) terminal.stderr.onText = onStderr;
   const clock = world.clock ?? hurried(20);

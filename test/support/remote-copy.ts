@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { CopySessions } from '../../src/connect/copy/copy-sessions.ts';
 import type { RunRemote } from '../../src/connect/copy/remote-shell.ts';
 import { execScript } from '../../src/connect/session/exec-script.ts';
-import { EXEC_ACKNOWLEDGEMENT, StdinFrames } from '../../src/connect/session/exec-script-input.ts';
+import { execAcknowledgement, StdinFrames } from '../../src/connect/session/exec-script-input.ts';
 import { ExecOutputReader } from '../../src/connect/session/exec-script-output.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { ToolEvent } from '../../src/core/events.ts';
@@ -138,7 +138,7 @@ export function copyContainer(
           for (const event of reader.push(bytes)) {
             if (event.type === 'begin') {
               const { input } = event.setup;
-              if (input === 'counted' || input === 'text') frames = new StdinFrames(input);
+              if (input === 'counted' || input === 'text') frames = new StdinFrames(input, nonce);
               streams.stdin.resume();
             } else if (event.type === 'stdout') streams.stdout.write(Uint8Array.from(event.bytes));
             else if (event.type === 'stderr') streams.stderr.write(event.bytes);
@@ -148,7 +148,7 @@ export function copyContainer(
             } else if (event.type === 'exit') {
               ({ status } = event);
               frames = undefined;
-            } else if (event.type === 'end') terminal.write(EXEC_ACKNOWLEDGEMENT);
+            } else if (event.type === 'end') terminal.write(execAcknowledgement(nonce));
           }
         });
         terminal.onExit(() => {

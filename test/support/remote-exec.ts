@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 import { type ExecMode, execScript, type RemoteSetup } from '../../src/connect/session/exec-script.ts';
-import { EXEC_ACKNOWLEDGEMENT, StdinFrames } from '../../src/connect/session/exec-script-input.ts';
+import { execAcknowledgement, StdinFrames } from '../../src/connect/session/exec-script-input.ts';
 import { ExecOutputReader } from '../../src/connect/session/exec-script-output.ts';
 import { splitCommand } from '../../src/sandbox/machines/split-command.ts';
 import { startTerminal } from '../../src/sandbox/machines/terminal.ts';
@@ -48,12 +48,34 @@ export function makeImage(shell: Shell, missing: readonly Helper[]): Image {
 export interface RemoteResult {
   readonly setup: RemoteSetup | undefined;
   readonly status: number | undefined;
-  /** The script reported that its input did not arrive as it was sent. */
-  readonly isBroken: boolean;
+  /** How often the script reported that a block of its input arrived damaged. */
+  readonly repeats: number;
   readonly stdout: Buffer;
   readonly stderr: Buffer;
   /** Milliseconds from the begin marker to the end marker. */
   readonly ms: number;
+}
+
+/** Of the bytes that are sent at a time: the messages in which they are written to the pty, some of them twice. */
+export type Delivery = (bytes: Uint8Array) => readonly Uint8Array[];
+
+/**
+ * An agent that handles messages twice: after a message it may handle the latest ones again, as many as `random`
+ * chooses of those that were sent until then.
+ */
+export function jumpingBack(random: () => number, messageSize: number, probability: number): Delivery {
+  const sent: Uint8Array[] = [];
+  return (bytes) => {
+    const written: Uint8Array[] = [];
+    for (let at = 0; at < bytes.byteLength; at += messageSize) {
+      const message = bytes.slice(at, at + messageSize);
+      sent.push(message);
+      if (sent.length > 40) sent.shift();
+      written.push(message);
+      if (random() < probability) written.push(...sent.slice(-1 - Math.floor(random() * sent.length)));
+    }
+    return written;
+  };
 }
 
 /**
@@ -64,7 +86,7 @@ export async function remoteExec(
   argv: readonly string[],
   stdin: Uint8Array = new Uint8Array(0),
   mode: ExecMode = 'pipes',
-  framing: 'framed' | 'as-it-is' = 'framed',
+  deliver: Delivery = (bytes) => [bytes],
 ): Promise<RemoteResult> {
   const [, ...args] = splitCommand(execScript(argv, NONCE, mode).command);
   const file = programPath(image.shell) ?? image.shell;
@@ -84,12 +106,13 @@ export async function remoteExec(
   let setup: RemoteSetup | undefined;
   let status: number | undefined;
   let frames: StdinFrames | undefined;
-  let isBroken = false;
+  let repeats = 0;
   let began = 0;
   let ms = 0;
   const send = (): void => {
     const bytes = frames?.take();
-    if (bytes !== undefined && bytes.byteLength > 0) terminal.write(bytes);
+    if (bytes === undefined || bytes.byteLength === 0) return;
+    for (const message of deliver(bytes)) terminal.write(message);
   };
   terminal.onData((bytes) => {
     for (const event of reader.push(bytes)) {
@@ -101,11 +124,7 @@ export async function remoteExec(
           ({ setup } = event);
           began = performance.now();
           if (setup.input !== 'counted' && setup.input !== 'text') break;
-          if (framing === 'as-it-is') {
-            terminal.write(stdin);
-            break;
-          }
-          frames = new StdinFrames(setup.input);
+          frames = new StdinFrames(setup.input, NONCE);
           frames.push(stdin);
           frames.end();
           send();
@@ -120,9 +139,10 @@ export async function remoteExec(
           frames?.taken();
           send();
           break;
-        case 'broken':
-          isBroken = true;
-          terminal.kill();
+        case 'again':
+          repeats++;
+          frames?.again();
+          send();
           break;
         case 'exit':
           ({ status } = event);
@@ -130,7 +150,7 @@ export async function remoteExec(
           break;
         case 'end':
           ms = performance.now() - began;
-          terminal.write(EXEC_ACKNOWLEDGEMENT);
+          terminal.write(execAcknowledgement(NONCE));
           break;
         default:
           event satisfies never;
@@ -149,5 +169,5 @@ export async function remoteExec(
       resolve();
     });
   });
-  return { setup, status, isBroken, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr), ms };
+  return { setup, status, repeats, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr), ms };
 }

@@ -4,10 +4,11 @@ import type { Clock } from '../../core/clock.ts';
 import { Deferred } from '../../core/deferred.ts';
 import { describeDuration } from '../../core/duration.ts';
 import { transport } from '../../core/errors.ts';
-import { EXEC_ACKNOWLEDGEMENT, StdinFrames } from '../session/exec-script-input.ts';
+import { execAcknowledgement, StdinFrames } from '../session/exec-script-input.ts';
 import { ExecOutputReader } from '../session/exec-script-output.ts';
 import { type Plugin, type PluginCall, startPiped } from './plugin-transport.ts';
 import { OutputWriter, readInput, type SessionTerminal } from '../session/session-terminal.ts';
+import { stdinDamaged } from '../session/command-end.ts';
 import { whenAborted } from '../session/shell-session.ts';
 
 export interface PluginCommandOptions {
@@ -30,7 +31,7 @@ const BEGIN_DEADLINE_MS = 60_000;
 export async function runPluginCommand(options: PluginCommandOptions): Promise<number> {
   const { terminal, clock } = options;
   const reader = new ExecOutputReader(options.nonce);
-  const frames = new StdinFrames('text');
+  const frames = new StdinFrames('text', options.nonce);
   let hasStdin = false;
   const aborted = whenAborted(options.signal);
   let input: { room(): void; stop(): void } | undefined;
@@ -62,14 +63,20 @@ export async function runPluginCommand(options: PluginCommandOptions): Promise<n
           stderr.write(event.bytes);
           break;
         case 'taken':
-        case 'broken':
+          frames.taken();
+          sendFrames();
+          break;
+        case 'again':
+          if (frames.again()) sendFrames();
+          else status.reject(stdinDamaged());
           break;
         case 'exit':
           exitStatus = event.status;
+          hasStdin = false;
           input?.stop();
           break;
         case 'end':
-          child.stdin.write(EXEC_ACKNOWLEDGEMENT);
+          child.stdin.write(execAcknowledgement(options.nonce));
           status.resolve(exitStatus);
           break;
         default:
@@ -78,22 +85,30 @@ export async function runPluginCommand(options: PluginCommandOptions): Promise<n
     }
   };
   const child = startPiped(options.plugin, options.call, consume, 'SIGTERM');
+  /** True when stdin should go on. */
+  const sendFrames = (): boolean => {
+    if (!hasStdin) return true;
+    const bytes = frames.take();
+    const acceptsMore = (bytes.byteLength === 0 || child.stdin.write(bytes)) && !frames.isFull;
+    if (acceptsMore) input?.room();
+    return acceptsMore;
+  };
   const begin = (): void => {
     cancelBegin();
     if (!hasStdin) return;
     const end = (): void => {
       frames.end();
-      child.stdin.write(frames.take());
+      sendFrames();
     };
     if (!options.readStdin) {
       end();
       return;
     }
-    child.stdin.on('drain', () => input?.room());
+    child.stdin.on('drain', sendFrames);
     input = readInput(terminal.stdin, {
       data: (bytes) => {
         frames.push(bytes);
-        return child.stdin.write(frames.take());
+        return sendFrames();
       },
       end,
     });

@@ -1,3 +1,4 @@
+import { transport } from '../../core/errors.ts';
 import type { Report, ToolEvent } from '../../core/events.ts';
 import type { ContainerWatch } from '../target/task-watch.ts';
 import type { ChannelDeps } from '../channel/channel-deps.ts';
@@ -33,6 +34,8 @@ export interface CommandEnd {
   stderr(bytes: Uint8Array): void;
   /** The remote script has read a block of stdin. */
   taken(): void;
+  /** The remote script wants everything again that it has not taken. False: it has asked too often in a row. */
+  again(): boolean;
   /** The channel accepts input again. */
   room(): void;
   /** Stops reading input, and restores what was changed. May be called twice. */
@@ -46,3 +49,10 @@ export interface CommandEnd {
   /** Resolves when the rest is not wanted: the user typed an escape, or the reader of our output closed it. */
   readonly stopped: Promise<unknown>;
 }
+
+/** Every repetition of a block of stdin was damaged too (exec-script-input.ts). */
+export const stdinDamaged = (): Error =>
+  transport(
+    'stdin-damaged',
+    'a block of stdin arrived damaged however often it was sent, because the connection of the agent was cut each time; the command was ended',
+  );

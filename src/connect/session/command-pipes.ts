@@ -50,7 +50,7 @@ export class CommandPipes implements CommandEnd {
   }
 
   begin({ input }: RemoteSetup): void {
-    if (input === 'counted' || input === 'text') this.#sendStdin(new StdinFrames(input));
+    if (input === 'counted' || input === 'text') this.#sendStdin(new StdinFrames(input, this.#options.nonce));
     else this.#warnOfStdin();
   }
 
@@ -65,6 +65,12 @@ export class CommandPipes implements CommandEnd {
   taken(): void {
     this.#frames?.taken();
     this.#sendFrames();
+  }
+
+  again(): boolean {
+    if (this.#frames?.again() === false) return false;
+    this.#sendFrames();
+    return true;
   }
 
   room(): void {

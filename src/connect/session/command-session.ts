@@ -3,12 +3,12 @@ import { describeDuration } from '../../core/duration.ts';
 import { transport } from '../../core/errors.ts';
 import type { ChannelDeps } from '../channel/channel-deps.ts';
 import { ChannelDriver } from '../channel/channel-driver.ts';
-import type { CommandEnd, CommandSessionOptions } from './command-end.ts';
+import { type CommandEnd, type CommandSessionOptions, stdinDamaged } from './command-end.ts';
 import { CommandPipes } from './command-pipes.ts';
 import { CommandTerminal } from './command-terminal.ts';
 import { endOf, warnWhenStopping, whenStopped } from './container-end.ts';
 import type { RemoteSetup } from './exec-script.ts';
-import { EXEC_ACKNOWLEDGEMENT, EXEC_KEEP_ALIVE } from './exec-script-input.ts';
+import { EXEC_KEEP_ALIVE, execAcknowledgement } from './exec-script-input.ts';
 import { type ExecOutput, ExecOutputReader } from './exec-script-output.ts';
 import { endMessage } from './session-end.ts';
 import { endedAfter, KEEP_ALIVE_MS, whenAborted } from './shell-session.ts';
@@ -69,8 +69,8 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
       case 'taken':
         end.taken();
         break;
-      case 'broken':
-        status.reject(stdinDamaged());
+      case 'again':
+        if (!end.again()) status.reject(stdinDamaged());
         break;
       case 'exit':
         exitStatus = event.status;
@@ -78,7 +78,7 @@ export async function runCommandSession(options: CommandSessionOptions): Promise
         awaitEnd(event.status);
         break;
       case 'end':
-        driver.send(EXEC_ACKNOWLEDGEMENT);
+        driver.send(execAcknowledgement(options.nonce));
         if (exitStatus !== undefined) status.resolve(exitStatus);
         break;
       default:
@@ -198,9 +198,3 @@ function explainSetup(setup: RemoteSetup, { debug }: ChannelDeps): void {
   else if (setup.errors === 'hex')
     debug('the image has no base64: stderr arrives slowly, as hexadecimal digits');
 }
-
-const stdinDamaged = (): Error =>
-  transport(
-    'stdin-damaged',
-    'a part of stdin arrived twice, because the connection of the agent was cut; the command was ended',
-  );

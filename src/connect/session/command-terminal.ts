@@ -43,6 +43,10 @@ export class CommandTerminal implements CommandEnd {
     // The script does not count a terminal's input.
   }
 
+  again(): boolean {
+    return true;
+  }
+
   room(): void {
     this.#bridge.room();
   }

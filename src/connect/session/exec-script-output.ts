@@ -9,10 +9,10 @@ export type ExecOutput =
   | { readonly type: 'stderr'; readonly bytes: Uint8Array }
   /** The command has ended; background processes of it may still hold its output open. */
   | { readonly type: 'exit'; readonly status: number }
-  /** A counted block of stdin is in the pipe of the command. */
+  /** A block of stdin is in the pipe of the command. */
   | { readonly type: 'taken' }
-  /** Stdin arrived damaged; the script waits for the end of the session. */
-  | { readonly type: 'broken' }
+  /** A block of stdin arrived damaged; it must be sent again. */
+  | { readonly type: 'again' }
   /** The script has printed all output and waits for the acknowledgement. */
   | { readonly type: 'end' };
 
@@ -108,7 +108,7 @@ export class ExecOutputReader {
         return true;
       }
       case 'taken':
-      case 'broken':
+      case 'again':
         events.push({ type: kind });
         return true;
       case 'exit':

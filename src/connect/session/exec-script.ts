@@ -73,10 +73,11 @@ const defineMarker = (nonce: string): string =>
 const SURVIVE_SIGNALS = 'trap : INT QUIT';
 
 /**
- * When the script has printed everything, it waits for a line with two dots. Without this, the agent would wait only
+ * When the script has printed everything, it waits for the acknowledgement (exec-script-input.ts). Without this, the agent would wait only
  * 2 s after the end of its program for pending messages, and a connection that was down then would lose the status.
  */
-const AWAIT_ACKNOWLEDGEMENT = 'while IFS= read -r fc_n && [ "$fc_n" != .. ]; do :; done';
+const awaitAcknowledgement = (nonce: string): string =>
+  `while IFS= read -r fc_n && [ "$fc_n" != ..${nonceHalves(nonce)[1]} ]; do :; done`;
 
 function terminalScript(nonce: string): readonly string[] {
   return [
@@ -89,7 +90,7 @@ function terminalScript(nonce: string): readonly string[] {
     '(exec "$@")',
     'fc_m "exit/$?"',
     'fc_m end',
-    AWAIT_ACKNOWLEDGEMENT,
+    awaitAcknowledgement(nonce),
   ];
 }
 
@@ -98,9 +99,10 @@ const ERROR_FRAME_LENGTH = 900;
 
 /**
  * Every name begins with `fc_`, because assigning to a variable of the environment would change it for the command.
- * Descriptor 3 is the pty's output, 4 its input, 5 the pipe of stdout, 6 the pipe of stderr.
+ * Descriptor 3 is the pty's output, 4 its input, 5 the pipe of stdout, 6 the pipe of stderr, 7 the input of the feeder.
  */
 function pipesScript(nonce: string, mayCount: boolean): readonly string[] {
+  const [, inputKey] = nonceHalves(nonce);
   return [
     SURVIVE_SIGNALS,
     defineMarker(nonce),
@@ -117,16 +119,21 @@ function pipesScript(nonce: string, mayCount: boolean): readonly string[] {
       `; elif printf x | base64 -w ${ERROR_FRAME_LENGTH} >/dev/null 2>&1; then fc_err=base64 fc_enc='base64 -w ${ERROR_FRAME_LENGTH}'` +
       '; elif fc_has base64; then fc_err=base64 fc_enc=base64' +
       "; elif fc_has od; then fc_err=hex fc_enc='od -An -v -tx1'; fi",
-    // Feeds stdin until its end (exec-script-input.ts).
-    'fc_q=0; fc_broken() { fc_m broken >&3; while IFS= read -r fc_n; do :; done; }',
-    'fc_feed() { while IFS= read -r fc_n; do case $fc_n in' +
-      ' "") ;; .|..) break;; =*) printf %b "${fc_n#=}";;' +
-      // A block that arrives a second time is dropped. A block of which only a part arrives twice has too many bytes,
-      // so no comma follows its counted length.
-      ' "$fc_q":*) dd bs="${fc_n#*:}" count=1 iflag=fullblock 2>/dev/null; IFS= read -r fc_n' +
-      '; [ "$fc_n" = , ] || { fc_broken; break; }; fc_q=$((fc_q+1)); fc_m taken >&3;;' +
-      ' $((fc_q-1)):*) dd bs="${fc_n#*:}" count=1 iflag=fullblock >/dev/null 2>&1; IFS= read -r fc_n;;' +
-      ' *) fc_broken; break;; esac; done; }',
+    // Feeds stdin until its end (exec-script-input.ts). fc_g is G, fc_q is N, fc_i is the identifier of the next block.
+    // The reader on the other side of the pipe gets the first line of a block only when the first dd has read the whole
+    // block from the input, so it reads the line after the block next, and copies the block if that is the right one.
+    'fc_block() { dd bs="$1" count=1 iflag=fullblock 2>/dev/null' +
+      ' | (IFS= read -r fc_n; IFS= read -r fc_n <&7; [ "$fc_n" = ",$fc_i" ] || exit 1; $fc_copy 2>/dev/null; exit 0); }',
+    'fc_text() { fc_n=${1#*:}; [ "${1%%:*}" = ${#fc_n} ] && printf %b "$fc_n"; }',
+    'fc_took() { if [ $1 = 0 ]; then fc_q=$((fc_q+1)); fc_m taken >&3; else fc_g=$((fc_g+1)); fc_m again >&3; fi; }',
+    'fc_feed() { exec 7<&0; fc_g=0 fc_q=0' +
+      `; while fc_i=$fc_g.$fc_q:${inputKey}; IFS= read -r fc_n; do case $fc_n in` +
+      ` ".$fc_i"|..${inputKey}) break;;` +
+      ' "$fc_i:"*":$fc_i") fc_n=${fc_n#"$fc_i:"}; fc_block "${fc_n%%:*}"; fc_took $?;;' +
+      ' "=$fc_i:"*",$fc_i") fc_n=${fc_n#"=$fc_i:"}; fc_text "${fc_n%",$fc_i"}"; fc_took $?;;' +
+      // A line that begins or ends as the expected block does is damaged.
+      ' "=$fc_i:"*|*",$fc_i") fc_took 1;;' +
+      ' esac; done; }',
     // Reads one chunk at a time, in the size in which it arrives, until a chunk is empty. A command substitution reads
     // in blocks, whereas `read` takes one byte per call.
     "fc_errors() { IFS=$(printf '\\n_'); IFS=${IFS%_}; fc_n=0" +
@@ -141,7 +148,7 @@ function pipesScript(nonce: string, mayCount: boolean): readonly string[] {
     'exec 3>&1 4<&0',
     'fc_p=pipes; [ -n "$fc_copy" ] || fc_p=tty fc_in=none',
     'fc_m "begin/$fc_out/$fc_in/$fc_err/$fc_p"',
-    `fc_end() { ${AWAIT_ACKNOWLEDGEMENT}; }`,
+    `fc_end() { ${awaitAcknowledgement(nonce)}; }`,
     'if [ $fc_p = tty ]; then (exec "$@" </dev/null 3>&- 4<&-); fc_m "exit/$?"; fc_m end; fc_end' +
       // bash's `read` may take more than one line from a pty in raw mode, but not from a pipe. The dd that copies would
       // wait for the next byte of the pty; but when the session leader ends, the pty is hung up, which ends dd too.

@@ -13,6 +13,9 @@ const NONCE = '0123456789abcdef0123456789abcdef';
 const denied = (): Promise<never> =>
   Promise.reject(deniedAction('ssm:TerminateSession', 'not allowed to call ssm:TerminateSession: no policy'));
 const marker = (body: string): string => `\x1e${NONCE}:${body}\x1e`;
+/** Of the block with this number, as long as no block arrived damaged. */
+const id = (number: number): string => `0.${number}:${NONCE.slice(16)}`;
+const dots = (number: number): string => `.${id(number)}\n`.repeat(2);
 const BEGIN = marker('begin/raw/counted/base64/pipes');
 const ended = (status: number): string => marker(`exit/${status}`) + marker('end');
 
@@ -334,7 +337,7 @@ describe('a command', () => {
     expect(await gateway.clock.run(done)).toBe(42);
     expect(terminal.stdout.text).toBe('one\ntwo\r\n');
     // The script waits for this confirmation, so that no status is lost while a connection is down.
-    expect(gateway.input).toBe('..\n..\n');
+    expect(gateway.input).toBe(`..${NONCE.slice(16)}\n`.repeat(2));
     expect(gateway.terminated).toEqual([SESSION.sessionId]);
   });
 
@@ -375,14 +378,42 @@ describe('a command', () => {
     await gateway.clock.advance(5);
     terminal.stdin.end(Buffer.alloc(600_000, 'x'));
     await gateway.clock.advance(300);
-    const block = (index: number, length: number): string => `${index}:${length}\n${'x'.repeat(length)},\n`;
+    const block = (index: number, length: number): string =>
+      `${id(index)}:${1 + length}:${id(index)}\n\n${'x'.repeat(length)},${id(index)}\n`;
     const two = block(0, 262_144) + block(1, 131_072);
     expect(gateway.input === two).toBe(true);
     gateway.say(marker('taken'));
     await gateway.clock.advance(300);
-    expect(gateway.input === `${two}${block(2, 600_000 - 393_216)}.\n`).toBe(true);
+    expect(gateway.input === `${two}${block(2, 600_000 - 393_216)}${dots(3)}`).toBe(true);
     gateway.say(ended(0));
     expect(await gateway.clock.run(done)).toBe(0);
+  });
+
+  test('sends a block of stdin again that arrived damaged', async () => {
+    const { gateway, terminal, done } = command({});
+    await gateway.clock.advance(1);
+    gateway.say(BEGIN);
+    await gateway.clock.advance(5);
+    terminal.stdin.end('data');
+    await gateway.clock.advance(5);
+    gateway.say(marker('again'));
+    await gateway.clock.advance(5);
+    expect(gateway.input.slice(gateway.input.indexOf('1.0:'))).toBe(
+      ['1.0:K:6:1.0:K', '', 'data,1.0:K', '.1.1:K', '.1.1:K', ''].join('\n').replaceAll('K', NONCE.slice(16)),
+    );
+    gateway.say(ended(0));
+    expect(await gateway.clock.run(done)).toBe(0);
+  });
+
+  test('ends with stdin-damaged if a block arrives damaged however often it is sent', async () => {
+    const { gateway, terminal, done } = command({});
+    await gateway.clock.advance(1);
+    gateway.say(BEGIN);
+    await gateway.clock.advance(5);
+    terminal.stdin.end('data');
+    await gateway.clock.advance(5);
+    for (let n = 0; n < 50; n++) gateway.say(marker('again'));
+    await expect(gateway.clock.run(done)).rejects.toMatchObject({ code: 'stdin-damaged', role: 'transport' });
   });
 
   test('sends stdin as lines of text if the remote side cannot count bytes', async () => {
@@ -392,7 +423,7 @@ describe('a command', () => {
     await gateway.clock.advance(5);
     terminal.stdin.end('a\\b\n\0');
     await gateway.clock.advance(5);
-    expect(gateway.input).toBe('=a\\0134b\\0012\\0000\n.\n');
+    expect(gateway.input).toBe(`=${id(0)}:17:a\\0134b\\0012\\0000,${id(0)}\n${dots(1)}`);
   });
 
   test('stdout and stderr are separate', async () => {
@@ -425,9 +456,9 @@ describe('a command', () => {
     await gateway.clock.advance(1);
     gateway.say(BEGIN);
     await gateway.clock.advance(5 * 60_000 + 100);
-    expect(gateway.input).toBe('.\n\n');
+    expect(gateway.input).toBe(`${dots(0)}\n`);
     await gateway.clock.advance(5 * 60_000 + 100);
-    expect(gateway.input).toBe('.\n\n\n');
+    expect(gateway.input).toBe(`${dots(0)}\n\n`);
     gateway.say(ended(0));
     expect(await gateway.clock.run(done)).toBe(0);
   });
@@ -438,7 +469,7 @@ describe('a command', () => {
     await gateway.clock.advance(1);
     gateway.say(BEGIN);
     await gateway.clock.advance(5);
-    expect(gateway.input).toBe('.\n');
+    expect(gateway.input).toBe(dots(0));
   });
 
   test('reports that stdin cannot be sent, but only if stdin is not empty', async () => {

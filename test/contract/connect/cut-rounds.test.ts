@@ -60,6 +60,25 @@ it('exec: every byte of stdout arrives once while the connection of the client i
   expect(resumed).toBeGreaterThan(0);
 });
 
+it('exec: every byte of stdin arrives once while the connection of the agent is cut, and the agent handles messages twice', async () => {
+  const random = seeded(4);
+  const content = bytesOf(1_500_000, random);
+  let intact = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    sandbox().faults.sessions.set(`cut-agent=after:${between(20_000, 1_500_000, random)}`);
+    const outcome = await cli(['exec', 'orders-api', ...APP, '--', 'sha256sum'], {
+      env: sandbox().env,
+      clock: systemClock,
+      stdin: content,
+    });
+    expect({ round, status: outcome.status, stderr: outcome.stderr }).toMatchObject({ round, status: 0 });
+    if (outcome.stdout.startsWith(digest(content))) intact++;
+  }
+  process.stderr.write(`stdin of exec, agent cut: tried ${ROUNDS}, intact ${intact}\n`);
+  expect(intact).toBe(ROUNDS);
+  expect(sandbox().sessionTraffic().repeatedInput).toBeGreaterThan(0);
+});
+
 it('cp: every byte arrives in both directions while both connections are cut', async () => {
   const random = seeded(2);
   for (let round = 0; round < ROUNDS; round++) {

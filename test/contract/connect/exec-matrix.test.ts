@@ -5,10 +5,10 @@ import type { RemoteSetup } from '../../../src/connect/session/exec-script.ts';
 import {
   type Helper,
   type Image,
+  jumpingBack,
   makeImage,
   programPath,
   remoteExec,
-  type RemoteResult,
   type Shell,
   SHELLS,
 } from '../../support/remote-exec.ts';
@@ -39,6 +39,15 @@ const LACKS: readonly Lack[] = [
     costs: { output: 'tty', input: 'none', errors: 'merged', pipes: false },
   },
 ];
+
+/** Numbers from 0 to 1, the same in each run. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
 
 /** Runs `line` in a shell that finds every program, even those that the image lacks. */
 const inShell = (line: string, ...args: readonly string[]): readonly string[] => [
@@ -128,23 +137,47 @@ describe.each(SHELLS.filter(isInstalled))('both output streams at the same time,
   });
 });
 
-describe.each(SHELLS.filter(isInstalled))('a block of input that the agent handles twice, in %s', (shell) => {
-  const feed = async (input: string): Promise<RemoteResult> => {
-    const image = makeImage(shell, []);
+/** Bytes that look like lines of the input, among others. */
+function misleading(random: () => number): Buffer {
+  const words = [',', '.', '..', '=', '0.1', ':', '1024', '\n', '\n', '\0', '\xe2', 'x'.repeat(300)];
+  const parts: string[] = [];
+  for (let n = 0; n < 4_000; n++) parts.push(words[Math.floor(random() * words.length)] ?? '');
+  return Buffer.from(parts.join(''), 'latin1');
+}
+
+describe.each(SHELLS.filter(isInstalled))('messages that the agent handles twice, in %s', (shell) => {
+  test.each([
+    ['counted blocks, messages of 1 KiB', [], 1024, 0.01],
+    ['counted blocks, messages of any size', [], 37, 0.0005],
+    ['lines of text', ['dd'], 1024, 0.05],
+    ['lines of text, messages of any size', ['dd'], 37, 0.0005],
+  ] as const)('stdin arrives once: %s', async (_name, missing, messageSize, probability) => {
+    const random = seeded(messageSize);
+    const image = makeImage(shell, missing);
+    let repeats = 0;
     try {
-      return await remoteExec(image, inShell('exec cat'), Buffer.from(input), 'pipes', 'as-it-is');
+      for (const sent of [misleading(random), randomBytes(missing.length === 0 ? 700_000 : 60_000)]) {
+        const deliver = jumpingBack(random, messageSize, probability);
+        const result = await remoteExec(image, inShell('exec cat'), sent, 'pipes', deliver);
+        expect(result.status).toBe(0);
+        expect(result.stdout.equals(sent)).toBe(true);
+        ({ repeats } = result);
+      }
     } finally {
       image.remove();
     }
-  };
-
-  test('is used once if the whole block arrives twice', async () => {
-    const { status, stdout } = await feed('0:4\none\n,\n0:4\none\n,\n1:4\ntwo\n,\n.\n');
-    expect(status).toBe(0);
-    expect(stdout.toString()).toBe('one\ntwo\n');
+    // Otherwise nothing was damaged.
+    expect(repeats).toBeGreaterThan(0);
   });
 
-  test('is reported if a part of the block arrives twice', async () => {
-    expect(await feed('0:8\nabcdabcdefgh,\n.\n')).toMatchObject({ status: undefined, isBroken: true });
+  test('a command that does not read its stdin ends while blocks arrive damaged', async () => {
+    const image = makeImage(shell, []);
+    try {
+      const deliver = jumpingBack(seeded(3), 1024, 0.05);
+      const result = await remoteExec(image, inShell('exit 3'), randomBytes(500_000), 'pipes', deliver);
+      expect(result.status).toBe(3);
+    } finally {
+      image.remove();
+    }
   });
 });
