@@ -33,6 +33,24 @@ export const addForwardFlag = (command: Command): Command =>
     repeated,
   );
 
+export interface ProxyFlags {
+  readonly D?: readonly string[];
+  readonly allow?: readonly string[];
+}
+
+export const addProxyFlags = (command: Command): Command =>
+  command
+    .option(
+      '-D <spec>',
+      '[bind:]local: a SOCKS5 and HTTP CONNECT proxy to every host that the task or bastion reaches; repeatable',
+      repeated,
+    )
+    .option(
+      '--allow <host[:port]>',
+      "-D leads to these hosts only: a name, '*.internal', an address or 10.0.0.0/16; repeatable",
+      repeated,
+    );
+
 export interface LoginFlags {
   readonly as?: string;
   readonly database?: string;

@@ -62,6 +62,13 @@ const listeners = (what: string): FieldKind => {
   };
 };
 
+/** One text, or a list of them. */
+const texts = (what: string): FieldKind => ({
+  what,
+  accepts: (value) => (Array.isArray(value) ? value.length > 0 && value.every(isText) : isText(value)),
+  schema: { anyOf: [TEXT.schema, { type: 'array', minItems: 1, items: TEXT.schema }] },
+});
+
 /** Settings of `db` for one database (`databases`). */
 export const DATABASE_FIELDS = {
   port: { kind: PORT, about: 'Local port; 0 takes any free one.' },
@@ -96,6 +103,11 @@ export const CONNECTION_FIELDS = {
     kind: listeners('a local port as after -D, or a list of them'),
     about: 'One or several -D: [BIND:]LOCAL of a SOCKS5 and HTTP CONNECT proxy.',
   },
+  allow: {
+    kind: texts('a host as after --allow, or a list of them'),
+    about:
+      'The hosts to which the proxy leads: NAME, *.DOMAIN, an address or a range, each with :PORT or without.',
+  },
   db: { kind: TEXT, about: 'Id or ARN of a database, proxy or cache.' },
   host: { kind: TEXT, about: 'HOST:PORT of a database that AWS does not list.' },
   engine: {
@@ -114,7 +126,7 @@ const ROUTE = ['via', 'bastion'] as const;
 
 /** The keys that a connection of each kind may have. */
 export const FIELDS_OF_KIND: Readonly<Record<ConnectionKind, readonly ConnectionField[]>> = {
-  forward: [...ACCOUNT, ...TARGET, ...ROUTE, 'forward', 'proxy'],
+  forward: [...ACCOUNT, ...TARGET, ...ROUTE, 'forward', 'proxy', 'allow'],
   db: [
     ...ACCOUNT,
     ...TARGET,

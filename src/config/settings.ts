@@ -45,6 +45,8 @@ export interface ConfiguredConnection extends ConfiguredLogin {
   readonly forwards: readonly string[];
   /** As after `-D`, not parsed yet. */
   readonly proxies: readonly string[];
+  /** As after `--allow`, not parsed yet. */
+  readonly allowed: readonly string[];
   /** Id or ARN of a database. */
   readonly id: string | undefined;
   /** `HOST:PORT`, not parsed yet. */

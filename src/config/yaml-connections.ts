@@ -81,6 +81,8 @@ function refuseContradictions(
       Math.max(offsets.iam ?? at, offsets.secret ?? at),
       `iam and secret of the connection ${name} are two logins`,
     );
+  if (values.allow !== undefined && values.proxy === undefined)
+    throw wrong(offsets.allow ?? at, `allow of the connection ${name} is for a proxy, and it has none`);
   if (values.via === 'task' && values.bastion !== undefined)
     throw wrong(
       offsets.bastion ?? at,
@@ -113,6 +115,7 @@ function connection(
     bastion: text('bastion'),
     forwards: list('forward'),
     proxies: list('proxy'),
+    allowed: list('allow'),
     id: text('db'),
     host: text('host'),
     engine: values.engine as ConfiguredConnection['engine'],

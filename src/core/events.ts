@@ -66,6 +66,8 @@ export type ForwardRemote = { readonly host: string; readonly port: number } | {
 export interface ProxyRemote {
   /** The protocols that it takes on its one port. */
   readonly proxy: 'socks5,http';
+  /** Patterns of the hosts to which it leads; absent = every host. */
+  readonly allowed?: readonly string[];
 }
 
 export type Report = (event: ToolEvent) => void;

@@ -120,6 +120,16 @@ export interface Sandbox {
    * precedence over any other listener there; security groups still apply. The returned function ends it.
    */
   listen(privateIp: string, port: number, loopbackPort: number): () => void;
+  /**
+   * Adds a host of the VPC that belongs to no service of AWS, with the names that the VPC's resolver knows for it and,
+   * for each port, the port of 127.0.0.1 on which a program answers. Its security groups admit everything. The returned
+   * function removes it.
+   */
+  addHost(host: {
+    readonly privateIp: string;
+    readonly names: readonly string[];
+    readonly ports: Readonly<Record<number, number>>;
+  }): () => void;
   /** Counts of what clients sent to agents over all sessions so far. */
   sessionTraffic(): SessionTraffic;
   /** Transcripts of sessions, as CloudWatch Logs and S3 hold them. */
@@ -236,6 +246,18 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     logs: account.logGroups,
     sessionTraffic: () => account.gateway.traffic,
     listen: (privateIp, port, loopbackPort) => account.world.network.listen(privateIp, port, loopbackPort),
+    addHost: ({ privateIp, names, ports }) =>
+      account.world.network.attach({
+        privateIp,
+        names,
+        securityGroupIds: [],
+        listeners: new Map(
+          Object.entries(ports).map(([port, loopbackPort]) => [
+            Number(port),
+            () => Promise.resolve(loopbackPort),
+          ]),
+        ),
+      }),
     close: () => {
       closing ??= front
         .close()

@@ -57,7 +57,10 @@ export function messageLine(
 
 function remoteText(remote: ForwardRemote | ProxyRemote): string {
   if ('document' in remote) return `document ${remote.document}`;
-  return 'proxy' in remote ? 'any host (SOCKS5 and HTTP CONNECT)' : hostPort(remote.host, remote.port);
+  if (!('proxy' in remote)) return hostPort(remote.host, remote.port);
+  const [first, second, ...others] = remote.allowed ?? ['any host'];
+  const hosts = [first, second, others.length === 0 ? undefined : `${others.length} more`];
+  return `${hosts.filter((host) => host !== undefined).join(', ')} (SOCKS5 and HTTP CONNECT)`;
 }
 
 const more = (repeats: Repeats | undefined): string =>

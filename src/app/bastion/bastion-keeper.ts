@@ -39,7 +39,8 @@ interface Replacement {
 }
 
 interface WatchedBastion {
-  readonly bastion: Bastion;
+  /** As it was described last: `up` may open ports of it while a forward runs. */
+  bastion: Bastion;
   readonly watch: BastionWatch;
   readonly lost: AbortController;
   readonly superseded: AbortController;
@@ -114,7 +115,10 @@ export class BastionKeeper {
 
   #keep(bastion: Bastion): WatchedBastion {
     const known = this.#watched.get(bastion.instanceId);
-    if (known !== undefined && !known.lost.signal.aborted) return known;
+    if (known !== undefined && !known.lost.signal.aborted) {
+      known.bastion = bastion;
+      return known;
+    }
     this.#name ??= bastion.name;
     const { clock, random } = this.#deps;
     const { instanceId } = bastion;

@@ -7,6 +7,7 @@ import {
   parseListener,
   parseTarget,
 } from '../../connect/forward/forward-spec.ts';
+import { type HostPattern, parseHostPattern } from '../../connect/forward/host-patterns.ts';
 import { candidatesFor } from '../../core/candidates.ts';
 import { noMatch, ToolError, usage } from '../../core/errors.ts';
 import type { DatabaseRequest } from '../database/database-request.ts';
@@ -40,12 +41,13 @@ export interface ConnectionForwards {
   readonly connection: string;
   readonly specs: readonly ForwardSpec[];
   readonly proxies: readonly ForwardSpec[];
+  readonly allowed: readonly HostPattern[];
   readonly route: RouteRequest;
 }
 
 /**
  * For a connection of the kind `forward` or `db`. What the command line says of the route has precedence. Throws
- * `bad-forward` (usage) with file and line.
+ * `bad-forward` and `host-pattern-invalid` (usage) with file and line.
  */
 export function forwardsOf(connection: ConfiguredConnection, route: RouteRequest): ConnectionForwards {
   const parsed = <T>(texts: readonly string[], parse: (text: string) => T): readonly T[] =>
@@ -66,18 +68,21 @@ export function forwardsOf(connection: ConfiguredConnection, route: RouteRequest
       ...parsed(connection.host === undefined ? [] : [connection.host], (host) => hostSpec(host, connection)),
     ],
     proxies: parsed(connection.proxies, (text) => parseListener(text, 'proxy')),
+    allowed: parsed(connection.allowed, parseHostPattern),
     route: { ...route, ...routeOf(connection, route) },
   };
 }
 
-/** Throws `bad-forward` (usage) for what the commands that open a connection would refuse. */
+/** Throws `bad-forward` or `host-pattern-invalid` (usage) for what the commands that open a connection would refuse. */
 export function checkForwards(typed: {
   readonly forwards: readonly string[];
   readonly proxies: readonly string[];
+  readonly allowed: readonly string[];
   readonly host: string | undefined;
 }): void {
   for (const text of typed.forwards) parseForward(text);
   for (const text of typed.proxies) parseListener(text, 'proxy');
+  for (const text of typed.allowed) parseHostPattern(text);
   if (typed.host !== undefined) parseTarget(typed.host);
 }
 

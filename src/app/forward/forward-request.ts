@@ -5,6 +5,8 @@ import {
   parseListener,
   parseTarget,
 } from '../../connect/forward/forward-spec.ts';
+import { type HostPattern, parseHostPattern } from '../../connect/forward/host-patterns.ts';
+import { usage } from '../../core/errors.ts';
 import type { Needs } from '../collaborators.ts';
 import type { ForwardGroup } from './forwards.ts';
 import type { ForwardNeeds, RouteRequest } from './route.ts';
@@ -14,6 +16,8 @@ export interface ForwardRequest extends RouteRequest {
   readonly forwards: readonly string[];
   /** Proxies, as typed: `[bind:]local`. */
   readonly proxies: readonly string[];
+  /** The hosts to which proxies lead, as typed; empty = what the connections say, else every host. */
+  readonly allowed: readonly string[];
   /** `HOST:PORT` or `PORT`, as typed; the forward then uses stdin and stdout instead of listeners. */
   readonly stdio: string | undefined;
   /** Of the kinds `forward` and `db`. Each has its own route. */
@@ -40,23 +44,64 @@ export async function forward(
       request.document === undefined ? parseForward(text) : parseListener(text),
     ),
     proxies: request.proxies.map((text) => parseListener(text, 'proxy')),
+    allowed: request.allowed.map(parseHostPattern),
     route: request,
   };
   const groups: readonly ForwardGroup[] = [
     ...(typed.specs.length + typed.proxies.length === 0 ? [] : [typed]),
-    ...(await groupsOf(request.connections, request)),
+    ...(await groupsOf(request.connections, typed.allowed, request)),
   ];
   const { runForwards } = await import('./forwards.ts');
   return runForwards(await withHosts(groups, deps), deps, request);
 }
 
+/** What a proxy auto-configuration file is made of. */
+export interface Pac {
+  /** Content of the file. */
+  readonly pac: string;
+  /** Where the proxy serves the same file while it runs. */
+  readonly url: string;
+}
+
+/**
+ * The file for browsers of the one proxy of the request; needs no call to AWS. Throws the usage errors of the parsers,
+ * and `pac-proxy` unless there is one proxy with a port.
+ */
+export async function pacOf(
+  request: Pick<ForwardRequest, 'proxies' | 'allowed' | 'connections'> & Omit<RouteRequest, 'wanted'>,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Pac> {
+  const allowed = request.allowed.map(parseHostPattern);
+  const named = await groupsOf(request.connections, allowed, { ...request, wanted: NOTHING_WANTED });
+  const proxies = [
+    ...request.proxies.map((text) => ({ spec: parseListener(text, 'proxy'), allowed })),
+    ...named.flatMap((group) => group.proxies.map((spec) => ({ spec, allowed: group.allowed }))),
+  ];
+  const [proxy, other] = proxies;
+  if (proxy === undefined) throw usage('pac-proxy', 'nothing is a proxy here');
+  if (other !== undefined)
+    throw usage('pac-proxy', `the file is for one proxy, and these are ${proxies.length}`);
+  const { bind: host, localPort: port } = proxy.spec;
+  if (port === 0) throw usage('pac-proxy', 'port 0 is any free one, which the file would have to name');
+  const { pacFile, pacUrl } = await import('../../connect/forward/proxy-pac.ts');
+  const { proxyLogin } = await import('./proxies.ts');
+  const hasLogin = proxyLogin(env) !== undefined;
+  return { pac: pacFile({ host, port, allowed: proxy.allowed, hasLogin }), url: pacUrl({ host, port }) };
+}
+
+const NOTHING_WANTED = { cluster: undefined, service: undefined, task: undefined, container: undefined };
+
 async function groupsOf(
   connections: readonly ConfiguredConnection[],
+  allowed: readonly HostPattern[],
   request: RouteRequest,
 ): Promise<readonly ForwardGroup[]> {
   if (connections.length === 0) return [];
   const { forwardsOf } = await import('../connections/named-connections.ts');
-  return connections.map((connection) => forwardsOf(connection, request));
+  return connections.map((connection) => {
+    const group = forwardsOf(connection, request);
+    return allowed.length === 0 ? group : { ...group, allowed };
+  });
 }
 
 /** Looks up the specs that name a database; the others cost no call. Throws what `findDatabase` throws. */

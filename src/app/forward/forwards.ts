@@ -1,8 +1,6 @@
-import { lookup } from 'node:dns/promises';
-
 import { Forward } from '../../connect/forward/forward.ts';
 import type { ForwardSpec } from '../../connect/forward/forward-spec.ts';
-import { refuseLinkLocal } from '../../connect/forward/link-local.ts';
+import type { HostPattern } from '../../connect/forward/host-patterns.ts';
 import type { LocalListener } from '../../connect/forward/local-listener.ts';
 import { PortSession } from '../../connect/forward/port-session.ts';
 import { StdioConnection } from '../../connect/forward/stdio-connection.ts';
@@ -15,10 +13,9 @@ import type { Needs } from '../collaborators.ts';
 import type { ChannelDeps } from '../../connect/channel/channel-deps.ts';
 import { channelDeps } from '../session/session-setup.ts';
 import { bindListeners, warnIfOpen } from './listeners.ts';
+import { type IsLogin, proxiesOn, proxyLogin } from './proxies.ts';
 import {
-  type Carrier,
   carrierOf,
-  findCarrier,
   type ForwardNeeds,
   keepBastion,
   openRoute,
@@ -37,13 +34,15 @@ export interface ForwardGroup {
   readonly specs: readonly ForwardSpec[];
   /** `-D` */
   readonly proxies: readonly ForwardSpec[];
+  /** The hosts to which the proxies lead; empty = every host. */
+  readonly allowed: readonly HostPattern[];
   readonly route: RouteRequest;
 }
 
 /**
  * Listens for all groups until the run is aborted; resolves with 0 then. The forwards are independent: one that fails
  * does not stop the others. Throws the error of the only forward, or `no-forward-left` when the last of several has
- * failed.
+ * failed; `environment-value` (usage) for the login of proxies.
  */
 export async function runForwards(
   groups: readonly ForwardGroup[],
@@ -56,8 +55,10 @@ export async function runForwards(
     return runWithPlugin(groups, deps);
   }
   keepYoungGenerationSmall();
+  const proxies = new Set(groups.flatMap((group) => group.proxies));
+  const isLogin = proxies.size === 0 ? undefined : proxyLogin(deps.env);
   // The listeners are bound before any AWS call, so that a port in use is reported at once.
-  const listeners = await bindListeners(all, deps);
+  const listeners = await bindListeners(all, deps, isLogin === undefined ? undefined : proxies);
   if (reportTraffic) deps.scope.add(watchTraffic(listeners, deps));
   const channel = await channelDeps(deps);
   const forwards: RunningForward[] = [];
@@ -66,7 +67,7 @@ export async function runForwards(
     const count = group.specs.length + group.proxies.length;
     const own = listeners.slice(bound, bound + count);
     bound += count;
-    forwards.push(...(await forwardsOn(own, group, all.length === 1, channel, deps)));
+    forwards.push(...(await forwardsOn(own, group, all.length === 1, isLogin, channel, deps)));
   }
   const aborted = whenAborted(deps.signal);
   deps.scope.add(async () => {
@@ -137,8 +138,9 @@ async function runWithPlugin(groups: readonly ForwardGroup[], deps: ForwardNeeds
 /** @param isOnly nothing else runs, so that messages need no name */
 async function forwardsOn(
   listeners: readonly LocalListener[],
-  { connection, specs, proxies, route: asked }: ForwardGroup,
+  { connection, specs, proxies, allowed, route: asked }: ForwardGroup,
   isOnly: boolean,
+  isLogin: IsLogin | undefined,
   channel: ChannelDeps,
   deps: ForwardNeeds,
 ): Promise<readonly RunningForward[]> {
@@ -163,7 +165,7 @@ async function forwardsOn(
   if (proxies.length === 0) return ofSpecs;
   const ofProxies = await proxiesOn(
     listeners.slice(specs.length),
-    prefix,
+    { prefix, allowed, isLogin, reportFor: reportOf },
     carrier,
     { ...channel, report: withConnection(connection, channel.report) },
     route,
@@ -193,49 +195,6 @@ function wholeNameOnce(wanted: Wanted, deps: ForwardNeeds): (error: unknown) => 
 interface RunningForward {
   readonly name: string;
   readonly forward: Pick<Forward, 'start' | 'run' | 'close'>;
-}
-
-async function proxiesOn(
-  listeners: readonly LocalListener[],
-  prefix: string,
-  carrier: Carrier,
-  channel: ChannelDeps,
-  request: RouteRequest,
-  deps: ForwardNeeds,
-): Promise<readonly RunningForward[]> {
-  const { ProxyForward } = await import('../../connect/forward/proxy-forward.ts');
-  // Every session would repeat which task or bastion carries it.
-  const quiet = { ...deps, report: withoutRepeatedNotes(deps.report) };
-  const check = async (host: string): Promise<void> => {
-    if (request.allowLinkLocal !== true) await refuseLinkLocal(host, { clock: deps.clock, lookUp });
-  };
-  return listeners.map((listener) => {
-    const name = `${prefix}-D ${listener.port}`;
-    const forward = new ProxyForward({
-      listener,
-      name,
-      deps: channel,
-      findCarrier: () => findCarrier(carrier, request, quiet),
-      check,
-      openRoute: (host, port) => openRoute(carrier, { host, port }, request, quiet),
-      reportFor: (destination) => reportOf(destination, channel.report),
-    });
-    return { forward, name };
-  });
-}
-
-const lookUp = async (name: string): Promise<readonly string[]> =>
-  (await lookup(name, { all: true })).map(({ address }) => address);
-
-function withoutRepeatedNotes(report: Report): Report {
-  const seen = new Set<string>();
-  return (event) => {
-    if (event.type === 'note' && event.level === 'info') {
-      if (seen.has(event.message)) return;
-      seen.add(event.message);
-    }
-    report(event);
-  };
 }
 
 /** Names the `-L` in what its session reports. */

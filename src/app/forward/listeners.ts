@@ -6,18 +6,19 @@ import type { Needs } from '../collaborators.ts';
 
 /**
  * Binds the local port of each spec, in their order; the scope closes them. Warns of ports that other machines can reach.
- * Throws what `LocalListener.bind` throws.
+ * `withLogin` are the proxies that let programs in with a password only. Throws what `LocalListener.bind` throws.
  */
 export async function bindListeners(
   specs: readonly ForwardSpec[],
   { scope, report }: Needs<'scope' | 'report'>,
+  withLogin: ReadonlySet<ForwardSpec> = new Set(),
 ): Promise<readonly LocalListener[]> {
   const listeners: LocalListener[] = [];
   scope.add(async () => {
     await Promise.all(listeners.map((listener) => listener.close()));
   });
   for (const spec of specs) {
-    warnIfOpen(spec, { report });
+    warnIfOpen(spec, { report }, withLogin.has(spec));
     warnIfLinkLocal(spec, { report });
   }
   for (const spec of specs)
@@ -32,13 +33,14 @@ export async function bindListeners(
 export function warnIfOpen(
   { bind, localPort }: ForwardSpec,
   { report }: Pick<Needs<'report'>, 'report'>,
+  hasLogin = false,
 ): void {
   if (isLoopback(bind)) return;
   report({
     type: 'note',
     level: 'warning',
     code: 'open-listener',
-    message: `${hostPort(bind, localPort)} can be reached by others on this network, without a password`,
+    message: `${hostPort(bind, localPort)} can be reached by others on this network, ${hasLogin ? 'with the password, which they send unencrypted' : 'without a password'}`,
     details: { bind },
   });
 }

@@ -192,6 +192,6 @@ async function forwardThrough(
     import('../forward/forward-request.ts'),
   ]);
   const route = { via: 'task', wanted, name: undefined, replace: false, document: undefined } as const;
-  const group = { specs, proxies: [], route: { ...route, requireLogged: false } };
+  const group = { specs, proxies: [], allowed: [], route: { ...route, requireLogged: false } };
   return runForwards(await withHosts([group], deps), deps);
 }

@@ -47,7 +47,7 @@ export type Request =
 
 export interface ListenerState {
   readonly local: { readonly host: string; readonly port: number };
-  readonly remote: { readonly [key: string]: string | number };
+  readonly remote: { readonly [key: string]: string | number | readonly string[] };
   readonly via: string;
   readonly target: string;
   /** Open connections. */

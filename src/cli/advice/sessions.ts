@@ -1,4 +1,5 @@
 import type { ErrorFacts } from '../../core/error-facts.ts';
+import { hostPort } from '../../core/host-port.ts';
 import { quoteWord } from '../../core/shell-words.ts';
 import { documentFor, grant } from './account.ts';
 import { because, type CommandLines } from './command-lines.ts';
@@ -51,11 +52,22 @@ export const SESSION_ADVICE = {
     '--stdio HOST:PORT',
   ],
   'gateway-unreachable': () => ['check the network, HTTPS_PROXY and NO_PROXY'],
+  'host-not-allowed': ({ host, port }) => [`--allow ${quoteWord(hostPort(host, port))}   # allows it`],
+  'host-pattern-invalid': () => [
+    "--allow 'admin.internal'      # a host, on every port",
+    "--allow '*.internal:443'      # all hosts of a domain, on one port",
+    '--allow 10.0.0.0/16           # a range of addresses',
+    "--allow '[fd00::/8]:443'      # IPv6 with a port in brackets",
+  ],
   'link-local-refused': () => ['--allow-link-local   # if programs here may read those credentials'],
   'local-port-forbidden': () => ['ports below 1024 need privileges: use a higher local port, or 0'],
   'local-port-taken': ({ port, holder }, lines) => [
     lines.context.command === 'db' ? '--port 0   # any free port' : '-L 0:…   # any free port',
     ...(holder === undefined ? [`lsof -nP -iTCP:${port} -sTCP:LISTEN   # who has it`] : []),
+  ],
+  'pac-proxy': () => [
+    "-D 1080 --allow '*.internal' --pac > proxy.pac   # these hosts through the proxy, all others directly",
+    'a running proxy serves the same file at http://127.0.0.1:1080/proxy.pac',
   ],
   'plugin-failed': () => ['try without --transport plugin'],
   'plugin-missing': () => [

@@ -6,7 +6,7 @@ import type { ConfiguredConnection } from '../../config/settings.ts';
 import { failed, usage } from '../../core/errors.ts';
 import type { Invoke, Run } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { addForwardFlag, repeated, type RouteFlags } from '../forward-flags.ts';
+import { addForwardFlag, addProxyFlags, type ProxyFlags, type RouteFlags } from '../forward-flags.ts';
 import { typedFlags } from '../shared-flags.ts';
 
 type ConfigOptions =
@@ -19,17 +19,17 @@ type ConfigOptions =
       readonly values: ConnectionValues;
       readonly forwards: readonly string[];
       readonly proxies: readonly string[];
+      readonly allowed: readonly string[];
       readonly host: string | undefined;
       readonly isOwn: boolean;
       readonly overwrite: boolean;
     };
 
-interface AddFlags extends Partial<Pick<RouteFlags, 'via' | 'name'>> {
+interface AddFlags extends Partial<Pick<RouteFlags, 'via' | 'name'>>, ProxyFlags {
   readonly db?: string;
   readonly host?: string;
   readonly engine?: string;
   readonly L?: readonly string[];
-  readonly D?: readonly string[];
   readonly exec?: true;
   readonly shell?: true;
   readonly port?: string;
@@ -74,8 +74,7 @@ Examples:
     .option('--db <id>', 'a database, proxy or cache, as for db')
     .option('--host <host:port>', 'a database that AWS does not list')
     .option('--engine <engine>', 'protocol of --host');
-  addForwardFlag(add)
-    .option('-D <spec>', '[bind:]local: a SOCKS5 and HTTP CONNECT proxy; repeatable', repeated)
+  addProxyFlags(addForwardFlag(add))
     .option('--exec', 'a shell in the container')
     .option('--shell', 'a shell on the bastion')
     .option('--via <way>', 'what carries the connections: auto, task or bastion')
@@ -96,7 +95,7 @@ Examples:
 
 Examples:
   $ fargate-connect config add orders --db orders-db --secret --via task --service orders-api
-  $ fargate-connect config add proxy --service orders-api -D 1080
+  $ fargate-connect config add proxy --service orders-api -D 1080 --allow '*.internal'
   $ fargate-connect config add app --exec --service orders-api --container app --cluster prod`,
     )
     .action((name: string, flags: AddFlags, sub: Command) => {
@@ -110,6 +109,7 @@ Examples:
           values: valuesOf(flags, sub),
           forwards: flags.L ?? [],
           proxies: flags.D ?? [],
+          allowed: flags.allow ?? [],
           host: flags.host,
           isOwn: flags.own === true,
           overwrite: flags.overwrite === true,
@@ -156,6 +156,7 @@ function valuesOf(flags: AddFlags, command: Command): ConnectionValues {
     engine: flags.engine,
     forward: list(flags.L),
     proxy: list(flags.D),
+    allow: flags.allow?.length === 1 ? flags.allow[0] : flags.allow,
     profile,
     region,
     cluster,

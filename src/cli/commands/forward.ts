@@ -11,13 +11,16 @@ import { listDetachedCommand, stopDetachedCommand } from './detached.ts';
 import { withDiagnosis } from '../failed-connect.ts';
 import {
   addForwardFlag,
+  addProxyFlags,
   addRouteFlags,
-  repeated,
+  type ProxyFlags,
   routeContradiction,
   type RouteFlags,
 } from '../forward-flags.ts';
 
 export interface ForwardOptions extends Omit<ForwardRequest, 'wanted' | 'connections'> {
+  /** True = the file for browsers is printed, and nothing is opened. */
+  readonly pac: boolean;
   readonly service: string | undefined;
   /** Names of connections of the config files; empty where `-L`, `-D` or `--stdio` says what to open. */
   readonly names: readonly string[];
@@ -32,11 +35,7 @@ export function forwardCommand(invoke: Invoke, run: Run<ForwardOptions> = runFor
       '[name...]',
       'connections of the config file; with -L or -D the service whose task carries them',
     );
-  addForwardFlag(command).option(
-    '-D <spec>',
-    '[bind:]local: a SOCKS5 and HTTP CONNECT proxy to every host that the task or bastion reaches; repeatable',
-    repeated,
-  );
+  addProxyFlags(addForwardFlag(command));
   command.addCommand(listDetachedCommand(invoke)).addCommand(stopDetachedCommand(invoke));
   return addRouteFlags(command)
     .option('--detach', 'stay open in the background when this command ends; forward list, forward stop NAME')
@@ -44,6 +43,7 @@ export function forwardCommand(invoke: Invoke, run: Run<ForwardOptions> = runFor
     .option('--stdio <target>', 'HOST:PORT on stdin and stdout, for ssh -o ProxyCommand')
     .option('--document <name>', 'session document that fixes host and port; -L is then [bind:]local')
     .option('--allow-link-local', '-D leads to 169.254.0.0/16 too, where AWS serves credentials')
+    .option('--pac', 'print the proxy auto-configuration file of -D for browsers, and open nothing')
     .option('--require-logged', 'refuse a task as carrier: ECS Exec does not log these sessions')
     .addHelpText(
       'after',
@@ -60,22 +60,25 @@ Examples:
   $ fargate-connect forward orders web --detach   # then: forward list, forward stop web
   $ fargate-connect forward -L orders-db -L 6379:sessions-cache --service orders-api
   $ fargate-connect forward orders-api -D 1080   # curl --socks5-hostname 127.0.0.1:1080 …
+  $ fargate-connect forward orders-api -D 1080 --allow '*.internal' --allow 10.0.0.0/16:443
+  $ fargate-connect forward -D 1080 --allow '*.internal' --pac > proxy.pac
   $ fargate-connect forward --document fargate-connect-orders-db -L 5432
   $ ssh -o ProxyCommand='fargate-connect forward --stdio %h:%p --via bastion' me@host.internal`,
     )
     .action(
       (
         words: readonly string[],
-        flags: RouteFlags & {
-          L?: readonly string[];
-          D?: readonly string[];
-          stdio?: string;
-          document?: string;
-          requireLogged?: true;
-          detach?: true;
-          reportTraffic?: true;
-          allowLinkLocal?: true;
-        },
+        flags: RouteFlags &
+          ProxyFlags & {
+            L?: readonly string[];
+            pac?: true;
+            stdio?: string;
+            document?: string;
+            requireLogged?: true;
+            detach?: true;
+            reportTraffic?: true;
+            allowLinkLocal?: true;
+          },
         command: Command,
       ) => {
         const isTyped = [flags.L, flags.D, flags.stdio, flags.document].some((flag) => flag !== undefined);
@@ -87,6 +90,8 @@ Examples:
           {
             forwards: flags.L ?? [],
             proxies: flags.D ?? [],
+            allowed: flags.allow ?? [],
+            pac: flags.pac === true,
             via: flags.via,
             stdio: flags.stdio,
             service,
@@ -130,7 +135,7 @@ function onlyService([service, other]: readonly string[]): string | undefined {
  */
 async function runForward(options: ForwardOptions, context: CommandContext): Promise<number> {
   refuseContradictions(options);
-  const [{ forward }, { wantedOf }, { connectionNamed }] = await Promise.all([
+  const [{ forward, pacOf }, { wantedOf }, { connectionNamed }] = await Promise.all([
     import('../../app/forward/forward-request.ts'),
     import('../../app/session/session-setup.ts'),
     import('../../app/connections/named-connections.ts'),
@@ -139,6 +144,11 @@ async function runForward(options: ForwardOptions, context: CommandContext): Pro
   const connections = options.names.map((name) =>
     connectionNamed(name, settings.connections, ['forward', 'db']),
   );
+  if (options.pac) {
+    const { writePac } = await import('../render/pac.ts');
+    writePac(await pacOf({ ...options, connections }, context.env), context);
+    return 0;
+  }
   if (options.detached !== undefined) return detach(options, options.detached, connections, context);
   return withDiagnosis('forward', context, () =>
     forward({ ...options, connections, wanted: wantedOf(settings, options.service) }, context),
@@ -189,6 +199,12 @@ function refuseContradictions(options: ForwardOptions): void {
   }
   if (options.allowLinkLocal === true && proxies.length + names.length === 0) {
     throw usage('bad-arguments', '--allow-link-local is for -D; -L and --stdio take any address');
+  }
+  if (options.allowed.length > 0 && proxies.length + names.length === 0) {
+    throw usage('bad-arguments', '--allow is for -D; -L and --stdio name their host');
+  }
+  if (options.pac && options.detached !== undefined) {
+    throw usage('bad-arguments', '--pac opens nothing, and --detach leaves it open');
   }
   const wrong = routeContradiction({ via, name });
   if (wrong !== undefined) throw usage('bad-arguments', wrong);

@@ -1,6 +1,7 @@
 import { containsCidr } from '../../core/cidr.ts';
 import { type Clock, inTime } from '../../core/clock.ts';
 import { failed, type ToolError } from '../../core/errors.ts';
+import { canonicalAddress } from './host-patterns.ts';
 
 /**
  * Link-local addresses, at which AWS gives the credentials of a task (169.254.170.2) and of an instance
@@ -30,16 +31,6 @@ const PRIVATE_NAME = /^[^.]*\.?$|\.(?:amazonaws\.com|amazonaws\.com\.cn|internal
 export function isLinkLocal(host: string): boolean {
   const address = canonicalAddress(host);
   return [...LINK_LOCAL, ...WITH_IPV4].some((range) => containsCidr(range, address));
-}
-
-/** The URL standard knows every spelling of an IPv4 address (https://url.spec.whatwg.org/#concept-ipv4-parser). */
-function canonicalAddress(host: string): string {
-  try {
-    const { hostname } = new URL(host.includes(':') ? `http://[${host}]/` : `http://${host}/`);
-    return hostname.replace(/^\[|\]$/g, '');
-  } catch {
-    return host;
-  }
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   acceptedReply,
   type ProxyProtocol,
   type ProxyRequest,
+  type ProxyRequestOptions,
   type Refusal,
   refusedReply,
 } from './proxy-request.ts';
@@ -29,16 +30,24 @@ const START_BURST = 5;
 const START_INTERVAL_MS = 400;
 /** Connections whose request has not arrived completely; further ones are reset. */
 const MAX_HANDSHAKES = 256;
+/** Destinations that may not be reached and are reported, once each; a browser can ask for hundreds. */
+export const MAX_REPORTED_REFUSALS = 50;
 
 export interface ProxyForwardOptions {
   readonly listener: LocalListener;
   /** What messages call the proxy, for example `-D 1080`. */
   readonly name: string;
+  /** What the ready event says of `checkAllowed`; empty = every host is allowed. */
+  readonly allowed: readonly string[];
   readonly deps: ChannelDeps;
   /** Finds what carries the connections, before the proxy is ready. Its errors are those of `start`. */
   readonly findCarrier: () => Promise<Pick<ForwardRoute, 'via' | 'target'>>;
+  /** Throws the error of a destination that the person has not allowed. */
+  readonly checkAllowed: (host: string, port: number) => void;
   /** Throws the error of a host that the proxy does not lead to. */
   readonly check: (host: string) => Promise<void>;
+  /** What the requests of programs are held to. */
+  readonly requests: ProxyRequestOptions;
   /** Starts a session to one destination. */
   readonly openRoute: (host: string, port: number) => Promise<ForwardRoute>;
   /** Adds the name of the destination to what its session reports. */
@@ -65,6 +74,8 @@ export class ProxyForward {
   readonly #failures = new Map<string, { readonly error: unknown; readonly until: number }>();
   readonly #protocols = new WeakMap<Socket, ProxyProtocol>();
   readonly #handshakes = new Set<Socket>();
+  /** Destinations whose refusal was reported. */
+  readonly #reportedRefusals = new Set<string>();
   readonly #ending = new AbortController();
   /** When the last started session would have started without a burst. */
   #paceAt = 0;
@@ -79,11 +90,11 @@ export class ProxyForward {
   /** Resolves when the proxy takes requests; throws what `findCarrier` throws. */
   async start(): Promise<void> {
     const { via, target } = await this.#options.findCarrier();
-    const { listener, deps } = this.#options;
+    const { listener, deps, allowed } = this.#options;
     deps.report({
       type: 'forward-ready',
       local: { host: listener.host, port: listener.port },
-      remote: { proxy: 'socks5,http' },
+      remote: { proxy: 'socks5,http', ...(allowed.length === 0 ? {} : { allowed }) },
       via,
       target,
     });
@@ -114,11 +125,10 @@ export class ProxyForward {
       socket.resetAndDestroy();
       return;
     }
-    const { deps, name } = this.#options;
+    const { deps, name, requests } = this.#options;
     this.#handshakes.add(socket);
-    const request = await readProxyRequest(socket, deps.clock, (reason) =>
-      deps.debug?.(`${name}: ${reason}`),
-    );
+    const debug = (reason: string): void => deps.debug?.(`${name}: ${reason}`);
+    const request = await readProxyRequest(socket, deps.clock, debug, requests);
     this.#handshakes.delete(socket);
     if (request === undefined) return;
     if (socket.destroyed || this.#ending.signal.aborted) {
@@ -152,11 +162,17 @@ export class ProxyForward {
     deps.report({ type: 'forward-connection', localPort: listener.port, open: this.#open });
   }
 
-  /** Throws `too-many-destinations`, or the failure of a short while ago. */
+  /** Throws what `checkAllowed` throws, `too-many-destinations`, or the failure of a short while ago. */
   #destinationOf({ host, port }: ProxyRequest): Destination {
     const key = hostPort(host, port);
     const known = this.#destinations.get(key);
     if (known !== undefined) return known;
+    try {
+      this.#options.checkAllowed(host, port);
+    } catch (error) {
+      this.#warn(key, error);
+      throw error;
+    }
     const now = this.#options.deps.clock.now();
     for (const [failedKey, { until }] of this.#failures) if (until <= now) this.#failures.delete(failedKey);
     const failure = this.#failures.get(key);
@@ -253,7 +269,7 @@ export class ProxyForward {
     }
   }
 
-  /** Reports the failure once, and lets requests fail with it for a while. */
+  /** Reports the failure, and lets requests fail with it for a while. */
   #remember(key: string, error: unknown): void {
     this.#failures.set(key, { error, until: this.#options.deps.clock.now() + FAILURE_MS });
     this.#warn(key, error);
@@ -261,6 +277,16 @@ export class ProxyForward {
 
   #warn(key: string, error: unknown): void {
     const { deps, name } = this.#options;
+    if (isRefused(error)) {
+      const reported = this.#reportedRefusals;
+      if (reported.has(key) || reported.size > MAX_REPORTED_REFUSALS) return;
+      reported.add(key);
+      if (reported.size > MAX_REPORTED_REFUSALS) {
+        const message = `${name}: more destinations were refused; further ones are not reported`;
+        deps.report({ type: 'note', level: 'warning', code: 'refusals-not-reported', message });
+        return;
+      }
+    }
     const known = error instanceof ToolError ? error : undefined;
     deps.report({
       type: 'note',
@@ -299,12 +325,15 @@ export class ProxyForward {
   }
 }
 
-const NOT_ALLOWED: ReadonlySet<string> = new Set(['port-not-open', 'link-local-refused']);
+const NOT_ALLOWED: ReadonlySet<string> = new Set(['host-not-allowed', 'port-not-open', 'link-local-refused']);
+
+/** True for a destination that stays refused until the person changes something. */
+const isRefused = (error: unknown): boolean => error instanceof ToolError && NOT_ALLOWED.has(error.code);
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function refusalOf(error: unknown): Refusal {
   if (!(error instanceof ToolError)) return 'unreachable';
   if (error.code === 'too-many-destinations') return 'too-many';
-  return NOT_ALLOWED.has(error.code) || error.role === 'access' ? 'not-allowed' : 'unreachable';
+  return isRefused(error) || error.role === 'access' ? 'not-allowed' : 'unreachable';
 }

@@ -1,22 +1,23 @@
 import type { Socket } from 'node:net';
 
 import type { Clock } from '../../core/clock.ts';
-import { type ProxyRequest, ProxyRequestReader } from './proxy-request.ts';
+import { type ProxyRequest, type ProxyRequestOptions, ProxyRequestReader } from './proxy-request.ts';
 
 /** How long a program may take for its whole request. */
 export const HANDSHAKE_MS = 10_000;
 
 /**
  * Reads the request of a program that has just connected. Resolves with undefined when there is none: the program sent
- * something else (it was answered and its connection ended), closed, or took too long. The socket, paused before and
+ * something else or asked the proxy itself (it was answered and its connection ended), closed, or took too long. The socket, paused before and
  * after, then holds only what is meant for the destination. `refused` is told why a request was not acceptable.
  */
 export function readProxyRequest(
   socket: Socket,
   clock: Clock,
   refused: (reason: string) => void,
+  options: ProxyRequestOptions = {},
 ): Promise<ProxyRequest | undefined> {
-  const reader = new ProxyRequestReader();
+  const reader = new ProxyRequestReader(options);
   return new Promise((resolve) => {
     const finish = (request: ProxyRequest | undefined): void => {
       cancel();
@@ -31,14 +32,14 @@ export function readProxyRequest(
     };
     const onData = (bytes: Uint8Array): void => {
       const step = reader.push(bytes);
-      if (step.reply !== undefined && step.type !== 'refused') socket.write(step.reply);
-      if (step.type === 'more') return;
-      if (step.type === 'refused') {
-        refused(step.reason);
+      if (step.type === 'refused' || step.type === 'answered') {
+        if (step.type === 'refused') refused(step.reason);
         finish(undefined);
         endWith(socket, step.reply, clock);
         return;
       }
+      if (step.reply !== undefined) socket.write(step.reply);
+      if (step.type === 'more') return;
       socket.pause();
       finish(step.request);
       if (step.rest.length > 0) socket.unshift(step.rest);

@@ -38,6 +38,8 @@ export interface SessionErrorFacts {
   'exec-not-started': AnyFacts;
   'forward-needed': AnyFacts;
   'gateway-unreachable': AnyFacts;
+  'host-not-allowed': { readonly host: string; readonly port: number };
+  'host-pattern-invalid': { readonly value: string };
   'link-local-refused': {
     readonly host: string;
     /** What the name resolved to; undefined if the host is an address. */
@@ -49,6 +51,7 @@ export interface SessionErrorFacts {
     readonly port: number;
     readonly holder?: string | undefined;
   };
+  'pac-proxy': AnyFacts;
   'plugin-failed': AnyFacts;
   'plugin-missing': AnyFacts;
   'plugin-unsupported': AnyFacts;

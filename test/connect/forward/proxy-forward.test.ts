@@ -3,7 +3,13 @@ import { afterEach, describe, expect, test } from 'vitest';
 
 import type { ForwardRoute } from '../../../src/connect/forward/forward.ts';
 import { LocalListener } from '../../../src/connect/forward/local-listener.ts';
-import { FAILURE_MS, MAX_DESTINATIONS, ProxyForward } from '../../../src/connect/forward/proxy-forward.ts';
+import {
+  FAILURE_MS,
+  MAX_DESTINATIONS,
+  MAX_REPORTED_REFUSALS,
+  ProxyForward,
+  type ProxyForwardOptions,
+} from '../../../src/connect/forward/proxy-forward.ts';
 import { HANDSHAKE_MS } from '../../../src/connect/forward/proxy-handshake.ts';
 import { failed } from '../../../src/core/errors.ts';
 import { until } from '../../support/eventually.ts';
@@ -19,6 +25,7 @@ afterEach(async () => {
 async function proxyWith(
   openRoute: (host: string, port: number) => Promise<ForwardRoute>,
   check: (host: string) => Promise<void> = () => Promise.resolve(),
+  over: Partial<ProxyForwardOptions> = {},
 ) {
   const gateway = new FakeGateway();
   const listener = await LocalListener.bind('127.0.0.1', 0);
@@ -29,12 +36,16 @@ async function proxyWith(
     name: '-D 1080',
     deps,
     findCarrier: () => Promise.resolve({ via: 'bastion', target: 'i-1' }),
+    allowed: [],
+    checkAllowed: () => undefined,
+    requests: {},
     check,
     openRoute: (host, port) => {
       asked.push(`${host}:${port}`);
       return openRoute(host, port);
     },
     reportFor: () => deps.report,
+    ...over,
   });
   closers.push(() => proxy.close());
   await proxy.start();
@@ -161,4 +172,63 @@ test('a host that the proxy does not lead to is refused without a session', asyn
   expect(warnings()).toEqual([
     'link-local-refused: -D 1080 to 169.254.170.2:80: 169.254.170.2 is a link-local address',
   ]);
+});
+
+describe('hosts that are not allowed', () => {
+  const onlyDb = (host: string, port: number): void => {
+    if (host !== 'db.internal')
+      throw failed('host-not-allowed', 'only allowed hosts are reached', { details: { host, port } });
+  };
+
+  test('are refused without a session and reported once each; allowed ones are not', async () => {
+    const {
+      gateway,
+      asked,
+      warnings,
+      dial: open,
+    } = await proxyWith(never, undefined, { checkAllowed: onlyDb });
+    for (const round of [1, 2]) {
+      const http = open();
+      http.ask('admin.internal:80');
+      await until(() => http.state.isClosed);
+      expect(http.state.received).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/);
+      const socks = open();
+      socks.socket.write(Buffer.from('050100050100030e61646d696e2e696e7465726e616c0050', 'hex'));
+      await until(() => socks.state.isClosed);
+      expect(Buffer.from(socks.state.received, 'latin1').toString('hex')).toBe('050005020001000000000000');
+      expect(warnings(), `round ${round}`).toEqual([
+        'host-not-allowed: -D 1080 to admin.internal:80: only allowed hosts are reached',
+      ]);
+      await gateway.clock.advance(FAILURE_MS);
+    }
+    open().ask('db.internal:5432');
+    await until(() => asked.length === 1);
+    expect(asked).toEqual(['db.internal:5432']);
+  });
+
+  test('are not reported any more when there are many', async () => {
+    const { warnings, dial: open } = await proxyWith(never, undefined, { checkAllowed: onlyDb });
+    for (let i = 0; i < MAX_REPORTED_REFUSALS + 3; i++) {
+      const client = open();
+      client.ask(`host-${i}.example:443`);
+      await until(() => client.state.isClosed);
+    }
+    expect(warnings()).toHaveLength(MAX_REPORTED_REFUSALS + 1);
+    expect(warnings().at(-1)).toBe(
+      'refusals-not-reported: -D 1080: more destinations were refused; further ones are not reported',
+    );
+  });
+});
+
+test('the file for browsers is answered without a session', async () => {
+  const { asked, dial: open } = await proxyWith(never, undefined, {
+    requests: { pacFile: () => 'function FindProxyForURL() {}' },
+  });
+  const client = open();
+  client.socket.write('GET /proxy.pac HTTP/1.1\r\nHost: 127.0.0.1:1080\r\n\r\n');
+  await until(() => client.state.isClosed);
+  expect(client.state.received).toMatch(
+    /^HTTP\/1\.1 200 OK\r\nContent-Type: application\/x-ns-proxy-autoconfig\r\n[^]*\r\n\r\nfunction FindProxyForURL\(\) \{\}$/,
+  );
+  expect(asked).toEqual([]);
 });

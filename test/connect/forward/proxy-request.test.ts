@@ -5,6 +5,7 @@ import { concat, hex, text, utf8 } from '../../../src/core/bytes.ts';
 import {
   acceptedReply,
   type ProxyRequest,
+  type ProxyRequestOptions,
   ProxyRequestReader,
   type ProxyStep,
   refusedReply,
@@ -12,8 +13,13 @@ import {
 import { fromHex } from '../../support/from-hex.ts';
 
 /** All steps for bytes that arrive in these pieces, up to the one that ends the request. */
-function read(...pieces: readonly Uint8Array[]): { readonly last: ProxyStep; readonly replies: string } {
-  const reader = new ProxyRequestReader();
+const read = (...pieces: readonly Uint8Array[]) => readWith({}, ...pieces);
+
+function readWith(
+  options: ProxyRequestOptions,
+  ...pieces: readonly Uint8Array[]
+): { readonly last: ProxyStep; readonly replies: string } {
+  const reader = new ProxyRequestReader(options);
   let last: ProxyStep = { type: 'more' };
   let replies = '';
   for (const piece of pieces) {
@@ -52,7 +58,8 @@ describe('SOCKS5', () => {
   });
 
   test.each([
-    ['only a password is offered', ['050102'], '05ff'],
+    ['only GSSAPI is offered', ['050101'], '05ff'],
+    ['a login of another version', ['050102', '0500'], '05020101'],
     ['no method is offered', ['0500'], '05ff'],
     ['BIND', ['050100', '05020001'], '050005070001000000000000'],
     ['UDP ASSOCIATE', ['050100', '0503'], '050005070001000000000000'],
@@ -76,6 +83,83 @@ describe('SOCKS5', () => {
     expect(hex(refusedReply('socks5', 'too-many', 'no'))).toBe('05010001000000000000');
     expect(hex(refusedReply('socks5', 'unreachable', 'no'))).toBe('05040001000000000000');
   });
+});
+
+/** RFC 1929: user `me`, password `s:cret`. */
+const LOGIN = fromHex('01026d6506733a63726574');
+const WITH_LOGIN: ProxyRequestOptions = {
+  isLogin: (user, password) => user === 'me' && password === 's:cret',
+};
+
+describe('user and password over SOCKS5', () => {
+  test('without a login of its own the proxy takes any, from a program that offers nothing else', () => {
+    const { last, replies } = read(fromHex('050102'), fromHex('01017801 79'.replaceAll(' ', '')), NAME);
+    expect(last).toMatchObject({ type: 'request', request: { host: 'example.com' } });
+    expect(replies).toBe('05020100');
+  });
+
+  test.each([
+    ['in pieces', [fromHex('05020002'), LOGIN, NAME]],
+    ['at once', [concat([fromHex('050102'), LOGIN, NAME])]],
+    ['byte by byte', [...concat([fromHex('050102'), LOGIN, NAME])].map((byte) => Uint8Array.of(byte))],
+  ])('the right one, %s', (_, pieces) => {
+    const { last, replies } = readWith(WITH_LOGIN, ...pieces);
+    expect(last).toMatchObject({ type: 'request', request: { host: 'example.com', port: 443 } });
+    expect(replies).toBe('05020100');
+  });
+
+  test.each([
+    ['a program that offers none', ['050100'], '05ff'],
+    ['another password', ['050102', '01026d650178'], '05020101'],
+    ['another user', ['050102', '01017806733a63726574'], '05020101'],
+    ['an empty login', ['050102', '010000'], '05020101'],
+    ['a request in place of the login', ['050102', '05010001'], '05020101'],
+  ])('is refused: %s', (_, pieces, expected) => {
+    const { last, replies } = readWith(WITH_LOGIN, ...pieces.map(fromHex));
+    expect(last.type).toBe('refused');
+    expect(replies).toBe(expected);
+  });
+});
+
+describe('HTTP with a login', () => {
+  const connect = (...headers: readonly string[]): Uint8Array =>
+    utf8(['CONNECT a:1 HTTP/1.1', 'Host: a', ...headers, '', ''].join('\r\n'));
+  const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
+
+  test.each([
+    `Proxy-Authorization: ${basic('me:s:cret')}`,
+    `proxy-authorization:   ${basic('me:s:cret').replace('Basic', 'basic')}  `,
+  ])('%s', (header) => {
+    expect(readWith(WITH_LOGIN, connect(header)).last.type).toBe('request');
+  });
+
+  test.each([
+    ['no header', []],
+    ['another password', [`Proxy-Authorization: ${basic('me:x')}`]],
+    ['no colon', [`Proxy-Authorization: ${basic('me')}`]],
+    ['another scheme', ['Proxy-Authorization: Bearer x']],
+    ['the header for the server', [`Authorization: ${basic('me:s:cret')}`]],
+  ])('is refused with 407: %s', (_, headers) => {
+    const { last } = readWith(WITH_LOGIN, connect(...headers));
+    expect(last.type === 'refused' && text(last.reply)).toMatch(
+      /^HTTP\/1\.1 407 [^]*\r\nProxy-Authenticate: Basic realm="fargate-connect"/,
+    );
+  });
+});
+
+describe('the file for browsers', () => {
+  const get = (target: string, options: ProxyRequestOptions): ProxyStep =>
+    readWith({ pacFile: () => 'FILE', ...options }, utf8(`GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`)).last;
+
+  test.each([['/proxy.pac'], ['/proxy.pac?1']])('GET %s, with a login, too', (target) => {
+    const step = get(target, WITH_LOGIN);
+    expect(step.type === 'answered' && text(step.reply)).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nFILE$/);
+  });
+
+  test.each(['/', '/proxy.pac/', '/x/proxy.pac', 'http://admin.internal/proxy.pac'])(
+    'GET %s is not for it',
+    (target) => expect(get(target, {}).type).toBe('refused'),
+  );
 });
 
 describe('HTTP', () => {
@@ -140,6 +224,7 @@ describe('properties', () => {
     const whole = fc.constantFrom(
       concat([GREETING, NAME, utf8('data')]),
       concat([fromHex('05020002'), fromHex('050100010a0001051538'), utf8('x')]),
+      concat([fromHex('050102'), LOGIN, NAME, utf8('x')]),
       utf8('CONNECT db.internal:5432 HTTP/1.1\r\nHost: db.internal\r\n\r\ndata'),
     );
     fc.assert(
@@ -172,6 +257,9 @@ describe('properties', () => {
       '05',
       '0501',
       '050100',
+      '050102',
+      '05010201',
+      '05010201026d65',
       '05010005010003',
       '05010005010001',
       '434f4e4e45435420',
@@ -179,10 +267,38 @@ describe('properties', () => {
     fc.assert(
       fc.property(start, fc.uint8Array({ maxLength: 400 }), (head, bytes) => {
         const { last } = read(concat([fromHex(head), bytes]));
+        expect(readWith(WITH_LOGIN, concat([fromHex(head), bytes])).last.type).not.toBe('answered');
         if (last.type !== 'request') return;
         expect(last.request.host).toMatch(/^[\w.:-]{1,255}$/);
         expect(last.request.port).toBeGreaterThan(0);
         expect(last.request.port).toBeLessThan(65_536);
+      }),
+      SEED,
+    );
+  });
+
+  test('a login that is not the right one never leads to a request', () => {
+    const guess = fc.uint8Array({ minLength: 1, maxLength: 255 });
+    fc.assert(
+      fc.property(guess, guess, (user, password) => {
+        const login = concat([Uint8Array.of(1, user.length), user, Uint8Array.of(password.length), password]);
+        expect(readWith(WITH_LOGIN, fromHex('050102'), login, NAME).last.type).toBe('refused');
+      }),
+      SEED,
+    );
+  });
+
+  test('a program that never completes its request is refused after a bounded number of bytes', () => {
+    // The longest start of SOCKS5: greeting with 255 methods, login, request with a name.
+    const MOST = Math.max(8_192, 2 + 255 + 3 + 255 + 255 + 5 + 255 + 2);
+    const start = fc.constantFrom('', '05ff02', '050102', '05010201ff', '050100050100 03ff', '474554');
+    fc.assert(
+      fc.property(start, fc.uint8Array({ minLength: 1, maxLength: 50 }), (head, pattern) => {
+        const reader = new ProxyRequestReader();
+        let step = reader.push(fromHex(head.replaceAll(' ', '')));
+        for (let sent = 0; step.type === 'more' && sent <= MOST; sent += pattern.length)
+          step = reader.push(pattern);
+        expect(step.type).not.toBe('more');
       }),
       SEED,
     );

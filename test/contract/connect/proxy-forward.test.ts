@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
+import { createServer } from 'node:http';
 import { expect, test } from 'vitest';
 
 import { systemClock } from '../../../src/core/clock.ts';
+import { listenOnLoopback } from '../../../src/sandbox/world/loopback.ts';
 import { cli } from '../../support/cli-in-process.ts';
 import { until } from '../../support/eventually.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
@@ -17,18 +19,19 @@ if (curl === undefined) reportSkip('forward -D with curl', 'curl is not on PATH'
 async function withProxy(
   args: readonly string[],
   use: (proxy: string, stderr: () => string) => Promise<void>,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<number> {
   const signals = new FakeSignals();
   let stderr = '';
   const ended = cli(['forward', ...args, '-D', '0'], {
-    env: sandbox().env,
+    env: { ...sandbox().env, ...env },
     signals,
     clock: systemClock,
     onStderr: (text) => {
       stderr = text;
     },
   });
-  const ready = /listening on (127\.0\.0\.1:\d+) → any host/;
+  const ready = /listening on (127\.0\.0\.1:\d+) → .*SOCKS5/;
   await until(() => ready.test(stderr));
   try {
     await use(ready.exec(stderr)?.[1] ?? '', () => stderr);
@@ -108,8 +111,98 @@ test.runIf(curl !== undefined)(
       // 97 = CURLE_PROXY
       expect(socks.code).toBe(97);
       await until(() => stderr().includes('up --egress-port 80'));
+
+      // The running proxy reaches the port once it is open, and the bastion shows it.
+      const more = await cli(['up', '--egress-port', '80', '--yes'], { env: sandbox().env });
+      expect(more.status).toBe(0);
+      expect(more.stderr).toMatch(/~ update +egress .*open tcp\/80 to 10\./);
+      const server = createServer((_, response) => response.end('the admin page'));
+      const port = await listenOnLoopback(server);
+      const remove = sandbox().addHost({
+        privateIp: '10.0.77.80',
+        names: ['admin.internal'],
+        ports: { 80: port },
+      });
+      await until(async () => {
+        const page = await fetched('--socks5-hostname', proxy, 'http://admin.internal/');
+        return page.stdout === 'the admin page';
+      });
+      remove();
+      server.close();
     });
     expect(status).toBe(0);
     expect((await cli(['down', '--yes'], { env: sandbox().env })).status).toBe(0);
   },
 );
+
+test.runIf(curl !== undefined)(
+  'only allowed hosts, and only for programs that log in; the file for browsers says the same',
+  async () => {
+    const starts = (): number => sandbox().calls.filter(({ action }) => action === 'StartSession').length;
+    const status = await withProxy(
+      ['orders-api', '--cluster', 'demo', '--allow', 'localhost:8080', '--allow', '*.internal'],
+      async (proxy, stderr) => {
+        expect(stderr()).toContain('→ localhost:8080, *.internal (SOCKS5 and HTTP CONNECT)');
+        const url = 'http://localhost:8080/';
+        const login = ['--proxy-user', 'me:s3cret'];
+        const socks = ['--proxy', `socks5h://${proxy}`];
+        const connect = ['--proxytunnel', '--proxy', `http://${proxy}`];
+        const before = starts();
+        for (const way of [socks, connect])
+          expect((await fetched(...way, url)).code, 'without a login').not.toBe(0);
+        expect((await fetched(...connect, '--proxy-user', 'me:other', url)).stdout).toContain('407');
+        expect(starts()).toBe(before);
+        for (const way of [socks, connect])
+          expect((await fetched(...way, ...login, url)).stdout).toContain('orders-api');
+        expect(starts()).toBe(before + 1);
+
+        for (const host of ['localhost:8081', 'example.com']) {
+          const refused = await fetched(...connect, ...login, `http://${host}/`);
+          expect(refused.stdout).toContain('403');
+          // 97 = CURLE_PROXY
+          expect((await fetched(...socks, ...login, `http://${host}/`)).code).toBe(97);
+        }
+        expect(starts()).toBe(before + 1);
+        await until(() => stderr().includes('--allow example.com:80   # allows it'));
+        expect(stderr().match(/to example\.com:80: only allowed hosts are reached/g)).toHaveLength(1);
+
+        const served = await fetched(`http://${proxy}/proxy.pac`);
+        const port = proxy.split(':')[1] ?? '';
+        const printed = await cli(
+          ['forward', '-D', port, '--allow', 'localhost:8080', '--allow', '*.internal', '--pac'],
+          { env: { FARGATE_CONNECT_PROXY_LOGIN: 'me:s3cret' } },
+        );
+        expect(printed).toMatchObject({ status: 0, stdout: served.stdout });
+        expect(printed.stdout).toContain(`return 'PROXY 127.0.0.1:${port}'`);
+        expect(printed.stderr).toContain(`http://127.0.0.1:${port}/proxy.pac`);
+        expect(stderr() + printed.stderr).not.toContain('s3cret');
+      },
+      { FARGATE_CONNECT_PROXY_LOGIN: 'me:s3cret' },
+    );
+    expect(status).toBe(0);
+  },
+);
+
+test.each([
+  [['-D', '1080', '--allow', 'https://a/'], 'a host is expected, not a URL'],
+  [['-L', '8080:80', '--allow', 'a'], '--allow is for -D'],
+  [['-D', '0', '--pac'], 'port 0 is any free one'],
+  [['-L', '8080:80', '--pac'], 'nothing is a proxy here'],
+  [['-D', '1', '-D', '2', '--pac'], 'the file is for one proxy, and these are 2'],
+  [['-D', '1080', '--pac', '--detach'], '--pac opens nothing'],
+])('forward %j is refused before any call', async (args, message) => {
+  const before = sandbox().calls.length;
+  const result = await cli(['forward', ...args], { env: sandbox().env });
+  expect(result).toMatchObject({ status: 2, stdout: '' });
+  expect(result.stderr).toContain(message);
+  expect(sandbox().calls.length).toBe(before);
+});
+
+test('a login that is none is refused without being shown', async () => {
+  const result = await cli(['forward', 'orders-api', '-D', '0', '--cluster', 'demo'], {
+    env: { ...sandbox().env, FARGATE_CONNECT_PROXY_LOGIN: 's3cret' },
+  });
+  expect(result).toMatchObject({ status: 2, stdout: '' });
+  expect(result.stderr).toContain('FARGATE_CONNECT_PROXY_LOGIN takes USER:PASSWORD');
+  expect(result.stderr).not.toContain('s3cret');
+});
