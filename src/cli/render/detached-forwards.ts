@@ -26,7 +26,7 @@ const remoteText = ({ remote }: ListenerState): string =>
     ? hostPort(String(remote['host']), Number(remote['port']))
     : 'proxy' in remote
       ? 'any host'
-      : `document ${remote['document'] ?? ''}`;
+      : `document ${String(remote['document'])}`;
 
 /** One row for each listener; a forward that has none yet, or none any more, has one row. */
 export function detachedTable(
