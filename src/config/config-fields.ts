@@ -104,7 +104,7 @@ export const CONNECTION_FIELDS = {
     about: 'One or several -D: [BIND:]LOCAL of a SOCKS5 and HTTP CONNECT proxy.',
   },
   allow: {
-    kind: texts('a host as after --allow, or a list of them'),
+    kind: texts('the pattern of a host, or a list of them'),
     about:
       'The hosts to which the proxy leads: NAME, *.DOMAIN, an address or a range, each with :PORT or without.',
   },
