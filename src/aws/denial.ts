@@ -23,6 +23,7 @@ const ACTION = /not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)/;
 const KEY_REFUSED = /^Access to KMS is not allowed/;
 const ENCODED = /\s*Encoded authorization failure message: ([\w+/=-]+)\.?/;
 
+/** What AWS's message says about a denial; the message is text for people, so that every part may be missing. */
 export interface Denial extends DenialFacts {
   /** The message without its encoded part, which can be more than a thousand characters long. */
   readonly message: string;

@@ -10,12 +10,14 @@ const DENIED = new Set([
   'AuthorizationError',
   'KMSAccessDeniedException',
 ]);
+/** Names of the errors with which AWS answers to credentials that have ended. */
 export const EXPIRED = new Set([
   'ExpiredToken',
   'ExpiredTokenException',
   'RequestExpired',
   'TokenRefreshRequired',
 ]);
+/** Names of the errors with which AWS answers to credentials that it does not know, or to a wrong signature. */
 export const REFUSED = new Set([
   'AuthFailure',
   'InvalidClientTokenId',

@@ -4,6 +4,7 @@ import { loadSharedConfigFiles, loadSsoSessionData, parseKnownFiles } from '@smi
 
 import type { CaBundle } from '../core/network-agents.ts';
 
+/** The environment variables of the process that the user started. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
 /** One section of the AWS configuration files: `region`, `sso_session`, `s3.use_accelerate_endpoint`, … */

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { usage } from '../core/errors.ts';
 import type { ConfigFile } from './config-keys.ts';
 
+/** Looked for in the working folder and in the folders above it. */
 export const PROJECT_FILE = '.fargate-connect.yaml';
 /** A config file has a few lines; a larger file is a mistake, such as a link to a device or a data file. */
 export const MAX_CONFIG_BYTES = 64 * 1024;

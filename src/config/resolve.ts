@@ -7,6 +7,7 @@ import type { ConfiguredConnection, Flags, Provenance, Settings } from './settin
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+/** The settings of a run, and where each of them comes from. */
 export interface Resolved {
   readonly settings: Settings;
   readonly provenance: Provenance;

@@ -5,6 +5,7 @@ import { createCipheriv, createDecipheriv, hash } from 'node:crypto';
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** Lone surrogates become U+FFFD, as in every encoder of the platform. */
 export const utf8 = (text: string): Uint8Array => encoder.encode(text);
 /** Invalid sequences become U+FFFD: for display, never for round trips. */
 export const text = (bytes: Uint8Array): string => decoder.decode(bytes);
@@ -15,10 +16,13 @@ export const view = (bytes: Uint8Array): Buffer =>
 
 export const hex = (bytes: Uint8Array): string => view(bytes).toString('hex');
 export const base64 = (bytes: Uint8Array): string => view(bytes).toString('base64');
+/** Never throws: characters outside of the alphabet are skipped. */
 export const fromBase64 = (encoded: string): Uint8Array => new Uint8Array(Buffer.from(encoded, 'base64'));
 
+/** Not in constant time, so not for secrets. */
 export const equal = (a: Uint8Array, b: Uint8Array): boolean => view(a).equals(b);
 
+/** A single part is returned as it is, not copied. */
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
   if (parts.length === 1 && parts[0] !== undefined) return parts[0];
   return Buffer.concat(parts);

@@ -27,6 +27,7 @@ function followTimeOfDay(): () => number {
   };
 }
 
+/** The clock of the machine; a person or NTP may set it while the tool runs. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   precise: followTimeOfDay(),

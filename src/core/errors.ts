@@ -83,11 +83,17 @@ const maker =
   <const C extends string>(code: C, message: string, ...[options]: Options<C>): ToolError =>
     new ToolError(role, code, message, options);
 
+/** Exit status 1. */
 export const failed = maker('failed');
+/** Exit status 2. */
 export const usage = maker('usage');
+/** Exit status 3. */
 export const noMatch = maker('no-match');
+/** Exit status 4. */
 export const access = maker('access');
+/** Exit status 5. */
 export const leftovers = maker('leftovers');
+/** Exit status 1, or 255 where the tool would return the status of a remote command. */
 export const transport = maker('transport');
 
 /** The user pressed Ctrl-C, or answered no: exit 130, one line, no advice. */

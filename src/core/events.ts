@@ -70,4 +70,5 @@ export interface ProxyRemote {
   readonly allowed?: readonly string[];
 }
 
+/** Takes an event when it happens; never throws and never waits. */
 export type Report = (event: ToolEvent) => void;

@@ -34,6 +34,7 @@ const CALM = 10;
 /** `undefined` = there is nothing to do now; more may follow after a running call has ended or after `wake`. */
 export type NextCall = () => (() => Promise<void>) | undefined;
 
+/** One pace for all lists of calls to one API in one account and region. Waits end when the signal aborts. */
 export class PacedCalls {
   readonly #options: PacedCallsOptions;
   readonly #mostWorkers: number;

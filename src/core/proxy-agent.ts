@@ -14,6 +14,7 @@ import { tlsFailure } from './tls-failures.ts';
 
 const CONNECT_DEADLINE_MS = 15_000;
 
+/** The variables that name the proxies are read again for each connection. */
 export interface ProxyAgentOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;

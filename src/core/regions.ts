@@ -13,6 +13,7 @@ export const REGIONS: readonly string[] =
   mx-central-1 sa-east-1 us-east-1 us-east-2 us-west-1 us-west-2 cn-north-1
   cn-northwest-1 us-gov-east-1 us-gov-west-1 eusc-de-east-1`.split(/\s+/);
 
+/** Where the name of a region came from, and who answers calls for it. */
 export interface RegionSource {
   /** What named the region, for the error, e.g. `profile staging`; undefined = the caller of the command can see it. */
   readonly from?: string;

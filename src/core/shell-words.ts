@@ -10,4 +10,5 @@ export const singleQuoted = (text: string): string => `'${text.replaceAll("'", S
 export const quoteWord = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : singleQuoted(word);
 
+/** A command line that a shell splits into exactly these words. */
 export const quoteWords = (words: readonly string[]): string => words.map(quoteWord).join(' ');

@@ -36,6 +36,7 @@ const LENGTH_FIELD = 4;
 /** Payload bytes accepted from a peer unless told otherwise; official peers send 1 KiB. */
 export const DEFAULT_MAX_PAYLOAD = 1_048_576;
 
+/** MessageType of the header, without its padding (SPEC.md §1). */
 export const MESSAGE_TYPE = {
   input: 'input_stream_data',
   output: 'output_stream_data',
@@ -46,6 +47,7 @@ export const MESSAGE_TYPE = {
   agentSessionState: 'agent_session_state',
 } as const;
 
+/** PayloadType of the header (SPEC.md §4, §5); other numbers may arrive. */
 export const PAYLOAD_TYPE = {
   none: 0,
   output: 1,
@@ -60,6 +62,7 @@ export const PAYLOAD_TYPE = {
   exitCode: 12,
 } as const;
 
+/** One message of the data channel, decoded (SPEC.md §1). */
 export interface AgentMessage {
   /** Padding removed; not checked against the known types. */
   readonly messageType: string;
@@ -76,11 +79,13 @@ export interface AgentMessage {
   readonly payload: Uint8Array;
 }
 
+/** Without options the header has 116 bytes and the type is padded with spaces, as clients and agents send it. */
 export interface EncodeOptions {
   /** `gateway` has the 112-byte header and NUL padding. */
   readonly layout?: 'full' | 'gateway';
 }
 
+/** Without options payloads of up to `DEFAULT_MAX_PAYLOAD` bytes are accepted and digests are not compared. */
 export interface DecodeOptions {
   readonly maxPayloadBytes?: number;
   /** The official agent does not check digests, and some clients send wrong ones (SPEC.md §1). */

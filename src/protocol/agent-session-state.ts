@@ -1,6 +1,7 @@
 import { utf8 } from '../core/bytes.ts';
 import { encodeAgentMessage, MESSAGE_TYPE, PAYLOAD_TYPE } from './agent-message.ts';
 
+/** The states that this agent reports (SPEC.md §2). */
 export type SessionState = 'Connected' | 'Terminating';
 
 /** The agent sends this to the gateway, which does not pass it on to clients; it is never acknowledged (SPEC.md §2). */

@@ -52,6 +52,7 @@ export interface DataChannelLimits {
   readonly maxMalformedMessages: number;
 }
 
+/** The limits of a channel that was given none (SPEC.md §7). */
 export const DEFAULT_LIMITS: DataChannelLimits = {
   maxPayloadBytes: DEFAULT_MAX_PAYLOAD,
   maxOutOfOrderMessages: 10_000,
@@ -63,13 +64,16 @@ export const DEFAULT_LIMITS: DataChannelLimits = {
   maxMalformedMessages: 1_000,
 };
 
+/** In cells, 0 to 65535. */
 export interface WindowSize {
   readonly columns: number;
   readonly rows: number;
 }
 
+/** What one side tells the other about the session or its port by a flag message (SPEC.md §5). */
 export type SessionFlag = 'DisconnectToPort' | 'TerminateSession' | 'ConnectToPortError';
 
+/** The key of an encrypted session, as KMS's GenerateDataKey or Decrypt returns it (SPEC.md §4). */
 export interface DataKey {
   /** 64 bytes from KMS. */
   readonly plaintext: Uint8Array;
@@ -123,6 +127,7 @@ export type AgentEvent =
       readonly challengeAcknowledged: boolean;
     };
 
+/** What `receive` and `tick` of a DataChannel return, in the order in which it happened. */
 export type DataChannelEvent =
   | ClientEvent
   | AgentEvent

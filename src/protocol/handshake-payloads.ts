@@ -10,6 +10,7 @@ import { asObject, listMember, numberMember, parseObject, textMember } from './j
 /** Limit; official agents ask for two. */
 const MAX_ACTIONS = 16;
 
+/** ActionStatus of a processed action. Other values are possible: official clients leave 0 for an unknown action. */
 export const ACTION_STATUS = { success: 1, failed: 2, unsupported: 3 } as const;
 
 /** One element of RequestedClientActions. */
@@ -18,6 +19,7 @@ export type RequestedAction =
   | { readonly type: 'KMSEncryption'; readonly kmsKeyId: string; readonly challenge: string | undefined }
   | { readonly type: 'unknown'; readonly name: string };
 
+/** What the agent asks of the client before the session starts: payload type 5. */
 export interface HandshakeRequest {
   readonly agentVersion: string;
   readonly actions: readonly RequestedAction[];
@@ -32,6 +34,7 @@ export interface ProcessedAction {
   readonly error: string;
 }
 
+/** The client's answer, payload type 6: one processed action for each requested one. */
 export interface HandshakeResponse {
   readonly clientVersion: string;
   readonly actions: readonly ProcessedAction[];
@@ -58,6 +61,7 @@ export function encodeHandshakeRequest(request: HandshakeRequest): Uint8Array {
   return json({ AgentVersion: request.agentVersion, RequestedClientActions: actions });
 }
 
+/** Actions that this client does not know are kept as `unknown`, so that it can answer them as unsupported. */
 export function decodeHandshakeRequest(payload: Uint8Array): HandshakeRequest {
   const request = parseObject(text(payload));
   const actions = listMember(request, 'RequestedClientActions');
@@ -98,6 +102,7 @@ export function encodeHandshakeResponse(response: HandshakeResponse): Uint8Array
   });
 }
 
+/** Members that are absent count as empty; the status of an action may have any value. */
 export function decodeHandshakeResponse(payload: Uint8Array): HandshakeResponse {
   const response = parseObject(text(payload));
   const actions = listMember(response, 'ProcessedClientActions');
@@ -118,6 +123,10 @@ export function decodeHandshakeResponse(payload: Uint8Array): HandshakeResponse 
   };
 }
 
+/**
+ * The ActionResult of a KMSEncryption action. `acknowledgeChallenge`: the challenge was bound into the encryption
+ * context.
+ */
 export const encodeKeyResult = (ciphertextBlob: Uint8Array, acknowledgeChallenge: boolean): unknown => ({
   KMSCipherTextKey: base64(ciphertextBlob),
   KMSCipherTextHash: null,
@@ -138,6 +147,7 @@ export function decodeKeyResult(value: unknown): {
   };
 }
 
+/** Payload type 7; the wire has the time in nanoseconds. */
 export const encodeHandshakeComplete = (elapsedMs: number, customerMessage: string): Uint8Array =>
   json({ HandshakeTimeToComplete: Math.round(elapsedMs * 1_000_000), CustomerMessage: customerMessage });
 
@@ -151,6 +161,7 @@ export function decodeHandshakeComplete(payload: Uint8Array): string {
 /** Encodes EncChallengeRequest and EncChallengeResponse, which have the same form. */
 export const encodeChallenge = (sealed: Uint8Array): Uint8Array => json({ Challenge: base64(sealed) });
 
+/** The bytes of an EncChallengeRequest or EncChallengeResponse, still encrypted. */
 export function decodeChallenge(payload: Uint8Array): Uint8Array {
   const challenge = textMember(parseObject(text(payload)), 'Challenge');
   if (challenge === undefined) throw malformed('encryption challenge');

@@ -6,6 +6,7 @@ import type { AgentMessage } from './agent-message.ts';
  */
 export type Place = 'expected' | 'early' | 'duplicate' | 'no-room';
 
+/** How much may arrive ahead of the expected message; what exceeds it is dropped, and the peer sends it again. */
 export interface IncomingLimits {
   readonly maxOutOfOrderMessages: number;
   readonly maxOutOfOrderBytes: number;

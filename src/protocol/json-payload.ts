@@ -22,6 +22,7 @@ export function textMember(object: JsonObject | undefined, name: string): string
   return typeof value === 'string' ? value : undefined;
 }
 
+/** Undefined also for fractions and for integers that a double cannot hold exactly. */
 export function numberMember(object: JsonObject | undefined, name: string): number | undefined {
   const value = object?.[name];
   return typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined;

@@ -34,6 +34,7 @@ interface Unacknowledged {
   repeated: 'lost' | 'overdue' | undefined;
 }
 
+/** The part of `DataChannelLimits` that applies to what is sent. */
 export interface OutgoingLimits {
   readonly maxUnackedBytes: number;
   readonly minWindowBytes: number;

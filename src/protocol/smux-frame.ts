@@ -13,9 +13,11 @@ import { ProtocolError } from '../core/errors.ts';
 export const FRAME_HEADER_LENGTH = 8;
 const VERSION = 1;
 
+/** The commands of version 1; UPD (4) belongs to version 2. */
 export const FRAME_COMMAND = { syn: 0, fin: 1, psh: 2, nop: 3 } as const;
 export type FrameCommand = (typeof FRAME_COMMAND)[keyof typeof FRAME_COMMAND];
 
+/** `length` counts the bytes of data that follow the header: 0 to 65535. */
 export interface FrameHeader {
   readonly command: FrameCommand;
   readonly length: number;

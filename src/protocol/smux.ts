@@ -13,6 +13,7 @@ const MAX_DATA_SENT = 32_768;
 const KEEPALIVE_INTERVAL = 10_000;
 const KEEPALIVE_TIMEOUT = 30_000;
 
+/** What the peer did to the streams of the session. */
 export type MuxEvent =
   | { readonly type: 'stream-opened'; readonly id: number }
   /** In order, in pieces of any size: the bytes of a frame are passed on as they arrive, never collected. */
@@ -20,6 +21,7 @@ export type MuxEvent =
   /** The peer sends nothing more on the stream; we still may. */
   | { readonly type: 'stream-finished'; readonly id: number };
 
+/** What the peer, or a program that is slower than its peer, can make this side store. */
 export interface MuxLimits {
   /** More streams raise `mux-streams`. */
   readonly maxStreams: number;

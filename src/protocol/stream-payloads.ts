@@ -14,6 +14,7 @@ const EXIT_CODE_PREFIX = 'EXIT_CODE: ';
 /** The kernel stores terminal sizes in 16 bits. */
 const MAX_DIMENSION = 0xffff;
 
+/** Payload type 10: four bytes, big-endian. */
 export function encodeFlag(flag: SessionFlag): Uint8Array {
   const payload = Buffer.alloc(4);
   payload.writeUInt32BE(FLAG_VALUE[flag]);
@@ -26,9 +27,11 @@ export function readFlag(payload: Uint8Array): SessionFlag | undefined {
   return FLAGS.find((flag) => FLAG_VALUE[flag] === value);
 }
 
+/** Payload type 3. */
 export const encodeSize = (size: WindowSize): Uint8Array =>
   utf8(JSON.stringify({ cols: size.columns, rows: size.rows }));
 
+/** Undefined also for sizes that do not fit into the kernel's 16 bits. */
 export function readSize(payload: Uint8Array): WindowSize | undefined {
   const size = parseObject(text(payload));
   const columns = dimension(numberMember(size, 'cols'));
@@ -39,6 +42,7 @@ export function readSize(payload: Uint8Array): WindowSize | undefined {
 const dimension = (value: number | undefined): number | undefined =>
   value !== undefined && value >= 0 && value <= MAX_DIMENSION ? value : undefined;
 
+/** Payload type 12: the text `EXIT_CODE: ` and the number. */
 export const encodeExitCode = (code: number): Uint8Array => utf8(`${EXIT_CODE_PREFIX}${code}`);
 
 export function readExitCode(payload: Uint8Array): number | undefined {

@@ -19,6 +19,7 @@ function compareClientVersions(a: string, b: string): number {
   return compareComponents(components(a) ?? [], components(b) ?? []);
 }
 
+/** How the connections of a port session are carried. */
 export interface MuxFeatures {
   readonly mux: boolean;
   /** Whether this side's smux keepalive is on; false outside mux mode. */

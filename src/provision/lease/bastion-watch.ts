@@ -46,6 +46,7 @@ const MISSING_ANSWERS = 3;
 /** Time enough to read a warning and to extend the lease. */
 const LEASE_WARNING_MS = 10 * 60_000;
 
+/** Status code of the spot request of an instance that EC2 will interrupt within two minutes. */
 export const MARKED_FOR_TERMINATION = 'marked-for-termination';
 /**
  * Prefix of the state reason of an interrupted instance: `Server.SpotInstanceTermination`, or `…Shutdown` while it
@@ -53,6 +54,7 @@ export const MARKED_FOR_TERMINATION = 'marked-for-termination';
  */
 const SPOT_STATE_REASON = 'Server.SpotInstance';
 
+/** Polls every five seconds while AWS answers, and less often while it does not, until `close`. */
 export class BastionWatch {
   readonly #deps: WatchDeps;
   readonly #events: WatchEvents;

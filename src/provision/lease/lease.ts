@@ -18,6 +18,7 @@ const LIST_PRICES = {
   publicIpv4Hour: 0.005,
 } as const;
 
+/** When a bastion terminates itself, as its tags state it. */
 export interface Lease {
   /** Milliseconds since the epoch; undefined if the tag is missing. */
   readonly expiresAt: number | undefined;
@@ -33,6 +34,7 @@ function endOf({ tags, launchedAt }: Pick<Instance, 'tags' | 'launchedAt'>): num
   return Number.isInteger(minutes) ? launchedAt + minutes * 60_000 : undefined;
 }
 
+/** A member is undefined where its tag is missing or cannot be read. */
 export function leaseOf(instance: Pick<Instance, 'tags' | 'launchedAt'>): Lease {
   const idle = Number(instance.tags[TAG.idle] ?? 'NaN');
   return {

@@ -21,6 +21,7 @@ const NOT_VISIBLE = new Set([
   'InvalidInstanceID.NotFound',
 ]);
 
+/** True for AWS's answer that a resource does not exist, by name of the error. */
 export const isNotVisible = (error: unknown): boolean =>
   error instanceof ToolError && NOT_VISIBLE.has(textFact(error.details, 'awsError'));
 

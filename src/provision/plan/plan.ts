@@ -31,12 +31,14 @@ export interface KeepStep<K extends KindName> extends StepText<K> {
   readonly existing: ExistingOf<K> | undefined;
 }
 
+/** Changes the resource in place, by the same call that creates it. */
 export interface UpdateStep<K extends KindName> extends StepText<K> {
   readonly action: 'update';
   readonly existing: ExistingOf<K>;
   readonly input: InputOf<K>;
 }
 
+/** Deletes the resource and creates it again under the same name; only kinds that have `replace` can have this step. */
 export interface ReplaceStep<K extends KindName> extends StepText<K> {
   readonly action: 'replace';
   readonly existing: ExistingOf<K>;
@@ -70,11 +72,13 @@ export interface PlanWarning {
   readonly details?: ErrorDetails;
 }
 
+/** The steps in the order in which they are carried out. */
 export interface Plan {
   readonly steps: readonly PlanStep[];
   readonly warnings: readonly PlanWarning[];
 }
 
+/** The value of a resource that exists already, for a step that could also refer to the result of another one. */
 export const known = (value: string): { readonly value: string } => ({ value });
 
 /** Refers to the result of the step that creates the resource of that kind. */
@@ -97,6 +101,7 @@ export interface StepFields {
   readonly parent?: string;
 }
 
+/** The step without what only its calls need. */
 export function stepFields(step: PlanStep): StepFields {
   const { action, kind, name, reason, parent } = step;
   const id = idOf(step);

@@ -50,6 +50,7 @@ export interface RolePolicies {
   readonly boundary: string | undefined;
 }
 
+/** As DescribeNetworkInterfaces shows it. */
 export interface DescribedInterface {
   readonly id: string;
   readonly subnetId: string;

@@ -17,8 +17,10 @@ import type { TagFilter, Tags } from './tags.ts';
 
 export type Market = 'spot' | 'on-demand';
 
+/** `State.Name` of DescribeInstances. */
 export type InstanceState = 'pending' | 'running' | 'shutting-down' | 'terminated' | 'stopping' | 'stopped';
 
+/** One instance, as DescribeInstances shows it. */
 export interface Instance {
   readonly id: string;
   readonly state: InstanceState;
@@ -44,6 +46,7 @@ export interface Instance {
   readonly tags: Tags;
 }
 
+/** One launch template, as DescribeLaunchTemplates shows it: its content is not part of the answer. */
 export interface LaunchTemplate {
   readonly id: string;
   readonly name: string;
@@ -52,6 +55,7 @@ export interface LaunchTemplate {
   readonly tags: Tags;
 }
 
+/** An `instant` fleet. It launches once and costs nothing, but it remains visible until it is deleted. */
 export interface Fleet {
   readonly id: string;
   /** `submitted`, `active`, `deleted`, `deleted_running`, `deleted_terminating`, `failed`, `modifying`. */
@@ -99,6 +103,7 @@ export interface FleetOverride {
   readonly priority: number;
 }
 
+/** The request for one instance from the first pool of capacity that has one. */
 export interface FleetSpec {
   readonly clientToken: string;
   readonly launchTemplateId: string;
@@ -108,6 +113,7 @@ export interface FleetSpec {
   readonly tags: Tags;
 }
 
+/** Why one pool of a fleet has launched nothing. */
 export interface FleetError {
   /** For a refusal by IAM: which policy denied the action. */
   readonly denial?: DenialFacts;
@@ -125,6 +131,7 @@ export interface FleetResult {
   readonly errors: readonly FleetError[];
 }
 
+/** The calls to EC2, with their pages read to the end. Lists are in the order of the answers. */
 export interface Ec2Port {
   /** DescribeRegions: names of those that the account may use. */
   regions(): Promise<readonly string[]>;

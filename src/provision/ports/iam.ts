@@ -1,5 +1,6 @@
 import type { Tags } from './tags.ts';
 
+/** As GetRole shows it. */
 export interface Role {
   readonly name: string;
   readonly arn: string;
@@ -10,6 +11,7 @@ export interface Role {
   readonly tags: Tags;
 }
 
+/** As GetInstanceProfile shows it; AWS allows one role in a profile. */
 export interface InstanceProfile {
   readonly name: string;
   readonly arn: string;
@@ -20,6 +22,7 @@ export interface InstanceProfile {
   readonly tags: Tags;
 }
 
+/** As GetPolicy shows it, without the document. */
 export interface ManagedPolicy {
   readonly name: string;
   readonly arn: string;
@@ -27,6 +30,7 @@ export interface ManagedPolicy {
   readonly tags: Tags;
 }
 
+/** The calls to IAM, with their pages read to the end. */
 export interface IamPort {
   /** GetRole; undefined if it does not exist. */
   role(name: string): Promise<Role | undefined>;
@@ -86,6 +90,7 @@ export interface IamPort {
   deletePolicy(arn: string): Promise<void>;
 }
 
+/** The principal that signs the calls. */
 export interface Identity {
   readonly accountId: string;
   readonly arn: string;

@@ -1,5 +1,6 @@
 export type Architecture = 'arm64' | 'x86_64';
 
+/** An AMI, as DescribeImages shows it. */
 export interface Image {
   readonly id: string;
   readonly architecture: Architecture;
@@ -9,6 +10,7 @@ export interface Image {
   readonly volumeGiB: number;
 }
 
+/** One entry of the price history of a pool: a type in an availability zone. */
 export interface SpotPrice {
   readonly instanceType: string;
   readonly zone: string;

@@ -1,5 +1,6 @@
 import type { Tags } from './tags.ts';
 
+/** As DescribeVpcs shows it. */
 export interface Vpc {
   readonly id: string;
   readonly isDefault: boolean;
@@ -9,6 +10,7 @@ export interface Vpc {
   readonly ipv6Cidrs: readonly string[];
 }
 
+/** As DescribeSubnets shows it. */
 export interface Subnet {
   readonly id: string;
   readonly vpcId: string;
@@ -24,6 +26,7 @@ export interface Subnet {
   readonly tags: Tags;
 }
 
+/** One route of a table. EC2 uses the most specific one that matches. */
 export interface Route {
   /** CIDR or prefix list id; `0.0.0.0/0` and `::/0` are the default routes, `64:ff9b::/96` is that of NAT64. */
   readonly destination: string;
@@ -49,6 +52,7 @@ export interface RouteTable {
   readonly routes: readonly Route[];
 }
 
+/** As DescribeVpcEndpoints shows it. */
 export interface VpcEndpoint {
   readonly id: string;
   readonly vpcId: string;

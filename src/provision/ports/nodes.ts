@@ -1,3 +1,4 @@
+/** A managed node of Systems Manager: here, the agent of a bastion. */
 export interface Node {
   readonly instanceId: string;
   /** Absent from the answer until it has registered. */

@@ -32,6 +32,7 @@ export interface NatGateway {
   readonly isPublic: boolean;
 }
 
+/** A connection between two VPCs, seen from either side. */
 export interface PeeringConnection {
   readonly id: string;
   /** `active` when it works. */

@@ -13,6 +13,7 @@ export interface Simulation {
   readonly context: readonly ContextEntry[];
 }
 
+/** What IAM would decide about one action on one resource. */
 export interface SimulatedDecision {
   readonly action: string;
   readonly resource: string;

@@ -18,6 +18,7 @@ export interface NetworkFacts {
 /** How a subnet reaches AWS, given by the person because its route table does not show it (`--way-out`). */
 export type GivenWayOut = 'private' | 'public';
 
+/** What a bastion needs from the network, and what the person has asked for. */
 export interface NetworkRequest {
   /** Only these subnets; empty = any in the VPC. */
   readonly subnetIds: readonly string[];

@@ -33,6 +33,7 @@ export interface TeardownDeps {
   readonly read?: Read;
 }
 
+/** What a complete teardown did; an incomplete one throws. */
 export interface TeardownResult {
   /** The deleted resources, in the order of deletion. */
   readonly deleted: readonly AnyDeleteStep[];
