@@ -257,13 +257,13 @@ describe('the JSON schema for editors', () => {
             key === 'connections' || key === 'databases' ? { [key]: { [id]: map } } : { [key]: scalar };
           const parsed = isParsed(file);
           if (parsed) isValid[key === 'connections' ? 'connections' : 'others']++;
-          expect([validate(file), file]).toEqual([parsed, file]);
+          if (validate(file) !== parsed) expect([validate(file), file]).toEqual([parsed, file]);
         },
       ),
-      { seed: 13, numRuns: 4000 },
+      { seed: 13, numRuns: 1000 },
     );
-    expect(isValid.connections).toBeGreaterThan(100);
-    expect(isValid.others).toBeGreaterThan(100);
+    expect(isValid.connections).toBeGreaterThan(25);
+    expect(isValid.others).toBeGreaterThan(50);
   });
 });
 

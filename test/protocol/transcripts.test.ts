@@ -34,7 +34,8 @@ const numbers = (from: number, to: number): string =>
 const SESSIONS: readonly Expected[] = [
   {
     name: 'a1-shell-standard-stream',
-    stdout: /^# PS1=.*grün €😀\r\n.*\^C\r\n.*st=130.*a{20000}\r\nLAB\$ exit 5\r\n$/s,
+    // `$` before the run of 20 000: the expression does not try it again at every character.
+    stdout: /^# PS1=.*?grün €😀\r\n.*?\^C\r\n.*?st=130.*?[^a]a{20000}\r\nLAB\$ exit 5\r\n$/s,
     input: /^PS1='LAB\$ '\nstty size\nstty size\necho grün €😀\r.*\u0003.*\u001c.*\u0004.*\u001a.*exit 5\n$/s,
     closed: '',
   },
@@ -136,8 +137,13 @@ function replay(channel: DataChannel, transcript: Transcript, to: 'client' | 'ag
 const acknowledgements = (messages: readonly AgentMessage[]): readonly string[] =>
   messages
     .filter((message) => message.messageType === MESSAGE_TYPE.acknowledge)
-    .map((message) => text(message.payload))
-    .sort();
+    .map((message) => text(message.payload));
+
+/** What is in `expected` and not in `actual`. */
+const missingIn = (actual: readonly string[], expected: readonly string[]): readonly string[] => {
+  const found = new Set(actual);
+  return expected.filter((each) => !found.has(each));
+};
 
 const sentBy = (transcript: Transcript, from: 'client' | 'agent'): readonly AgentMessage[] =>
   transcript.messages.filter((recorded) => recorded.from === from).map((recorded) => recorded.message);
@@ -206,7 +212,7 @@ describe.each(SESSIONS)('$name', (expected) => {
     else expect(closed).toEqual(expect.stringMatching(expected.closed === '' ? /^$/ : expected.closed));
 
     const official = sentBy(transcript, 'client');
-    expect(acknowledgements(sent)).toEqual(expect.arrayContaining([...acknowledgements(official)]));
+    expect(missingIn(acknowledgements(sent), acknowledgements(official))).toEqual([]);
     const response = (messages: readonly AgentMessage[]): string | undefined => {
       const found = messages.find((message) => message.payloadType === PAYLOAD_TYPE.handshakeResponse);
       return found === undefined ? undefined : text(found.payload);
@@ -231,7 +237,7 @@ describe.each(SESSIONS)('$name', (expected) => {
       expected.flags ?? [],
     );
     const official = sentBy(transcript, 'agent');
-    expect(acknowledgements(sent)).toEqual(expect.arrayContaining([...acknowledgements(official)]));
+    expect(missingIn(acknowledgements(sent), acknowledgements(official))).toEqual([]);
     const shape = (messages: readonly AgentMessage[]): readonly unknown[] =>
       messages
         .filter(

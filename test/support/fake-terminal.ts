@@ -8,6 +8,28 @@ class Collector extends Writable {
   /** Called with all text so far. */
   onText: (text: string) => void = () => undefined;
 
+  /** Resolves when `holds` is true for all text so far. Rejects after a minute and names `what` was awaited. */
+  until(holds: (text: string) => boolean, what: string): Promise<void> {
+    if (holds(this.text)) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const { onText } = this;
+      const end = (settle: () => void): void => {
+        clearTimeout(timer);
+        this.onText = onText;
+        settle();
+      };
+      const timer = setTimeout(
+        () => end(() => reject(new Error(`never shown: ${what}\n${this.text}`))),
+        60_000,
+      );
+      this.onText = (text) => {
+        onText(text);
+        // A key is typed after the program has finished the turn in which it wrote.
+        if (holds(text)) end(() => setImmediate(resolve));
+      };
+    });
+  }
+
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     this.text += chunk.toString('utf8');
     this.onText(this.text);

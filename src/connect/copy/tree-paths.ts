@@ -14,7 +14,7 @@ export interface TreeEntry {
 }
 
 /** Limits for what a container lists: its answer is not trusted. */
-export const MOST_ENTRIES = 500_000;
+const MOST_ENTRIES = 500_000;
 const LONGEST_PATH = 4096;
 /** Bytes of the list. */
 export const LONGEST_LIST = 128 * 1024 * 1024;
@@ -30,9 +30,9 @@ const PERMISSIONS = 0o7777;
 
 /**
  * Reads the answer of `fc_tree`. Throws `copy-path-refused` for a path that would lead out of the folder, and
- * `copy-too-many` beyond the limits.
+ * `copy-too-many` for more than `most` entries.
  */
-export function parseTree(list: Uint8Array, separator: string): readonly TreeEntry[] {
+export function parseTree(list: Uint8Array, separator: string, most = MOST_ENTRIES): readonly TreeEntry[] {
   const lead = Buffer.from(`${separator} `);
   const bytes = view(list);
   const entries: TreeEntry[] = [];
@@ -42,7 +42,7 @@ export function parseTree(list: Uint8Array, separator: string): readonly TreeEnt
     // The line feed before the next entry is the end of this one.
     const record = bytes.subarray(at + lead.byteLength, next === -1 ? bytes.byteLength - 1 : next - 1);
     entries.push(entryOf(record));
-    if (entries.length > MOST_ENTRIES) throw tooMany(`more than ${MOST_ENTRIES} entries`);
+    if (entries.length > most) throw tooMany(`more than ${most} entries`);
     at = next;
   }
   return entries;
