@@ -11,6 +11,6 @@ test('arbitrary and mutated messages are handled by both roles in every state', 
     fc.property(attacks, (any) => {
       expect(attack(any)).toBeUndefined();
     }),
-    { numRuns: 2000 },
+    { numRuns: 1000 },
   );
 });
