@@ -103,7 +103,7 @@ while :; do sleep 0.05; done`,
     const env = await install(
       '1.2.707.0',
       `echo; echo "Starting session with SessionId: x"; printf '\\036${NONCE}:begin/raw/text/base64/pipes\\036'
-while IFS= read -r l && [ "$l" != . ]; do printf %b "\${l#=}"; done; printf '\\036${NONCE}:exit/9\\036\\036${NONCE}:end\\036'; exec sleep 30`,
+while IFS= read -r l; do case $l in .*) break;; esac; l=\${l#*:*:*:}; printf %b "\${l%,*}"; done; printf '\\036${NONCE}:exit/9\\036\\036${NONCE}:end\\036'; exec sleep 30`,
     );
     const terminal = fakeTerminal();
     const done = runPluginCommand({

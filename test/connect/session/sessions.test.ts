@@ -399,7 +399,7 @@ describe('a command', () => {
     gateway.say(marker('again'));
     await gateway.clock.advance(5);
     expect(gateway.input.slice(gateway.input.indexOf('1.0:'))).toBe(
-      ['1.0:K:6:1.0:K', '', 'data,1.0:K', '.1.1:K', '.1.1:K', ''].join('\n').replaceAll('K', NONCE.slice(16)),
+      ['1.0:K:5:1.0:K', '', 'data,1.0:K', '.1.1:K', '.1.1:K', ''].join('\n').replaceAll('K', NONCE.slice(16)),
     );
     gateway.say(ended(0));
     expect(await gateway.clock.run(done)).toBe(0);
