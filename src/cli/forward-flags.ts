@@ -8,6 +8,7 @@ export interface RouteFlags {
   readonly via: 'auto' | 'task' | 'bastion';
   readonly name?: string;
   readonly replace: boolean;
+  readonly sessions?: number;
 }
 
 export const addRouteFlags = (command: Command): Command =>
@@ -18,7 +19,22 @@ export const addRouteFlags = (command: Command): Command =>
         .default('auto'),
     )
     .option('--name <bastion>', 'which bastion, when there are several')
-    .option('--no-replace', 'launch no replacement for a spot bastion that EC2 interrupts');
+    .option('--no-replace', 'launch no replacement for a spot bastion that EC2 interrupts')
+    .option(
+      '--sessions <number>',
+      'sessions that share the connections (default: up to 4 through a bastion, 2 through a task, when that is faster)',
+      sessionCount,
+    );
+
+/** Each session is a StartSession call and a process beside the bastion's or task's own. */
+const MAX_SESSIONS = 16;
+
+function sessionCount(text: string): number {
+  const count = /^\d{1,2}$/.test(text) ? Number(text) : 0;
+  if (count < 1 || count > MAX_SESSIONS)
+    throw new InvalidArgumentError(`Sessions are a number from 1 to ${MAX_SESSIONS}.`);
+  return count;
+}
 
 /** Collects the values of a flag that can be given several times. */
 export const repeated = (value: string, all: readonly string[] | undefined): readonly string[] => [
@@ -103,6 +119,7 @@ export const databaseOptionsOf = (
   via: flags.via,
   name: flags.name,
   replace: flags.replace,
+  sessions: flags.sessions,
   port: flags.port,
   ca: flags.ca,
   tls: flags.tls,

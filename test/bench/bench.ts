@@ -12,6 +12,7 @@ import { forwardThroughput } from './rows/forward-throughput.ts';
 import { logs } from './rows/logs.ts';
 import { memory } from './rows/memory.ts';
 import { provisioning } from './rows/provisioning.ts';
+import { sessions } from './rows/sessions.ts';
 import { shortConnections } from './rows/short-connections.ts';
 import { size } from './rows/size.ts';
 import { start } from './rows/start.ts';
@@ -28,6 +29,7 @@ const ROWS: readonly Row[] = [
   forwardThroughput,
   clientCeiling,
   forwardLatency,
+  sessions,
   memory,
   cut,
   cutMatrix,

@@ -23,9 +23,14 @@ export class ForwardProcess {
   }
 
   /** Starts the built `fargate-connect forward`. */
-  static async ours(sandbox: SandboxProcess): Promise<ForwardProcess> {
+  static async ours(
+    sandbox: SandboxProcess,
+    via: 'task' | 'bastion' = 'task',
+    flags: readonly string[] = [],
+  ): Promise<ForwardProcess> {
     const { host, port } = place();
-    const args = ['forward', 'orders-api', '-L', `0:${host}:${port}`, '--via', 'task', '--cluster', 'demo'];
+    const carrier = via === 'task' ? ['orders-api', '--cluster', 'demo'] : [];
+    const args = ['forward', ...carrier, '-L', `0:${host}:${port}`, '--via', via, ...flags];
     const cli = new CliProcess([...args, '--json'], { env: sandbox.env });
     const [line] = await cli.until('stdout', /\{.*"forward-ready".*\}\n/);
     const ready = JSON.parse(line) as { readonly local: { readonly port: number } };

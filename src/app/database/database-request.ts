@@ -21,6 +21,8 @@ export interface DatabaseRequest extends Omit<LoginRequest, 'iam' | 'secret'> {
   /** Name of the bastion. */
   readonly name: string | undefined;
   readonly replace: boolean;
+  /** Sessions that share the connections of the forward; undefined = as many as make them faster. */
+  readonly sessions?: number | undefined;
   /** 0 = any free port; undefined = the one derived from account, region and id. */
   readonly port: number | undefined;
   /** Undefined = as the config files say. */

@@ -161,7 +161,7 @@ async function routeOf(
   { database, endpoint, name, isListed }: Destination,
   deps: DatabaseNeeds,
 ): Promise<ChosenRoute> {
-  const { replace, wanted, via } = request;
+  const { replace, wanted, via, sessions } = request;
   const base: RouteRequest = {
     via,
     wanted,
@@ -169,6 +169,7 @@ async function routeOf(
     replace,
     document: undefined,
     requireLogged: false,
+    sessions,
   };
   if (via !== 'auto') return { via, request: base };
   const gathered = await gatherRoute(database, endpoint, request, deps);

@@ -1,8 +1,9 @@
-import { Forward } from '../../connect/forward/forward.ts';
+import type { Forward } from '../../connect/forward/forward.ts';
 import type { ForwardSpec } from '../../connect/forward/forward-spec.ts';
 import type { HostPattern } from '../../connect/forward/host-patterns.ts';
 import type { LocalListener } from '../../connect/forward/local-listener.ts';
 import { PortSession } from '../../connect/forward/port-session.ts';
+import { StartPace } from '../../connect/forward/start-pace.ts';
 import { StdioConnection } from '../../connect/forward/stdio-connection.ts';
 import type { Wanted } from '../../connect/target/discover.ts';
 import { whenStopped } from '../../connect/session/container-end.ts';
@@ -24,6 +25,7 @@ import {
   type RouteRequest,
   routeKind,
 } from './route.ts';
+import { reportOf, spreadForward } from './spread.ts';
 import { keepYoungGenerationSmall } from './young-generation.ts';
 
 /** Listeners that one task or bastion carries. */
@@ -62,12 +64,13 @@ export async function runForwards(
   if (reportTraffic) deps.scope.add(watchTraffic(listeners, deps));
   const channel = await channelDeps(deps);
   const forwards: RunningForward[] = [];
+  const pace = new StartPace(deps.clock);
   let bound = 0;
   for (const group of groups) {
     const count = group.specs.length + group.proxies.length;
     const own = listeners.slice(bound, bound + count);
     bound += count;
-    forwards.push(...(await forwardsOn(own, group, all.length === 1, isLogin, channel, deps)));
+    forwards.push(...(await forwardsOn(own, group, all.length === 1, isLogin, { channel, pace }, deps)));
   }
   const aborted = whenAborted(deps.signal);
   deps.scope.add(async () => {
@@ -127,6 +130,8 @@ function watchTraffic(
 async function runWithPlugin(groups: readonly ForwardGroup[], deps: ForwardNeeds): Promise<number> {
   const [group, ...others] = groups;
   if (group === undefined) return 0;
+  if ((group.route.sessions ?? 1) > 1)
+    throw usage('plugin-unsupported', 'several sessions for one forward need the native transport');
   if (groups.some(({ proxies }) => proxies.length > 0))
     throw usage('plugin-unsupported', '-D needs the native transport');
   if (others.length > 0)
@@ -141,7 +146,7 @@ async function forwardsOn(
   { connection, specs, proxies, allowed, route: asked }: ForwardGroup,
   isOnly: boolean,
   isLogin: IsLogin | undefined,
-  channel: ChannelDeps,
+  { channel, pace }: { readonly channel: ChannelDeps; readonly pace: StartPace },
   deps: ForwardNeeds,
 ): Promise<readonly RunningForward[]> {
   const route = { ...asked, wholeName: wholeNameOnce(asked.wanted, deps) };
@@ -154,12 +159,20 @@ async function forwardsOn(
     const remote = { host: spec.remoteHost, port: spec.remotePort };
     const name = `${prefix}-L ${listener.port}:${spec.remoteHost ?? 'localhost'}:${spec.remotePort}`;
     const report = withConnection(connection, channel.report);
-    const forward = new Forward({
-      listener,
-      remote: remoteOf(spec, route),
-      openRoute: () => openRoute(carrier, remote, route, deps),
-      deps: { ...channel, report: isOnly ? report : reportOf(name, report) },
-    });
+    const forward = spreadForward(
+      {
+        listener,
+        remote: remoteOf(spec, route),
+        destination: remote,
+        carrier,
+        request: route,
+        channel: { ...channel, report: isOnly ? report : reportOf(name, report) },
+        reportFor: (session) =>
+          reportOf(isOnly ? `session ${session}` : `${name}, session ${session}`, report),
+        pace,
+      },
+      deps,
+    );
     return [{ forward, name }];
   });
   if (proxies.length === 0) return ofSpecs;
@@ -196,20 +209,6 @@ interface RunningForward {
   readonly name: string;
   readonly forward: Pick<Forward, 'start' | 'run' | 'close'>;
 }
-
-/** Names the `-L` in what its session reports. */
-const reportOf =
-  (forward: string, report: Report): Report =>
-  (event) => {
-    if (event.type === 'session-state') report({ ...event, forward });
-    else if (event.type === 'note')
-      report({
-        ...event,
-        message: `${forward}: ${event.message}`,
-        details: { ...event.details, forward },
-      });
-    else report(event);
-  };
 
 function reportFailure(name: string, error: unknown, { report }: Pick<ForwardNeeds, 'report'>): void {
   report({

@@ -1,9 +1,10 @@
-import { Forward } from '../../connect/forward/forward.ts';
 import type { LocalListener } from '../../connect/forward/local-listener.ts';
+import { StartPace } from '../../connect/forward/start-pace.ts';
 import { whenAborted } from '../../connect/session/shell-session.ts';
 import type { Report } from '../../core/events.ts';
 import { channelDeps } from '../session/session-setup.ts';
-import { type Carrier, type ForwardNeeds, openRoute, type Remote, type RouteRequest } from './route.ts';
+import type { Carrier, ForwardNeeds, Remote, RouteRequest } from './route.ts';
+import { reportOf, spreadForward } from './spread.ts';
 
 export interface OpenForward {
   /** Rejects when the forward has ended for good, or when the run is aborted. */
@@ -23,12 +24,19 @@ export async function openForward(
   report: Report,
 ): Promise<OpenForward> {
   const channel = { ...(await channelDeps(deps)), report };
-  const forward = new Forward({
-    listener,
-    remote: { host: remote.host ?? 'localhost', port: remote.port },
-    openRoute: () => openRoute(carrier, remote, request, deps),
-    deps: channel,
-  });
+  const forward = spreadForward(
+    {
+      listener,
+      remote: { host: remote.host ?? 'localhost', port: remote.port },
+      destination: remote,
+      carrier,
+      request,
+      channel,
+      reportFor: (session) => reportOf(`session ${session}`, report),
+      pace: new StartPace(deps.clock),
+    },
+    deps,
+  );
   const aborted = whenAborted(deps.signal);
   deps.scope.add(async () => {
     aborted.dispose();

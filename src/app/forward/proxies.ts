@@ -81,6 +81,7 @@ export async function proxiesOn(
       },
       openRoute: (remoteHost, remotePort) =>
         openRoute(carrier, { host: remoteHost, port: remotePort }, request, quiet),
+      sessions: request.sessions,
       reportFor: (destination) => reportFor(destination, channel.report),
     });
     return { forward, name };

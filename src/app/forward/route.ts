@@ -50,6 +50,8 @@ export interface RouteRequest {
   readonly wholeName?: (error: unknown) => Promise<Wanted>;
   /** True = a proxy leads to link-local addresses too, at which AWS serves credentials. */
   readonly allowLinkLocal?: boolean;
+  /** Sessions that share the connections of each forward; undefined = as many as make them faster. */
+  readonly sessions?: number | undefined;
 }
 
 export interface Remote {

@@ -59,6 +59,7 @@ Examples:
   $ fargate-connect forward orders web
   $ fargate-connect forward orders web --detach   # then: forward list, forward stop web
   $ fargate-connect forward -L orders-db -L 6379:sessions-cache --service orders-api
+  $ fargate-connect forward -L 5432:orders-db:5432 --sessions 8   # pg_dump -j 8
   $ fargate-connect forward orders-api -D 1080   # curl --socks5-hostname 127.0.0.1:1080 …
   $ fargate-connect forward orders-api -D 1080 --allow '*.internal' --allow 10.0.0.0/16:443
   $ fargate-connect forward -D 1080 --allow '*.internal' --pac > proxy.pac
@@ -98,6 +99,7 @@ Examples:
             names,
             name: flags.name,
             replace: flags.replace,
+            sessions: flags.sessions,
             document: flags.document,
             requireLogged: flags.requireLogged === true,
             reportTraffic: flags.reportTraffic === true,
@@ -181,7 +183,7 @@ async function detach(
 
 /** Throws `forward-needed`, `bad-arguments` (usage). */
 function refuseContradictions(options: ForwardOptions): void {
-  const { stdio, forwards, proxies, names, document, via, name } = options;
+  const { stdio, forwards, proxies, names, document, via, name, sessions } = options;
   if (stdio === undefined && forwards.length + proxies.length + names.length === 0) {
     throw usage('forward-needed', 'nothing to forward');
   }
@@ -205,6 +207,14 @@ function refuseContradictions(options: ForwardOptions): void {
   }
   if (options.pac && options.detached !== undefined) {
     throw usage('bad-arguments', '--pac opens nothing, and --detach leaves it open');
+  }
+  if (sessions !== undefined && sessions > 1 && (stdio ?? document) !== undefined) {
+    throw usage(
+      'bad-arguments',
+      stdio === undefined
+        ? '--sessions is not for a --document: it has one session'
+        : '--sessions shares several connections, and --stdio is one',
+    );
   }
   const wrong = routeContradiction({ via, name });
   if (wrong !== undefined) throw usage('bad-arguments', wrong);

@@ -1,7 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 
-import { sleep } from '../../core/clock.ts';
 import { failed, ToolError } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';
 import {
@@ -14,10 +13,12 @@ import {
 } from './proxy-request.ts';
 import type { ChannelDeps } from '../channel/channel-deps.ts';
 import { ConnectionQueue } from './connection-queue.ts';
-import { Forward, type ForwardRoute } from './forward.ts';
+import type { ForwardRoute } from './forward.ts';
 import { hostPort } from '../../core/host-port.ts';
 import type { LocalListener } from './local-listener.ts';
 import { endWith, readProxyRequest } from './proxy-handshake.ts';
+import { SpreadForward } from './spread-forward.ts';
+import { StartPace } from './start-pace.ts';
 
 /** Destinations that have a session at the same time. One without connections is closed in favour of a new one. */
 export const MAX_DESTINATIONS = 20;
@@ -25,9 +26,6 @@ export const MAX_DESTINATIONS = 20;
 const DESTINATION_IDLE_MS = 5 * 60_000;
 /** For this long after a failure, further requests for that destination fail without another session. */
 export const FAILURE_MS = 5_000;
-/** Sessions that may be started at once, and the time after which another one may. */
-const START_BURST = 5;
-const START_INTERVAL_MS = 400;
 /** Connections whose request has not arrived completely; further ones are reset. */
 const MAX_HANDSHAKES = 256;
 /** Destinations that may not be reached and are reported, once each; a browser can ask for hundreds. */
@@ -50,13 +48,15 @@ export interface ProxyForwardOptions {
   readonly requests: ProxyRequestOptions;
   /** Starts a session to one destination. */
   readonly openRoute: (host: string, port: number) => Promise<ForwardRoute>;
+  /** As for `SpreadForward`, for each destination. */
+  readonly sessions?: number | undefined;
   /** Adds the name of the destination to what its session reports. */
   readonly reportFor: (name: string) => Report;
 }
 
 interface Destination {
   readonly key: string;
-  readonly forward: Forward;
+  readonly forward: SpreadForward;
   readonly queue: ConnectionQueue;
   /** Connections, waiting ones too. */
   open: number;
@@ -77,12 +77,12 @@ export class ProxyForward {
   /** Destinations whose refusal was reported. */
   readonly #reportedRefusals = new Set<string>();
   readonly #ending = new AbortController();
-  /** When the last started session would have started without a burst. */
-  #paceAt = 0;
+  readonly #pace: StartPace;
   #open = 0;
 
   constructor(options: ProxyForwardOptions) {
     this.#options = options;
+    this.#pace = new StartPace(options.deps.clock);
     // As many destinations may wait for the pace as there are, and Node.js would warn at the eleventh.
     setMaxListeners(0, this.#ending.signal);
   }
@@ -201,10 +201,10 @@ export class ProxyForward {
   }
 
   #openDestination(key: string, host: string, port: number): Destination {
-    const { listener, deps, name, check, openRoute, reportFor } = this.#options;
+    const { listener, deps, name, check, openRoute, reportFor, sessions } = this.#options;
     const queue = new ConnectionQueue();
     const report = reportFor(`${name} to ${key}`);
-    const forward = new Forward({
+    const forward = new SpreadForward({
       listener: {
         host: listener.host,
         port: listener.port,
@@ -220,9 +220,12 @@ export class ProxyForward {
         },
       },
       remote: { host, port },
-      openRoute: async () => {
+      reportFor: (session) => reportFor(`${name} to ${key}, session ${session}`),
+      sessions,
+      pace: this.#pace,
+      openRoute: async (isFirst) => {
         await check(host);
-        await this.#pace();
+        if (isFirst) await this.#pace.turn(this.#ending.signal);
         return openRoute(host, port);
       },
       deps: {
@@ -313,15 +316,6 @@ export class ProxyForward {
     destination.cancelIdle?.();
     this.#destinations.delete(key);
     forward.close().catch((error: unknown) => this.#warn(key, error));
-  }
-
-  /** Waits until another session may be started. */
-  async #pace(): Promise<void> {
-    const { clock } = this.#options.deps;
-    const now = clock.now();
-    this.#paceAt = Math.max(this.#paceAt, now) + START_INTERVAL_MS;
-    const wait = this.#paceAt - now - START_BURST * START_INTERVAL_MS;
-    if (wait > 0) await sleep(clock, wait, this.#ending.signal);
   }
 }
 
