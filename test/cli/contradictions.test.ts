@@ -254,6 +254,10 @@ describe('ARNs in the flags of policy', () => {
     [['bastion', '--format', 'terraform', '--db', `arn:aws:rds:${OTHER}:db:orders`], ACCOUNTS],
     [['session-document', '--db', `arn:aws:rds:${OTHER}:db:orders`], ACCOUNTS],
     [['forward-document', '--db', `arn:aws:rds:${OTHER}:db:orders`], ACCOUNTS],
+    [['exec', '--session-key', 'arn:aws:kms:us-east-1:999999999999:key/a'], PLACES],
+    [['operator', '--kms-key', 'arn:aws:kms:us-east-1:999999999999:key/a'], PLACES],
+    [['db', '--secret', 'arn:aws:secretsmanager:us-east-1:999999999999:secret:a-abcdef'], PLACES],
+    [['db', '--secret-key', 'arn:aws-cn:kms:eu-west-1:123456789012:key/a'], ['(aws-cn)']],
   ])('policy %j is refused', async (argv, messages) => {
     const { status, stderr, stdout, made } = await run(['policy', ...argv]);
     for (const message of messages) expect(stderr).toContain(message);
@@ -293,6 +297,18 @@ describe('ARNs in the flags of policy', () => {
     expect([status, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(/(--[a-z-]+) takes a name, and .* is an ARN[^]*\1 takes (?:the|an) /);
   });
+
+  it.each([
+    [['exec', '--session-key', `arn:aws:kms:${OTHER}:key/a`]],
+    [['operator', '--kms-key', `arn:aws:kms:${OTHER}:key/a`]],
+    [['db', '--secret', `arn:aws:secretsmanager:${OTHER}:secret:a-abcdef`]],
+  ])(
+    'policy %j: another account may share its keys and secrets',
+    async ([kind = '', flag = '', arn = '']) => {
+      const { status, stdout } = await run(['policy', kind, flag, arn]);
+      expect([status, stdout.includes(arn)]).toEqual([0, true]);
+    },
+  );
 
   it.each([
     [['operator', '--vpc', `arn:aws:ec2:${OWN}:vpc/vpc-1`], `"arn:aws:ec2:${OWN}:vpc/vpc-1"`],

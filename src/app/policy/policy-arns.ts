@@ -1,6 +1,7 @@
 import type { Settings } from '../../config/settings.ts';
 import { usage } from '../../core/errors.ts';
-import { localIds, type PlaceInUse, refuseForeignEcsArns } from '../arn-scope.ts';
+import { parseArn } from '../../core/arn.ts';
+import { localIds, type PlaceInUse, refuseElsewhere, refuseForeignEcsArns } from '../arn-scope.ts';
 import type { Location, PolicyRequest } from './policy-request.ts';
 
 /**
@@ -37,6 +38,7 @@ export async function withIdsForArns(
   const place = placeOfDocument(location);
   await refuseForeignEcsArns(settings, place);
   const { values } = request;
+  await refuseElsewhere(sharedArns(values), placeOfDocument({ ...location, account: undefined }));
   const idOf = async (
     kind: Parameters<typeof localIds>[0],
     value: string | undefined,
@@ -56,6 +58,24 @@ export async function withIdsForArns(
     },
   };
 }
+
+/**
+ * Keys and secrets may belong to another account, which shares them by a policy of their own; their region is always
+ * that of the calls that use them.
+ */
+const sharedArns = (values: PolicyRequest['values']): Parameters<typeof refuseElsewhere>[0] =>
+  (
+    [
+      ['session-key', 'KMS key'],
+      ['volume-key', 'KMS key'],
+      ['secret-key', 'KMS key'],
+      ['database-secret', 'secret'],
+    ] as const
+  ).flatMap(([name, kind]) => {
+    const value = values[name];
+    const arn = typeof value === 'string' ? parseArn(value) : undefined;
+    return typeof value !== 'string' || arn === undefined ? [] : [{ kind, value, arn }];
+  });
 
 /** A VPC of another account needs `--vpc-owner`, because the document names the owner. */
 const placeOfDocument = ({ account, region, partition }: Location): PlaceInUse => ({
