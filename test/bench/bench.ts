@@ -2,7 +2,7 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type BenchOptions, meetsBar, type Measurement, type Remark, type Row } from './row.ts';
 import { clientCeiling } from './rows/client-ceiling.ts';
-import { copy } from './rows/copy.ts';
+import { copy, copySessions } from './rows/copy.ts';
 import { cut } from './rows/cut.ts';
 import { cutMatrix } from './rows/cut-matrix.ts';
 import { execThroughput } from './rows/exec-throughput.ts';
@@ -35,6 +35,7 @@ const ROWS: readonly Row[] = [
   cutMatrix,
   shortConnections,
   copy,
+  copySessions,
   logs,
   provisioning,
   size,

@@ -48,6 +48,10 @@ export class SandboxProcess {
     return new SandboxProcess(child, reply.endpoint, reply.env);
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** Requests are answered in order, one at a time. */
   async ask(request: HostRequest): Promise<HostReply> {
     const reply = once(this.#child, 'message') as Promise<[HostReply]>;

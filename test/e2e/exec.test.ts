@@ -22,6 +22,15 @@ describe('a name that is a part of the name of a service', () => {
     expect((await picker.exit()).status).toBe(7);
   });
 
+  it('does the same for `--all`', async () => {
+    const picker = new PtyProcess([...IN_DEMO, 'billing', '--all', '--', 'sh', '-c', 'echo in $((40+2))'], {
+      env: sandbox().env,
+    });
+    await picker.until(/service in demo: billing[^]*❯ billing-worker[^]*1 match/);
+    await picker.type('\r', /[0-9a-f]{8} in 42\n/);
+    expect((await picker.exit()).status).toBe(0);
+  });
+
   it('does the same for `cp`, which then shows how much it has copied', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'fargate-connect-cp-'));
     const file = join(folder, 'data');

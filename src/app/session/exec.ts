@@ -46,12 +46,14 @@ async function execIn(
   if (!isNamed && !deps.settings.input) throw serviceNeeded('exec');
   if (request.all || wanted.task?.includes(',') === true) {
     refuseOneStdin(request);
-    const [{ execInTasks }, { pickService }] = await Promise.all([
+    const [{ execInTasks }, { pickService }, { withWholeName }] = await Promise.all([
       import('./exec-in-tasks.ts'),
       import('../listing/pick.ts'),
+      import('../listing/whole-name.ts'),
     ]);
     const tasks = isNamed ? wanted : { ...(await pickService(deps, wanted)), container: wanted.container };
-    return execInTasks(tasks, request.command, await outputs(), deps);
+    const to = await outputs();
+    return withWholeName(tasks, 'service', deps, (found) => execInTasks(found, request.command, to, deps));
   }
   const options = { ...request, stdin: request.stdin ?? true };
   let target = wanted;

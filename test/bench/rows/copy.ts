@@ -12,7 +12,7 @@ const run = promisify(execFile);
 const CLI = resolve(import.meta.dirname, '../../../dist/main.js');
 const FAST_BYTES = 40_000_000;
 /** 1 KiB per millisecond and session is about 1 MB/s at most. */
-const OFFICIAL_BYTES = 24_000_000;
+const OFFICIAL_BYTES = 40_000_000;
 const UP_BAR = 5;
 const DOWN_BAR = 20;
 const SESSIONS_BAR = 3;
@@ -21,7 +21,13 @@ const SESSIONS_BAR = 3;
 export const copy: Row = {
   name: 'copy',
   title: 'cp of one file of random bytes, process start, session start and SHA-256 included',
-  run: async ({ runs }) => [...(await fast(runs)), ...(await official(Math.min(runs, 3)))],
+  run: ({ runs }) => fast(runs),
+};
+
+export const copySessions: Row = {
+  name: 'copy-sessions',
+  title: 'cp of one file of 40 MB out of a container, agent at the official pace, whole processes',
+  run: ({ runs }) => official(Math.min(runs, 3)),
 };
 
 class Copies {
@@ -46,6 +52,15 @@ class Copies {
     const [sent, got] = ['source', 'back'].map((name) => digest(join(this.#here, name)));
     if (sent !== got) throw new Error('the copy differs from its source');
     return speed;
+  }
+
+  /** The same file by `tar | exec -- tar`, which verifies nothing. */
+  async upByTar(): Promise<number> {
+    const exec = [process.execPath, CLI, 'exec', 'orders-api', '--cluster', 'demo', '--container', 'app'];
+    const words = ['-c', 'tar cf - -C "$0" source | "$@"', this.#here, ...exec, '--', 'tar', 'xf', '-'];
+    const began = performance.now();
+    await run('sh', words, { env: { ...process.env, ...this.#sandbox.env } });
+    return this.#bytes / elapsedMs(began) / 1000;
   }
 
   remove(): void {
@@ -73,6 +88,11 @@ const fast = (runs: number): Promise<readonly (Measurement | Remark)[]> =>
           unit: 'MB/s',
           values: await repeat(runs, () => copies.up()),
           bar: { atLeast: UP_BAR },
+        },
+        {
+          what: 'up by tar | exec -- tar, fast agent',
+          unit: 'MB/s',
+          values: await repeat(runs, () => copies.upByTar()),
         },
         {
           what: 'down, fast agent, 1 session',

@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { testSandbox } from '../../support/test-sandbox.ts';
@@ -64,6 +67,32 @@ describe('shell -- CMD', () => {
     );
     // The in-process streams decode UTF-8; each invalid byte becomes one replacement character.
     expect(outcome).toEqual({ status: 0, stdout: 'abc\uFFFD', stderr: 'def\uFFFD' });
+  });
+
+  it('is recorded with masked values, in a file whose hashes fit and which is not overwritten', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'fargate-connect-recording-'));
+    const file = join(folder, 'shell.cast');
+    const words = [
+      '--record',
+      file,
+      '--redact-env',
+      'CANARY',
+      '--',
+      'sh',
+      '-c',
+      'echo canary-4""711; exit 7',
+    ];
+    const env = { ...sandbox().env, CANARY: 'canary-4711' };
+    const outcome = await cli(['shell', ...words], { env });
+    expect(outcome).toMatchObject({ status: 7, stdout: 'canary-4711\n' });
+    const [header, ...events] = readFileSync(file, 'utf8').trim().split('\n');
+    expect(JSON.parse(header ?? '')).toMatchObject({ version: 2, title: 'shell' });
+    expect(events.join('\n')).toContain('[redacted]');
+    expect(events.join('\n')).not.toContain('canary-4711');
+    const hash = /[0-9a-f]{64}/.exec(outcome.stderr)?.[0] ?? '';
+    expect(await run('verify-recording', file, '--hash', hash)).toMatchObject({ status: 0 });
+    expect(await cli(['shell', ...words], { env })).toMatchObject({ status: 2, stdout: '' });
+    rmSync(folder, { recursive: true });
   });
 
   it('exits with 255 if a cut has lost output, even when the command ended with 0', async () => {

@@ -62,6 +62,13 @@ describe('exec --all', () => {
     expect(twice.stdout).toBe('1f0e9d8c here\n');
   });
 
+  it('lists the candidates of a part of a name where nobody can be asked, before a session starts', async () => {
+    const outcome = await exec(['orders', '--all', ...inShell('echo here')]);
+    expect(outcome.status).toBe(3);
+    expect(outcome.stdout).toBe('');
+    expect(outcome.stderr).toContain('orders-api');
+  });
+
   it('a task in which the command cannot run does not stop the others', async () => {
     const changed = (task: Task): Task => (task.id === SECOND ? { ...task, execEnabled: false } : task);
     const outcome = await exec(['orders-api', '--all', '--json', ...inShell('echo here')], {
