@@ -40,41 +40,62 @@ export interface CliOutcome {
 const DEADLINE_MS = 30_000;
 const DEADLINE_FACTOR = 20;
 
+/** A timer waits this many turns of the event loop for what has arrived in the meantime. */
+const TURNS_BEFORE_TIMER = 20;
+/** A timer of the platform that comes this much too late shows that this process did not get the processor. */
+const STARVED_MS = 25;
+/** A wait of that length, in the time of the tool, may be for an answer, and then begins again, at most so often. */
+const WAIT_FOR_ANSWER_MS = 5_000;
+const MOST_REPEATS = 20;
+
 /**
  * A clock that advances only during waits: the sandbox answers in milliseconds where AWS needs seconds, so a wait takes
  * a `factor`th of its time, and a deadline a `deadlineFactor`th. Work takes no time on this clock, but what the sandbox
- * and its programs do meanwhile takes real time: tests of sessions take a small `deadlineFactor`, because the 1.5
- * seconds that are left of 30 are too short for the start of a session on a busy machine.
+ * and its programs do meanwhile takes real time. Therefore a longer wait begins again if the platform's timer was late, which
+ * shows a busy machine, and what has arrived when it ends is handled before its timer is. Tests of sessions take a small
+ * `deadlineFactor`, because the 1.5 seconds that are left of 30 are too short for programs that start a session.
  */
 export function hurried(factor: number, deadlineFactor = DEADLINE_FACTOR): Clock {
   interface Timer {
     readonly due: number;
     readonly fn: () => void;
+    repeats: number;
   }
   let now = systemClock.now();
   let pending: readonly Timer[] = [];
   let cancelNext = (): void => undefined;
 
+  const fire = (timer: Timer): void => {
+    now = Math.max(now, timer.due);
+    pending = pending.filter((other) => other !== timer);
+    schedule();
+    timer.fn();
+  };
+  const fireAfterTurns = (timer: Timer, turns: number): void => {
+    const turn = setImmediate(() => (turns > 1 ? fireAfterTurns(timer, turns - 1) : fire(timer)));
+    cancelNext = () => clearImmediate(turn);
+  };
   const schedule = (): void => {
     cancelNext();
+    cancelNext = () => undefined;
     const next = pending.reduce<Timer | undefined>(
       (a, b) => (a === undefined || b.due < a.due ? b : a),
       undefined,
     );
     if (next === undefined) return;
     const wait = Math.max(0, next.due - now);
-    const pace = wait < DEADLINE_MS ? factor : Math.min(factor, deadlineFactor);
-    cancelNext = systemClock.timer(wait / pace, () => {
-      now = Math.max(now, next.due);
-      pending = pending.filter((timer) => timer !== next);
-      schedule();
-      next.fn();
+    const realWait = wait / (wait < DEADLINE_MS ? factor : Math.min(factor, deadlineFactor));
+    const start = performance.now();
+    cancelNext = systemClock.timer(realWait, () => {
+      const isLate = performance.now() - start - realWait > STARVED_MS;
+      if (isLate && wait >= WAIT_FOR_ANSWER_MS && next.repeats++ < MOST_REPEATS) schedule();
+      else fireAfterTurns(next, TURNS_BEFORE_TIMER);
     });
   };
   return {
     now: () => now,
     timer: (ms, fn) => {
-      const timer = { due: now + ms, fn };
+      const timer = { due: now + ms, fn, repeats: 0 };
       pending = [...pending, timer];
       schedule();
       return () => {
