@@ -272,3 +272,16 @@ describe('code without side effects', () => {
     expect(offenders(everywhere, /\bconsole\.(log|error|warn|info|debug)\(/, ['main'])).toEqual([]);
   });
 });
+
+it('tests that do not run everywhere print why', () => {
+  const silent = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts') && name !== 'architecture.test.ts')
+    .filter((name) => {
+      const text = withoutComments(readFileSync(join(import.meta.dirname, name), 'utf8'));
+      return (
+        /\b(?:runIf|skipIf|context\.skip|(?:it|test|describe)\.skip)\(/.test(text) &&
+        !text.includes('reportSkip(')
+      );
+    });
+  expect(silent).toEqual([]);
+});

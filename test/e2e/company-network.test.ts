@@ -22,6 +22,7 @@ import {
 import { sandboxClients } from '../support/sandbox-clients.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 import { COMPANY_CA, EXPIRED_CERTIFICATE } from '../support/tls-identity.ts';
+import { reportSkip } from '../support/on-path.ts';
 
 /**
  * Credentials and networks of companies: the host names of AWS behind a CONNECT proxy that logs, with certificates of a
@@ -513,54 +514,49 @@ describe('a response that does not come from AWS', () => {
 const FAKETIME = ['/usr/bin/faketime', '/usr/local/bin/faketime'].find((path) => existsSync(path));
 /** Runs only where the Debian package `faketime` is installed. */
 if (FAKETIME === undefined)
-  process.stderr.write(
-    'company network: faketime is not installed, the cases of a wrong clock are skipped\n',
+  reportSkip('a wrong clock in the network of a company', 'faketime is not installed');
+describe.skipIf(FAKETIME === undefined)('a clock that is wrong', () => {
+  it.each([
+    ['+20m', 'ahead'],
+    ['-20m', 'behind'],
+  ])(
+    '%s: API calls and the data channel are signed with the time of AWS, and one message says so',
+    async (offset, which) => {
+      const run = new PtyProcess(['-f', offset, process.execPath, ENTRY, ...EXEC, ...ECHO], {
+        env: behindProxy(keys()),
+        program: FAKETIME ?? '',
+      });
+      expect(await run.exit()).toMatchObject({ status: 0 });
+      expect(run.text).toContain('through');
+      expect(run.text.match(/this clock is 20 minutes (ahead|behind)/g)).toEqual([
+        `this clock is 20 minutes ${which}`,
+      ]);
+    },
   );
-describe.skipIf(FAKETIME === undefined)(
-  `a clock that is wrong${FAKETIME === undefined ? ' (faketime is not installed)' : ''}`,
-  () => {
-    it.each([
-      ['+20m', 'ahead'],
-      ['-20m', 'behind'],
-    ])(
-      '%s: API calls and the data channel are signed with the time of AWS, and one message says so',
-      async (offset, which) => {
-        const run = new PtyProcess(['-f', offset, process.execPath, ENTRY, ...EXEC, ...ECHO], {
-          env: behindProxy(keys()),
-          program: FAKETIME ?? '',
-        });
-        expect(await run.exit()).toMatchObject({ status: 0 });
-        expect(run.text).toContain('through');
-        expect(run.text.match(/this clock is 20 minutes (ahead|behind)/g)).toEqual([
-          `this clock is 20 minutes ${which}`,
-        ]);
-      },
-    );
 
-    it.each(['+20m', '-20m'])(
-      '%s: ends of leases, ages and the range of logs use the time of AWS',
-      async (offset) => {
-        const name = `clock${offset.startsWith('+') ? 'ahead' : 'behind'}`;
-        const run = async (...args: readonly string[]): Promise<string> => {
-          const tool = new PtyProcess(['-f', offset, process.execPath, ENTRY, ...args], {
-            env: sandbox().env,
-            program: FAKETIME ?? '',
-            columns: 200,
-          });
-          const { status } = await tool.exit();
-          expect({ args, status, text: tool.text }).toMatchObject({ args, status: 0 });
-          return tool.text;
-        };
-        const bastion = ['--name', name];
-        expect(await run('up', ...bastion, '--cluster', 'demo', '--ttl', '1h', '--yes')).toMatch(
-          /is up: i-\w+, ends in (1h|59m\d*s?)\s/,
-        );
-        const status = await run('status', ...bastion);
-        // Name, instance, state, type and market, age, time left.
-        expect(status).toMatch(/running +\S+ spot +(\d+s|[0-2]m\d*s?) +(1h|5\dm\d*s?) /);
-        await run('down', ...bastion, '--yes');
-        await run('logs', 'orders-api', '--cluster', 'demo', '--since', '5m');
-      },
-    );
-  },
-);
+  it.each(['+20m', '-20m'])(
+    '%s: ends of leases, ages and the range of logs use the time of AWS',
+    async (offset) => {
+      const name = `clock${offset.startsWith('+') ? 'ahead' : 'behind'}`;
+      const run = async (...args: readonly string[]): Promise<string> => {
+        const tool = new PtyProcess(['-f', offset, process.execPath, ENTRY, ...args], {
+          env: sandbox().env,
+          program: FAKETIME ?? '',
+          columns: 200,
+        });
+        const { status } = await tool.exit();
+        expect({ args, status, text: tool.text }).toMatchObject({ args, status: 0 });
+        return tool.text;
+      };
+      const bastion = ['--name', name];
+      expect(await run('up', ...bastion, '--cluster', 'demo', '--ttl', '1h', '--yes')).toMatch(
+        /is up: i-\w+, ends in (1h|59m\d*s?)\s/,
+      );
+      const status = await run('status', ...bastion);
+      // Name, instance, state, type and market, age, time left.
+      expect(status).toMatch(/running +\S+ spot +(\d+s|[0-2]m\d*s?) +(1h|5\dm\d*s?) /);
+      await run('down', ...bastion, '--yes');
+      await run('logs', 'orders-api', '--cluster', 'demo', '--since', '5m');
+    },
+  );
+});

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { cli, ENTRY, PtyProcess } from '../support/cli-process.ts';
 import { sandboxClients } from '../support/sandbox-clients.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
+import { reportSkip } from '../support/on-path.ts';
 
 const sandbox = testSandbox();
 const IN_DEMO = ['exec', '--cluster', 'demo'] as const;
@@ -155,7 +156,7 @@ function canMount(): boolean {
     execFileSync('unshare', ['-rm', 'true'], { stdio: 'ignore' });
     return true;
   } catch {
-    process.stderr.write('exec: no namespaces here, the recording on a full disk is skipped\n');
+    reportSkip('a recording on a full disk', 'unprivileged namespaces do not work here');
     return false;
   }
 }

@@ -2,6 +2,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 
 import { readKernelTable } from '../../../src/connect/forward/local-peer.ts';
+import { reportSkip } from '../../support/on-path.ts';
 
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -28,22 +29,21 @@ async function pair(host: string): Promise<{ readonly ours: Socket; readonly pro
 
 const ended = (socket: Socket): Promise<void> => new Promise((resolve) => socket.once('end', resolve));
 
-test.runIf(process.platform === 'linux')(
-  'a program that ended its side is reading; one that closed is not',
-  async () => {
-    const look = readKernelTable();
-    const half = await pair('127.0.0.1');
-    half.program.end('question');
-    await ended(half.ours);
-    expect(await look(half.ours)).toBe('reading');
-    const whole = await pair('127.0.0.1');
-    whole.program.write('bye', () => whole.program.destroy());
-    await ended(whole.ours);
-    expect(await look(whole.ours)).toBe('closed');
-  },
-);
+const isLinux = process.platform === 'linux';
+if (!isLinux) reportSkip('what a local program does with its connection', 'only Linux has /proc/net/tcp');
+test.runIf(isLinux)('a program that ended its side is reading; one that closed is not', async () => {
+  const look = readKernelTable();
+  const half = await pair('127.0.0.1');
+  half.program.end('question');
+  await ended(half.ours);
+  expect(await look(half.ours)).toBe('reading');
+  const whole = await pair('127.0.0.1');
+  whole.program.write('bye', () => whole.program.destroy());
+  await ended(whole.ours);
+  expect(await look(whole.ours)).toBe('closed');
+});
 
-test.runIf(process.platform === 'linux')('the same through a socket with both families', async () => {
+test.runIf(isLinux)('the same through a socket with both families', async () => {
   const look = readKernelTable();
   const half = await pair('::ffff:127.0.0.1');
   half.program.end('question');

@@ -23,6 +23,7 @@ import {
   type CopyProgram,
   makeCopyImage,
 } from '../../support/remote-copy.ts';
+import { reportSkip } from '../../support/on-path.ts';
 
 /** Each shell, each missing program and each guarantee of `cp`, on real ptys, without AWS. */
 
@@ -61,7 +62,7 @@ const NOT_UTF8 = Buffer.from([0x66, 0xff, 0x80, 0x0a]);
 
 const isInstalled = (shell: Shell): boolean => {
   if (programPath(shell) !== undefined) return true;
-  process.stderr.write(`cp-matrix: ${shell} is not installed, its column is skipped\n`);
+  reportSkip(`cp in ${shell}`, 'the shell is not installed');
   return false;
 };
 

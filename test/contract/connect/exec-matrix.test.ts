@@ -12,6 +12,7 @@ import {
   type Shell,
   SHELLS,
 } from '../../support/remote-exec.ts';
+import { reportSkip } from '../../support/on-path.ts';
 
 /**
  * Each shell, each missing tool and each guarantee: the wrapper of `exec -- CMD` on a real pty, in images that lack
@@ -64,7 +65,7 @@ const PRINT_ALL_BYTES = 'i=0; while [ $i -lt 256 ]; do printf "\\\\$(printf %03o
 
 const isInstalled = (shell: Shell): boolean => {
   if (programPath(shell) !== undefined) return true;
-  process.stderr.write(`exec-matrix: ${shell} is not installed, its column is skipped\n`);
+  reportSkip(`exec in ${shell}`, 'the shell is not installed');
   return false;
 };
 

@@ -28,6 +28,7 @@ import { supervisorAccess } from '../../../src/cli/supervisor/supervisor-access.
 import { systemClock } from '../../../src/core/clock.ts';
 import type { ToolEvent } from '../../../src/core/events.ts';
 import { until } from '../../support/eventually.ts';
+import { reportSkip } from '../../support/on-path.ts';
 
 /** The supervisor behind a real socket; the processes of its forwards are scripted. */
 
@@ -266,7 +267,9 @@ describe('a forward', () => {
     expect(await listDetached(access)).toEqual([]);
   });
 
-  it.skipIf(!existsSync('/dev/full'))('survives a log on a full disk', async () => {
+  const hasFullDisk = existsSync('/dev/full');
+  if (!hasFullDisk) reportSkip('a log on a full disk', 'there is no /dev/full');
+  it.skipIf(!hasFullDisk)('survives a log on a full disk', async () => {
     log = '/dev/full';
     await start();
     processes[0]?.say({ type: 'forward-traffic', localPort: 8_080, sent: 1, received: 1 });

@@ -11,6 +11,7 @@ import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
 import { VpcNetwork } from '../../../src/sandbox/world/vpc-network.ts';
 import { until } from '../../support/eventually.ts';
 import { finish, TerminalText } from '../support/machine-streams.ts';
+import { reportSkip } from '../../support/on-path.ts';
 
 const seed = defaultSeed();
 const service = seed.services.find((item) => item.name === 'orders-api')!;
@@ -232,40 +233,39 @@ describe('a container that stops', () => {
 
 const confinement = await findConfinement();
 
-describe.skipIf(confinement === undefined)(
-  `the names of the VPC in a confined container${confinement === undefined ? ' (skipped: unprivileged namespaces do not work here)' : ''}`,
-  () => {
-    const open = 'orders.rds.amazonaws.com';
-    const closed = 'billing.rds.amazonaws.com';
+if (confinement === undefined)
+  reportSkip('the names of the VPC in a confined container', 'unprivileged namespaces do not work here');
+describe.skipIf(confinement === undefined)('the names of the VPC in a confined container', () => {
+  const open = 'orders.rds.amazonaws.com';
+  const closed = 'billing.rds.amazonaws.com';
 
-    it('lead its programs to the databases that its security groups may reach', async () => {
-      const server = createServer((socket) => socket.end('hello\n')).listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      const { port } = server.address() as AddressInfo;
-      const vpc = new VpcNetwork({
-        vpcs: seed.vpcs,
-        region: seed.region,
-        policy: { allows: (_, { privateIp }) => privateIp === '10.0.1.200' },
-        clock: systemClock,
-        blockedTimeoutMs: 5,
-      });
-      for (const [privateIp, name] of [
-        ['10.0.1.200', open],
-        ['10.0.1.201', closed],
-      ] as const)
-        vpc.attach({
-          privateIp,
-          securityGroupIds: [],
-          names: [name],
-          listeners: new Map([[5432, () => Promise.resolve(port)]]),
-        });
-      const machine = createContainerMachine(launch, vpc, confinement);
-      started.push(machine);
-      const ask = async (name: string) =>
-        finish(await machine.process(`bash -c 'exec 3<>/dev/tcp/${name}/5432 && cat <&3'`));
-      expect(await ask(open)).toMatchObject({ stdout: 'hello\n', code: 0 });
-      expect(await ask(closed)).toMatchObject({ stdout: '' });
-      server.close();
+  it('lead its programs to the databases that its security groups may reach', async () => {
+    const server = createServer((socket) => socket.end('hello\n')).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const vpc = new VpcNetwork({
+      vpcs: seed.vpcs,
+      region: seed.region,
+      policy: { allows: (_, { privateIp }) => privateIp === '10.0.1.200' },
+      clock: systemClock,
+      blockedTimeoutMs: 5,
     });
-  },
-);
+    for (const [privateIp, name] of [
+      ['10.0.1.200', open],
+      ['10.0.1.201', closed],
+    ] as const)
+      vpc.attach({
+        privateIp,
+        securityGroupIds: [],
+        names: [name],
+        listeners: new Map([[5432, () => Promise.resolve(port)]]),
+      });
+    const machine = createContainerMachine(launch, vpc, confinement);
+    started.push(machine);
+    const ask = async (name: string) =>
+      finish(await machine.process(`bash -c 'exec 3<>/dev/tcp/${name}/5432 && cat <&3'`));
+    expect(await ask(open)).toMatchObject({ stdout: 'hello\n', code: 0 });
+    expect(await ask(closed)).toMatchObject({ stdout: '' });
+    server.close();
+  });
+});

@@ -8,6 +8,7 @@ import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
 import { createWorld, type World } from '../../../src/sandbox/world/world.ts';
 import { TerminalText } from '../support/machine-streams.ts';
+import { reportSkip } from '../../support/on-path.ts';
 
 /**
  * `ecs_connect.sh` on a bastion without any official program: it uses the built-in client and plugin, with real
@@ -135,17 +136,15 @@ describe('ecs_connect.sh on a bastion', () => {
   });
 
   const official = findProgram('aws', (process.env['PATH'] ?? '').split(':'), '/');
-  it.skipIf(official === undefined)(
-    `uses the official AWS CLI of the host if it is installed${official === undefined ? ' (skipped: no aws on PATH)' : ''}`,
-    async () => {
-      const screen = await onBastion(
-        'aws --version; ecs_connect.sh orders-api app printenv PORT',
-        await bootBastion(process.env['PATH'] ?? ''),
-      );
-      expect((await screen.exit).code).toBe(0);
-      expect(screen.text).toMatch(/aws-cli\/\d+\.\d+/);
-      expect(screen.text).not.toContain('stand-in of the fargate-connect sandbox');
-      expect(screen.text).toMatch(/^8080/m);
-    },
-  );
+  if (official === undefined) reportSkip('ecs_connect.sh with the official AWS CLI', 'no aws on PATH');
+  it.skipIf(official === undefined)('uses the official AWS CLI of the host if it is installed', async () => {
+    const screen = await onBastion(
+      'aws --version; ecs_connect.sh orders-api app printenv PORT',
+      await bootBastion(process.env['PATH'] ?? ''),
+    );
+    expect((await screen.exit).code).toBe(0);
+    expect(screen.text).toMatch(/aws-cli\/\d+\.\d+/);
+    expect(screen.text).not.toContain('stand-in of the fargate-connect sandbox');
+    expect(screen.text).toMatch(/^8080/m);
+  });
 });
