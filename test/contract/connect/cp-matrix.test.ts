@@ -176,3 +176,18 @@ describe.each(SHELLS.filter(isInstalled))('cp with an image whose only shell is 
     });
   });
 });
+
+test.each(SHELLS.filter(isInstalled))(
+  'without stty cp is refused, and nothing is written: %s',
+  async (shell) => {
+    const image = makeCopyImage(shell, ['stty']);
+    const { sessions } = copyContainer(image);
+    try {
+      await expect(sessions.main()).rejects.toMatchObject({ code: 'copy-tool-missing' });
+      expect(readdirSync(image.files)).toEqual([]);
+    } finally {
+      await sessions.close();
+      image.remove();
+    }
+  },
+);
