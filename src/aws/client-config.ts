@@ -81,7 +81,7 @@ export async function clientConfig(
   const keysWin = settings.profile === undefined && hasKeys(env);
   if (named !== undefined && profile === undefined && !keysWin) throw profileNotFound(named, files);
   refuseInvalidEndpoints(env);
-  const region = regionOf(settings, env, named, profile);
+  const region = regionOf(settings, env, named, files.profiles);
   const agents = await networkAgents(env, systemClock, caBundle(env, named, profile));
   const now = (): number => systemClock.now();
   const time = new AwsTime(systemClock, (skewMs) => reportSkew(skewMs, callbacks.report));
@@ -122,8 +122,9 @@ function regionOf(
   settings: AccountSettings,
   env: Env,
   named: string | undefined,
-  profile: Profile | undefined,
+  profiles: Readonly<Record<string, Profile>>,
 ): string {
+  const profile = profiles[named ?? 'default'];
   const given = settings.region || env['AWS_REGION'] || env['AWS_DEFAULT_REGION'];
   const region = given || profile?.['region'];
   const name = named ?? 'default';
@@ -138,7 +139,10 @@ function regionOf(
     'region-missing',
     `no AWS region: not given, not in the environment and not in profile ${name}`,
     {
-      details: { profile: name },
+      details: {
+        profile: name,
+        candidates: Object.keys(profiles).filter((each) => Boolean(profiles[each]?.['region'])),
+      },
     },
   );
 }

@@ -63,11 +63,20 @@ export function usageError(
   return usage(codeOf(code), refused?.message ?? sentence, {
     details: {
       ...missingValues(code, sentence, command),
+      ...nameAsArgument(code, argv, command),
       ...refused?.facts,
       ...(suggestions.length > 0 ? { suggestions } : {}),
       ...(remote === undefined ? {} : { remoteCommandAt: remote }),
     },
   });
+}
+
+/** `down orders`: the name of a bastion is the value of a flag, as it is for `up` and `status`. */
+function nameAsArgument(code: string, argv: readonly string[], command: Command | undefined): ParseFacts {
+  if (code !== 'commander.excessArguments' || command?.registeredArguments.length !== 0) return {};
+  const name = argv.slice(1).find((word) => !word.startsWith('-'));
+  const takesName = command.options.some(({ long }) => long === '--name');
+  return name === undefined || !takesName ? {} : { suggestions: [`--name ${name}`] };
 }
 
 /** All values of the argument that is missing; empty if it accepts any value. */

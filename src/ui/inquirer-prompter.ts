@@ -1,5 +1,7 @@
 import { interrupted, usage } from '../core/errors.ts';
 import type { Colors } from './colors.ts';
+import { cellWidth, padded, shortened } from './cells.ts';
+import { folded } from './fold.ts';
 import { fuzzyFilter } from './fuzzy.ts';
 import type { ListScreenOptions } from './list-screen.ts';
 import { printable } from './printable.ts';
@@ -25,6 +27,10 @@ export interface PrompterOptions {
 const MAX_CANDIDATES = 20;
 const BACK_INDEX = -1;
 const PAGE_SIZE = 12;
+/** The cells of the pointer before a row. */
+const POINTER = 2;
+/** The cells that inquirer adds to a question: `? ` and ` (y/N) `. */
+const AROUND_QUESTION = 9;
 
 /** Asks questions on stderr with inquirer, which is loaded when the first question is asked. */
 export function createPrompter(options: PrompterOptions): Prompter {
@@ -43,7 +49,8 @@ export function createPrompter(options: PrompterOptions): Prompter {
         name: printable(choice.name),
         about: printable(choice.description ?? ''),
       }));
-      const width = Math.max(0, ...texts.map((text) => text.name.length));
+      const width = Math.max(0, ...texts.map((text) => cellWidth(text.name)));
+      const columns = (): number => options.terminal.size().columns;
       let filter = '';
       let loading = true;
       let typed = question.typed ?? '';
@@ -55,7 +62,11 @@ export function createPrompter(options: PrompterOptions): Prompter {
           const disabled = choices[index]?.disabled;
           return {
             value: index,
-            name: row(texts[index] ?? { name: '', about: '' }, width, options.colors),
+            name: row(texts[index] ?? { name: '', about: '' }, width, {
+              ...options,
+              room:
+                columns() - POINTER - cellWidth(disabled === undefined ? '' : ` (${printable(disabled)})`),
+            }),
             short: texts[index]?.name ?? '',
             ...(disabled === undefined ? {} : { disabled: `(${printable(disabled)})` }),
           };
@@ -139,11 +150,15 @@ export function createPrompter(options: PrompterOptions): Prompter {
 const textAt = (texts: readonly { readonly name: string; readonly about: string }[], index: number): string =>
   `${texts[index]?.name ?? ''} ${texts[index]?.about ?? ''}`;
 
-const row = (
+/** The row as it fits into `room` cells: a menu whose rows wrap cannot be read. */
+function row(
   text: { readonly name: string; readonly about: string },
   width: number,
-  colors: Colors,
-): string => (text.about === '' ? text.name : `${text.name.padEnd(width)}  ${colors.dim(text.about)}`);
+  { colors, room }: { readonly colors: Colors; readonly room: number },
+): string {
+  if (text.about === '') return text.name;
+  return `${padded(text.name, width)}  ${colors.dim(shortened(text.about, Math.max(8, room - width - 2)))}`;
+}
 
 function inputNeeded(
   { stdinIsTty }: Terminal,
@@ -224,7 +239,8 @@ async function ask(
       clearPromptOnDone: list !== undefined,
     });
     const theme = themeOf(options.colors);
-    const answers = await prompt({ name: 'answer', theme, ...question } as unknown as Parameters<
+    const message = folded(String(question['message']), terminal.size().columns - AROUND_QUESTION);
+    const answers = await prompt({ name: 'answer', theme, ...question, message } as unknown as Parameters<
       typeof prompt
     >[0]);
     const { answer } = answers as { readonly answer: unknown };

@@ -51,6 +51,9 @@ const MOVES: Readonly<Record<string, Move>> = {
   end: 'end',
 };
 
+/** Letters that lead to another list from some lists; in the others the person is told that they do not. */
+const PLACE_KEYS: ReadonlySet<string> = new Set(['f', 'p', 'r']);
+
 interface Key {
   readonly name?: string;
   readonly ctrl?: boolean;
@@ -331,6 +334,8 @@ class ListScreen implements Browser {
       }
       const next = edited(filter, { ...key, ...(text === undefined ? {} : { sequence: text }) });
       if (next !== undefined) this.#filter(asked, next);
+      else if (key.ctrl === true && PLACE_KEYS.has(name))
+        asked.notice = [`Ctrl-${name.toUpperCase()} does nothing in this list`];
     }
     this.#draw();
   }

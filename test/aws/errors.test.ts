@@ -201,7 +201,7 @@ describe('region and credentials', () => {
     await expect(clientConfig(settings, nowhere)).rejects.toMatchObject({
       code: 'region-missing',
       role: 'access',
-      details: { profile: 'default' },
+      details: { profile: 'default', candidates: [] },
     });
   });
 

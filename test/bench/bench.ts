@@ -9,6 +9,7 @@ import { execThroughput } from './rows/exec-throughput.ts';
 import { firstByte } from './rows/first-byte.ts';
 import { forwardLatency } from './rows/forward-latency.ts';
 import { forwardThroughput } from './rows/forward-throughput.ts';
+import { lists } from './rows/lists.ts';
 import { logs } from './rows/logs.ts';
 import { memory } from './rows/memory.ts';
 import { provisioning } from './rows/provisioning.ts';
@@ -37,6 +38,7 @@ const ROWS: readonly Row[] = [
   copy,
   copySessions,
   logs,
+  lists,
   provisioning,
   size,
 ];

@@ -266,10 +266,12 @@ const CASES: readonly Case[] = [
   ],
   [
     'region-missing',
-    { profile: 'staging' },
+    { profile: 'staging', candidates: ['prod', 'test account'] },
     run('up'),
     [
       'give --region, e.g. --region eu-west-1',
+      '--profile prod   # has a region',
+      "--profile 'test account'   # has a region",
       'aws configure set region REGION --profile staging',
       'fargate-connect demo   # needs no account',
     ],

@@ -480,3 +480,9 @@ describe('streams', () => {
     }
   });
 });
+
+it('a name that is typed as an argument is suggested as the flag that it belongs to', async () => {
+  const deps = fakeDeps();
+  expect(await runCli(['down', 'orders'], deps)).toBe(2);
+  expect(deps.terminal.stderr.text).toContain('did you mean --name orders?');
+});

@@ -167,6 +167,18 @@ describe('a list on the screen', () => {
     expect(await answer).toMatchObject({ row: { value: 'logs' } });
   });
 
+  it('says that a key for other lists does nothing in this one', async () => {
+    const { ask, type, list, shown } = screen();
+    list.become(['a', 'b']);
+    const answer = ask();
+    await type('\u0010');
+    expect(shown().at(-2)).toBe('Ctrl-P does nothing in this list');
+    await type('\u001b[B');
+    expect(shown().at(-2)).toBe('');
+    await type('\r');
+    expect(await answer).toMatchObject({ row: { value: 'b' } });
+  });
+
   it('Escape clears the filter, then goes back; Ctrl-C and the end of stdin interrupt', async () => {
     const { ask, type, list, terminal, shown } = screen();
     list.become(['a', 'b']);

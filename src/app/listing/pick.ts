@@ -42,30 +42,38 @@ export async function pick(deps: PickNeeds, wanted: Wanted, typed?: string): Pro
   return { cluster, ...found, isBestTask, place };
 }
 
+/** What was picked, and the name of the service or task for a message. */
+type PickedTarget = Wanted & { readonly name: string };
+
 /**
  * The same without the last question: picks a container for a shell. `typed` is a part of the service's name: the list
  * of services opens with it as filter.
  */
-export async function pickContainer(deps: PickNeeds, wanted: Wanted, typed?: string): Promise<Wanted> {
+export async function pickContainer(deps: PickNeeds, wanted: Wanted, typed?: string): Promise<PickedTarget> {
   const { choices } = await runPicker(deps, wanted, { action: 'shell' }, typed);
   return {
     cluster: choices.cluster,
     service: undefined,
     task: choices.task?.arn,
     container: choices.container?.name,
+    name: nameOf(choices),
   };
 }
 
 /** Picks a service, or a task that belongs to no service; `typed` as in `pickContainer`. */
-export async function pickService(deps: PickNeeds, wanted: Wanted, typed?: string): Promise<Wanted> {
+export async function pickService(deps: PickNeeds, wanted: Wanted, typed?: string): Promise<PickedTarget> {
   const { choices } = await runPicker(deps, wanted, { action: 'logs' }, typed);
   return {
     cluster: choices.cluster,
     service: choices.service ?? undefined,
     task: choices.task?.arn,
     container: undefined,
+    name: nameOf(choices),
   };
 }
+
+const nameOf = ({ service, task }: PickerChoices): string =>
+  service ?? task?.serviceName ?? `task ${task?.id ?? ''}`;
 
 /** Flags answer their questions; a named task or container that does not exist is an error and leads to no question. */
 async function known(deps: Needs<'account'>, wanted: Wanted): Promise<PickerChoices> {
@@ -98,6 +106,7 @@ async function runPicker(
   let picker: Picker | undefined;
   try {
     browser.open();
+    if (deps.reason !== undefined) browser.notice(deps.reason);
     // Of several accounts, the one in which the named cluster is meant is chosen in the list of clusters.
     const isOfPlaces = (deps.accounts?.signedIn.length ?? 0) > 0;
     const start = startPicker({ ...(isOfPlaces ? {} : await known(deps, wanted)), ...more });

@@ -1,5 +1,5 @@
 import type { Choice } from '../../config/choice-history.ts';
-import { noMatch } from '../../core/errors.ts';
+import { noMatch, type ToolError } from '../../core/errors.ts';
 import {
   type PickerState,
   type PickerStep,
@@ -14,7 +14,7 @@ import {
   type PickerAction,
   type PickerEntry,
 } from '../../connect/target/picker.ts';
-import type { EcsPort } from '../../connect/ports.ts';
+import type { Container, EcsPort, Task } from '../../connect/ports.ts';
 import type { ErrorDetails } from '../../core/facts/fact.ts';
 import { queryWords } from '../../ui/search.ts';
 import type { Browser, BrowseQuestion, BrowseAnswer, BrowseKey } from '../../ui/browse.ts';
@@ -43,6 +43,8 @@ export type PickNeeds = Needs<'account' | 'clock' | 'prompter' | 'report' | 'sig
   readonly earlier?: readonly Choice[];
   /** Undefined = the picker stays in the account of the settings. */
   readonly accounts?: PickerAccounts;
+  /** A line below the first list: why the picker is there. */
+  readonly reason?: string;
 };
 
 /** Goes from question to question; the screen stays open between them. */
@@ -60,8 +62,8 @@ export class Picker {
   #words: readonly string[] = [];
   isBestTask = true;
   readonly #places: PickerPlaces;
-  /** What was picked without a question; told when the screen is free. */
-  readonly #automatic: string[] = [];
+  /** What was picked without a question, by its step; told when the screen is free, unless Back has undone it. */
+  readonly #automatic = new Map<PickerState['step'], string>();
 
   constructor(deps: PickNeeds, browser: Browser, start: PickerState, typed: string | undefined) {
     this.#deps = deps;
@@ -87,8 +89,9 @@ export class Picker {
   }
 
   report(): void {
-    for (const message of this.#automatic)
-      this.#deps.report({ type: 'note', level: 'info', code: 'picked', message });
+    for (const [step, message] of this.#automatic)
+      if (step !== 'done' && this.#state.choices[step] !== undefined)
+        this.#deps.report({ type: 'note', level: 'info', code: 'picked', message });
   }
 
   async #ask(step: PickerStep): Promise<void> {
@@ -161,6 +164,7 @@ export class Picker {
               ? []
               : containerEntries(task, judgeContainer, this.#places.clock.now(), isForShell),
             (container) => ({ container }),
+            ({ value }) => (task === undefined ? [] : this.#remedyOf(this.#refusal(task, value))),
           ),
         });
       }
@@ -224,7 +228,9 @@ export class Picker {
         if (step === 'task') this.isBestTask = question.list.rows()[0]?.id === answer.row.id;
         else if (answer.row.value.task !== undefined && step !== 'container') this.isBestTask = false;
         if (step === 'cluster') this.#words = queryWords(answer.filter);
-        if (answer.only) this.#automatic.push(`${question.message}: ${nameOfRow(answer)} (the only one)`);
+        if (answer.only)
+          this.#automatic.set(step, `${question.message}: ${nameOfRow(answer)} (the only one)`);
+        else this.#automatic.delete(step);
       }
       await this.#apply(answer);
     } finally {
@@ -296,19 +302,16 @@ export class Picker {
   #actionQuestion(): Omit<BrowseQuestion<PickerChoices>, 'back'> {
     const { cluster = '', service, task, container, isIdle } = this.#state.choices;
     const isTaskNeeded = this.#state.known.task !== undefined || typeof service !== 'string';
-    const verdict =
-      isIdle === true || task === undefined || container === undefined
-        ? undefined
-        : judgeContainer(task, container, undefined, this.#places.clock.now());
-    const refusal = verdict === undefined || verdict.ready || verdict.mayStart ? undefined : verdict.error;
-    const entries = verdict === undefined ? idleActionEntries() : actionEntries(true, refusal?.message);
+    const hasContainer = isIdle !== true && task !== undefined && container !== undefined;
+    const refusal = hasContainer ? this.#refusal(task, container) : undefined;
+    const entries = hasContainer ? actionEntries(true, refusal?.message) : idleActionEntries();
     return {
       message: 'what now',
       flag: undefined,
       list: this.#entries(
         entries,
         (action: PickerAction) => ({ action }),
-        () => (refusal === undefined ? [] : (this.#deps.advice?.(refusal.code, refusal.details) ?? [])),
+        () => this.#remedyOf(refusal),
       ),
       picked: {
         cluster,
@@ -320,10 +323,20 @@ export class Picker {
     };
   }
 
+  /** Why no session can be opened into the container; undefined if one can, or may soon. */
+  #refusal(task: Task, container: Container): ToolError | undefined {
+    const verdict = judgeContainer(task, container, undefined, this.#places.clock.now());
+    return verdict.ready || verdict.mayStart ? undefined : verdict.error;
+  }
+
+  #remedyOf(refusal: ToolError | undefined): readonly string[] {
+    return refusal === undefined ? [] : (this.#deps.advice?.(refusal.code, refusal.details) ?? []);
+  }
+
   #entries<T>(
     entries: readonly PickerEntry<T>[],
     valueOf: (entry: T) => PickerChoices,
-    remedyOf?: () => readonly string[],
+    remedyOf?: (entry: PickerEntry<T>) => readonly string[],
   ): PickerList {
     return staticList(ENTRY_COLUMNS, entryRows(entries, valueOf, remedyOf));
   }

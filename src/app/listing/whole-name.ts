@@ -26,11 +26,15 @@ export async function wholeName(
   kind: 'service' | 'container',
   deps: PickNeeds,
 ): Promise<Wanted> {
-  deps.report({ type: 'note', level: 'info', code: 'service-name-unknown', message: error.message });
   const inCluster = cluster ?? (textFact(error.details, 'cluster') || undefined);
   const nothing = { cluster: inCluster, service: undefined, task: undefined, container: undefined };
   const pick = kind === 'service' ? pickService : pickContainer;
-  const picked = await pick(deps, nothing, nameOfArn(service ?? ''));
+  const { name, ...picked } = await pick(
+    { ...deps, reason: error.message },
+    nothing,
+    nameOfArn(service ?? ''),
+  );
+  deps.report({ type: 'note', level: 'info', code: 'picked', message: `${error.message}: picked ${name}` });
   return { ...picked, container: container ?? picked.container };
 }
 

@@ -1,3 +1,4 @@
+import { quoteWord } from '../../core/shell-words.ts';
 import { withoutPasswords } from '../../ui/printable.ts';
 import type { Rows } from './rows.ts';
 
@@ -17,6 +18,9 @@ const COMPANY_CA = [
 /** `did you mean a or b?` */
 const didYouMean = (names: readonly string[]): readonly string[] =>
   names.length === 0 ? [] : [`did you mean ${names.join(' or ')}?`];
+
+/** Up to this number of profiles, each one gets a line of advice. */
+const MOST_PROFILES = 3;
 
 export const CREDENTIALS_ADVICE = {
   'arn-elsewhere': ({ arnRegion, arnAccount, region, kind, usedBy }) =>
@@ -110,9 +114,11 @@ export const CREDENTIALS_ADVICE = {
       ? ['user and password go into the address: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT']
       : [CHECK_PROXY],
   'proxy-unreachable': () => [CHECK_PROXY],
-  'region-missing': ({ profile }, lines) => [
+  'region-missing': ({ profile, candidates }, lines) => [
     'give --region, e.g. --region eu-west-1',
-    `aws configure set region REGION --profile ${profile}`,
+    ...candidates.slice(0, MOST_PROFILES).map((name) => `--profile ${quoteWord(name)}   # has a region`),
+    ...(candidates.length > MOST_PROFILES ? ['aws configure list-profiles'] : []),
+    `aws configure set region REGION --profile ${quoteWord(profile)}`,
     lines.tool('demo', {}, 'needs no account'),
   ],
   'region-unknown': ({ candidates }) =>

@@ -66,7 +66,7 @@ export async function printListing(
   });
   if (stream?.hasBegun !== true) {
     const shown = inOrder(filtered(records, view.filters), view.sort);
-    if (isJson) writeJson(shown, view, terminal.stdout);
+    if (isJson) await writeJson(shown, view, terminal.stdout);
     else writeTable(tableColumns(table, now), shown, context);
   }
   const [first, ...others] = incomplete;
@@ -85,12 +85,25 @@ export async function printListing(
     : first.error.with({ message: `not listed: ${first.missing} (${first.error.message})` });
 }
 
-/** The same text as that of JSON.stringify, but never as a whole in memory. */
-function writeJson(records: readonly ListRecord[], { columns }: ListView, stdout: Writable): void {
+const RECORDS_PER_WRITE = 100;
+
+/** The same text as that of JSON.stringify, but never as a whole in memory: a slow reader is waited for. */
+async function writeJson(
+  records: readonly ListRecord[],
+  { columns }: ListView,
+  stdout: Writable,
+): Promise<void> {
   if (records.length === 0) stdout.write('[]\n');
-  for (const [index, record] of records.entries()) {
-    const text = JSON.stringify(withFields(record, columns), null, 2).replaceAll('\n', '\n  ');
-    stdout.write(`${index === 0 ? '[\n' : ',\n'}  ${text}${index === records.length - 1 ? '\n]\n' : ''}`);
+  for (let from = 0; from < records.length; from += RECORDS_PER_WRITE) {
+    const to = Math.min(records.length, from + RECORDS_PER_WRITE);
+    const texts = records
+      .slice(from, to)
+      .map((record) => `  ${JSON.stringify(withFields(record, columns), null, 2).replaceAll('\n', '\n  ')}`);
+    const text = `${from === 0 ? '[\n' : ',\n'}${texts.join(',\n')}${to === records.length ? '\n]\n' : ''}`;
+    await new Promise<void>((resolve) => {
+      // Called with an error where the reader has gone, which the edge of the process reports.
+      stdout.write(text, () => resolve());
+    });
   }
 }
 

@@ -107,7 +107,11 @@ export interface AccountErrorFacts {
   'proxy-invalid': { readonly variable: string; readonly scheme?: string | undefined };
   'proxy-refused': { readonly [name: string]: Fact; readonly status: number };
   'proxy-unreachable': AnyFacts;
-  'region-missing': { readonly profile: string };
+  'region-missing': {
+    readonly profile: string;
+    /** Profiles that have a region. */
+    readonly candidates: readonly string[];
+  };
   'region-unknown': { readonly region: string; readonly candidates: readonly string[] };
   'role-untrusted': {
     readonly role: string;
