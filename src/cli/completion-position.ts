@@ -12,6 +12,8 @@ export interface CompletionPosition {
   readonly prefix: string;
   /** What stands before the name in the same word: `--cluster=`, otherwise empty. */
   readonly lead: string;
+  /** What follows the name in the same word: `:` before the path of `cp`, otherwise empty. */
+  readonly trail: string;
   readonly profile: string | undefined;
   readonly region: string | undefined;
   readonly cluster: string | undefined;
@@ -95,6 +97,7 @@ export function completionPosition(
           connections,
           prefix,
           lead,
+          trail: '',
           profile: given.get('--profile'),
           region: given.get('--region'),
           cluster: given.get('--cluster'),
@@ -110,6 +113,12 @@ export function completionPosition(
   // The name of a connection alone is a command.
   if (command === program) return at(undefined, last, '', count === 0 ? CONNECTION_KINDS : []);
   const argument = argumentAt(command, count)?.name() ?? '';
+  if (command.name() === 'cp') {
+    // Paths are completed by the shell, and those in a container by nobody. bash makes `:` a word of its own.
+    const isPath = /[:/\\]|^[.~]/.test(last) || before.at(-1) === ':';
+    const position = isPath ? undefined : at('services', last);
+    return position === undefined ? undefined : { ...position, trail: ':' };
+  }
   const key = `${command.name()} ${argument}`;
   return at(
     argument === 'service' ? 'services' : KIND_OF_ARGUMENT[key],

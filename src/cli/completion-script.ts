@@ -93,6 +93,11 @@ ${valueCases(nodes, (values) => `COMPREPLY=($(compgen -W ${singleQuoted(words(va
     [[ " $plain " == *" $previous "* ]] || COMPREPLY=($(compgen -W "$plain" -- "$current"))
   fi
   while IFS= read -r word; do COMPREPLY+=("$word"); done < <("\${COMP_WORDS[0]}" ${COMPLETE} --no-input -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null </dev/null)
+  if [[ $path == cp && $current != -* && $current != : && $previous != : && " $valued " != *" $previous "* ]]; then
+    # A service is followed by its path. Where no service begins like this, it is a file of this machine.
+    if (( \${#COMPREPLY[@]} )); then compopt -o nospace 2>/dev/null; [[ -z $current ]] || return; else compopt -o filenames 2>/dev/null; fi
+    while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$current")
+  fi
 }
 complete -F _fargate_connect ${name}
 `;
@@ -132,6 +137,7 @@ ${valueCases(nodes, (values) => `compadd -- ${words(values)}; return ;;`)}
   if [[ \${words[CURRENT]} == -* && \${words[CURRENT]} != *=* ]] && ! (( \${valued[(Ie)$previous]} )); then _describe 'flag' flags; return; fi
   names=("\${(@f)$("\${words[1]}" ${COMPLETE} --no-input -- "\${(@)words[2,CURRENT]}" 2>/dev/null </dev/null)}")
   names=(\${names:#})
+  if [[ $trail == cp ]] && ! (( \${valued[(Ie)$previous]} )); then (( $#names )) && compadd -S '' -- $names; _files; return; fi
   if (( $#names )); then compadd -- $names; [[ -z $trail ]] && ! (( \${valued[(Ie)$previous]} )) || return; fi
   if (( \${valued[(Ie)$previous]} )); then _default; else _describe 'command' plain; fi
 }
@@ -169,6 +175,7 @@ function __fargate_connect_names
   $words[1] ${COMPLETE} --no-input -- $words[2..-1] 2>/dev/null </dev/null
 end
 complete -c ${name} -f -a '(__fargate_connect_names)'
+complete -c ${name} -n '__fish_seen_subcommand_from cp' -F
 ${lines.join('\n')}
 `;
 }

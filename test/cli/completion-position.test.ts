@@ -34,7 +34,17 @@ describe('the word under the cursor', () => {
     expect(at(...words)).toMatchObject({ kind, prefix, lead: '' });
   });
 
+  it('of cp may be a service, whose path follows after a colon', () => {
+    expect(at('cp', 'or')).toMatchObject({ kind: 'services', prefix: 'or', trail: ':' });
+    expect(at('cp', '--cluster', 'prod', 'a.txt', '')).toMatchObject({ cluster: 'prod', trail: ':' });
+    expect(at('cp', '--container', 'a')).toMatchObject({ kind: 'containers', trail: '' });
+  });
+
   it.each([
+    [['cp', 'orders-api:/tm']],
+    [['cp', 'orders-api', ':', '/tm']],
+    [['cp', './or']],
+    [['cp', '~/or']],
     [['exec', '--cl']],
     [['exec', '--unknown=x']],
     [['exec', 'orders-api', '--', '']],

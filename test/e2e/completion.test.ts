@@ -51,6 +51,18 @@ it('offers the names of AWS once a process in the background has read them', asy
   await until(() => locks().length === 0);
 });
 
+it('offers services with a colon for cp, and files where no service begins like this', async () => {
+  const words = ['cp', '--cluster', 'demo', 'ord'];
+  expect(
+    await eventually(async () => {
+      const found = await offered(words);
+      return found.length > 0 ? found : undefined;
+    }),
+  ).toEqual(['orders-api:']);
+  expect(await offered(['cp', '--cluster', 'demo', '/etc/host'])).toContain('/etc/hosts');
+  expect(await offered(['cp', '--cluster', 'demo', 'orders-api', ':', '/etc/host'])).toEqual([]);
+});
+
 it('offers containers of the service on the command line', async () => {
   const words = ['exec', '--cluster', 'demo', 'orders-api', '--container', ''];
   const names = await eventually(async () => {

@@ -69,7 +69,9 @@ async function runComplete(options: CompleteOptions, context: CommandContext): P
           context.startDetached?.(renewal(list)),
         );
   const names = new Set([...connections.sort(), ...ofAws]);
-  context.terminal.stdout.write([...names].map((name) => `${position.lead}${name}\n`).join(''));
+  context.terminal.stdout.write(
+    [...names].map((name) => `${position.lead}${name}${position.trail}\n`).join(''),
+  );
 }
 
 type Scope = Pick<CompletionList, 'cluster' | 'service'>;
