@@ -6,6 +6,7 @@ import type { AwsAccount } from '../../src/aws/account.ts';
 import type { Choice } from '../../src/config/choice-history.ts';
 import type { EcsPort, Task } from '../../src/connect/ports.ts';
 import { noMatch } from '../../src/core/errors.ts';
+import { textFact } from '../../src/core/facts/fact.ts';
 import type { ToolEvent } from '../../src/core/events.ts';
 import type { BrowseAnswer, Browser, BrowseQuestion } from '../../src/ui/browse.ts';
 import type { Prompter } from '../../src/ui/prompter.ts';
@@ -98,7 +99,7 @@ function setUp(
     account: () => Promise.resolve(account as unknown as AwsAccount),
     prompter: { browser: () => Promise.resolve(browser) } as unknown as Prompter,
     report: (event) => void events.push(event),
-    advice: (code, { service }) => [`${code}: enable-exec ${String(service)}`],
+    advice: (code, facts) => [`${code}: enable-exec ${textFact(facts, 'service')}`],
     earlier,
   };
   const notes = (): readonly unknown[] => events.map((event) => 'message' in event && event.message);

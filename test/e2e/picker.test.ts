@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { cli, ENTRY, PtyProcess } from '../support/cli-process.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
@@ -161,5 +162,38 @@ describe('several accounts', () => {
     await picker.until(/[$#] $/);
     picker.write('exit\r');
     expect((await picker.exit()).status).toBe(0);
+  });
+});
+
+describe('the screens in docs/picker.md', () => {
+  const documented = [
+    ...readFileSync(join(import.meta.dirname, '../../docs/picker.md'), 'utf8').matchAll(
+      /```\n(\? service in demo[^`]*)```/g,
+    ),
+  ].map(([, text = '']) => text);
+
+  it.each([
+    [80, 24, 0],
+    [60, 20, 1],
+    [140, 40, 2],
+  ])('%i × %i is what the picker shows', async (columns, rows, index) => {
+    const env = { ...sandbox().env, XDG_STATE_HOME: temporaryFolder() };
+    const picker = new PtyProcess(['connect', '--cluster', 'demo'], { env, columns, rows });
+    await picker.until(/billing-worker/);
+    picker.write('o');
+    // The last drawing, which follows when the tasks are known.
+    await picker.until(/service in demo: o[^]*1 unhealthy[^]*\d · \d match/);
+    const frame = stripVTControlCharacters(picker.raw.split('\u001b[H').at(-1) ?? '');
+    picker.write('\x03');
+    await picker.exit();
+    const lines = (text: string): readonly string[] =>
+      text
+        .split('\n')
+        .map((line) => line.trimEnd())
+        // The page leaves out the empty lines of the largest screen.
+        .filter((line) => rows < 40 || line !== '');
+    const shown = lines(frame.replaceAll('\r', ''));
+    expect(shown).toHaveLength(rows < 40 ? rows : shown.length);
+    expect(lines(documented[index] ?? '').slice(0, shown.length)).toEqual(shown);
   });
 });
