@@ -7,9 +7,9 @@ import { HttpsProxyAgent } from 'https-proxy-agent';
 
 import { type Clock, withDeadline } from './clock.ts';
 import { describeDuration } from './duration.ts';
-import { type ToolError, transport } from './errors.ts';
+import { transport } from './errors.ts';
 import { hostPort } from './host-port.ts';
-import { proxyFor, type Proxy } from './proxy.ts';
+import { isSocks, proxyFor, type Proxy, proxyUnreachable } from './proxy.ts';
 import { tlsFailure } from './tls-failures.ts';
 
 const CONNECT_DEADLINE_MS = 15_000;
@@ -25,7 +25,7 @@ export interface ProxyAgentOptions {
 
 /**
  * Calls `proxyFor` for each new connection, so that NO_PROXY applies host by host. Serves https, http and WebSocket
- * upgrades alike: everything goes through a CONNECT tunnel. Requests fail with `proxy-refused` (details.status),
+ * upgrades alike: everything goes through a tunnel (CONNECT, or SOCKS5 for a socks5 address). Requests fail with `proxy-refused` (details.status),
  * `proxy-unreachable`, or usage `proxy-invalid`; no message shows the proxy's password.
  */
 export class ProxyAgent extends Agent {
@@ -49,16 +49,13 @@ export class ProxyAgent extends Agent {
     const proxy = proxyFor(new URL(`${scheme}://${authority}`), env);
     if (proxy === undefined) return options.secureEndpoint ? this.#https : this.#http;
     const abort = new AbortController();
-    const opening = openTunnel(
-      proxy,
-      authority,
-      request,
-      { ...options, ...verified(secureContext) },
-      abort.signal,
-    );
+    const settings = { ...options, ...verified(secureContext) };
+    const opening = isSocks(proxy)
+      ? throughSocks(proxy, settings, abort.signal)
+      : openTunnel(proxy, authority, request, settings, abort.signal);
     return withDeadline(clock, CONNECT_DEADLINE_MS, opening, () => {
       abort.abort();
-      return unreachable(proxy, new Error(`no answer within ${describeDuration(CONNECT_DEADLINE_MS)}`));
+      return proxyUnreachable(proxy, new Error(`no answer within ${describeDuration(CONNECT_DEADLINE_MS)}`));
     });
   }
 }
@@ -69,15 +66,25 @@ const verified = (secureContext: SecureContext | undefined): object => ({
   ...(secureContext === undefined ? {} : { secureContext }),
 });
 
+async function throughSocks(proxy: Proxy, options: AgentConnectOpts, signal: AbortSignal): Promise<Duplex> {
+  const { openSocksTunnel, overTls } = await import('./socks-tunnel.ts');
+  const { host = 'localhost', port, secureEndpoint, ...rest } = options;
+  const socket = await openSocksTunnel(proxy, host, Number(port), CONNECT_DEADLINE_MS);
+  // The proxy answered after the deadline, when the caller has gone.
+  if (signal.aborted) socket.destroy();
+  return secureEndpoint ? overTls(socket, { ...rest, path: undefined }, host) : socket;
+}
+
 async function openTunnel(
-  { url, authorization }: Proxy,
+  proxy: Proxy,
   authority: string,
   request: ClientRequest,
   options: AgentConnectOpts,
   signal: AbortSignal,
 ): Promise<Duplex> {
+  const { url, login } = proxy;
   const agent = new HttpsProxyAgent(url, {
-    headers: authorization === undefined ? {} : { 'Proxy-Authorization': authorization },
+    headers: login === undefined ? {} : { 'Proxy-Authorization': basic(login) },
     // The signal reaches the socket, so that a connection that is not answered in time is closed.
     signal,
     ...('secureContext' in options ? { secureContext: options.secureContext } : {}),
@@ -89,19 +96,15 @@ async function openTunnel(
     status = answer.statusCode;
   });
   const socket = await agent.connect(request, options).catch((error: unknown) => {
-    throw tlsFailure(error, url.host) ?? unreachable({ url, authorization }, error);
+    throw tlsFailure(error, url.host) ?? proxyUnreachable(proxy, error);
   });
   if (status === 200) return socket;
   socket.destroy();
   throw transport('proxy-refused', `the proxy ${url.host} answered ${status} for ${authority}`, {
-    details: { status, proxy: url.host, host: authority },
+    details: { status, needsLogin: status === 407, scheme: 'http', proxy: url.host, host: authority },
   });
 }
 
-function unreachable({ url }: Proxy, error: unknown): ToolError {
-  const message = error instanceof Error ? error.message : String(error);
-  return transport('proxy-unreachable', `the proxy ${url.host} cannot be used: ${message}`, {
-    details: { proxy: url.host },
-    cause: error,
-  });
-}
+/** RFC 7617. */
+const basic = ({ user, password }: NonNullable<Proxy['login']>): string =>
+  `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;

@@ -1,4 +1,4 @@
-import { usage } from './errors.ts';
+import { type ToolError, transport, usage } from './errors.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -22,14 +22,25 @@ export const namesProxy = (env: Env): boolean =>
 export interface Proxy {
   /** Without user and password, because libraries decode them, log them, and throw at a `%` that begins no escape. */
   readonly url: URL;
-  /** Value of the `Proxy-Authorization` header; undefined when the address has no user information. */
-  readonly authorization: string | undefined;
+  /** Undefined when the address has no user information. */
+  readonly login: { readonly user: string; readonly password: string } | undefined;
+}
+
+/** True for a proxy that speaks SOCKS5. */
+export const isSocks = ({ url }: Proxy): boolean => url.protocol.startsWith('socks');
+
+export function proxyUnreachable({ url }: Proxy, error: unknown): ToolError {
+  const message = error instanceof Error ? error.message : String(error);
+  return transport('proxy-unreachable', `the proxy ${url.host} cannot be used: ${message}`, {
+    details: { proxy: url.host },
+    cause: error,
+  });
 }
 
 /**
  * The proxy that the environment names for a URL (HTTPS_PROXY for https and wss, HTTP_PROXY for http and ws, ALL_PROXY
  * for both; lower case too), unless NO_PROXY covers its host. Loopback never goes through a proxy. Throws usage
- * `proxy-invalid` if the value is not an http or https address.
+ * `proxy-invalid` if the value is not an http, https, socks5, socks5h or socks address.
  */
 export function proxyFor(url: URL, env: Env): Proxy | undefined {
   const isSecure = url.protocol === 'https:' || url.protocol === 'wss:';
@@ -44,17 +55,16 @@ export function proxyFor(url: URL, env: Env): Proxy | undefined {
 function parseProxy(name: string, value: string): Proxy {
   const text = value.includes('://') ? value : `http://${value}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw usage('proxy-invalid', `${name} is not the address of an http or https proxy`, {
+  if (url === undefined || url.hostname === '' || !/^(?:https?|socks5h?|socks):$/.test(url.protocol)) {
+    throw usage('proxy-invalid', `${name} is not the address of an http, https or socks5 proxy`, {
       details: { variable: name, scheme: url?.protocol },
     });
   }
   const { username, password } = url;
   url.username = '';
   url.password = '';
-  if (username === '' && password === '') return { url, authorization: undefined };
-  const credentials = `${percentDecoded(username)}:${percentDecoded(password)}`;
-  return { url, authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
+  if (username === '' && password === '') return { url, login: undefined };
+  return { url, login: { user: percentDecoded(username), password: percentDecoded(password) } };
 }
 
 /** Decodes `%XX`; if a `%` in the text begins no escape, the text is used unchanged. */

@@ -307,10 +307,21 @@ const CASES: readonly Case[] = [
     run('up'),
     ['aws configure sso --profile staging   # makes one', 'fargate-connect demo   # needs no account'],
   ],
-  ['proxy-refused', { status: 403 }, run('up'), ['check HTTPS_PROXY, or add the host to NO_PROXY']],
   [
     'proxy-refused',
-    { status: 407 },
+    { status: 403, needsLogin: false, scheme: 'http' },
+    run('up'),
+    ['check HTTPS_PROXY and ALL_PROXY, or add the host to NO_PROXY'],
+  ],
+  [
+    'proxy-refused',
+    { needsLogin: true, scheme: 'socks5' },
+    run('up'),
+    ['user and password go into the address: ALL_PROXY=socks5h://USER:PASSWORD@HOST:PORT'],
+  ],
+  [
+    'proxy-refused',
+    { status: 407, needsLogin: true, scheme: 'http' },
     run('up'),
     ['user and password go into the address: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT'],
   ],

@@ -4,11 +4,15 @@ import { createServer as createTlsServer, request } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { systemClock } from '../../src/core/clock.ts';
 import { type CaBundle, networkAgents } from '../../src/core/network-agents.ts';
 import { tlsFailure } from '../../src/core/tls-failures.ts';
+import { until } from '../support/eventually.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { type SocksServerOptions, startSocksServer } from '../support/socks-server.ts';
 import {
   CERTIFICATE,
   COMPANY_CA,
@@ -159,5 +163,98 @@ describe('proxies', () => {
       details: { host: new URL(proxy).host },
     });
     expect(await through(proxy, COMPANY)).toMatchObject({ code: 'proxy-refused' });
+  });
+});
+
+describe('SOCKS5', () => {
+  const login = { user: 'person', password: 's3cret!' };
+  const through = async (
+    scheme: string,
+    {
+      userinfo = '',
+      trusted,
+      ...options
+    }: Partial<SocksServerOptions> & { userinfo?: string; trusted?: CaBundle },
+  ): Promise<{ readonly error: unknown; readonly requests: readonly string[] }> => {
+    const proxy = await startSocksServer({ port: await serverWith(CERTIFICATE), ...options });
+    const env = { ALL_PROXY: `${scheme}://${userinfo}${proxy.address}` };
+    const error = await ask(443, env, trusted, 'aws.example').catch((failure: unknown) => failure);
+    proxy.close();
+    return { error, requests: proxy.requests };
+  };
+
+  test.each(['socks5h', 'socks'])(
+    '%s: the proxy gets the name, and TLS is verified end to end',
+    async (scheme) => {
+      const { error, requests } = await through(scheme, { trusted: COMPANY });
+      expect(tlsFailure(error, 'aws.example')).toMatchObject({ code: 'tls-wrong-host' });
+      expect(requests).toEqual(['aws.example:443']);
+      expect(await codeOf(Promise.reject((await through(scheme, {})).error as Error))).toBe('tls-untrusted');
+    },
+  );
+
+  test('socks5: this machine looks up the name, and an unknown one is an error that names it', async () => {
+    const { error, requests } = await through('socks5', {});
+    expect(error).toMatchObject({
+      code: 'proxy-unreachable',
+      message: expect.stringMatching(/aws\.example/) as string,
+    });
+    expect(requests).toEqual([]);
+  });
+
+  test('user and password are sent, with every character', async () => {
+    const { requests } = await through('socks5h', { login, userinfo: 'person:s3cret%21@' });
+    expect(requests).toEqual(['aws.example:443']);
+  });
+
+  test.each([
+    ['none', '', 'wants a user and a password'],
+    ['another one', 'person:wrong-s3cret@', 'wants another user or password'],
+  ])('a login that is refused (%s) is proxy-refused, and is not shown', async (_, userinfo, message) => {
+    const { error } = await through('socks5h', { login, userinfo });
+    expect(error).toMatchObject({
+      code: 'proxy-refused',
+      message: expect.stringContaining(message) as string,
+      details: { needsLogin: true, scheme: 'socks5', host: 'aws.example:443' },
+    });
+    expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('s3cret');
+  });
+
+  test('a refused destination is proxy-refused with the reply', async () => {
+    const { error } = await through('socks5h', { refusal: 2 });
+    expect(error).toMatchObject({
+      code: 'proxy-refused',
+      message: expect.stringMatching(/answered NotAllowed for aws\.example:443$/) as string,
+      details: { needsLogin: false },
+    });
+  });
+
+  test('a proxy that is no SOCKS5 proxy, or cannot be reached, is proxy-unreachable', async () => {
+    const web = await listening(createServer());
+    for (const port of [web, 1])
+      expect(
+        await ask(443, { ALL_PROXY: `socks5h://127.0.0.1:${port}` }, undefined, 'aws.example').catch(
+          (failure: unknown) => failure,
+        ),
+      ).toMatchObject({ code: 'proxy-unreachable', details: { proxy: `127.0.0.1:${port}` } });
+  });
+
+  test('a proxy that does not answer is given up at the deadline', async () => {
+    const clock = new FakeClock();
+    const proxy = await startSocksServer({ port: 1, isSilent: true });
+    const agents = await networkAgents({ ALL_PROXY: `socks5h://${proxy.address}` }, clock, undefined);
+    const failure = new Promise<unknown>((resolve) => {
+      const sent = request({ host: 'aws.example', agent: agents.https });
+      sent.on('error', resolve);
+      sent.end();
+    });
+    await until(() => clock.pendingTimers > 0);
+    await clock.advance(15_000);
+    expect(await failure).toMatchObject({
+      code: 'proxy-unreachable',
+      message: expect.stringMatching(/no answer within 15\s?s/) as string,
+    });
+    agents.https.destroy();
+    proxy.close();
   });
 });

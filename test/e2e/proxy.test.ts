@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cli, CliProcess } from '../support/cli-process.ts';
 import { type CorporateProxy, startCorporateProxy } from '../support/corporate-proxy.ts';
+import { startSocksServer } from '../support/socks-server.ts';
 import { testSandbox } from '../support/test-sandbox.ts';
 import { COMPANY_CA } from '../support/tls-identity.ts';
 
@@ -95,10 +96,30 @@ describe('HTTPS_PROXY', () => {
 });
 
 it('an invalid proxy address is a usage error that names the variable, not the value', async () => {
-  const result = await cli(EXEC, { env: env({ HTTPS_PROXY: 'socks5://person:s3cret@proxy:1080' }) });
+  const result = await cli(EXEC, { env: env({ HTTPS_PROXY: 'socks4://person:s3cret@proxy:1080' }) });
   expect(result).toMatchObject({ status: 2, stdout: '' });
-  expect(result.stderr).toContain('HTTPS_PROXY is not the address of an http or https proxy');
+  expect(result.stderr).toContain('HTTPS_PROXY is not the address of an http, https or socks5 proxy');
   expect(result.stderr).not.toContain('s3cret');
+});
+
+describe('ALL_PROXY=socks5h://', () => {
+  it('carries API calls and the WebSocket with a login, which no output shows', async () => {
+    const login = { user: 'person', password: 's3cret!' };
+    const socks = await startSocksServer({ port: proxy.awsPort, login });
+    const result = await cli([...EXEC.slice(0, 6), '--debug', ...EXEC.slice(6)], {
+      env: env({ ALL_PROXY: `socks5h://person:s3cret%21@${socks.address}` }),
+    });
+    expect(result).toMatchObject({ status: 0, stdout: 'through\n' });
+    const hosts = new Set(socks.requests);
+    expect(hosts).toContain('ecs.eu-west-1.amazonaws.com:443');
+    expect(hosts).toContain('ssmmessages.eu-west-1.amazonaws.com:443');
+    expect(result.stdout + result.stderr).not.toMatch(/s3cret/);
+
+    const refused = await cli(EXEC, { env: env({ ALL_PROXY: `socks5h://${socks.address}` }) });
+    socks.close();
+    expect(refused.status).toBe(255);
+    expect(refused.stderr).toContain('ALL_PROXY=socks5h://USER:PASSWORD@HOST:PORT');
+  });
 });
 
 describe('NO_PROXY', () => {

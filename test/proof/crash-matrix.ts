@@ -37,7 +37,7 @@ function faultsOf(mishap: Mishap, k: number): readonly ApiFault[] {
   return [{ kind: SINGLE[mishap], at: k }];
 }
 
-const UP = ['up', '--cluster', 'demo', '--yes', '--allow-db', 'billing-db'] as const;
+const UP = ['up', '--cluster', 'demo', '--yes', '--allow-db', 'billing-db', '--egress-port', '6379'] as const;
 const DOWN = ['down', '--yes'] as const;
 
 const QUICK: Partial<Timing> = {

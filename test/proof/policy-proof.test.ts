@@ -55,7 +55,7 @@ const FLOW: readonly (readonly string[])[] = [
     '--kms-key',
     VOLUME_KEY,
   ],
-  ['up', '--cluster', 'demo', '--yes', '--ttl', '9h', '--allow-db', 'billing-db'],
+  ['up', '--cluster', 'demo', '--yes', '--ttl', '9h', '--allow-db', 'billing-db', '--egress-port', '6379'],
   ['status', '--all-regions'],
   ['down', '--all', '--yes'],
 ];

@@ -48,6 +48,8 @@ export interface BastionStatus {
   readonly subnet: string | null;
   readonly owner: string | null;
   readonly cluster: string | null;
+  /** TCP ports that its security group allows outbound; null = not known, because another group may allow more. */
+  readonly ports: readonly number[] | null;
   /** ISO 8601. */
   readonly launchedAt: string | null;
   readonly expiresAt: string | null;
@@ -224,6 +226,7 @@ const orphan = (name: string, region: string): BastionStatus => ({
   subnet: null,
   owner: null,
   cluster: null,
+  ports: null,
   launchedAt: null,
   expiresAt: null,
   idleMinutes: null,
@@ -277,6 +280,7 @@ async function statusOf(
     subnet: bastion.subnetId,
     owner: bastion.owner ?? null,
     cluster: bastion.cluster ?? null,
+    ports: bastion.ports ?? null,
     launchedAt: iso(bastion.launchedAt),
     expiresAt: iso(lease.expiresAt),
     idleMinutes: lease.idleMinutes ?? null,

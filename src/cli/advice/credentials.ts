@@ -4,7 +4,7 @@ import type { Rows } from './rows.ts';
 
 /** Advice about profiles, credentials and the network between this machine and AWS. */
 
-const CHECK_PROXY = 'check HTTPS_PROXY, or add the host to NO_PROXY';
+const CHECK_PROXY = 'check HTTPS_PROXY and ALL_PROXY, or add the host to NO_PROXY';
 
 const DATABASE_CA = [
   '--ca FILE   # the authorities of your own; without it those of AWS are used',
@@ -108,10 +108,15 @@ export const CREDENTIALS_ADVICE = {
     `aws configure sso --profile ${profile}   # makes one`,
     ...(existing === 0 ? [lines.tool('demo', {}, 'needs no account')] : []),
   ],
-  'proxy-invalid': ({ variable }) => [`export ${variable}=http://HOST:PORT`, 'or add the host to NO_PROXY'],
-  'proxy-refused': ({ status }) =>
-    status === 407
-      ? ['user and password go into the address: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT']
+  'proxy-invalid': ({ variable }) => [
+    `export ${variable}=http://HOST:PORT   # or socks5h://HOST:PORT`,
+    'or add the host to NO_PROXY',
+  ],
+  'proxy-refused': ({ needsLogin, scheme }) =>
+    needsLogin
+      ? [
+          `user and password go into the address: ${scheme === 'http' ? 'HTTPS_PROXY=http' : 'ALL_PROXY=socks5h'}://USER:PASSWORD@HOST:PORT`,
+        ]
       : [CHECK_PROXY],
   'proxy-unreachable': () => [CHECK_PROXY],
   'region-missing': ({ profile, candidates }, lines) => [

@@ -23,6 +23,9 @@ const PLACE_COLUMNS: readonly StatusColumn[] = [
   { title: 'account', cell: ({ account, accountAlias }) => accountAlias ?? account ?? undefined },
 ];
 
+/** Shown if a bastion may connect to more than port 443. */
+const PORTS = 'ports';
+
 const COLUMNS: readonly StatusColumn[] = [
   { title: 'name', cell: (row) => row.name },
   { title: 'region', cell: (row) => row.region },
@@ -50,6 +53,11 @@ const COLUMNS: readonly StatusColumn[] = [
     title: 'idle',
     cell: ({ idleMinutes, idleLeftMinutes }) =>
       idleMinutes === null ? undefined : idleMinutes === 0 ? 'never' : `${idleLeftMinutes ?? idleMinutes}m`,
+  },
+  {
+    title: PORTS,
+    dropOrder: 2,
+    cell: ({ ports }) => (ports === null ? undefined : ports.join(' ')),
   },
   { title: 'sessions', align: 'right', cell: (row) => row.sessions ?? undefined },
   { title: 'cost', dropOrder: 1, cell: ({ cost }) => (cost === null ? undefined : dollars(cost)) },
@@ -138,10 +146,11 @@ function writeTable(
 ): void {
   const { terminal, settings } = context;
   const width = terminal.stdoutIsTty ? terminal.size().columns : undefined;
+  const hasPorts = rows.some(({ ports }) => ports !== null && ports.length > 1);
   const isOfPlaces = rows.some(({ account }) => account !== undefined);
   const columns = [
     ...(isOfPlaces ? PLACE_COLUMNS : []),
-    ...COLUMNS.filter((column) => allRegions || column.title !== 'region'),
+    ...COLUMNS.filter(({ title }) => (allRegions || title !== 'region') && (hasPorts || title !== PORTS)),
   ];
   const cells = rows.map((row) => columns.map((column) => column.cell(row, now)));
   terminal.stdout.write(renderTable(columns, cells, { color: settings.color, width }));

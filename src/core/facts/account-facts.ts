@@ -105,7 +105,14 @@ export interface AccountErrorFacts {
     readonly existing: number;
   };
   'proxy-invalid': { readonly variable: string; readonly scheme?: string | undefined };
-  'proxy-refused': { readonly [name: string]: Fact; readonly status: number };
+  'proxy-refused': {
+    readonly [name: string]: Fact;
+    /** HTTP status of the proxy's answer; undefined for a SOCKS5 proxy. */
+    readonly status?: number | undefined;
+    /** True if the proxy wants a user and a password, or others. */
+    readonly needsLogin: boolean;
+    readonly scheme: 'http' | 'socks5';
+  };
   'proxy-unreachable': AnyFacts;
   'region-missing': {
     readonly profile: string;

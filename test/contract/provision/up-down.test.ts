@@ -2,6 +2,7 @@ import {
   DescribeInstancesCommand,
   DescribeLaunchTemplateVersionsCommand,
   DescribeSecurityGroupsCommand,
+  DescribeTagsCommand,
 } from '@aws-sdk/client-ec2';
 import { GetRoleCommand } from '@aws-sdk/client-iam';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -221,7 +222,32 @@ describe('up and down on the sandbox', () => {
     expect(opened.status).toBe(0);
     expect(await egress()).toEqual(['443 0.0.0.0/0', `5432 ${GROUP.ordersDb}`]);
     expect((await forward()).stdout).toContain('forward-ready');
+    const ports = ['--egress-port', '6379', '--egress-port', '80'];
+    const more = await run('up', '--cluster', 'demo', ...ports, '--yes');
+    expect(more.stderr).toMatch(
+      /~ update +egress .* open tcp\/6379 to 10\.0\.0\.0\/16, open tcp\/80 to 10\.0\.0\.0\/16/,
+    );
+    expect((await egress()).toSorted()).toEqual([
+      '443 0.0.0.0/0',
+      `5432 ${GROUP.ordersDb}`,
+      '6379 10.0.0.0/16',
+      '80 10.0.0.0/16',
+    ]);
+    const { ec2 } = sandboxClients(sandbox().env);
+    const rules = await ec2.send(
+      new DescribeTagsCommand({
+        Filters: [
+          { Name: 'resource-type', Values: ['security-group-rule'] },
+          { Name: 'tag:fargate-connect:bastion', Values: ['default'] },
+        ],
+      }),
+    );
+    expect(new Set(rules.Tags?.map((tag) => tag.ResourceId)).size).toBe(4);
+    const status = JSON.parse((await run('status', '--json')).stdout) as { bastions: readonly object[] };
+    expect(status.bastions).toMatchObject([{ ports: [80, 443, 5432, 6379] }]);
+    expect((await run('status')).stdout).toMatch(/PORTS[^]* 80 443 5432 6379 /);
     const seen = sandbox().calls.length;
+    await run('up', '--cluster', 'demo', ...ports, '--yes');
     await run('up', '--cluster', 'demo', '--yes');
     expect(writes(seen)).toEqual([]);
     await run('down', '--yes');
