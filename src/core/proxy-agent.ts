@@ -69,7 +69,7 @@ const verified = (secureContext: SecureContext | undefined): object => ({
 async function throughSocks(proxy: Proxy, options: AgentConnectOpts, signal: AbortSignal): Promise<Duplex> {
   const { openSocksTunnel, overTls } = await import('./socks-tunnel.ts');
   const { host = 'localhost', port, secureEndpoint, ...rest } = options;
-  const socket = await openSocksTunnel(proxy, host, Number(port), CONNECT_DEADLINE_MS);
+  const socket = await openSocksTunnel(proxy, host, port, CONNECT_DEADLINE_MS);
   // The proxy answered after the deadline, when the caller has gone.
   if (signal.aborted) socket.destroy();
   return secureEndpoint ? overTls(socket, { ...rest, path: undefined }, host) : socket;
