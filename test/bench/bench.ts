@@ -14,7 +14,7 @@ import { logs } from './rows/logs.ts';
 import { memory } from './rows/memory.ts';
 import { provisioning } from './rows/provisioning.ts';
 import { sessions } from './rows/sessions.ts';
-import { shortConnections } from './rows/short-connections.ts';
+import { localClose, shortConnections } from './rows/short-connections.ts';
 import { size } from './rows/size.ts';
 import { start } from './rows/start.ts';
 import { median, short } from './statistics.ts';
@@ -35,6 +35,7 @@ const ROWS: readonly Row[] = [
   cut,
   cutMatrix,
   shortConnections,
+  localClose,
   copy,
   copySessions,
   logs,

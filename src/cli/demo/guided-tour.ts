@@ -68,7 +68,7 @@ const nextSteps = (elapsed: string): readonly string[] => [
   `That was the tour (${elapsed}). Next:`,
   '  fargate-connect sandbox                       this account, until Ctrl-C',
   'With the credentials of a real account:',
-  '  fargate-connect                               pick a shell, port, database or log',
+  '  fargate-connect                               pick a shell, port or database',
   '  fargate-connect up --dry-run --cluster NAME   shows a bastion, changes nothing',
   '  fargate-connect down                          removes everything again',
 ];

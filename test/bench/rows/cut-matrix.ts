@@ -1,7 +1,10 @@
+import { execa } from 'execa';
+import { createHash, randomBytes } from 'node:crypto';
+import { ENTRY } from '../../support/cli-process.ts';
 import { compare, failed, measured, OFFICIAL } from '../clients.ts';
 import { type ForwardProcess, withRemoteProgram } from '../forward-process.ts';
 import { type Checked, checkedDownload, checkedUpload } from '../remote-program.ts';
-import { elapsedMs, type Measurement, type Remark, type Row } from '../row.ts';
+import { elapsedMs, type Measurement, type Remark, repeat, type Row } from '../row.ts';
 import { type SandboxProcess, withSandbox } from '../sandbox-process.ts';
 
 const BYTES = 1_500_160;
@@ -33,7 +36,8 @@ interface Sample {
 /** Pace and traits are those of the sandbox's agent, which behaves as the official one. */
 export const cutMatrix: Row = {
   name: 'cut-matrix',
-  title: 'transfers of 1.5 MB through a forward, each cut once at another byte: how many arrive intact',
+  title:
+    'transfers of 1.5 MB through a forward and into exec, each cut once at another byte: how many arrive intact',
   run: ({ runs }) =>
     withSandbox({ agentPace: 'fast' }, (sandbox) =>
       withRemoteProgram(sandbox, async () => {
@@ -60,6 +64,15 @@ export const cutMatrix: Row = {
               ...failed(trials, title),
             );
           }
+        for (const { spec, what } of CUTS) {
+          const intact = await repeat(runs, () => {
+            const at = Math.floor(BYTES * (EARLIEST + (LATEST - EARLIEST) * seeds()));
+            return stdinOfExec(sandbox, spec === undefined ? [] : [`${spec}=after:${at}`]);
+          });
+          results.push({
+            remark: `stdin of exec, ${what}, fargate-connect: tried ${runs}, intact ${intact.filter(Boolean).length}`,
+          });
+        }
         return [...results, OFFICIAL];
       }),
     ),
@@ -88,6 +101,21 @@ async function transfer(
   const repeated = (await sandbox.repeatedInput()) - before;
   await sandbox.ask({ type: 'faults', specs: [] });
   return { outcome, rate: BYTES / 1e6 / seconds, repeated };
+}
+
+/** Whether a command of `exec` got all bytes of its stdin. */
+async function stdinOfExec(sandbox: SandboxProcess, faults: readonly string[]): Promise<boolean> {
+  const content = randomBytes(BYTES);
+  await sandbox.ask({ type: 'faults', specs: faults });
+  const words = ['exec', 'orders-api', '--cluster', 'demo', '--container', 'app', '--quiet'];
+  const { stdout } = await execa(process.execPath, [ENTRY, ...words, '--', 'sha256sum'], {
+    env: sandbox.env,
+    input: content,
+    reject: false,
+    timeout: DEADLINE_MS,
+  });
+  await sandbox.ask({ type: 'faults', specs: [] });
+  return stdout.startsWith(createHash('sha256').update(content).digest('hex'));
 }
 
 /** Seeded pseudorandom numbers in [0, 1). */

@@ -55,6 +55,39 @@ describe('exec --all', () => {
     expect(await all('cat; echo done')).toMatchObject({ status: 0 });
   });
 
+  it('watches all its tasks with one DescribeTasks for each look', async () => {
+    const calls: (readonly string[])[] = [];
+    let began = false;
+    let enough: () => void = () => undefined;
+    const looked = new Promise<void>((resolve) => (enough = resolve));
+    const signals = new FakeSignals();
+    const outcome = exec(['orders-api', '--all', ...inShell('echo begun; exec sleep 60')], {
+      signals,
+      onStdout: (text) => {
+        began = text.split('begun').length > 2;
+      },
+      account: (account) => ({
+        ...account,
+        async ecs() {
+          const ecs = await account.ecs();
+          return {
+            ...ecs,
+            describeTasks: (cluster, arns) => {
+              if (began) calls.push(arns);
+              if (calls.length === 3) enough();
+              return ecs.describeTasks(cluster, arns);
+            },
+          };
+        },
+      }),
+    });
+    await looked;
+    signals.raise('SIGINT');
+    await outcome;
+    for (const arns of calls.slice(0, 3))
+      expect(new Set(arns.map((arn) => arn.split('/').at(-1)))).toEqual(new Set([FIRST, SECOND]));
+  });
+
   it('runs in the named tasks only', async () => {
     const named = await exec(['--task', '1f0e,2a3b', ...inShell('echo here')]);
     expect(named.stdout.split('\n').sort()).toEqual(['', '1f0e9d8c here', '2a3b4c5d here']);

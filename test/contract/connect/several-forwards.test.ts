@@ -78,3 +78,22 @@ test('messages about a session name the -L that it belongs to, and both go on', 
   interrupt();
   await ended;
 });
+
+test.each([
+  ['0:169.254.170.2:80', '169.254.170.2'],
+  ['0:[fe80::1]:80', 'fe80::1'],
+])('-L %s warns that programs here can read credentials, and opens', async (spec, host) => {
+  const { state, ended, ports, interrupt } = forwarding(spec);
+  await until(() => ports().length === 2);
+  await until(() => state.stderr.includes(`can read what AWS serves at ${host}, such as credentials`));
+  interrupt();
+  expect((await ended).status).toBe(0);
+});
+
+test('-L to another address does not warn', async () => {
+  const { state, ended, ports, interrupt } = forwarding('0:8081');
+  await until(() => ports().length === 2);
+  interrupt();
+  await ended;
+  expect(state.stderr).not.toContain('such as credentials');
+});
