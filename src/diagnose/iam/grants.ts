@@ -53,7 +53,6 @@ export interface Questions {
  */
 export const RESOURCE_TYPES: Readonly<Record<string, readonly string[]>> = {
   'ec2:CreateFleet': ['fleet', 'image', 'instance', 'launch-template', 'subnet', 'volume'],
-  'ec2:CreateLaunchTemplate': ['launch-template'],
   'ec2:DeleteFleets': ['fleet'],
   'ec2:DeleteLaunchTemplate': ['launch-template'],
   'ec2:RunInstances': [
