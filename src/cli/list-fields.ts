@@ -65,6 +65,9 @@ export const LIST_FIELDS: Readonly<Record<ListKind, readonly string[]>> = {
     'iamAuthentication',
     'tls',
     'publiclyAccessible',
+    'reach',
+    'reachFrom',
+    'missingRule',
   ],
 };
 

@@ -2,6 +2,7 @@ import { ToolError } from '../core/errors.ts';
 import type { BrowseKey, BrowseRow } from './browse.ts';
 import { cellWidth, shortened } from './cells.ts';
 import type { Colors } from './colors.ts';
+import { folded } from './fold.ts';
 import { cursorIndex, type ListState, scrolled } from './list-state.ts';
 import { printable } from './printable.ts';
 import { type Cell, type Column, layoutTable } from './table.ts';
@@ -46,7 +47,10 @@ export function drawList(
   colors: Colors,
 ): ListDrawing {
   const { rows, message } = picture;
-  const notice = picture.notice.slice(0, MOST_NOTICE_LINES).map((line) => shortened(printable(line), width));
+  const notice = picture.notice
+    .flatMap((line) => folded(printable(line), width).split('\n'))
+    .slice(0, MOST_NOTICE_LINES)
+    .map((line) => shortened(line, width));
   // The question, the titles of the columns and the last line; the last line may have the notice above it.
   const height = Math.max(1, screenRows - 3 - notice.length);
   const state = scrolled(picture.state, rows, height);

@@ -5,6 +5,7 @@ import { clientCeiling } from './rows/client-ceiling.ts';
 import { copy, copySessions } from './rows/copy.ts';
 import { cut } from './rows/cut.ts';
 import { cutMatrix } from './rows/cut-matrix.ts';
+import { database } from './rows/database.ts';
 import { execThroughput } from './rows/exec-throughput.ts';
 import { firstByte } from './rows/first-byte.ts';
 import { forwardLatency } from './rows/forward-latency.ts';
@@ -40,6 +41,7 @@ const ROWS: readonly Row[] = [
   copySessions,
   logs,
   lists,
+  database,
   provisioning,
   size,
 ];

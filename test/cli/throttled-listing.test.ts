@@ -4,6 +4,7 @@ import { runCli } from '../../src/cli/run-cli.ts';
 import type { Cluster, Database, EcsPort, Service } from '../../src/connect/ports.ts';
 import type { DatabasesPort } from '../../src/connect/ports/databases.ts';
 import { failed } from '../../src/core/errors.ts';
+import type { Ec2Port } from '../../src/provision/ports/ec2.ts';
 import { fakeDeps } from '../support/fake-deps.ts';
 
 /** AWS still throttles after the last retry of the SDK: the command prints the results so far. */
@@ -88,12 +89,16 @@ it('without any result only the error is printed', async () => {
 });
 
 /** `ls KIND --json` in an account with these ports. */
-async function lsKind(kind: string, ports: { readonly ecs?: object; readonly databases?: object }) {
+async function lsKind(
+  kind: string,
+  ports: { readonly ecs?: object; readonly databases?: object; readonly ec2?: object },
+) {
   const account = {
     region: 'eu-west-1',
     clockOffsetMs: () => 0,
     ecs: () => Promise.resolve(ports.ecs as EcsPort),
     databases: () => Promise.resolve(ports.databases as DatabasesPort),
+    ec2: () => Promise.resolve(ports.ec2 as Ec2Port),
   } as unknown as AwsAccount;
   const deps = fakeDeps({ openAccount: () => Promise.resolve(account) });
   const status = await runCli(['ls', kind, '--json'], deps);
@@ -141,6 +146,25 @@ it('ls clusters shows the pages of names that AWS returned', async () => {
   expect(await lsKind('clusters', { ecs })).toMatchObject({ status: 1, records: { length: 100 } });
 });
 
+it('ls databases shows the databases if AWS does not say which of them can be reached', async () => {
+  const database = { id: 'orders', engine: 'postgres', endpoints: [] } as unknown as Database;
+  const nothing = () => Promise.resolve([]);
+  const databases = {
+    databases: () => Promise.resolve([database]),
+    proxies: nothing,
+    elastiCaches: nothing,
+    memoryDbClusters: nothing,
+    redshiftClusters: nothing,
+    redshiftWorkgroups: nothing,
+    searchDomains: nothing,
+  };
+  const ec2 = { instances: () => Promise.reject(throttled()) };
+  expect(await lsKind('databases', { databases, ec2 })).toMatchObject({
+    status: 1,
+    records: [{ id: 'orders', reach: null }],
+  });
+});
+
 it('ls databases shows the databases of the pages that AWS returned', async () => {
   const database = { id: 'orders', engine: 'postgres', endpoints: [] } as unknown as Database;
   const nothing = () => Promise.resolve([]);
@@ -159,7 +183,11 @@ it('ls databases shows the databases of the pages that AWS returned', async () =
       return Promise.reject(throttled());
     },
   };
-  expect(await lsKind('databases', { databases })).toMatchObject({ status: 1, records: [{ id: 'orders' }] });
+  const ec2 = { instances: nothing };
+  expect(await lsKind('databases', { databases, ec2 })).toMatchObject({
+    status: 1,
+    records: [{ id: 'orders', reach: null }],
+  });
   const refused = () => Promise.reject(throttled());
   const none = {
     databases: refused,
@@ -167,5 +195,5 @@ it('ls databases shows the databases of the pages that AWS returned', async () =
     elastiCaches: refused,
     memoryDbClusters: refused,
   };
-  expect(await lsKind('databases', { databases: none })).toEqual({ status: 1, records: [] });
+  expect(await lsKind('databases', { databases: none, ec2 })).toEqual({ status: 1, records: [] });
 });

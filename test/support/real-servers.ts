@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,8 @@ import { until } from './eventually.ts';
 
 export interface RealServer {
   readonly port: number;
+  /** Starts it again with this certificate, on the same port and with the same data. */
+  present(certificate: ServerCertificate): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -61,18 +64,39 @@ export const listens = (port: number) => (): Promise<boolean> =>
 function files({ certificate, ca }: RealServerOptions): string {
   const folder = mkdtempSync(join(tmpdir(), 'real-server-'));
   writeFileSync(join(folder, 'ca.pem'), ca);
-  writeFileSync(join(folder, 'cert.pem'), certificate.certificate);
-  writeFileSync(join(folder, 'key.pem'), certificate.key, { mode: 0o600 });
+  writeCertificate(folder, certificate);
   return folder;
 }
 
-function running(child: ChildProcess, port: number, folder: string): RealServer {
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+/** Keeps owner and mode of files that exist. */
+function writeCertificate(folder: string, certificate: ServerCertificate): void {
+  writeFileSync(join(folder, 'cert.pem'), certificate.certificate);
+  writeFileSync(join(folder, 'key.pem'), certificate.key, { mode: 0o600 });
+}
+
+/** `stopSignal` ends the server without waiting for its clients. */
+async function running(
+  start: () => ChildProcess,
+  { port, folder, stopSignal }: { port: number; folder: string; stopSignal: 'SIGTERM' | 'SIGINT' },
+): Promise<RealServer> {
+  let child = start();
+  await until(listens(port));
+  const ended = async (): Promise<void> => {
+    const exit = once(child, 'exit');
+    if (child.exitCode !== null) return;
+    child.kill(stopSignal);
+    await exit;
+  };
   return {
     port,
+    async present(certificate) {
+      await ended();
+      writeCertificate(folder, certificate);
+      child = start();
+      await until(listens(port));
+    },
     async stop() {
-      child.kill('SIGTERM');
-      await ended;
+      await ended();
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -107,9 +131,9 @@ async function startPostgres(options: RealServerOptions): Promise<RealServer> {
     fsync: 'off',
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const child = spawn(...asPostgres(join(bin, 'postgres'), ['-D', data, ...flags]), { stdio: 'ignore' });
-  await until(listens(port));
-  return running(child, port, folder);
+  const start = (): ChildProcess =>
+    spawn(...asPostgres(join(bin, 'postgres'), ['-D', data, ...flags]), { stdio: 'ignore' });
+  return running(start, { port, folder, stopSignal: 'SIGINT' });
 }
 
 async function startMariaDb(options: RealServerOptions): Promise<RealServer> {
@@ -119,9 +143,9 @@ async function startMariaDb(options: RealServerOptions): Promise<RealServer> {
   // The server runs one statement for each line.
   const statements = [
     "DROP USER IF EXISTS ''@'localhost'",
-    'CREATE DATABASE orders',
-    'CREATE TABLE orders.t (n int)',
-    `CREATE USER 'orders'@'%' IDENTIFIED BY '${options.password}'`,
+    'CREATE DATABASE IF NOT EXISTS orders',
+    'CREATE TABLE IF NOT EXISTS orders.t (n int)',
+    `CREATE USER IF NOT EXISTS 'orders'@'%' IDENTIFIED BY '${options.password}'`,
     "GRANT ALL ON orders.* TO 'orders'@'%'",
     'FLUSH PRIVILEGES',
   ];
@@ -139,24 +163,24 @@ async function startMariaDb(options: RealServerOptions): Promise<RealServer> {
     { stdio: 'ignore' },
   );
   const port = await freePort();
-  const child = spawn(
-    onPath('mariadbd', ['/usr/sbin']) ?? '',
-    [
-      '--no-defaults',
-      `--datadir=${data}`,
-      `--socket=${join(folder, 's')}`,
-      `--port=${port}`,
-      '--bind-address=127.0.0.1',
-      `--ssl-ca=${join(folder, 'ca.pem')}`,
-      `--ssl-cert=${join(folder, 'cert.pem')}`,
-      `--ssl-key=${join(folder, 'key.pem')}`,
-      `--init-file=${sql}`,
-      ...user,
-    ],
-    { stdio: 'ignore' },
-  );
-  await until(listens(port));
-  return running(child, port, folder);
+  const start = (): ChildProcess =>
+    spawn(
+      onPath('mariadbd', ['/usr/sbin']) ?? '',
+      [
+        '--no-defaults',
+        `--datadir=${data}`,
+        `--socket=${join(folder, 's')}`,
+        `--port=${port}`,
+        '--bind-address=127.0.0.1',
+        `--ssl-ca=${join(folder, 'ca.pem')}`,
+        `--ssl-cert=${join(folder, 'cert.pem')}`,
+        `--ssl-key=${join(folder, 'key.pem')}`,
+        `--init-file=${sql}`,
+        ...user,
+      ],
+      { stdio: 'ignore' },
+    );
+  return running(start, { port, folder, stopSignal: 'SIGTERM' });
 }
 
 async function startRedis(options: RealServerOptions): Promise<RealServer> {
@@ -176,7 +200,6 @@ async function startRedis(options: RealServerOptions): Promise<RealServer> {
     `user orders on >${options.password} ~* +@all`,
   ];
   writeFileSync(join(folder, 'redis.conf'), `${settings.join('\n')}\n`);
-  const child = spawn('redis-server', [join(folder, 'redis.conf')], { stdio: 'ignore' });
-  await until(listens(port));
-  return running(child, port, folder);
+  const start = (): ChildProcess => spawn('redis-server', [join(folder, 'redis.conf')], { stdio: 'ignore' });
+  return running(start, { port, folder, stopSignal: 'SIGTERM' });
 }

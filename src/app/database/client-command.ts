@@ -13,7 +13,10 @@ export const withArguments = (
   setup: OpenDatabase['setup'],
 ): readonly [string, ...string[]] => [
   program,
-  ...setup.argumentsOf(program.slice(Math.max(program.lastIndexOf('/'), program.lastIndexOf('\\')) + 1)),
+  ...setup.argumentsOf(
+    program.slice(Math.max(program.lastIndexOf('/'), program.lastIndexOf('\\')) + 1),
+    args,
+  ),
   ...args,
 ];
 

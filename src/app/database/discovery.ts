@@ -53,7 +53,7 @@ export async function discoverDatabases(
         });
         return { kind, found, error: undefined };
       } catch (error) {
-        if (!(error instanceof ToolError) || !GAPS.has(error.code)) throw error;
+        if (!isGap(error)) throw error;
         return { kind, found: known, error };
       }
     }),
@@ -71,6 +71,10 @@ const isAbsentService = ({ code, details }: ToolError): boolean =>
 
 /** Errors after which the other kinds are still worth listing. */
 const GAPS: ReadonlySet<string> = new Set(['access-denied', 'aws-unreachable', 'aws-error', 'aws-throttled']);
+
+/** Whether AWS has refused this part of a list, or did not answer. */
+export const isGap = (error: unknown): error is ToolError =>
+  error instanceof ToolError && GAPS.has(error.code);
 
 /** A database, and the endpoint of it that was meant. */
 export interface FoundDatabase {
@@ -96,7 +100,7 @@ export async function findDatabase(
   let denied: ToolError | undefined;
   for (const kinds of LOOKED_UP) {
     const answer = await discoverDatabases(account, kinds).catch((error: unknown): Discovery => {
-      if (!(error instanceof ToolError) || !GAPS.has(error.code)) throw error;
+      if (!isGap(error)) throw error;
       return { databases: [], gaps: kinds.map((kind) => ({ kind, error })) };
     });
     denied ??= answer.gaps[0]?.error;

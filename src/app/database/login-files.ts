@@ -1,6 +1,7 @@
 import {
   type ClientConnection,
   curlOptions,
+  mongoshScript,
   mysqlOptions,
   pgpassLine,
 } from '../../connect/database/client-setup.ts';
@@ -11,6 +12,11 @@ import type { PrivateFiles } from './private-files.ts';
 
 /** A token opens connections for 15 minutes; a new one is written well before. */
 const RENEW_MS = 10 * 60_000;
+/**
+ * How often the age of the token is compared with that: timers stand still while a laptop sleeps, so that one timer of
+ * ten minutes would leave an expired token in the file for minutes after it wakes up.
+ */
+export const TOKEN_CHECK_MS = 24_000;
 
 type FileNeeds = Needs<'clock' | 'scope' | 'report'>;
 
@@ -19,12 +25,14 @@ export class LoginFiles {
   readonly #files: PrivateFiles;
   readonly #deps: FileNeeds;
   #closed = false;
+  #cancelCheck: () => void = () => undefined;
 
   constructor(files: PrivateFiles, deps: FileNeeds) {
     this.#files = files;
     this.#deps = deps;
     deps.scope.add(() => {
       this.#closed = true;
+      this.#cancelCheck();
     });
   }
 
@@ -32,19 +40,29 @@ export class LoginFiles {
   pathFor(family: Family, { password }: Login): string | undefined {
     if (family === 'mysql') return this.#files.pathOf('client.cnf');
     if (family === 'opensearch') return this.#files.pathOf('.curlrc');
-    return family === 'postgres' && password !== undefined ? this.#files.pathOf('pgpass') : undefined;
+    if (password === undefined) return undefined;
+    if (family === 'mongodb') return this.#files.pathOf('login.js');
+    return family === 'postgres' ? this.#files.pathOf('pgpass') : undefined;
   }
 
   /** Writes the file, and writes it again with a new token as long as the run lasts. */
   async keepFresh(connection: ClientConnection, login: Login): Promise<void> {
     if (connection.loginFile === undefined) return;
+    const signedAt = this.#deps.clock.now();
     await this.#write(connection, login);
-    if (login.expires) this.#schedule(connection, login);
+    if (login.expires) this.#renewAfter(signedAt, connection, login);
   }
 
-  #schedule(connection: ClientConnection, login: Login): void {
-    const cancel = this.#deps.clock.timer(RENEW_MS, () => {
+  /** `attemptedAt`: when the token of the file was signed, or when signing another one was tried last. */
+  #renewAfter(attemptedAt: number, connection: ClientConnection, login: Login): void {
+    const { clock } = this.#deps;
+    const cancel = clock.timer(TOKEN_CHECK_MS, () => {
       if (this.#closed) return;
+      const now = clock.now();
+      if (now - attemptedAt < RENEW_MS) {
+        this.#renewAfter(attemptedAt, connection, login);
+        return;
+      }
       this.#write(connection, login)
         .catch((error: unknown) => {
           this.#deps.report({
@@ -55,10 +73,10 @@ export class LoginFiles {
           });
         })
         .finally(() => {
-          if (!this.#closed) this.#schedule(connection, login);
+          if (!this.#closed) this.#renewAfter(now, connection, login);
         });
     });
-    this.#deps.scope.add(cancel);
+    this.#cancelCheck = cancel;
   }
 
   async #write(connection: ClientConnection, login: Login): Promise<void> {
@@ -67,6 +85,8 @@ export class LoginFiles {
       await this.#files.write('client.cnf', mysqlOptions(connection, password));
     else if (connection.family === 'opensearch')
       await this.#files.write('.curlrc', curlOptions(connection, password));
+    else if (password !== undefined && connection.family === 'mongodb')
+      await this.#files.write('login.js', mongoshScript(connection, password));
     else if (password !== undefined) await this.#files.write('pgpass', pgpassLine(connection, password));
   }
 }

@@ -153,13 +153,21 @@ const sourceOfBastion = ({ groupIds, privateIp }: Bastion): ConnectionSource | u
     ? undefined
     : { groupIds, ranges: [`${privateIp}/32`] };
 
+/** Where connections come from, with the name of the service, or `bastion NAME`. */
+export interface NamedSource extends ConnectionSource {
+  readonly name: string;
+}
+
 /** Of the named bastion, or of all that run; empty where IAM does not allow to list them. */
-export async function bastionSources(
+export async function namedBastionSources(
   ec2: Ec2Port,
   name: string | undefined,
-): Promise<readonly ConnectionSource[]> {
+): Promise<readonly NamedSource[]> {
   const found = await readable(findBastions(ec2, name === undefined ? {} : { name }));
-  return (found ?? []).flatMap((bastion) => sourceOfBastion(bastion) ?? []);
+  return (found ?? []).flatMap((bastion) => {
+    const source = sourceOfBastion(bastion);
+    return source === undefined ? [] : { ...source, name: `bastion ${bastion.name}` };
+  });
 }
 
 async function bestBastion(

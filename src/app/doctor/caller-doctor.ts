@@ -51,9 +51,16 @@ export async function diagnoseCaller(
     authority: authority === undefined ? undefined : env[authority],
     plugin: plugin?.version,
     // A database of RDS that is younger may have another authority, which --ca names then.
-    rdsAuthorities: `of ${new Date(newest).toISOString().slice(0, 10)}`,
+    rdsAuthorities: `of ${new Date(newest).toISOString().slice(0, 10)}, ${years(deps.clock.now() - newest)} old`,
   };
   return diagnosisOf(subject, findings);
+}
+
+const DAY_MS = 86_400_000;
+/** `4 years`, `1 year`, `less than a year`. */
+function years(ms: number): string {
+  const whole = Math.floor(ms / (365.25 * DAY_MS));
+  return whole < 1 ? 'less than a year' : whole === 1 ? '1 year' : `${whole} years`;
 }
 
 /** AWS refuses signatures that are older than 15 minutes; the tool corrects smaller differences by itself. */

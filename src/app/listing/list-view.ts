@@ -1,4 +1,4 @@
-import type { ListRecord } from './listing.ts';
+import type { ListRecord } from './list-record.ts';
 
 /** Which of the listed records are shown, which fields, and in which order. Pure. */
 

@@ -1,14 +1,8 @@
 import { awsClock } from '../aws-clock.ts';
 import { placeFields, placeText, type SignedInPlace, type SignIns } from '../account-places.ts';
 import type { Needs } from '../collaborators.ts';
-import {
-  type IncompleteList,
-  type ListKind,
-  type Listing,
-  listing,
-  type ListingOptions,
-  type ListRecord,
-} from './listing.ts';
+import type { IncompleteList, ListRecord } from './list-record.ts';
+import { type ListKind, type Listing, listing, type ListingOptions } from './listing.ts';
 import { ToolError } from '../../core/errors.ts';
 
 /**

@@ -7,17 +7,7 @@ import {
   withNearest,
 } from '../../connect/target/discover.ts';
 import type { AwsAccount } from '../../aws/account.ts';
-import { discoverDatabases, TITLES } from '../database/discovery.ts';
-import type {
-  Cluster,
-  Container,
-  Database,
-  DatabaseEndpoint,
-  EcsPort,
-  PageIterator,
-  Service,
-  Task,
-} from '../../connect/ports.ts';
+import type { Cluster, Container, EcsPort, PageIterator, Service, Task } from '../../connect/ports.ts';
 import { ListLoader, type ListSource, loadLists } from '../../connect/target/list-loader.ts';
 import { containerTarget } from '../../connect/session/session-documents.ts';
 import { judgeContainer } from '../../diagnose/ecs/container.ts';
@@ -28,25 +18,12 @@ import { isThrottled, untilThrottled } from '../../core/partial-results.ts';
 import { PacedCalls } from '../../core/paced-calls.ts';
 import type { Needs } from '../collaborators.ts';
 import { wantedOf } from '../session/session-setup.ts';
-
-/** A JSON object as `ls --json` prints it; absent values are null, so that the field list never varies. */
-export type ListRecord = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
+import { databaseItems } from './database-items.ts';
+import type { IncompleteList, Items, ListRecord } from './list-record.ts';
 
 export type ListKind = 'clusters' | 'services' | 'tasks' | 'containers' | 'databases';
 
 type ListNeeds = Needs<'account' | 'clock' | 'signal', 'cluster' | 'service' | 'task' | 'container'>;
-
-/** A list that could not be read to its end. */
-export interface IncompleteList {
-  /** What is missing: `40 of 60 services of cluster demo`, `services of cluster demo after the first 300`. */
-  readonly missing: string;
-  readonly error: ToolError;
-}
-
-interface Items {
-  readonly records: readonly ListRecord[];
-  readonly incomplete: readonly IncompleteList[];
-}
 
 export interface Listing extends Items {
   /** AWS's time at the last answer, in milliseconds since the epoch. */
@@ -88,7 +65,7 @@ async function items(
     case 'clusters':
       return clusters(await account.ecs());
     case 'databases':
-      return databases(account);
+      return databaseItems(wantedOf(deps.settings), account);
     case 'services':
       return loaded(kind, serviceSource, await account.ecs('thrown'), deps, options);
     case 'tasks':
@@ -244,20 +221,6 @@ const clusterRecord = (name: string, cluster: Cluster | undefined): ListRecord =
   runningTasks: cluster?.runningTasks ?? null,
 });
 
-/** One record for each endpoint, because `db` and `-L` take the id of each. */
-async function databases(account: Pick<AwsAccount, 'databases'>): Promise<Items> {
-  const { databases: found, gaps } = await discoverDatabases(account);
-  return {
-    records: found.flatMap((database) => {
-      const endpoints: readonly (DatabaseEndpoint | undefined)[] = database.endpoints;
-      return (endpoints.length > 0 ? endpoints : [undefined]).map((endpoint) =>
-        databaseRecord(database, endpoint),
-      );
-    }),
-    incomplete: gaps.map(({ kind, error }) => ({ missing: TITLES[kind], error })),
-  };
-}
-
 /** The named cluster, else all clusters. */
 async function clusterNames(
   ecs: EcsPort,
@@ -374,26 +337,6 @@ function containerRecord(task: Task, container: Container, now: number): ListRec
     target: state.ready ? containerTarget(nameOfArn(task.clusterArn), task.id, state.runtimeId) : null,
   };
 }
-
-const databaseRecord = (database: Database, endpoint: DatabaseEndpoint | undefined): ListRecord => ({
-  id: endpoint?.id ?? database.id,
-  role: endpoint?.role ?? null,
-  cluster: database.id,
-  arn: database.arn,
-  service: database.service,
-  kind: database.kind,
-  engine: database.engine,
-  status: database.status,
-  host: endpoint?.host ?? null,
-  port: endpoint?.port ?? null,
-  databaseName: database.databaseName ?? null,
-  masterUsername: database.masterUsername ?? null,
-  vpcId: database.vpcId ?? null,
-  securityGroups: database.securityGroups,
-  iamAuthentication: database.iamAuthentication,
-  tls: database.tls,
-  publiclyAccessible: database.publiclyAccessible,
-});
 
 const timestamp = (ms: number | undefined): string | null =>
   ms === undefined ? null : new Date(ms).toISOString();

@@ -173,7 +173,7 @@ export class Picker {
       case 'database': {
         const place = { cluster, service: service ?? undefined, task: task?.arn, container: undefined };
         const account = (): Promise<AwsAccount> => this.#places.account();
-        const databases = import('../database/choose-database.ts')
+        const databases = import('../database/reached-databases.ts')
           .then(({ offeredDatabases }) =>
             offeredDatabases({ wanted: place, name: undefined }, { ...this.#deps, account }),
           )

@@ -90,7 +90,7 @@ const jsonOf = (database: OpenDatabase): string => {
 };
 
 const FORMATS: Readonly<Record<PrintFormat, (database: OpenDatabase) => string>> = {
-  uri: ({ connection }) => uriOf(connection),
+  uri: ({ connection, setup }) => setup.uri ?? uriOf(connection),
   env: (database) => exports(database).join('\n'),
   json: jsonOf,
   dbeaver: ({ name, connection }) => dbeaverConnection(name, connection),

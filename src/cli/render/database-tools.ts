@@ -44,7 +44,6 @@ function query(family: Family, tls: ClientConnection['tls'], caFile: string): st
     case 'mysql':
       return `?ssl-mode=VERIFY_CA&ssl-ca=${file}`;
     case 'mongodb':
-      return `/?directConnection=true&retryWrites=false&tls=true&tlsCAFile=${file}&tlsAllowInvalidHostnames=true`;
     case 'redis':
     case 'memcached':
     case 'sqlserver':

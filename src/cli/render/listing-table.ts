@@ -1,4 +1,5 @@
-import type { ListKind, ListRecord } from '../../app/listing/listing.ts';
+import type { ListRecord } from '../../app/listing/list-record.ts';
+import type { ListKind } from '../../app/listing/listing.ts';
 import type { ListView } from '../../app/listing/list-view.ts';
 import { describeDuration } from '../../core/duration.ts';
 import type { Cell, Column } from '../../ui/table.ts';
@@ -82,14 +83,15 @@ function columnsOf(kind: ListKind, now: number): readonly ListColumn[] {
       ];
     case 'databases':
       return [
-        text('id'),
+        { ...text('id'), cell: (record) => dimmedUnlessReached(record, record['id']) },
         { ...text('role'), dropOrder: 2 },
         { ...text('engine'), dropOrder: 4 },
-        { ...text('status'), dropOrder: 3 },
+        { ...text('status'), dropOrder: 5 },
+        { field: 'reach', title: 'reach', dropOrder: 3, cell: reachCell },
         // Host names have up to a hundred characters, and `db` and `-L` take the id instead.
-        { ...text('host'), dropOrder: 8 },
+        { ...text('host'), dropOrder: 9 },
         { ...number('port'), dropOrder: 1 },
-        { ...text('databaseName', 'database'), dropOrder: 5 },
+        { ...text('databaseName', 'database'), dropOrder: 8 },
         { ...yesNo('iamAuthentication', 'iam'), dropOrder: 6 },
         { ...text('tls'), dropOrder: 7 },
       ];
@@ -112,6 +114,17 @@ const yesNo = (field: string, title: string): ListColumn => ({
   title,
   cell: (record) => (record[field] === true ? { text: 'yes', tone: 'good' } : { text: 'no', tone: 'dim' }),
 });
+
+/** `-` where no service is named and no bastion runs. */
+const REACH: Readonly<Record<string, Cell>> = {
+  admitted: { text: 'yes', tone: 'good' },
+  refused: { text: 'no', tone: 'dim' },
+  unknown: { text: 'unknown', tone: 'dim' },
+};
+const reachCell = ({ reach }: ListRecord): Cell => REACH[String(reach)];
+
+const dimmedUnlessReached = ({ reach }: ListRecord, value: ListRecord[string] | undefined): Cell =>
+  reach === 'refused' ? { text: String(value), tone: 'dim' } : plain(value);
 
 const age = (field: string, title: string, now: number): ListColumn => ({
   field,

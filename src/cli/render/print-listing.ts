@@ -1,11 +1,6 @@
 import { type ListView, filtered, inOrder, withFields } from '../../app/listing/list-view.ts';
-import {
-  type Listing,
-  type ListingOptions,
-  type ListKind,
-  type ListRecord,
-  listing,
-} from '../../app/listing/listing.ts';
+import type { ListRecord } from '../../app/listing/list-record.ts';
+import { type Listing, type ListingOptions, type ListKind, listing } from '../../app/listing/listing.ts';
 import { listingOfPlaces } from '../../app/listing/listing-of-places.ts';
 import type { SignIns } from '../../app/account-places.ts';
 import type { Needs } from '../../app/collaborators.ts';

@@ -15,7 +15,7 @@ export interface ClientConnection {
   readonly tls: 'verify' | 'off' | 'client';
   /** PEM file of the authorities that may sign the database's certificate; only with `verify`. */
   readonly caFile: string | undefined;
-  /** The file of mode 0600 from which the client reads its login: pgpass, options of MySQL, `.curlrc`. */
+  /** The file of mode 0600 from which the client reads its login: pgpass, options of MySQL, `.curlrc`, a script of mongosh. */
   readonly loginFile: string | undefined;
   readonly readOnly: boolean;
   /** Only for the family of MySQL: whether the client is MariaDB's, which has other options for TLS. */
@@ -29,8 +29,10 @@ export interface ClientSetup {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Programs of which the first one on PATH is started when no command is given. */
   readonly programs: readonly string[];
-  /** Arguments that this program needs right after its name. */
-  argumentsOf(program: string): readonly string[];
+  /** Arguments that this program needs right after its name, in front of those that the person has given. */
+  argumentsOf(program: string, given?: readonly string[]): readonly string[];
+  /** The URI of drivers, without a password, where it is more than scheme, local address and TLS. */
+  readonly uri?: string;
   /** What the client cannot check or promise, one sentence each. */
   readonly limits: readonly string[];
 }
@@ -215,19 +217,32 @@ function redis({ remote, local, user, tls, caFile, readOnly }: ClientConnection)
   };
 }
 
-function mongodb({ local, user, tls, caFile, readOnly }: ClientConnection): Setup {
+function mongodb(connection: ClientConnection): Setup {
+  const { local, user, tls, caFile, loginFile, readOnly } = connection;
   return {
     env: {},
-    argumentsOf: (program) =>
-      program === 'mongosh'
-        ? [
-            `mongodb://${local.host}:${local.port}/?directConnection=true&retryWrites=false`,
-            ...(user === undefined ? [] : ['--username', user]),
-            ...(tls === 'verify' ? ['--tls', '--tlsCAFile', caFile ?? '', '--tlsAllowInvalidHostnames'] : []),
-          ]
-        : [],
+    uri: mongodbUri(connection),
+    argumentsOf: (program, given = []) =>
+      program !== 'mongosh'
+        ? []
+        : loginFile === undefined
+          ? [
+              `mongodb://${local.host}:${local.port}/?directConnection=true&retryWrites=false`,
+              ...(user === undefined ? [] : ['--username', user]),
+              ...(tls === 'verify'
+                ? ['--tls', '--tlsCAFile', caFile ?? '', '--tlsAllowInvalidHostnames']
+                : []),
+            ]
+          : [
+              '--nodb',
+              ...(given.some(isScript) ? [] : ['--shell']),
+              '--eval',
+              `load(${JSON.stringify(loginFile)})`,
+            ],
     limits: [
-      'mongosh takes a password from its command line or its own question only, so it asks for it',
+      ...(loginFile === undefined
+        ? ['mongosh asks for the password: it reads that of a secret alone from a file']
+        : []),
       ...(tls === 'verify'
         ? [
             'mongosh cannot check the host name over a forward: this tool has checked it once, when the forward was opened',
@@ -238,16 +253,47 @@ function mongodb({ local, user, tls, caFile, readOnly }: ClientConnection): Setu
   };
 }
 
-function sqlserver({ local, user, database, readOnly }: ClientConnection): Setup {
+/** Arguments of mongosh after which it ends by itself. */
+const isScript = (argument: string): boolean => /^(--eval|--file|-f)(=|$)|\.(js|mongodb)$/.test(argument);
+
+/**
+ * A script that connects mongosh, which reads a login from no other file. Users of DocumentDB are those of the database
+ * `admin`.
+ */
+export const mongoshScript = (connection: ClientConnection, password: string): string =>
+  `db = connect(${JSON.stringify(mongodbUri(connection, password))});\n`;
+
+/** `directConnection`: the other members of a replica set have addresses that cannot be reached from here. */
+function mongodbUri(
+  { local, user, database, tls, caFile = '' }: ClientConnection,
+  password?: string,
+): string {
+  const secret = password === undefined ? '' : `:${encodeURIComponent(password)}`;
+  const login = user === undefined ? '' : `${encodeURIComponent(user)}${secret}@`;
+  const options = [
+    'directConnection=true',
+    'retryWrites=false',
+    ...(user === undefined ? [] : ['authSource=admin']),
+    ...(tls === 'verify'
+      ? ['tls=true', `tlsCAFile=${encodeURIComponent(caFile)}`, 'tlsAllowInvalidHostnames=true']
+      : []),
+  ];
+  return `mongodb://${login}${local.host}:${local.port}/${encodeURIComponent(database ?? '')}?${options.join('&')}`;
+}
+
+function sqlserver({ local, user, database, tls, readOnly }: ClientConnection): Setup {
   return {
     env: {
       SQLCMDSERVER: `tcp:${local.host},${local.port}`,
       ...(user === undefined ? {} : { SQLCMDUSER: user }),
       ...(database === undefined ? {} : { SQLCMDDBNAME: database }),
     },
-    argumentsOf: () => [],
+    // The name in the certificate is not that of the local port: without -C sqlcmd would refuse it.
+    argumentsOf: (program) => (program === 'sqlcmd' && tls === 'verify' ? ['-N', '-C'] : []),
     limits: [
-      'sqlcmd cannot check the host name over a forward',
+      ...(tls === 'verify'
+        ? ['sqlcmd encrypts, and cannot check the certificate over a forward: nothing has checked it']
+        : []),
       ...(readOnly ? ['sqlcmd can ask for a read-only replica with -K ReadOnly, and nothing else'] : []),
     ],
   };

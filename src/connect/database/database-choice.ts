@@ -8,6 +8,8 @@ export interface OfferedDatabase {
   /** The task definition of the service names its host or its secret. */
   readonly isUsed: boolean;
   readonly reach: Reach;
+  /** The service, or `bastion NAME`, that `reach` is about; undefined = no service is named and no bastion runs. */
+  readonly from: string | undefined;
   /** The rule that is missing; only where `reach` is `refused`. */
   readonly missing: string | undefined;
 }

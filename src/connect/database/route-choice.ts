@@ -60,7 +60,11 @@ export function chooseRoute({ task, bastion, loggingDemanded }: RouteFacts): Rou
         via: 'task',
         reason: `${task.service} reaches the database, and it is not known whether bastion ${bastion.name} does`,
       };
-    return { via: 'bastion', reason: `bastion ${bastion.name} reaches the database${unsure(bastion.reach)}` };
+    const whyNot = task.isNamed ? `, and the agent of ${task.service} is still starting` : '';
+    return {
+      via: 'bastion',
+      reason: `bastion ${bastion.name} reaches the database${unsure(bastion.reach)}${whyNot}`,
+    };
   }
   if (isTaskUsable) {
     const whyNot = bastionFault ?? 'no bastion runs';

@@ -81,6 +81,16 @@ it('a token is replaced every ten minutes, before its 15 minutes are over, as lo
   expect([existsSync(loginFile), clock.pendingTimers]).toEqual([false, 0]);
 });
 
+it('a token that expired while the machine slept is replaced within a minute after it woke up', async () => {
+  const { clock, scope, renewed, token } = await opened();
+  await clock.advance(5 * MINUTE_MS);
+  clock.sleep(30 * MINUTE_MS);
+  expect(token()).toBe('token-1');
+  await renewed(() => clock.advance(MINUTE_MS));
+  expect(token()).toBe('token-2');
+  await scope.close();
+});
+
 it('a token that cannot be renewed is told, and the next attempt succeeds', async () => {
   const { clock, events, fail, renewed, scope, token } = await opened();
   fail(true);

@@ -21,6 +21,7 @@ const offered = (id: string, over: Partial<OfferedDatabase> = {}): OfferedDataba
   database: database(id),
   isUsed: false,
   reach: 'admitted',
+  from: 'orders-api',
   missing: undefined,
   ...over,
 });

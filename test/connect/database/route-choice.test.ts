@@ -1,4 +1,6 @@
 import fc from 'fast-check';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import {
@@ -25,52 +27,94 @@ const bastion = (over: Partial<BastionFacts> = {}): BastionFacts => ({
 const choose = (over: Partial<RouteFacts>) =>
   chooseRoute({ task: undefined, bastion: undefined, loggingDemanded: false, ...over });
 
-/** The table of docs/databases.md. */
+type World = readonly [string, Partial<RouteFacts>, 'task' | 'bastion' | undefined];
+const WORLDS: readonly World[] = [
+  ['a service is named, no bastion runs', { task: task() }, 'task'],
+  ['a service is named, a bastion runs', { task: task(), bastion: bastion() }, 'task'],
+  ['a service and a bastion are named', { task: task(), bastion: bastion({ isNamed: true }) }, 'bastion'],
+  [
+    'a service is named, ECS Exec is off, a bastion runs',
+    { task: task({ execEnabled: false }), bastion: bastion() },
+    'bastion',
+  ],
+  ['a service is named, ECS Exec is off', { task: task({ execEnabled: false }) }, undefined],
+  [
+    'a service is named, no agent runs, a bastion runs',
+    { task: task({ agent: 'none' }), bastion: bastion() },
+    'bastion',
+  ],
+  [
+    'a service is named, its agent starts, a bastion runs',
+    { task: task({ agent: 'starting' }), bastion: bastion() },
+    'bastion',
+  ],
+  ['a service is named, its agent starts', { task: task({ agent: 'starting' }) }, 'task'],
+  [
+    'a service is named that does not reach it, a bastion runs',
+    { task: task({ reach: 'refused' }), bastion: bastion() },
+    'bastion',
+  ],
+  [
+    'a service is named, a bastion runs that does not reach it',
+    { task: task(), bastion: bastion({ reach: 'refused' }) },
+    'task',
+  ],
+  [
+    'a service is named, a bastion runs, the cluster records sessions',
+    { task: task(), bastion: bastion(), loggingDemanded: true },
+    'bastion',
+  ],
+  ['a service is named, the cluster records sessions', { task: task(), loggingDemanded: true }, 'task'],
+  ['a service is named, its security groups may not be read', { task: task({ reach: 'unknown' }) }, 'task'],
+  ['a bastion runs', { bastion: bastion() }, 'bastion'],
+  [
+    'a bastion runs whose security groups may not be read',
+    { bastion: bastion({ reach: 'unknown' }) },
+    'bastion',
+  ],
+  ['nothing is named, one service reaches it', { task: task({ isNamed: false }) }, 'task'],
+  [
+    'nothing is named, one service reaches it, a bastion runs',
+    { task: task({ isNamed: false }), bastion: bastion() },
+    'bastion',
+  ],
+  [
+    'the same, and the security groups of the bastion may not be read',
+    { task: task({ isNamed: false }), bastion: bastion({ reach: 'unknown' }) },
+    'task',
+  ],
+  ['nothing is named, no bastion runs', {}, undefined],
+  ['a bastion runs that does not reach it', { bastion: bastion({ reach: 'refused' }) }, undefined],
+  [
+    'neither the named service nor the bastion reaches it',
+    { task: task({ reach: 'refused' }), bastion: bastion({ reach: 'refused' }) },
+    undefined,
+  ],
+];
+
+/** A row of the table in docs/databases.md, with the sentence that `db` prints. */
+function rowOf([world, facts]: World): string {
+  const choice = choose(facts);
+  const said =
+    choice.via === undefined
+      ? `nothing leads to orders-db: ${choice.task}; ${choice.bastion}`
+      : `using ${choice.via === 'task' ? 'a task' : 'the bastion'}: ${choice.reason}`;
+  return `| ${world} | ${choice.via ?? 'none'} | ${said} |`;
+}
+
 describe('--via auto', () => {
-  it.each<[string, Partial<RouteFacts>, 'task' | 'bastion' | undefined]>([
-    ['a named service, no bastion', { task: task() }, 'task'],
-    ['a named service, and a bastion', { task: task(), bastion: bastion() }, 'task'],
-    [
-      'a named service whose ECS Exec is off',
-      { task: task({ execEnabled: false }), bastion: bastion() },
-      'bastion',
-    ],
-    ['a named service without an agent', { task: task({ agent: 'none' }), bastion: bastion() }, 'bastion'],
-    [
-      'a named service whose agent starts',
-      { task: task({ agent: 'starting' }), bastion: bastion() },
-      'bastion',
-    ],
-    ['the same, no bastion', { task: task({ agent: 'starting' }) }, 'task'],
-    [
-      'a named service that does not reach it',
-      { task: task({ reach: 'refused' }), bastion: bastion() },
-      'bastion',
-    ],
-    ['a bastion that does not reach it', { task: task(), bastion: bastion({ reach: 'refused' }) }, 'task'],
-    [
-      'a cluster that demands logging',
-      { task: task(), bastion: bastion(), loggingDemanded: true },
-      'bastion',
-    ],
-    ['the same, no bastion', { task: task(), loggingDemanded: true }, 'task'],
-    ['a bastion that is named', { task: task(), bastion: bastion({ isNamed: true }) }, 'bastion'],
-    ['a bastion alone', { bastion: bastion() }, 'bastion'],
-    ['a bastion of which nothing is known', { bastion: bastion({ reach: 'unknown' }) }, 'bastion'],
-    [
-      'a service that was found, and a bastion of which nothing is known',
-      { task: task({ isNamed: false }), bastion: bastion({ reach: 'unknown' }) },
-      'task',
-    ],
-    [
-      'a service that was found, and a bastion',
-      { task: task({ isNamed: false }), bastion: bastion() },
-      'bastion',
-    ],
-    ['neither', {}, undefined],
-    ['both refused', { task: task({ reach: 'refused' }), bastion: bastion({ reach: 'refused' }) }, undefined],
-  ])('%s', (_, facts, via) => {
+  it.each(WORLDS)('%s', (_, facts, via) => {
     expect(choose(facts).via).toBe(via);
+  });
+
+  it('is described in docs/databases.md by these worlds, and by no other', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../../docs/databases.md'), 'utf8');
+    const section = page.slice(
+      page.indexOf('### What `--via auto` decided'),
+      page.indexOf('## The local port'),
+    );
+    const rows = section.split('\n').filter((line) => line.startsWith('|'));
+    expect(rows.slice(2)).toEqual(WORLDS.map(rowOf));
   });
 
   const reach = fc.constantFrom('admitted', 'refused', 'unknown' as const);

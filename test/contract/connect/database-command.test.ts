@@ -1,7 +1,9 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { systemClock } from '../../../src/core/clock.ts';
@@ -13,6 +15,7 @@ import { testSandbox } from '../../support/test-sandbox.ts';
 
 /** `db` from the id of a database to its client, against the sandbox. */
 
+const run = promisify(execFile);
 const sandbox = testSandbox();
 const PASSWORD = 'catalog-sandbox-only';
 
@@ -364,6 +367,43 @@ describe('without a client', () => {
   ])('--print %s describes the connection', async (format, expected) => {
     expect(await printed(format, 'orders-db')).toMatch(expected);
   });
+});
+
+describe('psql in another terminal', () => {
+  const isMissing = onPath('psql') === undefined;
+  if (isMissing) reportSkip('psql with what --print prints', 'psql is not installed');
+
+  /** Runs a shell with what `--print` has printed in $1, while the port is open. */
+  async function whileOpen(format: string, script: string): Promise<string> {
+    const signals = new FakeSignals();
+    let answer: Promise<string> | undefined;
+    const outcome = await cli(['db', 'catalog-db', '--cluster', 'demo', '--port', '0', '--print', format], {
+      env: sandbox().env,
+      clock: systemClock,
+      signals,
+      onStdout: (text) => {
+        answer ??= run('/bin/sh', ['-c', script, 'sh', text.trim()], {
+          env: { PATH: process.env['PATH'] ?? '', PGPASSWORD: PASSWORD },
+        })
+          .then(({ stdout }) => stdout.trim())
+          .finally(() => signals.raise('SIGINT'));
+        answer.catch(() => undefined);
+      },
+    });
+    expect([outcome.status, outcome.stderr]).toEqual([0, outcome.stderr]);
+    return answer ?? 'nothing was printed';
+  }
+
+  it.skipIf(isMissing).each([
+    ['uri', 'psql "$1" -XwAtc "select count(*) from products"'],
+    ['env', 'eval "$1"; psql -XwAtc "select count(*) from products"'],
+  ])(
+    'connects with --print %s over verified TLS',
+    async (format, script) => {
+      expect(await whileOpen(format, script)).toBe('60');
+    },
+    60_000,
+  );
 });
 
 describe('without an id', () => {

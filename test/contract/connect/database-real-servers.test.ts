@@ -169,14 +169,32 @@ describe.each(ENGINES)('$name', (engine) => {
     120_000,
   );
 
+  const refused = async (authorities: string, sentence: string): Promise<void> => {
+    const outcome = await db(['--ca', authorities], [engine.client, ...engine.query]);
+    expect([outcome.status, outcome.stdout]).toEqual([255, '']);
+    expect(outcome.stderr).toContain(sentence);
+    expect(outcome.stderr).not.toContain('starting');
+  };
+
   it.skipIf(isSkipped)(
     'is refused with another authority, before the client starts',
     async () => {
       const other = join(folder, 'other.pem');
       writeFileSync(other, createCertificateAuthority('other', Date.now()).certificate);
-      const outcome = await db(['--ca', other], [engine.client, ...engine.query]);
-      expect([outcome.status, outcome.stdout]).toEqual([255, '']);
-      expect(outcome.stderr).toContain('has signed the certificate of');
+      await refused(other, 'has signed the certificate of');
+    },
+    120_000,
+  );
+
+  it.skipIf(isSkipped)(
+    'is refused with a certificate that is not valid for its host or has expired, before the client starts',
+    async () => {
+      const now = Date.now();
+      await server?.present(authority.issue({ names: [`other-db.${ZONE}`], now }));
+      await refused(ca, 'shows the certificate of another host');
+      await server?.present(authority.issue({ names: [engine.host], now, days: -1 }));
+      await refused(ca, 'is not valid at this time');
+      await server?.present(authority.issue({ names: [engine.host], now }));
     },
     120_000,
   );

@@ -22,6 +22,8 @@ beforeAll(async () => {
   orders: { db: orders-db, service: orders-api, cluster: demo, port: 0 }
   app: { kind: exec, service: orders-api, cluster: demo, container: app }
   wrong: { forward: "1:2:3:4:5", cluster: demo }
+  reports: { db: catalog-db, service: orders-api, cluster: demo, port: 0, read-only: true }
+  sessions: { db: sessions-cache, service: orders-api, cluster: demo, port: 0, read-only: true }
 `,
   );
   await sandbox().warmUpDatabase('orders-db');
@@ -104,6 +106,28 @@ it('are opened by db, with the flags of the command line before the settings of 
     'process.env.PGUSER',
   );
   expect([outcome.status, outcome.stdout, outcome.stderr]).toEqual([0, 'auditor\n', outcome.stderr]);
+});
+
+it('with read-only begin read-only sessions on the reader endpoint, unless a flag says otherwise', async () => {
+  const script = '[process.env.PGHOST.includes(".cluster-ro-"), process.env.PGOPTIONS].join(" ")';
+  const print = ['--', process.execPath, '-p', script];
+  const readOnly = await run('db', 'reports', ...print);
+  expect(readOnly.stdout).toBe('true -c default_transaction_read_only=on\n');
+  expect(readOnly.stderr).toContain('the session can switch read-only off again');
+  expect((await run('db', 'reports', '--no-read-only', ...print)).stdout).toBe('false \n');
+  const forwarded = await forwarding(1, ['forward', 'reports', '--json'], (ready) => {
+    expect(ready[0]).toMatchObject({ remote: { host: expect.stringContaining('.cluster-ro-') as string } });
+    return Promise.resolve();
+  });
+  expect([forwarded.status, forwarded.stderr]).toEqual([0, forwarded.stderr]);
+});
+
+it('with read-only on an engine without such sessions say what protects the data', async () => {
+  const { status, stderr } = await run('db', 'sessions', '--no-tls', '--', 'true');
+  expect([status, stderr]).toEqual([
+    0,
+    expect.stringContaining('a reader endpoint refuses writes, and nothing else does'),
+  ]);
 });
 
 it('are opened by exec if they are a container', async () => {

@@ -249,7 +249,7 @@ it('alone says who calls, and where', async () => {
   const { status, subject, findings } = await doctor();
   expect(findings).toEqual([]);
   expect(status).toBe(0);
-  const rdsAuthorities = expect.stringMatching(/^of 20\d\d-\d\d-\d\d$/) as string;
+  const rdsAuthorities = expect.stringMatching(/^of 20\d\d-\d\d-\d\d, \d+ years old$/) as string;
   expect(subject).toMatchObject({ account: '111122223333', region: 'eu-west-1', rdsAuthorities });
   const text = await cli(['doctor'], { env: sandbox.env });
   expect([text.stdout, text.stderr]).toEqual(['', expect.stringContaining('account 111122223333')]);
