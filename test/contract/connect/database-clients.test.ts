@@ -86,8 +86,17 @@ const db = (engine: string, flags: readonly string[], command: readonly string[]
   cli(
     [
       'db',
-      ...['--host', `${HOST}:${PORT}`, '--engine', engine, '--service', 'orders-api', '--cluster', 'demo'],
-      ...['--port', '24680', ...flags],
+      '--host',
+      `${HOST}:${PORT}`,
+      '--engine',
+      engine,
+      '--service',
+      'orders-api',
+      '--cluster',
+      'demo',
+      '--port',
+      '24680',
+      ...flags,
       ...(command.length === 0 ? [] : ['--', ...command]),
     ],
     { env: { ...sandbox().env, PATH: folder }, clock: systemClock },
@@ -136,7 +145,12 @@ describe('mongosh', () => {
     const { args, stderr } = await started('mongodb', ['--as', 'app', '--ca', ca]);
     expect(args).toEqual([
       'mongodb://127.0.0.1:24680/?directConnection=true&retryWrites=false',
-      ...['--username', 'app', '--tls', '--tlsCAFile', ca, '--tlsAllowInvalidHostnames'],
+      '--username',
+      'app',
+      '--tls',
+      '--tlsCAFile',
+      ca,
+      '--tlsAllowInvalidHostnames',
     ]);
     expect(stderr).toContain('mongosh asks for the password');
   });
