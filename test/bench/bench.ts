@@ -17,6 +17,7 @@ import { provisioning } from './rows/provisioning.ts';
 import { sessions } from './rows/sessions.ts';
 import { localClose, shortConnections } from './rows/short-connections.ts';
 import { size } from './rows/size.ts';
+import { socks, socksHosts } from './rows/socks.ts';
 import { start } from './rows/start.ts';
 import { median, short } from './statistics.ts';
 
@@ -37,6 +38,8 @@ const ROWS: readonly Row[] = [
   cutMatrix,
   shortConnections,
   localClose,
+  socks,
+  socksHosts,
   copy,
   copySessions,
   logs,

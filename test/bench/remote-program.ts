@@ -9,6 +9,8 @@ import type { Duplex } from 'node:stream';
  * many and answers with their SHA-256, `E` it sends back what it receives.
  */
 const REQUEST_LENGTH = 9;
+/** One request of `roundTrips`. */
+export const MESSAGE = Buffer.alloc(64, 'q');
 const BLOCK = Buffer.alloc(64 * 1024, 'fargate-connect ');
 
 export const request = (kind: 'D' | 'U' | 'H' | 'E', bytes = 0): string =>
@@ -118,9 +120,24 @@ export async function dial(port: number): Promise<Socket> {
   return socket;
 }
 
+/** Milliseconds of `count` requests of 64 bytes, one after the other over one connection, which is closed then. */
+export async function roundTrips(socket: Socket, count: number): Promise<readonly number[]> {
+  socket.write(request('E'));
+  const times: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const began = performance.now();
+    let missing = MESSAGE.length;
+    socket.write(MESSAGE);
+    while (missing > 0) missing -= ((await once(socket, 'data')) as [Buffer])[0].length;
+    times.push(performance.now() - began);
+  }
+  socket.destroy();
+  return times;
+}
+
 /** Rejects if the connection ends before everything arrived. */
-export async function download(port: number, bytes: number): Promise<void> {
-  const socket = await dial(port);
+export async function download(from: number | Socket, bytes: number): Promise<void> {
+  const socket = typeof from === 'number' ? await dial(from) : from;
   let received = 0;
   socket.on('data', (data: Buffer) => {
     received += data.length;

@@ -19,6 +19,14 @@ process.on('message', (request: HostRequest) => {
       sandbox.listen(request.privateIp, request.port, request.loopbackPort);
       answer({ type: 'done', at: Date.now() });
       return;
+    case 'add-host':
+      sandbox.addHost({
+        privateIp: request.privateIp,
+        names: [request.name],
+        ports: { [request.port]: request.loopbackPort },
+      });
+      answer({ type: 'done', at: Date.now() });
+      return;
     case 'faults':
       sandbox.faults.sessions.set(...request.specs);
       answer({ type: 'done', at: Date.now() });

@@ -13,6 +13,13 @@ export type HostRequest =
       readonly port: number;
       readonly loopbackPort: number;
     }
+  | {
+      readonly type: 'add-host';
+      readonly privateIp: string;
+      readonly name: string;
+      readonly port: number;
+      readonly loopbackPort: number;
+    }
   | { readonly type: 'faults'; readonly specs: readonly string[] }
   | { readonly type: 'repeated-input' }
   | { readonly type: 'snapshot' };

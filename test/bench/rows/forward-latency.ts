@@ -1,8 +1,7 @@
-import { once } from 'node:events';
 import { compare, failed, measured, OFFICIAL } from '../clients.ts';
 import { withRemoteProgram } from '../forward-process.ts';
-import { dial, request } from '../remote-program.ts';
-import { elapsedMs, type Measurement, type Remark, type Row } from '../row.ts';
+import { dial, MESSAGE, roundTrips } from '../remote-program.ts';
+import { type Measurement, type Remark, type Row } from '../row.ts';
 import { withSandbox } from '../sandbox-process.ts';
 import { percentile } from '../statistics.ts';
 
@@ -10,7 +9,6 @@ import { percentile } from '../statistics.ts';
 const REQUESTS = 3000;
 /** As many as V8 needs to compile the hot code; before that, our p99 is a millisecond higher. */
 const WARM_UP = 6000;
-const MESSAGE = Buffer.alloc(64, 'q');
 const DEADLINE_MS = 60_000;
 /**
  * What session-manager-plugin added to loopback with the official agent: 1.51 ms at p50 and 6.31 ms at p99, less 0.32
@@ -28,10 +26,10 @@ export const forwardLatency: Row = {
       const trials = await withSandbox({ agentPace }, (sandbox) =>
         withRemoteProgram(sandbox, (directPort) =>
           compare(sandbox, runs, DEADLINE_MS, async ({ port }) => {
-            await roundTrips(port, WARM_UP);
+            await roundTrips(await dial(port), WARM_UP);
             return {
-              direct: await roundTrips(directPort, REQUESTS),
-              forwarded: await roundTrips(port, REQUESTS),
+              direct: await roundTrips(await dial(directPort), REQUESTS),
+              forwarded: await roundTrips(await dial(port), REQUESTS),
             };
           }),
         ),
@@ -59,18 +57,3 @@ export const forwardLatency: Row = {
     ];
   },
 };
-
-async function roundTrips(port: number, count: number): Promise<readonly number[]> {
-  const socket = await dial(port);
-  socket.write(request('E'));
-  const times: number[] = [];
-  for (let i = 0; i < count; i++) {
-    const began = performance.now();
-    let missing = MESSAGE.length;
-    socket.write(MESSAGE);
-    while (missing > 0) missing -= ((await once(socket, 'data')) as [Buffer])[0].length;
-    times.push(elapsedMs(began));
-  }
-  socket.destroy();
-  return times;
-}
