@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
@@ -162,6 +162,20 @@ describe('several accounts', () => {
     await picker.until(/[$#] $/);
     picker.write('exit\r');
     expect((await picker.exit()).status).toBe(0);
+  });
+});
+
+describe('without cursor movement, and without a history', () => {
+  it('asks with numbered lists, and keeps nothing', async () => {
+    const state = temporaryFolder();
+    const env = { ...sandbox().env, XDG_STATE_HOME: state, FARGATE_CONNECT_PLAIN: '1' };
+    const picker = new PtyProcess(['connect', '--no-history', '--cluster', 'demo'], { env });
+    await picker.until(/1\. [^]*number, text to search[^\n]*: $/);
+    await picker.type('nightly\n', /1\. nightly-reports[^]*: $/);
+    await picker.type('1\n', /1\. reasons[^]*: $/);
+    await picker.type('1\n', /Essential container in task exited/);
+    expect((await picker.exit()).status).toBe(0);
+    expect(readdirSync(state)).toEqual([]);
   });
 });
 
