@@ -244,8 +244,7 @@ class ListScreen implements Browser {
     if (asked === undefined) return;
     const { list, choosesOnly } = asked.question;
     const rows = list.rows();
-    asked.rows = rows;
-    asked.matches = asked.search.search(asked.state.filter, rows);
+    this.#search(asked, rows);
     const progress = list.progress();
     const error = list.error();
     if (rows.length === 0 && error !== undefined) {
@@ -320,8 +319,11 @@ class ListScreen implements Browser {
     const { filter } = asked.state;
     const name = key.name ?? '';
     const move = key.ctrl === true ? undefined : MOVES[name];
-    if (name === 'return' || name === 'enter') this.#choose(asked);
-    else if (name === 'escape') {
+    if (name === 'return' || name === 'enter') {
+      // Rows may have become known since the last drawing; where it shows some, the one that the person sees is meant.
+      if (asked.matches.length === 0) this.#search(asked, asked.question.list.rows());
+      this.#choose(asked);
+    } else if (name === 'escape') {
       if (filter !== '') this.#filter(asked, '');
       else if (asked.question.back) asked.answer({ type: 'back' });
       else asked.fail(interrupted());
@@ -343,7 +345,12 @@ class ListScreen implements Browser {
   #filter(asked: Asked, filter: string): void {
     asked.isEntered = false;
     asked.state = filteredBy(asked.state, filter);
-    asked.matches = asked.search.search(filter, asked.rows);
+    this.#search(asked, asked.rows);
+  }
+
+  #search(asked: Asked, rows: Asked['rows']): void {
+    asked.rows = rows;
+    asked.matches = asked.search.search(asked.state.filter, rows);
   }
 
   /** Chooses the row under the cursor; while names are still being listed, only a row that surely is the best match. */

@@ -167,6 +167,14 @@ describe('a list on the screen', () => {
     expect(await answer).toMatchObject({ row: { value: 'logs' } });
   });
 
+  it('chooses among rows that became known after the last drawing, if that showed none', async () => {
+    const { ask, type, list } = screen();
+    const answer = ask({ typed: 'orders' });
+    list.become(['billing', 'orders-api']);
+    await type('\r');
+    expect(await answer).toMatchObject({ row: { value: 'orders-api' } });
+  });
+
   it('says that a key for other lists does nothing in this one', async () => {
     const { ask, type, list, shown } = screen();
     list.become(['a', 'b']);
