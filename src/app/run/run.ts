@@ -3,6 +3,7 @@ import { type FarPort, whenPortAnswers } from '../../connect/forward/far-port.ts
 import { type ForwardSpec, parseForward } from '../../connect/forward/forward-spec.ts';
 import { hostPort } from '../../core/host-port.ts';
 import type { LocalListener } from '../../connect/forward/local-listener.ts';
+import { CleanupScope } from '../../core/cleanup.ts';
 import { usage } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';
 import type { Needs } from '../collaborators.ts';
@@ -19,6 +20,7 @@ import { bindListeners } from '../forward/listeners.ts';
 import { openForward, type OpenForward, withoutForwardResults } from '../forward/open-forward.ts';
 import { carrierOf, keepBastion, type Remote, routeKind, type RouteRequest } from '../forward/route.ts';
 import { asTransportStatus } from '../session/session-setup.ts';
+import type { EphemeralNeeds, EphemeralRequest } from './ephemeral-bastion.ts';
 
 /** One command with forwards that are opened before it and closed after it. */
 
@@ -29,9 +31,11 @@ export interface RunRequest extends Omit<DatabaseRequest, 'host' | 'engine' | 'p
   readonly connections: readonly ConfiguredConnection[];
   /** Program and arguments. */
   readonly command: readonly [string, ...string[]];
+  /** A bastion is created for the command and deleted after it; undefined = what carries the forwards is there already. */
+  readonly ephemeral?: EphemeralRequest | undefined;
 }
 
-type RunNeeds = DatabaseNeeds & TerminalNeeds & Needs<'prompter', 'input' | 'output'>;
+type RunNeeds = DatabaseNeeds & TerminalNeeds & EphemeralNeeds & Needs<'prompter', 'input' | 'output'>;
 
 /** The variable that holds the local port of the `-L` at `index`, which counts from 0. */
 const portVariable = (index: number): string => `FARGATE_CONNECT_PORT_${index + 1}`;
@@ -42,6 +46,37 @@ const portVariable = (index: number): string => `FARGATE_CONNECT_PORT_${index + 
  * has the status 255; a program that cannot be started has 126 or 127.
  */
 export async function runWithForwards(request: RunRequest, deps: RunNeeds): Promise<number> {
+  const { ephemeral } = request;
+  if (ephemeral === undefined) return runWithCarrier(request, deps);
+  const { openEphemeral } = await import('./ephemeral-bastion.ts');
+  const { forwardsOf } = await import('../connections/named-connections.ts');
+  const route = { ...request, document: undefined, requireLogged: false };
+  const specs = [
+    ...request.forwards.map(parseForward),
+    ...request.connections.flatMap((connection) => forwardsOf(connection, route).specs),
+  ];
+  const databases = request.id === undefined ? [] : [request.id];
+  const bastion = await openEphemeral(ephemeral, specs, databases, deps).catch((error: unknown) => {
+    throw asTransportStatus(error, ['transport', 'failed']);
+  });
+  // The forwards are closed before the bastion is deleted, or they would report its end and wait for another one.
+  const scope = new CleanupScope();
+  const close = async (): Promise<void> => {
+    try {
+      await scope.close();
+    } finally {
+      await bastion.close();
+    }
+  };
+  deps.scope.add(close);
+  try {
+    return await runWithCarrier({ ...request, via: 'bastion', name: bastion.name }, { ...deps, scope });
+  } finally {
+    await close();
+  }
+}
+
+async function runWithCarrier(request: RunRequest, deps: RunNeeds): Promise<number> {
   const { command, environment } = await prepared(request, deps).catch((error: unknown) => {
     throw asTransportStatus(error, ['transport', 'failed']);
   });

@@ -37,6 +37,12 @@ Examples:
 }
 
 async function runDown(request: DownRequest, context: CommandContext): Promise<void> {
+  const { sweepEphemeral } = await import('../../app/bastion/sweep.ts');
+  await downOf(request, context);
+  await sweepEphemeral(request.iam, context);
+}
+
+async function downOf(request: DownRequest, context: CommandContext): Promise<void> {
   const [{ findForDown, planTeardown, takeDown }, text] = await Promise.all([
     import('../../app/bastion/take-down.ts'),
     import('../render/down-text.ts'),

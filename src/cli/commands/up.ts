@@ -135,4 +135,6 @@ async function runUp(options: UpOptions, context: CommandContext): Promise<void>
   text.reportPlan(planned, context);
   const result = await bringUp(planned, options, context);
   text.writeResult(result, planned.spec.databases, context);
+  const { sweepEphemeral } = await import('../../app/bastion/sweep.ts');
+  await sweepEphemeral(options.iam, context);
 }
