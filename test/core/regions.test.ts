@@ -57,3 +57,21 @@ test.each([
 ])('%s is in partition %s', (region, partition) => {
   expect(partitionOf(region)).toBe(partition);
 });
+
+test('the error names where the region came from, if that is known', () => {
+  expect(() => checkRegion('eu-west1', { from: 'profile ops' })).toThrow(
+    "'eu-west1' is no AWS region (region of profile ops)",
+  );
+  expect(() => checkRegion('eu-west1')).toThrow(/is no AWS region$/);
+});
+
+test.each(['-eu-west-1', 'xx.eu-west-1', 'us-iso-east', 'eu-west-1-', 'toolong-west-1'])(
+  '%s is not accepted, although a part of it looks like a region',
+  (region) => {
+    expect(() => checkRegion(region)).toThrow(expect.objectContaining({ code: 'region-unknown' }));
+  },
+);
+
+test('the number of a region may have two digits', () => {
+  expect(() => checkRegion('eu-west-12')).not.toThrow();
+});
