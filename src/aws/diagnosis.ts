@@ -73,6 +73,7 @@ function containerOf(container: ecs.ContainerDefinition): ExecContainerDefinitio
     secrets: (container.secrets ?? []).flatMap(({ name }) => name ?? []),
     environmentFiles: (container.environmentFiles ?? []).flatMap(({ value }) => value ?? []),
     initProcess: container.linuxParameters?.initProcessEnabled === true,
+    image: container.image,
     readonlyRoot: container.readonlyRootFilesystem === true,
     writableMounts: [
       ...(container.mountPoints ?? []).filter(({ readOnly }) => readOnly !== true),
@@ -198,6 +199,7 @@ function databaseOf(id: string, instance: rds.DBInstance, cluster: rds.DBCluster
   const groups = cluster?.VpcSecurityGroups ?? instance.VpcSecurityGroups ?? [];
   return {
     id,
+    isCluster: cluster !== undefined,
     status: cluster?.Status ?? instance.DBInstanceStatus ?? 'unknown',
     host: cluster?.Endpoint ?? instance.Endpoint?.Address,
     port: cluster?.Port ?? instance.Endpoint?.Port ?? 0,

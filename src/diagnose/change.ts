@@ -129,6 +129,29 @@ export type Change =
       readonly region: string;
       readonly partition: string;
     }
+  /** What to look at: whether the registry has the image. */
+  | { readonly kind: 'read-image'; readonly image: string }
+  /** What to look at: how many connections a database had in these minutes, and how many it accepts. */
+  | {
+      readonly kind: 'read-connections';
+      readonly database: string;
+      readonly isCluster: boolean;
+      /** ISO 8601. */
+      readonly from: string;
+      readonly to: string;
+      /** Name of the group that sets `max_connections`; undefined = not known. */
+      readonly parameterGroup: string | undefined;
+    }
+  /** What to look at: what the containers wrote before they ended. */
+  | { readonly kind: 'read-logs'; readonly cluster: string; readonly service: string }
+  /** What to look at: each hop of the network path from the tasks of the service to a service of AWS. */
+  | {
+      readonly kind: 'follow-path';
+      readonly cluster: string;
+      readonly service: string;
+      /** e.g. `secretsmanager`. */
+      readonly to: string;
+    }
   /** The service starts another task in its place. */
   | { readonly kind: 'stop-task'; readonly cluster: string; readonly task: string }
   | {

@@ -28,12 +28,28 @@ const SOON_MS = 30 * 86_400_000;
 export const isAnswering = ({ status }: Pick<DatabaseFacts, 'status'>): boolean => ANSWERING.has(status);
 
 /** What to look at where nothing was found, and connections are refused all the same. */
-export const connectionsNote = ({ id: database }: Pick<DatabaseFacts, 'id'>): Finding => ({
+export const connectionsNote = (
+  { id: database, isCluster, parameterGroups }: DatabaseFacts,
+  now: number,
+): Finding => ({
   id: 'database-connections-not-read',
   severity: 'note',
   evidence: { database },
-  fixes: [],
+  fixes: [
+    [
+      {
+        kind: 'read-connections',
+        database,
+        isCluster,
+        from: new Date(now - METRIC_MS).toISOString(),
+        to: new Date(now).toISOString(),
+        parameterGroup: parameterGroups.instance,
+      },
+    ],
+  ],
 });
+/** CloudWatch has the number of connections once a minute. */
+const METRIC_MS = 15 * 60_000;
 
 /** The state of the database, and the end of its certificate if that is near or past. */
 export function databaseFindings(facts: DatabaseFacts, now: number): readonly Finding[] {

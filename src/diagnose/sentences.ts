@@ -115,7 +115,7 @@ const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => 
   'database-storage-full': ({ allocatedGiB, database }) =>
     `the storage of ${database} is full${allocatedGiB === undefined ? '' : ` (${allocatedGiB} GiB)`}: it accepts no connections until it has more`,
   'database-connections-not-read': ({ database }) =>
-    `whether ${database} has connections left is a metric of CloudWatch (DatabaseConnections), and in no description: compare it with max_connections`,
+    `could not tell whether ${database} has connections left: no description shows it, a metric of CloudWatch does (DatabaseConnections), to be compared with max_connections`,
   'credentials-end': ({ endsAt, leftMs }) =>
     `your credentials end ${leftMs <= 0 ? 'now' : `in ${describeDuration(leftMs)}`} (${endsAt}), and with them every new session`,
   'bastion-lease-ends': ({ endsAt, leftMs, name }) =>

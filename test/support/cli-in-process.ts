@@ -120,6 +120,8 @@ export interface CliWorld {
   readonly tty?: Parameters<typeof fakeTerminal>[0];
   /** All of stdin; absent = it stays open and empty. */
   readonly stdin?: Uint8Array;
+  /** What waits on stdin for the first question; stdin stays open. */
+  readonly typed?: string;
   /** Instead of the stream that collects stdout. */
   readonly stdout?: Writable;
   /** Called with all of stdout so far, whenever it grows. */
@@ -135,6 +137,7 @@ export async function cli(args: readonly string[], world: CliWorld): Promise<Cli
   if (stdin !== undefined) terminal.stdin.end(stdin);
   if (onStdout !== undefined) terminal.stdout.onText = onStdout;
   if (onStderr !== undefined) terminal.stderr.onText = onStderr;
+  if (world.typed !== undefined) terminal.stdin.write(world.typed);
   const clock = world.clock ?? hurried(20);
   const deps: CliDeps = {
     env: { ...world.env, HOME: '/nonexistent' },

@@ -32,7 +32,8 @@ export async function diagnoseDatabase(
     'whether TLS is demanded',
     (await account.diagnosis()).forcedTls(facts.parameterGroups),
   );
-  const own = resolved.findings(awsClock(account, deps.clock).now());
+  const now = awsClock(account, deps.clock).now();
+  const own = resolved.findings(now);
   const subject = {
     database: id,
     status: facts.status,
@@ -60,5 +61,9 @@ export async function diagnoseDatabase(
   const blocked = pathFindings(paths).filter(({ evidence }) => evidence.hop !== 'target-status');
   const found = [...own, ...blocked, ...readable.findings()];
   const isSilent = found.every(({ severity }) => severity === 'note');
-  return diagnosisOf({ ...subject, from }, [...found, ...(isSilent ? [connectionsNote(facts)] : [])], paths);
+  return diagnosisOf(
+    { ...subject, from },
+    [...found, ...(isSilent ? [connectionsNote(facts, now)] : [])],
+    paths,
+  );
 }

@@ -7,6 +7,7 @@ import type { Service, Task } from '../../connect/ports.ts';
 import { nameOfArn, parseArn } from '../../core/arn.ts';
 import { noMatch, usage } from '../../core/errors.ts';
 import { containerFinding } from '../../diagnose/ecs/container.ts';
+import { noTaskFixes } from '../../diagnose/ecs/no-task.ts';
 import {
   clusterFindings,
   definitionFindings,
@@ -43,31 +44,26 @@ export async function diagnoseExec(wanted: Wanted, deps: DoctorNeeds): Promise<D
   const account = await deps.account();
   const readable = new Readable();
   const found = await findSubject(account, wanted);
-  const { cluster, service, task, why } = found;
+  const { cluster, last, service, task, why } = found;
   const subject = { cluster, service: service?.name, task: task?.id, container: wanted.container };
-  const noTask: readonly Finding[] =
-    task?.lastStatus === 'RUNNING'
-      ? []
-      : service === undefined
-        ? []
-        : [
-            {
-              id: 'no-running-task',
-              severity: 'blocking',
-              evidence: { cluster, service: service.name, desired: service.desiredCount, why },
-              fixes:
-                service.desiredCount > 0
-                  ? []
-                  : [[{ kind: 'set-desired-count', cluster, service: service.name, desiredCount: 1 }]],
-            },
-          ];
   const definitionArn = task?.taskDefinitionArn ?? service?.taskDefinitionArn;
-  if (definitionArn === undefined) return diagnosisOf(subject, noTask);
+  if (definitionArn === undefined) return diagnosisOf(subject, []);
   const diagnosis = await account.diagnosis();
   const [definition, config] = await Promise.all([
     diagnosis.taskDefinition(definitionArn),
     readable.or('the configuration of the cluster', diagnosis.execConfiguration(cluster)),
   ]);
+  const noTask: readonly Finding[] =
+    task?.lastStatus === 'RUNNING' || service === undefined
+      ? []
+      : [
+          {
+            id: 'no-running-task',
+            severity: 'blocking',
+            evidence: { cluster, service: service.name, desired: service.desiredCount, why },
+            fixes: noTaskFixes(cluster, service, last, definition),
+          },
+        ];
   const containers = definition.containers.filter(
     ({ name }) => wanted.container === undefined || name === wanted.container,
   );
@@ -111,6 +107,8 @@ interface Subject {
   readonly task: Task | undefined;
   /** Why no task runs. */
   readonly why: string | undefined;
+  /** The task that stopped last, if none runs. */
+  readonly last: Task | undefined;
 }
 
 /** The service and the task that somebody names. Throws as `diagnoseExec` does. */
@@ -126,7 +124,7 @@ export async function findSubject(account: AwsAccount, wanted: Wanted): Promise<
       });
     const name = task.serviceName;
     const [service] = name === undefined ? [] : await ecs.describeServices(cluster, [name]);
-    return { cluster, service, task, why: undefined };
+    return { cluster, service, task, why: undefined, last: undefined };
   }
   if (wanted.service === undefined) throw usage('service-needed', 'doctor needs a service or a task');
   const name = nameOfArn(wanted.service);
@@ -145,7 +143,7 @@ export async function findSubject(account: AwsAccount, wanted: Wanted): Promise<
     );
   const tasks = running.length === 0 ? [] : await ecs.describeTasks(cluster, running);
   const task = worstRunning(tasks);
-  if (task !== undefined) return { cluster, service, task, why: undefined };
+  if (task !== undefined) return { cluster, service, task, why: undefined, last: undefined };
   const pending = tasks[0];
   const stopped = await collect(ecs.taskArns(cluster, { service: name, desiredStatus: 'STOPPED' }));
   const ended = stopped.length === 0 ? [] : await ecs.describeTasks(cluster, stopped);
@@ -156,7 +154,7 @@ export async function findSubject(account: AwsAccount, wanted: Wanted): Promise<
         ? undefined
         : `waits for ${waitsFor(pending) ?? 'its start'}`
       : whyStopped(last);
-  return { cluster, service, task: pending, why };
+  return { cluster, service, task: pending, why, last };
 }
 
 async function collect(pages: AsyncIterable<readonly string[]>): Promise<readonly string[]> {

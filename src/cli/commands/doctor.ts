@@ -149,22 +149,29 @@ async function runDoctor(options: DoctorOptions, context: CommandContext): Promi
 }
 
 async function fix(options: DoctorOptions, diagnosis: Diagnosis, context: CommandContext): Promise<number> {
-  const [{ applyFix, planFix }, { describeFix, reportWithheld, writeFix }, { exitStatus }] =
+  const [{ applyFix, planFix }, { describeFix, reportWithheld, writeFix }, { exitStatus, writeDiagnosis }] =
     await Promise.all([
       import('../../app/doctor/fix.ts'),
       import('../render/fix-report.ts'),
       import('../render/doctor-report.ts'),
     ]);
+  const { prompter, report, settings } = context;
   const plan = planFix(diagnosis, options);
-  reportWithheld(plan, context);
   const steps = describeFix(plan);
-  for (const message of steps) context.report({ type: 'note', level: 'info', code: 'doctor-fix', message });
+  // Who is asked has to see what was found; who gives --yes gets what is left afterwards.
+  const isAsked = steps.length > 0 && !settings.yes && settings.output !== 'json';
+  if (isAsked) writeDiagnosis(diagnosis, context, { allPaths: false });
+  reportWithheld(plan, context);
+  for (const message of steps) report({ type: 'note', level: 'info', code: 'doctor-fix', message });
   if (steps.length === 0) {
     writeFix({ made: [], diagnosis }, context);
     return exitStatus(diagnosis.findings);
   }
   const message = `${steps.length === 1 ? 'make this change' : `make these ${steps.length} changes`}?`;
-  if (!(await context.prompter.confirm({ message, flag: '--yes' }))) throw interrupted('nothing was changed');
+  if (!(await prompter.confirm({ message, flag: '--yes' }))) {
+    report({ type: 'note', level: 'info', code: 'nothing-changed', message: 'nothing was changed' });
+    return exitStatus(diagnosis.findings);
+  }
   const result = await applyFix(plan, () => diagnose(options, context), context);
   writeFix(result, context);
   return exitStatus(result.diagnosis.findings);

@@ -85,7 +85,34 @@ const ROWS: { readonly [K in Change['kind']]: (change: Of<K>, lines: CommandLine
     };
   },
   'stop-task': ({ cluster, task }, lines) => ({
-    command: lines.aws(`ecs stop-task --cluster ${quoteWord(cluster)} --task ${task}`),
+    command: lines.aws(
+      `ecs stop-task --cluster ${quoteWord(cluster)} --task ${task}`,
+      'the service starts another task: memory and files of this one are lost',
+    ),
+  }),
+  'read-image': readImage,
+  'read-connections': ({ database, from, isCluster, parameterGroup, to }, lines) => ({
+    command: lines.aws(
+      `cloudwatch get-metric-statistics --namespace AWS/RDS --metric-name DatabaseConnections --dimensions Name=${isCluster ? 'DBClusterIdentifier' : 'DBInstanceIdentifier'},Value=${quoteWord(database)} --statistics Maximum --period 60 --start-time ${from} --end-time ${to}`,
+    ),
+    ...(parameterGroup === undefined
+      ? {}
+      : {
+          instruction: lines.aws(
+            `rds describe-db-parameters --db-parameter-group-name ${quoteWord(parameterGroup)} --query "Parameters[?ParameterName=='max_connections'].ParameterValue"`,
+            'how many it accepts',
+          ),
+        }),
+  }),
+  'read-logs': ({ cluster, service }, lines) => ({
+    command: lines.tool(
+      `logs ${quoteWord(service)}`,
+      { cluster, since: '1h' },
+      'what its containers wrote before they ended',
+    ),
+  }),
+  'follow-path': ({ cluster, service, to }, lines) => ({
+    command: lines.tool(`doctor --path ${quoteWord(service)} ${to}`, { cluster }, 'shows each network hop'),
   }),
   'set-desired-count': ({ cluster, service, desiredCount }, lines) => ({
     command: lines.aws(
@@ -129,6 +156,24 @@ const ROWS: { readonly [K in Change['kind']]: (change: Of<K>, lines: CommandLine
           terraform: `aws_cloudwatch_log_group.kms_key_id = "${kmsKeyId}"`,
         },
 };
+
+/** An image of ECR can be looked up; other registries have their own tools. */
+function readImage({ image }: Of<'read-image'>, lines: CommandLines): RenderedChange {
+  const ecr =
+    /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?\/([^:@]+)(?::([^@]+))?(?:@(.+))?$/.exec(
+      image,
+    );
+  if (ecr === null)
+    return { instruction: `check that ${image} exists, and that the tasks reach its registry` };
+  const [, account = '', region = '', repository = '', tag = 'latest', digest] = ecr;
+  const id = digest === undefined ? `imageTag=${tag}` : `imageDigest=${digest}`;
+  return {
+    command: lines.aws(
+      `ecr describe-images --registry-id ${account} --repository-name ${quoteWord(repository)} --image-ids ${quoteWord(id)} --region ${region}`,
+      'shows whether the image exists; ImageNotFoundException = it does not',
+    ),
+  };
+}
 
 function redeploy(
   { cluster, service, enableExecuteCommand, family, platformVersion, controller }: Of<'redeploy-service'>,

@@ -3,10 +3,12 @@ import type { Finding } from '../../diagnose/finding.ts';
 import type { Change } from '../../diagnose/change.ts';
 import type { NetworkPath } from '../../diagnose/network/hops.ts';
 import { createColors, paint, type Tone } from '../../ui/colors.ts';
+import { folded } from '../../ui/fold.ts';
 import { printable } from '../../ui/printable.ts';
 import type { CommandContext } from '../context.ts';
 import type { CommandLines } from '../advice/command-lines.ts';
 import { renderChange } from './change-commands.ts';
+import { checkedEvent } from './doctor-checked.ts';
 import { type RenderedChange } from './rendered-change.ts';
 
 /** The output of `doctor`: lines for people, one JSON object for programs. */
@@ -18,17 +20,23 @@ export const exitStatus = (findings: readonly DescribedFinding[]): 0 | 1 =>
 export const isBlocked = (findings: readonly DescribedFinding[]): boolean =>
   findings.some(({ finding }) => finding.severity === 'blocking');
 
-/** One line of `doctor --watch`: a finding that appeared with its first command, or one that is gone. An event with `--json`. */
+type Output = Pick<CommandContext, 'terminal' | 'settings' | 'commandLines' | 'report'>;
+
+/** Writes lines to stdout; on a terminal prose is folded at its width, and what is to be pasted is left whole. */
+const lineWriter =
+  ({ terminal }: Pick<CommandContext, 'terminal'>) =>
+  (text: string): void => {
+    const columns = terminal.stdoutIsTty ? terminal.size().columns : undefined;
+    terminal.stdout.write(`${folded(text, columns)}\n`);
+  };
+
+/** What `doctor --watch` prints when a finding appears, with its first command, or is gone. An event with `--json`. */
 export function writeChange(
   { finding, sentence }: DescribedFinding,
   change: 'appeared' | 'gone',
-  {
-    terminal,
-    settings,
-    commandLines,
-    report,
-  }: Pick<CommandContext, 'terminal' | 'settings' | 'commandLines' | 'report'>,
+  context: Output,
 ): void {
+  const { commandLines, report, settings, terminal } = context;
   const text = printable(sentence);
   if (settings.output === 'json' || finding.severity === 'note') {
     const message = change === 'gone' ? `no longer: ${text}` : text;
@@ -36,62 +44,72 @@ export function writeChange(
     return;
   }
   const color = createColors(settings.color);
+  const write = lineWriter(context);
   if (change === 'gone') {
-    terminal.stdout.write(`${paint(color, 'good', 'GONE')} ${color.bold(finding.id)}: ${text}\n`);
+    write(`${paint(color, 'good', 'GONE')} ${color.bold(finding.id)}: ${text}`);
     return;
   }
   const { word, tone } = WORDS[finding.severity];
+  write(`${paint(color, tone, word)} ${color.bold(finding.id)}: ${text}`);
   const [first] = finding.fixes[0] ?? [];
   const command = first === undefined ? undefined : renderChange(first, commandLines).command;
-  terminal.stdout.write(
-    `${paint(color, tone, word)} ${color.bold(finding.id)}: ${text}${command === undefined ? '' : ` → ${printable(command)}`}\n`,
-  );
+  if (command !== undefined) terminal.stdout.write(`  ${printable(command)}\n`);
 }
 
 export function writeDiagnosis(
   diagnosis: Diagnosis,
-  context: Pick<CommandContext, 'terminal' | 'settings' | 'commandLines' | 'report'>,
+  context: Output,
   { allPaths }: { readonly allPaths: boolean },
 ): void {
   const { terminal, settings, commandLines, report } = context;
-  const { findings, paths, subject } = diagnosis;
+  const { findings, paths } = diagnosis;
   if (settings.output === 'json') {
     terminal.stdout.write(`${JSON.stringify(jsonOf(diagnosis, commandLines))}\n`);
     return;
   }
   const color = createColors(settings.color);
+  const write = lineWriter(context);
   const plan = new FixPlan(
     findings.map(({ finding }) => finding),
     commandLines,
   );
+  const writeLines = (lines: readonly FixLine[]): void => {
+    for (const { isProse, text } of lines)
+      if (isProse) write(`  ${printable(text)}`);
+      else terminal.stdout.write(`  ${printable(text)}\n`);
+  };
   let blockedPaths = false;
   for (const { finding, sentence } of findings) {
     const text = printable(sentence);
     if (finding.severity === 'note') {
-      report({ type: 'note', level: 'info', code: finding.id, message: text });
+      const hints = plan.stepsOf(finding);
+      report({
+        type: 'note',
+        level: 'info',
+        code: finding.id,
+        message: text,
+        ...(hints.length === 0 ? {} : { hints }),
+      });
       continue;
     }
     const { word, tone } = WORDS[finding.severity];
-    terminal.stdout.write(`${paint(color, tone, word)} ${color.bold(finding.id)}: ${text}\n`);
-    const lines = UNREAD.has(finding.id)
-      ? [commandLines.tool('policy doctor', {}, 'grants what doctor reads')]
-      : plan.linesOf(finding);
-    for (const line of lines) terminal.stdout.write(`  ${printable(line)}\n`);
+    write(`${paint(color, tone, word)} ${color.bold(finding.id)}: ${text}`);
+    writeLines(
+      UNREAD.has(finding.id)
+        ? [code(commandLines.tool('policy doctor', {}, 'grants what doctor reads'))]
+        : plan.linesOf(finding),
+    );
     blockedPaths ||= finding.id === 'path-blocked' || finding.id === 'path-not-visible';
+  }
+  if (plan.deferredFor.length > 0) {
+    write(
+      `${color.bold('AT THE END')}, because it replaces the running tasks (${plan.deferredFor.join(', ')}):`,
+    );
+    writeLines(plan.deferredLines());
   }
   for (const path of paths)
     if (allPaths || (blockedPaths && path.verdict !== 'passes')) writePath(path, context);
-  if (exitStatus(findings) === 0) {
-    const about = Object.entries(subject).flatMap(([name, value]) =>
-      value === undefined ? [] : [`${name} ${value}`],
-    );
-    report({
-      type: 'note',
-      level: 'info',
-      code: 'nothing-found',
-      message: `no fault was found: ${about.join(', ')}`,
-    });
-  }
+  if (!isBlocked(findings)) report(checkedEvent(diagnosis, commandLines));
 }
 
 /** The caller lacks a permission to read. */
@@ -105,74 +123,125 @@ const WORDS: Readonly<
   warning: { word: 'WARNING', tone: 'warning' },
 };
 
+/** A line below a finding; prose is for people, everything else for a shell or a file. */
+interface FixLine {
+  readonly text: string;
+  readonly isProse: boolean;
+}
+const code = (text: string): FixLine => ({ text, isProse: false });
+const prose = (text: string): FixLine => ({ text, isProse: true });
+
 /**
  * The lines below each finding: the first alternative in full, of the others one line each. A change that several
- * findings need is shown once. The new task definition and the deployment are shown with the last finding that needs
- * them, because everything else has to be there before.
+ * findings need is shown once. The new task definition and the deployment that several findings need are shown after all
+ * findings, because everything else has to be there before.
  */
 class FixPlan {
   readonly #commandLines: CommandLines;
-  readonly #shown = new Set<string>();
-  /** The last finding that needs each of the changes that come late. */
-  readonly #last = new Map<string, Finding>();
+  /** Line → the finding below which it was shown. */
+  readonly #shown = new Map<string, Finding['id']>();
+  /** The changes that come late, with the findings that need them. */
+  readonly #late = new Map<string, { readonly change: Change; readonly findings: Finding[] }>();
 
   constructor(findings: readonly Finding[], commandLines: CommandLines) {
     this.#commandLines = commandLines;
     for (const finding of findings)
-      for (const change of finding.fixes[0] ?? [])
-        if (isLate(change)) this.#last.set(JSON.stringify(change), finding);
+      for (const change of finding.fixes[0] ?? []) {
+        if (!isLate(change)) continue;
+        const key = JSON.stringify(change);
+        const { findings: others = [] } = this.#late.get(key) ?? {};
+        this.#late.set(key, { change, findings: [...others, finding] });
+      }
   }
 
-  linesOf(finding: Finding): readonly string[] {
+  /** The findings whose fix needs what is shown after all findings. */
+  get deferredFor(): readonly Finding['id'][] {
+    const findings = this.#deferred().flatMap((late) => late.findings.map(({ id }) => id));
+    return [...new Set(findings)];
+  }
+
+  /** What is shown after all findings. */
+  deferredLines(): readonly FixLine[] {
+    return this.#deferred().flatMap(({ change }) => linesOf(renderChange(change, this.#commandLines)));
+  }
+
+  linesOf(finding: Finding): readonly FixLine[] {
     const [first = [], ...others] = finding.fixes;
-    const due = this.#due(finding);
-    const lines = due.flatMap((change) => this.#new(change));
+    const own = first.filter((change) => !this.#isDeferred(change));
+    const lines = own.flatMap((change) => this.#new(finding, change));
     const alternatives = others.flatMap((fix) => {
-      const [line] = fix.flatMap((change) => this.#new(change));
-      return line === undefined ? [] : [`or: ${line}`];
+      const [line] = fix.flatMap((change) => this.#new(finding, change));
+      return line === undefined ? [] : [{ ...line, text: `or: ${line.text}` }];
     });
-    if (lines.length === 0 && due.length < first.length)
-      return ['→ the commands further down', ...alternatives];
-    if (lines.length === 0 && first.length > 0) return ['→ the commands further up', ...alternatives];
-    return [...lines, ...alternatives];
+    const elsewhere = own.length > 0 && lines.length === 0 ? this.#whereShown(own) : undefined;
+    return [
+      ...lines,
+      ...(elsewhere === undefined ? [] : [prose(`→ the command below ${elsewhere}`)]),
+      ...(own.length < first.length ? [prose('→ the deployment at the end')] : []),
+      ...alternatives,
+    ];
   }
 
-  /** Commands and instructions of the first alternative, each once. */
+  /**
+   * Commands and instructions of the first alternative, each once; those that come late with the last finding that needs
+   * them.
+   */
   stepsOf(finding: Finding): readonly string[] {
-    const steps = this.#due(finding).flatMap((change) => {
+    const due = (finding.fixes[0] ?? []).filter((change) => {
+      const late = this.#late.get(JSON.stringify(change));
+      return late === undefined || late.findings.at(-1) === finding;
+    });
+    const steps = due.flatMap((change) => {
       const { command, instruction } = renderChange(change, this.#commandLines);
       return [command, instruction].flatMap((line) => line ?? []);
     });
     const fresh = steps.filter((line) => !this.#shown.has(line));
-    for (const line of fresh) this.#shown.add(line);
+    for (const line of fresh) this.#shown.set(line, finding.id);
     return fresh;
   }
 
-  /** The changes of the first alternative, without those that are shown with a later finding. */
-  #due(finding: Finding): readonly Change[] {
-    return (finding.fixes[0] ?? []).filter((change) => {
-      const last = this.#last.get(JSON.stringify(change));
-      return last === undefined || last === finding;
-    });
+  #deferred() {
+    const deferred = [...this.#late.values()].filter(({ change }) => this.#isDeferred(change));
+    // A deployment takes the newest revision, which has to be registered before.
+    return deferred.toSorted((a, b) => LATE.indexOf(a.change.kind) - LATE.indexOf(b.change.kind));
   }
 
-  #new(change: Change): readonly string[] {
-    const lines = linesOf(renderChange(change, this.#commandLines)).filter((line) => !this.#shown.has(line));
-    for (const line of lines) this.#shown.add(line);
+  /** With one finding alone, all that it needs is shown below it. */
+  #isDeferred(change: Change): boolean {
+    const isShared = [...this.#late.values()].some(({ findings }) => findings.length > 1);
+    return isShared && this.#late.has(JSON.stringify(change));
+  }
+
+  #new(finding: Finding, change: Change): readonly FixLine[] {
+    const lines = linesOf(renderChange(change, this.#commandLines)).filter(
+      ({ text }) => !this.#shown.has(text),
+    );
+    for (const { text } of lines) this.#shown.set(text, finding.id);
     return lines;
+  }
+
+  #whereShown(changes: readonly Change[]): Finding['id'] | undefined {
+    const lines = changes.flatMap((change) => linesOf(renderChange(change, this.#commandLines)));
+    return lines.flatMap(({ text }) => this.#shown.get(text) ?? [])[0];
   }
 }
 
-const isLate = ({ kind }: Change): boolean =>
-  kind === 'register-task-definition' || kind === 'redeploy-service';
+/** In the order in which they are made. */
+const LATE: readonly Change['kind'][] = ['register-task-definition', 'redeploy-service'];
+const isLate = ({ kind }: Change): boolean => LATE.includes(kind);
 
-const linesOf = ({ command, instruction, policyStatement, terraform }: RenderedChange): readonly string[] => [
-  ...(command === undefined ? [] : [command]),
-  ...(instruction === undefined ? [] : [instruction]),
+const linesOf = ({
+  command,
+  instruction,
+  policyStatement,
+  terraform,
+}: RenderedChange): readonly FixLine[] => [
+  ...(command === undefined ? [] : [code(command)]),
+  ...(instruction === undefined ? [] : [prose(instruction)]),
   ...(policyStatement === undefined || command !== undefined
     ? []
-    : [`statement: ${JSON.stringify(policyStatement)}`]),
-  ...(terraform === undefined || terraform === '' ? [] : [`terraform: ${terraform}`]),
+    : [code(`statement: ${JSON.stringify(policyStatement)}`)]),
+  ...(terraform === undefined || terraform === '' ? [] : [code(`terraform: ${terraform}`)]),
 ];
 
 const VERDICTS = {
@@ -184,14 +253,15 @@ const TONES = { passes: 'good', blocked: 'bad', 'not-visible': 'warning' } as co
 
 function writePath(
   { from, to, port, family, hops }: NetworkPath,
-  { terminal, settings }: Pick<CommandContext, 'terminal' | 'settings'>,
+  context: Pick<CommandContext, 'terminal' | 'settings'>,
 ): void {
-  const color = createColors(settings.color);
+  const color = createColors(context.settings.color);
+  const write = lineWriter(context);
   const width = Math.max(...hops.map(({ kind }) => kind.length));
-  terminal.stdout.write(`${from} → ${to}:${port}${family === 'ipv6' ? ' (IPv6)' : ''}\n`);
+  write(`${from} → ${to}:${port}${family === 'ipv6' ? ' (IPv6)' : ''}`);
   for (const { kind, resource, rule, verdict } of hops)
-    terminal.stdout.write(
-      `  ${kind.padEnd(width)}  ${paint(color, TONES[verdict], VERDICTS[verdict])} ${printable(rule)} (${printable(resource)})\n`,
+    write(
+      `  ${kind.padEnd(width)}  ${paint(color, TONES[verdict], VERDICTS[verdict])} ${printable(rule)} (${printable(resource)})`,
     );
 }
 

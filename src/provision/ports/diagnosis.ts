@@ -20,6 +20,7 @@ export interface ExecTaskDefinition {
 
 export interface ExecContainerDefinition {
   readonly name: string;
+  readonly image: string | undefined;
   /** Names of the variables in `environment`; their values are not kept. */
   readonly environment: readonly string[];
   /** Names of the variables in `secrets`. */
@@ -65,6 +66,8 @@ export interface DescribedInterface {
 /** What RDS reports about a database, as far as connections depend on it. */
 export interface DatabaseFacts {
   readonly id: string;
+  /** Whether `id` is that of a cluster. */
+  readonly isCluster: boolean;
   readonly status: string;
   readonly host: string | undefined;
   readonly port: number;

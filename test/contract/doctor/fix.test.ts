@@ -5,6 +5,7 @@ import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
 import type { WorldFile } from '../../../src/sandbox/world/world-schema.ts';
 import { seedOfWorld } from '../../../src/sandbox/world/world-seed.ts';
 import { cli, type CliOutcome, type CliWorld } from '../../support/cli-in-process.ts';
+import { ALL_TTY } from '../../support/fake-terminal.ts';
 
 /** `doctor --fix` adds only what it can take back, and `doctor --undo` takes it back. */
 
@@ -98,6 +99,25 @@ describe('doctor SERVICE --fix', () => {
       const nothing = await doctor(sandbox, ['orders-api', '--undo']);
       expect([nothing.status, nothing.stdout]).toEqual([0, '']);
       expect((await doctor(sandbox, ['orders-api'])).stdout).toContain('action-not-granted');
+    }));
+
+  it('shows what it found before it asks, and changes nothing after a no', () =>
+    inWorld(BROKEN, async (sandbox) => {
+      const outcome = await doctor(sandbox, ['orders-api', '--fix', '--no-color'], {
+        tty: ALL_TTY,
+        typed: 'n\r',
+      });
+      expect([outcome.status, outcome.stderr]).toEqual([1, expect.stringContaining('nothing was changed')]);
+      expect(outcome.stdout).toMatch(/^BLOCKED action-not-granted: [\s\S]*\nBLOCKED exec-not-enabled: /);
+      // Words stay whole at the width of the terminal, and so does what is to be pasted.
+      const lines = outcome.stdout.split('\n');
+      expect(
+        lines.filter((line) => line.length > 80 && !/^ {2}(aws|terraform:|fargate-connect) ?/.test(line)),
+      ).toEqual([]);
+      expect(lines.some((line) => line.startsWith('  aws iam put-role-policy ') && line.length > 80)).toBe(
+        true,
+      );
+      expect(sandbox.calls.filter(({ action }) => action === 'PutRolePolicy')).toEqual([]);
     }));
 
   it(
@@ -216,7 +236,8 @@ describe('doctor --watch', () => {
         expect(await fixing).toMatchObject({ status: 0 });
         expect(watched.status).toBe(0);
         const lines = watched.stdout.trimEnd().split('\n');
-        expect(lines[0]).toMatch(/^BLOCKED action-not-granted: .* → aws iam put-role-policy/);
+        expect(lines[0]).toMatch(/^BLOCKED action-not-granted: /);
+        expect(lines[1]).toMatch(/^ {2}aws iam put-role-policy/);
         // A round can fall between two changes, so that a finding is shown in more than one form on its way.
         for (const id of ['action-not-granted', 'exec-not-enabled']) {
           const own = lines.filter((line) => line.includes(` ${id}: `));

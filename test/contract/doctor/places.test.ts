@@ -146,6 +146,20 @@ describe('--db', () => {
     expect(await about(id)).toMatchObject({ status: 0 });
   });
 
+  it('cannot tell how many connections are left, and prints the commands that tell', async () => {
+    const { findings } = await about('fine');
+    const command = findings[0]?.changes[0]?.[0]?.command ?? '';
+    expect(command).toMatch(
+      /^aws cloudwatch get-metric-statistics --namespace AWS\/RDS --metric-name DatabaseConnections --dimensions Name=DBInstanceIdentifier,Value=fine --statistics Maximum --period 60 --start-time (\S+Z) --end-time (\S+Z)/,
+    );
+    const [from = '', to = ''] = command.match(/\d{4}-\d\d-\d\dT\S+Z/g) ?? [];
+    expect(Date.parse(to) - Date.parse(from)).toBe(15 * 60_000);
+    const { stderr } = await cli(['doctor', '--db', 'fine', 'web', '--cluster', 'shop'], {
+      env: sandbox.env,
+    });
+    expect(stderr).toContain(`  aws cloudwatch get-metric-statistics --namespace`);
+  });
+
   it('says how one logs in, which authority issued its certificate, and when that ends', async () => {
     const { subject, ...rest } = await about('strict');
     expect(rest).toMatchObject({ status: 0, findings: SILENT });
