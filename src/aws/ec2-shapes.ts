@@ -19,6 +19,7 @@ import type {
   VpcEndpoint,
 } from '../provision/ports/network.ts';
 import type { TagFilter, Tags } from '../provision/ports/tags.ts';
+import { nameOfArn } from '../core/arn.ts';
 import { denialOf } from './denial.ts';
 
 /** Converts EC2's types, in which every field may be absent, to ours and back. */
@@ -216,6 +217,8 @@ export function instanceOf(instance: sdk.Instance): Instance {
     publicIp: instance.PublicIpAddress,
     groupIds: (instance.SecurityGroups ?? []).flatMap((group) => group.GroupId ?? []),
     hasProfile: instance.IamInstanceProfile !== undefined,
+    profileName:
+      instance.IamInstanceProfile?.Arn === undefined ? undefined : nameOfArn(instance.IamInstanceProfile.Arn),
     launchedAt: instance.LaunchTime?.getTime() ?? 0,
     stateReason: instance.StateReason?.Code,
     stateMessage: instance.StateReason?.Message,

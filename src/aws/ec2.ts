@@ -94,6 +94,7 @@ function inventoryCalls(
   | 'fleets'
   | 'fleetPools'
   | 'spotStatus'
+  | 'persistentSpotRequests'
   | 'consoleOutput'
 > {
   const paging = { client };
@@ -108,11 +109,12 @@ function inventoryCalls(
       const rules = await all('ec2:DescribeSecurityGroupRules', pages, (page) => page.SecurityGroupRules);
       return rules.map(groupRuleOf);
     },
-    async instances({ ids, tag, states }) {
+    async instances({ ids, tag, states, vpcId }) {
       const Filters = [
         ...idFilter('instance-id', ids),
         ...tagFilters(tag),
         ...idFilter('instance-state-name', states),
+        ...idFilter('vpc-id', vpcId === undefined ? undefined : [vpcId]),
       ];
       const pages = sdk.paginateDescribeInstances(paging, { Filters });
       const reservations = await all('ec2:DescribeInstances', pages, (page) => page.Reservations);
@@ -153,6 +155,23 @@ function inventoryCalls(
         (page) => page.SpotInstanceRequests,
       );
       return new Map(requests.map((request) => [request.InstanceId ?? '', request.Status?.Code ?? '']));
+    },
+    async persistentSpotRequests(instanceIds) {
+      const pages = sdk.paginateDescribeSpotInstanceRequests(paging, {
+        Filters: [
+          ...idFilter('instance-id', instanceIds),
+          ...idFilter('type', ['persistent']),
+          ...idFilter('state', ['active']),
+        ],
+      });
+      const requests = await all(
+        'ec2:DescribeSpotInstanceRequests',
+        pages,
+        (page) => page.SpotInstanceRequests,
+      );
+      return new Map(
+        requests.map((request) => [request.InstanceId ?? '', request.SpotInstanceRequestId ?? '']),
+      );
     },
     async consoleOutput(InstanceId) {
       // The console of types before Nitro (t2, m4) cannot be read while they run, and the instance may have been

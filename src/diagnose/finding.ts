@@ -201,6 +201,21 @@ export interface FindingEvidence extends Pick<
   /** Resources of a bastion whose instance is gone. */
   'bastion-leftovers': { readonly name: string; readonly region: string };
 
+  /** An instance of the VPC is a bastion that this tool did not make. */
+  'other-bastion': {
+    readonly instanceId: string;
+    /** Its tag `Name`. */
+    readonly instanceName: string | undefined;
+    /** Address ranges that its security groups admit to port 22. */
+    readonly sshFrom: readonly string[];
+    /** Id of its persistent spot request: EC2 launches another instance when this one is terminated. */
+    readonly spotRequest: string | undefined;
+    /** Name of its role; undefined = not known. */
+    readonly role: string | undefined;
+    /** What its role allows and that of the new bastion does not; undefined if its policies may not be read. */
+    readonly allowsBesides: readonly string[] | undefined;
+  };
+
   // A network path.
   'path-blocked': PathEvidence;
   'path-not-visible': PathEvidence;

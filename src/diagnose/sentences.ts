@@ -122,6 +122,21 @@ const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => 
     `bastion ${name} terminates itself ${leftMs <= 0 ? 'now' : `in ${describeDuration(leftMs)}`} (${endsAt}), and its sessions end`,
   'bastion-without-profile': ({ instanceId, name }) =>
     `instance ${instanceId} of bastion ${name} has no instance profile, so that its agent has no credentials`,
+  'other-bastion': ({ allowsBesides, instanceId, instanceName, role, spotRequest, sshFrom }) => {
+    const parts = [
+      `admits port 22 from ${sshFrom.join(', ')}`,
+      ...(spotRequest === undefined
+        ? []
+        : [`comes back after its end, because its spot request ${spotRequest} is persistent`]),
+      ...(role === undefined || allowsBesides === undefined || allowsBesides.length === 0
+        ? []
+        : [
+            `has the role ${role}, which allows what the role of this bastion does not: ${allowsBesides.join(', ')}`,
+          ]),
+    ];
+    const name = instanceName === undefined ? instanceId : `${instanceName} (${instanceId})`;
+    return `another bastion, ${name}, is in this VPC: it ${parts.join('; it ')}`;
+  },
   'bastion-leftovers': ({ name, region }) =>
     `resources of bastion ${name} are left in ${region}, and no instance of it runs`,
   'database-certificate-ends': ({ database, ca, endsAt, hasEnded }) =>

@@ -323,6 +323,22 @@ export interface SeedRole {
   readonly boundary?: unknown;
 }
 
+/** An instance that runs from the start; it is described, and no machine is behind it. */
+export interface SeedInstance {
+  readonly id: string;
+  readonly subnetId: string;
+  readonly privateIp: string;
+  readonly publicIp?: string;
+  readonly securityGroupIds: readonly string[];
+  readonly instanceType: string;
+  readonly keyName?: string;
+  /** Role of its instance profile, which has the same name; absent = no profile. */
+  readonly roleName?: string;
+  /** Absent = on-demand. */
+  readonly spotRequest?: { readonly id: string; readonly type: 'one-time' | 'persistent' };
+  readonly tags: readonly SeedTag[];
+}
+
 export interface Seed {
   /** Actions that a service control policy of the organization denies to every role. */
   readonly forbiddenActions?: readonly string[];
@@ -333,6 +349,7 @@ export interface Seed {
   readonly subnets: readonly SeedSubnet[];
   readonly securityGroups: readonly SeedSecurityGroup[];
   readonly endpoints: readonly SeedEndpoint[];
+  readonly instances?: readonly SeedInstance[];
   readonly networkAcls?: readonly SeedNetworkAcl[];
   readonly roles: readonly SeedRole[];
   readonly clusters: readonly SeedCluster[];

@@ -116,6 +116,7 @@ export class FakeAccount {
     fleets: ({ tag }) =>
       Promise.resolve([...this.fleets.values()].filter((fleet) => matches(fleet.tags, tag))),
     fleetPools: (fleetId) => Promise.resolve(this.pools.get(fleetId) ?? []),
+    persistentSpotRequests: () => Promise.resolve(new Map()),
     spotStatus: (ids) => Promise.resolve(new Map([...this.spotCodes].filter(([id]) => ids.includes(id)))),
     consoleOutput: () => Promise.resolve(this.consoleText),
     createSecurityGroup: ({ name, vpcId, tags }) =>

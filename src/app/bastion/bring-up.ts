@@ -23,6 +23,7 @@ import type { BastionSpec } from '../../provision/plan/spec.ts';
 import type { SpotPrice } from '../../provision/ports/images.ts';
 import type { Needs } from '../collaborators.ts';
 import { gatherSpec, type GatherNeeds } from './bastion-spec.ts';
+import { otherBastions } from './other-bastions.ts';
 import type { UpRequest } from './up-request.ts';
 
 /**
@@ -60,15 +61,16 @@ export async function planBastion(
   const [ec2, iam, images] = await Promise.all([account.ec2(), account.iam(), account.images()]);
   const { spec, scope, identity } = await gatherSpec(request, deps);
   const clock = awsClock(account, deps.clock);
-  const [inventory, prices, accountAlias] = await Promise.all([
+  const [inventory, prices, accountAlias, others] = await Promise.all([
     readInventory({ ec2, iam }, scope),
     images.spotPrices(spec.types, clock.now()),
     account.alias(),
+    otherBastions(account, spec),
   ]);
   deps.report({ type: 'step-done', ...looking, detail: spec.network.reason });
   const plan = planUp(inventory, spec, clock.now(), ruleAdmitting);
   refuseUntrusted(inventory, spec);
-  const warnings = reachFindings(spec, groupFor(inventory, spec)?.id).map(warningOf);
+  const warnings = [...reachFindings(spec, groupFor(inventory, spec)?.id), ...others].map(warningOf);
   return {
     plan: { ...plan, warnings: [...plan.warnings, ...warnings] },
     spec,

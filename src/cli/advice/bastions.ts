@@ -191,6 +191,26 @@ export const BASTION_ADVICE = {
   'client-group-closed': ({ group }) =>
     group === undefined ? [] : ['name the database that the group leads to, too: --db ID'],
   'client-group-elsewhere': bestFix,
+  'other-bastion': ({ instanceId, role, spotRequest }, lines) =>
+    instanceId === undefined
+      ? []
+      : [
+          ...(role === undefined
+            ? []
+            : [lines.tool(`policy diff role/${role} bastion`, {}, 'what it may do, and this one may not')]),
+          ...(spotRequest === undefined
+            ? []
+            : [
+                lines.aws(
+                  `ec2 cancel-spot-instance-requests --spot-instance-request-ids ${spotRequest}`,
+                  'first: otherwise EC2 launches another one',
+                ),
+              ]),
+          lines.aws(
+            `ec2 terminate-instances --instance-ids ${instanceId}`,
+            'ends it, when nobody needs it any more',
+          ),
+        ],
   'database-closed': (facts, lines) =>
     facts.database === undefined
       ? []

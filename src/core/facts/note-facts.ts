@@ -49,6 +49,14 @@ export interface NoteFacts {
     /** Only on the last line of a message of several lines; undefined on the others. */
     readonly group?: string | undefined;
   };
+  /** A bastion of another tool is in the VPC. */
+  'other-bastion': {
+    readonly [name: string]: Fact;
+    /** Only on the last line of a message of several lines; undefined on the others. */
+    readonly instanceId?: string | undefined;
+    readonly role?: string | undefined;
+    readonly spotRequest?: string | undefined;
+  };
   /** A group that the bastion is to have belongs to another VPC. */
   'client-group-elsewhere': AnyFacts;
   /** A database's security groups allow no access from the bastion or from the groups attached to it. */

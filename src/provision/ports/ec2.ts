@@ -36,6 +36,8 @@ export interface Instance {
   readonly groupIds: readonly string[];
   /** Whether it has an instance profile; undefined = not known. */
   readonly hasProfile?: boolean;
+  /** Name of the instance profile. */
+  readonly profileName?: string | undefined;
   /** Milliseconds since the epoch. */
   readonly launchedAt: number;
   /** Code of the reason for the last state change, e.g. `Server.SpotInstanceTermination`. */
@@ -156,6 +158,7 @@ export interface Ec2Port {
     readonly ids?: readonly string[];
     readonly tag?: TagFilter;
     readonly states?: readonly InstanceState[];
+    readonly vpcId?: string;
   }): Promise<readonly Instance[]>;
   /** DescribeLaunchTemplates. */
   launchTemplates(filter: {
@@ -171,6 +174,8 @@ export interface Ec2Port {
    * two-minute notice on. Instances that are not spot are absent.
    */
   spotStatus(instanceIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** DescribeSpotInstanceRequests: id of the active persistent request of each instance that has one. */
+  persistentSpotRequests(instanceIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** GetConsoleOutput with Latest; empty until EC2 has some output. */
   consoleOutput(instanceId: string): Promise<string>;
 

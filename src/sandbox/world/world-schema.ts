@@ -171,6 +171,24 @@ export const WORLD_SCHEMA = object({
       ['name', 'cluster'],
     ),
   ),
+  instances: array(
+    object(
+      {
+        name: NAME,
+        network: NAME,
+        subnet: NAME,
+        type: { type: 'string' },
+        role: NAME,
+        securityGroup: NAME,
+        publicIp: { type: 'boolean' },
+        keyName: { type: 'string' },
+        spot: { enum: ['one-time', 'persistent'] },
+        tags: TEXTS,
+      },
+      ['name'],
+    ),
+    100,
+  ),
   databases: array(
     object(
       {
@@ -214,6 +232,7 @@ export interface WorldFile {
   readonly clusters?: readonly WorldCluster[];
   readonly logGroups?: readonly { readonly name: string; readonly kmsKey?: string }[];
   readonly services?: readonly WorldService[];
+  readonly instances?: readonly WorldInstance[];
   readonly databases?: readonly WorldDatabase[];
   readonly logs?: readonly WorldLog[];
 }
@@ -355,6 +374,24 @@ export interface WorldTasks {
   readonly stoppedAgo?: number;
   readonly exitCode?: number;
   readonly reason?: string;
+}
+
+/** An EC2 instance that runs; it is described, and no machine is behind it. */
+export interface WorldInstance {
+  /** Its tag `Name`. */
+  readonly name: string;
+  readonly network?: string;
+  /** Name of a subnet of the network; absent = the first. */
+  readonly subnet?: string;
+  readonly type?: string;
+  /** Role of its instance profile, which has the same name; absent = no profile. */
+  readonly role?: string;
+  readonly securityGroup?: string;
+  readonly publicIp?: boolean;
+  readonly keyName?: string;
+  /** Absent = on-demand. */
+  readonly spot?: 'one-time' | 'persistent';
+  readonly tags?: Readonly<Record<string, string>>;
 }
 
 export interface WorldDatabase {

@@ -2,6 +2,7 @@ import { usage } from '../../core/errors.ts';
 import type {
   Seed,
   SeedDatabase,
+  SeedInstance,
   SeedRole,
   SeedService,
   SeedTask,
@@ -11,6 +12,7 @@ import type {
   WorldCluster,
   WorldDatabase,
   WorldFile,
+  WorldInstance,
   WorldRole,
   WorldService,
   WorldTasks,
@@ -51,6 +53,9 @@ export function seedOfWorld(file: string, world: WorldFile, demo: Seed): Seed {
   const databases = (world.databases ?? []).map((database) =>
     databaseOf(database, networkOf(database.network), base.region),
   );
+  const instances = (world.instances ?? []).map((instance) =>
+    instanceOf(file, instance, networkOf(instance.network)),
+  );
   const made = [...networks.values()].filter(({ vpc }) => !base.vpcs.includes(vpc));
   return {
     ...base,
@@ -78,6 +83,7 @@ export function seedOfWorld(file: string, world: WorldFile, demo: Seed): Seed {
     taskDefinitions: [...base.taskDefinitions, ...services.map(({ definition }) => definition)],
     services: [...base.services, ...services.map(({ service }) => service)],
     databases: [...base.databases, ...databases],
+    instances: [...(base.instances ?? []), ...instances],
     logEvents: (world.logs ?? []).map(({ group, stream, events }) => ({
       group,
       stream,
@@ -231,6 +237,29 @@ function taskOf(
           },
         }
       : {}),
+  };
+}
+
+function instanceOf(file: string, world: WorldInstance, network: Network): SeedInstance {
+  const { name, role, publicIp = false, keyName, spot, type = 't3.micro' } = world;
+  const subnets = [...network.subnets, ...network.publicSubnets];
+  const nameOf = ({ tags }: (typeof subnets)[number]): string =>
+    tags.find(({ key }) => key === 'Name')?.value ?? '';
+  const subnet =
+    world.subnet === undefined ? subnets[0] : subnets.find((each) => nameOf(each) === world.subnet);
+  if (subnet === undefined) throw unknown(file, 'subnet', world.subnet ?? '', subnets.map(nameOf));
+  const digits = digitsOf(`instance/${name}`);
+  return {
+    id: `i-0${digits.slice(0, 16)}`,
+    subnetId: subnet.id,
+    privateIp: network.next(subnet),
+    ...(publicIp ? { publicIp: '198.51.100.250' } : {}),
+    securityGroupIds: [securityGroupOf(world.securityGroup, network).id],
+    instanceType: type,
+    ...(keyName === undefined ? {} : { keyName }),
+    ...(role === undefined ? {} : { roleName: role }),
+    ...(spot === undefined ? {} : { spotRequest: { id: `sir-${digits.slice(0, 8)}`, type: spot } }),
+    tags: tagsOf({ Name: name, ...world.tags }),
   };
 }
 

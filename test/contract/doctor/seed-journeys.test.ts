@@ -7,15 +7,63 @@ import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
 import { until } from '../../support/eventually.ts';
 import { ordersDatabase } from '../../support/orders-database.ts';
 import { FakeSignals } from '../../support/fake-deps.ts';
+import type { SeedDatabase, SeedSecurityGroup } from '../../../src/sandbox/seed-shapes.ts';
+import { SUBNET, VPC } from '../../../src/sandbox/world/seed-network.ts';
+import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
+import { onPath, reportSkip } from '../../support/on-path.ts';
+import { startSandbox } from '../../../src/sandbox/sandbox.ts';
+import { loadWorld } from '../../../src/sandbox/world/load-world.ts';
 import { testSandbox } from '../../support/test-sandbox.ts';
 
 /**
- * Four stacks as real accounts have them, from the first report to the end: `doctor` says what is wrong, the fix is
+ * Five stacks as real accounts have them, from the first report to the end: `doctor` says what is wrong, the fix is
  * made, then come a command in the container, its logs, a forward to its port, a database, and what was added is taken
- * back.
+ * back. The fifth is the bastion of the Terraform ancestor.
  */
 
-const sandbox = testSandbox();
+const psql = onPath('psql');
+if (psql === undefined) reportSkip('db in the journeys of the seed stacks', 'psql is not on PATH');
+
+/** The stacks come without their databases: each VPC gets one, which its own ranges may reach. */
+const databaseIn = (id: string, vpcId: string, cidr: string, subnetId: string, privateIp: string) => ({
+  group: {
+    id: `sg-${Buffer.from(id).toString('hex').padEnd(17, '0').slice(0, 17)}`,
+    vpcId,
+    name: id,
+    description: id,
+    tags: [],
+    ingress: [{ protocol: 'tcp', fromPort: 5432, toPort: 5432, cidr }],
+    egress: [],
+  } satisfies SeedSecurityGroup,
+  database: {
+    id,
+    engine: 'postgres',
+    engineVersion: '18.6',
+    host: `${id}.c1x2y3z4abcd.eu-west-1.rds.amazonaws.com`,
+    port: 5432,
+    privateIp,
+    databaseName: 'app',
+    masterUsername: 'root',
+    vpcId,
+    subnetIds: [subnetId],
+    securityGroupIds: [`sg-${Buffer.from(id).toString('hex').padEnd(17, '0').slice(0, 17)}`],
+    iamAuthentication: true,
+    iamUsers: ['app'],
+    sql: 'CREATE TABLE orders (id int); INSERT INTO orders VALUES (1), (2), (3); GRANT SELECT ON orders TO app;',
+  } satisfies SeedDatabase,
+});
+const ADDED = [
+  databaseIn('example-db', VPC.main, '10.0.0.0/16', SUBNET.mainDataA, '10.0.201.77'),
+  databaseIn('cruddur-db', VPC.default, '172.31.0.0/16', SUBNET.defaultA, '172.31.4.77'),
+];
+const seed = defaultSeed();
+const sandbox = testSandbox({
+  seed: {
+    ...seed,
+    securityGroups: [...seed.securityGroups, ...ADDED.map(({ group }) => group)],
+    databases: [...seed.databases, ...ADDED.map(({ database }) => database)],
+  },
+});
 
 interface Stack {
   readonly title: string;
@@ -23,6 +71,8 @@ interface Stack {
   readonly cluster: string;
   readonly container: string;
   readonly port: number;
+  /** A database of its VPC. */
+  readonly database: string;
   /** False = the container has no log driver. */
   readonly hasLogs: boolean;
   /** `none` = the task has no role, and `--fix` makes no new one: a person makes the printed changes. */
@@ -36,6 +86,7 @@ const STACKS: readonly Stack[] = [
     cluster: 'ecs-cluster',
     container: 'flask-app',
     port: 8443,
+    database: 'cruddur-db',
     hasLogs: false,
     fix: 'safe',
   },
@@ -45,6 +96,7 @@ const STACKS: readonly Stack[] = [
     cluster: 'example-app-cluster',
     container: 'example-app-api',
     port: 80,
+    database: 'example-db',
     hasLogs: true,
     fix: 'safe',
   },
@@ -54,6 +106,7 @@ const STACKS: readonly Stack[] = [
     cluster: 'cruddur',
     container: 'backend-flask',
     port: 4567,
+    database: 'cruddur-db',
     hasLogs: true,
     fix: 'none',
   },
@@ -63,12 +116,14 @@ const STACKS: readonly Stack[] = [
     cluster: 'node-aws-ecs',
     container: 'node-aws-ecs',
     port: 3000,
+    database: 'cruddur-db',
     hasLogs: true,
     fix: 'safe',
   },
 ];
 
-const run = (...args: readonly string[]): Promise<CliOutcome> => cli(args, { env: sandbox().env });
+const run = (...args: readonly string[]): Promise<CliOutcome> =>
+  cli(args, { env: { ...sandbox().env, PATH: process.env['PATH'] ?? '' } });
 
 /** Runs `work` with the local port of a forward, and ends the forward. */
 async function forwarded<T>(args: readonly string[], work: (port: number) => Promise<T>): Promise<T> {
@@ -105,7 +160,7 @@ const httpStatus = (port: number): Promise<number | undefined> =>
     }).on('error', reject);
   });
 
-describe.each(STACKS)('$title', ({ service, cluster, container, port, hasLogs, fix }) => {
+describe.each(STACKS)('$title', ({ service, cluster, container, database, port, hasLogs, fix }) => {
   const PLACE = ['--cluster', cluster] as const;
   const doctor = (...more: readonly string[]) => run('doctor', service, ...PLACE, ...more);
 
@@ -144,6 +199,15 @@ describe.each(STACKS)('$title', ({ service, cluster, container, port, hasLogs, f
 
     expect(await forwarded([service, ...PLACE, '-L', `0:${port}`], httpStatus)).toBe(200);
 
+    // A database of the stack's VPC, through its own task, with an IAM token.
+    if (psql !== undefined) {
+      const query = await run(
+        ...['db', database, ...PLACE, '--via', 'task', '--service', service, '--container', container],
+        ...['--iam', '--as', 'app', '--port', '0', '--', psql, '-Atc', 'SELECT count(*) FROM orders'],
+      );
+      expect([query.status, query.stdout, query.stderr]).toEqual([0, '3\n', query.stderr]);
+    }
+
     const undone = await doctor('--undo', '--yes');
     expect(undone.status).toBe(0);
     if (fix === 'safe') {
@@ -172,3 +236,33 @@ it('reaches the database of the VPC through a bastion, which leaves nothing behi
   expect(await run('down', '--yes', '--force')).toMatchObject({ status: 0 });
   expect(sandbox().snapshot()).toBe(before);
 }, 300_000);
+
+it('replaces the bastion of Terraform (seed 004): warned about, compared, used beside it, and left alone', async () => {
+  const file = 'test/worlds/terraform-bastion.yaml';
+  const other = await startSandbox({ seed: loadWorld({ file, services: 0, tasks: 0 }) });
+  const here = (...args: readonly string[]): Promise<CliOutcome> =>
+    cli(args, { env: { ...other.env, PATH: process.env['PATH'] ?? '' }, clock: systemClock });
+  try {
+    const before = other.snapshot();
+    const CLUSTER = ['--cluster', 'my-ecs-cluster'] as const;
+    expect(await here('doctor', 'orders-api', ...CLUSTER)).toMatchObject({ status: 0, stdout: '' });
+    const up = await here('up', ...CLUSTER, '--yes');
+    expect([up.status, up.stderr]).toEqual([0, expect.stringContaining('another bastion, ec2-connect')]);
+    expect(up.stderr).toContain('fargate-connect policy diff role/ec2-connect-role bastion');
+    expect(await here('policy', 'diff', 'role/ec2-connect-role', 'bastion', ...CLUSTER)).toMatchObject({
+      status: 1,
+    });
+    expect(await here('doctor', '--bastion')).toMatchObject({ status: 0, stdout: '' });
+    // What `ecs_connect.sh SERVICE` did on the old bastion: through ours, and without one.
+    const shell = await here('shell', '--', 'hostname');
+    expect([shell.status, shell.stderr]).toEqual([0, shell.stderr]);
+    expect(await here('exec', 'orders-api', ...CLUSTER, '--', 'echo', 'entered')).toMatchObject({
+      status: 0,
+      stdout: 'entered\n',
+    });
+    expect(await here('down', '--yes', '--force')).toMatchObject({ status: 0 });
+    expect(other.snapshot()).toBe(before);
+  } finally {
+    await other.close();
+  }
+}, 240_000);

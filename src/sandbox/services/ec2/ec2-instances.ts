@@ -15,7 +15,6 @@ import {
   type Instance,
   INSTANCE_STATES,
   type InstanceState,
-  type SpotRequest,
   type Volume,
 } from './ec2-state.ts';
 
@@ -61,25 +60,6 @@ export function instanceOperations(deps: FleetDeps): Operations {
         'volume-type': (volume) => volume.type,
       },
       shape: volumeMembers,
-    }),
-    DescribeSpotInstanceRequests: describeOperation<SpotRequest>({
-      action: 'DescribeSpotInstanceRequests',
-      answer: 'spotInstanceRequestSet',
-      items: () => state.visible(state.spotRequests),
-      tags: (request) => request.tags,
-      ids: {
-        parameter: 'SpotInstanceRequestId',
-        of: (request) => request.id,
-        notFound: 'InvalidSpotInstanceRequestID.NotFound',
-      },
-      filters: {
-        'spot-instance-request-id': (request) => request.id,
-        'instance-id': (request) => request.instanceId,
-        state: (request) => request.state,
-        'status-code': (request) => request.statusCode,
-        type: () => 'one-time',
-      },
-      shape: spotRequestMembers,
     }),
     RunInstances: {
       authorize: (input) => {
@@ -313,28 +293,6 @@ function volumeMembers(volume: Volume): Fields {
     multiAttachEnabled: false,
   };
 }
-
-const spotRequestMembers = (request: SpotRequest): Fields => ({
-  createTime: new Date(request.createdAt),
-  instanceId: request.instanceId,
-  launchSpecification: {
-    imageId: request.imageId,
-    instanceType: request.instanceType,
-    subnetId: request.subnetId,
-  },
-  launchedAvailabilityZone: request.zone,
-  productDescription: 'Linux/UNIX',
-  spotInstanceRequestId: request.id,
-  state: request.state,
-  status: {
-    code: request.statusCode,
-    message: `Your spot request is ${request.statusCode}.`,
-    updateTime: new Date(request.createdAt),
-  },
-  tagSet: tagSet(request.tags),
-  type: 'one-time',
-  instanceInterruptionBehavior: 'terminate',
-});
 
 function attributeMembers(state: Ec2State, instance: Instance, attribute: string): Fields {
   switch (attribute) {

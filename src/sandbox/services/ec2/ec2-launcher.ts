@@ -45,6 +45,8 @@ export interface LaunchExtras {
   readonly fleetId: string | undefined;
   readonly clientToken: string | undefined;
   readonly principal: Principal;
+  /** Of the spot request; `one-time` unless given. */
+  readonly spotType?: 'one-time' | 'persistent';
 }
 
 export const poolOf = (plan: LaunchPlan): Pool => ({
@@ -203,6 +205,7 @@ function createInstance(deps: LaunchDeps, plan: LaunchPlan, extras: LaunchExtras
       imageId: plan.image.id,
       subnetId: plan.subnet.id,
       zone: plan.subnet.zone,
+      type: extras.spotType ?? 'one-time',
       state: 'active',
       statusCode: 'fulfilled',
     });

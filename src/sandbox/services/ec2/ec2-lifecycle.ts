@@ -10,7 +10,7 @@ import type {
 import { AgentRole } from '../../agent/agent-role.ts';
 import { type AgentStart, startInstanceAgent } from '../../agent/agent-start.ts';
 import { reachesSessionManager } from './ec2-reachability.ts';
-import type { Ec2State, Instance } from './ec2-state.ts';
+import type { Ec2State, Instance, SpotRequest } from './ec2-state.ts';
 import { decodeUserData } from './ec2-user-data.ts';
 
 /** The states that an instance goes through by itself: start, boot, online, interruption, termination. */
@@ -95,7 +95,7 @@ export class Ec2Lifecycle {
     instance.transitionReason = `${transition} (${gmt(this.#state.now)})`;
     const request = this.#spotRequest(instance);
     if (request !== undefined) {
-      request.state = 'closed';
+      if (request.state === 'active') request.state = 'closed';
       request.statusCode =
         reason === 'spot' ? 'instance-terminated-no-capacity' : 'instance-terminated-by-user';
     }
@@ -260,7 +260,7 @@ export class Ec2Lifecycle {
     }
   }
 
-  #spotRequest(instance: Instance): { state: 'active' | 'closed'; statusCode: string } | undefined {
+  #spotRequest(instance: Instance): SpotRequest | undefined {
     return instance.spotRequestId === undefined
       ? undefined
       : this.#state.spotRequests.get(instance.spotRequestId);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isIpv6 } from '../../../core/cidr.ts';
-import type { Seed, SeedRule, SeedSubnet, SeedTag } from '../../seed-shapes.ts';
+import type { Seed, SeedInstance, SeedRule, SeedSubnet, SeedTag } from '../../seed-shapes.ts';
+import { IMAGES } from './ec2-catalog.ts';
 import type { Ec2State, GroupRule, NetworkAclEntry, RouteTable } from './ec2-state.ts';
 import type { Tags } from '../tags.ts';
 
@@ -53,6 +54,87 @@ export function seedNetwork(state: Ec2State, seed: Seed): void {
     if (endpoint.type === 'Interface') seedEndpointInterfaces(state, seed, endpoint);
   }
   for (const vpc of seed.vpcs) seedNetworkAcls(state, seed, vpc.id);
+  for (const instance of seed.instances ?? []) seedInstance(state, seed, instance);
+}
+
+function seedInstance(state: Ec2State, { accountId }: Seed, seeded: SeedInstance): void {
+  const { id, instanceType, privateIp, publicIp, roleName, securityGroupIds, spotRequest, subnetId } = seeded;
+  const subnet = state.subnets.get(subnetId);
+  const image = IMAGES.find(({ architecture }) => architecture === 'x86_64');
+  if (subnet === undefined || image === undefined) throw new Error(`the seed has no subnet ${subnetId}`);
+  const interfaceId = derived('eni', id);
+  const volumeId = derived('vol', id);
+  const { cidr: _cidr, zone, vpcId } = subnet;
+  const groupIds = securityGroupIds;
+  const own = { privateIp, ipv6Address: undefined, publicIp, groupIds, subnetId };
+  state.instances.set(id, {
+    ...settled(id, seeded.tags),
+    ...own,
+    reservationId: derived('r', id),
+    imageId: image.id,
+    instanceType,
+    architecture: image.architecture,
+    vpcId,
+    zone,
+    interfaceId,
+    volumeId,
+    profile:
+      roleName === undefined
+        ? undefined
+        : {
+            arn: `arn:aws:iam::${accountId}:instance-profile/${roleName}`,
+            id: derived('AIPA', id),
+            roleName,
+          },
+    spotRequestId: spotRequest?.id,
+    keyName: seeded.keyName,
+    userData: undefined,
+    metadata: {
+      httpTokens: 'optional',
+      hopLimit: '1',
+      httpEndpoint: 'enabled',
+      httpProtocolIpv6: 'disabled',
+      instanceTags: 'disabled',
+    },
+    shutdownBehavior: 'stop',
+    clientToken: undefined,
+    hasAgent: image.hasAgent,
+    state: 'running',
+    stateReason: undefined,
+    transitionReason: '',
+    interruptionAt: undefined,
+  });
+  state.interfaces.set(interfaceId, {
+    ...settled(interfaceId, []),
+    ...own,
+    description: '',
+    instanceId: id,
+    requesterManaged: false,
+  });
+  state.volumes.set(volumeId, {
+    ...settled(volumeId, []),
+    zone,
+    sizeGiB: image.volumeGiB,
+    type: 'gp3',
+    encrypted: false,
+    kmsKeyId: undefined,
+    snapshotId: image.snapshotId,
+    device: '/dev/xvda',
+    deleteOnTermination: true,
+    instanceId: id,
+  });
+  if (spotRequest !== undefined)
+    state.spotRequests.set(spotRequest.id, {
+      ...settled(spotRequest.id, seeded.tags),
+      instanceId: id,
+      instanceType,
+      imageId: image.id,
+      subnetId,
+      zone,
+      type: spotRequest.type,
+      state: 'active',
+      statusCode: 'fulfilled',
+    });
 }
 
 const PROTOCOLS = { tcp: '6', udp: '17', '-1': '-1' } as const;

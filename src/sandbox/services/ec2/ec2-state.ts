@@ -163,7 +163,8 @@ export interface SpotRequest extends Resource {
   readonly imageId: string;
   readonly subnetId: string;
   readonly zone: string;
-  state: 'active' | 'closed';
+  readonly type: 'one-time' | 'persistent';
+  state: 'active' | 'closed' | 'cancelled';
   statusCode: string;
 }
 

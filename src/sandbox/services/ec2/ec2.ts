@@ -17,6 +17,7 @@ import { createNetworkPolicy } from './ec2-reachability.ts';
 import { securityGroupOperations } from './ec2-security-groups.ts';
 import { seedNetwork } from './ec2-seed.ts';
 import { snapshotOf } from './ec2-snapshot.ts';
+import { spotRequestOperations } from './ec2-spot-requests.ts';
 import { Ec2State } from './ec2-state.ts';
 import { tagOperations } from './ec2-tags.ts';
 import { Idempotency } from '../idempotency.ts';
@@ -77,6 +78,7 @@ function createEc2Service(deps: Ec2Deps): Ec2Service {
       ...launchTemplateOperations(state, idempotency),
       ...fleetOperations(launching),
       ...instanceOperations(launching),
+      ...spotRequestOperations(launching),
       ...tagOperations(state),
     },
     snapshot: () => snapshotOf(state),

@@ -129,6 +129,9 @@ export class IamState implements PrincipalDirectory {
         role.inline.set(name, { text, document: parsePolicy(text) });
       }
     }
+    for (const { roleName } of deps.seed.instances ?? [])
+      if (roleName !== undefined && !this.profiles.has(roleName))
+        this.addProfile(roleName, '/', new Map()).roleName = roleName;
   }
 
   get serviceLinkedRoles(): readonly ServiceLinkedRole[] {
