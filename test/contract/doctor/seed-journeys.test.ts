@@ -1,5 +1,5 @@
 import { get } from 'node:http';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { Change } from '../../../src/diagnose/change.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { applyChanges } from '../../support/apply-changes.ts';
@@ -49,7 +49,7 @@ const databaseIn = (id: string, vpcId: string, cidr: string, subnetId: string, p
     securityGroupIds: [`sg-${Buffer.from(id).toString('hex').padEnd(17, '0').slice(0, 17)}`],
     iamAuthentication: true,
     iamUsers: ['app'],
-    sql: 'CREATE TABLE orders (id int); INSERT INTO orders VALUES (1), (2), (3); GRANT SELECT ON orders TO app;',
+    sql: 'CREATE TABLE orders (id int); INSERT INTO orders VALUES (1), (2), (3);',
   } satisfies SeedDatabase,
 });
 const ADDED = [
@@ -64,6 +64,7 @@ const sandbox = testSandbox({
     databases: [...seed.databases, ...ADDED.map(({ database }) => database)],
   },
 });
+beforeAll(() => Promise.all(ADDED.map(({ database }) => sandbox().warmUpDatabase(database.id))), 120_000);
 
 interface Stack {
   readonly title: string;
@@ -201,10 +202,10 @@ describe.each(STACKS)('$title', ({ service, cluster, container, database, port, 
 
     // A database of the stack's VPC, through its own task, with an IAM token.
     if (psql !== undefined) {
-      const query = await run(
-        ...['db', database, ...PLACE, '--via', 'task', '--service', service, '--container', container],
-        ...['--iam', '--as', 'app', '--port', '0', '--', psql, '-Atc', 'SELECT count(*) FROM orders'],
-      );
+      const route = ['--via', 'task', '--service', service, '--container', container];
+      const login = ['--iam', '--as', 'app', '--port', '0'];
+      const client = [psql, '-Atc', 'SELECT count(*) FROM orders'];
+      const query = await run('db', database, ...PLACE, ...route, ...login, '--', ...client);
       expect([query.status, query.stdout, query.stderr]).toEqual([0, '3\n', query.stderr]);
     }
 

@@ -27,7 +27,10 @@ export function snapshotOf(state: Ec2State): unknown {
     })),
     volumes: listed(state.volumes, (volume) => ({ sizeGiB: volume.sizeGiB, type: volume.type })),
     spotRequests: listed(state.spotRequests, (request) =>
-      request.state === 'closed' ? undefined : { instance: request.instanceId },
+      request.state === 'closed' ||
+      (request.state === 'cancelled' && state.instances.get(request.instanceId)?.state === 'terminated')
+        ? undefined
+        : { instance: request.instanceId },
     ),
     tags: {
       vpcs: tagged(state.vpcs),
