@@ -91,11 +91,11 @@ export async function diagnoseExec(wanted: Wanted, deps: DoctorNeeds): Promise<D
     ...roleFindings,
     ...definitionFindings(judged, containers),
     ...(config === undefined ? [] : clusterFindings(cluster, config, logGroup, names, service?.name)),
-    ...pathFindings(network),
+    ...network.findings,
     ...readable.findings(),
   ];
   return {
-    ...diagnosisOf(subject, withController(findings, service), network),
+    ...diagnosisOf(subject, withController(findings, service), network.paths),
     taskRole: task?.taskRoleOverride ?? definition.taskRoleArn,
   };
 }
@@ -306,9 +306,9 @@ async function judgeNetwork(
   service: Service | undefined,
   config: ExecConfiguration | undefined,
   readable: Readable,
-): Promise<readonly NetworkPath[]> {
+): Promise<JudgedNetwork> {
   const { subnetId } = task;
-  if (subnetId === undefined) return [];
+  if (subnetId === undefined) return NO_NETWORK;
   const [ec2, diagnosis] = await Promise.all([account.ec2(), account.diagnosis()]);
   const what = 'the network path';
   const [subnets, interfaces] = await Promise.all([
@@ -318,11 +318,19 @@ async function judgeNetwork(
       : readable.or('the public address of the task', diagnosis.interfaces({ ids: [task.interfaceId] })),
   ]);
   const subnet = subnets?.[0];
-  if (subnet === undefined) return [];
+  if (subnet === undefined) return NO_NETWORK;
+  // ECS Exec does not work there, whatever its routes are (docs/reference/ecs-exec.md §1).
+  if (subnet.cidr === undefined) {
+    const evidence = { task: task.id, subnet: subnet.id };
+    return {
+      paths: [],
+      findings: [{ id: 'task-without-ipv4', severity: 'blocking', evidence, fixes: [] }],
+    };
+  }
   const [own] = interfaces ?? [];
   const groupIds = own?.groupIds ?? service?.securityGroups ?? [];
   const facts = await vpcFacts(account, subnet.vpcId, groupIds, readable);
-  if (facts === undefined) return [];
+  if (facts === undefined) return NO_NETWORK;
   const source: PathSource = {
     name: task.arn === '' ? `service ${task.id}` : `task ${task.id.slice(0, 8)}`,
     subnet,
@@ -335,14 +343,21 @@ async function judgeNetwork(
     ...(config?.kmsKeyId === undefined ? [] : ['kms']),
     ...(config?.logging === 'OVERRIDE' && config.logGroup !== undefined ? ['logs'] : []),
   ];
-  return services.flatMap((name) =>
+  const paths = services.flatMap((name) =>
     judgePaths(
       source,
       { kind: 'aws-service', name: `${name}.${account.region}.amazonaws.com`, service: name },
       { source: facts, target: undefined, peerings: [] },
     ),
   );
+  return { paths, findings: pathFindings(paths) };
 }
+
+interface JudgedNetwork {
+  readonly paths: readonly NetworkPath[];
+  readonly findings: readonly Finding[];
+}
+const NO_NETWORK: JudgedNetwork = { paths: [], findings: [] };
 
 /** Other deployment controllers replace tasks by themselves, so that a redeployment gets instructions only. */
 export function withController(
