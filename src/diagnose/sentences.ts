@@ -10,6 +10,9 @@ export const sentenceOf = (finding: Finding): string =>
   // The evidence belongs to the id; the compiler cannot infer that.
   (SENTENCES[finding.id] as (evidence: Finding['evidence']) => string)(finding.evidence);
 
+/** The ids of all findings. */
+export const findingIds = (): readonly FindingId[] => Object.keys(SENTENCES) as FindingId[];
+
 const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => string } = {
   'agent-denied': ({ instanceId, role, action }) =>
     `the agent of ${instanceId} was refused: its role${role === undefined ? '' : ` ${role}`} may not call ${action}`,

@@ -11,6 +11,7 @@ import { firstByte } from './rows/first-byte.ts';
 import { forwardLatency } from './rows/forward-latency.ts';
 import { forwardThroughput } from './rows/forward-throughput.ts';
 import { lists } from './rows/lists.ts';
+import { doctor } from './rows/doctor.ts';
 import { logs } from './rows/logs.ts';
 import { memory } from './rows/memory.ts';
 import { provisioning } from './rows/provisioning.ts';
@@ -45,6 +46,7 @@ const ROWS: readonly Row[] = [
   logs,
   lists,
   database,
+  doctor,
   provisioning,
   size,
 ];

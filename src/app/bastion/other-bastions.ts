@@ -3,10 +3,11 @@ import { ToolError } from '../../core/errors.ts';
 import {
   type Candidate,
   candidatesOf,
-  isForeign,
+  hasRights,
   otherBastion,
 } from '../../diagnose/bastion/other-bastion.ts';
 import type { FindingOf } from '../../diagnose/finding.ts';
+import { TAG } from '../../provision/bastion/names.ts';
 import type { BastionSpec } from '../../provision/plan/spec.ts';
 
 /** Each one needs several calls to IAM; a VPC has few machines that admit port 22 and have a role. */
@@ -22,7 +23,9 @@ export async function otherBastions(
 ): Promise<readonly FindingOf<'other-bastion'>[]> {
   const ec2 = await account.ec2();
   const running = (await unlessDenied(ec2.instances({ vpcId, states: ['running'] }))) ?? [];
-  const foreign = running.filter(isForeign);
+  const foreign = running.filter(
+    (instance) => hasRights(instance) && instance.tags[TAG.bastion] === undefined,
+  );
   const ids = [...new Set(foreign.flatMap(({ groupIds }) => groupIds))];
   if (ids.length === 0) return [];
   const candidates = candidatesOf(foreign, (await unlessDenied(ec2.securityGroups({ ids }))) ?? []);

@@ -1,4 +1,3 @@
-import { TAG } from '../../provision/bastion/names.ts';
 import type { Instance } from '../../provision/ports/ec2.ts';
 import type { GroupRule, SecurityGroup } from '../../provision/ports/network.ts';
 import type { FindingOf } from '../finding.ts';
@@ -18,20 +17,20 @@ export interface Candidate {
   readonly sshFrom: readonly string[];
 }
 
-/** Instances with a profile, a security group that admits port 22 from a range, and without the tag of this tool. */
+/** Instances with a profile and a security group that admits port 22 from a range. `instances` are not those of this tool. */
 export function candidatesOf(
   instances: readonly Instance[],
   groups: readonly SecurityGroup[],
 ): readonly Candidate[] {
-  return instances.filter(isForeign).flatMap((instance) => {
+  return instances.filter(hasRights).flatMap((instance) => {
     const rules = groups.filter(({ id }) => instance.groupIds.includes(id)).flatMap(({ ingress }) => ingress);
     const sshFrom = [...new Set(rules.filter(admitsSsh).flatMap(({ cidr }) => cidr ?? []))];
     return sshFrom.length === 0 ? [] : [{ instance, sshFrom }];
   });
 }
 
-export const isForeign = ({ profileName, tags }: Instance): boolean =>
-  profileName !== undefined && tags[TAG.bastion] === undefined;
+/** Whether it has a role of its own. */
+export const hasRights = ({ profileName }: Instance): boolean => profileName !== undefined;
 
 const admitsSsh = ({ fromPort, protocol, toPort }: GroupRule): boolean =>
   protocol === '-1' ||

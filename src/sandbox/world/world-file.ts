@@ -2,7 +2,8 @@ import { Ajv, type ErrorObject } from 'ajv';
 import { isNode, LineCounter, parseDocument } from 'yaml';
 import { usage } from '../../core/errors.ts';
 import { nearest } from '../../core/nearest.ts';
-import { WORLD_SCHEMA, type WorldFile } from './world-schema.ts';
+import { WORLD_SCHEMA } from './world-json-schema.ts';
+import type { WorldFile } from './world-schema.ts';
 
 const MAX_BYTES = 8 * 1024 * 1024;
 

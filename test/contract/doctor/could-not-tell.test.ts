@@ -160,6 +160,14 @@ describe('what the caller itself lacks', () => {
     expect(await doctor(place, { env: reader([]) })).toMatchObject({ status: 0 });
     const { status, findings } = await doctor(place, { env: reader([action]) });
     expect(status).toBe(1);
+    // The test denies it; a caller without any policy for it lacks it (`action-not-granted`).
+    const bare = await doctor(place, { env: reader([], []) });
+    expect(bare.findings).toContainEqual(
+      expect.objectContaining({
+        id: 'action-not-granted',
+        message: expect.stringMatching(new RegExp(`^user/reader-\\d+ lacks .*${action}`)) as string,
+      }),
+    );
     expect(findings.map(({ id, message }) => `${id} ${message}`).join('\n')).toMatch(
       new RegExp(`^action-\\S+ user/reader-\\d+ .*${action}`, 'm'),
     );

@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Change } from '../../../src/diagnose/change.ts';
+import type { Finding } from '../../../src/diagnose/finding.ts';
+import { safeChangesOf } from '../../../src/diagnose/safe-changes.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { EXEC_KEY_ID } from '../../../src/sandbox/world/seed-roles.ts';
 import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
@@ -464,8 +467,10 @@ const CASES: readonly Case[] = [
 
 interface Report {
   readonly healthy: boolean;
+  readonly paths: readonly { readonly hops: readonly { readonly verdict: string }[] }[];
   readonly findings: readonly {
     readonly id: string;
+    readonly severity: string;
     readonly message: string;
     readonly changes: readonly (readonly Change[])[];
   }[];
@@ -488,6 +493,32 @@ async function doctor({ env }: Pick<Sandbox, 'env'>): Promise<Report & { readonl
   return { ...(JSON.parse(stdout) as Report), status };
 }
 
+/** What the tests below have seen; docs/doctor.md states it. */
+const seen = {
+  shown: 0,
+  applied: 0,
+  fixedByFix: 0,
+  siblings: 0,
+  falseAlarms: 0,
+  calls: [] as number[],
+  hops: [] as string[],
+};
+
+/** Whether `--fix`, with `--redeploy`, makes the change that removes the finding. */
+function isFixed(id: string, { findings }: Report): boolean {
+  const all = findings.map(({ changes, ...finding }) => ({
+    ...finding,
+    fixes: changes,
+  })) as unknown as readonly Finding[];
+  const grants = findings
+    .flatMap(({ changes }) => changes.flat())
+    .filter(({ kind }) => kind === 'allow-actions');
+  const [grant] = grants as readonly { readonly principal?: string }[];
+  const { deployment, removes, stopsNewTasks } = safeChangesOf(all, grant?.principal);
+  const isRedeployed = id === 'exec-not-enabled' && deployment !== undefined && stopsNewTasks.length === 0;
+  return isRedeployed || (removes as readonly string[]).includes(id);
+}
+
 describe.each(CASES)('$id ($says)', ({ id, says, world: shown, sibling, fix }) => {
   it(
     'is found, and the printed fix removes it',
@@ -497,6 +528,8 @@ describe.each(CASES)('$id ($says)', ({ id, says, world: shown, sibling, fix }) =
         expect(report.status).toBe(1);
         const found = report.findings.filter((finding) => finding.id === id);
         expect(found.map(({ message }) => message).join('\n')).toMatch(says);
+        seen.shown++;
+        if (isFixed(id, report)) seen.fixedByFix++;
         if (fix !== 'none')
           expect(found[0]?.changes[0]?.length ?? 0, 'changes').toBeGreaterThan(
             id === 'exec-granted-to-execution-role' ? -1 : 0,
@@ -513,13 +546,18 @@ describe.each(CASES)('$id ($says)', ({ id, says, world: shown, sibling, fix }) =
         await settled.catch((error: unknown) => {
           throw new Error(`${String(error)}: ${left.map(({ message }) => message).join('; ')}`);
         });
+        seen.applied++;
       }),
     130_000,
   );
 
   it('is not reported where the same facts are harmless', () =>
     inWorld(sibling, async (sandbox) => {
-      const { status, findings } = await doctor(sandbox);
+      const { status, findings, paths } = await doctor(sandbox);
+      seen.siblings++;
+      seen.calls.push(sandbox.calls.length);
+      seen.hops.push(...paths.flatMap(({ hops }) => hops.map(({ verdict }) => verdict)));
+      if (status !== 0) seen.falseAlarms++;
       expect(findings.filter(({ id: other }) => !NOTES.has(other))).toEqual([]);
       expect(status).toBe(0);
     }));
@@ -533,3 +571,30 @@ const inOrder = (changes: readonly Change[]): readonly Change[] => {
   const rank = ({ kind }: Change): number => ['register-task-definition', 'redeploy-service'].indexOf(kind);
   return changes.toSorted((a, b) => rank(a) - rank(b));
 };
+
+it('docs/doctor.md states the numbers of these tests', (context) => {
+  if (seen.shown < CASES.length || seen.siblings < CASES.length) context.skip('not all cases were run');
+  const counted = {
+    'worlds that show a cause of ECS Exec': CASES.length,
+    'different findings in them': new Set(CASES.map(({ id }) => id)).size,
+    'sibling worlds with the same facts, harmless there': seen.siblings,
+    'false alarms in these sibling worlds': seen.falseAlarms,
+    'worlds in which the printed changes are made, and nothing is found afterwards': seen.applied,
+    'worlds whose cause `--fix`, with `--redeploy`, removes': seen.fixedByFix,
+    'API calls of `doctor SERVICE` in a healthy world': `${Math.min(...seen.calls)} to ${Math.max(...seen.calls)}`,
+    'hops judged in the healthy worlds': seen.hops.length,
+    'of these, cannot be seen': seen.hops.filter((verdict) => verdict === 'not-visible').length,
+  };
+  process.stderr.write(`doctor: ${JSON.stringify(counted)}\n`);
+  const page = readFileSync('docs/doctor.md', 'utf8');
+  const stated = Object.keys(counted).map((what) => [
+    what,
+    page
+      .split('\n')
+      .map((line) => line.split('|').map((cell) => cell.trim()))
+      .find(([, cell]) => cell === what)?.[2],
+  ]);
+  expect(Object.fromEntries(stated)).toEqual(
+    Object.fromEntries(Object.entries(counted).map(([what, value]) => [what, String(value)])),
+  );
+});
