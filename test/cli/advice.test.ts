@@ -26,6 +26,7 @@ const NOTES: readonly (keyof AdvisedFacts)[] = [
   'leftovers-found',
   'login-unknown',
   'no-bastions',
+  'other-bastion',
   'others-run',
   'route-chosen',
   'session-document-use',

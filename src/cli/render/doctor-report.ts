@@ -138,6 +138,7 @@ const prose = (text: string): FixLine => ({ text, isProse: true });
  */
 class FixPlan {
   readonly #commandLines: CommandLines;
+  readonly #findings: readonly Finding[];
   /** Line → the finding below which it was shown. */
   readonly #shown = new Map<string, Finding['id']>();
   /** The changes that come late, with the findings that need them. */
@@ -145,6 +146,7 @@ class FixPlan {
 
   constructor(findings: readonly Finding[], commandLines: CommandLines) {
     this.#commandLines = commandLines;
+    this.#findings = findings;
     for (const finding of findings)
       for (const change of finding.fixes[0] ?? []) {
         if (!isLate(change)) continue;
@@ -156,8 +158,11 @@ class FixPlan {
 
   /** The findings whose fix needs what is shown after all findings. */
   get deferredFor(): readonly Finding['id'][] {
-    const findings = this.#deferred().flatMap((late) => late.findings.map(({ id }) => id));
-    return [...new Set(findings)];
+    const deferred = this.#deferred();
+    const needing = this.#findings.filter((finding) =>
+      deferred.some(({ findings }) => findings.includes(finding)),
+    );
+    return [...new Set(needing.map(({ id }) => id))];
   }
 
   /** What is shown after all findings. */
