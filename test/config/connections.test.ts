@@ -85,6 +85,12 @@ describe('connections of a config file', () => {
       'via: task of the connection a uses no bastion, and bastion names one',
     ],
     [
+      "connections:\n  a: { forward: 1:2, allow: '*.internal' }",
+      2,
+      22,
+      'allow of the connection a is for a proxy, and it has none',
+    ],
+    [
       'connections:\n  a: { db: x, via: plane }',
       2,
       15,

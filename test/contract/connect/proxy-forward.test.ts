@@ -1,5 +1,8 @@
 import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 import { systemClock } from '../../../src/core/clock.ts';
@@ -205,4 +208,44 @@ test('a login that is none is refused without being shown', async () => {
   expect(result).toMatchObject({ status: 2, stdout: '' });
   expect(result.stderr).toContain('FARGATE_CONNECT_PROXY_LOGIN takes USER:PASSWORD');
   expect(result.stderr).not.toContain('s3cret');
+});
+
+test('a connection of the config file keeps the hosts that are allowed, and a flag replaces them', async () => {
+  const cwd = mkdtempSync(join(tmpdir(), 'fc-proxy-connection-'));
+  try {
+    const world = { env: sandbox().env, cwd };
+    const added = await cli(
+      [
+        'config',
+        'add',
+        'intern',
+        '--service',
+        'orders-api',
+        '-D',
+        '1080',
+        '--allow',
+        '*.internal',
+        '--allow',
+        '10.0.0.0/16:443',
+      ],
+      world,
+    );
+    expect(added.status).toBe(0);
+    expect(readFileSync(join(cwd, '.fargate-connect.yaml'), 'utf8')).toMatch(
+      /allow:[^]*\*\.internal[^]*10\.0\.0\.0\/16:443/,
+    );
+    const own = await cli(['forward', 'intern', '--pac'], world);
+    expect(own.stdout).toContain("shExpMatch(host, '*.internal')");
+    expect(own.stdout).toContain("isInNet(host, '10.0.0.0', '255.255.0.0') && port === 443");
+    const replaced = await cli(['forward', 'intern', '--pac', '--allow', 'a.example', '--json'], world);
+    const { pac, url } = JSON.parse(replaced.stdout) as { readonly pac: string; readonly url: string };
+    expect(url).toBe('http://127.0.0.1:1080/proxy.pac');
+    expect(pac).toContain('a.example');
+    expect(pac).not.toContain('internal');
+    const wrong = await cli(['config', 'add', 'x', '-D', '1081', '--allow', 'http://a'], world);
+    expect(wrong).toMatchObject({ status: 2 });
+    expect(wrong.stderr).toContain('a host is expected, not a URL');
+  } finally {
+    rmSync(cwd, { recursive: true });
+  }
 });
