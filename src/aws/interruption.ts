@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 import { isNamed, propertyOf, stringOf, systemCode, THROTTLED } from './error-names.ts';
 
 /** What a middleware of the SDK is told about the call; the SDK's retries read `abortSignal`. */
@@ -25,6 +27,8 @@ export function endRetriesOn<C extends { readonly middlewareStack: object }>(
   signal: AbortSignal | undefined,
 ): C {
   if (signal === undefined) return client;
+  // The SDK listens once for each call that is under way; Node.js would print a warning about more than ten.
+  setMaxListeners(0, signal);
   const call: Middleware = (next, context) => async (args) => {
     const { __smithy_context: details } = context;
     if (signal.aborted || details === undefined || details.abortSignal !== undefined) return next(args);

@@ -83,3 +83,14 @@ it('calls of the clean-up, which begin after the interruption, are not affected'
   interrupt();
   expect(await create()).toMatchObject({ GroupId: 'sg-1' });
 });
+
+it('many calls at the same time print no warning about listeners of the signal', async () => {
+  const warnings: string[] = [];
+  const note = (warning: Error): number => warnings.push(warning.name);
+  process.on('warning', note);
+  const { create } = client(() => Promise.resolve(CREATED()));
+  await Promise.all(Array.from({ length: 30 }, create));
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', note);
+  expect(warnings.filter((name) => name === 'MaxListenersExceededWarning')).toEqual([]);
+});
