@@ -27,7 +27,7 @@ import { reportOf } from './error-report.ts';
 import { withOrigin } from './origins.ts';
 import { COMMANDS, type CommandGroup, createProgram } from './program.ts';
 import { adviceContextOf, asksForJson, typedFlags } from './shared-flags.ts';
-import { SignalRouter } from './signal-router.ts';
+import { isInterruption, SignalRouter, unlessCutOff } from './signal-router.ts';
 import { hangupStatus, isHangup, streamFailed, type StreamName } from './stream-errors.ts';
 import { commandNames, firstWordAt, refuseUnknownCommand, usageError } from './usage-errors.ts';
 
@@ -98,7 +98,10 @@ class CliRun {
     try {
       const work = this.#parseAndRun()
         .then(() => this.#outputWritten())
-        .then((): Ending => ({ kind: 'done' }), errorOf);
+        .then(
+          (): Ending => ({ kind: 'done' }),
+          (error: unknown) => errorOf(unlessCutOff(error, this.#abort.signal)),
+        );
       const ending = await Promise.race([work, this.#ended, this.#forced]);
       if (ending === 'forced') return EXIT_STATUS.interrupted;
       if (ending.kind !== 'done' && ending.kind !== 'overdue') await this.#waitForWork(work);
@@ -377,9 +380,6 @@ const askMfaCode = (prompter: Prompter, device: string, profile: string): Promis
     flag: '--profile',
     validate: (code) => (/^\d{6}$/.test(code) ? undefined : 'six digits'),
   });
-
-const isInterruption = (error: unknown): boolean =>
-  error instanceof ToolError && error.role === 'interrupted';
 
 function reportProvenance({ settings, provenance }: Resolved, report: Report): void {
   for (const [name, from] of Object.entries(provenance)) {

@@ -1,4 +1,5 @@
 import type { Signals } from '../app/collaborators.ts';
+import { interrupted, ToolError } from '../core/errors.ts';
 
 type SignalName = Parameters<Signals['on']>[0];
 
@@ -40,4 +41,13 @@ export class SignalRouter implements Signals {
   close(): void {
     for (const remove of this.#removers.splice(0)) remove();
   }
+}
+
+export const isInterruption = (error: unknown): boolean =>
+  error instanceof ToolError && error.role === 'interrupted';
+
+/** A call to AWS that Ctrl-C has cut off failed because of that, and not because of AWS. */
+export function unlessCutOff(error: unknown, signal: AbortSignal): unknown {
+  const isCutOff = error instanceof ToolError && (error.cause as Error | undefined)?.name === 'AbortError';
+  return isCutOff && signal.aborted ? interrupted() : error;
 }
