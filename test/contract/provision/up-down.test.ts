@@ -238,7 +238,8 @@ describe('up and down on the sandbox', () => {
       new DescribeTagsCommand({
         Filters: [
           { Name: 'resource-type', Values: ['security-group-rule'] },
-          { Name: 'tag:fargate-connect:bastion', Values: ['default'] },
+          { Name: 'key', Values: ['fargate-connect:bastion'] },
+          { Name: 'value', Values: ['default'] },
         ],
       }),
     );
