@@ -99,10 +99,22 @@ describe.skipIf(skipped)('the official AWS CLI', () => {
     const placed = [...started, '--launch-type', 'FARGATE', '--network-configuration', network];
     await aws('ecs', 'create-cluster', '--cluster-name', 'mine');
     await aws(
-      ...['ecs', 'register-task-definition', '--family', 'jobs', '--network-mode', 'awsvpc'],
-      ...['--requires-compatibilities', 'FARGATE', '--cpu', '256', '--memory', '512'],
-      ...['--task-role-arn', 'arn:aws:iam::111122223333:role/demo-exec-task'],
-      ...['--container-definitions', '[{"name":"main","image":"alpine:3.20"}]'],
+      'ecs',
+      'register-task-definition',
+      '--family',
+      'jobs',
+      '--network-mode',
+      'awsvpc',
+      '--requires-compatibilities',
+      'FARGATE',
+      '--cpu',
+      '256',
+      '--memory',
+      '512',
+      '--task-role-arn',
+      'arn:aws:iam::111122223333:role/demo-exec-task',
+      '--container-definitions',
+      '[{"name":"main","image":"alpine:3.20"}]',
     );
     await aws('ecs', 'create-service', '--service-name', 'worker', '--desired-count', '1', ...placed);
     const task = await aws('ecs', 'run-task', ...placed, '--query', 'tasks[0].taskArn');
