@@ -238,8 +238,7 @@ describe('up and down on the sandbox', () => {
       new DescribeTagsCommand({
         Filters: [
           { Name: 'resource-type', Values: ['security-group-rule'] },
-          { Name: 'key', Values: ['fargate-connect:bastion'] },
-          { Name: 'value', Values: ['default'] },
+          { Name: 'tag:fargate-connect:bastion', Values: ['default'] },
         ],
       }),
     );

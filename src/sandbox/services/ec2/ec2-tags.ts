@@ -43,6 +43,8 @@ export function tagOperations(state: Ec2State): Operations {
         'resource-id': (entry) => entry.id,
         'resource-type': (entry) => entry.type,
       },
+      // `tag:KEY` finds the entries of that key with one of the values.
+      tags: ({ key, value }) => new Map([[key, value]]),
       shape: ({ key, id, type, value }) => ({ key, resourceId: id, resourceType: type, value }),
     }),
   };
