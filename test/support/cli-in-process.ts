@@ -165,32 +165,37 @@ export async function cli(args: readonly string[], world: CliWorld): Promise<Cli
 /** The same account without retries of the SDK, so that one fault causes one failure. */
 export async function accountWithoutRetries(env: CliWorld['env'], settings: Settings): Promise<AwsAccount> {
   const config: ClientConfig = { ...(await clientConfig(settings, env)), maxAttempts: 1 };
-  const port = <T>(made: T) => {
-    const answer = Promise.resolve(made);
+  const fixed = <T>(value: T) => {
+    const answer = Promise.resolve(value);
     return () => answer;
+  };
+  // A client costs some milliseconds, and a command that is cut off early needs few of them.
+  const port = <T>(make: () => T) => {
+    let made: Promise<T> | undefined;
+    return () => (made ??= Promise.resolve(make()));
   };
   return {
     region: config.region,
     agents: config.requestHandler.agents,
     clockOffsetMs: () => config.requestHandler.time.offsetMs,
     alias: () => accountAlias(config),
-    ssmEndpoint: port(config.endpoint ?? ''),
-    credentialEnv: port({}),
-    credentialsEndAt: port(undefined),
-    ecs: port(createEcsPort(config)),
-    ssm: port(createSsmPort(config)),
-    databases: port(createDatabasesPort(config)),
-    databaseTokens: port(createDatabaseTokensPort(config)),
-    secrets: port(createSecretsPort(config)),
-    kms: port(createKmsPort(config)),
-    logs: port(createLogsPort(config)),
-    signer: port(createUpgradeSigner(config, systemClock)),
-    ec2: port(createEc2Port(config)),
-    iam: port(createIamPort(config)),
-    identity: port(createIdentityPort(config)),
-    images: port(createImagesPort(config)),
-    nodes: port(createNodesPort(config)),
-    diagnosis: port(createDiagnosisPort(config)),
-    simulator: port(createSimulatorPort(config)),
+    ssmEndpoint: fixed(config.endpoint ?? ''),
+    credentialEnv: fixed({}),
+    credentialsEndAt: fixed(undefined),
+    ecs: port(() => createEcsPort(config)),
+    ssm: port(() => createSsmPort(config)),
+    databases: port(() => createDatabasesPort(config)),
+    databaseTokens: port(() => createDatabaseTokensPort(config)),
+    secrets: port(() => createSecretsPort(config)),
+    kms: port(() => createKmsPort(config)),
+    logs: port(() => createLogsPort(config)),
+    signer: port(() => createUpgradeSigner(config, systemClock)),
+    ec2: port(() => createEc2Port(config)),
+    iam: port(() => createIamPort(config)),
+    identity: port(() => createIdentityPort(config)),
+    images: port(() => createImagesPort(config)),
+    nodes: port(() => createNodesPort(config)),
+    diagnosis: port(() => createDiagnosisPort(config)),
+    simulator: port(() => createSimulatorPort(config)),
   };
 }

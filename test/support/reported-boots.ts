@@ -15,8 +15,10 @@ interface Boot {
  * userdata/bastion.sh. The boot advances with each read and not with time, so that `up` makes the same calls on a busy
  * machine. The real boot script costs more processor time than `up` itself; test/contract/provision/up-down.test.ts and
  * test/sandbox/machines/instance-host.test.ts run it.
+ *
+ * @param connect opens the TCP connections of these instances; absent = they reach nothing
  */
-export function reportedBoots(): SandboxInstanceHost {
+export function reportedBoots(connect?: Machine['connect']): SandboxInstanceHost {
   const boots = new Map<string, Boot>();
   return {
     async boot(launch) {
@@ -26,7 +28,7 @@ export function reportedBoots(): SandboxInstanceHost {
         launch.signal?.addEventListener('abort', () => resolve(false), { once: true });
       });
       return {
-        machine: isOnline ? machineOf(launch) : undefined,
+        machine: isOnline ? machineOf(launch, connect) : undefined,
         userDataExitCode: 0,
         stop: () => Promise.resolve(),
       };
@@ -46,7 +48,7 @@ export function reportedBoots(): SandboxInstanceHost {
   };
 }
 
-function machineOf({ instanceId }: InstanceLaunch): Machine {
+function machineOf({ instanceId }: InstanceLaunch, connect?: Machine['connect']): Machine {
   const none = (): Promise<never> =>
     Promise.reject(new MachineError('not-found', 'this instance has no programs'));
   return {
@@ -54,7 +56,7 @@ function machineOf({ instanceId }: InstanceLaunch): Machine {
     target: instanceId,
     terminal: none,
     process: none,
-    connect: none,
-    resolve: none,
+    connect: connect ?? none,
+    resolve: connect === undefined ? none : () => Promise.resolve(['127.0.0.1']),
   };
 }
