@@ -20,6 +20,7 @@ const container = object(
     ports: array(PORT, 20),
     environment: TEXTS,
     logGroup: { type: 'string' },
+    logPrefix: NAME,
     readonlyRoot: { type: 'boolean' },
     initProcess: { type: 'boolean' },
     secrets: TEXTS,
@@ -29,6 +30,12 @@ const container = object(
 );
 
 const ACTIONS = array({ type: 'string', pattern: '^[a-z0-9-]+:[A-Za-z*]+$|^[*]$' }, 200);
+const PERMISSIONS = {
+  allow: ACTIONS,
+  deny: ACTIONS,
+  resource: { type: 'string' },
+  condition: { type: 'object' },
+} as const;
 const CIDR = { type: 'string', pattern: String.raw`^[0-9a-fA-F.:]+/\d{1,3}$` } as const;
 const rules = array(object({ port: PORT, cidr: CIDR, group: NAME }), 50);
 const PORT_RANGE = { type: 'string', pattern: String.raw`^\d{1,5}(-\d{1,5})?$` } as const;
@@ -85,7 +92,10 @@ export const WORLD_SCHEMA = object({
           200,
         ),
         endpoints: array({ anyOf: [ENDPOINT, endpoint] }, 10),
-        securityGroups: array(object({ name: NAME, ingress: rules, egress: rules }, ['name']), 100),
+        securityGroups: array(
+          object({ name: NAME, description: { type: 'string' }, ingress: rules, egress: rules }, ['name']),
+          100,
+        ),
         acls: array(
           object(
             {
@@ -118,10 +128,8 @@ export const WORLD_SCHEMA = object({
       {
         name: NAME,
         trust: { type: 'string' },
-        allow: ACTIONS,
-        deny: ACTIONS,
-        resource: { type: 'string' },
-        condition: { type: 'object' },
+        ...PERMISSIONS,
+        policies: { type: 'object', additionalProperties: array(object(PERMISSIONS), 50) },
         boundary: ACTIONS,
       },
       ['name'],
@@ -161,9 +169,11 @@ export const WORLD_SCHEMA = object({
         executionRole: NAME,
         securityGroup: NAME,
         publicIp: { type: 'boolean' },
+        family: NAME,
         definition: MEMBERS,
         members: MEMBERS,
         containers: { ...array(container, 10), minItems: 1 },
+        injectedContainers: array(NAME, 10),
         tasks: array(tasks, 1000),
         events: array(object({ ago: SECONDS, text: { type: 'string' } }, ['text']), 100),
         tags: TEXTS,

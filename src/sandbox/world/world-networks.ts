@@ -108,7 +108,7 @@ export function newNetwork(region: string, world: WorldNetwork): Network {
     id: groupId(of.name),
     vpcId: vpc.id,
     name: of.name,
-    description: of.name,
+    description: of.description ?? of.name,
     tags: [],
     ingress: (of.ingress ?? []).map(rule),
     egress: (of.egress ?? [{}]).map(rule),

@@ -15,16 +15,23 @@ export interface WorldFile {
   readonly logs?: readonly WorldLog[];
 }
 
-export interface WorldRole {
-  readonly name: string;
-  /** Service that may assume it; `ecs-tasks.amazonaws.com` unless given. */
-  readonly trust?: string;
+/** What a policy allows and denies. */
+export interface WorldPermissions {
   readonly allow?: readonly string[];
   readonly deny?: readonly string[];
   /** Of both; `*` unless given. */
   readonly resource?: string;
   /** Of what is allowed. */
   readonly condition?: Readonly<Record<string, unknown>>;
+}
+
+/** Its own permissions are the inline policy with the name of the role. */
+export interface WorldRole extends WorldPermissions {
+  readonly name: string;
+  /** Service that may assume it; `ecs-tasks.amazonaws.com` unless given. */
+  readonly trust?: string;
+  /** Further inline policies by name. */
+  readonly policies?: Readonly<Record<string, readonly WorldPermissions[]>>;
   /** Actions that its permissions boundary allows. */
   readonly boundary?: readonly string[];
 }
@@ -78,6 +85,8 @@ export interface WorldNetwork {
   )[];
   readonly securityGroups?: readonly {
     readonly name: string;
+    /** Its name unless given. */
+    readonly description?: string;
     readonly ingress?: readonly WorldRule[];
     /** Absent = everything. */
     readonly egress?: readonly WorldRule[];
@@ -107,11 +116,15 @@ export interface WorldService {
   /** Name of a security group of the network. */
   readonly securityGroup?: string;
   readonly publicIp?: boolean;
+  /** Family of the task definition; `CLUSTER-NAME` unless given. */
+  readonly family?: string;
   /** Members of the task definition. */
   readonly definition?: Members;
   /** Members of the service. */
   readonly members?: Members;
   readonly containers?: readonly WorldContainer[];
+  /** Names of containers that ECS adds to each task, as Service Connect does; the task definition lacks them. */
+  readonly injectedContainers?: readonly string[];
   readonly tasks?: readonly WorldTasks[];
   readonly events?: readonly { readonly ago?: number; readonly text: string }[];
   readonly tags?: Readonly<Record<string, string>>;
@@ -124,6 +137,8 @@ export interface WorldContainer {
   readonly ports?: readonly number[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly logGroup?: string;
+  /** `awslogs-stream-prefix`; `ecs` unless given. */
+  readonly logPrefix?: string;
   readonly readonlyRoot?: boolean;
   readonly initProcess?: boolean;
   /** Variable → name or ARN of the secret. */

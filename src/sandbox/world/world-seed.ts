@@ -13,6 +13,7 @@ import type {
   WorldDatabase,
   WorldFile,
   WorldInstance,
+  WorldPermissions,
   WorldRole,
   WorldService,
   WorldTasks,
@@ -70,7 +71,10 @@ export function seedOfWorld(file: string, world: WorldFile, demo: Seed): Seed {
     ],
     endpoints: [...base.endpoints, ...made.flatMap(({ endpoints }) => endpoints)],
     networkAcls: made.flatMap(({ acls }) => acls),
-    roles: [...base.roles, ...(world.roles ?? []).map(roleOf)],
+    roles: [
+      ...base.roles.filter(({ name }) => !(world.roles ?? []).some((role) => role.name === name)),
+      ...(world.roles ?? []).map(roleOf),
+    ],
     ...(world.forbiddenActions === undefined ? {} : { forbiddenActions: world.forbiddenActions }),
     logGroups: [
       ...(base.logGroups ?? []),
@@ -108,20 +112,27 @@ const clusterOf = ({ name, tags, exec }: WorldCluster): Seed['clusters'][number]
       }),
 });
 
-function roleOf({ name, trust, allow, deny, resource = '*', condition, boundary }: WorldRole): SeedRole {
+function statementsOf({ allow, deny, resource = '*', condition }: WorldPermissions): readonly object[] {
   const statement = (Effect: 'Allow' | 'Deny', Action: readonly string[] | undefined, more: object = {}) =>
     Action === undefined ? [] : [{ Effect, Action, Resource: resource, ...more }];
-  const statements = [
+  return [
     ...statement('Allow', allow, condition === undefined ? {} : { Condition: condition }),
     ...statement('Deny', deny),
   ];
+}
+
+function roleOf({ name, trust, policies = {}, boundary, ...own }: WorldRole): SeedRole {
   const Version = '2012-10-17';
+  const inlinePolicies = Object.entries({ [name]: [own], ...policies })
+    .map(([policy, permissions]) => [policy, permissions.flatMap(statementsOf)] as const)
+    .filter(([, statements]) => statements.length > 0)
+    .map(([policy, statements]) => [policy, { Version, Statement: statements }] as const);
   const trusted = { Service: trust ?? 'ecs-tasks.amazonaws.com' };
   return {
     name,
     path: '/',
     trust: { Version, Statement: [{ Effect: 'Allow', Principal: trusted, Action: 'sts:AssumeRole' }] },
-    inlinePolicies: statements.length === 0 ? {} : { [name]: { Version, Statement: statements } },
+    inlinePolicies: Object.fromEntries(inlinePolicies),
     ...(boundary === undefined
       ? {}
       : { boundary: { Version, Statement: [{ Effect: 'Allow', Action: boundary, Resource: '*' }] } }),
@@ -137,6 +148,7 @@ const emptied = (seed: Seed): Seed => ({
   databases: [],
   proxies: [],
   caches: [],
+  searchDomains: [],
   secrets: [],
 });
 
@@ -145,10 +157,10 @@ function serviceOf(
   network: Network,
   accountId: string,
 ): { readonly service: SeedService; readonly definition: SeedTaskDefinition } {
-  const { name, cluster, exec = true, containers = [{ name: 'app' }] } = world;
+  const { name, cluster, exec = true, containers = [{ name: 'app' }], injectedContainers = [] } = world;
   const role = (roleName: string): string => `arn:aws:iam::${accountId}:role/${roleName}`;
   const definition: SeedTaskDefinition = {
-    family: `${cluster}-${name}`,
+    family: world.family ?? `${cluster}-${name}`,
     revision: 1,
     cpu: '256',
     memory: '512',
@@ -171,12 +183,14 @@ function serviceOf(
       ...(container.members === undefined ? {} : { members: container.members }),
       readonlyRoot: container.readonlyRoot ?? false,
       ...(container.logGroup === undefined ? {} : { logGroup: container.logGroup }),
+      ...(container.logPrefix === undefined ? {} : { logPrefix: container.logPrefix }),
     })),
   };
+  const names = [...definition.containers.map((container) => container.name), ...injectedContainers];
   const groups = world.tasks ?? [{}];
   const tasks = groups.flatMap((group, row) =>
     Array.from({ length: group.count ?? 1 }, (_, index) =>
-      taskOf(`${cluster}/${name}/${row}/${index}`, group, definition, exec, network, index),
+      taskOf(`${cluster}/${name}/${row}/${index}`, group, names, exec, network, index),
     ),
   );
   return {
@@ -201,7 +215,7 @@ function serviceOf(
 function taskOf(
   path: string,
   of: WorldTasks,
-  definition: SeedTaskDefinition,
+  containers: readonly string[],
   serviceExec: boolean,
   network: Network,
   index: number,
@@ -212,7 +226,7 @@ function taskOf(
   const hasRun = state !== 'PENDING' && of.stopCode !== 'TaskFailedToStart';
   return {
     id,
-    containers: definition.containers.map(({ name }, position) => ({
+    containers: containers.map((name, position) => ({
       name,
       runtimeId: hasRun ? `${id}-${1_000_000_000 + position}` : undefined,
       lastStatus: state,

@@ -15,7 +15,7 @@ import { FakeSignals } from '../../support/fake-deps.ts';
 /** Each command of ours in docs/migrating.md runs against a world beside the bastion of the Terraform ancestor. */
 
 const PAGE = readFileSync('docs/migrating.md', 'utf8');
-const FILE = 'test/worlds/terraform-bastion.yaml';
+const FILE = 'docs/worlds/terraform-bastion.yaml';
 
 let sandbox: Sandbox;
 const folder = mkdtempSync(join(tmpdir(), 'fc-migrating-'));

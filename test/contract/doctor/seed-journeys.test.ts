@@ -239,7 +239,7 @@ it('reaches the database of the VPC through a bastion, which leaves nothing behi
 }, 300_000);
 
 it('replaces the bastion of Terraform (seed 004): warned about, compared, used beside it, and left alone', async () => {
-  const file = 'test/worlds/terraform-bastion.yaml';
+  const file = 'docs/worlds/terraform-bastion.yaml';
   const other = await startSandbox({ seed: loadWorld({ file, services: 0, tasks: 0 }) });
   const here = (...args: readonly string[]): Promise<CliOutcome> =>
     cli(args, { env: { ...other.env, PATH: process.env['PATH'] ?? '' }, clock: systemClock });

@@ -11,7 +11,7 @@ import { shippedDocument } from '../../support/grants.ts';
 
 /** `up` beside the bastion of the Terraform ancestor (seed 004). */
 
-const FILE = 'test/worlds/terraform-bastion.yaml';
+const FILE = 'docs/worlds/terraform-bastion.yaml';
 const CLUSTER = ['--cluster', 'my-ecs-cluster'] as const;
 
 let sandbox: Sandbox;

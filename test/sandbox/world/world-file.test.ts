@@ -1,4 +1,10 @@
-import { ListServicesCommand, ECSClient, ListTasksCommand, DescribeTasksCommand } from '@aws-sdk/client-ecs';
+import {
+  DescribeTaskDefinitionCommand,
+  DescribeTasksCommand,
+  ECSClient,
+  ListServicesCommand,
+  ListTasksCommand,
+} from '@aws-sdk/client-ecs';
 import { DescribeVpcsCommand } from '@aws-sdk/client-ec2';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,6 +42,63 @@ describe('a world file', () => {
       const { taskArns } = await ecs.send(new ListTasksCommand({ cluster: 'shop' }));
       expect(taskArns).toHaveLength(4);
       expect(sandbox.logs.group('/ecs/orders-api')?.streams.size).toBeGreaterThan(2);
+    } finally {
+      await sandbox.close();
+    }
+  });
+
+  test('names policies of roles, the family, the log prefix, descriptions of groups, and containers that ECS adds', () => {
+    const seed = seedOfWorld('w.yaml', parseWorldFile('w.yaml', EXAMPLE), defaultSeed());
+    const role = seed.roles.find(({ name }) => name === 'orders-task');
+    expect(Object.keys(role?.inlinePolicies ?? {})).toEqual(['orders-task', 'read-secrets']);
+    expect(role?.inlinePolicies['read-secrets']).toMatchObject({
+      Statement: [
+        {
+          Effect: 'Allow',
+          Action: ['secretsmanager:GetSecretValue'],
+          Resource: 'arn:aws:secretsmanager:*:*:secret:shop/*',
+        },
+      ],
+    });
+    const [service] = seed.services;
+    expect(service?.taskDefinition).toBe('shop-orders:1');
+    expect(service?.tasks[0]?.containers.map(({ name }) => name)).toEqual([
+      'app',
+      'ecs-service-connect-4QmkZd',
+    ]);
+    expect(seed.taskDefinitions[0]?.containers).toMatchObject([{ name: 'app', logPrefix: 'ecs' }]);
+    expect(seed.securityGroups.find(({ name }) => name === 'tasks')?.description).toBe('tasks of the shop');
+  });
+
+  test('with an empty base has no service and no data store of the demo account', () => {
+    const seed = seedOfWorld('w.yaml', parseWorldFile('w.yaml', 'base: empty\n'), defaultSeed());
+    const { clusters, services, databases, proxies, caches, searchDomains, secrets } = seed;
+    expect([clusters, services, databases, proxies, caches, searchDomains, secrets].flat()).toEqual([]);
+  });
+
+  test('replaces a role of the demo account that has the same name; one without permissions has no policy', () => {
+    const world = parseWorldFile('w.yaml', 'roles:\n  - name: demo-exec-task\n');
+    const named = seedOfWorld('w.yaml', world, defaultSeed()).roles.filter(
+      ({ name }) => name === 'demo-exec-task',
+    );
+    expect(named.map(({ inlinePolicies }) => inlinePolicies)).toEqual([{}]);
+  });
+
+  test('has the log prefix in the task definition and in the name of the log stream', async () => {
+    const text = `services:
+  - { name: a, cluster: demo, containers: [{ name: app, logGroup: /a, logPrefix: web }] }
+`;
+    const seed = seedOfWorld('w.yaml', parseWorldFile('w.yaml', text), defaultSeed());
+    const sandbox = await startSandbox({ seed });
+    try {
+      const ecs = new ECSClient(sandboxClients(sandbox.env).config);
+      const { taskDefinition } = await ecs.send(
+        new DescribeTaskDefinitionCommand({ taskDefinition: 'demo-a' }),
+      );
+      const options = taskDefinition?.containerDefinitions?.[0]?.logConfiguration?.options;
+      expect(options?.['awslogs-stream-prefix']).toBe('web');
+      const streams = [...(sandbox.logs.group('/a')?.streams.keys() ?? [])];
+      expect(streams).toEqual([expect.stringMatching(/^web\/app\/[0-9a-f]{32}$/)]);
     } finally {
       await sandbox.close();
     }

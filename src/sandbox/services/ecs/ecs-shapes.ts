@@ -359,7 +359,7 @@ function containerDefinitionShape(account: EcsAccount, container: SeedContainerD
             options: {
               'awslogs-group': container.logGroup,
               'awslogs-region': account.region,
-              'awslogs-stream-prefix': 'ecs',
+              'awslogs-stream-prefix': container.logPrefix ?? 'ecs',
             },
           },
         }),
