@@ -31,6 +31,8 @@ export interface AwsAccount {
   ecs(throttling?: 'retried' | 'thrown'): Promise<EcsPort>;
   /** End of the present credentials in milliseconds since the epoch; undefined = not known, or they do not end. */
   credentialsEndAt(): Promise<number | undefined>;
+  /** Renews credentials that end within so many milliseconds; throws the error of the sign-in that this needs. */
+  renewCredentials(beforeMs: number): Promise<void>;
   ssm(): Promise<SsmPort>;
   databases(): Promise<DatabasesPort>;
   databaseTokens(): Promise<DatabaseTokensPort>;

@@ -8,7 +8,14 @@ import { type Env, type Profile, providerFiles, readProfiles } from './profiles.
 import { AwsRequestHandler, SILENT } from './request-handler.ts';
 
 /** Resolves credentials, and renews them before they expire; call it again for fresh ones. Throws ToolErrors only. */
-export type Credentials = () => Promise<AwsCredentialIdentity>;
+export interface Credentials {
+  (): Promise<AwsCredentialIdentity>;
+  /**
+   * Renews credentials that end within `beforeMs`, without a question. Throws as `resolveCredentials` says if that needs
+   * a person, and `credentials-expired` for keys in the environment. Does nothing for credentials whose end is not known.
+   */
+  renew(beforeMs: number): Promise<void>;
+}
 
 /** Asks for the code that an MFA device shows. */
 export type AskMfaCode = (device: string, profile: string) => Promise<string>;
@@ -49,7 +56,7 @@ const READ_AGAIN_MS = 60_000;
  */
 export function resolveCredentials(options: CredentialOptions): Credentials {
   const fromKeys = options.keysWin ? keysIn(options.env) : undefined;
-  if (fromKeys !== undefined) return () => Promise.resolve(fromKeys);
+  if (fromKeys !== undefined) return fixedCredentials(fromKeys, options.requestHandler);
   let current: Resolved | undefined;
   let pending: Promise<AwsCredentialIdentity> | undefined;
   const left = (): number =>
@@ -63,13 +70,33 @@ export function resolveCredentials(options: CredentialOptions): Credentials {
     }
     return current.identity;
   };
-  return async () => {
+  const credentials = async (): Promise<AwsCredentialIdentity> => {
     if (current !== undefined && left() > RENEW_BEFORE_MS) return current.identity;
     pending ??= renew().finally(() => {
       pending = undefined;
     });
     return pending;
   };
+  return Object.assign(credentials, {
+    async renew(beforeMs: number): Promise<void> {
+      await credentials();
+      if (current?.isEndKnown === true && left() <= beforeMs) current = await resolveOnce(options, false);
+    },
+  });
+}
+
+/** Keys of the environment of this process, which nobody can replace while it runs. */
+function fixedCredentials(keys: AwsCredentialIdentity, { time }: AwsRequestHandler): Credentials {
+  return Object.assign(() => Promise.resolve(keys), {
+    renew(beforeMs: number): Promise<void> {
+      if ((keys.expiration?.getTime() ?? Infinity) - time.now() > beforeMs) return Promise.resolve();
+      return Promise.reject(
+        access('credentials-expired', 'the keys in the environment of this process cannot be renewed', {
+          details: { isFixed: true },
+        }),
+      );
+    },
+  });
 }
 
 export const hasKeys = (env: Env): boolean => keysIn(env) !== undefined;
@@ -79,13 +106,22 @@ function keysIn(env: Env): AwsCredentialIdentity | undefined {
   const secretAccessKey = env['AWS_SECRET_ACCESS_KEY'];
   if (!accessKeyId || !secretAccessKey) return undefined;
   const sessionToken = env['AWS_SESSION_TOKEN'];
-  return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };
+  // Set by `aws configure export-credentials` and by programs like aws-vault.
+  const expiration = new Date(env['AWS_CREDENTIAL_EXPIRATION'] ?? '');
+  return {
+    accessKeyId,
+    secretAccessKey,
+    ...(sessionToken ? { sessionToken } : {}),
+    ...(sessionToken && !Number.isNaN(expiration.getTime()) ? { expiration } : {}),
+  };
 }
 
 interface Resolved {
   readonly identity: AwsCredentialIdentity;
   /** The clock by which they expire: AWS's, or this machine's for a time that this machine has set. */
   readonly now: () => number;
+  /** False = the expiration is only the time at which the file is read again. */
+  readonly isEndKnown: boolean;
 }
 
 /** `mayAsk`: true only before a session runs; during a session the terminal belongs to the remote program. */
@@ -98,7 +134,7 @@ async function resolveOnce(options: CredentialOptions, mayAsk: boolean): Promise
   if (profile !== undefined && section === undefined) throw profileNotFound(profile, files);
   const cacheFile = section === undefined ? undefined : mfaCacheFile(section);
   const kept = cacheFile === undefined ? undefined : await readRoleSession(env, cacheFile, awsNow());
-  if (kept !== undefined) return { identity: kept, now: awsNow };
+  if (kept !== undefined) return { identity: kept, now: awsNow, isEndKnown: true };
 
   const failure: CredentialFailure = { env, name, files, isNamed: profile !== undefined };
   // Records the answers to the providers' own calls, because the providers' errors contain little more than a sentence.
@@ -136,8 +172,9 @@ async function resolveOnce(options: CredentialOptions, mayAsk: boolean): Promise
     await writeRoleSession(env, cacheFile, { accessKeyId, secretAccessKey, sessionToken, expiration });
   }
   const isRotated = found.expiration === undefined && found.sessionToken !== undefined;
-  if (!isRotated) return { identity: found, now: awsNow };
-  return { identity: { ...found, expiration: new Date(now() + RENEW_BEFORE_MS + READ_AGAIN_MS) }, now };
+  if (!isRotated) return { identity: found, now: awsNow, isEndKnown: true };
+  const expiration = new Date(now() + RENEW_BEFORE_MS + READ_AGAIN_MS);
+  return { identity: { ...found, expiration }, now, isEndKnown: false };
 }
 
 /** A profile needs only one of these keys to name the source of its credentials. */

@@ -43,6 +43,7 @@ export async function openAwsAccount(
     },
 
     credentialsEndAt: async () => (await config.credentials()).expiration?.getTime(),
+    renewCredentials: (beforeMs) => config.credentials.renew(beforeMs),
 
     ecs: (throttling = 'retried') => ecs[throttling](),
     ssm: once(async () => (await import('./ssm.ts')).createSsmPort(config)),

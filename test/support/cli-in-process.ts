@@ -182,6 +182,7 @@ export async function accountWithoutRetries(env: CliWorld['env'], settings: Sett
     ssmEndpoint: fixed(config.endpoint ?? ''),
     credentialEnv: fixed({}),
     credentialsEndAt: fixed(undefined),
+    renewCredentials: fixed(undefined),
     ecs: port(() => createEcsPort(config)),
     ssm: port(() => createSsmPort(config)),
     databases: port(() => createDatabasesPort(config)),

@@ -1,3 +1,4 @@
+import { watchCredentials } from '../forward/credentials-watch.ts';
 import { findProgram } from '../../connect/database/client-process.ts';
 import { whenAborted } from '../../connect/session/shell-session.ts';
 import type { Needs } from '../collaborators.ts';
@@ -35,6 +36,7 @@ export async function runDatabase(
   const hasCommand = request.command.length > 0;
   try {
     const opened = await openDatabase(request, deps);
+    watchCredentials(deps);
     const command = await commandOf(request, opened, deps);
     if (command === undefined) {
       await output.ready(opened);

@@ -13,6 +13,7 @@ import type { Report } from '../../core/events.ts';
 import type { Needs } from '../collaborators.ts';
 import type { ChannelDeps } from '../../connect/channel/channel-deps.ts';
 import { channelDeps } from '../session/session-setup.ts';
+import { watchCredentials } from './credentials-watch.ts';
 import { bindListeners, warnIfOpen } from './listeners.ts';
 import { type IsLogin, proxiesOn, proxyLogin } from './proxies.ts';
 import {
@@ -63,6 +64,7 @@ export async function runForwards(
   const listeners = await bindListeners(all, deps, isLogin === undefined ? undefined : proxies);
   if (reportTraffic) deps.scope.add(watchTraffic(listeners, deps));
   const channel = await channelDeps(deps);
+  watchCredentials(deps);
   const forwards: RunningForward[] = [];
   const pace = new StartPace(deps.clock);
   let bound = 0;
@@ -232,6 +234,7 @@ export async function forwardStdio(
   const { terminal, signal } = deps;
   const via = routeKind(request, [{ remoteHost: remote.host }], deps);
   const channel = await channelDeps(deps);
+  watchCredentials(deps);
   const carrier = await carrierOf(via, deps);
   const route = await openRoute(carrier, remote, request, deps);
   const session = new PortSession(route.session, route.target, channel, {

@@ -1,3 +1,4 @@
+import { watchCredentials } from '../forward/credentials-watch.ts';
 import type { ConfiguredConnection } from '../../config/settings.ts';
 import { type FarPort, whenPortAnswers } from '../../connect/forward/far-port.ts';
 import { type ForwardSpec, parseForward } from '../../connect/forward/forward-spec.ts';
@@ -112,6 +113,7 @@ async function prepared(given: RunRequest, deps: RunNeeds): Promise<Prepared> {
     deps,
   );
   const database = await openedDatabase(request, typed, deps);
+  watchCredentials(deps);
   const refusals = new Refusals(withoutForwardResults(deps.report));
   let count = 0;
   const openings = groups.map(async ({ specs, route, isTyped }) => {

@@ -76,6 +76,17 @@ export const CREDENTIALS_ADVICE = {
       'otherwise export fresh AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN',
     ];
   },
+  'credentials-ending': ({ profile, signIn, reason, isFixed }, { context }) => {
+    const name = quoteWord(profile ?? context.given.profile ?? 'NAME');
+    if (isFixed === true) return ['export fresh keys, then start this command again'];
+    if (signIn === 'login') return [`aws login --profile ${name}`];
+    if (signIn === 'sso') return [`aws sso login --profile ${name}`];
+    if (reason === 'credential-process-failed')
+      return [`aws configure get credential_process --profile ${name}   # run that command by hand`];
+    return [
+      `aws sts get-caller-identity --profile ${name}   # ${reason.startsWith('mfa-') ? 'asks for the code' : 'says why'}`,
+    ];
+  },
   'credentials-missing': ({ profile }, lines) => [
     ...(profile === undefined
       ? [

@@ -38,6 +38,16 @@ export interface NoteFacts {
   };
   /** The bastion of a session terminates itself within ten minutes. */
   'lease-ending': { readonly name: string };
+  /** The credentials of a forward end within ten minutes, and their renewal needs a person. */
+  'credentials-ending': {
+    readonly [name: string]: Fact;
+    readonly profile?: string | undefined;
+    readonly signIn?: 'sso' | 'login' | undefined;
+    /** Code of the error of the renewal. */
+    readonly reason: string;
+    /** True for keys in the environment, which a running process cannot replace. */
+    readonly isFixed?: boolean | undefined;
+  };
   /** The agent of a bastion was online and does not answer SSM any more. */
   'agent-lost': {
     readonly [name: string]: Fact;
