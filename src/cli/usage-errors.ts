@@ -50,6 +50,11 @@ export function usageError(
   program: Command,
 ): ToolError {
   const command = commandOf(argv, program);
+  // Commander throws this for `config` alone, and its message is no sentence.
+  if (code === 'commander.help' && command !== undefined)
+    return usage('missing-argument', `${command.name()} needs a command`, {
+      details: { allowed: command.commands.map((each) => each.name()) },
+    });
   // An option of the remote command is one that commander does not know, or reads as one of ours.
   const remote = remoteCommandAt(argv, program);
   const [first = '', ...rest] = message.replace(/^error: /, '').split('\n');

@@ -60,12 +60,32 @@ describe('the command line', () => {
   it.each([
     ['ls', 'clusters, services, tasks'],
     ['policy', 'operator, operator-ec2'],
-  ])('%s without a kind lists the kinds', async (command, kinds) => {
+    ['config', 'add, remove, list'],
+  ])('%s without a word behind it lists the words that it takes', async (command, kinds) => {
     const deps = fakeDeps();
     expect(await runCli([command], deps)).toBe(2);
     expect(deps.terminal.stderr.text).toContain(`  one of: `);
     expect(deps.terminal.stderr.text).toContain(kinds);
   });
+
+  it.each([
+    [
+      ['forward', 'stop', '--region', 'eu-west-1'],
+      'error: forward stop needs --all, or a name that forward list shows',
+      ['forward stop NAME', 'forward stop --all'],
+    ],
+    [['run', '--db', 'orders-db'], 'error: run needs a command after --', ['run --db ID -- psql']],
+  ])(
+    '%j, where something is missing, is answered with command lines that work',
+    async (argv, message, lines) => {
+      const deps = fakeDeps();
+      expect(await runCli(argv, deps)).toBe(2);
+      expect(deps.terminal.stderr.text.trimEnd().split('\n')).toEqual([
+        message,
+        ...lines.map((line) => `  fargate-connect ${line}`),
+      ]);
+    },
+  );
 
   const unknown = (option: string): string => `error: unknown option '${option}'`;
   it.each([

@@ -32,7 +32,7 @@ describe('folded', () => {
       '  aws ecs describe-services --cluster demo --services web',
       '  { "Effect": "Allow", "Action": "ssm:StartSession", "Resource": "*" }',
       '  enable_execute_command = true in aws_ecs_service.web of your stack',
-      '  the same command with --on-demand   # costs more than spot costs',
+      '  again with --on-demand   # costs more',
       '  --subnet subnet-0123456789abcdef0 of the zone eu-west-1a',
     ];
     expect(folded(['error: no', advice, ...copied].join('\n'), 40).split('\n')).toEqual([
@@ -40,6 +40,26 @@ describe('folded', () => {
       '  another region? give it with --region,',
       '    or set it in the profile',
       ...copied,
+    ]);
+  });
+
+  test('gives the comment behind a command lines of its own, which the shell ignores too', () => {
+    const command = '  fargate-connect down   # deletes all that up created, and checks it';
+    expect(folded(`error: no\n${command}`, 40).split('\n')).toEqual([
+      'error: no',
+      '  fargate-connect down',
+      '    # deletes all that up created, and',
+      '    # checks it',
+    ]);
+    expect(folded(`error: no\n${command}`, 80)).toBe(`error: no\n${command}`);
+  });
+
+  test('breaks a sentence that begins with a quoted answer', () => {
+    const advice = "  'authentication failed': the user lacks a role: GRANT rds_iam TO app";
+    expect(folded(`psql ended\n${advice}`, 40).split('\n')).toEqual([
+      'psql ended',
+      "  'authentication failed': the user",
+      '    lacks a role: GRANT rds_iam TO app',
     ]);
   });
 

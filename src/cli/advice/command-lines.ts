@@ -38,6 +38,8 @@ const REPEATED: Readonly<Record<string, readonly (keyof GivenFlags)[]>> = {
   shell: ['name'],
   connect: ['cluster'],
   forward: ['cluster', 'name'],
+  'forward list': [],
+  'forward stop': [],
   db: ['cluster', 'name'],
   exec: ['cluster'],
   'enable-exec': ['cluster'],
@@ -52,7 +54,13 @@ const REPEATED: Readonly<Record<string, readonly (keyof GivenFlags)[]>> = {
 };
 
 /** Commands that do not call an account. */
-const WITHOUT_ACCOUNT: ReadonlySet<string> = new Set(['demo', 'sandbox', 'completion']);
+const WITHOUT_ACCOUNT: ReadonlySet<string> = new Set([
+  'demo',
+  'sandbox',
+  'completion',
+  'forward list',
+  'forward stop',
+]);
 
 /** Services of the AWS CLI whose commands do not depend on the region. */
 const GLOBAL_SERVICES: ReadonlySet<string> = new Set(['iam', 'sts', 'sso', 'configure']);
@@ -115,9 +123,10 @@ export class CommandLines {
 
   #given(command: string): readonly (readonly [string, string])[] {
     const words = command.split(' ');
-    const key = [words.slice(0, 2).join(' '), words[0] ?? ''].find((name) => REPEATED[name] !== undefined);
+    const names = [words.slice(0, 2).join(' '), words[0] ?? ''];
+    const key = names.find((name) => REPEATED[name] !== undefined);
     const own = REPEATED[key ?? ''] ?? [];
-    const wanted: readonly (keyof GivenFlags)[] = WITHOUT_ACCOUNT.has(words[0] ?? '')
+    const wanted: readonly (keyof GivenFlags)[] = names.some((name) => WITHOUT_ACCOUNT.has(name))
       ? own
       : [...own, 'region', 'profile'];
     return wanted.flatMap((flag) => {

@@ -23,8 +23,8 @@ export function stopDetachedCommand(invoke: Invoke, run: Run<StopOptions> = runS
     .option('--all', 'all of them')
     .action((names: readonly string[], flags: { readonly all?: true }, command: Command) => {
       if (names.length === 0 && flags.all !== true)
-        throw usage('bad-arguments', 'forward stop needs a name, or --all', {
-          details: { instead: [['list'], ['stop', '--all']] },
+        throw usage('bad-arguments', 'forward stop needs --all, or a name that forward list shows', {
+          details: { instead: [['NAME'], ['--all']] },
         });
       if (names.length > 0 && flags.all === true)
         throw usage('bad-arguments', `--all includes ${names.join(', ')}`);

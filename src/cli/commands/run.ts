@@ -145,7 +145,10 @@ async function runRun(options: RunOptions, context: CommandContext): Promise<num
 function checked(options: RunOptions, connections: RunRequest['connections']): RunRequest['command'] {
   const { command, forwards, user, databaseName, iam, secret, readOnly, port, ca, tls } = options;
   const [program, ...args] = command;
-  if (program === undefined) throw usage('bad-arguments', 'run needs a command after --');
+  if (program === undefined)
+    throw usage('bad-arguments', 'run needs a command after --', {
+      details: { instead: [['--db', 'ID', '--', 'psql']] },
+    });
   const databases = [
     ...(options.id === undefined ? [] : [`--db ${options.id}`]),
     ...connections.filter(({ kind }) => kind === 'db').map(({ name }) => name),

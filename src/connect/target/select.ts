@@ -20,6 +20,9 @@ interface Criterion {
   readonly reason: string;
 }
 
+const NOT_UNHEALTHY = 'it is not unhealthy';
+const HEALTHY = 'it is healthy';
+
 /**
  * What a session needs comes first: that the task stays, and that it can be entered. While a deployment is in progress,
  * the tasks of the older one are about to be stopped, even if they are the only ones that are known to be healthy yet.
@@ -27,12 +30,12 @@ interface Criterion {
 const CRITERIA: readonly Criterion[] = [
   { rank: ({ desiredStatus }) => Number(desiredStatus !== 'RUNNING'), reason: 'it is not being stopped' },
   { rank: (task, _, container) => agentRank(task, container), reason: 'its exec agent runs' },
-  { rank: ({ healthStatus }) => Number(healthStatus === 'UNHEALTHY'), reason: 'it is not unhealthy' },
+  { rank: ({ healthStatus }) => Number(healthStatus === 'UNHEALTHY'), reason: NOT_UNHEALTHY },
   {
     rank: (task, all) => Number(task.startedBy !== newestDeployment(task, all)),
     reason: 'it belongs to the newest deployment',
   },
-  { rank: ({ healthStatus }) => Number(healthStatus !== 'HEALTHY'), reason: 'it is healthy' },
+  { rank: ({ healthStatus }) => Number(healthStatus !== 'HEALTHY'), reason: HEALTHY },
   { rank: (task) => -(task.startedAt ?? task.createdAt ?? 0), reason: 'it is the newest' },
 ];
 
@@ -84,13 +87,14 @@ export function whyFirst(ranked: readonly Task[], container?: string): string {
     if (still.length < equal.length) reasons.push(reason);
     equal = still;
   }
-  const isOnlyAge = reasons.length === 1 && reasons[0] === CRITERIA.at(-1)?.reason;
+  const told = reasons.includes(HEALTHY) ? reasons.filter((reason) => reason !== NOT_UNHEALTHY) : reasons;
+  const isOnlyAge = told.length === 1 && told[0] === CRITERIA.at(-1)?.reason;
   const why =
-    reasons.length === 0
+    told.length === 0
       ? `one of ${ranked.length}`
       : isOnlyAge
         ? `the newest of ${ranked.length}`
-        : `one of ${ranked.length}: ${reasons.join(', ')}`;
+        : `one of ${ranked.length}: ${told.join(', ')}`;
   return first.healthStatus === 'UNHEALTHY' ? `${why} (unhealthy)` : why;
 }
 

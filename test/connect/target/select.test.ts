@@ -128,6 +128,15 @@ describe('why a task comes first', () => {
       'one of 3: it is not unhealthy, it is the newest',
       [{ healthStatus: 'UNHEALTHY' }, { startedAt: 1_000 }, { startedAt: 2_000 }],
     ],
+    [
+      'one of 4: it is healthy, it is the newest',
+      [
+        { healthStatus: 'UNHEALTHY' },
+        { healthStatus: 'UNKNOWN' },
+        { startedAt: 1_000 },
+        { startedAt: 2_000 },
+      ],
+    ],
     ['one of 2 (unhealthy)', [{ healthStatus: 'UNHEALTHY' }, { healthStatus: 'UNHEALTHY' }]],
   ])('%s', (expected, tasks) => {
     const all = tasks.map((over, index) => ({ id: String(index), ...over }));
