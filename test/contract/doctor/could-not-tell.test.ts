@@ -1,3 +1,5 @@
+import { CreateRoleCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
+import { AssumeRoleCommand } from '@aws-sdk/client-sts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AwsAccount } from '../../../src/aws/account.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
@@ -6,6 +8,7 @@ import { defaultSeed } from '../../../src/sandbox/world/seed.ts';
 import { seedOfWorld } from '../../../src/sandbox/world/world-seed.ts';
 import { cli, type CliWorld } from '../../support/cli-in-process.ts';
 import { type Document, shippedDocument } from '../../support/grants.ts';
+import { sandboxClients } from '../../support/sandbox-clients.ts';
 
 /**
  * What `doctor` cannot read is an answer of its own, which names what would tell; what no call shows is a note, which does
@@ -170,6 +173,75 @@ describe('what the caller itself lacks', () => {
     );
     expect(findings.map(({ id, message }) => `${id} ${message}`).join('\n')).toMatch(
       new RegExp(`^action-\\S+ user/reader-\\d+ .*${action}`, 'm'),
+    );
+  });
+});
+
+describe('the session of a role, as IAM Identity Center gives it', () => {
+  const PATH = '/aws-reserved/sso.amazonaws.com/eu-west-1/';
+  /** Credentials of `arn:aws:sts::…:assumed-role/ROLE/ada@example.com`; the role is in a path, which that ARN lacks. */
+  async function session(
+    RoleName: string,
+    policies: readonly Document[],
+  ): Promise<Readonly<Record<string, string>>> {
+    const { iam, sts } = sandboxClients(sandbox.env);
+    const trust = {
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Allow', Principal: { AWS: '*' }, Action: 'sts:AssumeRole' }],
+    };
+    const { Role } = await iam.send(
+      new CreateRoleCommand({ RoleName, Path: PATH, AssumeRolePolicyDocument: JSON.stringify(trust) }),
+    );
+    for (const [index, policy] of policies.entries()) {
+      const PolicyDocument = JSON.stringify(policy);
+      await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: `policy-${index}`, PolicyDocument }));
+    }
+    const { Credentials } = await sts.send(
+      new AssumeRoleCommand({ RoleArn: Role?.Arn, RoleSessionName: 'ada@example.com' }),
+    );
+    return {
+      ...sandbox.env,
+      AWS_ACCESS_KEY_ID: Credentials?.AccessKeyId ?? '',
+      AWS_SECRET_ACCESS_KEY: Credentials?.SecretAccessKey ?? '',
+      AWS_SESSION_TOKEN: Credentials?.SessionToken ?? '',
+    };
+  }
+  const DOCTOR = shippedDocument('doctor', { cluster: '*' });
+
+  it('is simulated as its role: nothing is found where the role may do everything', async () => {
+    const env = await session('AWSReservedSSO_Developer_0123456789abcdef', [DOCTOR, EXEC]);
+    expect(await doctor(PLAIN, { env })).toMatchObject({ status: 0, findings: [] });
+  });
+
+  it.each([
+    ['plain', 'shop', 'ecs:ExecuteCommand'],
+    ['encrypted', 'encrypted', 'kms:GenerateDataKey'],
+  ])('%s of %s: the role lacks %s, and is named with its path', async (service, cluster, action) => {
+    const name = `AWSReservedSSO_Reader_${service}`;
+    const env = await session(name, [DOCTOR]);
+    const { status, findings } = await doctor([service, '--cluster', cluster], { env });
+    expect(status).toBe(1);
+    expect(findings).toContainEqual(
+      expect.objectContaining({
+        id: 'action-not-granted',
+        message: expect.stringMatching(new RegExp(`^role${PATH}${name} lacks .*${action}`)) as string,
+      }),
+    );
+  });
+
+  it('cannot be told where the role may not be read', async () => {
+    const noRoles: Document = {
+      Version: '2012-10-17',
+      Statement: [{ Sid: 'No', Effect: 'Deny', Action: 'iam:GetRole', Resource: '*' }],
+    };
+    const env = await session('AWSReservedSSO_Blind_0123456789abcdef', [DOCTOR, EXEC, noRoles]);
+    const { findings } = await doctor(PLAIN, { env });
+    expect(findings.filter(({ severity }) => severity === 'blocking')).toEqual([]);
+    expect(findings).toContainEqual(
+      expect.objectContaining({
+        severity: 'could-not-tell',
+        message: expect.stringMatching(/whether you may call ecs:ExecuteCommand.*iam:GetRole/) as string,
+      }),
     );
   });
 });
