@@ -80,6 +80,29 @@ describe('changes that replace the tasks', () => {
   });
 });
 
+describe('the advice to stop a task', () => {
+  it('says that the service replaces the task, and what is lost with it', () => {
+    const { cluster, task } = SUBJECT;
+    const agentStopped: Finding = {
+      id: 'exec-agent-not-running',
+      severity: 'blocking',
+      evidence: {
+        cluster,
+        task,
+        container: 'app',
+        agent: 'STOPPED',
+        agentReason: null,
+        stateAgeMs: undefined,
+      },
+      fixes: [[{ kind: 'stop-task', cluster, task }]],
+    };
+    const { stdout } = print(diagnosisOf(SUBJECT, [agentStopped]));
+    expect(stdout.slice(1)).toEqual([
+      `  aws ecs stop-task --cluster demo --task ${task}   # the service starts another task: memory and files of this one are lost`,
+    ]);
+  });
+});
+
 describe('where nothing blocks', () => {
   it.each<[string, Diagnosis['subject'], string, string | undefined]>([
     [

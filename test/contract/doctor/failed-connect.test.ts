@@ -116,7 +116,11 @@ describe('exec', () => {
         id: 'exec-agent-not-running',
         severity: 'blocking',
         message: expect.stringContaining('STOPPED') as string,
-        fix: [expect.stringMatching(/^aws ecs stop-task --cluster shop --task \w+/) as string],
+        fix: [
+          expect.stringMatching(
+            /^aws ecs stop-task --cluster shop --task \w+ +# the service starts another task: memory and files of this one are lost$/,
+          ) as string,
+        ],
       },
     ]);
     const { stderr } = await cli(['exec', 'agent-down', '--cluster', 'shop'], {
