@@ -1,9 +1,22 @@
 /** Bundles src/ into dist/: one quick entry chunk, everything costly (AWS clients, prompts, sandbox) in chunks loaded on demand. */
-import { type Metafile, build } from 'esbuild';
+import { type BuildOptions, type Metafile, build } from 'esbuild';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { absentModules } from './absent-modules.ts';
-import { BUDGETS, kilobytes, missingPackages, startOutputs } from './bundle-checks.ts';
+import {
+  BUDGETS,
+  bytesOf,
+  kilobytes,
+  missingPackages,
+  startOutputs,
+  staticOutputs,
+} from './bundle-checks.ts';
+import {
+  COMPLETION_ENTRY,
+  COMPLETION_OUTPUT,
+  completionOutside,
+  finishedTable,
+} from './completion-bundle.ts';
 import { bundledPackages, noticesOf, refusedPackages } from './third-party-notices.ts';
 
 /** The sandbox's packages with native code or WebAssembly, which load files that lie beside them. */
@@ -13,9 +26,7 @@ const FOLDER = process.env['FARGATE_CONNECT_DIST'] ?? 'dist';
 
 async function bundle(): Promise<Metafile> {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly version: string };
-  const result = await build({
-    entryPoints: { main: 'src/main.ts' },
-    outdir: FOLDER,
+  const options = {
     bundle: true,
     splitting: true,
     format: 'esm',
@@ -30,7 +41,6 @@ async function bundle(): Promise<Metafile> {
     legalComments: 'none',
     metafile: true,
     external: NOT_BUNDLED,
-    plugins: [absentModules],
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
@@ -42,21 +52,45 @@ async function bundle(): Promise<Metafile> {
       'process.env.NODE_PG_FORCE_NATIVE': 'undefined',
     },
     logLevel: 'warning',
-  });
-  return result.metafile;
+  } as const satisfies BuildOptions;
+  const bundles = await Promise.all([
+    build({
+      ...options,
+      entryPoints: { main: 'src/main.ts' },
+      outdir: FOLDER,
+      plugins: [absentModules, completionOutside],
+    }),
+    build({
+      ...options,
+      entryPoints: [COMPLETION_ENTRY],
+      outdir: join(FOLDER, dirname(COMPLETION_OUTPUT)),
+      plugins: [absentModules, finishedTable],
+      // Its errors are reported by the program, which does the work again.
+      keepNames: false,
+    }),
+  ]);
+  const files = bundles.map(({ metafile }) => metafile);
+  return {
+    inputs: Object.assign({}, ...files.map(({ inputs }) => inputs)) as Metafile['inputs'],
+    outputs: Object.assign({}, ...files.map(({ outputs }) => outputs)) as Metafile['outputs'],
+  };
 }
 
 /** What is wrong with the bundle, a line each; empty when it may be published. */
 function complaints(metafile: Metafile, packages: ReturnType<typeof bundledPackages>): readonly string[] {
   const start = startOutputs(metafile, `${FOLDER}/main.js`);
-  const bytes = start.reduce((sum, output) => sum + (metafile.outputs[output]?.bytes ?? 0), 0);
+  const bytes = bytesOf(metafile, start);
+  const completion = bytesOf(metafile, staticOutputs(metafile, join(FOLDER, COMPLETION_OUTPUT)));
   return [
-    ...missingPackages(metafile, NOT_BUNDLED).map(
+    ...missingPackages(metafile, [...NOT_BUNDLED, COMPLETION_OUTPUT]).map(
       (name) => `${name} is neither bundled nor a package of ours`,
     ),
     ...refusedPackages(packages),
     ...(bytes > BUDGETS.startBytes
       ? [`every start loads ${kilobytes(bytes)}, the budget is ${kilobytes(BUDGETS.startBytes)}`]
+      : []),
+    ...(completion > BUDGETS.completionBytes
+      ? [`completion loads ${kilobytes(completion)}, the budget is ${kilobytes(BUDGETS.completionBytes)}`]
       : []),
   ];
 }

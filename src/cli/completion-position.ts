@@ -1,6 +1,6 @@
-import type { Argument, Command, Option } from 'commander';
 import type { CompletionKind } from '../app/completion/candidates.ts';
 import { CONNECTION_KINDS, type ConnectionKind } from '../config/config-fields.ts';
+import type { CommandTable, TableFlag } from './completion-table.ts';
 
 /** What the word under the cursor names, and what the words before it say about it. */
 export interface CompletionPosition {
@@ -53,7 +53,7 @@ const CONNECTIONS_OF_ARGUMENT: Readonly<Record<string, readonly ConnectionKind[]
  */
 export function completionPosition(
   words: readonly string[],
-  program: Command,
+  program: CommandTable,
 ): CompletionPosition | undefined {
   const before = words.slice(0, -1);
   const last = words.at(-1) ?? '';
@@ -61,7 +61,7 @@ export function completionPosition(
   let command = program;
   let count = 0;
   /** The option whose value the next word is. */
-  let open: Option | undefined;
+  let open: TableFlag | undefined;
   for (const word of before) {
     if (open !== undefined) {
       if (word === '=') continue;
@@ -72,11 +72,11 @@ export function completionPosition(
     } else if (word.startsWith('-') && word !== '-') {
       const [flag, value] = splitFlag(word);
       const option = optionNamed(flag, command, program);
-      if (option === undefined || !(option.required || option.optional)) continue;
+      if (option?.takesValue !== true) continue;
       if (value === undefined) open = option;
       else given.set(nameOf(option), value);
     } else {
-      const child = count === 0 ? command.commands.find((each) => each.name() === word) : undefined;
+      const child = count === 0 ? command.commands.find((each) => each.name === word) : undefined;
       if (child !== undefined) command = child;
       else {
         const argument = argumentAt(command, count++);
@@ -112,14 +112,14 @@ export function completionPosition(
   }
   // The name of a connection alone is a command.
   if (command === program) return at(undefined, last, '', count === 0 ? CONNECTION_KINDS : []);
-  const argument = argumentAt(command, count)?.name() ?? '';
-  if (command.name() === 'cp') {
+  const argument = argumentAt(command, count)?.name ?? '';
+  if (command.name === 'cp') {
     // Paths are completed by the shell, and those in a container by nobody. bash makes `:` a word of its own.
     const isPath = /[:/\\]|^[.~]/.test(last) || before.at(-1) === ':';
     const position = isPath ? undefined : at('services', last);
     return position === undefined ? undefined : { ...position, trail: ':' };
   }
-  const key = `${command.name()} ${argument}`;
+  const key = `${command.name} ${argument}`;
   return at(
     argument === 'service' ? 'services' : KIND_OF_ARGUMENT[key],
     last,
@@ -128,8 +128,10 @@ export function completionPosition(
   );
 }
 
-const isService = (command: Command, argument: Argument | undefined): boolean =>
-  argument?.name() === 'service' || (command.name() === 'forward' && argument?.name() === 'name');
+type TableArgument = CommandTable['arguments'][number];
+
+const isService = (command: CommandTable, argument: TableArgument | undefined): boolean =>
+  argument?.name === 'service' || (command.name === 'forward' && argument?.name === 'name');
 
 /** `--cluster=prod` as flag and value; the value of other words is undefined. */
 const splitFlag = (word: string): readonly [flag: string, value: string | undefined] => {
@@ -137,12 +139,12 @@ const splitFlag = (word: string): readonly [flag: string, value: string | undefi
   return end < 0 ? [word, undefined] : [word.slice(0, end), word.slice(end + 1)];
 };
 
-const optionNamed = (flag: string, command: Command, program: Command): Option | undefined =>
-  [...command.options, ...program.options].find((option) => option.long === flag || option.short === flag);
+const optionNamed = (flag: string, command: CommandTable, program: CommandTable): TableFlag | undefined =>
+  [...command.flags, ...program.flags].find((option) => option.long === flag || option.short === flag);
 
-const nameOf = (option: Option | undefined): string => option?.long ?? option?.short ?? '';
+const nameOf = (option: TableFlag | undefined): string => option?.long ?? option?.short ?? '';
 
-function argumentAt(command: Command, index: number): Argument | undefined {
-  const all = command.registeredArguments;
+function argumentAt(command: CommandTable, index: number): TableArgument | undefined {
+  const all = command.arguments;
   return all[index] ?? (all.at(-1)?.variadic === true ? all.at(-1) : undefined);
 }

@@ -1,6 +1,6 @@
-import { COMPLETE } from './commands/complete.ts';
-import { singleQuoted } from '../core/shell-words.ts';
 import type { Argument, Command, Option } from 'commander';
+import { singleQuoted } from '../core/shell-words.ts';
+import { REQUEST } from './completion-request.ts';
 
 interface Node {
   /** Words after the program's name, joined by spaces; empty for the program itself. */
@@ -92,7 +92,7 @@ ${valueCases(nodes, (values) => `COMPREPLY=($(compgen -W ${singleQuoted(words(va
     if [[ $current == -* && $current != *=* ]]; then COMPREPLY=($(compgen -W "$flags" -- "$current")); return; fi
     [[ " $plain " == *" $previous "* ]] || COMPREPLY=($(compgen -W "$plain" -- "$current"))
   fi
-  while IFS= read -r word; do COMPREPLY+=("$word"); done < <("\${COMP_WORDS[0]}" ${COMPLETE} --no-input -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null </dev/null)
+  while IFS= read -r word; do COMPREPLY+=("$word"); done < <("\${COMP_WORDS[0]}" ${words(REQUEST)} "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null </dev/null)
   if [[ $path == cp && $current != -* && $current != : && $previous != : && " $valued " != *" $previous "* ]]; then
     # A service is followed by its path. Where no service begins like this, it is a file of this machine.
     if (( \${#COMPREPLY[@]} )); then compopt -o nospace 2>/dev/null; [[ -z $current ]] || return; else compopt -o filenames 2>/dev/null; fi
@@ -135,7 +135,7 @@ ${valueCases(nodes, (values) => `compadd -- ${words(values)}; return ;;`)}
   esac
   local -a names
   if [[ \${words[CURRENT]} == -* && \${words[CURRENT]} != *=* ]] && ! (( \${valued[(Ie)$previous]} )); then _describe 'flag' flags; return; fi
-  names=("\${(@f)$("\${words[1]}" ${COMPLETE} --no-input -- "\${(@)words[2,CURRENT]}" 2>/dev/null </dev/null)}")
+  names=("\${(@f)$("\${words[1]}" ${words(REQUEST)} "\${(@)words[2,CURRENT]}" 2>/dev/null </dev/null)}")
   names=(\${names:#})
   if [[ $trail == cp ]] && ! (( \${valued[(Ie)$previous]} )); then (( $#names )) && compadd -S '' -- $names; _files; return; fi
   if (( $#names )); then compadd -- $names; [[ -z $trail ]] && ! (( \${valued[(Ie)$previous]} )) || return; fi
@@ -172,7 +172,7 @@ function fish(name: string, nodes: readonly Node[]): string {
   return `# fish completion for ${name}
 function __fargate_connect_names
   set -l words (commandline -opc) (commandline -ct)
-  $words[1] ${COMPLETE} --no-input -- $words[2..-1] 2>/dev/null </dev/null
+  $words[1] ${words(REQUEST)} $words[2..-1] 2>/dev/null </dev/null
 end
 complete -c ${name} -f -a '(__fargate_connect_names)'
 complete -c ${name} -n '__fish_seen_subcommand_from cp' -F

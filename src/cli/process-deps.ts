@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { systemClock } from '../core/clock.ts';
 import { createTerminal } from '../ui/terminal.ts';
 import type { CliDeps } from './context.ts';
+import { detachedProcess } from './detached-process.ts';
 import { pipedProcess } from './supervisor/forward-process.ts';
 import { lineageOf, watchParent } from './process-lineage.ts';
 
@@ -54,22 +54,7 @@ export function processDeps(host: NodeJS.Process, version: string): CliDeps {
       return openAwsAccount({ ...settings, endpointUrl: undefined }, env, callbacks);
     },
     version,
-    startDetached(argv, options = {}) {
-      const entry = host.argv[1];
-      if (entry === undefined) return;
-      const child = spawn(host.execPath, [...host.execArgv, entry, ...argv], {
-        detached: true,
-        stdio: 'ignore',
-        windowsHide: true,
-        ...(options.env === undefined ? {} : { env: options.env }),
-        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      });
-      const { onExit } = options;
-      if (onExit !== undefined) child.once('exit', (status) => onExit(status ?? 1));
-      // Without a listener, a system without room for another process would end this one with an error.
-      child.on('error', () => options.onExit?.(1));
-      child.unref();
-    },
+    startDetached: (argv, options) => detachedProcess(host, argv, options),
     startPiped: (argv, options) =>
       pipedProcess(host.execPath, [...host.execArgv, host.argv[1] ?? '', ...argv], options),
   };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { completionPosition } from '../../src/cli/completion-position.ts';
+import { commandTable } from '../../src/cli/completion-table.ts';
 import { COMMANDS, createProgram } from '../../src/cli/program.ts';
 
 const program = createProgram({
@@ -10,7 +11,7 @@ const program = createProgram({
   columns: 80,
 });
 
-const at = (...words: readonly string[]) => completionPosition(words, program);
+const at = (...words: readonly string[]) => completionPosition(words, commandTable(program));
 
 describe('the word under the cursor', () => {
   it.each([

@@ -1,6 +1,6 @@
-import { readProfiles } from '../../aws/profiles.ts';
 import { type CompletionCache, type CompletionList, FRESH_MS } from '../../config/completion-cache.ts';
 import { nameOfArn } from '../../core/arn.ts';
+import type { Clock } from '../../core/clock.ts';
 import { REGIONS } from '../../core/regions.ts';
 import type { Needs } from '../collaborators.ts';
 
@@ -26,12 +26,16 @@ export interface CompletionQuery {
 export async function candidates(
   query: CompletionQuery,
   cache: CompletionCache,
-  { clock, env }: Needs<'clock' | 'env'>,
+  { clock, env }: { readonly clock: Pick<Clock, 'now'>; readonly env: Needs<'env'>['env'] },
   renew: (list: CompletionList) => void,
 ): Promise<readonly string[]> {
   const { kind, prefix } = query;
   if (kind === 'regions') return matching(REGIONS, prefix);
-  if (kind === 'profiles') return matching(Object.keys((await readProfiles(env)).profiles), prefix);
+  if (kind === 'profiles') {
+    // The parser of the SDK, which the other lists do not need.
+    const { readProfiles } = await import('../../aws/profiles.ts');
+    return matching(Object.keys((await readProfiles(env)).profiles), prefix);
+  }
   const list = listOf(kind, query);
   const cached = cache.read(list);
   const age = cached === undefined ? Infinity : clock.now() - cached.at;

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { CompletionList } from '../../config/completion-cache.ts';
 import type { Invoke, Run } from '../command.ts';
+import { COMPLETE, renewal } from '../completion-request.ts';
 import type { CommandContext } from '../context.ts';
 
 export interface CompleteOptions {
@@ -11,9 +12,6 @@ export interface CompleteOptions {
   /** The command tree to complete. */
   readonly program: Command;
 }
-
-/** Not for people: the completion scripts call it, and it starts itself again to read a list from AWS. */
-export const COMPLETE = '__complete';
 
 const LISTS: readonly CompletionList['kind'][] = ['clusters', 'services', 'tasks', 'databases', 'bastions'];
 
@@ -27,51 +25,32 @@ export function completeCommand(invoke: Invoke, run: Run<CompleteOptions> = runC
     );
 }
 
+/** Completion scripts get their answer from quick-completion.ts where it can give it, which is nearly always. */
 async function runComplete(options: CompleteOptions, context: CommandContext): Promise<void> {
-  const [{ completionCache }, { cacheFolder }] = await Promise.all([
+  const { words, renew, program } = options;
+  if (renew !== undefined) return renewed(renew, context);
+  const [{ completionAnswer }, { commandTable }] = await Promise.all([
+    import('../completion-answer.ts'),
+    import('../completion-table.ts'),
+  ]);
+  const answer = await completionAnswer(words, commandTable(program), {
+    ...context,
+    platform: process.platform,
+  });
+  context.terminal.stdout.write(answer.text);
+  if (answer.renew !== undefined) context.startDetached?.(renewal(answer.renew));
+}
+
+async function renewed(kind: CompletionList['kind'], context: CommandContext): Promise<void> {
+  const [{ completionCache }, { cacheFolder }, { renewList }] = await Promise.all([
     import('../../config/completion-cache.ts'),
     import('../../config/cache-folder.ts'),
+    import('../../app/completion/renew-list.ts'),
   ]);
   const { clock, env, settings } = context;
-  const { words, renew, program } = options;
+  const { profile, region, cluster, service } = settings;
   const cache = completionCache(cacheFolder(env, process.platform), env, () => clock.now());
-  if (renew !== undefined) {
-    const { renewList } = await import('../../app/completion/renew-list.ts');
-    const { profile, region, cluster, service } = settings;
-    return renewList(
-      { kind: renew, ...NARROWED[renew]({ cluster, service }), profile, region },
-      cache,
-      context,
-    );
-  }
-  const [{ completionPosition }, { candidates }] = await Promise.all([
-    import('../completion-position.ts'),
-    import('../../app/completion/candidates.ts'),
-  ]);
-  const position = completionPosition(words, program);
-  if (position === undefined) return;
-  const query = {
-    ...position,
-    profile: position.profile ?? settings.profile,
-    region: position.region ?? settings.region,
-    cluster: position.cluster ?? settings.cluster,
-    service: position.service ?? settings.service,
-    task: position.task ?? settings.task,
-  };
-  const connections = settings.connections
-    .filter(({ kind, name }) => position.connections.includes(kind) && name.startsWith(position.prefix))
-    .map(({ name }) => name);
-  const { kind } = position;
-  const ofAws =
-    kind === undefined
-      ? []
-      : await candidates({ ...query, kind }, cache, context, (list) =>
-          context.startDetached?.(renewal(list)),
-        );
-  const names = new Set([...connections.sort(), ...ofAws]);
-  context.terminal.stdout.write(
-    [...names].map((name) => `${position.lead}${name}${position.trail}\n`).join(''),
-  );
+  await renewList({ kind, ...NARROWED[kind]({ cluster, service }), profile, region }, cache, context);
 }
 
 type Scope = Pick<CompletionList, 'cluster' | 'service'>;
@@ -86,16 +65,3 @@ const NARROWED: Readonly<Record<CompletionList['kind'], (scope: Scope) => Scope>
   services: ({ cluster }) => ({ cluster, service: undefined }),
   tasks: (scope) => scope,
 };
-
-/** The command line that reads the list, without a question or a sign-in. */
-function renewal({ kind, profile, region, cluster, service }: CompletionList): readonly string[] {
-  const flags = Object.entries({ profile, region, cluster, service });
-  return [
-    COMPLETE,
-    '--renew',
-    kind,
-    ...flags.flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${value}`])),
-    '--no-input',
-    '--quiet',
-  ];
-}

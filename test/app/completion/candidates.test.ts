@@ -45,9 +45,7 @@ const services: CompletionList = {
 async function ask(over: Partial<CompletionQuery>, variables: Readonly<Record<string, string>> = env) {
   const renewed: CompletionList[] = [];
   const cache = cacheOf(variables);
-  const names = await candidates(query(over), cache, { clock, env: variables, settings }, (list) =>
-    renewed.push(list),
-  );
+  const names = await candidates(query(over), cache, { clock, env: variables }, (list) => renewed.push(list));
   return { names, renewed };
 }
 

@@ -6,11 +6,15 @@ import { withSandbox } from '../sandbox-process.ts';
 /** A process starts fast enough for many more runs than other rows have. */
 const RUNS_PER_RUN = 4;
 const BAR_MS = 40;
+/** A key press, with the start of Node.js. */
+const COMPLETION_BAR_MS = 150;
 
 const PROGRAMS = {
   node: ['-e', '0'],
   version: [ENTRY, '--version'],
   help: [ENTRY, '--help'],
+  // Reads no list, so that no process is started in the background.
+  completion: [ENTRY, '__complete', '--no-input', '--', 'ls', '--region', ''],
   ls: [ENTRY, 'ls', 'services', '--cluster', 'demo'],
 } as const;
 type Program = keyof typeof PROGRAMS;
@@ -41,11 +45,11 @@ function costOf(args: readonly string[], env: NodeJS.ProcessEnv): Cost {
 
 export const start: Row = {
   name: 'start',
-  title: '--version, --help and ls against node -e 0, runs interleaved; elapsed time and CPU',
+  title: '--version, --help, completion and ls against node -e 0, runs interleaved; elapsed time and CPU',
   run: ({ runs }) =>
     withSandbox({ agentPace: 'fast' }, (sandbox) => {
       const env = { ...process.env, ...sandbox.env };
-      const costs: Record<Program, Cost[]> = { node: [], version: [], help: [], ls: [] };
+      const costs: Record<Program, Cost[]> = { node: [], version: [], help: [], completion: [], ls: [] };
       for (let run = 0; run <= runs * RUNS_PER_RUN; run++)
         for (const name of Object.keys(PROGRAMS) as readonly Program[]) {
           const cost = costOf(PROGRAMS[name], env);
@@ -66,10 +70,17 @@ export const start: Row = {
         { what: 'node -e 0', unit: 'ms', values: all('node', 'elapsedMs') },
         elapsed('version'),
         elapsed('help'),
+        {
+          what: 'completion of a shell, process start included',
+          unit: 'ms',
+          values: all('completion', 'elapsedMs'),
+          bar: { atMost: COMPLETION_BAR_MS },
+        },
         { what: 'ls services, process start included', unit: 'ms', values: all('ls', 'elapsedMs') },
         { what: 'CPU of node -e 0', unit: 'ms', values: all('node', 'cpuMs') },
         { what: 'CPU of --version above that', unit: 'ms', values: above('version', 'cpuMs') },
         { what: 'CPU of --help above that', unit: 'ms', values: above('help', 'cpuMs') },
+        { what: 'CPU of the completion above that', unit: 'ms', values: above('completion', 'cpuMs') },
         { what: 'CPU of ls services above that', unit: 'ms', values: above('ls', 'cpuMs') },
       ]);
     }),
