@@ -119,7 +119,7 @@ const ROOT_EXAMPLES = `
 Without a command: connect, the picker. Every command understands the shared flags that its own --help lists.
 
 Examples:
-  $ fargate-connect demo                    the whole tour, no AWS account needed
+  $ fargate-connect demo                    the whole tour; needs no account
   $ fargate-connect up --cluster prod       a bastion that terminates itself
   $ fargate-connect                         pick a container, get a shell
   $ fargate-connect forward -L 5432:db:5432 --service web

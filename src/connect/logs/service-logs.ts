@@ -118,6 +118,8 @@ export class ServiceLogs {
       const isLast = !follow || this.#isOver(now);
       yield* this.#read(now);
       if (isLast) break;
+      if (this.#lines === 0)
+        this.#note('info', 'no-log-lines', `${this.#nothingFound()}; new lines follow, Ctrl-C ends this`);
       await sleep(clock, READ_EVERY_MS, signal);
       if (clock.now() - checkedAt < POLL_INTERVAL_MS) continue;
       checkedAt = clock.now();
@@ -350,7 +352,6 @@ export class ServiceLogs {
   /** Explains an empty result; most often the last line is older than the time that was asked for. */
   async #reportNothingFound(): Promise<void> {
     const { clock } = this.#deps;
-    const { pattern } = this.#request;
     const now = clock.now();
     const asked = [...this.#sources.values()].slice(-MAX_DESCRIBED);
     let last: number | undefined;
@@ -358,10 +359,13 @@ export class ServiceLogs {
       const at = await reader.lastEventAt(source.stream);
       if (at !== undefined) last = Math.max(last ?? at, at);
     }
-    const age = describeDuration(this.#startedAt - this.#from);
-    const about = pattern === undefined ? 'no line' : 'no line that fits the pattern';
     const known = last === undefined ? '' : `; the last one is ${describeDuration(now - last)} old`;
-    this.#note('info', 'no-log-lines', `${about} in the last ${age}${known}`);
+    this.#note('info', 'no-log-lines', `${this.#nothingFound()}${known}`);
+  }
+
+  #nothingFound(): string {
+    const about = this.#request.pattern === undefined ? 'no line' : 'no line that fits the pattern';
+    return `${about} in the last ${describeDuration(this.#startedAt - this.#from)}`;
   }
 
   #note(level: 'info' | 'warning', code: string, message: string): void {

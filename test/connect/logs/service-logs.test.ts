@@ -376,6 +376,17 @@ describe('without following', () => {
 });
 
 describe('following', () => {
+  test('says once that it waits, if there is no line yet', async () => {
+    const world = new World();
+    world.logs.put(GROUP, streamOf(taskRecord()), 'old', NOW - 3 * 60 * MINUTE);
+    const { stop } = world.follow();
+    await world.clock.advance(10 * SECOND);
+    await stop();
+    expect(world.notes('no-log-lines')).toEqual([
+      'no line in the last 15m; new lines follow, Ctrl-C ends this',
+    ]);
+  });
+
   test('each line is returned once: equal times, pages of any size, up to 60 s late, throttled, with tasks that start and stop', async () => {
     const event = fc.record({
       /** Seconds after the start; many lines have the same millisecond. */
