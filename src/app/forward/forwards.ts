@@ -49,9 +49,16 @@ export interface ForwardGroup {
  */
 export async function runForwards(
   groups: readonly ForwardGroup[],
-  deps: ForwardNeeds,
+  needs: ForwardNeeds,
   { reportTraffic = false }: { readonly reportTraffic?: boolean } = {},
 ): Promise<number> {
+  let isReady = false;
+  const report: Report = (event) => {
+    // Whoever reads this line may interrupt at once, before `start` has resolved.
+    if (event.type === 'forward-ready') isReady = true;
+    needs.report(event);
+  };
+  const deps = { ...needs, report };
   const all = groups.flatMap(({ specs, proxies }) => [...specs, ...proxies]);
   if (deps.settings.transport === 'plugin') {
     for (const spec of all) warnIfOpen(spec, deps);
@@ -81,12 +88,10 @@ export async function runForwards(
     await Promise.allSettled(closing);
     await Promise.all(closing);
   });
-  let ready = 0;
   let failures = 0;
   const live = async ({ forward, name }: RunningForward): Promise<void> => {
     try {
       await forward.start();
-      ready++;
       await forward.run();
     } catch (error) {
       if (deps.signal.aborted) return;
@@ -101,7 +106,7 @@ export async function runForwards(
   };
   // An interruption is an error only until the first forward was ready.
   const interruption = aborted.promise.catch((error: unknown) => {
-    if (ready === 0) throw error;
+    if (!isReady) throw error;
   });
   await Promise.race([Promise.all(forwards.map(live)), interruption]);
   return 0;
