@@ -31,4 +31,12 @@ it('a completion loads the entry alone, and no package and no command', () => {
   expect(
     inputs.filter((input) => /node_modules\/|^src\/(aws|ui|cli\/(commands|program\.))/.test(input)),
   ).toEqual([]);
+  // A dynamic import of the command tree would stand where the finished table is missing.
+  const all = Object.entries(metafile.outputs)
+    .filter(([output]) => dirname(output) === dirname(completion))
+    .flatMap(([, { inputs: modules }]) => Object.keys(modules));
+  expect(all).toContain('src/config/yaml-config.ts');
+  expect(
+    all.filter((input) => /node_modules\/(commander|@aws-sdk)\/|^src\/cli\/program\.ts/.test(input)),
+  ).toEqual([]);
 });
