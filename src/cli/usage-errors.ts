@@ -108,7 +108,8 @@ function refusedValue(
   const message = flag === undefined ? `'${value}' is no ${argument}` : `${flag} does not take '${value}'`;
   const choices = /^Allowed choices are (.*)$/.exec(why)?.[1];
   if (choices === undefined)
-    return { message, facts: { expected: why.charAt(0).toLowerCase() + why.slice(1) } };
+    // FIELD=VALUE keeps its capital letters.
+    return { message, facts: { expected: why.replace(/^[A-Z](?![A-Z])/, (letter) => letter.toLowerCase()) } };
   const allowed = choices.split(', ');
   return { message, facts: { suggestions: nearest(value, allowed), allowed } };
 }

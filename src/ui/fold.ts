@@ -26,15 +26,18 @@ export function folded(text: string, columns: Columns): string {
   return text
     .split('\n')
     .map((line, index) =>
-      index > 0 && COPIED.test(line) ? foldedComment(line, columns) : foldedLine(line, columns),
+      index > 0 && COPIED.test(line) ? foldedCommand(line, columns) : foldedLine(line, columns),
     )
     .join('\n');
 }
 
-/** Each line of the comment begins with `#`, so that the shell still ignores it when it is pasted. */
-function foldedComment(line: string, columns: number): string {
+/**
+ * A line to copy, whole, with the comment behind it in lines of its own if both do not fit in one. Each of them begins
+ * with `#`, so that the shell still ignores it when it is pasted.
+ */
+export function foldedCommand(line: string, columns: Columns): string {
   const end = line.indexOf(COMMENT);
-  if (end === -1 || cellWidth(line) <= columns) return line;
+  if (columns === undefined || end === -1 || cellWidth(line) <= columns) return line;
   const margin = (/^ */.exec(line)?.[0] ?? '') + INDENT;
   return `${line.slice(0, end)}\n${foldedLine(margin + line.slice(end).trimStart(), columns, '# ')}`;
 }

@@ -990,7 +990,7 @@ const CASES: readonly Case[] = [
       'did you mean 5432:db:5432?',
       '-L LOCAL:PORT             a port of the task itself',
       '-L LOCAL:HOST:PORT        a host that the task or the bastion can reach',
-      '-L BIND:LOCAL:HOST:PORT   the same, listening on another address than 127.0.0.1',
+      '-L BIND:LOCAL:HOST:PORT   the same, on another address than 127.0.0.1',
       'LOCAL 0 takes any free port; IPv6 addresses go into [brackets]',
     ],
   ],

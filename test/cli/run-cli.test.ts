@@ -87,6 +87,12 @@ describe('the command line', () => {
     },
   );
 
+  it('what a flag takes is named as its author wrote it', async () => {
+    const deps = fakeDeps();
+    expect(await runCli(['ls', 'services', '--filter', 'foo'], deps)).toBe(2);
+    expect(deps.terminal.stderr.text).toContain('\n  FIELD=VALUE is expected, e.g. execEnabled=false\n');
+  });
+
   const unknown = (option: string): string => `error: unknown option '${option}'`;
   it.each([
     [['exec', 'web', 'ls', '-la'], unknown('-la'), 'exec web -- ls -la'],

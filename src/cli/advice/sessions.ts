@@ -13,7 +13,7 @@ const FORWARD_GRAMMAR: Readonly<Record<ErrorFacts['bad-forward']['form'], readon
   forward: [
     '-L LOCAL:PORT             a port of the task itself',
     '-L LOCAL:HOST:PORT        a host that the task or the bastion can reach',
-    '-L BIND:LOCAL:HOST:PORT   the same, listening on another address than 127.0.0.1',
+    '-L BIND:LOCAL:HOST:PORT   the same, on another address than 127.0.0.1',
     'LOCAL 0 takes any free port; IPv6 addresses go into [brackets]',
   ],
   listener: ['-L 5432   # where it leads is in the document'],

@@ -3,7 +3,7 @@ import type { Finding } from '../../diagnose/finding.ts';
 import type { Change } from '../../diagnose/change.ts';
 import type { NetworkPath } from '../../diagnose/network/hops.ts';
 import { createColors, paint, type Tone } from '../../ui/colors.ts';
-import { folded } from '../../ui/fold.ts';
+import { folded, foldedCommand } from '../../ui/fold.ts';
 import { printable } from '../../ui/printable.ts';
 import type { CommandContext } from '../context.ts';
 import type { CommandLines } from '../advice/command-lines.ts';
@@ -73,10 +73,11 @@ export function writeDiagnosis(
     findings.map(({ finding }) => finding),
     commandLines,
   );
+  const columns = terminal.stdoutIsTty ? terminal.size().columns : undefined;
   const writeLines = (lines: readonly FixLine[]): void => {
     for (const { isProse, text } of lines)
       if (isProse) write(`  ${printable(text)}`);
-      else terminal.stdout.write(`  ${printable(text)}\n`);
+      else terminal.stdout.write(`${foldedCommand(`  ${printable(text)}`, columns)}\n`);
   };
   let blockedPaths = false;
   for (const { finding, sentence } of findings) {

@@ -14,8 +14,7 @@ interface Printed {
   readonly stdout: readonly string[];
   readonly notes: readonly Extract<ToolEvent, { readonly type: 'note' }>[];
 }
-function print(diagnosis: Diagnosis): Printed {
-  const terminal = fakeTerminal();
+function print(diagnosis: Diagnosis, terminal = fakeTerminal()): Printed {
   const notes: Extract<ToolEvent, { readonly type: 'note' }>[] = [];
   const report = (event: ToolEvent): void => {
     if (event.type === 'note') notes.push(event);
@@ -66,6 +65,13 @@ describe('changes that replace the tasks', () => {
       expect.stringMatching(/^ {2}terraform: /),
     ]);
     expect(stdout[4]).toContain('(exec-not-enabled, init-process-off)');
+  });
+
+  it('stay whole on a terminal, with the comment in lines of its own', () => {
+    const { stdout } = print(diagnosisOf(SUBJECT, [execOff]), fakeTerminal({ stdout: true, columns: 60 }));
+    const at = stdout.findIndex((line) => line.startsWith('  aws ecs update-service '));
+    expect(stdout[at]).toMatch(/ --force-new-deployment$/);
+    expect(stdout[at + 1]).toMatch(/^ {4}# a new deployment/);
   });
 
   it('are shown below the finding that needs them alone', () => {
