@@ -26,6 +26,12 @@ export interface ForwardLog {
 /** How long a forward has to end its sessions after SIGTERM. */
 const STOP_MS = 15_000;
 
+/**
+ * A forward has started when its listeners are ready and no session has ended for so long: the agent ends a session at
+ * once whose host it cannot resolve, or whose port refuses it.
+ */
+export const SETTLE_MS = 1_000;
+
 /** One forward of the supervisor, from the start of its process to its end. What it is doing is read from its events. */
 export class DetachedForward {
   readonly #request: StartRequest;
@@ -33,6 +39,8 @@ export class DetachedForward {
   readonly #log: ForwardLog;
   readonly #clock: Clock;
   readonly #since: number;
+  readonly #settleMs: number;
+  #cancelSettling: () => void = () => undefined;
   readonly #listeners = new Map<number, ListenerState>();
   readonly #interrupted = new Set<string>();
   /** Those that wait for the start; undefined after it. */
@@ -41,14 +49,22 @@ export class DetachedForward {
   #reason: string | undefined;
   #error: PrintedError | undefined;
   #end: ProcessEnd | undefined;
+  #hasFailedToStart = false;
   readonly ended: Promise<void>;
 
-  constructor(request: StartRequest, process: ForwardProcess, log: ForwardLog, clock: Clock) {
+  constructor(
+    request: StartRequest,
+    process: ForwardProcess,
+    log: ForwardLog,
+    clock: Clock,
+    settleMs = SETTLE_MS,
+  ) {
     this.#request = request;
     this.#process = process;
     this.#log = log;
     this.#clock = clock;
     this.#since = clock.now();
+    this.#settleMs = settleMs;
     this.#write({ type: 'started', pid: process.pid ?? null, argv: request.argv });
     this.ended = new Promise((resolve) => {
       process.watch(
@@ -87,9 +103,9 @@ export class DetachedForward {
     return this.#end !== undefined;
   }
 
-  /** True if the process ended before its listeners were ready. */
+  /** True if the process ended before the start was complete. */
   get hasFailedToStart(): boolean {
-    return this.#end !== undefined && this.#listeners.size === 0;
+    return this.#hasFailedToStart;
   }
 
   /** Passes events on until the forward is ready or has failed; the last answer says which. */
@@ -129,13 +145,20 @@ export class DetachedForward {
     }
     this.#write(value);
     this.#onEvent(event);
-    const { listeners } = this.#request;
     if (this.#starters === undefined) return;
-    if (this.#listeners.size > 0 && this.#listeners.size + this.#failures >= listeners) {
-      const starters = this.#starters;
-      this.#starters = undefined;
-      for (const [index, answer] of starters.entries()) answer(this.#started(index === 0));
-    } else for (const answer of this.#starters) answer({ type: 'event', event });
+    const isReady =
+      this.#listeners.size > 0 && this.#listeners.size + this.#failures >= this.#request.listeners;
+    for (const answer of this.#starters) answer({ type: 'event', event });
+    if (event.type === 'forward-connection') return;
+    this.#cancelSettling();
+    if (isReady && this.#interrupted.size === 0)
+      this.#cancelSettling = this.#clock.timer(this.#settleMs, () => this.#complete());
+  }
+
+  #complete(): void {
+    const starters = this.#starters ?? [];
+    this.#starters = undefined;
+    for (const [index, answer] of starters.entries()) answer(this.#started(index === 0));
   }
 
   #onEvent(event: ToolEvent): void {
@@ -172,6 +195,8 @@ export class DetachedForward {
     this.#reason ??= end.reason;
     for (const [port, listener] of this.#listeners) this.#listeners.set(port, { ...listener, open: 0 });
     this.#write({ type: 'ended', exitStatus: end.exitStatus ?? null, reason: this.#reason });
+    this.#cancelSettling();
+    this.#hasFailedToStart = this.#starters !== undefined;
     const starters = this.#starters ?? [];
     this.#starters = undefined;
     const exitStatus = end.exitStatus ?? 1;

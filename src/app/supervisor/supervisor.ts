@@ -26,6 +26,8 @@ export interface SupervisorPorts {
   /** Never throws; a process that cannot be started ends at once. */
   startProcess(request: StartRequest): ForwardProcess;
   log(name: string): ForwardLog;
+  /** How long a forward has to be ready until its start is complete; absent = a second. */
+  readonly settleMs?: number;
 }
 
 /** A client that sends no request for so long is disconnected. */
@@ -115,7 +117,7 @@ export class Supervisor {
   }
 
   #start(request: StartRequest, answer: (answer: Answer) => void): void {
-    const { clock } = this.#ports;
+    const { clock, settleMs } = this.#ports;
     const running = this.#forwards.get(request.name);
     if (running !== undefined && !running.hasEnded) {
       if (running.state.identity === request.identity) running.whenStarted(answer);
@@ -127,7 +129,7 @@ export class Supervisor {
       return;
     }
     const process = this.#ports.startProcess(request);
-    const forward = new DetachedForward(request, process, this.#ports.log(request.name), clock);
+    const forward = new DetachedForward(request, process, this.#ports.log(request.name), clock, settleMs);
     this.#forwards.set(request.name, forward);
     forward.whenStarted(answer);
     void forward.ended.then(() => {

@@ -74,6 +74,7 @@ let access: SupervisorAccess;
 /** Called with each process that is started. */
 let onProcess: (process: ScriptedProcess) => void;
 let log: string;
+let settleMs: number;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'fc-supervisor-'));
@@ -81,6 +82,7 @@ beforeEach(() => {
   servers = [];
   processes = [];
   supervisors = 0;
+  settleMs = 20;
   onProcess = (process) => process.ready();
   log = join(folder, 'logs', 'web.log');
   access = accessOf();
@@ -115,6 +117,7 @@ async function supervise(): Promise<void> {
       return started;
     },
     log: () => forwardLog(log),
+    settleMs,
   });
   servers.push(await listenControl(socket.path, UID, (connection) => supervisor.accept(connection)));
 }
@@ -153,7 +156,7 @@ describe('a start', () => {
       'open',
       [1, 2],
     ]);
-    expect(events).toEqual(['note', 'forward-ready']);
+    expect(events).toEqual(['note', 'forward-ready', 'forward-ready']);
   });
 
   it('that fails throws the error of the forward with its exit status, and leaves nothing', async () => {
@@ -176,6 +179,38 @@ describe('a start', () => {
       details: { service: 'x' },
     });
     expect(await listDetached(access)).toEqual([]);
+  });
+
+  it('whose sessions end at once has failed, although its listener was ready', async () => {
+    // Only the end of the process completes this start.
+    settleMs = 600_000;
+    onProcess = (process) => {
+      process.ready();
+      process.say({ type: 'session-state', state: 'interrupted', reason: 'no such host' });
+      process.say({ type: 'session-state', state: 'replaced', reason: 'a new session carries the forward' });
+      const message = 'each session to db:5 ends at once';
+      process.say({ error: { code: 'session-failed', role: 'failed', message, hints: [], details: {} } });
+      process.end(1);
+    };
+    await expect(start()).rejects.toMatchObject({ code: 'session-failed', exitStatus: 1 });
+    expect(await listDetached(access)).toEqual([]);
+  });
+
+  it('waits while a session is interrupted, and is complete when another one carries the forward', async () => {
+    settleMs = 0;
+    let isDone = false;
+    onProcess = (process) => {
+      process.ready();
+      process.say({ type: 'session-state', state: 'interrupted', reason: 'the network' });
+    };
+    const started = start().then(({ forward }) => {
+      isDone = true;
+      return forward;
+    });
+    await until(async () => (await listDetached(access))[0]?.listeners.length === 1);
+    expect([isDone, (await listDetached(access))[0]?.state]).toEqual([false, 'starting']);
+    processes[0]?.say({ type: 'session-state', state: 'replaced', reason: 'a new session' });
+    expect((await started).state).toBe('open');
   });
 
   it('whose process ends without a word, even with 0, is an error', async () => {

@@ -169,7 +169,7 @@ it.each(['SIGTERM', 'SIGHUP'] as const)(
           };
         },
       });
-      const supervisor = runCli(['__supervise', '--no-input'], deps);
+      const supervisor = runCli(['__supervise', '--no-input'], { ...deps, clock: systemClock });
       const { path } = controlSocket(env);
       await until(() => existsSync(path));
       const access = supervisorAccess({ env, clock: systemClock, startDetached: undefined });
