@@ -1,6 +1,9 @@
 import type { ForwardState, ListenerState } from '../../app/supervisor/control-messages.ts';
 import { hostPort } from '../../core/host-port.ts';
-import { type Cell, renderTable } from '../../ui/table.ts';
+import { cellWidth } from '../../ui/cells.ts';
+import { folded } from '../../ui/fold.ts';
+import { printable } from '../../ui/printable.ts';
+import { type Cell, type Column, renderTable } from '../../ui/table.ts';
 
 /** The JSON form of a detached forward. */
 export function printDetached(forward: ForwardState): object {
@@ -28,7 +31,23 @@ const remoteText = ({ remote }: ListenerState): string =>
       ? 'any host'
       : `document ${String(remote['document'])}`;
 
-/** One row for each listener; a forward that has none yet, or none any more, has one row. */
+const COLUMNS: readonly Column[] = [
+  { title: 'name' },
+  { title: 'state' },
+  { title: 'local' },
+  { title: 'remote' },
+  { title: 'via', dropOrder: 2 },
+  { title: 'open', align: 'right', dropOrder: 1 },
+  { title: 'sent', align: 'right' },
+  { title: 'received', align: 'right' },
+  { title: 'since', dropOrder: 3 },
+  { title: 'reason' },
+];
+
+/**
+ * One row for each listener; a forward that has none yet, or none any more, has one row. If the terminal is too narrow for it, what the
+ * listeners lead to and the reasons are whole lines under the table.
+ */
 export function detachedTable(
   forwards: readonly ForwardState[],
   options: { readonly color: boolean; readonly width?: number | undefined },
@@ -51,20 +70,21 @@ export function detachedTable(
     ];
     return forward.listeners.length === 0 ? [of(undefined)] : forward.listeners.map(of);
   });
-  return renderTable(
-    [
-      'name',
-      'state',
-      'local',
-      { title: 'remote', shrink: true },
-      { title: 'via', dropOrder: 2 },
-      { title: 'open', align: 'right', dropOrder: 1 },
-      { title: 'sent', align: 'right' },
-      { title: 'received', align: 'right' },
-      { title: 'since', dropOrder: 3 },
-      { title: 'reason', shrink: true },
-    ],
-    rows,
+  const whole = renderTable(COLUMNS, rows, { color: options.color });
+  const { width } = options;
+  if (width === undefined || whole.split('\n').every((line) => cellWidth(line) <= width)) return whole;
+  const short = new Set(['remote', 'reason']);
+  const isShown = COLUMNS.map((column) => !short.has(column.title));
+  const table = renderTable(
+    COLUMNS.filter((_, index) => isShown[index]),
+    rows.map((row) => row.filter((_, index) => isShown[index])),
     options,
   );
+  const lines = forwards.flatMap((forward) => [
+    ...forward.listeners.map(
+      (listener) => `${hostPort(listener.local.host, listener.local.port)} → ${remoteText(listener)}`,
+    ),
+    ...(forward.reason === undefined ? [] : [`${forward.name}: ${forward.reason}`]),
+  ]);
+  return `${[table.trimEnd(), ...lines.map((line) => folded(printable(line), width))].join('\n')}\n`;
 }
