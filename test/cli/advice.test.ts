@@ -418,6 +418,17 @@ const CASES: readonly Case[] = [
     run('exec'),
     [
       'wait a little and try again',
+      'fargate-connect doctor --cluster prod --task abcd   # says what it waits for',
+      'fargate-connect ls containers --cluster prod --task abcd   # state of container and agent',
+    ],
+  ],
+  [
+    'task-not-running',
+    { cluster: 'prod', task: 'abcd', container: 'app', status: 'PENDING', mayStart: true },
+    run('exec'),
+    [
+      'wait a little and try again',
+      'fargate-connect doctor --cluster prod --task abcd   # says what it waits for',
       'fargate-connect ls containers --cluster prod --task abcd   # state of container and agent',
     ],
   ],

@@ -82,8 +82,7 @@ export function routeKind(
   const via = chosenRoute(request, specs, deps);
   if (via === 'bastion') return via;
   // docs/reference/ecs-exec.md §4
-  const message =
-    'ECS Exec does not log a forward through a task, whose session starts with ssm:StartSession';
+  const message = 'ECS Exec does not log this forward through a task: it starts with ssm:StartSession';
   if (request.requireLogged)
     throw usage('route-unlogged', message, {
       details: { toTaskItself: specs.some(({ remoteHost }) => remoteHost === undefined) },

@@ -10,6 +10,12 @@ import { meant, type Rows } from './rows.ts';
 const OTHER_REGION = 'is it in another region or account? --region, --profile';
 const TRY_LATER = 'wait a little and try again';
 
+/** An image that cannot be pulled, or a role that is missing, keeps a task from ever starting. */
+const whatItWaitsFor = (
+  { cluster, task }: { readonly cluster: string; readonly task: string },
+  lines: CommandLines,
+): string => lines.tool('doctor', { cluster, task }, 'says what it waits for');
+
 const listContainers = (
   { cluster, task }: { readonly cluster: string; readonly task: string },
   lines: CommandLines,
@@ -91,7 +97,7 @@ export const TARGET_ADVICE = {
     lines.tool('ls containers', { cluster: facts.cluster, task: facts.task }),
   ],
   'container-not-running': (facts, lines) => [
-    ...(facts.mayStart ? [TRY_LATER] : []),
+    ...(facts.mayStart ? [TRY_LATER, whatItWaitsFor(facts, lines)] : []),
     listContainers(facts, lines),
   ],
   'deployment-controller': ({ cluster, service, controller }, lines) => {
@@ -190,7 +196,7 @@ export const TARGET_ADVICE = {
   ],
   'task-not-running': (facts, lines) =>
     facts.mayStart
-      ? [TRY_LATER, listContainers(facts, lines)]
+      ? [TRY_LATER, whatItWaitsFor(facts, lines), listContainers(facts, lines)]
       : [lines.tool('ls tasks', { cluster: facts.cluster })],
   'windows-container': ({ cluster, task, container }, lines) => [
     lines.tool('exec', { cluster, task, container }, 'PowerShell, on a terminal'),
