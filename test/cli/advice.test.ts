@@ -610,6 +610,16 @@ const CASES: readonly Case[] = [
   ],
   ['session-failed', {}, run('shell'), []],
   ['local-port-taken', { port: 5432, holder: 'node (pid 1)' }, run('forward'), ['-L 0:…   # any free port']],
+  [
+    'local-port-taken',
+    { port: 5432, holder: 'fargate-connect (pid 1)' },
+    run('forward', PLACE),
+    [
+      '-L 0:…   # any free port',
+      'fargate-connect forward list   # those in the background',
+      'fargate-connect forward stop NAME   # ends one of them',
+    ],
+  ],
   ['upgrade-refused', { status: 503, host: 'h' }, run('exec'), ['try again; the service may be busy']],
 
   // The bastion.

@@ -59,6 +59,15 @@ it('stays open when its shell is gone, is told of a second time, and is started 
   expect(await statusOf(port)).toBe(200);
   await until(async () => ((await list())[0]?.listeners[0]?.received ?? 0) > 0);
 
+  const taken = await cli(['forward', 'orders-api', '--cluster', 'demo', '-L', `${port}:8080`], {
+    env: env(),
+  });
+  expect([taken.status, taken.stderr]).toEqual([
+    1,
+    expect.stringContaining(`is taken by fargate-connect (pid ${forward?.pid})`),
+  ]);
+  expect(taken.stderr).toContain('fargate-connect forward list   # those in the background');
+
   const again = await cli([...command, '--json'], { env: env() });
   expect([again.status, JSON.parse(again.stdout)]).toEqual([
     0,

@@ -64,6 +64,12 @@ export const SESSION_ADVICE = {
   'local-port-taken': ({ port, holder }, lines) => [
     lines.context.command === 'db' ? '--port 0   # any free port' : '-L 0:…   # any free port',
     ...(holder === undefined ? [`lsof -nP -iTCP:${port} -sTCP:LISTEN   # who has it`] : []),
+    ...(holder?.startsWith('fargate-connect ') === true
+      ? [
+          lines.tool('forward list', {}, 'those in the background'),
+          lines.tool('forward stop NAME', {}, 'ends one of them'),
+        ]
+      : []),
   ],
   'pac-proxy': () => [
     "-D 1080 --allow '*.internal' --pac > proxy.pac   # these hosts through the proxy, all others directly",

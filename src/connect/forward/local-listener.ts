@@ -1,4 +1,4 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 
 import { failed, ToolError, usage } from '../../core/errors.ts';
@@ -155,6 +155,22 @@ async function bindError(host: string, port: number, error: unknown): Promise<To
   );
 }
 
+const PROGRAM = 'fargate-connect';
+
+/** True for another process that runs the same script as this one: a forward in the background, or another terminal's. */
+async function isSameProgram(pid: string): Promise<boolean> {
+  if (Number(pid) === process.pid) return false;
+  const [own, other] = await Promise.all([scriptOf('self'), scriptOf(pid)]);
+  return own !== undefined && own === other;
+}
+
+/** The script of a Node.js process, through symbolic links; undefined for other programs. */
+async function scriptOf(pid: string): Promise<string | undefined> {
+  const [, ...words] = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
+  const script = words.find((word) => !word.startsWith('-'));
+  return script === undefined ? undefined : realpath(script).catch(() => undefined);
+}
+
 /**
  * `name (pid N)` of the process that listens on a TCP port; only on systems with /proc, and only for processes of our
  * own user.
@@ -176,7 +192,9 @@ async function portHolder(port: number): Promise<string | undefined> {
     for (const descriptor of descriptors) {
       const link = await readlink(`/proc/${pid}/fd/${descriptor}`).catch(() => '');
       if (!inodes.has(link)) continue;
-      const name = (await readFile(`/proc/${pid}/comm`, 'utf8')).trim();
+      const name = (await isSameProgram(pid))
+        ? PROGRAM
+        : (await readFile(`/proc/${pid}/comm`, 'utf8')).trim();
       return `${name} (pid ${pid})`;
     }
   }
