@@ -5,6 +5,7 @@ import { hasIpv4, type NetworkChoice } from '../../provision/network/network.ts'
 import type { SecurityGroup } from '../../provision/ports/network.ts';
 import type { DatabaseAccess } from '../../provision/plan/spec.ts';
 import type { UpRequest } from './up-request.ts';
+import { databaseNotFound } from '../database/database-not-found.ts';
 
 /**
  * The destinations that a bastion should reach: databases with the ingress rules of their security groups, and more
@@ -57,11 +58,7 @@ async function askedDatabases(
   if (asked.length === 0) return [];
   const listed = await (await account.databases()).databases();
   const missing = asked.filter((id) => !listed.some((database) => database.id === id));
-  if (missing.length > 0) {
-    throw noMatch('database-not-found', `no database ${missing.join(', ')} in ${account.region}`, {
-      details: { databases: missing, candidates: listed.map(({ id, engine }) => ({ id, engine })) },
-    });
-  }
+  if (missing.length > 0) throw databaseNotFound(missing, account.region, listed);
   const wanted = listed.filter((database) => asked.includes(database.id));
   const elsewhere = wanted.find((database) => database.vpcId !== network.vpcId);
   if (elsewhere !== undefined) {

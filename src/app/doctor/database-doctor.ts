@@ -1,5 +1,4 @@
 import { awsClock } from '../aws-clock.ts';
-import { noMatch } from '../../core/errors.ts';
 import { connectionsNote } from '../../diagnose/database.ts';
 import type { Finding } from '../../diagnose/finding.ts';
 import { pathFindings } from '../../diagnose/network/path-findings.ts';
@@ -8,6 +7,7 @@ import type { Needs } from '../collaborators.ts';
 import { type Diagnosis, diagnosisOf } from './diagnosis.ts';
 import { databaseTarget, followPath, sourceOf } from './path-doctor.ts';
 import { Readable } from './readable.ts';
+import { databaseNotFound } from '../database/database-not-found.ts';
 
 /**
  * Finds what stops connections to a database: its state and its certificate, and the path from a service or a bastion.
@@ -23,10 +23,11 @@ export async function diagnoseDatabase(
   const [id = named] = await localIds('db', [named], placeInUse(account));
   const readable = new Readable();
   const facts = await (await account.diagnosis()).database(id);
-  if (facts === undefined)
-    throw noMatch('database-not-found', `no database ${id} in ${account.region}`, {
-      details: { databases: [id], candidates: [] },
-    });
+  if (facts === undefined) {
+    // The names are only a help: who may describe one database may not be allowed to list all.
+    const listed = await (await account.databases()).databases().catch(() => []);
+    throw databaseNotFound([id], account.region, listed);
+  }
   const resolved = await databaseTarget(facts, undefined, account);
   const tls = await readable.or(
     'whether TLS is demanded',

@@ -1,7 +1,7 @@
 import { formatArn, nameOfArn } from '../../core/arn.ts';
 import { fleetRequest, launchTemplateRequest } from '../../aws/ec2-requests.ts';
 import { imageParameter } from '../../aws/image-parameter.ts';
-import { noMatch, usage } from '../../core/errors.ts';
+import { usage } from '../../core/errors.ts';
 import { wantedEgress } from '../../provision/network/egress.ts';
 import {
   type ExportedBastion,
@@ -33,6 +33,7 @@ import type { Needs } from '../collaborators.ts';
 import { withIdsForArns } from './policy-arns.ts';
 import type { PolicyRequest } from './policy-request.ts';
 import { checkKeys, locationOf } from './print-policy.ts';
+import { databaseNotFound } from '../database/database-not-found.ts';
 
 type CodeNeeds = Needs<
   'account' | 'assets' | 'version',
@@ -141,9 +142,7 @@ async function databaseOf(
     const [group] = found?.securityGroups ?? [];
     const [endpoint] = found?.endpoints ?? [];
     if (group !== undefined && endpoint !== undefined) return { port: endpoint.port, groupId: group };
-    throw noMatch('database-not-found', `no database ${database} in ${account.region}`, {
-      details: { databases: [database], candidates: listed.map(({ id, engine }) => ({ id, engine })) },
-    });
+    throw databaseNotFound([database], account.region, listed);
   }
   if (port === undefined && groupId === undefined) return undefined;
   if (port !== undefined && groupId !== undefined) return { port: parsePort(port, '--port'), groupId };

@@ -1,5 +1,5 @@
 import { formatArn, nameOfArn } from '../../core/arn.ts';
-import { noMatch, ToolError, usage } from '../../core/errors.ts';
+import { ToolError, usage } from '../../core/errors.ts';
 import { checkRegion, partitionOf } from '../../core/regions.ts';
 import type { PlaceholderValues } from '../../provision/policy/policy-documents.ts';
 import {
@@ -19,6 +19,7 @@ import { readPolicy } from '../asset-files.ts';
 import type { Needs } from '../collaborators.ts';
 import { withIdsForArns } from './policy-arns.ts';
 import type { Location, PolicyRequest } from './policy-request.ts';
+import { databaseNotFound } from '../database/database-not-found.ts';
 
 /** Prints a policy document of policies/ and fills all placeholders whose values are known. */
 
@@ -152,13 +153,6 @@ async function databaseValues(id: string, deps: Needs<'account'>): Promise<Place
   const account = await deps.account();
   const databases = await (await account.databases()).databases();
   const endpoint = databases.find((database) => database.id === id)?.endpoints[0];
-  if (endpoint === undefined) {
-    throw noMatch('database-not-found', `no database ${id} in ${account.region}`, {
-      details: {
-        databases: [id],
-        candidates: databases.map((database) => ({ id: database.id, engine: database.engine })),
-      },
-    });
-  }
+  if (endpoint === undefined) throw databaseNotFound([id], account.region, databases);
   return { host: endpoint.host, port: String(endpoint.port) };
 }

@@ -7,7 +7,10 @@ import { meant } from './rows.ts';
 export const DATABASE_ADVICE = {
   'database-not-found': ({ candidates, near = [] }, lines) =>
     lines.context.command === 'up' || lines.context.command?.startsWith('policy') === true
-      ? candidates.slice(0, 5).map(({ id, engine }) => `--db ${id}   # ${engine}`)
+      ? [...candidates]
+          .sort((a, b) => Number(near.includes(b.id)) - Number(near.includes(a.id)))
+          .slice(0, 5)
+          .map(({ id, engine }) => `--db ${id}   # ${engine}`)
       : [...meant({ near }), lines.tool('ls databases', {}, 'all that can be listed')],
   'database-without-endpoint': () => ['wait until it is available'],
   'ca-file-unusable': () => [

@@ -181,6 +181,8 @@ describe('--db', () => {
     expect([status, findings.map(({ id }) => id)]).toEqual([0, ['database-path-not-judged']]);
     const none = await cli(['doctor', '--db', 'nothing'], { env: sandbox.env });
     expect(none).toMatchObject({ status: 3 });
+    const near = await cli(['doctor', '--db', 'orders-dbb'], { env: sandbox.env });
+    expect([near.status, near.stderr]).toEqual([3, expect.stringContaining('did you mean orders-db?')]);
   });
 });
 

@@ -350,6 +350,11 @@ describe('up and down on the sandbox', () => {
       [3, /no VPC vpc-404/, ['up', '--cluster', 'demo', '--vpc', 'vpc-404', '--yes']],
       [3, /no service nope in cluster demo/, ['up', '--cluster', 'demo', '--service', 'nope', '--yes']],
       [3, /no database nope/, ['up', '--cluster', 'demo', '--db', 'nope', '--yes']],
+      [
+        3,
+        /no database catalog-bd in [^\n]*\n {2}--db catalog-db /,
+        ['up', '--cluster', 'demo', '--db', 'catalog-bd', '--yes'],
+      ],
       [3, /no instance profile nope/, ['up', '--cluster', 'demo', '--role', 'nope', '--yes']],
       [2, /--yes/, ['up', '--cluster', 'demo']],
     ];
