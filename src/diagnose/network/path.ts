@@ -1,3 +1,4 @@
+import { admits } from './admission.ts';
 import { endpointFor, toEndpoint } from './endpoint-hops.ts';
 import { aclHop, groupHop, type Peer } from './filter-hops.ts';
 import { blocked, type Family, type Hop, type NetworkPath, notVisible, passes, verdictOf } from './hops.ts';
@@ -205,8 +206,12 @@ function toHost(walk: Walk, target: Extract<PathTarget, { readonly kind: 'host' 
   const { address, port, name } = target;
   if (address === undefined)
     return [
-      ...toPublic(walk, port, target),
-      notVisible('target-group', name, 'its address is not known: no describe call shows it'),
+      ...toPublic(walk, port, target).map((hop) => whateverTheAddress(hop, walk, target)),
+      notVisible(
+        'target-group',
+        name,
+        'its address is not known: no describe call shows it; with the address in place of the name the path can be judged',
+      ),
     ];
   const [out, back] = sourceAcls(walk, [address], port);
   return [
@@ -216,4 +221,21 @@ function toHost(walk: Walk, target: Extract<PathTarget, { readonly kind: 'host' 
     notVisible('target-group', name, 'no interface of this account has the address'),
     back,
   ];
+}
+
+/**
+ * What is blocked for the internet may be open for an address in this VPC or behind it, so that only a port that no
+ * rule opens at all is blocked. No change is proposed: it would open more than the one address that is meant.
+ */
+function whateverTheAddress(
+  hop: Hop,
+  { source, facts }: Walk,
+  { name, port }: { name: string; port: number },
+): Hop {
+  if (hop.verdict !== 'blocked') return hop;
+  const groups = facts.source.groups.filter(({ id }) => source.groupIds?.includes(id));
+  const isPortClosed = !groups.some(({ egress }) => egress.some((rule) => admits(rule, port)));
+  if (hop.kind === 'source-group' && isPortClosed)
+    return blocked(hop.kind, hop.resource, `no outbound rule for port ${port} to any address`);
+  return notVisible(hop.kind, hop.resource, `${hop.rule}, and the address of ${name} is not known`);
 }

@@ -480,6 +480,36 @@ describe('what cannot be seen', () => {
   });
 });
 
+describe('a host whose address is not known may be in this VPC', () => {
+  const host: PathTarget = { kind: 'host', name: 'cache.internal', port: 5432 };
+  const towards = (egress: readonly GroupRule[], more: Partial<VpcFacts> = {}) =>
+    judge(host, { ...withGroups(group('sg-app', [], egress)), ...more });
+
+  it.each([
+    ['a rule for one group', towards([rule({ fromPort: 5432, toPort: 5432, groupId: 'sg-db' })])],
+    ['a subnet without a route to the internet', towards([ALL], { routeTables: tables([]) })],
+    [
+      'a network ACL that denies the internet',
+      towards([ALL], {
+        networkAcls: [acl('acl-app', [APP], [entry(100, true, false), entry(100, false, true)])],
+      }),
+    ],
+  ])('%s does not block it, and no change is proposed', (_, path) => {
+    expect([path.verdict, path.hops.flatMap(({ fixes }) => fixes)]).toEqual(['not-visible', []]);
+    expect(path.hops.map(({ rule: text }) => text).join()).toContain(
+      'the address of cache.internal is not known',
+    );
+  });
+
+  it('a port that no rule opens is blocked, and no change is proposed', () => {
+    const path = towards([rule({ fromPort: 443, toPort: 443, cidr: '0.0.0.0/0' })]);
+    expect([path.verdict, path.hops.flatMap(({ fixes }) => fixes)]).toEqual(['blocked', []]);
+    expect(path.hops.find(({ verdict }) => verdict === 'blocked')?.rule).toBe(
+      'no outbound rule for port 5432 to any address',
+    );
+  });
+});
+
 describe('another VPC', () => {
   const there = subnet('subnet-there', '10.9.1.0/24', { vpcId: 'vpc-2' });
   const target: PathTarget = { ...DB, vpcId: 'vpc-2', subnets: [there] };
