@@ -193,6 +193,9 @@ export interface FindingEvidence extends Pick<
   /** The credentials end within minutes and are not renewed. `endsAt` is ISO 8601. */
   'credentials-end': { readonly endsAt: string; readonly leftMs: number };
 
+  /** The transport `plugin` is chosen, and the official plugin is in none of these folders. */
+  'plugin-missing': { readonly searched: readonly string[] };
+
   // A bastion, besides its agent.
   /** It terminates itself soon. `endsAt` is ISO 8601. */
   'bastion-lease-ends': { readonly name: string; readonly endsAt: string; readonly leftMs: number };

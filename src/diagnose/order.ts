@@ -7,6 +7,7 @@ import type { Finding, FindingId } from './finding.ts';
 const ORDER: readonly FindingId[] = [
   'clock-wrong',
   'credentials-end',
+  'plugin-missing',
   'database-not-available',
   'database-failing-over',
   'database-storage-full',

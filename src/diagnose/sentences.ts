@@ -148,6 +148,8 @@ const SENTENCES: { readonly [I in FindingId]: (evidence: FindingEvidence[I]) => 
     `the path to ${database} was not followed: name a service, a bastion, or both ends of the path`,
   'clock-wrong': ({ offsetMs }) =>
     `the clock of this machine differs from AWS's by ${describeDuration(Math.abs(offsetMs))}: AWS refuses requests from 15 minutes on`,
+  'plugin-missing': ({ searched }) =>
+    `the chosen transport is the session-manager-plugin, which is not in ${searched.join(', ')}: install it, or use the native transport, which needs no plugin`,
   'path-blocked': (path) => `${pathText(path)}: blocked at ${hopText(path)}: ${path.rule}`,
   'path-not-visible': (path) =>
     `${pathText(path)}: ${hopText(path)} cannot be seen from here, because ${path.rule}`,

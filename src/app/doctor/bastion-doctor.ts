@@ -7,6 +7,7 @@ import { awsClock } from '../aws-clock.ts';
 import { pathFindings } from '../../diagnose/network/path-findings.ts';
 import { type Diagnosis, diagnosisOf } from './diagnosis.ts';
 import { followPath, sourceOf } from './path-doctor.ts';
+import { judgePlugin } from './plugin-finding.ts';
 import { Readable } from './readable.ts';
 
 /**
@@ -15,7 +16,7 @@ import { Readable } from './readable.ts';
  */
 export async function diagnoseBastion(
   request: StatusRequest,
-  deps: StatusNeeds & Needs<'account' | 'clock', 'cluster'>,
+  deps: StatusNeeds & Needs<'account' | 'clock' | 'env', 'cluster' | 'transport'>,
 ): Promise<Diagnosis> {
   const account = await deps.account();
   const readable = new Readable();
@@ -40,7 +41,9 @@ export async function diagnoseBastion(
   );
   const [instance] = await (await account.ec2()).instances({ ids: [running.instanceId] });
   const expiresAt = running.expiresAt === null ? undefined : Date.parse(running.expiresAt);
+  const { findings: ofPlugin } = await judgePlugin(deps);
   const findings = [
+    ...ofPlugin,
     ...stateFindings(
       {
         name: running.name,

@@ -3,11 +3,12 @@ import { bundledAuthorities } from '../../connect/database/certificates.ts';
 import type { Finding } from '../../diagnose/finding.ts';
 import type { Needs } from '../collaborators.ts';
 import { type Diagnosis, diagnosisOf } from './diagnosis.ts';
+import { judgePlugin } from './plugin-finding.ts';
 
 /**
  * Finds what is wrong on the side of the caller: whether AWS answers and accepts the credentials, and the clock.
- * Throws the errors of the credentials and of the network, which say what to do themselves; with the transport `plugin`
- * also `plugin-missing`.
+ * With the transport `plugin` it also looks for the plugin. Throws the errors of the credentials and of the network,
+ * which say what to do themselves.
  */
 export async function diagnoseCaller(
   deps: Needs<'account' | 'clock' | 'env', 'endpointUrl' | 'profile' | 'transport'>,
@@ -18,7 +19,9 @@ export async function diagnoseCaller(
   const offsetMs = account.clockOffsetMs();
   const endsAt = await account.credentialsEndAt();
   const leftMs = (endsAt ?? Infinity) - awsClock(account, deps.clock).now();
+  const { plugin, findings: ofPlugin } = await judgePlugin(deps);
   const findings: readonly Finding[] = [
+    ...ofPlugin,
     ...(Math.abs(offsetMs) < TOLERATED_MS
       ? []
       : [{ id: 'clock-wrong', severity: 'warning', evidence: { offsetMs }, fixes: [] } as const]),
@@ -33,10 +36,6 @@ export async function diagnoseCaller(
           } as const,
         ]),
   ];
-  const plugin =
-    settings.transport === 'plugin'
-      ? await (await import('../../connect/plugin/plugin-transport.ts')).findPlugin(env)
-      : undefined;
   const { newest } = await bundledAuthorities('rds');
   const proxy = PROXY_VARIABLES.find((name) => (env[name] ?? '') !== '');
   const authority = AUTHORITY_VARIABLES.find((name) => (env[name] ?? '') !== '');

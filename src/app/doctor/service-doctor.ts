@@ -28,6 +28,7 @@ import type { ExecConfiguration, ExecTaskDefinition } from '../../provision/port
 import type { Needs } from '../collaborators.ts';
 import { type Diagnosis, diagnosisOf } from './diagnosis.ts';
 import { callerQuestions, principalArn, taskRoleQuestions } from './exec-grants.ts';
+import { judgePlugin } from './plugin-finding.ts';
 import { Readable } from './readable.ts';
 import { requesterOf, roleFacts, simulate } from './role-facts.ts';
 import { vpcFacts } from './vpc-facts.ts';
@@ -40,7 +41,10 @@ export type DoctorNeeds = Needs<'account' | 'assets' | 'clock'>;
  * `wanted` names a service or a task. Throws what `findCluster` throws, `service-not-found`, `task-not-found`, and the
  * errors of the calls except denials, which become findings.
  */
-export async function diagnoseExec(wanted: Wanted, deps: DoctorNeeds): Promise<Diagnosis> {
+export async function diagnoseExec(
+  wanted: Wanted,
+  deps: DoctorNeeds & Needs<'env', 'transport'>,
+): Promise<Diagnosis> {
   const account = await deps.account();
   const readable = new Readable();
   const found = await findSubject(account, wanted);
@@ -74,14 +78,16 @@ export async function diagnoseExec(wanted: Wanted, deps: DoctorNeeds): Promise<D
     definition,
     redeploy,
   };
-  const [roleFindings, caller, network, logGroup] = await Promise.all([
+  const [roleFindings, caller, network, logGroup, plugin] = await Promise.all([
     judgeRoles(account, judged, config, deps),
     judgeCaller(account, judged, containers[0]?.name ?? '', config, readable),
     judgeNetwork(account, judged, service, config, readable),
     logGroupFact(account, config, readable),
+    judgePlugin(deps),
   ]);
   const names = containers.map(({ name }) => name);
   const findings = [
+    ...plugin.findings,
     ...noTask,
     ...caller,
     ...(task === undefined || noTask.length > 0

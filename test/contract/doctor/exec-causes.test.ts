@@ -505,7 +505,7 @@ const seen = {
   hops: [] as string[],
 };
 
-/** Whether `--fix`, with `--redeploy`, makes the change that removes the finding. */
+/** Whether the plan of `--fix`, with `--redeploy`, has the change that removes the finding. */
 function isFixed(id: string, { findings }: Report): boolean {
   const all = findings.map(({ changes, ...finding }) => ({
     ...finding,
@@ -587,7 +587,7 @@ it('docs/doctor.md states the numbers of these tests', () => {
     'sibling worlds with the same facts, harmless there': seen.siblings,
     'false alarms in these sibling worlds': seen.falseAlarms,
     'worlds in which the printed changes are made, and nothing is found afterwards': seen.applied,
-    'worlds whose cause `--fix`, with `--redeploy`, removes': seen.fixedByFix,
+    'worlds whose cause `--fix`, with `--redeploy`, offers to remove': seen.fixedByFix,
     'API calls of `doctor SERVICE` in a healthy world': `${Math.min(...seen.calls)} to ${Math.max(...seen.calls)}`,
     'hops judged in the healthy worlds': seen.hops.length,
     'of these, cannot be seen': seen.hops.filter((verdict) => verdict === 'not-visible').length,

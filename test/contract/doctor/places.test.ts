@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { TerminateInstancesCommand } from '@aws-sdk/client-ec2';
 import { until } from '../../support/eventually.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -259,6 +262,32 @@ it('alone says when the credentials end', async () => {
   const ending = await doctorIn(withEnd(2 * 60_000));
   expect([ending.status, ending.findings.map(({ id }) => id)]).toEqual([1, ['credentials-end']]);
   expect(await doctorIn(withEnd(60 * 60_000))).toMatchObject({ status: 0, findings: [] });
+});
+
+describe('--transport plugin', () => {
+  const PLACES: readonly { readonly place: readonly string[] }[] = [
+    { place: [] },
+    { place: ['web', '--cluster', 'shop'] },
+  ];
+  const withPath = (PATH: string): Partial<CliWorld> => ({ env: { ...sandbox.env, PATH } });
+  it.each(PLACES)(
+    'without the plugin is blocked, and with it nothing is: doctor $place',
+    async ({ place }) => {
+      const folder = await mkdtemp(join(tmpdir(), 'fc-doctor-plugin-'));
+      try {
+        const args = [...place, '--transport', 'plugin'];
+        const missing = await doctorIn(withPath(folder), ...args);
+        expect([missing.status, missing.findings.map(({ id }) => id)]).toEqual([1, ['plugin-missing']]);
+        expect(missing.findings[0]?.message).toContain(`is not in ${folder}`);
+        expect(await doctorIn(withPath(folder), ...place)).toMatchObject({ status: 0, findings: [] });
+        const plugin = join(folder, 'session-manager-plugin');
+        await writeFile(plugin, '#!/bin/sh\necho 1.2.707.0\n', { mode: 0o755 });
+        expect(await doctorIn(withPath(folder), ...args)).toMatchObject({ status: 0, findings: [] });
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    },
+  );
 });
 
 it('alone says who calls, and where', async () => {
