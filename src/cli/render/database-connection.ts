@@ -1,9 +1,18 @@
 import type { PrintFormat } from '../../app/database/database-request.ts';
 import type { OpenDatabase } from '../../app/database/open-database.ts';
 import type { DatabaseOutput } from '../../app/database/run-database.ts';
+import { clientSetup } from '../../connect/database/client-setup.ts';
 import { quoteWord, quoteWords } from '../../core/shell-words.ts';
 import type { CommandContext } from '../context.ts';
-import { dbeaverConnection, jetbrainsDataSource, uriOf, vscodeSettings } from './database-tools.ts';
+import {
+  beginsReadOnly,
+  dbeaverConnection,
+  jetbrainsDataSource,
+  NOT_READ_ONLY,
+  toolLimits,
+  uriOf,
+  vscodeSettings,
+} from './database-tools.ts';
 
 /** How `db` describes an open connection: a line before a client starts, else a recipe or a `--print` format. */
 
@@ -13,28 +22,41 @@ export function databaseOutput(
   { report, settings, terminal }: Pick<CommandContext, 'report' | 'settings' | 'terminal'>,
 ): DatabaseOutput {
   const say = (code: string, message: string): void => report({ type: 'note', level: 'info', code, message });
-  const limits = ({ setup }: OpenDatabase): void => {
-    for (const limit of setup.limits) say('client-limit', limit);
+  const sayLimits = (limits: readonly string[]): void => {
+    for (const limit of limits) say('client-limit', limit);
   };
   return {
     starting(database, program) {
-      say('database-ready', `${summary(database)}; starting ${program}`);
-      limits(database);
+      say('database-ready', `${summary(database, database.connection.readOnly)}; starting ${program}`);
+      sayLimits(database.setup.limits);
     },
     ready(database) {
       const format = print ?? (settings.output === 'json' ? 'json' : undefined);
       terminal.stdout.write(format === undefined ? recipe(database) : `${FORMATS[format](database)}\n`);
-      say('database-ready', `${summary(database)}; Ctrl-C ends it`);
-      limits(database);
+      say('database-ready', `${summary(database, isReadOnlyIn(format, database))}; Ctrl-C ends it`);
+      sayLimits(limitsOf(format, database));
     },
   };
 }
 
 /** `orders-db (postgres) on 127.0.0.1:23456 as orders`. */
-function summary({ name, engine, connection: { local, user, readOnly } }: OpenDatabase): string {
+function summary({ name, engine, connection: { local, user } }: OpenDatabase, isReadOnly: boolean): string {
   const as = user === undefined ? '' : ` as ${user}`;
-  const only = readOnly ? ', read-only' : '';
+  const only = isReadOnly ? ', read-only' : '';
   return `${name} (${engine}) on ${local.host}:${local.port}${as}${only}`;
+}
+
+/** The recipe and the JSON name the files and arguments of the usual client; the other formats hold parameters alone. */
+const isReadOnlyIn = (format: PrintFormat | undefined, { connection }: OpenDatabase): boolean =>
+  format === undefined || format === 'json' ? connection.readOnly : beginsReadOnly(connection);
+
+/** What whoever uses this format is told about it, one sentence each. */
+function limitsOf(format: PrintFormat | undefined, database: OpenDatabase): readonly string[] {
+  const { connection, setup } = database;
+  if (format === undefined || format === 'json') return setup.limits;
+  if (format !== 'env') return toolLimits(format, connection);
+  if (!connection.readOnly || beginsReadOnly(connection)) return setup.limits;
+  return [...clientSetup({ ...connection, readOnly: false }).limits, NOT_READ_ONLY];
 }
 
 /** Lines to paste into a shell: the variables, then the client. */

@@ -2,11 +2,65 @@ import { createHash } from 'node:crypto';
 import type { ClientConnection } from '../../connect/database/client-setup.ts';
 
 /**
- * A connection in the formats of programs with windows. They connect to the local port, so they verify who signed the
- * certificate and cannot verify its host name. None of the formats holds a password.
+ * A connection in the formats of other programs. These connect to the local port, so that most of them can verify who
+ * signed the certificate and cannot verify its host name. None of the formats holds a password.
  */
 
 type Family = ClientConnection['family'];
+
+/** The formats that are made here. */
+export type ToolFormat = 'uri' | 'dbeaver' | 'jetbrains' | 'vscode';
+
+/** Parameter `options` of a connection to PostgreSQL: libpq, pgjdbc and node-postgres send it to the server. */
+const READ_ONLY_OPTIONS = '-c default_transaction_read_only=on';
+
+/**
+ * Whether sessions of a program that reads one of the formats, or the variables of the environment, begin read-only.
+ * Only PostgreSQL takes this from connection parameters; Redshift does not.
+ */
+export const beginsReadOnly = ({
+  family,
+  readOnly,
+  isRedshift = false,
+}: Pick<ClientConnection, 'family' | 'readOnly' | 'isRedshift'>): boolean =>
+  readOnly && family === 'postgres' && !isRedshift;
+
+/** Said with every format that cannot carry `--read-only`. */
+export const NOT_READ_ONLY = 'this format does not make the connection read-only';
+
+/** What a program that reads this format does not verify or promise, one sentence each. */
+export function toolLimits(format: ToolFormat, connection: ClientConnection): readonly string[] {
+  return [
+    ...(connection.tls === 'verify' ? tlsLimits(format, connection.family) : []),
+    ...(!connection.readOnly
+      ? []
+      : beginsReadOnly(connection)
+        ? ['the session can switch read-only off again (SET default_transaction_read_only)']
+        : [NOT_READ_ONLY]),
+  ];
+}
+
+function tlsLimits(format: ToolFormat, family: Family): readonly string[] {
+  if (format === 'vscode' && family === 'postgres') return [];
+  if (AUTHORITY_FAMILIES[format].has(family))
+    return [
+      'a program that reads this verifies who signed the certificate, and not the host name: this tool has checked it once, when the forward was opened',
+    ];
+  // The handshake of SQL Server is wrapped in its own packets, which this tool does not speak.
+  const checked =
+    family === 'sqlserver'
+      ? 'nothing has checked the certificate'
+      : 'this tool has checked the certificate once, when the forward was opened';
+  return [`this format does not say which authorities may sign the certificate: ${checked}`];
+}
+
+/** Families for which the format names the file of authorities. */
+const AUTHORITY_FAMILIES: Readonly<Record<ToolFormat, ReadonlySet<Family>>> = {
+  uri: new Set(['postgres', 'mysql', 'mongodb']),
+  dbeaver: new Set(['postgres']),
+  jetbrains: new Set(['postgres', 'mysql', 'mongodb', 'redis']),
+  vscode: new Set(['postgres', 'mysql']),
+};
 
 /** Scheme of the URI, names of the drivers. */
 const NAMES: Readonly<
@@ -28,36 +82,31 @@ const NAMES: Readonly<
 const SECURE_SCHEMES: Readonly<Partial<Record<Family, string>>> = { redis: 'rediss', opensearch: 'https' };
 
 /** `postgresql://orders@127.0.0.1:23456/orders?sslmode=verify-ca&sslrootcert=…` */
-export function uriOf({ family, local, user, database, tls, caFile = '' }: ClientConnection): string {
+export function uriOf(connection: ClientConnection): string {
+  const { family, local, user, database, tls } = connection;
   const scheme = tls === 'verify' ? (SECURE_SCHEMES[family] ?? NAMES[family].scheme) : NAMES[family].scheme;
   const login = user === undefined ? '' : `${encodeURIComponent(user)}@`;
   const path = database === undefined ? '' : `/${encodeURIComponent(database)}`;
-  return `${scheme}://${login}${local.host}:${local.port}${path}${query(family, tls, caFile)}`;
+  return `${scheme}://${login}${local.host}:${local.port}${path}${query(connection)}`;
 }
 
-function query(family: Family, tls: ClientConnection['tls'], caFile: string): string {
-  if (tls !== 'verify') return '';
+function query(connection: ClientConnection): string {
+  const { family, tls, caFile = '' } = connection;
   const file = encodeURIComponent(caFile);
-  switch (family) {
-    case 'postgres':
-      return `?sslmode=verify-ca&sslrootcert=${file}`;
-    case 'mysql':
-      return `?ssl-mode=VERIFY_CA&ssl-ca=${file}`;
-    case 'mongodb':
-    case 'redis':
-    case 'memcached':
-    case 'sqlserver':
-    case 'opensearch':
-    case 'other':
-      return '';
-  }
+  const parameters = [
+    ...(tls === 'verify' && family === 'postgres' ? ['sslmode=verify-ca', `sslrootcert=${file}`] : []),
+    ...(tls === 'verify' && family === 'mysql' ? ['ssl-mode=VERIFY_CA', `ssl-ca=${file}`] : []),
+    ...readOnlyParameter(connection),
+  ];
+  return parameters.length === 0 ? '' : `?${parameters.join('&')}`;
 }
+
+const readOnlyParameter = (connection: ClientConnection): readonly string[] =>
+  beginsReadOnly(connection) ? [`options=${encodeURIComponent(READ_ONLY_OPTIONS)}`] : [];
 
 /** The value of DBeaver's command line option `-con` (DBeaver wiki, "Command Line"). */
-export function dbeaverConnection(
-  name: string,
-  { family, local, user, database, tls, caFile }: ClientConnection,
-): string {
+export function dbeaverConnection(name: string, connection: ClientConnection): string {
+  const { family, local, user, database, tls, caFile } = connection;
   const driver = NAMES[family].dbeaver;
   const secure =
     tls === 'verify'
@@ -75,14 +124,13 @@ export function dbeaverConnection(
     ...(user === undefined ? [] : [`user=${user}`]),
     'savePassword=false',
     ...secure,
+    ...(beginsReadOnly(connection) ? [`prop.options=${READ_ONLY_OPTIONS}`] : []),
   ].join('|');
 }
 
 /** What "Import from clipboard" of the database tool window reads. The uuid is always the same for the same port. */
-export function jetbrainsDataSource(
-  name: string,
-  { family, local, user, database, tls, caFile }: ClientConnection,
-): string {
+export function jetbrainsDataSource(name: string, connection: ClientConnection): string {
+  const { family, local, user, database, tls, caFile } = connection;
   const { jdbc } = NAMES[family];
   const hex = createHash('sha256').update(`${name}:${local.port}`).digest('hex');
   const uuid = [
@@ -93,11 +141,16 @@ export function jetbrainsDataSource(
     hex.slice(20, 32),
   ].join('-');
   const secure =
-    tls === 'verify' && caFile !== undefined
+    tls === 'verify' && caFile !== undefined && AUTHORITY_FAMILIES.jetbrains.has(family)
       ? [
           `  <ssl-config><ca-cert>${xml(caFile)}</ca-cert><enabled>true</enabled><mode>VERIFY_CA</mode></ssl-config>`,
         ]
       : [];
+  const path = database === undefined ? '' : `/${database}`;
+  const parameters = readOnlyParameter(connection).map((parameter) => `?${parameter}`);
+  // Without a database, pgjdbc wants the slash in front of the parameters.
+  const suffix =
+    parameters.length > 0 && path === '' ? `/${parameters.join('')}` : `${path}${parameters.join('')}`;
   return [
     '#DataSourceSettings#',
     `#LocalDataSource: ${name}`,
@@ -105,7 +158,7 @@ export function jetbrainsDataSource(
     `<data-source source="LOCAL" name="${xml(name)}" uuid="${uuid}">`,
     `  <driver-ref>${jdbc}</driver-ref>`,
     '  <synchronize>true</synchronize>',
-    `  <jdbc-url>jdbc:${jdbc}://${local.host}:${local.port}${database === undefined ? '' : `/${xml(database)}`}</jdbc-url>`,
+    `  <jdbc-url>jdbc:${jdbc}://${local.host}:${local.port}${xml(suffix)}</jdbc-url>`,
     ...(user === undefined ? [] : [`  <user-name>${xml(user)}</user-name>`]),
     ...secure,
     '</data-source>',
@@ -117,12 +170,15 @@ const ENTITIES: Readonly<Record<string, string>> = { '<': '&lt;', '>': '&gt;', '
 const xml = (text: string): string => text.replaceAll(/[<>&"]/g, (character) => ENTITIES[character] ?? '');
 
 /** A setting of the extension SQLTools. */
-export function vscodeSettings(
-  name: string,
-  { family, local, user, database, tls, caFile }: ClientConnection,
-): string {
-  const options = { ssl: { ca: caFile, rejectUnauthorized: true } };
-  const connection = {
+export function vscodeSettings(name: string, connection: ClientConnection): string {
+  const { family, remote, local, user, database, tls, caFile } = connection;
+  const verified = { ca: caFile, rejectUnauthorized: true };
+  // node-postgres compares the certificate with `servername`; without it, with the address that it connects to.
+  const pgOptions = {
+    ...(tls === 'verify' ? { ssl: { ...verified, servername: remote.host } } : {}),
+    ...(beginsReadOnly(connection) ? { options: READ_ONLY_OPTIONS } : {}),
+  };
+  const settings = {
     name,
     driver: NAMES[family].vscode,
     server: local.host,
@@ -130,8 +186,8 @@ export function vscodeSettings(
     database,
     username: user,
     askForPassword: true,
-    ...(tls === 'verify' && family === 'postgres' ? { pgOptions: options } : {}),
-    ...(tls === 'verify' && family === 'mysql' ? { mysqlOptions: options } : {}),
+    ...(family === 'postgres' && Object.keys(pgOptions).length > 0 ? { pgOptions } : {}),
+    ...(family === 'mysql' && tls === 'verify' ? { mysqlOptions: { ssl: verified } } : {}),
   };
-  return JSON.stringify({ 'sqltools.connections': [connection] }, null, 2);
+  return JSON.stringify({ 'sqltools.connections': [settings] }, null, 2);
 }

@@ -1,4 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { connect, type ConnectionOptions, createServer } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 
 import type { OpenDatabase } from '../../../src/app/database/open-database.ts';
@@ -6,6 +9,7 @@ import type { PrintFormat } from '../../../src/app/database/database-request.ts'
 import { databaseOutput } from '../../../src/cli/render/database-connection.ts';
 import { type ClientConnection, clientSetup } from '../../../src/connect/database/client-setup.ts';
 import { FAMILIES, type Family } from '../../../src/connect/database/engines.ts';
+import { createCertificateAuthority } from '../../../src/sandbox/world/certificates.ts';
 import { fakeTerminal } from '../../support/fake-terminal.ts';
 
 /** `--print`: each format is read by a parser of that format. */
@@ -26,6 +30,15 @@ const connection = (over: Partial<ClientConnection> = {}): ClientConnection => (
 });
 
 async function printed(format: PrintFormat, over: Partial<ClientConnection> = {}): Promise<string> {
+  return (await printedAndSaid(format, over)).text;
+}
+
+/** What is printed on stdout, and the messages of the events beside it. */
+async function printedAndSaid(
+  format: PrintFormat,
+  over: Partial<ClientConnection>,
+): Promise<{ readonly text: string; readonly said: readonly string[] }> {
+  const said: string[] = [];
   const terminal = fakeTerminal();
   const opened = connection(over);
   const database = {
@@ -42,12 +55,14 @@ async function printed(format: PrintFormat, over: Partial<ClientConnection> = {}
     },
   } as unknown as OpenDatabase;
   await databaseOutput(format, {
-    report: () => undefined,
+    report: (event) => {
+      if (event.type === 'note') said.push(event.message);
+    },
     terminal,
     settings: { output: 'text' } as unknown as Parameters<typeof databaseOutput>[1]['settings'],
   }).ready(database);
   expect(terminal.stdout.text).not.toContain('canary-password');
-  return terminal.stdout.text;
+  return { text: terminal.stdout.text, said };
 }
 
 describe.each(FAMILY_NAMES)('%s', (family) => {
@@ -111,7 +126,10 @@ describe.each(FAMILY_NAMES)('%s', (family) => {
     });
     const textOf = Object.fromEntries(children.map(({ name, text: inner }) => [name, inner]));
     expect(textOf['jdbc-url']).toMatch(/^jdbc:\w+:\/\/127\.0\.0\.1:23400\/or ders&"$/);
-    expect(textOf).toMatchObject({ 'user-name': "o'r d&<", 'ca-cert': '/c a&.pem', mode: 'VERIFY_CA' });
+    expect(textOf['user-name']).toBe("o'r d&<");
+    if (['postgres', 'mysql', 'mongodb', 'redis'].includes(family))
+      expect(textOf).toMatchObject({ 'ca-cert': '/c a&.pem', mode: 'VERIFY_CA' });
+    else expect(textOf).not.toHaveProperty('ca-cert');
   });
 
   it('vscode', async () => {
@@ -119,6 +137,123 @@ describe.each(FAMILY_NAMES)('%s', (family) => {
     expect(settings['sqltools.connections']).toMatchObject([
       { server: '127.0.0.1', port: 23_400, database: 'or ders&"', username: "o'r d&<", askForPassword: true },
     ]);
+  });
+});
+
+const TOOL_FORMATS = ['uri', 'dbeaver', 'jetbrains', 'vscode'] as const;
+const NOT_READ_ONLY = 'this format does not make the connection read-only';
+
+describe('--read-only', () => {
+  const OPTIONS = '-c default_transaction_read_only=on';
+  const readOnly = { readOnly: true, database: 'orders' };
+
+  it('uri of PostgreSQL', async () => {
+    const text = await printed('uri', readOnly);
+    expect(text).toContain('&options=-c%20default_transaction_read_only%3Don\n');
+    const withoutTls = await printed('uri', { ...readOnly, tls: 'off' });
+    expect(new URL(withoutTls.trim()).searchParams.get('options')).toBe(OPTIONS);
+  });
+
+  it('DBeaver with PostgreSQL', async () => {
+    expect((await printed('dbeaver', readOnly)).trim().split('|')).toContain(`prop.options=${OPTIONS}`);
+  });
+
+  it.each([
+    ['orders', '/orders'],
+    [undefined, '/'],
+  ])('JetBrains with PostgreSQL, database %s', async (database, path) => {
+    expect(await printed('jetbrains', { readOnly: true, database })).toContain(
+      `<jdbc-url>jdbc:postgresql://127.0.0.1:23400${path}?options=-c%20default_transaction_read_only%3Don</jdbc-url>`,
+    );
+  });
+
+  it.each(['verify', 'off'] as const)('SQLTools with PostgreSQL, TLS %s', async (tls) => {
+    expect(JSON.parse(await printed('vscode', { ...readOnly, tls }))).toMatchObject({
+      'sqltools.connections': [{ pgOptions: { options: OPTIONS } }],
+    });
+  });
+
+  it.each(TOOL_FORMATS)(
+    '%s of PostgreSQL says that the session is read-only until it is changed',
+    async (format) => {
+      const { said } = await printedAndSaid(format, readOnly);
+      expect(said[0]).toContain(', read-only;');
+      expect(said).toContain(
+        'the session can switch read-only off again (SET default_transaction_read_only)',
+      );
+      expect(said).not.toContain(NOT_READ_ONLY);
+    },
+  );
+
+  const others = [
+    ...FAMILY_NAMES.filter((family) => family !== 'postgres').map((family) => ({ family })),
+    { family: 'postgres' as const, isRedshift: true },
+  ];
+  it.each(
+    others.flatMap((other) => [...TOOL_FORMATS, 'env' as const].map((format) => ({ format, ...other }))),
+  )(
+    '$format of $family (Redshift: $isRedshift) says that it is not read-only',
+    async ({ format, ...other }) => {
+      const { text, said } = await printedAndSaid(format, { ...readOnly, ...other });
+      expect(said[0]).not.toContain('read-only');
+      expect(said.filter((message) => message.includes('read-only'))).toEqual([NOT_READ_ONLY]);
+      expect(text).not.toContain('read_only');
+    },
+  );
+
+  it.each(TOOL_FORMATS)('is in no %s without the flag', async (format) => {
+    const { text, said } = await printedAndSaid(format, {});
+    expect(text).not.toContain('read_only');
+    expect(said.join()).not.toContain('read-only');
+  });
+});
+
+describe('TLS of PostgreSQL', () => {
+  const AUTHORITY_ALONE =
+    'a program that reads this verifies who signed the certificate, and not the host name: this tool has checked it once, when the forward was opened';
+
+  it.each(['uri', 'dbeaver', 'jetbrains'] as const)(
+    '%s says that the host name is not verified',
+    async (format) => {
+      expect((await printedAndSaid(format, {})).said.slice(1)).toEqual([AUTHORITY_ALONE]);
+      expect((await printedAndSaid(format, { tls: 'off' })).said.slice(1)).toEqual([]);
+    },
+  );
+
+  it('SQL Server: says that nothing has checked the certificate', async () => {
+    expect((await printedAndSaid('uri', { family: 'sqlserver' })).said.slice(1)).toEqual([
+      'this format does not say which authorities may sign the certificate: nothing has checked the certificate',
+    ]);
+  });
+
+  it('SQLTools: the printed settings verify the real host name at the local port', async () => {
+    const { text, said } = await printedAndSaid('vscode', {});
+    expect(said.slice(1)).toEqual([]);
+    const { ssl } = (
+      JSON.parse(text) as { 'sqltools.connections': [{ pgOptions: { ssl: ConnectionOptions } }] }
+    )['sqltools.connections'][0].pgOptions;
+    const authority = createCertificateAuthority('Amazon RDS eu-west-1 Root CA', Date.now());
+    expect(ssl.ca).toBe('/c a&.pem');
+    const answer = async (name: string): Promise<string> => {
+      const { certificate, key } = authority.issue({ names: [name], now: Date.now() });
+      const server = createServer({ cert: certificate, key });
+      server.on('tlsClientError', () => undefined);
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      const { port } = server.address() as AddressInfo;
+      // SQLTools replaces the path of the file by what it holds.
+      const socket = connect({ host: '127.0.0.1', port, ...ssl, ca: authority.certificate });
+      try {
+        await once(socket, 'secureConnect');
+        return 'connected';
+      } catch (error) {
+        return (error as NodeJS.ErrnoException).code ?? String(error);
+      } finally {
+        socket.destroy();
+        server.close();
+      }
+    };
+    expect(await answer('orders-db.abc.eu-west-1.rds.amazonaws.com')).toBe('connected');
+    expect(await answer('other-db.abc.eu-west-1.rds.amazonaws.com')).toBe('ERR_TLS_CERT_ALTNAME_INVALID');
   });
 });
 

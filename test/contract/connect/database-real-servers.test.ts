@@ -1,8 +1,10 @@
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { systemClock } from '../../../src/core/clock.ts';
@@ -11,6 +13,7 @@ import {
   createCertificateAuthority,
 } from '../../../src/sandbox/world/certificates.ts';
 import { cli, type CliOutcome } from '../../support/cli-in-process.ts';
+import { FakeSignals } from '../../support/fake-deps.ts';
 import { onPath, reportSkip } from '../../support/on-path.ts';
 import { REAL_SERVERS, type RealServer } from '../../support/real-servers.ts';
 import { sandboxClients } from '../../support/sandbox-clients.ts';
@@ -129,30 +132,27 @@ describe.each(ENGINES)('$name', (engine) => {
     rmSync(folder, { recursive: true, force: true });
   }, 60_000);
 
+  const flagsOf = (args: readonly string[]): readonly string[] => [
+    'db',
+    '--host',
+    `${engine.host}:${engine.port}`,
+    '--cluster',
+    'demo',
+    '--service',
+    'orders-api',
+    '--port',
+    '0',
+    '--secret',
+    SECRET,
+    ...engine.flags,
+    ...args,
+  ];
+  const worldOf = () => ({
+    env: { ...sandbox().env, PATH: process.env['PATH'] ?? '' },
+    clock: systemClock,
+  });
   const db = (args: readonly string[], command: readonly string[]): Promise<CliOutcome> =>
-    cli(
-      [
-        'db',
-        '--host',
-        `${engine.host}:${engine.port}`,
-        '--cluster',
-        'demo',
-        '--service',
-        'orders-api',
-        '--port',
-        '0',
-        '--secret',
-        SECRET,
-        ...engine.flags,
-        ...args,
-        '--',
-        ...command,
-      ],
-      {
-        env: { ...sandbox().env, PATH: process.env['PATH'] ?? '' },
-        clock: systemClock,
-      },
-    );
+    cli([...flagsOf(args), '--', ...command], worldOf());
 
   it.skipIf(isSkipped)(
     'answers its client over verified TLS, with the login of a secret',
@@ -219,6 +219,38 @@ describe.each(ENGINES)('$name', (engine) => {
       const outcome = await db(['--ca', ca, '--read-only'], [engine.client, ...write.args]);
       expect(outcome.status).not.toBe(0);
       expect(outcome.stderr).toMatch(write.refusal);
+    },
+    120_000,
+  );
+
+  if (engine.name !== 'postgres') return;
+  /** What psql writes to stderr when it runs the statement over the printed URI; empty if nothing refuses it. */
+  const throughUri = async (flags: readonly string[], statement: string): Promise<string> => {
+    const signals = new FakeSignals();
+    let written: Promise<string> | undefined;
+    const outcome = await cli(flagsOf(['--ca', ca, '--print', 'uri', ...flags]), {
+      ...worldOf(),
+      signals,
+      onStdout: (uri) => {
+        written ??= promisify(execFile)('psql', [uri.trim(), '-Xw', '-c', statement], {
+          env: { PATH: process.env['PATH'] ?? '', PGPASSWORD: PASSWORD },
+        })
+          .then(
+            ({ stderr }) => stderr,
+            (error: unknown) => String(error),
+          )
+          .finally(() => signals.raise('SIGINT'));
+      },
+    });
+    expect([outcome.status, outcome.stderr]).toEqual([0, outcome.stderr]);
+    return written ?? 'nothing was printed';
+  };
+
+  it.skipIf(isSkipped)(
+    'refuses writes over the URI of --print uri --read-only, and allows them without the flag',
+    async () => {
+      expect(await throughUri(['--read-only'], 'create table t (n int)')).toMatch(write.refusal);
+      expect(await throughUri([], 'create table t (n int)')).toBe('');
     },
     120_000,
   );
