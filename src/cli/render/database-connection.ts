@@ -1,7 +1,6 @@
 import type { PrintFormat } from '../../app/database/database-request.ts';
 import type { OpenDatabase } from '../../app/database/open-database.ts';
 import type { DatabaseOutput } from '../../app/database/run-database.ts';
-import { clientSetup } from '../../connect/database/client-setup.ts';
 import { quoteWord, quoteWords } from '../../core/shell-words.ts';
 import type { CommandContext } from '../context.ts';
 import {
@@ -56,7 +55,7 @@ function limitsOf(format: PrintFormat | undefined, database: OpenDatabase): read
   if (format === undefined || format === 'json') return setup.limits;
   if (format !== 'env') return toolLimits(format, connection);
   if (!connection.readOnly || beginsReadOnly(connection)) return setup.limits;
-  return [...clientSetup({ ...connection, readOnly: false }).limits, NOT_READ_ONLY];
+  return [...setup.limitsBesidesReadOnly, NOT_READ_ONLY];
 }
 
 /** Lines to paste into a shell: the variables, then the client. */

@@ -35,6 +35,8 @@ export interface ClientSetup {
   readonly uri?: string;
   /** What the client cannot check or promise, one sentence each. */
   readonly limits: readonly string[];
+  /** Those of `limits` that are so without `--read-only` too. */
+  readonly limitsBesidesReadOnly: readonly string[];
 }
 
 /**
@@ -42,24 +44,30 @@ export interface ClientSetup {
  * Pure.
  */
 export function clientSetup(connection: ClientConnection): ClientSetup {
-  const programs = FAMILIES[connection.family].clients;
+  return {
+    programs: FAMILIES[connection.family].clients,
+    ...setupOf(connection),
+    limitsBesidesReadOnly: setupOf({ ...connection, readOnly: false }).limits,
+  };
+}
+
+function setupOf(connection: ClientConnection): Setup {
   switch (connection.family) {
     case 'postgres':
-      return { programs, ...postgres(connection) };
+      return postgres(connection);
     case 'mysql':
-      return { programs, ...mysql(connection) };
+      return mysql(connection);
     case 'redis':
-      return { programs, ...redis(connection) };
+      return redis(connection);
     case 'mongodb':
-      return { programs, ...mongodb(connection) };
+      return mongodb(connection);
     case 'sqlserver':
-      return { programs, ...sqlserver(connection) };
+      return sqlserver(connection);
     case 'opensearch':
-      return { programs, ...opensearch(connection) };
+      return opensearch(connection);
     case 'memcached':
     case 'other':
       return {
-        programs,
         env: {},
         argumentsOf: () => [],
         limits: connection.readOnly ? ['nothing makes this connection read-only'] : [],
@@ -67,7 +75,7 @@ export function clientSetup(connection: ClientConnection): ClientSetup {
   }
 }
 
-type Setup = Omit<ClientSetup, 'programs'>;
+type Setup = Omit<ClientSetup, 'programs' | 'limitsBesidesReadOnly'>;
 
 /**
  * libpq connects to PGHOSTADDR and verifies the certificate against PGHOST, which it also looks up in the password
