@@ -6,13 +6,16 @@ import { localIds, placeInUse } from '../arn-scope.ts';
 import type { Needs } from '../collaborators.ts';
 import { type Diagnosis, diagnosisOf } from './diagnosis.ts';
 import { databaseTarget, followPath, sourceOf } from './path-doctor.ts';
+import { databaseNotJudged, listedDatabase } from './listed-database.ts';
 import { Readable } from './readable.ts';
+import type { AwsAccount } from '../../aws/account.ts';
+import type { DatabaseFacts } from '../../provision/ports/diagnosis.ts';
 import { databaseNotFound } from '../database/database-not-found.ts';
 
 /**
  * Finds what stops connections to a database: its state and its certificate, and the path from a service or a bastion.
  * `from` is a service, `bastion` or `bastion/NAME`; undefined = only the database is looked at. Throws
- * `database-not-found` (exit 3), what `localIds` throws for an ARN, and what the ports throw.
+ * `database-not-found` (exit 3), `database-not-judged` (exit 2) for what is no instance or cluster of RDS, what `localIds` throws for an ARN, and what the ports throw.
  */
 export async function diagnoseDatabase(
   named: string,
@@ -20,14 +23,10 @@ export async function diagnoseDatabase(
   deps: Needs<'account' | 'clock', 'cluster'>,
 ): Promise<Diagnosis> {
   const account = await deps.account();
-  const [id = named] = await localIds('db', [named], placeInUse(account));
+  const [local = named] = await localIds('db', [named], placeInUse(account));
   const readable = new Readable();
-  const facts = await (await account.diagnosis()).database(id);
-  if (facts === undefined) {
-    // The names are only a help: who may describe one database may not be allowed to list all.
-    const listed = await (await account.databases()).databases().catch(() => []);
-    throw databaseNotFound([id], account.region, listed);
-  }
+  const facts = await factsOf(local, from, account);
+  const { id } = facts;
   const resolved = await databaseTarget(facts, undefined, account);
   const tls = await readable.or(
     'whether TLS is demanded',
@@ -67,4 +66,14 @@ export async function diagnoseDatabase(
     [...found, ...(isSilent ? [connectionsNote(facts, now)] : [])],
     paths,
   );
+}
+
+/** The instance or cluster with this id, or to which the endpoint with this id or host name belongs. */
+async function factsOf(id: string, from: string | undefined, account: AwsAccount): Promise<DatabaseFacts> {
+  const own = await (await account.diagnosis()).database(id);
+  if (own !== undefined) return own;
+  const { facts, found, listed } = await listedDatabase(id, account);
+  if (facts !== undefined) return facts;
+  if (found === undefined) throw databaseNotFound([id], account.region, listed);
+  throw databaseNotJudged(id, found, from);
 }

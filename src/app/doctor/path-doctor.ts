@@ -13,6 +13,8 @@ import type { DatabaseFacts } from '../../provision/ports/diagnosis.ts';
 import type { AwsAccount } from '../../aws/account.ts';
 import type { Needs } from '../collaborators.ts';
 import { type Diagnosis, diagnosisOf } from './diagnosis.ts';
+import { databaseNotFound } from '../database/database-not-found.ts';
+import { databaseNotJudged, listedDatabase } from './listed-database.ts';
 import { Readable } from './readable.ts';
 import { findSubject } from './service-doctor.ts';
 import { vpcFacts } from './vpc-facts.ts';
@@ -28,13 +30,16 @@ export interface PathRequest {
 
 type PathNeeds = Needs<'account' | 'clock', 'cluster'>;
 
-/** Throws `path-end` (usage) for an end that is not understood, and `path-end-not-found` (exit 3). */
+/**
+ * Throws `path-end` (usage) for an end that is not understood, `path-end-not-found` and `database-not-found` (exit 3),
+ * and `database-not-judged` for the id of a database that is no instance or cluster of RDS.
+ */
 export async function diagnosePath({ from, to }: PathRequest, deps: PathNeeds): Promise<Diagnosis> {
   const account = await deps.account();
   const readable = new Readable();
   const [source, target] = await Promise.all([
     sourceOf(from, account, deps, readable),
-    targetOf(to, account, readable),
+    targetOf({ from, to }, account, readable),
   ]);
   const paths = await followPath(source, target, account, readable);
   const findings = [
@@ -151,7 +156,11 @@ const AWS_SERVICES: ReadonlySet<string> = new Set([
 ]);
 const none = (): readonly Finding[] => [];
 
-async function targetOf(to: string, account: AwsAccount, readable: Readable): Promise<ResolvedTarget> {
+async function targetOf(
+  { from, to }: PathRequest,
+  account: AwsAccount,
+  readable: Readable,
+): Promise<ResolvedTarget> {
   const [, host = to, portText] = /^\[?(.+?)\]?:(\d+)$/.exec(to) ?? [];
   const port = portText === undefined ? undefined : Number(portText);
   const service = host.replace(`.${account.region}.amazonaws.com`, '');
@@ -165,6 +174,14 @@ async function targetOf(to: string, account: AwsAccount, readable: Readable): Pr
   const database = await readable.or('the databases', diagnosis.database(host.split('.')[0] ?? host));
   if (database !== undefined && (host === database.id || host === database.host))
     return databaseTarget(database, port, account);
+  const isId = !host.includes('.');
+  if (isId || host.endsWith('.rds.amazonaws.com')) {
+    const { facts, found, listed } = await listedDatabase(host, account);
+    if (facts !== undefined) return databaseTarget(facts, port ?? found?.endpoint.port, account);
+    if (isId && found !== undefined) throw databaseNotJudged(host, found, from);
+    // With a port, a name without a dot can be one of Service Connect.
+    if (isId && port === undefined) throw databaseNotFound([host], account.region, listed);
+  }
   return { target: { kind: 'host', name: host, port: portNeeded(to, port) }, findings: none };
 }
 

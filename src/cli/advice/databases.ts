@@ -12,6 +12,13 @@ export const DATABASE_ADVICE = {
           .slice(0, 5)
           .map(({ id, engine }) => `--db ${id}   # ${engine}`)
       : [...meant({ near }), lines.tool('ls databases', {}, 'all that can be listed')],
+  'database-not-judged': ({ database, host, port, from }, lines) => [
+    because(
+      `${lines.tool('doctor')} --path ${from ?? 'SERVICE'} ${host}:${port}`,
+      'follows the path to it, as far as it can be seen',
+    ),
+    lines.tool(`db ${database}`, {}, 'connects to it'),
+  ],
   'database-without-endpoint': () => ['wait until it is available'],
   'ca-file-unusable': () => [
     "--ca, FARGATE_CONNECT_DATABASE_CA or database-ca in a file name it; without them AWS's own are used",

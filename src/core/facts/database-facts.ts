@@ -20,6 +20,15 @@ export interface DatabaseErrorFacts {
     /** The most similar identifiers. */
     readonly near?: readonly string[] | undefined;
   };
+  'database-not-judged': {
+    readonly database: string;
+    /** With its article: `an RDS proxy`. */
+    readonly kind: string;
+    readonly host: string;
+    readonly port: number;
+    /** Where the path begins that was asked for. */
+    readonly from?: string | undefined;
+  };
   'database-silent': { readonly host: string; readonly port: number };
   'database-unreachable': {
     /** Undefined = a host that AWS does not list. */

@@ -185,7 +185,49 @@ describe('--db', () => {
     const none = await cli(['doctor', '--db', 'nothing'], { env: sandbox.env });
     expect(none).toMatchObject({ status: 3 });
     const near = await cli(['doctor', '--db', 'orders-dbb'], { env: sandbox.env });
-    expect([near.status, near.stderr]).toEqual([3, expect.stringContaining('did you mean orders-db?')]);
+    expect([near.status, near.stderr]).toEqual([3, expect.stringContaining('did you mean orders-db,')]);
+  });
+});
+
+describe('what `ls databases` lists besides the instances and clusters of RDS', () => {
+  const KINDS = [
+    ['orders-proxy', 'an RDS proxy'],
+    ['orders-proxy-read', 'an RDS proxy'],
+    ['analytics', 'a cluster of Redshift'],
+  ] as const;
+  it.each(KINDS)('%s is named as %s, with the command that follows the path to it', async (id, kind) => {
+    const byId = await cli(['doctor', '--db', id, 'orders-api', '--cluster', 'demo'], { env: sandbox.env });
+    expect([byId.status, byId.stderr]).toEqual([2, expect.stringContaining(`${id} is ${kind}`)]);
+    expect(byId.stderr).toMatch(new RegExp(`fargate-connect db .*${id}`));
+    const [, next = ''] = /doctor .*--path orders-api (\S+:\d+)/.exec(byId.stderr) ?? [];
+    expect(await doctor('--path', 'orders-api', next, '--cluster', 'demo')).toMatchObject({ status: 1 });
+    for (const to of [id, `${id}:5432`]) {
+      const path = await cli(['doctor', '--path', 'orders-api', to, '--cluster', 'demo'], {
+        env: sandbox.env,
+      });
+      expect([path.status, path.stderr]).toEqual([2, expect.stringContaining(`${id} is ${kind}`)]);
+    }
+  });
+
+  it('an endpoint of a cluster is judged as the cluster, by id and by host name', async () => {
+    const { stdout } = await cli(['ls', 'databases', '--json'], { env: sandbox.env });
+    const hosts = [...stdout.matchAll(/"(catalog-[\w.-]+\.amazonaws\.com)"/g)].map(([, host = '']) => host);
+    expect(hosts.length).toBeGreaterThan(2);
+    for (const name of ['catalog-reports', ...hosts]) {
+      const { subject } = await doctor('--db', name, 'orders-api', '--cluster', 'demo');
+      expect([name, subject['database']]).toEqual([name, expect.stringMatching(/^catalog-db/)]);
+      const path = await doctor('--path', 'orders-api', `${name}:5432`, '--cluster', 'demo');
+      expect([name, path.paths.map(({ verdict }) => verdict)]).toEqual([name, ['passes']]);
+    }
+  });
+
+  it('a name that nothing has gets the most similar one, and with a port it is a host', async () => {
+    const none = await cli(['doctor', '--path', 'orders-api', 'orders-proxyy', '--cluster', 'demo'], {
+      env: sandbox.env,
+    });
+    expect([none.status, none.stderr]).toEqual([3, expect.stringContaining('did you mean orders-proxy')]);
+    const host = await doctor('--path', 'orders-api', 'backend:4567', '--cluster', 'demo');
+    expect(host.findings.map(({ id }) => id)).toEqual(['path-not-visible']);
   });
 });
 
