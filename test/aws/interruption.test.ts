@@ -8,6 +8,7 @@ import { expect, it } from 'vitest';
 import { endRetriesOn } from '../../src/aws/interruption.ts';
 import { limitConcurrency } from '../../src/aws/throttling.ts';
 import { interrupted } from '../../src/core/errors.ts';
+import { until } from '../support/eventually.ts';
 
 /** The real SDK between the caller and a service that the test answers for. */
 
@@ -53,6 +54,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 it('ends the wait before the next attempt, and makes no further attempt', async () => {
   const { interrupt, attempts, create } = client(() => Promise.resolve(THROTTLED()));
   const creating = create();
+  await until(() => attempts() === 1);
   for (let turns = 0; turns < 50; turns++) await turn();
   expect(attempts()).toBe(1);
   interrupt();
