@@ -8,6 +8,12 @@ import type { AdviceContext } from '../../src/cli/advice/command-lines.ts';
 import type { AdvisedFacts } from '../../src/cli/advice/rows.ts';
 import { SILENT_CODES } from '../../src/cli/advice/silent-codes.ts';
 import { COMMANDS, createProgram } from '../../src/cli/program.ts';
+import {
+  type BastionFacts,
+  otherRoute,
+  type RouteFacts,
+  type TaskFacts,
+} from '../../src/connect/database/route-choice.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -99,6 +105,7 @@ const CASES: readonly Case[] = [
     ['--via bastion   # uses the bastion instead'],
   ],
   ['route-chosen', { via: 'task' }, run('forward'), []],
+  ['route-chosen', { via: 'task' }, run('db'), []],
   [
     'login-unknown',
     {
@@ -1075,6 +1082,37 @@ describe('the advice on what to type next', () => {
       }
     }
     expect(tried.length).toBeGreaterThan(40);
+  });
+});
+
+describe('the other route of db', () => {
+  const task: TaskFacts = {
+    service: 'orders-api',
+    isNamed: true,
+    execEnabled: true,
+    agent: 'running',
+    reach: 'admitted',
+  };
+  const bastion: BastionFacts = { name: 'default', isNamed: false, reach: 'admitted' };
+
+  it.each<[string, 'task' | 'bastion', Pick<RouteFacts, 'task' | 'bastion'>, 'task' | 'bastion' | undefined]>(
+    [
+      ['no bastion runs', 'task', { task, bastion: undefined }, undefined],
+      ['a bastion reaches the database', 'task', { task, bastion }, 'bastion'],
+      [
+        'it is not known whether the bastion does',
+        'task',
+        { task, bastion: { ...bastion, reach: 'unknown' } },
+        'bastion',
+      ],
+      ['the bastion does not', 'task', { task, bastion: { ...bastion, reach: 'refused' } }, undefined],
+      ['the task reaches the database', 'bastion', { task, bastion }, 'task'],
+      ['no service is named', 'bastion', { task: undefined, bastion }, 'task'],
+      ['ECS Exec is off', 'bastion', { task: { ...task, execEnabled: false }, bastion }, undefined],
+      ['the task does not reach it', 'bastion', { task: { ...task, reach: 'refused' }, bastion }, undefined],
+    ],
+  )('%s, and the %s is used', (_, via, facts, other) => {
+    expect(otherRoute(via, facts)).toBe(other);
   });
 });
 

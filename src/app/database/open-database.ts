@@ -2,7 +2,7 @@ import { clientSetup, type ClientConnection, type ClientSetup } from '../../conn
 import { findProgram, isMariaDbClient } from '../../connect/database/client-process.ts';
 import { certificatesOf, FAMILIES } from '../../connect/database/engines.ts';
 import { derivedPort, identityOf } from '../../connect/database/local-port.ts';
-import { chooseRoute } from '../../connect/database/route-choice.ts';
+import { chooseRoute, otherRoute } from '../../connect/database/route-choice.ts';
 import { checkTls } from '../../connect/database/tls-check.ts';
 import { LocalListener } from '../../connect/forward/local-listener.ts';
 import { failed, usage } from '../../core/errors.ts';
@@ -180,13 +180,13 @@ async function routeOf(
     });
   }
   const using = choice.via === 'task' ? 'using a task' : 'using the bastion';
-  const other = choice.via === 'task' ? 'bastion' : 'task';
+  const other = otherRoute(choice.via, gathered.facts);
   deps.report({
     type: 'note',
     level: 'info',
     code: 'route-chosen',
     message: `${using}: ${choice.reason}`,
-    details: { via: choice.via, other },
+    details: { via: choice.via, ...(other === undefined ? {} : { other }) },
   });
   return {
     via: choice.via,

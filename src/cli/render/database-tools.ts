@@ -31,6 +31,7 @@ export const NOT_READ_ONLY = 'this format does not make the connection read-only
 /** What a program that reads this format does not verify or promise, one sentence each. */
 export function toolLimits(format: ToolFormat, connection: ClientConnection): readonly string[] {
   return [
+    ...driverLimits(format, NAMES[connection.family]),
     ...(connection.tls === 'verify' ? tlsLimits(format, connection.family) : []),
     ...(!connection.readOnly
       ? []
@@ -38,6 +39,14 @@ export function toolLimits(format: ToolFormat, connection: ClientConnection): re
         ? ['the session can switch read-only off again (SET default_transaction_read_only)']
         : [NOT_READ_ONLY]),
   ];
+}
+
+function driverLimits(format: ToolFormat, { jetbrains, vscode }: Names): readonly string[] {
+  if (format === 'vscode' && vscode === undefined)
+    return ['no driver of SQLTools is known for this engine: the settings name none'];
+  if (format === 'jetbrains' && jetbrains === undefined)
+    return ['no driver of JetBrains is known for this engine: the data source names none'];
+  return [];
 }
 
 function tlsLimits(format: ToolFormat, family: Family): readonly string[] {
@@ -62,21 +71,30 @@ const AUTHORITY_FAMILIES: Readonly<Record<ToolFormat, ReadonlySet<Family>>> = {
   vscode: new Set(['postgres', 'mysql']),
 };
 
+interface Names {
+  readonly scheme: string;
+  readonly dbeaver: string;
+  /** `driver-ref` of a data source of JetBrains; absent = none is known. */
+  readonly jetbrains?: string;
+  /** `driver` of SQLTools; absent = none is known. */
+  readonly vscode?: string;
+}
+
 /** Scheme of the URI, names of the drivers. */
-const NAMES: Readonly<
-  Record<
-    Family,
-    { readonly scheme: string; readonly dbeaver: string; readonly jdbc: string; readonly vscode: string }
-  >
-> = {
-  postgres: { scheme: 'postgresql', dbeaver: 'postgresql', jdbc: 'postgresql', vscode: 'PostgreSQL' },
-  mysql: { scheme: 'mysql', dbeaver: 'mysql8', jdbc: 'mysql', vscode: 'MySQL' },
-  redis: { scheme: 'redis', dbeaver: 'redis', jdbc: 'redis', vscode: 'Redis' },
-  memcached: { scheme: 'memcached', dbeaver: 'memcached', jdbc: 'memcached', vscode: 'Memcached' },
-  mongodb: { scheme: 'mongodb', dbeaver: 'mongodb', jdbc: 'mongodb', vscode: 'MongoDB' },
-  sqlserver: { scheme: 'sqlserver', dbeaver: 'sqlserver', jdbc: 'sqlserver', vscode: 'MSSQL' },
-  opensearch: { scheme: 'http', dbeaver: 'generic', jdbc: 'generic', vscode: 'Generic' },
-  other: { scheme: 'tcp', dbeaver: 'generic', jdbc: 'generic', vscode: 'Generic' },
+const NAMES: Readonly<Record<Family, Names>> = {
+  postgres: { scheme: 'postgresql', dbeaver: 'postgresql', jetbrains: 'postgresql', vscode: 'PostgreSQL' },
+  mysql: { scheme: 'mysql', dbeaver: 'mysql8', jetbrains: 'mysql.8', vscode: 'MySQL' },
+  redis: { scheme: 'redis', dbeaver: 'redis', jetbrains: 'redis' },
+  memcached: { scheme: 'memcached', dbeaver: 'memcached' },
+  mongodb: { scheme: 'mongodb', dbeaver: 'mongodb', jetbrains: 'mongo' },
+  sqlserver: {
+    scheme: 'sqlserver',
+    dbeaver: 'mssql_jdbc_ms_new',
+    jetbrains: 'sqlserver.ms',
+    vscode: 'MSSQL',
+  },
+  opensearch: { scheme: 'http', dbeaver: 'generic' },
+  other: { scheme: 'tcp', dbeaver: 'generic' },
 };
 
 const SECURE_SCHEMES: Readonly<Partial<Record<Family, string>>> = { redis: 'rediss', opensearch: 'https' };
@@ -86,16 +104,18 @@ export function uriOf(connection: ClientConnection): string {
   const { family, local, user, database, tls } = connection;
   const scheme = tls === 'verify' ? (SECURE_SCHEMES[family] ?? NAMES[family].scheme) : NAMES[family].scheme;
   const login = user === undefined ? '' : `${encodeURIComponent(user)}@`;
-  const path = database === undefined ? '' : `/${encodeURIComponent(database)}`;
+  // Drivers of SQL Server take a path for the name of an instance.
+  const path = database === undefined || family === 'sqlserver' ? '' : `/${encodeURIComponent(database)}`;
   return `${scheme}://${login}${local.host}:${local.port}${path}${query(connection)}`;
 }
 
 function query(connection: ClientConnection): string {
-  const { family, tls, caFile = '' } = connection;
+  const { family, database, tls, caFile = '' } = connection;
   const file = encodeURIComponent(caFile);
   const parameters = [
     ...(tls === 'verify' && family === 'postgres' ? ['sslmode=verify-ca', `sslrootcert=${file}`] : []),
     ...(tls === 'verify' && family === 'mysql' ? ['ssl-mode=VERIFY_CA', `ssl-ca=${file}`] : []),
+    ...(family === 'sqlserver' && database !== undefined ? [`database=${encodeURIComponent(database)}`] : []),
     ...readOnlyParameter(connection),
   ];
   return parameters.length === 0 ? '' : `?${parameters.join('&')}`;
@@ -130,8 +150,8 @@ export function dbeaverConnection(name: string, connection: ClientConnection): s
 
 /** What "Import from clipboard" of the database tool window reads. The uuid is always the same for the same port. */
 export function jetbrainsDataSource(name: string, connection: ClientConnection): string {
-  const { family, local, user, database, tls, caFile } = connection;
-  const { jdbc } = NAMES[family];
+  const { family, local, user, tls, caFile } = connection;
+  const driver = NAMES[family].jetbrains;
   const hex = createHash('sha256').update(`${name}:${local.port}`).digest('hex');
   const uuid = [
     hex.slice(0, 8),
@@ -146,25 +166,41 @@ export function jetbrainsDataSource(name: string, connection: ClientConnection):
           `  <ssl-config><ca-cert>${xml(caFile)}</ca-cert><enabled>true</enabled><mode>VERIFY_CA</mode></ssl-config>`,
         ]
       : [];
-  const path = database === undefined ? '' : `/${database}`;
-  const parameters = readOnlyParameter(connection).map((parameter) => `?${parameter}`);
-  // Without a database, pgjdbc wants the slash in front of the parameters.
-  const suffix =
-    parameters.length > 0 && path === '' ? `/${parameters.join('')}` : `${path}${parameters.join('')}`;
   return [
     '#DataSourceSettings#',
     `#LocalDataSource: ${name}`,
     '#BEGIN#',
     `<data-source source="LOCAL" name="${xml(name)}" uuid="${uuid}">`,
-    `  <driver-ref>${jdbc}</driver-ref>`,
+    ...(driver === undefined ? [] : [`  <driver-ref>${driver}</driver-ref>`]),
     '  <synchronize>true</synchronize>',
-    `  <jdbc-url>jdbc:${jdbc}://${local.host}:${local.port}${xml(suffix)}</jdbc-url>`,
+    ...(driver === undefined ? [] : [`  <jdbc-url>${xml(jdbcUrl(connection))}</jdbc-url>`]),
     ...(user === undefined ? [] : [`  <user-name>${xml(user)}</user-name>`]),
     ...secure,
     '</data-source>',
     '#END#',
   ].join('\n');
 }
+
+/** The URL that the driver of JetBrains for this family takes; that of MongoDB takes the URI of other drivers. */
+function jdbcUrl(connection: ClientConnection): string {
+  const { family, local, user, database } = connection;
+  const address = `${NAMES[family].scheme}://${local.host}:${local.port}`;
+  if (family === 'sqlserver')
+    return `jdbc:${address}${database === undefined ? '' : `;databaseName=${sqlServerValue(database)}`}`;
+  if (family === 'mongodb') {
+    // The other members of the replica set have addresses that cannot be reached from here.
+    const login = user === undefined ? '' : '&authSource=admin';
+    return `${address}/${encodeURIComponent(database ?? '')}?directConnection=true&retryWrites=false${login}`;
+  }
+  const parameters = readOnlyParameter(connection).map((parameter) => `?${parameter}`);
+  // Parameters follow a slash, also without a database.
+  const slash = database === undefined && parameters.length === 0 ? '' : '/';
+  return `jdbc:${address}${slash}${database ?? ''}${parameters.join('')}`;
+}
+
+/** Braces protect a semicolon; a closing brace between them is doubled. */
+const sqlServerValue = (value: string): string =>
+  /[;{}]/.test(value) ? `{${value.replaceAll('}', '}}')}}` : value;
 
 const ENTITIES: Readonly<Record<string, string>> = { '<': '&lt;', '>': '&gt;', '&': '&amp;', '"': '&quot;' };
 const xml = (text: string): string => text.replaceAll(/[<>&"]/g, (character) => ENTITIES[character] ?? '');

@@ -87,6 +87,15 @@ export function chooseRoute({ task, bastion, loggingDemanded }: RouteFacts): Rou
   };
 }
 
+/** What could carry the connections instead, as far as is known. A task can be chosen when none is named. */
+export function otherRoute(
+  via: 'task' | 'bastion',
+  { task, bastion }: Pick<RouteFacts, 'task' | 'bastion'>,
+): 'task' | 'bastion' | undefined {
+  if (via === 'bastion') return faultOfTask(task) === undefined ? 'task' : undefined;
+  return bastion !== undefined && faultOfBastion(bastion) === undefined ? 'bastion' : undefined;
+}
+
 const unsure = (reach: Reach): string =>
   reach === 'unknown' ? ' as far as is known (its security groups could not be read)' : '';
 

@@ -65,14 +65,52 @@ async function printedAndSaid(
   return { text: terminal.stdout.text, said };
 }
 
+/** `driver-ref` and URL for each family; undefined = no driver is known. */
+const JETBRAINS: Readonly<Record<Family, readonly [string | undefined, string | undefined]>> = {
+  postgres: ['postgresql', 'jdbc:postgresql://127.0.0.1:23400/or ders&"'],
+  mysql: ['mysql.8', 'jdbc:mysql://127.0.0.1:23400/or ders&"'],
+  redis: ['redis', 'jdbc:redis://127.0.0.1:23400/or ders&"'],
+  memcached: [undefined, undefined],
+  mongodb: [
+    'mongo',
+    'mongodb://127.0.0.1:23400/or%20ders%26%22?directConnection=true&retryWrites=false&authSource=admin',
+  ],
+  sqlserver: ['sqlserver.ms', 'jdbc:sqlserver://127.0.0.1:23400;databaseName=or ders&"'],
+  opensearch: [undefined, undefined],
+  other: [undefined, undefined],
+};
+
+/** Ids of the drivers of DBeaver. */
+const DBEAVER: Readonly<Record<Family, string>> = {
+  postgres: 'postgresql',
+  mysql: 'mysql8',
+  redis: 'redis',
+  memcached: 'memcached',
+  mongodb: 'mongodb',
+  sqlserver: 'mssql_jdbc_ms_new',
+  opensearch: 'generic',
+  other: 'generic',
+};
+
+/** `driver` of SQLTools; undefined = none is known. */
+const SQLTOOLS: Readonly<Record<Family, string | undefined>> = {
+  postgres: 'PostgreSQL',
+  mysql: 'MySQL',
+  redis: undefined,
+  memcached: undefined,
+  mongodb: undefined,
+  sqlserver: 'MSSQL',
+  opensearch: undefined,
+  other: undefined,
+};
+
 describe.each(FAMILY_NAMES)('%s', (family) => {
   it('uri', async () => {
     const url = new URL((await printed('uri', { family })).trim());
-    expect([url.host, decodeURIComponent(url.username), decodeURIComponent(url.pathname)]).toEqual([
-      '127.0.0.1:23400',
-      "o'r d&<",
-      '/or ders&"',
-    ]);
+    expect([url.host, decodeURIComponent(url.username)]).toEqual(['127.0.0.1:23400', "o'r d&<"]);
+    if (family === 'sqlserver')
+      expect([url.pathname, url.searchParams.get('database')]).toEqual(['', 'or ders&"']);
+    else expect(decodeURIComponent(url.pathname)).toBe('/or ders&"');
     expect(url.password).toBe('');
     const file = { postgres: 'sslrootcert', mysql: 'ssl-ca', mongodb: 'tlsCAFile' }[family as 'postgres'];
     if (file !== undefined) expect(url.searchParams.get(file)).toBe('/c a&.pem');
@@ -107,6 +145,7 @@ describe.each(FAMILY_NAMES)('%s', (family) => {
         .map((field) => [field.slice(0, field.indexOf('=')), field.slice(field.indexOf('=') + 1)]),
     );
     expect(Object.fromEntries(fields)).toMatchObject({
+      driver: DBEAVER[family],
       host: '127.0.0.1',
       port: '23400',
       database: 'or ders&"',
@@ -125,7 +164,7 @@ describe.each(FAMILY_NAMES)('%s', (family) => {
       attributes: { source: 'LOCAL', name: 'orders & "db"' },
     });
     const textOf = Object.fromEntries(children.map(({ name, text: inner }) => [name, inner]));
-    expect(textOf['jdbc-url']).toMatch(/^jdbc:\w+:\/\/127\.0\.0\.1:23400\/or ders&"$/);
+    expect([textOf['driver-ref'], textOf['jdbc-url']]).toEqual(JETBRAINS[family]);
     expect(textOf['user-name']).toBe("o'r d&<");
     if (['postgres', 'mysql', 'mongodb', 'redis'].includes(family))
       expect(textOf).toMatchObject({ 'ca-cert': '/c a&.pem', mode: 'VERIFY_CA' });
@@ -137,6 +176,45 @@ describe.each(FAMILY_NAMES)('%s', (family) => {
     expect(settings['sqltools.connections']).toMatchObject([
       { server: '127.0.0.1', port: 23_400, database: 'or ders&"', username: "o'r d&<", askForPassword: true },
     ]);
+  });
+});
+
+describe('drivers', () => {
+  it.each(FAMILY_NAMES)(
+    '%s: SQLTools gets the name of its driver, or it is said that none is known',
+    async (family) => {
+      const { text, said } = await printedAndSaid('vscode', { family });
+      const settings = JSON.parse(text) as { 'sqltools.connections': [{ driver?: string }] };
+      expect(settings['sqltools.connections'][0].driver).toBe(SQLTOOLS[family]);
+      expect(said.includes('no driver of SQLTools is known for this engine: the settings name none')).toBe(
+        SQLTOOLS[family] === undefined,
+      );
+    },
+  );
+
+  it.each(FAMILY_NAMES)('%s: it is said if no driver of JetBrains is known', async (family) => {
+    const { said } = await printedAndSaid('jetbrains', { family });
+    expect(said.includes('no driver of JetBrains is known for this engine: the data source names none')).toBe(
+      JETBRAINS[family][0] === undefined,
+    );
+  });
+
+  it.each([
+    [
+      'shop',
+      'jdbc:sqlserver://127.0.0.1:23400;databaseName=shop<',
+      'sqlserver://127.0.0.1:23400?database=shop\n',
+    ],
+    [
+      'a;b}',
+      'jdbc:sqlserver://127.0.0.1:23400;databaseName={a;b}}}<',
+      'sqlserver://127.0.0.1:23400?database=a%3Bb%7D\n',
+    ],
+    [undefined, 'jdbc:sqlserver://127.0.0.1:23400<', 'sqlserver://127.0.0.1:23400\n'],
+  ])('SQL Server, database %s', async (database, jdbc, uri) => {
+    const over = { family: 'sqlserver', user: undefined, database } as const;
+    expect(await printed('jetbrains', over)).toContain(`<jdbc-url>${jdbc}/jdbc-url>`);
+    expect(await printed('uri', over)).toBe(uri);
   });
 });
 
