@@ -49,16 +49,9 @@ export interface ForwardGroup {
  */
 export async function runForwards(
   groups: readonly ForwardGroup[],
-  needs: ForwardNeeds,
+  deps: ForwardNeeds,
   { reportTraffic = false }: { readonly reportTraffic?: boolean } = {},
 ): Promise<number> {
-  let isReady = false;
-  const report: Report = (event) => {
-    // Whoever reads this line may interrupt at once, before `start` has resolved.
-    if (event.type === 'forward-ready') isReady = true;
-    needs.report(event);
-  };
-  const deps = { ...needs, report };
   const all = groups.flatMap(({ specs, proxies }) => [...specs, ...proxies]);
   if (deps.settings.transport === 'plugin') {
     for (const spec of all) warnIfOpen(spec, deps);
@@ -88,10 +81,12 @@ export async function runForwards(
     await Promise.allSettled(closing);
     await Promise.all(closing);
   });
+  let ready = 0;
   let failures = 0;
   const live = async ({ forward, name }: RunningForward): Promise<void> => {
     try {
       await forward.start();
+      ready++;
       await forward.run();
     } catch (error) {
       if (deps.signal.aborted) return;
@@ -106,7 +101,7 @@ export async function runForwards(
   };
   // An interruption is an error only until the first forward was ready.
   const interruption = aborted.promise.catch((error: unknown) => {
-    if (!isReady) throw error;
+    if (ready === 0) throw error;
   });
   await Promise.race([Promise.all(forwards.map(live)), interruption]);
   return 0;

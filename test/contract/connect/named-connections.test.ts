@@ -1,5 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -73,6 +74,17 @@ const statusOf = (port: number): Promise<number | undefined> =>
     }).on('error', reject);
   });
 
+/** Resolves when the server has answered to an SSLRequest. */
+const answerOfPostgres = (port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(Buffer.from('0000000804d2162f', 'hex')));
+    socket.once('data', () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once('error', reject);
+  });
+
 it.each([
   ['forward', ['forward', 'web', 'orders', '--json'], ['orders', 'web']],
   ['its name alone', ['web', '--json'], ['web']],
@@ -117,7 +129,7 @@ it('with read-only begin read-only sessions on the reader endpoint, unless a fla
   expect((await run('db', 'reports', '--no-read-only', ...print)).stdout).toBe('false \n');
   const forwarded = await forwarding(1, ['forward', 'reports', '--json'], (ready) => {
     expect(ready[0]).toMatchObject({ remote: { host: expect.stringContaining('.cluster-ro-') as string } });
-    return Promise.resolve();
+    return answerOfPostgres(ready[0]?.local.port ?? 0);
   });
   expect([forwarded.status, forwarded.stderr]).toEqual([0, forwarded.stderr]);
 });
