@@ -627,6 +627,17 @@ const CASES: readonly Case[] = [
       'fargate-connect forward stop NAME   # ends one of them',
     ],
   ],
+  [
+    'forward-needed',
+    {},
+    run('run'),
+    [
+      '--db ID   # a database: ls databases',
+      '-L 8080:80   # a port of the task',
+      '-L 5432:db.internal:5432   # a host behind it',
+      'NAME   # a connection of the config file: config list, config add',
+    ],
+  ],
   ['upgrade-refused', { status: 503, host: 'h' }, run('exec'), ['try again; the service may be busy']],
 
   // The bastion.

@@ -44,13 +44,17 @@ export const SESSION_ADVICE = {
   ],
   'bind-address-invalid': () => ['use 127.0.0.1, or an address of this machine'],
   'exec-not-started': () => ['does the image have /bin/sh?'],
-  'forward-needed': () => [
-    '-L 8080:80   # a port of the task',
-    '-L 5432:db.internal:5432   # a host behind it',
-    '-D 1080   # a SOCKS5 and HTTP CONNECT proxy to every host behind it',
-    'NAME   # a connection of the config file: config list, config add',
-    '--stdio HOST:PORT',
-  ],
+  'forward-needed': (_, { context }) => {
+    const isRun = context.command === 'run';
+    return [
+      ...(isRun ? ['--db ID   # a database: ls databases'] : []),
+      '-L 8080:80   # a port of the task',
+      '-L 5432:db.internal:5432   # a host behind it',
+      ...(isRun ? [] : ['-D 1080   # a SOCKS5 and HTTP CONNECT proxy to every host behind it']),
+      'NAME   # a connection of the config file: config list, config add',
+      ...(isRun ? [] : ['--stdio HOST:PORT']),
+    ];
+  },
   'gateway-unreachable': () => ['check the network, HTTPS_PROXY and NO_PROXY'],
   'host-not-allowed': ({ host, port }) => [`--allow ${quoteWord(hostPort(host, port))}   # allows it`],
   'host-pattern-invalid': () => [
